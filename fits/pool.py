@@ -1,0 +1,139 @@
+"""What was sampled: the answers to each problem, the gold answer, and the verdicts on the solutions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isocompute.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """P problems with N sampled solutions each, the first K of them verified M times.
+
+    Args:
+        answers: (P, N) integers ≥ -1: the canonical answer of each solution as a code that means something
+            within its own problem only; -1 where no answer could be parsed.
+        gold: (P,) integers ≥ 0: the code of the right answer. It need not occur among the answers.
+        verdicts: (P, K, M) numbers in [0, 1], K ≤ N: verification m of solution k, as 0/1 or as p(yes);
+            NaN where it could not be parsed. None where nothing was verified.
+
+    The arrays are copied and made read-only.
+
+    Raises:
+        DataError: an array of another shape, type or range, with the place of the first offender.
+
+    Example:
+        >>> pool = Pool(answers=[[2, 2, 0, -1]], gold=[2], verdicts=[[[1, 1], [0, float("nan")]]])
+        >>> pool.problems, pool.solutions, pool.verified, pool.verifications
+        (1, 4, 2, 2)
+    """
+
+    answers: NDArray[np.int64]
+    gold: NDArray[np.int64]
+    verdicts: NDArray[np.float64] | None
+
+    def __init__(self, answers: ArrayLike, gold: ArrayLike, verdicts: ArrayLike | None = None) -> None:
+        codes = _integers(answers, "answers")
+        if codes.ndim != 2 or codes.size == 0:
+            raise DataError(
+                "answers must have the shape (problems, solutions) with at least one of each; "
+                f"got {codes.shape}."
+            )
+        _at_least(codes, -1, "answers", "a code ≥ 0, or -1 where no answer was parsed")
+        right = _integers(gold, "gold")
+        if right.shape != codes.shape[:1]:
+            raise DataError(
+                f"gold must hold one code per problem, shape ({codes.shape[0]},); got {right.shape}."
+            )
+        _at_least(right, 0, "gold", "a code ≥ 0")
+        object.__setattr__(self, "answers", _frozen(codes))
+        object.__setattr__(self, "gold", _frozen(right))
+        object.__setattr__(self, "verdicts", None if verdicts is None else _verdicts(verdicts, codes.shape))
+
+    @property
+    def problems(self) -> int:
+        """P, the number of problems."""
+        return len(self.answers)
+
+    @property
+    def solutions(self) -> int:
+        """N, the number of solutions of each problem."""
+        return int(self.answers.shape[1])
+
+    @property
+    def verified(self) -> int:
+        """K, the number of solutions of each problem that were verified; 0 without verdicts."""
+        return 0 if self.verdicts is None else self.verdicts.shape[1]
+
+    @property
+    def verifications(self) -> int:
+        """M, the number of verifications of each verified solution; 0 without verdicts."""
+        return 0 if self.verdicts is None else self.verdicts.shape[2]
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """(P, N): whether each solution's answer is the gold answer. An unparsed answer never is."""
+        return np.asarray(self.answers == self.gold[:, None])
+
+
+def _integers(values: ArrayLike, name: str) -> NDArray[Any]:
+    array = _array(values, name)
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        place = ", ".join(map(str, np.argwhere(np.isnan(array))[0]))
+        raise DataError(
+            f"{name} must be integers; got NaN at index ({place}): an unparsed answer is coded -1."
+        )
+    if array.dtype.kind not in "iu" and array.size:
+        raise DataError(f"{name} must be integers; got an array of {array.dtype}.")
+    return array
+
+
+def _array(values: ArrayLike, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{name} must be a rectangular array; its rows have different lengths.") from error
+
+
+def _at_least(array: NDArray[Any], smallest: int, name: str, right: str) -> None:
+    if array.min() < smallest:
+        place = np.argwhere(array < smallest)[0]
+        where = f"problem {place[0]}" + (f", solution {place[1]}" if len(place) > 1 else "")
+        raise DataError(f"{name} holds {array[tuple(place)]} at {where}: it must be {right}.")
+
+
+def _verdicts(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    array = _array(values, "verdicts")
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"verdicts must be numbers in [0, 1] or NaN; got an array of {array.dtype}.")
+    if array.ndim != 3 or array.size == 0:
+        raise DataError(
+            "verdicts must have the shape (problems, verified solutions, verifications) with at least one "
+            f"of each; got {array.shape}."
+        )
+    problems, solutions = shape
+    if array.shape[0] != problems:
+        raise DataError(f"verdicts must cover the {problems} problems of answers; got {array.shape[0]}.")
+    if array.shape[1] > solutions:
+        raise DataError(
+            f"verdicts must cover at most the {solutions} solutions of answers; got {array.shape[1]}."
+        )
+    wrong = (array < 0) | (array > 1)
+    if wrong.any():
+        p, k, m = np.argwhere(wrong)[0]
+        raise DataError(
+            f"verdicts holds {array[p, k, m]} at problem {p}, solution {k}, verification {m}: "
+            "it must lie in [0, 1], or be NaN where it was not parsed."
+        )
+    return _frozen(array.astype(np.float64))
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    copy = np.array(array, dtype=np.int64 if array.dtype.kind in "iu" else np.float64)
+    copy.setflags(write=False)
+    return copy

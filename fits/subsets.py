@@ -1,0 +1,129 @@
+"""Which S of N: the requested subset sizes, their order statistics, and binomials that do not overflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isocompute.errors import DataError
+
+# exp(-600) is the least probability that a size is allowed to have under its tilt: far above the smallest
+# double (exp(-708)), so that nothing that matters underflows.
+_DEEPEST = 600.0
+
+
+def sizes(values: ArrayLike, limit: int, name: str, what: str) -> NDArray[np.int64]:
+    """The requested subset sizes, checked: a non-empty sequence of integers between 1 and `limit`.
+
+    Args:
+        values: the sizes, in any order, repeats allowed.
+        limit: the largest size that can be drawn.
+        name: the argument's name in the message, "S" or "V".
+        what: what `limit` counts, for the message.
+
+    Raises:
+        DataError: no sizes, sizes that are not integers, or a size out of range.
+
+    Example:
+        >>> sizes([1, 2, 4], 4, "S", "solutions in the pool")
+        array([1, 2, 4])
+    """
+    array = np.asarray(values)
+    if array.ndim != 1 or array.size == 0:
+        raise DataError(f"{name} must be a non-empty sequence of sizes; got an array of shape {array.shape}.")
+    if array.dtype.kind not in "iu":
+        raise DataError(f"{name} must hold integers; got {values!r}.")
+    outside = array[(array < 1) | (array > limit)]
+    if outside.size:
+        raise DataError(f"{name} must lie between 1 and {limit}, the {what}; got {outside[0]}.")
+    return array.astype(np.int64)
+
+
+def top_rank(n: int, S: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Probability that the best of a random S-subset of n is the i-th worst: C(i-1, S-1) / C(n, S).
+
+    Args:
+        n: size of the pool.
+        S: (nS,) subset sizes in 1..n.
+
+    Returns:
+        (nS, n) probabilities for i = 1..n; each row sums to 1.
+
+    Example:
+        >>> top_rank(3, np.array([2]))  # of the pairs of 3, the worst is never the best of its pair
+        array([[0.        , 0.33333333, 0.66666667]])
+    """
+    rank = np.arange(n, 1, -1)  # from rank i to rank i - 1 the probability shrinks by (i - S) / (i - 1)
+    shrink = np.clip(rank - S[:, None], 0, None) / (rank - 1)
+    falling = np.cumprod(np.concatenate([S[:, None] / n, shrink], axis=1), axis=1)
+    return np.ascontiguousarray(falling[:, ::-1])
+
+
+def tilts(n: int, S: NDArray[np.int64]) -> Iterator[tuple[float, NDArray[np.int64]]]:
+    """Group subset sizes by a Bernoulli(q) under which each of them is likely enough to be computed.
+
+    A sum over S-subsets of n is the coefficient of z^S in a product of n linear factors, and those overflow
+    from n ≈ 1000 on. With (1-q) + q·w·z in place of 1 + w·z every coefficient is multiplied by
+    q^S (1-q)^(n-S): it becomes a probability, and the factor cancels in the ratio to C(n, S). One q
+    serves all sizes whose probability under Binomial(n, q) is at least about exp(-600).
+
+    Args:
+        n: size of the pool.
+        S: (nS,) subset sizes in 1..n.
+
+    Yields:
+        q and the positions in S of the sizes that it serves. Up to n = 800 there is one group.
+
+    Example:
+        >>> [positions.tolist() for q, positions in tilts(64, np.array([1, 32, 64]))]
+        [[0, 1, 2]]
+    """
+    order = np.argsort(S, kind="stable")
+    while order.size:
+        high = int(S[order[-1]])
+        first = next(
+            i for i, low in enumerate(S[order]) if _depth(n, int(low), _centre(n, int(low), high)) < _DEEPEST
+        )
+        yield _centre(n, int(S[order[first]]), high), order[first:]
+        order = order[:first]
+
+
+def binomials(n: int, k: int, q: float) -> NDArray[np.float64]:
+    """Pascal's triangle under a tilt: C(i, j) q^j (1-q)^(i-j), the Binomial(i, q) probabilities.
+
+    Args:
+        n: last row.
+        k: last column.
+        q: the tilt, in (0, 1).
+
+    Returns:
+        (n+1, k+1) probabilities; 0 where j > i.
+
+    Example:
+        >>> binomials(2, 2, 0.5)[2]
+        array([0.25, 0.5 , 0.25])
+    """
+    table = np.zeros((n + 1, k + 1))
+    table[0, 0] = 1.0
+    for i in range(1, n + 1):
+        table[i] = (1 - q) * table[i - 1]
+        table[i, 1:] += q * table[i - 1, :-1]
+    return table
+
+
+def _entropy(n: int, s: int) -> float:
+    return float(sum(x * np.log(x / n) for x in (s, n - s) if x))
+
+
+def _centre(n: int, low: int, high: int) -> float:
+    """The q under which sizes low and high are equally unlikely in Binomial(n, q)."""
+    if low == high:
+        return (low + 0.5) / (n + 1)
+    return float(1 / (1 + np.exp((_entropy(n, low) - _entropy(n, high)) / (high - low))))
+
+
+def _depth(n: int, s: int, q: float) -> float:
+    """n·KL(s/n ‖ q): minus the exponent of the probability of s under Binomial(n, q)."""
+    return float(_entropy(n, s) - s * np.log(q) - (n - s) * np.log1p(-q))

@@ -1,0 +1,67 @@
+"""Budgets as people write them: `128x`, or `128x-plateau`."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from isocompute.errors import BudgetError
+
+PATTERN = re.compile(r"\s*([+-]?\d{1,12}(?:\.\d{1,6})?)\s*(\S*)\s*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Compute per problem.
+
+    `128x` is 128 solutions' worth. `128x-plateau` is 128 times the compute at which self-consistency flattens,
+    which is what "128x" means in Singhi et al. 2025.
+
+    Args:
+        multiple: how many.
+        of_plateau: of SC's plateau, rather than of one solution.
+    """
+
+    multiple: float
+    of_plateau: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Read a budget.
+
+        Raises:
+            BudgetError: not a number with the unit x or x-plateau, or not above zero.
+
+        >>> Budget.parse("128x")
+        Budget(multiple=128.0, of_plateau=False)
+        >>> Budget.parse("4x-plateau").x(plateau=32)
+        128.0
+        """
+        found = PATTERN.fullmatch(text)
+        if found is None:
+            raise BudgetError(f"The budget '{text}' cannot be read; write it as 128x or 128x-plateau.")
+        number, unit = float(found[1]), found[2]
+        if unit not in ("x", "x-plateau"):
+            has = f"the unit '{unit}'" if unit else "no unit"
+            raise BudgetError(
+                f"The budget '{text}' has {has}; write {number:g}x (solutions' worth) or {number:g}x-plateau "
+                "(times SC's plateau)."
+            )
+        if not (number > 0 and math.isfinite(number)):
+            raise BudgetError(f"The budget '{text}' must be above zero; 1x is one solution.")
+        return cls(number, unit == "x-plateau")
+
+    def x(self, plateau: float) -> float:
+        """Return the budget in solutions' worth.
+
+        Args:
+            plateau: the compute at which SC flattens, in x.
+
+        Raises:
+            BudgetError: it does not pay for one solution.
+        """
+        x = self.multiple * plateau if self.of_plateau else self.multiple
+        if x < 1:
+            raise BudgetError(f"A budget of {x:g}x does not pay for one solution; the least is 1x.")
+        return x

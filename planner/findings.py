@@ -1,0 +1,78 @@
+"""What a profile says at large: SC's plateau, where GenRM overtakes, and how S and V should grow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isocompute.fits.allocation import AllocationLaw, allocation_law
+from isocompute.fits.bootstrap import resampling_weights
+from isocompute.fits.cost import compute
+from isocompute.fits.crossover import Crossover, crossover, plateau
+from isocompute.planner.profile import Profile
+
+REPLICATES = 1000
+SEED = 20250402
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """The laws of a profile under one λ.
+
+    Args:
+        plateau: compute at which SC flattens, in x: the smallest S within half a point of its maximum.
+        crossover: where GenRM's frontier overtakes SC's; None without verifications.
+        law: S_opt ∝ C^a, V_opt ∝ C^b; None without verifications, or with fewer than three budgets to fit.
+    """
+
+    plateau: int
+    crossover: Crossover | None
+    law: AllocationLaw | None
+
+
+def findings(profile: Profile, lam: float | None) -> Findings:
+    """Find the plateau, the crossover and the allocation law.
+
+    Args:
+        profile: the measurements.
+        lam: λ; None if the profile has no verifications.
+    """
+    sc, genrm = profile.self_consistency, profile.genrm
+    flat = int(plateau(sc.solutions, sc.array.mean(axis=0)))
+    if genrm is None or lam is None:
+        return Findings(flat, None, None)
+    weights = replicates(profile)
+    crossed = crossover(genrm.array, genrm.solutions, genrm.verifications, sc.array, sc.solutions, lam, weights)
+    grid, S, V = genrm.doublings()
+    budgets = law_budgets(S, V, lam)
+    law = None
+    if len(budgets) >= 3:
+        if profile.per_problem:
+            law = allocation_law(grid, S, V, lam, budgets, weights=weights)
+        else:
+            law = allocation_law(grid[0], S, V, lam, budgets)
+    return Findings(flat, crossed, law)
+
+
+def replicates(profile: Profile) -> NDArray[np.float64]:
+    """Return the bootstrap weights of a profile's problems; a single sure row where there are only means."""
+    if not profile.per_problem or profile.problems < 2:
+        return np.ones((1, 1)) if not profile.per_problem else np.ones((1, profile.problems)) / profile.problems
+    return resampling_weights(profile.problems, REPLICATES, SEED)
+
+
+def law_budgets(S: list[int], V: list[int], lam: float) -> list[float]:
+    """Return the budgets an allocation law is fitted over: powers of two that leave room for a choice.
+
+    From eight times the cheapest allocation, so that S and V have three doublings to share, to the dearest one.
+    For λ = 2 and S ≤ 256, V ≤ 32 these are 2^5 … 2^14.
+
+    >>> law_budgets([1, 256], [1, 32], 2.0)[::9]
+    [32.0, 16384.0]
+    """
+    least, most = float(compute(S[0], V[0], lam)), float(compute(S[-1], V[-1], lam))
+    low, high = math.ceil(math.log2(8 * least)), math.floor(math.log2(most) + 1e-9)
+    return [2.0**power for power in range(low, high + 1)]

@@ -1,0 +1,97 @@
+"""From an aggregated grid to a profile: for those who have only a paper's table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from isocompute.errors import DataError
+from isocompute.planner.profile import Curve, Profile, Surface
+
+
+def profile_of_grid(path: str, entry: str | None, name: str | None) -> Profile:
+    """Read an aggregated grid: a table of success over S and V, as papers print it.
+
+    Args:
+        path: a JSON file of one or more entries, each with ``lambda_``, ``n_problems``, ``self_consistency``
+            {S: success} and ``best_of_n`` [{S, V, success}].
+        entry: which entry; may be left out if there is one.
+        name: the profile's name; the entry's if not given.
+
+    Raises:
+        DataError: no such entry, or an entry that is not such a grid; says where.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"The grid '{path}' cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        raise DataError(f"The grid '{path}' is not JSON.") from None
+    entries = {k: v for k, v in content.items() if isinstance(v, dict)} if isinstance(content, dict) else {}
+    if not entries:
+        raise DataError(f"{path} holds no grid; it must hold {{name: {{lambda_, n_problems, self_consistency, best_of_n}}}}.")
+    if entry is None and len(entries) > 1:
+        raise DataError(f"{path} holds several grids; choose one with --entry: {', '.join(entries)}.")
+    entry = entry or next(iter(entries))
+    if entry not in entries:
+        raise DataError(f"{path} has no entry '{entry}'; it has: {', '.join(entries)}.")
+    grid, where = entries[entry], f"{path}, {entry}"
+    S, V, cells = genrm_cells(grid, where)
+    warning = f"Numbers as published ({grid.get('source', path)}), without intervals."
+    return Profile(
+        name=name or entry,
+        description=f"{grid.get('model', 'a model')} on {grid.get('dataset', 'a task')}, verifier {grid.get('verifier', 'unknown')}",
+        problems=number(grid, "n_problems", where, int),
+        per_problem=False,
+        lam=number(grid, "lambda_", where, float),
+        lambda_source="given with the grid",
+        self_consistency=curve(grid, "self_consistency", where),
+        coverage=curve(grid, "coverage", where) if "coverage" in grid else None,
+        genrm=Surface(solutions=S, verifications=V, accuracy=[cells]),
+        warnings=[warning],
+    )
+
+
+def number(grid: dict[str, Any], key: str, where: str, kind: type[int] | type[float]) -> Any:
+    """Return a positive number of an entry."""
+    value = grid.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9 or kind(value) != value:
+        raise DataError(f"{where}: '{key}' must be a positive {'whole number' if kind is int else 'number'}; got {value!r}.")
+    return kind(value)
+
+
+def curve(grid: dict[str, Any], key: str, where: str) -> Curve:
+    """Return a {S: success} table as a curve of means."""
+    table = grid.get(key)
+    try:
+        pairs = sorted((int(S), success(value, f"{where}: {key} at S={S}")) for S, value in table.items())  # type: ignore[union-attr]
+        return Curve(solutions=[S for S, _ in pairs], accuracy=[[value for _, value in pairs]])
+    except (AttributeError, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{where}: '{key}' must be a table {{S: success}}.") from None
+
+
+def genrm_cells(grid: dict[str, Any], where: str) -> tuple[list[int], list[int], list[list[float]]]:
+    """Return the S, the V and the successes of an entry's cells, which must fill a rectangle."""
+    try:
+        cells = {(int(c["S"]), int(c["V"])): success(c["success"], f"{where}: {c}") for c in grid["best_of_n"]}
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{where}: 'best_of_n' must be a list of cells with S, V and success.") from None
+    S, V = (sorted({key[axis] for key in cells}) for axis in (0, 1))
+    if missing := [(s, v) for s in S for v in V if (s, v) not in cells]:
+        raise DataError(f"{where}: 'best_of_n' has no cell S={missing[0][0]}, V={missing[0][1]}; the grid must be full.")
+    if not S:
+        raise DataError(f"{where}: 'best_of_n' has no cells.")
+    return S, V, [[cells[s, v] for v in V] for s in S]
+
+
+def success(value: Any, where: str) -> float:
+    """Return a share of problems, 0 … 1."""
+    share = float(value)
+    if not 0 <= share <= 1:
+        raise DataError(f"{where}: the success is {share:g}; it must lie between 0 and 1.")
+    return share

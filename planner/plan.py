@@ -1,0 +1,290 @@
+"""From a budget to an allocation: which strategy, with how many solutions and verifications, and how sure.
+
+What is recommended is chosen on all problems. What it is said to reach is not: the problems are split into
+folds again and again, strategy and numbers are chosen on the other folds, and each problem is scored under the
+choice that was made without it. Intervals resample those per-problem scores, paired across strategies.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isocompute.fits.bootstrap import interval, resample, resampling_weights
+from isocompute.fits.cost import compute
+from isocompute.fits.frontier import evaluate, genrm_frontier, self_consistency_frontier
+from isocompute.planner.budget import Budget
+from isocompute.planner.findings import Findings, findings
+from isocompute.planner.profile import Profile
+
+FOLDS = 5
+SPLITS = 20
+"""How often the problems are split into folds anew."""
+REPLICATES = 4000
+SEED = 128
+FEW = 30
+"""Below this many problems an interval is not to be trusted."""
+
+Array = NDArray[np.float64]
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Option:
+    """A strategy at its best allocation within the budget.
+
+    Args:
+        strategy: `sc` or `genrm`.
+        solutions: S.
+        verifications: V for each solution; 0 for `sc`.
+        compute: what it costs, in x.
+        accuracy: expected, on problems it was not chosen on.
+        interval: 95 %, over problems; None without per-problem values.
+        probability_best: how probable it is that none of the others is ahead; None likewise.
+        gap: accuracy of the recommendation minus this one's; None for the recommendation itself.
+        gap_interval: 95 %, paired.
+    """
+
+    strategy: str
+    solutions: int
+    verifications: int
+    compute: float
+    accuracy: float
+    interval: Interval | None
+    probability_best: float | None
+    gap: float | None = None
+    gap_interval: Interval | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The answer to `plan --budget`.
+
+    Args:
+        budget: in x, one solution's generation.
+        plateau_multiple: the budget over SC's plateau compute.
+        recommendation: what to run.
+        alternatives: the best of each other strategy at the same budget.
+        ceiling: share of problems that any of the affordable solutions solves, at `ceiling_at` solutions; no
+            selection can be better. None if it was not measured.
+        lam: λ that was used; None without verifications.
+        findings: plateau, crossover and law.
+        warnings: what a reader must know before believing it.
+    """
+
+    budget: float
+    plateau_multiple: float
+    recommendation: Option
+    alternatives: list[Option]
+    ceiling: float | None
+    ceiling_at: int | None
+    lam: float | None
+    findings: Findings
+    warnings: list[str]
+    profile: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What one strategy would run in each of several rows (all problems, then the training folds)."""
+
+    strategy: str
+    accuracy: Array
+    S: NDArray[np.int64]
+    V: NDArray[np.int64]
+
+
+def plan(profile: Profile, budget: Budget, lam: float | None = None) -> Plan:
+    """Recommend a strategy and its numbers within a budget.
+
+    Args:
+        profile: what was measured.
+        budget: compute per problem.
+        lam: λ to use instead of the profile's.
+
+    Raises:
+        BudgetError: the budget does not pay for one solution.
+        DataError: λ is not positive.
+    """
+    lam = profile.lam if lam is None else lam
+    found = findings(profile, lam)
+    x = budget.x(found.plateau)
+    options, torn = compare(profile, x, lam)
+    ceiling, at = coverage_at(profile, x)
+    return Plan(
+        budget=x,
+        plateau_multiple=x / found.plateau,
+        recommendation=options[0],
+        alternatives=options[1:],
+        ceiling=ceiling,
+        ceiling_at=at,
+        lam=lam,
+        findings=found,
+        warnings=warnings(profile, x, lam, torn),
+        profile=profile.name,
+    )
+
+
+def frontier(profile: Profile) -> list[tuple[float, list[Option]]]:
+    """Compare the strategies at every power of two that was measured: the compute frontier of each.
+
+    Returns:
+        Pairs of a budget in x and the options at it, the best first.
+    """
+    most = float(profile.self_consistency.solutions[-1])
+    if profile.genrm is not None and profile.lam is not None:
+        most = max(most, float(compute(profile.genrm.solutions[-1], profile.genrm.verifications[-1], profile.lam)))
+    budgets = [2.0**power for power in range(math.floor(math.log2(most)) + 1)]
+    return [(x, compare(profile, x, profile.lam)[0]) for x in budgets]
+
+
+def compare(profile: Profile, x: float, lam: float | None) -> tuple[list[Option], float]:
+    """Return each strategy's best allocation within a budget, the recommended first.
+
+    Also returns on what share of the training folds another strategy than the recommended was ahead.
+    """
+    folds = held_out_folds(profile)
+    choices = choose(profile, x, lam, training_rows(profile, folds))
+    train = np.stack([choice.accuracy for choice in choices])  # (strategies, rows)
+    best = (train > train.max(axis=0) - 1e-12).argmax(axis=0)  # of equals the first, which is the cheaper strategy
+    first = int(best[0])
+    others = [i for i in range(len(choices)) if i != first]
+    values = held_out_scores(profile, choices, best, folds)[[len(choices), *others]]
+    means = values.mean(axis=1)
+    spread = bootstrap(values)
+    probabilities = None if spread is None else shares(spread)
+
+    options = []
+    for row, choice in enumerate([choices[first], *(choices[i] for i in others)]):
+        S, V = int(choice.S[0]), int(choice.V[0])
+        options.append(
+            Option(
+                strategy=choice.strategy,
+                solutions=S,
+                verifications=V,
+                compute=float(compute(S, V, lam)) if V and lam is not None else float(S),
+                accuracy=float(means[row]),
+                interval=None if spread is None else pair(spread[row]),
+                probability_best=None if probabilities is None else float(probabilities[row]),
+                gap=None if row == 0 else float(means[0] - means[row]),
+                gap_interval=None if spread is None or row == 0 else pair(spread[0] - spread[row]),
+            )
+        )
+    return options, float((best != first).mean())
+
+
+def held_out_folds(profile: Profile) -> Array:
+    """Return (folds, problems): 1 where a problem is held out, once a split; no fold if there is one row only."""
+    P = len(profile.self_consistency.accuracy)
+    if P < 2:
+        return np.zeros((0, P))
+    parts = min(FOLDS, P)
+    rng = np.random.default_rng(SEED)
+    place = np.stack([rng.permutation(P) % parts for _ in range(SPLITS)])
+    return np.concatenate([(place == part).astype(float) for part in range(parts)])
+
+
+def training_rows(profile: Profile, folds: Array) -> Array:
+    """Return (1 + folds, problems): weights of the mean over all problems, then over those outside each fold."""
+    kept = np.vstack([np.ones(folds.shape[1]), 1 - folds])
+    return np.asarray(kept / kept.sum(axis=1, keepdims=True))
+
+
+def held_out_scores(profile: Profile, choices: list[Choice], best: NDArray[np.int64], folds: Array) -> Array:
+    """Return (strategies + 1, problems): each problem under the choices that were made without it.
+
+    A row for each strategy at its own best allocation, and last a row for the best strategy of each fold.
+    Without folds, a row of means is scored under the choice that was made on it.
+    """
+    if not len(folds):
+        only = np.stack([scores(profile, choice, slice(0, 1))[0] for choice in choices])
+        return np.vstack([only, only[best[0]]])
+    scored = np.stack([scores(profile, choice, slice(1, None)) for choice in choices])  # (strategies, folds, problems)
+    chosen = np.take_along_axis(scored, best[None, 1:, None], axis=0)
+    return np.asarray((np.concatenate([scored, chosen]) * folds).sum(axis=1) / folds.sum(axis=0))
+
+
+def choose(profile: Profile, x: float, lam: float | None, rows: Array) -> list[Choice]:
+    """Return each affordable strategy's best allocation, cheapest strategy first, for weighted means of problems."""
+    sc, genrm = profile.self_consistency, profile.genrm
+    voted = self_consistency_frontier(resample(sc.array, rows), sc.solutions, [x])
+    choices = [Choice("sc", voted.accuracy[:, 0], voted.S[:, 0], voted.V[:, 0])]
+    if genrm is not None and lam is not None and compute(genrm.solutions[0], genrm.verifications[0], lam) <= x:
+        surface = resample(genrm.array, rows)
+        verified = genrm_frontier(surface, genrm.solutions, genrm.verifications, lam, [x])
+        choices.append(Choice("genrm", verified.accuracy[:, 0], verified.S[:, 0], verified.V[:, 0]))
+    return choices
+
+
+def scores(profile: Profile, choice: Choice, rows: slice) -> Array:
+    """Return (rows, problems): each problem's accuracy under the allocations of some rows of a choice."""
+    S, V = choice.S[rows], choice.V[rows]
+    sc, genrm = profile.self_consistency, profile.genrm
+    if choice.strategy == "sc" or genrm is None:
+        # A curve is a surface that is the same at every V.
+        return evaluate(sc.array[:, :, None], sc.solutions, [1], S, np.ones_like(S)).T
+    return evaluate(genrm.array, genrm.solutions, genrm.verifications, S, V).T
+
+
+def bootstrap(values: Array) -> Array | None:
+    """Return (options, replicates) of mean accuracies, resampling problems; None if there is nothing to resample."""
+    if values.shape[1] < 2:
+        return None
+    return resample(values.T, resampling_weights(values.shape[1], REPLICATES, SEED)).T
+
+
+def shares(spread: Array) -> Array:
+    """Return how often each option is the best; options that tie share the replicate."""
+    top = spread >= spread.max(axis=0) - 1e-12
+    return np.asarray((top / top.sum(axis=0)).mean(axis=1))
+
+
+def pair(replicates: Array) -> Interval:
+    """Return the 95 % interval of replicates."""
+    low, high = interval(replicates)
+    return float(low), float(high)
+
+
+def coverage_at(profile: Profile, x: float) -> tuple[float | None, int | None]:
+    """Return coverage at the largest measured number of solutions that the budget pays for."""
+    curve = profile.coverage
+    within = [] if curve is None else [i for i, S in enumerate(curve.solutions) if x >= S]
+    if curve is None or not within:
+        return None, None
+    return float(curve.array[:, within[-1]].mean()), curve.solutions[within[-1]]
+
+
+def warnings(profile: Profile, x: float, lam: float | None, torn: float) -> list[str]:
+    """Say what a reader must know before believing a plan."""
+    said = list(profile.warnings)
+    most = profile.self_consistency.solutions[-1]
+    if x > most:
+        said.append(
+            f"SC was measured up to {most}x; at {x:,.6g}x it stands at its best value up to there, and what more "
+            "votes would bring is not known."
+        )
+    if profile.genrm is None:
+        said.append("The profile has no verifications: only SC can be planned.")
+    elif lam is not None:
+        S, V = profile.genrm.solutions[-1], profile.genrm.verifications[-1]
+        reach = float(compute(S, V, lam))
+        if x > reach:
+            said.append(
+                f"GenRM was measured up to S={S}, V={V}, which is {reach:,.0f}x; at {x:,.6g}x it stands at its best "
+                "value up to there."
+            )
+        if compute(profile.genrm.solutions[0], profile.genrm.verifications[0], lam) > x:
+            said.append(f"GenRM cannot be afforded at {x:g}x: one verified solution costs {1 + lam:.3g}x.")
+        if profile.lam is not None and lam != profile.lam:
+            said.append(f"λ = {lam:g} was given; the profile's is {profile.lam:.3g}.")
+    if not profile.per_problem:
+        said.append("The profile holds means over problems only: no interval and no probability can be given, and the "
+                    "allocation is chosen on the numbers that are reported.")  # fmt: skip
+    elif profile.problems < FEW:
+        said.append(f"Only {profile.problems} problems: the intervals are too narrow to be trusted.")
+    if torn > 0.2:
+        said.append(f"The choice of strategy is not stable: on {torn:.0%} of the training folds the other one is ahead.")
+    return said

@@ -1,0 +1,171 @@
+"""What a fit leaves behind for the planner: one small file with each problem's accuracies and λ."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from isocompute.errors import DataError
+
+DIGITS = 5
+"""Decimals of the accuracies in the file."""
+
+
+class Curve(BaseModel):
+    """Accuracy over the number of solutions: (problems, solutions), or one row of means."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    solutions: list[int]
+    accuracy: list[list[float]]
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Curve:
+        check(self.array, (len(self.solutions),))
+        return self
+
+    @cached_property
+    def array(self) -> NDArray[np.float64]:
+        """The accuracies, (problems, solutions)."""
+        return rectangle(self.accuracy)
+
+
+class Surface(BaseModel):
+    """Accuracy over solutions and verifications: (problems, solutions, verifications), or one layer of means."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    solutions: list[int]
+    verifications: list[int]
+    accuracy: list[list[list[float]]]
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Surface:
+        check(self.array, (len(self.solutions), len(self.verifications)))
+        return self
+
+    @cached_property
+    def array(self) -> NDArray[np.float64]:
+        """The accuracies, (problems, solutions, verifications)."""
+        return rectangle(self.accuracy)
+
+    def doublings(self) -> tuple[NDArray[np.float64], list[int], list[int]]:
+        """Return the surface at powers of two only, with its S and V: the grid of the published laws."""
+        s, v = ([i for i, n in enumerate(values) if n & (n - 1) == 0] for values in (self.solutions, self.verifications))
+        kept = self.array[:, s][:, :, v]
+        return kept, [self.solutions[i] for i in s], [self.verifications[i] for i in v]
+
+
+class Profile(BaseModel):
+    """Everything the planner needs to know of a model on a task.
+
+    Args:
+        name: what it is called on the command line.
+        description: model, task, and where the numbers come from.
+        problems: how many.
+        per_problem: whether accuracies are each problem's own. Means alone allow no intervals.
+        lam: λ, completion tokens of a verification over those of a solution ("lambda" in the file).
+        lambda_source: measured, or given by whom.
+        self_consistency, coverage, genrm: the accuracies. Between their knots they are interpolated in log S, log V.
+        best_of_n: by the mean of all verdicts of a solution as a fixed score; None without verifications.
+        warnings: what a reader must know of the measurement.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    format: int = Field(default=1, ge=1, le=1)
+    name: str
+    description: str
+    problems: int = Field(ge=1)
+    per_problem: bool
+    lam: float | None = Field(default=None, alias="lambda", gt=0)
+    lambda_source: str | None = None
+    self_consistency: Curve
+    coverage: Curve | None = None
+    best_of_n: Curve | None = None
+    genrm: Surface | None = None
+    warnings: list[str] = []
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Profile:
+        rows = self.problems if self.per_problem else 1
+        for name in ("self_consistency", "coverage", "best_of_n", "genrm"):
+            part = getattr(self, name)
+            if part is not None and len(part.accuracy) != rows:
+                raise ValueError(f"{name} has {len(part.accuracy)} rows of accuracies; it must have {rows}")
+        if self.genrm is not None and self.lam is None:
+            raise ValueError("'lambda' is missing: without it verifications have no price")
+        return self
+
+    def write(self, path: str) -> None:
+        """Write the profile, a line a problem; the same content gives the same bytes."""
+        content = self.model_dump(mode="json", by_alias=True)
+        text = json.dumps(content, ensure_ascii=False)
+        # A row of numbers a line: small, and a change in one problem is a change in one line.
+        text = text.replace("], [[", "],\n[[").replace("]], [", "]],\n[").replace('], "', '],\n"')
+        file = Path(path)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            temporary = file.with_name(file.name + ".tmp")
+            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.replace(file)
+        except OSError as error:
+            raise DataError(f"The profile '{path}' cannot be written: {error.strerror}.") from None
+
+
+def rectangle(rows: list[Any]) -> NDArray[np.float64]:
+    """Return nested lists as an array; ragged ones raise ValueError."""
+    try:
+        return np.array(rows, dtype=float)
+    except ValueError:
+        raise ValueError("the rows of 'accuracy' are not equally long") from None
+
+
+def check(values: NDArray[np.float64], shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless accuracies are probabilities, one for each knot."""
+    if values.shape[1:] != shape or len(values) == 0:
+        raise ValueError(f"'accuracy' has the shape {values.shape}; it must be (problems, {', '.join(map(str, shape))})")
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ValueError("'accuracy' must lie between 0 and 1")
+
+
+def rounded(values: NDArray[np.float64]) -> Any:
+    """Return accuracies as nested lists, to the digits that a profile keeps."""
+    return (np.round(np.clip(values, 0, 1), DIGITS) + 0.0).tolist()
+
+
+def bundled() -> dict[str, Path]:
+    """Return the profiles that come with isocompute, by name."""
+    folder = Path(str(files("isocompute") / "data" / "profiles"))
+    return {path.stem: path for path in sorted(folder.glob("*.json"))}
+
+
+def read(name: str) -> Profile:
+    """Read a profile by its bundled name or from a file.
+
+    Raises:
+        DataError: no such profile, or a file that is not one; says where and what would be right.
+    """
+    known = bundled()
+    path = Path(name)
+    if name in known and not path.is_file():
+        path = known[name]
+    if path.is_dir() or not path.exists():
+        what = f"'{name}' is a folder" if path.is_dir() else f"There is no profile '{name}'"
+        raise DataError(f"{what}; give a profile's file, or one of: {', '.join(known)}.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError, RecursionError):
+        raise DataError(f"{path} is not a profile: it is not JSON.") from None
+    if not isinstance(content, dict) or "self_consistency" not in content:
+        raise DataError(f"{path} is not a profile: make one with `isocompute fit RUN -o {path.stem}.json`.")
+    try:
+        return Profile.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(f"{path} is not a profile: {where}: {first['msg'].removeprefix('Value error, ')}.") from None

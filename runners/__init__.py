@@ -1,0 +1,1 @@
+"""Measures: tasks, engines, prompts, grading, and the runs they are logged to."""

@@ -1,0 +1,89 @@
+"""What a person sees while a sweep runs: phases, rows, tokens a second, time left."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class Speed(ProgressColumn):
+    """Completion tokens a second since the phase began in this process."""
+
+    def render(self, task: Task) -> Text:
+        """Show the speed, or nothing before the first row."""
+        tokens, elapsed = task.fields["tokens"], task.elapsed
+        return Text(f"{tokens / elapsed:,.0f} tok/s" if tokens and elapsed else "", style="cyan")
+
+
+class Display(Protocol):
+    """Where a sweep tells how far it is."""
+
+    def phase(self, name: str, total: int, done: int) -> None:
+        """Begin a phase, of whose rows some are there already."""
+
+    def advance(self, rows: int, tokens: int) -> None:
+        """Count finished rows and their completion tokens."""
+
+    def note(self, text: str) -> None:
+        """Say something worth a line."""
+
+
+class Live:
+    """A progress bar a phase on a terminal, plain lines every ten seconds elsewhere."""
+
+    EVERY = 10.0
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.progress = Progress(
+            TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), Speed(),
+            TextColumn("left"), TimeRemainingColumn(), console=console, disable=not console.is_terminal,
+        )  # fmt: skip
+        self.said = 0.0
+
+    def __enter__(self) -> Live:
+        self.progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.progress.stop()
+
+    def phase(self, name: str, total: int, done: int) -> None:
+        """Begin a phase, of whose rows some are there already."""
+        self.task = self.progress.add_task(name, total=total, completed=done, tokens=0)
+        self.begun, self.said = time.monotonic(), 0.0
+
+    def advance(self, rows: int, tokens: int) -> None:
+        """Count finished rows and their completion tokens."""
+        task = next(t for t in self.progress.tasks if t.id == self.task)
+        self.progress.update(self.task, advance=rows, tokens=task.fields["tokens"] + tokens)
+        now = time.monotonic()
+        last = task.completed == task.total
+        if not self.console.is_terminal and (last or now - self.said >= self.EVERY):
+            self.said = now
+            rate = task.fields["tokens"] / max(now - self.begun, 1e-9)
+            self.console.print(
+                f"{task.description}: {task.completed:,.0f} of {task.total:,.0f} rows, {rate:,.0f} tok/s", highlight=False
+            )
+
+    def note(self, text: str) -> None:
+        """Say something worth a line."""
+        self.console.print(text, highlight=False, markup=False)
+
+
+class Silent:
+    """Shows nothing: for programs and tests."""
+
+    def phase(self, name: str, total: int, done: int) -> None:
+        """Show nothing."""
+
+    def advance(self, rows: int, tokens: int) -> None:
+        """Show nothing."""
+
+    def note(self, text: str) -> None:
+        """Show nothing."""

@@ -1,0 +1,109 @@
+"""How a model is called: one protocol of one method, and the engines that keep it.
+
+An engine takes requests from the left of a queue as it has room and yields each one with its completion as it
+finishes, in any order. Whoever reads may add to the queue meanwhile, so verification follows solving without
+a pause. The text of a completion is a function of its request's prompt, sampling and seed (up to the floating-
+point order of the arithmetic, which may depend on what else is in the batch).
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from isocompute.errors import ConfigError, EngineError
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn: softmax(logits / temperature), cut to the ``top_p`` nucleus; 0 is greedy."""
+
+    temperature: float = 0.7
+    top_p: float = 1.0
+    max_tokens: int = 1024
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """One completion to sample.
+
+    Args:
+        key: identity of the row it becomes.
+        prompt: the text, or with ``chat`` the user's turn of a conversation.
+        seed: everything random in it, 0 … 2**63 − 1.
+    """
+
+    key: Hashable
+    prompt: str
+    seed: int
+    sampling: Sampling
+    chat: bool = False
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What came back; ``finish_reason`` is ``stop`` or ``length``; tokens include the end token.
+
+    ``status`` is ``ok``, or says in a sentence why there is no text. Counts that an engine does not report are
+    None, not 0.
+    """
+
+    text: str | None
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+    finish_reason: str | None
+    status: str = "ok"
+
+
+class Engine(Protocol):
+    """A model that can be asked."""
+
+    def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
+        """Work the queue off, yielding each request with its completion as it finishes."""
+        ...
+
+    def close(self) -> None:
+        """Give back the memory."""
+        ...
+
+
+def load(name: str, model: str, **options: Any) -> Engine:
+    """Load a model into an engine.
+
+    Args:
+        name: ``vllm`` or ``transformers``.
+        model: a checkpoint folder, or a hub's name for one.
+        options: passed on to the engine.
+
+    Raises:
+        ConfigError: the engine is unknown.
+        EngineError: the library is not installed, the folder is not there, or the model cannot be loaded.
+    """
+    looks_local = model.startswith((".", "/", "~", "data/")) or model.count("/") != 1
+    folder = Path(model).expanduser()
+    if looks_local and not (folder / "config.json").is_file():
+        what = "has no config.json" if folder.is_dir() else "is not there"
+        raise EngineError(f"The model folder '{model}' {what}; give a checkpoint's folder or a hub's name.")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        if name == "vllm":
+            from isocompute.runners.engines.vllm import VLLM
+
+            return VLLM(model, **options)
+        if name == "transformers":
+            from isocompute.runners.engines.transformers import Transformers
+
+            return Transformers(model, **options)
+    except ImportError as error:
+        raise EngineError(
+            f"The engine '{name}' needs a package that is not installed ({error.name}): pip install 'isocompute[{name}]'."
+        ) from error
+    except TypeError as error:
+        raise ConfigError(f"The engine '{name}' does not take these options: {error}.") from error
+    raise ConfigError(f"The engine '{name}' is unknown; there are: transformers, vllm.")

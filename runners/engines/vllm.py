@@ -1,0 +1,103 @@
+"""Sampling with vLLM, in process: the same code on a GPU and on a CPU.
+
+The engine is driven step by step and kept full, rather than handed one closed batch: new requests go in while
+others decode. Each request carries its own seed. Requests that share a prefix stand next to each other in the
+queue, so vLLM's prefix cache computes the prefix once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+
+from vllm import LLM, SamplingParams
+from vllm.platforms import current_platform
+from vllm.sampling_params import RequestOutputKind
+
+from isocompute.errors import EngineError
+from isocompute.runners.engines import Completion, Request, Sampling
+
+
+class VLLM:
+    """A model in vLLM behind `Engine`.
+
+    Args:
+        model: checkpoint folder or hub name.
+        in_flight: requests inside the engine at once, running or waiting; twice ``max_num_seqs`` if not given.
+        options: any argument of `vllm.LLM`: dtype, tensor_parallel_size, max_model_len, quantization …
+    """
+
+    def __init__(self, model: str, in_flight: int | None = None, **options: Any) -> None:
+        options = {"enable_prefix_caching": True, "disable_log_stats": True, "seed": 0, **options}
+        if current_platform.is_cpu():
+            # A seeded request whose prefill is cut in two stops vLLM's CPU engine, so prefills stay whole.
+            options.setdefault("enable_chunked_prefill", False)
+            options.setdefault("max_num_batched_tokens", max(8192, options.get("max_model_len") or 0))
+        try:
+            self.llm = LLM(model=model, **options)
+        except TypeError:
+            raise
+        except Exception as error:  # vLLM raises many kinds here; each means that the model is not to be had
+            raise EngineError(f"vLLM cannot load '{model}': {str(error).splitlines()[0]}") from error
+        self.engine = self.llm.llm_engine
+        self.tokenizer = self.llm.get_tokenizer()
+        self.in_flight = in_flight or 2 * self.engine.vllm_config.scheduler_config.max_num_seqs
+
+    def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
+        """Keep the engine full until the queue is empty and all is done."""
+        flying: dict[str, Request] = {}
+        number = 0
+        while pending or flying:
+            while pending and len(flying) < self.in_flight:
+                request = pending.popleft()
+                try:
+                    self.engine.add_request(str(number), self._prompt(request), parameters(request.sampling, request.seed))
+                except ValueError as error:  # the prompt is longer than the model takes
+                    yield request, Completion(None, None, None, None, None, str(error).splitlines()[0])
+                    continue
+                flying[str(number)] = request
+                number += 1
+            for output in self.engine.step() if flying else ():
+                if output.finished:
+                    yield flying.pop(output.request_id), completion(output)
+
+    def close(self) -> None:
+        """Stop the engine and give back its memory."""
+        self.engine.engine_core.shutdown()
+        del self.engine, self.llm
+
+    def _prompt(self, request: Request) -> Any:
+        if not request.chat:
+            return request.prompt
+        turn = [{"role": "user", "content": request.prompt}]
+        text = self.tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
+        return {"prompt_token_ids": self.tokenizer.encode(text, add_special_tokens=False)}
+
+
+def parameters(sampling: Sampling, seed: int) -> SamplingParams:
+    """Say a request's sampling in vLLM's words."""
+    return SamplingParams(
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        max_tokens=sampling.max_tokens,
+        stop=list(sampling.stop) or None,
+        seed=seed,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def completion(output: Any) -> Completion:
+    """Read a finished vLLM output."""
+    sample = output.outputs[0]
+    return Completion(
+        text=sample.text,
+        prompt_tokens=len(output.prompt_token_ids),
+        cached_tokens=output.num_cached_tokens,
+        completion_tokens=len(sample.token_ids),
+        finish_reason=sample.finish_reason,
+    )

@@ -1,0 +1,1 @@
+"""The lab: a generated task and the small models that were trained on it, so that everything runs anywhere."""

@@ -1,0 +1,162 @@
+"""The lab's task: integer arithmetic in several steps, at five levels of difficulty.
+
+A problem is a start value and a chain of operations, in words:
+
+    Start with 47, add 38, times 6, minus 129.
+
+A solution works it step by step, one step a line, each line with its digits from the ones up before the
+number is written out, and ends in a boxed answer. A verification does each step again and says whether the
+line holds; it stops at the first that does not.
+
+    47+38: 5,8 = 85                 47+38: 5,8 ok
+    85*6: 0,1,5 = 510               85*6: 0,1,5 ok
+    510-129: 1,8,3 = 381            510-129: 1,8,3 ok
+    \\boxed{381}                     Correct? Yes
+
+This module knows the truth, and nothing of any model: it makes problems, the reference solutions that a
+solver learns from, and the reference verifications and step labels that a verifier and a PRM learn from.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from hashlib import blake2b
+
+LARGEST = 999
+"""Every value on the way lies in 0…LARGEST."""
+
+WORDS = {"+": "add", "-": "minus", "*": "times"}
+
+
+@dataclass(frozen=True)
+class Level:
+    """What makes a problem of one level: how many operations, and on what numbers."""
+
+    operations: int
+    start: int
+    """The start value is drawn from 1…start."""
+    operand: int
+    """What is added or subtracted is drawn from 1…operand."""
+    factor: int
+    """What is multiplied by is drawn from 2…factor."""
+
+
+LEVELS = {
+    1: Level(operations=2, start=20, operand=20, factor=3),
+    2: Level(operations=3, start=50, operand=99, factor=5),
+    3: Level(operations=4, start=99, operand=300, factor=9),
+    4: Level(operations=6, start=300, operand=600, factor=9),
+    5: Level(operations=8, start=300, operand=900, factor=9),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A start value and the operations on it, applied from left to right.
+
+    >>> p = Problem(47, (("+", 38), ("*", 6), ("-", 129)))
+    >>> p.question
+    'Start with 47, add 38, times 6, minus 129.'
+    >>> p.answer
+    381
+    >>> print(p.solution)
+    47+38: 5,8 = 85
+    85*6: 0,1,5 = 510
+    510-129: 1,8,3 = 381
+    \\boxed{381}
+    """
+
+    start: int
+    operations: tuple[tuple[str, int], ...]
+
+    @property
+    def question(self) -> str:
+        """The problem in words."""
+        return f"Start with {self.start}" + "".join(f", {WORDS[o]} {n}" for o, n in self.operations) + "."
+
+    @property
+    def answer(self) -> int:
+        """The value after the last operation."""
+        value = self.start
+        for operator, number in self.operations:
+            value = apply(value, operator, number)
+        return value
+
+    @property
+    def solution(self) -> str:
+        """The reference solution, a step a line, ending in the boxed answer."""
+        value, lines = self.start, []
+        for operator, number in self.operations:
+            result = apply(value, operator, number)
+            lines.append(f"{value}{operator}{number}: {working(result)} = {result}")
+            value = result
+        return "\n".join([*lines, f"\\boxed{{{value}}}"])
+
+
+def apply(value: int, operator: str, number: int) -> int:
+    """Return ``value operator number``."""
+    if operator == "+":
+        return value + number
+    return value - number if operator == "-" else value * number
+
+
+def working(result: int) -> str:
+    """Return the digits of a result as they come out of the working, ones first: 381 → '1,8,3'."""
+    return ",".join(reversed(str(result)))
+
+
+def sample(level: int, rng: random.Random) -> Problem:
+    """Draw one problem of a level; every value on the way stays in 0…LARGEST."""
+    shape = LEVELS[level]
+    start = value = rng.randint(1, shape.start)
+    operations = []
+    while len(operations) < shape.operations:
+        operator = rng.choice("+-*")
+        number = rng.randint(2, shape.factor) if operator == "*" else rng.randint(1, shape.operand)
+        if 0 <= (result := apply(value, operator, number)) <= LARGEST and result != value:
+            operations.append((operator, number))
+            value = result
+    return Problem(start, tuple(operations))
+
+
+def held_out(problem: Problem) -> bool:
+    """Whether a problem is kept for measuring: a tenth of all, by a hash of the question.
+
+    Models learn from the others only, so no run of the lab holds a problem that a model has seen.
+    """
+    return blake2b(problem.question.encode(), digest_size=8).digest()[0] % 10 == 0
+
+
+def step_labels(problem: Problem, solution: str) -> list[bool]:
+    """Say of each line of a solution whether all is right up to and including it.
+
+    >>> p = Problem(47, (("+", 38), ("*", 6)))
+    >>> step_labels(p, "47+38: 5,8 = 85\\n85*6: 0,2,5 = 520\\n\\\\boxed{520}")
+    [True, False, False]
+    """
+    truth = problem.solution.split("\n")
+    right, labels = True, []
+    for i, line in enumerate(solution.split("\n")):
+        right = right and i < len(truth) and line == truth[i]
+        labels.append(right)
+    return labels
+
+
+def verification(problem: Problem, solution: str) -> str:
+    """Write the reference verification of a solution: each step done again, from what the line before claims.
+
+    >>> p = Problem(47, (("+", 38), ("*", 6)))
+    >>> print(verification(p, "47+38: 5,8 = 85\\n85*6: 0,2,5 = 520\\n\\\\boxed{520}"))
+    47+38: 5,8 ok
+    85*6: 0,1,5 wrong
+    Correct? No
+    """
+    lines, truth = [], problem.solution.split("\n")
+    claimed = solution.split("\n")
+    for i, step in enumerate(truth[:-1]):
+        holds = i < len(claimed) and claimed[i] == step
+        lines.append(step.split(" = ")[0] + (" ok" if holds else " wrong"))
+        if not holds:
+            break
+    return "\n".join([*lines, f"Correct? {'Yes' if claimed == truth else 'No'}"])

@@ -1,0 +1,197 @@
+"""A run on disk: a manifest and tables of Parquet parts, each of which appears whole or not at all.
+
+    RUN/manifest.json          what was asked: config, model and prompt hashes, versions, grader
+    RUN/problems/*.parquet     RUN/solutions/*.parquet     RUN/verifications/*.parquet
+
+Parts are written once and never changed. A row's key is its identity: a resumed sweep reads the keys that are
+there and asks for the others only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import fsspec
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+from isocompute.errors import DataError, RunError
+from isocompute.runners.tables import TABLES, Table
+
+MANIFEST = "manifest.json"
+
+
+class Run:
+    """A folder of logs, on a local disk or wherever fsspec reaches.
+
+    Args:
+        path: the folder; ``runs/lab`` or ``s3://bucket/runs/lab``.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = str(path).rstrip("/")
+        self.fs, self.root = fsspec.core.url_to_fs(self.path)
+        self.local = isinstance(self.fs, LocalFileSystem)
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return bool(self.fs.exists(posixpath.join(self.root, MANIFEST)))
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what the run was asked for.
+
+        Raises:
+            RunError: no run is here.
+            DataError: the manifest cannot be read.
+        """
+        where = posixpath.join(self.root, MANIFEST)
+        if not self.fs.exists(self.root):
+            raise RunError(f"There is no run at '{self.path}': the folder does not exist.")
+        if not self.fs.exists(where):
+            raise RunError(f"There is no run at '{self.path}': the folder has no {MANIFEST}.")
+        try:
+            manifest = json.loads(self.fs.cat_file(where))
+        except ValueError as error:
+            raise DataError(f"{where} is not JSON: {error}.") from None
+        if not isinstance(manifest, dict) or "config" not in manifest:
+            raise DataError(f"{where} has no 'config'; it is not the manifest of a run.")
+        return manifest
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest, whole or not at all; the same content gives the same bytes."""
+        text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        self.fs.makedirs(self.root, exist_ok=True)
+        self._put(posixpath.join(self.root, MANIFEST), text.encode())
+
+    def parts(self, table: Table) -> list[str]:
+        """Return the paths of a table's finished parts, in the order in which they were written."""
+        folder = posixpath.join(self.root, table.name)
+        return sorted(self.fs.glob(posixpath.join(folder, "part-*.parquet")))
+
+    def read(self, table: Table, columns: list[str] | None = None) -> pa.Table:
+        """Read a table, or some of its columns, from all parts, checked.
+
+        Raises:
+            DataError: a part is damaged or has a wrong column, or a key stands twice.
+        """
+        tables = []
+        for path in self.parts(table):
+            try:
+                with self.fs.open(path, "rb") as file:
+                    part = pq.ParquetFile(file)
+                    table.check(part.schema_arrow, path)
+                    tables.append(part.read(columns=columns))
+            except (pa.ArrowException, OSError) as error:
+                raise DataError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+        schema = table.schema if columns is None else pa.schema([table.schema.field(c) for c in columns])
+        return pa.concat_tables(tables).cast(schema) if tables else schema.empty_table()
+
+    def frame(self, table: Table, columns: list[str] | None = None) -> pd.DataFrame:
+        """Read a table as a data frame in the order of its keys; a retried failure gives way to its retry.
+
+        Raises:
+            DataError: as `read`, or when a key stands twice.
+        """
+        names = table.key_names
+        wanted = columns and list(dict.fromkeys([*names, *columns, *(["status"] if table.retried else [])]))
+        frame = self.read(table, wanted).to_pandas()
+        if table.retried:
+            failed = frame["status"] != "ok"
+            answered = frame[names].apply(tuple, axis=1).isin(set(frame.loc[~failed, names].itertuples(index=False, name=None))) if failed.any() else failed
+            frame = frame[~(failed & (answered | frame.duplicated(names, keep="last")))]
+        if (twice := frame.duplicated(names)).any():
+            key = tuple(frame.loc[twice, names].iloc[0])
+            raise DataError(f"{self.path}/{table.name} holds the row {key} twice; a key must stand once.")
+        frame = frame.sort_values(names, kind="stable", ignore_index=True)
+        return frame if columns is None else frame[columns]
+
+    def keys(self, table: Table) -> set[tuple[Any, ...]]:
+        """Return the keys of the rows that are there and whose status is ok."""
+        columns = [*table.key_names, *(["status"] if table.retried else [])]
+        frame = self.frame(table, columns)
+        if table.retried:
+            frame = frame[frame["status"] == "ok"]
+        return set(frame[table.key_names].itertuples(index=False, name=None))
+
+    def writer(self, table: Table, seconds: float = 5.0, rows: int = 50_000) -> Writer:
+        """Return a writer that adds parts to a table."""
+        return Writer(self, table, seconds, rows)
+
+    def _put(self, path: str, content: bytes) -> None:
+        """Make a file appear whole or not at all."""
+        if not self.local:
+            self.fs.pipe_file(path, content)  # object stores publish an object when its upload is complete
+            return
+        temporary = f"{path}.{os.getpid()}.tmp"
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            raise RunError(f"{path} could not be written: {error.strerror}; what was written before is whole.") from None
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for one writing process; released by the system when the process ends, however it ends.
+
+        Raises:
+            RunError: another process is writing this run.
+        """
+        if not self.local:
+            yield
+            return
+        import fcntl
+
+        os.makedirs(self.root, exist_ok=True)
+        with open(os.path.join(self.root, ".lock"), "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RunError(f"Another process is writing the run at '{self.path}'; wait for it, or stop it.") from None
+            for leftover in self.fs.glob(posixpath.join(self.root, "**", "*.tmp")):
+                os.remove(leftover)
+            yield
+
+
+class Writer:
+    """Collects rows and writes them as a part every few seconds.
+
+    A part is named by its number, one more than the last; the order of parts is the order of writing.
+    """
+
+    def __init__(self, run: Run, table: Table, seconds: float, rows: int) -> None:
+        self.run, self.table, self.seconds, self.rows = run, table, seconds, rows
+        self.folder = posixpath.join(run.root, table.name)
+        run.fs.makedirs(self.folder, exist_ok=True)
+        last = run.parts(table)[-1:]
+        self.number = int(posixpath.basename(last[0])[5:-8]) + 1 if last else 0
+        self.waiting: list[Mapping[str, Any]] = []
+        self.since = time.monotonic()
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take rows; write what has gathered if it is old or large enough."""
+        self.waiting.extend(rows)
+        if len(self.waiting) >= self.rows or time.monotonic() - self.since >= self.seconds:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has gathered as one part."""
+        if self.waiting:
+            part = pa.Table.from_pylist(list(self.waiting), schema=self.table.schema)
+            sink = pa.BufferOutputStream()
+            pq.write_table(part, sink, compression="zstd", compression_level=9)
+            self.run._put(f"{self.folder}/part-{self.number:05d}.parquet", sink.getvalue().to_pybytes())
+            self.number += 1
+            self.waiting.clear()
+        self.since = time.monotonic()

@@ -1,0 +1,58 @@
+"""What a model is asked: prompts in files, each with a name and a hash."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from isocompute.errors import ConfigError
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A template with the places ``{question}`` and, to verify, ``{solution}``."""
+
+    name: str
+    template: str
+
+    @property
+    def hash(self) -> str:
+        """The template's SHA-256; a run's manifest holds it."""
+        return sha256(self.template.encode()).hexdigest()
+
+    def fill(self, **values: str) -> str:
+        """Put the values in, all at once, so that a value that looks like a place stays as it is.
+
+        >>> Prompt("p", "Q: {question} A: {solution}").fill(question="{solution}", solution="7")
+        'Q: {solution} A: 7'
+        """
+        return re.sub(r"\{(question|solution)\}", lambda place: values.get(place[1], place[0]), self.template)
+
+
+def names() -> list[str]:
+    """Return the names of the prompts that come with isocompute."""
+    return sorted(path.stem for path in FOLDER.glob("*.txt"))
+
+
+def load(name: str, *, needs: tuple[str, ...]) -> Prompt:
+    """Load a prompt by its name or from a file.
+
+    Args:
+        name: one of `names`, or the path of a text file.
+        needs: the places it must have.
+
+    Raises:
+        ConfigError: no such prompt, or a place is missing.
+    """
+    path = FOLDER / f"{name}.txt" if name in names() else Path(name)
+    try:
+        template = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"The prompt '{name}' is no file and none of: {', '.join(names())}.") from None
+    if missing := [place for place in needs if f"{{{place}}}" not in template]:
+        raise ConfigError(f"The prompt '{name}' has no place {{{missing[0]}}}.")
+    return Prompt(name, template)

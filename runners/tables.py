@@ -1,0 +1,135 @@
+"""What is in a run: its tables, and each column once, with its unit and meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from isocompute.errors import DataError
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    null: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a run; its first ``key`` columns identify a row."""
+
+    name: str
+    key: int
+    columns: tuple[Column, ...]
+
+    @property
+    def key_names(self) -> list[str]:
+        """Names of the columns that identify a row."""
+        return [c.name for c in self.columns[: self.key]]
+
+    @property
+    def retried(self) -> bool:
+        """Whether rows have a status, so that a row that failed may be asked for again."""
+        return any(c.name == "status" for c in self.columns)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema that every part has."""
+        return pa.schema([pa.field(c.name, c.type, nullable=c.null) for c in self.columns])
+
+    def check(self, schema: pa.Schema, where: str) -> None:
+        """Raise unless a file's columns are this table's.
+
+        Raises:
+            DataError: names the file, the column, and what it should be.
+        """
+        for column in self.columns:
+            index = schema.get_field_index(column.name)
+            if index < 0:
+                raise DataError(
+                    f"{where}: the column '{column.name}' is missing; {self.name} has "
+                    f"{', '.join(c.name for c in self.columns)}."
+                )
+            if schema.field(index).type != column.type:
+                raise DataError(
+                    f"{where}: the column '{column.name}' is {schema.field(index).type}; it must be {column.type}."
+                )
+        known = {c.name for c in self.columns}
+        if extra := [name for name in schema.names if name not in known]:
+            raise DataError(f"{where}: the column '{extra[0]}' does not belong to {self.name}.")
+
+
+PROBLEM_ID = Column("problem_id", pa.string(), "the problem's name, unique in its task")
+SOLUTION_ID = Column("solution_id", pa.int32(), "0, 1, 2 …: which sample of the problem")
+COST = (
+    Column("prompt_tokens", pa.int32(), "tokens in the prompt", null=True),
+    Column("cached_tokens", pa.int32(), "of these, read from the prefix cache; null if the engine does not say", null=True),
+    Column("completion_tokens", pa.int32(), "tokens sampled, the end token included", null=True),
+    Column("finish_reason", pa.string(), "stop, or length when the token limit cut it", null=True),
+    Column("status", pa.string(), "ok, or what went wrong; a row that is not ok is never scored"),
+)  # fmt: skip
+
+PROBLEMS = Table(
+    "problems", 1,
+    (
+        PROBLEM_ID,
+        Column("task", pa.string(), "the task's name"),
+        Column("question", pa.string(), "what is asked"),
+        Column("gold", pa.string(), "the right answer, canonical"),
+        Column("subject", pa.string(), "field of knowledge", null=True),
+        Column("level", pa.int32(), "difficulty, 1 the easiest", null=True),
+    ),
+)  # fmt: skip
+
+SOLUTIONS = Table(
+    "solutions", 2,
+    (
+        PROBLEM_ID,
+        SOLUTION_ID,
+        Column("text", pa.string(), "what the solver wrote", null=True),
+        Column("answer", pa.string(), "its answer, canonical; null if none could be read", null=True),
+        Column("correct", pa.bool_(), "whether the answer is the gold one; null when status is not ok", null=True),
+        *COST[:-1],
+        Column("step_scores", pa.list_(pa.float32()), "PRM score after each step", null=True),
+        COST[-1],
+    ),
+)  # fmt: skip
+
+VERIFICATIONS = Table(
+    "verifications", 3,
+    (
+        PROBLEM_ID,
+        SOLUTION_ID,
+        Column("verification_id", pa.int32(), "0, 1, 2 …: which sample of the solution's verification"),
+        Column("text", pa.string(), "what the verifier wrote", null=True),
+        Column("verdict", pa.float32(), "1 yes, 0 no; null if none could be read", null=True),
+        Column("p_yes", pa.float32(), "probability of yes at the verdict; null if not measured", null=True),
+        *COST,
+    ),
+)  # fmt: skip
+
+SEARCHES = Table(
+    "searches", 6,
+    (
+        PROBLEM_ID,
+        Column("strategy", pa.string(), "beam, dvts …"),
+        Column("n", pa.int32(), "candidates held at once"),
+        Column("beam_width", pa.int32(), "continuations a kept beam gets"),
+        Column("lookahead", pa.int32(), "further steps sampled before scoring"),
+        Column("seed", pa.int64(), "which repetition"),
+        Column("answer", pa.string(), "the selected answer", null=True),
+        Column("correct", pa.bool_(), "whether it is the gold one", null=True),
+        Column("generated_tokens", pa.int64(), "tokens sampled in the whole search", null=True),
+        Column("scored_tokens", pa.int64(), "tokens read by the scorer", null=True),
+        Column("cached_tokens", pa.int64(), "of these, read from its prefix cache", null=True),
+        Column("steps", pa.int32(), "rounds until the search ended", null=True),
+        COST[-1],
+    ),
+)  # fmt: skip
+
+TABLES = {table.name: table for table in (PROBLEMS, SOLUTIONS, VERIFICATIONS, SEARCHES)}
