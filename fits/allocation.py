@@ -122,9 +122,7 @@ def allocation_law(
     s_knots, v_knots = knots(S, "S"), knots(V, "V")
     grid = measured(surface, (len(s_knots), len(v_knots)), "surface")
     if grid.ndim > 3 or (weights is not None and grid.ndim != 3):
-        raise DataError(
-            f"surface must have the shape (nS, nV), or (P, nS, nV) with weights; got {grid.shape}."
-        )
+        raise DataError(f"surface must have the shape (nS, nV), or (P, nS, nV) with weights; got {grid.shape}.")
     limits = np.asarray(budgets, dtype=float)
     if limits.ndim != 1 or len(limits) < _FEWEST or not (limits > 0).all() or (np.diff(limits) <= 0).any():
         raise DataError(f"budgets must be at least {_FEWEST} positive increasing numbers; got {budgets!r}.")
@@ -152,17 +150,13 @@ def allocation_law(
     )
 
 
-def _best(
-    rows: NDArray[np.float64], cost: NDArray[np.float64], budgets: NDArray[np.float64]
-) -> NDArray[np.int64]:
+def _best(rows: NDArray[np.float64], cost: NDArray[np.float64], budgets: NDArray[np.float64]) -> NDArray[np.int64]:
     """(R, n, m) accuracies at (n, m) costs → (R, nC): which of n is best when the budget is spent exactly."""
     at_budget = np.full((len(rows), len(budgets), len(cost)), -np.inf)
     edge = 1 + 1e-12
     for i, along in enumerate(cost):
         fits = (budgets * edge >= along[0]) & (budgets <= along[-1] * edge)
-        weights = np.stack(
-            [np.interp(np.log(budgets[fits]), np.log(along), row) for row in np.eye(len(along))]
-        )
+        weights = np.stack([np.interp(np.log(budgets[fits]), np.log(along), row) for row in np.eye(len(along))])
         at_budget[:, fits, i] = rows[:, i] @ weights
     stranded = budgets[np.isneginf(at_budget[0]).all(axis=1)]
     if stranded.size:

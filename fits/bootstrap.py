@@ -8,9 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from isocompute.errors import DataError
 
 
-def resampling_weights(
-    problems: int, replicates: int, seed: int | np.random.SeedSequence
-) -> NDArray[np.float64]:
+def resampling_weights(problems: int, replicates: int, seed: int | np.random.SeedSequence) -> NDArray[np.float64]:
     """Problem-level bootstrap: how often each problem is drawn in each replicate, divided by their number.
 
     The same weights applied to two strategies keep their pairing: the interval of a difference is the

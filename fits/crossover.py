@@ -105,8 +105,7 @@ def crossover(
     votes = measured(curve, (len(c_knots),), "curve")
     if grid.ndim != 3 or votes.ndim != 2 or len(grid) != len(votes):
         raise DataError(
-            "surface (P, nS, nV) and curve (P, n) must cover the same problems; "
-            f"got {grid.shape} and {votes.shape}."
+            f"surface (P, nS, nV) and curve (P, n) must cover the same problems; got {grid.shape} and {votes.shape}."
         )
     first = float(compute(s_knots[0], v_knots[0], lam))
     last = float(compute(s_knots[-1], v_knots[-1], lam))

@@ -161,9 +161,7 @@ def self_consistency_frontier(curve: ArrayLike, S: ArrayLike, budgets: ArrayLike
     return _envelope(values, weights.T, tried, np.zeros_like(tried), tried.astype(float), budgets)
 
 
-def genrm_frontier(
-    surface: ArrayLike, S: ArrayLike, V: ArrayLike, lam: float, budgets: ArrayLike
-) -> Frontier:
+def genrm_frontier(surface: ArrayLike, S: ArrayLike, V: ArrayLike, lam: float, budgets: ArrayLike) -> Frontier:
     """The best allocation of solutions and verifications within each budget: S(1 + λV) ≤ C.
 
     All whole S and V in the measured range are tried (above 64 in steps of about 1 %). The best one is chosen
@@ -186,9 +184,7 @@ def genrm_frontier(
     """
     s_knots, v_knots = knots(S, "S"), knots(V, "V")
     values = measured(surface, (len(s_knots), len(v_knots)), "surface")
-    tried_s, tried_v = (
-        grid.ravel() for grid in np.meshgrid(_whole_numbers(s_knots), _whole_numbers(v_knots))
-    )
+    tried_s, tried_v = (grid.ravel() for grid in np.meshgrid(_whole_numbers(s_knots), _whole_numbers(v_knots)))
     weights = np.einsum(
         "ni,nj->ijn", interpolation(tried_s, s_knots, "S"), interpolation(tried_v, v_knots, "V")
     ).reshape(len(s_knots) * len(v_knots), -1)

@@ -41,15 +41,12 @@ class Pool:
         codes = _integers(answers, "answers")
         if codes.ndim != 2 or codes.size == 0:
             raise DataError(
-                "answers must have the shape (problems, solutions) with at least one of each; "
-                f"got {codes.shape}."
+                f"answers must have the shape (problems, solutions) with at least one of each; got {codes.shape}."
             )
         _at_least(codes, -1, "answers", "a code ≥ 0, or -1 where no answer was parsed")
         right = _integers(gold, "gold")
         if right.shape != codes.shape[:1]:
-            raise DataError(
-                f"gold must hold one code per problem, shape ({codes.shape[0]},); got {right.shape}."
-            )
+            raise DataError(f"gold must hold one code per problem, shape ({codes.shape[0]},); got {right.shape}.")
         _at_least(right, 0, "gold", "a code ≥ 0")
         object.__setattr__(self, "answers", _frozen(codes))
         object.__setattr__(self, "gold", _frozen(right))
@@ -85,9 +82,7 @@ def _integers(values: ArrayLike, name: str) -> NDArray[Any]:
     array = _array(values, name)
     if array.dtype.kind == "f" and np.isnan(array).any():
         place = ", ".join(map(str, np.argwhere(np.isnan(array))[0]))
-        raise DataError(
-            f"{name} must be integers; got NaN at index ({place}): an unparsed answer is coded -1."
-        )
+        raise DataError(f"{name} must be integers; got NaN at index ({place}): an unparsed answer is coded -1.")
     if array.dtype.kind not in "iu" and array.size:
         raise DataError(f"{name} must be integers; got an array of {array.dtype}.")
     return array
@@ -120,9 +115,7 @@ def _verdicts(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     if array.shape[0] != problems:
         raise DataError(f"verdicts must cover the {problems} problems of answers; got {array.shape[0]}.")
     if array.shape[1] > solutions:
-        raise DataError(
-            f"verdicts must cover at most the {solutions} solutions of answers; got {array.shape[1]}."
-        )
+        raise DataError(f"verdicts must cover at most the {solutions} solutions of answers; got {array.shape[1]}.")
     wrong = (array < 0) | (array > 1)
     if wrong.any():
         p, k, m = np.argwhere(wrong)[0]

@@ -62,9 +62,7 @@ def best_of_n(scores: ArrayLike, correct: ArrayLike, S: ArrayLike) -> NDArray[np
     """
     score, right = np.asarray(scores), np.asarray(correct)
     if score.ndim != 2 or score.size == 0 or score.dtype.kind not in "biuf":
-        raise DataError(
-            f"scores must be numbers of shape (problems, solutions); got {score.dtype} {score.shape}."
-        )
+        raise DataError(f"scores must be numbers of shape (problems, solutions); got {score.dtype} {score.shape}.")
     if right.shape != score.shape or right.dtype.kind != "b":
         raise DataError(f"correct must be booleans of shape {score.shape}; got {right.dtype} {right.shape}.")
     if np.isnan(score).any():

@@ -83,9 +83,7 @@ def tilts(n: int, S: NDArray[np.int64]) -> Iterator[tuple[float, NDArray[np.int6
     order = np.argsort(S, kind="stable")
     while order.size:
         high = int(S[order[-1]])
-        first = next(
-            i for i, low in enumerate(S[order]) if _depth(n, int(low), _centre(n, int(low), high)) < _DEEPEST
-        )
+        first = next(i for i, low in enumerate(S[order]) if _depth(n, int(low), _centre(n, int(low), high)) < _DEEPEST)
         yield _centre(n, int(S[order[first]]), high), order[first:]
         order = order[:first]
 

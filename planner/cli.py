@@ -59,7 +59,10 @@ def sweep(config: Annotated[Path, typer.Argument(help="The sweep file (YAML).", 
 
 @app.command()
 def fit(
-    source: Annotated[str, typer.Argument(metavar="RUN|GRID.json", help="A run's folder, or a grid of means.", show_default=False)],
+    source: Annotated[
+        str,
+        typer.Argument(metavar="RUN|GRID.json", help="A run's folder, or a grid of means.", show_default=False),
+    ],
     output: Annotated[str, typer.Option("--output", "-o", help="Where the profile goes.", show_default=False)],
     entry: Annotated[str | None, typer.Option(help="Which entry of a grid with several.")] = None,
     json_: Json = False,
@@ -91,7 +94,9 @@ def fit(
     found, compared = findings(profile, profile.lam), frontier(profile)
     profile.write(target)
     if json_:
-        print(json.dumps(findings_json(profile, found, compared, target), indent=2, ensure_ascii=False, allow_nan=False))
+        print(
+            json.dumps(findings_json(profile, found, compared, target), indent=2, ensure_ascii=False, allow_nan=False)
+        )
     else:
         report.fitted(console, profile, found, compared, target)
 
@@ -99,10 +104,20 @@ def fit(
 @planner.command(help=PLAN_HELP, name="plan")
 @app.command(help=PLAN_HELP)
 def plan(
-    budget: Annotated[str, typer.Option("--budget", "-b", help="Compute per problem: 128x or 128x-plateau.", show_default=False)],
-    profile: Annotated[str, typer.Option("--profile", "-p", help="A bundled profile's name, or a file from `fit`.")] = "lab",
+    budget: Annotated[
+        str,
+        typer.Option("--budget", "-b", help="Compute per problem: 128x or 128x-plateau.", show_default=False),
+    ],
+    profile: Annotated[
+        str, typer.Option("--profile", "-p", help="A bundled profile's name, or a file from `fit`.")
+    ] = "lab",
     lam: Annotated[
-        float | None, typer.Option("--lambda", help="Cost of a verification in solutions; the profile's if not given.", show_default=False)
+        float | None,
+        typer.Option(
+            "--lambda",
+            help="Cost of a verification in solutions; the profile's if not given.",
+            show_default=False,
+        ),
     ] = None,
     json_: Json = False,
 ) -> None:

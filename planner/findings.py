@@ -67,7 +67,8 @@ def replicates(profile: Profile) -> NDArray[np.float64]:
 def law_budgets(S: list[int], V: list[int], lam: float) -> list[float]:
     """Return the budgets an allocation law is fitted over: powers of two that leave room for a choice.
 
-    From eight times the cheapest allocation, so that S and V have three doublings to share, to the dearest one.
+    From eight times the cheapest allocation, so that S and V have three doublings to share, to the dearest one;
+    without those that no measured S, or no measured V, can spend in full, as there are when λ is small.
     For λ = 2 and S ≤ 256, V ≤ 32 these are 2^5 … 2^14.
 
     >>> law_budgets([1, 256], [1, 32], 2.0)[::9]
@@ -75,4 +76,10 @@ def law_budgets(S: list[int], V: list[int], lam: float) -> list[float]:
     """
     least, most = float(compute(S[0], V[0], lam)), float(compute(S[-1], V[-1], lam))
     low, high = math.ceil(math.log2(8 * least)), math.floor(math.log2(most) + 1e-9)
-    return [2.0**power for power in range(low, high + 1)]
+    cost = compute(np.array(S)[:, None], np.array(V), lam)
+    return [
+        2.0**power
+        for power in range(low, high + 1)
+        if any(line[0] <= 2.0**power <= line[-1] for line in cost)
+        and any(line[0] <= 2.0**power <= line[-1] for line in cost.T)
+    ]

@@ -30,7 +30,9 @@ def profile_of_grid(path: str, entry: str | None, name: str | None) -> Profile:
         raise DataError(f"The grid '{path}' is not JSON.") from None
     entries = {k: v for k, v in content.items() if isinstance(v, dict)} if isinstance(content, dict) else {}
     if not entries:
-        raise DataError(f"{path} holds no grid; it must hold {{name: {{lambda_, n_problems, self_consistency, best_of_n}}}}.")
+        raise DataError(
+            f"{path} holds no grid; it must hold {{name: {{lambda_, n_problems, self_consistency, best_of_n}}}}."
+        )
     if entry is None and len(entries) > 1:
         raise DataError(f"{path} holds several grids; choose one with --entry: {', '.join(entries)}.")
     entry = entry or next(iter(entries))
@@ -41,7 +43,8 @@ def profile_of_grid(path: str, entry: str | None, name: str | None) -> Profile:
     warning = f"Numbers as published ({grid.get('source', path)}), without intervals."
     return Profile(
         name=name or entry,
-        description=f"{grid.get('model', 'a model')} on {grid.get('dataset', 'a task')}, verifier {grid.get('verifier', 'unknown')}",
+        description=f"{grid.get('model', 'a model')} on {grid.get('dataset', 'a task')}, "
+        f"verifier {grid.get('verifier', 'unknown')}",
         problems=number(grid, "n_problems", where, int),
         per_problem=False,
         lam=number(grid, "lambda_", where, float),
@@ -57,7 +60,9 @@ def number(grid: dict[str, Any], key: str, where: str, kind: type[int] | type[fl
     """Return a positive number of an entry."""
     value = grid.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9 or kind(value) != value:
-        raise DataError(f"{where}: '{key}' must be a positive {'whole number' if kind is int else 'number'}; got {value!r}.")
+        raise DataError(
+            f"{where}: '{key}' must be a positive {'whole number' if kind is int else 'number'}; got {value!r}."
+        )
     return kind(value)
 
 
@@ -83,7 +88,9 @@ def genrm_cells(grid: dict[str, Any], where: str) -> tuple[list[int], list[int],
         raise DataError(f"{where}: 'best_of_n' must be a list of cells with S, V and success.") from None
     S, V = (sorted({key[axis] for key in cells}) for axis in (0, 1))
     if missing := [(s, v) for s in S for v in V if (s, v) not in cells]:
-        raise DataError(f"{where}: 'best_of_n' has no cell S={missing[0][0]}, V={missing[0][1]}; the grid must be full.")
+        raise DataError(
+            f"{where}: 'best_of_n' has no cell S={missing[0][0]}, V={missing[0][1]}; the grid must be full."
+        )
     if not S:
         raise DataError(f"{where}: 'best_of_n' has no cells.")
     return S, V, [[cells[s, v] for v in V] for s in S]

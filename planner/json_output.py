@@ -24,7 +24,11 @@ def option_json(option: Option) -> dict[str, Any]:
 def plan_json(plan: Plan) -> dict[str, Any]:
     """Return a plan as the documented JSON; a budget that never comes is null."""
     return {
-        "budget": {"x": plan.budget, "plateau_multiple": plan.plateau_multiple, "plateau": plan.findings.plateau},
+        "budget": {
+            "x": plan.budget,
+            "plateau_multiple": plan.plateau_multiple,
+            "plateau": plan.findings.plateau,
+        },
         "recommendation": option_json(plan.recommendation),
         "alternatives": [option_json(option) for option in plan.alternatives],
         "coverage": None if plan.ceiling is None else {"solutions": plan.ceiling_at, "accuracy": plan.ceiling},
@@ -66,7 +70,9 @@ def law_json(law: AllocationLaw | None) -> dict[str, Any] | None:
     }
 
 
-def findings_json(profile: Profile, found: Findings, frontier: list[tuple[float, list[Option]]], path: str) -> dict[str, Any]:
+def findings_json(
+    profile: Profile, found: Findings, frontier: list[tuple[float, list[Option]]], path: str
+) -> dict[str, Any]:
     """Return what a fit found."""
     return {
         "profile": path,

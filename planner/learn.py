@@ -39,7 +39,10 @@ def profile_of_run(path: str, name: str) -> Profile:
     if pool.verdicts is not None and run.verification_tokens is not None:
         S, V = ladder(pool.verified), ladder(pool.verifications)
         parts["genrm"] = Surface(solutions=S, verifications=V, accuracy=rounded(genrm(pool, S, V)))
-        fixed, correct = mean_verdicts(pool.verdicts, pool.answers[:, : pool.verified] >= 0), pool.correct[:, : pool.verified]
+        fixed, correct = (
+            mean_verdicts(pool.verdicts, pool.answers[:, : pool.verified] >= 0),
+            pool.correct[:, : pool.verified],
+        )
         parts["best_of_n"] = Curve(solutions=S, accuracy=rounded(best_of_n(fixed, correct, S)))
         parts["lam"] = run.verification_tokens / run.solution_tokens
         parts["lambda_source"] = (
@@ -76,4 +79,5 @@ def left_out(run: Measured) -> list[str]:
     """Say which problems have no place in the pool."""
     if not run.left_out:
         return []
-    return [f"{len(run.left_out)} problems are left out because a row of theirs failed: {next(iter(run.left_out.values()))}."]
+    reason = next(iter(run.left_out.values()))
+    return [f"{len(run.left_out)} problems are left out because a row of theirs failed: {reason}."]

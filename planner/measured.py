@@ -10,6 +10,7 @@ import pandas as pd
 
 from isocompute.errors import DataError, RunError
 from isocompute.fits import Pool
+from isocompute.runners.config import sweep_of
 from isocompute.runners.log import Run
 from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS, Table
 
@@ -44,35 +45,36 @@ def measured(run: Run) -> Measured:
     if problems.empty:
         raise RunError(f"The run at '{run.path}' holds no problems yet; run its sweep again to complete it.")
     ids = problems["problem_id"].tolist()
-    size = manifest["config"]
-    N, M = size["solutions"], size.get("verifications", 0)
-    K = (size.get("verified") or N) if M else 0
+    config = sweep_of(manifest, run.path)
+    N, K, M = config.solutions, config.to_verify, config.verifications
 
     columns = ["problem_id", "solution_id", "answer", "completion_tokens", "status"]
     solutions = placed(run, SOLUTIONS, columns, ids, (N,))
-    verifications = placed(
-        run, VERIFICATIONS, ["problem_id", "solution_id", "verification_id", "verdict", "completion_tokens", "status"],
-        ids, (K, M),
-    )  # fmt: skip
-
-    left_out = failures(solutions, ids) | failures(verifications, ids)
-    kept = [i for i, name in enumerate(ids) if name not in left_out]
+    left_out = failures(solutions, ids)
+    solved = [name for name in ids if name not in left_out]  # a solution that failed has no verifications
+    columns = ["problem_id", "solution_id", "verification_id", "verdict", "completion_tokens", "status"]
+    verifications = placed(run, VERIFICATIONS, columns, solved, (K, M))
+    left_out |= failures(verifications, solved)
+    kept = [name for name in ids if name not in left_out]
     if not kept:
-        raise RunError(f"Every problem of '{run.path}' has a row that failed; the first: {next(iter(left_out.values()))}.")
-    answers = codes(solutions, problems["gold"].tolist(), len(ids), N)
+        raise RunError(
+            f"Every problem of '{run.path}' has a row that failed; the first: {next(iter(left_out.values()))}."
+        )
+    answers = codes(solutions, problems["gold"].tolist(), len(ids), N)[np.isin(ids, kept)]
     verdicts = None
     if M:
         wrong = verifications["verdict"].notna() & ~verifications["verdict"].between(0, 1)
         if wrong.any():
             row = verifications[wrong].iloc[0]
+            key = tuple(row[name] for name in VERIFICATIONS.key_names)
             raise DataError(
-                f"{run.path}/verifications: the verdict of ({row.problem_id}, {row.solution_id}, {row.verification_id}) "
-                f"is {row.verdict:g}; a verdict is 0, 1, or between, or null when unparsed."
+                f"{run.path}/verifications: the verdict of {key} is {row.verdict:g}; "
+                "a verdict is 0, 1, or between, or null when unparsed."
             )
-        verdicts = verifications["verdict"].to_numpy(float).reshape(len(ids), K, M)[kept]
+        verdicts = verifications["verdict"].to_numpy(float).reshape(len(solved), K, M)[np.isin(solved, kept)]
     return Measured(
-        pool=Pool(answers[kept], np.zeros(len(kept), dtype=np.int64), verdicts),
-        problem_ids=[ids[i] for i in kept],
+        pool=Pool(answers, np.zeros(len(kept), dtype=np.int64), verdicts),
+        problem_ids=kept,
         solution_tokens=mean_tokens(run, solutions),
         verification_tokens=mean_tokens(run, verifications) if M else None,
         left_out=left_out,
@@ -115,7 +117,7 @@ def codes(solutions: pd.DataFrame, gold: list[str], P: int, N: int) -> np.ndarra
     coded = np.empty((P, N), dtype=np.int64)
     for i, row in enumerate(answers):
         number = {gold[i]: 0}
-        coded[i] = [-1 if answer is None else number.setdefault(answer, len(number)) for answer in row]
+        coded[i] = [-1 if pd.isna(answer) else number.setdefault(answer, len(number)) for answer in row]
     return coded
 
 
@@ -123,9 +125,11 @@ def mean_tokens(run: Run, frame: pd.DataFrame) -> float:
     """Return the mean completion tokens of the rows that are ok.
 
     Raises:
-        DataError: the tokens were not logged.
+        DataError: the tokens were not logged, or are no counts.
     """
     counted = frame.loc[frame["status"] == "ok", "completion_tokens"]
     if counted.isna().any():
         raise DataError(f"The run at '{run.path}' has rows without completion_tokens; λ cannot be measured from it.")
+    if (counted < 0).any() or not counted.any():
+        raise DataError(f"The run at '{run.path}' has completion_tokens that are negative, or all zero.")
     return float(counted.mean())

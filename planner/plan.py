@@ -286,5 +286,7 @@ def warnings(profile: Profile, x: float, lam: float | None, torn: float) -> list
     elif profile.problems < FEW:
         said.append(f"Only {profile.problems} problems: the intervals are too narrow to be trusted.")
     if torn > 0.2:
-        said.append(f"The choice of strategy is not stable: on {torn:.0%} of the training folds the other one is ahead.")
+        said.append(
+            f"The choice of strategy is not stable: on {torn:.0%} of the training folds the other one is ahead."
+        )
     return said

@@ -56,7 +56,9 @@ class Surface(BaseModel):
 
     def doublings(self) -> tuple[NDArray[np.float64], list[int], list[int]]:
         """Return the surface at powers of two only, with its S and V: the grid of the published laws."""
-        s, v = ([i for i, n in enumerate(values) if n & (n - 1) == 0] for values in (self.solutions, self.verifications))
+        s, v = (
+            [i for i, n in enumerate(values) if n & (n - 1) == 0] for values in (self.solutions, self.verifications)
+        )
         kept = self.array[:, s][:, :, v]
         return kept, [self.solutions[i] for i in s], [self.verifications[i] for i in v]
 
@@ -128,7 +130,9 @@ def rectangle(rows: list[Any]) -> NDArray[np.float64]:
 def check(values: NDArray[np.float64], shape: tuple[int, ...]) -> None:
     """Raise ValueError unless accuracies are probabilities, one for each knot."""
     if values.shape[1:] != shape or len(values) == 0:
-        raise ValueError(f"'accuracy' has the shape {values.shape}; it must be (problems, {', '.join(map(str, shape))})")
+        raise ValueError(
+            f"'accuracy' has the shape {values.shape}; it must be (problems, {', '.join(map(str, shape))})"
+        )
     if not ((values >= 0) & (values <= 1)).all():
         raise ValueError("'accuracy' must lie between 0 and 1")
 

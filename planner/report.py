@@ -53,7 +53,13 @@ def planned(console: Console, profile: Profile, plan: Plan) -> None:
         ahead = "" if option.gap is None else f"{100 * option.gap:+.1f} {span(option.gap_interval, sign='+')}"
         chance = "–" if option.probability_best is None else f"{option.probability_best:.2f}"
         table.add_row(
-            option.strategy, numbers(option), f"{option.compute:,.4g}x", percent(option.accuracy), span(option.interval), ahead, chance
+            option.strategy,
+            numbers(option),
+            f"{option.compute:,.4g}x",
+            percent(option.accuracy),
+            span(option.interval),
+            ahead,
+            chance,
         )
     if plan.ceiling is not None:
         table.add_row("(coverage)", f"S={plan.ceiling_at}", "", percent(plan.ceiling), "", "", "", style="dim")
@@ -69,7 +75,7 @@ def about(strategy: str) -> str:
     """A strategy in words."""
     return {
         "sc": "self-consistency: sample S solutions, and take the answer with the most votes",
-        "genrm": "generative verifier: sample S solutions, verify each V times, and take the one with the best mean verdict",
+        "genrm": "generative verifier: sample S solutions, verify each V times, take the best mean verdict",
     }[strategy]
 
 
@@ -106,8 +112,8 @@ def law_line(law: AllocationLaw) -> str:
         return f"{part.exponent:.2f}" + ("" if part.interval is None else f" {span(part.interval, 1, digits=2)}")
 
     edge = [f"{budget:,.0f}x" for budget, censored in zip(law.budgets, law.censored, strict=True) if censored]
-    text = f"As the budget C grows, S ∝ C^a with a = {exponent(law.solutions)}, V ∝ C^b with b = {exponent(law.verifications)}"
-    text += f", over {law.budgets[0]:,.0f}x to {law.budgets[-1]:,.0f}x"
+    text = f"As the budget C grows, S ∝ C^a with a = {exponent(law.solutions)}, "
+    text += f"V ∝ C^b with b = {exponent(law.verifications)}, over {law.budgets[0]:,.0f}x to {law.budgets[-1]:,.0f}x"
     if not edge:
         return text + "; no budget was at the edge of the grid."
     text += f"; at the edge of the grid, so only bounds: {', '.join(edge)}"
@@ -121,7 +127,9 @@ def say(console: Console, line: str) -> None:
     console.print(line, highlight=False)
 
 
-def fitted(console: Console, profile: Profile, found: Findings, frontier: list[tuple[float, list[Option]]], path: str) -> None:
+def fitted(
+    console: Console, profile: Profile, found: Findings, frontier: list[tuple[float, list[Option]]], path: str
+) -> None:
     """Print what a fit found."""
     say(console, f"[bold]{profile.name}[/]: {profile.description}")
     if profile.lam is not None:
@@ -129,7 +137,16 @@ def fitted(console: Console, profile: Profile, found: Findings, frontier: list[t
     console.print()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), caption_justify="left")
     table.caption = "Best allocations within each budget; each problem is scored under the choice made on the others."
-    for heading in ("budget", "sc", "accuracy", "95 % interval", "genrm", "accuracy", "95 % interval", "genrm - sc"):
+    for heading in (
+        "budget",
+        "sc",
+        "accuracy",
+        "95 % interval",
+        "genrm",
+        "accuracy",
+        "95 % interval",
+        "genrm - sc",
+    ):
         table.add_column(heading, justify="left" if heading in ("sc", "genrm") else "right")
     for budget, options in frontier_rows(frontier):
         table.add_row(f"{budget:,.0f}x", *options)
@@ -153,7 +170,9 @@ def frontier_rows(frontier: list[tuple[float, list[Option]]]) -> list[tuple[floa
         cells = []
         for name in ("sc", "genrm"):
             option = by_name.get(name)
-            cells += ["", "", ""] if option is None else [numbers(option), percent(option.accuracy), span(option.interval)]
+            cells += (
+                ["", "", ""] if option is None else [numbers(option), percent(option.accuracy), span(option.interval)]
+            )
         behind = next((option for option in options if option.gap is not None), None)
         if behind is None or behind.gap is None:
             cells.append("")
@@ -167,8 +186,9 @@ def frontier_rows(frontier: list[tuple[float, list[Option]]]) -> list[tuple[floa
 
 def swept(console: Console, summary: Summary) -> None:
     """Print what a sweep did and what comes next."""
-    say(console, f"{summary.run} holds {summary.solutions:,} solutions and {summary.verifications:,} verifications "
-                 f"({summary.sampled:,} sampled now); a solution is right with probability {summary.accuracy:.3f}.")  # fmt: skip
+    there = f"{summary.solutions:,} solutions and {summary.verifications:,} verifications"
+    say(console, f"{summary.run} holds {there} ({summary.sampled:,} rows sampled now).")
+    say(console, f"A solution is right with probability {summary.accuracy:.3f}.")
     for reason, count in summary.failed.items():
         note(console, f"{count:,} rows failed: {reason}; running the sweep again asks for them again.")
     say(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")

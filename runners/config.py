@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from isocompute.errors import ConfigError
+from isocompute.errors import ConfigError, DataError
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -110,6 +110,18 @@ def read(path: str) -> Sweep:
         return Sweep.model_validate(content)
     except ValidationError as error:
         raise ConfigError(f"{path}: {explain(error, content)}") from None
+
+
+def sweep_of(manifest: dict[str, Any], run: str) -> Sweep:
+    """Return the sweep that a run's manifest says it was made by.
+
+    Raises:
+        DataError: the manifest holds none.
+    """
+    try:
+        return Sweep.model_validate(manifest["config"])
+    except ValidationError:
+        raise DataError(f"The manifest of '{run}' has a 'config' that is not a sweep's.") from None
 
 
 def explain(error: ValidationError, content: dict[str, Any]) -> str:

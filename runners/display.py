@@ -7,7 +7,15 @@ from types import TracebackType
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 
@@ -50,7 +58,9 @@ class Live:
         self.progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.progress.stop()
 
     def phase(self, name: str, total: int, done: int) -> None:
@@ -68,7 +78,8 @@ class Live:
             self.said = now
             rate = task.fields["tokens"] / max(now - self.begun, 1e-9)
             self.console.print(
-                f"{task.description}: {task.completed:,.0f} of {task.total:,.0f} rows, {rate:,.0f} tok/s", highlight=False
+                f"{task.description}: {task.completed:,.0f} of {task.total:,.0f} rows, {rate:,.0f} tok/s",
+                highlight=False,
             )
 
     def note(self, text: str) -> None:

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from isocompute.errors import DataError, RunError
-from isocompute.runners.tables import TABLES, Table
+from isocompute.runners.tables import Table
 
 MANIFEST = "manifest.json"
 
@@ -38,7 +38,10 @@ class Run:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = str(path).rstrip("/")
-        self.fs, self.root = fsspec.core.url_to_fs(self.path)
+        try:
+            self.fs, self.root = fsspec.core.url_to_fs(self.path)
+        except (ImportError, ValueError) as error:  # a store that fsspec does not know, or whose package is missing
+            raise RunError(f"The run '{self.path}' cannot be reached: {error}.") from None
         self.local = isinstance(self.fs, LocalFileSystem)
 
     @property
@@ -60,7 +63,7 @@ class Run:
             raise RunError(f"There is no run at '{self.path}': the folder has no {MANIFEST}.")
         try:
             manifest = json.loads(self.fs.cat_file(where))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{where} is not JSON: {error}.") from None
         if not isinstance(manifest, dict) or "config" not in manifest:
             raise DataError(f"{where} has no 'config'; it is not the manifest of a run.")
@@ -106,7 +109,13 @@ class Run:
         frame = self.read(table, wanted).to_pandas()
         if table.retried:
             failed = frame["status"] != "ok"
-            answered = frame[names].apply(tuple, axis=1).isin(set(frame.loc[~failed, names].itertuples(index=False, name=None))) if failed.any() else failed
+            answered = (
+                frame[names]
+                .apply(tuple, axis=1)
+                .isin(set(frame.loc[~failed, names].itertuples(index=False, name=None)))
+                if failed.any()
+                else failed
+            )
             frame = frame[~(failed & (answered | frame.duplicated(names, keep="last")))]
         if (twice := frame.duplicated(names)).any():
             key = tuple(frame.loc[twice, names].iloc[0])
@@ -139,7 +148,9 @@ class Run:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         except OSError as error:
-            raise RunError(f"{path} could not be written: {error.strerror}; what was written before is whole.") from None
+            raise RunError(
+                f"{path} could not be written: {error.strerror}; what was written before is whole."
+            ) from None
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -158,7 +169,9 @@ class Run:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise RunError(f"Another process is writing the run at '{self.path}'; wait for it, or stop it.") from None
+                raise RunError(
+                    f"Another process is writing the run at '{self.path}'; wait for it, or stop it."
+                ) from None
             for leftover in self.fs.glob(posixpath.join(self.root, "**", "*.tmp")):
                 os.remove(leftover)
             yield

@@ -18,7 +18,7 @@ from isocompute.runners.config import FileTask, Role, Sweep
 from isocompute.runners.display import Display, Silent
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
 from isocompute.runners.grading import GRADER, answer_of, verdict_of
-from isocompute.runners.log import Run, Writer
+from isocompute.runners.log import Run
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.seeds import seed_of
 from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS, Table
@@ -100,8 +100,12 @@ class Sampler:
         verify = deque(self._verifying(solved, verified))
         all_solutions = len(self.problems) * config.solutions
         all_verifications = len(self.problems) * config.to_verify * config.verifications
-        waiting = sum(key[1] < config.to_verify for _, *key in (request.key for request in solve)) * config.verifications
-        self._writers = {table: self.run.writer(table, config.checkpoint_seconds) for table in (SOLUTIONS, VERIFICATIONS)}
+        waiting = (
+            sum(key[1] < config.to_verify for _, *key in (request.key for request in solve)) * config.verifications
+        )
+        self._writers = {
+            table: self.run.writer(table, config.checkpoint_seconds) for table in (SOLUTIONS, VERIFICATIONS)
+        }
         try:
             if verifier is not None and same_engine(config.solver, verifier):
                 # What is solved already is verified first; the verifications of new solutions join as these finish.

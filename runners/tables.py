@@ -68,7 +68,7 @@ PROBLEM_ID = Column("problem_id", pa.string(), "the problem's name, unique in it
 SOLUTION_ID = Column("solution_id", pa.int32(), "0, 1, 2 …: which sample of the problem")
 COST = (
     Column("prompt_tokens", pa.int32(), "tokens in the prompt", null=True),
-    Column("cached_tokens", pa.int32(), "of these, read from the prefix cache; null if the engine does not say", null=True),
+    Column("cached_tokens", pa.int32(), "of these, read from the prefix cache; null if unknown", null=True),
     Column("completion_tokens", pa.int32(), "tokens sampled, the end token included", null=True),
     Column("finish_reason", pa.string(), "stop, or length when the token limit cut it", null=True),
     Column("status", pa.string(), "ok, or what went wrong; a row that is not ok is never scored"),

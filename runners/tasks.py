@@ -73,7 +73,11 @@ def file_problems(path: str, question: str, answer: str, name: str | None, count
     for number, line in enumerate(lines[:count], start=1):
         try:
             row = json.loads(line)
-            identity, asked, gold = (str(row[name]) if name else str(number)), str(row[question]), str(row[answer])
+            identity, asked, gold = (
+                (str(row[name]) if name else str(number)),
+                str(row[question]),
+                str(row[answer]),
+            )
         except KeyError as error:
             raise DataError(f"{path}, line {number}: there is no key {error}; it has {', '.join(row)}.") from None
         except (ValueError, TypeError, RecursionError):

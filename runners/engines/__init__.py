@@ -102,7 +102,8 @@ def load(name: str, model: str, **options: Any) -> Engine:
             return Transformers(model, **options)
     except ImportError as error:
         raise EngineError(
-            f"The engine '{name}' needs a package that is not installed ({error.name}): pip install 'isocompute[{name}]'."
+            f"The engine '{name}' needs a package that is not installed ({error.name}): "
+            f"pip install 'isocompute[{name}]'."
         ) from error
     except TypeError as error:
         raise ConfigError(f"The engine '{name}' does not take these options: {error}.") from error

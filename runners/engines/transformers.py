@@ -14,7 +14,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, LogitsProcessor, LogitsProcessorList, TopPLogitsWarper
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LogitsProcessor,
+    LogitsProcessorList,
+    TopPLogitsWarper,
+)
 from transformers.utils import logging
 
 from isocompute.errors import EngineError
@@ -86,7 +92,9 @@ class Transformers:
         processors: list[LogitsProcessor] = []
         if sampling.temperature > 0:
             processors.append(GumbelNoise([r.seed for r in requests], sampling))
-        stop: dict[str, Any] = {"stop_strings": list(sampling.stop), "tokenizer": self.tokenizer} if sampling.stop else {}
+        stop: dict[str, Any] = (
+            {"stop_strings": list(sampling.stop), "tokenizer": self.tokenizer} if sampling.stop else {}
+        )
         with torch.inference_mode():
             output = self.model.generate(
                 input_ids=padded["input_ids"].to(self.device),

@@ -15,6 +15,7 @@ from typing import Any
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 
+from transformers import AutoConfig
 from vllm import LLM, SamplingParams
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
@@ -37,7 +38,7 @@ class VLLM:
         if current_platform.is_cpu():
             # A seeded request whose prefill is cut in two stops vLLM's CPU engine, so prefills stay whole.
             options.setdefault("enable_chunked_prefill", False)
-            options.setdefault("max_num_batched_tokens", max(8192, options.get("max_model_len") or 0))
+            options.setdefault("max_num_batched_tokens", max(8192, options.get("max_model_len") or context(model)))
         try:
             self.llm = LLM(model=model, **options)
         except TypeError:
@@ -56,7 +57,9 @@ class VLLM:
             while pending and len(flying) < self.in_flight:
                 request = pending.popleft()
                 try:
-                    self.engine.add_request(str(number), self._prompt(request), parameters(request.sampling, request.seed))
+                    self.engine.add_request(
+                        str(number), self._prompt(request), parameters(request.sampling, request.seed)
+                    )
                 except ValueError as error:  # the prompt is longer than the model takes
                     yield request, Completion(None, None, None, None, None, str(error).splitlines()[0])
                     continue
@@ -77,6 +80,14 @@ class VLLM:
         turn = [{"role": "user", "content": request.prompt}]
         text = self.tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
         return {"prompt_token_ids": self.tokenizer.encode(text, add_special_tokens=False)}
+
+
+def context(model: str) -> int:
+    """Return the longest sequence a model takes, as its configuration says."""
+    try:
+        return int(getattr(AutoConfig.from_pretrained(model), "max_position_embeddings", 0))
+    except (OSError, ValueError) as error:
+        raise EngineError(f"The model '{model}' cannot be loaded: {str(error).splitlines()[0]}") from error
 
 
 def parameters(sampling: Sampling, seed: int) -> SamplingParams:

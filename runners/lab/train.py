@@ -65,7 +65,10 @@ def learn(model: LlamaForCausalLM, name: str, batches: Iterator[Batch], steps: i
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 logits = model(input_ids=tokens).logits
             loss = torch.nn.functional.cross_entropy(
-                logits[:, :-1].float().flatten(0, 1), targets[:, 1:].flatten(), ignore_index=IGNORED, reduction="sum"
+                logits[:, :-1].float().flatten(0, 1),
+                targets[:, 1:].flatten(),
+                ignore_index=IGNORED,
+                reduction="sum",
             )
             (loss / counted).backward()
             total += float(loss.detach()) / counted
@@ -84,11 +87,15 @@ def fresh(rng: random.Random) -> Iterator[Batch]:
 
 
 def judged(
-    solutions: dict[int, list[tuple[Problem, str]]], example: Callable[[Problem, str], Example], rng: random.Random
+    solutions: dict[int, list[tuple[Problem, str]]],
+    example: Callable[[Problem, str], Example],
+    rng: random.Random,
 ) -> Iterator[Batch]:
     """Batches of sampled solutions, right and wrong ones in equal shares at every level as far as there are both."""
     pools = {
-        level: [[pair for pair in pairs if (answer_of(pair[1]) == str(pair[0].answer)) is right] for right in (True, False)]
+        level: [
+            [pair for pair in pairs if (answer_of(pair[1]) == str(pair[0].answer)) is right] for right in (True, False)
+        ]
         for level, pairs in solutions.items()
     }
     while True:
@@ -105,7 +112,12 @@ def sampled_solutions(folder: Path, rng: random.Random) -> dict[int, list[tuple[
     for level, count in JUDGED_PROBLEMS.items():
         problems = [corpus.sample(level, rng) for _ in range(count)]
         pending = deque(
-            Request((level, i), corpus.SOLVE.fill(question=p.question), seed_of(SEED, "judged", level, i), Sampling(1.0, max_tokens=200))
+            Request(
+                (level, i),
+                corpus.SOLVE.fill(question=p.question),
+                seed_of(SEED, "judged", level, i),
+                Sampling(1.0, max_tokens=200),
+            )
             for i, p in enumerate(problems)
         )
         for request, completion in engine.run(pending):
@@ -134,7 +146,13 @@ def main() -> None:
 
     solutions = sampled_solutions(folder / "solver", random.Random(f"judged/{SEED}"))
     verifier = copy.deepcopy(solver)
-    learn(verifier, "verifier", judged(solutions, corpus.verifying, random.Random(f"verifier/{SEED}")), VERIFIER_STEPS, VERIFIER_RATE)
+    learn(
+        verifier,
+        "verifier",
+        judged(solutions, corpus.verifying, random.Random(f"verifier/{SEED}")),
+        VERIFIER_STEPS,
+        VERIFIER_RATE,
+    )
     save(verifier, folder / "verifier")
 
     prm = copy.deepcopy(solver)

@@ -35,4 +35,3 @@ class RunError(IsocomputeError, RuntimeError):
 
 class EngineError(IsocomputeError, RuntimeError):
     """A model that cannot be loaded, or an engine that failed."""
-

@@ -287,9 +287,7 @@ def test_genrm_is_unbiased_for_fresh_samples():
     score_chance = np.array([[comb(3, i) * y**i * (1 - y) ** (3 - i) for i in range(4)] for y in yes])
     truth = 0.0
     for a, b, i, j in itertools.product((0, 1), (0, 1), range(4), range(4)):
-        weight = (
-            np.prod([right if x else 1 - right for x in (a, b)]) * score_chance[a, i] * score_chance[b, j]
-        )
+        weight = np.prod([right if x else 1 - right for x in (a, b)]) * score_chance[a, i] * score_chance[b, j]
         truth += weight * best([i, j], [a, b])
     assert abs(estimates.mean() - truth) < 4 * estimates.std() / np.sqrt(len(estimates))
 

@@ -32,9 +32,7 @@ def test_the_genrm_frontier_equals_a_search_over_all_whole_allocations():
     budgets = np.array([1.0, 1.5, 2, 5, 7.3, 20, 33, 48, 100])
     found = genrm_frontier(SURFACE, S, V, 0.5, budgets)
     for i, budget in enumerate(budgets):
-        affordable = [
-            (s, v) for s, v in itertools.product(range(1, 17), range(1, 5)) if s * (1 + 0.5 * v) <= budget
-        ]
+        affordable = [(s, v) for s, v in itertools.product(range(1, 17), range(1, 5)) if s * (1 + 0.5 * v) <= budget]
         if not affordable:
             assert np.isnan(found.accuracy[i])
             assert (found.S[i], found.V[i]) == (0, 0)

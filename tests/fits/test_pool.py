@@ -49,8 +49,7 @@ def test_a_pool_keeps_a_read_only_copy():
         ),
         (
             ([[0, 1], [0, -2]], [0, 0]),
-            "answers holds -2 at problem 1, solution 1: "
-            "it must be a code ≥ 0, or -1 where no answer was parsed.",
+            "answers holds -2 at problem 1, solution 1: it must be a code ≥ 0, or -1 where no answer was parsed.",
         ),
         (([[0]], [-1]), "gold holds -1 at problem 0: it must be a code ≥ 0."),
         (([[0]], [0, 1]), "gold must hold one code per problem, shape (1,); got (2,)."),

@@ -1,0 +1,124 @@
+"""The figures of the study, from any profile: a table for each, and what draws it.
+
+Figure 1 of Singhi et al. 2025 (arXiv 2504.01005): success against the number of solutions (a), and against
+compute (b), for self-consistency and for a generative verifier with each number of verifications.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+
+from isocompute.errors import DataError
+from isocompute.fits.bootstrap import interval, resample
+from isocompute.fits.cost import compute
+from isocompute.planner.findings import replicates
+from isocompute.planner.profile import Profile
+
+SC_COLOUR = "#c1440e"
+SHADES = "viridis_r"
+
+
+def figure1_table(profile: Profile) -> pd.DataFrame:
+    """Return the points of Figure 1: strategy, solutions, verifications, compute, accuracy, low, high.
+
+    Low and high are 95 % intervals over problems; NaN where the profile holds means only.
+    """
+    weights = replicates(profile)
+    tables = []
+    sc, genrm = profile.self_consistency, profile.genrm
+    kept = [i for i, S in enumerate(sc.solutions) if S & (S - 1) == 0]
+    tables.append(points("sc", [sc.solutions[i] for i in kept], 0, None, sc.array[:, kept], weights))
+    if genrm is not None:
+        grid, S, verifications = genrm.doublings()
+        tables += [points("genrm", S, V, profile.lam, grid[:, :, j], weights) for j, V in enumerate(verifications)]
+    table = pd.concat(tables, ignore_index=True)
+    if not profile.per_problem:
+        table[["low", "high"]] = np.nan
+    return table
+
+
+def points(strategy: str, S: list[int], V: int, lam: float | None, values: Any, weights: Any) -> pd.DataFrame:
+    """Return one line of Figure 1."""
+    low, high = interval(resample(values, weights))
+    cost = [float(s) if lam is None else float(compute(s, V, lam)) for s in S]
+    return pd.DataFrame(
+        {"strategy": strategy, "solutions": S, "verifications": V, "compute": cost, "accuracy": values.mean(axis=0),
+         "low": low, "high": high}
+    )  # fmt: skip
+
+
+def draw_figure1(table: pd.DataFrame, title: str) -> Figure:
+    """Draw Figure 1 from its table."""
+    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "pdf.fonttype": 42}):
+        figure = Figure(figsize=(8.2, 3.6), layout="constrained")
+        left, right = figure.subplots(1, 2, sharey=True)
+        lines = list(table.groupby(["strategy", "verifications"], sort=False))
+        shades = mpl.colormaps[SHADES](np.linspace(0.12, 0.95, max(len(lines) - 1, 1)))
+        for ((strategy, V), line), shade in zip(
+            lines, np.vstack([[mpl.colors.to_rgba(SC_COLOUR)], shades]), strict=False
+        ):
+            label = "SC (majority vote)" if strategy == "sc" else f"GenRM, V = {V}"
+            for axes, column in ((left, "solutions"), (right, "compute")):
+                axes.plot(
+                    line[column],
+                    100 * line["accuracy"],
+                    "o-",
+                    color=shade,
+                    markersize=3,
+                    linewidth=1.6 if strategy == "sc" else 1.1,
+                    label=label if axes is left else None,
+                    zorder=3 if strategy == "sc" else 2,
+                )
+                axes.fill_between(line[column], 100 * line["low"], 100 * line["high"], color=shade, alpha=0.08, lw=0)
+        finish(left, "(a) at equal numbers of solutions", "solutions S per problem")
+        finish(right, "(b) at equal compute", "compute C = S(1 + λV), in solutions' worth (x)")
+        left.set_ylabel("problems solved (%)")
+        figure.suptitle(title, fontsize=9)
+        figure.legend(loc="outside right center", frameon=False, fontsize=8)
+    return figure
+
+
+def finish(axes: Axes, title: str, label: str) -> None:
+    """Give a panel its log2 axis, grid and words."""
+    axes.set_xscale("log", base=2)
+    low, high = axes.get_xlim()
+    octaves = np.log2(high / low)
+    axes.xaxis.set_major_locator(LogLocator(base=4 if octaves > 7 else 2, numticks=20))
+    axes.xaxis.set_minor_locator(LogLocator(base=2, numticks=30))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}" if x < 1024 else f"{x / 1024:g}k"))
+    axes.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: ""))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+    axes.grid(alpha=0.25, lw=0.5)
+    axes.set_title(title, fontsize=9)
+    axes.set_xlabel(label)
+
+
+def draw(profile: Profile, folder: Path) -> list[Path]:
+    """Draw the figures of a profile into a folder, each as PNG and PDF.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    bands = ", bands: 95 % over problems" if profile.per_problem else ", means as published"
+    figure = draw_figure1(figure1_table(profile), f"{profile.name}: {profile.problems} problems{bands}")
+    written = [folder / f"figure1.{kind}" for kind in ("png", "pdf")]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in written:
+            # No date, so that the same profile gives the same bytes.
+            metadata = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
+            figure.savefig(path, dpi=200, metadata=metadata)
+    except OSError as error:
+        raise DataError(f"The figures cannot be written to '{folder}': {error.strerror}.") from None
+    return written
