@@ -46,14 +46,18 @@ def sweep(config: Annotated[Path, typer.Argument(help="The sweep file (YAML).", 
 
       isocompute sweep runners/recipes/lab-demo.yaml
     """
-    from isocompute.planner.report import swept
+    from isocompute.planner.report import note, swept
     from isocompute.runners.config import read
     from isocompute.runners.display import Live
     from isocompute.runners.sweep import sweep as sample
 
     console = Console()
-    with Live(console) as display:
-        summary = sample(read(str(config)), display)
+    try:
+        with Live(console) as display:
+            summary = sample(read(str(config)), display)
+    except KeyboardInterrupt:
+        note(Console(stderr=True), "stopped; what was written is whole, and the same command goes on from there")
+        raise typer.Exit(130) from None
     swept(console, summary)
 
 
@@ -148,10 +152,13 @@ def figures(
 
       isocompute figures data/runs/lab -o figures
     """
-    from isocompute.planner.figures import draw
     from isocompute.planner.learn import profile_of_run
     from isocompute.planner.profile import bundled, read
 
+    try:
+        from isocompute.planner.figures import draw
+    except ModuleNotFoundError as error:
+        raise IsocomputeError(f"Figures need {error.name}: pip install 'isocompute[figures]'.") from None
     profile = read(run) if run.endswith(".json") or run in bundled() else profile_of_run(run, Path(run).name)
     for path in draw(profile, output):
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
@@ -174,9 +181,6 @@ def run(application: typer.Typer) -> Any:
         errors.print("[bold red]error:[/] ", end="")
         errors.print(str(error), markup=False, highlight=False)
         sys.exit(2)
-    except KeyboardInterrupt:
-        errors.print("stopped; what was written is whole, and the same command goes on from there")
-        sys.exit(130)
 
 
 def main() -> None:

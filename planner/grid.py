@@ -39,6 +39,9 @@ def profile_of_grid(path: str, entry: str | None, name: str | None) -> Profile:
     if entry not in entries:
         raise DataError(f"{path} has no entry '{entry}'; it has: {', '.join(entries)}.")
     grid, where = entries[entry], f"{path}, {entry}"
+    voted = curve(grid, "self_consistency", where)
+    if voted.solutions[0] != 1:
+        raise DataError(f"{where}: 'self_consistency' must begin at S=1, the accuracy of one solution.")
     S, V, cells = genrm_cells(grid, where)
     warning = f"Numbers as published ({grid.get('source', path)}), without intervals."
     return Profile(
@@ -49,7 +52,7 @@ def profile_of_grid(path: str, entry: str | None, name: str | None) -> Profile:
         per_problem=False,
         lam=number(grid, "lambda_", where, float),
         lambda_source="given with the grid",
-        self_consistency=curve(grid, "self_consistency", where),
+        self_consistency=voted,
         coverage=curve(grid, "coverage", where) if "coverage" in grid else None,
         genrm=Surface(solutions=S, verifications=V, accuracy=[cells]),
         warnings=[warning],
@@ -69,22 +72,20 @@ def number(grid: dict[str, Any], key: str, where: str, kind: type[int] | type[fl
 def curve(grid: dict[str, Any], key: str, where: str) -> Curve:
     """Return a {S: success} table as a curve of means."""
     table = grid.get(key)
-    try:
-        pairs = sorted((int(S), success(value, f"{where}: {key} at S={S}")) for S, value in table.items())  # type: ignore[union-attr]
-        return Curve(solutions=[S for S, _ in pairs], accuracy=[[value for _, value in pairs]])
-    except (AttributeError, TypeError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{where}: '{key}' must be a table {{S: success}}.") from None
+    if not isinstance(table, dict) or not table:
+        raise DataError(f"{where}: '{key}' must be a table {{S: success}}.")
+    pairs = sorted(
+        (knot(S, f"{where}: {key}"), success(value, f"{where}: {key} at S={S}")) for S, value in table.items()
+    )
+    return Curve(solutions=[S for S, _ in pairs], accuracy=[[value for _, value in pairs]])
 
 
 def genrm_cells(grid: dict[str, Any], where: str) -> tuple[list[int], list[int], list[list[float]]]:
     """Return the S, the V and the successes of an entry's cells, which must fill a rectangle."""
+    at = f"{where}: best_of_n"
     try:
-        cells = {(int(c["S"]), int(c["V"])): success(c["success"], f"{where}: {c}") for c in grid["best_of_n"]}
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
+        cells = {(knot(c["S"], at), knot(c["V"], at)): success(c["success"], f"{at}: {c}") for c in grid["best_of_n"]}
+    except (KeyError, TypeError):
         raise DataError(f"{where}: 'best_of_n' must be a list of cells with S, V and success.") from None
     S, V = (sorted({key[axis] for key in cells}) for axis in (0, 1))
     if missing := [(s, v) for s in S for v in V if (s, v) not in cells]:
@@ -96,9 +97,16 @@ def genrm_cells(grid: dict[str, Any], where: str) -> tuple[list[int], list[int],
     return S, V, [[cells[s, v] for v in V] for s in S]
 
 
+def knot(value: Any, where: str) -> int:
+    """Return a number of solutions or verifications, which a table's key has as text."""
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and text == str(int(text)) != "0"):
+        raise DataError(f"{where}: S and V must be whole numbers from 1 upwards; got {text[:40]}.")
+    return int(text)
+
+
 def success(value: Any, where: str) -> float:
     """Return a share of problems, 0 … 1."""
-    share = float(value)
-    if not 0 <= share <= 1:
-        raise DataError(f"{where}: the success is {share:g}; it must lie between 0 and 1.")
-    return share
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise DataError(f"{where}: the success is {value!r}; it must lie between 0 and 1.")
+    return float(value)

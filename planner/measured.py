@@ -65,10 +65,10 @@ def measured(run: Run) -> Measured:
     if M:
         wrong = verifications["verdict"].notna() & ~verifications["verdict"].between(0, 1)
         if wrong.any():
-            row = verifications[wrong].iloc[0]
-            key = tuple(row[name] for name in VERIFICATIONS.key_names)
+            rows = verifications.loc[wrong, [*VERIFICATIONS.key_names, "verdict"]]
+            *key, verdict = next(rows.itertuples(index=False, name=None))
             raise DataError(
-                f"{run.path}/verifications: the verdict of {key} is {row.verdict:g}; "
+                f"{run.path}/verifications: the verdict of {tuple(key)} is {verdict:g}; "
                 "a verdict is 0, 1, or between, or null when unparsed."
             )
         verdicts = verifications["verdict"].to_numpy(float).reshape(len(solved), K, M)[np.isin(solved, kept)]

@@ -6,7 +6,7 @@ import json
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,19 @@ from isocompute.errors import DataError
 DIGITS = 5
 """Decimals of the accuracies in the file."""
 
+Knots = Annotated[list[Annotated[int, Field(ge=1, le=10**9)]], Field(min_length=1)]
+
 
 class Curve(BaseModel):
     """Accuracy over the number of solutions: (problems, solutions), or one row of means."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    solutions: list[int]
+    solutions: Knots
     accuracy: list[list[float]]
 
     @model_validator(mode="after")
     def _rectangular(self) -> Curve:
-        check(self.array, (len(self.solutions),))
+        check(self.array, self.solutions)
         return self
 
     @cached_property
@@ -40,13 +42,13 @@ class Surface(BaseModel):
     """Accuracy over solutions and verifications: (problems, solutions, verifications), or one layer of means."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    solutions: list[int]
-    verifications: list[int]
+    solutions: Knots
+    verifications: Knots
     accuracy: list[list[list[float]]]
 
     @model_validator(mode="after")
     def _rectangular(self) -> Surface:
-        check(self.array, (len(self.solutions), len(self.verifications)))
+        check(self.array, self.solutions, self.verifications)
         return self
 
     @cached_property
@@ -84,7 +86,7 @@ class Profile(BaseModel):
     description: str
     problems: int = Field(ge=1)
     per_problem: bool
-    lam: float | None = Field(default=None, alias="lambda", gt=0)
+    lam: float | None = Field(default=None, alias="lambda", gt=0, allow_inf_nan=False)
     lambda_source: str | None = None
     self_consistency: Curve
     coverage: Curve | None = None
@@ -99,16 +101,21 @@ class Profile(BaseModel):
             part = getattr(self, name)
             if part is not None and len(part.accuracy) != rows:
                 raise ValueError(f"{name} has {len(part.accuracy)} rows of accuracies; it must have {rows}")
+        if self.self_consistency.solutions[0] != 1:
+            raise ValueError("self_consistency must begin at S=1, the accuracy of one solution")
         if self.genrm is not None and self.lam is None:
             raise ValueError("'lambda' is missing: without it verifications have no price")
         return self
 
     def write(self, path: str) -> None:
         """Write the profile, a line a problem; the same content gives the same bytes."""
-        content = self.model_dump(mode="json", by_alias=True)
-        text = json.dumps(content, ensure_ascii=False)
-        # A row of numbers a line: small, and a change in one problem is a change in one line.
-        text = text.replace("], [[", "],\n[[").replace("]], [", "]],\n[").replace('], "', '],\n"')
+        parts = []
+        for key, value in self.model_dump(mode="json", by_alias=True).items():
+            text = json.dumps(value, ensure_ascii=False)
+            if isinstance(value, dict):  # a row of numbers a line: a change in one problem is a change in one line
+                text = text.replace("], [[", "],\n[[").replace("]], [", "]],\n[").replace('], "', '],\n"')
+            parts.append(f"{json.dumps(key)}: {text}")
+        text = "{" + ", ".join(parts) + "}"
         file = Path(path)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -127,8 +134,11 @@ def rectangle(rows: list[Any]) -> NDArray[np.float64]:
         raise ValueError("the rows of 'accuracy' are not equally long") from None
 
 
-def check(values: NDArray[np.float64], shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless accuracies are probabilities, one for each knot."""
+def check(values: NDArray[np.float64], *knots: list[int]) -> None:
+    """Raise ValueError unless accuracies are probabilities, one for each knot, and the knots increase."""
+    shape = tuple(map(len, knots))
+    if any((np.diff(numbers) <= 0).any() for numbers in knots):
+        raise ValueError("'solutions' and 'verifications' must increase")
     if values.shape[1:] != shape or len(values) == 0:
         raise ValueError(
             f"'accuracy' has the shape {values.shape}; it must be (problems, {', '.join(map(str, shape))})"
@@ -158,12 +168,12 @@ def read(name: str) -> Profile:
     path = Path(name)
     if name in known and not path.is_file():
         path = known[name]
-    if path.is_dir() or not path.exists():
-        what = f"'{name}' is a folder" if path.is_dir() else f"There is no profile '{name}'"
-        raise DataError(f"{what}; give a profile's file, or one of: {', '.join(known)}.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError):
+    except OSError as error:
+        what = f"'{name}' is a folder" if isinstance(error, IsADirectoryError) else f"There is no profile '{name}'"
+        raise DataError(f"{what}; give a profile's file, or one of: {', '.join(known)}.") from None
+    except (ValueError, RecursionError):
         raise DataError(f"{path} is not a profile: it is not JSON.") from None
     if not isinstance(content, dict) or "self_consistency" not in content:
         raise DataError(f"{path} is not a profile: make one with `isocompute fit RUN -o {path.stem}.json`.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -12,7 +13,9 @@ from isocompute.fits.crossover import Crossover
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Interval, Option, Plan
 from isocompute.planner.profile import Profile
-from isocompute.runners.sweep import Summary
+
+if TYPE_CHECKING:  # what it imports takes longer than a plan
+    from isocompute.runners.sweep import Summary
 
 
 def percent(value: float) -> str:

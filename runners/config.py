@@ -54,7 +54,7 @@ class Role(Part):
 class Sweep(Part):
     """What to sample: S solutions a problem and V verifications for each of the first ``verified`` of them."""
 
-    run: str
+    run: Annotated[str, Field(min_length=1)]
     task: LabTask | FileTask
     engine: Literal["vllm", "transformers"]
     solver: Role
@@ -98,13 +98,16 @@ def read(path: str) -> Sweep:
         raise ConfigError(f"The sweep file '{path}' cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(f"The sweep file '{path}' is not UTF-8 text.") from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except RecursionError:
+        raise ConfigError(f"{path}: not YAML: nested too deep.") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or a number that is none
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{where}: not YAML: {getattr(error, 'problem', None) or 'nested too deep'}.") from None
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
+        raise ConfigError(f"{path}{where}: not YAML: {problem}.") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path} is not a sweep: it must hold keys such as run, task, engine, solver.")
-    if isinstance(task := content.get("task"), dict) and "name" not in task and "path" not in task:
+    if isinstance(task := content.get("task"), dict) and task.get("name") != "lab" and "path" not in task:
         raise ConfigError(f"{path}: task: give 'name: lab', or the 'path' of a JSON-lines file.")
     try:
         return Sweep.model_validate(content)
@@ -141,4 +144,6 @@ def explain(error: ValidationError, content: dict[str, Any]) -> str:
         return f"the key '{where}' is missing."
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
+    if first["type"] == "model_type":
+        message = "it must be a block of keys"
     return f"{where}: {message}; got {first['input']!r}." if where else f"{message}."

@@ -109,16 +109,9 @@ class Run:
         frame = self.read(table, wanted).to_pandas()
         if table.retried:
             failed = frame["status"] != "ok"
-            answered = (
-                frame[names]
-                .apply(tuple, axis=1)
-                .isin(set(frame.loc[~failed, names].itertuples(index=False, name=None)))
-                if failed.any()
-                else failed
-            )
-            frame = frame[~(failed & (answered | frame.duplicated(names, keep="last")))]
+            frame = frame[~(failed & frame.duplicated(names, keep="last"))]
         if (twice := frame.duplicated(names)).any():
-            key = tuple(frame.loc[twice, names].iloc[0])
+            key = next(frame.loc[twice, names].itertuples(index=False, name=None))
             raise DataError(f"{self.path}/{table.name} holds the row {key} twice; a key must stand once.")
         frame = frame.sort_values(names, kind="stable", ignore_index=True)
         return frame if columns is None else frame[columns]

@@ -14,7 +14,7 @@ from typing import Any
 import isocompute
 from isocompute.errors import RunError
 from isocompute.runners import engines, prompts, tasks
-from isocompute.runners.config import FileTask, Role, Sweep
+from isocompute.runners.config import FileTask, Role, Sweep, sweep_of
 from isocompute.runners.display import Display, Silent
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
 from isocompute.runners.grading import GRADER, answer_of, verdict_of
@@ -58,9 +58,12 @@ def sweep(config: Sweep, display: Display | None = None, load: Callable[..., Eng
     texts = {"solver": prompts.load(config.solver.prompt, needs=("question",))}
     if config.verifier is not None:
         texts["verifier"] = prompts.load(config.verifier.prompt, needs=("question", "solution"))
+    for role in (config.solver, config.verifier):
+        if role is not None:
+            engines.check(role.model)  # now, and not when all is solved
     asked = manifest(config, texts)
     if run.exists:
-        agree(run, asked)
+        agree(run, config, problems, asked)
     with run.lock():
         run.write_manifest(asked)
         return Sampler(config, run, problems, texts, display, load).work()
@@ -246,23 +249,41 @@ def installed(names: tuple[str, ...]) -> str | None:
     return None
 
 
-def agree(run: Run, asked: dict[str, Any]) -> None:
+def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any]) -> None:
     """Raise unless a run that is there can go on under what is asked now.
+
+    What no row was made with may still change: before the first solution all but the task, before the first
+    verification the verifier.
 
     Raises:
         RunError: names the first difference.
     """
     before = run.manifest()
+    solved, verified = bool(run.parts(SOLUTIONS)), bool(run.parts(VERIFICATIONS))
     for part in ("identity", "models", "prompts", "grader"):
         for where, old, new in differences(before.get(part), asked[part], part):
+            if not where.startswith("task") and not (verified if "verifier" in where.split(".") else solved):
+                continue
             raise RunError(
                 f"The run at '{run.path}' was made with {where} = {old!r}, and this sweep asks for {new!r}; "
                 "name another run, or ask for the same."
             )
-    for size in ("solutions", "verifications", "verified"):
-        old, new = before["config"].get(size), asked["config"][size]
-        if old is not None and new is not None and new < old:
-            raise RunError(f"The run at '{run.path}' has {size} = {old}; a run can grow, not shrink to {new}.")
+    earlier = sweep_of(before, run.path)
+    for size in ("solutions", "verifications", "to_verify"):
+        old, new = getattr(earlier, size), getattr(config, size)
+        if new < old and (solved if size == "solutions" else verified):
+            name = "verified" if size == "to_verify" else size
+            raise RunError(f"The run at '{run.path}' has {name} = {old}; a run can grow, not shrink to {new}.")
+    given = {problem.problem_id: (problem.question, problem.gold) for problem in problems}
+    there = run.frame(PROBLEMS, ["problem_id", "question", "gold"])
+    for name, *row in there.itertuples(index=False, name=None):
+        if name not in given:
+            raise RunError(
+                f"The run at '{run.path}' has {len(there)} problems, '{name}' among them, and this sweep's "
+                f"{len(given)} are without it; a run can grow, not shrink."
+            )
+        if given[name] != tuple(row):
+            raise RunError(f"The run at '{run.path}' has another question or answer under the name '{name}'.")
 
 
 def differences(old: Any, new: Any, where: str) -> Iterator[tuple[str, Any, Any]]:

@@ -73,6 +73,19 @@ class Engine(Protocol):
         ...
 
 
+def check(model: str) -> None:
+    """Raise unless a model's folder is there; a hub's name is taken at its word.
+
+    Raises:
+        EngineError: there is no such folder, or no checkpoint in it.
+    """
+    looks_local = model.startswith((".", "/", "~", "data/")) or model.count("/") != 1
+    folder = Path(model).expanduser()
+    if looks_local and not (folder / "config.json").is_file():
+        what = "has no config.json" if folder.is_dir() else "is not there"
+        raise EngineError(f"The model folder '{model}' {what}; give a checkpoint's folder or a hub's name.")
+
+
 def load(name: str, model: str, **options: Any) -> Engine:
     """Load a model into an engine.
 
@@ -85,11 +98,7 @@ def load(name: str, model: str, **options: Any) -> Engine:
         ConfigError: the engine is unknown.
         EngineError: the library is not installed, the folder is not there, or the model cannot be loaded.
     """
-    looks_local = model.startswith((".", "/", "~", "data/")) or model.count("/") != 1
-    folder = Path(model).expanduser()
-    if looks_local and not (folder / "config.json").is_file():
-        what = "has no config.json" if folder.is_dir() else "is not there"
-        raise EngineError(f"The model folder '{model}' {what}; give a checkpoint's folder or a hub's name.")
+    check(model)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         if name == "vllm":

@@ -133,31 +133,39 @@ def save(model: LlamaForCausalLM, folder: Path) -> None:
     TOKENIZER.save_pretrained(folder)
 
 
+def grown_from(folder: Path) -> LlamaForCausalLM:
+    """Return a saved checkpoint to learn further, in float32."""
+    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+
+
+def train_solver(folder: Path) -> None:
+    """Train a solver from nothing on reference solutions."""
+    torch.manual_seed(SEED)
+    solver = LlamaForCausalLM(architecture())
+    learn(solver, "solver", fresh(random.Random(f"solver/{SEED}")), SOLVER_STEPS, SOLVER_RATE)
+    save(solver, folder / "solver")
+
+
+def train_judges(folder: Path) -> None:
+    """Train a verifier and a PRM, each from the solver, on what the solver itself writes."""
+    solutions = sampled_solutions(folder / "solver", random.Random(f"judged/{SEED}"))
+    verifier = grown_from(folder / "solver")
+    batches = judged(solutions, corpus.verifying, random.Random(f"verifier/{SEED}"))
+    learn(verifier, "verifier", batches, VERIFIER_STEPS, VERIFIER_RATE)
+    save(verifier, folder / "verifier")
+
+    prm = grown_from(folder / "solver")
+    learn(prm, "prm", judged(solutions, corpus.scoring, random.Random(f"prm/{SEED}")), PRM_STEPS, PRM_RATE)
+    save(prm, folder / "prm")
+
+
 def main() -> None:
     """Train all three."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the checkpoints go")
     folder = parser.parse_args().folder
-    torch.manual_seed(SEED)
-
-    solver = LlamaForCausalLM(architecture())
-    learn(solver, "solver", fresh(random.Random(f"solver/{SEED}")), SOLVER_STEPS, SOLVER_RATE)
-    save(solver, folder / "solver")
-
-    solutions = sampled_solutions(folder / "solver", random.Random(f"judged/{SEED}"))
-    verifier = copy.deepcopy(solver)
-    learn(
-        verifier,
-        "verifier",
-        judged(solutions, corpus.verifying, random.Random(f"verifier/{SEED}")),
-        VERIFIER_STEPS,
-        VERIFIER_RATE,
-    )
-    save(verifier, folder / "verifier")
-
-    prm = copy.deepcopy(solver)
-    learn(prm, "prm", judged(solutions, corpus.scoring, random.Random(f"prm/{SEED}")), PRM_STEPS, PRM_RATE)
-    save(prm, folder / "prm")
+    train_solver(folder)
+    train_judges(folder)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,9 @@
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from isocompute.fits import Pool
-
-BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"
-SHARED = Path(os.environ.get("ISOCOMPUTE_SHARED_DATA", BESIDE))
-
-
-@pytest.fixture
-def shared_data() -> Path:
-    """The authors' own data, which is compared with and not copied into the project."""
-    if not (SHARED / "published_grids.json").is_file():
-        pytest.skip(f"no comparison data at {SHARED}")
-    return SHARED
 
 
 @pytest.fixture

@@ -1,0 +1,112 @@
+# %% [markdown]
+# # From a run to a decision
+#
+# A run is a folder of Parquet tables: what a solver wrote, what a verifier said of it, and what each cost in
+# tokens. This notebook goes from the run that comes with isocompute to a profile, a plan and the study's first
+# figure. It needs no GPU and no model.
+
+# %%
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from isocompute.fits import coverage, genrm, self_consistency
+from isocompute.planner.budget import Budget
+from isocompute.planner.figures import draw_figure1, figure1_table
+from isocompute.planner.learn import profile_of_run
+from isocompute.planner.measured import measured
+from isocompute.planner.plan import frontier, plan
+from isocompute.runners.log import Run
+from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS
+
+run = Run(next(folder / "data/runs/lab" for folder in (Path.cwd(), Path.cwd().parent) if (folder / "data").is_dir()))
+
+# %% [markdown]
+# ## What was sampled
+# One problem, one solution, one verification of it.
+
+# %%
+problems, solutions = run.frame(PROBLEMS), run.frame(SOLUTIONS)
+verifications = run.frame(VERIFICATIONS)
+wrong = solutions[(solutions["solution_id"] < 64) & ~solutions["correct"]].iloc[40]
+print(problems.set_index("problem_id").loc[wrong["problem_id"], "question"], "\n")
+print(wrong["text"], "\n")
+same = (verifications["problem_id"] == wrong["problem_id"]) & (verifications["solution_id"] == wrong["solution_id"])
+print(verifications.loc[same, "text"].iloc[0], "\n")
+print(f"verdicts of this solution: {verifications.loc[same, 'verdict'].mean():.2f} yes on average")
+
+# %% [markdown]
+# How often is a solution right, and how well does the verifier tell right from wrong?
+
+# %%
+solutions["level"] = solutions["problem_id"].map(problems.set_index("problem_id")["level"])
+judged = verifications.merge(solutions[["problem_id", "solution_id", "correct", "level"]])
+pd.DataFrame(
+    {
+        "pass@1": solutions.groupby("level")["correct"].mean(),
+        "yes to right solutions": judged[judged["correct"].astype(bool)].groupby("level")["verdict"].mean(),
+        "yes to wrong solutions": judged[~judged["correct"].astype(bool)].groupby("level")["verdict"].mean(),
+        "tokens a solution": solutions.groupby("level")["completion_tokens"].mean(),
+        "tokens a verification": judged.groupby("level")["completion_tokens"].mean(),
+    }
+).round(2)
+
+# %% [markdown]
+# ## What other S and V would have given
+# The estimators are exact: each is the expectation over every way to draw S solutions, and V verdicts of each.
+
+# %%
+pool = measured(run).pool
+pd.DataFrame(
+    {
+        "coverage": coverage(pool, [1, 4, 16, 64]).mean(axis=0),
+        "self-consistency": self_consistency(pool, [1, 4, 16, 64]).mean(axis=0),
+        "GenRM, V=4": genrm(pool, [1, 4, 16, 64], [4])[:, :, 0].mean(axis=0),
+        "GenRM, V=32": genrm(pool, [1, 4, 16, 64], [32])[:, :, 0].mean(axis=0),
+    },
+    index=pd.Index([1, 4, 16, 64], name="S"),
+).round(3)
+
+# %% [markdown]
+# ## At equal compute
+# A verification costs λ solutions, measured from the tokens: C(S, V) = S(1 + λV).
+
+# %%
+profile = profile_of_run(run.path, "lab")
+figure = draw_figure1(figure1_table(profile), f"the lab: {profile.problems} problems, λ = {profile.lam:.2f}")
+plt.close(figure)
+figure
+
+# %% [markdown]
+# ## The best of each strategy at each budget
+# Each problem is scored under numbers that were chosen on the other problems.
+
+# %%
+pd.DataFrame(
+    [
+        {
+            "budget (x)": budget,
+            "best": best.strategy,
+            "S": best.solutions,
+            "V": best.verifications,
+            "accuracy": best.accuracy,
+            "ahead by": others[0].gap if others else None,
+            "P(best)": best.probability_best,
+        }
+        for budget, (best, *others) in frontier(profile)
+    ]
+).round(3)
+
+# %% [markdown]
+# ## What to run with 128 solutions' worth
+
+# %%
+decision = plan(profile, Budget.parse("128x"))
+best = decision.recommendation
+print(f"{best.strategy} S={best.solutions} V={best.verifications}: {best.accuracy:.3f} in {best.interval}")
+print(f"crossover at {decision.findings.crossover.budget:.0f}x, in {decision.findings.crossover.interval}")
+print(decision.findings.law)
+
+# %%
+assert best.compute <= 128

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from isocompute.planner import cli
+from isocompute.runners.log import Run
+from isocompute.runners.tables import Table
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Runs `isocompute …` in this process, as the installed command does."""
+
+    def run(*arguments: object, entry: Callable[[], None] = cli.main) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["isocompute", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        with pytest.raises(SystemExit) as ended:
+            entry()
+        said = capsys.readouterr()
+        return Ended(ended.value.code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def refused(command):
+    """Runs a command that must end in exit code 2 and one sentence, and returns the sentence."""
+
+    def run(*arguments: object) -> str:
+        ended = command(*arguments)
+        assert ended.code == 2
+        assert ended.out == ""
+        assert ended.err.startswith("error: ")
+        assert ended.err.endswith(".\n")
+        assert ended.err.count("\n") == 1
+        return ended.err.removeprefix("error: ").removesuffix("\n")
+
+    return run
+
+
+@pytest.fixture
+def rewrite():
+    """Writes a run's table anew, as one part, with its data frame changed; the columns may be others then."""
+
+    def change(run: Path, table: Table, how: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+        log = Run(run)
+        frame = how(log.frame(table))
+        for part in log.parts(table):
+            log.fs.rm(part)
+        kept = pa.schema([field for field in table.schema if field.name in frame])
+        with log.fs.open(f"{log.root}/{table.name}/part-00000.parquet", "wb") as file:
+            pq.write_table(pa.Table.from_pandas(frame, kept, preserve_index=False), file)
+
+    return change

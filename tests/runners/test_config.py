@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from isocompute.errors import ConfigError
+from isocompute.runners.config import read
+
+RECIPES = Path(__file__).resolve().parents[2] / "runners" / "recipes"
+GOOD = {
+    "run": "runs/mine",
+    "task": {"name": "lab"},
+    "engine": "vllm",
+    "solver": {"model": "data/lab/solver", "prompt": "lab-solve"},
+    "verifier": {"model": "data/lab/verifier", "prompt": "lab-verify"},
+    "solutions": 4,
+    "verifications": 2,
+}
+ROLE = "model, prompt, chat, temperature, top_p, max_tokens, stop, options"
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(content):
+        path = tmp_path / "sweep.yaml"
+        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+        return str(path)
+
+    return write
+
+
+def changed(at: str, value: object = None):
+    """The good file with one key set, or left out where the value is None."""
+    content = copy.deepcopy(GOOD)
+    *blocks, key = at.split(".")
+    place = content
+    for block in blocks:
+        place = place[block]
+    place.pop(key, None)
+    return content if value is None else place.update({key: value}) or content
+
+
+def refused(path: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read(path)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    return sentence.removeprefix(path)
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_reads(recipe):
+    assert read(str(recipe)).solutions > 0
+
+
+def test_all_solutions_are_verified_unless_said_otherwise(written):
+    assert read(written(GOOD)).to_verify == 4
+    assert read(written(changed("verified", 3))).to_verify == 3
+    assert read(written(changed("verifications"))).to_verify == 0
+
+
+def test_a_task_may_be_a_file(written):
+    task = read(written(changed("task", {"path": "mine.jsonl", "name": "id"}))).task
+    assert (task.path, task.question, task.answer, task.name) == ("mine.jsonl", "question", "answer", "id")
+
+
+def test_the_identity_of_a_sweep_is_without_size_place_and_pace(written):
+    before = read(written(GOOD)).identity()
+    for at, value in (("run", "r"), ("solutions", 9), ("verifications", 9), ("verified", 1), ("checkpoint_seconds", 9)):
+        assert read(written(changed(at, value))).identity() == before
+    assert read(written(changed("task.problems", 9))).identity() == before
+    for at, value in (("seed", 1), ("solver.temperature", 1), ("task.seed", 1), ("engine", "transformers")):
+        assert read(written(changed(at, value))).identity() != before
+
+
+@pytest.mark.parametrize(
+    ("at", "known"),
+    [
+        (
+            "solution",
+            "run, task, engine, solver, verifier, solutions, verifications, verified, seed, checkpoint_seconds",
+        ),
+        ("task.level", "name, problems, levels, seed"),
+        ("solver.temp", ROLE),
+        ("verifier.temp", ROLE),
+    ],
+)
+def test_an_unknown_key_is_named_with_those_that_are_known(written, at, known):
+    assert refused(written(changed(at, 1))) == f": the key '{at}' is unknown; known here: {known}."
+
+
+def test_an_unknown_key_of_a_file_task_is_named(written):
+    sentence = refused(written(changed("task", {"path": "mine.jsonl", "gold": "answer"})))
+    assert sentence == ": the key 'task.gold' is unknown; known here: path, question, answer, name, problems."
+
+
+@pytest.mark.parametrize("at", ["run", "task", "engine", "solver", "solutions", "solver.model", "verifier.prompt"])
+def test_a_missing_key_is_named(written, at):
+    assert refused(written(changed(at))) == f": the key '{at}' is missing."
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "sentence"),
+    [
+        ("solutions", 0, "solutions: input should be greater than or equal to 1; got 0."),
+        (
+            "solutions",
+            "many",
+            "solutions: input should be a valid integer, unable to parse string as an integer; got 'many'.",
+        ),
+        ("verifications", -1, "verifications: input should be greater than or equal to 0; got -1."),
+        ("engine", "llama", "engine: input should be 'vllm' or 'transformers'; got 'llama'."),
+        ("solver.temperature", -1, "solver.temperature: input should be greater than or equal to 0; got -1."),
+        ("verifier.top_p", 1.5, "verifier.top_p: input should be less than or equal to 1; got 1.5."),
+        ("task.problems", 0, "task.problems: input should be greater than or equal to 1; got 0."),
+        ("task", "lab", "task: it must be a block of keys; got 'lab'."),
+        ("task", {"name": "math"}, "task: give 'name: lab', or the 'path' of a JSON-lines file."),
+        ("solver", "data/lab/solver", "solver: it must be a block of keys; got 'data/lab/solver'."),
+        ("run", "", "run: string should have at least 1 character; got ''."),
+        ("verifier", None, "verifications are asked for, and no 'verifier' is given."),
+        ("verified", 5, "'verified' is 5, more than the 4 solutions."),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_right(written, at, value, sentence):
+    assert refused(written(changed(at, value))) == f": {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("run: [", ", line 1: not YAML: expected the node content, but found '<stream end>'."),
+        ("run: \x01", ": not YAML: special characters are not allowed."),
+        ("run: 2025-13-45", ": not YAML: month must be in 1..12."),
+        ("[" * 100_000, ": not YAML: nested too deep."),
+        ("", " is not a sweep: it must hold keys such as run, task, engine, solver."),
+        ("- run", " is not a sweep: it must hold keys such as run, task, engine, solver."),
+    ],
+)
+def test_what_is_not_yaml_or_not_a_sweep_is_refused(written, text, sentence):
+    assert refused(written(text)) == sentence
+
+
+def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"none.yaml' cannot be read: No such file or directory\.$"):
+        read(str(tmp_path / "none.yaml"))
+    (tmp_path / "latin.yaml").write_bytes("run: é".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"latin.yaml' is not UTF-8 text\.$"):
+        read(str(tmp_path / "latin.yaml"))

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from isocompute.runners.grading import answer_of, boxed, canonical, verdict_of
+
+MEGABYTE = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("answers", "form"),
+    [
+        (["7", "+7", "7.", "7.0", "007", "14/2", " $7$ ", "21/3"], "7"),
+        (["0", "-0", "0.00", "0/5"], "0"),
+        (["1/2", "0.5", "2/4", "0.50"], "1/2"),
+        (["-3/2", "-1.5"], "-3/2"),
+        (["1234567", "1,234,567"], "1234567"),
+        (["Paris", " paris. ", "PARIS"], "paris"),
+        (["12,34"], "12,34"),
+        (["1/0"], "1/0"),
+        (["50%"], "50%"),
+        (["x+x"], "x+x"),
+    ],
+)
+def test_equal_answers_have_one_form(answers, form):
+    assert {canonical(answer) for answer in answers} == {form}
+
+
+@pytest.mark.parametrize("answer", ["1.50", "Paris.", "$8$", "-4/6", "½"])
+def test_a_canonical_form_is_its_own(answer):
+    assert canonical(canonical(answer)) == canonical(answer)
+
+
+@pytest.mark.parametrize("answer", ["", "  ", "$", "$$", ".", "9" * 201])
+def test_an_answer_that_says_nothing_is_none(answer):
+    assert canonical(answer) is None
+
+
+def test_numbers_are_exact():
+    assert canonical("0.1") != canonical("0.1000000000000000000001")
+    assert canonical("123456789012345678901") != canonical("123456789012345678902")
+
+
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        (r"\boxed{1} no, \boxed{2}", "2"),
+        (r"\boxed{\frac{1}{2}} and so on}", r"\frac{1}{2}"),
+        (r"\boxed{}", ""),
+        (r"\boxed{1", None),
+        (r"\boxed 1", None),
+        ("42", None),
+    ],
+)
+def test_the_last_box_counts_with_its_braces_balanced(text, inside):
+    assert boxed(text) == inside
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("47+38: 5,8 ok\nCorrect? Yes", 1.0),
+        ("Correct? No", 0.0),
+        ("Is the solution correct (Yes/No)? **Yes**", 1.0),
+        ("Verdict: no.", 0.0),
+        ("Correct? Yes\nOn reflection:\nCorrect? No", 0.0),
+        ("Correct? Maybe", None),
+        ("Correct? Yesterday", None),
+        ("incorrect? Yes", None),
+        ("yes", None),
+        ("", None),
+    ],
+)
+def test_a_verdict_is_read_where_it_is_given(text, verdict):
+    assert verdict_of(text) == verdict
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\boxed{" + "{" * 10_000 + "}" * 10_001,
+        r"\boxed{" * 100_000,
+        r"\boxed{" + "9" * MEGABYTE + "}",
+        "\\boxed{" + " " * MEGABYTE + "}",
+        "{" * MEGABYTE,
+    ],
+    ids=["nested", "boxes", "digits", "blanks", "open"],
+)
+def test_a_hostile_solution_has_no_answer_and_costs_no_time(text):
+    begun = time.process_time()
+    assert answer_of(text) is None
+    assert time.process_time() - begun < 0.1
+
+
+@pytest.mark.parametrize(
+    "text", ["9**9**9", "1e999999999", "10^{10^{10}}", "__import__('os').abort()", "factorial(10**9)", "1/2/3"]
+)
+def test_an_answer_is_never_evaluated(text):
+    begun = time.process_time()
+    assert answer_of(f"\\boxed{{{text}}}") == text
+    assert time.process_time() - begun < 0.1
+
+
+@pytest.mark.parametrize("piece", ["correct ", "correct" + ":" * 40, "correct? ********", "verdict\n", "yes"])
+def test_a_hostile_verification_costs_little_time(piece):
+    begun = time.process_time()
+    assert verdict_of(piece * (100_000 // len(piece))) is None
+    assert time.process_time() - begun < 0.1

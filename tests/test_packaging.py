@@ -1,0 +1,107 @@
+"""What is shipped: the wheel, what importing it costs, and that what is written of it is so."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import isocompute
+from isocompute import errors, fits
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = Path(isocompute.__file__).parents[1]
+ROOMS = ("planner", "runners", "fits")
+PAGES = sorted(path for pattern in ("*.md", "docs/**/*.md", "data/**/*.md") for path in ROOT.glob(pattern))
+HEAVY = {"torch", "vllm", "transformers", "matplotlib", "numba", "scipy.stats", "statsmodels", "pandas", "pyarrow"}
+
+PLAN = """
+import json, sys
+sys.argv = ["plan", "--budget", "128x", "--profile", "llama-3.1-8b-math", "--json"]
+from isocompute.planner.cli import plan_main
+try:
+    plan_main()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+def python(code: str, path: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh interpreter, elsewhere, with a path to import from."""
+    environment = {**os.environ, "PYTHONPATH": str(path)}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, env=environment, capture_output=True, text=True, check=True
+    )
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> zipfile.ZipFile:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    built = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return zipfile.ZipFile(next(folder.glob("*.whl")))
+
+
+def test_the_wheel_holds_every_module_prompt_recipe_and_profile(wheel):
+    files = [path for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in {".py", ".txt", ".yaml"}]
+    files += (ROOT / "data" / "profiles").glob("*.json")
+    expected = {f"isocompute/{path.relative_to(ROOT)}" for path in files}
+    expected |= {f"isocompute/{name}" for name in ("__init__.py", "errors.py", "py.typed")}
+    assert expected - set(wheel.namelist()) == set()
+
+
+def test_the_wheel_installs_one_name_and_nothing_that_was_compiled(wheel):
+    names = wheel.namelist()
+    assert {name.split("/")[0] for name in names} == {"isocompute", f"isocompute-{isocompute.__version__}.dist-info"}
+    assert [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".nbi", ".nbc"))] == []
+
+
+def test_the_wheel_plans_without_the_tree(wheel, tmp_path):
+    wheel.extractall(tmp_path / "site")
+    ended = python(PLAN, tmp_path / "site", tmp_path)
+    assert '"recommendation"' in ended.stdout
+
+
+def test_a_plan_loads_nothing_heavy(tmp_path):
+    loaded = set(python(PLAN, SOURCE, tmp_path).stderr.split())
+    assert "isocompute.planner.plan" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_the_estimators_import_nothing_heavy(tmp_path):
+    loaded = set(python("import isocompute.fits, sys; print(*sys.modules)", SOURCE, tmp_path).stdout.split())
+    assert "isocompute.fits.pool" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_fits_exports_what_it_lists():
+    assert sorted(fits.__all__) == fits.__all__
+    assert all(hasattr(fits, name) for name in fits.__all__)
+
+
+def test_every_error_is_drawn_at_the_head_of_its_file():
+    family = {
+        name: kind for name, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__
+    }
+    drawn = dict(re.findall(r"(\w+Error)(?: \((\w+)\))? {2,}", errors.__doc__))
+    assert {name: kind.__bases__[-1].__name__ for name, kind in family.items()} == drawn | {
+        "IsocomputeError": "Exception"
+    }
+    assert all(issubclass(kind, errors.IsocomputeError) for kind in family.values())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_relative_link_points_to_something(page):
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+    missing = [
+        link for link in links if not re.match(r"\w+:|#", link) and not (page.parent / link.partition("#")[0]).exists()
+    ]
+    assert missing == []
