@@ -34,7 +34,13 @@ class VLLM:
     """
 
     def __init__(self, model: str, in_flight: int | None = None, **options: Any) -> None:
-        options = {"enable_prefix_caching": True, "disable_log_stats": True, "use_tqdm_on_load": False, "seed": 0, **options}
+        options = {
+            "enable_prefix_caching": True,
+            "disable_log_stats": True,
+            "use_tqdm_on_load": False,
+            "seed": 0,
+            **options,
+        }
         if current_platform.is_cpu():
             # A seeded request whose prefill is cut in two stops vLLM's CPU engine, so prefills stay whole.
             options.setdefault("enable_chunked_prefill", False)

