@@ -42,7 +42,8 @@ check: $(VENV)/full ## lint, types, import contracts
 	$(BIN)/lint-imports
 
 test: check ## check, then every test and doctest; vLLM's included
-	ISOCOMPUTE_NEED_VLLM=1 $(BIN)/pytest
+	$(BIN)/pytest -q --doctest-modules src/isocompute/planner src/isocompute/runners src/isocompute/fits
+	ISOCOMPUTE_NEED_VLLM=1 $(BIN)/pytest -q --durations=8 tests
 
 notebooks: $(VENV)/full ## execute the notebooks anew
 	for n in notebooks/*.py; do \

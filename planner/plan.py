@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from isocompute.errors import DataError
 from isocompute.fits.bootstrap import interval, resample, resampling_weights
 from isocompute.fits.cost import compute
 from isocompute.fits.frontier import evaluate, genrm_frontier, self_consistency_frontier
@@ -109,6 +110,8 @@ def plan(profile: Profile, budget: Budget, lam: float | None = None) -> Plan:
         BudgetError: the budget does not pay for one solution.
         DataError: λ is not positive.
     """
+    if lam is not None and not (lam > 0 and math.isfinite(lam)):
+        raise DataError(f"λ is {lam:g}; the cost of a verification in solutions must be above zero.")
     lam = profile.lam if lam is None else lam
     found = findings(profile, lam)
     x = budget.x(found.plateau)

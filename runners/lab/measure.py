@@ -8,7 +8,6 @@ Solver and verifier are read off a run. The PRM scores solutions of that run her
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -107,13 +106,22 @@ def measure(folder: Path, run: Run) -> dict[str, Any]:
     return {"problems": len(problems), "all": row(None), **{f"level {level}": row(level) for level in levels}}
 
 
+def card(measured: dict[str, Any]) -> str:
+    """Return measurements as the table of a data card, a column a level."""
+    columns = [name for name in measured if name != "problems"]
+    lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name in measured["all"]:
+        lines.append(f"| {name} | " + " | ".join(f"{measured[column][name]:.3g}" for column in columns) + " |")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Print the measurements as JSON."""
+    """Print the measurements as the table of a data card."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="the lab's checkpoints")
     parser.add_argument("run", help="a run of the lab")
     arguments = parser.parse_args()
-    print(json.dumps(measure(arguments.folder, Run(arguments.run)), indent=2, default=float))
+    print(card(measure(arguments.folder, Run(arguments.run))))
 
 
 if __name__ == "__main__":

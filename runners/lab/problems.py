@@ -5,13 +5,14 @@ A problem is a start value and a chain of operations, in words:
     Start with 47, add 38, times 6, minus 129.
 
 A solution works it step by step, one step a line, each line with its digits from the ones up before the
-number is written out, and ends in a boxed answer. A verification does each step again and says whether the
-line holds; it stops at the first that does not.
+number is written out, and ends in a boxed answer. A verification of a solution works the problem again and sets
+the digits of its own answer beside those of the solution's, up to the first that differ.
 
-    47+38: 5,8 = 85                 47+38: 5,8 ok
-    85*6: 0,1,5 = 510               85*6: 0,1,5 ok
-    510-129: 1,8,3 = 381            510-129: 1,8,3 ok
-    \\boxed{381}                     Correct? Yes
+    47+38: 5,8 = 85                 47+38: 5,8 = 85
+    85*6: 0,1,5 = 510               85*6: 0,1,5 = 510
+    510-129: 1,8,3 = 381            510-129: 1,8,3 = 381
+    \\boxed{381}                     3=3,8=8,1=1
+                                    Correct? Yes
 
 This module knows the truth, and nothing of any model: it makes problems, the reference solutions that a
 solver learns from, and the reference verifications and step labels that a verifier and a PRM learn from.
@@ -22,6 +23,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import zip_longest
+
+from isocompute.runners.grading import answer_of, boxed
 
 LARGEST = 999
 """Every value on the way lies in 0…LARGEST."""
@@ -144,19 +148,29 @@ def step_labels(problem: Problem, solution: str) -> list[bool]:
 
 
 def verification(problem: Problem, solution: str) -> str:
-    """Write the reference verification of a solution: each step done again, from what the line before claims.
+    """Write the reference verification of a solution: the problem worked again, the two answers side by side.
 
     >>> p = Problem(47, (("+", 38), ("*", 6)))
     >>> print(verification(p, "47+38: 5,8 = 85\\n85*6: 0,2,5 = 520\\n\\\\boxed{520}"))
-    47+38: 5,8 ok
-    85*6: 0,1,5 wrong
+    47+38: 5,8 = 85
+    85*6: 0,1,5 = 510
+    5=5,1=2
     Correct? No
     """
-    lines, truth = [], problem.solution.split("\n")
-    claimed = solution.split("\n")
-    for i, step in enumerate(truth[:-1]):
-        holds = i < len(claimed) and claimed[i] == step
-        lines.append(step.split(" = ")[0] + (" ok" if holds else " wrong"))
-        if not holds:
+    right = answer_of(solution) == str(problem.answer)
+    steps = problem.solution.rpartition("\n")[0]
+    return f"{steps}\n{beside(str(problem.answer), boxed(solution) or '')}\nCorrect? {'Yes' if right else 'No'}"
+
+
+def beside(number: str, other: str) -> str:
+    """Write a number's digits beside those of another, up to the first that differ.
+
+    >>> beside("510", "51")
+    '5=5,1=1,0=-'
+    """
+    pairs = []
+    for digit, claimed in zip_longest(number, other[:4], fillvalue="-"):
+        pairs.append(f"{digit}={claimed if claimed in '0123456789-' else '?'}")
+        if digit != claimed:
             break
-    return "\n".join([*lines, f"Correct? {'Yes' if claimed == truth else 'No'}"])
+    return ",".join(pairs)

@@ -29,13 +29,13 @@ from isocompute.runners.seeds import seed_of
 
 SEED = 0
 EXAMPLES = {1: 48, 2: 40, 3: 32, 4: 24, 5: 16}
-"""Examples of each level in a batch."""
+"""Examples of each level in a batch of the solver's; the verifier and the PRM get half as many."""
 WARM_UP = 100
 SOLVER_STEPS, SOLVER_RATE = 1100, 1.6e-3
 JUDGED_PROBLEMS = {1: 2400, 2: 2400, 3: 2400, 4: 1600, 5: 1200}
 """Problems of each level whose sampled solutions the verifier and the PRM learn from."""
-VERIFIER_STEPS, VERIFIER_RATE = 400, 1e-3
-PRM_STEPS, PRM_RATE = 200, 5e-4
+VERIFIER_STEPS, VERIFIER_RATE = 300, 1e-3
+PRM_STEPS, PRM_RATE = 150, 1e-3
 
 Batch = dict[int, list[Example]]
 console = Console()
@@ -100,7 +100,7 @@ def judged(
     }
     while True:
         yield {
-            level: [example(*rng.choice(pools[level][i % 2] or pools[level][1 - i % 2])) for i in range(n)]
+            level: [example(*rng.choice(pools[level][i % 2] or pools[level][1 - i % 2])) for i in range(n // 2)]
             for level, n in EXAMPLES.items()
         }
 
