@@ -181,8 +181,10 @@ def frontier_rows(frontier: list[tuple[float, list[Option]]]) -> list[tuple[floa
             cells.append("")
         else:
             flip = -1 if behind.strategy == "genrm" else 1
-            ends = None if behind.gap_interval is None else sorted(flip * end for end in behind.gap_interval)
-            cells.append(f"{100 * flip * behind.gap:+.1f} {span(ends and (ends[0], ends[1]), sign='+')}")
+            ends = behind.gap_interval
+            if ends is not None and flip < 0:
+                ends = (-ends[1], -ends[0])
+            cells.append(f"{100 * flip * behind.gap:+.1f} {span(ends, sign='+')}")
         rows.append((budget, cells))
     return rows
 

@@ -106,7 +106,7 @@ class Run:
         """
         names = table.key_names
         wanted = columns and list(dict.fromkeys([*names, *columns, *(["status"] if table.retried else [])]))
-        frame = self.read(table, wanted).to_pandas()
+        frame: pd.DataFrame = self.read(table, wanted).to_pandas()
         if table.retried:
             failed = frame["status"] != "ok"
             frame = frame[~(failed & frame.duplicated(names, keep="last"))]

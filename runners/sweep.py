@@ -98,9 +98,7 @@ class Sampler:
         verify = deque(self._verifying(solved, verified))
         all_solutions = len(self.problems) * config.solutions
         all_verifications = len(self.problems) * config.to_verify * config.verifications
-        waiting = (
-            sum(key[1] < config.to_verify for _, *key in (request.key for request in solve)) * config.verifications
-        )
+        waiting = sum(request.key[2] < config.to_verify for request in solve) * config.verifications
         self._writers = {
             table: self.run.writer(table, config.checkpoint_seconds) for table in (SOLUTIONS, VERIFICATIONS)
         }
@@ -169,7 +167,7 @@ class Sampler:
         engine = self.load(self.config.engine, role.model, **role.options)
         try:
             for request, completion in engine.run(pending):
-                table, *key = request.key  # type: ignore[misc]
+                table, *key = request.key
                 self._writers[table].add([row_of(table, key, completion, self.problems[key[0]].gold)])
                 self._count(completion)
                 if table is SOLUTIONS and completion.status == "ok" and verify_new is not None:

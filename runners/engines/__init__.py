@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,7 +38,7 @@ class Request:
         seed: everything random in it, 0 … 2**63 − 1.
     """
 
-    key: Hashable
+    key: tuple[Any, ...]
     prompt: str
     seed: int
     sampling: Sampling

@@ -57,7 +57,7 @@ class Transformers:
         """Work the queue off a batch at a time."""
         while pending:
             head = pending[0].sampling
-            batch = []
+            batch: list[Request] = []
             while pending and len(batch) < self.batch_size and pending[0].sampling == head:
                 batch.append(pending.popleft())
             yield from self._decode(batch, head)

@@ -44,6 +44,8 @@ class VLLM:
         if current_platform.is_cpu():
             # Without a size in GiB vLLM reserves nearly all of the machine's memory for the KV cache.
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
+            # A second process for the scheduler takes a core from the model: a fifth of the speed on two cores.
+            os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
             # A seeded request whose prefill is cut in two stops vLLM's CPU engine, so prefills stay whole.
             options.setdefault("enable_chunked_prefill", False)
             options.setdefault("max_num_batched_tokens", max(8192, options.get("max_model_len") or context(model)))

@@ -114,7 +114,7 @@ def sample(level: int, rng: random.Random) -> Problem:
     """Draw one problem of a level; every value on the way stays in 0…LARGEST."""
     shape = LEVELS[level]
     start = value = rng.randint(1, shape.start)
-    operations = []
+    operations: list[tuple[str, int]] = []
     while len(operations) < shape.operations:
         operator = rng.choice("+-*")
         number = rng.randint(2, shape.factor) if operator == "*" else rng.randint(1, shape.operand)

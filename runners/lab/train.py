@@ -121,7 +121,7 @@ def sampled_solutions(folder: Path, rng: random.Random) -> dict[int, list[tuple[
             for i, p in enumerate(problems)
         )
         for request, completion in engine.run(pending):
-            solved[level].append((problems[request.key[1]], completion.text or ""))  # type: ignore[index]
+            solved[level].append((problems[request.key[1]], completion.text or ""))
         right = sum(answer_of(text) == str(p.answer) for p, text in solved[level]) / count
         console.print(f"sampled {count} solutions of level {level}: {right:.3f} right", highlight=False)
     return solved
