@@ -71,7 +71,7 @@ def law_budgets(S: list[int], V: list[int], lam: float) -> list[float]:
     without those that no measured S, or no measured V, can spend in full, as there are when λ is small.
     For λ = 2 and S ≤ 256, V ≤ 32 these are 2^5 … 2^14.
 
-    >>> law_budgets([1, 256], [1, 32], 2.0)[::9]
+    >>> law_budgets([2**i for i in range(9)], [2**i for i in range(6)], lam=2.0)[::9]
     [32.0, 16384.0]
     """
     least, most = float(compute(S[0], V[0], lam)), float(compute(S[-1], V[-1], lam))
