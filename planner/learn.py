@@ -80,4 +80,5 @@ def left_out(run: Measured) -> list[str]:
     if not run.left_out:
         return []
     reason = next(iter(run.left_out.values()))
-    return [f"{len(run.left_out)} problems are left out because a row of theirs failed: {reason}."]
+    count = len(run.left_out)
+    return [f"{count} problem{'s are' if count > 1 else ' is'} left out because a row failed: {reason}."]

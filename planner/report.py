@@ -193,7 +193,8 @@ def swept(console: Console, summary: Summary) -> None:
     """Print what a sweep did and what comes next."""
     there = f"{summary.solutions:,} solutions and {summary.verifications:,} verifications"
     say(console, f"{summary.run} holds {there} ({summary.sampled:,} rows sampled now).")
-    say(console, f"A solution is right with probability {summary.accuracy:.3f}.")
+    if summary.solutions:
+        say(console, f"A solution is right with probability {summary.accuracy:.3f}.")
     for reason, count in summary.failed.items():
         note(console, f"{count:,} rows failed: {reason}; running the sweep again asks for them again.")
     say(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")

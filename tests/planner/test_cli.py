@@ -141,7 +141,7 @@ def test_a_problem_with_a_failed_row_is_left_out_and_named(command, written_run,
     rewrite(written_run, SOLUTIONS, lambda f: f.assign(status=["ok"] * 23 + ["too long"]))
     ended = command("fit", written_run, "-o", tmp_path / "p.json")
     assert ended.code == 0
-    assert "1 problems are left out because a row of theirs failed: too long." in ended.out
+    assert "1 problem is left out because a row failed: too long." in ended.out
 
 
 def test_a_sweep_that_is_stopped_says_that_it_goes_on(command, small, tmp_path, monkeypatch):
