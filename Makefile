@@ -57,9 +57,10 @@ lab: $(VENV)/core ## train the lab's models anew (about an hour on two cores)
 lab-run: $(VENV)/full ## sample the shipped lab run anew (about an hour on two cores)
 	$(BIN)/isocompute sweep runners/recipes/lab.yaml
 
-profiles: $(VENV)/core ## fit the bundled profiles from the shipped run and the published figure
+profiles: $(VENV)/core ## fit the bundled profiles and draw the README's figure from the shipped run
 	$(BIN)/isocompute fit data/runs/lab -o data/profiles/lab.json
 	$(BIN)/isocompute fit data/published/llama-3.1-8b-math.json -o data/profiles/llama-3.1-8b-math.json
+	$(BIN)/isocompute figures data/runs/lab -o docs
 
 bench: $(VENV)/full ## time the estimators against a peer
 	$(BIN)/python benchmarks/estimators.py

@@ -109,4 +109,5 @@ print(f"crossover at {decision.findings.crossover.budget:.0f}x, in {decision.fin
 print(decision.findings.law)
 
 # %%
-assert best.compute <= 128
+assert (best.strategy, best.solutions, best.verifications) == ("genrm", 24, 4)
+assert abs(best.accuracy - 0.661) < 0.005

@@ -60,6 +60,7 @@ def draw_figure1(table: pd.DataFrame, title: str) -> Figure:
     with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "pdf.fonttype": 42}):
         figure = Figure(figsize=(8.2, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
+        banded = best_verifications(table)
         lines = list(table.groupby(["strategy", "verifications"], sort=False))
         shades = mpl.colormaps[SHADES](np.linspace(0.12, 0.95, max(len(lines) - 1, 1)))
         for ((strategy, V), line), shade in zip(
@@ -77,13 +78,23 @@ def draw_figure1(table: pd.DataFrame, title: str) -> Figure:
                     label=label if axes is left else None,
                     zorder=3 if strategy == "sc" else 2,
                 )
-                axes.fill_between(line[column], 100 * line["low"], 100 * line["high"], color=shade, alpha=0.08, lw=0)
+                if V in (0, banded):
+                    low, high = 100 * line["low"], 100 * line["high"]
+                    axes.fill_between(line[column], low, high, color=shade, alpha=0.13, lw=0)
         finish(left, "(a) at equal numbers of solutions", "solutions S per problem")
         finish(right, "(b) at equal compute", "compute C = S(1 + λV), in solutions' worth (x)")
         left.set_ylabel("problems solved (%)")
         figure.suptitle(title, fontsize=9)
         figure.legend(loc="outside right center", frameon=False, fontsize=8)
     return figure
+
+
+def best_verifications(table: pd.DataFrame) -> int:
+    """Return the number of verifications whose line comes highest; 0 without any.
+
+    Bands are drawn for it and for SC only: those of all lines would hide each other.
+    """
+    return int(table.loc[table["accuracy"].where(table["verifications"] > 0, -1.0).idxmax(), "verifications"])
 
 
 def finish(axes: Axes, title: str, label: str) -> None:
@@ -110,8 +121,12 @@ def draw(profile: Profile, folder: Path) -> list[Path]:
     Raises:
         DataError: the folder cannot be written.
     """
-    bands = ", bands: 95 % over problems" if profile.per_problem else ", means as published"
-    figure = draw_figure1(figure1_table(profile), f"{profile.name}: {profile.problems} problems{bands}")
+    table = figure1_table(profile)
+    best = best_verifications(table)
+    bands = ", means as published"
+    if profile.per_problem:
+        bands = ", bands: 95 % over problems, for SC" + (f" and V = {best}" if best else "")
+    figure = draw_figure1(table, f"{profile.name}: {profile.problems} problems{bands}")
     written = [folder / f"figure1.{kind}" for kind in ("png", "pdf")]
     try:
         folder.mkdir(parents=True, exist_ok=True)
