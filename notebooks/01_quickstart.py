@@ -6,10 +6,11 @@
 # figure. It needs no GPU and no model.
 
 # %%
+from io import BytesIO
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pandas as pd
+from IPython.display import Image
 
 from isocompute.fits import coverage, genrm, self_consistency
 from isocompute.planner.budget import Budget
@@ -75,8 +76,8 @@ pd.DataFrame(
 # %%
 profile = profile_of_run(run.path, "lab")
 figure = draw_figure1(figure1_table(profile), f"the lab: {profile.problems} problems, λ = {profile.lam:.2f}")
-plt.close(figure)
-figure
+figure.savefig(picture := BytesIO(), dpi=100)
+Image(picture.getvalue())
 
 # %% [markdown]
 # ## The best of each strategy at each budget

@@ -94,7 +94,8 @@ def best_verifications(table: pd.DataFrame) -> int:
 
     Bands are drawn for it and for SC only: those of all lines would hide each other.
     """
-    return int(table.loc[table["accuracy"].where(table["verifications"] > 0, -1.0).idxmax(), "verifications"])
+    lines = table[table["verifications"] > 0]
+    return 0 if lines.empty else int(lines["verifications"].to_numpy()[lines["accuracy"].to_numpy().argmax()])
 
 
 def finish(axes: Axes, title: str, label: str) -> None:
