@@ -19,6 +19,8 @@ from transformers import (
     AutoTokenizer,
     LogitsProcessor,
     LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
     TopPLogitsWarper,
 )
 from transformers.utils import logging
@@ -92,9 +94,7 @@ class Transformers:
         processors: list[LogitsProcessor] = []
         if sampling.temperature > 0:
             processors.append(GumbelNoise([r.seed for r in requests], sampling))
-        stop: dict[str, Any] = (
-            {"stop_strings": list(sampling.stop), "tokenizer": self.tokenizer} if sampling.stop else {}
-        )
+        stops = StopStrings(self.tokenizer, sampling.stop, longest, len(requests))
         with torch.inference_mode():
             output = self.model.generate(
                 input_ids=padded["input_ids"].to(self.device),
@@ -102,10 +102,10 @@ class Transformers:
                 do_sample=False, temperature=None, top_p=None, top_k=None, max_new_tokens=room,
                 pad_token_id=self.tokenizer.pad_token_id,
                 logits_processor=LogitsProcessorList(processors),
-                **stop,
+                stopping_criteria=StoppingCriteriaList([stops] if sampling.stop else []),
             )  # fmt: skip
-        for request, row in zip(requests, output[:, longest:].tolist(), strict=True):
-            yield request, self._completion(row, len(prompts[request]), sampling)
+        for request, row, cut in zip(requests, output[:, longest:].tolist(), stops.lengths, strict=True):
+            yield request, self._completion(row[:cut], len(prompts[request]), sampling)
 
     def _completion(self, row: list[int], prompt_tokens: int, sampling: Sampling) -> Completion:
         ends = self.model.generation_config.eos_token_id
@@ -114,10 +114,7 @@ class Transformers:
         stopped = len(body) < len(row)
         tokens = len(body) + stopped
         text = self.tokenizer.decode(body, skip_special_tokens=True)
-        if (cuts := [at for s in sampling.stop if (at := text.find(s)) >= 0]) and not stopped:
-            pads = {self.tokenizer.pad_token_id}
-            tokens = len(list(takewhile(lambda token: token not in pads, row)))
-        if cuts:
+        if cuts := [at for stop in sampling.stop if (at := text.find(stop)) >= 0]:
             text, stopped = text[: min(cuts)], True
         return Completion(text, prompt_tokens, None, tokens, "stop" if stopped else "length")
 
@@ -137,3 +134,21 @@ class GumbelNoise(LogitsProcessor):  # type: ignore[misc]
             scores = self.nucleus(input_ids, scores)
         noise = np.stack([row.gumbel(size=scores.shape[1]) for row in self.rows])
         return scores + torch.from_numpy(noise).to(scores)
+
+
+class StopStrings(StoppingCriteria):  # type: ignore[misc]
+    """Ends a row as soon as its text holds one of some strings; ``lengths`` says after how many tokens, or None."""
+
+    def __init__(self, tokenizer: Any, strings: tuple[str, ...], prompt: int, rows: int) -> None:
+        self.tokenizer, self.strings, self.prompt = tokenizer, strings, prompt
+        self.lengths: list[int | None] = [None] * rows
+        self.reach = max(map(len, strings), default=0) + 8
+        """Tokens that are looked at: a token is at least a character, or a few make up one."""
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:
+        """Say which rows are done."""
+        sampled = input_ids.shape[1] - self.prompt
+        for i, tail in enumerate(self.tokenizer.batch_decode(input_ids[:, self.prompt :][:, -self.reach :])):
+            if self.lengths[i] is None and any(string in tail for string in self.strings):
+                self.lengths[i] = sampled
+        return torch.tensor([length is not None for length in self.lengths], device=input_ids.device)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -22,6 +23,13 @@ from vllm.sampling_params import RequestOutputKind
 
 from isocompute.errors import EngineError
 from isocompute.runners.engines import Completion, Request, Sampling
+
+try:
+    from vllm.exceptions import VLLMValidationError
+except ImportError:  # older versions raise ValueError
+    VLLMValidationError = ValueError
+
+INVALID = (ValueError, VLLMValidationError)
 
 
 class VLLM:
@@ -44,8 +52,6 @@ class VLLM:
         if current_platform.is_cpu():
             # Without a size in GiB vLLM reserves nearly all of the machine's memory for the KV cache.
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
-            # A second process for the scheduler takes a core from the model: a fifth of the speed on two cores.
-            os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
             # A seeded request whose prefill is cut in two stops vLLM's CPU engine, so prefills stay whole.
             options.setdefault("enable_chunked_prefill", False)
             options.setdefault("max_num_batched_tokens", max(8192, options.get("max_model_len") or context(model)))
@@ -57,27 +63,29 @@ class VLLM:
             raise EngineError(f"vLLM cannot load '{model}': {str(error).splitlines()[0]}") from error
         self.engine = self.llm.llm_engine
         self.tokenizer = self.llm.get_tokenizer()
+        self.names = count()
         self.in_flight = in_flight or 2 * self.engine.vllm_config.scheduler_config.max_num_seqs
 
     def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
         """Keep the engine full until the queue is empty and all is done."""
         flying: dict[str, Request] = {}
-        number = 0
-        while pending or flying:
-            while pending and len(flying) < self.in_flight:
-                request = pending.popleft()
-                try:
-                    self.engine.add_request(
-                        str(number), self._prompt(request), parameters(request.sampling, request.seed)
-                    )
-                except ValueError as error:  # the prompt is longer than the model takes
-                    yield request, Completion(None, None, None, None, None, str(error).splitlines()[0])
-                    continue
-                flying[str(number)] = request
-                number += 1
-            for output in self.engine.step() if flying else ():
-                if output.finished:
-                    yield flying.pop(output.request_id), completion(output)
+        try:
+            while pending or flying:
+                while pending and len(flying) < self.in_flight:
+                    request, name = pending.popleft(), str(next(self.names))
+                    sampling = parameters(request.sampling, request.seed)
+                    try:
+                        self.engine.add_request(name, self._prompt(request), sampling)
+                    except INVALID as error:  # the prompt is longer than the model takes
+                        yield request, Completion(None, None, None, None, None, str(error).splitlines()[0])
+                        continue
+                    flying[name] = request
+                for output in self.engine.step() if flying else ():
+                    if output.finished:
+                        yield flying.pop(output.request_id), completion(output)
+        finally:
+            if flying:  # whoever read has stopped reading
+                self.engine.abort_request(list(flying))
 
     def close(self) -> None:
         """Stop the engine and give back its memory."""
@@ -101,15 +109,22 @@ def context(model: str) -> int:
 
 
 def parameters(sampling: Sampling, seed: int) -> SamplingParams:
-    """Say a request's sampling in vLLM's words."""
-    return SamplingParams(
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        max_tokens=sampling.max_tokens,
-        stop=list(sampling.stop) or None,
-        seed=seed,
-        output_kind=RequestOutputKind.FINAL_ONLY,
-    )
+    """Say a request's sampling in vLLM's words.
+
+    Raises:
+        EngineError: vLLM does not sample like that.
+    """
+    try:
+        return SamplingParams(
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=sampling.max_tokens,
+            stop=list(sampling.stop) or None,
+            seed=seed,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+    except INVALID as error:
+        raise EngineError(f"vLLM does not sample like that: {str(error).splitlines()[0]}") from error
 
 
 def completion(output: Any) -> Completion:

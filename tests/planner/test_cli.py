@@ -189,7 +189,9 @@ def test_a_bad_budget(refused, budget, sentence):
 
 @pytest.mark.parametrize("lam", ["0", "-1", "nan", "inf"])
 def test_a_lambda_that_is_no_price(refused, lam):
-    assert "must be positive; got" in refused("plan", "--budget", "8x", "--lambda", lam, *LLAMA)
+    assert "the cost of a verification in solutions must be above zero" in refused(
+        "plan", "--budget", "8x", "--lambda", lam, *LLAMA
+    )
 
 
 def test_a_profile_that_is_not_there(refused, tmp_path):

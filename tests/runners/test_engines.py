@@ -75,8 +75,8 @@ def test_seeds_draw_from_the_models_own_distribution(engine, reference):
     model, tokenizer = reference
     prompt = PROMPT.format(17) + "17+38: 5,5 = 55\n55*3: 5,6"
     logits = model(**tokenizer(prompt, return_tensors="pt", return_token_type_ids=False)).logits[0, -1]
-    expected = (logits / 2.5).softmax(-1).detach().numpy()
-    sampling = Sampling(temperature=2.5, max_tokens=1)
+    expected = (logits.double() / 2).softmax(-1).detach().numpy()
+    sampling = Sampling(temperature=2.0, max_tokens=1)
     drawn = ask(engine, [Request(i, prompt, i, sampling) for i in range(1500)])
     counts = Counter(tokenizer(c.text, add_special_tokens=False)["input_ids"][0] for c in drawn.values() if c.text)
     likely = [
@@ -139,6 +139,13 @@ def test_what_is_added_while_it_runs_is_answered_too(engine):
         if len(seen) <= 3:
             pending.append(Request(("added", len(seen)), PROMPT.format(50), 7, DRAW))
     assert len(seen) == len(set(seen)) == 6
+
+
+def test_an_engine_works_on_after_a_reader_stopped(engine):
+    reader = engine.run(deque(problems(30)))
+    next(reader)
+    reader.close()
+    assert len(ask(engine, problems(5, seed=99))) == 5
 
 
 @pytest.mark.vllm
