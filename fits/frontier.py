@@ -12,11 +12,12 @@ from isocompute.fits.cost import compute
 
 _PER_OCTAVE = 64  # whole numbers tried per doubling: all of them up to 64, beyond that steps of about 1 %
 _BLOCK = 2**22  # accuracies held at a time while replicates are worked through
+_SAME = 1e-5  # accuracies closer than this are the same, and the cheaper allocation is taken: profiles round to 1e-5
 
 
 @dataclass(frozen=True, eq=False)
 class Frontier:
-    """The best accuracy within each budget, and the cheapest allocation that reaches it.
+    """The best accuracy within each budget, and the cheapest allocation that reaches it, to within 1e-5.
 
     Args:
         budgets: (nC,) compute per problem, in x.
@@ -220,10 +221,10 @@ def _envelope(
     for start in range(0, len(rows), block):
         at_cost = rows[start : start + block] @ weights
         best = np.maximum.accumulate(at_cost, axis=1)
-        risen = np.diff(best, axis=1, prepend=-np.inf) > 0
-        first = np.maximum.accumulate(np.where(risen, np.arange(len(cost)), 0), axis=1)
-        accuracy[start : start + block] = best[:, reach]
-        chosen[start : start + block] = first[:, reach]
+        reached = best[:, reach]
+        accuracy[start : start + block] = reached
+        for row, (risen, goals) in enumerate(zip(best, reached - _SAME, strict=True), start):
+            chosen[row] = np.searchsorted(risen, goals)
     accuracy[:, reach < 0] = np.nan
     shape = (*values.shape[:-1], len(limits))
     picked = order[chosen]

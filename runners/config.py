@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from isocompute.errors import ConfigError, DataError
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, strict=True)]
 
 
 class Part(BaseModel):
@@ -60,7 +60,7 @@ class Sweep(Part):
     solver: Role
     verifier: Role | None = None
     solutions: Count
-    verifications: Annotated[int, Field(ge=0)] = 0
+    verifications: Annotated[int, Field(ge=0, strict=True)] = 0
     verified: Count | None = None
     seed: int = 0
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 5.0

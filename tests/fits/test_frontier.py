@@ -66,6 +66,12 @@ def test_replicates_are_worked_through_together_as_one_by_one(monkeypatch):
         np.testing.assert_array_equal(together.S[i], alone.S)
 
 
+def test_a_gain_below_a_profiles_rounding_buys_nothing():
+    frontier = self_consistency_frontier([0.49601, 0.496012, 0.5], [1, 2, 4], [2, 4])
+    assert frontier.S.tolist() == [1, 4]
+    assert frontier.accuracy[0] == 0.496012
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
