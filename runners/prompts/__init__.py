@@ -1,4 +1,19 @@
-"""What a model is asked: prompts in files, each with a name and a hash."""
+r"""What a model is asked: prompts in files, each with a name and a hash.
+
+======================  ===========================================================================================
+``math-solve``          the answer boxed
+``choice-solve``        a letter boxed; the options are part of the question
+``genrm-base``          check a solution step by step and end in ``Is the answer correct (Yes/No)? X``
+``genrm-base-fewshot``  the same, with two worked examples
+``genrm-base-choice``   the same as ``genrm-base``, of multiple choice
+``genrm-ft``            problem, solution, ``Verification:``, for a verifier that was trained to go on from there
+``lab-…``               what the lab's models were trained on
+======================  ===========================================================================================
+
+A model that is no chat model may go on after its verdict with a problem of its own making, and judge that too: give it
+a ``stop`` such as ``"\nProblem:"``. Questions and solutions are hostile text: what looks like a place in them stays as
+it is, and what looks like a verdict in them is none, as only completions are read for one (see `verdicts`).
+"""
 
 from __future__ import annotations
 
@@ -50,8 +65,8 @@ def load(name: str, *, needs: tuple[str, ...]) -> Prompt:
     """
     path = FOLDER / f"{name}.txt" if name in names() else Path(name)
     try:
-        template = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        template = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError):  # ValueError: not UTF-8, or a name that no file can have
         raise ConfigError(f"The prompt '{name}' is no file and none of: {', '.join(names())}.") from None
     if missing := [place for place in needs if f"{{{place}}}" not in template]:
         raise ConfigError(f"The prompt '{name}' has no place {{{missing[0]}}}.")
