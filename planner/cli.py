@@ -1,4 +1,4 @@
-"""The commands: sweep, fit, plan, figures. Each imports only what it needs, so that `plan` answers at once."""
+"""The commands: sweep, fit, plan, figures, tasks. Each imports only what it needs, so that `plan` answers at once."""
 
 from __future__ import annotations
 
@@ -162,6 +162,15 @@ def figures(
     profile = read(run) if run.endswith(".json") or run in bundled() else profile_of_run(run, Path(run).name)
     for path in draw(profile, output):
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def tasks() -> None:
+    """List the tasks: how many problems, who grades them, where they come from, and what to install for them."""
+    from isocompute.planner.report import listed
+    from isocompute.runners.tasks import entries, generators
+
+    listed(Console(), entries(), generators())
 
 
 @app.callback(invoke_without_command=True)

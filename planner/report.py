@@ -16,6 +16,7 @@ from isocompute.planner.profile import Profile
 
 if TYPE_CHECKING:  # what it imports takes longer than a plan
     from isocompute.runners.sweep import Summary
+    from isocompute.runners.tasks import Entry
 
 
 def percent(value: float) -> str:
@@ -198,6 +199,23 @@ def swept(console: Console, summary: Summary) -> None:
     for reason, count in summary.failed.items():
         note(console, f"{count:,} rows failed: {reason}; running the sweep again asks for them again.")
     say(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")
+
+
+def listed(console: Console, entries: list[Entry], generators: dict[str, list[str]]) -> None:
+    """Print the tasks, and the generators of reasoning-gym by their grader."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("task", "problems", "grader", "source", "licence", "needs"):
+        whole = heading in ("task", "needs")
+        table.add_column(heading, justify="right" if heading == "problems" else "left", overflow="fold", no_wrap=whole)
+    for entry in entries:
+        size = "any" if entry.size is None else f"{entry.size:,}"
+        table.add_row(entry.name, size, entry.grader, entry.source, entry.licence, entry.needs)
+    console.print(table)
+    console.print()
+    console.print("What a task needs is an extra: pip install 'isocompute[datasets]'.", markup=False, highlight=False)
+    for grader, names in generators.items():
+        console.print()
+        say(console, f"Generators of reasoning-gym graded as {grader}: {', '.join(names)}.")
 
 
 def note(console: Console, text: str) -> None:

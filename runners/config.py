@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from isocompute.errors import ConfigError, DataError
 
@@ -28,14 +38,81 @@ class LabTask(Part):
     seed: int = 0
 
 
+class BenchmarkTask(Part):
+    """A benchmark from the hub; ``seed`` orders the options where it is multiple choice."""
+
+    name: Literal["math500", "gsm8k", "aime24", "aime25", "gpqa-diamond"]
+    problems: Count | None = None
+    revision: Annotated[str, Field(min_length=1)] | None = None
+    seed: int = 0
+
+
+class GymTask(Part):
+    """Problems made by a generator of reasoning-gym; ``options`` go to it as they are."""
+
+    name: Literal["reasoning-gym"]
+    generator: str
+    problems: Count = 100
+    seed: int = 0
+    options: dict[str, Any] = {}
+
+
 class FileTask(Part):
-    """Problems from a JSON-lines file; the other keys name its columns."""
+    """Problems from a JSON-lines, CSV or Parquet file; the other keys name its columns, what grades, and how many."""
 
     path: str
     question: str = "question"
     answer: str = "answer"
     name: str | None = None
+    subject: str | None = None
+    level: str | None = None
+    choices: tuple[str, ...] = ()
+    grader: Literal["boxed-number", "math", "letter", "numeric", "exact"] | None = None
     problems: Count | None = None
+    seed: int = 0
+
+    @field_validator("choices", mode="before")
+    @classmethod
+    def _one_column(cls, choices: object) -> object:
+        return (choices,) if isinstance(choices, str) else choices
+
+    @field_validator("grader")
+    @classmethod
+    def _letters(cls, grader: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("choices") and grader not in (None, "letter"):
+            raise ValueError("with 'choices' an answer is a letter; leave the grader out")
+        return grader
+
+    @property
+    def graded_by(self) -> str:
+        """What grades the answers."""
+        return self.grader or ("letter" if self.choices else "boxed-number")
+
+
+TASKS: dict[str, type[Part]] = {
+    **dict.fromkeys(get_args(BenchmarkTask.model_fields["name"].annotation), BenchmarkTask),
+    "lab": LabTask,
+    "reasoning-gym": GymTask,
+}
+"""The tasks that have a name, and the shape of their block."""
+
+
+def shape(task: object) -> str | None:
+    """Say which shape a task's block has: a file's if it has a ``path``, else the one that its ``name`` says."""
+    given = task if isinstance(task, dict) else vars(task) if isinstance(task, Part) else {}
+    if "path" in given:
+        return FileTask.__name__
+    named = TASKS.get(str(given.get("name")))
+    return None if named is None else named.__name__
+
+
+TaskConfig = Annotated[
+    Annotated[LabTask, Tag("LabTask")]
+    | Annotated[BenchmarkTask, Tag("BenchmarkTask")]
+    | Annotated[GymTask, Tag("GymTask")]
+    | Annotated[FileTask, Tag("FileTask")],
+    Discriminator(shape),
+]
 
 
 class Role(Part):
@@ -55,7 +132,7 @@ class Sweep(Part):
     """What to sample: S solutions a problem and V verifications for each of the first ``verified`` of them."""
 
     run: Annotated[str, Field(min_length=1)]
-    task: LabTask | FileTask
+    task: TaskConfig
     engine: Literal["vllm", "transformers"]
     solver: Role
     verifier: Role | None = None
@@ -107,12 +184,10 @@ def read(path: str) -> Sweep:
         raise ConfigError(f"{path}{where}: not YAML: {problem}.") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path} is not a sweep: it must hold keys such as run, task, engine, solver.")
-    if isinstance(task := content.get("task"), dict) and task.get("name") != "lab" and "path" not in task:
-        raise ConfigError(f"{path}: task: give 'name: lab', or the 'path' of a JSON-lines file.")
     try:
         return Sweep.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {explain(error, content)}") from None
+        raise ConfigError(f"{path}: {explain(error)}") from None
 
 
 def sweep_of(manifest: dict[str, Any], run: str) -> Sweep:
@@ -127,23 +202,25 @@ def sweep_of(manifest: dict[str, Any], run: str) -> Sweep:
         raise DataError(f"The manifest of '{run}' has a 'config' that is not a sweep's.") from None
 
 
-def explain(error: ValidationError, content: dict[str, Any]) -> str:
+def explain(error: ValidationError) -> str:
     """Put the first thing that pydantic found wrong into one sentence."""
-    task = content.get("task")
-    chosen = "LabTask" if isinstance(task, dict) and task.get("name") == "lab" else "FileTask"
-    # A task matches one of two shapes; complaints about the shape that was not meant are noise.
-    found = [e for e in error.errors() if not {"LabTask", "FileTask"} - {chosen} & set(map(str, e["loc"]))]
-    first = (found or error.errors())[0]
-    loc = [str(part) for part in first["loc"] if part not in ("LabTask", "FileTask")]
+    first = error.errors()[0]
+    loc = [str(part) for part in first["loc"]]
+    shapes: dict[str, type[Part]] = {"solver": Role, "verifier": Role}
+    if loc[:1] == ["task"] and len(loc) > 1:
+        tasks: list[type[Part]] = [FileTask, *TASKS.values()]
+        shapes["task"] = next(task for task in tasks if task.__name__ == loc[1])
+        del loc[1]  # the shape is no key of the file
     where = ".".join(loc)
     if first["type"] == "extra_forbidden":
-        owner = {"solver": Role, "verifier": Role, "task": LabTask if chosen == "LabTask" else FileTask}
-        shape = owner.get(loc[0], Sweep) if len(loc) > 1 else Sweep
-        return f"the key '{where}' is unknown; known here: {', '.join(shape.model_fields)}."
+        known = shapes.get(loc[0], Sweep) if len(loc) > 1 else Sweep
+        return f"the key '{where}' is unknown; known here: {', '.join(known.model_fields)}."
+    if first["type"] == "union_tag_not_found" and isinstance(first["input"], dict):
+        return f"task: give the 'name' of a task ({', '.join(TASKS)}), or the 'path' of a file."
     if first["type"] == "missing":
         return f"the key '{where}' is missing."
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    if first["type"] == "model_type":
+    if first["type"] in ("model_type", "union_tag_not_found"):
         message = "it must be a block of keys"
     return f"{where}: {message}; got {first['input']!r}." if where else f"{message}."

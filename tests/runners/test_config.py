@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
 from isocompute.errors import ConfigError
-from isocompute.runners.config import read
+from isocompute.runners import prompts
+from isocompute.runners.config import TASKS, BenchmarkTask, FileTask, read, sweep_of
 
 RECIPES = Path(__file__).resolve().parents[2] / "runners" / "recipes"
 GOOD = {
@@ -19,6 +21,12 @@ GOOD = {
     "solutions": 4,
     "verifications": 2,
 }
+PROMPTS = ("math-solve", "choice-solve", "genrm-base", "genrm-base-fewshot", "genrm-base-choice", "genrm-ft")
+SWEEP = "run, task, engine, solver, verifier, solutions, verifications, verified, seed, checkpoint_seconds"
+GIVE = (
+    "task: give the 'name' of a task (math500, gsm8k, aime24, aime25, gpqa-diamond, lab, reasoning-gym), "
+    "or the 'path' of a file."
+)
 ROLE = "model, prompt, chat, temperature, top_p, max_tokens, stop, options"
 
 
@@ -52,8 +60,23 @@ def refused(path: str) -> str:
 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_recipe_reads(recipe):
-    assert read(str(recipe)).solutions > 0
+def test_every_recipe_reads_and_asks_with_prompts_that_are_there(recipe):
+    sweep = read(str(recipe))
+    assert sweep.solutions > 0
+    roles = [role for role in (sweep.solver, sweep.verifier) if role is not None]
+    assert {role.prompt for role in roles} <= {*prompts.names(), *PROMPTS}
+    for role in roles:
+        assert role.max_tokens < role.options.get("max_model_len", 2**31)
+
+
+def test_every_named_task_but_gsm8k_and_the_gym_has_a_recipe():
+    named = {getattr(read(str(recipe)).task, "name", None) for recipe in RECIPES.glob("*.yaml")}
+    assert set(TASKS) - named == {"gsm8k", "reasoning-gym"}
+
+
+def test_the_recipes_run_in_folders_of_their_own():
+    runs = [read(str(recipe)).run for recipe in RECIPES.glob("*.yaml")]
+    assert len(set(runs)) == len(runs)
 
 
 def test_all_solutions_are_verified_unless_said_otherwise(written):
@@ -65,6 +88,45 @@ def test_all_solutions_are_verified_unless_said_otherwise(written):
 def test_a_task_may_be_a_file(written):
     task = read(written(changed("task", {"path": "mine.jsonl", "name": "id"}))).task
     assert (task.path, task.question, task.answer, task.name) == ("mine.jsonl", "question", "answer", "id")
+
+
+@pytest.mark.parametrize("name", ["math500", "gsm8k", "aime24", "aime25", "gpqa-diamond"])
+def test_a_task_may_be_a_benchmark(written, name):
+    task = read(written(changed("task", {"name": name, "problems": 7, "revision": "main"}))).task
+    assert (type(task), task.name, task.problems, task.revision) == (BenchmarkTask, name, 7, "main")
+    assert read(written(changed("task", {"name": name}))).task.problems is None
+
+
+def test_a_task_may_be_a_generator(written):
+    given = {"name": "reasoning-gym", "generator": "gsm_symbolic", "problems": 40, "options": {"difficulty": 1.0}}
+    task = read(written(changed("task", given))).task
+    assert (task.generator, task.problems, task.seed, task.options) == ("gsm_symbolic", 40, 0, {"difficulty": 1.0})
+
+
+def test_a_path_makes_a_task_a_file_whatever_its_name_column_is_called(written):
+    task = read(written(changed("task", {"path": "mine.csv", "name": "lab"}))).task
+    assert (type(task), task.name) == (FileTask, "lab")
+
+
+@pytest.mark.parametrize(
+    ("keys", "choices", "grader"),
+    [
+        ({}, (), "boxed-number"),
+        ({"grader": "math"}, (), "math"),
+        ({"choices": "options"}, ("options",), "letter"),
+        ({"choices": ["a", "b"]}, ("a", "b"), "letter"),
+        ({"choices": ["a", "b"], "grader": "letter"}, ("a", "b"), "letter"),
+    ],
+)
+def test_a_file_is_graded_as_its_answers_are_written(written, keys, choices, grader):
+    task = read(written(changed("task", {"path": "mine.csv", **keys}))).task
+    assert (task.choices, task.graded_by) == (choices, grader)
+
+
+@pytest.mark.parametrize("task", [{"name": "lab"}, {"name": "aime24"}, {"path": "mine.csv", "choices": "options"}])
+def test_a_manifest_gives_the_sweep_back(written, task):
+    sweep = read(written(changed("task", task)))
+    assert sweep_of({"config": json.loads(sweep.model_dump_json())}, "run") == sweep
 
 
 def test_the_identity_of_a_sweep_is_without_size_place_and_pace(written):
@@ -79,10 +141,7 @@ def test_the_identity_of_a_sweep_is_without_size_place_and_pace(written):
 @pytest.mark.parametrize(
     ("at", "known"),
     [
-        (
-            "solution",
-            "run, task, engine, solver, verifier, solutions, verifications, verified, seed, checkpoint_seconds",
-        ),
+        ("solution", SWEEP),
         ("task.level", "name, problems, levels, seed"),
         ("solver.temp", ROLE),
         ("verifier.temp", ROLE),
@@ -92,9 +151,26 @@ def test_an_unknown_key_is_named_with_those_that_are_known(written, at, known):
     assert refused(written(changed(at, 1))) == f": the key '{at}' is unknown; known here: {known}."
 
 
-def test_an_unknown_key_of_a_file_task_is_named(written):
-    sentence = refused(written(changed("task", {"path": "mine.jsonl", "gold": "answer"})))
-    assert sentence == ": the key 'task.gold' is unknown; known here: path, question, answer, name, problems."
+@pytest.mark.parametrize(
+    ("task", "known"),
+    [
+        (
+            {"path": "mine.jsonl", "gold": "answer"},
+            "path, question, answer, name, subject, level, choices, grader, problems, seed",
+        ),
+        ({"name": "math500", "gold": "answer"}, "name, problems, revision, seed"),
+        (
+            {"name": "reasoning-gym", "generator": "gcd", "gold": "answer"},
+            "name, generator, problems, seed, options",
+        ),
+    ],
+)
+def test_an_unknown_key_of_a_task_is_named_with_those_of_that_task(written, task, known):
+    assert refused(written(changed("task", task))) == f": the key 'task.gold' is unknown; known here: {known}."
+
+
+def test_a_generator_must_be_named(written):
+    assert refused(written(changed("task", {"name": "reasoning-gym"}))) == ": the key 'task.generator' is missing."
 
 
 @pytest.mark.parametrize("at", ["run", "task", "engine", "solver", "solutions", "solver.model", "verifier.prompt"])
@@ -114,7 +190,23 @@ def test_a_missing_key_is_named(written, at):
         ("verifier.top_p", 1.5, "verifier.top_p: input should be less than or equal to 1; got 1.5."),
         ("task.problems", 0, "task.problems: input should be greater than or equal to 1; got 0."),
         ("task", "lab", "task: it must be a block of keys; got 'lab'."),
-        ("task", {"name": "math"}, "task: give 'name: lab', or the 'path' of a JSON-lines file."),
+        ("task", {"name": "math"}, GIVE),
+        ("task", {"problems": 3}, GIVE),
+        ("task", {"name": ["lab"]}, GIVE),
+        ("task", {}, GIVE),
+        ("task", ["lab"], "task: it must be a block of keys; got ['lab']."),
+        ("task", {"path": 3}, "task.path: input should be a valid string; got 3."),
+        ("task", {"path": "a.csv", "choices": 3}, "task.choices: input should be a valid tuple; got 3."),
+        (
+            "task",
+            {"path": "a.csv", "choices": "options", "grader": "math"},
+            "task.grader: with 'choices' an answer is a letter; leave the grader out; got 'math'.",
+        ),
+        (
+            "task",
+            {"path": "a.csv", "grader": "latex"},
+            "task.grader: input should be 'boxed-number', 'math', 'letter', 'numeric' or 'exact'; got 'latex'.",
+        ),
         ("solver", "data/lab/solver", "solver: it must be a block of keys; got 'data/lab/solver'."),
         ("run", "", "run: string should have at least 1 character; got ''."),
         ("verifier", None, "verifications are asked for, and no 'verifier' is given."),

@@ -1,26 +1,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from hashlib import sha256
 
 import pytest
+from rich.console import Console
 
-from isocompute.errors import ConfigError, DataError
+from isocompute.errors import ConfigError
+from isocompute.planner.report import listed
+from isocompute.runners.config import TASKS, FileTask, LabTask
 from isocompute.runners.lab.problems import LEVELS
-from isocompute.runners.tasks import file_problems, lab_problems
-
-
-@pytest.fixture
-def written(tmp_path):
-    def write(*lines):
-        path = tmp_path / "task.jsonl"
-        path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
-        return str(path)
-
-    return write
-
-
-def read(path, question="question", answer="answer", name=None, count=None):
-    return file_problems(path, question, answer, name, count)
+from isocompute.runners.tasks import entries, generators, lab_problems, load
 
 
 def test_lab_problems_are_all_different_and_spread_over_the_levels():
@@ -53,53 +45,55 @@ def test_more_problems_than_there_are_is_a_sentence(monkeypatch):
         lab_problems(1, [1], seed=0)
 
 
-def test_a_file_gives_questions_and_canonical_answers(written):
-    path = written({"question": "6*7?", "answer": "42.0"}, {"question": "Half?", "answer": "so\n#### 1/2"})
-    problems = read(path)
-    assert [(p.problem_id, p.task, p.question, p.gold) for p in problems] == [
-        ("1", "task", "6*7?", "42"),
-        ("2", "task", "Half?", "1/2"),
-    ]
-    assert read(path, count=1) == problems[:1]
+def test_the_lab_s_task_is_loaded_as_its_block_says():
+    task = load(LabTask(name="lab", problems=7, levels=[1, 3], seed=4))
+    assert (task.problems, task.grader) == (lab_problems(7, [1, 3], seed=4), "boxed-number")
 
 
-def test_a_file_may_name_its_columns(written):
-    path = written({"id": "a", "q": "6*7?", "a": 42})
-    assert read(path, question="q", answer="a", name="id")[0].problem_id == "a"
+def test_a_file_s_task_is_loaded_with_its_columns_and_its_hash(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("id,q,a,b,right,area,hard\nx,Which?,one,two,two,sums,3\n")
+    columns = {"question": "q", "answer": "right", "name": "id", "subject": "area", "level": "hard"}
+    task = load(FileTask(path=str(path), **columns, choices=("a", "b")))
+    (problem,) = task.problems
+    assert (problem.problem_id, problem.gold, problem.subject, problem.level) == ("x", "B", "sums", 3)
+    assert (task.grader, task.origin) == ("letter", {"sha256": sha256(path.read_bytes()).hexdigest()})
 
 
-@pytest.mark.parametrize(
-    ("lines", "sentence"),
-    [
-        (["{"], ", line 1 is not a JSON object."),
-        (["[1]"], ", line 1 is not a JSON object."),
-        ([{"question": "q", "answer": "1"}, {"question": "q"}], ", line 2: there is no key 'answer'; it has question."),
-        ([{"question": "q", "answer": " "}], ", line 1: the answer under 'answer' is empty or too long."),
-        ([], " holds no problems."),
-    ],
-)
-def test_a_bad_file_is_refused_with_its_line(written, lines, sentence):
-    path = written(*lines)
-    with pytest.raises(DataError) as caught:
-        read(path)
-    assert str(caught.value) == path + sentence
+def test_more_problems_than_a_file_has_are_not_promised(tmp_path):
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"question": "q", "answer": "1"}\n' * 3)
+    assert len(load(FileTask(path=str(path), problems=3)).problems) == 3
+    with pytest.raises(ConfigError, match=r"^task.problems: .*mine.jsonl has 3 problems, and 4 are asked for\.$"):
+        load(FileTask(path=str(path), problems=4))
 
 
-def test_a_name_that_stands_twice_is_refused(written):
-    path = written(*[{"id": "a", "question": "q", "answer": "1"}] * 2)
-    with pytest.raises(DataError, match=r"line 2: the name 'a' stands twice\.$"):
-        read(path, name="id")
+def test_the_list_of_tasks_has_every_name_that_a_sweep_may_give():
+    assert [entry.name for entry in entries()] == [*TASKS, "path: FILE"]
 
 
-def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"^task.path: '.*none' cannot be read: No such file or directory\.$"):
-        read(str(tmp_path / "none"))
-    (tmp_path / "latin").write_bytes(b"\xe9")
-    with pytest.raises(DataError, match=r"latin is not UTF-8 text\.$"):
-        read(str(tmp_path / "latin"))
+@pytest.mark.parametrize("width", [80, 160])
+def test_the_list_of_tasks_shows_size_and_grader_in_full(width):
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    listed(console, entries(), generators())
+    shown = console.export_text()
+    assert "…" not in shown
+    for entry in entries():
+        line = next(line for line in shown.splitlines() if line.startswith(f"{entry.name} "))
+        assert ("any" if entry.size is None else f"{entry.size:,}") in line
+        assert entry.grader.split()[0] in line
+    assert all(name in shown for names in generators().values() for name in names)
 
 
-def test_the_public_benchmarks_read(shared_data):
-    assert len(read(str(shared_data / "gsm8k_test.jsonl"))) == 1319
-    math = read(str(shared_data / "math500.jsonl"), question="problem", name="unique_id")
-    assert len(math) == 500
+def test_listing_the_tasks_loads_none_of_the_libraries_that_make_them():
+    code = "import sys; from isocompute.planner.cli import main; sys.argv[1:] = ['tasks']\n"
+    code += "try: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert "gpqa-diamond" in done.stdout
+    assert not {"datasets", "reasoning_gym", "torch", "transformers"} & set(done.stderr.split())
+
+
+def test_a_task_s_origin_can_be_written_into_a_manifest(tmp_path):
+    (tmp_path / "mine.jsonl").write_text('{"question": "q", "answer": "1"}\n')
+    for block in (LabTask(name="lab", problems=1), FileTask(path=str(tmp_path / "mine.jsonl"))):
+        assert json.loads(json.dumps(load(block).origin)) == load(block).origin

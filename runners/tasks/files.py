@@ -1,0 +1,120 @@
+"""Problems from a file of one's own: JSON lines, CSV or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from isocompute.errors import ConfigError, DataError
+from isocompute.runners.tasks.problem import Columns, Problem, has_columns, problems_of
+
+Rows = Iterator[tuple[str, dict[str, Any]]]
+
+
+def file_problems(path: str, columns: Columns | None = None, count: int | None = None, seed: int = 0) -> list[Problem]:
+    """Read problems from a file; the ending says which kind: ``.csv``, ``.parquet``, else JSON lines.
+
+    Args:
+        path: the file, on a local disk or wherever fsspec reaches.
+        columns: which columns hold what; ``question`` and ``answer`` if not given.
+        count: how many, from the top; all if not given.
+        seed: orders the options, where the right one has a column of its own.
+
+    Raises:
+        ConfigError: the file is not there.
+        DataError: it is not what its ending says, or a row lacks something; says which row.
+    """
+    columns = columns or Columns()
+    ending = PurePosixPath(path).suffix.lower()
+    rows = {".csv": csv_rows, ".parquet": parquet_rows}.get(ending, json_rows)(path, read(path), columns)
+    problems = problems_of(PurePosixPath(path).stem, islice(rows, count), columns, seed)
+    if not problems:
+        raise DataError(f"{path} holds no problems.")
+    return problems
+
+
+def read(path: str) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        files, place = fsspec.core.url_to_fs(path)
+        return bytes(files.cat_file(place))
+    except OSError as error:
+        raise ConfigError(f"task.path: '{path}' cannot be read: {error.strerror or error}.") from None
+    except (ImportError, ValueError) as error:  # a store that fsspec does not know, or whose package is missing
+        raise ConfigError(f"task.path: '{path}' cannot be reached: {error}.") from None
+
+
+def decoded(path: str, content: bytes) -> io.StringIO:
+    """Return a file's text, its line ends as they are.
+
+    Raises:
+        DataError: it is not UTF-8.
+    """
+    try:
+        return io.StringIO(content.decode("utf-8-sig"), newline="")
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is not UTF-8 text.") from None
+
+
+def json_rows(path: str, content: bytes, columns: Columns) -> Rows:
+    """Yield the objects of a JSON-lines file, one a line.
+
+    Raises:
+        DataError: a line is no object.
+    """
+    for number, line in enumerate(decoded(path, content), start=1):
+        where = f"{path}, line {number}"
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict):
+            raise DataError(f"{where} is not a JSON object.")
+        yield where, row
+
+
+def csv_rows(path: str, content: bytes, columns: Columns) -> Rows:
+    """Yield the rows of a CSV file, whose first line names the columns.
+
+    Raises:
+        DataError: a column is missing, or the file is not CSV.
+    """
+    reader = csv.DictReader(decoded(path, content), strict=True)
+    number = 0
+    try:
+        has_columns(path, columns, list(reader.fieldnames or []))
+        for number, row in enumerate(reader, start=1):
+            if None in row:
+                raise DataError(f"{path}, row {number} has more fields than the first line names.")
+            yield f"{path}, row {number}", row
+    except csv.Error as error:
+        raise DataError(f"{path}, after row {number}: not CSV: {error}.") from None
+
+
+def parquet_rows(path: str, content: bytes, columns: Columns) -> Rows:
+    """Yield the rows of a Parquet file.
+
+    Raises:
+        DataError: a column is missing, or the file is not Parquet.
+    """
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content))
+        has_columns(path, columns, file.schema_arrow.names)
+        rows = file.read(columns.needed).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}") from None
+    for number, row in enumerate(rows, start=1):
+        yield f"{path}, row {number}", row

@@ -1,0 +1,118 @@
+"""Problems from the generators of the `reasoning-gym` library, by name.
+
+Only generators whose answers an ordinary grader can compare are taken: one right answer, on one line, the same in
+every process. The library's own `score_answer` is not used. It is graded, its 1.0 is not the same everywhere (one
+scorer takes every answer that is not empty for right), and some evaluate the text that a model wrote; and where many
+answers are right, a vote would have to count as one what only the scorer knows to be one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from importlib.metadata import version
+from typing import Any
+
+from isocompute.errors import ConfigError
+from isocompute.runners.seeds import seed_of
+from isocompute.runners.tasks.problem import Problem
+
+GRADERS = {
+    **dict.fromkeys(
+        (
+            "aiw", "basic_arithmetic", "binary_alternation", "chain_sum", "circuit_logic", "count_bits",
+            "count_primes", "decimal_chain_sum", "gcd", "gsm_symbolic", "largest_island", "lcm", "leg_counting",
+            "letter_counting", "maze", "number_sequence", "products", "rectangle_count", "rotten_oranges",
+            "self_reference", "simple_equations", "simple_geometry",
+        ),
+        "numeric",
+    ),
+    **dict.fromkeys(
+        (
+            "arc_1d", "base_conversion", "caesar_cipher", "color_cube_rotation", "course_schedule",
+            "family_relationships", "game_of_life_halting", "mahjong_puzzle", "needle_haystack", "spell_backward",
+            "string_insertion", "string_manipulation", "string_splitting", "string_synthesis", "syllogism",
+            "word_sequence_reversal", "zebra_puzzles",
+        ),
+        "exact",
+    ),
+}  # fmt: skip
+"""What grades the answers of each generator that is taken; read in version 0.1.25 of the library."""
+
+SIZE = 100_000
+"""Problems that a generator is asked to hold. Some draw for all of them at once, so it is the same for every count."""
+
+WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What generators raise at options that they cannot use."""
+
+
+def gym_problems(generator: str, count: int, seed: int = 0, options: dict[str, Any] | None = None) -> list[Problem]:
+    """Generate problems, no two alike; the first of a longer list are those of a shorter one.
+
+    A problem's name holds generator, seed and index. With the options they suffice to make the library's entry again:
+    ``create_dataset(generator, size=SIZE, seed=library_seed(generator, seed), **options)[index]``.
+
+    Args:
+        generator: one of `GRADERS`.
+        count: how many.
+        seed: which draw.
+        options: of the generator, such as its range of numbers.
+
+    Raises:
+        ConfigError: the library is not installed, the generator is unknown or not taken, an option is wrong, or
+            there are not that many different problems.
+    """
+    problems: dict[str, Problem] = {}
+    for index, entry, subject in drawn(generator, seed, options or {}):
+        question, gold = str(entry["question"]), str(entry["answer"]).strip()
+        if question not in problems:
+            name = f"{generator}-{seed}-{index}"
+            problems[question] = Problem(name, f"reasoning-gym/{generator}", question, gold, subject)
+        if len(problems) == count:
+            return list(problems.values())
+    raise ConfigError(
+        f"task.problems: {generator} has {len(problems):,} different problems under these options; ask for fewer."
+    )
+
+
+def drawn(generator: str, seed: int, options: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any], str]]:
+    """Yield a generator's problems as the library gives them, each with its index and its field of knowledge.
+
+    Raises:
+        ConfigError: the library is not installed, the generator is unknown or not taken, or an option is wrong.
+    """
+    try:
+        import reasoning_gym
+        from reasoning_gym.factory import DATASETS
+    except ModuleNotFoundError:
+        raise ConfigError("The task 'reasoning-gym' needs it: pip install 'isocompute[reasoning-gym]'.") from None
+    if generator not in GRADERS:
+        reason = "has answers that no grader here can compare"
+        if generator not in DATASETS:
+            reason = "is no generator of reasoning-gym"
+        raise ConfigError(f"task.generator: '{generator}' {reason}; take one of {', '.join(sorted(GRADERS))}.")
+    takes = [field.name for field in fields(DATASETS[generator][1]) if field.name not in ("seed", "size")]
+    if unknown := [option for option in options if option not in takes]:
+        raise ConfigError(
+            f"task.options: the option '{unknown[0]}' is unknown; {generator} takes {', '.join(takes) or 'none'}."
+        )
+    try:
+        dataset = reasoning_gym.create_dataset(generator, seed=library_seed(generator, seed), size=SIZE, **options)
+        for index in range(SIZE):
+            yield index, dataset[index], dataset.category
+    except WRONG as error:
+        raise ConfigError(f"task.options: {generator} cannot use them: {str(error) or type(error).__name__}.") from None
+
+
+def library_seed(generator: str, seed: int) -> int:
+    """Return the seed that the library is given, 0 … 2**31 − 1.
+
+    The library draws problem i from its seed + i, so two seeds side by side share all problems but one. Here they are
+    spread: two seeds share problems only where two of 2**31 stretches meet.
+    """
+    return seed_of(seed, "reasoning-gym", generator) % 2**31
+
+
+def library() -> str:
+    """Return the library's name and version; another version may make other problems."""
+    return f"reasoning-gym {version('reasoning-gym')}"

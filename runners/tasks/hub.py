@@ -1,0 +1,153 @@
+"""Problems from the benchmarks on the Hugging Face hub, through its `datasets` library.
+
+Every source is pinned to a revision. The pins were read in public code that fetches these datasets, and none was
+fetched where this was written: no hub could be reached there. So a split is checked as it comes in: its columns, and,
+at the pinned revision, its number of rows; and its hash goes into the manifest of a run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+from isocompute.errors import ConfigError, DataError
+from isocompute.runners.tasks.problem import Columns, Problem, has_columns, problems_of
+
+
+@dataclass(frozen=True)
+class Source:
+    """One split of a dataset on the hub.
+
+    Args:
+        path: the repository, or a folder of the same layout.
+        config: the dataset's configuration.
+        split: which of its splits.
+        revision: the commit.
+        size: rows of the split at that commit.
+        columns: which of its columns hold what.
+        grader: what grades an answer.
+        licence: as its card or its origin states it; gated, where access must be asked for first.
+    """
+
+    path: str
+    config: str
+    split: str
+    revision: str
+    size: int
+    columns: Columns
+    grader: str
+    licence: str
+
+
+SOURCES = {
+    "math500": Source(
+        path="HuggingFaceH4/MATH-500",
+        config="default",
+        split="test",
+        revision="6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be",
+        size=500,
+        columns=Columns("problem", "answer", "unique_id", "subject", "level"),
+        grader="math",
+        licence="MIT",
+    ),
+    "gsm8k": Source(
+        path="openai/gsm8k",
+        config="main",
+        split="test",
+        revision="740312add88f781978c0658806c59bc2815b9866",
+        size=1319,
+        columns=Columns("question", "answer"),
+        grader="numeric",
+        licence="MIT",
+    ),
+    "aime24": Source(
+        path="HuggingFaceH4/aime_2024",
+        config="default",
+        split="train",
+        revision="2fe88a2f1091d5048c0f36abc874fb997b3dd99a",
+        size=30,
+        columns=Columns("problem", "answer", "id"),
+        grader="math",
+        licence="none stated",
+    ),
+    "aime25": Source(
+        path="math-ai/aime25",
+        config="default",
+        split="test",
+        revision="563bb8404243c5f09de6ec262f2db674fe5bce9b",
+        size=30,
+        columns=Columns("problem", "answer", "id"),
+        grader="math",
+        licence="unknown",
+    ),
+    "gpqa-diamond": Source(
+        path="Idavidrein/gpqa",
+        config="gpqa_diamond",
+        split="train",
+        revision="633f5ee89ab8ad4522a9f850766b73f62147ffdd",
+        size=198,
+        columns=Columns(
+            "Question",
+            "Correct Answer",
+            "Record ID",
+            "High-level domain",
+            choices=("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3"),
+        ),
+        grader="letter",
+        licence="CC-BY-4.0, gated",
+    ),
+}  # fmt: skip
+
+
+def hub_problems(name: str, revision: str | None = None, seed: int = 0) -> list[Problem]:
+    """Read all problems of a benchmark.
+
+    Args:
+        name: one of `SOURCES`.
+        revision: a commit, branch or tag of the dataset; the pinned one if not given.
+        seed: orders the options, where the right one has a column of its own.
+
+    Raises:
+        ConfigError: the `datasets` library is not installed, or the dataset cannot be had.
+        DataError: its columns or rows are not what they were at the pinned revision.
+    """
+    pinned = SOURCES[name]
+    source = replace(pinned, revision=revision or pinned.revision)
+    where = f"{name} ({source.path} at {source.revision[:8]})"
+    split = rows(name, source)
+    has_columns(where, source.columns, split.column_names)
+    if source.revision == pinned.revision and len(split) != pinned.size:
+        raise DataError(f"{where}: there are {len(split):,} rows; at this revision it has {pinned.size:,}.")
+    table = ((f"{where}, row {number}", row) for number, row in enumerate(split, start=1))
+    return problems_of(name, table, source.columns, seed)
+
+
+def rows(name: str, source: Source) -> Any:
+    """Return a source's split, as `datasets` gives it: from its cache, or fetched.
+
+    Raises:
+        ConfigError: the library is not installed, or the dataset cannot be had.
+    """
+    try:
+        import datasets
+    except ModuleNotFoundError:
+        raise ConfigError(f"The task '{name}' needs datasets: pip install 'isocompute[datasets]'.") from None
+    try:
+        return datasets.load_dataset(source.path, source.config, split=source.split, revision=source.revision)
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        said = re.sub(r"//[^/\s@]+@", "//", (str(error).splitlines() or [""])[0])  # a mirror's URL may hold a password
+        raise ConfigError(
+            f"task.name: the dataset of '{name}' cannot be had: {said[:200].rstrip('.')}. It is {source.path}, "
+            f"'{source.config}', at {source.revision[:8]}; see https://huggingface.co/datasets/{source.path} for "
+            "who may read it."
+        ) from None
+
+
+def digest(problems: Iterable[Problem]) -> str:
+    """Return the SHA-256 of problems, the same wherever they come from."""
+    lines = (json.dumps(vars(problem), sort_keys=True, ensure_ascii=False) for problem in problems)
+    return sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""Problems from the lab's generator, none of which its models have learnt from."""
+
+from __future__ import annotations
+
+import random
+
+from isocompute.errors import ConfigError
+from isocompute.runners.lab import problems as lab
+from isocompute.runners.tasks.problem import Problem
+
+
+def lab_problems(count: int, levels: list[int], seed: int) -> list[Problem]:
+    """Generate problems of the lab that no model has learnt from, spread evenly over the levels, no two alike.
+
+    The first problems of a longer list are those of a shorter one.
+
+    >>> [p.problem_id for p in lab_problems(3, [1, 5], seed=0)]
+    ['lab-0-1-0', 'lab-0-5-0', 'lab-0-1-1']
+    """
+    if wrong := [level for level in levels if level not in lab.LEVELS]:
+        raise ConfigError(f"task.levels: the lab has no level {wrong[0]}; it has {', '.join(map(str, lab.LEVELS))}.")
+    if len(set(levels)) < len(levels):
+        raise ConfigError(f"task.levels: a level stands twice in {levels}.")
+    streams = {level: random.Random(f"lab/{seed}/{level}") for level in levels}
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    for i in range(count):
+        level = levels[i % len(levels)]
+        problem = unseen(level, streams[level], seen)
+        seen.add(problem.question)
+        name = f"lab-{seed}-{level}-{i // len(levels)}"
+        problems.append(Problem(name, "lab", problem.question, str(problem.answer), "arithmetic", level))
+    return problems
+
+
+def unseen(level: int, rng: random.Random, seen: set[str]) -> lab.Problem:
+    """Draw a held-out problem of a level that is not among the questions seen.
+
+    Raises:
+        ConfigError: none turned up in a hundred thousand draws.
+    """
+    for _ in range(100_000):
+        problem = lab.sample(level, rng)
+        if problem.question not in seen and lab.held_out(problem):
+            return problem
+    raise ConfigError(f"task.problems: level {level} of the lab has not that many different problems; ask for fewer.")

@@ -1,0 +1,229 @@
+"""What a problem is, and how a row of a table becomes one: which column holds what."""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from isocompute.errors import DataError
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A question with its right answer, as its task gives it; the task's grader makes it canonical.
+
+    The fields are the columns of the table `problems`.
+    """
+
+    problem_id: str
+    task: str
+    question: str
+    gold: str
+    subject: str | None = None
+    level: int | None = None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table make a problem.
+
+    Args:
+        question: what is asked.
+        answer: the right answer; of a text with ``####``, what follows it. With `choices` it holds the letter or the
+            text of the right option, or is itself one of the columns in `choices`.
+        name: the problem's name, unique in the table; the row's number, from 1, if not given.
+        subject: field of knowledge.
+        level: difficulty, a whole number.
+        choices: the columns that hold an option each, or the one column that holds a list of them.
+    """
+
+    question: str = "question"
+    answer: str = "answer"
+    name: str | None = None
+    subject: str | None = None
+    level: str | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def needed(self) -> list[str]:
+        """The columns that a table must have."""
+        named = (getattr(self, field.name) for field in fields(self) if field.name != "choices")
+        return list(dict.fromkeys(column for column in (*named, *self.choices) if column is not None))
+
+
+def problems_of(
+    task: str, rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Columns, seed: int = 0
+) -> list[Problem]:
+    """Read problems from the rows of a table.
+
+    Args:
+        task: the task's name.
+        rows: where each row stands, in words for an error, and the row.
+        columns: which of its columns hold what.
+        seed: orders the options of a problem, where the right one has a column of its own.
+
+    Raises:
+        DataError: a row lacks something, or names a problem twice; says where.
+    """
+    problems: dict[str, Problem] = {}
+    for number, (where, row) in enumerate(rows, start=1):
+        if missing := [column for column in columns.needed if column not in row]:
+            raise DataError(f"{where}: there is no key '{missing[0]}'; it has {', '.join(map(str, row))}.")
+        name = str(number) if columns.name is None else required(row, columns.name, where)
+        if name in problems:
+            raise DataError(f"{where}: the name '{name}' stands twice.")
+        question = required(row, columns.question, where)
+        if columns.choices:
+            question, gold = multiple_choice(question, row, columns, f"{task}/{seed}/{name}", where)
+        else:
+            gold = required(row, columns.answer, where).rpartition("####")[2].strip()
+        if not gold:
+            raise DataError(f"{where}: the answer under '{columns.answer}' is empty.")
+        subject = None if columns.subject is None else text(row, columns.subject, where)
+        level = None if columns.level is None else whole(row, columns.level, where)
+        problems[name] = Problem(name, task, question, gold, subject, level)
+    return list(problems.values())
+
+
+def has_columns(where: str, columns: Columns, there: list[str]) -> None:
+    """Raise unless a table has the columns that its problems need, each once.
+
+    Raises:
+        DataError: names the column that is missing, and those that are there.
+    """
+    for column in columns.needed:
+        if (times := there.count(column)) != 1:
+            count = "no column" if not times else "more than one column"
+            raise DataError(f"{where}: there is {count} '{column}'; it has {', '.join(there) or 'none'}.")
+
+
+def text(row: Mapping[str, Any], column: str, where: str) -> str | None:
+    """Return what a column holds, as text; None if it holds nothing.
+
+    Raises:
+        DataError: it holds neither text nor a number.
+    """
+    value = row[column]
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
+        raise DataError(f"{where}: '{column}' must be text or a number; it is {shown(value)}.")
+    if isinstance(value, str) and not value.isascii() and SURROGATE.search(value):
+        raise DataError(f"{where}: '{column}' has half of a surrogate pair, which is no text.")
+    return str(value)
+
+
+def required(row: Mapping[str, Any], column: str, where: str) -> str:
+    """Return what a column holds, as text.
+
+    Raises:
+        DataError: it holds nothing, or neither text nor a number.
+    """
+    value = text(row, column, where)
+    if value is None:
+        raise DataError(f"{where}: '{column}' is empty.")
+    return value
+
+
+def whole(row: Mapping[str, Any], column: str, where: str) -> int | None:
+    """Return the whole number that a column holds; None if it holds nothing.
+
+    Raises:
+        DataError: it is no whole number that a level can be.
+    """
+    value = text(row, column, where)
+    if value is None:
+        return None
+    if not WHOLE.fullmatch(value.strip()):
+        raise DataError(f"{where}: '{column}' must be a whole number; it is {shown(row[column])}.")
+    return int(value)
+
+
+def multiple_choice(question: str, row: Mapping[str, Any], columns: Columns, draw: str, where: str) -> tuple[str, str]:
+    """Write the options under the question, and return both with the letter of the right one.
+
+    Options keep their order, unless the right one has a column of its own: it would always stand in the same place,
+    so there they are shuffled. The order depends on ``draw`` and on nothing else.
+
+    >>> row = {"best": "four", "bad": "five"}
+    >>> print(*multiple_choice("2+2?", row, Columns(answer="best", choices=("bad", "best")), "t/0/1", "t"), sep="\\n")
+    2+2?
+    <BLANKLINE>
+    (A) four
+    (B) five
+    A
+
+    Raises:
+        DataError: there are no two options, or more than letters, two are alike, or the answer is none of them.
+    """
+    options = options_of(row, columns.choices, where)
+    if columns.answer in columns.choices:
+        right = required(row, columns.answer, where).strip()
+        random.Random(draw).shuffle(options)
+    else:
+        right = meant(required(row, columns.answer, where).strip(), options, where, columns.answer)
+    lettered = "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=False))
+    return f"{question.rstrip()}\n\n{lettered}", LETTERS[options.index(right)]
+
+
+def options_of(row: Mapping[str, Any], choices: tuple[str, ...], where: str) -> list[str]:
+    """Return the options of a problem.
+
+    Raises:
+        DataError: there are no two of them, or more than letters, or two are alike.
+    """
+    given = row
+    if len(choices) == 1:
+        if not isinstance(held := row[choices[0]], list):
+            raise DataError(
+                f"{where}: '{choices[0]}' must hold a list of options; it is {shown(held)}. "
+                "Where every option has a column of its own, name them all."
+            )
+        given = {f"{choices[0]}[{i}]": option for i, option in enumerate(held)}
+        choices = tuple(given)
+    options = [required(given, column, where).strip() for column in choices]
+    if not 2 <= len(options) <= len(LETTERS):
+        raise DataError(f"{where}: a problem has 2 to {len(LETTERS)} options; this one has {len(options)}.")
+    if len(set(options)) < len(options):
+        twice = next(option for option in options if options.count(option) > 1)
+        raise DataError(f"{where}: the option {shown(twice)} stands twice.")
+    return options
+
+
+def meant(answer: str, options: list[str], where: str, column: str) -> str:
+    """Return the option that an answer means, given by its text or by its letter, ``B`` or ``(b)``.
+
+    Raises:
+        DataError: it means none, or its text is one option and its letter another.
+    """
+    letter = answer.removeprefix("(").removesuffix(")").upper()
+    place = LETTERS.find(letter) if len(letter) == 1 else -1
+    lettered = options[place] if 0 <= place < len(options) else None
+    if answer in options and lettered not in (None, answer):
+        raise DataError(
+            f"{where}: the answer {shown(answer)} under '{column}' is the text of one option and the letter of another."
+        )
+    if answer in options:
+        return answer
+    if lettered is None:
+        raise DataError(
+            f"{where}: the answer {shown(answer)} under '{column}' is neither an option nor a letter "
+            f"from A to {LETTERS[len(options) - 1]}."
+        )
+    return lettered
+
+
+def shown(value: object) -> str:
+    """Show a value in an error, cut short."""
+    whole = repr(value)
+    return whole if len(whole) <= 60 else f"{whole[:57]}…"
