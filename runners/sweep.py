@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from isocompute.errors import DataError
 from isocompute.runners import engines, prompts, tasks
-from isocompute.runners.config import FileTask, Role, Sweep
+from isocompute.runners.config import Role, Sweep
 from isocompute.runners.display import Display, Silent
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
-from isocompute.runners.grading import answer_of, verdict_of
+from isocompute.runners.grading import answer_of, canonical, verdict_of
 from isocompute.runners.log import Run
 from isocompute.runners.manifest import agree, manifest
 from isocompute.runners.prompts import Prompt
@@ -49,14 +50,15 @@ def sweep(config: Sweep, display: Display | None = None, load: Callable[..., Eng
     """
     display = display or Silent()
     run = Run(config.run)
-    problems = problems_of(config)
+    task = tasks.load(config.task)
+    problems = [graded(problem) for problem in task.problems]
     texts = {"solver": prompts.load(config.solver.prompt, needs=("question",))}
     if config.verifier is not None:
         texts["verifier"] = prompts.load(config.verifier.prompt, needs=("question", "solution"))
     for role in (config.solver, config.verifier):
         if role is not None:
             engines.check(role.model)  # now, and not when all is solved
-    asked = manifest(config, texts)
+    asked = manifest(config, texts, task.origin)
     if run.exists:
         agree(run, config, problems, asked)
     with run.lock():
@@ -64,12 +66,16 @@ def sweep(config: Sweep, display: Display | None = None, load: Callable[..., Eng
         return Sampler(config, run, problems, texts, display, load).work()
 
 
-def problems_of(config: Sweep) -> list[Problem]:
-    """Return the problems of a sweep's task."""
-    task = config.task
-    if isinstance(task, FileTask):
-        return tasks.file_problems(task.path, task.question, task.answer, task.name, task.problems)
-    return tasks.lab_problems(task.problems, task.levels, task.seed)
+def graded(problem: Problem) -> Problem:
+    """Return a problem with its right answer in canonical form, as the run holds it.
+
+    Raises:
+        DataError: the grader reads no answer in it.
+    """
+    gold = canonical(problem.gold)
+    if gold is None:
+        raise DataError(f"The right answer of '{problem.problem_id}' in {problem.task} is empty or too long.")
+    return replace(problem, gold=gold)
 
 
 class Sampler:
