@@ -116,7 +116,10 @@ TaskConfig = Annotated[
 
 
 class Role(Part):
-    """A model, the prompt it gets, and how it samples. ``options`` go to the engine as they are."""
+    """A model, the prompt it gets, and how it samples. ``options`` go to the engine as they are.
+
+    ``thinking_end`` is what ends the thinking of a model that thinks aloud, such as ``</think>``.
+    """
 
     model: str
     prompt: str
@@ -125,6 +128,7 @@ class Role(Part):
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Count = 1024
     stop: tuple[str, ...] = ()
+    thinking_end: Annotated[str, Field(min_length=1)] | None = None
     options: dict[str, Any] = {}
 
 

@@ -12,13 +12,15 @@ from isocompute.runners import engines, prompts, tasks
 from isocompute.runners.config import Role, Sweep
 from isocompute.runners.display import Display, Silent
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
-from isocompute.runners.grading import answer_of, canonical, verdict_of
+from isocompute.runners.grading import answer_of, canonical
 from isocompute.runners.log import Run
 from isocompute.runners.manifest import agree, manifest
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.seeds import seed_of
 from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS, Table
 from isocompute.runners.tasks import Problem
+from isocompute.runners.thinking import cut
+from isocompute.runners.verdicts import SKIPPED, verdict_of
 
 Key = tuple[Table, str, int] | tuple[Table, str, int, int]
 
@@ -99,15 +101,15 @@ class Sampler:
         """Sample all that is missing, and say what the run holds then."""
         self._write_problems()
         config, verifier = self.config, self.config.verifier
+        self._writers = {
+            table: self.run.writer(table, config.checkpoint_seconds) for table in (SOLUTIONS, VERIFICATIONS)
+        }
         solved, verified = self.run.keys(SOLUTIONS), self.run.keys(VERIFICATIONS)
         solve = deque(self._solving(solved))
         verify = deque(self._verifying(solved, verified))
         all_solutions = len(self.problems) * config.solutions
         all_verifications = len(self.problems) * config.to_verify * config.verifications
         waiting = sum(request.key[2] < config.to_verify for request in solve) * config.verifications
-        self._writers = {
-            table: self.run.writer(table, config.checkpoint_seconds) for table in (SOLUTIONS, VERIFICATIONS)
-        }
         try:
             if verifier is not None and same_engine(config.solver, verifier):
                 # What is solved already is verified first; the verifications of new solutions join as these finish.
@@ -118,7 +120,7 @@ class Sampler:
                 self.display.phase("solving", all_solutions, all_solutions - len(solve))
                 self._ask(config.solver, solve)
                 self._flush()
-                verify = deque(self._verifying(self.run.keys(SOLUTIONS), verified))
+                verify = deque(self._verifying(self.run.keys(SOLUTIONS), self.run.keys(VERIFICATIONS)))
                 if verifier is not None:
                     self.display.phase("verifying", all_verifications, all_verifications - len(verify))
                     self._ask(verifier, verify)
@@ -157,10 +159,14 @@ class Sampler:
         role = self.config.verifier
         if role is None or i >= self.config.to_verify:
             return
-        text = self.texts["verifier"].fill(question=self.problems[problem].question, solution=solution)
-        for j in range(self.config.verifications):
-            if (problem, i, j) not in verified:
-                yield self._request((VERIFICATIONS, problem, i, j), text, role)
+        visible = cut(solution, self.config.solver.thinking_end)
+        missing = [j for j in range(self.config.verifications) if (problem, i, j) not in verified]
+        if not visible.strip():
+            self._writers[VERIFICATIONS].add(skipped([problem, i, j]) for j in missing)
+            return
+        text = self.texts["verifier"].fill(question=self.problems[problem].question, solution=visible)
+        for j in missing:
+            yield self._request((VERIFICATIONS, problem, i, j), text, role)
 
     def _request(self, key: Key, text: str, role: Role) -> Request:
         table, *row = key
@@ -174,10 +180,13 @@ class Sampler:
         try:
             for request, completion in engine.run(pending):
                 table, *key = request.key
-                self._writers[table].add([row_of(table, key, completion, self.problems[key[0]].gold)])
+                self._writers[table].add([row_of(table, key, completion, self.problems[key[0]].gold, role)])
                 self._count(completion)
                 if table is SOLUTIONS and completion.status == "ok" and verify_new is not None:
-                    pending.extend(self._verifications(key[0], key[1], completion.text or "", verify_new))
+                    follow = list(self._verifications(key[0], key[1], completion.text or "", verify_new))
+                    pending.extend(follow)
+                    expected = self.config.verifications if key[1] < self.config.to_verify else 0
+                    self.display.advance(expected - len(follow), 0)  # those that are skipped
         finally:
             engine.close()
 
@@ -205,12 +214,21 @@ def tokens(completion: Completion) -> dict[str, Any]:
     return {name: getattr(completion, name) for name in names}
 
 
-def row_of(table: Table, key: list[Any], completion: Completion, gold: str) -> dict[str, Any]:
+def skipped(key: list[Any]) -> dict[str, Any]:
+    """The row of a verification that costs nothing and says nothing: the solution has nothing to verify."""
+    nothing = dict.fromkeys(("prompt_tokens", "cached_tokens", "completion_tokens"), 0)
+    return {**dict(zip(VERIFICATIONS.key_names, key, strict=True)), **nothing, "finish_reason": SKIPPED, "status": "ok"}
+
+
+def row_of(table: Table, key: list[Any], completion: Completion, gold: str, role: Role) -> dict[str, Any]:
     """Grade a solution, or read a verification's verdict; what failed has neither answer nor verdict."""
     row = {**dict(zip(table.key_names, key, strict=True)), "text": completion.text, **tokens(completion)}
-    if completion.text is not None and table is SOLUTIONS:
-        row["answer"] = answer_of(completion.text)
+    if completion.text is None:
+        return row
+    visible = cut(completion.text, role.thinking_end)
+    if table is SOLUTIONS:
+        row["answer"] = answer_of(visible)
         row["correct"] = row["answer"] == gold
-    elif completion.text is not None:
-        row["verdict"] = verdict_of(completion.text)
+    else:
+        row["verdict"] = verdict_of(visible)
     return row

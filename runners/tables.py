@@ -70,7 +70,7 @@ COST = (
     Column("prompt_tokens", pa.int32(), "tokens in the prompt", null=True),
     Column("cached_tokens", pa.int32(), "of these, read from the prefix cache; null if unknown", null=True),
     Column("completion_tokens", pa.int32(), "tokens sampled, the end token included", null=True),
-    Column("finish_reason", pa.string(), "stop, or length when the token limit cut it", null=True),
+    Column("finish_reason", pa.string(), "stop; length: the token limit cut it; skipped: nothing to verify", null=True),
     Column("status", pa.string(), "ok, or what went wrong; a row that is not ok is never scored"),
 )  # fmt: skip
 

@@ -21,13 +21,12 @@ GOOD = {
     "solutions": 4,
     "verifications": 2,
 }
-PROMPTS = ("math-solve", "choice-solve", "genrm-base", "genrm-base-fewshot", "genrm-base-choice", "genrm-ft")
 SWEEP = "run, task, engine, solver, verifier, solutions, verifications, verified, seed, checkpoint_seconds"
 GIVE = (
     "task: give the 'name' of a task (math500, gsm8k, aime24, aime25, gpqa-diamond, lab, reasoning-gym), "
     "or the 'path' of a file."
 )
-ROLE = "model, prompt, chat, temperature, top_p, max_tokens, stop, options"
+ROLE = "model, prompt, chat, temperature, top_p, max_tokens, stop, thinking_end, options"
 
 
 @pytest.fixture
@@ -64,7 +63,7 @@ def test_every_recipe_reads_and_asks_with_prompts_that_are_there(recipe):
     sweep = read(str(recipe))
     assert sweep.solutions > 0
     roles = [role for role in (sweep.solver, sweep.verifier) if role is not None]
-    assert {role.prompt for role in roles} <= {*prompts.names(), *PROMPTS}
+    assert {role.prompt for role in roles} <= set(prompts.names())
     for role in roles:
         assert role.max_tokens < role.options.get("max_model_len", 2**31)
 

@@ -11,6 +11,7 @@ from isocompute.runners.log import Run
 from isocompute.runners.sweep import sweep
 from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS
 from isocompute.runners.tasks import lab_problems
+from isocompute.runners.verdicts import kinds
 
 
 def every_key(run, problems=4, solutions=6, verified=6, verifications=3):
@@ -280,3 +281,31 @@ def test_the_manifest_of_the_same_sweep_is_the_same(small, scripted, tmp_path):
     before = (tmp_path / "run" / "manifest.json").read_bytes()
     sweep(small(), load=scripted())
     assert (tmp_path / "run" / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("verifier", ["scripted/verifier", "scripted/solver"])
+def test_thinking_is_logged_and_cut_and_what_never_ends_is_not_verified(small, scripted, verifier):
+    def says(prompt, seed):
+        if prompt.endswith("Verification:\n"):
+            assert "thought" not in prompt
+            return "Verdict: Yes?</think>Verdict: No"
+        if seed % 3 == 0:
+            return Completion("thought \\boxed{1}", 3, None, 9, "length")
+        return "thought \\boxed{1}</think>\\boxed{2}"
+
+    config = small(
+        solver={"model": "scripted/solver", "prompt": "lab-solve", "thinking_end": "</think>"},
+        verifier={"model": verifier, "prompt": "lab-verify", "thinking_end": "</think>"},
+    )
+    run = Run(sweep(config, load=scripted(says)).run)
+    solutions, verifications = run.frame(SOLUTIONS), run.frame(VERIFICATIONS)
+    endless = int((solutions["finish_reason"] == "length").sum())
+    assert 0 < endless < 24
+    assert solutions["text"].str.startswith("thought").all()
+    assert solutions["answer"].isna().sum() == endless
+    assert set(solutions["answer"].dropna()) == {"2"}
+    counts = kinds(verifications)
+    assert (counts["skipped"], counts["no"]) == (3 * endless, 72 - 3 * endless)
+    assert (verifications.loc[verifications["finish_reason"] == "skipped", "completion_tokens"] == 0).all()
+    assert sweep(config, load=scripted(says)).sampled == 0
+    assert measured(run).left_out == {}
