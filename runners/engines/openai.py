@@ -16,6 +16,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
@@ -94,15 +95,10 @@ class OpenAI:
         self.backoff, self.key_env, self.extra = backoff, key_env, dict(extra or {})
         json.dumps(self.extra)  # a TypeError is better now than amid a run
         self.rng = random.Random()  # of the waits alone
-        # An idle connection is given up before servers (Uvicorn: 5 s) close it under a request.
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=concurrency, keepalive_expiry=4.0)
-        # A transport of one's own would go past the proxies that the environment names.
-        proxied = {"http", "https", "all"} & set(getproxies())
-        transport = None if proxied else httpx.AsyncHTTPTransport(limits=limits, socket_options=KEEPALIVE)
-        patient = httpx.Timeout(None, connect=min(CONNECT, timeout))
-        self.client = httpx.AsyncClient(transport=transport, limits=limits, timeout=patient)
+        self.secure = httpx.create_ssl_context()
         self.loop = asyncio.new_event_loop()
-        self.thread = Thread(target=self.loop.run_forever, name="openai", daemon=True)
+        self.closed = False
+        self.thread = Thread(target=self._turn, name="openai", daemon=True)
         self.thread.start()
 
     def run(self, pending: deque[Request]) -> Iterator[Outcome]:
@@ -124,7 +120,7 @@ class OpenAI:
                     taken += 1
                 outcome = done.get()
                 if outcome is work:
-                    raise first(work.exception()) from None
+                    raise end_of(work) from None
                 taken -= 1
                 yield outcome
         finally:
@@ -132,11 +128,13 @@ class OpenAI:
 
     def close(self) -> None:
         """Cancel what is in flight and close the connections."""
-        if self.loop.is_closed():
-            return
-        asyncio.run_coroutine_threadsafe(self._end(), self.loop).result()
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        if not self.closed:
+            self.closed = True
+            asyncio.run_coroutine_threadsafe(self._end(), self.loop)
         self.thread.join()
+
+    def _turn(self) -> None:
+        self.loop.run_forever()
         self.loop.close()
 
     async def _end(self) -> None:
@@ -144,13 +142,24 @@ class OpenAI:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self.client.aclose()
+        self.loop.stop()
+
+    def _client(self) -> httpx.AsyncClient:
+        # An idle connection is given up before servers (Uvicorn: 5 s) close it under a request.
+        limits = httpx.Limits(max_keepalive_connections=1, keepalive_expiry=4.0)
+        patient = httpx.Timeout(None, connect=min(CONNECT, self.timeout))
+        if {"http", "https", "all"} & set(getproxies()):  # a transport of one's own would go past them
+            return httpx.AsyncClient(verify=self.secure, limits=limits, timeout=patient)
+        transport = httpx.AsyncHTTPTransport(verify=self.secure, limits=limits, socket_options=KEEPALIVE)
+        return httpx.AsyncClient(transport=transport, timeout=patient)
 
     async def _work(self, inbox: asyncio.Queue[Request], put: Callable[[Outcome], None]) -> None:
         async def worker() -> None:
-            while True:
-                request = await inbox.get()
-                put((request, await self._ask(request)))
+            # One client, and so one connection, for each: httpx's pool takes time that grows with its size.
+            async with self._client() as client:
+                while True:
+                    request = await inbox.get()
+                    put((request, await self._ask(client, request)))
 
         async with asyncio.TaskGroup() as group:
             for server in self.servers.all:
@@ -158,7 +167,7 @@ class OpenAI:
             for _ in range(self.concurrency):
                 group.create_task(worker())
 
-    async def _ask(self, request: Request) -> Completion:
+    async def _ask(self, client: httpx.AsyncClient, request: Request) -> Completion:
         path, body = written(request, self.model, self.extra)
         why = ""
         for attempt in range(self.retries + 1):
@@ -166,7 +175,7 @@ class OpenAI:
                 await asyncio.sleep(backoff(attempt, self.backoff, self.rng))
             async with self.servers.lend() as server:
                 try:
-                    answer = await self._attempt(server, path, body)
+                    answer = await self._attempt(client, server, path, body)
                 except Lost as lost:
                     why = str(lost)
                     self.servers.failed(server, f"{server.url}: {why}", lost.wait, lost.gone)
@@ -175,7 +184,7 @@ class OpenAI:
                     return answer
         return failure(f"no answer in {self.retries + 1} attempts; the last: {why}")
 
-    async def _attempt(self, server: Server, path: str, body: bytes) -> Completion:
+    async def _attempt(self, client: httpx.AsyncClient, server: Server, path: str, body: bytes) -> Completion:
         """Send a request once.
 
         Raises:
@@ -185,7 +194,7 @@ class OpenAI:
         try:
             async with asyncio.timeout(self.timeout):
                 headers = {"Content-Type": "application/json", **server.headers}
-                answer = await self.client.post(server.url + path, content=body, headers=headers)
+                answer = await client.post(server.url + path, content=body, headers=headers)
         except TimeoutError:
             raise Lost(f"no answer within {self.timeout:g} s") from None
         except httpx.RequestError as error:
@@ -204,14 +213,14 @@ class OpenAI:
         if status in REFUSED:
             return failure(f"refused: {said}")
         if status in (401, 403):
-            wish = "refuses the key of" if server.headers else "wants a key in"
-            raise EngineError(f"{server.url} {wish} the environment variable {self.key_env} ({said}).")
+            key = "refuses the key" if server.headers else "wants a key"
+            raise EngineError(f"{server.url} {key}; it is read from the environment variable {self.key_env} ({said}).")
         raise EngineError(f"{server.url + path} does not serve the model '{self.model}' ({said}).")
 
     async def _sign_of_life(self, server: Server) -> str | None:
         try:
-            async with asyncio.timeout(min(CONNECT, self.timeout)):
-                answer = await self.client.get(f"{server.url}/models", headers=server.headers)
+            async with asyncio.timeout(min(CONNECT, self.timeout)), self._client() as client:
+                answer = await client.get(f"{server.url}/models", headers=server.headers)
         except (TimeoutError, httpx.RequestError) as error:
             return self.redact(f"{server.url}: {error or type(error).__name__}")
         return f"{server.url}: HTTP {answer.status_code}" if answer.is_server_error else None
@@ -222,8 +231,10 @@ def failure(status: str) -> Completion:
     return Completion(None, None, None, None, None, status)
 
 
-def first(error: BaseException | None) -> BaseException:
-    """Return what is at the bottom of a group of exceptions."""
+def end_of(work: Future[None]) -> BaseException:
+    """Return why the work in the loop has ended: of several errors the one that is meant for people."""
+    error = EngineError("The engine 'openai' was closed while it was read.") if work.cancelled() else work.exception()
     while isinstance(error, BaseExceptionGroup):
         error = next((e for e in error.exceptions if isinstance(e, EngineError)), error.exceptions[0])
-    return error or EngineError("The engine 'openai' has ended by itself.")
+    assert error is not None, "the workers never return"
+    return error

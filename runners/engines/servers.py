@@ -127,13 +127,33 @@ class Servers:
         silent = min(other.wakes for other in self.all) - (self.failing_since or time.monotonic())
         if silent > limit:
             urls = ", ".join(other.url for other in self.all)
-            raise EngineError(f"No completion comes from {urls} within {limit:.3g} s; the last failure: {why}.")
+            raise EngineError(f"No completion comes from {urls} within {limit:g} s; the last failure: {why}.")
+
+
+def shown(url: str) -> str:
+    """Return a base URL as it may be shown: without its user and password, and with ``/v1`` if it has no path.
+
+    >>> shown("http://me:secret@localhost:8000/")
+    'http://localhost:8000/v1'
+
+    Raises:
+        ValueError: it is not a base URL. The message does not repeat it.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except (ValueError, TypeError, AttributeError):
+        host = None
+    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+        raise ValueError("not a base URL such as http://localhost:8000/v1")
+    netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+    return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/") or "/v1", "", ""))
 
 
 def servers_of(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], Callable[[str], str]]:
     """Read base URLs and the key, and give the servers and a function that blots every secret out of a text.
 
-    A URL without a path gets ``/v1``. A user and password in it go into a header, and take the place of the key.
+    A user and password in a URL go into a header, and take the place of the key.
 
     Raises:
         ConfigError: there is no URL, one is not a base URL, or the key cannot be one. Neither text is repeated.
@@ -147,21 +167,17 @@ def servers_of(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], C
     servers, secrets = [], {key}
     for i, url in enumerate(urls):
         try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
-        except (ValueError, TypeError, AttributeError):
-            host = None
-        if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
-            raise ConfigError(f"The URL at place {i + 1} of 'urls' is not a base URL such as http://localhost:8000/v1.")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+            server = Server(shown(url), {"Authorization": f"Bearer {key}"} if key else {})
+        except ValueError as error:
+            raise ConfigError(f"The URL at place {i + 1} of 'urls' is {error}.") from None
+        parts = urlsplit(url)
         if parts.username is not None:
             user, password = unquote(parts.username), unquote(parts.password or "")
             login = base64.b64encode(f"{user}:{password}".encode()).decode()
-            headers = {"Authorization": f"Basic {login}"}
+            server.headers["Authorization"] = f"Basic {login}"
             secret = password or user  # a token may stand in the user's place
             secrets |= {login, secret, quote(secret, safe="")}
-        netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
-        servers.append(Server(urlunsplit((parts.scheme, netloc, parts.path.rstrip("/") or "/v1", "", "")), headers))
+        servers.append(server)
     return servers, redactor(secrets)
 
 
