@@ -68,8 +68,9 @@ def process(command: list[str], log: Path, seconds: float, address: str | None =
             time.sleep(0.2)
             said = log.read_text(errors="replace").splitlines()
             address = address or next((line for line in said if line.startswith("http://")), None)
-            with suppress(OSError), DIRECT.open(f"{address}/health", timeout=5):
-                break
+            if address:
+                with suppress(OSError), DIRECT.open(f"{address}/health", timeout=5):
+                    break
         yield f"{address}/v1"
     finally:
         running.terminate()
