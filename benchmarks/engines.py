@@ -178,7 +178,7 @@ def main() -> None:
     table = Table(title=title)
     for column in ("engine", "peer", "peer tok/s", "ours tok/s", "ratio", "range", "bound"):
         table.add_column(column, justify="left" if column in ("engine", "peer") else "right")
-    for name, peer, pair in (("vllm", "LLM.generate", vllm), ("openai", "vllm bench serve", openai)):
+    for name, peer, pair in (("vllm", "LLM.generate", vllm), ("openai", "bench serve", openai)):
         if args.only not in (None, name):
             continue
         with pair(args) as (theirs, ours):

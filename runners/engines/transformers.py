@@ -145,7 +145,8 @@ class Transformers:
             self.tokenizer.decode(ids, clean_up_tokenization_spaces=False).rstrip("\ufffd")
             for ids in (before, [*before, token])
         )
-        return whole[len(head) :]
+        added: str = whole[len(head) :]
+        return added
 
 
 class Draw(LogitsProcessor):  # type: ignore[misc]
