@@ -10,22 +10,29 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from isocompute.errors import ConfigError, EngineError
 
+LOCAL = ("transformers", "vllm")
+"""The engines that load a model themselves; the others name it to a server."""
+
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn: softmax(logits / temperature), cut to the ``top_p`` nucleus; 0 is greedy."""
+    """How tokens are drawn: softmax(logits / temperature), cut to the ``top_p`` nucleus; 0 is greedy.
+
+    ``logprobs`` is how many of the likeliest tokens are reported at each place of the text; 0 is none.
+    """
 
     temperature: float = 0.7
     top_p: float = 1.0
     max_tokens: int = 1024
     stop: tuple[str, ...] = ()
+    logprobs: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,12 +52,27 @@ class Request:
     chat: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One sampled token: its text, and the log-probabilities of the likeliest texts at its place, its own among them.
+
+    They are natural logarithms under the model itself, log softmax(logits): before temperature, ``top_p`` and
+    penalties, as far as the engine tells (vLLM, llama.cpp and transformers do; SGLang divides by the temperature
+    unless told otherwise). Where two tokens have one text, the likelier counts. A token that ends amid a
+    character has no text; the one that completes the character has all of it.
+    """
+
+    text: str
+    logprobs: Mapping[str, float]
+
+
 @dataclass(frozen=True)
 class Completion:
-    """What came back; ``finish_reason`` is ``stop`` or ``length``; tokens include the end token.
+    """What came back; ``finish_reason`` is ``stop`` or ``length``; the count of tokens includes the end token.
 
     ``status`` is ``ok``, or says in a sentence why there is no text. Counts that an engine does not report are
-    None, not 0.
+    None, not 0. ``tokens`` is None unless `Sampling.logprobs` asks for it and the engine reports it; their texts
+    joined are the text, up to bytes of cut characters and to the end token or stop string that the text lost.
     """
 
     text: str | None
@@ -59,6 +81,7 @@ class Completion:
     completion_tokens: int | None
     finish_reason: str | None
     status: str = "ok"
+    tokens: tuple[Token, ...] | None = None
 
 
 class Engine(Protocol):
@@ -74,7 +97,7 @@ class Engine(Protocol):
 
 
 def check(model: str) -> None:
-    """Raise unless a model's folder is there; a hub's name is taken at its word.
+    """Raise unless the folder of a model that is to be loaded is there; a hub's name is taken at its word.
 
     Raises:
         EngineError: there is no such folder, or no checkpoint in it.
@@ -90,15 +113,16 @@ def load(name: str, model: str, **options: Any) -> Engine:
     """Load a model into an engine.
 
     Args:
-        name: ``vllm`` or ``transformers``.
-        model: a checkpoint folder, or a hub's name for one.
+        name: ``vllm``, ``transformers`` or ``openai``.
+        model: a checkpoint folder, or a hub's name for one; for ``openai`` the name that the server gives it.
         options: passed on to the engine.
 
     Raises:
-        ConfigError: the engine is unknown.
+        ConfigError: the engine is unknown, or an option of it is.
         EngineError: the library is not installed, the folder is not there, or the model cannot be loaded.
     """
-    check(model)
+    if name in LOCAL:
+        check(model)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         if name == "vllm":
@@ -109,6 +133,10 @@ def load(name: str, model: str, **options: Any) -> Engine:
             from isocompute.runners.engines.transformers import Transformers
 
             return Transformers(model, **options)
+        if name == "openai":
+            from isocompute.runners.engines.openai import OpenAI
+
+            return OpenAI(model, **options)
     except ImportError as error:
         raise EngineError(
             f"The engine '{name}' needs a package that is not installed ({error.name}): "
@@ -116,4 +144,4 @@ def load(name: str, model: str, **options: Any) -> Engine:
         ) from error
     except TypeError as error:
         raise ConfigError(f"The engine '{name}' does not take these options: {error}.") from error
-    raise ConfigError(f"The engine '{name}' is unknown; there are: transformers, vllm.")
+    raise ConfigError(f"The engine '{name}' is unknown; there are: openai, transformers, vllm.")

@@ -7,6 +7,7 @@ step alone, so a row's text does not depend on its neighbours (beyond rounding).
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from itertools import takewhile
@@ -17,6 +18,7 @@ import torch
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
+    GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
     StoppingCriteria,
@@ -26,7 +28,10 @@ from transformers import (
 from transformers.utils import logging
 
 from isocompute.errors import EngineError
-from isocompute.runners.engines import Completion, Request, Sampling
+from isocompute.runners.engines import Completion, Request, Sampling, Token
+
+CONTEXT = 8
+"""Tokens before one that decide how it reads: two characters of four bytes, and any mark of a word's beginning."""
 
 
 class Transformers:
@@ -54,6 +59,10 @@ class Transformers:
         self.limit = getattr(self.model.config, "max_position_embeddings", None)
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
+        # A request says how it samples; what the model's authors prefer (a repetition penalty, say) is left out.
+        ends = self.model.generation_config.eos_token_id
+        self.model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=self.tokenizer.pad_token_id)
+        self.ends = set(ends if isinstance(ends, list) else [ends])
 
     def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
         """Work the queue off a batch at a time."""
@@ -90,65 +99,111 @@ class Transformers:
             return
         requests, longest = list(prompts), max(map(len, prompts.values()))
         padded = self.tokenizer.pad({"input_ids": list(prompts.values())}, padding=True, return_tensors="pt")
-        room = sampling.max_tokens if self.limit is None else min(sampling.max_tokens, self.limit - longest)
-        processors: list[LogitsProcessor] = []
-        if sampling.temperature > 0:
-            processors.append(GumbelNoise([r.seed for r in requests], sampling))
-        stops = StopStrings(self.tokenizer, sampling.stop, longest, len(requests))
+        limit = self.limit or longest + sampling.max_tokens
+        rooms = [min(sampling.max_tokens, limit - len(ids)) for ids in prompts.values()]
+        draw = Draw([r.seed for r in requests], sampling)
+        ends = RowEnds(self.tokenizer, sampling.stop, longest, rooms)
         with torch.inference_mode():
             output = self.model.generate(
                 input_ids=padded["input_ids"].to(self.device),
                 attention_mask=padded["attention_mask"].to(self.device),
-                do_sample=False, temperature=None, top_p=None, top_k=None, max_new_tokens=room,
+                do_sample=False, temperature=None, top_p=None, top_k=None, max_new_tokens=max(rooms),
                 pad_token_id=self.tokenizer.pad_token_id,
-                logits_processor=LogitsProcessorList(processors),
-                stopping_criteria=StoppingCriteriaList([stops] if sampling.stop else []),
+                logits_processor=LogitsProcessorList([draw]),
+                stopping_criteria=StoppingCriteriaList([ends]),
             )  # fmt: skip
-        for request, row, cut in zip(requests, output[:, longest:].tolist(), stops.lengths, strict=True):
-            yield request, self._completion(row[:cut], len(prompts[request]), sampling)
+        rows = [row[:cut] for row, cut in zip(output[:, longest:].tolist(), ends.lengths, strict=True)]
+        for i, (request, row) in enumerate(zip(requests, rows, strict=True)):
+            yield request, self._completion(row, len(prompts[request]), sampling, draw.places(i))
 
-    def _completion(self, row: list[int], prompt_tokens: int, sampling: Sampling) -> Completion:
-        ends = self.model.generation_config.eos_token_id
-        ends = set(ends if isinstance(ends, list) else [ends])
-        body = list(takewhile(lambda token: token not in ends, row))
+    def _completion(
+        self, row: list[int], prompt_tokens: int, sampling: Sampling, places: Iterator[list[tuple[int, float]]]
+    ) -> Completion:
+        body = list(takewhile(lambda token: token not in self.ends, row))
         stopped = len(body) < len(row)
-        tokens = len(body) + stopped
-        text = self.tokenizer.decode(body, skip_special_tokens=True)
+        sampled = row[: len(body) + stopped]
+        text = self.tokenizer.decode(body, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         if cuts := [at for stop in sampling.stop if (at := text.find(stop)) >= 0]:
             text, stopped = text[: min(cuts)], True
-        return Completion(text, prompt_tokens, None, tokens, "stop" if stopped else "length")
+        tokens = self._tokens(sampled, places) if sampling.logprobs else None
+        return Completion(text, prompt_tokens, None, len(sampled), "stop" if stopped else "length", tokens=tokens)
+
+    def _tokens(self, sampled: list[int], places: Iterator[list[tuple[int, float]]]) -> tuple[Token, ...]:
+        read = []
+        for i, (own, place) in enumerate(zip(sampled, places, strict=False)):  # a row that ended is drawn for on
+            before = sampled[max(0, i - CONTEXT) : i]
+            likeliest: dict[str, float] = {}
+            for other, logprob in place:
+                text = self._piece(before, other)
+                likeliest[text] = max(likeliest.get(text, -math.inf), logprob)
+            read.append(Token(self._piece(before, own), likeliest))
+        return tuple(read)
+
+    def _piece(self, before: list[int], token: int) -> str:
+        """Return what a token adds to the text before it; nothing as long as it leaves a character incomplete."""
+        head, whole = (
+            self.tokenizer.decode(ids, clean_up_tokenization_spaces=False).rstrip("\ufffd")
+            for ids in (before, [*before, token])
+        )
+        added: str = whole[len(head) :]
+        return added
 
 
-class GumbelNoise(LogitsProcessor):  # type: ignore[misc]
-    """Turns the argmax into a seeded draw from softmax(logits/T) within the ``top_p`` nucleus."""
+class Draw(LogitsProcessor):  # type: ignore[misc]
+    """Turns the argmax into a seeded draw from softmax(logits/T) within the ``top_p`` nucleus.
+
+    If log-probabilities are asked for, it keeps those of each step: log softmax(logits), of the logits as they come.
+    """
 
     def __init__(self, seeds: list[int], sampling: Sampling) -> None:
         self.rows = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
-        self.temperature = sampling.temperature
+        self.temperature, self.logprobs = sampling.temperature, sampling.logprobs
         self.nucleus = TopPLogitsWarper(sampling.top_p) if sampling.top_p < 1 else None
+        self.steps: list[tuple[np.ndarray, np.ndarray]] = []
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Add the noise of this step to the logits of every row."""
+        drawn = self._noisy(input_ids, scores) if self.temperature > 0 else scores
+        if self.logprobs:
+            logprobs = scores.float().log_softmax(-1)
+            own = drawn.argmax(-1, keepdim=True)  # as generate takes it
+            likeliest = torch.cat([own, logprobs.topk(min(self.logprobs, logprobs.shape[1])).indices], dim=1)
+            values = logprobs.gather(1, likeliest)
+            self.steps.append((likeliest.to(torch.int32).cpu().numpy(), values.cpu().numpy()))
+        return drawn
+
+    def _noisy(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         scores = scores.float() / self.temperature
         if self.nucleus is not None:
             scores = self.nucleus(input_ids, scores)
         noise = np.stack([row.gumbel(size=scores.shape[1]) for row in self.rows])
         return scores + torch.from_numpy(noise).to(scores)
 
+    def places(self, row: int) -> Iterator[list[tuple[int, float]]]:
+        """Give the likeliest tokens of each step of a row, the one that was drawn first."""
+        for ids, values in self.steps:
+            yield list(zip(ids[row].tolist(), values[row].tolist(), strict=True))
 
-class StopStrings(StoppingCriteria):  # type: ignore[misc]
-    """Ends a row as soon as its text holds one of some strings; ``lengths`` says after how many tokens, or None."""
 
-    def __init__(self, tokenizer: Any, strings: tuple[str, ...], prompt: int, rows: int) -> None:
-        self.tokenizer, self.strings, self.prompt = tokenizer, strings, prompt
-        self.lengths: list[int | None] = [None] * rows
+class RowEnds(StoppingCriteria):  # type: ignore[misc]
+    """Ends each row at its own length, or as soon as its text holds one of some strings.
+
+    ``lengths`` says after how many tokens it ended a row, or None.
+    """
+
+    def __init__(self, tokenizer: Any, strings: tuple[str, ...], prompt: int, rooms: list[int]) -> None:
+        self.tokenizer, self.strings, self.prompt, self.rooms = tokenizer, strings, prompt, rooms
+        self.lengths: list[int | None] = [None] * len(rooms)
         self.reach = max(map(len, strings), default=0) + 8
         """Tokens that are looked at: a token is at least a character, or a few make up one."""
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:
         """Say which rows are done."""
         sampled = input_ids.shape[1] - self.prompt
-        for i, tail in enumerate(self.tokenizer.batch_decode(input_ids[:, self.prompt :][:, -self.reach :])):
-            if self.lengths[i] is None and any(string in tail for string in self.strings):
+        tails = [""] * len(self.rooms)
+        if self.strings:
+            tails = self.tokenizer.batch_decode(input_ids[:, self.prompt :][:, -self.reach :])
+        for i, tail in enumerate(tails):
+            if self.lengths[i] is None and (sampled >= self.rooms[i] or any(s in tail for s in self.strings)):
                 self.lengths[i] = sampled
         return torch.tensor([length is not None for length in self.lengths], device=input_ids.device)

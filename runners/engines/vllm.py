@@ -7,6 +7,7 @@ queue, so vLLM's prefix cache computes the prefix once.
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 
 from isocompute.errors import EngineError
-from isocompute.runners.engines import Completion, Request, Sampling
+from isocompute.runners.engines import Completion, Request, Sampling, Token
 
 try:
     from vllm.exceptions import VLLMValidationError
@@ -120,6 +121,7 @@ def parameters(sampling: Sampling, seed: int) -> SamplingParams:
             top_p=sampling.top_p,
             max_tokens=sampling.max_tokens,
             stop=list(sampling.stop) or None,
+            logprobs=sampling.logprobs or None,
             seed=seed,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
@@ -136,4 +138,17 @@ def completion(output: Any) -> Completion:
         cached_tokens=output.num_cached_tokens,
         completion_tokens=len(sample.token_ids),
         finish_reason=sample.finish_reason,
+        tokens=None if sample.logprobs is None else tokens(sample),
     )
+
+
+def tokens(sample: Any) -> tuple[Token, ...]:
+    """Read the log-probabilities of a finished sample."""
+    read = []
+    for token_id, place in zip(sample.token_ids, sample.logprobs, strict=False):  # guessed ahead, beyond a stop
+        likeliest: dict[str, float] = {}
+        for other in place.values():
+            text = other.decoded_token or ""
+            likeliest[text] = max(likeliest.get(text, -math.inf), other.logprob)
+        read.append(Token(place[token_id].decoded_token or "", likeliest))
+    return tuple(read)

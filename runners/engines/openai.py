@@ -1,0 +1,240 @@
+"""Sampling from any server that speaks OpenAI's protocol: vLLM's, SGLang, llama.cpp's, a hosted one.
+
+Requests fly in an event loop of their own thread, a bounded number at once, while whoever reads works on what has
+come back. What is lost on the way is asked for again; what the server refuses is a row that says why.
+
+What a request does not say, the server decides: llama.cpp cuts to the 40 likeliest tokens and to ``min_p`` 0.05,
+vLLM takes the model's ``generation_config.json``. Set such fields with ``extra``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+from urllib.request import getproxies
+
+import httpx
+
+from isocompute.errors import ConfigError, EngineError
+from isocompute.runners.engines import Completion, Request
+from isocompute.runners.engines.servers import Server, Servers, backoff, retry_after, servers_of
+from isocompute.runners.engines.wire import complaint, completion, written
+
+RETRIED = {408, 409, 429}
+REFUSED = {400, 413, 422}
+CONNECT = 10.0
+"""Seconds in which a connection must stand, and a server that was set aside must give a sign of life."""
+
+KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+if hasattr(socket, "TCP_KEEPIDLE"):  # routers forget a connection that is silent while a long text is sampled
+    KEEPALIVE += [(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60), (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 60)]
+
+Outcome = tuple[Request, Completion]
+
+
+class Lost(Exception):
+    """An answer that did not come, or not whole; asking again may help."""
+
+    def __init__(self, why: str, wait: float | None = None, gone: bool = False) -> None:
+        super().__init__(why)
+        self.wait, self.gone = wait, gone
+
+
+class OpenAI:
+    """A model behind one or several servers, as an `Engine`.
+
+    A seed is sent as seed mod (2**31 − 1), which every server takes; whether the same seed gives the same text is up
+    to the server. A server that does not report probabilities leaves `Completion.tokens` None. If a server takes
+    the thinking out of a chat's answer, it is put back: ``<think>``, the thinking, ``</think>``, the answer.
+
+    Args:
+        model: the name that the server gives the model.
+        urls: base URLs, as ``http://localhost:8000/v1``; several are used side by side.
+        concurrency: requests in flight at once, over all servers.
+        timeout: seconds that an answer may take, to its end.
+        retries: how often a request is sent again after a 408, 409, 429, 5xx, a dropped connection, a timeout or a
+            truncated answer, before it is a row that says so.
+        patience: seconds without a single success after which, all servers being set aside, the engine gives up.
+        backoff: seconds of the first wait before a retry at most, and of the first rest of a failing server; both
+            double up to a minute.
+        key_env: name of the environment variable that holds the key; none is sent if it is not set.
+        extra: fields of the request's body, as ``top_k``; they win over those set here, and null takes one out.
+
+    Raises:
+        ConfigError: an option is out of its range, or a URL is none.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        urls: str | Sequence[str] = (),
+        concurrency: int = 64,
+        timeout: float = 3600.0,
+        retries: int = 8,
+        patience: float = 900.0,
+        backoff: float = 1.0,
+        key_env: str = "OPENAI_API_KEY",
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not (concurrency >= 1 and timeout > 0 and retries >= 0 and patience > 0 and backoff > 0):
+            raise ConfigError(
+                "The engine 'openai' needs concurrency ≥ 1, retries ≥ 0, and timeout, patience and backoff above 0."
+            )
+        servers, self.redact = servers_of(urls, key_env)
+        self.servers = Servers(servers, backoff, patience)
+        self.model, self.concurrency, self.timeout, self.retries = model, concurrency, timeout, retries
+        self.backoff, self.key_env, self.extra = backoff, key_env, dict(extra or {})
+        json.dumps(self.extra)  # a TypeError is better now than amid a run
+        self.rng = random.Random()  # of the waits alone
+        self.secure = httpx.create_ssl_context()
+        self.loop = asyncio.new_event_loop()
+        self.closed = False
+        self.thread = Thread(target=self._turn, name="openai", daemon=True)
+        self.thread.start()
+
+    def run(self, pending: deque[Request]) -> Iterator[Outcome]:
+        """Keep ``concurrency`` requests in flight until the queue is empty and all is done.
+
+        Raises:
+            EngineError: the servers refuse the key, the model or the address, or all are gone.
+        """
+        inbox: asyncio.Queue[Request] = asyncio.Queue()
+        done: SimpleQueue[Any] = SimpleQueue()
+        work = asyncio.run_coroutine_threadsafe(self._work(inbox, done.put), self.loop)
+        work.add_done_callback(done.put)  # it ends by itself only if it fails
+        taken = 0
+        try:
+            while pending or taken:
+                # As many again wait in the loop, to start while the reader is at work elsewhere.
+                while pending and taken < 2 * self.concurrency:
+                    self.loop.call_soon_threadsafe(inbox.put_nowait, pending.popleft())
+                    taken += 1
+                outcome = done.get()
+                if outcome is work:
+                    raise end_of(work) from None
+                taken -= 1
+                yield outcome
+        finally:
+            work.cancel()  # whoever read has stopped reading, or all is done
+
+    def close(self) -> None:
+        """Cancel what is in flight and close the connections."""
+        if not self.closed:
+            self.closed = True
+            asyncio.run_coroutine_threadsafe(self._end(), self.loop)
+        self.thread.join()
+
+    def _turn(self) -> None:
+        self.loop.run_forever()
+        self.loop.close()
+
+    async def _end(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.loop.stop()
+
+    def _client(self) -> httpx.AsyncClient:
+        # An idle connection is given up before servers (Uvicorn: 5 s) close it under a request.
+        limits = httpx.Limits(max_keepalive_connections=1, keepalive_expiry=4.0)
+        patient = httpx.Timeout(None, connect=min(CONNECT, self.timeout))
+        if {"http", "https", "all"} & set(getproxies()):  # a transport of one's own would go past them
+            return httpx.AsyncClient(verify=self.secure, limits=limits, timeout=patient)
+        transport = httpx.AsyncHTTPTransport(verify=self.secure, limits=limits, socket_options=KEEPALIVE)
+        return httpx.AsyncClient(transport=transport, timeout=patient)
+
+    async def _work(self, inbox: asyncio.Queue[Request], put: Callable[[Outcome], None]) -> None:
+        async def worker() -> None:
+            # One client, and so one connection, for each: httpx's pool takes time that grows with its size.
+            async with self._client() as client:
+                while True:
+                    request = await inbox.get()
+                    put((request, await self._ask(client, request)))
+
+        async with asyncio.TaskGroup() as group:
+            for server in self.servers.all:
+                group.create_task(self.servers.watch(server, self._sign_of_life))
+            for _ in range(self.concurrency):
+                group.create_task(worker())
+
+    async def _ask(self, client: httpx.AsyncClient, request: Request) -> Completion:
+        path, body = written(request, self.model, self.extra)
+        why = ""
+        for attempt in range(self.retries + 1):
+            if attempt:
+                await asyncio.sleep(backoff(attempt, self.backoff, self.rng))
+            async with self.servers.lend() as server:
+                try:
+                    answer = await self._attempt(client, server, path, body)
+                except Lost as lost:
+                    why = str(lost)
+                    self.servers.failed(server, f"{server.url}: {why}", lost.wait, lost.gone)
+                else:
+                    self.servers.served(server)
+                    return answer
+        return failure(f"no answer in {self.retries + 1} attempts; the last: {why}")
+
+    async def _attempt(self, client: httpx.AsyncClient, server: Server, path: str, body: bytes) -> Completion:
+        """Send a request once.
+
+        Raises:
+            Lost: it may be sent again.
+            EngineError: no other request will fare better.
+        """
+        try:
+            async with asyncio.timeout(self.timeout):
+                headers = {"Content-Type": "application/json", **server.headers}
+                answer = await client.post(server.url + path, content=body, headers=headers)
+        except TimeoutError:
+            raise Lost(f"no answer within {self.timeout:g} s") from None
+        except httpx.RequestError as error:
+            gone = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            raise Lost(self.redact(str(error)) or type(error).__name__, gone=gone) from None
+        status = answer.status_code
+        if answer.is_success:
+            try:
+                return completion(answer.json())
+            except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+                raise Lost("an answer that is truncated, or not of the protocol") from None
+        why = self.redact(complaint(answer.text)) or answer.reason_phrase
+        said = f"HTTP {status}: {why if len(why) <= 300 else why[:300] + ' …'}"
+        if status in RETRIED or answer.is_server_error:
+            raise Lost(said, retry_after(answer.headers.get("Retry-After"), time.time()))
+        if status in REFUSED:
+            return failure(f"refused: {said}")
+        if status in (401, 403):
+            key = "refuses the key" if server.headers else "wants a key"
+            raise EngineError(f"{server.url} {key}; it is read from the environment variable {self.key_env} ({said}).")
+        raise EngineError(f"{server.url + path} does not serve the model '{self.model}' ({said}).")
+
+    async def _sign_of_life(self, server: Server) -> str | None:
+        try:
+            async with asyncio.timeout(min(CONNECT, self.timeout)), self._client() as client:
+                answer = await client.get(f"{server.url}/models", headers=server.headers)
+        except (TimeoutError, httpx.RequestError) as error:
+            return self.redact(f"{server.url}: {error or type(error).__name__}")
+        return f"{server.url}: HTTP {answer.status_code}" if answer.is_server_error else None
+
+
+def failure(status: str) -> Completion:
+    """Return the completion of a request that has none."""
+    return Completion(None, None, None, None, None, status)
+
+
+def end_of(work: Future[None]) -> BaseException:
+    """Return why the work in the loop has ended: of several errors the one that is meant for people."""
+    error = EngineError("The engine 'openai' was closed while it was read.") if work.cancelled() else work.exception()
+    while isinstance(error, BaseExceptionGroup):
+        error = next((e for e in error.exceptions if isinstance(e, EngineError)), error.exceptions[0])
+    assert error is not None, "the workers never return"
+    return error

@@ -1,0 +1,128 @@
+"""How a request is written for OpenAI's protocol, and what its answers say. Nothing here sends anything."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from isocompute.runners.engines import Completion, Request, Token
+
+SEEDS = 2**31 - 1
+"""Seeds are sent modulo this: some servers take 32 bits, some with a sign, and llama.cpp takes 2**32 − 1 for chance."""
+
+REASONS = {"stop": "stop", "eos_token": "stop", "stop_sequence": "stop", "length": "length", "max_tokens": "length"}
+
+
+def written(request: Request, model: str, extra: Mapping[str, Any]) -> tuple[str, bytes]:
+    """Return the path of a request, under the base URL, and its body; ``extra`` wins, and null takes a field out.
+
+    >>> from isocompute.runners.engines import Sampling
+    >>> written(Request((), "2+2=", 7, Sampling(top_p=0.9, max_tokens=8)), "m", {"top_k": 5, "seed": None})
+    ('/completions', b'{"model": "m", "temperature": 0.7, "top_p": 0.9, "max_tokens": 8, "prompt": "2+2=", "top_k": 5}')
+    """
+    sampling = request.sampling
+    body: dict[str, Any] = {
+        "model": model,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+        "seed": request.seed % SEEDS,
+        "stop": list(sampling.stop) or None,
+    }
+    if request.chat:
+        body["messages"] = [{"role": "user", "content": request.prompt}]
+        if sampling.logprobs:
+            body |= {"logprobs": True, "top_logprobs": sampling.logprobs}
+    else:
+        body |= {"prompt": request.prompt, "logprobs": sampling.logprobs or None}
+    body = {name: value for name, value in (body | dict(extra)).items() if value is not None}
+    return ("/chat/completions" if request.chat else "/completions"), json.dumps(body).encode()
+
+
+def completion(answer: Any) -> Completion:
+    """Read the answer to a request.
+
+    Raises:
+        LookupError, TypeError, ValueError, AttributeError: it is not one.
+    """
+    choice, usage = answer["choices"][0], answer.get("usage") or {}
+    counts = (
+        count(usage.get("prompt_tokens")),
+        count((usage.get("prompt_tokens_details") or {}).get("cached_tokens")),
+        count(usage.get("completion_tokens")),
+    )
+    why = plain(choice["finish_reason"])
+    if why not in REASONS:
+        return Completion(None, *counts, None, f"the server ended the text for the reason '{why[:80]}'")
+    text = spoken(choice["message"]) if "message" in choice else choice["text"]
+    return Completion(plain(text), *counts, REASONS[why], tokens=tokens(choice.get("logprobs")))
+
+
+def spoken(message: Mapping[str, Any]) -> str:
+    """Return the text of a chat's answer, with the thinking that a server may have taken out of it put back.
+
+    >>> spoken({"content": "4", "reasoning_content": "2 and 2"})
+    '<think>2 and 2</think>4'
+    """
+    text: str = message["content"] or ""
+    thinking = message.get("reasoning_content") or message.get("reasoning")
+    if not thinking:
+        return text
+    return f"<think>{thinking}</think>{text}" if text else f"<think>{thinking}"
+
+
+def tokens(logprobs: Any) -> tuple[Token, ...] | None:
+    """Read the probabilities in an answer, in either of the two shapes that servers give them; None if in neither."""
+    if not logprobs:
+        return None
+    if logprobs.get("content") is not None:  # a chat's; llama.cpp has no other
+        return tuple(
+            token([place, *(place.get("top_logprobs") or ())], "token", "logprob") for place in logprobs["content"]
+        )
+    if logprobs.get("tokens") is None:
+        return None
+    names, own = logprobs["tokens"], logprobs["token_logprobs"]
+    tops = logprobs.get("top_logprobs") or [None] * len(names)
+    return tuple(
+        token([(name, logprob), *(top or {}).items()], 0, 1)
+        for name, logprob, top in zip(names, own, tops, strict=True)
+    )
+
+
+def token(likeliest: list[Any], name: Any, value: Any) -> Token:
+    """Return a token from the entries of its place, its own first; an entry has a text at ``name``, and ``value``."""
+    logprobs: dict[str, float] = {}
+    for entry in likeliest:
+        if entry[value] is not None and not math.isnan(entry[value]):
+            text = plain(entry[name])
+            logprobs[text] = max(logprobs.get(text, -math.inf), float(entry[value]))
+    return Token(plain(likeliest[0][name]), logprobs)
+
+
+def count(number: Any) -> int | None:
+    """Return a count of tokens that a server reports, or None if it reports none."""
+    return number if isinstance(number, int) and 0 <= number < 2**31 else None
+
+
+def plain(text: str) -> str:
+    """Return a text that can be written to disk: JSON may carry half a surrogate pair."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def complaint(body: str) -> str:
+    """Return what the body of an error says is wrong, on one line.
+
+    >>> complaint('{"error": {"message": "no such model", "code": 404}}')
+    'no such model'
+    """
+    said: Any = body
+    with suppress(ValueError, RecursionError):
+        said = json.loads(body)
+        for name in ("error", "message", "detail"):
+            if isinstance(said, dict):
+                said = said.get(name, said)
+        said = said if isinstance(said, str) else json.dumps(said)
+    return " ".join(plain(said).split())

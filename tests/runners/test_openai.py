@@ -1,0 +1,246 @@
+"""What the `openai` engine sends, what it reads, and how it keeps servers busy: scripted servers on loopback."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter, deque
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isocompute.errors import ConfigError
+from isocompute.runners import engines
+from isocompute.runners.engines import Request, Sampling, Token
+from isocompute.runners.engines.servers import backoff, retry_after, servers_of
+from isocompute.runners.engines.wire import completion, written
+
+
+def requests(n, **changes):
+    return [Request(i, f"prompt {i}", 10**15 + i, Sampling(**changes)) for i in range(n)]
+
+
+def ask(engine, pending):
+    return {request.key: completion for request, completion in engine.run(deque(pending))}
+
+
+def test_a_prompt_is_sent_with_all_that_its_sampling_says(stage, connect):
+    server = stage.server()
+    sampling = Sampling(temperature=0.0, top_p=0.9, max_tokens=7, stop=("\n", "x"), logprobs=3)
+    ask(connect(server.url, extra={"top_k": 20}), [Request(0, "hällo \ud800", 2**62 + 5, sampling)])
+    assert server.asked[0].path == "/v1/completions"
+    assert server.asked[0].body == {
+        "model": "scripted",
+        "prompt": "hällo \ud800",
+        "temperature": 0.0,
+        "top_p": 0.9,
+        "max_tokens": 7,
+        "stop": ["\n", "x"],
+        "logprobs": 3,
+        "seed": (2**62 + 5) % (2**31 - 1),
+        "top_k": 20,
+    }
+
+
+def test_a_turn_of_a_conversation_goes_to_the_chat_endpoint(stage, connect):
+    server = stage.server()
+    requests = [
+        Request(i, "hi", 3, Sampling(max_tokens=5, logprobs=logprobs), chat=True) for i, logprobs in enumerate([0, 2])
+    ]
+    done = ask(connect(server.url, concurrency=1), requests)
+    assert [asked.path for asked in server.asked] == ["/v1/chat/completions"] * 2
+    plain, probed = (asked.body for asked in server.asked)
+    assert plain["messages"] == [{"role": "user", "content": "hi"}]
+    assert not {"logprobs", "top_logprobs", "prompt", "stop"} & set(plain)
+    assert (probed["logprobs"], probed["top_logprobs"]) == (True, 2)
+    assert done[0].text == stage.text("hi", 3)
+
+
+def test_an_extra_field_of_null_takes_one_out():
+    _, body = written(requests(1)[0], "m", {"max_tokens": None, "max_completion_tokens": 9})
+    assert b'"max_tokens"' not in body
+    assert b'"max_completion_tokens": 9' in body
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_a_seed_fits_31_bits_and_is_a_function_of_the_seed(seed):
+    bodies = [written(Request(0, "a", seed, Sampling()), "m", {})[1] for _ in range(2)]
+    sent = int(bodies[0].split(b'"seed": ')[1].split(b",")[0])
+    assert bodies[0] == bodies[1]
+    assert 0 <= sent < 2**31 - 1
+
+
+def answer(usage=None, **choice):
+    return {"choices": [{"index": 0, "finish_reason": "stop", **choice}], "usage": usage}
+
+
+def test_tokens_are_counted_as_the_server_reports_them():
+    usage = {"prompt_tokens": 12, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 8}}
+    read = completion(answer(usage, text="a"))
+    assert (read.prompt_tokens, read.cached_tokens, read.completion_tokens) == (12, 8, 5)
+    read = completion(answer({"prompt_tokens": 12, "completion_tokens": 0}, text=""))
+    assert (read.prompt_tokens, read.cached_tokens, read.completion_tokens) == (12, None, 0)
+    for nothing in (None, {}, {"prompt_tokens": "12", "completion_tokens": -1, "prompt_tokens_details": None}):
+        read = completion(answer(nothing, text="a"))
+        assert (read.prompt_tokens, read.cached_tokens, read.completion_tokens) == (None, None, None)
+    assert completion(answer({"completion_tokens": 10**400}, text="a")).completion_tokens is None
+
+
+def test_ends_are_stop_or_length_and_any_other_is_a_failure_with_its_tokens():
+    for said, reason in {"stop": "stop", "eos_token": "stop", "length": "length"}.items():
+        assert completion(answer(text="a", finish_reason=said)).finish_reason == reason
+    read = completion(answer({"completion_tokens": 4}, message={"content": None}, finish_reason="content_filter"))
+    assert read.status == "the server ended the text for the reason 'content_filter'"
+    assert (read.text, read.finish_reason, read.completion_tokens) == (None, None, 4)
+
+
+def test_thinking_that_a_server_took_out_is_put_back():
+    for name in ("reasoning_content", "reasoning"):
+        assert completion(answer(message={"content": "4", name: "2+2"})).text == "<think>2+2</think>4"
+        assert completion(answer(message={"content": None, name: "2+"})).text == "<think>2+"
+    assert completion(answer(message={"content": None})).text == ""
+
+
+def test_half_a_surrogate_pair_does_not_reach_the_log():
+    read = completion(answer(text="a\ud800b", logprobs={"tokens": ["\ud800"], "token_logprobs": [-1.0]}))
+    (read.text + read.tokens[0].text).encode()
+    assert read.text == "a?b"
+
+
+PLACES = (Token("Yes", {"Yes": -0.1, "No": -2.5}), Token(" it", {" it": -3.0, ".": -0.2}))
+
+
+def test_probabilities_are_read_as_completions_give_them():
+    given = {
+        "tokens": ["Yes", " it"],
+        "token_logprobs": [-0.1, -3.0],
+        "top_logprobs": [{"Yes": -0.1, "No": -2.5}, {".": -0.2}],
+    }
+    assert completion(answer(text="Yes it", logprobs=given)).tokens == PLACES
+    given["top_logprobs"] = None
+    assert completion(answer(text="Yes it", logprobs=given)).tokens == (
+        Token("Yes", {"Yes": -0.1}),
+        Token(" it", {" it": -3.0}),
+    )
+
+
+@pytest.mark.parametrize("said", [{"text": "Yes it"}, {"message": {"content": "Yes it"}}])
+def test_probabilities_are_read_as_chats_and_llama_cpp_give_them(said):
+    def entry(text, logprob):
+        return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+
+    given = {
+        "content": [
+            entry("Yes", -0.1) | {"top_logprobs": [entry("Yes", -0.1), entry("No", -2.5), entry("No", -7.0)]},
+            entry(" it", -3.0) | {"top_logprobs": [entry(".", -0.2)]},
+        ],
+        "refusal": None,
+    }
+    assert completion(answer(**said, logprobs=given)).tokens == PLACES
+
+
+def test_no_probabilities_are_none():
+    for nothing in (None, {}, {"content": None}, {"tokens": None}):
+        assert completion(answer(text="a", logprobs=nothing)).tokens is None
+    assert completion(answer(text="", logprobs={"tokens": [], "token_logprobs": []})).tokens == ()
+
+
+def test_no_more_than_concurrency_fly_and_little_is_taken_ahead(stage, connect):
+    server = stage.server(lambda asked: stage.Reply(stage.echo(asked).body, delay=0.02))
+    engine = connect(server.url, concurrency=6)
+    pending = deque(requests(120))
+    left = [(len(pending), taken) for taken, _ in enumerate(engine.run(pending), 1)]
+    assert server.most == 6
+    assert server.connections == 6  # each used again and again
+    assert all(120 - waiting - taken < 2 * 6 for waiting, taken in left)
+
+
+def test_a_slow_reader_does_not_keep_the_server_waiting(stage, connect):
+    server = stage.server()
+    reader = connect(server.url, concurrency=3).run(deque(requests(50)))
+    next(reader)
+    time.sleep(0.3)
+    assert len(server.asked) >= 6
+    reader.close()
+
+
+def test_a_queue_that_is_empty_for_a_moment_is_not_the_end(stage, connect):
+    server = stage.server()
+    pending = deque(requests(1))
+    seen = []
+    for request, _ in connect(server.url).run(pending):
+        seen.append(request.key)
+        if len(seen) < 20:
+            pending.append(Request(len(seen), "again", len(seen), Sampling()))
+    assert seen == list(range(20))
+
+
+def test_an_empty_queue_is_the_end(stage, connect):
+    assert list(connect(stage.server().url).run(deque())) == []
+
+
+def test_several_servers_share_the_work_and_the_faster_has_more(stage, connect):
+    slow = stage.server(lambda asked: stage.Reply(stage.echo(asked).body, delay=0.15))
+    fast = stage.server(lambda asked: stage.Reply(stage.echo(asked).body, delay=0.01))
+    done = ask(connect(slow.url, fast.url, concurrency=4), requests(100))
+    assert len(done) == 100
+    assert len(slow.asked) + len(fast.asked) == 100
+    assert 2 <= len(slow.asked) < len(fast.asked) / 2
+
+
+def test_the_loader_gives_it_a_name_that_is_no_folder(stage, connect):
+    server = stage.server()
+    engine = engines.load("openai", "Qwen2.5-7B", urls=[server.url])
+    try:
+        assert ask(engine, requests(2))[1].status == "ok"
+    finally:
+        engine.close()
+    assert {asked.body["model"] for asked in server.asked} == {"Qwen2.5-7B"}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({}, "needs 'urls'"),
+        ({"urls": ["http://a/v1", "localhost:8000"]}, "The URL at place 2 of 'urls' is not a base URL such as http:"),
+        ({"urls": "http://u:secret@host:port/v1"}, "The URL at place 1"),
+        ({"urls": "https://host/v1?api-key=secret"}, "The URL at place 1"),
+        ({"urls": [5]}, "The URL at place 1"),
+        ({"urls": "http://a", "concurrency": 0}, "concurrency ≥ 1"),
+        ({"urls": "http://a", "timeout": -1}, "above 0"),
+        ({"urls": "http://a", "concurency": 3}, "concurency"),
+        ({"urls": "http://a", "extra": {"top_k": {1}}}, "not JSON serializable"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence_without_secrets(options, sentence):
+    with pytest.raises(ConfigError, match=sentence) as caught:
+        engines.load("openai", "m", **options)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("http://localhost:8000", "http://localhost:8000/v1"),
+        ("http://localhost:8000/", "http://localhost:8000/v1"),
+        ("https://API.example.com/openai/v1/", "https://api.example.com/openai/v1"),
+        ("http://me:pw@[::1]:80/v1", "http://[::1]:80/v1"),
+    ],
+)
+def test_a_base_url_is_read_without_user_and_password(url, base):
+    servers, _ = servers_of(url, "NO_SUCH_VARIABLE")
+    assert [server.url for server in servers] == [base]
+
+
+def test_backoff_is_full_jitter_that_doubles_up_to_a_minute():
+    rng = random.Random(0)
+    for attempt, most in [(1, 1.0), (2, 2.0), (4, 8.0), (7, 60.0), (5000, 60.0)]:
+        waits = [backoff(attempt, 1.0, rng) for _ in range(4000)]
+        assert max(waits) <= most
+        assert Counter(int(8 * wait / most) for wait in waits).most_common()[-1][1] > 380  # of 500 in each eighth
+
+
+@pytest.mark.parametrize("header", ["", "soon", "-3", "0", "nan", "inf", "1e999", "Thu, 99 Foo 1970"])
+def test_a_retry_after_that_says_nothing_is_none(header):
+    assert retry_after(header, 100.0) is None

@@ -1,0 +1,312 @@
+"""What the `openai` engine does when servers and the way to them fail: real sockets on loopback, scripted servers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+import traceback
+from collections import Counter, deque
+
+import pytest
+
+from isocompute.errors import ConfigError, EngineError
+from isocompute.runners.engines import Request, Sampling
+
+KEY = "sk-live-7Q2x/9vW+e31"
+
+
+def requests(n, start=0):
+    return [Request(("p", i), f"prompt {i}", 10**15 + 31 * i, Sampling()) for i in range(start, start + n)]
+
+
+def ask(engine, pending):
+    rows = list(engine.run(deque(pending)))
+    assert len({request.key for request, _ in rows}) == len(rows)
+    return {request.key: completion for request, completion in rows}
+
+
+def asked_once_then(stage, first):
+    """Says ``first`` to the first request, and answers the others well."""
+    said = iter([first])
+    return stage.server(lambda asked: next(said, None) or stage.echo(asked))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_row_arrives_once_though_half_of_the_answers_do_not(stage, connect, seed):
+    server = stage.server()
+    proxies = [stage.proxy(server, seed=10 * seed + i, delay=0.8) for i in range(2)]
+    engine = connect(*(proxy.url for proxy in proxies), concurrency=16, timeout=0.4, retries=60, patience=30.0)
+    pending, added, rows = deque(requests(200)), 0, []
+    for request, completion in engine.run(pending):
+        rows.append((request, completion))
+        if added < 100:  # as a sweep adds verifications
+            pending.append(requests(1, start=200 + added)[0])
+            added += 1
+    assert Counter(request.key for request, _ in rows) == Counter(("p", i) for i in range(300))
+    texts = {request.key: stage.text(request.prompt, request.seed % (2**31 - 1)) for request, _ in rows}
+    assert {request.key: completion.text for request, completion in rows} == texts
+    assert sum(completion.completion_tokens for _, completion in rows) == sum(map(len, texts.values()))
+    assert sum(completion.prompt_tokens for _, completion in rows) == 3 * 300
+    assert {(completion.status, completion.finish_reason) for _, completion in rows} == {("ok", "stop")}
+    harm = sum((proxy.harm for proxy in proxies), Counter())
+    total = sum(harm.values())
+    assert all(0.05 * total < harm[kind] < 0.16 * total for kind in proxies[0].KINDS), harm
+    assert len(server.asked) > 330  # much was answered in vain, and is not counted
+    assert all(proxy.harm["none"] > 30 for proxy in proxies)
+
+
+def test_a_request_that_never_succeeds_is_a_row_that_says_why(stage, connect):
+    server = stage.server(lambda asked: stage.Reply({"error": {"message": "CUDA error"}}, 500))
+    done = ask(connect(server.url, retries=4), requests(3))
+    assert len(server.asked) == 3 * 5
+    for completion in done.values():
+        assert completion.status == "no answer in 5 attempts; the last: HTTP 500: CUDA error"
+        assert (completion.text, completion.completion_tokens, completion.finish_reason) == (None, None, None)
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 529])
+def test_a_passing_failure_is_asked_again(stage, connect, status):
+    server = asked_once_then(stage, stage.Reply({"message": "later"}, status))
+    assert ask(connect(server.url), requests(1))["p", 0].status == "ok"
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"choices": [{"text": "cut of',
+        b"",
+        b"[" * 100_000,
+        b"null",
+        {"object": "error", "message": "overloaded"},
+        {"choices": []},
+        {"choices": [{"text": "no end"}]},
+        {"choices": [{"text": None, "finish_reason": "stop"}]},
+        {"choices": [{"text": "a", "finish_reason": "stop", "logprobs": {"tokens": ["a"], "token_logprobs": []}}]},
+    ],
+)
+def test_an_answer_that_is_cut_or_malformed_is_asked_for_again(stage, connect, body):
+    server = asked_once_then(stage, stage.Reply(body))
+    done = ask(connect(server.url), requests(1))["p", 0]
+    assert (done.status, done.text) == ("ok", stage.text("prompt 0", 10**15 % (2**31 - 1)))
+    assert len(server.asked) == 2
+
+
+def test_an_answer_that_takes_too_long_is_asked_for_again(stage, connect):
+    server = asked_once_then(stage, stage.Reply({}, delay=20.0))
+    assert ask(connect(server.url, timeout=0.2), requests(1))["p", 0].status == "ok"
+    assert server.left == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_honoured_by_all_requests(stage, connect, status):
+    server = asked_once_then(stage, stage.Reply({}, status, {"Retry-After": "0.7"}))
+    engine = connect(server.url, concurrency=1)
+    assert all(completion.status == "ok" for completion in ask(engine, requests(3)).values())
+    times = [asked.at for asked in server.asked]
+    assert len(times) == 4
+    assert 0.7 <= times[1] - times[0] < 3
+
+
+def test_another_server_works_while_one_asks_to_be_left_alone(stage, connect):
+    busy = stage.server(lambda asked: stage.Reply({}, 429, {"Retry-After": "600"}))
+    free = stage.server()
+    started = time.monotonic()
+    done = ask(connect(busy.url, free.url, concurrency=4), requests(50))
+    assert all(completion.status == "ok" for completion in done.values())
+    assert len(busy.asked) <= 4
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_a_refused_request_is_a_row_and_is_not_asked_again(stage, connect, status):
+    said = "This model's maximum context length is 512 tokens."
+
+    def says(asked):
+        return stage.Reply({"error": {"message": said}}, status) if "3" in asked.body["prompt"] else stage.echo(asked)
+
+    server = stage.server(says)
+    done = ask(connect(server.url), requests(6))
+    assert len(server.asked) == 6
+    assert done["p", 3].status == f"refused: HTTP {status}: {said}"
+    assert done["p", 3].text is None
+    assert all(done["p", i].status == "ok" for i in (0, 1, 2, 4, 5))
+
+
+def printed(error):
+    """All that Python would show of an error and of what led to it."""
+    chain = [error]
+    while nearest := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(nearest)
+    return "".join(traceback.format_exception(error)) + "".join(f"{e!r}{e}{e.args}" for e in chain)
+
+
+def everything(caplog, capfd, *more):
+    out, err = capfd.readouterr()
+    return "\n".join([caplog.text, out, err, *map(str, more)])
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_stops_the_engine_and_is_shown_nowhere(stage, connect, monkeypatch, caplog, capfd, status):
+    caplog.set_level(logging.DEBUG)
+    server = stage.server(
+        lambda asked: stage.Reply({"error": f"bad key: {asked.headers['authorization']}" + 300 * "."}, status)
+    )
+    engine = connect(server.url)
+    monkeypatch.setenv("MY_KEY", KEY)
+    engine = connect(server.url, key_env="MY_KEY")
+    with pytest.raises(EngineError, match="refuses the key; it is read from the environment variable MY_KEY") as caught:
+        ask(engine, requests(20))
+    assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
+    assert len(server.asked) <= 8
+    assert "***" in str(caught.value)
+    assert KEY not in everything(caplog, capfd, printed(caught.value), repr(engine), vars(engine), engine.servers.all)
+
+
+def test_a_key_that_is_cut_out_of_a_long_complaint_leaves_no_piece(stage, connect, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    server = stage.server(lambda asked: stage.Reply({"error": {"message": "." * 292 + KEY}}, 400))
+    status = ask(connect(server.url), requests(1))["p", 0].status
+    assert KEY[:4] not in status
+
+
+def test_a_missing_key_is_asked_for_by_name(stage, connect):
+    server = stage.server(lambda asked: stage.Reply({"error": {"message": "no key"}}, 401))
+    with pytest.raises(
+        EngineError, match=r"wants a key; .* the environment variable OPENAI_API_KEY \(HTTP 401: no key"
+    ):
+        ask(connect(server.url), requests(1))
+    assert "authorization" not in server.asked[0].headers
+
+
+def test_a_model_that_is_not_served_stops_the_engine(stage, connect):
+    server = stage.server(lambda asked: stage.Reply({"error": {"message": "The model does not exist."}}, 404))
+    sentence = r"/v1/completions does not serve the model 'scripted' \(HTTP 404: The model does not exist\.\)"
+    with pytest.raises(EngineError, match=sentence):
+        ask(connect(server.url), requests(1))
+
+
+def test_user_and_password_of_a_url_are_sent_and_shown_nowhere(stage, connect, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    server = stage.server()
+    url = server.url.replace("http://", "http://me:pass%2Fword@")
+    engine = connect(url)
+    assert ask(engine, requests(1))["p", 0].status == "ok"
+    login = server.asked[0].headers["authorization"]
+    assert login == "Basic bWU6cGFzcy93b3Jk"
+    server.says = lambda asked: stage.Reply(f"{login} pass%2Fword pass/word".encode(), 401)
+    with pytest.raises(EngineError) as caught:
+        ask(engine, requests(1))
+    server.stop()
+    engine = connect(url, patience=0.2)
+    with pytest.raises(EngineError) as gone:
+        ask(engine, requests(1))
+    seen = everything(caplog, capfd, printed(caught.value), printed(gone.value), vars(engine), engine.servers.all)
+    assert not any(secret in seen for secret in ("pass%2Fword", "pass/word", "bWU6cGFzcy93b3Jk"))
+
+
+@pytest.mark.parametrize("key", [KEY + "\nx", "schlüssel", "sk-\x1b[2J"])
+def test_a_key_that_no_header_holds_is_refused_unseen(connect, monkeypatch, key):
+    monkeypatch.setitem(os.environ, "OPENAI_API_KEY", key)
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY holds characters that no key has") as caught:
+        connect("http://127.0.0.1:9/v1")
+    assert key not in printed(caught.value)
+
+
+def test_a_dead_server_is_set_aside_and_used_again_when_it_is_back(stage, connect):
+    here, there = stage.server(), stage.server()
+    engine = connect(here.url, there.url, concurrency=4)
+    ask(engine, requests(40))
+    assert min(len(here.asked), len(there.asked)) >= 10
+    there.stop()
+    before = len(there.asked)
+    done = ask(engine, requests(40))
+    assert all(completion.status == "ok" for completion in done.values())
+    assert len(there.asked) == before
+    there.start()
+    pending = deque(requests(1))
+    for seen, (_, completion) in enumerate(engine.run(pending), 1):  # until it is back at work
+        assert completion.status == "ok"
+        if len(there.asked) == before and seen < 3000:
+            time.sleep(0.001)
+            pending.extend(requests(2, start=2 * seen))
+    assert len(there.asked) > before
+    assert there.probed > 0
+
+
+def test_a_server_that_comes_back_after_all_were_gone_goes_on_where_it_was(stage, connect):
+    server = stage.server()
+    engine = connect(server.url, patience=20.0)
+    pending, rows = deque(requests(60)), []
+    for request, completion in engine.run(pending):
+        rows.append((request.key, completion.status))
+        if len(rows) == 20:
+            server.stop()
+            threading.Timer(0.4, server.start).start()
+    assert sorted(rows) == [(("p", i), "ok") for i in range(60)]
+
+
+def test_servers_that_are_all_gone_stop_the_engine_and_what_came_stays(stage, connect):
+    servers = [stage.server(), stage.server()]
+    engine = connect(*(server.url for server in servers), patience=0.5)
+    reader, started = engine.run(deque(requests(500))), time.monotonic()
+    rows = [next(reader) for _ in range(30)]
+    for server in servers:
+        server.stop()
+    with pytest.raises(EngineError, match=r"No completion comes from .*, .* within 0.5 s; the last failure") as caught:
+        rows.extend(reader)
+    assert servers[0].url in str(caught.value)
+    assert len(rows) >= 30
+    assert all(completion.status == "ok" for _, completion in rows)
+    assert time.monotonic() - started < 10
+
+
+def test_a_server_that_nobody_ever_heard_of_is_told_soon(connect, monkeypatch):
+    monkeypatch.setattr("isocompute.runners.engines.servers.GRACE", 0.2)
+    started = time.monotonic()
+    with pytest.raises(EngineError, match=r"No completion comes from http://127\.0\.0\.1:9/v1 within 0\.2 s"):
+        ask(connect("http://127.0.0.1:9", patience=900.0), requests(3))
+    assert time.monotonic() - started < 5
+
+
+def test_whoever_stops_reading_cancels_what_is_in_flight(stage, connect):
+    server = stage.server(
+        lambda a: stage.Reply({}, delay=30.0) if "prompt 0" not in a.body["prompt"] else stage.echo(a)
+    )
+    engine = connect(server.url, timeout=60.0)
+    pending = deque(requests(100))
+    reader = engine.run(pending)
+    assert next(reader)[0].key == ("p", 0)
+    ends = time.monotonic() + 5
+    while server.open < 8 and time.monotonic() < ends:
+        time.sleep(0.01)
+    reader.close()
+    while server.left < 8 and time.monotonic() < ends:
+        time.sleep(0.01)
+    assert server.left == 8
+    assert len(pending) >= 100 - 2 * 8
+    server.says = stage.echo
+    assert ask(engine, requests(20))["p", 19].status == "ok"
+
+
+def test_closing_an_engine_amid_a_run_ends_its_thread(stage, connect):
+    server = stage.server(lambda asked: stage.Reply({}, delay=30.0))
+    engine = connect(server.url)
+    reader = engine.run(deque(requests(3)))
+    threading.Timer(0.3, engine.close).start()
+    with pytest.raises(EngineError, match="closed"):
+        next(reader)
+    engine.thread.join(5)
+    assert not engine.thread.is_alive()
+    engine.close()
+
+
+def test_waits_take_nothing_from_the_random_numbers_of_others(stage, connect):
+    random.seed(5)
+    before = random.getstate()
+    server = asked_once_then(stage, stage.Reply({}, 500))
+    ask(connect(server.url), requests(5))
+    assert random.getstate() == before
