@@ -22,6 +22,9 @@ from isocompute.errors import ConfigError, DataError
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 
+PLACE_AND_PACE = {"urls", "concurrency", "timeout", "retries", "patience", "backoff", "key_env"}
+"""Options of the engine `openai` that say where and how fast it asks, and not what."""
+
 
 class Part(BaseModel):
     """A block of the file; an unknown key in it is an error."""
@@ -118,7 +121,8 @@ TaskConfig = Annotated[
 class Role(Part):
     """A model, the prompt it gets, and how it samples. ``options`` go to the engine as they are.
 
-    ``thinking_end`` is what ends the thinking of a model that thinks aloud, such as ``</think>``.
+    ``thinking_end`` is what ends the thinking of a model that thinks aloud, such as ``</think>``. ``logprobs`` is how
+    many of the likeliest tokens are reported at each place; a verifier that has them is read for p(yes).
     """
 
     model: str
@@ -129,6 +133,7 @@ class Role(Part):
     max_tokens: Count = 1024
     stop: tuple[str, ...] = ()
     thinking_end: Annotated[str, Field(min_length=1)] | None = None
+    logprobs: Annotated[int, Field(ge=0, le=20, strict=True)] = 0
     options: dict[str, Any] = {}
 
 
@@ -137,7 +142,7 @@ class Sweep(Part):
 
     run: Annotated[str, Field(min_length=1)]
     task: TaskConfig
-    engine: Literal["vllm", "transformers"]
+    engine: Literal["vllm", "transformers", "openai"]
     solver: Role
     verifier: Role | None = None
     solutions: Count
@@ -164,6 +169,10 @@ class Sweep(Part):
         size = {"run", "solutions", "verifications", "verified", "checkpoint_seconds"}
         identity = self.model_dump(mode="json", exclude=size)
         identity["task"].pop("problems")
+        for role in ("solver", "verifier"):
+            if self.engine == "openai" and identity[role]:
+                options = identity[role]["options"]
+                identity[role]["options"] = {k: v for k, v in options.items() if k not in PLACE_AND_PACE}
         return identity
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import isocompute
-from isocompute.errors import RunError
+from isocompute.errors import ConfigError, RunError
 from isocompute.runners.config import Sweep, sweep_of
+from isocompute.runners.engines.servers import shown
 from isocompute.runners.grading import GRADER
 from isocompute.runners.log import Run
 from isocompute.runners.prompts import Prompt
@@ -26,7 +27,7 @@ def manifest(config: Sweep, texts: dict[str, Prompt], origin: dict[str, Any]) ->
     return {
         "format": 1,
         "isocompute": isocompute.__version__,
-        "config": config.model_dump(mode="json"),
+        "config": public(config),
         "identity": config.identity(),
         "models": {name: model_hash(role.model) for name, role in roles.items() if role is not None},
         "prompts": {name: {"name": p.name, "sha256": p.hash} for name, p in texts.items()},
@@ -34,6 +35,24 @@ def manifest(config: Sweep, texts: dict[str, Prompt], origin: dict[str, Any]) ->
         "grader": GRADER,
         "versions": {"python": platform.python_version(), **{k: installed(v) for k, v in packages.items()}},
     }
+
+
+def public(config: Sweep) -> dict[str, Any]:
+    """Return a configuration as it may be written down: no user or password in the address of a server.
+
+    Raises:
+        ConfigError: an address is none.
+    """
+    dump = config.model_dump(mode="json")
+    for role in ("solver", "verifier"):
+        options = (dump[role] or {}).get("options", {})
+        if "urls" in options:
+            urls = [options["urls"]] if isinstance(options["urls"], str) else options["urls"]
+            try:
+                options["urls"] = [shown(url) for url in urls]
+            except (ValueError, TypeError):
+                raise ConfigError(f"{role}.options.urls: give base URLs such as http://localhost:8000/v1.") from None
+    return dump
 
 
 def model_hash(model: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from isocompute.runners.seeds import seed_of
 from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS, Table
 from isocompute.runners.tasks import Problem
 from isocompute.runners.thinking import cut
-from isocompute.runners.verdicts import SKIPPED, verdict_of
+from isocompute.runners.verdicts import SKIPPED, p_yes, verdict_of
 
 Key = tuple[Table, str, int] | tuple[Table, str, int, int]
 
@@ -58,7 +58,7 @@ def sweep(config: Sweep, display: Display | None = None, load: Callable[..., Eng
     if config.verifier is not None:
         texts["verifier"] = prompts.load(config.verifier.prompt, needs=("question", "solution"))
     for role in (config.solver, config.verifier):
-        if role is not None:
+        if role is not None and config.engine in engines.LOCAL:
             engines.check(role.model)  # now, and not when all is solved
     asked = manifest(config, texts, task.origin)
     if run.exists:
@@ -170,7 +170,7 @@ class Sampler:
 
     def _request(self, key: Key, text: str, role: Role) -> Request:
         table, *row = key
-        sampling = Sampling(role.temperature, role.top_p, role.max_tokens, role.stop)
+        sampling = Sampling(role.temperature, role.top_p, role.max_tokens, role.stop, role.logprobs)
         return Request(key, text, seed_of(self.config.seed, table.name, *row), sampling, role.chat)
 
     def _ask(self, role: Role, pending: deque[Request], verify_new: set[tuple[Any, ...]] | None = None) -> None:
@@ -231,4 +231,5 @@ def row_of(table: Table, key: list[Any], completion: Completion, gold: str, role
         row["correct"] = row["answer"] == gold
     else:
         row["verdict"] = verdict_of(visible)
+        row["p_yes"] = p_yes(completion.tokens, visible) if completion.tokens else None
     return row

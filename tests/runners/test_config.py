@@ -26,7 +26,7 @@ GIVE = (
     "task: give the 'name' of a task (math500, gsm8k, aime24, aime25, gpqa-diamond, lab, reasoning-gym), "
     "or the 'path' of a file."
 )
-ROLE = "model, prompt, chat, temperature, top_p, max_tokens, stop, thinking_end, options"
+ROLE = "model, prompt, chat, temperature, top_p, max_tokens, stop, thinking_end, logprobs, options"
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_a_missing_key_is_named(written, at):
         ("solutions", "many", "solutions: input should be a valid integer; got 'many'."),
         ("solutions", True, "solutions: input should be a valid integer; got True."),
         ("verifications", -1, "verifications: input should be greater than or equal to 0; got -1."),
-        ("engine", "llama", "engine: input should be 'vllm' or 'transformers'; got 'llama'."),
+        ("engine", "llama", "engine: input should be 'vllm', 'transformers' or 'openai'; got 'llama'."),
         ("solver.temperature", -1, "solver.temperature: input should be greater than or equal to 0; got -1."),
         ("verifier.top_p", 1.5, "verifier.top_p: input should be less than or equal to 1; got 1.5."),
         ("task.problems", 0, "task.problems: input should be greater than or equal to 1; got 0."),
