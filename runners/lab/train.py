@@ -31,7 +31,7 @@ SEED = 0
 EXAMPLES = {1: 48, 2: 40, 3: 32, 4: 24, 5: 16}
 """Examples of each level in a batch of the solver's; the verifier and the PRM get half as many."""
 WARM_UP = 100
-SOLVER_STEPS, SOLVER_RATE = 1100, 1.6e-3
+SOLVER_STEPS, SOLVER_RATE = 900, 1.6e-3
 JUDGED_PROBLEMS = {1: 2400, 2: 2400, 3: 2400, 4: 1600, 5: 1200}
 """Problems of each level whose sampled solutions the verifier and the PRM learn from."""
 VERIFIER_STEPS, VERIFIER_RATE = 300, 1e-3
