@@ -25,10 +25,17 @@ RIGHT, WRONG = (TOKENIZER.convert_tokens_to_ids(token) for token in (" +", " -")
 
 @dataclass(frozen=True)
 class Example:
-    """A token sequence, and for each place the token to be predicted there, or IGNORED."""
+    """A token sequence, and what is to be learnt at each place of it, or IGNORED.
+
+    Args:
+        tokens: what is read.
+        targets: the token to be predicted there.
+        labels: RIGHT or WRONG, of which the likelier is to be predicted there.
+    """
 
     tokens: list[int]
     targets: list[int]
+    labels: list[int]
 
 
 def sample(level: int, rng: random.Random) -> Problem:
@@ -47,7 +54,7 @@ def completion(prompt: str, text: str) -> Example:
     """An example of a prompt and what is to follow it, end token included."""
     head = [TOKENIZER.bos_token_id, *encode(prompt)]
     tail = [*encode(text), TOKENIZER.eos_token_id]
-    return Example(head + tail, [IGNORED] * len(head) + tail)
+    return Example(head + tail, [IGNORED] * len(head) + tail, [IGNORED] * (len(head) + len(tail)))
 
 
 def solving(problem: Problem) -> Example:
@@ -62,15 +69,27 @@ def verifying(problem: Problem, solution: str) -> Example:
 
 
 def scoring(problem: Problem, solution: str) -> Example:
-    """What a PRM learns: after each line ` +` if all is right up to there, else ` -`.
+    """What a PRM learns: after each line ` +` if it is right, given those before it, else ` -`.
 
-    The sequence itself holds ` +` after every line, as it does when a PRM is asked.
+    The sequence itself holds ` +` after every line, as it does when a PRM is asked. Inside a line it learns the same
+    of what has been read of it, token by token, and to say how the line should go on: a model that is to see a slip
+    must know better (Cobbe et al. 2021, arXiv 2110.14168, section 4.1, train their verifier on both).
     """
-    tokens, places = stepwise(problem.question, solution.split("\n"))
-    targets = [IGNORED] * len(tokens)
-    for place, right in zip(places, problems.step_labels(problem, solution), strict=True):
-        targets[place] = RIGHT if right else WRONG
-    return Example(tokens, targets)
+    steps = solution.split("\n")
+    tokens, places = stepwise(problem.question, steps)
+    targets, labels = [IGNORED] * len(tokens), [IGNORED] * len(tokens)
+    for place, step, line in zip(places, steps, problems.expected(problem, solution), strict=True):
+        written, truth = encode(step), encode(line)
+        begin = place - len(written)
+        same = next((i for i, pair in enumerate(zip(written, truth, strict=False)) if pair[0] != pair[1]), None)
+        agree = min(len(written), len(truth)) if same is None else same
+        targets[begin : begin + agree] = truth[:agree]
+        if agree < len(truth) and agree < len(written):
+            targets[begin + agree] = truth[agree]
+        for i in range(len(written)):  # what is predicted at a place has read all before it
+            labels[begin + i + 1] = RIGHT if i < agree else WRONG
+        labels[place] = RIGHT if truth and written == truth else WRONG
+    return Example(tokens, targets, labels)
 
 
 def stepwise(question: str, steps: Sequence[str]) -> tuple[list[int], list[int]]:
@@ -84,12 +103,12 @@ def stepwise(question: str, steps: Sequence[str]) -> tuple[list[int], list[int]]
     return tokens, places
 
 
-def pad(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return tokens and targets of a batch, filled up on the right, (examples, longest)."""
+def pad(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return tokens, targets and labels of a batch, filled up on the right, each (examples, longest)."""
     longest = max(len(example.tokens) for example in examples)
     tokens = torch.full((len(examples), longest), TOKENIZER.pad_token_id)
-    targets = torch.full((len(examples), longest), IGNORED)
+    targets, labels = torch.full((2, len(examples), longest), IGNORED)
     for i, example in enumerate(examples):
-        tokens[i, : len(example.tokens)] = torch.tensor(example.tokens)
-        targets[i, : len(example.targets)] = torch.tensor(example.targets)
-    return tokens, targets
+        for row, values in ((tokens, example.tokens), (targets, example.targets), (labels, example.labels)):
+            row[i, : len(values)] = torch.tensor(values)
+    return tokens, targets, labels

@@ -8,6 +8,7 @@ Solver and verifier are read off a run. The PRM scores solutions of that run her
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def step_scores(
     scores: list[list[float]] = [[] for _ in read]
     for start in range(0, len(order), batch):
         chunk = order[start : start + batch]
-        tokens, _ = corpus.pad([corpus.Example(read[i][0], []) for i in chunk])
+        tokens, _, _ = corpus.pad([corpus.Example(read[i][0], [], []) for i in chunk])
         with torch.inference_mode():
             logits = model(input_ids=tokens).logits[..., [corpus.RIGHT, corpus.WRONG]].softmax(-1)[..., 0]
         for i, row in zip(chunk, logits, strict=True):
@@ -82,6 +83,7 @@ def measure(folder: Path, run: Run) -> dict[str, Any]:
     texts = scored["text"].tolist()
     steps = step_scores(folder / "prm", problems.loc[scored["problem_id"], "question"].tolist(), texts)
     scored["last"], scored["lowest"] = [s[-1] for s in steps], [min(s) for s in steps]
+    scored["product"] = [math.prod(s) for s in steps]
 
     def row(level: int | None) -> dict[str, Any]:
         part, seen, mean, prm = (
@@ -100,6 +102,7 @@ def measure(folder: Path, run: Run) -> dict[str, Any]:
             "verdicts that are not unanimous": ((mean["verdict"] > 0) & (mean["verdict"] < 1)).mean(),
             "AUROC of the PRM's last step, within problems": within(prm, "last"),
             "AUROC of the PRM's lowest step, within problems": within(prm, "lowest"),
+            "AUROC of the product of the PRM's steps, within problems": within(prm, "product"),
         }
 
     levels = sorted(problems["level"].unique())

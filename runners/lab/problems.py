@@ -15,7 +15,7 @@ the digits of its own answer beside those of the solution's, up to the first tha
                                     Correct? Yes
 
 This module knows the truth, and nothing of any model: it makes problems, the reference solutions that a
-solver learns from, and the reference verifications and step labels that a verifier and a PRM learn from.
+solver learns from, and the reference verifications and right lines that a verifier and a PRM learn from.
 """
 
 from __future__ import annotations
@@ -132,19 +132,28 @@ def held_out(problem: Problem) -> bool:
     return blake2b(problem.question.encode(), digest_size=8).digest()[0] % 10 == 0
 
 
-def step_labels(problem: Problem, solution: str) -> list[bool]:
-    """Say of each line of a solution whether all is right up to and including it.
+def expected(problem: Problem, solution: str) -> list[str]:
+    """Return what each line of a solution should have been, given what the lines before it say.
+
+    So a slip is the fault of one line, and those that go on from it rightly are right. A line is empty where
+    nothing right can follow: no number stands before it, or the value leaves 0…LARGEST, or all is said.
 
     >>> p = Problem(47, (("+", 38), ("*", 6)))
-    >>> step_labels(p, "47+38: 5,8 = 85\\n85*6: 0,2,5 = 520\\n\\\\boxed{520}")
-    [True, False, False]
+    >>> expected(p, "47+38: 6,8 = 86\\n86*6: 6,1,5 = 516\\n\\\\boxed{516}")
+    ['47+38: 5,8 = 85', '86*6: 6,1,5 = 516', '\\\\boxed{516}']
     """
-    truth = problem.solution.split("\n")
-    right, labels = True, []
-    for i, line in enumerate(solution.split("\n")):
-        right = right and i < len(truth) and line == truth[i]
-        labels.append(right)
-    return labels
+    value, lines = str(problem.start), []
+    operations = iter(problem.operations)
+    for line in solution.split("\n"):
+        said = value.isascii() and value.isdecimal() and len(value) <= 3
+        if (step := next(operations, None)) is not None:
+            result = apply(int(value), *step) if said else -1
+            lines.append(f"{value}{step[0]}{step[1]}: {working(result)} = {result}" if 0 <= result <= LARGEST else "")
+            value = line.rpartition(" = ")[2]
+        else:
+            lines.append(f"\\boxed{{{value}}}" if said else "")
+            value = ""
+    return lines
 
 
 def verification(problem: Problem, solution: str) -> str:

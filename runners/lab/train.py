@@ -31,11 +31,15 @@ SEED = 0
 EXAMPLES = {1: 48, 2: 40, 3: 32, 4: 24, 5: 16}
 """Examples of each level in a batch of the solver's; the verifier and the PRM get half as many."""
 WARM_UP = 100
-SOLVER_STEPS, SOLVER_RATE = 1100, 1.6e-3
+SOLVER_STEPS, SOLVER_RATE = 900, 1.6e-3
 JUDGED_PROBLEMS = {1: 2400, 2: 2400, 3: 2400, 4: 1600, 5: 1200}
 """Problems of each level whose sampled solutions the verifier and the PRM learn from."""
 VERIFIER_STEPS, VERIFIER_RATE = 300, 1e-3
-PRM_STEPS, PRM_RATE = 150, 1e-3
+PRM_STEPS, PRM_RATE = 900, 1e-3
+PRM_LAYERS = 2
+"""Layers of the PRM above the solver's: what the solver would say next is known in its last layer only."""
+PRM_WRITES = 0.3
+"""Weight of what the PRM learns to say next, against what it learns to judge."""
 
 Batch = dict[int, list[Example]]
 console = Console()
@@ -50,34 +54,53 @@ def architecture() -> LlamaConfig:
     )  # fmt: skip
 
 
-def learn(model: LlamaForCausalLM, name: str, batches: Iterator[Batch], steps: int, rate: float) -> None:
-    """Train on the cross-entropy of the targets: AdamW, a short warm-up, then a constant rate."""
+def learn(
+    model: LlamaForCausalLM, name: str, batches: Iterator[Batch], steps: int, rate: float, fall: bool = False
+) -> None:
+    """Train on the cross-entropy of targets and labels: AdamW, a short warm-up, then a rate that is constant or falls.
+
+    Args:
+        model: what learns.
+        name: what it is called on the screen.
+        batches: what it learns from. Where there are labels, targets count PRM_WRITES as much.
+        steps: batches to learn from.
+        rate: the highest learning rate.
+        fall: whether the rate falls linearly to zero.
+    """
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: min(1.0, (i + 1) / WARM_UP))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda i: min(1.0, (i + 1) / WARM_UP, (steps - i) / steps if fall else 1.0)
+    )
     model.train()
     for step in track(range(1, steps + 1), description=name, console=console, disable=not console.is_terminal):
         batch = next(batches)
-        counted = sum(t != IGNORED for examples in batch.values() for e in examples for t in e.targets)
         optimizer.zero_grad()
         total = 0.0
-        for examples in batch.values():  # a level at a time, as its sequences are about equally long
-            tokens, targets = corpus.pad(examples)
+        padded = [corpus.pad(examples) for examples in batch.values()]
+        to_say, to_judge = (sum(int((part[i] != IGNORED).sum()) for part in padded) for i in (1, 2))
+        for tokens, targets, labels in padded:  # a level at a time, as its sequences are about equally long
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                logits = model(input_ids=tokens).logits
-            loss = torch.nn.functional.cross_entropy(
-                logits[:, :-1].float().flatten(0, 1),
-                targets[:, 1:].flatten(),
-                ignore_index=IGNORED,
-                reduction="sum",
-            )
-            (loss / counted).backward()
-            total += float(loss.detach()) / counted
+                logits = model(input_ids=tokens).logits[:, :-1].float()
+            loss = cross_entropy(logits, targets[:, 1:]) / to_say
+            if to_judge:
+                two, label = logits[..., [corpus.RIGHT, corpus.WRONG]], labels[:, 1:]
+                label = torch.where(label == IGNORED, IGNORED, (label == corpus.WRONG).long())
+                loss = PRM_WRITES * loss + cross_entropy(two, label) / to_judge
+            loss.backward()
+            total += float(loss.detach())
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         if step % 100 == 0 or step == steps:
             console.print(f"{name}: step {step} of {steps}, loss {total:.4f}", highlight=False)
     model.eval()
+
+
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the summed cross-entropy of (examples, places, classes) at the places that count."""
+    return torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
 
 
 def fresh(rng: random.Random) -> Iterator[Batch]:
@@ -138,6 +161,24 @@ def grown_from(folder: Path) -> LlamaForCausalLM:
     return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
 
 
+def deepened(model: LlamaForCausalLM, layers: int) -> LlamaForCausalLM:
+    """Return a model with more layers on top, copies of the first ones that add nothing yet.
+
+    Their output projections are zero, so that it begins as the model that it was (Wu et al. 2024, LLaMA Pro, arXiv
+    2401.02415, section 3.1).
+    """
+    config = copy.deepcopy(model.config)
+    config.num_hidden_layers += layers
+    config.layer_types = None  # said anew for each layer
+    deeper = LlamaForCausalLM(config)
+    deeper.load_state_dict(model.state_dict(), strict=False)
+    for layer, like in zip(deeper.model.layers[-layers:], model.model.layers, strict=False):
+        layer.load_state_dict(like.state_dict())
+        torch.nn.init.zeros_(layer.self_attn.o_proj.weight)
+        torch.nn.init.zeros_(layer.mlp.down_proj.weight)
+    return deeper
+
+
 def train_solver(folder: Path) -> None:
     """Train a solver from nothing on reference solutions."""
     torch.manual_seed(SEED)
@@ -154,8 +195,9 @@ def train_judges(folder: Path) -> None:
     learn(verifier, "verifier", batches, VERIFIER_STEPS, VERIFIER_RATE)
     save(verifier, folder / "verifier")
 
-    prm = grown_from(folder / "solver")
-    learn(prm, "prm", judged(solutions, corpus.scoring, random.Random(f"prm/{SEED}")), PRM_STEPS, PRM_RATE)
+    prm = deepened(grown_from(folder / "solver"), PRM_LAYERS)
+    batches = judged(solutions, corpus.scoring, random.Random(f"prm/{SEED}"))
+    learn(prm, "prm", batches, PRM_STEPS, PRM_RATE, fall=True)
     save(prm, folder / "prm")
 
 

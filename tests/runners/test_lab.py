@@ -30,7 +30,7 @@ def test_problems_stay_in_range_and_their_solutions_are_right(level):
             assert 0 <= value <= LARGEST
         assert answer_of(problem.solution) == str(problem.answer) == str(value)
         assert len(problem.operations) == LEVELS[level].operations
-        assert all(problems.step_labels(problem, problem.solution))
+        assert problems.expected(problem, problem.solution) == problem.solution.split("\n")
         assert verdict_of(problems.verification(problem, problem.solution)) == 1.0
 
 
@@ -40,10 +40,19 @@ def test_a_reference_verification_judges_the_answer():
         assert verdict_of(problems.verification(problem, f"47+38: 5,8 = 85\n{claim}")) == verdict
 
 
-def test_a_step_is_right_only_if_all_before_it_are():
-    problem = Problem(10, (("+", 5), ("+", 5)))
-    wrong_start = "10+5: 6,1 = 16\n15+5: 0,2 = 20\n\\boxed{20}"
-    assert problems.step_labels(problem, wrong_start) == [False, False, False]
+def test_a_line_is_held_against_what_the_lines_before_it_say():
+    problem = Problem(10, (("+", 5), ("*", 2)))
+    slip = "10+5: 6,1 = 16\n16*2: 2,3 = 32\n\\boxed{32}"
+    assert problems.expected(problem, slip) == ["10+5: 5,1 = 15", *slip.split("\n")[1:]]
+
+
+def test_nothing_right_follows_what_is_no_value_or_too_large_or_the_end():
+    problem = Problem(600, (("+", 5), ("*", 2)))
+    too_large = "600+5: 5,0,6 = 605\n605*2: 0,1,2,1 = 1210\n\\boxed{1210}\n\\boxed{1210}"
+    for text in ("", "nonsense\n", "600+5: 5 = ٣\n٣*2: 6 = 6", too_large):
+        first, *others = problems.expected(problem, text)
+        assert first == "600+5: 5,0,6 = 605"
+        assert not any(others)
 
 
 def test_nothing_that_is_measured_on_is_learnt_from():
@@ -65,12 +74,29 @@ def test_the_tokenizer_gives_back_every_text():
             assert corpus.TOKENIZER.decode(tokens) == text
 
 
-def test_a_prm_learns_one_label_a_line_and_always_reads_plus():
+def test_a_prm_always_reads_plus_and_learns_where_each_line_goes_wrong():
     corpus = pytest.importorskip("isocompute.runners.lab.corpus")
     problem = Problem(10, (("+", 5), ("+", 5)))
     example = corpus.scoring(problem, "10+5: 5,1 = 15\n15+5: 1,2 = 21\n\\boxed{21}")
-    labels = [(read, target) for read, target in zip(example.tokens, example.targets, strict=True) if target >= 0]
-    assert labels == [(corpus.RIGHT, corpus.RIGHT), (corpus.RIGHT, corpus.WRONG), (corpus.RIGHT, corpus.WRONG)]
+    read = [corpus.TOKENIZER.decode([token]) for token in example.tokens]
+    marks = [i for i, token in enumerate(example.tokens) if token == corpus.RIGHT]
+    assert [example.labels[i] for i in marks] == [corpus.RIGHT, corpus.WRONG, corpus.RIGHT]
+    slip = read.index(",2") - 1  # the 1 before it should be a 0; what stands after it counts with it
+    assert read[slip] == "1"
+    assert corpus.TOKENIZER.decode([example.targets[slip]]) == "0"
+    assert example.labels[slip : slip + 2] == [corpus.RIGHT, corpus.WRONG]
+    assert all(target == corpus.IGNORED for target in example.targets[slip + 1 : marks[1]])
+
+
+def test_a_deeper_model_begins_as_the_model_it_was():
+    train = pytest.importorskip("isocompute.runners.lab.train")
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    model = train.LlamaForCausalLM(train.architecture()).eval()
+    tokens = torch.tensor([[1, 5, 9, 20]])
+    deeper = train.deepened(model, 2).eval()
+    assert deeper.config.num_hidden_layers == model.config.num_hidden_layers + 2
+    torch.testing.assert_close(deeper(input_ids=tokens).logits, model(input_ids=tokens).logits)
 
 
 def test_training_lowers_the_loss_and_saves_what_loads(tmp_path, capsys):
