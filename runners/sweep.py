@@ -99,9 +99,9 @@ class Sampler:
         all_solutions = len(self.problems) * config.solutions
         all_verifications = len(self.problems) * config.to_verify * config.verifications
         waiting = sum(request.key[2] < config.to_verify for request in solve) * config.verifications
-        self._writers = {
-            table: self.run.writer(table, config.checkpoint_seconds) for table in (SOLUTIONS, VERIFICATIONS)
-        }
+        solutions = self.run.writer(SOLUTIONS, config.checkpoint_seconds)
+        verifications = self.run.writer(VERIFICATIONS, config.checkpoint_seconds, after=solutions)
+        self._writers = {SOLUTIONS: solutions, VERIFICATIONS: verifications}
         try:
             if verifier is not None and same_engine(config.solver, verifier):
                 # What is solved already is verified first; the verifications of new solutions join as these finish.

@@ -265,7 +265,8 @@ def test_a_verdict_of_1_7(refused, written_run, rewrite, tmp_path):
 def test_a_key_that_stands_twice(refused, written_run, rewrite, tmp_path):
     rewrite(written_run, SOLUTIONS, lambda frame: frame.iloc[[*range(24), 3]])
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
-        f"{written_run}/solutions holds the row ('lab-0-1-0', 3) twice; a key must stand once."
+        f"{written_run}/solutions holds the row ('lab-0-1-0', 3) twice; a key must stand once, and "
+        f"`isocompute check {written_run}` says what would be lost."
     )
 
 

@@ -137,7 +137,10 @@ def test_a_key_stands_once(run):
     write(run, solution(1))
     with pytest.raises(DataError) as caught:
         run.frame(SOLUTIONS)
-    assert str(caught.value) == f"{run.path}/solutions holds the row ('p', 1) twice; a key must stand once."
+    assert str(caught.value) == (
+        f"{run.path}/solutions holds the row ('p', 1) twice; a key must stand once, and "
+        f"`isocompute check {run.path}` says what would be lost."
+    )
 
 
 def test_a_retried_failure_gives_way_to_its_retry(run):
