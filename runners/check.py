@@ -115,7 +115,8 @@ def asked(run: Run, begun: bool) -> tuple[Sweep | None, list[Damage], list[str]]
     except (DataError, RunError) as error:
         if isinstance(error, RunError) and not begun:
             raise
-        return None, [Damage(posixpath.join(run.root, MANIFEST), str(error).rstrip("."), None, RESTORE)], []
+        path = posixpath.join(run.root, MANIFEST)
+        return None, [Damage(path, said_of(path, error), None, RESTORE)], []
     notes = []
     said = manifest.get("prompts")
     for prompt in said.values() if isinstance(said, dict) else ():
@@ -132,14 +133,19 @@ def read(run: Run, table: Table, path: str) -> tuple[Part, list[Damage]]:
         content.validate(full=True)  # texts that are not UTF-8
     except (DataError, pa.ArrowInvalid) as error:
         nothing = np.empty(0, dtype=bool)
-        reason = str(error).splitlines()[0].removeprefix(path).lstrip(": ").partition("; `isocompute")[0].rstrip(".")
-        return Part(table, path, None, nothing, nothing), [Damage(path, reason, footer(run, path), REPAIR)]
+        damage = Damage(path, said_of(path, error), footer(run, path), REPAIR)
+        return Part(table, path, None, nothing, nothing), [damage]
     every = np.ones(content.num_rows, dtype=bool)
     ok = soundness.truth(pc.equal(content["status"], "ok")) if table.retried else every
     part = Part(table, path, content.select(table.key_names), ok, every.copy())
     return part, [
         damage for what, bad in soundness.impossible(table, content) for damage in soundness.lose([part], bad, what)
     ]
+
+
+def said_of(path: str, error: Exception) -> str:
+    """Return what an error says of a file, without the file's name and the advice to check it."""
+    return str(error).splitlines()[0].removeprefix(path).lstrip(": ").partition("; `isocompute")[0].rstrip(".")
 
 
 def footer(run: Run, path: str) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from isocompute.errors import RunError
 from isocompute.runners import engines, prompts, tasks
 from isocompute.runners.config import FileTask, Role, Sweep
 from isocompute.runners.display import Display, Silent
@@ -48,6 +49,18 @@ def sweep(config: Sweep, display: Display | None = None, load: Callable[..., Eng
         RunError: the run was made by another configuration, or another process is writing it.
     """
     display = display or Silent()
+    run, problems, texts, asked = prepared(config)
+    with run.lock():
+        run.write_manifest(asked)
+        return Sampler(config, run, problems, texts, display, load).work()
+
+
+def prepared(config: Sweep) -> tuple[Run, list[Problem], dict[str, Prompt], dict[str, Any]]:
+    """Return all that a sweep needs but its models: the run, the problems, the prompts, what the manifest will say.
+
+    Raises:
+        ConfigError, DataError, EngineError, RunError: as `sweep`, before anything is written.
+    """
     run = Run(config.run)
     problems = problems_of(config)
     texts = {"solver": prompts.load(config.solver.prompt, needs=("question",))}
@@ -59,9 +72,12 @@ def sweep(config: Sweep, display: Display | None = None, load: Callable[..., Eng
     asked = manifest(config, texts)
     if run.exists:
         agree(run, config, problems, asked)
-    with run.lock():
-        run.write_manifest(asked)
-        return Sampler(config, run, problems, texts, display, load).work()
+    elif run.parts(SOLUTIONS):
+        raise RunError(
+            f"The run at '{run.path}' has solutions and no manifest.json, so nothing says what they were made with; "
+            "put it back from a copy, or name another run."
+        )
+    return run, problems, texts, asked
 
 
 def problems_of(config: Sweep) -> list[Problem]:

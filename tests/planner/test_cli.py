@@ -119,7 +119,9 @@ def test_fit_says_what_it_found_and_where_it_put_it(command, written_run, tmp_pa
     assert ended.code == 0
     assert f"Profile written to {tmp_path}/found.json." in ended.out
     found = finite(command("fit", written_run, "-o", tmp_path / "again.json", "--json").out)
-    assert {"profile", "problems", "lambda", "plateau", "crossover", "law", "frontier", "warnings"} == set(found)
+    assert {"profile", "problems", "lambda", "lambdas", "plateau", "crossover", "law", "frontier", "warnings"} == set(
+        found
+    )
     assert found["problems"] == 4
 
 
