@@ -110,7 +110,8 @@ class Run:
         Raises:
             DataError: it is damaged, or has a wrong column.
         """
-        names = columns or table.schema.names
+        schema = table.schema
+        names = columns or schema.names
         try:
             with self.fs.open(path, "rb") as file:
                 part = pq.ParquetFile(file, page_checksum_verification=True)
@@ -119,7 +120,7 @@ class Run:
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0].rstrip(".")
             raise DataError(f"{path} cannot be read as Parquet: {reason}; {self._advice}.") from None
-        return pa.Table.from_arrays(found.columns, schema=pa.schema([table.schema.field(name) for name in names]))
+        return pa.Table.from_arrays(found.columns, schema=pa.schema([schema.field(name) for name in names]))
 
     def frame(self, table: Table, columns: list[str] | None = None) -> pd.DataFrame:
         """Read a table as a data frame in the order of its keys; a retried failure gives way to its retry.
@@ -296,5 +297,5 @@ def arrow(rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
 def parquet(table: pa.Table) -> bytes:
     """Return a table as the bytes of a part; each page has a checksum."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", compression_level=9, write_page_checksum=True)
+    pq.write_table(table, sink, compression="zstd", compression_level=3, write_page_checksum=True)
     return bytes(sink.getvalue().to_pybytes())

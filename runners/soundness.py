@@ -61,21 +61,22 @@ def impossible(table: Table, content: pa.Table) -> Iterator[tuple[str, Mask]]:
     names = {column.name for column in table.columns}
     failed = ~truth(pc.equal(content["status"], "ok")) if table.retried else None
     for column in table.columns:
-        name, values = column.name, content[column.name]
         if not column.null:
-            yield f"without {name}", truth(pc.is_null(values))
+            yield f"without {column.name}", truth(pc.is_null(content[column.name]))
+    for name in (column.name for column in table.columns):
+        values = content[name]
         if name in ("verdict", "p_yes"):  # NaN, which is not null, is outside as well
             inside = pc.and_(pc.greater_equal(values, 0), pc.less_equal(values, 1))
             yield f"with a {name} outside 0 … 1", truth(pc.invert(inside))
         if name.endswith("_tokens"):
             yield f"with {name} below 0", truth(pc.less(values, 0))
         if name in SAID and failed is not None:
-            yield f"that failed and yet have '{name}'", failed & truth(pc.is_valid(values))
+            yield f"with '{name}' and a status that is not ok", failed & truth(pc.is_valid(values))
     if {"prompt_tokens", "cached_tokens"} <= names:
         more = pc.greater(content["cached_tokens"], content["prompt_tokens"])
         yield "with more cached_tokens than prompt_tokens", truth(more)
     if {"answer", "correct"} <= names:
-        yield "that are correct without an answer", truth(content["correct"]) & truth(pc.is_null(content["answer"]))
+        yield "with correct = true and no answer", truth(content["correct"]) & truth(pc.is_null(content["answer"]))
 
 
 def together(table: Table, every: list[Part], config: Sweep | None) -> Iterator[Damage]:
