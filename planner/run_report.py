@@ -137,8 +137,16 @@ def priced(console: Console, run: str, price: Price) -> None:
         line(console, "Time: unknown; --tokens-per-second gives the throughput, --sample 2 measures it")
     else:
         source = "given" if price.rate_source == "given" else "in the sample, which may not fill the engine"
-        line(console, f"Time: {most}{duration(price.hours)} at {price.rate:,.0f} completion tokens a second, {source}")
+        line(console, f"Time: {most}{duration(price.hours)} at {speed(price)} completion tokens a second, {source}")
     line(console, f"Cost: {most}${price.dollars:,.2f}" if price.dollars is not None else f"Cost: {unpaid(price)}")
+
+
+def speed(price: Price) -> str:
+    """Say how fast tokens come, role by role where that differs."""
+    rates = price.rates or {}
+    if len(set(rates.values())) == 1:
+        return f"{next(iter(rates.values())):,.0f}"
+    return " and ".join(f"{rate:,.0f} ({role})" for role, rate in rates.items())
 
 
 def unpaid(price: Price) -> str:

@@ -69,16 +69,16 @@ class Price:
     Args:
         roles: solver and, if there is one, verifier.
         upper_bound: whether completions are as long as they may get, and not as long as they were measured to be.
-        rate: completion tokens a second, of all requests together; None if unknown.
-        rate_source: `given` or `sample`; None without a rate.
-        hours: completion tokens over the rate; None without one.
+        rates: completion tokens a second while a role's requests are worked off, all of them together; None if unknown.
+        rate_source: `given` or `sample`; None without rates.
+        hours: completion tokens over their rate, one role after the other; None without rates.
         prices: what is paid.
         dollars: for all that is paid for; None if nothing is, or if what is cannot be counted.
     """
 
     roles: dict[str, Cost]
     upper_bound: bool
-    rate: float | None
+    rates: dict[str, float] | None
     rate_source: str | None
     hours: float | None
     prices: Prices
@@ -89,7 +89,8 @@ def price(
     requests: Mapping[str, int],
     lengths: Mapping[str, Lengths],
     parameters: Mapping[str, float | None],
-    rate: tuple[float, str] | None = None,
+    rates: Mapping[str, float] | None = None,
+    rate_source: str | None = None,
     prices: Prices | None = None,
 ) -> Price:
     """Price requests.
@@ -98,29 +99,33 @@ def price(
         requests: how many of each role.
         lengths: mean tokens of a request of each role.
         parameters: P of each role's model.
-        rate: completion tokens a second, and where that is from.
+        rates: completion tokens a second of each role.
+        rate_source: where they are from.
         prices: in dollars.
 
     Raises:
         DataError: a rate, a size or a price that can be none.
 
     Example:
-        >>> long = Lengths(prompt=200, cached=100, completion=500, source="run", rows=64)
-        >>> found = price({"solver": 1000}, {"solver": long}, {"solver": 8e9}, (2500, "given"), Prices(hour=18))
+        >>> lengths = {"solver": Lengths(prompt=200, cached=100, completion=500, source="run", rows=64)}
+        >>> found = price({"solver": 1000}, lengths, {"solver": 8e9}, {"solver": 2500}, "given", Prices(hour=18))
         >>> solver = found.roles["solver"]
         >>> f"{solver.flops:g} + {solver.prompt_flops:g} FLOPs, {found.hours * 3600:g} s, ${found.dollars:g}"
         '8e+15 + 1.6e+15 FLOPs, 200 s, $1'
     """
     prices = prices or Prices()
-    for name, given in (("The rate", rate and rate[0]), *(("A model's size", size) for size in parameters.values())):
-        if given is not None and not (given > 0 and math.isfinite(given)):
-            raise DataError(f"{name} is {given:g}; it must be above zero.")
+    for name, numbers in (("The rate", rates or {}), ("A model's size", parameters)):
+        for given in numbers.values():
+            if given is not None and not (given > 0 and math.isfinite(given)):
+                raise DataError(f"{name} is {given:g}; it must be above zero.")
     for given in (prices.prompt, prices.completion, prices.hour):
         if given is not None and not (given >= 0 and math.isfinite(given)):
             raise DataError(f"A price is {given:g}; it must be zero or above.")
     roles = {role: cost(count, lengths[role], parameters[role]) for role, count in requests.items()}
     completion = sum(role.completion_tokens for role in roles.values())
-    hours = None if rate is None else completion / rate[0] / 3600
+    hours = None
+    if rates is not None:
+        hours = sum(cost.completion_tokens / rates[role] for role, cost in roles.items()) / 3600
     paid = [
         (prices.prompt, times(total(role.prompt_tokens for role in roles.values()), 1e-6)),
         (prices.completion, completion * 1e-6),
@@ -130,8 +135,8 @@ def price(
     return Price(
         roles=roles,
         upper_bound=any(role.requests and role.lengths.source == "max_tokens" for role in roles.values()),
-        rate=None if rate is None else rate[0],
-        rate_source=None if rate is None else rate[1],
+        rates=None if rates is None else dict(rates),
+        rate_source=None if rates is None else rate_source,
         hours=hours,
         prices=prices,
         dollars=total(bought) if bought else None,

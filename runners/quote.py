@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from isocompute.errors import EngineError
 from isocompute.runners import engines
-from isocompute.runners.config import Sweep
+from isocompute.runners.config import Role, Sweep
 from isocompute.runners.engines import Completion, Engine, Request
 from isocompute.runners.log import Run
 from isocompute.runners.price import Lengths, Price, Prices, price
@@ -59,23 +59,26 @@ def quote(
     run, problems, _, _ = prepared(config)
     requests = missing(run, config, [problem.problem_id for problem in problems])
     lengths = {role: mean_lengths(run, TABLES[role], "run") for role in requests}
-    speed = None if rate is None else (rate, "given")
-    if sample and any(requests.values()) and (speed is None or None in lengths.values()):
-        tried, tokens_a_second = sampled(config, sample, load)
+    rates = None if rate is None else dict.fromkeys(requests, rate)
+    if sample and any(requests.values()) and (rates is None or None in lengths.values()):
+        tried, measured = sampled(config, min(sample, len(problems)), load)
         lengths = {role: lengths[role] or tried[role] for role in requests}
-        speed = speed or (tokens_a_second, "sample")
-    models = {"solver": config.solver, "verifier": config.verifier}
-    most = {
-        role: Lengths(None, None, float(model.max_tokens), "max_tokens", 0) for role, model in models.items() if model
-    }
-    told = {role: parameters[min(i, len(parameters) - 1)] if parameters else None for i, role in enumerate(models)}
+        rates = rates or {role: measured[role] for role in requests}
+    models = {"solver": config.solver, "verifier": config.verifier or config.solver}
+    told = dict(zip(models, [*parameters, *parameters[-1:]], strict=False))
     return price(
         requests,
-        {role: lengths[role] or most[role] for role in requests},
-        {role: weights(model.model) or told[role] for role, model in models.items() if model},
-        speed,
+        {role: lengths[role] or at_most(models[role]) for role in requests},
+        {role: weights(models[role].model) or told.get(role) for role in requests},
+        rates,
+        "sample" if rate is None else "given",
         prices,
     )
+
+
+def at_most(role: Role) -> Lengths:
+    """Return the lengths that a role's rows may have."""
+    return Lengths(None, None, float(role.max_tokens), "max_tokens", 0)
 
 
 def missing(run: Run, config: Sweep, problem_ids: list[str]) -> dict[str, int]:
@@ -102,14 +105,15 @@ def mean_lengths(run: Run, table: Table, source: str) -> Lengths | None:
 
 
 class Clock:
-    """Loads engines, and counts the seconds that they work and the tokens that they sample."""
+    """Loads engines, and keeps the completion tokens a second of each one's work."""
 
     def __init__(self, load: Callable[..., Engine]) -> None:
-        self.load, self.seconds, self.tokens = load, 0.0, 0
+        self.load = load
+        self.rates: list[float] = []
 
-    def __call__(self, name: str, model: str, **options: Any) -> Timed:
+    def __call__(self, *model: Any, **options: Any) -> Timed:
         """Load an engine under this clock."""
-        return Timed(self.load(name, model, **options), self)
+        return Timed(self.load(*model, **options), self)
 
 
 class Timed:
@@ -120,23 +124,23 @@ class Timed:
 
     def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
         """Work the queue off."""
-        begun = time.perf_counter()
+        begun, tokens = time.perf_counter(), 0
         for request, completion in self.engine.run(pending):
-            self.clock.tokens += completion.completion_tokens or 0
+            tokens += completion.completion_tokens or 0
             yield request, completion
-        self.clock.seconds += time.perf_counter() - begun
+        self.clock.rates.append(tokens / (time.perf_counter() - begun))
 
     def close(self) -> None:
         """Give back the memory."""
         self.engine.close()
 
 
-def sampled(config: Sweep, problems: int, load: Callable[..., Engine]) -> tuple[dict[str, Lengths], float]:
+def sampled(config: Sweep, problems: int, load: Callable[..., Engine]) -> tuple[dict[str, Lengths], dict[str, float]]:
     """Sweep a sweep's first problems in memory.
 
     Returns:
-        Mean tokens by role, and completion tokens a second: fewer than later, if so few requests leave room in
-        the engine.
+        By role, mean tokens, and completion tokens a second: fewer than later, if so few requests leave room in the
+        engine. One engine in both roles has one rate.
 
     Raises:
         EngineError: a model cannot be loaded, or no row of a role came.
@@ -161,7 +165,8 @@ def sampled(config: Sweep, problems: int, load: Callable[..., Engine]) -> tuple[
     if empty := [role for role, lengths in found.items() if lengths is None]:
         why = f": {next(iter(summary.failed))}" if summary.failed else ""
         raise EngineError(f"No row of the {empty[0]}'s sample came{why}.")
-    return {role: lengths for role, lengths in found.items() if lengths is not None}, clock.tokens / clock.seconds
+    known = {role: lengths for role, lengths in found.items() if lengths is not None}
+    return known, {"solver": clock.rates[0], "verifier": clock.rates[-1]}
 
 
 def weights(model: str) -> float | None:

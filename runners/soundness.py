@@ -126,8 +126,12 @@ def lose(parts: list[Part], bad: Mask, what: str, remedy: str = REPAIR) -> Itera
 def believed(parts: list[Part], table: Table) -> pa.Table:
     """Return the keys of a table's rows that are ok and sound."""
     empty = pa.schema([table.schema.field(name) for name in table.key_names]).empty_table()
-    found = [part for part in parts if part.table is table and part.keys is not None]
-    return pa.concat_tables([empty, *(part.keys.filter(pa.array(part.ok & part.sound)) for part in found)])
+    found = [
+        part.keys.filter(pa.array(part.ok & part.sound))
+        for part in parts
+        if part.table is table and part.keys is not None
+    ]
+    return pa.concat_tables([empty, *found])
 
 
 def repeated(keys: pa.Table, ok: Mask, sound: Mask) -> Mask:
@@ -152,7 +156,8 @@ def repeated(keys: pa.Table, ok: Mask, sound: Mask) -> Mask:
 def pairs(keys: pa.Table, names: pa.Array) -> NDArray[np.int64]:
     """Return each row's problem and solution as one number, below 0 for a problem that is not among the names."""
     problem = pc.fill_null(pc.index_in(keys["problem_id"], value_set=names), -1).to_numpy().astype(np.int64)
-    return (problem << 32) | pc.fill_null(keys["solution_id"], 0).to_numpy().astype(np.uint32)
+    solution = pc.fill_null(keys["solution_id"], 0).to_numpy().astype(np.uint32)
+    return np.asarray((problem << 32) | solution)
 
 
 def sizes(config: Sweep | None) -> dict[Table, dict[str, int]]:

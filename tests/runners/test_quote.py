@@ -11,7 +11,7 @@ from isocompute.errors import EngineError, RunError
 from isocompute.runners.engines import Completion
 from isocompute.runners.log import Run
 from isocompute.runners.price import Lengths
-from isocompute.runners.quote import quote, weights
+from isocompute.runners.quote import TABLES, quote, weights
 from isocompute.runners.sweep import sweep
 from isocompute.runners.tables import SOLUTIONS, VERIFICATIONS
 
@@ -79,11 +79,11 @@ def test_a_complete_run_costs_nothing_and_is_not_sampled(small, written_run):
 
 
 def test_a_sample_measures_lengths_and_speed_and_leaves_nothing(small, scripted, tmp_path):
-    engine = scripted()
+    engine, pause = scripted(), {"solver": 0.002, "verifier": 0.02}
     well = engine.says
 
     def slow(prompt, seed):
-        time.sleep(0.002)
+        time.sleep(pause["verifier" if prompt.endswith("Verification:\n") else "solver"])
         return well(prompt, seed)
 
     engine.says = slow
@@ -94,11 +94,18 @@ def test_a_sample_measures_lengths_and_speed_and_leaves_nothing(small, scripted,
     assert {mean.source for mean in lengths(found).values()} == {"sample"}
     assert [mean.rows for mean in lengths(found).values()] == [12, 24]
     assert requests(found) == {"solver": 24, "verifier": 72}
-    said = sum(len(well(request.prompt, request.seed)) for request in engine.asked)
     assert found.rate_source == "sample"
-    assert 0 < found.rate < said / (0.002 * len(asked))  # sleeping takes its time
+    for role, table in TABLES.items():
+        longest = max(len(well(request.prompt, request.seed)) for request in engine.asked if request.key[0] is table)
+        assert 0 < found.rates[role] < longest / pause[role]
     assert not (tmp_path / "run").exists()
     assert not [path for path in fsspec.filesystem("memory").find("/") if "isocompute-sample" in path]
+
+
+def test_a_sample_of_more_problems_than_there_are_is_of_all(small, scripted):
+    engine = scripted()
+    quote(small(), sample=100, load=engine)
+    assert len({request.key[1] for request in engine.asked}) == 4
 
 
 def test_what_the_run_tells_is_not_sampled_and_what_is_given_is_believed(small, scripted, written_run):
