@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pandas as pd
 
@@ -172,6 +172,7 @@ def written(run: Run) -> datetime | None:
     """Return when the last part of a run was written."""
     last = [run.parts(table)[-1:] for table in TABLES.values()]
     try:
-        return max((run.fs.modified(path) for paths in last for path in paths), default=None)
+        moments = [run.fs.modified(path) for paths in last for path in paths]
     except NotImplementedError:
         return None
+    return max((m if m.tzinfo else m.replace(tzinfo=UTC) for m in moments), default=None)

@@ -1,10 +1,13 @@
-"""A sweep that is asked to stop: real processes, real signals. What came back is on disk, and the run is free."""
+"""A sweep that is stopped or killed: real processes, real signals, and an engine that stands in for a model."""
 
 from __future__ import annotations
 
+import random
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,7 +15,7 @@ import yaml
 from isocompute.runners.check import check
 from isocompute.runners.log import Run
 from isocompute.runners.sweep import sweep
-from isocompute.runners.tables import SOLUTIONS
+from isocompute.runners.tables import SOLUTIONS, VERIFICATIONS
 
 SWEEP = """
 import functools, sys, time
@@ -58,3 +61,49 @@ def test_what_came_back_reaches_the_disk_and_the_run_is_free_again(small, script
     assert len(run.keys(SOLUTIONS)) == 10
     assert check(run).whole
     assert sweep(config, load=scripted()).sampled == 14
+
+
+KILLED = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from conftest import ScriptedEngine, lab_text
+from isocompute.runners.config import read
+from isocompute.runners.sweep import sweep
+
+def slow(prompt, seed):
+    time.sleep(0.003)
+    return lab_text(prompt, seed)
+
+sweep(read(sys.argv[2]), load=ScriptedEngine(slow))
+"""
+
+
+@pytest.mark.parametrize("verifier", ["scripted/solver", "scripted/verifier"])
+def test_a_run_is_whole_after_every_kill_and_its_finished_rows_stay(small, scripted, tmp_path, verifier):
+    task = {"name": "lab", "problems": 30}
+    config = small(checkpoint_seconds=0.02, task=task, verifier={"model": verifier, "prompt": "lab-verify"})
+    path = tmp_path / "sweep.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_none=True)))
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parents[1]), str(path)]
+    run, moments, finished = Run(config.run), random.Random(len(verifier)), {}
+    for _ in range(4):
+        before = sum(map(len, finished.values()))
+        with subprocess.Popen(command) as process:
+            while process.poll() is None and len(run.parts(SOLUTIONS)) + len(run.parts(VERIFICATIONS)) <= before:
+                time.sleep(0.001)
+            time.sleep(moments.uniform(0, 0.25))
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+        assert check(run).whole
+        now = {
+            table: {part: Path(part).read_bytes() for part in run.parts(table)} for table in (SOLUTIONS, VERIFICATIONS)
+        }
+        for table, parts in finished.items():
+            assert parts.items() <= now[table].items()
+        finished = now
+    asked = sweep(config, load=(engine := scripted())).sampled
+    assert 0 < asked == len({request.key for request in engine.asked}) < 30 * 6 * 4
+    assert check(run).missing == {"solutions": [], "verifications": []}
+    whole = sweep(small(**{**config.model_dump(), "run": str(tmp_path / "whole")}), load=scripted())
+    for table in (SOLUTIONS, VERIFICATIONS):
+        assert run.frame(table).equals(Run(whole.run).frame(table))
