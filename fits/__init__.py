@@ -2,7 +2,7 @@
 
 from isocompute.fits.allocation import AllocationLaw, PowerLaw, allocation_law
 from isocompute.fits.bootstrap import interval, resample, resampling_weights
-from isocompute.fits.cost import compute, verification_ratio
+from isocompute.fits.cost import compute, counted, verification_ratio, verification_ratios
 from isocompute.fits.crossover import Crossover, crossover, plateau
 from isocompute.fits.frontier import Frontier, evaluate, genrm_frontier, self_consistency_frontier
 from isocompute.fits.pool import Pool
@@ -19,6 +19,7 @@ __all__ = [
     "allocation_law",
     "best_of_n",
     "compute",
+    "counted",
     "coverage",
     "crossover",
     "evaluate",
@@ -31,4 +32,5 @@ __all__ = [
     "self_consistency",
     "self_consistency_frontier",
     "verification_ratio",
+    "verification_ratios",
 ]

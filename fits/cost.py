@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -63,3 +65,43 @@ def verification_ratio(solution_tokens: ArrayLike, verification_tokens: ArrayLik
             raise DataError(f"{name} must hold token counts ≥ 0, at least one of them positive.")
         means.append(float(tokens.mean()))
     return means[1] / means[0]
+
+
+def counted(completion: ArrayLike, prompt: ArrayLike, cached: ArrayLike) -> dict[str, NDArray[np.float64]]:
+    """Count the tokens of each row in three ways.
+
+    completion: those sampled, as Singhi et al. 2025 count them. prompts: the prompt's as well. cached: the prompt's
+    as well, but for those that were read from the prefix cache and cost nothing.
+
+    Args:
+        completion: tokens sampled, ≥ 0, any shape.
+        prompt: tokens in the prompt, ≥ 0; NaN where unknown.
+        cached: of these, read from the cache; NaN where unknown.
+
+    Returns:
+        Tokens by way; NaN where a count that is needed is unknown.
+
+    Example:
+        >>> {way: tokens.tolist() for way, tokens in counted([50, 60], [200, 200], [np.nan, 192]).items()}
+        {'completion': [50.0, 60.0], 'prompts': [250.0, 260.0], 'cached': [nan, 68.0]}
+    """
+    sampled, read, held = (np.asarray(tokens, dtype=float) for tokens in (completion, prompt, cached))
+    return {"completion": sampled, "prompts": sampled + read, "cached": sampled + read - held}
+
+
+def verification_ratios(solutions: Mapping[str, ArrayLike], verifications: Mapping[str, ArrayLike]) -> dict[str, float]:
+    """λ by way of counting, from `counted` solutions and verifications; NaN where a row does not say its tokens.
+
+    Raises:
+        DataError: as `verification_ratio`.
+
+    Example:
+        >>> verification_ratios(counted([400], [100], [np.nan]), counted([300], [700], [600]))
+        {'completion': 0.75, 'prompts': 2.0, 'cached': nan}
+    """
+    return {
+        way: float("nan")
+        if np.isnan(solutions[way]).any() or np.isnan(verifications[way]).any()
+        else verification_ratio(solutions[way], verifications[way])
+        for way in solutions
+    }

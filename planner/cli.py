@@ -1,17 +1,22 @@
-"""The commands: sweep, fit, plan, figures, tasks. Each imports only what it needs, so that `plan` answers at once."""
+"""The commands, from sweep to plan. Each imports only what it needs, so that `plan` answers at once."""
 
 from __future__ import annotations
 
 import json
+import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
 import isocompute
 from isocompute.errors import IsocomputeError
+
+if TYPE_CHECKING:
+    from isocompute.planner.profile import Profile
 
 app = typer.Typer(
     name="isocompute",
@@ -24,6 +29,12 @@ app = typer.Typer(
 planner = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def for_dry_runs(help_: str, *names: str, **settings: Any) -> Any:
+    """Return an option of `sweep --dry-run`."""
+    return typer.Option(*names, help=help_, rich_help_panel="With --dry-run", show_default=False, **settings)
+
 
 PLAN_HELP = """Say which strategy to run within a budget, with which numbers, and how sure that is.
 
@@ -39,25 +50,49 @@ voting flattens, which is what the headlines of Singhi et al. 2025 mean by 128x.
 
 
 @app.command()
-def sweep(config: Annotated[Path, typer.Argument(help="The sweep file (YAML).", show_default=False)]) -> None:
+def sweep(
+    config: Annotated[Path, typer.Argument(help="The sweep file (YAML).", show_default=False)],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would cost; sample nothing.")] = False,
+    tokens_per_second: Annotated[
+        float | None, for_dry_runs("Completion tokens a second, of all requests together.")
+    ] = None,
+    sample: Annotated[
+        int | None, for_dry_runs("Measure lengths and speed on so many problems, in memory.", min=1)
+    ] = None,
+    price_in: Annotated[float | None, for_dry_runs("Dollars for a million prompt tokens.")] = None,
+    price_out: Annotated[float | None, for_dry_runs("Dollars for a million completion tokens.")] = None,
+    price_hour: Annotated[float | None, for_dry_runs("Dollars for an hour of the machine.")] = None,
+    parameters: Annotated[
+        list[float] | None, for_dry_runs("Size of a model that is not in a folder here, as 8e9; twice for two models.")
+    ] = None,
+    json_: Annotated[bool, for_dry_runs("Print the price as JSON, for programs.", "--json")] = False,
+) -> None:
     """Sample solutions and verifications into a run. Run it again after an interruption: it goes on.
 
-    [bold]Example[/]
+    [bold]Examples[/]
 
       isocompute sweep runners/recipes/lab-demo.yaml
+      isocompute sweep runners/recipes/lab-demo.yaml --dry-run --tokens-per-second 9000 --price-hour 2.50
     """
     from isocompute.planner.report import note, swept
     from isocompute.runners.config import read
     from isocompute.runners.display import Live
-    from isocompute.runners.sweep import sweep as sample
+    from isocompute.runners.sweep import sweep as sample_rows
 
+    if dry_run:
+        prices = (price_in, price_out, price_hour)
+        quote(str(config), prices, tokens_per_second, parameters or (), sample or 0, json_)
+        return
+    if json_ or parameters or {tokens_per_second, sample, price_in, price_out, price_hour} != {None}:
+        raise typer.BadParameter("Speed, sample, prices, parameters and --json are for a --dry-run.")
     console = Console()
+    signal.signal(signal.SIGTERM, stop)
     try:
         with Live(console) as display:
-            summary = sample(read(str(config)), display)
-    except KeyboardInterrupt:
+            summary = sample_rows(read(str(config)), display)
+    except KeyboardInterrupt as stopped:
         note(Console(stderr=True), "stopped; what was written is whole, and the same command goes on from there")
-        raise typer.Exit(130) from None
+        raise typer.Exit(128 + (stopped.args or (signal.SIGINT,))[0]) from None
     swept(console, summary)
 
 
@@ -116,10 +151,11 @@ def plan(
         str, typer.Option("--profile", "-p", help="A bundled profile's name, or a file from `fit`.")
     ] = "lab",
     lam: Annotated[
-        float | None,
+        str | None,
         typer.Option(
             "--lambda",
-            help="Cost of a verification in solutions; the profile's if not given.",
+            metavar="NUMBER|completion|prompts|cached",
+            help="Cost of a verification in solutions, or which of the measured ones; the profile's if not given.",
             show_default=False,
         ),
     ] = None,
@@ -134,11 +170,24 @@ def plan(
 
     parsed = Budget.parse(budget)
     measured = read(profile)
-    decision = decide(measured, parsed, lam)
+    decision = decide(measured, parsed, None if lam is None else verification_price(measured, lam))
     if json_:
         print(json.dumps(plan_json(decision), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         report.planned(Console(), measured, decision)
+
+
+def verification_price(profile: Profile, text: str) -> float:
+    """Read --lambda: a number, or a way of counting tokens in which the profile's λ was measured."""
+    from isocompute.planner.profile import WAYS
+
+    if text in WAYS:
+        return profile.price(text)
+    try:
+        return float(text)
+    except ValueError:
+        said = f"'{text}' is neither a number nor one of {', '.join(WAYS)}."
+        raise typer.BadParameter(said, param_hint="'--lambda'") from None
 
 
 @app.command()
@@ -171,6 +220,92 @@ def tasks() -> None:
     from isocompute.runners.tasks import entries, generators
 
     listed(Console(), entries(), generators())
+
+
+@app.command()
+def runs(
+    folders: Annotated[
+        list[str] | None, typer.Argument(help="Where to look, and below; here if not given.", show_default=False)
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Say how far runs are: rows, failures, tokens, accuracy. They are only read, and may be written meanwhile.
+
+    [bold]Examples[/]
+
+      isocompute runs
+      isocompute runs runs/demo s3://bucket/runs --json
+    """
+    from isocompute.planner.json_output import survey_json
+    from isocompute.planner.run_report import surveyed
+    from isocompute.runners.progress import survey
+
+    folders = folders or ["."]
+    found = [run for folder in folders for run in survey(folder)]
+    if json_:
+        print(json.dumps(survey_json(found), indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        surveyed(Console(), found, folders)
+
+
+@app.command()
+def check(
+    run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Rename damaged parts to ….damaged, and keep their sound rows.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Read every part of a run and say what is damaged, what would be lost, and what to do. Ends in 1 if any is.
+
+    [bold]Example[/]
+
+      isocompute check runs/demo
+    """
+    from dataclasses import asdict
+
+    from isocompute.planner.run_report import checked
+    from isocompute.runners.check import check as examined
+    from isocompute.runners.check import repair as mended
+    from isocompute.runners.log import Run
+
+    report = mended(Run(run)) if repair else examined(Run(run))
+    whole = report.whole or (repair and examined(Run(run)).whole)
+    if json_:
+        print(json.dumps({"whole": whole, **asdict(report)}, indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        checked(Console(), report, repair)
+    raise typer.Exit(0 if whole else 1)
+
+
+def quote(
+    config: str,
+    prices: tuple[float | None, float | None, float | None],
+    rate: float | None,
+    parameters: Sequence[float],
+    sample: int,
+    json_: bool,
+) -> None:
+    """Say what a sweep would cost."""
+    from dataclasses import asdict
+
+    from isocompute.planner.run_report import priced
+    from isocompute.runners.config import read
+    from isocompute.runners.price import Prices
+    from isocompute.runners.quote import quote as price_of
+
+    asked = read(config)
+    with Console(stderr=True).status("sampling …" if sample else "counting …"):
+        price = price_of(asked, Prices(*prices), rate, parameters, sample)
+    if json_:
+        print(json.dumps({"run": asked.run, **asdict(price)}, indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        priced(Console(), asked.run, price)
+
+
+def stop(number: int, frame: object) -> NoReturn:
+    """End on a signal as on Ctrl-C: what is done reaches the disk, and the run is free again."""
+    raise KeyboardInterrupt(number)
 
 
 @app.callback(invoke_without_command=True)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from isocompute.fits.allocation import AllocationLaw
 from isocompute.fits.crossover import Crossover
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Option, Plan
 from isocompute.planner.profile import Profile
+
+if TYPE_CHECKING:  # what it imports takes longer than a plan
+    from isocompute.runners.progress import Progress, Unreadable
 
 
 def option_json(option: Option) -> dict[str, Any]:
@@ -78,9 +83,19 @@ def findings_json(
         "profile": path,
         "problems": profile.problems,
         "lambda": profile.lam,
+        "lambdas": profile.lambdas,
         "plateau": found.plateau,
         "crossover": crossover_json(found.crossover, profile.per_problem),
         "law": law_json(found.law),
         "frontier": [{"x": x, "options": [option_json(option) for option in options]} for x, options in frontier],
         "warnings": profile.warnings,
     }
+
+
+def survey_json(found: Sequence[Progress | Unreadable]) -> list[dict[str, Any]]:
+    """Return how far runs are; of one that cannot be read, the reason is all there is."""
+    fields = [{"reason": None, **asdict(run)} for run in found]
+    for run in fields:
+        if run.get("written") is not None:
+            run["written"] = run["written"].isoformat()
+    return fields

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from isocompute.errors import DataError, RunError
-from isocompute.fits import Pool
+from isocompute.fits import Pool, counted, verification_ratios
 from isocompute.runners.config import sweep_of
 from isocompute.runners.log import Run
 from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS, Table
@@ -22,6 +22,7 @@ class Measured:
     Args:
         solution_tokens: mean completion tokens of a solution.
         verification_tokens: mean completion tokens of a verification; None without verifications.
+        lambdas: λ by way of counting tokens, see `fits.cost.counted`; NaN if unknown, empty without verifications.
         left_out: problems without a place in the pool because a row of theirs failed, each with the reason.
     """
 
@@ -29,6 +30,7 @@ class Measured:
     problem_ids: list[str]
     solution_tokens: float
     verification_tokens: float | None
+    lambdas: dict[str, float]
     left_out: dict[str, str]
     manifest: dict[str, Any]
 
@@ -48,11 +50,12 @@ def measured(run: Run) -> Measured:
     config = sweep_of(manifest, run.path)
     N, K, M = config.solutions, config.to_verify, config.verifications
 
-    columns = ["problem_id", "solution_id", "answer", "completion_tokens", "status"]
+    tokens = ["prompt_tokens", "cached_tokens", "completion_tokens"]
+    columns = ["problem_id", "solution_id", "answer", *tokens, "status"]
     solutions = placed(run, SOLUTIONS, columns, ids, (N,))
     left_out = failures(solutions, ids)
     solved = [name for name in ids if name not in left_out]  # a solution that failed has no verifications
-    columns = ["problem_id", "solution_id", "verification_id", "verdict", "completion_tokens", "status"]
+    columns = ["problem_id", "solution_id", "verification_id", "verdict", *tokens, "status"]
     verifications = placed(run, VERIFICATIONS, columns, solved, (K, M))
     left_out |= failures(verifications, solved)
     kept = [name for name in ids if name not in left_out]
@@ -77,6 +80,7 @@ def measured(run: Run) -> Measured:
         problem_ids=kept,
         solution_tokens=mean_tokens(run, solutions),
         verification_tokens=mean_tokens(run, verifications) if M else None,
+        lambdas=ratios(run, solutions, verifications) if M else {},
         left_out=left_out,
         manifest=manifest,
     )
@@ -133,3 +137,24 @@ def mean_tokens(run: Run, frame: pd.DataFrame) -> float:
     if (counted < 0).any() or not counted.any():
         raise DataError(f"The run at '{run.path}' has completion_tokens that are negative, or all zero.")
     return float(counted.mean())
+
+
+def ratios(run: Run, solutions: pd.DataFrame, verifications: pd.DataFrame) -> dict[str, float]:
+    """Return λ by way of counting tokens, over the rows that are ok; NaN where one does not say its tokens.
+
+    Raises:
+        DataError: more tokens were read from the cache than there are in the prompt, or fewer than none.
+    """
+    ways = []
+    for frame in (solutions, verifications):
+        sampled = frame[frame["status"] == "ok"]
+        prompt, cached = sampled["prompt_tokens"], sampled["cached_tokens"]
+        if (prompt < 0).any() or (cached < 0).any() or (cached > prompt).any():
+            raise DataError(
+                f"The run at '{run.path}' has prompt_tokens or cached_tokens that cannot be; "
+                f"`isocompute check {run.path}` says which."
+            )
+        ways.append(
+            counted(*(sampled[name].to_numpy(float) for name in ("completion_tokens", prompt.name, cached.name)))
+        )
+    return verification_ratios(*ways)

@@ -17,6 +17,9 @@ from isocompute.errors import DataError
 DIGITS = 5
 """Decimals of the accuracies in the file."""
 
+WAYS = ("completion", "prompts", "cached")
+"""What may be counted as a row's compute, see `fits.cost.counted`."""
+
 Knots = Annotated[list[Annotated[int, Field(ge=1, le=10**9)]], Field(min_length=1)]
 
 
@@ -75,6 +78,8 @@ class Profile(BaseModel):
         per_problem: whether accuracies are each problem's own. Means alone allow no intervals.
         lam: λ, completion tokens of a verification over those of a solution ("lambda" in the file).
         lambda_source: measured, or given by whom.
+        lambdas: λ by way of counting tokens: of completions, as `lam`; with their prompts; with their prompts but for
+            what the prefix cache held. None where tokens are unknown; empty if λ was not measured.
         self_consistency, coverage, genrm: the accuracies. Between their knots they are interpolated in log S, log V.
         best_of_n: by the mean of all verdicts of a solution as a fixed score; None without verifications.
         warnings: what a reader must know of the measurement.
@@ -88,6 +93,7 @@ class Profile(BaseModel):
     per_problem: bool
     lam: float | None = Field(default=None, alias="lambda", gt=0, allow_inf_nan=False)
     lambda_source: str | None = None
+    lambdas: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)] | None] = {}
     self_consistency: Curve
     coverage: Curve | None = None
     best_of_n: Curve | None = None
@@ -106,6 +112,19 @@ class Profile(BaseModel):
         if self.genrm is not None and self.lam is None:
             raise ValueError("'lambda' is missing: without it verifications have no price")
         return self
+
+    def price(self, way: str) -> float:
+        """Return λ in one way of counting tokens.
+
+        Raises:
+            DataError: the profile does not say it.
+        """
+        lam = self.lambdas.get(way)
+        if lam is None:
+            known = [name for name, value in self.lambdas.items() if value is not None]
+            said = f"it says {', '.join(known)}" if known else "it was made without a run's tokens"
+            raise DataError(f"The profile '{self.name}' does not say λ for '{way}': {said}; give λ as a number.")
+        return lam
 
     def write(self, path: str) -> None:
         """Write the profile, a line a problem; the same content gives the same bytes."""

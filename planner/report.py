@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -138,6 +139,8 @@ def fitted(
     say(console, f"[bold]{profile.name}[/]: {profile.description}")
     if profile.lam is not None:
         say(console, f"λ = {profile.lam:.3g} ({profile.lambda_source})")
+    if profile.lambdas:
+        say(console, f"    {counted_otherwise(profile.lambdas)}")
     console.print()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), caption_justify="left")
     table.caption = "Best allocations within each budget; each problem is scored under the choice made on the others."
@@ -164,6 +167,14 @@ def fitted(
     for warning in profile.warnings:
         note(console, warning)
     say(console, f"Profile written to {path}. Next: plan --budget 128x --profile {path}")
+
+
+def counted_otherwise(lambdas: Mapping[str, float | None]) -> str:
+    """Say what λ is when prompts are counted too."""
+    with_prompts, cached = (
+        "unknown" if (lam := lambdas.get(way)) is None else f"{lam:.3g}" for way in ("prompts", "cached")
+    )
+    return f"{with_prompts} with prompts; {cached} with prompts less what the prefix cache held"
 
 
 def frontier_rows(frontier: list[tuple[float, list[Option]]]) -> list[tuple[float, list[str]]]:

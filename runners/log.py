@@ -3,8 +3,8 @@
     RUN/manifest.json          what was asked: config, model and prompt hashes, versions, grader
     RUN/problems/*.parquet     RUN/solutions/*.parquet     RUN/verifications/*.parquet
 
-Parts are written once and never changed. A row's key is its identity: a resumed sweep reads the keys that are
-there and asks for the others only.
+Parts are written once and never changed; only `set_aside`, when a person asks for it, takes one out. A row's key is
+its identity: a resumed sweep reads the keys that are there and asks for the others only.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
+from threading import RLock, Timer
 from typing import Any
 
 import fsspec
@@ -27,6 +30,7 @@ from isocompute.errors import DataError, RunError
 from isocompute.runners.tables import Table
 
 MANIFEST = "manifest.json"
+PART = re.compile(r"/part-(\d+)\.parquet$")
 
 
 class Run:
@@ -72,13 +76,17 @@ class Run:
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest, whole or not at all; the same content gives the same bytes."""
         text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-        self.fs.makedirs(self.root, exist_ok=True)
         self._put(posixpath.join(self.root, MANIFEST), text.encode())
 
     def parts(self, table: Table) -> list[str]:
         """Return the paths of a table's finished parts, in the order in which they were written."""
+        return [path for _, path in self._numbered(table)]
+
+    def _numbered(self, table: Table) -> list[tuple[int, str]]:
+        """Parts by number, which is not by name: part-100000 comes after part-99999."""
         folder = posixpath.join(self.root, table.name)
-        return sorted(self.fs.glob(posixpath.join(folder, "part-*.parquet")))
+        paths = self.fs.ls(folder, detail=False) if self.fs.isdir(folder) else []
+        return sorted((int(found[1]), path) for path in paths if (found := PART.search(path)))
 
     def read(self, table: Table, columns: list[str] | None = None) -> pa.Table:
         """Read a table, or some of its columns, from all parts, checked.
@@ -88,15 +96,31 @@ class Run:
         """
         tables = []
         for path in self.parts(table):
-            try:
-                with self.fs.open(path, "rb") as file:
-                    part = pq.ParquetFile(file)
-                    table.check(part.schema_arrow, path)
-                    tables.append(part.read(columns=columns))
-            except (pa.ArrowException, OSError) as error:
-                raise DataError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
-        schema = table.schema if columns is None else pa.schema([table.schema.field(c) for c in columns])
-        return pa.concat_tables(tables).cast(schema) if tables else schema.empty_table()
+            part = self.read_part(table, path, columns)
+            for field in part.schema:
+                if not field.nullable and (nulls := part[field.name].null_count):
+                    raise DataError(f"{path}: '{field.name}' is null in {nulls:,} rows; {self._advice}.")
+            tables.append(part)
+        schema = pa.schema([table.schema.field(name) for name in columns or table.schema.names])
+        return pa.concat_tables(tables) if tables else schema.empty_table()
+
+    def read_part(self, table: Table, path: str, columns: list[str] | None = None) -> pa.Table:
+        """Read one part, or some of its columns, without a look at the values.
+
+        Raises:
+            DataError: it is damaged, or has a wrong column.
+        """
+        schema = table.schema
+        names = columns or schema.names
+        try:
+            with self.fs.open(path, "rb") as file:
+                part = pq.ParquetFile(file, page_checksum_verification=True)
+                table.check(part.schema_arrow, path)
+                found = part.read(columns=names).select(names)
+        except (pa.ArrowException, OSError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise DataError(f"{path} cannot be read as Parquet: {reason}; {self._advice}.") from None
+        return pa.Table.from_arrays(found.columns, schema=pa.schema([schema.field(name) for name in names]))
 
     def frame(self, table: Table, columns: list[str] | None = None) -> pd.DataFrame:
         """Read a table as a data frame in the order of its keys; a retried failure gives way to its retry.
@@ -112,7 +136,9 @@ class Run:
             frame = frame[~(failed & frame.duplicated(names, keep="last"))]
         if (twice := frame.duplicated(names)).any():
             key = next(frame.loc[twice, names].itertuples(index=False, name=None))
-            raise DataError(f"{self.path}/{table.name} holds the row {key} twice; a key must stand once.")
+            raise DataError(
+                f"{self.path}/{table.name} holds the row {key} twice; a key must stand once, and {self._advice}."
+            )
         frame = frame.sort_values(names, kind="stable", ignore_index=True)
         return frame if columns is None else frame[columns]
 
@@ -124,25 +150,57 @@ class Run:
             frame = frame[frame["status"] == "ok"]
         return set(frame[table.key_names].itertuples(index=False, name=None))
 
-    def writer(self, table: Table, seconds: float = 5.0, rows: int = 50_000) -> Writer:
-        """Return a writer that adds parts to a table."""
-        return Writer(self, table, seconds, rows)
+    def writer(self, table: Table, seconds: float = 5.0, rows: int = 50_000, after: Writer | None = None) -> Writer:
+        """Return a writer that adds parts to a table; ``after`` is the writer of the rows that its own speak of."""
+        return Writer(self, table, seconds, rows, after)
+
+    def set_aside(self, path: str, kept: pa.Table) -> str:
+        """Rename a damaged part to ``….damaged``, and put the rows to keep, if any, in its place.
+
+        Returns:
+            Where the damaged part is now.
+        """
+        aside = next(name for i in count() if not self.fs.exists(name := f"{path}.damaged{f'-{i}' if i else ''}"))
+        with self._writing(path):
+            if kept.num_rows:
+                self.fs.copy(path, aside)  # a copy, so that there is no moment at which rows stand nowhere
+            else:
+                self.fs.mv(path, aside)
+        if kept.num_rows:
+            self._put(path, parquet(kept))
+        return aside
+
+    @property
+    def _advice(self) -> str:
+        return f"`isocompute check {self.path}` says what would be lost"
 
     def _put(self, path: str, content: bytes) -> None:
         """Make a file appear whole or not at all."""
-        if not self.local:
-            self.fs.pipe_file(path, content)  # object stores publish an object when its upload is complete
-            return
-        temporary = f"{path}.{os.getpid()}.tmp"
+        with self._writing(path):
+            self.fs.makedirs(posixpath.dirname(path), exist_ok=True)
+            if not self.local:
+                self.fs.pipe_file(path, content)  # object stores publish an object when its upload is complete
+                return
+            temporary = f"{path}.{os.getpid()}.tmp"
+            try:
+                with open(temporary, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, path)
+            except OSError:
+                with suppress(OSError):  # it would keep a full disk full
+                    os.remove(temporary)
+                raise
+
+    @contextmanager
+    def _writing(self, path: str) -> Iterator[None]:
         try:
-            with open(temporary, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
+            yield
         except OSError as error:
             raise RunError(
-                f"{path} could not be written: {error.strerror}; what was written before is whole."
+                f"{path} could not be written: {error.strerror or error}; what was written before is whole, "
+                "and the same command goes on from there."
             ) from None
 
     @contextmanager
@@ -157,47 +215,87 @@ class Run:
             return
         import fcntl
 
-        os.makedirs(self.root, exist_ok=True)
-        with open(os.path.join(self.root, ".lock"), "w") as file:
+        path = os.path.join(self.root, ".lock")
+        with self._writing(path):
+            os.makedirs(self.root, exist_ok=True)
+            file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+        try:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 raise RunError(
                     f"Another process is writing the run at '{self.path}'; wait for it, or stop it."
                 ) from None
-            for leftover in self.fs.glob(posixpath.join(self.root, "**", "*.tmp")):
-                os.remove(leftover)
+            except OSError as error:
+                raise RunError(f"The run at '{self.path}' cannot be locked there: {error.strerror}.") from None
+            for leftover in self.fs.find(self.root):
+                if leftover.endswith(".tmp"):
+                    os.remove(leftover)
             yield
+        finally:
+            os.close(file)
 
 
 class Writer:
-    """Collects rows and writes them as a part every few seconds.
+    """Collects rows and writes them as a part every few seconds, whether more rows come or not.
 
     A part is named by its number, one more than the last; the order of parts is the order of writing.
     """
 
-    def __init__(self, run: Run, table: Table, seconds: float, rows: int) -> None:
-        self.run, self.table, self.seconds, self.rows = run, table, seconds, rows
-        self.folder = posixpath.join(run.root, table.name)
-        run.fs.makedirs(self.folder, exist_ok=True)
-        last = run.parts(table)[-1:]
-        self.number = int(posixpath.basename(last[0])[5:-8]) + 1 if last else 0
-        self.waiting: list[Mapping[str, Any]] = []
+    def __init__(self, run: Run, table: Table, seconds: float, rows: int, after: Writer | None) -> None:
+        self.run, self.table, self.seconds, self.rows, self.after = run, table, seconds, rows, after
+        numbers = [number for number, _ in run._numbered(table)]
+        self.part: tuple[int, list[Mapping[str, Any]]] = (max(numbers, default=-1) + 1, [])
         self.since = time.monotonic()
+        self.lock = RLock()
+        self.timer: Timer | None = None
 
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Take rows; write what has gathered if it is old or large enough."""
-        self.waiting.extend(rows)
-        if len(self.waiting) >= self.rows or time.monotonic() - self.since >= self.seconds:
-            self.flush()
+        """Take rows; write what has gathered if it is old or large enough, else no later than when it is."""
+        with self.lock:
+            waiting = self.part[1]
+            waiting.extend(rows)
+            if len(waiting) >= self.rows or time.monotonic() - self.since >= self.seconds:
+                self.flush()
+            elif waiting and self.timer is None:
+                self.timer = Timer(self.seconds, self._late)
+                self.timer.daemon = True
+                self.timer.start()
 
     def flush(self) -> None:
         """Write what has gathered as one part."""
-        if self.waiting:
-            part = pa.Table.from_pylist(list(self.waiting), schema=self.table.schema)
-            sink = pa.BufferOutputStream()
-            pq.write_table(part, sink, compression="zstd", compression_level=9)
-            self.run._put(f"{self.folder}/part-{self.number:05d}.parquet", sink.getvalue().to_pybytes())
-            self.number += 1
-            self.waiting.clear()
-        self.since = time.monotonic()
+        with self.lock:
+            if self.timer is not None:
+                self.timer.cancel()
+                self.timer = None
+            number, waiting = self.part
+            if waiting:
+                if self.after is not None:
+                    self.after.flush()  # no moment at which a verification stands there without its solution
+                content = parquet(arrow(waiting, self.table.schema))
+                self.run._put(posixpath.join(self.run.root, self.table.name, f"part-{number:05d}.parquet"), content)
+                self.part = (number + 1, [])  # in one step: whoever interrupts finds the rows waiting, or written
+            self.since = time.monotonic()
+
+    def _late(self) -> None:
+        with suppress(RunError):  # the rows go on waiting; the next to add or to flush meets the same error
+            self.flush()
+
+
+def arrow(rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Return rows as a table; half a surrogate pair, which a model may say and UTF-8 cannot hold, becomes '?'."""
+    try:
+        return pa.Table.from_pylist(rows, schema=schema)
+    except UnicodeEncodeError:
+        plain = [
+            {k: v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for k, v in row.items()}
+            for row in rows
+        ]
+        return pa.Table.from_pylist(plain, schema=schema)
+
+
+def parquet(table: pa.Table) -> bytes:
+    """Return a table as the bytes of a part; each page has a checksum."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", compression_level=3, write_page_checksum=True)
+    return bytes(sink.getvalue().to_pybytes())

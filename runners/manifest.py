@@ -78,18 +78,22 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
     verification the verifier.
 
     Raises:
-        RunError: names the first difference.
+        RunError: names the differences.
     """
     written = run.manifest()
     earlier = sweep_of(written, run.path)
     before = {**written, "identity": earlier.identity()}  # keys that came later stand at their defaults
     solved, verified = bool(run.parts(SOLUTIONS)), bool(run.parts(VERIFICATIONS))
     for part in ("identity", "models", "prompts", "grader"):
-        for where, old, new in differences(before.get(part), asked[part], part):
-            if not where.startswith("task") and not (verified if "verifier" in where.split(".") else solved):
-                continue
+        changed = [
+            (f"{where} = {old!r}", repr(new))
+            for where, old, new in differences(before.get(part), asked[part], part)
+            if where.startswith("task") or (verified if "verifier" in where.split(".") else solved)
+        ]
+        if changed:  # a model that changes has another hash too: the first part that differs says it all
+            made, wanted = (", ".join(side) for side in zip(*changed, strict=True))
             raise RunError(
-                f"The run at '{run.path}' was made with {where} = {old!r}, and this sweep asks for {new!r}; "
+                f"The run at '{run.path}' was made with {made}, and this sweep asks for {wanted}; "
                 "name another run, or ask for the same."
             )
     for size in ("solutions", "verifications", "to_verify"):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from isocompute.errors import DataError
+from isocompute.errors import DataError, RunError
 from isocompute.runners import engines, prompts, tasks
 from isocompute.runners.config import Role, Sweep
 from isocompute.runners.display import Display, Silent
@@ -51,6 +51,18 @@ def sweep(config: Sweep, display: Display | None = None, load: Callable[..., Eng
         RunError: the run was made by another configuration, or another process is writing it.
     """
     display = display or Silent()
+    run, problems, texts, asked = prepared(config)
+    with run.lock():
+        run.write_manifest(asked)
+        return Sampler(config, run, problems, texts, display, load).work()
+
+
+def prepared(config: Sweep) -> tuple[Run, list[Problem], dict[str, Prompt], dict[str, Any]]:
+    """Return all that a sweep needs but its models: the run, the problems, the prompts, what the manifest will say.
+
+    Raises:
+        ConfigError, DataError, EngineError, RunError: as `sweep`, before anything is written.
+    """
     run = Run(config.run)
     task = tasks.load(config.task)
     problems = [graded(problem) for problem in task.problems]
@@ -63,9 +75,12 @@ def sweep(config: Sweep, display: Display | None = None, load: Callable[..., Eng
     asked = manifest(config, texts, task.origin)
     if run.exists:
         agree(run, config, problems, asked)
-    with run.lock():
-        run.write_manifest(asked)
-        return Sampler(config, run, problems, texts, display, load).work()
+    elif run.parts(SOLUTIONS):
+        raise RunError(
+            f"The run at '{run.path}' has solutions and no manifest.json, so nothing says what they were made with; "
+            "put it back from a copy, or name another run."
+        )
+    return run, problems, texts, asked
 
 
 def graded(problem: Problem) -> Problem:
@@ -101,9 +116,9 @@ class Sampler:
         """Sample all that is missing, and say what the run holds then."""
         self._write_problems()
         config, verifier = self.config, self.config.verifier
-        self._writers = {
-            table: self.run.writer(table, config.checkpoint_seconds) for table in (SOLUTIONS, VERIFICATIONS)
-        }
+        solutions = self.run.writer(SOLUTIONS, config.checkpoint_seconds)
+        verifications = self.run.writer(VERIFICATIONS, config.checkpoint_seconds, after=solutions)
+        self._writers = {SOLUTIONS: solutions, VERIFICATIONS: verifications}
         solved, verified = self.run.keys(SOLUTIONS), self.run.keys(VERIFICATIONS)
         solve = deque(self._solving(solved))
         verify = deque(self._verifying(solved, verified))

@@ -119,7 +119,9 @@ def test_fit_says_what_it_found_and_where_it_put_it(command, written_run, tmp_pa
     assert ended.code == 0
     assert f"Profile written to {tmp_path}/found.json." in ended.out
     found = finite(command("fit", written_run, "-o", tmp_path / "again.json", "--json").out)
-    assert {"profile", "problems", "lambda", "plateau", "crossover", "law", "frontier", "warnings"} == set(found)
+    assert {"profile", "problems", "lambda", "lambdas", "plateau", "crossover", "law", "frontier", "warnings"} == set(
+        found
+    )
     assert found["problems"] == 4
 
 
@@ -158,7 +160,7 @@ def test_a_sweep_that_is_stopped_says_that_it_goes_on(command, small, tmp_path, 
 
 def test_the_version_and_the_help(command):
     assert command("--version").out == f"isocompute {isocompute.__version__}\n"
-    for name in ("sweep", "fit", "plan", "figures"):
+    for name in ("sweep", "runs", "check", "fit", "plan", "figures"):
         assert name in command("--help").out
         assert command(name, "--help").code == 0
 
@@ -265,7 +267,8 @@ def test_a_verdict_of_1_7(refused, written_run, rewrite, tmp_path):
 def test_a_key_that_stands_twice(refused, written_run, rewrite, tmp_path):
     rewrite(written_run, SOLUTIONS, lambda frame: frame.iloc[[*range(24), 3]])
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
-        f"{written_run}/solutions holds the row ('lab-0-1-0', 3) twice; a key must stand once."
+        f"{written_run}/solutions holds the row ('lab-0-1-0', 3) twice; a key must stand once, and "
+        f"`isocompute check {written_run}` says what would be lost."
     )
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -105,6 +107,105 @@ def test_nothing_waiting_writes_no_part(run):
     assert run.parts(SOLUTIONS) == []
 
 
+def test_rows_reach_the_disk_within_seconds_though_no_more_rows_come(run):
+    run.writer(SOLUTIONS, seconds=0.2).add([solution(0), solution(1)])
+    assert run.parts(SOLUTIONS) == []
+    until = time.monotonic() + 20
+    while not run.parts(SOLUTIONS) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert run.keys(SOLUTIONS) == {("p", 0), ("p", 1)}
+
+
+def test_a_late_write_that_fails_is_told_to_whoever_writes_next(local, monkeypatch):
+    tried = threading.Event()
+
+    def full(*_):
+        tried.set()
+        raise OSError(28, "No space left on device")
+
+    writer = local.writer(SOLUTIONS, seconds=0.05)
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        writer.add([solution(1)])
+        assert tried.wait(20)
+        with pytest.raises(RunError, match="No space left on device"):
+            writer.flush()
+    writer.flush()
+    assert local.keys(SOLUTIONS) == {("p", 0), ("p", 1)}
+
+
+def test_an_interrupt_after_a_part_was_written_writes_no_row_twice(run, monkeypatch):
+    put = Run._put
+
+    def interrupted(*arguments):
+        put(*arguments)
+        raise KeyboardInterrupt
+
+    writer = run.writer(SOLUTIONS, seconds=3600)
+    writer.add([solution(0), solution(1)])
+    with monkeypatch.context() as signals:
+        signals.setattr(Run, "_put", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            writer.flush()
+    writer.add([solution(2)])
+    writer.flush()
+    assert [row["solution_id"] for row in run.read(SOLUTIONS).to_pylist()] == [0, 1, 2]
+
+
+def test_the_order_of_parts_is_that_of_their_numbers_and_no_part_is_written_over(run):
+    for number in (99_999, 100_000):
+        write(run, solution(number))
+        run.fs.mv(run.parts(SOLUTIONS)[-1], f"{run.root}/solutions/part-{number}.parquet")
+    write(run, solution(100_001))
+    names = [path.rpartition("/")[2] for path in run.parts(SOLUTIONS)]
+    assert names == ["part-99999.parquet", "part-100000.parquet", "part-100001.parquet"]
+    assert run.read(SOLUTIONS)["solution_id"].to_pylist() == [99_999, 100_000, 100_001]
+
+
+def test_a_file_that_only_looks_like_a_part_is_left_alone(local):
+    for name in ("part-00000 (copy).parquet", "part-x.parquet", "part-00000.parquet.damaged"):
+        local.fs.copy(local.parts(SOLUTIONS)[0], f"{local.root}/solutions/{name}")
+    write(local, solution(1))
+    assert local.keys(SOLUTIONS) == {("p", 0), ("p", 1)}
+
+
+def test_a_folder_may_have_any_name(tmp_path):
+    run = Run(tmp_path / "qwen[7b] *?")
+    write(run, solution(0))
+    write(Run(run.path), solution(1))
+    with run.lock():
+        assert Run(run.path).keys(SOLUTIONS) == {("p", 0), ("p", 1)}
+
+
+def test_what_utf_8_cannot_hold_is_a_question_mark(run):
+    write(run, {**solution(0), "text": "a \ud800 b \udfff", "answer": "\ud83d"}, solution(1))
+    rows = run.read(SOLUTIONS).to_pylist()
+    assert [(row["text"], row["answer"]) for row in rows] == [("a ? b ?", "?"), ("…", "7")]
+
+
+def test_a_row_without_what_every_row_has_is_refused(run):
+    write(run, solution(0))
+    loose = pa.schema([field.with_nullable(True) for field in SOLUTIONS.schema])
+    rows = pa.Table.from_pylist([solution(1), {**solution(2), "status": None}], schema=loose)
+    with run.fs.open(run.parts(SOLUTIONS)[0], "wb") as file:
+        pq.write_table(rows, file)
+    with pytest.raises(DataError, match=r"part-00000.parquet: 'status' is null in 1 rows; `isocompute check "):
+        run.frame(SOLUTIONS)
+
+
+def test_a_part_is_set_aside_under_a_name_of_its_own_and_what_is_kept_stands_in_its_place(run):
+    write(run, solution(0), solution(1))
+    part = run.parts(SOLUTIONS)[0]
+    whole = run.fs.cat_file(part)
+    first = run.set_aside(part, run.read(SOLUTIONS).slice(1))
+    assert (first, run.fs.cat_file(first)) == (f"{part}.damaged", whole)
+    assert run.parts(SOLUTIONS) == [part]
+    assert run.keys(SOLUTIONS) == {("p", 1)}
+    assert run.set_aside(part, run.read(SOLUTIONS).slice(1)) == f"{part}.damaged-1"
+    assert run.parts(SOLUTIONS) == []
+    assert run.fs.cat_file(first) == whole
+
+
 def test_a_part_appears_whole_or_not_at_all(local, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
@@ -128,8 +229,22 @@ def test_a_full_disk_is_a_sentence(local, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunError, match=r"part-00001.parquet could not be written: No space left on device; what was"):
+    with pytest.raises(RunError) as caught:
         write(local, solution(1))
+    assert str(caught.value) == (
+        f"{local.path}/solutions/part-00001.parquet could not be written: No space left on device; "
+        "what was written before is whole, and the same command goes on from there."
+    )
+    assert os.listdir(f"{local.path}/solutions") == ["part-00000.parquet"]  # half a file would keep it full
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    run = Run(tmp_path / "file" / "run")
+    with pytest.raises(RunError, match=r"run/\.lock could not be written: Not a directory; "), run.lock():
+        pass
+    with pytest.raises(RunError, match=r"manifest\.json could not be written: Not a directory; "):
+        run.write_manifest({"config": {}})
 
 
 def test_a_key_stands_once(run):
@@ -137,7 +252,10 @@ def test_a_key_stands_once(run):
     write(run, solution(1))
     with pytest.raises(DataError) as caught:
         run.frame(SOLUTIONS)
-    assert str(caught.value) == f"{run.path}/solutions holds the row ('p', 1) twice; a key must stand once."
+    assert str(caught.value) == (
+        f"{run.path}/solutions holds the row ('p', 1) twice; a key must stand once, and "
+        f"`isocompute check {run.path}` says what would be lost."
+    )
 
 
 def test_a_retried_failure_gives_way_to_its_retry(run):
@@ -186,6 +304,26 @@ def test_a_damaged_part_is_refused(run, damage):
     run.fs.pipe_file(part, damage(run.fs.cat_file(part)))
     with pytest.raises(DataError, match=r"part-00000.parquet cannot be read as Parquet: "):
         run.frame(SOLUTIONS)
+
+
+def test_a_flipped_bit_is_found_wherever_the_rows_are(local):
+    write(local, *(solution(i, answer=str(i * i)) for i in range(1, 40)))
+    part = local.parts(SOLUTIONS)[1]
+    with open(part, "rb") as file:
+        whole = file.read()
+    before = local.read(SOLUTIONS)
+    rows = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")  # what follows is the footer
+    found = 0
+    for place in range(4, rows, 5):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << place % 8
+        with open(part, "wb") as file:
+            file.write(changed)
+        try:
+            assert local.read(SOLUTIONS).equals(before)
+        except DataError:
+            found += 1
+    assert found > rows / 5 / 2  # the other bits are in the statistics of pages, which nothing reads
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[" * 100_000])

@@ -6,6 +6,8 @@ import pytest
 
 from isocompute.errors import EngineError, RunError
 from isocompute.planner.measured import measured
+from isocompute.runners.check import check
+from isocompute.runners.config import sweep_of
 from isocompute.runners.engines import Completion
 from isocompute.runners.log import Run
 from isocompute.runners.sweep import sweep
@@ -147,6 +149,11 @@ def test_a_run_grows(small, scripted, changes, sizes):
             "name another run, or ask for the same.",
         ),
         (
+            {"seed": 7, "solver": {"model": "scripted/other", "prompt": "lab-solve", "temperature": 0}},
+            "was made with seed = 0, solver.model = 'scripted/solver', solver.temperature = 0.7, "
+            "and this sweep asks for 7, 'scripted/other', 0.0; name another run, or ask for the same.",
+        ),
+        (
             {"task": {"name": "lab", "problems": 4, "seed": 1}},
             "was made with task.seed = 0, and this sweep asks for 1; name another run, or ask for the same.",
         ),
@@ -161,6 +168,53 @@ def test_a_run_neither_shrinks_nor_changes(small, scripted, changes, sentence):
     assert str(caught.value) == f"The run at '{config.run}' {sentence}"
     assert engine.models == []
     assert complete(Run(config.run))
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"verified": 6}, {"verified": 4, "verifications": 5}, {"verified": 3, "solutions": 9}]
+)
+def test_more_of_the_solutions_may_be_verified(small, scripted, sizes):
+    first, second = scripted(), scripted()
+    sweep(small(verified=2), load=first)
+    config = small(**sizes)
+    run = Run(sweep(config, load=second).run)
+    assert complete(run, solutions=config.solutions, verified=config.to_verify, verifications=config.verifications)
+    assert {request.key for request in first.asked}.isdisjoint(request.key for request in second.asked)
+    assert measured(run).pool.verdicts.shape == (4, config.to_verify, config.verifications)
+
+
+def test_a_run_grows_in_all_ways_at_once_and_its_manifest_says_so(small, scripted):
+    sweep(small(verified=2), load=scripted())
+    larger = small(solutions=8, verified=5, verifications=4, task={"name": "lab", "problems": 6})
+    run = Run(sweep(larger, load=scripted()).run)
+    assert complete(run, problems=6, solutions=8, verified=5, verifications=4)
+    assert sweep_of(run.manifest(), run.path) == larger
+    assert check(run).whole
+
+
+def test_rows_without_a_manifest_are_not_added_to(small, scripted, tmp_path):
+    sweep(small(), load=scripted())
+    (tmp_path / "run" / "manifest.json").unlink()
+    engine = scripted()
+    with pytest.raises(RunError, match=r"has solutions and no manifest.json, so nothing says what they were made with"):
+        sweep(small(), load=engine)
+    assert engine.asked == []
+
+
+def test_no_verification_reaches_the_disk_before_its_solution(small, scripted, monkeypatch):
+    """With one model in both roles, at every moment; a solution sampled anew might be another one."""
+    put, writer = Run._put, Run.writer
+
+    def watched(run, path, content):
+        put(run, path, content)
+        assert {key[:2] for key in run.keys(VERIFICATIONS)} <= run.keys(SOLUTIONS)
+
+    def uneven(run, table, seconds=0.0, **settings):
+        return writer(run, table, 0.0 if table is VERIFICATIONS else 3600.0, **settings)
+
+    monkeypatch.setattr(Run, "_put", watched)
+    monkeypatch.setattr(Run, "writer", uneven)
+    sweep(small(verifier={"model": "scripted/solver", "prompt": "lab-verify"}), load=scripted())
 
 
 def test_a_run_keeps_its_prompts(small, scripted, tmp_path):

@@ -1,0 +1,250 @@
+"""What a person reads of runs: how far they are, whether they are whole, what a sweep would cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from isocompute.planner.report import note, say
+from isocompute.runners.check import Gap, Report
+from isocompute.runners.price import Cost, Price, Prices
+from isocompute.runners.progress import Progress, Rows, Unreadable
+from isocompute.runners.soundness import REPAIR, RESTORE, RESWEEP, Damage
+
+SHOWN = 5
+"""Reasons, damages or gaps that are shown; JSON holds them all."""
+
+
+def surveyed(console: Console, found: Sequence[Progress | Unreadable], folders: Sequence[str]) -> None:
+    """Print how far runs are."""
+    for i, run in enumerate(found):
+        if i:
+            console.print()
+        if isinstance(run, Unreadable):
+            line(console, run.run, style="bold")
+            line(console, f"  cannot be read: {run.reason}", style="red")
+        else:
+            progressed(console, run)
+    if not found:
+        say(console, f"No runs in {', '.join(folders)} or below. One is begun by: isocompute sweep CONFIG")
+
+
+def progressed(console: Console, run: Progress) -> None:
+    """Print how far a run is."""
+    when = "" if run.written is None else f", written {ago((datetime.now(UTC) - run.written).total_seconds())}"
+    console.print(Text(plain(run.run), style="bold").append(when, style="not bold"), soft_wrap=True)
+    verifier = f", verified by {run.models['verifier']}" if "verifier" in run.models else ""
+    line(console, f"  {run.problems:,} problems of {run.task}; {run.models['solver']}{verifier}")
+    table = columns("", "rows", "done", "failed", "prompt\ntokens", "cached\ntokens", "completion\ntokens")
+    for name, rows in (("solutions", run.solutions), ("verifications", run.verifications)):
+        if rows.asked or rows.done or rows.failures:
+            tokens = (
+                "?" if rows.tokens[kind] is None else ("≥ " if rows.untold[kind] else "") + short(rows.tokens[kind])
+                for kind in ("prompt", "cached", "completion")
+            )
+            table.add_row(name, f"{rows.done:,} of {rows.asked:,}", share(rows), f"{failed(rows):,}", *tokens)
+    console.print(Padding(table, (0, 0, 0, 2)))
+    if run.accuracy is not None:
+        say(console, f"  A solution is right with probability {run.accuracy:.3f}.")
+    reasons = Counter(run.solutions.failures) + Counter(run.verifications.failures)
+    for reason, count in reasons.most_common(SHOWN):
+        line(console, f"  {count:,} failed: {plain(reason)}", style="yellow")
+    if len(reasons) > SHOWN:
+        line(console, f"  … and in {len(reasons) - SHOWN:,} other ways (--json tells all)", style="yellow")
+
+
+def checked(console: Console, report: Report, repaired: bool) -> None:
+    """Print whether a run is whole, and if not what to do."""
+    there = ", ".join(f"{count:,} {name}" for name, count in report.rows.items()) or "no rows yet"
+    if report.whole:
+        line(console, f"{report.run} is whole: {there}.")
+    else:
+        line(console, f"{report.run} is damaged.", style="bold red")
+    for damage in report.damage[:SHOWN]:
+        console.print()
+        line(console, damage.path)
+        line(console, f"  {plain(damage.what)}")
+        line(console, f"  {lost(damage)}")
+    if len(report.damage) > SHOWN:
+        line(console, f"\n… and {len(report.damage) - SHOWN:,} more (--json tells all)")
+    if not report.whole:
+        line(console, f"\nSound: {there}.")
+    for name, gaps in report.missing.items():
+        if gaps:
+            where = "" if report.whole else f": {ranges(gaps)}"
+            line(console, f"A sweep would ask for {sum(gap.rows for gap in gaps):,} {name}{where}.")
+    for text in report.notes:
+        note(console, f"{plain(text)}.")
+    remedies = {damage.remedy for damage in report.damage}
+    if RESTORE in remedies:
+        say(console, "To do: put manifest.json back from a copy, or begin another run.")
+    elif REPAIR in remedies and not repaired:
+        line(console, f"To do: isocompute check {report.run} --repair, which renames what is damaged to ….damaged and")
+        line(console, "keeps the sound rows; then the same sweep again.")
+    elif report.damage:
+        say(console, ("The damaged parts are set aside. " if repaired else "To do: ") + "Run the same sweep again.")
+
+
+def lost(damage: Damage) -> str:
+    """Say what is lost with a damage."""
+    if damage.remedy == RESWEEP:
+        return "nothing is lost: a sweep writes the problems that are missing"
+    if damage.remedy == RESTORE:
+        return "no row is lost by that, but no sweep adds to the run and no fit reads it"
+    if damage.rows is None:
+        return "lost: all its rows, and it does not say how many"
+    return f"lost: {damage.rows:,} row{'s' if damage.rows != 1 else ''}"
+
+
+def ranges(gaps: list[Gap]) -> str:
+    """Say which rows are missing."""
+    said = [str(gap.first) if gap.rows == 1 else f"{gap.first} to {gap.last}" for gap in gaps[:SHOWN]]
+    return plain("; ".join(said), 1000) + (f"; and in {len(gaps) - SHOWN:,} more places" if len(gaps) > SHOWN else "")
+
+
+def priced(console: Console, run: str, price: Price) -> None:
+    """Print what a sweep would cost."""
+    total = sum(role.requests for role in price.roles.values())
+    if not total:
+        line(console, f"{run} is complete: nothing would be asked for.")
+        return
+    line(console, f"{run}: {total:,} requests would be made. Nothing was written.")
+    console.print()
+    table = columns("", "requests", "prompt", "cached", "completion tokens", "FLOPs")
+    for name, cost in price.roles.items():
+        most = "≤ " if cost.lengths.source == "max_tokens" and cost.requests else ""
+        table.add_row(
+            name,
+            f"{cost.requests:,}",
+            short(cost.prompt_tokens),
+            short(cost.cached_tokens),
+            most + short(cost.completion_tokens),
+            most + flops(cost),
+        )
+    console.print(table)
+    console.print()
+    for name, cost in price.roles.items():
+        if cost.requests:
+            line(console, f"{name}: {lengths(cost)}; {size(cost)}")
+    most = "at most " if price.upper_bound else ""
+    if price.hours is None:
+        line(console, "Time: unknown; --tokens-per-second gives the throughput, --sample 2 measures it")
+    else:
+        source = "given" if price.rate_source == "given" else "in the sample, which may not fill the engine"
+        line(console, f"Time: {most}{duration(price.hours)} at {speed(price)} completion tokens a second, {source}")
+    line(console, f"Cost: {most}${price.dollars:,.2f}" if price.dollars is not None else f"Cost: {unpaid(price)}")
+
+
+def speed(price: Price) -> str:
+    """Say how fast tokens come, role by role where that differs."""
+    rates = price.rates or {}
+    if len(set(rates.values())) == 1:
+        return f"{next(iter(rates.values())):,.0f}"
+    return " and ".join(f"{rate:,.0f} ({role})" for role, rate in rates.items())
+
+
+def unpaid(price: Price) -> str:
+    """Say why a cost is unknown."""
+    if price.prices == Prices():
+        return "unknown; --price-in and --price-out pay for a million tokens, --price-hour for the machine"
+    if price.prices.hour is not None and price.hours is None:
+        return "unknown, as the time is"
+    return "unknown, as the prompts' tokens are; --sample 2 measures them"
+
+
+def duration(hours: float) -> str:
+    """Return a time in two digits and a unit.
+
+    >>> [duration(h) for h in (0.001, 0.041, 1, 30, 200)]
+    ['3.6 s', '2.5 min', '1 h', '30 h', '8.3 days']
+    """
+    for size, unit in ((1 / 3600, "s"), (1 / 60, "min"), (1.0, "h")):
+        if hours < 60 * size * (1 if unit != "h" else 0.8):
+            return f"{hours / size:.2g} {unit}"
+    return f"{hours / 24:.2g} days" if hours < 2400 else f"{hours / 24:,.0f} days"
+
+
+def lengths(cost: Cost) -> str:
+    """Say how long a role's rows are, and how that is known."""
+    mean = cost.lengths
+    if mean.source == "max_tokens":
+        return f"no row tells its length, so max_tokens ({mean.completion:,.0f}) bounds it; --sample 2 measures it"
+    where = {"run": "rows that are there", "sample": "sampled rows"}[mean.source]
+    return f"{mean.completion:,.1f} completion tokens, the mean of {mean.rows:,} {where}"
+
+
+def size(cost: Cost) -> str:
+    """Say how large a role's model is."""
+    return "P unknown (--parameters)" if cost.parameters is None else f"P = {short(cost.parameters)}"
+
+
+def flops(cost: Cost) -> str:
+    """Say a role's FLOPs, of sampled tokens and of prompts."""
+    known = [part for part in (cost.flops, cost.prompt_flops) if part is not None]
+    if not known:
+        return "?"
+    return f"{sum(known):.2g}" + ("" if len(known) == 2 else " + prompts")
+
+
+def columns(*headings: str) -> Table:
+    """Return a table of one column of names and others of numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for i, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if i else "left", no_wrap=True)
+    return table
+
+
+def share(rows: Rows) -> str:
+    """Say how much is done; 100 % is said of all only."""
+    return (
+        "–" if not rows.asked else f"{min(100 * rows.done / rows.asked, 99.9 if rows.done < rows.asked else 100):.3g} %"
+    )
+
+
+def failed(rows: Rows) -> int:
+    """Count the rows that failed."""
+    return sum(rows.failures.values())
+
+
+def short(number: float | None) -> str:
+    """Return a number in three digits and a unit.
+
+    >>> [short(n) for n in (None, 7, 999.6, 12_345, 999_999, 8.03e9)]
+    ['?', '7', '1k', '12.3k', '1M', '8.03B']
+    """
+    if number is None:
+        return "?"
+    for unit in ("", "k", "M", "B", "T"):
+        if float(f"{number:.3g}") < 1000 or unit == "T":
+            return f"{float(f'{number:.3g}'):g}{unit}"
+        number /= 1000
+    raise AssertionError
+
+
+def ago(seconds: float) -> str:
+    """Return how long ago something was.
+
+    >>> [ago(s) for s in (4, 100, 7300, 200_000)]
+    ['4 s ago', '2 min ago', '2 h ago', '2 days ago']
+    """
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} s ago"
+
+
+def plain(text: str, longest: int = 300) -> str:
+    """Return what a model or a server said on one line, without what would move a terminal's cursor."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    return line if len(line) <= longest else f"{line[:longest]}…"
+
+
+def line(console: Console, text: str, style: str | None = None) -> None:
+    """Print a line as it is."""
+    console.print(text, markup=False, highlight=False, style=style, soft_wrap=True)

@@ -1,0 +1,214 @@
+"""Whether a run is whole: what is damaged, what would be lost with it, and what would be asked for again."""
+
+from __future__ import annotations
+
+import math
+import posixpath
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from isocompute.errors import DataError, RunError
+from isocompute.runners import prompts, soundness
+from isocompute.runners.config import Sweep, sweep_of
+from isocompute.runners.log import MANIFEST, PART, Run
+from isocompute.runners.soundness import REPAIR, RESTORE, Damage, Part, believed
+from isocompute.runners.tables import PROBLEMS, TABLES, Table
+
+BATCH = 50_000
+"""Rows that are looked at together."""
+
+LARGEST = 10**6
+"""Solutions of a problem, or verifications of a solution, beyond which a manifest is not believed."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Rows that are not there, from one key to another in the order of the keys."""
+
+    first: tuple[Any, ...]
+    last: tuple[Any, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found.
+
+    Args:
+        run: the folder.
+        rows: rows of each table that can be believed, failed ones among them.
+        damage: everything that is wrong; empty if the run is whole.
+        missing: what a sweep would ask for: lost with the damage, failed, or not asked for yet.
+        notes: what is worth knowing and harms nothing.
+    """
+
+    run: str
+    rows: dict[str, int]
+    damage: list[Damage]
+    missing: dict[str, list[Gap]]
+    notes: list[str]
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is damaged."""
+        return not self.damage
+
+
+def check(run: Run) -> Report:
+    """Examine every part of a run. Nothing is changed, and a sweep may be writing it meanwhile.
+
+    Raises:
+        RunError: there is no run.
+    """
+    return examine(run)[0]
+
+
+def repair(run: Run) -> Report:
+    """Set damaged parts aside as ``….damaged`` and keep their sound rows; a sweep asks for the others again.
+
+    A damaged manifest stays as it is: nothing else says what the rows were made with.
+
+    Returns:
+        What was found before.
+
+    Raises:
+        RunError: there is no run, or another process is writing it.
+    """
+    check(run)
+    with run.lock():
+        report, parts = examine(run)
+        for part in parts:
+            if part.keys is None:
+                run.set_aside(part.path, part.table.schema.empty_table())
+            elif not part.sound.all():
+                run.set_aside(part.path, run.read_part(part.table, part.path).filter(pa.array(part.sound)))
+    return report
+
+
+def examine(run: Run) -> tuple[Report, list[Part]]:
+    """Return what is wrong with a run, and its parts, each with its sound rows."""
+    # What speaks of other rows is listed before them, and what was asked for is read last: a sweep that writes
+    # meanwhile leaves no verification without its solution, and no row beyond what was asked for.
+    listed = {table.name: run.parts(table) for table in reversed(TABLES.values())}
+    config, damage, notes = asked(run, any(listed.values()))
+    parts: list[Part] = []
+    for table in TABLES.values():
+        found, wrong = read(run, table, listed[table.name])
+        parts += found
+        damage += [*wrong, *soundness.together(table, parts, config)]
+    places = {part.path: i for i, part in enumerate(parts)}
+    damage.sort(key=lambda one: places.get(one.path, -1))
+    rows = {name: sum(int(p.sound.sum()) for p in parts if p.table.name == name) for name in TABLES if listed[name]}
+    missing = {} if config is None else gaps(parts, config)
+    return Report(run.path, rows, damage, missing, notes + strays(run)), parts
+
+
+def asked(run: Run, begun: bool) -> tuple[Sweep | None, list[Damage], list[str]]:
+    """Return what the manifest asks for, or what is wrong with it, and which prompts are no longer those shipped."""
+    try:
+        manifest = run.manifest()
+        config = sweep_of(manifest, run.path)
+        if max(config.solutions, config.verifications) > LARGEST:
+            raise DataError(f"The manifest of '{run.path}' asks for more than {LARGEST:,} rows of a kind.")
+    except (DataError, RunError) as error:
+        if isinstance(error, RunError) and not begun:
+            raise
+        path = posixpath.join(run.root, MANIFEST)
+        return None, [Damage(path, said_of(path, error), None, RESTORE)], []
+    notes = []
+    said = manifest.get("prompts")
+    for prompt in said.values() if isinstance(said, dict) else ():
+        name, sha256 = (prompt.get("name"), prompt.get("sha256")) if isinstance(prompt, dict) else (None, None)
+        if name in prompts.names() and sha256 != prompts.load(name, needs=()).hash:
+            notes.append(f"the prompt '{name}' was another when this run was made; it can be fitted, not added to")
+    return config, [], notes
+
+
+def read(run: Run, table: Table, paths: list[str]) -> tuple[list[Part], list[Damage]]:
+    """Read parts, all of each, and look at their values row by row; small parts together, which is much faster."""
+    parts: list[Part] = []
+    damage: list[Damage] = []
+    batch: list[tuple[Part, pa.Table]] = []
+    for path in paths:
+        try:
+            content = run.read_part(table, path)
+            content.validate(full=True)  # texts that are not UTF-8
+        except (DataError, pa.ArrowInvalid) as error:
+            parts.append(Part(table, path, None, np.empty(0, dtype=bool), np.empty(0, dtype=bool)))
+            damage.append(Damage(path, said_of(path, error), footer(run, path), REPAIR))
+            continue
+        every = np.ones(content.num_rows, dtype=bool)
+        ok = soundness.truth(pc.equal(content["status"], "ok")) if table.retried else every
+        parts.append(Part(table, path, content.select(table.key_names), ok, every.copy()))
+        batch.append((parts[-1], content))
+        if sum(content.num_rows for _, content in batch) >= BATCH:
+            damage += values(table, batch)
+            batch = []
+    return parts, damage + values(table, batch)
+
+
+def values(table: Table, batch: list[tuple[Part, pa.Table]]) -> list[Damage]:
+    """Return what is wrong with the values of parts."""
+    if not batch:
+        return []
+    parts = [part for part, _ in batch]
+    found = soundness.impossible(table, pa.concat_tables([content for _, content in batch]))
+    return [damage for what, bad in found for damage in soundness.lose(parts, bad, what)]
+
+
+def said_of(path: str, error: Exception) -> str:
+    """Return what an error says of a file, without the file's name and the advice to check it."""
+    return str(error).splitlines()[0].removeprefix(path).lstrip(": ").partition("; `isocompute")[0].rstrip(".")
+
+
+def footer(run: Run, path: str) -> int | None:
+    """Return how many rows a damaged part says it has; None if it does not even say that."""
+    try:
+        with run.fs.open(path, "rb") as file:
+            return int(pq.ParquetFile(file).metadata.num_rows)
+    except (pa.ArrowException, OSError):
+        return None
+
+
+def gaps(parts: list[Part], config: Sweep) -> dict[str, list[Gap]]:
+    """Return the rows that were asked for and are not there; those side by side, in the order of keys, are one gap."""
+    names = sorted(believed(parts, PROBLEMS)["problem_id"].to_pylist())
+    known = pa.array(names, pa.string())
+    missing = {}
+    for table, numbers in soundness.sizes(config).items():
+        shape = (len(names), *numbers.values())
+        keys = believed(parts, table)
+        keys = keys.filter(pc.is_in(keys["problem_id"], value_set=known))
+        places = [pc.index_in(keys["problem_id"], value_set=known), *(keys[name] for name in numbers)]
+        there = np.sort(np.ravel_multi_index([place.to_numpy() for place in places], shape))
+        ends = np.concatenate([[-1], there, [math.prod(shape)]])
+        before = np.flatnonzero(np.diff(ends) > 1)
+        first, last = (
+            [(names[p], *row) for p, *row in np.transpose(np.unravel_index(place, shape)).tolist()]
+            for place in (ends[before] + 1, ends[before + 1] - 1)
+        )
+        rows = (np.diff(ends)[before] - 1).tolist()
+        missing[table.name] = [Gap(*gap) for gap in zip(first, last, rows, strict=True)]
+    return missing
+
+
+def strays(run: Run) -> list[str]:
+    """Say which files stand beside the parts."""
+    paths = [path for table in TABLES for path in run.fs.find(posixpath.join(run.root, table))]
+    paths = [path for path in paths if not PART.search(path)]
+    said = {
+        ".tmp": "half-written, by a sweep that is at it or was killed; the next sweep removes what is left",
+        ".damaged": "set aside before; delete what is not needed any more",
+        "": "not a part, and not read",
+    }
+    notes = []
+    for end, what in said.items():
+        found = [path for path in paths if next(mark for mark in said if mark in posixpath.basename(path)) == end]
+        if found:
+            notes.append(f"{len(found):,} file{'s' if len(found) > 1 else ''} {what}: {found[0]}")
+    return notes

@@ -1,0 +1,178 @@
+"""How far runs are: rows, failures, tokens, accuracy. Runs are only read, and may be written meanwhile."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from isocompute.errors import DataError, RunError
+from isocompute.runners.config import sweep_of
+from isocompute.runners.log import MANIFEST, PART, Run
+from isocompute.runners.tables import PROBLEMS, SOLUTIONS, TABLES, VERIFICATIONS, Table
+
+TOKENS = ("prompt", "cached", "completion")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How far one table is.
+
+    Args:
+        done: rows that are ok.
+        asked: rows that the sweep asks for.
+        failures: rows that failed and have not come since, by what went wrong, the most frequent first.
+        tokens: prompt, cached and completion tokens of the rows that say them; None where no row does.
+        untold: of the rows that are ok, how many do not say theirs.
+    """
+
+    done: int
+    asked: int
+    failures: dict[str, int]
+    tokens: dict[str, int | None]
+    untold: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Args:
+        run: the folder.
+        task: its name, or its file.
+        models: solver and, if there is one, verifier.
+        accuracy: of a solution, over those that are there; None without one.
+        written: when the last part was; None if the store does not say.
+    """
+
+    run: str
+    task: str
+    models: dict[str, str]
+    problems: int
+    solutions: Rows
+    verifications: Rows
+    accuracy: float | None
+    written: datetime | None
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A run that cannot be read, and why."""
+
+    run: str
+    reason: str
+
+
+def survey(folder: str) -> list[Progress | Unreadable]:
+    """Say how far each run is in a folder and below.
+
+    Raises:
+        RunError: there is no such folder.
+    """
+    found: list[Progress | Unreadable] = []
+    for run in runs(folder):
+        try:
+            found.append(progress(run))
+        except (DataError, RunError) as error:
+            found.append(Unreadable(run.path, str(error)))
+    return found
+
+
+def runs(folder: str) -> Iterator[Run]:
+    """Yield the runs in a folder and below by name, each once; hidden folders and other runs' insides are left out.
+
+    Raises:
+        RunError: there is no such folder.
+    """
+    top = Run(folder)
+    if not top.fs.isdir(top.root):
+        raise RunError(f"There is no folder '{folder}' to look for runs in.")
+    for root in below(top, top.root, set()):
+        inside = root.removeprefix(top.root).lstrip("/")
+        yield Run(inside if top.path == "." and inside else posixpath.join(top.path, inside) if inside else top.path)
+
+
+def below(top: Run, folder: str, seen: set[str]) -> Iterator[str]:
+    """Yield the folders that are runs; links are followed, but none twice."""
+    real = posixpath.realpath(folder) if top.local else folder
+    if real in seen:
+        return
+    seen.add(real)
+    try:
+        inside = sorted(top.fs.ls(folder, detail=False))
+    except OSError:  # not ours to read, or gone meanwhile
+        return
+    if begun(top, inside):
+        yield folder
+        return
+    for path in inside:
+        if not posixpath.basename(path).startswith(".") and top.fs.isdir(path):
+            yield from below(top, path, seen)
+
+
+def begun(top: Run, inside: list[str]) -> bool:
+    """Whether what is inside a folder is a run's: a manifest beside a table or a lock, or a table's parts."""
+    names = {posixpath.basename(path): path for path in inside}
+    tables = [names[name] for name in TABLES if name in names and top.fs.isdir(names[name])]
+    if MANIFEST in names and (tables or ".lock" in names):
+        return True
+    return any(PART.search(path) for table in tables for path in top.fs.ls(table, detail=False))
+
+
+def progress(run: Run) -> Progress:
+    """Say how far a run is.
+
+    Raises:
+        RunError, DataError: there is none, or it cannot be read.
+    """
+    manifest = run.manifest()
+    config = sweep_of(manifest, run.path)
+    problems = len(run.keys(PROBLEMS))
+    solutions = latest(run, SOLUTIONS, ["correct"])
+    correct = solutions.loc[solutions["status"] == "ok", "correct"].dropna()
+    task = manifest["config"]["task"]
+    models = {"solver": config.solver.model}
+    if config.verifier is not None:
+        models["verifier"] = config.verifier.model
+    return Progress(
+        run=run.path,
+        task=str(task.get("name") or task.get("path")),
+        models=models,
+        problems=problems,
+        solutions=rows(solutions, problems * config.solutions),
+        verifications=rows(latest(run, VERIFICATIONS, []), problems * config.to_verify * config.verifications),
+        accuracy=float(correct.astype(float).mean()) if len(correct) else None,
+        written=written(run),
+    )
+
+
+def latest(run: Run, table: Table, columns: list[str]) -> pd.DataFrame:
+    """Return the rows of a table with their status and tokens."""
+    return run.frame(table, ["status", *(f"{kind}_tokens" for kind in TOKENS), *columns])
+
+
+def rows(frame: pd.DataFrame, asked: int) -> Rows:
+    """Count rows, failures and tokens."""
+    failed = frame.loc[frame["status"] != "ok", "status"].value_counts()
+    known = {kind: frame[f"{kind}_tokens"].dropna() for kind in TOKENS}
+    untold = frame.loc[frame["status"] == "ok", [f"{kind}_tokens" for kind in TOKENS]].isna().sum()
+    return Rows(
+        done=int((frame["status"] == "ok").sum()),
+        asked=asked,
+        failures={str(reason): int(count) for reason, count in sorted(failed.items(), key=lambda f: (-f[1], f[0]))},
+        tokens={kind: int(counts.sum()) if len(counts) else None for kind, counts in known.items()},
+        untold={kind: int(untold[f"{kind}_tokens"]) for kind in TOKENS},
+    )
+
+
+def written(run: Run) -> datetime | None:
+    """Return when the last part of a run was written."""
+    last = [run.parts(table)[-1:] for table in TABLES.values()]
+    try:
+        moments = [run.fs.modified(path) for paths in last for path in paths]
+    except NotImplementedError:
+        return None
+    return max((m if m.tzinfo else m.replace(tzinfo=UTC) for m in moments), default=None)

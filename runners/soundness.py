@@ -1,0 +1,173 @@
+"""Which rows of a run can be believed: each on its own, and each among the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from isocompute.runners.config import Sweep
+from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS, Table
+
+Mask = NDArray[np.bool_]
+
+SAID = ("answer", "correct", "verdict", "p_yes")
+"""What a row that failed must not have."""
+
+REPAIR, RESTORE, RESWEEP = "repair", "restore", "sweep"
+"""What to do: set the part aside and sample its lost rows again; bring the file back; sweep again, and it mends."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing that is wrong with one file.
+
+    Args:
+        path: the file.
+        what: what is wrong, and with which row first.
+        rows: rows that are lost by it; None if that cannot be told any more.
+        remedy: `REPAIR`, `RESTORE` or `RESWEEP`.
+    """
+
+    path: str
+    what: str
+    rows: int | None
+    remedy: str
+
+
+@dataclass(eq=False)
+class Part:
+    """A part under examination.
+
+    Args:
+        keys: the key columns; None if the part cannot be read.
+        ok: rows whose status is ok.
+        sound: rows that can be believed; fewer with each damage that is found.
+    """
+
+    table: Table
+    path: str
+    keys: pa.Table | None
+    ok: Mask
+    sound: Mask
+
+
+def impossible(table: Table, content: pa.Table) -> Iterator[tuple[str, Mask]]:
+    """Yield what no row may hold, with the rows that do."""
+    names = {column.name for column in table.columns}
+    failed = ~truth(pc.equal(content["status"], "ok")) if table.retried else None
+    for column in table.columns:
+        if not column.null:
+            yield f"without {column.name}", truth(pc.is_null(content[column.name]))
+    for name in (column.name for column in table.columns):
+        values = content[name]
+        if name in ("verdict", "p_yes"):  # NaN, which is not null, is outside as well
+            inside = pc.and_(pc.greater_equal(values, 0), pc.less_equal(values, 1))
+            yield f"with a {name} outside 0 … 1", truth(pc.invert(inside))
+        if name.endswith("_tokens"):
+            yield f"with {name} below 0", truth(pc.less(values, 0))
+        if name in SAID and failed is not None:
+            yield f"with '{name}' and a status that is not ok", failed & truth(pc.is_valid(values))
+    if {"prompt_tokens", "cached_tokens"} <= names:
+        more = pc.greater(content["cached_tokens"], content["prompt_tokens"])
+        yield "with more cached_tokens than prompt_tokens", truth(more)
+    if {"answer", "correct"} <= names:
+        yield "with correct = true and no answer", truth(content["correct"]) & truth(pc.is_null(content["answer"]))
+
+
+def together(table: Table, every: list[Part], config: Sweep | None) -> Iterator[Damage]:
+    """Yield what is wrong with a table's rows among others: not asked for, without what they speak of, there before.
+
+    Args:
+        table: whose rows.
+        every: the parts of this table and of those it speaks of, these examined already.
+        config: what was asked for, if that is known.
+    """
+    parts = [part for part in every if part.table is table and part.keys is not None]
+    if not parts:
+        return
+    keys = pa.concat_tables([part.keys for part in parts])
+    for name, limit in sizes(config).get(table, {}).items():
+        beyond = pc.or_(pc.less(keys[name], 0), pc.greater_equal(keys[name], limit))
+        yield from lose(parts, truth(beyond), f"with a {name} outside the {limit:,} asked for")
+    if table is SOLUTIONS:
+        known = pc.unique(believed(every, PROBLEMS)["problem_id"])
+        orphans = ~truth(pc.is_in(keys["problem_id"], value_set=known))
+        yield from lose(parts, orphans, "of a problem that is not there", RESWEEP)
+    if table is VERIFICATIONS:
+        there = believed(every, SOLUTIONS)
+        known = pc.unique(there["problem_id"])
+        orphans = ~np.isin(pairs(keys, known), pairs(there, known))
+        yield from lose(parts, orphans, "of a solution that is not there, or failed")
+    ok, sound = np.concatenate([p.ok for p in parts]), np.concatenate([p.sound for p in parts])
+    yield from lose(parts, repeated(keys, ok, sound), "with a key that stood before")
+
+
+def lose(parts: list[Part], bad: Mask, what: str, remedy: str = REPAIR) -> Iterator[Damage]:
+    """Yield which sound rows of each part are bad; unless another sweep mends them, they are sound no more."""
+    start = 0
+    for part in parts:
+        lost = bad[start : start + len(part.sound)] & part.sound
+        start += len(part.sound)
+        if part.keys is None or not lost.any():
+            continue
+        count = int(lost.sum())
+        key = tuple(part.keys.slice(int(lost.argmax()), 1).to_pylist()[0].values())
+        text = f"{count:,} row{'s' if count > 1 else ''} {what}; the first: {key}"
+        if remedy == REPAIR:
+            part.sound &= ~lost
+        yield Damage(part.path, text, count if remedy == REPAIR else 0, remedy)
+
+
+def believed(parts: list[Part], table: Table) -> pa.Table:
+    """Return the keys of a table's rows that are ok and sound."""
+    empty = pa.schema([table.schema.field(name) for name in table.key_names]).empty_table()
+    found = [
+        part.keys.filter(pa.array(part.ok & part.sound))
+        for part in parts
+        if part.table is table and part.keys is not None
+    ]
+    return pa.concat_tables([empty, *found])
+
+
+def repeated(keys: pa.Table, ok: Mask, sound: Mask) -> Mask:
+    """Return the sound rows whose key stood before in a sound row that is ok.
+
+    A row that failed may stand before others of its key: those are its retries.
+    """
+    among = np.flatnonzero(sound)
+    if not among.size:
+        return np.zeros(len(sound), dtype=bool)
+    columns = keys.filter(pa.array(sound)).columns
+    codes = [pc.index_in(column, value_set=pc.unique(column)).to_numpy() for column in columns]
+    order = np.lexsort(codes)  # stable: the rows of a key stay in the order in which they were written
+    new = np.append(True, np.any([code[order][1:] != code[order][:-1] for code in codes], axis=0))
+    earlier = np.cumsum(ok[among[order]]) - ok[among[order]]
+    before_key = np.maximum.accumulate(np.where(new, earlier, 0))
+    bad = np.zeros(len(sound), dtype=bool)
+    bad[among[order]] = earlier > before_key
+    return bad
+
+
+def pairs(keys: pa.Table, names: pa.Array) -> NDArray[np.int64]:
+    """Return each row's problem and solution as one number, below 0 for a problem that is not among the names."""
+    problem = pc.fill_null(pc.index_in(keys["problem_id"], value_set=names), -1).to_numpy().astype(np.int64)
+    solution = pc.fill_null(keys["solution_id"], 0).to_numpy().astype(np.uint32)
+    return np.asarray((problem << 32) | solution)
+
+
+def sizes(config: Sweep | None) -> dict[Table, dict[str, int]]:
+    """Return how many rows of each kind were asked for, by the column that numbers them."""
+    if config is None:
+        return {}
+    verifications = {"solution_id": config.to_verify, "verification_id": config.verifications}
+    return {SOLUTIONS: {"solution_id": config.solutions}, VERIFICATIONS: verifications}
+
+
+def truth(values: pa.ChunkedArray) -> Mask:
+    """Return a column of yes and no as an array; null is no."""
+    return np.asarray(pc.fill_null(values, False).to_numpy())
