@@ -347,7 +347,7 @@ VALUES = {
 }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_rows_that_are_believed_are_those_that_a_slow_reading_believes(run, data):
     before = {table: run.read(table) for table in (SOLUTIONS, VERIFICATIONS)}
