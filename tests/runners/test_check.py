@@ -304,7 +304,7 @@ def test_a_shipped_prompt_that_was_another_is_noted_and_a_prompt_of_one_s_own_is
 def believed_one_by_one(run, S, K, M):
     """The sound rows of each table, read as slowly as can be."""
     problems, solved, sound = set(), set(), {}
-    for table in TABLES.values():
+    for table in (PROBLEMS, SOLUTIONS, VERIFICATIONS):
         seen, kept = set(), []
         for row in run.read(table).to_pylist():
             key = tuple(row[name] for name in table.key_names)
@@ -347,7 +347,7 @@ VALUES = {
 }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_rows_that_are_believed_are_those_that_a_slow_reading_believes(run, data):
     before = {table: run.read(table) for table in (SOLUTIONS, VERIFICATIONS)}
@@ -366,7 +366,7 @@ def test_the_rows_that_are_believed_are_those_that_a_slow_reading_believes(run, 
             put(run, table, rows[cut:], part=1)
         sound, problems = believed_one_by_one(run, 6, 6, 3)
         report = check(run)
-        assert report.rows == {name: len(kept) for name, (kept, _) in sound.items() if name != "searches"}
+        assert report.rows == {name: len(kept) for name, (kept, _) in sound.items()}
         assert sum(damage.rows for damage in report.damage) == sum(
             run.read(TABLES[name]).num_rows - len(kept) for name, (kept, _) in sound.items()
         )
@@ -375,7 +375,7 @@ def test_the_rows_that_are_believed_are_those_that_a_slow_reading_believes(run, 
             assert sum(gap.rows for gap in report.missing[name]) == total - len(there)
         repair(run)
         for name, (kept, _) in sound.items():
-            assert run.read(TABLES[name]).to_pylist() == kept or name == "searches"
+            assert run.read(TABLES[name]).to_pylist() == kept
         assert {damage.remedy for damage in check(run).damage} <= {RESWEEP}
     finally:
         for path in Path(run.path).rglob("*.parquet*"):
