@@ -116,7 +116,7 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
 def differences(old: Any, new: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
     """Yield the places at which two nested dictionaries differ."""
     if isinstance(old, dict) and isinstance(new, dict):
-        for key in {**old, **new}:
+        for key in sorted({**old, **new}):
             yield from differences(old.get(key), new.get(key), f"{where.removeprefix('identity.')}.{key}")
     elif old != new:
         yield where.removeprefix("identity."), old, new

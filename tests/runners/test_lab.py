@@ -10,11 +10,11 @@ import pytest
 from isocompute.fits import coverage, self_consistency
 from isocompute.planner.measured import measured
 from isocompute.runners.grading import answer_of
-from isocompute.runners.verdicts import verdict_of
 from isocompute.runners.lab import problems
 from isocompute.runners.lab.problems import LARGEST, LEVELS, Problem
 from isocompute.runners.log import Run
 from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.verdicts import verdict_of
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 
