@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from isocompute.errors import DataError
 from isocompute.runners.grading.canonical import is_number
 from isocompute.runners.grading.graders import Grader
 
@@ -17,8 +18,11 @@ class Classes:
 
     Args:
         grader: says what is equal.
-        gold: the right answer in the grader's canonical form.
+        gold: the right answer; as it is given here it represents its class.
         seen: the representatives so far, in the order in which they came.
+
+    Raises:
+        DataError: the grader cannot read the right answer.
 
     >>> from isocompute.runners.grading.graders import load
     >>> classes = Classes(load("numeric"), "7/2")
@@ -28,8 +32,11 @@ class Classes:
 
     def __init__(self, grader: Grader, gold: str, seen: Iterable[str] = ()) -> None:
         self.grader, self.gold = grader, gold
-        self._class = {gold: gold}
-        self._representatives = [gold]
+        right = grader.canonical(gold)
+        if right is None:
+            raise DataError(f"The grader '{grader.name}' cannot read the right answer '{gold:.60}'.")
+        self._class = {right: gold, gold: gold}
+        self._compared = [right]
         for answer in seen:
             self._found(answer)
 
@@ -46,22 +53,22 @@ class Classes:
     def _judge(self, answer: str) -> None:
         """Find the class of an answer that has not been seen."""
         judge = self.grader.judge
-        among = [other for other in self._representatives if not (is_number(answer) and is_number(other))]
+        among = [other for other in self._compared if not (is_number(answer) and is_number(other))]
         if judge is None or not among:
             self._found(answer)
             return
         judgement = judge.first_equal(answer, among)
         if judgement.equal is not None:
-            self._class[answer] = among[judgement.equal]
+            self._class[answer] = self._class[among[judgement.equal]]
         elif judgement.refused is None:
             self._found(answer)
-        else:  # it stands for itself, and no other is compared with it, nor with what it was refused at
+        else:  # it stands for itself; neither it nor the wrong answer at which it was refused is compared again
             self._class[answer] = answer
-            if judgement.refused > 0 or (judgement.refused == 0 and among[0] != self.gold):
-                self._representatives.remove(among[judgement.refused])
+            if judgement.refused >= 0 and self._class[among[judgement.refused]] != self.gold:
+                self._compared.remove(among[judgement.refused])
 
     def _found(self, answer: str) -> None:
         """Begin a class, unless it is there."""
         if answer not in self._class:
             self._class[answer] = answer
-            self._representatives.append(answer)
+            self._compared.append(answer)

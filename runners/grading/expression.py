@@ -45,8 +45,8 @@ class Refused(Exception):
 def expression(text: str) -> Expression:
     r"""Read an expression, decimals and mixed numbers exactly.
 
-    >>> expression(r"1\frac{4}{5}"), expression("0.1"), expression(r"0.3\overline{18}"), expression("2(6)").doit()
-    (9/5, 1/10, 7/22, 12)
+    >>> [expression(text).doit() for text in (r"1\frac{4}{5}", "0.1", r"0.3\overline{18}", "2(6)")]
+    [9/5, 1/10, 7/22, 12]
 
     Raises:
         Unreadable: the text is none.

@@ -15,7 +15,8 @@ LETTERS = "A-J"
 STATED = re.compile(r"\banswer\b[^\n]{0,40}?(?:\bis\b|[:=])([^\n]*)", re.IGNORECASE)
 HASHES = re.compile(r"^####([^\n]*)", re.MULTILINE)
 NUMERAL = re.compile(
-    r"(?<![\w.,/])[+-]?(?:\d{1,3}(?:,\d{3}){1,20}|\d{1,60})(?:\.\d{1,60})?(?:/\d{1,60})?(?![\w/])", re.ASCII
+    r"(?<![\w.,/])[+-]?(?:(?:\d{1,3}(?:,\d{3}){1,20}|\d{1,60})(?:\.\d{1,60})?(?:/\d{1,60})?|\.\d{1,60})(?![\w/])",
+    re.ASCII,
 )
 SENTENCE = re.compile(r"[.!?]\s")
 LETTER = re.compile(  # "A" and "I" are also words: the answer is A because …, but not: the answer is A good one
@@ -83,7 +84,7 @@ def number(text: str) -> str | None:
 def letter(text: str) -> str | None:
     r"""Return the letter that a text chooses: boxed, stated, or else alone on a line; A to J.
 
-    >>> [letter(t) for t in [r"\boxed{\text{(C)}}", "The answer is (B) because …", "Answer: D", "so I take\\n**A**"]]
+    >>> [letter(t) for t in [r"\boxed{\text{(C)}}", "The answer is (B) because …", "Answer: D", "so I take\n**A**"]]
     ['C', 'B', 'D', 'A']
     """
     inside = boxed(text)
