@@ -73,11 +73,10 @@ def mathematical(answer: str) -> str | None:
     text = tidy(answer)
     if not text:
         return None
+    value = rational(text)
     if (fraction := FRACTION.fullmatch(text)) and int(fraction[4]):
-        value: Fraction | None = Fraction(int(fraction[3]), int(fraction[4]))
-        value = value if (fraction[1] == "-") == (fraction[2] == "-") else -value
-    else:
-        value = rational(text)
+        sign = 1 if (fraction[1] == "-") == (fraction[2] == "-") else -1
+        value = Fraction(sign * int(fraction[3]), int(fraction[4]))
     return text if value is None else str(value)
 
 
@@ -101,5 +100,4 @@ def exact(answer: str) -> str | None:
     >>> exact("  New \\t York ")
     'New York'
     """
-    text = " ".join(answer.split())
-    return text if 0 < len(text) <= LONGEST else None
+    return " ".join(answer.split()) or None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from fractions import Fraction
+from typing import TypeAlias
 
 import sympy
 from latex2sympy2_extended import NormalizationConfig, latex2sympy
@@ -18,7 +19,7 @@ from sympy.core.function import AppliedUndef
 
 from isocompute.runners.grading.canonical import rational
 
-Expression = sympy.Expr | MatrixBase
+Expression: TypeAlias = sympy.Expr | MatrixBase
 
 SPELLING = NormalizationConfig(
     basic_latex=True, units=False, malformed_operators=True, nits=False, boxed="none", equations=False

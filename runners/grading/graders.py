@@ -88,7 +88,7 @@ GRADERS: dict[str, tuple[str, Callable[[], Grader]]] = {
     ),
     "exact": (
         "a text, the same to the letter",
-        lambda: Grader("exact", "exact/1", given, exact),
+        lambda: Grader("exact", "exact/1", partial(given, longest=latex.LONGEST), exact),
     ),
 }
 """Each grader by its name: what it takes for an answer, and what makes one."""

@@ -14,7 +14,7 @@ from typing import IO
 
 from isocompute.errors import RunError
 
-SECONDS = 0.7
+SECONDS = 0.75
 """Longest that one comparison may take, by the clock."""
 
 MEGABYTES = 512

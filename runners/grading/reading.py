@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeGuard
 
 import sympy
 from sympy import S
@@ -138,32 +139,34 @@ def answer(text: str) -> Answer:
 
 def either(parts: list[Answer]) -> Answer:
     """Join answers of which any may hold: regions to one, others to a list."""
-    if all(isinstance(part, Region) for part in parts):
-        return Region(sympy.Union(*(part.set for part in parts)), common(parts))
+    regions = [part for part in parts if isinstance(part, Region)]
+    if len(regions) == len(parts):
+        return Region(sympy.Union(*(part.set for part in regions)), common(regions))
     return flat(parts)
 
 
 def both(parts: list[Answer]) -> Answer:
     """Join answers that stand side by side: conditions on one variable are met together, others are a list."""
-    if all(isinstance(part, Region) and part.variable for part in parts) and common(parts):
-        return Region(sympy.Intersection(*(part.set for part in parts)), common(parts))
+    regions = [part for part in parts if isinstance(part, Region)]
+    if len(regions) == len(parts) and common(regions):
+        return Region(sympy.Intersection(*(part.set for part in regions)), common(regions))
     return flat(parts)
 
 
-def flat(parts: list[Answer]) -> Many:
-    """Make one list of answers, some of which are lists themselves."""
-    return Many(tuple(item for part in parts for item in (part.items if is_list(part) else (part,))))
+def common(regions: list[Region]) -> str | None:
+    """Return the variable that all regions were given for; None if they differ."""
+    names = {part.variable for part in regions}
+    return names.pop() if len(names) == 1 else None
 
 
-def is_list(part: Answer) -> bool:
+def flat(parts: list[Answer], brackets: str = "") -> Many:
+    """Make one list or set of answers, some of which are lists themselves."""
+    return Many(tuple(item for part in parts for item in (part.items if is_list(part) else (part,))), brackets)
+
+
+def is_list(part: Answer) -> TypeGuard[Many]:
     """Whether an answer is a list without brackets."""
     return isinstance(part, Many) and part.brackets == ""
-
-
-def common(parts: list[Answer]) -> str | None:
-    """Return the variable that all regions were given for; None if they differ."""
-    names = {part.variable for part in parts if isinstance(part, Region)}
-    return names.pop() if len(names) == 1 else None
 
 
 def signed(text: str, plus: bool) -> str:
@@ -184,17 +187,11 @@ def bracketed(opening: str, inside: str, closing: str, text: str) -> Answer:
         condition = split(inside, r"\mid", "|", ":")[0]
         if len(condition) == 2:
             return answer(condition[1])
-        return Many(tuple(items(inside)), brackets)
+        return flat([answer(part) for part in split(inside, ",", ";")[0] if part.strip()], brackets)
     parts = split(inside, ",", ";")[0]
     if len(parts) > 1 and brackets in ("()", "[]", "(]", "[)", "<>"):
         return Many(tuple(answer(part) for part in parts), brackets)
     return answer(inside) if brackets == "()" else quantity(text)
-
-
-def items(inside: str) -> list[Answer]:
-    """Read the elements of a set."""
-    found = [answer(part) for part in split(inside, ",", ";")[0] if part.strip()]
-    return [item for part in found for item in (part.items if is_list(part) else (part,))]
 
 
 def related(sides: list[str], signs: list[str]) -> Answer:
@@ -235,7 +232,7 @@ def solved(left: sympy.Expr, sign: str, right: sympy.Expr, variable: sympy.Symbo
 
 def equation(sides: list[str]) -> Answer:
     """Read an equation: of a name it tells the value, without variables it is its last side."""
-    sides = [enclosed(side)[1] if side.startswith("{") and enclosed(side) else side for side in sides]
+    sides = [pair[1] if (pair := enclosed(side)) and pair[0] == "{" else side for side in sides]
     if len(sides) == 2 and NAME.fullmatch(sides[1]) and not NAME.fullmatch(sides[0]):
         sides = sides[::-1]
     try:

@@ -32,9 +32,9 @@ READ, EQUAL, DIFFERENT, REFUSED = b".", b"=", b"/", b"!"
 WARMING = (
     r"-\frac{1}{2}+3\sqrt{5}x^2", r"\begin{pmatrix} 1 & a \\ 2\pi & b \end{pmatrix}", r"x > 2", r"(x+1)(y-2)",
     r"\sin x\cos\frac{\pi}{3}", r"\log_{2} 3 + \ln 5", r"1 \pm 2i", r"y = 2x + 3", r"\binom{5}{2}3!", r"e^{i\pi}",
-    r"2^{10}", r"|x-1|",
+    r"2^{10}", r"|x-1|", r"\sum_{n=1}^{\infty} \frac{1}{2^n}", r"\begin{cases} x & x > 1 \\ 0 & x \le 1 \end{cases}",
 )  # fmt: skip
-"""Read before the first fork: a parser learns, and what it learnt is shared by all workers."""
+"""Compared before the first fork: the parser learns and SymPy loads parts of itself, and all workers share that."""
 
 
 HARMLESS = re.compile(r"(?:(?:Integer|Float|Symbol) ?\( ?(?:\d+|'[\w.+-]*') ?\)|[-+*/() \n])*", re.ASCII)

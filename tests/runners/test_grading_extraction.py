@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -159,6 +162,16 @@ def test_a_grader_whose_package_is_missing_says_what_to_install(monkeypatch):
     monkeypatch.setattr(grading.graders, "version", missing)
     with pytest.raises(ConfigError, match=r"pip install 'isocompute\[math\]'"):
         load("math")
+
+
+def test_a_grader_loads_no_parser_before_it_is_needed():
+    code = "import sys; from isocompute.runners.grading import load; load('math'); print(*sys.modules)"
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=path
+    ).stdout.split()
+    assert "isocompute.runners.grading.judge" in loaded
+    assert {"sympy", "math_verify", "latex2sympy2_extended", "pandas", "pyarrow"} & set(loaded) == set()
 
 
 def test_the_lab_is_graded_as_ever():

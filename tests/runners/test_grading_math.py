@@ -39,7 +39,16 @@ A = range(8)
 
 @pytest.fixture(scope="module")
 def math():
+    with pytest.MonkeyPatch.context() as patch, load("math") as grader:
+        patch.setenv("OPENAI_API_KEY", "sk-secret")
+        yield grader
+
+
+@pytest.fixture(scope="module")
+def patient():
+    """The same grader with more time, so that what it finds is the same on a machine that is busy."""
     with load("math") as grader:
+        grader.judge.seconds = 30
         yield grader
 
 
@@ -55,29 +64,29 @@ def test_the_hard_answers_are_many_and_about_half_of_them_equal():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_hard_answers_are_graded_right_but_for_the_known_misses(math, kind):
+def test_hard_answers_are_graded_right_but_for_the_known_misses(patient, kind):
     pairs = [pair for pair in PAIRS if pair["kind"] == kind]
-    wrong = [pair for pair in pairs if equal(math, pair["gold"], pair["answer"]) is not (pair["equal"] == "yes")]
+    wrong = [pair for pair in pairs if equal(patient, pair["gold"], pair["answer"]) is not (pair["equal"] == "yes")]
     assert wrong == [pair for pair in pairs if pair["miss"]]
 
 
-def test_no_hard_answer_is_refused_and_none_takes_half_a_second(math):
-    refused = math.refused
-    slowest = 0.0
+def test_a_hard_answer_takes_a_fraction_of_a_second_and_is_not_refused(patient):
+    times = []
     for pair in PAIRS:
         begun = time.perf_counter()
-        equal(math, pair["gold"], pair["answer"])
-        slowest = max(slowest, time.perf_counter() - begun)
-    assert math.refused == refused
-    assert slowest < 0.6
+        equal(patient, pair["gold"], pair["answer"])
+        times.append(time.perf_counter() - begun)
+    assert sum(times) / len(times) < 0.1
+    assert max(times) < 1
+    assert patient.refused == 0
 
 
-def test_every_answer_equals_itself_and_equality_goes_both_ways(math):
+def test_every_answer_equals_itself_and_equality_goes_both_ways(patient):
     for pair in PAIRS:
         gold, answer = mathematical(pair["gold"]), mathematical(pair["answer"])
         for one in (gold, answer):
-            assert math.judge.first_equal(one, [one]).equal == 0, one
-        there, back = (math.judge.first_equal(*pair).equal for pair in ((gold, [answer]), (answer, [gold])))
+            assert patient.judge.first_equal(one, [one]).equal == 0, one
+        there, back = (patient.judge.first_equal(*two).equal for two in ((gold, [answer]), (answer, [gold])))
         assert there == back, pair
 
 
@@ -231,41 +240,18 @@ def test_a_class_goes_by_the_right_answer_or_else_by_its_first_member(math):
     assert [classes.grade(text)[0] for text in said] == ["2x", "1/2", "2x", "1/2", "2x", None]
 
 
-def test_each_pair_is_judged_once():
-    with load("math") as grader:
-        classes = Classes(grader, "x")
-        for _ in range(3):
-            classes.grade(r"\boxed{y}")
-            classes.grade(r"\boxed{z}")
-        assert grader.judge.asked == 2
-
-
-def test_a_judge_whose_process_was_killed_starts_another_and_a_closed_one_leaves_none(math):
-    with load("math") as grader:
-        assert equal(grader, "2x", "x+x")
-        process = grader.judge._process
-        process.kill()
-        process.wait()
-        assert equal(grader, "2x", "x+x")
-        session = grader.judge._process.pid
-    until = time.monotonic() + 5
-    while (left := in_session(session)) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert left == []
-
-
-def in_session(leader: int) -> list[int]:
-    ended = subprocess.run(["ps", "-eo", "pid=,sess=,stat="], capture_output=True, text=True, check=True)
-    rows = [line.split() for line in ended.stdout.splitlines()]
-    return [int(pid) for pid, session, state in rows if int(session) == leader and not state.startswith("Z")]
+def test_each_pair_is_judged_once(math):
+    classes, asked = Classes(math, "x"), math.judge.asked
+    for _ in range(3):
+        classes.grade(r"\boxed{y}")
+        classes.grade(r"\boxed{z}")
+    assert math.judge.asked == asked + 2
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the system does not show environments")
-def test_the_process_holds_no_key(monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    with load("math") as grader:
-        equal(grader, "2x", "x+x")
-        environment = Path(f"/proc/{grader.judge._process.pid}/environ").read_bytes()
+def test_the_process_holds_no_key(math):
+    assert equal(math, "2x", "x+x")
+    environment = Path(f"/proc/{math.judge._process.pid}/environ").read_bytes()
     assert b"PYTHONPATH=" in environment
     assert b"sk-secret" not in environment
 
@@ -274,3 +260,24 @@ def test_a_process_that_does_not_start_is_one_sentence(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(RunError, match="does not start"):
         Judge().first_equal("x", ["y"])
+
+
+def test_a_judge_whose_process_was_killed_starts_another_and_a_closed_one_leaves_none(math):
+    assert equal(math, "2x", "x+x")
+    math.judge._process.kill()
+    math.judge._process.wait()
+    assert equal(math, "2x", "x+x")
+    session = math.judge._process.pid
+    assert in_session(session)
+    math.close()
+    until = time.monotonic() + 10
+    while (left := in_session(session)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert left == []
+
+
+def in_session(leader: int) -> list[int]:
+    """Return the processes that are alive in a session."""
+    ended = subprocess.run(["ps", "-eo", "pid=,sess=,stat="], capture_output=True, text=True, check=True)
+    rows = [line.split() for line in ended.stdout.splitlines()]
+    return [int(pid) for pid, session, state in rows if int(session) == leader and not state.startswith("Z")]
