@@ -15,12 +15,15 @@ from typing import IO
 from isocompute.errors import RunError
 
 SECONDS = 0.75
-"""Longest that one comparison may take, by the clock."""
+"""Longest that one comparison may compute …"""
+
+BUSY = 10
+"""… and how many times as long it may take by the clock, on a machine that is busy with other things."""
 
 MEGABYTES = 512
 """Most memory that a comparison may add to what the process takes."""
 
-STARTING = 120.0
+STARTING = 300.0
 """Longest that the process may take to load its parser, and slack for a machine that sleeps."""
 
 KEPT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
@@ -38,7 +41,7 @@ class Judgement:
 class Judge:
     """Says which of several answers another is equal to; started when first asked.
 
-    An answer that takes longer than ``seconds`` or more than ``megabytes``, or that brings the process down, is
+    An answer that computes for more than ``seconds``, takes more than ``megabytes`` or brings the process down is
     refused and counted; the next is judged as if nothing had been. Not to be shared between threads.
     """
 
@@ -55,7 +58,7 @@ class Judge:
             RunError: the process does not start.
         """
         self.asked += 1
-        reply = self._ask({"answer": answer, "among": list(among)}, self.seconds * (len(among) + 1))
+        reply = self._ask({"answer": answer, "among": list(among)}, BUSY * self.seconds * len(among))
         if reply is None:  # the process that guards the worker went down itself
             self.close()
         judgement = Judgement(None, -1) if reply is None else Judgement(**reply)
@@ -90,9 +93,10 @@ class Judge:
         self.close()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
         path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
+        limits = (self.seconds, BUSY * self.seconds, self.megabytes)
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", f"{__package__}.worker", str(self.seconds), str(self.megabytes)],
+            [sys.executable, "-P", "-m", f"{__package__}.worker", *map(str, limits)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -1,7 +1,8 @@
-"""The process that compares answers: it starts workers, gives each pair a second, and ends those that take longer.
+"""The process that compares answers: it starts workers, and others in the place of those that a pair brings down.
 
-Started by `judge` as ``python -m isocompute.runners.grading.worker SECONDS MEGABYTES``. It loads SymPy once and forks:
-a worker that hung, crashed or ran out of memory is replaced in milliseconds. Requests and replies are JSON, one a line:
+Started by `judge` as ``python -m isocompute.runners.grading.worker SECONDS PATIENCE MEGABYTES``. It loads SymPy once
+and forks: a worker that ran out of time or memory, or crashed, is replaced in milliseconds. Requests and replies are
+JSON, one a line:
 
     {"answer": "2^{-1}", "among": ["1/3", "\\\\frac{1}{2}"]}     {"equal": 1, "refused": null}
     {"answer": "9^{9^{9}}", "among": ["1/3"]}                 {"equal": null, "refused": -1}
@@ -22,7 +23,6 @@ import resource
 import select
 import signal
 import sys
-import time
 from collections.abc import Callable
 from typing import TextIO
 
@@ -44,7 +44,7 @@ HARMLESS = re.compile(r"(?:(?:Integer|Float|Symbol) ?\( ?(?:\d+|'[\w.+-]*') ?\)|
 class Worker:
     """A forked process that compares, and the pipes to it."""
 
-    def __init__(self, megabytes: int) -> None:
+    def __init__(self, seconds: float, megabytes: int) -> None:
         self.alive = True
         requests, self.requests = os.pipe()
         self.replies, replies = os.pipe()
@@ -55,21 +55,18 @@ class Worker:
                 os.close(self.replies)
                 limit(megabytes)
                 with open(requests, encoding="ascii") as lines:
-                    compare(lines, replies)
+                    compare(lines, replies, seconds)
             finally:
                 os._exit(1)  # whatever it was, the parent sees the pipe close
         os.close(requests)
         os.close(replies)
 
-    def ask(self, line: str, count: int, seconds: float) -> dict[str, int | None]:
-        """Put one request; return the reply. A worker that died or took too long over a pair is not to be asked again.
-
-        The first pair's time begins with reading the answer.
-        """
-        place, until = -1, time.monotonic() + seconds
+    def ask(self, line: str, count: int, patience: float) -> dict[str, int | None]:
+        """Put one request; return the reply. A worker that died or kept us waiting is not to be asked again."""
+        place = -1
         with contextlib.suppress(OSError):
             os.write(self.requests, line.encode("ascii"))
-            while said := self.hear(until):
+            while said := self.hear(patience):
                 if said == REFUSED:
                     return {"equal": None, "refused": place}
                 if said == EQUAL:
@@ -77,14 +74,12 @@ class Worker:
                 place += 1
                 if place == count:
                     return {"equal": None, "refused": None}
-                if said == DIFFERENT:
-                    until = time.monotonic() + seconds
         self.alive = False
         return {"equal": None, "refused": place}
 
-    def hear(self, until: float) -> bytes:
+    def hear(self, patience: float) -> bytes:
         """Return the next byte that the worker says; none if it dies or does not say it in time."""
-        ready, _, _ = select.select([self.replies], [], [], max(0.0, until - time.monotonic()))
+        ready, _, _ = select.select([self.replies], [], [], patience)
         return os.read(self.replies, 1) if ready else b""
 
     def end(self) -> None:
@@ -97,7 +92,8 @@ class Worker:
 
 
 def limit(megabytes: int) -> None:
-    """Bound what this process may use: memory beyond what it has, no files, no core."""
+    """Bound what this process may use: memory beyond what it has, no files, no core; and its time, by `allow`."""
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     memory = size() + megabytes * 2**20
     for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
         with contextlib.suppress(ValueError, OSError):  # macOS knows no limit of the address space; the clock remains
@@ -113,15 +109,19 @@ def size() -> int:
         return 2**30
 
 
-def allow(seconds: int) -> None:
-    """Let this process run for some more seconds: no orphan burns a core for ever."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds, hard))
+def allow(seconds: float) -> None:
+    """Let this process compute for so long from now on; then the system ends it, whatever it is at. 0 is for ever.
+
+    The time is the processor's: on a machine that is busy an innocent answer may take longer by the clock.
+    """
+    signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
-def compare(lines: TextIO, replies: int) -> None:
-    """Answer requests until there are no more; an answer that exhausts memory or stack ends the process."""
+def compare(lines: TextIO, replies: int, seconds: float) -> None:
+    """Answer requests until there are no more; an answer that exhausts time, memory or stack ends the process.
+
+    The first comparison's time begins with reading the answer.
+    """
     from isocompute.runners.grading.equality import equal
     from isocompute.runners.grading.expression import Refused
     from isocompute.runners.grading.reading import read
@@ -129,15 +129,14 @@ def compare(lines: TextIO, replies: int) -> None:
     for line in lines:
         request = json.loads(line)
         answer, among = request["answer"], request["among"]
+        allow(seconds)
         try:
-            allow(3)
             read(answer)
         except Refused:
             os.write(replies, REFUSED)
             continue
         os.write(replies, READ)
         for other in among:
-            allow(3)
             try:
                 same = equal(other, answer)
             except Refused:
@@ -145,6 +144,8 @@ def compare(lines: TextIO, replies: int) -> None:
             os.write(replies, EQUAL if same else DIFFERENT)
             if same:
                 break
+            allow(seconds)
+        allow(0)  # until there is more to do
 
 
 def guarded(evaluate: Callable[..., object]) -> Callable[..., object]:
@@ -158,8 +159,14 @@ def guarded(evaluate: Callable[..., object]) -> Callable[..., object]:
     return wrapped
 
 
-def serve(seconds: float, megabytes: int) -> None:
-    """Answer the requests of the standard input on the standard output, until there are no more."""
+def serve(seconds: float, patience: float, megabytes: int) -> None:
+    """Answer the requests of the standard input on the standard output, until there are no more.
+
+    Args:
+        seconds: longest that a comparison may compute.
+        patience: longest that it may take by the clock.
+        megabytes: most memory that a worker may take beside what it shares.
+    """
     logging.disable(logging.CRITICAL)
     replies = os.fdopen(os.dup(1), "w", buffering=1, encoding="ascii")
     os.dup2(2, 1)  # whatever a library prints goes elsewhere
@@ -173,17 +180,17 @@ def serve(seconds: float, megabytes: int) -> None:
     gc.collect()
     gc.freeze()
     replies.write("{}\n")
-    worker = Worker(megabytes)
+    worker = Worker(seconds, megabytes)
     try:
         for line in sys.stdin:
-            reply = worker.ask(line, len(json.loads(line)["among"]), seconds)
+            reply = worker.ask(line, len(json.loads(line)["among"]), patience)
             if not worker.alive:
                 worker.end()
-                worker = Worker(megabytes)
+                worker = Worker(seconds, megabytes)
             replies.write(json.dumps(reply) + "\n")
     finally:
         worker.end()
 
 
 if __name__ == "__main__":
-    serve(float(sys.argv[1]), int(sys.argv[2]))
+    serve(float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))

@@ -16,8 +16,10 @@ import csv
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from hypothesis import strategies as st
 from isocompute.errors import RunError
 from isocompute.runners.grading import Classes, Judge, load
 from isocompute.runners.grading.canonical import mathematical
+from isocompute.runners.grading.judge import BUSY
 from isocompute.runners.grading.worker import HARMLESS, guarded
 
 with (Path(__file__).parents[1] / "golden" / "math_answers.tsv").open(encoding="utf-8", newline="") as file:
@@ -77,7 +80,7 @@ def test_a_hard_answer_takes_a_fraction_of_a_second_and_is_not_refused(patient):
         equal(patient, pair["gold"], pair["answer"])
         times.append(time.perf_counter() - begun)
     assert sum(times) / len(times) < 0.1
-    assert max(times) < 1
+    assert max(times) < second()
     assert patient.refused == 0
 
 
@@ -143,16 +146,35 @@ def test_a_hostile_answer_costs_a_second_and_some_memory_at_most_and_the_next_is
     assert equal(math, r"2\sqrt{3}", r"\sqrt{12}")  # the process has started
     begun, before = time.perf_counter(), peak()
     assert equal(math, "x^2+1", HOSTILE[name]) is False
-    assert time.perf_counter() - begun < 1
+    assert time.perf_counter() - begun < second()
     assert peak() - before < 16 * 2**20
     begun = time.perf_counter()
     assert equal(math, r"2\sqrt{3}", r"\sqrt{12}")
-    assert time.perf_counter() - begun < 0.5
+    assert time.perf_counter() - begun < second() / 2
+
+
+def second() -> float:
+    """A second, or what a second's work may take on a machine that has more to do than processors to do it."""
+    return 1.0 if os.getloadavg()[0] < 0.75 * (os.cpu_count() or 1) else BUSY
 
 
 def peak() -> int:
     """Most bytes that this process has held so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def test_an_answer_that_waits_for_a_processor_is_not_refused(math):
+    assert equal(math, "2x", "x+x")
+    refused = math.refused
+    (worker,) = [pid for pid in in_session(math.judge._process.pid) if pid != math.judge._process.pid]
+    os.kill(worker, signal.SIGSTOP)
+    later = threading.Timer(2 * math.judge.seconds, os.kill, (worker, signal.SIGCONT))
+    later.start()
+    begun = time.perf_counter()
+    assert equal(math, "3x", "x+x+x")
+    assert time.perf_counter() - begun > math.judge.seconds
+    assert math.refused == refused
+    later.join()
 
 
 def test_hostile_answers_stand_for_themselves_and_are_counted(math):
