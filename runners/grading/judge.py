@@ -52,7 +52,7 @@ class Judge:
         self._errors: IO[bytes] | None = None
 
     def first_equal(self, answer: str, among: Sequence[str]) -> Judgement:
-        """Return the first answer among others that one is equal to.
+        """Return the first answer among others, of which there is one at least, that one is equal to.
 
         Raises:
             RunError: the process does not start.

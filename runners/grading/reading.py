@@ -227,7 +227,7 @@ def solved(left: sympy.Expr, sign: str, right: sympy.Expr, variable: sympy.Symbo
     except (MemoryError, RecursionError):
         raise
     except Exception as error:  # the solver raises what it likes
-        raise Unreadable(str(left)) from error
+        raise Unreadable(sign) from error
 
 
 def equation(sides: list[str]) -> Answer:
@@ -270,7 +270,7 @@ def region(said: Answer) -> sympy.Set:
             return sympy.FiniteSet(*values)
         if len(values) == 2 and said.brackets != "<>" and all(value.is_extended_real for value in values):
             return sympy.Interval(*values, said.brackets[0] == "(", said.brackets[1] == ")")
-    raise Unreadable(str(said))
+    raise Unreadable(type(said).__name__)
 
 
 def number(text: str) -> sympy.Expr:

@@ -133,9 +133,8 @@ def compare(lines: TextIO, replies: int, seconds: float) -> None:
         try:
             read(answer)
         except Refused:
-            os.write(replies, REFUSED)
-            continue
-        os.write(replies, READ)
+            among = []
+        os.write(replies, READ if among else REFUSED)
         for other in among:
             try:
                 same = equal(other, answer)

@@ -239,7 +239,7 @@ TEXTS = [
 ]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(TEXTS), cut=st.integers(0, len(TEXTS)), gold=st.sampled_from(["1/2", r"\sqrt{2}", "x+1"]))
 def test_classes_are_the_same_in_any_order_and_after_an_interruption(math, order, cut, gold):
     def partition(classes, texts):
