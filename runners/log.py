@@ -2,9 +2,10 @@
 
     RUN/manifest.json          what was asked: config, model and prompt hashes, versions, grader
     RUN/problems/*.parquet     RUN/solutions/*.parquet     RUN/verifications/*.parquet
+    RUN/grades/*.parquet       answers graded again, in one part that is replaced as a whole
 
-Parts are written once and never changed; only `set_aside`, when a person asks for it, takes one out. A row's key is
-its identity: a resumed sweep reads the keys that are there and asks for the others only.
+Other parts are written once and never changed; only `set_aside`, when a person asks for it, takes one out. A row's key
+is its identity: a resumed sweep reads the keys that are there and asks for the others only.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from isocompute.errors import DataError, RunError
-from isocompute.runners.tables import Table
+from isocompute.runners.tables import OVERLAYS, Table
 
 MANIFEST = "manifest.json"
 PART = re.compile(r"/part-(\d+)\.parquet$")
@@ -125,6 +126,8 @@ class Run:
     def frame(self, table: Table, columns: list[str] | None = None) -> pd.DataFrame:
         """Read a table as a data frame in the order of its keys; a retried failure gives way to its retry.
 
+        Answers that were graded again are those of the last grading.
+
         Raises:
             DataError: as `read`, or when a key stands twice.
         """
@@ -140,7 +143,22 @@ class Run:
                 f"{self.path}/{table.name} holds the row {key} twice; a key must stand once, and {self._advice}."
             )
         frame = frame.sort_values(names, kind="stable", ignore_index=True)
+        if (overlay := OVERLAYS.get(table.name)) is not None:
+            self._overlay(frame, overlay)
         return frame if columns is None else frame[columns]
+
+    def _overlay(self, frame: pd.DataFrame, overlay: Table) -> None:
+        """Put what an overlay holds in the place of what a frame says in the columns of the same name."""
+        changed = [c.name for c in overlay.columns[overlay.key :] if c.name in frame.columns]
+        if not changed or not self.parts(overlay):
+            return
+        names = overlay.key_names
+        above = self.frame(overlay, [*names, *changed]).set_index(names)
+        place = above.index.get_indexer(pd.MultiIndex.from_frame(frame[names]))
+        for name in changed:
+            column = frame[name].astype(object)
+            column[place >= 0] = above[name].astype(object).to_numpy()[place[place >= 0]]
+            frame[name] = column.infer_objects()
 
     def keys(self, table: Table) -> set[tuple[Any, ...]]:
         """Return the keys of the rows that are there and whose status is ok."""
@@ -149,6 +167,10 @@ class Run:
         if table.retried:
             frame = frame[frame["status"] == "ok"]
         return set(frame[table.key_names].itertuples(index=False, name=None))
+
+    def replace(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write a table as its only part, which takes the place of the former whole or not at all."""
+        self._put(posixpath.join(self.root, table.name, "part-00000.parquet"), parquet(arrow(list(rows), table.schema)))
 
     def writer(self, table: Table, seconds: float = 5.0, rows: int = 50_000, after: Writer | None = None) -> Writer:
         """Return a writer that adds parts to a table; ``after`` is the writer of the rows that its own speak of."""
@@ -234,6 +256,14 @@ class Run:
             yield
         finally:
             os.close(file)
+
+
+def part_of(table: Table, rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return rows as a Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=table.schema), sink, compression="zstd", compression_level=9)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
 
 
 class Writer:

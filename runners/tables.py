@@ -132,4 +132,19 @@ SEARCHES = Table(
     ),
 )  # fmt: skip
 
-TABLES = {table.name: table for table in (PROBLEMS, SOLUTIONS, VERIFICATIONS, SEARCHES)}
+GRADES = Table(
+    "grades", 2,
+    (
+        PROBLEM_ID,
+        SOLUTION_ID,
+        Column("answer", pa.string(), "the solution's answer, graded again", null=True),
+        Column("correct", pa.bool_(), "whether that answer is the gold one"),
+        Column("grader", pa.string(), "name and version of the grader; the same in every row"),
+    ),
+)  # fmt: skip
+
+TABLES = {table.name: table for table in (PROBLEMS, SOLUTIONS, VERIFICATIONS, SEARCHES, GRADES)}
+
+OVERLAYS = {SOLUTIONS.name: GRADES}
+"""What a table's rows say now, where they were read again: a table of one part, replaced as a whole, by the name of
+the table that it lies over. It has the same key, and its columns stand for those of the same name below."""

@@ -1,0 +1,74 @@
+"""The answers to one problem as classes of equal ones: what votes are counted over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from isocompute.errors import DataError
+from isocompute.runners.grading.canonical import is_number
+from isocompute.runners.grading.graders import Grader
+
+
+class Classes:
+    """The classes of a problem's answers, each of which goes by its representative.
+
+    The right answer represents its class, the first that was seen each other one. Whether an answer is right depends
+    on it and the right answer alone. Which other class it falls into depends on the order where equality is not
+    transitive: 5 is both 5 cm and 5 m, and these are not each other.
+
+    Args:
+        grader: says what is equal.
+        gold: the right answer; as it is given here it represents its class.
+        seen: the representatives so far, in the order in which they came.
+
+    Raises:
+        DataError: the grader cannot read the right answer.
+
+    >>> from isocompute.runners.grading.graders import load
+    >>> classes = Classes(load("numeric"), "7/2")
+    >>> [classes.grade(text) for text in ["so it is 3.5", "or 7", "I do not know"]]
+    [('7/2', True), ('7', False), (None, False)]
+    """
+
+    def __init__(self, grader: Grader, gold: str, seen: Iterable[str] = ()) -> None:
+        self.grader, self.gold = grader, gold
+        right = grader.canonical(gold)
+        if right is None:
+            raise DataError(f"The grader '{grader.name}' cannot read the right answer '{gold:.60}'.")
+        self._class = {right: gold, gold: gold}
+        self._compared = [right]
+        for answer in seen:
+            self._found(answer)
+
+    def grade(self, text: str) -> tuple[str | None, bool]:
+        """Return a solution's answer, as the representative of its class, and whether it is right."""
+        answer = self.grader.answer(text)
+        if answer is None:
+            return None, False
+        if answer not in self._class:
+            self._judge(answer)
+        representative = self._class[answer]
+        return representative, representative == self.gold
+
+    def _judge(self, answer: str) -> None:
+        """Find the class of an answer that has not been seen."""
+        judge = self.grader.judge
+        among = [other for other in self._compared if not (is_number(answer) and is_number(other))]
+        if judge is None or not among:
+            self._found(answer)
+            return
+        judgement = judge.first_equal(answer, among)
+        if judgement.equal is not None:
+            self._class[answer] = self._class[among[judgement.equal]]
+        elif judgement.refused is None:
+            self._found(answer)
+        else:  # it stands for itself; neither it nor the wrong answer at which it was refused is compared again
+            self._class[answer] = answer
+            if judgement.refused >= 0 and self._class[among[judgement.refused]] != self.gold:
+                self._compared.remove(among[judgement.refused])
+
+    def _found(self, answer: str) -> None:
+        """Begin a class, unless it is there."""
+        if answer not in self._class:
+            self._class[answer] = answer
+            self._compared.append(answer)

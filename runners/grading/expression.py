@@ -1,0 +1,236 @@
+r"""One expression in LaTeX, read by math-verify's parser into SymPy; and whether two are the same.
+
+This module and those above it (`reading`, `equality`) load SymPy and run on hostile input: only in `worker`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from fractions import Fraction
+from typing import TypeAlias
+
+import sympy
+from latex2sympy2_extended import NormalizationConfig, latex2sympy
+from latex2sympy2_extended.latex2sympy2 import ConversionConfig
+from math_verify import verify
+from sympy import MatrixBase
+from sympy.core.function import AppliedUndef
+
+from isocompute.runners.grading.canonical import rational
+
+Expression: TypeAlias = sympy.Expr | MatrixBase
+
+SPELLING = NormalizationConfig(
+    basic_latex=True, units=False, malformed_operators=True, nits=False, boxed="none", equations=False
+)
+CASES = ConversionConfig(lowercase_symbols=False)
+
+MOST_BITS = 200_000
+"""Numbers with more binary digits than this are not worked out."""
+
+DIGITS = 80
+"""Decimal digits to which values are worked out …"""
+CLOSE, TINY = sympy.Float("1e-35"), sympy.Float("1e-60")
+"""… and the relative and the absolute difference up to which they are the same."""
+
+
+class Unreadable(Exception):
+    """A text is no expression."""
+
+
+class Refused(Exception):
+    """An expression is too large to be worked out."""
+
+
+def expression(text: str) -> Expression:
+    r"""Read an expression, decimals and mixed numbers exactly.
+
+    >>> [expression(text).doit() for text in (r"1\frac{4}{5}", "0.1", r"0.3\overline{18}", "2(6)")]
+    [9/5, 1/10, 7/22, 12]
+
+    Raises:
+        Unreadable: the text is none.
+        Refused: it holds a number too large to be worked out.
+    """
+    if (value := rational(text)) is not None:
+        return sympy.Rational(value)
+    try:
+        read = latex2sympy(plain(text), normalization_config=SPELLING, conversion_config=CASES)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception as error:  # the parser raises what it likes
+        raise Unreadable(text) from error
+    if isinstance(read, sympy.FiniteSet) and len(read) == 1:  # braces around the whole
+        (read,) = read
+    if not isinstance(read, (sympy.Expr, MatrixBase)):
+        raise Unreadable(text)
+    size(read)
+    return read.doit().as_explicit() if isinstance(read, sympy.MatrixExpr) else read
+
+
+DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(?=\d|\\overline|\\bar)(\d*)(?:\\(?:overline|bar) ?\{(\d+)\})?", re.ASCII)
+MIXED = re.compile(
+    r"(?<![\d^_.}/])(\d+) ?(?:\\frac ?\{ ?(\d+) ?\} ?\{ ?(\d+) ?\}|(?<= )(\d+) ?/ ?(\d+))(?![\d!^])", re.ASCII
+)
+DEGREES = re.compile(r"(\d+|\{?\\frac\{\d+\}\{\d+\}\}?|\([^()]*\)) ?\^ ?\{? ?\\circ ?\}?", re.ASCII)
+NOT_I = re.compile(r"\\(?:begin|end)\{[a-z]+\}|\\vec\{[ijk]\}|\\[a-zA-Z]+|i")
+
+
+def plain(text: str) -> str:
+    r"""Spell out what the parser reads otherwise: mixed numbers, decimals, degrees, the imaginary unit, products.
+
+    >>> plain(r"-2\frac{1}{3} + 0.5i")
+    '-(2+\\frac{1}{3}) + {\\frac{5}{10}}{I}'
+
+    Raises:
+        Unreadable: two numbers stand side by side.
+    """
+    text = re.sub(r"(?<=\d) (?=\d{3}(?![\d/]))", "", text)
+    text = re.sub(r"(\d(?:\.\d+)?) ?[eE]([+-]?\d+)(?![\w.])", r"\1\\cdot 10^{\2}", text)
+    text = re.sub(r"(?:^|(?<=\{))([^{}]*)\\over(?![a-zA-Z])([^{}]*)(?=\}|$)", r"\\frac{\1}{\2}", text)
+    text = re.sub(r"(?:^|(?<=\{))([^{}]*)\\choose(?![a-zA-Z])([^{}]*)(?=\}|$)", r"\\binom{\1}{\2}", text)
+    text = re.sub(r"\\frac ?(\d) ?(?=\{)", r"\\frac{\1}", text)
+    text = re.sub(r"(\\frac ?\{[^{}]*\}) ?(\d)", r"\1{\2}", text)
+    text = re.sub(r"\\frac ?(\d) ?(\d)", r"\\frac{\1}{\2}", text)
+    text = re.sub(r"_ ?(?:(\d+)(?= )|([a-z]))", r"_{\1\2}", text)
+    text = re.sub(r"\\sqrt ?\[(\d*[13579])\] ?\{ ?-(\d+)\}", r"(-\\sqrt[\1]{\2})", text)  # the real root
+    text = MIXED.sub(lambda m: rf"({m[1]}+\frac{{{m[2] or m[4]}}}{{{m[3] or m[5]}}})", text)
+    text = DECIMAL.sub(lambda m: decimal(*m.groups()), text)
+    text = DEGREES.sub(r"(\\frac{\\pi}{180}\\cdot \1)", text)
+    text = re.sub(r"(?<=\d) ?(?=\()", r"\\cdot ", parenthesised_roots(text))
+    if not re.search(r"_\{? ?i ?=", text):  # there i counts
+        text = NOT_I.sub(lambda m: "{I}" if m[0] == "i" else m[0], text)
+    if re.search(r"\d \d", text):
+        raise Unreadable(text)
+    return text
+
+
+def decimal(whole: str, decimals: str, repeating: str | None) -> str:
+    r"""Write a decimal as a fraction; what repeats as the sum of its series.
+
+    >>> decimal("0", "3", "18")
+    '{\\frac{315}{990}}'
+    """
+    value, scale = int(whole + decimals or "0"), 10 ** len(decimals)
+    if repeating is not None:
+        nines = 10 ** len(repeating) - 1
+        value, scale = value * nines + int(repeating), scale * nines
+    return rf"{{\frac{{{value}}}{{{scale}}}}}"
+
+
+def parenthesised_roots(text: str) -> str:
+    r"""Give a root of a parenthesis its braces: the parser takes the parenthesis for a factor.
+
+    >>> parenthesised_roots(r"\sqrt(2(x+1))y")
+    '\\sqrt{2(x+1)}y'
+    """
+    for _ in range(text.count(r"\sqrt(") + text.count(r"\sqrt (")):
+        start = re.search(r"\\sqrt ?\(", text)
+        if start is None:
+            break
+        depth, end = 1, start.end()
+        while end < len(text) and depth:
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        if depth:
+            raise Unreadable(text)
+        text = f"{text[: start.start()]}\\sqrt{{{text[start.end() : end - 1]}}}{text[end:]}"
+    return text
+
+
+def size(value: sympy.Basic | MatrixBase) -> float:
+    """Return a bound on the binary digits of an expression's value, were it worked out.
+
+    >>> size(sympy.Pow(2, 2005, evaluate=False))
+    4010.0
+
+    Raises:
+        Refused: more than `MOST_BITS`.
+    """
+    if isinstance(value, MatrixBase):
+        return max(map(size, value), default=1.0)
+    parts = [size(part) for part in value.args]
+    bits = float(max(parts, default=2.0))
+    if isinstance(value, sympy.Rational):
+        bits = float(abs(value.p).bit_length() + value.q.bit_length() - 1)
+    elif isinstance(value, sympy.Pow):
+        bits = parts[0] * magnitude(value.exp, parts[1])
+    elif isinstance(value, sympy.factorial):
+        argument = magnitude(value.args[0], parts[0])
+        bits = argument * math.log2(argument + 2)
+    elif isinstance(value, (sympy.Add, sympy.Mul)):
+        bits = float(sum(parts))
+    if bits > MOST_BITS:
+        raise Refused
+    return bits
+
+
+def magnitude(value: sympy.Expr, bits: float) -> float:
+    """Return about how large a number is, or 1 for what is none; a number of more than 64 digits is infinite."""
+    if not value.is_number:
+        return 1.0
+    return math.inf if bits > 64 else float(abs(value.evalf(5)))
+
+
+POINTS = (
+    (Fraction(13, 7), Fraction(29, 9), Fraction(17, 31), Fraction(41, 11)),
+    (Fraction(3, 11), Fraction(5, 13), Fraction(8, 17), Fraction(2, 23)),
+    (Fraction(-19, 8), Fraction(7, 3), Fraction(-3, 14), Fraction(-31, 9)),
+    (Fraction(-2, 7), Fraction(-9, 5), Fraction(-23, 6), Fraction(11, 12)),
+    (Fraction(3), Fraction(5), Fraction(2), Fraction(7)),
+    (Fraction(8), Fraction(3), Fraction(6), Fraction(4)),
+)
+"""Where expressions in variables are compared: for each point, the first variables' values."""
+
+
+def same(one: Expression, other: Expression) -> bool:
+    r"""Whether two expressions have the same value, wherever both have one that is real.
+
+    Rational numbers are compared exactly, other constants to 35 digits, and expressions in variables to 35 digits at
+    `POINTS`, as two that differ agree there by chance only. What has no value there is left to math-verify.
+
+    >>> same(expression("x^2-y^2"), expression("(x-y)(x+y)")), same(expression(r"\sqrt{x^2}"), expression("x"))
+    (True, False)
+
+    Raises:
+        Refused: one is too large to be worked out.
+    """
+    if isinstance(one, MatrixBase) or isinstance(other, MatrixBase):
+        if not (isinstance(one, MatrixBase) and isinstance(other, MatrixBase)) or one.shape != other.shape:
+            return False
+        return all(same(a, b) for a, b in zip(one, other, strict=True))
+    if one == other:
+        return True
+    if one.has(AppliedUndef) or other.has(AppliedUndef):
+        return symbolically(one, other)
+    variables = sorted(one.free_symbols | other.free_symbols, key=str)
+    if not variables:
+        one, other = one.doit(), other.doit()
+        if isinstance(one, sympy.Rational) and isinstance(other, sympy.Rational):
+            return bool(one == other)
+        return near(one.evalf(DIGITS), other.evalf(DIGITS))
+    imaginary = one.has(sympy.I) or other.has(sympy.I)
+    compared = 0
+    for point in POINTS:
+        at = {variable: sympy.Rational(point[i % 4] + i // 4) for i, variable in enumerate(variables)}
+        a, b = one.evalf(DIGITS, subs=at), other.evalf(DIGITS, subs=at)
+        if not (a.is_finite and b.is_finite) or not (imaginary or (a.is_real and b.is_real)):
+            continue
+        if not near(a, b):
+            return False
+        compared += 1
+    return compared > 1 or symbolically(one, other)
+
+
+def near(a: sympy.Expr, b: sympy.Expr) -> bool:
+    """Whether two values that were worked out are the same but for rounding."""
+    if not (a.is_finite and b.is_finite):
+        return bool(a == b and a in (sympy.oo, -sympy.oo))
+    apart, large = abs(a - b), max(abs(a), abs(b))
+    return bool(apart <= max(CLOSE * large, TINY))
+
+
+def symbolically(one: Expression, other: Expression) -> bool:
+    """Whether math-verify finds two expressions equal."""
+    return bool(verify(one, other, timeout_seconds=None))

@@ -1,0 +1,160 @@
+r"""How answers are spelt: the many spellings of LaTeX and of plain text, brought to fewer.
+
+Nothing here parses: it takes off what only concerns looks (`tidy`), spells each sign in one way (`spell`), and cuts
+at signs that stand outside of brackets (`split`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LONGEST = 1000
+"""Characters of the longest answer in mathematics that is read."""
+
+UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
+"""Unicode's categories of what is not seen: controls, marks of direction, lone surrogates …"""
+
+LOOKS = re.compile(
+    r"\\(?:left|right|middle)(?![a-zA-Z])\.?|\\(?:[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits)(?![a-zA-Z])"
+    r"|(?<=\d),\\!\s*(?=\d{3}(?!\d))|(?<!\\)\\!\s*|\\(?:phantom|hspace|vspace)\{[^{}]*\}"
+)
+BLANKS = re.compile(r"(?:\s|(?<!\\)\\[ ,;:>]|~|\\q?quad(?![a-zA-Z]))+")
+WRAPPED = re.compile(r"\$([^$]*)\$|\\\((.*)\\\)|\\\[(.*)\\\]", re.DOTALL)
+
+
+def tidy(text: str) -> str:
+    r"""Return an answer without what only concerns its looks; empty if it says nothing or is too long.
+
+    >>> tidy(r"$ \displaystyle \left( \dfrac{1}{2},\, x \right) $.")
+    '(\\frac{1}{2}, x)'
+    """
+    if len(text) > LONGEST:
+        return ""
+    if not (text.isascii() and text.isprintable()):
+        text = unicodedata.normalize("NFC", "".join(c for c in text if c in "\n\t" or not unseen(c)))
+    before = None
+    while text != before:
+        before = text
+        text = LOOKS.sub("", text)
+        text = re.sub(r"\\[dtc](?=(?:frac|binom)(?![a-zA-Z]))", r"\\", text)
+        text = BLANKS.sub(" ", text).strip()
+        text = re.sub(r"(?<=[(\[]) | (?=[)\],])", "", text)
+        text = re.sub(r"(?<!\\)\\$|\.$", "", text).rstrip()
+        if wrapped := WRAPPED.fullmatch(text):
+            text = wrapped[1] or wrapped[2] or wrapped[3] or ""
+    return text
+
+
+def unseen(character: str) -> bool:
+    """Whether a character leaves no mark."""
+    return unicodedata.category(character) in UNSEEN
+
+
+SIGNS = {
+    "−": "-", "–": "-", "—": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"\div ", "±": r"\pm ",
+    "∓": r"\mp ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∞": r"\infty ", "∪": r"\cup ",
+    "∩": r"\cap ", "∈": r"\in ", "∉": r"\notin ", "∅": r"\emptyset ", "∖": r"\setminus ", "ℝ": r"\mathbb{R}",
+    "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "°": r"^\circ ", "√": r"\sqrt ", "π": r"\pi ",
+    "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "²": "^2", "³": "^3", "½": r"\frac{1}{2}",
+    "€": r"\text{€}", "£": r"\text{£}", "’": "'", "⟨": r"\langle ", "⟩": r"\rangle ", "％": "%",
+}  # fmt: skip
+
+SYNONYMS = {
+    r"\leqslant": r"\le", r"\leq": r"\le", r"\geqslant": r"\ge", r"\geq": r"\ge", r"\neq": r"\ne", r"\lt": "<",
+    r"\gt": ">", r"\bigcup": r"\cup", r"\bigcap": r"\cap", r"\varnothing": r"\emptyset", r"\backslash": r"\setminus",
+    r"\lbrace": r"\{", r"\rbrace": r"\}", r"\lbrack": "[", r"\rbrack": "]", r"\lvert": "|", r"\rvert": "|",
+    r"\vert": "|", r"\ast": "*", r"\colon": ":", r"\vee": r"\lor", r"\wedge": r"\land", r"\dots": r"\ldots",
+    r"\mbox": r"\text", r"\textbf": r"\text", r"\textit": r"\text", r"\textrm": r"\text", r"\textsf": r"\text",
+    r"\texttt": r"\text", r"\textnormal": r"\text", r"\mathrm": r"\text", r"\mathit": r"\text",
+    r"\operatorname": r"\text",
+    r"\mathsf": r"\text", r"\mathtt": r"\text", r"\hat": r"\vec", r"\boldsymbol": r"\mathbf", r"\bm": r"\mathbf",
+    r"\degree": r"^\circ", r"\bmod": r"\mod", r"\fbox": r"\boxed", r"\overrightarrow": r"\vec",
+}  # fmt: skip
+
+MATRIX = re.compile(
+    r"[(\[]\s*\\begin\{(?:matrix|smallmatrix|array)\}(?:\{[clr|]*\})?(.*?)\\end\{(?:matrix|smallmatrix|array)\}\s*[)\]]"
+    r"|\\begin\{([pb]matrix)\}(.*?)\\end\{[pb]matrix\}",
+    re.DOTALL,
+)
+VECTOR = re.compile(r"\\(?:mathbf|vec) ?\{ ?(?:\\?([ijk])(?:math)?|\\vec ?\{ ?\\?([ijk])(?:math)? ?\}) ?\}")
+FUNCTION = re.compile(r"\\text ?\{ ?((?:arc)?(?:sin|cos|tan|cot|sec|csc)|ln|log|det|gcd|lcm|max|min) ?\}")
+
+
+def spell(text: str) -> str:
+    r"""Return a tidy answer with each sign, command and matrix spelt in one way.
+
+    >>> spell(r"x ≤ 2 \text{ or } x \geqslant 3π")
+    'x \\le 2 \\text{ or } x \\ge 3\\pi'
+    """
+    text = "".join(SIGNS.get(c, c) for c in text)
+    text = re.sub(r"\\[a-zA-Z]+", lambda m: SYNONYMS.get(m[0], m[0]), text)
+    text = re.sub(r"\\(?:text)?color\{[^{}]*\}|\\boxed(?=\{)|\\(?:rm|bf|it)(?![a-zA-Z])", "", text)
+    text = re.sub(r"\\text ?\{ ?(\\[$%]|[-+]?[\d.,/]+|i|e|\\pi) ?\}", r"\1", text)  # \text{7}, \mathrm{i}
+    text = FUNCTION.sub(r"\\\1 ", text)
+    text = VECTOR.sub(lambda m: rf"\vec{{{m[1] or m[2]}}}", text)
+    text = re.sub(r"\\mathbf ?(?=\{)", "", text)
+    text = MATRIX.sub(lambda m: rf"\begin{{pmatrix}}{trimmed(m[1] or m[3] or '')}\end{{pmatrix}}", text)
+    text = re.sub(r"\{\s*,\s*\}", ",", text)
+    text = re.sub(r"(?<![a-zA-Z\\])pi(?![a-zA-Z])", r"\\pi", text)
+    text = re.sub(r"(?<![a-zA-Z\\])(?:infinity|inf)(?![a-zA-Z])|\\text\{\s*infinity\s*\}", r"\\infty", text)
+    text = re.sub(r"(?<![a-zA-Z\\])sqrt(?![a-zA-Z])", r"\\sqrt", text)
+    text = text.replace("**", "^")
+    return BLANKS.sub(" ", text).strip()
+
+
+def trimmed(rows: str) -> str:
+    r"""Return a matrix's rows without a last \\ that ends none."""
+    return re.sub(r"(?:\\\\|\\hline|\s)+$", "", rows)
+
+
+OPENING = {"(", "[", "{", r"\{", r"\langle", r"\lfloor", r"\lceil"}
+CLOSING = {")", "]", "}", r"\}", r"\rangle", r"\rfloor", r"\rceil"}
+TOKEN = re.compile(r"\\(?:begin|end)\{[a-zA-Z]+\*?\}|\\[a-zA-Z]+|\\.|.", re.DOTALL)
+
+
+def tokens(text: str) -> list[str]:
+    r"""Cut LaTeX into commands and characters; joined they are the text again.
+
+    >>> tokens(r"\frac{x}2")
+    ['\\frac', '{', 'x', '}', '2']
+    """
+    return TOKEN.findall(text)
+
+
+def split(text: str, *separators: str) -> tuple[list[str], list[str]]:
+    r"""Cut a text at separators that stand outside of all brackets; return the pieces and the separators between.
+
+    Brackets need not match in kind: ``(1, 2]`` is an interval.
+
+    >>> split(r"(1, 2] \cup \{3\}, 4", ",", r"\cup")
+    (['(1, 2] ', ' \\{3\\}', ' 4'], ['\\cup', ','])
+    """
+    pieces, cuts, depth = [""], [], 0
+    for token in tokens(text):
+        if token in OPENING or token.startswith(r"\begin{"):
+            depth += 1
+        elif token in CLOSING or token.startswith(r"\end{"):
+            depth -= 1
+        if depth == 0 and token in separators:
+            cuts.append(token)
+            pieces.append("")
+        else:
+            pieces[-1] += token
+    return pieces, cuts
+
+
+def enclosed(text: str) -> tuple[str, str, str] | None:
+    r"""Return the opening bracket, the inside and the closing one, if one pair of brackets holds the whole text.
+
+    >>> enclosed(r"\{1, 2\}"), enclosed("(1)(2)")
+    (('\\{', '1, 2', '\\}'), None)
+    """
+    parts, depth = tokens(text), 0
+    if len(parts) < 2 or parts[0] not in OPENING or parts[-1] not in CLOSING:
+        return None
+    for place, token in enumerate(parts):
+        depth += (token in OPENING or token.startswith(r"\begin{")) - (token in CLOSING or token.startswith(r"\end{"))
+        if depth == 0:
+            return (parts[0], "".join(parts[1:-1]).strip(), parts[-1]) if place == len(parts) - 1 else None
+    return None

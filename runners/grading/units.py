@@ -1,0 +1,90 @@
+"""What units are worth in others, so that 5 m is 500 cm, and neither is 5 km."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from fractions import Fraction
+
+Dimension = tuple[tuple[str, int], ...]
+"""Base units with their powers; () for a pure number such as a per cent."""
+
+DEGREE = "degree"
+"""A degree is π/180, which is no fraction: who reads it puts that in."""
+
+# base unit: {factor: names}
+UNITS: dict[str, dict[str, str]] = {
+    "metre": {
+        "1": "m meter metre", "1/1000": "mm millimeter millimetre", "1/100": "cm centimeter centimetre",
+        "1/10": "dm decimeter decimetre", "1000": "km kilometer kilometre", "127/5000": "in inch inche",
+        "381/1250": "ft foot feet", "1143/1250": "yd yard", "201168/125": "mi mile",
+    },
+    "gram": {"1": "g gram", "1/1000": "mg milligram", "1000": "kg kilogram"},
+    "pound": {"1": "lb lbs pound", "1/16": "oz ounce"},
+    "second": {
+        "1": "s sec second", "60": "min minute", "3600": "h hr hour", "86400": "day", "604800": "week wk",
+    },
+    "year": {"1": "yr year", "1/12": "month"},
+    "litre": {"1": "l liter litre", "1/1000": "ml milliliter millilitre"},
+    "dollar": {"1": "$ dollar usd buck", "1/100": "cent ¢"},
+    "euro": {"1": "€ eur euro"},
+    "pound sterling": {"1": "£ gbp"},
+    "": {
+        "1": "unit radian rad", "1/100": "% percent percentage pct", "1000": "thousand", "1000000": "million",
+        "1000000000": "billion",
+    },
+    DEGREE: {"1": "° degree deg"},
+}  # fmt: skip
+
+NAMES: dict[str, tuple[Fraction, str]] = {
+    name: (Fraction(factor), base)
+    for base, scales in UNITS.items()
+    for factor, names in scales.items()
+    for name in names.split()
+}
+SHORT = {"mph": "mile per hour", "kmh": "km per hour", "kph": "km per hour", "kmph": "km per hour", "sq": "square"}
+POWERS = {"square": 2, "cubic": 3}
+WORD = re.compile(r"\$|€|£|¢|%|°|/|[a-zA-Z]+|\^?-?\d", re.ASCII)
+
+
+def unit(text: str) -> tuple[Fraction, Dimension] | None:
+    """Return what a unit is worth in base units, and its dimension; None if the text is no unit.
+
+    A word that is not known is a base unit of its own: apples are not pears.
+
+    >>> unit("square centimeters")
+    (Fraction(1, 10000), (('metre', 2),))
+    >>> unit("km/h") == unit("kilometers per hour"), unit("cents"), unit("apples"), unit("of the 3 x + 1")
+    (True, (Fraction(1, 100), (('dollar', 1),)), (Fraction(1, 1), (('apple', 1),)), None)
+    """
+    said = text.strip().lower().rstrip(".").replace("{", "").replace("}", "").replace("\\", "")
+    words = WORD.findall(" ".join(SHORT.get(word, word) for word in said.split(" ")))
+    if not words or "".join(words) != re.sub(r"\s", "", " ".join(SHORT.get(w, w) for w in said.split(" "))):
+        return None
+    scale, powers, sign, power, last = Fraction(1), Counter[str](), 1, 1, None
+    for word in words:
+        if word in ("per", "/"):
+            sign = -1
+        elif word in POWERS:
+            power = POWERS[word]
+        elif word.lstrip("^-").isdigit():
+            if last is None:
+                return None
+            factor, base, before = last
+            more = sign * int(word.lstrip("^")) - before
+            scale, last = scale * factor**more, None
+            powers[base] += more
+        else:
+            if (found := known(word)) is None and len(word) < 3:
+                return None
+            factor, base = found or (Fraction(1), word.removesuffix("s"))
+            last = (factor, base, sign * power)
+            scale *= factor ** (sign * power)
+            powers[base] += sign * power
+            power = 1
+    return scale, tuple(sorted((base, n) for base, n in powers.items() if base and n))
+
+
+def known(word: str) -> tuple[Fraction, str] | None:
+    """Return a unit's factor and base if it stands in the table, in the singular or the plural."""
+    return NAMES.get(word) or NAMES.get(word.removesuffix("s")) or NAMES.get(word.removesuffix("es"))
