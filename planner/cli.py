@@ -97,6 +97,34 @@ def sweep(
 
 
 @app.command()
+def grade(
+    run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
+    grader: Annotated[
+        str | None, typer.Option(help="boxed-number, math, letter, numeric or exact; the run's own if not given.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Read the answers of a run again, without sampling, and say how many changed.
+
+    [bold]Example[/]
+
+      isocompute grade runs/mine --grader math
+    """
+    from isocompute.planner.report import regraded
+    from isocompute.runners.grading import load
+    from isocompute.runners.log import Run
+    from isocompute.runners.regrade import grader_of, regrade
+
+    there = Run(run)
+    with load(grader or grader_of(there)) as chosen, Console(stderr=True).status("grading …"):
+        found = regrade(there, chosen)
+    if json_:
+        print(json.dumps(vars(found), indent=2, ensure_ascii=False))
+    else:
+        regraded(Console(), found)
+
+
+@app.command()
 def fit(
     source: Annotated[
         str,

@@ -16,6 +16,7 @@ from isocompute.planner.plan import Interval, Option, Plan
 from isocompute.planner.profile import Profile
 
 if TYPE_CHECKING:  # what it imports takes longer than a plan
+    from isocompute.runners.regrade import Regraded
     from isocompute.runners.sweep import Summary
     from isocompute.runners.tasks import Entry
 
@@ -209,6 +210,8 @@ def swept(console: Console, summary: Summary) -> None:
         say(console, f"A solution is right with probability {summary.accuracy:.3f}.")
     for reason, count in summary.failed.items():
         note(console, f"{count:,} rows failed: {reason}; running the sweep again asks for them again.")
+    if summary.refused:
+        note(console, f"{summary.refused:,} answers were too large or too slow to compare, and count as wrong.")
     say(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")
 
 
@@ -233,3 +236,16 @@ def note(console: Console, text: str) -> None:
     """Print a warning, whatever it contains, as plain text."""
     console.print("[yellow]note:[/] ", end="")
     console.print(text, markup=False, highlight=False)
+
+
+def regraded(console: Console, found: Regraded) -> None:
+    """Print what grading a run again found."""
+    say(console, f"[bold]{found.solutions:,}[/] solutions graded by {found.grader}; before that by {found.before}")
+    say(
+        console,
+        f"  {found.changed:,} answers changed; {found.now_right:,} became right and {found.now_wrong:,} wrong",
+    )
+    if found.unread:
+        say(console, f"  {found.unread:,} give no answer")
+    if found.refused:
+        say(console, f"  {found.refused:,} answers were refused: too large or too slow to compare, so counted as wrong")

@@ -32,6 +32,9 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+GraderName = Literal["boxed-number", "math", "letter", "numeric", "exact"]
+
+
 class LabTask(Part):
     """Problems made by the lab's generator."""
 
@@ -70,7 +73,7 @@ class FileTask(Part):
     subject: str | None = None
     level: str | None = None
     choices: tuple[str, ...] = ()
-    grader: Literal["boxed-number", "math", "letter", "numeric", "exact"] | None = None
+    grader: GraderName | None = None
     problems: Count | None = None
     seed: int = 0
 
@@ -168,7 +171,8 @@ class Sweep(Part):
         """Return what may not change when a run goes on: all but its size, its place and its pace."""
         size = {"run", "solutions", "verifications", "verified", "checkpoint_seconds"}
         identity = self.model_dump(mode="json", exclude=size)
-        identity["task"].pop("problems")
+        for free in ("problems", "grader"):  # of the grader the manifest holds the version too
+            identity["task"].pop(free, None)
         for role in ("solver", "verifier"):
             if self.engine == "openai" and identity[role]:
                 options = identity[role]["options"]

@@ -258,14 +258,6 @@ class Run:
             os.close(file)
 
 
-def part_of(table: Table, rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """Return rows as a Parquet file."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=table.schema), sink, compression="zstd", compression_level=9)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
-
-
 class Writer:
     """Collects rows and writes them as a part every few seconds, whether more rows come or not.
 

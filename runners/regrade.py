@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from isocompute.errors import RunError
+from isocompute.runners.config import sweep_of
 from isocompute.runners.grading import Classes, Grader
 from isocompute.runners.log import Run
 from isocompute.runners.tables import GRADES, PROBLEMS, SOLUTIONS
+from isocompute.runners.thinking import cut
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def regrade(run: Run, grader: Grader) -> Regraded:
         DataError: a part is damaged, or the grader cannot read a right answer.
     """
     before = grader_of(run)
+    thinking_end = sweep_of(run.manifest(), run.path).solver.thinking_end
     with run.lock():
         problems = run.frame(PROBLEMS, ["problem_id", "gold"])
         golds = dict(problems.itertuples(index=False, name=None))
@@ -62,7 +65,7 @@ def regrade(run: Run, grader: Grader) -> Regraded:
                 raise RunError(f"The run at '{run.path}' has solutions to '{problem}', and no such problem.")
             classes = Classes(grader, golds[problem])
             for number, text in zip(group["solution_id"], group["text"], strict=True):
-                answer, correct = classes.grade(text)
+                answer, correct = classes.grade(cut(text, thinking_end))
                 rows.append((problem, number, answer, correct, grader.title))
         run.replace(GRADES, (dict(zip(GRADES.schema.names, row, strict=True)) for row in rows))
     answers = solutions["answer"].astype(object).where(solutions["answer"].notna(), None).tolist()

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from isocompute.errors import DataError, RunError
-from isocompute.runners import engines, prompts, tasks
+from isocompute.runners import engines, grading, prompts, tasks
 from isocompute.runners.config import Role, Sweep
 from isocompute.runners.display import Display, Silent
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
-from isocompute.runners.grading import answer_of, canonical
+from isocompute.runners.grading import Classes, Grader
 from isocompute.runners.log import Run
 from isocompute.runners.manifest import agree, manifest
 from isocompute.runners.prompts import Prompt
@@ -35,6 +35,7 @@ class Summary:
     solutions: int
     verifications: int
     accuracy: float
+    refused: int
 
 
 def sweep(config: Sweep, display: Display | None = None, load: Callable[..., Engine] = engines.load) -> Summary:
@@ -52,9 +53,9 @@ def sweep(config: Sweep, display: Display | None = None, load: Callable[..., Eng
     """
     display = display or Silent()
     run, problems, texts, asked = prepared(config)
-    with run.lock():
+    with run.lock(), grading.load(asked["grader"]) as grader:
         run.write_manifest(asked)
-        return Sampler(config, run, problems, texts, display, load).work()
+        return Sampler(config, run, problems, texts, grader, display, load).work()
 
 
 def prepared(config: Sweep) -> tuple[Run, list[Problem], dict[str, Prompt], dict[str, Any]]:
@@ -65,14 +66,15 @@ def prepared(config: Sweep) -> tuple[Run, list[Problem], dict[str, Prompt], dict
     """
     run = Run(config.run)
     task = tasks.load(config.task)
-    problems = [graded(problem) for problem in task.problems]
+    grader = grading.load(task.grader)
+    problems = [graded(problem, grader) for problem in task.problems]
     texts = {"solver": prompts.load(config.solver.prompt, needs=("question",))}
     if config.verifier is not None:
         texts["verifier"] = prompts.load(config.verifier.prompt, needs=("question", "solution"))
     for role in (config.solver, config.verifier):
         if role is not None and config.engine in engines.LOCAL:
             engines.check(role.model)  # now, and not when all is solved
-    asked = manifest(config, texts, task.origin)
+    asked = manifest(config, texts, task.origin, grader.title)
     if run.exists:
         agree(run, config, problems, asked)
     elif run.parts(SOLUTIONS):
@@ -83,15 +85,18 @@ def prepared(config: Sweep) -> tuple[Run, list[Problem], dict[str, Prompt], dict
     return run, problems, texts, asked
 
 
-def graded(problem: Problem) -> Problem:
+def graded(problem: Problem, grader: Grader) -> Problem:
     """Return a problem with its right answer in canonical form, as the run holds it.
 
     Raises:
         DataError: the grader reads no answer in it.
     """
-    gold = canonical(problem.gold)
+    gold = grader.canonical(problem.gold)
     if gold is None:
-        raise DataError(f"The right answer of '{problem.problem_id}' in {problem.task} is empty or too long.")
+        raise DataError(
+            f"The right answer of '{problem.problem_id}' in {problem.task} is none that the grader '{grader.name}' "
+            "can read."
+        )
     return replace(problem, gold=gold)
 
 
@@ -104,10 +109,12 @@ class Sampler:
         run: Run,
         problems: list[Problem],
         texts: dict[str, Prompt],
+        grader: Grader,
         display: Display,
         load: Callable[..., Engine],
     ) -> None:
-        self.config, self.run, self.texts, self.display, self.load = config, run, texts, display, load
+        self.config, self.run, self.texts, self.grader = config, run, texts, grader
+        self.display, self.load = display, load
         self.problems = {problem.problem_id: problem for problem in problems}
         self.failed: Counter[str] = Counter()
         self.sampled = 0
@@ -115,6 +122,7 @@ class Sampler:
     def work(self) -> Summary:
         """Sample all that is missing, and say what the run holds then."""
         self._write_problems()
+        self.classes = self._classes()
         config, verifier = self.config, self.config.verifier
         solutions = self.run.writer(SOLUTIONS, config.checkpoint_seconds)
         verifications = self.run.writer(VERIFICATIONS, config.checkpoint_seconds, after=solutions)
@@ -142,6 +150,12 @@ class Sampler:
         finally:
             self._flush()
         return self._summary()
+
+    def _classes(self) -> dict[str, Classes]:
+        """Take up each problem's classes of answers where the run left them."""
+        answers = self.run.frame(SOLUTIONS, ["problem_id", "answer"]).dropna()
+        seen = answers.groupby("problem_id")["answer"].unique()
+        return {name: Classes(self.grader, p.gold, seen.get(name, ())) for name, p in self.problems.items()}
 
     def _flush(self) -> None:
         for writer in self._writers.values():
@@ -195,7 +209,7 @@ class Sampler:
         try:
             for request, completion in engine.run(pending):
                 table, *key = request.key
-                self._writers[table].add([row_of(table, key, completion, self.problems[key[0]].gold, role)])
+                self._writers[table].add([row_of(table, key, completion, self.classes[key[0]], role)])
                 self._count(completion)
                 if table is SOLUTIONS and completion.status == "ok" and verify_new is not None:
                     follow = list(self._verifications(key[0], key[1], completion.text or "", verify_new))
@@ -215,7 +229,8 @@ class Sampler:
         correct = self.run.frame(SOLUTIONS, ["correct"])["correct"].dropna()
         rows = {table: len(self.run.keys(table)) for table in (SOLUTIONS, VERIFICATIONS)}
         accuracy = float(correct.astype(float).mean())
-        return Summary(self.run.path, self.sampled, dict(self.failed), rows[SOLUTIONS], rows[VERIFICATIONS], accuracy)
+        done = rows[SOLUTIONS], rows[VERIFICATIONS]
+        return Summary(self.run.path, self.sampled, dict(self.failed), *done, accuracy, self.grader.refused)
 
 
 def same_engine(solver: Role, verifier: Role) -> bool:
@@ -235,15 +250,14 @@ def skipped(key: list[Any]) -> dict[str, Any]:
     return {**dict(zip(VERIFICATIONS.key_names, key, strict=True)), **nothing, "finish_reason": SKIPPED, "status": "ok"}
 
 
-def row_of(table: Table, key: list[Any], completion: Completion, gold: str, role: Role) -> dict[str, Any]:
+def row_of(table: Table, key: list[Any], completion: Completion, classes: Classes, role: Role) -> dict[str, Any]:
     """Grade a solution, or read a verification's verdict; what failed has neither answer nor verdict."""
     row = {**dict(zip(table.key_names, key, strict=True)), "text": completion.text, **tokens(completion)}
     if completion.text is None:
         return row
     visible = cut(completion.text, role.thinking_end)
     if table is SOLUTIONS:
-        row["answer"] = answer_of(visible)
-        row["correct"] = row["answer"] == gold
+        row["answer"], row["correct"] = classes.grade(visible)
     else:
         row["verdict"] = verdict_of(visible)
         row["p_yes"] = p_yes(completion.tokens, visible) if completion.tokens else None

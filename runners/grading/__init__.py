@@ -1,13 +1,12 @@
-"""Is the answer right? Graders, the classes of equal answers that votes are counted over, and verdicts."""
+"""Is the answer right? Graders, the classes of equal answers that votes are counted over."""
 
 from isocompute.runners.grading.canonical import GRADER, answer_of, canonical
 from isocompute.runners.grading.classes import Classes
 from isocompute.runners.grading.extraction import boxed
 from isocompute.runners.grading.graders import GRADERS, Grader, load
 from isocompute.runners.grading.judge import Judge, Judgement
-from isocompute.runners.grading.verdict import verdict_of
 
 __all__ = [
     "GRADER", "GRADERS", "Classes", "Grader", "Judge", "Judgement",
-    "answer_of", "boxed", "canonical", "load", "verdict_of",
+    "answer_of", "boxed", "canonical", "load",
 ]  # fmt: skip

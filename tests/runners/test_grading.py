@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from isocompute.runners.grading import answer_of, boxed, canonical, verdict_of
+from isocompute.runners.grading import answer_of, boxed, canonical
 
 MEGABYTE = 1_000_000
 
@@ -59,25 +59,6 @@ def test_the_last_box_counts_with_its_braces_balanced(text, inside):
 
 
 @pytest.mark.parametrize(
-    ("text", "verdict"),
-    [
-        ("47+38: 5,8 ok\nCorrect? Yes", 1.0),
-        ("Correct? No", 0.0),
-        ("Is the solution correct (Yes/No)? **Yes**", 1.0),
-        ("Verdict: no.", 0.0),
-        ("Correct? Yes\nOn reflection:\nCorrect? No", 0.0),
-        ("Correct? Maybe", None),
-        ("Correct? Yesterday", None),
-        ("incorrect? Yes", None),
-        ("yes", None),
-        ("", None),
-    ],
-)
-def test_a_verdict_is_read_where_it_is_given(text, verdict):
-    assert verdict_of(text) == verdict
-
-
-@pytest.mark.parametrize(
     "text",
     [
         r"\boxed{" + "{" * 10_000 + "}" * 10_001,
@@ -100,11 +81,4 @@ def test_a_hostile_solution_has_no_answer_and_costs_no_time(text):
 def test_an_answer_is_never_evaluated(text):
     begun = time.process_time()
     assert answer_of(f"\\boxed{{{text}}}") == text
-    assert time.process_time() - begun < 0.1
-
-
-@pytest.mark.parametrize("piece", ["correct ", "correct" + ":" * 40, "correct? ********", "verdict\n", "yes"])
-def test_a_hostile_verification_costs_little_time(piece):
-    begun = time.process_time()
-    assert verdict_of(piece * (100_000 // len(piece))) is None
     assert time.process_time() - begun < 0.1

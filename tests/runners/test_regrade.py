@@ -15,21 +15,23 @@ TEXTS = {
     "a": [r"\boxed{\frac{1}{2}}", r"\boxed{50\%}", r"\boxed{2x}", r"\boxed{x+x}", None],
     "b": [r"\boxed{7}", "The answer is 7.", "lost", r"\boxed{9^{9^{9}}}", r"\boxed{7.0}"],
 }
+THOUGHT = "<think>\\boxed{1}?</think>"
+SOLVER = {"model": "scripted/solver", "prompt": "math-solve", "thinking_end": "</think>"}
 GOLDS = {"a": "1/2", "b": "7"}
 
 
 def solution(problem: str, number: int, text: str | None, status: str = "ok") -> dict[str, object]:
     answer = None if text is None else load("boxed-number").answer(text)
     return {
-        "problem_id": problem, "solution_id": number, "text": text, "status": status if text else "failed",
+        "problem_id": problem, "solution_id": number, "text": text and THOUGHT + text, "status": status if text else "failed",
         "answer": answer, "correct": None if text is None else answer == GOLDS[problem],
     }  # fmt: skip
 
 
 @pytest.fixture
-def run(tmp_path) -> Run:
+def run(tmp_path, small) -> Run:
     run = Run(tmp_path / "run")
-    run.write_manifest({"config": {}, "grader": "boxed-number/1"})
+    run.write_manifest({"config": small(solver=SOLVER).model_dump(mode="json"), "grader": "boxed-number/1"})
     for table, rows in (
         (PROBLEMS, [{"problem_id": p, "task": "t", "question": "?", "gold": gold} for p, gold in GOLDS.items()]),
         (SOLUTIONS, [solution(p, i, text) for p, texts in TEXTS.items() for i, text in enumerate(texts)]),

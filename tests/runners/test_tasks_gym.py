@@ -9,7 +9,7 @@ import pytest
 
 from isocompute.errors import ConfigError
 from isocompute.runners.config import GymTask
-from isocompute.runners.grading import NUMBER
+from isocompute.runners.grading.canonical import NUMBER
 from isocompute.runners.tasks import generators, gym_problems, load
 from isocompute.runners.tasks.gym import GRADERS, SIZE, drawn, library_seed
 
