@@ -247,7 +247,7 @@ def test_shared_prefixes_are_read_from_the_cache(engine):
 def test_a_turn_of_a_conversation_is_answered_by_a_real_chat_model(llama_server):
     engine = engines.load("openai", "SmolLM2", urls=[llama_server])
     sampling = Sampling(temperature=0.0, max_tokens=24, logprobs=2)
-    question = "What is the capital of France?"
+    question = "What is the capital city of France? Answer in one sentence."
     try:
         plain = alone(engine, Request(0, question, 0, sampling))
         turn = alone(engine, Request(1, question, 0, sampling, chat=True))
