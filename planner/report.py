@@ -50,11 +50,11 @@ def planned(console: Console, profile: Profile, plan: Plan) -> None:
         say(console, f"  ahead of the other strategies with probability {best.probability_best:.2f}")
     console.print()
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("strategy", "numbers"):
         table.add_column(heading)
-    for heading in ("compute", "accuracy", "95 % interval", "recommended is ahead by", "P(best)"):
-        table.add_column(heading, justify="right")
+    for heading in ("compute", "accuracy", "95 % interval", "recommended\nis ahead by", "P(best)"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for option in (best, *plan.alternatives):
         ahead = "" if option.gap is None else f"{100 * option.gap:+.1f} {span(option.gap_interval, sign='+')}"
         chance = "–" if option.probability_best is None else f"{option.probability_best:.2f}"

