@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs: phases, rows, tokens a second, time left."""
+"""What a person sees while a sweep runs: phases, rows, tokens a second, time left, and how it goes."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Display(Protocol):
     def phase(self, name: str, total: int, done: int) -> None:
         """Begin a phase, of whose rows some are there already."""
 
-    def advance(self, rows: int, tokens: int) -> None:
-        """Count finished rows and their completion tokens."""
+    def advance(self, rows: int, tokens: int, aside: str = "") -> None:
+        """Count finished rows and their completion tokens, and say how it goes."""
 
     def note(self, text: str) -> None:
         """Say something worth a line."""
@@ -50,7 +50,8 @@ class Live:
         self.console = console
         self.progress = Progress(
             TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), Speed(),
-            TextColumn("left"), TimeRemainingColumn(), console=console, disable=not console.is_terminal,
+            TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[aside]}"),
+            console=console, disable=not console.is_terminal,
         )  # fmt: skip
         self.said = 0.0
 
@@ -65,20 +66,21 @@ class Live:
 
     def phase(self, name: str, total: int, done: int) -> None:
         """Begin a phase, of whose rows some are there already."""
-        self.task = self.progress.add_task(name, total=total, completed=done, tokens=0)
+        self.task = self.progress.add_task(name, total=total, completed=done, tokens=0, aside="")
         self.begun, self.said = time.monotonic(), 0.0
 
-    def advance(self, rows: int, tokens: int) -> None:
-        """Count finished rows and their completion tokens."""
+    def advance(self, rows: int, tokens: int, aside: str = "") -> None:
+        """Count finished rows and their completion tokens, and say how it goes."""
         task = next(t for t in self.progress.tasks if t.id == self.task)
-        self.progress.update(self.task, advance=rows, tokens=task.fields["tokens"] + tokens)
+        self.progress.update(self.task, advance=rows, tokens=task.fields["tokens"] + tokens, aside=aside)
         now = time.monotonic()
         last = task.completed == task.total
         if not self.console.is_terminal and (last or now - self.said >= self.EVERY):
             self.said = now
             rate = task.fields["tokens"] / max(now - self.begun, 1e-9)
             self.console.print(
-                f"{task.description}: {task.completed:,.0f} of {task.total:,.0f} rows, {rate:,.0f} tok/s",
+                f"{task.description}: {task.completed:,.0f} of {task.total:,.0f} rows, {rate:,.0f} tok/s"
+                + (f", {aside}" if aside else ""),
                 highlight=False,
             )
 
@@ -93,7 +95,7 @@ class Silent:
     def phase(self, name: str, total: int, done: int) -> None:
         """Show nothing."""
 
-    def advance(self, rows: int, tokens: int) -> None:
+    def advance(self, rows: int, tokens: int, aside: str = "") -> None:
         """Show nothing."""
 
     def note(self, text: str) -> None:

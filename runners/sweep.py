@@ -117,6 +117,7 @@ class Sampler:
         self.display, self.load = display, load
         self.problems = {problem.problem_id: problem for problem in problems}
         self.failed: Counter[str] = Counter()
+        self.graded: Counter[bool] = Counter()
         self.sampled = 0
 
     def work(self) -> Summary:
@@ -197,6 +198,11 @@ class Sampler:
         for j in missing:
             yield self._request((VERIFICATIONS, problem, i, j), text, role)
 
+    def _role(self, table: Table) -> Role:
+        role = self.config.solver if table is SOLUTIONS else self.config.verifier
+        assert role is not None, "without a verifier nothing is verified"
+        return role
+
     def _request(self, key: Key, text: str, role: Role) -> Request:
         table, *row = key
         sampling = Sampling(role.temperature, role.top_p, role.max_tokens, role.stop, role.logprobs)
@@ -209,21 +215,30 @@ class Sampler:
         try:
             for request, completion in engine.run(pending):
                 table, *key = request.key
-                self._writers[table].add([row_of(table, key, completion, self.classes[key[0]], role)])
-                self._count(completion)
+                row = row_of(table, key, completion, self.classes[key[0]], self._role(table))
+                self._writers[table].add([row])
+                self._count(completion, row.get("correct"))
                 if table is SOLUTIONS and completion.status == "ok" and verify_new is not None:
                     follow = list(self._verifications(key[0], key[1], completion.text or "", verify_new))
                     pending.extend(follow)
                     expected = self.config.verifications if key[1] < self.config.to_verify else 0
-                    self.display.advance(expected - len(follow), 0)  # those that are skipped
+                    self.display.advance(expected - len(follow), 0, self._aside())  # those that are skipped
         finally:
             engine.close()
 
-    def _count(self, completion: Completion) -> None:
+    def _count(self, completion: Completion, correct: bool | None) -> None:
         self.sampled += 1
         if completion.status != "ok":
             self.failed[completion.status] += 1
-        self.display.advance(1, completion.completion_tokens or 0)
+        if correct is not None:
+            self.graded[correct] += 1
+        self.display.advance(1, completion.completion_tokens or 0, self._aside())
+
+    def _aside(self) -> str:
+        """Say how it goes: the solutions of this process that are right, and the rows that failed."""
+        right, failed = self.graded[True], self.failed.total()
+        said = [f"{right / self.graded.total():.1%} right"] if self.graded else []
+        return ", ".join([*said, f"{failed:,} failed"] if failed else said)
 
     def _summary(self) -> Summary:
         correct = self.run.frame(SOLUTIONS, ["correct"])["correct"].dropna()

@@ -213,9 +213,11 @@ def p_yes(tokens: Sequence[Token], text: str) -> float | None:
     # Decoding one token alone may lose blanks, cut a character in two or spell its bytes: compare what is left.
     pieces = [_written(token.text) for token in tokens]
     form, word = _written(text[verdict.begin : verdict.end]), _written(verdict.word)
-    found = "".join(pieces).rfind(form)
-    if found < 0:
+    later = _starts(_written(text), form, len(_written(text[: verdict.begin])) + 1)
+    places = _starts("".join(pieces), form, 0)  # counted from the end: thinking may stand before the text
+    if len(places) <= len(later):
         return None
+    found = places[-1 - len(later)]
     begin = found + len(form) - len(word)
     ends = list(accumulate(map(len, pieces)))
     place = bisect_right(ends, begin)
@@ -255,6 +257,11 @@ def kinds(verifications: pd.DataFrame) -> dict[str, int]:
 def _written(text: str) -> str:
     """Return a text's visible ASCII characters: what every engine gives alike of it."""
     return UNWRITTEN.sub("", text)
+
+
+def _starts(text: str, form: str, first: int) -> list[int]:
+    """Return where a form begins in a text, at or after a place."""
+    return [found.start() for found in re.finditer(f"(?={re.escape(form)})", text) if found.start() >= first]
 
 
 def _mass(logprobs: Mapping[str, float], before: str, word: str, side: int) -> float:

@@ -5,7 +5,9 @@ import io
 from rich.console import Console
 
 from isocompute.runners.display import Live
+from isocompute.runners.log import Run
 from isocompute.runners.sweep import sweep
+from isocompute.runners.tables import SOLUTIONS
 
 
 def shown(terminal: bool, monkeypatch, every: float = 0.0) -> tuple[io.StringIO, Live]:
@@ -19,11 +21,11 @@ def test_without_a_terminal_progress_is_plain_lines(monkeypatch):
     with live:
         live.phase("solving", total=1200, done=1197)
         for _ in range(3):
-            live.advance(1, 50)
+            live.advance(1, 50, "50.0% right, 2 failed")
         live.note("[bold]as it is[/]")
     lines = out.getvalue().splitlines()
     assert [line.partition(" rows, ")[0] for line in lines[:3]] == [f"solving: 1,{n} of 1,200" for n in (198, 199, 200)]
-    assert all(line.endswith(" tok/s") for line in lines[:3])
+    assert all(line.endswith(" tok/s, 50.0% right, 2 failed") for line in lines[:3])
     assert lines[3:] == ["[bold]as it is[/]"]
     assert "\x1b" not in out.getvalue()
 
@@ -42,8 +44,8 @@ def test_a_terminal_shows_a_bar(monkeypatch):
     out, live = shown(True, monkeypatch)
     with live:
         live.phase("verifying", total=2, done=0)
-        live.advance(2, 10)
-    for part in ("verifying", "2/2", "rows", "left"):
+        live.advance(2, 10, "1 failed")
+    for part in ("verifying", "2/2", "rows", "left", "1 failed"):
         assert part in out.getvalue()
 
 
@@ -51,8 +53,10 @@ def test_a_sweep_counts_every_row_in_its_phase(small, scripted, monkeypatch):
     out, live = shown(False, monkeypatch)
     with live:
         sweep(small(), live, scripted())
-    rows = [line.partition(" rows")[0] for line in out.getvalue().splitlines()]
+    lines = out.getvalue().splitlines()
+    rows = [line.partition(" rows")[0] for line in lines]
     assert rows == [f"solving: {i} of 24" for i in range(1, 25)] + [f"verifying: {i} of 72" for i in range(1, 73)]
+    assert lines[23].endswith(f"{Run(small().run).frame(SOLUTIONS)['correct'].astype(float).mean():.1%} right")
 
 
 def test_one_engine_is_one_phase(small, scripted, monkeypatch):

@@ -1,4 +1,4 @@
-"""A real chat model on generated problems, from the sweep to the plan, through an engine here and one behind a server."""
+"""A real chat model on generated problems, from sweep to plan, through an engine here and one behind a server."""
 
 from __future__ import annotations
 

@@ -23,7 +23,8 @@ GOLDS = {"a": "1/2", "b": "7"}
 def solution(problem: str, number: int, text: str | None, status: str = "ok") -> dict[str, object]:
     answer = None if text is None else load("boxed-number").answer(text)
     return {
-        "problem_id": problem, "solution_id": number, "text": text and THOUGHT + text, "status": status if text else "failed",
+        "problem_id": problem, "solution_id": number, "text": text and THOUGHT + text,
+        "status": status if text else "failed",
         "answer": answer, "correct": None if text is None else answer == GOLDS[problem],
     }  # fmt: skip
 

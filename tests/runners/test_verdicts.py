@@ -373,6 +373,14 @@ def test_a_verdict_inside_a_longer_token_is_compared_with_its_like():
     assert p_yes([place], "Correct? No") == pytest.approx(0.25)
 
 
+def test_a_word_like_the_verdict_after_or_before_it_is_not_its_place():
+    verdict = listed("No", No=0.6, Yes=0.2)
+    after = [Piece("\n\n"), listed("Note", Note=0.9, Yes=0.05), Piece(": that.")]
+    assert p_yes([verdict, *after], "No\n\nNote: that.") == pytest.approx(0.25)
+    thought = [Piece("No"), Piece(" doubt"), Piece("</think>")]
+    assert p_yes([*thought, verdict, *after], "No\n\nNote: that.") == pytest.approx(0.25)
+
+
 @pytest.mark.parametrize(
     ("tokens", "text"),
     [
