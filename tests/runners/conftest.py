@@ -93,18 +93,25 @@ sys.stdin.read()
 """
 
 
+@contextmanager
+def vllm_serving(model: Path, name: str, dtype: str, log: Path) -> Iterator[str]:
+    """Run vLLM's own server of a model, and give its base URL."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--host", "127.0.0.1", "--port", port]
+    command += ["--model", str(model), "--served-model-name", name, "--dtype", dtype, "--enforce-eager"]
+    command += ["--max-model-len", "512", "--max-num-seqs", "64", "--block-size", "32", "--generation-config", "vllm"]
+    # As in vllm.py: a seeded request whose prefill is cut in two stops vLLM's CPU engine.
+    command += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", "8192", "--enable-prompt-tokens-details"]
+    with process(command, log, 240, f"http://127.0.0.1:{port}") as url:
+        yield url
+
+
 @pytest.fixture(scope="session")
 def vllm_server(need, tmp_path_factory):
     """The lab's solver behind vLLM's own server, as the model ``lab``, in float32 as the other engines have it."""
     need("vllm")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--host", "127.0.0.1", "--port", port]
-    command += ["--model", str(LAB / "solver"), "--served-model-name", "lab", "--dtype", "float32", "--enforce-eager"]
-    command += ["--max-model-len", "512", "--max-num-seqs", "64", "--block-size", "32", "--generation-config", "vllm"]
-    # As in vllm.py: a seeded request whose prefill is cut in two stops vLLM's CPU engine.
-    command += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", "8192", "--enable-prompt-tokens-details"]
-    with process(command, tmp_path_factory.mktemp("vllm") / "log", 240, f"http://127.0.0.1:{port}") as url:
+    with vllm_serving(LAB / "solver", "lab", "float32", tmp_path_factory.mktemp("vllm") / "log") as url:
         yield url
 
 
@@ -142,6 +149,14 @@ def smollm_checkpoint(smollm, need, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("smollm")
     subprocess.run([sys.executable, "-c", UNPACK, str(smollm), str(folder)], check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture
+def smollm_server(need, smollm_checkpoint, tmp_path):
+    """SmolLM2-135M-Instruct behind vLLM's own server."""
+    need("vllm")
+    with vllm_serving(smollm_checkpoint, "SmolLM2", "bfloat16", tmp_path / "log") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

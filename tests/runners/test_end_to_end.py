@@ -19,10 +19,10 @@ def asked(request) -> dict:
     if request.param == "vllm":
         request.getfixturevalue("need")("vllm")
         folder = request.getfixturevalue("smollm_checkpoint")
-        options = {"dtype": "bfloat16", "max_model_len": 1024, "max_num_seqs": 64, "enforce_eager": True}
+        options = {"dtype": "bfloat16", "max_model_len": 512, "max_num_seqs": 64, "enforce_eager": True}
         return {"engine": "vllm", "role": {"model": str(folder), "options": options}}
-    url = request.getfixturevalue("llama_server")
-    return {"engine": "openai", "role": {"model": "SmolLM2", "options": {"urls": [url], "concurrency": 4}}}
+    url = request.getfixturevalue("smollm_server")
+    return {"engine": "openai", "role": {"model": "SmolLM2", "options": {"urls": [url]}}}
 
 
 def isocompute(*arguments: object, seconds: float = 500) -> str:
