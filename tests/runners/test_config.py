@@ -68,9 +68,9 @@ def test_every_recipe_reads_and_asks_with_prompts_that_are_there(recipe):
         assert role.max_tokens < role.options.get("max_model_len", 2**31)
 
 
-def test_every_named_task_but_gsm8k_and_the_gym_has_a_recipe():
+def test_every_named_task_but_gsm8k_has_a_recipe():
     named = {getattr(read(str(recipe)).task, "name", None) for recipe in RECIPES.glob("*.yaml")}
-    assert set(TASKS) - named == {"gsm8k", "reasoning-gym"}
+    assert set(TASKS) - named == {"gsm8k"}
 
 
 def test_the_recipes_run_in_folders_of_their_own():
