@@ -37,11 +37,11 @@ def test_a_chat_model_goes_from_sweep_to_plan(asked, tmp_path):
     role = {**asked["role"], "chat": True, "temperature": 0.8}
     config = {
         "run": str(run),
-        "task": {"name": "reasoning-gym", "generator": "chain_sum", "problems": 20},
+        "task": {"name": "reasoning-gym", "generator": "chain_sum", "problems": 8},
         "engine": asked["engine"],
         "solver": {**role, "prompt": "math-solve", "max_tokens": 48},
         "verifier": {**role, "prompt": "genrm-base", "max_tokens": 48, "logprobs": 5},
-        "solutions": 8,
+        "solutions": 4,
         "verifications": 2,
     }
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(config))
@@ -49,7 +49,7 @@ def test_a_chat_model_goes_from_sweep_to_plan(asked, tmp_path):
 
     log = Run(run)
     solutions, verifications = log.frame(SOLUTIONS), log.frame(VERIFICATIONS)
-    assert (len(solutions), len(verifications)) == (20 * 8, 20 * 8 * 2)
+    assert (len(solutions), len(verifications)) == (8 * 4, 8 * 4 * 2)
     for frame in (solutions, verifications):
         assert (frame["status"] == "ok").all()
         assert frame["completion_tokens"].between(1, 48).all()
@@ -60,6 +60,6 @@ def test_a_chat_model_goes_from_sweep_to_plan(asked, tmp_path):
 
     assert json.loads(isocompute("check", run, "--json"))["whole"]
     isocompute("fit", run, "-o", profile)
-    plan = json.loads(isocompute("plan", "--budget", "8x", "--profile", profile, "--json"))
-    assert plan["recommendation"]["compute"] <= 8
+    plan = json.loads(isocompute("plan", "--budget", "4x", "--profile", profile, "--json"))
+    assert plan["recommendation"]["compute"] <= 4
     assert 0 <= plan["recommendation"]["accuracy"] <= 1
