@@ -18,7 +18,7 @@ from isocompute.runners.sweep import sweep
 from isocompute.runners.tables import SOLUTIONS, VERIFICATIONS
 
 SWEEP = """
-import functools, sys, time
+import functools, signal, sys, time
 from isocompute.planner import cli
 from isocompute.runners import sweep
 from isocompute.runners.engines import Completion
@@ -33,6 +33,7 @@ class SlowEngine:
     def close(self):
         print("closed", flush=True)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by whatever a shell starts in the background
 sweep.sweep = functools.partial(sweep.sweep, load=lambda *_, **__: SlowEngine())
 sys.argv = ["isocompute", "sweep", sys.argv[1]]
 cli.main()
