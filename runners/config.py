@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import yaml
 from pydantic import (
@@ -140,8 +141,84 @@ class Role(Part):
     options: dict[str, Any] = {}
 
 
+class ScorerRole(Part):
+    """A model that scores steps, how it is asked, and how steps' scores become one. ``options`` go to its engine."""
+
+    kind: str
+    model: str | None = None
+    engine: Literal["vllm", "transformers"] = "vllm"
+    prompt: str | None = None
+    aggregate: Literal["last", "min", "prod", "mean"] = "last"
+    options: dict[str, Any] = {}
+
+
+class Shape(NamedTuple):
+    """What a search is told apart by, beside its problem and its seed."""
+
+    strategy: str
+    n: int
+    width: int
+    lookahead: int
+
+
+WIDE = ("beam", "dvts", "revise")
+"""The strategies that have a width."""
+
+
+ROUNDS = 40
+"""Steps of a solution at most, as in the studies of search."""
+
+
+class Search(Part):
+    """Searches of one strategy: each with so many slots ``n``, repeated with ``seeds`` seeds.
+
+    ``rounds`` bounds the steps of a solution, ``lookahead`` is how many further steps are sampled before one is scored,
+    and ``select`` how the answer is selected. ``width`` is what a kept beam goes on with, or a subtree's slots, or how
+    many attempts a chain of revisions has; ``prompt`` is what asks for a revision.
+    """
+
+    strategy: Literal["beam", "dvts", "rebase", "particle", "revise"]
+    n: Annotated[tuple[Count, ...], Field(min_length=1)]
+    width: Count | None = None
+    rounds: Count = ROUNDS
+    lookahead: Annotated[int, Field(ge=0, strict=True)] = 0
+    seeds: Count = 1
+    select: Literal["vanilla", "weighted", "majority"] = "weighted"
+    prompt: str | None = None
+
+    @field_validator("n", mode="before")
+    @classmethod
+    def _one_size(cls, n: object) -> object:
+        return (n,) if isinstance(n, int) else n
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Search:
+        if self.width is not None and self.strategy not in WIDE:
+            raise ValueError(f"'{self.strategy}' has no 'width'; it shares its slots as it goes")
+        if self.strategy == "revise" and (self.rounds, self.lookahead) != (ROUNDS, 0):
+            raise ValueError("'revise' has neither 'rounds' nor 'lookahead': 'width' says how often it revises")
+        if (self.prompt is not None) and self.strategy != "revise":
+            raise ValueError(f"'{self.strategy}' has no 'prompt' of its own; it goes on with the solver's")
+        return self
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """One for each number of slots."""
+        width = 0 if self.strategy not in WIDE else 4 if self.width is None else self.width
+        return [Shape(self.strategy, n, width, self.lookahead) for n in self.n]
+
+    @property
+    def asks(self) -> str | None:
+        """The prompt that asks for a revision, if this is one."""
+        return (self.prompt or "math-revise") if self.strategy == "revise" else None
+
+
 class Sweep(Part):
-    """What to sample: S solutions a problem and V verifications for each of the first ``verified`` of them."""
+    """What to sample: S solutions a problem and V verifications for each of the first ``verified`` of them.
+
+    With a ``scorer`` the first ``scored`` solutions are scored step by step, and ``searches`` are made. A step ends in
+    ``step``; with ``boxed_ends`` a closed box ends a search's solution, whatever the model would go on with.
+    """
 
     run: Annotated[str, Field(min_length=1)]
     task: TaskConfig
@@ -151,6 +228,11 @@ class Sweep(Part):
     solutions: Count
     verifications: Annotated[int, Field(ge=0, strict=True)] = 0
     verified: Count | None = None
+    scorer: ScorerRole | None = None
+    step: Annotated[str, Field(min_length=1)] = "\n\n"
+    boxed_ends: bool = False
+    scored: Annotated[int, Field(ge=0, strict=True)] = 0
+    searches: tuple[Search, ...] = ()
     seed: int = 0
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 5.0
 
@@ -160,6 +242,15 @@ class Sweep(Part):
             raise ValueError("verifications are asked for, and no 'verifier' is given")
         if self.verified is not None and self.verified > self.solutions:
             raise ValueError(f"'verified' is {self.verified}, more than the {self.solutions} solutions")
+        if self.scored > self.solutions:
+            raise ValueError(f"'scored' is {self.scored}, more than the {self.solutions} solutions")
+        if (self.scored or self.searches) and self.scorer is None:
+            raise ValueError("solutions or searches are to be scored, and no 'scorer' is given")
+        shapes = Counter(shape for search in self.searches for shape in search.shapes)
+        if twice := [shape for shape, count in shapes.items() if count > 1]:
+            raise ValueError(f"two searches are the same, but for how they are made or selected: {tuple(twice[0])}")
+        if len({search.asks for search in self.searches} - {None}) > 1:
+            raise ValueError("all revisions are asked for by the same 'prompt'")
         return self
 
     @property
@@ -167,9 +258,19 @@ class Sweep(Part):
         """How many solutions of each problem are verified."""
         return (self.verified or self.solutions) if self.verifications else 0
 
+    @property
+    def by_shape(self) -> dict[Shape, Search]:
+        """The searches by what tells them apart."""
+        return {shape: search for search in self.searches for shape in search.shapes}
+
+    @property
+    def revising(self) -> str | None:
+        """The prompt that asks for revisions, if there are any."""
+        return next((search.asks for search in self.searches if search.asks), None)
+
     def identity(self) -> dict[str, Any]:
         """Return what may not change when a run goes on: all but its size, its place and its pace."""
-        size = {"run", "solutions", "verifications", "verified", "checkpoint_seconds"}
+        size = {"run", "solutions", "verifications", "verified", "scored", "searches", "checkpoint_seconds"}
         identity = self.model_dump(mode="json", exclude=size)
         for free in ("problems", "grader"):  # of the grader the manifest holds the version too
             identity["task"].pop(free, None)
@@ -223,7 +324,7 @@ def explain(error: ValidationError) -> str:
     """Put the first thing that pydantic found wrong into one sentence."""
     first = error.errors()[0]
     loc = [str(part) for part in first["loc"]]
-    shapes: dict[str, type[Part]] = {"solver": Role, "verifier": Role}
+    shapes: dict[str, type[Part]] = {"solver": Role, "verifier": Role, "scorer": ScorerRole, "searches": Search}
     if loc[:1] == ["task"] and len(loc) > 1:
         tasks: list[type[Part]] = [FileTask, *TASKS.values()]
         shapes["task"] = next(task for task in tasks if task.__name__ == loc[1])

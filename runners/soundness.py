@@ -72,9 +72,10 @@ def impossible(table: Table, content: pa.Table) -> Iterator[tuple[str, Mask]]:
             yield f"with {name} below 0", truth(pc.less(values, 0))
         if name in SAID and failed is not None:
             yield f"with '{name}' and a status that is not ok", failed & truth(pc.is_valid(values))
-    if {"prompt_tokens", "cached_tokens"} <= names:
-        more = pc.greater(content["cached_tokens"], content["prompt_tokens"])
-        yield "with more cached_tokens than prompt_tokens", truth(more)
+    for column in table.columns:
+        if column.within is not None:
+            more = pc.greater(content[column.name], content[column.within])
+            yield f"with more {column.name} than {column.within}", truth(more)
     if {"answer", "correct"} <= names:
         yield "with correct = true and no answer", truth(content["correct"]) & truth(pc.is_null(content["answer"]))
 

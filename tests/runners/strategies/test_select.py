@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections import Counter
 from itertools import permutations
 
@@ -67,9 +68,9 @@ def test_a_score_that_is_nan_weighs_nothing_and_comes_last():
 
 
 def test_tied_answers_are_selected_equally_often_however_many_they_are_of():
-    wins = Counter()
-    for k in range(4000):
-        luck = [((k * 7 + i * 13) * 0.6180339887 + i * 0.324717957) % 1 for i in range(3)]
+    wins, rng = Counter(), random.Random(0)
+    for _ in range(4000):
+        luck = [rng.random() for _ in range(3)]
         nodes = [Node(i + 1, root(), 1, "", (), 1, "stop", (), s, luck[i]) for i, s in enumerate((0.5, 0.5, 1.0))]
         wins[chosen(nodes, {1: "a", 2: "a", 3: "b"}, "weighted").id > 2] += 1
     assert wins[True] / 4000 == pytest.approx(0.5, abs=0.05)
