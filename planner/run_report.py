@@ -42,7 +42,8 @@ def progressed(console: Console, run: Progress) -> None:
     verifier = f", verified by {run.models['verifier']}" if "verifier" in run.models else ""
     line(console, f"  {run.problems:,} problems of {run.task}; {run.models['solver']}{verifier}")
     table = columns("", "rows", "done", "failed", "prompt\ntokens", "cached\ntokens", "completion\ntokens")
-    for name, rows in (("solutions", run.solutions), ("verifications", run.verifications)):
+    tables = ("solutions", "verifications", "scores", "searches")
+    for name, rows in ((name, getattr(run, name)) for name in tables):
         if rows.asked or rows.done or rows.failures:
             tokens = (
                 "?" if rows.tokens[kind] is None else ("≥ " if rows.untold[kind] else "") + short(rows.tokens[kind])
@@ -52,7 +53,9 @@ def progressed(console: Console, run: Progress) -> None:
     console.print(Padding(table, (0, 0, 0, 2)))
     if run.accuracy is not None:
         say(console, f"  A solution is right with probability {run.accuracy:.3f}.")
-    reasons = Counter(run.solutions.failures) + Counter(run.verifications.failures)
+    if run.search_accuracy is not None:
+        say(console, f"  A search is right with probability {run.search_accuracy:.3f}.")
+    reasons = sum((Counter(getattr(run, name).failures) for name in tables), Counter[str]())
     for reason, count in reasons.most_common(SHOWN):
         line(console, f"  {count:,} failed: {plain(reason)}", style="yellow")
     if len(reasons) > SHOWN:

@@ -16,8 +16,9 @@ from isocompute.errors import DataError, RunError
 from isocompute.runners import prompts, soundness
 from isocompute.runners.config import Sweep, sweep_of
 from isocompute.runners.log import MANIFEST, PART, Run
+from isocompute.runners.search import keys as searches_of
 from isocompute.runners.soundness import REPAIR, RESTORE, Damage, Part, believed
-from isocompute.runners.tables import PROBLEMS, TABLES, Table
+from isocompute.runners.tables import PROBLEMS, SEARCHES, TABLES, Table
 
 BATCH = 50_000
 """Rows that are looked at together."""
@@ -113,7 +114,8 @@ def asked(run: Run, begun: bool) -> tuple[Sweep | None, list[Damage], list[str]]
     try:
         manifest = run.manifest()
         config = sweep_of(manifest, run.path)
-        if max(config.solutions, config.verifications) > LARGEST:
+        searches = sum(search.seeds for search in config.by_shape.values())
+        if max(config.solutions, config.verifications, searches) > LARGEST:
             raise DataError(f"The manifest of '{run.path}' asks for more than {LARGEST:,} rows of a kind.")
     except (DataError, RunError) as error:
         if isinstance(error, RunError) and not begun:
@@ -194,7 +196,24 @@ def gaps(parts: list[Part], config: Sweep) -> dict[str, list[Gap]]:
         )
         rows = (np.diff(ends)[before] - 1).tolist()
         missing[table.name] = [Gap(*gap) for gap in zip(first, last, rows, strict=True)]
+    if config.searches:
+        missing[SEARCHES.name] = missing_searches(parts, config, names)
     return missing
+
+
+def missing_searches(parts: list[Part], config: Sweep, problems: list[str]) -> list[Gap]:
+    """Return the searches that were asked for and are not there."""
+    there = {tuple(row.values()) for row in believed(parts, SEARCHES).to_pylist()}
+    gaps: list[Gap] = []
+    after = True
+    for key in sorted(searches_of(config, problems)):
+        if key in there:
+            after = True
+        elif after:
+            gaps, after = [*gaps, Gap(key, key, 1)], False
+        else:
+            gaps[-1] = Gap(gaps[-1].first, key, gaps[-1].rows + 1)
+    return gaps
 
 
 def strays(run: Run) -> list[str]:

@@ -142,14 +142,29 @@ class Role(Part):
 
 
 class ScorerRole(Part):
-    """A model that scores steps, how it is asked, and how steps' scores become one. ``options`` go to its engine."""
+    """What scores steps, and how their scores become one. ``options`` go to its engine as they are.
 
-    kind: str
+    The kind ``verdicts`` is the sweep's verifier: it has no model of its own, and ``verifications`` says how often it
+    judges a solution so far.
+    """
+
+    kind: Literal["lab", "math-shepherd", "outcome", "qwen-prm", "rlhflow", "skywork", "verdicts"]
     model: str | None = None
     engine: Literal["vllm", "transformers"] = "vllm"
     prompt: str | None = None
+    verifications: Count | None = None
     aggregate: Literal["last", "min", "prod", "mean"] = "last"
     options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ScorerRole:
+        judges = self.kind == "verdicts"
+        if judges == (self.model is not None):
+            raise ValueError("'verdicts' has no 'model': it is the verifier's" if judges else "give its 'model'")
+        if judges == (self.verifications is None):
+            said = "'verifications' says how often 'verdicts' judges a solution"
+            raise ValueError(f"{said}; give it" if judges else f"{said}; '{self.kind}' has none")
+        return self
 
 
 class Shape(NamedTuple):
@@ -246,6 +261,8 @@ class Sweep(Part):
             raise ValueError(f"'scored' is {self.scored}, more than the {self.solutions} solutions")
         if (self.scored or self.searches) and self.scorer is None:
             raise ValueError("solutions or searches are to be scored, and no 'scorer' is given")
+        if self.scorer is not None and self.scorer.kind == "verdicts" and self.verifier is None:
+            raise ValueError("the scorer is 'verdicts', and no 'verifier' is given")
         shapes = Counter(shape for search in self.searches for shape in search.shapes)
         if twice := [shape for shape, count in shapes.items() if count > 1]:
             raise ValueError(f"two searches are the same, but for how they are made or selected: {tuple(twice[0])}")

@@ -17,7 +17,7 @@ from isocompute.runners.grading import boxed
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.scorers import Scored, ScoreRequest
 from isocompute.runners.scorers.aggregate import aggregate
-from isocompute.runners.steps import split
+from isocompute.runners.steps import blank, split
 from isocompute.runners.strategies import Node
 from isocompute.runners.strategies.revise import IN_VIEW
 from isocompute.runners.thinking import cut
@@ -145,14 +145,14 @@ def grow(ground: Ground, sprout: Sprout, cost: Cost) -> Growth:
     before = joined(Piece("", (), 0, None), [Piece(n.text, n.tokens, None, None) for n in path], sprout.parent.length)
     own = yield from stepped(ground, sprout, before, role.temperature, cost, "completion_tokens")
     scores = sprout.parent.scores
-    if not own.text.strip():
+    if blank(own.text, ground.step):
         return sprout.node(own, scores, aggregate(scores, ground.aggregate))
     pieces = [own]
     while pieces[-1].end is None and len(pieces) <= ground.lookahead:
         ahead = joined(before, pieces, plus(before.length, *(piece.length for piece in pieces)))
         pieces.append((yield from stepped(ground, sprout, ahead, 0.0, cost, "lookahead_tokens", len(pieces))))
-    known = [node.text for node in path if node.text.strip()]
-    new = [piece.text for piece in pieces if piece.text.strip()]
+    known = [node.text for node in path if not blank(node.text, ground.step)]
+    new = [piece.text for piece in pieces if not blank(piece.text, ground.step)]
     found = yield from scored(ground, sprout, [*known, *new], len(known), cost)
     return sprout.node(own, (*scores, found[0]), aggregate([*scores, *found], ground.aggregate))
 
@@ -197,11 +197,11 @@ def stepped(
         elif delimited and room == completion.completion_tokens:
             end = "length"
         parts.append(Piece(text, completion.token_ids, completion.completion_tokens, end))
-        if text.strip() or end is not None:
+        if end is not None or not blank(text, ground.step):
             break
     whole = joined(Piece("", (), 0, None), parts, plus(*(piece.length for piece in parts)))
-    end = parts[-1].end if whole.text.strip() else parts[-1].end or "length"
-    return replace(whole, end=end)
+    nowhere = parts[-1].end is None and blank(whole.text, ground.step)
+    return replace(whole, end="length" if nowhere else parts[-1].end)
 
 
 def scored(

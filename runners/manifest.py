@@ -98,7 +98,8 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
     before = {**written, "identity": earlier.identity(), "grader": grader_of(run)}
     solved, verified = bool(run.parts(SOLUTIONS)), bool(run.parts(VERIFICATIONS))
     scored = any(run.parts(table) for table in (SCORES, NODES, SEARCHES))
-    later = {"verifier": verified, **dict.fromkeys(("scorer", "step", "boxed_ends", "reviser"), scored)}
+    judging = scored and earlier.scorer is not None and earlier.scorer.kind == "verdicts"
+    later = {"verifier": verified or judging, **dict.fromkeys(("scorer", "step", "boxed_ends", "reviser"), scored)}
     for part in ("identity", "models", "prompts", "grader"):
         changed = [
             (f"{where} = {old!r}", repr(new))

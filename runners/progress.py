@@ -12,7 +12,7 @@ import pandas as pd
 from isocompute.errors import DataError, RunError
 from isocompute.runners.config import sweep_of
 from isocompute.runners.log import MANIFEST, PART, Run
-from isocompute.runners.tables import PROBLEMS, SOLUTIONS, TABLES, VERIFICATIONS, Table
+from isocompute.runners.tables import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, TABLES, VERIFICATIONS, Table
 
 TOKENS = ("prompt", "cached", "completion")
 
@@ -44,7 +44,10 @@ class Progress:
         run: the folder.
         task: its name, or its file.
         models: solver and, if there is one, verifier.
+        scores: solutions that are scored; the tokens are those that the scorer read and sampled.
+        searches: those that have ended; the tokens are the solver's.
         accuracy: of a solution, over those that are there; None without one.
+        search_accuracy: of a search, over those that have ended; None without one.
         written: when the last part was; None if the store does not say.
     """
 
@@ -54,7 +57,10 @@ class Progress:
     problems: int
     solutions: Rows
     verifications: Rows
+    scores: Rows
+    searches: Rows
     accuracy: float | None
+    search_accuracy: float | None
     written: datetime | None
 
 
@@ -133,6 +139,9 @@ def progress(run: Run) -> Progress:
     problems = len(run.keys(PROBLEMS))
     solutions = latest(run, SOLUTIONS, ["correct"])
     correct = solutions.loc[solutions["status"] == "ok", "correct"].dropna()
+    scores = spent(run, SCORES, ("scored_tokens", "scored_cached_tokens", "scorer_sampled_tokens"))
+    searches = spent(run, SEARCHES, ("prompt_tokens", "prompt_cached_tokens", "generated_tokens"), "correct")
+    found = searches.loc[searches["status"] == "ok", "correct"].dropna()
     task = manifest["config"]["task"]
     models = {"solver": config.solver.model}
     if config.verifier is not None:
@@ -144,6 +153,9 @@ def progress(run: Run) -> Progress:
         problems=problems,
         solutions=rows(solutions, problems * config.solutions),
         verifications=rows(latest(run, VERIFICATIONS, []), problems * config.to_verify * config.verifications),
+        scores=rows(scores, problems * config.scored),
+        searches=rows(searches, problems * sum(search.seeds for search in config.by_shape.values())),
+        search_accuracy=float(found.astype(float).mean()) if len(found) else None,
         accuracy=float(correct.astype(float).mean()) if len(correct) else None,
         written=written(run),
     )
@@ -152,6 +164,12 @@ def progress(run: Run) -> Progress:
 def latest(run: Run, table: Table, columns: list[str]) -> pd.DataFrame:
     """Return the rows of a table with their status and tokens."""
     return run.frame(table, ["status", *(f"{kind}_tokens" for kind in TOKENS), *columns])
+
+
+def spent(run: Run, table: Table, tokens: tuple[str, str, str], *columns: str) -> pd.DataFrame:
+    """Return the rows of a table whose tokens have names of their own: prompt, cached and completion tokens."""
+    names = {name: f"{kind}_tokens" for name, kind in zip(tokens, TOKENS, strict=True)}
+    return run.frame(table, ["status", *tokens, *columns]).rename(columns=names)
 
 
 def rows(frame: pd.DataFrame, asked: int) -> Rows:

@@ -36,6 +36,8 @@ def score(
         return failed
     asked, there = len(problems) * config.scored, run.keys(SCORES)
     missing = list(requests(config, run, problems, there))
+    if not missing:
+        return failed
     display.phase("scoring", asked, sum(key[0] in problems and key[1] < config.scored for key in there))
     pending = deque(request for request in missing if request.steps)
     writer = run.writer(SCORES, config.checkpoint_seconds)

@@ -21,9 +21,18 @@ def split(text: str, step: str) -> tuple[str, ...]:
     *whole, rest = text.split(step)
     for piece in [*(part + step for part in whole), rest]:
         begun += piece
-        if begun.strip():
+        if not blank(begun, step):
             steps.append(begun)
             begun = ""
     if begun and steps:
         steps[-1] += begun
     return tuple(steps)
+
+
+def blank(text: str, step: str) -> bool:
+    r"""Whether a text says nothing: blanks and delimiters alone.
+
+    >>> blank("\n \n\n", "\n\n"), blank("Step 2:", "Step 2:"), blank("7", "\n\n")
+    (True, True, False)
+    """
+    return not text.replace(step, "").strip()

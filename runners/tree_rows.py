@@ -73,8 +73,8 @@ def node_of(sprout: Sprout, row: Mapping[str, Any]) -> tuple[Node, Cost]:
     """
     if row["parent"] != sprout.parent.id:
         raise RunError(
-            f"The search {sprout.key[:-1]} grows node {sprout.id} from node {sprout.parent.id}, and its log has it grown "
-            f"from node {row['parent']}, so it was made by another version of isocompute; name another run."
+            f"The search {sprout.key[:-1]} grows node {sprout.id} from node {sprout.parent.id}, and its log "
+            f"has it grown from node {row['parent']}, so another version of isocompute made it; name another run."
         )
     tokens, own = row["token_ids"], row["step_score"]
     node = Node(

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -157,5 +157,11 @@ def _kind(name: str, model: str, prompt: str | None) -> Kind:
     text = Text.of(model)
     if name == "lab":
         return Lab(text, prompt or "lab-solve")
-    kinds = {"math-shepherd": MathShepherd, "outcome": Outcome, "qwen-prm": QwenPRM, "rlhflow": RLHFlow}
-    return {**kinds, "skywork": Skywork}[name](text)
+    kinds: dict[str, Callable[[Text], Kind]] = {
+        "math-shepherd": MathShepherd,
+        "outcome": Outcome,
+        "qwen-prm": QwenPRM,
+        "rlhflow": RLHFlow,
+        "skywork": Skywork,
+    }
+    return kinds[name](text)
