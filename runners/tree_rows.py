@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from isocompute.errors import RunError
 from isocompute.runners.growth import Cost, Sprout, plus
 from isocompute.runners.log import Run
 from isocompute.runners.strategies import Node
-from isocompute.runners.tables import NODES, SEARCHES
+from isocompute.runners.tables import NODES, PROBLEMS, SEARCHES
 
 Key = tuple[str, str, int, int, int, int]
 """What identifies a search: problem, strategy, n, width, lookahead, seed."""
@@ -40,6 +41,44 @@ def logged(run: Run, keys: Collection[Key]) -> dict[Key, dict[int, Row]]:
         if key in found and row["status"] in ("ok", WAITS):
             found[key][row["node_id"]] = row
     return found
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A search as a run holds it.
+
+    Args:
+        nodes: rows by number, failed ones among them.
+        ended: its row; None while it is under way.
+    """
+
+    nodes: dict[int, Row]
+    ended: Row | None
+
+
+def tried(run: Run, problem: str) -> dict[Key, Tried]:
+    """Return the searches on a problem, those that go by their nodes alone among them.
+
+    Raises:
+        RunError: there is no run, no such problem, or nothing searched on it.
+        DataError: a part is damaged.
+    """
+    run.manifest()
+    known = [name for (name,) in sorted(run.keys(PROBLEMS))]
+    if problem not in known:
+        some = ", ".join(known[:5]) + (" …" if len(known) > 5 else "")
+        raise RunError(f"The run at '{run.path}' has no problem '{problem}'; it has {some or 'none'}.")
+    rows = {}
+    for table in (SEARCHES, NODES):
+        content = run.read(table)
+        rows[table.name] = content.filter(pc.equal(content["problem_id"], problem)).to_pylist()
+    ended = {key_of(row): row for row in rows[SEARCHES.name]}
+    nodes: dict[Key, dict[int, Row]] = {key: {} for key in ended}
+    for row in rows[NODES.name]:
+        nodes.setdefault(key_of(row), {})[row["node_id"]] = row
+    if not nodes:
+        raise RunError(f"The run at '{run.path}' has no searches on '{problem}'.")
+    return {key: Tried(nodes[key], ended.get(key)) for key in sorted(nodes)}
 
 
 def key_of(row: Mapping[str, Any]) -> Key:
