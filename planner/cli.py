@@ -350,6 +350,7 @@ def quote(
     """Say what a sweep would cost."""
     from dataclasses import asdict
 
+    from isocompute.planner.report import note
     from isocompute.planner.run_report import priced
     from isocompute.runners.config import read
     from isocompute.runners.price import Prices
@@ -358,6 +359,8 @@ def quote(
     asked = read(config)
     with Console(stderr=True).status("sampling …" if sample else "counting …"):
         price = price_of(asked, Prices(*prices), rate, parameters, sample)
+    if asked.scored or asked.searches:
+        note(Console(stderr=True), "scores and searches are not in this price")
     if json_:
         print(json.dumps({"run": asked.run, **asdict(price)}, indent=2, ensure_ascii=False, allow_nan=False))
     else:

@@ -144,8 +144,9 @@ class Role(Part):
 class ScorerRole(Part):
     """What scores steps, and how their scores become one. ``options`` go to its engine as they are.
 
-    The kind ``verdicts`` is the sweep's verifier: it has no model of its own, and ``verifications`` says how often it
-    judges a solution so far.
+    Solver and scorer are loaded together, so on one GPU both need a ``gpu_memory_utilization``. The kind ``verdicts``
+    is the sweep's verifier: it has no model of its own, and ``verifications`` says how often it judges a solution so
+    far.
     """
 
     kind: Literal["lab", "math-shepherd", "outcome", "qwen-prm", "rlhflow", "skywork", "verdicts"]

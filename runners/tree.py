@@ -135,8 +135,7 @@ class Tree:
             if sprout.id not in self.there:
                 rows.append(node_row(sprout, status if node is None else WAITS, cost, node))
         self.log(rows)
-        status = f"{len(why)} of {len(sprouts)} nodes of round {self.rounds} failed: {why[0]}"
-        return search_row(self.key, status, self.cost, self.rounds)
+        return search_row(self.key, f"a node failed: {why[0]}", self.cost, self.rounds)
 
     def _ended(self, candidates: list[Node]) -> Row:
         """Select the answer."""

@@ -78,7 +78,8 @@ def tried(run: Run, problem: str) -> dict[Key, Tried]:
         nodes.setdefault(key_of(row), {})[row["node_id"]] = row
     if not nodes:
         raise RunError(f"The run at '{run.path}' has no searches on '{problem}'.")
-    return {key: Tried(nodes[key], ended.get(key)) for key in sorted(nodes)}
+    order = sorted(nodes, key=lambda key: [(part is not None, part) for part in key])  # an import may lack some
+    return {key: Tried(nodes[key], ended.get(key)) for key in order}
 
 
 def key_of(row: Mapping[str, Any]) -> Key:

@@ -22,8 +22,8 @@ GOOD = {
     "verifications": 2,
 }
 SWEEP = (
-    "run, task, engine, solver, verifier, solutions, verifications, verified, scorer, step, boxed_ends, scored, searches, "
-    "seed, checkpoint_seconds"
+    "run, task, engine, solver, verifier, solutions, verifications, verified, scorer, step, boxed_ends, scored, "
+    "searches, seed, checkpoint_seconds"
 )
 GIVE = (
     "task: give the 'name' of a task (math500, gsm8k, aime24, aime25, gpqa-diamond, lab, reasoning-gym), "

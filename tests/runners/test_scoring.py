@@ -57,7 +57,7 @@ def test_what_failed_has_no_scores_and_is_asked_for_again(scored):
     run, _, summary = scored(scores=lambda request: lost if request.key[1] == 1 else Scored((0.1,), 1, 0, 1))
     assert summary.failed == {"lost": 4, "the scorer gave 1 scores for 2": 8}
     assert run.keys(SCORES) == set()
-    assert check(run).missing["scores"][0].rows == 3
+    assert check(run).missing["scores"][0].rows == 12
     run, scorer, summary = scored()
     assert len(scorer.asked) == len(run.keys(SCORES)) == 12
     assert check(run).whole

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections import Counter, defaultdict
 from functools import partial
 from pathlib import Path
@@ -144,6 +145,29 @@ def test_all_problems_and_seeds_are_in_flight_together_and_few_are_left_open(sea
     assert engine.held >= 6 * (first_round + 2)  # of the six revisions two chains begin
     assert engine.closed == engine.loaded == 2  # solutions, and searches
     assert scorer.closed == scorer.loaded == 1
+
+
+def test_scoring_goes_on_while_others_are_solved_and_solving_while_others_are_scored(searching, stepping):
+    engine, scorer = stepping()
+    steps, scores = engine.says, scorer.says
+    scored, solved = threading.Event(), threading.Event()
+
+    def step(request):
+        if len(engine.asked) == 8:  # the first answers are out, and others wait for this one
+            assert scored.wait(20)
+        if len(engine.asked) == 12:
+            solved.set()
+        return steps(request)
+
+    def score(request):
+        if len(scorer.asked) == 3:
+            scored.set()
+            assert solved.wait(20)
+        return scores(request)
+
+    engine.says, scorer.says = step, score
+    made(searching(solutions=1, searches=[{"strategy": "beam", "n": 8, "rounds": 3}]), (engine, scorer))
+    assert solved.is_set()
 
 
 def test_a_search_that_is_over_is_not_asked_for_again_and_loads_no_model(searching, stepping):

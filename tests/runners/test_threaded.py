@@ -14,13 +14,15 @@ class Doubling:
     """A test double: doubles numbers, waits at None, and breaks at a word."""
 
     def __init__(self):
-        self.taken, self.closed, self.go = [], threading.Event(), threading.Event()
+        self.taken = []
+        self.closed, self.began, self.go = threading.Event(), threading.Event(), threading.Event()
 
     def run(self, pending):
         while pending:
             asked = pending.popleft()
             self.taken.append(asked)
             if asked is None:
+                self.began.set()
                 assert self.go.wait(10)
             if isinstance(asked, str):
                 raise EngineError(asked)
@@ -54,6 +56,7 @@ def test_it_answers_whenever_it_is_asked(model, answers):
 def test_what_comes_first_goes_before_what_waits_in_its_own_order(model, answers):
     thread = Threaded(model, answers)
     thread.ask([None])
+    assert model.began.wait(10)
     thread.ask([1, 2])
     thread.ask((i for i in (3, 4)), first=True)
     model.go.set()
@@ -77,6 +80,7 @@ def test_an_error_reaches_who_reads_and_the_model_is_closed(model, answers):
 def test_when_it_is_stopped_what_waits_is_not_begun(model, answers):
     thread = Threaded(model, answers)
     thread.ask([None, 1, 2])
+    assert model.began.wait(10)
     thread.stop()
     model.go.set()
     thread.join(10)
