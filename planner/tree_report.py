@@ -47,7 +47,7 @@ def listed(console: Console, problem: str, searches: dict[Key, Tried]) -> None:
     table = columns("search", "n", "width", "lookahead", "seed", "rounds", "nodes", "right")
     for (_, strategy, n, width, lookahead, seed), search in searches.items():
         ended = search.ended or {}
-        right = {True: "yes", False: "no"}.get(ended.get("correct"), "?")
+        right = {True: "yes", False: "no", None: "?"}[ended.get("correct")]
         rounds = max((row["round"] for row in search.nodes.values()), default=ended.get("steps") or 0)
         numbers = (n, width or "–", lookahead, seed, rounds, f"{len(search.nodes):,}", right)
         table.add_row(strategy, *map(str, numbers))

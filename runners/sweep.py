@@ -293,8 +293,8 @@ class Sampler:
         accuracy = float(correct.astype(float).mean())
         done = rows[SOLUTIONS], rows[VERIFICATIONS]
         judged = kinds(self.run.frame(VERIFICATIONS, ["verdict", "finish_reason", "status"]))
-        found = self.run.frame(SEARCHES, ["correct", "status"])
-        found = found.loc[found["status"] == "ok", "correct"]
+        searches = self.run.frame(SEARCHES, ["correct", "status"])
+        found = searches.loc[searches["status"] == "ok", "correct"]
         return Summary(
             self.run.path, self.sampled, dict(self.failed), *done, accuracy, self.grader.refused, judged,
             len(found), float(found.astype(float).mean()),

@@ -62,7 +62,8 @@ class Threaded(Generic[Asked]):
     def _live(self) -> None:
         end: Future[None] = Future()
         try:
-            end.set_result(self._work())
+            self._work()
+            end.set_result(None)
         except BaseException as error:  # noqa: BLE001 - whoever reads the answers raises it
             end.set_exception(error)
         self.answers.put(end)

@@ -116,9 +116,9 @@ class Transformers:
             return
         requests, longest = list(prompts), max(map(len, prompts.values()))
         padded = self.tokenizer.pad({"input_ids": list(prompts.values())}, padding=True, return_tensors="pt")
+        limits = [len(ids) + request.sampling.max_tokens for request, ids in prompts.items()]
         rooms = [
-            min(request.sampling.max_tokens, math.inf if self.limit is None else self.limit - len(ids))
-            for request, ids in prompts.items()
+            min(limit, self.limit or limit) - len(ids) for limit, ids in zip(limits, prompts.values(), strict=True)
         ]
         draw = Draw([r.seed for r in requests], sampling)
         ends = RowEnds(self.tokenizer, sampling.stops, longest, rooms)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -8,8 +9,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 
 from isocompute.errors import EngineError, RunError
+from isocompute.runners.check import check
 from isocompute.runners.config import Shape
 from isocompute.runners.engines import Completion
 from isocompute.runners.growth import Cost, Ground, Sprout, attempt, grow
@@ -160,9 +163,8 @@ def test_scoring_goes_on_while_others_are_solved_and_solving_while_others_are_sc
         return steps(request)
 
     def score(request):
-        if len(scorer.asked) == 3:
-            scored.set()
-            assert solved.wait(20)
+        scored.set()
+        assert not scorer.asked or solved.wait(20)
         return scores(request)
 
     engine.says, scorer.says = step, score
@@ -331,3 +333,43 @@ def test_killed_ten_times_it_equals_a_search_that_was_not(searching, stepping, t
     killed = Run(tmp_path / "killed")
     assert content(killed) == content(whole)
     assert max(Counter(tuple(row[n] for n in NODES.key_names) for row in rows(killed, NODES)).values()) == 1
+
+
+STOPPED = """
+import functools, signal, sys, time
+sys.path.insert(0, sys.argv[1])
+from conftest import SteppingEngine, SteppingScorer, lab_step
+from isocompute.planner import cli
+from isocompute.runners import search, sweep
+
+def tiring(request):
+    if len(engine.asked) == 300:
+        print("tired", flush=True)
+        time.sleep(60)
+    return lab_step(request)
+
+engine, search.PATIENCE = SteppingEngine(tiring), 0.1
+sweep.sweep = functools.partial(sweep.sweep, load=engine, load_scorer=SteppingScorer())
+sys.argv = ["isocompute", "sweep", sys.argv[2]]
+cli.main()
+"""
+
+
+def test_a_search_that_is_stopped_loses_no_round_and_goes_on(searching, stepping, tmp_path):
+    config = searching(checkpoint_seconds=3600)
+    path = tmp_path / "sweep.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_none=True)))
+    command = [sys.executable, "-c", STOPPED, str(Path(__file__).parents[1]), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while (said := process.stdout.readline()) != "tired\n":
+            assert said
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "stopped; what was written is whole, and the same command goes on from there" in " ".join(err.split())
+    assert "Traceback" not in err
+    run = Run(config.run)
+    assert len(run.keys(NODES)) > 0
+    assert check(run).whole
+    made(config, stepping())
+    assert content(run) == content(made(searching(run=str(tmp_path / "whole")), stepping()))
