@@ -14,7 +14,7 @@ from isocompute.runners.tree_rows import Key, Row, Tried
 
 STYLES = {"kept": "", "dropped": "dim", "finished": "cyan", "cut": "yellow", "limit": "yellow", "failed": "red"}
 
-HEAD = "     node  score fate     tokens text"
+HEAD = "     node round  score fate     tokens text"
 
 WIDEST = 160
 """Characters of a step that are looked at; a terminal shows fewer."""
@@ -74,7 +74,7 @@ def outcome(search: Tried) -> str:
     answer = "no answer" if ended["answer"] is None else f"answer {plain(ended['answer'], 40)}"
     verdict = {True: "right", False: "wrong"}.get(ended["correct"], "not graded")
     spent = f"{short(ended['generated_tokens'])} tokens sampled, {short(ended['scored_tokens'])} read by the scorer"
-    return f"{answer}, {verdict}; {len(search.nodes):,} nodes in {ended['steps']} rounds; {spent}"
+    return f"{answer}, {verdict}; {len(search.nodes):,} nodes, rounds: {ended['steps']}; {spent}"
 
 
 def path(search: Tried) -> set[int]:
@@ -94,7 +94,8 @@ def label(row: Row, marked: bool) -> Text:
     score = "–" if row["score"] is None else f"{row['score']:.3f}"
     tokens = plus_ahead(row["completion_tokens"], row["lookahead_tokens"])
     said = row["status"] if failed else answered(row)
-    text = f"{'*' if marked else ' '}{row['node_id']:>4} {score:>6} {fate:<8} {tokens:>6} {plain(said, WIDEST).strip()}"
+    place = f"{'*' if marked else ' '}{row['node_id']:>4} {row['round']:>5}"
+    text = f"{place} {score:>6} {fate:<8} {tokens:>6} {plain(said, WIDEST).strip()}"
     style = "bold green" if marked else STYLES.get(fate, "")
     return Text(text, style=style, no_wrap=True, overflow="ellipsis")
 

@@ -152,13 +152,13 @@ class Searcher:
     def _answered(self, request: Asked, answer: Any) -> list[Asked]:
         """Give an answer to the node that asked; return what is asked for next."""
         if isinstance(answer, Completion):
-            self.sampled += 1
             self.display.advance(0, answer.completion_tokens or 0, self._aside())
         growth, cost = self.growing[request.key]
         try:
             return [growth.send(answer)]
         except StopIteration as over:
             outcome: Outcome = (over.value, cost, "ok")
+            self.sampled += 1
         except Failed as failed:
             outcome = (None, cost, str(failed))
             self.failed[str(failed)] += 1

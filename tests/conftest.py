@@ -61,12 +61,17 @@ class ScriptedEngine:
         pass
 
 
-def lab_text(prompt: str, seed: int) -> str:
-    """Solve a problem of the lab by chance, or judge a solution of it by chance, both better than blind."""
-    rng = random.Random(seed)
+def lab_truth(prompt: str) -> int:
+    """The right answer to a problem of the lab."""
     truth = int(re.search(r"Start with (\d+)", prompt)[1])
     for word, number in re.findall(r"(add|minus|times) (\d+)", prompt):
         truth = {"add": truth + int(number), "minus": truth - int(number), "times": truth * int(number)}[word]
+    return truth
+
+
+def lab_text(prompt: str, seed: int) -> str:
+    """Solve a problem of the lab by chance, or judge a solution of it by chance, both better than blind."""
+    rng, truth = random.Random(seed), lab_truth(prompt)
     if not prompt.endswith("Verification:\n"):
         return rng.choice([f"\\boxed{{{truth}}}", f"\\boxed{{{truth + rng.randint(1, 2)}}}", "lost"])
     yes = rng.random() < (0.8 if f"\\boxed{{{truth}}}" in prompt else 0.3)
@@ -87,7 +92,7 @@ def lab_step(request: Request) -> Completion:
     sampling, step = request.sampling, request.sampling.step
     assert request.written_ids == (tuple(map(ord, request.written)) if step else None)
     rng = random.Random(request.seed if sampling.temperature else request.written)
-    truth = int(re.search(r"Start with (\d+)", request.prompt)[1])
+    truth = lab_truth(request.prompt)
     text, reason = f"step {rng.randint(0, 3)}", "step"
     if not step or rng.random() < 0.3:
         text, reason = f"\\boxed{{{truth + rng.randint(0, 2)}}}", "stop"

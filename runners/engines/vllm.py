@@ -11,6 +11,7 @@ import math
 import os
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from itertools import count
 from typing import Any
@@ -89,7 +90,7 @@ class VLLM:
                 for output in self.step() if flying else ():
                     if output.finished:
                         request = flying.pop(output.request_id)
-                        yield request, completion(output, request.sampling.step)
+                        yield request, self._completion(output, request.sampling.step)
         except EngineError:
             flying.clear()  # nobody is left who could be told to stop
             raise
@@ -113,6 +114,16 @@ class VLLM:
         except Exception as error:  # vLLM raises many kinds here; each means that the engine is gone
             said = (str(error).splitlines() or [type(error).__name__])[0]
             raise EngineError(f"vLLM's engine stopped: {said} The same command goes on from there.") from error
+
+    def _completion(self, output: Any, step: str | None) -> Completion:
+        """Read a finished output; of a step's tokens only those up to its end, and not what was guessed ahead."""
+        read = completion(output, step)
+        ids = read.token_ids
+        if read.finish_reason == "step" and ids is not None:
+            while len(ids) > 1 and step in self.tokenizer.decode(ids[:-1]):
+                ids = ids[:-1]
+            read = replace(read, token_ids=ids)
+        return read
 
     def _prompt(self, request: Request) -> Any:
         if request.written_ids is not None:

@@ -35,8 +35,8 @@ def narrow(command, monkeypatch):
 
 def numbers(line):
     """A node's number in its line, if it has one."""
-    found = re.match(r"[│├└─ ]*([ *]) +(\d+) +(\S+) (\w+) +(\S+)", line)
-    return found and (int(found[2]), found[1] == "*", found[3], found[4], found[5])
+    found = re.match(r"[│├└─ ]*([ *]) +(\d+) +(\d+) +(\S+) (\w+) +(\S+)", line)
+    return found and (int(found[2]), found[1] == "*", int(found[3]), *found.groups()[3:])
 
 
 BEAM = ("--strategy", "beam", "--n", "8", "--seed", "1")
@@ -53,13 +53,14 @@ def test_a_tree_has_every_node_with_its_score_fate_and_tokens_and_marks_the_best
     while node:
         path.add(node)
         node = nodes[node]["parent"]
+    scores = {i: "–" if row["score"] is None else f"{row['score']:.3f}" for i, row in nodes.items()}
     assert shown == {
-        i: (i, i in path, "–" if r["score"] is None else f"{r['score']:.3f}", r["fate"], str(r["completion_tokens"]))
-        for i, r in nodes.items()
+        i: (i, i in path, row["round"], scores[i], row["fate"], str(row["completion_tokens"]))
+        for i, row in nodes.items()
     }
     said = " ".join(ended.out.split())
     assert f"beam with n = 8, width 4, seed 1: answer {search['answer']}, " in said
-    assert f"{len(nodes)} nodes in {search['steps']} rounds" in said
+    assert f"{len(nodes)} nodes, rounds: {search['steps']};" in said
 
 
 def test_it_fits_a_terminal_of_80_columns(run, narrow):
