@@ -1,4 +1,4 @@
-"""Scoring solutions that are there: a row of step scores for each of the first K solutions of every problem."""
+"""The scorer of a sweep, and what it scores of the solutions that are there: the first K of every problem."""
 
 from __future__ import annotations
 
@@ -6,14 +6,51 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from isocompute.runners.config import Sweep
+from isocompute.runners.config import Role, Sweep
 from isocompute.runners.display import Display
+from isocompute.runners.engines import Engine, Sampling
 from isocompute.runners.log import Run
+from isocompute.runners.prompts import Prompt
 from isocompute.runners.scorers import Scored, Scorer, ScoreRequest
+from isocompute.runners.scorers.verdicts import Verdicts
 from isocompute.runners.steps import split
 from isocompute.runners.tables import SCORES, SOLUTIONS
 from isocompute.runners.tasks import Problem
 from isocompute.runners.thinking import cut
+
+
+class Judging(Verdicts):
+    """A verifier that scores, in an engine of its own."""
+
+    def close(self) -> None:
+        """Give back the engine's memory."""
+        self.engine.close()
+
+
+def scorer(
+    config: Sweep, texts: dict[str, Prompt], engine: Callable[[Role], Engine], load: Callable[..., Scorer]
+) -> Scorer:
+    """Load what a sweep scores with.
+
+    Args:
+        config: the sweep.
+        texts: its prompts, by role.
+        engine: loads the engine of a role.
+        load: what turns a scorer's kind, a model and its options into a scorer.
+
+    Raises:
+        ConfigError, EngineError: as the engine and the scorer do.
+    """
+    role = config.scorer
+    assert role is not None, "without a scorer nothing is scored"
+    if role.model is not None:
+        return load(role.kind, role.model, engine=role.engine, prompt=role.prompt, **role.options)
+    judge, times = config.verifier, role.verifications
+    assert judge is not None, "verdicts are the verifier's"
+    assert times is not None, "verdicts have a number"
+    sampling = Sampling(judge.temperature, judge.top_p, judge.max_tokens, judge.stop)
+    judged = (texts["verifier"], sampling, times, config.seed, judge.chat, judge.thinking_end)
+    return Judging(engine(judge), *judged)
 
 
 def score(
@@ -41,14 +78,14 @@ def score(
     display.phase("scoring", asked, sum(key[0] in problems and key[1] < config.scored for key in there))
     pending = deque(request for request in missing if request.steps)
     writer = run.writer(SCORES, config.checkpoint_seconds)
-    scorer = None
+    loaded = None
     try:
         empty = [request for request in missing if not request.steps]
         writer.add(row_of(request, Scored((), 0, 0, 0)) for request in empty)
         display.advance(len(empty), 0)
         if pending:
-            scorer = load()
-            for request, answer in scorer.run(pending):
+            loaded = load()
+            for request, answer in loaded.run(pending):
                 row = row_of(request, answer)
                 writer.add([row])
                 if row["status"] != "ok":
@@ -56,8 +93,8 @@ def score(
                 display.advance(1, 0, f"{failed.total():,} failed" if failed else "")
     finally:
         writer.flush()
-        if scorer is not None:
-            scorer.close()
+        if loaded is not None:
+            loaded.close()
     return failed
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
-from isocompute.runners.config import Shape, Sweep
+from isocompute.runners.config import Sweep
 from isocompute.runners.display import Display
 from isocompute.runners.engines import Completion, Engine, Request
 from isocompute.runners.grading import Grader
@@ -26,6 +26,7 @@ from isocompute.runners.growth import Cost, Failed, Ground, Growth, Sprout
 from isocompute.runners.log import Run, Writer
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.scorers import Scorer, ScoreRequest
+from isocompute.runners.search_config import Shape
 from isocompute.runners.tables import NODES, SEARCHES
 from isocompute.runners.tasks import Problem
 from isocompute.runners.threaded import Threaded

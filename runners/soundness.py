@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from isocompute.runners.config import Shape, Sweep
+from isocompute.runners.config import Sweep
+from isocompute.runners.search_config import Shape
 from isocompute.runners.tables import NODES, PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
 
 Mask = NDArray[np.bool_]

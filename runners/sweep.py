@@ -18,8 +18,7 @@ from isocompute.runners.manifest import agree, manifest
 from isocompute.runners.p_yes import p_yes
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.scorers import Scorer
-from isocompute.runners.scorers.verdicts import Verdicts
-from isocompute.runners.scoring import score
+from isocompute.runners.scoring import score, scorer
 from isocompute.runners.search import Searcher
 from isocompute.runners.seeds import seed_of
 from isocompute.runners.tables import PROBLEMS, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
@@ -187,17 +186,7 @@ class Sampler:
         return self.load(self.config.engine, role.model, **role.options)
 
     def _scorer(self) -> Scorer:
-        scorer = self.config.scorer
-        assert scorer is not None, "without a scorer nothing is scored"
-        if scorer.model is not None:
-            options = {"engine": scorer.engine, "prompt": scorer.prompt, **scorer.options}
-            return self.load_scorer(scorer.kind, scorer.model, **options)
-        role, times = self.config.verifier, scorer.verifications
-        assert role is not None, "verdicts are the verifier's"
-        assert times is not None, "verdicts have a number"
-        sampling = Sampling(role.temperature, role.top_p, role.max_tokens, role.stop)
-        judged = (self.texts["verifier"], sampling, times, self.config.seed, role.chat, role.thinking_end)
-        return Judging(self._engine(role), *judged)
+        return scorer(self.config, self.texts, self._engine, self.load_scorer)
 
     def _classes(self) -> dict[str, Classes]:
         """Take up each problem's classes of answers where the run left them."""
@@ -299,14 +288,6 @@ class Sampler:
             self.run.path, self.sampled, dict(self.failed), *done, accuracy, self.grader.refused, judged,
             len(found), float(found.astype(float).mean()),
         )  # fmt: skip
-
-
-class Judging(Verdicts):
-    """A verifier that scores, in an engine of its own."""
-
-    def close(self) -> None:
-        """Give back the engine's memory."""
-        self.engine.close()
 
 
 def same_engine(solver: Role, verifier: Role) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 
-from isocompute.runners.config import Search, Shape
 from isocompute.runners.grading import Classes, Grader
 from isocompute.runners.growth import Cost, Ground, Growth, Sprout, attempt, grow
+from isocompute.runners.search_config import Search, Shape
 from isocompute.runners.seeds import seed_of
 from isocompute.runners.strategies import Node, Strategy, beam, chosen, dvts, particle, rebase, revise
 from isocompute.runners.strategies.node import root

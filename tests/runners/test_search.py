@@ -5,21 +5,23 @@ import subprocess
 import sys
 import threading
 from collections import Counter, defaultdict
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from isocompute.errors import EngineError, RunError
+from isocompute.errors import DataError, EngineError, RunError
 from isocompute.runners.check import check
-from isocompute.runners.config import Shape
 from isocompute.runners.engines import Completion
 from isocompute.runners.growth import Cost, Ground, Sprout, attempt, grow
-from isocompute.runners.log import Run
+from isocompute.runners.log import Run, arrow, parquet
 from isocompute.runners.prompts import load
 from isocompute.runners.scorers import Scored
 from isocompute.runners.search import keys
+from isocompute.runners.search_config import Shape
 from isocompute.runners.seeds import seed_of
 from isocompute.runners.sweep import sweep
 from isocompute.runners.tables import NODES, PROBLEMS, SEARCHES
@@ -236,6 +238,8 @@ def test_a_failed_node_stops_its_search_alone_and_only_it_is_asked_for_again(sea
     assert stopped
     assert all("failed: out of memory" in row["status"] and row["correct"] is None for row in stopped)
     assert len(run.keys(SEARCHES)) + len(stopped) == len(whole.keys(SEARCHES))
+    assert check(run).whole
+    assert sum(gap.rows for gap in check(run).missing["searches"]) == len(stopped)
     failed = {tuple(r[n] for n in NODES.key_names) for r in rows(run, NODES) if r["status"] == "out of memory"}
     there = {tuple(r[n] for n in NODES.key_names) for r in rows(run, NODES) if r["status"] in ("ok", WAITS)}
     again = stepping()
@@ -291,6 +295,64 @@ def test_scores_outside_the_unit_interval_or_none_at_all_are_failures(searching,
         found = sweep(searching(searches=[{"strategy": "beam", "n": 2}]), load=engine, load_scorer=scorer)
         assert list(found.failed) == [f"the scorer gave {said}"]
         assert found.searches == 0
+
+
+def test_an_engine_that_says_no_tokens_is_gone_on_with_by_text(searching, stepping, tmp_path):
+    whole = made(searching(run=str(tmp_path / "whole")), stepping())
+    engine, scorer = stepping()
+    well = engine.says
+
+    def wordy(request):
+        assert request.written_ids == (None if request.written or not request.sampling.step else ())
+        known = tuple(map(ord, request.written)) if request.sampling.step else None
+        return replace(well(replace(request, written_ids=known)), token_ids=None)
+
+    engine.says = wordy
+    run = made(searching(), (engine, scorer))
+    assert {row["token_ids"] is None for row in rows(run, NODES)} == {True}
+    assert content(run) == [row | ({"token_ids": None} if "token_ids" in row else {}) for row in content(whole)]
+
+
+def test_a_verifier_may_score_and_what_it_samples_is_charged(searching, stepping):
+    engine, _ = stepping()
+    well, judged = engine.says, []
+
+    def says(request):
+        if "Verification:" not in request.prompt:
+            return well(request)
+        judged.append(request)
+        verdict = "Yes" if request.seed % 3 else "No"
+        return Completion(f"Is it correct? {verdict}", 7, 5, 9, "stop")
+
+    engine.says = says
+    verifier = {"model": "scripted/verifier", "prompt": "lab-verify"}
+    scorer = {"kind": "verdicts", "verifications": 3}
+    config = searching(verifier=verifier, scorer=scorer, searches=[{"strategy": "beam", "n": 4, "rounds": 3}])
+    run = made(config, (engine, None))
+    nodes = rows(run, NODES)
+    assert {row["step_score"] for row in nodes} <= {None, 0.0, 1 / 3, 2 / 3, 1.0}
+    assert sum(row["scorer_sampled_tokens"] for row in nodes) == 9 * len(judged) > 0
+    assert sum(row["scorer_sampled_tokens"] for row in rows(run, SEARCHES)) == 9 * len(judged)
+    assert engine.closed == engine.loaded == 3  # solutions; then solver and verifier of the searches
+
+
+def test_a_log_that_another_version_wrote_is_not_gone_on_with(searching, stepping):
+    run = made(searching(searches=[{"strategy": "beam", "n": 4, "rounds": 3}]), stepping())
+    for table in (SEARCHES, NODES):
+        for path in run.parts(table):
+            kept = [] if table is SEARCHES else [row | {"parent": 0} for row in pq.read_table(path).to_pylist()]
+            Path(path).write_bytes(parquet(arrow(kept, table.schema)))
+    with pytest.raises(
+        RunError, match="and its log has it grown from node 0, so another version of isocompute made it"
+    ):
+        made(searching(searches=[{"strategy": "beam", "n": 4, "rounds": 3}]), stepping())
+
+
+def test_a_strategy_that_wants_probabilities_says_so_and_both_models_are_closed(searching, stepping):
+    engine, scorer = stepping(scores=lambda request: Scored((7.5,) * len(request.new), 1, 0, 1))
+    with pytest.raises(DataError, match=r"Particle filtering draws by probabilities, and the scorer gave 7\.5"):
+        made(searching(), (engine, scorer))
+    assert (engine.closed, scorer.closed) == (engine.loaded, scorer.loaded)
 
 
 KILLED = """
