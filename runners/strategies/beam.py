@@ -15,11 +15,11 @@ def beam(root: Node, n: int, width: int, rounds: int) -> Strategy:
     children each. Every slot ends with one candidate, so a search samples as many steps as its n candidates have
     together, and no more than n·rounds.
 
-    Source: Snell et al. 2024, arXiv 2408.03314, section 5.1 and appendix; as code, huggingface/search-and-learn. That
-    code, and not this, refills the slots of what has finished, so that it samples more than n solutions; returns the
-    first n to finish, not the best; copies candidates until there are n of them; takes what the token limit cut for
-    complete; drops what has not finished at the last round, after sampling it to its end without a limit on steps;
-    keeps everything when n < width; and breaks ties by position.
+    Source: Snell et al. 2024, arXiv 2408.03314, section 5.2; as code, huggingface/search-and-learn. That code, and not
+    this, refills the slots of what has finished, so that it samples more than n solutions; returns the first n to
+    finish, not the best, and copies of them where they are fewer; takes what the token limit cut for complete; samples
+    to its end, in however many steps, what has not finished at the last round; pays for a lookahead and does not score
+    it; keeps everything when n < width; and breaks ties by position.
 
     Args:
         root: the problem.

@@ -18,8 +18,8 @@ def dvts(root: Node, n: int, width: int, rounds: int) -> Strategy:
     Source: Beeching, Tunstall and Rush, *Scaling test-time compute with open models*, 2024; as code,
     huggingface/search-and-learn. That code, and not this, returns all children of each subtree's last round as its
     answers, unfinished ones among them, and loses those that finished before; ends a subtree when its text holds
-    ``boxed{``, closed or not; goes on from a step that the token limit cut; has no limit on a solution's tokens, only
-    on a step's; and breaks ties by position.
+    ``boxed{``, closed or not; takes what the token limit cut for complete; limits the tokens of a step and not those of
+    a solution; and breaks ties by position.
 
     Args:
         root: the problem.

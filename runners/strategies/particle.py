@@ -24,7 +24,7 @@ def particle(root: Node, n: int, rounds: int, seed: int) -> Strategy:
     Source: Puri et al. 2025, arXiv 2502.01618, algorithm 1; as code, Red-Hat-AI-Innovation-Team/its_hub
     (``ParticleFiltering``, multinomial). That code, and not this, draws once more after the last step, by which the
     best particle can be lost; draws from the global generator, so that nothing can be repeated; takes the limit on
-    steps for an end; and lets what was cut draw slots that it cannot use.
+    steps for an end; and does not see that a step was cut, and goes on from it.
 
     Args:
         root: the problem.

@@ -18,7 +18,7 @@ def rebase(root: Node, n: int, rounds: int, temperature: float = TEMPERATURE) ->
     With F slots held by what has ended there are n − F to give. The best node gets ⌈(n − F)·w₁/Σw⌉ children, the next
     one the same share of what is left, and so on: all are given, and the last nodes may get none.
 
-    Source: Wu et al. 2024, arXiv 2408.00724, section 3.2 (there W_j = Round(B·softmax), which need not add up to B); as
+    Source: Wu et al. 2024, arXiv 2408.00724 (there W_j = Round(B·softmax), which need not add up to B); as
     code, thu-wyz/inference_scaling, whose rounding this is. That code, and not this, rounds up what is left over from
     floating-point sums, so that it can give more than it has; takes a phrase in prompt or solution for its end; limits
     the tokens of a step where it means those of a solution; loses nodes without a score; and drops what has not
