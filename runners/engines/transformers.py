@@ -35,7 +35,7 @@ from isocompute.runners.engines import Completion, Request, Sampling, Token
 CONTEXT = 8
 """Tokens before one that decide how it reads: two characters of four bytes, and any mark of a word's beginning."""
 
-PROMPTS = 4096
+PROMPTS = 1024
 """Prompts whose tokens are remembered: a search asks for the same one at every step."""
 
 

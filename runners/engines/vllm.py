@@ -34,7 +34,7 @@ except ImportError:  # older versions raise ValueError
 
 INVALID = (ValueError, VLLMValidationError)
 
-PROMPTS = 4096
+PROMPTS = 1024
 """Prompts whose tokens are remembered: a search asks for the same one at every step."""
 
 
