@@ -409,6 +409,39 @@ def check(
     raise typer.Exit(0 if whole else 1)
 
 
+@app.command()
+def tree(
+    run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
+    problem: Annotated[str, typer.Argument(help="A problem's name.", show_default=False)],
+    strategy: Annotated[str | None, typer.Option(help="beam, dvts, rebase, particle or revise.")] = None,
+    n: Annotated[int | None, typer.Option("--n", help="Slots.")] = None,
+    width: Annotated[int | None, typer.Option(help="Continuations of a kept beam.")] = None,
+    lookahead: Annotated[int | None, typer.Option(help="Further steps sampled before scoring.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Which repetition.")] = None,
+) -> None:
+    """Show a search as a tree: each step with its score, its tokens and what became of it.
+
+    [bold]Examples[/]
+
+      isocompute tree runs/search lab-0-1-0
+      isocompute tree runs/search lab-0-1-0 --strategy beam --n 16 --seed 0
+    """
+    from isocompute.planner.tree_report import listed as named
+    from isocompute.planner.tree_report import narrowed, searched
+    from isocompute.runners.log import Run
+    from isocompute.runners.tables import PROBLEMS
+    from isocompute.runners.tree_rows import tried
+
+    there = Run(run)
+    every = tried(there, problem)
+    meant = narrowed(every, strategy, (n, width, lookahead, seed))
+    if len(meant) != 1:
+        named(Console(), problem, meant or every)
+        raise typer.Exit(0 if meant else 1)
+    questions = there.frame(PROBLEMS, ["problem_id", "question"]).set_index("problem_id")["question"]
+    searched(Console(), questions[problem], *next(iter(meant.items())))
+
+
 def quote(
     config: str,
     prices: tuple[float | None, float | None, float | None],
@@ -420,6 +453,7 @@ def quote(
     """Say what a sweep would cost."""
     from dataclasses import asdict
 
+    from isocompute.planner.report import note
     from isocompute.planner.run_report import priced
     from isocompute.runners.config import read
     from isocompute.runners.price import Prices
@@ -428,6 +462,8 @@ def quote(
     asked = read(config)
     with Console(stderr=True).status("sampling …" if sample else "counting …"):
         price = price_of(asked, Prices(*prices), rate, parameters, sample)
+    if asked.scored or asked.searches:
+        note(Console(stderr=True), "scores and searches are not in this price")
     if json_:
         print(json.dumps({"run": asked.run, **asdict(price)}, indent=2, ensure_ascii=False, allow_nan=False))
     else:

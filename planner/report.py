@@ -255,6 +255,8 @@ def swept(console: Console, summary: Summary) -> None:
     if summary.verifications:
         kinds = [f"{count:,} {kind}" for kind, count in summary.verdicts.items() if count]
         say(console, f"Verdicts: {', '.join(kinds)}.")
+    if summary.searches:
+        say(console, f"{summary.searches:,} searches; one is right with probability {summary.search_accuracy:.3f}.")
     for reason, count in summary.failed.items():
         note(console, f"{count:,} rows failed: {reason}; running the sweep again asks for them again.")
     if summary.refused:

@@ -44,7 +44,8 @@ def progressed(console: Console, run: Progress) -> None:
     solver = run.models.get("solver", "an unnamed model")
     line(console, f"  {run.problems:,} problems of {plain(run.task)}; {made}{plain(solver)}{plain(verifier)}")
     table = columns("", "rows", "done", "failed", "prompt\ntokens", "cached\ntokens", "completion\ntokens")
-    for name, rows in (("solutions", run.solutions), ("verifications", run.verifications)):
+    tables = ("solutions", "verifications", "scores", "searches")
+    for name, rows in ((name, getattr(run, name)) for name in tables):
         if rows.asked or rows.done or rows.failures:
             tokens = (
                 "?" if rows.tokens[kind] is None else ("≥ " if rows.untold[kind] else "") + short(rows.tokens[kind])
@@ -53,11 +54,11 @@ def progressed(console: Console, run: Progress) -> None:
             table.add_row(name, f"{rows.done:,} of {rows.asked:,}", share(rows), f"{failed(rows):,}", *tokens)
     if table.rows:
         console.print(Padding(table, (0, 0, 0, 2)))
-    if run.searches:
-        line(console, f"  {run.searches:,} searches")
     if run.accuracy is not None:
         say(console, f"  A solution is right with probability {run.accuracy:.3f}.")
-    reasons = Counter(run.solutions.failures) + Counter(run.verifications.failures)
+    if run.search_accuracy is not None:
+        say(console, f"  A search is right with probability {run.search_accuracy:.3f}.")
+    reasons = sum((Counter(getattr(run, name).failures) for name in tables), Counter[str]())
     for reason, count in reasons.most_common(SHOWN):
         line(console, f"  {count:,} failed: {plain(reason)}", style="yellow")
     if len(reasons) > SHOWN:

@@ -17,8 +17,9 @@ from isocompute.runners import prompts, soundness
 from isocompute.runners.config import Sweep
 from isocompute.runners.log import MANIFEST, PART, Run
 from isocompute.runners.origin import Imported, origin_of
+from isocompute.runners.search import keys as searches_of
 from isocompute.runners.soundness import REIMPORT, REPAIR, RESTORE, Damage, Part, believed
-from isocompute.runners.tables import PROBLEMS, TABLES, Table
+from isocompute.runners.tables import PROBLEMS, SEARCHES, TABLES, Table
 
 BATCH = 50_000
 """Rows that are looked at together."""
@@ -122,7 +123,7 @@ def asked(run: Run, begun: bool) -> tuple[Sweep | Imported | None, list[Damage],
     try:
         manifest = run.manifest()
         config = origin_of(manifest, run.path)
-        if isinstance(config, Sweep) and max(config.solutions, config.verifications) > LARGEST:
+        if isinstance(config, Sweep) and max(config.solutions, config.verifications, searches(config)) > LARGEST:
             raise DataError(f"The manifest of '{run.path}' asks for more than {LARGEST:,} rows of a kind.")
     except (DataError, RunError) as error:
         if isinstance(error, RunError) and not begun:
@@ -136,6 +137,11 @@ def asked(run: Run, begun: bool) -> tuple[Sweep | Imported | None, list[Damage],
         if name in prompts.names() and sha256 != prompts.load(name, needs=()).hash:
             notes.append(f"the prompt '{name}' was another when this run was made; it can be fitted, not added to")
     return config, [], notes
+
+
+def searches(config: Sweep) -> int:
+    """Return how many searches a sweep asks for on each problem."""
+    return sum(search.seeds for search in config.by_shape.values())
 
 
 def lacking(run: Run, imported: Imported, parts: list[Part]) -> list[Damage]:
@@ -215,7 +221,24 @@ def gaps(parts: list[Part], config: Sweep) -> dict[str, list[Gap]]:
         )
         rows = (np.diff(ends)[before] - 1).tolist()
         missing[table.name] = [Gap(*gap) for gap in zip(first, last, rows, strict=True)]
+    if config.searches:
+        missing[SEARCHES.name] = missing_searches(parts, config, names)
     return missing
+
+
+def missing_searches(parts: list[Part], config: Sweep, problems: list[str]) -> list[Gap]:
+    """Return the searches that were asked for and are not there."""
+    there = {tuple(row.values()) for row in believed(parts, SEARCHES).to_pylist()}
+    gaps: list[Gap] = []
+    after = True
+    for key in sorted(searches_of(config, problems)):
+        if key in there:
+            after = True
+        elif after:
+            gaps, after = [*gaps, Gap(key, key, 1)], False
+        else:
+            gaps[-1] = Gap(gaps[-1].first, key, gaps[-1].rows + 1)
+    return gaps
 
 
 def strays(run: Run) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -19,17 +18,11 @@ from pydantic import (
 )
 
 from isocompute.errors import ConfigError, DataError
-
-Count = Annotated[int, Field(ge=1, strict=True)]
+from isocompute.runners.blocks import Count, Part
+from isocompute.runners.search_config import ScorerRole, Search, Shape
 
 PLACE_AND_PACE = {"urls", "concurrency", "timeout", "retries", "patience", "backoff", "key_env"}
 """Options of the engine `openai` that say where and how fast it asks, and not what."""
-
-
-class Part(BaseModel):
-    """A block of the file; an unknown key in it is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 GraderName = Literal["boxed-number", "math", "letter", "numeric", "exact"]
@@ -60,7 +53,7 @@ class GymTask(Part):
     generator: str
     problems: Count = 100
     seed: int = 0
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class FileTask(Part):
@@ -137,11 +130,15 @@ class Role(Part):
     stop: tuple[str, ...] = ()
     thinking_end: Annotated[str, Field(min_length=1)] | None = None
     logprobs: Annotated[int, Field(ge=0, le=20, strict=True)] = 0
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class Sweep(Part):
-    """What to sample: S solutions a problem and V verifications for each of the first ``verified`` of them."""
+    """What to sample: S solutions a problem and V verifications for each of the first ``verified`` of them.
+
+    With a ``scorer`` the first ``scored`` solutions are scored step by step, and ``searches`` are made. A step ends in
+    ``step``; with ``boxed_ends`` a closed box ends a search's solution, whatever the model would go on with.
+    """
 
     run: Annotated[str, Field(min_length=1)]
     task: TaskConfig
@@ -151,6 +148,11 @@ class Sweep(Part):
     solutions: Count
     verifications: Annotated[int, Field(ge=0, strict=True)] = 0
     verified: Count | None = None
+    scorer: ScorerRole | None = None
+    step: Annotated[str, Field(min_length=1)] = "\n\n"
+    boxed_ends: bool = False
+    scored: Annotated[int, Field(ge=0, strict=True)] = 0
+    searches: tuple[Search, ...] = ()
     seed: int = 0
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 5.0
 
@@ -160,6 +162,17 @@ class Sweep(Part):
             raise ValueError("verifications are asked for, and no 'verifier' is given")
         if self.verified is not None and self.verified > self.solutions:
             raise ValueError(f"'verified' is {self.verified}, more than the {self.solutions} solutions")
+        if self.scored > self.solutions:
+            raise ValueError(f"'scored' is {self.scored}, more than the {self.solutions} solutions")
+        if (self.scored or self.searches) and self.scorer is None:
+            raise ValueError("solutions or searches are to be scored, and no 'scorer' is given")
+        if self.scorer is not None and self.scorer.kind == "verdicts" and self.verifier is None:
+            raise ValueError("the scorer is 'verdicts', and no 'verifier' is given")
+        shapes = Counter(shape for search in self.searches for shape in search.shapes)
+        if twice := [shape for shape, count in shapes.items() if count > 1]:
+            raise ValueError(f"two searches are the same, but for how they are made or selected: {tuple(twice[0])}")
+        if len({search.asks for search in self.searches} - {None}) > 1:
+            raise ValueError("all revisions are asked for by the same 'prompt'")
         return self
 
     @property
@@ -188,11 +201,27 @@ class Sweep(Part):
     def expected(self, problems: int) -> dict[str, int]:
         """Return how many rows are to be there of each table, for so many problems."""
         verifications = problems * self.to_verify * self.verifications
-        return {"problems": problems, "solutions": problems * self.solutions, "verifications": verifications}
+        return {
+            "problems": problems,
+            "solutions": problems * self.solutions,
+            "verifications": verifications,
+            "scores": problems * self.scored,
+            "searches": problems * sum(search.seeds for search in self.by_shape.values()),
+        }
+
+    @property
+    def by_shape(self) -> dict[Shape, Search]:
+        """The searches by what tells them apart."""
+        return {shape: search for search in self.searches for shape in search.shapes}
+
+    @property
+    def revising(self) -> str | None:
+        """The prompt that asks for revisions, if there are any."""
+        return next((search.asks for search in self.searches if search.asks), None)
 
     def identity(self) -> dict[str, Any]:
         """Return what may not change when a run goes on: all but its size, its place and its pace."""
-        size = {"run", "solutions", "verifications", "verified", "checkpoint_seconds"}
+        size = {"run", "solutions", "verifications", "verified", "scored", "searches", "checkpoint_seconds"}
         identity = self.model_dump(mode="json", exclude=size)
         for free in ("problems", "grader"):  # of the grader the manifest holds the version too
             identity["task"].pop(free, None)
@@ -246,7 +275,7 @@ def explain(error: ValidationError) -> str:
     """Put the first thing that pydantic found wrong into one sentence."""
     first = error.errors()[0]
     loc = [str(part) for part in first["loc"]]
-    shapes: dict[str, type[Part]] = {"solver": Role, "verifier": Role}
+    shapes: dict[str, type[Part]] = {"solver": Role, "verifier": Role, "scorer": ScorerRole, "searches": Search}
     if loc[:1] == ["task"] and len(loc) > 1:
         tasks: list[type[Part]] = [FileTask, *TASKS.values()]
         shapes["task"] = next(task for task in tasks if task.__name__ == loc[1])

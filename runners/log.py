@@ -2,6 +2,7 @@
 
     RUN/manifest.json          what was asked: config, model and prompt hashes, versions, grader; or what was imported
     RUN/problems/*.parquet     RUN/solutions/*.parquet     RUN/verifications/*.parquet
+    RUN/scores/*.parquet       RUN/nodes/*.parquet         RUN/searches/*.parquet
     RUN/grades/*.parquet       answers graded again, in one part that is replaced as a whole
 
 Other parts are written once and never changed; only `set_aside`, when a person asks for it, takes one out. A row's key

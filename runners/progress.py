@@ -12,7 +12,7 @@ import pandas as pd
 from isocompute.errors import DataError, RunError
 from isocompute.runners.log import MANIFEST, PART, Run
 from isocompute.runners.origin import Imported, origin_of
-from isocompute.runners.tables import PROBLEMS, SEARCHES, SOLUTIONS, TABLES, VERIFICATIONS, Table
+from isocompute.runners.tables import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, TABLES, VERIFICATIONS, Table
 
 TOKENS = ("prompt", "cached", "completion")
 
@@ -45,7 +45,10 @@ class Progress:
         task: its name, or its file.
         imported: the format it was imported from; None if it was swept.
         models: solver and, if there is one, verifier, as far as an import says.
+        scores: solutions that are scored; the tokens are those that the scorer read and sampled.
+        searches: those that have ended; the tokens are the solver's.
         accuracy: of a solution, over those that are there; None without one.
+        search_accuracy: of a search, over those that have ended; None without one.
         written: when the last part was; None if the store does not say.
     """
 
@@ -54,10 +57,12 @@ class Progress:
     imported: str | None
     models: dict[str, str]
     problems: int
-    searches: int
     solutions: Rows
     verifications: Rows
+    scores: Rows
+    searches: Rows
     accuracy: float | None
+    search_accuracy: float | None
     written: datetime | None
 
 
@@ -137,15 +142,20 @@ def progress(run: Run) -> Progress:
     solutions = latest(run, SOLUTIONS, ["correct"])
     correct = solutions.loc[solutions["status"] == "ok", "correct"].dropna()
     expected = origin.expected(problems)
+    scores = spent(run, SCORES, ("scored_tokens", "scored_cached_tokens", "scorer_sampled_tokens"))
+    searches = spent(run, SEARCHES, ("prompt_tokens", "prompt_cached_tokens", "generated_tokens"), "correct")
+    found = searches.loc[searches["status"] == "ok", "correct"].dropna()
     return Progress(
         run=run.path,
         task=origin.task_name,
         imported=origin.format if isinstance(origin, Imported) else None,
         models=origin.models,
         problems=problems,
-        searches=len(run.keys(SEARCHES)),
-        solutions=rows(solutions, expected["solutions"]),
-        verifications=rows(latest(run, VERIFICATIONS, []), expected["verifications"]),
+        solutions=rows(solutions, expected.get("solutions", 0)),
+        verifications=rows(latest(run, VERIFICATIONS, []), expected.get("verifications", 0)),
+        scores=rows(scores, expected.get("scores", 0)),
+        searches=rows(searches, expected.get("searches", 0)),
+        search_accuracy=float(found.astype(float).mean()) if len(found) else None,
         accuracy=float(correct.astype(float).mean()) if len(correct) else None,
         written=written(run),
     )
@@ -154,6 +164,12 @@ def progress(run: Run) -> Progress:
 def latest(run: Run, table: Table, columns: list[str]) -> pd.DataFrame:
     """Return the rows of a table with their status and tokens."""
     return run.frame(table, ["status", *(f"{kind}_tokens" for kind in TOKENS), *columns])
+
+
+def spent(run: Run, table: Table, tokens: tuple[str, str, str], *columns: str) -> pd.DataFrame:
+    """Return the rows of a table whose tokens have names of their own: prompt, cached and completion tokens."""
+    names = {name: f"{kind}_tokens" for name, kind in zip(tokens, TOKENS, strict=True)}
+    return run.frame(table, ["status", *tokens, *columns]).rename(columns=names)
 
 
 def rows(frame: pd.DataFrame, asked: int) -> Rows:

@@ -84,14 +84,18 @@ def at_most(role: Role) -> Lengths:
 def missing(run: Run, config: Sweep, problem_ids: list[str]) -> dict[str, int]:
     """Count the rows that a run lacks, by the role that samples them."""
     counts = {}
-    for table, numbers in sizes(config).items():
+    asked_for = sizes(config)
+    for role, table in TABLES.items():
+        numbers = asked_for.get(table)
+        if numbers is None:
+            continue
         frame = run.frame(table, [*table.key_names, "status"])
         there = (frame["status"] == "ok") & frame["problem_id"].isin(problem_ids)
         for name, size in numbers.items():
             there &= frame[name] < size
         asked = len(problem_ids) * math.prod(numbers.values())
         if asked:
-            counts[next(role for role, of in TABLES.items() if of is table)] = asked - int(there.sum())
+            counts[role] = asked - int(there.sum())
     return counts
 
 
@@ -153,6 +157,8 @@ def sampled(config: Sweep, problems: int, load: Callable[..., Engine]) -> tuple[
             "solutions": min(config.solutions, SAMPLED["solutions"]),
             "verified": to_verify or None,
             "verifications": min(config.verifications, SAMPLED["verifications"]),
+            "scored": 0,
+            "searches": (),
         }
     )
     run, clock = Run(small.run), Clock(load)

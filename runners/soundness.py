@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from isocompute.runners.config import Sweep
-from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS, Table
+from isocompute.runners.search_config import Shape
+from isocompute.runners.tables import NODES, PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
 
 Mask = NDArray[np.bool_]
 
@@ -76,9 +77,10 @@ def impossible(table: Table, content: pa.Table, imported: bool) -> Iterator[tupl
             yield f"with {name} below 0", truth(pc.less(values, 0))
         if name in SAID and failed is not None:
             yield f"with '{name}' and a status that is not ok", failed & truth(pc.is_valid(values))
-    if {"prompt_tokens", "cached_tokens"} <= names:
-        more = pc.greater(content["cached_tokens"], content["prompt_tokens"])
-        yield "with more cached_tokens than prompt_tokens", truth(more)
+    for column in table.columns:
+        if column.within is not None:
+            more = pc.greater(content[column.name], content[column.within])
+            yield f"with more {column.name} than {column.within}", truth(more)
     if {"answer", "correct"} <= names and not imported:
         yield "with correct = true and no answer", truth(content["correct"]) & truth(pc.is_null(content["answer"]))
 
@@ -98,11 +100,16 @@ def together(table: Table, every: list[Part], config: Sweep | None) -> Iterator[
     for name, limit in sizes(config).get(table, {}).items():
         beyond = pc.or_(pc.less(keys[name], 0), pc.greater_equal(keys[name], limit))
         yield from lose(parts, truth(beyond), f"with a {name} outside the {limit:,} asked for")
-    if table is SOLUTIONS:
+    if table in (SOLUTIONS, NODES, SEARCHES):
         known = pc.unique(believed(every, PROBLEMS)["problem_id"])
         orphans = ~truth(pc.is_in(keys["problem_id"], value_set=known))
         yield from lose(parts, orphans, "of a problem that is not there", RESWEEP)
-    if table is VERIFICATIONS:
+    if table in (NODES, SEARCHES) and config is not None:
+        yield from lose(parts, unasked(keys, config), "of a search that was not asked for")
+    if table is NODES:
+        believable = np.concatenate([part.ok & part.sound for part in parts])
+        yield from lose(parts, behind(keys, believable), "behind a node that is not there")
+    if table in (VERIFICATIONS, SCORES):
         there = believed(every, SOLUTIONS)
         known = pc.unique(there["problem_id"])
         orphans = ~np.isin(pairs(keys, known), pairs(there, known))
@@ -164,12 +171,33 @@ def pairs(keys: pa.Table, names: pa.Array) -> NDArray[np.int64]:
     return np.asarray((problem << 32) | solution)
 
 
+def unasked(keys: pa.Table, config: Sweep) -> Mask:
+    """Return the rows of searches that a sweep does not ask for."""
+    frame = keys.select(SEARCHES.key_names[1:]).to_pandas()
+    seeds = {shape: search.seeds for shape, search in config.by_shape.items()}
+    each = frame.drop_duplicates()
+    strange = {
+        row: not 0 <= row[-1] < seeds.get(Shape(*row[:-1]), 0) for row in each.itertuples(index=False, name=None)
+    }
+    return np.array([strange[row] for row in frame.itertuples(index=False, name=None)], dtype=bool)
+
+
+def behind(keys: pa.Table, believable: Mask) -> Mask:
+    """Return the nodes behind one that their search lacks: it may become another one, and they would not fit it."""
+    frame = keys.to_pandas()[believable]
+    place = frame.groupby(SEARCHES.key_names)["node_id"].rank(method="dense")
+    found = np.zeros(len(believable), dtype=bool)
+    found[believable] = (place != frame["node_id"]).to_numpy()
+    return found
+
+
 def sizes(config: Sweep | None) -> dict[Table, dict[str, int]]:
     """Return how many rows of each kind were asked for, by the column that numbers them."""
     if config is None:
         return {}
     verifications = {"solution_id": config.to_verify, "verification_id": config.verifications}
-    return {SOLUTIONS: {"solution_id": config.solutions}, VERIFICATIONS: verifications}
+    scores = {SCORES: {"solution_id": config.scored}} if config.scored else {}
+    return {SOLUTIONS: {"solution_id": config.solutions}, VERIFICATIONS: verifications, **scores}
 
 
 def truth(values: pa.ChunkedArray) -> Mask:

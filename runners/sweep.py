@@ -1,4 +1,4 @@
-"""Sampling a run: S solutions a problem and V verifications a solution, each row once, however often it starts."""
+"""Sampling a run: solutions, their verifications and scores, and searches; each row once, however often it starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from isocompute.errors import DataError, RunError
-from isocompute.runners import engines, grading, prompts, tasks
+from isocompute.runners import engines, grading, prompts, scorers, tasks
 from isocompute.runners.config import Role, Sweep
 from isocompute.runners.display import Display, Silent
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
@@ -17,8 +17,11 @@ from isocompute.runners.log import Run
 from isocompute.runners.manifest import agree, manifest
 from isocompute.runners.p_yes import p_yes
 from isocompute.runners.prompts import Prompt
+from isocompute.runners.scorers import Scorer
+from isocompute.runners.scoring import score, scorer
+from isocompute.runners.search import Searcher
 from isocompute.runners.seeds import seed_of
-from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS, Table
+from isocompute.runners.tables import PROBLEMS, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
 from isocompute.runners.tasks import Problem
 from isocompute.runners.thinking import cut
 from isocompute.runners.verdicts import SKIPPED, kinds, verdict_of
@@ -38,15 +41,23 @@ class Summary:
     accuracy: float
     refused: int
     verdicts: dict[str, int]
+    searches: int
+    search_accuracy: float
 
 
-def sweep(config: Sweep, display: Display | None = None, load: Callable[..., Engine] = engines.load) -> Summary:
+def sweep(
+    config: Sweep,
+    display: Display | None = None,
+    load: Callable[..., Engine] = engines.load,
+    load_scorer: Callable[..., Scorer] = scorers.load,
+) -> Summary:
     """Sample whatever the run lacks.
 
     Args:
         config: what to sample.
         display: where progress is shown; nowhere if not given.
         load: what turns an engine's name, a model and its options into an engine.
+        load_scorer: what turns a scorer's kind, a model and its options into a scorer.
 
     Raises:
         ConfigError, DataError: the task or a prompt is wrong.
@@ -57,7 +68,7 @@ def sweep(config: Sweep, display: Display | None = None, load: Callable[..., Eng
     run, problems, texts, asked = prepared(config)
     with run.lock(), grading.load(asked["grader"]) as grader:
         run.write_manifest(asked)
-        return Sampler(config, run, problems, texts, grader, display, load).work()
+        return Sampler(config, run, problems, texts, grader, display, load, load_scorer).work()
 
 
 def prepared(config: Sweep) -> tuple[Run, list[Problem], dict[str, Prompt], dict[str, Any]]:
@@ -73,9 +84,13 @@ def prepared(config: Sweep) -> tuple[Run, list[Problem], dict[str, Prompt], dict
     texts = {"solver": prompts.load(config.solver.prompt, needs=("question",))}
     if config.verifier is not None:
         texts["verifier"] = prompts.load(config.verifier.prompt, needs=("question", "solution"))
+    if config.revising is not None:
+        texts["reviser"] = prompts.load(config.revising, needs=("question", "solution"))
     for role in (config.solver, config.verifier):
         if role is not None and config.engine in engines.LOCAL:
             engines.check(role.model)  # now, and not when all is solved
+    if config.scorer is not None and config.scorer.model is not None:
+        engines.check(config.scorer.model)
     asked = manifest(config, texts, task.origin, grader.title)
     if run.exists:
         agree(run, config, problems, asked)
@@ -114,9 +129,10 @@ class Sampler:
         grader: Grader,
         display: Display,
         load: Callable[..., Engine],
+        load_scorer: Callable[..., Scorer],
     ) -> None:
         self.config, self.run, self.texts, self.grader = config, run, texts, grader
-        self.display, self.load = display, load
+        self.display, self.load, self.load_scorer = display, load, load_scorer
         self.problems = {problem.problem_id: problem for problem in problems}
         self.failed: Counter[str] = Counter()
         self.graded: Counter[bool] = Counter()
@@ -152,7 +168,25 @@ class Sampler:
                     self._ask(verifier, verify)
         finally:
             self._flush()
+        self._search()
         return self._summary()
+
+    def _search(self) -> None:
+        """Score what is there, and search."""
+        self.failed += score(self.config, self.run, self.problems, self.display, self._scorer)
+        searcher = Searcher(
+            self.config, self.run, self.problems, self.texts, self.grader, self.display,
+            lambda: (self._engine(self.config.solver), self._scorer()),
+        )  # fmt: skip
+        searcher.work()
+        self.failed += searcher.failed
+        self.sampled += searcher.sampled
+
+    def _engine(self, role: Role) -> Engine:
+        return self.load(self.config.engine, role.model, **role.options)
+
+    def _scorer(self) -> Scorer:
+        return scorer(self.config, self.texts, self._engine, self.load_scorer)
 
     def _classes(self) -> dict[str, Classes]:
         """Take up each problem's classes of answers where the run left them."""
@@ -213,7 +247,7 @@ class Sampler:
     def _ask(self, role: Role, pending: deque[Request], verify_new: set[tuple[Any, ...]] | None = None) -> None:
         if not pending:
             return
-        engine = self.load(self.config.engine, role.model, **role.options)
+        engine = self._engine(role)
         try:
             for request, completion in engine.run(pending):
                 table, *key = request.key
@@ -248,7 +282,12 @@ class Sampler:
         accuracy = float(correct.astype(float).mean())
         done = rows[SOLUTIONS], rows[VERIFICATIONS]
         judged = kinds(self.run.frame(VERIFICATIONS, ["verdict", "finish_reason", "status"]))
-        return Summary(self.run.path, self.sampled, dict(self.failed), *done, accuracy, self.grader.refused, judged)
+        searches = self.run.frame(SEARCHES, ["correct", "status"])
+        found = searches.loc[searches["status"] == "ok", "correct"]
+        return Summary(
+            self.run.path, self.sampled, dict(self.failed), *done, accuracy, self.grader.refused, judged,
+            len(found), float(found.astype(float).mean()),
+        )  # fmt: skip
 
 
 def same_engine(solver: Role, verifier: Role) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -17,6 +17,8 @@ class Column:
     type: pa.DataType
     meaning: str
     null: bool = False
+    within: str | None = None
+    """The column that it is a part of, and never more than."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ PROBLEM_ID = Column("problem_id", pa.string(), "the problem's name, unique in it
 SOLUTION_ID = Column("solution_id", pa.int32(), "0, 1, 2 …: which sample of the problem")
 COST = (
     Column("prompt_tokens", pa.int32(), "tokens in the prompt", null=True),
-    Column("cached_tokens", pa.int32(), "of these, read from the prefix cache; null if unknown", null=True),
+    Column(
+        "cached_tokens", pa.int32(), "of these, read from the prefix cache; null if unknown",
+        null=True, within="prompt_tokens",
+    ),
     Column("completion_tokens", pa.int32(), "tokens sampled, the end token included", null=True),
     Column("finish_reason", pa.string(), "stop; length: the token limit cut it; skipped: nothing to verify", null=True),
     Column("status", pa.string(), "ok, or what went wrong; a row that is not ok is never scored"),
@@ -113,20 +118,77 @@ VERIFICATIONS = Table(
     ),
 )  # fmt: skip
 
+SCORING = (
+    Column("scored_tokens", pa.int64(), "tokens read by the scorer", null=True),
+    Column(
+        "scored_cached_tokens", pa.int64(), "of these, read from its prefix cache; null if unknown",
+        null=True, within="scored_tokens",
+    ),
+    Column("scorer_calls", pa.int32(), "sequences that it read", null=True),
+    Column("scorer_sampled_tokens", pa.int64(), "tokens that it sampled; 0 but for verdicts", null=True),
+)  # fmt: skip
+
+SCORES = Table(
+    "scores", 2,
+    (
+        PROBLEM_ID,
+        SOLUTION_ID,
+        Column("step_scores", pa.list_(pa.float64()), "the scorer's score after each step", null=True),
+        *SCORING,
+        COST[-1],
+    ),
+)  # fmt: skip
+
+SEARCH = (
+    PROBLEM_ID,
+    Column("strategy", pa.string(), "beam, dvts …"),
+    Column("n", pa.int32(), "candidates held at once"),
+    Column("beam_width", pa.int32(), "continuations a kept beam gets; 0 where the strategy decides"),
+    Column("lookahead", pa.int32(), "further steps sampled before scoring"),
+    Column("seed", pa.int64(), "which repetition"),
+)  # fmt: skip
+
+NODES = Table(
+    "nodes", 7,
+    (
+        *SEARCH,
+        Column("node_id", pa.int32(), "1, 2, 3 … in the order in which the search asked for it"),
+        Column("parent", pa.int32(), "the node that it goes on from; 0 is the problem"),
+        Column("round", pa.int32(), "1, 2, 3 …: in which it grew"),
+        Column("text", pa.string(), "the step with its delimiter; of revisions the whole attempt", null=True),
+        Column("token_ids", pa.list_(pa.int32()), "the step as the solver's tokens; null if not told", null=True),
+        Column("score", pa.float64(), "what the path's scores come to, or a rollout's; null if none", null=True),
+        Column("step_score", pa.float64(), "the score of this step alone; null if it is empty", null=True),
+        *COST[:3],
+        Column("lookahead_tokens", pa.int32(), "tokens sampled in the rollout from here, thrown away", null=True),
+        *SCORING,
+        Column("end", pa.string(), "stop: the solution is complete; length: cut; null: it goes on", null=True),
+        Column("fate", pa.string(), "kept, dropped, finished, cut; limit: it could go on when the rounds were over",
+               null=True),
+        Column("answer", pa.string(), "of a finished one: its answer, canonical; null if none is read", null=True),
+        Column("correct", pa.bool_(), "of a finished one: whether the answer is the gold one", null=True),
+        COST[-1],
+    ),
+)  # fmt: skip
+
 SEARCHES = Table(
     "searches", 6,
     (
-        PROBLEM_ID,
-        Column("strategy", pa.string(), "beam, dvts …"),
-        Column("n", pa.int32(), "candidates held at once"),
-        Column("beam_width", pa.int32(), "continuations a kept beam gets; null if unknown", null=True),
-        Column("lookahead", pa.int32(), "further steps sampled before scoring; null if unknown", null=True),
-        Column("seed", pa.int64(), "which repetition; null if unknown", null=True),
+        *SEARCH[:3],
+        *(replace(column, meaning=f"{column.meaning}; null if unknown", null=True) for column in SEARCH[3:]),
         Column("answer", pa.string(), "the selected answer", null=True),
         Column("correct", pa.bool_(), "whether it is the gold one", null=True),
-        Column("generated_tokens", pa.int64(), "tokens sampled in the whole search", null=True),
-        Column("scored_tokens", pa.int64(), "tokens read by the scorer", null=True),
-        Column("cached_tokens", pa.int64(), "of these, read from its prefix cache", null=True),
+        Column("selected", pa.int32(), "the selected candidate's node; null if unknown", null=True),
+        Column("candidates", pa.list_(pa.int32()), "the nodes it was selected from, one a slot", null=True),
+        Column("finished", pa.int32(), "how many of these are complete", null=True),
+        Column("prompt_tokens", pa.int64(), "tokens in the prompts of all steps, what was written before them included",
+               null=True),
+        Column("prompt_cached_tokens", pa.int64(), "of these, read from the prefix cache; null if unknown",
+               null=True, within="prompt_tokens"),
+        Column("generated_tokens", pa.int64(), "tokens sampled in the whole search, rollouts included", null=True),
+        SCORING[0],
+        Column("cached_tokens", pa.int64(), "of these, read from its prefix cache", null=True, within="scored_tokens"),
+        *SCORING[2:],
         Column("steps", pa.int32(), "rounds until the search ended", null=True),
         COST[-1],
     ),
@@ -143,7 +205,7 @@ GRADES = Table(
     ),
 )  # fmt: skip
 
-TABLES = {table.name: table for table in (PROBLEMS, SOLUTIONS, VERIFICATIONS, SEARCHES, GRADES)}
+TABLES = {table.name: table for table in (PROBLEMS, SOLUTIONS, VERIFICATIONS, SCORES, NODES, SEARCHES, GRADES)}
 
 OVERLAYS = {SOLUTIONS.name: GRADES}
 """What a table's rows say now, where they were read again: a table of one part, replaced as a whole, by the name of

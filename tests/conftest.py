@@ -5,12 +5,14 @@ import random
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 
 from isocompute.runners.config import Sweep
 from isocompute.runners.engines import Completion, Request
+from isocompute.runners.scorers import Scored, ScoreRequest
 from isocompute.runners.sweep import sweep
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,12 +61,17 @@ class ScriptedEngine:
         pass
 
 
-def lab_text(prompt: str, seed: int) -> str:
-    """Solve a problem of the lab by chance, or judge a solution of it by chance, both better than blind."""
-    rng = random.Random(seed)
+def lab_truth(prompt: str) -> int:
+    """The right answer to a problem of the lab."""
     truth = int(re.search(r"Start with (\d+)", prompt)[1])
     for word, number in re.findall(r"(add|minus|times) (\d+)", prompt):
         truth = {"add": truth + int(number), "minus": truth - int(number), "times": truth * int(number)}[word]
+    return truth
+
+
+def lab_text(prompt: str, seed: int) -> str:
+    """Solve a problem of the lab by chance, or judge a solution of it by chance, both better than blind."""
+    rng, truth = random.Random(seed), lab_truth(prompt)
     if not prompt.endswith("Verification:\n"):
         return rng.choice([f"\\boxed{{{truth}}}", f"\\boxed{{{truth + rng.randint(1, 2)}}}", "lost"])
     yes = rng.random() < (0.8 if f"\\boxed{{{truth}}}" in prompt else 0.3)
@@ -75,6 +82,101 @@ def lab_text(prompt: str, seed: int) -> str:
 def scripted():
     """Makes a `ScriptedEngine`; left alone, it speaks the lab's language."""
     return lambda says=lab_text: ScriptedEngine(says)
+
+
+def lab_step(request: Request) -> Completion:
+    """Go on with a problem of the lab by a step, or by a whole attempt; a token a character, and one for the end.
+
+    What was written must be the same as text and as tokens. A function of the seed, or at temperature 0 of the text.
+    """
+    sampling, step = request.sampling, request.sampling.step
+    assert request.written_ids == (tuple(map(ord, request.written)) if step else None)
+    rng = random.Random(request.seed if sampling.temperature else request.written)
+    truth = lab_truth(request.prompt)
+    text, reason = f"step {rng.randint(0, 3)}", "step"
+    if not step or rng.random() < 0.3:
+        text, reason = f"\\boxed{{{truth + rng.randint(0, 2)}}}", "stop"
+    if rng.random() < 0.1:
+        text = ""
+    said = text + (step if reason == "step" else "$")
+    if len(said) > sampling.max_tokens:
+        said = text = said[: sampling.max_tokens]
+        reason = "length"
+    prompt = len(request.prompt) + len(request.written)
+    return Completion(text, prompt, len(request.written), len(said), reason, token_ids=tuple(map(ord, said)))
+
+
+class SteppingEngine:
+    """A test double of an engine that searches use: it takes all that waits, and answers in a shuffled order.
+
+    It remembers what it was asked, and how many requests it held at once at most.
+    """
+
+    def __init__(self, says: Callable[[Request], Completion] = lab_step) -> None:
+        self.says = says
+        self.asked: list[tuple[Request, Completion]] = []
+        self.held, self.loaded, self.closed = 0, 0, 0
+
+    def __call__(self, name: str, model: str, **options: object) -> SteppingEngine:
+        self.loaded += 1
+        return self
+
+    def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
+        rng, holds = random.Random(len(self.asked)), list[Request]()
+        while pending or holds:
+            while pending:
+                holds.append(pending.popleft())
+            self.held = max(self.held, len(holds))
+            request = holds.pop(rng.randrange(len(holds)))
+            self.asked.append((request, self.says(request)))
+            yield self.asked[-1]
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def text_scores(request: ScoreRequest) -> Scored:
+    """Score steps by their text up to there, in 0.1 … 0.9: ties are frequent; a token a character."""
+    texts = ["".join(request.steps[: i + 1]) for i in range(len(request.steps))]
+    assert all(step.strip() for step in request.steps)
+    digits = [blake2b((request.question + text).encode(), digest_size=4).digest()[0] % 9 for text in texts]
+    known = len("".join(request.steps[: request.known]))
+    return Scored(tuple((1 + d) / 10 for d in digits[request.known :]), len(texts[-1]), known, 1)
+
+
+class SteppingScorer(SteppingEngine):
+    """A test double that keeps the `Scorer` protocol: its scores are a function of question and text."""
+
+    def __init__(self, says: Callable[[ScoreRequest], Scored] = text_scores) -> None:
+        super().__init__(says)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def stepping():
+    """Makes a pair of an engine and a scorer for searches."""
+    return lambda says=lab_step, scores=text_scores: (SteppingEngine(says), SteppingScorer(scores))
+
+
+SEARCHES = (
+    {"strategy": "beam", "n": [3, 8], "width": 4, "rounds": 6, "seeds": 2},
+    {"strategy": "dvts", "n": [8], "width": 4, "rounds": 6, "lookahead": 2},
+    {"strategy": "rebase", "n": [5], "rounds": 6, "select": "vanilla"},
+    {"strategy": "particle", "n": [4], "rounds": 6, "select": "majority"},
+    {"strategy": "revise", "n": [6], "width": 3},
+)
+
+
+def search_sweep(folder: Path, **changes: object) -> Sweep:
+    scorer = {"kind": "lab", "model": "scripted/prm", "aggregate": "last"}
+    searching = {"verifier": None, "verifications": 0, "solutions": 1, "scorer": scorer, "searches": SEARCHES}
+    solver = {"model": "scripted/solver", "prompt": "lab-solve", "max_tokens": 60}
+    return small_sweep(folder, **{**searching, "solver": solver, **changes})
+
+
+@pytest.fixture
+def searching(tmp_path):
+    """Makes the configuration of a small sweep with searches."""
+    return lambda **changes: search_sweep(tmp_path / "run", **changes)
 
 
 def small_sweep(folder: Path, **changes: object) -> Sweep:

@@ -25,7 +25,8 @@ LOCAL = ("transformers", "vllm")
 class Sampling:
     """How tokens are drawn: softmax(logits / temperature), cut to the ``top_p`` nucleus; 0 is greedy.
 
-    ``logprobs`` is how many of the likeliest tokens are reported at each place of the text; 0 is none.
+    ``logprobs`` is how many of the likeliest tokens are reported at each place of the text; 0 is none. ``step`` is what
+    ends a step: the text stops there as at a string of ``stop``, and its finish reason is then ``step``.
     """
 
     temperature: float = 0.7
@@ -33,16 +34,28 @@ class Sampling:
     max_tokens: int = 1024
     stop: tuple[str, ...] = ()
     logprobs: int = 0
+    step: str | None = None
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Every string that ends the text."""
+        return self.stop if self.step is None else (*self.stop, self.step)
 
 
 @dataclass(frozen=True)
 class Request:
     """One completion to sample.
 
+    What was written already is gone on from. An engine that loads the model itself takes it as ``written_ids``, the
+    tokens that were sampled, so that nothing is tokenised twice and the model reads what it wrote; a server, which
+    takes no tokens, gets the text.
+
     Args:
         key: identity of the row it becomes.
         prompt: the text, or with ``chat`` the user's turn of a conversation.
         seed: everything random in it, 0 … 2**63 − 1.
+        written: what the completion goes on from, after the prompt.
+        written_ids: the same as tokens, of earlier `Completion.token_ids`; None if unknown.
     """
 
     key: tuple[Any, ...]
@@ -50,6 +63,8 @@ class Request:
     seed: int
     sampling: Sampling
     chat: bool = False
+    written: str = ""
+    written_ids: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +83,13 @@ class Token:
 
 @dataclass(frozen=True)
 class Completion:
-    """What came back; ``finish_reason`` is ``stop`` or ``length``; the count of tokens includes the end token.
+    """What came back; ``finish_reason`` is ``stop``, ``length`` or ``step``; the tokens' count includes the end token.
 
     ``status`` is ``ok``, or says in a sentence why there is no text. Counts that an engine does not report are
     None, not 0. ``tokens`` is None unless `Sampling.logprobs` asks for it and the engine reports it; their texts
     joined are the text, up to bytes of cut characters and to the end token or stop string that the text lost.
+    ``token_ids`` are the sampled tokens, those of the stop string and what its last token holds beyond it among them;
+    None if the engine does not say them.
     """
 
     text: str | None
@@ -82,6 +99,7 @@ class Completion:
     finish_reason: str | None
     status: str = "ok"
     tokens: tuple[Token, ...] | None = None
+    token_ids: tuple[int, ...] | None = None
 
 
 class Engine(Protocol):

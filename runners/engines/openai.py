@@ -175,7 +175,7 @@ class OpenAI:
                 await asyncio.sleep(backoff(attempt, self.backoff, self.rng))
             async with self.servers.lend() as server:
                 try:
-                    answer = await self._attempt(client, server, path, body)
+                    answer = await self._attempt(client, server, path, body, request.sampling.step)
                 except Lost as lost:
                     why = str(lost)
                     self.servers.failed(server, f"{server.url}: {why}", lost.wait, lost.gone)
@@ -184,7 +184,9 @@ class OpenAI:
                     return answer
         return failure(f"no answer in {self.retries + 1} attempts; the last: {why}")
 
-    async def _attempt(self, client: httpx.AsyncClient, server: Server, path: str, body: bytes) -> Completion:
+    async def _attempt(
+        self, client: httpx.AsyncClient, server: Server, path: str, body: bytes, step: str | None
+    ) -> Completion:
         """Send a request once.
 
         Raises:
@@ -203,7 +205,7 @@ class OpenAI:
         status = answer.status_code
         if answer.is_success:
             try:
-                return completion(answer.json())
+                return completion(answer.json(), step)
             except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
                 raise Lost("an answer that is truncated, or not of the protocol") from None
         why = self.redact(complaint(answer.text)) or answer.reason_phrase

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
@@ -32,6 +34,9 @@ from isocompute.runners.engines import Completion, Request, Sampling, Token
 
 CONTEXT = 8
 """Tokens before one that decide how it reads: two characters of four bytes, and any mark of a word's beginning."""
+
+PROMPTS = 1024
+"""Prompts whose tokens are remembered: a search asks for the same one at every step."""
 
 
 class Transformers:
@@ -63,15 +68,19 @@ class Transformers:
         ends = self.model.generation_config.eos_token_id
         self.model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=self.tokenizer.pad_token_id)
         self.ends = set(ends if isinstance(ends, list) else [ends])
+        self.encoded = lru_cache(PROMPTS)(self._encoded)
 
     def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
         """Work the queue off a batch at a time."""
         while pending:
-            head = pending[0].sampling
-            batch: list[Request] = []
-            while pending and len(batch) < self.batch_size and pending[0].sampling == head:
-                batch.append(pending.popleft())
-            yield from self._decode(batch, head)
+            batch = [pending.popleft()]
+            while pending and len(batch) < self.batch_size:
+                request = pending.popleft()
+                if kind(request.sampling) != kind(batch[0].sampling):
+                    pending.appendleft(request)
+                    break
+                batch.append(request)
+            yield from self._decode(batch, batch[0].sampling)
 
     def close(self) -> None:
         """Drop the weights."""
@@ -80,9 +89,17 @@ class Transformers:
             torch.cuda.empty_cache()
 
     def _prompt(self, request: Request) -> list[int]:
+        if request.written_ids is not None:
+            return [*self.encoded(request.prompt, request.chat), *request.written_ids]
         if not request.chat:
-            return list(self.tokenizer(request.prompt)["input_ids"])
-        turn = [{"role": "user", "content": request.prompt}]
+            return list(self.encoded(request.prompt + request.written, False))
+        written = self.tokenizer(request.written, add_special_tokens=False)["input_ids"]
+        return [*self.encoded(request.prompt, True), *written]
+
+    def _encoded(self, prompt: str, chat: bool) -> list[int]:
+        if not chat:
+            return list(self.tokenizer(prompt)["input_ids"])
+        turn = [{"role": "user", "content": prompt}]
         text = self.tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
@@ -99,10 +116,12 @@ class Transformers:
             return
         requests, longest = list(prompts), max(map(len, prompts.values()))
         padded = self.tokenizer.pad({"input_ids": list(prompts.values())}, padding=True, return_tensors="pt")
-        limit = self.limit or longest + sampling.max_tokens
-        rooms = [min(sampling.max_tokens, limit - len(ids)) for ids in prompts.values()]
+        limits = [len(ids) + request.sampling.max_tokens for request, ids in prompts.items()]
+        rooms = [
+            min(limit, self.limit or limit) - len(ids) for limit, ids in zip(limits, prompts.values(), strict=True)
+        ]
         draw = Draw([r.seed for r in requests], sampling)
-        ends = RowEnds(self.tokenizer, sampling.stop, longest, rooms)
+        ends = RowEnds(self.tokenizer, sampling.stops, longest, rooms)
         with torch.inference_mode():
             output = self.model.generate(
                 input_ids=padded["input_ids"].to(self.device),
@@ -114,19 +133,27 @@ class Transformers:
             )  # fmt: skip
         rows = [row[:cut] for row, cut in zip(output[:, longest:].tolist(), ends.lengths, strict=True)]
         for i, (request, row) in enumerate(zip(requests, rows, strict=True)):
-            yield request, self._completion(row, len(prompts[request]), sampling, draw.places(i))
+            yield request, self._completion(row, request, len(prompts[request]), draw.places(i))
 
     def _completion(
-        self, row: list[int], prompt_tokens: int, sampling: Sampling, places: Iterator[list[tuple[int, float]]]
+        self, row: list[int], request: Request, prompt_tokens: int, places: Iterator[list[tuple[int, float]]]
     ) -> Completion:
+        sampling = request.sampling
         body = list(takewhile(lambda token: token not in self.ends, row))
         stopped = len(body) < len(row)
         sampled = row[: len(body) + stopped]
-        text = self.tokenizer.decode(body, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        if cuts := [at for stop in sampling.stop if (at := text.find(stop)) >= 0]:
-            text, stopped = text[: min(cuts)], True
+        before = self._text((request.written_ids or ())[-CONTEXT:])
+        text = self._text([*(request.written_ids or ())[-CONTEXT:], *body])[len(before) :]
+        reason = "stop" if stopped else "length"
+        if cuts := [(at, stop) for stop in sampling.stops if (at := text.find(stop)) >= 0]:
+            at, stop = min(cuts)
+            text, reason = text[:at], "step" if stop == sampling.step else "stop"
         tokens = self._tokens(sampled, places) if sampling.logprobs else None
-        return Completion(text, prompt_tokens, None, len(sampled), "stop" if stopped else "length", tokens=tokens)
+        return Completion(text, prompt_tokens, None, len(sampled), reason, tokens=tokens, token_ids=tuple(sampled))
+
+    def _text(self, ids: Sequence[int]) -> str:
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
 
     def _tokens(self, sampled: list[int], places: Iterator[list[tuple[int, float]]]) -> tuple[Token, ...]:
         read = []
@@ -147,6 +174,11 @@ class Transformers:
         )
         added: str = whole[len(head) :]
         return added
+
+
+def kind(sampling: Sampling) -> Sampling:
+    """Return what rows that are decoded together must have in common: all but how long they may get."""
+    return replace(sampling, max_tokens=0)
 
 
 class Draw(LogitsProcessor):  # type: ignore[misc]

@@ -11,6 +11,8 @@ import math
 import os
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
 from itertools import count
 from threading import Event, Thread
 from typing import Any
@@ -32,6 +34,9 @@ except ImportError:  # older versions raise ValueError
     VLLMValidationError = ValueError
 
 INVALID = (ValueError, VLLMValidationError)
+
+PROMPTS = 1024
+"""Prompts whose tokens are remembered: a search asks for the same one at every step."""
 
 
 class VLLM:
@@ -67,6 +72,7 @@ class VLLM:
         self.closed = Event()
         Thread(target=watch, args=(self.engine.engine_core, self.closed), daemon=True).start()
         self.tokenizer = self.llm.get_tokenizer()
+        self.encoded = lru_cache(PROMPTS)(self._encoded)
         self.names = count()
         self.in_flight = in_flight or 2 * self.engine.vllm_config.scheduler_config.max_num_seqs
 
@@ -84,9 +90,10 @@ class VLLM:
                         yield request, Completion(None, None, None, None, None, str(error).splitlines()[0])
                         continue
                     flying[name] = request
-                for output in self._step() if flying else ():
+                for output in self.step() if flying else ():
                     if output.finished:
-                        yield flying.pop(output.request_id), completion(output)
+                        request = flying.pop(output.request_id)
+                        yield request, self._completion(output, request.sampling.step)
         except EngineError:
             flying.clear()  # nobody is left who could be told to stop
             raise
@@ -100,19 +107,42 @@ class VLLM:
         self.engine.engine_core.shutdown()
         del self.engine, self.llm
 
-    def _step(self) -> list[Any]:
+    def step(self) -> list[Any]:
+        """Let the engine go one step, and return what it has to say.
+
+        Raises:
+            EngineError: the engine is gone.
+        """
         try:
             return list(self.engine.step())
         except Exception as error:  # vLLM raises many kinds here; each means that the engine is gone
             said = (str(error).splitlines() or [type(error).__name__])[0]
             raise EngineError(f"vLLM's engine stopped: {said} The same command goes on from there.") from error
 
+    def _completion(self, output: Any, step: str | None) -> Completion:
+        """Read a finished output; of a step's tokens only those up to its end, and not what was guessed ahead."""
+        read = completion(output, step)
+        ids = read.token_ids
+        if read.finish_reason == "step" and ids is not None:
+            while len(ids) > 1 and step in self.tokenizer.decode(ids[:-1]):
+                ids = ids[:-1]
+            read = replace(read, token_ids=ids)
+        return read
+
     def _prompt(self, request: Request) -> Any:
+        if request.written_ids is not None:
+            return {"prompt_token_ids": [*self.encoded(request.prompt, request.chat), *request.written_ids]}
         if not request.chat:
-            return request.prompt
-        turn = [{"role": "user", "content": request.prompt}]
+            return request.prompt + request.written
+        written = self.tokenizer.encode(request.written, add_special_tokens=False)
+        return {"prompt_token_ids": [*self.encoded(request.prompt, True), *written]}
+
+    def _encoded(self, prompt: str, chat: bool) -> list[int]:
+        if not chat:
+            return list(self.tokenizer.encode(prompt))
+        turn = [{"role": "user", "content": prompt}]
         text = self.tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
-        return {"prompt_token_ids": self.tokenizer.encode(text, add_special_tokens=False)}
+        return list(self.tokenizer.encode(text, add_special_tokens=False))
 
 
 def watch(core: Any, closed: Event) -> None:
@@ -146,7 +176,7 @@ def parameters(sampling: Sampling, seed: int) -> SamplingParams:
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             max_tokens=sampling.max_tokens,
-            stop=list(sampling.stop) or None,
+            stop=list(sampling.stops) or None,
             logprobs=sampling.logprobs or None,
             seed=seed,
             output_kind=RequestOutputKind.FINAL_ONLY,
@@ -155,18 +185,20 @@ def parameters(sampling: Sampling, seed: int) -> SamplingParams:
         raise EngineError(f"vLLM does not sample like that: {str(error).splitlines()[0]}") from error
 
 
-def completion(output: Any) -> Completion:
-    """Read a finished vLLM output."""
+def completion(output: Any, step: str | None = None) -> Completion:
+    """Read a finished vLLM output; ``step`` is the stop string that ends a step."""
     sample = output.outputs[0]
     if sample.finish_reason not in ("stop", "length"):
         return Completion(None, None, None, None, None, f"vLLM gave it up: {sample.finish_reason}")
+    stepped = step is not None and sample.stop_reason == step
     return Completion(
         text=sample.text,
         prompt_tokens=len(output.prompt_token_ids),
         cached_tokens=output.num_cached_tokens,
         completion_tokens=len(sample.token_ids),
-        finish_reason=sample.finish_reason,
+        finish_reason="step" if stepped else sample.finish_reason,
         tokens=None if sample.logprobs is None else tokens(sample),
+        token_ids=tuple(sample.token_ids),
     )
 
 

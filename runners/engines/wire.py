@@ -15,6 +15,11 @@ SEEDS = 2**31 - 1
 
 REASONS = {"stop": "stop", "eos_token": "stop", "stop_sequence": "stop", "length": "length", "max_tokens": "length"}
 
+UNTOLD = (
+    "the server does not say which string stopped a text, so a step's end is not told from a solution's; vLLM's does"
+)
+"""Why a search cannot use a server."""
+
 
 def written(request: Request, model: str, extra: Mapping[str, Any]) -> tuple[str, bytes]:
     """Return the path of a request, under the base URL, and its body; ``extra`` wins, and null takes a field out.
@@ -30,20 +35,28 @@ def written(request: Request, model: str, extra: Mapping[str, Any]) -> tuple[str
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,
         "seed": request.seed % SEEDS,
-        "stop": list(sampling.stop) or None,
+        "stop": list(sampling.stops) or None,
     }
     if request.chat:
         body["messages"] = [{"role": "user", "content": request.prompt}]
+        if request.written:  # no part of the protocol, but of vLLM's server and SGLang's
+            body["messages"].append({"role": "assistant", "content": request.written})
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
         if sampling.logprobs:
             body |= {"logprobs": True, "top_logprobs": sampling.logprobs}
     else:
-        body |= {"prompt": request.prompt, "logprobs": sampling.logprobs or None}
+        body |= {"prompt": request.prompt + request.written, "logprobs": sampling.logprobs or None}
     body = {name: value for name, value in (body | dict(extra)).items() if value is not None}
     return ("/chat/completions" if request.chat else "/completions"), json.dumps(body).encode()
 
 
-def completion(answer: Any) -> Completion:
+def completion(answer: Any, step: str | None = None) -> Completion:
     """Read the answer to a request.
+
+    Args:
+        answer: JSON as a server sends it.
+        step: the stop string that ends a step. The protocol does not say which string stopped a text; vLLM's server
+            does, as ``stop_reason``.
 
     Raises:
         LookupError, TypeError, ValueError, AttributeError: it is not one.
@@ -57,8 +70,13 @@ def completion(answer: Any) -> Completion:
     why = plain(choice["finish_reason"])
     if why not in REASONS:
         return Completion(None, *counts, None, f"the server ended the text for the reason '{why[:80]}'")
+    reason = REASONS[why]
+    if step is not None and reason == "stop":
+        if "stop_reason" not in choice:
+            return Completion(None, *counts, None, UNTOLD)
+        reason = "step" if choice["stop_reason"] == step else reason
     text = spoken(choice["message"]) if "message" in choice else choice["text"]
-    return Completion(plain(text), *counts, REASONS[why], tokens=tokens(choice.get("logprobs")))
+    return Completion(plain(text), *counts, reason, tokens=tokens(choice.get("logprobs")))
 
 
 def spoken(message: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@ r"""What a model is asked: prompts in files, each with a name and a hash.
 
 ======================  ===========================================================================================
 ``math-solve``          the answer boxed
+``math-revise``         the same, with earlier attempts in view
 ``choice-solve``        a letter boxed; the options are part of the question
 ``genrm-base``          check a solution step by step and end in ``Is the answer correct (Yes/No)? X``
 ``genrm-base-fewshot``  the same, with two worked examples

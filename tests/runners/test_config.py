@@ -21,7 +21,10 @@ GOOD = {
     "solutions": 4,
     "verifications": 2,
 }
-SWEEP = "run, task, engine, solver, verifier, solutions, verifications, verified, seed, checkpoint_seconds"
+SWEEP = (
+    "run, task, engine, solver, verifier, solutions, verifications, verified, scorer, step, boxed_ends, scored, "
+    "searches, seed, checkpoint_seconds"
+)
 GIVE = (
     "task: give the 'name' of a task (math500, gsm8k, aime24, aime25, gpqa-diamond, lab, reasoning-gym), "
     "or the 'path' of a file."
@@ -237,3 +240,45 @@ def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
     (tmp_path / "latin.yaml").write_bytes("run: é".encode("latin-1"))
     with pytest.raises(ConfigError, match=r"latin.yaml' is not UTF-8 text\.$"):
         read(str(tmp_path / "latin.yaml"))
+
+
+BEAM = {"strategy": "beam", "n": [4, 16], "width": 4, "seeds": 3}
+SCORER = {"kind": "rlhflow", "model": "org/prm"}
+
+
+def test_searches_are_told_apart_by_strategy_slots_width_and_lookahead(written):
+    searches = [BEAM, {"strategy": "rebase", "n": 8}, {"strategy": "revise", "n": 8, "width": 2}]
+    config = read(written({**GOOD, "scorer": SCORER, "searches": searches}))
+    assert [tuple(shape) for shape in config.by_shape] == [
+        ("beam", 4, 4, 0), ("beam", 16, 4, 0), ("rebase", 8, 0, 0), ("revise", 8, 2, 0)
+    ]  # fmt: skip
+    assert config.revising == "math-revise"
+    assert "searches" not in config.identity()
+    assert sweep_of({"config": config.model_dump(mode="json")}, "run") == config
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"searches": [BEAM]}, "no 'scorer' is given"),
+        ({"scored": 2}, "no 'scorer' is given"),
+        ({"scorer": SCORER, "scored": 10**6}, "'scored' is 1000000, more than the"),
+        ({"scorer": SCORER, "searches": [BEAM, BEAM | {"rounds": 5}]}, "two searches are the same"),
+        ({"scorer": SCORER, "searches": [{"strategy": "rebase", "n": 4, "width": 2}]}, "'rebase' has no 'width'"),
+        ({"scorer": SCORER, "searches": [{"strategy": "revise", "n": 4, "lookahead": 2}]}, "neither 'rounds' nor"),
+        ({"scorer": SCORER, "searches": [BEAM | {"prompt": "math-revise"}]}, "'beam' has no 'prompt' of its own"),
+        ({"scorer": SCORER, "searches": [BEAM | {"n": []}]}, "searches.0.n: "),
+        ({"scorer": SCORER, "searches": [BEAM | {"beams": 3}]}, "'searches.0.beams' is unknown; known here: strategy"),
+        ({"scorer": SCORER | {"kind": "rlhf"}}, "scorer.kind: "),
+        ({"scorer": {"kind": "verdicts", "verifications": 4, "model": "m"}}, "'verdicts' has no 'model'"),
+        ({"scorer": {"kind": "verdicts"}}, "'verifications' says how often 'verdicts' judges a solution; give it"),
+        ({"scorer": SCORER | {"verifications": 2}}, "'rlhflow' has none"),
+        ({"scorer": {"kind": "lab"}}, "give its 'model'"),
+        (
+            {"scorer": {"kind": "verdicts", "verifications": 4}, "verifier": None, "verifications": 0},
+            "no 'verifier' is given",
+        ),
+    ],
+)  # fmt: skip
+def test_a_search_that_cannot_be_is_named_with_what_is_right(written, changes, sentence):
+    assert sentence in refused(written({**GOOD, **changes}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,28 @@ def test_a_stop_string_ends_the_text_before_it(engine):
     cut = alone(engine, Request("cut", request.prompt, 0, Sampling(temperature=0.0, max_tokens=24, stop=("§", stop))))
     assert (cut.text, cut.finish_reason) == (whole[: whole.index(stop)], "stop")
     assert cut.completion_tokens < 24
+
+
+@on_the_lab
+def test_steps_that_go_on_from_each_other_are_the_text_sampled_at_once(engine):
+    request = problems(1, GREEDY)[0]
+    whole = alone(engine, request)
+    tokens, text, used, ids = Sampling(temperature=0.0, max_tokens=24, step="\n"), "", 0, ()
+    ends = []
+    for i in range(24):
+        sampling = replace(tokens, max_tokens=24 - used)
+        part = alone(engine, Request(("step", i), request.prompt, 0, sampling, written=text, written_ids=ids))
+        ends.append(part.finish_reason)
+        text += part.text + ("\n" if part.finish_reason == "step" else "")
+        used += part.completion_tokens
+        ids = None if ids is None or part.token_ids is None else ids + part.token_ids
+        assert part.prompt_tokens >= whole.prompt_tokens
+        if part.finish_reason != "step" or used == 24:
+            break
+    assert text.rstrip("\n") == whole.text.rstrip("\n")
+    assert (used, ends[-1]) in ((whole.completion_tokens, whole.finish_reason), (whole.completion_tokens, "step"))
+    assert "step" in ends
+    assert ids is None or len(ids) == used
 
 
 def test_a_prompt_that_is_too_long_is_a_row_that_says_so(engine):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections import Counter, deque
@@ -69,6 +70,30 @@ def test_a_seed_fits_31_bits_and_is_a_function_of_the_seed(seed):
     sent = int(bodies[0].split(b'"seed": ')[1].split(b",")[0])
     assert bodies[0] == bodies[1]
     assert 0 <= sent < 2**31 - 1
+
+
+def test_what_was_written_is_gone_on_from_as_text():
+    sampling, begun = Sampling(stop=("END",), step="\n\n"), "one\n\n"
+    path, body = written(Request(0, "2+2=", 7, sampling, written=begun, written_ids=(1, 2)), "m", {})
+    assert (path, json.loads(body)["prompt"], json.loads(body)["stop"]) == (
+        "/completions",
+        "2+2=one\n\n",
+        ["END", "\n\n"],
+    )
+    path, body = written(Request(0, "2+2=", 7, sampling, chat=True, written=begun), "m", {})
+    sent = json.loads(body)
+    assert sent["messages"] == [{"role": "user", "content": "2+2="}, {"role": "assistant", "content": begun}]
+    assert (sent["continue_final_message"], sent["add_generation_prompt"]) == (True, False)
+    assert "continue_final_message" not in json.loads(written(Request(0, "2+2=", 7, sampling, chat=True), "m", {})[1])
+
+
+def test_a_step_ends_where_the_server_says_that_its_delimiter_stopped_it():
+    for said, reason in (("\n\n", "step"), ("END", "stop"), (None, "stop"), (128009, "stop")):
+        assert completion(answer(text="a", stop_reason=said), "\n\n").finish_reason == reason
+    assert completion(answer(text="a", finish_reason="length"), "\n\n").finish_reason == "length"
+    read = completion(answer({"completion_tokens": 4}, text="a"), "\n\n")
+    assert (read.text, read.completion_tokens) == (None, 4)
+    assert read.status.startswith("the server does not say which string stopped a text")
 
 
 def answer(usage=None, **choice):

@@ -97,5 +97,5 @@ def test_a_prompt_that_is_not_there_is_refused_with_those_that_are(name):
         prompts.load(name, needs=())
     assert str(caught.value) == (
         f"The prompt '{name}' is no file and none of: choice-solve, genrm-base, genrm-base-choice, "
-        "genrm-base-fewshot, genrm-ft, lab-solve, lab-verify, math-solve."
+        "genrm-base-fewshot, genrm-ft, lab-solve, lab-verify, math-revise, math-solve."
     )

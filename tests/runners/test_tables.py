@@ -23,7 +23,7 @@ def test_keys_are_what_a_row_is_asked_for_by():
 
 
 def test_what_is_sampled_has_a_status_and_may_be_retried():
-    assert [name for name, table in TABLES.items() if table.retried] == ["solutions", "verifications", "searches"]
+    assert [name for name, table in TABLES.items() if table.retried] == list(TABLES)[1:-1]
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())

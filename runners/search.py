@@ -1,0 +1,200 @@
+"""Searching: all searches of all problems and seeds at once, in one engine and one scorer.
+
+A search is a generator that yields the nodes it wants grown and is sent them grown (`tree`); a node is one that yields
+what it asks of a model (`growth`). So the models serve whatever is asked for, of whichever search, and scoring goes on
+beside solving. Searches that are under way are served before those that are not begun: few of them are open at a time,
+and what they go on from is still in the prefix cache.
+
+A round is logged as soon as it is decided, whole or not at all. A search that was killed is run again on its log,
+which answers until it ends; that asks no model.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any
+
+from isocompute.runners.config import Sweep
+from isocompute.runners.display import Display
+from isocompute.runners.engines import Completion, Engine, Request
+from isocompute.runners.grading import Grader
+from isocompute.runners.growth import Cost, Failed, Ground, Growth, Sprout
+from isocompute.runners.log import Run, Writer
+from isocompute.runners.prompts import Prompt
+from isocompute.runners.scorers import Scorer, ScoreRequest
+from isocompute.runners.search_config import Shape
+from isocompute.runners.tables import NODES, SEARCHES
+from isocompute.runners.tasks import Problem
+from isocompute.runners.threaded import Threaded
+from isocompute.runners.tree import Outcome, Tree
+from isocompute.runners.tree_rows import Key, Row, logged
+
+PATIENCE = 5.0
+"""Seconds that what is being computed has to end, when searching is interrupted."""
+
+Asked = Request | ScoreRequest
+
+
+def keys(config: Sweep, problems: Sequence[str]) -> Iterator[Key]:
+    """Yield what identifies each search that is asked for."""
+    for shape, search in config.by_shape.items():
+        for problem in problems:
+            for seed in range(search.seeds):
+                yield (problem, *shape, seed)
+
+
+@dataclass(eq=False)
+class Open:
+    """A search under way, and the nodes of its round as they come in."""
+
+    tree: Tree
+    running: Generator[list[Sprout], dict[int, Outcome], Row]
+    awaited: int = 0
+    grown: dict[int, Outcome] = field(default_factory=dict)
+
+
+class Searcher:
+    """One process's searching: the searches that a run lacks, all at once.
+
+    Args:
+        config: the sweep.
+        run: where they are logged.
+        problems: by their ids.
+        texts: the prompts, by role.
+        grader: reads the answers.
+        display: where progress is shown.
+        load: gives the solver's engine and the scorer, when they are needed.
+    """
+
+    def __init__(
+        self,
+        config: Sweep,
+        run: Run,
+        problems: dict[str, Problem],
+        texts: dict[str, Prompt],
+        grader: Grader,
+        display: Display,
+        load: Callable[[], tuple[Engine, Scorer]],
+    ) -> None:
+        self.config, self.run, self.problems, self.texts = config, run, problems, texts
+        self.grader, self.display, self.load = grader, display, load
+        self.failed: Counter[str] = Counter()
+        self.right: Counter[bool] = Counter()
+        self.sampled = 0
+        self.open: dict[Key, Open] = {}
+        self.growing: dict[tuple[Any, ...], tuple[Growth, Cost]] = {}
+
+    def work(self) -> None:
+        """Search until every search that is asked for has ended, or failed."""
+        asked = list(keys(self.config, list(self.problems)))
+        there = self.run.keys(SEARCHES)
+        missing = [key for key in asked if key not in there]
+        if not missing:
+            return
+        self.display.phase("searching", len(asked), len(asked) - len(missing))
+        nodes = self.run.writer(NODES, self.config.checkpoint_seconds)
+        self.ends = self.run.writer(SEARCHES, self.config.checkpoint_seconds, after=nodes)
+        try:
+            log = logged(self.run, missing)
+            first: list[Asked] = []
+            for key in missing:
+                tree = self._tree(key, log[key], nodes)
+                self.open[key] = Open(tree, tree.run())
+                first += self._advance(key, None)
+            if first:
+                self._serve(first)
+        finally:
+            nodes.flush()
+            self.ends.flush()
+
+    def _tree(self, key: Key, there: dict[int, Row], nodes: Writer) -> Tree:
+        problem, config = self.problems[key[0]], self.config
+        assert config.scorer is not None, "a sweep without a scorer has no searches"
+        rules = config.by_shape[Shape(*key[1:5])]
+        ground = Ground(
+            question=problem.question,
+            prompt=self.texts["solver"].fill(question=problem.question),
+            role=config.solver,
+            step=config.step,
+            boxed_ends=config.boxed_ends,
+            lookahead=rules.lookahead,
+            aggregate=config.scorer.aggregate,
+            revision=self.texts["reviser"] if rules.asks else None,
+        )
+        return Tree(key, rules, config.seed, ground, self.grader, problem.gold, there, nodes.add)
+
+    def _serve(self, first: list[Asked]) -> None:
+        """Put what is asked for to the models, and what they answer to who asked, until nobody asks."""
+        answers: SimpleQueue[Any] = SimpleQueue()
+        engine, scorer = self.load()
+        solving, scoring = Threaded[Request](engine, answers), Threaded[ScoreRequest](scorer, answers)
+        patience: float | None = PATIENCE
+        try:
+            solving.ask(request for request in first if isinstance(request, Request))
+            while self.growing:
+                answer = answers.get()
+                if isinstance(answer, Future):
+                    answer.result()  # a thread that is not told to ends by an error alone
+                asked = self._answered(*answer)
+                solving.ask((request for request in asked if isinstance(request, Request)), first=True)
+                scoring.ask(request for request in asked if isinstance(request, ScoreRequest))
+            patience = None
+        finally:
+            for model in (solving, scoring):
+                model.stop()
+            self.ends.flush()
+            for model in (solving, scoring):
+                model.join(patience)
+
+    def _answered(self, request: Asked, answer: Any) -> list[Asked]:
+        """Give an answer to the node that asked; return what is asked for next."""
+        if isinstance(answer, Completion):
+            self.display.advance(0, answer.completion_tokens or 0, self._aside())
+        growth, cost = self.growing[request.key]
+        try:
+            return [growth.send(answer)]
+        except StopIteration as over:
+            outcome: Outcome = (over.value, cost, "ok")
+            self.sampled += 1
+        except Failed as failed:
+            outcome = (None, cost, str(failed))
+            self.failed[str(failed)] += 1
+        del self.growing[request.key]
+        key, number = request.key[:-1], request.key[-1]
+        search = self.open[key]
+        search.grown[number] = outcome
+        return self._advance(key, search.grown) if len(search.grown) == search.awaited else []
+
+    def _advance(self, key: Key, grown: dict[int, Outcome] | None) -> list[Asked]:
+        """Let a search go on, or begin; return what its next nodes ask for first."""
+        search = self.open[key]
+        try:
+            sprouts = next(search.running) if grown is None else search.running.send(grown)
+        except StopIteration as over:
+            del self.open[key]
+            self._ended(over.value)
+            return []
+        search.awaited, search.grown = len(sprouts), {}
+        asked = []
+        for sprout in sprouts:
+            cost = Cost()
+            growth = search.tree.grow(sprout, cost)
+            self.growing[sprout.key] = (growth, cost)
+            asked.append(next(growth))
+        return asked
+
+    def _ended(self, row: Row) -> None:
+        self.ends.add([row])
+        if row["status"] == "ok":
+            self.right[row["correct"]] += 1
+        self.display.advance(1, 0, self._aside())
+
+    def _aside(self) -> str:
+        """Say how it goes: the searches of this process that are right, and the nodes that failed."""
+        right, failed = self.right[True], self.failed.total()
+        said = [f"{right / self.right.total():.1%} right"] if self.right else []
+        return ", ".join([*said, f"{failed:,} failed"] if failed else said)
