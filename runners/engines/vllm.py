@@ -81,7 +81,7 @@ class VLLM:
                         yield request, Completion(None, None, None, None, None, str(error).splitlines()[0])
                         continue
                     flying[name] = request
-                for output in self._step() if flying else ():
+                for output in self.step() if flying else ():
                     if output.finished:
                         yield flying.pop(output.request_id), completion(output)
         except EngineError:
@@ -96,7 +96,12 @@ class VLLM:
         self.engine.engine_core.shutdown()
         del self.engine, self.llm
 
-    def _step(self) -> list[Any]:
+    def step(self) -> list[Any]:
+        """Let the engine go one step, and return what it has to say.
+
+        Raises:
+            EngineError: the engine is gone.
+        """
         try:
             return list(self.engine.step())
         except Exception as error:  # vLLM raises many kinds here; each means that the engine is gone

@@ -1,0 +1,44 @@
+"""One score for a solution, from the scores of its steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from statistics import fmean
+
+from isocompute.errors import DataError
+
+AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
+    "last": lambda scores: scores[-1],
+    "min": min,
+    "prod": math.prod,
+    "mean": fmean,
+}
+"""The ways, by name: the last step's score, the lowest, the product, the mean."""
+
+
+def aggregate(scores: Sequence[float], how: str) -> float:
+    """Return one score for all steps.
+
+    A NaN is a step of blanks alone, which says nothing, and is passed over: ``last`` is the last step that says
+    something. Nothing left is NaN, and so is the aggregate of no steps.
+
+    ``last`` is what Snell et al. 2024 (arXiv 2408.03314, section 5) found best of last, min and prod; ``min`` and
+    ``prod`` are those of Lightman et al. 2023 (arXiv 2305.20050, appendix F).
+
+    Args:
+        scores: of the steps, first to last, in [0, 1] or NaN.
+        how: ``last``, ``min``, ``prod`` or ``mean``.
+
+    Raises:
+        DataError: there is no such way.
+
+    >>> [aggregate([0.5, 0.8, float("nan")], how) for how in AGGREGATES]
+    [0.8, 0.5, 0.4, 0.65]
+    >>> aggregate([], "min")
+    nan
+    """
+    if how not in AGGREGATES:
+        raise DataError(f"Scores cannot be aggregated by '{how}'; there are: {', '.join(AGGREGATES)}.")
+    said = [score for score in scores if not math.isnan(score)]
+    return float(AGGREGATES[how](said)) if said else math.nan
