@@ -6,7 +6,7 @@ From the model card: ``{question} Step 1: … ки\nStep 2: … ки``, and scor
 that end a step, so that one in a step's own text moves nothing. The model has learnt from steps that begin with
 ``Step 1:``; they are not put before steps that lack them.
 
-The hub holds this checkpoint as pickled files; save it as safetensors first.
+A checkpoint in pickled files is refused, as any is; save it as safetensors first.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ class VLLMScorer:
 
     def _ask(self, request: ScoreRequest, read: list[Reading]) -> dict[str, tuple[Work, int]]:
         work = Work(request, [prefix for reading in read for prefix in reading.prefixes])
-        asked = {}
+        asked: dict[str, tuple[Work, int]] = {}
         for number, tokens in enumerate(work.calls):
             name = str(next(self.host.names))
             try:

@@ -32,70 +32,6 @@ MARKUP = [
 BLANK = ["", "\n\n", " \t\n", "\u2003"]
 
 
-def by_rlhflow(tokenizer, question, steps):
-    """Every prefix as the authors render it, whole; the score stands three tokens before the end."""
-    prefixes, turns = [], []
-    for i, step in enumerate(steps):
-        turns.append({"role": "user", "content": step.strip() if i else f"{question} {step.strip()}"})
-        turns.append({"role": "assistant", "content": "+"})
-        whole = tokenizer(tokenizer.apply_chat_template(turns, tokenize=False), add_special_tokens=False)["input_ids"]
-        prefixes.append(whole[:-2])
-    return prefixes
-
-
-def by_math_shepherd(tokenizer, question, steps):
-    whole = tokenizer(f"{question} " + "\n".join(f"{step.strip()} ки" for step in steps))["input_ids"]
-    tag = tokenizer("ки")["input_ids"][-1]
-    return [whole[: place + 1] for place, token in enumerate(whole) if token == tag]
-
-
-def by_qwen_prm(tokenizer, question, steps):
-    system = "Please reason step by step, and put your final answer within \\boxed{}."
-    said = "<extra_0>".join(step.strip("\n") for step in steps) + "<extra_0>"
-    turns = [("system", system), ("user", question), ("assistant", said)]
-    chat = tokenizer.apply_chat_template([{"role": r, "content": c} for r, c in turns], tokenize=False)
-    whole = tokenizer(chat, add_special_tokens=False)["input_ids"]
-    separator = tokenizer.convert_tokens_to_ids("<extra_0>")
-    return [whole[: place + 1] for place, token in enumerate(whole) if token == separator]
-
-
-def by_skywork(tokenizer, question, steps):
-    read, prefixes = tokenizer.encode(f"{tokenizer.bos_token}{question}\n"), []
-    for step in steps:
-        read = [*read, *tokenizer.encode(step.strip("\n")), tokenizer.encode("\n")[-1]]
-        prefixes.append(read)
-    return prefixes
-
-
-def by_lab(tokenizer, question, steps):
-    read = tokenizer(f"Problem: {question}\nSolution:\n")["input_ids"]
-    right, newline = tokenizer.convert_tokens_to_ids([" +", "\n"])
-    prefixes = []
-    for step in steps:
-        prefixes.append([*read, *tokenizer(step.strip("\n"), add_special_tokens=False)["input_ids"]])
-        read = [*prefixes[-1], right, newline]
-    return prefixes
-
-
-def by_outcome(tokenizer, question, steps):
-    chats = []
-    for i in range(len(steps)):
-        turns = [("user", question), ("assistant", "".join(steps[: i + 1]))]
-        chat = tokenizer.apply_chat_template([{"role": r, "content": c} for r, c in turns], tokenize=False)
-        chats.append(tokenizer(chat, add_special_tokens=False)["input_ids"])
-    return chats
-
-
-AUTHORS = {
-    "lab": by_lab,
-    "math-shepherd": by_math_shepherd,
-    "outcome": by_outcome,
-    "qwen-prm": by_qwen_prm,
-    "rlhflow": by_rlhflow,
-    "skywork": by_skywork,
-}
-
-
 def prefixes(read):
     return [list(prefix) for reading in read for prefix in reading.prefixes]
 
@@ -106,9 +42,9 @@ def specials(tokenizer, tokens):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_ordinary_steps_are_read_as_the_authors_code_reads_them(kind, tokenizer, name):
+def test_ordinary_steps_are_read_as_the_authors_code_reads_them(kind, authors, name):
     for steps in (STEPS, STEPS[:1], STEPS[2:]):
-        expected = AUTHORS[name](tokenizer(name), QUESTION, steps)
+        expected = authors(name, QUESTION, steps)
         assert prefixes(kind(name).read(QUESTION, steps, 0)) == expected
         assert len(expected) == len(steps)
 
@@ -228,7 +164,7 @@ def test_runs_of_blanks_that_a_tokenizer_adds_stay_tokens():
     [
         ("qwen-prm", "rlhflow", "has no token '<extra_0>', so it is not of this kind"),
         ("math-shepherd", "rlhflow", "has no token 'ки', so it is not of this kind"),
-        ("lab", "qwen-prm", "has no token ' \\+', so it is not of this kind|has no token"),
+        ("lab", "math-shepherd", "has no token ' \\+', so it is not of this kind"),
         ("rlhflow", "math-shepherd", "The chat template of 'm' cannot be used"),
         ("outcome", "math-shepherd", "The chat template of 'm' cannot be used"),
         ("skywork", "math-shepherd", "has no token '\\n', so it is not of this kind"),
