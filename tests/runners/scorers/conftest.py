@@ -63,9 +63,10 @@ def sentencepiece():
     learner.pre_tokenizer = pre_tokenizers.Split("▁", behavior="merged_with_next")
     learner.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=300, show_progress=False))
     learnt = json.loads(learner.to_str())["model"]
-    pieces = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *learnt["vocab"]]
+    to_end = [("<", "/"), ("</", "s"), ("</s", ">")]  # as a vocabulary that holds such pieces is converted
+    pieces = ["<unk>", "<s>", "</s>", "</", "</s", *(f"<0x{byte:02X}>" for byte in range(256)), *learnt["vocab"]]
     vocabulary = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
-    merges = [tuple(merge) for merge in learnt["merges"]]
+    merges = to_end + [tuple(merge) for merge in learnt["merges"] if tuple(merge) not in to_end]
     tokenizer = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
     tokenizer.normalizer = blanks
     tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
