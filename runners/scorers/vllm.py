@@ -3,9 +3,10 @@
 A score stands at the last token of a call, and vLLM always computes that one anew and takes what stands before it
 from its prefix cache, by whole blocks. So a call is a step's prefix up to its place. A language model is asked for one
 token and the log-probabilities of ``+`` and ``-`` there. A classifier's outputs come for the tokens that were computed,
-of which the last is read: by default vLLM turns the cache off for them, and Qwen's PRM is pooled at its separators,
-which does away with it too; both are set otherwise here. Reading several places in one call (``prompt_logprobs``, or
-all of a classifier's tokens) would need the whole prefix computed anew.
+of which the last is read: by default vLLM turns the cache off for them (vllm-project/vllm#28194, which lets a request
+say otherwise), and Qwen's PRM is pooled at its separators, which does away with it too; both are set otherwise here.
+Reading several places in one call (``prompt_logprobs``, or all of a classifier's tokens) would need the whole prefix
+computed anew.
 
 The shortest of a request's prefixes goes first, and the others find it in the cache.
 """
