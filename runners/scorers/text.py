@@ -1,0 +1,131 @@
+"""Texts as a reward model's tokens: markup is markup, and what people and models write never is.
+
+A step may hold what looks like the end of a turn or like the sign that a step ends here. Read as such it would shift
+every score after it, or let a solution write its own verdict. So the two are tokenised apart: markup with the
+tokenizer's special tokens, all else by a copy of the tokenizer that has none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import TemplateError
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer
+
+from isocompute.errors import EngineError
+
+SEEN = 2**16
+"""Texts whose tokens are remembered: steps come again with every step after them."""
+
+MARK = "\ue000"
+"""Stands for a text in a chat whose markup is looked for."""
+
+
+class Text:
+    """A model's tokenizer.
+
+    Args:
+        tokenizer: one with a backend of the library tokenizers, as all of transformers' fast ones have.
+        model: the model's name, for errors.
+
+    Raises:
+        EngineError: it has no such backend.
+    """
+
+    def __init__(self, tokenizer: Any, model: str) -> None:
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        if backend is None:
+            raise EngineError(f"The model '{model}' has no fast tokenizer: its folder needs a tokenizer.json.")
+        self.tokenizer, self.model = tokenizer, model
+        self.plain = without_markup(backend)
+        self.content = lru_cache(SEEN)(self._content)
+
+    @classmethod
+    def of(cls, model: str) -> Text:
+        """Load the tokenizer of a model.
+
+        Raises:
+            EngineError: there is none.
+        """
+        try:
+            return cls(AutoTokenizer.from_pretrained(model, trust_remote_code=False), model)
+        except (OSError, ValueError) as error:
+            said = str(error).splitlines()[0]
+            raise EngineError(f"The tokenizer of '{model}' cannot be loaded: {said}") from error
+
+    def markup(self, text: str) -> list[int]:
+        """Return the tokens of markup, special ones among them."""
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _content(self, text: str, after: str = "") -> tuple[int, ...]:
+        """Return the tokens of a text that may hold anything; none of them is special.
+
+        Args:
+            text: what a person or a model wrote.
+            after: what stands before it, where that decides how it begins (a blank before the first word, say).
+        """
+        skipped = len(self.plain.encode(after, add_special_tokens=False).ids) if after else 0
+        return tuple(self.plain.encode(after + text, add_special_tokens=False).ids[skipped:])
+
+    def only(self, text: str) -> int:
+        """Return the one token of a text.
+
+        Raises:
+            EngineError: it has more than one.
+        """
+        ids = self.markup(text)
+        if len(ids) != 1:
+            raise EngineError(f"The tokenizer of '{self.model}' has no token '{text}', so it is not of this kind.")
+        return ids[0]
+
+    @property
+    def first(self) -> int:
+        """The token that begins a text.
+
+        Raises:
+            EngineError: there is none.
+        """
+        if self.tokenizer.bos_token_id is None:
+            raise EngineError(f"The tokenizer of '{self.model}' has no token that begins a text (bos_token).")
+        return int(self.tokenizer.bos_token_id)
+
+    def around(self, turns: Sequence[Mapping[str, str]], reply: bool) -> list[str]:
+        """Return a chat's markup: what stands before, between and after the texts.
+
+        Args:
+            turns: the conversation, with `MARK` in the place of each text that is still to come.
+            reply: whether it ends where the assistant is to reply.
+
+        Raises:
+            EngineError: the model has no chat template, or one that changes what it is given.
+        """
+        texts = sum(turn["content"].count(MARK) for turn in turns)
+        try:
+            said = self.tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=reply)
+        except (ValueError, TemplateError) as error:
+            reason = (str(error).splitlines() or [""])[0]
+            raise EngineError(f"The chat template of '{self.model}' cannot be used: {reason}") from error
+        parts: list[str] = said.split(MARK)
+        if len(parts) != texts + 1:
+            raise EngineError(f"The chat template of '{self.model}' changes the texts, so it is not of this kind.")
+        return parts
+
+
+def without_markup(backend: Tokenizer) -> Tokenizer:
+    """Return a tokenizer that reads everything as text.
+
+    Added tokens go, but for runs of blanks, and so do merges that lead to one; nothing is put before or after.
+    """
+    state = json.loads(backend.to_str())
+    markup = {token["content"] for token in state["added_tokens"] if token["content"].strip()}
+    state["added_tokens"] = [token for token in state["added_tokens"] if token["content"] not in markup]
+    merges = state["model"].get("merges")
+    if merges:
+        pairs = (merge.split(" ") if isinstance(merge, str) else merge for merge in merges)
+        state["model"]["merges"] = [pair for pair in pairs if "".join(pair) not in markup]
+    state.update(post_processor=None, truncation=None, padding=None)
+    return Tokenizer.from_str(json.dumps(state))

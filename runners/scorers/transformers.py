@@ -1,0 +1,89 @@
+"""Scoring with Hugging Face transformers: batched, each solution read whole and once for all its new steps.
+
+Nothing is kept between requests, so a prefix that was scored before is read again; vLLM keeps it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+import torch
+from transformers.utils import logging
+
+from isocompute.runners.scorers import Scored, ScoreRequest
+from isocompute.runners.scorers.heads import device_of, load, margins
+from isocompute.runners.scorers.reading import Kind, Reading, readings, refusal, scored
+
+
+class TransformersScorer:
+    """A reward model behind `Scorer`.
+
+    Args:
+        model: checkpoint folder or hub name; safetensors only.
+        kind: how it is asked and read.
+        batch_size: sequences read together.
+        dtype: of the weights; ``auto`` is as stored.
+        device: ``cpu``, ``cuda``, ``mps``; the accelerator if there is one when not given.
+
+    Raises:
+        EngineError: the model cannot be loaded, or is not of this kind.
+    """
+
+    def __init__(
+        self, model: str, kind: Kind, batch_size: int = 16, dtype: str = "auto", device: str | None = None
+    ) -> None:
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        self.kind, self.batch_size, self.device = kind, batch_size, device_of(device)
+        self.model = load(model, kind.head, dtype).to(self.device).eval()
+        self.limit: int | None = getattr(self.model.config, "max_position_embeddings", None)
+
+    def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, Scored]]:
+        """Work the queue off a batch at a time."""
+        while pending:
+            batch: list[tuple[ScoreRequest, list[Reading]]] = []
+            while pending and sum(len(read) for _, read in batch) < self.batch_size:
+                request = pending.popleft()
+                read = readings(self.kind, request)
+                if refused := refusal(read, self.limit):
+                    yield request, Scored(None, 0, 0, 0, refused)
+                else:
+                    batch.append((request, read))
+            found = iter(self._margins([reading for _, read in batch for reading in read]))
+            for request, read in batch:
+                values = [margin for _ in read for margin in next(found)]
+                yield request, scored(request, values, sum(len(r.tokens) for r in read), 0, len(read))
+
+    def close(self) -> None:
+        """Drop the weights."""
+        del self.model
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+
+    def _margins(self, read: Sequence[Reading]) -> list[list[float]]:
+        """Return the margins at each reading's places; readings of like length go together."""
+        order = sorted(range(len(read)), key=lambda i: len(read[i].tokens))
+        found: list[list[float]] = [[] for _ in read]
+        for start in range(0, len(order), self.batch_size):
+            chunk = order[start : start + self.batch_size]
+            for i, values in zip(chunk, self._read([read[i] for i in chunk]), strict=True):
+                found[i] = values
+        return found
+
+    def _read(self, chunk: Sequence[Reading]) -> list[list[float]]:
+        longest = max(len(reading.tokens) for reading in chunk)
+        tokens = torch.zeros(len(chunk), longest, dtype=torch.long)
+        mask = torch.zeros_like(tokens)
+        for row, reading in enumerate(chunk):  # filled up on the right, where no token looks at it
+            tokens[row, : len(reading.tokens)] = torch.tensor(reading.tokens)
+            mask[row, : len(reading.tokens)] = 1
+        rows = [row for row, reading in enumerate(chunk) for _ in reading.places]
+        places = [place for reading in chunk for place in reading.places]
+        with torch.inference_mode():
+            decoder = self.model.base_model
+            hidden = decoder(
+                input_ids=tokens.to(self.device), attention_mask=mask.to(self.device), use_cache=False
+            ).last_hidden_state
+            values = iter(margins(self.model, self.kind.head, hidden[rows, places]).tolist())
+        return [[next(values) for _ in reading.places] for reading in chunk]
