@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from isocompute.errors import DataError
-from isocompute.runners.config import Part, Sweep, sweep_of
+from isocompute.runners.blocks import Part
+from isocompute.runners.config import Sweep, sweep_of
 
 Rows = Annotated[int, Field(ge=0, strict=True)]
 
