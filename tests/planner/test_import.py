@@ -177,7 +177,7 @@ def test_searches_alone_are_checked_and_shown_and_not_fitted(command, refused, t
     assert "1 problems, 1 searches of beam_search_completions, imported from search-and-learn." in said
     assert "note: searches alone cannot be fitted" in said
     assert command("check", run).code == 0
-    assert "searches  1 of 1" in " ".join(command("runs", run).out.split("  "))
+    assert "searches 1 of 1" in " ".join(command("runs", run).out.split())
     assert refused("fit", run, "-o", tmp_path / "p.json") == (
         f"The run at '{run}' holds searches and no independent solutions: what a search kept is chosen by its scorer, "
         "so votes over it are no self-consistency, and nothing can be fitted."
