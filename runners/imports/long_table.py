@@ -112,8 +112,7 @@ def rows_of(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def csv_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rows of a CSV file, whose first line names the columns; an empty cell says nothing."""
-    csv.field_size_limit(LARGEST)
-    number = 0
+    usual, number = csv.field_size_limit(LARGEST), 0  # it holds for the whole process
     try:
         with path.open("rb") as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as decoded:
             reader = csv.DictReader(decoded, strict=True)
@@ -128,6 +127,8 @@ def csv_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]
         raise DataError(f"{path}, after row {number}: not CSV: {error}.") from None
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8 text.") from None
+    finally:
+        csv.field_size_limit(usual)
 
 
 def parquet_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
