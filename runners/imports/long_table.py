@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -112,13 +113,15 @@ def rows_of(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def csv_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rows of a CSV file, whose first line names the columns; an empty cell says nothing."""
-    usual, number = csv.field_size_limit(LARGEST), 0  # it holds for the whole process
+    number = 0
     try:
         with path.open("rb") as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as decoded:
             reader = csv.DictReader(decoded, strict=True)
-            if len(set(reader.fieldnames or [])) < len(reader.fieldnames or []):
+            with large_fields():
+                names = reader.fieldnames or []
+            if len(set(names)) < len(names):
                 raise DataError(f"{path}: two columns have the same name.")
-            for number, row in enumerate(reader, start=1):
+            for number, row in enumerate(large_rows(reader), start=1):
                 if None in row or None in row.values():
                     raise DataError(f"{path}, row {number} has another number of fields than the first line.")
                 source.seen = file.tell()
@@ -127,8 +130,26 @@ def csv_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]
         raise DataError(f"{path}, after row {number}: not CSV: {error}.") from None
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8 text.") from None
+
+
+@contextmanager
+def large_fields() -> Iterator[None]:
+    """Let the fields of CSV files be large meanwhile: the limit holds for the whole process."""
+    usual = csv.field_size_limit(LARGEST)
+    try:
+        yield
     finally:
         csv.field_size_limit(usual)
+
+
+def large_rows(reader: csv.DictReader[str]) -> Iterator[dict[Any, Any]]:
+    """Yield the rows of a reader, whose fields may be large."""
+    while True:
+        with large_fields():
+            row = next(reader, None)
+        if row is None:
+            return
+        yield row
 
 
 def parquet_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
