@@ -29,7 +29,8 @@ SCORERS = [
     *(pytest.param((kind, "transformers"), id=f"{kind}-transformers") for kind in scorers.KINDS),
     *(pytest.param((kind, "vllm"), id=f"{kind}-vllm", marks=pytest.mark.vllm) for kind in IN_VLLM),
 ]
-ENGINES = ["transformers", pytest.param("vllm", marks=pytest.mark.vllm)]
+THE_LABS = [param for param in SCORERS if param.values[0][0] == "lab"]
+WITH_A_CACHE = [param for param in SCORERS if param.values[0][1] == "vllm"]
 
 QUESTION = "Start with {}, add 16, times 3, minus 29. What is left?"
 STEPS = ("16+3: 9,1 = 19\n", "19*3: 7,5 = 57\n", "57-29: 8,2 = 28\n", "\\boxed{28}")
@@ -241,10 +242,9 @@ def test_tokens_are_counted_as_they_are_read(loaded):
         assert came.written_tokens == 0
 
 
+@pytest.mark.parametrize("loaded", WITH_A_CACHE, indirect=True, scope="module")
 def test_what_was_read_before_is_taken_from_the_cache_block_by_block(loaded):
-    _, engine, scorer = loaded
-    if engine != "vllm":
-        pytest.skip("the engine keeps nothing")
+    _, _, scorer = loaded
     steps = tuple(f"{step.strip()} {step.strip()} {step}" for step in STEPS)
     first, second = ScoreRequest(1, QUESTION.format(999), steps[:2]), ScoreRequest(2, QUESTION.format(999), steps, 2)
     seen, *calls = ([prefix for read in readings(scorer.kind, r) for prefix in read.prefixes] for r in (first, second))
@@ -276,9 +276,9 @@ def test_a_scorer_works_on_after_a_reader_stopped(loaded):
     assert len(ask(scorer, solutions(5, first=400))) == 5
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_the_labs_prm_scores_as_it_is_measured(engine, need):
-    need({"transformers": "torch", "vllm": "vllm"}[engine])
+@pytest.mark.parametrize("loaded", THE_LABS, indirect=True, scope="module")
+def test_the_labs_prm_scores_as_it_is_measured(loaded):
+    _, engine, scorer = loaded
     measure = pytest.importorskip("isocompute.runners.lab.measure")
     run = Run(DATA / "runs" / "lab")
     questions = run.frame(PROBLEMS).set_index("problem_id")["question"]
@@ -286,12 +286,8 @@ def test_the_labs_prm_scores_as_it_is_measured(engine, need):
     frame = frame[frame["solution_id"] < 2].head(60)
     asked, texts = questions[frame["problem_id"]].tolist(), frame["text"].tolist()
     expected = measure.step_scores(DATA / "lab" / "prm", asked, texts)
-    scorer = load("lab", engine, DATA / "lab" / "prm")
-    try:
-        steps = [tuple(text.splitlines(keepends=True)) for text in texts]
-        done = ask(scorer, [ScoreRequest(i, asked[i], steps[i]) for i in range(len(texts))])
-    finally:
-        scorer.close()
+    steps = [tuple(text.splitlines(keepends=True)) for text in texts]
+    done = ask(scorer, [ScoreRequest(i, asked[i], steps[i]) for i in range(len(texts))])
     for i, scores in enumerate(expected):
         assert done[i].scores == pytest.approx(scores, abs=1e-3 if engine == "vllm" else 1e-4)
 
