@@ -11,7 +11,7 @@ from isocompute.fits.held_out import folds, held_out
 from isocompute.planner.figures import COLOURS, colour, finish, marks
 from isocompute.planner.findings import replicates
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies import strategies
+from isocompute.planner.strategies import doublings, strategies
 
 
 def draw_frontiers(profile: Profile) -> Figure | None:
@@ -22,8 +22,7 @@ def draw_frontiers(profile: Profile) -> Figure | None:
     options = strategies(profile, profile.lam)
     if len(options) < 2 or not profile.per_problem or profile.problems < 2:
         return None
-    last = np.log2(max(table.dearest for table in options))
-    budgets = 2.0 ** np.arange(0, np.floor(last) + 1)
+    budgets = np.array(doublings(profile))
     accuracy = held_out(options, budgets, folds(profile.problems)).accuracy
     weights = replicates(profile)
     top = options[int(accuracy[: len(options), :, -1].mean(axis=1).argmax())]  # bands of all would hide each other

@@ -7,7 +7,6 @@ choice that was made without it. Intervals resample those per-problem scores, pa
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,7 @@ from isocompute.fits.held_out import folds, held_out, in_sample
 from isocompute.planner.budget import Budget
 from isocompute.planner.findings import Findings, findings
 from isocompute.planner.profile import Profile, positive
-from isocompute.planner.strategies import scored, searched, strategies, unplaced
+from isocompute.planner.strategies import doublings, scored, searched, strategies, unplaced
 
 REPLICATES = 4000
 SEED = 128
@@ -138,9 +137,7 @@ def frontier(profile: Profile) -> list[tuple[float, list[Option]]]:
     Returns:
         Pairs of a budget in x and the options at it, the best first.
     """
-    most = max(options.dearest for options in strategies(profile, profile.lam))
-    budgets = [2.0**power for power in range(math.floor(math.log2(most)) + 1)]
-    return [(x, compare(profile, x, profile.lam)[0]) for x in budgets]
+    return [(x, compare(profile, x, profile.lam)[0]) for x in doublings(profile)]
 
 
 def compare(profile: Profile, x: float, lam: float | None) -> tuple[list[Option], float]:
@@ -247,7 +244,7 @@ def beyond(profile: Profile, x: float) -> list[str]:
     """Say which of the strategies with a scorer cannot be placed, cannot be afforded, or go no further."""
     said = []
     if names := unplaced(profile):
-        said.append(f"What {', '.join(names)} cost is unknown, counted as '{profile.counting}', so they are not placed "
+        said.append(f"What {', '.join(names)} cost is unknown, counted as '{profile.counting}', so it has no place "
                     "in a budget; --lambda takes another way of counting.")  # fmt: skip
     for options in (*scored(profile), *searched(profile)):
         if x < options.cheapest:

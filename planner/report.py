@@ -277,8 +277,10 @@ def scorers(profile: Profile) -> list[str]:
         lines.append(f"ρ = {said}, what scoring a solution costs in solutions; {counted_otherwise(profile.rhos)}")
     for strategy, part in profile.searches.items():
         cost = part.priced(profile.counting)
-        span_ = "at an unknown cost" if cost is None else f"{min(cost):,.3g}x to {max(cost):,.3g}x"
-        lines.append(f"{strategy}: {len(part.seeds)} allocations, {span_}; {searching(*strategy.split('+'))}")
+        ends = [] if cost is None else dict.fromkeys(f"{x:,.3g}x" for x in (min(cost), max(cost)))
+        count = len(part.seeds)
+        tried = f"{count} allocation{'s' if count > 1 else ''}, {' to '.join(ends) or 'at an unknown cost'}"
+        lines.append(f"{strategy}: {tried}; {searching(*strategy.split('+'))}")
     return lines
 
 

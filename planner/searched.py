@@ -99,7 +99,7 @@ def searches_of(
 
 
 def works(searches: pd.DataFrame, known: Sizes, writes: bool) -> list[Work]:
-    """Return what the solver and the scorer did in searches, row by row; a token that was sampled is scored once."""
+    """Return what the solver and the scorer did in searches, row by row; the scorer meets a token once anew."""
     tokens = columns(searches, "generated_tokens", "prompt_tokens", "prompt_cached_tokens")
     solved = Work(counted(*tokens, read=known.read))
     scorer = searches.rename(columns={"cached_tokens": "scored_cached_tokens"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from isocompute.fits.options import Options, listed_options, verified_options, voting_options
 from isocompute.planner.profile import Curve, Profile, Surface
 
@@ -66,3 +68,14 @@ def strategies(profile: Profile, lam: float | None) -> list[Options]:
         if surface is not None and lam is not None:
             found.append(verified(surface, lam, strategy))
     return [*found, *scored(profile), *searched(profile)]
+
+
+def doublings(profile: Profile) -> list[float]:
+    """Return the budgets at which strategies are compared: the powers of two that were measured.
+
+    Searches are few and far between, so the last power is one that pays for the dearest of them.
+    """
+    most = max(options.dearest for options in strategies(profile, profile.lam))
+    dearest = max((options.dearest for options in searched(profile)), default=1.0)
+    last = max(math.floor(math.log2(most)), math.ceil(math.log2(dearest)))
+    return [2.0**power for power in range(last + 1)]
