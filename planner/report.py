@@ -25,6 +25,10 @@ if TYPE_CHECKING:  # what it imports takes longer than a plan
     from isocompute.runners.tasks import Entry
 
 
+ABREAST = 5
+"""Strategies side by side in a table that a small terminal holds."""
+
+
 def percent(value: float) -> str:
     """An accuracy as people write it."""
     return f"{100 * value:.1f} %"
@@ -218,8 +222,9 @@ def fitted(
     for line in scorers(profile):
         say(console, line)
     console.print()
-    console.print(race(frontier, profile.per_problem))
-    console.print()
+    for table in race(frontier, profile.per_problem):
+        console.print(table)
+        console.print()
     say(console, f"SC flattens at {flattening(found)} (the smallest S within half a point of its maximum).")
     for strategy, crossed in found.crossovers.items():
         say(console, crossing(strategy, crossed, found.plateau))
@@ -237,24 +242,38 @@ def fitted(
     say(console, f"Profile written to {path}. Next: plan --budget 128x --profile {path}")
 
 
-def race(frontier: list[tuple[float, list[Option]]], held_out: bool) -> Table:
-    """The strategies by budget: what each reaches, and of the best one the numbers and its lead over SC."""
+def race(frontier: list[tuple[float, list[Option]]], held_out: bool) -> list[Table]:
+    """The strategies by budget: what each reaches, and of the best one the numbers and its lead over SC.
+
+    One table if it is narrow enough; else the strategies a few at a time, and the best one last.
+    """
     strategies = list(dict.fromkeys(option.strategy for _, options in reversed(frontier) for option in options))
     known = ("sc", *VERIFIED, *SCORED)
     order = [name for name in known if name in strategies] + [name for name in strategies if name not in known]
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    table.caption = "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one."
+    groups = [order[i : i + ABREAST] for i in range(0, len(order), ABREAST)]
+    tables = [lap(frontier, group, len(groups) == 1) for group in groups]
+    if len(groups) > 1:
+        tables.append(lap(frontier, [], True))
+    tables[-1].caption = "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one."
     if held_out:
-        table.caption += " Each problem is scored under the choice made on the others."
-    for name in ("budget", *order, "best", "numbers", "ahead of sc by"):
+        tables[-1].caption += " Each problem is scored under the choice made on the others."
+    return tables
+
+
+def lap(frontier: list[tuple[float, list[Option]]], strategies: list[str], first: bool) -> Table:
+    """Some of the strategies by budget, and if asked for, which of all is the first."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
+    for name in ("budget", *strategies, *(("best", "numbers", "ahead of sc by") if first else ())):
         heading = name.replace("+", "+\n")
         table.add_column(heading, justify="left" if name in ("best", "numbers") else "right", no_wrap=True)
     for budget, options in frontier:
         reached = {option.strategy: option for option in options}
-        cells = [f"{100 * reached[name].accuracy:.1f}" if name in reached else "" for name in order]
-        best, sc = options[0], reached["sc"]
-        lead = "" if sc.gap is None else f"{100 * sc.gap:+.1f} {span(sc.gap_interval, sign='+')}"
-        table.add_row(f"{budget:,.0f}x", *cells, best.strategy, numbers(best), lead)
+        cells = [f"{100 * reached[name].accuracy:.1f}" if name in reached else "" for name in strategies]
+        if first:
+            best, sc = options[0], reached["sc"]
+            lead = "" if sc.gap is None else f"{100 * sc.gap:+.1f} {span(sc.gap_interval, sign='+')}"
+            cells += [best.strategy, numbers(best), lead]
+        table.add_row(f"{budget:,.0f}x", *cells)
     return table
 
 

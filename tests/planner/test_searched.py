@@ -5,22 +5,28 @@ from __future__ import annotations
 import json
 from itertools import combinations, permutations
 from math import isnan, nan
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from isocompute.errors import RunError
 from isocompute.fits import Pool, t_interval
 from isocompute.planner.budget import Budget
+from isocompute.planner.figures import colour
 from isocompute.planner.findings import findings
 from isocompute.planner.learn import profile_of_run
 from isocompute.planner.measured import measured
 from isocompute.planner.plan import compare, frontier, plan
 from isocompute.planner.profile import Curve, Profile, Searches, read, rounded
+from isocompute.planner.report import about, race
 from isocompute.planner.scored import Scored
-from isocompute.planner.tokens import Sizes, scoring
+from isocompute.planner.tokens import Sizes, assumed, scoring, sizes
 from isocompute.runners.log import Run
+from isocompute.runners.search_config import Search
 from isocompute.runners.strategies import Node
 from isocompute.runners.strategies.select import chosen
 from isocompute.runners.sweep import sweep
@@ -226,6 +232,40 @@ def test_a_scored_pool_alone_is_planned_and_drawn(command, searching, stepping, 
 def test_figures_hold_searches(command, searched_run, tmp_path):
     assert command("figures", searched_run, "-o", tmp_path).code == 0
     assert (tmp_path / "frontiers.png").stat().st_size > 10_000
+
+
+def test_what_many_strategies_reach_fits_a_small_terminal(searched_run):
+    console = Console(width=80, record=True)
+    for table in race(frontier(profile_of_run(searched_run, "mine")), True):
+        console.print(table)
+    said = console.export_text()
+    assert "…" not in said
+    for name in ("sc", "bon", "prm-weighted", "beam+", "rebase+", "vanilla", "ahead of sc by"):
+        assert name in said
+
+
+def test_every_search_and_every_rule_has_its_words_and_its_colour():
+    for strategy in get_args(Search.model_fields["strategy"].annotation):
+        assert colour(f"{strategy}+weighted") == colour(f"{strategy}+vanilla")
+        for rule in get_args(Search.model_fields["select"].annotation):
+            assert about(f"{strategy}+{rule}").count(";") == 1
+
+
+def test_sizes_are_those_of_the_checkpoints_and_only_what_no_folder_tells_is_given(searching):
+    lab = Path(__file__).resolve().parents[2] / "data" / "lab"
+    solver = {"model": str(lab / "solver"), "prompt": "lab-solve"}
+    known = sizes(searching(solver=solver, scorer={"kind": "lab", "model": str(lab / "prm")}), [7.0])
+    assert known.relative("scorer") == 1286912 / 860416
+    assert sizes(searching(solver=solver), [7.0]).relative("scorer") == 7 / 860416
+    assert assumed(searching(), sizes(searching(), [7.0, 9.0])) == []
+    assert "of the solver or of the scorer is unknown" in assumed(searching(solver=solver), sizes(searching()))[0]
+
+
+def test_a_larger_verifier_costs_more_for_the_same_tokens(written_run):
+    assert measured(Run(written_run), [1e9, 3e9]).lam == pytest.approx(3 * measured(Run(written_run)).lam)
+    by_size = measured(Run(written_run), [1e9, 3e9]).lambdas
+    assert by_size["completion"] == pytest.approx(measured(Run(written_run), [1e9, 3e9]).lam)
+    assert "3 times the parameters" in profile_of_run(str(written_run), "mine", [1e9, 3e9]).lambda_source
 
 
 def world(accuracy, cost, problems=2, ways=("completion",)):
