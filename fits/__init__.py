@@ -12,7 +12,7 @@ from isocompute.fits.bootstrap import (
     verdict_layers,
 )
 from isocompute.fits.compute_optimal import ComputeOptimal, compute_optimal, stacked
-from isocompute.fits.cost import compute, counted, verification_ratio, verification_ratios
+from isocompute.fits.cost import Work, compute, counted, in_solutions, verification_ratio, verification_ratios
 from isocompute.fits.crossover import Crossover, crossover, plateau, plateau_interval
 from isocompute.fits.difficulty import (
     Difficulty,
@@ -30,7 +30,7 @@ from isocompute.fits.monte_carlo import Estimate, additive_vote, genrm_sampled, 
 from isocompute.fits.options import Options, listed_options, verified_options, voting_options
 from isocompute.fits.pool import Pool
 from isocompute.fits.power_law import PowerLaw
-from isocompute.fits.selection import best_of_n, coverage
+from isocompute.fits.selection import best_of_n, coverage, finished_first
 from isocompute.fits.surface import Smoother, coverage_curve, smoother
 from isocompute.fits.verification import genrm, genrm_vote
 from isocompute.fits.voting import self_consistency
@@ -51,6 +51,7 @@ __all__ = [
     "Pool",
     "PowerLaw",
     "Smoother",
+    "Work",
     "additive_vote",
     "agreement",
     "allocation_laws",
@@ -65,6 +66,7 @@ __all__ = [
     "enclosing_interval",
     "evaluate",
     "extrapolated",
+    "finished_first",
     "folds",
     "fused",
     "fused_held_out",
@@ -75,6 +77,7 @@ __all__ = [
     "given",
     "held_out",
     "in_sample",
+    "in_solutions",
     "interval",
     "layered_weights",
     "listed_options",

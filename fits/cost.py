@@ -1,8 +1,15 @@
-"""What an allocation costs, in x: one solution's generation."""
+"""What an allocation costs, in x: one solution's generation.
+
+The rule, for whatever was done for a problem: x is the FLOPs of all of it over the FLOPs of generating one solution. A
+model of P parameters takes 2P FLOPs for a token, whether it decodes it or only reads it; reading is faster in time, as
+all of a text is read at once, and a weight below 1 for what is read says by how much, if time is what is paid for. A
+token from a prefix cache costs nothing. `counted` says which tokens count, `in_solutions` divides.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,41 +74,115 @@ def verification_ratio(solution_tokens: ArrayLike, verification_tokens: ArrayLik
     return means[1] / means[0]
 
 
-def counted(completion: ArrayLike, prompt: ArrayLike, cached: ArrayLike) -> dict[str, NDArray[np.float64]]:
+def counted(
+    completion: ArrayLike, prompt: ArrayLike, cached: ArrayLike, scored: ArrayLike = 0.0, read: float = 1.0
+) -> dict[str, NDArray[np.float64]]:
     """Count the tokens of each row in three ways.
 
-    completion: those sampled, as Singhi et al. 2025 count them. prompts: the prompt's as well. cached: the prompt's
-    as well, but for those that were read from the prefix cache and cost nothing.
+    completion: those sampled, as Singhi et al. 2025 count them, and the tokens of solutions that a scorer read anew,
+    as reading them is its work; never prompts. prompts: all that was sampled or read, cached or not. cached: the same,
+    but for what was read from the prefix cache and costs nothing.
 
     Args:
         completion: tokens sampled, ≥ 0, any shape.
-        prompt: tokens in the prompt, ≥ 0; NaN where unknown.
+        prompt: tokens read, ≥ 0: the prompt, and of a scorer the solution; NaN where unknown.
         cached: of these, read from the cache; NaN where unknown.
+        scored: of the tokens read, those of solutions that a scorer met for the first time; 0 of who writes.
+        read: what a token that is read counts, where one that is decoded counts 1; > 0.
 
     Returns:
         Tokens by way; NaN where a count that is needed is unknown.
 
+    Raises:
+        DataError: a weight that is not positive and finite.
+
     Example:
         >>> {way: tokens.tolist() for way, tokens in counted([50, 60], [200, 200], [np.nan, 192]).items()}
         {'completion': [50.0, 60.0], 'prompts': [250.0, 260.0], 'cached': [nan, 68.0]}
+        >>> {way: float(tokens) for way, tokens in counted(0, 250, 150, scored=50).items()}
+        {'completion': 50.0, 'prompts': 250.0, 'cached': 100.0}
     """
-    sampled, read, held = (np.asarray(tokens, dtype=float) for tokens in (completion, prompt, cached))
-    return {"completion": sampled, "prompts": sampled + read, "cached": sampled + read - held}
+    if not (np.isfinite(read) and read > 0):
+        raise DataError(f"read, what a token that is read counts, must be positive; got {read}.")
+    sampled, given, held, new = (np.asarray(tokens, dtype=float) for tokens in (completion, prompt, cached, scored))
+    return {
+        "completion": sampled + read * new,
+        "prompts": sampled + read * given,
+        "cached": sampled + read * (given - held),
+    }
 
 
-def verification_ratios(solutions: Mapping[str, ArrayLike], verifications: Mapping[str, ArrayLike]) -> dict[str, float]:
-    """λ by way of counting, from `counted` solutions and verifications; NaN where a row does not say its tokens.
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What one model did, row by row.
+
+    Args:
+        tokens: by way of counting, see `counted`.
+        parameters: P of the model; only its ratio to that of other models matters, so 1 of each if all are equal.
+    """
+
+    tokens: Mapping[str, ArrayLike]
+    parameters: float = 1.0
+
+
+def in_solutions(works: Iterable[Work], solution: Work) -> dict[str, float]:
+    """Compute of what several models did, in x: Σ_m 2P_m·T_m / 2P·T, by way of counting.
+
+    T are means over rows: a row of a work is what was done for one problem, or for one solution or verification of it,
+    and the result is what that costs on average. So one verification costs λ and S solutions with V verifications each
+    S(1 + λV), as `compute` has it; one scoring costs ρ, and S scored solutions S(1 + ρ).
+
+    Args:
+        works: of each model that had a part in it.
+        solution: the generation of a solution.
+
+    Returns:
+        x by way; NaN where a count that is needed is unknown.
 
     Raises:
-        DataError: as `verification_ratio`.
+        DataError: no rows, tokens below 0, a model without parameters, or solutions without a token.
+
+    Example:
+        >>> solver, scorer = Work(counted([400, 600], 100, 0), 2e9), Work(counted(0, 650, 100, scored=500), 1e9)
+        >>> in_solutions([scorer], solver)["completion"]
+        0.5
+    """
+    parts = list(works)
+    for work in (*parts, solution):
+        if not (np.isfinite(work.parameters) and work.parameters > 0):
+            raise DataError(f"a model's parameters must be positive; got {work.parameters}.")
+    flops = [{way: 2 * work.parameters * _mean(tokens) for way, tokens in work.tokens.items()} for work in parts]
+    one = {way: 2 * solution.parameters * _mean(tokens) for way, tokens in solution.tokens.items()}
+    if not all(np.isnan(each) or each > 0 for each in one.values()):
+        raise DataError("solution must have sampled a token: it is what compute is counted in.")
+    return {way: float(sum(work[way] for work in flops) / each) for way, each in one.items()}
+
+
+def _mean(tokens: ArrayLike) -> float:
+    values = np.asarray(tokens, dtype=float)
+    if values.size == 0 or (values < 0).any():
+        raise DataError("tokens must be counts ≥ 0, of at least one row.")
+    return float(values.mean())
+
+
+def verification_ratios(
+    solutions: Mapping[str, ArrayLike], verifications: Mapping[str, ArrayLike], relative: float = 1.0
+) -> dict[str, float]:
+    """λ by way of counting, from `counted` solutions and verifications; NaN where a row does not say its tokens.
+
+    Args:
+        solutions: their tokens.
+        verifications: theirs.
+        relative: the verifier's parameters over the solver's.
+
+    Raises:
+        DataError: as `verification_ratio`, or as `in_solutions`.
 
     Example:
         >>> verification_ratios(counted([400], [100], [np.nan]), counted([300], [700], [600]))
         {'completion': 0.75, 'prompts': 2.0, 'cached': nan}
     """
-    return {
-        way: float("nan")
-        if np.isnan(solutions[way]).any() or np.isnan(verifications[way]).any()
-        else verification_ratio(solutions[way], verifications[way])
-        for way in solutions
-    }
+    for way in solutions:
+        if not (np.isnan(solutions[way]).any() or np.isnan(verifications[way]).any()):
+            verification_ratio(solutions[way], verifications[way])
+    return in_solutions([Work(verifications, relative)], Work(solutions))

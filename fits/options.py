@@ -78,24 +78,30 @@ class Options:
         return " ".join(f"{name}={numbers[chosen]}" for name, numbers in self.tried.numbers.items())
 
 
-def voting_options(curve: ArrayLike, S: ArrayLike, strategy: str = "sc") -> Options:
-    """Votes over S solutions, at a cost of S: all whole S between the knots.
+def voting_options(curve: ArrayLike, S: ArrayLike, strategy: str = "sc", each: float = 1.0) -> Options:
+    """A choice among S solutions, at a cost of S, or S(1 + ρ) where each is scored: all whole S between the knots.
 
     Args:
         curve: (P, nS) accuracy of each problem.
         S: (nS,) knots.
         strategy: its name.
+        each: what a solution costs with all that is done to it, in x: 1, or 1 + ρ.
 
     Raises:
-        DataError: a malformed curve or knots.
+        DataError: a malformed curve or knots, or a cost below 1.
 
     Example:
         >>> votes = voting_options([[0.4, 0.6], [0.8, 0.4]], [1, 4])
         >>> accuracy, chosen = votes.best([[1, 0], [0, 1]], [4])
         >>> accuracy.ravel(), votes.tried.numbers["S"][chosen].ravel()
         (array([0.6, 0.8]), array([4, 1]))
+        >>> voting_options([[0.4, 0.6]], [1, 2], "bon", each=1.25).dearest
+        2.5
     """
+    if not (np.isfinite(each) and each >= 1):
+        raise DataError(f"each, the cost of a solution with what is done to it, must be at least 1; got {each}.")
     tried = voting_lattice(S)
+    tried = Lattice(tried.numbers, tried.cost * each, tried.weights)
     return Options(strategy, _of_problems(curve, (len(knots(S, "S")),), "curve"), tried)
 
 

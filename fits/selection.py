@@ -78,3 +78,28 @@ def best_of_n(scores: ArrayLike, correct: ArrayLike, S: ArrayLike) -> NDArray[np
     hits = np.bincount(level.ravel(), np.take_along_axis(right, order, axis=1).ravel(), problems * n)
     share: NDArray[np.float64] = hits[level] / members[level]
     return share @ top_rank(n, S).T
+
+
+def finished_first(scores: ArrayLike, finished: ArrayLike) -> NDArray[np.float64]:
+    """Numbers that put solutions in the order in which a search selects among its candidates, for `best_of_n`.
+
+    A solution that was cut stands below every complete one, and among its like one without a score stands lowest.
+
+    Args:
+        scores: (P, N) in [0, 1]; NaN where there is none.
+        finished: (P, N) booleans: whether a solution is complete.
+
+    Raises:
+        DataError: scores outside [0, 1], or arrays that do not match.
+
+    Example:
+        >>> finished_first([[0.9, 0.2, float("nan")]], [[False, True, True]])
+        array([[-1.1,  0.2, -1. ]])
+    """
+    score, whole = np.asarray(scores, dtype=float), np.asarray(finished)
+    if whole.shape != score.shape or whole.dtype.kind != "b":
+        raise DataError(f"finished must be booleans of shape {score.shape}; got {whole.dtype} {whole.shape}.")
+    if ((score < 0) | (score > 1)).any():
+        p, i = np.argwhere((score < 0) | (score > 1))[0]
+        raise DataError(f"scores holds {score[p, i]} at problem {p}, solution {i}: it must lie in [0, 1], or be NaN.")
+    return np.where(np.isnan(score), -1.0, score) - 2.0 * ~whole

@@ -34,7 +34,8 @@ Lambda = Annotated[
     typer.Option(
         "--lambda",
         metavar="NUMBER|completion|prompts|cached",
-        help="Cost of a verification in solutions, or which of the measured ones; the measured one if not given.",
+        help="Cost of a verification in solutions, or the way of counting tokens, for scorers and searches too; "
+        "by completion tokens if not given.",
         show_default=False,
     ),
 ]
@@ -189,6 +190,14 @@ def fit(
     output: Annotated[str, typer.Option("--output", "-o", help="Where the profile goes.", show_default=False)],
     entry: Annotated[str | None, typer.Option(help="Which entry of a grid with several.")] = None,
     lam: Lambda = None,
+    parameters: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="Size of a model that is not in a folder here, as 8e9; the solver's, the verifier's, the scorer's.",
+            show_default=False,
+        ),
+    ] = None,
+    read: Annotated[float, typer.Option(help="What a token that is only read counts; a decoded one counts 1.")] = 1.0,
     json_: Json = False,
 ) -> None:
     """Estimate accuracies, frontiers, crossover and scaling laws from a run or a published grid into a profile.
@@ -214,9 +223,10 @@ def fit(
         from isocompute.planner.learn import profile_of_run
 
         with Console(stderr=True).status("estimating …"):
-            profile = profile_of_run(source, name)
+            profile = profile_of_run(source, name, parameters or (), read)
     if lam is not None:
-        profile = profile.at(verification_price(profile, lam), f"given as {lam}")
+        profile, price = counted_as(profile, lam)
+        profile = profile if price is None else profile.at(price, f"given as {lam}")
     found, compared = findings(profile, profile.lam), frontier(profile)
     profile.write(target)
     if json_:
@@ -249,21 +259,27 @@ def plan(
 
     parsed = Budget.parse(budget)
     measured = read(profile)
-    decision = decide(measured, parsed, None if lam is None else verification_price(measured, lam))
+    measured, price = (measured, None) if lam is None else counted_as(measured, lam)
+    decision = decide(measured, parsed, price)
     if json_:
         print(json.dumps(plan_json(decision), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         report.planned(Console(), measured, decision)
 
 
-def verification_price(profile: Profile, text: str) -> float:
-    """Read --lambda: a number, or a way of counting tokens in which the profile's λ was measured."""
+def counted_as(profile: Profile, text: str) -> tuple[Profile, float | None]:
+    """Read --lambda: a number, or a way of counting tokens, which holds for λ, for scorers and for searches.
+
+    Returns:
+        The profile in that way, and λ; None where nothing was verified.
+    """
     from isocompute.planner.profile import WAYS
 
     if text in WAYS:
-        return profile.price(text)
+        verified = profile.genrm is not None or not (profile.rhos or profile.searches)
+        return profile.counted(text), profile.price(text) if verified else None
     try:
-        return float(text)
+        return profile, float(text)
     except ValueError:
         said = f"'{text}' is neither a number nor one of {', '.join(WAYS)}."
         raise typer.BadParameter(said, param_hint="'--lambda'") from None

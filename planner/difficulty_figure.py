@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from isocompute.planner.difficulty import Study
-from isocompute.planner.figures import COLOURS, finish
+from isocompute.planner.figures import colour, finish
 
 GREY = "#555555"
 KINDS = ("#7b3294", "#1b7837")
@@ -35,11 +35,11 @@ def curves(axes: Axes, studies: list[Study]) -> None:
     axes.fill_between(
         common.budgets, 100 * common.one_for_all.low, 100 * common.one_for_all.high, color=GREY, alpha=0.13, lw=0
     )
-    for study, colour in zip(studies, KINDS, strict=False):
+    for study, shade in zip(studies, KINDS, strict=False):
         label = f"by {study.kind}" + ("" if study.in_practice else " (not to be had in practice)")
         style = "o-" if study.in_practice else "o--"
         found = study.found
-        axes.plot(found.budgets, 100 * found.by_difficulty.accuracy, style, color=colour, markersize=3, label=label)
+        axes.plot(found.budgets, 100 * found.by_difficulty.accuracy, style, color=shade, markersize=3, label=label)
     axes.legend(frameon=False, fontsize=8)
     axes.set_ylabel("problems solved (%)")
     finish(axes, "(a) choosing by difficulty", "budget C per problem, telling the level included (x)")
@@ -52,12 +52,12 @@ def levels(axes: Axes, study: Study) -> None:
     cells = np.array(
         [[np.nan if name is None else names.index(name) for name in level.strategies] for level in found.levels]
     )
-    shown = mpl.colors.ListedColormap([COLOURS[name] for name in names] or ["white"])
+    shown = mpl.colors.ListedColormap([colour(name) for name in names] or ["white"])
     axes.imshow(cells, cmap=shown, vmin=0, vmax=max(len(names) - 1, 1), aspect="auto", alpha=0.8)
     axes.set_yticks(range(len(found.levels)), [str(level.level) for level in found.levels])
     axes.set_xticks(range(len(found.budgets)), [f"{x:g}" for x in found.budgets], rotation=60)
     axes.set_title(f"(b) what runs on each level, by {study.kind}", fontsize=9)
     axes.set_xlabel("budget C per problem (x)")
     axes.set_ylabel("level, 1 the easiest")
-    handles = [Patch(color=COLOURS[name], label=name) for name in names]
+    handles = [Patch(color=colour(name), label=name) for name in names]
     axes.legend(handles=handles, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)

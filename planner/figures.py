@@ -22,9 +22,25 @@ from isocompute.fits.cost import compute
 from isocompute.planner.findings import replicates
 from isocompute.planner.profile import Profile
 
-COLOURS = {"sc": "#c1440e", "genrm": "#2a788e", "genrm+vote": "#7ad151", "weighted": "#e0a000", "fused": "#440154"}
-"""Colours of the strategies."""
+COLOURS = {
+    "sc": "#c1440e", "genrm": "#2a788e", "genrm+vote": "#7ad151", "weighted": "#e0a000", "fused": "#440154",
+    "bon": "#8c8c8c", "prm-weighted": "#4d4d4d", "beam": "#1f77b4", "dvts": "#e377c2", "rebase": "#8c564b",
+    "particle": "#17becf", "revise": "#bcbd22",
+}  # fmt: skip
+"""Colours of the strategies; a search has one under whatever rule of selection."""
+RULES = {"vanilla": "o:", "majority": "o--"}
+"""Lines of the rules of selection that are not the usual one."""
 SHADES = "viridis_r"
+
+
+def colour(strategy: str) -> str:
+    """Return a strategy's colour."""
+    return COLOURS.get(strategy) or COLOURS[strategy.split("+")[0]]
+
+
+def marks(strategy: str) -> str:
+    """Return how a strategy's line is drawn."""
+    return RULES.get(strategy.partition("+")[2], "o-")
 
 
 def figure1_table(profile: Profile) -> pd.DataFrame:

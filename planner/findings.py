@@ -26,7 +26,8 @@ class Findings:
     Args:
         plateau: compute at which SC flattens, in x: the smallest S within half a point of its maximum.
         plateau_interval: 95 %, over problems; None without per-problem values.
-        crossovers: where the frontier of each strategy that verifies overtakes SC's; empty without verifications.
+        crossovers: where the frontier of each other strategy overtakes SC's; without those that nowhere cost as much as
+            one solution.
         laws: S_opt ∝ C^a, V_opt ∝ C^b in three ways; None without verifications, or with fewer than three budgets.
     """
 
@@ -46,15 +47,15 @@ def findings(profile: Profile, lam: float | None) -> Findings:
 
     Args:
         profile: the measurements.
-        lam: λ; None if the profile has no verifications.
+        lam: λ; None if the profile has no verifications, or if it is unknown.
     """
     sc, genrm = profile.self_consistency, profile.genrm
     flat = int(plateau(sc.solutions, sc.array.mean(axis=0)))
     flat_interval = plateau_interval(sc.solutions, sc.array) if len(sc.array) > 1 else None
-    if genrm is None or lam is None:
-        return Findings(flat, flat_interval, {}, None)
     voted, *others = strategies(profile, lam)
-    crossed = {other.strategy: crossover(other, voted) for other in others}
+    crossed = {other.strategy: crossover(other, voted) for other in others if other.dearest >= voted.cheapest}
+    if genrm is None or lam is None:
+        return Findings(flat, flat_interval, crossed, None)
     weights = replicates(profile)
     grid, S, V = genrm.doublings()
     budgets = law_budgets(S, V, lam)

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 from isocompute.fits.bootstrap import interval, resample
 from isocompute.fits.held_out import folds, held_out
-from isocompute.planner.figures import COLOURS, finish
+from isocompute.planner.figures import COLOURS, colour, finish, marks
 from isocompute.planner.findings import replicates
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies import strategies
+from isocompute.planner.strategies import doublings, strategies
 
 
 def draw_frontiers(profile: Profile) -> Figure | None:
@@ -22,8 +22,7 @@ def draw_frontiers(profile: Profile) -> Figure | None:
     options = strategies(profile, profile.lam)
     if len(options) < 2 or not profile.per_problem or profile.problems < 2:
         return None
-    last = np.log2(max(table.dearest for table in options))
-    budgets = 2.0 ** np.arange(0, np.floor(last) + 1)
+    budgets = np.array(doublings(profile))
     accuracy = held_out(options, budgets, folds(profile.problems)).accuracy
     weights = replicates(profile)
     top = options[int(accuracy[: len(options), :, -1].mean(axis=1).argmax())]  # bands of all would hide each other
@@ -33,13 +32,13 @@ def draw_frontiers(profile: Profile) -> Figure | None:
         right.axhline(0, color=COLOURS["sc"], lw=1.6)
         for table, reached in zip(options, accuracy, strict=False):
             there = ~np.isnan(reached[0])
-            colour, at = COLOURS[table.strategy], budgets[there]
-            left.plot(at, 100 * reached[:, there].mean(axis=0), "o-", color=colour, ms=3, lw=1.2, label=table.strategy)
+            shade, style, at = colour(table.strategy), marks(table.strategy), budgets[there]
+            left.plot(at, 100 * reached[:, there].mean(axis=0), style, color=shade, ms=3, lw=1.2, label=table.strategy)
             if table is not options[0]:
                 lead = 100 * (reached - accuracy[0])[:, there]
-                right.plot(at, lead.mean(axis=0), "o-", color=colour, ms=3, lw=1.2)
+                right.plot(at, lead.mean(axis=0), style, color=shade, ms=3, lw=1.2)
                 if table is top:
-                    right.fill_between(at, *interval(resample(lead, weights)), color=colour, alpha=0.15, lw=0)
+                    right.fill_between(at, *interval(resample(lead, weights)), color=shade, alpha=0.15, lw=0)
         finish(left, "(a) each strategy at its best", "budget C per problem, in solutions' worth (x)")
         band = "" if top is options[0] else f", band: 95 %, paired, for {top.strategy}"
         finish(right, f"(b) ahead of SC{band}", "budget C per problem, in solutions' worth (x)")

@@ -11,15 +11,19 @@ from isocompute.fits.allocation import AllocationLaws, Law
 from isocompute.fits.crossover import Crossover
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Option, Plan
-from isocompute.planner.profile import UNPRICED, Profile
+from isocompute.planner.profile import UNPRICED, Profile, Searches
 
 if TYPE_CHECKING:  # what it imports takes longer than a plan
     from isocompute.runners.progress import Progress, Unreadable
 
 
 def option_json(option: Option) -> dict[str, Any]:
-    """An option as the documented fields."""
-    fields = {name: getattr(option, name) for name in ("strategy", "solutions", "verifications", "compute", "accuracy")}
+    """An option as the documented fields, see `Option`.
+
+    ``numbers`` is what it is set by: S, V; or N, M, k of a search, whose ``solutions`` and ``verifications`` are null.
+    """
+    names = ("strategy", "numbers", "solutions", "verifications", "compute", "accuracy")
+    fields = {name: getattr(option, name) for name in names}
     fields |= {"interval": option.interval, "probability_best": option.probability_best}
     if option.gap is not None:
         fields |= {"gap": option.gap, "gap_interval": option.gap_interval}
@@ -27,7 +31,7 @@ def option_json(option: Option) -> dict[str, Any]:
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
-    """Return a plan as the documented JSON; a budget that never comes is null."""
+    """Return a plan as the documented JSON, see `Plan`; a budget that never comes is null."""
     return {
         "budget": {
             "x": plan.budget,
@@ -42,6 +46,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "crossovers": crossovers_json(plan.findings),
         "laws": laws_json(plan.findings.laws),
         "lambda": plan.lam,
+        "counting": plan.counting,
         "trust": plan.trust,
         "warnings": plan.warnings,
         "profile": plan.profile,
@@ -49,7 +54,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 
 
 def crossovers_json(found: Findings) -> dict[str, Any]:
-    """Return where each strategy that verifies overtakes SC."""
+    """Return where each other strategy overtakes SC."""
     return {name: crossover_json(crossed, found.plateau) for name, crossed in found.crossovers.items()}
 
 
@@ -107,7 +112,11 @@ def law_json(law: Law, laws: AllocationLaws) -> dict[str, Any]:
 def findings_json(
     profile: Profile, found: Findings, frontier: list[tuple[float, list[Option]]], path: str
 ) -> dict[str, Any]:
-    """Return what a fit found."""
+    """Return what a fit found.
+
+    ``counting`` is the way of counting tokens that searches and scorers are priced in, ``rhos`` what scoring a solution
+    costs in each way, ``searches`` the allocations of each strategy.
+    """
     return {
         "profile": path,
         "problems": profile.problems,
@@ -115,6 +124,9 @@ def findings_json(
         "lambdas": profile.lambdas,
         "trust": profile.trust,
         "drawn_error": profile.drawn_error,
+        "counting": profile.counting,
+        "rhos": profile.rhos,
+        "searches": {name: searches_json(part) for name, part in profile.searches.items()},
         "plateau": found.plateau,
         "plateau_interval": found.plateau_interval,
         "crossover": crossover_json(found.crossover, found.plateau),
@@ -123,6 +135,19 @@ def findings_json(
         "frontier": [{"x": x, "options": [option_json(option) for option in options]} for x, options in frontier],
         "warnings": [*profile.warnings, *([UNPRICED] if profile.unpriced else [])],
     }
+
+
+def searches_json(part: Searches) -> list[dict[str, Any]]:
+    """Return a strategy's allocations: numbers, seeds, cost in x by way of counting, mean accuracy."""
+    return [
+        {
+            "numbers": {name: numbers[i] for name, numbers in part.numbers.items()},
+            "seeds": seeds,
+            "cost": {way: cost[i] for way, cost in part.cost.items()},
+            "accuracy": float(accuracy),
+        }
+        for i, (seeds, accuracy) in enumerate(zip(part.seeds, part.array.mean(axis=0), strict=True))
+    ]
 
 
 def survey_json(found: Sequence[Progress | Unreadable]) -> list[dict[str, Any]]:

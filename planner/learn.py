@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,10 @@ from isocompute.fits import (
     weighted,
 )
 from isocompute.planner.measured import Measured, measured
-from isocompute.planner.profile import Curve, Profile, Surface, rounded
+from isocompute.planner.profile import Curve, Profile, Searches, Surface, rounded
+from isocompute.planner.scored import Scored
+from isocompute.planner.searched import Searched
+from isocompute.planner.tokens import models_of
 from isocompute.runners.log import Run
 from isocompute.runners.origin import Imported
 
@@ -38,13 +42,19 @@ def ladder(most: int) -> list[int]:
     return sorted(n for n in rungs if 1 <= n <= most)
 
 
-def profile_of_run(path: str, name: str) -> Profile:
+def profile_of_run(path: str, name: str, parameters: Sequence[float] = (), read: float = 1.0) -> Profile:
     """Estimate a run's accuracies over S and V: exactly, or where that cannot be by drawing, with the error it has.
 
+    Args:
+        path: its folder.
+        name: the profile's.
+        parameters: sizes of models that no folder tells, see `tokens.sizes`.
+        read: what a token that is read counts, where one that is decoded counts 1.
+
     Raises:
-        RunError, DataError: the run is missing, incomplete or damaged.
+        RunError, DataError, EngineError: the run is missing, incomplete or damaged, or a checkpoint is.
     """
-    run = measured(Run(path))
+    run = measured(Run(path), parameters, read)
     pool, warnings = decided(run.pool)
     every = sorted({*range(1, min(pool.solutions, 16) + 1), *ladder(pool.solutions)}) if run.voted else [1]
     doublings = [n for n in ladder(pool.solutions) if n & (n - 1) == 0 or n == pool.solutions]
@@ -65,8 +75,14 @@ def profile_of_run(path: str, name: str) -> Profile:
             parts["lam"] = run.lam
             parts["lambda_source"] = (
                 f"completion tokens: {run.verification_tokens:.1f} a verification, {run.solution_tokens:.1f} a solution"
+                + (f"; a verifier of {run.relative:.3g} times the parameters" if run.relative != 1 else "")
             )
+    if run.scored is not None:
+        parts |= ranked(pool, run.scored, run.voted)
+    parts["searches"] = {strategy: tried(found) for strategy, found in run.searches.items()}
+    errors = [parts.pop(part) for part in ("judged_error", "ranked_error") if part in parts]
     return Profile(
+        drawn_error=max(errors, default=None),
         name=name,
         description=describe(run),
         problems=pool.problems,
@@ -96,8 +112,29 @@ def judged(pool: Pool, run: Measured, S: list[int], V: list[int]) -> dict[str, A
         learnt = fused_held_out(run.pool, S, V, folds(pool.problems), DRAWS, SEED)
         parts["fused"], parts["trust"] = surface(learnt.estimate.accuracy), learnt.trust
         errors.append(learnt.estimate.error)
-    parts["drawn_error"] = max(float((np.sqrt((error**2).sum(axis=0)) / pool.problems).max()) for error in errors)
+    parts["judged_error"] = max(worst(error) for error in errors)
     return parts
+
+
+def ranked(pool: Pool, scored: Scored, voted: bool) -> dict[str, Any]:
+    """Estimate what a scorer reaches over S: the best score exactly, votes by score by drawing."""
+    S = ladder(scored.size)
+    parts: dict[str, Any] = {"rhos": scored.rhos, "bon": Curve(solutions=S, accuracy=rounded(scored.bon(pool, S)))}
+    if voted:
+        votes = scored.vote(pool, S, DRAWS, SEED)
+        parts["prm_weighted"] = Curve(solutions=S, accuracy=rounded(votes.accuracy[:, :, 0]))
+        parts["ranked_error"] = worst(votes.error)
+    return parts
+
+
+def tried(found: Searched) -> Searches:
+    """Return searches as a profile holds them."""
+    return Searches(numbers=found.numbers, seeds=found.seeds, cost=found.costs, accuracy=rounded(found.accuracy))
+
+
+def worst(error: NDArray[np.float64]) -> float:
+    """Return the largest standard error of a mean over problems, from those of each problem."""
+    return float((np.sqrt((error**2).sum(axis=0)) / len(error)).max())
 
 
 def decided(pool: Pool) -> tuple[Pool, list[str]]:
@@ -133,12 +170,16 @@ def mean_verdicts(verdicts: Any, answered: Any) -> Any:
 
 def describe(run: Measured) -> str:
     """Say in a line what was measured."""
-    pool, models = run.pool, run.origin.models
+    pool, models = run.pool, models_of(run.origin)
     solver = models.get("solver", "an unnamed model")
     text = f"{solver} on {pool.problems} problems of {run.origin.task_name}, {pool.solutions} solutions each"
     if pool.verdicts is not None:
         verifier = models.get("verifier", "an unnamed model")
         text += f"; {verifier} verifying {pool.verified} of them {pool.verifications} times"
+    if run.scored is not None:
+        text += f"; {models.get('scorer', models.get('verifier'))} scoring {run.scored.size} of them"
+    if run.searches:
+        text += f"; searches: {', '.join(run.searches)}"
     return text + (f"; imported from {run.origin.format}" if isinstance(run.origin, Imported) else "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +11,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isocompute.errors import DataError, RunError
-from isocompute.fits import Pool, counted, verification_ratios
+from isocompute.fits import Pool
 from isocompute.planner.layout import Layout, laid_out
+from isocompute.planner.scored import SCORED, Scored, scored_pool
+from isocompute.planner.searched import SEARCHED, Searched, asked, searches_of
+from isocompute.planner.tokens import assumed, mean_tokens, ratios, sizes, solving
 from isocompute.runners.config import Sweep
 from isocompute.runners.log import Run
 from isocompute.runners.origin import Imported, origin_of
-from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS, Table
+from isocompute.runners.tables import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
 
 TOKENS = ["prompt_tokens", "cached_tokens", "completion_tokens"]
-SOLVED = ["problem_id", "solution_id", "answer", "correct", *TOKENS, "status"]
+SOLVED = ["problem_id", "solution_id", "answer", "correct", *TOKENS, "finish_reason", "status"]
 VERIFIED = ["problem_id", "solution_id", "verification_id", "verdict", *TOKENS, "status"]
 
 
@@ -31,8 +35,11 @@ class Measured:
         solution_tokens: mean completion tokens of a solution; None if a row does not say its own.
         verification_tokens: mean completion tokens of a verification; None likewise, or without verifications.
         lambdas: λ by way of counting tokens, see `fits.cost.counted`; NaN if unknown, empty without verifications.
+        relative: the verifier's parameters over the solver's; 1 if unknown.
+        scored: the scores of the first solutions; None if none were scored.
+        searches: by strategy and rule of selection.
         left_out: problems without a place in the pool because a row of theirs failed, each with the reason.
-        notes: what of an import has no place in the pool.
+        notes: what of an import has no place in the pool, and what is assumed.
     """
 
     pool: Pool
@@ -41,24 +48,36 @@ class Measured:
     solution_tokens: float | None
     verification_tokens: float | None
     lambdas: dict[str, float]
+    relative: float
+    scored: Scored | None
+    searches: dict[str, Searched]
     left_out: dict[str, str]
     notes: list[str]
     origin: Sweep | Imported
 
     @property
     def lam(self) -> float | None:
-        """λ from completion tokens; None without verifications, or where a row does not say its tokens."""
+        """λ from completion tokens and sizes; None without verifications, or where a row does not say its tokens."""
         if self.verification_tokens is None or self.solution_tokens is None:
             return None
-        return self.verification_tokens / self.solution_tokens
+        return self.verification_tokens / self.solution_tokens * self.relative
 
 
-def measured(run: Run) -> Measured:
+def measured(run: Run, parameters: Sequence[float] = (), read: float = 1.0) -> Measured:
     """Read a run.
+
+    A problem with a row that failed has no place, whatever table it is in: strategies are compared on the same
+    problems, and what failed is neither right nor wrong.
+
+    Args:
+        run: to be read.
+        parameters: sizes of models that no folder tells, see `tokens.sizes`.
+        read: what a token that is read counts, where one that is decoded counts 1.
 
     Raises:
         RunError: there is none, rows are missing, or it holds no independent solutions.
         DataError: a part is damaged, or what it holds makes no sense.
+        EngineError: a checkpoint in a folder cannot be read.
     """
     origin = origin_of(run.manifest(), run.path)
     ids = run.frame(PROBLEMS, ["problem_id"])["problem_id"].tolist()
@@ -69,7 +88,11 @@ def measured(run: Run) -> Measured:
         left_out = failures(solutions, ids)
         solved = [name for name in ids if name not in left_out]  # a solution that failed has no verifications
         verifications = placed(run, VERIFICATIONS, VERIFIED, solved, (origin.to_verify, origin.verifications))
+        scores = placed(run, SCORES, SCORED, solved, (origin.scored,))
+        searches = asked(run, origin, ids)
+        left_out |= failures(scores, ids) | failures(searches, ids)
     else:
+        scores, searches = (pd.DataFrame(columns=columns) for columns in (SCORED, SEARCHED))
         solutions, verifications = (imported(run, table, origin) for table in (SOLUTIONS, VERIFICATIONS))
         left_out = failures(solutions, ids) | dict.fromkeys(
             sorted(set(ids) - set(solutions["problem_id"])), "it has no solutions"
@@ -84,15 +107,23 @@ def measured(run: Run) -> Measured:
     layout = laid_out(solutions, verifications, kept)
     voted = not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
     unequal: dict[str, Any] = {} if layout.judged is None else {"judged": layout.judged}
+    known = sizes(origin, parameters, read)
+    solution = solving(run, solutions, known)
+    scores, searches = (frame[frame["problem_id"].isin(kept)] for frame in (scores, searches))
     return Measured(
         pool=Pool(codes(layout, voted), np.zeros(len(kept), dtype=np.int64), layout.verdicts, **unequal),
         voted=voted,
         problem_ids=kept,
         solution_tokens=mean_tokens(run, solutions),
         verification_tokens=mean_tokens(run, verifications) if len(verifications) else None,
-        lambdas=ratios(run, solutions, verifications) if len(verifications) else {},
+        lambdas=ratios(run, solutions, verifications, known) if len(verifications) else {},
+        relative=known.relative("verifier"),
+        scored=scored_pool(origin, solutions[solutions["problem_id"].isin(kept)], scores, solution, known)
+        if len(scores)
+        else None,
+        searches=searches_of(origin, searches, kept, solution, known) if len(searches) else {},
         left_out=left_out,
-        notes=layout.notes,
+        notes=[*layout.notes, *unplaced(origin), *assumed(origin, known)],
         origin=origin,
     )
 
@@ -116,6 +147,12 @@ def imported(run: Run, table: Table, origin: Imported) -> pd.DataFrame:
             "scorer, so votes over it are no self-consistency, and nothing can be fitted."
         )
     return frame
+
+
+def unplaced(origin: Sweep | Imported) -> list[str]:
+    """Say that imported searches cannot be compared: what they took is not known in tokens."""
+    count = origin.rows.get(SEARCHES.name, 0) if isinstance(origin, Imported) else 0
+    return [f"{count:,} searches have no place: an import does not say what they took."] if count else []
 
 
 def possible(run: Run, verifications: pd.DataFrame) -> None:
@@ -176,38 +213,3 @@ def codes(layout: Layout, voted: bool) -> NDArray[np.int64]:
         for j in np.flatnonzero(~right):
             coded[i, j] = -1 if pd.isna(row[j]) else number.setdefault(row[j], len(number) + 1)
     return coded
-
-
-def mean_tokens(run: Run, frame: pd.DataFrame) -> float | None:
-    """Return the mean completion tokens of the rows that are ok; None if one does not say its own.
-
-    Raises:
-        DataError: they are no counts.
-    """
-    counted = frame.loc[frame["status"] == "ok", "completion_tokens"]
-    if counted.isna().any():
-        return None
-    if (counted < 0).any() or not counted.any():
-        raise DataError(f"The run at '{run.path}' has completion_tokens that are negative, or all zero.")
-    return float(counted.mean())
-
-
-def ratios(run: Run, solutions: pd.DataFrame, verifications: pd.DataFrame) -> dict[str, float]:
-    """Return λ by way of counting tokens, over the rows that are ok; NaN where one does not say its tokens.
-
-    Raises:
-        DataError: more tokens were read from the cache than there are in the prompt, or fewer than none.
-    """
-    ways = []
-    for frame in (solutions, verifications):
-        sampled = frame[frame["status"] == "ok"]
-        prompt, cached = sampled["prompt_tokens"], sampled["cached_tokens"]
-        if (prompt < 0).any() or (cached < 0).any() or (cached > prompt).any():
-            raise DataError(
-                f"The run at '{run.path}' has prompt_tokens or cached_tokens that cannot be; "
-                f"`isocompute check {run.path}` says which."
-            )
-        ways.append(
-            counted(*(sampled[name].to_numpy(float) for name in ("completion_tokens", prompt.name, cached.name)))
-        )
-    return verification_ratios(*ways)

@@ -7,7 +7,6 @@ choice that was made without it. Intervals resample those per-problem scores, pa
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,7 @@ from isocompute.fits.held_out import folds, held_out, in_sample
 from isocompute.planner.budget import Budget
 from isocompute.planner.findings import Findings, findings
 from isocompute.planner.profile import Profile, positive
-from isocompute.planner.strategies import strategies
+from isocompute.planner.strategies import doublings, scored, searched, strategies, unplaced
 
 REPLICATES = 4000
 SEED = 128
@@ -35,9 +34,10 @@ class Option:
     """A strategy at its best allocation within the budget.
 
     Args:
-        strategy: `sc`, `genrm`, `genrm+vote`, `weighted` or `fused`.
-        solutions: S.
-        verifications: V for each solution; 0 for `sc`.
+        strategy: `sc`, `genrm`, `genrm+vote`, `weighted`, `fused`, `bon`, `prm-weighted`, or a search and its rule of
+            selection, such as `beam+weighted`.
+        numbers: what it is set by: S solutions, V verifications of each; of a search N slots, M the width, k the
+            lookahead.
         compute: what it costs, in x.
         accuracy: expected, on problems it was not chosen on.
         interval: 95 %, over problems; None without per-problem values.
@@ -47,14 +47,23 @@ class Option:
     """
 
     strategy: str
-    solutions: int
-    verifications: int
+    numbers: dict[str, int]
     compute: float
     accuracy: float
     interval: Interval | None
     probability_best: float | None
     gap: float | None = None
     gap_interval: Interval | None = None
+
+    @property
+    def solutions(self) -> int | None:
+        """S; None of a search."""
+        return self.numbers.get("S")
+
+    @property
+    def verifications(self) -> int | None:
+        """V of each solution, 0 where none is verified; None of a search."""
+        return self.numbers.get("V", 0) if "S" in self.numbers else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +78,7 @@ class Plan:
         ceiling: share of problems that any of the affordable solutions solves, at `ceiling_at` solutions; no
             selection can be better. None if it was not measured.
         lam: λ that was used; None without verifications.
+        counting: the way of counting tokens in which scorers and searches were priced.
         trust: κ of the fused vote; None without it.
         findings: plateau, crossover and laws.
         warnings: what a reader must know before believing it.
@@ -81,6 +91,7 @@ class Plan:
     ceiling: float | None
     ceiling_at: int | None
     lam: float | None
+    counting: str
     trust: float | None
     findings: Findings
     warnings: list[str]
@@ -112,6 +123,7 @@ def plan(profile: Profile, budget: Budget, lam: float | None = None) -> Plan:
         ceiling=ceiling,
         ceiling_at=at,
         lam=lam,
+        counting=profile.counting,
         trust=profile.trust,
         findings=found,
         warnings=warnings(profile, x, lam, torn),
@@ -125,9 +137,7 @@ def frontier(profile: Profile) -> list[tuple[float, list[Option]]]:
     Returns:
         Pairs of a budget in x and the options at it, the best first.
     """
-    most = max(options.dearest for options in strategies(profile, profile.lam))
-    budgets = [2.0**power for power in range(math.floor(math.log2(most)) + 1)]
-    return [(x, compare(profile, x, profile.lam)[0]) for x in budgets]
+    return [(x, compare(profile, x, profile.lam)[0]) for x in doublings(profile)]
 
 
 def compare(profile: Profile, x: float, lam: float | None) -> tuple[list[Option], float]:
@@ -152,8 +162,7 @@ def compare(profile: Profile, x: float, lam: float | None) -> tuple[list[Option]
         found.append(
             Option(
                 strategy=affordable[i].strategy,
-                solutions=int(tried.numbers["S"][chosen]),
-                verifications=int(tried.numbers["V"][chosen]) if "V" in tried.numbers else 0,
+                numbers={name: int(numbers[chosen]) for name, numbers in tried.numbers.items()},
                 compute=float(tried.cost[chosen]),
                 accuracy=float(means[row]),
                 interval=None if spread is None else pair(spread[row]),
@@ -202,8 +211,10 @@ def warnings(profile: Profile, x: float, lam: float | None, torn: float) -> list
             f"SC was measured up to {most}x; at {x:,.6g}x it stands at its best value up to there, and what more "
             "votes would bring is not known."
         )
+    said += beyond(profile, x)
     if profile.genrm is None:
-        said.append("The profile has no verifications: only SC can be planned.")
+        if len(strategies(profile, lam)) == 1 and not unplaced(profile):
+            said.append("The profile has no verifications: only SC can be planned.")
     elif lam is not None:
         S, V = profile.genrm.solutions[-1], profile.genrm.verifications[-1]
         reach = float(compute(S, V, lam))
@@ -226,4 +237,23 @@ def warnings(profile: Profile, x: float, lam: float | None, torn: float) -> list
         said.append(f"Only {profile.problems} problems: the intervals are too narrow to be trusted.")
     if torn > 0.2:
         said.append(f"The choice of strategy is not stable: on {torn:.0%} of the training folds another one is ahead.")
+    return said
+
+
+def beyond(profile: Profile, x: float) -> list[str]:
+    """Say which of the strategies with a scorer cannot be placed, cannot be afforded, or go no further."""
+    said = []
+    if names := unplaced(profile):
+        said.append(f"What {', '.join(names)} cost is unknown, counted as '{profile.counting}', so it has no place "
+                    "in a budget; --lambda takes another way of counting.")  # fmt: skip
+    for options in (*scored(profile), *searched(profile)):
+        if x < options.cheapest:
+            said.append(
+                f"{options.strategy} cannot be afforded at {x:g}x: {options.label(0)} costs {options.cheapest:.3g}x."
+            )
+        elif x > options.dearest:
+            said.append(
+                f"{options.strategy} was measured up to {options.label(-1)}, which is {options.dearest:,.3g}x; at "
+                f"{x:,.6g}x it stands at its best value up to there."
+            )
     return said

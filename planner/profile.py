@@ -7,7 +7,7 @@ import math
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ UNPRICED = (
 )
 """What to say of a profile that is `Profile.unpriced`."""
 
+Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Knots = Annotated[list[Annotated[int, Field(ge=1, le=10**9)]], Field(min_length=1)]
 
 
@@ -75,6 +76,42 @@ class Surface(BaseModel):
         return kept, [self.solutions[i] for i in s], [self.verifications[i] for i in v]
 
 
+class Searches(BaseModel):
+    """Searches of one strategy under one rule of selection: A allocations that were run as they are.
+
+    Args:
+        numbers: what each is set by: N slots, M the width, k the lookahead; those that the strategy has, (A,) each.
+        seeds: (A,) how often each problem was searched.
+        cost: (A,) in x by way of counting; None where unknown.
+        accuracy: (problems, A) means over seeds.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    numbers: Annotated[dict[str, list[Annotated[int, Field(ge=0, le=10**9)]]], Field(min_length=1)]
+    seeds: Knots
+    cost: dict[str, list[Price | None]]
+    accuracy: list[list[float]]
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Searches:
+        sizes = {name: len(column) for part in (self.numbers, self.cost) for name, column in part.items()}
+        for name, size in sizes.items():
+            if size != len(self.seeds):
+                raise ValueError(f"'{name}' has {size} entries; there are {len(self.seeds)} allocations")
+        bounded(self.array, (len(self.seeds),))
+        return self
+
+    @cached_property
+    def array(self) -> NDArray[np.float64]:
+        """The accuracies, (problems, A)."""
+        return rectangle(self.accuracy)
+
+    def priced(self, way: str) -> list[float] | None:
+        """Return what each allocation costs, in x; None if that is unknown of one."""
+        cost = [x for x in self.cost.get(way, []) if x is not None]
+        return cost if len(cost) == len(self.seeds) else None
+
+
 class Profile(BaseModel):
     """Everything the planner needs to know of a model on a task.
 
@@ -93,9 +130,15 @@ class Profile(BaseModel):
         weighted: a vote in which a solution counts as its mean verdict; None without verifications, or without answers.
         fused: a vote in which it counts as its odds of yes to the power κ, each problem under a κ learnt on others.
         trust: κ, learnt on all problems; None without `fused`.
-        drawn_error: the largest standard error of a mean over problems in `weighted` and `fused`, which are estimated
-            by drawing; None without them.
+        drawn_error: the largest standard error of a mean over problems in `weighted`, `fused` and `prm_weighted`,
+            which are estimated by drawing; None without them.
         best_of_n: by the mean of all verdicts of a solution as a fixed score; None without verifications.
+        counting: the way of counting tokens in which scorers and searches are priced.
+        rhos: ρ, what scoring a solution costs in solutions, by way of counting; None where tokens are unknown; empty
+            without a scored pool.
+        bon: the best score of S solutions; None without a scored pool.
+        prm_weighted: a vote in which a solution counts as its score; None without a scored pool, or without answers.
+        searches: by strategy and rule of selection, such as ``beam+weighted``.
         warnings: what a reader must know of the measurement.
     """
 
@@ -107,10 +150,15 @@ class Profile(BaseModel):
     per_problem: bool
     lam: float | None = Field(default=None, alias="lambda", gt=0, allow_inf_nan=False)
     lambda_source: str | None = None
-    lambdas: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)] | None] = {}
+    lambdas: dict[str, Price | None] = {}
     self_consistency: Curve
     coverage: Curve | None = None
     best_of_n: Curve | None = None
+    counting: Literal["completion", "prompts", "cached"] = "completion"
+    rhos: dict[str, Price | None] = {}
+    bon: Curve | None = None
+    prm_weighted: Curve | None = None
+    searches: dict[str, Searches] = {}
     genrm: Surface | None = None
     genrm_vote: Surface | None = None
     weighted: Surface | None = None
@@ -122,8 +170,10 @@ class Profile(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Profile:
         rows = self.problems if self.per_problem else 1
-        for name in ("self_consistency", "coverage", "best_of_n", "genrm", "genrm_vote", "weighted", "fused"):
-            part = getattr(self, name)
+        curves = ("self_consistency", "coverage", "best_of_n", "bon", "prm_weighted")
+        surfaces = ("genrm", "genrm_vote", "weighted", "fused")
+        parts = {name: getattr(self, name) for name in (*curves, *surfaces)} | self.searches
+        for name, part in parts.items():
             if part is not None and len(part.accuracy) != rows:
                 raise ValueError(f"{name} has {len(part.accuracy)} rows of accuracies; it must have {rows}")
         if self.self_consistency.solutions[0] != 1:
@@ -136,6 +186,10 @@ class Profile(BaseModel):
     def unpriced(self) -> bool:
         """Whether there are verifications and λ, what one of them costs, is unknown."""
         return self.genrm is not None and self.lam is None
+
+    def counted(self, way: str) -> Profile:
+        """Return the profile with scorers and searches priced in another way of counting tokens."""
+        return self.model_copy(update={"counting": way})
 
     def at(self, lam: float, source: str) -> Profile:
         """Return the profile with another λ.
@@ -201,6 +255,11 @@ def check(values: NDArray[np.float64], *knots: list[int]) -> None:
     shape = tuple(map(len, knots))
     if any((np.diff(numbers) <= 0).any() for numbers in knots):
         raise ValueError("'solutions' and 'verifications' must increase")
+    bounded(values, shape)
+
+
+def bounded(values: NDArray[np.float64], shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless accuracies are probabilities, of one shape for each problem."""
     if values.shape[1:] != shape or len(values) == 0:
         raise ValueError(
             f"'accuracy' has the shape {values.shape}; it must be (problems, {', '.join(map(str, shape))})"

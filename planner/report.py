@@ -17,12 +17,16 @@ from isocompute.fits.power_law import PowerLaw
 from isocompute.planner.findings import Findings, replicates
 from isocompute.planner.plan import Interval, Option, Plan, pair
 from isocompute.planner.profile import UNPRICED, Profile
-from isocompute.planner.strategies import VERIFIED
+from isocompute.planner.strategies import SCORED, VERIFIED
 
 if TYPE_CHECKING:  # what it imports takes longer than a plan
     from isocompute.runners.regrade import Regraded
     from isocompute.runners.sweep import Summary
     from isocompute.runners.tasks import Entry
+
+
+ABREAST = 5
+"""Strategies side by side in a table that a small terminal holds."""
 
 
 def percent(value: float) -> str:
@@ -40,7 +44,7 @@ def span(interval: Interval | None, scale: float = 100, sign: str = "", digits: 
 
 def numbers(option: Option) -> str:
     """A strategy with its numbers."""
-    return f"S={option.solutions}" + (f" V={option.verifications}" if option.verifications else "")
+    return " ".join(f"{name}={number}" for name, number in option.numbers.items())
 
 
 def planned(console: Console, profile: Profile, plan: Plan) -> None:
@@ -84,6 +88,8 @@ def planned(console: Console, profile: Profile, plan: Plan) -> None:
 def about(strategy: str, trust: float | None = None) -> str:
     """A strategy in words."""
     verify = "sample S solutions, verify each V times"
+    if strategy.split("+")[0] in SEARCHES:
+        return searching(*strategy.split("+"))
     return {
         "sc": "self-consistency: sample S solutions, and take the answer with the most votes",
         "genrm": f"generative verifier: {verify}, take the best mean verdict",
@@ -92,7 +98,31 @@ def about(strategy: str, trust: float | None = None) -> str:
         "weighted": f"weighted vote: {verify}, let each solution vote with its mean verdict",
         "fused": f"votes and verdicts together: {verify}, let each solution vote with its odds of yes "
         f"to the power {trust or 0:g}",
+        "bon": "best of n: sample S solutions, score each, take the best score",
+        "prm-weighted": "weighted vote: sample S solutions, score each, let each vote with its score",
     }[strategy]
+
+
+SEARCHES = {
+    "beam": "beam search in N slots, scored step by step: the N/M best go on, each in M ways",
+    "dvts": "diverse tree search, scored step by step: N/M subtrees, of each the best of M steps goes on",
+    "rebase": "reward-balanced search, scored step by step: N slots go on, shared out by score",
+    "particle": "particle filtering, scored step by step: N slots, drawn anew by score after each step",
+    "revise": "revisions: N attempts in chains of M, each written with those before it in view",
+}
+"""The searches in words."""
+
+RULES = {
+    "vanilla": "the best score",
+    "weighted": "a vote in which each counts as its score",
+    "majority": "a majority vote",
+}
+"""How a search's answer is selected, in words."""
+
+
+def searching(strategy: str, rule: str) -> str:
+    """A search in words."""
+    return f"{SEARCHES[strategy]}; the answer by {RULES[rule]}"
 
 
 def context(profile: Profile, plan: Plan) -> list[str]:
@@ -189,18 +219,22 @@ def fitted(
         say(console, f"λ = {profile.lam:.3g} ({profile.lambda_source})")
     if profile.lambdas and not profile.unpriced:
         say(console, f"    {counted_otherwise(profile.lambdas)}")
+    for line in scorers(profile):
+        say(console, line)
     console.print()
-    console.print(race(frontier, profile.per_problem))
-    console.print()
+    for table in race(frontier, profile.per_problem):
+        console.print(table)
+        console.print()
     say(console, f"SC flattens at {flattening(found)} (the smallest S within half a point of its maximum).")
     for strategy, crossed in found.crossovers.items():
         say(console, crossing(strategy, crossed, found.plateau))
     if found.laws is not None:
         lawful(console, found.laws)
     if profile.drawn_error is not None:
-        say(
-            console, f"weighted and fused are estimated by drawing, to {100 * profile.drawn_error:.2g} points at worst."
-        )
+        parts = {"weighted": profile.weighted, "fused": profile.fused, "prm-weighted": profile.prm_weighted}
+        names = " and ".join(name for name, part in parts.items() if part is not None)
+        error = f"to {100 * profile.drawn_error:.2g} points at worst"
+        say(console, f"{names} {'is' if ' ' not in names else 'are'} estimated by drawing, {error}.")
     if profile.unpriced:
         say(console, largest(profile))
     for warning in [*profile.warnings, *([UNPRICED] if profile.unpriced else [])]:
@@ -208,23 +242,38 @@ def fitted(
     say(console, f"Profile written to {path}. Next: plan --budget 128x --profile {path}")
 
 
-def race(frontier: list[tuple[float, list[Option]]], held_out: bool) -> Table:
-    """The strategies by budget: what each reaches, and of the best one the numbers and its lead over SC."""
+def race(frontier: list[tuple[float, list[Option]]], held_out: bool) -> list[Table]:
+    """The strategies by budget: what each reaches, and of the best one the numbers and its lead over SC.
+
+    One table if it is narrow enough; else the strategies a few at a time, and the best one last.
+    """
     strategies = list(dict.fromkeys(option.strategy for _, options in reversed(frontier) for option in options))
-    order = [name for name in ("sc", *VERIFIED) if name in strategies]
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
-    table.caption = "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one."
+    known = ("sc", *VERIFIED, *SCORED)
+    order = [name for name in known if name in strategies] + [name for name in strategies if name not in known]
+    groups = [order[i : i + ABREAST] for i in range(0, len(order), ABREAST)]
+    tables = [lap(frontier, group, len(groups) == 1) for group in groups]
+    if len(groups) > 1:
+        tables.append(lap(frontier, [], True))
+    tables[-1].caption = "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one."
     if held_out:
-        table.caption += " Each problem is scored under the choice made on the others."
-    for name in ("budget", *order, "best", "numbers", "ahead of sc by"):
+        tables[-1].caption += " Each problem is scored under the choice made on the others."
+    return tables
+
+
+def lap(frontier: list[tuple[float, list[Option]]], strategies: list[str], first: bool) -> Table:
+    """Some of the strategies by budget, and if asked for, which of all is the first."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
+    for name in ("budget", *strategies, *(("best", "numbers", "ahead of sc by") if first else ())):
         heading = name.replace("+", "+\n")
         table.add_column(heading, justify="left" if name in ("best", "numbers") else "right", no_wrap=True)
     for budget, options in frontier:
         reached = {option.strategy: option for option in options}
-        cells = [f"{100 * reached[name].accuracy:.1f}" if name in reached else "" for name in order]
-        best, sc = options[0], reached["sc"]
-        lead = "" if sc.gap is None else f"{100 * sc.gap:+.1f} {span(sc.gap_interval, sign='+')}"
-        table.add_row(f"{budget:,.0f}x", *cells, best.strategy, numbers(best), lead)
+        cells = [f"{100 * reached[name].accuracy:.1f}" if name in reached else "" for name in strategies]
+        if first:
+            best, sc = options[0], reached["sc"]
+            lead = "" if sc.gap is None else f"{100 * sc.gap:+.1f} {span(sc.gap_interval, sign='+')}"
+            cells += [best.strategy, numbers(best), lead]
+        table.add_row(f"{budget:,.0f}x", *cells)
     return table
 
 
@@ -238,8 +287,24 @@ def largest(profile: Profile) -> str:
     return f"GenRM reaches {percent(reached.mean())} {span(spread)} with S={S} and V={V}, at whatever cost."
 
 
+def scorers(profile: Profile) -> list[str]:
+    """Say what scoring costs, and what was searched."""
+    lines = []
+    if profile.rhos:
+        rho = profile.rhos.get(profile.counting)
+        said = "unknown" if rho is None else f"{rho:.3g}"
+        lines.append(f"ρ = {said}, what scoring a solution costs in solutions; {counted_otherwise(profile.rhos)}")
+    for strategy, part in profile.searches.items():
+        cost = part.priced(profile.counting)
+        ends = [] if cost is None else dict.fromkeys(f"{x:,.3g}x" for x in (min(cost), max(cost)))
+        count = len(part.seeds)
+        tried = f"{count} allocation{'s' if count > 1 else ''}, {' to '.join(ends) or 'at an unknown cost'}"
+        lines.append(f"{strategy}: {tried}; {searching(*strategy.split('+'))}")
+    return lines
+
+
 def counted_otherwise(lambdas: Mapping[str, float | None]) -> str:
-    """Say what λ is when prompts are counted too."""
+    """Say what λ or ρ is when prompts are counted too."""
     with_prompts, cached = (
         "unknown" if (lam := lambdas.get(way)) is None else f"{lam:.3g}" for way in ("prompts", "cached")
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.fits import compute, counted, verification_ratio, verification_ratios
+from isocompute.fits import Work, compute, counted, in_solutions, verification_ratio, verification_ratios
 
 
 def test_compute_counts_solutions():
@@ -42,9 +42,59 @@ def test_a_prompt_that_is_all_cached_costs_nothing():
     assert ratios["cached"] == 8 / 1008
 
 
+def test_what_is_done_with_a_problem_costs_the_flops_of_its_models_over_those_of_a_solution():
+    """Counted by hand: a solution is 10 tokens of a model of 3 parameters, after a prompt of 5 of which 4 are cached;
+    a search samples 30 after prompts of 40, 25 cached; its scorer of 6 parameters reads 70, 50 cached."""
+    solution = Work(counted(10, 5, 4), 3)
+    search = [Work(counted(30, 40, 25), 3), Work(counted(0, 70, 50, scored=30), 6)]
+    assert in_solutions(search, solution) == {
+        "completion": (2 * 3 * 30 + 2 * 6 * 30) / (2 * 3 * 10),
+        "prompts": (2 * 3 * 70 + 2 * 6 * 70) / (2 * 3 * 15),
+        "cached": (2 * 3 * 45 + 2 * 6 * 20) / (2 * 3 * 11),
+    }
+
+
+def test_a_token_that_is_read_may_count_less_than_one_that_is_decoded():
+    ways = counted(30, 40, 25, scored=10, read=0.1)
+    assert {way: float(tokens) for way, tokens in ways.items()} == {"completion": 31, "prompts": 34, "cached": 31.5}
+
+
+def test_solutions_and_their_verifications_come_to_the_formula_of_the_study_under_the_same_rule():
+    rng = np.random.default_rng(0)
+    for S, V in ((1, 0), (7, 0), (1, 1), (5, 3)):
+        tokens = rng.integers(1, 500, (3, S)), rng.integers(1, 500, (3, S * V or 1))
+        solved, verified = ([counted(row, 9, 4) for row in of.T] for of in tokens)
+        mean_solution, mean_verification = (counted(of, 9, 4) for of in tokens)
+        lam = verification_ratios(mean_solution, mean_verification, relative=2)
+        done = [Work(row, 3) for row in solved] + [Work(row, 6) for row in verified if V]
+        for way, x in in_solutions(done, Work(mean_solution, 3)).items():
+            np.testing.assert_allclose(x, compute(S, V, lam[way]))
+
+
+def test_a_cost_of_which_a_part_is_unknown_is_unknown_and_never_a_number():
+    solution, search = Work(counted(10, 5, 4)), Work(counted(30, 40, 25))
+    unknown = in_solutions([search, Work(counted(0, 70, np.nan, scored=30))], solution)
+    assert (unknown["completion"], unknown["prompts"]) == (6, 140 / 15)
+    assert np.isnan(unknown["cached"])
+    assert np.isnan(list(in_solutions([search], Work(counted([np.nan, 1], 5, 4))).values())).all()
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
+        (
+            lambda: in_solutions([Work(counted(1, 1, 1), 0)], Work(counted(1, 1, 1))),
+            "a model's parameters must be positive; got 0.",
+        ),
+        (
+            lambda: in_solutions([Work(counted([-1], 1, 1))], Work(counted(1, 1, 1))),
+            "tokens must be counts ≥ 0, of at least one row.",
+        ),
+        (
+            lambda: in_solutions([], Work(counted(0, 1, 1))),
+            "solution must have sampled a token: it is what compute is counted in.",
+        ),
+        (lambda: counted(1, 1, 1, read=0), "read, what a token that is read counts, must be positive; got 0."),
         (
             lambda: compute(1, 1, 0.0),
             "lam, the cost of a verification in solutions, must be positive; got 0.0.",

@@ -53,6 +53,10 @@ def test_listed_options_come_in_order_of_cost_with_their_numbers():
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
+        (
+            lambda: voting_options([[0.4]], [1], "bon", each=0.5),
+            "each, the cost of a solution with what is done to it, must be at least 1; got 0.5.",
+        ),
         (lambda: voting_options([0.4, 0.5], [1, 2]), "curve must have the shape (P, 2); got (2,)."),
         (
             lambda: listed_options([[0.5]], [0.0], {"N": [1]}, "beam"),
