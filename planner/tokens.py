@@ -16,6 +16,7 @@ from isocompute.runners.config import Sweep
 from isocompute.runners.log import Run
 from isocompute.runners.origin import Imported
 from isocompute.runners.quote import weights
+from isocompute.runners.tables import Table
 
 Array = NDArray[np.float64]
 
@@ -72,6 +73,24 @@ def assumed(origin: Sweep | Imported, known: Sizes) -> list[str]:
         return []
     return [f"The size of the solver or of the {' and the '.join(unknown)} is unknown; a token is taken to cost all "
             "models the same. --parameters gives sizes."]  # fmt: skip
+
+
+def countable(run: Run, table: Table, frame: pd.DataFrame) -> None:
+    """Raise unless counts of tokens are what they can be.
+
+    Raises:
+        DataError: one is negative, or a part is more than the whole.
+    """
+    there = [column for column in table.columns if column.name.endswith("_tokens") and column.name in frame]
+    for column in there:
+        counts = frame[column.name].astype(float)
+        wrong = (counts < 0) | (counts > (np.inf if column.within is None else frame[column.within].astype(float)))
+        if wrong.any():
+            *key, count = next(frame.loc[wrong, [*table.key_names, column.name]].itertuples(index=False, name=None))
+            raise DataError(
+                f"{run.path}/{table.name}: {column.name} of {tuple(key)} cannot be {count:g}; "
+                f"`isocompute check {run.path}` says what would be lost."
+            )
 
 
 def generated(run: Run, frame: pd.DataFrame, read: float) -> dict[str, Array]:
