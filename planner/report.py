@@ -182,10 +182,15 @@ def fitted(
         say(console, f"    {counted_otherwise(profile.lambdas)}")
     for line in scorers(profile):
         say(console, line)
-    console.print()
-    for table in race(frontier, profile.per_problem):
-        console.print(table)
+    for table in race(frontier):
         console.print()
+        console.print(table)
+    held_out = " Each problem is scored under the choice made on the others." if profile.per_problem else ""
+    say(
+        console,
+        f"Accuracy in percent of each strategy at its best allocation, and the numbers of the best one.{held_out}",
+    )
+    console.print()
     say(console, f"SC flattens at {flattening(found)} (the smallest S within half a point of its maximum).")
     for strategy, crossed in found.crossovers.items():
         say(console, crossing(strategy, crossed, found.plateau))
@@ -193,9 +198,9 @@ def fitted(
         lawful(console, found.laws)
     if profile.drawn_error is not None:
         parts = {"weighted": profile.weighted, "fused": profile.fused, "prm-weighted": profile.prm_weighted}
-        names = " and ".join(name for name, part in parts.items() if part is not None)
-        error = f"to {100 * profile.drawn_error:.2g} points at worst"
-        say(console, f"{names} {'is' if ' ' not in names else 'are'} estimated by drawing, {error}.")
+        *names, last = [name for name, part in parts.items() if part is not None]
+        drawn = f"{', '.join(names)} and {last} are" if names else f"{last} is"
+        say(console, f"{drawn} estimated by drawing, to {100 * profile.drawn_error:.2g} points at worst.")
     if profile.unpriced:
         say(console, largest(profile))
     for warning in [*profile.warnings, *([UNPRICED] if profile.unpriced else [])]:
@@ -203,7 +208,7 @@ def fitted(
     say(console, f"Profile written to {path}. Next: plan --budget 128x --profile {path}")
 
 
-def race(frontier: list[tuple[float, list[Option]]], held_out: bool) -> list[Table]:
+def race(frontier: list[tuple[float, list[Option]]]) -> list[Table]:
     """The strategies by budget: what each reaches, and of the best one the numbers and its lead over SC.
 
     One table if it is narrow enough; else the strategies a few at a time, and the best one last.
@@ -215,15 +220,12 @@ def race(frontier: list[tuple[float, list[Option]]], held_out: bool) -> list[Tab
     tables = [lap(frontier, group, len(groups) == 1) for group in groups]
     if len(groups) > 1:
         tables.append(lap(frontier, [], True))
-    tables[-1].caption = "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one."
-    if held_out:
-        tables[-1].caption += " Each problem is scored under the choice made on the others."
     return tables
 
 
 def lap(frontier: list[tuple[float, list[Option]]], strategies: list[str], first: bool) -> Table:
     """Some of the strategies by budget, and if asked for, which of all is the first."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("budget", *strategies, *(("best", "numbers", "ahead of sc by") if first else ())):
         heading = name.replace("+", "+\n")
         table.add_column(heading, justify="left" if name in ("best", "numbers") else "right", no_wrap=True)

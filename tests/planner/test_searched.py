@@ -260,7 +260,7 @@ def test_figures_hold_searches(command, searched_run, tmp_path):
 
 def test_what_many_strategies_reach_fits_a_small_terminal(searched_run):
     console = Console(width=80, record=True)
-    for table in race(frontier(profile_of_run(searched_run, "mine")), True):
+    for table in race(frontier(profile_of_run(searched_run, "mine"))):
         console.print(table)
     said = console.export_text()
     assert "…" not in said
@@ -281,8 +281,20 @@ def test_sizes_are_those_of_the_checkpoints_and_only_what_no_folder_tells_is_giv
     known = sizes(searching(solver=solver, scorer={"kind": "lab", "model": str(lab / "prm")}), [7.0])
     assert known.relative("scorer") == 1286912 / 860416
     assert sizes(searching(solver=solver), [7.0]).relative("scorer") == 7 / 860416
-    assert assumed(searching(), sizes(searching(), [7.0, 9.0])) == []
+    said = ["A token that is read counts 0.5 of one that is decoded.",
+            "A token of the scorer counts 2 of the solver's, by parameters."]  # fmt: skip
+    assert assumed(searching(), sizes(searching(), [4.0, 8.0], read=0.5)) == said
     assert "of the solver or of the scorer is unknown" in assumed(searching(solver=solver), sizes(searching()))[0]
+
+
+def test_a_size_or_a_weight_that_can_be_none_is_refused(refused, command, searched_run, tmp_path):
+    fit = ("fit", searched_run, "-o", tmp_path / "p.json")
+    assert refused(*fit, "--parameters", "-1") == "A model's size is -1; it must be above zero."
+    assert refused(*fit, "--read", "nan") == "What a token that is read counts is nan; it must be above zero."
+    assert command("fit", "grid.json", "-o", tmp_path / "p.json", "--read", "2").code == 2
+    assert command(*fit, "--parameters", "1e9", "--parameters", "3e9", "--read", "0.5").code == 0
+    warnings = read(str(tmp_path / "p.json")).warnings
+    assert "A token of the scorer counts 3 of the solver's, by parameters." in warnings
 
 
 def test_a_larger_verifier_costs_more_for_the_same_tokens(written_run):
