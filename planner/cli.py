@@ -218,6 +218,8 @@ def fit(
     if source.endswith(".json"):
         from isocompute.planner.grid import profile_of_grid
 
+        if parameters or read != 1:
+            raise typer.BadParameter("--parameters and --read are for a run; a grid has no tokens.")
         profile = profile_of_grid(source, entry, name)
     else:
         from isocompute.planner.learn import profile_of_run

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from isocompute.fits.bootstrap import interval, resample
-from isocompute.fits.held_out import folds, held_out
+from isocompute.fits.held_out import folds, held_out, in_sample
 from isocompute.planner.figures import COLOURS, colour, finish, marks
 from isocompute.planner.findings import replicates
 from isocompute.planner.profile import Profile
@@ -24,13 +24,14 @@ def draw_frontiers(profile: Profile) -> Figure | None:
         return None
     budgets = np.array(doublings(profile))
     accuracy = held_out(options, budgets, folds(profile.problems)).accuracy
+    flattering = in_sample(options, budgets).accuracy
     weights = replicates(profile)
     top = options[int(accuracy[: len(options), :, -1].mean(axis=1).argmax())]  # bands of all would hide each other
     with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "pdf.fonttype": 42}):
         figure = Figure(figsize=(8.2, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2)
         right.axhline(0, color=COLOURS["sc"], lw=1.6)
-        for table, reached in zip(options, accuracy, strict=False):
+        for table, reached, taken in zip(options, accuracy, flattering, strict=False):
             there = ~np.isnan(reached[0])
             shade, style, at = colour(table.strategy), marks(table.strategy), budgets[there]
             left.plot(at, 100 * reached[:, there].mean(axis=0), style, color=shade, ms=3, lw=1.2, label=table.strategy)
@@ -38,7 +39,11 @@ def draw_frontiers(profile: Profile) -> Figure | None:
                 lead = 100 * (reached - accuracy[0])[:, there]
                 right.plot(at, lead.mean(axis=0), style, color=shade, ms=3, lw=1.2)
                 if table is top:
-                    right.fill_between(at, *interval(resample(lead, weights)), color=shade, alpha=0.15, lw=0)
+                    low, high = interval(resample(lead, weights))
+                    if table.strategy in profile.searches:  # as in `plan.sure`
+                        other_low, other_high = interval(resample(100 * (taken - flattering[0])[:, there], weights))
+                        low, high = np.minimum(low, other_low), np.maximum(high, other_high)
+                    right.fill_between(at, low, high, color=shade, alpha=0.15, lw=0)
         finish(left, "(a) each strategy at its best", "budget C per problem, in solutions' worth (x)")
         band = "" if top is options[0] else f", band: 95 %, paired, for {top.strategy}"
         finish(right, f"(b) ahead of SC{band}", "budget C per problem, in solutions' worth (x)")

@@ -15,7 +15,7 @@ from isocompute.fits import Pool
 from isocompute.planner.layout import Layout, laid_out
 from isocompute.planner.scored import SCORED, Scored, scored_pool
 from isocompute.planner.searched import SEARCHED, Searched, asked, searches_of
-from isocompute.planner.tokens import assumed, mean_tokens, ratios, sizes, solving
+from isocompute.planner.tokens import assumed, countable, mean_tokens, ratios, sizes, solving
 from isocompute.runners.config import Sweep
 from isocompute.runners.log import Run
 from isocompute.runners.origin import Imported, origin_of
@@ -90,7 +90,9 @@ def measured(run: Run, parameters: Sequence[float] = (), read: float = 1.0) -> M
         verifications = placed(run, VERIFICATIONS, VERIFIED, solved, (origin.to_verify, origin.verifications))
         scores = placed(run, SCORES, SCORED, solved, (origin.scored,))
         searches = asked(run, origin, ids)
-        left_out |= failures(scores, ids) | failures(searches, ids)
+        for table, rows in ((SCORES, scores), (SEARCHES, searches)):
+            countable(run, table, rows)
+            left_out |= failures(rows, ids)
     else:
         scores, searches = (pd.DataFrame(columns=columns) for columns in (SCORED, SEARCHED))
         solutions, verifications = (imported(run, table, origin) for table in (SOLUTIONS, VERIFICATIONS))

@@ -2,7 +2,8 @@
 
 What is recommended is chosen on all problems. What it is said to reach is not: the problems are split into
 folds again and again, strategy and numbers are chosen on the other folds, and each problem is scored under the
-choice that was made without it. Intervals resample those per-problem scores, paired across strategies.
+choice that was made without it. Intervals resample those per-problem scores, paired across strategies; those of
+searches are wider, see `sure`.
 """
 
 from __future__ import annotations
@@ -151,10 +152,13 @@ def compare(profile: Profile, x: float, lam: float | None) -> tuple[list[Option]
     scored = held_out(affordable, [x], folds(P)) if P > 1 else run
     first = int(run.choices.best[0, 0])
     others = [i for i in range(len(affordable)) if i != first]
-    values = scored.accuracy[[len(affordable), *others], :, 0]  # the recommended one is chosen anew in each fold
+    rows = [len(affordable), *others]  # the recommended one is chosen anew in each fold
+    values = scored.accuracy[rows, :, 0]
     means = values.mean(axis=1)
     spread = bootstrap(values)
     probabilities = None if spread is None else shares(spread)
+    luck = [affordable[i].strategy in profile.searches for i in (first, *others)]
+    flattering = bootstrap(run.accuracy[rows, :, 0]) if any(luck) else None
 
     found = []
     for row, i in enumerate([first, *others]):
@@ -165,10 +169,10 @@ def compare(profile: Profile, x: float, lam: float | None) -> tuple[list[Option]
                 numbers={name: int(numbers[chosen]) for name, numbers in tried.numbers.items()},
                 compute=float(tried.cost[chosen]),
                 accuracy=float(means[row]),
-                interval=None if spread is None else pair(spread[row]),
+                interval=sure(spread, flattering if luck[row] else None, row),
                 probability_best=None if probabilities is None else float(probabilities[row]),
                 gap=None if row == 0 else float(means[0] - means[row]),
-                gap_interval=None if spread is None or row == 0 else pair(spread[0] - spread[row]),
+                gap_interval=None if row == 0 else sure(spread, flattering if luck[0] or luck[row] else None, row, 0),
             )
         )
     return found, float((scored.choices.best != first).mean())
@@ -191,6 +195,30 @@ def pair(replicates: Array) -> Interval:
     """Return the 95 % interval of replicates."""
     low, high = interval(replicates)
     return float(low), float(high)
+
+
+def sure(honest: Array | None, flattering: Array | None, row: int, other: int | None = None) -> Interval | None:
+    """Return the 95 % interval of an option, or of what another is ahead of it by.
+
+    That of a search holds the interval of its optimistic number as well. A search has as few answers a problem as it
+    has seeds, and each allocation its own, so which one is chosen is luck to a large part, and what is scored on other
+    problems varies with the choice by more than a bootstrap of it sees: in simulation (60 and 150 problems, 1 and 2
+    seeds, 600 worlds each) its interval holds in 88 to 92 %, and both together in 94 to 96 %.
+    See `fits.held_out.enclosing_interval`.
+
+    Args:
+        honest: (options, replicates) scored on other problems than those of the choice; None if there are none.
+        flattering: the same on the problems of the choice; None where no search is meant.
+        row: the option.
+        other: another one.
+    """
+    if honest is None:
+        return None
+    both = [honest] if flattering is None else [honest, flattering]
+    lows, highs = zip(
+        *(pair(drawn[row] if other is None else drawn[other] - drawn[row]) for drawn in both), strict=True
+    )
+    return min(lows), max(highs)
 
 
 def coverage_at(profile: Profile, x: float) -> tuple[float | None, int | None]:

@@ -155,7 +155,7 @@ class Profile(BaseModel):
     coverage: Curve | None = None
     best_of_n: Curve | None = None
     counting: Literal["completion", "prompts", "cached"] = "completion"
-    rhos: dict[str, Price | None] = {}
+    rhos: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)] | None] = {}
     bon: Curve | None = None
     prm_weighted: Curve | None = None
     searches: dict[str, Searches] = {}

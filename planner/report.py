@@ -18,6 +18,7 @@ from isocompute.planner.findings import Findings, replicates
 from isocompute.planner.plan import Interval, Option, Plan, pair
 from isocompute.planner.profile import UNPRICED, Profile
 from isocompute.planner.strategies import SCORED, VERIFIED
+from isocompute.planner.words import about, searching
 
 if TYPE_CHECKING:  # what it imports takes longer than a plan
     from isocompute.runners.regrade import Regraded
@@ -83,46 +84,6 @@ def planned(console: Console, profile: Profile, plan: Plan) -> None:
         say(console, line)
     for warning in plan.warnings:
         note(console, warning)
-
-
-def about(strategy: str, trust: float | None = None) -> str:
-    """A strategy in words."""
-    verify = "sample S solutions, verify each V times"
-    if strategy.split("+")[0] in SEARCHES:
-        return searching(*strategy.split("+"))
-    return {
-        "sc": "self-consistency: sample S solutions, and take the answer with the most votes",
-        "genrm": f"generative verifier: {verify}, take the best mean verdict",
-        "genrm+vote": f"generative verifier, then votes: {verify}, keep the best mean verdict, take the answer "
-        "with the most votes among them",
-        "weighted": f"weighted vote: {verify}, let each solution vote with its mean verdict",
-        "fused": f"votes and verdicts together: {verify}, let each solution vote with its odds of yes "
-        f"to the power {trust or 0:g}",
-        "bon": "best of n: sample S solutions, score each, take the best score",
-        "prm-weighted": "weighted vote: sample S solutions, score each, let each vote with its score",
-    }[strategy]
-
-
-SEARCHES = {
-    "beam": "beam search in N slots, scored step by step: the N/M best go on, each in M ways",
-    "dvts": "diverse tree search, scored step by step: N/M subtrees, of each the best of M steps goes on",
-    "rebase": "reward-balanced search, scored step by step: N slots go on, shared out by score",
-    "particle": "particle filtering, scored step by step: N slots, drawn anew by score after each step",
-    "revise": "revisions: N attempts in chains of M, each written with those before it in view",
-}
-"""The searches in words."""
-
-RULES = {
-    "vanilla": "the best score",
-    "weighted": "a vote in which each counts as its score",
-    "majority": "a majority vote",
-}
-"""How a search's answer is selected, in words."""
-
-
-def searching(strategy: str, rule: str) -> str:
-    """A search in words."""
-    return f"{SEARCHES[strategy]}; the answer by {RULES[rule]}"
 
 
 def context(profile: Profile, plan: Plan) -> list[str]:
@@ -221,10 +182,15 @@ def fitted(
         say(console, f"    {counted_otherwise(profile.lambdas)}")
     for line in scorers(profile):
         say(console, line)
-    console.print()
-    for table in race(frontier, profile.per_problem):
-        console.print(table)
+    for table in race(frontier):
         console.print()
+        console.print(table)
+    held_out = " Each problem is scored under the choice made on the others." if profile.per_problem else ""
+    say(
+        console,
+        f"Accuracy in percent of each strategy at its best allocation, and the numbers of the best one.{held_out}",
+    )
+    console.print()
     say(console, f"SC flattens at {flattening(found)} (the smallest S within half a point of its maximum).")
     for strategy, crossed in found.crossovers.items():
         say(console, crossing(strategy, crossed, found.plateau))
@@ -232,9 +198,9 @@ def fitted(
         lawful(console, found.laws)
     if profile.drawn_error is not None:
         parts = {"weighted": profile.weighted, "fused": profile.fused, "prm-weighted": profile.prm_weighted}
-        names = " and ".join(name for name, part in parts.items() if part is not None)
-        error = f"to {100 * profile.drawn_error:.2g} points at worst"
-        say(console, f"{names} {'is' if ' ' not in names else 'are'} estimated by drawing, {error}.")
+        *names, last = [name for name, part in parts.items() if part is not None]
+        drawn = f"{', '.join(names)} and {last} are" if names else f"{last} is"
+        say(console, f"{drawn} estimated by drawing, to {100 * profile.drawn_error:.2g} points at worst.")
     if profile.unpriced:
         say(console, largest(profile))
     for warning in [*profile.warnings, *([UNPRICED] if profile.unpriced else [])]:
@@ -242,7 +208,7 @@ def fitted(
     say(console, f"Profile written to {path}. Next: plan --budget 128x --profile {path}")
 
 
-def race(frontier: list[tuple[float, list[Option]]], held_out: bool) -> list[Table]:
+def race(frontier: list[tuple[float, list[Option]]]) -> list[Table]:
     """The strategies by budget: what each reaches, and of the best one the numbers and its lead over SC.
 
     One table if it is narrow enough; else the strategies a few at a time, and the best one last.
@@ -254,15 +220,12 @@ def race(frontier: list[tuple[float, list[Option]]], held_out: bool) -> list[Tab
     tables = [lap(frontier, group, len(groups) == 1) for group in groups]
     if len(groups) > 1:
         tables.append(lap(frontier, [], True))
-    tables[-1].caption = "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one."
-    if held_out:
-        tables[-1].caption += " Each problem is scored under the choice made on the others."
     return tables
 
 
 def lap(frontier: list[tuple[float, list[Option]]], strategies: list[str], first: bool) -> Table:
     """Some of the strategies by budget, and if asked for, which of all is the first."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("budget", *strategies, *(("best", "numbers", "ahead of sc by") if first else ())):
         heading = name.replace("+", "+\n")
         table.add_column(heading, justify="left" if name in ("best", "numbers") else "right", no_wrap=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isocompute.errors import RunError
+from isocompute.errors import DataError, RunError
 from isocompute.fits import Work, counted
 from isocompute.planner.tokens import Sizes, columns, priced, scoring
 from isocompute.runners.config import Sweep
@@ -72,6 +72,9 @@ def searches_of(
         problems: P of them.
         solution: what generating one solution takes.
         known: the models' sizes.
+
+    Raises:
+        DataError: searches took no tokens.
     """
     assert isinstance(origin, Sweep), "an import's searches have no place"
     assert origin.scorer is not None, "without a scorer nothing is searched"
@@ -88,6 +91,8 @@ def searches_of(
                 numbers[label].append(int(rows[column].iloc[0]))
             seeds.append(int(rows["seeds"].iloc[0]))
             costs.append(priced(works(rows, known, writes), solution))
+            if 0.0 in costs[-1].values():
+                raise DataError(f"The searches {name} of '{origin.run}' took no tokens; without any they cost nothing.")
             reached.append(rows["correct"].astype(float).groupby(rows["problem_id"]).mean().loc[problems])
         found[name] = Searched(
             numbers={label: column for label, column in numbers.items() if any(column)},

@@ -16,6 +16,7 @@ from isocompute.runners.config import Sweep
 from isocompute.runners.log import Run
 from isocompute.runners.origin import Imported
 from isocompute.runners.quote import weights
+from isocompute.runners.tables import Table
 
 Array = NDArray[np.float64]
 
@@ -48,8 +49,12 @@ def sizes(origin: Sweep | Imported, given: Sequence[float] = (), read: float = 1
         read: what a token that is read counts.
 
     Raises:
+        DataError: a size or a weight that can be none.
         EngineError: a checkpoint cannot be read.
     """
+    for name, number in (*(("A model's size", size) for size in given), ("What a token that is read counts", read)):
+        if not (number > 0 and np.isfinite(number)):
+            raise DataError(f"{name} is {number:g}; it must be above zero.")
     models = models_of(origin)
     told = dict(zip(models, chain(given, repeat(given[-1])) if given else (), strict=False))
     return Sizes({role: weights(model) or told.get(role) for role, model in models.items()}, read)
@@ -64,14 +69,33 @@ def models_of(origin: Sweep | Imported) -> dict[str, str]:
 
 
 def assumed(origin: Sweep | Imported, known: Sizes) -> list[str]:
-    """Say whose size is unknown where it matters: models that are not the solver, and weigh as much as it."""
+    """Say what the cost of a scorer rests on: how large it is, or that nobody says, and what reading counts."""
+    said = [] if known.read == 1 else [f"A token that is read counts {known.read:g} of one that is decoded."]
     models = models_of(origin)
-    others = [role for role in ("verifier", "scorer") if role in models and models[role] != models.get("solver")]
-    unknown = [role for role in others if None in (known.parameters.get(role), known.parameters.get("solver"))]
-    if "scorer" not in unknown:
-        return []
-    return [f"The size of the solver or of the {' and the '.join(unknown)} is unknown; a token is taken to cost all "
-            "models the same. --parameters gives sizes."]  # fmt: skip
+    if models.get("scorer") in (None, models.get("solver")):
+        return said
+    if None not in (known.parameters.get("solver"), known.parameters.get("scorer")):
+        return [*said, f"A token of the scorer counts {known.relative('scorer'):.3g} of the solver's, by parameters."]
+    return [*said, "The size of the solver or of the scorer is unknown; a token is taken to cost both the same. "
+                   "--parameters gives sizes."]  # fmt: skip
+
+
+def countable(run: Run, table: Table, frame: pd.DataFrame) -> None:
+    """Raise unless counts of tokens are what they can be.
+
+    Raises:
+        DataError: one is negative, or a part is more than the whole.
+    """
+    there = [column for column in table.columns if column.name.endswith("_tokens") and column.name in frame]
+    for column in there:
+        counts = frame[column.name].astype(float)
+        wrong = (counts < 0) | (counts > (np.inf if column.within is None else frame[column.within].astype(float)))
+        if wrong.any():
+            *key, count = next(frame.loc[wrong, [*table.key_names, column.name]].itertuples(index=False, name=None))
+            raise DataError(
+                f"{run.path}/{table.name}: {column.name} of {tuple(key)} cannot be {count:g}; "
+                f"`isocompute check {run.path}` says what would be lost."
+            )
 
 
 def generated(run: Run, frame: pd.DataFrame, read: float) -> dict[str, Array]:

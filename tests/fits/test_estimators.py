@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
 from isocompute.errors import DataError
-from isocompute.fits import Pool, best_of_n, coverage, genrm, self_consistency
+from isocompute.fits import Pool, best_of_n, coverage, finished_first, genrm, self_consistency
 from isocompute.fits.quadrature import enough, rule
 from isocompute.fits.subsets import binomials, tilts
 
@@ -358,4 +358,17 @@ POOL = Pool([[0, 1, 1]], [0], [[[1, 0], [0, 1]]])
 def test_a_bad_request_is_refused_in_one_sentence(call, sentence):
     with pytest.raises(DataError) as caught:
         call()
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("scores", "finished", "sentence"),
+    [
+        ([[0.5]], [[1]], "finished must be booleans of shape (1, 1); got int64 (1, 1)."),
+        ([[0.5, 1.5]], [[True, True]], "scores holds 1.5 at problem 0, solution 1: it must lie in [0, 1], or be NaN."),
+    ],
+)
+def test_scores_that_put_nothing_in_order_are_refused(scores, finished, sentence):
+    with pytest.raises(DataError) as caught:
+        finished_first(scores, finished)
     assert str(caught.value) == sentence
