@@ -23,7 +23,7 @@ from isocompute.runners.display import Display
 from isocompute.runners.engines import Completion, Engine, Request
 from isocompute.runners.grading import Grader
 from isocompute.runners.growth import Cost, Failed, Ground, Growth, Sprout
-from isocompute.runners.log import Run, Writer
+from isocompute.runners.log import Run
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.scorers import Scorer, ScoreRequest
 from isocompute.runners.search_config import Shape
@@ -102,7 +102,7 @@ class Searcher:
             log = logged(self.run, missing)
             first: list[Asked] = []
             for key in missing:
-                tree = self._tree(key, log[key], nodes)
+                tree = self.tree(key, log[key], nodes.add)
                 self.open[key] = Open(tree, tree.run())
                 first += self._advance(key, None)
             if first:
@@ -111,7 +111,8 @@ class Searcher:
             nodes.flush()
             self.ends.flush()
 
-    def _tree(self, key: Key, there: dict[int, Row], nodes: Writer) -> Tree:
+    def tree(self, key: Key, there: dict[int, Row], log: Callable[[list[Row]], None]) -> Tree:
+        """Return a search that is to be run: the nodes that are there, and what takes the rows of a further round."""
         problem, config = self.problems[key[0]], self.config
         assert config.scorer is not None, "a sweep without a scorer has no searches"
         rules = config.by_shape[Shape(*key[1:5])]
@@ -125,7 +126,7 @@ class Searcher:
             aggregate=config.scorer.aggregate,
             revision=self.texts["reviser"] if rules.asks else None,
         )
-        return Tree(key, rules, config.seed, ground, self.grader, problem.gold, there, nodes.add)
+        return Tree(key, rules, config.seed, ground, self.grader, problem.gold, there, log)
 
     def _serve(self, first: list[Asked]) -> None:
         """Put what is asked for to the models, and what they answer to who asked, until nobody asks."""

@@ -11,10 +11,11 @@ import math
 import os
 from collections import deque
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import lru_cache
 from itertools import count
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -24,6 +25,7 @@ from transformers import AutoConfig
 from vllm import LLM, SamplingParams
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
+from vllm.v1.engine.core_client import InprocClient
 
 from isocompute.errors import EngineError
 from isocompute.runners.engines import Completion, Request, Sampling, Token
@@ -34,6 +36,10 @@ except ImportError:  # older versions raise ValueError
     VLLMValidationError = ValueError
 
 INVALID = (ValueError, VLLMValidationError)
+
+TURN = Lock()
+"""Held for a step by engines that run in this process (``VLLM_ENABLE_V1_MULTIPROCESSING=0``): vLLM keeps what a forward
+pass is about in a variable of a module, so that passes in two threads, a solver's and a scorer's, would mix them up."""
 
 PROMPTS = 1024
 """Prompts whose tokens are remembered: a search asks for the same one at every step."""
@@ -69,6 +75,7 @@ class VLLM:
         except Exception as error:  # vLLM raises many kinds here; each means that the model is not to be had
             raise EngineError(f"vLLM cannot load '{model}': {str(error).splitlines()[0]}") from error
         self.engine = self.llm.llm_engine
+        self.turn = turn(self.engine.engine_core)
         self.closed = Event()
         Thread(target=watch, args=(self.engine.engine_core, self.closed), daemon=True).start()
         self.tokenizer = self.llm.get_tokenizer()
@@ -114,7 +121,8 @@ class VLLM:
             EngineError: the engine is gone.
         """
         try:
-            return list(self.engine.step())
+            with self.turn:
+                return list(self.engine.step())
         except Exception as error:  # vLLM raises many kinds here; each means that the engine is gone
             said = (str(error).splitlines() or [type(error).__name__])[0]
             raise EngineError(f"vLLM's engine stopped: {said} The same command goes on from there.") from error
@@ -143,6 +151,11 @@ class VLLM:
         turn = [{"role": "user", "content": prompt}]
         text = self.tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
         return list(self.tokenizer.encode(text, add_special_tokens=False))
+
+
+def turn(core: Any) -> AbstractContextManager[Any]:
+    """Return what an engine holds while it goes a step: engines in this process go one at a time."""
+    return TURN if isinstance(core, InprocClient) else nullcontext()
 
 
 def watch(core: Any, closed: Event) -> None:

@@ -34,6 +34,21 @@ def test_an_engine_that_dies_is_said_in_a_sentence(need):
         engine.close()
 
 
+def test_engines_in_one_process_go_one_at_a_time_and_others_side_by_side(need):
+    need("vllm")
+    from vllm.v1.engine.core_client import InprocClient
+
+    from isocompute.runners.engines.vllm import turn
+
+    here, elsewhere = (turn(InprocClient.__new__(InprocClient)) for _ in range(2)), (turn(object()) for _ in range(2))
+    first, second = here
+    with first:
+        assert not second.acquire(blocking=False)
+    first, second = elsewhere
+    with first, second:
+        pass
+
+
 @pytest.mark.parametrize("reason", ["abort", "error", "repetition"])
 def test_what_vllm_gave_up_is_a_row_that_failed(need, reason):
     need("vllm")

@@ -1,0 +1,284 @@
+"""How much faster searches are here than in the loop that people run, in wall time, on the same trees.
+
+    python benchmarks/search.py [--problems 32] [--n 64] [--strategies beam dvts] [--only ours|plain] [--repeats 1]
+
+The loop does what huggingface/search-and-learn does: one search at a time; solver and scorer take turns, each idle
+while the other works; every step's text is put together and tokenised anew, and the scorer computes every prefix whole.
+Where that code would make the comparison easier, the loop does not follow it: its scorer reads a round's prefixes in
+one batch of the same vLLM, and not four at a time in transformers; it reads each once, for the last step alone; and the
+slots of what has finished are not filled again.
+
+Both sides have the same models in the same two engines, whose caches are emptied before; the same rules, seeds and
+selection. So the trees are the same, but for what rounding changes: logits depend in their last bits on what else is in
+the batch. How many searches come to the same answer is printed. Which side is first alternates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil  # vLLM brings it
+from rich.console import Console
+from rich.table import Table
+
+from isocompute.runners import engines, grading, scorers
+from isocompute.runners.config import Sweep
+from isocompute.runners.display import Silent
+from isocompute.runners.engines import Completion, Request
+from isocompute.runners.growth import Cost, Sprout
+from isocompute.runners.scorers import Scored, ScoreRequest
+from isocompute.runners.scorers.reading import logistic
+from isocompute.runners.search import Searcher, keys
+from isocompute.runners.sweep import prepared
+from isocompute.runners.tables import SEARCHES
+from isocompute.runners.tree import Outcome, Tree
+
+BOUND = 5.0
+OPTIONS = '{"dtype": "float32", "max_model_len": 512, "max_num_seqs": 256, "block_size": 32, "enforce_eager": true}'
+SAME = ("answer", "selected", "candidates", "generated_tokens")
+TOKENS = ("prompt_tokens", "prompt_cached_tokens", "generated_tokens", "scored_tokens", "cached_tokens")
+
+
+@dataclass
+class Timed:
+    """A model that outlives a search, and the seconds in which it had work."""
+
+    model: Any
+    seconds: float = 0.0
+
+    def run(self, pending: deque[Any]) -> Iterator[Any]:
+        """Work the queue off, and time it."""
+        answers, start = self.model.run(pending), time.perf_counter()
+        for answer in answers:
+            self.seconds += time.perf_counter() - start
+            yield answer
+            start = time.perf_counter()
+        self.seconds += time.perf_counter() - start
+
+    def close(self) -> None:
+        """Stay for the next measurement."""
+
+
+@dataclass
+class Measured:
+    """One side: wall time, processors' time, in how much of the first each model had work, and the searches' rows."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+    solving: float = 0.0
+    scoring: float = 0.0
+    rows: dict[Any, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def tokens(self) -> dict[str, int]:
+        """What all searches took."""
+        return {name: sum(row[name] for row in self.rows.values()) for name in TOKENS}
+
+    @property
+    def right(self) -> float:
+        """How many of the searches select the right answer."""
+        return statistics.fmean(row["correct"] for row in self.rows.values())
+
+
+class Bench:
+    """The models, and what is searched for on how many problems."""
+
+    def __init__(self, config: Sweep) -> None:
+        assert config.scorer is not None
+        assert config.scorer.model is not None
+        self.config, scorer = config, config.scorer
+        self.solver: Any = engines.load(config.engine, config.solver.model, **config.solver.options)
+        self.scorer: Any = scorers.load(scorer.kind, config.scorer.model, prompt=scorer.prompt, **scorer.options)
+
+    @contextmanager
+    def searcher(self, problems: int, solver: Any, scorer: Any) -> Iterator[Searcher]:
+        """Make ready to search, with models that remember nothing of what they read."""
+        with tempfile.TemporaryDirectory() as folder:
+            task = self.config.task.model_copy(update={"problems": problems})
+            config = self.config.model_copy(update={"run": f"{folder}/run", "task": task})
+            run, found, texts, asked = prepared(config)
+            by_id = {problem.problem_id: problem for problem in found}
+            for engine in (self.solver, self.scorer.host):
+                engine.llm.reset_prefix_cache()
+            with grading.load(asked["grader"]) as grader:
+                yield Searcher(config, run, by_id, texts, grader, Silent(), lambda: (solver, scorer))
+
+    def ours(self, problems: int) -> Measured:
+        """Search as a sweep does, log and all."""
+        solver, scorer = Timed(self.solver), Timed(self.scorer)
+        with self.searcher(problems, solver, scorer) as searcher:
+            start, cpu = time.perf_counter(), cpu_seconds()
+            searcher.work()
+            wall, cpu = time.perf_counter() - start, cpu_seconds() - cpu
+            rows = searcher.run.read(SEARCHES).to_pylist()
+        return Measured(wall, cpu, solver.seconds, scorer.seconds, {key_of(row): row for row in rows})
+
+    def plain(self, problems: int) -> Measured:
+        """Search in the plain loop, without a log."""
+        done = Measured()
+        with self.searcher(problems, self.solver, self.scorer) as searcher:
+            start, cpu = time.perf_counter(), cpu_seconds()
+            for key in keys(searcher.config, list(searcher.problems)):
+                row = self._search(searcher.tree(key, {}, lambda rows: None), done)
+                done.rows[key_of(row)] = row
+            done.wall, done.cpu = time.perf_counter() - start, cpu_seconds() - cpu
+        return done
+
+    def _search(self, tree: Tree, done: Measured) -> dict[str, Any]:
+        running = tree.run()
+        sprouts = next(running)
+        try:
+            while True:
+                sprouts = running.send(self._round(tree, sprouts, done))
+        except StopIteration as over:
+            row: dict[str, Any] = over.value
+            return row
+
+    def _round(self, tree: Tree, sprouts: list[Sprout], done: Measured) -> dict[int, Outcome]:
+        """Grow the nodes of a round: first all are sampled, then all are scored."""
+        grown: dict[int, Outcome] = {}
+        costs = {sprout.id: Cost() for sprout in sprouts}
+        growths = {sprout.id: tree.grow(sprout, costs[sprout.id]) for sprout in sprouts}
+        asked = {name: next(growth) for name, growth in growths.items()}
+        while asked:
+            turn = {name: request for name, request in asked.items() if isinstance(request, Request)}
+            start = time.perf_counter()
+            if turn:
+                answers: list[Any] = self._sampled(list(turn.values()))
+                done.solving += time.perf_counter() - start
+            else:
+                turn = dict(asked)
+                answers = self._scored(list(turn.values()))
+                done.scoring += time.perf_counter() - start
+            for name, answer in zip(turn, answers, strict=True):
+                try:
+                    asked[name] = growths[name].send(answer)
+                except StopIteration as over:
+                    grown[name] = (over.value, costs[name], "ok")
+                    del asked[name]
+        return grown
+
+    def _sampled(self, requests: list[Request]) -> list[Completion]:
+        """Sample a batch from texts."""
+        from isocompute.runners.engines.vllm import completion, parameters
+
+        texts = [request.prompt + request.written for request in requests]
+        sampling = [parameters(request.sampling, request.seed) for request in requests]
+        outputs = self.solver.llm.generate(texts, sampling, use_tqdm=False)
+        return [completion(o, request.sampling.step) for o, request in zip(outputs, requests, strict=True)]
+
+    def _scored(self, requests: list[ScoreRequest]) -> list[Scored]:
+        """Score the last steps of a batch, each prefix computed whole."""
+        from isocompute.runners.scorers.vllm import margin
+
+        scorer = self.scorer
+        scorer.kind.text.content.cache_clear()
+        read = [scorer.kind.read(request.question, request.steps, request.known)[0].prefixes for request in requests]
+        prompts = [{"prompt_token_ids": list(prefix)} for (prefix,) in read]
+        parameters = scorer.parameters.clone()
+        parameters.skip_reading_prefix_cache = True
+        outputs = scorer.host.llm.generate(prompts, parameters, use_tqdm=False)
+        return [
+            Scored((logistic(margin(output, scorer.head)),), len(output.prompt_token_ids), output.num_cached_tokens, 1)
+            for output in outputs
+        ]
+
+
+def cpu_seconds() -> float:
+    """Return what this process and vLLM's took of the processors so far; waiting in a loop counts."""
+    own = psutil.Process()
+    times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
+    return sum(time.user + time.system for time in times)
+
+
+def key_of(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in SEARCHES.key_names)
+
+
+COLUMNS = (
+    "side",
+    "wall s",
+    "CPU s",
+    "solving s",
+    "sampled/s",
+    "scoring s",
+    "scored/s",
+    "solver cached",
+    "scorer cached",
+    "right",
+)
+
+
+def report(measured: Sequence[dict[str, Measured]]) -> None:
+    table = Table(title="all searches: time, how long each model had work, tokens a second of wall time")
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column == "side" else "right")
+    for pair in measured:
+        for name, side in pair.items():
+            seconds = [f"{value:.1f}" for value in (side.wall, side.cpu, side.solving, side.scoring)]
+            prompt, cached, sampled, scored, known = side.tokens.values()
+            solved = [seconds[2], f"{sampled / side.wall:,.0f}"]
+            judged = [seconds[3], f"{scored / side.wall:,.0f}"]
+            shares = [f"{share:.0%}" for share in (cached / prompt, known / scored, side.right)]
+            table.add_row(name, *seconds[:2], *solved, *judged, *shares)
+    console = Console()
+    console.print(table)
+    pairs = [pair for pair in measured if len(pair) == 2]
+    if pairs:
+        ratios = [pair["plain"].wall / pair["ours"].wall for pair in pairs]
+        middle, low, high = statistics.median(ratios), min(ratios), max(ratios)
+        console.print(f"{middle:.2f} times faster ({low:.2f}–{high:.2f}, {len(ratios)} pairs); bound ≥ {BOUND:.0f}")
+        ours, plain = (pairs[0][name].rows for name in ("ours", "plain"))
+        same = Counter(name for key in ours for name in SAME if ours[key][name] == plain[key][name])
+        console.print("the same in both: " + ", ".join(f"{name} {same[name]} of {len(ours)}" for name in SAME))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--problems", type=int, default=32)
+    parser.add_argument("--n", type=int, default=64, help="slots of a search")
+    parser.add_argument("--strategies", nargs="+", choices=("beam", "dvts", "rebase"), default=["beam", "dvts"])
+    parser.add_argument("--repeats", type=int, default=1, help="pairs")
+    parser.add_argument("--only", choices=("ours", "plain"), help="measure one side")
+    parser.add_argument("--options", default=OPTIONS, help="further arguments of vLLM, as JSON")
+    args = parser.parse_args()
+    for name, value in {"VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "2"}.items():
+        os.environ.setdefault(name, value)
+    options = json.loads(args.options)
+    bench = Bench(
+        Sweep.model_validate(
+            {
+                "run": "one for each side",
+                "task": {"name": "lab", "problems": args.problems, "seed": 1},
+                "engine": "vllm",
+                "solver": {"model": "data/lab/solver", "prompt": "lab-solve", "temperature": 0.8, "max_tokens": 200,
+                           "options": options},
+                "solutions": 1,
+                "scorer": {"kind": "lab", "model": "data/lab/prm", "options": options},
+                "step": "\n",
+                "searches": [{"strategy": name, "n": args.n} for name in args.strategies],
+            }
+        )
+    )  # fmt: skip
+    sides = {name: getattr(bench, name) for name in ("plain", "ours") if args.only in (None, name)}
+    for side in sides.values():
+        side(1)  # to warm up
+    measured = []
+    for i in range(args.repeats):
+        order = list(sides) if i % 2 == 0 else list(sides)[::-1]
+        measured.append({name: sides[name](args.problems) for name in order})
+    report(measured)
+
+
+if __name__ == "__main__":
+    main()
