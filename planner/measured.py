@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,9 +82,8 @@ def measured(run: Run) -> Measured:
     possible(run, verifications)
     layout = laid_out(solutions, verifications, kept)
     voted = not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
-    unequal: dict[str, Any] = {} if layout.judged is None else {"judged": layout.judged}
     return Measured(
-        pool=Pool(codes(layout, voted), np.zeros(len(kept), dtype=np.int64), layout.verdicts, **unequal),
+        pool=Pool(codes(layout, voted), np.zeros(len(kept), dtype=np.int64), layout.verdicts, layout.judged),
         voted=voted,
         problem_ids=kept,
         solution_tokens=mean_tokens(run, solutions),
