@@ -10,7 +10,7 @@ export TOKENIZERS_PARALLELISM = false
 export VLLM_NO_USAGE_STATS = 1
 export VLLM_CPU_KVCACHE_SPACE ?= 2
 
-.PHONY: help demo test check figures notebooks lab lab-run profiles bench lock clean
+.PHONY: help demo test check figures notebooks lab lab-run profiles bench docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ profiles: $(VENV)/core ## fit the bundled profiles and draw the README's figure 
 
 bench: $(VENV)/full ## time estimators, engines and logs against a peer or a bound
 	for b in estimators engines log; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+
+docs: $(VENV)/full ## the tables in docs/ anew: intervals in simulated worlds, published laws, strategies on real logs
+	for b in interval_coverage published_laws strategies; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 lock: $(VENV)/full ## write the versions that are installed to requirements.lock
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock

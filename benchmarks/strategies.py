@@ -34,7 +34,8 @@ Made by `python benchmarks/strategies.py`. Accuracy in percent of each strategy 
 budget, each problem scored under the allocation (and the trust) chosen on other problems; differences in points, with
 paired 95 % intervals over problems. `sc` votes; `genrm` takes the best mean verdict, ties uniform; `genrm+vote` breaks
 them by vote; `weighted` lets each solution vote with its mean verdict; `fused` with its odds of yes to a power, the
-trust, learnt on other problems. All but `sc` verify at least once, so that below about 8x they can only lose.
+trust, learnt on other problems. Which of `sc` and `genrm` is the better is said in hindsight, in their favour. All but
+`sc` verify at least once, so that below about 8x they can only lose.
 
 {tables}
 """

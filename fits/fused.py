@@ -88,13 +88,12 @@ def fused_held_out(
     folds: Folds,
     draws: int,
     seed: int,
-    trusts: tuple[float, ...] = TRUSTS,
 ) -> Fused:
     """The fused vote, its trust learnt by cross-validation: the best in the mean over problems and allocations.
 
-    One trust serves all S and V. In each fold it is the one of `trusts` with the highest accuracy over the
-    training problems, averaged over the cells of S × V; the held-out problems are scored under it. A problem that
-    is held out several times gets the mean.
+    One trust serves all S and V. In each fold it is the one of `TRUSTS` with the highest accuracy over the
+    training problems, averaged over the cells of S × V, of equals the smallest; the held-out problems are scored
+    under it. A problem that is held out several times gets the mean.
 
     Args:
         pool: sampled answers with verdicts.
@@ -103,7 +102,6 @@ def fused_held_out(
         folds: on which problems it is learnt, and on which it is scored; each problem is scored at least once.
         draws: as for `fused`.
         seed: as for `fused`.
-        trusts: those that are tried, ascending; of equals the smallest is taken.
 
     Raises:
         DataError: folds of other problems than the pool's, or which leave one out, or what `fused` refuses.
@@ -111,18 +109,18 @@ def fused_held_out(
     times = folds.test.sum(axis=0)
     if folds.test.shape[1] != pool.problems or not times.all():
         raise DataError(f"folds must score each of the pool's {pool.problems} problems; got {folds.test.shape}.")
-    tried = [fused(pool, S, V, trust, draws, seed) for trust in trusts]
+    tried = [fused(pool, S, V, trust, draws, seed) for trust in TRUSTS]
     accuracy = np.stack([estimate.accuracy for estimate in tried])  # (trusts, P, nS, nV)
     by_problem = accuracy.mean(axis=(2, 3))
     best = _best(by_problem, np.concatenate([np.ones((1, pool.problems)), folds.train]))
-    share = np.zeros((len(trusts), pool.problems))  # how often each problem is scored under each trust
+    share = np.zeros((len(TRUSTS), pool.problems))  # how often each problem is scored under each trust
     np.add.at(share, best[1:], folds.test / times)
     error = np.stack([estimate.error for estimate in tried])
     return Fused(
         # The same draws serve every trust, so the errors of a mean over trusts add up rather than cancel.
         Estimate(np.einsum("tp,tpsv->psv", share, accuracy), np.einsum("tp,tpsv->psv", share, error)),
-        trusts[best[0]],
-        np.asarray(trusts)[best[1:]],
+        TRUSTS[best[0]],
+        np.asarray(TRUSTS)[best[1:]],
     )
 
 

@@ -64,7 +64,7 @@ def profile_of_run(path: str, name: str, parameters: Sequence[float] = (), read:
     }
     if pool.verdicts is not None:
         S, V = ladder(pool.verified), ladder(pool.verifications)
-        parts |= judged(pool, run, S, V)
+        parts |= surfaces(pool, run, S, V)
         fixed, correct = (
             mean_verdicts(pool.verdicts, pool.answers[:, : pool.verified] >= 0),
             pool.correct[:, : pool.verified],
@@ -92,7 +92,7 @@ def profile_of_run(path: str, name: str, parameters: Sequence[float] = (), read:
     )
 
 
-def judged(pool: Pool, run: Measured, S: list[int], V: list[int]) -> dict[str, Any]:
+def surfaces(pool: Pool, run: Measured, S: list[int], V: list[int]) -> dict[str, Any]:
     """Estimate what votes and verdicts, each and together, reach over S × V.
 
     GenRM exactly, on verdicts that are yes or no; the weighted votes by drawing, on the verdicts as they are.

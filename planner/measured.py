@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -108,12 +107,11 @@ def measured(run: Run, parameters: Sequence[float] = (), read: float = 1.0) -> M
     possible(run, verifications)
     layout = laid_out(solutions, verifications, kept)
     voted = not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
-    unequal: dict[str, Any] = {} if layout.judged is None else {"judged": layout.judged}
     known = sizes(origin, parameters, read)
     solution = solving(run, solutions, known)
     scores, searches = (frame[frame["problem_id"].isin(kept)] for frame in (scores, searches))
     return Measured(
-        pool=Pool(codes(layout, voted), np.zeros(len(kept), dtype=np.int64), layout.verdicts, **unequal),
+        pool=Pool(codes(layout, voted), np.zeros(len(kept), dtype=np.int64), layout.verdicts, layout.judged),
         voted=voted,
         problem_ids=kept,
         solution_tokens=mean_tokens(run, solutions),

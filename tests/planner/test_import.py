@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import shutil
 from pathlib import Path
@@ -141,7 +140,6 @@ def test_without_a_verified_solution_of_one_problem_genrm_is_not_estimated(taken
     assert profile.warnings == ["Of a problem 0 to 2 solutions were verified; so GenRM is not estimated."]
 
 
-@pytest.mark.skipif("judged" not in inspect.signature(Pool).parameters, reason="Pool takes equal numbers only")
 def test_solutions_may_have_different_numbers_of_verdicts(taken, tmp_path):
     rows = [
         "problem_id,gold,solution_id,answer,verdict",
