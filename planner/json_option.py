@@ -1,0 +1,19 @@
+"""The option --json, which most commands have, and how they print what it asks for."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def print_json(fields: dict[str, Any]) -> None:
+    """Print for a program, in UTF-8.
+
+    Raises:
+        ValueError: a number is not finite; what has no value is to be None.
+    """
+    print(json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False))
