@@ -2,11 +2,11 @@
 
     python benchmarks/search.py [--problems 32] [--n 64] [--strategies beam dvts] [--only ours|plain] [--repeats 1]
 
-The loop does what huggingface/search-and-learn does: one search at a time; solver and scorer take turns, each idle
-while the other works; every step's text is put together and tokenised anew, and the scorer computes every prefix whole.
-Where that code would make the comparison easier, the loop does not follow it: its scorer reads a round's prefixes in
-one batch of the same vLLM, and not four at a time in transformers; it reads each once, for the last step alone; and the
-slots of what has finished are not filled again.
+The loop does what huggingface/search-and-learn does (its commit 6f81cac): beam search on one problem at a time, DVTS on
+25, round by round; solver and scorer take turns, each idle while the other works; every step's text is put together and
+tokenised anew; the scorer computes every prefix whole, eight at a time. Where that code would make the comparison
+easier, the loop does not follow it: its scorer is in the same vLLM, and not in transformers; it reads each prefix once,
+without padding; and the slots of what has finished are not filled again.
 
 Both sides have the same models in the same two engines, whose caches are emptied before; the same rules, seeds and
 selection. So the trees are the same, but for what rounding changes: logits depend in their last bits on what else is in
@@ -22,10 +22,11 @@ import statistics
 import tempfile
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import groupby, islice
+from typing import Any, TypeVar
 
 import psutil  # vLLM brings it
 from rich.console import Console
@@ -43,7 +44,13 @@ from isocompute.runners.sweep import prepared
 from isocompute.runners.tables import SEARCHES
 from isocompute.runners.tree import Outcome, Tree
 
+Item = TypeVar("Item")
+
 BOUND = 5.0
+TOGETHER = {"beam": 1, "dvts": 25}
+"""Problems that search-and-learn searches on at once (its search_batch_size)."""
+SCORED = 8
+"""Solutions that its scorer reads at once (batch_size of RLHFFlow.score)."""
 OPTIONS = '{"dtype": "float32", "max_model_len": 512, "max_num_seqs": 256, "block_size": 32, "enforce_eager": true}'
 SAME = ("answer", "selected", "candidates", "generated_tokens")
 TOKENS = ("prompt_tokens", "prompt_cached_tokens", "generated_tokens", "scored_tokens", "cached_tokens")
@@ -128,44 +135,48 @@ class Bench:
         done = Measured()
         with self.searcher(problems, self.solver, self.scorer) as searcher:
             start, cpu = time.perf_counter(), cpu_seconds()
-            for key in keys(searcher.config, list(searcher.problems)):
-                row = self._search(searcher.tree(key, {}, lambda rows: None), done)
-                done.rows[key_of(row)] = row
+            for shape, asked in groupby(keys(searcher.config, list(searcher.problems)), lambda key: key[1:5]):
+                for together in batched(asked, TOGETHER[shape[0]]):
+                    for row in self._search([searcher.tree(key, {}, lambda rows: None) for key in together], done):
+                        done.rows[key_of(row)] = row
             done.wall, done.cpu = time.perf_counter() - start, cpu_seconds() - cpu
         return done
 
-    def _search(self, tree: Tree, done: Measured) -> dict[str, Any]:
-        running = tree.run()
-        sprouts = next(running)
-        try:
-            while True:
-                sprouts = running.send(self._round(tree, sprouts, done))
-        except StopIteration as over:
-            row: dict[str, Any] = over.value
-            return row
+    def _search(self, trees: list[Tree], done: Measured) -> list[dict[str, Any]]:
+        """Run searches in step: in each round first all nodes are sampled, then all are scored."""
+        running = [(tree, search := tree.run(), next(search)) for tree in trees]
+        rows = []
+        while running:
+            grown, further = self._round([(tree, s) for tree, _, sprouts in running for s in sprouts], done), []
+            for tree, search, sprouts in running:
+                try:
+                    further.append((tree, search, search.send({s.id: grown[s.key] for s in sprouts})))
+                except StopIteration as over:
+                    rows.append(over.value)
+            running = further
+        return rows
 
-    def _round(self, tree: Tree, sprouts: list[Sprout], done: Measured) -> dict[int, Outcome]:
-        """Grow the nodes of a round: first all are sampled, then all are scored."""
-        grown: dict[int, Outcome] = {}
-        costs = {sprout.id: Cost() for sprout in sprouts}
-        growths = {sprout.id: tree.grow(sprout, costs[sprout.id]) for sprout in sprouts}
-        asked = {name: next(growth) for name, growth in growths.items()}
+    def _round(self, sprouts: list[tuple[Tree, Sprout]], done: Measured) -> dict[tuple[Any, ...], Outcome]:
+        grown: dict[tuple[Any, ...], Outcome] = {}
+        costs = {sprout.key: Cost() for _, sprout in sprouts}
+        growths = {sprout.key: tree.grow(sprout, costs[sprout.key]) for tree, sprout in sprouts}
+        asked = {key: next(growth) for key, growth in growths.items()}
         while asked:
-            turn = {name: request for name, request in asked.items() if isinstance(request, Request)}
+            turn = {key: request for key, request in asked.items() if isinstance(request, Request)}
             start = time.perf_counter()
             if turn:
                 answers: list[Any] = self._sampled(list(turn.values()))
                 done.solving += time.perf_counter() - start
             else:
                 turn = dict(asked)
-                answers = self._scored(list(turn.values()))
+                answers = [score for some in batched(turn.values(), SCORED) for score in self._scored(some)]
                 done.scoring += time.perf_counter() - start
-            for name, answer in zip(turn, answers, strict=True):
+            for key, answer in zip(turn, answers, strict=True):
                 try:
-                    asked[name] = growths[name].send(answer)
+                    asked[key] = growths[key].send(answer)
                 except StopIteration as over:
-                    grown[name] = (over.value, costs[name], "ok")
-                    del asked[name]
+                    grown[key] = (over.value, costs[key], "ok")
+                    del asked[key]
         return grown
 
     def _sampled(self, requests: list[Request]) -> list[Completion]:
@@ -177,7 +188,7 @@ class Bench:
         outputs = self.solver.llm.generate(texts, sampling, use_tqdm=False)
         return [completion(o, request.sampling.step) for o, request in zip(outputs, requests, strict=True)]
 
-    def _scored(self, requests: list[ScoreRequest]) -> list[Scored]:
+    def _scored(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
         """Score the last steps of a batch, each prefix computed whole."""
         from isocompute.runners.scorers.vllm import margin
 
@@ -199,6 +210,12 @@ def cpu_seconds() -> float:
     own = psutil.Process()
     times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
     return sum(time.user + time.system for time in times)
+
+
+def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield lists of so many items, the last one of those that are left."""
+    rest = iter(items)
+    return iter(lambda: list(islice(rest, size)), [])
 
 
 def key_of(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -247,7 +264,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problems", type=int, default=32)
     parser.add_argument("--n", type=int, default=64, help="slots of a search")
-    parser.add_argument("--strategies", nargs="+", choices=("beam", "dvts", "rebase"), default=["beam", "dvts"])
+    parser.add_argument("--strategies", nargs="+", choices=tuple(TOGETHER), default=list(TOGETHER))
     parser.add_argument("--repeats", type=int, default=1, help="pairs")
     parser.add_argument("--only", choices=("ours", "plain"), help="measure one side")
     parser.add_argument("--options", default=OPTIONS, help="further arguments of vLLM, as JSON")

@@ -211,12 +211,7 @@ def scored(
     answer = yield ScoreRequest(sprout.key, ground.question, tuple(steps), known)
     if answer.status != "ok" or answer.scores is None:
         raise Failed(answer.status)
-    cost.add(
-        scored_tokens=answer.read_tokens,
-        scored_cached_tokens=answer.cached_tokens,
-        scorer_calls=answer.calls,
-        scorer_sampled_tokens=answer.written_tokens,
-    )
+    charge_scores(cost, answer)
     if len(answer.scores) != len(steps) - known or not all(map(math.isfinite, answer.scores)):
         raise Failed(f"the scorer gave {[*answer.scores]} for {len(steps) - known} steps")
     return answer.scores
@@ -234,6 +229,16 @@ def charge(cost: Cost, completion: Completion, counted: str) -> None:
         prompt_tokens=completion.prompt_tokens,
         cached_tokens=completion.cached_tokens,
         **{counted: completion.completion_tokens},
+    )
+
+
+def charge_scores(cost: Cost, answer: Scored) -> None:
+    """Charge for scores."""
+    cost.add(
+        scored_tokens=answer.read_tokens,
+        scored_cached_tokens=answer.cached_tokens,
+        scorer_calls=answer.calls,
+        scorer_sampled_tokens=answer.written_tokens,
     )
 
 

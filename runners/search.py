@@ -5,6 +5,9 @@ what it asks of a model (`growth`). So the models serve whatever is asked for, o
 beside solving. Searches that are under way are served before those that are not begun: few of them are open at a time,
 and what they go on from is still in the prefix cache.
 
+Within a round of a search a text is scored once, however many nodes come to it; the one with the lowest number is
+charged.
+
 A round is logged as soon as it is decided, whole or not at all. A search that was killed is run again on its log,
 which answers until it ends; that asks no model.
 """
@@ -14,18 +17,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import Any
 
 from isocompute.runners.config import Sweep
 from isocompute.runners.display import Display
-from isocompute.runners.engines import Completion, Engine, Request
+from isocompute.runners.engines import Engine, Request
 from isocompute.runners.grading import Grader
-from isocompute.runners.growth import Cost, Failed, Ground, Growth, Sprout
+from isocompute.runners.growth import Cost, Failed, Ground, Growth, Sprout, charge_scores
 from isocompute.runners.log import Run
 from isocompute.runners.prompts import Prompt
-from isocompute.runners.scorers import Scorer, ScoreRequest
+from isocompute.runners.scorers import Scored, Scorer, ScoreRequest
 from isocompute.runners.search_config import Shape
 from isocompute.runners.tables import NODES, SEARCHES
 from isocompute.runners.tasks import Problem
@@ -37,6 +40,8 @@ PATIENCE = 5.0
 """Seconds that what is being computed has to end, when searching is interrupted."""
 
 Asked = Request | ScoreRequest
+Text = tuple[tuple[str, ...], int]
+"""Steps that are to be scored, and how many of them need no score."""
 
 
 def keys(config: Sweep, problems: Sequence[str]) -> Iterator[Key]:
@@ -47,14 +52,37 @@ def keys(config: Sweep, problems: Sequence[str]) -> Iterator[Key]:
                 yield (problem, *shape, seed)
 
 
+@dataclass
+class Shared:
+    """A text that is scored: the nodes of a round that came to it, and its scores when they are there."""
+
+    nodes: list[tuple[Any, ...]] = field(default_factory=list)
+    scored: Scored | None = None
+
+    @property
+    def free(self) -> Scored:
+        """The scores, for a node that is charged nothing so far."""
+        assert self.scored is not None, "nobody is told scores that are not there"
+        return replace(self.scored, read_tokens=0, cached_tokens=0, calls=0, written_tokens=0)
+
+
 @dataclass(eq=False)
 class Open:
-    """A search under way, and the nodes of its round as they come in."""
+    """A search under way: the nodes of its round as they come in, and the texts that are scored for them."""
 
     tree: Tree
     running: Generator[list[Sprout], dict[int, Outcome], Row]
     awaited: int = 0
     grown: dict[int, Outcome] = field(default_factory=dict)
+    texts: dict[Text, Shared] = field(default_factory=dict)
+
+    def charge(self) -> None:
+        """Charge for the scores of the round, now that it is known which nodes came to each text."""
+        for shared in self.texts.values():
+            assert shared.scored is not None, "the round is over"
+            if shared.scored.status == "ok":
+                _, cost, _ = self.grown[min(key[-1] for key in shared.nodes)]
+                charge_scores(cost, shared.scored)
 
 
 class Searcher:
@@ -152,23 +180,43 @@ class Searcher:
                 model.join(patience)
 
     def _answered(self, request: Asked, answer: Any) -> list[Asked]:
-        """Give an answer to the node that asked; return what is asked for next."""
-        if isinstance(answer, Completion):
+        """Give an answer to the nodes that asked; return what is asked for next."""
+        if isinstance(request, Request):
             self.display.advance(0, answer.completion_tokens or 0, self._aside())
-        growth, cost = self.growing[request.key]
+            return self._next(request.key, answer)
+        shared = self.open[request.key[:-1]].texts[request.steps, request.known]
+        shared.scored = answer
+        return [further for key in list(shared.nodes) for further in self._next(key, shared.free)]
+
+    def _next(self, key: tuple[Any, ...], answer: Any) -> list[Asked]:
+        """Let a node grow on; return what is asked for next."""
+        growth, cost = self.growing[key]
         try:
-            return [growth.send(answer)]
+            return self._once(growth.send(answer))
         except StopIteration as over:
             outcome: Outcome = (over.value, cost, "ok")
             self.sampled += 1
         except Failed as failed:
             outcome = (None, cost, str(failed))
             self.failed[str(failed)] += 1
-        del self.growing[request.key]
-        key, number = request.key[:-1], request.key[-1]
-        search = self.open[key]
+        del self.growing[key]
+        name, number = key[:-1], key[-1]
+        search = self.open[name]
         search.grown[number] = outcome
-        return self._advance(key, search.grown) if len(search.grown) == search.awaited else []
+        if len(search.grown) < search.awaited:
+            return []
+        search.charge()
+        return self._advance(name, search.grown)
+
+    def _once(self, request: Asked) -> list[Asked]:
+        """Ask for what is asked for, but for the scores of a text that is scored already, or is being scored."""
+        if isinstance(request, Request):
+            return [request]
+        shared = self.open[request.key[:-1]].texts.setdefault((request.steps, request.known), Shared())
+        shared.nodes.append(request.key)
+        if shared.scored is not None:
+            return self._next(request.key, shared.free)
+        return [request] if len(shared.nodes) == 1 else []
 
     def _advance(self, key: Key, grown: dict[int, Outcome] | None) -> list[Asked]:
         """Let a search go on, or begin; return what its next nodes ask for first."""
@@ -179,13 +227,13 @@ class Searcher:
             del self.open[key]
             self._ended(over.value)
             return []
-        search.awaited, search.grown = len(sprouts), {}
-        asked = []
+        search.awaited, search.grown, search.texts = len(sprouts), {}, {}
+        asked: list[Asked] = []
         for sprout in sprouts:
             cost = Cost()
             growth = search.tree.grow(sprout, cost)
             self.growing[sprout.key] = (growth, cost)
-            asked.append(next(growth))
+            asked += self._once(next(growth))
         return asked
 
     def _ended(self, row: Row) -> None:

@@ -142,6 +142,31 @@ def test_tokens_and_calls_are_those_that_the_models_counted(searching, stepping)
         assert sum(row[name] for row in ended) == sum(total[part] for part in parts)
 
 
+def test_a_text_is_scored_once_in_a_round_and_the_first_node_is_charged(searching, stepping):
+    engine, scorer = stepping()
+    run = made(searching(), (engine, scorer))
+    asked, trees = defaultdict(Counter), by_search(run)
+    for request, _ in scorer.asked:
+        asked[request.key[:-1], trees[request.key[:-1]][request.key[-1]]["round"]][request.steps] += 1
+    assert {count for texts in asked.values() for count in texts.values()} == {1}
+    shared = 0
+    for key, tree in trees.items():
+        if key[4]:
+            continue  # what is scored of a node with a lookahead is not in its row
+        texts = defaultdict(list)
+        for node in tree.values():
+            text, above = node["text"], node["parent"]
+            while above and key[1] != "revise":
+                text, above = tree[above]["text"] + text, tree[above]["parent"]
+            texts[node["round"], text].append(node)
+        for nodes in texts.values():
+            calls = [node["scorer_calls"] for node in sorted(nodes, key=lambda node: node["node_id"])]
+            assert calls in ([1] + [0] * (len(nodes) - 1), [0] * len(nodes))  # a step of blanks is not scored
+            assert len({node["score"] for node in nodes}) == 1
+            shared += len(nodes) - 1
+    assert shared > 0
+
+
 def test_all_problems_and_seeds_are_in_flight_together_and_few_are_left_open(searching, stepping):
     engine, scorer = stepping()
     config = searching(task={"name": "lab", "problems": 6})
@@ -247,7 +272,14 @@ def test_a_failed_node_stops_its_search_alone_and_only_it_is_asked_for_again(sea
     asked = {request.key for request, _ in again[0].asked}
     assert failed <= asked
     assert not there & asked
-    assert content(run) == content(whole)
+    # A text that the failed node shares with one that waits is scored, and charged, again.
+    for now, then in zip(content(run), content(whole), strict=True):
+        assert now["scorer_calls"] >= then["scorer_calls"]
+        assert unscored(now) == unscored(then)
+
+
+def unscored(row):
+    return {name: it for name, it in row.items() if not name.startswith(("scored_", "scorer_", "cached_"))}
 
 
 def test_a_scorer_that_breaks_down_ends_the_sweep_and_loses_no_round(searching, stepping):
