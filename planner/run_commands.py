@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from isocompute.errors import IsocomputeError
 from isocompute.planner.json_option import Json, print_json
 
 commands = typer.Typer()
@@ -216,6 +217,9 @@ def tree(
     width: Annotated[int | None, typer.Option(help="Continuations of a kept beam.")] = None,
     lookahead: Annotated[int | None, typer.Option(help="Further steps sampled before scoring.")] = None,
     seed: Annotated[int | None, typer.Option(help="Which repetition.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Draw it into this file: PNG, PDF or SVG.", show_default=False)
+    ] = None,
 ) -> None:
     """Show a search as a tree: each step with its score, its tokens and what became of it.
 
@@ -223,6 +227,7 @@ def tree(
 
       isocompute tree runs/search lab-0-1-0
       isocompute tree runs/search lab-0-1-0 --strategy beam --n 16 --seed 0
+      isocompute tree runs/search lab-0-1-0 --strategy dvts --n 16 --seed 0 -o tree.png
     """
     from isocompute.planner.tree_report import listed as named
     from isocompute.planner.tree_report import narrowed, searched
@@ -237,7 +242,16 @@ def tree(
         named(Console(), problem, meant or every)
         raise typer.Exit(0 if meant else 1)
     questions = there.frame(PROBLEMS, ["problem_id", "question"]).set_index("problem_id")["question"]
-    searched(Console(), questions[problem], *next(iter(meant.items())))
+    key, search = next(iter(meant.items()))
+    if output is None:
+        searched(Console(), questions[problem], key, search)
+        return
+    try:
+        from isocompute.planner.tree_figure import draw_tree, save_tree
+    except ModuleNotFoundError as error:
+        raise IsocomputeError(f"Figures need {error.name}: pip install 'isocompute[figures]'.") from None
+    save_tree(draw_tree(questions[problem], key, search), output)
+    Console().print(f"wrote {output}", highlight=False, soft_wrap=True)
 
 
 def quote(

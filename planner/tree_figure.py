@@ -1,0 +1,98 @@
+"""A search, drawn: rounds from left to right, each node in the colour of its score, the path to the answer marked."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from isocompute.errors import DataError
+from isocompute.planner.run_report import plain
+from isocompute.planner.tree_report import named, outcome, path
+from isocompute.runners.tree_rows import Key, Tried
+
+MARKS = {"kept": "o", "dropped": "x", "finished": "s", "cut": "v", "limit": "v"}
+"""What became of a node; one that failed, or waits for others, is a point."""
+NONE = "#bbbbbb"
+"""Colour of a node without a score."""
+FORMATS = (".png", ".pdf", ".svg")
+
+
+def places(search: Tried) -> dict[int, float]:
+    """Return the height of each node: ends of the tree stand one below the other, what grew into them in their middle.
+
+    The problem is node 0.
+    """
+    children: dict[int, list[int]] = defaultdict(list)
+    for number, row in sorted(search.nodes.items()):
+        children[row["parent"]].append(number)
+    height: dict[int, float] = {}
+    ends = 0
+    waiting = [(0, False)]
+    while waiting:
+        number, seen = waiting.pop()
+        if number not in children:
+            height[number], ends = -float(ends), ends + 1
+        elif seen:
+            height[number] = sum(height[child] for child in children[number]) / len(children[number])
+        else:
+            waiting += [(number, True), *((child, False) for child in reversed(children[number]))]
+    return height
+
+
+def draw_tree(question: str, key: Key, search: Tried) -> Figure:
+    """Draw a search.
+
+    Args:
+        question: the problem's text.
+        key: which search.
+        search: its nodes.
+    """
+    height, marked = places(search), path(search)
+    rounds = max((row["round"] for row in search.nodes.values()), default=0)
+    size = (min(3 + 0.9 * rounds, 12), min(max(2.5, 1.6 - 0.11 * min(height.values())), 14))
+    shades = mpl.colormaps["viridis"]
+    with mpl.rc_context({"font.size": 8, "pdf.fonttype": 42}):
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots()
+        for number, row in search.nodes.items():
+            start, end = (row["round"] - 1, height[row["parent"]]), (row["round"], height[number])
+            heavy = number in marked
+            line = {"color": "#c1440e" if heavy else NONE, "lw": 1.8 if heavy else 0.6, "zorder": 2 if heavy else 1}
+            axes.plot(*zip(start, end, strict=True), **line)
+        axes.plot(0, height[0], "D", color="black", ms=5, zorder=3)
+        for fate, mark in {**MARKS, None: "."}.items():
+            rows = [(number, row) for number, row in search.nodes.items() if MARKS.get(row["fate"]) == MARKS.get(fate)]
+            if not rows or (fate == "limit" and "cut" in {row["fate"] for _, row in rows}):
+                continue  # both have one mark
+            x, y = [row["round"] for _, row in rows], [height[number] for number, _ in rows]
+            scores = [math.nan if row["score"] is None else row["score"] for _, row in rows]
+            hues = [NONE if math.isnan(score) else shades(score) for score in scores]
+            axes.scatter(x, y, c=hues, marker=mark, s=22, lw=1, zorder=4)
+            axes.scatter([], [], c="#555555", marker=mark, s=22, lw=1, label=fate or "failed or waits")
+        figure.colorbar(mpl.cm.ScalarMappable(cmap=shades), ax=axes, label="score", shrink=0.8)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12 * 4 / size[1]), ncols=5, frameon=False)
+        axes.set_xticks(range(rounds + 1), ["problem", *map(str, range(1, rounds + 1))])
+        axes.set_xlabel("round")
+        axes.yaxis.set_visible(False)
+        axes.spines[["left", "top", "right"]].set_visible(False)
+        said = f"{plain(question, 90)}\n{named(key)}: {outcome(search)}"
+        axes.set_title(said.replace("$", r"\$"), fontsize=8, loc="left", wrap=True)
+    return figure
+
+
+def save_tree(figure: Figure, file: Path) -> None:
+    """Write a drawn search.
+
+    Raises:
+        DataError: the file's ending is none of `FORMATS`, or it cannot be written.
+    """
+    if file.suffix not in FORMATS:
+        raise DataError(f"A search is drawn into {', '.join(FORMATS)}; '{file}' is none of these.")
+    try:
+        figure.savefig(file, dpi=160)
+    except OSError as error:
+        raise DataError(f"Cannot write '{file}': {error.strerror}.") from error
