@@ -10,7 +10,7 @@ export TOKENIZERS_PARALLELISM = false
 export VLLM_NO_USAGE_STATS = 1
 export VLLM_CPU_KVCACHE_SPACE ?= 2
 
-.PHONY: help demo test check figures notebooks lab lab-run profiles bench docs lock clean
+.PHONY: help demo test check figures notebooks lab lab-run lab-search profiles bench docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,16 +60,19 @@ lab-run: $(VENV)/full ## sample the shipped lab run anew (about half an hour on 
 	# vLLM's scheduler in the same process: a fifth faster on two cores
 	VLLM_ENABLE_V1_MULTIPROCESSING=0 $(BIN)/isocompute sweep runners/recipes/lab.yaml
 
+lab-search: $(VENV)/full ## search anew for the shipped run of searches
+	$(BIN)/isocompute sweep runners/recipes/lab-search.yaml
+
 profiles: $(VENV)/core ## fit the bundled profiles and draw the README's figure from the shipped run
 	$(BIN)/isocompute fit data/runs/lab -o data/profiles/lab.json
 	$(BIN)/isocompute fit data/published/llama-3.1-8b-math.json -o data/profiles/llama-3.1-8b-math.json
 	$(BIN)/isocompute figures data/runs/lab -o docs
 
-bench: $(VENV)/full ## time estimators, engines and logs against a peer or a bound
-	for b in estimators engines log; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+bench: $(VENV)/full ## time estimators, engines, logs and searches against a peer or a bound
+	for b in estimators engines log search; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
-docs: $(VENV)/full ## the tables in docs/ anew: intervals in simulated worlds, published laws, strategies on real logs
-	for b in interval_coverage published_laws strategies; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+docs: $(VENV)/full ## the tables in docs/ anew: intervals in simulated worlds, published laws, strategies and searches on real logs
+	for b in interval_coverage published_laws strategies searches; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 lock: $(VENV)/full ## write the versions that are installed to requirements.lock
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
