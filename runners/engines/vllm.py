@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import count
 from threading import Event, Lock, Thread
 from typing import Any
@@ -40,6 +40,9 @@ INVALID = (ValueError, VLLMValidationError)
 TURN = Lock()
 """Held for a step by engines that run in this process (``VLLM_ENABLE_V1_MULTIPROCESSING=0``): vLLM keeps what a forward
 pass is about in a variable of a module, so that passes in two threads, a solver's and a scorer's, would mix them up."""
+
+ENDS = 512
+"""Tokens at most that end a step by themselves; vLLM compares each sampled token with all of them."""
 
 PROMPTS = 1024
 """Prompts whose tokens are remembered: a search asks for the same one at every step."""
@@ -80,6 +83,7 @@ class VLLM:
         Thread(target=watch, args=(self.engine.engine_core, self.closed), daemon=True).start()
         self.tokenizer = self.llm.get_tokenizer()
         self.encoded = lru_cache(PROMPTS)(self._encoded)
+        self.ends = cache(self._ends)
         self.names = count()
         self.in_flight = in_flight or 2 * self.engine.vllm_config.scheduler_config.max_num_seqs
 
@@ -90,7 +94,7 @@ class VLLM:
             while pending or flying:
                 while pending and len(flying) < self.in_flight:
                     request, name = pending.popleft(), str(next(self.names))
-                    sampling = parameters(request.sampling, request.seed)
+                    sampling = parameters(request.sampling, request.seed, self.ends(request.sampling.step))
                     try:
                         self.engine.add_request(name, self._prompt(request), sampling)
                     except INVALID as error:  # the prompt is longer than the model takes
@@ -145,6 +149,18 @@ class VLLM:
         written = self.tokenizer.encode(request.written, add_special_tokens=False)
         return {"prompt_token_ids": [*self.encoded(request.prompt, True), *written]}
 
+    def _ends(self, step: str | None) -> tuple[int, ...]:
+        """Return the tokens that hold the delimiter: the engine's process stops at one without being told to.
+
+        Strings are looked for in this process, while that one goes on sampling. A delimiter that two tokens share is
+        still found so, and one beside half a character.
+        """
+        if step is None:
+            return ()
+        texts = self.tokenizer.batch_decode([[token] for token in range(len(self.tokenizer))])
+        ends = tuple(token for token, text in enumerate(texts) if step in text and "\ufffd" not in text)
+        return ends if len(ends) <= ENDS else ()
+
     def _encoded(self, prompt: str, chat: bool) -> list[int]:
         if not chat:
             return list(self.tokenizer.encode(prompt))
@@ -178,8 +194,13 @@ def context(model: str) -> int:
         raise EngineError(f"The model '{model}' cannot be loaded: {str(error).splitlines()[0]}") from error
 
 
-def parameters(sampling: Sampling, seed: int) -> SamplingParams:
+def parameters(sampling: Sampling, seed: int, ends: Sequence[int] = ()) -> SamplingParams:
     """Say a request's sampling in vLLM's words.
+
+    Args:
+        sampling: how tokens are drawn.
+        seed: the request's.
+        ends: tokens with a stop string in them.
 
     Raises:
         EngineError: vLLM does not sample like that.
@@ -190,6 +211,8 @@ def parameters(sampling: Sampling, seed: int) -> SamplingParams:
             top_p=sampling.top_p,
             max_tokens=sampling.max_tokens,
             stop=list(sampling.stops) or None,
+            stop_token_ids=list(ends) or None,
+            include_stop_str_in_output=bool(ends),  # else the text of such a token is lost, whatever else it says
             logprobs=sampling.logprobs or None,
             seed=seed,
             output_kind=RequestOutputKind.FINAL_ONLY,
@@ -205,7 +228,7 @@ def completion(output: Any, step: str | None = None) -> Completion:
         return Completion(None, None, None, None, None, f"vLLM gave it up: {sample.finish_reason}")
     stepped = step is not None and sample.stop_reason == step
     return Completion(
-        text=sample.text,
+        text=sample.text.removesuffix(sample.stop_reason) if isinstance(sample.stop_reason, str) else sample.text,
         prompt_tokens=len(output.prompt_token_ids),
         cached_tokens=output.num_cached_tokens,
         completion_tokens=len(sample.token_ids),

@@ -28,9 +28,9 @@ class Ended:
 def command(monkeypatch, capsys):
     """Runs `isocompute …` in this process, as the installed command does."""
 
-    def run(*arguments: object, entry: Callable[[], None] = cli.main) -> Ended:
+    def run(*arguments: object, entry: Callable[[], None] = cli.main, columns: int = 200) -> Ended:
         monkeypatch.setattr(sys, "argv", ["isocompute", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setenv("COLUMNS", str(columns))
         with pytest.raises(SystemExit) as ended:
             entry()
         said = capsys.readouterr()

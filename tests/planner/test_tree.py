@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -22,15 +23,9 @@ def run(searching, stepping):
 
 
 @pytest.fixture
-def narrow(command, monkeypatch):
+def narrow(command):
     """Runs a command on a terminal of 80 columns."""
-
-    def ended(*arguments):
-        setenv = monkeypatch.setenv
-        monkeypatch.setattr(monkeypatch, "setenv", lambda name, value: setenv(name, "80"))
-        return command(*arguments)
-
-    return ended
+    return partial(command, columns=80)
 
 
 def numbers(line):

@@ -57,3 +57,23 @@ def test_what_vllm_gave_up_is_a_row_that_failed(need, reason):
     sample = SimpleNamespace(text="half", token_ids=[1, 2], finish_reason=reason, logprobs=None)
     done = completion(SimpleNamespace(outputs=[sample], prompt_token_ids=[1], num_cached_tokens=0))
     assert (done.text, done.status) == (None, f"vLLM gave it up: {reason}")
+
+
+def test_a_step_ends_the_same_whether_vllm_stops_at_a_token_or_at_a_string(need):
+    need("vllm")
+    options = {"dtype": "float32", "max_model_len": 512, "max_num_seqs": 8, "block_size": 32, "enforce_eager": True}
+    engine = engines.load("vllm", str(LAB / "solver"), **options)
+    try:
+        sampling = Sampling(1.0, max_tokens=60, stop=("box",), step="\n")
+        prompt = "Start with 12. Add 7. Times 3."
+        asked = [Request(i, prompt, i, sampling, written="1", written_ids=(5,)) for i in range(24)]
+        tokens = dict(done for request in asked for done in engine.run(deque([request])))
+        assert engine.ends("\n")
+        assert engine.ends(None) == engine.ends("nothing has this") == ()
+        engine.ends = lambda step: ()
+        strings = dict(done for request in asked for done in engine.run(deque([request])))
+        assert tokens == strings
+        assert {done.finish_reason for done in tokens.values()} >= {"step"}
+        assert not any("\n" in done.text for done in tokens.values())
+    finally:
+        engine.close()
