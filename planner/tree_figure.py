@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from isocompute.errors import DataError
 from isocompute.planner.run_report import plain
 from isocompute.planner.tree_report import named, outcome, path
 from isocompute.runners.tree_rows import Key, Tried
 
-MARKS = {"kept": "o", "dropped": "x", "finished": "s", "cut": "v", "limit": "v"}
+MARKS = {"kept": "o", "dropped": "x", "finished": "s", "cut": "v", "limit": "^", None: "."}
 """What became of a node; one that failed, or waits for others, is a point."""
+MARKED = "#c1440e"
+"""Colour of the path to the answer."""
 NONE = "#bbbbbb"
-"""Colour of a node without a score."""
+"""Colour of the other lines, and of a node without a score."""
 FORMATS = (".png", ".pdf", ".svg")
 
 
@@ -61,20 +63,19 @@ def draw_tree(question: str, key: Key, search: Tried) -> Figure:
         for number, row in search.nodes.items():
             start, end = (row["round"] - 1, height[row["parent"]]), (row["round"], height[number])
             heavy = number in marked
-            line = {"color": "#c1440e" if heavy else NONE, "lw": 1.8 if heavy else 0.6, "zorder": 2 if heavy else 1}
+            line = {"color": MARKED if heavy else NONE, "lw": 1.8 if heavy else 0.6, "zorder": 2 if heavy else 1}
             axes.plot(*zip(start, end, strict=True), **line)
         axes.plot(0, height[0], "D", color="black", ms=5, zorder=3)
-        for fate, mark in {**MARKS, None: "."}.items():
-            rows = [(number, row) for number, row in search.nodes.items() if MARKS.get(row["fate"]) == MARKS.get(fate)]
-            if not rows or (fate == "limit" and "cut" in {row["fate"] for _, row in rows}):
-                continue  # both have one mark
-            x, y = [row["round"] for _, row in rows], [height[number] for number, _ in rows]
-            scores = [math.nan if row["score"] is None else row["score"] for _, row in rows]
-            hues = [NONE if math.isnan(score) else shades(score) for score in scores]
-            axes.scatter(x, y, c=hues, marker=mark, s=22, lw=1, zorder=4)
-            axes.scatter([], [], c="#555555", marker=mark, s=22, lw=1, label=fate or "failed or waits")
+        legend = [Line2D([], [], color=MARKED, lw=1.8, label="path to the answer")] if marked else []
+        for fate, mark in MARKS.items():
+            if rows := [(number, row) for number, row in search.nodes.items() if row["fate"] == fate]:
+                x, y = [row["round"] for _, row in rows], [height[number] for number, _ in rows]
+                hues = [NONE if row["score"] is None else shades(row["score"]) for _, row in rows]
+                axes.scatter(x, y, c=hues, marker=mark, s=22, lw=1, zorder=4)
+                label = fate or "failed, or waits"
+                legend.append(Line2D([], [], marker=mark, color="#555555", ls="", ms=5, label=label))
         figure.colorbar(mpl.cm.ScalarMappable(cmap=shades), ax=axes, label="score", shrink=0.8)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12 * 4 / size[1]), ncols=5, frameon=False)
+        figure.legend(handles=legend, loc="outside lower center", ncols=1 + len(MARKS), frameon=False)
         axes.set_xticks(range(rounds + 1), ["problem", *map(str, range(1, rounds + 1))])
         axes.set_xlabel("round")
         axes.yaxis.set_visible(False)
