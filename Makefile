@@ -61,7 +61,8 @@ lab-run: $(VENV)/full ## sample the shipped lab run anew (about half an hour on 
 	VLLM_ENABLE_V1_MULTIPROCESSING=0 $(BIN)/isocompute sweep runners/recipes/lab.yaml
 
 lab-search: $(VENV)/full ## search anew for the shipped run of searches
-	$(BIN)/isocompute sweep runners/recipes/lab-search.yaml
+	# vLLM would bind both engines to the same core
+	VLLM_CPU_OMP_THREADS_BIND=nobind OMP_NUM_THREADS=1 $(BIN)/isocompute sweep runners/recipes/lab-search.yaml
 
 profiles: $(VENV)/core ## fit the bundled profiles and draw the README's figure from the shipped run
 	$(BIN)/isocompute fit data/runs/lab -o data/profiles/lab.json
