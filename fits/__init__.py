@@ -33,6 +33,7 @@ from isocompute.fits.power_law import PowerLaw
 from isocompute.fits.selection import best_of_n, coverage, finished_first
 from isocompute.fits.surface import Smoother, coverage_curve, smoother
 from isocompute.fits.verification import genrm, genrm_vote
+from isocompute.fits.verifier import Verifier, verifier
 from isocompute.fits.voting import self_consistency
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Pool",
     "PowerLaw",
     "Smoother",
+    "Verifier",
     "Work",
     "additive_vote",
     "agreement",
@@ -99,6 +101,7 @@ __all__ = [
     "verification_ratio",
     "verification_ratios",
     "verified_options",
+    "verifier",
     "voting_options",
     "weighted",
 ]

@@ -124,6 +124,7 @@ def findings_json(
         "lambdas": profile.lambdas,
         "trust": profile.trust,
         "drawn_error": profile.drawn_error,
+        "verifier": None if profile.verifier is None else profile.verifier.model_dump(),
         "counting": profile.counting,
         "rhos": profile.rhos,
         "searches": {name: searches_json(part) for name, part in profile.searches.items()},

@@ -17,10 +17,11 @@ from isocompute.fits import (
     genrm,
     genrm_vote,
     self_consistency,
+    verifier,
     weighted,
 )
 from isocompute.planner.measured import Measured, measured
-from isocompute.planner.profile import Curve, Profile, Searches, Surface, rounded
+from isocompute.planner.profile import DIGITS, Curve, Profile, Rates, Searches, Surface, rounded
 from isocompute.planner.scored import Scored
 from isocompute.planner.searched import Searched
 from isocompute.planner.tokens import models_of
@@ -101,7 +102,7 @@ def surfaces(pool: Pool, run: Measured, S: list[int], V: list[int]) -> dict[str,
     def surface(accuracy: NDArray[np.float64]) -> Surface:
         return Surface(solutions=S, verifications=V, accuracy=rounded(accuracy))
 
-    parts: dict[str, Any] = {"genrm": surface(genrm(pool, S, V))}
+    parts: dict[str, Any] = {"genrm": surface(genrm(pool, S, V)), "verifier": rates(run.pool)}
     if not run.voted:
         return parts
     parts["genrm_vote"] = surface(genrm_vote(pool, S, V))
@@ -114,6 +115,17 @@ def surfaces(pool: Pool, run: Measured, S: list[int], V: list[int]) -> dict[str,
         errors.append(learnt.estimate.error)
     parts["judged_error"] = max(worst(error) for error in errors)
     return parts
+
+
+def rates(pool: Pool) -> Rates:
+    """Return how good the verifier is; None where there is nothing to measure it on."""
+    found = verifier(pool)
+    return Rates.model_validate(
+        {
+            name: value if name == "unparsed" else [None if np.isnan(x) else round(x, DIGITS) for x in value]
+            for name, value in vars(found).items()
+        }
+    )
 
 
 def ranked(pool: Pool, scored: Scored, voted: bool) -> dict[str, Any]:

@@ -28,6 +28,8 @@ UNPRICED = (
 """What to say of a profile that is `Profile.unpriced`."""
 
 Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Measure = tuple[Share | None, Share | None, Share | None]
 Knots = Annotated[list[Annotated[int, Field(ge=1, le=10**9)]], Field(min_length=1)]
 
 
@@ -112,6 +114,16 @@ class Searches(BaseModel):
         return cost if len(cost) == len(self.seeds) else None
 
 
+class Rates(BaseModel):
+    """How good the verifier is, see `fits.verifier`: each a value and its 95 % interval; None where unknown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    true_positive: Measure
+    false_positive: Measure
+    auroc: Measure
+    unparsed: Share
+
+
 class Profile(BaseModel):
     """Everything the planner needs to know of a model on a task.
 
@@ -132,6 +144,7 @@ class Profile(BaseModel):
         trust: κ, learnt on all problems; None without `fused`.
         drawn_error: the largest standard error of a mean over problems in `weighted`, `fused` and `prm_weighted`,
             which are estimated by drawing; None without them.
+        verifier: its rates; None without verifications.
         best_of_n: by the mean of all verdicts of a solution as a fixed score; None without verifications.
         counting: the way of counting tokens in which scorers and searches are priced.
         rhos: ρ, what scoring a solution costs in solutions, by way of counting; None where tokens are unknown; empty
@@ -165,6 +178,7 @@ class Profile(BaseModel):
     fused: Surface | None = None
     trust: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     drawn_error: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    verifier: Rates | None = None
     warnings: list[str] = []
 
     @model_validator(mode="after")

@@ -16,7 +16,7 @@ from isocompute.fits.crossover import Crossover
 from isocompute.fits.power_law import PowerLaw
 from isocompute.planner.findings import Findings, replicates
 from isocompute.planner.plan import Interval, Option, Plan, pair
-from isocompute.planner.profile import UNPRICED, Profile
+from isocompute.planner.profile import UNPRICED, Measure, Profile, Rates
 from isocompute.planner.strategies import SCORED, VERIFIED
 from isocompute.planner.words import about, searching
 
@@ -171,6 +171,26 @@ def say(console: Console, line: str) -> None:
     console.print(line, highlight=False)
 
 
+def verifying(rates: Rates) -> str:
+    """Say how good the verifier is."""
+    said = [
+        f"yes to {measured(measure)} of {what}"
+        for what, measure in (("right solutions", rates.true_positive), ("wrong ones", rates.false_positive))
+        if measure[0] is not None
+    ]
+    text = f"verifier: {', '.join(said) or 'no verdict can be read'}"
+    if rates.auroc[0] is not None:
+        text += f"; ranks a right above a wrong one {measured(rates.auroc)} of the time"
+    return text + (f"; {percent(rates.unparsed)} of its verdicts unread" if rates.unparsed else "")
+
+
+def measured(measure: Measure) -> str:
+    """A share with its interval."""
+    value, low, high = measure
+    assert value is not None, "what is not known is not said"
+    return percent(value) + ("" if low is None or high is None else f" {span((low, high))}")
+
+
 def fitted(
     console: Console, profile: Profile, found: Findings, frontier: list[tuple[float, list[Option]]], path: str
 ) -> None:
@@ -180,6 +200,8 @@ def fitted(
         say(console, f"λ = {profile.lam:.3g} ({profile.lambda_source})")
     if profile.lambdas and not profile.unpriced:
         say(console, f"    {counted_otherwise(profile.lambdas)}")
+    if profile.verifier is not None:
+        say(console, verifying(profile.verifier))
     for line in scorers(profile):
         say(console, line)
     for table in race(frontier):

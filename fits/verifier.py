@@ -1,0 +1,86 @@
+"""How good a verifier is: how often it says yes to right and to wrong solutions, and whether it ranks them apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isocompute.errors import DataError
+from isocompute.fits.bootstrap import interval, resampling_weights
+from isocompute.fits.pool import Pool
+
+Measure = tuple[float, float, float]
+"""A value and the ends of its 95 % interval; NaN where there is nothing to measure it on."""
+
+REPLICATES = 4000
+SEED = 1957
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """A verifier's rates over the verdicts of a pool, with 95 % intervals over problems.
+
+    Args:
+        true_positive: share of yes among the parsed verdicts on right solutions.
+        false_positive: the same on wrong ones.
+        auroc: how probable it is that of a right and a wrong solution of one problem the right one has the higher mean
+            verdict, a tie counting half: the mean over problems that have both. 1/2 says nothing.
+        unparsed: share of the verdicts that could not be parsed.
+    """
+
+    true_positive: Measure
+    false_positive: Measure
+    auroc: Measure
+    unparsed: float
+
+
+def verifier(pool: Pool, replicates: int = REPLICATES, seed: int = SEED) -> Verifier:
+    """Measure a verifier: rates are ratios of sums over problems, which the bootstrap resamples.
+
+    A verdict that is p(yes) counts as so much of a yes. A solution without a parsed verdict has no mean.
+
+    Args:
+        pool: with verdicts.
+        replicates: of the bootstrap.
+        seed: of its draws.
+
+    Raises:
+        DataError: a pool without verdicts.
+
+    Example:
+        >>> found = verifier(Pool([[0, 1], [0, 0]], [0, 0], [[[1, 1], [0, 1]], [[1, 0], [1, float("nan")]]]))
+        >>> found.true_positive[0], found.false_positive[0], found.auroc[0], found.unparsed
+        (0.8, 0.5, 1.0, 0.125)
+    """
+    if pool.verdicts is None or pool.judged is None:
+        raise DataError("a verifier is measured on verdicts; the pool has none.")
+    right, parsed = pool.correct[:, : pool.verified], ~np.isnan(pool.verdicts)
+    asked, heard = pool.judged.sum(), parsed.sum(axis=2)
+    yes = np.where(parsed, pool.verdicts, 0.0).sum(axis=2)
+    ranked = np.array([_auroc(y[h > 0] / h[h > 0], r[h > 0]) for y, h, r in zip(yes, heard, right, strict=True)])
+    both = ~np.isnan(ranked)
+    weights = np.ones((1, pool.problems))
+    if pool.problems > 1:
+        weights = np.vstack([weights, resampling_weights(pool.problems, replicates, seed)])
+
+    def measure(part: NDArray[np.float64], whole: NDArray[np.float64]) -> Measure:
+        with np.errstate(invalid="ignore"):
+            value, *drawn = (weights @ part) / (weights @ whole)
+        known = np.array([x for x in drawn if not np.isnan(x)])
+        low, high = interval(known) if known.size else (np.nan, np.nan)
+        return float(value), float(low), float(high)
+
+    return Verifier(
+        measure((yes * right).sum(axis=1), (heard * right).sum(axis=1)),
+        measure((yes * ~right).sum(axis=1), (heard * ~right).sum(axis=1)),
+        measure(np.where(both, ranked, 0.0), both.astype(float)),
+        float(1 - heard.sum() / asked) if asked else np.nan,
+    )
+
+
+def _auroc(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Return the share of pairs of a right and a wrong one in which the right one is higher; NaN without pairs."""
+    above = np.sign(scores[right][:, None] - scores[~right])
+    return float((above.mean() + 1) / 2) if above.size else np.nan
