@@ -117,7 +117,7 @@ def test_fit_says_what_it_found_and_where_it_put_it(command, written_run, tmp_pa
     ended = command("fit", written_run, "-o", tmp_path / "found")
     assert ended.code == 0
     assert f"Profile written to {tmp_path}/found.json." in ended.out
-    assert re.search(r"verifier: yes to \d+\.\d % \[.*\] of right solutions, yes to .* of wrong ones; ranks a", ended.out)
+    assert re.search(r"verifier: yes to \d+\.\d % \[.*\] of right solutions, yes to .* of wrong ones; ranks", ended.out)
     found = finite(command("fit", written_run, "-o", tmp_path / "again.json", "--json").out)
     keys = {"profile", "problems", "lambda", "lambdas", "plateau", "plateau_interval", "crossover", "crossovers"}
     keys |= {"verifier", "laws", "frontier", "trust", "drawn_error", "warnings", "counting", "rhos", "searches"}
