@@ -281,7 +281,7 @@ def main() -> None:
                 "solver": {"model": "data/lab/solver", "prompt": "lab-solve", "temperature": 0.8, "max_tokens": 200,
                            "options": options},
                 "solutions": 1,
-                "scorer": {"kind": "lab", "model": "data/lab/prm", "options": options},
+                "scorer": {"kind": "lab", "model": "data/lab/prm", "aggregate": "prod", "options": options},
                 "step": "\n",
                 "searches": [{"strategy": name, "n": args.n} for name in args.strategies],
             }
