@@ -181,7 +181,7 @@ def verifying(rates: Rates) -> str:
     text = f"verifier: {', '.join(said) or 'no verdict can be read'}"
     if rates.auroc[0] is not None:
         text += f"; ranks a right above a wrong one {measured(rates.auroc)} of the time"
-    return text + (f"; {percent(rates.unparsed)} of its verdicts unread" if rates.unparsed else "")
+    return text + (f"; {percent(rates.unparsed)} of its verdicts unread" if rates.unparsed >= 5e-4 else "")
 
 
 def measured(measure: Measure) -> str:

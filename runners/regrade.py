@@ -48,11 +48,18 @@ def regrade(run: Run, grader: Grader) -> Regraded:
         grader: what reads the answers.
 
     Raises:
-        RunError: there is no run, it holds no solutions or no right answer, or another process is writing it.
+        RunError: there is no run, it holds no solutions or no right answer, it holds searches that selected by another
+            grader's classes, or another process is writing it.
         DataError: a part is damaged, or the grader cannot read a right answer.
     """
-    before = grader_of(run)
-    thinking_end = origin_of(run.manifest(), run.path).thinking_end
+    before, own = grader_of(run), run.manifest().get("grader")
+    origin = origin_of(run.manifest(), run.path)
+    if isinstance(origin, Sweep) and origin.searches and grader.title != own:
+        raise RunError(
+            f"The searches of '{run.path}' selected among answers as {own} reads them, so that its solutions cannot be "
+            f"graded by {grader.title} beside them; sweep into a new run with that grader."
+        )
+    thinking_end = origin.thinking_end
     with run.lock():
         problems = run.frame(PROBLEMS, ["problem_id", "gold"])
         golds = dict(problems.itertuples(index=False, name=None))

@@ -9,6 +9,7 @@ from isocompute.errors import DataError, RunError
 from isocompute.runners.grading import load
 from isocompute.runners.log import Run
 from isocompute.runners.regrade import grader_of, regrade
+from isocompute.runners.sweep import sweep
 from isocompute.runners.tables import GRADES, PROBLEMS, SOLUTIONS
 
 TEXTS = {
@@ -138,4 +139,13 @@ def test_a_grader_that_cannot_read_the_right_answers_changes_nothing(run):
 
 def test_a_run_that_is_being_written_is_not_graded(run, math):
     with run.lock(), pytest.raises(RunError, match="Another process is writing"):
+        regrade(run, math)
+
+
+def test_beside_searches_solutions_are_graded_by_their_grader_alone(searching, stepping, math):
+    engine, scorer = stepping()
+    run = Run(sweep(searching(), load=engine, load_scorer=scorer).run)
+    with load("boxed-number") as own:
+        assert regrade(run, own).changed == 0
+    with pytest.raises(RunError, match=r"^The searches of '.*' selected among answers as boxed-number/\d+ reads them"):
         regrade(run, math)
