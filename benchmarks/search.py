@@ -4,7 +4,7 @@
 
 The loop does what huggingface/search-and-learn does (its commit 6f81cac): beam search on one problem at a time, DVTS on
 25, round by round; solver and scorer take turns, each idle while the other works; every step's text is put together and
-tokenised anew; the scorer computes every prefix whole, eight at a time. Where that code would make the comparison
+tokenised anew; the scorer computes every prefix whole, four at a time. Where that code would make the comparison
 easier, the loop does not follow it: its scorer is in the same vLLM, and not in transformers; it reads each prefix once,
 without padding; and the slots of what has finished are not filled again.
 
@@ -49,8 +49,8 @@ Item = TypeVar("Item")
 BOUND = 5.0
 TOGETHER = {"beam": 1, "dvts": 25}
 """Problems that search-and-learn searches on at once (its search_batch_size)."""
-SCORED = 8
-"""Solutions that its scorer reads at once (batch_size of RLHFFlow.score)."""
+SCORED = 4
+"""Solutions that its scorer reads at once (its prm_batch_size, of scorers that are asked as the lab's is)."""
 OPTIONS = (
     '{"dtype": "bfloat16", "max_model_len": 512, "max_num_seqs": 1024, "block_size": 32, "enforce_eager": true, '
     '"distributed_executor_backend": "vllm.v1.executor.uniproc_executor.UniProcExecutor"}'
