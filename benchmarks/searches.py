@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from isocompute.fits import interval, resample, resampling_weights, self_consistency
 from isocompute.planner.figures import colour, finish, marks, save
 from isocompute.planner.learn import DRAWS, SEED
-from isocompute.planner.measured import measured
+from isocompute.planner.measured import Measured, measured
 from isocompute.runners.log import Run
 from isocompute.runners.tables import PROBLEMS
 
@@ -52,9 +52,8 @@ class Line:
         return self.accuracy[:, self.N.index(N)]
 
 
-def lines() -> tuple[list[Line], NDArray[np.int64]]:
-    """Everything that the run compares, at the sizes that its searches have; and each problem's level."""
-    run = measured(Run(str(RUN)))
+def lines(run: Measured) -> list[Line]:
+    """Everything that the run compares, at the sizes that its searches have."""
     assert run.scored is not None, "the run has scores"
     sizes = sorted({N for search in run.searches.values() for N in search.numbers["N"]})
     rhos = {way: 1 + (rho or 0) for way, rho in run.scored.rhos.items()}
@@ -72,8 +71,7 @@ def lines() -> tuple[list[Line], NDArray[np.int64]]:
     for name, search in run.searches.items():
         costs = {way: [cost or np.nan for cost in column] for way, column in search.costs.items()}
         found.append(Line(name, search.numbers["N"], costs, search.accuracy))
-    level = Run(str(RUN)).frame(PROBLEMS, ["problem_id", "level"]).set_index("problem_id")["level"]
-    return found, level.loc[run.problem_ids].to_numpy(dtype=np.int64)
+    return found
 
 
 def shown(values: NDArray[np.float64], signed: bool = False) -> str:
@@ -114,6 +112,28 @@ def claims(found: list[Line], levels: NDArray[np.int64]) -> str:
     return "\n".join(rows)
 
 
+def at_equal_compute(run: Measured, found: list[Line]) -> str:
+    """Each search against what the pool gives for the same compute: as many solutions as it pays for, and has."""
+    assert run.scored is not None, "the run has scores"
+    rho = run.scored.rhos["completion"] or 0.0
+    rows = ["| search | N | x | ahead of sc | of bon | of prm-weighted |", "|:--|--:|--:|--:|--:|--:|"]
+    for line in found:
+        for i, N in enumerate(line.N if line.name in run.searches else []):
+            x = line.costs["completion"][i]
+            votes, scores = (max(1, min(run.scored.size, int(x / each))) for each in (1.0, 1 + rho))
+            pooled = (
+                self_consistency(run.pool, [votes])[:, 0],
+                run.scored.bon(run.pool, [scores])[:, 0],
+                run.scored.vote(run.pool, [scores], DRAWS, SEED).accuracy[:, 0, 0],
+            )
+            gaps = [
+                f"{shown(line.accuracy[:, i] - other, signed=True)} (S={S})"
+                for other, S in zip(pooled, (votes, scores, scores), strict=True)
+            ]
+            rows.append(f"| {line.name} | {N} | {x:.1f} | {' | '.join(gaps)} |")
+    return "\n".join(rows)
+
+
 def draw(found: list[Line], levels: NDArray[np.int64]) -> Figure:
     """Accuracy against compute, of all problems and of each level."""
     parts = {"all levels": levels > 0, **{f"level {level}": levels == level for level in np.unique(levels)}}
@@ -150,6 +170,13 @@ by sampled and newly scored tokens, or by all that was sampled or read but for w
 
 {levels}
 
+## At equal compute
+
+Points by which a search is ahead of S solutions of the pool, paired by problem; S is what its compute pays for, or
+all that were scored.
+
+{equal}
+
 ## What was published, and what holds here
 
 Differences at equal N in points, paired by problem. The searches of Hugging Face (MATH-500, Llama-3.2-1B with an 8B
@@ -161,14 +188,17 @@ easy ones; level there means how often the model itself is right.
 
 
 def main() -> None:
-    found, levels = lines()
-    seeds = max(max(search.seeds) for search in measured(Run(str(RUN))).searches.values())
+    run = measured(Run(str(RUN)))
+    level = Run(str(RUN)).frame(PROBLEMS, ["problem_id", "level"]).set_index("problem_id")["level"]
+    found, levels = lines(run), level.loc[run.problem_ids].to_numpy(dtype=np.int64)
+    seeds = max(max(search.seeds) for search in run.searches.values())
     text = TEXT.format(
         problems=len(levels),
         hardest=levels.max(),
         seeds=seeds,
         sizes=by_size(found),
         levels="\n\n".join(by_level(found, levels, N) for N in found[0].N),
+        equal=at_equal_compute(run, found),
         claims=claims(found, levels),
     )
     PAGE.write_text(text, encoding="utf-8")
