@@ -148,8 +148,7 @@ def draw(found: list[Line], levels: NDArray[np.int64]) -> Figure:
                     line.costs["completion"], reached, marks(line.name), color=shade, ms=3, lw=1.2, label=line.name
                 )
             finish(axes, f"{name}, {inside.sum()} problems", "")
-        for axes in panels[3:]:
-            axes.set_xlabel("compute per problem, in solutions' worth (x)")
+        figure.supxlabel("compute per problem, in solutions' worth (x)", fontsize=8)
         for axes in panels[::3]:
             axes.set_ylabel("problems solved (%)")
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
