@@ -36,11 +36,11 @@ def percent(value: float) -> str:
 
 
 def span(interval: Interval | None, scale: float = 100, sign: str = "", digits: int = 1) -> str:
-    """An interval in brackets, or a dash."""
+    """An interval in brackets, or a dash; two words in brackets are no markup."""
     if interval is None:
         return "–"
     low, high = (f"{scale * end:{sign}.{digits}f}" if math.isfinite(end) else "never" for end in interval)
-    return f"[{low}, {high}]"
+    return escape(f"[{low}, {high}]")
 
 
 def numbers(option: Option) -> str:

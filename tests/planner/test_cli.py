@@ -6,12 +6,14 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from rich.console import Console
 
 import isocompute
 from isocompute.fits.fused import TRUSTS
-from isocompute.planner import cli
+from isocompute.planner import cli, report
 from isocompute.runners.sweep import sweep
 from isocompute.runners.tables import SOLUTIONS
 
@@ -174,3 +176,11 @@ def test_the_version_and_the_help(command):
     for name in ("sweep", "runs", "check", "fit", "plan", "difficulty", "figures"):
         assert name in command("--help").out
         assert command(name, "--help").code == 0
+
+
+def test_an_interval_of_words_is_printed_and_not_taken_for_markup(capsys):
+    console = Console(width=200)
+    report.say(
+        console, f"never: {report.span((np.inf, np.inf), 1)}, at last: {report.span((29.0, np.inf), 1, digits=0)}"
+    )
+    assert capsys.readouterr().out == "never: [never, never], at last: [29, never]\n"
