@@ -46,7 +46,7 @@ def profiles() -> list[tuple[str, Profile]]:
     found = [
         (f"the shipped run `data/runs/{path.name}`", profile_of_run(str(path), path.name))
         for path in sorted((ROOT / "data" / "runs").iterdir())
-        if (path / "manifest.json").is_file()
+        if (path / "verifications").is_dir()
     ]
     if TRACES.is_file():
         with tempfile.TemporaryDirectory() as folder:
