@@ -113,14 +113,14 @@ def claims(found: list[Line], levels: NDArray[np.int64]) -> str:
 
 
 def at_equal_compute(run: Measured, found: list[Line]) -> str:
-    """Each search against what the pool gives for the same compute: as many solutions as it pays for, and has."""
+    """Each search against what the pool gives for the same compute, or for all of its solutions if they cost less."""
     assert run.scored is not None, "the run has scores"
     rho = run.scored.rhos["completion"] or 0.0
     rows = ["| search | N | x | ahead of sc | of bon | of prm-weighted |", "|:--|--:|--:|--:|--:|--:|"]
     for line in found:
         for i, N in enumerate(line.N if line.name in run.searches else []):
             x = line.costs["completion"][i]
-            votes, scores = (max(1, min(run.scored.size, int(x / each))) for each in (1.0, 1 + rho))
+            votes, scores = (max(1, min(run.scored.size, round(x / each))) for each in (1.0, 1 + rho))
             pooled = (
                 self_consistency(run.pool, [votes])[:, 0],
                 run.scored.bon(run.pool, [scores])[:, 0],
@@ -171,8 +171,8 @@ by sampled and newly scored tokens, or by all that was sampled or read but for w
 
 ## At equal compute
 
-Points by which a search is ahead of S solutions of the pool, paired by problem; S is what its compute pays for, or
-all that were scored.
+Points by which a search is ahead of S solutions of the pool, paired by problem; S costs what it
+costs, to the nearest, or is all that were scored.
 
 {equal}
 
