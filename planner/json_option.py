@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-def print_json(fields: dict[str, Any]) -> None:
+def print_json(fields: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print for a program, in UTF-8.
 
     Raises:

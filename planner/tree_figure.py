@@ -62,9 +62,8 @@ def draw_tree(question: str, key: Key, search: Tried) -> Figure:
         axes = figure.subplots()
         for number, row in search.nodes.items():
             start, end = (row["round"] - 1, height[row["parent"]]), (row["round"], height[number])
-            heavy = number in marked
-            line = {"color": MARKED if heavy else NONE, "lw": 1.8 if heavy else 0.6, "zorder": 2 if heavy else 1}
-            axes.plot(*zip(start, end, strict=True), **line)
+            shade, width = (MARKED, 1.8) if number in marked else (NONE, 0.6)
+            axes.plot(*zip(start, end, strict=True), color=shade, lw=width, zorder=width)
         axes.plot(0, height[0], "D", color="black", ms=5, zorder=3)
         legend = [Line2D([], [], color=MARKED, lw=1.8, label="path to the answer")] if marked else []
         for fate, mark in MARKS.items():
