@@ -383,3 +383,10 @@ def test_the_rows_that_are_believed_are_those_that_a_slow_reading_believes(run, 
                 path.unlink()
         for table, whole in before.items():
             put(run, table, whole.to_pylist())
+
+
+@pytest.mark.parametrize("name", ["lab", "lab-search", "qwen-gsm-symbolic"])
+def test_the_shipped_runs_are_whole(name):
+    report = check(Run(Path(__file__).resolve().parents[2] / "data" / "runs" / name))
+    assert report.whole
+    assert not any(report.missing.values())
