@@ -10,9 +10,9 @@ from rich.table import Table
 
 from isocompute.fits.compute_optimal import ComputeOptimal, Level, Reached
 from isocompute.planner.difficulty import Study
-from isocompute.planner.report import note, percent, say, span
+from isocompute.planner.report import note, say, span
 
-Cells = tuple[str, str, str]
+Cells = tuple[str, str]
 
 
 def studied(console: Console, study: Study) -> None:
@@ -31,49 +31,52 @@ def studied(console: Console, study: Study) -> None:
 
 def by_budget(found: ComputeOptimal) -> Table:
     """Return the table of all problems together."""
-    table = blank("budget", "by difficulty", "95 % interval", "optimistic", "one for all", "95 % interval", "gain")
+    table = blank("budget", "by difficulty", "optimistic", "one for all", "gain")
     table.caption = (
-        "Each problem is scored under choices made on others; the optimistic number is scored on the problems of the "
-        "choice.\nThe gain's interval is for the best policy that could be chosen."
+        "In percent, with 95 % intervals. Each problem is scored under choices made on others; the optimistic number "
+        "is scored on the problems of the choice.\nThe gain's interval is for the best policy that could be chosen."
     )
     for i, budget in enumerate(found.budgets):
         ends = (found.gain_low[i], found.gain_high[i])
         gain = "–" if math.isnan(found.gain[i]) else f"{100 * found.gain[i]:+.1f} {span(ends, sign='+')}"
-        common = cells(found.one_for_all, i)[:2]
-        table.add_row(f"{budget:,.0f}x", *cells(found.by_difficulty, i), *common, gain)
+        common, _ = cells(found.one_for_all, i)
+        table.add_row(f"{budget:,.0f}x", *cells(found.by_difficulty, i), common, gain)
     return table
 
 
 def by_level(found: ComputeOptimal) -> Table:
     """Return the table of what is run on each level, at every second budget."""
-    table = blank("budget", "level", "problems", "run", "accuracy", "95 % interval", "optimistic", "one for all")
-    table.columns[3].justify = "left"
-    table.caption = "Level 1 is the easiest. JSON has every budget."
+    table = blank("budget", "level", "run", "accuracy", "optimistic", "one for\nall")
+    table.columns[2].justify = "left"
+    table.caption = "Level 1 is the easiest; behind it its share of the problems. JSON has every budget."
     for i in range(0, len(found.budgets), 2):
         if not math.isnan(found.gain[i]):
             for row, level in enumerate(found.levels):
                 budget = "" if row else f"{found.budgets[i]:,.0f}x"
-                common = percent(level.one_for_all[i])
-                table.add_row(
-                    budget, str(level.level), f"{level.share:.0%}", level.run[i], *cells(level.reached, i), common
-                )
+                name = f"{level.level} ({level.share:.0%})"
+                table.add_row(budget, name, level.run[i], *cells(level.reached, i), bare(level.one_for_all[i]))
     return table
 
 
 def blank(*headings: str) -> Table:
     """Return a table without rows."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), caption_justify="left")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), caption_justify="left")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 
 def cells(reached: Reached, i: int) -> Cells:
-    """Return accuracy, interval and optimistic accuracy at one budget."""
+    """Return accuracy with its interval, and optimistic accuracy, at one budget."""
     if math.isnan(reached.accuracy[i]):
-        return "–", "–", "–"
+        return "–", "–"
     ends = None if math.isnan(reached.low[i]) else (float(reached.low[i]), float(reached.high[i]))
-    return percent(reached.accuracy[i]), span(ends), percent(reached.optimistic[i])
+    return f"{bare(reached.accuracy[i])} {span(ends)}", bare(reached.optimistic[i])
+
+
+def bare(value: float) -> str:
+    """Return an accuracy in percent, without the sign."""
+    return f"{100 * value:.1f}"
 
 
 def study_json(study: Study) -> dict[str, Any]:

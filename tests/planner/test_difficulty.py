@@ -69,3 +69,8 @@ def test_figures_show_frontiers_and_difficulty_too(command, written_run, tmp_pat
     assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
         f"{name}.{kind}" for name in ("figure1", "frontiers", "difficulty") for kind in ("png", "pdf")
     }
+
+
+@pytest.mark.parametrize("call", [("lab-search", "--bins", "oracle"), ("lab", "--bins", "oracle")])
+def test_no_number_is_cut_on_a_narrow_terminal(command, call):
+    assert "…" not in command("difficulty", *call, columns=80).out
