@@ -233,7 +233,7 @@ def key_of(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in SEARCHES.key_names)
 
 
-COLUMNS = ("side", "wall s", "CPU s", "solving", "tok/s", "scoring", "read/s", "cached", "and", "right")
+COLUMNS = ("side", "wall s", "CPU s", "solving", "tok/s", "scoring", "read/s", "solver hit", "scorer hit", "right")
 
 
 def report(measured: Sequence[dict[str, Measured]]) -> None:

@@ -56,7 +56,7 @@ def lines(run: Measured) -> list[Line]:
     """Everything that the run compares, at the sizes that its searches have."""
     assert run.scored is not None, "the run has scores"
     sizes = sorted({N for search in run.searches.values() for N in search.numbers["N"]})
-    rhos = {way: 1 + (rho or 0) for way, rho in run.scored.rhos.items()}
+    rhos = {way: np.nan if rho is None else 1 + rho for way, rho in run.scored.rhos.items()}
     pooled = {
         "sc": self_consistency(run.pool, sizes),
         "bon": run.scored.bon(run.pool, sizes),
@@ -69,7 +69,7 @@ def lines(run: Measured) -> list[Line]:
         for name, reached in pooled.items()
     ]
     for name, search in run.searches.items():
-        costs = {way: [cost or np.nan for cost in column] for way, column in search.costs.items()}
+        costs = {way: [np.nan if cost is None else cost for cost in column] for way, column in search.costs.items()}
         found.append(Line(name, search.numbers["N"], costs, search.accuracy))
     return found
 
@@ -115,7 +115,8 @@ def claims(found: list[Line], levels: NDArray[np.int64]) -> str:
 def at_equal_compute(run: Measured, found: list[Line]) -> str:
     """Each search against what the pool gives for the same compute, or for all of its solutions if they cost less."""
     assert run.scored is not None, "the run has scores"
-    rho = run.scored.rhos["completion"] or 0.0
+    rho = run.scored.rhos["completion"]
+    assert rho is not None, "the run says its tokens"
     rows = ["| search | N | x | ahead of sc | of bon | of prm-weighted |", "|:--|--:|--:|--:|--:|--:|"]
     for line in found:
         for i, N in enumerate(line.N if line.name in run.searches else []):
