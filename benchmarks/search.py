@@ -6,7 +6,8 @@ The loop does what huggingface/search-and-learn does (its commit 6f81cac): beam 
 25, round by round; solver and scorer take turns, each idle while the other works; every step's text is put together and
 tokenised anew; the scorer computes every prefix whole, four at a time. Where that code would make the comparison
 easier, the loop does not follow it: its scorer is in the same vLLM, and not in transformers; it reads each prefix once,
-without padding; and the slots of what has finished are not filled again.
+without padding; the slots of what has finished are not filled again; and its batches are shared out among the copies of
+the solver, if there are more than one.
 
 Both sides have the same models in the same two engines, whose caches are emptied before; the same rules, seeds and
 selection. So the trees are the same, but for what rounding changes: logits depend in their last bits on what else is in
@@ -23,6 +24,7 @@ import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby, islice
@@ -116,6 +118,7 @@ class Bench:
         assert config.scorer.model is not None
         self.config, scorer = config, config.scorer
         self.solver: Any = engines.load(config.engine, config.solver.model, **config.solver.options)
+        self.solvers = getattr(self.solver, "copies", [self.solver])
         self.scorer: Any = scorers.load(scorer.kind, config.scorer.model, prompt=scorer.prompt, **scorer.options)
 
     @contextmanager
@@ -126,7 +129,7 @@ class Bench:
             config = self.config.model_copy(update={"run": f"{folder}/run", "task": task})
             run, found, texts, asked = prepared(config)
             by_id = {problem.problem_id: problem for problem in found}
-            for engine in (self.solver, self.scorer.host):
+            for engine in (*self.solvers, self.scorer.host):
                 engine.llm.reset_prefix_cache()
             with grading.load(asked["grader"]) as grader:
                 yield Searcher(config, run, by_id, texts, grader, Silent(), lambda: (solver, scorer))
@@ -191,13 +194,18 @@ class Bench:
         return grown
 
     def _sampled(self, requests: list[Request]) -> list[Completion]:
-        """Sample a batch from texts."""
+        """Sample a batch from texts, shared out among the copies of the solver."""
         from isocompute.runners.engines.vllm import completion, parameters
 
-        texts = [request.prompt + request.written for request in requests]
-        sampling = [parameters(request.sampling, request.seed) for request in requests]
-        outputs = self.solver.llm.generate(texts, sampling, use_tqdm=False)
-        return [completion(o, request.sampling.step) for o, request in zip(outputs, requests, strict=True)]
+        def share(solver: Any, requests: list[Request]) -> list[Completion]:
+            texts = [request.prompt + request.written for request in requests]
+            sampling = [parameters(request.sampling, request.seed) for request in requests]
+            outputs = solver.llm.generate(texts, sampling, use_tqdm=False)
+            return [completion(o, request.sampling.step) for o, request in zip(outputs, requests, strict=True)]
+
+        shares = list(batched(requests, -(-len(requests) // len(self.solvers))))
+        with ThreadPoolExecutor() as threads:
+            return [answer for answers in threads.map(share, self.solvers, shares) for answer in answers]
 
     def _scored(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
         """Score the last steps of a batch, each prefix computed whole."""
@@ -266,6 +274,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=64, help="slots of a search")
     parser.add_argument("--strategies", nargs="+", choices=tuple(TOGETHER), default=list(TOGETHER))
     parser.add_argument("--repeats", type=int, default=1, help="pairs")
+    parser.add_argument("--replicas", type=int, default=2, help="copies of the solver, in both sides")
     parser.add_argument("--only", choices=("ours", "plain"), help="measure one side")
     parser.add_argument("--options", default=OPTIONS, help="further arguments of vLLM, as JSON")
     args = parser.parse_args()
@@ -279,7 +288,7 @@ def main() -> None:
                 "task": {"name": "lab", "problems": args.problems, "seed": 1},
                 "engine": "vllm",
                 "solver": {"model": "data/lab/solver", "prompt": "lab-solve", "temperature": 0.8, "max_tokens": 200,
-                           "options": options},
+                           "options": options | {"replicas": args.replicas}},
                 "solutions": 1,
                 "scorer": {"kind": "lab", "model": "data/lab/prm", "aggregate": "prod", "options": options},
                 "step": "\n",

@@ -21,8 +21,12 @@ from isocompute.errors import ConfigError, DataError
 from isocompute.runners.blocks import Count, Part
 from isocompute.runners.search_config import ScorerRole, Search, Shape
 
-PLACE_AND_PACE = {"urls", "concurrency", "timeout", "retries", "patience", "backoff", "key_env"}
-"""Options of the engine `openai` that say where and how fast it asks, and not what."""
+PLACE_AND_PACE = {
+    "openai": {"urls", "concurrency", "timeout", "retries", "patience", "backoff", "key_env"},
+    "vllm": {"replicas", "device_ids", "in_flight"},
+    "transformers": set[str](),
+}
+"""Options of engines that say where and how fast they work, and not what they do."""
 
 
 GraderName = Literal["boxed-number", "math", "letter", "numeric", "exact"]
@@ -223,12 +227,11 @@ class Sweep(Part):
         """Return what may not change when a run goes on: all but its size, its place and its pace."""
         size = {"run", "solutions", "verifications", "verified", "scored", "searches", "checkpoint_seconds"}
         identity = self.model_dump(mode="json", exclude=size)
-        for free in ("problems", "grader"):  # of the grader the manifest holds the version too
-            identity["task"].pop(free, None)
-        for role in ("solver", "verifier"):
-            if self.engine == "openai" and identity[role]:
-                options = identity[role]["options"]
-                identity[role]["options"] = {k: v for k, v in options.items() if k not in PLACE_AND_PACE}
+        for key in ("problems", "grader"):  # of the grader the manifest holds the version too
+            identity["task"].pop(key, None)
+        for role in (identity[name] for name in ("solver", "verifier", "scorer") if identity[name]):
+            free = PLACE_AND_PACE[role.get("engine", self.engine)]
+            role["options"] = {name: value for name, value in role["options"].items() if name not in free}
         return identity
 
 

@@ -160,7 +160,7 @@ class Searcher:
         """Put what is asked for to the models, and what they answer to who asked, until nobody asks."""
         answers: SimpleQueue[Any] = SimpleQueue()
         engine, scorer = self.load()
-        solving, scoring = Threaded[Request](engine, answers), Threaded[ScoreRequest](scorer, answers)
+        solving, scoring = Threaded[Request](engine, answers.put), Threaded[ScoreRequest](scorer, answers.put)
         patience: float | None = PATIENCE
         try:
             solving.ask(request for request in first if isinstance(request, Request))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from queue import SimpleQueue
 from threading import Condition, Thread
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -25,16 +24,17 @@ class Model(Protocol[Asked]):
 
 
 class Threaded(Generic[Asked]):
-    """An engine or a scorer that takes requests at any time and puts its answers into a queue that others share.
+    """An engine or a scorer that takes requests at any time and tells its answers as they come.
 
     Args:
-        model: used by the thread alone from now on; the thread closes it.
-        answers: takes pairs of request and answer; and a `Future` that is done when the thread ends, which raises what
-            ended it.
+        model: used by the thread alone until it ends; the thread closes it.
+        tell: called in the thread with pairs of request and answer; and with a `Future` that is done when the thread
+            ends, which raises what ended it.
+        stays: whether the model is not closed after all.
     """
 
-    def __init__(self, model: Model[Asked], answers: SimpleQueue[Any]) -> None:
-        self.model, self.answers = model, answers
+    def __init__(self, model: Model[Asked], tell: Callable[[Any], None], stays: bool = False) -> None:
+        self.model, self.tell, self.stays = model, tell, stays
         self.pending: deque[Asked] = deque()
         self.news, self.closing = Condition(), False
         self.thread = Thread(target=self._live, name=type(model).__name__, daemon=True)
@@ -66,17 +66,18 @@ class Threaded(Generic[Asked]):
             end.set_result(None)
         except BaseException as error:  # noqa: BLE001 - whoever reads the answers raises it
             end.set_exception(error)
-        self.answers.put(end)
+        self.tell(end)
 
     def _work(self) -> None:
         try:
             while self._asked():
                 for answer in self.model.run(self.pending):
-                    self.answers.put(answer)
+                    self.tell(answer)
                     if self.closing:
                         break
         finally:
-            self.model.close()
+            if not self.stays:
+                self.model.close()
 
     def _asked(self) -> bool:
         """Wait until something is asked for; whether there will be more."""

@@ -12,10 +12,14 @@ import os
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
 
 from isocompute.errors import ConfigError, EngineError
+from isocompute.runners.engines.devices import place
+from isocompute.runners.replicas import replicated
 
 LOCAL = ("transformers", "vllm")
 """The engines that load a model themselves; the others name it to a server."""
@@ -133,7 +137,7 @@ def load(name: str, model: str, **options: Any) -> Engine:
     Args:
         name: ``vllm``, ``transformers`` or ``openai``.
         model: a checkpoint folder, or a hub's name for one; for ``openai`` the name that the server gives it.
-        options: passed on to the engine.
+        options: passed on to the engine; with ``vllm`` also ``replicas``, how many copies of the model share the work.
 
     Raises:
         ConfigError: the engine is unknown, or an option of it is.
@@ -146,7 +150,7 @@ def load(name: str, model: str, **options: Any) -> Engine:
         if name == "vllm":
             from isocompute.runners.engines.vllm import VLLM
 
-            return VLLM(model, **options)
+            return replicated(partial(VLLM, model), attrgetter("prompt"), place, **options)
         if name == "transformers":
             from isocompute.runners.engines.transformers import Transformers
 

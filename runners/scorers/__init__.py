@@ -23,10 +23,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from isocompute.errors import ConfigError, DataError, EngineError
 from isocompute.runners import engines
+from isocompute.runners.engines.devices import place
+from isocompute.runners.replicas import replicated
 
 if TYPE_CHECKING:
     from isocompute.runners.scorers.reading import Kind
@@ -132,7 +136,7 @@ def load(kind: str, model: str, engine: str = "vllm", prompt: str | None = None,
         if engine == "vllm":
             from isocompute.runners.scorers.vllm import VLLMScorer
 
-            return VLLMScorer(model, reads, **options)
+            return replicated(partial(VLLMScorer, model, reads), attrgetter("question"), place, **options)
         from isocompute.runners.scorers.transformers import TransformersScorer
 
         return TransformersScorer(model, reads, **options)

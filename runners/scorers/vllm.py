@@ -63,6 +63,11 @@ class VLLMScorer:
             raise EngineError(f"The model '{model}' has {shape.hf_config.num_labels} outputs; a reward model has 1.")
         self.limit = shape.max_model_len - isinstance(self.head, Pair)  # one token is sampled
 
+    @property
+    def in_flight(self) -> int:
+        """Requests whose calls are in the engine at once, about."""
+        return self.host.in_flight
+
     def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, Scored]]:
         """Keep the engine full until the queue is empty and all is done."""
         flying: dict[str, tuple[Work, int]] = {}

@@ -136,6 +136,12 @@ def test_the_identity_of_a_sweep_is_without_size_place_and_pace(written):
     for at, value in (("run", "r"), ("solutions", 9), ("verifications", 9), ("verified", 1), ("checkpoint_seconds", 9)):
         assert read(written(changed(at, value))).identity() == before
     assert read(written(changed("task.problems", 9))).identity() == before
+    for option, value in (("replicas", 4), ("device_ids", [1, 2]), ("in_flight", 9)):
+        assert read(written(changed("solver.options", {option: value}))).identity() == before
+        assert read(written(changed("verifier.options", {option: value}))).identity() == before
+        scorer = {"kind": "rlhflow", "model": "prm"}
+        scored = [changed("scorer", scorer | {"options": options}) for options in ({}, {option: value})]
+        assert len({str(read(written(config)).identity()) for config in scored}) == 1
     for at, value in (("seed", 1), ("solver.temperature", 1), ("task.seed", 1), ("engine", "transformers")):
         assert read(written(changed(at, value))).identity() != before
 

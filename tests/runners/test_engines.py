@@ -24,6 +24,7 @@ LIMIT = 512
 LAB_ENGINES = [
     "transformers",
     pytest.param("vllm", marks=pytest.mark.vllm),
+    pytest.param("vllm, two copies", marks=pytest.mark.vllm),
     pytest.param("openai-vllm", marks=pytest.mark.vllm),
 ]
 ENGINES = [*LAB_ENGINES, "openai-llama.cpp"]
@@ -36,10 +37,11 @@ def load(name, request):
     # float32, so that a text can be compared across engines and across what else is in the batch
     if name == "transformers":
         return engines.load(name, str(LAB / "solver"), dtype="float32", batch_size=64)
-    if name == "vllm":
+    if name.startswith("vllm"):
         request.getfixturevalue("need")("vllm")
         shape = {"max_model_len": LIMIT, "max_num_seqs": 64, "block_size": 32, "enforce_eager": True}
-        return engines.load(name, str(LAB / "solver"), dtype="float32", **shape)
+        copies = {"replicas": 2} if "copies" in name else {}
+        return engines.load("vllm", str(LAB / "solver"), dtype="float32", **shape, **copies)
     if name == "openai-vllm":
         return engines.load("openai", "lab", urls=[request.getfixturevalue("vllm_server")])
     # llama.cpp samples from all tokens, and computes a prompt anew, only if told to.

@@ -43,7 +43,7 @@ def answers():
 
 
 def test_it_answers_whenever_it_is_asked(model, answers):
-    thread = Threaded(model, answers)
+    thread = Threaded(model, answers.put)
     for numbers in ([1, 2], [3]):
         thread.ask(numbers)
         assert [answers.get(timeout=10) for _ in numbers] == [(i, 2 * i) for i in numbers]
@@ -54,7 +54,7 @@ def test_it_answers_whenever_it_is_asked(model, answers):
 
 
 def test_what_comes_first_goes_before_what_waits_in_its_own_order(model, answers):
-    thread = Threaded(model, answers)
+    thread = Threaded(model, answers.put)
     thread.ask([None])
     assert model.began.wait(10)
     thread.ask([1, 2])
@@ -66,7 +66,7 @@ def test_what_comes_first_goes_before_what_waits_in_its_own_order(model, answers
 
 
 def test_an_error_reaches_who_reads_and_the_model_is_closed(model, answers):
-    thread = Threaded(model, answers)
+    thread = Threaded(model, answers.put)
     thread.ask([1, "gone", 2])
     assert answers.get(timeout=10) == (1, 2)
     ended = answers.get(timeout=10)
@@ -78,7 +78,7 @@ def test_an_error_reaches_who_reads_and_the_model_is_closed(model, answers):
 
 
 def test_when_it_is_stopped_what_waits_is_not_begun(model, answers):
-    thread = Threaded(model, answers)
+    thread = Threaded(model, answers.put)
     thread.ask([None, 1, 2])
     assert model.began.wait(10)
     thread.stop()
