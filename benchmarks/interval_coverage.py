@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from plans import PLANS
 from races import RACES
 from rich.progress import track
 from statsmodels.stats.proportion import proportion_confint
@@ -139,6 +140,7 @@ STATISTICS: dict[str, Callable[[np.random.Generator], Held]] = {
     "laws": laws,
     "extrapolation": extrapolation,
     **RACES,
+    **PLANS,
 }
 
 

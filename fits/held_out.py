@@ -20,7 +20,8 @@ FOLDS = 5
 SPLITS = 20
 """How often the problems are split into folds anew."""
 SEED = 128
-_EQUAL = 1e-12  # means closer than this are the same, and the strategy that is named first is taken
+EQUAL = 1e-12
+"""Means closer than this are the same, and the strategy that is named first is taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +154,7 @@ def choose(options: Sequence[Options], rows: ArrayLike, budgets: ArrayLike) -> C
     found = [option.best(weights, budgets) for option in options]
     accuracy = np.stack([best for best, _ in found])
     ranked = np.where(np.isnan(accuracy), -np.inf, accuracy)
-    ahead = (ranked > ranked.max(axis=0) - _EQUAL).argmax(axis=0)
+    ahead = (ranked > ranked.max(axis=0) - EQUAL).argmax(axis=0)
     return Choices(accuracy, np.stack([chosen for _, chosen in found]), ahead)
 
 

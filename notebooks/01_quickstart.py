@@ -105,11 +105,11 @@ pd.DataFrame(
 # %%
 decision = plan(profile, Budget.parse("128x"))
 best = decision.recommendation
-print(f"{best.strategy} S={best.solutions} V={best.verifications}: {best.accuracy:.3f} in {best.interval}")
+print(f"{best.strategy} {best.settings}: {decision.expected:.3f} in {decision.interval}")
 for strategy, crossed in decision.findings.crossovers.items():
     print(f"{strategy} overtakes sc at {crossed.budget:.0f}x, in {crossed.interval}")
 print(decision.findings.laws)
 
 # %%
 assert best.strategy in ("genrm+vote", "weighted", "fused"), "votes and verdicts together go further than either"
-assert abs(best.accuracy - 0.653) < 0.005
+assert abs(decision.expected - 0.653) < 0.005

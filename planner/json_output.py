@@ -40,6 +40,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             "plateau_interval": plan.findings.plateau_interval,
         },
         "recommendation": option_json(plan.recommendation),
+        "expected": {"accuracy": plan.expected, "interval": plan.interval},
         "alternatives": [option_json(option) for option in plan.alternatives],
         "coverage": None if plan.ceiling is None else {"solutions": plan.ceiling_at, "accuracy": plan.ceiling},
         "crossover": crossover_json(plan.findings.crossover, plan.findings.plateau),

@@ -43,18 +43,13 @@ def span(interval: Interval | None, scale: float = 100, sign: str = "", digits: 
     return escape(f"[{low}, {high}]")
 
 
-def numbers(option: Option) -> str:
-    """A strategy with its numbers."""
-    return " ".join(f"{name}={number}" for name, number in option.numbers.items())
-
-
 def planned(console: Console, profile: Profile, plan: Plan) -> None:
     """Print a plan."""
     best = plan.recommendation
-    say(console, f"At {plan.budget:,.6g}x per problem: [bold green]{best.strategy} {numbers(best)}[/]")
+    say(console, f"At {plan.budget:,.6g}x per problem: [bold green]{best.strategy} {best.settings}[/]")
     say(console, f"  {about(best.strategy, plan.trust)}")
-    sure = "" if best.interval is None else f", 95 % interval {span(best.interval)}"
-    say(console, f"  expected accuracy [bold]{percent(best.accuracy)}[/]{sure}, for {best.compute:,.4g}x")
+    sure = "" if plan.interval is None else f", 95 % interval {span(plan.interval)}"
+    say(console, f"  expected accuracy [bold]{percent(plan.expected)}[/]{sure}, for {best.compute:,.4g}x")
     if best.probability_best is not None and plan.alternatives:
         say(console, f"  ahead of the other strategies with probability {best.probability_best:.2f}")
     console.print()
@@ -69,7 +64,7 @@ def planned(console: Console, profile: Profile, plan: Plan) -> None:
         chance = "–" if option.probability_best is None else f"{option.probability_best:.2f}"
         table.add_row(
             option.strategy,
-            numbers(option),
+            option.settings,
             f"{option.compute:,.4g}x",
             percent(option.accuracy),
             span(option.interval),
@@ -207,7 +202,7 @@ def fitted(
     for table in race(frontier):
         console.print()
         console.print(table)
-    held_out = " Each problem is scored under the choice made on the others." if profile.per_problem else ""
+    held_out = " Each problem is scored under numbers chosen on the others." if profile.per_problem else ""
     say(
         console,
         f"Accuracy in percent of each strategy at its best allocation, and the numbers of the best one.{held_out}",
@@ -257,7 +252,7 @@ def lap(frontier: list[tuple[float, list[Option]]], strategies: list[str], first
         if first:
             best, sc = options[0], reached["sc"]
             lead = "" if sc.gap is None else f"{100 * sc.gap:+.1f} {span(sc.gap_interval, sign='+')}"
-            cells += [best.strategy, numbers(best), lead]
+            cells += [best.strategy, best.settings, lead]
         table.add_row(f"{budget:,.0f}x", *cells)
     return table
 

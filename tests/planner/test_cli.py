@@ -64,7 +64,16 @@ def test_plan_as_json_has_the_documented_fields(command, profile, budget):
         ended = command("plan", "--budget", budget.replace("1e9", "1000000000"), *which, "--json")
         assert ended.code == 0
         plan = finite(ended.out)
-        assert {"budget", "recommendation", "alternatives", "crossover", "laws", "warnings", "profile"} <= set(plan)
+        assert {
+            "budget",
+            "recommendation",
+            "expected",
+            "alternatives",
+            "crossover",
+            "laws",
+            "warnings",
+            "profile",
+        } <= set(plan)
         assert {"x", "plateau_multiple"} <= set(plan["budget"])
         for option in (plan["recommendation"], *plan["alternatives"]):
             assert set(option) >= OPTION

@@ -48,9 +48,8 @@ def planned(world):
         self_consistency=Curve(solutions=S, accuracy=rounded(curve)),
         genrm=Surface(solutions=S, verifications=V, accuracy=rounded(surface)),
     )  # fmt: skip
-    return compare(profile, DEAREST, 1.0)[0][0].accuracy - HALF, in_sample(both(world), [DEAREST]).accuracy[
-        -1
-    ].mean() - HALF
+    flattering = in_sample(both(world), [DEAREST]).accuracy[-1]
+    return compare(profile, DEAREST, 1.0).expected - HALF, flattering.mean() - HALF
 
 
 def crossed(world):

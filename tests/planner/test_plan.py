@@ -55,7 +55,53 @@ def test_the_gap_is_the_difference_of_what_is_printed():
     decided = plan(profile(*surfaces(np.random.default_rng(2), 90, 0.7)), Budget(64))
     for other in decided.alternatives:
         assert other.gap == pytest.approx(decided.recommendation.accuracy - other.accuracy, abs=1e-12)
+        assert other.gap_interval[0] <= other.gap <= other.gap_interval[1]
     assert sum(o.probability_best for o in (decided.recommendation, *decided.alternatives)) == pytest.approx(1)
+
+
+def test_none_of_the_others_is_ahead_of_what_is_recommended():
+    for seed in range(20):
+        first, *others = compare(profile(*surfaces(np.random.default_rng(seed), 40, 0.6)), 24.0, 1.0).options
+        assert all(other.gap >= 0 for other in others)
+        assert first.accuracy == max(option.accuracy for option in (first, *others))
+
+
+def alike(problems: int, cost: float, ahead: float = 0.0) -> Profile:
+    """Two strategies that are good at different problems, and on average nearly the same."""
+    rng = np.random.default_rng(9)
+    luck = rng.normal(0, 0.2, problems)
+    votes, verified = 0.5 + luck - luck.mean(), 0.5 - luck + luck.mean() + ahead
+    return Profile(
+        name="alike", description="two of a kind", problems=problems, per_problem=True, lam=cost, lambda_source="set",
+        self_consistency=Curve(solutions=[1], accuracy=rounded(np.clip(votes, 0, 1)[:, None])),
+        genrm=Surface(solutions=[1], verifications=[1], accuracy=rounded(np.clip(verified, 0, 1)[:, None, None])),
+    )  # fmt: skip
+
+
+def test_a_close_choice_says_so_and_promises_less():
+    decided = plan(alike(80, 1.0, 0.001), Budget(2))
+    best, (other,) = decided.recommendation, decided.alternatives
+    assert decided.expected < min(best.accuracy, other.accuracy)
+    assert decided.interval[0] < decided.expected < best.accuracy < decided.interval[1]
+    assert other.gap_interval[0] < 0 < other.gap < other.gap_interval[1]
+    assert 0.3 < other.probability_best < best.probability_best < 0.7
+    (said,) = (warning for warning in decided.warnings if warning.startswith("The choice of strategy is a close one"))
+    assert f"so {100 * decided.expected:.1f} % are expected" in said
+
+
+def test_a_clear_choice_is_promised_what_it_has():
+    decided = plan(alike(80, 1.0, 0.3), Budget(2))
+    assert decided.expected == decided.recommendation.accuracy
+    assert not any("close one" in warning for warning in decided.warnings)
+
+
+@pytest.mark.parametrize(("cost", "ahead", "said"), [(1.0, 0.01, True), (0.5, 0.01, False), (1.0, 0.3, False)])
+def test_what_costs_half_and_may_be_as_good_is_named(cost, ahead, said):
+    decided = plan(alike(80, cost, ahead), Budget(2))
+    assert decided.recommendation.strategy == "genrm"
+    behind = f"{100 * decided.alternatives[0].gap:.1f}"
+    thrifty = f"sc S=1 is {behind} points behind, which may be chance, and costs 1x."
+    assert (thrifty in decided.warnings) == said
 
 
 def test_the_same_profile_gives_the_same_plan():
@@ -110,13 +156,14 @@ def test_what_is_promised_holds():
     truth = profile(truth_votes[None], truth_verified[None])
     held, excess, x = 0, [], 48.0
     for _ in range(400):
-        best = compare(profile(*surfaces(rng, 80, 0.75)), x, 1.0)[0][0]
+        compared = compare(profile(*surfaces(rng, 80, 0.75)), x, 1.0)
+        best = compared.options[0]
         if best.strategy == "sc":
             expected = np.interp(np.log(best.solutions), np.log(S), truth.self_consistency.array[0])
         else:
             across = [np.interp(np.log(best.solutions), np.log(S), column) for column in truth.genrm.array[0].T]
             expected = np.interp(np.log(best.verifications), np.log(V), across)
-        held += best.interval[0] <= expected <= best.interval[1]
-        excess.append(best.accuracy - expected)
+        held += compared.interval[0] <= expected <= compared.interval[1]
+        excess.append(compared.expected - expected)
     assert 0.92 <= held / 400 <= 0.98
     assert np.mean(excess) < 3 * np.std(excess) / np.sqrt(400)
