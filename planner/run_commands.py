@@ -265,8 +265,7 @@ def quote(
     """Say what a sweep would cost."""
     from dataclasses import asdict
 
-    from isocompute.planner.report import note
-    from isocompute.planner.run_report import priced
+    from isocompute.planner.price_report import priced
     from isocompute.runners.config import read
     from isocompute.runners.price import Prices
     from isocompute.runners.quote import quote as price_of
@@ -274,8 +273,6 @@ def quote(
     asked = read(config)
     with Console(stderr=True).status("sampling …" if sample else "counting …"):
         price = price_of(asked, Prices(*prices), rate, parameters, sample)
-    if asked.scored or asked.searches:
-        note(Console(stderr=True), "scores and searches are not in this price")
     if json_:
         print_json({"run": asked.run, **asdict(price)})
     else:

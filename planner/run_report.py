@@ -1,4 +1,4 @@
-"""What a person reads of runs: how far they are, whether they are whole, what a sweep would cost."""
+"""What a person reads of runs: how far they are, and whether they are whole."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from rich.text import Text
 
 from isocompute.planner.report import note, say
 from isocompute.runners.check import Gap, Report
-from isocompute.runners.price import Cost, Price, Prices
 from isocompute.runners.progress import Progress, Rows, Unreadable
 from isocompute.runners.soundness import REIMPORT, REPAIR, RESTORE, RESWEEP, Damage
 
@@ -114,90 +113,6 @@ def ranges(gaps: list[Gap]) -> str:
     """Say which rows are missing."""
     said = [str(gap.first) if gap.rows == 1 else f"{gap.first} to {gap.last}" for gap in gaps[:SHOWN]]
     return plain("; ".join(said), 1000) + (f"; and in {len(gaps) - SHOWN:,} more places" if len(gaps) > SHOWN else "")
-
-
-def priced(console: Console, run: str, price: Price) -> None:
-    """Print what a sweep would cost."""
-    total = sum(role.requests for role in price.roles.values())
-    if not total:
-        line(console, f"{run} is complete: nothing would be asked for.")
-        return
-    line(console, f"{run}: {total:,} requests would be made. Nothing was written.")
-    console.print()
-    table = columns("", "requests", "prompt", "cached", "completion tokens", "FLOPs")
-    for name, cost in price.roles.items():
-        most = "≤ " if cost.lengths.source == "max_tokens" and cost.requests else ""
-        table.add_row(
-            name,
-            f"{cost.requests:,}",
-            short(cost.prompt_tokens),
-            short(cost.cached_tokens),
-            most + short(cost.completion_tokens),
-            most + flops(cost),
-        )
-    console.print(table)
-    console.print()
-    for name, cost in price.roles.items():
-        if cost.requests:
-            line(console, f"{name}: {lengths(cost)}; {size(cost)}")
-    most = "at most " if price.upper_bound else ""
-    if price.hours is None:
-        line(console, "Time: unknown; --tokens-per-second gives the throughput, --sample 2 measures it")
-    else:
-        source = "given" if price.rate_source == "given" else "in the sample, which may not fill the engine"
-        line(console, f"Time: {most}{duration(price.hours)} at {speed(price)} completion tokens a second, {source}")
-    line(console, f"Cost: {most}${price.dollars:,.2f}" if price.dollars is not None else f"Cost: {unpaid(price)}")
-
-
-def speed(price: Price) -> str:
-    """Say how fast tokens come, role by role where that differs."""
-    rates = price.rates or {}
-    if len(set(rates.values())) == 1:
-        return f"{next(iter(rates.values())):,.0f}"
-    return " and ".join(f"{rate:,.0f} ({role})" for role, rate in rates.items())
-
-
-def unpaid(price: Price) -> str:
-    """Say why a cost is unknown."""
-    if price.prices == Prices():
-        return "unknown; --price-in and --price-out pay for a million tokens, --price-hour for the machine"
-    if price.prices.hour is not None and price.hours is None:
-        return "unknown, as the time is"
-    return "unknown, as the prompts' tokens are; --sample 2 measures them"
-
-
-def duration(hours: float) -> str:
-    """Return a time in two digits and a unit.
-
-    >>> [duration(h) for h in (0.001, 0.041, 1, 30, 200)]
-    ['3.6 s', '2.5 min', '1 h', '30 h', '8.3 days']
-    """
-    for size, unit in ((1 / 3600, "s"), (1 / 60, "min"), (1.0, "h")):
-        if hours < 60 * size * (1 if unit != "h" else 0.8):
-            return f"{hours / size:.2g} {unit}"
-    return f"{hours / 24:.2g} days" if hours < 2400 else f"{hours / 24:,.0f} days"
-
-
-def lengths(cost: Cost) -> str:
-    """Say how long a role's rows are, and how that is known."""
-    mean = cost.lengths
-    if mean.source == "max_tokens":
-        return f"no row tells its length, so max_tokens ({mean.completion:,.0f}) bounds it; --sample 2 measures it"
-    where = {"run": "rows that are there", "sample": "sampled rows"}[mean.source]
-    return f"{mean.completion:,.1f} completion tokens, the mean of {mean.rows:,} {where}"
-
-
-def size(cost: Cost) -> str:
-    """Say how large a role's model is."""
-    return "P unknown (--parameters)" if cost.parameters is None else f"P = {short(cost.parameters)}"
-
-
-def flops(cost: Cost) -> str:
-    """Say a role's FLOPs, of sampled tokens and of prompts."""
-    known = [part for part in (cost.flops, cost.prompt_flops) if part is not None]
-    if not known:
-        return "?"
-    return f"{sum(known):.2g}" + ("" if len(known) == 2 else " + prompts")
 
 
 def columns(*headings: str) -> Table:

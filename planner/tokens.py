@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,8 @@ from isocompute.fits import Work, counted, in_solutions, verification_ratios
 from isocompute.runners.config import Sweep
 from isocompute.runners.log import Run
 from isocompute.runners.origin import Imported
-from isocompute.runners.quote import weights
 from isocompute.runners.tables import Table
+from isocompute.runners.weights import model_sizes
 
 Array = NDArray[np.float64]
 
@@ -55,17 +54,12 @@ def sizes(origin: Sweep | Imported, given: Sequence[float] = (), read: float = 1
     for name, number in (*(("A model's size", size) for size in given), ("What a token that is read counts", read)):
         if not (number > 0 and np.isfinite(number)):
             raise DataError(f"{name} is {number:g}; it must be above zero.")
-    models = models_of(origin)
-    told = dict(zip(models, chain(given, repeat(given[-1])) if given else (), strict=False))
-    return Sizes({role: weights(model) or told.get(role) for role, model in models.items()}, read)
+    return Sizes(model_sizes(models_of(origin), given), read)
 
 
 def models_of(origin: Sweep | Imported) -> dict[str, str]:
-    """Return a run's models by role; who scores with verdicts is the verifier."""
-    models = dict(origin.models)
-    if isinstance(origin, Sweep) and origin.scorer is not None:
-        models["scorer"] = origin.scorer.model or models["verifier"]
-    return models
+    """Return a run's models by role."""
+    return origin.all_models if isinstance(origin, Sweep) else dict(origin.models)
 
 
 def assumed(origin: Sweep | Imported, known: Sizes) -> list[str]:

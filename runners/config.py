@@ -198,6 +198,11 @@ class Sweep(Part):
         return {name: role.model for name, role in roles.items() if role is not None}
 
     @property
+    def all_models(self) -> dict[str, str]:
+        """The models by role, the scorer's among them; who scores with verdicts is the verifier."""
+        return self.models | ({} if self.scorer is None else {"scorer": self.scorer.model or self.models["verifier"]})
+
+    @property
     def thinking_end(self) -> str | None:
         """What ends the thinking in a solution."""
         return self.solver.thinking_end

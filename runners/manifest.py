@@ -87,7 +87,8 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
     """Raise unless a run that is there can go on under what is asked now.
 
     What no row was made with may still change: before the first solution all but the task, before the first
-    verification the verifier, before the first score or search the scorer and what ends a step.
+    verification the verifier, before the first score or search the scorer and what ends a step, and as long as no
+    revision was asked for what asks for them.
 
     Raises:
         RunError: names the differences.
@@ -104,7 +105,9 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
     solved, verified = bool(run.parts(SOLUTIONS)), bool(run.parts(VERIFICATIONS))
     scored = any(run.parts(table) for table in (SCORES, NODES, SEARCHES))
     judging = scored and earlier.scorer is not None and earlier.scorer.kind == "verdicts"
-    later = {"verifier": verified or judging, **dict.fromkeys(("scorer", "step", "boxed_ends", "reviser"), scored)}
+    revised = scored and earlier.revising is not None
+    later = {"verifier": verified or judging, "reviser": revised}
+    later |= dict.fromkeys(("scorer", "step", "boxed_ends"), scored)
     for part in ("identity", "models", "prompts", "grader"):
         changed = [
             (f"{where} = {old!r}", repr(new))

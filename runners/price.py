@@ -1,4 +1,4 @@
-"""What requests cost: tokens, FLOPs, hours, dollars. Pure arithmetic; what is unknown stays unknown."""
+"""What requests and searches cost: tokens, FLOPs, hours, dollars. Pure arithmetic; what is unknown stays unknown."""
 
 from __future__ import annotations
 
@@ -11,18 +11,28 @@ from isocompute.errors import DataError
 
 @dataclass(frozen=True)
 class Lengths:
-    """Mean tokens of a request; None where unknown.
+    """Mean tokens of a request, a scored solution or a whole search; None where unknown.
 
     Args:
-        source: `run`, `sample`, or `max_tokens`, which is an upper bound of ``completion``.
+        source: `run`, `sample`, `max_tokens`, which is an upper bound of ``completion``, or `unknown`.
         rows: how many the means are over.
+        scored: what a scorer reads.
+        scored_cached: what its cache holds of that.
+        judged: what it samples.
     """
 
     prompt: float | None
     cached: float | None
-    completion: float
+    completion: float | None
     source: str
     rows: int
+    scored: float | None = 0.0
+    scored_cached: float | None = 0.0
+    judged: float | None = 0.0
+
+
+UNKNOWN = Lengths(None, None, None, "unknown", 0, None, None, None)
+"""Of what nothing tells how long it is."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +55,33 @@ class Cost:
     """What one role's requests cost; None where unknown.
 
     Args:
-        requests: how many.
+        requests: how many requests, scored solutions or searches.
         lengths: mean tokens of each.
         parameters: P, of the model.
+        scorer_parameters: P, of what scores.
         flops: 2·P for each token that is sampled.
         prompt_flops: 2·P for each prompt token that is not cached; all are read if it is unknown how many are cached.
+        scorer_flops: 2·P of the scorer for each token that it samples, or reads and has not cached.
     """
 
     requests: int
     lengths: Lengths
     parameters: float | None
+    scorer_parameters: float | None
     prompt_tokens: float | None
     cached_tokens: float | None
-    completion_tokens: float
+    completion_tokens: float | None
+    scored_tokens: float | None
+    scored_cached_tokens: float | None
+    judged_tokens: float | None
     flops: float | None
     prompt_flops: float | None
+    scorer_flops: float | None
+
+    @property
+    def paced(self) -> float | None:
+        """The tokens that its rate counts: what is sampled; what is read, where a scorer alone is at work."""
+        return self.scored_tokens if self.completion_tokens == 0 else self.completion_tokens
 
 
 @dataclass(frozen=True)
@@ -67,11 +89,12 @@ class Price:
     """What a sweep's requests cost.
 
     Args:
-        roles: solver and, if there is one, verifier.
+        roles: solver; verifier, scorer and each kind of search, if there are any.
         upper_bound: whether completions are as long as they may get, and not as long as they were measured to be.
-        rates: completion tokens a second while a role's requests are worked off, all of them together; None if unknown.
+        rates: tokens a second while a role's requests are worked off, all of them together: completion tokens, those of
+            the searches' solvers, or what a scorer of solutions reads; None if unknown.
         rate_source: `given` or `sample`; None without rates.
-        hours: completion tokens over their rate, one role after the other; None without rates.
+        hours: those tokens over their rate, one role after the other; None where one is unknown.
         prices: what is paid.
         dollars: for all that is paid for; None if nothing is, or if what is cannot be counted.
     """
@@ -92,16 +115,20 @@ def price(
     rates: Mapping[str, float] | None = None,
     rate_source: str | None = None,
     prices: Prices | None = None,
+    scorer: float | None = None,
+    hired: bool = False,
 ) -> Price:
     """Price requests.
 
     Args:
         requests: how many of each role.
         lengths: mean tokens of a request of each role.
-        parameters: P of each role's model.
-        rates: completion tokens a second of each role.
+        parameters: P of each role's model; of a search, its solver's.
+        rates: tokens a second of each role, see `Price`.
         rate_source: where they are from.
         prices: in dollars.
+        scorer: P of what scores.
+        hired: whether the scorer's tokens are paid like the others, as a verifier's are; if not, it is at home.
 
     Raises:
         DataError: a rate, a size or a price that can be none.
@@ -114,21 +141,24 @@ def price(
         '8e+15 + 1.6e+15 FLOPs, 200 s, $1'
     """
     prices = prices or Prices()
-    for name, numbers in (("The rate", rates or {}), ("A model's size", parameters)):
+    for name, numbers in (("The rate", rates or {}), ("A model's size", {**parameters, "scorer": scorer})):
         for given in numbers.values():
             if given is not None and not (given > 0 and math.isfinite(given)):
                 raise DataError(f"{name} is {given:g}; it must be above zero.")
     for given in (prices.prompt, prices.completion, prices.hour):
         if given is not None and not (given >= 0 and math.isfinite(given)):
             raise DataError(f"A price is {given:g}; it must be zero or above.")
-    roles = {role: cost(count, lengths[role], parameters[role]) for role, count in requests.items()}
-    completion = sum(role.completion_tokens for role in roles.values())
-    hours = None
-    if rates is not None:
-        hours = sum(cost.completion_tokens / rates[role] for role, cost in roles.items()) / 3600
+    roles = {role: cost(count, lengths[role], parameters.get(role), scorer) for role, count in requests.items()}
+    seconds = total(over(role.paced, (rates or {}).get(name)) for name, role in roles.items())
+    hours = times(seconds, 1 / 3600)
+    read = [role.prompt_tokens for role in roles.values()]
+    written = [role.completion_tokens for role in roles.values()]
+    if hired:
+        read += [role.scored_tokens for role in roles.values()]
+        written += [role.judged_tokens for role in roles.values()]
     paid = [
-        (prices.prompt, times(total(role.prompt_tokens for role in roles.values()), 1e-6)),
-        (prices.completion, completion * 1e-6),
+        (prices.prompt, times(total(read), 1e-6)),
+        (prices.completion, times(total(written), 1e-6)),
         (prices.hour, hours),
     ]
     bought = [times(amount, each) for each, amount in paid if each is not None]
@@ -143,13 +173,44 @@ def price(
     )
 
 
-def cost(requests: int, lengths: Lengths, parameters: float | None) -> Cost:
+def cost(requests: int, lengths: Lengths, parameters: float | None, scorer: float | None) -> Cost:
     """Return what one role's requests cost."""
-    prompt, cached = times(lengths.prompt, requests), times(lengths.cached, requests)
-    completion = lengths.completion * requests
-    read = prompt if prompt is None or cached is None else prompt - cached
-    flops, prompt_flops = times(parameters, 2 * completion), times(read, times(parameters, 2))
-    return Cost(requests, lengths, parameters, prompt, cached, completion, flops, prompt_flops)
+    prompt, cached, completion, scored, scored_cached, judged = (
+        0.0 if requests == 0 else times(mean, requests)
+        for mean in (
+            lengths.prompt, lengths.cached, lengths.completion, lengths.scored, lengths.scored_cached, lengths.judged,
+        )
+    )  # fmt: skip
+    return Cost(
+        requests=requests,
+        lengths=lengths,
+        parameters=parameters,
+        scorer_parameters=scorer,
+        prompt_tokens=prompt,
+        cached_tokens=cached,
+        completion_tokens=completion,
+        scored_tokens=scored,
+        scored_cached_tokens=scored_cached,
+        judged_tokens=judged,
+        flops=flops(completion, parameters),
+        prompt_flops=flops(uncached(prompt, cached), parameters),
+        scorer_flops=flops(total([uncached(scored, scored_cached), judged]), scorer),
+    )
+
+
+def flops(tokens: float | None, parameters: float | None) -> float | None:
+    """Return 2·P a token; nothing for none, whatever the model."""
+    return 0.0 if tokens == 0 else times(tokens, times(parameters, 2))
+
+
+def uncached(read: float | None, cached: float | None) -> float | None:
+    """Return what is computed of what is read: all, if it is unknown what is cached."""
+    return read if read is None or cached is None else read - cached
+
+
+def over(amount: float | None, rate: float | None) -> float | None:
+    """Return an amount over its rate; nothing takes no time at any."""
+    return 0.0 if amount == 0 else None if amount is None or rate is None else amount / rate
 
 
 def times(one: float | None, other: float | None) -> float | None:

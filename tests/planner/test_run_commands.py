@@ -14,7 +14,7 @@ from isocompute.planner.profile import read
 from isocompute.runners.engines import Completion
 from isocompute.runners.log import Run
 from isocompute.runners.sweep import sweep
-from isocompute.runners.tables import SOLUTIONS, VERIFICATIONS
+from isocompute.runners.tables import SEARCHES, SOLUTIONS, VERIFICATIONS
 
 HOSTILE = "lost \x1b[31m[bold]\n\x07 [/red] " + "x" * 500
 
@@ -192,11 +192,33 @@ def test_a_dry_run_says_what_is_a_bound_and_what_is_unknown(command, small, writ
     assert "Cost: unknown; --price-in and --price-out" in said
     timed = command("sweep", path, "--dry-run", "--tokens-per-second", 1000, "--price-hour", 2, "--price-in", 1).out
     assert "Time: at most 1.6 min at 1,000 completion tokens a second, given" in timed
-    assert "Cost: unknown, as the prompts' tokens are" in timed
+    assert "Cost: unknown, as the tokens are; --sample 2 measures them" in timed
     assert "Cost: unknown, as the time is" in command("sweep", path, "--dry-run", "--price-hour", 2).out
     hourly = command("sweep", path, "--dry-run", "--tokens-per-second", 1000, "--price-hour", 36).out
     assert "Cost: at most $0.98" in hourly
     assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_prices_scores_and_searches(command, searching, stepping, written):
+    config = searching(scored=1)
+    untold = command("sweep", written(config), "--dry-run", "--tokens-per-second", 10)
+    assert (untold.code, untold.err) == (0, "")
+    assert (
+        lines(untold.out)[0]
+        == f"{config.run}: 4 requests, 4 scores and 32 searches would be made. Nothing was written."
+    )
+    assert "searches: no row tells how long they are; --sample 2 measures it" in untold.out
+    assert "Time: unknown, as it is how long searches are; --sample 2 measures it" in untold.out
+    engine, scorer = stepping()
+    sweep(config, load=engine, load_scorer=scorer)
+    larger = searching(scored=1, task={"name": "lab", "problems": 6}, solutions=1)
+    told = command("sweep", written(larger), "--dry-run", "--tokens-per-second", 10, "--parameters", 1e9)
+    rows = len(Run(config.run).keys(SEARCHES))
+    assert f"searches: as long as {rows} rows that are there; P = 1B, P of the scorer = 1B" in told.out
+    assert "Time: unknown, as it is how fast solutions are scored; --sample 2 measures it" in told.out
+    assert narrow(told.out.partition("\n")[2].partition("\n\nsolver")[0]) == []
+    price = json.loads(command("sweep", written(larger), "--dry-run", "--json").out)
+    assert price["roles"]["dvts N=8 M=4 k=2"]["requests"] == 2
 
 
 def test_a_dry_run_of_a_complete_run(command, small, written, written_run):

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.runners.price import Lengths, Prices, price
+from isocompute.runners.price import UNKNOWN, Lengths, Prices, price
 
 SOLVER = Lengths(prompt=100, cached=40, completion=500, source="run", rows=10)
 VERIFIER = Lengths(prompt=700, cached=600, completion=250, source="sample", rows=8)
@@ -81,3 +81,39 @@ def test_a_rate_a_size_or_a_price_that_is_none_is_refused(wrong):
     if wrong:
         with pytest.raises(DataError, match=r"^A price is .*; it must be zero or above\.$"):
             price(REQUESTS, both(), SIZES, prices=Prices(hour=wrong))
+
+
+SEARCH = Lengths(
+    prompt=1000, cached=900, completion=200, source="run", rows=4, scored=400, scored_cached=300, judged=10
+)
+
+
+def test_a_search_costs_what_its_solver_and_its_scorer_do():
+    found = price({"beam N=4": 10}, {"beam N=4": SEARCH}, {"beam N=4": 1e9}, {"beam N=4": 50.0}, scorer=3e9)
+    beam = found.roles["beam N=4"]
+    assert (beam.flops, beam.prompt_flops, beam.scorer_flops) == (2e9 * 2000, 2e9 * 1000, 6e9 * 1100)
+    assert found.hours == pytest.approx(2000 / 50 / 3600)
+    assert price({"beam N=4": 10}, {"beam N=4": SEARCH}, {}).roles["beam N=4"].scorer_flops is None
+
+
+def test_a_scorer_alone_is_paced_by_what_it_reads():
+    scores = Lengths(0.0, 0.0, 0.0, "run", 4, scored=300, scored_cached=None)
+    found = price({"scorer": 10}, {"scorer": scores}, {}, {"scorer": 100.0}, scorer=1e9)
+    assert (found.roles["scorer"].flops, found.roles["scorer"].scorer_flops) == (0.0, 2e9 * 3000)
+    assert found.hours == pytest.approx(30 / 3600)
+    assert price({"scorer": 10}, {"scorer": scores}, {}, {"solver": 100.0}).hours is None
+
+
+def test_a_scorer_s_tokens_are_paid_only_if_it_is_hired():
+    prices = Prices(prompt=1.0, completion=10.0)
+    at_home, hired = (
+        price({"beam N=4": 1000}, {"beam N=4": SEARCH}, {}, prices=prices, hired=hired).dollars
+        for hired in (False, True)
+    )
+    assert at_home == pytest.approx(1.0 + 2.0)
+    assert hired == pytest.approx(1.4 + 2.1)
+
+
+def test_of_what_is_not_there_nothing_is_unknown():
+    found = price({"solver": 0, "rebase N=4": 0}, both() | {"rebase N=4": UNKNOWN}, {}, {"solver": 1.0})
+    assert (found.hours, found.roles["rebase N=4"].scorer_flops) == (0.0, 0.0)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import json
 import time
+from collections import Counter
 from pathlib import Path
 
 import fsspec
@@ -9,13 +9,14 @@ import pytest
 
 from isocompute.errors import EngineError, RunError
 from isocompute.runners.engines import Completion
+from isocompute.runners.lengths import name
 from isocompute.runners.log import Run
-from isocompute.runners.price import Lengths
-from isocompute.runners.quote import TABLES, quote, weights
+from isocompute.runners.price import UNKNOWN, Lengths
+from isocompute.runners.quote import quote
 from isocompute.runners.sweep import sweep
-from isocompute.runners.tables import SOLUTIONS, VERIFICATIONS
+from isocompute.runners.tables import SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS
 
-LAB = Path(__file__).resolve().parents[2] / "data" / "lab"
+TABLES = {"solver": SOLUTIONS, "verifier": VERIFICATIONS}
 
 
 def requests(found):
@@ -120,7 +121,7 @@ def test_a_sample_of_which_no_row_comes_is_a_sentence(small, scripted):
     lost = scripted(lambda *_: Completion(None, None, None, None, None, "out of memory"))
     with pytest.raises(EngineError) as caught:
         quote(small(), sample=1, load=lost)
-    assert str(caught.value) == "No row of the solver's sample came: out of memory."
+    assert str(caught.value) == "The sample of 'solver' came to no row: out of memory."
     assert not [path for path in fsspec.filesystem("memory").find("/") if "isocompute-sample" in path]
 
 
@@ -138,48 +139,84 @@ def test_models_that_no_folder_tells_are_as_large_as_is_said(small):
     assert sizes(8e9, 70e9) == [8e9, 70e9]
 
 
-def checkpoint(folder, tensors, config=None, name="model.safetensors"):
-    """A checkpoint of which only the headers are there."""
-    folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config or {}))
-    header = {
-        name: {"dtype": dtype, "shape": shape, "data_offsets": [0, 0]} for name, (dtype, shape) in tensors.items()
-    }
-    text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
-    (folder / name).write_bytes(len(text).to_bytes(8, "little") + text)
-    return str(folder)
+# Scores and searches
 
 
-def test_parameters_are_counted_from_headers(tmp_path):
-    one = {"a": ("BF16", [3, 4]), "b": ("F32", [5]), "scalar": ("F8_E4M3", []), "places": ("I64", [1, 512])}
-    folder = tmp_path / "model"
-    assert weights(checkpoint(folder, one)) == 18
-    checkpoint(folder, {"c": ("BF16", [7, 7])}, name="model-00002-of-00002.safetensors")
-    assert weights(str(folder)) == 18  # not of this checkpoint, as long as no index says so
-    index = {
-        "weight_map": {"a": "model.safetensors", "b": "model.safetensors", "c": "model-00002-of-00002.safetensors"}
-    }
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert weights(str(folder)) == 18 + 49
+def roles_of(config):
+    return [name(shape) for shape in config.by_shape]
 
 
-def test_the_lab_s_models_are_as_large_as_their_files_are_long(tmp_path):
-    size = (LAB / "solver" / "model.safetensors").stat().st_size
-    assert weights(str(LAB / "solver")) == pytest.approx(size / 2, rel=0.05)  # bfloat16
+def test_what_scores_and_searches_take_is_unknown_without_rows_and_without_a_sample(searching, tmp_path):
+    config = searching(scored=1)
+    found = quote(config, rate=10.0, parameters=[1e9, 3e9], load=no_engine, load_scorer=no_engine)
+    assert roles_of(config) == ["beam N=3 M=4", "beam N=8 M=4", "dvts N=8 M=4 k=2", "rebase N=5", "particle N=4",
+                                "revise N=6 M=3"]  # fmt: skip
+    seeds = dict.fromkeys(roles_of(config), 4) | {"beam N=3 M=4": 8, "beam N=8 M=4": 8}
+    assert requests(found) == {"solver": 4, "scorer": 4, **seeds}
+    for role in ("scorer", *seeds):
+        assert (found.roles[role].lengths, found.roles[role].scored_tokens) == (UNKNOWN, None)
+        assert found.roles[role].scorer_parameters == 3e9
+    assert (found.hours, found.dollars) == (None, None)
+    assert not (tmp_path / "run").exists()
 
 
-def test_where_stored_and_used_weights_differ_the_size_is_unknown(tmp_path):
-    assert weights(checkpoint(tmp_path / "packed", {"a": ("I32", [4096, 512]), "b": ("F16", [4])})) is None
-    assert weights(checkpoint(tmp_path / "experts", {"a": ("BF16", [4])}, {"num_local_experts": 8})) is None
-    assert weights("meta-llama/Llama-3.1-8B-Instruct") is None
+def test_only_searches_that_are_missing_are_priced_at_what_those_that_are_there_took(searching, stepping):
+    engine, scorer = stepping()
+    sweep(searching(scored=1), load=engine, load_scorer=scorer)
+    run = Run(searching().run)
+    before = run.frame(SEARCHES)
+    larger = searching(scored=1, task={"name": "lab", "problems": 6})
+    found = quote(larger, rate=10.0, parameters=[1e9, 3e9], load=no_engine, load_scorer=no_engine)
+    beam = before[(before["strategy"] == "beam") & (before["n"] == 8)]
+    cost = found.roles["beam N=8 M=4"]
+    assert cost.requests == 2 * 2
+    assert cost.lengths == Lengths(
+        beam["prompt_tokens"].mean(), beam["prompt_cached_tokens"].mean(), beam["generated_tokens"].mean(), "run",
+        len(beam), beam["scored_tokens"].mean(), beam["cached_tokens"].mean(), 0.0,
+    )  # fmt: skip
+    new = beam["prompt_tokens"] - beam["prompt_cached_tokens"]
+    assert cost.flops == pytest.approx(4 * 2e9 * beam["generated_tokens"].mean())
+    assert cost.prompt_flops == pytest.approx(4 * 2e9 * new.mean())
+    assert cost.scorer_flops == pytest.approx(4 * 6e9 * (beam["scored_tokens"] - beam["cached_tokens"]).mean())
+    scores = run.frame(SCORES)["scored_tokens"]
+    assert found.roles["scorer"].scored_tokens == pytest.approx(2 * scores.mean())
+    assert (found.roles["scorer"].flops, found.roles["scorer"].completion_tokens) == (0.0, 0.0)
+    assert found.hours is None  # how fast solutions are scored is not given
+    engine, scorer = stepping()
+    sweep(larger, load=engine, load_scorer=scorer)
+    after = run.frame(SEARCHES)
+    shapes = Counter(zip(after["strategy"], after["n"], strict=True))
+    shapes.subtract(zip(before["strategy"], before["n"], strict=True))
+    assert sum(shapes.values()) == sum(found.roles[role].requests for role in roles_of(larger))
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"\xff" * 100, (5).to_bytes(8, "little") + b"[1,2]", (100_000).to_bytes(8, "little") + b"[" * 100_000],
-)
-def test_a_file_that_is_no_checkpoint_is_a_sentence(tmp_path, content):
-    folder = checkpoint(tmp_path / "model", {})
-    (tmp_path / "model" / "model.safetensors").write_bytes(content)
-    with pytest.raises(EngineError, match=r"^The checkpoint in '.*' cannot be read: .*\.$"):
-        weights(folder)
+def test_a_search_that_failed_is_missing_and_tells_no_length(searching, stepping):
+    engine, scorer = stepping()
+    well, lost = engine.says, Completion(None, None, None, None, None, "lost")
+    engine.says = lambda request: lost if request.sampling.step and request.seed % 9 == 0 else well(request)
+    summary = sweep(searching(), load=engine, load_scorer=scorer)
+    assert summary.failed
+    rows = Run(searching().run).frame(SEARCHES)
+    found = quote(searching(), load=no_engine, load_scorer=no_engine)
+    assert sum(found.roles[role].requests for role in roles_of(searching())) == (rows["status"] != "ok").sum() > 0
+    well = rows[(rows["status"] == "ok") & (rows["strategy"] == "rebase")]
+    assert found.roles["rebase N=5"].lengths.completion == well["generated_tokens"].mean()
+
+
+def test_a_sample_searches_each_kind_once_a_problem(searching, stepping, tmp_path):
+    engine, scorer = stepping()
+    config = searching(scored=1)
+    found = quote(config, sample=2, parameters=[1e9], load=engine, load_scorer=scorer)
+    assert {cost.lengths.source for cost in found.roles.values()} == {"sample"}
+    assert {found.roles[role].lengths.rows for role in roles_of(config)} == {2}
+    assert engine.loaded == engine.closed == 2  # for solutions, for searches
+    assert scorer.loaded == scorer.closed == 2
+    assert set(found.rates) == {"solver", "scorer", *roles_of(config)}
+    assert len({found.rates[role] for role in roles_of(config)}) == 1
+    assert 0 < found.hours < 1
+    assert found.rate_source == "sample"
+    assert not (tmp_path / "run").exists()
+    assert not [path for path in fsspec.filesystem("memory").find("/") if "isocompute-sample" in path]
+    given = quote(config, rate=1e-3, sample=2, load=stepping()[0], load_scorer=stepping()[1])
+    assert given.rates["solver"] == given.rates["rebase N=5"] == 1e-3
+    assert given.rates["scorer"] > 1

@@ -467,3 +467,13 @@ def test_a_search_that_is_stopped_loses_no_round_and_goes_on(searching, stepping
     assert check(run).whole
     made(config, stepping())
     assert content(run) == content(made(searching(run=str(tmp_path / "whole")), stepping()))
+
+
+def test_a_run_with_searches_can_gain_revisions(searching, stepping):
+    beam, revise = {"strategy": "beam", "n": 4, "rounds": 3}, {"strategy": "revise", "n": 4, "width": 2}
+    for searches in ([beam], [beam, revise]):
+        engine, scorer = stepping()
+        summary = sweep(searching(scored=1, searches=searches), load=engine, load_scorer=scorer)
+        assert summary.searches == 4 * len(searches)
+    with pytest.raises(RunError, match=r"was made with prompts\.reviser\."):
+        sweep(searching(scored=1, searches=[beam, revise | {"prompt": "lab-verify"}]), load=engine, load_scorer=scorer)

@@ -1,0 +1,97 @@
+"""Which rows a run lacks, and how long those are that it has: solutions, verifications, scores and searches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from isocompute.runners.config import Sweep
+from isocompute.runners.log import Run
+from isocompute.runners.price import Lengths
+from isocompute.runners.search_config import Shape
+from isocompute.runners.soundness import sizes
+from isocompute.runners.tables import SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
+
+TABLES = {"solver": SOLUTIONS, "verifier": VERIFICATIONS, "scorer": SCORES}
+"""The roles whose rows are numbered, and these rows; a search is a role of its own, by its shape."""
+
+SAMPLED = {"prompt": "prompt_tokens", "cached": "cached_tokens", "completion": "completion_tokens"}
+SCORED = {"scored": "scored_tokens", "scored_cached": "scored_cached_tokens", "judged": "scorer_sampled_tokens"}
+SEARCHED = {
+    "prompt": "prompt_tokens",
+    "cached": "prompt_cached_tokens",
+    "completion": "generated_tokens",
+    "scored": "scored_tokens",
+    "scored_cached": "cached_tokens",
+    "judged": "scorer_sampled_tokens",
+}
+COUNTED = {SOLUTIONS: SAMPLED, VERIFICATIONS: SAMPLED, SCORES: SCORED, SEARCHES: SEARCHED}
+"""Where each table says the `Lengths` of a row."""
+
+
+def name(shape: Shape) -> str:
+    """Return what a search is called in a price.
+
+    Example:
+        >>> name(Shape("beam", 16, 4, 0)), name(Shape("rebase", 8, 0, 1))
+        ('beam N=16 M=4', 'rebase N=8 k=1')
+    """
+    numbers = {"N": shape.n, "M": shape.width, "k": shape.lookahead}
+    return " ".join([shape.strategy, *(f"{letter}={number}" for letter, number in numbers.items() if number)])
+
+
+def names(config: Sweep) -> dict[str, Shape]:
+    """Return the searches that a sweep asks for, by what they are called."""
+    return {name(shape): shape for shape in config.by_shape}
+
+
+def missing(run: Run, config: Sweep, problem_ids: Sequence[str]) -> dict[str, int]:
+    """Count the rows that a run lacks, by the role that makes them; a row that failed is lacking."""
+    counts, asked_for = {}, sizes(config)
+    for role, table in TABLES.items():
+        numbers = asked_for.get(table)
+        if numbers is None:
+            continue
+        frame = run.frame(table, [*table.key_names, "status"])
+        there = (frame["status"] == "ok") & frame["problem_id"].isin(problem_ids)
+        for column, size in numbers.items():
+            there &= frame[column] < size
+        asked = len(problem_ids) * math.prod(numbers.values())
+        if asked:
+            counts[role] = asked - int(there.sum())
+    if config.searches:
+        frame = run.frame(SEARCHES, [*SEARCHES.key_names, "status"])
+        frame = frame[(frame["status"] == "ok") & frame["problem_id"].isin(problem_ids)]
+        for role, shape in names(config).items():
+            seeds = config.by_shape[shape].seeds
+            counts[role] = len(problem_ids) * seeds - int((of(frame, shape)["seed"] < seeds).sum())
+    return counts
+
+
+def lengths(run: Run, config: Sweep, source: str) -> dict[str, Lengths]:
+    """Return the mean tokens of a run's rows that are ok, of each role that has some and says how many it sampled."""
+    found = {role: mean(run.frame(table, [*COUNTED[table].values(), "status"]), table, source)
+             for role, table in TABLES.items()}  # fmt: skip
+    if config.searches:
+        frame = run.frame(SEARCHES, [*SEARCHES.key_names, *SEARCHED.values(), "status"])
+        found |= {role: mean(of(frame, shape), SEARCHES, source) for role, shape in names(config).items()}
+    return {role: means for role, means in found.items() if means is not None}
+
+
+def of(frame: pd.DataFrame, shape: Shape) -> pd.DataFrame:
+    """Return the rows of searches of one shape."""
+    columns = ("strategy", "n", "beam_width", "lookahead")
+    same = [frame[column] == value for column, value in zip(columns, shape, strict=True)]
+    return frame[same[0] & same[1] & same[2] & same[3]]
+
+
+def mean(frame: pd.DataFrame, table: Table, source: str) -> Lengths | None:
+    """Return the mean tokens of a table's rows that are ok; None if there is none, or their main count is unknown."""
+    rows = frame[frame["status"] == "ok"]
+    means = {key: float(rows[column].astype(float).mean()) for key, column in COUNTED[table].items()}
+    known = dict.fromkeys(SAMPLED, 0.0) | {key: None if math.isnan(value) else value for key, value in means.items()}
+    if known["scored" if table is SCORES else "completion"] is None:
+        return None
+    return Lengths(**known, source=source, rows=len(rows))

@@ -1,0 +1,75 @@
+"""How large a model is, as its checkpoint's folder tells; its weights are not read."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any
+
+from isocompute.errors import EngineError
+
+FLOATS = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
+PACKED = {"I32", "U32", "I16", "U16", "I8", "U8"}
+"""Types in which one number may be several weights."""
+LONGEST = 100_000_000
+"""Bytes of the longest header that a safetensors file may have."""
+EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
+
+
+def model_sizes(models: Mapping[str, str], given: Sequence[float] = ()) -> dict[str, float | None]:
+    """Return how many parameters models have: as the checkpoint in a folder says, else as was given.
+
+    Args:
+        models: by role.
+        given: sizes of those that no folder here tells, in the order of the roles; the last one holds on.
+
+    Returns:
+        By role; None where nobody says.
+
+    Raises:
+        EngineError: a checkpoint cannot be read.
+
+    Example:
+        >>> model_sizes({"solver": "far/away", "verifier": "far/off", "scorer": "far/out"}, [8e9, 7e10])
+        {'solver': 8000000000.0, 'verifier': 70000000000.0, 'scorer': 70000000000.0}
+    """
+    told = dict(zip(models, chain(given, repeat(given[-1])) if given else (), strict=False))
+    return {role: weights(model) or told.get(role) for role, model in models.items()}
+
+
+def weights(model: str) -> float | None:
+    """Return how many parameters a checkpoint's folder holds, as the headers of its safetensors files say.
+
+    Returns:
+        None without such files, and where what is stored is not what a token passes: packed integers, and experts
+        of which each token visits a few.
+
+    Raises:
+        EngineError: a file is not what its name says.
+    """
+    folder = Path(model).expanduser()
+    index = folder / "model.safetensors.index.json"
+    try:
+        settings = json.loads((folder / "config.json").read_bytes())
+        names = json.loads(index.read_bytes())["weight_map"].values() if index.is_file() else ["model.safetensors"]
+        tensors = [tensor for name in sorted(set(names)) for tensor in header(folder / name)]
+        if any(settings.get(name) for name in EXPERTS) or any(tensor["dtype"] in PACKED for tensor in tensors):
+            return None
+        return float(sum(math.prod(tensor["shape"]) for tensor in tensors if tensor["dtype"] in FLOATS))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise EngineError(f"The checkpoint in '{model}' cannot be read: {error!r}.") from None
+
+
+def header(path: Path) -> list[dict[str, Any]]:
+    """Return what a safetensors file says of its tensors, without reading them."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > LONGEST:
+            raise ValueError(f"{path.name} has no header")
+        content = json.loads(file.read(length))
+    return [tensor for name, tensor in content.items() if name != "__metadata__"]
