@@ -68,6 +68,7 @@ def counted(need, tmp_path_factory):
                 {"strategy": "beam", "n": [4, 16]},
                 {"strategy": "dvts", "n": 4, "width": 2, "lookahead": 1, "seeds": 2},
                 {"strategy": "particle", "n": 4, "rounds": 3},
+                {"strategy": "revise", "n": 4, "width": 2},
             ],
         }
     )
