@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from isocompute.planner.plan import compare
+from isocompute.planner.compare import compare
 from isocompute.planner.profile import Curve, Profile, Searches, rounded
 
 SEEDS, HUGE = 3, 200_000

@@ -14,10 +14,11 @@ from IPython.display import Image
 
 from isocompute.fits import coverage, genrm, self_consistency
 from isocompute.planner.budget import Budget
+from isocompute.planner.compare import frontier
 from isocompute.planner.figures import draw_figure1, figure1_table
 from isocompute.planner.learn import profile_of_run
 from isocompute.planner.measured import measured
-from isocompute.planner.plan import frontier, plan
+from isocompute.planner.plan import plan
 from isocompute.runners.log import Run
 from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS
 

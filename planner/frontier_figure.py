@@ -40,7 +40,7 @@ def draw_frontiers(profile: Profile) -> Figure | None:
                 right.plot(at, lead.mean(axis=0), style, color=shade, ms=3, lw=1.2)
                 if table is top:
                     low, high = interval(resample(lead, weights))
-                    if table.strategy in profile.searches:  # as in `plan.sure`
+                    if table.strategy in profile.searches:  # as in `compare.sure`
                         other_low, other_high = interval(resample(100 * (taken - flattering[0])[:, there], weights))
                         low, high = np.minimum(low, other_low), np.maximum(high, other_high)
                     right.fill_between(at, low, high, color=shade, alpha=0.15, lw=0)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from isocompute.fits.allocation import AllocationLaws, Law
 from isocompute.fits.crossover import Crossover
+from isocompute.planner.compare import Option
 from isocompute.planner.findings import Findings
-from isocompute.planner.plan import Option, Plan
+from isocompute.planner.plan import Plan
 from isocompute.planner.profile import UNPRICED, Profile, Searches
 
 if TYPE_CHECKING:  # what it imports takes longer than a plan

@@ -1,95 +1,20 @@
-"""From a budget to an allocation: which strategy, with how many solutions and verifications, and how sure.
-
-What is run is chosen on all problems. What it is said to reach is not: the problems are split into folds again and
-again, numbers are chosen on the other folds, and each problem is scored under the numbers that were chosen without it.
-So are the strategies compared, and the one ahead is recommended. It is ahead by some luck, so what is expected of it is
-what the choice of a strategy reaches where that too is made without the problem. Intervals resample per-problem scores,
-paired across strategies, see `sure`.
-"""
+"""From a budget to a plan: what to run, what to expect of it, and what a reader must know before believing it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from isocompute.fits.bootstrap import interval, resample, resampling_weights
 from isocompute.fits.cost import compute
-from isocompute.fits.held_out import EQUAL, folds, held_out, in_sample
 from isocompute.planner.budget import Budget
+from isocompute.planner.compare import Comparison, Interval, Option, compare, thrifty
 from isocompute.planner.findings import Findings, findings
 from isocompute.planner.profile import Profile, positive
-from isocompute.planner.strategies import doublings, scored, searched, strategies, unplaced
+from isocompute.planner.strategies import scored, searched, strategies, unplaced
 
-REPLICATES = 4000
-SEED = 128
 FEW = 30
 """Below this many problems an interval is not to be trusted."""
 TORN = 0.2
 """From this share of folds with another choice on it is said that the choice is a close one."""
-
-Array = NDArray[np.float64]
-Interval = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Option:
-    """A strategy at its best allocation within the budget.
-
-    Args:
-        strategy: `sc`, `genrm`, `genrm+vote`, `weighted`, `fused`, `bon`, `prm-weighted`, or a search and its rule of
-            selection, such as `beam+weighted`.
-        numbers: what it is set by: S solutions, V verifications of each; of a search N slots, M the width, k the
-            lookahead.
-        compute: what it costs, in x.
-        accuracy: with numbers chosen on other problems.
-        interval: 95 %, over problems; None without per-problem values.
-        probability_best: share of the resamplings of the problems in which none of the others is ahead; None likewise.
-        gap: accuracy of the recommendation minus this one's; None for the recommendation itself.
-        gap_interval: 95 %, paired, the luck of being recommended allowed for.
-    """
-
-    strategy: str
-    numbers: dict[str, int]
-    compute: float
-    accuracy: float
-    interval: Interval | None
-    probability_best: float | None
-    gap: float | None = None
-    gap_interval: Interval | None = None
-
-    @property
-    def settings(self) -> str:
-        """What it is set by, as people write it: ``S=16 V=8``."""
-        return " ".join(f"{name}={number}" for name, number in self.numbers.items())
-
-    @property
-    def solutions(self) -> int | None:
-        """S; None of a search."""
-        return self.numbers.get("S")
-
-    @property
-    def verifications(self) -> int | None:
-        """V of each solution, 0 where none is verified; None of a search."""
-        return self.numbers.get("V", 0) if "S" in self.numbers else None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The strategies within a budget.
-
-    Args:
-        options: each at its best, the recommended first.
-        expected: what the choice reaches on problems on which neither strategy nor numbers were chosen.
-        interval: 95 %, of that; None without per-problem values.
-        torn: on what share of the training folds another strategy than the recommended was ahead.
-    """
-
-    options: list[Option]
-    expected: float
-    interval: Interval | None
-    torn: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,98 +89,6 @@ def plan(profile: Profile, budget: Budget, lam: float | None = None) -> Plan:
     )
 
 
-def frontier(profile: Profile) -> list[tuple[float, list[Option]]]:
-    """Compare the strategies at every power of two that was measured: the compute frontier of each.
-
-    Returns:
-        Pairs of a budget in x and the options at it, the best first.
-    """
-    return [(x, compare(profile, x, profile.lam).options) for x in doublings(profile)]
-
-
-def compare(profile: Profile, x: float, lam: float | None) -> Comparison:
-    """Hold each strategy's best allocation within a budget against the others'."""
-    affordable = [options for options in strategies(profile, lam) if options.cheapest <= x]
-    run = in_sample(affordable, [x])
-    P = len(profile.self_consistency.accuracy)
-    scored = held_out(affordable, [x], folds(P)) if P > 1 else run
-    means = scored.accuracy[:-1, :, 0].mean(axis=1)
-    first = int((means > means.max() - EQUAL).argmax())
-    rows = [first, *(i for i in range(len(affordable)) if i != first)]
-    honest = bootstrap(scored.accuracy[:, :, 0])
-    probabilities = None if honest is None else shares(honest[:-1])
-    flattering = bootstrap(run.accuracy[:, :, 0])
-    luck = [options.strategy in profile.searches for options in affordable]
-
-    found = []
-    for i in rows:
-        tried, chosen = affordable[i].tried, int(run.choices.chosen[i, 0, 0])
-        gap = None if i == first else float(means[first] - means[i])
-        lucky = flattering if luck[i] or luck[first] else None
-        found.append(
-            Option(
-                strategy=affordable[i].strategy,
-                numbers={name: int(numbers[chosen]) for name, numbers in tried.numbers.items()},
-                compute=float(tried.cost[chosen]),
-                accuracy=float(means[i]),
-                interval=sure(honest, flattering if luck[i] else None, [i]),
-                probability_best=None if probabilities is None else float(probabilities[i]),
-                gap=gap,
-                gap_interval=None if gap is None else sure(honest, lucky, [first, -1], i),
-            )
-        )
-    return Comparison(
-        options=found,
-        expected=float(scored.accuracy[-1, :, 0].mean()),
-        interval=sure(honest, flattering if luck[first] else None, [first, -1]),
-        torn=float((scored.choices.best != first).mean()),
-    )
-
-
-def bootstrap(values: Array) -> Array | None:
-    """Return (options, replicates) of mean accuracies, resampling problems; None if there is nothing to resample."""
-    if values.shape[1] < 2:
-        return None
-    return resample(values.T, resampling_weights(values.shape[1], REPLICATES, SEED)).T
-
-
-def shares(spread: Array) -> Array:
-    """Return how often each option is the best; options that tie share the replicate."""
-    top = spread >= spread.max(axis=0) - 1e-12
-    return np.asarray((top / top.sum(axis=0)).mean(axis=1))
-
-
-def pair(replicates: Array) -> Interval:
-    """Return the 95 % interval of replicates."""
-    low, high = interval(replicates)
-    return float(low), float(high)
-
-
-def sure(honest: Array | None, flattering: Array | None, rows: list[int], other: int | None = None) -> Interval | None:
-    """Return the 95 % interval of an option, or of what it is ahead of another by; it encloses those of several rows.
-
-    What is recommended was ahead by some luck. As a row of its own it is a little too high then, chosen anew on other
-    problems a little too low where the choice is a close one; either interval alone holds the truth too seldom, both
-    together hold it (docs/coverage.md). That of a search holds the interval of its optimistic number as well. A search
-    has as few answers a problem as it has seeds, and each allocation its own, so which one is chosen is luck to a large
-    part, and what is scored on other problems varies with the choice by more than a bootstrap of it sees: in simulation
-    (60 and 150 problems, 1 and 2 seeds, 600 worlds each) its interval holds in 88 to 92 %, and both together in 94 to
-    96 %. See `fits.held_out.enclosing_interval`.
-
-    Args:
-        honest: (options + 1, replicates) scored on other problems than those of the choice; None if there are none.
-        flattering: the same on the problems of the choice; None where no search is meant.
-        rows: the option, and -1 for what is ahead, chosen anew.
-        other: another one.
-    """
-    if honest is None:
-        return None
-    drawn = [replicates[row] - (0 if other is None else replicates[other])
-             for replicates in (honest, flattering) if replicates is not None for row in rows]  # fmt: skip
-    lows, highs = zip(*map(pair, drawn), strict=True)
-    return min(lows), max(highs)
-
-
 def coverage_at(profile: Profile, x: float) -> tuple[float | None, int | None]:
     """Return coverage at the largest measured number of solutions that the budget pays for."""
     curve = profile.coverage
@@ -312,19 +145,6 @@ def warnings(profile: Profile, x: float, lam: float | None, compared: Comparison
             f"{cheap.compute:,.4g}x."
         )
     return said
-
-
-def thrifty(options: list[Option]) -> Option | None:
-    """Return the best of the options that cost at most half of the first one and are not clearly behind it."""
-    first, *others = options
-    return next(
-        (
-            option
-            for option in sorted(others, key=lambda option: -option.accuracy)
-            if 2 * option.compute <= first.compute and option.gap_interval is not None and option.gap_interval[0] <= 0
-        ),
-        None,
-    )
 
 
 def beyond(profile: Profile, x: float) -> list[str]:

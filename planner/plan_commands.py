@@ -68,9 +68,9 @@ def fit(
       isocompute fit data/published/llama-3.1-8b-math.json -o llama.json
     """
     from isocompute.planner import report
+    from isocompute.planner.compare import frontier
     from isocompute.planner.findings import findings
     from isocompute.planner.json_output import findings_json
-    from isocompute.planner.plan import frontier
 
     console = Console()
     target = output if output.endswith(".json") else f"{output}.json"

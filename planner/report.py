@@ -14,8 +14,9 @@ from isocompute.fits.allocation import WAYS, AllocationLaws
 from isocompute.fits.bootstrap import resample
 from isocompute.fits.crossover import Crossover
 from isocompute.fits.power_law import PowerLaw
+from isocompute.planner.compare import Interval, Option, pair
 from isocompute.planner.findings import Findings, replicates
-from isocompute.planner.plan import Interval, Option, Plan, pair
+from isocompute.planner.plan import Plan
 from isocompute.planner.profile import UNPRICED, Measure, Profile, Rates
 from isocompute.planner.strategies import SCORED, VERIFIED
 from isocompute.planner.words import about, searching

@@ -19,7 +19,7 @@ from isocompute.fits import (
     verified_options,
     voting_options,
 )
-from isocompute.planner.plan import compare
+from isocompute.planner.compare import compare
 from isocompute.planner.profile import Curve, Profile, Surface, rounded
 
 S, V, P, WORLDS = [1, 2, 4, 8], [1, 2, 4], 40, 60

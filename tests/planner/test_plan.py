@@ -7,7 +7,8 @@ import pytest
 
 from isocompute.errors import BudgetError
 from isocompute.planner.budget import Budget
-from isocompute.planner.plan import compare, frontier, plan
+from isocompute.planner.compare import compare, frontier
+from isocompute.planner.plan import plan
 from isocompute.planner.profile import Curve, Profile, Surface, read, rounded
 
 S, V = [1, 2, 4, 8, 16, 32, 64], [1, 2, 4, 8, 16]

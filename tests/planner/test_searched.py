@@ -16,11 +16,12 @@ from rich.console import Console
 from isocompute.errors import DataError, RunError
 from isocompute.fits import Pool, t_interval
 from isocompute.planner.budget import Budget
+from isocompute.planner.compare import compare, frontier
 from isocompute.planner.figures import colour
 from isocompute.planner.findings import findings
 from isocompute.planner.learn import profile_of_run
 from isocompute.planner.measured import measured, unplaced
-from isocompute.planner.plan import compare, frontier, plan
+from isocompute.planner.plan import plan
 from isocompute.planner.profile import Curve, Profile, Searches, read, rounded
 from isocompute.planner.report import race
 from isocompute.planner.scored import Scored
