@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
 from isocompute.errors import ConfigError
-from isocompute.runners.threaded import Model, Threaded
+from isocompute.runners.threaded import PATIENCE, Model, Threaded
 
 Asked = TypeVar("Asked")
 
@@ -47,17 +47,20 @@ class Replicas(Generic[Asked]):
         self.copies, self.prompt = copies, prompt
         self.in_flight = sum(copy.in_flight for copy in copies)
         self.homes: OrderedDict[Hashable, int] = OrderedDict()
+        self.threads: list[Threaded[Asked]] = []
 
     def run(self, pending: deque[Asked]) -> Iterator[tuple[Asked, Any]]:
         """Keep every copy full until the queue is empty and all is done."""
+        for thread in self.threads:  # of a run that nobody read to its end
+            thread.join()
         answers: SimpleQueue[Any] = SimpleQueue()
-        threads = [Threaded(copy, partial(tagged, answers, i), stays=True) for i, copy in enumerate(self.copies)]
-        loads = [0] * len(threads)
+        self.threads = [Threaded(copy, partial(tagged, answers, i), stays=True) for i, copy in enumerate(self.copies)]
+        loads = [0] * len(self.threads)
         try:
             while pending or any(loads):
                 for i, requests in enumerate(self._dealt(pending, loads)):
                     if requests:
-                        threads[i].ask(requests)
+                        self.threads[i].ask(requests)
                 try:
                     i, answer = answers.get(timeout=TICK)
                 except Empty:
@@ -67,10 +70,10 @@ class Replicas(Generic[Asked]):
                 loads[i] -= 1
                 yield answer
         finally:
-            for thread in threads:
+            for thread in self.threads:
                 thread.stop()
-            for thread in threads:
-                thread.join()
+            for thread in self.threads:
+                thread.join(PATIENCE)
 
     def close(self) -> None:
         """Give back the memory of all."""

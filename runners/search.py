@@ -32,12 +32,9 @@ from isocompute.runners.scorers import Scored, Scorer, ScoreRequest
 from isocompute.runners.search_config import Shape
 from isocompute.runners.tables import NODES, SEARCHES
 from isocompute.runners.tasks import Problem
-from isocompute.runners.threaded import Threaded
+from isocompute.runners.threaded import PATIENCE, Threaded
 from isocompute.runners.tree import Outcome, Tree
 from isocompute.runners.tree_rows import Key, Row, logged
-
-PATIENCE = 5.0
-"""Seconds that what is being computed has to end, when searching is interrupted."""
 
 Asked = Request | ScoreRequest
 Text = tuple[tuple[str, ...], int]

@@ -10,6 +10,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 Asked = TypeVar("Asked")
 
+PATIENCE = 5.0
+"""Seconds that what is being computed has to end, when it is interrupted."""
+
 
 class Model(Protocol[Asked]):
     """What engines and scorers have in common."""

@@ -133,6 +133,19 @@ def test_whoever_stops_reading_stops_all_copies_and_may_ask_again(replicas, copi
     assert not any(copy.closed for copy in copies)
 
 
+def test_a_copy_that_does_not_end_in_time_is_waited_for_by_the_next_run(replicas, copies, monkeypatch):
+    monkeypatch.setattr("isocompute.runners.replicas.PATIENCE", 0.01)
+    copies[0].go.clear()
+    done = replicas.run(deque("ab"))
+    assert next(done) == ("b", 1)
+    done.close()
+    (busy, _) = replicas.threads
+    assert busy.thread.is_alive()
+    threading.Timer(0.05, copies[0].go.set).start()
+    assert dict(replicas.run(deque("cd"))).keys() == {"c", "d"}
+    assert not busy.thread.is_alive()
+
+
 def test_the_error_of_one_copy_reaches_who_reads_and_stops_the_others(replicas, copies):
     with pytest.raises(EngineError, match="It is broken"):
         list(replicas.run(deque(["a", "broken", *"cdefghij"])))
