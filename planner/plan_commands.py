@@ -67,7 +67,7 @@ def fit(
       isocompute fit runs/demo -o runs/demo/profile.json
       isocompute fit data/published/llama-3.1-8b-math.json -o llama.json
     """
-    from isocompute.planner import report
+    from isocompute.planner import fit_report
     from isocompute.planner.compare import frontier
     from isocompute.planner.findings import findings
     from isocompute.planner.json_output import findings_json
@@ -94,7 +94,7 @@ def fit(
     if json_:
         print_json(findings_json(profile, found, compared, target))
     else:
-        report.fitted(console, profile, found, compared, target)
+        fit_report.fitted(console, profile, found, compared, target)
 
 
 @planner.command(help=PLAN_HELP, name="plan")

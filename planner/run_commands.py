@@ -46,7 +46,8 @@ def sweep(
       isocompute sweep runners/recipes/lab-demo.yaml
       isocompute sweep runners/recipes/lab-demo.yaml --dry-run --tokens-per-second 9000 --price-hour 2.50
     """
-    from isocompute.planner.report import note, swept
+    from isocompute.planner.report import note
+    from isocompute.planner.run_report import swept
     from isocompute.runners.config import read
     from isocompute.runners.display import Live
     from isocompute.runners.sweep import sweep as sample_rows
@@ -129,7 +130,7 @@ def grade(
 
       isocompute grade runs/mine --grader math
     """
-    from isocompute.planner.report import regraded
+    from isocompute.planner.run_report import regraded
     from isocompute.runners.grading import load
     from isocompute.runners.log import Run
     from isocompute.runners.regrade import own_grader, regrade
@@ -146,7 +147,7 @@ def grade(
 @commands.command()
 def tasks() -> None:
     """List the tasks: how many problems, who grades them, where they come from, and what to install for them."""
-    from isocompute.planner.report import listed
+    from isocompute.planner.run_report import listed
     from isocompute.runners.tasks import entries, generators
 
     listed(Console(), entries(), generators())

@@ -1,10 +1,11 @@
-"""What a person reads of runs: how far they are, and whether they are whole."""
+"""What a person reads of runs and tasks: what a sweep did, how far runs are, and whether they are whole."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.padding import Padding
@@ -15,6 +16,11 @@ from isocompute.planner.report import note, say
 from isocompute.runners.check import Gap, Report
 from isocompute.runners.progress import Progress, Rows, Unreadable
 from isocompute.runners.soundness import REIMPORT, REPAIR, RESTORE, RESWEEP, Damage
+
+if TYPE_CHECKING:  # what it imports takes longer than most commands
+    from isocompute.runners.regrade import Regraded
+    from isocompute.runners.sweep import Summary
+    from isocompute.runners.tasks import Entry
 
 SHOWN = 5
 """Reasons, damages or gaps that are shown; JSON holds them all."""
@@ -171,3 +177,51 @@ def plain(text: str, longest: int = 300) -> str:
 def line(console: Console, text: str, style: str | None = None) -> None:
     """Print a line as it is."""
     console.print(text, markup=False, highlight=False, style=style, soft_wrap=True)
+
+
+def swept(console: Console, summary: Summary) -> None:
+    """Print what a sweep did and what comes next."""
+    there = f"{summary.solutions:,} solutions and {summary.verifications:,} verifications"
+    say(console, f"{summary.run} holds {there} ({summary.sampled:,} rows sampled now).")
+    if summary.solutions:
+        say(console, f"A solution is right with probability {summary.accuracy:.3f}.")
+    if summary.verifications:
+        kinds = [f"{count:,} {kind}" for kind, count in summary.verdicts.items() if count]
+        say(console, f"Verdicts: {', '.join(kinds)}.")
+    if summary.searches:
+        say(console, f"{summary.searches:,} searches; one is right with probability {summary.search_accuracy:.3f}.")
+    for reason, count in summary.failed.items():
+        note(console, f"{count:,} rows failed: {reason}; running the sweep again asks for them again.")
+    if summary.refused:
+        note(console, f"{summary.refused:,} answers were too large or too slow to compare, and count as wrong.")
+    say(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")
+
+
+def listed(console: Console, entries: list[Entry], generators: dict[str, list[str]]) -> None:
+    """Print the tasks, and the generators of reasoning-gym by their grader."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("task", "size", "grader", "source", "licence", "needs"):
+        whole = heading in ("task", "size", "needs")
+        table.add_column(heading, justify="right" if heading == "size" else "left", overflow="fold", no_wrap=whole)
+    for entry in entries:
+        size = "any" if entry.size is None else f"{entry.size:,}"
+        table.add_row(entry.name, size, entry.grader, entry.source, entry.licence, entry.needs)
+    console.print(table)
+    console.print()
+    console.print("What a task needs is an extra: pip install 'isocompute[datasets]'.", markup=False, highlight=False)
+    for grader, names in generators.items():
+        console.print()
+        say(console, f"Generators of reasoning-gym graded as {grader}: {', '.join(names)}.")
+
+
+def regraded(console: Console, found: Regraded) -> None:
+    """Print what grading a run again found."""
+    say(console, f"[bold]{found.solutions:,}[/] solutions graded by {found.grader}; before that by {found.before}")
+    say(
+        console,
+        f"  {found.changed:,} answers changed; {found.now_right:,} became right and {found.now_wrong:,} wrong",
+    )
+    if found.unread:
+        say(console, f"  {found.unread:,} give no answer")
+    if found.refused:
+        say(console, f"  {found.refused:,} answers were refused: too large or too slow to compare, so counted as wrong")

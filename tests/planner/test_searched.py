@@ -19,11 +19,11 @@ from isocompute.planner.budget import Budget
 from isocompute.planner.compare import compare, frontier
 from isocompute.planner.figures import colour
 from isocompute.planner.findings import findings
+from isocompute.planner.fit_report import race
 from isocompute.planner.learn import profile_of_run
 from isocompute.planner.measured import measured, unplaced
 from isocompute.planner.plan import plan
 from isocompute.planner.profile import Curve, Profile, Searches, read, rounded
-from isocompute.planner.report import race
 from isocompute.planner.scored import Scored
 from isocompute.planner.tokens import Sizes, assumed, scoring, sizes
 from isocompute.planner.words import about

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from isocompute.errors import ConfigError
-from isocompute.planner.report import listed
+from isocompute.planner.run_report import listed
 from isocompute.runners.config import TASKS, FileTask, LabTask
 from isocompute.runners.lab.problems import LEVELS
 from isocompute.runners.tasks import entries, generators, lab_problems, load
