@@ -72,9 +72,10 @@ def planned(console: Console, profile: Profile, plan: Plan) -> None:
 def context(profile: Profile, plan: Plan) -> list[str]:
     """Return the lines that place a plan: plateau, crossover, law, origin."""
     found = plan.findings
+    worth = "one solution's" if plan.budget == 1 else f"{plan.budget:,.6g} solutions'"
     lines = [
         f"SC flattens at {flattening(found)}, so {plan.budget:,.6g}x is {plan.plateau_multiple:,.3g}x-plateau "
-        f"(times SC's plateau; {plan.budget:,.6g} solutions' worth)."
+        f"(times SC's plateau; {worth} worth)."
     ]
     ahead = "genrm" if plan.recommendation.strategy == "sc" else plan.recommendation.strategy
     for strategy in dict.fromkeys(("genrm", ahead)):
