@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -46,26 +45,23 @@ def sweep(
       isocompute sweep runners/recipes/lab-demo.yaml
       isocompute sweep runners/recipes/lab-demo.yaml --dry-run --tokens-per-second 9000 --price-hour 2.50
     """
-    from isocompute.planner.report import note
     from isocompute.planner.run_report import swept
+    from isocompute.planner.stopping import stoppable
     from isocompute.runners.config import read
     from isocompute.runners.display import Live
     from isocompute.runners.sweep import sweep as sample_rows
 
     if dry_run:
         prices = (price_in, price_out, price_hour)
-        quote(str(config), prices, tokens_per_second, parameters or (), sample or 0, json_)
+        with stoppable("stopped; nothing was written"):
+            quote(str(config), prices, tokens_per_second, parameters or (), sample or 0, json_)
         return
     if json_ or parameters or {tokens_per_second, sample, price_in, price_out, price_hour} != {None}:
         raise typer.BadParameter("Speed, sample, prices, parameters and --json are for a --dry-run.")
     console = Console()
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        with Live(console) as display:
-            summary = sample_rows(read(str(config)), display)
-    except KeyboardInterrupt as stopped:
-        note(Console(stderr=True), "stopped; what was written is whole, and the same command goes on from there")
-        raise typer.Exit(128 + (stopped.args or (signal.SIGINT,))[0]) from None
+    whole = "stopped; what was written is whole, and the same command goes on from there"
+    with stoppable(whole), Live(console) as display:
+        summary = sample_rows(read(str(config)), display)
     swept(console, summary)
 
 
@@ -278,8 +274,3 @@ def quote(
         print_json({"run": asked.run, **asdict(price)})
     else:
         priced(Console(), asked.run, price)
-
-
-def stop(number: int, frame: object) -> NoReturn:
-    """End on a signal as on Ctrl-C: what is done reaches the disk, and the run is free again."""
-    raise KeyboardInterrupt(number)

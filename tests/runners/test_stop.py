@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -16,6 +17,8 @@ from isocompute.runners.check import check
 from isocompute.runners.log import Run
 from isocompute.runners.sweep import sweep
 from isocompute.runners.tables import SOLUTIONS, VERIFICATIONS
+
+LAB = Path(__file__).resolve().parents[2] / "data" / "lab"
 
 SWEEP = """
 import functools, signal, sys, time
@@ -62,6 +65,45 @@ def test_what_came_back_reaches_the_disk_and_the_run_is_free_again(small, script
     assert len(run.keys(SOLUTIONS)) == 10
     assert check(run).whole
     assert sweep(config, load=scripted()).sampled == 14
+
+
+LOADING = """
+import sys
+from isocompute.planner.cli import main
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.vllm
+def test_a_sweep_whose_engine_is_still_starting_ends_and_leaves_nothing_behind(small, tmp_path, need):
+    need("vllm")
+    import psutil  # vLLM brings it
+
+    options = {"dtype": "float32", "max_model_len": 512, "max_num_seqs": 8, "enforce_eager": True}
+    solver = {"model": str(LAB / "solver"), "prompt": "lab-solve", "options": options}
+    config = small(engine="vllm", solver=solver, verifier=None, verifications=0)
+    path, script = tmp_path / "sweep.yaml", tmp_path / "loading.py"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_none=True)))
+    script.write_text(LOADING)
+    command = [sys.executable, str(script), "sweep", str(path)]
+    spawning = {**os.environ, "VLLM_WORKER_MULTIPROCESSING_METHOD": "spawn"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=spawning) as process:
+        sweeping, engine = psutil.Process(process.pid), []
+        while not engine:
+            assert process.poll() is None
+            engine = [child for child in sweeping.children(recursive=True) if "spawn_main" in " ".join(child.cmdline())]
+            time.sleep(0.05)
+        time.sleep(1.0)  # the engine's process is there, and takes longer than this until it answers
+        process.send_signal(signal.SIGTERM)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, out) == (143, "")
+    assert "stopped; what was written is whole" in " ".join(err.split())
+    assert not psutil.wait_procs(engine, timeout=10)[1]
 
 
 KILLED = """
