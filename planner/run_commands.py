@@ -28,7 +28,7 @@ def sweep(
         float | None, for_dry_runs("Completion tokens a second, of all requests together.")
     ] = None,
     sample: Annotated[
-        int | None, for_dry_runs("Measure lengths and speed on so many problems, in memory.", min=1)
+        int | None, for_dry_runs("Measure lengths and speed on so many problems, drawn at random, in memory.", min=1)
     ] = None,
     price_in: Annotated[float | None, for_dry_runs("Dollars for a million prompt tokens.")] = None,
     price_out: Annotated[float | None, for_dry_runs("Dollars for a million completion tokens.")] = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from random import Random
 
 from isocompute.runners import engines, scorers
 from isocompute.runners.config import Role, Sweep
@@ -35,7 +36,8 @@ def quote(
         rate: completion tokens a second; a sample's if not given.
         parameters: sizes of models that no folder here tells: the solver's, the verifier's, the scorer's, of those
             there are; the last one holds on.
-        sample: on how many problems to sample, with the real models and in memory, what the run does not tell.
+        sample: on how many problems, drawn at random, to sample what the run does not tell, with the real models and
+            in memory.
         load: what turns an engine's name, a model and its options into an engine.
         load_scorer: what turns a scorer's kind, a model and its options into a scorer.
 
@@ -43,12 +45,14 @@ def quote(
         ConfigError, DataError, EngineError, RunError: as a sweep does; or no row of the sample came.
     """
     run, problems, _, _ = prepared(config)
-    requests = missing(run, config, [problem.problem_id for problem in problems])
+    ids = [problem.problem_id for problem in problems]
+    requests = missing(run, config, ids)
     known = lengths(run, config, "run")
     rates = None if rate is None else {role: rate for role in requests if role != "scorer"}
     unpaced = any(count and role not in (rates or {}) for role, count in requests.items())
     if sample and any(requests.values()) and (unpaced or any(role not in known for role in requests)):
-        tried, measured = trial(config, min(sample, len(problems)), load, load_scorer)
+        some = Random(config.seed).sample(ids, min(sample, len(ids)))  # the first may be the easiest
+        tried, measured = trial(config, some, load, load_scorer)
         known = tried | known
         rates = {role: measured[role] for role in requests} | (rates or {})
     sizes = model_sizes(config.all_models, parameters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,6 +50,7 @@ def sweep(
     display: Display | None = None,
     load: Callable[..., Engine] = engines.load,
     load_scorer: Callable[..., Scorer] = scorers.load,
+    only: Collection[str] | None = None,
 ) -> Summary:
     """Sample whatever the run lacks.
 
@@ -58,6 +59,7 @@ def sweep(
         display: where progress is shown; nowhere if not given.
         load: what turns an engine's name, a model and its options into an engine.
         load_scorer: what turns a scorer's kind, a model and its options into a scorer.
+        only: the problems that are sampled, by their ids; all if not given.
 
     Raises:
         ConfigError, DataError: the task or a prompt is wrong.
@@ -68,6 +70,7 @@ def sweep(
     run, problems, texts, asked = prepared(config)
     with run.lock(), grading.load(asked["grader"]) as grader:
         run.write_manifest(asked)
+        problems = [problem for problem in problems if only is None or problem.problem_id in only]
         return Sampler(config, run, problems, texts, grader, display, load, load_scorer).work()
 
 

@@ -1,10 +1,10 @@
-"""A sweep's first problems sampled in memory: how long rows are, and how fast they come, before anything is written."""
+"""Some of a sweep's problems sampled in memory: how long are rows, and how fast do they come?"""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -71,9 +71,15 @@ class Timed:
 
 
 def trial(
-    config: Sweep, problems: int, load: Callable[..., Engine], load_scorer: Callable[..., Scorer]
+    config: Sweep, problems: Collection[str], load: Callable[..., Engine], load_scorer: Callable[..., Scorer]
 ) -> tuple[dict[str, Lengths], dict[str, float]]:
-    """Sweep a sweep's first problems in memory: first what is sampled, then what is scored, then what is searched.
+    """Sweep some of a sweep's problems in memory: first what is sampled, then what is scored, then what is searched.
+
+    Args:
+        config: the sweep.
+        problems: their ids.
+        load: what turns an engine's name, a model and its options into an engine.
+        load_scorer: what turns a scorer's kind, a model and its options into a scorer.
 
     Returns:
         By role, mean tokens; and tokens a second, see `Price`: fewer than later, if so few requests leave room in the
@@ -86,7 +92,6 @@ def trial(
     sampling = config.model_copy(
         update={
             "run": f"memory://isocompute-sample-{uuid4().hex}",
-            "task": config.task.model_copy(update={"problems": problems}),
             "solutions": min(config.solutions, MOST["solutions"]),
             "verified": to_verify or None,
             "verifications": min(config.verifications, MOST["verifications"]),
@@ -101,7 +106,7 @@ def trial(
     try:
         for stage, wanted in (("sampled", sampling), ("scored", scoring), ("searched", searching)):
             clocks[stage] = clock = Clock()
-            summary = sweep(wanted, load=clock.times(load), load_scorer=clock.times(load_scorer))
+            summary = sweep(wanted, load=clock.times(load), load_scorer=clock.times(load_scorer), only=problems)
             failed |= summary.failed
         found = lengths(run, searching, "sample")
         read = run.frame(SCORES, ["scored_tokens"])["scored_tokens"].sum()
