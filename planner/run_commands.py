@@ -38,12 +38,13 @@ def sweep(
     ] = None,
     json_: Annotated[bool, for_dry_runs("Print the price as JSON, for programs.", "--json")] = False,
 ) -> None:
-    """Sample solutions and verifications into a run. Run it again after an interruption: it goes on.
+    """Sample solutions and verifications into a run, and score and search. Run it again when it was stopped: it goes on.
 
     [bold]Examples[/]
 
       isocompute sweep runners/recipes/lab-demo.yaml
       isocompute sweep runners/recipes/lab-demo.yaml --dry-run --tokens-per-second 9000 --price-hour 2.50
+      isocompute sweep runners/recipes/lab-search.yaml --dry-run --sample 5
     """
     from isocompute.planner.run_report import swept
     from isocompute.planner.stopping import stoppable
