@@ -38,7 +38,7 @@ def sweep(
     ] = None,
     json_: Annotated[bool, for_dry_runs("Print the price as JSON, for programs.", "--json")] = False,
 ) -> None:
-    """Sample solutions and verifications into a run, and score and search. Run it again when it was stopped: it goes on.
+    """Sample solutions and verifications into a run, score, and search. Run again when it was stopped, it goes on.
 
     [bold]Examples[/]
 
