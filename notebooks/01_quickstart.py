@@ -82,21 +82,22 @@ Image(picture.getvalue())
 
 # %% [markdown]
 # ## The best of each strategy at each budget
-# Each problem is scored under numbers that were chosen on the other problems.
+# Each problem is scored under numbers that were chosen on the other problems; what the best one is ahead by, under a
+# strategy that was chosen on them too.
 
 # %%
 pd.DataFrame(
     [
         {
             "budget (x)": budget,
-            "best": best.strategy,
-            "S": best.solutions,
-            "V": best.verifications,
-            "accuracy": best.accuracy,
-            "ahead of sc by": next((other.gap for other in others if other.strategy == "sc"), None),
-            "P(best)": best.probability_best,
+            "best": compared.options[0].strategy,
+            "S": compared.options[0].solutions,
+            "V": compared.options[0].verifications,
+            "accuracy": compared.options[0].accuracy,
+            "ahead of sc by": (compared.lead("sc") or [None])[0],
+            "P(best)": compared.options[0].probability_best,
         }
-        for budget, (best, *others) in frontier(profile)
+        for budget, compared in frontier(profile)
     ]
 ).round(3)
 

@@ -84,24 +84,36 @@ class Comparison:
     interval: Interval | None
     torn: float
 
+    def lead(self, strategy: str) -> tuple[float, Interval | None] | None:
+        """Return what the choice is ahead of a strategy by, on problems that neither was chosen on, and its interval.
 
-def frontier(profile: Profile) -> list[tuple[float, list[Option]]]:
+        Below zero where the choice is so close that made anew it loses; None of what is recommended itself, and of what
+        the budget does not pay for.
+        """
+        for option in self.options[1:]:
+            if option.strategy == strategy:
+                return self.expected - option.accuracy, option.gap_interval
+        return None
+
+
+def frontier(profile: Profile) -> list[tuple[float, Comparison]]:
     """Compare the strategies at every power of two that was measured: the compute frontier of each.
 
     Returns:
-        Pairs of a budget in x and the options at it, the best first.
+        Pairs of a budget in x and the strategies at it.
     """
-    return [(x, compare(profile, x, profile.lam).options) for x in doublings(profile)]
+    return [(x, compare(profile, x, profile.lam)) for x in doublings(profile)]
 
 
 def compare(profile: Profile, x: float, lam: float | None) -> Comparison:
-    """Hold each strategy's best allocation within a budget against the others'."""
+    """Hold each strategy's best allocation within a budget against the others'; of equals the cheapest is ahead."""
     affordable = [options for options in strategies(profile, lam) if options.cheapest <= x]
     run = in_sample(affordable, [x])
     P = len(profile.self_consistency.accuracy)
     scored = held_out(affordable, [x], folds(P)) if P > 1 else run
     means = scored.accuracy[:-1, :, 0].mean(axis=1)
-    first = int((means > means.max() - EQUAL).argmax())
+    costs = [float(o.tried.cost[at]) for o, at in zip(affordable, run.choices.chosen[:, 0, 0], strict=True)]
+    first = int(np.where(means > means.max() - EQUAL, costs, np.inf).argmin())
     rows = [first, *(i for i in range(len(affordable)) if i != first)]
     honest = bootstrap(scored.accuracy[:, :, 0])
     probabilities = None if honest is None else shares(honest[:-1])
@@ -117,7 +129,7 @@ def compare(profile: Profile, x: float, lam: float | None) -> Comparison:
             Option(
                 strategy=affordable[i].strategy,
                 numbers={name: int(numbers[chosen]) for name, numbers in tried.numbers.items()},
-                compute=float(tried.cost[chosen]),
+                compute=costs[i],
                 accuracy=float(means[i]),
                 interval=sure(honest, flattering if luck[i] else None, [i]),
                 probability_best=None if probabilities is None else float(probabilities[i]),
@@ -142,7 +154,7 @@ def bootstrap(values: Array) -> Array | None:
 
 def shares(spread: Array) -> Array:
     """Return how often each option is the best; options that tie share the replicate."""
-    top = spread >= spread.max(axis=0) - 1e-12
+    top = spread >= spread.max(axis=0) - EQUAL
     return np.asarray((top / top.sum(axis=0)).mean(axis=1))
 
 

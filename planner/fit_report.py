@@ -10,10 +10,10 @@ from rich.table import Table
 
 from isocompute.fits.allocation import WAYS, AllocationLaws
 from isocompute.fits.bootstrap import resample
-from isocompute.planner.compare import Option, pair
+from isocompute.planner.compare import Comparison, pair
 from isocompute.planner.findings import Findings, replicates
 from isocompute.planner.profile import UNPRICED, Measure, Profile, Rates
-from isocompute.planner.report import crossing, exponent, flattening, note, percent, say, span
+from isocompute.planner.report import HELD_OUT, crossing, exponent, flattening, note, percent, say, span
 from isocompute.planner.strategies import SCORED, VERIFIED
 from isocompute.planner.words import searching
 
@@ -22,7 +22,7 @@ ABREAST = 5
 
 
 def fitted(
-    console: Console, profile: Profile, found: Findings, frontier: list[tuple[float, list[Option]]], path: str
+    console: Console, profile: Profile, found: Findings, frontier: list[tuple[float, Comparison]], path: str
 ) -> None:
     """Print what a fit found."""
     say(console, f"[bold]{escape(profile.name)}[/]: {escape(profile.description)}")
@@ -37,11 +37,9 @@ def fitted(
     for table in race(frontier):
         console.print()
         console.print(table)
-    held_out = " Each problem is scored under numbers chosen on the others." if profile.per_problem else ""
-    say(
-        console,
-        f"Accuracy in percent of each strategy at its best allocation, and the numbers of the best one.{held_out}",
-    )
+    say(console, "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one.")
+    if profile.per_problem:
+        say(console, HELD_OUT.format(last="lead"))
     console.print()
     say(console, f"SC flattens at {flattening(found)} (the smallest S within half a point of its maximum).")
     for strategy, crossed in found.crossovers.items():
@@ -107,12 +105,12 @@ def lawful(console: Console, laws: AllocationLaws) -> None:
     console.print()
 
 
-def race(frontier: list[tuple[float, list[Option]]]) -> list[Table]:
+def race(frontier: list[tuple[float, Comparison]]) -> list[Table]:
     """The strategies by budget: what each reaches, and of the best one the numbers and its lead over SC.
 
     One table if it is narrow enough; else the strategies a few at a time, and the best one last.
     """
-    strategies = list(dict.fromkeys(option.strategy for _, options in reversed(frontier) for option in options))
+    strategies = list(dict.fromkeys(option.strategy for _, at in reversed(frontier) for option in at.options))
     known = ("sc", *VERIFIED, *SCORED)
     order = [name for name in known if name in strategies] + [name for name in strategies if name not in known]
     groups = [order[i : i + ABREAST] for i in range(0, len(order), ABREAST)]
@@ -122,18 +120,18 @@ def race(frontier: list[tuple[float, list[Option]]]) -> list[Table]:
     return tables
 
 
-def lap(frontier: list[tuple[float, list[Option]]], strategies: list[str], first: bool) -> Table:
+def lap(frontier: list[tuple[float, Comparison]], strategies: list[str], first: bool) -> Table:
     """Some of the strategies by budget, and if asked for, which of all is the first."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("budget", *strategies, *(("best", "numbers", "ahead of sc by") if first else ())):
         heading = name.replace("+", "+\n")
         table.add_column(heading, justify="left" if name in ("best", "numbers") else "right", no_wrap=True)
-    for budget, options in frontier:
-        reached = {option.strategy: option for option in options}
+    for budget, compared in frontier:
+        reached = {option.strategy: option for option in compared.options}
         cells = [f"{100 * reached[name].accuracy:.1f}" if name in reached else "" for name in strategies]
         if first:
-            best, sc = options[0], reached["sc"]
-            lead = "" if sc.gap is None else f"{100 * sc.gap:+.1f} {span(sc.gap_interval, sign='+')}"
+            best, ahead = compared.options[0], compared.lead("sc")
+            lead = "" if ahead is None else f"{100 * ahead[0]:+.1f} {span(ahead[1], sign='+')}"
             cells += [best.strategy, best.settings, lead]
         table.add_row(f"{budget:,.0f}x", *cells)
     return table

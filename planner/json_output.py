@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocompute.fits.allocation import AllocationLaws, Law
 from isocompute.fits.crossover import Crossover
-from isocompute.planner.compare import Option
+from isocompute.planner.compare import Comparison, Option
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
 from isocompute.planner.profile import UNPRICED, Profile, Searches
@@ -52,6 +52,14 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "trust": plan.trust,
         "warnings": plan.warnings,
         "profile": plan.profile,
+    }
+
+
+def compared_json(compared: Comparison) -> dict[str, Any]:
+    """Return the strategies within a budget, and what is expected of choosing among them."""
+    return {
+        "options": [option_json(option) for option in compared.options],
+        "expected": {"accuracy": compared.expected, "interval": compared.interval},
     }
 
 
@@ -112,7 +120,7 @@ def law_json(law: Law, laws: AllocationLaws) -> dict[str, Any]:
 
 
 def findings_json(
-    profile: Profile, found: Findings, frontier: list[tuple[float, list[Option]]], path: str
+    profile: Profile, found: Findings, frontier: list[tuple[float, Comparison]], path: str
 ) -> dict[str, Any]:
     """Return what a fit found.
 
@@ -135,7 +143,7 @@ def findings_json(
         "crossover": crossover_json(found.crossover, found.plateau),
         "crossovers": crossovers_json(found),
         "laws": laws_json(found.laws),
-        "frontier": [{"x": x, "options": [option_json(option) for option in options]} for x, options in frontier],
+        "frontier": [{"x": x, **compared_json(compared)} for x, compared in frontier],
         "warnings": [*profile.warnings, *([UNPRICED] if profile.unpriced else [])],
     }
 

@@ -17,6 +17,8 @@ from isocompute.planner.plan import Plan
 from isocompute.planner.profile import Profile
 from isocompute.planner.words import about
 
+HELD_OUT = "Scored with numbers chosen on other problems; the {last}, with the strategy chosen there too."
+
 
 def percent(value: float) -> str:
     """An accuracy as people write it."""
@@ -62,6 +64,8 @@ def planned(console: Console, profile: Profile, plan: Plan) -> None:
     if plan.ceiling is not None:
         table.add_row("(coverage)", f"S={plan.ceiling_at}", "", percent(plan.ceiling), "", "", "", style="dim")
     console.print(table)
+    if plan.interval is not None and plan.alternatives:
+        say(console, HELD_OUT.format(last="expected accuracy"))
     console.print()
     for line in context(profile, plan):
         say(console, line)

@@ -90,6 +90,17 @@ def test_a_close_choice_says_so_and_promises_less():
     assert f"so {100 * decided.expected:.1f} % are expected" in said
 
 
+def test_what_a_choice_is_ahead_by_is_reckoned_where_it_was_not_made():
+    compared = compare(alike(80, 1.0, 0.001), 2.0, 1.0)
+    best, other = compared.options
+    lead, interval = compared.lead(other.strategy)
+    assert lead == compared.expected - other.accuracy < 0 < other.gap
+    assert interval == other.gap_interval
+    assert interval[0] <= lead
+    assert compared.lead(best.strategy) is None
+    assert compared.lead("bon") is None
+
+
 def test_a_clear_choice_is_promised_what_it_has():
     decided = plan(alike(80, 1.0, 0.3), Budget(2))
     assert decided.expected == decided.recommendation.accuracy

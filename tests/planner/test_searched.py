@@ -345,7 +345,14 @@ def test_searches_overtake_sc_where_their_cost_says():
     assert found.laws is None
     beside = frontier(world([[0.9, 0.95]] * 4, [3.0, 12.0], problems=4))
     assert [x for x, _ in beside] == [1, 2, 4, 8, 16]  # the last one pays for the dearest search
-    assert [options[0].numbers.get("N", 0) for _, options in beside] == [0, 0, 1, 1, 2]
+    assert [at.options[0].numbers.get("N", 0) for _, at in beside] == [0, 0, 1, 1, 2]
+
+
+def test_of_strategies_that_reach_the_same_the_cheapest_is_recommended():
+    curve = Curve(solutions=[1, 2], accuracy=[[0.2, 0.6]] * 4)
+    for cost, ahead in ((1.5, "beam+weighted"), (2.0, "sc"), (2.5, "sc")):
+        same = world([[0.6]] * 4, [cost], problems=4).model_copy(update={"self_consistency": curve})
+        assert compare(same, 3.0, None).options[0].strategy == ahead
 
 
 def test_a_search_whose_cost_is_unknown_is_named_and_not_placed():
