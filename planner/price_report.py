@@ -62,7 +62,7 @@ def told(price: Price) -> list[str]:
     for source, costs in searches.items():
         rows = sum(cost.lengths.rows for cost in costs.values())
         long = f"as long as {rows:,} {ROWS[source]}" if rows else UNTOLD
-        names = "searches" if len(searches) == 1 else listed(list(costs))
+        names = "searches" if len(searches) == 1 else spoken(list(costs))
         said.append(f"{names}: {long}; {size('search', next(iter(costs.values())))}")
     return said
 
@@ -72,13 +72,13 @@ def counted(price: Price) -> str:
     counts = {"requests": 0, "scores": 0, "searches": 0}
     for name, cost in price.roles.items():
         counts[KINDS.get(name, "searches")] += cost.requests
-    return listed([f"{count:,} {kind}" for kind, count in counts.items() if count])
+    return spoken([f"{count:,} {kind}" for kind, count in counts.items() if count])
 
 
-def listed(words: list[str]) -> str:
+def spoken(words: list[str]) -> str:
     """Return words as people list them.
 
-    >>> listed(["9 requests", "4 scores", "2 searches"])
+    >>> spoken(["9 requests", "4 scores", "2 searches"])
     '9 requests, 4 scores and 2 searches'
     """
     return " and ".join([*([", ".join(words[:-1])] if words[:-1] else []), *words[-1:]])
@@ -92,8 +92,8 @@ def speed(price: Price) -> str:
     }
     read = by_kind.pop("scorer", None)
     said = [f"{rate:,.0f}{f' ({kind})' if len(set(by_kind.values())) > 1 else ''}" for kind, rate in by_kind.items()]
-    sampled = [f"{listed(said if len(set(said)) > 1 else said[:1])} completion tokens a second"] if said else []
-    return listed([*sampled, *([] if read is None else [f"{read:,.0f} tokens a second that are scored"])])
+    sampled = [f"{spoken(said if len(set(said)) > 1 else said[:1])} completion tokens a second"] if said else []
+    return spoken([*sampled, *([] if read is None else [f"{read:,.0f} tokens a second that are scored"])])
 
 
 def untimed(price: Price) -> str:
@@ -136,7 +136,7 @@ def lengths(cost: Cost) -> str:
     tokens = [f"{mean.completion:,.1f} completion tokens"] if mean.completion else []
     tokens += ["an unknown number of tokens scored"] if mean.scored is None else []
     tokens += [f"{mean.scored:,.1f} tokens scored"] if mean.scored else []
-    return f"{listed(tokens or ['no tokens'])}, the mean of {mean.rows:,} {ROWS[mean.source]}"
+    return f"{spoken(tokens or ['no tokens'])}, the mean of {mean.rows:,} {ROWS[mean.source]}"
 
 
 def size(name: str, cost: Cost) -> str:

@@ -31,20 +31,9 @@ COUNTED = {SOLUTIONS: SAMPLED, VERIFICATIONS: SAMPLED, SCORES: SCORED, SEARCHES:
 """Where each table says the `Lengths` of a row."""
 
 
-def name(shape: Shape) -> str:
-    """Return what a search is called in a price.
-
-    Example:
-        >>> name(Shape("beam", 16, 4, 0)), name(Shape("rebase", 8, 0, 1))
-        ('beam N=16 M=4', 'rebase N=8 k=1')
-    """
-    numbers = {"N": shape.n, "M": shape.width, "k": shape.lookahead}
-    return " ".join([shape.strategy, *(f"{letter}={number}" for letter, number in numbers.items() if number)])
-
-
 def names(config: Sweep) -> dict[str, Shape]:
     """Return the searches that a sweep asks for, by what they are called."""
-    return {name(shape): shape for shape in config.by_shape}
+    return {shape.label: shape for shape in config.by_shape}
 
 
 def missing(run: Run, config: Sweep, problem_ids: Sequence[str]) -> dict[str, int]:

@@ -50,6 +50,17 @@ class Shape(NamedTuple):
     width: int
     lookahead: int
 
+    @property
+    def label(self) -> str:
+        """What it is called beside others.
+
+        Example:
+            >>> Shape("beam", 16, 4, 0).label, Shape("rebase", 8, 0, 1).label
+            ('beam N=16 M=4', 'rebase N=8 k=1')
+        """
+        numbers = {"N": self.n, "M": self.width, "k": self.lookahead}
+        return " ".join([self.strategy, *(f"{letter}={number}" for letter, number in numbers.items() if number)])
+
 
 class Search(Part):
     """Searches of one strategy: each with so many slots ``n``, repeated with ``seeds`` seeds.

@@ -10,7 +10,6 @@ import pytest
 
 from isocompute.errors import EngineError, RunError
 from isocompute.runners.engines import Completion
-from isocompute.runners.lengths import name
 from isocompute.runners.log import Run
 from isocompute.runners.price import UNKNOWN, Lengths
 from isocompute.runners.quote import quote
@@ -144,7 +143,7 @@ def test_models_that_no_folder_tells_are_as_large_as_is_said(small):
 
 
 def roles_of(config):
-    return [name(shape) for shape in config.by_shape]
+    return [shape.label for shape in config.by_shape]
 
 
 def test_what_scores_and_searches_take_is_unknown_without_rows_and_without_a_sample(searching, tmp_path):
