@@ -24,7 +24,7 @@ class Slow:
 
     def __init__(self, name=0):
         self.name, self.taken, self.aborted, self.closed = name, [], [], 0
-        self.go = threading.Event()
+        self.began, self.go = threading.Event(), threading.Event()
         self.go.set()
 
     def run(self, pending):
@@ -34,6 +34,7 @@ class Slow:
                 while pending and len(flying) < self.in_flight:
                     flying.append(pending.popleft())
                     self.taken.append(flying[-1])
+                self.began.set()
                 assert self.go.wait(10)
                 if "broken" in flying:
                     raise EngineError("It is broken.")
@@ -141,6 +142,7 @@ def test_a_copy_that_does_not_end_in_time_is_waited_for_by_the_next_run(replicas
     copies[0].go.clear()
     done = replicas.run(deque("ab"))
     assert next(done) == ("b", 1)
+    assert copies[0].began.wait(10)
     done.close()
     (busy, _) = replicas.threads
     assert busy.thread.is_alive()
