@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from isocompute.runners import tables
 from isocompute.runners.config import Sweep
 from isocompute.runners.engines import Completion, Request
+from isocompute.runners.log import Run
 from isocompute.runners.scorers import Scored, ScoreRequest
 from isocompute.runners.sweep import sweep
 
@@ -171,6 +173,26 @@ def search_sweep(folder: Path, **changes: object) -> Sweep:
     searching = {"verifier": None, "verifications": 0, "solutions": 1, "scorer": scorer, "searches": SEARCHES}
     solver = {"model": "scripted/solver", "prompt": "lab-solve", "max_tokens": 60}
     return small_sweep(folder, **{**searching, "solver": solver, **changes})
+
+
+@pytest.fixture
+def made():
+    """Sweeps with a pair of scripted models, and gives the run."""
+    return lambda config, pair: Run(sweep(config, load=pair[0], load_scorer=pair[1]).run)
+
+
+@pytest.fixture
+def content():
+    """Reads what a run holds of nodes and searches, in the order of their keys; what failed gives way to its retry."""
+
+    def read(run: Run) -> list[dict[str, object]]:
+        found = []
+        for table in (tables.NODES, tables.SEARCHES):
+            assert len(run.frame(table)) == len(run.keys(table))  # no key twice, nothing failed
+            found += [row for row in run.read(table).to_pylist() if row["status"] == "ok"]
+        return sorted(found, key=lambda row: [row.get(name, 0) for name in tables.NODES.key_names])
+
+    return read
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import threading
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -11,13 +8,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
-from isocompute.errors import DataError, EngineError, RunError
-from isocompute.runners.check import check
+from isocompute.errors import DataError, RunError
 from isocompute.runners.engines import Completion
 from isocompute.runners.growth import Cost, Ground, Sprout, attempt, grow
-from isocompute.runners.log import Run, arrow, parquet
+from isocompute.runners.log import arrow, parquet
 from isocompute.runners.prompts import load
 from isocompute.runners.scorers import Scored
 from isocompute.runners.search import keys
@@ -26,24 +21,10 @@ from isocompute.runners.seeds import seed_of
 from isocompute.runners.sweep import sweep
 from isocompute.runners.tables import NODES, PROBLEMS, SEARCHES
 from isocompute.runners.tree import strategy
-from isocompute.runners.tree_rows import WAITS
-
-
-def made(config, pair, **settings):
-    """Sweep with scripted models; return the run."""
-    return Run(sweep(config, load=pair[0], load_scorer=pair[1], **settings).run)
 
 
 def rows(run, table):
     return run.read(table).to_pylist()
-
-
-def content(run):
-    """What a run holds of nodes and searches, in the order of their keys; what failed gives way to its retry."""
-    for table in (NODES, SEARCHES):
-        assert len(run.frame(table)) == len(run.keys(table))  # no key twice, nothing failed
-    ok = [row for table in (NODES, SEARCHES) for row in rows(run, table) if row["status"] == "ok"]
-    return sorted(ok, key=lambda row: [row.get(name, 0) for name in NODES.key_names])
 
 
 def by_search(run):
@@ -83,7 +64,7 @@ def plainly(config, problem, key, pair):
         return grown, [node.id for node in over.value]
 
 
-def test_every_search_is_what_a_plain_loop_finds_node_by_node(searching, stepping):
+def test_every_search_is_what_a_plain_loop_finds_node_by_node(searching, stepping, made):
     config = searching()
     run = made(config, stepping())
     questions = dict(run.frame(PROBLEMS, ["problem_id", "question"]).itertuples(index=False, name=None))
@@ -103,7 +84,9 @@ def listed(run):
     return [tuple(row[name] for name in SEARCHES.key_names) for row in found], found
 
 
-def test_a_search_returns_a_finished_candidate_if_there_is_one_and_says_what_became_of_each_node(searching, stepping):
+def test_a_search_returns_a_finished_candidate_if_there_is_one_and_says_what_became_of_each_node(
+    searching, stepping, made
+):
     run = made(searching(), stepping())
     trees = by_search(run)
     for key, row in zip(*listed(run), strict=True):
@@ -122,7 +105,7 @@ def test_a_search_returns_a_finished_candidate_if_there_is_one_and_says_what_bec
             assert (node["correct"] is None) == (node["end"] != "stop")
 
 
-def test_tokens_and_calls_are_those_that_the_models_counted(searching, stepping):
+def test_tokens_and_calls_are_those_that_the_models_counted(searching, stepping, made):
     engine, scorer = stepping()
     run = made(searching(), (engine, scorer))
     asked = [(request, answer) for request, answer in engine.asked if len(request.key) == 7]
@@ -142,7 +125,7 @@ def test_tokens_and_calls_are_those_that_the_models_counted(searching, stepping)
         assert sum(row[name] for row in ended) == sum(total[part] for part in parts)
 
 
-def test_a_text_is_scored_once_in_a_round_and_the_first_node_is_charged(searching, stepping):
+def test_a_text_is_scored_once_in_a_round_and_the_first_node_is_charged(searching, stepping, made):
     engine, scorer = stepping()
     run = made(searching(), (engine, scorer))
     asked, trees = defaultdict(Counter), by_search(run)
@@ -167,7 +150,7 @@ def test_a_text_is_scored_once_in_a_round_and_the_first_node_is_charged(searchin
     assert shared > 0
 
 
-def test_all_problems_and_seeds_are_in_flight_together_and_few_are_left_open(searching, stepping):
+def test_all_problems_and_seeds_are_in_flight_together_and_few_are_left_open(searching, stepping, made):
     engine, scorer = stepping()
     config = searching(task={"name": "lab", "problems": 6})
     made(config, (engine, scorer))
@@ -177,7 +160,7 @@ def test_all_problems_and_seeds_are_in_flight_together_and_few_are_left_open(sea
     assert scorer.closed == scorer.loaded == 1
 
 
-def test_scoring_goes_on_while_others_are_solved_and_solving_while_others_are_scored(searching, stepping):
+def test_scoring_goes_on_while_others_are_solved_and_solving_while_others_are_scored(searching, stepping, made):
     engine, scorer = stepping()
     steps, scores = engine.says, scorer.says
     scored, solved = threading.Event(), threading.Event()
@@ -199,106 +182,7 @@ def test_scoring_goes_on_while_others_are_solved_and_solving_while_others_are_sc
     assert solved.is_set()
 
 
-def test_a_search_that_is_over_is_not_asked_for_again_and_loads_no_model(searching, stepping):
-    run = made(searching(), stepping())
-    before, pair = content(run), stepping()
-    made(searching(), pair)
-    assert (pair[0].loaded, pair[1].loaded) == (0, 0)
-    assert content(run) == before
-
-
-def breaking(stepping, after):
-    """An engine that breaks down after so many completions."""
-    engine, scorer = stepping()
-    well, count = engine.says, iter(range(after))
-
-    def says(request):
-        if next(count, None) is None:
-            raise EngineError("the engine is gone")
-        return well(request)
-
-    engine.says = says
-    return engine, scorer
-
-
-@pytest.mark.parametrize("after", [5, 250, 450])
-def test_after_a_breakdown_finished_rounds_are_not_asked_for_again(searching, stepping, tmp_path, after):
-    whole = made(searching(run=str(tmp_path / "whole")), stepping())
-    with pytest.raises(EngineError, match="gone"):
-        made(searching(), breaking(stepping, after))
-    run = Run(searching().run)
-    there = {(*key, i) for key, tree in by_search(run).items() for i in tree}
-    assert (len(there) > 0) == (after > 5)
-    engine, scorer = stepping()
-    made(searching(), (engine, scorer))
-    assert not there & {request.key for request, _ in engine.asked + scorer.asked}
-    assert content(run) == content(whole)
-
-
-def test_a_search_whose_row_was_lost_is_told_from_its_nodes_without_a_model(searching, stepping):
-    run = made(searching(), stepping())
-    before = content(run)
-    for path in run.parts(SEARCHES):
-        Path(path).unlink()
-    pair = stepping()
-    made(searching(), pair)
-    assert (pair[0].loaded, pair[1].loaded) == (0, 0)
-    assert content(run) == before
-
-
-@pytest.mark.parametrize("which", ["solver", "scorer"])
-def test_a_failed_node_stops_its_search_alone_and_only_it_is_asked_for_again(searching, stepping, tmp_path, which):
-    whole = made(searching(run=str(tmp_path / "whole")), stepping())
-    engine, scorer = stepping()
-    steps, scores = engine.says, scorer.says
-    lost = Completion(None, None, None, None, None, "out of memory")
-    if which == "solver":
-        engine.says = lambda r: lost if len(r.key) == 7 and r.seed % 40 == 0 else steps(r)
-    else:
-        scorer.says = lambda r: Scored(None, None, None, None, "out of memory") if r.key[-1] == 9 else scores(r)
-    summary = sweep(searching(), load=engine, load_scorer=scorer)
-    run = Run(summary.run)
-    assert summary.failed == {"out of memory": sum(row["status"] == "out of memory" for row in rows(run, NODES))}
-    stopped = [row for row in rows(run, SEARCHES) if row["status"] != "ok"]
-    assert stopped
-    assert all("failed: out of memory" in row["status"] and row["correct"] is None for row in stopped)
-    assert len(run.keys(SEARCHES)) + len(stopped) == len(whole.keys(SEARCHES))
-    assert check(run).whole
-    assert sum(gap.rows for gap in check(run).missing["searches"]) == len(stopped)
-    failed = {tuple(r[n] for n in NODES.key_names) for r in rows(run, NODES) if r["status"] == "out of memory"}
-    there = {tuple(r[n] for n in NODES.key_names) for r in rows(run, NODES) if r["status"] in ("ok", WAITS)}
-    again = stepping()
-    made(searching(), again)
-    asked = {request.key for request, _ in again[0].asked}
-    assert failed <= asked
-    assert not there & asked
-    # A text that the failed node shares with one that waits is scored, and charged, again.
-    for now, then in zip(content(run), content(whole), strict=True):
-        assert now["scorer_calls"] >= then["scorer_calls"]
-        assert unscored(now) == unscored(then)
-
-
-def unscored(row):
-    return {name: it for name, it in row.items() if not name.startswith(("scored_", "scorer_", "cached_"))}
-
-
-def test_a_scorer_that_breaks_down_ends_the_sweep_and_loses_no_round(searching, stepping):
-    engine, scorer = stepping()
-    well = scorer.says
-
-    def says(request):
-        if len(scorer.asked) > 200:
-            raise EngineError("the scorer is gone")
-        return well(request)
-
-    scorer.says = says
-    with pytest.raises(EngineError, match="the scorer is gone"):
-        made(searching(checkpoint_seconds=3600), (engine, scorer))
-    assert len(Run(searching().run).keys(NODES)) > 0
-    assert (engine.closed, scorer.closed) == (engine.loaded, scorer.loaded)
-
-
-def test_a_search_grows_by_seeds_and_slots_and_neither_shrinks_nor_changes(searching, stepping):
+def test_a_search_grows_by_seeds_and_slots_and_neither_shrinks_nor_changes(searching, stepping, made):
     beam = {"strategy": "beam", "n": [4], "rounds": 6, "seeds": 2}
     run = made(searching(searches=[beam]), stepping())
     more = [beam | {"n": [4, 8], "seeds": 3}, {"strategy": "rebase", "n": 4}]
@@ -329,7 +213,7 @@ def test_scores_outside_the_unit_interval_or_none_at_all_are_failures(searching,
         assert found.searches == 0
 
 
-def test_an_engine_that_says_no_tokens_is_gone_on_with_by_text(searching, stepping, tmp_path):
+def test_an_engine_that_says_no_tokens_is_gone_on_with_by_text(searching, stepping, tmp_path, made, content):
     whole = made(searching(run=str(tmp_path / "whole")), stepping())
     engine, scorer = stepping()
     well = engine.says
@@ -345,7 +229,7 @@ def test_an_engine_that_says_no_tokens_is_gone_on_with_by_text(searching, steppi
     assert content(run) == [row | ({"token_ids": None} if "token_ids" in row else {}) for row in content(whole)]
 
 
-def test_a_verifier_may_score_and_what_it_samples_is_charged(searching, stepping):
+def test_a_verifier_may_score_and_what_it_samples_is_charged(searching, stepping, made):
     engine, _ = stepping()
     well, judged = engine.says, []
 
@@ -368,7 +252,7 @@ def test_a_verifier_may_score_and_what_it_samples_is_charged(searching, stepping
     assert engine.closed == engine.loaded == 3  # solutions; then solver and verifier of the searches
 
 
-def test_a_log_that_another_version_wrote_is_not_gone_on_with(searching, stepping):
+def test_a_log_that_another_version_wrote_is_not_gone_on_with(searching, stepping, made):
     run = made(searching(searches=[{"strategy": "beam", "n": 4, "rounds": 3}]), stepping())
     for table in (SEARCHES, NODES):
         for path in run.parts(table):
@@ -380,93 +264,11 @@ def test_a_log_that_another_version_wrote_is_not_gone_on_with(searching, steppin
         made(searching(searches=[{"strategy": "beam", "n": 4, "rounds": 3}]), stepping())
 
 
-def test_a_strategy_that_wants_probabilities_says_so_and_both_models_are_closed(searching, stepping):
+def test_a_strategy_that_wants_probabilities_says_so_and_both_models_are_closed(searching, stepping, made):
     engine, scorer = stepping(scores=lambda request: Scored((7.5,) * len(request.new), 1, 0, 1))
     with pytest.raises(DataError, match=r"Particle filtering draws by probabilities, and the scorer gave 7\.5"):
         made(searching(), (engine, scorer))
     assert (engine.closed, scorer.closed) == (engine.loaded, scorer.loaded)
-
-
-KILLED = """
-import os, random, signal, sys, time
-sys.path.insert(0, sys.argv[1])
-from pathlib import Path
-from conftest import SteppingEngine, SteppingScorer, lab_step, search_sweep
-from isocompute.runners.sweep import sweep
-
-def slow(request):
-    time.sleep(0.0005)
-    return lab_step(request)
-
-def work(name):
-    config = search_sweep(Path(sys.argv[2]) / name, checkpoint_seconds=0.02)
-    sweep(config, load=SteppingEngine(slow), load_scorer=SteppingScorer())
-
-moments, parts = random.Random(0), lambda: len(list((Path(sys.argv[2]) / "killed" / "nodes").glob("*.parquet")))
-for kill in range(11):
-    before = parts()
-    if (child := os.fork()) == 0:
-        work("killed")
-        os._exit(0)
-    while kill < 10 and parts() < before + 3:
-        assert os.waitpid(child, os.WNOHANG) == (0, 0)
-        time.sleep(0.002)
-    if kill < 10:
-        time.sleep(moments.uniform(0, 0.01))
-        os.kill(child, signal.SIGKILL)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
-
-
-def test_killed_ten_times_it_equals_a_search_that_was_not(searching, stepping, tmp_path):
-    """One process imports everything, and forks for each attempt."""
-    command = [sys.executable, "-c", KILLED, str(Path(__file__).parents[1]), str(tmp_path)]
-    codes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    assert codes == ["-9"] * 10 + ["0"]
-    whole = made(searching(run=str(tmp_path / "whole")), stepping())
-    killed = Run(tmp_path / "killed")
-    assert content(killed) == content(whole)
-    assert max(Counter(tuple(row[n] for n in NODES.key_names) for row in rows(killed, NODES)).values()) == 1
-
-
-STOPPED = """
-import functools, signal, sys, time
-sys.path.insert(0, sys.argv[1])
-from conftest import SteppingEngine, SteppingScorer, lab_step
-from isocompute.planner import cli
-from isocompute.runners import search, sweep
-
-def tiring(request):
-    if len(engine.asked) == 300:
-        print("tired", flush=True)
-        time.sleep(60)
-    return lab_step(request)
-
-engine, search.PATIENCE = SteppingEngine(tiring), 0.1
-sweep.sweep = functools.partial(sweep.sweep, load=engine, load_scorer=SteppingScorer())
-sys.argv = ["isocompute", "sweep", sys.argv[2]]
-cli.main()
-"""
-
-
-def test_a_search_that_is_stopped_loses_no_round_and_goes_on(searching, stepping, tmp_path):
-    config = searching(checkpoint_seconds=3600)
-    path = tmp_path / "sweep.yaml"
-    path.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_none=True)))
-    command = [sys.executable, "-c", STOPPED, str(Path(__file__).parents[1]), str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        while (said := process.stdout.readline()) != "tired\n":
-            assert said
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 143
-    assert "stopped; what was written is whole, and the same command goes on from there" in " ".join(err.split())
-    assert "Traceback" not in err
-    run = Run(config.run)
-    assert len(run.keys(NODES)) > 0
-    assert check(run).whole
-    made(config, stepping())
-    assert content(run) == content(made(searching(run=str(tmp_path / "whole")), stepping()))
 
 
 def test_a_run_with_searches_can_gain_revisions(searching, stepping):
