@@ -102,9 +102,12 @@ def trial(
     scoring = sampling.model_copy(update={"scored": min(config.scored, sampling.solutions)})
     once = tuple(search.model_copy(update={"seeds": 1}) for search in config.searches)
     searching = scoring.model_copy(update={"searches": once})
+    stages = {"sampled": sampling}
+    stages |= {"scored": scoring} if scoring.scored else {}
+    stages |= {"searched": searching} if once else {}
     run, failed, clocks = Run(sampling.run), dict[str, int](), dict[str, Clock]()
     try:
-        for stage, wanted in (("sampled", sampling), ("scored", scoring), ("searched", searching)):
+        for stage, wanted in stages.items():
             clocks[stage] = clock = Clock()
             summary = sweep(wanted, load=clock.times(load), load_scorer=clock.times(load_scorer), only=problems)
             failed |= summary.failed
