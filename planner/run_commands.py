@@ -238,7 +238,7 @@ def tree(
     meant = narrowed(every, strategy, (n, width, lookahead, seed))
     if len(meant) != 1:
         named(Console(), problem, meant or every)
-        raise typer.Exit(0 if meant else 1)
+        raise typer.Exit(0 if meant and output is None else 1)  # nothing is drawn of several
     questions = there.frame(PROBLEMS, ["problem_id", "question"]).set_index("problem_id")["question"]
     key, search = next(iter(meant.items()))
     if output is None:

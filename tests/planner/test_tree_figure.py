@@ -49,3 +49,10 @@ def test_a_file_is_written(run, command, tmp_path, ending):
 )
 def test_a_file_that_cannot_be_written_is_a_sentence(run, refused, tmp_path, name, sentence):
     assert sentence in refused("tree", run.path, "lab-0-1-0", *BEAM, "-o", tmp_path / name)
+
+
+def test_of_several_searches_none_is_drawn_and_that_is_no_success(run, command, tmp_path):
+    ended = command("tree", run.path, "lab-0-1-0", "--strategy", "beam", "-o", tmp_path / "tree.png")
+    assert ended.code == 1
+    assert "tell them apart" in ended.out
+    assert not (tmp_path / "tree.png").exists()
