@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import random
 import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
@@ -26,6 +28,7 @@ import httpx
 
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.engines import Completion, Request
+from isocompute.runners.engines.redaction import redactor
 from isocompute.runners.engines.servers import Server, Servers, backoff, retry_after, servers_of
 from isocompute.runners.engines.wire import complaint, completion, written
 
@@ -33,6 +36,17 @@ RETRIED = {408, 409, 429}
 REFUSED = {400, 413, 422}
 CONNECT = 10.0
 """Seconds in which a connection must stand, and a server that was set aside must give a sign of life."""
+
+KEY_IN_TEXT = 12
+"""Characters of a key from which on it is blotted out of the text of a completion too."""
+
+LONGEST_ANSWER = 256 * 2**20
+"""Bytes of the longest answer that is read. Ten thousand tokens with 20 probabilities each take some ten million."""
+
+MOST_SAID = 2**16
+"""Characters of an error that are looked at; 300 of them are shown."""
+
+LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
 
 KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
 if hasattr(socket, "TCP_KEEPIDLE"):  # routers forget a connection that is silent while a long text is sampled
@@ -89,13 +103,20 @@ class OpenAI:
             raise ConfigError(
                 "The engine 'openai' needs concurrency ≥ 1, retries ≥ 0, and timeout, patience and backoff above 0."
             )
-        servers, self.redact = servers_of(urls, key_env)
+        servers, secrets = servers_of(urls, key_env)
+        self.redact = redactor(secrets)
+        # A solution is changed for a key of 12 or more characters only. A shorter one, such as 'EMPTY' or '1', may be a
+        # word or a digit of the solution itself, and a solution that is changed may be another answer.
+        self.redact_text = redactor(secrets, shortest=KEY_IN_TEXT, pieces=False)
         self.servers = Servers(servers, backoff, patience)
         self.model, self.concurrency, self.timeout, self.retries = model, concurrency, timeout, retries
         self.backoff, self.key_env, self.extra = backoff, key_env, dict(extra or {})
         json.dumps(self.extra)  # a TypeError is better now than amid a run
         self.rng = random.Random()  # of the waits alone
         self.secure = httpx.create_ssl_context()
+        self.discreet = Discreet(self.redact)
+        for name in LOGGERS:
+            logging.getLogger(name).addFilter(self.discreet)
         self.loop = asyncio.new_event_loop()
         self.closed = False
         self.thread = Thread(target=self._turn, name="openai", daemon=True)
@@ -130,6 +151,8 @@ class OpenAI:
         """Cancel what is in flight and close the connections."""
         if not self.closed:
             self.closed = True
+            for name in LOGGERS:
+                logging.getLogger(name).removeFilter(self.discreet)
             asyncio.run_coroutine_threadsafe(self._end(), self.loop)
         self.thread.join()
 
@@ -175,9 +198,9 @@ class OpenAI:
                 await asyncio.sleep(backoff(attempt, self.backoff, self.rng))
             async with self.servers.lend() as server:
                 try:
-                    answer = await self._attempt(client, server, path, body, request.sampling.step)
+                    answer = self._cleared(await self._attempt(client, server, path, body, request.sampling.step))
                 except Lost as lost:
-                    why = str(lost)
+                    why = self._told(str(lost))
                     self.servers.failed(server, f"{server.url}: {why}", lost.wait, lost.gone)
                 else:
                     self.servers.served(server)
@@ -196,19 +219,23 @@ class OpenAI:
         try:
             async with asyncio.timeout(self.timeout):
                 headers = {"Content-Type": "application/json", **server.headers}
-                answer = await client.post(server.url + path, content=body, headers=headers)
+                request = client.build_request("POST", server.url + path, content=body, headers=headers)
+                answer = await client.send(request, stream=True)
+                content = await whole(answer)
         except TimeoutError:
             raise Lost(f"no answer within {self.timeout:g} s") from None
         except httpx.RequestError as error:
             gone = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-            raise Lost(self.redact(str(error)) or type(error).__name__, gone=gone) from None
+            raise Lost(self._told(str(error)) or type(error).__name__, gone=gone) from None
         status = answer.status_code
         if answer.is_success:
             try:
-                return completion(answer.json(), step)
-            except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+                return completion(json.loads(content), step, self._told)
+            except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
                 raise Lost("an answer that is truncated, or not of the protocol") from None
-        why = self.redact(complaint(answer.text)) or answer.reason_phrase
+        # Not `answer.text`: the server names the encoding of that, and 'base64' is none that decodes to text.
+        body_said = complaint(content.decode("utf-8", "replace"))
+        why = self._told(body_said) or self._told(answer.reason_phrase)
         said = f"HTTP {status}: {why if len(why) <= 300 else why[:300] + ' …'}"
         if status in RETRIED or answer.is_server_error:
             raise Lost(said, retry_after(answer.headers.get("Retry-After"), time.time()))
@@ -219,13 +246,63 @@ class OpenAI:
             raise EngineError(f"{server.url} {key}; it is read from the environment variable {self.key_env} ({said}).")
         raise EngineError(f"{server.url + path} does not serve the model '{self.model}' ({said}).")
 
+    def _told(self, words: str) -> str:
+        """Return a server's or the network's own words as they may be shown and logged.
+
+        Whatever is not of this program passes here before it is cut, joined or raised: the body of an error, the reason
+        phrase, a finish reason, an error of httpx. Secrets are blotted out first, since their characters may stand on
+        two lines; then what would move a terminal's cursor or hide is dropped, and it is put on one line.
+        """
+        words = " ".join(self.redact(words[:MOST_SAID]).split())
+        return "".join(character for character in words if character.isprintable())
+
+    def _cleared(self, answer: Completion) -> Completion:
+        """Return a completion as it may leave the engine: no secret in its text, and none in why there is no text."""
+        status = answer.status if answer.status == "ok" else self._told(answer.status)
+        text = answer.text and self.redact_text(answer.text)
+        return answer if (text, status) == (answer.text, answer.status) else replace(answer, text=text, status=status)
+
     async def _sign_of_life(self, server: Server) -> str | None:
         try:
-            async with asyncio.timeout(min(CONNECT, self.timeout)), self._client() as client:
-                answer = await client.get(f"{server.url}/models", headers=server.headers)
+            async with (
+                asyncio.timeout(min(CONNECT, self.timeout)),
+                self._client() as client,
+                client.stream("GET", f"{server.url}/models", headers=server.headers) as answer,
+            ):
+                pass  # that it answers is all that matters; what it says is not read
         except (TimeoutError, httpx.RequestError) as error:
-            return self.redact(f"{server.url}: {error or type(error).__name__}")
+            return f"{server.url}: {self._told(str(error)) or type(error).__name__}"
         return f"{server.url}: HTTP {answer.status_code}" if answer.is_server_error else None
+
+
+async def whole(answer: httpx.Response) -> bytes:
+    """Return the body of an answer, and give its connection back.
+
+    Raises:
+        Lost: it is longer than any answer to a request is, and would fill the memory.
+    """
+    content = bytearray()
+    try:
+        async for piece in answer.aiter_bytes():
+            content += piece
+            if len(content) > LONGEST_ANSWER:
+                raise Lost(f"an answer of more than {LONGEST_ANSWER:,} bytes")
+    finally:
+        await answer.aclose()
+    return bytes(content)
+
+
+class Discreet(logging.Filter):
+    """Blots secrets out of what libraries log: httpx names the reason phrase, httpcore every header of an answer."""
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        super().__init__()
+        self.redact = redact
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let a record pass, redacted."""
+        record.msg, record.args = self.redact(record.getMessage()), ()
+        return True
 
 
 def failure(status: str) -> Completion:

@@ -11,7 +11,7 @@ import base64
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -150,8 +150,8 @@ def shown(url: str) -> str:
     return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/") or "/v1", "", ""))
 
 
-def servers_of(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], Callable[[str], str]]:
-    """Read base URLs and the key, and give the servers and a function that blots every secret out of a text.
+def servers_of(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], set[str]]:
+    """Read base URLs and the key, and give the servers and every secret that a server may repeat.
 
     A user and password in a URL go into a header, and take the place of the key.
 
@@ -178,23 +178,7 @@ def servers_of(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], C
             secret = password or user  # a token may stand in the user's place
             secrets |= {login, secret, quote(secret, safe="")}
         servers.append(server)
-    return servers, redactor(secrets)
-
-
-def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
-    """Return a function that replaces each secret in a text by ``***``.
-
-    >>> redactor(["sk-1"])("the key sk-1 is wrong")
-    'the key *** is wrong'
-    """
-    hidden = sorted(filter(None, secrets), key=len, reverse=True)
-
-    def redact(text: str) -> str:
-        for secret in hidden:
-            text = text.replace(secret, "***")
-        return text
-
-    return redact
+    return servers, secrets - {""}
 
 
 def retry_after(header: str | None, now: float) -> float | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from isocompute.runners.engines import Completion, Request, Token
@@ -50,33 +49,52 @@ def written(request: Request, model: str, extra: Mapping[str, Any]) -> tuple[str
     return ("/chat/completions" if request.chat else "/completions"), json.dumps(body).encode()
 
 
-def completion(answer: Any, step: str | None = None) -> Completion:
+def completion(answer: Any, step: str | None = None, told: Callable[[str], str] = str) -> Completion:
     """Read the answer to a request.
 
     Args:
         answer: JSON as a server sends it.
         step: the stop string that ends a step. The protocol does not say which string stopped a text; vLLM's server
             does, as ``stop_reason``.
+        told: makes a server's own words fit to be shown.
 
     Raises:
-        LookupError, TypeError, ValueError, AttributeError: it is not one.
+        LookupError, TypeError, ValueError, AttributeError, ArithmeticError: it is not one.
     """
-    choice, usage = answer["choices"][0], answer.get("usage") or {}
-    counts = (
-        count(usage.get("prompt_tokens")),
-        count((usage.get("prompt_tokens_details") or {}).get("cached_tokens")),
-        count(usage.get("completion_tokens")),
-    )
+    choice, usage = answer["choices"][0], answer.get("usage")
     why = plain(choice["finish_reason"])
     if why not in REASONS:
-        return Completion(None, *counts, None, f"the server ended the text for the reason '{why[:80]}'")
+        said = f"the server ended the text for the reason '{told(why)[:80]}'"
+        return Completion(None, *counts(usage, ""), None, said)
     reason = REASONS[why]
     if step is not None and reason == "stop":
         if "stop_reason" not in choice:
-            return Completion(None, *counts, None, UNTOLD)
+            return Completion(None, *counts(usage, ""), None, UNTOLD)
         reason = "step" if choice["stop_reason"] == step else reason
-    text = spoken(choice["message"]) if "message" in choice else choice["text"]
-    return Completion(plain(text), *counts, reason, tokens=tokens(choice.get("logprobs")))
+    message = choice.get("message")
+    text = plain(choice["text"] if message is None else spoken(message))
+    return Completion(text, *counts(usage, text), reason, tokens=tokens(choice.get("logprobs")))
+
+
+def counts(usage: Any, text: str) -> tuple[int | None, int | None, int | None]:
+    """Return the tokens that a server reports: of the prompt, of these from its cache, and sampled for the text.
+
+    A count that cannot be is None, which means unknown; the text counts all the same. No prompt is empty, no more of it
+    is read from a cache than there is, and no text is written with no token.
+
+    >>> counts({"prompt_tokens": 5, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 50}}, "a")
+    (5, None, 3)
+    >>> counts({"prompt_tokens": 0, "completion_tokens": True}, "a"), counts(["usage"], "a")
+    ((None, None, None), (None, None, None))
+    """
+    usage = usage if isinstance(usage, dict) else {}
+    details = usage.get("prompt_tokens_details")
+    prompt = count(usage.get("prompt_tokens")) or None
+    cached = count(details.get("cached_tokens")) if isinstance(details, dict) else None
+    if prompt is None or (cached is not None and cached > prompt):
+        cached = None
+    sampled = count(usage.get("completion_tokens"))
+    return prompt, cached, None if text and sampled == 0 else sampled
 
 
 def spoken(message: Mapping[str, Any]) -> str:
@@ -85,9 +103,10 @@ def spoken(message: Mapping[str, Any]) -> str:
     >>> spoken({"content": "4", "reasoning_content": "2 and 2"})
     '<think>2 and 2</think>4'
     """
-    text: str = message["content"] or ""
+    content = message["content"]
+    text = plain("" if content is None else content)
     thinking = message.get("reasoning_content") or message.get("reasoning")
-    if not thinking:
+    if not (thinking and isinstance(thinking, str)):
         return text
     return f"<think>{thinking}</think>{text}" if text else f"<think>{thinking}"
 
@@ -121,8 +140,11 @@ def token(likeliest: list[Any], name: Any, value: Any) -> Token:
 
 
 def count(number: Any) -> int | None:
-    """Return a count of tokens that a server reports, or None if it reports none."""
-    return number if isinstance(number, int) and 0 <= number < 2**31 else None
+    """Return a count of tokens that a server reports, or None if it reports none that can be.
+
+    A run holds 32 bits of it; ``true``, which Python takes for 1, is no count.
+    """
+    return number if type(number) is int and 0 <= number < 2**31 else None
 
 
 def plain(text: str) -> str:
@@ -136,11 +158,12 @@ def complaint(body: str) -> str:
     >>> complaint('{"error": {"message": "no such model", "code": 404}}')
     'no such model'
     """
-    said: Any = body
-    with suppress(ValueError, RecursionError):
+    try:
         said = json.loads(body)
         for name in ("error", "message", "detail"):
             if isinstance(said, dict):
                 said = said.get(name, said)
-        said = said if isinstance(said, str) else json.dumps(said)
+        said = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        said = body
     return " ".join(plain(said).split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import time
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from isocompute.errors import ConfigError
 from isocompute.runners import engines
 from isocompute.runners.engines import Request, Sampling, Token
+from isocompute.runners.engines.redaction import redactor
 from isocompute.runners.engines.servers import backoff, retry_after, servers_of
 from isocompute.runners.engines.wire import completion, written
 
@@ -110,6 +112,52 @@ def test_tokens_are_counted_as_the_server_reports_them():
         read = completion(answer(nothing, text="a"))
         assert (read.prompt_tokens, read.cached_tokens, read.completion_tokens) == (None, None, None)
     assert completion(answer({"completion_tokens": 10**400}, text="a")).completion_tokens is None
+
+
+HUGE = 2**31
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [True, False, -1, 5.0, 5.5, float("nan"), "5", "", HUGE, pytest.param(10**400, id="vast"), [5], {"n": 5}, None],
+)
+def test_a_count_that_cannot_be_is_unknown_and_the_text_is_kept(wrong):
+    usage = {"prompt_tokens": 12, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 8}}
+    read = completion(answer(usage | {"completion_tokens": wrong}, text="a"))
+    assert (read.text, read.prompt_tokens, read.cached_tokens, read.completion_tokens) == ("a", 12, 8, None)
+    read = completion(answer(usage | {"prompt_tokens_details": {"cached_tokens": wrong}}, text="a"))
+    assert (read.text, read.prompt_tokens, read.cached_tokens, read.completion_tokens) == ("a", 12, None, 5)
+    read = completion(answer(usage | {"prompt_tokens": wrong}, text="a"))  # what is cached is a part of nothing
+    assert (read.text, read.prompt_tokens, read.cached_tokens, read.completion_tokens) == ("a", None, None, 5)
+
+
+def test_counts_that_contradict_each_other_or_the_text_are_unknown():
+    usage = {"prompt_tokens": 5, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 50}}
+    read = completion(answer(usage, text="a"))
+    assert (read.prompt_tokens, read.cached_tokens, read.completion_tokens) == (5, None, 3)
+    read = completion(answer({"prompt_tokens": 0, "completion_tokens": 0}, text="a"))
+    assert (read.prompt_tokens, read.completion_tokens) == (None, None)
+    usage["prompt_tokens_details"] = {"cached_tokens": 5}
+    assert completion(answer(usage, text="a")).cached_tokens == 5
+
+
+@pytest.mark.parametrize("usage", [[1], "x", 5, True, {"prompt_tokens_details": [1]}, {"prompt_tokens_details": "x"}])
+def test_usage_of_another_shape_says_nothing_and_the_text_is_kept(usage):
+    read = completion(answer(usage, text="a"))
+    assert (read.text, read.status) == ("a", "ok")
+    assert (read.prompt_tokens, read.cached_tokens, read.completion_tokens) == (None, None, None)
+
+
+def test_thinking_of_another_shape_is_passed_over_and_an_empty_message_too():
+    assert completion(answer(message={"content": "4", "reasoning": {"effort": "high"}})).text == "4"
+    assert completion(answer(message=None, text="4")).text == "4"
+
+
+@pytest.mark.parametrize("wrong", [5, False, ["x"], {"a": 1}])
+def test_a_text_that_is_none_is_no_answer(wrong):
+    for said in ({"text": wrong}, {"message": {"content": wrong}}, {"message": {"content": wrong, "reasoning": "2"}}):
+        with pytest.raises((LookupError, TypeError, ValueError, AttributeError)):
+            completion(answer(**said))
 
 
 def test_ends_are_stop_or_length_and_any_other_is_a_failure_with_its_tokens():
@@ -256,6 +304,61 @@ def test_a_wrong_option_is_one_sentence_without_secrets(options, sentence):
 def test_a_base_url_is_read_without_user_and_password(url, base):
     servers, _ = servers_of(url, "NO_SUCH_VARIABLE")
     assert [server.url for server in servers] == [base]
+
+
+SECRET = "sk-test-4242424242abcdef"
+
+
+def in_base64(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        SECRET,
+        SECRET.upper(),
+        f"{SECRET[:8]}\n{SECRET[8:]}",
+        f"{SECRET[:8]}\\n{SECRET[8:]}",
+        f"{SECRET[:8]}\u200b{SECRET[8:]}",
+        " ".join(SECRET),
+        "".join(f"%{ord(c):02x}" for c in SECRET),
+        "".join(f"\\u{ord(c):04x}" for c in SECRET),
+        "".join(f"&#{ord(c)};" for c in SECRET),
+        in_base64(SECRET),
+        in_base64(f":{SECRET}"),
+        in_base64(f"user:{SECRET}"),
+        in_base64(f"me:{SECRET} and more"),
+        base64.urlsafe_b64encode(b"\xff\xfe" + SECRET.encode()).decode(),
+        f"{SECRET}{SECRET}",
+        SECRET[:-3],
+    ],
+)
+def test_a_key_is_blotted_out_however_it_is_written(said):
+    assert redactor([SECRET])(f"The key '{said}' is bad.") == "The key '***' is bad."
+
+
+def test_a_key_that_looks_like_an_escape_and_one_that_is_no_ascii_are_blotted_out():
+    redact = redactor(["pass%2Fword", "schlüsselbund"])
+    assert redact("pass%2Fword, pass%252Fword, pass/word, schl%C3%BCsselbund, SCHLÜSSELBUND") == ", ".join(["***"] * 5)
+
+
+def test_a_message_without_the_key_stays_as_it_is():
+    said = "The prompt is empty (1 token): \\\\frac{1}{2} %41 &amp; caf\u00e9 \u200b in the test\n\tof this none."
+    for secrets in ([SECRET], ["EMPTY"], ["1"], ["sk"], ["test"], ["none"], [], ["", " "]):
+        assert redactor(secrets)(said) == said
+
+
+def test_a_short_key_is_blotted_out_as_a_whole_word_only():
+    redact = redactor(["olive"])
+    assert redact("Olive, %6f%6c%69%76%65; olives, to o live") == "***, ***; olives, to o live"
+
+
+def test_a_key_is_looked_for_in_time_that_does_not_grow_with_the_square_of_the_text():
+    redact, begun = redactor([SECRET]), time.perf_counter()
+    assert redact(in_base64(SECRET) * 5000).strip("*") == ""
+    redact("ab" * 10**6)
+    assert time.perf_counter() - begun < 10
 
 
 def test_backoff_is_full_jitter_that_doubles_up_to_a_minute():

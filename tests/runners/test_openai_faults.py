@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import os
 import random
@@ -164,6 +165,113 @@ def test_a_refused_key_stops_the_engine_and_is_shown_nowhere(stage, connect, mon
     assert len(server.asked) <= 8
     assert "***" in str(caught.value)
     assert KEY not in everything(caplog, capfd, printed(caught.value), repr(engine), vars(engine), engine.servers.all)
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"),
+    [
+        ({"body": b"", "status": 400, "reason": f"Key {KEY} is bad"}, "refused: HTTP 400: Key *** is bad"),
+        (
+            {"body": b"", "status": 500, "reason": f"Key {KEY} is bad"},
+            "no answer in 1 attempts; the last: HTTP 500: Key",
+        ),
+        ({"body": {"error": {"message": f"bad {KEY[:9]}\n{KEY[9:]}"}}, "status": 400}, "refused: HTTP 400: bad ***"),
+        (
+            {"body": {"choices": [{"text": "a", "finish_reason": f"for {KEY}"}]}},
+            "the server ended the text for the reason",
+        ),
+        (
+            {"body": {"choices": [{"text": "a", "finish_reason": "." * 70 + KEY}]}},
+            "the server ended the text for the reason '" + "." * 70 + "***'",
+        ),
+        ({"body": b"", "status": 400, "headers": {"X-Key": KEY}}, "refused: HTTP 400: Scripted"),
+    ],
+)
+def test_no_way_in_which_a_server_speaks_leads_the_key_out(stage, connect, monkeypatch, caplog, capfd, reply, status):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    server = stage.server(lambda asked: stage.Reply(**reply))
+    done = ask(connect(server.url, retries=0), requests(1))["p", 0]
+    assert done.status.startswith(status)
+    assert KEY[:9] not in everything(caplog, capfd, done)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_reason_phrase_that_ends_the_engine_does_not_show_the_key(stage, connect, monkeypatch, caplog, capfd, status):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    server = stage.server(lambda asked: stage.Reply(b"", status, reason=f"Key {KEY} is bad"))
+    with pytest.raises(EngineError, match=r"Key \*\*\* is bad") as caught:
+        ask(connect(server.url), requests(1))
+    assert KEY not in everything(caplog, capfd, printed(caught.value))
+
+
+def test_a_server_that_is_given_up_does_not_show_the_key(stage, connect, monkeypatch, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    server = stage.server(lambda asked: stage.Reply(b"", 503, {"Retry-After": "900"}, reason=f"Key {KEY} is bad"))
+    with pytest.raises(EngineError, match=r"the last failure: .*HTTP 503: Key \*\*\* is bad") as caught:
+        ask(connect(server.url), requests(1))
+    assert KEY not in everything(caplog, capfd, printed(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "kept"),
+    [
+        (KEY, f"my key is {KEY}", "my key is ***"),
+        ("EMPTY", "The set is EMPTY, not empty.", "The set is EMPTY, not empty."),
+        ("1", "1 + 1 = 2", "1 + 1 = 2"),
+        ("secret-word", "the secret-word", "the secret-word"),  # 11 characters
+    ],
+)
+def test_a_key_of_twelve_characters_is_blotted_out_of_a_text_and_a_shorter_one_is_not(
+    stage, connect, monkeypatch, key, text, kept
+):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    server = stage.server(lambda asked: stage.Reply({"choices": [{"text": text, "finish_reason": "stop"}]}))
+    done = ask(connect(server.url), requests(1))["p", 0]
+    assert (done.text, done.status) == (kept, "ok")
+
+
+def test_what_a_server_says_does_not_steer_the_terminal(stage, connect):
+    said = "no \x1b[31m\x07model\u202e"
+    server = stage.server(lambda asked: stage.Reply({"error": {"message": said}}, 400))
+    assert ask(connect(server.url), requests(1))["p", 0].status == "refused: HTTP 400: no [31mmodel"
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [[1], "x", {"prompt_tokens": True, "completion_tokens": 2**40, "prompt_tokens_details": [1]}],
+)
+def test_a_wrong_usage_costs_no_answer(stage, connect, usage):
+    body = {"choices": [{"text": "a", "finish_reason": "stop"}], "usage": usage}
+    server = stage.server(lambda asked: stage.Reply(body))
+    done = ask(connect(server.url), requests(3))
+    assert len(server.asked) == 3
+    for row in done.values():
+        assert (row.text, row.status, row.prompt_tokens, row.completion_tokens) == ("a", "ok", None, None)
+
+
+def test_a_number_that_no_float_holds_is_asked_for_again_and_ends_no_engine(stage, connect):
+    logprobs = {"tokens": ["a"], "token_logprobs": [10**400], "top_logprobs": None}
+    first = stage.Reply({"choices": [{"text": "a", "finish_reason": "stop", "logprobs": logprobs}]})
+    server = asked_once_then(stage, first)
+    assert ask(connect(server.url), requests(1))["p", 0].status == "ok"
+
+
+def test_an_answer_without_end_does_not_fill_the_memory(stage, connect, monkeypatch):
+    monkeypatch.setattr("isocompute.runners.engines.openai.LONGEST_ANSWER", 10_000)
+    long = gzip.compress(b" " * 10**7)
+    server = asked_once_then(stage, stage.Reply(long, headers={"Content-Encoding": "gzip"}))
+    assert ask(connect(server.url), requests(1))["p", 0].status == "ok"
+    server = stage.server(lambda asked: stage.Reply(b" " * 10_001))
+    done = ask(connect(server.url, retries=0), requests(1))["p", 0]
+    assert done.status == "no answer in 1 attempts; the last: an answer of more than 10,000 bytes"
+
+
+def test_an_error_in_an_encoding_that_is_none_of_text_ends_no_engine(stage, connect):
+    server = asked_once_then(stage, stage.Reply(b"gone", 500, {"Content-Type": "text/html; charset=base64"}))
+    assert ask(connect(server.url), requests(1))["p", 0].status == "ok"
 
 
 def test_a_key_that_is_cut_out_of_a_long_complaint_leaves_no_piece(stage, connect, monkeypatch):
