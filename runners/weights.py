@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,27 @@ PACKED = {"I32", "U32", "I16", "U16", "I8", "U8"}
 """Types in which one number may be several weights."""
 LONGEST = 100_000_000
 """Bytes of the longest header that a safetensors file may have."""
+POINTER = b"version https://git-lfs.github.com/spec/"
+"""How a file begins that git-lfs leaves in the place of a large one."""
 EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a safetensors file says of itself.
+
+    Args:
+        tensors: by name, each with its ``dtype``, ``shape`` and ``data_offsets``.
+        start: bytes before the first tensor.
+    """
+
+    tensors: dict[str, dict[str, Any]]
+    start: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file if it is whole."""
+        return self.start + max((tensor["data_offsets"][1] for tensor in self.tensors.values()), default=0)
 
 
 def model_sizes(models: Mapping[str, str], given: Sequence[float] = ()) -> dict[str, float | None]:
@@ -55,7 +76,7 @@ def weights(model: str) -> float | None:
     try:
         settings = json.loads((folder / "config.json").read_bytes())
         names = json.loads(index.read_bytes())["weight_map"].values() if index.is_file() else ["model.safetensors"]
-        tensors = [tensor for name in sorted(set(names)) for tensor in header(folder / name)]
+        tensors = [tensor for name in sorted(set(names)) for tensor in header(folder / name).tensors.values()]
         if any(settings.get(name) for name in EXPERTS) or any(tensor["dtype"] in PACKED for tensor in tensors):
             return None
         return float(sum(math.prod(tensor["shape"]) for tensor in tensors if tensor["dtype"] in FLOATS))
@@ -65,11 +86,21 @@ def weights(model: str) -> float | None:
         raise EngineError(f"The checkpoint in '{model}' cannot be read: {error!r}.") from None
 
 
-def header(path: Path) -> list[dict[str, Any]]:
-    """Return what a safetensors file says of its tensors, without reading them."""
+def header(path: Path) -> Header:
+    """Read what a safetensors file says of its tensors; the tensors themselves are not read.
+
+    Raises:
+        OSError: the file is not there, or the disk does not give it.
+        ValueError: the file is a pointer of git-lfs, or has no header that can be read.
+    """
     with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
+        start = file.read(len(POINTER))
+        if start == POINTER:
+            raise ValueError(f"{path.name} is a pointer of git-lfs, not the weights: git lfs pull")
+        length = int.from_bytes(start[:8], "little")
         if length > LONGEST:
             raise ValueError(f"{path.name} has no header")
+        file.seek(8)
         content = json.loads(file.read(length))
-    return [tensor for name, tensor in content.items() if name != "__metadata__"]
+    tensors = {name: tensor for name, tensor in content.items() if name != "__metadata__"}
+    return Header(tensors, 8 + length)

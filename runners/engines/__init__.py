@@ -131,6 +131,11 @@ def check(model: str) -> None:
         raise EngineError(f"The model folder '{model}' {what}; give a checkpoint's folder or a hub's name.")
 
 
+def is_folder(model: str) -> bool:
+    """Return whether a model is a checkpoint's folder on this machine."""
+    return (Path(model).expanduser() / "config.json").is_file()
+
+
 def load(name: str, model: str, **options: Any) -> Engine:
     """Load a model into an engine.
 

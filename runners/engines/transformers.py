@@ -29,8 +29,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from isocompute.errors import EngineError
 from isocompute.runners.engines import Completion, Request, Sampling, Token
+from isocompute.runners.engines.checkpoint import load_error, load_weights
 
 CONTEXT = 8
 """Tokens before one that decide how it reads: two characters of four bytes, and any mark of a word's beginning."""
@@ -47,16 +47,19 @@ class Transformers:
         batch_size: rows decoded together.
         dtype: of the weights; ``auto`` is as stored.
         device: ``cpu``, ``cuda``, ``mps``; the accelerator if there is one when not given.
+
+    Raises:
+        EngineError: the model needs code of its own, or its checkpoint is not whole.
     """
 
     def __init__(self, model: str, batch_size: int = 64, dtype: str = "auto", device: str | None = None) -> None:
         logging.set_verbosity_error()
         logging.disable_progress_bar()
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left")
-            self.model = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, use_safetensors=True)
+            self.tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", trust_remote_code=False)
         except (OSError, ValueError) as error:
-            raise EngineError(f"The model '{model}' cannot be loaded: {str(error).splitlines()[0]}") from error
+            raise load_error(model, error) from error
+        self.model = load_weights(AutoModelForCausalLM, model, dtype)
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model.to(device).eval()

@@ -27,8 +27,9 @@ from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.core_client import InprocClient
 
-from isocompute.errors import EngineError
+from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.engines import Completion, Request, Sampling, Token
+from isocompute.runners.engines.checkpoint import check_files, check_finite, load_error
 
 try:
     from vllm.exceptions import VLLMValidationError
@@ -47,6 +48,17 @@ ENDS = 512
 PROMPTS = 1024
 """Prompts whose tokens are remembered: a search asks for the same one at every step."""
 
+SAFETENSORS = {"bitsandbytes", "fastsafetensors", "instanttensor", "runai_streamer", "safetensors"}
+"""Values of ``load_format`` that read a checkpoint's safetensors files as they are, so that these can be checked."""
+
+REFUSED = {
+    "dummy": "fills the model with random weights",
+    "hf": "reads pickles, which run code, where there are no safetensors files",
+    "npcache": "reads pickles, which run code",
+    "pt": "reads pickles, which run code",
+}
+"""Values of ``load_format`` that are refused, with what they do."""
+
 
 class VLLM:
     """A model in vLLM behind `Engine`.
@@ -54,7 +66,12 @@ class VLLM:
     Args:
         model: checkpoint folder or hub name.
         in_flight: requests inside the engine at once, running or waiting; twice ``max_num_seqs`` if not given.
-        options: any argument of `vllm.LLM`: dtype, tensor_parallel_size, max_model_len, quantization …
+        options: any argument of `vllm.LLM`: dtype, tensor_parallel_size, max_model_len, quantization …; weights are
+            read from safetensors unless ``load_format`` says otherwise.
+
+    Raises:
+        ConfigError: an option would run a model's own code, read pickles, or make up weights.
+        EngineError: the model cannot be loaded, or its checkpoint is not whole.
     """
 
     def __init__(self, model: str, in_flight: int | None = None, **options: Any) -> None:
@@ -63,8 +80,12 @@ class VLLM:
             "disable_log_stats": True,
             "use_tqdm_on_load": False,
             "seed": 0,
-            **options,
+            **safe(options),
         }
+        checked = options["load_format"] in SAFETENSORS
+        place = options.get("revision"), options.get("download_dir")
+        if here := checked and check_files(model, *place):
+            check_finite(model, *place)
         if current_platform.is_cpu():
             # Without a size in GiB vLLM reserves nearly all of the machine's memory for the KV cache.
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
@@ -76,7 +97,12 @@ class VLLM:
         except TypeError:
             raise
         except Exception as error:  # vLLM raises many kinds here; each means that the model is not to be had
-            raise EngineError(f"vLLM cannot load '{model}': {str(error).splitlines()[0]}") from error
+            if "initialization failed" in str(error):  # of a process of its own, which has said why
+                raise EngineError(
+                    f"vLLM could not load '{model}'; its own messages above say why. Most often the weights are not "
+                    "those that config.json asks for, or the memory is too small."
+                ) from error
+            raise load_error(model, error, "vLLM") from error
         self.engine = self.llm.llm_engine
         self.turn = turn(self.engine.engine_core)
         self.closed = Event()
@@ -86,6 +112,13 @@ class VLLM:
         self.ends = cache(self._ends)
         self.names = count()
         self.in_flight = in_flight or 2 * self.engine.vllm_config.scheduler_config.max_num_seqs
+        if checked and not here:  # vLLM has fetched it from the hub only now
+            try:
+                check_files(model, *place)
+                check_finite(model, *place)
+            except EngineError:
+                self.close()
+                raise
 
     def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
         """Keep the engine full until the queue is empty and all is done."""
@@ -169,6 +202,30 @@ class VLLM:
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
 
+def safe(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of `vllm.LLM` with those that keep a model's code, pickles and made-up weights out.
+
+    ``load_format: auto`` leaves the choice to isocompute, which is safetensors: vLLM's own choice would be pickles
+    where there are no safetensors files.
+
+    Raises:
+        ConfigError: an option asks for one of the three.
+    """
+    if "trust_remote_code" in options:
+        raise ConfigError(
+            "The engine 'vllm' takes no option 'trust_remote_code': isocompute never runs a model's own code; leave "
+            "the option out."
+        )
+    asked = str(options.get("load_format") or "auto").lower()
+    if asked in REFUSED:
+        raise ConfigError(
+            f"The engine 'vllm' does not take 'load_format: {asked}': it {REFUSED[asked]}; leave the option out, and "
+            "safetensors files are read."
+        )
+    load_format = "safetensors" if asked == "auto" else asked
+    return {**options, "load_format": load_format, "trust_remote_code": False}
+
+
 def turn(core: Any) -> AbstractContextManager[Any]:
     """Return what an engine holds while it goes a step: engines in this process go one at a time."""
     return TURN if isinstance(core, InprocClient) else nullcontext()
@@ -189,9 +246,10 @@ def watch(core: Any, closed: Event) -> None:
 def context(model: str) -> int:
     """Return the longest sequence a model takes, as its configuration says."""
     try:
-        return int(getattr(AutoConfig.from_pretrained(model), "max_position_embeddings", 0))
+        config = AutoConfig.from_pretrained(model, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise EngineError(f"The model '{model}' cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise load_error(model, error, "vLLM") from error
+    return int(getattr(config, "max_position_embeddings", 0))
 
 
 def parameters(sampling: Sampling, seed: int, ends: Sequence[int] = ()) -> SamplingParams:

@@ -37,7 +37,7 @@ def step_scores(
         solutions: the solutions' texts.
         batch: sequences read at once.
     """
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False).eval()
     read = [corpus.stepwise(q, s.split("\n")) for q, s in zip(questions, solutions, strict=True)]
     order = sorted(range(len(read)), key=lambda i: len(read[i][0]))
     scores: list[list[float]] = [[] for _ in read]

@@ -158,7 +158,7 @@ def save(model: LlamaForCausalLM, folder: Path) -> None:
 
 def grown_from(folder: Path) -> LlamaForCausalLM:
     """Return a saved checkpoint to learn further, in float32."""
-    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
 
 
 def deepened(model: LlamaForCausalLM, layers: int) -> LlamaForCausalLM:

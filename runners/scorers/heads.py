@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, Qwen2Model, Qwen2PreTrainedModel
 
 from isocompute.errors import EngineError
+from isocompute.runners.engines.checkpoint import load_weights
 from isocompute.runners.scorers.reading import Head, Pair
 
 
@@ -44,20 +45,19 @@ CLASSES: dict[str, Any] = {
 }
 
 
+HEADS = {"outcome": "reward", "qwen-prm": "classes", "skywork": "value"}
+"""Heads of the kinds of scorers that are no language models, by the name of the kind."""
+
+
 def load(model: str, head: Head, dtype: str) -> Any:
     """Load a checkpoint as a model with this head; safetensors only, and no code of the checkpoint's is run.
 
     Raises:
-        EngineError: it cannot be loaded, or lacks weights that the head needs.
+        EngineError: it cannot be loaded, or its weights are not those of a model with this head.
     """
     shape = AutoModelForCausalLM if isinstance(head, Pair) else CLASSES[head]
-    options = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": False}
-    try:
-        loaded, found = shape.from_pretrained(model, output_loading_info=True, **options)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise EngineError(f"The model '{model}' cannot be loaded: {str(error).splitlines()[0]}") from error
-    if found["missing_keys"]:  # transformers would draw them at random
-        raise EngineError(f"The model '{model}' has no weights '{min(found['missing_keys'])}': it is of another kind.")
+    # A language model's head may stand beside the one that is read.
+    loaded = load_weights(shape, model, dtype, unused=() if isinstance(head, Pair) else ("lm_head.weight",))
     if head == "reward" and loaded.config.num_labels != 1:
         raise EngineError(f"The model '{model}' has {loaded.config.num_labels} outputs; an outcome reward model has 1.")
     return loaded

@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from isocompute.errors import EngineError
+from isocompute.runners.engines.checkpoint import load_error
 
 SEEN = 2**16
 """Texts whose tokens are remembered: steps come again with every step after them."""
@@ -54,8 +55,7 @@ class Text:
         try:
             return cls(AutoTokenizer.from_pretrained(model, trust_remote_code=False), model)
         except (OSError, ValueError) as error:
-            said = str(error).splitlines()[0]
-            raise EngineError(f"The tokenizer of '{model}' cannot be loaded: {said}") from error
+            raise load_error(model, error) from error
 
     def markup(self, text: str) -> list[int]:
         """Return the tokens of markup, special ones among them."""

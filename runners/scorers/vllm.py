@@ -50,13 +50,14 @@ class VLLMScorer:
         options: any argument of `vllm.LLM`, and ``in_flight`` of `engines.vllm.VLLM`.
 
     Raises:
+        ConfigError: as `engines.vllm.VLLM`.
         EngineError: the model cannot be loaded, is not of this kind, or this vLLM cannot score with it.
     """
 
     def __init__(self, model: str, kind: Kind, **options: Any) -> None:
         self.kind, self.head = kind, kind.head
         self.parameters = parameters(self.head)
-        self.host = VLLM(model, **{"load_format": "safetensors", **runner(self.head), **options})
+        self.host = VLLM(model, **{**runner(self.head), **options})
         shape = self.host.engine.vllm_config.model_config
         if self.head == "reward" and shape.hf_config.num_labels != 1:
             self.close()

@@ -137,8 +137,16 @@ def rows(name: str, source: Source) -> Any:
     except ModuleNotFoundError:
         raise ConfigError(f"The task '{name}' needs datasets: pip install 'isocompute[datasets]'.") from None
     try:
-        return datasets.load_dataset(source.path, source.config, split=source.split, revision=source.revision)
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        # A dataset may be a script. Versions before 4 would ask whether to run it; later ones refuse it by themselves.
+        return datasets.load_dataset(
+            source.path, source.config, split=source.split, revision=source.revision, trust_remote_code=False
+        )
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        if any(words in str(error) for words in ("trust_remote_code", "custom code", "scripts are no longer")):
+            raise ConfigError(
+                f"task.name: the dataset of '{name}' is a script, {source.path} at {source.revision[:8]}, and "
+                "isocompute runs none; name a revision that holds data files."
+            ) from None
         said = re.sub(r"//[^/\s@]+@", "//", (str(error).splitlines() or [""])[0])  # a mirror's URL may hold a password
         raise ConfigError(
             f"task.name: the dataset of '{name}' cannot be had: {said[:200].rstrip('.')}. It is {source.path}, "

@@ -175,6 +175,26 @@ def test_a_dataset_that_cannot_be_had_is_one_sentence(mirror, monkeypatch):
         hub_problems("math500")
 
 
+def test_a_dataset_that_is_a_script_is_not_run(mirror, tmp_path, monkeypatch):
+    folder = mirror("math500", MATH)
+    (folder / "math500.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    with pytest.raises(ConfigError, match=r"^task.name: the dataset of 'math500' is a script, .*, and isocompute runs"):
+        hub_problems("math500")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_datasets_before_version_4_is_told_to_run_no_script(monkeypatch):
+    def refuse(*arguments, trust_remote_code=None, **named):
+        assert trust_remote_code is False
+        raise ValueError("The repository contains custom code.\nPlease pass `trust_remote_code=True` to allow it.")
+
+    monkeypatch.setattr(datasets, "load_dataset", refuse)
+    with pytest.raises(ConfigError) as caught:
+        hub_problems("math500")
+    assert "trust_remote_code" not in str(caught.value)
+
+
 def test_offline_a_dataset_that_is_not_there_is_one_sentence(monkeypatch):
     import huggingface_hub.constants
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +33,21 @@ def test_an_engine_that_dies_is_said_in_a_sentence(need):
             list(results)
     finally:
         engine.close()
+
+
+@pytest.mark.vllm
+def test_weights_that_are_missing_are_refused_in_a_sentence(need, tmp_path):
+    need("vllm")
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(shutil.copytree(LAB / "solver", tmp_path / "solver"))
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["model.norm.weight"]
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    options = {"dtype": "float32", "max_model_len": 512, "max_num_seqs": 8, "enforce_eager": True}
+    said = r"^vLLM could not load '.*'; its own messages above say why\. .*\.$"
+    with pytest.raises(EngineError, match=said):
+        engines.load("vllm", str(folder), **options)
 
 
 def test_engines_in_one_process_go_one_at_a_time_and_others_side_by_side(need):

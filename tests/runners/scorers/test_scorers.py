@@ -303,6 +303,22 @@ def test_weights_of_another_kind_are_refused_and_none_are_drawn_at_random(checkp
         scorers.load("qwen-prm", str(tmp_path), "transformers")
 
 
+def test_a_language_model_s_head_may_stand_beside_the_one_that_is_read(checkpoint, tmp_path, need):
+    need("torch")
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    for file in checkpoint("qwen-prm").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    weights = load_file(tmp_path / "model.safetensors")
+    beside = {**weights, "lm_head.weight": torch.zeros_like(weights["model.embed_tokens.weight"])}
+    save_file(beside, tmp_path / "model.safetensors", {"format": "pt"})
+    scorers.load("qwen-prm", str(tmp_path), "transformers").close()
+    save_file({**beside, "other.weight": torch.zeros(3)}, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(EngineError, match=r"has weights 'other\.weight' that the model has no place for"):
+        scorers.load("qwen-prm", str(tmp_path), "transformers")
+
+
 def test_an_outcome_model_with_several_outputs_is_refused(tokenizer, tmp_path, need):
     need("torch")
     import transformers
