@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isocompute.errors import ConfigError, DataError
+from isocompute.runners.documents import check_names
 from isocompute.runners.imports.fields import bare, chance, count, flag, name, text
 from isocompute.runners.imports.rows import Problem, Row, Solution, Verification
 from isocompute.runners.imports.source import LARGEST, Source
@@ -93,8 +94,21 @@ def table_rows(source: Source) -> Iterator[Row]:
 
 
 def renamed(source: Source, rows: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield rows under the names that columns have here; the others are left out."""
+    """Yield rows under the names that columns have here; the others are left out.
+
+    A name that is given to a column may stand in the file already, of a column that keeps it. Which of the two is
+    meant is then not clear, so nothing is imported.
+
+    Raises:
+        DataError: a column is not there, or two would have the same name.
+    """
+    kept = {ours: theirs for theirs, ours in source.columns.items() if ours not in source.columns}
     for where, row in rows:
+        if twice := [ours for ours in kept if ours in row]:
+            raise DataError(
+                f"{where}: '{kept[twice[0]]}' is to be called '{twice[0]}', and there is a column of that name too; "
+                f"give that one another name with --columns, or leave it out of the file."
+            )
         if missing := [theirs for theirs in source.columns if theirs not in row]:
             raise DataError(f"{where}: there is no column '{missing[0]}'; it has {', '.join(map(str, row))[:200]}.")
         ours = {column: cell for column, cell in row.items() if column in NAMES and column not in source.columns}
@@ -112,15 +126,18 @@ def rows_of(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def csv_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a CSV file, whose first line names the columns; an empty cell says nothing."""
+    """Yield the rows of a CSV file, whose first line names the columns; an empty cell says nothing.
+
+    Raises:
+        DataError: it is not CSV, or a column stands twice.
+    """
     number = 0
     try:
         with path.open("rb") as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as decoded:
             reader = csv.DictReader(decoded, strict=True)
             with large_fields():
                 names = reader.fieldnames or []
-            if len(set(names)) < len(names):
-                raise DataError(f"{path}: two columns have the same name.")
+            check_names(names, str(path))
             for number, row in enumerate(large_rows(reader), start=1):
                 if None in row or None in row.values():
                     raise DataError(f"{path}, row {number} has another number of fields than the first line.")
@@ -153,10 +170,15 @@ def large_rows(reader: csv.DictReader[str]) -> Iterator[dict[Any, Any]]:
 
 
 def parquet_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a Parquet file, a batch at a time."""
+    """Yield the rows of a Parquet file, a batch at a time.
+
+    Raises:
+        DataError: it is not Parquet, or a column stands twice.
+    """
     number = 0
     try:
         file = pq.ParquetFile(path)
+        check_names(file.schema_arrow.names, str(path))
         wanted = [column for column in file.schema_arrow.names if column in NAMES or column in source.columns]
         for batch in file.iter_batches(batch_size=1000, columns=wanted):
             for row in batch.to_pylist():
@@ -165,6 +187,10 @@ def parquet_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, An
             source.seen = source.total * number // max(file.metadata.num_rows, 1)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0].rstrip('.')}.") from None
+    except ValueError as error:  # text that is not UTF-8, or a block with a name twice
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}, after row {number}: a row cannot be read: {str(error).rstrip('.')}.") from None
 
 
 def problem_of(row: dict[str, Any], where: str) -> Problem:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import lzma
 import re
 import struct
@@ -16,6 +15,7 @@ import pyarrow as pa
 import yaml
 
 from isocompute.errors import DataError
+from isocompute.runners.documents import parse_json
 
 LARGEST = 256 * 2**20
 """Bytes of the largest document that is read at once: a line, a file of YAML or JSON, a member of an archive."""
@@ -82,7 +82,7 @@ class Source:
         """Yield the objects of a JSON-lines file, each with where it stands.
 
         Raises:
-            DataError: a line is too long, or no object.
+            DataError: a line is too long, no object, or one with a key that stands twice.
         """
         with opened(path) as file:
             number = 0
@@ -93,15 +93,15 @@ class Source:
                 if len(line) > LARGEST:
                     raise DataError(f"{where} is longer than {LARGEST:,} bytes, the most that is read at once.")
                 if line.strip():
-                    yield where, block(parsed(line, where), where)
+                    yield where, block(parse_json(line, where), where)
 
     def json(self, path: Path) -> Any:
         """Return what a JSON file holds.
 
         Raises:
-            DataError: it is too large, or not JSON.
+            DataError: it is too large, not JSON, or has a key that stands twice.
         """
-        return parsed(self._whole(path), str(path))
+        return parse_json(self._whole(path), str(path))
 
     def yaml(self, path: Path) -> dict[str, Any]:
         """Return the block of keys that a YAML file holds: plain values only, no aliases and no tags.
@@ -161,7 +161,7 @@ class Archive:
         """Return the object that a member holds.
 
         Raises:
-            DataError: it is damaged, too large, or no object.
+            DataError: it is damaged, too large, no object, or has a key that stands twice.
         """
         where = f"{self.path}, {name}"
         try:
@@ -170,7 +170,7 @@ class Archive:
             raise DataError(f"{where} cannot be read: {str(error).rstrip('.')}.") from None
         if len(content) > LARGEST:
             raise DataError(f"{where} is larger than {LARGEST:,} bytes, the most that is read at once.")
-        return block(parsed(content, where), where)
+        return block(parse_json(content, where), where)
 
     def _content(self, info: zipfile.ZipInfo) -> bytes:
         """Return what a member holds, or a byte more than is read at once."""
@@ -202,18 +202,6 @@ def opened(path: Path) -> Any:
         return path.open("rb")
     except OSError as error:
         raise DataError(f"'{path}' cannot be read: {error.strerror}.") from None
-
-
-def parsed(content: bytes, where: str) -> Any:
-    """Return what JSON says.
-
-    Raises:
-        DataError: it is none.
-    """
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):  # ValueError: also text that is not UTF-8, and numbers of thousands of digits
-        raise DataError(f"{where} is not JSON.") from None
 
 
 def block(value: Any, where: str) -> dict[str, Any]:

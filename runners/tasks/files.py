@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import PurePosixPath
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isocompute.errors import ConfigError, DataError
+from isocompute.runners.documents import NotJSONError, check_names, parse_json
 from isocompute.runners.tasks.problem import Columns, Problem, has_columns, problems_of
 
 Rows = Iterator[tuple[str, dict[str, Any]]]
@@ -73,13 +73,13 @@ def json_rows(path: str, content: bytes, columns: Columns) -> Rows:
     """Yield the objects of a JSON-lines file, one a line.
 
     Raises:
-        DataError: a line is no object.
+        DataError: a line is no object, or one with a key that stands twice.
     """
     for number, line in enumerate(decoded(path, content), start=1):
         where = f"{path}, line {number}"
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
+            row = parse_json(line, where)
+        except NotJSONError:
             row = None
         if not isinstance(row, dict):
             raise DataError(f"{where} is not a JSON object.")
@@ -90,12 +90,13 @@ def csv_rows(path: str, content: bytes, columns: Columns) -> Rows:
     """Yield the rows of a CSV file, whose first line names the columns.
 
     Raises:
-        DataError: a column is missing, or the file is not CSV.
+        DataError: a column is missing or stands twice, or the file is not CSV.
     """
     reader = csv.DictReader(decoded(path, content), strict=True)
     number = 0
     try:
         has_columns(path, columns, list(reader.fieldnames or []))
+        check_names(reader.fieldnames or [], path)
         for number, row in enumerate(reader, start=1):
             if None in row:
                 raise DataError(f"{path}, row {number} has more fields than the first line names.")
@@ -108,13 +109,18 @@ def parquet_rows(path: str, content: bytes, columns: Columns) -> Rows:
     """Yield the rows of a Parquet file.
 
     Raises:
-        DataError: a column is missing, or the file is not Parquet.
+        DataError: a column is missing or stands twice, or the file is not Parquet.
     """
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
         has_columns(path, columns, file.schema_arrow.names)
+        check_names(file.schema_arrow.names, path)
         rows = file.read(columns.needed).to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}") from None
+    except ValueError as error:  # text that is not UTF-8, or a block with a name twice
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: a row cannot be read: {str(error).rstrip('.')}.") from None
     for number, row in enumerate(rows, start=1):
         yield f"{path}, row {number}", row

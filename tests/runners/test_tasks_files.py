@@ -110,6 +110,22 @@ def test_a_level_that_is_no_whole_number_is_refused(written, level):
     assert refused(path, Columns(level="hard")).startswith(", line 1: 'hard' must be ")
 
 
+def test_a_key_or_a_column_that_stands_twice_is_refused(written, tmp_path):
+    path = written('{"question": "q", "answer": 1, "answer": 2}')
+    assert refused(path) == ", line 1: the key 'answer' stands twice; leave one of the two out."
+    (tmp_path / "task.csv").write_text("question,answer,note,note,,\nq,1,a,b,,\n")
+    twice = ": the column 'note' stands twice; keep one, or rename the others."
+    assert refused(str(tmp_path / "task.csv")) == twice
+    (tmp_path / "task.csv").write_text("question,answer,note,,\nq,1,a,,\n")  # as spreadsheets write it
+    assert len(file_problems(str(tmp_path / "task.csv"))) == 1
+    columns = [pa.array(["q"]), pa.array(["1"]), pa.array(["a"]), pa.array(["b"])]
+    pq.write_table(pa.table(columns, names=["question", "answer", "note", "note"]), tmp_path / "task.parquet")
+    assert refused(str(tmp_path / "task.parquet")) == twice
+    inner = pa.StructArray.from_arrays([pa.array(["x"]), pa.array(["y"])], names=["a", "a"])
+    pq.write_table(pa.table([inner, pa.array(["1"])], names=["question", "answer"]), tmp_path / "task.parquet")
+    assert refused(str(tmp_path / "task.parquet")).startswith(": a row cannot be read: ")
+
+
 def test_a_name_that_stands_twice_is_refused(written):
     path = written(*[{"id": "a", "question": "q", "answer": "1"}] * 2)
     assert refused(path, Columns(name="id")) == ", line 2: the name 'a' stands twice."

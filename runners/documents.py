@@ -1,0 +1,177 @@
+"""JSON and YAML that a person or another tool wrote, read so that no key is given twice.
+
+The readers of Python's own library keep the last of two values for a key and say nothing. Then a sweep runs with
+settings that its file also contradicts, and nobody is told. Here such a file is refused, and the error names the key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from isocompute.errors import DataError
+
+
+class NotJSONError(DataError):
+    """A text that is no JSON at all."""
+
+
+class _Twice(Exception):
+    """Ends the reading of a document in which a key stands twice."""
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """The keys and values of an object, in the order of the text, each as often as it stands there."""
+
+
+def parse_json(content: str | bytes, where: str) -> Any:
+    """Return what a JSON document holds.
+
+    NaN and Infinity are read as numbers, as by Python's own reader.
+
+    Args:
+        content: the document.
+        where: its place in words, for an error; such as a file's path.
+
+    Raises:
+        NotJSONError: it is not JSON, not UTF-8, or nested too deep.
+        DataError: an object has a key twice; says which, and in which object.
+
+    >>> parse_json('{"S": 1, "V": [2]}', "grid.json")
+    {'S': 1, 'V': [2]}
+    >>> parse_json('{"cells": [{"S": 1}, {"S": 2, "S": 4}]}', "grid.json")
+    Traceback (most recent call last):
+    isocompute.errors.DataError: grid.json: the key 'S' stands twice in 'cells[1]'; leave one of the two out.
+    """
+    try:
+        return _decode(content, _READER)
+    except _Twice:
+        key, path = _find_twice(content)
+    except (ValueError, RecursionError):  # ValueError: also text that is not UTF-8, and numbers of thousands of digits
+        raise NotJSONError(f"{where} is not JSON.") from None
+    within = f" in {_shorten(path)}" if path else ""
+    raise DataError(f"{where}: the key {_shorten(key)} stands twice{within}; leave one of the two out.")
+
+
+def parse_yaml(content: str, where: str) -> Any:
+    """Return what a YAML document holds: plain values, anchors, aliases and merge keys.
+
+    A key that overrides one of a block merged with ``<<`` stands once, and is allowed.
+
+    Args:
+        content: the document.
+        where: its place in words, for an error; such as a file's path.
+
+    Raises:
+        DataError: it is not YAML, is nested too deep, or a block has a key twice; says in which line.
+
+    >>> parse_yaml("seed: 1\\nseed: 2", "a.yaml")
+    Traceback (most recent call last):
+    isocompute.errors.DataError: a.yaml, line 2: the key 'seed' stands twice, first in line 1; leave one of the two out.
+    """
+    import yaml  # here, because `plan` reads no YAML and is to start at once
+
+    try:
+        return yaml.load(content, _loader())
+    except RecursionError:
+        raise DataError(f"{where}: not YAML: nested too deep.") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or a number that is none
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
+        said = problem if getattr(error, "context", None) == TWICE else f"not YAML: {problem}"
+        raise DataError(f"{where}{line}: {said}.") from None
+
+
+def check_names(names: Iterable[str], where: str) -> None:
+    """Raise unless each column of a table has a name of its own.
+
+    Columns without a name are passed over: nobody asks for them, and spreadsheets write them at the end of a line.
+
+    Raises:
+        DataError: two columns have the same name; says which.
+    """
+    for name, times in Counter(names).items():
+        if name and times > 1:
+            often = "twice" if times == 2 else f"{times} times"
+            raise DataError(f"{where}: the column {_shorten(name)} stands {often}; keep one, or rename the others.")
+
+
+def _shorten(key: str) -> str:
+    """Return a key in quotes, on one line and not too long, as an error shows it."""
+    whole = repr(key)
+    return whole if len(whole) <= 100 else f"{whole[:97]}…'"
+
+
+def _decode(content: str | bytes, reader: json.JSONDecoder) -> Any:
+    """Decode JSON as `json.loads` does. With a hook that one makes a reader anew for every line, at twice the time."""
+    if isinstance(content, bytes):
+        content = content.decode(json.detect_encoding(content), "surrogatepass")
+    return reader.decode(content)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    held = dict(pairs)
+    if len(held) < len(pairs):
+        raise _Twice
+    return held
+
+
+_READER = json.JSONDecoder(object_pairs_hook=_unique)
+
+
+def _find_twice(content: str | bytes) -> tuple[str, str]:
+    """Return the first key that stands twice, and the path of its object.
+
+    It reads the document again, so that good files pay nothing for the path.
+    """
+    blocks: list[tuple[str, Any]] = [("", _decode(content, json.JSONDecoder(object_pairs_hook=_Pairs)))]
+    while blocks:
+        path, value = blocks.pop()
+        inner: list[tuple[str, Any]] = []
+        if isinstance(value, _Pairs):
+            for key, times in Counter(key for key, _ in value).items():
+                if times > 1:
+                    return key, path
+            inner = [(f"{path}.{key}" if path else key, held) for key, held in value]
+        elif isinstance(value, list):
+            inner = [(f"{path}[{i}]", held) for i, held in enumerate(value)]
+        blocks.extend(reversed([(place, held) for place, held in inner if isinstance(held, list)]))
+    raise AssertionError("a key was seen twice, and is not found again")
+
+
+TWICE = "a key stands twice"
+"""The context of the error that is raised for a YAML block with a key twice; what is wrong is then a whole sentence."""
+
+
+@cache
+def _loader() -> Any:
+    """Return a safe loader of YAML that refuses a key given twice.
+
+    It looks at each block when it is composed. Later is too late: the constructor writes merged keys into the block in
+    place, where they cannot be told from the block's own, and an anchored block may be merged before its turn comes.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+            node: yaml.MappingNode = super().compose_mapping_node(anchor)
+            lines: dict[Any, int] = {}
+            for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    continue  # a list or a block, which the constructor refuses as a key
+                # Keys are compared as values: 'yes' and 'true' are one. '<<' and '=' have a meaning and no value.
+                special = key.tag in ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value")
+                value = key.value if special else self.construct_object(key)
+                line = key.start_mark.line + 1
+                if value in lines:
+                    hint = "merge several blocks with '<<: [*one, *two]'" if special else "leave one of the two out"
+                    said = f"the key {_shorten(key.value)} stands twice, first in line {lines[value]}; {hint}"
+                    raise yaml.constructor.ConstructorError(TWICE, node.start_mark, said, key.start_mark)
+                lines[value] = line
+            return node
+
+    return Loader
