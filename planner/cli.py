@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -36,11 +39,24 @@ def run(application: typer.Typer) -> Any:
     """Run a command; what isocompute raises on purpose becomes a sentence on stderr and exit code 2."""
     errors = Console(stderr=True, soft_wrap=True)
     try:
-        application()
+        with silent_input():
+            application()
     except IsocomputeError as error:
         errors.print("[bold red]error:[/] ", end="")
         errors.print(str(error), markup=False, highlight=False)
         sys.exit(2)
+
+
+@contextmanager
+def silent_input() -> Iterator[None]:
+    """Give libraries an empty standard input: none may ask a question, such as whether to run a model's own code."""
+    before = sys.stdin
+    try:
+        with open(os.devnull) as nothing:
+            sys.stdin = nothing
+            yield
+    finally:
+        sys.stdin = before
 
 
 def main() -> None:

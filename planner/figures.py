@@ -6,6 +6,7 @@ compute (b), for self-consistency and for a generative verifier with each number
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-from isocompute.errors import DataError
 from isocompute.fits.bootstrap import interval, resample
 from isocompute.fits.cost import compute
 from isocompute.planner.findings import replicates
 from isocompute.planner.profile import Profile
+from isocompute.runners.store import write_output
 
 COLOURS = {
     "sc": "#c1440e", "genrm": "#2a788e", "genrm+vote": "#7ad151", "weighted": "#e0a000", "fused": "#440154",
@@ -131,7 +132,7 @@ def finish(axes: Axes, title: str, label: str) -> None:
     axes.set_xlabel(label)
 
 
-def draw(profile: Profile, folder: Path) -> list[Path]:
+def draw(profile: Profile, folder: Path | str) -> list[str]:
     """Draw the figures of a profile into a folder, each as PNG and PDF.
 
     Returns:
@@ -150,19 +151,21 @@ def draw(profile: Profile, folder: Path) -> list[Path]:
     return save(figure, folder, "figure1")
 
 
-def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+def save(figure: Figure, folder: Path | str, name: str) -> list[str]:
     """Write a figure into a folder as PNG and PDF, and return the files.
+
+    Args:
+        figure: what was drawn.
+        folder: on a local disk or in a store.
+        name: of the files, without an ending.
 
     Raises:
         DataError: the folder cannot be written.
     """
-    written = [folder / f"{name}.{kind}" for kind in ("png", "pdf")]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in written:
-            # No date, so that the same profile gives the same bytes.
-            metadata = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
-            figure.savefig(path, dpi=200, metadata=metadata)
-    except OSError as error:
-        raise DataError(f"The figures cannot be written to '{folder}': {error.strerror}.") from None
+    written = []
+    for kind, metadata in {"png": {"Software": None}, "pdf": {"CreationDate": None}}.items():
+        image = BytesIO()
+        figure.savefig(image, format=kind, dpi=200, metadata=metadata)  # no date: the same profile, the same bytes
+        written.append(f"{str(folder).rstrip('/')}/{name}.{kind}")
+        write_output(written[-1], image.getvalue())
     return written

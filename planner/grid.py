@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 from isocompute.errors import DataError
 from isocompute.planner.profile import Curve, Profile, Surface
+from isocompute.runners.documents import parse_json
+from isocompute.runners.store import read_file
 
 
 def profile_of_grid(path: str, entry: str | None, name: str | None) -> Profile:
@@ -23,10 +23,10 @@ def profile_of_grid(path: str, entry: str | None, name: str | None) -> Profile:
         DataError: no such entry, or an entry that is not such a grid; says where.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = parse_json(read_file(path).decode(), f"The grid '{path}'")
     except OSError as error:
         raise DataError(f"The grid '{path}' cannot be read: {error.strerror}.") from None
-    except (ValueError, RecursionError):
+    except UnicodeDecodeError:
         raise DataError(f"The grid '{path}' is not JSON.") from None
     entries = {k: v for k, v in content.items() if isinstance(v, dict)} if isinstance(content, dict) else {}
     if not entries:
@@ -83,8 +83,13 @@ def curve(grid: dict[str, Any], key: str, where: str) -> Curve:
 def genrm_cells(grid: dict[str, Any], where: str) -> tuple[list[int], list[int], list[list[float]]]:
     """Return the S, the V and the successes of an entry's cells, which must fill a rectangle."""
     at = f"{where}: best_of_n"
+    cells: dict[tuple[int, int], float] = {}
     try:
-        cells = {(knot(c["S"], at), knot(c["V"], at)): success(c["success"], f"{at}: {c}") for c in grid["best_of_n"]}
+        for cell in grid["best_of_n"]:
+            key = knot(cell["S"], at), knot(cell["V"], at)
+            if key in cells:
+                raise DataError(f"{at}: the cell S={key[0]}, V={key[1]} stands twice; leave one of the two out.")
+            cells[key] = success(cell["success"], f"{at}: {cell}")
     except (KeyError, TypeError):
         raise DataError(f"{where}: 'best_of_n' must be a list of cells with S, V and success.") from None
     S, V = (sorted({key[axis] for key in cells}) for axis in (0, 1))

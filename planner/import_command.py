@@ -49,12 +49,22 @@ def pairs(columns: Sequence[str]) -> dict[str, str]:
 
     >>> pairs(["id=problem_id", "a=b=answer"])
     {'id': 'problem_id', 'a=b': 'answer'}
+
+    Raises:
+        typer.BadParameter: it is no such pair, or a column or a name stands in two of them.
     """
-    named = {}
+    named: dict[str, str] = {}
     for pair in columns:
         theirs, equals, ours = pair.rpartition("=")
         if not (theirs and equals and ours):
             raise typer.BadParameter(f"'{pair}' is no pair of column=our_name.", param_hint="'--columns'")
+        if theirs in named:
+            raise typer.BadParameter(f"The column '{theirs}' is given twice.", param_hint="'--columns'")
+        if ours in named.values():
+            other = next(column for column, name in named.items() if name == ours)
+            raise typer.BadParameter(
+                f"The columns '{other}' and '{theirs}' are both given the name '{ours}'.", param_hint="'--columns'"
+            )
         named[theirs] = ours
     return named
 

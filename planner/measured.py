@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isocompute.errors import DataError, RunError
+from isocompute.errors import RunError
 from isocompute.fits import Pool
 from isocompute.planner.layout import Layout, laid_out
 from isocompute.planner.scored import SCORED, Scored, scored_pool
 from isocompute.planner.searched import SEARCHED, Searched, asked, searches_of
-from isocompute.planner.tokens import assumed, countable, mean_tokens, ratios, sizes, solving
+from isocompute.planner.tokens import assumed, mean_tokens, ratios, sizes, solving
+from isocompute.runners.check import require_whole
 from isocompute.runners.config import Sweep
 from isocompute.runners.log import Run
 from isocompute.runners.origin import Imported, origin_of
@@ -79,6 +80,7 @@ def measured(run: Run, parameters: Sequence[float] = (), read: float = 1.0) -> M
         EngineError: a checkpoint in a folder cannot be read.
     """
     origin = origin_of(run.manifest(), run.path)
+    require_whole(run)
     ids = run.frame(PROBLEMS, ["problem_id"])["problem_id"].tolist()
     if not ids:
         raise RunError(f"The run at '{run.path}' holds no problems yet; run its sweep again to complete it.")
@@ -89,9 +91,7 @@ def measured(run: Run, parameters: Sequence[float] = (), read: float = 1.0) -> M
         verifications = placed(run, VERIFICATIONS, VERIFIED, solved, (origin.to_verify, origin.verifications))
         scores = placed(run, SCORES, SCORED, solved, (origin.scored,))
         searches = asked(run, origin, ids)
-        for table, rows in ((SCORES, scores), (SEARCHES, searches)):
-            countable(run, table, rows)
-            left_out |= failures(rows, ids)
+        left_out |= failures(scores, ids) | failures(searches, ids)
     else:
         scores, searches = (pd.DataFrame(columns=columns) for columns in (SCORED, SEARCHED))
         solutions, verifications = (imported(run, table, origin) for table in (SOLUTIONS, VERIFICATIONS))
@@ -104,11 +104,10 @@ def measured(run: Run, parameters: Sequence[float] = (), read: float = 1.0) -> M
         raise RunError(
             f"Every problem of '{run.path}' has a row that failed; the first: {next(iter(left_out.values()))}."
         )
-    possible(run, verifications)
     layout = laid_out(solutions, verifications, kept)
     voted = not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
     known = sizes(origin, parameters, read)
-    solution = solving(run, solutions, known)
+    solution = solving(solutions, known)
     scores, searches = (frame[frame["problem_id"].isin(kept)] for frame in (scores, searches))
     return Measured(
         pool=Pool(codes(layout, voted), np.zeros(len(kept), dtype=np.int64), layout.verdicts, layout.judged),
@@ -116,7 +115,7 @@ def measured(run: Run, parameters: Sequence[float] = (), read: float = 1.0) -> M
         problem_ids=kept,
         solution_tokens=mean_tokens(run, solutions),
         verification_tokens=mean_tokens(run, verifications) if len(verifications) else None,
-        lambdas=ratios(run, solutions, verifications, known) if len(verifications) else {},
+        lambdas=ratios(solutions, verifications, known) if len(verifications) else {},
         relative=known.relative("verifier"),
         scored=scored_pool(origin, solutions[solutions["problem_id"].isin(kept)], scores, solution, known)
         if len(scores)
@@ -153,22 +152,6 @@ def unplaced(origin: Sweep | Imported) -> list[str]:
     """Say that imported searches cannot be compared: what they took is not known in tokens."""
     count = origin.rows.get(SEARCHES.name, 0) if isinstance(origin, Imported) else 0
     return [f"{count:,} searches have no place: an import does not say what they took."] if count else []
-
-
-def possible(run: Run, verifications: pd.DataFrame) -> None:
-    """Raise unless verdicts are what verdicts can be.
-
-    Raises:
-        DataError: one is not.
-    """
-    wrong = verifications["verdict"].notna() & ~verifications["verdict"].between(0, 1)
-    if wrong.any():
-        rows = verifications.loc[wrong, [*VERIFICATIONS.key_names, "verdict"]]
-        *key, verdict = next(rows.itertuples(index=False, name=None))
-        raise DataError(
-            f"{run.path}/verifications: the verdict of {tuple(key)} is {verdict:g}; "
-            "a verdict is 0, 1, or between, or null when unparsed."
-        )
 
 
 def placed(run: Run, table: Table, columns: list[str], ids: list[str], shape: tuple[int, ...]) -> pd.DataFrame:

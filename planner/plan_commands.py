@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -71,10 +71,12 @@ def fit(
     from isocompute.planner.compare import frontier
     from isocompute.planner.findings import findings
     from isocompute.planner.json_output import findings_json
+    from isocompute.planner.profile import check_profile_output
 
     console = Console()
-    target = output if output.endswith(".json") else f"{output}.json"
-    name = Path(target).stem
+    target = output if output.endswith((".json", "/")) else f"{output}.json"
+    check_profile_output(target)
+    name = PurePath(target).stem
     if source.endswith(".json"):
         from isocompute.planner.grid import profile_of_grid
 
@@ -192,7 +194,7 @@ def difficulty(
 @commands.command()
 def figures(
     run: Annotated[str, typer.Argument(help="A run's folder, or a profile.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder the figures go to.", show_default=False)],
+    output: Annotated[str, typer.Option("--output", "-o", help="The folder the figures go to.", show_default=False)],
 ) -> None:
     """Draw the paper's Figure 1, every strategy at its best, and what choosing by difficulty reaches, as PNG and PDF.
 
@@ -203,14 +205,16 @@ def figures(
     from isocompute.planner.difficulty import drawn
     from isocompute.planner.learn import profile_of_run
     from isocompute.planner.profile import bundled, read
+    from isocompute.runners.store import check_output
 
+    check_output(f"{output.rstrip('/')}/figure1.png")
     try:
         from isocompute.planner.difficulty_figure import draw_difficulty
         from isocompute.planner.figures import draw, save
         from isocompute.planner.frontier_figure import draw_frontiers
     except ModuleNotFoundError as error:
         raise IsocomputeError(f"Figures need {error.name}: pip install 'isocompute[figures]'.") from None
-    profile = read(run) if run.endswith(".json") or run in bundled() else profile_of_run(run, Path(run).name)
+    profile = read(run) if run.endswith(".json") or run in bundled() else profile_of_run(run, PurePath(run).name)
     written = draw(profile, output)
     if (raced := draw_frontiers(profile)) is not None:
         written += save(raced, output, "frontiers")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from functools import cached_property
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from isocompute.errors import DataError
+from isocompute.runners.documents import NotJSONError, parse_json
+from isocompute.runners.store import check_output, read_file, write_output
 
 DIGITS = 5
 """Decimals of the accuracies in the file."""
@@ -101,6 +104,10 @@ class Searches(BaseModel):
             if size != len(self.seeds):
                 raise ValueError(f"'{name}' has {size} entries; there are {len(self.seeds)} allocations")
         bounded(self.array, (len(self.seeds),))
+        allocations = Counter(zip(*self.numbers.values(), strict=True))
+        if twice := [numbers for numbers, times in allocations.items() if times > 1]:
+            named = ", ".join(f"{name}={number}" for name, number in zip(self.numbers, twice[0], strict=True))
+            raise ValueError(f"the allocation {named} stands twice")
         return self
 
     @cached_property
@@ -234,15 +241,25 @@ class Profile(BaseModel):
             if isinstance(value, dict):  # a row of numbers a line: a change in one problem is a change in one line
                 text = text.replace("], [[", "],\n[[").replace("]], [", "]],\n[").replace('], "', '],\n"')
             parts.append(f"{json.dumps(key)}: {text}")
-        text = "{" + ", ".join(parts) + "}"
-        file = Path(path)
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            temporary = file.with_name(file.name + ".tmp")
-            temporary.write_text(text + "\n", encoding="utf-8")
-            temporary.replace(file)
-        except OSError as error:
-            raise DataError(f"The profile '{path}' cannot be written: {error.strerror}.") from None
+        write_output(path, ("{" + ", ".join(parts) + "}\n").encode())
+
+
+def check_profile_output(path: str) -> None:
+    """Raise unless a profile may be written at a path: nothing is there, or an earlier profile.
+
+    Raises:
+        DataError: another file is there, a folder, or a file of a run.
+        RunError: the path is in memory, or in a store that is not known.
+    """
+    check_output(path)
+    try:
+        there = read_file(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read, and may not be written over: {error.strerror or error}.") from None
+    if there and b'"per_problem"' not in there:
+        raise DataError(f"'{path}' is there already and is no profile; name another file.")
 
 
 def positive(lam: float) -> float:
@@ -300,18 +317,16 @@ def read(name: str) -> Profile:
         DataError: no such profile, or a file that is not one; says where and what would be right.
     """
     known = bundled()
-    path = Path(name)
-    if name in known and not path.is_file():
-        path = known[name]
+    path = str(known[name]) if name in known and not Path(name).is_file() else name
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_file(path).decode(), path)
     except OSError as error:
         what = f"'{name}' is a folder" if isinstance(error, IsADirectoryError) else f"There is no profile '{name}'"
         raise DataError(f"{what}; give a profile's file, or one of: {', '.join(known)}.") from None
-    except (ValueError, RecursionError):
+    except (UnicodeDecodeError, NotJSONError):
         raise DataError(f"{path} is not a profile: it is not JSON.") from None
     if not isinstance(content, dict) or "self_consistency" not in content:
-        raise DataError(f"{path} is not a profile: make one with `isocompute fit RUN -o {path.stem}.json`.")
+        raise DataError(f"{path} is not a profile: make one with `isocompute fit RUN -o {PurePath(path).stem}.json`.")
     try:
         return Profile.model_validate(content)
     except ValidationError as error:

@@ -64,6 +64,8 @@ def sweep(
     with stoppable(whole), Live(console) as display:
         summary = sample_rows(read(str(config)), display)
     swept(console, summary)
+    if summary.lacking:
+        raise typer.Exit(1)
 
 
 @commands.command(name="import")
@@ -104,7 +106,9 @@ def import_(
       isocompute import table mine.csv -o runs/mine --columns id=problem_id --columns reply=solution --grader numeric
     """
     from isocompute.planner.import_command import imported, told_of
+    from isocompute.runners.store import refuse_memory
 
+    refuse_memory(output)
     found = imported(format, path, output, grader, columns or [], Console(stderr=True))
     if json_:
         fields = {**vars(found), "imported": found.imported.model_dump(mode="json")}
@@ -216,7 +220,7 @@ def tree(
     lookahead: Annotated[int | None, typer.Option(help="Further steps sampled before scoring.")] = None,
     seed: Annotated[int | None, typer.Option(help="Which repetition.")] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Draw it into this file: PNG, PDF or SVG.", show_default=False)
+        str | None, typer.Option("--output", "-o", help="Draw it into this file: PNG, PDF or SVG.", show_default=False)
     ] = None,
 ) -> None:
     """Show a search as a tree: each step with its score, its tokens and what became of it.
@@ -229,11 +233,16 @@ def tree(
     """
     from isocompute.planner.tree_report import listed as named
     from isocompute.planner.tree_report import narrowed, searched
+    from isocompute.runners.check import require_whole
     from isocompute.runners.log import Run
+    from isocompute.runners.store import check_output, write_output
     from isocompute.runners.tables import PROBLEMS
     from isocompute.runners.tree_rows import tried
 
     there = Run(run)
+    if output is not None:
+        check_output(output)
+    require_whole(there)
     every = tried(there, problem)
     meant = narrowed(every, strategy, (n, width, lookahead, seed))
     if len(meant) != 1:
@@ -245,10 +254,10 @@ def tree(
         searched(Console(), questions[problem], key, search)
         return
     try:
-        from isocompute.planner.tree_figure import draw_tree, save_tree
+        from isocompute.planner.tree_figure import draw_tree, tree_image
     except ModuleNotFoundError as error:
         raise IsocomputeError(f"Figures need {error.name}: pip install 'isocompute[figures]'.") from None
-    save_tree(draw_tree(questions[problem], key, search), output)
+    write_output(output, tree_image(draw_tree(questions[problem], key, search), output))
     Console().print(f"wrote {output}", highlight=False, soft_wrap=True)
 
 

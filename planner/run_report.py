@@ -194,7 +194,11 @@ def swept(console: Console, summary: Summary) -> None:
         note(console, f"{count:,} rows failed: {reason}; running the sweep again asks for them again.")
     if summary.refused:
         note(console, f"{summary.refused:,} answers were too large or too slow to compare, and count as wrong.")
-    say(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")
+    if summary.lacking:
+        kind = " and ".join(summary.lacking)
+        note(console, f"none of the {kind} came, so there is nothing to fit yet; see above why they failed.")
+    else:
+        say(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")
 
 
 def listed(console: Console, entries: list[Entry], generators: dict[str, list[str]]) -> None:

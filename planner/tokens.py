@@ -14,7 +14,6 @@ from isocompute.fits import Work, counted, in_solutions, verification_ratios
 from isocompute.runners.config import Sweep
 from isocompute.runners.log import Run
 from isocompute.runners.origin import Imported
-from isocompute.runners.tables import Table
 from isocompute.runners.weights import model_sizes
 
 Array = NDArray[np.float64]
@@ -74,37 +73,9 @@ def assumed(origin: Sweep | Imported, known: Sizes) -> list[str]:
                    "--parameters gives sizes."]  # fmt: skip
 
 
-def countable(run: Run, table: Table, frame: pd.DataFrame) -> None:
-    """Raise unless counts of tokens are what they can be.
-
-    Raises:
-        DataError: one is negative, or a part is more than the whole.
-    """
-    there = [column for column in table.columns if column.name.endswith("_tokens") and column.name in frame]
-    for column in there:
-        counts = frame[column.name].astype(float)
-        wrong = (counts < 0) | (counts > (np.inf if column.within is None else frame[column.within].astype(float)))
-        if wrong.any():
-            *key, count = next(frame.loc[wrong, [*table.key_names, column.name]].itertuples(index=False, name=None))
-            raise DataError(
-                f"{run.path}/{table.name}: {column.name} of {tuple(key)} cannot be {count:g}; "
-                f"`isocompute check {run.path}` says what would be lost."
-            )
-
-
-def generated(run: Run, frame: pd.DataFrame, read: float) -> dict[str, Array]:
-    """Return the tokens of rows that were sampled and are ok, by way of counting.
-
-    Raises:
-        DataError: more tokens were read from the cache than there are in the prompt, or fewer than none.
-    """
+def generated(frame: pd.DataFrame, read: float) -> dict[str, Array]:
+    """Return the tokens of rows that were sampled and are ok, by way of counting."""
     sampled = frame[frame["status"] == "ok"]
-    prompt, cached = sampled["prompt_tokens"], sampled["cached_tokens"]
-    if (prompt < 0).any() or (cached < 0).any() or (cached > prompt).any():
-        raise DataError(
-            f"The run at '{run.path}' has prompt_tokens or cached_tokens that cannot be; "
-            f"`isocompute check {run.path}` says which."
-        )
     return counted(*columns(sampled, "completion_tokens", "prompt_tokens", "cached_tokens"), read=read)
 
 
@@ -118,33 +89,25 @@ def mean_tokens(run: Run, frame: pd.DataFrame) -> float | None:
     """Return the mean completion tokens of the rows that are ok; None if one does not say its own.
 
     Raises:
-        DataError: they are no counts.
+        DataError: all say that they have none.
     """
     tokens = frame.loc[frame["status"] == "ok", "completion_tokens"]
     if tokens.isna().any():
         return None
-    if (tokens < 0).any() or not tokens.any():
-        raise DataError(f"The run at '{run.path}' has completion_tokens that are negative, or all zero.")
+    if not tokens.any():
+        raise DataError(f"The run at '{run.path}' has completion_tokens that are all zero.")
     return float(tokens.mean())
 
 
-def ratios(run: Run, solutions: pd.DataFrame, verifications: pd.DataFrame, known: Sizes) -> dict[str, float]:
-    """Return λ by way of counting tokens, over the rows that are ok; NaN where one does not say its tokens.
-
-    Raises:
-        DataError: tokens that cannot be.
-    """
-    solved, judged = (generated(run, frame, known.read) for frame in (solutions, verifications))
+def ratios(solutions: pd.DataFrame, verifications: pd.DataFrame, known: Sizes) -> dict[str, float]:
+    """Return λ by way of counting tokens, over the rows that are ok; NaN where one does not say its tokens."""
+    solved, judged = (generated(frame, known.read) for frame in (solutions, verifications))
     return verification_ratios(solved, judged, known.relative("verifier"))
 
 
-def solving(run: Run, solutions: pd.DataFrame, known: Sizes) -> Work:
-    """Return what generating a solution takes.
-
-    Raises:
-        DataError: tokens that cannot be.
-    """
-    return Work(generated(run, solutions, known.read))
+def solving(solutions: pd.DataFrame, known: Sizes) -> Work:
+    """Return what generating a solution takes."""
+    return Work(generated(solutions, known.read))
 
 
 def scoring(scores: pd.DataFrame, solution: pd.Series, known: Sizes, writes: bool) -> Work:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
+from io import BytesIO
+from pathlib import PurePosixPath
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -84,15 +85,19 @@ def draw_tree(question: str, key: Key, search: Tried) -> Figure:
     return figure
 
 
-def save_tree(figure: Figure, file: Path) -> None:
-    """Write a drawn search.
+def tree_image(figure: Figure, file: str) -> bytes:
+    """Return a drawn search as the bytes of a file.
+
+    Args:
+        figure: the search.
+        file: whose ending says in which format.
 
     Raises:
-        DataError: the file's ending is none of `FORMATS`, or it cannot be written.
+        DataError: the ending is none of `FORMATS`.
     """
-    if file.suffix not in FORMATS:
+    ending = PurePosixPath(file).suffix
+    if ending not in FORMATS:
         raise DataError(f"A search is drawn into {', '.join(FORMATS)}; '{file}' is none of these.")
-    try:
-        figure.savefig(file, dpi=160)
-    except OSError as error:
-        raise DataError(f"Cannot write '{file}': {error.strerror}.") from error
+    image = BytesIO()
+    figure.savefig(image, dpi=160, format=ending[1:])
+    return image.getvalue()

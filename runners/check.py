@@ -15,11 +15,13 @@ import pyarrow.parquet as pq
 from isocompute.errors import DataError, RunError
 from isocompute.runners import prompts, soundness
 from isocompute.runners.config import Sweep
-from isocompute.runners.log import MANIFEST, PART, Run
+from isocompute.runners.digests import digest_text
+from isocompute.runners.log import PART, Run
 from isocompute.runners.origin import Imported, origin_of
 from isocompute.runners.search import keys as searches_of
-from isocompute.runners.soundness import REIMPORT, REPAIR, RESTORE, Damage, Part, believed
-from isocompute.runners.tables import PROBLEMS, SEARCHES, TABLES, Table
+from isocompute.runners.soundness import REIMPORT, REPAIR, RESTORE, RESWEEP, Damage, Part, believed
+from isocompute.runners.store import MANIFEST
+from isocompute.runners.tables import JUDGEMENTS, PROBLEMS, SEARCHES, SOLUTIONS, TABLES, Table
 
 BATCH = 50_000
 """Rows that are looked at together."""
@@ -88,12 +90,71 @@ def repair(run: Run) -> Report:
         )
     with run.lock():
         report, parts = examine(run)
-        for part in parts:
-            if part.keys is None:
-                run.set_aside(part.path, part.table.schema.empty_table())
-            elif not part.sound.all():
-                run.set_aside(part.path, run.read_part(part.table, part.path).filter(pa.array(part.sound)))
+        set_aside(run, parts)
     return report
+
+
+def set_aside(run: Run, parts: list[Part]) -> None:
+    """Set aside the parts with rows that cannot be believed, and keep their other rows."""
+    for part in parts:
+        if part.keys is None:
+            run.set_aside(part.path, part.table.schema.empty_table())
+        elif not part.sound.all():
+            run.set_aside(part.path, run.read_part(part.table, part.path).filter(pa.array(part.sound)))
+
+
+def require_whole(run: Run) -> None:
+    """Raise unless every row of a run can be believed: before numbers are read off it.
+
+    A row that is missing is no damage, and neither is a problem that the next sweep writes again.
+
+    Raises:
+        RunError: there is no run, or it cannot be read.
+        DataError: it is damaged; says where.
+    """
+    report, _ = examine(run)
+    refuse(run, [damage for damage in report.damage if damage.remedy != RESWEEP])
+
+
+def mend(run: Run) -> list[Damage]:
+    """Set aside the judgements of texts that a run does not hold: before a sweep goes on with it.
+
+    A solution that was lost and sampled again may read differently, and what was said of the old one is not true of it.
+
+    Args:
+        run: held by this process.
+
+    Returns:
+        What was set aside.
+
+    Raises:
+        DataError: the run is damaged in another way.
+    """
+    report, parts = examine(run)
+    refuse(run, [damage for damage in report.damage if damage.remedy != RESWEEP and not damage.stray])
+    set_aside(run, parts)
+    return [damage for damage in report.damage if damage.stray]
+
+
+def refuse(run: Run, damages: list[Damage]) -> None:
+    """Raise if there is damage.
+
+    Raises:
+        DataError: says where the first is.
+    """
+    for damage in damages:
+        link = " " if damage.what.startswith("cannot be read") else ": "
+        check_it = f"`isocompute check {run.path}` says what would be lost"
+        advice = "import its source again" if damage.remedy == REIMPORT else check_it
+        raise DataError(f"{damage.path}{link}{damage.what}; {advice}.")
+
+
+def digests(table: Table, content: pa.Table) -> pa.ChunkedArray | None:
+    """Return the digests of the texts that rows hold or judge."""
+    if table is SOLUTIONS:
+        texts = content["text"].to_pylist()
+        return pa.chunked_array([pa.array([None if t is None else digest_text(t) for t in texts], pa.string())])
+    return content[soundness.DIGEST] if table in JUDGEMENTS else None
 
 
 def examine(run: Run) -> tuple[Report, list[Part]]:
@@ -126,7 +187,7 @@ def asked(run: Run, begun: bool) -> tuple[Sweep | Imported | None, list[Damage],
         if isinstance(config, Sweep) and max(config.solutions, config.verifications, searches(config)) > LARGEST:
             raise DataError(f"The manifest of '{run.path}' asks for more than {LARGEST:,} rows of a kind.")
     except (DataError, RunError) as error:
-        if isinstance(error, RunError) and not begun:
+        if isinstance(error, RunError) and (not begun or run.exists):  # the latter: of another format, or unreadable
             raise
         path = posixpath.join(run.root, MANIFEST)
         return None, [Damage(path, said_of(path, error), None, RESTORE)], []
@@ -171,7 +232,7 @@ def read(run: Run, table: Table, paths: list[str], imported: bool) -> tuple[list
             continue
         every = np.ones(content.num_rows, dtype=bool)
         ok = soundness.truth(pc.equal(content["status"], "ok")) if table.retried else every
-        parts.append(Part(table, path, content.select(table.key_names), ok, every.copy()))
+        parts.append(Part(table, path, content.select(table.key_names), ok, every.copy(), digests(table, content)))
         batch.append((parts[-1], content))
         if sum(content.num_rows for _, content in batch) >= BATCH:
             damage += values(table, batch, imported)

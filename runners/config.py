@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
 from pydantic import (
     Discriminator,
     Field,
@@ -19,7 +18,9 @@ from pydantic import (
 
 from isocompute.errors import ConfigError, DataError
 from isocompute.runners.blocks import Count, Part
+from isocompute.runners.documents import parse_yaml
 from isocompute.runners.search_config import ScorerRole, Search, Shape
+from isocompute.runners.store import refuse_memory
 
 PLACE_AND_PACE = {
     "openai": {"urls", "concurrency", "timeout", "retries", "patience", "backoff", "key_env"},
@@ -244,27 +245,26 @@ def read(path: str) -> Sweep:
     """Read a sweep file; paths in it are relative to where the command runs.
 
     Raises:
-        ConfigError: no such file, not YAML, an unknown key, or a bad value; says which and what would be right.
+        ConfigError: no such file, not YAML, a key that is unknown or stands twice, or a bad value; says which and what
+            would be right.
+        RunError: the run is to be in memory, which is lost when the command ends.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = parse_yaml(Path(path).read_text(encoding="utf-8"), path)
     except OSError as error:
         raise ConfigError(f"The sweep file '{path}' cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ConfigError(f"The sweep file '{path}' is not UTF-8 text.") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: not YAML: nested too deep.") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or a number that is none
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        raise ConfigError(f"{path}{where}: not YAML: {problem}.") from None
+    except DataError as error:
+        raise ConfigError(str(error)) from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path} is not a sweep: it must hold keys such as run, task, engine, solver.")
     try:
-        return Sweep.model_validate(content)
+        sweep = Sweep.model_validate(content)
     except ValidationError as error:
         raise ConfigError(f"{path}: {explain(error)}") from None
+    refuse_memory(sweep.run)
+    return sweep
 
 
 def sweep_of(manifest: dict[str, Any], run: str) -> Sweep:

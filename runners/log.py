@@ -17,22 +17,30 @@ import posixpath
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
+from secrets import token_hex
 from threading import RLock, Timer
 from typing import Any
 
-import fsspec
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fsspec.implementations.local import LocalFileSystem
 
 from isocompute.errors import DataError, RunError
-from isocompute.runners.tables import OVERLAYS, Table
+from isocompute.runners.documents import parse_json
+from isocompute.runners.locking import LOCK, Lock, lock_run
+from isocompute.runners.store import MANIFEST, locate, replace_file
+from isocompute.runners.tables import OVERLAYS, TABLES, Table
 
-MANIFEST = "manifest.json"
-PART = re.compile(r"/part-(\d+)\.parquet$")
+FORMAT = 1
+"""The format of runs that is written and read."""
+
+PART = re.compile(r"/part-(\d+)(?:-[0-9a-f]+)?\.parquet$")
+"""How parts are called: by number, and in a store also by their writer."""
+
+TEMPORARY = re.compile(r"(?:part-\d+(?:-[0-9a-f]+)?\.parquet|manifest\.json)\.\d+\.tmp")
+"""How a file of a run is called until it is whole: as then, with the number of the process that writes it."""
 
 
 class Run:
@@ -44,11 +52,9 @@ class Run:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = str(path).rstrip("/")
-        try:
-            self.fs, self.root = fsspec.core.url_to_fs(self.path)
-        except (ImportError, ValueError) as error:  # a store that fsspec does not know, or whose package is missing
-            raise RunError(f"The run '{self.path}' cannot be reached: {error}.") from None
-        self.local = isinstance(self.fs, LocalFileSystem)
+        self.place = locate(self.path, "The run")
+        self.fs, self.root, self.local = self.place.fs, self.place.root, self.place.local
+        self.held: Lock | None = None
 
     @property
     def exists(self) -> bool:
@@ -59,7 +65,7 @@ class Run:
         """Return what the run was asked for.
 
         Raises:
-            RunError: no run is here.
+            RunError: no run is here, or it has another format.
             DataError: the manifest cannot be read.
         """
         where = posixpath.join(self.root, MANIFEST)
@@ -67,13 +73,28 @@ class Run:
             raise RunError(f"There is no run at '{self.path}': the folder does not exist.")
         if not self.fs.exists(where):
             raise RunError(f"There is no run at '{self.path}': the folder has no {MANIFEST}.")
-        try:
-            manifest = json.loads(self.fs.cat_file(where))
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{where} is not JSON: {error}.") from None
+        with self._reading(where):
+            content = self.fs.cat_file(where)
+        manifest = parse_json(content, where)
         if not isinstance(manifest, dict) or not {"config", "imported"} & set(manifest):
             raise DataError(f"{where} has no 'config'; it is not the manifest of a run.")
+        if (format_ := manifest.get("format", FORMAT)) is not FORMAT:
+            raise RunError(
+                f"The run at '{self.path}' has the format {format_!r:.40}, and this version of isocompute reads format "
+                f"{FORMAT}; use the version that wrote it, or a newer one."
+            )
         return manifest
+
+    def foreign(self) -> str | None:
+        """Return something in the folder that no run has; None if there is nothing."""
+        for path in self._inside(self.root):
+            name = posixpath.basename(path)
+            if name in TABLES and self.fs.isdir(path):
+                if strange := [p for p in self._inside(path) if not PART.search(p) and not self._temporary(p)]:
+                    return strange[0]
+            elif name not in (LOCK, MANIFEST) and not self._temporary(path):
+                return path
+        return None
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest, whole or not at all; the same content gives the same bytes."""
@@ -86,9 +107,20 @@ class Run:
 
     def _numbered(self, table: Table) -> list[tuple[int, str]]:
         """Parts by number, which is not by name: part-100000 comes after part-99999."""
-        folder = posixpath.join(self.root, table.name)
-        paths = self.fs.ls(folder, detail=False) if self.fs.isdir(folder) else []
+        paths = self._inside(posixpath.join(self.root, table.name))
         return sorted((int(found[1]), path) for path in paths if (found := PART.search(path)))
+
+    def _inside(self, folder: str) -> list[str]:
+        """Return what a folder holds, or nothing if it is not there."""
+        with self._reading(folder):
+            return sorted(self.fs.ls(folder, detail=False)) if self.fs.isdir(folder) else []
+
+    def _temporary(self, path: str) -> bool:
+        """Return whether a path is that of a file of this run which is not whole yet."""
+        folder, name = posixpath.split(path)
+        own = folder == self.root.rstrip("/")
+        table = posixpath.basename(folder) in TABLES and posixpath.dirname(folder) == self.root.rstrip("/")
+        return TEMPORARY.fullmatch(name) is not None and (own if name.startswith(MANIFEST) else table)
 
     def read(self, table: Table, columns: list[str] | None = None) -> pa.Table:
         """Read a table, or some of its columns, from all parts, checked.
@@ -111,18 +143,23 @@ class Run:
 
         Raises:
             DataError: it is damaged, or has a wrong column.
+            RunError: the disk or the store does not give it, which says nothing of what is in it.
         """
         schema = table.schema
         names = columns or schema.names
         try:
-            with self.fs.open(path, "rb") as file:
+            with self._reading(path), self.fs.open(path, "rb") as file:
                 part = pq.ParquetFile(file, page_checksum_verification=True)
                 table.check(part.schema_arrow, path)
-                found = part.read(columns=names).select(names)
+                there = [name for name in names if name in part.schema_arrow.names]
+                found = part.read(columns=there)
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0].rstrip(".")
             raise DataError(f"{path} cannot be read as Parquet: {reason}; {self._advice}.") from None
-        return pa.Table.from_arrays(found.columns, schema=pa.schema([schema.field(name) for name in names]))
+        cells = {name: found[name] for name in there}
+        for name in set(names) - set(there):  # a column that came later
+            cells[name] = pa.nulls(found.num_rows, schema.field(name).type)
+        return pa.table([cells[name] for name in names], schema=pa.schema([schema.field(name) for name in names]))
 
     def frame(self, table: Table, columns: list[str] | None = None) -> pd.DataFrame:
         """Read a table as a data frame in the order of its keys; a retried failure gives way to its retry.
@@ -197,24 +234,37 @@ class Run:
     def _advice(self) -> str:
         return f"`isocompute check {self.path}` says what would be lost"
 
+    def verify(self) -> None:
+        """Raise if this process writes the run and no longer holds it.
+
+        Raises:
+            RunError: the run was moved or deleted, or another process took it.
+        """
+        if self.held is not None:
+            self.held.verify()
+
     def _put(self, path: str, content: bytes) -> None:
         """Make a file appear whole or not at all."""
+        self.verify()  # else a folder that was moved would be begun anew
         with self._writing(path):
             self.fs.makedirs(posixpath.dirname(path), exist_ok=True)
-            if not self.local:
+            if self.local:
+                replace_file(path, content, f"{path}.{os.getpid()}.tmp")
+            else:
                 self.fs.pipe_file(path, content)  # object stores publish an object when its upload is complete
-                return
-            temporary = f"{path}.{os.getpid()}.tmp"
-            try:
-                with open(temporary, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(temporary, path)
-            except OSError:
-                with suppress(OSError):  # it would keep a full disk full
-                    os.remove(temporary)
+
+    @contextmanager
+    def _reading(self, path: str) -> Iterator[None]:
+        """Tell what the disk or the store refuses from what is wrong with a file: pyarrow raises OSError for both."""
+        try:
+            yield
+        except OSError as error:
+            if type(error) is OSError and error.errno is None:
                 raise
+            raise RunError(
+                f"{path} cannot be read: {error.strerror or error or type(error).__name__}; that says nothing of what "
+                "is in it, so nothing was changed."
+            ) from None
 
     @contextmanager
     def _writing(self, path: str) -> Iterator[None]:
@@ -227,48 +277,41 @@ class Run:
             ) from None
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the run for one writing process; released by the system when the process ends, however it ends.
+    def lock(self) -> Iterator[Lock]:
+        """Hold the run for one writing process, and remove what a killed one left half-written.
 
         Raises:
             RunError: another process is writing this run.
         """
-        if not self.local:
-            yield
-            return
-        import fcntl
+        with ExitStack() as stack:
+            with self._writing(posixpath.join(self.root, LOCK)):
+                self.held = stack.enter_context(lock_run(self.place, self.path))
+            stack.callback(setattr, self, "held", None)
+            self._remove_temporaries()
+            yield self.held
 
-        path = os.path.join(self.root, ".lock")
-        with self._writing(path):
-            os.makedirs(self.root, exist_ok=True)
-            file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
-        try:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(
-                    f"Another process is writing the run at '{self.path}'; wait for it, or stop it."
-                ) from None
-            except OSError as error:
-                raise RunError(f"The run at '{self.path}' cannot be locked there: {error.strerror}.") from None
-            for leftover in self.fs.find(self.root):
-                if leftover.endswith(".tmp"):
-                    os.remove(leftover)
-            yield
-        finally:
-            os.close(file)
+    def _remove_temporaries(self) -> None:
+        """Remove this run's half-written files: by their names, in their own places, and no links."""
+        folders = [self.root, *(posixpath.join(self.root, name) for name in TABLES)] if self.local else []
+        folders = [folder for folder in folders if folder == self.root or not os.path.islink(folder)]
+        for path in (path for folder in folders for path in self._inside(folder)):
+            if self._temporary(path) and os.path.isfile(path) and not os.path.islink(path):
+                with self._writing(path):
+                    os.remove(path)
 
 
 class Writer:
     """Collects rows and writes them as a part every few seconds, whether more rows come or not.
 
-    A part is named by its number, one more than the last; the order of parts is the order of writing.
+    A part is named by its number, one more than the last; the order of parts is the order of writing. In a store, which
+    may have a second writer, the name says whose it is, so that no part takes the place of another.
     """
 
     def __init__(self, run: Run, table: Table, seconds: float, rows: int, after: Writer | None) -> None:
         self.run, self.table, self.seconds, self.rows, self.after = run, table, seconds, rows, after
         numbers = [number for number, _ in run._numbered(table)]
         self.part: tuple[int, list[Mapping[str, Any]]] = (max(numbers, default=-1) + 1, [])
+        self.name = "" if run.local else f"-{token_hex(4)}"
         self.since = time.monotonic()
         self.lock = RLock()
         self.timer: Timer | None = None
@@ -296,7 +339,8 @@ class Writer:
                 if self.after is not None:
                     self.after.flush()  # no moment at which a verification stands there without its solution
                 content = parquet(arrow(waiting, self.table.schema))
-                self.run._put(posixpath.join(self.run.root, self.table.name, f"part-{number:05d}.parquet"), content)
+                name = f"part-{number:05d}{self.name}.parquet"
+                self.run._put(posixpath.join(self.run.root, self.table.name, name), content)
                 self.part = (number + 1, [])  # in one step: whoever interrupts finds the rows waiting, or written
             self.since = time.monotonic()
 

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from isocompute.errors import DataError, RunError
-from isocompute.runners.log import MANIFEST, PART, Run
+from isocompute.runners.check import require_whole
+from isocompute.runners.log import PART, Run
 from isocompute.runners.origin import Imported, origin_of
+from isocompute.runners.store import MANIFEST
 from isocompute.runners.tables import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, TABLES, VERIFICATIONS, Table
 
 TOKENS = ("prompt", "cached", "completion")
@@ -138,6 +140,7 @@ def progress(run: Run) -> Progress:
     """
     manifest = run.manifest()
     origin = origin_of(manifest, run.path)
+    require_whole(run)
     problems = len(run.keys(PROBLEMS))
     solutions = latest(run, SOLUTIONS, ["correct"])
     correct = solutions.loc[solutions["status"] == "ok", "correct"].dropna()

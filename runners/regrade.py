@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from isocompute.errors import RunError
+from isocompute.runners.check import require_whole
 from isocompute.runners.config import Sweep
+from isocompute.runners.digests import digest_text
 from isocompute.runners.grading import Classes, Grader
 from isocompute.runners.log import Run
 from isocompute.runners.origin import AS_LOGGED, Imported, origin_of
@@ -61,6 +63,7 @@ def regrade(run: Run, grader: Grader) -> Regraded:
         )
     thinking_end = origin.thinking_end
     with run.lock():
+        require_whole(run)
         problems = run.frame(PROBLEMS, ["problem_id", "gold"])
         golds = dict(problems.itertuples(index=False, name=None))
         solutions = run.frame(SOLUTIONS, ["problem_id", "solution_id", "text", "answer", "correct", "status"])
@@ -76,7 +79,7 @@ def regrade(run: Run, grader: Grader) -> Regraded:
             classes = Classes(grader, golds[problem])
             for number, text in zip(group["solution_id"], group["text"], strict=True):
                 answer, correct = classes.grade(cut(text, thinking_end))
-                rows.append((problem, number, answer, correct, grader.title))
+                rows.append((problem, number, answer, correct, grader.title, digest_text(text)))
         run.replace(GRADES, (dict(zip(GRADES.schema.names, row, strict=True)) for row in rows))
     answers = solutions["answer"].astype(object).where(solutions["answer"].notna(), None).tolist()
     was = solutions["correct"].eq(True).tolist()

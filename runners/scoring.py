@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from isocompute.runners.config import Role, Sweep
+from isocompute.runners.digests import digest_text
 from isocompute.runners.display import Display
 from isocompute.runners.engines import Engine, Sampling
 from isocompute.runners.log import Run
@@ -14,7 +15,7 @@ from isocompute.runners.prompts import Prompt
 from isocompute.runners.scorers import Scored, Scorer, ScoreRequest
 from isocompute.runners.scorers.verdicts import Verdicts
 from isocompute.runners.steps import split
-from isocompute.runners.tables import SCORES, SOLUTIONS
+from isocompute.runners.tables import JUDGED, SCORES, SOLUTIONS
 from isocompute.runners.tasks import Problem
 from isocompute.runners.thinking import cut
 
@@ -72,7 +73,8 @@ def score(
     if not config.scored:
         return failed
     asked, there = len(problems) * config.scored, run.keys(SCORES)
-    missing = list(requests(config, run, problems, there))
+    texts = dict[tuple[str, int], str]()
+    missing = list(requests(config, run, problems, there, texts))
     if not missing:
         return failed
     display.phase("scoring", asked, sum(key[0] in problems and key[1] < config.scored for key in there))
@@ -81,12 +83,12 @@ def score(
     loaded = None
     try:
         empty = [request for request in missing if not request.steps]
-        writer.add(row_of(request, Scored((), 0, 0, 0)) for request in empty)
+        writer.add(row_of(request, Scored((), 0, 0, 0), texts[request.key]) for request in empty)
         display.advance(len(empty), 0)
         if pending:
             loaded = load()
             for request, answer in loaded.run(pending):
-                row = row_of(request, answer)
+                row = row_of(request, answer, texts[request.key])
                 writer.add([row])
                 if row["status"] != "ok":
                     failed[row["status"]] += 1
@@ -99,17 +101,30 @@ def score(
 
 
 def requests(
-    config: Sweep, run: Run, problems: dict[str, Problem], there: set[tuple[Any, ...]]
+    config: Sweep,
+    run: Run,
+    problems: dict[str, Problem],
+    there: set[tuple[Any, ...]],
+    texts: dict[tuple[str, int], str],
 ) -> Iterator[ScoreRequest]:
-    """Yield the solutions that are to be scored, as steps; what a model thought is not scored."""
+    """Yield the solutions that are to be scored, as steps; what a model thought is not scored.
+
+    Args:
+        config: the sweep.
+        run: holds the solutions.
+        problems: by their ids.
+        there: the keys that are scored already.
+        texts: gets the digest of each text that is to be scored.
+    """
     frame = run.frame(SOLUTIONS, ["problem_id", "solution_id", "text", "status"])
     for problem, i, text, status in frame.itertuples(index=False, name=None):
         if status == "ok" and i < config.scored and problem in problems and (problem, i) not in there:
             steps = split(cut(text, config.solver.thinking_end), config.step)
+            texts[problem, i] = digest_text(text)
             yield ScoreRequest((problem, i), problems[problem].question, steps)
 
 
-def row_of(request: ScoreRequest, answer: Scored) -> dict[str, Any]:
+def row_of(request: ScoreRequest, answer: Scored, digest: str) -> dict[str, Any]:
     """Return a solution's row; one without a single step has no scores and took nothing."""
     status = answer.status
     if status == "ok" and (answer.scores is None or len(answer.scores) != len(request.steps)):
@@ -122,4 +137,5 @@ def row_of(request: ScoreRequest, answer: Scored) -> dict[str, Any]:
         "scorer_calls": answer.calls,
         "scorer_sampled_tokens": answer.written_tokens,
         "status": status,
+        JUDGED.name: digest,
     }

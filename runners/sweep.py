@@ -9,7 +9,9 @@ from typing import Any
 
 from isocompute.errors import DataError, RunError
 from isocompute.runners import engines, grading, prompts, scorers, tasks
+from isocompute.runners.check import mend
 from isocompute.runners.config import Role, Sweep
+from isocompute.runners.digests import digest_text
 from isocompute.runners.display import Display, Silent
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
 from isocompute.runners.grading import Classes, Grader
@@ -21,7 +23,17 @@ from isocompute.runners.scorers import Scorer
 from isocompute.runners.scoring import score, scorer
 from isocompute.runners.search import Searcher
 from isocompute.runners.seeds import seed_of
-from isocompute.runners.tables import PROBLEMS, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
+from isocompute.runners.silence import fail_silent_batches, tables_with_text
+from isocompute.runners.tables import (
+    JUDGED,
+    PROBLEMS,
+    SCORES,
+    SEARCHES,
+    SOLUTIONS,
+    TABLES,
+    VERIFICATIONS,
+    Table,
+)
 from isocompute.runners.tasks import Problem
 from isocompute.runners.thinking import cut
 from isocompute.runners.verdicts import SKIPPED, kinds, verdict_of
@@ -43,6 +55,8 @@ class Summary:
     verdicts: dict[str, int]
     searches: int
     search_accuracy: float
+    lacking: tuple[str, ...]
+    """The kinds of rows that were asked for and of which not one is there."""
 
 
 def sweep(
@@ -68,7 +82,16 @@ def sweep(
     """
     display = display or Silent()
     run, problems, texts, asked = prepared(config)
-    with run.lock(), grading.load(asked["grader"]) as grader:
+    check_models(config)
+    with run.lock() as lock, grading.load(asked["grader"]) as grader:
+        if not lock.guarded:
+            display.note(
+                f"Nothing guards the run at '{run.path}': its store cannot keep a second writer out. Start no other "
+                "sweep of it before this one has ended."
+            )
+        check_begun(run, config, problems, asked)  # again: another process may have begun it meanwhile
+        for stray in mend(run) if run.exists else ():
+            display.note(f"Set aside as {stray.path}.damaged: {stray.what}.")
         run.write_manifest(asked)
         problems = [problem for problem in problems if only is None or problem.problem_id in only]
         return Sampler(config, run, problems, texts, grader, display, load, load_scorer).work()
@@ -95,14 +118,46 @@ def prepared(config: Sweep) -> tuple[Run, list[Problem], dict[str, Prompt], dict
     if config.scorer is not None and config.scorer.model is not None:
         engines.check(config.scorer.model)
     asked = manifest(config, texts, task.origin, grader.title)
+    check_begun(run, config, problems, asked)
+    return run, problems, texts, asked
+
+
+def check_models(config: Sweep) -> None:
+    """Raise unless the checkpoints of a sweep are whole: all of them now, and not the verifier's when all is solved.
+
+    Raises:
+        EngineError: a model lacks weights, or has some that are no numbers.
+    """
+    roles = (config.solver, config.verifier) if config.engine in engines.LOCAL else ()
+    models: set[tuple[str, str, str | None]] = {(role.model, config.engine, None) for role in roles if role is not None}
+    if (scorer := config.scorer) is not None and scorer.model is not None:
+        models.add((scorer.model, scorer.engine, scorer.kind))
+    if folders := [model for model in models if engines.is_folder(model[0])]:
+        from isocompute.runners.engines.whole import check_weights
+
+        for model in folders:
+            check_weights(*model)
+
+
+def check_begun(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any]) -> None:
+    """Raise unless a run can go on as it is asked for, or its folder is free for a new one.
+
+    Raises:
+        RunError: it was made by another configuration, has rows and no manifest, or holds what is no run's.
+    """
     if run.exists:
         agree(run, config, problems, asked)
-    elif run.parts(SOLUTIONS):
+        return
+    if rows := [table.name for table in (SOLUTIONS, *TABLES.values()) if run.parts(table)]:
         raise RunError(
-            f"The run at '{run.path}' has solutions and no manifest.json, so nothing says what they were made with; "
+            f"The run at '{run.path}' has {rows[0]} and no manifest.json, so nothing says what they were made with; "
             "put it back from a copy, or name another run."
         )
-    return run, problems, texts, asked
+    if foreign := run.foreign():
+        raise RunError(
+            f"The folder '{run.path}' cannot become a run: it holds '{foreign}', which no run has; name a folder that "
+            "is empty or not there yet."
+        )
 
 
 def graded(problem: Problem, grader: Grader) -> Problem:
@@ -140,11 +195,14 @@ class Sampler:
         self.failed: Counter[str] = Counter()
         self.graded: Counter[bool] = Counter()
         self.sampled = 0
+        self.judged: dict[tuple[str, int], str] = {}
+        """The digest of the text that is verified, by the key of its solution."""
 
     def work(self) -> Summary:
         """Sample all that is missing, and say what the run holds then."""
         self._write_problems()
         self.classes = self._classes()
+        self.spoken = tables_with_text(self.run)
         config, verifier = self.config, self.config.verifier
         solutions = self.run.writer(SOLUTIONS, config.checkpoint_seconds)
         verifications = self.run.writer(VERIFICATIONS, config.checkpoint_seconds, after=solutions)
@@ -230,8 +288,9 @@ class Sampler:
             return
         visible = cut(solution, self.config.solver.thinking_end)
         missing = [j for j in range(self.config.verifications) if (problem, i, j) not in verified]
+        digest = self.judged[problem, i] = digest_text(solution)
         if not visible.strip():
-            self._writers[VERIFICATIONS].add(skipped([problem, i, j]) for j in missing)
+            self._writers[VERIFICATIONS].add(skipped([problem, i, j], digest) for j in missing)
             return
         text = self.texts["verifier"].fill(question=self.problems[problem].question, solution=visible)
         for j in missing:
@@ -252,9 +311,11 @@ class Sampler:
             return
         engine = self._engine(role)
         try:
-            for request, completion in engine.run(pending):
+            for request, completion in fail_silent_batches(engine.run(pending), self.spoken):
                 table, *key = request.key
                 row = row_of(table, key, completion, self.classes[key[0]], self._role(table))
+                if table is VERIFICATIONS:
+                    row[JUDGED.name] = self.judged[key[0], key[1]]
                 self._writers[table].add([row])
                 self._count(completion, row.get("correct"))
                 if table is SOLUTIONS and completion.status == "ok" and verify_new is not None:
@@ -280,6 +341,7 @@ class Sampler:
         return ", ".join([*said, f"{failed:,} failed"] if failed else said)
 
     def _summary(self) -> Summary:
+        self.run.verify()  # a folder that was moved would look empty
         correct = self.run.frame(SOLUTIONS, ["correct"])["correct"].dropna()
         rows = {table: len(self.run.keys(table)) for table in (SOLUTIONS, VERIFICATIONS)}
         accuracy = float(correct.astype(float).mean())
@@ -287,9 +349,13 @@ class Sampler:
         judged = kinds(self.run.frame(VERIFICATIONS, ["verdict", "finish_reason", "status"]))
         searches = self.run.frame(SEARCHES, ["correct", "status"])
         found = searches.loc[searches["status"] == "ok", "correct"]
+        there = {SOLUTIONS: done[0], VERIFICATIONS: done[1], SEARCHES: len(found)}
+        there |= {SCORES: len(self.run.keys(SCORES))} if self.config.scored else {}
+        expected = self.config.expected(len(self.problems))
+        lacking = tuple(table.name for table, count in there.items() if expected[table.name] and not count)
         return Summary(
             self.run.path, self.sampled, dict(self.failed), *done, accuracy, self.grader.refused, judged,
-            len(found), float(found.astype(float).mean()),
+            len(found), float(found.astype(float).mean()), lacking,
         )  # fmt: skip
 
 
@@ -304,10 +370,11 @@ def tokens(completion: Completion) -> dict[str, Any]:
     return {name: getattr(completion, name) for name in names}
 
 
-def skipped(key: list[Any]) -> dict[str, Any]:
-    """The row of a verification that costs nothing and says nothing: the solution has nothing to verify."""
-    nothing = dict.fromkeys(("prompt_tokens", "cached_tokens", "completion_tokens"), 0)
-    return {**dict(zip(VERIFICATIONS.key_names, key, strict=True)), **nothing, "finish_reason": SKIPPED, "status": "ok"}
+def skipped(key: list[Any], digest: str) -> dict[str, Any]:
+    """Return the row of a verification that costs and says nothing: the solution has nothing to verify."""
+    row = dict(zip(VERIFICATIONS.key_names, key, strict=True))
+    row |= dict.fromkeys(("prompt_tokens", "cached_tokens", "completion_tokens"), 0)
+    return {**row, "finish_reason": SKIPPED, "status": "ok", JUDGED.name: digest}
 
 
 def row_of(table: Table, key: list[Any], completion: Completion, classes: Classes, role: Role) -> dict[str, Any]:

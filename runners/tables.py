@@ -19,6 +19,8 @@ class Column:
     null: bool = False
     within: str | None = None
     """The column that it is a part of, and never more than."""
+    later: bool = False
+    """Whether parts of earlier versions lack it; it is null there, which means unknown."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,11 @@ class Table:
             DataError: names the file, the column, and what it should be.
         """
         for column in self.columns:
+            if schema.names.count(column.name) > 1:
+                raise DataError(f"{where}: the column '{column.name}' stands twice; a table has each column once.")
             index = schema.get_field_index(column.name)
+            if index < 0 and column.later:
+                continue
             if index < 0:
                 raise DataError(
                     f"{where}: the column '{column.name}' is missing; {self.name} has "
@@ -77,6 +83,11 @@ COST = (
     Column("completion_tokens", pa.int32(), "tokens sampled, the end token included", null=True),
     Column("finish_reason", pa.string(), "stop; length: the token limit cut it; skipped: nothing to verify", null=True),
     Column("status", pa.string(), "ok, or what went wrong; a row that is not ok is never scored"),
+)  # fmt: skip
+
+JUDGED = Column(
+    "solution_digest", pa.string(), "of the solution's text that was judged, see `digests`; null if not said",
+    null=True, later=True,
 )  # fmt: skip
 
 PROBLEMS = Table(
@@ -115,6 +126,7 @@ VERIFICATIONS = Table(
         Column("verdict", pa.float32(), "1 yes, 0 no; null if none could be read", null=True),
         Column("p_yes", pa.float32(), "probability of yes at the verdict; null if not measured", null=True),
         *COST,
+        JUDGED,
     ),
 )  # fmt: skip
 
@@ -136,6 +148,7 @@ SCORES = Table(
         Column("step_scores", pa.list_(pa.float64()), "the scorer's score after each step", null=True),
         *SCORING,
         COST[-1],
+        JUDGED,
     ),
 )  # fmt: skip
 
@@ -202,10 +215,17 @@ GRADES = Table(
         Column("answer", pa.string(), "the solution's answer, graded again", null=True),
         Column("correct", pa.bool_(), "whether that answer is the gold one"),
         Column("grader", pa.string(), "name and version of the grader; the same in every row"),
+        JUDGED,
     ),
 )  # fmt: skip
 
+WAITS = "waits: another node of its round failed"
+"""Status of a node that is well, in a round that is not decided; the next run takes it as it is."""
+
 TABLES = {table.name: table for table in (PROBLEMS, SOLUTIONS, VERIFICATIONS, SCORES, NODES, SEARCHES, GRADES)}
+
+JUDGEMENTS = (VERIFICATIONS, SCORES, GRADES)
+"""The tables whose rows judge the text of a solution."""
 
 OVERLAYS = {SOLUTIONS.name: GRADES}
 """What a table's rows say now, where they were read again: a table of one part, replaced as a whole, by the name of

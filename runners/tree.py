@@ -11,7 +11,8 @@ from isocompute.runners.search_config import Search, Shape
 from isocompute.runners.seeds import seed_of
 from isocompute.runners.strategies import Node, Strategy, beam, chosen, dvts, particle, rebase, revise
 from isocompute.runners.strategies.node import root
-from isocompute.runners.tree_rows import WAITS, Key, Row, fate, node_of, node_row, search_row
+from isocompute.runners.tables import WAITS
+from isocompute.runners.tree_rows import Key, Row, fate, node_of, node_row, search_row
 
 Outcome = tuple[Node | None, Cost, str]
 """A node that has grown, or None; what it took; and its status."""

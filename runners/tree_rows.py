@@ -14,15 +14,12 @@ from isocompute.errors import RunError
 from isocompute.runners.growth import Cost, Sprout, plus
 from isocompute.runners.log import Run
 from isocompute.runners.strategies import Node
-from isocompute.runners.tables import NODES, PROBLEMS, SEARCHES
+from isocompute.runners.tables import NODES, PROBLEMS, SEARCHES, WAITS
 
 Key = tuple[str, str, int, int, int, int]
 """What identifies a search: problem, strategy, n, width, lookahead, seed."""
 
 Row = dict[str, Any]
-
-WAITS = "waits: another node of its round failed"
-"""Status of a node that is well, in a round that is not decided; the next run takes it as it is."""
 
 
 def logged(run: Run, keys: Collection[Key]) -> dict[Key, dict[int, Row]]:

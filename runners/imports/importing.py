@@ -61,7 +61,10 @@ def building(target: Run) -> Iterator[Run]:
     Raises:
         RunError: it cannot be written, or another process imports to the same place.
     """
-    parent, name = posixpath.split(target.path)
+    folder, name = posixpath.split(target.root)
+    if not (target.local or folder.strip("/")):
+        raise RunError(f"'{target.path}' is the top of a store; an import needs a folder in it.")
+    parent = folder if target.local else posixpath.dirname(target.path)
     begun = Run(posixpath.join(parent, f".{name}.importing"))
 
     def clear(keep: str = "") -> None:

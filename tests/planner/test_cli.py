@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from rich.console import Console
@@ -15,7 +16,7 @@ import isocompute
 from isocompute.fits.fused import TRUSTS
 from isocompute.planner import cli, report
 from isocompute.runners.sweep import sweep
-from isocompute.runners.tables import SOLUTIONS
+from isocompute.runners.tables import SOLUTIONS, VERIFICATIONS
 
 LLAMA = ("--profile", "llama-3.1-8b-math")
 PUBLISHED = Path(__file__).resolve().parents[2] / "data" / "published" / "llama-3.1-8b-math.json"
@@ -162,7 +163,9 @@ def test_a_run_without_verifications_is_planned_with_sc_alone(command, without_v
 
 
 def test_a_problem_with_a_failed_row_is_left_out_and_named(command, written_run, rewrite, tmp_path):
-    rewrite(written_run, SOLUTIONS, lambda f: f.assign(status=["ok"] * 23 + ["too long"]))
+    lost = {"text": None, "answer": None, "correct": None, "status": "too long"}
+    rewrite(written_run, VERIFICATIONS, lambda f: f[(f["problem_id"] != "lab-0-4-0") | (f["solution_id"] != 5)])
+    rewrite(written_run, SOLUTIONS, lambda f: pd.concat([f[:-1].astype(object), f[-1:].assign(**lost)]))
     ended = command("fit", written_run, "-o", tmp_path / "p.json")
     assert ended.code == 0
     assert "1 problem is left out because a row failed: too long." in ended.out

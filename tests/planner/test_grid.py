@@ -113,6 +113,22 @@ def test_a_bad_grid_is_refused_with_its_place(written, content, sentence):
     assert refused(written(content)) == sentence
 
 
+def test_a_cell_that_stands_twice_is_refused_by_its_numbers(written):
+    cells = [*ENTRY["best_of_n"], {"S": 2, "V": "1", "success": 0.99}]
+    assert refused(written(changed(best_of_n=cells))) == (
+        ", mine: best_of_n: the cell S=2, V=1 stands twice; leave one of the two out."
+    )
+
+
+def test_a_key_that_stands_twice_is_refused(written):
+    text = json.dumps({"mine": ENTRY})
+    path = written(text.replace('"1": 0.3', '"1": 0.3, "1": 0.9'))
+    assert refused(path) == (
+        f"The grid '{path}': the key '1' stands twice in 'mine.self_consistency'; leave one of the two out."
+    )
+    assert "the key 'mine' stands twice; " in refused(written(f"{text[:-1]}, {text[1:]}"))
+
+
 @pytest.mark.parametrize("text", ["{", "", "[" * 100_000])
 def test_what_is_not_json_is_refused(written, text):
     path = written(text)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
 from isocompute.errors import RunError
 from isocompute.fits import Pool, genrm, self_consistency
+from isocompute.planner.import_command import pairs
 from isocompute.planner.learn import profile_of_run
 from isocompute.planner.measured import measured
 from isocompute.planner.profile import read
@@ -105,7 +107,7 @@ def test_the_figure_shows_what_has_a_price(taken, arrays, tmp_path):
     table = figures.figure1_table(profile)
     assert table.loc[table["strategy"] == "genrm", "compute"].isna().all()
     assert table.loc[table["strategy"] == "sc", "compute"].tolist() == [1, 2, 4]
-    assert [path.name for path in figures.draw(profile, tmp_path)] == ["figure1.png", "figure1.pdf"]
+    assert [Path(file).name for file in figures.draw(profile, tmp_path)] == ["figure1.png", "figure1.pdf"]
 
 
 def test_right_and_wrong_alone_give_coverage_and_no_votes(taken):
@@ -214,7 +216,7 @@ def test_an_import_that_lost_rows_is_to_be_imported_again(command, refused, take
         f"The run at '{run}' was imported: what is lost cannot be sampled again; import its source again."
     )
     assert refused("fit", run, "-o", tmp_path / "p.json") == (
-        f"The run at '{run}' is not what was imported: it has 0 of 4 solutions; import its source again."
+        f"{run}/solutions: 0 rows, and 4 were imported; import its source again."
     )
 
 
@@ -252,6 +254,19 @@ def test_import_speaks_json_and_refuses_a_pair_that_is_none(command, tmp_path):
     ended = command("import", "table", source, "-o", tmp_path / "other", "--columns", "id")
     assert ended.code == 2
     assert "'id' is no pair of column=our_name." in ended.err
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        (["id=problem_id", "id=answer"], "The column 'id' is given twice."),
+        (["id=answer", "x=gold", "y=answer"], "The columns 'id' and 'y' are both given the name 'answer'."),
+    ],
+)
+def test_a_column_or_a_name_that_is_given_twice_is_refused(columns, sentence):
+    with pytest.raises(typer.BadParameter) as caught:
+        pairs(columns)
+    assert str(caught.value) == sentence
 
 
 def test_the_authors_arrays_give_what_their_estimators_give(shared_data, tmp_path):

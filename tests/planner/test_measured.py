@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from isocompute.errors import DataError, RunError
@@ -69,7 +70,10 @@ def test_an_object_store_serves_as_well_as_a_folder(small, scripted, written_run
 
 def test_a_problem_with_a_failed_row_has_no_place(written_run, rewrite):
     rewrite(written_run, VERIFICATIONS, lambda f: f.assign(status=["too long"] + ["ok"] * 71))
-    rewrite(written_run, SOLUTIONS, lambda f: f.assign(status=["ok"] * 23 + ["cut off"]))
+    rewrite(written_run, VERIFICATIONS, lambda f: f.assign(verdict=[None, *f["verdict"][1:]]))
+    lost = {"text": None, "answer": None, "correct": None, "status": "cut off"}
+    rewrite(written_run, VERIFICATIONS, lambda f: f[(f["problem_id"] != "lab-0-4-0") | (f["solution_id"] != 5)])
+    rewrite(written_run, SOLUTIONS, lambda f: pd.concat([f[:-1].astype(object), f[-1:].assign(**lost)]))
     found = measured(Run(written_run))
     assert found.left_out == {"lab-0-1-0": "too long", "lab-0-4-0": "cut off"}
     assert found.problem_ids == ["lab-0-2-0", "lab-0-3-0"]
@@ -90,8 +94,8 @@ def test_a_profile_holds_what_the_estimators_say_of_the_pool(written_run):
 
 def test_missing_rows_and_impossible_verdicts_are_refused(written_run, rewrite):
     rewrite(written_run, VERIFICATIONS, lambda f: f.assign(verdict=-0.5))
-    with pytest.raises(DataError, match=r"the verdict of \('lab-0-1-0', 0, 0\) is -0.5; a verdict is 0, 1, or betw"):
+    with pytest.raises(DataError, match=r"72 rows with a verdict outside 0 … 1; the first: \('lab-0-1-0', 0, 0\)"):
         measured(Run(written_run))
-    rewrite(written_run, VERIFICATIONS, lambda f: f.iloc[1:])
+    rewrite(written_run, VERIFICATIONS, lambda f: f.iloc[1:].assign(verdict=1.0))
     with pytest.raises(RunError, match="it has 71 of 72 verifications; run its sweep again to complete it"):
         measured(Run(written_run))

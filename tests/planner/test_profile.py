@@ -134,6 +134,26 @@ def test_a_bad_profile_is_refused_with_its_place(changed, how, sentence):
     assert refused(changed(how)) == f" is not a profile: {sentence}"
 
 
+def test_a_key_that_stands_twice_is_refused(changed):
+    path = changed(lambda c: c)
+    with open(path, "r+") as file:
+        text = file.read().replace('"name": "mine"', '"name": "mine", "name": "yours"')
+        file.seek(0)
+        file.write(text)
+    assert refused(path) == ": the key 'name' stands twice; leave one of the two out."
+
+
+def test_an_allocation_that_stands_twice_is_refused(changed):
+    def add(numbers):
+        part = {"numbers": numbers, "seeds": [1, 1], "cost": {}, "accuracy": [[0.5, 0.6]] * 3}
+        return changed(lambda content: content["searches"].update({"beam+weighted": part}))
+
+    assert refused(add({"N": [4, 4], "M": [2, 2]})) == (
+        " is not a profile: searches.beam+weighted: the allocation N=4, M=2 stands twice."
+    )
+    assert read(add({"N": [4, 4], "M": [2, 4]})).searches["beam+weighted"].seeds == [1, 1]
+
+
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\ud800"])
 def test_what_is_not_json_is_refused(tmp_path, text):
     path = tmp_path / "p.json"

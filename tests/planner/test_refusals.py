@@ -69,7 +69,6 @@ def test_a_run_that_is_not_there(refused, tmp_path):
     ("table", "sentence"),
     [
         (PROBLEMS, "holds no problems yet; run its sweep again to complete it."),
-        (SOLUTIONS, "is not complete: it has 19 of 24 solutions; run its sweep again to complete it."),
         (VERIFICATIONS, "is not complete: it has 67 of 72 verifications; run its sweep again to complete it."),
     ],
 )
@@ -111,21 +110,23 @@ def test_a_part_that_is_damaged(refused, written_run, tmp_path):
 def test_a_verdict_of_1_7(refused, written_run, rewrite, tmp_path):
     rewrite(written_run, VERIFICATIONS, lambda f: f.assign(verdict=[0.0] * 4 + [1.7] + [1.0] * 67))
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
-        f"{written_run}/verifications: the verdict of ('lab-0-1-0', 1, 1) is 1.7; "
-        "a verdict is 0, 1, or between, or null when unparsed."
+        f"{written_run}/verifications/part-00000.parquet: 1 row with a verdict outside 0 … 1; the first: "
+        f"('lab-0-1-0', 1, 1); `isocompute check {written_run}` says what would be lost."
     )
 
 
 def test_a_key_that_stands_twice(refused, written_run, rewrite, tmp_path):
     rewrite(written_run, SOLUTIONS, lambda frame: frame.iloc[[*range(24), 3]])
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
-        f"{written_run}/solutions holds the row ('lab-0-1-0', 3) twice; a key must stand once, and "
-        f"`isocompute check {written_run}` says what would be lost."
+        f"{written_run}/solutions/part-00000.parquet: 1 row with a key that stood before; the first: "
+        f"('lab-0-1-0', 3); `isocompute check {written_run}` says what would be lost."
     )
 
 
 def test_a_run_of_failures(refused, written_run, rewrite, tmp_path):
-    rewrite(written_run, SOLUTIONS, lambda frame: frame.assign(status="out of memory"))
+    lost = {"text": None, "answer": None, "correct": None}
+    rewrite(written_run, SOLUTIONS, lambda frame: frame.assign(status="out of memory", **lost))
+    rewrite(written_run, VERIFICATIONS, lambda frame: frame.iloc[:0])
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
         f"Every problem of '{written_run}' has a row that failed; the first: out of memory."
     )
@@ -139,14 +140,14 @@ def test_a_run_without_tokens_has_no_lambda_and_one_with_impossible_ones_is_refu
     assert fitted["lambda"] is None
     rewrite(written_run, SOLUTIONS, lambda frame: frame.assign(completion_tokens=0))
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
-        f"The run at '{written_run}' has completion_tokens that are negative, or all zero."
+        f"The run at '{written_run}' has completion_tokens that are all zero."
     )
 
 
 def test_a_place_where_no_profile_can_be_written(refused, written_run, tmp_path):
     (tmp_path / "file").touch()
     sentence = refused("fit", written_run, "-o", tmp_path / "file" / "p.json")
-    assert sentence.startswith(f"The profile '{tmp_path}/file/p.json' cannot be written: ")
+    assert sentence.startswith(f"'{tmp_path}/file/p.json' cannot be ")
 
 
 def test_a_sweep_file_with_an_unknown_key(refused, small, tmp_path):

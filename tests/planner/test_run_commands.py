@@ -315,8 +315,8 @@ def test_a_lambda_that_was_not_measured_stays_unknown(command, refused, written_
 def test_cached_tokens_that_cannot_be_are_refused(refused, written_run, rewrite, tmp_path):
     rewrite(written_run, SOLUTIONS, lambda frame: frame.assign(cached_tokens=frame["prompt_tokens"] + 1))
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
-        f"The run at '{written_run}' has prompt_tokens or cached_tokens that cannot be; "
-        f"`isocompute check {written_run}` says which."
+        f"{written_run}/solutions/part-00000.parquet: 24 rows with more cached_tokens than prompt_tokens; the first: "
+        f"('lab-0-1-0', 0); `isocompute check {written_run}` says what would be lost."
     )
 
 

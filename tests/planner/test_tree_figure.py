@@ -45,9 +45,10 @@ def test_a_file_is_written(run, command, tmp_path, ending):
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence"), [("tree.txt", "drawn into .png, .pdf, .svg"), ("no/tree.png", "Cannot write")]
+    ("name", "sentence"), [("tree.txt", "drawn into .png, .pdf, .svg"), ("file/tree.png", "cannot be written: ")]
 )
 def test_a_file_that_cannot_be_written_is_a_sentence(run, refused, tmp_path, name, sentence):
+    (tmp_path / "file").touch()
     assert sentence in refused("tree", run.path, "lab-0-1-0", *BEAM, "-o", tmp_path / name)
 
 

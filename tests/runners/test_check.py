@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from isocompute.errors import DataError, RunError
 from isocompute.planner.measured import measured
 from isocompute.runners.check import check, repair
+from isocompute.runners.digests import digest_text
 from isocompute.runners.log import Run
 from isocompute.runners.soundness import REPAIR, RESTORE, RESWEEP, SAID
 from isocompute.runners.sweep import sweep
@@ -303,7 +304,7 @@ def test_a_shipped_prompt_that_was_another_is_noted_and_a_prompt_of_one_s_own_is
 
 def believed_one_by_one(run, S, K, M):
     """The sound rows of each table, read as slowly as can be."""
-    problems, solved, sound = set(), set(), {}
+    problems, solved, sound = set(), {}, {}
     for table in (PROBLEMS, SOLUTIONS, VERIFICATIONS):
         seen, kept = set(), []
         for row in run.read(table).to_pylist():
@@ -317,17 +318,22 @@ def believed_one_by_one(run, S, K, M):
             )
             good &= ok or all(row.get(name) is None for name in ("answer", "correct", "verdict", "p_yes"))
             good &= not (row.get("correct") and row["answer"] is None)
+            good &= table is not SOLUTIONS or not ok or None not in (row["correct"], row["text"])
             if table is SOLUTIONS:
                 good &= 0 <= key[1] < S
             if table is VERIFICATIONS:
-                good &= 0 <= key[1] < K and 0 <= key[2] < M and key[:2] in solved
+                good &= 0 <= key[1] < K and 0 <= key[2] < M and row["solution_digest"] == solved.get(key[:2])
             if not good:
                 continue
             kept.append(row)
             if ok:
                 seen.add(key)
         if table is SOLUTIONS:
-            solved = seen
+            solved = {
+                (row["problem_id"], row["solution_id"]): digest_text(row["text"])
+                for row in kept
+                if row["status"] == "ok"
+            }
         problems = seen if table is PROBLEMS else problems
         sound[table.name] = (kept, seen)
     return sound, {name for (name,) in problems}

@@ -240,6 +240,20 @@ def test_what_is_not_yaml_or_not_a_sweep_is_refused(written, text, sentence):
     assert refused(written(text)) == sentence
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("run: a\nseed: 1\nrun: b", ", line 3: the key 'run' stands twice, first in line 1; leave one of the two out."),
+        (
+            "solver: {model: m, max_tokens: 120,\n max_tokens: 3}",
+            ", line 2: the key 'max_tokens' stands twice, first in line 1; leave one of the two out.",
+        ),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_both_lines(written, text, sentence):
+    assert refused(written(text)) == sentence
+
+
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"none.yaml' cannot be read: No such file or directory\.$"):
         read(str(tmp_path / "none.yaml"))

@@ -40,7 +40,10 @@ def test_the_first_solutions_are_scored_step_by_step(scored):
 
 
 def test_a_solution_that_says_nothing_has_no_scores_and_costs_nothing(scored):
-    run, scorer, _ = scored(says=lambda request: Completion(" \n\n", 1, None, 3, "stop"))
+    def says(request):  # where every text was empty the model would be taken for broken
+        return Completion("said" if request.key[-1] == 3 else " \n\n", 1, None, 3, "stop")
+
+    run, scorer, _ = scored(says=says)
     assert [row["step_scores"] for row in run.read(SCORES).to_pylist()] == [[]] * 12
     assert {row["scored_tokens"] for row in run.read(SCORES).to_pylist()} == {0}
     assert scorer.loaded == 0

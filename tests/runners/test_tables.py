@@ -39,3 +39,12 @@ def test_a_foreign_schema_is_refused_with_file_and_column():
     assert str(caught.value) == (
         "run/problems/part-00000.parquet: the column 'problem_id' is int64; it must be string."
     )
+
+
+def test_a_column_that_stands_twice_is_said_to_stand_twice():
+    for table in TABLES.values():
+        twice = table.columns[-1]
+        schema = table.schema.append(pa.field(twice.name, twice.type))
+        with pytest.raises(DataError) as caught:
+            table.check(schema, "part")
+        assert str(caught.value) == f"part: the column '{twice.name}' stands twice; a table has each column once."

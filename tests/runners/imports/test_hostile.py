@@ -8,6 +8,8 @@ import pickle
 import zipfile
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from isocompute.errors import ConfigError, DataError, RunError
@@ -284,7 +286,7 @@ TABLE = "problem_id,gold,solution_id,answer,verdict\n"
         ("", "'FILE' holds no solutions."),
         (TABLE + "a,x", "FILE, row 1 has another number of fields than the first line."),
         (TABLE + "a,x,1,x,1,1", "FILE, row 1 has another number of fields than the first line."),
-        ("gold,gold\n", "FILE: two columns have the same name."),
+        ("gold,gold\n", "FILE: the column 'gold' stands twice; keep one, or rename the others."),
         (TABLE + '"a', "FILE, after row 0: not CSV: unexpected end of data."),
         (b"problem_id\n\xff", "FILE is not UTF-8 text."),
         (TABLE + ",x,1,x,1", "FILE, row 1: there is no 'problem_id', which names the problem."),
@@ -306,6 +308,49 @@ def test_a_table_with_columns_that_are_not_there(refused, tmp_path):
     assert said == "FILE, row 1: there is no column 'name'; it has id."
     with pytest.raises(ConfigError, match=r"--columns: 'verdikt' is no column here; there are problem_id, question"):
         import_run("table", str(tmp_path / "x.csv"), str(tmp_path / "run"), columns={"id": "verdikt"})
+
+
+def test_a_key_that_stands_twice(refused):
+    line = json.dumps(SOLUTION)
+    assert refused("large-language-monkeys", f'{line}\n{line[:-1]}, "samples": []}}', "x.jsonl") == (
+        "FILE, line 2: the key 'samples' stands twice; leave one of the two out."
+    )
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("header.json", '{"status": "success", "eval": {"model": "a", "model": "b"}}')
+    assert refused("inspect-ai", archive.getvalue(), "x.eval") == (
+        "FILE, header.json: the key 'model' stands twice in 'eval'; leave one of the two out."
+    )
+
+
+def parquet(**columns):
+    """Writes a table whose columns are given as pairs, so that a name may stand twice."""
+    content = io.BytesIO()
+    pairs = [(name.rstrip("_"), values) for name, values in columns.items()]
+    pq.write_table(pa.table([pa.array(values) for _, values in pairs], names=[name for name, _ in pairs]), content)
+    return content.getvalue()
+
+
+def test_a_column_of_parquet_that_stands_twice(refused):
+    twice = parquet(problem_id=["a"], correct=[True], correct_=[False])
+    assert refused("table", twice, "x.parquet") == (
+        "FILE: the column 'correct' stands twice; keep one, or rename the others."
+    )
+    inner = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    said = refused("table", parquet(problem_id=["a"], correct=inner), "x.parquet")
+    assert said.startswith("FILE, after row 0: a row cannot be read: ")
+
+
+def test_a_column_that_takes_the_name_of_another(refused, tmp_path):
+    content = "problem_id,gold,answer,guess\na,1,2,1\n"
+    assert refused("table", content, "x.csv", guess="answer") == (
+        "FILE, row 1: 'guess' is to be called 'answer', and there is a column of that name too; give that one another "
+        "name with --columns, or leave it out of the file."
+    )
+    path = tmp_path / "x.csv"
+    path.write_text("problem_id,answer,gold\na,1,2\n")  # two columns that change their names are told apart
+    run = import_run("table", str(path), str(tmp_path / "swapped"), columns={"answer": "gold", "gold": "answer"})
+    assert run.imported.rows["solutions"] == 1
 
 
 def test_parquet_that_is_none(refused):
