@@ -3,13 +3,16 @@ from __future__ import annotations
 import os
 import random
 import re
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 
+from isocompute.planner import cli
 from isocompute.runners import tables
 from isocompute.runners.config import Sweep
 from isocompute.runners.engines import Completion, Request
@@ -27,6 +30,30 @@ def shared_data() -> Path:
     if not (SHARED / "published_grids.json").is_file():
         pytest.skip(f"no comparison data at {SHARED}")
     return SHARED
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Runs `isocompute …` in this process, as the installed command does."""
+
+    def run(*arguments: object, entry: Callable[[], None] = cli.main, columns: int = 200) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["isocompute", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", str(columns))
+        with pytest.raises(SystemExit) as ended:
+            entry()
+        said = capsys.readouterr()
+        return Ended(ended.value.code, said.out, said.err)
+
+    return run
 
 
 class ScriptedEngine:

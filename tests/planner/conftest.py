@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -10,33 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from isocompute.planner import cli
 from isocompute.runners.log import Run
 from isocompute.runners.tables import Table
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    """Runs `isocompute …` in this process, as the installed command does."""
-
-    def run(*arguments: object, entry: Callable[[], None] = cli.main, columns: int = 200) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["isocompute", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", str(columns))
-        with pytest.raises(SystemExit) as ended:
-            entry()
-        said = capsys.readouterr()
-        return Ended(ended.value.code, said.out, said.err)
-
-    return run
 
 
 @pytest.fixture

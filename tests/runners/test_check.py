@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import math
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +19,10 @@ from isocompute.errors import DataError, RunError
 from isocompute.planner.measured import measured
 from isocompute.runners.check import check, repair
 from isocompute.runners.digests import digest_text
+from isocompute.runners.grading import load
 from isocompute.runners.log import Run
+from isocompute.runners.progress import progress, survey
+from isocompute.runners.regrade import regrade
 from isocompute.runners.soundness import REPAIR, RESTORE, RESWEEP, SAID
 from isocompute.runners.sweep import sweep
 from isocompute.runners.tables import PROBLEMS, SOLUTIONS, TABLES, VERIFICATIONS
@@ -132,6 +137,110 @@ def test_a_row_that_cannot_be_believed_is_found_lost_and_asked_for_again(run, sc
     assert len(asked) == sum(gap.rows for gaps in report.missing.values() for gap in gaps)
     assert check(run).missing == {"solutions": [], "verifications": []}
     assert measured(run).pool.verdicts.shape == (4, 6, 3)
+
+
+@pytest.mark.parametrize(
+    ("table", "cells", "what"),
+    [
+        (SOLUTIONS, {"correct": (0, None)}, "1 row with status ok and no correct; "),
+        (SOLUTIONS, {"text": (0, None)}, "1 row with status ok and no text; "),
+        (SOLUTIONS, {"step_scores": (0, [0.5, 1.5])}, "1 row with step_scores outside 0 … 1; "),
+        (SOLUTIONS, {"step_scores": (0, [None])}, "1 row with step_scores outside 0 … 1; "),
+        (VERIFICATIONS, {"text": (0, None)}, "1 row with status ok and no text; "),
+        (VERIFICATIONS, {"verdict": (0, math.inf)}, "1 row with a verdict outside 0 … 1; "),
+        (VERIFICATIONS, {"solution_digest": (0, "0" * 32)}, "1 row of another text than its solution's; "),
+    ],
+)
+def test_every_command_refuses_what_check_calls_damaged(run, scripted, small, table, cells, what):
+    change(run, table, **cells)
+    assert check(run).damage[0].what.startswith(what)
+    sentence = (
+        rf"{table.name}/part-00000\.parquet: {re.escape(what)}the first: .*; `isocompute check .*` says what would"
+    )
+    engine = scripted()
+    readers = {
+        "fit": lambda: measured(run),
+        "runs": lambda: progress(run),
+        "grade": lambda: regrade(run, load("boxed-number")),
+        "sweep": lambda: sweep(small(solutions=7), load=engine),
+    }
+    if "digest" in str(cells):  # a sweep sets it aside and asks again
+        sweep(small(), load=engine)
+        assert len(engine.asked) == 1
+        assert check(run).whole
+        return
+    before = files(run)
+    for read in readers.values():
+        with pytest.raises(DataError, match=sentence):
+            read()
+    assert engine.asked == []
+    assert files(run) == {**before, f"{run.path}/.lock": b""}
+
+
+class Refusing(io.FileIO):
+    """A file on a disk that fails while it is read."""
+
+    def readinto(self, *_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    read = readinto
+
+
+@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "Permission denied"), Refusing])
+@pytest.mark.parametrize("call", [check, repair])
+def test_a_part_that_the_disk_does_not_give_is_no_damage_and_stays(run, monkeypatch, error, call):
+    """What cannot be read now may be whole: the disk comes back, or its owner lets us in."""
+    part, opened = run.parts(VERIFICATIONS)[0], type(run.fs).open
+
+    def fails(fs, path, *arguments, **options):
+        if path != part:
+            return opened(fs, path, *arguments, **options)
+        if isinstance(error, OSError):
+            raise error
+        return error(path)
+
+    before = files(run)
+    monkeypatch.setattr(type(run.fs), "open", fails)
+    said = "Permission denied" if isinstance(error, OSError) else "Input/output error"
+    with pytest.raises(
+        RunError, match=rf"part-00000\.parquet cannot be read: {said}; that says nothing of what is in it"
+    ):
+        call(run)
+    monkeypatch.undo()
+    assert {name for name in files(run) if not name.endswith(".lock")} == {n for n in before if not n.endswith(".lock")}
+    assert check(run).whole
+
+
+def test_a_folder_in_the_place_of_a_part_is_no_damage(run):
+    (Path(run.path) / "solutions" / "part-00007.parquet").mkdir()
+    with pytest.raises(RunError, match=r"part-00007\.parquet cannot be read: Is a directory"):
+        repair(run)
+
+
+@pytest.mark.parametrize("format_", [2, "1", None, 1.5])
+def test_a_run_of_another_format_is_read_by_nobody(run, scripted, small, format_):
+    path = Path(run.path) / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": format_}))
+    with load("boxed-number") as grader:
+        for read in (
+            lambda: check(run),
+            lambda: repair(run),
+            lambda: measured(run),
+            lambda: regrade(run, grader),
+            lambda: sweep(small(), load=scripted()),
+        ):
+            with pytest.raises(
+                RunError, match=r"has the format .*, and this version of isocompute reads format 1; use "
+            ):
+                read()
+    [found] = survey(run.path)
+    assert "has the format" in found.reason
+
+
+def test_a_manifest_with_a_key_twice_is_damage(run):
+    path = Path(run.path) / "manifest.json"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 1, "format": 1'))
+    assert "the key 'format' stands twice" in check(run).damage[0].what
 
 
 def test_each_damage_is_told_in_its_part_and_a_row_is_lost_once(run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,7 +12,7 @@ from isocompute.runners.check import Gap, check, repair
 from isocompute.runners.log import Run, arrow, parquet
 from isocompute.runners.progress import progress
 from isocompute.runners.sweep import sweep
-from isocompute.runners.tables import NODES, SEARCHES
+from isocompute.runners.tables import NODES, SCORES, SEARCHES
 
 
 @pytest.fixture
@@ -45,6 +46,46 @@ def test_searches_are_whole_and_counted(made):
     found = progress(run)
     assert found.searches.tokens["completion"] == sum(row["generated_tokens"] for row in table_rows(run, SEARCHES))
     assert 0 <= found.search_accuracy <= 1
+
+
+@pytest.mark.parametrize(
+    ("table", "cells", "what"),
+    [
+        (SEARCHES, {"correct": None}, "with status ok and no correct"),
+        (SEARCHES, {"answer": None, "correct": True}, "with correct = true and no answer"),
+        (SEARCHES, {"seed": -1}, "of a search that was not asked for"),
+        (SCORES, {"step_scores": None}, "with status ok and no step_scores"),
+        (SCORES, {"step_scores": [0.5, None]}, "with step_scores outside 0 … 1"),
+        (SCORES, {"step_scores": [-0.1]}, "with step_scores outside 0 … 1"),
+        (SCORES, {"step_scores": [math.inf]}, "with step_scores outside 0 … 1"),
+        (NODES, {"text": None}, "with status ok and no text"),
+        (NODES, {"fate": "finished", "correct": None}, "with status ok and no correct"),
+        (NODES, {"score": 1.5}, "with a score outside 0 … 1"),
+        (NODES, {"step_score": math.nan}, "with a step_score outside 0 … 1"),
+        (NODES, {"node_id": 0}, "with a node_id below 1"),
+        (NODES, {"parent": 10**6}, "with a parent that does not come before it"),
+        (NODES, {"round": 0}, "with a round below 1"),
+    ],
+)
+def test_a_row_that_cannot_be_is_found_and_no_command_reads_the_run(made, command, table, cells, what):
+    run, _ = made(scored=1)
+    assert check(run).whole
+    change(run, table, lambda rows: [rows[0] | cells, *rows[1:]])
+    damage = check(run).damage[0]
+    assert damage.what.startswith(f"1 row {what}; the first: ")
+    tree = ("tree", run.path, "lab-0-1-0", "--strategy", "dvts")
+    for arguments in (("fit", run.path, "-o", f"{run.path}/p"), ("grade", run.path), tree):
+        ended = command(*arguments)
+        assert ended.code == 2
+        assert f"{Path(damage.path).name}: {damage.what}; `isocompute check" in ended.err
+    assert command("check", run.path).code == 1
+    assert f"cannot be read: {damage.path}" in command("runs", run.path).out
+
+
+def test_nan_is_the_score_of_a_blank_step(made):
+    run, _ = made(scored=1)
+    change(run, SCORES, lambda rows: [rows[0] | {"step_scores": [math.nan, 0.0, 1.0]}, *rows[1:]])
+    assert check(run).whole
 
 
 def test_missing_searches_are_named_by_their_keys(made):
