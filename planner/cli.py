@@ -43,7 +43,8 @@ def run(application: typer.Typer) -> Any:
             application()
     except IsocomputeError as error:
         errors.print("[bold red]error:[/] ", end="")
-        errors.print(str(error), markup=False, highlight=False)
+        sentence = "".join(c if c.isprintable() else " " for c in str(error))  # a file's words may steer a terminal
+        errors.print(sentence, markup=False, highlight=False)
         sys.exit(2)
 
 

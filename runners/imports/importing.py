@@ -11,7 +11,9 @@ from isocompute.errors import ConfigError, RunError
 from isocompute.runners.imports.formats import named
 from isocompute.runners.imports.gathering import Gathering, Summary
 from isocompute.runners.imports.source import Source
+from isocompute.runners.locking import LOCK
 from isocompute.runners.log import Run
+from isocompute.runners.store import MANIFEST
 
 
 def import_run(
@@ -54,6 +56,13 @@ def import_run(
         return gathering.finish(source, target.path)
 
 
+def publish(begun: Run, target: Run) -> None:
+    """Move a run within a store, its manifest last: without one it is no run. The lock stays until it is let go."""
+    names = [posixpath.basename(path) for path in begun.fs.ls(begun.root, detail=False)]
+    for name in sorted(set(names) - {LOCK}, key=lambda name: name == MANIFEST):
+        begun.fs.mv(posixpath.join(begun.root, name), posixpath.join(target.root, name), recursive=True)
+
+
 @contextmanager
 def building(target: Run) -> Iterator[Run]:
     """Give a hidden run beside another's place; it comes there when all is well, and is removed if not.
@@ -75,6 +84,8 @@ def building(target: Run) -> Iterator[Run]:
         if not keep and begun.fs.exists(begun.root):
             begun.fs.rmdir(begun.root)
 
+    if foreign := begun.foreign():
+        raise RunError(f"'{foreign}' is in the way of the import and no run has it; move it, or name another run.")
     with begun.lock():
         try:
             clear(keep=".lock")  # what an import that was killed left
@@ -82,7 +93,7 @@ def building(target: Run) -> Iterator[Run]:
             if target.local:
                 os.rename(begun.root, target.root)
             else:
-                begun.fs.mv(begun.root, target.root, recursive=True)
+                publish(begun, target)
         except OSError as error:
             clear()
             raise RunError(f"The run at '{target.path}' could not be written: {error.strerror or error}.") from None

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from isocompute.errors import DataError, RunError
+from isocompute.runners.check import check
 from isocompute.runners.config import read
 from isocompute.runners.imports import import_run
 from isocompute.runners.log import Run
@@ -103,7 +104,21 @@ def test_an_import_does_not_leave_its_store(tmp_path, monkeypatch):
         import_run("table", str(tmp_path / "t.csv"), "memory://top")
     run = f"memory:/{tmp_path}/run"
     import_run("table", str(tmp_path / "t.csv"), run)
-    assert Run(run).exists
+    assert check(Run(run)).whole
+    assert sorted(path.rpartition("/")[2] for path in Run(run).fs.ls(Run(run).root, detail=False)) == [
+        "manifest.json", "problems", "solutions",
+    ]  # fmt: skip
     monkeypatch.chdir(tmp_path)
     import_run("table", "t.csv", f"file://{tmp_path}/local")
     assert sorted(os.listdir(tmp_path)) == ["local", "t.csv"]
+
+
+def test_an_import_does_not_clear_a_folder_that_is_not_its_own(tmp_path):
+    (tmp_path / "t.csv").write_text("problem_id,solution_id,answer,gold\na,1,2,2\n")
+    mine = tmp_path / ".run.importing" / "thesis"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(RunError, match="thesis' is in the way of the import and no run has it; move it, or"):
+        import_run("table", str(tmp_path / "t.csv"), str(tmp_path / "run"))
+    assert mine.read_text() == "mine"
+    assert not (tmp_path / "run").exists()
