@@ -30,6 +30,12 @@ LARGEST = 10**6
 """Solutions of a problem, or verifications of a solution, beyond which a manifest is not believed."""
 
 
+ADVICE = {
+    REIMPORT: "import its source again",
+    RESWEEP: "run its sweep again, which writes the problems that are missing",
+}
+
+
 @dataclass(frozen=True)
 class Gap:
     """Rows that are not there, from one key to another in the order of the keys."""
@@ -106,14 +112,14 @@ def set_aside(run: Run, parts: list[Part]) -> None:
 def require_whole(run: Run) -> None:
     """Raise unless every row of a run can be believed: before numbers are read off it.
 
-    A row that is missing is no damage, and neither is a problem that the next sweep writes again.
+    A row that is missing is no damage.
 
     Raises:
         RunError: there is no run, or it cannot be read.
         DataError: it is damaged; says where.
     """
     report, _ = examine(run)
-    refuse(run, [damage for damage in report.damage if damage.remedy != RESWEEP])
+    refuse(run, report.damage)
 
 
 def mend(run: Run) -> list[Damage]:
@@ -144,8 +150,7 @@ def refuse(run: Run, damages: list[Damage]) -> None:
     """
     for damage in damages:
         link = " " if damage.what.startswith("cannot be read") else ": "
-        check_it = f"`isocompute check {run.path}` says what would be lost"
-        advice = "import its source again" if damage.remedy == REIMPORT else check_it
+        advice = ADVICE.get(damage.remedy) or f"`isocompute check {run.path}` says what would be lost"
         raise DataError(f"{damage.path}{link}{damage.what}; {advice}.")
 
 

@@ -273,11 +273,12 @@ def pairs(keys: pa.Table, names: pa.Array) -> NDArray[np.int64]:
 
 def unasked(keys: pa.Table, config: Sweep) -> Mask:
     """Return the rows of searches that a sweep does not ask for."""
-    frame = keys.select(SEARCHES.key_names[1:]).to_pandas()
+    frame = keys.select(SEARCHES.key_names[1:]).to_pandas(integer_object_nulls=True)
     seeds = {shape: search.seeds for shape, search in config.by_shape.items()}
     each = frame.drop_duplicates()
     strange = {
-        row: not 0 <= row[-1] < seeds.get(Shape(*row[:-1]), 0) for row in each.itertuples(index=False, name=None)
+        row: row[-1] is None or not 0 <= row[-1] < seeds.get(Shape(*row[:-1]), 0)
+        for row in each.itertuples(index=False, name=None)
     }
     return np.array([strange[row] for row in frame.itertuples(index=False, name=None)], dtype=bool)
 

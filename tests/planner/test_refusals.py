@@ -68,14 +68,26 @@ def test_a_run_that_is_not_there(refused, tmp_path):
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        (PROBLEMS, "holds no problems yet; run its sweep again to complete it."),
-        (VERIFICATIONS, "is not complete: it has 67 of 72 verifications; run its sweep again to complete it."),
+        (
+            PROBLEMS,
+            "RUN/solutions/part-00000.parquet: 24 rows of a problem that is not there; the first: ('lab-0-1-0', 0); "
+            "run its sweep again, which writes the problems that are missing",
+        ),
+        (
+            SOLUTIONS,
+            "RUN/verifications/part-00000.parquet: 15 rows of a solution that is not there, or failed; the first: "
+            "('lab-0-1-0', 0, 0); `isocompute check RUN` says what would be lost",
+        ),
+        (
+            VERIFICATIONS,
+            "The run at 'RUN' is not complete: it has 67 of 72 verifications; run its sweep again to complete it",
+        ),
     ],
 )
 def test_a_half_written_run(refused, written_run, rewrite, tmp_path, table, sentence):
     rewrite(written_run, table, lambda frame: frame.iloc[5:])
-    where = f"The run at '{written_run}' "
-    assert refused("fit", written_run, "-o", tmp_path / "p.json") == where + sentence
+    said = refused("fit", written_run, "-o", tmp_path / "p.json")
+    assert said == sentence.replace("RUN", str(written_run)) + "."
     assert not (tmp_path / "p.json").exists()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -65,12 +66,18 @@ def test_searches_are_whole_and_counted(made):
         (NODES, {"node_id": 0}, "with a node_id below 1"),
         (NODES, {"parent": 10**6}, "with a parent that does not come before it"),
         (NODES, {"round": 0}, "with a round below 1"),
+        (NODES, {"n": None}, "without n"),
+        (SEARCHES, {"n": None}, "without n"),
+        (SEARCHES, {"seed": None}, "of a search that was not asked for"),
     ],
 )
 def test_a_row_that_cannot_be_is_found_and_no_command_reads_the_run(made, command, table, cells, what):
     run, _ = made(scored=1)
     assert check(run).whole
-    change(run, table, lambda rows: [rows[0] | cells, *rows[1:]])
+    loose = pa.schema([field.with_nullable(True) for field in table.schema])
+    (path,) = run.parts(table)
+    rows = pq.read_table(path).to_pylist()
+    pq.write_table(pa.Table.from_pylist([rows[0] | cells, *rows[1:]], schema=loose), path)
     damage = check(run).damage[0]
     assert damage.what.startswith(f"1 row {what}; the first: ")
     tree = ("tree", run.path, "lab-0-1-0", "--strategy", "dvts")
