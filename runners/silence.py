@@ -15,8 +15,9 @@ from isocompute.runners.engines import Completion, Request
 from isocompute.runners.log import Run
 from isocompute.runners.tables import SOLUTIONS, VERIFICATIONS, Table
 
-BATCH = 32
-"""Empty texts in a row after which they count as failures."""
+BATCH, PROBLEMS = 32, 4
+"""Empty texts in a row, and of how many problems, after which they count as failures. To one problem a model may well
+have nothing to say, and its solutions come next to each other."""
 
 ROWS = 1000
 """Rows of a run that are looked at together."""
@@ -28,16 +29,17 @@ def fail_silent_batches(outcomes: Iterator[Outcome], spoken: set[str]) -> Iterat
     """Pass on what an engine yields; turn empty texts into failures where the model writes nothing else.
 
     Each table is looked at by itself. A completion that is ok and whose text is blank is held back. A text that is
-    not blank clears those that are held: they are passed on as they are. `BATCH` blank texts in a row are passed on
-    as failures, and so are those that follow them without a text between. At the end of the stream, what is held is
-    ok if the table is among ``spoken``, and failed if it is not. A completion that failed is passed on at once; it
-    says nothing about the model's texts, so it neither ends a row of blank ones nor is part of it.
+    not blank clears those that are held: they are passed on as they are. `BATCH` blank texts in a row, of `PROBLEMS`
+    problems, are passed on as failures, and so are those that follow them without a text between. At the end of the
+    stream, what is held is ok if the table is among ``spoken``, and failed if it is not. A completion that failed is
+    passed on at once; it says nothing about the model's texts, so it neither ends a row of blank ones nor is part of
+    it.
 
     Holding back stops nothing. Whoever reads adds requests only for solutions that say something; a blank solution is
     never verified. So the engine waits for nothing that could follow from a completion that is held.
 
-    If the engine fails, or whoever reads stops, what is held is lost, `BATCH` - 1 rows of a table at most. Those rows
-    are missing in the run, and the next start asks for them again.
+    If the engine fails, or whoever reads stops, what is held is lost. Those rows are missing in the run, and the next
+    start asks for them again.
 
     Args:
         outcomes: requests with their completions, as an engine's ``run`` yields them; closed when this one is.
@@ -45,6 +47,7 @@ def fail_silent_batches(outcomes: Iterator[Outcome], spoken: set[str]) -> Iterat
     """
     held: defaultdict[str, list[Outcome]] = defaultdict(list)
     row: Counter[str] = Counter()
+    problems: defaultdict[str, set[str]] = defaultdict(set)
     try:
         for request, completion in outcomes:
             table = request.key[0].name
@@ -53,12 +56,14 @@ def fail_silent_batches(outcomes: Iterator[Outcome], spoken: set[str]) -> Iterat
             elif (completion.text or "").strip():
                 spoken.add(table)
                 row[table] = 0
+                problems[table].clear()
                 yield from held.pop(table, ())
                 yield request, completion
             else:
                 row[table] += 1
+                problems[table].add(request.key[1])
                 held[table].append((request, completion))
-                if row[table] >= BATCH:
+                if row[table] >= BATCH and len(problems[table]) >= PROBLEMS:
                     yield from failed(held.pop(table), BATCH)
         for table, blank in held.items():
             yield from blank if table in spoken else failed(blank, len(blank))

@@ -134,9 +134,10 @@ def check_models(config: Sweep) -> None:
         models.add((scorer.model, scorer.engine, scorer.kind))
     if folders := [model for model in models if engines.is_folder(model[0])]:
         from isocompute.runners.engines.whole import check_weights
+        from isocompute.runners.scorers.heads import CLASSES, HEADS
 
-        for model in folders:
-            check_weights(*model)
+        for model, engine, kind in folders:
+            check_weights(model, engine, CLASSES[HEADS[kind]] if kind in HEADS else None)
 
 
 def check_begun(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ module refuses such a checkpoint with one sentence.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,9 @@ from isocompute.errors import EngineError
 from isocompute.runners.weights import FLOATS, Header, header
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+
+LARGEST = {"float16": 65504.0, "half": 65504.0}
+"""The largest number of a type that is smaller than what weights are usually stored as."""
 
 UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 """What reading a file raises that is not what its name says."""
@@ -45,7 +49,7 @@ def load_weights(shape: Any, model: str, dtype: str, unused: Collection[str] = (
     options = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": False, "ignore_mismatched_sizes": True}
     try:
         loaded, found = shape.from_pretrained(model, output_loading_info=True, **options)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # many kinds are raised here; each means that the model cannot be loaded
         raise load_error(model, error) from error
     refuse_other_weights(model, found, unused)
     if said := found.get("error_msgs"):
@@ -83,7 +87,7 @@ def refuse_other_weights(model: str, found: Mapping[str, Any], unused: Collectio
         )
 
 
-def check_files(model: str, revision: str | None = None, cache: str | None = None) -> bool:
+def check_files(model: str, revision: str | None = None, cache: str | None = None, every: bool = False) -> bool:
     """Check that a checkpoint's files are there and whole, as far as their lengths and headers tell.
 
     Of a model on the hub those files are checked that lie in the cache on this machine; nothing is fetched.
@@ -92,6 +96,7 @@ def check_files(model: str, revision: str | None = None, cache: str | None = Non
         model: checkpoint folder or hub name.
         revision: of a model on the hub; its main branch if not given.
         cache: folder of the hub's cache; the usual one if not given.
+        every: whether all safetensors files of a folder without an index are read, as vLLM does, or the usual one.
 
     Returns:
         Whether all of its weights are here; False only for a model on the hub.
@@ -102,15 +107,12 @@ def check_files(model: str, revision: str | None = None, cache: str | None = Non
     folder = folder_of(model, revision, cache)
     if folder is None:
         return False
-    local, path = Path(model).expanduser().is_dir(), folder / INDEX
-    try:
-        stored: dict[str, set[str]] = {}
-        if path.is_file():
-            for tensor, name in json.loads(path.read_bytes())["weight_map"].items():
-                stored.setdefault(name, set()).add(tensor)
-    except UNREADABLE as error:
-        raise EngineError(f"The model '{model}' cannot be loaded: {INDEX} cannot be read: {error!r}.") from None
-    files = files_of(folder, stored)
+    local = Path(model).expanduser().is_dir()
+    place = index_of(model, folder)
+    stored: dict[str, set[str]] = {}
+    for tensor, name in place.items():
+        stored.setdefault(name, set()).add(tensor)
+    files = files_of(folder, stored, every)
     if local and not files:
         raise EngineError(
             f"The model '{model}' cannot be loaded: its folder has no safetensors files, and isocompute reads weights "
@@ -124,12 +126,19 @@ def check_files(model: str, revision: str | None = None, cache: str | None = Non
                     f"The model '{model}' cannot be loaded: {name} lacks the tensor '{min(lost)}', which {INDEX} says "
                     f"is in it; {tensors(lost)} missing."
                 )
+            if twice := {tensor for tensor in read.tensors if place.get(tensor, name) != name and name in stored}:
+                raise EngineError(
+                    f"The model '{model}' cannot be loaded: {name} holds the tensor '{min(twice)}', which {INDEX} says "
+                    f"is in {place[min(twice)]}; {tensors(twice)} in two files."
+                )
         elif local:
             raise EngineError(f"The model '{model}' cannot be loaded: {name} is not there, and {INDEX} names it.")
     return local or (bool(stored) and set(stored) <= set(files)) or WHOLE in files
 
 
-def check_finite(model: str, revision: str | None = None, cache: str | None = None) -> None:
+def check_finite(
+    model: str, revision: str | None = None, cache: str | None = None, every: bool = False, dtype: str = "auto"
+) -> None:
     """Read a checkpoint's weights tensor by tensor, and refuse what is not a number or infinite.
 
     A file that was found to be well is not read again as long as this process lives and the file does not change.
@@ -138,6 +147,8 @@ def check_finite(model: str, revision: str | None = None, cache: str | None = No
         model: checkpoint folder or hub name; of one on the hub the files in the cache are read.
         revision: as in `check_files`.
         cache: as in `check_files`.
+        every: as in `check_files`.
+        dtype: what the weights will be held as; a number that is too large for it becomes infinite.
 
     Raises:
         EngineError: a tensor holds such a number, or a file cannot be read.
@@ -147,25 +158,27 @@ def check_finite(model: str, revision: str | None = None, cache: str | None = No
         return
     bad: list[str] = []
     try:
-        stored = json.loads((folder / INDEX).read_bytes())["weight_map"].values() if (folder / INDEX).is_file() else ()
-        for name in files_of(folder, stored):
+        for name in files_of(folder, index_of(model, folder).values(), every):
             at = (folder / name).stat()
-            bad += non_finite(str(folder / name), at.st_size, at.st_mtime_ns)
+            bad += non_finite(str(folder / name), at.st_size, at.st_mtime_ns, LARGEST.get(dtype, math.inf))
     except (*UNREADABLE, SafetensorError) as error:
         raise load_error(model, error) from error
     refuse_non_finite(model, bad)
 
 
 @lru_cache(maxsize=4096)
-def non_finite(path: str, size: int, changed: int) -> tuple[str, ...]:
-    """Return the names of a file's tensors that hold NaN or an infinity; size and time say whether it is the same."""
+def non_finite(path: str, size: int, changed: int, largest: float) -> tuple[str, ...]:
+    """Return the names of a file's tensors that hold NaN, an infinity, or a number beyond the largest.
+
+    Size and time of change say whether the file is still the same.
+    """
     with safe_open(path, framework="pt") as file:
         floats = (name for name in file.keys() if file.get_slice(name).get_dtype() in FLOATS)  # noqa: SIM118
-        return tuple(name for name in floats if not finite(file.get_tensor(name)))
+        return tuple(name for name in floats if not finite(file.get_tensor(name), largest))
 
 
-def finite(weights: Any) -> bool:
-    """Say whether every number of a tensor is finite; whatever holds no floating-point numbers is.
+def finite(weights: Any, largest: float = math.inf) -> bool:
+    """Say whether every number of a tensor is finite, and within the largest; what holds no such numbers is.
 
     >>> finite(torch.tensor([1.0, float("nan")])), finite(torch.tensor([1, 2]))
     (False, True)
@@ -176,7 +189,8 @@ def finite(weights: Any) -> bool:
         return True
     if weights.element_size() == 1:  # the least and the greatest of eight-bit numbers are not to be had
         weights = weights.float()
-    return bool(torch.stack(weights.aminmax()).isfinite().all())
+    ends = torch.stack(weights.aminmax())
+    return bool(ends.isfinite().all() and (ends.abs() <= largest).all())
 
 
 def folder_of(model: str, revision: str | None = None, cache: str | None = None) -> Path | None:
@@ -191,14 +205,34 @@ def folder_of(model: str, revision: str | None = None, cache: str | None = None)
     return Path(found).parent if isinstance(found, str) else None
 
 
-def files_of(folder: Path, stored: Iterable[str]) -> list[str]:
+def index_of(model: str, folder: Path) -> dict[str, str]:
+    """Return which file of a checkpoint its index says a tensor is in; nothing without an index.
+
+    Raises:
+        EngineError: the index cannot be read, or names a file outside the folder.
+    """
+    try:
+        if not (folder / INDEX).is_file():
+            return {}
+        place = dict(json.loads((folder / INDEX).read_bytes())["weight_map"])
+        strange = next((name for name in place.values() if Path(name).name != name), None)
+    except UNREADABLE as error:
+        raise EngineError(f"The model '{model}' cannot be loaded: {INDEX} cannot be read: {error!r}.") from None
+    if strange is not None:
+        raise EngineError(f"The model '{model}' cannot be loaded: {INDEX} names '{strange}', which is no file of it.")
+    return place
+
+
+def files_of(folder: Path, stored: Iterable[str], every: bool = False) -> list[str]:
     """Return the names of the safetensors files that hold a model's weights and are there.
 
     Args:
         folder: of the checkpoint.
-        stored: the files that its index names; without any, every safetensors file in the folder counts.
+        stored: the files that its index names.
+        every: whether without an index every safetensors file counts; else others count where the usual one is missing.
     """
-    if names := set(stored):
+    names = set(stored)
+    if names or (not every and (folder / WHOLE).is_file()):
         return sorted(name for name in {*names, WHOLE} if (folder / name).is_file())
     return sorted(path.name for path in folder.glob("*.safetensors") if path.is_file())
 
@@ -258,5 +292,6 @@ def load_error(model: str, error: Exception, whose: str = "") -> EngineError:
     lines = [line.strip() for line in said.splitlines() if line.strip()] or [type(error).__name__]
     if "validation error" in lines[0] and len(lines) > 1:  # pydantic: what is wrong stands in the next line
         lines = [lines[1].removeprefix("Value error, ")]
+    said = " ".join(lines)[:300] if lines[0].endswith(":") else lines[0]
     opening = f"{whose} cannot load '{model}'" if whose else f"The model '{model}' cannot be loaded"
-    return EngineError(f"{opening}: {lines[0]}")
+    return EngineError(f"{opening}: {said}")

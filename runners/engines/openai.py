@@ -13,10 +13,11 @@ import asyncio
 import json
 import logging
 import random
+import re
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from queue import SimpleQueue
@@ -105,9 +106,7 @@ class OpenAI:
             )
         servers, secrets = servers_of(urls, key_env)
         self.redact = redactor(secrets)
-        # A solution is changed for a key of 12 or more characters only. A shorter one, such as 'EMPTY' or '1', may be a
-        # word or a digit of the solution itself, and a solution that is changed may be another answer.
-        self.redact_text = redactor(secrets, shortest=KEY_IN_TEXT, pieces=False)
+        self.redact_text = text_redactor(secrets)
         self.servers = Servers(servers, backoff, patience)
         self.model, self.concurrency, self.timeout, self.retries = model, concurrency, timeout, retries
         self.backoff, self.key_env, self.extra = backoff, key_env, dict(extra or {})
@@ -290,6 +289,27 @@ async def whole(answer: httpx.Response) -> bytes:
     finally:
         await answer.aclose()
     return bytes(content)
+
+
+def text_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
+    """Return a function that blots keys out of a solution.
+
+    A solution that is changed may be another answer. So a key must be long, with letters and digits, to be looked for:
+    it is then no word and no number of a solution. And it is found only as it stands.
+
+    >>> redact = text_redactor(["sk-live-4242", "EMPTY", "multiplication", "000000000000"])
+    >>> redact("sk-live-4242 EMPTY multiplication 1000000000000")
+    '*** EMPTY multiplication 1000000000000'
+    """
+    long = (secret for secret in secrets if len(secret) >= KEY_IN_TEXT)
+    keys = sorted((key for key in long if re.search("[0-9]", key) and re.search("[A-Za-z]", key)), key=len)
+
+    def redact(text: str) -> str:
+        for key in reversed(keys):
+            text = text.replace(key, "***")
+        return text
+
+    return redact
 
 
 class Discreet(logging.Filter):

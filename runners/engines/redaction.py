@@ -32,13 +32,13 @@ PIECE = 12
 PIECED = 16
 
 ESCAPE = re.compile(  # begun by one class of characters, which the search for it skips to
-    r"[%\\&](?:(?<=%)[0-9a-fA-F]{2}|(?<=\\)\\*(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt])|(?<=&)#?\w{1,8};)"
+    r"[%\\&](?:(?<=%)[0-9a-fA-F]{2}|(?<=\\)\\{0,8}(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt])|(?<=&)#?\w{1,8};)"
 )
 UNIT = re.compile(rf"(?:{ESCAPE.pattern})|.", re.DOTALL)
 BASE64 = re.compile(r"[A-Za-z0-9+/=_-]")
 
 
-def redactor(secrets: Iterable[str], shortest: int = SHORTEST, pieces: bool = True) -> Callable[[str], str]:
+def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     """Return a function that replaces each secret in a text by ``***``.
 
     It finds a secret in capitals or small letters; with blanks, line ends or invisible characters in it; escaped for a
@@ -46,8 +46,6 @@ def redactor(secrets: Iterable[str], shortest: int = SHORTEST, pieces: bool = Tr
 
     Args:
         secrets: what is to be hidden; dummies are passed over.
-        shortest: characters; secrets with fewer are passed over.
-        pieces: whether a piece of a long secret is hidden too.
 
     >>> redact = redactor(["sk-1", "sk-live-42"])
     >>> redact("the key sk-1 is wrong"), redact("the key SK-live-\\n42 is wrong"), redact("sk-15")
@@ -55,17 +53,14 @@ def redactor(secrets: Iterable[str], shortest: int = SHORTEST, pieces: bool = Tr
     >>> redactor(["EMPTY", "1"])("The prompt is empty: 1 message.")
     'The prompt is empty: 1 message.'
     """
-    known = {secret for secret in secrets if len(secret) >= max(shortest, SHORTEST)}
+    known = {secret for secret in secrets if len(secret) >= SHORTEST}
     known = {secret for secret in known if secret.casefold() not in DUMMIES}
     words = {form for secret in known if len(secret) < WRITTEN_ANYHOW for form in forms(secret)}
     alone = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
     short = re.compile(rf"(?<![A-Za-z0-9])(?:{alone})(?![A-Za-z0-9])", re.IGNORECASE) if words else None
     long = [secret for secret in known if len(secret) >= WRITTEN_ANYHOW]
     plain = {form for secret in long for form in plain_forms(secret)}
-    if pieces:
-        plain |= {
-            form[i : i + PIECE] for form in list(plain) if len(form) >= PIECED for i in range(len(form) - PIECE + 1)
-        }
+    plain |= {form[i : i + PIECE] for form in list(plain) if len(form) >= PIECED for i in range(len(form) - PIECE + 1)}
     encoded = {form for secret in long for form in encoded_forms(secret)}
 
     def redact(text: str) -> str:

@@ -30,6 +30,7 @@ from transformers import (
 from transformers.utils import logging
 
 from isocompute.runners.engines import Completion, Request, Sampling, Token
+from isocompute.runners.engines.chat import apply_template
 from isocompute.runners.engines.checkpoint import load_error, load_weights
 
 CONTEXT = 8
@@ -55,9 +56,10 @@ class Transformers:
     def __init__(self, model: str, batch_size: int = 64, dtype: str = "auto", device: str | None = None) -> None:
         logging.set_verbosity_error()
         logging.disable_progress_bar()
+        self.name = model
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", trust_remote_code=False)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # many kinds are raised here; each means that the tokenizer cannot be read
             raise load_error(model, error) from error
         self.model = load_weights(AutoModelForCausalLM, model, dtype)
         if device is None:
@@ -102,15 +104,16 @@ class Transformers:
     def _encoded(self, prompt: str, chat: bool) -> list[int]:
         if not chat:
             return list(self.tokenizer(prompt)["input_ids"])
-        turn = [{"role": "user", "content": prompt}]
-        text = self.tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
+        text = apply_template(self.tokenizer, self.name, prompt)
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _decode(self, batch: list[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
         prompts = {}
         for request in batch:
             ids = self._prompt(request)
-            if self.limit is not None and len(ids) + 1 > self.limit:
+            if not ids:
+                yield request, Completion(None, 0, None, None, None, "the prompt has no tokens")
+            elif self.limit is not None and len(ids) + 1 > self.limit:
                 status = f"the prompt has {len(ids)} tokens; the model takes {self.limit}"
                 yield request, Completion(None, len(ids), None, None, None, status)
             else:

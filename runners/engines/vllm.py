@@ -29,7 +29,9 @@ from vllm.v1.engine.core_client import InprocClient
 
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.engines import Completion, Request, Sampling, Token
-from isocompute.runners.engines.checkpoint import check_files, check_finite, load_error
+from isocompute.runners.engines.chat import apply_template
+from isocompute.runners.engines.checkpoint import check_files, load_error
+from isocompute.runners.engines.whole import check_weights
 
 try:
     from vllm.exceptions import VLLMValidationError
@@ -48,7 +50,7 @@ ENDS = 512
 PROMPTS = 1024
 """Prompts whose tokens are remembered: a search asks for the same one at every step."""
 
-SAFETENSORS = {"bitsandbytes", "fastsafetensors", "instanttensor", "runai_streamer", "safetensors"}
+SAFETENSORS = {"auto", "bitsandbytes", "fastsafetensors", "instanttensor", "mistral", "runai_streamer", "safetensors"}
 """Values of ``load_format`` that read a checkpoint's safetensors files as they are, so that these can be checked."""
 
 REFUSED = {
@@ -66,6 +68,7 @@ class VLLM:
     Args:
         model: checkpoint folder or hub name.
         in_flight: requests inside the engine at once, running or waiting; twice ``max_num_seqs`` if not given.
+        shape: the class in transformers that says which weights the model has; a causal language model if not given.
         options: any argument of `vllm.LLM`: dtype, tensor_parallel_size, max_model_len, quantization …; weights are
             read from safetensors unless ``load_format`` says otherwise.
 
@@ -74,7 +77,7 @@ class VLLM:
         EngineError: the model cannot be loaded, or its checkpoint is not whole.
     """
 
-    def __init__(self, model: str, in_flight: int | None = None, **options: Any) -> None:
+    def __init__(self, model: str, in_flight: int | None = None, shape: Any = None, **options: Any) -> None:
         options = {
             "enable_prefix_caching": True,
             "disable_log_stats": True,
@@ -82,10 +85,13 @@ class VLLM:
             "seed": 0,
             **safe(options),
         }
-        checked = options["load_format"] in SAFETENSORS
+        self.name = model
         place = options.get("revision"), options.get("download_dir")
-        if here := checked and check_files(model, *place):
-            check_finite(model, *place)
+        checked = options["load_format"] in SAFETENSORS
+        if here := checked and check_files(model, *place, every=True):
+            check_weights(model, "vllm", shape, *place, dtype=str(options.get("dtype", "auto")))
+        elif options["load_format"] == "auto":
+            options["load_format"] = "safetensors"  # of what is still to be fetched vLLM might take pickles
         if current_platform.is_cpu():
             # Without a size in GiB vLLM reserves nearly all of the machine's memory for the KV cache.
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
@@ -114,8 +120,7 @@ class VLLM:
         self.in_flight = in_flight or 2 * self.engine.vllm_config.scheduler_config.max_num_seqs
         if checked and not here:  # vLLM has fetched it from the hub only now
             try:
-                check_files(model, *place)
-                check_finite(model, *place)
+                check_weights(model, "vllm", shape, *place, dtype=str(options.get("dtype", "auto")))
             except EngineError:
                 self.close()
                 raise
@@ -197,16 +202,12 @@ class VLLM:
     def _encoded(self, prompt: str, chat: bool) -> list[int]:
         if not chat:
             return list(self.tokenizer.encode(prompt))
-        turn = [{"role": "user", "content": prompt}]
-        text = self.tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
+        text = apply_template(self.tokenizer, self.name, prompt)
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
 
 def safe(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options of `vllm.LLM` with those that keep a model's code, pickles and made-up weights out.
-
-    ``load_format: auto`` leaves the choice to isocompute, which is safetensors: vLLM's own choice would be pickles
-    where there are no safetensors files.
 
     Raises:
         ConfigError: an option asks for one of the three.
@@ -222,8 +223,7 @@ def safe(options: dict[str, Any]) -> dict[str, Any]:
             f"The engine 'vllm' does not take 'load_format: {asked}': it {REFUSED[asked]}; leave the option out, and "
             "safetensors files are read."
         )
-    load_format = "safetensors" if asked == "auto" else asked
-    return {**options, "load_format": load_format, "trust_remote_code": False}
+    return {**options, "load_format": asked, "trust_remote_code": False}
 
 
 def turn(core: Any) -> AbstractContextManager[Any]:

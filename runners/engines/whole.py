@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
-from isocompute.runners.engines.checkpoint import check_files, check_finite, load_error, refuse_other_weights
-from isocompute.runners.scorers.heads import CLASSES, HEADS
+from isocompute.runners.engines.checkpoint import (
+    check_files,
+    check_finite,
+    folder_of,
+    load_error,
+    refuse_other_weights,
+)
 
 
-def check_weights(model: str, engine: str, scorer: str | None = None) -> None:
-    """Raise unless a checkpoint's folder holds every weight of its model, in its shape, and finite.
+def check_weights(
+    model: str,
+    engine: str,
+    shape: Any = None,
+    revision: str | None = None,
+    cache: str | None = None,
+    dtype: str = "auto",
+) -> None:
+    """Raise unless a checkpoint holds every weight of its model, in its shape, and finite.
 
     transformers lays the model out without memory for it and says which weights it did not find. It does not know every
-    architecture and packing that vLLM knows. Of those only the files are checked here; vLLM refuses the rest when it
-    loads them.
+    architecture and packing that vLLM knows. Of those only the files are checked here; vLLM refuses what it misses when
+    it loads them. It does not miss one of several weights that it fuses, which is why the names are checked here too.
 
     Args:
-        model: the folder.
+        model: checkpoint folder, or hub name of one that is in the cache.
         engine: what will load it, ``transformers`` or ``vllm``.
-        scorer: the kind of a reward model; None for a language model.
+        shape: the class in transformers that says which weights the model has; a causal language model if not given.
+        revision: of a model on the hub; its main branch if not given.
+        cache: folder of the hub's cache; the usual one if not given.
+        dtype: what the engine will hold the weights as.
 
     Raises:
         EngineError: says what is wrong.
     """
-    check_files(model)
-    check_finite(model)
+    every = engine == "vllm"  # which reads every safetensors file of a folder without an index
+    check_files(model, revision, cache, every)
+    check_finite(model, revision, cache, every, dtype)
+    folder = folder_of(model, revision, cache)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    shape = CLASSES[HEADS[scorer]] if scorer in HEADS else AutoModelForCausalLM
-    unused = None if engine == "vllm" else {"lm_head.weight"} if scorer in HEADS else ()
     options = {"device_map": "meta", "use_safetensors": True, "trust_remote_code": False}
     try:
-        _, found = shape.from_pretrained(model, output_loading_info=True, ignore_mismatched_sizes=True, **options)
-    except (ImportError, OSError, ValueError, KeyError, RuntimeError, NotImplementedError) as error:
-        if engine == "vllm" or isinstance(error, ImportError):
+        _, found = (shape or AutoModelForCausalLM).from_pretrained(
+            str(folder or model), output_loading_info=True, ignore_mismatched_sizes=True, **options
+        )
+    except Exception as error:  # many kinds are raised here
+        if engine == "vllm" or isinstance(error, ImportError):  # no proof that the engine cannot load it
             return
         raise load_error(model, error) from error
-    refuse_other_weights(model, found, unused)
+    # What is left over may be what vLLM alone has a place for, and a head that is not read may stand beside another.
+    refuse_other_weights(model, found, None if engine == "vllm" else {"lm_head.weight"} if shape else ())

@@ -54,7 +54,7 @@ class Text:
         """
         try:
             return cls(AutoTokenizer.from_pretrained(model, trust_remote_code=False), model)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # many kinds are raised here; each means that the tokenizer cannot be read
             raise load_error(model, error) from error
 
     def markup(self, text: str) -> list[int]:

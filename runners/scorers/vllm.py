@@ -29,6 +29,7 @@ from vllm.sampling_params import RequestOutputKind
 from isocompute.errors import EngineError
 from isocompute.runners.engines.vllm import INVALID, VLLM
 from isocompute.runners.scorers import Scored, ScoreRequest
+from isocompute.runners.scorers.heads import CLASSES
 from isocompute.runners.scorers.reading import Head, Kind, Pair, Reading, readings, refusal, scored
 
 
@@ -57,7 +58,8 @@ class VLLMScorer:
     def __init__(self, model: str, kind: Kind, **options: Any) -> None:
         self.kind, self.head = kind, kind.head
         self.parameters = parameters(self.head)
-        self.host = VLLM(model, **{**runner(self.head), **options})
+        shape = None if isinstance(self.head, Pair) else CLASSES[self.head]
+        self.host = VLLM(model, shape=shape, **{**runner(self.head), **options})
         shape = self.host.engine.vllm_config.model_config
         if self.head == "reward" and shape.hf_config.num_labels != 1:
             self.close()

@@ -20,6 +20,7 @@ pytest.importorskip("transformers")
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from isocompute.runners.engines import checkpoint  # noqa: E402
+from isocompute.runners.engines.whole import check_weights  # noqa: E402
 from isocompute.runners.sweep import sweep  # noqa: E402
 
 LAB = Path(__file__).resolve().parents[2] / "data" / "lab"
@@ -330,3 +331,74 @@ def test_nothing_is_sampled_before_every_model_of_a_sweep_is_known_to_be_whole(s
         sweep(small(**models, scored=2), load=engine, load_scorer=engine)
     assert engine.asked == []
     assert not (tmp_path / "run").exists()
+
+
+def test_an_index_that_contradicts_the_files_is_refused(solver):
+    """What transformers and vLLM would read might be two different models."""
+    folder = Path(solver.split())
+    second = folder / "model-00002-of-00002.safetensors"
+    first = load_file(folder / "model-00001-of-00002.safetensors")
+    name = min(first)
+    save_file({**load_file(second), name: torch.zeros_like(first[name])}, second, metadata={"format": "pt"})
+    with pytest.raises(
+        EngineError, match=r"holds the tensor '.*', which .* says is in model-00001-.*; 1 tensor is in two"
+    ):
+        checkpoint.check_files(str(folder))
+
+
+@pytest.mark.parametrize("name", ["../x.safetensors", "/tmp/x.safetensors", 5, ["x"]])
+def test_an_index_that_names_files_outside_its_folder_is_refused(solver, name):
+    folder = Path(solver.split())
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {EMBEDDING: name}}))
+    with pytest.raises(EngineError, match=r"names '.*', which is no file of it|cannot be read: "):
+        checkpoint.check_files(str(folder))
+
+
+def test_a_file_that_nobody_reads_is_no_part_of_a_checkpoint(solver):
+    save_file({"step": torch.tensor([float("nan")])}, solver.folder / "optimizer.safetensors")
+    (solver.folder / "empty.safetensors").touch()
+    engines.load("transformers", str(solver.folder)).close()
+    with pytest.raises(EngineError, match=r"empty\.safetensors has no header"):  # vLLM reads them all
+        checkpoint.check_files(str(solver.folder), every=True)
+
+
+def test_a_number_that_is_too_large_for_the_type_it_is_held_as_is_refused(solver):
+    folder = solver.write(lambda tensors: {k: v.float() for k, v in spoilt(NORM, 1e9)(tensors).items()})
+    check_weights(folder, "vllm", dtype="float32")
+    with pytest.raises(EngineError, match=r"'model\.norm\.weight' hold numbers that are NaN or infinite"):
+        check_weights(folder, "vllm", dtype="float16")
+
+
+@pytest.mark.parametrize("part", ["k_proj", "up_proj"])
+def test_a_part_of_what_vllm_fuses_is_missed_before_vllm_loads_it(solver, part):
+    with pytest.raises(EngineError, match=rf"has no weights 'model\.layers\.0\..*{part}\.weight'"):
+        check_weights(solver.write(without(part)), "vllm")
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("config.json", {"num_attention_heads": 0}),
+        ("config.json", {"hidden_size": "many"}),
+        ("config.json", {"hidden_act": "evil"}),
+        ("config.json", {"dtype": "evil"}),
+        ("config.json", {"quantization_config": ["evil"]}),
+        ("tokenizer_config.json", {"tokenizer_class": ["evil"]}),
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_a_sentence(solver, file, changes):
+    with pytest.raises(EngineError, match="cannot be loaded"):
+        engines.load("transformers", solver.settings(file, **changes))
+
+
+@pytest.mark.parametrize(
+    "template", [None, "{{ raise_exception('no') }}", "{% if %}", "{{ x.y.z }}", "{{ ''.__class__() }}"]
+)
+def test_a_chat_template_that_cannot_be_used_is_a_sentence(solver, template):
+    engine = engines.load("transformers", solver.settings("tokenizer_config.json", chat_template=template))
+    try:
+        with pytest.raises(EngineError, match=r"The chat template of '.*' cannot be used: .*chat: false\.$"):
+            list(engine.run(deque([Request(("a",), "1 + 1?", 1, Sampling(max_tokens=4), chat=True)])))
+    finally:
+        engine.close()

@@ -14,11 +14,11 @@ from isocompute.runners.tables import SOLUTIONS, VERIFICATIONS
 LOST = Completion(None, None, None, None, None, "out of memory")
 
 
-def outcomes(*said, table=SOLUTIONS):
+def outcomes(*said, table=SOLUTIONS, problems=4):
     """Completions in order, each of a text or as it stands."""
     for i, text in enumerate(said):
         completion = Completion(text, 7, 3, 1, "stop") if isinstance(text, str) else text
-        yield Request((table, "p", i), "?", i, Sampling()), completion
+        yield Request((table, f"p{i % problems}", i), "?", i, Sampling()), completion
 
 
 def passed(stream, spoken=()):
@@ -58,6 +58,15 @@ def test_a_whole_batch_fails_as_soon_as_it_is_full_and_so_does_what_follows(spok
     status = f"the model wrote nothing: every one of {BATCH} texts in a row is empty"
     assert [c.status for c in done] == [status] * (BATCH + 5) + ["ok"] * 3
     assert [c.text for c in done[-3:]] == ["2", "", "3"]
+
+
+def test_a_problem_to_which_a_model_has_nothing_to_say_is_no_failure():
+    """Its solutions come next to each other, and they are as honest as those of other problems."""
+    blank = [""] * (2 * BATCH)
+    assert all(ok for *_, ok in passed(outcomes("2", *blank, problems=3))[0])
+    assert all(ok for *_, ok in passed(outcomes(*blank, "2", problems=3))[0])
+    assert not any(ok for *_, ok in passed(outcomes(*blank, problems=3))[0])
+    assert not any(ok for *_, ok in passed(outcomes(*blank, problems=4), ["solutions"])[0])
 
 
 def test_one_less_than_a_batch_is_held_until_a_text_comes():

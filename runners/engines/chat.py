@@ -1,0 +1,27 @@
+"""A prompt as the user's turn of a conversation, in a model's own template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import TemplateError
+
+from isocompute.errors import EngineError
+
+
+def apply_template(tokenizer: Any, model: str, prompt: str) -> str:
+    """Return a conversation of one turn, up to where the model is to reply.
+
+    The template comes with the model; transformers runs it in jinja's sandbox.
+
+    Raises:
+        EngineError: the model has no template, or one that cannot be used.
+    """
+    turn = [{"role": "user", "content": prompt}]
+    try:
+        return str(tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False))
+    except (TemplateError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise EngineError(
+            f"The chat template of '{model}' cannot be used: {said}; a model without one is asked with chat: false."
+        ) from error
