@@ -312,8 +312,8 @@ def test_other_formats_are_left_to_vllm(need):
 
     for given in ("gguf", "bitsandbytes", "tensorizer", "runai_streamer", "sharded_state", "fastsafetensors"):
         assert safe({"load_format": given}) == {"load_format": given, "trust_remote_code": False}
-    for options in ({}, {"load_format": "auto"}, {"load_format": None}, {"load_format": "safetensors"}):
-        assert safe(options) == {"load_format": "safetensors", "trust_remote_code": False}
+    for options in ({}, {"load_format": "auto"}, {"load_format": None}):
+        assert safe(options) == {"load_format": "auto", "trust_remote_code": False}
 
 
 @pytest.mark.parametrize("role", ["solver", "verifier", "scorer"])
