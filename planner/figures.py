@@ -6,6 +6,7 @@ compute (b), for self-consistency and for a generative verifier with each number
 
 from __future__ import annotations
 
+import posixpath
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,6 @@ def save(figure: Figure, folder: Path | str, name: str) -> list[str]:
     for kind, metadata in {"png": {"Software": None}, "pdf": {"CreationDate": None}}.items():
         image = BytesIO()
         figure.savefig(image, format=kind, dpi=200, metadata=metadata)  # no date: the same profile, the same bytes
-        written.append(f"{str(folder).rstrip('/')}/{name}.{kind}")
+        written.append(posixpath.join(str(folder), f"{name}.{kind}"))
         write_output(written[-1], image.getvalue())
     return written

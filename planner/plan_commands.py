@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
@@ -207,7 +208,7 @@ def figures(
     from isocompute.planner.profile import bundled, read
     from isocompute.runners.store import check_output
 
-    check_output(f"{output.rstrip('/')}/figure1.png")
+    check_output(posixpath.join(output, "figure1.png"))
     try:
         from isocompute.planner.difficulty_figure import draw_difficulty
         from isocompute.planner.figures import draw, save
