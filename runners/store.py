@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,8 @@ from isocompute.errors import DataError, RunError
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-MISSPELT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
-"""How a URL with one slash missing begins. As a path it would be an odd local folder, such as ``s3:``."""
+MISSPELT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?:/(?!/)|\\)")
+"""How a URL with a wrong slash begins. As a path it would be an odd local folder, such as ``s3:``."""
 
 
 MANIFEST = "manifest.json"
@@ -58,7 +59,8 @@ def locate(path: str, what: str = "The file") -> Place:
     from fsspec.implementations.local import LocalFileSystem
 
     if misspelt := MISSPELT.match(path):
-        raise RunError(f"'{path}' is neither a path nor a URL: write {misspelt[0]}/… with two slashes for a store.")
+        store = misspelt[0][:-1]
+        raise RunError(f"'{path}' is neither a path nor a URL: write {store}//… with two slashes for a store.")
     try:
         fs, root = fsspec.core.url_to_fs(path)
     except (ImportError, ValueError) as error:
@@ -84,6 +86,22 @@ def refuse_memory(path: str) -> None:
     """
     if "://" in path and in_memory(locate(path).fs):
         raise RunError(f"'{path}' is in memory and is lost when the command ends; name a folder or an object store.")
+
+
+@contextmanager
+def asking(path: str) -> Iterator[None]:
+    """Turn whatever a store raises into an error of the family; a file that is not there stays FileNotFoundError.
+
+    Raises:
+        DataError: the store does not answer, or cannot do what it is asked.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # each store has kinds of its own
+        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise DataError(f"'{path}' cannot be reached: {said.splitlines()[0].rstrip('.')}.") from error
 
 
 def replace_file(path: str, content: bytes, temporary: str) -> None:
@@ -125,7 +143,8 @@ def read_file(path: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     place = locate(path)
-    return bytes(place.fs.cat_file(place.root))
+    with asking(path):
+        return bytes(place.fs.cat_file(place.root))
 
 
 def check_output(path: str) -> None:
@@ -140,10 +159,13 @@ def check_output(path: str) -> None:
     refuse_memory(path)
     place = locate(path)
     file = PurePosixPath(place.root)
-    if path.endswith(("/", os.sep)) or place.fs.isdir(place.root):
-        raise DataError(f"'{path}' is a folder; name a file in it.")
     table, run = file.parent, file.parent.parent
-    if file.name == MANIFEST or (table.name in TABLES and place.fs.exists(str(run / MANIFEST))):
+    with asking(path):
+        is_folder = path.endswith(("/", os.sep)) or place.fs.isdir(place.root)
+        in_run = file.name == MANIFEST or (table.name in TABLES and place.fs.exists(str(run / MANIFEST)))
+    if is_folder:
+        raise DataError(f"'{path}' is a folder; name a file in it.")
+    if in_run:
         raise DataError(f"'{path}' belongs to a run, which sweeps, grades and repairs alone change; name another file.")
 
 
@@ -161,8 +183,9 @@ def write_output(path: str, content: bytes) -> None:
             os.makedirs(folder or ".", exist_ok=True)
             replace_file(place.root, content, os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp"))
         else:
-            place.fs.makedirs(str(PurePosixPath(place.root).parent), exist_ok=True)
-            place.fs.pipe_file(place.root, content)
+            with asking(path):
+                place.fs.makedirs(str(PurePosixPath(place.root).parent), exist_ok=True)
+                place.fs.pipe_file(place.root, content)
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or str(error) or "its store cannot be written to"
         raise DataError(f"'{path}' cannot be written: {reason.rstrip('.')}.") from None

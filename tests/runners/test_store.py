@@ -14,7 +14,7 @@ from isocompute.runners.log import Run
 from isocompute.runners.store import check_output, locate, read_file, refuse_memory, replace_file, write_output
 
 
-@pytest.mark.parametrize("path", ["s3:/bucket/run", "memory:/x", "file:/x", "gs:/b"])
+@pytest.mark.parametrize("path", ["s3:/bucket/run", "memory:/x", "file:/x", "gs:/b", "s3:\\b"])
 def test_a_url_with_one_slash_is_no_folder_of_that_name(path):
     with pytest.raises(RunError, match=r"is neither a path nor a URL: write .* with two slashes for a store"):
         locate(path)
@@ -122,3 +122,20 @@ def test_an_import_does_not_clear_a_folder_that_is_not_its_own(tmp_path):
         import_run("table", str(tmp_path / "t.csv"), str(tmp_path / "run"))
     assert mine.read_text() == "mine"
     assert not (tmp_path / "run").exists()
+
+
+def test_a_store_that_does_not_answer_is_a_sentence(tmp_path, monkeypatch):
+    class Refusal(Exception):
+        """An error that only this store knows."""
+
+    def refuse(*_, **__):
+        raise Refusal("no credentials")
+
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    path = f"memory:/{tmp_path}/p.json"
+    for name in ("cat_file", "pipe_file"):
+        monkeypatch.setattr(MemoryFileSystem, name, refuse)
+    for call in (lambda: read_file(path), lambda: write_output(path, b"")):
+        with pytest.raises(DataError, match="cannot be reached: no credentials"):
+            call()
