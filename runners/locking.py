@@ -104,7 +104,7 @@ def _lock_folder(root: str, path: str) -> Iterator[FolderLock]:
 
     name = os.path.join(root, LOCK)
     os.makedirs(root, exist_ok=True)
-    file = os.open(name, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    file = os.open(name, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | os.O_NONBLOCK, 0o666)
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

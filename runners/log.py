@@ -51,7 +51,8 @@ class Run:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = str(path).rstrip("/")
+        short = str(path).rstrip("/")
+        self.path = str(path) if short.endswith(":") or not short else short  # the top of a disk or store stays it
         self.place = locate(self.path, "The run")
         self.fs, self.root, self.local = self.place.fs, self.place.root, self.place.local
         self.held: Lock | None = None

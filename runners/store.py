@@ -63,8 +63,9 @@ def locate(path: str, what: str = "The file") -> Place:
         raise RunError(f"'{path}' is neither a path nor a URL: write {store}//… with two slashes for a store.")
     try:
         fs, root = fsspec.core.url_to_fs(path)
-    except (ImportError, ValueError) as error:
-        raise RunError(f"{what} '{path}' cannot be reached: {str(error).rstrip('.')}.") from None
+    except Exception as error:  # each store has kinds of its own
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunError(f"{what} '{path}' cannot be reached: {said.rstrip('.')}.") from error
     while isinstance(fs, DirFileSystem):
         fs, root = fs.fs, f"{fs.path}/{root.lstrip('/')}".rstrip("/")
     return Place(fs, root, isinstance(fs, LocalFileSystem))

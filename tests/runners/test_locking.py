@@ -215,3 +215,17 @@ def test_parts_of_two_writers_do_not_take_each_others_place(tmp_path):
         writer.add([{**row, "solution_id": number}])
         writer.flush()
     assert Run(path).keys(SOLUTIONS) == {("p", 0), ("p", 1)}
+
+
+def test_a_pipe_in_the_place_of_the_lock_is_an_error_and_no_wait(tmp_path):
+    (tmp_path / "run").mkdir()
+    os.mkfifo(tmp_path / "run" / ".lock")
+    with pytest.raises(RunError, match=r"\.lock could not be written"), Run(tmp_path / "run").lock():
+        pass
+
+
+def test_the_top_of_a_disk_is_not_the_folder_one_is_in():
+    assert Run("/").root == Run("file:///").root == "/"
+    for url in ("https://", "data:,x", "zip://r::file:///nowhere.zip"):
+        with pytest.raises(RunError):
+            Run(url).manifest()
