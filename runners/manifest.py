@@ -130,6 +130,12 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
         agree_searches(run, earlier, config)
     given = {problem.problem_id: (problem.question, problem.gold) for problem in problems}
     there = run.frame(PROBLEMS, ["problem_id", "question", "gold"])
+    lost = {name for name, _ in run.keys(SOLUTIONS)} - set(there["problem_id"]) if solved else set()
+    if lost and written.get("problems") != asked["problems"]:  # the same problems would be written again
+        raise RunError(
+            f"The run at '{run.path}' has solutions to '{min(lost)}' and no longer says what was asked, and this "
+            "sweep's problems are others than it was made with; name another run, or ask for the same."
+        )
     for name, *row in there.itertuples(index=False, name=None):
         if name not in given:
             raise RunError(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from isocompute.errors import DataError
+from isocompute.errors import DataError, RunError
 from isocompute.runners.check import check, repair
 from isocompute.runners.digests import digest_text
 from isocompute.runners.display import Silent
@@ -153,3 +153,16 @@ def test_a_run_that_is_damaged_otherwise_is_not_gone_on_with(judged):
     with pytest.raises(DataError, match=r"1 row with status ok and no correct; the first: .*isocompute check"):
         again()
     assert held == {path: path.read_bytes() for path in Path(run.path).rglob("*") if path.is_file()}
+
+
+def test_solutions_do_not_go_on_under_another_question(small, scripted, tmp_path):
+    task = tmp_path / "t.csv"
+    task.write_text("q,a\nStart with 1 add 1,2\nStart with 2 add 3,5\n")
+    config = small(task={"path": str(task), "question": "q", "answer": "a"})
+    run = Run(sweep(config, load=scripted()).run)
+    shutil.rmtree(Path(run.path) / "problems")
+    assert sweep(config, load=scripted()).sampled == 0  # the same problems are written again
+    shutil.rmtree(Path(run.path) / "problems")
+    task.write_text("q,a\nStart with 7 add 1,8\nStart with 2 add 3,5\n")
+    with pytest.raises(RunError, match="no longer says what was asked, and this sweep's problems are others"):
+        sweep(config, load=scripted())
