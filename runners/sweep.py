@@ -91,7 +91,7 @@ def sweep(
             )
         check_begun(run, config, problems, asked)  # again: another process may have begun it meanwhile
         for stray in mend(run) if run.exists else ():
-            display.note(f"Set aside as {stray.path}.damaged: {stray.what}.")
+            display.note(f"Set aside from {stray.path}: {stray.what}.")
         run.write_manifest(asked)
         problems = [problem for problem in problems if only is None or problem.problem_id in only]
         return Sampler(config, run, problems, texts, grader, display, load, load_scorer).work()

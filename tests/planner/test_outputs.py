@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 
-from isocompute.planner import cli
 from isocompute.planner.profile import read
 from isocompute.runners.engines import Completion
+from isocompute.runners.sweep import sweep
 
 GRID = Path(__file__).resolve().parents[2] / "data" / "published" / "llama-3.1-8b-math.json"
 
@@ -98,14 +99,9 @@ def swept(command, small, scripted, tmp_path, monkeypatch):
         path = tmp_path / "sweep.yaml"
         models = {role: {"model": "data/lab/solver", "prompt": f"lab-{word}"} for role, word in ROLES.items()}
         path.write_text(yaml.safe_dump(small(**{**models, **changes}).model_dump(mode="json", exclude_none=True)))
-        defaults = cli.run_commands.__dict__  # the command loads the sweep when it is called
-        assert "sweep" in defaults
-        from isocompute.runners import sweep as module
-
-        monkeypatch.setattr(module, "sweep", lambda config, display: SWEEP(config, display, load=scripted(says)))
+        scripted_sweep = partial(sweep, load=scripted(says))
+        monkeypatch.setattr("isocompute.runners.sweep.sweep", scripted_sweep)  # which the command loads when called
         return command("sweep", path)
-
-    from isocompute.runners.sweep import sweep as SWEEP
 
     return run
 

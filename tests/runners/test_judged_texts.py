@@ -92,7 +92,7 @@ def test_judgements_of_solutions_that_are_gone_are_set_aside_when_a_sweep_starts
         "12 rows of a solution that is not there, or failed",
         "16 rows of a solution that is not there, or failed",
     ]
-    assert all("Set aside as " in note for note in shown.notes)
+    assert all("Set aside from " in note for note in shown.notes)
     assert_judged(run)
     assert check(run).whole
     assert len(run.keys(VERIFICATIONS)) == 32
