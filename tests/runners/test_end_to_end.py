@@ -25,7 +25,7 @@ def asked(request) -> dict:
     return {"engine": "openai", "role": {"model": "SmolLM2", "options": {"urls": [url]}}}
 
 
-def isocompute(*arguments: object, seconds: float = 500) -> str:
+def isocompute(*arguments: object, seconds: float = 1500) -> str:
     command = [sys.executable, "-m", "isocompute.planner.cli", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
     assert done.returncode == 0, done.stderr[-3000:]

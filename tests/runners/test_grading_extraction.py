@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -140,16 +139,15 @@ def test_a_mathematical_form_can_be_written_down_and_seen(text):
     assert form is None or (form.encode().decode() == form and form.replace(" ", "").isprintable())
 
 
+@pytest.mark.timeout(60)  # a fraction of a second; hours, were it quadratic
 @pytest.mark.parametrize("name", grading.GRADERS)
 @pytest.mark.parametrize(
     "piece",
     ["answer ", "answer is ", "answer:", "\\boxed{", "{", "####", "\n#### 1", "1,", "1.1", "9", "(A)", "A\n", "$", " "],
 )  # fmt: skip
-def test_a_megabyte_is_read_in_no_time(name, piece):
+def test_a_megabyte_is_read_in_linear_time(name, piece):
     grader = load(name)
-    begun = time.process_time()
     grader.answer(piece * (MEGABYTE // len(piece)))
-    assert time.process_time() - begun < 1
 
 
 def test_a_grader_is_loaded_by_name_or_title_and_an_unknown_one_is_refused_with_those_there_are():

@@ -30,7 +30,6 @@ from hypothesis import strategies as st
 from isocompute.errors import RunError
 from isocompute.runners.grading import Classes, Judge, load
 from isocompute.runners.grading.canonical import mathematical
-from isocompute.runners.grading.judge import BUSY
 from isocompute.runners.grading.worker import HARMLESS, guarded
 
 with (Path(__file__).parents[1] / "golden" / "math_answers.tsv").open(encoding="utf-8", newline="") as file:
@@ -73,14 +72,9 @@ def test_hard_answers_are_graded_right_but_for_the_known_misses(patient, kind):
     assert wrong == [pair for pair in pairs if pair["miss"]]
 
 
-def test_a_hard_answer_takes_a_fraction_of_a_second_and_is_not_refused(patient):
-    times = []
+def test_a_hard_answer_is_not_refused(patient):
     for pair in PAIRS:
-        begun = time.perf_counter()
         equal(patient, pair["gold"], pair["answer"])
-        times.append(time.perf_counter() - begun)
-    assert sum(times) / len(times) < 0.1
-    assert max(times) < second()
     assert patient.refused == 0
 
 
@@ -139,23 +133,14 @@ HOSTILE = {
 }  # fmt: skip
 
 
+@pytest.mark.timeout(60)  # about a second: the process that compares is stopped
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_answer_costs_a_second_and_some_memory_at_most_and_the_next_is_graded_as_if_nothing_had_been(
-    math, name
-):
+def test_a_hostile_answer_costs_little_and_the_next_is_graded(math, name):
     assert equal(math, r"2\sqrt{3}", r"\sqrt{12}")  # the process has started
-    begun, before = time.perf_counter(), peak()
+    before = peak()
     assert equal(math, "x^2+1", HOSTILE[name]) is False
-    assert time.perf_counter() - begun < second()
     assert peak() - before < 16 * 2**20
-    begun = time.perf_counter()
     assert equal(math, r"2\sqrt{3}", r"\sqrt{12}")
-    assert time.perf_counter() - begun < second() / 2
-
-
-def second() -> float:
-    """A second, or what a second's work may take on a machine that has more to do than processors to do it."""
-    return 1.0 if os.getloadavg()[0] < 0.75 * (os.cpu_count() or 1) else BUSY
 
 
 def peak() -> int:
@@ -210,14 +195,12 @@ def test_no_answer_reaches_python():
             evaluate(code)
 
 
-def test_plain_numbers_are_graded_without_a_process_and_fast():
+def test_plain_numbers_are_graded_without_a_process():
     rng = random.Random(0)
     texts = [rf"… so \boxed{{{rng.choice(['', '-'])}{rng.randint(0, 99)}}}" for _ in range(25_600)]
     with load("math") as grader:
         classes = [Classes(grader, str(i)) for i in range(100)]
-        begun = time.process_time()
         right = sum(classes[i % 100].grade(text)[1] for i, text in enumerate(texts))
-        assert time.process_time() - begun < 1
         assert 0 < right < 1000
         assert grader.judge.asked == 0
         assert grader.judge._process is None

@@ -354,11 +354,11 @@ def test_a_short_key_is_blotted_out_as_a_whole_word_only():
     assert redact("Olive, %6f%6c%69%76%65; olives, to o live") == "***, ***; olives, to o live"
 
 
+@pytest.mark.timeout(60)  # a second; hours, were it quadratic
 def test_a_key_is_looked_for_in_time_that_does_not_grow_with_the_square_of_the_text():
-    redact, begun = redactor([SECRET]), time.perf_counter()
+    redact = redactor([SECRET])
     assert redact(in_base64(SECRET) * 5000).strip("*") == ""
     redact("ab" * 10**6)
-    assert time.perf_counter() - begun < 10
 
 
 def test_backoff_is_full_jitter_that_doubles_up_to_a_minute():

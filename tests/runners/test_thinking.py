@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,7 +43,6 @@ def test_what_is_cut_has_no_thinking_to_cut(text):
     assert END not in cut(text, END)
 
 
-def test_a_megabyte_of_ends_takes_no_time():
-    begun = time.process_time()
+@pytest.mark.timeout(60)  # milliseconds; hours, were it quadratic
+def test_a_megabyte_of_ends_is_cut_in_linear_time():
     assert cut(END * 125_000 + "x", END) == "x"
-    assert time.process_time() - begun < 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -106,13 +105,12 @@ def test_a_verdict_has_its_place_in_any_text(text):
         assert verdict.value == float(says_yes is not None)
 
 
+@pytest.mark.timeout(60)  # half a second; minutes, were it quadratic
 @pytest.mark.parametrize("piece", HOSTILE, ids=lambda piece: ascii(piece)[:20])
 def test_a_hostile_verification_takes_linear_time(piece):
     text = piece * (200_000 // len(piece))
-    begun = time.process_time()
     assert verdict_of(text) is None
     assert verdict_of(f"{text}\n{QUESTION} No") == 0.0
-    assert time.process_time() - begun < 4  # a tenth of it or less; minutes, were it quadratic
 
 
 def test_a_solution_cannot_give_its_own_verdict(small, scripted):
