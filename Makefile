@@ -54,7 +54,7 @@ notebooks: $(VENV)/full ## execute the notebooks anew
 	    --ExecutePreprocessor.record_timing=False $${n%.py}.ipynb || exit 1; done
 
 lab: $(VENV)/core ## train the lab's models anew (about half an hour on two cores)
-	$(BIN)/python -m isocompute.runners.lab.train data/lab
+	$(BIN)/python -m experiments.lab.train data/lab
 
 lab-run: $(VENV)/full ## sample the shipped lab run anew (about half an hour on two cores)
 	# vLLM's scheduler in the same process: a fifth faster on two cores

@@ -25,12 +25,12 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from isocompute.planner.measured import measured
-from isocompute.runners.check import check
-from isocompute.runners.config import Sweep
-from isocompute.runners.log import Run
-from isocompute.runners.progress import progress
-from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS
+from isocompute.planner.estimate.pool_from_run import measured
+from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.storage.check import check
+from isocompute.runners.storage.progress import progress
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, VERIFICATIONS
 
 P, S, V = 500, 64, 32
 ROWS = P * S * V

@@ -35,16 +35,16 @@ from rich.console import Console
 from rich.table import Table
 
 from isocompute.runners import engines, grading, scorers
-from isocompute.runners.config import Sweep
+from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.display import Silent
 from isocompute.runners.engines import Completion, Request
-from isocompute.runners.growth import Cost, Sprout
+from isocompute.runners.sampling.sweep import prepared
 from isocompute.runners.scorers import Scored, ScoreRequest
-from isocompute.runners.scorers.reading import logistic
-from isocompute.runners.search import Searcher, keys
-from isocompute.runners.sweep import prepared
-from isocompute.runners.tables import SEARCHES
-from isocompute.runners.tree import Outcome, Tree
+from isocompute.runners.scorers.formats.base import logistic
+from isocompute.runners.search.driver import Searcher, keys
+from isocompute.runners.search.expand import Cost, Sprout
+from isocompute.runners.search.tree import Outcome, Tree
+from isocompute.runners.storage.schema import SEARCHES
 
 Item = TypeVar("Item")
 

@@ -1,7 +1,5 @@
 """What a pool of sampled solutions and verdicts says: estimators, costs, frontiers, laws, intervals."""
 
-from isocompute.fits.allocation import AllocationLaws, Law, allocation_laws
-from isocompute.fits.beta_binomial import BetaBinomial, Extrapolated, beta_binomial, extrapolated
 from isocompute.fits.bootstrap import (
     interval,
     layered_weights,
@@ -11,9 +9,10 @@ from isocompute.fits.bootstrap import (
     t_interval,
     verdict_layers,
 )
-from isocompute.fits.compute_optimal import ComputeOptimal, compute_optimal, stacked
+from isocompute.fits.choice.compute_optimal import ComputeOptimal, compute_optimal, stacked
+from isocompute.fits.choice.held_out import Folds, enclosing_interval, folds, held_out, in_sample
+from isocompute.fits.choice.options import Options, listed_options, verified_options, voting_options
 from isocompute.fits.cost import Work, compute, counted, in_solutions, verification_ratio, verification_ratios
-from isocompute.fits.crossover import Crossover, crossover, plateau, plateau_interval
 from isocompute.fits.difficulty import (
     Difficulty,
     agreement,
@@ -23,27 +22,25 @@ from isocompute.fits.difficulty import (
     pass_rate,
     quantile_levels,
 )
+from isocompute.fits.estimators.fused import Fused, fused, fused_held_out
+from isocompute.fits.estimators.monte_carlo import Estimate, additive_vote, genrm_sampled, weighted
+from isocompute.fits.estimators.selection import best_of_n, coverage, finished_first
+from isocompute.fits.estimators.verification import genrm, genrm_vote
+from isocompute.fits.estimators.verifier import Verifier, verifier
+from isocompute.fits.estimators.voting import self_consistency
 from isocompute.fits.frontier import Frontier, evaluate, genrm_frontier, self_consistency_frontier
-from isocompute.fits.fused import Fused, fused, fused_held_out
-from isocompute.fits.held_out import Folds, enclosing_interval, folds, held_out, in_sample
-from isocompute.fits.monte_carlo import Estimate, additive_vote, genrm_sampled, weighted
-from isocompute.fits.options import Options, listed_options, verified_options, voting_options
+from isocompute.fits.laws.allocation import AllocationLaws, Law, allocation_laws
+from isocompute.fits.laws.crossover import Crossover, crossover, plateau, plateau_interval
+from isocompute.fits.laws.power_law import PowerLaw
+from isocompute.fits.laws.surface import Smoother, coverage_curve, smoother
 from isocompute.fits.pool import Pool
-from isocompute.fits.power_law import PowerLaw
-from isocompute.fits.selection import best_of_n, coverage, finished_first
-from isocompute.fits.surface import Smoother, coverage_curve, smoother
-from isocompute.fits.verification import genrm, genrm_vote
-from isocompute.fits.verifier import Verifier, verifier
-from isocompute.fits.voting import self_consistency
 
 __all__ = [
     "AllocationLaws",
-    "BetaBinomial",
     "ComputeOptimal",
     "Crossover",
     "Difficulty",
     "Estimate",
-    "Extrapolated",
     "Folds",
     "Frontier",
     "Fused",
@@ -58,7 +55,6 @@ __all__ = [
     "agreement",
     "allocation_laws",
     "best_of_n",
-    "beta_binomial",
     "compute",
     "compute_optimal",
     "counted",
@@ -67,7 +63,6 @@ __all__ = [
     "crossover",
     "enclosing_interval",
     "evaluate",
-    "extrapolated",
     "finished_first",
     "folds",
     "fused",

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isocompute.fits.lattice import Lattice, envelope, interpolation, knots, measured, verified_lattice, voting_lattice
+from isocompute.fits.choice.allocation_grid import (
+    Lattice,
+    envelope,
+    interpolation,
+    knots,
+    measured,
+    verified_lattice,
+    voting_lattice,
+)
 
 
 @dataclass(frozen=True, eq=False)

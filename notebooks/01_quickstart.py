@@ -12,15 +12,15 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import Image
 
+from isocompute.figures.figure1 import draw_figure1, figure1_table
 from isocompute.fits import coverage, genrm, self_consistency
 from isocompute.planner.budget import Budget
 from isocompute.planner.compare import frontier
-from isocompute.planner.figures import draw_figure1, figure1_table
-from isocompute.planner.learn import profile_of_run
-from isocompute.planner.measured import measured
+from isocompute.planner.estimate.pool_from_run import measured
+from isocompute.planner.estimate.profile_from_run import profile_of_run
 from isocompute.planner.plan import plan
-from isocompute.runners.log import Run
-from isocompute.runners.tables import PROBLEMS, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, VERIFICATIONS
 
 run = Run(next(folder / "data/runs/lab" for folder in (Path.cwd(), Path.cwd().parent) if (folder / "data").is_dir()))
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.fits.bootstrap import interval, resample, resampling_weights
-from isocompute.fits.held_out import EQUAL, folds, held_out, in_sample
+from isocompute.fits.choice.held_out import EQUAL, folds, held_out, in_sample
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies import doublings, strategies
+from isocompute.planner.strategies.options import doublings, strategies
 
 REPLICATES = 4000
 SEED = 128
@@ -173,7 +173,7 @@ def sure(honest: Array | None, flattering: Array | None, rows: list[int], other:
     has as few answers a problem as it has seeds, and each allocation its own, so which one is chosen is luck to a large
     part, and what is scored on other problems varies with the choice by more than a bootstrap of it sees: in simulation
     (60 and 150 problems, 1 and 2 seeds, 600 worlds each) its interval holds in 88 to 92 %, and both together in 94 to
-    96 %. See `fits.held_out.enclosing_interval`.
+    96 %. See `fits.choice.held_out.enclosing_interval`.
 
     Args:
         honest: (options + 1, replicates) scored on other problems than those of the choice; None if there are none.

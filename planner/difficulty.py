@@ -30,12 +30,12 @@ from isocompute.fits import (
     verified_options,
     voting_options,
 )
-from isocompute.planner.learn import ladder
-from isocompute.planner.measured import Measured, measured
+from isocompute.planner.estimate.pool_from_run import Measured, measured
+from isocompute.planner.estimate.profile_from_run import ladder
 from isocompute.planner.profile import Profile, bundled
-from isocompute.planner.strategies import strategies
-from isocompute.runners.log import Run
-from isocompute.runners.tables import PROBLEMS
+from isocompute.planner.strategies.options import strategies
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import PROBLEMS
 
 KINDS = ("oracle", "estimate", "agreement", "score", "level")
 SAMPLES = 4

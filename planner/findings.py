@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isocompute.fits.allocation import AllocationLaws, allocation_laws
 from isocompute.fits.bootstrap import resampling_weights
 from isocompute.fits.cost import compute
-from isocompute.fits.crossover import Crossover, crossover, plateau, plateau_interval
+from isocompute.fits.laws.allocation import AllocationLaws, allocation_laws
+from isocompute.fits.laws.crossover import Crossover, crossover, plateau, plateau_interval
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies import strategies
+from isocompute.planner.strategies.options import strategies
 
 REPLICATES = 1000
 SEED = 20250402

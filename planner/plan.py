@@ -9,7 +9,7 @@ from isocompute.planner.budget import Budget
 from isocompute.planner.compare import Comparison, Interval, Option, compare, thrifty
 from isocompute.planner.findings import Findings, findings
 from isocompute.planner.profile import Profile, positive
-from isocompute.planner.strategies import scored, searched, strategies, unplaced
+from isocompute.planner.strategies.options import scored, searched, strategies, unplaced
 
 FEW = 30
 """Below this many problems an interval is not to be trusted."""

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from isocompute.errors import DataError
 from isocompute.runners.documents import NotJSONError, parse_json
-from isocompute.runners.store import check_output, read_file, write_output
+from isocompute.runners.storage.files import check_output, read_file, write_output
 
 DIGITS = 5
 """Decimals of the accuracies in the file."""
@@ -122,7 +122,7 @@ class Searches(BaseModel):
 
 
 class Rates(BaseModel):
-    """How good the verifier is, see `fits.verifier`: each a value and its 95 % interval; None where unknown."""
+    """How good the verifier is: each a value and its 95 % interval, see `fits.verifier`; None where unknown."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     true_positive: Measure

@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from isocompute.planner import cli
-from isocompute.runners import tables
-from isocompute.runners.config import Sweep
+from isocompute.cli import main as cli
+from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.engines import Completion, Request
-from isocompute.runners.log import Run
+from isocompute.runners.sampling.sweep import sweep
 from isocompute.runners.scorers import Scored, ScoreRequest
-from isocompute.runners.sweep import sweep
+from isocompute.runners.storage import schema
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("ISOCOMPUTE_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -54,6 +58,38 @@ def command(monkeypatch, capsys):
         return Ended(ended.value.code, said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def refused(command):
+    """Runs a command that must end in exit code 2 and one sentence, and returns the sentence."""
+
+    def run(*arguments: object) -> str:
+        ended = command(*arguments)
+        assert ended.code == 2
+        assert ended.out == ""
+        assert ended.err.startswith("error: ")
+        assert ended.err.endswith(".\n")
+        assert ended.err.count("\n") == 1
+        return ended.err.removeprefix("error: ").removesuffix("\n")
+
+    return run
+
+
+@pytest.fixture
+def rewrite():
+    """Writes a run's table anew, as one part, with its data frame changed; the columns may be others then."""
+
+    def change(run: Path, table: Table, how: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+        log = Run(run)
+        frame = how(log.frame(table))
+        for part in log.parts(table):
+            log.fs.rm(part)
+        kept = pa.schema([field for field in table.schema if field.name in frame])
+        with log.fs.open(f"{log.root}/{table.name}/part-00000.parquet", "wb") as file:
+            pq.write_table(pa.Table.from_pandas(frame, kept, preserve_index=False), file)
+
+    return change
 
 
 class ScriptedEngine:
@@ -214,10 +250,10 @@ def content():
 
     def read(run: Run) -> list[dict[str, object]]:
         found = []
-        for table in (tables.NODES, tables.SEARCHES):
+        for table in (schema.NODES, schema.SEARCHES):
             assert len(run.frame(table)) == len(run.keys(table))  # no key twice, nothing failed
             found += [row for row in run.read(table).to_pylist() if row["status"] == "ok"]
-        return sorted(found, key=lambda row: [row.get(name, 0) for name in tables.NODES.key_names])
+        return sorted(found, key=lambda row: [row.get(name, 0) for name in schema.NODES.key_names])
 
     return read
 

@@ -24,7 +24,7 @@ HEAVY = {"torch", "vllm", "transformers", "matplotlib", "numba", "scipy.stats", 
 PLAN = """
 import json, sys
 sys.argv = ["plan", "--budget", "128x", "--profile", "llama-3.1-8b-math", "--json"]
-from isocompute.planner.cli import plan_main
+from isocompute.cli.main import plan_main
 try:
     plan_main()
 finally:

@@ -19,7 +19,7 @@ from huggingface_hub import try_to_load_from_cache
 from safetensors import SafetensorError, safe_open
 
 from isocompute.errors import EngineError
-from isocompute.runners.weights import FLOATS, Header, header
+from isocompute.runners.cost.model_size import FLOATS, Header, header
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 

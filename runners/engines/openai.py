@@ -28,10 +28,10 @@ from urllib.request import getproxies
 import httpx
 
 from isocompute.errors import ConfigError, EngineError
-from isocompute.runners.engines import Completion, Request
+from isocompute.runners.engines.base import Completion, Request
+from isocompute.runners.engines.openai_protocol import complaint, completion, written
 from isocompute.runners.engines.redaction import redactor
 from isocompute.runners.engines.servers import Server, Servers, backoff, retry_after, servers_of
-from isocompute.runners.engines.wire import complaint, completion, written
 
 RETRIED = {408, 409, 429}
 REFUSED = {400, 413, 422}

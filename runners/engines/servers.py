@@ -16,9 +16,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from isocompute.errors import ConfigError, EngineError
+from isocompute.runners.urls import public_url
 
 LONGEST = 60.0
 """Seconds; neither a backoff nor a rest grows beyond this."""
@@ -130,26 +131,6 @@ class Servers:
             raise EngineError(f"No completion comes from {urls} within {limit:g} s; the last failure: {why}.")
 
 
-def shown(url: str) -> str:
-    """Return a base URL as it may be shown: without its user and password, and with ``/v1`` if it has no path.
-
-    >>> shown("http://me:secret@localhost:8000/")
-    'http://localhost:8000/v1'
-
-    Raises:
-        ValueError: it is not a base URL. The message does not repeat it.
-    """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except (ValueError, TypeError, AttributeError):
-        host = None
-    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
-        raise ValueError("not a base URL such as http://localhost:8000/v1")
-    netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
-    return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/") or "/v1", "", ""))
-
-
 def servers_of(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], set[str]]:
     """Read base URLs and the key, and give the servers and every secret that a server may repeat.
 
@@ -167,7 +148,7 @@ def servers_of(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], s
     servers, secrets = [], {key}
     for i, url in enumerate(urls):
         try:
-            server = Server(shown(url), {"Authorization": f"Bearer {key}"} if key else {})
+            server = Server(public_url(url), {"Authorization": f"Bearer {key}"} if key else {})
         except ValueError as error:
             raise ConfigError(f"The URL at place {i + 1} of 'urls' is {error}.") from None
         parts = urlsplit(url)

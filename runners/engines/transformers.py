@@ -29,7 +29,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from isocompute.runners.engines import Completion, Request, Sampling, Token
+from isocompute.runners.engines.base import Completion, Request, Sampling, Token
 from isocompute.runners.engines.chat import apply_template
 from isocompute.runners.engines.checkpoint import load_error, load_weights
 

@@ -28,7 +28,7 @@ from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.core_client import InprocClient
 
 from isocompute.errors import ConfigError, EngineError
-from isocompute.runners.engines import Completion, Request, Sampling, Token
+from isocompute.runners.engines.base import Completion, Request, Sampling, Token
 from isocompute.runners.engines.chat import apply_template
 from isocompute.runners.engines.checkpoint import check_files, load_error
 from isocompute.runners.engines.whole import check_weights

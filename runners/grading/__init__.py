@@ -2,9 +2,9 @@
 
 from isocompute.runners.grading.canonical import answer_of, canonical
 from isocompute.runners.grading.classes import Classes
+from isocompute.runners.grading.comparison_process import Judge, Judgement
 from isocompute.runners.grading.extraction import boxed
 from isocompute.runners.grading.graders import GRADERS, Grader, load
-from isocompute.runners.grading.judge import Judge, Judgement
 
 __all__ = [
     "GRADERS", "Classes", "Grader", "Judge", "Judgement",

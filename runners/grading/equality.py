@@ -7,8 +7,7 @@ import sympy
 from isocompute.runners.grading.expression import POINTS, Unreadable, near, same
 from isocompute.runners.grading.extraction import choice
 from isocompute.runners.grading.latex import spell
-from isocompute.runners.grading.quantities import Quantity
-from isocompute.runners.grading.reading import (
+from isocompute.runners.grading.parse_answer import (
     MIRRORED,
     Answer,
     Many,
@@ -20,6 +19,7 @@ from isocompute.runners.grading.reading import (
     region,
     words,
 )
+from isocompute.runners.grading.quantities import Quantity
 
 
 def equal(one: str, other: str) -> bool:

@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from isocompute.errors import ConfigError
 from isocompute.runners.grading import latex
 from isocompute.runners.grading.canonical import canonical, exact, mathematical, numeric
+from isocompute.runners.grading.comparison_process import Judge
 from isocompute.runners.grading.extraction import boxed, choice, given, letter, number
-from isocompute.runners.grading.judge import Judge
 
 
 class Grader:

@@ -9,7 +9,7 @@ from typing import Any
 
 from isocompute.errors import DataError
 from isocompute.runners.grading import boxed
-from isocompute.runners.tasks.problem import shown
+from isocompute.runners.parsing.printable import shown
 
 INT32 = 2**31 - 1
 WHOLE = re.compile(r"[0-9]{1,10}", re.ASCII)

@@ -15,11 +15,11 @@ from isocompute.runners.imports.fields import bare, obvious
 from isocompute.runners.imports.formats import Format
 from isocompute.runners.imports.rows import About, Problem, Row, Search, Solution, Verification
 from isocompute.runners.imports.source import Source
-from isocompute.runners.log import Run
-from isocompute.runners.origin import AS_LOGGED, Imported
-from isocompute.runners.tables import PROBLEMS, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
-from isocompute.runners.tasks.problem import shown
-from isocompute.runners.verdicts import READER
+from isocompute.runners.parsing.printable import shown
+from isocompute.runners.parsing.verdicts import READER
+from isocompute.runners.storage.provenance import AS_LOGGED, Imported
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import PROBLEMS, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
 
 PART = 32 * 2**20
 """Characters of text in a part; whatever is imported, no more than that of each table is held in memory."""

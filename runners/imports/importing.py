@@ -11,9 +11,9 @@ from isocompute.errors import ConfigError, RunError
 from isocompute.runners.imports.formats import named
 from isocompute.runners.imports.gathering import Gathering, Summary
 from isocompute.runners.imports.source import Source
-from isocompute.runners.locking import LOCK
-from isocompute.runners.log import Run
-from isocompute.runners.store import MANIFEST
+from isocompute.runners.storage.files import MANIFEST
+from isocompute.runners.storage.locking import LOCK
+from isocompute.runners.storage.run import Run
 
 
 def import_run(

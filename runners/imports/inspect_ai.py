@@ -19,7 +19,7 @@ from isocompute.runners.imports.fields import INT32, block, count, name, needed,
 from isocompute.runners.imports.rows import About, Problem, Row, Solution
 from isocompute.runners.imports.source import Source
 from isocompute.runners.imports.source import block as checked
-from isocompute.runners.tasks.problem import shown
+from isocompute.runners.parsing.printable import shown
 
 ATTACHMENT = "attachment://"
 

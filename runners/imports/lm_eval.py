@@ -18,7 +18,7 @@ from isocompute.errors import DataError
 from isocompute.runners.imports.fields import bare, block, chance, name, text
 from isocompute.runners.imports.rows import About, Problem, Row, Solution
 from isocompute.runners.imports.source import Source
-from isocompute.runners.tasks.problem import shown
+from isocompute.runners.parsing.printable import shown
 
 NAMED = re.compile(r"samples_(.+)_\d{4}-\d\d-\d\dT[\d.:-]+\.jsonl")
 

@@ -23,7 +23,7 @@ from isocompute.runners.documents import check_names
 from isocompute.runners.imports.fields import bare, chance, count, flag, name, text
 from isocompute.runners.imports.rows import Problem, Row, Solution, Verification
 from isocompute.runners.imports.source import LARGEST, Source
-from isocompute.runners.verdicts import verdict_of
+from isocompute.runners.parsing.verdicts import verdict_of
 
 TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 

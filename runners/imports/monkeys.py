@@ -16,7 +16,7 @@ from isocompute.errors import DataError
 from isocompute.runners.imports.fields import flag, text, texts
 from isocompute.runners.imports.rows import Problem, Row, Solution
 from isocompute.runners.imports.source import Source, block
-from isocompute.runners.tasks.problem import shown
+from isocompute.runners.parsing.printable import shown
 
 
 def monkeys_rows(source: Source) -> Iterator[Row]:

@@ -20,8 +20,8 @@ from isocompute.runners.imports.fields import chance, text, texts
 from isocompute.runners.imports.rows import Problem, Row, Solution, Verification
 from isocompute.runners.imports.sc_genrm_arrays import array_rows
 from isocompute.runners.imports.source import Source, natural
-from isocompute.runners.tasks.problem import shown
-from isocompute.runners.verdicts import verdict_of
+from isocompute.runners.parsing.printable import shown
+from isocompute.runners.parsing.verdicts import verdict_of
 
 PROBLEM = re.compile(r"([0-9]{1,9})\.yaml", re.ASCII)
 FOLDER = re.compile(r"problem_([0-9]{1,9})", re.ASCII)

@@ -20,7 +20,7 @@ from isocompute.errors import DataError
 from isocompute.runners.imports.fields import count, text, texts
 from isocompute.runners.imports.rows import Problem, Row, Search, Solution
 from isocompute.runners.imports.source import Source
-from isocompute.runners.tasks.problem import shown
+from isocompute.runners.parsing.printable import shown
 
 APPROACHES = {"best_of_n": None, "beam_search": "beam", "dvts": "dvts"}
 """What the tool calls its approaches, and what a search is called here; None where completions are independent."""

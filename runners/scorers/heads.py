@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from isocompute.errors import EngineError
 from isocompute.runners.engines.checkpoint import load_weights
-from isocompute.runners.scorers.reading import Head, Pair
+from isocompute.runners.scorers.formats.base import Head, Pair
 
 
 class Qwen2ForProcessRewardModel(Qwen2PreTrainedModel):  # type: ignore[misc]

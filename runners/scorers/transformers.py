@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from transformers.utils import logging
 
-from isocompute.runners.scorers import Scored, ScoreRequest
+from isocompute.runners.scorers.base import Scored, ScoreRequest
+from isocompute.runners.scorers.formats.base import Kind, Reading, readings, refusal, scored
 from isocompute.runners.scorers.heads import device_of, load, margins
-from isocompute.runners.scorers.reading import Kind, Reading, readings, refusal, scored
 
 
 class TransformersScorer:

@@ -28,9 +28,9 @@ from vllm.sampling_params import RequestOutputKind
 
 from isocompute.errors import EngineError
 from isocompute.runners.engines.vllm import INVALID, VLLM
-from isocompute.runners.scorers import Scored, ScoreRequest
+from isocompute.runners.scorers.base import Scored, ScoreRequest
+from isocompute.runners.scorers.formats.base import Head, Kind, Pair, Reading, readings, refusal, scored
 from isocompute.runners.scorers.heads import CLASSES
-from isocompute.runners.scorers.reading import Head, Kind, Pair, Reading, readings, refusal, scored
 
 
 @dataclass

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from isocompute.errors import ConfigError
-from isocompute.runners.config import BenchmarkTask, FileTask, GymTask, LabTask, TaskConfig
+from isocompute.runners.config.tasks import BenchmarkTask, FileTask, GymTask, LabTask, TaskConfig
 from isocompute.runners.tasks.files import file_problems, read
 from isocompute.runners.tasks.gym import GRADERS, gym_problems, library, library_seed
 from isocompute.runners.tasks.hub import SOURCES, digest, hub_problems

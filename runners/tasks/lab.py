@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from isocompute.errors import ConfigError
-from isocompute.runners.lab import problems as lab
+from isocompute.runners.tasks import lab_generator as lab
 from isocompute.runners.tasks.problem import Problem
 
 

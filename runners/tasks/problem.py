@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from isocompute.errors import DataError
+from isocompute.runners.parsing.printable import shown
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -221,9 +222,3 @@ def meant(answer: str, options: list[str], where: str, column: str) -> str:
             f"from A to {LETTERS[len(options) - 1]}."
         )
     return lettered
-
-
-def shown(value: object) -> str:
-    """Show a value in an error, cut short."""
-    whole = repr(value)
-    return whole if len(whole) <= 60 else f"{whole[:57]}…"

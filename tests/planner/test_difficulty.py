@@ -7,7 +7,7 @@ import json
 import pytest
 
 from isocompute.planner.difficulty import KINDS
-from isocompute.runners.tables import PROBLEMS
+from isocompute.runners.storage.schema import PROBLEMS
 
 
 def studied(command, *arguments):

@@ -155,7 +155,7 @@ def smollm_checkpoint(smollm, need, tmp_path_factory) -> Path:
 def smollm_server(need, smollm_checkpoint, tmp_path):
     """SmolLM2-135M-Instruct behind vLLM's own server."""
     need("vllm")
-    with vllm_serving(smollm_checkpoint, "SmolLM2", "bfloat16", tmp_path / "log") as url:
+    with vllm_serving(smollm_checkpoint, "SmolLM2", "float32", tmp_path / "log") as url:
         yield url
 
 

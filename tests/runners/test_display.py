@@ -5,9 +5,9 @@ import io
 from rich.console import Console
 
 from isocompute.runners.display import Live
-from isocompute.runners.log import Run
-from isocompute.runners.sweep import sweep
-from isocompute.runners.tables import SOLUTIONS
+from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import SOLUTIONS
 
 
 def shown(terminal: bool, monkeypatch, every: float = 0.0) -> tuple[io.StringIO, Live]:

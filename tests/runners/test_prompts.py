@@ -7,8 +7,8 @@ import pytest
 
 from isocompute.errors import ConfigError
 from isocompute.runners import prompts
+from isocompute.runners.parsing.verdicts import verdict_of
 from isocompute.runners.prompts import Prompt
-from isocompute.runners.verdicts import verdict_of
 
 LAB_RUN = Path(__file__).resolve().parents[2] / "data" / "runs" / "lab"
 GENRM = [name for name in prompts.names() if name.startswith("genrm-")]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from isocompute.runners.imports import import_run
-from isocompute.runners.log import Run
+from isocompute.runners.storage.run import Run
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "imports"
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from isocompute.runners.check import check
-from isocompute.runners.tables import PROBLEMS, SEARCHES, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.check import check
+from isocompute.runners.storage.schema import PROBLEMS, SEARCHES, SOLUTIONS, VERIFICATIONS
 
 TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 

@@ -167,13 +167,13 @@ def tokenizer():
 @pytest.fixture(scope="session")
 def kind(tokenizer):
     """Makes a kind with its tokenizer."""
-    from isocompute.runners.scorers.lab import Lab
-    from isocompute.runners.scorers.math_shepherd import MathShepherd
-    from isocompute.runners.scorers.outcome import Outcome
-    from isocompute.runners.scorers.qwen_prm import QwenPRM
-    from isocompute.runners.scorers.rlhflow import RLHFlow
-    from isocompute.runners.scorers.skywork import Skywork
-    from isocompute.runners.scorers.text import Text
+    from isocompute.runners.scorers.formats.lab import Lab
+    from isocompute.runners.scorers.formats.math_shepherd import MathShepherd
+    from isocompute.runners.scorers.formats.outcome import Outcome
+    from isocompute.runners.scorers.formats.qwen_prm import QwenPRM
+    from isocompute.runners.scorers.formats.rlhflow import RLHFlow
+    from isocompute.runners.scorers.formats.skywork import Skywork
+    from isocompute.runners.scorers.tokenizer import Text
 
     kinds = {
         "lab": Lab,

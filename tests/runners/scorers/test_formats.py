@@ -11,7 +11,7 @@ import pytest
 from isocompute.errors import ConfigError, DataError, EngineError
 from isocompute.runners import scorers
 from isocompute.runners.scorers import ScoreRequest
-from isocompute.runners.scorers.reading import Pair, Reading, logistic, readings, refusal, scored
+from isocompute.runners.scorers.formats.base import Pair, Reading, logistic, readings, refusal, scored
 
 STEPWISE = ["lab", "math-shepherd", "qwen-prm", "rlhflow", "skywork"]
 KINDS = [*STEPWISE, "outcome"]
@@ -149,7 +149,7 @@ def test_a_merge_cannot_lead_to_markup(kind, tokenizer):
 
 def test_runs_of_blanks_that_a_tokenizer_adds_stay_tokens():
     tokenizers = pytest.importorskip("tokenizers")
-    from isocompute.runners.scorers.text import without_markup
+    from isocompute.runners.scorers.tokenizer import without_markup
 
     backend = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0, "[x]": 1, "   ": 2, "?": 3}, unk_token="?"))
     backend.add_special_tokens(["[x]"])
@@ -171,7 +171,7 @@ def test_runs_of_blanks_that_a_tokenizer_adds_stay_tokens():
     ],
 )
 def test_a_model_of_another_kind_is_refused_by_its_tokenizer(kind, tokenizer, name, other, said):
-    from isocompute.runners.scorers.text import Text
+    from isocompute.runners.scorers.tokenizer import Text
 
     with pytest.raises(EngineError, match=said):
         type(kind(name))(Text(tokenizer(other), "m"))
@@ -180,8 +180,8 @@ def test_a_model_of_another_kind_is_refused_by_its_tokenizer(kind, tokenizer, na
 def test_a_chat_template_that_loses_a_text_is_refused(tokenizer):
     from copy import deepcopy
 
-    from isocompute.runners.scorers.rlhflow import RLHFlow
-    from isocompute.runners.scorers.text import Text
+    from isocompute.runners.scorers.formats.rlhflow import RLHFlow
+    from isocompute.runners.scorers.tokenizer import Text
 
     other = deepcopy(tokenizer("rlhflow"))
     other.chat_template = "{{ messages[-1].content }}"

@@ -16,10 +16,10 @@ import pytest
 
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners import scorers
-from isocompute.runners.log import Run
 from isocompute.runners.scorers import ScoreRequest
-from isocompute.runners.scorers.reading import readings
-from isocompute.runners.tables import PROBLEMS, SOLUTIONS
+from isocompute.runners.scorers.formats.base import readings
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS
 
 DATA = Path(__file__).resolve().parents[3] / "data"
 LIMIT = 512
@@ -279,7 +279,7 @@ def test_a_scorer_works_on_after_a_reader_stopped(loaded):
 @pytest.mark.parametrize("loaded", THE_LABS, indirect=True, scope="module")
 def test_the_labs_prm_scores_as_it_is_measured(loaded):
     _, engine, scorer = loaded
-    measure = pytest.importorskip("isocompute.runners.lab.measure")
+    measure = pytest.importorskip("experiments.lab.measure")
     run = Run(DATA / "runs" / "lab")
     questions = run.frame(PROBLEMS).set_index("problem_id")["question"]
     frame = run.frame(SOLUTIONS, ["problem_id", "solution_id", "text"])

@@ -10,7 +10,7 @@ import pytest
 from isocompute.runners.engines import Completion, Sampling
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.scorers import ScoreRequest
-from isocompute.runners.scorers.verdicts import Verdicts
+from isocompute.runners.scorers.genrm import Verdicts
 
 PROMPT = Prompt("p", "Q: {question}\nA: {solution}\n")
 V = 4

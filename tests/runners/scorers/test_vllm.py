@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from isocompute.runners.scorers import ScoreRequest
-from isocompute.runners.scorers.reading import Pair, Reading, logistic
+from isocompute.runners.scorers.formats.base import Pair, Reading, logistic
 
 
 class Letters:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from isocompute.runners.strategies.node import Node, Strategy, root
+from isocompute.runners.search.strategies.node import Node, Strategy, root
 
 
 @dataclass

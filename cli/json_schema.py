@@ -1,0 +1,170 @@
+"""What a program reads: plans and findings as JSON. A budget that never comes is null."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from isocompute.fits.laws.allocation import AllocationLaws, Law
+from isocompute.fits.laws.crossover import Crossover
+from isocompute.planner.compare import Comparison, Option
+from isocompute.planner.findings import Findings
+from isocompute.planner.plan import Plan
+from isocompute.planner.profile import UNPRICED, Profile, Searches
+
+if TYPE_CHECKING:  # what it imports takes longer than a plan
+    from isocompute.runners.storage.progress import Progress, Unreadable
+
+
+def option_json(option: Option) -> dict[str, Any]:
+    """An option as the documented fields, see `Option`.
+
+    ``numbers`` is what it is set by: S, V; or N, M, k of a search, whose ``solutions`` and ``verifications`` are null.
+    """
+    names = ("strategy", "numbers", "solutions", "verifications", "compute", "accuracy")
+    fields = {name: getattr(option, name) for name in names}
+    fields |= {"interval": option.interval, "probability_best": option.probability_best}
+    if option.gap is not None:
+        fields |= {"gap": option.gap, "gap_interval": option.gap_interval}
+    return fields
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """Return a plan as the documented JSON, see `Plan`; a budget that never comes is null."""
+    return {
+        "budget": {
+            "x": plan.budget,
+            "plateau_multiple": plan.plateau_multiple,
+            "plateau": plan.findings.plateau,
+            "plateau_interval": plan.findings.plateau_interval,
+        },
+        "recommendation": option_json(plan.recommendation),
+        "expected": {"accuracy": plan.expected, "interval": plan.interval},
+        "alternatives": [option_json(option) for option in plan.alternatives],
+        "coverage": None if plan.ceiling is None else {"solutions": plan.ceiling_at, "accuracy": plan.ceiling},
+        "crossover": crossover_json(plan.findings.crossover, plan.findings.plateau),
+        "crossovers": crossovers_json(plan.findings),
+        "laws": laws_json(plan.findings.laws),
+        "lambda": plan.lam,
+        "counting": plan.counting,
+        "trust": plan.trust,
+        "warnings": plan.warnings,
+        "profile": plan.profile,
+    }
+
+
+def compared_json(compared: Comparison) -> dict[str, Any]:
+    """Return the strategies within a budget, and what is expected of choosing among them."""
+    return {
+        "options": [option_json(option) for option in compared.options],
+        "expected": {"accuracy": compared.expected, "interval": compared.interval},
+    }
+
+
+def crossovers_json(found: Findings) -> dict[str, Any]:
+    """Return where each other strategy overtakes SC."""
+    return {name: crossover_json(crossed, found.plateau) for name, crossed in found.crossovers.items()}
+
+
+def crossover_json(found: Crossover | None, plateau: int) -> dict[str, Any] | None:
+    """Return a crossover; null stands for never in the measured range."""
+    if found is None:
+        return None
+    return {
+        "x": _in_range(found.budget),
+        "plateau_multiple": _in_range(found.budget / plateau),
+        "interval": None if found.interval is None else [_in_range(end) for end in found.interval],
+        "probability": found.probability,
+        "measured_to": float(found.budgets[-1]),
+    }
+
+
+def _in_range(budget: float) -> float | None:
+    return budget if math.isfinite(budget) else None
+
+
+def laws_json(laws: AllocationLaws | None) -> dict[str, Any] | None:
+    """Return the allocation laws; the censored one is null where too few budgets are inside the grid."""
+    if laws is None:
+        return None
+    return {
+        "budgets": laws.budgets.tolist(),
+        "grid": law_json(laws.grid, laws),
+        "smooth": law_json(laws.smooth, laws),
+        "censored": None if laws.censored is None else law_json(laws.censored, laws),
+        "notes": list(laws.notes),
+    }
+
+
+def law_json(law: Law, laws: AllocationLaws) -> dict[str, Any]:
+    """Return one of the laws, with the budgets at an edge of the grid and the exponents without them."""
+    inside = law.inside or (None, None)
+    return {
+        "a": law.a,
+        "b": law.b,
+        "a_interval": law.solutions.interval,
+        "b_interval": law.verifications.interval,
+        "difference_interval": law.difference,
+        "S_prefactor": law.solutions.prefactor,
+        "V_prefactor": law.verifications.prefactor,
+        "S_opt": law.S_opt.tolist(),
+        "V_opt": law.V_opt.tolist(),
+        "edge_budgets": [float(budget) for budget in laws.budgets[law.at_edge]],
+        "a_without_edges": inside[0],
+        "b_without_edges": inside[1],
+        "identity": law.identity,
+        "share": law.share,
+    }
+
+
+def findings_json(
+    profile: Profile, found: Findings, frontier: list[tuple[float, Comparison]], path: str
+) -> dict[str, Any]:
+    """Return what a fit found.
+
+    ``counting`` is the way of counting tokens that searches and scorers are priced in, ``rhos`` what scoring a solution
+    costs in each way, ``searches`` the allocations of each strategy.
+    """
+    return {
+        "profile": path,
+        "problems": profile.problems,
+        "lambda": profile.lam,
+        "lambdas": profile.lambdas,
+        "trust": profile.trust,
+        "drawn_error": profile.drawn_error,
+        "verifier": None if profile.verifier is None else profile.verifier.model_dump(),
+        "counting": profile.counting,
+        "rhos": profile.rhos,
+        "searches": {name: searches_json(part) for name, part in profile.searches.items()},
+        "plateau": found.plateau,
+        "plateau_interval": found.plateau_interval,
+        "crossover": crossover_json(found.crossover, found.plateau),
+        "crossovers": crossovers_json(found),
+        "laws": laws_json(found.laws),
+        "frontier": [{"x": x, **compared_json(compared)} for x, compared in frontier],
+        "warnings": [*profile.warnings, *([UNPRICED] if profile.unpriced else [])],
+    }
+
+
+def searches_json(part: Searches) -> list[dict[str, Any]]:
+    """Return a strategy's allocations: numbers, seeds, cost in x by way of counting, mean accuracy."""
+    return [
+        {
+            "numbers": {name: numbers[i] for name, numbers in part.numbers.items()},
+            "seeds": seeds,
+            "cost": {way: cost[i] for way, cost in part.cost.items()},
+            "accuracy": float(accuracy),
+        }
+        for i, (seeds, accuracy) in enumerate(zip(part.seeds, part.array.mean(axis=0), strict=True))
+    ]
+
+
+def survey_json(found: Sequence[Progress | Unreadable]) -> list[dict[str, Any]]:
+    """Return how far runs are; of one that cannot be read, the reason is all there is."""
+    fields = [{"reason": None, **asdict(run)} for run in found]
+    for run in fields:
+        if run.get("written") is not None:
+            run["written"] = run["written"].isoformat()
+    return fields

@@ -1,0 +1,74 @@
+"""The program: its commands, and what becomes of an error. Each imports only what it needs: `plan` answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+import isocompute
+from isocompute.cli.commands import plan, runs
+from isocompute.errors import IsocomputeError
+
+app = typer.Typer(
+    name="isocompute",
+    help="Sample and vote, sample and verify, or search: what to run with your test-time compute.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.add_typer(runs.commands)
+app.add_typer(plan.commands)
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Carry the option that asks for the version."""
+    if show:
+        print(f"isocompute {isocompute.__version__}")
+        raise typer.Exit
+
+
+def run(application: typer.Typer) -> Any:
+    """Run a command; what isocompute raises on purpose becomes a sentence on stderr and exit code 2."""
+    errors = Console(stderr=True, soft_wrap=True)
+    try:
+        with silent_input():
+            application()
+    except IsocomputeError as error:
+        errors.print("[bold red]error:[/] ", end="")
+        sentence = "".join(c if c.isprintable() else " " for c in str(error))  # a file's words may steer a terminal
+        errors.print(sentence, markup=False, highlight=False)
+        sys.exit(2)
+
+
+@contextmanager
+def silent_input() -> Iterator[None]:
+    """Give libraries an empty standard input: none may ask a question, such as whether to run a model's own code."""
+    before = sys.stdin
+    try:
+        with open(os.devnull) as nothing:
+            sys.stdin = nothing
+            yield
+    finally:
+        sys.stdin = before
+
+
+def main() -> None:
+    """Entry point of `isocompute`."""
+    run(app)
+
+
+def plan_main() -> None:
+    """Entry point of `plan`."""
+    run(plan.planner)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""What a sweep would cost, as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from isocompute.cli.screens.runs import columns, line
+from isocompute.runners.cost.price import Cost, Price, Prices
+from isocompute.runners.parsing.printable import short
+
+KINDS = {"solver": "requests", "verifier": "requests", "scorer": "scores"}
+"""What the rows of a role are; those of all others are searches."""
+UNTOLD = "no row tells how long they are; --sample 2 measures it"
+ROWS = {"run": "rows that are there", "sample": "sampled rows"}
+
+
+def priced(console: Console, run: str, price: Price) -> None:
+    """Print what a sweep would cost."""
+    if not any(role.requests for role in price.roles.values()):
+        line(console, f"{run} is complete: nothing would be asked for.")
+        return
+    line(console, f"{run}: {counted(price)} would be made. Nothing was written.")
+    console.print()
+    console.print(table_of(price))
+    console.print()
+    for text in told(price):
+        line(console, text)
+    most = "at most " if price.upper_bound else ""
+    if price.hours is None:
+        line(console, f"Time: unknown{untimed(price)}")
+    else:
+        source = "given" if price.rate_source == "given" else "in the sample, which may not fill the engine"
+        line(console, f"Time: {most}{duration(price.hours)} at {speed(price)}, {source}")
+    line(console, f"Cost: {most}${price.dollars:,.2f}" if price.dollars is not None else f"Cost: {unpaid(price)}")
+
+
+def table_of(price: Price) -> Table:
+    """Return what each role's rows take, all of them together."""
+    scores = any(cost.scored_tokens != 0 for cost in price.roles.values())
+    table = columns("", "rows", "prompt", "cached", "completion tokens", *(["scored"] if scores else []), "FLOPs")
+    if scores:
+        table.columns[4].header = "completion\ntokens"
+        table.padding = (0, 1, 0, 0)
+    for name, cost in price.roles.items():
+        most = "≤ " if cost.lengths.source == "max_tokens" and cost.requests else ""
+        sampled = short(cost.prompt_tokens), short(cost.cached_tokens), most + short(cost.completion_tokens)
+        scored = [short(cost.scored_tokens)] if scores else []
+        table.add_row(name, f"{cost.requests:,}", *sampled, *scored, most + flops(cost))
+    return table
+
+
+def told(price: Price) -> list[str]:
+    """Say how long the rows of each role are and how large its models; of searches whose lengths come alike, once."""
+    said, searches = [], dict[str, dict[str, Cost]]()
+    for name, cost in price.roles.items():
+        if not cost.requests:
+            continue
+        if name in KINDS:
+            said.append(f"{name}: {lengths(cost)}; {size(name, cost)}")
+        else:
+            searches.setdefault(cost.lengths.source, {})[name] = cost
+    for source, costs in searches.items():
+        rows = sum(cost.lengths.rows for cost in costs.values())
+        long = f"as long as {rows:,} {ROWS[source]}" if rows else UNTOLD
+        names = "searches" if len(searches) == 1 else spoken(list(costs))
+        said.append(f"{names}: {long}; {size('search', next(iter(costs.values())))}")
+    return said
+
+
+def counted(price: Price) -> str:
+    """Say how many requests, scores and searches there are."""
+    counts = {"requests": 0, "scores": 0, "searches": 0}
+    for name, cost in price.roles.items():
+        counts[KINDS.get(name, "searches")] += cost.requests
+    return spoken([f"{count:,} {kind}" for kind, count in counts.items() if count])
+
+
+def spoken(words: list[str]) -> str:
+    """Return words as people list them.
+
+    >>> spoken(["9 requests", "4 scores", "2 searches"])
+    '9 requests, 4 scores and 2 searches'
+    """
+    return " and ".join([*([", ".join(words[:-1])] if words[:-1] else []), *words[-1:]])
+
+
+def speed(price: Price) -> str:
+    """Say how fast tokens come, role by role where that differs."""
+    rates = price.rates or {}
+    by_kind = {
+        name if name in KINDS else "searches": rate for name, rate in rates.items() if price.roles[name].requests
+    }
+    read = by_kind.pop("scorer", None)
+    said = [f"{rate:,.0f}{f' ({kind})' if len(set(by_kind.values())) > 1 else ''}" for kind, rate in by_kind.items()]
+    sampled = [f"{spoken(said if len(set(said)) > 1 else said[:1])} completion tokens a second"] if said else []
+    return spoken([*sampled, *([] if read is None else [f"{read:,.0f} tokens a second that are scored"])])
+
+
+def untimed(price: Price) -> str:
+    """Say why a time is unknown, and what tells it."""
+    if price.rates is None:
+        return "; --tokens-per-second gives the throughput, --sample 2 measures it"
+    if all(cost.paced is not None for cost in price.roles.values()):
+        return ", as it is how fast solutions are scored; --sample 2 measures it"
+    return ", as it is how long searches are; --sample 2 measures it"
+
+
+def unpaid(price: Price) -> str:
+    """Say why a cost is unknown."""
+    if price.prices == Prices():
+        return "unknown; --price-in and --price-out pay for a million tokens, --price-hour for the machine"
+    if price.prices.hour is not None and price.hours is None:
+        return "unknown, as the time is"
+    return "unknown, as the tokens are; --sample 2 measures them"
+
+
+def duration(hours: float) -> str:
+    """Return a time in two digits and a unit.
+
+    >>> [duration(h) for h in (0.001, 0.041, 1, 30, 200)]
+    ['3.6 s', '2.5 min', '1 h', '30 h', '8.3 days']
+    """
+    for size, unit in ((1 / 3600, "s"), (1 / 60, "min"), (1.0, "h")):
+        if hours < 60 * size * (1 if unit != "h" else 0.8):
+            return f"{hours / size:.2g} {unit}"
+    return f"{hours / 24:.2g} days" if hours < 2400 else f"{hours / 24:,.0f} days"
+
+
+def lengths(cost: Cost) -> str:
+    """Say how long a role's rows are, and how that is known."""
+    mean = cost.lengths
+    if mean.source == "unknown":
+        return UNTOLD
+    if mean.source == "max_tokens":
+        return f"no row tells its length, so max_tokens ({mean.completion:,.0f}) bounds it; --sample 2 measures it"
+    tokens = [f"{mean.completion:,.1f} completion tokens"] if mean.completion else []
+    tokens += ["an unknown number of tokens scored"] if mean.scored is None else []
+    tokens += [f"{mean.scored:,.1f} tokens scored"] if mean.scored else []
+    return f"{spoken(tokens or ['no tokens'])}, the mean of {mean.rows:,} {ROWS[mean.source]}"
+
+
+def size(name: str, cost: Cost) -> str:
+    """Say how large the models are that a role asks."""
+    sizes = {} if name == "scorer" else {"P": cost.parameters}
+    sizes |= {} if cost.scored_tokens == 0 else {"P of the scorer" if sizes else "P": cost.scorer_parameters}
+    said = [
+        f"{p} = {short(known)}" if known is not None else f"{p} unknown (--parameters)" for p, known in sizes.items()
+    ]
+    return ", ".join(said)
+
+
+def flops(cost: Cost) -> str:
+    """Say a role's FLOPs, of sampled tokens, of prompts and of what is scored."""
+    parts = {"sampling": cost.flops, "prompts": cost.prompt_flops, "scoring": cost.scorer_flops}
+    unknown = [name for name, part in parts.items() if part is None]
+    known = sum(part for part in parts.values() if part is not None)
+    return "?" if unknown and not known else " + ".join([f"{known:.2g}", *unknown])

@@ -1,0 +1,171 @@
+"""What a person reads of a fit: what was measured, each strategy's frontier, crossovers and laws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from isocompute.cli.screens.plan import HELD_OUT, crossing, exponent, flattening, note, percent, say, span
+from isocompute.fits.bootstrap import resample
+from isocompute.fits.laws.allocation import WAYS, AllocationLaws
+from isocompute.planner.compare import Comparison, pair
+from isocompute.planner.findings import Findings, replicates
+from isocompute.planner.profile import UNPRICED, Measure, Profile, Rates
+from isocompute.planner.strategies.descriptions import searching
+from isocompute.planner.strategies.options import SCORED, VERIFIED
+
+ABREAST = 5
+"""Strategies side by side in a table that a small terminal holds."""
+
+
+def fitted(
+    console: Console, profile: Profile, found: Findings, frontier: list[tuple[float, Comparison]], path: str
+) -> None:
+    """Print what a fit found."""
+    say(console, f"[bold]{escape(profile.name)}[/]: {escape(profile.description)}")
+    if profile.lam is not None:
+        say(console, f"λ = {profile.lam:.3g} ({profile.lambda_source})")
+    if profile.lambdas and not profile.unpriced:
+        say(console, f"    {counted_otherwise(profile.lambdas)}")
+    if profile.verifier is not None:
+        say(console, verifying(profile.verifier))
+    for line in scorers(profile):
+        say(console, line)
+    for table in race(frontier):
+        console.print()
+        console.print(table)
+    say(console, "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one.")
+    if profile.per_problem:
+        say(console, HELD_OUT.format(last="lead"))
+    console.print()
+    say(console, f"SC flattens at {flattening(found)} (the smallest S within half a point of its maximum).")
+    for strategy, crossed in found.crossovers.items():
+        say(console, crossing(strategy, crossed, found.plateau))
+    if found.laws is not None:
+        lawful(console, found.laws)
+    if profile.drawn_error is not None:
+        parts = {"weighted": profile.weighted, "fused": profile.fused, "prm-weighted": profile.prm_weighted}
+        *names, last = [name for name, part in parts.items() if part is not None]
+        drawn = f"{', '.join(names)} and {last} are" if names else f"{last} is"
+        say(console, f"{drawn} estimated by drawing, to {100 * profile.drawn_error:.2g} points at worst.")
+    if profile.unpriced:
+        say(console, largest(profile))
+    for warning in [*profile.warnings, *([UNPRICED] if profile.unpriced else [])]:
+        note(console, warning)
+    say(console, f"Profile written to {path}. Next: plan --budget 128x --profile {path}")
+
+
+def measured(measure: Measure) -> str:
+    """A share with its interval."""
+    value, low, high = measure
+    assert value is not None, "what is not known is not said"
+    return percent(value) + ("" if low is None or high is None else f" {span((low, high))}")
+
+
+def verifying(rates: Rates) -> str:
+    """Say how good the verifier is."""
+    said = [
+        f"yes to {measured(measure)} of {what}"
+        for what, measure in (("right solutions", rates.true_positive), ("wrong ones", rates.false_positive))
+        if measure[0] is not None
+    ]
+    text = f"verifier: {', '.join(said) or 'no verdict can be read'}"
+    if rates.auroc[0] is not None:
+        text += f"; ranks a right above a wrong one {measured(rates.auroc)} of the time"
+    return text + (f"; {percent(rates.unparsed)} of its verdicts unread" if rates.unparsed >= 5e-4 else "")
+
+
+def lawful(console: Console, laws: AllocationLaws) -> None:
+    """Print the three fits of the allocation law side by side, and what they do not settle."""
+    console.print()
+    say(
+        console,
+        f"As the budget C grows, S ∝ C^a and V ∝ C^b, over {laws.budgets[0]:,.0f}x to {laws.budgets[-1]:,.0f}x:",
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("fitted on", "a", "b", "inside: a, b", "a + wb"):
+        table.add_column(heading, no_wrap=True)
+    for law in laws:
+        inside = "–" if law.inside is None else "{:.2f}, {:.2f}".format(*law.inside)
+        table.add_row(
+            WAYS[law.way], exponent(law.solutions), exponent(law.verifications), inside, f"{1 + law.identity:.2f}"
+        )
+    console.print(table)
+    edge = [f"{budget:,.0f}x" for budget, at_edge in zip(laws.budgets, laws.smooth.at_edge, strict=True) if at_edge]
+    say(
+        console,
+        f"Smoothed optima at an edge of the grid, so only bounds: {', '.join(edge) or 'none'}; inside: without them.",
+    )
+    say(console, "a + wb is 1 where S and V together spend the budget; w = λV / (1 + λV).")
+    for line in laws.notes:
+        note(console, line)
+    console.print()
+
+
+def race(frontier: list[tuple[float, Comparison]]) -> list[Table]:
+    """The strategies by budget: what each reaches, and of the best one the numbers and its lead over SC.
+
+    One table if it is narrow enough; else the strategies a few at a time, and the best one last.
+    """
+    strategies = list(dict.fromkeys(option.strategy for _, at in reversed(frontier) for option in at.options))
+    known = ("sc", *VERIFIED, *SCORED)
+    order = [name for name in known if name in strategies] + [name for name in strategies if name not in known]
+    groups = [order[i : i + ABREAST] for i in range(0, len(order), ABREAST)]
+    tables = [lap(frontier, group, len(groups) == 1) for group in groups]
+    if len(groups) > 1:
+        tables.append(lap(frontier, [], True))
+    return tables
+
+
+def lap(frontier: list[tuple[float, Comparison]], strategies: list[str], first: bool) -> Table:
+    """Some of the strategies by budget, and if asked for, which of all is the first."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("budget", *strategies, *(("best", "numbers", "ahead of sc by") if first else ())):
+        heading = name.replace("+", "+\n")
+        table.add_column(heading, justify="left" if name in ("best", "numbers") else "right", no_wrap=True)
+    for budget, compared in frontier:
+        reached = {option.strategy: option for option in compared.options}
+        cells = [f"{100 * reached[name].accuracy:.1f}" if name in reached else "" for name in strategies]
+        if first:
+            best, ahead = compared.options[0], compared.lead("sc")
+            lead = "" if ahead is None else f"{100 * ahead[0]:+.1f} {span(ahead[1], sign='+')}"
+            cells += [best.strategy, best.settings, lead]
+        table.add_row(f"{budget:,.0f}x", *cells)
+    return table
+
+
+def largest(profile: Profile) -> str:
+    """Say what GenRM reaches with all that was measured, which needs no λ."""
+    surface = profile.genrm
+    assert surface is not None, "only of a profile with verifications"
+    reached = surface.array[:, -1, -1]
+    spread = pair(resample(reached, replicates(profile))) if profile.per_problem else None
+    S, V = surface.solutions[-1], surface.verifications[-1]
+    return f"GenRM reaches {percent(reached.mean())} {span(spread)} with S={S} and V={V}, at whatever cost."
+
+
+def scorers(profile: Profile) -> list[str]:
+    """Say what scoring costs, and what was searched."""
+    lines = []
+    if profile.rhos:
+        rho = profile.rhos.get(profile.counting)
+        said = "unknown" if rho is None else f"{rho:.3g}"
+        lines.append(f"ρ = {said}, what scoring a solution costs in solutions; {counted_otherwise(profile.rhos)}")
+    for strategy, part in profile.searches.items():
+        cost = part.priced(profile.counting)
+        ends = [] if cost is None else dict.fromkeys(f"{x:,.3g}x" for x in (min(cost), max(cost)))
+        count = len(part.seeds)
+        tried = f"{count} allocation{'s' if count > 1 else ''}, {' to '.join(ends) or 'at an unknown cost'}"
+        lines.append(f"{strategy}: {tried}; {searching(*strategy.split('+'))}")
+    return lines
+
+
+def counted_otherwise(lambdas: Mapping[str, float | None]) -> str:
+    """Say what λ or ρ is when prompts are counted too."""
+    with_prompts, cached = (
+        "unknown" if (lam := lambdas.get(way)) is None else f"{lam:.3g}" for way in ("prompts", "cached")
+    )
+    return f"{with_prompts} with prompts; {cached} with prompts less what the prefix cache held"

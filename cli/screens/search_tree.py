@@ -1,0 +1,100 @@
+"""What a person reads of a search: its tree, who was kept and who was dropped, and what it took."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from isocompute.cli.screens.runs import columns, line
+from isocompute.runners.parsing.printable import plain, short
+from isocompute.runners.search.describe import describe_outcome, find_path, name_search
+from isocompute.runners.search.rows import Key, Row, Tried
+
+STYLES = {"kept": "", "dropped": "dim", "finished": "cyan", "cut": "yellow", "limit": "yellow", "failed": "red"}
+
+HEAD = "     node round  score fate     tokens text"
+
+WIDEST = 160
+"""Characters of a step that are looked at; a terminal shows fewer."""
+
+
+def searched(console: Console, question: str, key: Key, search: Tried) -> None:
+    """Print a search as a tree, the path to its answer marked by stars.
+
+    Where only one of a node's children goes on, it stands last, and what grows from it follows on the same level.
+    """
+    for text in (plain(question, 2 * console.width), f"{name_search(key)}: {describe_outcome(search)}"):
+        console.print(text, markup=False, highlight=False)
+    by_parent: dict[int, list[Row]] = defaultdict(list)
+    for row in search.nodes.values():
+        by_parent[row["parent"]].append(row)
+    marked = find_path(search)
+    top = Tree(Text(HEAD, style="dim", no_wrap=True, overflow="ellipsis"), guide_style="dim")
+    branches = [(top, 0)]
+    while branches:
+        branch, parent = branches.pop()
+        children = sorted(by_parent[parent], key=lambda row: (row["node_id"] in by_parent, row["node_id"]))
+        labels = [(branch.add(label(row, row["node_id"] in marked)), row["node_id"]) for row in children]
+        going = [(own, number) for own, number in labels if number in by_parent]
+        branches += [(branch, number) for _, number in going] if len(going) == 1 else going[::-1]
+    console.print(top)
+
+
+def listed(console: Console, problem: str, searches: dict[Key, Tried]) -> None:
+    """Print which searches there are on a problem."""
+    table = columns("search", "n", "width", "lookahead", "seed", "rounds", "nodes", "right")
+    for (_, strategy, n, width, lookahead, seed), search in searches.items():
+        ended = search.ended or {}
+        right = {True: "yes", False: "no", None: "?"}[ended.get("correct")]
+        rounds = max((row["round"] for row in search.nodes.values()), default=ended.get("steps") or 0)
+        numbers = (n, width or "–", lookahead, seed, rounds, f"{len(search.nodes):,}", right)
+        table.add_row(strategy, *map(str, numbers))
+    line(console, f"{plain(problem)} has {len(searches):,} searches:")
+    console.print(table)
+    line(console, "To see one: --strategy, --n, --width, --lookahead and --seed tell them apart.")
+
+
+def label(row: Row, marked: bool) -> Text:
+    """Return a node's line: number, score, fate, tokens and text, whatever that holds."""
+    failed = row["text"] is None
+    fate = "failed" if failed else row["fate"] or "waits"
+    score = "–" if row["score"] is None else f"{row['score']:.3f}"
+    tokens = plus_ahead(row["completion_tokens"], row["lookahead_tokens"])
+    said = row["status"] if failed else answered(row)
+    place = f"{'*' if marked else ' '}{row['node_id']:>4} {row['round']:>5}"
+    text = f"{place} {score:>6} {fate:<8} {tokens:>6} {plain(said, WIDEST).strip()}"
+    style = "bold green" if marked else STYLES.get(fate, "")
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+
+
+def answered(row: Row) -> str:
+    """Return a node's text, behind its answer if it has one."""
+    if row["correct"] is None:
+        return str(row["text"])
+    answer = "no answer" if row["answer"] is None else row["answer"]
+    return f"[{answer:.40}, {'right' if row['correct'] else 'wrong'}] {row['text']}"
+
+
+def plus_ahead(own: int | None, ahead: int | None) -> str:
+    """Return a node's tokens, and those of the rollout that looked ahead of it."""
+    return short(own) + (f"+{short(ahead)}" if ahead else "")
+
+
+def narrowed(searches: dict[Key, Tried], strategy: str | None, numbers: Sequence[int | None]) -> dict[Key, Tried]:
+    """Return the searches that are meant.
+
+    Args:
+        searches: all on a problem.
+        strategy: its name, or None for any.
+        numbers: n, width, lookahead and seed, each None for any.
+    """
+    wanted = (strategy, *numbers)
+    return {
+        key: search
+        for key, search in searches.items()
+        if all(want in (None, have) for want, have in zip(wanted, key[1:], strict=True))
+    }

@@ -1,0 +1,114 @@
+"""What the lab's models learn from: sequences of tokens, and which of them count.
+
+The solver learns reference solutions. The verifier and the PRM learn from the solver's own solutions, right and
+wrong, judged by the truth. No problem that `problems.held_out` keeps for measuring is ever in a corpus.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from experiments.lab.tokenizer import build
+from isocompute.runners import prompts
+from isocompute.runners.tasks import lab_generator as problems
+from isocompute.runners.tasks.lab_generator import Problem
+
+IGNORED = -100
+TOKENIZER = build()
+SOLVE, VERIFY = (prompts.load(name, needs=()) for name in ("lab-solve", "lab-verify"))
+RIGHT, WRONG = (TOKENIZER.convert_tokens_to_ids(token) for token in (" +", " -"))
+
+
+@dataclass(frozen=True)
+class Example:
+    """A token sequence, and what is to be learnt at each place of it, or IGNORED.
+
+    Args:
+        tokens: what is read.
+        targets: the token to be predicted there.
+        labels: RIGHT or WRONG, of which the likelier is to be predicted there.
+    """
+
+    tokens: list[int]
+    targets: list[int]
+    labels: list[int]
+
+
+def sample(level: int, rng: random.Random) -> Problem:
+    """Draw a problem to learn from."""
+    while problems.held_out(problem := problems.sample(level, rng)):
+        pass
+    return problem
+
+
+def encode(text: str) -> list[int]:
+    """Return a text's tokens without the start token."""
+    return list(TOKENIZER(text, add_special_tokens=False)["input_ids"])
+
+
+def completion(prompt: str, text: str) -> Example:
+    """An example of a prompt and what is to follow it, end token included."""
+    head = [TOKENIZER.bos_token_id, *encode(prompt)]
+    tail = [*encode(text), TOKENIZER.eos_token_id]
+    return Example(head + tail, [IGNORED] * len(head) + tail, [IGNORED] * (len(head) + len(tail)))
+
+
+def solving(problem: Problem) -> Example:
+    """What a solver learns: the reference solution."""
+    return completion(SOLVE.fill(question=problem.question), problem.solution)
+
+
+def verifying(problem: Problem, solution: str) -> Example:
+    """What a verifier learns: the reference verification of a sampled solution."""
+    prompt = VERIFY.fill(question=problem.question, solution=solution)
+    return completion(prompt, problems.verification(problem, solution))
+
+
+def scoring(problem: Problem, solution: str) -> Example:
+    """What a PRM learns: after each line ` +` if it is right, given those before it, else ` -`.
+
+    The sequence itself holds ` +` after every line, as it does when a PRM is asked. Inside a line it learns the same
+    of what has been read of it, token by token, and to say how the line should go on: a model that is to see a slip
+    must know better (Cobbe et al. 2021, arXiv 2110.14168, section 4.1, train their verifier on both).
+    """
+    steps = solution.split("\n")
+    tokens, places = stepwise(problem.question, steps)
+    targets, labels = [IGNORED] * len(tokens), [IGNORED] * len(tokens)
+    for place, step, line in zip(places, steps, problems.expected(problem, solution), strict=True):
+        written, truth = encode(step), encode(line)
+        begin = place - len(written)
+        same = next((i for i, pair in enumerate(zip(written, truth, strict=False)) if pair[0] != pair[1]), None)
+        agree = min(len(written), len(truth)) if same is None else same
+        targets[begin : begin + agree] = truth[:agree]
+        if agree < len(truth) and agree < len(written):
+            targets[begin + agree] = truth[agree]
+        for i in range(len(written)):  # what is predicted at a place has read all before it
+            labels[begin + i + 1] = RIGHT if i < agree else WRONG
+        labels[place] = RIGHT if truth and written == truth else WRONG
+    return Example(tokens, targets, labels)
+
+
+def stepwise(question: str, steps: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Return the tokens a PRM reads, and the places of the labels in them."""
+    tokens = [TOKENIZER.bos_token_id, *encode(SOLVE.fill(question=question))]
+    places = []
+    for step in steps:
+        tokens += encode(step)
+        places.append(len(tokens))
+        tokens += [RIGHT, *encode("\n")]
+    return tokens, places
+
+
+def pad(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return tokens, targets and labels of a batch, filled up on the right, each (examples, longest)."""
+    longest = max(len(example.tokens) for example in examples)
+    tokens = torch.full((len(examples), longest), TOKENIZER.pad_token_id)
+    targets, labels = torch.full((2, len(examples), longest), IGNORED)
+    for i, example in enumerate(examples):
+        for row, values in ((tokens, example.tokens), (targets, example.targets), (labels, example.labels)):
+            row[i, : len(values)] = torch.tensor(values)
+    return tokens, targets, labels

@@ -1,0 +1,214 @@
+"""Trains the lab's models from nothing: a solver, then from it a generative verifier and a PRM.
+
+    python -m experiments.lab.train data/lab
+
+Everything is seeded. The solver stops learning early on purpose: what it gets wrong is what it has not learnt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import random
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from experiments.lab import corpus
+from experiments.lab.corpus import IGNORED, TOKENIZER, Example
+from isocompute.runners.engines import Request, Sampling
+from isocompute.runners.engines.transformers import Transformers
+from isocompute.runners.grading import answer_of
+from isocompute.runners.seeds import seed_of
+from isocompute.runners.tasks.lab_generator import LEVELS, Problem
+
+SEED = 0
+EXAMPLES = {1: 48, 2: 40, 3: 32, 4: 24, 5: 16}
+"""Examples of each level in a batch of the solver's; the verifier and the PRM get half as many."""
+WARM_UP = 100
+SOLVER_STEPS, SOLVER_RATE = 900, 1.6e-3
+JUDGED_PROBLEMS = {1: 2400, 2: 2400, 3: 2400, 4: 1600, 5: 1200}
+"""Problems of each level whose sampled solutions the verifier and the PRM learn from."""
+VERIFIER_STEPS, VERIFIER_RATE = 300, 1e-3
+PRM_STEPS, PRM_RATE = 900, 1e-3
+PRM_LAYERS = 2
+"""Layers of the PRM above the solver's: what the solver would say next is known in its last layer only."""
+PRM_WRITES = 0.3
+"""Weight of what the PRM learns to say next, against what it learns to judge."""
+
+Batch = dict[int, list[Example]]
+console = Console()
+
+
+def architecture() -> LlamaConfig:
+    """A Llama of 0.86 million parameters."""
+    return LlamaConfig(
+        vocab_size=len(TOKENIZER), hidden_size=128, intermediate_size=384, num_hidden_layers=4,
+        num_attention_heads=4, num_key_value_heads=4, max_position_embeddings=512, tie_word_embeddings=True,
+        bos_token_id=TOKENIZER.bos_token_id, eos_token_id=TOKENIZER.eos_token_id, pad_token_id=TOKENIZER.pad_token_id,
+    )  # fmt: skip
+
+
+def learn(
+    model: LlamaForCausalLM, name: str, batches: Iterator[Batch], steps: int, rate: float, fall: bool = False
+) -> None:
+    """Train on the cross-entropy of targets and labels: AdamW, a short warm-up, then a rate that is constant or falls.
+
+    Args:
+        model: what learns.
+        name: what it is called on the screen.
+        batches: what it learns from. Where there are labels, targets count PRM_WRITES as much.
+        steps: batches to learn from.
+        rate: the highest learning rate.
+        fall: whether the rate falls linearly to zero.
+    """
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda i: min(1.0, (i + 1) / WARM_UP, (steps - i) / steps if fall else 1.0)
+    )
+    model.train()
+    for step in track(range(1, steps + 1), description=name, console=console, disable=not console.is_terminal):
+        batch = next(batches)
+        optimizer.zero_grad()
+        total = 0.0
+        padded = [corpus.pad(examples) for examples in batch.values()]
+        to_say, to_judge = (sum(int((part[i] != IGNORED).sum()) for part in padded) for i in (1, 2))
+        for tokens, targets, labels in padded:  # a level at a time, as its sequences are about equally long
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits = model(input_ids=tokens).logits[:, :-1].float()
+            loss = cross_entropy(logits, targets[:, 1:]) / to_say
+            if to_judge:
+                two, label = logits[..., [corpus.RIGHT, corpus.WRONG]], labels[:, 1:]
+                label = torch.where(label == IGNORED, IGNORED, (label == corpus.WRONG).long())
+                loss = PRM_WRITES * loss + cross_entropy(two, label) / to_judge
+            loss.backward()
+            total += float(loss.detach())
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if step % 100 == 0 or step == steps:
+            console.print(f"{name}: step {step} of {steps}, loss {total:.4f}", highlight=False)
+    model.eval()
+
+
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the summed cross-entropy of (examples, places, classes) at the places that count."""
+    return torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+
+
+def fresh(rng: random.Random) -> Iterator[Batch]:
+    """Batches of reference solutions of problems drawn anew."""
+    while True:
+        yield {level: [corpus.solving(corpus.sample(level, rng)) for _ in range(n)] for level, n in EXAMPLES.items()}
+
+
+def judged(
+    solutions: dict[int, list[tuple[Problem, str]]],
+    example: Callable[[Problem, str], Example],
+    rng: random.Random,
+) -> Iterator[Batch]:
+    """Batches of sampled solutions, right and wrong ones in equal shares at every level as far as there are both."""
+    pools = {
+        level: [
+            [pair for pair in pairs if (answer_of(pair[1]) == str(pair[0].answer)) is right] for right in (True, False)
+        ]
+        for level, pairs in solutions.items()
+    }
+    while True:
+        yield {
+            level: [example(*rng.choice(pools[level][i % 2] or pools[level][1 - i % 2])) for i in range(n // 2)]
+            for level, n in EXAMPLES.items()
+        }
+
+
+def sampled_solutions(folder: Path, rng: random.Random) -> dict[int, list[tuple[Problem, str]]]:
+    """Let the solver solve problems to learn from, at temperature 1."""
+    engine = Transformers(str(folder), batch_size=400)
+    solved: dict[int, list[tuple[Problem, str]]] = {level: [] for level in LEVELS}
+    for level, count in JUDGED_PROBLEMS.items():
+        problems = [corpus.sample(level, rng) for _ in range(count)]
+        pending = deque(
+            Request(
+                (level, i),
+                corpus.SOLVE.fill(question=p.question),
+                seed_of(SEED, "judged", level, i),
+                Sampling(1.0, max_tokens=200),
+            )
+            for i, p in enumerate(problems)
+        )
+        for request, completion in engine.run(pending):
+            solved[level].append((problems[request.key[1]], completion.text or ""))
+        right = sum(answer_of(text) == str(p.answer) for p, text in solved[level]) / count
+        console.print(f"sampled {count} solutions of level {level}: {right:.3f} right", highlight=False)
+    return solved
+
+
+def save(model: LlamaForCausalLM, folder: Path) -> None:
+    """Write a checkpoint in bfloat16, as transformers and vLLM load it."""
+    copy.deepcopy(model).to(torch.bfloat16).save_pretrained(folder)
+    TOKENIZER.save_pretrained(folder)
+
+
+def grown_from(folder: Path) -> LlamaForCausalLM:
+    """Return a saved checkpoint to learn further, in float32."""
+    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
+
+
+def deepened(model: LlamaForCausalLM, layers: int) -> LlamaForCausalLM:
+    """Return a model with more layers on top, copies of the first ones that add nothing yet.
+
+    Their output projections are zero, so that it begins as the model that it was (Wu et al. 2024, LLaMA Pro, arXiv
+    2401.02415, section 3.1).
+    """
+    config = copy.deepcopy(model.config)
+    config.num_hidden_layers += layers
+    config.layer_types = None  # said anew for each layer
+    deeper = LlamaForCausalLM(config)
+    deeper.load_state_dict(model.state_dict(), strict=False)
+    for layer, like in zip(deeper.model.layers[-layers:], model.model.layers, strict=False):
+        layer.load_state_dict(like.state_dict())
+        torch.nn.init.zeros_(layer.self_attn.o_proj.weight)
+        torch.nn.init.zeros_(layer.mlp.down_proj.weight)
+    return deeper
+
+
+def train_solver(folder: Path) -> None:
+    """Train a solver from nothing on reference solutions."""
+    torch.manual_seed(SEED)
+    solver = LlamaForCausalLM(architecture())
+    learn(solver, "solver", fresh(random.Random(f"solver/{SEED}")), SOLVER_STEPS, SOLVER_RATE)
+    save(solver, folder / "solver")
+
+
+def train_judges(folder: Path) -> None:
+    """Train a verifier and a PRM, each from the solver, on what the solver itself writes."""
+    solutions = sampled_solutions(folder / "solver", random.Random(f"judged/{SEED}"))
+    verifier = grown_from(folder / "solver")
+    batches = judged(solutions, corpus.verifying, random.Random(f"verifier/{SEED}"))
+    learn(verifier, "verifier", batches, VERIFIER_STEPS, VERIFIER_RATE)
+    save(verifier, folder / "verifier")
+
+    prm = deepened(grown_from(folder / "solver"), PRM_LAYERS)
+    batches = judged(solutions, corpus.scoring, random.Random(f"prm/{SEED}"))
+    learn(prm, "prm", batches, PRM_STEPS, PRM_RATE, fall=True)
+    save(prm, folder / "prm")
+
+
+def main() -> None:
+    """Train all three."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where the checkpoints go")
+    folder = parser.parse_args().folder
+    train_solver(folder)
+    train_judges(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""Which search is ahead on easy and on hard problems, and at what compute, on the shipped run of searches.
+
+    python -m experiments.searches
+
+Reads data/runs/lab-search and writes docs/searches.md and its figure. Problems are told apart by the lab's own levels,
+which no solution of theirs had a part in, so that selection among the same solutions is not flattered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from isocompute.figures.figure1 import colour, finish, marks, save
+from isocompute.fits import interval, resample, resampling_weights, self_consistency
+from isocompute.planner.estimate.pool_from_run import Measured, measured
+from isocompute.planner.estimate.profile_from_run import DRAWS, SEED
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import PROBLEMS
+
+ROOT = Path(__file__).resolve().parents[1]
+RUN = ROOT / "data" / "runs" / "lab-search"
+PAGE = ROOT / "docs" / "searches.md"
+REPLICATES = 4000
+CLAIMS = (
+    ("beam ahead of Best-of-N at small N", "beam", "bon"),
+    ("DVTS ahead of beam at large N", "dvts", "beam"),
+    ("DVTS ahead of Best-of-N", "dvts", "bon"),
+    ("REBASE ahead of beam", "rebase", "beam"),
+    ("weighted ahead of vanilla Best-of-N", "prm-weighted", "bon"),
+    ("the scorer ahead of votes", "prm-weighted", "sc"),
+)
+"""What was published or is asked, and the two strategies that answer it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A strategy: its sizes, what each costs in x by way of counting, and what it reaches on each problem."""
+
+    name: str
+    N: list[int]
+    costs: dict[str, list[float]]
+    accuracy: NDArray[np.float64]  # (P, sizes)
+
+    def at(self, N: int) -> NDArray[np.float64]:
+        """What it reaches on each problem at one size."""
+        return self.accuracy[:, self.N.index(N)]
+
+
+def lines(run: Measured) -> list[Line]:
+    """Everything that the run compares, at the sizes that its searches have."""
+    assert run.scored is not None, "the run has scores"
+    sizes = sorted({N for search in run.searches.values() for N in search.numbers["N"]})
+    rhos = {way: np.nan if rho is None else 1 + rho for way, rho in run.scored.rhos.items()}
+    pooled = {
+        "sc": self_consistency(run.pool, sizes),
+        "bon": run.scored.bon(run.pool, sizes),
+        "prm-weighted": run.scored.vote(run.pool, sizes, DRAWS, SEED).accuracy[:, :, 0],
+    }
+    found = [
+        Line(
+            name, sizes, {way: [N * (1 if name == "sc" else rho) for N in sizes] for way, rho in rhos.items()}, reached
+        )
+        for name, reached in pooled.items()
+    ]
+    for name, search in run.searches.items():
+        costs = {way: [np.nan if cost is None else cost for cost in column] for way, column in search.costs.items()}
+        found.append(Line(name, search.numbers["N"], costs, search.accuracy))
+    return found
+
+
+def shown(values: NDArray[np.float64], signed: bool = False) -> str:
+    """A mean over problems with its interval, in percent or in points."""
+    low, high = interval(resample(values, resampling_weights(len(values), REPLICATES, SEED)))
+    form = "+.1f" if signed else ".1f"
+    return f"{100 * values.mean():{form}} [{100 * low:{form}}, {100 * high:{form}}]"
+
+
+def by_size(found: list[Line]) -> str:
+    rows = ["| strategy | N | x, completion | x, cached | right, % |", "|:--|--:|--:|--:|--:|"]
+    for line in found:
+        for i, N in enumerate(line.N):
+            costs = " | ".join(f"{line.costs[way][i]:.1f}" for way in ("completion", "cached"))
+            rows.append(f"| {line.name} | {N} | {costs} | {shown(line.accuracy[:, i])} |")
+    return "\n".join(rows)
+
+
+def by_level(found: list[Line], levels: NDArray[np.int64], N: int) -> str:
+    names = [line.name for line in found]
+    rows = [f"| level, N = {N} | {' | '.join(names)} |", "|:--|" + "--:|" * len(names)]
+    for level in np.unique(levels):
+        rows.append(f"| {level} | {' | '.join(shown(line.at(N)[levels == level]) for line in found)} |")
+    return "\n".join(rows)
+
+
+def claims(found: list[Line], levels: NDArray[np.int64]) -> str:
+    lines = {line.name.split("+")[0]: line for line in found}
+    sizes = found[0].N
+    rows = [f"| | problems | {' | '.join(f'N = {N}' for N in sizes)} |", "|:--|:--|" + "--:|" * len(sizes)]
+    half = (int(levels.max()) + 1) // 2
+    parts = {"all": levels > 0, f"levels 1–{half - 1}": levels < half, f"levels {half}–{levels.max()}": levels >= half}
+    for claim, one, other in CLAIMS:
+        if one in lines and other in lines:
+            for part, inside in parts.items():
+                gaps = [shown((lines[one].at(N) - lines[other].at(N))[inside], signed=True) for N in sizes]
+                rows.append(f"| {claim} | {part} | {' | '.join(gaps)} |")
+    return "\n".join(rows)
+
+
+def at_equal_compute(run: Measured, found: list[Line]) -> str:
+    """Each search against what the pool gives for the same compute, or for all of its solutions if they cost less."""
+    assert run.scored is not None, "the run has scores"
+    rho = run.scored.rhos["completion"]
+    assert rho is not None, "the run says its tokens"
+    rows = ["| search | N | x | ahead of sc | of bon | of prm-weighted |", "|:--|--:|--:|--:|--:|--:|"]
+    for line in found:
+        for i, N in enumerate(line.N if line.name in run.searches else []):
+            x = line.costs["completion"][i]
+            votes, scores = (max(1, min(run.scored.size, round(x / each))) for each in (1.0, 1 + rho))
+            pooled = (
+                self_consistency(run.pool, [votes])[:, 0],
+                run.scored.bon(run.pool, [scores])[:, 0],
+                run.scored.vote(run.pool, [scores], DRAWS, SEED).accuracy[:, 0, 0],
+            )
+            gaps = [
+                f"{shown(line.accuracy[:, i] - other, signed=True)} (S={S})"
+                for other, S in zip(pooled, (votes, scores, scores), strict=True)
+            ]
+            rows.append(f"| {line.name} | {N} | {x:.1f} | {' | '.join(gaps)} |")
+    return "\n".join(rows)
+
+
+def draw(found: list[Line], levels: NDArray[np.int64]) -> Figure:
+    """Accuracy against compute, of all problems and of each level."""
+    parts = {"all levels": levels > 0, **{f"level {level}": levels == level for level in np.unique(levels)}}
+    with mpl.rc_context({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "pdf.fonttype": 42}):
+        figure = Figure(figsize=(9, 5.4), layout="constrained")
+        panels = figure.subplots(2, 3, sharex=True).ravel()
+        for axes, (name, inside) in zip(panels, parts.items(), strict=True):
+            for line in found:
+                reached = 100 * line.accuracy[inside].mean(axis=0)
+                shade = colour(line.name)
+                axes.plot(
+                    line.costs["completion"], reached, marks(line.name), color=shade, ms=3, lw=1.2, label=line.name
+                )
+            finish(axes, f"{name}, {inside.sum()} problems", "")
+        figure.supxlabel("compute per problem, in solutions' worth (x)", fontsize=8)
+        for axes in panels[::3]:
+            axes.set_ylabel("problems solved (%)")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
+    return figure
+
+
+TEXT = """# Searches with a reward model, by difficulty and compute
+
+Made by `python -m experiments.searches` from `data/runs/lab-search`: {problems} problems of the lab, level 1 the
+easiest and {hardest} the hardest. Searches are means over {seeds} seeds. In brackets 95 % intervals over problems. `sc`
+votes, `bon` takes the best score of N solutions, `prm-weighted` lets each vote with its score; the searches select
+among their candidates by a vote weighted by score. x is compute in solutions: the solver's and, by its parameters, the
+scorer's; by sampled and newly scored tokens, or by all that was sampled or read but for what a prefix cache held.
+
+![accuracy against compute, by level](searches.png)
+
+{sizes}
+
+{levels}
+
+## At equal compute
+
+Points by which a search is ahead of S solutions of the pool, paired by problem; S costs what it
+costs, to the nearest, or is all that were scored.
+
+{equal}
+
+## What was published, and what holds here
+
+Differences at equal N in points, paired by problem. The searches of Hugging Face (MATH-500, Llama-3.2-1B with an 8B
+reward model) had beam search ahead at small N and on hard problems, DVTS at large N and on easy ones, and Best-of-N on
+easy ones; level there means how often the model itself is right.
+
+{claims}
+"""
+
+
+def main() -> None:
+    run = measured(Run(str(RUN)))
+    level = Run(str(RUN)).frame(PROBLEMS, ["problem_id", "level"]).set_index("problem_id")["level"]
+    found, levels = lines(run), level.loc[run.problem_ids].to_numpy(dtype=np.int64)
+    seeds = max(max(search.seeds) for search in run.searches.values())
+    text = TEXT.format(
+        problems=len(levels),
+        hardest=levels.max(),
+        seeds=seeds,
+        sizes=by_size(found),
+        levels="\n\n".join(by_level(found, levels, N) for N in found[0].N),
+        equal=at_equal_compute(run, found),
+        claims=claims(found, levels),
+    )
+    PAGE.write_text(text, encoding="utf-8")
+    save(draw(found, levels), PAGE.parent, "searches")
+    print(f"Written to {PAGE}.")
+
+
+if __name__ == "__main__":
+    main()

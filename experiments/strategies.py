@@ -1,0 +1,102 @@
+"""Which strategy is ahead at equal compute: SC, GenRM, GenRM+vote, weighted and fused votes, on real logs.
+
+    python -m experiments.strategies
+
+Reads the shipped runs, and the GPQA traces of the study's authors where ISOCOMPUTE_SHARED_DATA says they lie (they are
+read, never copied), and writes docs/strategies.md. Allocations are chosen on other problems than they are scored on.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isocompute.fits import folds, held_out, interval, resample, resampling_weights
+from isocompute.planner.estimate.profile_from_run import profile_of_run
+from isocompute.planner.profile import Profile
+from isocompute.planner.strategies.options import strategies
+from isocompute.runners.imports import import_run
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "strategies.md"
+SHARED = Path(os.environ.get("ISOCOMPUTE_SHARED_DATA", ROOT.parent / "shared" / "data"))
+TRACES = SHARED / "gpqa64_llama70b_raw.npz"
+REPLICATES, SEED = 4000, 128
+NAMES = ("sc", "genrm", "genrm+vote", "weighted", "fused")
+
+TEXT = """# Votes and verdicts, at equal compute
+
+Made by `python -m experiments.strategies`. Accuracy in percent of each strategy at its best allocation within the
+budget, each problem scored under the allocation (and the trust) chosen on other problems; differences in points, with
+paired 95 % intervals over problems. `sc` votes; `genrm` takes the best mean verdict, ties uniform; `genrm+vote` breaks
+them by vote; `weighted` lets each solution vote with its mean verdict; `fused` with its odds of yes to a power, the
+trust, learnt on other problems. Which of `sc` and `genrm` is the better is said in hindsight, in their favour. All but
+`sc` verify at least once, so that below about 8x they can only lose.
+
+{tables}
+"""
+
+
+def profiles() -> list[tuple[str, Profile]]:
+    """What is compared, each with where it comes from."""
+    found = [
+        (f"the shipped run `data/runs/{path.name}`", profile_of_run(str(path), path.name))
+        for path in sorted((ROOT / "data" / "runs").iterdir())
+        if (path / "verifications").is_dir()
+    ]
+    if TRACES.is_file():
+        with tempfile.TemporaryDirectory() as folder:
+            run = str(Path(folder) / "gpqa")
+            import_run("sc-genrm-scaling", str(TRACES), run)
+            traces = profile_of_run(run, "gpqa").at(1.0, "the study's")
+        found.append(("the authors' traces of Llama-3.3-70B on GPQA-Diamond, λ = 1 as in the study", traces))
+    return found
+
+
+def gap(of: NDArray[np.float64], over: NDArray[np.float64]) -> str:
+    difference = of - over
+    low, high = interval(resample(difference, resampling_weights(len(difference), REPLICATES, SEED)))
+    return f"{100 * difference.mean():+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+def table(origin: str, profile: Profile) -> str:
+    options = strategies(profile, profile.lam)
+    last = int(np.log2(max(table.dearest for table in options)))
+    budgets = [2.0**power for power in range(2, last + 1)]
+    scored = held_out(options, budgets, folds(profile.problems)).accuracy
+    reached = dict(zip((table.strategy for table in options), scored, strict=False))
+    lines = [
+        f"## {profile.name}",
+        "",
+        f"{profile.problems} problems, λ = {profile.lam:.2f}, trust {profile.trust:g}: {origin}.",
+        "",
+        f"| budget | {' | '.join(NAMES)} | fused − sc | fused − genrm | genrm+vote − sc |",
+        "|--:" * (len(NAMES) + 4) + "|",
+    ]
+    behind = []
+    for i, budget in enumerate(budgets):
+        at = {name: reached[name][:, i] for name in NAMES}
+        if np.isnan(at["fused"]).any():
+            continue
+        better = max(at["sc"].mean(), at["genrm"].mean())
+        if at["fused"].mean() < better - 5e-4:
+            behind.append(f"{budget:,.0f}x (by {100 * (better - at['fused'].mean()):.1f})")
+        cells = [f"{100 * at[name].mean():.1f}" for name in NAMES]
+        gaps = gap(at["fused"], at["sc"]), gap(at["fused"], at["genrm"]), gap(at["genrm+vote"], at["sc"])
+        lines.append(f"| {budget:,.0f}x | {' | '.join([*cells, *gaps])} |")
+    where = f"It is not at {', '.join(behind)}." if behind else "It is at every budget."
+    return "\n".join([*lines, "", f"Is `fused` at least as good as the better of `sc` and `genrm`? {where}"])
+
+
+def main() -> None:
+    tables = [table(origin, profile) for origin, profile in profiles()]
+    PAGE.write_text(TEXT.format(tables="\n\n".join(tables)), encoding="utf-8")
+    print(f"Written to {PAGE}.")
+
+
+if __name__ == "__main__":
+    main()

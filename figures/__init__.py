@@ -1,0 +1,1 @@
+"""Figures: a table for each, and what draws it."""

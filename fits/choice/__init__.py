@@ -1,0 +1,1 @@
+"""Choosing allocations and strategies, and scoring the choice on other problems."""

@@ -1,0 +1,1 @@
+"""Accuracy of each strategy over a pool, problem by problem."""

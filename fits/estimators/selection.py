@@ -1,0 +1,105 @@
+"""What would the best of S be: coverage (a perfect verifier), and Best-of-N with a fixed score each."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isocompute.errors import DataError
+from isocompute.fits.estimators.subsets import sizes, top_rank
+from isocompute.fits.pool import Pool
+
+
+def coverage(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
+    """Probability that S solutions drawn without replacement contain a right one (pass@S).
+
+    1 - C(N-c, S) / C(N, S) with c right solutions among N: the unbiased estimate of Chen et al. 2021
+    (arXiv 2107.03374), eq. 1. The bound that no selection among S solutions exceeds.
+
+    Args:
+        pool: the sampled answers.
+        S: (nS,) numbers of solutions, 1..N.
+
+    Returns:
+        (P, nS) probabilities.
+
+    Raises:
+        DataError: S is empty, not integers, or out of range.
+
+    Example:
+        >>> coverage(Pool(answers=[[0, 1, 1, 1]], gold=[0]), S=[1, 2, 4])
+        array([[0.25, 0.5 , 1.  ]])
+    """
+    S = sizes(S, pool.solutions, "S", "solutions in the pool")
+    from_the_top = top_rank(pool.solutions, S)[:, ::-1]
+    found: NDArray[np.float64] = np.zeros((pool.solutions + 1, len(S)))  # by the number of right solutions
+    found[1:] = np.minimum(np.cumsum(from_the_top, axis=1), 1.0).T
+    accuracy: NDArray[np.float64] = found[pool.correct.sum(axis=1)]
+    return accuracy
+
+
+def best_of_n(scores: ArrayLike, correct: ArrayLike, S: ArrayLike) -> NDArray[np.float64]:
+    """Expected accuracy of the highest score among S solutions drawn without replacement.
+
+    Exact: Σ_i right_(i) C(i-1, S-1) / C(N, S) over the solutions in ascending order of score, where tied
+    solutions share the mean of their correctness, which is what breaking ties uniformly comes to.
+
+    Args:
+        scores: (P, N) numbers; higher is better. A solution that cannot be scored needs a number too, the
+            lowest for instance: which one is the strategy's choice, not this function's.
+        correct: (P, N) booleans.
+        S: (nS,) numbers of solutions, 1..N.
+
+    Returns:
+        (P, nS) accuracies.
+
+    Raises:
+        DataError: a NaN score, arrays that do not match, or S empty, not integers, or out of range.
+
+    Example:
+        >>> best_of_n(scores=[[0.9, 0.1, 0.1]], correct=[[False, True, False]], S=[1, 2, 3])
+        array([[0.33333333, 0.16666667, 0.        ]])
+    """
+    score, right = np.asarray(scores), np.asarray(correct)
+    if score.ndim != 2 or score.size == 0 or score.dtype.kind not in "biuf":
+        raise DataError(f"scores must be numbers of shape (problems, solutions); got {score.dtype} {score.shape}.")
+    if right.shape != score.shape or right.dtype.kind != "b":
+        raise DataError(f"correct must be booleans of shape {score.shape}; got {right.dtype} {right.shape}.")
+    if np.isnan(score).any():
+        p, i = np.argwhere(np.isnan(score))[0]
+        raise DataError(f"scores holds NaN at problem {p}, solution {i}: every solution needs a score.")
+    problems, n = score.shape
+    S = sizes(S, n, "S", "solutions in the pool")
+    order = np.argsort(score, axis=1, kind="stable")
+    ascending = np.take_along_axis(score, order, axis=1)
+    level = np.cumsum(np.diff(ascending, axis=1, prepend=ascending[:, :1]) != 0, axis=1)
+    level += n * np.arange(problems)[:, None]
+    members = np.bincount(level.ravel(), minlength=problems * n)
+    hits = np.bincount(level.ravel(), np.take_along_axis(right, order, axis=1).ravel(), problems * n)
+    share: NDArray[np.float64] = hits[level] / members[level]
+    return share @ top_rank(n, S).T
+
+
+def finished_first(scores: ArrayLike, finished: ArrayLike) -> NDArray[np.float64]:
+    """Numbers that put solutions in the order in which a search selects among its candidates, for `best_of_n`.
+
+    A solution that was cut stands below every complete one, and among its like one without a score stands lowest.
+
+    Args:
+        scores: (P, N) in [0, 1]; NaN where there is none.
+        finished: (P, N) booleans: whether a solution is complete.
+
+    Raises:
+        DataError: scores outside [0, 1], or arrays that do not match.
+
+    Example:
+        >>> finished_first([[0.9, 0.2, float("nan")]], [[False, True, True]])
+        array([[-1.1,  0.2, -1. ]])
+    """
+    score, whole = np.asarray(scores, dtype=float), np.asarray(finished)
+    if whole.shape != score.shape or whole.dtype.kind != "b":
+        raise DataError(f"finished must be booleans of shape {score.shape}; got {whole.dtype} {whole.shape}.")
+    if ((score < 0) | (score > 1)).any():
+        p, i = np.argwhere((score < 0) | (score > 1))[0]
+        raise DataError(f"scores holds {score[p, i]} at problem {p}, solution {i}: it must lie in [0, 1], or be NaN.")
+    return np.where(np.isnan(score), -1.0, score) - 2.0 * ~whole

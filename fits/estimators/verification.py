@@ -1,0 +1,192 @@
+"""What would S solutions with V verifications each answer: Best-of-N under a generative verifier."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isocompute.errors import DataError
+from isocompute.fits.estimators.quadrature import enough, rule, rules
+from isocompute.fits.estimators.subsets import binomials, sizes, tilts
+from isocompute.fits.estimators.voting import labelled
+from isocompute.fits.pool import Pool
+
+# Sizes of subsets share an evaluation while none is rarer than exp(-2) of the most likely one: what is
+# read off a circle keeps its absolute precision, and is divided by that probability.
+_NEAR = 2.0
+# A share of the answer that is left out, and small beside the rounding of what is kept.
+_NOTHING = 1e-16
+
+
+def genrm(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64]:
+    """Expected accuracy of the best mean verdict, S solutions of V verifications each (GenRM Best-of-N).
+
+    S of the K verified solutions are drawn without replacement, and V of the verdicts of each of them, or
+    all where it has fewer. A solution's score is the mean of its parsed verdicts; 0 without one, or without
+    a parsed answer. The
+    highest score wins, ties broken uniformly among solutions (Singhi et al. 2025, arXiv 2504.01005, whose
+    estimate takes the first V verdicts instead). Exact: with B_j = P(score_j < ℓ) and p_j = P(score_j = ℓ),
+
+        Σ_ℓ Σ_i right_i p_i ∫₀¹ e_{S-1}({B_j + t·p_j}, j ≠ i) dt / C(K, S)
+
+    where e is the elementary symmetric polynomial and ∫ shares the prize among the tied. All terms are
+    positive. Gauss-Legendre with min(⌈S/2⌉, 3√S) nodes: exact to rounding up to S = 36, to 1e-12 at
+    S = 256 and 3e-12 at S = 1024.
+
+    Args:
+        pool: sampled answers with verdicts 0, 1 or NaN.
+        S: (nS,) numbers of solutions, 1..K.
+        V: (nV,) numbers of verifications per solution, 1..M.
+
+    Returns:
+        (P, nS, nV) accuracies. S=1 is the fraction of right solutions at every V.
+
+    Raises:
+        DataError: no verdicts, verdicts between 0 and 1, or S or V empty, not integers, or out of range.
+
+    Example:
+        >>> pool = Pool(answers=[[0, 1]], gold=[0], verdicts=[[[1, 1], [1, 0]]])
+        >>> genrm(pool, S=[1, 2], V=[1, 2])[0]
+        array([[0.5 , 0.5 ],
+               [0.75, 1.  ]])
+    """
+    from isocompute.fits.estimators.kernels import selection_wins
+
+    kinds, kind = _kinds(pool, "genrm")
+    S = sizes(S, pool.verified, "S", "verified solutions in the pool")
+    V = sizes(V, pool.verifications, "V", "verifications of each solution")
+    correct = pool.correct[:, : pool.verified]
+    order = np.argsort(correct, axis=1, kind="stable")  # wrong solutions first
+    kind = np.take_along_axis(kind, order, axis=1)
+    wrong = pool.verified - correct.sum(axis=1)
+    accuracy = np.empty((pool.problems, len(S), len(V)))
+    for v, size in enumerate(V.tolist()):
+        below, at_level = _levels(kinds, size)
+        for q, at in tilts(pool.verified, S):
+            top = binomials(pool.verified, int(S[at].max()), q)[pool.verified, S[at]]
+            nodes, weights = rule(enough(int(S[at].max()) - 1))
+            wins = selection_wins(kind, wrong, below, at_level, nodes, weights, S[at], q)
+            accuracy[:, at, v] = wins / top
+    return np.minimum(accuracy, 1.0)
+
+
+def genrm_vote(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64]:
+    """Expected accuracy of a vote among the solutions that tie for the best mean verdict (genrm+vote).
+
+    Draws and scores are those of `genrm`. Of the answers of the tied solutions the most frequent wins, ties
+    among answers broken uniformly; unparsed ones have score 0, cost and never win. Exact: at score level ℓ,
+    with B_i = P(score_i < ℓ), p_i = P(score_i = ℓ), let A_a(z; j) be the polynomial in the size of the subset
+    for exactly j solutions of answer a at the level, the others below: the coefficient of x^j in
+    Π_i [1 + (B_i + p_i·x)·z] over its solutions. The right answer wins with k votes in
+
+        Σ_ℓ Σ_k A_right(z; k) · (1+z)^u · Π_wrong [Σ_{j<k} A_a(z; j) + y·A_a(z; k)],
+
+    u solutions unparsed, ∫₀¹ dy for the ties as in `self_consistency`. The coefficient of z^S is a mean over
+    a circle whose radius makes size S likely, so that few points are enough; levels and k that cannot matter
+    beyond 1e-16 are left out, by their value at the circle's positive point, which bounds all others.
+
+    Args:
+        pool: sampled answers with verdicts 0, 1 or NaN.
+        S: (nS,) numbers of solutions, 1..K.
+        V: (nV,) numbers of verifications per solution, 1..M.
+
+    Returns:
+        (P, nS, nV) accuracies, to about 1e-12. S=1 is the fraction of right solutions at every V.
+
+    Raises:
+        DataError: no verdicts, verdicts between 0 and 1, or S or V empty, not integers, or out of range.
+
+    Example:
+        >>> pool = Pool(answers=[[0, 0, 1]], gold=[0], verdicts=[[[1], [1], [1]]])
+        >>> genrm(pool, S=[3], V=[1]).round(4), genrm_vote(pool, S=[3], V=[1])
+        (array([[[0.6667]]]), array([[[1.]]]))
+    """
+    from isocompute.fits.estimators.kernels_tied import tied_vote_wins
+
+    kinds, kind = _kinds(pool, "genrm_vote")
+    S = sizes(S, pool.verified, "S", "verified solutions in the pool")
+    V = sizes(V, pool.verifications, "V", "verifications of each solution")
+    label, counts = labelled(pool, pool.verified)
+    order = np.argsort(np.where(label == -1, counts.shape[1], label), axis=1, kind="stable")  # unparsed last
+    kind = np.take_along_axis(kind, order, axis=1)
+    accuracy = np.empty((pool.problems, len(S), len(V)))
+    for q, at in tilts(pool.verified, S, _NEAR):
+        z, read, rarest = _circle(pool.verified, S[at], q)
+        largest = int(S[at].max())
+        nodes, weights = rules(enough(largest))
+        for v, size in enumerate(V.tolist()):
+            below, at_level = _levels(kinds, size)
+            wins = tied_vote_wins(kind, counts, below, at_level, z, q, largest, _NOTHING * rarest, nodes, weights)
+            accuracy[:, at, v] = (wins @ read).real
+    return np.clip(accuracy, 0.0, 1.0)
+
+
+def _circle(n: int, S: NDArray[np.int64], q: float) -> tuple[NDArray[np.complex128], NDArray[np.complex128], float]:
+    """Where to evaluate a polynomial of Bernoulli(q) subsets, and how to read its share of the S-subsets off.
+
+    The mean over m roots of unity of F(z)·z^-S is the coefficient of z^S, and those of S ± m, S ± 2m, … with
+    it: m is the least at which these are too rare to matter. F has real coefficients: half the circle is enough.
+
+    Returns:
+        z: (m//2 + 1,) points, 1 the first; read: (m//2 + 1, nS), F(z) @ read is the share, if its real part is
+        taken; the probability of the rarest S.
+    """
+    chance = np.concatenate([np.zeros(n + 1), binomials(n, n, q)[n], np.zeros(n + 1)])
+    here = S + n + 1
+    m = next(m for m in range(1, n + 2) if (chance[here - m] + chance[here + m] <= _NOTHING * chance[here]).all())
+    turn = np.arange(m // 2 + 1)
+    twice = np.where((turn == 0) | (2 * turn == m), 1, 2)
+    z = np.exp(2j * np.pi * turn / m)
+    read = twice[:, None] * np.exp(-2j * np.pi * (np.outer(turn, S) % m) / m) / (m * chance[here])
+    return z, read, float(chance[here].min())
+
+
+def _kinds(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(T, 3) the kinds of solution: yes, no and unparsed verdicts; (P, K) the kind of each, 0 0 0 if unparsed."""
+    verdicts, judged = pool.verdicts, pool.judged
+    if verdicts is None or judged is None:
+        raise DataError(f"{estimator} needs a pool with verdicts of shape (problems, solutions, verifications).")
+    yes, no = (verdicts == 1), (verdicts == 0)
+    between = ~(yes | no | np.isnan(verdicts))
+    if between.any():
+        p, k, m = np.argwhere(between)[0]
+        raise DataError(
+            f"{estimator} is exact for verdicts 0, 1 or NaN only; got p(yes) = {verdicts[p, k, m]} at problem {p}, "
+            f"solution {k}, verification {m}: threshold the verdicts first."
+        )
+    tally = np.stack([yes.sum(axis=2), no.sum(axis=2), judged])
+    tally[2] -= tally[0] + tally[1]
+    tally[:, pool.answers[:, : pool.verified] == -1] = 0
+    box = (verdicts.shape[2] + 1,) * 3
+    codes, kind = np.unique(np.ravel_multi_index(tuple(tally), box).ravel(), return_inverse=True)
+    return np.stack(np.unravel_index(codes, box), axis=1), kind.reshape(judged.shape)
+
+
+def _levels(kinds: NDArray[np.int64], V: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Score distribution of each kind of solution under a random V-subset of its verdicts.
+
+    i yes and j no come up with probability C(yes, i) C(no, j) C(unparsed, V-i-j) / C(m, V), score i/(i+j), for
+    a kind with m verdicts; with V = m if it has fewer.
+
+    Args:
+        kinds: (T, 3) counts of yes, no and unparsed.
+        V: size of the subset.
+
+    Returns:
+        below, at: (T, L) probabilities of a score less than, and equal to, each level that occurs.
+    """
+    most = max(V, int(kinds.sum(axis=1).max()))
+    i, j = np.indices((V + 1, V + 1))
+    inside = i + j <= V
+    i, j = i[inside], j[inside]
+    values, level = np.unique(i / np.maximum(i + j, 1), return_inverse=True)
+    ways = binomials(most, V, V / (most + 1))
+    at = np.empty((len(kinds), len(values)))
+    for t, (yes, no, unparsed) in enumerate(kinds):
+        held = yes + no + unparsed
+        drawn = min(V, held)
+        joint = ways[yes, i] * ways[no, j] * ways[unparsed, np.maximum(drawn - i - j, 0)] / ways[held, drawn]
+        joint[i + j > drawn] = 0.0
+        at[t] = np.bincount(level, joint, len(values))
+    at = np.ascontiguousarray(at[:, at.any(axis=0)])  # else the kernels are compiled for each layout anew
+    return np.cumsum(at, axis=1) - at, at

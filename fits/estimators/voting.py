@@ -1,0 +1,85 @@
+"""What would a majority vote over S solutions answer: self-consistency."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isocompute.fits.estimators.quadrature import rules
+from isocompute.fits.estimators.subsets import binomials, sizes, tilts
+from isocompute.fits.pool import Pool
+
+
+def self_consistency(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
+    """Expected accuracy of the majority vote over S solutions drawn without replacement (Wang et al. 2022).
+
+    Exact, for all S in one pass. The subsets in which the right answer, given c times, wins with k votes are
+    counted by the coefficient of z^(S-k) in
+
+        C(c, k) · (1+z)^u · Π_a [Σ_{j<k} C(n_a, j) z^j + y·C(n_a, k) z^k],
+
+    with u solutions unparsed and n_a for wrong answer a; the power t of y counts the wrong answers that tie.
+    Ties are broken uniformly: y^t becomes 1/(t+1) = ∫₀¹ y^t dy, which Gauss-Legendre does exactly. Every term
+    is positive: nothing cancels. Unparsed answers cost and never win; a subset of nothing else is wrong.
+
+    Args:
+        pool: the sampled answers.
+        S: (nS,) numbers of solutions, 1..N.
+
+    Returns:
+        (P, nS) accuracies. S=1 is the fraction of right solutions.
+
+    Raises:
+        DataError: S is empty, not integers, or out of range.
+
+    Not covered: time grows as N·max(S)²/4 in the worst pool, so S in the thousands takes minutes per problem.
+
+    Example:
+        >>> self_consistency(Pool(answers=[[0, 0, 1, 2]], gold=[0]), S=[1, 3, 4]).round(4)
+        array([[0.5   , 0.6667, 1.    ]])
+    """
+    from isocompute.fits.estimators.kernels import vote_wins
+
+    S = sizes(S, pool.solutions, "S", "solutions in the pool")
+    _, counts = labelled(pool, pool.solutions)
+    right, wrong = counts[:, 0].copy(), counts[:, 1:].copy()
+    unparsed, groups = pool.solutions - counts.sum(axis=1), (wrong > 0).sum(axis=1)
+    accuracy = np.empty((pool.problems, len(S)))
+    for q, at in tilts(pool.solutions, S):
+        largest = int(S[at].max())
+        table = binomials(pool.solutions, largest, q)
+        nodes, weights = rules(1 + largest // 4)
+        wins = vote_wins(right, unparsed, wrong, groups, table, nodes, weights)
+        accuracy[:, at] = wins[:, S[at]] / table[pool.solutions, S[at]]
+    return np.minimum(accuracy, 1.0)
+
+
+def labelled(pool: Pool, solutions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The answers of a problem, numbered by what matters to a vote.
+
+    Args:
+        pool: the sampled answers.
+        solutions: n, how many of the N solutions to look at, the first ones.
+
+    Returns:
+        label: (P, n) 0 for the right answer, 1, 2, … for the wrong ones from the most frequent on, -1 unparsed.
+        counts: (P, 1+A) how often each occurs, padded with 0 to the problem with the most wrong answers (A ≥ 1).
+
+    Example:
+        >>> labelled(Pool(answers=[[5, 7, 3, 7, -1]], gold=[3]), 5)
+        (array([[ 2,  1,  0,  1, -1]]), array([[1, 2, 1]]))
+    """
+    label, counts = np.full((pool.problems, solutions), -1), []
+    for p, (answers, gold) in enumerate(zip(pool.answers[:, :solutions], pool.gold, strict=True)):
+        codes, position, many = np.unique(answers, return_inverse=True, return_counts=True)
+        wrong = np.flatnonzero((codes >= 0) & (codes != gold))
+        wrong = wrong[np.argsort(-many[wrong], kind="stable")]
+        name = np.full(len(codes), -1)
+        name[wrong] = np.arange(1, len(wrong) + 1)
+        name[codes == gold] = 0
+        label[p] = name[position]
+        counts.append(np.append(many[codes == gold].sum(), many[wrong]))
+    padded = np.zeros((pool.problems, max(2, *map(len, counts))), dtype=np.int64)
+    for p, row in enumerate(counts):
+        padded[p, : len(row)] = row
+    return label, padded

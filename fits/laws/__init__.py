@@ -1,0 +1,1 @@
+"""Surfaces, scaling laws and crossovers."""

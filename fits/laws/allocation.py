@@ -1,0 +1,241 @@
+"""How should a growing budget be split: S_opt ∝ C^a and V_opt ∝ C^b, fitted three ways, and what the grid forced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from isocompute.errors import DataError
+from isocompute.fits.bootstrap import interval, resample
+from isocompute.fits.choice.allocation_grid import knots, measured
+from isocompute.fits.laws.optima import Optima, best_knots, best_on_surface
+from isocompute.fits.laws.power_law import FEWEST, PowerLaw, least_squares, tobit
+from isocompute.fits.laws.surface import Smoother, smoother
+
+WAYS = {"grid": "best cells", "smooth": "smoothed surface", "censored": "edges as bounds"}
+"""The three fits in words."""
+
+_SURE = 0.95  # share of the replicates that a fit must be possible on, or a note says that it is not
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Law:
+    """S_opt ∝ C^a and V_opt ∝ C^b, fitted in one way.
+
+    Args:
+        way: "grid", "smooth" or "censored".
+        solutions: S_opt ∝ C^a.
+        verifications: V_opt ∝ C^b.
+        difference: interval of a - b; None without replicates.
+        S_opt: (nC,) best S at each budget.
+        V_opt: (nC,) best V at each budget.
+        edges: (nC,) the edge of the grid that the optimum lies on, "S upper", "S lower", "V upper", "V lower" or
+            two of them; "" inside. There the true optimum may lie outside.
+        identity: a + w·b - 1. If S(1 + λV) = C at every budget, then d log S + w d log V = d log C with
+            w = λV/(1 + λV), so that this is 0; w is the mean over the budgets of the fitted line.
+        inside: a and b through the budgets that are not at an edge, None if fewer than 3 are left. Leaving a point
+            out for its value biases a line: the censored fit is the remedy, this is for comparison.
+        share: of the replicates in which the fit was possible, on which the intervals rest; None without replicates.
+        replicates: (B, 2) a and b, NaN where it was not possible.
+    """
+
+    way: str
+    solutions: PowerLaw
+    verifications: PowerLaw
+    difference: tuple[float, float] | None
+    S_opt: Floats
+    V_opt: Floats
+    edges: tuple[str, ...]
+    identity: float
+    inside: tuple[float, float] | None
+    share: float | None
+    replicates: Floats
+
+    @property
+    def a(self) -> float:
+        """Exponent of S_opt."""
+        return self.solutions.exponent
+
+    @property
+    def b(self) -> float:
+        """Exponent of V_opt."""
+        return self.verifications.exponent
+
+    @property
+    def at_edge(self) -> NDArray[np.bool_]:
+        """(nC,) whether a budget's optimum lies on an edge."""
+        return np.array([edge != "" for edge in self.edges])
+
+
+@dataclass(frozen=True, eq=False)
+class AllocationLaws:
+    """The allocation law in three ways, side by side.
+
+    Args:
+        budgets: (nC,) in x. The exponents move by ±0.1 with their range.
+        grid: as in the study: the best cells, and a line through all budgets.
+        smooth: the best real S and V on the smoothed surface along S(1 + λV) = C, and a line through all budgets.
+        censored: the same optima, those at an edge as bounds; None if fewer than 3 others are left.
+        surface: what smoothed it.
+        notes: what cannot be told apart, and what the fits rest on, in words.
+        level: of the intervals.
+    """
+
+    budgets: Floats
+    grid: Law
+    smooth: Law
+    censored: Law | None
+    surface: Smoother
+    notes: tuple[str, ...]
+    level: float
+
+    def __iter__(self) -> Iterator[Law]:
+        """The laws that there are."""
+        return iter([law for law in (self.grid, self.smooth, self.censored) if law is not None])
+
+    def __str__(self) -> str:
+        """A line a law, then the notes."""
+        lines = [
+            f"{law.way:8} S ∝ C^{_shown(law.solutions)}, V ∝ C^{_shown(law.verifications)}, "
+            f"{law.at_edge.sum()} of {len(self.budgets)} budgets at an edge, a + wb - 1 = {law.identity:+.2f}"
+            for law in self
+        ]
+        return "\n".join([*lines, *self.notes])
+
+
+def allocation_laws(
+    surface: ArrayLike,
+    S: ArrayLike,
+    V: ArrayLike,
+    lam: float,
+    budgets: ArrayLike,
+    weights: ArrayLike | None = None,
+    level: float = 0.95,
+) -> AllocationLaws:
+    """Fit S_opt ∝ C^a and V_opt ∝ C^b to an accuracy surface in three ways.
+
+    grid is the law of Singhi et al. 2025 (arXiv 2504.01005), whose fitting code is not public: see `best_knots`.
+    smooth takes the optima from the smoothed surface (`best_on_surface`) and draws the same least-squares line in
+    log-log. censored takes the optima of smooth, and those at an edge as bounds: where V is the largest measured,
+    log V_opt is at least that and log S_opt, tied to it by the budget, at most what is left; the other way round
+    where S is the largest, and likewise at the lower edges (`tobit`). The bootstrap repeats all of it but the
+    choice of the penalties.
+
+    Args:
+        surface: (nS, nV) accuracies, or (P, nS, nV) per problem, which intervals need.
+        S: (nS,) the knots.
+        V: (nV,) the knots.
+        lam: λ, the cost of a verification in solutions.
+        budgets: (nC,) at least 3 of them, increasing, each within what the grid can spend; powers of two in
+            the paper.
+        weights: (B, P) from `resampling_weights`, for intervals.
+        level: of the intervals.
+
+    Raises:
+        DataError: a budget that no cell of the grid can spend, weights without per-problem values, or
+            malformed knots, surface or λ.
+
+    Example:
+        >>> S = V = 2 ** np.arange(7)  # accuracy falls with the distance from S = V
+        >>> surface = 0.9 - 0.02 * np.log2(S[:, None] / V) ** 2 + 0.01 * np.log2(S[:, None] * V)
+        >>> laws = allocation_laws(surface[1:], S[1:], V, lam=1.0, budgets=[32, 128, 512, 2048])
+        >>> round(laws.smooth.a, 1), round(laws.smooth.b, 1), laws.smooth.at_edge.any()
+        (0.5, 0.5, np.False_)
+    """
+    s_knots, v_knots = knots(S, "S"), knots(V, "V")
+    values = measured(surface, (len(s_knots), len(v_knots)), "surface")
+    if values.ndim > 3 or (weights is not None and values.ndim != 3):
+        raise DataError(f"surface must have the shape (nS, nV), or (P, nS, nV) with weights; got {values.shape}.")
+    limits = np.asarray(budgets, dtype=float)
+    if limits.ndim != 1 or len(limits) < FEWEST or not (limits > 0).all() or (np.diff(limits) <= 0).any():
+        raise DataError(f"budgets must be at least {FEWEST} positive increasing numbers; got {budgets!r}.")
+    mean = values if values.ndim == 2 else values.mean(axis=0)
+    rows = mean[None] if weights is None else np.concatenate([mean[None], resample(values, weights)])
+    smooth = smoother(values, s_knots, v_knots)
+    cells = best_knots(rows, s_knots, v_knots, lam, limits)
+    optima = best_on_surface(rows, smooth, lam, limits)
+    best_cells, best_real = _law("grid", cells, limits, lam, level), _law("smooth", optima, limits, lam, level)
+    bounded = _law("censored", optima, limits, lam, level) if (optima.side[0] == 0).sum() >= FEWEST else None
+    notes = tuple(_notes([best_cells, best_real, bounded], len(limits), level))
+    return AllocationLaws(limits, best_cells, best_real, bounded, smooth, notes, level)
+
+
+def _law(way: str, optima: Optima, budgets: Floats, lam: float, level: float) -> Law:
+    """Lines through the optima: row 0 the estimate, then replicates."""
+    x, inside = np.log(budgets), optima.side == 0
+    if way == "censored":
+        a, s_log, _ = tobit(x, np.log(optima.S), -optima.side)
+        b, v_log, _ = tobit(x, np.log(optima.V), optima.side)
+    else:
+        a, s_log = least_squares(x, np.log(optima.S))
+        b, v_log = least_squares(x, np.log(optima.V))
+    spent = lam * np.exp(v_log[0] + b[0] * x)
+    without = [float(least_squares(x, np.log(best[:1]), inside[:1])[0][0]) for best in (optima.S, optima.V)]
+    possible = ~np.isnan(a[1:])
+    return Law(
+        way=way,
+        solutions=_power_law(a, s_log, level),
+        verifications=_power_law(b, v_log, level),
+        difference=_spread(a[1:] - b[1:], level),
+        S_opt=optima.S[0],
+        V_opt=optima.V[0],
+        edges=optima.edges,
+        identity=float(a[0] + (spent / (1 + spent)).mean() * b[0] - 1),
+        inside=None if np.isnan(without).any() else (without[0], without[1]),
+        share=float(possible.mean()) if possible.size else None,
+        replicates=np.stack([a[1:], b[1:]], axis=1),
+    )
+
+
+def _power_law(exponent: Floats, intercept: Floats, level: float) -> PowerLaw:
+    return PowerLaw(
+        exponent=float(exponent[0]),
+        prefactor=float(np.exp(intercept[0])),
+        interval=_spread(exponent[1:], level),
+        prefactor_interval=_spread(np.exp(intercept[1:]), level),
+    )
+
+
+def _spread(replicates: Floats, level: float) -> tuple[float, float] | None:
+    """Interval over the replicates in which the fit was possible; None if there are none."""
+    possible = replicates[~np.isnan(replicates)]
+    if not possible.size:
+        return None
+    low, high = interval(possible, level)
+    return float(low), float(high)
+
+
+def _notes(laws: list[Law | None], budgets: int, level: float) -> Iterator[str]:
+    there = [law for law in laws if law is not None]
+    if len(there) < len(laws):
+        inside = budgets - int(there[1].at_edge.sum())
+        yield f"Only {inside} of {budgets} optima lie inside the grid: too few to treat the others as bounds."
+    alike = [WAYS[law.way] for law in there if _zero_in(law.difference)]
+    if alike:
+        yield f"The exponents a and b cannot be told apart ({', '.join(alike)})."
+    for one, other in combinations(there, 2):
+        apart = one.replicates - other.replicates
+        if all(_zero_in(_spread(apart[:, i], level)) for i in (0, 1)):
+            yield f"The fits '{WAYS[one.way]}' and '{WAYS[other.way]}' cannot be told apart."
+    for law in there:
+        if law.share is not None and law.share < _SURE:
+            yield (
+                f"The intervals of '{WAYS[law.way]}' rest on {law.share:.0%} of the resamplings; in the others fewer "
+                f"than {FEWEST} optima lie inside the grid."
+            )
+
+
+def _zero_in(spread: tuple[float, float] | None) -> bool:
+    return spread is not None and spread[0] <= 0 <= spread[1]
+
+
+def _shown(law: PowerLaw) -> str:
+    if law.interval is None:
+        return f"{law.exponent:.2f}"
+    return f"{law.exponent:.2f} [{law.interval[0]:.2f}, {law.interval[1]:.2f}]"

@@ -1,0 +1,1 @@
+"""From a run, or a grid, to a profile."""

@@ -1,0 +1,117 @@
+"""From an aggregated grid to a profile: for those who have only a paper's table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isocompute.errors import DataError
+from isocompute.planner.profile import Curve, Profile, Surface
+from isocompute.runners.documents import parse_json
+from isocompute.runners.storage.files import read_file
+
+
+def profile_of_grid(path: str, entry: str | None, name: str | None) -> Profile:
+    """Read an aggregated grid: a table of success over S and V, as papers print it.
+
+    Args:
+        path: a JSON file of one or more entries, each with ``lambda_``, ``n_problems``, ``self_consistency``
+            {S: success} and ``best_of_n`` [{S, V, success}].
+        entry: which entry; may be left out if there is one.
+        name: the profile's name; the entry's if not given.
+
+    Raises:
+        DataError: no such entry, or an entry that is not such a grid; says where.
+    """
+    try:
+        content = parse_json(read_file(path).decode(), f"The grid '{path}'")
+    except OSError as error:
+        raise DataError(f"The grid '{path}' cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise DataError(f"The grid '{path}' is not JSON.") from None
+    entries = {k: v for k, v in content.items() if isinstance(v, dict)} if isinstance(content, dict) else {}
+    if not entries:
+        raise DataError(
+            f"{path} holds no grid; it must hold {{name: {{lambda_, n_problems, self_consistency, best_of_n}}}}."
+        )
+    if entry is None and len(entries) > 1:
+        raise DataError(f"{path} holds several grids; choose one with --entry: {', '.join(entries)}.")
+    entry = entry or next(iter(entries))
+    if entry not in entries:
+        raise DataError(f"{path} has no entry '{entry}'; it has: {', '.join(entries)}.")
+    grid, where = entries[entry], f"{path}, {entry}"
+    voted = curve(grid, "self_consistency", where)
+    if voted.solutions[0] != 1:
+        raise DataError(f"{where}: 'self_consistency' must begin at S=1, the accuracy of one solution.")
+    S, V, cells = genrm_cells(grid, where)
+    warning = f"Numbers as published ({grid.get('source', path)}), without intervals."
+    return Profile(
+        name=name or entry,
+        description=f"{grid.get('model', 'a model')} on {grid.get('dataset', 'a task')}, "
+        f"verifier {grid.get('verifier', 'unknown')}",
+        problems=number(grid, "n_problems", where, int),
+        per_problem=False,
+        lam=number(grid, "lambda_", where, float),
+        lambda_source="given with the grid",
+        self_consistency=voted,
+        coverage=curve(grid, "coverage", where) if "coverage" in grid else None,
+        genrm=Surface(solutions=S, verifications=V, accuracy=[cells]),
+        warnings=[warning],
+    )
+
+
+def number(grid: dict[str, Any], key: str, where: str, kind: type[int] | type[float]) -> Any:
+    """Return a positive number of an entry."""
+    value = grid.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9 or kind(value) != value:
+        raise DataError(
+            f"{where}: '{key}' must be a positive {'whole number' if kind is int else 'number'}; got {value!r}."
+        )
+    return kind(value)
+
+
+def curve(grid: dict[str, Any], key: str, where: str) -> Curve:
+    """Return a {S: success} table as a curve of means."""
+    table = grid.get(key)
+    if not isinstance(table, dict) or not table:
+        raise DataError(f"{where}: '{key}' must be a table {{S: success}}.")
+    pairs = sorted(
+        (knot(S, f"{where}: {key}"), success(value, f"{where}: {key} at S={S}")) for S, value in table.items()
+    )
+    return Curve(solutions=[S for S, _ in pairs], accuracy=[[value for _, value in pairs]])
+
+
+def genrm_cells(grid: dict[str, Any], where: str) -> tuple[list[int], list[int], list[list[float]]]:
+    """Return the S, the V and the successes of an entry's cells, which must fill a rectangle."""
+    at = f"{where}: best_of_n"
+    cells: dict[tuple[int, int], float] = {}
+    try:
+        for cell in grid["best_of_n"]:
+            key = knot(cell["S"], at), knot(cell["V"], at)
+            if key in cells:
+                raise DataError(f"{at}: the cell S={key[0]}, V={key[1]} stands twice; leave one of the two out.")
+            cells[key] = success(cell["success"], f"{at}: {cell}")
+    except (KeyError, TypeError):
+        raise DataError(f"{where}: 'best_of_n' must be a list of cells with S, V and success.") from None
+    S, V = (sorted({key[axis] for key in cells}) for axis in (0, 1))
+    if missing := [(s, v) for s in S for v in V if (s, v) not in cells]:
+        raise DataError(
+            f"{where}: 'best_of_n' has no cell S={missing[0][0]}, V={missing[0][1]}; the grid must be full."
+        )
+    if not S:
+        raise DataError(f"{where}: 'best_of_n' has no cells.")
+    return S, V, [[cells[s, v] for v in V] for s in S]
+
+
+def knot(value: Any, where: str) -> int:
+    """Return a number of solutions or verifications, which a table's key has as text."""
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and text == str(int(text)) != "0"):
+        raise DataError(f"{where}: S and V must be whole numbers from 1 upwards; got {text[:40]}.")
+    return int(text)
+
+
+def success(value: Any, where: str) -> float:
+    """Return a share of problems, 0 … 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise DataError(f"{where}: the success is {value!r}; it must lie between 0 and 1.")
+    return float(value)

@@ -1,0 +1,1 @@
+"""The strategies: one registry, and what they are in words."""

@@ -1,0 +1,1 @@
+"""A sweep file: what it may say, and what it means."""

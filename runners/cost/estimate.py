@@ -1,0 +1,74 @@
+"""From a sweep to its price: which rows are missing, how long they are, how large models are. No run is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from isocompute.runners import engines, scorers
+from isocompute.runners.config.sweep import Role, Sweep
+from isocompute.runners.cost.model_size import model_sizes
+from isocompute.runners.cost.price import UNKNOWN, Lengths, Price, Prices, price
+from isocompute.runners.cost.sample import trial
+from isocompute.runners.cost.token_stats import lengths, missing
+from isocompute.runners.engines import Engine
+from isocompute.runners.sampling.sweep import prepared
+from isocompute.runners.scorers import Scorer
+
+
+def quote(
+    config: Sweep,
+    prices: Prices | None = None,
+    rate: float | None = None,
+    parameters: Sequence[float] = (),
+    sample: int = 0,
+    load: Callable[..., Engine] = engines.load,
+    load_scorer: Callable[..., Scorer] = scorers.load,
+) -> Price:
+    """Price what a run lacks.
+
+    Tokens are the means of rows that the run has; without such rows, those of a sample; without one, ``max_tokens``
+    bounds a solution and a verification, and what scores and searches take is unknown.
+
+    Args:
+        config: what would be sampled.
+        prices: in dollars.
+        rate: completion tokens a second; a sample's if not given.
+        parameters: sizes of models that no folder here tells: the solver's, the verifier's, the scorer's, of those
+            there are; the last one holds on.
+        sample: on how many problems, drawn at random, to sample what the run does not tell, with the real models and
+            in memory.
+        load: what turns an engine's name, a model and its options into an engine.
+        load_scorer: what turns a scorer's kind, a model and its options into a scorer.
+
+    Raises:
+        ConfigError, DataError, EngineError, RunError: as a sweep does; or no row of the sample came.
+    """
+    run, problems, _, _ = prepared(config)
+    ids = [problem.problem_id for problem in problems]
+    requests = missing(run, config, ids)
+    known = lengths(run, config, "run")
+    rates = None if rate is None else {role: rate for role in requests if role != "scorer"}
+    unpaced = any(count and role not in (rates or {}) for role, count in requests.items())
+    if sample and any(requests.values()) and (unpaced or any(role not in known for role in requests)):
+        some = Random(config.seed).sample(ids, min(sample, len(ids)))  # the first may be the easiest
+        tried, measured = trial(config, some, load, load_scorer)
+        known = tried | known
+        rates = {role: measured[role] for role in requests} | (rates or {})
+    sizes = model_sizes(config.all_models, parameters)
+    roles = {"solver": config.solver, "verifier": config.verifier or config.solver}
+    return price(
+        requests,
+        {role: known.get(role) or (at_most(roles[role]) if role in roles else UNKNOWN) for role in requests},
+        {role: sizes.get(role, sizes["solver"]) for role in requests if role != "scorer"},
+        rates,
+        "sample" if rate is None else "given",
+        prices,
+        sizes.get("scorer"),
+        config.scorer is not None and config.scorer.kind == "verdicts",
+    )
+
+
+def at_most(role: Role) -> Lengths:
+    """Return the lengths that a role's rows may have."""
+    return Lengths(None, None, float(role.max_tokens), "max_tokens", 0)

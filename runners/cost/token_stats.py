@@ -1,0 +1,82 @@
+"""Which rows a run lacks, and how long those are that it has: solutions, verifications, scores and searches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from isocompute.runners.config.search import Shape
+from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.cost.price import Lengths
+from isocompute.runners.storage.expected import Expected
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
+
+TABLES = {"solver": SOLUTIONS, "verifier": VERIFICATIONS, "scorer": SCORES}
+"""The roles whose rows are numbered, and these rows; a search is a role of its own, by its shape."""
+
+SAMPLED = {"prompt": "prompt_tokens", "cached": "cached_tokens", "completion": "completion_tokens"}
+SCORED = {"scored": "scored_tokens", "scored_cached": "scored_cached_tokens", "judged": "scorer_sampled_tokens"}
+SEARCHED = {
+    "prompt": "prompt_tokens",
+    "cached": "prompt_cached_tokens",
+    "completion": "generated_tokens",
+    "scored": "scored_tokens",
+    "scored_cached": "cached_tokens",
+    "judged": "scorer_sampled_tokens",
+}
+COUNTED = {SOLUTIONS: SAMPLED, VERIFICATIONS: SAMPLED, SCORES: SCORED, SEARCHES: SEARCHED}
+"""Where each table says the `Lengths` of a row."""
+
+
+def names(config: Sweep) -> dict[str, Shape]:
+    """Return the searches that a sweep asks for, by what they are called."""
+    return {shape.label: shape for shape in config.by_shape}
+
+
+def missing(run: Run, config: Sweep, problem_ids: Sequence[str]) -> dict[str, int]:
+    """Count the rows that a run lacks, by the role that makes them; a row that failed is lacking."""
+    expected, counts = Expected(config, problem_ids), {}
+    for role, table in TABLES.items():
+        if asked := expected.count(table):
+            counts[role] = asked - len(done(run, expected, table))
+    if config.searches:
+        frame = done(run, expected, SEARCHES)
+        for role, shape in names(config).items():
+            counts[role] = len(problem_ids) * expected.seeds[shape] - len(of(frame, shape))
+    return counts
+
+
+def done(run: Run, expected: Expected, table: Table) -> pd.DataFrame:
+    """Return the rows that are asked for and are ok."""
+    frame = run.frame(table, [*table.key_names, "status"])
+    return expected.select(table, frame[frame["status"] == "ok"])
+
+
+def lengths(run: Run, config: Sweep, source: str) -> dict[str, Lengths]:
+    """Return the mean tokens of a run's rows that are ok, of each role that has some and says how many it sampled."""
+    found = {role: mean(run.frame(table, [*COUNTED[table].values(), "status"]), table, source)
+             for role, table in TABLES.items()}  # fmt: skip
+    if config.searches:
+        frame = run.frame(SEARCHES, [*SEARCHES.key_names, *SEARCHED.values(), "status"])
+        found |= {role: mean(of(frame, shape), SEARCHES, source) for role, shape in names(config).items()}
+    return {role: means for role, means in found.items() if means is not None}
+
+
+def of(frame: pd.DataFrame, shape: Shape) -> pd.DataFrame:
+    """Return the rows of searches of one shape."""
+    columns = ("strategy", "n", "beam_width", "lookahead")
+    same = [frame[column] == value for column, value in zip(columns, shape, strict=True)]
+    return frame[same[0] & same[1] & same[2] & same[3]]
+
+
+def mean(frame: pd.DataFrame, table: Table, source: str) -> Lengths | None:
+    """Return the mean tokens of a table's rows that are ok; None if there is none, or their main count is unknown."""
+    rows = frame[frame["status"] == "ok"]
+    means = {key: float(rows[column].astype(float).mean()) for key, column in COUNTED[table].items()}
+    known = dict.fromkeys(SAMPLED, 0.0) | {key: None if math.isnan(value) else value for key, value in means.items()}
+    if known["scored" if table is SCORES else "completion"] is None:
+        return None
+    return Lengths(**known, source=source, rows=len(rows))

@@ -1,0 +1,195 @@
+"""The process that compares answers: it starts workers, and others in the place of those that a pair brings down.
+
+Started by `comparison_process` as ``python -m isocompute.runners.grading.comparison_worker SECONDS PATIENCE
+MEGABYTES``. It loads SymPy once and forks: a worker that ran out of time or memory, or crashed, is replaced in
+milliseconds. Requests and replies are JSON, one a line:
+
+    {"answer": "2^{-1}", "among": ["1/3", "\\\\frac{1}{2}"]}     {"equal": 1, "refused": null}
+    {"answer": "9^{9^{9}}", "among": ["1/3"]}                 {"equal": null, "refused": -1}
+
+``equal`` is the place of the first that is equal, ``refused`` the place at which the worker gave up, -1 for the answer
+itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import logging
+import os
+import re
+import resource
+import select
+import signal
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+READ, EQUAL, DIFFERENT, REFUSED = b".", b"=", b"/", b"!"
+"""What a worker says, a byte each: the answer could be read; for each of the others in turn, what it is to it."""
+
+WARMING = (
+    r"-\frac{1}{2}+3\sqrt{5}x^2", r"\begin{pmatrix} 1 & a \\ 2\pi & b \end{pmatrix}", r"x > 2", r"(x+1)(y-2)",
+    r"\sin x\cos\frac{\pi}{3}", r"\log_{2} 3 + \ln 5", r"1 \pm 2i", r"y = 2x + 3", r"\binom{5}{2}3!", r"e^{i\pi}",
+    r"2^{10}", r"|x-1|", r"\sum_{n=1}^{\infty} \frac{1}{2^n}", r"\begin{cases} x & x > 1 \\ 0 & x \le 1 \end{cases}",
+)  # fmt: skip
+"""Compared before the first fork: the parser learns and SymPy loads parts of itself, and all workers share that."""
+
+
+HARMLESS = re.compile(r"(?:(?:Integer|Float|Symbol) ?\( ?(?:\d+|'[\w.+-]*') ?\)|[-+*/() \n])*", re.ASCII)
+"""Python that only names numbers and symbols and joins them."""
+
+
+class Worker:
+    """A forked process that compares, and the pipes to it."""
+
+    def __init__(self, seconds: float, megabytes: int) -> None:
+        self.alive = True
+        requests, self.requests = os.pipe()
+        self.replies, replies = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                os.close(self.requests)
+                os.close(self.replies)
+                limit(megabytes)
+                with open(requests, encoding="ascii") as lines:
+                    compare(lines, replies, seconds)
+            finally:
+                os._exit(1)  # whatever it was, the parent sees the pipe close
+        os.close(requests)
+        os.close(replies)
+
+    def ask(self, line: str, count: int, patience: float) -> dict[str, int | None]:
+        """Put one request; return the reply. A worker that died or kept us waiting is not to be asked again."""
+        place = -1
+        with contextlib.suppress(OSError):
+            os.write(self.requests, line.encode("ascii"))
+            while said := self.hear(patience):
+                if said == REFUSED:
+                    return {"equal": None, "refused": place}
+                if said == EQUAL:
+                    return {"equal": place, "refused": None}
+                place += 1
+                if place == count:
+                    return {"equal": None, "refused": None}
+        self.alive = False
+        return {"equal": None, "refused": place}
+
+    def hear(self, patience: float) -> bytes:
+        """Return the next byte that the worker says; none if it dies or does not say it in time."""
+        ready, _, _ = select.select([self.replies], [], [], patience)
+        return os.read(self.replies, 1) if ready else b""
+
+    def end(self) -> None:
+        """Kill the worker."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self.requests)
+        os.close(self.replies)
+
+
+def limit(megabytes: int) -> None:
+    """Bound what this process may use: memory beyond what it has, no files, no core; and its time, by `allow`."""
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    memory = size() + megabytes * 2**20
+    for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
+        with contextlib.suppress(ValueError, OSError):  # macOS knows no limit of the address space; the clock remains
+            resource.setrlimit(kind, (most, most))
+
+
+def size() -> int:
+    """Return the bytes of address space that this process has, or an ample guess where the system does not say."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 2**30
+
+
+def allow(seconds: float) -> None:
+    """Let this process compute for so long from now on; then the system ends it, whatever it is at. 0 is for ever.
+
+    The time is the processor's: on a machine that is busy an innocent answer may take longer by the clock.
+    """
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def compare(lines: TextIO, replies: int, seconds: float) -> None:
+    """Answer requests until there are no more; an answer that exhausts time, memory or stack ends the process.
+
+    The first comparison's time begins with reading the answer.
+    """
+    from isocompute.runners.grading.equality import equal
+    from isocompute.runners.grading.expression import Refused
+    from isocompute.runners.grading.parse_answer import read
+
+    for line in lines:
+        request = json.loads(line)
+        answer, among = request["answer"], request["among"]
+        allow(seconds)
+        try:
+            read(answer)
+        except Refused:
+            among = []
+        os.write(replies, READ if among else REFUSED)
+        for other in among:
+            try:
+                same = equal(other, answer)
+            except Refused:
+                same = False
+            os.write(replies, EQUAL if same else DIFFERENT)
+            if same:
+                break
+            allow(seconds)
+        allow(0)  # until there is more to do
+
+
+def guarded(evaluate: Callable[..., object]) -> Callable[..., object]:
+    """Wrap SymPy's evaluation of strings as Python, by which it makes its numbers, so that it makes nothing else."""
+
+    def wrapped(code: str, *arguments: object) -> object:
+        if HARMLESS.fullmatch(code) is None:
+            raise ValueError("an answer is not evaluated")
+        return evaluate(code, *arguments)
+
+    return wrapped
+
+
+def serve(seconds: float, patience: float, megabytes: int) -> None:
+    """Answer the requests of the standard input on the standard output, until there are no more.
+
+    Args:
+        seconds: longest that a comparison may compute.
+        patience: longest that it may take by the clock.
+        megabytes: most memory that a worker may take beside what it shares.
+    """
+    logging.disable(logging.CRITICAL)
+    replies = os.fdopen(os.dup(1), "w", buffering=1, encoding="ascii")
+    os.dup2(2, 1)  # whatever a library prints goes elsewhere
+    from sympy.parsing import sympy_parser
+
+    from isocompute.runners.grading.equality import equal
+
+    for text in WARMING:
+        equal(text, "x")
+    sympy_parser.eval_expr = guarded(sympy_parser.eval_expr)  # only now: SymPy's own modules evaluate as they load
+    gc.collect()
+    gc.freeze()
+    replies.write("{}\n")
+    worker = Worker(seconds, megabytes)
+    try:
+        for line in sys.stdin:
+            reply = worker.ask(line, len(json.loads(line)["among"]), patience)
+            if not worker.alive:
+                worker.end()
+                worker = Worker(seconds, megabytes)
+            replies.write(json.dumps(reply) + "\n")
+    finally:
+        worker.end()
+
+
+if __name__ == "__main__":
+    serve(float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,1 @@
+"""What a text says: steps, verdicts, and what was only thought."""

@@ -1,0 +1,1 @@
+"""Sampling and scoring the rows that are missing."""

@@ -1,0 +1,144 @@
+"""The scorer of a sweep, and what it scores of the solutions that are there: the first K of every problem."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from isocompute.runners.config.sweep import Role, Sweep
+from isocompute.runners.display import Display
+from isocompute.runners.engines import Engine, Sampling
+from isocompute.runners.parsing.steps import split
+from isocompute.runners.parsing.thinking import cut
+from isocompute.runners.prompts import Prompt
+from isocompute.runners.scorers import Scored, Scorer, ScoreRequest
+from isocompute.runners.scorers.genrm import Verdicts
+from isocompute.runners.storage.digests import digest_text
+from isocompute.runners.storage.expected import Expected
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import JUDGED, SCORES, SOLUTIONS
+from isocompute.runners.tasks import Problem
+
+
+class Judging(Verdicts):
+    """A verifier that scores, in an engine of its own."""
+
+    def close(self) -> None:
+        """Give back the engine's memory."""
+        self.engine.close()
+
+
+def scorer(
+    config: Sweep, texts: dict[str, Prompt], engine: Callable[[Role], Engine], load: Callable[..., Scorer]
+) -> Scorer:
+    """Load what a sweep scores with.
+
+    Args:
+        config: the sweep.
+        texts: its prompts, by role.
+        engine: loads the engine of a role.
+        load: what turns a scorer's kind, a model and its options into a scorer.
+
+    Raises:
+        ConfigError, EngineError: as the engine and the scorer do.
+    """
+    role = config.scorer
+    assert role is not None, "without a scorer nothing is scored"
+    if role.model is not None:
+        return load(role.kind, role.model, engine=role.engine, prompt=role.prompt, **role.options)
+    judge, times = config.verifier, role.verifications
+    assert judge is not None, "verdicts are the verifier's"
+    assert times is not None, "verdicts have a number"
+    sampling = Sampling(judge.temperature, judge.top_p, judge.max_tokens, judge.stop)
+    judged = (texts["verifier"], sampling, times, config.seed, judge.chat, judge.thinking_end)
+    return Judging(engine(judge), *judged)
+
+
+def score(
+    config: Sweep, run: Run, problems: dict[str, Problem], display: Display, load: Callable[[], Scorer]
+) -> Counter[str]:
+    """Score the solutions that are to be scored and are not.
+
+    Args:
+        config: the sweep.
+        run: holds the solutions, and is added to.
+        problems: by their ids.
+        display: where progress is shown.
+        load: gives the scorer, if it is needed.
+
+    Returns:
+        How many failed, by what went wrong.
+    """
+    failed: Counter[str] = Counter()
+    if not config.scored:
+        return failed
+    expected = Expected(config, list(problems))
+    wanted = set(expected.missing(SCORES, run.keys(SCORES)))
+    texts = dict[tuple[str, int], str]()
+    missing = list(requests(config, run, problems, wanted, texts))
+    if not missing:
+        return failed
+    asked = expected.count(SCORES)
+    display.phase("scoring", asked, asked - len(wanted))
+    pending = deque(request for request in missing if request.steps)
+    writer = run.writer(SCORES, config.checkpoint_seconds)
+    loaded = None
+    try:
+        empty = [request for request in missing if not request.steps]
+        writer.add(row_of(request, Scored((), 0, 0, 0), texts[request.key]) for request in empty)
+        display.advance(len(empty), 0)
+        if pending:
+            loaded = load()
+            for request, answer in loaded.run(pending):
+                row = row_of(request, answer, texts[request.key])
+                writer.add([row])
+                if row["status"] != "ok":
+                    failed[row["status"]] += 1
+                display.advance(1, 0, f"{failed.total():,} failed" if failed else "")
+    finally:
+        writer.flush()
+        if loaded is not None:
+            loaded.close()
+    return failed
+
+
+def requests(
+    config: Sweep,
+    run: Run,
+    problems: dict[str, Problem],
+    wanted: set[tuple[Any, ...]],
+    texts: dict[tuple[str, int], str],
+) -> Iterator[ScoreRequest]:
+    """Yield the solutions that are to be scored, as steps; what a model thought is not scored.
+
+    Args:
+        config: the sweep.
+        run: holds the solutions.
+        problems: by their ids.
+        wanted: the keys of the scores that are missing.
+        texts: gets the digest of each text that is to be scored.
+    """
+    frame = run.frame(SOLUTIONS, ["problem_id", "solution_id", "text", "status"])
+    for problem, i, text, status in frame.itertuples(index=False, name=None):
+        if status == "ok" and (problem, i) in wanted:
+            steps = split(cut(text, config.solver.thinking_end), config.step)
+            texts[problem, i] = digest_text(text)
+            yield ScoreRequest((problem, i), problems[problem].question, steps)
+
+
+def row_of(request: ScoreRequest, answer: Scored, digest: str) -> dict[str, Any]:
+    """Return a solution's row; one without a single step has no scores and took nothing."""
+    status = answer.status
+    if status == "ok" and (answer.scores is None or len(answer.scores) != len(request.steps)):
+        status = f"the scorer gave {0 if answer.scores is None else len(answer.scores)} scores for {len(request.steps)}"
+    row = dict(zip(SCORES.key_names, request.key, strict=True))
+    return row | {
+        "step_scores": answer.scores if status == "ok" else None,
+        "scored_tokens": answer.read_tokens,
+        "scored_cached_tokens": answer.cached_tokens,
+        "scorer_calls": answer.calls,
+        "scorer_sampled_tokens": answer.written_tokens,
+        "status": status,
+        JUDGED.name: digest,
+    }

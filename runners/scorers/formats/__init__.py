@@ -1,0 +1,1 @@
+"""Formats of reward models: how a solution becomes tokens, and where scores are read."""

@@ -1,0 +1,120 @@
+"""From steps to what a model reads, and from what it makes of it to scores: the parts that need no model.
+
+Every kind's score is the logistic function of a margin that the model's head gives at a place: softmax over two
+logits is the logistic of their difference. So a kind says what is read, where its scores stand, and what its head is;
+an engine returns margins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from isocompute.runners.scorers.base import Scored, ScoreRequest
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The head of a language model: the margin is the logit of a token for right less that of one for wrong."""
+
+    right: int
+    wrong: int
+
+
+Head = Pair | Literal["classes", "value", "reward"]
+"""A language model's, or a head beside it: two classes at each token (Qwen2.5-Math-PRM), a value at each token
+(Skywork), or one reward for the sequence, at its last token."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Tokens to read, and the places among them at which a score stands.
+
+    Args:
+        tokens: ids; they end at the last place.
+        places: indices, rising: a step's score is what the model makes of ``tokens[: place + 1]``.
+    """
+
+    tokens: tuple[int, ...]
+    places: tuple[int, ...]
+
+    @property
+    def prefixes(self) -> list[tuple[int, ...]]:
+        """What is read up to each place.
+
+        >>> Reading((5, 6, 7), (0, 2)).prefixes
+        [(5,), (5, 6, 7)]
+        """
+        return [self.tokens[: place + 1] for place in self.places]
+
+
+class Kind(Protocol):
+    """How a family of reward models is asked and read."""
+
+    @property
+    def head(self) -> Head:
+        """What gives the margin."""
+
+    def read(self, question: str, steps: Sequence[str], known: int) -> list[Reading]:
+        """Return what is read to score ``steps[known:]``, one place each, in order; no step is of blanks alone."""
+
+
+def cut(tokens: Sequence[int], places: Sequence[int], known: int) -> Reading:
+    """Return the reading of all steps, cut at the last place, with the places of those after the ``known`` first.
+
+    >>> cut([1, 2, 3, 4, 5], [1, 3], known=1)
+    Reading(tokens=(1, 2, 3, 4), places=(3,))
+    """
+    return Reading(tuple(tokens[: places[-1] + 1]), tuple(places[known:]))
+
+
+def readings(kind: Kind, request: ScoreRequest) -> list[Reading]:
+    """Return what is read for a request: nothing of steps of blanks alone, and nothing if no other is new."""
+    steps, new = said(request.steps), said(request.new)
+    return kind.read(request.question, steps, len(steps) - len(new)) if new else []
+
+
+def said(steps: Sequence[str]) -> list[str]:
+    """Return the steps that say something.
+
+    >>> said(["1 + 1 = 2", " ", ""])
+    ['1 + 1 = 2']
+    """
+    return [step for step in steps if step.strip()]
+
+
+def refusal(read: Sequence[Reading], limit: int | None) -> str | None:
+    """Say why a model that takes ``limit`` tokens cannot read this; None if it can."""
+    longest = max((len(reading.tokens) for reading in read), default=0)
+    if limit is None or longest <= limit:
+        return None
+    return f"question and steps have {longest} tokens; the model takes {limit}"
+
+
+def scored(
+    request: ScoreRequest, margins: Sequence[float], read_tokens: int, cached_tokens: int | None, calls: int
+) -> Scored:
+    """Turn margins, one for each new step that says something, into a request's scores.
+
+    >>> scored(ScoreRequest("a", "?", ("Yes. ", " ")), [0.0], 9, 0, 1).scores
+    (0.5, nan)
+    """
+    if any(map(math.isnan, margins)):
+        return Scored(None, read_tokens, cached_tokens, calls, "the model's score is not a number")
+    found = iter(margins)
+    scores = tuple(logistic(next(found)) if step.strip() else math.nan for step in request.new)
+    return Scored(scores, read_tokens, cached_tokens, calls)
+
+
+def logistic(margin: float) -> float:
+    """Return 1 / (1 + exp(-margin)), for any margin.
+
+    >>> logistic(0.0), logistic(-1000.0), logistic(1000.0)
+    (0.5, 0.0, 1.0)
+    """
+    if margin >= 0:
+        return 1.0 / (1.0 + math.exp(-margin))
+    odds = math.exp(margin)
+    return odds / (1.0 + odds)

@@ -1,0 +1,39 @@
+r"""Skywork's PRMs: a value at the end of each step, squashed to a probability.
+
+Skywork/Skywork-o1-Open-PRM-Qwen-2.5-1.5B and -7B. Question and steps are tokenised apart, each followed by a newline,
+and the score of a step is the logistic of the value head at its newline. From the authors' inference code,
+SkyworkAI/skywork-o1-prm-inference at 719b56b, model_utils/io_utils.py (``prepare_input``) and prm_model.py. There
+every line is a step, empty ones too, and a blank line before the end is what a solution's last score stands for;
+here steps are what the caller says, and a step of blanks is none.
+
+vLLM does not know the architecture without the authors' plug-in, which is made for its version 0.6.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from isocompute.runners.scorers.formats.base import Head, Reading, cut
+from isocompute.runners.scorers.tokenizer import Text
+
+
+class Skywork:
+    """How Skywork's PRMs are asked.
+
+    Raises:
+        EngineError: the model has no token that begins a text, or none for a newline.
+    """
+
+    head: Head = "value"
+
+    def __init__(self, text: Text) -> None:
+        self.text, self.first, self.newline = text, text.first, text.only("\n")
+
+    def read(self, question: str, steps: Sequence[str], known: int) -> list[Reading]:
+        """Return question and steps; a score stands at the newline after each step."""
+        tokens = [self.first, *self.text.content(f"{question}\n")]
+        places = []
+        for step in steps:
+            tokens += [*self.text.content(step.strip("\n")), self.newline]
+            places.append(len(tokens) - 1)
+        return [cut(tokens, places, known)]

@@ -1,0 +1,127 @@
+"""GenRM's mean verdict as a score: a generative verifier judges the solution so far, several times.
+
+The score is yes / (yes + no) over the verdicts that could be read, and 0 if none could, as in the estimator
+(`isocompute.fits.genrm`). It has no model of its own but asks an engine. Unlike a reward model it writes what it
+thinks: `Scored.written_tokens` counts that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from isocompute.runners.engines import Completion, Engine, Request, Sampling
+from isocompute.runners.parsing.thinking import cut
+from isocompute.runners.parsing.verdicts import verdict_of
+from isocompute.runners.prompts import Prompt
+from isocompute.runners.scorers.base import Scored, ScoreRequest
+from isocompute.runners.seeds import seed_of
+
+
+class Verdicts:
+    """A generative verifier behind `Scorer`; the engine stays its owner's to close.
+
+    What a solution is judged by depends on its text alone: seeds come from question, text and number, so that the
+    same text has the same score wherever it stands.
+
+    Args:
+        engine: what holds the verifier.
+        prompt: with the places ``{question}`` and ``{solution}``.
+        sampling: how verifications are drawn.
+        verifications: V, how often each solution is judged.
+        seed: the sweep's.
+        chat: whether the prompt is a user's turn.
+        thinking_end: what ends the verifier's thinking, if it thinks aloud.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        prompt: Prompt,
+        sampling: Sampling,
+        verifications: int,
+        seed: int = 0,
+        chat: bool = False,
+        thinking_end: str | None = None,
+    ) -> None:
+        self.engine, self.prompt, self.sampling, self.verifications = engine, prompt, sampling, verifications
+        self.seed, self.chat, self.thinking_end = seed, chat, thinking_end
+        self.names = count()
+
+    def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, Scored]]:
+        """Have every new step's solution so far judged, side by side."""
+        asked: deque[Request] = deque()
+        judged: dict[int, Judged] = {}
+        while pending:
+            yield from self._take(pending, asked, judged)
+            for request, completion in self.engine.run(asked):
+                name, step = request.key
+                judged[name].verifications[step].append(completion)
+                judged[name].waiting -= 1
+                if not judged[name].waiting:
+                    done = judged.pop(name)
+                    yield done.request, self._scored(done)
+                yield from self._take(pending, asked, judged)
+
+    def close(self) -> None:
+        """Do nothing: the engine may have other work."""
+
+    def _take(
+        self, pending: deque[ScoreRequest], asked: deque[Request], judged: dict[int, Judged]
+    ) -> Iterator[tuple[ScoreRequest, Scored]]:
+        """Ask for what is pending; yield the requests in which nothing is to be judged."""
+        while pending:
+            request, name = pending.popleft(), next(self.names)
+            steps = [i for i in range(request.known, len(request.steps)) if request.steps[i].strip()]
+            if not steps:
+                yield request, Scored((math.nan,) * len(request.new), 0, 0, 0)
+                continue
+            judged[name] = Judged(request, len(steps) * self.verifications, {step: [] for step in steps})
+            for step in steps:
+                solution = "".join(request.steps[: step + 1])
+                prompt = self.prompt.fill(question=request.question, solution=solution)
+                for i in range(self.verifications):
+                    seed = seed_of(self.seed, "verdict", request.question, solution, i)
+                    asked.append(Request((name, step), prompt, seed, self.sampling, self.chat))
+
+    def _scored(self, judged: Judged) -> Scored:
+        completions = [completion for step in judged.verifications.values() for completion in step]
+        read, cached, written = (
+            total(getattr(completion, name) for completion in completions)
+            for name in ("prompt_tokens", "cached_tokens", "completion_tokens")
+        )
+        failed = next((completion.status for completion in completions if completion.status != "ok"), None)
+        if failed is not None:
+            return Scored(None, read, cached, len(completions), failed, written)
+        new = range(judged.request.known, len(judged.request.steps))
+        scores = tuple(self._mean(judged.verifications.get(step, ())) for step in new)
+        return Scored(scores, read, cached, len(completions), written_tokens=written)
+
+    def _mean(self, verifications: Sequence[Completion]) -> float:
+        """Return the mean of the verdicts that could be read; NaN if nothing was judged."""
+        if not verifications:
+            return math.nan
+        said = [verdict_of(cut(completion.text or "", self.thinking_end)) for completion in verifications]
+        return sum(verdict or 0.0 for verdict in said) / max(1, len(said) - said.count(None))
+
+
+@dataclass
+class Judged:
+    """A request whose verifications are coming in: those of each step, and how many are still to come."""
+
+    request: ScoreRequest
+    waiting: int
+    verifications: dict[int, list[Completion]] = field(default_factory=dict)
+
+
+def total(counts: Iterator[int | None]) -> int | None:
+    """Return the sum of counts; None if one of them is not known.
+
+    >>> total(iter([3, 4])), total(iter([3, None]))
+    (7, None)
+    """
+    known = list(counts)
+    return None if None in known else sum(number for number in known if number is not None)

@@ -1,0 +1,1 @@
+"""Searches that a scorer steers: trees, nodes, rows, and the driver of them all."""

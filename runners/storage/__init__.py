@@ -1,0 +1,1 @@
+"""Runs on disk: tables, manifests, locks, checks."""

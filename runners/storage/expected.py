@@ -1,0 +1,190 @@
+"""The rows that a sweep asks for: how many, which of them are there, and which are missing.
+
+Solutions, verifications and scores are numbered from 0, so a table's rows are a box: problems × solutions ×
+verifications. Searches are a list: shapes × problems × seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from isocompute.errors import RunError
+from isocompute.runners.config.search import Shape
+from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.storage.provenance import Imported
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Rows that are not there, from one key to another in the order of the keys."""
+
+    first: Key
+    last: Key
+    rows: int
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The rows that a sweep asks for on some problems.
+
+    Args:
+        sweep: what asks for them.
+        problems: ids, in the order of the sweep.
+    """
+
+    sweep: Sweep
+    problems: Sequence[str] = ()
+
+    def numbers(self, table: Table) -> dict[str, int]:
+        """Return how many rows a problem has of a numbered table, by the column that numbers them from 0.
+
+        Other tables have none. Scores are numbered only where some are asked for.
+        """
+        sweep = self.sweep
+        if table is SOLUTIONS:
+            return {"solution_id": sweep.solutions}
+        if table is VERIFICATIONS:
+            return {"solution_id": sweep.to_verify, "verification_id": sweep.verifications}
+        return {"solution_id": sweep.scored} if table is SCORES and sweep.scored else {}
+
+    @cached_property
+    def seeds(self) -> dict[Shape, int]:
+        """How often each search is repeated on each problem."""
+        return {shape: search.seeds for shape, search in self.sweep.by_shape.items()}
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.problems)
+
+    def count(self, table: Table) -> int:
+        """Return how many rows of a table are asked for; 0 of a table that nobody asks for by itself."""
+        if table is PROBLEMS:
+            return len(self.problems)
+        if table is SEARCHES:
+            return len(self.problems) * sum(self.seeds.values())
+        numbers = self.numbers(table)
+        return len(self.problems) * math.prod(numbers.values()) if numbers else 0
+
+    def keys(self, table: Table, start: Key = ()) -> Iterator[Key]:
+        """Yield the keys of the rows that are asked for, in order.
+
+        Args:
+            table: whose rows.
+            start: what a key is to begin with, such as a problem and a solution.
+        """
+        if table is SEARCHES:
+            for shape, seeds in self.seeds.items():
+                yield from ((problem, *shape, seed) for problem in self.problems for seed in range(seeds))
+            return
+        axes = [range(size) for size in self.numbers(table).values()]
+        if not axes or (start and start[0] not in self._known):
+            return
+        if any(number not in axis for number, axis in zip(start[1:], axes, strict=False)):
+            return
+        fixed: list[Sequence[Any]] = [(value,) for value in start] or [self.problems]
+        yield from product(*fixed, *axes[len(fixed) - 1 :])
+
+    def missing(self, table: Table, there: Set[Key], start: Key = ()) -> Iterator[Key]:
+        """Yield the keys of the rows that are asked for and are not there, in order, see `keys`."""
+        return (key for key in self.keys(table, start) if key not in there)
+
+    def select(self, table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of a frame that are asked for, in their order."""
+        inside = frame["problem_id"].isin(list(self.problems))
+        for name, size in self.numbers(table).items():
+            inside &= frame[name].between(0, size - 1)
+        if table is SEARCHES:
+            inside &= self.asked_searches(frame)
+        return frame[inside]
+
+    def asked_searches(self, frame: pd.DataFrame) -> pd.Series:
+        """Return which rows of searches, or of their nodes, belong to a search that is asked for."""
+        columns = SEARCHES.key_names[1:]
+        keys = frame[columns].itertuples(index=False, name=None)
+        known: dict[Key, bool] = {}
+        found = []
+        for key in keys:
+            if key not in known:
+                *shape, seed = key
+                known[key] = seed is not None and 0 <= seed < self.seeds.get(Shape(*shape), 0)
+            found.append(known[key])
+        return pd.Series(found, index=frame.index, dtype=bool)
+
+    def require(self, run: Run, table: Table, columns: Sequence[str]) -> pd.DataFrame:
+        """Read the rows that are asked for; numbered ones in the order of their keys.
+
+        Raises:
+            RunError: rows are missing.
+        """
+        frame = self.select(table, run.frame(table, list(columns)))
+        expected = self.count(table)
+        if len(frame) < expected:
+            raise RunError(
+                f"The run at '{run.path}' is not complete: it has {len(frame):,} of {expected:,} {table.name}; "
+                "run its sweep again to complete it."
+            )
+        if table is SEARCHES:
+            return frame
+        order = pd.Categorical(frame["problem_id"], categories=list(self.problems), ordered=True)
+        by = ["problem_id", *table.key_names[1:]]
+        return frame.assign(problem_id=order).sort_values(by, kind="stable", ignore_index=True)
+
+    def gaps(self, table: Table, keys: pa.Table) -> list[Gap]:
+        """Return the rows that are asked for and are not there; those side by side, in the order of keys, are one gap.
+
+        Args:
+            table: whose rows.
+            keys: of the rows that are there; those of a numbered table are all asked for.
+        """
+        if table is SEARCHES:
+            return self._search_gaps(keys)
+        numbers = self.numbers(table)
+        names = sorted(self.problems)
+        known = pa.array(names, pa.string())
+        shape = (len(names), *numbers.values())
+        keys = keys.filter(pc.is_in(keys["problem_id"], value_set=known))
+        places = [pc.index_in(keys["problem_id"], value_set=known), *(keys[name] for name in numbers)]
+        there = np.sort(np.ravel_multi_index([place.to_numpy() for place in places], shape))
+        ends = np.concatenate([[-1], there, [math.prod(shape)]])
+        before = np.flatnonzero(np.diff(ends) > 1)
+        first, last = (
+            [(names[p], *row) for p, *row in np.transpose(np.unravel_index(place, shape)).tolist()]
+            for place in (ends[before] + 1, ends[before + 1] - 1)
+        )
+        rows = (np.diff(ends)[before] - 1).tolist()
+        return [Gap(*gap) for gap in zip(first, last, rows, strict=True)]
+
+    def _search_gaps(self, keys: pa.Table) -> list[Gap]:
+        there = {tuple(row.values()) for row in keys.to_pylist()}
+        gaps: list[Gap] = []
+        after = True
+        for key in sorted(self.keys(SEARCHES)):
+            if key in there:
+                after = True
+            elif after:
+                gaps, after = [*gaps, Gap(key, key, 1)], False
+            else:
+                gaps[-1] = Gap(gaps[-1].first, key, gaps[-1].rows + 1)
+        return gaps
+
+
+def count_expected(origin: Sweep | Imported, problems: Sequence[str]) -> dict[str, int]:
+    """Return how many rows each table of a run is to have: as the sweep asks, or exactly as many as were imported."""
+    if isinstance(origin, Imported):
+        return dict(origin.rows)
+    expected = Expected(origin, problems)
+    return {table.name: expected.count(table) for table in (PROBLEMS, SOLUTIONS, VERIFICATIONS, SCORES, SEARCHES)}

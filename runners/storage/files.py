@@ -1,0 +1,192 @@
+"""Where a file or folder is: on a local disk, or in a store that fsspec reaches; and how a file gets there whole.
+
+fsspec is loaded for URLs only: `plan` reads a local profile, and is to answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from isocompute.errors import DataError, RunError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+MISSPELT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?:/(?!/)|\\)")
+"""How a URL with a wrong slash begins. As a path it would be an odd local folder, such as ``s3:``."""
+
+
+MANIFEST = "manifest.json"
+"""The file that makes a folder a run."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A path in a store.
+
+    Args:
+        fs: the store.
+        root: the path in it.
+        local: whether the store is a local disk.
+    """
+
+    fs: AbstractFileSystem
+    root: str
+    local: bool
+
+
+def locate(path: str, what: str = "The file") -> Place:
+    """Find the store that a path or URL is in.
+
+    A folder of another store (``dir::…``) is the other store's: it is guarded and written as that one is.
+
+    Args:
+        path: a path or URL.
+        what: what it is of, for errors.
+
+    Raises:
+        RunError: no such store is known, its package is missing, or the URL is misspelt.
+    """
+    import fsspec
+    from fsspec.implementations.dirfs import DirFileSystem
+    from fsspec.implementations.local import LocalFileSystem
+
+    if misspelt := MISSPELT.match(path):
+        store = misspelt[0][:-1]
+        raise RunError(f"'{path}' is neither a path nor a URL: write {store}//… with two slashes for a store.")
+    try:
+        fs, root = fsspec.core.url_to_fs(path)
+    except Exception as error:  # each store has kinds of its own
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunError(f"{what} '{path}' cannot be reached: {said.rstrip('.')}.") from error
+    while isinstance(fs, DirFileSystem):
+        fs, root = fs.fs, f"{fs.path}/{root.lstrip('/')}".rstrip("/")
+    return Place(fs, root, isinstance(fs, LocalFileSystem))
+
+
+def in_memory(fs: Any) -> bool:
+    """Return whether a store is the memory of this process, directly or behind a cache."""
+    while hasattr(fs, "fs"):
+        fs = fs.fs
+    protocol = getattr(fs, "protocol", ())
+    return "memory" in ((protocol,) if isinstance(protocol, str) else protocol)
+
+
+def refuse_memory(path: str) -> None:
+    """Raise for a path in this process's memory, which is gone when the command ends.
+
+    Raises:
+        RunError: the path is in memory, or as `locate`.
+    """
+    if "://" in path and in_memory(locate(path).fs):
+        raise RunError(f"'{path}' is in memory and is lost when the command ends; name a folder or an object store.")
+
+
+@contextmanager
+def asking(path: str) -> Iterator[None]:
+    """Turn whatever a store raises into an error of the family; a file that is not there stays FileNotFoundError.
+
+    Raises:
+        DataError: the store does not answer, or cannot do what it is asked.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # each store has kinds of its own
+        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise DataError(f"'{path}' cannot be reached: {said.splitlines()[0].rstrip('.')}.") from error
+
+
+def replace_file(path: str, content: bytes, temporary: str) -> None:
+    """Write a local file whole or not at all.
+
+    Args:
+        path: the file; a link there is replaced, and what it points to stays as it is.
+        content: its bytes.
+        temporary: a name in the same folder that nothing has; it is gone afterwards, whatever happens.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(temporary, flags, 0o666)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):  # it would keep a full disk full
+            os.remove(temporary)
+        raise
+
+
+def read_file(path: str) -> bytes:
+    """Return what a file holds.
+
+    Args:
+        path: a local path or a URL.
+
+    Raises:
+        OSError: it cannot be read.
+        RunError: as `locate`.
+    """
+    if "://" not in path:
+        with open(path, "rb") as file:
+            return file.read()
+    place = locate(path)
+    with asking(path):
+        return bytes(place.fs.cat_file(place.root))
+
+
+def check_output(path: str) -> None:
+    """Raise unless a file may be written at a path: before the work is done whose result goes there.
+
+    Raises:
+        DataError: it is a folder, or a file of a run.
+        RunError: it is in memory, or as `locate`.
+    """
+    from isocompute.runners.storage.schema import TABLES
+
+    refuse_memory(path)
+    place = locate(path)
+    file = PurePosixPath(place.root)
+    table, run = file.parent, file.parent.parent
+    with asking(path):
+        is_folder = path.endswith(("/", os.sep)) or place.fs.isdir(place.root)
+        in_run = file.name == MANIFEST or (table.name in TABLES and place.fs.exists(str(run / MANIFEST)))
+    if is_folder:
+        raise DataError(f"'{path}' is a folder; name a file in it.")
+    if in_run:
+        raise DataError(f"'{path}' belongs to a run, which sweeps, grades and repairs alone change; name another file.")
+
+
+def write_output(path: str, content: bytes) -> None:
+    """Write a result whole or not at all, on a local disk or in a store.
+
+    Raises:
+        DataError: it cannot be written.
+        RunError: as `locate`.
+    """
+    place = locate(path)
+    try:
+        if place.local:
+            folder, name = os.path.split(place.root)
+            os.makedirs(folder or ".", exist_ok=True)
+            replace_file(place.root, content, os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp"))
+        else:
+            with asking(path):
+                place.fs.makedirs(str(PurePosixPath(place.root).parent), exist_ok=True)
+                place.fs.pipe_file(place.root, content)
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or "its store cannot be written to"
+        raise DataError(f"'{path}' cannot be written: {reason.rstrip('.')}.") from None

@@ -1,0 +1,219 @@
+"""One writer for a run: what keeps a second process out, and what notices that the run is no longer there.
+
+On a local disk the system holds the lock and lets go when the process ends, however it ends. An object store has no
+locks. Where it can refuse to write an object that is there already, ``.lock`` is such an object, with the name of its
+writer; elsewhere nothing guards a run.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import posixpath
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, Protocol
+from uuid import getnode
+
+from isocompute.errors import RunError
+from isocompute.runners.storage.files import Place
+
+LOCK = ".lock"
+
+CONDITIONAL = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
+"""Protocols of stores that can refuse to write what is there already, in the request that writes."""
+
+
+class Lock(Protocol):
+    """What a process holds while it writes a run."""
+
+    guarded: bool
+    """Whether a second writer is kept out."""
+
+    def verify(self) -> None:
+        """Raise unless the run is still held.
+
+        Raises:
+            RunError: the run was moved or deleted, or another process took it.
+        """
+        ...
+
+
+@contextmanager
+def lock_run(place: Place, path: str) -> Iterator[Lock]:
+    """Hold a run for one writing process.
+
+    Args:
+        place: the run's folder.
+        path: its name, for errors.
+
+    Raises:
+        RunError: another process is writing the run.
+        OSError: the folder cannot be written.
+    """
+    if place.local:
+        with _lock_folder(place.root, path) as folder:
+            yield folder
+    elif (create := _exclusive_write(place.fs)) is None:
+        yield Unguarded()
+    else:
+        with _lock_object(place, path, create) as lock:
+            yield lock
+
+
+@dataclass
+class Unguarded:
+    """A run in a store that cannot keep a second writer out."""
+
+    guarded: bool = False
+
+    def verify(self) -> None:
+        """Do nothing: nothing is known."""
+
+
+@dataclass
+class FolderLock:
+    """A run on a local disk: an open file, locked by the system."""
+
+    file: int
+    name: str
+    path: str
+    guarded: bool = True
+
+    def verify(self) -> None:
+        """Raise unless the locked file is still the one at the run's path."""
+        try:
+            same = os.path.samestat(os.fstat(self.file), os.stat(self.name))
+        except OSError:
+            same = False
+        if not same:
+            raise RunError(
+                f"The run at '{self.path}' was moved or deleted while it was written; put it back and sweep again: "
+                "what was written before is whole there."
+            )
+
+
+@contextmanager
+def _lock_folder(root: str, path: str) -> Iterator[FolderLock]:
+    import fcntl
+
+    name = os.path.join(root, LOCK)
+    os.makedirs(root, exist_ok=True)
+    file = os.open(name, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | os.O_NONBLOCK, 0o666)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"Another process is writing the run at '{path}'; wait for it, or stop it.") from None
+        except OSError as error:
+            raise RunError(f"The run at '{path}' cannot be locked there: {error.strerror}.") from None
+        yield FolderLock(file, name, path)
+    finally:
+        os.close(file)
+
+
+@dataclass
+class ObjectLock:
+    """A run in a store: an object that says who writes."""
+
+    fs: Any
+    name: str
+    path: str
+    content: bytes
+    guarded: bool = True
+
+    def verify(self) -> None:
+        """Raise unless the object is still this process's."""
+        try:
+            same = self.fs.cat_file(self.name) == self.content
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise RunError(
+                f"The run at '{self.path}' was moved or deleted, or another process took it, while it was written; "
+                "what was written before is whole, and the same command goes on from there."
+            )
+
+
+@contextmanager
+def _lock_object(place: Place, path: str, create: dict[str, Any]) -> Iterator[Lock]:
+    fs, name = place.fs, posixpath.join(place.root, LOCK)
+    content = json.dumps({"writer": token_hex(8), "machine": machine(), "process": os.getpid()}).encode()
+    fs.makedirs(place.root, exist_ok=True)
+    try:
+        fs.pipe_file(name, content, **create)
+    except FileExistsError:
+        _remove_dead(fs, name, path)
+        try:
+            fs.pipe_file(name, content, **create)
+        except FileExistsError:
+            raise RunError(f"Another process is writing the run at '{path}'; wait for it, or stop it.") from None
+    lock = ObjectLock(fs, name, path, content)
+    try:
+        try:  # a store behind a protocol that can refuse may still not do so
+            fs.pipe_file(name, content, **create)
+            lock.guarded = False
+        except FileExistsError:
+            pass
+        yield lock
+    finally:
+        with suppress(OSError):
+            if fs.cat_file(name) == content:
+                fs.rm_file(name)
+
+
+def _remove_dead(fs: Any, name: str, path: str) -> None:
+    """Remove the lock of a process of this machine that is gone.
+
+    Raises:
+        RunError: it runs, or that cannot be told from here.
+    """
+    try:
+        writer = json.loads(fs.cat_file(name))
+        own, process = writer["machine"] == machine(), int(writer["process"])
+    except FileNotFoundError:
+        return  # it has just ended
+    except (ValueError, TypeError, KeyError):
+        own, process = False, 0
+    if own and not running(process):
+        fs.rm_file(name)
+        return
+    whose = f"process {process} of this machine" if own else "another machine"
+    raise RunError(
+        f"The run at '{path}' is held by {whose}, as its {LOCK} says; wait for that process, or stop it. "
+        f"If it is gone, delete {name} from the store."
+    )
+
+
+def _exclusive_write(fs: Any) -> dict[str, Any] | None:
+    """Return what makes a store's ``pipe_file`` refuse what is there already; None if the store cannot."""
+    protocols = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
+    write = getattr(type(fs), "_pipe_file", None) or type(fs).pipe_file
+    known = inspect.signature(write).parameters
+    if not protocols & CONDITIONAL:
+        return None
+    return {"mode": "create"} if "mode" in known else {"overwrite": False} if "overwrite" in known else None
+
+
+def machine() -> str:
+    """Return what tells this machine, or container, from others: processes of the same one can see each other."""
+    parts = [socket.gethostname()]
+    with suppress(OSError):
+        parts += [Path("/proc/sys/kernel/random/boot_id").read_text().strip(), os.readlink("/proc/self/ns/pid")]
+    return " ".join(parts) if len(parts) > 1 else f"{parts[0]} {getnode():x}"
+
+
+def running(process: int) -> bool:
+    """Return whether a process of this machine runs."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True

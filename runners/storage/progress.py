@@ -1,0 +1,200 @@
+"""How far runs are: rows, failures, tokens, accuracy. Runs are only read, and may be written meanwhile."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from isocompute.errors import DataError, RunError
+from isocompute.runners.storage.check import require_whole
+from isocompute.runners.storage.expected import count_expected
+from isocompute.runners.storage.files import MANIFEST
+from isocompute.runners.storage.provenance import Imported, origin_of
+from isocompute.runners.storage.run import PART, Run
+from isocompute.runners.storage.schema import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, TABLES, VERIFICATIONS, Table
+
+TOKENS = ("prompt", "cached", "completion")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How far one table is.
+
+    Args:
+        done: rows that are ok.
+        asked: rows that the sweep asks for, or that were imported.
+        failures: rows that failed and have not come since, by what went wrong, the most frequent first.
+        tokens: prompt, cached and completion tokens of the rows that say them; None where no row does.
+        untold: of the rows that are ok, how many do not say theirs.
+    """
+
+    done: int
+    asked: int
+    failures: dict[str, int]
+    tokens: dict[str, int | None]
+    untold: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Args:
+        run: the folder.
+        task: its name, or its file.
+        imported: the format it was imported from; None if it was swept.
+        models: solver and, if there is one, verifier, as far as an import says.
+        scores: solutions that are scored; the tokens are those that the scorer read and sampled.
+        searches: those that have ended; the tokens are the solver's.
+        accuracy: of a solution, over those that are there; None without one.
+        search_accuracy: of a search, over those that have ended; None without one.
+        written: when the last part was; None if the store does not say.
+    """
+
+    run: str
+    task: str
+    imported: str | None
+    models: dict[str, str]
+    problems: int
+    solutions: Rows
+    verifications: Rows
+    scores: Rows
+    searches: Rows
+    accuracy: float | None
+    search_accuracy: float | None
+    written: datetime | None
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A run that cannot be read, and why."""
+
+    run: str
+    reason: str
+
+
+def survey(folder: str) -> list[Progress | Unreadable]:
+    """Say how far each run is in a folder and below.
+
+    Raises:
+        RunError: there is no such folder.
+    """
+    found: list[Progress | Unreadable] = []
+    for run in runs(folder):
+        try:
+            found.append(progress(run))
+        except (DataError, RunError) as error:
+            found.append(Unreadable(run.path, str(error)))
+    return found
+
+
+def runs(folder: str) -> Iterator[Run]:
+    """Yield the runs in a folder and below by name, each once; hidden folders and other runs' insides are left out.
+
+    Raises:
+        RunError: there is no such folder.
+    """
+    top = Run(folder)
+    if not top.fs.isdir(top.root):
+        raise RunError(f"There is no folder '{folder}' to look for runs in.")
+    for root in below(top, top.root, set()):
+        inside = root.removeprefix(top.root).lstrip("/")
+        yield Run(inside if top.path == "." and inside else posixpath.join(top.path, inside) if inside else top.path)
+
+
+def below(top: Run, folder: str, seen: set[str]) -> Iterator[str]:
+    """Yield the folders that are runs; links are followed, but none twice."""
+    real = posixpath.realpath(folder) if top.local else folder
+    if real in seen:
+        return
+    seen.add(real)
+    try:
+        inside = sorted(top.fs.ls(folder, detail=False))
+    except OSError:  # not ours to read, or gone meanwhile
+        return
+    if begun(top, inside):
+        yield folder
+        return
+    for path in inside:
+        if not posixpath.basename(path).startswith(".") and top.fs.isdir(path):
+            yield from below(top, path, seen)
+
+
+def begun(top: Run, inside: list[str]) -> bool:
+    """Whether what is inside a folder is a run's: a manifest beside a table or a lock, or a table's parts."""
+    names = {posixpath.basename(path): path for path in inside}
+    tables = [names[name] for name in TABLES if name in names and top.fs.isdir(names[name])]
+    if MANIFEST in names and (tables or ".lock" in names):
+        return True
+    return any(PART.search(path) for table in tables for path in top.fs.ls(table, detail=False))
+
+
+def progress(run: Run) -> Progress:
+    """Say how far a run is.
+
+    Raises:
+        RunError, DataError: there is none, or it cannot be read.
+    """
+    manifest = run.manifest()
+    origin = origin_of(manifest, run.path)
+    require_whole(run)
+    problems = [name for (name,) in run.keys(PROBLEMS)]
+    solutions = latest(run, SOLUTIONS, ["correct"])
+    correct = solutions.loc[solutions["status"] == "ok", "correct"].dropna()
+    expected = count_expected(origin, problems)
+    scores = spent(run, SCORES, ("scored_tokens", "scored_cached_tokens", "scorer_sampled_tokens"))
+    searches = spent(run, SEARCHES, ("prompt_tokens", "prompt_cached_tokens", "generated_tokens"), "correct")
+    found = searches.loc[searches["status"] == "ok", "correct"].dropna()
+    return Progress(
+        run=run.path,
+        task=origin.task_name,
+        imported=origin.format if isinstance(origin, Imported) else None,
+        models=origin.models,
+        problems=len(problems),
+        solutions=rows(solutions, expected.get("solutions", 0)),
+        verifications=rows(latest(run, VERIFICATIONS, []), expected.get("verifications", 0)),
+        scores=rows(scores, expected.get("scores", 0)),
+        searches=rows(searches, expected.get("searches", 0)),
+        search_accuracy=float(found.astype(float).mean()) if len(found) else None,
+        accuracy=float(correct.astype(float).mean()) if len(correct) else None,
+        written=written(run),
+    )
+
+
+def latest(run: Run, table: Table, columns: list[str]) -> pd.DataFrame:
+    """Return the rows of a table with their status and tokens."""
+    return run.frame(table, ["status", *(f"{kind}_tokens" for kind in TOKENS), *columns])
+
+
+def spent(run: Run, table: Table, tokens: tuple[str, str, str], *columns: str) -> pd.DataFrame:
+    """Return the rows of a table whose tokens have names of their own: prompt, cached and completion tokens."""
+    names = {name: f"{kind}_tokens" for name, kind in zip(tokens, TOKENS, strict=True)}
+    return run.frame(table, ["status", *tokens, *columns]).rename(columns=names)
+
+
+def rows(frame: pd.DataFrame, asked: int) -> Rows:
+    """Count rows, failures and tokens."""
+    failed = frame.loc[frame["status"] != "ok", "status"].value_counts()
+    known = {kind: frame[f"{kind}_tokens"].dropna() for kind in TOKENS}
+    untold = frame.loc[frame["status"] == "ok", [f"{kind}_tokens" for kind in TOKENS]].isna().sum()
+    return Rows(
+        done=int((frame["status"] == "ok").sum()),
+        asked=asked,
+        failures={str(reason): int(count) for reason, count in sorted(failed.items(), key=lambda f: (-f[1], f[0]))},
+        tokens={kind: int(counts.sum()) if len(counts) else None for kind, counts in known.items()},
+        untold={kind: int(untold[f"{kind}_tokens"]) for kind in TOKENS},
+    )
+
+
+def written(run: Run) -> datetime | None:
+    """Return when the last part of a run was written."""
+    last = [run.parts(table)[-1:] for table in TABLES.values()]
+    try:
+        moments = [run.fs.modified(path) for paths in last for path in paths]
+    except NotImplementedError:
+        return None
+    return max((m if m.tzinfo else m.replace(tzinfo=UTC) for m in moments), default=None)

@@ -1,0 +1,71 @@
+"""What a run was made by, a sweep or an import; and what its readers ask of either."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from isocompute.errors import DataError
+from isocompute.runners.config.base import Part
+from isocompute.runners.config.sweep import Sweep, sweep_of
+
+Rows = Annotated[int, Field(ge=0, strict=True)]
+
+AS_LOGGED = "as-logged"
+"""The grader of answers that are taken as another tool logged them."""
+
+
+class Imported(Part):
+    """What was imported; what the source does not say of itself is None.
+
+    Args:
+        format: whose log it was.
+        source: the file or the folder, by its name.
+        files: how many files it was.
+        sha256: of a single file.
+        task: its name.
+        solver: the model that solved.
+        verifier: the model that verified.
+        rows: how many rows each table has.
+        unknown: columns that no row has, as ``table.column``.
+    """
+
+    format: str
+    source: str
+    files: Rows
+    sha256: str | None = None
+    task: str
+    solver: str | None = None
+    verifier: str | None = None
+    rows: dict[str, Rows]
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def task_name(self) -> str:
+        """What the task is called."""
+        return self.task
+
+    @property
+    def models(self) -> dict[str, str]:
+        """The models that are known, by role."""
+        roles = {"solver": self.solver, "verifier": self.verifier}
+        return {role: model for role, model in roles.items() if model is not None}
+
+    @property
+    def thinking_end(self) -> None:
+        """Nothing: whether a model thinks aloud is not known of an import."""
+
+
+def origin_of(manifest: dict[str, Any], run: str) -> Sweep | Imported:
+    """Return what a run's manifest says it was made by.
+
+    Raises:
+        DataError: the manifest holds neither a sweep nor an import.
+    """
+    if "imported" not in manifest:
+        return sweep_of(manifest, run)
+    try:
+        return Imported.model_validate(manifest["imported"])
+    except ValidationError:
+        raise DataError(f"The manifest of '{run}' has an 'imported' that is not an import's.") from None

@@ -1,0 +1,133 @@
+"""Grading a run again, without sampling: every stored text is read anew, and what is found lies over the answers.
+
+The parts of a run are never changed. What a re-grade finds is one more table, `GRADES`, which is replaced as a whole;
+`Run.frame` reads answers through it. A re-reading of verdicts would be another such overlay, of the verifications.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from isocompute.errors import RunError
+from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.grading import Classes, Grader
+from isocompute.runners.parsing.thinking import cut
+from isocompute.runners.storage.check import require_whole
+from isocompute.runners.storage.digests import digest_text
+from isocompute.runners.storage.provenance import AS_LOGGED, Imported, origin_of
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import GRADES, PROBLEMS, SOLUTIONS
+
+
+@dataclass(frozen=True)
+class Regraded:
+    """What a re-grade found.
+
+    ``changed`` counts the solutions whose answer is now another string, or none, or one where there was none; of a
+    class of wrong answers that is also a change of its representative. ``refused`` counts the answers that could not
+    be compared within the limits on time and memory.
+    """
+
+    run: str
+    before: str
+    grader: str
+    solutions: int
+    changed: int
+    now_right: int
+    now_wrong: int
+    unread: int
+    refused: int
+
+
+def regrade(run: Run, grader: Grader) -> Regraded:
+    """Grade every solution of a run again.
+
+    The answers to a problem are put into classes in the order of the solutions' numbers: the same texts and the same
+    grader give the same bytes. Killed at any moment, it leaves the grades that were there.
+
+    Args:
+        run: a run that no other process is writing.
+        grader: what reads the answers.
+
+    Raises:
+        RunError: there is no run, it holds no solutions or no right answer, it holds searches that selected by another
+            grader's classes, or another process is writing it.
+        DataError: a part is damaged, or the grader cannot read a right answer.
+    """
+    before, own = grader_of(run), run.manifest().get("grader")
+    origin = origin_of(run.manifest(), run.path)
+    if isinstance(origin, Sweep) and origin.searches and grader.title != own:
+        raise RunError(
+            f"The searches of '{run.path}' selected among answers as {own} reads them, so that its solutions cannot be "
+            f"graded by {grader.title} beside them; sweep into a new run with that grader."
+        )
+    thinking_end = origin.thinking_end
+    with run.lock():
+        require_whole(run)
+        problems = run.frame(PROBLEMS, ["problem_id", "gold"])
+        golds = dict(problems.itertuples(index=False, name=None))
+        solutions = run.frame(SOLUTIONS, ["problem_id", "solution_id", "text", "answer", "correct", "status"])
+        solutions = solutions[(solutions["status"] == "ok") & solutions["text"].notna()]
+        if solutions.empty:
+            raise RunError(f"The run at '{run.path}' holds no solutions to grade{without_texts(run)}.")
+        rows, refused = [], grader.refused
+        for problem, group in solutions.groupby("problem_id", sort=False):
+            if problem not in golds:
+                raise RunError(f"The run at '{run.path}' has solutions to '{problem}', and no such problem.")
+            if not isinstance(golds[problem], str):  # a null, which pandas may write as NaN
+                raise RunError(f"The run at '{run.path}' does not say the right answer to '{problem}'.")
+            classes = Classes(grader, golds[problem])
+            for number, text in zip(group["solution_id"], group["text"], strict=True):
+                answer, correct = classes.grade(cut(text, thinking_end))
+                rows.append((problem, number, answer, correct, grader.title, digest_text(text)))
+        run.replace(GRADES, (dict(zip(GRADES.schema.names, row, strict=True)) for row in rows))
+    answers = solutions["answer"].astype(object).where(solutions["answer"].notna(), None).tolist()
+    was = solutions["correct"].eq(True).tolist()
+    return Regraded(
+        run=run.path,
+        before=before,
+        grader=grader.title,
+        solutions=len(rows),
+        changed=sum(old != row[2] for old, row in zip(answers, rows, strict=True)),
+        now_right=sum(row[3] and not old for old, row in zip(was, rows, strict=True)),
+        now_wrong=sum(old and not row[3] for old, row in zip(was, rows, strict=True)),
+        unread=sum(row[2] is None for row in rows),
+        refused=grader.refused - refused,
+    )
+
+
+def grader_of(run: Run) -> str:
+    """Return name and version of the grader whose answers a run's frames hold.
+
+    Raises:
+        RunError: there is no run.
+        DataError: its manifest or its grades cannot be read.
+    """
+    names = run.read(GRADES, ["grader"])["grader"]
+    return str(names[0].as_py() if len(names) else run.manifest().get("grader"))
+
+
+def own_grader(run: Run) -> str:
+    """Return name and version of the grader that a run has, to grade it again.
+
+    Raises:
+        RunError: there is no run, it has no texts, or its answers are those that another tool logged.
+        DataError: its manifest or its grades cannot be read.
+    """
+    grader = grader_of(run)
+    origin = origin_of(run.manifest(), run.path)
+    if isinstance(origin, Imported) and "solutions.text" in origin.unknown:
+        raise RunError(f"The run at '{run.path}' holds no solutions to grade{without_texts(run)}.")
+    if grader.startswith(f"{AS_LOGGED}/"):
+        raise RunError(
+            f"The answers of '{run.path}' are those that were logged ({grader}), and no grader here read them; "
+            "name one to read its texts: --grader boxed-number, math, letter, numeric or exact."
+        )
+    return grader
+
+
+def without_texts(run: Run) -> str:
+    """Say why a run has no solutions to grade."""
+    if isinstance(origin_of(run.manifest(), run.path), Sweep):
+        return "; run its sweep first"
+    return ": what was imported has no texts of solutions, only what was read in them"

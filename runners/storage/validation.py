@@ -1,0 +1,288 @@
+"""Which rows of a run can be believed: each on its own, and each among the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.parsing.verdicts import SKIPPED
+from isocompute.runners.storage.expected import Expected
+from isocompute.runners.storage.schema import (
+    GRADES,
+    JUDGED,
+    JUDGEMENTS,
+    NODES,
+    PROBLEMS,
+    SCORES,
+    SEARCHES,
+    SOLUTIONS,
+    VERIFICATIONS,
+    WAITS,
+    Table,
+)
+
+Mask = NDArray[np.bool_]
+
+DIGEST = JUDGED.name
+
+SAID = ("answer", "correct", "verdict", "p_yes")
+"""What a row that failed must not have."""
+
+SHARES = ("verdict", "p_yes", "score", "step_score")
+"""What lies in 0 … 1."""
+
+NUMBERS = {"solution_id": 0, "verification_id": 0, "node_id": 1, "parent": 0, "round": 1}
+"""The lowest of what is numbered."""
+
+REPAIR, RESTORE, RESWEEP, REIMPORT = "repair", "restore", "sweep", "import"
+"""What to do: set the part aside and sample its lost rows again; bring the file back; sweep again, and it mends;
+import the source again."""
+
+ONLY_IMPORTS_LACK = ("question", "gold")
+"""What may be null of an imported problem, and never of one that was asked here."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing that is wrong with one file.
+
+    Args:
+        path: the file.
+        what: what is wrong, and with which row first.
+        rows: rows that are lost by it; None if that cannot be told any more.
+        remedy: `REPAIR`, `RESTORE`, `RESWEEP` or `REIMPORT`.
+        stray: whether its rows judge texts that the run does not hold, which a sweep sets aside when it starts.
+    """
+
+    path: str
+    what: str
+    rows: int | None
+    remedy: str
+    stray: bool = False
+
+
+@dataclass(eq=False)
+class Part:
+    """A part under examination.
+
+    Args:
+        keys: the key columns; None if the part cannot be read.
+        ok: rows whose status is ok.
+        sound: rows that can be believed; fewer with each damage that is found.
+        digests: of the text that each row holds or judges, null where that is unknown; None of other tables.
+    """
+
+    table: Table
+    path: str
+    keys: pa.Table | None
+    ok: Mask
+    sound: Mask
+    digests: pa.ChunkedArray | None = None
+
+
+def impossible(table: Table, content: pa.Table, imported: bool) -> Iterator[tuple[str, Mask]]:
+    """Yield what no row may hold, with the rows that do; an imported one may be right without a known answer."""
+    names = {column.name for column in table.columns}
+    ok = truth(pc.equal(content["status"], "ok")) if table.retried else np.ones(content.num_rows, dtype=bool)
+    for column in table.columns:
+        if not column.null or (column.name in ONLY_IMPORTS_LACK and not imported):
+            yield f"without {column.name}", truth(pc.is_null(content[column.name]))
+    for name, lacking in unsaid(table, content, ok, imported):
+        yield f"with status ok and no {name}", lacking
+    for name in (column.name for column in table.columns):
+        values = content[name]
+        if name in SHARES:  # NaN, which is not null, is outside as well
+            yield f"with a {name} outside 0 … 1", outside(values)
+        if name == "step_scores" and table is SCORES:  # those of solutions are another tool's, in its own range
+            yield "with step_scores outside 0 … 1", strange_steps(values)
+        if name.endswith("_tokens"):
+            yield f"with {name} below 0", truth(pc.less(values, 0))
+        if name in SAID and table.retried:
+            yield f"with '{name}' and a status that is not ok", ~ok & truth(pc.is_valid(values))
+        if name in NUMBERS and (imported or table in (NODES, GRADES)):  # a sweep's others are compared with it
+            yield f"with a {name} below {NUMBERS[name]}", truth(pc.less(values, NUMBERS[name]))
+    for column in table.columns:
+        if column.within is not None:
+            more = pc.greater(content[column.name], content[column.within])
+            yield f"with more {column.name} than {column.within}", truth(more)
+    if {"answer", "correct"} <= names and not imported:
+        yield "with correct = true and no answer", truth(content["correct"]) & truth(pc.is_null(content["answer"]))
+    if table is NODES:
+        yield (
+            "with a parent that does not come before it",
+            truth(pc.greater_equal(content["parent"], content["node_id"])),
+        )
+    if table is GRADES and content.num_rows:
+        yield "with another grader than the first row", truth(pc.not_equal(content["grader"], content["grader"][0]))
+
+
+def unsaid(table: Table, content: pa.Table, ok: Mask, imported: bool) -> Iterator[tuple[str, Mask]]:
+    """Yield the columns that a row which is ok must fill, with the rows that do not."""
+
+    def null(name: str) -> Mask:
+        return truth(pc.is_null(content[name]))
+
+    if table in (SOLUTIONS, SEARCHES):
+        yield "correct", ok & null("correct")
+    if table is SOLUTIONS and not imported:
+        yield "text", ok & null("text")
+    if table is VERIFICATIONS and not imported:
+        yield "text", ok & null("text") & ~truth(pc.equal(content["finish_reason"], SKIPPED))
+    if table is SCORES:
+        yield "step_scores", ok & null("step_scores")
+    if table is NODES:
+        yield "text", (ok | truth(pc.equal(content["status"], WAITS))) & null("text")
+        yield "correct", ok & truth(pc.equal(content["fate"], "finished")) & null("correct")
+
+
+def outside(values: pa.ChunkedArray | pa.Array) -> Mask:
+    """Return the values that are not in 0 … 1; null is unknown, and inside."""
+    return truth(pc.invert(pc.and_(pc.greater_equal(values, 0), pc.less_equal(values, 1))))
+
+
+def strange_steps(scores: pa.ChunkedArray) -> Mask:
+    """Return the rows with a step whose score is null or not in 0 … 1; NaN is the score of a blank step."""
+    whole = scores.combine_chunks()
+    rows, steps = pc.list_parent_indices(whole), pc.list_flatten(whole)
+    bad = truth(pc.is_null(steps)) | (outside(steps) & ~truth(pc.is_nan(steps)))
+    found = np.zeros(len(scores), dtype=bool)
+    found[np.asarray(rows)[bad]] = True
+    return found
+
+
+def together(table: Table, every: list[Part], config: Sweep | None) -> Iterator[Damage]:
+    """Yield what is wrong with a table's rows among others: not asked for, without what they speak of, there before.
+
+    Args:
+        table: whose rows.
+        every: the parts of this table and of those it speaks of, these examined already.
+        config: what was asked for, if that is known.
+    """
+    parts = [part for part in every if part.table is table and part.keys is not None]
+    if not parts:
+        return
+    keys = pa.concat_tables([part.keys for part in parts])
+    expected = None if config is None else Expected(config)
+    for name, limit in ({} if expected is None else expected.numbers(table)).items():
+        beyond = pc.or_(pc.less(keys[name], 0), pc.greater_equal(keys[name], limit))
+        yield from lose(parts, truth(beyond), f"with a {name} outside the {limit:,} asked for")
+    if table in (SOLUTIONS, NODES, SEARCHES):
+        known = pc.unique(believed(every, PROBLEMS)["problem_id"])
+        orphans = ~truth(pc.is_in(keys["problem_id"], value_set=known))
+        yield from lose(parts, orphans, "of a problem that is not there", RESWEEP)
+    if table in (NODES, SEARCHES) and expected is not None:
+        frame = keys.select(SEARCHES.key_names).to_pandas(integer_object_nulls=True)
+        yield from lose(parts, ~expected.asked_searches(frame).to_numpy(), "of a search that was not asked for")
+    if table is NODES:
+        believable = np.concatenate([part.ok & part.sound for part in parts])
+        yield from lose(parts, behind(keys, believable), "behind a node that is not there")
+    if table in JUDGEMENTS:
+        there = believed(every, SOLUTIONS)
+        known = pc.unique(there["problem_id"])
+        own, others = pairs(keys, known), pairs(there, known)
+        orphans = ~np.isin(own, others)
+        yield from lose(parts, orphans, "of a solution that is not there, or failed", stray=True)
+        said = pa.chunked_array([chunk for part in parts for chunk in digests_of(part).chunks], pa.string())
+        yield from lose(
+            parts, changed(own, said, others, there[DIGEST]), "of another text than its solution's", stray=True
+        )
+    ok, sound = np.concatenate([p.ok for p in parts]), np.concatenate([p.sound for p in parts])
+    yield from lose(parts, repeated(keys, ok, sound), "with a key that stood before")
+
+
+def digests_of(part: Part) -> pa.ChunkedArray:
+    """Return the digests of a part's rows, null where they are unknown."""
+    return part.digests if part.digests is not None else pa.chunked_array([pa.nulls(len(part.sound), pa.string())])
+
+
+def changed(own: NDArray[np.int64], said: pa.ChunkedArray, others: NDArray[np.int64], texts: pa.ChunkedArray) -> Mask:
+    """Return the judgements of another text than their solution has now.
+
+    Args:
+        own: each judgement's problem and solution, as `pairs` numbers them.
+        said: the digest of the text that it judged; null where that is unknown.
+        others: each solution's problem and solution.
+        texts: the digest of its text.
+    """
+    found = np.zeros(len(own), dtype=bool)
+    sure = truth(pc.is_valid(said)) & np.isin(own, others)
+    if sure.any():
+        order = np.argsort(others, kind="stable")
+        place = order[np.searchsorted(others[order], own[sure])]
+        found[sure] = truth(pc.not_equal(said.filter(pa.array(sure)), texts.take(pa.array(place))))
+    return found
+
+
+def lose(parts: list[Part], bad: Mask, what: str, remedy: str = REPAIR, stray: bool = False) -> Iterator[Damage]:
+    """Yield which sound rows of each part are bad; unless another sweep mends them, they are sound no more."""
+    start = 0
+    for part in parts:
+        lost = bad[start : start + len(part.sound)] & part.sound
+        start += len(part.sound)
+        if part.keys is None or not lost.any():
+            continue
+        count = int(lost.sum())
+        key = tuple(part.keys.slice(int(lost.argmax()), 1).to_pylist()[0].values())
+        text = f"{count:,} row{'s' if count > 1 else ''} {what}; the first: {key}"
+        if remedy == REPAIR:
+            part.sound &= ~lost
+        yield Damage(part.path, text, count if remedy == REPAIR else 0, remedy, stray)
+
+
+def believed(parts: list[Part], table: Table) -> pa.Table:
+    """Return the keys of a table's rows that are ok and sound, of solutions also the digests of their texts."""
+    fields = [table.schema.field(name) for name in table.key_names]
+    fields += [pa.field(DIGEST, pa.string())] if table is SOLUTIONS else []
+    found = []
+    for part in parts:
+        if part.table is table and part.keys is not None:
+            content = part.keys.append_column(DIGEST, digests_of(part)) if table is SOLUTIONS else part.keys
+            found.append(content.filter(pa.array(part.ok & part.sound)))
+    return pa.concat_tables([pa.schema(fields).empty_table(), *found])
+
+
+def repeated(keys: pa.Table, ok: Mask, sound: Mask) -> Mask:
+    """Return the sound rows whose key stood before in a sound row that is ok.
+
+    A row that failed may stand before others of its key: those are its retries.
+    """
+    among = np.flatnonzero(sound)
+    if not among.size:
+        return np.zeros(len(sound), dtype=bool)
+    columns = keys.filter(pa.array(sound)).columns
+    codes = [pc.index_in(column, value_set=pc.unique(column)).to_numpy() for column in columns]
+    order = np.lexsort(codes)  # stable: the rows of a key stay in the order in which they were written
+    new = np.append(True, np.any([code[order][1:] != code[order][:-1] for code in codes], axis=0))
+    earlier = np.cumsum(ok[among[order]]) - ok[among[order]]
+    before_key = np.maximum.accumulate(np.where(new, earlier, 0))
+    bad = np.zeros(len(sound), dtype=bool)
+    bad[among[order]] = earlier > before_key
+    return bad
+
+
+def pairs(keys: pa.Table, names: pa.Array) -> NDArray[np.int64]:
+    """Return each row's problem and solution as one number, below 0 for a problem that is not among the names."""
+    problem = pc.fill_null(pc.index_in(keys["problem_id"], value_set=names), -1).to_numpy().astype(np.int64)
+    solution = pc.fill_null(keys["solution_id"], 0).to_numpy().astype(np.uint32)
+    return np.asarray((problem << 32) | solution)
+
+
+def behind(keys: pa.Table, believable: Mask) -> Mask:
+    """Return the nodes behind one that their search lacks: it may become another one, and they would not fit it."""
+    frame = keys.to_pandas()[believable]
+    place = frame.groupby(SEARCHES.key_names)["node_id"].rank(method="dense")
+    found = np.zeros(len(believable), dtype=bool)
+    found[believable] = (place != frame["node_id"]).to_numpy()
+    return found
+
+
+def truth(values: pa.ChunkedArray | pa.Array) -> Mask:
+    """Return a column of yes and no as an array; null is no."""
+    known = pc.fill_null(values, False)
+    return np.asarray(known.to_numpy() if isinstance(known, pa.ChunkedArray) else known.to_numpy(zero_copy_only=False))

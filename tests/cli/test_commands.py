@@ -1,0 +1,199 @@
+"""The commands: what they say when all is well."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from rich.console import Console
+
+import isocompute
+from isocompute.cli import main as cli
+from isocompute.cli.screens import plan as report
+from isocompute.fits.estimators.fused import TRUSTS
+from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.storage.schema import SOLUTIONS, VERIFICATIONS
+
+LLAMA = ("--profile", "llama-3.1-8b-math")
+PUBLISHED = Path(__file__).resolve().parents[2] / "data" / "published" / "llama-3.1-8b-math.json"
+OPTION = {"strategy", "solutions", "verifications", "compute", "accuracy", "interval", "probability_best"}
+
+
+def finite(text: str):
+    """Parse JSON, of which NaN and Infinity are no part."""
+
+    def refuse(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.fixture
+def profile(written_run, tmp_path, command):
+    """The profile of a small run, from `fit`."""
+    path = tmp_path / "profile.json"
+    assert command("fit", written_run, "-o", path).code == 0
+    return path
+
+
+@pytest.fixture
+def without_verifications(small, scripted):
+    return Path(sweep(small(verifications=0), load=scripted()).run)
+
+
+def test_plan_names_an_allocation_within_the_budget(command):
+    ended = command("plan", "--budget", "128x", *LLAMA)
+    assert ended.code == 0
+    assert ended.err == ""
+    assert ended.out.startswith("At 128x per problem: sc S=128\n")
+    assert "128x is 2x-plateau" in ended.out
+    assert "without intervals" in ended.out
+
+
+def test_plan_stands_alone_too(command):
+    alone = command("--budget", "128x", *LLAMA, entry=cli.plan_main)
+    assert alone == command("plan", "--budget", "128x", *LLAMA)
+
+
+@pytest.mark.parametrize("budget", ["1x", "7.5x", "128x", "4096x", "1e9x", "0.5x-plateau", "128x-plateau"])
+def test_plan_as_json_has_the_documented_fields(command, profile, budget):
+    for which in (LLAMA, ("--profile", profile)):
+        ended = command("plan", "--budget", budget.replace("1e9", "1000000000"), *which, "--json")
+        assert ended.code == 0
+        plan = finite(ended.out)
+        assert {
+            "budget",
+            "recommendation",
+            "expected",
+            "alternatives",
+            "crossover",
+            "laws",
+            "warnings",
+            "profile",
+        } <= set(plan)
+        assert {"x", "plateau_multiple"} <= set(plan["budget"])
+        for option in (plan["recommendation"], *plan["alternatives"]):
+            assert set(option) >= OPTION
+            assert option["compute"] <= plan["budget"]["x"] + 1e-9
+            assert isinstance(option["solutions"], int)
+            assert isinstance(option["verifications"], int)
+        assert {"x", "interval"} <= set(plan["crossover"])
+        if plan["laws"] is not None:
+            assert set(plan["laws"]) == {"budgets", "grid", "smooth", "censored", "notes"}
+            assert {"a", "b", "a_interval", "b_interval", "edge_budgets", "identity"} <= set(plan["laws"]["smooth"])
+
+
+def test_a_profile_of_means_has_no_intervals_and_says_so(command):
+    plan = finite(command("plan", "--budget", "4096x", *LLAMA, "--json").out)
+    for option in (plan["recommendation"], *plan["alternatives"]):
+        assert option["interval"] is None
+        assert option["probability_best"] is None
+    assert plan["crossover"]["interval"] is None
+    assert plan["laws"]["grid"]["edge_budgets"] == [2048, 4096, 8192, 16384]
+    assert plan["laws"]["censored"]["a_interval"] is None
+    assert any("no interval" in warning for warning in plan["warnings"])
+
+
+def test_a_run_s_profile_gives_intervals_and_probabilities(command, profile):
+    plan = finite(command("plan", "--budget", "8x", "--profile", profile, "--json").out)
+    best, others = plan["recommendation"], plan["alternatives"]
+    assert {best["strategy"], *(o["strategy"] for o in others)} == {"sc", "genrm", "genrm+vote", "weighted", "fused"}
+    assert best["interval"][0] <= best["accuracy"] <= best["interval"][1]
+    assert best["probability_best"] + sum(other["probability_best"] for other in others) == pytest.approx(1)
+    for other in others:
+        assert other["gap"] == pytest.approx(best["accuracy"] - other["accuracy"])
+    assert plan["trust"] in TRUSTS
+
+
+def test_beyond_what_was_measured_plan_says_so(command, profile):
+    for text in (
+        command("plan", "--budget", "500x", "--profile", profile).out,
+        command("plan", "--budget", "500x", "--profile", profile, "--json").out,
+    ):
+        assert "SC was measured up to 6x" in text
+        assert "GenRM was measured up to S=6, V=3" in text
+
+
+def test_a_lambda_that_is_given_replaces_the_profile_s(command):
+    plan = finite(command("plan", "--budget", "64x", "--lambda", "0.5", *LLAMA, "--json").out)
+    genrm_option = next(o for o in (plan["recommendation"], *plan["alternatives"]) if o["strategy"] == "genrm")
+    assert genrm_option["compute"] == genrm_option["solutions"] * (1 + 0.5 * genrm_option["verifications"])
+    assert plan["lambda"] == 0.5
+
+
+def test_fit_says_what_it_found_and_where_it_put_it(command, written_run, tmp_path):
+    ended = command("fit", written_run, "-o", tmp_path / "found")
+    assert ended.code == 0
+    assert f"Profile written to {tmp_path}/found.json." in ended.out
+    assert re.search(r"verifier: yes to \d+\.\d % \[.*\] of right solutions, yes to .* of wrong ones; ranks", ended.out)
+    found = finite(command("fit", written_run, "-o", tmp_path / "again.json", "--json").out)
+    keys = {"profile", "problems", "lambda", "lambdas", "plateau", "plateau_interval", "crossover", "crossovers"}
+    keys |= {"verifier", "laws", "frontier", "trust", "drawn_error", "warnings", "counting", "rhos", "searches"}
+    assert keys == set(found)
+    assert found["problems"] == 4
+
+
+def test_fit_prints_the_three_laws_side_by_side(command, tmp_path):
+    ended = command("fit", PUBLISHED, "-o", tmp_path / "theirs.json")
+    assert ended.code == 0
+    for line in (
+        "best cells       0.61 0.39 0.54, 0.46   0.98",
+        "edges as bounds  0.51 0.52 0.52, 0.51   1.00",
+        "Smoothed optima at an edge of the grid, so only bounds: 4,096x, 8,192x, 16,384x",
+    ):
+        assert line in ended.out
+
+
+def test_a_run_without_verifications_is_planned_with_sc_alone(command, without_verifications, tmp_path):
+    path = tmp_path / "sc.json"
+    assert command("fit", without_verifications, "-o", path).code == 0
+    assert (
+        "The profile has no verifications: only SC can be planned."
+        in command("plan", "--budget", "4x", "--profile", path).out
+    )
+    plan = finite(command("plan", "--budget", "4x", "--profile", path, "--json").out)
+    assert plan["recommendation"]["strategy"] == "sc"
+    assert plan["alternatives"] == []
+    assert plan["crossover"] is None
+    assert plan["laws"] is None
+
+
+def test_a_problem_with_a_failed_row_is_left_out_and_named(command, written_run, rewrite, tmp_path):
+    lost = {"text": None, "answer": None, "correct": None, "status": "too long"}
+    rewrite(written_run, VERIFICATIONS, lambda f: f[(f["problem_id"] != "lab-0-4-0") | (f["solution_id"] != 5)])
+    rewrite(written_run, SOLUTIONS, lambda f: pd.concat([f[:-1].astype(object), f[-1:].assign(**lost)]))
+    ended = command("fit", written_run, "-o", tmp_path / "p.json")
+    assert ended.code == 0
+    assert "1 problem is left out because a row failed: too long." in ended.out
+
+
+def test_a_sweep_that_is_stopped_says_that_it_goes_on(command, small, tmp_path, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("isocompute.runners.sampling.sweep.sweep", stopped)
+    path = tmp_path / "sweep.yaml"
+    path.write_text(yaml.safe_dump(small().model_dump(mode="json", exclude_none=True)))
+    ended = command("sweep", path)
+    assert ended.code == 130
+    assert "the same command goes on from there" in ended.err
+
+
+def test_the_version_and_the_help(command):
+    assert command("--version").out == f"isocompute {isocompute.__version__}\n"
+    for name in ("sweep", "runs", "check", "fit", "plan", "difficulty", "figures"):
+        assert name in command("--help").out
+        assert command(name, "--help").code == 0
+
+
+def test_an_interval_of_words_is_printed_and_not_taken_for_markup(capsys):
+    console = Console(width=200)
+    report.say(
+        console, f"never: {report.span((np.inf, np.inf), 1)}, at last: {report.span((29.0, np.inf), 1, digits=0)}"
+    )
+    assert capsys.readouterr().out == "never: [never, never], at last: [29, never]\n"

@@ -1,0 +1,289 @@
+"""`isocompute import`, and what the other commands make of a run that another tool logged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+
+from isocompute.cli.commands.import_run import pairs
+from isocompute.errors import RunError
+from isocompute.fits import Pool, genrm, self_consistency
+from isocompute.planner.estimate.pool_from_run import measured
+from isocompute.planner.estimate.profile_from_run import profile_of_run
+from isocompute.planner.profile import read
+from isocompute.runners.imports import import_run
+from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import SOLUTIONS
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "imports"
+
+
+@pytest.fixture
+def taken(tmp_path):
+    """Imports something as a run, and returns its folder."""
+
+    def run(name: str, path: object, grader: str | None = None) -> Path:
+        import_run(name, str(path), str(tmp_path / "run"), grader)
+        return tmp_path / "run"
+
+    return run
+
+
+@pytest.fixture
+def arrays(tmp_path):
+    """Arrays as an .npz file: 2 problems with 4 solutions, the first 2 verified twice."""
+    scores = np.array([[[1, 0.75], [0, np.nan]], [[0, 0], [1, 1]]])
+    np.savez(tmp_path / "raw.npz", answers=[[1, 2, 1, 1], [0, 3, 3, -1]], gold=[1, 3], scores=scores)
+    return tmp_path / "raw.npz"
+
+
+def test_a_table_goes_from_import_to_plan(command, tmp_path):
+    run, profile = tmp_path / "runs" / "mine", tmp_path / "p.json"
+    said = command("import", "table", GOLDEN / "table" / "verifications.csv", "-o", run).out
+    assert said.splitlines()[0] == (
+        f"{run} holds 2 problems, 4 solutions, 8 verifications of verifications, imported from table."
+    )
+    assert "Graded by as-logged/table." in said
+    assert "A solution is right with probability 0.500." in said
+    assert "Unknown, as no row says it: problems.question, solutions.text, solutions.prompt_tokens, " in said
+    assert "λ is unknown" not in said
+    assert command("check", run).out == f"{run} is whole: 2 problems, 4 solutions, 8 verifications.\n"
+    [there] = json.loads(command("runs", tmp_path, "--json").out)
+    assert (there["imported"], there["models"], there["solutions"]["asked"]) == ("table", {}, 4)
+    assert "2 problems of verifications; imported from table; an unnamed model" in command("runs", tmp_path).out
+    fitted = command("fit", run, "-o", profile).out
+    assert "λ = 1.67 (completion tokens: 25.0 a verification, 15.0 a solution)" in fitted
+    assert "an unnamed model verifying 2 of them 2 times; imported from table" in fitted
+    plan = json.loads(command("plan", "-b", "6x", "-p", profile, "--json").out)
+    strategies = {option["strategy"] for option in (plan["recommendation"], *plan["alternatives"])}
+    assert strategies == {"sc", "genrm", "genrm+vote", "weighted", "fused"}
+    grid = np.array(json.loads(profile.read_text())["genrm"]["accuracy"])
+    assert grid[:, -1, -1].tolist() == pytest.approx([0, 1])  # y has one yes of one; z has one, its rival no answer
+
+
+def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, refused, arrays, tmp_path):
+    run, profile = tmp_path / "run", tmp_path / "p.json"
+    said = command("import", "sc-genrm-scaling", arrays, "-o", run).out
+    assert "note: without completion tokens λ is unknown; fit and plan take it with --lambda." in said
+    said = command("fit", run, "-o", profile).out
+    assert "1 of 7 verdicts are probabilities; each counts as yes above 1/2, and as no otherwise" in said
+    assert "GenRM reaches 100.0 % [100.0, 100.0] with S=2 and V=2, at whatever cost." in said
+    assert "note: λ, what a verification costs in solutions, is unknown" in said
+    assert read(str(profile)).unpriced
+    fitted = json.loads(command("fit", run, "-o", profile, "--json").out)
+    assert (fitted["lambda"], fitted["crossover"], fitted["laws"]) == (None, None, None)
+    assert any("the law and the frontier of GenRM need it" in warning for warning in fitted["warnings"])
+
+    plan = json.loads(command("plan", "-b", "4x", "-p", profile, "--json").out)
+    assert (plan["recommendation"]["strategy"], plan["alternatives"], plan["lambda"]) == ("sc", [], None)
+    assert any("only SC is planned; --lambda gives it" in warning for warning in plan["warnings"])
+    plan = json.loads(command("plan", "-b", "6x", "-p", profile, "--lambda", "1", "--json").out)
+    assert (len(plan["alternatives"]), plan["lambda"], plan["crossover"] is None) == (4, 1.0, False)
+    assert not any("only SC is planned" in warning for warning in plan["warnings"])
+
+    given = json.loads(command("fit", run, "-o", profile, "--lambda", "1", "--json").out)
+    assert given["lambda"] == 1.0
+    assert given["crossover"] is not None
+    assert not read(str(profile)).unpriced
+    assert refused("fit", run, "-o", profile, "--lambda", "-1") == (
+        "λ is -1; the cost of a verification in solutions must be above zero."
+    )
+    assert "does not say λ for 'prompts'" in refused("fit", run, "-o", profile, "--lambda", "prompts")
+    assert refused("grade", run) == (
+        f"The run at '{run}' holds no solutions to grade: what was imported has no texts of solutions, only what was "
+        "read in them."
+    )
+
+
+def test_the_figure_shows_what_has_a_price(taken, arrays, tmp_path):
+    figures = pytest.importorskip("isocompute.figures.figure1")
+    profile = profile_of_run(str(taken("sc-genrm-scaling", arrays)), "p")
+    table = figures.figure1_table(profile)
+    assert table.loc[table["strategy"] == "genrm", "compute"].isna().all()
+    assert table.loc[table["strategy"] == "sc", "compute"].tolist() == [1, 2, 4]
+    assert [Path(file).name for file in figures.draw(profile, tmp_path)] == ["figure1.png", "figure1.pdf"]
+
+
+def test_right_and_wrong_alone_give_coverage_and_no_votes(taken):
+    profile = profile_of_run(str(taken("large-language-monkeys", GOLDEN / "large-language-monkeys/code.jsonl")), "p")
+    assert profile.self_consistency.solutions == [1]
+    np.testing.assert_allclose(profile.self_consistency.array[:, 0], [1 / 3, 2 / 3], atol=1e-5)
+    np.testing.assert_allclose(profile.coverage.array, [[1 / 3, 2 / 3, 1], [2 / 3, 1, 1]], atol=1e-5)
+    assert "no votes can be counted, so SC is known at one solution only" in profile.warnings[0]
+
+
+def test_the_fewest_solutions_of_a_problem_are_taken_of_each(taken):
+    run = taken("large-language-monkeys", GOLDEN / "large-language-monkeys" / "yaml")
+    profile = profile_of_run(str(run), "p")
+    assert profile.warnings == ["Problems have 2 to 3 solutions; 2 of each are taken."]
+    assert measured(Run(run)).pool.answers.tolist() == [[0, -1], [0, 1]]
+
+
+def test_verified_solutions_come_first(taken, tmp_path):
+    rows = ["problem_id,gold,solution_id,answer,verdict", "a,x,0,y,", "a,x,1,x,1", "b,x,0,x,0", "b,x,1,z,1"]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    found = measured(Run(taken("table", tmp_path / "t.csv")))
+    assert found.pool.answers.tolist() == [[0, 1], [0, 1]]
+    assert found.pool.verdicts.tolist() == [[[1.0]], [[0.0]]]
+    assert found.notes == ["Of a problem 1 to 2 solutions were verified; 1 of each are taken."]
+
+
+def test_without_a_verified_solution_of_one_problem_genrm_is_not_estimated(taken, tmp_path):
+    rows = ["problem_id,gold,solution_id,answer,verdict", "a,x,0,y,", "a,x,1,x,", "b,x,0,x,0", "b,x,1,z,1"]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    profile = profile_of_run(str(taken("table", tmp_path / "t.csv")), "p")
+    assert profile.genrm is None
+    assert profile.warnings == ["Of a problem 0 to 2 solutions were verified; so GenRM is not estimated."]
+
+
+def test_solutions_may_have_different_numbers_of_verdicts(taken, tmp_path):
+    rows = [
+        "problem_id,gold,solution_id,answer,verdict",
+        "a,x,0,y,1",
+        "a,x,0,y,nan",
+        "a,x,1,x,0",
+        "b,x,0,x,0",
+        "b,x,1,z,1",
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    pool = measured(Run(taken("table", tmp_path / "t.csv"))).pool
+    assert pool.judged.tolist() == [[2, 1], [1, 1]]
+    np.testing.assert_array_equal(pool.verdicts, [[[1, np.nan], [0, np.nan]], [[0, np.nan], [1, np.nan]]])
+
+
+def test_a_problem_with_a_failure_or_without_solutions_is_left_out(taken, tmp_path):
+    log = json.loads((GOLDEN / "inspect-ai" / "sums.json").read_text())
+    log["samples"][0]["error"] = {"message": "out of quota"}
+    (tmp_path / "log.json").write_text(json.dumps(log))
+    found = measured(Run(taken("inspect-ai", tmp_path / "log.json")))
+    assert found.left_out == {"1": "out of quota"}
+    assert found.problem_ids == ["two"]
+    shutil.rmtree(tmp_path / "run")
+    lines = [{"question": "?", "samples": said, "gt_answer": "#### 5"} for said in (["#### 5"], [])]
+    (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert measured(Run(taken("large-language-monkeys", tmp_path / "m.jsonl"))).left_out == {"2": "it has no solutions"}
+
+
+def test_searches_alone_are_checked_and_shown_and_not_fitted(command, refused, tmp_path):
+    run = tmp_path / "run"
+    source = GOLDEN / "search-and-learn" / "beam_search_completions.jsonl"
+    said = command("import", "search-and-learn", source, "-o", run).out
+    assert "1 problems, 1 searches of beam_search_completions, imported from search-and-learn." in said
+    assert "note: searches alone cannot be fitted" in said
+    assert command("check", run).code == 0
+    assert "searches 1 of 1" in " ".join(command("runs", run).out.split())
+    assert refused("fit", run, "-o", tmp_path / "p.json") == (
+        f"The run at '{run}' holds searches and no independent solutions: what a search kept is chosen by its scorer, "
+        "so votes over it are no self-consistency, and nothing can be fitted."
+    )
+
+
+def test_an_import_is_graded_again_where_it_has_texts(command, refused, tmp_path):
+    run = tmp_path / "run"
+    source = next((GOLDEN / "lm-eval").glob("samples_capitals_*"))
+    command("import", "lm-eval", source, "-o", run)
+    assert refused("grade", run) == (
+        f"The answers of '{run}' are those that were logged (as-logged/lm-eval), and no grader here read them; name "
+        "one to read its texts: --grader boxed-number, math, letter, numeric or exact."
+    )
+    found = json.loads(command("grade", run, "--grader", "exact", "--json").out)
+    assert (found["before"], found["grader"], found["now_wrong"]) == ("as-logged/lm-eval", "exact/1", 1)
+    assert json.loads(command("grade", run, "--json").out)["before"] == "exact/1"
+    assert command("check", run).code == 0
+
+
+def test_no_sweep_goes_on_with_an_import(taken, small, scripted):
+    run = taken("sc-genrm-scaling", GOLDEN / "sc-genrm-scaling" / "solutions", "boxed-number")
+    with pytest.raises(RunError, match="was imported, and no sweep can go on with what another tool sampled; name ano"):
+        sweep(small(run=str(run)), load=scripted())
+
+
+def test_an_import_that_lost_rows_is_to_be_imported_again(command, refused, taken, tmp_path):
+    run = taken("table", GOLDEN / "table" / "verifications.csv")
+    [part] = Run(run).parts(SOLUTIONS)
+    Path(part).unlink()
+    ended = command("check", run)
+    assert ended.code == 1
+    assert "  0 rows, and 4 were imported" in ended.out.splitlines()
+    assert "To do: import the source again, into another run" in ended.out
+    assert refused("check", run, "--repair") == (
+        f"The run at '{run}' was imported: what is lost cannot be sampled again; import its source again."
+    )
+    assert refused("fit", run, "-o", tmp_path / "p.json") == (
+        f"{run}/solutions: 0 rows, and 4 were imported; import its source again."
+    )
+
+
+def test_the_same_import_gives_the_same_bytes_and_takes_the_place_of_a_killed_one(tmp_path):
+    killed = tmp_path / ".b.importing" / "solutions"
+    killed.mkdir(parents=True)
+    (killed / "part-00007.parquet").write_bytes(b"half")
+    for name in "ab":
+        import_run("table", str(GOLDEN / "table" / "verifications.csv"), str(tmp_path / name))
+    contents = [
+        {
+            str(path.relative_to(tmp_path / name)): path.read_bytes()
+            for path in (tmp_path / name).rglob("*")
+            if path.is_file()
+        }
+        for name in "ab"
+    ]
+    assert contents[0] == contents[1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_an_import_goes_to_an_object_store(tmp_path):
+    run = f"memory:/{tmp_path}/run"
+    import_run("table", str(GOLDEN / "table" / "verifications.csv"), run)
+    assert measured(Run(run)).pool.answers.shape == (2, 2)
+    with pytest.raises(RunError, match="There is something at"):
+        import_run("table", str(GOLDEN / "table" / "verifications.csv"), run)
+
+
+def test_import_speaks_json_and_refuses_a_pair_that_is_none(command, tmp_path):
+    source = GOLDEN / "table" / "verifications.csv"
+    found = json.loads(command("import", "table", source, "-o", tmp_path / "run", "--json").out)
+    assert found["imported"]["rows"] == {"problems": 2, "solutions": 4, "searches": 0, "verifications": 8}
+    assert found["accuracy"] == 0.5
+    ended = command("import", "table", source, "-o", tmp_path / "other", "--columns", "id")
+    assert ended.code == 2
+    assert "'id' is no pair of column=our_name." in ended.err
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        (["id=problem_id", "id=answer"], "The column 'id' is given twice."),
+        (["id=answer", "x=gold", "y=answer"], "The columns 'id' and 'y' are both given the name 'answer'."),
+    ],
+)
+def test_a_column_or_a_name_that_is_given_twice_is_refused(columns, sentence):
+    with pytest.raises(typer.BadParameter) as caught:
+        pairs(columns)
+    assert str(caught.value) == sentence
+
+
+def test_the_authors_arrays_give_what_their_estimators_give(shared_data, tmp_path):
+    raw = shared_data / "gpqa64_llama70b_raw.npz"
+    import_run("sc-genrm-scaling", str(raw), str(tmp_path / "run"))
+    held = np.load(raw)
+    verdicts = np.where(np.isnan(held["scores"]), np.nan, held["scores"] > 0.5)
+    pool = Pool(held["answers"], held["gold"], verdicts)
+    order = np.argsort([str(p) for p in range(64)])  # a run is in the order of its problems' names
+    found = measured(Run(tmp_path / "run")).pool
+    np.testing.assert_array_equal(found.verdicts, held["scores"][order])
+    profile = profile_of_run(str(tmp_path / "run"), "p")
+    np.testing.assert_allclose(profile.genrm.array[:, -1, -1], genrm(pool, [64], [32])[order, 0, 0], atol=1e-5)
+    at = profile.self_consistency.solutions.index(64)
+    np.testing.assert_allclose(profile.self_consistency.array[:, at], self_consistency(pool, [64])[order, 0], atol=1e-5)
+    assert profile.lam is None
+    assert profile.warnings == [
+        "3,102 of 129,379 verdicts are probabilities; each counts as yes above 1/2, and as no otherwise, in genrm and "
+        "genrm+vote."
+    ]

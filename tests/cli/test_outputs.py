@@ -1,0 +1,146 @@
+"""What commands write: in its place, whole or not there; and what a sweep without rows says."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import yaml
+
+from isocompute.planner.profile import read
+from isocompute.runners.engines import Completion
+from isocompute.runners.sampling.sweep import sweep
+
+GRID = Path(__file__).resolve().parents[2] / "data" / "published" / "llama-3.1-8b-math.json"
+
+
+def files(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "solutions/part-00000.parquet", "dir/", "thesis.json", "memory://b/p"]
+)
+def test_fit_writes_over_nothing_that_is_no_profile(refused, written_run, monkeypatch, name):
+    monkeypatch.chdir(written_run)
+    (written_run / "thesis.json").write_text('{"self_consistency": "a chapter"}')
+    (written_run / "dir").mkdir()
+    before = files(written_run)
+    sentence = refused("fit", written_run, "-o", name)
+    assert any(words in sentence for words in ("belongs to a run", "is a folder", "is no profile", "is in memory"))
+    assert files(written_run) == before
+
+
+def test_a_grid_is_not_written_over_by_its_own_profile(refused, tmp_path):
+    grid = tmp_path / "grid.json"
+    grid.write_bytes(GRID.read_bytes())
+    assert "is there already and is no profile; name another file" in refused("fit", grid, "-o", grid)
+    assert grid.read_bytes() == GRID.read_bytes()
+
+
+def test_an_earlier_profile_is_replaced_and_a_link_to_another_file_is_not_followed(command, written_run, tmp_path):
+    profile = tmp_path / "p.json"
+    assert command("fit", written_run, "-o", profile).code == 0
+    first = profile.read_bytes()
+    kept = tmp_path / "kept.json"
+    kept.write_bytes(first)
+    profile.unlink()
+    profile.symlink_to(kept)
+    profile.with_name("p.json.tmp").symlink_to(tmp_path / "thesis")
+    (tmp_path / "thesis").write_text("mine")
+    assert command("fit", written_run, "-o", profile).code == 0
+    assert not profile.is_symlink()
+    assert (kept.read_bytes(), (tmp_path / "thesis").read_text()) == (first, "mine")
+    assert read(str(profile)).name == "p"
+
+
+def test_a_url_is_fitted_into_its_store_and_planned_from_there(command, written_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(os.listdir(tmp_path))
+    url = f"file://{written_run}/profile.json"
+    assert command("fit", f"file://{written_run}", "-o", url).code == 0
+    assert command("plan", "--budget", "8x", "--profile", url).code == 0
+    assert command("figures", url, "-o", f"file://{tmp_path}/drawn").code == 0
+    assert sorted(os.listdir(tmp_path)) == sorted([*before, "drawn"])
+    assert "figure1.png" in os.listdir(tmp_path / "drawn")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("figures", "RUN", "-o", "memory://x"), ("import", "table", "T", "-o", "memory://z")]
+)
+def test_no_command_writes_into_memory(refused, written_run, tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "T").write_text("")
+    before = files(tmp_path)
+    arguments = [str(written_run) if word == "RUN" else word for word in arguments]
+    assert "is in memory and is lost when the command ends" in refused(*arguments)
+    assert files(tmp_path) == before
+
+
+def test_a_figure_that_cannot_be_drawn_leaves_nothing(refused, written_run, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert "cannot be written: No space left on device" in refused("figures", written_run, "-o", tmp_path / "figures")
+    assert os.listdir(tmp_path / "figures") == []
+    assert "belongs to a run" in refused("figures", written_run, "-o", written_run / "solutions")
+
+
+@pytest.fixture
+def swept(command, small, scripted, tmp_path, monkeypatch):
+    """Runs `isocompute sweep` with a scripted engine."""
+
+    def run(says, **changes):
+        path = tmp_path / "sweep.yaml"
+        models = {role: {"model": "data/lab/solver", "prompt": f"lab-{word}"} for role, word in ROLES.items()}
+        path.write_text(yaml.safe_dump(small(**{**models, **changes}).model_dump(mode="json", exclude_none=True)))
+        scripted_sweep = partial(sweep, load=scripted(says))
+        monkeypatch.setattr(
+            "isocompute.runners.sampling.sweep.sweep", scripted_sweep
+        )  # which the command loads when called
+        return command("sweep", path)
+
+    return run
+
+
+ROLES = {"solver": "solve", "verifier": "verify"}
+
+
+def failed(prompt, seed):
+    return Completion(None, None, None, None, None, "HTTP 500")
+
+
+def test_a_sweep_whose_rows_all_failed_is_no_success(swept):
+    ended = swept(failed)
+    assert ended.code == 1
+    assert "24 rows failed: HTTP 500" in ended.out
+    assert "none of the solutions and verifications came, so there is nothing to fit yet" in " ".join(ended.out.split())
+    assert "Next:" not in ended.out
+
+
+def test_a_sweep_without_a_single_verification_is_no_success(swept, scripted):
+    well = scripted().says
+    ended = swept(lambda prompt, seed: (failed if prompt.endswith("Verification:\n") else well)(prompt, seed))
+    assert ended.code == 1
+    assert "none of the verifications came" in ended.out
+
+
+def test_a_sweep_of_which_some_rows_failed_says_what_comes_next(swept, scripted):
+    well = scripted().says
+    ended = swept(lambda prompt, seed: failed(prompt, seed) if seed % 7 == 0 else well(prompt, seed))
+    assert ended.code == 0
+    assert "Next: isocompute fit" in ended.out
+
+
+def test_no_library_is_answered_on_standard_input(command, monkeypatch):
+    read_there = []
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    monkeypatch.setattr("isocompute.runners.tasks.entries", lambda: read_there.append(sys.stdin.read()) or [])
+    command("tasks")
+    assert read_there == [""]
+    assert sys.stdin.read() == "y\n"

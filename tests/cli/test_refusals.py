@@ -1,0 +1,255 @@
+"""The commands: the one sentence they say when all is not well."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import isocompute
+from isocompute.errors import DataError
+from isocompute.fits import Pool, coverage, genrm, self_consistency
+from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, VERIFICATIONS
+
+LLAMA = ("--profile", "llama-3.1-8b-math")
+
+
+@pytest.mark.parametrize(
+    ("budget", "sentence"),
+    [
+        ("128", "The budget '128' has no unit; write 128x (solutions' worth) or 128x-plateau (times SC's plateau)."),
+        (
+            "128h",
+            "The budget '128h' has the unit 'h'; write 128x (solutions' worth) or 128x-plateau (times SC's plateau).",
+        ),
+        ("much", "The budget 'much' cannot be read; write it as 128x or 128x-plateau."),
+        ("nanx", "The budget 'nanx' cannot be read; write it as 128x or 128x-plateau."),
+        ("0x", "The budget '0x' must be above zero; 1x is one solution."),
+        ("-5x", "The budget '-5x' must be above zero; 1x is one solution."),
+        ("0.5x", "A budget of 0.5x does not pay for one solution; the least is 1x."),
+        ("0.001x-plateau", "A budget of 0.064x does not pay for one solution; the least is 1x."),
+    ],
+)
+def test_a_bad_budget(refused, budget, sentence):
+    assert refused("plan", "--budget", budget, *LLAMA) == sentence
+    assert refused("plan", f"--budget={budget}", *LLAMA, "--json") == sentence
+
+
+@pytest.mark.parametrize("lam", ["0", "-1", "nan", "inf"])
+def test_a_lambda_that_is_no_price(refused, lam):
+    assert "the cost of a verification in solutions must be above zero" in refused(
+        "plan", "--budget", "8x", "--lambda", lam, *LLAMA
+    )
+
+
+def test_a_profile_that_is_not_there(refused, tmp_path):
+    for name in ("nobody", "x" * 5000):
+        sentence = refused("plan", "--budget", "8x", "--profile", name)
+        assert sentence.startswith(f"There is no profile '{name}'; give a profile's file, or one of: ")
+        assert "llama-3.1-8b-math" in sentence
+    assert refused("plan", "--budget", "8x", "--profile", tmp_path).startswith(f"'{tmp_path}' is a folder; give")
+
+
+def test_a_run_that_is_not_there(refused, tmp_path):
+    for name in ("fit", "figures"):
+        sentence = refused(name, tmp_path / "none", "-o", tmp_path / "out")
+        assert sentence == f"There is no run at '{tmp_path}/none': the folder does not exist."
+        assert refused(name, tmp_path, "-o", tmp_path / "out") == (
+            f"There is no run at '{tmp_path}': the folder has no manifest.json."
+        )
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        (
+            PROBLEMS,
+            "RUN/solutions/part-00000.parquet: 24 rows of a problem that is not there; the first: ('lab-0-1-0', 0); "
+            "run its sweep again, which writes the problems that are missing",
+        ),
+        (
+            SOLUTIONS,
+            "RUN/verifications/part-00000.parquet: 15 rows of a solution that is not there, or failed; the first: "
+            "('lab-0-1-0', 0, 0); `isocompute check RUN` says what would be lost",
+        ),
+        (
+            VERIFICATIONS,
+            "The run at 'RUN' is not complete: it has 67 of 72 verifications; run its sweep again to complete it",
+        ),
+    ],
+)
+def test_a_half_written_run(refused, written_run, rewrite, tmp_path, table, sentence):
+    rewrite(written_run, table, lambda frame: frame.iloc[5:])
+    said = refused("fit", written_run, "-o", tmp_path / "p.json")
+    assert said == sentence.replace("RUN", str(written_run)) + "."
+    assert not (tmp_path / "p.json").exists()
+
+
+def test_a_run_that_has_only_a_manifest(refused, written_run, tmp_path):
+    (written_run / "manifest.json").rename(tmp_path / "manifest.json")
+    sentence = refused("fit", tmp_path, "-o", tmp_path / "p.json")
+    assert sentence == f"The run at '{tmp_path}' holds no problems yet; run its sweep again to complete it."
+
+
+@pytest.mark.parametrize("config", [None, {}, {"solutions": 4}, {"solutions": "x"}])
+def test_a_manifest_of_something_else(refused, written_run, tmp_path, config):
+    (written_run / "manifest.json").write_text(json.dumps({"config": config}))
+    assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
+        f"The manifest of '{written_run}' has a 'config' that is not a sweep's."
+    )
+
+
+def test_a_part_with_a_wrong_column(refused, written_run, rewrite, tmp_path):
+    rewrite(written_run, SOLUTIONS, lambda frame: frame.drop(columns="answer"))
+    sentence = refused("fit", written_run, "-o", tmp_path / "p.json")
+    part = f"{written_run}/solutions/part-00000.parquet"
+    assert sentence.startswith(f"{part}: the column 'answer' is missing; solutions has problem_id, solution_id, ")
+
+
+def test_a_part_that_is_damaged(refused, written_run, tmp_path):
+    part = written_run / "verifications" / "part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:100])
+    sentence = refused("fit", written_run, "-o", tmp_path / "p.json")
+    assert sentence.startswith(f"{part} cannot be read as Parquet: ")
+
+
+def test_a_verdict_of_1_7(refused, written_run, rewrite, tmp_path):
+    rewrite(written_run, VERIFICATIONS, lambda f: f.assign(verdict=[0.0] * 4 + [1.7] + [1.0] * 67))
+    assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
+        f"{written_run}/verifications/part-00000.parquet: 1 row with a verdict outside 0 … 1; the first: "
+        f"('lab-0-1-0', 1, 1); `isocompute check {written_run}` says what would be lost."
+    )
+
+
+def test_a_key_that_stands_twice(refused, written_run, rewrite, tmp_path):
+    rewrite(written_run, SOLUTIONS, lambda frame: frame.iloc[[*range(24), 3]])
+    assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
+        f"{written_run}/solutions/part-00000.parquet: 1 row with a key that stood before; the first: "
+        f"('lab-0-1-0', 3); `isocompute check {written_run}` says what would be lost."
+    )
+
+
+def test_a_run_of_failures(refused, written_run, rewrite, tmp_path):
+    lost = {"text": None, "answer": None, "correct": None}
+    rewrite(written_run, SOLUTIONS, lambda frame: frame.assign(status="out of memory", **lost))
+    rewrite(written_run, VERIFICATIONS, lambda frame: frame.iloc[:0])
+    assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
+        f"Every problem of '{written_run}' has a row that failed; the first: out of memory."
+    )
+
+
+def test_a_run_without_tokens_has_no_lambda_and_one_with_impossible_ones_is_refused(
+    command, refused, written_run, rewrite, tmp_path
+):
+    rewrite(written_run, SOLUTIONS, lambda frame: frame.assign(completion_tokens=None))
+    fitted = json.loads(command("fit", written_run, "-o", tmp_path / "p.json", "--json").out)
+    assert fitted["lambda"] is None
+    rewrite(written_run, SOLUTIONS, lambda frame: frame.assign(completion_tokens=0))
+    assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
+        f"The run at '{written_run}' has completion_tokens that are all zero."
+    )
+
+
+def test_a_place_where_no_profile_can_be_written(refused, written_run, tmp_path):
+    (tmp_path / "file").touch()
+    sentence = refused("fit", written_run, "-o", tmp_path / "file" / "p.json")
+    assert sentence.startswith(f"'{tmp_path}/file/p.json' cannot be ")
+
+
+def test_a_sweep_file_with_an_unknown_key(refused, small, tmp_path):
+    content = small().model_dump(mode="json", exclude_none=True) | {"solution": 4}
+    path = tmp_path / "sweep.yaml"
+    path.write_text(yaml.safe_dump(content))
+    assert refused("sweep", path).startswith(f"{path}: the key 'solution' is unknown; known here: run, task, engine,")
+
+
+def test_a_model_folder_that_is_not_there(refused, small, tmp_path):
+    config = small(solver={"model": str(tmp_path / "none"), "prompt": "lab-solve"})
+    path = tmp_path / "sweep.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_none=True)))
+    assert refused("sweep", path) == (
+        f"The model folder '{tmp_path}/none' is not there; give a checkpoint's folder or a hub's name."
+    )
+
+
+def test_figures_without_matplotlib(refused, written_run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "isocompute.figures.figure1", raising=False)
+    sentence = refused("figures", written_run, "-o", tmp_path / "figures")
+    assert sentence == "Figures need matplotlib: pip install 'isocompute[figures]'."
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (
+            lambda: Pool([[0.0, np.nan]], [0]),
+            "answers must be integers; got NaN at index (0, 1): an unparsed answer is coded -1.",
+        ),
+        (
+            lambda: Pool([[]], [0]),
+            "answers must have the shape (problems, solutions) with at least one of each; got (1, 0).",
+        ),
+        (
+            lambda: Pool([[0]], [0], [[[1.7]]]),
+            "verdicts holds 1.7 at problem 0, solution 0, verification 0: "
+            "it must lie in [0, 1], or be NaN where it was not parsed.",
+        ),
+        (lambda: coverage(Pool([[0, 1]], [0]), [3]), "S must lie between 1 and 2, the solutions in the pool; got 3."),
+        (
+            lambda: self_consistency(Pool([[0, 1]], [0]), [0]),
+            "S must lie between 1 and 2, the solutions in the pool; got 0.",
+        ),
+        (
+            lambda: genrm(Pool([[0, 1]], [0], [[[1, 0], [1, 1]]]), [1], [3]),
+            "V must lie between 1 and 2, the verifications of each solution; got 3.",
+        ),
+    ],
+)
+def test_what_the_estimators_refuse(call, sentence):
+    with pytest.raises(DataError) as caught:
+        call()
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["plan"], "Missing option '--budget'"),
+        (["fit"], "Missing argument"),
+        (["fit", "run"], "Missing option '--output'"),
+        (["plan", "--budget", "8x", "--lambda", "cheap"], "Invalid value for '--lambda'"),
+        (["plan", "--bugdet", "8x"], "No such option: --bugdet"),
+        (["plam"], "No such command 'plam'"),
+    ],
+)
+def test_a_command_that_is_written_wrong(command, arguments, said):
+    ended = command(*arguments)
+    assert ended.code == 2
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["plan", "--budget", "8h", *LLAMA], "error: The budget '8h' has the unit 'h'; write 8x"),
+        (["fit", "none", "-o", "p.json"], "error: There is no run at 'none': the folder does not exist.\n"),
+        (["sweep", "none.yaml"], "error: The sweep file 'none.yaml' cannot be read: No such file or directory.\n"),
+    ],
+)
+def test_the_real_command_ends_in_a_sentence_and_exit_code_2(arguments, said, tmp_path):
+    where = Path(isocompute.__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(where), "COLUMNS": "40"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "isocompute.cli.main", *arguments],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+    assert ended.stderr.startswith(said)

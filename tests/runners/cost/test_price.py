@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from isocompute.errors import DataError
+from isocompute.runners.cost.price import UNKNOWN, Lengths, Prices, price
+
+SOLVER = Lengths(prompt=100, cached=40, completion=500, source="run", rows=10)
+VERIFIER = Lengths(prompt=700, cached=600, completion=250, source="sample", rows=8)
+BOUND = Lengths(prompt=None, cached=None, completion=1024, source="max_tokens", rows=0)
+REQUESTS = {"solver": 1000, "verifier": 4000}
+SIZES = {"solver": 8e9, "verifier": 2e9}
+
+
+def both(solver=SOLVER, verifier=VERIFIER):
+    return {"solver": solver, "verifier": verifier}
+
+
+def test_everything_is_counted_role_by_role():
+    found = price(
+        REQUESTS,
+        both(),
+        SIZES,
+        {"solver": 1000.0, "verifier": 250.0},
+        "given",
+        Prices(prompt=0.5, completion=2.0, hour=36),
+    )
+    solver, verifier = found.roles["solver"], found.roles["verifier"]
+    assert (solver.prompt_tokens, solver.cached_tokens, solver.completion_tokens) == (1e5, 4e4, 5e5)
+    assert (solver.flops, solver.prompt_flops) == (2 * 8e9 * 5e5, 2 * 8e9 * 6e4)
+    assert (verifier.flops, verifier.prompt_flops) == (2 * 2e9 * 1e6, 2 * 2e9 * 4e5)
+    assert found.hours == pytest.approx((5e5 / 1000 + 1e6 / 250) / 3600)
+    assert found.dollars == pytest.approx(0.5 * 2.9 + 2.0 * 1.5 + 36 * found.hours)
+    assert not found.upper_bound
+
+
+def test_a_bound_is_a_bound_and_what_is_unknown_stays_unknown():
+    found = price(REQUESTS, both(verifier=BOUND), {"solver": None, "verifier": 2e9}, prices=Prices(prompt=1.0))
+    assert found.upper_bound
+    assert (found.roles["solver"].flops, found.roles["solver"].prompt_flops) == (None, None)
+    assert found.roles["verifier"].flops == 2 * 2e9 * 1024 * 4000
+    assert (found.roles["verifier"].prompt_tokens, found.roles["verifier"].prompt_flops) == (None, None)
+    assert (found.hours, found.dollars) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("prices", "dollars"),
+    [
+        (None, None),
+        (Prices(), None),
+        (Prices(completion=3.0), 3 * 4.596),
+        (Prices(prompt=1.0, completion=3.0), None),
+        (Prices(hour=7.0), None),
+        (Prices(prompt=0.0), None),
+    ],
+)
+def test_dollars_are_for_what_is_paid_for_and_can_be_counted(prices, dollars):
+    found = price(REQUESTS, both(verifier=BOUND), SIZES, prices=prices)
+    assert found.dollars == (None if dollars is None else pytest.approx(dollars))
+
+
+def test_prompts_are_read_whole_where_it_is_unknown_what_is_cached():
+    found = price({"solver": 10}, {"solver": Lengths(100, None, 5, "run", 1)}, SIZES)
+    assert found.roles["solver"].cached_tokens is None
+    assert found.roles["solver"].prompt_flops == 2 * 8e9 * 1000
+
+
+def test_nothing_missing_costs_nothing_and_is_no_bound():
+    found = price({"solver": 0}, {"solver": BOUND}, SIZES, {"solver": 10.0}, "given", Prices(completion=1.0, hour=1.0))
+    assert (found.hours, found.dollars, found.upper_bound) == (0, 0, False)
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf])
+def test_a_rate_a_size_or_a_price_that_is_none_is_refused(wrong):
+    with pytest.raises(DataError, match=r"^The rate is .*; it must be above zero\.$"):
+        price(REQUESTS, both(), SIZES, {"solver": 1.0, "verifier": wrong}, "given")
+    with pytest.raises(DataError, match=r"^A model's size is .*; it must be above zero\.$"):
+        price(REQUESTS, both(), {"solver": wrong, "verifier": None})
+    if wrong:
+        with pytest.raises(DataError, match=r"^A price is .*; it must be zero or above\.$"):
+            price(REQUESTS, both(), SIZES, prices=Prices(hour=wrong))
+
+
+SEARCH = Lengths(
+    prompt=1000, cached=900, completion=200, source="run", rows=4, scored=400, scored_cached=300, judged=10
+)
+
+
+def test_a_search_costs_what_its_solver_and_its_scorer_do():
+    found = price({"beam N=4": 10}, {"beam N=4": SEARCH}, {"beam N=4": 1e9}, {"beam N=4": 50.0}, scorer=3e9)
+    beam = found.roles["beam N=4"]
+    assert (beam.flops, beam.prompt_flops, beam.scorer_flops) == (2e9 * 2000, 2e9 * 1000, 6e9 * 1100)
+    assert found.hours == pytest.approx(2000 / 50 / 3600)
+    assert price({"beam N=4": 10}, {"beam N=4": SEARCH}, {}).roles["beam N=4"].scorer_flops is None
+
+
+def test_a_scorer_alone_is_paced_by_what_it_reads():
+    scores = Lengths(0.0, 0.0, 0.0, "run", 4, scored=300, scored_cached=None)
+    found = price({"scorer": 10}, {"scorer": scores}, {}, {"scorer": 100.0}, scorer=1e9)
+    assert (found.roles["scorer"].flops, found.roles["scorer"].scorer_flops) == (0.0, 2e9 * 3000)
+    assert found.hours == pytest.approx(30 / 3600)
+    assert price({"scorer": 10}, {"scorer": scores}, {}, {"solver": 100.0}).hours is None
+
+
+def test_a_scorer_s_tokens_are_paid_only_if_it_is_hired():
+    prices = Prices(prompt=1.0, completion=10.0)
+    at_home, hired = (
+        price({"beam N=4": 1000}, {"beam N=4": SEARCH}, {}, prices=prices, hired=hired).dollars
+        for hired in (False, True)
+    )
+    assert at_home == pytest.approx(1.0 + 2.0)
+    assert hired == pytest.approx(1.4 + 2.1)
+
+
+def test_of_what_is_not_there_nothing_is_unknown():
+    found = price({"solver": 0, "rebase N=4": 0}, both() | {"rebase N=4": UNKNOWN}, {}, {"solver": 1.0})
+    assert (found.hours, found.roles["rebase N=4"].scorer_flops) == (0.0, 0.0)

@@ -1,0 +1,66 @@
+"""A real chat model on generated problems, from sweep to plan, through an engine here and one behind a server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import SOLUTIONS, VERIFICATIONS
+
+
+@pytest.fixture(params=["vllm", "openai"])
+def asked(request) -> dict:
+    """How SmolLM2 is asked through an engine."""
+    if request.param == "vllm":
+        request.getfixturevalue("need")("vllm")
+        folder = request.getfixturevalue("smollm_checkpoint")
+        options = {"dtype": "float32", "max_model_len": 512, "max_num_seqs": 64, "enforce_eager": True}
+        return {"engine": "vllm", "role": {"model": str(folder), "options": options}}
+    url = request.getfixturevalue("smollm_server")
+    return {"engine": "openai", "role": {"model": "SmolLM2", "options": {"urls": [url]}}}
+
+
+def isocompute(*arguments: object, seconds: float = 1500) -> str:
+    command = [sys.executable, "-m", "isocompute.cli.main", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_a_chat_model_goes_from_sweep_to_plan(asked, tmp_path):
+    run, profile = tmp_path / "run", tmp_path / "profile.json"
+    role = {**asked["role"], "chat": True, "temperature": 0.8}
+    config = {
+        "run": str(run),
+        "task": {"name": "reasoning-gym", "generator": "chain_sum", "problems": 8},
+        "engine": asked["engine"],
+        "solver": {**role, "prompt": "math-solve", "max_tokens": 48},
+        "verifier": {**role, "prompt": "genrm-base", "max_tokens": 48, "logprobs": 5},
+        "solutions": 4,
+        "verifications": 2,
+    }
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(config))
+    isocompute("sweep", tmp_path / "sweep.yaml")
+
+    log = Run(run)
+    solutions, verifications = log.frame(SOLUTIONS), log.frame(VERIFICATIONS)
+    assert (len(solutions), len(verifications)) == (8 * 4, 8 * 4 * 2)
+    for frame in (solutions, verifications):
+        assert (frame["status"] == "ok").all()
+        assert frame["completion_tokens"].between(1, 48).all()
+        assert set(frame["finish_reason"]) <= {"stop", "length"}
+    judged = verifications["verdict"].notna()
+    assert judged.any()
+    assert (verifications["p_yes"].notna() == judged).all()
+    assert verifications.loc[judged, "p_yes"].between(0, 1).all()
+
+    assert json.loads(isocompute("check", run, "--json"))["whole"]
+    isocompute("fit", run, "-o", profile)
+    plan = json.loads(isocompute("plan", "--budget", "4x", "--profile", profile, "--json"))
+    assert plan["recommendation"]["compute"] <= 4
+    assert 0 <= plan["recommendation"]["accuracy"] <= 1

@@ -1,0 +1,168 @@
+"""A verdict, a score and a grade are of one text, and go with it."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import count
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from isocompute.errors import DataError, RunError
+from isocompute.runners.display import Silent
+from isocompute.runners.grading import load
+from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.storage.check import check, repair
+from isocompute.runners.storage.digests import digest_text
+from isocompute.runners.storage.regrade import regrade
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import GRADES, JUDGEMENTS, SCORES, SOLUTIONS, VERIFICATIONS
+
+COUNT = count()
+
+
+class Notes(Silent):
+    """A display that keeps what it is told."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def other_text(scripted):
+    """An engine whose texts vary from call to call, as a server's may."""
+    well = scripted().says
+    return scripted(lambda prompt, seed: f"{well(prompt, seed)} ({next(COUNT)})")
+
+
+def texts(run):
+    return {(row["problem_id"], row["solution_id"]): row["text"] for row in run.read(SOLUTIONS).to_pylist()}
+
+
+def assert_judged(run):
+    """Every judgement is of the text that its solution has."""
+    held = texts(run)
+    for table in JUDGEMENTS:
+        for row in run.read(table).to_pylist():
+            assert row["solution_digest"] == digest_text(held[row["problem_id"], row["solution_id"]])
+
+
+@pytest.fixture
+def judged(searching, stepping, scripted, tmp_path):
+    """A run with solutions, verifications, scores and grades; and what sweeps it again."""
+    _, scorer = stepping()
+    config = searching(
+        searches=[],
+        solutions=4,
+        scored=3,
+        verifier={"model": "scripted/verifier", "prompt": "lab-verify"},
+        verifications=2,
+    )
+
+    def again(display=None):
+        return sweep(config, display, load=other_text(scripted), load_scorer=scorer)
+
+    again()
+    with load("boxed-number") as grader:
+        regrade(Run(config.run), grader)
+    return Run(config.run), again
+
+
+def test_each_judgement_remembers_the_text_it_judged(judged):
+    run, _ = judged
+    assert [run.read(table).num_rows for table in JUDGEMENTS] == [32, 12, 16]
+    assert_judged(run)
+
+
+def test_judgements_of_solutions_that_are_gone_are_set_aside_when_a_sweep_starts(judged):
+    run, again = judged
+    before = texts(run)
+    shutil.rmtree(Path(run.path) / "solutions")
+    assert [damage.stray for damage in check(run).damage] == [True] * 3
+    shown = Notes()
+    again(shown)
+    assert texts(run).keys() == before.keys()
+    assert not set(texts(run).values()) & set(before.values())
+    assert [note.split(": ")[1].split(";")[0] for note in shown.notes] == [
+        "32 rows of a solution that is not there, or failed",
+        "12 rows of a solution that is not there, or failed",
+        "16 rows of a solution that is not there, or failed",
+    ]
+    assert all("Set aside from " in note for note in shown.notes)
+    assert_judged(run)
+    assert check(run).whole
+    assert len(run.keys(VERIFICATIONS)) == 32
+    assert len(list((Path(run.path) / "verifications").glob("*.damaged"))) == 1
+
+
+def test_judgements_of_other_texts_are_damage_and_a_sweep_asks_for_them_again(judged):
+    run, again = judged
+    kept = {table: run.read(table).to_pylist() for table in JUDGEMENTS}
+    shutil.rmtree(Path(run.path) / "solutions")
+    again()
+    for table, rows in kept.items():  # as a run was that an older version went on with
+        for part in run.parts(table):
+            Path(part).unlink()
+        pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), f"{run.root}/{table.name}/part-00000.parquet")
+    found = [damage.what.partition(";")[0] for damage in check(run).damage]
+    assert found == [f"{n} rows of another text than its solution's" for n in (32, 12, 16)]
+    again()
+    assert_judged(run)
+    assert check(run).whole
+
+
+def test_only_the_judgements_of_what_was_lost_are_set_aside(judged):
+    run, again = judged
+    part = run.parts(SOLUTIONS)[0]
+    rows = run.read(SOLUTIONS)
+    pq.write_table(rows.slice(1), part)
+    first = tuple(rows.slice(0, 1).select(SOLUTIONS.key_names).to_pylist()[0].values())
+    before = run.read(VERIFICATIONS).to_pylist()
+    again()
+    after = run.read(VERIFICATIONS).to_pylist()
+    assert_judged(run)
+    assert [row for row in after if (row["problem_id"], row["solution_id"]) != first] == [
+        row for row in before if (row["problem_id"], row["solution_id"]) != first
+    ]
+    assert run.read(GRADES).num_rows == 15  # the new solution is graded by the sweep itself
+
+
+def test_a_run_of_an_older_version_says_nothing_of_texts_and_is_whole(judged):
+    run, again = judged
+    for table in JUDGEMENTS:
+        part = run.parts(table)[0]
+        pq.write_table(run.read(table).drop_columns(["solution_digest"]), part)
+    assert check(run).whole
+    assert run.read(SCORES)["solution_digest"].null_count == 12
+    assert repair(run).whole
+    again()
+    assert check(run).whole
+
+
+def test_a_run_that_is_damaged_otherwise_is_not_gone_on_with(judged):
+    run, again = judged
+    part = run.parts(SOLUTIONS)[0]
+    rows = run.read(SOLUTIONS).to_pylist()
+    rows[0]["correct"] = None
+    pq.write_table(pa.Table.from_pylist(rows, schema=SOLUTIONS.schema), part)
+    held = {path: path.read_bytes() for path in Path(run.path).rglob("*") if path.is_file()}
+    with pytest.raises(DataError, match=r"1 row with status ok and no correct; the first: .*isocompute check"):
+        again()
+    assert held == {path: path.read_bytes() for path in Path(run.path).rglob("*") if path.is_file()}
+
+
+def test_solutions_do_not_go_on_under_another_question(small, scripted, tmp_path):
+    task = tmp_path / "t.csv"
+    task.write_text("q,a\nStart with 1 add 1,2\nStart with 2 add 3,5\n")
+    config = small(task={"path": str(task), "question": "q", "answer": "a"})
+    run = Run(sweep(config, load=scripted()).run)
+    shutil.rmtree(Path(run.path) / "problems")
+    assert sweep(config, load=scripted()).sampled == 0  # the same problems are written again
+    shutil.rmtree(Path(run.path) / "problems")
+    task.write_text("q,a\nStart with 7 add 1,8\nStart with 2 add 3,5\n")
+    with pytest.raises(RunError, match="no longer says what was asked, and this sweep's problems are others"):
+        sweep(config, load=scripted())

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from hashlib import sha256
+
+import pytest
+from rich.console import Console
+
+from isocompute.cli.screens.runs import listed
+from isocompute.errors import ConfigError
+from isocompute.runners.config.tasks import TASKS, FileTask, LabTask
+from isocompute.runners.tasks import entries, generators, lab_problems, load
+from isocompute.runners.tasks.lab_generator import LEVELS
+
+
+def test_lab_problems_are_all_different_and_spread_over_the_levels():
+    problems = lab_problems(50, list(LEVELS), seed=0)
+    assert len({p.problem_id for p in problems}) == len({p.question for p in problems}) == 50
+    assert [sum(p.level == level for p in problems) for level in LEVELS] == [10] * 5
+
+
+def test_a_longer_list_of_lab_problems_begins_with_the_shorter_one():
+    assert lab_problems(40, [1, 3], seed=4)[:7] == lab_problems(7, [1, 3], seed=4)
+    assert lab_problems(7, [1, 3], seed=4) != lab_problems(7, [1, 3], seed=5)
+
+
+@pytest.mark.parametrize(
+    ("count", "levels", "sentence"),
+    [
+        (2, [1, 6], "task.levels: the lab has no level 6; it has 1, 2, 3, 4, 5."),
+        (2, [1, 1], "task.levels: a level stands twice in [1, 1]."),
+    ],
+)
+def test_bad_levels_are_refused(count, levels, sentence):
+    with pytest.raises(ConfigError) as caught:
+        lab_problems(count, levels, seed=0)
+    assert str(caught.value) == sentence
+
+
+def test_more_problems_than_there_are_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(
+        "isocompute.runners.tasks.lab_generator.held_out", lambda problem: problem.question == "Start with 1."
+    )
+    with pytest.raises(ConfigError, match="level 1 of the lab has not that many different problems; ask for fewer"):
+        lab_problems(1, [1], seed=0)
+
+
+def test_the_lab_s_task_is_loaded_as_its_block_says():
+    task = load(LabTask(name="lab", problems=7, levels=[1, 3], seed=4))
+    assert (task.problems, task.grader) == (lab_problems(7, [1, 3], seed=4), "boxed-number")
+
+
+def test_a_file_s_task_is_loaded_with_its_columns_and_its_hash(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("id,q,a,b,right,area,hard\nx,Which?,one,two,two,sums,3\n")
+    columns = {"question": "q", "answer": "right", "name": "id", "subject": "area", "level": "hard"}
+    task = load(FileTask(path=str(path), **columns, choices=("a", "b")))
+    (problem,) = task.problems
+    assert (problem.problem_id, problem.gold, problem.subject, problem.level) == ("x", "B", "sums", 3)
+    assert (task.grader, task.origin) == ("letter", {"sha256": sha256(path.read_bytes()).hexdigest()})
+
+
+def test_more_problems_than_a_file_has_are_not_promised(tmp_path):
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"question": "q", "answer": "1"}\n' * 3)
+    assert len(load(FileTask(path=str(path), problems=3)).problems) == 3
+    with pytest.raises(ConfigError, match=r"^task.problems: .*mine.jsonl has 3 problems, and 4 are asked for\.$"):
+        load(FileTask(path=str(path), problems=4))
+
+
+def test_the_list_of_tasks_has_every_name_that_a_sweep_may_give():
+    assert [entry.name for entry in entries()] == [*TASKS, "path: FILE"]
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_the_list_of_tasks_shows_size_and_grader_in_full(width):
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    listed(console, entries(), generators())
+    shown = console.export_text()
+    assert "…" not in shown
+    for entry in entries():
+        line = next(line for line in shown.splitlines() if line.startswith(f"{entry.name} "))
+        assert ("any" if entry.size is None else f"{entry.size:,}") in line
+        assert entry.grader.split()[0] in line
+    assert all(name in shown for names in generators().values() for name in names)
+
+
+def test_listing_the_tasks_loads_none_of_the_libraries_that_make_them():
+    code = "import sys; from isocompute.cli.main import main; sys.argv[1:] = ['tasks']\n"
+    code += "try: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert "gpqa-diamond" in done.stdout
+    assert not {"datasets", "reasoning_gym", "torch", "transformers"} & set(done.stderr.split())
+
+
+def test_a_task_s_origin_can_be_written_into_a_manifest(tmp_path):
+    (tmp_path / "mine.jsonl").write_text('{"question": "q", "answer": "1"}\n')
+    for block in (LabTask(name="lab", problems=1), FileTask(path=str(tmp_path / "mine.jsonl"))):
+        assert json.loads(json.dumps(load(block).origin)) == load(block).origin
