@@ -10,7 +10,7 @@ export TOKENIZERS_PARALLELISM = false
 export VLLM_NO_USAGE_STATS = 1
 export VLLM_CPU_KVCACHE_SPACE ?= 2
 
-.PHONY: help demo test check figures notebooks lab lab-run lab-search profiles bench docs lock clean
+.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search profiles bench docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,8 +44,18 @@ check: $(VENV)/full ## lint, types, import contracts
 	$(BIN)/lint-imports
 
 test: check ## check, then every test and doctest; vLLM's included
-	$(BIN)/pytest -q --doctest-modules src/isocompute/planner src/isocompute/runners src/isocompute/fits
+	$(BIN)/pytest -q --doctest-modules src/isocompute/cli src/isocompute/figures src/isocompute/planner src/isocompute/runners src/isocompute/fits
 	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q --durations=8 tests
+
+soak: check ## every test at full size: kills, copies, real chat models; well over an hour on two cores
+	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q --soak --durations=20 tests
+
+check-fast: $(VENV)/full ## check, then the tests that load no model and start no process, in about two minutes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/fits tests/planner tests/figures tests/runners/config tests/runners/parsing tests/runners/search/strategies
 
 notebooks: $(VENV)/full ## execute the notebooks anew
 	for n in notebooks/*.py; do \
@@ -75,7 +85,7 @@ bench: $(VENV)/full ## time estimators, engines, logs and searches against a pee
 	for b in estimators engines log search; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 docs: $(VENV)/full ## the tables in docs/ anew: intervals in simulated worlds, published laws, strategies and searches on real logs
-	for b in interval_coverage published_laws strategies searches; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+	for b in interval_coverage published_laws strategies searches; do $(BIN)/python -m experiments.$$b || exit 1; done
 
 lock: $(VENV)/full ## write the versions that are installed to requirements.lock
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock

@@ -28,6 +28,19 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("ISOCOMPUTE_SHARED_DATA", ROOT.parent / "shared" / "data"))
 
 
+def pytest_addoption(parser):
+    parser.addoption("--soak", action="store_true", help="Run the full-size tests too, as `make soak` does.")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave the full-size tests out unless they are asked for."""
+    if config.getoption("--soak"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("soak")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
+
 @pytest.fixture
 def shared_data() -> Path:
     """The authors' own data, which is compared with and not copied into the project."""

@@ -96,7 +96,7 @@ class Judge:
         limits = (self.seconds, BUSY * self.seconds, self.megabytes)
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", f"{__package__}.worker", *map(str, limits)],
+            [sys.executable, "-P", "-m", f"{__package__}.comparison_worker", *map(str, limits)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

@@ -112,6 +112,7 @@ print(sum(p.numel() for p in train.grown_from(sys.argv[1]).parameters()))
 """
 
 
+@pytest.mark.soak
 def test_training_goes_its_steps_and_saves_what_loads(tmp_path):
     """In a process of its own: beside the engines of other tests its threads get into each other's way."""
     pytest.importorskip("experiments.lab.train")

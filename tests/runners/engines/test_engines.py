@@ -24,7 +24,7 @@ LIMIT = 512
 LAB_ENGINES = [
     "transformers",
     pytest.param("vllm", marks=pytest.mark.vllm),
-    pytest.param("vllm, two copies", marks=pytest.mark.vllm),
+    pytest.param("vllm, two copies", marks=[pytest.mark.vllm, pytest.mark.soak]),
     pytest.param("openai-vllm", marks=pytest.mark.vllm),
 ]
 ENGINES = [*LAB_ENGINES, "openai-llama.cpp"]

@@ -197,6 +197,7 @@ def test_each_copy_has_devices_of_its_own(need, monkeypatch):
 
 
 @pytest.mark.vllm
+@pytest.mark.soak
 def test_copies_score_what_one_does(need):
     need("vllm")
     shape = {"dtype": "float32", "max_model_len": 512, "max_num_seqs": 16, "block_size": 32, "enforce_eager": True}

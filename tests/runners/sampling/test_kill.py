@@ -9,17 +9,17 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import yaml
 
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, VERIFICATIONS
 
 LAB = Path(__file__).resolve().parents[3] / "data" / "lab"
-KILLS = 10
 TABLES = (PROBLEMS, SOLUTIONS, VERIFICATIONS)
 
 
-def config(folder: Path, name: str) -> Path:
+def config(folder: Path, name: str, solutions: int, verifications: int) -> Path:
     options = {
         "batch_size": 1,
         "dtype": "float32",
@@ -35,8 +35,8 @@ def config(folder: Path, name: str) -> Path:
             "max_tokens": 60,
             "options": options,
         },
-        "solutions": 12,
-        "verifications": 3,
+        "solutions": solutions,
+        "verifications": verifications,
         "checkpoint_seconds": 0.2,
     }
     path = folder / f"{name}.yaml"
@@ -75,12 +75,15 @@ def kill(process: subprocess.Popen, run: Run, moments: random.Random) -> bool:
     return running
 
 
-def test_a_run_that_was_killed_ten_times_equals_one_that_was_not(tmp_path):
-    whole, killed = config(tmp_path, "whole"), config(tmp_path, "killed")
+@pytest.mark.parametrize(
+    ("kills", "solutions", "verifications"), [(2, 4, 2), pytest.param(10, 12, 3, marks=pytest.mark.soak)]
+)
+def test_a_run_that_was_killed_equals_one_that_was_not(tmp_path, kills, solutions, verifications):
+    whole, killed = (config(tmp_path, name, solutions, verifications) for name in ("whole", "killed"))
     assert start(whole).wait() == 0
 
     run, moments = Run(tmp_path / "killed"), random.Random(0)
-    for _ in range(KILLS):
+    for _ in range(kills):
         before = parts(run)
         assert kill(start(killed), run, moments)
         after = parts(run)
@@ -89,5 +92,5 @@ def test_a_run_that_was_killed_ten_times_equals_one_that_was_not(tmp_path):
     assert len(run.keys(SOLUTIONS)) > 0
     assert start(killed).wait() == 0
     assert content(run) == content(Run(tmp_path / "whole"))
-    assert len(run.frame(SOLUTIONS)) == 4 * 12
-    assert len(run.frame(VERIFICATIONS)) == 4 * 12 * 3
+    assert len(run.frame(SOLUTIONS)) == 4 * solutions
+    assert len(run.frame(VERIFICATIONS)) == 4 * solutions * verifications

@@ -25,9 +25,17 @@ DATA = Path(__file__).resolve().parents[3] / "data"
 LIMIT = 512
 BLOCK = 32
 IN_VLLM = [kind for kind in scorers.KINDS if kind != "skywork"]
+SAMPLED = ("lab", "qwen-prm")
+"""The kinds that vLLM loads in every run of the tests: one that predicts a token, and one that classifies."""
+
+
+def marks_of(kind):
+    return [pytest.mark.vllm, *([] if kind in SAMPLED else [pytest.mark.soak])]
+
+
 SCORERS = [
     *(pytest.param((kind, "transformers"), id=f"{kind}-transformers") for kind in scorers.KINDS),
-    *(pytest.param((kind, "vllm"), id=f"{kind}-vllm", marks=pytest.mark.vllm) for kind in IN_VLLM),
+    *(pytest.param((kind, "vllm"), id=f"{kind}-vllm", marks=marks_of(kind)) for kind in IN_VLLM),
 ]
 THE_LABS = [param for param in SCORERS if param.values[0][0] == "lab"]
 WITH_A_CACHE = [param for param in SCORERS if param.values[0][1] == "vllm"]

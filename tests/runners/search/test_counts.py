@@ -15,6 +15,8 @@ from isocompute.runners.sampling.sweep import sweep
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import NODES, SCORES, SEARCHES, SOLUTIONS
 
+pytestmark = pytest.mark.soak  # two engines side by side: minutes on two cores
+
 LAB = Path(__file__).resolve().parents[3] / "data" / "lab"
 OPTIONS = {
     "dtype": "float32",
