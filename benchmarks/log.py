@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from isocompute.planner.estimate.pool_from_run import measured
+from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.storage.check import check
 from isocompute.runners.storage.progress import progress
@@ -128,7 +128,7 @@ def write_bound(folder: str) -> float:
 
 STEPS: dict[str, Callable[..., float]] = {
     "append": append,
-    "scan": lambda folder: timed(lambda: measured(Run(folder))),
+    "scan": lambda folder: timed(lambda: read_pool(Run(folder))),
     "check": lambda folder: timed(lambda: check(Run(folder))),
     "survey": lambda folder: timed(lambda: progress(Run(folder))),
     "pyarrow write": write_bound,

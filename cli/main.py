@@ -6,20 +6,19 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
 
-import isocompute
 from isocompute.cli.commands import plan, runs
+from isocompute.cli.options import Version
 from isocompute.errors import IsocomputeError
 
 app = typer.Typer(
     name="isocompute",
     help="Sample and vote, sample and verify, or search: what to run with your test-time compute.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -28,11 +27,8 @@ app.add_typer(plan.commands)
 
 
 @app.callback(invoke_without_command=True)
-def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def carry_options(version: Version = False) -> None:
     """Carry the option that asks for the version."""
-    if show:
-        print(f"isocompute {isocompute.__version__}")
-        raise typer.Exit
 
 
 def run(application: typer.Typer) -> Any:

@@ -8,7 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
+import isocompute
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def print_version(asked: bool) -> None:
+    """Print the version and end, if it is asked for."""
+    if asked:
+        print(f"isocompute {isocompute.__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True)]
 
 
 def print_json(fields: Mapping[str, Any] | Sequence[Any]) -> None:

@@ -16,17 +16,20 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from isocompute.figures.figure1 import colour, finish, marks, save
-from isocompute.fits import interval, resample, resampling_weights, self_consistency
-from isocompute.planner.estimate.pool_from_run import Measured, measured
-from isocompute.planner.estimate.profile_from_run import DRAWS, SEED
+from isocompute.figures.figure1 import finish, save
+from isocompute.fits import interval, resample, resampling_weights
+from isocompute.planner.estimate.costs import Costs, measure_costs
+from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
+from isocompute.planner.estimate.profile_from_run import estimate
+from isocompute.planner.estimate.searches import measure_searches
+from isocompute.planner.strategies.registry import STRATEGIES, colour_of, is_search, line_style_of
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN = ROOT / "data" / "runs" / "lab-search"
 PAGE = ROOT / "docs" / "searches.md"
-REPLICATES = 4000
+REPLICATES, SEED = 4000, 20250402
 CLAIMS = (
     ("beam ahead of Best-of-N at small N", "beam", "bon"),
     ("DVTS ahead of beam at large N", "dvts", "beam"),
@@ -52,23 +55,20 @@ class Line:
         return self.accuracy[:, self.N.index(N)]
 
 
-def lines(run: Measured) -> list[Line]:
+def lines(run: RunPool, costs: Costs) -> list[Line]:
     """Everything that the run compares, at the sizes that its searches have."""
-    assert run.scored is not None, "the run has scores"
-    sizes = sorted({N for search in run.searches.values() for N in search.numbers["N"]})
-    rhos = {way: np.nan if rho is None else 1 + rho for way, rho in run.scored.rhos.items()}
-    pooled = {
-        "sc": self_consistency(run.pool, sizes),
-        "bon": run.scored.bon(run.pool, sizes),
-        "prm-weighted": run.scored.vote(run.pool, sizes, DRAWS, SEED).accuracy[:, :, 0],
-    }
+    searches = measure_searches(run, costs)
+    sizes = sorted({N for search in searches.values() for N in search.numbers["N"]})
+    rhos = {way: np.nan if rho is None else 1 + rho for way, rho in costs.rhos.items()}
+    names = ("sc", "bon", "prm-weighted")
+    pooled = {name: estimate(STRATEGIES[name], run.pool, sizes, []).accuracy for name in names}
     found = [
         Line(
             name, sizes, {way: [N * (1 if name == "sc" else rho) for N in sizes] for way, rho in rhos.items()}, reached
         )
         for name, reached in pooled.items()
     ]
-    for name, search in run.searches.items():
+    for name, search in searches.items():
         costs = {way: [np.nan if cost is None else cost for cost in column] for way, column in search.costs.items()}
         found.append(Line(name, search.numbers["N"], costs, search.accuracy))
     return found
@@ -112,25 +112,20 @@ def claims(found: list[Line], levels: NDArray[np.int64]) -> str:
     return "\n".join(rows)
 
 
-def at_equal_compute(run: Measured, found: list[Line]) -> str:
+def at_equal_compute(run: RunPool, costs: Costs, found: list[Line]) -> str:
     """Each search against what the pool gives for the same compute, or for all of its solutions if they cost less."""
-    assert run.scored is not None, "the run has scores"
-    rho = run.scored.rhos["completion"]
+    rho = costs.rhos["completion"]
     assert rho is not None, "the run says its tokens"
     rows = ["| search | N | x | ahead of sc | of bon | of prm-weighted |", "|:--|--:|--:|--:|--:|--:|"]
     for line in found:
-        for i, N in enumerate(line.N if line.name in run.searches else []):
+        for i, N in enumerate(line.N if is_search(line.name) else []):
             x = line.costs["completion"][i]
-            votes, scores = (max(1, min(run.scored.size, round(x / each))) for each in (1.0, 1 + rho))
-            pooled = (
-                self_consistency(run.pool, [votes])[:, 0],
-                run.scored.bon(run.pool, [scores])[:, 0],
-                run.scored.vote(run.pool, [scores], DRAWS, SEED).accuracy[:, 0, 0],
-            )
-            gaps = [
-                f"{shown(line.accuracy[:, i] - other, signed=True)} (S={S})"
-                for other, S in zip(pooled, (votes, scores, scores), strict=True)
-            ]
+            votes, scores = (max(1, min(run.pool.scored, round(x / each))) for each in (1.0, 1 + rho))
+            pooled = {"sc": votes, "bon": scores, "prm-weighted": scores}
+            gaps = []
+            for name, S in pooled.items():
+                other = estimate(STRATEGIES[name], run.pool, [S], []).accuracy[:, 0]
+                gaps.append(f"{shown(line.accuracy[:, i] - other, signed=True)} (S={S})")
             rows.append(f"| {line.name} | {N} | {x:.1f} | {' | '.join(gaps)} |")
     return "\n".join(rows)
 
@@ -144,9 +139,15 @@ def draw(found: list[Line], levels: NDArray[np.int64]) -> Figure:
         for axes, (name, inside) in zip(panels, parts.items(), strict=True):
             for line in found:
                 reached = 100 * line.accuracy[inside].mean(axis=0)
-                shade = colour(line.name)
+                shade = colour_of(line.name)
                 axes.plot(
-                    line.costs["completion"], reached, marks(line.name), color=shade, ms=3, lw=1.2, label=line.name
+                    line.costs["completion"],
+                    reached,
+                    line_style_of(line.name),
+                    color=shade,
+                    ms=3,
+                    lw=1.2,
+                    label=line.name,
                 )
             finish(axes, f"{name}, {inside.sum()} problems", "")
         figure.supxlabel("compute per problem, in solutions' worth (x)", fontsize=8)
@@ -188,17 +189,18 @@ easy ones; level there means how often the model itself is right.
 
 
 def main() -> None:
-    run = measured(Run(str(RUN)))
+    run = read_pool(Run(str(RUN)))
+    costs = measure_costs(run)
     level = Run(str(RUN)).frame(PROBLEMS, ["problem_id", "level"]).set_index("problem_id")["level"]
-    found, levels = lines(run), level.loc[run.problem_ids].to_numpy(dtype=np.int64)
-    seeds = max(max(search.seeds) for search in run.searches.values())
+    found, levels = lines(run, costs), level.loc[run.problem_ids].to_numpy(dtype=np.int64)
+    seeds = max(max(search.seeds) for search in measure_searches(run, costs).values())
     text = TEXT.format(
         problems=len(levels),
         hardest=levels.max(),
         seeds=seeds,
         sizes=by_size(found),
         levels="\n\n".join(by_level(found, levels, N) for N in found[0].N),
-        equal=at_equal_compute(run, found),
+        equal=at_equal_compute(run, costs, found),
         claims=claims(found, levels),
     )
     PAGE.write_text(text, encoding="utf-8")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from isocompute.fits import folds, held_out, interval, resample, resampling_weights
 from isocompute.planner.estimate.profile_from_run import profile_of_run
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.options import strategies
+from isocompute.planner.strategies.options import strategy_options
 from isocompute.runners.imports import import_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,7 +64,7 @@ def gap(of: NDArray[np.float64], over: NDArray[np.float64]) -> str:
 
 
 def table(origin: str, profile: Profile) -> str:
-    options = strategies(profile, profile.lam)
+    options = strategy_options(profile, profile.lam)
     last = int(np.log2(max(table.dearest for table in options)))
     budgets = [2.0**power for power in range(2, last + 1)]
     scored = held_out(options, budgets, folds(profile.problems)).accuracy

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.planner.compare import compare
-from isocompute.planner.profile import Curve, Profile, Searches, rounded
+from isocompute.planner.profile import Curve, ProblemRecord, Profile, Searches, rounded
 
 SEEDS, HUGE = 3, 200_000
 STRATEGIES = ("sc", "beam+weighted", "dvts+weighted", "rebase+weighted")
@@ -41,7 +41,11 @@ def planning(name: str, ahead: tuple[float, ...]) -> Callable[[np.random.Generat
         }
         curve = Curve(solutions=[1], accuracy=rounded(p[:, :1]))
         world = Profile(
-            name="world", description="known", problems=100, per_problem=True, self_consistency=curve, searches=parts
+            name="world",
+            description="known",
+            problems=100,
+            per_problem=[ProblemRecord()] * 100,
+            strategies={"sc": curve, **parts},
         )
         compared = compare(world, 4.0, None)
         first, *others = compared.options

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from isocompute.figures.figure1 import colour, finish
+from isocompute.figures.figure1 import finish
 from isocompute.planner.difficulty import Study
+from isocompute.planner.strategies.registry import colour_of
 
 GREY = "#555555"
 KINDS = ("#7b3294", "#1b7837")
@@ -52,12 +53,12 @@ def levels(axes: Axes, study: Study) -> None:
     cells = np.array(
         [[np.nan if name is None else names.index(name) for name in level.strategies] for level in found.levels]
     )
-    shown = mpl.colors.ListedColormap([colour(name) for name in names] or ["white"])
+    shown = mpl.colors.ListedColormap([colour_of(name) for name in names] or ["white"])
     axes.imshow(cells, cmap=shown, vmin=0, vmax=max(len(names) - 1, 1), aspect="auto", alpha=0.8)
     axes.set_yticks(range(len(found.levels)), [str(level.level) for level in found.levels])
     axes.set_xticks(range(len(found.budgets)), [f"{x:g}" for x in found.budgets], rotation=60)
     axes.set_title(f"(b) what runs on each level, by {study.kind}", fontsize=9)
     axes.set_xlabel("budget C per problem (x)")
     axes.set_ylabel("level, 1 the easiest")
-    handles = [Patch(color=colour(name), label=name) for name in names]
+    handles = [Patch(color=colour_of(name), label=name) for name in names]
     axes.legend(handles=handles, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)

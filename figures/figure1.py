@@ -22,27 +22,10 @@ from isocompute.fits.bootstrap import interval, resample
 from isocompute.fits.cost import compute
 from isocompute.planner.findings import replicates
 from isocompute.planner.profile import Profile
+from isocompute.planner.strategies.registry import colour_of
 from isocompute.runners.storage.files import write_output
 
-COLOURS = {
-    "sc": "#c1440e", "genrm": "#2a788e", "genrm+vote": "#7ad151", "weighted": "#e0a000", "fused": "#440154",
-    "bon": "#8c8c8c", "prm-weighted": "#4d4d4d", "beam": "#1f77b4", "dvts": "#e377c2", "rebase": "#8c564b",
-    "particle": "#17becf", "revise": "#bcbd22",
-}  # fmt: skip
-"""Colours of the strategies; a search has one under whatever rule of selection."""
-RULES = {"vanilla": "o:", "majority": "o--"}
-"""Lines of the rules of selection that are not the usual one."""
 SHADES = "viridis_r"
-
-
-def colour(strategy: str) -> str:
-    """Return a strategy's colour."""
-    return COLOURS.get(strategy) or COLOURS[strategy.split("+")[0]]
-
-
-def marks(strategy: str) -> str:
-    """Return how a strategy's line is drawn."""
-    return RULES.get(strategy.partition("+")[2], "o-")
 
 
 def figure1_table(profile: Profile) -> pd.DataFrame:
@@ -84,7 +67,7 @@ def draw_figure1(table: pd.DataFrame, title: str) -> Figure:
         lines = list(table.groupby(["strategy", "verifications"], sort=False))
         shades = mpl.colormaps[SHADES](np.linspace(0.12, 0.95, max(len(lines) - 1, 1)))
         for ((strategy, V), line), shade in zip(
-            lines, np.vstack([[mpl.colors.to_rgba(COLOURS["sc"])], shades]), strict=False
+            lines, np.vstack([[mpl.colors.to_rgba(colour_of("sc"))], shades]), strict=False
         ):
             label = "SC (majority vote)" if strategy == "sc" else f"GenRM, V = {V}"
             for axes, column in ((left, "solutions"), (right, "compute")):
@@ -166,7 +149,8 @@ def save(figure: Figure, folder: Path | str, name: str) -> list[str]:
     written = []
     for kind, metadata in {"png": {"Software": None}, "pdf": {"CreationDate": None}}.items():
         image = BytesIO()
-        figure.savefig(image, format=kind, dpi=200, metadata=metadata)  # no date: the same profile, the same bytes
+        with mpl.rc_context({"pdf.fonttype": 42}):  # TrueType, which journals ask for and editors can change
+            figure.savefig(image, format=kind, dpi=200, metadata=metadata)  # no date: the same profile, the same bytes
         written.append(posixpath.join(str(folder), f"{name}.{kind}"))
         write_output(written[-1], image.getvalue())
     return written

@@ -99,5 +99,6 @@ def tree_image(figure: Figure, file: str) -> bytes:
     if ending not in FORMATS:
         raise DataError(f"A search is drawn into {', '.join(FORMATS)}; '{file}' is none of these.")
     image = BytesIO()
-    figure.savefig(image, dpi=160, format=ending[1:])
+    with mpl.rc_context({"pdf.fonttype": 42, "svg.fonttype": "none"}):
+        figure.savefig(image, dpi=160, format=ending[1:])
     return image.getvalue()

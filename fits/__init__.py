@@ -28,7 +28,6 @@ from isocompute.fits.estimators.selection import best_of_n, coverage, finished_f
 from isocompute.fits.estimators.verification import genrm, genrm_vote
 from isocompute.fits.estimators.verifier import Verifier, verifier
 from isocompute.fits.estimators.voting import self_consistency
-from isocompute.fits.frontier import Frontier, evaluate, genrm_frontier, self_consistency_frontier
 from isocompute.fits.laws.allocation import AllocationLaws, Law, allocation_laws
 from isocompute.fits.laws.crossover import Crossover, crossover, plateau, plateau_interval
 from isocompute.fits.laws.power_law import PowerLaw
@@ -42,7 +41,6 @@ __all__ = [
     "Difficulty",
     "Estimate",
     "Folds",
-    "Frontier",
     "Fused",
     "Law",
     "Options",
@@ -62,13 +60,11 @@ __all__ = [
     "coverage_curve",
     "crossover",
     "enclosing_interval",
-    "evaluate",
     "finished_first",
     "folds",
     "fused",
     "fused_held_out",
     "genrm",
-    "genrm_frontier",
     "genrm_sampled",
     "genrm_vote",
     "given",
@@ -88,7 +84,6 @@ __all__ = [
     "resampled_verdicts",
     "resampling_weights",
     "self_consistency",
-    "self_consistency_frontier",
     "smoother",
     "stacked",
     "t_interval",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -98,7 +99,7 @@ def pass_rate(pool: Pool, samples: int, repeats: int = 8, bins: int = BINS, seed
     """Quantiles of pass@1 over a few solutions that are used for nothing else.
 
     Which solutions these are is drawn anew `repeats` times, and what follows is averaged over them. They are taken
-    from those without verdicts if there are enough of these, so that no verdict is lost. A solution costs 1x.
+    from those without verdicts and scores if there are enough of these, so that nothing is lost. A solution costs 1x.
 
     Args:
         pool: what was sampled.
@@ -178,9 +179,10 @@ def mean_verdict(
 
 
 def _spare(pool: Pool, samples: int) -> range:
-    """Return the solutions without verdicts if there are enough of them, otherwise those with."""
-    enough = pool.solutions - pool.verified >= samples and pool.verified > 0
-    return range(pool.verified, pool.solutions) if enough else range(pool.verified or pool.solutions)
+    """Return the solutions without verdicts and scores if there are enough of them, otherwise those with."""
+    judged = max(pool.verified, pool.scored)
+    enough = pool.solutions - judged >= samples and judged > 0
+    return range(judged, pool.solutions) if enough else range(pool.verified or pool.solutions)
 
 
 def _found(
@@ -213,8 +215,23 @@ def _without(pool: Pool, taken: NDArray[np.int64]) -> Pool:
     keep = np.ones(pool.answers.shape, dtype=bool)
     np.put_along_axis(keep, taken, False, axis=1)
     answers = pool.answers[keep].reshape(pool.problems, -1)
-    if pool.verdicts is None or pool.judged is None:
-        return Pool(answers, pool.gold)
-    kept = keep[:, : pool.verified]
-    verdicts = pool.verdicts[kept].reshape(pool.problems, -1, pool.verifications)
-    return Pool(answers, pool.gold, verdicts, pool.judged[kept].reshape(pool.problems, -1))
+    verdicts, judged = pool.verdicts, pool.judged
+    if verdicts is not None and judged is not None:
+        kept = keep[:, : pool.verified]
+        verdicts = verdicts[kept].reshape(pool.problems, -1, pool.verifications)
+        judged = judged[kept].reshape(pool.problems, -1)
+    scores, finished = (_first(column, keep) for column in (pool.scores, pool.finished))
+    return Pool(answers, pool.gold, verdicts, judged, scores, finished)
+
+
+def _first(column: NDArray[Any] | None, keep: NDArray[np.bool_]) -> NDArray[Any] | None:
+    """What is kept of a column over the first solutions: of each problem as many as the one that keeps the fewest.
+
+    The solutions that are taken may be among those that were scored, of one problem more than of another.
+    """
+    if column is None:
+        return None
+    kept = keep[:, : column.shape[1]]
+    fewest = int(kept.sum(axis=1).min())
+    rows = [row[own][:fewest] for row, own in zip(column, kept, strict=True)]
+    return np.stack(rows) if fewest else None

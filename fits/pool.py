@@ -24,6 +24,9 @@ class Pool:
         judged: (P, K) integers 0..M: how many verdicts a solution has, where solutions differ in it. The
             first so many of its M are real (NaN: asked, but unparsed), those behind must be NaN. To draw V
             of a solution's verdicts means min(V, judged) of them; without any its score is 0. None: all M.
+        scores: (P, L) numbers in [0, 1], L ≤ N: the reward score of each of the first L solutions; NaN of one without
+            a single step. None where nothing was scored.
+        finished: (P, L) booleans: whether a scored solution is complete; the token limit cut the others. None: all.
 
     The arrays are copied and made read-only.
 
@@ -42,6 +45,8 @@ class Pool:
     gold: NDArray[np.int64]
     verdicts: NDArray[np.float64] | None
     judged: NDArray[np.int64] | None
+    scores: NDArray[np.float64] | None
+    finished: NDArray[np.bool_] | None
 
     def __init__(
         self,
@@ -49,6 +54,8 @@ class Pool:
         gold: ArrayLike,
         verdicts: ArrayLike | None = None,
         judged: ArrayLike | None = None,
+        scores: ArrayLike | None = None,
+        finished: ArrayLike | None = None,
     ) -> None:
         codes = _integers(answers, "answers")
         if codes.ndim != 2 or codes.size == 0:
@@ -64,6 +71,8 @@ class Pool:
         object.__setattr__(self, "gold", _frozen(right))
         object.__setattr__(self, "verdicts", None if verdicts is None else _verdicts(verdicts, codes.shape))
         object.__setattr__(self, "judged", _judged(judged, self.verdicts))
+        object.__setattr__(self, "scores", None if scores is None else _scores(scores, codes.shape))
+        object.__setattr__(self, "finished", _finished(finished, self.scores))
 
     @property
     def problems(self) -> int:
@@ -84,6 +93,11 @@ class Pool:
     def verifications(self) -> int:
         """M, the number of verifications of each verified solution, or the most; 0 without verdicts."""
         return 0 if self.verdicts is None else self.verdicts.shape[2]
+
+    @property
+    def scored(self) -> int:
+        """L, the number of solutions of each problem that were scored; 0 without scores."""
+        return 0 if self.scores is None else self.scores.shape[1]
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -168,6 +182,37 @@ def _judged(values: ArrayLike | None, verdicts: NDArray[np.float64] | None) -> N
             f"{array[p, k]} that judged says it has: it must be NaN there."
         )
     return _frozen(array)
+
+
+def _scores(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    array = _array(values, "scores")
+    problems, solutions = shape
+    if array.dtype.kind not in "biuf" or array.ndim != 2 or array.size == 0:
+        raise DataError(f"scores must be numbers of shape (problems, scored solutions); got {array.shape}.")
+    if array.shape[0] != problems or array.shape[1] > solutions:
+        raise DataError(
+            f"scores must cover the {problems} problems and at most the {solutions} solutions of answers; "
+            f"got {array.shape}."
+        )
+    wrong = (array < 0) | (array > 1)
+    if wrong.any():
+        p, k = np.argwhere(wrong)[0]
+        raise DataError(
+            f"scores holds {array[p, k]} at problem {p}, solution {k}: it must lie in [0, 1], or be NaN where there "
+            "is none."
+        )
+    return _frozen(array, np.float64)
+
+
+def _finished(values: ArrayLike | None, scores: NDArray[np.float64] | None) -> NDArray[np.bool_] | None:
+    if scores is None:
+        if values is None:
+            return None
+        raise DataError("finished says which scored solutions are complete; it needs scores.")
+    array = np.ones(scores.shape, dtype=bool) if values is None else _array(values, "finished")
+    if array.dtype.kind != "b" or array.shape != scores.shape:
+        raise DataError(f"finished must be booleans of the shape of scores, {scores.shape}; got {array.shape}.")
+    return _frozen(array, np.bool_)
 
 
 def _frozen(array: NDArray[Any], dtype: type = np.int64) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from isocompute.figures.figure1 import draw_figure1, figure1_table
 from isocompute.fits import coverage, genrm, self_consistency
 from isocompute.planner.budget import Budget
 from isocompute.planner.compare import frontier
-from isocompute.planner.estimate.pool_from_run import measured
+from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import profile_of_run
 from isocompute.planner.plan import plan
 from isocompute.runners.storage.run import Run
@@ -59,7 +59,7 @@ pd.DataFrame(
 # The estimators are exact: each is the expectation over every way to draw S solutions, and V verdicts of each.
 
 # %%
-pool = measured(run).pool
+pool = read_pool(run).pool
 pd.DataFrame(
     {
         "coverage": coverage(pool, [1, 4, 16, 64]).mean(axis=0),

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.fits.bootstrap import interval, resample, resampling_weights
-from isocompute.fits.choice.held_out import EQUAL, folds, held_out, in_sample
+from isocompute.fits.choice.held_out import folds, held_out, in_sample
+from isocompute.fits.choice.ties import choose_cheapest, find_ties
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.options import doublings, strategies
+from isocompute.planner.strategies.options import doublings, strategy_options
+from isocompute.planner.strategies.registry import is_search
 
 REPLICATES = 4000
 SEED = 128
@@ -106,19 +108,20 @@ def frontier(profile: Profile) -> list[tuple[float, Comparison]]:
 
 
 def compare(profile: Profile, x: float, lam: float | None) -> Comparison:
-    """Hold each strategy's best allocation within a budget against the others'; of equals the cheapest is ahead."""
-    affordable = [options for options in strategies(profile, lam) if options.cheapest <= x]
+    """Hold each strategy's best allocation within a budget against the others'; ties go to the cheapest."""
+    affordable = [options for options in strategy_options(profile, lam) if options.cheapest <= x]
     run = in_sample(affordable, [x])
     P = len(profile.self_consistency.accuracy)
     scored = held_out(affordable, [x], folds(P)) if P > 1 else run
     means = scored.accuracy[:-1, :, 0].mean(axis=1)
     costs = [float(o.tried.cost[at]) for o, at in zip(affordable, run.choices.chosen[:, 0, 0], strict=True)]
-    first = int(np.where(means > means.max() - EQUAL, costs, np.inf).argmin())
+    errors = np.array([options.error for options in affordable])
+    first = int(choose_cheapest(means, costs, errors))
     rows = [first, *(i for i in range(len(affordable)) if i != first)]
     honest = bootstrap(scored.accuracy[:, :, 0])
-    probabilities = None if honest is None else shares(honest[:-1])
+    probabilities = None if honest is None else shares(honest[:-1], errors)
     flattering = bootstrap(run.accuracy[:, :, 0])
-    luck = [options.strategy in profile.searches for options in affordable]
+    luck = [is_search(options.strategy) for options in affordable]
 
     found = []
     for i in rows:
@@ -152,9 +155,9 @@ def bootstrap(values: Array) -> Array | None:
     return resample(values.T, resampling_weights(values.shape[1], REPLICATES, SEED)).T
 
 
-def shares(spread: Array) -> Array:
+def shares(spread: Array, errors: Array) -> Array:
     """Return how often each option is the best; options that tie share the replicate."""
-    top = spread >= spread.max(axis=0) - EQUAL
+    top = find_ties(spread, errors[:, None])
     return np.asarray((top / top.sum(axis=0)).mean(axis=1))
 
 

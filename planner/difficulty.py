@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,25 +17,21 @@ from isocompute.fits import (
     Pool,
     agreement,
     compute_optimal,
-    genrm,
-    genrm_vote,
     given,
     mean_verdict,
     oracle,
     pass_rate,
     quantile_levels,
     resampling_weights,
-    self_consistency,
     stacked,
-    verified_options,
-    voting_options,
 )
-from isocompute.planner.estimate.pool_from_run import Measured, measured
-from isocompute.planner.estimate.profile_from_run import ladder
-from isocompute.planner.profile import Profile, bundled
-from isocompute.planner.strategies.options import strategies
+from isocompute.planner.estimate.costs import measure_costs
+from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
+from isocompute.planner.estimate.profile_from_run import allocations, build_profile, estimate
+from isocompute.planner.profile import Profile
+from isocompute.planner.strategies.options import pool_options, rho_of, strategy_options
+from isocompute.planner.strategies.registry import STRATEGIES, Strategy
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS
 
 KINDS = ("oracle", "estimate", "agreement", "score", "level")
 SAMPLES = 4
@@ -89,20 +85,23 @@ class Study:
         return said
 
 
-def drawn(source: str, profile: Profile) -> list[Study]:
-    """Return the studies of the figure: by agreement where there are solutions to look at, and by the oracle."""
+def studies_of(profile: Profile, run: RunPool | None) -> list[Study]:
+    """Return the studies of the figure: by agreement where there are solutions to look at, and by the oracle.
+
+    Args:
+        profile: what was measured.
+        run: the pool that it was estimated from; None if there is only the profile.
+    """
     if not profile.per_problem or profile.problems < 2:
         return []
     bound = study_profile(profile, "oracle")
-    is_run = not source.endswith(".json") and source not in bundled()
-    enough = profile.self_consistency.solutions[-1] > SAMPLES and (
-        profile.genrm is None or profile.genrm.solutions[-1] > SAMPLES
-    )
-    return [study_run(source, "agreement"), bound] if is_run and enough else [bound]
+    if run is None or min(run.pool.solutions, run.pool.verified or run.pool.solutions) <= SAMPLES:
+        return [bound]
+    return [study_pool(run, profile, "agreement", name=profile.name), bound]
 
 
 def study_run(path: str, kind: str, samples: int = SAMPLES) -> Study:
-    """Choose by difficulty from a run.
+    """Choose by difficulty from a run, among the strategies and searches that a profile of it holds.
 
     Args:
         path: its folder.
@@ -112,12 +111,28 @@ def study_run(path: str, kind: str, samples: int = SAMPLES) -> Study:
     Raises:
         RunError, DataError: the run is missing, incomplete or damaged, or does not hold what the kind needs.
     """
-    run = measured(Run(path))
-    lam = run.lam
-    whole = pool_options((run.pool,), lam)
-    told = tell(kind, run, path, lam, samples)
-    own = whole if told.pools == (run.pool,) else pool_options(told.pools, lam)
-    return study(path, kind, samples, told.in_practice, own, told.levels, whole, told.charge)
+    run = Run(path)
+    found = read_pool(run)
+    return study_pool(found, build_profile(run, found, measure_costs(found), path), kind, samples)
+
+
+def study_pool(run: RunPool, profile: Profile, kind: str, samples: int = SAMPLES, name: str | None = None) -> Study:
+    """Choose by difficulty from a pool and the profile that was estimated from it.
+
+    Args:
+        run: the pool.
+        profile: of it.
+        kind: one of `KINDS`.
+        samples: solutions of each problem that an estimate looks at.
+        name: what the study is called; the run's path if not given.
+
+    Raises:
+        DataError: the pool does not hold what the kind needs.
+    """
+    whole = strategy_options(profile, profile.lam)
+    told = tell(kind, run, profile, samples)
+    own = whole if told.pools == (run.pool,) else reduced_options(told.pools, run.voted, profile, whole)
+    return study(name or run.path, kind, samples, told.in_practice, own, told.levels, whole, told.charge)
 
 
 def study_profile(profile: Profile, kind: str) -> Study:
@@ -135,7 +150,7 @@ def study_profile(profile: Profile, kind: str) -> Study:
         raise DataError(
             f"The profile '{profile.name}' holds means over problems only: it has no problems to tell apart."
         )
-    whole = strategies(profile, profile.lam)
+    whole = strategy_options(profile, profile.lam)
     levels = quantile_levels(profile.self_consistency.array[:, 0])
     return study(profile.name, kind, 0, False, whole, levels[None], whole, 0.0)
 
@@ -172,52 +187,74 @@ def words(kind: str, samples: int) -> str:
     }[kind]
 
 
-def tell(kind: str, run: Measured, path: str, lam: float | None, samples: int) -> Difficulty:
+def tell(kind: str, run: RunPool, profile: Profile, samples: int) -> Difficulty:
     """Return the problems in levels, and what is left of the pool."""
     if kind == "oracle":
         return oracle(run.pool)
     if kind == "level":
-        return given(dataset_levels(run, path), run.pool)
+        return given(dataset_levels(run, profile), run.pool)
     if kind == "score":
-        if lam is None:
-            raise DataError(f"Difficulty by score needs verdicts, and the run at '{path}' has none.")
-        return mean_verdict(run.pool, samples, lam)
+        if profile.lam is None:
+            raise DataError(f"Difficulty by score needs verdicts, and the run at '{run.path}' has none.")
+        return mean_verdict(run.pool, samples, profile.lam)
     return {"estimate": pass_rate, "agreement": agreement}[kind](run.pool, samples)
 
 
-def dataset_levels(run: Measured, path: str) -> NDArray[Any]:
+def dataset_levels(run: RunPool, profile: Profile) -> NDArray[np.int64]:
     """Return each problem's level.
 
     Raises:
         DataError: a problem has none.
     """
-    frame = Run(path).frame(PROBLEMS, ["problem_id", "level"]).set_index("problem_id")
-    levels = frame["level"].loc[run.problem_ids]
-    if levels.isna().any():
-        first = levels.index[levels.isna()][0]
-        raise DataError(f"The problem '{first}' of the run at '{path}' has no level; choose another --bins.")
-    return levels.to_numpy(np.int64)
+    levels = [record.level for record in profile.per_problem]
+    if None in levels:
+        first = run.problem_ids[levels.index(None)]
+        raise DataError(f"The problem '{first}' of the run at '{run.path}' has no level; choose another --bins.")
+    return np.array(levels, dtype=np.int64)
 
 
-def pool_options(pools: tuple[Pool, ...], lam: float | None) -> list[Options]:
-    """Return the options of each strategy over pools of the same problems and sizes, see `stacked`."""
-    first = pools[0]
-    S = sorted({*range(1, min(first.solutions, 16) + 1), *ladder(first.solutions)})
-    found = [stacked([voting_options(self_consistency(pool, S), S) for pool in pools])]
-    if first.verdicts is not None and lam is not None:
-        at, V = ladder(first.verified), ladder(first.verifications)
-        for strategy, estimate in {"genrm": genrm, "genrm+vote": genrm_vote}.items():
-            surfaces: list[NDArray[np.float64]] = []
-            for pool in pools:  # often only solutions without verdicts were taken, and nothing has changed
-                surfaces.append(surfaces[0] if surfaces and same_verified(pool, first) else estimate(pool, at, V))
-            found.append(stacked([verified_options(surface, at, V, lam, strategy) for surface in surfaces]))
+def reduced_options(pools: tuple[Pool, ...], voted: bool, profile: Profile, whole: Sequence[Options]) -> list[Options]:
+    """Return the options of each strategy over what is left of a pool, R times over, see `stacked`.
+
+    Searches use none of the pool's solutions, so theirs stay as they are. A strategy for which nothing is left is
+    left out.
+
+    Args:
+        pools: R pools of the same problems and sizes.
+        voted: whether answers are known.
+        profile: what the whole pool reaches, and the costs.
+        whole: its options.
+    """
+    found = []
+    fewest = min(pools, key=lambda pool: pool.scored)  # of the scores some pools may have lost more than others
+    for options in whole:
+        if options.strategy not in STRATEGIES:
+            found.append(stacked([options] * len(pools)))
+            continue
+        strategy = STRATEGIES[options.strategy]
+        if not (strategy.name == "sc" or strategy.can_use(fewest, voted)):
+            continue
+        S, V = allocations(strategy, fewest, voted)
+        tables: list[Options] = []
+        for i, pool in enumerate(pools):
+            if i and same_inputs(strategy, pool, pools[0]):  # often only solutions without verdicts were taken
+                tables.append(tables[0])
+                continue
+            reached = estimate(strategy, pool, S, V)
+            table = pool_options(strategy, reached.accuracy, S, V, profile.lam, rho_of(profile), reached.error or 0.0)
+            assert table is not None, "the whole pool's cost is known"
+            tables.append(table)
+        found.append(stacked(tables))
     return found
 
 
-def same_verified(pool: Pool, other: Pool) -> bool:
-    """Whether two pools have the same verified solutions."""
-    if pool.verdicts is None or other.verdicts is None:
-        return pool.verdicts is other.verdicts
-    K = other.verified
-    answers = np.array_equal(pool.answers[:, :K], other.answers[:, :K])
-    return answers and np.array_equal(pool.verdicts, other.verdicts, equal_nan=True)
+def same_inputs(strategy: Strategy, pool: Pool, other: Pool) -> bool:
+    """Whether two pools are the same as far as a strategy looks at them."""
+    if strategy.needs == "solutions":
+        return np.array_equal(pool.answers, other.answers)
+    mine, theirs = (pool.verdicts, other.verdicts) if strategy.needs == "verifications" else (pool.scores, other.scores)
+    if mine is None or theirs is None:
+        return mine is theirs
+    K = theirs.shape[1]
+    same = np.array_equal(pool.answers[:, :K], other.answers[:, :K]) and np.array_equal(mine, theirs, equal_nan=True)
+    return same and (strategy.needs == "verifications" or np.array_equal(pool.finished, other.finished))  # type: ignore[arg-type]

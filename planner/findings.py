@@ -13,7 +13,7 @@ from isocompute.fits.cost import compute
 from isocompute.fits.laws.allocation import AllocationLaws, allocation_laws
 from isocompute.fits.laws.crossover import Crossover, crossover, plateau, plateau_interval
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.options import strategies
+from isocompute.planner.strategies.options import strategy_options
 
 REPLICATES = 1000
 SEED = 20250402
@@ -52,7 +52,7 @@ def findings(profile: Profile, lam: float | None) -> Findings:
     sc, genrm = profile.self_consistency, profile.genrm
     flat = int(plateau(sc.solutions, sc.array.mean(axis=0)))
     flat_interval = plateau_interval(sc.solutions, sc.array) if len(sc.array) > 1 else None
-    voted, *others = strategies(profile, lam)
+    voted, *others = strategy_options(profile, lam)
     crossed = {other.strategy: crossover(other, voted) for other in others if other.dearest >= voted.cheapest}
     if genrm is None or lam is None:
         return Findings(flat, flat_interval, crossed, None)

@@ -9,7 +9,12 @@ from isocompute.planner.budget import Budget
 from isocompute.planner.compare import Comparison, Interval, Option, compare, thrifty
 from isocompute.planner.findings import Findings, findings
 from isocompute.planner.profile import Profile, positive
-from isocompute.planner.strategies.options import scored, searched, strategies, unplaced
+from isocompute.planner.strategies.options import (
+    scored_options,
+    strategy_options,
+    unknown_strategies,
+    unplaced,
+)
 
 FEW = 30
 """Below this many problems an interval is not to be trusted."""
@@ -109,7 +114,7 @@ def warnings(profile: Profile, x: float, lam: float | None, compared: Comparison
         )
     said += beyond(profile, x)
     if profile.genrm is None:
-        if len(strategies(profile, lam)) == 1 and not unplaced(profile):
+        if len(strategy_options(profile, lam)) == 1 and not unplaced(profile):
             said.append("The profile has no verifications: only SC can be planned.")
     elif lam is not None:
         S, V = profile.genrm.solutions[-1], profile.genrm.verifications[-1]
@@ -131,8 +136,8 @@ def warnings(profile: Profile, x: float, lam: float | None, compared: Comparison
                     "allocation is chosen on the numbers that are reported.")  # fmt: skip
     elif profile.problems < FEW:
         said.append(f"Only {profile.problems} problems: the intervals are too narrow to be trusted.")
-    if compared.torn > TORN:
-        first = compared.options[0]
+    first = compared.options[0]
+    if compared.torn > TORN and abs(first.accuracy - compared.expected) >= 5e-4:
         said.append(
             f"The choice of strategy is a close one: in {compared.torn:.0%} of the folds it is another one, so "
             f"{100 * compared.expected:.1f} % are expected of it, and not the {100 * first.accuracy:.1f} % that "
@@ -150,10 +155,12 @@ def warnings(profile: Profile, x: float, lam: float | None, compared: Comparison
 def beyond(profile: Profile, x: float) -> list[str]:
     """Say which of the strategies with a scorer cannot be placed, cannot be afforded, or go no further."""
     said = []
+    if names := unknown_strategies(profile):
+        said.append(f"The profile has strategies that are unknown here, and left out: {', '.join(names)}.")
     if names := unplaced(profile):
         said.append(f"What {', '.join(names)} cost is unknown, counted as '{profile.counting}', so it has no place "
                     "in a budget; --lambda takes another way of counting.")  # fmt: skip
-    for options in (*scored(profile), *searched(profile)):
+    for options in scored_options(profile):
         if x < options.cheapest:
             said.append(
                 f"{options.strategy} cannot be afforded at {x:g}x: {options.label(0)} costs {options.cheapest:.3g}x."

@@ -17,7 +17,8 @@ from isocompute import errors, fits
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = Path(isocompute.__file__).parents[1]
-ROOMS = ("planner", "runners", "fits")
+TOP = ("__init__.py", "__main__.py", "errors.py", "py.typed", "registry.py")
+PACKAGES = ("cli", "figures", "planner", "runners", "fits")
 PAGES = sorted(path for pattern in ("*.md", "docs/**/*.md", "data/**/*.md") for path in ROOT.glob(pattern))
 HEAVY = {"torch", "vllm", "transformers", "matplotlib", "numba", "scipy.stats", "statsmodels", "pandas", "pyarrow"}
 
@@ -50,10 +51,14 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
 
 
 def test_the_wheel_holds_every_module_prompt_recipe_and_profile(wheel):
-    files = [path for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in {".py", ".txt", ".yaml"}]
+    files = [
+        path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.suffix in {".py", ".txt", ".yaml"}
+    ]
     files += (ROOT / "data" / "profiles").glob("*.json")
     expected = {f"isocompute/{path.relative_to(ROOT)}" for path in files}
-    expected |= {f"isocompute/{name}" for name in ("__init__.py", "errors.py", "py.typed")}
+    expected |= {
+        f"isocompute/{name}" for name in ("__init__.py", "__main__.py", "errors.py", "py.typed", "registry.py")
+    }
     assert expected - set(wheel.namelist()) == set()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import Json, print_json
+from isocompute.cli.options import Json, Version, print_json
 from isocompute.errors import IsocomputeError
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def plan(
     ] = "lab",
     lam: Lambda = None,
     json_: Json = False,
+    version: Version = False,
 ) -> None:
     """Say which strategy to run within a budget."""
     from isocompute.cli.json_schema import plan_json
@@ -203,10 +204,13 @@ def figures(
 
       isocompute figures data/runs/lab -o figures
     """
-    from isocompute.planner.difficulty import drawn
-    from isocompute.planner.estimate.profile_from_run import profile_of_run
+    from isocompute.planner.difficulty import studies_of
+    from isocompute.planner.estimate.costs import measure_costs
+    from isocompute.planner.estimate.pool_from_run import read_pool
+    from isocompute.planner.estimate.profile_from_run import build_profile
     from isocompute.planner.profile import bundled, read
     from isocompute.runners.storage.files import check_output
+    from isocompute.runners.storage.run import Run
 
     check_output(posixpath.join(output, "figure1.png"))
     try:
@@ -215,11 +219,16 @@ def figures(
         from isocompute.figures.frontiers import draw_frontiers
     except ModuleNotFoundError as error:
         raise IsocomputeError(f"Figures need {error.name}: pip install 'isocompute[figures]'.") from None
-    profile = read(run) if run.endswith(".json") or run in bundled() else profile_of_run(run, PurePath(run).name)
+    if run.endswith(".json") or run in bundled():
+        pool, profile = None, read(run)
+    else:
+        log = Run(run)
+        pool = read_pool(log)
+        profile = build_profile(log, pool, measure_costs(pool), PurePath(log.root).name)
     written = draw(profile, output)
     if (raced := draw_frontiers(profile)) is not None:
         written += save(raced, output, "frontiers")
-    if studies := drawn(run, profile):
+    if studies := studies_of(profile, pool):
         written += save(draw_difficulty(studies), output, "difficulty")
     for path in written:
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -14,8 +14,8 @@ from isocompute.fits.laws.allocation import WAYS, AllocationLaws
 from isocompute.planner.compare import Comparison, pair
 from isocompute.planner.findings import Findings, replicates
 from isocompute.planner.profile import UNPRICED, Measure, Profile, Rates
-from isocompute.planner.strategies.descriptions import searching
-from isocompute.planner.strategies.options import SCORED, VERIFIED
+from isocompute.planner.strategies.options import unknown_strategies
+from isocompute.planner.strategies.registry import STRATEGIES, describe_strategy
 
 ABREAST = 5
 """Strategies side by side in a table that a small terminal holds."""
@@ -47,8 +47,7 @@ def fitted(
     if found.laws is not None:
         lawful(console, found.laws)
     if profile.drawn_error is not None:
-        parts = {"weighted": profile.weighted, "fused": profile.fused, "prm-weighted": profile.prm_weighted}
-        *names, last = [name for name, part in parts.items() if part is not None]
+        *names, last = profile.drawn
         drawn = f"{', '.join(names)} and {last} are" if names else f"{last} is"
         say(console, f"{drawn} estimated by drawing, to {100 * profile.drawn_error:.2g} points at worst.")
     if profile.unpriced:
@@ -111,8 +110,8 @@ def race(frontier: list[tuple[float, Comparison]]) -> list[Table]:
     One table if it is narrow enough; else the strategies a few at a time, and the best one last.
     """
     strategies = list(dict.fromkeys(option.strategy for _, at in reversed(frontier) for option in at.options))
-    known = ("sc", *VERIFIED, *SCORED)
-    order = [name for name in known if name in strategies] + [name for name in strategies if name not in known]
+    order = [name for name in STRATEGIES if name in strategies]
+    order += [name for name in strategies if name not in order]
     groups = [order[i : i + ABREAST] for i in range(0, len(order), ABREAST)]
     tables = [lap(frontier, group, len(groups) == 1) for group in groups]
     if len(groups) > 1:
@@ -154,12 +153,15 @@ def scorers(profile: Profile) -> list[str]:
         rho = profile.rhos.get(profile.counting)
         said = "unknown" if rho is None else f"{rho:.3g}"
         lines.append(f"ρ = {said}, what scoring a solution costs in solutions; {counted_otherwise(profile.rhos)}")
+    unknown = unknown_strategies(profile)
     for strategy, part in profile.searches.items():
+        if strategy in unknown:
+            continue
         cost = part.priced(profile.counting)
         ends = [] if cost is None else dict.fromkeys(f"{x:,.3g}x" for x in (min(cost), max(cost)))
         count = len(part.seeds)
         tried = f"{count} allocation{'s' if count > 1 else ''}, {' to '.join(ends) or 'at an unknown cost'}"
-        lines.append(f"{strategy}: {tried}; {searching(*strategy.split('+'))}")
+        lines.append(f"{strategy}: {tried}; {describe_strategy(strategy)}")
     return lines
 
 

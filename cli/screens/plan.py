@@ -15,7 +15,7 @@ from isocompute.planner.compare import Interval
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.descriptions import about
+from isocompute.planner.strategies.registry import describe_strategy
 
 HELD_OUT = "Scored with numbers chosen on other problems; the {last}, with the strategy chosen there too."
 
@@ -37,7 +37,7 @@ def planned(console: Console, profile: Profile, plan: Plan) -> None:
     """Print a plan."""
     best = plan.recommendation
     say(console, f"At {plan.budget:,.6g}x per problem: [bold green]{best.strategy} {best.settings}[/]")
-    say(console, f"  {about(best.strategy, plan.trust)}")
+    say(console, f"  {describe_strategy(best.strategy, profile.parameters(best.strategy))}")
     sure = "" if plan.interval is None else f", 95 % interval {span(plan.interval)}"
     say(console, f"  expected accuracy [bold]{percent(plan.expected)}[/]{sure}, for {best.compute:,.4g}x")
     if best.probability_best is not None and plan.alternatives:

@@ -210,3 +210,5 @@ def regraded(console: Console, found: Regraded) -> None:
         say(console, f"  {found.unread:,} give no answer")
     if found.refused:
         say(console, f"  {found.refused:,} answers were refused: too large or too slow to compare, so counted as wrong")
+    for text in found.notes:
+        note(console, f"{text}.")

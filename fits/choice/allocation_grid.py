@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
+from isocompute.fits.choice.ties import TOLERANCE
 from isocompute.fits.cost import compute
 
 _PER_OCTAVE = 64  # whole numbers tried per doubling: all of them up to 64, beyond that steps of about 1 %
 _BLOCK = 2**22  # accuracies held at a time while replicates are worked through
-_SAME = 1e-5  # accuracies closer than this are the same, and the cheaper allocation is taken: profiles round to 1e-5
 
 
 def knots(values: ArrayLike, name: str) -> NDArray[np.int64]:
@@ -137,7 +137,7 @@ def verified_lattice(S: ArrayLike, V: ArrayLike, lam: float) -> Lattice:
 
     Args:
         S: (nS,) knots.
-        V: (nV,) knots; interpolated bilinearly in (log S, log V) between them, as `evaluate` does.
+        V: (nV,) knots; interpolated bilinearly in (log S, log V) between them.
         lam: λ, the cost of a verification in solutions.
 
     Raises:
@@ -161,7 +161,7 @@ def verified_lattice(S: ArrayLike, V: ArrayLike, lam: float) -> Lattice:
 def envelope(
     values: NDArray[np.float64], tried: Lattice, budgets: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The best of the allocations within each budget, and which it is: of those within 1e-5 of it, the cheapest.
+    """The best of the allocations within each budget, and which it is; ties go to the cheapest, see `ties`.
 
     Args:
         values: (R, K) accuracies at the knots, in any number of rows: problems, replicates, training folds.
@@ -190,7 +190,7 @@ def envelope(
         best = np.maximum.accumulate(values[start : start + block] @ tried.weights, axis=1)
         reached = best[:, reach]
         accuracy[start : start + block] = reached
-        for row, (risen, goals) in enumerate(zip(best, reached - _SAME, strict=True), start):
+        for row, (risen, goals) in enumerate(zip(best, reached - TOLERANCE, strict=True), start):
             chosen[row] = np.searchsorted(risen, goals)
     accuracy[:, reach < 0], chosen[:, reach < 0] = np.nan, -1
     return accuracy, chosen

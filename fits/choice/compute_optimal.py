@@ -89,7 +89,8 @@ def stacked(tables: Sequence[Options]) -> Options:
     first = tables[0]
     if any(table.accuracy.shape != first.accuracy.shape for table in tables):
         raise DataError("pools that are stacked must have the same problems and the same knots.")
-    return Options(first.strategy, np.concatenate([table.accuracy for table in tables]), first.tried)
+    accuracy = np.concatenate([table.accuracy for table in tables])
+    return Options(first.strategy, accuracy, first.tried, max(table.error for table in tables))
 
 
 def compute_optimal(

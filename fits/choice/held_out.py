@@ -15,13 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from isocompute.errors import DataError
 from isocompute.fits.bootstrap import t_interval
 from isocompute.fits.choice.options import Options
+from isocompute.fits.choice.ties import choose_cheapest
 
 FOLDS = 5
 SPLITS = 20
 """How often the problems are split into folds anew."""
 SEED = 128
-EQUAL = 1e-12
-"""Means closer than this are the same, and the strategy that is named first is taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +81,7 @@ class Choices:
     Args:
         accuracy: (n, R, nC) mean on the problems of the choice, which flatters; NaN where nothing is affordable.
         chosen: (n, R, nC) which allocation; -1 where nothing is affordable.
-        best: (R, nC) which strategy is ahead there; of equals the first.
+        best: (R, nC) which strategy is ahead there; ties go to the cheapest, see `ties`.
     """
 
     accuracy: NDArray[np.float64]
@@ -136,7 +135,7 @@ def choose(options: Sequence[Options], rows: ArrayLike, budgets: ArrayLike) -> C
     """Each strategy's best allocation within each budget, and the best strategy, for weighted means of problems.
 
     Args:
-        options: of n strategies, on the same problems; of equals the one named first is taken.
+        options: of n strategies, on the same problems.
         rows: (R, P) weights ≥ 0 of the problems; they are made to sum to 1.
         budgets: (nC,) compute per problem, in x.
 
@@ -153,9 +152,10 @@ def choose(options: Sequence[Options], rows: ArrayLike, budgets: ArrayLike) -> C
     weights = weights / weights.sum(axis=1, keepdims=True)
     found = [option.best(weights, budgets) for option in options]
     accuracy = np.stack([best for best, _ in found])
-    ranked = np.where(np.isnan(accuracy), -np.inf, accuracy)
-    ahead = (ranked > ranked.max(axis=0) - EQUAL).argmax(axis=0)
-    return Choices(accuracy, np.stack([chosen for _, chosen in found]), ahead)
+    chosen = np.stack([chosen for _, chosen in found])
+    costs = np.stack([option.tried.cost[row] for option, row in zip(options, chosen, strict=True)])
+    errors = np.array([option.error for option in options])[:, None, None]
+    return Choices(accuracy, chosen, choose_cheapest(accuracy, costs, errors))
 
 
 def held_out(options: Sequence[Options], budgets: ArrayLike, problems: Folds) -> Selected:

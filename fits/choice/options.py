@@ -23,11 +23,14 @@ class Options:
         strategy: its name.
         accuracy: (P, K) of each problem at each knot.
         tried: the A allocations, in order of cost, and how they are interpolated between the knots.
+        error: standard error of a mean accuracy that comes from drawing, the largest of all; 0 if they are exact. It
+            counts between strategies only: allocations of one strategy are estimated on the same draws.
     """
 
     strategy: str
     accuracy: NDArray[np.float64]
     tried: Lattice
+    error: float = 0.0
 
     @property
     def cheapest(self) -> float:
@@ -42,7 +45,7 @@ class Options:
     def best(self, rows: ArrayLike, budgets: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """The best allocation within each budget, for weighted means over problems.
 
-        It is the best on the problems that have a weight, and its accuracy there flatters: see `cross_fit`.
+        It is the best on the problems that have a weight, and its accuracy there flatters: see `held_out`.
 
         Args:
             rows: (R, P) weights of the problems; each row sums to 1.
@@ -78,7 +81,9 @@ class Options:
         return " ".join(f"{name}={numbers[chosen]}" for name, numbers in self.tried.numbers.items())
 
 
-def voting_options(curve: ArrayLike, S: ArrayLike, strategy: str = "sc", each: float = 1.0) -> Options:
+def voting_options(
+    curve: ArrayLike, S: ArrayLike, strategy: str = "sc", each: float = 1.0, error: float = 0.0
+) -> Options:
     """A choice among S solutions, at a cost of S, or S(1 + ρ) where each is scored: all whole S between the knots.
 
     Args:
@@ -86,6 +91,7 @@ def voting_options(curve: ArrayLike, S: ArrayLike, strategy: str = "sc", each: f
         S: (nS,) knots.
         strategy: its name.
         each: what a solution costs with all that is done to it, in x: 1, or 1 + ρ.
+        error: standard error of a mean that comes from drawing.
 
     Raises:
         DataError: a malformed curve or knots, or a cost below 1.
@@ -102,10 +108,12 @@ def voting_options(curve: ArrayLike, S: ArrayLike, strategy: str = "sc", each: f
         raise DataError(f"each, the cost of a solution with what is done to it, must be at least 1; got {each}.")
     tried = voting_lattice(S)
     tried = Lattice(tried.numbers, tried.cost * each, tried.weights)
-    return Options(strategy, _of_problems(curve, (len(knots(S, "S")),), "curve"), tried)
+    return Options(strategy, _of_problems(curve, (len(knots(S, "S")),), "curve"), tried, error)
 
 
-def verified_options(surface: ArrayLike, S: ArrayLike, V: ArrayLike, lam: float, strategy: str = "genrm") -> Options:
+def verified_options(
+    surface: ArrayLike, S: ArrayLike, V: ArrayLike, lam: float, strategy: str = "genrm", error: float = 0.0
+) -> Options:
     """S solutions with V verifications each, at a cost of S(1 + λV): all whole S and V between the knots.
 
     Args:
@@ -114,6 +122,7 @@ def verified_options(surface: ArrayLike, S: ArrayLike, V: ArrayLike, lam: float,
         V: (nV,) knots.
         lam: λ, the cost of a verification in solutions.
         strategy: its name.
+        error: standard error of a mean that comes from drawing.
 
     Raises:
         DataError: a malformed surface, knots or λ.
@@ -125,7 +134,7 @@ def verified_options(surface: ArrayLike, S: ArrayLike, V: ArrayLike, lam: float,
     tried = verified_lattice(S, V, lam)
     shape = len(knots(S, "S")), len(knots(V, "V"))
     values = _of_problems(surface, shape, "surface")
-    return Options(strategy, values.reshape(len(values), -1), tried)
+    return Options(strategy, values.reshape(len(values), -1), tried, error)
 
 
 def listed_options(accuracy: ArrayLike, cost: ArrayLike, numbers: Mapping[str, ArrayLike], strategy: str) -> Options:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
 from isocompute.fits.choice.held_out import Folds
+from isocompute.fits.choice.ties import TOLERANCE
 from isocompute.fits.estimators.monte_carlo import Estimate, additive_vote
 from isocompute.fits.pool import Pool
 
@@ -17,7 +18,6 @@ TRUSTS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 
 _PRIOR = 0.1  # a verifier mostly repeats itself: its rates of yes lie near 0 and 1, as Beta(0.1, 0.1) has them
 _MOST = 50.0  # with a million verdicts a weight stays below the largest double
-_SAME = 1e-9  # means closer than this are the same, and the smaller trust is taken
 
 
 def fused(pool: Pool, S: ArrayLike, V: ArrayLike, trust: float, draws: int, seed: int) -> Estimate:
@@ -127,4 +127,4 @@ def fused_held_out(
 def _best(by_problem: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.int64]:
     """(trusts, P) accuracies and (R, P) weights → (R,) the first trust that is best."""
     means = by_problem @ (rows / rows.sum(axis=1, keepdims=True)).T
-    return np.asarray((means > means.max(axis=0) - _SAME).argmax(axis=0))
+    return np.asarray((means > means.max(axis=0) - TOLERANCE).argmax(axis=0))

@@ -13,11 +13,11 @@ from isocompute.fits.bootstrap import t_interval
 from isocompute.fits.choice.allocation_grid import knots, measured
 from isocompute.fits.choice.held_out import Folds, enclosing_interval, folds, held_out, in_sample
 from isocompute.fits.choice.options import Options
+from isocompute.fits.choice.ties import TOLERANCE
 
-TOLERANCE = 0.005
+FLAT = 0.005
 """Half a point: SC has flattened where it is within this of its maximum."""
 _PER_OCTAVE = 16  # budgets per doubling
-_ROUNDING = 1e-9  # the two strategies tie exactly at one solution; rounding shall not decide
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Crossover:
     level: float
 
 
-def plateau(S: ArrayLike, curve: ArrayLike, tolerance: float = TOLERANCE) -> NDArray[np.int64]:
+def plateau(S: ArrayLike, curve: ArrayLike, tolerance: float = FLAT) -> NDArray[np.int64]:
     """The compute at which SC stops improving: the smallest measured S within `tolerance` of its maximum.
 
     Args:
@@ -72,9 +72,7 @@ def plateau(S: ArrayLike, curve: ArrayLike, tolerance: float = TOLERANCE) -> NDA
     return np.asarray(at[near.argmax(axis=-1)])
 
 
-def plateau_interval(
-    S: ArrayLike, curve: ArrayLike, tolerance: float = TOLERANCE, level: float = 0.95
-) -> tuple[int, int]:
+def plateau_interval(S: ArrayLike, curve: ArrayLike, tolerance: float = FLAT, level: float = 0.95) -> tuple[int, int]:
     """Interval of the plateau: from the first S that may be within `tolerance` of the best to the first that surely is.
 
     An S may be if no other S is better by more than the tolerance even at the low end of their paired interval
@@ -148,14 +146,14 @@ def crossover(ours: Options, theirs: Options, problems: Folds | None = None, lev
     both, P = (theirs, ours), len(ours.accuracy)
     flattering = np.diff(in_sample(both, budgets).accuracy[:2], axis=0)[0]
     if P < 2:
-        budget = _from_then_on(budgets, flattering[0] >= -_ROUNDING)
+        budget = _from_then_on(budgets, flattering[0] >= -TOLERANCE)
         return Crossover(float(budget), None, None, budgets, flattering[0], None, theirs.dearest, level)
     honest = np.diff(held_out(both, budgets, problems or folds(P)).accuracy[:2], axis=0)[0]
     low, high = enclosing_interval(honest, flattering, level)
-    surely, may_be = low >= -_ROUNDING, high >= -_ROUNDING
+    surely, may_be = low >= -TOLERANCE, high >= -TOLERANCE
     gain = honest.mean(axis=0)
     return Crossover(
-        budget=float(_from_then_on(budgets, gain >= -_ROUNDING)),
+        budget=float(_from_then_on(budgets, gain >= -TOLERANCE)),
         interval=(float(_from_then_on(budgets, may_be)), float(_from_then_on(budgets, surely))),
         probability=_probability(honest[:, -1]),
         budgets=budgets,
@@ -174,5 +172,5 @@ def _from_then_on(budgets: NDArray[np.float64], ahead: NDArray[np.bool_]) -> NDA
 
 def _probability(values: NDArray[np.float64]) -> float:
     """That the mean over problems is at least 0, to rounding."""
-    mean, error = values.mean() + _ROUNDING, values.std(ddof=1) / np.sqrt(len(values))
-    return float(stdtr(len(values) - 1, mean / error)) if error > _ROUNDING else float(mean >= 0)
+    mean, error = values.mean(), values.std(ddof=1) / np.sqrt(len(values))
+    return float(stdtr(len(values) - 1, mean / error)) if error > TOLERANCE else float(mean >= -TOLERANCE)

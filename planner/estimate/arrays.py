@@ -19,6 +19,8 @@ class Layout:
         correct: (P, N) whether each is right.
         verdicts: (P, K, M), NaN where unparsed or beyond a solution's last; None if K is 0.
         judged: (P, K) how many verdicts each solution has, where they differ in that; None if they do not.
+        scores: (P, L) reward scores of the first L solutions, NaN of one without a step; None if L is 0.
+        finished: (P, L) whether these are complete.
         notes: what found no place, in sentences.
     """
 
@@ -26,6 +28,8 @@ class Layout:
     correct: NDArray[np.bool_]
     verdicts: NDArray[np.float64] | None
     judged: NDArray[np.int64] | None
+    scores: NDArray[np.float64] | None
+    finished: NDArray[np.bool_] | None
     notes: list[str]
 
 
@@ -36,7 +40,8 @@ def laid_out(solutions: pd.DataFrame, verifications: pd.DataFrame, problems: lis
     numbers of solutions, or of verified ones, each gives the first of them, as many as the problem with the fewest.
 
     Args:
-        solutions: problem_id, solution_id, answer, correct; in the order of the keys, one of each problem at least.
+        solutions: problem_id, solution_id, answer, correct, finish_reason, score, scored; in the order of the keys,
+            one of each problem at least.
         verifications: problem_id, solution_id, verdict; in the order of the keys, none without its solution.
         problems: those that have a place, in their order; rows of others are left out.
     """
@@ -59,11 +64,15 @@ def laid_out(solutions: pd.DataFrame, verifications: pd.DataFrame, problems: lis
         return np.take_along_axis(cells, order, axis=1)[:, :N]
 
     counts = np.take_along_axis(verdicts_each, order, axis=1)[:, :K]
+    scored = np.logical_and.accumulate(spread("scored", False).astype(bool), axis=1)
+    L = int(scored.sum(axis=1).min())
     return Layout(
         answers=spread("answer", None),
         correct=spread("correct", False) == True,  # noqa: E712 - a failed row's is None
         verdicts=stacked(verifications["verdict"].to_numpy(float), judged, order, counts) if K else None,
         judged=counts if K and counts.min() < counts.max() else None,
+        scores=spread("score", np.nan)[:, :L].astype(float) if L else None,
+        finished=spread("finish_reason", None)[:, :L] != "length" if L else None,
         notes=unequal(solved_each, verified_each, counts),
     )
 

@@ -1,84 +1,100 @@
-"""From a run on disk to the arrays that fits work on."""
+"""First pass, from a run on disk to a pool: the rows that can be compared, and the arrays that estimators work on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isocompute.errors import RunError
+from isocompute.errors import DataError, RunError
 from isocompute.fits import Pool
 from isocompute.planner.estimate.arrays import Layout, laid_out
-from isocompute.planner.estimate.compute_accounting import assumed, mean_tokens, ratios, sizes, solving
-from isocompute.planner.estimate.scored_pool import SCORED, Scored, scored_pool
-from isocompute.planner.estimate.searches import SEARCHED, Searched, asked, searches_of
 from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.scorers.aggregate import aggregate
 from isocompute.runners.storage.check import require_whole
 from isocompute.runners.storage.expected import Expected
 from isocompute.runners.storage.provenance import Imported, origin_of
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
+from isocompute.runners.storage.schema import (
+    PROBLEMS,
+    SCORES,
+    SCORING,
+    SEARCHES,
+    SOLUTIONS,
+    VERIFICATIONS,
+    Table,
+)
 
 TOKENS = ["prompt_tokens", "cached_tokens", "completion_tokens"]
-SOLVED = ["problem_id", "solution_id", "answer", "correct", *TOKENS, "finish_reason", "status"]
-VERIFIED = ["problem_id", "solution_id", "verification_id", "verdict", *TOKENS, "status"]
+SEARCH_TOKENS = ["prompt_tokens", "prompt_cached_tokens", "generated_tokens", "scored_tokens", "cached_tokens",
+                 "scorer_sampled_tokens"]  # fmt: skip
+COLUMNS = {
+    SOLUTIONS: ["problem_id", "solution_id", "answer", "correct", *TOKENS, "finish_reason", "step_scores", "status"],
+    VERIFICATIONS: ["problem_id", "solution_id", "verification_id", "verdict", *TOKENS, "status"],
+    SCORES: [*SCORES.key_names, "step_scores", *(column.name for column in SCORING), "status"],
+    SEARCHES: [*SEARCHES.key_names, "correct", *SEARCH_TOKENS, "status"],
+}
+"""What is read of each table."""
+
+IMPORTED_AGGREGATE = "last"
+"""How the step scores of an import become one: search-and-learn's own default."""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A run as arrays; the rows of the pool are `problem_ids`.
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows of a run that were asked for, or imported; those that failed too.
 
     Args:
-        voted: whether the answers are known, so that votes can be counted; if not, a wrong one is coded 1.
-        solution_tokens: mean completion tokens of a solution; None if a row does not say its own.
-        verification_tokens: mean completion tokens of a verification; None likewise, or without verifications.
-        lambdas: λ by way of counting tokens, see `fits.cost.counted`; NaN if unknown, empty without verifications.
-        relative: the verifier's parameters over the solver's; 1 if unknown.
-        scored: the scores of the first solutions; None if none were scored.
-        searches: by strategy and rule of selection.
-        left_out: problems without a place in the pool because a row of theirs failed, each with the reason.
-        notes: what of an import has no place in the pool, and what is assumed.
+        solutions, verifications, scores: in the order of their keys.
+        searches: with the problem, the shape and the seed of each.
     """
 
+    solutions: pd.DataFrame
+    verifications: pd.DataFrame
+    scores: pd.DataFrame
+    searches: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class RunPool:
+    """A run as a pool; its problems are `problem_ids`.
+
+    Args:
+        origin: what the run was made by.
+        path: its folder.
+        pool: the answers, the verdicts and the scores.
+        voted: whether the answers are known, so that votes can be counted; if not, a wrong one is coded 1.
+        problem_ids: those that have a place.
+        rows: what the arrays were made from.
+        left_out: problems without a place because a row of theirs failed, each with the reason.
+        notes: what of an import has no place.
+    """
+
+    origin: Sweep | Imported
+    path: str
     pool: Pool
     voted: bool
     problem_ids: list[str]
-    solution_tokens: float | None
-    verification_tokens: float | None
-    lambdas: dict[str, float]
-    relative: float
-    scored: Scored | None
-    searches: dict[str, Searched]
+    rows: Rows
     left_out: dict[str, str]
     notes: list[str]
-    origin: Sweep | Imported
 
-    @property
-    def lam(self) -> float | None:
-        """λ from completion tokens and sizes; None without verifications, or where a row does not say its tokens."""
-        if self.verification_tokens is None or self.solution_tokens is None:
-            return None
-        return self.verification_tokens / self.solution_tokens * self.relative
+    def kept(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of the problems that have a place."""
+        return frame[frame["problem_id"].isin(self.problem_ids)]
 
 
-def measured(run: Run, parameters: Sequence[float] = (), read: float = 1.0) -> Measured:
+def read_pool(run: Run) -> RunPool:
     """Read a run.
 
     A problem with a row that failed has no place, whatever table it is in: strategies are compared on the same
     problems, and what failed is neither right nor wrong.
 
-    Args:
-        run: to be read.
-        parameters: sizes of models that no folder tells, see `tokens.sizes`.
-        read: what a token that is read counts, where one that is decoded counts 1.
-
     Raises:
         RunError: there is none, rows are missing, or it holds no independent solutions.
         DataError: a part is damaged, or what it holds makes no sense.
-        EngineError: a checkpoint in a folder cannot be read.
     """
     origin = origin_of(run.manifest(), run.path)
     require_whole(run)
@@ -86,56 +102,70 @@ def measured(run: Run, parameters: Sequence[float] = (), read: float = 1.0) -> M
     if not ids:
         raise RunError(f"The run at '{run.path}' holds no problems yet; run its sweep again to complete it.")
     if isinstance(origin, Sweep):
-        solutions = Expected(origin, ids).require(run, SOLUTIONS, SOLVED)
-        left_out = failures(solutions, ids)
-        solved = [name for name in ids if name not in left_out]  # a solution that failed has no verifications
-        verifications = Expected(origin, solved).require(run, VERIFICATIONS, VERIFIED)
-        scores = Expected(origin, solved).require(run, SCORES, SCORED)
-        searches = asked(run, origin, ids)
-        left_out |= failures(scores, ids) | failures(searches, ids)
+        rows, left_out = swept_rows(run, origin, ids)
     else:
-        scores, searches = (pd.DataFrame(columns=columns) for columns in (SCORED, SEARCHED))
-        solutions, verifications = (imported(run, table, origin) for table in (SOLUTIONS, VERIFICATIONS))
-        left_out = failures(solutions, ids) | dict.fromkeys(
-            sorted(set(ids) - set(solutions["problem_id"])), "it has no solutions"
-        )
-    left_out |= failures(verifications, ids)
+        rows, left_out = imported_rows(run, origin, ids)
     kept = [name for name in ids if name not in left_out]
     if not kept:
         raise RunError(
             f"Every problem of '{run.path}' has a row that failed; the first: {next(iter(left_out.values()))}."
         )
-    layout = laid_out(solutions, verifications, kept)
+    solutions = rows.solutions
     voted = not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
-    known = sizes(origin, parameters, read)
-    solution = solving(solutions, known)
-    scores, searches = (frame[frame["problem_id"].isin(kept)] for frame in (scores, searches))
-    return Measured(
-        pool=Pool(codes(layout, voted), np.zeros(len(kept), dtype=np.int64), layout.verdicts, layout.judged),
-        voted=voted,
-        problem_ids=kept,
-        solution_tokens=mean_tokens(run, solutions),
-        verification_tokens=mean_tokens(run, verifications) if len(verifications) else None,
-        lambdas=ratios(solutions, verifications, known) if len(verifications) else {},
-        relative=known.relative("verifier"),
-        scored=scored_pool(origin, solutions[solutions["problem_id"].isin(kept)], scores, solution, known)
-        if len(scores)
-        else None,
-        searches=searches_of(origin, searches, kept, solution, known) if len(searches) else {},
-        left_out=left_out,
-        notes=[*layout.notes, *unplaced(origin), *assumed(origin, known)],
-        origin=origin,
+    scored, notes = with_scores(solutions, rows.scores, run, origin)
+    layout = laid_out(scored, rows.verifications, kept)
+    pool = Pool(
+        number_answers(layout, voted),
+        np.zeros(len(kept), dtype=np.int64),
+        layout.verdicts,
+        layout.judged,
+        layout.scores,
+        layout.finished,
     )
+    notes = [*layout.notes, *unplaced_searches(origin), *notes]
+    return RunPool(origin, run.path, pool, voted, kept, rows, left_out, notes)
 
 
-def imported(run: Run, table: Table, origin: Imported) -> pd.DataFrame:
-    """Return a table's rows as they were imported; every one must be there.
+def swept_rows(run: Run, sweep: Sweep, ids: list[str]) -> tuple[Rows, dict[str, str]]:
+    """Return the rows that a sweep asks for, every one of which must be there, and the problems with one that failed.
+
+    Raises:
+        RunError: rows are missing.
+    """
+    expected = Expected(sweep, ids)
+    solutions = expected.require(run, SOLUTIONS, COLUMNS[SOLUTIONS])
+    left_out = failures(solutions, ids)
+    solved = Expected(sweep, [name for name in ids if name not in left_out])  # the others have no verifications
+    verifications, scores = (solved.require(run, table, COLUMNS[table]) for table in (VERIFICATIONS, SCORES))
+    searches = expected.require(run, SEARCHES, COLUMNS[SEARCHES])
+    for frame in (scores, searches, verifications):
+        left_out |= failures(frame, ids)
+    return Rows(solutions, verifications, scores, searches), left_out
+
+
+def imported_rows(run: Run, imported: Imported, ids: list[str]) -> tuple[Rows, dict[str, str]]:
+    """Return the rows that were imported, every one of which must be there, and the problems without a place.
 
     Raises:
         RunError: rows are missing, or they are searches, whose completions are not independent.
     """
-    frame = run.frame(table, SOLVED if table is SOLUTIONS else VERIFIED)
-    expected = origin.rows.get(table.name, 0)
+    solutions, verifications, scores = (
+        read_imported(run, table, imported) for table in (SOLUTIONS, VERIFICATIONS, SCORES)
+    )
+    left_out = failures(solutions, ids)
+    left_out |= dict.fromkeys(sorted(set(ids) - set(solutions["problem_id"])), "it has no solutions")
+    left_out |= failures(verifications, ids)
+    return Rows(solutions, verifications, scores, pd.DataFrame(columns=COLUMNS[SEARCHES])), left_out
+
+
+def read_imported(run: Run, table: Table, imported: Imported) -> pd.DataFrame:
+    """Return a table's rows as they were imported; every one must be there.
+
+    Raises:
+        RunError: rows are missing, or there are no solutions.
+    """
+    frame = run.frame(table, COLUMNS[table])
+    expected = imported.rows.get(table.name, 0)
     if len(frame) != expected:
         raise RunError(
             f"The run at '{run.path}' is not what was imported: it has {len(frame):,} of {expected:,} {table.name}; "
@@ -149,7 +179,41 @@ def imported(run: Run, table: Table, origin: Imported) -> pd.DataFrame:
     return frame
 
 
-def unplaced(origin: Sweep | Imported) -> list[str]:
+def with_scores(
+    solutions: pd.DataFrame, scores: pd.DataFrame, run: Run, origin: Sweep | Imported
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return solutions with what their steps' scores come to (``score``), and whether they were scored (``scored``).
+
+    Imports of earlier versions hold step scores beside the solutions; they count where there is no table of scores.
+
+    Returns:
+        The solutions, and what must be said of their scores.
+
+    Raises:
+        DataError: a score outside [0, 1] in a sweep.
+    """
+    steps = scores.set_index(["problem_id", "solution_id"])["step_scores"] if len(scores) else None
+    if steps is None and isinstance(origin, Imported) and solutions["step_scores"].notna().any():
+        steps = solutions.set_index(["problem_id", "solution_id"])["step_scores"]
+    without = solutions.assign(score=np.nan, scored=False)
+    if steps is None:
+        return without, []
+    own = origin.scorer.aggregate if isinstance(origin, Sweep) and origin.scorer is not None else None
+    said = steps.dropna()
+    values = [aggregate(row, own or IMPORTED_AGGREGATE) for row in said]
+    if outside := [i for i, value in enumerate(values) if value < 0 or value > 1]:
+        problem, solution = said.index[outside[0]]
+        where = f"the scores of {(problem, int(solution))} are outside 0 … 1"
+        if isinstance(origin, Sweep):
+            raise DataError(f"{run.path}/scores: {where}.")
+        return without, [f"Step scores were imported and are not used: {where}."]
+    known = dict(zip(said.index, values, strict=True))
+    keys = list(zip(solutions["problem_id"], solutions["solution_id"], strict=True))
+    found = solutions.assign(score=[known.get(key, np.nan) for key in keys], scored=[key in known for key in keys])
+    return found, [] if own else [f"A solution's score is that of its last step ({IMPORTED_AGGREGATE})."]
+
+
+def unplaced_searches(origin: Sweep | Imported) -> list[str]:
     """Say that imported searches cannot be compared: what they took is not known in tokens."""
     count = origin.rows.get(SEARCHES.name, 0) if isinstance(origin, Imported) else 0
     return [f"{count:,} searches have no place: an import does not say what they took."] if count else []
@@ -162,7 +226,7 @@ def failures(frame: pd.DataFrame, ids: list[str]) -> dict[str, str]:
     return {name: reasons[name] for name in ids if name in reasons}
 
 
-def codes(layout: Layout, voted: bool) -> NDArray[np.int64]:
+def number_answers(layout: Layout, voted: bool) -> NDArray[np.int64]:
     """Number the answers of each problem: 0 is right, -1 unparsed, the others as they first appear.
 
     Where only right and wrong are known, 1 is wrong.

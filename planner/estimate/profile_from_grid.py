@@ -49,12 +49,10 @@ def profile_of_grid(path: str, entry: str | None, name: str | None) -> Profile:
         description=f"{grid.get('model', 'a model')} on {grid.get('dataset', 'a task')}, "
         f"verifier {grid.get('verifier', 'unknown')}",
         problems=number(grid, "n_problems", where, int),
-        per_problem=False,
         lam=number(grid, "lambda_", where, float),
         lambda_source="given with the grid",
-        self_consistency=voted,
         coverage=curve(grid, "coverage", where) if "coverage" in grid else None,
-        genrm=Surface(solutions=S, verifications=V, accuracy=[cells]),
+        strategies={"sc": voted, "genrm": Surface(solutions=S, verifications=V, accuracy=[cells])},
         warnings=[warning],
     )
 

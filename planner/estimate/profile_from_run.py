@@ -1,30 +1,19 @@
-"""From a run to a profile: what its pool says of every strategy over S and V."""
+"""Third pass, from a pool and its costs to a profile: what every strategy reaches over its allocations."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from isocompute.fits import (
-    Pool,
-    best_of_n,
-    coverage,
-    folds,
-    fused_held_out,
-    genrm,
-    genrm_vote,
-    self_consistency,
-    verifier,
-    weighted,
-)
-from isocompute.planner.estimate.compute_accounting import models_of
-from isocompute.planner.estimate.pool_from_run import Measured, measured
-from isocompute.planner.estimate.scored_pool import Scored
-from isocompute.planner.estimate.searches import Searched
-from isocompute.planner.profile import DIGITS, Curve, Profile, Rates, Searches, Surface, rounded
+from isocompute.fits import Pool, coverage, verifier
+from isocompute.planner.estimate.costs import Costs, measure_costs, models_of
+from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
+from isocompute.planner.estimate.records import describe_problems
+from isocompute.planner.estimate.searches import measure_searches
+from isocompute.planner.profile import DIGITS, Curve, Model, Profile, Rates, Searches, Surface, rounded
+from isocompute.planner.strategies.registry import STRATEGIES, Strategy, StrategyEstimate
+from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.storage.provenance import Imported
 from isocompute.runners.storage.run import Run
 
@@ -49,72 +38,86 @@ def profile_of_run(path: str, name: str, parameters: Sequence[float] = (), read:
     Args:
         path: its folder.
         name: the profile's.
-        parameters: sizes of models that no folder tells, see `tokens.sizes`.
+        parameters: sizes of models that no folder tells, see `costs.sizes`.
         read: what a token that is read counts, where one that is decoded counts 1.
 
     Raises:
         RunError, DataError, EngineError: the run is missing, incomplete or damaged, or a checkpoint is.
     """
-    run = measured(Run(path), parameters, read)
-    pool, warnings = decided(run.pool)
-    every = sorted({*range(1, min(pool.solutions, 16) + 1), *ladder(pool.solutions)}) if run.voted else [1]
+    run = Run(path)
+    pool = read_pool(run)
+    return build_profile(run, pool, measure_costs(pool, parameters, read), name)
+
+
+def build_profile(run: Run, found: RunPool, costs: Costs, name: str) -> Profile:
+    """Estimate every strategy that a pool can tell of.
+
+    Args:
+        run: says what is known of each problem.
+        found: its pool.
+        costs: of its rows.
+        name: the profile's.
+    """
+    pool = found.pool
     doublings = [n for n in ladder(pool.solutions) if n & (n - 1) == 0 or n == pool.solutions]
-    parts: dict[str, Any] = {
-        "self_consistency": Curve(solutions=every, accuracy=rounded(self_consistency(pool, every))),
-        "coverage": Curve(solutions=doublings, accuracy=rounded(coverage(pool, doublings))),
-    }
-    if pool.verdicts is not None:
-        S, V = ladder(pool.verified), ladder(pool.verifications)
-        parts |= surfaces(pool, run, S, V)
-        fixed, correct = (
-            mean_verdicts(pool.verdicts, pool.answers[:, : pool.verified] >= 0),
-            pool.correct[:, : pool.verified],
+    strategies: dict[str, Curve | Surface | Searches] = {}
+    for strategy in STRATEGIES.values():
+        if strategy.name == "sc" or strategy.can_use(pool, found.voted):
+            strategies[strategy.name] = estimate_part(strategy, pool, found.voted)
+    for strategy_name, tried in measure_searches(found, costs).items():
+        strategies[strategy_name] = Searches(
+            numbers=tried.numbers, seeds=tried.seeds, cost=tried.costs, accuracy=rounded(tried.accuracy)
         )
-        parts["best_of_n"] = Curve(solutions=S, accuracy=rounded(best_of_n(fixed, correct, S)))
-        parts["lambdas"] = {way: None if np.isnan(lam) else lam for way, lam in run.lambdas.items()}
-        if run.lam is not None:
-            parts["lam"] = run.lam
-            parts["lambda_source"] = (
-                f"completion tokens: {run.verification_tokens:.1f} a verification, {run.solution_tokens:.1f} a solution"
-                + (f"; a verifier of {run.relative:.3g} times the parameters" if run.relative != 1 else "")
-            )
-    if run.scored is not None:
-        parts |= ranked(pool, run.scored, run.voted)
-    parts["searches"] = {strategy: tried(found) for strategy, found in run.searches.items()}
-    errors = [parts.pop(part) for part in ("judged_error", "ranked_error") if part in parts]
+    lam = costs.lam if pool.verdicts is not None else None
     return Profile(
-        drawn_error=max(errors, default=None),
         name=name,
-        description=describe(run),
+        description=describe(found),
         problems=pool.problems,
-        per_problem=True,
-        warnings=[*left_out(run), *run.notes, *unvoted(run), *warnings],
-        **parts,
+        models={
+            role: Model(name=model, parameters=costs.sizes.parameters.get(role))
+            for role, model in models_of(found.origin).items()
+        },
+        lam=lam,
+        lambda_source=None if lam is None else lambda_source(costs),
+        lambdas={} if pool.verdicts is None else costs.known_lambdas,
+        rhos=costs.rhos,
+        coverage=Curve(solutions=doublings, accuracy=rounded(coverage(pool, doublings))),
+        verifier=None if pool.verdicts is None else rates(pool),
+        strategies=strategies,
+        warnings=[*left_out(found), *found.notes, *costs.notes, *unvoted(found), *between(pool)],
+        per_problem=describe_problems(run, found),
     )
 
 
-def surfaces(pool: Pool, run: Measured, S: list[int], V: list[int]) -> dict[str, Any]:
-    """Estimate what votes and verdicts, each and together, reach over S × V.
+def estimate_part(strategy: Strategy, pool: Pool, voted: bool) -> Curve | Surface:
+    """Estimate a strategy over the numbers that a profile holds, see `allocations`."""
+    S, V = allocations(strategy, pool, voted)
+    found = estimate(strategy, pool, S, V)
+    fields = {"solutions": S, "error": found.error, "parameters": dict(found.parameters)}
+    accuracy = rounded(found.accuracy)
+    return Surface(verifications=V, accuracy=accuracy, **fields) if V else Curve(accuracy=accuracy, **fields)
 
-    GenRM exactly, on verdicts that are yes or no; the weighted votes by drawing, on the verdicts as they are.
-    """
 
-    def surface(accuracy: NDArray[np.float64]) -> Surface:
-        return Surface(solutions=S, verifications=V, accuracy=rounded(accuracy))
+def allocations(strategy: Strategy, pool: Pool, voted: bool = True) -> tuple[list[int], list[int]]:
+    """Return the S and the V at which a strategy is estimated; no V of one without verifications."""
+    if strategy.needs == "verifications":
+        return ladder(pool.verified), ladder(pool.verifications)
+    if strategy.needs == "scores":
+        return ladder(pool.scored), []
+    every = sorted({*range(1, min(pool.solutions, 16) + 1), *ladder(pool.solutions)})
+    return (every if voted else [1]), []
 
-    parts: dict[str, Any] = {"genrm": surface(genrm(pool, S, V)), "verifier": rates(run.pool)}
-    if not run.voted:
-        return parts
-    parts["genrm_vote"] = surface(genrm_vote(pool, S, V))
-    by_verdict = weighted(run.pool, S, V, DRAWS, SEED)
-    parts["weighted"] = surface(by_verdict.accuracy)
-    errors = [by_verdict.error]
-    if pool.problems > 1:
-        learnt = fused_held_out(run.pool, S, V, folds(pool.problems), DRAWS, SEED)
-        parts["fused"], parts["trust"] = surface(learnt.estimate.accuracy), learnt.trust
-        errors.append(learnt.estimate.error)
-    parts["judged_error"] = max(worst(error) for error in errors)
-    return parts
+
+def estimate(strategy: Strategy, pool: Pool, S: list[int], V: list[int]) -> StrategyEstimate:
+    """Estimate a strategy with the seed of all profiles."""
+    return strategy.load_estimator(pool, S, V, DRAWS, SEED)
+
+
+def lambda_source(costs: Costs) -> str:
+    """Say what λ rests on."""
+    relative = costs.sizes.relative("verifier")
+    text = f"completion tokens: {costs.verification_tokens:.1f} a verification, {costs.solution_tokens:.1f} a solution"
+    return text + (f"; a verifier of {relative:.3g} times the parameters" if relative != 1 else "")
 
 
 def rates(pool: Pool) -> Rates:
@@ -128,43 +131,18 @@ def rates(pool: Pool) -> Rates:
     )
 
 
-def ranked(pool: Pool, scored: Scored, voted: bool) -> dict[str, Any]:
-    """Estimate what a scorer reaches over S: the best score exactly, votes by score by drawing."""
-    S = ladder(scored.size)
-    parts: dict[str, Any] = {"rhos": scored.rhos, "bon": Curve(solutions=S, accuracy=rounded(scored.bon(pool, S)))}
-    if voted:
-        votes = scored.vote(pool, S, DRAWS, SEED)
-        parts["prm_weighted"] = Curve(solutions=S, accuracy=rounded(votes.accuracy[:, :, 0]))
-        parts["ranked_error"] = worst(votes.error)
-    return parts
+def between(pool: Pool) -> list[str]:
+    """Say that verdicts which are neither yes nor no are read as one of the two where estimates are exact."""
+    if pool.verdicts is None or not (middle := (pool.verdicts > 0) & (pool.verdicts < 1)).any():
+        return []
+    parsed = (~np.isnan(pool.verdicts)).sum()
+    return [
+        f"{middle.sum():,} of {parsed:,} verdicts are probabilities; each counts as yes above 1/2, and as no "
+        "otherwise, in genrm and genrm+vote."
+    ]
 
 
-def tried(found: Searched) -> Searches:
-    """Return searches as a profile holds them."""
-    return Searches(numbers=found.numbers, seeds=found.seeds, cost=found.costs, accuracy=rounded(found.accuracy))
-
-
-def worst(error: NDArray[np.float64]) -> float:
-    """Return the largest standard error of a mean over problems, from those of each problem."""
-    return float((np.sqrt((error**2).sum(axis=0)) / len(error)).max())
-
-
-def decided(pool: Pool) -> tuple[Pool, list[str]]:
-    """Return a pool whose verdicts are yes or no, above 1/2 or not, and a sentence if some were in between.
-
-    `fits.genrm` is exact for these alone.
-    """
-    if pool.verdicts is None or not (between := (pool.verdicts > 0) & (pool.verdicts < 1)).any():
-        return pool, []
-    verdicts = np.where(np.isnan(pool.verdicts), np.nan, pool.verdicts > 0.5)
-    said = (
-        f"{between.sum():,} of {(~np.isnan(verdicts)).sum():,} verdicts are probabilities; each counts as yes above "
-        "1/2, and as no otherwise, in genrm and genrm+vote."
-    )
-    return Pool(pool.answers, pool.gold, verdicts, pool.judged), [said]
-
-
-def unvoted(run: Measured) -> list[str]:
+def unvoted(run: RunPool) -> list[str]:
     """Say that votes cannot be counted where answers are unknown."""
     if run.voted:
         return []
@@ -172,15 +150,7 @@ def unvoted(run: Measured) -> list[str]:
             "one solution only."]  # fmt: skip
 
 
-def mean_verdicts(verdicts: Any, answered: Any) -> Any:
-    """Return each solution's mean over its parsed verdicts; 0 without one, or without an answer."""
-    parsed = ~np.isnan(verdicts)
-    counts = parsed.sum(axis=2)
-    means = np.where(parsed, verdicts, 0.0).sum(axis=2) / np.maximum(counts, 1)
-    return np.where(answered, means, 0.0)
-
-
-def describe(run: Measured) -> str:
+def describe(run: RunPool) -> str:
     """Say in a line what was measured."""
     pool, models = run.pool, models_of(run.origin)
     solver = models.get("solver", "an unnamed model")
@@ -188,17 +158,24 @@ def describe(run: Measured) -> str:
     if pool.verdicts is not None:
         verifier = models.get("verifier", "an unnamed model")
         text += f"; {verifier} verifying {pool.verified} of them {pool.verifications} times"
-    if run.scored is not None:
-        text += f"; {models.get('scorer', models.get('verifier'))} scoring {run.scored.size} of them"
-    if run.searches:
-        text += f"; searches: {', '.join(run.searches)}"
+    if pool.scores is not None:
+        text += f"; {models.get('scorer', models.get('verifier'))} scoring {pool.scored} of them"
+    if names := searched_names(run):
+        text += f"; searches: {', '.join(names)}"
     return text + (f"; imported from {run.origin.format}" if isinstance(run.origin, Imported) else "")
 
 
-def left_out(run: Measured) -> list[str]:
+def left_out(run: RunPool) -> list[str]:
     """Say which problems have no place in the pool."""
     if not run.left_out:
         return []
     reason = next(iter(run.left_out.values()))
     count = len(run.left_out)
     return [f"{count} problem{'s are' if count > 1 else ' is'} left out because a row failed: {reason}."]
+
+
+def searched_names(run: RunPool) -> list[str]:
+    """Return the searches of a sweep, each with its rule of selection."""
+    if not isinstance(run.origin, Sweep):
+        return []
+    return list(dict.fromkeys(f"{search.strategy}+{search.select}" for search in run.origin.searches))

@@ -10,16 +10,10 @@ from numpy.typing import NDArray
 
 from isocompute.errors import DataError
 from isocompute.fits import Work, counted
-from isocompute.planner.estimate.compute_accounting import Sizes, columns, priced, scoring
+from isocompute.planner.estimate.costs import Costs, Sizes, columns, priced, scoring
+from isocompute.planner.estimate.pool_from_run import RunPool
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.storage.expected import Expected
-from isocompute.runners.storage.provenance import Imported
-from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SEARCHES
 
-COUNTED = ["prompt_tokens", "prompt_cached_tokens", "generated_tokens", "scored_tokens", "cached_tokens",
-          "scorer_sampled_tokens"]  # fmt: skip
-SEARCHED = [*SEARCHES.key_names, "correct", *COUNTED, "status"]
 SHAPE = {"n": "N", "beam_width": "M", "lookahead": "k"}
 """What sets an allocation apart, and what it is called."""
 
@@ -42,35 +36,18 @@ class Searched:
     accuracy: NDArray[np.float64]
 
 
-def asked(run: Run, origin: Sweep, problems: list[str]) -> pd.DataFrame:
-    """Return the searches that a sweep asks for, each with its rule; every one must be there.
-
-    Raises:
-        RunError: rows are missing.
-    """
-    shapes = [(*shape, search.seeds, search.select) for shape, search in origin.by_shape.items()]
-    wanted = pd.DataFrame(shapes, columns=["strategy", *SHAPE, "seeds", "select"])
-    frame = Expected(origin, problems).require(run, SEARCHES, SEARCHED)
-    return frame.merge(wanted, on=["strategy", *SHAPE])
-
-
-def searches_of(
-    origin: Sweep | Imported, searches: pd.DataFrame, problems: list[str], solution: Work, known: Sizes
-) -> dict[str, Searched]:
+def measure_searches(run: RunPool, costs: Costs) -> dict[str, Searched]:
     """Return the searches by strategy and rule, such as ``beam+weighted``, in the order of the sweep.
-
-    Args:
-        origin: the sweep.
-        searches: as `asked`, of these problems; all are ok.
-        problems: P of them.
-        solution: what generating one solution takes.
-        known: the models' sizes.
 
     Raises:
         DataError: searches took no tokens.
     """
-    assert isinstance(origin, Sweep), "an import's searches have no place"
-    assert origin.scorer is not None, "without a scorer nothing is searched"
+    origin = run.origin
+    if not isinstance(origin, Sweep) or origin.scorer is None or not origin.searches or run.rows.searches.empty:
+        return {}
+    shapes = [(*shape, search.seeds, search.select) for shape, search in origin.by_shape.items()]
+    wanted = pd.DataFrame(shapes, columns=["strategy", *SHAPE, "seeds", "select"])
+    searches = run.kept(run.rows.searches).merge(wanted, on=["strategy", *SHAPE])
     writes = origin.scorer.kind == "verdicts"
     names = dict.fromkeys(f"{search.strategy}+{search.select}" for search in origin.searches)
     found = {}
@@ -78,19 +55,20 @@ def searches_of(
         strategy, rule = name.split("+")
         own = searches[(searches["strategy"] == strategy) & (searches["select"] == rule)]
         numbers: dict[str, list[int]] = {label: [] for label in SHAPE.values()}
-        seeds, costs, reached = [], list[dict[str, float | None]](), []
+        seeds, spent, reached = [], list[dict[str, float | None]](), []
         for _, rows in own.groupby(list(SHAPE)):
             for column, label in SHAPE.items():
                 numbers[label].append(int(rows[column].iloc[0]))
             seeds.append(int(rows["seeds"].iloc[0]))
-            costs.append(priced(works(rows, known, writes), solution))
-            if 0.0 in costs[-1].values():
-                raise DataError(f"The searches {name} of '{origin.run}' took no tokens; without any they cost nothing.")
-            reached.append(rows["correct"].astype(float).groupby(rows["problem_id"]).mean().loc[problems])
+            spent.append(priced(works(rows, costs.sizes, writes), costs.solution))
+            if 0.0 in spent[-1].values():
+                raise DataError(f"The searches {name} of '{run.path}' took no tokens; without any they cost nothing.")
+            by_problem = rows["correct"].astype(float).groupby(rows["problem_id"]).mean()
+            reached.append(by_problem.loc[run.problem_ids])
         found[name] = Searched(
             numbers={label: column for label, column in numbers.items() if any(column)},
             seeds=seeds,
-            costs={way: [cost[way] for cost in costs] for way in costs[0]},
+            costs={way: [cost[way] for cost in spent] for way in spent[0]},
             accuracy=np.stack([column.to_numpy() for column in reached], axis=1),
         )
     return found

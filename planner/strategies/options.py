@@ -1,73 +1,103 @@
-"""What could be run, of what a profile holds: each strategy's options, the one that is cheapest to begin with first."""
+"""What could be run, of what a profile holds: the options of each strategy, with their costs."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from isocompute.fits.choice.options import Options, listed_options, verified_options, voting_options
-from isocompute.planner.profile import Curve, Profile, Surface
+from isocompute.planner.profile import Curve, Profile, Searches, Surface
+from isocompute.planner.strategies.registry import STRATEGIES, Strategy, is_known, is_search
+
+KINDS: dict[str, type[Curve] | type[Surface]] = {"solutions": Curve, "scores": Curve, "verifications": Surface}
+"""How a profile holds a strategy, by what that needs."""
 
 
-def sc_options(curve: Curve) -> Options:
-    """Self-consistency: a vote over S solutions."""
-    return voting_options(curve.array, curve.solutions, "sc")
-
-
-def verified(surface: Surface, lam: float, strategy: str = "genrm") -> Options:
-    """A strategy over S solutions with V verifications each, at S(1 + λV)."""
-    return verified_options(surface.array, surface.solutions, surface.verifications, lam, strategy)
-
-
-VERIFIED = {"genrm": "genrm", "genrm+vote": "genrm_vote", "weighted": "weighted", "fused": "fused"}
-"""The strategies over S solutions with V verifications each, and where a profile holds them."""
-
-
-SCORED = {"bon": "bon", "prm-weighted": "prm_weighted"}
-"""The strategies over S solutions of which each is scored, and where a profile holds them."""
-
-
-def scored(profile: Profile) -> list[Options]:
-    """The strategies over a scored pool, at S(1 + ρ); none if ρ is unknown."""
-    rho = profile.rhos.get(profile.counting)
-    parts = {name: getattr(profile, part) for name, part in SCORED.items()}
-    if rho is None:
-        return []
-    return [
-        voting_options(curve.array, curve.solutions, name, 1 + rho)
-        for name, curve in parts.items()
-        if curve is not None
-    ]
-
-
-def searched(profile: Profile) -> list[Options]:
-    """The searches, each allocation at what it cost; without those of which that is unknown."""
-    return [
-        listed_options(part.array, cost, part.numbers, strategy)
-        for strategy, part in profile.searches.items()
-        if (cost := part.priced(profile.counting)) is not None
-    ]
-
-
-def unplaced(profile: Profile) -> list[str]:
-    """Name the strategies that were measured, and whose cost is unknown in the profile's way of counting."""
-    pooled = [name for name, part in SCORED.items() if getattr(profile, part) is not None]
-    placed = {options.strategy for options in (*scored(profile), *searched(profile))}
-    return [name for name in (*pooled, *profile.searches) if name not in placed]
-
-
-def strategies(profile: Profile, lam: float | None) -> list[Options]:
-    """Return the options of every strategy in a profile; of equals the one named first is recommended.
+def strategy_options(profile: Profile, lam: float | None) -> list[Options]:
+    """Return the options of every strategy whose cost is known, in the order of the registry, then the searches.
 
     Args:
         profile: what was measured.
         lam: λ; None if there are no verifications, or if it is unknown.
     """
-    found = [sc_options(profile.self_consistency)]
-    for strategy, part in VERIFIED.items():
-        surface = getattr(profile, part)
-        if surface is not None and lam is not None:
-            found.append(verified(surface, lam, strategy))
-    return [*found, *scored(profile), *searched(profile)]
+    names = [*(name for name in STRATEGIES if name in profile.strategies), *filter(is_search, profile.strategies)]
+    found = (options_of(profile, name, lam) for name in names)
+    return [options for options in found if options is not None]
+
+
+def options_of(profile: Profile, name: str, lam: float | None) -> Options | None:
+    """Return a strategy's options; None if its cost is unknown, or if it is not written down as its kind is."""
+    part = profile.strategies[name]
+    if isinstance(part, Searches) and is_search(name):
+        cost = part.priced(profile.counting)
+        return None if cost is None else listed_options(part.array, cost, part.numbers, name)
+    if name not in STRATEGIES or not isinstance(part, KINDS[STRATEGIES[name].needs]):
+        return None
+    assert isinstance(part, Curve | Surface), "searches are not in the registry of strategies"
+    V = part.verifications if isinstance(part, Surface) else []
+    return pool_options(STRATEGIES[name], part.array, part.solutions, V, lam, rho_of(profile), profile.error(name))
+
+
+def pool_options(
+    strategy: Strategy,
+    accuracy: NDArray[np.float64],
+    S: list[int],
+    V: list[int],
+    lam: float | None,
+    rho: float | None,
+    error: float,
+) -> Options | None:
+    """Return the options of a strategy over a pool; None if its cost is unknown.
+
+    S solutions cost S; with V verifications each S(1 + λV); with a score each S(1 + ρ).
+
+    Args:
+        strategy: its entry.
+        accuracy: (P, nS), or (P, nS, nV) with verifications.
+        S: (nS,) knots.
+        V: (nV,) knots; empty without verifications.
+        lam: λ; None if it is unknown.
+        rho: ρ; None if it is unknown.
+        error: of a mean, that comes from drawing.
+    """
+    if strategy.needs == "verifications":
+        return None if lam is None else verified_options(accuracy, S, V, lam, strategy.name, error)
+    scoring = rho if strategy.needs == "scores" else 0.0
+    return None if scoring is None else voting_options(accuracy, S, strategy.name, 1 + scoring, error)
+
+
+def rho_of(profile: Profile) -> float | None:
+    """Return ρ in the profile's way of counting tokens; None if it is unknown."""
+    return profile.rhos.get(profile.counting)
+
+
+def scored_options(profile: Profile) -> list[Options]:
+    """Return the options of the strategies that need a scorer, searches included."""
+    scored = {name for name in STRATEGIES if STRATEGIES[name].needs == "scores"}
+    return [o for o in strategy_options(profile, None) if o.strategy in scored or is_search(o.strategy)]
+
+
+def unknown_strategies(profile: Profile) -> list[str]:
+    """Name the strategies of a profile that nobody here knows, or that are not written down as their kind is."""
+    return [
+        name
+        for name, part in profile.strategies.items()
+        if not is_known(name) or not isinstance(part, Searches if is_search(name) else KINDS[STRATEGIES[name].needs])
+    ]
+
+
+def unplaced(profile: Profile) -> list[str]:
+    """Name the strategies with a scorer that were measured, and whose cost is unknown in the way of counting."""
+    placed = {options.strategy for options in scored_options(profile)}
+    unknown = set(unknown_strategies(profile))
+    scored = (
+        name
+        for name in profile.strategies
+        if name not in unknown and (is_search(name) or STRATEGIES[name].needs == "scores")
+    )
+    return [name for name in scored if name not in placed]
 
 
 def doublings(profile: Profile) -> list[float]:
@@ -75,7 +105,7 @@ def doublings(profile: Profile) -> list[float]:
 
     Searches are few and far between, so the last power is one that pays for the dearest of them.
     """
-    most = max(options.dearest for options in strategies(profile, profile.lam))
-    dearest = max((options.dearest for options in searched(profile)), default=1.0)
-    last = max(math.floor(math.log2(most)), math.ceil(math.log2(dearest)))
-    return [2.0**power for power in range(last + 1)]
+    options = strategy_options(profile, profile.lam)
+    most = max(each.dearest for each in options)
+    dearest = max((each.dearest for each in options if is_search(each.strategy)), default=1.0)
+    return [2.0**power for power in range(max(math.floor(math.log2(most)), math.ceil(math.log2(dearest))) + 1)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from isocompute.runners.config.base import Count, Part
+from isocompute.runners.search.registry import SEARCHES, SearchStrategy
 
-WIDE = ("beam", "dvts", "revise")
-"""The strategies that have a width."""
+DEFAULT_WIDTH = 4
 
 ROUNDS = 40
 """Steps of a solution at most, as in the studies of search."""
@@ -70,7 +70,7 @@ class Search(Part):
     many attempts a chain of revisions has; ``prompt`` is what asks for a revision.
     """
 
-    strategy: Literal["beam", "dvts", "rebase", "particle", "revise"]
+    strategy: Annotated[str, AfterValidator(SEARCHES.check)]
     n: Annotated[tuple[Count, ...], Field(min_length=1)]
     width: Count | None = None
     rounds: Count = ROUNDS
@@ -86,21 +86,28 @@ class Search(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Search:
-        if self.width is not None and self.strategy not in WIDE:
+        if self.width is not None and not self.entry.has_width:
             raise ValueError(f"'{self.strategy}' has no 'width'; it shares its slots as it goes")
-        if self.strategy == "revise" and (self.rounds, self.lookahead) != (ROUNDS, 0):
-            raise ValueError("'revise' has neither 'rounds' nor 'lookahead': 'width' says how often it revises")
-        if (self.prompt is not None) and self.strategy != "revise":
+        if self.entry.revises and (self.rounds, self.lookahead) != (ROUNDS, 0):
+            raise ValueError(
+                f"'{self.strategy}' has neither 'rounds' nor 'lookahead': 'width' says how often it revises"
+            )
+        if self.prompt is not None and not self.entry.revises:
             raise ValueError(f"'{self.strategy}' has no 'prompt' of its own; it goes on with the solver's")
         return self
 
     @property
+    def entry(self) -> SearchStrategy:
+        """What the registry says of the strategy."""
+        return SEARCHES[self.strategy]
+
+    @property
     def shapes(self) -> list[Shape]:
         """One for each number of slots."""
-        width = 0 if self.strategy not in WIDE else 4 if self.width is None else self.width
+        width = (self.width or DEFAULT_WIDTH) if self.entry.has_width else 0
         return [Shape(self.strategy, n, width, self.lookahead) for n in self.n]
 
     @property
     def asks(self) -> str | None:
         """The prompt that asks for a revision, if this is one."""
-        return (self.prompt or "math-revise") if self.strategy == "revise" else None
+        return (self.prompt or "math-revise") if self.entry.revises else None

@@ -12,30 +12,31 @@ from isocompute.runners.grading.graders import Grader
 class Classes:
     """The classes of a problem's answers, each of which goes by its representative.
 
-    The right answer represents its class, the first that was seen each other one. Whether an answer is right depends
-    on it and the right answer alone. Which other class it falls into depends on the order where equality is not
-    transitive: 5 is both 5 cm and 5 m, and these are not each other.
+    The right answer's canonical form represents its class, the first that was seen each other one. Whether an answer is
+    right depends on it and the right answer alone. Which other class it falls into depends on the order where equality
+    is not transitive: 5 is both 5 cm and 5 m, and these are not each other.
 
     Args:
         grader: says what is equal.
-        gold: the right answer; as it is given here it represents its class.
+        gold: the right answer, as it was given; its canonical form represents its class.
         seen: the representatives so far, in the order in which they came.
 
     Raises:
         DataError: the grader cannot read the right answer.
 
     >>> from isocompute.runners.grading.graders import load
-    >>> classes = Classes(load("numeric"), "7/2")
+    >>> classes = Classes(load("numeric"), "3.50")
     >>> [classes.grade(text) for text in ["so it is 3.5", "or 7", "I do not know"]]
-    [('7/2', True), ('7', False), (None, False)]
+    [('3.5', True), ('7', False), (None, False)]
     """
 
     def __init__(self, grader: Grader, gold: str, seen: Iterable[str] = ()) -> None:
-        self.grader, self.gold = grader, gold
+        self.grader = grader
         right = grader.canonical(gold)
         if right is None:
             raise DataError(f"The grader '{grader.name}' cannot read the right answer '{gold:.60}'.")
-        self._class = {right: gold, gold: gold}
+        self.gold = right
+        self._class = {right: right}
         self._compared = [right]
         for answer in seen:
             self._found(answer)

@@ -17,9 +17,10 @@ from isocompute.runners.imports.rows import About, Problem, Row, Search, Solutio
 from isocompute.runners.imports.source import Source
 from isocompute.runners.parsing.printable import shown
 from isocompute.runners.parsing.verdicts import READER
-from isocompute.runners.storage.provenance import AS_LOGGED, Imported
+from isocompute.runners.storage.digests import digest_text
+from isocompute.runners.storage.provenance import AS_GIVEN, AS_LOGGED, Imported
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
+from isocompute.runners.storage.schema import JUDGED, PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
 
 PART = 32 * 2**20
 """Characters of text in a part; whatever is imported, no more than that of each table is held in memory."""
@@ -29,6 +30,7 @@ SAID = {
     SOLUTIONS: ("text", "answer", "prompt_tokens", "cached_tokens", "completion_tokens", "finish_reason"),
     SEARCHES: ("beam_width", "lookahead", "seed", "answer", "generated_tokens", "scored_tokens", "steps"),
     VERIFICATIONS: ("text", "verdict", "p_yes", "prompt_tokens", "cached_tokens", "completion_tokens"),
+    SCORES: ("scored_tokens", "scored_cached_tokens"),
 }  # fmt: skip
 """Columns of which an import says so if no row has them."""
 
@@ -118,7 +120,7 @@ class Gathering:
             task=printable(self.about.task or source.path.resolve().stem),
             solver=self.about.solver and printable(self.about.solver),
             verifier=self.about.verifier and printable(self.about.verifier),
-            rows={table.name: self.rows[table] for table in SAID},
+            rows={table.name: self.rows[table] for table in SAID if table is not SCORES or self.rows[table]},
             unknown=tuple(
                 f"{table.name}.{column}"
                 for table, columns in SAID.items()
@@ -132,6 +134,7 @@ class Gathering:
                 "isocompute": isocompute.__version__,
                 "imported": imported.model_dump(mode="json"),
                 "grader": self.title,
+                "gold": AS_GIVEN,
                 "verdicts": READER if (VERIFICATIONS, "text") in self.told else self.logged,
             }
         )
@@ -153,7 +156,12 @@ class Gathering:
         answer, correct = self._graded(row) if row.status == "ok" else (None, None)
         if correct is not None:
             self.right[correct] += 1
-        self._write(SOLUTIONS, {**vars(row), "solution_id": number, "answer": answer, "correct": correct})
+        scored = row.step_scores is not None and all(0 <= score <= 1 for score in row.step_scores)
+        cells = {**vars(row), "solution_id": number, "answer": answer, "correct": correct}
+        self._write(SOLUTIONS, {**cells, "step_scores": None if scored else row.step_scores})
+        if scored:  # those in another range stay with the solution, where nothing takes them for a score
+            text = None if row.text is None else digest_text(row.text)
+            self._write(SCORES, {**cells, "status": "ok", JUDGED.name: text})
 
     def _verification(self, row: Verification) -> None:
         if row.solution_id >= self.numbers[row.problem_id,]:
@@ -207,7 +215,7 @@ class Gathering:
             )
 
     def _grade_problems(self) -> None:
-        """Write the problems that wait for a grader, with the right answer in its form."""
+        """Write the problems that wait for a grader, which must be able to read their right answers."""
         for problem in self.ungraded:
             gold = bare(problem.gold)
             if self.grader is not None and gold is not None:
@@ -217,7 +225,6 @@ class Gathering:
                         f"{problem.where}: the right answer {shown(gold)} is none that the grader "
                         f"'{self.grader.name}' can read; --grader names another."
                     )
-                gold = canonical
                 self.classes[problem.problem_id] = Classes(self.grader, gold)
             task = self.about.task or self.format.name
             self._write(PROBLEMS, {**vars(problem), "gold": gold, "task": task})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from isocompute.errors import DataError, RunError
@@ -91,7 +91,7 @@ def sweep(
                 f"Nothing guards the run at '{run.path}': its store cannot keep a second writer out. Start no other "
                 "sweep of it before this one has ended."
             )
-        check_begun(run, config, problems, asked)  # again: another process may have begun it meanwhile
+        check_begun(run, config, problems, asked, grader)  # again: another process may have begun it meanwhile
         for stray in mend(run) if run.exists else ():
             display.note(f"Set aside from {stray.path}: {stray.what}.")
         run.write_manifest(asked)
@@ -108,7 +108,9 @@ def prepared(config: Sweep) -> tuple[Run, list[Problem], dict[str, Prompt], dict
     run = Run(config.run)
     task = tasks.load(config.task)
     grader = grading.load(task.grader)
-    problems = [graded(problem, grader) for problem in task.problems]
+    problems = task.problems
+    for problem in problems:
+        check_gold(problem, grader)
     texts = {"solver": prompts.load(config.solver.prompt, needs=("question",))}
     if config.verifier is not None:
         texts["verifier"] = prompts.load(config.verifier.prompt, needs=("question", "solution"))
@@ -120,7 +122,7 @@ def prepared(config: Sweep) -> tuple[Run, list[Problem], dict[str, Prompt], dict
     if config.scorer is not None and config.scorer.model is not None:
         engines.check(config.scorer.model)
     asked = manifest(config, texts, task.origin, grader.title)
-    check_begun(run, config, problems, asked)
+    check_begun(run, config, problems, asked, grader)
     return run, problems, texts, asked
 
 
@@ -142,14 +144,14 @@ def check_models(config: Sweep) -> None:
             check_weights(model, engine, CLASSES[HEADS[kind]] if kind in HEADS else None)
 
 
-def check_begun(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any]) -> None:
+def check_begun(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any], grader: Grader) -> None:
     """Raise unless a run can go on as it is asked for, or its folder is free for a new one.
 
     Raises:
         RunError: it was made by another configuration, has rows and no manifest, or holds what is no run's.
     """
     if run.exists:
-        agree(run, config, problems, asked)
+        agree(run, config, problems, asked, grader)
         return
     if rows := [table.name for table in (SOLUTIONS, *TABLES.values()) if run.parts(table)]:
         raise RunError(
@@ -163,19 +165,17 @@ def check_begun(run: Run, config: Sweep, problems: list[Problem], asked: dict[st
         )
 
 
-def graded(problem: Problem, grader: Grader) -> Problem:
-    """Return a problem with its right answer in canonical form, as the run holds it.
+def check_gold(problem: Problem, grader: Grader) -> None:
+    """Raise unless the grader can read a problem's right answer. The run holds it as it was given.
 
     Raises:
         DataError: the grader reads no answer in it.
     """
-    gold = grader.canonical(problem.gold)
-    if gold is None:
+    if grader.canonical(problem.gold) is None:
         raise DataError(
             f"The right answer of '{problem.problem_id}' in {problem.task} is none that the grader '{grader.name}' "
             "can read."
         )
-    return replace(problem, gold=gold)
 
 
 class Sampler:

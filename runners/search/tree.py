@@ -8,32 +8,14 @@ from functools import partial
 from isocompute.runners.config.search import Search, Shape
 from isocompute.runners.grading import Classes, Grader
 from isocompute.runners.search.expand import Cost, Ground, Growth, Sprout, attempt, grow
+from isocompute.runners.search.registry import SEARCHES
 from isocompute.runners.search.rows import Key, Row, fate, node_of, node_row, search_row
-from isocompute.runners.search.strategies import Node, Strategy, beam, chosen, dvts, particle, rebase, revise
-from isocompute.runners.search.strategies.node import root
+from isocompute.runners.search.strategies import Node, chosen
 from isocompute.runners.seeds import seed_of
 from isocompute.runners.storage.schema import WAITS
 
 Outcome = tuple[Node | None, Cost, str]
 """A node that has grown, or None; what it took; and its status."""
-
-
-def strategy(shape: Shape, rounds: int, seed: int) -> Strategy:
-    """Begin a strategy.
-
-    Args:
-        shape: which one, and how large.
-        rounds: steps of a solution at most.
-        seed: of what it draws by chance.
-    """
-    start, n = root(), shape.n
-    return {
-        "beam": lambda: beam(start, n, shape.width, rounds),
-        "dvts": lambda: dvts(start, n, shape.width, rounds),
-        "rebase": lambda: rebase(start, n, rounds),
-        "particle": lambda: particle(start, n, rounds, seed),
-        "revise": lambda: revise(start, n, shape.width),
-    }[shape.strategy]()
 
 
 class Tree:
@@ -70,7 +52,8 @@ class Tree:
     def run(self) -> Generator[list[Sprout], dict[int, Outcome], Row]:
         """Search: yield the nodes that are to be grown, be sent how each came out, return the search's row."""
         shape = Shape(*self.key[1:5])
-        running = strategy(shape, self.rules.rounds, seed_of(self.seed, "particles", *self.key))
+        begin, seed = SEARCHES[shape.strategy].begin, seed_of(self.seed, "particles", *self.key)
+        running = begin(shape.n, shape.width, self.rules.rounds, seed)
         parents = next(running)
         while True:
             sprouts = self._sprouts(parents)

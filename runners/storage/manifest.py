@@ -12,8 +12,10 @@ from typing import Any
 import isocompute
 from isocompute.errors import ConfigError, RunError
 from isocompute.runners.config.sweep import Sweep, sweep_of
+from isocompute.runners.grading import Grader
 from isocompute.runners.parsing.verdicts import READER
 from isocompute.runners.prompts import Prompt
+from isocompute.runners.storage.provenance import AS_GIVEN
 from isocompute.runners.storage.regrade import grader_of
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import NODES, PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS
@@ -41,6 +43,7 @@ def manifest(config: Sweep, texts: dict[str, Prompt], origin: dict[str, Any], gr
         "prompts": {name: {"name": p.name, "sha256": p.hash} for name, p in texts.items()},
         "problems": origin,
         "grader": grader,
+        "gold": AS_GIVEN,
         "verdicts": READER,
         "versions": {"python": platform.python_version(), **{k: installed(v) for k, v in packages.items()}},
     }
@@ -83,7 +86,7 @@ def installed(names: tuple[str, ...]) -> str | None:
     return None
 
 
-def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any]) -> None:
+def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any], grader: Grader) -> None:
     """Raise unless a run that is there can go on under what is asked now.
 
     What no row was made with may still change: before the first solution all but the task, before the first
@@ -142,7 +145,7 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
                 f"The run at '{run.path}' has {len(there)} problems, '{name}' among them, and this sweep's "
                 f"{len(given)} are without it; a run can grow, not shrink."
             )
-        if given[name] != tuple(row):
+        if tuple(row) not in (given[name], (given[name][0], grader.canonical(given[name][1]))):  # the latter: old runs
             raise RunError(f"The run at '{run.path}' has another question or answer under the name '{name}'.")
 
 

@@ -15,6 +15,9 @@ Rows = Annotated[int, Field(ge=0, strict=True)]
 AS_LOGGED = "as-logged"
 """The grader of answers that are taken as another tool logged them."""
 
+AS_GIVEN = "as given"
+"""How a run holds its right answers; runs of earlier versions hold what their grader read in them."""
+
 
 class Imported(Part):
     """What was imported; what the source does not say of itself is None.

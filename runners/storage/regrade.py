@@ -14,7 +14,7 @@ from isocompute.runners.grading import Classes, Grader
 from isocompute.runners.parsing.thinking import cut
 from isocompute.runners.storage.check import require_whole
 from isocompute.runners.storage.digests import digest_text
-from isocompute.runners.storage.provenance import AS_LOGGED, Imported, origin_of
+from isocompute.runners.storage.provenance import AS_GIVEN, AS_LOGGED, Imported, origin_of
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import GRADES, PROBLEMS, SOLUTIONS
 
@@ -25,7 +25,7 @@ class Regraded:
 
     ``changed`` counts the solutions whose answer is now another string, or none, or one where there was none; of a
     class of wrong answers that is also a change of its representative. ``refused`` counts the answers that could not
-    be compared within the limits on time and memory.
+    be compared within the limits on time and memory. ``notes`` say what the numbers rest on.
     """
 
     run: str
@@ -37,6 +37,7 @@ class Regraded:
     now_wrong: int
     unread: int
     refused: int
+    notes: list[str]
 
 
 def regrade(run: Run, grader: Grader) -> Regraded:
@@ -93,7 +94,19 @@ def regrade(run: Run, grader: Grader) -> Regraded:
         now_wrong=sum(old and not row[3] for old, row in zip(was, rows, strict=True)),
         unread=sum(row[2] is None for row in rows),
         refused=grader.refused - refused,
+        notes=rewritten(run, grader),
     )
+
+
+def rewritten(run: Run, grader: Grader) -> list[str]:
+    """Say that a run of an earlier version holds what its first grader read in the right answers."""
+    manifest = run.manifest()
+    if manifest.get("gold") == AS_GIVEN or manifest.get("grader") == grader.title:
+        return []
+    return [
+        f"the right answers of this run are those that {manifest.get('grader')} read in the given ones, which are "
+        "lost; an answer that only the given ones equal counts as wrong"
+    ]
 
 
 def grader_of(run: Run) -> str:

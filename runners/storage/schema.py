@@ -96,7 +96,7 @@ PROBLEMS = Table(
         PROBLEM_ID,
         Column("task", pa.string(), "the task's name"),
         Column("question", pa.string(), "what is asked; null only where an import does not say", null=True),
-        Column("gold", pa.string(), "the right answer, canonical; null only where an import does not say", null=True),
+        Column("gold", pa.string(), "the right answer, as given; null only where an import does not say", null=True),
         Column("subject", pa.string(), "field of knowledge", null=True),
         Column("level", pa.int32(), "difficulty, 1 the easiest", null=True),
     ),

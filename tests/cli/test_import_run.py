@@ -13,7 +13,7 @@ import typer
 from isocompute.cli.commands.import_run import pairs
 from isocompute.errors import RunError
 from isocompute.fits import Pool, genrm, self_consistency
-from isocompute.planner.estimate.pool_from_run import measured
+from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import profile_of_run
 from isocompute.planner.profile import read
 from isocompute.runners.imports import import_run
@@ -63,7 +63,7 @@ def test_a_table_goes_from_import_to_plan(command, tmp_path):
     plan = json.loads(command("plan", "-b", "6x", "-p", profile, "--json").out)
     strategies = {option["strategy"] for option in (plan["recommendation"], *plan["alternatives"])}
     assert strategies == {"sc", "genrm", "genrm+vote", "weighted", "fused"}
-    grid = np.array(json.loads(profile.read_text())["genrm"]["accuracy"])
+    grid = np.array(json.loads(profile.read_text())["strategies"]["genrm"]["accuracy"])
     assert grid[:, -1, -1].tolist() == pytest.approx([0, 1])  # y has one yes of one; z has one, its rival no answer
 
 
@@ -122,13 +122,13 @@ def test_the_fewest_solutions_of_a_problem_are_taken_of_each(taken):
     run = taken("large-language-monkeys", GOLDEN / "large-language-monkeys" / "yaml")
     profile = profile_of_run(str(run), "p")
     assert profile.warnings == ["Problems have 2 to 3 solutions; 2 of each are taken."]
-    assert measured(Run(run)).pool.answers.tolist() == [[0, -1], [0, 1]]
+    assert read_pool(Run(run)).pool.answers.tolist() == [[0, -1], [0, 1]]
 
 
 def test_verified_solutions_come_first(taken, tmp_path):
     rows = ["problem_id,gold,solution_id,answer,verdict", "a,x,0,y,", "a,x,1,x,1", "b,x,0,x,0", "b,x,1,z,1"]
     (tmp_path / "t.csv").write_text("\n".join(rows))
-    found = measured(Run(taken("table", tmp_path / "t.csv")))
+    found = read_pool(Run(taken("table", tmp_path / "t.csv")))
     assert found.pool.answers.tolist() == [[0, 1], [0, 1]]
     assert found.pool.verdicts.tolist() == [[[1.0]], [[0.0]]]
     assert found.notes == ["Of a problem 1 to 2 solutions were verified; 1 of each are taken."]
@@ -152,7 +152,7 @@ def test_solutions_may_have_different_numbers_of_verdicts(taken, tmp_path):
         "b,x,1,z,1",
     ]
     (tmp_path / "t.csv").write_text("\n".join(rows))
-    pool = measured(Run(taken("table", tmp_path / "t.csv"))).pool
+    pool = read_pool(Run(taken("table", tmp_path / "t.csv"))).pool
     assert pool.judged.tolist() == [[2, 1], [1, 1]]
     np.testing.assert_array_equal(pool.verdicts, [[[1, np.nan], [0, np.nan]], [[0, np.nan], [1, np.nan]]])
 
@@ -161,13 +161,15 @@ def test_a_problem_with_a_failure_or_without_solutions_is_left_out(taken, tmp_pa
     log = json.loads((GOLDEN / "inspect-ai" / "sums.json").read_text())
     log["samples"][0]["error"] = {"message": "out of quota"}
     (tmp_path / "log.json").write_text(json.dumps(log))
-    found = measured(Run(taken("inspect-ai", tmp_path / "log.json")))
+    found = read_pool(Run(taken("inspect-ai", tmp_path / "log.json")))
     assert found.left_out == {"1": "out of quota"}
     assert found.problem_ids == ["two"]
     shutil.rmtree(tmp_path / "run")
     lines = [{"question": "?", "samples": said, "gt_answer": "#### 5"} for said in (["#### 5"], [])]
     (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    assert measured(Run(taken("large-language-monkeys", tmp_path / "m.jsonl"))).left_out == {"2": "it has no solutions"}
+    assert read_pool(Run(taken("large-language-monkeys", tmp_path / "m.jsonl"))).left_out == {
+        "2": "it has no solutions"
+    }
 
 
 def test_searches_alone_are_checked_and_shown_and_not_fitted(command, refused, tmp_path):
@@ -241,7 +243,7 @@ def test_the_same_import_gives_the_same_bytes_and_takes_the_place_of_a_killed_on
 def test_an_import_goes_to_an_object_store(tmp_path):
     run = f"memory:/{tmp_path}/run"
     import_run("table", str(GOLDEN / "table" / "verifications.csv"), run)
-    assert measured(Run(run)).pool.answers.shape == (2, 2)
+    assert read_pool(Run(run)).pool.answers.shape == (2, 2)
     with pytest.raises(RunError, match="There is something at"):
         import_run("table", str(GOLDEN / "table" / "verifications.csv"), run)
 
@@ -276,7 +278,7 @@ def test_the_authors_arrays_give_what_their_estimators_give(shared_data, tmp_pat
     verdicts = np.where(np.isnan(held["scores"]), np.nan, held["scores"] > 0.5)
     pool = Pool(held["answers"], held["gold"], verdicts)
     order = np.argsort([str(p) for p in range(64)])  # a run is in the order of its problems' names
-    found = measured(Run(tmp_path / "run")).pool
+    found = read_pool(Run(tmp_path / "run")).pool
     np.testing.assert_array_equal(found.verdicts, held["scores"][order])
     profile = profile_of_run(str(tmp_path / "run"), "p")
     np.testing.assert_allclose(profile.genrm.array[:, -1, -1], genrm(pool, [64], [32])[order, 0, 0], atol=1e-5)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from isocompute.planner.estimate.pool_from_run import measured
+from isocompute.planner.estimate.costs import measure_costs
+from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.profile import read
 from isocompute.runners.engines import Completion
 from isocompute.runners.sampling.sweep import sweep
@@ -326,7 +327,7 @@ def test_lambda_of_one_row_that_does_not_say_is_unknown(written_run, rewrite):
         VERIFICATIONS,
         lambda frame: frame.assign(prompt_tokens=[None, *frame["prompt_tokens"].tolist()[1:]]),
     )
-    found = measured(Run(written_run)).lambdas
+    found = measure_costs(read_pool(Run(written_run))).lambdas
     assert found["completion"] > 0
     assert found["prompts"] != found["prompts"]
 

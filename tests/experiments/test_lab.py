@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from isocompute.fits import coverage, self_consistency
-from isocompute.planner.estimate.pool_from_run import measured
+from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.runners.grading import answer_of
 from isocompute.runners.parsing.verdicts import verdict_of
 from isocompute.runners.storage.run import Run
@@ -137,7 +137,7 @@ def run():
 
 def test_the_shipped_run_is_what_its_card_says(run):
     """At least 100 problems × 64 solutions × 32 verifications, with tokens, in 25 MB."""
-    pool = measured(run).pool
+    pool = read_pool(run).pool
     assert pool.problems >= 100
     assert pool.solutions >= pool.verified >= 64
     assert pool.verifications >= 32
@@ -155,7 +155,7 @@ def test_the_shipped_models_are_interesting(run):
     right = solutions.groupby(solutions["problem_id"].map(levels))["correct"].mean()
     assert right[1] > 0.85
     assert right[5] < 0.15
-    pool = measured(run).pool
+    pool = read_pool(run).pool
     votes = self_consistency(pool, [1, 64, 256]).mean(axis=0)
     assert votes[1] > votes[0] + 0.03
     assert votes[2] < coverage(pool, [256]).mean() - 0.1

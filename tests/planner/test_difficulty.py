@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
-from isocompute.planner.difficulty import KINDS
+from isocompute.fits import Pool, agreement
+from isocompute.planner.difficulty import KINDS, reduced_options
+from isocompute.planner.estimate.costs import measure_costs
+from isocompute.planner.estimate.pool_from_run import read_pool
+from isocompute.planner.estimate.profile_from_run import build_profile
+from isocompute.planner.strategies.options import strategy_options
+from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS
 
 
@@ -74,3 +82,37 @@ def test_figures_show_frontiers_and_difficulty_too(command, written_run, tmp_pat
 @pytest.mark.parametrize("call", [("lab-search", "--bins", "oracle"), ("lab", "--bins", "oracle")])
 def test_no_number_is_cut_on_a_narrow_terminal(command, call):
     assert "…" not in command("difficulty", *call, columns=80).out
+
+
+def test_a_run_and_its_profile_choose_among_the_same_strategies(command, written_run, tmp_path):
+    profile = tmp_path / "p.json"
+    assert command("fit", written_run, "-o", profile).code == 0
+    of_run, of_profile = (studied(command, source, "--bins", "oracle") for source in (written_run, profile))
+    assert of_run.pop("source") != of_profile.pop("source")
+    assert of_run == of_profile
+
+
+def test_by_agreement_every_strategy_and_search_can_be_chosen(written_run, searching, stepping):
+    engine, scorer = stepping()
+    searches = [{"strategy": "beam", "n": [2], "width": 2, "rounds": 4}]
+    config = searching(searches=searches, solutions=6, scored=3, run=f"{written_run}-searched")
+    sweep(config, load=engine, load_scorer=scorer)
+    found = read_pool(Run(config.run))
+    profile = build_profile(Run(config.run), found, measure_costs(found), "p")
+    whole = strategy_options(profile, profile.lam)
+    told = agreement(found.pool, 2)
+    left = reduced_options(told.pools, found.voted, profile, whole)
+    assert [options.strategy for options in left] == ["sc", "bon", "prm-weighted", "beam+weighted"]
+    assert [options.strategy for options in left] == [options.strategy for options in whole]
+    assert all(len(options.accuracy) == told.levels.size for options in left)
+
+
+def test_of_solutions_that_were_looked_at_neither_verdict_nor_score_is_left():
+    rng = np.random.default_rng(0)
+    pool = Pool(rng.integers(0, 3, (3, 6)), [0] * 3, scores=rng.random((3, 4)))
+    told = agreement(pool, 3, repeats=4)
+    for left in told.pools:
+        assert left.solutions == 3
+        for row, before, scores in zip(left.scores, pool.scores, pool.answers, strict=True):
+            assert set(row) <= set(before)
+            assert len(scores) == 6

@@ -20,7 +20,7 @@ from isocompute.fits import (
     voting_options,
 )
 from isocompute.planner.compare import compare
-from isocompute.planner.profile import Curve, Profile, Surface, rounded
+from isocompute.planner.profile import Curve, ProblemRecord, Profile, Surface, rounded
 
 S, V, P, WORLDS = [1, 2, 4, 8], [1, 2, 4], 40, 60
 DEAREST = 8 * (1 + 4.0)
@@ -43,10 +43,17 @@ def both(world):
 def compared(world):
     curve, surface = noise(world)
     profile = Profile(
-        name="noise", description="all the same", problems=P, per_problem=True, lam=1.0, lambda_source="set",
-        self_consistency=Curve(solutions=S, accuracy=rounded(curve)),
-        genrm=Surface(solutions=S, verifications=V, accuracy=rounded(surface)),
-    )  # fmt: skip
+        name="noise",
+        description="all the same",
+        problems=P,
+        per_problem=[ProblemRecord()] * P,
+        lam=1.0,
+        lambda_source="set",
+        strategies={
+            "sc": Curve(solutions=S, accuracy=rounded(curve)),
+            "genrm": Surface(solutions=S, verifications=V, accuracy=rounded(surface)),
+        },
+    )
     return compare(profile, DEAREST, 1.0)
 
 

@@ -9,7 +9,7 @@ from isocompute.errors import BudgetError
 from isocompute.planner.budget import Budget
 from isocompute.planner.compare import compare, frontier
 from isocompute.planner.plan import plan
-from isocompute.planner.profile import Curve, Profile, Surface, read, rounded
+from isocompute.planner.profile import Curve, ProblemRecord, Profile, Surface, read, rounded
 
 S, V = [1, 2, 4, 8, 16, 32, 64], [1, 2, 4, 8, 16]
 
@@ -28,10 +28,17 @@ def surfaces(rng: np.random.Generator, problems: int, verifier: float):
 
 def profile(votes, verified, lam=1.0) -> Profile:
     return Profile(
-        name="world", description="a known world", problems=len(votes), per_problem=True, lam=lam, lambda_source="set",
-        self_consistency=Curve(solutions=S, accuracy=rounded(votes)),
-        genrm=Surface(solutions=S, verifications=V, accuracy=rounded(verified)),
-    )  # fmt: skip
+        name="world",
+        description="a known world",
+        problems=len(votes),
+        per_problem=[ProblemRecord()] * len(votes),
+        lam=lam,
+        lambda_source="set",
+        strategies={
+            "sc": Curve(solutions=S, accuracy=rounded(votes)),
+            "genrm": Surface(solutions=S, verifications=V, accuracy=rounded(verified)),
+        },
+    )
 
 
 def test_the_better_strategy_is_recommended():
@@ -73,10 +80,19 @@ def alike(problems: int, cost: float, ahead: float = 0.0) -> Profile:
     luck = rng.normal(0, 0.2, problems)
     votes, verified = 0.5 + luck - luck.mean(), 0.5 - luck + luck.mean() + ahead
     return Profile(
-        name="alike", description="two of a kind", problems=problems, per_problem=True, lam=cost, lambda_source="set",
-        self_consistency=Curve(solutions=[1], accuracy=rounded(np.clip(votes, 0, 1)[:, None])),
-        genrm=Surface(solutions=[1], verifications=[1], accuracy=rounded(np.clip(verified, 0, 1)[:, None, None])),
-    )  # fmt: skip
+        name="alike",
+        description="two of a kind",
+        problems=problems,
+        per_problem=[ProblemRecord()] * problems,
+        lam=cost,
+        lambda_source="set",
+        strategies={
+            "sc": Curve(solutions=[1], accuracy=rounded(np.clip(votes, 0, 1)[:, None])),
+            "genrm": Surface(
+                solutions=[1], verifications=[1], accuracy=rounded(np.clip(verified, 0, 1)[:, None, None])
+            ),
+        },
+    )
 
 
 def test_a_close_choice_says_so_and_promises_less():

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.planner.profile import Curve, Profile, Surface, bundled, read, rounded
+from isocompute.planner.budget import Budget
+from isocompute.planner.plan import plan
+from isocompute.planner.profile import Curve, ProblemRecord, Profile, Surface, bundled, read, rounded
 
 
 @pytest.fixture
@@ -16,11 +18,13 @@ def profile():
         name="mine",
         description='ein Modell, “quoted”, [[x]], [y], [[z], "',
         problems=3,
-        per_problem=True,
+        per_problem=[ProblemRecord(id=name, level=1) for name in "abc"],
         lam=0.7,
         lambda_source="measured",
-        self_consistency=Curve(solutions=[1, 2, 3], accuracy=rounded(rng.random((3, 3)))),
-        genrm=Surface(solutions=[1, 2, 3], verifications=[1, 2], accuracy=rounded(rng.random((3, 3, 2)))),
+        strategies={
+            "sc": Curve(solutions=[1, 2, 3], accuracy=rounded(rng.random((3, 3)))),
+            "genrm": Surface(solutions=[1, 2, 3], verifications=[1, 2], accuracy=rounded(rng.random((3, 3, 2)))),
+        },
         warnings=["a", "b"],
     )
 
@@ -67,7 +71,7 @@ def test_a_problem_is_a_line(profile, tmp_path):
     profile.write(str(before))
     accuracy = profile.self_consistency.accuracy
     curve = Curve(solutions=[1, 2, 3], accuracy=[accuracy[0], [0.0, 0.0, 0.0], accuracy[2]])
-    profile.model_copy(update={"self_consistency": curve}).write(str(after))
+    profile.model_copy(update={"strategies": {**profile.strategies, "sc": curve}}).write(str(after))
     lines = zip(before.read_text().splitlines(), after.read_text().splitlines(), strict=True)
     assert sum(one != other for one, other in lines) == 1
 
@@ -99,39 +103,90 @@ def test_accuracies_are_rounded_into_the_unit_interval():
 @pytest.mark.parametrize(
     ("how", "sentence"),
     [
-        (lambda c: c.update(colour="red"), "colour: Extra inputs are not permitted."),
-        (lambda c: c.update(format=2), "format: Input should be less than or equal to 1."),
         (lambda c: c.pop("problems"), "problems: Field required."),
-        (lambda c: c.update(problems=4), "the file: self_consistency has 3 rows of accuracies; it must have 4."),
+        (lambda c: c.update(problems=4), "the file: 'per_problem' has 3 problems; it must have 4."),
         (lambda c: c.update({"lambda": float("inf")}), "lambda: Input should be a finite number."),
         (
-            lambda c: c["self_consistency"].update(solutions=[1, 3, 2]),
-            "self_consistency: 'solutions' and 'verifications' must increase.",
+            lambda c: c["strategies"]["sc"].update(solutions=[1, 3, 2]),
+            "strategies.sc: 'solutions' and 'verifications' must increase.",
         ),
         (
-            lambda c: c["self_consistency"].update(solutions=[2, 3, 4]),
-            "the file: self_consistency must begin at S=1, the accuracy of one solution.",
+            lambda c: c["strategies"]["sc"].update(solutions=[2, 3, 4]),
+            "the file: sc must begin at S=1, the accuracy of one solution.",
         ),
         (
-            lambda c: c["self_consistency"]["accuracy"][1].pop(),
-            "self_consistency: the rows of 'accuracy' are not equally long.",
+            lambda c: c["strategies"]["sc"]["accuracy"][1].pop(),
+            "strategies.sc: the rows of 'accuracy' are not equally long.",
         ),
         (
-            lambda c: c["self_consistency"].update(solutions=[1, 2]),
-            "self_consistency: 'accuracy' has the shape (3, 3); it must be (problems, 2).",
+            lambda c: c["strategies"]["sc"].update(solutions=[1, 2]),
+            "strategies.sc: 'accuracy' has the shape (3, 3); it must be (problems, 2).",
         ),
         (
-            lambda c: c["genrm"]["accuracy"][2][1].__setitem__(0, 1.7),
-            "genrm: 'accuracy' must lie between 0 and 1.",
+            lambda c: c["strategies"]["genrm"]["accuracy"][2][1].__setitem__(0, 1.7),
+            "strategies.genrm: 'accuracy' must lie between 0 and 1.",
         ),
         (
-            lambda c: c["genrm"]["accuracy"][2][1].__setitem__(0, float("nan")),
-            "genrm: 'accuracy' must lie between 0 and 1.",
+            lambda c: c["strategies"]["genrm"]["accuracy"][2][1].__setitem__(0, float("nan")),
+            "strategies.genrm: 'accuracy' must lie between 0 and 1.",
         ),
     ],
 )
 def test_a_bad_profile_is_refused_with_its_place(changed, how, sentence):
     assert refused(changed(how)) == f" is not a profile: {sentence}"
+
+
+def test_another_format_is_refused(changed):
+    path = changed(lambda c: c.update(format=3))
+    assert refused(path) == " is a profile of format 3; this version reads 1 and 2."
+
+
+def test_keys_that_are_unknown_are_kept(changed, tmp_path):
+    path = changed(lambda c: c.update(colour="red", policies={"mine": {"a": 1}}))
+    found = read(path)
+    assert (found.model_extra, found.policies) == ({"colour": "red"}, {"mine": {"a": 1}})
+    found.write(str(tmp_path / "again.json"))
+    assert read(str(tmp_path / "again.json")).model_dump() == found.model_dump()
+
+
+def test_an_unknown_strategy_is_kept_and_left_out_of_plans_with_a_note(changed, tmp_path, command):
+    search = {"numbers": {"N": [4]}, "seeds": [1], "cost": {"completion": [2.0]}, "accuracy": [[1.0]] * 3}
+    added = {"mine+weighted": search, "odd": {"shape": [1, 2]}, "other": {"solutions": [1], "accuracy": [[1.0]] * 3}}
+    path = changed(lambda c: c["strategies"].update(added))
+    found = read(path)
+    assert list(found.strategies) == ["sc", "genrm", *added]
+    decided = plan(found, Budget(4))
+    assert {o.strategy for o in (decided.recommendation, *decided.alternatives)} == {"sc", "genrm"}
+    said = "The profile has strategies that are unknown here, and left out: mine+weighted, odd, other."
+    assert said in decided.warnings
+    found.write(str(tmp_path / "again.json"))
+    assert json.loads((tmp_path / "again.json").read_text())["strategies"]["odd"] == added["odd"]
+    assert command("plan", "-b", "4x", "-p", path).code == 0
+    assert command("figures", path, "-o", tmp_path / "drawn").code == 0
+    assert command("difficulty", path, "--bins", "oracle").code == 0
+
+
+FORMAT_1 = {
+    "format": 1, "name": "old", "description": "d", "problems": 2, "per_problem": True, "lambda": 2.0,
+    "self_consistency": {"solutions": [1, 2], "accuracy": [[0.5, 0.5], [0.1, 0.2]]},
+    "best_of_n": {"solutions": [1], "accuracy": [[0.5], [0.1]]},
+    "genrm": {"solutions": [1], "verifications": [1], "accuracy": [[[0.5]], [[0.1]]]},
+    "genrm_vote": None,
+    "fused": {"solutions": [1], "verifications": [1], "accuracy": [[[0.6]], [[0.1]]]},
+    "trust": 0.5, "drawn_error": 0.01,
+    "searches": {"beam+weighted": {"numbers": {"N": [4]}, "seeds": [1], "cost": {}, "accuracy": [[1.0], [0.0]]}},
+}  # fmt: skip
+
+
+def test_a_profile_of_format_1_is_read_as_format_2(tmp_path):
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(FORMAT_1))
+    found = read(str(path))
+    assert (found.format, found.lam, found.trust, found.drawn_error) == (2, 2.0, 0.5, 0.01)
+    assert list(found.strategies) == ["sc", "genrm", "fused", "beam+weighted"]
+    assert len(found.per_problem) == 2
+    assert found.error("fused") == 0.01
+    assert found.error("genrm") == 0
 
 
 def test_a_key_that_stands_twice_is_refused(changed):
@@ -146,10 +201,10 @@ def test_a_key_that_stands_twice_is_refused(changed):
 def test_an_allocation_that_stands_twice_is_refused(changed):
     def add(numbers):
         part = {"numbers": numbers, "seeds": [1, 1], "cost": {}, "accuracy": [[0.5, 0.6]] * 3}
-        return changed(lambda content: content["searches"].update({"beam+weighted": part}))
+        return changed(lambda content: content["strategies"].update({"beam+weighted": part}))
 
     assert refused(add({"N": [4, 4], "M": [2, 2]})) == (
-        " is not a profile: searches.beam+weighted: the allocation N=4, M=2 stands twice."
+        " is not a profile: strategies.beam+weighted: the allocation N=4, M=2 stands twice."
     )
     assert read(add({"N": [4, 4], "M": [2, 4]})).searches["beam+weighted"].seeds == [1, 1]
 

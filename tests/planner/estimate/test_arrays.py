@@ -6,6 +6,8 @@ import pytest
 
 from isocompute.planner.estimate.arrays import laid_out
 
+COLUMNS = ["problem_id", "solution_id", "answer", "correct", "finish_reason", "score", "scored"]
+
 
 def drawn(seed):
     """Draw rows of problems with unequal numbers of solutions and verdicts, as frames and as nested lists."""
@@ -16,11 +18,12 @@ def drawn(seed):
         for i in range(rng.integers(1, 6)):
             answer, correct = rng.choice(["x", "y"]), bool(rng.integers(2))
             verdicts = rng.integers(0, 2, rng.integers(0, 4)).astype(float).tolist()
-            solutions.append((problem, i, answer, correct))
+            scored = i < 2 or bool(rng.integers(2))
+            solutions.append((problem, i, answer, correct, rng.choice(["stop", "length"]), i / 8, scored))
             verifications += [(problem, i, verdict) for verdict in verdicts]
-            nested[problem].append((answer, correct, verdicts))
+            nested[problem].append((answer, correct, verdicts, *solutions[-1][-3:]))
     return (
-        pd.DataFrame(solutions, columns=["problem_id", "solution_id", "answer", "correct"]),
+        pd.DataFrame(solutions, columns=COLUMNS),
         pd.DataFrame(verifications, columns=["problem_id", "solution_id", "verdict"]),
         nested,
     )
@@ -33,15 +36,21 @@ def test_rows_are_laid_out_as_one_by_one(seed):
     layout = laid_out(solutions, verifications, kept)
     lists = [sorted(nested[problem], key=lambda one: not one[2]) for problem in kept]  # stable
     N = min(map(len, lists))
-    K = min(sum(bool(verdicts) for _, _, verdicts in one) for one in lists)
-    assert layout.answers.tolist() == [[answer for answer, _, _ in one[:N]] for one in lists]
-    assert layout.correct.tolist() == [[correct for _, correct, _ in one[:N]] for one in lists]
+    K = min(sum(bool(row[2]) for row in one) for one in lists)
+    assert layout.answers.tolist() == [[row[0] for row in one[:N]] for one in lists]
+    assert layout.correct.tolist() == [[row[1] for row in one[:N]] for one in lists]
+    L = min(next((i for i, row in enumerate(one[:N]) if not row[5]), N) for one in lists)
+    if L:
+        assert layout.scores.tolist() == [[row[4] for row in one[:L]] for one in lists]
+        assert layout.finished.tolist() == [[row[3] == "stop" for row in one[:L]] for one in lists]
+    else:
+        assert layout.scores is layout.finished is None
     if not K:
         assert layout.verdicts is None
         return
-    counts = [[len(verdicts) for _, _, verdicts in one[:K]] for one in lists]
+    counts = [[len(row[2]) for row in one[:K]] for one in lists]
     M = np.max(counts)
-    padded = [[verdicts + [np.nan] * (M - len(verdicts)) for _, _, verdicts in one[:K]] for one in lists]
+    padded = [[row[2] + [np.nan] * (M - len(row[2])) for row in one[:K]] for one in lists]
     np.testing.assert_array_equal(layout.verdicts, padded)
     equal = np.min(counts) == M
     assert (layout.judged is None) == equal
@@ -51,7 +60,7 @@ def test_rows_are_laid_out_as_one_by_one(seed):
 
 def test_equal_numbers_are_laid_out_without_a_note():
     solutions = pd.DataFrame(
-        {"problem_id": ["a", "a"], "solution_id": [0, 1], "answer": ["x", None], "correct": [True, None]}
+        [("a", 0, "x", True, "stop", np.nan, False), ("a", 1, None, None, "stop", np.nan, False)], columns=COLUMNS
     )
     layout = laid_out(solutions, pd.DataFrame({"problem_id": [], "solution_id": [], "verdict": []}), ["a"])
     assert layout.notes == []

@@ -42,7 +42,7 @@ def refused(path, entry=None):
 
 def test_a_grid_becomes_a_profile_of_means(written):
     profile = profile_of_grid(written({"mine": ENTRY}), None, None)
-    assert (profile.name, profile.problems, profile.per_problem, profile.lam) == ("mine", 10, False, 2.0)
+    assert (profile.name, profile.problems, profile.per_problem, profile.lam) == ("mine", 10, [], 2.0)
     assert profile.self_consistency.solutions == [1, 2, 10]
     assert (profile.genrm.solutions, profile.genrm.verifications) == ([1, 2], [1, 2])
     np.testing.assert_allclose(profile.genrm.array[0], [[0.1, 0.2], [0.2, 0.4]])

@@ -6,7 +6,6 @@ import json
 from itertools import combinations, permutations
 from math import isnan, nan
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -15,20 +14,20 @@ from rich.console import Console
 
 from isocompute.cli.screens.fit import race
 from isocompute.errors import DataError, RunError
-from isocompute.figures.figure1 import colour
-from isocompute.fits import Pool, t_interval
+from isocompute.fits import Pool, t_interval, weighted
 from isocompute.planner.budget import Budget
 from isocompute.planner.compare import compare, frontier
-from isocompute.planner.estimate.compute_accounting import Sizes, assumed, scoring, sizes
-from isocompute.planner.estimate.pool_from_run import measured, unplaced
-from isocompute.planner.estimate.profile_from_run import profile_of_run
-from isocompute.planner.estimate.scored_pool import Scored
+from isocompute.planner.estimate.costs import Sizes, assumed, measure_costs, scoring, sizes
+from isocompute.planner.estimate.pool_from_run import read_pool, unplaced_searches
+from isocompute.planner.estimate.profile_from_run import estimate, profile_of_run
+from isocompute.planner.estimate.searches import measure_searches
 from isocompute.planner.findings import findings
 from isocompute.planner.plan import plan
-from isocompute.planner.profile import Curve, Profile, Searches, read, rounded
-from isocompute.planner.strategies.descriptions import about
-from isocompute.runners.config.search import Search
+from isocompute.planner.profile import Curve, ProblemRecord, Profile, Searches, read, rounded
+from isocompute.planner.strategies.registry import STRATEGIES, colour_of, describe_strategy
 from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.search.registry import SEARCHES as SEARCH_STRATEGIES
+from isocompute.runners.search.registry import SELECTIONS
 from isocompute.runners.search.strategies import Node
 from isocompute.runners.search.strategies.select import chosen
 from isocompute.runners.storage.provenance import Imported
@@ -61,7 +60,8 @@ def mean(values):
 @pytest.mark.parametrize(("given", "read"), [((), 1.0), ((3e9, 6e9), 1.0), ((3e9, 6e9), 0.25)])
 def test_a_search_costs_what_solver_and_scorer_did_over_what_a_solution_takes(searched_run, given, read):
     run, ratio = Run(searched_run), 2 if given else 1
-    found = measured(run, given, read)
+    pool = read_pool(run)
+    found = measure_searches(pool, measure_costs(pool, given, read))
     searches, solutions = run.read(SEARCHES).to_pylist(), run.frame(SOLUTIONS).to_dict("records")
     one = {
         "completion": mean([s["completion_tokens"] for s in solutions]),
@@ -74,10 +74,10 @@ def test_a_search_costs_what_solver_and_scorer_did_over_what_a_solution_takes(se
         ("rebase+weighted", "rebase", {"N": [3], "k": [1]}),
     )
     for name, strategy, numbers in asked:
-        assert found.searches[name].numbers == numbers
+        assert found[name].numbers == numbers
         for i, n in enumerate(numbers["N"]):
             rows = pd.DataFrame([row for row in searches if (row["strategy"], row["n"]) == (strategy, n)])
-            assert len(rows) == 4 * found.searches[name].seeds[i]
+            assert len(rows) == 4 * found[name].seeds[i]
             sampled, scored = rows["generated_tokens"], rows["scored_tokens"]
             missed = rows["prompt_tokens"] - rows["prompt_cached_tokens"], scored - rows["cached_tokens"]
             spent = {
@@ -86,22 +86,23 @@ def test_a_search_costs_what_solver_and_scorer_did_over_what_a_solution_takes(se
                 "cached": sampled + read * missed[0] + ratio * read * missed[1],
             }
             for way, each in spent.items():
-                assert found.searches[name].costs[way][i] == pytest.approx(each.mean() / one[way])
+                assert found[name].costs[way][i] == pytest.approx(each.mean() / one[way])
 
 
 def test_a_problem_s_accuracy_is_the_share_of_its_seeds_that_are_right(searched_run):
     run = Run(searched_run)
-    found, rows = measured(run), run.read(SEARCHES).to_pylist()
+    pool, rows = read_pool(run), run.read(SEARCHES).to_pylist()
+    found = measure_searches(pool, measure_costs(pool))
     for i, n in enumerate((2, 4)):
-        for p, name in enumerate(found.problem_ids):
+        for p, name in enumerate(pool.problem_ids):
             right = [r["correct"] for r in rows if (r["problem_id"], r["strategy"], r["n"]) == (name, "beam", n)]
             assert len(right) == 3
-            assert found.searches["beam+weighted"].accuracy[p, i] == pytest.approx(mean(right))
+            assert found["beam+weighted"].accuracy[p, i] == pytest.approx(mean(right))
 
 
 def test_scoring_costs_the_tokens_that_were_read_over_those_of_a_solution(searched_run):
     run = Run(searched_run)
-    rhos = measured(run, [1e9, 4e9]).scored.rhos
+    rhos = measure_costs(read_pool(run), [1e9, 4e9]).rhos
     solutions = run.frame(SOLUTIONS)
     scores = run.frame(SCORES).merge(solutions, on=["problem_id", "solution_id"])
     met = np.minimum(scores["completion_tokens"], scores["scored_tokens"])
@@ -139,12 +140,13 @@ def without(frame, row, status):
 
 def test_a_failed_search_leaves_its_problem_out_and_a_missing_one_is_asked_for(searched_run, rewrite):
     rewrite(searched_run, SEARCHES, lambda f: without(f, 0, "a node failed: lost"))
-    found = measured(Run(searched_run))
+    found = read_pool(Run(searched_run))
     assert list(found.left_out.values()) == ["a node failed: lost"]
-    assert found.pool.problems == len(found.scored.scores) == len(found.searches["beam+vanilla"].accuracy) == 3
+    searches = measure_searches(found, measure_costs(found))
+    assert found.pool.problems == len(found.pool.scores) == len(searches["beam+vanilla"].accuracy) == 3
     rewrite(searched_run, SEARCHES, lambda f: f.iloc[1:])
     with pytest.raises(RunError, match="it has 31 of 32 searches; run its sweep again to complete it"):
-        measured(Run(searched_run))
+        read_pool(Run(searched_run))
 
 
 @pytest.mark.parametrize(
@@ -160,13 +162,13 @@ def test_tokens_that_cannot_be_are_refused_with_the_row(searched_run, rewrite, t
     unread = {} if count else {"scored_tokens": 0, "cached_tokens": 0}
     rewrite(searched_run, table, lambda f: f.assign(**{column: count}, **unread))
     with pytest.raises(DataError) as caught:
-        measured(Run(searched_run))
+        profile_of_run(searched_run, "mine")
     assert sentence in str(caught.value)
 
 
 def test_imported_searches_have_no_place_and_that_is_said():
     origin = Imported(format="search-and-learn", source="s", files=1, task="math", rows={"solutions": 4, "searches": 7})
-    assert unplaced(origin) == ["7 searches have no place: an import does not say what they took."]
+    assert unplaced_searches(origin) == ["7 searches have no place: an import does not say what they took."]
 
 
 # Over the scored pool.
@@ -177,35 +179,38 @@ def pools(seed):
     rng = np.random.default_rng(seed)
     scores = rng.choice([0.2, 0.5, 0.9], (1, 6))
     scores[0, rng.integers(6)] = nan
-    return Pool(rng.integers(-1, 3, (1, 6)), [0]), Scored(scores, rng.random((1, 6)) < 0.6, {})
+    return Pool(rng.integers(-1, 3, (1, 6)), [0], scores=scores, finished=rng.random((1, 6)) < 0.6)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_bon_is_what_a_search_would_select_averaged_over_all_subsets_and_ties(seed):
-    pool, scored = pools(seed)
+    pool = pools(seed)
     for S in (1, 2, 3, 4):
         won = []
         for members in combinations(range(6), S):
             for luck in permutations(range(S)):
                 nodes = [
-                    Node(i, None, 1, "", None, None, "stop" if scored.finished[0, i] else "length", (), score, place)
-                    for i, score, place in zip(members, scored.scores[0, list(members)], luck, strict=True)
+                    Node(i, None, 1, "", None, None, "stop" if pool.finished[0, i] else "length", (), score, place)
+                    for i, score, place in zip(members, pool.scores[0, list(members)], luck, strict=True)
                 ]
                 won.append(pool.correct[0, chosen(nodes, dict.fromkeys(members), "vanilla").id])
-        assert scored.bon(pool, [S])[0, 0] == pytest.approx(mean(won))
+        assert estimate(STRATEGIES["bon"], pool, [S], []).accuracy[0, 0] == pytest.approx(mean(won))
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_vote_by_score_is_the_mean_over_all_subsets_to_its_error(seed):
-    pool, scored = pools(seed)
-    found = scored.vote(pool, [1, 3, 6], 2000, 0)
+    pool = pools(seed)
+    fixed = Pool(pool.answers, pool.gold, pool.scores[:, :, None])
+    found = weighted(fixed, [1, 3, 6], [1], 2000, 0)
+    voted = STRATEGIES["prm-weighted"].load_estimator(pool, [1, 3, 6], [], 2000, 0)
+    np.testing.assert_array_equal(voted.accuracy, found.accuracy[:, :, 0])
     for i, S in enumerate((1, 3, 6)):
         won = []
         for members in combinations(range(6), S):
             votes: dict[int, float] = {}
             for k in members:
                 if pool.answers[0, k] >= 0:
-                    weight = scored.scores[0, k]
+                    weight = pool.scores[0, k]
                     votes[pool.answers[0, k]] = votes.get(pool.answers[0, k], 0.0) + (0.0 if isnan(weight) else weight)
             top = [answer for answer, weight in votes.items() if weight > max(votes.values()) - 1e-9]
             won.append((0 in top) / max(1, len(top)))
@@ -278,10 +283,10 @@ def test_what_many_strategies_reach_fits_a_small_terminal(searched_run):
 
 
 def test_every_search_and_every_rule_has_its_words_and_its_colour():
-    for strategy in get_args(Search.model_fields["strategy"].annotation):
-        assert colour(f"{strategy}+weighted") == colour(f"{strategy}+vanilla")
-        for rule in get_args(Search.model_fields["select"].annotation):
-            assert about(f"{strategy}+{rule}").count(";") == 1
+    for strategy in SEARCH_STRATEGIES:
+        assert colour_of(f"{strategy}+weighted") == colour_of(f"{strategy}+vanilla")
+        for rule in SELECTIONS:
+            assert describe_strategy(f"{strategy}+{rule}").count(";") == 1
 
 
 def test_sizes_are_those_of_the_checkpoints_and_only_what_no_folder_tells_is_given(searching):
@@ -307,9 +312,10 @@ def test_a_size_or_a_weight_that_can_be_none_is_refused(refused, command, search
 
 
 def test_a_larger_verifier_costs_more_for_the_same_tokens(written_run):
-    assert measured(Run(written_run), [1e9, 3e9]).lam == pytest.approx(3 * measured(Run(written_run)).lam)
-    by_size = measured(Run(written_run), [1e9, 3e9]).lambdas
-    assert by_size["completion"] == pytest.approx(measured(Run(written_run), [1e9, 3e9]).lam)
+    found = read_pool(Run(written_run))
+    by_size = measure_costs(found, [1e9, 3e9])
+    assert by_size.lam == pytest.approx(3 * measure_costs(found).lam)
+    assert by_size.lambdas["completion"] == pytest.approx(by_size.lam)
     assert "3 times the parameters" in profile_of_run(str(written_run), "mine", [1e9, 3e9]).lambda_source
 
 
@@ -317,8 +323,8 @@ def world(accuracy, cost, problems=2, ways=("completion",)):
     curve = Curve(solutions=[1, 2], accuracy=[[0.2, 0.2]] * problems)
     numbers = {"N": list(range(1, len(cost) + 1))}
     part = Searches(numbers=numbers, seeds=[1] * len(cost), cost=dict.fromkeys(ways, cost), accuracy=accuracy)
-    return Profile(name="world", description="known", problems=problems, per_problem=True, self_consistency=curve,
-                   searches={"beam+weighted": part})  # fmt: skip
+    return Profile(name="world", description="known", problems=problems, per_problem=[ProblemRecord()] * problems,
+                   strategies={"sc": curve, "beam+weighted": part})  # fmt: skip
 
 
 def test_a_search_is_scored_on_problems_that_its_numbers_were_not_chosen_on():
@@ -359,7 +365,8 @@ def test_searches_overtake_sc_where_their_cost_says():
 def test_of_strategies_that_reach_the_same_the_cheapest_is_recommended():
     curve = Curve(solutions=[1, 2], accuracy=[[0.2, 0.6]] * 4)
     for cost, ahead in ((1.5, "beam+weighted"), (2.0, "sc"), (2.5, "sc")):
-        same = world([[0.6]] * 4, [cost], problems=4).model_copy(update={"self_consistency": curve})
+        same = world([[0.6]] * 4, [cost], problems=4)
+        same = same.model_copy(update={"strategies": {**same.strategies, "sc": curve}})
         assert compare(same, 3.0, None).options[0].strategy == ahead
 
 

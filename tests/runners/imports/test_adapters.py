@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from isocompute.runners.storage.check import check
-from isocompute.runners.storage.schema import PROBLEMS, SEARCHES, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS
 
 TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 
@@ -27,7 +27,7 @@ def test_sc_genrm_scaling_yaml(take, cells, golden):
     question = "What is $2+3$?"
     assert cells(run, PROBLEMS, "problem_id", "task", "question", "gold") == [
         ("0", "sc-genrm-scaling", question, "5"),
-        ("1", "sc-genrm-scaling", question, "1/2"),
+        ("1", "sc-genrm-scaling", question, r"\frac{1}{2}"),
     ]
     assert cells(run, SOLUTIONS, "problem_id", "solution_id", "text", "answer", "correct", "status") == [
         ("0", 0, "The final answer is $5$. I hope it is correct.", "5", True, "ok"),
@@ -101,7 +101,8 @@ def test_search_and_learn_keeps_searches_apart_from_independent_solutions(take, 
         ("test/algebra/2.json", 0, "7", True, 4),
         ("test/algebra/2.json", 1, None, False, 1),
     ]
-    assert [scores.tolist() for (scores,) in cells(run, SOLUTIONS, "step_scores")] == [[0.5, 0.25], [0.125], [1], [0]]
+    assert [scores.tolist() for (scores,) in cells(run, SCORES, "step_scores")] == [[0.5, 0.25], [0.125], [1], [0]]
+    assert cells(run, SOLUTIONS, "step_scores") == [(None,)] * 4
     assert cells(run, SOLUTIONS, "text")[3] == ("",)
     columns = (
         "problem_id",
@@ -124,7 +125,7 @@ def test_search_and_learn_keeps_searches_apart_from_independent_solutions(take, 
 
 def test_large_language_monkeys_yaml(take, cells, golden):
     run = take("large-language-monkeys", golden / "large-language-monkeys" / "yaml")
-    assert cells(run, PROBLEMS, "problem_id", "gold") == [("10", "1000"), ("3", "5")]
+    assert cells(run, PROBLEMS, "problem_id", "gold") == [("10", "1,000"), ("3", "5")]
     assert cells(run, SOLUTIONS, "problem_id", "solution_id", "answer", "correct") == [
         ("10", 0, "1000", True),
         ("10", 1, None, False),

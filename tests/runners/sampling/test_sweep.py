@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from isocompute.errors import EngineError, RunError
-from isocompute.planner.estimate.pool_from_run import measured
+from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.runners.config.sweep import sweep_of
 from isocompute.runners.engines import Completion
 from isocompute.runners.parsing.verdicts import kinds
@@ -180,7 +180,7 @@ def test_more_of_the_solutions_may_be_verified(small, scripted, sizes):
     run = Run(sweep(config, load=second).run)
     assert complete(run, solutions=config.solutions, verified=config.to_verify, verifications=config.verifications)
     assert {request.key for request in first.asked}.isdisjoint(request.key for request in second.asked)
-    assert measured(run).pool.verdicts.shape == (4, config.to_verify, config.verifications)
+    assert read_pool(run).pool.verdicts.shape == (4, config.to_verify, config.verifications)
 
 
 def test_a_run_grows_in_all_ways_at_once_and_its_manifest_says_so(small, scripted):
@@ -280,7 +280,7 @@ def test_a_row_that_fails_again_and_again_stands_once_and_its_problem_is_left_ou
         summary = sweep(small(), load=engine)
     assert summary.failed == {"too long": 6}
     assert len(Run(summary.run).frame(SOLUTIONS)) == 24
-    found = measured(Run(summary.run))
+    found = read_pool(Run(summary.run))
     assert found.left_out == {first.problem_id: "too long"}
     assert found.pool.verdicts.shape == (3, 6, 3)
 
@@ -362,4 +362,4 @@ def test_thinking_is_logged_and_cut_and_what_never_ends_is_not_verified(small, s
     assert (counts["skipped"], counts["no"]) == (3 * endless, 72 - 3 * endless)
     assert (verifications.loc[verifications["finish_reason"] == "skipped", "completion_tokens"] == 0).all()
     assert sweep(config, load=scripted(says)).sampled == 0
-    assert measured(run).left_out == {}
+    assert read_pool(run).left_out == {}

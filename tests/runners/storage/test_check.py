@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from isocompute.errors import DataError, RunError
-from isocompute.planner.estimate.pool_from_run import measured
+from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.runners.grading import load
 from isocompute.runners.sampling.sweep import sweep
 from isocompute.runners.storage.check import check, repair
@@ -136,7 +136,7 @@ def test_a_row_that_cannot_be_believed_is_found_lost_and_asked_for_again(run, sc
     assert (table.name, *first.values()) in asked
     assert len(asked) == sum(gap.rows for gaps in report.missing.values() for gap in gaps)
     assert check(run).missing == {"solutions": [], "verifications": []}
-    assert measured(run).pool.verdicts.shape == (4, 6, 3)
+    assert read_pool(run).pool.verdicts.shape == (4, 6, 3)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_every_command_refuses_what_check_calls_damaged(run, scripted, small, ta
     )
     engine = scripted()
     readers = {
-        "fit": lambda: measured(run),
+        "fit": lambda: read_pool(run),
         "runs": lambda: progress(run),
         "grade": lambda: regrade(run, load("boxed-number")),
         "sweep": lambda: sweep(small(solutions=7), load=engine),
@@ -228,7 +228,7 @@ def test_a_run_of_another_format_is_read_by_nobody(run, scripted, small, format_
         for read in (
             lambda: check(run),
             lambda: repair(run),
-            lambda: measured(run),
+            lambda: read_pool(run),
             lambda: regrade(run, grader),
             lambda: sweep(small(), load=scripted()),
         ):
@@ -307,7 +307,7 @@ def test_verifications_of_solutions_that_are_lost_are_lost_with_them(run, script
     asked = asked_again(run, scripted, small)
     assert [key[0] for key in asked].count("solutions") == 4
     assert [key[0] for key in asked].count("verifications") == 12
-    assert measured(run).pool.verdicts.shape == (4, 6, 3)
+    assert read_pool(run).pool.verdicts.shape == (4, 6, 3)
 
 
 def test_a_part_with_other_columns_is_set_aside_whole(run):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -149,3 +150,23 @@ def test_beside_searches_solutions_are_graded_by_their_grader_alone(searching, s
         assert regrade(run, own).changed == 0
     with pytest.raises(RunError, match=r"^The searches of '.*' selected among answers as boxed-number/\d+ reads them"):
         regrade(run, math)
+
+
+def test_a_right_answer_stays_as_it_was_given_for_whichever_grader_comes_next(small, scripted, tmp_path):
+    task = tmp_path / "capitals.jsonl"
+    task.write_text('{"question": "Capital of France?", "answer": "Paris"}\n')
+    config = small(task={"path": str(task), "grader": "boxed-number"}, verifier=None, verifications=0, solutions=1)
+    sweep(config, load=scripted(lambda *_: r"It is \boxed{Paris}."))
+    run = Run(config.run)
+    assert run.frame(PROBLEMS)["gold"].tolist() == ["Paris"]
+    assert run.frame(SOLUTIONS)["correct"].tolist() == [True]
+    with load("exact") as exact:
+        found = regrade(run, exact)
+    assert found.notes == []
+    assert run.frame(SOLUTIONS)["answer"].tolist() == [exact.answer(r"It is \boxed{Paris}.")]
+    manifest = json.loads((Path(run.path) / "manifest.json").read_text())
+    del manifest["gold"]  # as runs of earlier versions, which hold what their grader read
+    (Path(run.path) / "manifest.json").write_text(json.dumps(manifest))
+    with load("exact") as exact:
+        [note] = regrade(run, exact).notes
+    assert note.startswith("the right answers of this run are those that boxed-number/1 read in the given ones")

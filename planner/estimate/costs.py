@@ -1,4 +1,4 @@
-"""What was a run's work, in tokens by way of counting, and what is that in solutions?"""
+"""Second pass, from a pool's rows to costs: tokens by way of counting, and what they are in solutions."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from isocompute.errors import DataError
 from isocompute.fits import Work, counted, in_solutions, verification_ratios
+from isocompute.planner.estimate.pool_from_run import RunPool
+from isocompute.planner.profile import WAYS
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.cost.model_size import model_sizes
 from isocompute.runners.storage.provenance import Imported
-from isocompute.runners.storage.run import Run
 
 Array = NDArray[np.float64]
 
@@ -35,6 +36,79 @@ class Sizes:
         """Return a model's parameters over the solver's; 1 if one of the two is unknown."""
         own, solver = self.parameters.get(role), self.parameters.get("solver")
         return 1.0 if own is None or solver is None else own / solver
+
+
+@dataclass(frozen=True, eq=False)
+class Costs:
+    """What a run's rows cost.
+
+    Args:
+        sizes: how large its models are.
+        solution: what generating a solution takes.
+        solution_tokens: mean completion tokens of a solution; None if a row does not say its own.
+        verification_tokens: mean completion tokens of a verification; None likewise, or without verifications.
+        lambdas: λ by way of counting tokens, see `fits.cost.counted`; NaN if unknown, empty without verifications.
+        rhos: ρ, what scoring a solution costs in solutions, by way of counting; None where unknown, empty without
+            scores.
+        notes: what is assumed.
+    """
+
+    sizes: Sizes
+    solution: Work
+    solution_tokens: float | None
+    verification_tokens: float | None
+    lambdas: dict[str, float]
+    rhos: dict[str, float | None]
+    notes: list[str]
+
+    @property
+    def known_lambdas(self) -> dict[str, float | None]:
+        """λ by way of counting tokens; None where it is unknown."""
+        return {way: None if np.isnan(lam) else lam for way, lam in self.lambdas.items()}
+
+    @property
+    def lam(self) -> float | None:
+        """λ from completion tokens and sizes; None without verifications, or where a row does not say its tokens."""
+        if self.verification_tokens is None or self.solution_tokens is None:
+            return None
+        return self.verification_tokens / self.solution_tokens * self.sizes.relative("verifier")
+
+
+def measure_costs(run: RunPool, parameters: Sequence[float] = (), read: float = 1.0) -> Costs:
+    """Measure what a run's rows cost.
+
+    Args:
+        run: its pool.
+        parameters: sizes of models that no folder tells, see `sizes`.
+        read: what a token that is read counts, where one that is decoded counts 1.
+
+    Raises:
+        DataError: a size or a weight is not above zero, or the rows have no completion tokens.
+        EngineError: a checkpoint in a folder cannot be read.
+    """
+    solutions, verifications, known = run.rows.solutions, run.rows.verifications, sizes(run.origin, parameters, read)
+    verified = len(verifications) > 0
+    solution = solving(solutions, known)
+    return Costs(
+        sizes=known,
+        solution=solution,
+        solution_tokens=mean_tokens(run.path, solutions),
+        verification_tokens=mean_tokens(run.path, verifications) if verified else None,
+        lambdas=ratios(solutions, verifications, known) if verified else {},
+        rhos=scoring_ratios(run, solution, known) if run.pool.scores is not None else {},
+        notes=assumed(run.origin, known),
+    )
+
+
+def scoring_ratios(run: RunPool, solution: Work, known: Sizes) -> dict[str, float | None]:
+    """Return ρ by way of counting tokens; None where unknown, as of imports."""
+    scores = run.kept(run.rows.scores)
+    if not isinstance(run.origin, Sweep) or run.origin.scorer is None or scores.empty:
+        return dict.fromkeys(WAYS)
+    solutions = run.kept(run.rows.solutions)
+    first = solutions[solutions["solution_id"] < run.origin.scored]
+    work = scoring(scores, first["completion_tokens"], known, run.origin.scorer.kind == "verdicts")
+    return priced([work], solution)
 
 
 def sizes(origin: Sweep | Imported, given: Sequence[float] = (), read: float = 1.0) -> Sizes:
@@ -85,7 +159,7 @@ def columns(frame: pd.DataFrame, *names: str) -> tuple[Array, Array, Array]:
     return first, second, third
 
 
-def mean_tokens(run: Run, frame: pd.DataFrame) -> float | None:
+def mean_tokens(path: str, frame: pd.DataFrame) -> float | None:
     """Return the mean completion tokens of the rows that are ok; None if one does not say its own.
 
     Raises:
@@ -95,7 +169,7 @@ def mean_tokens(run: Run, frame: pd.DataFrame) -> float | None:
     if tokens.isna().any():
         return None
     if not tokens.any():
-        raise DataError(f"The run at '{run.path}' has completion_tokens that are all zero.")
+        raise DataError(f"The run at '{path}' has completion_tokens that are all zero.")
     return float(tokens.mean())
 
 

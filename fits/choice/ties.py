@@ -1,0 +1,58 @@
+"""When two accuracies are the same, and which of them is taken: the cheapest."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+TOLERANCE = 1e-5
+"""Mean accuracies closer than this are the same: profiles round to it."""
+
+
+def find_ties(accuracy: ArrayLike, error: ArrayLike = 0.0) -> NDArray[np.bool_]:
+    """Which of n accuracies are the same as the highest: within `TOLERANCE` and the error of drawing both.
+
+    Args:
+        accuracy: (n, …); NaN is never the highest.
+        error: (n, …) or what broadcasts to it: the standard error of each that comes from drawing; 0 if it is exact.
+
+    Returns:
+        (n, …) booleans; all False where every accuracy is NaN.
+
+    Example:
+        >>> find_ties([0.70, 0.705, 0.70], error=[0.0, 0.01, 0.0])
+        array([ True,  True,  True])
+        >>> find_ties([0.70, 0.705, 0.70])
+        array([False,  True, False])
+    """
+    values = np.asarray(accuracy, dtype=float)
+    known = np.where(np.isnan(values), -np.inf, values)
+    errors = np.broadcast_to(np.asarray(error, dtype=float), values.shape)
+    leader = known.argmax(axis=0)[None]
+    top, own = np.take_along_axis(known, leader, axis=0), np.take_along_axis(errors, leader, axis=0)
+    with np.errstate(invalid="ignore"):  # -inf less -inf, where nothing is known
+        behind = top - known
+    same = behind <= TOLERANCE + np.hypot(errors, own)
+    np.put_along_axis(same, leader, np.isfinite(top), axis=0)
+    return np.asarray(same & np.isfinite(known))
+
+
+def choose_cheapest(accuracy: ArrayLike, cost: ArrayLike, error: ArrayLike = 0.0) -> NDArray[np.int64]:
+    """The best of n accuracies; ties go to the cheapest, of equally cheap ones to the highest, and then to the first.
+
+    Args:
+        accuracy: (n, …).
+        cost: (n, …) or what broadcasts to it, in x.
+        error: as for `find_ties`.
+
+    Returns:
+        (…) places; 0 where every accuracy is NaN.
+
+    Example:
+        >>> choose_cheapest([[0.7], [0.700001], [0.6]], [[4.0], [9.0], [1.0]])
+        array([0])
+    """
+    ties = find_ties(accuracy, error)
+    costs = np.where(ties, np.broadcast_to(np.asarray(cost, dtype=float), ties.shape), np.inf)
+    values = np.where(costs == costs.min(axis=0), np.asarray(accuracy, dtype=float), -np.inf)
+    return np.asarray(np.where(np.isnan(values), -np.inf, values).argmax(axis=0))

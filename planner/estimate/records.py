@@ -1,0 +1,57 @@
+"""What a profile says of each problem: its name, its question's digest, its level, and the tokens of its rows."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from isocompute.planner.estimate.pool_from_run import RunPool
+from isocompute.planner.profile import ProblemRecord, Tokens
+from isocompute.runners.storage.digests import digest_text
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import PROBLEMS
+
+SAMPLED = {"prompt": "prompt_tokens", "cached": "cached_tokens", "completion": "completion_tokens"}
+SCORED = {"prompt": "scored_tokens", "cached": "scored_cached_tokens", "completion": "scorer_sampled_tokens"}
+
+
+def describe_problems(run: Run, found: RunPool) -> list[ProblemRecord]:
+    """Return what is known of each problem of a pool, in its order."""
+    problems = run.frame(PROBLEMS, ["problem_id", "question", "level"]).set_index("problem_id")
+    rows = found.rows
+    means = {
+        role: mean_tokens(frame, columns)
+        for role, frame, columns in (
+            ("solver", rows.solutions, SAMPLED),
+            ("verifier", rows.verifications, SAMPLED),
+            ("scorer", rows.scores, SCORED),
+        )
+        if len(frame)
+    }
+    questions, levels = problems["question"].to_dict(), problems["level"].dropna().astype(int).to_dict()
+    records = []
+    for name in found.problem_ids:
+        question = questions[name]
+        records.append(
+            ProblemRecord(
+                id=name,
+                digest=digest_text(question) if isinstance(question, str) else None,
+                level=levels.get(name),
+                tokens={role: table[name] for role, table in means.items() if name in table},
+            )
+        )
+    return records
+
+
+def mean_tokens(frame: pd.DataFrame, columns: dict[str, str]) -> dict[str, Tokens]:
+    """Return the mean tokens of each problem's rows that are ok; None of a count that one of them does not say."""
+    ok = frame[frame["status"] == "ok"]
+    grouped = ok[list(columns.values())].astype(float).groupby(ok["problem_id"].astype(str))
+    whole = grouped.count().to_numpy() == grouped.size().to_numpy()[:, None]
+    means = grouped.mean().where(whole)
+    found = {}
+    for name, row in zip(means.index, means.to_numpy(), strict=True):
+        known = [None if math.isnan(value) else round(float(value), 3) for value in row]
+        found[str(name)] = Tokens(**dict(zip(columns, known, strict=True)))
+    return found

@@ -1,0 +1,70 @@
+"""Profiles as files: bundled ones and one's own, of this format and of the one before."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path, PurePath
+
+from pydantic import ValidationError
+
+from isocompute.errors import DataError
+from isocompute.planner.profile.format1 import upgrade_content
+from isocompute.planner.profile.profile import Profile
+from isocompute.runners.documents import NotJSONError, parse_json
+from isocompute.runners.storage.files import check_output, read_file
+
+KINDS = {"curve", "surface", "searches", "unknown"}
+"""How the kinds of parts are called in pydantic's places, which are no keys of the file."""
+
+
+def check_profile_output(path: str) -> None:
+    """Raise unless a profile may be written at a path: nothing is there, or an earlier profile.
+
+    Raises:
+        DataError: another file is there, a folder, or a file of a run.
+        RunError: the path is in memory, or in a store that is not known.
+    """
+    check_output(path)
+    try:
+        there = read_file(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read, and may not be written over: {error.strerror or error}.") from None
+    if there and b'"per_problem"' not in there:
+        raise DataError(f"'{path}' is there already and is no profile; name another file.")
+
+
+def bundled() -> dict[str, Path]:
+    """Return the profiles that come with isocompute, by name."""
+    folder = Path(str(files("isocompute") / "data" / "profiles"))
+    return {path.stem: path for path in sorted(folder.glob("*.json"))}
+
+
+def read(name: str) -> Profile:
+    """Read a profile by its bundled name or from a file.
+
+    Raises:
+        DataError: no such profile, or a file that is not one; says where and what would be right.
+    """
+    known = bundled()
+    path = str(known[name]) if name in known and not Path(name).is_file() else name
+    try:
+        content = parse_json(read_file(path).decode(), path)
+    except OSError as error:
+        what = f"'{name}' is a folder" if isinstance(error, IsADirectoryError) else f"There is no profile '{name}'"
+        raise DataError(f"{what}; give a profile's file, or one of: {', '.join(known)}.") from None
+    except (UnicodeDecodeError, NotJSONError):
+        raise DataError(f"{path} is not a profile: it is not JSON.") from None
+    if not isinstance(content, dict) or not {"self_consistency", "strategies"} & set(content):
+        raise DataError(f"{path} is not a profile: make one with `isocompute fit RUN -o {PurePath(path).stem}.json`.")
+    if content.get("format") == 1:
+        content = upgrade_content(content)
+    if content.get("format") != 2:
+        raise DataError(f"{path} is a profile of format {content.get('format')!r}; this version reads 1 and 2.")
+    try:
+        return Profile.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(part for part in map(str, first["loc"]) if part not in KINDS) or "the file"
+        raise DataError(f"{path} is not a profile: {where}: {first['msg'].removeprefix('Value error, ')}.") from None

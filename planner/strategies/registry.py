@@ -1,0 +1,193 @@
+"""The strategies that choose among independent solutions: one entry says all there is to know of each.
+
+A strategy needs solutions alone, or solutions that were verified, or solutions that were scored; this gives its
+numbers (S, or S and V) and its cost: S, S(1 + λV) or S(1 + ρ). Fit, plan, difficulty, figures and docs read the
+entries, so a new one is a function and an entry. Searches have a registry of their own, `runners.search.registry`;
+a profile names them with their rule of selection, as in ``beam+weighted``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from isocompute.registry import Registry, load_object
+from isocompute.runners.search.registry import SEARCHES, SELECTIONS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from isocompute.fits.pool import Pool
+
+Needs = Literal["solutions", "verifications", "scores"]
+
+UNKNOWN_COLOUR = "#999999"
+"""Of a strategy that nobody registered."""
+
+
+@dataclass(frozen=True, eq=False)
+class StrategyEstimate:
+    """What a strategy reaches over a pool.
+
+    Args:
+        accuracy: (P, nS), or (P, nS, nV) of a strategy that needs verifications.
+        error: the largest standard error of a mean over problems that comes from drawing; None if all are exact.
+        parameters: what was learnt from all problems, by name, such as ``trust``.
+    """
+
+    accuracy: NDArray[np.float64]
+    error: float | None = None
+    parameters: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A strategy over a pool of solutions.
+
+    Args:
+        name: what people and profiles call it.
+        estimate: ``module:function`` that takes a pool, S, V, how often to draw and a seed, and returns a
+            `StrategyEstimate`. It is given S up to the number of solutions that it can use, and V only if it needs
+            verifications.
+        needs: what a pool must hold.
+        description: what it does, for people; ``{trust:g}`` and the like stand for parameters that were learnt.
+        colour: of its lines in figures.
+        votes: whether it compares answers; such a strategy cannot be estimated where answers are unknown.
+        learns: whether it learns parameters on other problems; such a strategy needs two problems.
+    """
+
+    name: str
+    estimate: str
+    needs: Needs
+    description: str
+    colour: str
+    votes: bool = True
+    learns: bool = False
+
+    @property
+    def load_estimator(self) -> Callable[..., StrategyEstimate]:
+        """The function that `estimate` names."""
+        found: Callable[..., StrategyEstimate] = load_object(self.estimate)
+        return found
+
+    def can_use(self, pool: Pool, voted: bool) -> bool:
+        """Return whether it can be estimated from a pool."""
+        has = {"solutions": True, "verifications": pool.verdicts is not None, "scores": pool.scores is not None}
+        return has[self.needs] and (voted or not self.votes) and (pool.problems > 1 or not self.learns)
+
+
+ESTIMATORS = "isocompute.planner.strategies.estimators"
+VERIFY = "sample S solutions, verify each V times"
+
+SC = Strategy(
+    "sc",
+    f"{ESTIMATORS}:estimate_sc",
+    "solutions",
+    "self-consistency: sample S solutions, and take the answer with the most votes",
+    "#c1440e",
+)
+GENRM = Strategy(
+    "genrm",
+    f"{ESTIMATORS}:estimate_genrm",
+    "verifications",
+    f"generative verifier: {VERIFY}, take the best mean verdict",
+    "#2a788e",
+    votes=False,
+)
+GENRM_VOTE = Strategy(
+    "genrm+vote",
+    f"{ESTIMATORS}:estimate_genrm_vote",
+    "verifications",
+    f"generative verifier, then votes: {VERIFY}, keep the best mean verdict, take the answer with the most votes "
+    "among them",
+    "#7ad151",
+)
+WEIGHTED = Strategy(
+    "weighted",
+    f"{ESTIMATORS}:estimate_weighted",
+    "verifications",
+    f"weighted vote: {VERIFY}, let each solution vote with its mean verdict",
+    "#e0a000",
+)
+FUSED = Strategy(
+    "fused",
+    f"{ESTIMATORS}:estimate_fused",
+    "verifications",
+    f"votes and verdicts together: {VERIFY}, let each solution vote with its odds of yes to the power {{trust:g}}",
+    "#440154",
+    learns=True,
+)
+BON = Strategy(
+    "bon",
+    f"{ESTIMATORS}:estimate_bon",
+    "scores",
+    "best of n: sample S solutions, score each, take the best score",
+    "#8c8c8c",
+    votes=False,
+)
+PRM_WEIGHTED = Strategy(
+    "prm-weighted",
+    f"{ESTIMATORS}:estimate_prm_weighted",
+    "scores",
+    "weighted vote: sample S solutions, score each, let each vote with its score",
+    "#4d4d4d",
+)
+
+HERE = "isocompute.planner.strategies.registry"
+
+STRATEGIES: Registry[Strategy] = Registry(
+    "strategy",
+    "isocompute.strategies",
+    {
+        "sc": f"{HERE}:SC",
+        "genrm": f"{HERE}:GENRM",
+        "genrm+vote": f"{HERE}:GENRM_VOTE",
+        "weighted": f"{HERE}:WEIGHTED",
+        "fused": f"{HERE}:FUSED",
+        "bon": f"{HERE}:BON",
+        "prm-weighted": f"{HERE}:PRM_WEIGHTED",
+    },
+)
+"""Every strategy over a pool, by its name, in the order in which tables show them."""
+
+
+def is_search(name: str) -> bool:
+    """Return whether a name is that of a known search with a known rule of selection, such as ``beam+weighted``."""
+    search, _, rule = name.partition("+")
+    return search in SEARCHES and rule in SELECTIONS
+
+
+def is_known(name: str) -> bool:
+    """Return whether a strategy of a profile is known here."""
+    return name in STRATEGIES or is_search(name)
+
+
+def describe_strategy(name: str, parameters: Mapping[str, float] | None = None) -> str:
+    """Say what a strategy does.
+
+    Args:
+        name: of a strategy, or of a search with its rule.
+        parameters: what it learnt, such as ``trust``.
+
+    >>> describe_strategy("bon")
+    'best of n: sample S solutions, score each, take the best score'
+    """
+    if name in STRATEGIES:
+        return STRATEGIES[name].description.format(**(parameters or {}))
+    search, _, rule = name.partition("+")
+    return f"{SEARCHES[search].description}; the answer by {SELECTIONS[rule][0]}"
+
+
+def colour_of(name: str) -> str:
+    """Return the colour of a strategy's lines; a search has one under whatever rule."""
+    if name in STRATEGIES:
+        return STRATEGIES[name].colour
+    search = name.partition("+")[0]
+    return SEARCHES[search].colour if search in SEARCHES else UNKNOWN_COLOUR
+
+
+def line_style_of(name: str) -> str:
+    """Return how a strategy's line is drawn, as matplotlib writes it."""
+    return SELECTIONS[name.partition("+")[2]][1] if is_search(name) else "o-"

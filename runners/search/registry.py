@@ -1,0 +1,80 @@
+"""The search strategies and the rules of selection, by name: what each is, and how it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from isocompute.registry import Registry
+from isocompute.runners.search.strategies.beam import beam
+from isocompute.runners.search.strategies.dvts import dvts
+from isocompute.runners.search.strategies.node import Strategy, root
+from isocompute.runners.search.strategies.particle import particle
+from isocompute.runners.search.strategies.rebase import rebase
+from isocompute.runners.search.strategies.revise import revise
+
+
+@dataclass(frozen=True)
+class SearchStrategy:
+    """A strategy that a scorer steers.
+
+    Args:
+        begin: starts it; takes n slots, the width M, the most rounds, and a seed for what it draws by chance.
+        description: what it does, for people.
+        colour: of its lines in figures.
+        has_width: whether the width sets it; if not, the width is 0.
+        revises: whether it writes whole attempts, each with those before it in view, instead of steps.
+    """
+
+    begin: Callable[[int, int, int, int], Strategy]
+    description: str
+    colour: str
+    has_width: bool = False
+    revises: bool = False
+
+
+BEAM = SearchStrategy(
+    lambda n, width, rounds, seed: beam(root(), n, width, rounds),
+    "beam search in N slots, scored step by step: the N/M best go on, each in M ways",
+    "#1f77b4",
+    has_width=True,
+)
+DVTS = SearchStrategy(
+    lambda n, width, rounds, seed: dvts(root(), n, width, rounds),
+    "diverse tree search, scored step by step: N/M subtrees, of each the best of M steps goes on",
+    "#e377c2",
+    has_width=True,
+)
+REBASE = SearchStrategy(
+    lambda n, width, rounds, seed: rebase(root(), n, rounds),
+    "reward-balanced search, scored step by step: N slots go on, shared out by score",
+    "#8c564b",
+)
+PARTICLE = SearchStrategy(
+    lambda n, width, rounds, seed: particle(root(), n, rounds, seed),
+    "particle filtering, scored step by step: N slots, drawn anew by score after each step",
+    "#17becf",
+)
+REVISE = SearchStrategy(
+    lambda n, width, rounds, seed: revise(root(), n, width),
+    "revisions: N attempts in chains of M, each written with those before it in view",
+    "#bcbd22",
+    has_width=True,
+    revises=True,
+)
+
+HERE = "isocompute.runners.search.registry"
+
+SEARCHES: Registry[SearchStrategy] = Registry(
+    "search strategy",
+    "isocompute.searches",
+    {name: f"{HERE}:{name.upper()}" for name in ("beam", "dvts", "rebase", "particle", "revise")},
+)
+"""Every search strategy by its name."""
+
+SELECTIONS = {
+    "vanilla": ("the best score", "o:"),
+    "weighted": ("a vote in which each counts as its score", "o-"),
+    "majority": ("a majority vote", "o--"),
+}
+"""The rules by which a search's answer is selected: in words, and how the line is drawn."""

@@ -1,0 +1,6 @@
+"""`python -m isocompute`."""
+
+from isocompute.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Registries: what a configuration or a profile may name, ours and what other packages add.
+
+An entry is an object under a name. Ours stand in a table ``name → "module:object"`` and are imported when they are
+asked for. Another package adds its own through an entry point of the registry's group, in its ``pyproject.toml``::
+
+    [project.entry-points."isocompute.strategies"]
+    mine = "my_package.strategies:MINE"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
+
+from isocompute.errors import ConfigError
+
+Entry = TypeVar("Entry")
+
+
+class Registry(Mapping[str, Entry], Generic[Entry]):
+    """Entries of one kind, by name: ours first, in their order, then those of other packages.
+
+    Args:
+        kind: what an entry is, for messages: "strategy".
+        group: of the entry points, such as ``isocompute.strategies``.
+        own: name → ``module:object`` of the entries that come with isocompute.
+
+    Example:
+        >>> graders = Registry("paths", "isocompute.none", {"join": "posixpath:join"})
+        >>> list(graders), graders["join"]("a", "b")
+        (['join'], 'a/b')
+    """
+
+    def __init__(self, kind: str, group: str, own: Mapping[str, str]) -> None:
+        self.kind, self.group, self.own = kind, group, dict(own)
+        self._loaded: dict[str, Entry] = {}
+
+    @cached_property
+    def added(self) -> dict[str, EntryPoint]:
+        """The entry points of other packages, by name.
+
+        Raises:
+            ConfigError: two packages add the same name, or one that isocompute has.
+        """
+        found: dict[str, EntryPoint] = {}
+        for point in sorted(entry_points(group=self.group), key=lambda point: point.name):
+            if point.name in self.own or (point.name in found and found[point.name].value != point.value):
+                raise ConfigError(
+                    f"The {self.kind} '{point.name}' of {package_of(point)} is there already; it needs another name."
+                )
+            found[point.name] = point
+        return found
+
+    def __getitem__(self, name: str) -> Entry:
+        """Return an entry, importing it if need be.
+
+        Raises:
+            KeyError: there is none of that name.
+            ConfigError: what another package adds cannot be imported.
+        """
+        if name not in self._loaded:
+            if name in self.own:
+                self._loaded[name] = load_object(self.own[name])
+            else:
+                self._loaded[name] = load_added(self.added[name], self.kind)
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.own
+        yield from self.added
+
+    def __len__(self) -> int:
+        return len(self.own) + len(self.added)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.own or name in self.added
+
+    def check(self, name: str) -> str:
+        """Return a name that is known; made for the validation of configurations.
+
+        Raises:
+            ValueError: there is no entry of that name.
+        """
+        if name not in self:
+            raise ValueError(f"input should be one of {', '.join(self)}")
+        return name
+
+    def find(self, name: str) -> Entry:
+        """Return an entry.
+
+        Raises:
+            ConfigError: there is none of that name; says which there are.
+        """
+        if name not in self:
+            raise ConfigError(f"The {self.kind} '{name}' is unknown; there are: {', '.join(self)}.")
+        return self[name]
+
+
+def load_object(path: str) -> Any:
+    """Import an object by its path, ``module:object``.
+
+    >>> load_object("math:floor")(2.5)
+    2
+    """
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+def load_added(point: EntryPoint, kind: str) -> Any:
+    """Import what another package adds.
+
+    Raises:
+        ConfigError: it cannot be imported.
+    """
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"The {kind} '{point.name}' of {package_of(point)} cannot be loaded: {error}.") from error
+
+
+def package_of(point: EntryPoint) -> str:
+    """Return the name of the package that an entry point comes from."""
+    return point.dist.name if point.dist is not None else "another package"

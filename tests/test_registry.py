@@ -1,0 +1,126 @@
+"""Registries: what isocompute has, what other packages add, and what is wrong with what they add."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import EntryPoint
+from types import SimpleNamespace
+
+import pytest
+
+from isocompute import registry
+from isocompute.errors import ConfigError
+from isocompute.planner.strategies.registry import STRATEGIES, Strategy
+from isocompute.registry import Registry
+from isocompute.runners.config.search import Search
+from isocompute.runners.search.registry import SEARCHES
+
+MINE = Strategy(
+    "mine",
+    "isocompute.planner.strategies.estimators:estimate_weighted",
+    "verifications",
+    "mine: what another package adds",
+    "#123456",
+)
+"""The weighted vote under another name."""
+
+MY_SEARCH = SEARCHES["rebase"]
+
+
+class Added(EntryPoint):
+    """An entry point of a package that is not installed."""
+
+    dist = SimpleNamespace(name="somebody-s-package")
+
+
+@pytest.fixture
+def add(monkeypatch):
+    """Makes other packages add entries to a registry."""
+
+    def adds(to: Registry, *entries: tuple[str, str]) -> None:
+        points = [Added(name=name, value=value, group=to.group) for name, value in entries]
+        monkeypatch.setattr(registry, "entry_points", lambda group: points if group == to.group else [])
+        monkeypatch.delitem(vars(to), "added", raising=False)
+        monkeypatch.setattr(to, "_loaded", {})
+
+    return adds
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    yield
+    for each in (STRATEGIES, SEARCHES):
+        vars(each).pop("added", None)
+
+
+@pytest.fixture
+def mine(add, monkeypatch):
+    add(STRATEGIES, ("mine", "somebody:MINE"))
+    monkeypatch.setattr(Added, "load", lambda self: MINE)
+
+
+def test_every_entry_is_called_by_its_name_and_has_words_and_a_colour():
+    assert [entry.name for entry in STRATEGIES.values()] == list(STRATEGIES)
+    for entry in (*STRATEGIES.values(), *SEARCHES.values()):
+        assert entry.description
+        assert len(entry.colour) == 7
+
+
+def test_what_another_package_adds_is_fitted_planned_and_drawn_like_our_own(mine, command, written_run, tmp_path):
+    path = tmp_path / "p.json"
+    assert command("fit", written_run, "-o", path).code == 0
+    strategies = json.loads(path.read_text())["strategies"]
+    assert strategies["mine"] == strategies["weighted"]
+    plan = json.loads(command("plan", "-b", "16x", "-p", path, "--json").out)
+    options = {option["strategy"]: option for option in (plan["recommendation"], *plan["alternatives"])}
+    for key in ("numbers", "compute", "accuracy", "interval"):
+        assert options["mine"][key] == options["weighted"][key]
+    study = json.loads(command("difficulty", written_run, "--bins", "oracle", "--json").out)
+    assert study["budgets"]
+    assert command("figures", written_run, "-o", tmp_path / "drawn").code == 0
+
+
+def test_it_can_be_recommended(mine, command, written_run, tmp_path):
+    path = tmp_path / "p.json"
+    command("fit", written_run, "-o", path)
+    content = json.loads(path.read_text())
+    content["strategies"] = {name: content["strategies"][name] for name in ("sc", "mine")}
+    content["strategies"]["sc"]["accuracy"] = [[0.0 for _ in row] for row in content["strategies"]["sc"]["accuracy"]]
+    path.write_text(json.dumps(content))
+    said = command("plan", "-b", "16x", "-p", path).out
+    assert "mine S=" in said
+    assert "mine: what another package adds" in said
+
+
+def test_without_its_package_a_profile_still_plans(mine, command, written_run, tmp_path, add):
+    path = tmp_path / "p.json"
+    command("fit", written_run, "-o", path)
+    add(STRATEGIES)
+    plan = json.loads(command("plan", "-b", "16x", "-p", path, "--json").out)
+    assert "The profile has strategies that are unknown here, and left out: mine." in plan["warnings"]
+
+
+def test_a_search_of_another_package_may_stand_in_a_sweep(add, monkeypatch):
+    with pytest.raises(ValueError, match="should be one of beam, dvts, rebase, particle, revise"):
+        Search(strategy="mine", n=4)
+    add(SEARCHES, ("mine", "somebody:MY_SEARCH"))
+    monkeypatch.setattr(Added, "load", lambda self: MY_SEARCH)
+    assert Search(strategy="mine", n=4).shapes[0].label == "mine N=4"
+
+
+@pytest.mark.parametrize("names", [("sc",), ("mine", "mine")])
+def test_a_name_that_is_there_already_is_refused_with_its_package(add, names):
+    add(STRATEGIES, *((name, f"somebody:{i}") for i, name in enumerate(names)))
+    with pytest.raises(ConfigError, match=f"^The strategy '{names[0]}' of somebody-s-package is there already"):
+        list(STRATEGIES)
+
+
+def test_what_cannot_be_imported_is_a_sentence(add):
+    add(STRATEGIES, ("mine", "no_such_module_of_somebody:MINE"))
+    with pytest.raises(ConfigError, match=r"^The strategy 'mine' of somebody-s-package cannot be loaded: No module"):
+        STRATEGIES["mine"]
+
+
+def test_an_unknown_name_is_refused_with_those_there_are():
+    with pytest.raises(ConfigError, match=r"^The strategy 'x' is unknown; there are: sc, genrm, genrm\+vote"):
+        STRATEGIES.find("x")
