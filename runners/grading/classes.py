@@ -27,7 +27,7 @@ class Classes:
     >>> from isocompute.runners.grading.graders import load
     >>> classes = Classes(load("numeric"), "3.50")
     >>> [classes.grade(text) for text in ["so it is 3.5", "or 7", "I do not know"]]
-    [('3.5', True), ('7', False), (None, False)]
+    [('7/2', True), ('7', False), (None, False)]
     """
 
     def __init__(self, grader: Grader, gold: str, seen: Iterable[str] = ()) -> None:
