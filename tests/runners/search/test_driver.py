@@ -16,7 +16,7 @@ from isocompute.runners.prompts import load
 from isocompute.runners.sampling.sweep import sweep
 from isocompute.runners.scorers import Scored
 from isocompute.runners.search.expand import Cost, Ground, Sprout, attempt, grow
-from isocompute.runners.search.tree import strategy
+from isocompute.runners.search.registry import SEARCHES as STRATEGIES
 from isocompute.runners.seeds import seed_of
 from isocompute.runners.storage.expected import Expected
 from isocompute.runners.storage.run import arrow, parquet
@@ -40,7 +40,9 @@ def plainly(config, problem, key, pair):
     revision = load("math-revise", needs=()) if rules.asks else None
     prompt = load(config.solver.prompt, needs=()).fill(question=problem)
     ground = Ground(problem, prompt, config.solver, config.step, config.boxed_ends, key[4], "last", revision)
-    running = strategy(Shape(*key[1:5]), rules.rounds, seed_of(config.seed, "particles", *key))
+    shape = Shape(*key[1:5])
+    begin, seed = STRATEGIES[shape.strategy].begin, seed_of(config.seed, "particles", *key)
+    running = begin(shape.n, shape.width, rules.rounds, seed)
     parents, number, grown = next(running), 0, {}
     try:
         for rounds in range(1, 100):
