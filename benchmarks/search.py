@@ -41,9 +41,10 @@ from isocompute.runners.engines import Completion, Request
 from isocompute.runners.sampling.sweep import prepared
 from isocompute.runners.scorers import Scored, ScoreRequest
 from isocompute.runners.scorers.formats.base import logistic
-from isocompute.runners.search.driver import Searcher, keys
+from isocompute.runners.search.driver import Searcher
 from isocompute.runners.search.expand import Cost, Sprout
 from isocompute.runners.search.tree import Outcome, Tree
+from isocompute.runners.storage.expected import Expected
 from isocompute.runners.storage.schema import SEARCHES
 
 Item = TypeVar("Item")
@@ -149,7 +150,8 @@ class Bench:
         done = Measured()
         with self.searcher(problems, self.solver, self.scorer) as searcher:
             start, cpu = time.perf_counter(), cpu_seconds()
-            for shape, asked in groupby(keys(searcher.config, list(searcher.problems)), lambda key: key[1:5]):
+            expected = Expected(searcher.config, list(searcher.problems))
+            for shape, asked in groupby(expected.keys(SEARCHES), lambda key: key[1:5]):
                 for together in batched(asked, TOGETHER[shape[0]]):
                     for row in self._search([searcher.tree(key, {}, lambda rows: None) for key in together], done):
                         done.rows[key_of(row)] = row

@@ -50,6 +50,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "lambda": plan.lam,
         "counting": plan.counting,
         "trust": plan.trust,
+        "unknown_sizes": plan.unknown_sizes,
         "warnings": plan.warnings,
         "profile": plan.profile,
     }

@@ -2,12 +2,9 @@
 
 from isocompute.fits.bootstrap import (
     interval,
-    layered_weights,
     resample,
-    resampled_verdicts,
     resampling_weights,
     t_interval,
-    verdict_layers,
 )
 from isocompute.fits.choice.compute_optimal import ComputeOptimal, compute_optimal, stacked
 from isocompute.fits.choice.held_out import Folds, enclosing_interval, folds, held_out, in_sample
@@ -72,7 +69,6 @@ __all__ = [
     "in_sample",
     "in_solutions",
     "interval",
-    "layered_weights",
     "listed_options",
     "mean_verdict",
     "oracle",
@@ -81,13 +77,11 @@ __all__ = [
     "plateau_interval",
     "quantile_levels",
     "resample",
-    "resampled_verdicts",
     "resampling_weights",
     "self_consistency",
     "smoother",
     "stacked",
     "t_interval",
-    "verdict_layers",
     "verification_ratio",
     "verification_ratios",
     "verified_options",

@@ -39,6 +39,7 @@ class Plan:
         lam: λ that was used; None without verifications.
         counting: the way of counting tokens in which scorers and searches were priced.
         trust: κ of the fused vote; None without it.
+        unknown_sizes: roles that are taken to be as large as the solver, see `Profile.unknown_sizes`.
         findings: plateau, crossover and laws.
         warnings: what a reader must know before believing it.
     """
@@ -54,6 +55,7 @@ class Plan:
     lam: float | None
     counting: str
     trust: float | None
+    unknown_sizes: list[str]
     findings: Findings
     warnings: list[str]
     profile: str
@@ -88,6 +90,7 @@ def plan(profile: Profile, budget: Budget, lam: float | None = None) -> Plan:
         lam=lam,
         counting=profile.counting,
         trust=profile.trust,
+        unknown_sizes=profile.unknown_sizes,
         findings=found,
         warnings=warnings(profile, x, lam, compared),
         profile=profile.name,

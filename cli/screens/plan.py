@@ -42,6 +42,8 @@ def planned(console: Console, profile: Profile, plan: Plan) -> None:
     say(console, f"  expected accuracy [bold]{percent(plan.expected)}[/]{sure}, for {best.compute:,.4g}x")
     if best.probability_best is not None and plan.alternatives:
         say(console, f"  ahead of the other strategies with probability {best.probability_best:.2f}")
+    if profile.unknown_sizes:
+        note(console, unknown_sizes_line(profile))
     console.print()
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
@@ -71,6 +73,15 @@ def planned(console: Console, profile: Profile, plan: Plan) -> None:
         say(console, line)
     for warning in plan.warnings:
         note(console, warning)
+
+
+def unknown_sizes_line(profile: Profile) -> str:
+    """Say that a verifier or a scorer is taken to be as large as the solver."""
+    roles = " and the ".join(["solver", *profile.unknown_sizes])
+    return (
+        f"the sizes of the {roles} are not all known, so a token of each is taken to cost the same; "
+        "fit --parameters gives sizes."
+    )
 
 
 def context(profile: Profile, plan: Plan) -> list[str]:

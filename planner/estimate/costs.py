@@ -86,7 +86,11 @@ def measure_costs(run: RunPool, parameters: Sequence[float] = (), read: float = 
         DataError: a size or a weight is not above zero, or the rows have no completion tokens.
         EngineError: a checkpoint in a folder cannot be read.
     """
-    solutions, verifications, known = run.rows.solutions, run.rows.verifications, sizes(run.origin, parameters, read)
+    solutions, verifications, known = (
+        run.rows.solutions,
+        run.rows.verifications,
+        sizes(run.origin, parameters, read, run.parameters),
+    )
     verified = len(verifications) > 0
     solution = solving(solutions, known)
     return Costs(
@@ -111,23 +115,26 @@ def scoring_ratios(run: RunPool, solution: Work, known: Sizes) -> dict[str, floa
     return priced([work], solution)
 
 
-def sizes(origin: Sweep | Imported, given: Sequence[float] = (), read: float = 1.0) -> Sizes:
-    """Return how large a run's models are: as the checkpoint in a folder says, else as was given.
+def sizes(
+    origin: Sweep | Imported, given: Sequence[float] = (), read: float = 1.0, known: Mapping[str, float] | None = None
+) -> Sizes:
+    """Return how large a run's models are: as the run says, else as the checkpoint in a folder says, else as was given.
 
     Args:
         origin: what the run was made by.
-        given: sizes of models that no folder here tells: the solver's, the verifier's, the scorer's, of those there
-            are; the last one holds on.
+        given: sizes of models that neither tells: the solver's, the verifier's, the scorer's, of those there are; the
+            last one holds for the roles after it.
         read: what a token that is read counts.
+        known: sizes that the run holds, by role.
 
     Raises:
-        DataError: a size or a weight that can be none.
+        DataError: a size or a weight is not above zero.
         EngineError: a checkpoint cannot be read.
     """
     for name, number in (*(("A model's size", size) for size in given), ("What a token that is read counts", read)):
         if not (number > 0 and np.isfinite(number)):
             raise DataError(f"{name} is {number:g}; it must be above zero.")
-    return Sizes(model_sizes(models_of(origin), given), read)
+    return Sizes(model_sizes(models_of(origin), given, known), read)
 
 
 def models_of(origin: Sweep | Imported) -> dict[str, str]:
@@ -136,15 +143,25 @@ def models_of(origin: Sweep | Imported) -> dict[str, str]:
 
 
 def assumed(origin: Sweep | Imported, known: Sizes) -> list[str]:
-    """Say what the cost of a scorer rests on: how large it is, or that nobody says, and what reading counts."""
+    """Say what the costs of verifier and scorer rest on: what reading counts, and sizes, or that these are unknown."""
     said = [] if known.read == 1 else [f"A token that is read counts {known.read:g} of one that is decoded."]
     models = models_of(origin)
-    if models.get("scorer") in (None, models.get("solver")):
-        return said
-    if None not in (known.parameters.get("solver"), known.parameters.get("scorer")):
-        return [*said, f"A token of the scorer counts {known.relative('scorer'):.3g} of the solver's, by parameters."]
-    return [*said, "The size of the solver or of the scorer is unknown; a token is taken to cost both the same. "
-                   "--parameters gives sizes."]  # fmt: skip
+    for role in ("verifier", "scorer"):
+        if (
+            role not in models
+            or models[role] == models.get("solver")
+            or (role == "scorer" and models[role] == models.get("verifier"))
+        ):
+            continue
+        if None not in (known.parameters.get("solver"), known.parameters.get(role)):
+            if role == "scorer":  # of the verifier λ's own line says it
+                said.append(
+                    f"A token of the scorer counts {known.relative('scorer'):.3g} of the solver's, by parameters."
+                )
+        else:
+            said.append(f"The size of the solver or of the {role} is unknown; a token is taken to cost both the same. "
+                        "--parameters gives sizes.")  # fmt: skip
+    return said
 
 
 def generated(frame: pd.DataFrame, read: float) -> dict[str, Array]:

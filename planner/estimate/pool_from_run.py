@@ -15,7 +15,7 @@ from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.scorers.aggregate import aggregate
 from isocompute.runners.storage.check import require_whole
 from isocompute.runners.storage.expected import Expected
-from isocompute.runners.storage.provenance import Imported, origin_of
+from isocompute.runners.storage.provenance import Imported, origin_of, sizes_of
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import (
     PROBLEMS,
@@ -64,6 +64,7 @@ class RunPool:
     Args:
         origin: what the run was made by.
         path: its folder.
+        parameters: sizes of its models by role, as far as it holds them.
         pool: the answers, the verdicts and the scores.
         voted: whether the answers are known, so that votes can be counted; if not, a wrong one is coded 1.
         problem_ids: those that have a place.
@@ -74,6 +75,7 @@ class RunPool:
 
     origin: Sweep | Imported
     path: str
+    parameters: dict[str, float]
     pool: Pool
     voted: bool
     problem_ids: list[str]
@@ -96,7 +98,8 @@ def read_pool(run: Run) -> RunPool:
         RunError: there is none, rows are missing, or it holds no independent solutions.
         DataError: a part is damaged, or what it holds makes no sense.
     """
-    origin = origin_of(run.manifest(), run.path)
+    manifest = run.manifest()
+    origin = origin_of(manifest, run.path)
     require_whole(run)
     ids = run.frame(PROBLEMS, ["problem_id"])["problem_id"].tolist()
     if not ids:
@@ -123,7 +126,8 @@ def read_pool(run: Run) -> RunPool:
         layout.finished,
     )
     notes = [*layout.notes, *unplaced_searches(origin), *notes]
-    return RunPool(origin, run.path, pool, voted, kept, rows, left_out, notes)
+    sizes = sizes_of(manifest, run.path)
+    return RunPool(origin, run.path, sizes, pool, voted, kept, rows, left_out, notes)
 
 
 def swept_rows(run: Run, sweep: Sweep, ids: list[str]) -> tuple[Rows, dict[str, str]]:

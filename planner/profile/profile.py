@@ -129,6 +129,16 @@ class Profile(BaseModel):
         return (part.error or 0.0) if isinstance(part, Curve | Surface) else 0.0
 
     @property
+    def unknown_sizes(self) -> list[str]:
+        """The roles that cost as if their model were as large as the solver, since one of the two sizes is unknown."""
+        solver = self.models.get("solver", Model())
+        return [
+            role
+            for role, model in self.models.items()
+            if model.name != solver.name and None in (model.parameters, solver.parameters)
+        ]
+
+    @property
     def drawn(self) -> dict[str, float]:
         """The strategies that are estimated by drawing, each with its largest standard error of a mean."""
         parts = {name: part for name, part in self.strategies.items() if isinstance(part, Curve | Surface)}

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from isocompute.runners.config.base import Count, Part
+from isocompute.runners.config.base import Count, Part, Size
 from isocompute.runners.search.registry import SEARCHES, SearchStrategy
 
 DEFAULT_WIDTH = 4
@@ -20,7 +20,7 @@ class ScorerRole(Part):
 
     Solver and scorer are loaded together, so on one GPU both need a ``gpu_memory_utilization``. The kind ``verdicts``
     is the sweep's verifier: it has no model of its own, and ``verifications`` says how often it judges a solution so
-    far.
+    far. ``parameters`` is the model's size, where no checkpoint in a folder tells it.
     """
 
     kind: Literal["lab", "math-shepherd", "outcome", "qwen-prm", "rlhflow", "skywork", "verdicts"]
@@ -30,6 +30,7 @@ class ScorerRole(Part):
     verifications: Count | None = None
     aggregate: Literal["last", "min", "prod", "mean"] = "last"
     options: dict[str, Any] = Field(default_factory=dict)
+    parameters: Size | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> ScorerRole:

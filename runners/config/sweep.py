@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from isocompute.errors import ConfigError, DataError
-from isocompute.runners.config.base import Count, Part
+from isocompute.runners.config.base import Count, Part, Size
 from isocompute.runners.config.search import ScorerRole, Search, Shape
 from isocompute.runners.config.tasks import TASKS, FileTask, GymTask, TaskConfig
 from isocompute.runners.documents import parse_yaml
@@ -27,7 +27,8 @@ class Role(Part):
     """A model, the prompt it gets, and how it samples. ``options`` go to the engine as they are.
 
     ``thinking_end`` is what ends the thinking of a model that thinks aloud, such as ``</think>``. ``logprobs`` is how
-    many of the likeliest tokens are reported at each place; a verifier that has them is read for p(yes).
+    many of the likeliest tokens are reported at each place; a verifier that has them is read for p(yes). ``parameters``
+    is the model's size, where no checkpoint in a folder tells it.
     """
 
     model: str
@@ -40,6 +41,7 @@ class Role(Part):
     thinking_end: Annotated[str, Field(min_length=1)] | None = None
     logprobs: Annotated[int, Field(ge=0, le=20, strict=True)] = 0
     options: dict[str, Any] = Field(default_factory=dict)
+    parameters: Size | None = None
 
 
 class Sweep(Part):
@@ -130,6 +132,7 @@ class Sweep(Part):
             identity["task"].pop(key, None)
         for role in (identity[name] for name in ("solver", "verifier", "scorer") if identity[name]):
             free = PLACE_AND_PACE[role.get("engine", self.engine)]
+            role.pop("parameters")  # the run holds the size that was known when it was made
             role["options"] = {name: value for name, value in role["options"].items() if name not in free}
         return identity
 

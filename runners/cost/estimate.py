@@ -14,6 +14,7 @@ from isocompute.runners.cost.token_stats import lengths, missing
 from isocompute.runners.engines import Engine
 from isocompute.runners.sampling.sweep import prepared
 from isocompute.runners.scorers import Scorer
+from isocompute.runners.storage.manifest import known_sizes
 
 
 def quote(
@@ -55,7 +56,7 @@ def quote(
         tried, measured = trial(config, some, load, load_scorer)
         known = tried | known
         rates = {role: measured[role] for role in requests} | (rates or {})
-    sizes = model_sizes(config.all_models, parameters)
+    sizes = model_sizes(config.all_models, parameters, known_sizes(config))
     roles = {"solver": config.solver, "verifier": config.verifier or config.solver}
     return price(
         requests,

@@ -40,12 +40,16 @@ class Header:
         return self.start + max((tensor["data_offsets"][1] for tensor in self.tensors.values()), default=0)
 
 
-def model_sizes(models: Mapping[str, str], given: Sequence[float] = ()) -> dict[str, float | None]:
-    """Return how many parameters models have: as the checkpoint in a folder says, else as was given.
+def model_sizes(
+    models: Mapping[str, str], given: Sequence[float] = (), known: Mapping[str, float] | None = None
+) -> dict[str, float | None]:
+    """Return how many parameters models have: as is known, else as the checkpoint in a folder says, else as was given.
 
     Args:
         models: by role.
-        given: sizes of those that no folder here tells, in the order of the roles; the last one holds on.
+        given: sizes of those that neither is known nor a folder here tells, in the order of the roles; the last one
+            holds for the roles after it.
+        known: by role, as a run or a sweep file says.
 
     Returns:
         By role; None where nobody says.
@@ -58,7 +62,8 @@ def model_sizes(models: Mapping[str, str], given: Sequence[float] = ()) -> dict[
         {'solver': 8000000000.0, 'verifier': 70000000000.0, 'scorer': 70000000000.0}
     """
     told = dict(zip(models, chain(given, repeat(given[-1])) if given else (), strict=False))
-    return {role: weights(model) or told.get(role) for role, model in models.items()}
+    sizes = known or {}
+    return {role: sizes.get(role) or weights(model) or told.get(role) for role, model in models.items()}
 
 
 def weights(model: str) -> float | None:

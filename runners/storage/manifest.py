@@ -12,6 +12,7 @@ from typing import Any
 import isocompute
 from isocompute.errors import ConfigError, RunError
 from isocompute.runners.config.sweep import Sweep, sweep_of
+from isocompute.runners.cost.model_size import weights
 from isocompute.runners.grading import Grader
 from isocompute.runners.parsing.verdicts import READER
 from isocompute.runners.prompts import Prompt
@@ -39,6 +40,7 @@ def manifest(config: Sweep, texts: dict[str, Prompt], origin: dict[str, Any], gr
         "isocompute": isocompute.__version__,
         "config": public(config),
         "identity": config.identity(),
+        "parameters": known_sizes(config),
         "models": {name: model_hash(role.model) for name, role in roles.items() if role is not None and role.model},
         "prompts": {name: {"name": p.name, "sha256": p.hash} for name, p in texts.items()},
         "problems": origin,
@@ -47,6 +49,19 @@ def manifest(config: Sweep, texts: dict[str, Prompt], origin: dict[str, Any], gr
         "verdicts": READER,
         "versions": {"python": platform.python_version(), **{k: installed(v) for k, v in packages.items()}},
     }
+
+
+def known_sizes(config: Sweep) -> dict[str, float]:
+    """Return the models' parameter counts by role, as the sweep file or a checkpoint in a folder says; without others.
+
+    A run holds them, so that what it cost does not depend on the folder in which it is fitted.
+    """
+    given = {"solver": config.solver, "verifier": config.verifier, "scorer": config.scorer}
+    sizes = {name: None if role is None else role.parameters for name, role in given.items()}
+    if config.scorer is not None and config.scorer.model is None:  # it is the verifier
+        sizes["scorer"] = sizes["verifier"]
+    found = {name: sizes.get(name) or weights(model) for name, model in config.all_models.items()}
+    return {name: size for name, size in found.items() if size is not None}
 
 
 def public(config: Sweep) -> dict[str, Any]:

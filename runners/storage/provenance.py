@@ -72,3 +72,17 @@ def origin_of(manifest: dict[str, Any], run: str) -> Sweep | Imported:
         return Imported.model_validate(manifest["imported"])
     except ValidationError:
         raise DataError(f"The manifest of '{run}' has an 'imported' that is not an import's.") from None
+
+
+def sizes_of(manifest: dict[str, Any], run: str) -> dict[str, float]:
+    """Return the parameter counts that a run holds, by role; runs of earlier versions hold none.
+
+    Raises:
+        DataError: what it holds are no parameter counts.
+    """
+    sizes = manifest.get("parameters", {})
+    if not isinstance(sizes, dict) or not all(
+        isinstance(size, int | float) and not isinstance(size, bool) and 0 < size < 1e18 for size in sizes.values()
+    ):
+        raise DataError(f"The manifest of '{run}' has 'parameters' that are not parameter counts by role.")
+    return {str(role): float(size) for role, size in sizes.items()}

@@ -5,14 +5,9 @@ import pytest
 
 from isocompute.errors import DataError
 from isocompute.fits import (
-    Pool,
-    genrm,
     interval,
-    layered_weights,
     resample,
-    resampled_verdicts,
     resampling_weights,
-    verdict_layers,
 )
 
 WORLDS = 1000
@@ -57,42 +52,6 @@ def test_an_interval_may_be_infinite_and_is_never_made_of_nan():
     assert np.isnan([low[1], high[1]]).all()
 
 
-def test_resampled_verdicts_are_each_solution_s_own_and_repeat_with_their_seed(random_pool):
-    pool = random_pool(3, 5, verifications=4)
-    once, again = (np.stack([drawn.verdicts for drawn in resampled_verdicts(pool, 30, seed=2)]) for _ in range(2))
-    np.testing.assert_array_equal(once, again)
-    assert once.shape == (30, 3, 5, 4)
-    for value in (0.0, 1.0):
-        share = ((once == value).mean(axis=(0, 3)), (pool.verdicts == value).mean(axis=2))
-        assert (share[0][share[1] == 0] == 0).all()
-        np.testing.assert_allclose(*share, atol=0.25)
-
-
-def test_layers_keep_the_mean_and_spread_as_problems_and_verdicts_do():
-    rng = np.random.default_rng(4)
-    estimate = rng.random((40, 2))
-    drawn = estimate - 0.2 + rng.normal(0, 0.3, (25, 40, 2))  # noisier, and off by 0.2
-    layers, weights = verdict_layers(estimate, drawn), layered_weights(40, 25, 4000, seed=5)
-    replicates = resample(layers, weights)
-    np.testing.assert_allclose(layers.mean(axis=0), estimate.mean(axis=0))
-    np.testing.assert_allclose(weights.sum(axis=1), 1)
-    np.testing.assert_array_equal(weights[:3], layered_weights(40, 25, 4000, seed=5)[:3])
-    expected = (estimate.var(axis=0) + drawn.var(axis=0, ddof=1).mean(axis=0)) / 40
-    np.testing.assert_allclose(replicates.var(axis=0), expected, rtol=0.08)
-
-
-def test_a_strategy_without_verdicts_spreads_with_its_problems_alone():
-    estimate = np.random.default_rng(6).random((30, 1))
-    replicates = resample(verdict_layers(estimate, np.tile(estimate, (20, 1, 1))), layered_weights(30, 20, 4000, 7))
-    assert replicates.var() == pytest.approx(estimate.var() / 30, rel=0.08)
-
-
-def test_verdicts_that_all_agree_leave_nothing_to_resample():
-    pool = Pool([[0, 1, 1]], [0], [[[1, 1], [0, 0], [0, 0]]])
-    surfaces = np.stack([genrm(drawn, [1, 2], [1, 2]) for drawn in resampled_verdicts(pool, 20, seed=0)])
-    np.testing.assert_array_equal(surfaces, np.broadcast_to(genrm(pool, [1, 2], [1, 2]), surfaces.shape))
-
-
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
@@ -102,15 +61,6 @@ def test_verdicts_that_all_agree_leave_nothing_to_resample():
         (
             lambda: resample(np.ones((3, 2)), np.ones((5, 4)) / 4),
             "weights must have the shape (replicates, 3), one column per problem; got (5, 4).",
-        ),
-        (
-            lambda: verdict_layers(np.ones((3, 2)), np.ones((5, 3, 2))),
-            "resampled must hold at least 20 resamplings of the shape (3, 2); got (5, 3, 2).",
-        ),
-        (lambda: layered_weights(1, 20, 5, 0), "an interval needs at least 2 problems to resample; got 1."),
-        (
-            lambda: next(resampled_verdicts(Pool([[0]], [0]), 20, 0)),
-            "resampling verdicts needs a pool with verdicts of shape (problems, solutions, verifications).",
         ),
     ],
 )

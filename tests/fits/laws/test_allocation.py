@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.fits import Smoother, allocation_laws, layered_weights, resampling_weights, verdict_layers
+from isocompute.fits import Smoother, allocation_laws, resampling_weights
 from isocompute.fits.laws.optima import best_on_surface
 
 FIG_1B = Path(__file__).resolve().parents[2] / "golden" / "singhi2025_fig1b.csv"
@@ -114,16 +114,6 @@ def test_the_same_seed_gives_the_same_laws():
         allocation_laws(problems, S, V[:6], LAM, BUDGETS, resampling_weights(30, 40, seed=2)) for _ in range(2)
     )
     assert str(once) == str(again)
-
-
-def test_layers_of_resampled_verdicts_stand_in_for_problems():
-    rng = np.random.default_rng(10)
-    problems = drawn(rng, known(S, V[:6], 0.55), 30)
-    layers = verdict_layers(problems, problems - 0.1 + rng.normal(0, 0.2, (20, *problems.shape)))
-    laws = allocation_laws(layers, S, V[:6], LAM, BUDGETS, layered_weights(30, 20, 200, seed=0))
-    alone = allocation_laws(problems, S, V[:6], LAM, BUDGETS, resampling_weights(30, 200, seed=0))
-    assert (laws.grid.a, laws.grid.b) == pytest.approx((alone.grid.a, alone.grid.b))
-    assert np.ptp(laws.grid.solutions.interval) > np.ptp(alone.grid.solutions.interval)
 
 
 def test_intervals_cover_a_known_law_where_the_grid_caps_it_too():

@@ -319,6 +319,55 @@ def test_a_larger_verifier_costs_more_for_the_same_tokens(written_run):
     assert "3 times the parameters" in profile_of_run(str(written_run), "mine", [1e9, 3e9]).lambda_source
 
 
+def test_a_run_holds_the_sizes_of_its_models_wherever_it_is_fitted(searching, stepping, tmp_path, monkeypatch):
+    lab = Path(__file__).resolve().parents[3] / "data" / "lab"
+    monkeypatch.chdir(lab)
+    engine, scorer = stepping()
+    solver = {"model": "./solver", "prompt": "lab-solve"}
+    asked = searching(
+        solver=solver, scorer={"kind": "lab", "model": "./prm"}, searches=[], solutions=4, scored=2,
+        run=str(tmp_path / "sized"),
+    )  # fmt: skip
+    sweep(asked, load=engine, load_scorer=scorer)
+    here = measure_costs(read_pool(Run(asked.run)))
+    monkeypatch.chdir(tmp_path)
+    there = measure_costs(read_pool(Run(asked.run)))
+    assert here.sizes == there.sizes
+    assert there.sizes.relative("scorer") == 1286912 / 860416
+    assert here.rhos == there.rhos
+    assert profile_of_run(asked.run, "mine").unknown_sizes == []
+
+
+def test_a_sweep_file_gives_the_sizes_that_no_folder_tells(searching, stepping):
+    engine, scorer = stepping()
+    config = searching(searches=[], solutions=4, scored=2)
+    roles = {name: {**getattr(config, name).model_dump(), "parameters": size}
+             for name, size in (("solver", 1e9), ("scorer", 7e9))}  # fmt: skip
+    sized = searching(searches=[], solutions=4, scored=2, **roles)
+    assert sized.identity() == config.identity()
+    sweep(sized, load=engine, load_scorer=scorer)
+    assert measure_costs(read_pool(Run(sized.run)), [3e9]).sizes.relative("scorer") == 7
+
+
+def test_a_model_of_unknown_size_is_said_in_the_first_lines_of_a_plan(command, searched_run, tmp_path):
+    path = tmp_path / "p.json"
+    command("fit", searched_run, "-o", path)
+    assert read(str(path)).unknown_sizes == ["scorer"]
+    said = command("plan", "-b", "16x", "-p", path).out.splitlines()
+    assert any("the sizes of the solver and the scorer are not all known" in line for line in said[:6])
+    assert json.loads(command("plan", "-b", "16x", "-p", path, "--json").out)["unknown_sizes"] == ["scorer"]
+    command("fit", searched_run, "-o", path, "--parameters", "1e9", "--parameters", "2e9")
+    assert "are not all known" not in command("plan", "-b", "16x", "-p", path).out
+
+
+@pytest.mark.parametrize("sizes", [[1], {"solver": "8B"}, {"solver": -1}, {"solver": True}])
+def test_sizes_that_are_none_are_refused(searched_run, sizes):
+    path = Path(searched_run) / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "parameters": sizes}))
+    with pytest.raises(DataError, match="has 'parameters' that are not parameter counts by role"):
+        read_pool(Run(searched_run))
+
+
 def world(accuracy, cost, problems=2, ways=("completion",)):
     curve = Curve(solutions=[1, 2], accuracy=[[0.2, 0.2]] * problems)
     numbers = {"N": list(range(1, len(cost) + 1))}

@@ -30,7 +30,7 @@ GIVE = (
     "task: give the 'name' of a task (math500, gsm8k, aime24, aime25, gpqa-diamond, lab, reasoning-gym), "
     "or the 'path' of a file."
 )
-ROLE = "model, prompt, chat, temperature, top_p, max_tokens, stop, thinking_end, logprobs, options"
+ROLE = "model, prompt, chat, temperature, top_p, max_tokens, stop, thinking_end, logprobs, options, parameters"
 
 
 @pytest.fixture
