@@ -162,7 +162,7 @@ def beyond(profile: Profile, x: float) -> list[str]:
         said.append(f"The profile has strategies that are unknown here, and left out: {', '.join(names)}.")
     if names := unplaced(profile):
         said.append(f"What {', '.join(names)} cost is unknown, counted as '{profile.counting}', so it has no place "
-                    "in a budget; --lambda takes another way of counting.")  # fmt: skip
+                    "in a budget; --lambda takes another way of counting, --rho a score's cost.")  # fmt: skip
     for options in scored_options(profile):
         if x < options.cheapest:
             said.append(

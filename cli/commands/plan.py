@@ -29,6 +29,15 @@ Lambda = Annotated[
     ),
 ]
 
+Rho = Annotated[
+    float | None,
+    typer.Option(
+        "--rho",
+        help="Cost of scoring a solution in solutions, where a run does not say the scorer's tokens.",
+        show_default=False,
+    ),
+]
+
 PLAN_HELP = """Say which strategy to run within a budget, with which numbers, and how sure that is.
 
 [bold]128x[/] is 128 solutions' worth of compute per problem. [bold]128x-plateau[/] is 128 times the compute at which
@@ -51,6 +60,7 @@ def fit(
     output: Annotated[str, typer.Option("--output", "-o", help="Where the profile goes.", show_default=False)],
     entry: Annotated[str | None, typer.Option(help="Which entry of a grid with several.")] = None,
     lam: Lambda = None,
+    rho: Rho = None,
     parameters: Annotated[
         list[float] | None,
         typer.Option(
@@ -92,6 +102,7 @@ def fit(
     if lam is not None:
         profile, price = counted_as(profile, lam)
         profile = profile if price is None else profile.at(price, f"given as {lam}")
+    profile = profile if rho is None else profile.scored_at(rho)
     found, compared = findings(profile, profile.lam), frontier(profile)
     profile.write(target)
     if json_:
@@ -111,6 +122,7 @@ def plan(
         str, typer.Option("--profile", "-p", help="A bundled profile's name, or a file from `fit`.")
     ] = "lab",
     lam: Lambda = None,
+    rho: Rho = None,
     json_: Json = False,
     version: Version = False,
 ) -> None:
@@ -124,6 +136,7 @@ def plan(
     parsed = Budget.parse(budget)
     measured = read(profile)
     measured, price = (measured, None) if lam is None else counted_as(measured, lam)
+    measured = measured if rho is None else measured.scored_at(rho)
     decision = decide(measured, parsed, price)
     if json_:
         print_json(plan_json(decision))

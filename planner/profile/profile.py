@@ -166,6 +166,18 @@ class Profile(BaseModel):
         """
         return self.model_copy(update={"lam": positive(lam), "lambda_source": source})
 
+    def scored_at(self, rho: float) -> Profile:
+        """Return the profile with another ρ, in every way of counting tokens.
+
+        Raises:
+            DataError: nothing was scored, or ρ is negative.
+        """
+        if not self.rhos:
+            raise DataError(f"The profile '{self.name}' holds no scores, so ρ has no meaning; leave --rho out.")
+        if not (rho >= 0 and math.isfinite(rho)):
+            raise DataError(f"ρ is {rho:g}; the cost of scoring a solution in solutions must be 0 or more.")
+        return self.model_copy(update={"rhos": dict.fromkeys(WAYS, rho)})
+
     def price(self, way: str) -> float:
         """Return λ in one way of counting tokens.
 

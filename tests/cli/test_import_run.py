@@ -289,3 +289,34 @@ def test_the_authors_arrays_give_what_their_estimators_give(shared_data, tmp_pat
         "3,102 of 129,379 verdicts are probabilities; each counts as yes above 1/2, and as no otherwise, in genrm and "
         "genrm+vote."
     ]
+
+
+def test_the_scores_of_best_of_n_are_used_and_a_cost_places_them(command, refused, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "problem": f"What is {i} + {i}?", "solution": rf"\\boxed{{{2 * i}}}", "answer": str(2 * i),
+            "subject": "sums", "level": 1, "unique_id": f"sums/{i}.json",
+            "completions": [rf"So it is \\boxed{{{2 * i + int(rng.random() < 0.5)}}}." for _ in range(4)],
+            "scores": [[0.5, float(rng.random())] for _ in range(4)], "completion_tokens": [9, 8, 7, 9],
+        }
+        for i in range(6)
+    ]  # fmt: skip
+    path, run, profile = tmp_path / "best_of_n_completions.jsonl", tmp_path / "run", tmp_path / "p.json"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert command("import", "search-and-learn", path, "-o", run, "--grader", "numeric").code == 0
+    said = command("fit", run, "-o", profile).out
+    assert "A solution's score is that of its last step (last)." in said
+    assert "ρ = unknown, what scoring a solution costs in solutions" in said
+    assert {"bon", "prm-weighted"} <= set(read(str(profile)).strategies)
+    plan = json.loads(command("plan", "-b", "8x", "-p", profile, "--json").out)
+    assert plan["alternatives"] == []
+    assert any("What bon, prm-weighted cost is unknown" in warning for warning in plan["warnings"])
+    plan = json.loads(command("plan", "-b", "8x", "-p", profile, "--rho", "0.5", "--json").out)
+    options = {option["strategy"]: option for option in (plan["recommendation"], *plan["alternatives"])}
+    assert options["bon"]["compute"] == pytest.approx(1.5 * options["bon"]["solutions"])
+    assert refused("plan", "-b", "8x", "-p", profile, "--rho", "-1").startswith("ρ is -1; ")
+    assert refused("plan", "-b", "8x", "-p", "lab", "--rho", "1").startswith("The profile 'lab' holds no scores")
+    assert command("fit", run, "-o", profile, "--rho", "0.25").code == 0
+    assert read(str(profile)).rhos["completion"] == 0.25
+    assert command("check", run).code == 0
