@@ -11,7 +11,19 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from isocompute.cli.commands import plan, runs
+from isocompute.cli.commands import (
+    check,
+    difficulty,
+    figures,
+    fit,
+    grade,
+    import_run,
+    plan,
+    runs,
+    sweep,
+    tasks,
+    tree,
+)
 from isocompute.cli.options import Version
 from isocompute.errors import IsocomputeError
 
@@ -22,8 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.add_typer(runs.commands)
-app.add_typer(plan.commands)
+for module in (sweep, import_run, grade, tasks, runs, check, tree, fit, plan, difficulty, figures):
+    app.add_typer(module.commands)
 
 
 @app.callback(invoke_without_command=True)

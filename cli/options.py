@@ -1,14 +1,17 @@
-"""The option --json, which most commands have, and how they print what it asks for."""
+"""Options that several commands have, and what they come to."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import isocompute
+
+if TYPE_CHECKING:
+    from isocompute.planner.profile import Profile
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -30,3 +33,42 @@ def print_json(fields: Mapping[str, Any] | Sequence[Any]) -> None:
         ValueError: a number is not finite; what has no value is to be None.
     """
     print(json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+Lambda = Annotated[
+    str | None,
+    typer.Option(
+        "--lambda",
+        metavar="NUMBER|completion|prompts|cached",
+        help="Cost of a verification in solutions, or the way of counting tokens, for scorers and searches too; "
+        "by completion tokens if not given.",
+        show_default=False,
+    ),
+]
+
+Rho = Annotated[
+    float | None,
+    typer.Option(
+        "--rho",
+        help="Cost of scoring a solution in solutions, where a run does not say the scorer's tokens.",
+        show_default=False,
+    ),
+]
+
+
+def count_tokens_as(profile: Profile, text: str) -> tuple[Profile, float | None]:
+    """Read --lambda: a number, or a way of counting tokens, which holds for λ, for scorers and for searches.
+
+    Returns:
+        The profile in that way, and λ; None where nothing was verified.
+    """
+    from isocompute.planner.profile import WAYS
+
+    if text in WAYS:
+        verified = profile.genrm is not None or not (profile.rhos or profile.searches)
+        return profile.counted(text), profile.price(text) if verified else None
+    try:
+        return profile, float(text)
+    except ValueError:
+        said = f"'{text}' is neither a number nor one of {', '.join(WAYS)}."
+        raise typer.BadParameter(said, param_hint="'--lambda'") from None

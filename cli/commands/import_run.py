@@ -1,103 +1,61 @@
-"""`isocompute import`: how far it is, what was imported, and what comes next."""
+"""`isocompute import`: read what another tool logged into a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Protocol
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from isocompute.cli.screens.plan import note, say
-from isocompute.cli.screens.runs import line
-from isocompute.runners.imports import Summary, import_run
+from isocompute.cli.options import Json, print_json
 
-TOKENS = "completion_tokens"
+commands = typer.Typer()
 
 
-class Told(Protocol):
-    """Is told how many bytes were read, and of how many."""
+@commands.command(name="import")
+def import_(
+    format: Annotated[
+        str,
+        typer.Argument(
+            metavar="FORMAT",
+            help="sc-genrm-scaling, search-and-learn, large-language-monkeys, lm-eval, inspect-ai or table.",
+            show_default=False,
+        ),
+    ],
+    path: Annotated[str, typer.Argument(help="What the tool wrote: a file or a folder.", show_default=False)],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="RUN", help="The new run.", show_default=False)],
+    grader: Annotated[
+        str | None,
+        typer.Option(
+            help="boxed-number, math, letter, numeric or exact, to read the texts; as-logged, to take what the tool "
+            "read in them. If not given, what the right answers call for.",
+            show_default=False,
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=NAME", help="Of a table: what a column is called here.", show_default=False),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Read what another tool logged into a run, which is then checked, graded, fitted and planned like any other.
 
-    def __call__(self, seen: int, total: int) -> None:
-        """Take it in."""
+    What a format does not say, such as tokens, stays unknown. A table has a row a solution or a verification, and
+    columns called problem_id, question, gold, solution_id, solution, answer, correct, verification, verdict, p_yes …
 
+    [bold]Examples[/]
 
-def imported(
-    format: str, path: str, run: str, grader: str | None, columns: Sequence[str], progress: Console
-) -> Summary:
-    """Import a run under a bar of progress.
-
-    Args:
-        format: one of `runners.imports.FORMATS`.
-        path: the file or folder.
-        run: where the run goes.
-        grader: a grader's name, or ``as-logged``.
-        columns: pairs of ``column=our_name``.
-        progress: where the bar is shown.
-
-    Raises:
-        ConfigError, DataError, RunError: as `import_run`.
+      isocompute import lm-eval results/samples_gsm8k_2025-01-31T10-00-00.jsonl -o runs/gsm8k
+      isocompute import sc-genrm-scaling outputs -o runs/theirs --grader math
+      isocompute import table mine.csv -o runs/mine --columns id=problem_id --columns reply=solution --grader numeric
     """
-    with bar(progress) as told:
-        return import_run(format, path, run, grader, pairs(columns), told)
+    from isocompute.cli.screens.import_run import imported, told_of
+    from isocompute.runners.storage.files import refuse_memory
 
-
-def pairs(columns: Sequence[str]) -> dict[str, str]:
-    """Read --columns.
-
-    >>> pairs(["id=problem_id", "a=b=answer"])
-    {'id': 'problem_id', 'a=b': 'answer'}
-
-    Raises:
-        typer.BadParameter: it is no such pair, or a column or a name stands in two of them.
-    """
-    named: dict[str, str] = {}
-    for pair in columns:
-        theirs, equals, ours = pair.rpartition("=")
-        if not (theirs and equals and ours):
-            raise typer.BadParameter(f"'{pair}' is no pair of column=our_name.", param_hint="'--columns'")
-        if theirs in named:
-            raise typer.BadParameter(f"The column '{theirs}' is given twice.", param_hint="'--columns'")
-        if ours in named.values():
-            other = next(column for column, name in named.items() if name == ours)
-            raise typer.BadParameter(
-                f"The columns '{other}' and '{theirs}' are both given the name '{ours}'.", param_hint="'--columns'"
-            )
-        named[theirs] = ours
-    return named
-
-
-@contextmanager
-def bar(console: Console) -> Iterator[Told]:
-    """Show what share of the bytes was read, on a terminal."""
-    columns = TextColumn("importing"), BarColumn(), TaskProgressColumn(), TextColumn("left"), TimeRemainingColumn()
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task("importing", total=None)
-
-        def told(seen: int, total: int) -> None:
-            progress.update(task, completed=seen, total=total)
-
-        yield told
-
-
-def told_of(console: Console, found: Summary) -> None:
-    """Print what was imported, what is unknown, and what comes next."""
-    log, rows = found.imported, found.imported.rows
-    there = [f"{rows[name]:,} {name}" for name in ("problems", "solutions", "verifications", "searches") if rows[name]]
-    model = f"; {log.solver}" if log.solver else ""
-    line(console, f"{found.run} holds {', '.join(there)} of {log.task}, imported from {log.format}{model}.")
-    line(console, f"Graded by {found.grader}.")
-    if found.accuracy is not None:
-        say(console, f"A solution is right with probability {found.accuracy:.3f}.")
-    if found.refused:
-        note(console, f"{found.refused:,} answers were too large or too slow to compare, and count as wrong.")
-    if log.unknown:
-        line(console, f"Unknown, as no row says it: {', '.join(log.unknown)}.")
-    if rows["verifications"] and {f"solutions.{TOKENS}", f"verifications.{TOKENS}"} & set(log.unknown):
-        note(console, "without completion tokens λ is unknown; fit and plan take it with --lambda.")
-    if rows["solutions"]:
-        line(console, f"Next: isocompute fit {found.run} -o {found.run}/profile.json")
+    refuse_memory(output)
+    found = imported(format, path, output, grader, columns or [], Console(stderr=True))
+    if json_:
+        fields = {**vars(found), "imported": found.imported.model_dump(mode="json")}
+        print_json(fields)
     else:
-        note(console, "searches alone cannot be fitted: what a search kept is no independent sample to vote over.")
+        told_of(Console(), found)

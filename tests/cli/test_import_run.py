@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import typer
 
-from isocompute.cli.commands.import_run import pairs
+from isocompute.cli.screens.import_run import pairs
 from isocompute.errors import RunError
 from isocompute.fits import Pool, genrm, self_consistency
 from isocompute.planner.estimate.pool_from_run import read_pool

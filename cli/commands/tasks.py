@@ -1,0 +1,17 @@
+"""`isocompute tasks`: list the tasks."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+
+commands = typer.Typer()
+
+
+@commands.command()
+def tasks() -> None:
+    """List the tasks: how many problems, who grades them, where they come from, and what to install for them."""
+    from isocompute.cli.screens.runs import listed
+    from isocompute.runners.tasks import entries, generators
+
+    listed(Console(), entries(), generators())

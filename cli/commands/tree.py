@@ -1,0 +1,63 @@
+"""`isocompute tree`: show a search."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from isocompute.errors import IsocomputeError
+
+commands = typer.Typer()
+
+
+@commands.command()
+def tree(
+    run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
+    problem: Annotated[str, typer.Argument(help="A problem's name.", show_default=False)],
+    strategy: Annotated[str | None, typer.Option(help="beam, dvts, rebase, particle or revise.")] = None,
+    n: Annotated[int | None, typer.Option("--n", help="Slots.")] = None,
+    width: Annotated[int | None, typer.Option(help="Continuations of a kept beam.")] = None,
+    lookahead: Annotated[int | None, typer.Option(help="Further steps sampled before scoring.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Which repetition.")] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="Draw it into this file: PNG, PDF or SVG.", show_default=False)
+    ] = None,
+) -> None:
+    """Show a search as a tree: each step with its score, its tokens and what became of it.
+
+    [bold]Examples[/]
+
+      isocompute tree runs/search lab-0-1-0
+      isocompute tree runs/search lab-0-1-0 --strategy beam --n 16 --seed 0
+      isocompute tree runs/search lab-0-1-0 --strategy dvts --n 16 --seed 0 -o tree.png
+    """
+    from isocompute.cli.screens.search_tree import listed as named
+    from isocompute.cli.screens.search_tree import narrowed, searched
+    from isocompute.runners.search.rows import tried
+    from isocompute.runners.storage.check import require_whole
+    from isocompute.runners.storage.files import check_output, write_output
+    from isocompute.runners.storage.run import Run
+    from isocompute.runners.storage.schema import PROBLEMS
+
+    there = Run(run)
+    if output is not None:
+        check_output(output)
+    require_whole(there)
+    every = tried(there, problem)
+    meant = narrowed(every, strategy, (n, width, lookahead, seed))
+    if len(meant) != 1:
+        named(Console(), problem, meant or every)
+        raise typer.Exit(0 if meant and output is None else 1)  # nothing is drawn of several
+    questions = there.frame(PROBLEMS, ["problem_id", "question"]).set_index("problem_id")["question"]
+    key, search = next(iter(meant.items()))
+    if output is None:
+        searched(Console(), questions[problem], key, search)
+        return
+    try:
+        from isocompute.figures.search_tree import draw_tree, tree_image
+    except ModuleNotFoundError as error:
+        raise IsocomputeError(f"Figures need {error.name}: pip install 'isocompute[figures]'.") from None
+    write_output(output, tree_image(draw_tree(questions[problem], key, search), output))
+    Console().print(f"wrote {output}", highlight=False, soft_wrap=True)
