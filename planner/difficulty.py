@@ -252,9 +252,10 @@ def same_inputs(strategy: Strategy, pool: Pool, other: Pool) -> bool:
     """Whether two pools are the same as far as a strategy looks at them."""
     if strategy.needs == "solutions":
         return np.array_equal(pool.answers, other.answers)
-    mine, theirs = (pool.verdicts, other.verdicts) if strategy.needs == "verifications" else (pool.scores, other.scores)
-    if mine is None or theirs is None:
-        return mine is theirs
-    K = theirs.shape[1]
-    same = np.array_equal(pool.answers[:, :K], other.answers[:, :K]) and np.array_equal(mine, theirs, equal_nan=True)
-    return same and (strategy.needs == "verifications" or np.array_equal(pool.finished, other.finished))  # type: ignore[arg-type]
+    verified = strategy.needs == "verifications"
+    names = ("verdicts", "judged") if verified else ("scores", "finished")
+    for mine, theirs in ((getattr(pool, name), getattr(other, name)) for name in names):
+        if mine is None or theirs is None or not np.array_equal(mine, theirs, equal_nan=True):
+            return False
+    K = other.verified if verified else other.scored
+    return np.array_equal(pool.answers[:, :K], other.answers[:, :K])
