@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 import isocompute
 
@@ -33,6 +34,25 @@ def print_json(fields: Mapping[str, Any] | Sequence[Any]) -> None:
         ValueError: a number is not finite; what has no value is to be None.
     """
     print(json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+class NamesInHelp(TyperCommand):
+    """A command in whose help ``{graders}``, ``{formats}`` and ``{searches}`` stand for the names of a registry.
+
+    The registries, with what other packages add, are read only when help is asked for.
+    """
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, with names in the places of the registries."""
+        from isocompute.runners.grading.registry import GRADERS
+        from isocompute.runners.imports.formats import FORMATS
+        from isocompute.runners.search.registry import SEARCHES
+
+        names = {"graders": GRADERS.in_words, "formats": FORMATS.in_words, "searches": SEARCHES.in_words}
+        for parameter in self.params:
+            if text := getattr(parameter, "help", None):
+                parameter.help = text.format(**names)  # type: ignore[attr-defined]
+        super().format_help(ctx, formatter)
 
 
 Lambda = Annotated[

@@ -101,7 +101,7 @@ def test_without_its_package_a_profile_still_plans(mine, command, written_run, t
 
 
 def test_a_search_of_another_package_may_stand_in_a_sweep(add, monkeypatch):
-    with pytest.raises(ValueError, match="should be one of beam, dvts, rebase, particle, revise"):
+    with pytest.raises(ValueError, match="should be 'beam', 'dvts', 'rebase', 'particle' or 'revise'"):
         Search(strategy="mine", n=4)
     add(SEARCHES, ("mine", "somebody:MY_SEARCH"))
     monkeypatch.setattr(Added, "load", lambda self: MY_SEARCH)

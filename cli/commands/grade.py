@@ -7,17 +7,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import Json, print_json
+from isocompute.cli.options import Json, NamesInHelp, print_json
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=NamesInHelp)
 def grade(
     run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
-    grader: Annotated[
-        str | None, typer.Option(help="boxed-number, math, letter, numeric or exact; the run's own if not given.")
-    ] = None,
+    grader: Annotated[str | None, typer.Option(help="One of {graders}; the run's own if not given.")] = None,
     json_: Json = False,
 ) -> None:
     """Read the answers of a run again, without sampling, and say how many changed.

@@ -7,18 +7,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import Json, print_json
+from isocompute.cli.options import Json, NamesInHelp, print_json
 
 commands = typer.Typer()
 
 
-@commands.command(name="import")
+@commands.command(name="import", cls=NamesInHelp)
 def import_(
     format: Annotated[
         str,
         typer.Argument(
             metavar="FORMAT",
-            help="sc-genrm-scaling, search-and-learn, large-language-monkeys, lm-eval, inspect-ai or table.",
+            help="One of {formats}.",
             show_default=False,
         ),
     ],
@@ -27,7 +27,7 @@ def import_(
     grader: Annotated[
         str | None,
         typer.Option(
-            help="boxed-number, math, letter, numeric or exact, to read the texts; as-logged, to take what the tool "
+            help="{graders}, to read the texts; as-logged, to take what the tool "
             "read in them. If not given, what the right answers call for.",
             show_default=False,
         ),

@@ -12,6 +12,6 @@ commands = typer.Typer()
 def tasks() -> None:
     """List the tasks: how many problems, who grades them, where they come from, and what to install for them."""
     from isocompute.cli.screens.runs import listed
-    from isocompute.runners.tasks import entries, generators
+    from isocompute.runners.tasks import generators, list_tasks
 
-    listed(Console(), entries(), generators())
+    listed(Console(), list_tasks(), generators())

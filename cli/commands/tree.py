@@ -7,16 +7,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.options import NamesInHelp
 from isocompute.errors import IsocomputeError
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=NamesInHelp)
 def tree(
     run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
     problem: Annotated[str, typer.Argument(help="A problem's name.", show_default=False)],
-    strategy: Annotated[str | None, typer.Option(help="beam, dvts, rebase, particle or revise.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="One of {searches}.")] = None,
     n: Annotated[int | None, typer.Option("--n", help="Slots.")] = None,
     width: Annotated[int | None, typer.Option(help="Continuations of a kept beam.")] = None,
     lookahead: Annotated[int | None, typer.Option(help="Further steps sampled before scoring.")] = None,

@@ -20,9 +20,9 @@ from isocompute.runners.storage.progress import Progress, Rows, Unreadable
 from isocompute.runners.storage.validation import REIMPORT, REPAIR, RESTORE, RESWEEP, Damage
 
 if TYPE_CHECKING:  # what it imports takes longer than most commands
+    from isocompute.runners.config.tasks import TaskEntry
     from isocompute.runners.sampling.sweep import Summary
     from isocompute.runners.storage.regrade import Regraded
-    from isocompute.runners.tasks import Entry
 
 SHOWN = 5
 """Reasons, damages or gaps that are shown; JSON holds them all."""
@@ -182,15 +182,15 @@ def swept(console: Console, summary: Summary) -> None:
         say(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")
 
 
-def listed(console: Console, entries: list[Entry], generators: dict[str, list[str]]) -> None:
+def listed(console: Console, entries: dict[str, TaskEntry], generators: dict[str, list[str]]) -> None:
     """Print the tasks, and the generators of reasoning-gym by their grader."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("task", "size", "grader", "source", "licence", "needs"):
         whole = heading in ("task", "size", "needs")
         table.add_column(heading, justify="right" if heading == "size" else "left", overflow="fold", no_wrap=whole)
-    for entry in entries:
+    for name, entry in entries.items():
         size = "any" if entry.size is None else f"{entry.size:,}"
-        table.add_row(entry.name, size, entry.grader, entry.source, entry.licence, entry.needs)
+        table.add_row(name, size, entry.grader, entry.source, entry.licence, entry.extra)
     console.print(table)
     console.print()
     console.print("What a task needs is an extra: pip install 'isocompute[datasets]'.", markup=False, highlight=False)

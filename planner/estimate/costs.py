@@ -111,7 +111,7 @@ def scoring_ratios(run: RunPool, solution: Work, known: Sizes) -> dict[str, floa
         return dict.fromkeys(WAYS)
     solutions = run.kept(run.rows.solutions)
     first = solutions[solutions["solution_id"] < run.origin.scored]
-    work = scoring(scores, first["completion_tokens"], known, run.origin.scorer.kind == "verdicts")
+    work = scoring(scores, first["completion_tokens"], known, run.origin.scorer.uses_verifier)
     return priced([work], solution)
 
 

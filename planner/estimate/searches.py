@@ -48,7 +48,7 @@ def measure_searches(run: RunPool, costs: Costs) -> dict[str, Searched]:
     shapes = [(*shape, search.seeds, search.select) for shape, search in origin.by_shape.items()]
     wanted = pd.DataFrame(shapes, columns=["strategy", *SHAPE, "seeds", "select"])
     searches = run.kept(run.rows.searches).merge(wanted, on=["strategy", *SHAPE])
-    writes = origin.scorer.kind == "verdicts"
+    writes = origin.scorer.uses_verifier
     names = dict.fromkeys(f"{search.strategy}+{search.select}" for search in origin.searches)
     found = {}
     for name in names:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from isocompute.runners.config.base import Count, Part, Size
+from isocompute.runners.scorers.registry import SCORERS
 from isocompute.runners.search.registry import SEARCHES, SearchStrategy
 
 DEFAULT_WIDTH = 4
@@ -23,9 +24,9 @@ class ScorerRole(Part):
     far. ``parameters`` is the model's size, where no checkpoint in a folder tells it.
     """
 
-    kind: Literal["lab", "math-shepherd", "outcome", "qwen-prm", "rlhflow", "skywork", "verdicts"]
+    kind: Annotated[str, AfterValidator(SCORERS.check)]
     model: str | None = None
-    engine: Literal["vllm", "transformers"] = "vllm"
+    engine: str = "vllm"
     prompt: str | None = None
     verifications: Count | None = None
     aggregate: Literal["last", "min", "prod", "mean"] = "last"
@@ -34,13 +35,21 @@ class ScorerRole(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> ScorerRole:
-        judges = self.kind == "verdicts"
+        entry = SCORERS[self.kind]
+        judges = entry.uses_verifier
+        if entry.engines and self.engine not in entry.engines:
+            raise ValueError(f"'{self.kind}' runs in {' or '.join(entry.engines)}; not in '{self.engine}'")
         if judges == (self.model is not None):
             raise ValueError("'verdicts' has no 'model': it is the verifier's" if judges else "give its 'model'")
         if judges == (self.verifications is None):
             said = "'verifications' says how often 'verdicts' judges a solution"
             raise ValueError(f"{said}; give it" if judges else f"{said}; '{self.kind}' has none")
         return self
+
+    @property
+    def uses_verifier(self) -> bool:
+        """Whether what scores is the sweep's verifier."""
+        return SCORERS[self.kind].uses_verifier
 
 
 class Shape(NamedTuple):

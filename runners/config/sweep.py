@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from isocompute.errors import ConfigError, DataError
+from isocompute.registry import Registry
 from isocompute.runners.config.base import Count, Part, Size
 from isocompute.runners.config.search import ScorerRole, Search, Shape
-from isocompute.runners.config.tasks import TASKS, FileTask, GymTask, TaskConfig
+from isocompute.runners.config.tasks import TASKS, FileTask, TaskConfig, find_block
 from isocompute.runners.documents import parse_yaml
+from isocompute.runners.engines.registry import ENGINES
+from isocompute.runners.grading.registry import GRADERS
+from isocompute.runners.scorers.registry import SCORERS
+from isocompute.runners.search.registry import SEARCHES
 from isocompute.runners.storage.files import refuse_memory
-
-PLACE_AND_PACE = {
-    "openai": {"urls", "concurrency", "timeout", "retries", "patience", "backoff", "key_env"},
-    "vllm": {"replicas", "device_ids", "in_flight"},
-    "transformers": set[str](),
-}
-"""Options of engines that say where and how fast they work, and not what they do."""
 
 
 class Role(Part):
@@ -53,7 +51,7 @@ class Sweep(Part):
 
     run: Annotated[str, Field(min_length=1)]
     task: TaskConfig
-    engine: Literal["vllm", "transformers", "openai"]
+    engine: Annotated[str, AfterValidator(ENGINES.check)]
     solver: Role
     verifier: Role | None = None
     solutions: Count
@@ -77,7 +75,7 @@ class Sweep(Part):
             raise ValueError(f"'scored' is {self.scored}, more than the {self.solutions} solutions")
         if (self.scored or self.searches) and self.scorer is None:
             raise ValueError("solutions or searches are to be scored, and no 'scorer' is given")
-        if self.scorer is not None and self.scorer.kind == "verdicts" and self.verifier is None:
+        if self.scorer is not None and self.scorer.uses_verifier and self.verifier is None:
             raise ValueError("the scorer is 'verdicts', and no 'verifier' is given")
         shapes = Counter(shape for search in self.searches for shape in search.shapes)
         if twice := [shape for shape, count in shapes.items() if count > 1]:
@@ -94,9 +92,7 @@ class Sweep(Part):
     @property
     def task_name(self) -> str:
         """What the task is called: its name, its generator's, or its file's."""
-        if isinstance(self.task, FileTask):
-            return self.task.path
-        return self.task.generator if isinstance(self.task, GymTask) else self.task.name
+        return self.task.title
 
     @property
     def models(self) -> dict[str, str]:
@@ -124,17 +120,40 @@ class Sweep(Part):
         """The prompt that asks for revisions, if there are any."""
         return next((search.asks for search in self.searches if search.asks), None)
 
+    def packages(self, grader: str) -> dict[str, str]:
+        """Return the packages of others that add what the sweep names, with their versions.
+
+        Args:
+            grader: name or title of what grades its task.
+        """
+        named: list[tuple[Registry[Any], str]] = [(ENGINES, self.engine), (GRADERS, grader.partition("/")[0])]
+        if not isinstance(self.task, FileTask):
+            named.append((TASKS, self.task.name))
+        if self.scorer is not None:
+            named.append((SCORERS, self.scorer.kind))
+        named += [(SEARCHES, search.strategy) for search in self.searches]
+        found = (registry.package(name) for registry, name in named)
+        return dict(sorted(package for package in found if package is not None))
+
     def identity(self) -> dict[str, Any]:
         """Return what may not change when a run goes on: all but its size, its place and its pace."""
         size = {"run", "solutions", "verifications", "verified", "scored", "searches", "checkpoint_seconds"}
         identity = self.model_dump(mode="json", exclude=size)
         for key in ("problems", "grader"):  # of the grader the manifest holds the version too
             identity["task"].pop(key, None)
-        for role in (identity[name] for name in ("solver", "verifier", "scorer") if identity[name]):
-            free = PLACE_AND_PACE[role.get("engine", self.engine)]
-            role.pop("parameters")  # the run holds the size that was known when it was made
-            role["options"] = {name: value for name, value in role["options"].items() if name not in free}
+        for name in ("solver", "verifier", "scorer"):
+            if (role := identity[name]) is not None:
+                free = self._free_options(name)
+                role.pop("parameters")  # the run holds the size that was known when it was made
+                role["options"] = {key: value for key, value in role["options"].items() if key not in free}
         return identity
+
+    def _free_options(self, role: str) -> frozenset[str]:
+        """Return the options of a role that say where and how fast it works, and not what it does."""
+        if role != "scorer" or self.scorer is None or self.scorer.uses_verifier:
+            return ENGINES[self.engine].free_options
+        entry = SCORERS[self.scorer.kind]
+        return entry.free_options if entry.loader else ENGINES[self.scorer.engine].free_options
 
 
 def read(path: str) -> Sweep:
@@ -158,7 +177,7 @@ def read(path: str) -> Sweep:
     try:
         sweep = Sweep.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {explain(error)}") from None
+        raise ConfigError(f"{path}: {explain(error, content)}") from None
     refuse_memory(sweep.run)
     return sweep
 
@@ -171,29 +190,31 @@ def sweep_of(manifest: dict[str, Any], run: str) -> Sweep:
     """
     try:
         return Sweep.model_validate(manifest["config"])
-    except ValidationError:
-        raise DataError(f"The manifest of '{run}' has a 'config' that is not a sweep's.") from None
+    except ValidationError as error:
+        reason = explain(error, manifest["config"])
+        raise DataError(f"The manifest of '{run}' has a 'config' that is not a sweep's: {reason}") from None
 
 
-def explain(error: ValidationError) -> str:
-    """Put the first thing that pydantic found wrong into one sentence."""
+def explain(error: ValidationError, given: object) -> str:
+    """Put the first thing that pydantic found wrong with a sweep into one sentence.
+
+    Args:
+        error: what pydantic raised.
+        given: what was to be a sweep.
+    """
     first = error.errors()[0]
     loc = [str(part) for part in first["loc"]]
     shapes: dict[str, type[Part]] = {"solver": Role, "verifier": Role, "scorer": ScorerRole, "searches": Search}
-    if loc[:1] == ["task"] and len(loc) > 1:
-        tasks: list[type[Part]] = [FileTask, *TASKS.values()]
-        shapes["task"] = next(task for task in tasks if task.__name__ == loc[1])
-        del loc[1]  # the shape is no key of the file
+    if block := find_block(given.get("task") if isinstance(given, dict) else None):
+        shapes["task"] = block
     where = ".".join(loc)
     if first["type"] == "extra_forbidden":
         known = shapes.get(loc[0], Sweep) if len(loc) > 1 else Sweep
         return f"the key '{where}' is unknown; known here: {', '.join(known.model_fields)}."
-    if first["type"] == "union_tag_not_found" and isinstance(first["input"], dict):
-        return f"task: give the 'name' of a task ({', '.join(TASKS)}), or the 'path' of a file."
     if first["type"] == "missing":
         return f"the key '{where}' is missing."
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    if first["type"] in ("model_type", "union_tag_not_found"):
+    if first["type"] == "model_type":
         message = "it must be a block of keys"
     return f"{where}: {message}; got {first['input']!r}." if where else f"{message}."

@@ -1,17 +1,29 @@
-"""The task block of a sweep file."""
+"""The task block of a sweep file: the tasks that have a name, and files of one's own."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationInfo, field_validator
 
+from isocompute.registry import Registry, load_object
 from isocompute.runners.config.base import Count, Part
+from isocompute.runners.grading.registry import GRADERS
 
-GraderName = Literal["boxed-number", "math", "letter", "numeric", "exact"]
+
+class TaskBlock(Part):
+    """What the block of every task that has a name begins with."""
+
+    name: str
+
+    @property
+    def title(self) -> str:
+        """What the task is called."""
+        return self.name
 
 
-class LabTask(Part):
+class LabTask(TaskBlock):
     """Problems made by the lab's generator."""
 
     name: Literal["lab"]
@@ -20,16 +32,15 @@ class LabTask(Part):
     seed: int = 0
 
 
-class BenchmarkTask(Part):
+class BenchmarkTask(TaskBlock):
     """A benchmark from the hub; ``seed`` orders the options where it is multiple choice."""
 
-    name: Literal["math500", "gsm8k", "aime24", "aime25", "gpqa-diamond"]
     problems: Count | None = None
     revision: Annotated[str, Field(min_length=1)] | None = None
     seed: int = 0
 
 
-class GymTask(Part):
+class GymTask(TaskBlock):
     """Problems made by a generator of reasoning-gym; ``options`` go to it as they are."""
 
     name: Literal["reasoning-gym"]
@@ -37,6 +48,11 @@ class GymTask(Part):
     problems: Count = 100
     seed: int = 0
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The generator's name."""
+        return self.generator
 
 
 class FileTask(Part):
@@ -49,7 +65,7 @@ class FileTask(Part):
     subject: str | None = None
     level: str | None = None
     choices: tuple[str, ...] = ()
-    grader: GraderName | None = None
+    grader: Annotated[str, AfterValidator(GRADERS.check)] | None = None
     problems: Count | None = None
     seed: int = 0
 
@@ -70,28 +86,85 @@ class FileTask(Part):
         """What grades the answers."""
         return self.grader or ("letter" if self.choices else "boxed-number")
 
-
-TASKS: dict[str, type[Part]] = {
-    **dict.fromkeys(get_args(BenchmarkTask.model_fields["name"].annotation), BenchmarkTask),
-    "lab": LabTask,
-    "reasoning-gym": GymTask,
-}
-"""The tasks that have a name, and the shape of their block."""
+    @property
+    def title(self) -> str:
+        """The file's path."""
+        return self.path
 
 
-def shape(task: object) -> str | None:
-    """Say which shape a task's block has: a file's if it has a ``path``, else the one that its ``name`` says."""
-    given = task if isinstance(task, dict) else vars(task) if isinstance(task, Part) else {}
-    if "path" in given:
-        return FileTask.__name__
-    named = TASKS.get(str(given.get("name")))
-    return None if named is None else named.__name__
+@dataclass(frozen=True)
+class TaskEntry:
+    """A task that has a name.
+
+    Args:
+        block: ``module:class`` of its block in a sweep file, a `TaskBlock`.
+        loader: ``module:function`` that takes the block and returns a `tasks.Task`; the problems of a longer list
+            begin with those of a shorter one.
+        grader: name of what grades its answers, for people.
+        source: where its problems come from, for people.
+        licence: of the problems.
+        size: how many problems it has; None if as many as are asked for.
+        extra: the extra of isocompute that installs what it needs; empty if nothing is needed.
+    """
+
+    block: str
+    loader: str
+    grader: str
+    source: str
+    licence: str
+    size: int | None = None
+    extra: str = ""
+
+    @property
+    def load_block(self) -> type[TaskBlock]:
+        """The class that `block` names."""
+        found: type[TaskBlock] = load_object(self.block)
+        return found
 
 
-TaskConfig = Annotated[
-    Annotated[LabTask, Tag("LabTask")]
-    | Annotated[BenchmarkTask, Tag("BenchmarkTask")]
-    | Annotated[GymTask, Tag("GymTask")]
-    | Annotated[FileTask, Tag("FileTask")],
-    Discriminator(shape),
-]
+CATALOGUE = "isocompute.runners.tasks.catalogue"
+
+TASKS: Registry[TaskEntry] = Registry(
+    "task",
+    "isocompute.tasks",
+    {
+        "math500": f"{CATALOGUE}:MATH500",
+        "gsm8k": f"{CATALOGUE}:GSM8K",
+        "aime24": f"{CATALOGUE}:AIME24",
+        "aime25": f"{CATALOGUE}:AIME25",
+        "gpqa-diamond": f"{CATALOGUE}:GPQA_DIAMOND",
+        "lab": f"{CATALOGUE}:LAB",
+        "reasoning-gym": f"{CATALOGUE}:REASONING_GYM",
+    },
+)
+"""Every task that has a name, by its name."""
+
+
+def find_block(task: object) -> type[TaskBlock | FileTask] | None:
+    """Return the class of a task's block: a file's if it has a ``path``, else that of the task that it names."""
+    if not isinstance(task, dict):
+        return None
+    if "path" in task:
+        return FileTask
+    name = task.get("name")
+    return TASKS[name].load_block if isinstance(name, str) and name in TASKS else None
+
+
+def read_block(task: object) -> object:
+    """Read a task's block by the class that fits it.
+
+    Raises:
+        ValueError: it is no block, or names no task.
+        ValidationError: a key of it is unknown, missing, or has a bad value.
+    """
+    if isinstance(task, TaskBlock | FileTask):
+        return task
+    if not isinstance(task, dict):
+        raise ValueError("it must be a block of keys")
+    block = find_block(task)
+    if block is None:
+        raise ValueError(f"give the 'name' of a task ({', '.join(TASKS)}), or the 'path' of a file")
+    return block.model_validate(task)
+
+
+TaskConfig = Annotated[SerializeAsAny[TaskBlock] | FileTask, BeforeValidator(read_block)]

@@ -66,7 +66,7 @@ def quote(
         "sample" if rate is None else "given",
         prices,
         sizes.get("scorer"),
-        config.scorer is not None and config.scorer.kind == "verdicts",
+        config.scorer is not None and config.scorer.uses_verifier,
     )
 
 

@@ -7,6 +7,9 @@ point order of the arithmetic, which may depend on what else is in the batch).
 """
 
 from isocompute.runners.engines.base import Completion, Engine, Request, Sampling, Token
-from isocompute.runners.engines.registry import LOCAL, check, is_folder, load
+from isocompute.runners.engines.registry import ENGINES, EngineEntry, check, is_folder, load
 
-__all__ = ["LOCAL", "Completion", "Engine", "Request", "Sampling", "Token", "check", "is_folder", "load"]
+__all__ = [
+    "ENGINES", "Completion", "Engine", "EngineEntry", "Request", "Sampling", "Token",
+    "check", "is_folder", "load",
+]  # fmt: skip

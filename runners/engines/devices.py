@@ -1,11 +1,27 @@
-"""Where copies of a model in vLLM stand, so that none is in the way of another."""
+"""Loading a model in vLLM, once or as copies, each on devices of its own."""
 
 from __future__ import annotations
 
 import os
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from isocompute.errors import ConfigError
+from isocompute.runners.engines.base import Engine
+from isocompute.runners.engines.replicas import replicated
+
+
+def load_vllm(model: str, **options: Any) -> Engine:
+    """Load a model in vLLM, or ``replicas`` copies of it that share the work.
+
+    Raises:
+        ConfigError: an option is unknown or unsafe, or there cannot be so many copies.
+        EngineError: the model cannot be loaded.
+    """
+    from isocompute.runners.engines.vllm import VLLM
+
+    return replicated(partial(VLLM, model), attrgetter("prompt"), place, **options)
 
 
 def place(copy: int, copies: int, options: dict[str, Any]) -> dict[str, Any]:

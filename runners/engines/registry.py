@@ -1,20 +1,67 @@
-"""The engines by name, and how one is loaded."""
+"""The engines that a sweep file may name: what each is, and how one is loaded."""
 
 from __future__ import annotations
 
 import os
-from functools import partial
-from operator import attrgetter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from isocompute.errors import ConfigError, EngineError
+from isocompute.registry import Registry, load_object
 from isocompute.runners.engines.base import Engine
-from isocompute.runners.engines.devices import place
-from isocompute.runners.engines.replicas import replicated
 
-LOCAL = ("transformers", "vllm")
-"""The engines that load a model themselves; the others name it to a server."""
+
+@dataclass(frozen=True)
+class EngineEntry:
+    """An engine.
+
+    Args:
+        loader: ``module:callable`` that takes a model's name and the options of its role, and returns an `Engine`.
+        description: what it is, for people.
+        is_local: whether it loads a checkpoint itself, a folder of safetensors or a hub's name, which is checked before
+            anything is sampled; if not, the model is a name that says something to the engine alone.
+        free_options: options that say where and how fast it works, and not what it does: they may be others when a run
+            goes on.
+        extra: the extra of isocompute that installs what it needs; empty if nothing is needed.
+    """
+
+    loader: str
+    description: str
+    is_local: bool
+    free_options: frozenset[str] = frozenset()
+    extra: str = ""
+
+
+OPENAI = EngineEntry(
+    "isocompute.runners.engines.openai:OpenAI",
+    "servers with an OpenAI-compatible endpoint",
+    is_local=False,
+    free_options=frozenset({"urls", "concurrency", "timeout", "retries", "patience", "backoff", "key_env"}),
+    extra="openai",
+)
+TRANSFORMERS = EngineEntry(
+    "isocompute.runners.engines.transformers:Transformers",
+    "Hugging Face transformers in this process",
+    is_local=True,
+    extra="transformers",
+)
+VLLM = EngineEntry(
+    "isocompute.runners.engines.devices:load_vllm",
+    "vLLM in this process",
+    is_local=True,
+    free_options=frozenset({"replicas", "device_ids", "in_flight"}),
+    extra="vllm",
+)
+
+HERE = "isocompute.runners.engines.registry"
+
+ENGINES: Registry[EngineEntry] = Registry(
+    "engine",
+    "isocompute.engines",
+    {name: f"{HERE}:{name.upper()}" for name in ("vllm", "transformers", "openai")},
+)
+"""Every engine by its name."""
 
 
 def check(model: str) -> None:
@@ -39,7 +86,7 @@ def load(name: str, model: str, **options: Any) -> Engine:
     """Load a model into an engine.
 
     Args:
-        name: ``vllm``, ``transformers`` or ``openai``.
+        name: one of `ENGINES`.
         model: a checkpoint folder, or a hub's name for one; for ``openai`` the name that the server gives it.
         options: passed on to the engine; with ``vllm`` also ``replicas``, how many copies of the model share the work.
 
@@ -47,27 +94,24 @@ def load(name: str, model: str, **options: Any) -> Engine:
         ConfigError: the engine is unknown, or an option of it is.
         EngineError: the library is not installed, the folder is not there, or the model cannot be loaded.
     """
-    if name in LOCAL:
+    entry = ENGINES.find(name)
+    if entry.is_local:
         check(model)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        if name == "vllm":
-            from isocompute.runners.engines.vllm import VLLM
-
-            return replicated(partial(VLLM, model), attrgetter("prompt"), place, **options)
-        if name == "transformers":
-            from isocompute.runners.engines.transformers import Transformers
-
-            return Transformers(model, **options)
-        if name == "openai":
-            from isocompute.runners.engines.openai import OpenAI
-
-            return OpenAI(model, **options)
+        engine: Engine = load_object(entry.loader)(model, **options)
     except ImportError as error:
-        raise EngineError(
-            f"The engine '{name}' needs a package that is not installed ({error.name}): "
-            f"pip install 'isocompute[{name}]'."
-        ) from error
+        raise EngineError(missing_package(f"The engine '{name}'", error, entry.extra)) from error
     except TypeError as error:
         raise ConfigError(f"The engine '{name}' does not take these options: {error}.") from error
-    raise ConfigError(f"The engine '{name}' is unknown; there are: openai, transformers, vllm.")
+    return engine
+
+
+def missing_package(what: str, error: ImportError, extra: str) -> str:
+    """Say that something needs a package that cannot be imported, and what installs it.
+
+    >>> missing_package("The engine 'vllm'", ModuleNotFoundError("No module", name="vllm"), "vllm")
+    "The engine 'vllm' needs a package that is not installed (vllm): pip install 'isocompute[vllm]'."
+    """
+    advice = f": pip install 'isocompute[{extra}]'" if extra else ""
+    return f"{what} needs a package that is not installed ({error.name}){advice}."

@@ -1,4 +1,4 @@
-"""The graders, by name: how each reads an answer from a text, and which answers it takes for equal."""
+"""Graders: how each reads an answer from a text, and which answers it takes for equal."""
 
 from __future__ import annotations
 
@@ -58,7 +58,12 @@ class Grader:
         self.close()
 
 
-def mathematics() -> Grader:
+def make_boxed_number() -> Grader:
+    """Return the grader of what the last box holds."""
+    return Grader("boxed-number", "boxed-number/1", boxed, canonical)
+
+
+def make_math() -> Grader:
     """Return the grader for mathematics.
 
     Raises:
@@ -72,38 +77,16 @@ def mathematics() -> Grader:
     return Grader("math", title, partial(given, longest=latex.LONGEST), mathematical, Judge())
 
 
-GRADERS: dict[str, tuple[str, Callable[[], Grader]]] = {
-    "boxed-number": (
-        "what the last box holds: numbers by value, all else by its text",
-        lambda: Grader("boxed-number", "boxed-number/1", boxed, canonical),
-    ),
-    "math": ("mathematics in LaTeX, equal if it means the same", mathematics),
-    "letter": (
-        "the letter of a choice, A to J",
-        lambda: Grader("letter", "letter/1", letter, choice),
-    ),
-    "numeric": (
-        "one number, by value, whatever its unit",
-        lambda: Grader("numeric", "numeric/1", number, numeric),
-    ),
-    "exact": (
-        "a text, the same to the letter",
-        lambda: Grader("exact", "exact/1", partial(given, longest=latex.LONGEST), exact),
-    ),
-}
-"""Each grader by its name: what it takes for an answer, and what makes one."""
+def make_letter() -> Grader:
+    """Return the grader of multiple choice."""
+    return Grader("letter", "letter/1", letter, choice)
 
 
-def load(name: str) -> Grader:
-    """Return a grader by its name, or by its title.
+def make_numeric() -> Grader:
+    """Return the grader of numbers."""
+    return Grader("numeric", "numeric/1", number, numeric)
 
-    >>> load("letter").title, load("numeric/1").answer("so 3 + 4 = 7.0")
-    ('letter/1', '7')
 
-    Raises:
-        ConfigError: there is none of that name, or a package that it needs is missing.
-    """
-    plain = name.partition("/")[0]
-    if plain not in GRADERS:
-        raise ConfigError(f"There is no grader '{name}'; there are {', '.join(GRADERS)}.")
-    return GRADERS[plain][1]()
+def make_exact() -> Grader:
+    """Return the grader of texts that are the same to the letter."""
+    return Grader("exact", "exact/1", partial(given, longest=latex.LONGEST), exact)

@@ -1,59 +1,78 @@
-"""The formats that can be imported, by name."""
+"""The formats of other tools' logs that can be imported."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from isocompute.errors import ConfigError
-from isocompute.runners.imports.inspect_ai import inspect_rows
-from isocompute.runners.imports.lm_eval import lm_eval_rows
-from isocompute.runners.imports.long_table import table_rows
-from isocompute.runners.imports.monkeys import monkeys_rows
+from isocompute.registry import Registry, load_object
 from isocompute.runners.imports.rows import Row
-from isocompute.runners.imports.sc_genrm import sc_genrm_rows
-from isocompute.runners.imports.search_and_learn import search_and_learn_rows
 from isocompute.runners.imports.source import Source
 
 
 @dataclass(frozen=True)
-class Format:
+class FormatEntry:
     """A format.
 
     Args:
-        name: what it is called.
-        rows: yields what a source holds.
+        adapter: ``module:function`` that takes a `Source` and yields the rows that it holds.
+        description: what its files are, for people.
         grader: what grades its texts where the form of the right answers does not say it; None if it could be any.
-        about: what its files are.
+        has_columns: whether a user may say what its columns are called.
     """
 
-    name: str
-    rows: Callable[[Source], Iterator[Row]]
-    grader: str | None
-    about: str
+    adapter: str
+    description: str
+    grader: str | None = None
+    has_columns: bool = False
+
+    @property
+    def load_adapter(self) -> Callable[[Source], Iterator[Row]]:
+        """The function that `adapter` names."""
+        found: Callable[[Source], Iterator[Row]] = load_object(self.adapter)
+        return found
 
 
-FORMATS = {
-    format.name: format
-    for format in (
-        Format("sc-genrm-scaling", sc_genrm_rows, "math", "a folder of YAML trees, or arrays as .npz"),
-        Format("search-and-learn", search_and_learn_rows, "math", "APPROACH_completions.jsonl, or a folder of them"),
-        Format("large-language-monkeys", monkeys_rows, "math", "a folder of YAML, or .jsonl, .json"),
-        Format("lm-eval", lm_eval_rows, None, "samples_TASK_DATE.jsonl, from --log_samples"),
-        Format("inspect-ai", inspect_rows, None, "a log, .eval or .json"),
-        Format("table", table_rows, None, "a long table, .csv, .parquet or .jsonl"),
-    )
-}
-"""Each format by its name."""
+IMPORTS = "isocompute.runners.imports"
+
+SC_GENRM_SCALING = FormatEntry(
+    f"{IMPORTS}.sc_genrm:sc_genrm_rows", "a folder of YAML trees, or arrays as .npz", grader="math"
+)
+SEARCH_AND_LEARN = FormatEntry(
+    f"{IMPORTS}.search_and_learn:search_and_learn_rows",
+    "APPROACH_completions.jsonl, or a folder of them",
+    grader="math",
+)
+LARGE_LANGUAGE_MONKEYS = FormatEntry(
+    f"{IMPORTS}.monkeys:monkeys_rows", "a folder of YAML, or .jsonl, .json", grader="math"
+)
+LM_EVAL = FormatEntry(f"{IMPORTS}.lm_eval:lm_eval_rows", "samples_TASK_DATE.jsonl, from --log_samples")
+INSPECT_AI = FormatEntry(f"{IMPORTS}.inspect_ai:inspect_rows", "a log, .eval or .json")
+TABLE = FormatEntry(f"{IMPORTS}.long_table:table_rows", "a long table, .csv, .parquet or .jsonl", has_columns=True)
+
+HERE = "isocompute.runners.imports.formats"
+
+FORMATS: Registry[FormatEntry] = Registry(
+    "format",
+    "isocompute.imports",
+    {
+        name: f"{HERE}:{name.upper().replace('-', '_')}"
+        for name in ("sc-genrm-scaling", "search-and-learn", "large-language-monkeys", "lm-eval", "inspect-ai", "table")
+    },
+)
+"""Every format by its name."""
 
 
-def named(name: str) -> Format:
-    """Return a format by its name; ``_`` is as good as ``-``.
+def normalize_format(name: str) -> str:
+    """Return a format's name as the registry has it; ``_`` is as good as ``-``.
+
+    >>> normalize_format("LM_Eval")
+    'lm-eval'
 
     Raises:
         ConfigError: there is none of that name.
     """
-    found = FORMATS.get(name.replace("_", "-").lower())
-    if found is None:
-        raise ConfigError(f"There is no format '{name}'; there are {', '.join(FORMATS)}.")
-    return found
+    plain = name.replace("_", "-").lower()
+    if plain not in FORMATS:
+        FORMATS.find(name)  # raises
+    return plain

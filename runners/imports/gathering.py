@@ -10,9 +10,9 @@ from typing import Any
 
 import isocompute
 from isocompute.errors import DataError
-from isocompute.runners.grading import Classes, Grader, load
+from isocompute.runners.grading import GRADERS, Classes, Grader, load
 from isocompute.runners.imports.fields import bare, obvious
-from isocompute.runners.imports.formats import Format
+from isocompute.runners.imports.formats import FORMATS
 from isocompute.runners.imports.rows import About, Problem, Row, Search, Solution, Verification
 from isocompute.runners.imports.source import Source
 from isocompute.runners.parsing.printable import shown
@@ -56,9 +56,9 @@ class Summary:
 class Gathering:
     """The rows of an import on their way to a run."""
 
-    def __init__(self, run: Run, format: Format, grader: str | None) -> None:
+    def __init__(self, run: Run, format: str, grader: str | None) -> None:
         self.run, self.format = run, format
-        self.logged = f"{AS_LOGGED}/{format.name}"
+        self.logged = f"{AS_LOGGED}/{format}"
         self.grader: Grader | None = None if grader in (None, AS_LOGGED) else load(str(grader))
         self.title = self.logged if grader == AS_LOGGED else self.grader and self.grader.title
         self.about = About()
@@ -113,7 +113,7 @@ class Gathering:
         for writer in self.writers.values():
             writer.flush()
         imported = Imported(
-            format=self.format.name,
+            format=self.format,
             files=source.count,
             source=source.path.resolve().name,
             sha256=digest(source.path) if source.path.is_file() else None,
@@ -190,7 +190,7 @@ class Gathering:
             if row.correct is None:
                 raise DataError(
                     f"{row.where}: the log does not say whether the solution is right; "
-                    "name a grader for its text: --grader boxed-number, math, letter, numeric or exact."
+                    f"name a grader for its text: --grader {GRADERS.in_words}."
                 )
             return row.answer, row.correct
         if row.text is None or problem.problem_id not in self.classes:
@@ -203,7 +203,8 @@ class Gathering:
     def _choose(self, problem: Problem, row: Solution | Search) -> None:
         """Choose the grader by the first row that is to be graded."""
         gold = bare(problem.gold)
-        if gold is not None and row.text is not None and (name := obvious(problem.gold or "") or self.format.grader):
+        usual = FORMATS[self.format].grader
+        if gold is not None and row.text is not None and (name := obvious(problem.gold or "") or usual):
             self.grader = load(name)
             self.title = self.grader.title
         elif row.correct is not None:
@@ -211,7 +212,7 @@ class Gathering:
         else:
             raise DataError(
                 f"{row.where}: how an answer is compared with {shown(problem.gold)} is not obvious; "
-                "name a grader: --grader boxed-number, math, letter, numeric or exact."
+                f"name a grader: --grader {GRADERS.in_words}."
             )
 
     def _grade_problems(self) -> None:
@@ -226,7 +227,7 @@ class Gathering:
                         f"'{self.grader.name}' can read; --grader names another."
                     )
                 self.classes[problem.problem_id] = Classes(self.grader, gold)
-            task = self.about.task or self.format.name
+            task = self.about.task or self.format
             self._write(PROBLEMS, {**vars(problem), "gold": gold, "task": task})
         self.ungraded.clear()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from isocompute.errors import ConfigError, RunError
-from isocompute.runners.imports.formats import named
+from isocompute.runners.imports.formats import FORMATS, normalize_format
 from isocompute.runners.imports.gathering import Gathering, Summary
 from isocompute.runners.imports.source import Source
 from isocompute.runners.storage.files import MANIFEST
@@ -42,14 +42,16 @@ def import_run(
         DataError: the source does not hold what it should; says where.
         RunError: there is something at the place of the run, or it cannot be written.
     """
-    format = named(name)
-    if columns and format.name != "table":
-        raise ConfigError("--columns is for the format 'table'; other formats say what is what.")
+    name = normalize_format(name)
+    format = FORMATS[name]
+    if columns and not format.has_columns:
+        named = ", ".join(other for other, entry in FORMATS.items() if entry.has_columns)
+        raise ConfigError(f"--columns is for the format '{named}'; other formats say what is what.")
     source, target = Source(path, columns), Run(run)
     if target.fs.exists(target.root):
         raise RunError(f"There is something at '{target.path}' already; an import needs a place of its own.")
-    with building(target) as begun, Gathering(begun, format, grader) as gathering:
-        for row in format.rows(source):
+    with building(target) as begun, Gathering(begun, name, grader) as gathering:
+        for row in format.load_adapter(source):
             gathering.take(row)
             if progress is not None:
                 progress(source.seen, source.total)

@@ -117,9 +117,9 @@ def prepared(config: Sweep) -> tuple[Run, list[Problem], dict[str, Prompt], dict
     if config.revising is not None:
         texts["reviser"] = prompts.load(config.revising, needs=("question", "solution"))
     for role in (config.solver, config.verifier):
-        if role is not None and config.engine in engines.LOCAL:
+        if role is not None and engines.ENGINES[config.engine].is_local:
             engines.check(role.model)  # now, and not when all is solved
-    if config.scorer is not None and config.scorer.model is not None:
+    if config.scorer is not None and config.scorer.model is not None and scorers.SCORERS[config.scorer.kind].format:
         engines.check(config.scorer.model)
     asked = manifest(config, texts, task.origin, grader.title)
     check_begun(run, config, problems, asked, grader)
@@ -132,16 +132,18 @@ def check_models(config: Sweep) -> None:
     Raises:
         EngineError: a model lacks weights, or has some that are no numbers.
     """
-    roles = (config.solver, config.verifier) if config.engine in engines.LOCAL else ()
+    roles = (config.solver, config.verifier) if engines.ENGINES[config.engine].is_local else ()
     models: set[tuple[str, str, str | None]] = {(role.model, config.engine, None) for role in roles if role is not None}
     if (scorer := config.scorer) is not None and scorer.model is not None:
-        models.add((scorer.model, scorer.engine, scorer.kind))
+        entry = scorers.SCORERS[scorer.kind]
+        if entry.format:
+            models.add((scorer.model, scorer.engine, entry.head))
     if folders := [model for model in models if engines.is_folder(model[0])]:
         from isocompute.runners.engines.whole import check_weights
-        from isocompute.runners.scorers.heads import CLASSES, HEADS
+        from isocompute.runners.scorers.heads import CLASSES
 
-        for model, engine, kind in folders:
-            check_weights(model, engine, CLASSES[HEADS[kind]] if kind in HEADS else None)
+        for model, engine, head in folders:
+            check_weights(model, engine, None if head is None else CLASSES[head])
 
 
 def check_begun(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any], grader: Grader) -> None:

@@ -45,10 +45,6 @@ CLASSES: dict[str, Any] = {
 }
 
 
-HEADS = {"outcome": "reward", "qwen-prm": "classes", "skywork": "value"}
-"""Heads of the kinds of scorers that are no language models, by the name of the kind."""
-
-
 def load(model: str, head: Head, dtype: str) -> Any:
     """Load a checkpoint as a model with this head; safetensors only, and no code of the checkpoint's is run.
 

@@ -1,87 +1,154 @@
-"""The scorers by name, and how one is loaded."""
+"""The scorers that a sweep file may name: what each is, and how one is loaded."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from isocompute.errors import ConfigError, EngineError
+from isocompute.registry import Registry, load_object
 from isocompute.runners import engines
 from isocompute.runners.engines.devices import place
+from isocompute.runners.engines.registry import missing_package
 from isocompute.runners.engines.replicas import replicated
 from isocompute.runners.scorers.base import Scorer
 
 if TYPE_CHECKING:
     from isocompute.runners.scorers.formats.base import Kind
 
-KINDS = ("lab", "math-shepherd", "outcome", "qwen-prm", "rlhflow", "skywork")
-"""The kinds that `load` knows."""
+
+@dataclass(frozen=True)
+class ScorerEntry:
+    """A scorer: a format in which an engine here asks a reward model, or something that loads itself.
+
+    Args:
+        description: what it is, for people.
+        format: ``module:callable`` that takes the model's tokenizer (a `scorers.tokenizer.Text`), and a prompt if
+            there is one, and returns a `scorers.formats.base.Kind`.
+        loader: of a scorer without a format: ``module:callable`` that takes a model's name and options, and returns a
+            `Scorer`.
+        engines: that can host a model of this format; none with a loader.
+        head: of a model that is no language model: ``classes``, ``value`` or ``reward``, see `scorers.heads`.
+        has_prompt: whether a sweep may give the prompt that stands before the solution.
+        uses_verifier: whether it is the sweep's verifier, with no model of its own.
+        free_options: with a loader: options that may be others when a run goes on, as of an engine.
+    """
+
+    description: str
+    format: str = ""
+    loader: str = ""
+    engines: tuple[str, ...] = ("vllm", "transformers")
+    head: str | None = None
+    has_prompt: bool = False
+    uses_verifier: bool = False
+    free_options: frozenset[str] = frozenset()
+
+
+FORMATS = "isocompute.runners.scorers.formats"
+
+LAB = ScorerEntry(
+    "the lab's own PRM: ` +` or ` -` predicted after each line", format=f"{FORMATS}.lab:Lab", has_prompt=True
+)
+MATH_SHEPHERD = ScorerEntry(
+    "Math-Shepherd: `ки` after each step, `+` or `-` predicted there",
+    format=f"{FORMATS}.math_shepherd:MathShepherd",
+)
+OUTCOME = ScorerEntry(
+    "an outcome reward model: one score for the solution so far", format=f"{FORMATS}.outcome:Outcome", head="reward"
+)
+QWEN_PRM = ScorerEntry(
+    "Qwen2.5-Math-PRM: `<extra_0>` after each step, classified there",
+    format=f"{FORMATS}.qwen_prm:QwenPRM",
+    head="classes",
+)
+RLHFLOW = ScorerEntry(
+    "RLHFlow's models: a chat, a step a turn, `+` or `-` in reply", format=f"{FORMATS}.rlhflow:RLHFlow"
+)
+SKYWORK = ScorerEntry(  # vLLM does not know its value head
+    "Skywork-o1-Open-PRM: a value at each line's end",
+    format=f"{FORMATS}.skywork:Skywork",
+    engines=("transformers",),
+    head="value",
+)
+VERDICTS = ScorerEntry("GenRM's mean verdict on the solution so far", engines=(), uses_verifier=True)
+
+HERE = "isocompute.runners.scorers.registry"
+
+SCORERS: Registry[ScorerEntry] = Registry(
+    "scorer",
+    "isocompute.scorers",
+    {
+        name: f"{HERE}:{name.upper().replace('-', '_')}"
+        for name in ("lab", "math-shepherd", "outcome", "qwen-prm", "rlhflow", "skywork", "verdicts")
+    },
+)
+"""Every scorer by its name."""
+
+
+def check_host(kind: str, engine: str) -> None:
+    """Raise unless an engine can host the models of a scorer.
+
+    Raises:
+        ConfigError: it cannot; says which can.
+    """
+    entry = SCORERS.find(kind)
+    if entry.engines and engine not in entry.engines:
+        raise ConfigError(f"The scorer '{kind}' runs in {' or '.join(entry.engines)}; not in '{engine}'.")
 
 
 def load(kind: str, model: str, engine: str = "vllm", prompt: str | None = None, **options: Any) -> Scorer:
     """Load a reward model into a scorer.
 
     Args:
-        kind: one of `KINDS`: how the model is asked and read.
+        kind: one of `SCORERS`: how the model is asked and read.
         model: a checkpoint folder, or a hub's name for one; its weights are safetensors.
-        engine: ``vllm``, where prefixes that were read before are not computed again, or ``transformers``.
-        prompt: the prompt of kind ``lab``, by name or file; ``lab-solve`` if not given.
+        engine: ``vllm``, where prefixes that were read before are not computed again, or ``transformers``; it says
+            nothing of a scorer that loads itself.
+        prompt: what stands before the solution, by name or file, of a scorer that takes one.
         options: passed on to the engine.
 
     Raises:
         ConfigError: the kind or the engine is unknown, they do not go together, or an option is unknown.
         EngineError: the library is not installed, or the model is not there or not of this kind.
     """
-    if kind == "verdicts":
-        raise ConfigError("The scorer 'verdicts' has no model of its own: it asks the sweep's verifier.")
-    if kind not in KINDS:
-        raise ConfigError(f"The scorer '{kind}' is unknown; there are: {', '.join(KINDS)}, verdicts.")
-    if engine not in engines.LOCAL:
-        raise ConfigError(f"Scorers run in {' or '.join(engines.LOCAL)}; not in '{engine}'.")
-    if kind == "skywork" and engine == "vllm":
-        raise ConfigError("vLLM cannot serve 'skywork', whose value head it does not know; use engine: transformers.")
-    if prompt is not None and kind != "lab":
+    entry = SCORERS.find(kind)
+    if entry.uses_verifier:
+        raise ConfigError(f"The scorer '{kind}' has no model of its own: it asks the sweep's verifier.")
+    check_host(kind, engine)
+    if prompt is not None and not entry.has_prompt:
         raise ConfigError(f"The scorer '{kind}' has a format of its own; leave the prompt out.")
-    engines.check(model)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        reads = _kind(kind, model, prompt)
-        if engine == "vllm":
-            from isocompute.runners.scorers.vllm import VLLMScorer
-
-            return replicated(partial(VLLMScorer, model, reads), attrgetter("question"), place, **options)
-        from isocompute.runners.scorers.transformers import TransformersScorer
-
-        return TransformersScorer(model, reads, **options)
+        if entry.loader:
+            scorer: Scorer = load_object(entry.loader)(model, **options)
+            return scorer
+        engines.check(model)
+        return host(model, load_format(entry, model, prompt), engine, options)
     except ImportError as error:
-        raise EngineError(
-            f"The scorer '{kind}' needs a package that is not installed ({error.name}): "
-            f"pip install 'isocompute[{engine}]'."
-        ) from error
+        extra = "" if entry.loader else engine
+        raise EngineError(missing_package(f"The scorer '{kind}'", error, extra)) from error
     except TypeError as error:
-        raise ConfigError(f"The scorer '{kind}' in {engine} does not take these options: {error}.") from error
+        where = "" if entry.loader else f" in {engine}"
+        raise ConfigError(f"The scorer '{kind}'{where} does not take these options: {error}.") from error
 
 
-def _kind(name: str, model: str, prompt: str | None) -> Kind:
-    from isocompute.runners.scorers.formats.lab import Lab
-    from isocompute.runners.scorers.formats.math_shepherd import MathShepherd
-    from isocompute.runners.scorers.formats.outcome import Outcome
-    from isocompute.runners.scorers.formats.qwen_prm import QwenPRM
-    from isocompute.runners.scorers.formats.rlhflow import RLHFlow
-    from isocompute.runners.scorers.formats.skywork import Skywork
+def load_format(entry: ScorerEntry, model: str, prompt: str | None) -> Kind:
+    """Load the format in which a model is asked."""
     from isocompute.runners.scorers.tokenizer import Text
 
-    text = Text.of(model)
-    if name == "lab":
-        return Lab(text, prompt or "lab-solve")
-    kinds: dict[str, Callable[[Text], Kind]] = {
-        "math-shepherd": MathShepherd,
-        "outcome": Outcome,
-        "qwen-prm": QwenPRM,
-        "rlhflow": RLHFlow,
-        "skywork": Skywork,
-    }
-    return kinds[name](text)
+    made: Kind = load_object(entry.format)(Text.of(model), *([] if prompt is None else [prompt]))
+    return made
+
+
+def host(model: str, kind: Kind, engine: str, options: dict[str, Any]) -> Scorer:
+    """Load a model into an engine that asks it in a format."""
+    if engine == "vllm":
+        from isocompute.runners.scorers.vllm import VLLMScorer
+
+        return replicated(partial(VLLMScorer, model, kind), attrgetter("question"), place, **options)
+    from isocompute.runners.scorers.transformers import TransformersScorer
+
+    return TransformersScorer(model, kind, **options)

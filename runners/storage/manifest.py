@@ -47,7 +47,11 @@ def manifest(config: Sweep, texts: dict[str, Prompt], origin: dict[str, Any], gr
         "grader": grader,
         "gold": AS_GIVEN,
         "verdicts": READER,
-        "versions": {"python": platform.python_version(), **{k: installed(v) for k, v in packages.items()}},
+        "versions": {
+            "python": platform.python_version(),
+            **{k: installed(v) for k, v in packages.items()},
+            **config.packages(grader),
+        },
     }
 
 
@@ -122,7 +126,7 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
     before = {**written, "identity": earlier.identity(), "grader": grader_of(run)}
     solved, verified = bool(run.parts(SOLUTIONS)), bool(run.parts(VERIFICATIONS))
     scored = any(run.parts(table) for table in (SCORES, NODES, SEARCHES))
-    judging = scored and earlier.scorer is not None and earlier.scorer.kind == "verdicts"
+    judging = scored and earlier.scorer is not None and earlier.scorer.uses_verifier
     revised = scored and earlier.revising is not None
     later = {"verifier": verified or judging, "reviser": revised}
     later |= dict.fromkeys(("scorer", "step", "boxed_ends"), scored)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from isocompute.errors import RunError
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.grading import Classes, Grader
+from isocompute.runners.grading import GRADERS, Classes, Grader
 from isocompute.runners.parsing.thinking import cut
 from isocompute.runners.storage.check import require_whole
 from isocompute.runners.storage.digests import digest_text
@@ -134,7 +134,7 @@ def own_grader(run: Run) -> str:
     if grader.startswith(f"{AS_LOGGED}/"):
         raise RunError(
             f"The answers of '{run.path}' are those that were logged ({grader}), and no grader here read them; "
-            "name one to read its texts: --grader boxed-number, math, letter, numeric or exact."
+            f"name one to read its texts: --grader {GRADERS.in_words}."
         )
     return grader
 

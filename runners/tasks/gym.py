@@ -17,7 +17,7 @@ from isocompute.errors import ConfigError
 from isocompute.runners.seeds import seed_of
 from isocompute.runners.tasks.problem import Problem
 
-GRADERS = {
+GENERATORS = {
     **dict.fromkeys(
         (
             "aiw", "basic_arithmetic", "binary_alternation", "chain_sum", "circuit_logic", "count_bits",
@@ -53,7 +53,7 @@ def gym_problems(generator: str, count: int, seed: int = 0, options: dict[str, A
     ``create_dataset(generator, size=SIZE, seed=library_seed(generator, seed), **options)[index]``.
 
     Args:
-        generator: one of `GRADERS`.
+        generator: one of `GENERATORS`.
         count: how many.
         seed: which draw.
         options: of the generator, such as its range of numbers.
@@ -86,11 +86,11 @@ def drawn(generator: str, seed: int, options: dict[str, Any]) -> Iterator[tuple[
         from reasoning_gym.factory import DATASETS
     except ModuleNotFoundError:
         raise ConfigError("The task 'reasoning-gym' needs it: pip install 'isocompute[reasoning-gym]'.") from None
-    if generator not in GRADERS:
+    if generator not in GENERATORS:
         reason = "has answers that no grader here can compare"
         if generator not in DATASETS:
             reason = "is no generator of reasoning-gym"
-        raise ConfigError(f"task.generator: '{generator}' {reason}; take one of {', '.join(sorted(GRADERS))}.")
+        raise ConfigError(f"task.generator: '{generator}' {reason}; take one of {', '.join(sorted(GENERATORS))}.")
     takes = [field.name for field in fields(DATASETS[generator][1]) if field.name not in ("seed", "size")]
     if unknown := [option for option in options if option not in takes]:
         raise ConfigError(

@@ -9,7 +9,7 @@ asked for. Another package adds its own through an entry point of the registry's
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -78,6 +78,11 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     def __contains__(self, name: object) -> bool:
         return name in self.own or name in self.added
 
+    @property
+    def in_words(self) -> str:
+        """The names as a sentence lists them: "a, b or c"."""
+        return join_words(list(self))
+
     def check(self, name: str) -> str:
         """Return a name that is known; made for the validation of configurations.
 
@@ -85,8 +90,15 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             ValueError: there is no entry of that name.
         """
         if name not in self:
-            raise ValueError(f"input should be one of {', '.join(self)}")
+            raise ValueError(f"input should be {join_words([repr(known) for known in self])}")
         return name
+
+    def package(self, name: str) -> tuple[str, str] | None:
+        """Return name and version of the package that adds an entry; None if isocompute has it itself."""
+        point = self.added.get(name)
+        if point is None or point.dist is None:
+            return None
+        return point.dist.name, point.dist.version
 
     def find(self, name: str) -> Entry:
         """Return an entry.
@@ -97,6 +109,16 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         if name not in self:
             raise ConfigError(f"The {self.kind} '{name}' is unknown; there are: {', '.join(self)}.")
         return self[name]
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Join words as a sentence does.
+
+    >>> join_words(["a", "b", "c"])
+    'a, b or c'
+    """
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def load_object(path: str) -> Any:

@@ -140,7 +140,7 @@ def test_a_sweep_of_which_some_rows_failed_says_what_comes_next(swept, scripted)
 def test_no_library_is_answered_on_standard_input(command, monkeypatch):
     read_there = []
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
-    monkeypatch.setattr("isocompute.runners.tasks.entries", lambda: read_there.append(sys.stdin.read()) or [])
+    monkeypatch.setattr("isocompute.runners.tasks.list_tasks", lambda: read_there.append(sys.stdin.read()) or {})
     command("tasks")
     assert read_there == [""]
     assert sys.stdin.read() == "y\n"

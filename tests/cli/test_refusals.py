@@ -97,11 +97,27 @@ def test_a_run_that_has_only_a_manifest(refused, written_run, tmp_path):
     assert sentence == f"The run at '{tmp_path}' holds no problems yet; run its sweep again to complete it."
 
 
-@pytest.mark.parametrize("config", [None, {}, {"solutions": 4}, {"solutions": "x"}])
-def test_a_manifest_of_something_else(refused, written_run, tmp_path, config):
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        (None, "it must be a block of keys"),
+        ({}, "the key 'run' is missing"),
+        ({"solutions": "x"}, "the key 'run' is missing"),
+    ],
+)
+def test_a_manifest_of_something_else(refused, written_run, tmp_path, config, reason):
     (written_run / "manifest.json").write_text(json.dumps({"config": config}))
+    sentence = refused("fit", written_run, "-o", tmp_path / "p.json")
+    assert sentence == f"The manifest of '{written_run}' has a 'config' that is not a sweep's: {reason}."
+
+
+def test_a_manifest_that_names_what_is_not_installed(refused, written_run, tmp_path):
+    manifest = json.loads((written_run / "manifest.json").read_text())
+    manifest["config"]["engine"] = "coin"
+    (written_run / "manifest.json").write_text(json.dumps(manifest))
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
-        f"The manifest of '{written_run}' has a 'config' that is not a sweep's."
+        f"The manifest of '{written_run}' has a 'config' that is not a sweep's: engine: input should be 'vllm', "
+        "'transformers' or 'openai'; got 'coin'."
     )
 
 

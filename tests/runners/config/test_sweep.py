@@ -28,7 +28,7 @@ SWEEP = (
 )
 GIVE = (
     "task: give the 'name' of a task (math500, gsm8k, aime24, aime25, gpqa-diamond, lab, reasoning-gym), "
-    "or the 'path' of a file."
+    "or the 'path' of a file; got "
 )
 ROLE = "model, prompt, chat, temperature, top_p, max_tokens, stop, thinking_end, logprobs, options, parameters"
 
@@ -199,10 +199,10 @@ def test_a_missing_key_is_named(written, at):
         ("verifier.top_p", 1.5, "verifier.top_p: input should be less than or equal to 1; got 1.5."),
         ("task.problems", 0, "task.problems: input should be greater than or equal to 1; got 0."),
         ("task", "lab", "task: it must be a block of keys; got 'lab'."),
-        ("task", {"name": "math"}, GIVE),
-        ("task", {"problems": 3}, GIVE),
-        ("task", {"name": ["lab"]}, GIVE),
-        ("task", {}, GIVE),
+        ("task", {"name": "math"}, GIVE + "{'name': 'math'}."),
+        ("task", {"problems": 3}, GIVE + "{'problems': 3}."),
+        ("task", {"name": ["lab"]}, GIVE + "{'name': ['lab']}."),
+        ("task", {}, GIVE + "{}."),
         ("task", ["lab"], "task: it must be a block of keys; got ['lab']."),
         ("task", {"path": 3}, "task.path: input should be a valid string; got 3."),
         ("task", {"path": "a.csv", "choices": 3}, "task.choices: input should be a valid tuple; got 3."),

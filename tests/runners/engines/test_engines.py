@@ -294,5 +294,5 @@ def test_an_option_that_the_engine_does_not_take_is_named():
 
 
 def test_an_engine_that_does_not_exist_is_named():
-    with pytest.raises(ConfigError, match="The engine 'tgi' is unknown; there are: openai, transformers, vllm"):
+    with pytest.raises(ConfigError, match="The engine 'tgi' is unknown; there are: vllm, transformers, openai"):
         engines.load("tgi", str(LAB / "solver"))

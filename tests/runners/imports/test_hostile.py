@@ -371,12 +371,12 @@ def test_what_is_asked_for_in_vain(tmp_path):
     (tmp_path / "x.txt").touch()
     target = str(tmp_path / "run")
     for arguments, error, said in (
-        (("lm_harness", "x", target), ConfigError, "There is no format 'lm_harness'; there are sc-genrm-scaling, "),
+        (("lm_harness", "x", target), ConfigError, "The format 'lm_harness' is unknown; there are: sc-genrm-scaling, "),
         (("lm-eval", str(tmp_path / "none"), target), DataError, "There is no file or folder '.*none' to import"),
         (("lm-eval", str(tmp_path / "x.txt"), target), DataError, "is not .jsonl, which this format is written in"),
         (("lm-eval", str(tmp_path), target), DataError, "holds no .jsonl, which this format is written in"),
         (("lm-eval", str(tmp_path / "x.txt"), str(tmp_path)), RunError, "There is something at '.*' already"),
-        (("lm-eval", str(tmp_path / "x.txt"), target, "maths"), ConfigError, "There is no grader 'maths'"),
+        (("lm-eval", str(tmp_path / "x.txt"), target, "maths"), ConfigError, "The grader 'maths' is unknown"),
         (("lm-eval", str(tmp_path / "x.txt"), target, None, {"a": "gold"}), ConfigError, "--columns is for the format"),
     ):
         with pytest.raises(error, match=said):

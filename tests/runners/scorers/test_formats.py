@@ -15,7 +15,7 @@ from isocompute.runners.scorers.formats.base import Pair, Reading, logistic, rea
 
 STEPWISE = ["lab", "math-shepherd", "qwen-prm", "rlhflow", "skywork"]
 KINDS = [*STEPWISE, "outcome"]
-assert sorted(KINDS) == sorted(scorers.KINDS)
+assert sorted(KINDS) == sorted(name for name, entry in scorers.SCORERS.items() if entry.format)
 
 QUESTION = "Janet's ducks lay 16 eggs per day. How many are left?"
 STEPS = [

@@ -24,7 +24,8 @@ from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS
 DATA = Path(__file__).resolve().parents[3] / "data"
 LIMIT = 512
 BLOCK = 32
-IN_VLLM = [kind for kind in scorers.KINDS if kind != "skywork"]
+KINDS = [kind for kind, entry in scorers.SCORERS.items() if entry.format]
+IN_VLLM = [kind for kind in KINDS if "vllm" in scorers.SCORERS[kind].engines]
 SAMPLED = ("lab", "qwen-prm")
 """The kinds that vLLM loads in every run of the tests: one that predicts a token, and one that classifies."""
 
@@ -34,7 +35,7 @@ def marks_of(kind):
 
 
 SCORERS = [
-    *(pytest.param((kind, "transformers"), id=f"{kind}-transformers") for kind in scorers.KINDS),
+    *(pytest.param((kind, "transformers"), id=f"{kind}-transformers") for kind in KINDS),
     *(pytest.param((kind, "vllm"), id=f"{kind}-vllm", marks=marks_of(kind)) for kind in IN_VLLM),
 ]
 THE_LABS = [param for param in SCORERS if param.values[0][0] == "lab"]

@@ -11,7 +11,7 @@ from isocompute.errors import ConfigError
 from isocompute.runners.config.tasks import GymTask
 from isocompute.runners.grading.canonical import NUMBER
 from isocompute.runners.tasks import generators, gym_problems, load
-from isocompute.runners.tasks.gym import GRADERS, SIZE, drawn, library_seed
+from isocompute.runners.tasks.gym import GENERATORS, SIZE, drawn, library_seed
 
 reasoning_gym = pytest.importorskip("reasoning_gym")
 
@@ -23,7 +23,7 @@ def refused(*arguments, **named) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("generator", sorted(GRADERS))
+@pytest.mark.parametrize("generator", sorted(GENERATORS))
 def test_a_generator_s_problems_have_one_answer_that_its_own_scorer_calls_right(generator):
     dataset = reasoning_gym.create_dataset(generator, seed=library_seed(generator, 0), size=SIZE)
     for problem in gym_problems(generator, 8):
@@ -33,7 +33,7 @@ def test_a_generator_s_problems_have_one_answer_that_its_own_scorer_calls_right(
         assert dataset.score_answer(problem.gold, entry) == 1.0
         assert "\n" not in problem.gold
         assert 0 < len(problem.gold) <= 200
-        if GRADERS[generator] == "numeric":
+        if GENERATORS[generator] == "numeric":
             assert NUMBER.fullmatch(problem.gold)
         assert (problem.task, problem.subject) == (f"reasoning-gym/{generator}", dataset.category)
 
@@ -41,8 +41,8 @@ def test_a_generator_s_problems_have_one_answer_that_its_own_scorer_calls_right(
 def test_every_process_makes_the_same_problems():
     code = (
         "import random; random.seed({seed})\n"
-        "from isocompute.runners.tasks.gym import GRADERS, gym_problems\n"
-        "for generator in GRADERS: print(generator, [vars(p) for p in gym_problems(generator, 6, seed=1)])"
+        "from isocompute.runners.tasks.gym import GENERATORS, gym_problems\n"
+        "for generator in GENERATORS: print(generator, [vars(p) for p in gym_problems(generator, 6, seed=1)])"
     )
     said = []
     for seed in ("1", "2"):
@@ -51,7 +51,7 @@ def test_every_process_makes_the_same_problems():
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env, check=True)
         said.append({line.split()[0]: sha256(line.encode()).hexdigest() for line in done.stdout.splitlines()})
     assert said[0] == said[1]
-    assert list(said[0]) == list(GRADERS)
+    assert list(said[0]) == list(GENERATORS)
 
 
 def test_a_longer_list_begins_with_the_shorter_one_and_no_two_are_alike():
@@ -91,14 +91,15 @@ def test_the_task_is_loaded_as_its_block_says():
     ],
 )
 def test_a_generator_that_is_not_taken_is_refused_with_those_that_are(generator, reason):
-    assert refused(generator, 1) == f"task.generator: '{generator}' {reason}; take one of {', '.join(sorted(GRADERS))}."
+    taken = ", ".join(sorted(GENERATORS))
+    assert refused(generator, 1) == f"task.generator: '{generator}' {reason}; take one of {taken}."
 
 
 def test_the_generators_that_are_taken_are_in_the_library():
     from reasoning_gym.factory import DATASETS
 
-    assert set(GRADERS) <= set(DATASETS)
-    assert sorted(name for names in generators().values() for name in names) == sorted(GRADERS)
+    assert set(GENERATORS) <= set(DATASETS)
+    assert sorted(name for names in generators().values() for name in names) == sorted(GENERATORS)
 
 
 def test_an_option_that_is_unknown_or_wrong_is_refused():

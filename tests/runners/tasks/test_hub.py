@@ -7,12 +7,11 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from isocompute.errors import ConfigError, DataError
-from isocompute.runners.config.tasks import BenchmarkTask
+from isocompute.runners.config.tasks import TASKS, BenchmarkTask
 from isocompute.runners.tasks import hub, hub_problems, load
 
 datasets = pytest.importorskip("datasets")
@@ -63,8 +62,8 @@ def mirror(tmp_path, monkeypatch):
     return place
 
 
-def test_the_names_of_the_configuration_are_those_of_the_sources():
-    assert list(get_args(BenchmarkTask.model_fields["name"].annotation)) == list(hub.SOURCES)
+def test_the_names_of_the_registry_are_those_of_the_sources():
+    assert [name for name, entry in TASKS.items() if entry.load_block is BenchmarkTask] == list(hub.SOURCES)
 
 
 def test_every_source_is_pinned_to_a_commit():

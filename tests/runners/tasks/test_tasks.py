@@ -11,7 +11,7 @@ from rich.console import Console
 from isocompute.cli.screens.runs import listed
 from isocompute.errors import ConfigError
 from isocompute.runners.config.tasks import TASKS, FileTask, LabTask
-from isocompute.runners.tasks import entries, generators, lab_problems, load
+from isocompute.runners.tasks import generators, lab_problems, list_tasks, load
 from isocompute.runners.tasks.lab_generator import LEVELS
 
 
@@ -71,17 +71,17 @@ def test_more_problems_than_a_file_has_are_not_promised(tmp_path):
 
 
 def test_the_list_of_tasks_has_every_name_that_a_sweep_may_give():
-    assert [entry.name for entry in entries()] == [*TASKS, "path: FILE"]
+    assert list(list_tasks()) == [*TASKS, "path: FILE"]
 
 
 @pytest.mark.parametrize("width", [80, 160])
 def test_the_list_of_tasks_shows_size_and_grader_in_full(width):
     console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    listed(console, entries(), generators())
+    listed(console, list_tasks(), generators())
     shown = console.export_text()
     assert "…" not in shown
-    for entry in entries():
-        line = next(line for line in shown.splitlines() if line.startswith(f"{entry.name} "))
+    for name, entry in list_tasks().items():
+        line = next(line for line in shown.splitlines() if line.startswith(f"{name} "))
         assert ("any" if entry.size is None else f"{entry.size:,}") in line
         assert entry.grader.split()[0] in line
     assert all(name in shown for names in generators().values() for name in names)

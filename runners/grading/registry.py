@@ -1,0 +1,61 @@
+"""The graders that a task or a command may name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from isocompute.registry import Registry, load_object
+
+if TYPE_CHECKING:
+    from isocompute.runners.grading.graders import Grader
+
+
+@dataclass(frozen=True)
+class GraderEntry:
+    """A grader.
+
+    Args:
+        loader: ``module:callable`` that takes nothing and returns a `Grader`, whose title begins with its name and a
+            slash.
+        description: what it takes for an answer, for people.
+    """
+
+    loader: str
+    description: str
+
+
+GRADERS_MODULE = "isocompute.runners.grading.graders"
+
+BOXED_NUMBER = GraderEntry(
+    f"{GRADERS_MODULE}:make_boxed_number", "what the last box holds: numbers by value, all else by its text"
+)
+MATH = GraderEntry(f"{GRADERS_MODULE}:make_math", "mathematics in LaTeX, equal if it means the same")
+LETTER = GraderEntry(f"{GRADERS_MODULE}:make_letter", "the letter of a choice, A to J")
+NUMERIC = GraderEntry(f"{GRADERS_MODULE}:make_numeric", "one number, by value, whatever its unit")
+EXACT = GraderEntry(f"{GRADERS_MODULE}:make_exact", "a text, the same to the letter")
+
+HERE = "isocompute.runners.grading.registry"
+
+GRADERS: Registry[GraderEntry] = Registry(
+    "grader",
+    "isocompute.graders",
+    {
+        name: f"{HERE}:{name.upper().replace('-', '_')}"
+        for name in ("boxed-number", "math", "letter", "numeric", "exact")
+    },
+)
+"""Every grader by its name."""
+
+
+def load(name: str) -> Grader:
+    """Return a grader by its name, or by its title.
+
+    >>> load("letter").title, load("numeric/1").answer("so 3 + 4 = 7.0")
+    ('letter/1', '7')
+
+    Raises:
+        ConfigError: there is none of that name, or a package that it needs is missing.
+    """
+    grader: Grader = load_object(GRADERS.find(name.partition("/")[0]).loader)()
+    return grader
