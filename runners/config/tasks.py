@@ -150,7 +150,7 @@ def find_block(task: object) -> type[TaskBlock | FileTask] | None:
     return TASKS[name].load_block if isinstance(name, str) and name in TASKS else None
 
 
-def read_block(task: object) -> object:
+def read_block(task: object) -> TaskBlock | FileTask:
     """Read a task's block by the class that fits it.
 
     Raises:

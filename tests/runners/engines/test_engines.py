@@ -13,6 +13,8 @@ import scipy.stats
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners import engines
 from isocompute.runners.engines import Request, Sampling
+from isocompute.testing import EngineSuite
+from isocompute.testing.engines import ask
 
 LAB = Path(__file__).resolve().parents[3] / "data" / "lab"
 PROMPT = "Problem: Start with {}, add 38, times 3, minus 29.\nSolution:\n"
@@ -66,8 +68,13 @@ def reference():
     return model, AutoTokenizer.from_pretrained(LAB / "solver")
 
 
-def ask(engine, requests):
-    return {request.key: completion for request, completion in engine.run(deque(requests))}
+class TestEveryEngine(EngineSuite):
+    """The suite that is shipped, on every engine of this module."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls, engine):
+        return engine
 
 
 def alone(engine, request):
@@ -80,33 +87,6 @@ def problems(n, sampling=DRAW, seed=0):
 
 def ascii_of(text):
     return "".join(filter(str.isascii, text))
-
-
-def test_every_request_comes_back_once(engine):
-    keys = [request.key for request, _ in engine.run(deque(problems(80, SHORT)))]
-    assert Counter(keys) == Counter(("p", i) for i in range(80))
-
-
-def test_the_same_seed_gives_the_same_text_and_another_seed_another(engine):
-    hot = Sampling(temperature=2.0, max_tokens=16)
-    first, again, other = ([alone(engine, r).text for r in problems(4, hot, seed)] for seed in (3, 3, 1000))
-    assert first == again
-    assert first != other
-
-
-def test_a_token_limit_cuts_and_says_so(engine):
-    for completion in ask(engine, problems(8, Sampling(temperature=1.0, max_tokens=5))).values():
-        assert (completion.finish_reason, completion.completion_tokens) == ("length", 5)
-        assert completion.prompt_tokens > 20
-
-
-def test_a_stop_string_ends_the_text_before_it(engine):
-    request = problems(1, GREEDY)[0]
-    whole = alone(engine, request).text
-    stop = whole[len(whole) // 2 :][:3]
-    cut = alone(engine, Request("cut", request.prompt, 0, Sampling(temperature=0.0, max_tokens=24, stop=("§", stop))))
-    assert (cut.text, cut.finish_reason) == (whole[: whole.index(stop)], "stop")
-    assert cut.completion_tokens < 24
 
 
 @on_the_lab
@@ -138,27 +118,6 @@ def test_a_prompt_that_is_too_long_is_a_row_that_says_so(engine):
     assert (done["long"].text, done["long"].finish_reason, done["long"].completion_tokens) == (None, None, None)
     assert "512" in done["long"].status
     assert all(done["p", i].status == "ok" for i in range(3))
-
-
-def test_what_is_added_while_it_runs_is_answered_too(engine):
-    pending = deque(problems(3, SHORT))
-    seen = []
-    for request, _ in engine.run(pending):
-        seen.append(request.key)
-        if len(seen) <= 3:
-            pending.append(Request(("added", len(seen)), PROMPT.format(50), 7, SHORT))
-    assert len(seen) == len(set(seen)) == 6
-
-
-def test_an_engine_works_on_after_a_reader_stopped(engine):
-    reader = engine.run(deque(problems(30, SHORT)))
-    next(reader)
-    reader.close()
-    assert len(ask(engine, problems(5, SHORT, seed=99))) == 5
-
-
-def test_log_probabilities_come_only_if_asked_for(engine):
-    assert alone(engine, problems(1, SHORT)[0]).tokens is None
 
 
 def test_each_token_has_its_own_log_probability_among_the_likeliest(engine):

@@ -153,9 +153,7 @@ def test_a_megabyte_is_read_in_linear_time(name, piece):
 def test_a_grader_is_loaded_by_name_or_title_and_an_unknown_one_is_refused_with_those_there_are():
     assert load("boxed-number/1").title == "boxed-number/1"
     assert {load(name).name for name in grading.GRADERS} == set(grading.GRADERS)
-    with pytest.raises(
-        ConfigError, match=r"The grader 'maths' is unknown; there are: boxed-number, math, letter, numeric, exact\."
-    ):
+    with pytest.raises(ConfigError, match="The grader 'maths' is unknown; there are: boxed-number, math, letter"):
         load("maths")
 
 

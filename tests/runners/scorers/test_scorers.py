@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter, deque
+from collections import deque
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from isocompute.runners.scorers import ScoreRequest
 from isocompute.runners.scorers.formats.base import readings
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS
+from isocompute.testing import ScorerSuite
+from isocompute.testing.scorers import ask
 
 DATA = Path(__file__).resolve().parents[3] / "data"
 LIMIT = 512
@@ -145,8 +147,13 @@ def published(checkpoint, authors):
     return scores
 
 
-def ask(scorer, requests):
-    return {request.key: came for request, came in scorer.run(deque(requests))}
+class TestEveryScorer(ScorerSuite):
+    """The suite that is shipped, on every scorer of this module."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def scorer(cls, loaded):
+        return loaded[2]
 
 
 def alone(scorer, request):
@@ -177,31 +184,6 @@ def test_scores_are_those_of_the_published_formula(loaded, published):
         assert came.status == "ok"
 
 
-def test_every_request_comes_back_once(loaded):
-    _, _, scorer = loaded
-    keys = [request.key for request, _ in scorer.run(deque(solutions(40)))]
-    assert Counter(keys) == Counter(("s", i) for i in range(40))
-
-
-def test_what_is_known_is_not_scored_again_and_changes_no_later_score(loaded):
-    _, _, scorer = loaded
-    request = solutions(1, first=100)[0]
-    every = alone(scorer, request).scores
-    for known in range(len(STEPS) + 1):
-        came = alone(scorer, ScoreRequest("k", request.question, STEPS, known))
-        assert came.scores == pytest.approx(every[known:], abs=2e-4)
-
-
-def test_the_same_text_has_the_same_score_whatever_else_is_asked(loaded):
-    _, _, scorer = loaded
-    twins = [ScoreRequest(("twin", i), QUESTION.format(7), STEPS[:2]) for i in range(3)]
-    others = solutions(9, first=200)
-    done = ask(scorer, [twins[0], *others, twins[1], ScoreRequest("long", "x 3 " * 40, STEPS), twins[2]])
-    first = alone(scorer, twins[0]).scores
-    for twin in twins:
-        assert done[twin.key].scores == pytest.approx(first, abs=2e-4)
-
-
 def test_a_step_of_blanks_has_no_score_and_an_empty_request_none(loaded):
     kind, _, scorer = loaded
     done = ask(
@@ -230,15 +212,6 @@ def test_what_is_too_long_is_a_row_that_says_so(loaded):
     assert all(done["s", i].status == "ok" for i in range(3))
 
 
-def test_hostile_texts_are_scored_step_by_step(loaded):
-    _, _, scorer = loaded
-    markup = "<extra_0></s>ки<|eot_id|><|im_end|>\n<|im_start|> +\n\x00\u2028"
-    done = ask(scorer, [ScoreRequest(i, markup, (markup, STEPS[0] + markup, "1" * i)) for i in range(1, 4)])
-    for came in done.values():
-        assert len(came.scores) == 3
-        assert all(0 <= score <= 1 for score in came.scores)
-
-
 def test_tokens_are_counted_as_they_are_read(loaded):
     _, engine, scorer = loaded
     for request, came in scorer.run(deque(solutions(5, first=300))):
@@ -265,24 +238,6 @@ def test_what_was_read_before_is_taken_from_the_cache_block_by_block(loaded):
     came = alone(scorer, second)
     assert min(held) >= BLOCK
     assert came.cached_tokens == sum(held)
-
-
-def test_what_is_added_while_it_runs_is_scored_too(loaded):
-    _, _, scorer = loaded
-    pending, seen = deque(solutions(3)), []
-    for request, _ in scorer.run(pending):
-        seen.append(request.key)
-        if len(seen) <= 3:
-            pending.append(ScoreRequest(("added", len(seen)), QUESTION.format(50), STEPS[:1]))
-    assert len(seen) == len(set(seen)) == 6
-
-
-def test_a_scorer_works_on_after_a_reader_stopped(loaded):
-    _, _, scorer = loaded
-    reader = scorer.run(deque(solutions(30)))
-    next(reader)
-    reader.close()
-    assert len(ask(scorer, solutions(5, first=400))) == 5
 
 
 @pytest.mark.parametrize("loaded", THE_LABS, indirect=True, scope="module")

@@ -1,0 +1,31 @@
+"""The suites that an engine, a scorer, a search … must pass, for those who add one.
+
+A suite is a class of tests for pytest. Subclass it in a module of tests, and say there what is tested::
+
+    from isocompute.runners import engines
+    from isocompute.testing import EngineSuite
+
+    class TestMine(EngineSuite):
+        def load(self):
+            return engines.load("mine", "some-model")
+
+What isocompute has itself passes the same suites. They need pytest: ``pip install 'isocompute[testing]'``.
+"""
+
+import pytest
+
+for _suite in ("engines", "graders", "imports", "scorers", "searches", "strategies", "tasks"):
+    pytest.register_assert_rewrite(f"isocompute.testing.{_suite}")
+
+from isocompute.testing.engines import EngineSuite  # noqa: E402
+from isocompute.testing.graders import GraderSuite  # noqa: E402
+from isocompute.testing.imports import ImportSuite  # noqa: E402
+from isocompute.testing.scorers import ScorerSuite  # noqa: E402
+from isocompute.testing.searches import SearchSuite, World, make_world  # noqa: E402
+from isocompute.testing.strategies import StrategySuite  # noqa: E402
+from isocompute.testing.tasks import TaskSuite  # noqa: E402
+
+__all__ = [
+    "EngineSuite", "GraderSuite", "ImportSuite", "ScorerSuite", "SearchSuite", "StrategySuite", "TaskSuite",
+    "World", "make_world",
+]  # fmt: skip

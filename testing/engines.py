@@ -1,0 +1,113 @@
+"""What every engine must keep."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from isocompute.runners.engines import Completion, Engine, Request, Sampling
+
+
+def ask(engine: Engine, requests: Iterable[Request]) -> dict[Any, Completion]:
+    """Return an engine's completions by the keys of their requests."""
+    return {request.key: completion for request, completion in engine.run(deque(requests))}
+
+
+class EngineSuite:
+    """The tests of an engine.
+
+    Attributes:
+        hot: how tokens are drawn where another seed must give another text.
+        limit: of tokens, below what the engine writes when it is left alone.
+    """
+
+    hot = Sampling(temperature=2.0, max_tokens=16)
+    limit = 5
+
+    def load(self) -> Engine:
+        """Load the engine that is tested; once for all tests."""
+        raise NotImplementedError
+
+    def prompt(self, number: int) -> str:
+        """Return a prompt that the engine answers at some length; another one for another number."""
+        return f"Problem: Start with {10 + number}, add 38, times 3, minus 29.\nSolution:\n"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls) -> Iterator[Engine]:
+        """The engine, which is closed in the end."""
+        loaded = cls().load()
+        yield loaded
+        loaded.close()
+
+    def requests(self, count: int, sampling: Sampling | None = None, seed: int = 0) -> list[Request]:
+        """Return requests with keys, prompts and seeds of their own."""
+        sampling = sampling or replace(self.hot, temperature=1.0)
+        return [Request(("r", i), self.prompt(i), 10**15 * (seed + i), sampling) for i in range(count)]
+
+    def test_every_request_comes_back_once(self, engine: Engine) -> None:
+        keys = [request.key for request, _ in engine.run(deque(self.requests(80)))]
+        assert Counter(keys) == Counter(("r", i) for i in range(80))
+
+    def test_the_same_seed_gives_the_same_text_and_another_seed_another(self, engine: Engine) -> None:
+        texts = []
+        for seed in (3, 3, 1000):
+            one_by_one = (ask(engine, [request]) for request in self.requests(4, self.hot, seed))
+            texts.append([completion.text for done in one_by_one for completion in done.values()])
+        first, again, other = texts
+        assert first == again
+        assert first != other
+
+    def test_a_token_limit_cuts_and_says_so(self, engine: Engine) -> None:
+        sampling = Sampling(temperature=1.0, max_tokens=self.limit)
+        for completion in ask(engine, self.requests(8, sampling)).values():
+            assert (completion.finish_reason, completion.completion_tokens) == ("length", self.limit)
+
+    def test_a_stop_string_ends_the_text_before_it(self, engine: Engine) -> None:
+        greedy = Sampling(temperature=0.0, max_tokens=24)
+        whole = ask(engine, self.requests(1, greedy))["r", 0].text or ""
+        stop = whole[len(whole) // 2 :][:3]
+        cut = ask(engine, self.requests(1, replace(greedy, stop=("§", stop))))["r", 0]
+        assert (cut.text, cut.finish_reason) == (whole[: whole.index(stop)], "stop")
+
+    def test_what_comes_back_has_a_text_and_tokens_or_says_why_not(self, engine: Engine) -> None:
+        for completion in ask(engine, self.requests(8)).values():
+            if completion.status != "ok":
+                assert completion.text is None
+                continue
+            assert completion.text is not None
+            assert completion.finish_reason in ("stop", "length")
+            assert completion.completion_tokens is None or completion.completion_tokens > 0
+            prompt, cached = completion.prompt_tokens, completion.cached_tokens
+            assert prompt is None or prompt > 0
+            assert cached is None or (prompt is not None and 0 <= cached <= prompt)
+
+    def test_what_is_added_while_it_runs_is_answered_too(self, engine: Engine) -> None:
+        pending = deque(self.requests(3))
+        extra = deque(replace(request, key=("added", i)) for i, request in enumerate(self.requests(3)))
+        seen = []
+        for request, _ in engine.run(pending):
+            seen.append(request.key)
+            if extra:
+                pending.append(extra.popleft())
+        assert len(seen) == len(set(seen)) == 6
+
+    def test_it_works_on_after_a_reader_stopped(self, engine: Engine) -> None:
+        reader = engine.run(deque(self.requests(30)))
+        next(reader)
+        reader.close()  # type: ignore[attr-defined]
+        assert len(ask(engine, self.requests(5, seed=99))) == 5
+
+    def test_log_probabilities_come_only_if_asked_for(self, engine: Engine) -> None:
+        assert all(completion.tokens is None for completion in ask(engine, self.requests(2)).values())
+
+    def test_reported_log_probabilities_are_at_most_zero_and_hold_the_token_itself(self, engine: Engine) -> None:
+        sampling = Sampling(temperature=1.0, max_tokens=12, logprobs=4)
+        for completion in ask(engine, self.requests(4, sampling)).values():
+            for token in completion.tokens or ():
+                assert token.text in token.logprobs
+                assert all(logprob <= 1e-5 for logprob in token.logprobs.values())

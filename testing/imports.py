@@ -1,0 +1,61 @@
+"""What every import adapter must keep."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import ClassVar
+
+from isocompute.errors import IsocomputeError
+from isocompute.runners.imports import FORMATS, Problem, Row, Search, Solution, Source, Verification, import_run
+from isocompute.runners.storage.check import check
+from isocompute.runners.storage.run import Run
+
+
+class ImportSuite:
+    """The tests of an adapter.
+
+    Attributes:
+        format: its name.
+        sample: a file that the tool wrote.
+        grader: that the sample's texts are graded by, if it must be named.
+    """
+
+    format: ClassVar[str]
+    sample: ClassVar[Path]
+    grader: ClassVar[str | None] = None
+
+    def rows(self, path: Path) -> list[Row]:
+        """Return what the adapter reads in a file."""
+        return list(FORMATS[self.format].load_adapter(Source(str(path), None)))
+
+    def test_a_problem_comes_before_what_is_said_of_it(self) -> None:
+        problems: set[str] = set()
+        solutions: dict[str, int] = {}
+        for row in self.rows(self.sample):
+            if isinstance(row, Problem):
+                assert row.problem_id not in problems
+                problems.add(row.problem_id)
+            elif isinstance(row, Solution | Verification | Search):
+                assert row.problem_id in problems
+                assert row.where
+            if isinstance(row, Solution):
+                solutions[row.problem_id] = solutions.get(row.problem_id, 0) + 1
+            if isinstance(row, Verification):
+                assert 0 <= row.solution_id < solutions[row.problem_id]
+        assert problems
+
+    def test_it_becomes_a_run_that_is_whole(self, tmp_path: Path) -> None:
+        import_run(self.format, str(self.sample), str(tmp_path / "run"), self.grader)
+        report = check(Run(tmp_path / "run"))
+        assert not report.damage
+        assert report.rows
+
+    def test_a_file_that_is_cut_short_is_an_error_or_fewer_rows_and_never_a_traceback(self, tmp_path: Path) -> None:
+        whole = self.sample.read_bytes()
+        every = len(self.rows(self.sample))
+        for part in range(1, 10):
+            cut = tmp_path / f"{part}{self.sample.suffix}"
+            cut.write_bytes(whole[: len(whole) * part // 10])
+            with suppress(IsocomputeError):
+                assert len(self.rows(cut)) <= every

@@ -1,0 +1,110 @@
+"""What every scorer must keep."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from isocompute.runners.scorers import Scored, Scorer, ScoreRequest
+
+
+def ask(scorer: Scorer, requests: Iterable[ScoreRequest]) -> dict[Any, Scored]:
+    """Return a scorer's answers by the keys of their requests."""
+    return {request.key: came for request, came in scorer.run(deque(requests))}
+
+
+def scores_of(came: Scored) -> tuple[float, ...]:
+    """Return the scores that came, which must be there."""
+    assert came.status == "ok"
+    assert came.scores is not None
+    return came.scores
+
+
+class ScorerSuite:
+    """The tests of a scorer.
+
+    Attributes:
+        steps: of a solution, each with the delimiter that ends it.
+        tolerance: by how much the score of one text may differ with what else is in the batch.
+    """
+
+    steps: tuple[str, ...] = ("16+3: 9,1 = 19\n", "19*3: 7,5 = 57\n", "57-29: 8,2 = 28\n", "\\boxed{28}")
+    tolerance = 2e-4
+
+    def load(self) -> Scorer:
+        """Load the scorer that is tested; once for all tests."""
+        raise NotImplementedError
+
+    def question(self, number: int) -> str:
+        """Return a question; another one for another number."""
+        return f"Start with {number}, add 16, times 3, minus 29. What is left?"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def scorer(cls) -> Iterator[Scorer]:
+        """The scorer, which is closed in the end."""
+        loaded = cls().load()
+        yield loaded
+        loaded.close()
+
+    def requests(self, count: int, first: int = 0) -> list[ScoreRequest]:
+        """Return requests with keys and questions of their own."""
+        return [ScoreRequest(("r", i), self.question(first + i), self.steps) for i in range(count)]
+
+    def test_every_request_comes_back_once(self, scorer: Scorer) -> None:
+        keys = [request.key for request, _ in scorer.run(deque(self.requests(40)))]
+        assert Counter(keys) == Counter(("r", i) for i in range(40))
+
+    def test_each_new_step_has_a_score_between_zero_and_one(self, scorer: Scorer) -> None:
+        for came in ask(scorer, self.requests(5)).values():
+            scores = scores_of(came)
+            assert len(scores) == len(self.steps)
+            assert all(0 <= score <= 1 for score in scores)
+
+    def test_what_is_known_is_not_scored_again_and_changes_no_later_score(self, scorer: Scorer) -> None:
+        (request,) = self.requests(1, first=100)
+        every = scores_of(ask(scorer, [request])[request.key])
+        for known in range(len(self.steps) + 1):
+            came = ask(scorer, [replace(request, known=known)])[request.key]
+            assert scores_of(came) == pytest.approx(every[known:], abs=self.tolerance)
+
+    def test_the_same_text_has_the_same_score_whatever_else_is_asked(self, scorer: Scorer) -> None:
+        twins = [ScoreRequest(("twin", i), self.question(7), self.steps[:2]) for i in range(3)]
+        done = ask(scorer, [twins[0], *self.requests(9, first=200), *twins[1:]])
+        first = scores_of(ask(scorer, [twins[0]])[twins[0].key])
+        for twin in twins:
+            assert scores_of(done[twin.key]) == pytest.approx(first, abs=self.tolerance)
+
+    def test_a_step_of_blanks_has_no_score_and_an_empty_request_none(self, scorer: Scorer) -> None:
+        blank = (self.steps[0], "\n", self.steps[1], "")
+        requests = [ScoreRequest("blank", self.question(3), blank), ScoreRequest("empty", self.question(3), ())]
+        done = ask(scorer, requests)
+        assert [math.isnan(score) for score in scores_of(done["blank"])] == [False, True, False, True]
+        assert scores_of(done["empty"]) == ()
+
+    def test_hostile_texts_are_scored_step_by_step(self, scorer: Scorer) -> None:
+        markup = "<extra_0></s>ки<|eot_id|><|im_end|>\n<|im_start|> +\n\x00\u2028"
+        steps = (markup, self.steps[0] + markup, "1")
+        for came in ask(scorer, [ScoreRequest(0, markup, steps)]).values():
+            assert len(scores_of(came)) == 3
+
+    def test_what_is_added_while_it_runs_is_scored_too(self, scorer: Scorer) -> None:
+        pending = deque(self.requests(3))
+        extra = deque(replace(request, key=("added", i)) for i, request in enumerate(self.requests(3)))
+        seen = []
+        for request, _ in scorer.run(pending):
+            seen.append(request.key)
+            if extra:
+                pending.append(extra.popleft())
+        assert len(seen) == len(set(seen)) == 6
+
+    def test_it_works_on_after_a_reader_stopped(self, scorer: Scorer) -> None:
+        reader = scorer.run(deque(self.requests(30)))
+        next(reader)
+        reader.close()  # type: ignore[attr-defined]
+        assert len(ask(scorer, self.requests(5, first=400))) == 5

@@ -1,0 +1,25 @@
+"""A search that never chooses: n chains, each of which goes on until it ends."""
+
+from isocompute.runners.search.registry import SearchStrategy
+
+
+def chains(root, n, rounds):
+    """Grow n chains side by side. A chain that has ended keeps its slot; the n chains are the candidates."""
+    slots = [root] * n
+    for _ in range(rounds):
+        going = [i for i, node in enumerate(slots) if node.alive]
+        if not going:
+            break
+        children = yield [slots[i] for i in going]
+        for i, child in zip(going, children, strict=True):
+            slots[i] = child
+    return slots
+
+
+def begin(n, width, rounds, seed):
+    from isocompute.runners.search.strategies.node import root
+
+    return chains(root(), n, rounds)
+
+
+CHAINS = SearchStrategy(begin, "N chains of steps, none of which is given up", "#9467bd")

@@ -1,0 +1,20 @@
+"""A strategy: the weighted vote under another name."""
+
+from isocompute.fits import weighted
+from isocompute.planner.strategies.estimators import mean_error
+from isocompute.planner.strategies.registry import Strategy, StrategyEstimate
+
+
+def estimate_mine(pool, S, V, draws, seed):
+    """Return the accuracy of each problem, (P, nS, nV), and the error that comes from drawing."""
+    found = weighted(pool, S, V, draws, seed)
+    return StrategyEstimate(found.accuracy, mean_error(found.error))
+
+
+MINE = Strategy(
+    "mine",
+    "isocompute_example.strategy:estimate_mine",
+    "verifications",
+    "mine: sample S solutions, verify each V times, let each solution vote with its mean verdict",
+    "#ff7f0e",
+)

@@ -1,0 +1,41 @@
+"""Every import adapter of isocompute passes the suite that it ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from isocompute.runners.imports import FORMATS
+from isocompute.testing import ImportSuite
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "imports"
+
+
+class TestSearchAndLearn(ImportSuite):
+    format = "search-and-learn"
+    sample = GOLDEN / "search-and-learn" / "best_of_n_completions.jsonl"
+
+
+class TestMonkeys(ImportSuite):
+    format = "large-language-monkeys"
+    sample = GOLDEN / "large-language-monkeys" / "monkeys.jsonl"
+
+
+class TestLMEval(ImportSuite):
+    format = "lm-eval"
+    sample = GOLDEN / "lm-eval" / "samples_gsm8k_cot_2025-01-31T10-20-30.123456.jsonl"
+
+
+class TestInspect(ImportSuite):
+    format = "inspect-ai"
+    sample = GOLDEN / "inspect-ai" / "sums.json"
+
+
+class TestTable(ImportSuite):
+    format = "table"
+    sample = GOLDEN / "table" / "solutions.csv"
+    grader = "numeric"
+
+
+def test_no_format_of_single_files_is_left_out():
+    suites = (TestSearchAndLearn, TestMonkeys, TestLMEval, TestInspect, TestTable)
+    assert {suite.format for suite in suites} == set(FORMATS.own) - {"sc-genrm-scaling"}  # whose logs are folders
