@@ -1,0 +1,172 @@
+"""The suites find faults: each is given something broken, and the test that should fail does."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import replace
+
+import pytest
+
+from isocompute.fits import self_consistency
+from isocompute.planner.strategies.registry import STRATEGIES, StrategyEstimate
+from isocompute.runners.engines import Completion
+from isocompute.runners.scorers import Scored
+from isocompute.runners.search.registry import SEARCHES, SearchStrategy
+from isocompute.runners.search.strategies.node import root
+from isocompute.testing import EngineSuite, ScorerSuite, SearchSuite, StrategySuite
+
+
+def answer(request):
+    rng = random.Random(request.seed)
+    said = " ".join(str(rng.randint(0, 9)) for _ in range(30))[: request.sampling.max_tokens]
+    return Completion(said, 5, None, len(said), "length")
+
+
+class LosesOne:
+    def run(self, pending):
+        pending.popleft()
+        while pending:
+            request = pending.popleft()
+            yield request, answer(request)
+
+
+class IgnoresTheSeed:
+    def run(self, pending):
+        while pending:
+            request = pending.popleft()
+            yield request, answer(replace(request, seed=0))
+
+
+class TakesABatch:
+    def run(self, pending):
+        batch = list(pending)
+        pending.clear()
+        for request in batch:
+            yield request, answer(request)
+
+
+class TakesNoMore(TakesABatch):
+    def run(self, pending):
+        return super().run(deque(pending))
+
+
+@pytest.mark.parametrize(
+    ("engine", "test"),
+    [
+        (LosesOne(), "test_every_request_comes_back_once"),
+        (IgnoresTheSeed(), "test_the_same_seed_gives_the_same_text_and_another_seed_another"),
+        (TakesABatch(), "test_what_is_added_while_it_runs_is_answered_too"),
+        (TakesNoMore(), "test_what_is_added_while_it_runs_is_answered_too"),
+        (TakesABatch(), "test_a_stop_string_ends_the_text_before_it"),
+    ],
+)
+def test_a_broken_engine_fails(engine, test):
+    with pytest.raises(AssertionError):
+        getattr(EngineSuite(), test)(engine)
+
+
+class ScoresByPlace:
+    def run(self, pending):
+        number = 0
+        while pending:
+            request = pending.popleft()
+            number += 1
+            yield request, Scored(tuple(1 / (number + i) for i in range(len(request.new))), 1, 0, 1)
+
+
+class ScoresLogits:
+    def run(self, pending):
+        while pending:
+            request = pending.popleft()
+            yield request, Scored(tuple(-3.0 for _ in request.new), 1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("scorer", "test"),
+    [
+        (ScoresByPlace(), "test_the_same_text_has_the_same_score_whatever_else_is_asked"),
+        (ScoresByPlace(), "test_what_is_known_is_not_scored_again_and_changes_no_later_score"),
+        (ScoresByPlace(), "test_a_step_of_blanks_has_no_score_and_an_empty_request_none"),
+        (ScoresLogits(), "test_each_new_step_has_a_score_between_zero_and_one"),
+    ],
+)
+def test_a_broken_scorer_fails(scorer, test):
+    with pytest.raises(AssertionError):
+        getattr(ScorerSuite(), test)(scorer)
+
+
+def grows_too_much(n, width, rounds, seed):
+    nodes = yield [root()] * (n + 1)
+    return nodes
+
+
+def goes_on_from_the_ended(n, width, rounds, seed):
+    nodes = [root()] * n
+    for _ in range(rounds):
+        nodes = yield nodes
+    return nodes
+
+
+def draws_at_random(n, width, rounds, seed):
+    nodes = yield [root()] * n
+    nodes = yield [random.choice(nodes)] if rounds > 1 else nodes[:1]
+    return nodes
+
+
+@pytest.mark.parametrize(
+    ("begin", "test"),
+    [
+        (grows_too_much, "test_no_round_grows_more_than_its_slots_and_there_are_candidates"),
+        (goes_on_from_the_ended, "test_only_nodes_of_the_tree_are_grown_and_none_that_has_ended"),
+        (draws_at_random, "test_the_same_world_and_seed_give_the_same_search"),
+        (draws_at_random, "test_rounds_are_bounded"),
+    ],
+)
+def test_a_broken_search_fails(begin, test):
+    suite = SearchSuite()
+    suite.entry = SearchStrategy(begin, "broken", "#000000")
+    with pytest.raises(AssertionError):
+        getattr(suite, test)()
+
+
+def test_the_suite_of_a_search_passes_where_nothing_is_broken():
+    suite = SearchSuite()
+    suite.entry = SEARCHES["beam"]
+    suite.test_rounds_are_bounded()
+
+
+class Optimistic:
+    """An estimator that looks at the pool's best, and one that always takes the first solution."""
+
+    @staticmethod
+    def estimate(pool, S, V, draws, seed):
+        return StrategyEstimate(self_consistency(pool, S) ** 0.5)
+
+    @staticmethod
+    def estimate_first(pool, S, V, draws, seed):
+        return StrategyEstimate(pool.correct[:, :1].astype(float).repeat(len(S), axis=1))
+
+
+@pytest.mark.parametrize(
+    ("estimate", "test"),
+    [
+        ("estimate", "test_one_solution_is_right_as_often_as_solutions_are"),
+        ("estimate", "test_it_equals_the_mean_over_all_subsets"),
+        ("estimate_first", "test_the_order_of_solutions_does_not_matter"),
+    ],
+)
+def test_a_broken_estimator_fails(estimate, test, monkeypatch):
+    class Suite(StrategySuite):
+        strategy = STRATEGIES["sc"]
+
+        def estimate(self, pool, S, V=(1,), seed=0):
+            return getattr(Optimistic, estimate)(pool, S, V, 1, seed)
+
+        def choose(self, answers, verdicts, scores):
+            counts = {a: answers.count(a) for a in answers if a >= 0}
+            top = [a for a, count in counts.items() if count == max(counts.values())]
+            return {a: 1 / len(top) for a in top}
+
+    with pytest.raises(AssertionError):
+        getattr(Suite(), test)()
