@@ -44,7 +44,7 @@ check: $(VENV)/full ## lint, types, import contracts
 	$(BIN)/lint-imports
 
 test: check ## check, then every test and doctest; vLLM's included
-	$(BIN)/pytest -q --doctest-modules src/isocompute/registry.py src/isocompute/cli src/isocompute/figures src/isocompute/planner src/isocompute/runners src/isocompute/fits
+	$(BIN)/pytest -q --doctest-modules src/isocompute/registry.py src/isocompute/cli src/isocompute/figures src/isocompute/planner src/isocompute/runners src/isocompute/fits src/isocompute/testing
 	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q --durations=8 tests
 
 soak: check ## every test at full size: kills, copies, real chat models; well over an hour on two cores
