@@ -11,18 +11,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from isocompute.figures.figure1 import finish, save
+from isocompute.figures.style import finish, look, render_figure
 from isocompute.fits import interval, resample, resampling_weights
 from isocompute.planner.estimate.costs import Costs, measure_costs
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.profile_from_run import estimate
 from isocompute.planner.estimate.searches import measure_searches
 from isocompute.planner.strategies.registry import STRATEGIES, colour_of, is_search, line_style_of
+from isocompute.runners.storage.files import write_output
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS
 
@@ -133,7 +133,7 @@ def at_equal_compute(run: RunPool, costs: Costs, found: list[Line]) -> str:
 def draw(found: list[Line], levels: NDArray[np.int64]) -> Figure:
     """Accuracy against compute, of all problems and of each level."""
     parts = {"all levels": levels > 0, **{f"level {level}": levels == level for level in np.unique(levels)}}
-    with mpl.rc_context({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "pdf.fonttype": 42}):
+    with look({"font.size": 8, "axes.titlesize": 9}):
         figure = Figure(figsize=(9, 5.4), layout="constrained")
         panels = figure.subplots(2, 3, sharex=True).ravel()
         for axes, (name, inside) in zip(panels, parts.items(), strict=True):
@@ -204,7 +204,9 @@ def main() -> None:
         claims=claims(found, levels),
     )
     PAGE.write_text(text, encoding="utf-8")
-    save(draw(found, levels), PAGE.parent, "searches")
+    figure = draw(found, levels)
+    for kind in ("png", "pdf"):
+        write_output(str(PAGE.with_suffix(f".{kind}")), render_figure(figure, kind))
     print(f"Written to {PAGE}.")
 
 

@@ -1,64 +1,131 @@
-"""What difficulty is worth, drawn: accuracy against budget, and which strategy runs on which level."""
+"""What choosing by difficulty is worth: accuracy against budget, and which strategy runs on which level."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
-from isocompute.figures.figure1 import finish
+from isocompute.figures.style import GREY, finish, letter, panels
+from isocompute.figures.tables import check_table
+from isocompute.fits.choice.compute_optimal import Reached
 from isocompute.planner.difficulty import Study
 from isocompute.planner.strategies.registry import colour_of
 
-GREY = "#555555"
-KINDS = ("#7b3294", "#1b7837")
-"""Colours of the kinds of difficulty."""
+COLUMNS = ("choice", "in_practice", "level", "budget", "strategy", "accuracy", "low", "high", "problems")
+ONE_FOR_ALL = "one for all"
+KINDS = ("#7b3294", "#1b7837", "#b35806", "#2166ac", "#c51b7d")
+"""Colours of the kinds of difficulty, in the order of the table."""
 
 
-def draw_difficulty(studies: list[Study]) -> Figure:
-    """Draw studies of the same problems: their curves together, and the levels of the first."""
-    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "pdf.fonttype": 42}):
-        figure = Figure(figsize=(8.2, 3.6), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        curves(left, studies)
-        levels(right, studies[0])
-        first = studies[0]
-        figure.suptitle(f"{first.name}: {first.problems} problems, scored under choices made on others", fontsize=9)
-    return figure
+def difficulty_table(studies: Sequence[Study]) -> pd.DataFrame:
+    """Return what choosing by difficulty reaches, and what runs on each level of the first study.
+
+    Args:
+        studies: of the same problems.
+
+    Returns:
+        A row for each way of choosing, level and budget; without rows if there is no study. ``choice``: "one for all",
+        or "by " and the kind of difficulty. ``in_practice``: whether it can be told of a problem whose right answer is
+        not known. ``level``: 1 the easiest; missing of all problems together. ``budget``: compute per problem, in x,
+        telling the level included. ``strategy``: what runs on the level; missing of all problems together, and where
+        the budget pays for nothing. ``accuracy``: mean over problems, 0 … 1, each under choices made on others, and
+        ``low``, ``high``: its 95 % interval; NaN where the budget pays for nothing. ``problems``: how many; where
+        levels are estimated, a mean over the draws.
+    """
+    if not studies:
+        return pd.DataFrame(columns=list(COLUMNS))
+    first = studies[0]
+    rows = [rows_of(ONE_FOR_ALL, True, first.found.budgets, first.found.one_for_all, first.problems)]
+    for study in studies:
+        by_difficulty = study.found.by_difficulty
+        rows.append(rows_of(f"by {study.kind}", study.in_practice, study.found.budgets, by_difficulty, study.problems))
+    for level in first.found.levels:
+        problems = level.share * first.problems
+        reached = rows_of(f"by {first.kind}", first.in_practice, first.found.budgets, level.reached, problems)
+        rows.append(reached.assign(level=level.level, strategy=pd.Series(level.strategies, dtype=object)))
+    table = pd.concat(rows, ignore_index=True).astype({"level": "Int64"})
+    return table[list(COLUMNS)]
 
 
-def curves(axes: Axes, studies: list[Study]) -> None:
-    """Draw accuracy against budget: one choice for all, and by each kind of difficulty."""
-    common = studies[0].found
-    axes.plot(common.budgets, 100 * common.one_for_all.accuracy, "o-", color=GREY, markersize=3, label="one for all")
-    axes.fill_between(
-        common.budgets, 100 * common.one_for_all.low, 100 * common.one_for_all.high, color=GREY, alpha=0.13, lw=0
-    )
-    for study, shade in zip(studies, KINDS, strict=False):
-        label = f"by {study.kind}" + ("" if study.in_practice else " (not to be had in practice)")
-        style = "o-" if study.in_practice else "o--"
-        found = study.found
-        axes.plot(found.budgets, 100 * found.by_difficulty.accuracy, style, color=shade, markersize=3, label=label)
-    axes.legend(frameon=False, fontsize=8)
-    axes.set_ylabel("problems solved (%)")
-    finish(axes, "(a) choosing by difficulty", "budget C per problem, telling the level included (x)")
+def rows_of(
+    choice: str, in_practice: bool, budgets: NDArray[np.float64], reached: Reached, problems: float
+) -> pd.DataFrame:
+    """Return what one way of choosing reaches on some problems, a row for each budget."""
+    return pd.DataFrame(
+        {"choice": choice, "in_practice": in_practice, "level": pd.array([pd.NA] * len(budgets), dtype="Int64"),
+         "budget": budgets, "strategy": pd.Series([None] * len(budgets), dtype=object), "accuracy": reached.accuracy,
+         "low": reached.low, "high": reached.high, "problems": float(problems)}
+    )  # fmt: skip
 
 
-def levels(axes: Axes, study: Study) -> None:
-    """Draw which strategy runs on which level at each budget."""
-    found = study.found
-    names = list(dict.fromkeys(name for level in found.levels for name in level.strategies if name is not None))
-    cells = np.array(
-        [[np.nan if name is None else names.index(name) for name in level.strategies] for level in found.levels]
-    )
+def draw_difficulty(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
+    """Draw choosing by difficulty: (a) `draw_choices` and (b) `draw_levels`.
+
+    Args:
+        table: from `difficulty_table`.
+        ax: two Axes; None for a new figure with a title.
+
+    Returns:
+        The two Axes.
+
+    Raises:
+        DataError: a column is missing, there are no rows, or ``ax`` is not two Axes.
+    """
+    with panels(ax, 2) as axes:
+        left, right = axes
+        draw_choices(table, left)
+        draw_levels(table, right)
+        letter(axes)
+        if ax is None:
+            problems = round(table.loc[table["level"].isna(), "problems"].iloc[0])
+            left.figure.suptitle(f"{problems} problems, scored under choices made on others")
+    return np.array(axes)
+
+
+def draw_choices(table: pd.DataFrame, ax: Any = None) -> Axes:
+    """Draw what each way of choosing reaches against the budget, with a band for one choice for all, in one Axes."""
+    check_table(table, COLUMNS, "difficulty")
+    together = table[table["level"].isna()].sort_values("budget")
+    choices = [choice for choice in dict.fromkeys(table["choice"]) if choice != ONE_FOR_ALL]
+    shades = {choice: KINDS[i % len(KINDS)] for i, choice in enumerate(choices)}
+    with panels(ax) as (axes,):
+        for choice in (ONE_FOR_ALL, *choices):
+            line = together[together["choice"] == choice]
+            shade, in_practice = shades.get(choice, GREY), line["in_practice"].all()
+            style, label = ("o-", choice) if in_practice else ("o--", f"{choice} (not to be had in practice)")
+            axes.plot(line["budget"], 100 * line["accuracy"], style, color=shade, label=label)
+            if choice == ONE_FOR_ALL:
+                axes.fill_between(line["budget"], 100 * line["low"], 100 * line["high"], color=shade, alpha=0.13, lw=0)
+        axes.legend()
+        axes.set_ylabel("problems solved (%)")
+        finish(axes, "choosing by difficulty", "budget C per problem, telling the level included (x)")
+    return axes
+
+
+def draw_levels(table: pd.DataFrame, ax: Any = None) -> Axes:
+    """Draw which strategy runs on which level at each budget, by the first choice that has levels, in one Axes."""
+    check_table(table, COLUMNS, "difficulty")
+    rows = table[table["level"].notna()]
+    check_table(rows, COLUMNS, "levels of difficulty")
+    choice = rows["choice"].iloc[0]
+    cells = rows[rows["choice"] == choice].pivot(index="level", columns="budget", values="strategy")
+    names = list(dict.fromkeys(name for name in cells.to_numpy().ravel() if not pd.isna(name)))
+    codes = np.array([[np.nan if pd.isna(name) else names.index(name) for name in row] for row in cells.to_numpy()])
     shown = mpl.colors.ListedColormap([colour_of(name) for name in names] or ["white"])
-    axes.imshow(cells, cmap=shown, vmin=0, vmax=max(len(names) - 1, 1), aspect="auto", alpha=0.8)
-    axes.set_yticks(range(len(found.levels)), [str(level.level) for level in found.levels])
-    axes.set_xticks(range(len(found.budgets)), [f"{x:g}" for x in found.budgets], rotation=60)
-    axes.set_title(f"(b) what runs on each level, by {study.kind}", fontsize=9)
-    axes.set_xlabel("budget C per problem (x)")
-    axes.set_ylabel("level, 1 the easiest")
-    handles = [Patch(color=colour_of(name), label=name) for name in names]
-    axes.legend(handles=handles, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    with panels(ax) as (axes,):
+        axes.imshow(codes, cmap=shown, vmin=0, vmax=max(len(names) - 1, 1), aspect="auto", alpha=0.8)
+        axes.set_yticks(range(len(cells.index)), [str(level) for level in cells.index])
+        axes.set_xticks(range(len(cells.columns)), [f"{x:g}" for x in cells.columns], rotation=60)
+        axes.set_title(f"what runs on each level, {choice}")
+        axes.set_xlabel("budget C per problem (x)")
+        axes.set_ylabel("level, 1 the easiest")
+        handles = [Patch(color=colour_of(name), label=name) for name in names]
+        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1))
+    return axes

@@ -1,12 +1,19 @@
-"""Every strategy at its best, drawn: held-out accuracy against budget, and what each is ahead of voting."""
+"""Every strategy at its best within each budget, on problems that its numbers were not chosen on; and what it leads by.
+
+Allocations are chosen on other problems than they are scored on, so a profile of means is not enough.
+"""
 
 from __future__ import annotations
 
-import matplotlib as mpl
-import numpy as np
-from matplotlib.figure import Figure
+from typing import Any
 
-from isocompute.figures.figure1 import finish
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from isocompute.figures.style import finish, letter, panels, remove_legend
+from isocompute.figures.tables import check_table
 from isocompute.fits.bootstrap import interval, resample
 from isocompute.fits.choice.held_out import folds, held_out, in_sample
 from isocompute.planner.findings import replicates
@@ -14,42 +21,127 @@ from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import doublings, strategy_options
 from isocompute.planner.strategies.registry import colour_of, is_search, line_style_of
 
+COLUMNS = ("strategy", "budget", "accuracy", "low", "high", "lead", "lead_low", "lead_high", "problems")
+BUDGET = "budget C per problem, in solutions' worth (x)"
 
-def draw_frontiers(profile: Profile) -> Figure | None:
-    """Draw each strategy's frontier and its lead over SC, banded for the best one; None if nothing can be compared.
 
-    Allocations are chosen on other problems than they are scored on, so means over problems are not enough.
+def frontiers_table(profile: Profile) -> pd.DataFrame:
+    """Return what each strategy reaches within each budget, and its lead over self-consistency.
+
+    Args:
+        profile: what was measured.
+
+    Returns:
+        A row for each strategy and each budget that pays for it; without rows if fewer than two strategies have a known
+        cost, if the profile holds means only, or if it has one problem. ``strategy``. ``budget``: compute per problem,
+        in x. ``accuracy``: mean over problems, 0 … 1, each under an allocation that was chosen on others, and ``low``,
+        ``high``: its 95 % interval over problems. ``lead``: accuracy minus that of sc, paired, and ``lead_low``,
+        ``lead_high``: its interval. ``problems``: how many. Intervals of a search enclose those of its optimistic
+        number too, as in `planner.compare.sure`.
     """
     options = strategy_options(profile, profile.lam)
     if len(options) < 2 or not profile.per_problem or profile.problems < 2:
-        return None
+        return pd.DataFrame(columns=list(COLUMNS))
     budgets = np.array(doublings(profile))
-    accuracy = held_out(options, budgets, folds(profile.problems)).accuracy
-    flattering = in_sample(options, budgets).accuracy
+    honest = held_out(options, budgets, folds(profile.problems)).accuracy[:-1]  # the last is a choice among them
+    flattering = in_sample(options, budgets).accuracy[:-1]
     weights = replicates(profile)
-    top = options[int(accuracy[: len(options), :, -1].mean(axis=1).argmax())]  # bands of all would hide each other
-    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "pdf.fonttype": 42}):
-        figure = Figure(figsize=(8.2, 3.6), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        right.axhline(0, color=colour_of("sc"), lw=1.6)
-        for table, reached, taken in zip(options, accuracy, flattering, strict=False):
-            there = ~np.isnan(reached[0])
-            shade, style, at = colour_of(table.strategy), line_style_of(table.strategy), budgets[there]
-            left.plot(at, 100 * reached[:, there].mean(axis=0), style, color=shade, ms=3, lw=1.2, label=table.strategy)
-            if table is not options[0]:
-                lead = 100 * (reached - accuracy[0])[:, there]
-                right.plot(at, lead.mean(axis=0), style, color=shade, ms=3, lw=1.2)
-                if table is top:
-                    low, high = interval(resample(lead, weights))
-                    if is_search(table.strategy):  # as in `compare.sure`
-                        other_low, other_high = interval(resample(100 * (taken - flattering[0])[:, there], weights))
-                        low, high = np.minimum(low, other_low), np.maximum(high, other_high)
-                    right.fill_between(at, low, high, color=shade, alpha=0.15, lw=0)
-        finish(left, "(a) each strategy at its best", "budget C per problem, in solutions' worth (x)")
-        band = "" if top is options[0] else f", band: 95 %, paired, for {top.strategy}"
-        finish(right, f"(b) ahead of SC{band}", "budget C per problem, in solutions' worth (x)")
-        left.set_ylabel("problems solved (%)")
-        right.set_ylabel("points")
-        left.legend(frameon=False, fontsize=8)
-        figure.suptitle(f"{profile.name}: {profile.problems} problems, scored under choices made on others", fontsize=9)
-    return figure
+    lines = []
+    for option, reached, taken in zip(options, honest, flattering, strict=True):
+        paid = ~np.isnan(reached[0])
+        if not paid.any():
+            continue
+        lead, taken_lead = (reached - honest[0])[:, paid], (taken - flattering[0])[:, paid]
+        reached, taken = reached[:, paid], taken[:, paid]
+        lucky = is_search(option.strategy)
+        low, high = enclose(reached, taken if lucky else None, weights)
+        lead_low, lead_high = enclose(lead, taken_lead if lucky else None, weights)
+        line = {"accuracy": reached.mean(axis=0), "low": low, "high": high,
+                "lead": lead.mean(axis=0), "lead_low": lead_low, "lead_high": lead_high}  # fmt: skip
+        lines.append(pd.DataFrame({"strategy": option.strategy, "budget": budgets[paid], **line}))
+    return pd.concat(lines, ignore_index=True).assign(problems=profile.problems)
+
+
+def enclose(
+    honest: NDArray[np.float64], flattering: NDArray[np.float64] | None, weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the 95 % interval of means over problems of (P, nC) values; with flattering ones it holds both."""
+    low, high = interval(resample(honest, weights))
+    if flattering is None:
+        return low, high
+    other_low, other_high = interval(resample(flattering, weights))
+    return np.minimum(low, other_low), np.maximum(high, other_high)
+
+
+def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
+    """Draw the frontiers: (a) `draw_reached` and (b) `draw_lead`.
+
+    Args:
+        table: from `frontiers_table`.
+        ax: two Axes; None for a new figure with a title.
+
+    Returns:
+        The two Axes.
+
+    Raises:
+        DataError: a column is missing, there are no rows, or ``ax`` is not two Axes.
+    """
+    with panels(ax, 2) as axes:
+        left, right = axes
+        draw_reached(table, left)
+        draw_lead(table, right)
+        letter(axes)
+        remove_legend(right)
+        if ax is None:
+            problems = table["problems"].iloc[0]
+            left.figure.suptitle(f"{problems} problems, scored under choices made on others")
+    return np.array(axes)
+
+
+def draw_reached(table: pd.DataFrame, ax: Any = None) -> Axes:
+    """Draw what each strategy reaches against the budget, in one Axes."""
+    check_table(table, COLUMNS, "frontiers")
+    with panels(ax) as (axes,):
+        for strategy, line in lines_of(table):
+            shade, style = colour_of(strategy), line_style_of(strategy)
+            axes.plot(line["budget"], 100 * line["accuracy"], style, color=shade, lw=1.2, label=strategy)
+        finish(axes, "each strategy at its best", BUDGET)
+        axes.set_ylabel("problems solved (%)")
+        axes.legend()
+    return axes
+
+
+def draw_lead(table: pd.DataFrame, ax: Any = None) -> Axes:
+    """Draw each strategy's lead over self-consistency against the budget, with a band for the best, in one Axes.
+
+    The best reaches most within the largest budget; the bands of all would hide each other.
+    """
+    check_table(table, COLUMNS, "frontiers")
+    top = best_strategy(table)
+    with panels(ax) as (axes,):
+        axes.axhline(0, color=colour_of("sc"), lw=1.6)
+        for strategy, line in lines_of(table):
+            if strategy == "sc":
+                continue
+            shade, style = colour_of(strategy), line_style_of(strategy)
+            axes.plot(line["budget"], 100 * line["lead"], style, color=shade, lw=1.2, label=strategy)
+            if strategy == top:
+                low, high = 100 * line["lead_low"], 100 * line["lead_high"]
+                axes.fill_between(line["budget"], low, high, color=shade, alpha=0.15, lw=0)
+        band = "" if top == "sc" else f", band: 95 %, paired, for {top}"
+        finish(axes, f"ahead of SC{band}", BUDGET)
+        axes.set_ylabel("points")
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend()
+    return axes
+
+
+def lines_of(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return the strategies in the order of the table, each with its points in the order of the budget."""
+    return [(str(name), line.sort_values("budget")) for name, line in table.groupby("strategy", sort=False)]
+
+
+def best_strategy(table: pd.DataFrame) -> str:
+    """Return the strategy that reaches most within the largest budget."""
+    last = table[table["budget"] == table["budget"].max()]
+    return str(last["strategy"].to_numpy()[last["accuracy"].to_numpy().argmax()])

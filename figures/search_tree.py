@@ -1,30 +1,61 @@
-"""A search, drawn: rounds from left to right, each node in the colour of its score, the path to the answer marked."""
+"""A search as a tree: rounds from left to right, nodes in the colour of their score, the path to the answer marked."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from io import BytesIO
-from pathlib import PurePosixPath
+from typing import Any
 
 import matplotlib as mpl
-from matplotlib.figure import Figure
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from isocompute.errors import DataError
+from isocompute.figures.style import GREY, panels
+from isocompute.figures.tables import check_table
 from isocompute.runners.parsing.printable import plain
 from isocompute.runners.search.describe import describe_outcome, find_path, name_search
 from isocompute.runners.search.rows import Key, Tried
 
+COLUMNS = ("node_id", "parent", "round", "height", "score", "fate", "on_path")
 MARKS = {"kept": "o", "dropped": "x", "finished": "s", "cut": "v", "limit": "^", None: "."}
 """What became of a node; one that failed, or waits for others, is a point."""
-MARKED = "#c1440e"
-"""Colour of the path to the answer."""
-NONE = "#bbbbbb"
+PATH_COLOUR = "#c1440e"
+"""Of the path to the answer."""
+PALE = "#bbbbbb"
 """Colour of the other lines, and of a node without a score."""
-FORMATS = (".png", ".pdf", ".svg")
 
 
-def places(search: Tried) -> dict[int, float]:
+def search_tree_table(search: Tried) -> pd.DataFrame:
+    """Return the nodes of a search, and where each stands.
+
+    Args:
+        search: its nodes.
+
+    Returns:
+        A row for each node, the problem first. ``node_id``: 0 the problem. ``parent``: the node that it goes on from;
+        missing of the problem. ``round``: in which it grew; 0 the problem's. ``height``: where it stands, in ends of
+        the tree from the top, downwards; a node with children stands in their middle. ``score``: 0 … 1; NaN without
+        one. ``fate``: kept, dropped, finished, cut or limit; missing of the problem, and of a node that failed or
+        waits. ``on_path``: whether it leads to the answer.
+
+    Example:
+        >>> grown = {1: 0, 2: 0}
+        >>> rows = {i: {"parent": p, "round": 1, "score": 0.5, "fate": "finished"} for i, p in grown.items()}
+        >>> search_tree_table(Tried(rows, None))[["node_id", "round", "height"]].values.tolist()
+        [[0.0, 0.0, -0.5], [1.0, 1.0, 0.0], [2.0, 1.0, -1.0]]
+    """
+    height, path = place_nodes(search), find_path(search)
+    rows = [{"node_id": 0, "parent": None, "round": 0, "height": height[0], "score": None, "fate": None,
+             "on_path": bool(path)}]  # fmt: skip
+    for number, row in search.nodes.items():
+        own = {name: row[name] for name in ("parent", "round", "score", "fate")}
+        rows.append({"node_id": number, **own, "height": height[number], "on_path": number in path})
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("node_id", ignore_index=True)
+    return table.astype({"parent": "Int64", "score": float})
+
+
+def place_nodes(search: Tried) -> dict[int, float]:
     """Return the height of each node: ends of the tree stand one below the other, what grew into them in their middle.
 
     The problem is node 0.
@@ -38,7 +69,7 @@ def places(search: Tried) -> dict[int, float]:
     while waiting:
         number, seen = waiting.pop()
         if number not in children:
-            height[number], ends = -float(ends), ends + 1
+            height[number], ends = float(-ends), ends + 1
         elif seen:
             height[number] = sum(height[child] for child in children[number]) / len(children[number])
         else:
@@ -46,59 +77,70 @@ def places(search: Tried) -> dict[int, float]:
     return height
 
 
-def draw_tree(question: str, key: Key, search: Tried) -> Figure:
+def draw_search_tree(table: pd.DataFrame, ax: Any = None, title: str | None = None) -> Axes:
     """Draw a search.
 
     Args:
-        question: the problem's text.
-        key: which search.
-        search: its nodes.
+        table: from `search_tree_table`.
+        ax: an Axes; None for a new figure, as large as the tree needs.
+        title: what stands above it, see `title_search`.
+
+    Returns:
+        The Axes.
+
+    Raises:
+        DataError: a column or a parent is missing, there are no rows, or ``ax`` is not an Axes.
     """
-    height, marked = places(search), find_path(search)
-    rounds = max((row["round"] for row in search.nodes.values()), default=0)
-    size = (min(3 + 0.9 * rounds, 12), min(max(2.5, 1.6 - 0.11 * min(height.values())), 14))
-    shades = mpl.colormaps["viridis"]
-    with mpl.rc_context({"font.size": 8, "pdf.fonttype": 42}):
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots()
-        for number, row in search.nodes.items():
-            start, end = (row["round"] - 1, height[row["parent"]]), (row["round"], height[number])
-            shade, width = (MARKED, 1.8) if number in marked else (NONE, 0.6)
+    check_table(table, COLUMNS, "search_tree")
+    places = table.set_index("node_id")[["round", "height"]]
+    if lost := set(table["parent"].dropna()) - set(places.index):
+        raise DataError(f"The table of search_tree has no node {min(lost)}, from which others go on.")
+    rounds = int(table["round"].max())
+    size = (min(3 + 0.9 * rounds, 12), min(max(2.5, 1.6 - 0.11 * table["height"].min()), 14))
+    nodes = table[table["parent"].notna()]
+    with panels(ax, size=size, changes={"font.size": 8}) as (axes,):
+        starts = places.loc[nodes["parent"]].to_numpy()
+        for start, end, on_path in zip(starts, nodes[["round", "height"]].to_numpy(), nodes["on_path"], strict=True):
+            shade, width = (PATH_COLOUR, 1.8) if on_path else (PALE, 0.6)
             axes.plot(*zip(start, end, strict=True), color=shade, lw=width, zorder=width)
-        axes.plot(0, height[0], "D", color="black", ms=5, zorder=3)
-        legend = [Line2D([], [], color=MARKED, lw=1.8, label="path to the answer")] if marked else []
-        for fate, mark in MARKS.items():
-            if rows := [(number, row) for number, row in search.nodes.items() if row["fate"] == fate]:
-                x, y = [row["round"] for _, row in rows], [height[number] for number, _ in rows]
-                hues = [NONE if row["score"] is None else shades(row["score"]) for _, row in rows]
-                axes.scatter(x, y, c=hues, marker=mark, s=22, lw=1, zorder=4)
-                label = fate or "failed, or waits"
-                legend.append(Line2D([], [], marker=mark, color="#555555", ls="", ms=5, label=label))
-        figure.colorbar(mpl.cm.ScalarMappable(cmap=shades), ax=axes, label="score", shrink=0.8)
-        figure.legend(handles=legend, loc="outside lower center", ncols=1 + len(MARKS), frameon=False)
+        problem = table[table["parent"].isna()]
+        axes.plot(problem["round"], problem["height"], "D", color="black", ms=5, zorder=3)
+        legend = draw_fates(nodes, axes)
+        add_keys(axes, legend, inside=ax is not None)
         axes.set_xticks(range(rounds + 1), ["problem", *map(str, range(1, rounds + 1))])
         axes.set_xlabel("round")
         axes.yaxis.set_visible(False)
         axes.spines[["left", "top", "right"]].set_visible(False)
-        said = f"{plain(question, 90)}\n{name_search(key)}: {describe_outcome(search)}"
-        axes.set_title(said.replace("$", r"\$"), fontsize=8, loc="left", wrap=True)
-    return figure
+        if title is not None:
+            axes.set_title(title.replace("$", r"\$"), loc="left", wrap=True)
+    return axes
 
 
-def tree_image(figure: Figure, file: str) -> bytes:
-    """Return a drawn search as the bytes of a file.
+def draw_fates(nodes: pd.DataFrame, axes: Axes) -> list[Line2D]:
+    """Draw the nodes, each with the mark of its fate and in the colour of its score, and return their legend."""
+    shades = mpl.colormaps["viridis"]
+    legend = [Line2D([], [], color=PATH_COLOUR, lw=1.8, label="path to the answer")] if nodes["on_path"].any() else []
+    for fate, mark in MARKS.items():
+        own = nodes[nodes["fate"].isna() if fate is None else nodes["fate"] == fate]
+        if len(own):
+            hues = [PALE if pd.isna(score) else shades(score) for score in own["score"]]
+            axes.scatter(own["round"], own["height"], c=hues, marker=mark, s=22, lw=1, zorder=4)
+            label = fate or "failed, or waits"
+            legend.append(Line2D([], [], marker=mark, color=GREY, ls="", ms=5, label=label))
+    return legend
 
-    Args:
-        figure: the search.
-        file: whose ending says in which format.
 
-    Raises:
-        DataError: the ending is none of `FORMATS`.
-    """
-    ending = PurePosixPath(file).suffix
-    if ending not in FORMATS:
-        raise DataError(f"A search is drawn into {', '.join(FORMATS)}; '{file}' is none of these.")
-    image = BytesIO()
-    with mpl.rc_context({"pdf.fonttype": 42, "svg.fonttype": "none"}):
-        figure.savefig(image, dpi=160, format=ending[1:])
-    return image.getvalue()
+def add_keys(axes: Axes, legend: list[Line2D], inside: bool) -> None:
+    """Add the scale of scores and the legend: beside the Axes of a figure of our own, else as parts of the Axes."""
+    scale = mpl.cm.ScalarMappable(cmap=mpl.colormaps["viridis"])
+    if inside:
+        axes.figure.colorbar(scale, cax=axes.inset_axes((1.02, 0.1, 0.03, 0.8)), label="score")
+        axes.legend(handles=legend, loc="best")
+    else:
+        axes.figure.colorbar(scale, ax=axes, label="score", shrink=0.8)
+        axes.figure.legend(handles=legend, loc="outside lower center", ncols=1 + len(MARKS))
+
+
+def title_search(question: str, key: Key, search: Tried) -> str:
+    """Return a title: what was asked, which search it is, and how it ended."""
+    return f"{plain(question, 90)}\n{name_search(key)}: {describe_outcome(search)}"

@@ -76,9 +76,17 @@ pd.DataFrame(
 
 # %%
 profile = profile_of_run(run.path, "lab")
-figure = draw_figure1(figure1_table(profile), f"the lab: {profile.problems} problems, λ = {profile.lam:.2f}")
-figure.savefig(picture := BytesIO(), dpi=100)
+points = figure1_table(profile)
+left, right = draw_figure1(points)
+left.figure.savefig(picture := BytesIO(), dpi=100)
 Image(picture.getvalue())
+
+# %% [markdown]
+# It is drawn from a table with a row for each point, and can be drawn into Axes of your own:
+# `draw_figure1(points, ax=[left, right])`; one panel alone is `draw_by_compute(points, ax=right)`.
+
+# %%
+points.query("S == 16").round(3)
 
 # %% [markdown]
 # ## The best of each strategy at each budget

@@ -3,53 +3,68 @@
 from __future__ import annotations
 
 import posixpath
-from pathlib import PurePath
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from typer.core import TyperCommand
 
 from isocompute.errors import IsocomputeError
 
 commands = typer.Typer()
 
 
-@commands.command()
+class FiguresCommand(TyperCommand):
+    """The command; its help names the figures that are registered, those of other packages among them."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help; the figures are looked up only now, as no other command needs them."""
+        own, self.help = self.help, f"{self.help}\n\n{list_figures()}"
+        super().format_help(ctx, formatter)
+        self.help = own
+
+
+def list_figures() -> str:
+    """Return a line for each figure that a run or a profile can give; of one that cannot be loaded, the reason."""
+    from isocompute.figures.registry import FIGURES, load_entry
+
+    said = {}
+    for name in FIGURES:
+        try:
+            entry = load_entry(name)
+            if entry.needs != "search":
+                said[name] = entry.description
+        except IsocomputeError as error:
+            said[name] = str(error)
+    width = max(map(len, said))
+    return "\n".join(f"  [bold]{escape(name)}[/]{' ' * (width - len(name))}  {escape(said[name])}" for name in said)
+
+
+@commands.command(cls=FiguresCommand)
 def figures(
-    run: Annotated[str, typer.Argument(help="A run's folder, or a profile.", show_default=False)],
+    source: Annotated[
+        str, typer.Argument(metavar="RUN|PROFILE", help="A run's folder, or a profile.", show_default=False)
+    ],
     output: Annotated[str, typer.Option("--output", "-o", help="The folder the figures go to.", show_default=False)],
 ) -> None:
-    """Draw the paper's Figure 1, every strategy at its best, and what choosing by difficulty reaches, as PNG and PDF.
+    """Draw every figure that a run or a profile can give, as PNG and PDF, each with its table as CSV.
 
     [bold]Example[/]
 
       isocompute figures data/runs/lab -o figures
+
+    [bold]Figures[/]
     """
-    from isocompute.planner.difficulty import studies_of
-    from isocompute.planner.estimate.costs import measure_costs
-    from isocompute.planner.estimate.pool_from_run import read_pool
-    from isocompute.planner.estimate.profile_from_run import build_profile
-    from isocompute.planner.profile import bundled, read
     from isocompute.runners.storage.files import check_output
-    from isocompute.runners.storage.run import Run
 
     check_output(posixpath.join(output, "figure1.png"))
     try:
-        from isocompute.figures.difficulty import draw_difficulty
-        from isocompute.figures.figure1 import draw, save
-        from isocompute.figures.frontiers import draw_frontiers
+        import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
         raise IsocomputeError(f"Figures need {error.name}: pip install 'isocompute[figures]'.") from None
-    if run.endswith(".json") or run in bundled():
-        pool, profile = None, read(run)
-    else:
-        log = Run(run)
-        pool = read_pool(log)
-        profile = build_profile(log, pool, measure_costs(pool), PurePath(log.root).name)
-    written = draw(profile, output)
-    if (raced := draw_frontiers(profile)) is not None:
-        written += save(raced, output, "frontiers")
-    if studies := studies_of(profile, pool):
-        written += save(draw_difficulty(studies), output, "difficulty")
-    for path in written:
+    from isocompute.figures.files import write_figures
+    from isocompute.figures.source import open_source
+
+    for path in write_figures(open_source(source), output):
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -57,8 +57,11 @@ def tree(
         searched(Console(), questions[problem], key, search)
         return
     try:
-        from isocompute.figures.search_tree import draw_tree, tree_image
+        from isocompute.figures.search_tree import draw_search_tree, search_tree_table, title_search
+        from isocompute.figures.style import figure_of, render_file
     except ModuleNotFoundError as error:
         raise IsocomputeError(f"Figures need {error.name}: pip install 'isocompute[figures]'.") from None
-    write_output(output, tree_image(draw_tree(questions[problem], key, search), output))
+    title = title_search(questions[problem], key, search)
+    axes = draw_search_tree(search_tree_table(search), title=title)
+    write_output(output, render_file(figure_of(axes), output, dpi=160))
     Console().print(f"wrote {output}", highlight=False, soft_wrap=True)

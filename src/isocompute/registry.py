@@ -139,8 +139,9 @@ def load_added(point: EntryPoint, kind: str) -> Any:
     """
     try:
         return point.load()
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"The {kind} '{point.name}' of {package_of(point)} cannot be loaded: {error}.") from error
+    except Exception as error:  # a module may raise anything while it is imported
+        said = str(error).rstrip(".") or type(error).__name__
+        raise ConfigError(f"The {kind} '{point.name}' of {package_of(point)} cannot be loaded: {said}.") from error
 
 
 def package_of(point: EntryPoint) -> str:

@@ -1,0 +1,82 @@
+"""Figures as files: every registered one that a source can give, as PNG and PDF, each with its table as CSV."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from isocompute.errors import ConfigError
+from isocompute.figures.registry import FIGURES, FigureEntry, load_entry
+from isocompute.figures.source import Source
+from isocompute.figures.style import add_name, figure_of, render_figure
+from isocompute.figures.tables import render_table
+from isocompute.registry import package_of
+from isocompute.runners.storage.files import write_output
+
+
+def write_figures(source: Source, folder: str) -> Iterator[str]:
+    """Draw every registered figure that a source can give into a folder, ours first, and name each file once written.
+
+    Args:
+        source: a run or a profile.
+        folder: on a local disk or in a store.
+
+    Yields:
+        The files: for each figure ``NAME.png``, ``NAME.pdf`` and ``NAME.csv``.
+
+    Raises:
+        DataError: a file cannot be written.
+        ConfigError: a figure of another package cannot be drawn; those before it are written.
+    """
+    for name in FIGURES:
+        for kind, content in make_figure(name, source).items():
+            path = posixpath.join(folder, f"{name}.{kind}")
+            write_output(path, content)
+            yield path
+
+
+def make_figure(name: str, source: Source) -> dict[str, bytes]:
+    """Return the files of a figure by their ending; none if the source does not have what the figure needs.
+
+    Raises:
+        ConfigError: it is of another package, and cannot be drawn.
+    """
+    entry = load_entry(name)
+    given = source.give(entry.needs)
+    if given is None:
+        return {}
+    try:
+        return render(entry, given, source.profile.name)
+    except Exception as error:  # another package's functions may raise anything
+        if name not in FIGURES.added:
+            raise
+        said = ": ".join([type(error).__name__, *str(error).splitlines()[:1]]).rstrip(".")
+        raise ConfigError(
+            f"The figure '{name}' of {package_of(FIGURES.added[name])} cannot be drawn: {said}."
+        ) from error
+
+
+def render(entry: FigureEntry, given: Any, title: str) -> dict[str, bytes]:
+    """Return a figure's picture and table as files, by their ending; none if its table has no rows.
+
+    Args:
+        entry: the figure.
+        given: what its table is made from.
+        title: what its title begins with.
+
+    Raises:
+        TypeError: it was drawn in something else than Axes.
+    """
+    table = entry.load_table(given)
+    if table.empty:
+        return {}
+    axes = np.ravel(np.asarray(entry.load_draw(table), dtype=object))
+    if not len(axes) or not isinstance(axes[0], Axes):
+        raise TypeError("draw must return the Axes in which it drew")
+    figure = figure_of(axes[0])
+    add_name(figure, title)
+    return {"png": render_figure(figure, "png"), "pdf": render_figure(figure, "pdf"), "csv": render_table(table)}

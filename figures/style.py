@@ -1,0 +1,172 @@
+"""The look that all figures share: matplotlib's settings, the Axes to draw in, their scale, and pictures as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from io import BytesIO
+from pathlib import PurePosixPath
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+
+from isocompute.errors import DataError
+
+LOOK: dict[str, Any] = {
+    "font.size": 9,
+    "axes.titlesize": "medium",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.titlesize": "medium",
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.markersize": 3,
+    "pdf.fonttype": 42,  # TrueType, which journals ask for and editors can change
+    "svg.fonttype": "none",
+    "svg.hashsalt": "isocompute",  # the same names inside a file each time it is written
+}
+"""Settings of matplotlib (rcParams) that differ from its defaults."""
+
+SIZE = (4.6, 3.6)
+"""Inches, of a figure with one panel."""
+WIDE = (8.2, 3.6)
+"""Inches, of a figure with two panels."""
+
+SHADES = "viridis_r"
+"""Colour map of lines that are ordered by a number."""
+GREY = "#555555"
+"""Colour of what all strategies have in common."""
+
+UNDATED: dict[str, dict[str, None]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+"""The formats, and what matplotlib would write into each that changes from day to day."""
+
+
+def look(changes: Mapping[str, Any] | None = None) -> AbstractContextManager[None]:
+    """Return a context in which matplotlib has its defaults, and on them the shared look.
+
+    The defaults come from matplotlib, not from a ``matplotlibrc`` that happens to lie in the working directory, so a
+    figure has the same bytes wherever it is drawn.
+
+    Args:
+        changes: settings that differ from `LOOK`.
+
+    Example:
+        >>> import matplotlib as mpl
+        >>> with look({"font.size": 8}):
+        ...     mpl.rcParams["font.size"], mpl.rcParams["pdf.fonttype"]
+        (8.0, 42)
+    """
+    context: AbstractContextManager[None] = matplotlib.style.context(["default", LOOK | dict(changes or {})])
+    return context
+
+
+@contextmanager
+def panels(
+    ax: Any,
+    count: int = 1,
+    size: tuple[float, float] | None = None,
+    changes: Mapping[str, Any] | None = None,
+    **layout: Any,
+) -> Iterator[list[Axes]]:
+    """Give the Axes to draw in: those of the caller, in the caller's style; without any, those of a new figure.
+
+    The new figure is unknown to pyplot, so it is neither shown nor kept open; ``axes.figure`` leads to it.
+
+    Args:
+        ax: one Axes for each panel; None for a new figure in the shared look.
+        count: of panels, side by side.
+        size: of a new figure, in inches.
+        changes: of a new figure, to `LOOK`.
+        layout: of a new figure, for `Figure.subplots`, such as ``sharey``.
+
+    Raises:
+        DataError: ``ax`` is something else, or another number of Axes.
+    """
+    if ax is not None:
+        given = np.ravel(np.asarray(ax, dtype=object))
+        if len(given) != count or not all(isinstance(each, Axes) for each in given):
+            what = "one matplotlib Axes" if count == 1 else f"{count} matplotlib Axes"
+            got = ", ".join(type(each).__name__ for each in given) or "nothing"
+            raise DataError(f"ax must be {what}, or None for a new figure; got {got}.")
+        yield list(given)
+        return
+    with look(changes):
+        figure = Figure(figsize=size or (SIZE if count == 1 else WIDE), layout="constrained")
+        yield list(np.ravel(figure.subplots(1, count, **layout)))
+
+
+def finish(axes: Axes, title: str, label: str) -> None:
+    """Give a panel with compute or numbers along x its log2 axis, its grid, its title and its label."""
+    axes.set_xscale("log", base=2)
+    low, high = axes.get_xlim()
+    octaves = np.log2(high / low)
+    axes.xaxis.set_major_locator(LogLocator(base=4 if octaves > 7 else 2, numticks=20))
+    axes.xaxis.set_minor_locator(LogLocator(base=2, numticks=30))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}" if x < 1024 else f"{x / 1024:g}k"))
+    axes.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: ""))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+    axes.grid(alpha=0.25, lw=0.5)
+    axes.set_title(title)
+    axes.set_xlabel(label)
+
+
+def letter(axes: list[Axes]) -> None:
+    """Put (a), (b) … before the titles of panels."""
+    for i, each in enumerate(axes):
+        each.set_title(f"({chr(ord('a') + i)}) {each.get_title()}")
+
+
+def remove_legend(axes: Axes) -> None:
+    """Remove the legend of a panel, if it has one: another panel, or the figure, shows it."""
+    if (legend := axes.get_legend()) is not None:
+        legend.remove()
+
+
+def figure_of(axes: Axes) -> Figure:
+    """Return the whole figure that an Axes is in, whatever subfigure it may be in."""
+    figure: Figure = axes.figure.figure
+    return figure
+
+
+def add_name(figure: Figure, name: str) -> None:
+    """Put the name of what was measured before a figure's title."""
+    title = figure.get_suptitle()
+    with look():
+        figure.suptitle(f"{name}: {title}" if title else name)
+
+
+def render_file(figure: Figure, file: str, dpi: float = 200) -> bytes:
+    """Return a figure as the content of a file whose ending says in which format.
+
+    Args:
+        figure: what was drawn.
+        file: its name.
+        dpi: pixels per inch of a PNG.
+
+    Raises:
+        DataError: the ending is of no format that is known here.
+    """
+    kind = PurePosixPath(file).suffix[1:]
+    if kind not in UNDATED:
+        raise DataError(
+            f"A figure is drawn into {', '.join(f'.{known}' for known in UNDATED)}; '{file}' is none of these."
+        )
+    return render_figure(figure, kind, dpi)
+
+
+def render_figure(figure: Figure, kind: str, dpi: float = 200) -> bytes:
+    """Return a figure as the content of a file; the same figure gives the same bytes, on whatever day.
+
+    Args:
+        figure: what was drawn.
+        kind: png, pdf or svg.
+        dpi: pixels per inch of a PNG.
+    """
+    image = BytesIO()
+    with look():
+        figure.savefig(image, format=kind, dpi=dpi, metadata=UNDATED[kind])
+    return image.getvalue()

@@ -1,0 +1,35 @@
+"""The tables of figures: their columns are checked before they are drawn, and they become CSV files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from isocompute.errors import DataError
+
+
+def check_table(table: pd.DataFrame, columns: Sequence[str], name: str) -> None:
+    """Raise unless a table can be drawn.
+
+    Args:
+        table: the table.
+        columns: that it must have.
+        name: of the figure.
+
+    Raises:
+        DataError: a column is missing, or there are no rows.
+    """
+    if missing := [column for column in columns if column not in table]:
+        raise DataError(f"The table of {name} has no column '{missing[0]}'; it must have: {', '.join(columns)}.")
+    if table.empty:
+        raise DataError(f"The table of {name} has no rows, so there is nothing to draw.")
+
+
+def render_table(table: pd.DataFrame) -> bytes:
+    """Return a table as the content of a CSV file: UTF-8, numbers to ten digits, what is unknown left empty.
+
+    >>> render_table(pd.DataFrame({"strategy": ["sc", "genrm"], "compute": [4.0, float("nan")]}))
+    b'strategy,compute\\nsc,4\\ngenrm,\\n'
+    """
+    return table.to_csv(index=False, float_format="%.10g", lineterminator="\n").encode()
