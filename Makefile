@@ -74,7 +74,7 @@ lab-search: $(VENV)/full ## search anew for the shipped run of searches
 	# vLLM would bind both engines to the same core
 	VLLM_CPU_OMP_THREADS_BIND=nobind OMP_NUM_THREADS=1 $(BIN)/isocompute sweep runners/recipes/lab-search.yaml
 
-profiles: $(VENV)/core ## fit the bundled profiles and draw the README's figure from the shipped runs
+profiles: $(VENV)/core ## fit the bundled profiles and draw the README's figures from the shipped runs
 	$(BIN)/isocompute fit data/runs/lab -o data/profiles/lab.json
 	$(BIN)/isocompute fit data/runs/qwen-gsm-symbolic -o data/profiles/qwen2.5-coder-1.5b-gsm-symbolic.json
 	$(BIN)/isocompute fit data/runs/lab-search -o data/profiles/lab-search.json

@@ -19,7 +19,9 @@ from isocompute.runners.storage.files import write_output
 
 
 def write_figures(source: Source, folder: str) -> Iterator[str]:
-    """Draw every registered figure that a source can give into a folder, ours first, and name each file once written.
+    """Draw every registered figure that a source can give into a folder, and name each file once it is written.
+
+    All are drawn before the first is written, so that one that fails leaves nothing.
 
     Args:
         source: a run or a profile.
@@ -30,22 +32,28 @@ def write_figures(source: Source, folder: str) -> Iterator[str]:
 
     Raises:
         DataError: a file cannot be written.
-        ConfigError: a figure of another package cannot be drawn; those before it are written.
+        ConfigError: a figure of another package cannot be drawn.
     """
-    for name in FIGURES:
-        for kind, content in make_figure(name, source).items():
+    entries = {name: load_entry(name) for name in FIGURES}
+    drawn = {name: make_figure(name, entry, source) for name, entry in entries.items()}
+    for name, files in drawn.items():
+        for kind, content in files.items():
             path = posixpath.join(folder, f"{name}.{kind}")
             write_output(path, content)
             yield path
 
 
-def make_figure(name: str, source: Source) -> dict[str, bytes]:
+def make_figure(name: str, entry: FigureEntry, source: Source) -> dict[str, bytes]:
     """Return the files of a figure by their ending; none if the source does not have what the figure needs.
+
+    Args:
+        name: under which it is registered.
+        entry: the figure.
+        source: a run or a profile.
 
     Raises:
         ConfigError: it is of another package, and cannot be drawn.
     """
-    entry = load_entry(name)
     given = source.give(entry.needs)
     if given is None:
         return {}

@@ -42,7 +42,7 @@ GREY = "#555555"
 """Colour of what all strategies have in common."""
 
 UNDATED: dict[str, dict[str, None]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
-"""The formats, and what matplotlib would write into each that changes from day to day."""
+"""The formats, and what matplotlib would write into each that is not of the figure: the day, its version."""
 
 
 def look(changes: Mapping[str, Any] | None = None) -> AbstractContextManager[None]:
@@ -133,10 +133,10 @@ def figure_of(axes: Axes) -> Figure:
 
 
 def add_name(figure: Figure, name: str) -> None:
-    """Put the name of what was measured before a figure's title."""
-    title = figure.get_suptitle()
+    """Put the name of what was measured, in which a dollar is a dollar, before a figure's title."""
+    title, said = figure.get_suptitle(), name.replace("$", r"\$")
     with look():
-        figure.suptitle(f"{name}: {title}" if title else name)
+        figure.suptitle(f"{said}: {title}" if title else said)
 
 
 def render_file(figure: Figure, file: str, dpi: float = 200) -> bytes:

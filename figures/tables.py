@@ -18,8 +18,10 @@ def check_table(table: pd.DataFrame, columns: Sequence[str], name: str) -> None:
         name: of the figure.
 
     Raises:
-        DataError: a column is missing, or there are no rows.
+        DataError: it is no data frame, a column is missing, or there are no rows.
     """
+    if not isinstance(table, pd.DataFrame):
+        raise DataError(f"The table of {name} must be a data frame; got {type(table).__name__}.")
     if missing := [column for column in columns if column not in table]:
         raise DataError(f"The table of {name} has no column '{missing[0]}'; it must have: {', '.join(columns)}.")
     if table.empty:

@@ -101,13 +101,14 @@ def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, ref
     )
 
 
-def test_the_figure_shows_what_has_a_price(taken, arrays, tmp_path):
+def test_the_figure_shows_what_has_a_price(taken, arrays):
     figures = pytest.importorskip("isocompute.figures.figure1")
     profile = profile_of_run(str(taken("sc-genrm-scaling", arrays)), "p")
     table = figures.figure1_table(profile)
     assert table.loc[table["strategy"] == "genrm", "compute"].isna().all()
     assert table.loc[table["strategy"] == "sc", "compute"].tolist() == [1, 2, 4]
-    assert [Path(file).name for file in figures.draw(profile, tmp_path)] == ["figure1.png", "figure1.pdf"]
+    by_solutions, by_compute = figures.draw_figure1(table)
+    assert (len(by_solutions.lines), len(by_compute.lines)) == (table["V"].nunique(), table["V"].nunique())
 
 
 def test_right_and_wrong_alone_give_coverage_and_no_votes(taken):

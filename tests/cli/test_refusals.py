@@ -196,7 +196,6 @@ def test_a_model_folder_that_is_not_there(refused, small, tmp_path):
 
 def test_figures_without_matplotlib(refused, written_run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.delitem(sys.modules, "isocompute.figures.figure1", raising=False)
     sentence = refused("figures", written_run, "-o", tmp_path / "figures")
     assert sentence == "Figures need matplotlib: pip install 'isocompute[figures]'."
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
+pytest.importorskip("matplotlib")
+
+import matplotlib.pyplot as plt
+
+from isocompute.errors import DataError
+from isocompute.figures import search_tree as figure
+from isocompute.figures.style import render_figure
 from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.search.describe import find_path
 from isocompute.runners.search.rows import Tried, tried
 from isocompute.runners.storage.run import Run
 
 BEAM = ("--strategy", "beam", "--n", "8", "--seed", "1")
-figure = pytest.importorskip("isocompute.figures.search_tree")
+FORMATS = (".png", ".pdf", ".svg")
 
 
 @pytest.fixture
@@ -20,24 +29,65 @@ def run(searching, stepping):
 
 def test_ends_stand_below_each_other_and_a_node_in_the_middle_of_its_children():
     parents = {1: 0, 2: 0, 3: 1, 4: 1, 5: 2}
-    heights = figure.places(Tried({number: {"parent": parent} for number, parent in parents.items()}, None))
+    heights = figure.place_nodes(Tried({number: {"parent": parent} for number, parent in parents.items()}, None))
     assert heights == {3: 0, 4: -1, 5: -2, 1: -0.5, 2: -2, 0: -1.25}
+
+
+def test_the_table_has_a_row_for_each_node_and_one_for_the_problem(run):
+    for search in tried(run, "lab-0-1-0").values():
+        table = figure.search_tree_table(search)
+        assert tuple(table.columns) == figure.COLUMNS
+        assert table["node_id"].tolist() == [0, *sorted(search.nodes)]
+        assert pd.isna(table["parent"].iloc[0])
+        assert table.loc[table["on_path"], "node_id"].tolist() == [0, *sorted(find_path(search))]
+        for row in table.iloc[1:].itertuples():
+            node = search.nodes[row.node_id]
+            assert (row.parent, row.round) == (node["parent"], node["round"])
+            assert (None if pd.isna(row.fate) else row.fate) == node["fate"]
+            assert (None if pd.isna(row.score) else row.score) == node["score"]
 
 
 def test_every_search_is_drawn_with_a_line_to_each_node(run):
     for key, search in tried(run, "lab-0-1-0").items():
-        drawn = figure.draw_tree("1 + 1 = $?", key, search)
-        axes = drawn.axes[0]
-        assert len(axes.lines) == len(search.nodes) + 1  # and the problem
-        assert sum(len(points.get_offsets()) for points in axes.collections) == len(search.nodes)
+        table = figure.search_tree_table(search)
+        axes = figure.draw_search_tree(table, title=figure.title_search("1 + 1 = $?", key, search))
+        assert axes.get_title(loc="left").startswith(f"1 + 1 = \\$?\n{key[1]} with n = {key[2]}")
+        places = table.set_index("node_id")
+        *edges, problem = axes.lines
+        assert problem.get_xydata().tolist() == [[0, places.loc[0, "height"]]]
+        assert [edge.get_xydata().tolist() for edge in edges] == [
+            [places.loc[node, ["round", "height"]].tolist() for node in (row.parent, row.node_id)]
+            for row in table.iloc[1:].itertuples()
+        ]
+        points = [tuple(point) for drawn in axes.collections for point in drawn.get_offsets().tolist()]
+        assert sorted(points) == sorted(zip(table["round"][1:], table["height"][1:], strict=True))
 
 
-def test_a_search_without_nodes_is_drawn_too(run):
-    key = next(iter(tried(run, "lab-0-1-0")))
-    assert figure.draw_tree("?", key, Tried({}, None)).axes
+def test_a_search_without_nodes_is_drawn_too():
+    table = figure.search_tree_table(Tried({}, None))
+    assert table["node_id"].tolist() == [0]
+    (problem,) = figure.draw_search_tree(table).lines
+    assert problem.get_xydata().tolist() == [[0, 0]]
 
 
-@pytest.mark.parametrize("ending", figure.FORMATS)
+def test_a_search_is_drawn_in_the_axes_that_are_given_and_nowhere_else(run, grid):
+    search = next(iter(tried(run, "lab-0-1-0").values()))
+    assert figure.draw_search_tree(figure.search_tree_table(search), ax=grid[3]) is grid[3]
+    drawn_in = grid[0].figure
+    assert list(drawn_in.axes) == list(grid)
+    assert [bool(axes.lines) for axes in grid] == [False, False, False, True]
+    assert (drawn_in.legends, plt.get_fignums()) == ([], [])
+    assert render_figure(drawn_in, "png", dpi=40)
+
+
+def test_a_table_without_a_parent_is_a_sentence(run):
+    search = next(iter(tried(run, "lab-0-1-0").values()))
+    table = figure.search_tree_table(search)
+    with pytest.raises(DataError, match=r"^The table of search_tree has no node 0, from which others go on\.$"):
+        figure.draw_search_tree(table[table["node_id"] > 0])
+
+
+@pytest.mark.parametrize("ending", FORMATS)
 def test_a_file_is_written(run, command, tmp_path, ending):
     ended = command("tree", run.path, "lab-0-1-0", *BEAM, "-o", tmp_path / f"tree{ending}")
     assert (ended.code, ended.out) == (0, f"wrote {tmp_path}/tree{ending}\n")

@@ -1,0 +1,86 @@
+"""Bundled profiles, their tables, Axes of somebody's own figure, and figures of other packages."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from importlib.metadata import EntryPoint
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from matplotlib.figure import Figure
+
+from isocompute import registry
+from isocompute.figures.difficulty import difficulty_table
+from isocompute.figures.figure1 import figure1_table
+from isocompute.figures.frontiers import frontiers_table
+from isocompute.figures.registry import FIGURES
+from isocompute.planner.difficulty import studies_of
+from isocompute.planner.profile import read
+
+
+@pytest.fixture(scope="session")
+def lab():
+    """Votes and verdicts."""
+    return read("lab")
+
+
+@pytest.fixture(scope="session")
+def lab_search():
+    """A scored pool and searches."""
+    return read("lab-search")
+
+
+@pytest.fixture(scope="session")
+def means():
+    """Means over problems, as published."""
+    return read("llama-3.1-8b-math")
+
+
+@pytest.fixture(scope="session")
+def studies(lab_search):
+    """Two studies of the same problems, of which only the first can be told in practice."""
+    (bound,) = studies_of(lab_search, None)
+    return [replace(bound, kind="agreement", in_practice=True), bound]
+
+
+@pytest.fixture(scope="session")
+def tables(lab, lab_search, studies):
+    """The table of each figure of two panels, by its name."""
+    return {
+        "figure1": figure1_table(lab),
+        "frontiers": frontiers_table(lab_search),
+        "difficulty": difficulty_table(studies),
+    }
+
+
+@pytest.fixture
+def grid():
+    """Four Axes of somebody's own figure."""
+    return Figure().subplots(2, 2).ravel()
+
+
+class Added(EntryPoint):
+    """An entry point of a package that is not installed."""
+
+    dist = SimpleNamespace(name="somebody-s-package")
+
+
+@pytest.fixture
+def add(monkeypatch):
+    """Makes another package add figures: their entries, by name, as objects of a module of its own."""
+
+    def adds(functions: dict[str, object], **entries: object) -> None:
+        module = ModuleType("somebody")
+        vars(module).update(functions | entries)
+        monkeypatch.setitem(sys.modules, "somebody", module)
+        points = [Added(name=name, value=f"somebody:{name}", group=FIGURES.group) for name in entries]
+        monkeypatch.setattr(registry, "entry_points", lambda group: points if group == FIGURES.group else [])
+        monkeypatch.setattr(FIGURES, "_loaded", {})
+        vars(FIGURES).pop("added", None)
+
+    yield adds
+    vars(FIGURES).pop("added", None)

@@ -1,0 +1,89 @@
+"""Figure 1: its table against the profile, and its lines against its table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from isocompute.figures.figure1 import COLUMNS, draw_figure1, figure1_table
+from isocompute.figures.style import figure_of, render_figure
+from isocompute.fits import resampling_weights
+from isocompute.planner.findings import REPLICATES, SEED
+from isocompute.planner.strategies.registry import colour_of
+
+
+def test_the_table_holds_the_profile_at_powers_of_two(lab, tables):
+    table = tables["figure1"]
+    assert tuple(table.columns) == COLUMNS
+    assert set(table["strategy"]) == {"sc", "genrm"}
+    assert table["problems"].eq(lab.problems).all()
+    np.testing.assert_allclose(table["compute"], table["S"] * (1 + lab.lam * table["V"]))
+    for row in table.itertuples():
+        part = lab.strategies[row.strategy]
+        at = part.array[:, part.solutions.index(row.S)]
+        own = at[:, part.verifications.index(row.V)] if row.V else at
+        assert row.accuracy == pytest.approx(own.mean())
+        assert row.low < row.accuracy < row.high
+    for column in ("S", "V"):
+        assert {n & (n - 1) for n in table[column] if n} == {0}
+
+
+def test_the_intervals_are_percentiles_of_a_bootstrap_over_problems(lab, tables):
+    row = tables["figure1"].query("strategy == 'sc' and S == 16").iloc[0]
+    values = lab.self_consistency.array[:, lab.self_consistency.solutions.index(16)]
+    drawn = resampling_weights(lab.problems, REPLICATES, SEED) @ values
+    assert row["low"] == pytest.approx(np.percentile(drawn, 2.5, method="lower"))
+    assert row["high"] == pytest.approx(np.percentile(drawn, 97.5, method="higher"))
+
+
+def test_means_have_no_intervals_and_the_title_says_so(means):
+    table = figure1_table(means)
+    assert table[["low", "high"]].isna().all(axis=None)
+    assert table["accuracy"].notna().all()
+    assert figure_of(draw_figure1(table)[0]).get_suptitle() == f"{means.problems} problems, means as published"
+
+
+def test_without_a_price_genrm_has_no_compute_and_the_title_says_so(lab):
+    table = figure1_table(lab.model_copy(update={"lam": None}))
+    assert table.loc[table["strategy"] == "genrm", "compute"].isna().all()
+    sc = table[table["strategy"] == "sc"]
+    assert sc["compute"].tolist() == sc["S"].tolist()
+    assert figure_of(draw_figure1(table)[0]).get_suptitle().endswith("; λ unknown, so (b) is without GenRM")
+
+
+def test_the_lines_are_the_table(tables):
+    table = tables["figure1"]
+    for axes, column in zip(draw_figure1(table), ("S", "compute"), strict=True):
+        drawn = {line.get_label(): line for line in axes.lines}
+        assert list(drawn) == ["SC (majority vote)", *(f"GenRM, V = {2**i}" for i in range(6))]
+        for (label, line), (_, rows) in zip(drawn.items(), table.groupby("V"), strict=True):
+            assert line.get_xdata().tolist() == rows[column].tolist(), label
+            np.testing.assert_allclose(line.get_ydata(), 100 * rows["accuracy"])
+
+
+def test_bands_are_drawn_for_sc_and_for_the_best_number_of_verifications(tables):
+    table = tables["figure1"]
+    best = table.loc[table[table["V"] > 0]["accuracy"].idxmax(), "V"]
+    drawn = draw_figure1(table)
+    assert figure_of(drawn[0]).get_suptitle() == f"100 problems, bands: 95 % over problems, for SC and V = {best}"
+    for axes in drawn:
+        for band, V in zip(axes.collections, (0, best), strict=True):
+            own = table[table["V"] == V]
+            edges = band.get_paths()[0].vertices[:, 1]
+            np.testing.assert_allclose([edges.min(), edges.max()], [100 * own["low"].min(), 100 * own["high"].max()])
+
+
+def test_the_order_of_the_rows_does_not_matter(tables):
+    table = tables["figure1"]
+    shuffled = table.sample(frac=1, random_state=3)
+    assert shuffled.index.tolist() != table.index.tolist()
+    first, second = (render_figure(figure_of(draw_figure1(each)[0]), "png", dpi=40) for each in (table, shuffled))
+    assert first == second
+
+
+def test_a_part_of_the_table_keeps_the_colour_of_sc(tables):
+    drawn = draw_figure1(tables["figure1"].query("V in (0, 4)"))
+    for axes in drawn:
+        sc, verified = axes.lines
+        assert sc.get_color() == colour_of("sc")
+        assert (verified.get_label(), len(verified.get_xdata())) == ("GenRM, V = 4", 7)

@@ -1,0 +1,85 @@
+"""The frontiers: their table against the planner's comparison, and their lines against their table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from isocompute.figures.frontiers import COLUMNS, draw_frontiers, frontiers_table
+from isocompute.figures.style import figure_of
+from isocompute.planner.compare import frontier
+from isocompute.planner.strategies.registry import colour_of
+
+
+def test_the_table_holds_what_the_planner_compares(lab_search, tables):
+    table = tables["frontiers"]
+    assert tuple(table.columns) == COLUMNS
+    compared = {(o.strategy, budget): o for budget, comparison in frontier(lab_search) for o in comparison.options}
+    found = table.set_index(["strategy", "budget"])
+    assert set(found.index) == set(compared)
+    for key, row in found.iterrows():
+        assert row["accuracy"] == pytest.approx(compared[key].accuracy)
+        assert row["low"] < row["accuracy"] < row["high"]
+        assert row["lead"] == pytest.approx(row["accuracy"] - compared["sc", key[1]].accuracy)
+        assert row["lead_low"] <= row["lead"] <= row["lead_high"]
+    assert found.loc["sc", ["lead", "lead_low", "lead_high"]].eq(0).all(axis=None)
+    assert table["problems"].eq(lab_search.problems).all()
+
+
+def test_an_interval_of_a_search_encloses_that_of_its_optimistic_number(lab_search, tables):
+    last = tables["frontiers"].groupby("strategy").last()
+    widths = last["lead_high"] - last["lead_low"]
+    compared = {option.strategy: option for option in frontier(lab_search)[-1][1].options}
+    for name in ("beam+weighted", "dvts+weighted"):
+        low, high = compared[name].interval
+        np.testing.assert_allclose(last.loc[name, ["low", "high"]].astype(float), [low, high], atol=0.01)
+        assert widths[name] > 0
+
+
+def test_means_and_a_strategy_alone_have_no_frontiers(means, lab):
+    voted = lab.model_copy(update={"strategies": {"sc": lab.strategies["sc"]}})
+    for profile in (means, voted):
+        table = frontiers_table(profile)
+        assert (tuple(table.columns), len(table)) == (COLUMNS, 0)
+
+
+def test_the_lines_are_the_table(tables):
+    table = tables["frontiers"]
+    left, right = draw_frontiers(table)
+    names = list(dict.fromkeys(table["strategy"]))
+    assert [line.get_label() for line in left.lines] == names
+    zero, *leads = right.lines
+    assert set(zero.get_ydata()) == {0}
+    assert [line.get_label() for line in leads] == names[1:]
+    for lines, column in ((left.lines, "accuracy"), (leads, "lead")):
+        for line in lines:
+            own = table[table["strategy"] == line.get_label()]
+            assert line.get_xdata().tolist() == own["budget"].tolist()
+            np.testing.assert_allclose(line.get_ydata(), 100 * own[column])
+            assert line.get_color() == colour_of(line.get_label())
+
+
+def test_the_band_is_that_of_the_best_within_the_largest_budget(tables):
+    table = tables["frontiers"]
+    _, right = draw_frontiers(table)
+    last = table[table["budget"] == table["budget"].max()]
+    best = last.loc[last["accuracy"].idxmax(), "strategy"]
+    assert right.get_title() == f"(b) ahead of SC, band: 95 %, paired, for {best}"
+    own = table[table["strategy"] == best]
+    (band,) = right.collections
+    edges = band.get_paths()[0].vertices[:, 1]
+    np.testing.assert_allclose([edges.min(), edges.max()], [100 * own["lead_low"].min(), 100 * own["lead_high"].max()])
+
+
+def test_where_sc_is_the_best_there_is_no_band(tables):
+    table = tables["frontiers"].query("strategy == 'sc' or accuracy < 0.5")
+    _, right = draw_frontiers(table)
+    assert right.get_title() == "(b) ahead of SC"
+    assert not right.collections
+
+
+def test_lines_go_from_left_to_right_whatever_the_order_of_the_rows(tables):
+    left, right = draw_frontiers(tables["frontiers"].sample(frac=1, random_state=5))
+    for line in (*left.lines, *right.lines[1:]):
+        assert sorted(line.get_xdata()) == line.get_xdata().tolist()
+    assert figure_of(left).get_suptitle() == "100 problems, scored under choices made on others"

@@ -1,0 +1,181 @@
+"""The registry of figures: what it has, what other packages add, and what is wrong with what they add."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import get_args
+
+import pandas as pd
+import pytest
+
+import isocompute
+from isocompute.errors import ConfigError
+from isocompute.figures.files import make_figure
+from isocompute.figures.registry import FIGURES, FigureEntry, Needs
+from isocompute.figures.source import Source, open_source
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import SOLUTIONS
+
+CONTRIBUTING = (Path(__file__).resolve().parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def mine_table(profile):
+    return pd.DataFrame({"S": [1, 2], "problems": profile.problems})
+
+
+def draw_mine(table, ax=None):
+    from isocompute.figures.style import panels
+
+    with panels(ax) as (axes,):
+        axes.plot(table["S"], table["problems"])
+    return axes
+
+
+def entry(table="mine_table", draw="draw_mine", needs="profile"):
+    return FigureEntry("mine", "mine: what [another] package adds", needs, f"somebody:{table}", f"somebody:{draw}")
+
+
+FUNCTIONS = {"mine_table": mine_table, "draw_mine": draw_mine}
+
+
+def test_every_entry_is_called_by_its_name_and_so_are_its_functions():
+    assert list(FIGURES) == ["figure1", "frontiers", "difficulty", "search_tree"]
+    for name, each in FIGURES.items():
+        assert each.name == name
+        assert each.description
+        assert (each.load_table.__name__, each.load_draw.__name__) == (f"{name}_table", f"draw_{name}")
+        assert each.load_table.__doc__
+        assert each.load_draw.__doc__
+
+
+def test_the_registry_loads_neither_matplotlib_nor_pandas(tmp_path):
+    code = "from isocompute.figures.registry import FIGURES\nimport sys\nFIGURES['figure1']\nprint(*sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(Path(isocompute.__file__).parents[1])}
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert "isocompute.figures.registry" in said.split()
+    assert not {"matplotlib", "pandas", "numpy"} & set(said.split())
+
+
+def test_a_figure_of_another_package_is_drawn_and_named_in_the_help(add, command, tmp_path):
+    add(FUNCTIONS, mine=entry())
+    ended = command("figures", "llama-3.1-8b-math", "-o", tmp_path)
+    assert ended.code == 0, ended.err
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"{name}.{kind}" for name in ("figure1", "mine") for kind in ("png", "pdf", "csv")
+    }
+    assert f"wrote {tmp_path}/mine.png\nwrote {tmp_path}/mine.pdf\nwrote {tmp_path}/mine.csv\n" in ended.out
+    assert (tmp_path / "mine.csv").read_text() == "S,problems\n1,128\n2,128\n"
+    said = " ".join(command("figures", "--help").out.split())
+    for line in ("mine mine: what [another] package adds", f"frontiers {FIGURES['frontiers'].description}"):
+        assert line in said
+    assert "search_tree" not in said
+
+
+def test_the_help_names_a_figure_once_however_often_it_is_asked_for(add, command):
+    add(FUNCTIONS, mine=entry())
+    first, second = (command("figures", "--help").out for _ in range(2))
+    assert first == second
+
+
+def boom(*_, **__):
+    raise ZeroDivisionError("by\nzero")
+
+
+def draw_nowhere(table, ax=None):
+    return None
+
+
+HERE = "The figure 'mine' of somebody-s-package "
+
+
+@pytest.mark.parametrize(
+    ("added", "sentence"),
+    [
+        (entry(table="boom"), "cannot be drawn: ZeroDivisionError: by."),
+        (entry(draw="boom"), "cannot be drawn: ZeroDivisionError: by."),
+        (entry(table="lost"), "cannot be drawn: AttributeError: module 'somebody' has no attribute 'lost'."),
+        (entry(draw="draw_nowhere"), "cannot be drawn: TypeError: draw must return the Axes in which it drew."),
+    ],
+)
+def test_a_figure_that_fails_is_a_sentence(add, means, added, sentence):
+    add({**FUNCTIONS, "boom": boom, "draw_nowhere": draw_nowhere}, mine=added)
+    with pytest.raises(ConfigError) as raised:
+        make_figure("mine", FIGURES["mine"], Source(means))
+    assert str(raised.value) == HERE + sentence
+
+
+def test_a_figure_that_fails_leaves_nothing(add, refused, tmp_path):
+    add({**FUNCTIONS, "boom": boom}, mine=entry(draw="boom"))
+    said = refused("figures", "llama-3.1-8b-math", "-o", tmp_path / "drawn")
+    assert said == f"{HERE}cannot be drawn: ZeroDivisionError: by."
+    assert not (tmp_path / "drawn").exists()
+
+
+def test_what_is_no_entry_is_a_sentence(add, refused, tmp_path):
+    add(FUNCTIONS, mine={"name": "mine"})
+    said = refused("figures", "llama-3.1-8b-math", "-o", tmp_path / "drawn")
+    assert said == f"{HERE}is a dict; it must be a FigureEntry."
+
+
+class Broken(ModuleType):
+    def __getattr__(self, name):
+        raise RuntimeError("no licence.")
+
+
+def test_a_package_that_cannot_be_imported_is_a_sentence_and_the_help_says_it(
+    add, refused, command, tmp_path, monkeypatch
+):
+    add(FUNCTIONS, mine=entry())
+    monkeypatch.setitem(sys.modules, "somebody", Broken("somebody"))
+    sentence = f"{HERE}cannot be loaded: no licence."
+    assert refused("figures", "llama-3.1-8b-math", "-o", tmp_path) == sentence
+    assert sentence in " ".join(command("figures", "--help").out.split())
+
+
+def test_an_entry_that_needs_what_is_not_there_is_a_sentence():
+    with pytest.raises(ConfigError) as raised:
+        entry(needs="moon")
+    assert str(raised.value) == "The figure 'mine' needs 'moon'; it must need one of profile, run, studies, search."
+
+
+def test_a_run_gives_its_profile_its_rows_and_its_studies(written_run):
+    source = open_source(str(written_run))
+    profile, run, studies, search = map(source.give, get_args(Needs))
+    assert (profile.name, profile.problems) == ("run", 4)
+    assert isinstance(run, Run)
+    assert len(run.frame(SOLUTIONS)) == 24
+    assert [study.kind for study in studies] == ["agreement", "oracle"]
+    assert search is None
+
+
+@pytest.mark.parametrize("needs", ["run", "studies", "search"])
+def test_a_figure_is_left_out_where_the_source_has_not_what_it_needs(add, means, needs):
+    add({"mine_table": boom, "draw_mine": boom}, mine=entry(needs=needs))
+    assert make_figure("mine", FIGURES["mine"], Source(means)) == {}
+
+
+def test_a_table_without_rows_is_not_drawn(add, means):
+    add({"mine_table": lambda profile: pd.DataFrame(), "draw_mine": boom}, mine=entry())
+    assert make_figure("mine", FIGURES["mine"], Source(means)) == {}
+
+
+def test_the_recipe_for_a_figure_works(add, lab, means, grid, monkeypatch):
+    (code,) = re.findall(r"\*\*A figure\.\*\*.*?```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
+    module = ModuleType("my_package.figures")
+    exec(compile(code, "CONTRIBUTING.md", "exec"), vars(module))
+    monkeypatch.setitem(sys.modules, "my_package", ModuleType("my_package"))
+    monkeypatch.setitem(sys.modules, "my_package.figures", module)
+    add({}, coverage=module.COVERAGE)
+    assert set(make_figure("coverage", FIGURES["coverage"], Source(lab))) == {"png", "pdf", "csv"}
+    assert make_figure("coverage", FIGURES["coverage"], Source(means)) == {}
+    table = FIGURES["coverage"].load_table(lab)
+    assert table["accuracy"].tolist() == lab.coverage.array.mean(axis=0).tolist()
+    assert ((table["low"] < table["accuracy"]) & (table["accuracy"] < table["high"])).all()
+    assert FIGURES["coverage"].load_draw(table, ax=grid[0]) is grid[0]
+    assert grid[0].lines[0].get_xdata().tolist() == lab.coverage.solutions

@@ -1,0 +1,130 @@
+"""The shared look: our own figures always have it, somebody's own Axes never; and what is no Axes."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from isocompute.errors import DataError
+from isocompute.figures.difficulty import draw_choices, draw_difficulty, draw_levels
+from isocompute.figures.figure1 import draw_by_compute, draw_by_solutions, draw_figure1
+from isocompute.figures.frontiers import draw_frontiers, draw_lead, draw_reached
+from isocompute.figures.style import add_name, figure_of, panels, render_figure, render_file
+
+PAIRS = {"figure1": draw_figure1, "frontiers": draw_frontiers, "difficulty": draw_difficulty}
+PANELS = {
+    "figure1": (draw_by_solutions, draw_by_compute),
+    "frontiers": (draw_reached, draw_lead),
+    "difficulty": (draw_choices, draw_levels),
+}
+
+
+def empty(axes):
+    return not (axes.lines or axes.collections or axes.images or axes.get_title() or axes.get_legend())
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_two_panels_are_drawn_in_the_axes_that_are_given_and_nowhere_else(tables, grid, name):
+    figure = grid[0].figure
+    drawn = PAIRS[name](tables[name], ax=[grid[1], grid[2]])
+    assert list(drawn) == [grid[1], grid[2]]
+    assert [empty(axes) for axes in grid] == [True, False, False, True]
+    assert list(figure.axes) == list(grid)
+    assert (figure.get_suptitle(), figure.legends, plt.get_fignums()) == ("", [], [])
+    assert render_figure(figure, "png", dpi=40)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("panel", [0, 1])
+def test_each_panel_can_be_drawn_alone(tables, grid, name, panel):
+    draw = PANELS[name][panel]
+    assert draw(tables[name], ax=grid[2]) is grid[2]
+    assert [empty(axes) for axes in grid] == [True, True, False, True]
+    alone, both = draw(tables[name]), PAIRS[name](tables[name])[panel]
+    assert f"({'ab'[panel]}) {alone.get_title()}" == both.get_title()
+    assert figure_of(alone).axes == [alone]
+    for mine, theirs in zip(alone.lines, both.lines, strict=True):
+        np.testing.assert_array_equal(mine.get_xydata(), theirs.get_xydata())
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_without_axes_a_figure_is_made_that_pyplot_does_not_keep(tables, name):
+    drawn = PAIRS[name](tables[name])
+    assert plt.get_fignums() == []
+    assert list(figure_of(drawn[0]).axes) == list(drawn)
+    assert " problems, " in figure_of(drawn[0]).get_suptitle()
+
+
+def test_our_own_figures_do_not_depend_on_the_settings_around_them(tables):
+    plain = render_figure(figure_of(draw_figure1(tables["figure1"])[0]), "png", dpi=40)
+    with mpl.rc_context({"font.size": 20, "axes.facecolor": "black", "savefig.bbox": "tight", "pdf.fonttype": 3}):
+        changed = figure_of(draw_figure1(tables["figure1"])[0])
+        assert render_figure(changed, "png", dpi=40) == plain
+        assert b"/Type3" not in render_figure(changed, "pdf")
+        assert mpl.rcParams["font.size"] == 20
+
+
+def test_axes_of_somebody_keep_their_own_settings(tables):
+    with mpl.rc_context({"axes.titlesize": 21, "lines.markersize": 11}):
+        axes = draw_by_compute(tables["figure1"], ax=Figure().subplots())
+    assert axes.title.get_fontsize() == 21
+    assert {line.get_markersize() for line in axes.lines} == {11}
+
+
+@pytest.mark.parametrize(
+    ("ax", "sentence"),
+    [
+        ("left", "ax must be 2 matplotlib Axes, or None for a new figure; got str."),
+        ([], "ax must be 2 matplotlib Axes, or None for a new figure; got nothing."),
+        ([None, None], "ax must be 2 matplotlib Axes, or None for a new figure; got NoneType, NoneType."),
+    ],
+)
+def test_what_is_no_axes_is_a_sentence(tables, ax, sentence):
+    with pytest.raises(DataError) as raised:
+        draw_frontiers(tables["frontiers"], ax=ax)
+    assert str(raised.value) == sentence
+
+
+def test_a_number_of_axes_that_does_not_fit_is_a_sentence(tables, grid):
+    with pytest.raises(DataError, match=r"^ax must be 2 matplotlib Axes, or None for a new figure; got Axes\.$"):
+        draw_figure1(tables["figure1"], ax=grid[0])
+    with (
+        pytest.raises(DataError, match=r"^ax must be one matplotlib Axes, or None for a new figure; got Axes, Axes"),
+        panels(grid),
+    ):
+        pass
+    assert all(map(empty, grid))
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_table_that_cannot_be_drawn_is_a_sentence(tables, lab, name):
+    with pytest.raises(DataError, match=f"^The table of {name} must be a data frame; got Profile.$"):
+        PAIRS[name](lab)
+    with pytest.raises(DataError, match=f"^The table of {name} has no column 'problems'; it must have: "):
+        PAIRS[name](tables[name].drop(columns="problems"))
+    with pytest.raises(DataError, match=f"^The table of {name} has no rows, so there is nothing to draw.$"):
+        PAIRS[name](tables[name].iloc[:0])
+
+
+@pytest.mark.parametrize("kind", ["png", "pdf", "svg"])
+def test_the_same_figure_gives_the_same_bytes(tables, kind):
+    first, second = (render_figure(figure_of(draw_lead(tables["frontiers"])), kind, dpi=40) for _ in range(2))
+    assert first == second
+    assert b"/Type3" not in first
+
+
+def test_a_name_stands_before_the_title_and_a_dollar_in_it_is_a_dollar(tables):
+    figure = figure_of(draw_frontiers(tables["frontiers"])[0])
+    add_name(figure, "a$\\b$")
+    assert figure.get_suptitle() == "a\\$\\b\\$: 100 problems, scored under choices made on others"
+    assert render_figure(figure, "png", dpi=40)
+    add_name(untitled := figure_of(draw_lead(tables["frontiers"])), "lab")
+    assert untitled.get_suptitle() == "lab"
+
+
+def test_an_unknown_ending_is_a_sentence():
+    with pytest.raises(DataError, match=r"^A figure is drawn into \.png, \.pdf, \.svg; 'a/b\.gif' is none of these\.$"):
+        render_file(Figure(), "a/b.gif")
