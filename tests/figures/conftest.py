@@ -5,21 +5,17 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from importlib.metadata import EntryPoint
+from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
-pytest.importorskip("matplotlib")
-
-from matplotlib.figure import Figure
-
 from isocompute import registry
-from isocompute.figures.difficulty import difficulty_table
-from isocompute.figures.figure1 import figure1_table
-from isocompute.figures.frontiers import frontiers_table
 from isocompute.figures.registry import FIGURES
 from isocompute.planner.difficulty import studies_of
 from isocompute.planner.profile import read
+
+collect_ignore_glob = [] if find_spec("matplotlib") else ["test_*.py"]
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +46,10 @@ def studies(lab_search):
 @pytest.fixture(scope="session")
 def tables(lab, lab_search, studies):
     """The table of each figure of two panels, by its name."""
+    from isocompute.figures.difficulty import difficulty_table
+    from isocompute.figures.figure1 import figure1_table
+    from isocompute.figures.frontiers import frontiers_table
+
     return {
         "figure1": figure1_table(lab),
         "frontiers": frontiers_table(lab_search),
@@ -60,6 +60,8 @@ def tables(lab, lab_search, studies):
 @pytest.fixture
 def grid():
     """Four Axes of somebody's own figure."""
+    from matplotlib.figure import Figure
+
     return Figure().subplots(2, 2).ravel()
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
-import pytest
-
-pytest.importorskip("matplotlib")
 
 from isocompute.figures.figure1 import figure1_table
 from isocompute.figures.source import open_source

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-
-pytest.importorskip("matplotlib")
-
-import matplotlib.pyplot as plt
 
 from isocompute.errors import DataError
 from isocompute.figures import search_tree as figure
