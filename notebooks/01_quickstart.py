@@ -72,21 +72,14 @@ pd.DataFrame(
 
 # %% [markdown]
 # ## At equal compute
-# A verification costs λ solutions, measured from the tokens: C(S, V) = S(1 + λV).
+# A verification costs λ solutions, measured from the tokens: C(S, V) = S(1 + λV). The figure is drawn from a table with
+# a row for each point; with `ax=` it is drawn into Axes of your own.
 
 # %%
 profile = profile_of_run(run.path, "lab")
-points = figure1_table(profile)
-left, right = draw_figure1(points)
+left, right = draw_figure1(figure1_table(profile))
 left.figure.savefig(picture := BytesIO(), dpi=100)
 Image(picture.getvalue())
-
-# %% [markdown]
-# It is drawn from a table with a row for each point, and can be drawn into Axes of your own:
-# `draw_figure1(points, ax=[left, right])`; one panel alone is `draw_by_compute(points, ax=right)`.
-
-# %%
-points.query("S == 16").round(3)
 
 # %% [markdown]
 # ## The best of each strategy at each budget
