@@ -128,12 +128,12 @@ class Bench:
         with tempfile.TemporaryDirectory() as folder:
             task = self.config.task.model_copy(update={"problems": problems})
             config = self.config.model_copy(update={"run": f"{folder}/run", "task": task})
-            run, found, texts, asked = prepared(config)
-            by_id = {problem.problem_id: problem for problem in found}
+            ready = prepared(config)
+            by_id = {problem.problem_id: problem for problem in ready.problems}
             for engine in (*self.solvers, self.scorer.host):
                 engine.llm.reset_prefix_cache()
-            with grading.load(asked["grader"]) as grader:
-                yield Searcher(config, run, by_id, texts, grader, Silent(), lambda: (solver, scorer))
+            with grading.load(ready.asked["grader"]) as grader:
+                yield Searcher(config, ready.run, by_id, ready.texts, grader, Silent(), lambda: (solver, scorer))
 
     def ours(self, problems: int) -> Measured:
         """Search as a sweep does, log and all."""

@@ -1,4 +1,4 @@
-"""Base URLs of servers, as they may be shown."""
+"""Base URLs of servers, and paths in stores, as they may be shown."""
 
 from __future__ import annotations
 
@@ -23,3 +23,25 @@ def public_url(url: str) -> str:
         raise ValueError("not a base URL such as http://localhost:8000/v1")
     netloc = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
     return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/") or "/v1", "", ""))
+
+
+def public_path(path: str) -> str:
+    """Return a path or URL as it may be shown: without the user and password of a URL, or of one that is chained.
+
+    In Azure's URLs what stands before ``@`` is a container, and stays.
+
+    >>> public_path("ftp://me:secret@host/runs/old"), public_path("runs/a@b")
+    ('ftp://host/runs/old', 'runs/a@b')
+    >>> public_path("simplecache::s3://key:secret@bucket/old"), public_path("abfs://box@account/old")
+    ('simplecache::s3://bucket/old', 'abfs://box@account/old')
+    """
+    return "::".join(map(_without_login, path.split("::")))
+
+
+def _without_login(url: str) -> str:
+    scheme, slashes, rest = url.partition("://")
+    host, slash, inside = rest.partition("/")
+    login, at, place = host.rpartition("@")
+    if not (slashes and at) or (scheme in ("abfs", "abfss", "wasb", "wasbs") and ":" not in login):
+        return url
+    return f"{scheme}{slashes}{place}{slash}{inside}"

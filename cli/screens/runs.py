@@ -48,6 +48,7 @@ def progressed(console: Console, run: Progress) -> None:
     console.print(Text(plain(run.run), style="bold").append(when, style="not bold"), soft_wrap=True)
     verifier = f", verified by {run.models['verifier']}" if "verifier" in run.models else ""
     made = f"imported from {run.imported}; " if run.imported else ""
+    made += f"solutions of {plain(run.solutions_from)}; " if run.solutions_from else ""
     solver = run.models.get("solver", "an unnamed model")
     line(console, f"  {run.problems:,} problems of {plain(run.task)}; {made}{plain(solver)}{plain(verifier)}")
     table = columns("", "rows", "done", "failed", "prompt\ntokens", "cached\ntokens", "completion\ntokens")

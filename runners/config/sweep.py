@@ -6,12 +6,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from isocompute.errors import ConfigError, DataError
 from isocompute.registry import Registry
 from isocompute.runners.config.base import Count, Part, Size
 from isocompute.runners.config.search import ScorerRole, Search, Shape
+from isocompute.runners.config.taken import Taken
 from isocompute.runners.config.tasks import TASKS, FileTask, TaskConfig, find_block
 from isocompute.runners.documents import parse_yaml
 from isocompute.runners.engines.registry import ENGINES
@@ -21,12 +22,16 @@ from isocompute.runners.search.registry import SEARCHES
 from isocompute.runners.storage.files import refuse_memory
 
 
+ELSEWHERE = {"problems": "task", "thinking_end": "solver"}
+"""The block that has a key of its own for what goes with `solutions_from`."""
+
+
 class Role(Part):
     """A model, the prompt it gets, and how it samples. ``options`` go to the engine as they are.
 
     ``thinking_end`` is what ends the thinking of a model that thinks aloud, such as ``</think>``. ``logprobs`` is how
     many of the likeliest tokens are reported at each place; a verifier that has them is read for p(yes). ``parameters``
-    is the model's size, where no checkpoint in a folder tells it.
+    is the model's size, where neither a checkpoint in a folder nor the server tells it.
     """
 
     model: str
@@ -47,14 +52,23 @@ class Sweep(Part):
 
     With a ``scorer`` the first ``scored`` solutions are scored step by step, and ``searches`` are made. A step ends in
     ``step``; with ``boxed_ends`` a closed box ends a search's solution, whatever the model would go on with.
+
+    With ``solutions_from`` problems and solutions are another run's, a sweep's or an import's, and only verifications,
+    scores and searches are sampled. There is no ``task`` then, and no ``solver`` unless searches ask for one, which
+    must be the model that solved. ``problems`` and ``solutions`` say how much is taken: the first problems, and the
+    first solutions of each; without them all problems, and all solutions that every problem has, or what was taken
+    before if the run has begun. ``thinking_end`` takes the place of the other run's.
     """
 
     run: Annotated[str, Field(min_length=1)]
-    task: TaskConfig
+    task: TaskConfig | None = None
+    solutions_from: Annotated[str, Field(min_length=1)] | None = None
+    problems: Count | None = None
+    thinking_end: Annotated[str, Field(min_length=1)] | None = None
     engine: Annotated[str, AfterValidator(ENGINES.check)]
-    solver: Role
+    solver: Role | None = None
     verifier: Role | None = None
-    solutions: Count
+    solutions: Count | None = None
     verifications: Annotated[int, Field(ge=0, strict=True)] = 0
     verified: Count | None = None
     scorer: ScorerRole | None = None
@@ -64,15 +78,42 @@ class Sweep(Part):
     searches: tuple[Search, ...] = ()
     seed: int = 0
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 5.0
+    _taken: Taken | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Sweep:
+        if self.solutions_from is None:
+            if self.task is None:
+                raise ValueError(
+                    "the key 'task' is missing; give it, or 'solutions_from' with the run whose solutions are taken"
+                )
+            for key in ("solver", "solutions"):
+                if getattr(self, key) is None:
+                    raise ValueError(f"the key '{key}' is missing")
+            for key in ("problems", "thinking_end"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"'{key}' goes with 'solutions_from'; the {ELSEWHERE[key]} has its own")
+            return self
+        if self.task is not None:
+            raise ValueError(
+                "'task' and 'solutions_from' are both given; the problems come with the solutions, so leave 'task' out"
+            )
+        if self.solver is not None and not self.searches:
+            raise ValueError(
+                "'solver' is given and has nothing to sample: the solutions are those of 'solutions_from'; leave it out"
+            )
+        if self.solver is None and self.searches:
+            raise ValueError("searches are asked for, and no 'solver' is given; name the model that solved")
+        if not (self.verifications or self.scored or self.searches):
+            raise ValueError("nothing is to be sampled: ask for 'verifications', 'scored' or 'searches'")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Sweep:
         if self.verifications and self.verifier is None:
             raise ValueError("verifications are asked for, and no 'verifier' is given")
-        if self.verified is not None and self.verified > self.solutions:
-            raise ValueError(f"'verified' is {self.verified}, more than the {self.solutions} solutions")
-        if self.scored > self.solutions:
-            raise ValueError(f"'scored' is {self.scored}, more than the {self.solutions} solutions")
+        if too_many := self._beyond(self.solutions):
+            raise ValueError(too_many)
         if (self.scored or self.searches) and self.scorer is None:
             raise ValueError("solutions or searches are to be scored, and no 'scorer' is given")
         if self.scorer is not None and self.scorer.uses_verifier and self.verifier is None:
@@ -84,21 +125,55 @@ class Sweep(Part):
             raise ValueError("all revisions are asked for by the same 'prompt'")
         return self
 
+    def _beyond(self, solutions: int | None) -> str | None:
+        """Say what is asked of more solutions than there are; None if nothing is, or if it is not known how many."""
+        for key, count in (("verified", self.verified), ("scored", self.scored)):
+            if solutions is not None and count is not None and count > solutions:
+                return f"'{key}' is {count}, more than the {solutions} solutions"
+        return None
+
+    def with_taken(self, taken: Taken) -> Sweep:
+        """Return the sweep with what it takes from another run, and with how much that is as numbers.
+
+        Raises:
+            ConfigError: more solutions are to be verified or scored than are taken.
+        """
+        if too_many := self._beyond(taken.solutions):
+            raise ConfigError(f"{too_many} of '{taken.run}'.")
+        sweep = self.model_copy(update={"problems": taken.problems, "solutions": taken.solutions})
+        sweep._taken = taken
+        return sweep
+
+    @property
+    def taken(self) -> Taken | None:
+        """What is taken from another run; None if nothing is, and before that run was looked at."""
+        return self._taken
+
+    @property
+    def asked_solutions(self) -> int:
+        """How many solutions of each problem are asked for, or taken."""
+        assert self.solutions is not None, "of a sweep with 'solutions_from' the other run says how many"
+        return self.solutions
+
     @property
     def to_verify(self) -> int:
         """How many solutions of each problem are verified."""
-        return (self.verified or self.solutions) if self.verifications else 0
+        return (self.verified or self.asked_solutions) if self.verifications else 0
 
     @property
     def task_name(self) -> str:
-        """What the task is called: its name, its generator's, or its file's."""
+        """What the task is called: its name, its generator's, or its file's; or as the other run calls it."""
+        if self.task is None:
+            return "" if self.taken is None else self.taken.task
         return self.task.title
 
     @property
     def models(self) -> dict[str, str]:
-        """The models by role."""
+        """The models by role; the solver of solutions that are taken is the other run's, if that says it."""
         roles = {"solver": self.solver, "verifier": self.verifier}
-        return {name: role.model for name, role in roles.items() if role is not None}
+        models = {name: role.model for name, role in roles.items() if role is not None}
+        solved = None if self.taken is None else self.taken.solver
+        return models if solved is None else {"solver": solved} | models
 
     @property
     def all_models(self) -> dict[str, str]:
@@ -106,9 +181,11 @@ class Sweep(Part):
         return self.models | ({} if self.scorer is None else {"scorer": self.scorer.model or self.models["verifier"]})
 
     @property
-    def thinking_end(self) -> str | None:
+    def solutions_thinking_end(self) -> str | None:
         """What ends the thinking in a solution."""
-        return self.solver.thinking_end
+        if self.solutions_from is not None:
+            return self.thinking_end or (None if self.taken is None else self.taken.thinking_end)
+        return None if self.solver is None else self.solver.thinking_end
 
     @property
     def by_shape(self) -> dict[Shape, Search]:
@@ -127,7 +204,7 @@ class Sweep(Part):
             grader: name or title of what grades its task.
         """
         named: list[tuple[Registry[Any], str]] = [(ENGINES, self.engine), (GRADERS, grader.partition("/")[0])]
-        if not isinstance(self.task, FileTask):
+        if self.task is not None and not isinstance(self.task, FileTask):
             named.append((TASKS, self.task.name))
         if self.scorer is not None:
             named.append((SCORERS, self.scorer.kind))
@@ -138,8 +215,9 @@ class Sweep(Part):
     def identity(self) -> dict[str, Any]:
         """Return what may not change when a run goes on: all but its size, its place and its pace."""
         size = {"run", "solutions", "verifications", "verified", "scored", "searches", "checkpoint_seconds"}
-        identity = self.model_dump(mode="json", exclude=size)
-        for key in ("problems", "grader"):  # of the grader the manifest holds the version too
+        # Of another run it is the rows that may not change, see `storage.taking`; its folder may be moved.
+        identity = self.model_dump(mode="json", exclude=size | {"solutions_from", "problems"})
+        for key in ("problems", "grader") if self.task is not None else ():  # the manifest holds the grader's version
             identity["task"].pop(key, None)
         for name in ("solver", "verifier", "scorer"):
             if (role := identity[name]) is not None:
@@ -183,16 +261,22 @@ def read(path: str) -> Sweep:
 
 
 def sweep_of(manifest: dict[str, Any], run: str) -> Sweep:
-    """Return the sweep that a run's manifest says it was made by.
+    """Return the sweep that a run's manifest says it was made by, with what it took from another run.
 
     Raises:
-        DataError: the manifest holds none.
+        DataError: the manifest holds none, or does not say what was taken.
     """
     try:
-        return Sweep.model_validate(manifest["config"])
+        sweep = Sweep.model_validate(manifest["config"])
     except ValidationError as error:
         reason = explain(error, manifest["config"])
         raise DataError(f"The manifest of '{run}' has a 'config' that is not a sweep's: {reason}") from None
+    if sweep.solutions_from is None:
+        return sweep
+    try:
+        return sweep.with_taken(Taken.model_validate(manifest.get("solutions_from")))
+    except (ValidationError, ConfigError):
+        raise DataError(f"The manifest of '{run}' has no 'solutions_from' that says what was taken.") from None
 
 
 def explain(error: ValidationError, given: object) -> str:

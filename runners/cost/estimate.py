@@ -14,7 +14,6 @@ from isocompute.runners.cost.token_stats import lengths, missing
 from isocompute.runners.engines import Engine
 from isocompute.runners.sampling.sweep import prepared
 from isocompute.runners.scorers import Scorer
-from isocompute.runners.storage.manifest import known_sizes
 
 
 def quote(
@@ -45,9 +44,10 @@ def quote(
     Raises:
         ConfigError, DataError, EngineError, RunError: as a sweep does; or no row of the sample came.
     """
-    run, problems, _, _ = prepared(config)
-    ids = [problem.problem_id for problem in problems]
-    requests = missing(run, config, ids)
+    ready = prepared(config)
+    config, run = ready.config, ready.run
+    ids = [problem.problem_id for problem in ready.problems]
+    requests = missing(run, config, ids, () if ready.source is None else ready.source.failed)
     known = lengths(run, config, "run")
     rates = None if rate is None else {role: rate for role in requests if role != "scorer"}
     unpaced = any(count and role not in (rates or {}) for role, count in requests.items())
@@ -56,12 +56,12 @@ def quote(
         tried, measured = trial(config, some, load, load_scorer)
         known = tried | known
         rates = {role: measured[role] for role in requests} | (rates or {})
-    sizes = model_sizes(config.all_models, parameters, known_sizes(config))
-    roles = {"solver": config.solver, "verifier": config.verifier or config.solver}
+    sizes = model_sizes(config.all_models, parameters, ready.asked["parameters"])
+    bounds = {name: at_most(role) for name, role in (("solver", config.solver), ("verifier", config.verifier)) if role}
     return price(
         requests,
-        {role: known.get(role) or (at_most(roles[role]) if role in roles else UNKNOWN) for role in requests},
-        {role: sizes.get(role, sizes["solver"]) for role in requests if role != "scorer"},
+        {role: known.get(role) or bounds.get(role, UNKNOWN) for role in requests},
+        {role: sizes.get(role, sizes.get("solver")) for role in requests if role != "scorer"},
         rates,
         "sample" if rate is None else "given",
         prices,

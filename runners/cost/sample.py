@@ -89,17 +89,18 @@ def trial(
         EngineError: a model cannot be loaded, or no row of a role came.
     """
     to_verify = min(config.to_verify, MOST["to_verify"])
+    solutions = min(config.asked_solutions, MOST["solutions"])
     sampling = config.model_copy(
         update={
             "run": f"memory://isocompute-sample-{uuid4().hex}",
-            "solutions": min(config.solutions, MOST["solutions"]),
+            "solutions": solutions,
             "verified": to_verify or None,
             "verifications": min(config.verifications, MOST["verifications"]),
             "scored": 0,
             "searches": (),
         }
     )
-    scoring = sampling.model_copy(update={"scored": min(config.scored, sampling.solutions)})
+    scoring = sampling.model_copy(update={"scored": min(config.scored, solutions)})
     once = tuple(search.model_copy(update={"seeds": 1}) for search in config.searches)
     searching = scoring.model_copy(update={"searches": once})
     stages = {"sampled": sampling}
@@ -117,11 +118,13 @@ def trial(
     finally:
         if run.fs.exists(run.root):
             run.fs.rm(run.root, recursive=True)
-    asked = {"solver": True, "verifier": to_verify, "scorer": scoring.scored, **dict.fromkeys(names(searching), True)}
+    solved = config.solutions_from is None
+    asked = {"solver": solved, "verifier": to_verify, "scorer": scoring.scored, **dict.fromkeys(names(searching), True)}
     if empty := [role for role, rows in asked.items() if rows and role not in found]:
         why = f": {next(iter(failed))}" if failed else ""
         raise EngineError(f"The sample of '{empty[0]}' came to no row{why}.")
-    rates = {"solver": clocks["sampled"].models[0].rate, "verifier": clocks["sampled"].models[-1].rate}
+    models = clocks["sampled"].models  # none, if solutions are taken and none are verified
+    rates = {"solver": models[0].rate, "verifier": models[-1].rate} if models else {}
     if scoring.scored:
         rates["scorer"] = float(read) / clocks["scored"].seconds
     if once:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -36,12 +37,24 @@ def names(config: Sweep) -> dict[str, Shape]:
     return {shape.label: shape for shape in config.by_shape}
 
 
-def missing(run: Run, config: Sweep, problem_ids: Sequence[str]) -> dict[str, int]:
-    """Count the rows that a run lacks, by the role that makes them; a row that failed is lacking."""
+def missing(
+    run: Run, config: Sweep, problem_ids: Sequence[str], failed: Collection[tuple[Any, ...]] = ()
+) -> dict[str, int]:
+    """Count the rows that a run lacks, by the role that makes them; a row that failed is lacking.
+
+    Args:
+        run: what is there.
+        config: what is asked for. Solutions that are taken from another run are not made, and so not counted.
+        problem_ids: of which problems.
+        failed: keys of solutions that are taken and failed, so that nobody verifies or scores them.
+    """
     expected, counts = Expected(config, problem_ids), {}
     for role, table in TABLES.items():
+        if role == "solver" and config.solutions_from is not None:
+            continue
         if asked := expected.count(table):
-            counts[role] = asked - len(done(run, expected, table))
+            hopeless = sum(1 for key in failed for _ in expected.keys(table, key))
+            counts[role] = asked - hopeless - len(done(run, expected, table))
     if config.searches:
         frame = done(run, expected, SEARCHES)
         for role, shape in names(config).items():

@@ -166,7 +166,8 @@ class OpenAI:
         await asyncio.gather(*tasks, return_exceptions=True)
         self.loop.stop()
 
-    def _client(self) -> httpx.AsyncClient:
+    def client(self) -> httpx.AsyncClient:
+        """Return a client that follows no redirects and speaks through the proxies of the environment."""
         # An idle connection is given up before servers (Uvicorn: 5 s) close it under a request.
         limits = httpx.Limits(max_keepalive_connections=1, keepalive_expiry=4.0)
         patient = httpx.Timeout(None, connect=min(CONNECT, self.timeout))
@@ -178,7 +179,7 @@ class OpenAI:
     async def _work(self, inbox: asyncio.Queue[Request], put: Callable[[Outcome], None]) -> None:
         async def worker() -> None:
             # One client, and so one connection, for each: httpx's pool takes time that grows with its size.
-            async with self._client() as client:
+            async with self.client() as client:
                 while True:
                     request = await inbox.get()
                     put((request, await self._ask(client, request)))
@@ -265,7 +266,7 @@ class OpenAI:
         try:
             async with (
                 asyncio.timeout(min(CONNECT, self.timeout)),
-                self._client() as client,
+                self.client() as client,
                 client.stream("GET", f"{server.url}/models", headers=server.headers) as answer,
             ):
                 pass  # that it answers is all that matters; what it says is not read

@@ -122,7 +122,7 @@ def requests(
     frame = run.frame(SOLUTIONS, ["problem_id", "solution_id", "text", "status"])
     for problem, i, text, status in frame.itertuples(index=False, name=None):
         if status == "ok" and (problem, i) in wanted:
-            steps = split(cut(text, config.solver.thinking_end), config.step)
+            steps = split(cut(text, config.solutions_thinking_end), config.step)
             texts[problem, i] = digest_text(text)
             yield ScoreRequest((problem, i), problems[problem].question, steps)
 

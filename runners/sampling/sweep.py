@@ -17,6 +17,7 @@ from isocompute.runners.parsing.p_yes import p_yes
 from isocompute.runners.parsing.thinking import cut
 from isocompute.runners.parsing.verdicts import SKIPPED, kinds, verdict_of
 from isocompute.runners.prompts import Prompt
+from isocompute.runners.sampling.ready import Ready, ask_servers, load_grader, notes
 from isocompute.runners.sampling.scoring import score, scorer
 from isocompute.runners.sampling.silence import fail_silent_batches, tables_with_text
 from isocompute.runners.scorers import Scorer
@@ -25,7 +26,7 @@ from isocompute.runners.seeds import seed_of
 from isocompute.runners.storage.check import mend
 from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.expected import Expected
-from isocompute.runners.storage.manifest import agree, manifest
+from isocompute.runners.storage.manifest import agree, agree_solver, manifest
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import (
     JUDGED,
@@ -37,6 +38,7 @@ from isocompute.runners.storage.schema import (
     VERIFICATIONS,
     Table,
 )
+from isocompute.runners.storage.taking import Source, read_source
 from isocompute.runners.tasks import Problem
 
 Key = tuple[Any, ...]
@@ -83,35 +85,46 @@ def sweep(
         RunError: the run was made by another configuration, or another process is writing it.
     """
     display = display or Silent()
-    run, problems, texts, asked = prepared(config)
+    ready = prepared(config)
+    config, run, problems, texts, asked = ready.config, ready.run, ready.problems, ready.texts, ready.asked
     check_models(config)
-    with run.lock() as lock, grading.load(asked["grader"]) as grader:
+    with run.lock() as lock, load_grader(config, asked["grader"]) as grader:
         if not lock.guarded:
             display.note(
                 f"Nothing guards the run at '{run.path}': its store cannot keep a second writer out. Start no other "
                 "sweep of it before this one has ended."
             )
-        check_begun(run, config, problems, asked, grader)  # again: another process may have begun it meanwhile
+        check_begun(ready, grader)  # again: another process may have begun it meanwhile
         for stray in mend(run) if run.exists else ():
             display.note(f"Set aside from {stray.path}: {stray.what}.")
         run.write_manifest(asked)
+        for text in notes(ready):
+            display.note(text)
         problems = [problem for problem in problems if only is None or problem.problem_id in only]
-        return Sampler(config, run, problems, texts, grader, display, load, load_scorer).work()
+        return Sampler(config, run, problems, texts, grader, display, load, load_scorer, ready.source).work()
 
 
-def prepared(config: Sweep) -> tuple[Run, list[Problem], dict[str, Prompt], dict[str, Any]]:
-    """Return all that a sweep needs but its models: the run, the problems, the prompts, what the manifest will say.
+def prepared(config: Sweep) -> Ready:
+    """Prepare a sweep.
 
     Raises:
         ConfigError, DataError, EngineError, RunError: as `sweep`, before anything is written.
     """
     run = Run(config.run)
-    task = tasks.load(config.task)
-    grader = grading.load(task.grader)
-    problems = task.problems
-    for problem in problems:
-        check_gold(problem, grader)
-    texts = {"solver": prompts.load(config.solver.prompt, needs=("question",))}
+    if config.task is not None:
+        source, task = None, tasks.load(config.task)
+        grader = grading.load(task.grader)
+        for problem in task.problems:
+            check_gold(problem, grader)
+        made: dict[str, Any] = {"origin": task.origin, "grader": grader.title}
+        problems = task.problems
+    else:
+        source = read_source(config, run)
+        config, problems = config.with_taken(source.taken), source.problems
+        agree_solver(config)
+        grader = load_grader(config, source.grader)
+        made = {"origin": source.origin, "grader": source.grader, "gold": source.gold}
+    texts = {} if config.solver is None else {"solver": prompts.load(config.solver.prompt, needs=("question",))}
     if config.verifier is not None:
         texts["verifier"] = prompts.load(config.verifier.prompt, needs=("question", "solution"))
     if config.revising is not None:
@@ -121,9 +134,10 @@ def prepared(config: Sweep) -> tuple[Run, list[Problem], dict[str, Prompt], dict
             engines.check(role.model)  # now, and not when all is solved
     if config.scorer is not None and config.scorer.model is not None and scorers.SCORERS[config.scorer.kind].format:
         engines.check(config.scorer.model)
-    asked = manifest(config, texts, task.origin, grader.title)
-    check_begun(run, config, problems, asked, grader)
-    return run, problems, texts, asked
+    served = ask_servers(config, run)
+    ready = Ready(config, run, problems, texts, manifest(config, texts, served=served, **made), source, served)
+    check_begun(ready, grader)
+    return ready
 
 
 def check_models(config: Sweep) -> None:
@@ -146,14 +160,19 @@ def check_models(config: Sweep) -> None:
             check_weights(model, engine, None if head is None else CLASSES[head])
 
 
-def check_begun(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any], grader: Grader) -> None:
+def check_begun(ready: Ready, grader: Grader) -> None:
     """Raise unless a run can go on as it is asked for, or its folder is free for a new one.
 
     Raises:
-        RunError: it was made by another configuration, has rows and no manifest, or holds what is no run's.
+        RunError: it was made by another configuration, took solutions that have changed since, has rows and no
+            manifest, or holds what is no run's.
     """
+    run = ready.run
     if run.exists:
-        agree(run, config, problems, asked, grader)
+        agree(run, ready.config, ready.problems, ready.asked, grader)
+        if ready.source is not None:
+            ready.source.refuse_changed(run)
+            ready.source.missing(run)  # which raises if no more can be taken
         return
     if rows := [table.name for table in (SOLUTIONS, *TABLES.values()) if run.parts(table)]:
         raise RunError(
@@ -193,8 +212,9 @@ class Sampler:
         display: Display,
         load: Callable[..., Engine],
         load_scorer: Callable[..., Scorer],
+        source: Source | None = None,
     ) -> None:
-        self.config, self.run, self.texts, self.grader = config, run, texts, grader
+        self.config, self.run, self.texts, self.grader, self.source = config, run, texts, grader, source
         self.display, self.load, self.load_scorer = display, load, load_scorer
         self.problems = {problem.problem_id: problem for problem in problems}
         self.expected = Expected(config, list(self.problems))
@@ -207,6 +227,7 @@ class Sampler:
     def work(self) -> Summary:
         """Sample all that is missing, and say what the run holds then."""
         self._write_problems()
+        self._take_solutions()
         self.classes = self._classes()
         self.spoken = tables_with_text(self.run)
         config, verifier = self.config, self.config.verifier
@@ -219,15 +240,16 @@ class Sampler:
         all_solutions, all_verifications = (self.expected.count(table) for table in (SOLUTIONS, VERIFICATIONS))
         waiting = sum(request.key[2] < config.to_verify for request in solve) * config.verifications
         try:
-            if verifier is not None and same_engine(config.solver, verifier):
+            if self.source is None and config.solver and verifier and same_engine(config.solver, verifier):
                 # What is solved already is verified first; the verifications of new solutions join as these finish.
                 total = all_solutions + all_verifications
                 self.display.phase("sampling", total, total - len(solve) - len(verify) - waiting)
                 self._ask(config.solver, verify + solve, verified)
             else:
-                self.display.phase("solving", all_solutions, all_solutions - len(solve))
-                self._ask(config.solver, solve)
-                self._flush()
+                if self.source is None and config.solver is not None:
+                    self.display.phase("solving", all_solutions, all_solutions - len(solve))
+                    self._ask(config.solver, solve)
+                    self._flush()
                 verify = deque(self._verifying(self.run.keys(SOLUTIONS), self.run.keys(VERIFICATIONS)))
                 if verifier is not None:
                     self.display.phase("verifying", all_verifications, all_verifications - len(verify))
@@ -242,11 +264,15 @@ class Sampler:
         self.failed += score(self.config, self.run, self.problems, self.display, self._scorer)
         searcher = Searcher(
             self.config, self.run, self.problems, self.texts, self.grader, self.display,
-            lambda: (self._engine(self.config.solver), self._scorer()),
+            self._models,
         )  # fmt: skip
         searcher.work()
         self.failed += searcher.failed
         self.sampled += searcher.sampled
+
+    def _models(self) -> tuple[Engine, Scorer]:
+        assert self.config.solver is not None, "a sweep without a solver has no searches"
+        return self._engine(self.config.solver), self._scorer()
 
     def _engine(self, role: Role) -> Engine:
         return self.load(self.config.engine, role.model, **role.options)
@@ -255,7 +281,9 @@ class Sampler:
         return scorer(self.config, self.texts, self._engine, self.load_scorer)
 
     def _classes(self) -> dict[str, Classes]:
-        """Take up each problem's classes of answers where the run left them."""
+        """Take up each problem's classes of answers where the run left them; what is taken is graded already."""
+        if self.source is not None:
+            return {}
         answers = self.run.frame(SOLUTIONS, ["problem_id", "answer"]).dropna()
         seen = answers.groupby("problem_id")["answer"].unique()
         return {name: Classes(self.grader, p.gold, seen.get(name, ())) for name, p in self.problems.items()}
@@ -270,8 +298,17 @@ class Sampler:
         writer.add(vars(p) for p in self.problems.values() if (p.problem_id,) not in there)
         writer.flush()
 
+    def _take_solutions(self) -> None:
+        """Write the solutions of the other run that are not there yet, as they stand there."""
+        if self.source is not None:
+            writer = self.run.writer(SOLUTIONS)
+            writer.add(row for row in self.source.missing(self.run) if row["problem_id"] in self.problems)
+            writer.flush()
+
     def _solving(self, solved: set[tuple[Any, ...]]) -> Iterator[Request]:
-        prompt, role = self.texts["solver"], self.config.solver
+        if self.source is not None or (role := self.config.solver) is None:
+            return
+        prompt = self.texts["solver"]
         for problem in self.problems.values():
             text = prompt.fill(question=problem.question)
             for key in self.expected.missing(SOLUTIONS, solved, (problem.problem_id,)):
@@ -290,7 +327,7 @@ class Sampler:
         role = self.config.verifier
         if role is None or i >= self.config.to_verify:
             return
-        visible = cut(solution, self.config.solver.thinking_end)
+        visible = cut(solution, self.config.solutions_thinking_end)
         missing = list(self.expected.missing(VERIFICATIONS, verified, (problem, i)))
         digest = self.judged[problem, i] = digest_text(solution)
         if not visible.strip():
@@ -302,7 +339,7 @@ class Sampler:
 
     def _role(self, table: Table) -> Role:
         role = self.config.solver if table is SOLUTIONS else self.config.verifier
-        assert role is not None, "without a verifier nothing is verified"
+        assert role is not None, "without a model nothing is sampled"
         return role
 
     def _request(self, key: Key, text: str, role: Role) -> Request:
@@ -317,7 +354,7 @@ class Sampler:
         try:
             for request, completion in fail_silent_batches(engine.run(pending), self.spoken):
                 table, *key = request.key
-                row = row_of(table, key, completion, self.classes[key[0]], self._role(table))
+                row = row_of(table, key, completion, self.classes.get(key[0]), self._role(table))
                 if table is VERIFICATIONS:
                     row[JUDGED.name] = self.judged[key[0], key[1]]
                 self._writers[table].add([row])
@@ -380,13 +417,14 @@ def skipped(key: tuple[Any, ...], digest: str) -> dict[str, Any]:
     return {**row, "finish_reason": SKIPPED, "status": "ok", JUDGED.name: digest}
 
 
-def row_of(table: Table, key: list[Any], completion: Completion, classes: Classes, role: Role) -> dict[str, Any]:
+def row_of(table: Table, key: list[Any], completion: Completion, classes: Classes | None, role: Role) -> dict[str, Any]:
     """Grade a solution, or read a verification's verdict; what failed has neither answer nor verdict."""
     row = {**dict(zip(table.key_names, key, strict=True)), "text": completion.text, **tokens(completion)}
     if completion.text is None:
         return row
     visible = cut(completion.text, role.thinking_end)
     if table is SOLUTIONS:
+        assert classes is not None, "what is sampled is graded"
         row["answer"], row["correct"] = classes.grade(visible)
     else:
         row["verdict"] = verdict_of(visible)

@@ -133,6 +133,7 @@ class Searcher:
         """Return a search that is to be run: the nodes that are there, and what takes the rows of a further round."""
         problem, config = self.problems[key[0]], self.config
         assert config.scorer is not None, "a sweep without a scorer has no searches"
+        assert config.solver is not None, "nor has one without a solver"
         rules = config.by_shape[Shape(*key[1:5])]
         ground = Ground(
             question=problem.question,

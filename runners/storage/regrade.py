@@ -62,7 +62,7 @@ def regrade(run: Run, grader: Grader) -> Regraded:
             f"The searches of '{run.path}' selected among answers as {own} reads them, so that its solutions cannot be "
             f"graded by {grader.title} beside them; sweep into a new run with that grader."
         )
-    thinking_end = origin.thinking_end
+    thinking_end = origin.solutions_thinking_end
     with run.lock():
         require_whole(run)
         problems = run.frame(PROBLEMS, ["problem_id", "gold"])

@@ -23,8 +23,8 @@ GOOD = {
     "verifications": 2,
 }
 SWEEP = (
-    "run, task, engine, solver, verifier, solutions, verifications, verified, scorer, step, boxed_ends, scored, "
-    "searches, seed, checkpoint_seconds"
+    "run, task, solutions_from, problems, thinking_end, engine, solver, verifier, solutions, verifications, verified, "
+    "scorer, step, boxed_ends, scored, searches, seed, checkpoint_seconds"
 )
 GIVE = (
     "task: give the 'name' of a task (math500, gsm8k, aime24, aime25, gpqa-diamond, lab, reasoning-gym), "
@@ -182,9 +182,61 @@ def test_a_generator_must_be_named(written):
     assert refused(written(changed("task", {"name": "reasoning-gym"}))) == ": the key 'task.generator' is missing."
 
 
-@pytest.mark.parametrize("at", ["run", "task", "engine", "solver", "solutions", "solver.model", "verifier.prompt"])
+@pytest.mark.parametrize("at", ["run", "engine", "solver", "solutions", "solver.model", "verifier.prompt"])
 def test_a_missing_key_is_named(written, at):
     assert refused(written(changed(at))) == f": the key '{at}' is missing."
+
+
+TAKING = {key: value for key, value in GOOD.items() if key not in ("task", "solver", "solutions")} | {
+    "solutions_from": "runs/old"
+}
+BOTH = (
+    "'task' and 'solutions_from' are both given; the problems come with the solutions, so leave 'task' out."
+)  # fmt: skip
+IDLE = (
+    "'solver' is given and has nothing to sample: the solutions are those of 'solutions_from'; leave it out."
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"task": {"name": "lab"}}, BOTH),
+        ({"task": {"name": "lab"}, "solver": GOOD["solver"], "solutions": 4}, BOTH),
+        ({"solver": GOOD["solver"]}, IDLE),
+        (
+            {"verifications": 0},
+            "nothing is to be sampled: ask for 'verifications', 'scored' or 'searches'.",
+        ),
+        ({"solutions": 4, "verified": 5}, "'verified' is 5, more than the 4 solutions."),
+        ({"verifier": None}, "verifications are asked for, and no 'verifier' is given."),
+        (
+            {"scorer": {"kind": "rlhflow", "model": "org/prm"}, "searches": [{"strategy": "rebase", "n": 4}]},
+            "searches are asked for, and no 'solver' is given; name the model that solved.",
+        ),
+        ({"problems": 0}, "problems: input should be greater than or equal to 1; got 0."),
+        ({"solutions_from": ""}, "solutions_from: string should have at least 1 character; got ''."),
+    ],
+)
+def test_what_does_not_go_with_the_solutions_of_another_run_is_refused(written, changes, sentence):
+    assert read(written(TAKING)).solutions is None
+    assert refused(written(TAKING | changes)) == f": {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "sentence"),
+    [
+        (
+            "task",
+            None,
+            "the key 'task' is missing; give it, or 'solutions_from' with the run whose solutions are taken.",
+        ),
+        ("problems", 3, "'problems' goes with 'solutions_from'; the task has its own."),
+        ("thinking_end", "</think>", "'thinking_end' goes with 'solutions_from'; the solver has its own."),
+    ],
+)
+def test_what_goes_only_with_the_solutions_of_another_run_is_refused_without_them(written, at, value, sentence):
+    assert refused(written(changed(at, value))) == f": {sentence}"
 
 
 @pytest.mark.parametrize(
