@@ -162,7 +162,9 @@ def describe(run: RunPool) -> str:
         text += f"; {models.get('scorer', models.get('verifier'))} scoring {pool.scored} of them"
     if names := searched_names(run):
         text += f"; searches: {', '.join(names)}"
-    return text + (f"; imported from {run.origin.format}" if isinstance(run.origin, Imported) else "")
+    if isinstance(run.origin, Imported):
+        return f"{text}; imported from {run.origin.format}"
+    return text + ("" if run.origin.taken is None else f"; its solutions are those of {run.origin.taken.run}")
 
 
 def left_out(run: RunPool) -> list[str]:

@@ -285,15 +285,16 @@ class Loopback:
 class ScriptedServer(Loopback):
     """A test double of an OpenAI-compatible server: what it says is a function of what it is asked.
 
-    It remembers what it was asked, and how many went away before the answer.
+    It remembers what it was asked, and how many went away before the answer. Asked for its models, it lists none,
+    unless ``models`` answers that too.
     """
 
-    def __init__(self, says: Callable[[Asked], Reply] = echo) -> None:
-        self.says, self.asked, self.probed, self.left = says, list[Asked](), 0, 0
+    def __init__(self, says: Callable[[Asked], Reply] = echo, models: Callable[[Asked], Reply] | None = None) -> None:
+        self.says, self.models, self.asked, self.probed, self.left = says, models, list[Asked](), 0, 0
         super().__init__()
 
     async def exchange(self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        if asked.path == "/v1/models":
+        if asked.path == "/v1/models" and self.models is None:
             self.probed += 1
             await self.send(writer, Reply({"object": "list", "data": []}))
             return True
