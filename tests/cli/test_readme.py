@@ -21,6 +21,8 @@ def test_what_plan_is_shown_to_print_is_what_it_prints(command):
 def test_the_sweeps_that_are_shown_are_well_formed():
     first, *further = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)]
     assert Sweep.model_validate(first).verifications == 16
-    assert further
-    for block in further:
+    again, *searching = further
+    assert Sweep.model_validate(again).solutions_from == "runs/mine"
+    assert searching
+    for block in searching:
         assert Sweep.model_validate(first | block).searches

@@ -6,7 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
+import fsspec
 import pytest
+import yaml
 
 from isocompute.errors import ConfigError, DataError, EngineError, RunError
 from isocompute.planner.estimate.costs import measure_costs
@@ -20,7 +22,7 @@ from isocompute.runners.grading import load
 from isocompute.runners.imports import import_run
 from isocompute.runners.sampling.sweep import sweep
 from isocompute.runners.seeds import seed_of
-from isocompute.runners.storage.check import check
+from isocompute.runners.storage.check import check, repair
 from isocompute.runners.storage.progress import progress
 from isocompute.runners.storage.provenance import origin_of
 from isocompute.runners.storage.regrade import regrade
@@ -493,6 +495,40 @@ def test_a_run_that_cannot_be_taken_from_is_refused(scripted, old, taking, tmp_p
     assert refusal(taking(), scripted(), DataError) == (
         f"The manifest of '{old.path}' has 'models' or 'prompts' that are not by role."
     )
+
+
+def test_a_refusal_is_one_sentence_on_the_command_line(refused, old, taking, tmp_path):
+    content = {key: value for key, value in taking(solutions=7).model_dump(mode="json").items() if value is not None}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(content))
+    for options in ([], ["--dry-run"]):
+        assert refused("sweep", tmp_path / "sweep.yaml", *options).startswith(
+            "This sweep takes the first 7 of each problem's solutions, and the run at "
+        )
+    assert not (tmp_path / "new").exists()
+
+
+def test_solutions_are_taken_from_an_object_store(scripted, old, taking):
+    store = fsspec.filesystem("memory")
+    try:
+        store.put(old.path, "/bucket/old", recursive=True)
+        run = Run(sweep(taking(solutions_from="memory://bucket/old"), load=scripted()).run)
+        assert run.frame(SOLUTIONS).equals(old.frame(SOLUTIONS))
+        assert run.manifest()["solutions_from"]["run"] == "memory://bucket/old"
+        assert sweep(taking(solutions_from="memory://bucket/old"), load=scripted()).sampled == 0
+        assert sweep(taking(), load=scripted()).sampled == 0  # the other run may be moved: its rows are the same
+    finally:
+        store.rm("/bucket", recursive=True)
+
+
+def test_solutions_that_were_lost_are_taken_again(scripted, old, taking):
+    run = Run(sweep(taking(), load=scripted()).run)
+    before = run.frame(VERIFICATIONS)
+    Path(run.parts(SOLUTIONS)[0]).write_bytes(b"PAR1")
+    assert not repair(run).whole
+    sweep(taking(), load=scripted())
+    assert run.frame(SOLUTIONS).equals(old.frame(SOLUTIONS))
+    assert run.frame(VERIFICATIONS).equals(before)
+    assert check(run).whole
 
 
 def test_a_damaged_run_is_not_taken_from(scripted, old, taking):
