@@ -21,7 +21,6 @@ from isocompute.runners.scorers.registry import SCORERS
 from isocompute.runners.search.registry import SEARCHES
 from isocompute.runners.storage.files import refuse_memory
 
-
 ELSEWHERE = {"problems": "task", "thinking_end": "solver"}
 """The block that has a key of its own for what goes with `solutions_from`."""
 

@@ -24,6 +24,8 @@ class EngineEntry:
         free_options: options that say where and how fast it works, and not what it does: they may be others when a run
             goes on.
         extra: the extra of isocompute that installs what it needs; empty if nothing is needed.
+        size_reader: ``module:function`` that takes a model's name and options, and asks whoever has loaded it how many
+            parameters it has; it returns None if that is not known. Empty if there is nobody to ask.
     """
 
     loader: str
@@ -31,6 +33,7 @@ class EngineEntry:
     is_local: bool
     free_options: frozenset[str] = frozenset()
     extra: str = ""
+    size_reader: str = ""
 
 
 OPENAI = EngineEntry(
@@ -39,6 +42,7 @@ OPENAI = EngineEntry(
     is_local=False,
     free_options=frozenset({"urls", "concurrency", "timeout", "retries", "patience", "backoff", "key_env"}),
     extra="openai",
+    size_reader="isocompute.runners.engines.server_sizes:served_parameters",
 )
 TRANSFORMERS = EngineEntry(
     "isocompute.runners.engines.transformers:Transformers",

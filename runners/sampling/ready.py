@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from isocompute.errors import RunError
+from isocompute.registry import load_object
 from isocompute.runners import engines, grading
 from isocompute.runners.config.sweep import Sweep, sweep_of
 from isocompute.runners.cost.model_size import weights
@@ -92,8 +93,10 @@ def ask_servers(config: Sweep, run: Run) -> dict[str, float]:
 
     A run that has begun is not asked about again: it holds what was said when it began, and goes on with that.
     """
+    if not asking_roles(config):
+        return {}
     try:
-        from isocompute.runners.engines.server_sizes import served_parameters
+        read_size = load_object(engines.ENGINES[config.engine].size_reader)
     except ImportError:  # without httpx nothing is asked of a server; loading the engine says so
         return {}
     held = held_sizes(config, run)
@@ -106,15 +109,15 @@ def ask_servers(config: Sweep, run: Run) -> dict[str, float]:
         elif model.parameters is None and weights(model.model) is None:
             question = repr((model.model, sorted(model.options.items(), key=str)))
             if question not in asked:
-                asked[question] = served_parameters(model.model, model.options)
+                asked[question] = read_size(model.model, model.options)
             if (size := asked[question]) is not None:
                 found[role] = size
     return found
 
 
 def asking_roles(config: Sweep) -> list[str]:
-    """Return the roles whose models only a server knows."""
-    roles = ("solver", "verifier") if config.engine not in engines.LOCAL else ()
+    """Return the roles whose models somebody else has loaded, who can be asked for their sizes."""
+    roles = ("solver", "verifier") if engines.ENGINES[config.engine].size_reader else ()
     return [role for role in roles if getattr(config, role) is not None]
 
 
