@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from isocompute.errors import ConfigError
-from isocompute.figures.registry import FIGURES, FigureEntry, load_entry
+from isocompute.figures.registry import FIGURES, FigureEntry
 from isocompute.figures.source import Source
 from isocompute.figures.style import add_name, figure_of, render_figure
 from isocompute.figures.tables import render_table
@@ -34,7 +34,7 @@ def write_figures(source: Source, folder: str) -> Iterator[str]:
         DataError: a file cannot be written.
         ConfigError: a figure of another package cannot be drawn.
     """
-    entries = {name: load_entry(name) for name in FIGURES}
+    entries = dict(FIGURES)
     drawn = {name: make_figure(name, entry, source) for name, entry in entries.items()}
     for name, files in drawn.items():
         for kind, content in files.items():

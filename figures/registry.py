@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from isocompute.errors import ConfigError
-from isocompute.registry import Registry, load_object, package_of
+from isocompute.registry import Registry, load_object
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,20 +98,6 @@ FIGURES: Registry[FigureEntry] = Registry(
     "figure",
     "isocompute.figures",
     {name: f"{HERE}:{name.upper()}" for name in ("figure1", "frontiers", "difficulty", "search_tree")},
+    FigureEntry,
 )
 """Every figure by its name."""
-
-
-def load_entry(name: str) -> FigureEntry:
-    """Return the entry of a registered figure.
-
-    Raises:
-        ConfigError: another package adds what cannot be loaded, or what is no `FigureEntry`.
-    """
-    entry = FIGURES[name]
-    if not isinstance(entry, FigureEntry):
-        raise ConfigError(
-            f"The figure '{name}' of {package_of(FIGURES.added[name])} is a {type(entry).__name__}; "
-            "it must be a FigureEntry."
-        )
-    return entry

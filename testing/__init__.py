@@ -14,10 +14,11 @@ What isocompute has itself passes the same suites. They need pytest: ``pip insta
 
 import pytest
 
-for _suite in ("engines", "graders", "imports", "scorers", "searches", "strategies", "tasks"):
+for _suite in ("engines", "figures", "graders", "imports", "scorers", "searches", "strategies", "tasks"):
     pytest.register_assert_rewrite(f"isocompute.testing.{_suite}")
 
 from isocompute.testing.engines import EngineSuite  # noqa: E402
+from isocompute.testing.figures import FigureSuite  # noqa: E402
 from isocompute.testing.graders import GraderSuite  # noqa: E402
 from isocompute.testing.imports import ImportSuite  # noqa: E402
 from isocompute.testing.scorers import ScorerSuite  # noqa: E402
@@ -26,6 +27,6 @@ from isocompute.testing.strategies import StrategySuite  # noqa: E402
 from isocompute.testing.tasks import TaskSuite  # noqa: E402
 
 __all__ = [
-    "EngineSuite", "GraderSuite", "ImportSuite", "ScorerSuite", "SearchSuite", "StrategySuite", "TaskSuite",
-    "World", "make_world",
+    "EngineSuite", "FigureSuite", "GraderSuite", "ImportSuite", "ScorerSuite", "SearchSuite", "StrategySuite",
+    "TaskSuite", "World", "make_world",
 ]  # fmt: skip

@@ -126,7 +126,7 @@ def test_it_goes_from_a_sweep_to_figures(environment):
     levels = json.loads(run("isocompute", "difficulty", "run", "--bins", "level", "--json"))
     assert levels["budgets"]
     drawn = run("isocompute", "figures", "run", "-o", "figures")
-    assert "figures/frontiers.png" in drawn
+    assert {f"wrote figures/{name}.png" for name in ("frontiers", "difficulty", "coverage")} <= set(drawn.splitlines())
 
 
 def test_its_strategy_can_be_recommended(environment):

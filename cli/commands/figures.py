@@ -27,12 +27,12 @@ class FiguresCommand(TyperCommand):
 
 def list_figures() -> str:
     """Return a line for each figure that a run or a profile can give; of one that cannot be loaded, the reason."""
-    from isocompute.figures.registry import FIGURES, load_entry
+    from isocompute.figures.registry import FIGURES
 
     said = {}
     for name in FIGURES:
         try:
-            entry = load_entry(name)
+            entry = FIGURES[name]
             if entry.needs != "search":
                 said[name] = entry.description
         except IsocomputeError as error:

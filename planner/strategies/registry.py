@@ -149,6 +149,7 @@ STRATEGIES: Registry[Strategy] = Registry(
         "bon": f"{HERE}:BON",
         "prm-weighted": f"{HERE}:PRM_WEIGHTED",
     },
+    Strategy,
 )
 """Every strategy over a pool, by its name, in the order in which tables show them."""
 

@@ -136,6 +136,7 @@ TASKS: Registry[TaskEntry] = Registry(
         "lab": f"{CATALOGUE}:LAB",
         "reasoning-gym": f"{CATALOGUE}:REASONING_GYM",
     },
+    TaskEntry,
 )
 """Every task that has a name, by its name."""
 

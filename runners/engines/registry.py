@@ -64,6 +64,7 @@ ENGINES: Registry[EngineEntry] = Registry(
     "engine",
     "isocompute.engines",
     {name: f"{HERE}:{name.upper()}" for name in ("vllm", "transformers", "openai")},
+    EngineEntry,
 )
 """Every engine by its name."""
 

@@ -44,6 +44,7 @@ GRADERS: Registry[GraderEntry] = Registry(
         name: f"{HERE}:{name.upper().replace('-', '_')}"
         for name in ("boxed-number", "math", "letter", "numeric", "exact")
     },
+    GraderEntry,
 )
 """Every grader by its name."""
 

@@ -59,6 +59,7 @@ FORMATS: Registry[FormatEntry] = Registry(
         name: f"{HERE}:{name.upper().replace('-', '_')}"
         for name in ("sc-genrm-scaling", "search-and-learn", "large-language-monkeys", "lm-eval", "inspect-ai", "table")
     },
+    FormatEntry,
 )
 """Every format by its name."""
 

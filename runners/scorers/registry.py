@@ -84,6 +84,7 @@ SCORERS: Registry[ScorerEntry] = Registry(
         name: f"{HERE}:{name.upper().replace('-', '_')}"
         for name in ("lab", "math-shepherd", "outcome", "qwen-prm", "rlhflow", "skywork", "verdicts")
     },
+    ScorerEntry,
 )
 """Every scorer by its name."""
 

@@ -69,6 +69,7 @@ SEARCHES: Registry[SearchStrategy] = Registry(
     "search strategy",
     "isocompute.searches",
     {name: f"{HERE}:{name.upper()}" for name in ("beam", "dvts", "rebase", "particle", "revise")},
+    SearchStrategy,
 )
 """Every search strategy by its name."""
 

@@ -27,15 +27,16 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         kind: what an entry is, for messages: "strategy".
         group: of the entry points, such as ``isocompute.strategies``.
         own: name → ``module:object`` of the entries that come with isocompute.
+        entry: the class that every entry has.
 
     Example:
-        >>> graders = Registry("paths", "isocompute.none", {"join": "posixpath:join"})
-        >>> list(graders), graders["join"]("a", "b")
-        (['join'], 'a/b')
+        >>> separators = Registry("separator", "isocompute.none", {"posix": "posixpath:sep"}, str)
+        >>> list(separators), separators["posix"]
+        (['posix'], '/')
     """
 
-    def __init__(self, kind: str, group: str, own: Mapping[str, str]) -> None:
-        self.kind, self.group, self.own = kind, group, dict(own)
+    def __init__(self, kind: str, group: str, own: Mapping[str, str], entry: type[Entry]) -> None:
+        self.kind, self.group, self.own, self.entry = kind, group, dict(own), entry
         self._loaded: dict[str, Entry] = {}
 
     @cached_property
@@ -59,13 +60,13 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
         Raises:
             KeyError: there is none of that name.
-            ConfigError: what another package adds cannot be imported.
+            ConfigError: what another package adds cannot be imported, or is something else than an entry.
         """
         if name not in self._loaded:
             if name in self.own:
                 self._loaded[name] = load_object(self.own[name])
             else:
-                self._loaded[name] = load_added(self.added[name], self.kind)
+                self._loaded[name] = load_added(self.added[name], self.kind, self.entry)
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -131,17 +132,23 @@ def load_object(path: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def load_added(point: EntryPoint, kind: str) -> Any:
+def load_added(point: EntryPoint, kind: str, entry: type[Entry]) -> Entry:
     """Import what another package adds.
 
     Raises:
-        ConfigError: it cannot be imported.
+        ConfigError: it cannot be imported, or is something else than an entry of its kind.
     """
     try:
-        return point.load()
+        found = point.load()
     except Exception as error:  # a module may raise anything while it is imported
         said = str(error).rstrip(".") or type(error).__name__
         raise ConfigError(f"The {kind} '{point.name}' of {package_of(point)} cannot be loaded: {said}.") from error
+    if not isinstance(found, entry):
+        raise ConfigError(
+            f"The {kind} '{point.name}' of {package_of(point)} is a {type(found).__name__}; "
+            f"it must be a {entry.__name__}."
+        )
+    return found
 
 
 def package_of(point: EntryPoint) -> str:

@@ -5,11 +5,13 @@ import math
 
 import pytest
 
+from isocompute.figures.registry import FIGURES
 from isocompute.planner.strategies.registry import STRATEGIES
 from isocompute.runners import engines, grading, scorers
 from isocompute.runners.search.registry import SEARCHES
 from isocompute.testing import (
     EngineSuite,
+    FigureSuite,
     GraderSuite,
     ImportSuite,
     ScorerSuite,
@@ -52,6 +54,10 @@ class TestMine(StrategySuite):
                 votes[answer] = votes.get(answer, 0) + (sum(read) / len(read) if read else 0)
         winners = [answer for answer, vote in votes.items() if math.isclose(vote, max(votes.values()))]
         return {answer: 1 / len(winners) for answer in winners}
+
+
+class TestCoverage(FigureSuite):
+    entry = FIGURES["coverage"]
 
 
 class TestLastNumber(GraderSuite):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -163,19 +162,3 @@ def test_a_figure_is_left_out_where_the_source_has_not_what_it_needs(add, means,
 def test_a_table_without_rows_is_not_drawn(add, means):
     add({"mine_table": lambda profile: pd.DataFrame(), "draw_mine": boom}, mine=entry())
     assert make_figure("mine", FIGURES["mine"], Source(means)) == {}
-
-
-def test_the_recipe_for_a_figure_works(add, lab, means, grid, monkeypatch):
-    (code,) = re.findall(r"\*\*A figure\.\*\*.*?```python\n(.*?)```", CONTRIBUTING, re.DOTALL)
-    module = ModuleType("my_package.figures")
-    exec(compile(code, "CONTRIBUTING.md", "exec"), vars(module))
-    monkeypatch.setitem(sys.modules, "my_package", ModuleType("my_package"))
-    monkeypatch.setitem(sys.modules, "my_package.figures", module)
-    add({}, coverage=module.COVERAGE)
-    assert set(make_figure("coverage", FIGURES["coverage"], Source(lab))) == {"png", "pdf", "csv"}
-    assert make_figure("coverage", FIGURES["coverage"], Source(means)) == {}
-    table = FIGURES["coverage"].load_table(lab)
-    assert table["accuracy"].tolist() == lab.coverage.array.mean(axis=0).tolist()
-    assert ((table["low"] < table["accuracy"]) & (table["accuracy"] < table["high"])).all()
-    assert FIGURES["coverage"].load_draw(table, ax=grid[0]) is grid[0]
-    assert grid[0].lines[0].get_xdata().tolist() == lab.coverage.solutions

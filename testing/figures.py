@@ -1,0 +1,64 @@
+"""What every figure must keep."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+
+from isocompute.figures.registry import FigureEntry
+from isocompute.figures.source import Source
+from isocompute.planner.profile import read
+
+
+class FigureSuite:
+    """The tests of a figure; they need matplotlib.
+
+    Attributes:
+        entry: what the registry has of it.
+        panels: how many Axes it draws in.
+    """
+
+    entry: ClassVar[FigureEntry]
+    panels: ClassVar[int] = 1
+
+    def source(self) -> Source:
+        """Return a source that has what the figure needs; the lab's profile if this is not overridden."""
+        return Source(read("lab"))
+
+    @pytest.fixture
+    def table(self) -> Any:
+        """The figure's table."""
+        return self.entry.load_table(self.source().give(self.entry.needs))
+
+    @pytest.fixture
+    def given_axes(self) -> Any:
+        """Axes of the caller's own, as many as the figure has panels."""
+        from matplotlib.figure import Figure
+
+        return Figure().subplots(1, self.panels)
+
+    def test_the_table_has_rows_and_a_name_for_every_column(self, table: Any) -> None:
+        assert len(table)
+        assert all(isinstance(column, str) and column for column in table.columns)
+        assert table.columns.is_unique
+
+    def test_it_draws_into_the_axes_that_it_is_given_and_no_others(self, table: Any, given_axes: Any) -> None:
+        from matplotlib import pyplot
+
+        self.entry.load_draw(table, ax=given_axes)
+        assert pyplot.get_fignums() == []
+        axes = [given_axes] if self.panels == 1 else list(given_axes.flat)
+        assert all(panel.has_data() for panel in axes)
+
+    def test_drawing_changes_nothing_in_the_table(self, table: Any) -> None:
+        before = table.copy(deep=True)
+        self.entry.load_draw(table)
+        assert table.equals(before)
+
+    def test_the_same_source_gives_the_same_bytes(self) -> None:
+        from isocompute.figures.files import make_figure
+
+        first, again = (make_figure(self.entry.name, self.entry, self.source()) for _ in range(2))
+        assert set(first) == {"png", "pdf", "csv"}
+        assert first == again

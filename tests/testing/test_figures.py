@@ -1,0 +1,30 @@
+"""Every figure of isocompute that a profile gives passes the suite that it ships."""
+
+from __future__ import annotations
+
+import pytest
+
+from isocompute.figures.registry import FIGURES
+from isocompute.testing import FigureSuite
+
+pytest.importorskip("matplotlib")
+
+
+class TestFigure1(FigureSuite):
+    entry = FIGURES["figure1"]
+    panels = 2
+
+
+class TestFrontiers(FigureSuite):
+    entry = FIGURES["frontiers"]
+    panels = 2
+
+
+class TestDifficulty(FigureSuite):
+    entry = FIGURES["difficulty"]
+    panels = 2
+
+
+def test_no_figure_of_a_profile_is_left_out():
+    tested = [suite.entry for suite in (TestFigure1, TestFrontiers, TestDifficulty)]
+    assert [FIGURES[name] for name in FIGURES.own if FIGURES[name].needs != "search"] == tested
