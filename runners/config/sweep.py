@@ -61,13 +61,13 @@ class Sweep(Part):
 
     run: Annotated[str, Field(min_length=1)]
     task: TaskConfig | None = None
-    solutions_from: Annotated[str, Field(min_length=1)] | None = None
-    problems: Count | None = None
-    thinking_end: Annotated[str, Field(min_length=1)] | None = None
     engine: Annotated[str, AfterValidator(ENGINES.check)]
     solver: Role | None = None
     verifier: Role | None = None
     solutions: Count | None = None
+    solutions_from: Annotated[str, Field(min_length=1)] | None = None
+    problems: Count | None = None
+    thinking_end: Annotated[str, Field(min_length=1)] | None = None
     verifications: Annotated[int, Field(ge=0, strict=True)] = 0
     verified: Count | None = None
     scorer: ScorerRole | None = None

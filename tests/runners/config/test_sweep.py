@@ -23,7 +23,7 @@ GOOD = {
     "verifications": 2,
 }
 SWEEP = (
-    "run, task, solutions_from, problems, thinking_end, engine, solver, verifier, solutions, verifications, verified, "
+    "run, task, engine, solver, verifier, solutions, solutions_from, problems, thinking_end, verifications, verified, "
     "scorer, step, boxed_ends, scored, searches, seed, checkpoint_seconds"
 )
 GIVE = (

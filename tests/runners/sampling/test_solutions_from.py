@@ -20,6 +20,7 @@ from isocompute.runners.display import Silent
 from isocompute.runners.engines import Completion
 from isocompute.runners.grading import load
 from isocompute.runners.imports import import_run
+from isocompute.runners.sampling.ready import asking_roles
 from isocompute.runners.sampling.sweep import sweep
 from isocompute.runners.seeds import seed_of
 from isocompute.runners.storage.check import check, repair
@@ -28,6 +29,7 @@ from isocompute.runners.storage.provenance import origin_of
 from isocompute.runners.storage.regrade import regrade
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.taking import read_source
 from isocompute.runners.tasks import lab_problems
 
 LAB = Path(__file__).resolve().parents[3] / "data" / "lab"
@@ -587,6 +589,13 @@ def test_searches_may_join_later_and_the_verifier_may_change_until_something_was
         f"The run at '{run.path}' was made with verifier.temperature = 0.7, and this sweep asks for 0.0; "
         "name another run, or ask for the same."
     )
+
+
+def test_a_size_that_the_other_run_knows_is_not_asked_of_a_server(old, taking):
+    solver = {"model": "scripted/solver", "prompt": "lab-solve"}
+    config = taking(engine="openai", scorer=PRM, searches=[SEARCH], solver=solver)
+    assert asking_roles(config) == ["solver", "verifier"]
+    assert asking_roles(config.with_taken(read_source(config, Run(config.run)).taken)) == ["verifier"]
 
 
 def test_a_dry_run_prices_only_what_is_sampled(scripted, old, taking):
