@@ -67,7 +67,7 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 SAME = ("answer", "selected", "candidates", "generated_tokens")
-TOKENS = ("prompt_tokens", "prompt_cached_tokens", "generated_tokens", "scored_tokens", "cached_tokens")
+TOKENS = (*SEARCHES.tokens, "scorer_prompt_tokens", "scorer_cached_tokens")
 
 
 @dataclass

@@ -15,7 +15,15 @@ from isocompute.planner.plan import Plan
 from isocompute.planner.profile import UNPRICED, Profile, Searches
 
 if TYPE_CHECKING:  # what it imports takes longer than a plan
+    from isocompute.runners.cost.price import Price
     from isocompute.runners.storage.progress import Progress, Unreadable
+
+PRICE_KEYS = {
+    "scorer_prompt_tokens": "scored_tokens",
+    "scorer_cached_tokens": "scored_cached_tokens",
+    "scorer_completion_tokens": "judged_tokens",
+}
+"""What the JSON of a price calls the scorer's tokens, where tables call them otherwise."""
 
 
 def option_json(option: Option) -> dict[str, Any]:
@@ -160,6 +168,22 @@ def searches_json(part: Searches) -> list[dict[str, Any]]:
         }
         for i, (seeds, accuracy) in enumerate(zip(part.seeds, part.array.mean(axis=0), strict=True))
     ]
+
+
+def price_json(run: str, price: Price) -> dict[str, Any]:
+    """Return what a sweep would cost, see `Price`.
+
+    The keys are those of the first version: ``scored`` is what a scorer reads, ``judged`` what it samples.
+    """
+    fields = asdict(price)
+    for cost in fields["roles"].values():
+        lengths = cost["lengths"]
+        cost["lengths"] = {PRICE_KEYS.get(name, name).removesuffix("_tokens"): lengths[name] for name in lengths}
+    roles = {
+        role: {PRICE_KEYS.get(name, name): value for name, value in cost.items()}
+        for role, cost in fields["roles"].items()
+    }
+    return {"run": run, **fields, "roles": roles}
 
 
 def survey_json(found: Sequence[Progress | Unreadable]) -> list[dict[str, Any]]:

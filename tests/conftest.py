@@ -105,6 +105,73 @@ def rewrite():
     return change
 
 
+CLOCKS = ("started_at", "seconds", "scorer_seconds")
+"""The columns of a row that say when it was made, and that no two runs share."""
+
+
+def without_clock(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Rows as two runs of the same sweep have them."""
+    return [{name: cell for name, cell in row.items() if name not in CLOCKS} for row in rows]
+
+
+@pytest.fixture
+def unclocked():
+    """Reads a table's rows, without when they were made."""
+    return lambda run, table: without_clock(run.read(table).to_pylist())
+
+
+def write_as_format_1(run: Path | str) -> Run:
+    """Make a run what version 0.1 wrote: columns under their former names, and none that came later."""
+    log = Run(run)
+    for table in schema.TABLES.values():
+        former = {column.name: column.formerly for column in table.columns if column.formerly is not None}
+        for path in log.parts(table):
+            part = log.read_part(table, path)
+            part = part.drop_columns([name for name in CLOCKS if name in part.column_names])
+            part = part.rename_columns([former.get(name, name) for name in part.column_names])
+            for column in table.retired:
+                if column.name not in part.column_names:
+                    part = part.append_column(column.name, pa.nulls(part.num_rows, column.type))
+            with log.fs.open(path, "wb") as file:
+                pq.write_table(part, file)
+    log.write_manifest({**log.manifest(), "format": 1})
+    return log
+
+
+@pytest.fixture
+def as_format_1():
+    """Turns a run into one of format 1, in its place."""
+    return write_as_format_1
+
+
+@pytest.fixture
+def beside_solutions():
+    """Turns an import into one of format 1 that holds its step scores where version 0.1 did: beside the solutions.
+
+    With a score given, every solution gets that.
+    """
+
+    def move(run: Run, score: float | None = None) -> Run:
+        names = schema.SCORES.key_names
+        held = {tuple(row[n] for n in names): row["step_scores"] for row in run.read(schema.SCORES).to_pylist()}
+        for part in run.parts(schema.SCORES):
+            run.fs.rm(part)
+        write_as_format_1(run.path)
+        for path in run.parts(schema.SOLUTIONS):
+            part = pq.read_table(path)
+            keys = [tuple(row[n] for n in names) for row in part.select(names).to_pylist()]
+            steps = [held[key] if score is None else [score] for key in keys]
+            at = part.column_names.index("step_scores")
+            part = part.set_column(at, "step_scores", pa.array(steps, pa.list_(pa.float32())))
+            pq.write_table(part, path)
+        manifest = run.manifest()
+        manifest.get("imported", {"rows": {}})["rows"].pop("scores", None)
+        run.write_manifest(manifest)
+        return run
+
+    return move
+
+
 class ScriptedEngine:
     """A test double that keeps the `Engine` protocol: what it says is a function of prompt and seed.
 
@@ -259,13 +326,16 @@ def made():
 
 @pytest.fixture
 def content():
-    """Reads what a run holds of nodes and searches, in the order of their keys; what failed gives way to its retry."""
+    """Reads what a run holds of nodes and searches, in the order of their keys; what failed gives way to its retry.
+
+    When they were made is left out.
+    """
 
     def read(run: Run) -> list[dict[str, object]]:
         found = []
         for table in (schema.NODES, schema.SEARCHES):
             assert len(run.frame(table)) == len(run.keys(table))  # no key twice, nothing failed
-            found += [row for row in run.read(table).to_pylist() if row["status"] == "ok"]
+            found += [row for row in without_clock(run.read(table).to_pylist()) if row["status"] == "ok"]
         return sorted(found, key=lambda row: [row.get(name, 0) for name in schema.NODES.key_names])
 
     return read

@@ -76,8 +76,7 @@ def quote(
     json_: bool,
 ) -> None:
     """Say what a sweep would cost."""
-    from dataclasses import asdict
-
+    from isocompute.cli.json_schema import price_json
     from isocompute.cli.screens.cost import priced
     from isocompute.runners.config.sweep import read
     from isocompute.runners.cost.estimate import quote as price_of
@@ -87,6 +86,6 @@ def quote(
     with Console(stderr=True).status("sampling …" if sample else "counting …"):
         price = price_of(asked, Prices(*prices), rate, parameters, sample)
     if json_:
-        print_json({"run": asked.run, **asdict(price)})
+        print_json(price_json(asked.run, price))
     else:
         priced(Console(), asked.run, price)

@@ -37,7 +37,7 @@ def priced(console: Console, run: str, price: Price) -> None:
 
 def table_of(price: Price) -> Table:
     """Return what each role's rows take, all of them together."""
-    scores = any(cost.scored_tokens != 0 for cost in price.roles.values())
+    scores = any(cost.scorer_prompt_tokens != 0 for cost in price.roles.values())
     table = columns("", "rows", "prompt", "cached", "completion tokens", *(["scored"] if scores else []), "FLOPs")
     if scores:
         table.columns[4].header = "completion\ntokens"
@@ -45,7 +45,7 @@ def table_of(price: Price) -> Table:
     for name, cost in price.roles.items():
         most = "≤ " if cost.lengths.source == "max_tokens" and cost.requests else ""
         sampled = short(cost.prompt_tokens), short(cost.cached_tokens), most + short(cost.completion_tokens)
-        scored = [short(cost.scored_tokens)] if scores else []
+        scored = [short(cost.scorer_prompt_tokens)] if scores else []
         table.add_row(name, f"{cost.requests:,}", *sampled, *scored, most + flops(cost))
     return table
 
@@ -133,17 +133,19 @@ def lengths(cost: Cost) -> str:
     if mean.source == "unknown":
         return UNTOLD
     if mean.source == "max_tokens":
-        return f"no row tells its length, so max_tokens ({mean.completion:,.0f}) bounds it; --sample 2 measures it"
-    tokens = [f"{mean.completion:,.1f} completion tokens"] if mean.completion else []
-    tokens += ["an unknown number of tokens scored"] if mean.scored is None else []
-    tokens += [f"{mean.scored:,.1f} tokens scored"] if mean.scored else []
+        return (
+            f"no row tells its length, so max_tokens ({mean.completion_tokens:,.0f}) bounds it; --sample 2 measures it"
+        )
+    tokens = [f"{mean.completion_tokens:,.1f} completion tokens"] if mean.completion_tokens else []
+    tokens += ["an unknown number of tokens scored"] if mean.scorer_prompt_tokens is None else []
+    tokens += [f"{mean.scorer_prompt_tokens:,.1f} tokens scored"] if mean.scorer_prompt_tokens else []
     return f"{spoken(tokens or ['no tokens'])}, the mean of {mean.rows:,} {ROWS[mean.source]}"
 
 
 def size(name: str, cost: Cost) -> str:
     """Say how large the models are that a role asks."""
     sizes = {} if name == "scorer" else {"P": cost.parameters}
-    sizes |= {} if cost.scored_tokens == 0 else {"P of the scorer" if sizes else "P": cost.scorer_parameters}
+    sizes |= {} if cost.scorer_prompt_tokens == 0 else {"P of the scorer" if sizes else "P": cost.scorer_parameters}
     said = [
         f"{p} = {short(known)}" if known is not None else f"{p} unknown (--parameters)" for p, known in sizes.items()
     ]

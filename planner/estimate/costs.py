@@ -16,6 +16,7 @@ from isocompute.planner.profile import WAYS
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.cost.model_size import model_sizes
 from isocompute.runners.storage.provenance import Imported
+from isocompute.runners.storage.schema import SCORER_TOKENS, TOKENS
 
 Array = NDArray[np.float64]
 
@@ -167,13 +168,13 @@ def assumed(origin: Sweep | Imported, known: Sizes) -> list[str]:
 def generated(frame: pd.DataFrame, read: float) -> dict[str, Array]:
     """Return the tokens of rows that were sampled and are ok, by way of counting."""
     sampled = frame[frame["status"] == "ok"]
-    return counted(*columns(sampled, "completion_tokens", "prompt_tokens", "cached_tokens"), read=read)
+    return counted(*columns(sampled, TOKENS), read=read)
 
 
-def columns(frame: pd.DataFrame, *names: str) -> tuple[Array, Array, Array]:
-    """Return three columns of counts, NaN where unknown."""
-    first, second, third = (frame[name].to_numpy(float) for name in names)
-    return first, second, third
+def columns(frame: pd.DataFrame, tokens: Sequence[str]) -> tuple[Array, Array, Array]:
+    """Return completion, prompt and cached tokens of rows, NaN where unknown; ``tokens`` names them as `Table` does."""
+    prompt, cached, completion = (frame[name].to_numpy(float) for name in tokens)
+    return completion, prompt, cached
 
 
 def mean_tokens(path: str, frame: pd.DataFrame) -> float | None:
@@ -205,13 +206,13 @@ def scoring(scores: pd.DataFrame, solution: pd.Series, known: Sizes, writes: boo
     """Return what a scorer did, row by row.
 
     Args:
-        scores: its columns scored_tokens, scored_cached_tokens and scorer_sampled_tokens.
+        scores: with the scorer's tokens.
         solution: tokens of solutions that it met in each row for the first time, as the solver counts them, since the
             log does not tell them apart from the question in what was read; never more than was read.
         known: the models' sizes.
         writes: whether it writes verdicts; then what it reads is a prompt, as it is of a verifier.
     """
-    tokens = columns(scores, "scorer_sampled_tokens", "scored_tokens", "scored_cached_tokens")
+    tokens = columns(scores, SCORER_TOKENS)
     new = 0.0 if writes else np.minimum(solution.to_numpy(float), tokens[1])
     return Work(counted(*tokens, new, known.read), known.relative("scorer"))
 

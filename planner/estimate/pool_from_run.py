@@ -8,33 +8,31 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from isocompute.errors import DataError, RunError
+from isocompute.errors import RunError
 from isocompute.fits import Pool
 from isocompute.planner.estimate.arrays import Layout, laid_out
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.scorers.aggregate import aggregate
 from isocompute.runners.storage.check import require_whole
 from isocompute.runners.storage.expected import Expected
+from isocompute.runners.storage.imported_scores import scores_beside_solutions
 from isocompute.runners.storage.provenance import Imported, origin_of, sizes_of
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import (
     PROBLEMS,
+    SCORER_TOKENS,
     SCORES,
-    SCORING,
     SEARCHES,
     SOLUTIONS,
     VERIFICATIONS,
     Table,
 )
 
-TOKENS = ["prompt_tokens", "cached_tokens", "completion_tokens"]
-SEARCH_TOKENS = ["prompt_tokens", "prompt_cached_tokens", "generated_tokens", "scored_tokens", "cached_tokens",
-                 "scorer_sampled_tokens"]  # fmt: skip
 COLUMNS = {
-    SOLUTIONS: ["problem_id", "solution_id", "answer", "correct", *TOKENS, "finish_reason", "step_scores", "status"],
-    VERIFICATIONS: ["problem_id", "solution_id", "verification_id", "verdict", *TOKENS, "status"],
-    SCORES: [*SCORES.key_names, "step_scores", *(column.name for column in SCORING), "status"],
-    SEARCHES: [*SEARCHES.key_names, "correct", *SEARCH_TOKENS, "status"],
+    SOLUTIONS: [*SOLUTIONS.key_names, "answer", "correct", *SOLUTIONS.tokens, "finish_reason", "status", "seconds"],
+    VERIFICATIONS: [*VERIFICATIONS.key_names, "verdict", *VERIFICATIONS.tokens, "status", "seconds"],
+    SCORES: [*SCORES.key_names, "step_scores", *SCORES.tokens, "status", "seconds"],
+    SEARCHES: [*SEARCHES.key_names, "correct", *SEARCHES.tokens, *SCORER_TOKENS, "status"],
 }
 """What is read of each table."""
 
@@ -115,7 +113,7 @@ def read_pool(run: Run) -> RunPool:
         )
     solutions = rows.solutions
     voted = not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
-    scored, notes = with_scores(solutions, rows.scores, run, origin)
+    scored, notes = with_scores(solutions, rows.scores, origin)
     layout = laid_out(scored, rows.verifications, kept)
     pool = Pool(
         number_answers(layout, voted),
@@ -156,6 +154,9 @@ def imported_rows(run: Run, imported: Imported, ids: list[str]) -> tuple[Rows, d
     solutions, verifications, scores = (
         read_imported(run, table, imported) for table in (SOLUTIONS, VERIFICATIONS, SCORES)
     )
+    keys = set(scores[SCORES.key_names].itertuples(index=False, name=None))
+    beside = scores_beside_solutions(run, keys).select(COLUMNS[SCORES]).to_pandas()
+    scores = pd.concat([scores, beside], ignore_index=True) if len(beside) else scores
     left_out = failures(solutions, ids)
     left_out |= dict.fromkeys(sorted(set(ids) - set(solutions["problem_id"])), "it has no solutions")
     left_out |= failures(verifications, ids)
@@ -184,37 +185,35 @@ def read_imported(run: Run, table: Table, imported: Imported) -> pd.DataFrame:
 
 
 def with_scores(
-    solutions: pd.DataFrame, scores: pd.DataFrame, run: Run, origin: Sweep | Imported
+    solutions: pd.DataFrame, scores: pd.DataFrame, origin: Sweep | Imported
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return solutions with what their steps' scores come to (``score``), and whether they were scored (``scored``).
 
-    Imports of earlier versions hold step scores beside the solutions; they count where there is no table of scores.
+    A row that is not ok has no score: its problem has no place in a sweep, and in an import its solution is not scored.
 
     Returns:
         The solutions, and what must be said of their scores.
-
-    Raises:
-        DataError: a score outside [0, 1] in a sweep.
     """
-    steps = scores.set_index(["problem_id", "solution_id"])["step_scores"] if len(scores) else None
-    if steps is None and isinstance(origin, Imported) and solutions["step_scores"].notna().any():
-        steps = solutions.set_index(["problem_id", "solution_id"])["step_scores"]
-    without = solutions.assign(score=np.nan, scored=False)
-    if steps is None:
-        return without, []
+    steps = scores[scores["status"] == "ok"].set_index(["problem_id", "solution_id"])["step_scores"]
+    notes = unused_scores(scores) if isinstance(origin, Imported) else []
+    if steps.empty:
+        return solutions.assign(score=np.nan, scored=False), notes
     own = origin.scorer.aggregate if isinstance(origin, Sweep) and origin.scorer is not None else None
     said = steps.dropna()
-    values = [aggregate(row, own or IMPORTED_AGGREGATE) for row in said]
-    if outside := [i for i, value in enumerate(values) if value < 0 or value > 1]:
-        problem, solution = said.index[outside[0]]
-        where = f"the scores of {(problem, int(solution))} are outside 0 … 1"
-        if isinstance(origin, Sweep):
-            raise DataError(f"{run.path}/scores: {where}.")
-        return without, [f"Step scores were imported and are not used: {where}."]
-    known = dict(zip(said.index, values, strict=True))
+    known = {key: aggregate(row, own or IMPORTED_AGGREGATE) for key, row in said.items()}
     keys = list(zip(solutions["problem_id"], solutions["solution_id"], strict=True))
     found = solutions.assign(score=[known.get(key, np.nan) for key in keys], scored=[key in known for key in keys])
-    return found, [] if own else [f"A solution's score is that of its last step ({IMPORTED_AGGREGATE})."]
+    return found, notes if own else [f"A solution's score is that of its last step ({IMPORTED_AGGREGATE}).", *notes]
+
+
+def unused_scores(scores: pd.DataFrame) -> list[str]:
+    """Say which imported step scores are not used: those of a tool that scores in a range of its own."""
+    unused = scores.loc[scores["status"] != "ok", SCORES.key_names]
+    if unused.empty:
+        return []
+    problem, solution = unused.iloc[0]
+    which = f"{len(unused):,} solution{'s' if len(unused) > 1 else ''}, the first {(problem, int(solution))}"
+    return [f"Step scores were imported and are not used where one is outside 0 … 1: those of {which}."]
 
 
 def unplaced_searches(origin: Sweep | Imported) -> list[str]:

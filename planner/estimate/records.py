@@ -10,10 +10,10 @@ from isocompute.planner.estimate.pool_from_run import RunPool
 from isocompute.planner.profile import ProblemRecord, Tokens
 from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS
+from isocompute.runners.storage.schema import PROBLEMS, SCORES, SOLUTIONS, VERIFICATIONS, Table
 
-SAMPLED = {"prompt": "prompt_tokens", "cached": "cached_tokens", "completion": "completion_tokens"}
-SCORED = {"prompt": "scored_tokens", "cached": "scored_cached_tokens", "completion": "scorer_sampled_tokens"}
+SAID = ("prompt", "cached", "completion", "seconds")
+"""What a profile says of a role's rows, in the order of `Table.tokens`, and their seconds."""
 
 
 def describe_problems(run: Run, found: RunPool) -> list[ProblemRecord]:
@@ -21,11 +21,11 @@ def describe_problems(run: Run, found: RunPool) -> list[ProblemRecord]:
     problems = run.frame(PROBLEMS, ["problem_id", "question", "level"]).set_index("problem_id")
     rows = found.rows
     means = {
-        role: mean_tokens(frame, columns)
-        for role, frame, columns in (
-            ("solver", rows.solutions, SAMPLED),
-            ("verifier", rows.verifications, SAMPLED),
-            ("scorer", rows.scores, SCORED),
+        role: mean_tokens(frame, table)
+        for role, frame, table in (
+            ("solver", rows.solutions, SOLUTIONS),
+            ("verifier", rows.verifications, VERIFICATIONS),
+            ("scorer", rows.scores, SCORES),
         )
         if len(frame)
     }
@@ -44,14 +44,14 @@ def describe_problems(run: Run, found: RunPool) -> list[ProblemRecord]:
     return records
 
 
-def mean_tokens(frame: pd.DataFrame, columns: dict[str, str]) -> dict[str, Tokens]:
-    """Return the mean tokens of each problem's rows that are ok; None of a count that one of them does not say."""
+def mean_tokens(frame: pd.DataFrame, table: Table) -> dict[str, Tokens]:
+    """Return the mean tokens and seconds of each problem's rows that are ok; None of what one of them does not say."""
     ok = frame[frame["status"] == "ok"]
-    grouped = ok[list(columns.values())].astype(float).groupby(ok["problem_id"].astype(str))
+    grouped = ok[[*table.tokens, "seconds"]].astype(float).groupby(ok["problem_id"].astype(str))
     whole = grouped.count().to_numpy() == grouped.size().to_numpy()[:, None]
     means = grouped.mean().where(whole)
     found = {}
     for name, row in zip(means.index, means.to_numpy(), strict=True):
         known = [None if math.isnan(value) else round(float(value), 3) for value in row]
-        found[str(name)] = Tokens(**dict(zip(columns, known, strict=True)))
+        found[str(name)] = Tokens(**dict(zip(SAID, known, strict=True)))
     return found

@@ -13,6 +13,7 @@ from isocompute.fits import Work, counted
 from isocompute.planner.estimate.costs import Costs, Sizes, columns, priced, scoring
 from isocompute.planner.estimate.pool_from_run import RunPool
 from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.storage.schema import SEARCHES
 
 SHAPE = {"n": "N", "beam_width": "M", "lookahead": "k"}
 """What sets an allocation apart, and what it is called."""
@@ -76,7 +77,5 @@ def measure_searches(run: RunPool, costs: Costs) -> dict[str, Searched]:
 
 def works(searches: pd.DataFrame, known: Sizes, writes: bool) -> list[Work]:
     """Return what the solver and the scorer did in searches, row by row; the scorer meets a token once anew."""
-    tokens = columns(searches, "generated_tokens", "prompt_tokens", "prompt_cached_tokens")
-    solved = Work(counted(*tokens, read=known.read))
-    scorer = searches.rename(columns={"cached_tokens": "scored_cached_tokens"})
-    return [solved, scoring(scorer, searches["generated_tokens"], known, writes)]
+    solved = Work(counted(*columns(searches, SEARCHES.tokens), read=known.read))
+    return [solved, scoring(searches, searches["generated_tokens"], known, writes)]

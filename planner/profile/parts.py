@@ -142,7 +142,7 @@ class Tokens(BaseModel):
         prompt: tokens of the prompt.
         cached: of these, read from the prefix cache.
         completion: tokens that were sampled.
-        seconds: from the request to its answer.
+        seconds: wall time from when the engine took a row up until it was complete, while others ran beside it.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)

@@ -11,24 +11,30 @@ from isocompute.errors import DataError
 
 @dataclass(frozen=True)
 class Lengths:
-    """Mean tokens of a request, a scored solution or a whole search; None where unknown.
+    """Mean tokens of a request, a scored solution or a whole search, as rows count them; None where unknown.
 
     Args:
-        source: `run`, `sample`, `max_tokens`, which is an upper bound of ``completion``, or `unknown`.
+        completion_tokens: what is sampled; of a search in all its steps and rollouts, its ``generated_tokens``.
+        source: `run`, `sample`, `max_tokens`, which is an upper bound of ``completion_tokens``, or `unknown`.
         rows: how many the means are over.
-        scored: what a scorer reads.
-        scored_cached: what its cache holds of that.
-        judged: what it samples.
+        scorer_prompt_tokens: what a scorer reads.
+        scorer_cached_tokens: what its cache holds of that.
+        scorer_completion_tokens: what it samples.
     """
 
-    prompt: float | None
-    cached: float | None
-    completion: float | None
+    prompt_tokens: float | None
+    cached_tokens: float | None
+    completion_tokens: float | None
     source: str
     rows: int
-    scored: float | None = 0.0
-    scored_cached: float | None = 0.0
-    judged: float | None = 0.0
+    scorer_prompt_tokens: float | None = 0.0
+    scorer_cached_tokens: float | None = 0.0
+    scorer_completion_tokens: float | None = 0.0
+
+    @property
+    def tokens(self) -> dict[str, float | None]:
+        """The counts, by name."""
+        return {name: count for name, count in vars(self).items() if name.endswith("_tokens")}
 
 
 UNKNOWN = Lengths(None, None, None, "unknown", 0, None, None, None)
@@ -71,9 +77,9 @@ class Cost:
     prompt_tokens: float | None
     cached_tokens: float | None
     completion_tokens: float | None
-    scored_tokens: float | None
-    scored_cached_tokens: float | None
-    judged_tokens: float | None
+    scorer_prompt_tokens: float | None
+    scorer_cached_tokens: float | None
+    scorer_completion_tokens: float | None
     flops: float | None
     prompt_flops: float | None
     scorer_flops: float | None
@@ -81,7 +87,7 @@ class Cost:
     @property
     def paced(self) -> float | None:
         """The tokens that its rate counts: what is sampled; what is read, where a scorer alone is at work."""
-        return self.scored_tokens if self.completion_tokens == 0 else self.completion_tokens
+        return self.scorer_prompt_tokens if self.completion_tokens == 0 else self.completion_tokens
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ def price(
         DataError: a rate, a size or a price that can be none.
 
     Example:
-        >>> lengths = {"solver": Lengths(prompt=200, cached=100, completion=500, source="run", rows=64)}
+        >>> lengths = {"solver": Lengths(200, 100, 500, source="run", rows=64)}
         >>> found = price({"solver": 1000}, lengths, {"solver": 8e9}, {"solver": 2500}, "given", Prices(hour=18))
         >>> solver = found.roles["solver"]
         >>> f"{solver.flops:g} + {solver.prompt_flops:g} FLOPs, {found.hours * 3600:g} s, ${found.dollars:g}"
@@ -154,8 +160,8 @@ def price(
     read = [role.prompt_tokens for role in roles.values()]
     written = [role.completion_tokens for role in roles.values()]
     if hired:
-        read += [role.scored_tokens for role in roles.values()]
-        written += [role.judged_tokens for role in roles.values()]
+        read += [role.scorer_prompt_tokens for role in roles.values()]
+        written += [role.scorer_completion_tokens for role in roles.values()]
     paid = [
         (prices.prompt, times(total(read), 1e-6)),
         (prices.completion, times(total(written), 1e-6)),
@@ -175,26 +181,18 @@ def price(
 
 def cost(requests: int, lengths: Lengths, parameters: float | None, scorer: float | None) -> Cost:
     """Return what one role's requests cost."""
-    prompt, cached, completion, scored, scored_cached, judged = (
-        0.0 if requests == 0 else times(mean, requests)
-        for mean in (
-            lengths.prompt, lengths.cached, lengths.completion, lengths.scored, lengths.scored_cached, lengths.judged,
-        )
-    )  # fmt: skip
+    tokens = {name: 0.0 if requests == 0 else times(mean, requests) for name, mean in lengths.tokens.items()}
+    read = uncached(tokens["prompt_tokens"], tokens["cached_tokens"])
+    scored = uncached(tokens["scorer_prompt_tokens"], tokens["scorer_cached_tokens"])
     return Cost(
         requests=requests,
         lengths=lengths,
         parameters=parameters,
         scorer_parameters=scorer,
-        prompt_tokens=prompt,
-        cached_tokens=cached,
-        completion_tokens=completion,
-        scored_tokens=scored,
-        scored_cached_tokens=scored_cached,
-        judged_tokens=judged,
-        flops=flops(completion, parameters),
-        prompt_flops=flops(uncached(prompt, cached), parameters),
-        scorer_flops=flops(total([uncached(scored, scored_cached), judged]), scorer),
+        **tokens,
+        flops=flops(tokens["completion_tokens"], parameters),
+        prompt_flops=flops(read, parameters),
+        scorer_flops=flops(total([scored, tokens["scorer_completion_tokens"]]), scorer),
     )
 
 

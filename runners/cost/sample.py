@@ -113,7 +113,7 @@ def trial(
             summary = sweep(wanted, load=clock.times(load), load_scorer=clock.times(load_scorer), only=problems)
             failed |= summary.failed
         found = lengths(run, searching, "sample")
-        read = run.frame(SCORES, ["scored_tokens"])["scored_tokens"].sum()
+        read = run.frame(SCORES, ["scorer_prompt_tokens"])["scorer_prompt_tokens"].sum()
         written = run.frame(SEARCHES, ["generated_tokens"])["generated_tokens"].sum()
     finally:
         if run.fs.exists(run.root):

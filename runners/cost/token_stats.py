@@ -13,23 +13,18 @@ from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.cost.price import Lengths
 from isocompute.runners.storage.expected import Expected
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
+from isocompute.runners.storage.schema import (
+    SCORER_TOKENS,
+    SCORES,
+    SEARCHES,
+    SOLUTIONS,
+    TOKENS,
+    VERIFICATIONS,
+    Table,
+)
 
 TABLES = {"solver": SOLUTIONS, "verifier": VERIFICATIONS, "scorer": SCORES}
 """The roles whose rows are numbered, and these rows; a search is a role of its own, by its shape."""
-
-SAMPLED = {"prompt": "prompt_tokens", "cached": "cached_tokens", "completion": "completion_tokens"}
-SCORED = {"scored": "scored_tokens", "scored_cached": "scored_cached_tokens", "judged": "scorer_sampled_tokens"}
-SEARCHED = {
-    "prompt": "prompt_tokens",
-    "cached": "prompt_cached_tokens",
-    "completion": "generated_tokens",
-    "scored": "scored_tokens",
-    "scored_cached": "cached_tokens",
-    "judged": "scorer_sampled_tokens",
-}
-COUNTED = {SOLUTIONS: SAMPLED, VERIFICATIONS: SAMPLED, SCORES: SCORED, SEARCHES: SEARCHED}
-"""Where each table says the `Lengths` of a row."""
 
 
 def names(config: Sweep) -> dict[str, Shape]:
@@ -70,10 +65,9 @@ def done(run: Run, expected: Expected, table: Table) -> pd.DataFrame:
 
 def lengths(run: Run, config: Sweep, source: str) -> dict[str, Lengths]:
     """Return the mean tokens of a run's rows that are ok, of each role that has some and says how many it sampled."""
-    found = {role: mean(run.frame(table, [*COUNTED[table].values(), "status"]), table, source)
-             for role, table in TABLES.items()}  # fmt: skip
+    found = {role: mean(run.frame(table, [*table.tokens, "status"]), table, source) for role, table in TABLES.items()}
     if config.searches:
-        frame = run.frame(SEARCHES, [*SEARCHES.key_names, *SEARCHED.values(), "status"])
+        frame = run.frame(SEARCHES, [*SEARCHES.key_names, *SEARCHES.tokens, *SCORER_TOKENS, "status"])
         found |= {role: mean(of(frame, shape), SEARCHES, source) for role, shape in names(config).items()}
     return {role: means for role, means in found.items() if means is not None}
 
@@ -88,8 +82,11 @@ def of(frame: pd.DataFrame, shape: Shape) -> pd.DataFrame:
 def mean(frame: pd.DataFrame, table: Table, source: str) -> Lengths | None:
     """Return the mean tokens of a table's rows that are ok; None if there is none, or their main count is unknown."""
     rows = frame[frame["status"] == "ok"]
-    means = {key: float(rows[column].astype(float).mean()) for key, column in COUNTED[table].items()}
-    known = dict.fromkeys(SAMPLED, 0.0) | {key: None if math.isnan(value) else value for key, value in means.items()}
-    if known["scored" if table is SCORES else "completion"] is None:
+    counts = [*table.tokens, *(SCORER_TOKENS if table is SEARCHES else ())]
+    means = {name: float(rows[name].astype(float).mean()) for name in counts}
+    known = {name: None if math.isnan(value) else value for name, value in means.items()}
+    if known["scorer_prompt_tokens" if table is SCORES else table.tokens[2]] is None:
         return None
-    return Lengths(**known, source=source, rows=len(rows))
+    if "generated_tokens" in known:
+        known["completion_tokens"] = known.pop("generated_tokens")
+    return Lengths(**(dict.fromkeys(TOKENS, 0.0) | known), source=source, rows=len(rows))

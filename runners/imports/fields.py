@@ -123,6 +123,23 @@ def chance(row: Mapping[str, Any], key: str, where: str) -> float | None:
     return min(float(value), 1.0)
 
 
+def duration(row: Mapping[str, Any], key: str, where: str) -> float | None:
+    """Return a number of seconds; None if there is none, or it is NaN.
+
+    >>> duration({"time": 1.5}, "time", "here"), duration({"time": 2}, "time", "here"), duration({}, "time", "here")
+    (1.5, 2.0, None)
+
+    Raises:
+        DataError: it is no finite number, 0 or more.
+    """
+    value = row.get(key)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise DataError(f"{where}: '{key}' must be seconds, 0 or more; it is {shown(value)}.")
+    return float(value)
+
+
 def flag(row: Mapping[str, Any], key: str, where: str) -> bool | None:
     """Return whether something is so; None if it does not say.
 

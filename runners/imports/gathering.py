@@ -17,10 +17,10 @@ from isocompute.runners.imports.rows import About, Problem, Row, Search, Solutio
 from isocompute.runners.imports.source import Source
 from isocompute.runners.parsing.printable import shown
 from isocompute.runners.parsing.verdicts import READER
-from isocompute.runners.storage.digests import digest_text
+from isocompute.runners.storage.imported_scores import score_row
 from isocompute.runners.storage.provenance import AS_GIVEN, AS_LOGGED, Imported
-from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import JUDGED, PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
+from isocompute.runners.storage.run import FORMAT, Run
+from isocompute.runners.storage.schema import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
 
 PART = 32 * 2**20
 """Characters of text in a part; whatever is imported, no more than that of each table is held in memory."""
@@ -28,9 +28,9 @@ PART = 32 * 2**20
 SAID = {
     PROBLEMS: ("question", "gold"),
     SOLUTIONS: ("text", "answer", "prompt_tokens", "cached_tokens", "completion_tokens", "finish_reason"),
-    SEARCHES: ("beam_width", "lookahead", "seed", "answer", "generated_tokens", "scored_tokens", "steps"),
+    SEARCHES: ("beam_width", "lookahead", "seed", "answer", "generated_tokens", "scorer_prompt_tokens", "steps"),
     VERIFICATIONS: ("text", "verdict", "p_yes", "prompt_tokens", "cached_tokens", "completion_tokens"),
-    SCORES: ("scored_tokens", "scored_cached_tokens"),
+    SCORES: ("scorer_prompt_tokens", "scorer_cached_tokens"),
 }  # fmt: skip
 """Columns of which an import says so if no row has them."""
 
@@ -130,7 +130,7 @@ class Gathering:
         )
         self.run.write_manifest(
             {
-                "format": 1,
+                "format": FORMAT,
                 "isocompute": isocompute.__version__,
                 "imported": imported.model_dump(mode="json"),
                 "grader": self.title,
@@ -156,12 +156,9 @@ class Gathering:
         answer, correct = self._graded(row) if row.status == "ok" else (None, None)
         if correct is not None:
             self.right[correct] += 1
-        scored = row.step_scores is not None and all(0 <= score <= 1 for score in row.step_scores)
-        cells = {**vars(row), "solution_id": number, "answer": answer, "correct": correct}
-        self._write(SOLUTIONS, {**cells, "step_scores": None if scored else row.step_scores})
-        if scored:  # those in another range stay with the solution, where nothing takes them for a score
-            text = None if row.text is None else digest_text(row.text)
-            self._write(SCORES, {**cells, "status": "ok", JUDGED.name: text})
+        self._write(SOLUTIONS, {**vars(row), "solution_id": number, "answer": answer, "correct": correct})
+        if row.step_scores is not None:
+            self._write(SCORES, score_row(row.problem_id, number, row.step_scores, row.text))
 
     def _verification(self, row: Verification) -> None:
         if row.solution_id >= self.numbers[row.problem_id,]:

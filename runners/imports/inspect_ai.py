@@ -3,8 +3,9 @@
     eval: task, model …          samples: id, epoch, input, choices, target, output, scores, model_usage, error …
 
 Each epoch of a sample is a solution. Prompt tokens are all of them: `input_tokens` there leaves out those that were
-read from a cache or written to it. Read in github.com/UKGovernmentBEIS/inspect_ai at 499e615 (log/_log.py,
-log/_recorders/eval.py, model/_model_output.py, scorer/_metric.py).
+read from a cache or written to it. The seconds of a solution are the `time` of its one call; of several calls only the
+last one's is said, so theirs are unknown, and so is when a call began. Read in github.com/UKGovernmentBEIS/inspect_ai
+at 499e615 (log/_log.py, log/_recorders/eval.py, model/_model_output.py, scorer/_metric.py).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from isocompute.errors import DataError
-from isocompute.runners.imports.fields import INT32, block, count, name, needed, text
+from isocompute.runners.imports.fields import INT32, block, count, duration, name, needed, text
 from isocompute.runners.imports.rows import About, Problem, Row, Solution
 from isocompute.runners.imports.source import Source
 from isocompute.runners.imports.source import block as checked
@@ -112,10 +113,12 @@ def solution(named: str, sample: dict[str, Any], model: str | None, where: str) 
     choices = output.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     tokens = usage(sample, output, model, where)
+    seconds = duration(output, "time", where) if calls(sample) <= 1 else None
     error = sample.get("error")
     if error is not None:
         said = text(error, "message", where) if isinstance(error, dict) else None
-        return Solution(named, where, status=said or "an error that the log does not name", **tokens)
+        unsaid = "an error that the log does not name"
+        return Solution(named, where, status=said or unsaid, seconds=seconds, **tokens)
     written = text(output, "completion", where) or content(block(choice, "message", where), sample)
     correct, answer, status = scored(sample, where)
     stopped = text(choice, "stop_reason", where)
@@ -127,6 +130,7 @@ def solution(named: str, sample: dict[str, Any], model: str | None, where: str) 
         correct,
         finish_reason=ENDED.get(stopped or "", stopped),
         status=status,
+        seconds=seconds,
         **tokens,
     )
 
@@ -148,19 +152,20 @@ def resolved(said: str, sample: dict[str, Any]) -> str:
     return said
 
 
+def calls(sample: dict[str, Any]) -> int:
+    """Return how often the model was called: how many messages are its own."""
+    messages = sample.get("messages")
+    said = messages if isinstance(messages, list) else []
+    return sum(isinstance(message, dict) and message.get("role") == "assistant" for message in said)
+
+
 def usage(sample: dict[str, Any], output: dict[str, Any], model: str | None, where: str) -> dict[str, Any]:
     """Return the tokens of a solution: of its one call, or of all calls of the model that is evaluated.
 
     Where that model also scores, its calls as a scorer are among the latter; they cannot be told apart.
     """
-    messages = sample.get("messages")
-    said = (
-        [m for m in messages if isinstance(m, dict) and m.get("role") == "assistant"]
-        if isinstance(messages, list)
-        else []
-    )
     one, all_calls = block(output, "usage", where), block(block(sample, "model_usage", where), model or "", where)
-    told = (one or all_calls) if len(said) <= 1 else all_calls
+    told = (one or all_calls) if calls(sample) <= 1 else all_calls
     if not told:
         return {}
     fresh, read, held = (count(told, f"input_tokens{kind}", where) for kind in ("", "_cache_read", "_cache_write"))

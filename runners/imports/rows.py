@@ -44,6 +44,7 @@ class Solution:
     completion_tokens: int | None = None
     finish_reason: str | None = None
     step_scores: list[float] | None = None
+    seconds: float | None = None
     status: str = "ok"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from isocompute.runners.config.sweep import Role, Sweep
 from isocompute.runners.display import Display
 from isocompute.runners.engines import Engine, Sampling
+from isocompute.runners.engines.clock import clock_cells
 from isocompute.runners.parsing.steps import split
 from isocompute.runners.parsing.thinking import cut
 from isocompute.runners.prompts import Prompt
@@ -135,10 +136,8 @@ def row_of(request: ScoreRequest, answer: Scored, digest: str) -> dict[str, Any]
     row = dict(zip(SCORES.key_names, request.key, strict=True))
     return row | {
         "step_scores": answer.scores if status == "ok" else None,
-        "scored_tokens": answer.read_tokens,
-        "scored_cached_tokens": answer.cached_tokens,
-        "scorer_calls": answer.calls,
-        "scorer_sampled_tokens": answer.written_tokens,
+        **answer.spent,
+        **clock_cells(answer.started_at, answer.seconds),
         "status": status,
         JUDGED.name: digest,
     }

@@ -12,6 +12,7 @@ from isocompute.runners import engines, grading, prompts, scorers, tasks
 from isocompute.runners.config.sweep import Role, Sweep
 from isocompute.runners.display import Display, Silent
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
+from isocompute.runners.engines.clock import clock_cells
 from isocompute.runners.grading import Classes, Grader
 from isocompute.runners.parsing.p_yes import p_yes
 from isocompute.runners.parsing.thinking import cut
@@ -35,6 +36,7 @@ from isocompute.runners.storage.schema import (
     SEARCHES,
     SOLUTIONS,
     TABLES,
+    TOKENS,
     VERIFICATIONS,
     Table,
 )
@@ -406,14 +408,14 @@ def same_engine(solver: Role, verifier: Role) -> bool:
 
 def tokens(completion: Completion) -> dict[str, Any]:
     """Return the columns that every sampled row has."""
-    names = ("prompt_tokens", "cached_tokens", "completion_tokens", "finish_reason", "status")
-    return {name: getattr(completion, name) for name in names}
+    said = {name: getattr(completion, name) for name in (*TOKENS, "finish_reason", "status")}
+    return said | clock_cells(completion.started_at, completion.seconds)
 
 
 def skipped(key: tuple[Any, ...], digest: str) -> dict[str, Any]:
     """Return the row of a verification that costs and says nothing: the solution has nothing to verify."""
     row = dict(zip(VERIFICATIONS.key_names, key, strict=True))
-    row |= dict.fromkeys(("prompt_tokens", "cached_tokens", "completion_tokens"), 0)
+    row |= dict.fromkeys(TOKENS, 0)
     return {**row, "finish_reason": SKIPPED, "status": "ok", JUDGED.name: digest}
 
 

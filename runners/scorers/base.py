@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from isocompute.errors import DataError
@@ -50,18 +50,32 @@ class Scored:
 
     Args:
         scores: one in [0, 1] for each new step; NaN for a step of blanks alone, which is no step. None if it failed.
-        read_tokens: tokens of all that the model was given, over all calls.
+        prompt_tokens: tokens of all that the model was given, over all calls.
         cached_tokens: those among them that a cache held, so that nothing was computed for them.
         calls: sequences that were read.
-        written_tokens: tokens that were sampled to come to the scores; 0 but for ``verdicts``.
+        completion_tokens: tokens that were sampled to come to the scores; 0 but for ``verdicts``.
+        started_at: when the scorer took the request up, in seconds since 1970; None if it does not say.
+        seconds: wall time until the scores were there, while others ran beside it; None if it does not say.
     """
 
     scores: tuple[float, ...] | None
-    read_tokens: int | None
+    prompt_tokens: int | None
     cached_tokens: int | None
     calls: int | None
     status: str = "ok"
-    written_tokens: int | None = 0
+    completion_tokens: int | None = 0
+    started_at: float | None = field(default=None, compare=False)
+    seconds: float | None = field(default=None, compare=False)
+
+    @property
+    def spent(self) -> dict[str, int | None]:
+        """Tokens and calls by the names of their columns, which are the same in every table.
+
+        >>> Scored((0.5,), 9, 4, 1).spent
+        {'scorer_prompt_tokens': 9, 'scorer_cached_tokens': 4, 'scorer_calls': 1, 'scorer_completion_tokens': 0}
+        """
+        counts = ("prompt_tokens", "cached_tokens", "calls", "completion_tokens")
+        return {f"scorer_{count}": getattr(self, count) for count in counts}
 
 
 class Scorer(Protocol):

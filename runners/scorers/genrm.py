@@ -2,7 +2,8 @@
 
 The score is yes / (yes + no) over the verdicts that could be read, and 0 if none could, as in the estimator
 (`isocompute.fits.genrm`). It has no model of its own but asks an engine. Unlike a reward model it writes what it
-thinks: `Scored.written_tokens` counts that.
+thinks: `Scored.completion_tokens` counts that. When a text was scored is from its first verification's begin to its
+last one's end.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
+from isocompute.runners.engines.clock import cover, interval_of, stamp
 from isocompute.runners.parsing.thinking import cut
 from isocompute.runners.parsing.verdicts import verdict_of
 from isocompute.runners.prompts import Prompt
@@ -63,7 +65,9 @@ class Verdicts:
                 judged[name].waiting -= 1
                 if not judged[name].waiting:
                     done = judged.pop(name)
-                    yield done.request, self._scored(done)
+                    spans = [interval_of(one.started_at, one.seconds) for one in done.completions]
+                    answer, span = self._scored(done), cover(spans)
+                    yield done.request, answer if span is None else stamp(answer, span)
                 yield from self._take(pending, asked, judged)
 
     def close(self) -> None:
@@ -88,7 +92,7 @@ class Verdicts:
                     asked.append(Request((name, step), prompt, seed, self.sampling, self.chat))
 
     def _scored(self, judged: Judged) -> Scored:
-        completions = [completion for step in judged.verifications.values() for completion in step]
+        completions = judged.completions
         read, cached, written = (
             total(getattr(completion, name) for completion in completions)
             for name in ("prompt_tokens", "cached_tokens", "completion_tokens")
@@ -98,7 +102,7 @@ class Verdicts:
             return Scored(None, read, cached, len(completions), failed, written)
         new = range(judged.request.known, len(judged.request.steps))
         scores = tuple(self._mean(judged.verifications.get(step, ())) for step in new)
-        return Scored(scores, read, cached, len(completions), written_tokens=written)
+        return Scored(scores, read, cached, len(completions), completion_tokens=written)
 
     def _mean(self, verifications: Sequence[Completion]) -> float:
         """Return the mean of the verdicts that could be read; NaN if nothing was judged."""
@@ -115,6 +119,11 @@ class Judged:
     request: ScoreRequest
     waiting: int
     verifications: dict[int, list[Completion]] = field(default_factory=dict)
+
+    @property
+    def completions(self) -> list[Completion]:
+        """Those that have come in."""
+        return [completion for step in self.verifications.values() for completion in step]
 
 
 def total(counts: Iterator[int | None]) -> int | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from transformers.utils import logging
 
+from isocompute.runners.engines.clock import Stopwatch, stamp
 from isocompute.runners.scorers.base import Scored, ScoreRequest
 from isocompute.runners.scorers.formats.base import Kind, Reading, readings, refusal, scored
 from isocompute.runners.scorers.heads import device_of, load, margins
@@ -50,10 +51,13 @@ class TransformersScorer:
                     yield request, Scored(None, 0, 0, 0, refused)
                 else:
                     batch.append((request, read))
+            watch = Stopwatch()
             found = iter(self._margins([reading for _, read in batch for reading in read]))
+            span = watch.interval
             for request, read in batch:
                 values = [margin for _ in read for margin in next(found)]
-                yield request, scored(request, values, sum(len(r.tokens) for r in read), 0, len(read))
+                answer = scored(request, values, sum(len(r.tokens) for r in read), 0, len(read))
+                yield request, stamp(answer, span) if read else answer
 
     def close(self) -> None:
         """Drop the weights."""

@@ -14,6 +14,7 @@ The shortest of a request's prefixes goes first, and the others find it in the c
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from vllm.config import PoolerConfig
 from vllm.sampling_params import RequestOutputKind
 
 from isocompute.errors import EngineError
+from isocompute.runners.engines.clock import Stopwatch, stamp
 from isocompute.runners.engines.vllm import INVALID, VLLM
 from isocompute.runners.scorers.base import Scored, ScoreRequest
 from isocompute.runners.scorers.formats.base import Head, Kind, Pair, Reading, readings, refusal, scored
@@ -39,6 +41,7 @@ class Work:
 
     request: ScoreRequest
     calls: list[tuple[int, ...]]
+    watch: Stopwatch = field(default_factory=Stopwatch)
     outputs: dict[int, Any] = field(default_factory=dict)
 
 
@@ -88,12 +91,13 @@ class VLLMScorer:
                             flying.update(self._ask(request, read))
                         except INVALID as error:
                             yield request, Scored(None, 0, 0, 0, str(error).splitlines()[0])
-                for output in self.host.step() if flying else ():
+                outputs, ended = self.host.step() if flying else [], time.perf_counter()
+                for output in outputs:
                     if output.finished:
                         work, number = flying.pop(output.request_id)
                         work.outputs[number] = output
                         if len(work.outputs) == len(work.calls):
-                            yield work.request, self._scored(work)
+                            yield work.request, stamp(self._scored(work), work.watch.until(ended))
         except EngineError:
             flying.clear()  # nobody is left who could be told to stop
             raise

@@ -23,7 +23,9 @@ def describe_outcome(search: Tried) -> str:
         return plain(ended["status"])
     answer = "no answer" if ended["answer"] is None else f"answer {plain(ended['answer'], 40)}"
     verdict = {True: "right", False: "wrong"}.get(ended["correct"], "not graded")
-    spent = f"{short(ended['generated_tokens'])} tokens sampled, {short(ended['scored_tokens'])} read by the scorer"
+    spent = (
+        f"{short(ended['generated_tokens'])} tokens sampled, {short(ended['scorer_prompt_tokens'])} read by the scorer"
+    )
     return f"{answer}, {verdict}; {len(search.nodes):,} nodes, rounds: {ended['steps']}; {spent}"
 
 

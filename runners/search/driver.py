@@ -29,7 +29,7 @@ from isocompute.runners.engines.worker_thread import PATIENCE, Threaded
 from isocompute.runners.grading import Grader
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.scorers import Scored, Scorer, ScoreRequest
-from isocompute.runners.search.expand import Cost, Failed, Ground, Growth, Sprout, charge_scores
+from isocompute.runners.search.expand import Cost, Failed, Ground, Growth, Sprout
 from isocompute.runners.search.rows import Key, Row, logged
 from isocompute.runners.search.tree import Outcome, Tree
 from isocompute.runners.storage.expected import Expected
@@ -53,7 +53,7 @@ class Shared:
     def free(self) -> Scored:
         """The scores, for a node that is charged nothing so far."""
         assert self.scored is not None, "nobody is told scores that are not there"
-        return replace(self.scored, read_tokens=0, cached_tokens=0, calls=0, written_tokens=0)
+        return replace(self.scored, prompt_tokens=0, cached_tokens=0, calls=0, completion_tokens=0)
 
 
 @dataclass(eq=False)
@@ -72,7 +72,7 @@ class Open:
             assert shared.scored is not None, "the round is over"
             if shared.scored.status == "ok":
                 _, cost, _ = self.grown[min(key[-1] for key in shared.nodes)]
-                charge_scores(cost, shared.scored)
+                cost.add(**shared.scored.spent)
 
 
 class Searcher:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from isocompute.runners.config.sweep import Role
 from isocompute.runners.engines import Completion, Request, Sampling
+from isocompute.runners.engines.clock import interval_of
 from isocompute.runners.grading import boxed
 from isocompute.runners.parsing.steps import blank, split
 from isocompute.runners.parsing.thinking import cut
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.scorers import Scored, ScoreRequest
 from isocompute.runners.scorers.aggregate import aggregate
+from isocompute.runners.search.clock import NodeClock
 from isocompute.runners.search.strategies import Node
 from isocompute.runners.search.strategies.revise import IN_VIEW
 
@@ -32,16 +34,22 @@ class Failed(Exception):
 
 @dataclass
 class Cost:
-    """What a node took: tokens and calls; None once a part of it is unknown."""
+    """What a node took: tokens and calls, None once a part of it is unknown; and when."""
 
     prompt_tokens: int | None = 0
     cached_tokens: int | None = 0
     completion_tokens: int | None = 0
     lookahead_tokens: int | None = 0
-    scored_tokens: int | None = 0
-    scored_cached_tokens: int | None = 0
+    scorer_prompt_tokens: int | None = 0
+    scorer_cached_tokens: int | None = 0
     scorer_calls: int | None = 0
-    scorer_sampled_tokens: int | None = 0
+    scorer_completion_tokens: int | None = 0
+    clock: NodeClock = field(default_factory=NodeClock, compare=False)
+
+    @property
+    def counts(self) -> dict[str, int | None]:
+        """The counts, by the names of a node's columns."""
+        return {name: count for name, count in vars(self).items() if name != "clock"}
 
     def add(self, **counts: int | None) -> None:
         """Charge for more."""
@@ -209,9 +217,10 @@ def scored(
 ) -> Generator[ScoreRequest, Scored, tuple[float, ...]]:
     """Have the steps scored that are not known."""
     answer = yield ScoreRequest(sprout.key, ground.question, tuple(steps), known)
+    cost.clock.scored.append(interval_of(answer.started_at, answer.seconds))
     if answer.status != "ok" or answer.scores is None:
         raise Failed(answer.status)
-    charge_scores(cost, answer)
+    cost.add(**answer.spent)
     if len(answer.scores) != len(steps) - known or not all(map(math.isfinite, answer.scores)):
         raise Failed(f"the scorer gave {[*answer.scores]} for {len(steps) - known} steps")
     return answer.scores
@@ -223,22 +232,13 @@ def charge(cost: Cost, completion: Completion, counted: str) -> None:
     Raises:
         Failed: there is none.
     """
+    cost.clock.sampled.append(interval_of(completion.started_at, completion.seconds))
     if completion.status != "ok":
         raise Failed(completion.status)
     cost.add(
         prompt_tokens=completion.prompt_tokens,
         cached_tokens=completion.cached_tokens,
         **{counted: completion.completion_tokens},
-    )
-
-
-def charge_scores(cost: Cost, answer: Scored) -> None:
-    """Charge for scores."""
-    cost.add(
-        scored_tokens=answer.read_tokens,
-        scored_cached_tokens=answer.cached_tokens,
-        scorer_calls=answer.calls,
-        scorer_sampled_tokens=answer.written_tokens,
     )
 
 

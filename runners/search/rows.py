@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isocompute.errors import RunError
+from isocompute.runners.engines.clock import Interval
+from isocompute.runners.search.clock import clock_of, search_cells
 from isocompute.runners.search.expand import Cost, Sprout, plus
 from isocompute.runners.search.strategies import Node
 from isocompute.runners.storage.run import Run
@@ -88,7 +90,7 @@ def key_of(row: Mapping[str, Any]) -> Key:
 def node_row(sprout: Sprout, status: str, cost: Cost, node: Node | None = None, **decided: Any) -> Row:
     """Return a node's row; of one that failed there is only what it took."""
     row = {**dict(zip(NODES.key_names, sprout.key, strict=True)), "parent": sprout.parent.id, "round": sprout.round}
-    row |= {**vars(cost), "status": status}
+    row |= {**cost.counts, **cost.clock.cells, "status": status}
     if node is None:
         return row
     known = len(sprout.parent.scores)
@@ -126,7 +128,7 @@ def node_of(sprout: Sprout, row: Mapping[str, Any]) -> tuple[Node, Cost]:
         score=math.nan if row["score"] is None else row["score"],
         luck=sprout.luck,
     )
-    return node, Cost(**{name: row[name] for name in vars(Cost())})
+    return node, Cost(**{name: row[name] for name in Cost().counts}, clock=clock_of(row))
 
 
 def fate(node: Node, parents: Collection[Node], candidates: Collection[Node]) -> str:
@@ -144,18 +146,24 @@ def fate(node: Node, parents: Collection[Node], candidates: Collection[Node]) ->
     return "limit" if node in candidates else "dropped"
 
 
-def search_row(key: Key, status: str, cost: Cost, rounds: int, **found: Any) -> Row:
-    """Return a search's row."""
+def search_row(key: Key, status: str, cost: Cost, rounds: Sequence[Sequence[Interval | None]], **found: Any) -> Row:
+    """Return a search's row.
+
+    Args:
+        key: which search.
+        status: ok, or why it has no answer.
+        cost: what its nodes took, all of them together.
+        rounds: when the nodes of each round were made.
+        found: its answer.
+    """
+    counts = cost.counts
+    sampled = counts.pop("completion_tokens"), counts.pop("lookahead_tokens")
     return {
         **dict(zip(SEARCHES.key_names, key, strict=True)),
-        "prompt_tokens": cost.prompt_tokens,
-        "prompt_cached_tokens": cost.cached_tokens,
-        "generated_tokens": plus(cost.completion_tokens, cost.lookahead_tokens),
-        "scored_tokens": cost.scored_tokens,
-        "cached_tokens": cost.scored_cached_tokens,
-        "scorer_calls": cost.scorer_calls,
-        "scorer_sampled_tokens": cost.scorer_sampled_tokens,
-        "steps": rounds,
+        **counts,
+        "generated_tokens": plus(*sampled),
+        "steps": len(rounds),
+        **search_cells(rounds),
         "status": status,
         **found,
     }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 
 from isocompute.runners.config.search import Search, Shape
+from isocompute.runners.engines.clock import Interval
 from isocompute.runners.grading import Classes, Grader
 from isocompute.runners.search.expand import Cost, Ground, Growth, Sprout, attempt, grow
 from isocompute.runners.search.registry import SEARCHES
@@ -47,7 +48,8 @@ class Tree:
         seen = [row["answer"] for _, row in sorted(there.items()) if row["answer"] is not None]
         self.classes = Classes(grader, gold, seen)
         self.answers: dict[int, tuple[str | None, bool]] = {}
-        self.cost, self.nodes, self.rounds = Cost(), 0, 0
+        self.cost, self.nodes = Cost(), 0
+        self.rounds: list[list[Interval | None]] = []
 
     def run(self) -> Generator[list[Sprout], dict[int, Outcome], Row]:
         """Search: yield the nodes that are to be grown, be sent how each came out, return the search's row."""
@@ -61,7 +63,8 @@ class Tree:
             if missing := [sprout for sprout in sprouts if sprout.id not in grown]:
                 grown |= yield missing
             for _, cost, _ in grown.values():
-                self.cost.add(**vars(cost))
+                self.cost.add(**cost.counts)
+            self.rounds[-1] = [cost.clock.span for _, cost, _ in grown.values()]
             children = [node for sprout in sprouts if (node := grown[sprout.id][0]) is not None]
             if len(children) < len(sprouts):
                 return self._failed(sprouts, grown)
@@ -78,13 +81,13 @@ class Tree:
         return (grow if self.ground.revision is None else attempt)(self.ground, sprout, cost)
 
     def _sprouts(self, parents: Sequence[Node]) -> list[Sprout]:
-        self.rounds += 1
+        self.rounds.append([])
         sprouts = []
         for parent in parents:
             self.nodes += 1
             key = (*self.key, self.nodes)
             luck = seed_of(self.seed, "tie", *key) / 2**63
-            sprouts.append(Sprout(key, parent, self.rounds, luck, partial(seed_of, self.seed, "node", *key)))
+            sprouts.append(Sprout(key, parent, len(self.rounds), luck, partial(seed_of, self.seed, "node", *key)))
         return sprouts
 
     def _there(self, sprouts: Sequence[Sprout]) -> Iterator[tuple[Sprout, Row]]:

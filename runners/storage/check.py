@@ -100,7 +100,9 @@ def repair(run: Run) -> Report:
 
 
 def set_aside(run: Run, parts: list[Part]) -> None:
-    """Set aside the parts with rows that cannot be believed, and keep their other rows."""
+    """Set aside the parts with rows that cannot be believed, and keep their other rows, in parts of today's format."""
+    if any(part.keys is not None and not part.sound.all() for part in parts):
+        run.adopt_format()
     for part in parts:
         if part.keys is None:
             run.set_aside(part.path, part.table.schema.empty_table())

@@ -18,7 +18,7 @@ from isocompute.runners.parsing.verdicts import READER
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.storage.provenance import AS_GIVEN
 from isocompute.runners.storage.regrade import grader_of
-from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run import FORMAT, Run
 from isocompute.runners.storage.schema import NODES, PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS
 from isocompute.runners.tasks import Problem
 from isocompute.runners.urls import public_path, public_url
@@ -51,7 +51,7 @@ def manifest(
         solved = {name: found for name, found in config.taken.models.items() if name == "solver"}
         hashes = hashes | solved  # of a solver that searches, it is the same, see `agree_solver`
     return said | {
-        "format": 1,
+        "format": FORMAT,
         "isocompute": isocompute.__version__,
         "config": public(config),
         "identity": config.identity(),

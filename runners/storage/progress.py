@@ -18,7 +18,8 @@ from isocompute.runners.storage.provenance import Imported, origin_of
 from isocompute.runners.storage.run import PART, Run
 from isocompute.runners.storage.schema import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, TABLES, VERIFICATIONS, Table
 
-TOKENS = ("prompt", "cached", "completion")
+KINDS = ("prompt", "cached", "completion")
+"""What tokens are counted, in the order of `Table.tokens`."""
 
 
 @dataclass(frozen=True)
@@ -146,11 +147,9 @@ def progress(run: Run) -> Progress:
     origin = origin_of(manifest, run.path)
     require_whole(run)
     problems = [name for (name,) in run.keys(PROBLEMS)]
-    solutions = latest(run, SOLUTIONS, ["correct"])
+    solutions, searches = read_rows(run, SOLUTIONS, "correct"), read_rows(run, SEARCHES, "correct")
     correct = solutions.loc[solutions["status"] == "ok", "correct"].dropna()
     expected = count_expected(origin, problems)
-    scores = spent(run, SCORES, ("scored_tokens", "scored_cached_tokens", "scorer_sampled_tokens"))
-    searches = spent(run, SEARCHES, ("prompt_tokens", "prompt_cached_tokens", "generated_tokens"), "correct")
     found = searches.loc[searches["status"] == "ok", "correct"].dropna()
     return Progress(
         run=run.path,
@@ -160,8 +159,8 @@ def progress(run: Run) -> Progress:
         models=origin.models,
         problems=len(problems),
         solutions=rows(solutions, expected.get("solutions", 0)),
-        verifications=rows(latest(run, VERIFICATIONS, []), expected.get("verifications", 0)),
-        scores=rows(scores, expected.get("scores", 0)),
+        verifications=rows(read_rows(run, VERIFICATIONS), expected.get("verifications", 0)),
+        scores=rows(read_rows(run, SCORES), expected.get("scores", 0)),
         searches=rows(searches, expected.get("searches", 0)),
         search_accuracy=float(found.astype(float).mean()) if len(found) else None,
         accuracy=float(correct.astype(float).mean()) if len(correct) else None,
@@ -169,28 +168,23 @@ def progress(run: Run) -> Progress:
     )
 
 
-def latest(run: Run, table: Table, columns: list[str]) -> pd.DataFrame:
-    """Return the rows of a table with their status and tokens."""
-    return run.frame(table, ["status", *(f"{kind}_tokens" for kind in TOKENS), *columns])
-
-
-def spent(run: Run, table: Table, tokens: tuple[str, str, str], *columns: str) -> pd.DataFrame:
-    """Return the rows of a table whose tokens have names of their own: prompt, cached and completion tokens."""
-    names = {name: f"{kind}_tokens" for name, kind in zip(tokens, TOKENS, strict=True)}
-    return run.frame(table, ["status", *tokens, *columns]).rename(columns=names)
+def read_rows(run: Run, table: Table, *columns: str) -> pd.DataFrame:
+    """Return the rows of a table with their status, and their tokens by kind."""
+    frame = run.frame(table, ["status", *table.tokens, *columns])
+    return frame.rename(columns=dict(zip(table.tokens, KINDS, strict=True)))
 
 
 def rows(frame: pd.DataFrame, asked: int) -> Rows:
     """Count rows, failures and tokens."""
     failed = frame.loc[frame["status"] != "ok", "status"].value_counts()
-    known = {kind: frame[f"{kind}_tokens"].dropna() for kind in TOKENS}
-    untold = frame.loc[frame["status"] == "ok", [f"{kind}_tokens" for kind in TOKENS]].isna().sum()
+    known = {kind: frame[kind].dropna() for kind in KINDS}
+    untold = frame.loc[frame["status"] == "ok", list(KINDS)].isna().sum()
     return Rows(
         done=int((frame["status"] == "ok").sum()),
         asked=asked,
         failures={str(reason): int(count) for reason, count in sorted(failed.items(), key=lambda f: (-f[1], f[0]))},
         tokens={kind: int(counts.sum()) if len(counts) else None for kind, counts in known.items()},
-        untold={kind: int(untold[f"{kind}_tokens"]) for kind in TOKENS},
+        untold={kind: int(untold[kind]) for kind in KINDS},
     )
 
 

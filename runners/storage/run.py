@@ -7,6 +7,10 @@
 
 Other parts are written once and never changed; only `set_aside`, when a person asks for it, takes one out. A row's key
 is its identity: a resumed sweep reads the keys that are there and asks for the others only.
+
+A table's columns stand in `schema`, under one name each in all tables. Parts of format 1 call some of them otherwise;
+each part is known by its own columns, and read under the names of today. So a run of format 1 that goes on has parts of
+both kinds, and its manifest says 2, which versions that read only 1 refuse. `upgrade` writes all parts anew.
 """
 
 from __future__ import annotations
@@ -33,8 +37,11 @@ from isocompute.runners.storage.files import MANIFEST, locate, replace_file
 from isocompute.runners.storage.locking import LOCK, Lock, lock_run
 from isocompute.runners.storage.schema import OVERLAYS, TABLES, Table
 
-FORMAT = 1
-"""The format of runs that is written and read."""
+FORMAT = 2
+"""The format of runs that is written."""
+
+READ = (1, 2)
+"""The formats that are read. The parts of a run of format 2 that was begun in format 1 may be of either."""
 
 PART = re.compile(r"/part-(\d+)(?:-[0-9a-f]+)?\.parquet$")
 """How parts are called: by number, and in a store also by their writer."""
@@ -79,10 +86,11 @@ class Run:
         manifest = parse_json(content, where)
         if not isinstance(manifest, dict) or not {"config", "imported"} & set(manifest):
             raise DataError(f"{where} has no 'config'; it is not the manifest of a run.")
-        if (format_ := manifest.get("format", FORMAT)) is not FORMAT:
+        format_ = manifest.get("format", 1)
+        if type(format_) is not int or format_ not in READ:
             raise RunError(
-                f"The run at '{self.path}' has the format {format_!r:.40}, and this version of isocompute reads format "
-                f"{FORMAT}; use the version that wrote it, or a newer one."
+                f"The run at '{self.path}' has the format {format_!r:.40}, and this version of isocompute reads "
+                f"{' and '.join(map(str, READ))}; use the version that wrote it, or a newer one."
             )
         return manifest
 
@@ -101,6 +109,14 @@ class Run:
         """Write the manifest, whole or not at all; the same content gives the same bytes."""
         text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         self._put(posixpath.join(self.root, MANIFEST), text.encode())
+
+    def adopt_format(self) -> None:
+        """Say in the manifest, if it can be read, that parts of the newest format may stand among the others."""
+        manifest: dict[str, Any] = {"format": FORMAT}
+        with suppress(DataError, RunError):
+            manifest = self.manifest()
+        if manifest.get("format", 1) != FORMAT:
+            self.write_manifest({**manifest, "format": FORMAT})
 
     def parts(self, table: Table) -> list[str]:
         """Return the paths of a table's finished parts, in the order in which they were written."""
@@ -136,7 +152,7 @@ class Run:
                 if not field.nullable and (nulls := part[field.name].null_count):
                     raise DataError(f"{path}: '{field.name}' is null in {nulls:,} rows; {self._advice}.")
             tables.append(part)
-        schema = pa.schema([table.schema.field(name) for name in columns or table.schema.names])
+        schema = table.select_schema(columns or table.schema.names)
         return pa.concat_tables(tables) if tables else schema.empty_table()
 
     def read_part(self, table: Table, path: str, columns: list[str] | None = None) -> pa.Table:
@@ -146,21 +162,19 @@ class Run:
             DataError: it is damaged, or has a wrong column.
             RunError: the disk or the store does not give it, which says nothing of what is in it.
         """
-        schema = table.schema
-        names = columns or schema.names
+        schema = table.select_schema(columns or table.schema.names)
         try:
             with self._reading(path), self.fs.open(path, "rb") as file:
                 part = pq.ParquetFile(file, page_checksum_verification=True)
-                table.check(part.schema_arrow, path)
-                there = [name for name in names if name in part.schema_arrow.names]
-                found = part.read(columns=there)
+                held = table.find_columns(part.schema_arrow, path)
+                there = {name: held[name] for name in schema.names if name in held}
+                found, rows = part.read(columns=list(there.values())), part.metadata.num_rows
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0].rstrip(".")
             raise DataError(f"{path} cannot be read as Parquet: {reason}; {self._advice}.") from None
-        cells = {name: found[name] for name in there}
-        for name in set(names) - set(there):  # a column that came later
-            cells[name] = pa.nulls(found.num_rows, schema.field(name).type)
-        return pa.table([cells[name] for name in names], schema=pa.schema([schema.field(name) for name in names]))
+        nulls = {field.name: pa.nulls(rows, field.type) for field in schema if field.name not in there}
+        cells = [nulls[name] if name in nulls else found[there[name]] for name in schema.names]
+        return pa.table(cells, schema=schema)
 
     def frame(self, table: Table, columns: list[str] | None = None) -> pd.DataFrame:
         """Read a table as a data frame in the order of its keys; a retried failure gives way to its retry.
@@ -209,7 +223,11 @@ class Run:
 
     def replace(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write a table as its only part, which takes the place of the former whole or not at all."""
-        self._put(posixpath.join(self.root, table.name, "part-00000.parquet"), parquet(arrow(list(rows), table.schema)))
+        self.write_part(table, "part-00000.parquet", arrow(list(rows), table.schema))
+
+    def write_part(self, table: Table, name: str, content: pa.Table) -> None:
+        """Write a part under a name that a part may have, whole or not at all."""
+        self._put(posixpath.join(self.root, table.name, name), parquet(content))
 
     def writer(self, table: Table, seconds: float = 5.0, rows: int = 50_000, after: Writer | None = None) -> Writer:
         """Return a writer that adds parts to a table; ``after`` is the writer of the rows that its own speak of."""
@@ -339,9 +357,8 @@ class Writer:
             if waiting:
                 if self.after is not None:
                     self.after.flush()  # no moment at which a verification stands there without its solution
-                content = parquet(arrow(waiting, self.table.schema))
-                name = f"part-{number:05d}{self.name}.parquet"
-                self.run._put(posixpath.join(self.run.root, self.table.name, name), content)
+                content = arrow(waiting, self.table.schema)
+                self.run.write_part(self.table, f"part-{number:05d}{self.name}.parquet", content)
                 self.part = (number + 1, [])  # in one step: whoever interrupts finds the rows waiting, or written
             self.since = time.monotonic()
 

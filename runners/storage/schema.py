@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -21,15 +22,27 @@ class Column:
     """The column that it is a part of, and never more than."""
     later: bool = False
     """Whether parts of earlier versions lack it; it is null there, which means unknown."""
+    formerly: str | None = None
+    """What parts of format 1 call it, where that is another name."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a run; its first ``key`` columns identify a row."""
+    """One table of a run; its first ``key`` columns identify a row.
+
+    Args:
+        name: its folder's.
+        key: how many columns identify a row.
+        columns: those that its parts have.
+        tokens: its columns of prompt, cached and completion tokens, of the model that its rows come from.
+        retired: columns of parts of format 1 that parts have no more; null where a part lacks them.
+    """
 
     name: str
     key: int
     columns: tuple[Column, ...]
+    tokens: tuple[str, ...] = ()
+    retired: tuple[Column, ...] = ()
 
     @property
     def key_names(self) -> list[str]:
@@ -43,33 +56,49 @@ class Table:
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema that every part has."""
-        return pa.schema([pa.field(c.name, c.type, nullable=c.null) for c in self.columns])
+        """The Arrow schema of the parts that are written."""
+        return self.select_schema([c.name for c in self.columns])
 
-    def check(self, schema: pa.Schema, where: str) -> None:
-        """Raise unless a file's columns are this table's.
+    def select_schema(self, names: Sequence[str]) -> pa.Schema:
+        """Return the Arrow schema of some columns, retired ones among them."""
+        fields = {c.name: pa.field(c.name, c.type, nullable=c.null) for c in (*self.columns, *self.retired)}
+        return pa.schema([fields[name] for name in names])
+
+    def former_names(self, schema: pa.Schema) -> dict[str, str]:
+        """Return what a part of format 1 calls the columns that have other names now; nothing of any other part.
+
+        A name that has another meaning now (`cached_tokens` of searches) does not tell the two apart. A name that no
+        column has any more does.
+        """
+        former = {c.name: c.formerly for c in self.columns if c.formerly is not None}
+        telling = set(former.values()) - {c.name for c in self.columns}
+        return former if telling & set(schema.names) else {}
+
+    def find_columns(self, schema: pa.Schema, where: str) -> dict[str, str]:
+        """Return under which name a file holds each column that it has; raise unless its columns are this table's.
 
         Raises:
             DataError: names the file, the column, and what it should be.
         """
-        for column in self.columns:
-            if schema.names.count(column.name) > 1:
-                raise DataError(f"{where}: the column '{column.name}' stands twice; a table has each column once.")
-            index = schema.get_field_index(column.name)
-            if index < 0 and column.later:
+        former, found = self.former_names(schema), dict[str, str]()
+        for column in (*self.columns, *self.retired):
+            name = former.get(column.name, column.name)
+            if schema.names.count(name) > 1:
+                raise DataError(f"{where}: the column '{name}' stands twice; a table has each column once.")
+            index = schema.get_field_index(name)
+            if index < 0 and (column.later or column in self.retired):
                 continue
             if index < 0:
-                raise DataError(
-                    f"{where}: the column '{column.name}' is missing; {self.name} has "
-                    f"{', '.join(c.name for c in self.columns)}."
-                )
+                names = ", ".join(former.get(c.name, c.name) for c in self.columns)
+                raise DataError(f"{where}: the column '{name}' is missing; {self.name} has {names}.")
             if schema.field(index).type != column.type:
                 raise DataError(
-                    f"{where}: the column '{column.name}' is {schema.field(index).type}; it must be {column.type}."
+                    f"{where}: the column '{name}' is {schema.field(index).type}; it must be {column.type}."
                 )
-        known = {c.name for c in self.columns}
-        if extra := [name for name in schema.names if name not in known]:
+            found[column.name] = name
+        if extra := [name for name in schema.names if name not in found.values()]:
             raise DataError(f"{where}: the column '{extra[0]}' does not belong to {self.name}.")
+        return found
 
 
 PROBLEM_ID = Column("problem_id", pa.string(), "the problem's name, unique in its task")
@@ -84,6 +113,20 @@ COST = (
     Column("finish_reason", pa.string(), "stop; length: the token limit cut it; skipped: nothing to verify", null=True),
     Column("status", pa.string(), "ok, or what went wrong; a row that is not ok is never scored"),
 )  # fmt: skip
+
+CLOCK = (
+    Column(
+        "started_at", pa.timestamp("us", tz="UTC"), "when the engine took the request up; null if unknown",
+        null=True, later=True,
+    ),
+    Column(
+        "seconds", pa.float64(), "wall time until it was complete, while others ran beside it; null if unknown",
+        null=True, later=True,
+    ),
+)  # fmt: skip
+
+TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
+"""The solver's or the verifier's prompt, cached and completion tokens."""
 
 JUDGED = Column(
     "solution_digest", pa.string(), "of the solution's text that was judged, see `digests`; null if not said",
@@ -110,10 +153,11 @@ SOLUTIONS = Table(
         Column("text", pa.string(), "what the solver wrote", null=True),
         Column("answer", pa.string(), "its answer, canonical; null if none could be read, or is known", null=True),
         Column("correct", pa.bool_(), "whether the answer is the gold one; null when status is not ok", null=True),
-        *COST[:-1],
-        Column("step_scores", pa.list_(pa.float32()), "PRM score after each step", null=True),
-        COST[-1],
+        *COST,
+        *CLOCK,
     ),
+    TOKENS,
+    retired=(Column("step_scores", pa.list_(pa.float32()), "what an import held of scores; now in scores", null=True),),
 )  # fmt: skip
 
 VERIFICATIONS = Table(
@@ -127,18 +171,26 @@ VERIFICATIONS = Table(
         Column("p_yes", pa.float32(), "probability of yes at the verdict; null if not measured", null=True),
         *COST,
         JUDGED,
+        *CLOCK,
     ),
+    TOKENS,
 )  # fmt: skip
 
 SCORING = (
-    Column("scored_tokens", pa.int64(), "tokens read by the scorer", null=True),
+    Column("scorer_prompt_tokens", pa.int64(), "tokens read by the scorer", null=True, formerly="scored_tokens"),
     Column(
-        "scored_cached_tokens", pa.int64(), "of these, read from its prefix cache; null if unknown",
-        null=True, within="scored_tokens",
+        "scorer_cached_tokens", pa.int64(), "of these, read from its prefix cache; null if unknown",
+        null=True, within="scorer_prompt_tokens", formerly="scored_cached_tokens",
     ),
     Column("scorer_calls", pa.int32(), "sequences that it read", null=True),
-    Column("scorer_sampled_tokens", pa.int64(), "tokens that it sampled; 0 but for verdicts", null=True),
+    Column(
+        "scorer_completion_tokens", pa.int64(), "tokens that it sampled; 0 but for verdicts",
+        null=True, formerly="scorer_sampled_tokens",
+    ),
 )  # fmt: skip
+
+SCORER_TOKENS = ("scorer_prompt_tokens", "scorer_cached_tokens", "scorer_completion_tokens")
+"""The scorer's prompt, cached and completion tokens."""
 
 SCORES = Table(
     "scores", 2,
@@ -149,7 +201,9 @@ SCORES = Table(
         *SCORING,
         COST[-1],
         JUDGED,
+        *CLOCK,
     ),
+    SCORER_TOKENS,
 )  # fmt: skip
 
 SEARCH = (
@@ -181,6 +235,9 @@ NODES = Table(
         Column("answer", pa.string(), "of a finished one: its answer, canonical; null if none is read", null=True),
         Column("correct", pa.bool_(), "of a finished one: whether the answer is the gold one", null=True),
         COST[-1],
+        *(replace(column, meaning=f"of its sampling, the rollout included: {column.meaning}") for column in CLOCK),
+        Column("scorer_seconds", pa.float64(), "wall time from then until its scores were there; null if unknown",
+               null=True, later=True),
     ),
 )  # fmt: skip
 
@@ -196,15 +253,18 @@ SEARCHES = Table(
         Column("finished", pa.int32(), "how many of these are complete", null=True),
         Column("prompt_tokens", pa.int64(), "tokens in the prompts of all steps, what was written before them included",
                null=True),
-        Column("prompt_cached_tokens", pa.int64(), "of these, read from the prefix cache; null if unknown",
-               null=True, within="prompt_tokens"),
+        Column("cached_tokens", pa.int64(), "of these, read from the prefix cache; null if unknown",
+               null=True, within="prompt_tokens", formerly="prompt_cached_tokens"),
         Column("generated_tokens", pa.int64(), "tokens sampled in the whole search, rollouts included", null=True),
         SCORING[0],
-        Column("cached_tokens", pa.int64(), "of these, read from its prefix cache", null=True, within="scored_tokens"),
+        replace(SCORING[1], formerly="cached_tokens"),
         *SCORING[2:],
         Column("steps", pa.int32(), "rounds until the search ended", null=True),
         COST[-1],
+        replace(CLOCK[0], meaning="when the first node was taken up; null if unknown"),
+        replace(CLOCK[1], meaning="wall time while a node of it was at work, round by round; null if unknown"),
     ),
+    ("prompt_tokens", "cached_tokens", "generated_tokens"),
 )  # fmt: skip
 
 GRADES = Table(

@@ -99,10 +99,12 @@ def impossible(table: Table, content: pa.Table, imported: bool) -> Iterator[tupl
         values = content[name]
         if name in SHARES:  # NaN, which is not null, is outside as well
             yield f"with a {name} outside 0 … 1", outside(values)
-        if name == "step_scores" and table is SCORES:  # those of solutions are another tool's, in its own range
-            yield "with step_scores outside 0 … 1", strange_steps(values)
+        if name == "step_scores":  # of a row that is not ok they are another tool's, in its own range
+            yield "with step_scores outside 0 … 1", ok & strange_steps(values)
         if name.endswith("_tokens"):
             yield f"with {name} below 0", truth(pc.less(values, 0))
+        if name.endswith("seconds"):
+            yield f"with {name} that are not 0 or more", impossible_seconds(values)
         if name in SAID and table.retried:
             yield f"with '{name}' and a status that is not ok", ~ok & truth(pc.is_valid(values))
         if name in NUMBERS and (imported or table in (NODES, GRADES)):  # a sweep's others are compared with it
@@ -144,6 +146,11 @@ def unsaid(table: Table, content: pa.Table, ok: Mask, imported: bool) -> Iterato
 def outside(values: pa.ChunkedArray | pa.Array) -> Mask:
     """Return the values that are not in 0 … 1; null is unknown, and inside."""
     return truth(pc.invert(pc.and_(pc.greater_equal(values, 0), pc.less_equal(values, 1))))
+
+
+def impossible_seconds(values: pa.ChunkedArray) -> Mask:
+    """Return the durations that cannot be: below 0, NaN or without end; null is unknown."""
+    return truth(pc.invert(pc.and_(pc.greater_equal(values, 0), pc.less(values, np.inf))))
 
 
 def strange_steps(scores: pa.ChunkedArray) -> Mask:

@@ -94,7 +94,7 @@ def refusal(read: Sequence[Reading], limit: int | None) -> str | None:
 
 
 def scored(
-    request: ScoreRequest, margins: Sequence[float], read_tokens: int, cached_tokens: int | None, calls: int
+    request: ScoreRequest, margins: Sequence[float], prompt_tokens: int, cached_tokens: int | None, calls: int
 ) -> Scored:
     """Turn margins, one for each new step that says something, into a request's scores.
 
@@ -102,10 +102,10 @@ def scored(
     (0.5, nan)
     """
     if any(map(math.isnan, margins)):
-        return Scored(None, read_tokens, cached_tokens, calls, "the model's score is not a number")
+        return Scored(None, prompt_tokens, cached_tokens, calls, "the model's score is not a number")
     found = iter(margins)
     scores = tuple(logistic(next(found)) if step.strip() else math.nan for step in request.new)
-    return Scored(scores, read_tokens, cached_tokens, calls)
+    return Scored(scores, prompt_tokens, cached_tokens, calls)
 
 
 def logistic(margin: float) -> float:

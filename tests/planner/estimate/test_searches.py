@@ -78,8 +78,8 @@ def test_a_search_costs_what_solver_and_scorer_did_over_what_a_solution_takes(se
         for i, n in enumerate(numbers["N"]):
             rows = pd.DataFrame([row for row in searches if (row["strategy"], row["n"]) == (strategy, n)])
             assert len(rows) == 4 * found[name].seeds[i]
-            sampled, scored = rows["generated_tokens"], rows["scored_tokens"]
-            missed = rows["prompt_tokens"] - rows["prompt_cached_tokens"], scored - rows["cached_tokens"]
+            sampled, scored = rows["generated_tokens"], rows["scorer_prompt_tokens"]
+            missed = rows["prompt_tokens"] - rows["cached_tokens"], scored - rows["scorer_cached_tokens"]
             spent = {
                 "completion": sampled + ratio * read * np.minimum(sampled, scored),  # an empty last step is not scored
                 "prompts": sampled + read * rows["prompt_tokens"] + ratio * read * scored,
@@ -105,14 +105,16 @@ def test_scoring_costs_the_tokens_that_were_read_over_those_of_a_solution(search
     rhos = measure_costs(read_pool(run), [1e9, 4e9]).rhos
     solutions = run.frame(SOLUTIONS)
     scores = run.frame(SCORES).merge(solutions, on=["problem_id", "solution_id"])
-    met = np.minimum(scores["completion_tokens"], scores["scored_tokens"])
+    met = np.minimum(scores["completion_tokens"], scores["scorer_prompt_tokens"])
     assert rhos["completion"] == pytest.approx(4 * met.mean() / solutions["completion_tokens"].mean())
     whole = (solutions["completion_tokens"] + solutions["prompt_tokens"]).mean()
-    assert rhos["prompts"] == pytest.approx(4 * scores["scored_tokens"].mean() / whole)
+    assert rhos["prompts"] == pytest.approx(4 * scores["scorer_prompt_tokens"].mean() / whole)
 
 
 def test_of_a_scorer_that_writes_verdicts_what_it_reads_is_a_prompt():
-    rows = pd.DataFrame({"scorer_sampled_tokens": [30], "scored_tokens": [200], "scored_cached_tokens": [150]})
+    rows = pd.DataFrame(
+        {"scorer_completion_tokens": [30], "scorer_prompt_tokens": [200], "scorer_cached_tokens": [150]}
+    )
     tokens = {writes: scoring(rows, pd.Series([40]), Sizes({}), writes).tokens for writes in (True, False)}
     assert {way: count.item() for way, count in tokens[True].items()} == {
         "completion": 30,
@@ -153,13 +155,13 @@ def test_a_failed_search_leaves_its_problem_out_and_a_missing_one_is_asked_for(s
     ("table", "column", "count", "sentence"),
     [
         (SEARCHES, "generated_tokens", -1, "32 rows with generated_tokens below 0; the first: "),
-        (SEARCHES, "cached_tokens", 10**6, "32 rows with more cached_tokens than scored_tokens"),
-        (SCORES, "scored_tokens", -2, "rows with scored_tokens below 0; the first: ('lab-0-1-0', 0)"),
+        (SEARCHES, "scorer_cached_tokens", 10**6, "32 rows with more scorer_cached_tokens than scorer_prompt_tokens"),
+        (SCORES, "scorer_prompt_tokens", -2, "rows with scorer_prompt_tokens below 0; the first: ('lab-0-1-0', 0)"),
         (SEARCHES, "generated_tokens", 0, "The searches beam+weighted of"),
     ],
 )
 def test_tokens_that_cannot_be_are_refused_with_the_row(searched_run, rewrite, table, column, count, sentence):
-    unread = {} if count else {"scored_tokens": 0, "cached_tokens": 0}
+    unread = {} if count else {"scorer_prompt_tokens": 0, "scorer_cached_tokens": 0}
     rewrite(searched_run, table, lambda f: f.assign(**{column: count}, **unread))
     with pytest.raises(DataError) as caught:
         profile_of_run(searched_run, "mine")

@@ -154,7 +154,7 @@ def test_what_scores_and_searches_take_is_unknown_without_rows_and_without_a_sam
     seeds = dict.fromkeys(roles_of(config), 4) | {"beam N=3 M=4": 8, "beam N=8 M=4": 8}
     assert requests(found) == {"solver": 4, "scorer": 4, **seeds}
     for role in ("scorer", *seeds):
-        assert (found.roles[role].lengths, found.roles[role].scored_tokens) == (UNKNOWN, None)
+        assert (found.roles[role].lengths, found.roles[role].scorer_prompt_tokens) == (UNKNOWN, None)
         assert found.roles[role].scorer_parameters == 3e9
     assert (found.hours, found.dollars) == (None, None)
     assert not (tmp_path / "run").exists()
@@ -171,15 +171,17 @@ def test_only_searches_that_are_missing_are_priced_at_what_those_that_are_there_
     cost = found.roles["beam N=8 M=4"]
     assert cost.requests == 2 * 2
     assert cost.lengths == Lengths(
-        beam["prompt_tokens"].mean(), beam["prompt_cached_tokens"].mean(), beam["generated_tokens"].mean(), "run",
-        len(beam), beam["scored_tokens"].mean(), beam["cached_tokens"].mean(), 0.0,
+        beam["prompt_tokens"].mean(), beam["cached_tokens"].mean(), beam["generated_tokens"].mean(), "run",
+        len(beam), beam["scorer_prompt_tokens"].mean(), beam["scorer_cached_tokens"].mean(), 0.0,
     )  # fmt: skip
-    new = beam["prompt_tokens"] - beam["prompt_cached_tokens"]
+    new = beam["prompt_tokens"] - beam["cached_tokens"]
     assert cost.flops == pytest.approx(4 * 2e9 * beam["generated_tokens"].mean())
     assert cost.prompt_flops == pytest.approx(4 * 2e9 * new.mean())
-    assert cost.scorer_flops == pytest.approx(4 * 6e9 * (beam["scored_tokens"] - beam["cached_tokens"]).mean())
-    scores = run.frame(SCORES)["scored_tokens"]
-    assert found.roles["scorer"].scored_tokens == pytest.approx(2 * scores.mean())
+    assert cost.scorer_flops == pytest.approx(
+        4 * 6e9 * (beam["scorer_prompt_tokens"] - beam["scorer_cached_tokens"]).mean()
+    )
+    scores = run.frame(SCORES)["scorer_prompt_tokens"]
+    assert found.roles["scorer"].scorer_prompt_tokens == pytest.approx(2 * scores.mean())
     assert (found.roles["scorer"].flops, found.roles["scorer"].completion_tokens) == (0.0, 0.0)
     assert found.hours is None  # how fast solutions are scored is not given
     engine, scorer = stepping()
@@ -200,7 +202,7 @@ def test_a_search_that_failed_is_missing_and_tells_no_length(searching, stepping
     found = quote(searching(), load=no_engine, load_scorer=no_engine)
     assert sum(found.roles[role].requests for role in roles_of(searching())) == (rows["status"] != "ok").sum() > 0
     well = rows[(rows["status"] == "ok") & (rows["strategy"] == "rebase")]
-    assert found.roles["rebase N=5"].lengths.completion == well["generated_tokens"].mean()
+    assert found.roles["rebase N=5"].lengths.completion_tokens == well["generated_tokens"].mean()
 
 
 def test_a_sample_searches_each_kind_once_a_problem(searching, stepping, tmp_path):

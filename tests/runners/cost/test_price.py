@@ -7,9 +7,9 @@ import pytest
 from isocompute.errors import DataError
 from isocompute.runners.cost.price import UNKNOWN, Lengths, Prices, price
 
-SOLVER = Lengths(prompt=100, cached=40, completion=500, source="run", rows=10)
-VERIFIER = Lengths(prompt=700, cached=600, completion=250, source="sample", rows=8)
-BOUND = Lengths(prompt=None, cached=None, completion=1024, source="max_tokens", rows=0)
+SOLVER = Lengths(100, 40, 500, source="run", rows=10)
+VERIFIER = Lengths(700, 600, 250, source="sample", rows=8)
+BOUND = Lengths(None, None, 1024, source="max_tokens", rows=0)
 REQUESTS = {"solver": 1000, "verifier": 4000}
 SIZES = {"solver": 8e9, "verifier": 2e9}
 
@@ -83,9 +83,7 @@ def test_a_rate_a_size_or_a_price_that_is_none_is_refused(wrong):
             price(REQUESTS, both(), SIZES, prices=Prices(hour=wrong))
 
 
-SEARCH = Lengths(
-    prompt=1000, cached=900, completion=200, source="run", rows=4, scored=400, scored_cached=300, judged=10
-)
+SEARCH = Lengths(1000, 900, 200, "run", 4, 400, 300, scorer_completion_tokens=10)
 
 
 def test_a_search_costs_what_its_solver_and_its_scorer_do():
@@ -97,7 +95,7 @@ def test_a_search_costs_what_its_solver_and_its_scorer_do():
 
 
 def test_a_scorer_alone_is_paced_by_what_it_reads():
-    scores = Lengths(0.0, 0.0, 0.0, "run", 4, scored=300, scored_cached=None)
+    scores = Lengths(0.0, 0.0, 0.0, "run", 4, scorer_prompt_tokens=300, scorer_cached_tokens=None)
     found = price({"scorer": 10}, {"scorer": scores}, {}, {"scorer": 100.0}, scorer=1e9)
     assert (found.roles["scorer"].flops, found.roles["scorer"].scorer_flops) == (0.0, 2e9 * 3000)
     assert found.hours == pytest.approx(30 / 3600)

@@ -217,7 +217,7 @@ def test_copies_score_what_one_does(need):
     assert one.keys() == two.keys()
     for key, scored in one.items():
         assert two[key].scores == pytest.approx(scored.scores, abs=1e-5)
-        assert two[key].read_tokens == scored.read_tokens
+        assert two[key].prompt_tokens == scored.prompt_tokens
 
 
 @pytest.mark.parametrize("name", ["transformers", "openai"])

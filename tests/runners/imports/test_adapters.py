@@ -102,7 +102,6 @@ def test_search_and_learn_keeps_searches_apart_from_independent_solutions(take, 
         ("test/algebra/2.json", 1, None, False, 1),
     ]
     assert [scores.tolist() for (scores,) in cells(run, SCORES, "step_scores")] == [[0.5, 0.25], [0.125], [1], [0]]
-    assert cells(run, SOLUTIONS, "step_scores") == [(None,)] * 4
     assert cells(run, SOLUTIONS, "text")[3] == ("",)
     columns = (
         "problem_id",
@@ -119,7 +118,7 @@ def test_search_and_learn_keeps_searches_apart_from_independent_solutions(take, 
         ("test/algebra/1.json", "beam", 4, None, None, None, "6", False, None),
         ("test/algebra/2.json", "dvts", 4, 2, 1, 3, "7", True, None),
     ]
-    assert {"searches.generated_tokens", "searches.scored_tokens", "searches.steps"} <= unknown(run)
+    assert {"searches.generated_tokens", "searches.scorer_prompt_tokens", "searches.steps"} <= unknown(run)
     assert check(run).whole
 
 
@@ -226,6 +225,15 @@ def test_inspect_ai_epochs_are_solutions(take, cells, golden, tmp_path, kind):
     assert cells(run, SOLUTIONS, "problem_id", "solution_id", "answer", "correct", *TOKENS, "finish_reason") == SUMS
     assert run.manifest()["grader"] == "letter/1"
     assert run.manifest()["imported"]["solver"] == "openai/m"
+
+
+def test_inspect_ai_says_how_long_a_solution_took_if_it_was_one_call(take, cells, golden, tmp_path):
+    log = json.loads((golden / "inspect-ai" / "sums.json").read_text())
+    log["samples"][0]["messages"] += [{"role": "assistant", "content": "again"}]
+    del log["samples"][1]["output"]["time"]
+    (tmp_path / "log.json").write_text(json.dumps(log))
+    run = take("inspect-ai", tmp_path / "log.json")
+    assert cells(run, SOLUTIONS, "started_at", "seconds") == [(None, None), (None, 1.5), (None, None), (None, 1.5)]
 
 
 def test_inspect_ai_logs_in_zstandard_are_read(take, cells, golden, tmp_path):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from isocompute.errors import RunError
@@ -10,6 +12,20 @@ from isocompute.runners.storage.check import check
 from isocompute.runners.storage.progress import progress
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SCORES, SOLUTIONS
+
+
+def test_a_score_says_when_it_was_made_and_one_that_nobody_was_asked_for_does_not(scored):
+    def says(request):
+        return Completion("" if request.seed % 2 else "one", 1, None, 3, "stop")
+
+    def scores(request):
+        return Scored((0.5,) * len(request.steps), 9, 0, 1, started_at=1e9, seconds=0.25)
+
+    run, _, _ = scored(says, scores)
+    rows = run.read(SCORES).to_pylist()
+    assert {(len(row["step_scores"]), row["started_at"], row["seconds"]) for row in rows} == {
+        (1, datetime.fromtimestamp(1e9, UTC), 0.25), (0, None, None),
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -32,7 +48,8 @@ def test_the_first_solutions_are_scored_step_by_step(scored):
         asked, answer = next(a for a in scorer.asked if a[0].key == (row["problem_id"], row["solution_id"]))
         assert (asked.steps, asked.known) == (("one\n\n", "\\boxed{2}"), 0)
         assert tuple(row["step_scores"]) == answer.scores
-        assert (row["scored_tokens"], row["scored_cached_tokens"], row["scorer_calls"]) == (14, 0, 1)
+        assert (row["scorer_prompt_tokens"], row["scorer_cached_tokens"], row["scorer_calls"]) == (14, 0, 1)
+        assert (row["started_at"], row["seconds"]) == (None, None)  # this scorer does not say
     assert summary.failed == {}
     assert scorer.closed == scorer.loaded == 1
     assert (progress(run).scores.done, progress(run).scores.asked) == (12, 12)
@@ -45,7 +62,7 @@ def test_a_solution_that_says_nothing_has_no_scores_and_costs_nothing(scored):
 
     run, scorer, _ = scored(says=says)
     assert [row["step_scores"] for row in run.read(SCORES).to_pylist()] == [[]] * 12
-    assert {row["scored_tokens"] for row in run.read(SCORES).to_pylist()} == {0}
+    assert {row["scorer_prompt_tokens"] for row in run.read(SCORES).to_pylist()} == {0}
     assert scorer.loaded == 0
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import math
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 
@@ -335,6 +337,31 @@ def test_the_manifest_of_the_same_sweep_is_the_same(small, scripted, tmp_path):
     before = (tmp_path / "run" / "manifest.json").read_bytes()
     sweep(small(), load=scripted())
     assert (tmp_path / "run" / "manifest.json").read_bytes() == before
+
+
+def test_a_row_says_when_it_was_made_as_far_as_the_engine_does(small, scripted):
+    """An engine that says nothing, or what cannot be, gives null; and so does what nobody was asked."""
+    well, said = scripted().says, iter(range(10**6))
+    made = [{}, {"started_at": 1e9, "seconds": 2.5}, {"started_at": math.nan, "seconds": -1.0}, {"seconds": 0.0}]
+
+    def says(prompt, seed):
+        text = "" if prompt.endswith("Solution:\n") and seed % 5 == 0 else well(prompt, seed)
+        i = next(said)
+        if i == 7:
+            return Completion(None, None, None, None, None, "lost", started_at=1e9, seconds=2.5)
+        return Completion(text, 3, None, 4, "stop", **made[i % 4])
+
+    run = Run(sweep(small(), load=scripted(says)).run)
+    began = datetime.fromtimestamp(1e9, UTC)
+    there = {(None, None), (began, 2.5), (None, 0.0)}
+    for table in (SOLUTIONS, VERIFICATIONS):
+        rows = run.read(table).to_pylist()
+        assert {(row["started_at"], row["seconds"]) for row in rows} == there
+    (lost,) = (row for row in run.read(SOLUTIONS).to_pylist() if row["status"] == "lost")
+    assert (lost["started_at"], lost["seconds"]) == (began, 2.5)
+    skipped = [row for row in run.read(VERIFICATIONS).to_pylist() if row["finish_reason"] == "skipped"]
+    assert {(row["started_at"], row["seconds"]) for row in skipped} == {(None, None)}
+    assert check(run).whole
 
 
 @pytest.mark.parametrize("verifier", ["scripted/verifier", "scripted/solver"])

@@ -201,7 +201,8 @@ def test_a_step_of_blanks_has_no_score_and_an_empty_request_none(loaded):
     assert done["none"].scores == ()
     assert math.isnan(done["nothing"].scores[0])
     for key in ("none", "nothing"):
-        assert (done[key].read_tokens, done[key].calls, done[key].status) == (0, 0, "ok")
+        assert (done[key].prompt_tokens, done[key].calls, done[key].status) == (0, 0, "ok")
+        assert (done[key].started_at, done[key].seconds) == (None, None)  # nobody was asked
 
 
 def test_what_is_too_long_is_a_row_that_says_so(loaded):
@@ -219,9 +220,11 @@ def test_tokens_are_counted_as_they_are_read(loaded):
         sizes = [len(reading.tokens) for reading in read]
         if engine == "vllm":  # a call for each step
             sizes = [len(prefix) for reading in read for prefix in reading.prefixes]
-        assert (came.read_tokens, came.calls) == (sum(sizes), len(sizes))
-        assert came.cached_tokens == 0 or (engine == "vllm" and 0 < came.cached_tokens < came.read_tokens)
-        assert came.written_tokens == 0
+        assert (came.prompt_tokens, came.calls) == (sum(sizes), len(sizes))
+        assert came.cached_tokens == 0 or (engine == "vllm" and 0 < came.cached_tokens < came.prompt_tokens)
+        assert came.completion_tokens == 0
+        assert came.seconds > 0
+        assert came.started_at > 0
 
 
 @pytest.mark.parametrize("loaded", WITH_A_CACHE, indirect=True, scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
+from itertools import count
 
 import pytest
 
@@ -59,9 +60,23 @@ def test_what_was_read_and_written_is_counted(scripted):
     engine = scripted(lambda *_: "Correct? Yes")
     came = ask(verdicts(engine), ScoreRequest("a", "q", ("s", "t")))["a"]
     assert came.calls == len(engine.asked) == 2 * V
-    assert came.read_tokens == sum(len(asked.prompt) for asked in engine.asked)
-    assert came.written_tokens == 2 * V * len("Correct? Yes")
+    assert came.prompt_tokens == sum(len(asked.prompt) for asked in engine.asked)
+    assert came.completion_tokens == 2 * V * len("Correct? Yes")
     assert came.cached_tokens is None  # which the engine does not report
+
+
+@pytest.mark.parametrize("lost", [None, 2])
+def test_it_took_from_the_first_verification_s_begin_to_the_last_one_s_end_if_all_say_theirs(scripted, lost):
+    numbers = count()
+
+    def says(*_):
+        i = next(numbers)
+        made = {} if i == lost else {"started_at": 100.0 + i, "seconds": 5.0}
+        return Completion("Correct? Yes", 1, 0, 1, "stop", **made)
+
+    came = ask(verdicts(scripted(says)), ScoreRequest("a", "q", ("s",)))["a"]
+    assert came.scores == (1.0,)
+    assert (came.started_at, came.seconds) == ((100.0, 5.0 + V - 1) if lost is None else (None, None))
 
 
 def test_the_same_text_has_the_same_verdicts_wherever_it_stands_and_another_seed_others(scripted):
@@ -105,4 +120,4 @@ def test_nothing_new_costs_nothing(scripted):
     done = ask(verdicts(engine), ScoreRequest("a", "q", ("s",), known=1), ScoreRequest("b", "q", ()))
     assert {came.scores for came in done.values()} == {()}
     assert engine.asked == []
-    assert all((came.read_tokens, came.written_tokens, came.calls) == (0, 0, 0) for came in done.values())
+    assert all((came.prompt_tokens, came.completion_tokens, came.calls) == (0, 0, 0) for came in done.values())

@@ -73,8 +73,9 @@ def ask(scorer, *requests):
 def test_each_new_step_is_a_call_and_its_score_finds_its_place_in_whatever_order_they_end(scorer):
     done = ask(scorer(), ScoreRequest("a", "q", ("x",) * 4, known=1), ScoreRequest("b", "q", ("x",)))
     assert done["a"].scores == pytest.approx([logistic(3), logistic(4), logistic(5)])
-    assert (done["a"].read_tokens, done["a"].cached_tokens, done["a"].calls) == (12, 9, 3)
+    assert (done["a"].prompt_tokens, done["a"].cached_tokens, done["a"].calls) == (12, 9, 3)
     assert done["b"].scores == pytest.approx([logistic(2)])
+    assert all(came.started_at > 0 and came.seconds > 0 for came in done.values())
 
 
 def test_the_engine_is_kept_full_and_no_fuller(scorer):
@@ -86,7 +87,7 @@ def test_the_engine_is_kept_full_and_no_fuller(scorer):
 def test_a_call_that_is_given_up_fails_its_request_and_no_other(scorer):
     done = ask(scorer(lost=[3]), ScoreRequest("a", "q", ("x",) * 4), ScoreRequest("b", "q", ("x",)))
     assert (done["a"].scores, done["a"].status) == (None, "vLLM gave it up: abort")
-    assert done["a"].read_tokens is None
+    assert done["a"].prompt_tokens is None
     assert done["b"].status == "ok"
 
 

@@ -100,8 +100,8 @@ def test_solutions_have_the_tokens_that_vllm_counted(counted):
 def test_scores_have_the_tokens_that_vllm_counted(counted):
     run, seen = counted
     took, vllm = sums(run, SCORES), seen["scoring"]
-    assert took["scored_tokens"] == vllm["read"] == vllm["prompts"]
-    assert took["scored_cached_tokens"] == vllm["cached"] > 0
+    assert took["scorer_prompt_tokens"] == vllm["read"] == vllm["prompts"]
+    assert took["scorer_cached_tokens"] == vllm["cached"] > 0
     assert took["scorer_calls"] == vllm["requests"]
 
 
@@ -112,8 +112,8 @@ def test_nodes_have_the_tokens_that_vllm_counted(counted):
     assert took["cached_tokens"] == solver["cached"] > 0
     assert took["completion_tokens"] + took["lookahead_tokens"] == solver["sampled"]
     assert took["lookahead_tokens"] > 0
-    assert took["scored_tokens"] == scorer["read"] == scorer["prompts"]
-    assert took["scored_cached_tokens"] == scorer["cached"] > 0
+    assert took["scorer_prompt_tokens"] == scorer["read"] == scorer["prompts"]
+    assert took["scorer_cached_tokens"] == scorer["cached"] > 0
     assert took["scorer_calls"] == scorer["requests"]
 
 
@@ -121,8 +121,8 @@ def test_searches_have_the_tokens_of_their_nodes(counted):
     run, _ = counted
     nodes, searches = sums(run, NODES), sums(run, SEARCHES)
     assert searches["prompt_tokens"] == nodes["prompt_tokens"]
-    assert searches["prompt_cached_tokens"] == nodes["cached_tokens"]
+    assert searches["cached_tokens"] == nodes["cached_tokens"]
     assert searches["generated_tokens"] == nodes["completion_tokens"] + nodes["lookahead_tokens"]
-    assert searches["scored_tokens"] == nodes["scored_tokens"]
-    assert searches["cached_tokens"] == nodes["scored_cached_tokens"]
+    assert searches["scorer_prompt_tokens"] == nodes["scorer_prompt_tokens"]
+    assert searches["scorer_cached_tokens"] == nodes["scorer_cached_tokens"]
     assert searches["scorer_calls"] == nodes["scorer_calls"]

@@ -112,17 +112,16 @@ def test_tokens_and_calls_are_those_that_the_models_counted(searching, stepping,
     run = made(searching(), (engine, scorer))
     asked = [(request, answer) for request, answer in engine.asked if len(request.key) == 7]
     nodes, ended = rows(run, NODES), rows(run, SEARCHES)
-    total = {name: sum(row[name] for row in nodes) for name in vars(Cost())}
+    total = {name: sum(row[name] for row in nodes) for name in Cost().counts}
     assert total["completion_tokens"] + total["lookahead_tokens"] == sum(a.completion_tokens for _, a in asked)
     assert total["lookahead_tokens"] == sum(a.completion_tokens for r, a in asked if not r.sampling.temperature) > 0
     assert total["prompt_tokens"] == sum(a.prompt_tokens for _, a in asked)
     assert total["cached_tokens"] == sum(a.cached_tokens for _, a in asked)
-    assert total["scored_tokens"] == sum(a.read_tokens for _, a in scorer.asked)
-    assert total["scored_cached_tokens"] == sum(a.cached_tokens for _, a in scorer.asked)
+    assert total["scorer_prompt_tokens"] == sum(a.prompt_tokens for _, a in scorer.asked)
+    assert total["scorer_cached_tokens"] == sum(a.cached_tokens for _, a in scorer.asked)
     assert total["scorer_calls"] == len(scorer.asked)
     sums = {"generated_tokens": ("completion_tokens", "lookahead_tokens"), "prompt_tokens": ("prompt_tokens",)}
-    sums |= {"scored_tokens": ("scored_tokens",), "cached_tokens": ("scored_cached_tokens",)}
-    sums |= {"prompt_cached_tokens": ("cached_tokens",), "scorer_calls": ("scorer_calls",)}
+    sums |= {name: (name,) for name in total if name.startswith(("cached_", "scorer_"))}
     for name, parts in sums.items():
         assert sum(row[name] for row in ended) == sum(total[part] for part in parts)
 
@@ -249,8 +248,8 @@ def test_a_verifier_may_score_and_what_it_samples_is_charged(searching, stepping
     run = made(config, (engine, None))
     nodes = rows(run, NODES)
     assert {row["step_score"] for row in nodes} <= {None, 0.0, 1 / 3, 2 / 3, 1.0}
-    assert sum(row["scorer_sampled_tokens"] for row in nodes) == 9 * len(judged) > 0
-    assert sum(row["scorer_sampled_tokens"] for row in rows(run, SEARCHES)) == 9 * len(judged)
+    assert sum(row["scorer_completion_tokens"] for row in nodes) == 9 * len(judged) > 0
+    assert sum(row["scorer_completion_tokens"] for row in rows(run, SEARCHES)) == 9 * len(judged)
     assert engine.closed == engine.loaded == 3  # solutions; then solver and verifier of the searches
 
 

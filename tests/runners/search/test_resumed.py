@@ -107,7 +107,7 @@ def test_a_failed_node_stops_its_search_alone_and_only_it_is_asked_for_again(
 
 
 def unscored(row):
-    return {name: it for name, it in row.items() if not name.startswith(("scored_", "scorer_", "cached_"))}
+    return {name: it for name, it in row.items() if not name.startswith("scorer_")}
 
 
 def test_a_scorer_that_breaks_down_ends_the_sweep_and_loses_no_round(searching, stepping, made):

@@ -23,7 +23,7 @@ from isocompute.runners.storage.check import check, repair
 from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.progress import progress, survey
 from isocompute.runners.storage.regrade import regrade
-from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.run import Run, parquet
 from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, TABLES, VERIFICATIONS
 from isocompute.runners.storage.validation import REPAIR, RESTORE, RESWEEP, SAID
 
@@ -176,7 +176,27 @@ def test_every_command_refuses_what_check_calls_damaged(run, scripted, small, ta
 
 
 def test_step_scores_of_another_tool_may_have_a_range_of_their_own(run):
-    change(run, SOLUTIONS, step_scores=(0, [-1.0, 7.5]))
+    (path,) = run.parts(SOLUTIONS)
+    part = pq.read_table(path)
+    steps = pa.array([[-1.0, 7.5]] * part.num_rows, pa.list_(pa.float32()))
+    Path(path).write_bytes(parquet(part.append_column("step_scores", steps)))
+    assert check(run).whole
+
+
+@pytest.mark.parametrize("seconds", [-1e-9, math.nan, math.inf])
+@pytest.mark.parametrize("table", [SOLUTIONS, VERIFICATIONS])
+def test_a_duration_that_cannot_be_is_damage(run, table, seconds):
+    change(run, table, seconds=(3, seconds))
+    damage, *_ = check(run).damage  # a solution's verifications are lost with it
+    assert damage.what.startswith("1 row with seconds that are not 0 or more; the first: ")
+
+
+def test_a_repaired_run_of_format_1_says_that_parts_of_today_are_in_it(run, as_format_1):
+    change(run, VERIFICATIONS, verdict=(0, 7.0))
+    as_format_1(run.path)
+    before = run.manifest()
+    repair(run)
+    assert run.manifest() == {**before, "format": 2}
     assert check(run).whole
 
 
@@ -220,7 +240,7 @@ def test_a_folder_in_the_place_of_a_part_is_no_damage(run):
         repair(run)
 
 
-@pytest.mark.parametrize("format_", [2, "1", None, 1.5])
+@pytest.mark.parametrize("format_", [3, "1", None, 1.5, True])
 def test_a_run_of_another_format_is_read_by_nobody(run, scripted, small, format_):
     path = Path(run.path) / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": format_}))
@@ -233,7 +253,7 @@ def test_a_run_of_another_format_is_read_by_nobody(run, scripted, small, format_
             lambda: sweep(small(), load=scripted()),
         ):
             with pytest.raises(
-                RunError, match=r"has the format .*, and this version of isocompute reads format 1; use "
+                RunError, match=r"has the format .*, and this version of isocompute reads 1 and 2; use "
             ):
                 read()
     [found] = survey(run.path)
@@ -242,7 +262,7 @@ def test_a_run_of_another_format_is_read_by_nobody(run, scripted, small, format_
 
 def test_a_manifest_with_a_key_twice_is_damage(run):
     path = Path(run.path) / "manifest.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 1, "format": 1'))
+    path.write_text(path.read_text().replace('"format": 2', '"format": 2, "format": 2'))
     assert "the key 'format' stands twice" in check(run).damage[0].what
 
 

@@ -128,9 +128,10 @@ def test_nodes_behind_a_lost_one_are_lost_with_it_and_grown_again(made):
         (NODES, {"strategy": "bean"}, "of a search that was not asked for"),
         (SEARCHES, {"n": 77}, "of a search that was not asked for"),
         (SEARCHES, {"problem_id": "none"}, "of a problem that is not there"),
-        (SEARCHES, {"cached_tokens": 10**9}, "with more cached_tokens than scored_tokens"),
-        (SEARCHES, {"prompt_cached_tokens": 10**9}, "with more prompt_cached_tokens than prompt_tokens"),
-        (NODES, {"scored_cached_tokens": 10**9}, "with more scored_cached_tokens than scored_tokens"),
+        (SEARCHES, {"scorer_cached_tokens": 10**9}, "with more scorer_cached_tokens than scorer_prompt_tokens"),
+        (SEARCHES, {"cached_tokens": 10**9}, "with more cached_tokens than prompt_tokens"),
+        (NODES, {"scorer_seconds": -0.5}, "with scorer_seconds that are not 0 or more"),
+        (NODES, {"scorer_cached_tokens": 10**9}, "with more scorer_cached_tokens than scorer_prompt_tokens"),
         (NODES, {"completion_tokens": -1}, "with completion_tokens below 0"),
     ],
 )

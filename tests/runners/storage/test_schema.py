@@ -28,14 +28,14 @@ def test_what_is_sampled_has_a_status_and_may_be_retried():
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
 def test_a_table_accepts_its_own_schema_in_any_order(table):
-    table.check(table.schema, "part")
-    table.check(pa.schema(reversed(list(table.schema))), "part")
+    table.find_columns(table.schema, "part")
+    table.find_columns(pa.schema(reversed(list(table.schema))), "part")
 
 
 def test_a_foreign_schema_is_refused_with_file_and_column():
     schema = PROBLEMS.schema.set(0, pa.field("problem_id", pa.int64()))
     with pytest.raises(DataError) as caught:
-        PROBLEMS.check(schema, "run/problems/part-00000.parquet")
+        PROBLEMS.find_columns(schema, "run/problems/part-00000.parquet")
     assert str(caught.value) == (
         "run/problems/part-00000.parquet: the column 'problem_id' is int64; it must be string."
     )
@@ -46,5 +46,5 @@ def test_a_column_that_stands_twice_is_said_to_stand_twice():
         twice = table.columns[-1]
         schema = table.schema.append(pa.field(twice.name, twice.type))
         with pytest.raises(DataError) as caught:
-            table.check(schema, "part")
+            table.find_columns(schema, "part")
         assert str(caught.value) == f"part: the column '{twice.name}' stands twice; a table has each column once."
