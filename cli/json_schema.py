@@ -17,6 +17,7 @@ from isocompute.planner.profile import UNPRICED, Profile, Searches
 if TYPE_CHECKING:  # what it imports takes longer than a plan
     from isocompute.runners.cost.price import Price
     from isocompute.runners.storage.progress import Progress, Unreadable
+    from isocompute.runners.storage.upgrade import UpgradedRun
 
 PRICE_KEYS = {
     "scorer_prompt_tokens": "scored_tokens",
@@ -184,6 +185,27 @@ def price_json(run: str, price: Price) -> dict[str, Any]:
         for role, cost in fields["roles"].items()
     }
     return {"run": run, **fields, "roles": roles}
+
+
+def upgraded_run_json(source: str, found: UpgradedRun | None) -> dict[str, Any]:
+    """Return what an upgrade of a run wrote; ``output`` is null if the run had the newest format and nothing was."""
+    if found is None:
+        return {"source": source, "output": None}
+    fields = ("before", "rows", "moved", "parameters", "unknown")
+    return {"source": source, "output": found.run, **{name: getattr(found, name) for name in fields}}
+
+
+def upgraded_profile_json(source: str, profile: Profile | None, target: str) -> dict[str, Any]:
+    """Return what an upgrade of a profile wrote; ``output`` is null if it had the newest format and nothing was."""
+    if profile is None:
+        return {"source": source, "output": None}
+    return {
+        "source": source,
+        "output": target,
+        "before": 1,
+        "strategies": list(profile.strategies),
+        "unknown": profile.unknown_parts,
+    }
 
 
 def survey_json(found: Sequence[Progress | Unreadable]) -> list[dict[str, Any]]:

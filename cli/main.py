@@ -23,6 +23,7 @@ from isocompute.cli.commands import (
     sweep,
     tasks,
     tree,
+    upgrade,
 )
 from isocompute.cli.options import Version
 from isocompute.errors import IsocomputeError
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (sweep, import_run, grade, tasks, runs, check, tree, fit, plan, difficulty, figures):
+for module in (sweep, import_run, grade, tasks, runs, check, upgrade, tree, fit, plan, difficulty, figures):
     app.add_typer(module.commands)
 
 

@@ -1,6 +1,6 @@
 """Profiles: what a fit leaves for the planner."""
 
-from isocompute.planner.profile.files import bundled, check_profile_output, read
+from isocompute.planner.profile.files import bundled, check_profile_output, read, upgrade_profile
 from isocompute.planner.profile.parts import (
     DIGITS,
     Curve,
@@ -35,4 +35,5 @@ __all__ = [
     "positive",
     "read",
     "rounded",
+    "upgrade_profile",
 ]

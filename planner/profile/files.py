@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path, PurePath
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -11,7 +12,7 @@ from isocompute.errors import DataError
 from isocompute.planner.profile.format1 import upgrade_content
 from isocompute.planner.profile.profile import Profile
 from isocompute.runners.documents import NotJSONError, parse_json
-from isocompute.runners.storage.files import check_output, read_file
+from isocompute.runners.storage.files import check_output, locate, read_file
 
 KINDS = {"curve", "surface", "searches", "unknown"}
 """How the kinds of parts are called in pydantic's places, which are no keys of the file."""
@@ -47,6 +48,23 @@ def read(name: str) -> Profile:
     Raises:
         DataError: no such profile, or a file that is not one; says where and what would be right.
     """
+    content, path = read_content(name)
+    if content["format"] == 1:
+        content = upgrade_content(content)
+    try:
+        return Profile.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(part for part in map(str, first["loc"]) if part not in KINDS) or "the file"
+        raise DataError(f"{path} is not a profile: {where}: {first['msg'].removeprefix('Value error, ')}.") from None
+
+
+def read_content(name: str) -> tuple[dict[str, Any], str]:
+    """Read what a profile's file holds, in its own format, by its bundled name or its path; return its path too.
+
+    Raises:
+        DataError: no such profile, or a file that is not one, or of another format.
+    """
     known = bundled()
     path = str(known[name]) if name in known and not Path(name).is_file() else name
     try:
@@ -58,13 +76,31 @@ def read(name: str) -> Profile:
         raise DataError(f"{path} is not a profile: it is not JSON.") from None
     if not isinstance(content, dict) or not {"self_consistency", "strategies"} & set(content):
         raise DataError(f"{path} is not a profile: make one with `isocompute fit RUN -o {PurePath(path).stem}.json`.")
-    if content.get("format") == 1:
-        content = upgrade_content(content)
-    if content.get("format") != 2:
+    if content.get("format") not in (1, 2):
         raise DataError(f"{path} is a profile of format {content.get('format')!r}; this version reads 1 and 2.")
-    try:
-        return Profile.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(part for part in map(str, first["loc"]) if part not in KINDS) or "the file"
-        raise DataError(f"{path} is not a profile: {where}: {first['msg'].removeprefix('Value error, ')}.") from None
+    return content, path
+
+
+def upgrade_profile(name: str, target: str) -> Profile | None:
+    """Write a profile of format 1 in the newest format, whole or not at all; the old file stays as it is.
+
+    Args:
+        name: the old profile's path.
+        target: where the new one goes; there must be nothing yet.
+
+    Returns:
+        The profile; None if it has the newest format already, and nothing was written.
+
+    Raises:
+        DataError: there is no such profile, or something stands in the place of the new one, or it cannot be written.
+        RunError: the new place is in memory, or in a store that is not known.
+    """
+    content, _ = read_content(name)
+    profile = read(name)
+    if content["format"] == profile.format:
+        return None
+    check_output(target)
+    if locate(target).fs.exists(locate(target).root):
+        raise DataError(f"There is something at '{target}' already; an upgrade needs a place of its own.")
+    profile.write(target)
+    return profile

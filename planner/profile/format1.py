@@ -25,13 +25,13 @@ DRAWN = ("weighted", "fused", "prm-weighted")
 def upgrade_content(content: dict[str, Any]) -> dict[str, Any]:
     """Return a profile of format 1 as one of format 2.
 
-    The largest error of drawing stands for that of every strategy that was drawn. The curve ``best_of_n``, which
-    nothing read, is left out.
+    The largest error of drawing stands for that of every strategy that was drawn. Keys that are not known here are
+    kept, and so is the curve ``best_of_n``, which nothing reads.
 
     Args:
         content: the file's.
     """
-    new = {key: value for key, value in content.items() if key not in {*FIELDS, "searches", "best_of_n"}}
+    new = {key: value for key, value in content.items() if key not in {*FIELDS, "searches"}}
     error, trust = new.pop("drawn_error", None), new.pop("trust", None)
     strategies: dict[str, Any] = {}
     for field, name in FIELDS.items():
@@ -43,6 +43,10 @@ def upgrade_content(content: dict[str, Any]) -> dict[str, Any]:
         if isinstance(part, dict) and name == "fused" and trust is not None:
             part = {**part, "parameters": {"trust": trust}}
         strategies[name] = part
+    if error is not None and not strategies.keys() & set(DRAWN):
+        new["drawn_error"] = error
+    if trust is not None and "fused" not in strategies:
+        new["trust"] = trust
     searches = content.get("searches", {})
     strategies |= searches if isinstance(searches, dict) else {"searches": searches}
     problems = content.get("problems")

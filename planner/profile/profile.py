@@ -139,6 +139,13 @@ class Profile(BaseModel):
         ]
 
     @property
+    def unknown_parts(self) -> list[str]:
+        """What the profile does not say and its format has a place for: its models, and which problems it is about."""
+        unnamed = self.per_problem and all(record.id is None for record in self.per_problem)
+        found = [] if self.models else ["models"]
+        return found + (["per_problem.id", "per_problem.tokens"] if unnamed else [])
+
+    @property
     def drawn(self) -> dict[str, float]:
         """The strategies that are estimated by drawing, each with its largest standard error of a mean."""
         parts = {name: part for name, part in self.strategies.items() if isinstance(part, Curve | Surface)}

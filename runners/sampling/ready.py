@@ -116,9 +116,7 @@ def ask_servers(config: Sweep, run: Run) -> dict[str, float]:
 
 
 def asking_roles(config: Sweep) -> list[str]:
-    """Return the roles whose models somebody else has loaded and may know; of a solver that solved elsewhere the other
-    run may know the size.
-    """
+    """Return the roles whose models a server has loaded; of a solver that solved elsewhere the other run may know."""
     known = {} if config.taken is None else {"solver": config.taken.parameters.get("solver")}
     roles = ("solver", "verifier") if engines.ENGINES[config.engine].size_reader else ()
     return [role for role in roles if getattr(config, role) is not None and known.get(role) is None]

@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from isocompute.runners.engines.clock import clock_cells
+
 from isocompute.errors import DataError, RunError
 from isocompute.runners import engines, grading, prompts, scorers, tasks
 from isocompute.runners.config.sweep import Role, Sweep
 from isocompute.runners.display import Display, Silent
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
-from isocompute.runners.engines.clock import clock_cells
 from isocompute.runners.grading import Classes, Grader
 from isocompute.runners.parsing.p_yes import p_yes
 from isocompute.runners.parsing.thinking import cut
@@ -27,7 +28,7 @@ from isocompute.runners.seeds import seed_of
 from isocompute.runners.storage.check import mend
 from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.expected import Expected
-from isocompute.runners.storage.manifest import agree, agree_solver, manifest
+from isocompute.runners.storage.manifest import agree, agree_solver, kept_provenance, manifest
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import (
     JUDGED,
@@ -99,7 +100,7 @@ def sweep(
         check_begun(ready, grader)  # again: another process may have begun it meanwhile
         for stray in mend(run) if run.exists else ():
             display.note(f"Set aside from {stray.path}: {stray.what}.")
-        run.write_manifest(asked)
+        run.write_manifest(asked | (kept_provenance(run) if run.exists else {}))
         for text in notes(ready):
             display.note(text)
         problems = [problem for problem in problems if only is None or problem.problem_id in only]

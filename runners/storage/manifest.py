@@ -16,7 +16,7 @@ from isocompute.runners.cost.model_size import weights
 from isocompute.runners.grading import Grader
 from isocompute.runners.parsing.verdicts import READER
 from isocompute.runners.prompts import Prompt
-from isocompute.runners.storage.provenance import AS_GIVEN
+from isocompute.runners.storage.provenance import AS_GIVEN, UPGRADED
 from isocompute.runners.storage.regrade import grader_of
 from isocompute.runners.storage.run import FORMAT, Run
 from isocompute.runners.storage.schema import NODES, PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS
@@ -80,16 +80,28 @@ def known_sizes(config: Sweep, served: Mapping[str, float] | None = None) -> dic
         config: the sweep.
         served: what servers say of their models, by role.
     """
-    given = {"solver": config.solver, "verifier": config.verifier, "scorer": config.scorer}
-    sizes = {name: None if role is None else role.parameters for name, role in given.items()}
-    if config.taken is not None:
-        sizes["solver"] = sizes["solver"] or config.taken.parameters.get("solver")
+    given = given_sizes(config)
     said = dict(served or {})
     if config.scorer is not None and config.scorer.model is None:  # it is the verifier
-        sizes["scorer"] = sizes["verifier"]
         said |= {"scorer": said["verifier"]} if "verifier" in said else {}
-    found = {name: sizes.get(name) or weights(model) or said.get(name) for name, model in config.all_models.items()}
+    found = {name: given.get(name) or weights(model) or said.get(name) for name, model in config.all_models.items()}
     return {name: size for name, size in found.items() if size is not None}
+
+
+def given_sizes(config: Sweep) -> dict[str, float]:
+    """Return the models' parameter counts by role, as the sweep file or the run that is taken from says."""
+    roles = {"solver": config.solver, "verifier": config.verifier, "scorer": config.scorer}
+    sizes = {name: None if role is None else role.parameters for name, role in roles.items()}
+    if config.taken is not None:
+        sizes["solver"] = sizes["solver"] or config.taken.parameters.get("solver")
+    if config.scorer is not None and config.scorer.model is None:  # it is the verifier
+        sizes["scorer"] = sizes["verifier"]
+    return {name: size for name, size in sizes.items() if size is not None}
+
+
+def kept_provenance(run: Run) -> dict[str, Any]:
+    """Return what a run's manifest says of its past, and goes on to say when a sweep goes on."""
+    return {key: value for key, value in run.manifest().items() if key == UPGRADED}
 
 
 def public(config: Sweep) -> dict[str, Any]:

@@ -18,6 +18,10 @@ AS_GIVEN = "as given"
 """How a run holds its right answers; runs of earlier versions hold what their grader read in them."""
 
 
+UPGRADED = "upgraded"
+"""Where a manifest says from which format the run was upgraded, and by which version."""
+
+
 class Imported(Part):
     """What was imported; what the source does not say of itself is None.
 

@@ -1,0 +1,60 @@
+"""`isocompute upgrade`: write a run or a profile in the newest format, beside the old one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from isocompute.cli.options import Json, print_json
+
+commands = typer.Typer()
+
+
+@commands.command()
+def upgrade(
+    source: Annotated[
+        str, typer.Argument(metavar="RUN|PROFILE", help="A run's folder, or a profile's file.", show_default=False)
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="NEW", help="The new run, or profile.", show_default=False)
+    ],
+    json_: Json = False,
+) -> None:
+    """Write a run or a profile of an earlier version in the newest format. The old one is only read, and stays.
+
+    Commands read both formats, so nothing has to be upgraded: it gives other tools one set of columns. What the old one
+    does not say stays unknown. What has the newest format already is left where it is, and nothing is written.
+
+    [bold]Examples[/]
+
+      isocompute upgrade data/runs/lab -o runs/lab
+      isocompute upgrade old.json -o new.json
+    """
+    from isocompute.cli.json_schema import upgraded_profile_json, upgraded_run_json
+    from isocompute.cli.screens.upgrade import upgraded_profile, upgraded_run
+    from isocompute.errors import RunError
+    from isocompute.planner.profile import bundled, upgrade_profile
+    from isocompute.runners.storage.files import refuse_memory
+    from isocompute.runners.storage.run import Run
+    from isocompute.runners.storage.upgrade import upgrade_run
+
+    refuse_memory(output)
+    there = Run(source)
+    if there.fs.isdir(there.root):
+        with Console(stderr=True).status("upgrading …"):
+            run = upgrade_run(there, Run(output))
+        if json_:
+            print_json(upgraded_run_json(source, run))
+        else:
+            upgraded_run(Console(), source, run)
+        return
+    if source not in bundled() and not there.fs.exists(there.root):
+        raise RunError(f"There is neither a run nor a profile at '{source}'.")
+    target = output if output.endswith((".json", "/")) else f"{output}.json"
+    profile = upgrade_profile(source, target)
+    if json_:
+        print_json(upgraded_profile_json(source, profile, target))
+    else:
+        upgraded_profile(Console(), source, profile, target)

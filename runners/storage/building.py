@@ -1,0 +1,66 @@
+"""A run that is made in one piece: hidden beside its place until it is whole."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from isocompute.errors import RunError
+from isocompute.runners.storage.files import MANIFEST
+from isocompute.runners.storage.locking import LOCK
+from isocompute.runners.storage.run import Run
+
+
+@contextmanager
+def building(target: Run, work: str, mark: str) -> Iterator[Run]:
+    """Give a hidden run beside another's place; it comes there when all is well, and is removed if not.
+
+    Args:
+        target: where the run is to be; nothing is there yet.
+        work: what is done, for errors: ``import``.
+        mark: the end of the hidden folder's name: ``importing``.
+
+    Raises:
+        RunError: something is there already, it cannot be written, or another process makes a run in the same place.
+    """
+    if target.fs.exists(target.root):
+        raise RunError(f"There is something at '{target.path}' already; an {work} needs a place of its own.")
+    folder, name = posixpath.split(target.root)
+    if not (target.local or folder.strip("/")):
+        raise RunError(f"'{target.path}' is the top of a store; an {work} needs a folder in it.")
+    parent = folder if target.local else posixpath.dirname(target.path)
+    begun = Run(posixpath.join(parent, f".{name}.{mark}"))
+
+    def clear(keep: str = "") -> None:
+        there = begun.fs.ls(begun.root, detail=False) if begun.fs.exists(begun.root) else []
+        for path in there:
+            if posixpath.basename(path) != keep:
+                begun.fs.rm(path, recursive=True)
+        if not keep and begun.fs.exists(begun.root):
+            begun.fs.rmdir(begun.root)
+
+    if foreign := begun.foreign():
+        raise RunError(f"'{foreign}' is in the way of the {work} and no run has it; move it, or name another run.")
+    with begun.lock():
+        try:
+            clear(keep=LOCK)  # what an earlier one left that was killed
+            yield begun
+            if target.local:
+                os.rename(begun.root, target.root)
+            else:
+                publish(begun, target)
+        except OSError as error:
+            clear()
+            raise RunError(f"The run at '{target.path}' could not be written: {error.strerror or error}.") from None
+        except BaseException:
+            clear()
+            raise
+
+
+def publish(begun: Run, target: Run) -> None:
+    """Move a run within a store, its manifest last: without one it is no run. The lock stays until it is let go."""
+    names = [posixpath.basename(path) for path in begun.fs.ls(begun.root, detail=False)]
+    for name in sorted(set(names) - {LOCK}, key=lambda name: name == MANIFEST):
+        begun.fs.mv(posixpath.join(begun.root, name), posixpath.join(target.root, name), recursive=True)
