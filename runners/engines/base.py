@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -77,6 +77,10 @@ class Completion:
     joined are the text, up to bytes of cut characters and to the end token or stop string that the text lost.
     ``token_ids`` are the sampled tokens, those of the stop string and what its last token holds beyond it among them;
     None if the engine does not say them.
+
+    ``started_at`` is when the engine took the request up, in seconds since 1970; ``seconds`` is the wall time until it
+    was complete, while others ran beside it. Both are None if the engine does not say them, and no part of what makes
+    two completions equal.
     """
 
     text: str | None
@@ -87,6 +91,8 @@ class Completion:
     status: str = "ok"
     tokens: tuple[Token, ...] | None = None
     token_ids: tuple[int, ...] | None = None
+    started_at: float | None = field(default=None, compare=False)
+    seconds: float | None = field(default=None, compare=False)
 
 
 class Engine(Protocol):

@@ -1,7 +1,9 @@
 """Sampling from any server that speaks OpenAI's protocol: vLLM's, SGLang, llama.cpp's, a hosted one.
 
 Requests fly in an event loop of their own thread, a bounded number at once, while whoever reads works on what has
-come back. What is lost on the way is asked for again; what the server refuses is a row that says why.
+come back. What is lost on the way is asked for again; what the server refuses is a row that says why. When a
+completion was made is when the attempt was that it came with: from sending it to the last byte of the answer. Attempts
+that failed before and the waits between them are no part of that, and a request that never got an answer says nothing.
 
 What a request does not say, the server decides: llama.cpp cuts to the 40 likeliest tokens and to ``min_p`` 0.05,
 vLLM takes the model's ``generation_config.json``. Set such fields with ``extra``.
@@ -29,6 +31,7 @@ import httpx
 
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.engines.base import Completion, Request
+from isocompute.runners.engines.clock import Stopwatch, stamp
 from isocompute.runners.engines.openai_protocol import complaint, completion, written
 from isocompute.runners.engines.redaction import redactor
 from isocompute.runners.engines.servers import Server, Servers, backoff, retry_after, servers_of
@@ -220,8 +223,10 @@ class OpenAI:
             async with asyncio.timeout(self.timeout):
                 headers = {"Content-Type": "application/json", **server.headers}
                 request = client.build_request("POST", server.url + path, content=body, headers=headers)
+                watch = Stopwatch()
                 answer = await client.send(request, stream=True)
                 content = await whole(answer)
+                span = watch.interval
         except TimeoutError:
             raise Lost(f"no answer within {self.timeout:g} s") from None
         except httpx.RequestError as error:
@@ -230,7 +235,7 @@ class OpenAI:
         status = answer.status_code
         if answer.is_success:
             try:
-                return completion(json.loads(content), step, self._told)
+                return stamp(completion(json.loads(content), step, self._told), span)
             except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
                 raise Lost("an answer that is truncated, or not of the protocol") from None
         # Not `answer.text`: the server names the encoding of that, and 'base64' is none that decodes to text.
@@ -240,7 +245,7 @@ class OpenAI:
         if status in RETRIED or answer.is_server_error:
             raise Lost(said, retry_after(answer.headers.get("Retry-After"), time.time()))
         if status in REFUSED:
-            return failure(f"refused: {said}")
+            return stamp(failure(f"refused: {said}"), span)
         if status in (401, 403):
             key = "refuses the key" if server.headers else "wants a key"
             raise EngineError(f"{server.url} {key}; it is read from the environment variable {self.key_env} ({said}).")

@@ -2,7 +2,8 @@
 
 `generate` decodes greedily over logits to which each row's own Gumbel noise has been added: the argmax of
 logits/T + Gumbel is a draw from softmax(logits/T). Row by row the noise comes from the request's seed and the
-step alone, so a row's text does not depend on its neighbours (beyond rounding).
+step alone, so a row's text does not depend on its neighbours (beyond rounding). When a completion was made is when its
+batch was decoded.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from transformers.utils import logging
 from isocompute.runners.engines.base import Completion, Request, Sampling, Token
 from isocompute.runners.engines.chat import apply_template
 from isocompute.runners.engines.checkpoint import load_error, load_weights
+from isocompute.runners.engines.clock import Stopwatch, stamp
 
 CONTEXT = 8
 """Tokens before one that decide how it reads: two characters of four bytes, and any mark of a word's beginning."""
@@ -108,7 +110,7 @@ class Transformers:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _decode(self, batch: list[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        prompts = {}
+        prompts, watch = {}, Stopwatch()
         for request in batch:
             ids = self._prompt(request)
             if not ids:
@@ -138,8 +140,9 @@ class Transformers:
                 stopping_criteria=StoppingCriteriaList([ends]),
             )  # fmt: skip
         rows = [row[:cut] for row, cut in zip(output[:, longest:].tolist(), ends.lengths, strict=True)]
+        span = watch.interval
         for i, (request, row) in enumerate(zip(requests, rows, strict=True)):
-            yield request, self._completion(row, request, len(prompts[request]), draw.places(i))
+            yield request, stamp(self._completion(row, request, len(prompts[request]), draw.places(i)), span)
 
     def _completion(
         self, row: list[int], request: Request, prompt_tokens: int, places: Iterator[list[tuple[int, float]]]

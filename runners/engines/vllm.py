@@ -2,13 +2,15 @@
 
 The engine is driven step by step and kept full, rather than handed one closed batch: new requests go in while
 others decode. Each request carries its own seed. Requests that share a prefix stand next to each other in the
-queue, so vLLM's prefix cache computes the prefix once.
+queue, so vLLM's prefix cache computes the prefix once. A completion was made from when its request went in, and may
+have waited in vLLM, until the step after which vLLM said that it is finished.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -31,6 +33,7 @@ from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.engines.base import Completion, Request, Sampling, Token
 from isocompute.runners.engines.chat import apply_template
 from isocompute.runners.engines.checkpoint import check_files, load_error
+from isocompute.runners.engines.clock import Stopwatch, stamp
 from isocompute.runners.engines.whole import check_weights
 
 try:
@@ -127,22 +130,24 @@ class VLLM:
 
     def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
         """Keep the engine full until the queue is empty and all is done."""
-        flying: dict[str, Request] = {}
+        flying: dict[str, tuple[Request, Stopwatch]] = {}
         try:
             while pending or flying:
                 while pending and len(flying) < self.in_flight:
                     request, name = pending.popleft(), str(next(self.names))
                     sampling = parameters(request.sampling, request.seed, self.ends(request.sampling.step))
+                    watch = Stopwatch()
                     try:
                         self.engine.add_request(name, self._prompt(request), sampling)
                     except INVALID as error:  # the prompt is longer than the model takes
                         yield request, Completion(None, None, None, None, None, str(error).splitlines()[0])
                         continue
-                    flying[name] = request
-                for output in self.step() if flying else ():
+                    flying[name] = request, watch
+                outputs, ended = self.step() if flying else [], time.perf_counter()
+                for output in outputs:
                     if output.finished:
-                        request = flying.pop(output.request_id)
-                        yield request, self._completion(output, request.sampling.step)
+                        request, watch = flying.pop(output.request_id)
+                        yield request, stamp(self._completion(output, request.sampling.step), watch.until(ended))
         except EngineError:
             flying.clear()  # nobody is left who could be told to stop
             raise

@@ -6,11 +6,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from isocompute.runners.engines.clock import clock_cells
-
 from isocompute.runners.config.sweep import Role, Sweep
 from isocompute.runners.display import Display
 from isocompute.runners.engines import Engine, Sampling
+from isocompute.runners.engines.clock import clock_cells
 from isocompute.runners.parsing.steps import split
 from isocompute.runners.parsing.thinking import cut
 from isocompute.runners.prompts import Prompt

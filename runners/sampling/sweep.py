@@ -7,13 +7,12 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from isocompute.runners.engines.clock import clock_cells
-
 from isocompute.errors import DataError, RunError
 from isocompute.runners import engines, grading, prompts, scorers, tasks
 from isocompute.runners.config.sweep import Role, Sweep
 from isocompute.runners.display import Display, Silent
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
+from isocompute.runners.engines.clock import clock_cells
 from isocompute.runners.grading import Classes, Grader
 from isocompute.runners.parsing.p_yes import p_yes
 from isocompute.runners.parsing.thinking import cut

@@ -14,9 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from isocompute.runners.engines.clock import cover, interval_of, stamp
-
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
+from isocompute.runners.engines.clock import cover, interval_of, stamp
 from isocompute.runners.parsing.thinking import cut
 from isocompute.runners.parsing.verdicts import verdict_of
 from isocompute.runners.prompts import Prompt

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 import torch
-from isocompute.runners.engines.clock import Stopwatch, stamp
 from transformers.utils import logging
 
+from isocompute.runners.engines.clock import Stopwatch, stamp
 from isocompute.runners.scorers.base import Scored, ScoreRequest
 from isocompute.runners.scorers.formats.base import Kind, Reading, readings, refusal, scored
 from isocompute.runners.scorers.heads import device_of, load, margins

@@ -23,12 +23,12 @@ from typing import Any
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 
-from isocompute.runners.engines.clock import Stopwatch, stamp
 from vllm import PoolingParams, SamplingParams
 from vllm.config import PoolerConfig
 from vllm.sampling_params import RequestOutputKind
 
 from isocompute.errors import EngineError
+from isocompute.runners.engines.clock import Stopwatch, stamp
 from isocompute.runners.engines.vllm import INVALID, VLLM
 from isocompute.runners.scorers.base import Scored, ScoreRequest
 from isocompute.runners.scorers.formats.base import Head, Kind, Pair, Reading, readings, refusal, scored

@@ -11,10 +11,9 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from isocompute.runners.engines.clock import interval_of
-
 from isocompute.runners.config.sweep import Role
 from isocompute.runners.engines import Completion, Request, Sampling
+from isocompute.runners.engines.clock import interval_of
 from isocompute.runners.grading import boxed
 from isocompute.runners.parsing.steps import blank, split
 from isocompute.runners.parsing.thinking import cut

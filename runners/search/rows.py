@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from isocompute.runners.engines.clock import Interval
 
 from isocompute.errors import RunError
+from isocompute.runners.engines.clock import Interval
 from isocompute.runners.search.clock import clock_of, search_cells
 from isocompute.runners.search.expand import Cost, Sprout, plus
 from isocompute.runners.search.strategies import Node

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 
-from isocompute.runners.engines.clock import Interval
-
 from isocompute.runners.config.search import Search, Shape
+from isocompute.runners.engines.clock import Interval
 from isocompute.runners.grading import Classes, Grader
 from isocompute.runners.search.expand import Cost, Ground, Growth, Sprout, attempt, grow
 from isocompute.runners.search.registry import SEARCHES

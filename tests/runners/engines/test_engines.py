@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter, deque
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +88,15 @@ def problems(n, sampling=DRAW, seed=0):
 
 def ascii_of(text):
     return "".join(filter(str.isascii, text))
+
+
+def test_every_completion_says_when_it_was_made(engine):
+    began = time.time()
+    done = ask(engine, problems(70, SHORT)).values()
+    ended = time.time()
+    assert all(began <= completion.started_at for completion in done)
+    assert all(completion.seconds > 0 for completion in done)
+    assert max(completion.started_at + completion.seconds for completion in done) <= ended + 0.1  # two clocks
 
 
 @on_the_lab

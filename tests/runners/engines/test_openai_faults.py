@@ -113,6 +113,26 @@ def test_retry_after_is_honoured_by_all_requests(stage, connect, status):
     assert times[1] - times[0] >= 0.7
 
 
+@pytest.mark.timeout(60)
+def test_a_completion_was_made_in_the_attempt_that_it_came_with(stage, connect):
+    server = asked_once_then(stage, stage.Reply({}, 503, {"Retry-After": "0.7"}))
+    done = ask(connect(server.url), requests(1))["p", 0]
+    began = done.started_at - time.time() + time.monotonic()
+    first, second = (asked.at for asked in server.asked)
+    assert first + 0.6 < began < second + 0.1  # not the first attempt, nor the wait; two clocks
+    assert done.seconds > 0
+
+
+def test_a_refusal_says_when_it_came_and_a_request_without_an_answer_does_not(stage, connect):
+    refuses, fails = (stage.server(lambda asked, status=status: stage.Reply({}, status)) for status in (400, 500))
+    refused = ask(connect(refuses.url), requests(1))["p", 0]
+    assert refused.status.startswith("refused: ")
+    assert refused.seconds > 0
+    lost = ask(connect(fails.url, retries=1), requests(1))["p", 0]
+    assert lost.status.startswith("no answer in 2 attempts")
+    assert (lost.started_at, lost.seconds) == (None, None)
+
+
 @pytest.mark.timeout(60)  # the busy server wants ten minutes
 def test_another_server_works_while_one_asks_to_be_left_alone(stage, connect):
     busy = stage.server(lambda asked: stage.Reply({}, 429, {"Retry-After": "600"}))

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from isocompute.runners.engines.clock import Interval
 
 from isocompute.errors import EngineError
 from isocompute.runners.engines import Completion
+from isocompute.runners.engines.clock import Interval
 from isocompute.runners.sampling.sweep import sweep
 from isocompute.runners.search.clock import NodeClock, clock_of, search_cells
 from isocompute.runners.storage.check import check

@@ -1,0 +1,112 @@
+"""When requests were taken up, and how long they took: measured by engines and scorers, logged with their rows.
+
+A moment is told by the system's clock, a duration by one that never goes back.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+Answer = TypeVar("Answer", bound=Any)
+"""A `Completion`, or a `Scored`."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A span of time.
+
+    Args:
+        started_at: its begin, in seconds since 1970.
+        seconds: its length, 0 or more.
+    """
+
+    started_at: float
+    seconds: float
+
+    @property
+    def ended_at(self) -> float:
+        """Its end, in seconds since 1970."""
+        return self.started_at + self.seconds
+
+
+class Stopwatch:
+    """Runs from the moment at which it is made."""
+
+    def __init__(self) -> None:
+        self.started_at, self._since = time.time(), time.perf_counter()
+
+    @property
+    def interval(self) -> Interval:
+        """From then until now."""
+        return self.until(time.perf_counter())
+
+    def until(self, moment: float) -> Interval:
+        """Return the span from then to a reading of `time.perf_counter`."""
+        return Interval(self.started_at, max(0.0, moment - self._since))
+
+
+def stamp(answer: Answer, span: Interval) -> Answer:
+    """Return an answer that says when it was made."""
+    return replace(answer, started_at=span.started_at, seconds=span.seconds)
+
+
+def known_moment(moment: float | None) -> float | None:
+    """Return a moment, in seconds since 1970; None if it is unknown, or none that a calendar has."""
+    return float(moment) if moment is not None and 0 <= moment < 1e11 else None
+
+
+def known_seconds(seconds: float | None) -> float | None:
+    """Return a duration; None if it is unknown or cannot be.
+
+    >>> known_seconds(2), known_seconds(-1.0), known_seconds(float("nan")), known_seconds(None)
+    (2.0, None, None, None)
+    """
+    return float(seconds) if seconds is not None and 0 <= seconds < math.inf else None
+
+
+def interval_of(started_at: float | None, seconds: float | None) -> Interval | None:
+    """Return a span of time; None if one of the two is unknown or cannot be."""
+    begin, length = known_moment(started_at), known_seconds(seconds)
+    return None if begin is None or length is None else Interval(begin, length)
+
+
+def cover(spans: Sequence[Interval | None]) -> Interval | None:
+    """Return the span from the first begin to the last end; None if one is unknown, or there is none.
+
+    >>> cover([Interval(5.0, 2.0), Interval(6.0, 4.0)]), cover([Interval(5.0, 2.0), None]), cover([])
+    (Interval(started_at=5.0, seconds=5.0), None, None)
+    """
+    known = [span for span in spans if span is not None]
+    if not known or len(known) < len(spans):
+        return None
+    if len(known) == 1:
+        return known[0]
+    begin = min(span.started_at for span in known)
+    return Interval(begin, max(span.ended_at for span in known) - begin)
+
+
+def busy_seconds(spans: Iterable[Interval]) -> float:
+    """Return for how long at least one span was under way: pauses between them are left out.
+
+    >>> busy_seconds([Interval(9.0, 1.0), Interval(0.0, 2.0), Interval(1.0, 3.0)])
+    5.0
+    """
+    total, until = 0.0, -math.inf
+    for span in sorted(spans, key=lambda span: span.started_at):
+        total += max(0.0, span.ended_at - max(span.started_at, until))
+        until = max(until, span.ended_at)
+    return total
+
+
+def clock_cells(started_at: float | None, seconds: float | None) -> dict[str, Any]:
+    """Return the columns of a row that say when it was made; null where that is unknown or cannot be."""
+    moment = known_moment(started_at)
+    return {
+        "started_at": None if moment is None else datetime.fromtimestamp(moment, UTC),
+        "seconds": known_seconds(seconds),
+    }
