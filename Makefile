@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= runs/demo
+# the extras that need neither torch nor vLLM
+LIGHT := figures math openai datasets reasoning-gym notebooks tools
 
 # One thread per core, and no look at a model hub: all that the targets here need is in the repository.
 export HF_HUB_OFFLINE = 1
@@ -10,10 +12,10 @@ export TOKENIZERS_PARALLELISM = false
 export VLLM_NO_USAGE_STATS = 1
 export VLLM_CPU_KVCACHE_SPACE ?= 2
 
-.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search profiles bench docs lock clean
+.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search profiles bench docs lock lock-light check-light clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(VENV)/core: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -47,7 +49,7 @@ test: check ## check, then every test and doctest; vLLM's included
 	$(BIN)/pytest -q --doctest-modules src/isocompute/registry.py src/isocompute/cli src/isocompute/figures src/isocompute/planner src/isocompute/runners src/isocompute/fits src/isocompute/testing
 	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q --durations=8 tests
 
-soak: check ## every test at full size: kills, copies, real chat models; well over an hour on two cores
+soak: check check-light ## every test at full size: kills, copies, real chat models; well over an hour on two cores
 	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q --soak --durations=20 tests
 
 check-fast: $(VENV)/full ## check, then the tests that load no model and start no process, in about two minutes
@@ -89,6 +91,19 @@ docs: $(VENV)/full ## the tables in docs/ anew: intervals in simulated worlds, p
 
 lock: $(VENV)/full ## write the versions that are installed to requirements.lock
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+
+# Begins with the versions of requirements.lock, and leaves them only where a Python or a system has none.
+lock-light: ## write versions and hashes without torch and vLLM to requirements-light.txt
+	set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
+	  $(PYTHON) -m venv "$$tools"; "$$tools/bin/pip" install -q uv; cp requirements.lock "$$tools/light.txt"; \
+	  "$$tools/bin/uv" pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command 'make lock-light' $(addprefix --extra ,$(LIGHT)) pyproject.toml -o "$$tools/light.txt"; \
+	  cp "$$tools/light.txt" requirements-light.txt
+
+check-light: ## whether requirements-light.txt can be installed by $(PYTHON), every file with its hash
+	set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
+	  $(PYTHON) -m venv "$$tools"; \
+	  "$$tools/bin/pip" install -q --dry-run --require-hashes -r requirements-light.txt
 
 clean: ## remove the environment and what the demo made
 	rm -rf $(VENV) runs/demo

