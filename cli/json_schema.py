@@ -12,6 +12,7 @@ from isocompute.fits.laws.crossover import Crossover
 from isocompute.planner.compare import Comparison, Option
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
+from isocompute.planner.power import StrategyPower
 from isocompute.planner.profile import UNPRICED, Profile, Searches
 
 if TYPE_CHECKING:  # what it imports takes longer than a plan
@@ -130,7 +131,11 @@ def law_json(law: Law, laws: AllocationLaws) -> dict[str, Any]:
 
 
 def findings_json(
-    profile: Profile, found: Findings, frontier: list[tuple[float, Comparison]], path: str
+    profile: Profile,
+    found: Findings,
+    frontier: list[tuple[float, Comparison]],
+    power: StrategyPower | None,
+    path: str,
 ) -> dict[str, Any]:
     """Return what a fit found.
 
@@ -154,8 +159,17 @@ def findings_json(
         "crossovers": crossovers_json(found),
         "laws": laws_json(found.laws),
         "frontier": [{"x": x, **compared_json(compared)} for x, compared in frontier],
+        "power": power_json(power),
         "warnings": [*profile.warnings, *([UNPRICED] if profile.unpriced else [])],
     }
+
+
+def power_json(found: StrategyPower | None) -> dict[str, Any] | None:
+    """Return what it takes to tell the strategy ahead from another; a number of problems without end is null."""
+    if found is None:
+        return None
+    names = {"x": found.budget, "strategy": found.strategy, "against": found.against}
+    return names | asdict(found.paired)
 
 
 def searches_json(part: Searches) -> list[dict[str, Any]]:

@@ -44,6 +44,7 @@ def fit(
     from isocompute.cli.screens.fit import fitted
     from isocompute.planner.compare import frontier
     from isocompute.planner.findings import findings
+    from isocompute.planner.power import measure_power
     from isocompute.planner.profile import check_profile_output
 
     console = Console()
@@ -66,8 +67,9 @@ def fit(
         profile = profile if price is None else profile.at(price, f"given as {lam}")
     profile = profile if rho is None else profile.scored_at(rho)
     found, compared = findings(profile, profile.lam), frontier(profile)
+    power = measure_power(profile, compared)
     profile.write(target)
     if json_:
-        print_json(findings_json(profile, found, compared, target))
+        print_json(findings_json(profile, found, compared, power, target))
     else:
-        fitted(console, profile, found, compared, target)
+        fitted(console, profile, found, compared, power, target)

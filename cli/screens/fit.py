@@ -13,6 +13,7 @@ from isocompute.fits.bootstrap import resample
 from isocompute.fits.laws.allocation import WAYS, AllocationLaws
 from isocompute.planner.compare import Comparison, pair
 from isocompute.planner.findings import Findings, replicates
+from isocompute.planner.power import StrategyPower
 from isocompute.planner.profile import UNPRICED, Measure, Profile, Rates
 from isocompute.planner.strategies.options import unknown_strategies
 from isocompute.planner.strategies.registry import STRATEGIES, describe_strategy
@@ -22,7 +23,12 @@ ABREAST = 5
 
 
 def fitted(
-    console: Console, profile: Profile, found: Findings, frontier: list[tuple[float, Comparison]], path: str
+    console: Console,
+    profile: Profile,
+    found: Findings,
+    frontier: list[tuple[float, Comparison]],
+    power: StrategyPower | None,
+    path: str,
 ) -> None:
     """Print what a fit found."""
     say(console, f"[bold]{escape(profile.name)}[/]: {escape(profile.description)}")
@@ -40,6 +46,8 @@ def fitted(
     say(console, "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one.")
     if profile.per_problem:
         say(console, HELD_OUT.format(last="lead"))
+    if power is not None:
+        say(console, telling(power))
     console.print()
     say(console, f"SC flattens at {flattening(found)} (the smallest S within half a point of its maximum).")
     for strategy, crossed in found.crossovers.items():
@@ -134,6 +142,18 @@ def lap(frontier: list[tuple[float, Comparison]], strategies: list[str], first: 
             cells += [best.strategy, best.settings, lead]
         table.add_row(f"{budget:,.0f}x", *cells)
     return table
+
+
+def telling(found: StrategyPower) -> str:
+    """Say how many problems it takes to tell the strategy ahead from another."""
+    test = found.paired
+    few, many = ("no end" if end is None else f"{end:,}" for end in test.needed_interval)
+    needed = "more problems than can be said" if test.needed is None else f"about {test.needed:,} problems"
+    return (
+        f"To tell {found.strategy} from {found.against} at {found.budget:,.0f}x with power {test.power:g} takes "
+        f"{needed} {escape(f'[{few}, {many}]')}; the profile has {test.problems:,}, which tell a gap of "
+        f"{100 * test.smallest_gap:.1f} points."
+    )
 
 
 def largest(profile: Profile) -> str:
