@@ -10,6 +10,7 @@ paired across strategies, see `sure`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,7 +153,13 @@ def bootstrap(values: Array) -> Array | None:
     """Return (options, replicates) of mean accuracies, resampling problems; None if there is nothing to resample."""
     if values.shape[1] < 2:
         return None
-    return resample(values.T, resampling_weights(values.shape[1], REPLICATES, SEED)).T
+    return resample(values.T, draw_problems(values.shape[1])).T
+
+
+@lru_cache(maxsize=1)
+def draw_problems(problems: int) -> Array:
+    """Return the resamplings of so many problems, the same in every comparison."""
+    return resampling_weights(problems, REPLICATES, SEED)
 
 
 def shares(spread: Array, errors: Array) -> Array:
