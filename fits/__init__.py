@@ -30,6 +30,7 @@ from isocompute.fits.laws.crossover import Crossover, crossover, plateau, platea
 from isocompute.fits.laws.power_law import PowerLaw
 from isocompute.fits.laws.surface import Smoother, coverage_curve, smoother
 from isocompute.fits.pool import Pool
+from isocompute.fits.power import PairedPower, paired_power
 
 __all__ = [
     "AllocationLaws",
@@ -41,6 +42,7 @@ __all__ = [
     "Fused",
     "Law",
     "Options",
+    "PairedPower",
     "Pool",
     "PowerLaw",
     "Smoother",
@@ -72,6 +74,7 @@ __all__ = [
     "listed_options",
     "mean_verdict",
     "oracle",
+    "paired_power",
     "pass_rate",
     "plateau",
     "plateau_interval",

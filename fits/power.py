@@ -18,7 +18,7 @@ MOST = 1_000_000
 """More problems than this are as good as without end."""
 
 _FEWEST = 3  # problems; of two, a spread says next to nothing
-_SURELY = 5.0  # standard deviations; far above them the noncentral t is lost to rounding
+_SURELY = 5.0  # standard deviations: any larger gap is as sure, and the noncentral t would be lost to rounding
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def paired_power(differences: ArrayLike, power: float = 0.8) -> PairedPower:
 
 def _effect_interval(effect: float, problems: int) -> tuple[float, float]:
     """Return the ends of the interval of gap / standard deviation, in the direction of the gap."""
-    if not math.isfinite(effect):
+    if effect > _SURELY:
         return effect, effect
     reached, tail = math.sqrt(problems) * effect, (1 - LEVEL) / 2
     low, high = nctdtrinc(problems - 1, [1 - tail, tail], reached) / math.sqrt(problems)

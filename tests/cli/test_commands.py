@@ -133,8 +133,13 @@ def test_fit_says_what_it_found_and_where_it_put_it(command, written_run, tmp_pa
     assert re.search(r"verifier: yes to \d+\.\d % \[.*\] of right solutions, yes to .* of wrong ones; ranks", ended.out)
     found = finite(command("fit", written_run, "-o", tmp_path / "again.json", "--json").out)
     keys = {"profile", "problems", "lambda", "lambdas", "plateau", "plateau_interval", "crossover", "crossovers"}
-    keys |= {"verifier", "laws", "frontier", "trust", "drawn_error", "warnings", "counting", "rhos", "searches"}
+    keys |= {"verifier", "laws", "frontier", "trust", "drawn_error", "warnings", "counting", "rhos", "searches", "power"}
     assert keys == set(found)
+    power = found["power"]
+    assert f"To tell {power['strategy']} from {power['against']} at {power['x']:g}x" in ended.out
+    assert (power["x"], power["problems"], power["power"]) == (found["frontier"][-1]["x"], 4, 0.8)
+    at = {option["strategy"]: option for option in found["frontier"][-1]["options"]}
+    assert power["gap"] == pytest.approx(at[power["strategy"]]["accuracy"] - at[power["against"]]["accuracy"])
     assert found["problems"] == 4
 
 
