@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from importlib.metadata import packages_distributions
@@ -48,13 +49,26 @@ def python(code: str, path: Path, cwd: Path) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> zipfile.ZipFile:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+def build(kind: str, folder: Path) -> Path:
+    """Build a wheel or an sdist of the tree into a folder."""
+    command = [sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     built = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout + built.stderr
-    return zipfile.ZipFile(next(folder.glob("*.whl")))
+    return next(folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> zipfile.ZipFile:
+    return zipfile.ZipFile(build("wheel", tmp_path_factory.mktemp("wheel")))
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory) -> Path:
+    """The sdist as a folder."""
+    folder = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(build("sdist", tmp_path_factory.mktemp("built"))) as sdist:
+        sdist.extractall(folder, filter="data")
+    return next(folder.iterdir())
 
 
 def test_the_wheel_holds_every_module_prompt_recipe_and_profile(wheel):
@@ -79,6 +93,21 @@ def test_the_wheel_plans_without_the_tree(wheel, tmp_path):
     wheel.extractall(tmp_path / "site")
     ended = python(PLAN, tmp_path / "site", tmp_path)
     assert '"recommendation"' in ended.stdout
+
+
+def test_the_sdist_plans_from_where_it_was_unpacked(unpacked, tmp_path):
+    assert '"recommendation"' in python(PLAN, unpacked / "src", tmp_path).stdout
+
+
+def test_the_sdist_holds_the_tests_and_every_file_that_the_wheel_is_built_from(unpacked, wheel):
+    assert (unpacked / "tests" / "test_packaging.py").is_file()
+    held = {str(path.relative_to(unpacked)) for path in unpacked.rglob("*") if path.is_file()}
+    for name in wheel.namelist():
+        if name.startswith("isocompute/"):
+            top = name.removeprefix("isocompute/")
+            assert top in held or f"src/{name}" in held, name
+            assert f"src/{name}" in held or top.startswith("data/lab/"), name
+    assert [name for name in held if name.endswith((".pyc", ".nbi", ".nbc"))] == []
 
 
 def test_a_plan_loads_nothing_heavy(tmp_path):
