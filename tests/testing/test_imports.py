@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from isocompute.runners.imports import FORMATS
 from isocompute.testing import ImportSuite
 
@@ -32,8 +34,14 @@ class TestInspect(ImportSuite):
 
 class TestTable(ImportSuite):
     format = "table"
-    sample = GOLDEN / "table" / "solutions.csv"
     grader = "numeric"
+
+    @pytest.fixture(autouse=True)
+    def written(self, tmp_path, monkeypatch):
+        sample = tmp_path / "sample.csv"
+        rows = (f"p{i % 3},7,It is {6 + i % 2}.\n" for i in range(9))
+        sample.write_text("problem_id,gold,solution\n" + "".join(rows))
+        monkeypatch.setattr(TestTable, "sample", sample, raising=False)
 
 
 def test_no_format_of_single_files_is_left_out():
