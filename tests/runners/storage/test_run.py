@@ -282,7 +282,7 @@ PLACE = SOLUTIONS.schema.get_field_index
         (
             SOLUTIONS.schema.remove(PLACE("answer")),
             "the column 'answer' is missing; solutions has problem_id, solution_id, text, answer, correct, "
-            "prompt_tokens, cached_tokens, completion_tokens, finish_reason, status.",
+            "prompt_tokens, cached_tokens, completion_tokens, finish_reason, status, started_at, seconds.",
         ),
         (
             SOLUTIONS.schema.append(pa.field("score", pa.float32())),
