@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from isocompute.errors import DataError, RunError
+from isocompute.errors import DataError, EngineError, RunError
 from isocompute.runners import engines, grading, prompts, scorers, tasks
 from isocompute.runners.config.sweep import Role, Sweep
 from isocompute.runners.display import Display, Silent
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
 from isocompute.runners.engines.clock import clock_cells
+from isocompute.runners.engines.registry import missing_package
 from isocompute.runners.grading import Classes, Grader
 from isocompute.runners.parsing.p_yes import p_yes
 from isocompute.runners.parsing.thinking import cut
@@ -146,7 +147,7 @@ def check_models(config: Sweep) -> None:
     """Raise unless the checkpoints of a sweep are whole: all of them now, and not the verifier's when all is solved.
 
     Raises:
-        EngineError: a model lacks weights, or has some that are no numbers.
+        EngineError: a model lacks weights, or has some that are no numbers; or what reads them is not installed.
     """
     roles = (config.solver, config.verifier) if engines.ENGINES[config.engine].is_local else ()
     models: set[tuple[str, str, str | None]] = {(role.model, config.engine, None) for role in roles if role is not None}
@@ -155,8 +156,13 @@ def check_models(config: Sweep) -> None:
         if entry.format:
             models.add((scorer.model, scorer.engine, entry.head))
     if folders := [model for model in models if engines.is_folder(model[0])]:
-        from isocompute.runners.engines.whole import check_weights
-        from isocompute.runners.scorers.heads import CLASSES
+        try:
+            from isocompute.runners.engines.whole import check_weights
+            from isocompute.runners.scorers.heads import CLASSES
+        except ImportError as error:
+            first = min(engine for _, engine, _ in folders)
+            said = missing_package(f"The engine '{first}'", error, engines.ENGINES[first].extra)
+            raise EngineError(said) from error
 
         for model, engine, head in folders:
             check_weights(model, engine, None if head is None else CLASSES[head])

@@ -41,6 +41,21 @@ def test_a_bad_budget(refused, budget, sentence):
     assert refused("plan", f"--budget={budget}", *LLAMA, "--json") == sentence
 
 
+def test_a_sweep_without_its_engine_s_library_says_what_to_install(refused, tmp_path, monkeypatch):
+    for name in ("isocompute.runners.engines.whole", "isocompute.runners.scorers.heads"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in ("torch", "transformers"):
+        monkeypatch.setitem(sys.modules, name, None)
+    role = {"model": str(Path(__file__).resolve().parents[2] / "data" / "lab" / "solver"), "prompt": "lab-solve"}
+    content = {"run": str(tmp_path / "run"), "task": {"name": "lab", "problems": 1}, "solver": role, "solutions": 1}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(content | {"engine": "transformers"}))
+    assert refused("sweep", tmp_path / "sweep.yaml") == (
+        "The engine 'transformers' needs a package that is not installed (transformers): "
+        "pip install 'isocompute[transformers]'."
+    )
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("lam", ["0", "-1", "nan", "inf"])
 def test_a_lambda_that_is_no_price(refused, lam):
     assert "the cost of a verification in solutions must be above zero" in refused(
