@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import pytest
 
 from isocompute import registry
 from isocompute.errors import ConfigError
-from isocompute.planner.strategies.registry import STRATEGIES, Strategy
+from isocompute.planner.strategies.registry import STRATEGIES, Strategy, describe_strategy
 from isocompute.registry import Registry
 from isocompute.runners.config.search import Search
 from isocompute.runners.search.registry import SEARCHES
@@ -90,6 +91,14 @@ def test_it_can_be_recommended(mine, command, written_run, tmp_path):
     said = command("plan", "-b", "16x", "-p", path).out
     assert "mine S=" in said
     assert "mine: what another package adds" in said
+
+
+def test_a_parameter_that_it_did_not_learn_is_said_to_be_unknown(add, monkeypatch):
+    add(STRATEGIES, ("mine", "somebody:MINE"))
+    named = replace(MINE, description="mine: to the power {trust:.2g} of {base}")
+    monkeypatch.setattr(Added, "load", lambda self: named)
+    assert describe_strategy("mine", {"base": 2}) == "mine: to the power (trust unknown) of 2"
+    assert describe_strategy("mine", {"base": 2, "trust": 0.5}) == "mine: to the power 0.5 of 2"
 
 
 def test_without_its_package_a_profile_still_plans(mine, command, written_run, tmp_path, add):

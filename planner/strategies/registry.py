@@ -165,18 +165,34 @@ def is_known(name: str) -> bool:
     return name in STRATEGIES or is_search(name)
 
 
+class _Known(dict[str, object]):
+    """Parameters by name; one that is not there is said to be unknown, in whatever format it is asked for."""
+
+    def __missing__(self, name: str) -> _Unknown:
+        return _Unknown(name)
+
+
+@dataclass(frozen=True)
+class _Unknown:
+    name: str
+
+    def __format__(self, spec: str) -> str:
+        return f"({self.name} unknown)"
+
+
 def describe_strategy(name: str, parameters: Mapping[str, float] | None = None) -> str:
     """Say what a strategy does.
 
     Args:
         name: of a strategy, or of a search with its rule.
-        parameters: what it learnt, such as ``trust``.
+        parameters: what it learnt, such as ``trust``; of one that the description names and that is not here it says
+            that it is unknown.
 
     >>> describe_strategy("bon")
     'best of n: sample S solutions, score each, take the best score'
     """
     if name in STRATEGIES:
-        return STRATEGIES[name].description.format(**(parameters or {}))
+        return STRATEGIES[name].description.format_map(_Known(parameters or {}))
     search, _, rule = name.partition("+")
     return f"{SEARCHES[search].description}; the answer by {SELECTIONS[rule][0]}"
 
