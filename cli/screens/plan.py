@@ -17,6 +17,7 @@ from isocompute.planner.plan import Plan
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.registry import describe_strategy
 
+TIED = "A lead below zero lies within the error of drawing: the two tie, and ties go to the cheapest strategy."
 HELD_OUT = "Scored with numbers chosen on other problems; the {last}, with the strategy chosen there too."
 
 
@@ -68,6 +69,8 @@ def planned(console: Console, profile: Profile, plan: Plan) -> None:
     console.print(table)
     if plan.interval is not None and plan.alternatives:
         say(console, HELD_OUT.format(last="expected accuracy"))
+    if any(option.gap is not None and option.gap < 0 for option in plan.alternatives):
+        say(console, TIED)
     console.print()
     for line in context(profile, plan):
         say(console, line)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from isocompute.cli.screens.plan import TIED, planned
 from isocompute.errors import BudgetError
 from isocompute.planner.budget import Budget
 from isocompute.planner.compare import compare, frontier
@@ -195,3 +197,19 @@ def test_what_is_promised_holds():
         excess.append(compared.expected - expected)
     assert 0.92 <= held / 400 <= 0.98
     assert np.mean(excess) < 3 * np.std(excess) / np.sqrt(400)
+
+
+@pytest.mark.parametrize(("error", "tied"), [(0.02, True), (0.0, False)])
+def test_a_lead_below_zero_is_explained_and_there_is_none_without_drawing(capsys, error, tied):
+    """Drawn votes are ahead of SC by less than their error, and SC is cheaper."""
+    ease = np.random.default_rng(2).uniform(0.2, 0.6, 60)
+    world = profile(np.tile(ease[:, None], len(S)), np.zeros((60, len(S), len(V))))
+    votes = Surface(solutions=[1], verifications=[1], accuracy=rounded(ease[:, None, None] + 0.01), error=error)
+    world = world.model_copy(update={"strategies": {"sc": world.strategies["sc"], "weighted": votes}})
+    decided = plan(world, Budget(2))
+    assert decided.recommendation.strategy == ("sc" if tied else "weighted")
+    assert (decided.alternatives[0].gap < 0) == tied
+    planned(Console(width=200), world, decided)
+    said = capsys.readouterr().out
+    assert ("-1.0 [" in said) == tied
+    assert (TIED in said) == tied
