@@ -28,7 +28,7 @@ from isocompute.fits.estimators.voting import self_consistency
 from isocompute.fits.laws.allocation import AllocationLaws, Law, allocation_laws
 from isocompute.fits.laws.crossover import Crossover, crossover, plateau, plateau_interval
 from isocompute.fits.laws.power_law import PowerLaw
-from isocompute.fits.laws.surface import Smoother, coverage_curve, smoother
+from isocompute.fits.laws.surface import Smoother, smoother
 from isocompute.fits.pool import Pool
 from isocompute.fits.power import PairedPower, paired_power
 
@@ -56,7 +56,6 @@ __all__ = [
     "compute_optimal",
     "counted",
     "coverage",
-    "coverage_curve",
     "crossover",
     "enclosing_interval",
     "finished_first",

@@ -1,4 +1,4 @@
-"""What is the accuracy between the measured S and V: smooth surfaces, and coverage that can only rise."""
+"""What is the accuracy between the measured S and V: smooth surfaces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from isocompute.fits.choice.allocation_grid import knots, measured
 
 _PENALTIES = np.array([0.0, *np.geomspace(0.01, 1000, 11)])  # of the roughness, with a doubling as the unit
 _FOLDS = 10
-_RATES = 60  # of the geometric laws that coverage is mixed from, spread evenly in the logarithm
 
 Floats = NDArray[np.float64]
 
@@ -35,8 +34,7 @@ class Smoother:
     Kept exactly: one solution is answered as it is, however often it was verified, so that at S = 1 the surface is
     the measured pass@1 at every V. Nothing is forced to rise: a problem whose most likely answer is wrong is lost by
     more votes, one whose wrong answers please the verifier more than its right ones is lost by more solutions and by
-    more verifications, and the mean over problems may fall with any of them. Only coverage must rise: see
-    `coverage_curve`.
+    more verifications, and the mean over problems may fall with any of them. Only coverage must rise.
 
     Args:
         S: (nS,) the knots.
@@ -135,42 +133,6 @@ def smoother(surface: ArrayLike, S: ArrayLike, V: ArrayLike) -> Smoother:
     error = _held_out_problems(values, in_s, in_v) if several else _held_out_cells(mean, in_s, in_v, int(first))
     best = np.unravel_index(np.nanargmin(error), error.shape)
     return Smoother(s_knots, v_knots, (float(_PENALTIES[best[0]]), float(_PENALTIES[best[1]])))
-
-
-def coverage_curve(coverage: ArrayLike, S: ArrayLike, at: ArrayLike) -> Floats:
-    """Coverage between its knots, as theory has it: 1 - E(1-p)^S for some distribution of p over problems.
-
-    The distribution on 60 values of p that comes closest in least squares (Lawson & Hanson 1974, NNLS). Whatever
-    it is, the curve rises with S and is concave in S. Several distributions give the same curve: this one is no
-    finding about p, and does not extrapolate; see `beta_binomial` for that.
-
-    Args:
-        coverage: (…, n) measured coverage, of a mean or of replicates.
-        S: (n,) the knots.
-        at: (m,) real S within the knots.
-
-    Returns:
-        (…, m) coverage, within [0, 1].
-
-    Raises:
-        DataError: knots and curve that do not match, or S outside the knots.
-
-    Example:
-        >>> S = 2 ** np.arange(6)
-        >>> coverage_curve(1 - 0.9**S, S, [3.0, 20.0]).round(2), (1 - 0.9 ** np.array([3, 20])).round(2)
-        (array([0.27, 0.88]), array([0.27, 0.88]))
-    """
-    from scipy.optimize import nnls
-
-    on = knots(S, "S")
-    values = measured(coverage, (len(on),), "coverage")
-    wanted = _inside(at, on, "S")
-    failure = -np.geomspace(1 / (8 * on[-1]), 30, _RATES)  # log(1 - p)
-    basis = np.vstack([-np.expm1(np.outer(on, failure)), np.full(_RATES, 1e4)])  # the last row: probabilities sum to 1
-    basis = np.hstack([basis, np.append(np.zeros(len(on)), 1e4)[:, None]])  # p = 0
-    found = np.stack([nnls(basis, np.append(row, 1e4))[0] for row in values.reshape(-1, len(on))])
-    curve = found[:, :-1] @ -np.expm1(np.outer(failure, wanted))
-    return np.asarray(np.clip(curve, 0, 1)).reshape(*values.shape[:-1], len(wanted))
 
 
 def _inside(at: ArrayLike, on: NDArray[np.int64], name: str) -> Floats:

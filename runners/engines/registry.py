@@ -87,14 +87,6 @@ def is_folder(model: str) -> bool:
     return (Path(model).expanduser() / "config.json").is_file()
 
 
-def missing_package(engine: str, error: ImportError) -> EngineError:
-    """Return the error that says what to install for an engine."""
-    return EngineError(
-        f"The engine '{engine}' needs a package that is not installed ({error.name}): "
-        f"pip install 'isocompute[{engine}]'."
-    )
-
-
 def load(name: str, model: str, **options: Any) -> Engine:
     """Load a model into an engine.
 

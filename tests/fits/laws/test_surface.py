@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.fits import Smoother, coverage_curve, interval, resample, resampling_weights, smoother
+from isocompute.fits import Smoother, interval, resample, resampling_weights, smoother
 
 S, V = 2 ** np.arange(9), 2 ** np.arange(6)
 LADDER = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32])
@@ -95,23 +95,6 @@ def test_the_interval_of_the_surface_covers_the_truth():
     assert (np.mean(covered, axis=0) < 0.99).all()
 
 
-def test_coverage_between_knots_is_that_of_its_mixture():
-    p = np.array([0.02, 0.3, 0.9])
-    knots, at = 2 ** np.arange(8), np.array([1.0, 3.0, 11.5, 100.0])
-    true = [1 - ((1 - p[:, None]) ** S).mean(axis=0) for S in (knots, at)]
-    np.testing.assert_allclose(coverage_curve(true[0], knots, at), true[1], atol=2e-4)
-
-
-def test_coverage_rises_and_is_concave_whatever_was_measured():
-    rng = np.random.default_rng(7)
-    rows = np.clip(np.linspace(0.3, 0.9, 9) + rng.normal(0, 0.1, (5, 9)), 0, 1)
-    curve = coverage_curve(rows, S, np.arange(1.0, 257.0))
-    assert curve.shape == (5, 256)
-    assert (np.diff(curve) >= -1e-9).all()
-    assert (np.diff(curve, 2) <= 1e-9).all()
-    assert ((curve >= 0) & (curve <= 1)).all()
-
-
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
@@ -131,7 +114,6 @@ def test_coverage_rises_and_is_concave_whatever_was_measured():
             lambda: smoother(np.zeros((2, 3, 9, 6)), S, V),
             "surface must have the shape (P, nS, nV) or (nS, nV); got (2, 3, 9, 6).",
         ),
-        (lambda: coverage_curve([0.1, 0.2], [1, 2], [3]), "S must lie in the measured range 1 to 2; got 3."),
     ],
 )
 def test_a_bad_request_is_refused_in_one_sentence(call, sentence):
