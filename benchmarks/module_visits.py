@@ -1,0 +1,83 @@
+"""How often a command returns to a module that it had left: stays in modules, by following calls as they happen.
+
+    python benchmarks/module_visits.py
+    python benchmarks/module_visits.py fit data/runs/lab -o /tmp/lab.json
+
+Calls of functions of isocompute are followed in the main thread. A stay is an unbroken run of calls into one module,
+whatever other libraries are called meanwhile; a return is a stay in a module that had one before. What runs while a
+module is imported is not counted. A command that reads like its description goes from module to module and seldom back.
+With PYTHONPATH at the src of another checkout the same is counted there; ENTRY says where its command begins, if not at
+isocompute.cli.main:main.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+SHOWN = 8
+"""Modules that are named, those with the most returns."""
+
+
+def follow(command: list[str]) -> tuple[int, Counter[str]]:
+    """Run `isocompute COMMAND …` in this process; return its calls, and the stays of each module."""
+    calls, now = 0, ""
+    stays: Counter[str] = Counter()
+
+    def look(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal calls, now
+        if event != "call" or frame.f_code.co_name == "<module>":
+            return
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("isocompute."):
+            calls += 1
+            if module != now:
+                stays[module] += 1
+                now = module
+
+    module, _, function = os.environ.get("ENTRY", "isocompute.cli.main:main").partition(":")
+    begin = getattr(import_module(module), function)
+    sys.argv = ["isocompute", *command]
+    sys.setprofile(look)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            begin()
+    except SystemExit as ended:
+        sys.setprofile(None)
+        if ended.code:
+            sys.exit(f"isocompute {' '.join(command)} ended in {ended.code}: {said.getvalue()}")
+    finally:
+        sys.setprofile(None)
+    return calls, stays
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        commands = [["fit", "data/runs/lab", "-o", str(Path(folder) / "lab.json")], ["plan", "--budget", "128x"]]
+        console = Console(width=120)
+        for command in [sys.argv[1:]] if len(sys.argv) > 1 else commands:
+            calls, stays = follow(command)
+            returns = sum(stays.values()) - len(stays)
+            console.print(f"isocompute {' '.join(command)}: {calls:,} calls, {sum(stays.values()):,} stays in "
+                          f"{len(stays)} modules, {returns:,} returns", highlight=False)  # fmt: skip
+            table = Table(box=None, pad_edge=False)
+            table.add_column("module")
+            table.add_column("returns", justify="right")
+            for module, count in stays.most_common(SHOWN):
+                table.add_row(module.removeprefix("isocompute."), f"{count - 1:,}")
+            console.print(table)
+
+
+if __name__ == "__main__":
+    main()
