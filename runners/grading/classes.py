@@ -24,7 +24,7 @@ class Classes:
     Raises:
         DataError: the grader cannot read the right answer.
 
-    >>> from isocompute.runners.grading.graders import load
+    >>> from isocompute.runners.grading import load
     >>> classes = Classes(load("numeric"), "3.50")
     >>> [classes.grade(text) for text in ["so it is 3.5", "or 7", "I do not know"]]
     [('7/2', True), ('7', False), (None, False)]
