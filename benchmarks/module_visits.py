@@ -3,9 +3,10 @@
     python benchmarks/module_visits.py
     python benchmarks/module_visits.py fit data/runs/lab -o /tmp/lab.json
 
-Calls of functions of isocompute are followed in the main thread. A stay is an unbroken run of calls into one module,
-whatever other libraries are called meanwhile; a return is a stay in a module that had one before. What runs while a
-module is imported is not counted. A command that reads like its description goes from module to module and seldom back.
+Calls of functions of isocompute are followed in the main thread, each function at its first call alone, as a reader
+follows it: a loop over strategies is read once. A stay is an unbroken run of such calls in one module, a return a stay
+in a module that had one before. What runs while a module is imported is not counted. A command that reads like its
+description goes from module to module and seldom back.
 With PYTHONPATH at the src of another checkout the same is counted there; ENTRY says where its command begins, if not at
 isocompute.cli.main:main.
 """
@@ -20,7 +21,7 @@ import tempfile
 from collections import Counter
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from rich.console import Console
@@ -31,17 +32,17 @@ SHOWN = 8
 
 
 def follow(command: list[str]) -> tuple[int, Counter[str]]:
-    """Run `isocompute COMMAND …` in this process; return its calls, and the stays of each module."""
-    calls, now = 0, ""
+    """Run `isocompute COMMAND …` in this process; return how many functions it calls, and the stays of each module."""
+    now, seen = "", set[CodeType]()
     stays: Counter[str] = Counter()
 
     def look(frame: FrameType, event: str, _: Any) -> None:
-        nonlocal calls, now
-        if event != "call" or frame.f_code.co_name == "<module>":
+        nonlocal now
+        if event != "call" or frame.f_code.co_name == "<module>" or frame.f_code in seen:
             return
         module = frame.f_globals.get("__name__", "")
         if module.startswith("isocompute."):
-            calls += 1
+            seen.add(frame.f_code)
             if module != now:
                 stays[module] += 1
                 now = module
@@ -59,7 +60,7 @@ def follow(command: list[str]) -> tuple[int, Counter[str]]:
             sys.exit(f"isocompute {' '.join(command)} ended in {ended.code}: {said.getvalue()}")
     finally:
         sys.setprofile(None)
-    return calls, stays
+    return len(seen), stays
 
 
 def main() -> None:
@@ -67,9 +68,9 @@ def main() -> None:
         commands = [["fit", "data/runs/lab", "-o", str(Path(folder) / "lab.json")], ["plan", "--budget", "128x"]]
         console = Console(width=120)
         for command in [sys.argv[1:]] if len(sys.argv) > 1 else commands:
-            calls, stays = follow(command)
+            functions, stays = follow(command)
             returns = sum(stays.values()) - len(stays)
-            console.print(f"isocompute {' '.join(command)}: {calls:,} calls, {sum(stays.values()):,} stays in "
+            console.print(f"isocompute {' '.join(command)}: {functions:,} functions, {sum(stays.values()):,} stays in "
                           f"{len(stays)} modules, {returns:,} returns", highlight=False)  # fmt: skip
             table = Table(box=None, pad_edge=False)
             table.add_column("module")

@@ -23,10 +23,12 @@ class EngineSuite:
     Attributes:
         hot: how tokens are drawn where another seed must give another text.
         limit: of tokens, below what the engine writes when it is left alone.
+        many: requests that are asked together; more than the engine takes at once.
     """
 
     hot = Sampling(temperature=2.0, max_tokens=16)
     limit = 5
+    many = 80
 
     def load(self) -> Engine:
         """Load the engine that is tested; once for all tests."""
@@ -50,8 +52,8 @@ class EngineSuite:
         return [Request(("r", i), self.prompt(i), 10**15 * (seed + i), sampling) for i in range(count)]
 
     def test_every_request_comes_back_once(self, engine: Engine) -> None:
-        keys = [request.key for request, _ in engine.run(deque(self.requests(80)))]
-        assert Counter(keys) == Counter(("r", i) for i in range(80))
+        keys = [request.key for request, _ in engine.run(deque(self.requests(self.many)))]
+        assert Counter(keys) == Counter(("r", i) for i in range(self.many))
 
     def test_the_same_seed_gives_the_same_text_and_another_seed_another(self, engine: Engine) -> None:
         texts = []
@@ -97,7 +99,7 @@ class EngineSuite:
         assert len(seen) == len(set(seen)) == 6
 
     def test_it_works_on_after_a_reader_stopped(self, engine: Engine) -> None:
-        reader = engine.run(deque(self.requests(30)))
+        reader = engine.run(deque(self.requests(self.many // 2)))
         next(reader)
         reader.close()  # type: ignore[attr-defined]
         assert len(ask(engine, self.requests(5, seed=99))) == 5
