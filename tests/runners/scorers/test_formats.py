@@ -224,8 +224,8 @@ def test_a_request_that_knows_more_than_it_has_is_refused(known):
     [
         (("best", "m"), "The scorer 'best' is unknown; there are: lab, math-shepherd, outcome, .*, verdicts"),
         (("verdicts", "m"), "has no model of its own"),
-        (("rlhflow", "m", "openai"), "Scorers run in transformers or vllm; not in 'openai'"),
-        (("skywork", "m", "vllm"), "vLLM cannot serve 'skywork'.*use engine: transformers"),
+        (("rlhflow", "m", "openai"), "runs in vllm or transformers; not in 'openai'"),
+        (("skywork", "m", "vllm"), "The scorer 'skywork' runs in transformers; not in 'vllm'"),
         (("qwen-prm", "m", "vllm", "lab-solve"), "has a format of its own; leave the prompt out"),
     ],
 )
