@@ -38,7 +38,7 @@ from isocompute.runners import engines, grading, scorers
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.display import Silent
 from isocompute.runners.engines import Completion, Request
-from isocompute.runners.sampling.sweep import prepared
+from isocompute.runners.sampling.preparing import prepare_sweep
 from isocompute.runners.scorers import Scored, ScoreRequest
 from isocompute.runners.scorers.formats.base import logistic
 from isocompute.runners.search.driver import Searcher
@@ -128,7 +128,7 @@ class Bench:
         with tempfile.TemporaryDirectory() as folder:
             task = self.config.task.model_copy(update={"problems": problems})
             config = self.config.model_copy(update={"run": f"{folder}/run", "task": task})
-            ready = prepared(config)
+            ready = prepare_sweep(config)
             by_id = {problem.problem_id: problem for problem in ready.problems}
             for engine in (*self.solvers, self.scorer.host):
                 engine.llm.reset_prefix_cache()

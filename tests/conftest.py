@@ -17,6 +17,7 @@ import pytest
 
 from isocompute.cli import main as cli
 from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.display import Silent
 from isocompute.runners.engines import Completion, Request
 from isocompute.runners.sampling.sweep import sweep
 from isocompute.runners.scorers import Scored, ScoreRequest
@@ -300,6 +301,22 @@ class SteppingScorer(SteppingEngine):
 def stepping():
     """Makes a pair of an engine and a scorer for searches."""
     return lambda says=lab_step, scores=text_scores: (SteppingEngine(says), SteppingScorer(scores))
+
+
+class Notes(Silent):
+    """A display that keeps what a sweep says."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.fixture
+def notes():
+    """Makes displays that keep what a sweep says, as ``said``."""
+    return Notes
 
 
 SEARCHES = (

@@ -21,7 +21,7 @@ from isocompute.runners.storage.validation import REIMPORT, REPAIR, RESTORE, RES
 
 if TYPE_CHECKING:  # what it imports takes longer than most commands
     from isocompute.runners.config.tasks import TaskEntry
-    from isocompute.runners.sampling.sweep import Summary
+    from isocompute.runners.sampling.sampler import Summary
     from isocompute.runners.storage.regrade import Regraded
 
 SHOWN = 5

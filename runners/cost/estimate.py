@@ -12,7 +12,7 @@ from isocompute.runners.cost.price import UNKNOWN, Lengths, Price, Prices, price
 from isocompute.runners.cost.sample import trial
 from isocompute.runners.cost.token_stats import lengths, missing
 from isocompute.runners.engines import Engine
-from isocompute.runners.sampling.sweep import prepared
+from isocompute.runners.sampling.preparing import prepare_sweep
 from isocompute.runners.scorers import Scorer
 
 
@@ -44,7 +44,7 @@ def quote(
     Raises:
         ConfigError, DataError, EngineError, RunError: as a sweep does; or no row of the sample came.
     """
-    ready = prepared(config)
+    ready = prepare_sweep(config)
     config, run = ready.config, ready.run
     ids = [problem.problem_id for problem in ready.problems]
     requests = missing(run, config, ids, () if ready.source is None else ready.source.failed)

@@ -90,7 +90,7 @@ class Run:
         if type(format_) is not int or format_ not in READ:
             raise RunError(
                 f"The run at '{self.path}' has the format {format_!r:.40}, and this version of isocompute reads "
-                f"{' and '.join(map(str, READ))}; use the version that wrote it, or a newer one."
+                f"formats {' and '.join(map(str, READ))}; use the version that wrote it, or a newer one."
             )
         return manifest
 

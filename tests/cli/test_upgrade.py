@@ -123,5 +123,7 @@ def test_what_is_neither_a_run_nor_a_profile_is_refused_and_nothing_is_written(
     assert "already; an upgrade needs a place of its own" in refused("upgrade", written_run, "-o", "run")
     manifest = Run(written_run).manifest()
     Run(written_run).write_manifest({**manifest, "format": 3})
-    assert "has the format 3, and this version of isocompute reads 1 and 2" in refused("upgrade", "run", "-o", "new")
+    assert "has the format 3, and this version of isocompute reads formats 1 and 2" in refused(
+        "upgrade", "run", "-o", "new"
+    )
     assert left(tmp_path) == before

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.display import Silent
 from isocompute.runners.engines import server_sizes
 from isocompute.runners.engines.server_sizes import served_parameters
 from isocompute.runners.sampling.sweep import sweep
@@ -164,18 +163,8 @@ def test_the_key_is_sent_and_never_logged(serving, monkeypatch, caplog):
     assert key not in caplog.text
 
 
-class Notes(Silent):
-    """Keeps what a sweep says."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.said.append(text)
-
-
 @pytest.fixture
-def served_sweep(tmp_path, scripted):
+def served_sweep(tmp_path, scripted, notes):
     """Sweeps with the engine `openai`, its models scripted; gives the run's sizes and what was said."""
 
     def run(solver: dict, verifier: dict, **changes: object):
@@ -185,9 +174,9 @@ def served_sweep(tmp_path, scripted):
         }
         config = {"run": str(tmp_path / "run"), "task": {"name": "lab", "problems": 1}, "engine": "openai"}
         config |= {"solutions": 1, "verifications": 1, **roles, **changes}
-        notes = Notes()
-        there = Run(sweep(Sweep.model_validate(config), notes, load=scripted()).run)
-        return there.manifest()["parameters"], notes.said
+        shown = notes()
+        there = Run(sweep(Sweep.model_validate(config), shown, load=scripted()).run)
+        return there.manifest()["parameters"], shown.said
 
     return run
 

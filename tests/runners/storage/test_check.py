@@ -52,7 +52,7 @@ def test_a_run_of_another_format_is_read_by_nobody(run, scripted, small, format_
             lambda: sweep(small(), load=scripted()),
         ):
             with pytest.raises(
-                RunError, match=r"has the format .*, and this version of isocompute reads 1 and 2; use "
+                RunError, match=r"has the format .*, and this version of isocompute reads formats 1 and 2; use "
             ):
                 read()
     [found] = survey(run.path)

@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from isocompute.errors import DataError, RunError
-from isocompute.runners.display import Silent
 from isocompute.runners.grading import load
 from isocompute.runners.sampling.sweep import sweep
 from isocompute.runners.storage.check import check, repair
@@ -21,16 +20,6 @@ from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import GRADES, JUDGEMENTS, SCORES, SOLUTIONS, VERIFICATIONS
 
 COUNT = count()
-
-
-class Notes(Silent):
-    """A display that keeps what it is told."""
-
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 def other_text(scripted):
@@ -78,21 +67,21 @@ def test_each_judgement_remembers_the_text_it_judged(judged):
     assert_judged(run)
 
 
-def test_judgements_of_solutions_that_are_gone_are_set_aside_when_a_sweep_starts(judged):
+def test_judgements_of_solutions_that_are_gone_are_set_aside_when_a_sweep_starts(judged, notes):
     run, again = judged
     before = texts(run)
     shutil.rmtree(Path(run.path) / "solutions")
     assert [damage.stray for damage in check(run).damage] == [True] * 3
-    shown = Notes()
+    shown = notes()
     again(shown)
     assert texts(run).keys() == before.keys()
     assert not set(texts(run).values()) & set(before.values())
-    assert [note.split(": ")[1].split(";")[0] for note in shown.notes] == [
+    assert [note.split(": ")[1].split(";")[0] for note in shown.said] == [
         "32 rows of a solution that is not there, or failed",
         "12 rows of a solution that is not there, or failed",
         "16 rows of a solution that is not there, or failed",
     ]
-    assert all("Set aside from " in note for note in shown.notes)
+    assert all("Set aside from " in note for note in shown.said)
     assert_judged(run)
     assert check(run).whole
     assert len(run.keys(VERIFICATIONS)) == 32

@@ -11,7 +11,6 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from isocompute.errors import RunError
-from isocompute.runners.display import Silent
 from isocompute.runners.grading import load
 from isocompute.runners.sampling.sweep import sweep
 from isocompute.runners.storage import locking
@@ -42,16 +41,6 @@ class Careless(MemoryFileSystem):
 
 for store in (Ungated, Careless):
     fsspec.register_implementation(store.protocol if isinstance(store.protocol, str) else store.protocol[0], store)
-
-
-class Notes(Silent):
-    """A display that keeps what it is told."""
-
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 FOREIGN = ("notes.tmp", "deep/thesis.tmp", "solutions/mine.tmp", "other/solutions/part-00000.parquet.7.tmp", "x.7.tmp")
@@ -195,16 +184,16 @@ def test_a_store_whose_lock_is_taken_away_is_written_no_further(tmp_path, small,
 
 
 @pytest.mark.parametrize("store", ["ungated", "careless"])
-def test_a_sweep_says_when_nothing_guards_its_run(tmp_path, small, scripted, store):
-    shown = Notes()
+def test_a_sweep_says_when_nothing_guards_its_run(tmp_path, small, scripted, store, notes):
+    shown = notes()
     run = Run(sweep(small(run=f"{store}:/{tmp_path}/run"), shown, load=scripted()).run)
-    assert shown.notes == [
+    assert shown.said == [
         f"Nothing guards the run at '{run.path}': its store cannot keep a second writer out. Start no other sweep "
         "of it before this one has ended."
     ]
-    guarded = Notes()
+    guarded = notes()
     sweep(small(run=f"memory:/{tmp_path}/run"), guarded, load=scripted())
-    assert guarded.notes == []
+    assert guarded.said == []
 
 
 def test_parts_of_two_writers_do_not_take_each_others_place(tmp_path):

@@ -1,0 +1,190 @@
+"""What a sweep needs before its models are loaded: run, problems, prompts, and what the manifest will say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from isocompute.errors import DataError, EngineError, RunError
+from isocompute.runners import engines, grading, prompts, scorers, tasks
+from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.engines.registry import missing_package
+from isocompute.runners.grading import Grader
+from isocompute.runners.prompts import Prompt
+from isocompute.runners.sampling.served_sizes import ask_servers, asking_roles
+from isocompute.runners.storage.manifest import agree, agree_solver, manifest
+from isocompute.runners.storage.provenance import AS_LOGGED
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import SOLUTIONS, TABLES
+from isocompute.runners.storage.taking import Source, read_source
+from isocompute.runners.tasks import Problem
+
+
+@dataclass(frozen=True)
+class Ready:
+    """All that a sweep needs but its models.
+
+    Args:
+        config: the sweep, with what it takes from another run.
+        run: its run.
+        problems: what is asked.
+        texts: the prompts, by role.
+        asked: what the manifest will say.
+        source: the other run's problems and solutions; None if the sweep samples its own.
+        served: parameter counts that servers say of their models, by role.
+    """
+
+    config: Sweep
+    run: Run
+    problems: list[Problem]
+    texts: dict[str, Prompt]
+    asked: dict[str, Any]
+    source: Source | None
+    served: dict[str, float]
+
+
+def prepare_sweep(config: Sweep) -> Ready:
+    """Prepare a sweep.
+
+    Raises:
+        ConfigError, DataError, EngineError, RunError: as `sweep`, before anything is written.
+    """
+    run = Run(config.run)
+    if config.task is not None:
+        source, task = None, tasks.load(config.task)
+        grader = grading.load(task.grader)
+        for problem in task.problems:
+            check_gold(problem, grader)
+        made: dict[str, Any] = {"origin": task.origin, "grader": grader.title}
+        problems = task.problems
+    else:
+        source = read_source(config, run)
+        config, problems = config.with_taken(source.taken), source.problems
+        agree_solver(config)
+        grader = load_grader(config, source.grader)
+        made = {"origin": source.origin, "grader": source.grader, "gold": source.gold}
+    texts = {} if config.solver is None else {"solver": prompts.load(config.solver.prompt, needs=("question",))}
+    if config.verifier is not None:
+        texts["verifier"] = prompts.load(config.verifier.prompt, needs=("question", "solution"))
+    if config.revising is not None:
+        texts["reviser"] = prompts.load(config.revising, needs=("question", "solution"))
+    for role in (config.solver, config.verifier):
+        if role is not None and engines.ENGINES[config.engine].is_local:
+            engines.check(role.model)  # now, and not when all is solved
+    if config.scorer is not None and config.scorer.model is not None and scorers.SCORERS[config.scorer.kind].format:
+        engines.check(config.scorer.model)
+    served = ask_servers(config, run)
+    ready = Ready(config, run, problems, texts, manifest(config, texts, served=served, **made), source, served)
+    check_begun(ready, grader)
+    return ready
+
+
+def check_models(config: Sweep) -> None:
+    """Raise unless the checkpoints of a sweep are whole: all of them now, and not the verifier's when all is solved.
+
+    Raises:
+        EngineError: a model lacks weights, or has some that are no numbers; or what reads them is not installed.
+    """
+    roles = (config.solver, config.verifier) if engines.ENGINES[config.engine].is_local else ()
+    models: set[tuple[str, str, str | None]] = {(role.model, config.engine, None) for role in roles if role is not None}
+    if (scorer := config.scorer) is not None and scorer.model is not None:
+        entry = scorers.SCORERS[scorer.kind]
+        if entry.format:
+            models.add((scorer.model, scorer.engine, entry.head))
+    if folders := [model for model in models if engines.is_folder(model[0])]:
+        try:
+            from isocompute.runners.engines.whole import check_weights
+            from isocompute.runners.scorers.heads import CLASSES
+        except ImportError as error:
+            first = min(engine for _, engine, _ in folders)
+            said = missing_package(f"The engine '{first}'", error, engines.ENGINES[first].extra)
+            raise EngineError(said) from error
+
+        for model, engine, head in folders:
+            check_weights(model, engine, None if head is None else CLASSES[head])
+
+
+def check_begun(ready: Ready, grader: Grader) -> None:
+    """Raise unless a run can go on as it is asked for, or its folder is free for a new one.
+
+    Raises:
+        RunError: it was made by another configuration, took solutions that have changed since, has rows and no
+            manifest, or holds what is no run's.
+    """
+    run = ready.run
+    if run.exists:
+        agree(run, ready.config, ready.problems, ready.asked, grader)
+        if ready.source is not None:
+            ready.source.refuse_changed(run)
+            ready.source.missing(run)  # which raises if no more can be taken
+        return
+    if rows := [table.name for table in (SOLUTIONS, *TABLES.values()) if run.parts(table)]:
+        raise RunError(
+            f"The run at '{run.path}' has {rows[0]} and no manifest.json, so nothing says what they were made with; "
+            "put it back from a copy, or name another run."
+        )
+    if foreign := run.foreign():
+        raise RunError(
+            f"The folder '{run.path}' cannot become a run: it holds '{foreign}', which no run has; name a folder that "
+            "is empty or not there yet."
+        )
+
+
+def check_gold(problem: Problem, grader: Grader) -> None:
+    """Raise unless the grader can read a problem's right answer. The run holds it as it was given.
+
+    Raises:
+        DataError: the grader reads no answer in it.
+    """
+    if grader.canonical(problem.gold) is None:
+        raise DataError(
+            f"The right answer of '{problem.problem_id}' in {problem.task} is none that the grader '{grader.name}' "
+            "can read."
+        )
+
+
+def load_grader(config: Sweep, title: str) -> Grader:
+    """Return the grader of a name or title. Solutions that are taken are graded, so that only searches need one.
+
+    Raises:
+        ConfigError: it is unknown, or a package that it needs is missing.
+        RunError: searches are asked for, and no grader here reads answers as those that they would stand beside.
+    """
+    if config.taken is None:
+        return grading.load(title)
+    if not config.searches:
+        return Grader(title.partition("/")[0], title, lambda text: None, lambda answer: answer)
+    grader = None if title.startswith(f"{AS_LOGGED}/") else grading.load(title)
+    if grader is None or grader.title != title:
+        raise RunError(
+            f"The answers of '{config.taken.run}' were read by {title}, and those of searches would be read by "
+            f"{'a grader' if grader is None else grader.title}; grade that run again first: isocompute grade RUN."
+        )
+    return grader
+
+
+def notes(ready: Ready) -> Iterator[str]:
+    """Say what a person should know of a sweep that begins or goes on: what it takes, and which sizes are unknown."""
+    config = ready.config
+    if ready.source is not None:
+        taken = ready.source.taken
+        if ready.source.solutions is None:
+            yield (
+                f"There is no run at '{taken.run}' any more; the sweep goes on with the solutions that were taken from "
+                "it."
+            )
+        if taken.failed:
+            yield (
+                f"{taken.failed:,} of the {taken.problems * taken.solutions:,} solutions of '{taken.run}' failed "
+                "there; they stand as failures here too."
+            )
+    for role in asking_roles(config):
+        which = f"The size of the {role}'s model '{config.models[role]}' is"
+        if role not in ready.asked["parameters"]:
+            yield f"{which} unknown: the server does not say it; '{role}.parameters' gives it."
+        elif role in ready.served:
+            yield (
+                f"{which} {ready.served[role]:,.0f} parameters, as the server says; if a token passes through fewer, "
+                f"as in a mixture of experts, '{role}.parameters' gives that."
+            )
