@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from isocompute.figures.style import GREY, finish, letter, panels
+from isocompute.figures.style import GREY, draw_pair, finish, panels
 from isocompute.figures.tables import check_table
 from isocompute.fits.choice.compute_optimal import Reached
 from isocompute.planner.difficulty import Study
@@ -78,15 +78,11 @@ def draw_difficulty(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     Raises:
         DataError: a column is missing, there are no rows, or ``ax`` is not two Axes.
     """
-    with panels(ax, 2) as axes:
-        left, right = axes
-        draw_choices(table, left)
-        draw_levels(table, right)
-        letter(axes)
-        if ax is None:
-            problems = round(table.loc[table["level"].isna(), "problems"].iloc[0])
-            left.figure.suptitle(f"{problems} problems, scored under choices made on others")
-    return np.array(axes)
+    check_table(table, COLUMNS, "difficulty")
+    problems = round(table.loc[table["level"].isna(), "problems"].iloc[0])
+    return draw_pair(
+        table, ax, (draw_choices, draw_levels), f"{problems} problems, scored under choices made on others"
+    )
 
 
 def draw_choices(table: pd.DataFrame, ax: Any = None) -> Axes:

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from isocompute.figures.style import finish, letter, panels, remove_legend
+from isocompute.figures.style import draw_pair, finish, panels, remove_legend
 from isocompute.figures.tables import check_table
 from isocompute.fits.bootstrap import interval, resample
 from isocompute.fits.choice.held_out import folds, held_out, in_sample
@@ -86,16 +86,11 @@ def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     Raises:
         DataError: a column is missing, there are no rows, or ``ax`` is not two Axes.
     """
-    with panels(ax, 2) as axes:
-        left, right = axes
-        draw_reached(table, left)
-        draw_lead(table, right)
-        letter(axes)
-        remove_legend(right)
-        if ax is None:
-            problems = table["problems"].iloc[0]
-            left.figure.suptitle(f"{problems} problems, scored under choices made on others")
-    return np.array(axes)
+    check_table(table, COLUMNS, "frontiers")
+    title = f"{table['problems'].iloc[0]} problems, scored under choices made on others"
+    axes = draw_pair(table, ax, (draw_reached, draw_lead), title)
+    remove_legend(axes[1])
+    return axes
 
 
 def draw_reached(table: pd.DataFrame, ax: Any = None) -> Axes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from pathlib import PurePosixPath
@@ -10,9 +10,11 @@ from typing import Any
 
 import matplotlib.style
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+from numpy.typing import NDArray
 
 from isocompute.errors import DataError
 
@@ -97,6 +99,27 @@ def panels(
     with look(changes):
         figure = Figure(figsize=size or (SIZE if count == 1 else WIDE), layout="constrained")
         yield list(np.ravel(figure.subplots(1, count, **layout)))
+
+
+def draw_pair(table: pd.DataFrame, ax: Any, draws: Sequence[Callable[..., Axes]], title: str) -> NDArray[np.object_]:
+    """Draw two panels of one table side by side, lettered, and return their Axes.
+
+    Args:
+        table: what both panels draw.
+        ax: two Axes; None for a new figure with a title.
+        draws: what draws the left panel, and what draws the right one.
+        title: of a new figure.
+
+    Raises:
+        DataError: a column is missing, there are no rows, or ``ax`` is not two Axes.
+    """
+    with panels(ax, 2) as axes:
+        for draw, each in zip(draws, axes, strict=True):
+            draw(table, each)
+        letter(axes)
+        if ax is None:
+            figure_of(axes[0]).suptitle(title)
+    return np.array(axes)
 
 
 def finish(axes: Axes, title: str, label: str) -> None:
