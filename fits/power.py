@@ -18,7 +18,8 @@ MOST = 1_000_000
 """More problems than this are as good as without end."""
 
 _FEWEST = 3  # problems; of two, a spread says next to nothing
-_SURELY = 5.0  # standard deviations: any larger gap is as sure, and the noncentral t would be lost to rounding
+_SURELY = 5.0  # standard deviations, which the fewest problems tell
+_FAR = 20.0  # standard deviations, beyond which quantiles of the noncentral t are lost to rounding
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class PairedPower:
         standard_deviation: of the difference over problems.
         problems: P, how many were measured.
         needed: how many problems give the test its power if the true gap and spread are these; None if there is no
-            gap, or if they are more than `MOST`.
+            gap, if they are more than `MOST`, or if the differences have no spread, so that nothing says how they vary.
         needed_interval: of `needed`, from the interval of gap / standard deviation; None at an end is "without end".
-        smallest_gap: the gap that P problems tell from 0 with that power.
+        smallest_gap: the gap that P problems tell from 0 with that power; None without a spread.
         power: probability that the test tells a gap that is there.
     """
 
@@ -41,7 +42,7 @@ class PairedPower:
     problems: int
     needed: int | None
     needed_interval: tuple[int | None, int | None]
-    smallest_gap: float
+    smallest_gap: float | None
     power: float
 
 
@@ -77,7 +78,9 @@ def paired_power(differences: ArrayLike, power: float = 0.8) -> PairedPower:
     if not 0.5 <= power < 1:
         raise DataError(f"power must be at least 0.5 and below 1; got {power}.")
     gap, spread, problems = float(values.mean()), float(values.std(ddof=1)), len(values)
-    effect = abs(gap) / spread if spread > 0 else (math.inf if gap else 0.0)
+    if np.ptp(values) == 0:
+        return PairedPower(gap, 0.0, problems, None, (None, None), None, power)
+    effect = abs(gap) / spread
     low, high = _effect_interval(effect, problems)
     return PairedPower(
         gap=gap,
@@ -91,12 +94,14 @@ def paired_power(differences: ArrayLike, power: float = 0.8) -> PairedPower:
 
 
 def _effect_interval(effect: float, problems: int) -> tuple[float, float]:
-    """Return the ends of the interval of gap / standard deviation, in the direction of the gap."""
-    if effect > _SURELY:
-        return effect, effect
-    reached, tail = math.sqrt(problems) * effect, (1 - LEVEL) / 2
-    low, high = nctdtrinc(problems - 1, [1 - tail, tail], reached) / math.sqrt(problems)
-    return float(low), float(high)
+    """Return the ends of the interval of gap / standard deviation, in the direction of the gap.
+
+    Far from 0 only the spread is uncertain, and the ends are proportional to the effect.
+    """
+    near, tail = min(effect, _FAR), (1 - LEVEL) / 2
+    low, high = nctdtrinc(problems - 1, [1 - tail, tail], math.sqrt(problems) * near) / math.sqrt(problems)
+    scale = effect / near if effect else 1.0
+    return float(low * scale), float(high * scale)
 
 
 def _problems(effect: float, power: float) -> int | None:

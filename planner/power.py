@@ -1,13 +1,12 @@
-"""How many problems are needed to tell the strategy that a fit finds ahead from another one."""
+"""How many problems are needed to tell the best strategy beside self-consistency from it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from isocompute.fits.choice.held_out import folds, held_out
+from isocompute.fits.choice.held_out import folds, held_out, in_sample
 from isocompute.fits.power import PairedPower, paired_power
-from isocompute.planner.compare import Comparison
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import strategy_options
 
@@ -17,13 +16,15 @@ BUDGET = 128.0
 
 @dataclass(frozen=True)
 class StrategyPower:
-    """What it takes to tell two strategies apart within a budget.
+    """What it takes to tell the best strategy beside SC from SC within a budget.
 
     Args:
         budget: in x.
-        strategy: the one ahead.
-        against: SC; where SC itself is ahead, the next best.
-        paired: on the same problems, each scored with numbers that were chosen on others.
+        strategy: the one that would be run on all problems; ties go to the cheapest.
+        against: SC.
+        paired: the accuracy of the best strategy beside SC less that of SC, problem by problem. Strategy and numbers
+            were chosen on other problems than each is scored on, so that the gap holds no luck of having been ahead;
+            it is below zero where SC is ahead.
     """
 
     budget: float
@@ -32,20 +33,24 @@ class StrategyPower:
     paired: PairedPower
 
 
-def measure_power(profile: Profile, frontier: Sequence[tuple[float, Comparison]]) -> StrategyPower | None:
-    """Return what it takes to tell the strategy ahead from SC; None without per-problem values or another strategy.
+def measure_power(profile: Profile, budgets: Sequence[float]) -> StrategyPower | None:
+    """Return what it takes to tell the best strategy beside SC from SC.
 
     Args:
         profile: what was measured.
-        frontier: the strategies at each budget, see `compare.frontier`.
+        budgets: at which strategies are compared, in x.
+
+    Returns:
+        None without per-problem values, or where no other strategy is affordable.
     """
-    within = [(x, at) for x, at in frontier if x <= BUDGET and len(at.options) > 1]
-    if not within or not profile.per_problem or profile.problems < 2:
-        return None
-    budget, compared = within[-1]
-    ahead, *others = [option.strategy for option in compared.options]
-    against = "sc" if "sc" in others else max(compared.options[1:], key=lambda option: option.accuracy).strategy
-    options = {each.strategy: each for each in strategy_options(profile, profile.lam)}
-    pair = [options[ahead], options[against]]
-    scored = held_out(pair, [budget], folds(profile.problems)).accuracy[:, :, 0]
-    return StrategyPower(budget, ahead, against, paired_power(scored[0] - scored[1]))
+    options = strategy_options(profile, profile.lam)
+    voting = [each for each in options if each.strategy == "sc"]
+    for budget in sorted((x for x in budgets if x <= BUDGET), reverse=True):
+        others = [each for each in options if each.strategy != "sc" and each.cheapest <= budget]
+        if others and voting and profile.per_problem and profile.problems > 1:
+            problems = folds(profile.problems)
+            rival = held_out(others, [budget], problems).accuracy[-1, :, 0]
+            votes = held_out(voting, [budget], problems).accuracy[0, :, 0]
+            ahead = others[int(in_sample(others, [budget]).choices.best[0, 0])].strategy
+            return StrategyPower(budget, ahead, "sc", paired_power(rival - votes))
+    return None

@@ -67,7 +67,7 @@ def fit(
         profile = profile if price is None else profile.at(price, f"given as {lam}")
     profile = profile if rho is None else profile.scored_at(rho)
     found, compared = findings(profile, profile.lam), frontier(profile)
-    power = measure_power(profile, compared)
+    power = measure_power(profile, [x for x, _ in compared])
     profile.write(target)
     if json_:
         print_json(findings_json(profile, found, compared, power, target))

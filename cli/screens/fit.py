@@ -145,14 +145,18 @@ def lap(frontier: list[tuple[float, Comparison]], strategies: list[str], first: 
 
 
 def telling(found: StrategyPower) -> str:
-    """Say how many problems it takes to tell the strategy ahead from another."""
-    test = found.paired
+    """Say how many problems it takes to tell the best strategy beside SC from it."""
+    test, pair = found.paired, f"{found.strategy}, the best beside {found.against}, from {found.against}"
+    if test.smallest_gap is None:
+        return (
+            f"At {found.budget:,.0f}x {found.strategy} and {found.against} differ by {100 * test.gap:.1f} points on "
+            "every problem, so nothing says how many problems would tell them apart."
+        )
     few, many = ("no end" if end is None else f"{end:,}" for end in test.needed_interval)
     needed = "more problems than can be said" if test.needed is None else f"about {test.needed:,} problems"
     return (
-        f"To tell {found.strategy} from {found.against} at {found.budget:,.0f}x with power {test.power:g} takes "
-        f"{needed} {escape(f'[{few}, {many}]')}; the profile has {test.problems:,}, which tell a gap of "
-        f"{100 * test.smallest_gap:.1f} points."
+        f"At {found.budget:,.0f}x it takes {needed} {escape(f'[{few}, {many}]')} to tell {pair} with power "
+        f"{test.power:g}; the profile has {test.problems:,}, which tell a gap of {100 * test.smallest_gap:.1f} points."
     )
 
 

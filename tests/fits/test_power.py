@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_1samp
+from scipy.stats import nct, ttest_1samp
 
 from isocompute.errors import DataError
-from isocompute.fits.power import MOST, paired_power
+from isocompute.fits.power import MOST, _effect_interval, paired_power
 
 SCORES = np.array([-1.0, -0.25, 0.0, 0.5, 1.0])
 """Differences of a world: most problems are the same under both strategies."""
@@ -59,8 +59,31 @@ def test_without_a_gap_no_number_of_problems_is_enough():
     assert found.smallest_gap > 0.2
 
 
-def test_a_gap_that_is_the_same_everywhere_is_told_by_three_problems():
-    assert (paired_power([0.1] * 5).needed, paired_power([0.1] * 5).needed_interval) == (3, (3, 3))
+@pytest.mark.parametrize("gap", [0.0, 0.1])
+def test_differences_without_a_spread_do_not_say_how_many_problems_are_needed(gap):
+    found = paired_power([gap] * 5)
+    assert (found.gap, found.standard_deviation) == (pytest.approx(gap), 0)
+    assert (found.needed, found.needed_interval, found.smallest_gap) == (None, (None, None), None)
+
+
+def test_a_small_spread_on_few_problems_is_uncertain_too():
+    found = paired_power([0.1, 0.1, 0.12])
+    assert (found.needed, found.needed_interval) == (3, (3, 7))
+    assert (paired_power([0.1, 0.12]).needed_interval[1] or MOST) > 100
+
+
+def test_the_interval_of_a_large_effect_is_that_of_the_noncentral_t():
+    values = np.array([0.1, 0.1, 0.12])
+    low, high = _effect_interval(values.mean() / values.std(ddof=1), 3)
+    reached = np.sqrt(3) * values.mean() / values.std(ddof=1)
+    assert nct.sf(reached, 2, low * np.sqrt(3)) == pytest.approx(0.025, abs=1e-4)
+    assert nct.cdf(reached, 2, high * np.sqrt(3)) == pytest.approx(0.025, abs=1e-4)
+
+
+def test_far_from_zero_the_ends_are_proportional_to_the_effect():
+    for problems in (2, 5, 60):
+        near, far = np.array(_effect_interval(19.9, problems)), np.array(_effect_interval(2000.0, problems))
+        np.testing.assert_allclose(far / 2000, near / 19.9, atol=0.05 if problems == 2 else 0.01)
 
 
 def test_which_of_the_two_is_ahead_does_not_matter():
