@@ -34,7 +34,7 @@ import psutil  # vLLM brings it
 from rich.console import Console
 from rich.table import Table
 
-from isocompute.runners import engines, grading, scorers
+from isocompute.runners import engines, scorers
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.display import Silent
 from isocompute.runners.engines import Completion, Request
@@ -132,7 +132,7 @@ class Bench:
             by_id = {problem.problem_id: problem for problem in ready.problems}
             for engine in (*self.solvers, self.scorer.host):
                 engine.llm.reset_prefix_cache()
-            with grading.load(ready.asked["grader"]) as grader:
+            with ready.grader as grader:
                 yield Searcher(config, ready.run, by_id, ready.texts, grader, Silent(), lambda: (solver, scorer))
 
     def ours(self, problems: int) -> Measured:

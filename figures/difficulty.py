@@ -20,7 +20,7 @@ from isocompute.planner.strategies.registry import colour_of
 
 COLUMNS = ("choice", "in_practice", "level", "budget", "strategy", "accuracy", "low", "high", "problems")
 ONE_FOR_ALL = "one for all"
-KINDS = ("#7b3294", "#1b7837", "#b35806", "#2166ac", "#c51b7d")
+KIND_COLOURS = ("#7b3294", "#1b7837", "#b35806", "#2166ac", "#c51b7d")
 """Colours of the kinds of difficulty, in the order of the table."""
 
 
@@ -90,7 +90,7 @@ def draw_choices(table: pd.DataFrame, ax: Any = None) -> Axes:
     check_table(table, COLUMNS, "difficulty")
     together = table[table["level"].isna()].sort_values("budget")
     choices = [choice for choice in dict.fromkeys(table["choice"]) if choice != ONE_FOR_ALL]
-    shades = {choice: KINDS[i % len(KINDS)] for i, choice in enumerate(choices)}
+    shades = {choice: KIND_COLOURS[i % len(KIND_COLOURS)] for i, choice in enumerate(choices)}
     with panels(ax) as (axes,):
         for choice in (ONE_FOR_ALL, *choices):
             line = together[together["choice"] == choice]

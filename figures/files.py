@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from isocompute.errors import ConfigError
 from isocompute.figures.registry import FIGURES, FigureEntry
 from isocompute.figures.source import Source
 from isocompute.figures.style import add_name, figure_of, render_figure
 from isocompute.figures.tables import render_table
-from isocompute.registry import package_of
 from isocompute.runners.storage.files import write_output
 
 
@@ -57,15 +55,8 @@ def make_figure(name: str, entry: FigureEntry, source: Source) -> dict[str, byte
     given = source.give(entry.needs)
     if given is None:
         return {}
-    try:
+    with FIGURES.blaming(name):
         return render(entry, given, source.profile.name)
-    except Exception as error:  # another package's functions may raise anything
-        if name not in FIGURES.added:
-            raise
-        said = ": ".join([type(error).__name__, *str(error).splitlines()[:1]]).rstrip(".")
-        raise ConfigError(
-            f"The figure '{name}' of {package_of(FIGURES.added[name])} cannot be drawn: {said}."
-        ) from error
 
 
 def render(entry: FigureEntry, given: Any, title: str) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -24,11 +25,14 @@ class EngineSuite:
         hot: how tokens are drawn where another seed must give another text.
         limit: of tokens, below what the engine writes when it is left alone.
         many: requests that are asked together; more than the engine takes at once.
+        step: what ends a step in a greedy text; None if the engine cannot go on from what was written, so that it
+            cannot search.
     """
 
     hot = Sampling(temperature=2.0, max_tokens=16)
     limit = 5
     many = 80
+    step: str | None = None
 
     def load(self) -> Engine:
         """Load the engine that is tested; once for all tests."""
@@ -87,6 +91,27 @@ class EngineSuite:
             prompt, cached = completion.prompt_tokens, completion.cached_tokens
             assert prompt is None or prompt > 0
             assert cached is None or (prompt is not None and 0 <= cached <= prompt)
+
+    def test_a_step_ends_before_its_delimiter_and_the_next_one_goes_on_from_it(self, engine: Engine) -> None:
+        if self.step is None:
+            pytest.skip("the engine does not say that it can search")
+        greedy = Sampling(temperature=0.0, max_tokens=64)
+        (request,) = self.requests(1, greedy)
+        whole = ask(engine, [request])[request.key].text or ""
+        first = ask(engine, [replace(request, sampling=replace(greedy, step=self.step))])[request.key]
+        assert first.finish_reason == "step"
+        assert first.text == whole[: whole.index(self.step)]
+        written = f"{first.text}{self.step}"
+        rest = ask(engine, [replace(request, written=written, written_ids=first.token_ids)])[request.key]
+        assert written + (rest.text or "") == whole
+
+    def test_times_are_in_seconds_and_lie_within_the_run(self, engine: Engine) -> None:
+        began, watch = time.time(), time.perf_counter()
+        done = ask(engine, self.requests(8)).values()
+        took = time.perf_counter() - watch
+        for completion in done:
+            assert completion.started_at is None or began - 1 <= completion.started_at <= began + took + 1
+            assert completion.seconds is None or 0 <= completion.seconds <= took + 1
 
     def test_what_is_added_while_it_runs_is_answered_too(self, engine: Engine) -> None:
         pending = deque(self.requests(3))

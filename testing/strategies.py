@@ -62,8 +62,13 @@ class StrategySuite:
         return np.asarray(self.estimate(pool, S, V).accuracy.mean(axis=0))
 
     def slack(self, pool: Pool, S: Sequence[int], V: Sequence[int] = (1,)) -> float:
-        """Return by how much a mean may be off: five times its error from drawing."""
-        return 5 * (self.estimate(pool, S, V).error or 0.0) + 1e-9
+        """Return by how much a mean may be off: five times its error from drawing.
+
+        An accuracy is in 0 … 1, so that the mean over P problems of n draws each has an error of at most 0.5 / √(nP).
+        """
+        error = self.estimate(pool, S, V).error or 0.0
+        assert error <= 0.5 / (DRAWS * pool.problems) ** 0.5, "the error is larger than so many draws leave"
+        return 5 * error + 1e-9
 
     def test_accuracies_are_shares_of_the_shape_that_is_asked_for(self) -> None:
         pool = make_pool(6, 8, 3, seed=1)

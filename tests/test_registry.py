@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from isocompute import registry
 from isocompute.errors import ConfigError
-from isocompute.planner.strategies.registry import STRATEGIES, Strategy, describe_strategy
+from isocompute.planner.strategies.registry import (
+    STRATEGIES,
+    Strategy,
+    StrategyEstimate,
+    describe_strategy,
+)
 from isocompute.registry import Registry
+from isocompute.runners import engines
 from isocompute.runners.config.search import Search
+from isocompute.runners.engines.registry import ENGINES, EngineEntry, missing_package
 from isocompute.runners.search.registry import SEARCHES
 
 MINE = Strategy(
@@ -50,7 +59,7 @@ def add(monkeypatch):
 @pytest.fixture(autouse=True)
 def forget():
     yield
-    for each in (STRATEGIES, SEARCHES):
+    for each in (STRATEGIES, SEARCHES, ENGINES):
         vars(each).pop("added", None)
 
 
@@ -133,3 +142,58 @@ def test_what_cannot_be_imported_is_a_sentence(add):
 def test_an_unknown_name_is_refused_with_those_there_are():
     with pytest.raises(ConfigError, match=r"^The strategy 'x' is unknown; there are: sc, genrm, genrm\+vote"):
         STRATEGIES.find("x")
+
+
+def test_an_entry_of_another_class_or_under_another_name_is_refused(add, monkeypatch):
+    add(STRATEGIES, ("mine", "somebody:MINE"))
+    monkeypatch.setattr(Added, "load", lambda self: MY_SEARCH)
+    with pytest.raises(ConfigError, match=r"'mine' of somebody-s-package is a SearchStrategy; it must be a Strategy\."):
+        STRATEGIES["mine"]
+    monkeypatch.setattr(Added, "load", lambda self: replace(MINE, name="sc"))
+    with pytest.raises(ConfigError, match="calls itself 'sc'; the two names must be the same"):
+        STRATEGIES["mine"]
+
+
+@pytest.mark.parametrize(
+    ("loader", "said"),
+    [
+        ("math:lost", "AttributeError: module 'math' has no attribute 'lost'"),
+        ("json:loads", "JSONDecodeError: Expecting value"),
+    ],
+)
+def test_whatever_another_package_s_loader_raises_is_a_sentence(add, monkeypatch, loader, said):
+    add(ENGINES, ("mine", "somebody:MINE"))
+    monkeypatch.setattr(Added, "load", lambda self: EngineEntry(loader, "mine", is_local=False))
+    with pytest.raises(ConfigError, match=f"^The engine 'mine' of somebody-s-package does not work: {said}"):
+        engines.load("mine", "model")
+
+
+def test_a_package_that_cannot_be_imported_says_why():
+    said = missing_package("The scorer 'mine'", ImportError("it needs CUDA"), "")
+    assert said == "The scorer 'mine' needs a package that is not installed (it needs CUDA)."
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "said"),
+    [
+        (lambda pool, S: np.full((pool.problems, len(S)), 1.5), r"its accuracies must lie in 0 … 1"),
+        (lambda pool, S: np.full((pool.problems, len(S)), np.nan), r"its accuracies must lie in 0 … 1"),
+        (lambda pool, S: np.zeros((pool.problems, 1)), r"its accuracies have the shape \(4, 1\)"),
+        (lambda pool, S: 1 / 0, "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_an_estimate_that_cannot_be_is_a_sentence(add, monkeypatch, refused, written_run, tmp_path, accuracy, said):
+    estimate = lambda pool, S, V, draws, seed: StrategyEstimate(accuracy(pool, S))  # noqa: E731
+    add(STRATEGIES, ("mine", "somebody:MINE"))
+    mine = Strategy("mine", "somebody:estimate", "solutions", "mine", "#123456")
+    monkeypatch.setattr(Added, "load", lambda self: mine)
+    monkeypatch.setattr(Strategy, "load_estimator", property(estimators_with(mine, estimate)))
+    sentence = refused("fit", written_run, "-o", tmp_path / "p.json")
+    assert re.match(f"The strategy 'mine' of somebody-s-package does not work: .*{said}", sentence)
+    assert not (tmp_path / "p.json").exists()
+
+
+def estimators_with(mine, estimate):
+    """Give a strategy's own estimator, and another one for one of them."""
+    own = Strategy.load_estimator.fget
+    return lambda strategy: estimate if strategy is mine else own(strategy)

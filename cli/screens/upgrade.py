@@ -8,6 +8,7 @@ from rich.console import Console
 
 from isocompute.cli.screens.runs import line
 from isocompute.planner.profile import Profile
+from isocompute.runners.storage.run import FORMAT
 
 if TYPE_CHECKING:
     from isocompute.runners.storage.upgrade import UpgradedRun
@@ -19,7 +20,7 @@ def upgraded_run(console: Console, source: str, found: UpgradedRun | None) -> No
         newest(console, source)
         return
     rows = ", ".join(f"{count:,} {name}" for name, count in found.rows.items()) or "no rows yet"
-    line(console, f"{found.run} is {source} in format 2: {rows}.")
+    line(console, f"{found.run} is {source} in format {FORMAT}: {rows}.")
     if found.moved:
         line(console, f"The step scores of {found.moved:,} solutions are rows of scores now.")
     sizes = [f"{role} {size:,.0f}" for role, size in found.parameters.items()]
@@ -33,7 +34,7 @@ def upgraded_profile(console: Console, source: str, profile: Profile | None, tar
     if profile is None:
         newest(console, source)
         return
-    line(console, f"{target} is {source} in format 2: {', '.join(profile.strategies)}.")
+    line(console, f"{target} is {source} in format {profile.format}: {', '.join(profile.strategies)}.")
     unknown(console, profile.unknown_parts)
 
 

@@ -34,7 +34,7 @@ class Smoother:
     Kept exactly: one solution is answered as it is, however often it was verified, so that at S = 1 the surface is
     the measured pass@1 at every V. Nothing is forced to rise: a problem whose most likely answer is wrong is lost by
     more votes, one whose wrong answers please the verifier more than its right ones is lost by more solutions and by
-    more verifications, and the mean over problems may fall with any of them. Only coverage must rise.
+    more verifications, and the mean over problems may fall with any of them.
 
     Args:
         S: (nS,) the knots.

@@ -92,10 +92,25 @@ def build_profile(run: Run, found: RunPool, costs: Costs, name: str) -> Profile:
 def estimate_part(strategy: Strategy, pool: Pool, voted: bool) -> Curve | Surface:
     """Estimate a strategy over the numbers that a profile holds, see `allocations`."""
     S, V = allocations(strategy, pool, voted)
-    found = estimate(strategy, pool, S, V)
+    with STRATEGIES.blaming(strategy.name):
+        found = estimate(strategy, pool, S, V)
+        check_estimate(found, (pool.problems, len(S), *([len(V)] if V else [])))
     fields = {"solutions": S, "error": found.error, "parameters": dict(found.parameters)}
     accuracy = rounded(found.accuracy)
     return Surface(verifications=V, accuracy=accuracy, **fields) if V else Curve(accuracy=accuracy, **fields)
+
+
+def check_estimate(found: StrategyEstimate, shape: tuple[int, ...]) -> None:
+    """Raise unless an estimate holds a share for each problem and allocation.
+
+    Raises:
+        ValueError: its shape is another, or a value is not in 0 … 1.
+    """
+    if np.shape(found.accuracy) != shape:
+        raise ValueError(f"its accuracies have the shape {np.shape(found.accuracy)}; they must have {shape}")
+    rounded_off = np.round(found.accuracy, DIGITS)
+    if not ((rounded_off >= 0) & (rounded_off <= 1)).all():
+        raise ValueError("its accuracies must lie in 0 … 1")
 
 
 def allocations(strategy: Strategy, pool: Pool, voted: bool = True) -> tuple[list[int], list[int]]:

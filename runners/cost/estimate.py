@@ -45,6 +45,7 @@ def quote(
         ConfigError, DataError, EngineError, RunError: as a sweep does; or no row of the sample came.
     """
     ready = prepare_sweep(config)
+    ready.grader.close()  # nothing is graded
     config, run = ready.config, ready.run
     ids = [problem.problem_id for problem in ready.problems]
     requests = missing(run, config, ids, () if ready.source is None else ready.source.failed)

@@ -104,7 +104,8 @@ def load(name: str, model: str, **options: Any) -> Engine:
         check(model)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        engine: Engine = load_object(entry.loader)(model, **options)
+        with ENGINES.blaming(name):
+            engine: Engine = load_object(entry.loader)(model, **options)
     except ImportError as error:
         raise EngineError(missing_package(f"The engine '{name}'", error, entry.extra)) from error
     except TypeError as error:
@@ -119,4 +120,4 @@ def missing_package(what: str, error: ImportError, extra: str) -> str:
     "The engine 'vllm' needs a package that is not installed (vllm): pip install 'isocompute[vllm]'."
     """
     advice = f": pip install 'isocompute[{extra}]'" if extra else ""
-    return f"{what} needs a package that is not installed ({error.name}){advice}."
+    return f"{what} needs a package that is not installed ({error.name or error}){advice}."

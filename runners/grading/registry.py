@@ -58,5 +58,8 @@ def load(name: str) -> Grader:
     Raises:
         ConfigError: there is none of that name, or a package that it needs is missing.
     """
-    grader: Grader = load_object(GRADERS.find(name.partition("/")[0]).loader)()
-    return grader
+    plain = name.partition("/")[0]
+    entry = GRADERS.find(plain)
+    with GRADERS.blaming(plain):
+        grader: Grader = load_object(entry.loader)()
+        return grader

@@ -45,8 +45,9 @@ def import_run(
         raise ConfigError(f"--columns is for the format '{named}'; other formats say what is what.")
     source, target = Source(path, columns), Run(run)
     with building(target, "import", "importing") as begun, Gathering(begun, name, grader) as gathering:
-        for row in format.load_adapter(source):
-            gathering.take(row)
-            if progress is not None:
-                progress(source.seen, source.total)
+        with FORMATS.blaming(name):
+            for row in format.load_adapter(source):
+                gathering.take(row)
+                if progress is not None:
+                    progress(source.seen, source.total)
         return gathering.finish(source, target.path)

@@ -33,6 +33,7 @@ class Ready:
         asked: what the manifest will say.
         source: the other run's problems and solutions; None if the sweep samples its own.
         served: parameter counts that servers say of their models, by role.
+        grader: what reads answers; whoever prepared a sweep closes it.
     """
 
     config: Sweep
@@ -42,6 +43,7 @@ class Ready:
     asked: dict[str, Any]
     source: Source | None
     served: dict[str, float]
+    grader: Grader
 
 
 def prepare_sweep(config: Sweep) -> Ready:
@@ -75,8 +77,8 @@ def prepare_sweep(config: Sweep) -> Ready:
     if config.scorer is not None and config.scorer.model is not None and scorers.SCORERS[config.scorer.kind].format:
         engines.check(config.scorer.model)
     served = ask_servers(config, run)
-    ready = Ready(config, run, problems, texts, manifest(config, texts, served=served, **made), source, served)
-    check_begun(ready, grader)
+    ready = Ready(config, run, problems, texts, manifest(config, texts, served=served, **made), source, served, grader)
+    check_begun(ready)
     return ready
 
 
@@ -105,7 +107,7 @@ def check_models(config: Sweep) -> None:
             check_weights(model, engine, None if head is None else CLASSES[head])
 
 
-def check_begun(ready: Ready, grader: Grader) -> None:
+def check_begun(ready: Ready) -> None:
     """Raise unless a run can go on as it is asked for, or its folder is free for a new one.
 
     Raises:
@@ -114,7 +116,7 @@ def check_begun(ready: Ready, grader: Grader) -> None:
     """
     run = ready.run
     if run.exists:
-        agree(run, ready.config, ready.problems, ready.asked, grader)
+        agree(run, ready.config, ready.problems, ready.asked, ready.grader)
         if ready.source is not None:
             ready.source.refuse_changed(run)
             ready.source.missing(run)  # which raises if no more can be taken

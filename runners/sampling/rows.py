@@ -24,7 +24,7 @@ def skipped_row(key: tuple[Any, ...], digest: str) -> dict[str, Any]:
     """Return the row of a verification that costs and says nothing: the solution has nothing to verify."""
     row = dict(zip(VERIFICATIONS.key_names, key, strict=True))
     row |= dict.fromkeys(TOKENS, 0)
-    return {**row, "finish_reason": SKIPPED, "status": "ok", JUDGED.name: digest}
+    return {**row, "finish_reason": SKIPPED, "status": "ok", "seconds": 0.0, JUDGED.name: digest}
 
 
 def sampled_row(

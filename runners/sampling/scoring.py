@@ -87,7 +87,7 @@ def score(
     loaded = None
     try:
         empty = [request for request in missing if not request.steps]
-        writer.add(row_of(request, Scored((), 0, 0, 0), texts[request.key]) for request in empty)
+        writer.add(row_of(request, Scored((), 0, 0, 0, seconds=0.0), texts[request.key]) for request in empty)
         display.advance(len(empty), 0)
         if pending:
             loaded = load()

@@ -8,7 +8,7 @@ from isocompute.runners import engines, scorers
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.display import Display, Silent
 from isocompute.runners.engines import Engine
-from isocompute.runners.sampling.preparing import check_begun, check_models, load_grader, notes, prepare_sweep
+from isocompute.runners.sampling.preparing import check_begun, check_models, notes, prepare_sweep
 from isocompute.runners.sampling.sampler import Sampler, Summary
 from isocompute.runners.scorers import Scorer
 from isocompute.runners.storage.check import mend
@@ -39,18 +39,19 @@ def sweep(
     display = display or Silent()
     ready = prepare_sweep(config)
     config, run, problems, texts, asked = ready.config, ready.run, ready.problems, ready.texts, ready.asked
-    check_models(config)
-    with run.lock() as lock, load_grader(config, asked["grader"]) as grader:
-        if not lock.guarded:
-            display.note(
-                f"Nothing guards the run at '{run.path}': its store cannot keep a second writer out. Start no other "
-                "sweep of it before this one has ended."
-            )
-        check_begun(ready, grader)  # again: another process may have begun it meanwhile
-        for stray in mend(run) if run.exists else ():
-            display.note(f"Set aside from {stray.path}: {stray.what}.")
-        run.write_manifest(asked | (kept_provenance(run) if run.exists else {}))
-        for text in notes(ready):
-            display.note(text)
-        problems = [problem for problem in problems if only is None or problem.problem_id in only]
-        return Sampler(config, run, problems, texts, grader, display, load, load_scorer, ready.source).work()
+    with ready.grader as grader:
+        check_models(config)
+        with run.lock() as lock:
+            if not lock.guarded:
+                display.note(
+                    f"Nothing guards the run at '{run.path}': its store cannot keep a second writer out. Start no "
+                    "other sweep of it before this one has ended."
+                )
+            check_begun(ready)  # again: another process may have begun it meanwhile
+            for stray in mend(run) if run.exists else ():
+                display.note(f"Set aside from {stray.path}: {stray.what}.")
+            run.write_manifest(asked | (kept_provenance(run) if run.exists else {}))
+            for text in notes(ready):
+                display.note(text)
+            problems = [problem for problem in problems if only is None or problem.problem_id in only]
+            return Sampler(config, run, problems, texts, grader, display, load, load_scorer, ready.source).work()

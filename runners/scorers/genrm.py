@@ -81,7 +81,7 @@ class Verdicts:
             request, name = pending.popleft(), next(self.names)
             steps = [i for i in range(request.known, len(request.steps)) if request.steps[i].strip()]
             if not steps:
-                yield request, Scored((math.nan,) * len(request.new), 0, 0, 0)
+                yield request, Scored((math.nan,) * len(request.new), 0, 0, 0, seconds=0.0)
                 continue
             judged[name] = Judged(request, len(steps) * self.verifications, {step: [] for step in steps})
             for step in steps:

@@ -123,11 +123,12 @@ def load(kind: str, model: str, engine: str = "vllm", prompt: str | None = None,
         raise ConfigError(f"The scorer '{kind}' has a format of its own; leave the prompt out.")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        if entry.loader:
-            scorer: Scorer = load_object(entry.loader)(model, **options)
-            return scorer
-        engines.check(model)
-        return host(model, load_format(entry, model, prompt), engine, options)
+        with SCORERS.blaming(kind):
+            if entry.loader:
+                scorer: Scorer = load_object(entry.loader)(model, **options)
+                return scorer
+            engines.check(model)
+            return host(model, load_format(entry, model, prompt), engine, options)
     except ImportError as error:
         extra = "" if entry.loader else engine
         raise EngineError(missing_package(f"The scorer '{kind}'", error, extra)) from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from transformers.utils import logging
@@ -57,7 +58,7 @@ class TransformersScorer:
             for request, read in batch:
                 values = [margin for _ in read for margin in next(found)]
                 answer = scored(request, values, sum(len(r.tokens) for r in read), 0, len(read))
-                yield request, stamp(answer, span) if read else answer
+                yield request, stamp(answer, span) if read else replace(answer, seconds=0.0)
 
     def close(self) -> None:
         """Drop the weights."""

@@ -63,7 +63,7 @@ class Source:
         Raises:
             RunError: the run was graded again by itself, so that further answers would not fit its own.
         """
-        there = rows_of(run, SOLUTIONS)
+        there = rows_of(run, SOLUTIONS, columns=[*SOLUTIONS.key_names, "status"])
         rows = [
             row
             for key, row in (self.solutions or {}).items()
@@ -94,7 +94,7 @@ class Source:
             now = self.solutions.get(key)
             if now is None:
                 what = "it is not there any more"
-            elif differing := [name for name in names if digest_row(row, [name]) != digest_row(now, [name])]:
+            elif differing := [name for name in names if row[name] != now[name]]:
                 what = f"its '{differing[0]}' is another"
             else:
                 continue
@@ -184,6 +184,9 @@ def held(config: Sweep, run: Run, before: Taken) -> Source:
             f"for: it has {len(there):,} solutions to {len(problems):,} problems; bring the other run back, or ask for "
             "no more."
         )
+    for what, less, taken in (("problems", asked[0], before.problems), ("solutions", asked[1], before.solutions)):
+        if less < taken:
+            raise RunError(f"The run at '{run.path}' has {what} = {taken}; a run can grow, not shrink to {less}.")
     manifest = run.manifest()
     rows = [Problem(**row) for row in problems]
     grader = grader_of(run)
@@ -203,20 +206,21 @@ def same_folder(one: Run, other: Run) -> bool:
     return roots[0] == roots[1]
 
 
-def rows_of(run: Run, table: Table, overlaid: bool = True) -> dict[Key, Row]:
+def rows_of(run: Run, table: Table, overlaid: bool = True, columns: list[str] | None = None) -> dict[Key, Row]:
     """Return a table's rows by key, as they were written; a failure gives way to its retry.
 
     Args:
         run: a run.
         table: one with a status.
         overlaid: whether what lies over the table counts, such as answers that were graded again.
+        columns: that are read, key and status among them; all if not given.
     """
     found: dict[Key, Row] = {}
-    for row in run.read(table).to_pylist():
+    for row in run.read(table, columns).to_pylist():
         key = tuple(row[name] for name in table.key_names)
         if key not in found or found[key]["status"] != "ok":
             found[key] = row
-    overlay = OVERLAYS.get(table.name) if overlaid else None
+    overlay = OVERLAYS.get(table.name) if overlaid and columns is None else None
     if overlay is not None:
         names = [column.name for column in overlay.columns[overlay.key :] if column.name in table.schema.names]
         for row in run.read(overlay).to_pylist():
@@ -284,13 +288,13 @@ def refuse_unverifiable(problems: Iterable[Row], solutions: dict[Key, Row], name
         )
 
 
-def digest_row(row: Row, names: Iterable[str] | None = None) -> str:
-    """Return the BLAKE2b digest of a row, or of some of its columns; a column that is null counts as if not there.
+def digest_row(row: Row) -> str:
+    """Return the BLAKE2b digest of a row; a column that is null counts as if not there.
 
     >>> digest_row({"a": 1, "b": None}) == digest_row({"a": 1}) != digest_row({"a": 2})
     True
     """
-    said = {name: row[name] for name in (row if names is None else names) if row.get(name) is not None}
+    said = {name: value for name, value in row.items() if value is not None}
     content = json.dumps(said, sort_keys=True, default=str).encode()
     return blake2b(content, digest_size=BYTES).hexdigest()
 

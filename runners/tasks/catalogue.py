@@ -41,8 +41,10 @@ def load(task: TaskBlock | FileTask) -> Task:
     """
     if isinstance(task, FileTask):
         return load_file(task)
-    loaded: Task = load_object(TASKS.find(task.name).loader)(task)
-    return loaded
+    entry = TASKS.find(task.name)
+    with TASKS.blaming(task.name):
+        loaded: Task = load_object(entry.loader)(task)
+        return loaded
 
 
 def load_lab(task: LabTask) -> Task:

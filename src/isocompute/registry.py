@@ -10,12 +10,13 @@ asked for. Another package adds its own through an entry point of the registry's
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from isocompute.errors import ConfigError
+from isocompute.errors import ConfigError, IsocomputeError
 
 Entry = TypeVar("Entry")
 
@@ -84,6 +85,24 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """The names as a sentence lists them: "a, b or c"."""
         return join_words(list(self))
 
+    @contextmanager
+    def blaming(self, name: str) -> Iterator[None]:
+        """Turn whatever another package's entry raises into a sentence that names it; ours raise as they are.
+
+        Raises:
+            ConfigError: the entry is another package's, and raised something else than an error of isocompute.
+        """
+        try:
+            yield
+        except IsocomputeError:
+            raise
+        except Exception as error:
+            if name not in self.added:
+                raise
+            said = ": ".join([type(error).__name__, *str(error).splitlines()[:1]]).rstrip(".")
+            package = package_of(self.added[name])
+            raise ConfigError(f"The {self.kind} '{name}' of {package} does not work: {said}.") from error
+
     def check(self, name: str) -> str:
         """Return a name that is known; made for the validation of configurations.
 
@@ -147,6 +166,10 @@ def load_added(point: EntryPoint, kind: str, entry: type[Entry]) -> Entry:
         raise ConfigError(
             f"The {kind} '{point.name}' of {package_of(point)} is a {type(found).__name__}; "
             f"it must be a {entry.__name__}."
+        )
+    if (own := getattr(found, "name", point.name)) != point.name:
+        raise ConfigError(
+            f"The {kind} '{point.name}' of {package_of(point)} calls itself '{own}'; the two names must be the same."
         )
     return found
 

@@ -22,6 +22,8 @@ from isocompute.testing import (
 
 
 class TestDice(EngineSuite):
+    step = "\n\n"
+
     def load(self):
         return engines.load("dice", "six-sided")
 

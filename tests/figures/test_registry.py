@@ -96,10 +96,10 @@ HERE = "The figure 'mine' of somebody-s-package "
 @pytest.mark.parametrize(
     ("added", "sentence"),
     [
-        (entry(table="boom"), "cannot be drawn: ZeroDivisionError: by."),
-        (entry(draw="boom"), "cannot be drawn: ZeroDivisionError: by."),
-        (entry(table="lost"), "cannot be drawn: AttributeError: module 'somebody' has no attribute 'lost'."),
-        (entry(draw="draw_nowhere"), "cannot be drawn: TypeError: draw must return the Axes in which it drew."),
+        (entry(table="boom"), "does not work: ZeroDivisionError: by."),
+        (entry(draw="boom"), "does not work: ZeroDivisionError: by."),
+        (entry(table="lost"), "does not work: AttributeError: module 'somebody' has no attribute 'lost'."),
+        (entry(draw="draw_nowhere"), "does not work: TypeError: draw must return the Axes in which it drew."),
     ],
 )
 def test_a_figure_that_fails_is_a_sentence(add, means, added, sentence):
@@ -112,7 +112,7 @@ def test_a_figure_that_fails_is_a_sentence(add, means, added, sentence):
 def test_a_figure_that_fails_leaves_nothing(add, refused, tmp_path):
     add({**FUNCTIONS, "boom": boom}, mine=entry(draw="boom"))
     said = refused("figures", "llama-3.1-8b-math", "-o", tmp_path / "drawn")
-    assert said == f"{HERE}cannot be drawn: ZeroDivisionError: by."
+    assert said == f"{HERE}does not work: ZeroDivisionError: by."
     assert not (tmp_path / "drawn").exists()
 
 

@@ -68,7 +68,8 @@ def test_the_gap_holds_no_luck_of_having_been_ahead():
     for seed in range(60):
         rng = np.random.default_rng(seed)
         votes = np.tile(rng.uniform(0.3, 0.6, 40)[:, None], len(S))
-        worlds = {name: votes[:, :, None] + rng.uniform(-0.3, 0.3, (40, 1, 1)) + np.zeros((1, 1, len(V))) for name in names}
+        gains = (rng.uniform(-0.3, 0.3, (40, 1, 1)) + np.zeros((1, 1, len(V))) for _ in names)
+        worlds = {name: votes[:, :, None] + gain for name, gain in zip(names, gains, strict=True)}
         parts = {name: Surface(solutions=S, verifications=V, accuracy=world.tolist()) for name, world in worlds.items()}
         world = profile(0.0, 40).model_copy(
             update={"strategies": {"sc": Curve(solutions=S, accuracy=votes.tolist()), **parts}}

@@ -5,16 +5,31 @@ from __future__ import annotations
 import random
 from collections import deque
 from dataclasses import replace
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from isocompute.fits import self_consistency
 from isocompute.planner.strategies.registry import STRATEGIES, StrategyEstimate
 from isocompute.runners.engines import Completion
+from isocompute.runners.grading import Grader
+from isocompute.runners.imports import Problem as ImportedProblem
+from isocompute.runners.imports import Solution, Verification
 from isocompute.runners.scorers import Scored
-from isocompute.runners.search.registry import SEARCHES, SearchStrategy
+from isocompute.runners.search.registry import SearchStrategy
 from isocompute.runners.search.strategies.node import root
-from isocompute.testing import EngineSuite, ScorerSuite, SearchSuite, StrategySuite
+from isocompute.runners.tasks import Problem, Task
+from isocompute.testing import (
+    EngineSuite,
+    FigureSuite,
+    GraderSuite,
+    ImportSuite,
+    ScorerSuite,
+    SearchSuite,
+    StrategySuite,
+    TaskSuite,
+)
 
 
 def answer(request):
@@ -130,14 +145,8 @@ def test_a_broken_search_fails(begin, test):
         getattr(suite, test)()
 
 
-def test_the_suite_of_a_search_passes_where_nothing_is_broken():
-    suite = SearchSuite()
-    suite.entry = SEARCHES["beam"]
-    suite.test_rounds_are_bounded()
-
-
 class Optimistic:
-    """An estimator that looks at the pool's best, and one that always takes the first solution."""
+    """Estimators that are too high, that always take the first solution, and whose error hides that they are wrong."""
 
     @staticmethod
     def estimate(pool, S, V, draws, seed):
@@ -147,10 +156,15 @@ class Optimistic:
     def estimate_first(pool, S, V, draws, seed):
         return StrategyEstimate(pool.correct[:, :1].astype(float).repeat(len(S), axis=1))
 
+    @staticmethod
+    def estimate_unsure(pool, S, V, draws, seed):
+        return StrategyEstimate(self_consistency(pool, S) ** 0.5, error=0.05)
+
 
 @pytest.mark.parametrize(
     ("estimate", "test"),
     [
+        ("estimate_unsure", "test_it_equals_the_mean_over_all_subsets"),
         ("estimate", "test_one_solution_is_right_as_often_as_solutions_are"),
         ("estimate", "test_it_equals_the_mean_over_all_subsets"),
         ("estimate_first", "test_the_order_of_solutions_does_not_matter"),
@@ -170,3 +184,91 @@ def test_a_broken_estimator_fails(estimate, test, monkeypatch):
 
     with pytest.raises(AssertionError):
         getattr(Suite(), test)()
+
+
+class Slow:
+    """An engine that reports milliseconds as seconds."""
+
+    def run(self, pending):
+        while pending:
+            yield pending.popleft(), Completion("a", 1, None, 1, "stop", seconds=1500.0)
+
+
+def test_an_engine_that_reports_milliseconds_fails():
+    with pytest.raises(AssertionError):
+        EngineSuite().test_times_are_in_seconds_and_lie_within_the_run(Slow())
+
+
+@pytest.mark.parametrize(
+    ("extract", "canonical", "test"),
+    [
+        (lambda text: text, str.upper, "test_right_answers_are_right_and_wrong_ones_wrong"),
+        (lambda text: text or "nothing", str.upper, "test_a_text_that_says_nothing_has_no_answer"),
+        (lambda text: text, lambda answer: f"{answer}!", "test_a_canonical_answer_stays_as_it_is"),
+    ],
+)
+def test_a_broken_grader_fails(extract, canonical, test):
+    class Suite(GraderSuite):
+        right = (("it is 7", "7"),)
+        wrong = (("it is 8", "7"),)
+
+    with pytest.raises(AssertionError):
+        getattr(Suite(), test)(Grader("broken", "broken/1", extract, canonical))
+
+
+@pytest.mark.parametrize(
+    ("problems", "test"),
+    [
+        (
+            lambda n: [Problem(f"{n}-{i}", "t", "q", "7") for i in range(n)],
+            "test_the_first_problems_of_a_longer_list_are",
+        ),
+        (lambda n: [Problem("p", "t", "q", "7")] * n, "test_every_problem_has_a_name_of_its_own_and_a_question"),
+        (lambda n: [Problem(f"{i}", "t", "q", " ") for i in range(n)], "test_its_grader_can_read_every_right_answer"),
+    ],
+)
+def test_a_broken_task_fails(problems, test):
+    class Suite(TaskSuite):
+        def load(self, count):
+            return Task(problems(count), "numeric", {})
+
+    (name,) = (each for each in dir(Suite) if each.startswith(test))
+    with pytest.raises(AssertionError):
+        getattr(Suite(), name)()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [Solution("p", "line 1", text="7")],
+        [ImportedProblem("p", "line 1", gold="7"), ImportedProblem("p", "line 2", gold="7")],
+        [ImportedProblem("p", "line 1", gold="7"), Verification("p", 0, "line 2")],
+    ],
+    ids=["a solution before its problem", "a problem twice", "a verification without a solution"],
+)
+def test_a_broken_adapter_fails(rows):
+    class Suite(ImportSuite):
+        sample = None
+
+        def rows(self, path):
+            return rows
+
+    with pytest.raises((AssertionError, KeyError)):
+        Suite().test_a_problem_comes_before_what_is_said_of_it()
+
+
+def test_a_figure_that_changes_its_table_or_draws_elsewhere_fails():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    table = pd.DataFrame({"S": [1.0, 2.0]})
+
+    class Suite(FigureSuite):
+        entry = SimpleNamespace(load_draw=lambda table, ax=None: table.insert(0, "more", 1))
+
+    with pytest.raises(AssertionError):
+        Suite().test_drawing_changes_nothing_in_the_table(table)
+    Suite.entry = SimpleNamespace(load_draw=lambda table, ax=None: pyplot.figure())
+    try:
+        with pytest.raises(AssertionError):
+            Suite().test_it_draws_into_the_axes_that_it_is_given_and_no_others(table, None)
+    finally:
+        pyplot.close("all")

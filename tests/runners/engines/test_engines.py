@@ -70,7 +70,7 @@ def reference():
 
 
 class TestEveryEngine(EngineSuite):
-    """The suite that is shipped, on every engine of this module."""
+    """The suite that is shipped, on every engine of this module; steps are tried on the lab's model below."""
 
     @pytest.fixture(scope="class")
     @classmethod
