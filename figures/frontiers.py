@@ -87,7 +87,7 @@ def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
         DataError: a column is missing, there are no rows, or ``ax`` is not two Axes.
     """
     check_table(table, COLUMNS, "frontiers")
-    title = f"{table['problems'].iloc[0]} problems, scored under choices made on others"
+    title = f"{table['problems'].iloc[0]} problems, scored with numbers chosen on others"
     axes = draw_pair(table, ax, (draw_reached, draw_lead), title)
     remove_legend(axes[1])
     return axes

@@ -18,6 +18,12 @@ from isocompute.planner.profile import UNPRICED, Measure, Profile, Rates
 from isocompute.planner.strategies.options import unknown_strategies
 from isocompute.planner.strategies.registry import STRATEGIES, describe_strategy
 
+BEHIND = (
+    "A lead below zero means that the choice is too close to hold on other problems; strategies that differ by less "
+    "than the error of drawing tie, and ties go to the cheapest."
+)
+"""What a negative lead in the table means."""
+
 ABREAST = 5
 """Strategies side by side in a table that a small terminal holds."""
 
@@ -46,6 +52,8 @@ def fitted(
     say(console, "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one.")
     if profile.per_problem:
         say(console, HELD_OUT.format(last="lead"))
+    if any(lead is not None and lead[0] < 0 for lead in (compared.lead("sc") for _, compared in frontier)):
+        say(console, BEHIND)
     if power is not None:
         say(console, telling(power))
     console.print()

@@ -79,8 +79,9 @@ class Completion:
     None if the engine does not say them.
 
     ``started_at`` is when the engine took the request up, in seconds since 1970; ``seconds`` is the wall time until it
-    was complete, while others ran beside it. Both are None if the engine does not say them, and no part of what makes
-    two completions equal.
+    was complete, while others ran beside it, retries among it. Both are None if the engine does not say them: where a
+    request was refused before the model saw it, an engine may know them or not, and the row says what it knows. They
+    are no part of what makes two completions equal.
     """
 
     text: str | None

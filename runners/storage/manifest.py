@@ -49,7 +49,7 @@ def manifest(
     if config.taken is not None:
         said = {"solutions_from": config.taken.model_dump(mode="json")}
         solved = {name: found for name, found in config.taken.models.items() if name == "solver"}
-        hashes = hashes | solved  # of a solver that searches, it is the same, see `agree_solver`
+        hashes = solved | hashes  # a solver that searches must be the same, see `agree_solver`
     return said | {
         "format": FORMAT,
         "isocompute": isocompute.__version__,
@@ -236,8 +236,12 @@ def agree_searches(run: Run, earlier: Sweep, config: Sweep) -> None:
                 )
 
 
-def agree_solver(config: Sweep) -> None:
+def agree_solver(config: Sweep, hashes: Mapping[str, Any]) -> None:
     """Raise unless the model that searches is the one that solved what is taken: by its weights, or else by its name.
+
+    Args:
+        config: the sweep, with what it takes from another run.
+        hashes: what `model_hash` says of its models, by role.
 
     Raises:
         RunError: it is another one, or the other run does not say which model solved.
@@ -250,7 +254,7 @@ def agree_solver(config: Sweep) -> None:
             "solutions; leave 'searches' and 'solver' out."
         )
     known = taken.models.get("solver")
-    same = config.solver.model == taken.solver if known is None else model_hash(config.solver.model) == known
+    same = config.solver.model == taken.solver if known is None else hashes.get("solver") == known
     if not same:
         what = "with other weights" if config.solver.model == taken.solver else f"not '{config.solver.model}'"
         raise RunError(

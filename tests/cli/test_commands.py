@@ -137,10 +137,11 @@ def test_fit_says_what_it_found_and_where_it_put_it(command, written_run, tmp_pa
     keys |= {"power"}
     assert keys == set(found)
     power = found["power"]
-    assert f"To tell {power['strategy']} from {power['against']} at {power['x']:g}x" in ended.out
+    told = f"to tell {power['strategy']}, the best beside {power['against']}, from {power['against']} with power 0.8"
+    assert told in ended.out.replace("\n", " ")
+    assert f"At {power['x']:g}x it takes" in ended.out
     assert (power["x"], power["problems"], power["power"]) == (found["frontier"][-1]["x"], 4, 0.8)
-    at = {option["strategy"]: option for option in found["frontier"][-1]["options"]}
-    assert power["gap"] == pytest.approx(at[power["strategy"]]["accuracy"] - at[power["against"]]["accuracy"])
+    assert power["strategy"] in {option["strategy"] for option in found["frontier"][-1]["options"]} - {"sc"}
     assert found["problems"] == 4
 
 

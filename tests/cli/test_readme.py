@@ -1,21 +1,53 @@
-"""The README shows what the commands print, and sweeps that can be asked for."""
+"""README and the lab's card show what the commands print, and sweeps that can be asked for."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 from isocompute.runners.config.sweep import Sweep
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LAB_RUN = ROOT / "data" / "runs" / "lab"
 
 
 def test_what_plan_is_shown_to_print_is_what_it_prints(command):
     shown = re.search(r"```\n\$ plan --budget 128x\n(.*?)```", README, re.DOTALL)[1]
     printed = command("plan", "--budget", "128x", columns=104).out
     assert [line.rstrip() for line in printed.splitlines()] == shown.splitlines()
+
+
+def test_what_is_said_of_the_lab_at_128x_is_what_plan_says(command):
+    plan = json.loads(command("plan", "--budget", "128x", "--json").out)
+    best, others = plan["recommendation"], {option["strategy"]: option for option in plan["alternatives"]}
+    expected, voted = plan["expected"]["accuracy"], others["sc"]["accuracy"]
+    low, high = others["sc"]["gap_interval"]
+    said = (
+        f"{100 * expected:.1f} % are expected of `{best['strategy']}`, SC has {100 * voted:.1f} %, a lead of "
+        f"{100 * (expected - voted):.1f} points [{100 * low:+.1f}, {100 * high:+.1f}], and GenRM with "
+        f"random ties, the study's, {100 * others['genrm']['accuracy']:.1f} %."
+    )
+    assert said in " ".join(README.split())
+
+
+@pytest.mark.soak
+def test_what_fit_is_shown_to_print_is_what_it_prints(command, tmp_path, monkeypatch):
+    (tmp_path / "data" / "profiles").mkdir(parents=True)
+    (tmp_path / "data" / "runs").symlink_to(LAB_RUN.parent)
+    monkeypatch.chdir(tmp_path)
+    printed = command("fit", "data/runs/lab", "-o", "data/profiles/lab.json", columns=104).out
+    shown = re.search(r"```\n(lab: data.*?)```", (LAB_RUN / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
+    assert [line.rstrip() for line in printed.splitlines()] == shown.splitlines()
+    assert (tmp_path / "data" / "profiles" / "lab.json").read_bytes() == (
+        ROOT / "data" / "profiles" / "lab.json"
+    ).read_bytes()
+    needed = re.search(r"it takes (about .*?) problems (\[.*?\])", printed)
+    assert f"on the lab {needed[1]} {needed[2]}" in " ".join(README.split())
 
 
 def test_the_sweeps_that_are_shown_are_well_formed():
