@@ -63,6 +63,7 @@ def prepare_sweep(config: Sweep) -> Ready:
     else:
         source = read_source(config, run)
         config, problems = config.with_taken(source.taken), source.problems
+        agree_solver(config)
         grader = load_grader(config, source.grader)
         made = {"origin": source.origin, "grader": source.grader, "gold": source.gold}
     texts = {} if config.solver is None else {"solver": prompts.load(config.solver.prompt, needs=("question",))}
@@ -76,9 +77,7 @@ def prepare_sweep(config: Sweep) -> Ready:
     if config.scorer is not None and config.scorer.model is not None and scorers.SCORERS[config.scorer.kind].format:
         engines.check(config.scorer.model)
     served = ask_servers(config, run)
-    written = manifest(config, texts, served=served, **made)
-    agree_solver(config, written["models"])
-    ready = Ready(config, run, problems, texts, written, source, served, grader)
+    ready = Ready(config, run, problems, texts, manifest(config, texts, served=served, **made), source, served, grader)
     check_begun(ready)
     return ready
 

