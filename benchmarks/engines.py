@@ -2,9 +2,11 @@
 
     python benchmarks/engines.py [--only vllm|openai] [--model data/lab/solver] [--requests 2000] [--repeats 5]
 
-vllm: `VLLM.run` beside a bare `LLM.generate` of the same vLLM, on the very same requests, all at once.
-openai: `OpenAI.run` beside the server's own benchmark (``vllm bench serve``), against one vLLM server, on the same
-prompts with the same sampling, the same bound on what is in flight, and an equal number of tokens each.
+vllm: `VLLMEngine.measure_engine_speed` beside a bare `LLM.generate` of the same vLLM, on the very same requests, all at
+    once.
+openai: `OpenAIEngine.measure_engine_speed` beside the server's own benchmark (``vllm bench serve``), against one vLLM
+    server, on the same prompts with the same sampling, the same bound on what is in flight, and an equal number of
+    tokens each.
 
 The two sides of a pair run one after the other, and which is first alternates. A ratio is of one pair; what is
 printed is the median over pairs, and the range. Prefixes that are computed once do not help whoever comes second.
@@ -47,7 +49,7 @@ Measure = Callable[[], float]
 """Runs all requests once and gives tokens/s."""
 
 
-def requests_of(count: int, sampling: Sampling) -> list[Request]:
+def make_benchmark_requests(count: int, sampling: Sampling) -> list[Request]:
     rng = random.Random(20250401)
     prompts = (
         f"Problem: Start with {rng.randint(2, 99)}, add {rng.randint(2, 99)}, times {rng.randint(2, 9)}, "
@@ -57,7 +59,7 @@ def requests_of(count: int, sampling: Sampling) -> list[Request]:
     return [Request((i,), prompt, rng.getrandbits(63), sampling) for i, prompt in enumerate(prompts)]
 
 
-def run(engine: Engine, requests: list[Request]) -> float:
+def measure_engine_speed(engine: Engine, requests: list[Request]) -> float:
     start, tokens = time.perf_counter(), 0
     for _, completion in engine.run(deque(requests)):
         if completion.completion_tokens is None:
@@ -67,39 +69,39 @@ def run(engine: Engine, requests: list[Request]) -> float:
 
 
 @contextmanager
-def vllm(args: argparse.Namespace) -> Iterator[tuple[Measure, Measure]]:
-    from isocompute.runners.engines.vllm import VLLM, parameters
+def prepare_vllm(args: argparse.Namespace) -> Iterator[tuple[Measure, Measure]]:
+    from isocompute.runners.engines.vllm import VLLMEngine, build_sampling_params
 
-    engine = VLLM(args.model, dtype=args.dtype, max_model_len=args.context, **json.loads(args.options))
-    requests = requests_of(args.requests, Sampling(temperature=1.0, max_tokens=args.max_tokens))
+    engine = VLLMEngine(args.model, dtype=args.dtype, max_model_len=args.context, **json.loads(args.options))
+    requests = make_benchmark_requests(args.requests, Sampling(temperature=1.0, max_tokens=args.max_tokens))
     prompts = [request.prompt for request in requests]
-    samplings = [parameters(request.sampling, request.seed) for request in requests]
+    samplings = [build_sampling_params(request.sampling, request.seed) for request in requests]
 
-    def bare() -> float:
+    def measure_bare_vllm() -> float:
         engine.llm.reset_prefix_cache()
         start = time.perf_counter()
         outputs = engine.llm.generate(prompts, samplings, use_tqdm=False)
         return sum(len(output.outputs[0].token_ids) for output in outputs) / (time.perf_counter() - start)
 
-    def ours() -> float:
+    def measure_engine() -> float:
         engine.llm.reset_prefix_cache()
-        return run(engine, requests)
+        return measure_engine_speed(engine, requests)
 
     try:
-        yield bare, ours
+        yield measure_bare_vllm, measure_engine
     finally:
         engine.close()
 
 
 @contextmanager
-def openai(args: argparse.Namespace) -> Iterator[tuple[Measure, Measure]]:
+def prepare_openai(args: argparse.Namespace) -> Iterator[tuple[Measure, Measure]]:
     # One seed for all: the benchmark has one body for all requests. Each text is as long as it may be.
     same = {"ignore_eos": True, "seed": 0}
-    requests = requests_of(args.requests, Sampling(temperature=1.0, max_tokens=args.max_tokens))
-    with tempfile.TemporaryDirectory() as folder, server(args, Path(folder) / "log") as url:
+    requests = make_benchmark_requests(args.requests, Sampling(temperature=1.0, max_tokens=args.max_tokens))
+    with tempfile.TemporaryDirectory() as folder, run_server(args, Path(folder) / "log") as url:
         data, result = Path(folder) / "requests.jsonl", Path(folder) / "result.json"
         data.write_text("".join(json.dumps({"prompt": request.prompt}) + "\n" for request in requests))
-        engine = engines.load("openai", "model", urls=[f"{url}/v1"], concurrency=args.concurrency, extra=same)
+        engine = engines.load_engine("openai", "model", urls=[f"{url}/v1"], concurrency=args.concurrency, extra=same)
         command = [sys.executable, "-c", BENCH, "--base-url", url, "--backend", "openai"]
         command += ["--model", args.model, "--served-model-name", "model", "--disable-tqdm"]
         command += ["--dataset-name", "custom", "--dataset-path", str(data), "--num-prompts", str(args.requests)]
@@ -107,7 +109,7 @@ def openai(args: argparse.Namespace) -> Iterator[tuple[Measure, Measure]]:
         command += ["--max-concurrency", str(args.concurrency), "--temperature", "1.0", "--top-p", "1.0"]
         command += ["--extra-body", json.dumps(same), "--save-result", "--result-filename", str(result)]
 
-        def theirs() -> float:
+        def measure_server_benchmark() -> float:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 sys.exit(f"the server's benchmark failed:\n{done.stdout[-1000:]}{done.stderr[-3000:]}")
@@ -118,13 +120,13 @@ def openai(args: argparse.Namespace) -> Iterator[tuple[Measure, Measure]]:
             return float(said["output_throughput"])
 
         try:
-            yield theirs, lambda: run(engine, requests)
+            yield measure_server_benchmark, lambda: measure_engine_speed(engine, requests)
         finally:
             engine.close()
 
 
 @contextmanager
-def server(args: argparse.Namespace, log: Path) -> Iterator[str]:
+def run_server(args: argparse.Namespace, log: Path) -> Iterator[str]:
     """Run vLLM's server of the model, without a prefix cache."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -178,7 +180,7 @@ def main() -> None:
     table = Table(title=title)
     for column in ("engine", "peer", "peer tok/s", "ours tok/s", "ratio", "range", "bound"):
         table.add_column(column, justify="left" if column in ("engine", "peer") else "right")
-    for name, peer, pair in (("vllm", "LLM.generate", vllm), ("openai", "bench serve", openai)):
+    for name, peer, pair in (("vllm", "LLM.generate", prepare_vllm), ("openai", "bench serve", prepare_openai)):
         if args.only not in (None, name):
             continue
         with pair(args) as (theirs, ours):

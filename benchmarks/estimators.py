@@ -27,13 +27,13 @@ from rich.table import Table
 
 from isocompute.fits import (
     Pool,
-    best_of_n,
-    coverage,
-    genrm,
-    genrm_sampled,
-    genrm_vote,
-    self_consistency,
-    weighted,
+    estimate_best_of_n,
+    estimate_coverage,
+    estimate_genrm,
+    estimate_genrm_sampled,
+    estimate_genrm_vote,
+    estimate_self_consistency,
+    estimate_weighted_vote,
 )
 
 SOLUTIONS, VERIFICATIONS = 2 ** np.arange(9), 2 ** np.arange(6)
@@ -44,7 +44,7 @@ DRAWS = 25
 OWN_DRAWS = 64
 
 
-def synthetic(problems: int, unparsed: float, rng: np.random.Generator) -> Pool:
+def make_synthetic_pool(problems: int, unparsed: float, rng: np.random.Generator) -> Pool:
     answers = np.stack([rng.choice(12, 256, p=rng.dirichlet(np.full(12, 0.3))) for _ in range(problems)])
     gold = np.where(rng.random(problems) < 0.6, answers[:, 0], rng.integers(0, 12, problems))
     right = answers == gold[:, None]
@@ -55,7 +55,7 @@ def synthetic(problems: int, unparsed: float, rng: np.random.Generator) -> Pool:
     return Pool(answers, gold, verdicts)
 
 
-def drawn_votes(pool: Pool, S: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
+def simulate_votes(pool: Pool, S: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
     wins = np.zeros((SAMPLED, len(S)))
     for p in range(SAMPLED):
         for s, size in enumerate(S):
@@ -67,14 +67,14 @@ def drawn_votes(pool: Pool, S: NDArray[np.int64], rng: np.random.Generator) -> N
     return wins
 
 
-def drawn_genrm(pool: Pool, rng: np.random.Generator) -> NDArray[np.float64]:
+def simulate_genrm(pool: Pool, rng: np.random.Generator) -> NDArray[np.float64]:
     assert pool.verdicts is not None
     wins = np.zeros((SAMPLED, len(SOLUTIONS), len(VERIFICATIONS)))
     for p in range(SAMPLED):
         for s, size in enumerate(SOLUTIONS):
             for v, many in enumerate(VERIFICATIONS):
                 for _ in range(DRAWS):
-                    subset = rng.choice(pool.verified, size, replace=False)
+                    subset = rng.choice(pool.verified_solutions, size, replace=False)
                     judged = rng.permuted(pool.verdicts[p, subset], axis=1)[:, :many]
                     parsed = np.isfinite(judged).sum(axis=1)
                     score = np.nansum(judged, axis=1) / np.maximum(parsed, 1) * (pool.answers[p, subset] >= 0)
@@ -82,7 +82,7 @@ def drawn_genrm(pool: Pool, rng: np.random.Generator) -> NDArray[np.float64]:
     return wins
 
 
-def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+def measure_call(call: Callable[[], Any]) -> tuple[float, Any]:
     start = time.perf_counter()
     result = call()
     return time.perf_counter() - start, result
@@ -90,71 +90,89 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
 
 def warm_up() -> None:
     pool = Pool([[0, 1]], [0], [[[1, 0], [1, 1]]])
-    self_consistency(pool, [1])
-    for exact in (genrm, genrm_vote):
+    estimate_self_consistency(pool, [1])
+    for exact in (estimate_genrm, estimate_genrm_vote):
         exact(pool, [1], [1])
-    for drawn in (genrm_sampled, weighted):
+    for drawn in (estimate_genrm_sampled, estimate_weighted_vote):
         drawn(pool, [1], [1], draws=2, seed=0)
 
 
-def exact_rows(table: Table, problems: int, rng: np.random.Generator) -> None:
-    pool, holes = synthetic(problems, 0.0, rng), synthetic(problems, 0.02, rng)
+def add_exact_rows(table: Table, problems: int, rng: np.random.Generator) -> None:
+    pool, holes = make_synthetic_pool(problems, 0.0, rng), make_synthetic_pool(problems, 0.02, rng)
     assert pool.verdicts is not None
     scores, scale = pool.verdicts.mean(axis=2), problems / 500
     rows: list[tuple[str, int, Callable, Callable | None, float | None]] = [
-        ("coverage", 256, lambda: coverage(pool, EVERY), None, None),
-        ("best_of_n", 256, lambda: best_of_n(scores, pool.correct, EVERY), None, None),
-        ("self_consistency", 256, lambda: self_consistency(pool, EVERY), lambda: drawn_votes(pool, EVERY, rng), 2.0),
-        ("genrm", CELLS, lambda: genrm(pool, SOLUTIONS, VERIFICATIONS), lambda: drawn_genrm(pool, rng), 10.0),
-        ("genrm, 2% NaN", CELLS, lambda: genrm(holes, SOLUTIONS, VERIFICATIONS), lambda: drawn_genrm(holes, rng), 10.0),
-        ("genrm_vote", CELLS, lambda: genrm_vote(pool, SOLUTIONS, VERIFICATIONS), None, None),
-        ("genrm_vote, 2% NaN", CELLS, lambda: genrm_vote(holes, SOLUTIONS, VERIFICATIONS), None, None),
+        ("coverage", 256, lambda: estimate_coverage(pool, EVERY), None, None),
+        ("best_of_n", 256, lambda: estimate_best_of_n(scores, pool.correct, EVERY), None, None),
+        (
+            "self_consistency",
+            256,
+            lambda: estimate_self_consistency(pool, EVERY),
+            lambda: simulate_votes(pool, EVERY, rng),
+            2.0,
+        ),
+        (
+            "genrm",
+            CELLS,
+            lambda: estimate_genrm(pool, SOLUTIONS, VERIFICATIONS),
+            lambda: simulate_genrm(pool, rng),
+            10.0,
+        ),
+        (
+            "genrm, 2% NaN",
+            CELLS,
+            lambda: estimate_genrm(holes, SOLUTIONS, VERIFICATIONS),
+            lambda: simulate_genrm(holes, rng),
+            10.0,
+        ),
+        ("genrm_vote", CELLS, lambda: estimate_genrm_vote(pool, SOLUTIONS, VERIFICATIONS), None, None),
+        ("genrm_vote, 2% NaN", CELLS, lambda: estimate_genrm_vote(holes, SOLUTIONS, VERIFICATIONS), None, None),
     ]
-    for estimator, (S, V) in itertools.product((genrm, genrm_vote), ((32, 16), (128, 31), (256, 32))):
+    for estimator, (S, V) in itertools.product((estimate_genrm, estimate_genrm_vote), ((32, 16), (128, 31), (256, 32))):
         call = partial(estimator, holes, [S], [V])
         rows.append((f"{estimator.__name__}, S={S} V={V}", 1, call, None, 0.05 * 500 / 2))
     for name, count, exact, peer, bound in rows:
-        seconds, values = timed(exact)
+        seconds, values = measure_call(exact)
         line = [name, str(count), f"{seconds:.2f}", "" if bound is None else f"{bound * scale:.2f}"]
         if peer is not None:
-            slower, guess = timed(peer)
+            slower, guess = measure_call(peer)
             slower *= problems / SAMPLED
             error = np.sqrt(np.mean((guess - values[:SAMPLED]) ** 2))
             line += [f"{slower:.0f}", f"{slower / seconds:.0f}×", f"±{100 * error:.1f} pt"]
         table.add_row(*line)
 
 
-def drawn_rows(table: Table, problems: int, rng: np.random.Generator) -> None:
-    pool = synthetic(problems, 0.0, rng)
+def add_sampled_rows(table: Table, problems: int, rng: np.random.Generator) -> None:
+    pool = make_synthetic_pool(problems, 0.0, rng)
     assert pool.verdicts is not None
     graded = Pool(pool.answers, pool.gold, (pool.verdicts + rng.random(pool.verdicts.shape)) / 2)
-    for estimator in (genrm_sampled, weighted):
-        seconds, estimate = timed(partial(estimator, graded, SOLUTIONS, VERIFICATIONS, OWN_DRAWS, 0))
+    for estimator in (estimate_genrm_sampled, estimate_weighted_vote):
+        seconds, estimate = measure_call(partial(estimator, graded, SOLUTIONS, VERIFICATIONS, OWN_DRAWS, 0))
         error = f"±{100 * np.sqrt(np.mean(estimate.error**2)):.1f} pt"
         table.add_row(f"{estimator.__name__}, {OWN_DRAWS} draws", str(CELLS), f"{seconds:.2f}", "", "", "", error)
 
 
-def tenfold_rows(table: Table, problems: int, rng: np.random.Generator) -> None:
-    pool = synthetic(problems, 0.0, rng)
+def add_tenfold_rows(table: Table, problems: int, rng: np.random.Generator) -> None:
+    pool = make_synthetic_pool(problems, 0.0, rng)
     assert pool.verdicts is not None
     verdicts = pool.verdicts.astype(bool)  # an eighth of the memory, until the pool makes its own copy
     many = Pool(np.tile(pool.answers, (10, 1)), np.tile(pool.gold, 10), np.tile(verdicts, (10, 1, 1)))
     for name, count, call, bound in (
-        ("sc, tenfold", 256, lambda: self_consistency(many, EVERY), 20.0),
-        ("genrm, tenfold", CELLS, lambda: genrm(many, SOLUTIONS, VERIFICATIONS), 100.0),
+        ("sc, tenfold", 256, lambda: estimate_self_consistency(many, EVERY), 20.0),
+        ("genrm, tenfold", CELLS, lambda: estimate_genrm(many, SOLUTIONS, VERIFICATIONS), 100.0),
     ):
-        seconds, _ = timed(call)
+        seconds, _ = measure_call(call)
         table.add_row(name, str(count), f"{seconds:.2f}", f"{bound * problems / 500:.2f}")
 
 
 def main() -> None:
     problems = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     rng = np.random.default_rng(20250401)
-    compiled, _ = timed(warm_up)
+    compiled, _ = measure_call(warm_up)
     table = Table(title=f"{problems} problems × 256 solutions × 32 verifications")
     for column in ("estimator", "cells", "seconds", "bound", f"{DRAWS} draws", "ratio", "error"):
         table.add_column(column, justify="left" if column == "estimator" else "right")
-    for rows in (exact_rows, drawn_rows, tenfold_rows):
+    for rows in (add_exact_rows, add_sampled_rows, add_tenfold_rows):
         rows(table, problems, rng)
     console = Console()
     console.print(table)

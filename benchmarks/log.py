@@ -27,20 +27,20 @@ from rich.table import Table
 
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.storage.check import check
-from isocompute.runners.storage.progress import progress
+from isocompute.runners.storage.check import check_run
+from isocompute.runners.storage.progress import measure_run_progress
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 P, S, V = 500, 64, 32
 ROWS = P * S * V
-SCANNED = [*VERIFICATIONS.key_names, "verdict", "prompt_tokens", "cached_tokens", "completion_tokens", "status"]
+SCANNED = [*VERIFICATIONS_TABLE.key_names, "verdict", "prompt_tokens", "cached_tokens", "completion_tokens", "status"]
 SENTENCE = "so the sum of and is carry digit step first then times minus check right wrong since 4 7 12 38 47 85 510"
 WORDS = SENTENCE.split()
 TABLES = {"large parts": 50_000, "small parts": 500}
 
 
-def verifications(problem: int) -> list[dict[str, Any]]:
+def make_verification_rows(problem: int) -> list[dict[str, Any]]:
     rng = np.random.default_rng(problem)
     words = np.array(WORDS)[rng.integers(0, len(WORDS), (S * V, 20))]
     yes, tokens = rng.random(S * V) < 0.6, rng.integers(20, 60, S * V)
@@ -62,7 +62,7 @@ def verifications(problem: int) -> list[dict[str, Any]]:
     ]
 
 
-def solutions(problem: int) -> Iterator[dict[str, Any]]:
+def make_solution_rows(problem: int) -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(problem)
     for i, answer in enumerate(rng.integers(0, 6, S)):
         yield {
@@ -79,7 +79,7 @@ def solutions(problem: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def begin(run: Run) -> None:
+def write_run_start(run: Run) -> None:
     """Write all of a run but its verifications."""
     role = {"model": "a/model", "prompt": "lab-solve"}
     content = {
@@ -92,53 +92,57 @@ def begin(run: Run) -> None:
     config = Sweep.model_validate({**content, "solutions": S, "verifications": V})
     run.write_manifest({"config": config.model_dump(mode="json")})
     names = [f"math-{problem:03d}" for problem in range(P)]
-    problems, solved = run.writer(PROBLEMS, 3600), run.writer(SOLUTIONS, 3600)
-    problems.add({"problem_id": name, "task": "lab", "question": "…", "gold": "0"} for name in names)
-    solved.add(row for problem in range(P) for row in solutions(problem))
+    problems, solved = run.open_writer(PROBLEMS_TABLE, 3600), run.open_writer(SOLUTIONS_TABLE, 3600)
+    problems.add_rows({"problem_id": name, "task": "lab", "question": "…", "gold": "0"} for name in names)
+    solved.add_rows(row for problem in range(P) for row in make_solution_rows(problem))
     problems.flush()
     solved.flush()
 
 
-def append(folder: str, rows: int) -> float:
+def append_verifications(folder: str, rows: int) -> float:
     run = Run(folder)
-    begin(run)
-    writer, seconds = run.writer(VERIFICATIONS, 3600, rows), 0.0
+    write_run_start(run)
+    writer, seconds = run.open_writer(VERIFICATIONS_TABLE, 3600, rows), 0.0
     for problem in range(P):
-        made = verifications(problem)
+        made = make_verification_rows(problem)
         begun = time.perf_counter()
         for row in made:
-            writer.add([row])
+            writer.add_rows([row])
         seconds += time.perf_counter() - begun
     begun = time.perf_counter()
     writer.flush()
     return seconds + time.perf_counter() - begun
 
 
-def timed(call: Callable[[], Any]) -> float:
+def measure_call(call: Callable[[], Any]) -> float:
     begun = time.perf_counter()
     call()
     return time.perf_counter() - begun
 
 
 def write_bound(folder: str) -> float:
-    parts = (pa.Table.from_pylist(verifications(problem), schema=VERIFICATIONS.schema) for problem in range(P))
+    parts = (
+        pa.Table.from_pylist(make_verification_rows(problem), schema=VERIFICATIONS_TABLE.schema) for problem in range(P)
+    )
     table = pa.concat_tables(parts).combine_chunks()
-    return timed(lambda: pq.write_table(table, f"{folder}/bound.parquet"))
+    return measure_call(lambda: pq.write_table(table, f"{folder}/bound.parquet"))
 
 
 STEPS: dict[str, Callable[..., float]] = {
-    "append": append,
-    "scan": lambda folder: timed(lambda: read_pool(Run(folder))),
-    "check": lambda folder: timed(lambda: check(Run(folder))),
-    "survey": lambda folder: timed(lambda: progress(Run(folder))),
+    "append": append_verifications,
+    "scan": lambda folder: measure_call(lambda: read_pool(Run(folder))),
+    "check": lambda folder: measure_call(lambda: check_run(Run(folder))),
+    "survey": lambda folder: measure_call(lambda: measure_run_progress(Run(folder))),
     "pyarrow write": write_bound,
-    "pyarrow read": lambda folder: timed(lambda: pq.read_table(f"{folder}/bound.parquet")),
-    "pyarrow read columns": lambda folder: timed(lambda: pq.read_table(f"{folder}/bound.parquet", columns=SCANNED)),
+    "pyarrow read": lambda folder: measure_call(lambda: pq.read_table(f"{folder}/bound.parquet")),
+    "pyarrow read columns": lambda folder: measure_call(
+        lambda: pq.read_table(f"{folder}/bound.parquet", columns=SCANNED)
+    ),
     "imports": lambda: 0.0,
 }
 
 
-def step(name: str, *arguments: object) -> tuple[float, float]:
+def run_step(name: str, *arguments: object) -> tuple[float, float]:
     """Return the seconds and the peak memory, in MB, of a step in a process of its own."""
     command = [sys.executable, __file__, name, json.dumps(arguments)]
     return tuple(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
@@ -149,14 +153,14 @@ def main() -> None:
     for heading in ("step", "seconds", "rows/s", "bound", "of the bound", "peak memory"):
         table.add_column(heading, justify="left" if heading in ("step", "bound") else "right")
     with tempfile.TemporaryDirectory() as folder:
-        bounds = {name: step(name, folder) for name in ("pyarrow write", "pyarrow read", "pyarrow read columns")}
+        bounds = {name: run_step(name, folder) for name in ("pyarrow write", "pyarrow read", "pyarrow read columns")}
         for name, (seconds, peak) in bounds.items():
             table.add_row(name, f"{seconds:.2f}", f"{ROWS / seconds:,.0f}", "", "", f"{peak:,.0f} MB")
         for parts, rows in TABLES.items():
             table.add_section()
             run = f"{folder}/{rows}"
-            done = {"append": step("append", run, rows)}
-            done |= {name: step(name, run) for name in ("scan", "check", "survey")}
+            done = {"append": run_step("append", run, rows)}
+            done |= {name: run_step(name, run) for name in ("scan", "check", "survey")}
             bound = {"append": "pyarrow write", "check": "pyarrow read"}
             for name, (seconds, peak) in done.items():
                 beside = bound.get(name, "pyarrow read columns")
@@ -165,7 +169,7 @@ def main() -> None:
                 table.add_row(f"{name}, {parts}", *cells)
     console = Console()
     console.print(table)
-    console.print(f"Imports alone take {step('imports')[1]:,.0f} MB. Parts hold 50,000 rows, or 500.")
+    console.print(f"Imports alone take {run_step('imports')[1]:,.0f} MB. Parts hold 50,000 rows, or 500.")
 
 
 if __name__ == "__main__":

@@ -31,12 +31,12 @@ SHOWN = 8
 """Modules that are named, those with the most returns."""
 
 
-def follow(command: list[str]) -> tuple[int, Counter[str]]:
+def follow_command(command: list[str]) -> tuple[int, Counter[str]]:
     """Run `isocompute COMMAND …` in this process; return how many functions it calls, and the stays of each module."""
     now, seen = "", set[CodeType]()
     stays: Counter[str] = Counter()
 
-    def look(frame: FrameType, event: str, _: Any) -> None:
+    def record_call(frame: FrameType, event: str, _: Any) -> None:
         nonlocal now
         if event != "call" or frame.f_code.co_name == "<module>" or frame.f_code in seen:
             return
@@ -50,7 +50,7 @@ def follow(command: list[str]) -> tuple[int, Counter[str]]:
     module, _, function = os.environ.get("ENTRY", "isocompute.cli.main:main").partition(":")
     begin = getattr(import_module(module), function)
     sys.argv = ["isocompute", *command]
-    sys.setprofile(look)
+    sys.setprofile(record_call)
     try:
         with contextlib.redirect_stdout(io.StringIO()) as said:
             begin()
@@ -68,7 +68,7 @@ def main() -> None:
         commands = [["fit", "data/runs/lab", "-o", str(Path(folder) / "lab.json")], ["plan", "--budget", "128x"]]
         console = Console(width=120)
         for command in [sys.argv[1:]] if len(sys.argv) > 1 else commands:
-            functions, stays = follow(command)
+            functions, stays = follow_command(command)
             returns = sum(stays.values()) - len(stays)
             console.print(f"isocompute {' '.join(command)}: {functions:,} functions, {sum(stays.values()):,} stays in "
                           f"{len(stays)} modules, {returns:,} returns", highlight=False)  # fmt: skip

@@ -36,16 +36,16 @@ from rich.table import Table
 
 from isocompute.runners import engines, scorers
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.display import Silent
+from isocompute.runners.display import SilentDisplay
 from isocompute.runners.engines import Completion, Request
 from isocompute.runners.sampling.preparing import prepare_sweep
-from isocompute.runners.scorers import Scored, ScoreRequest
-from isocompute.runners.scorers.formats.base import logistic
+from isocompute.runners.scorers import ScoreRequest, ScoreResult
+from isocompute.runners.scorers.formats.base import compute_logistic
 from isocompute.runners.search.driver import Searcher
-from isocompute.runners.search.expand import Cost, Sprout
-from isocompute.runners.search.tree import Outcome, Tree
-from isocompute.runners.storage.expected import Expected
-from isocompute.runners.storage.schema import SEARCHES
+from isocompute.runners.search.expand import NodeCost, PendingNode
+from isocompute.runners.search.tree import NodeOutcome, SearchTree
+from isocompute.runners.storage.expected import ExpectedRows
+from isocompute.runners.storage.schema import SEARCHES_TABLE
 
 Item = TypeVar("Item")
 
@@ -67,11 +67,11 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 SAME = ("answer", "selected", "candidates", "generated_tokens")
-TOKENS = (*SEARCHES.tokens, "scorer_prompt_tokens", "scorer_cached_tokens")
+TOKENS = (*SEARCHES_TABLE.tokens, "scorer_prompt_tokens", "scorer_cached_tokens")
 
 
 @dataclass
-class Timed:
+class TimedModel:
     """A model that outlives a search, and the seconds in which it had work."""
 
     model: Any
@@ -91,7 +91,7 @@ class Timed:
 
 
 @dataclass
-class Measured:
+class SearchMeasurement:
     """One side: wall time, processors' time, in how much of the first each model had work, and the searches' rows."""
 
     wall: float = 0.0
@@ -106,24 +106,24 @@ class Measured:
         return {name: sum(row[name] for row in self.rows.values()) for name in TOKENS}
 
     @property
-    def right(self) -> float:
+    def accuracy(self) -> float:
         """How many of the searches select the right answer."""
         return statistics.fmean(row["correct"] for row in self.rows.values())
 
 
-class Bench:
+class SearchBenchmark:
     """The models, and what is searched for on how many problems."""
 
     def __init__(self, config: Sweep) -> None:
         assert config.scorer is not None
         assert config.scorer.model is not None
         self.config, scorer = config, config.scorer
-        self.solver: Any = engines.load(config.engine, config.solver.model, **config.solver.options)
+        self.solver: Any = engines.load_engine(config.engine, config.solver.model, **config.solver.options)
         self.solvers = getattr(self.solver, "copies", [self.solver])
-        self.scorer: Any = scorers.load(scorer.kind, config.scorer.model, prompt=scorer.prompt, **scorer.options)
+        self.scorer: Any = scorers.load_scorer(scorer.kind, config.scorer.model, prompt=scorer.prompt, **scorer.options)
 
     @contextmanager
-    def searcher(self, problems: int, solver: Any, scorer: Any) -> Iterator[Searcher]:
+    def prepare_searcher(self, problems: int, solver: Any, scorer: Any) -> Iterator[Searcher]:
         """Make ready to search, with models that remember nothing of what they read."""
         with tempfile.TemporaryDirectory() as folder:
             task = self.config.task.model_copy(update={"problems": problems})
@@ -133,37 +133,41 @@ class Bench:
             for engine in (*self.solvers, self.scorer.host):
                 engine.llm.reset_prefix_cache()
             with ready.grader as grader:
-                yield Searcher(config, ready.run, by_id, ready.texts, grader, Silent(), lambda: (solver, scorer))
+                yield Searcher(
+                    config, ready.run, by_id, ready.prompts, grader, SilentDisplay(), lambda: (solver, scorer)
+                )
 
-    def ours(self, problems: int) -> Measured:
+    def ours(self, problems: int) -> SearchMeasurement:
         """Search as a sweep does, log and all."""
-        solver, scorer = Timed(self.solver), Timed(self.scorer)
-        with self.searcher(problems, solver, scorer) as searcher:
-            start, cpu = time.perf_counter(), cpu_seconds()
-            searcher.work()
-            wall, cpu = time.perf_counter() - start, cpu_seconds() - cpu
-            rows = searcher.run.read(SEARCHES).to_pylist()
-        return Measured(wall, cpu, solver.seconds, scorer.seconds, {key_of(row): row for row in rows})
+        solver, scorer = TimedModel(self.solver), TimedModel(self.scorer)
+        with self.prepare_searcher(problems, solver, scorer) as searcher:
+            start, cpu = time.perf_counter(), measure_cpu_seconds()
+            searcher.run_searches()
+            wall, cpu = time.perf_counter() - start, measure_cpu_seconds() - cpu
+            rows = searcher.run.read_table(SEARCHES_TABLE).to_pylist()
+        return SearchMeasurement(wall, cpu, solver.seconds, scorer.seconds, {get_key(row): row for row in rows})
 
-    def plain(self, problems: int) -> Measured:
+    def plain(self, problems: int) -> SearchMeasurement:
         """Search in the plain loop, without a log."""
-        done = Measured()
-        with self.searcher(problems, self.solver, self.scorer) as searcher:
-            start, cpu = time.perf_counter(), cpu_seconds()
-            expected = Expected(searcher.config, list(searcher.problems))
-            for shape, asked in groupby(expected.keys(SEARCHES), lambda key: key[1:5]):
-                for together in batched(asked, TOGETHER[shape[0]]):
-                    for row in self._search([searcher.tree(key, {}, lambda rows: None) for key in together], done):
-                        done.rows[key_of(row)] = row
-            done.wall, done.cpu = time.perf_counter() - start, cpu_seconds() - cpu
+        done = SearchMeasurement()
+        with self.prepare_searcher(problems, self.solver, self.scorer) as searcher:
+            start, cpu = time.perf_counter(), measure_cpu_seconds()
+            expected = ExpectedRows(searcher.config, list(searcher.problems))
+            for shape, asked in groupby(expected.enumerate_keys(SEARCHES_TABLE), lambda key: key[1:5]):
+                for together in split_batches(asked, TOGETHER[shape[0]]):
+                    for row in self._run_searches(
+                        [searcher.build_tree(key, {}, lambda rows: None) for key in together], done
+                    ):
+                        done.rows[get_key(row)] = row
+            done.wall, done.cpu = time.perf_counter() - start, measure_cpu_seconds() - cpu
         return done
 
-    def _search(self, trees: list[Tree], done: Measured) -> list[dict[str, Any]]:
+    def _run_searches(self, trees: list[SearchTree], done: SearchMeasurement) -> list[dict[str, Any]]:
         """Run searches in step: in each round first all nodes are sampled, then all are scored."""
         running = [(tree, search := tree.run(), next(search)) for tree in trees]
         rows = []
         while running:
-            grown, further = self._round([(tree, s) for tree, _, sprouts in running for s in sprouts], done), []
+            grown, further = self._run_round([(tree, s) for tree, _, sprouts in running for s in sprouts], done), []
             for tree, search, sprouts in running:
                 try:
                     further.append((tree, search, search.send({s.id: grown[s.key] for s in sprouts})))
@@ -172,20 +176,22 @@ class Bench:
             running = further
         return rows
 
-    def _round(self, sprouts: list[tuple[Tree, Sprout]], done: Measured) -> dict[tuple[Any, ...], Outcome]:
-        grown: dict[tuple[Any, ...], Outcome] = {}
-        costs = {sprout.key: Cost() for _, sprout in sprouts}
-        growths = {sprout.key: tree.grow(sprout, costs[sprout.key]) for tree, sprout in sprouts}
+    def _run_round(
+        self, sprouts: list[tuple[SearchTree, PendingNode]], done: SearchMeasurement
+    ) -> dict[tuple[Any, ...], NodeOutcome]:
+        grown: dict[tuple[Any, ...], NodeOutcome] = {}
+        costs = {sprout.key: NodeCost() for _, sprout in sprouts}
+        growths = {sprout.key: tree.grow_node(sprout, costs[sprout.key]) for tree, sprout in sprouts}
         asked = {key: next(growth) for key, growth in growths.items()}
         while asked:
             turn = {key: request for key, request in asked.items() if isinstance(request, Request)}
             start = time.perf_counter()
             if turn:
-                answers: list[Any] = self._sampled(list(turn.values()))
+                answers: list[Any] = self._sample_batch(list(turn.values()))
                 done.solving += time.perf_counter() - start
             else:
                 turn = dict(asked)
-                answers = [score for some in batched(turn.values(), SCORED) for score in self._scored(some)]
+                answers = [score for some in split_batches(turn.values(), SCORED) for score in self._score_batch(some)]
                 done.scoring += time.perf_counter() - start
             for key, answer in zip(turn, answers, strict=True):
                 try:
@@ -195,58 +201,68 @@ class Bench:
                     del asked[key]
         return grown
 
-    def _sampled(self, requests: list[Request]) -> list[Completion]:
+    def _sample_batch(self, requests: list[Request]) -> list[Completion]:
         """Sample a batch from texts, shared out among the copies of the solver."""
-        from isocompute.runners.engines.vllm import completion, parameters
+        from isocompute.runners.engines.vllm import build_sampling_params, read_vllm_completion
 
-        def share(solver: Any, requests: list[Request]) -> list[Completion]:
+        def sample_share(solver: Any, requests: list[Request]) -> list[Completion]:
             texts = [request.prompt + request.written for request in requests]
-            sampling = [parameters(request.sampling, request.seed) for request in requests]
+            sampling = [build_sampling_params(request.sampling, request.seed) for request in requests]
             outputs = solver.llm.generate(texts, sampling, use_tqdm=False)
-            return [completion(o, request.sampling.step) for o, request in zip(outputs, requests, strict=True)]
+            return [
+                read_vllm_completion(o, request.sampling.step) for o, request in zip(outputs, requests, strict=True)
+            ]
 
-        shares = list(batched(requests, -(-len(requests) // len(self.solvers))))
+        shares = list(split_batches(requests, -(-len(requests) // len(self.solvers))))
         with ThreadPoolExecutor() as threads:
-            return [answer for answers in threads.map(share, self.solvers, shares) for answer in answers]
+            return [answer for answers in threads.map(sample_share, self.solvers, shares) for answer in answers]
 
-    def _scored(self, requests: Sequence[ScoreRequest]) -> list[Scored]:
+    def _score_batch(self, requests: Sequence[ScoreRequest]) -> list[ScoreResult]:
         """Score the last steps of a batch, each prefix computed whole."""
-        from isocompute.runners.scorers.vllm import margin
+        from isocompute.runners.scorers.vllm import read_margin
 
         scorer = self.scorer
-        scorer.kind.text.content.cache_clear()
-        read = [scorer.kind.read(request.question, request.steps, request.known)[0].prefixes for request in requests]
+        scorer.kind.text.tokenise_content.cache_clear()
+        read = [
+            scorer.kind.tokenise_steps(request.question, request.steps, request.known)[0].prefixes
+            for request in requests
+        ]
         prompts = [{"prompt_token_ids": list(prefix)} for (prefix,) in read]
         parameters = scorer.parameters.clone()
         parameters.skip_reading_prefix_cache = True
         outputs = scorer.host.llm.generate(prompts, parameters, use_tqdm=False)
         return [
-            Scored((logistic(margin(output, scorer.head)),), len(output.prompt_token_ids), output.num_cached_tokens, 1)
+            ScoreResult(
+                (compute_logistic(read_margin(output, scorer.head)),),
+                len(output.prompt_token_ids),
+                output.num_cached_tokens,
+                1,
+            )
             for output in outputs
         ]
 
 
-def cpu_seconds() -> float:
+def measure_cpu_seconds() -> float:
     """Return what this process and vLLM's took of the processors so far; waiting in a loop counts."""
     own = psutil.Process()
     times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
     return sum(time.user + time.system for time in times)
 
 
-def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def split_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Yield lists of so many items, the last one of those that are left."""
     rest = iter(items)
     return iter(lambda: list(islice(rest, size)), [])
 
 
-def key_of(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in SEARCHES.key_names)
+def get_key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in SEARCHES_TABLE.key_names)
 
 
 COLUMNS = ("side", "wall s", "CPU s", "solving", "tok/s", "scoring", "read/s", "solver hit", "scorer hit", "right")
 
 
-def report(measured: Sequence[dict[str, Measured]]) -> None:
+def print_report(measured: Sequence[dict[str, SearchMeasurement]]) -> None:
     table = Table(title="time in all, and with work for each model; tokens a second of wall time", box=None)
     for column in COLUMNS:
         table.add_column(column, justify="left" if column == "side" else "right", no_wrap=True)
@@ -256,7 +272,7 @@ def report(measured: Sequence[dict[str, Measured]]) -> None:
             prompt, cached, sampled, scored, known = side.tokens.values()
             solved = [seconds[2], f"{sampled / side.wall:,.0f}"]
             judged = [seconds[3], f"{scored / side.wall:,.0f}"]
-            shares = [f"{share:.0%}" for share in (cached / prompt, known / scored, side.right)]
+            shares = [f"{share:.0%}" for share in (cached / prompt, known / scored, side.accuracy)]
             table.add_row(name, *seconds[:2], *solved, *judged, *shares)
     console = Console()
     console.print(table)
@@ -283,7 +299,7 @@ def main() -> None:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     options = json.loads(args.options)
-    bench = Bench(
+    bench = SearchBenchmark(
         Sweep.model_validate(
             {
                 "run": "one for each side",
@@ -305,7 +321,7 @@ def main() -> None:
     for i in range(args.repeats):
         order = list(sides) if i % 2 == 0 else list(sides)[::-1]
         measured.append({name: sides[name](args.problems) for name in order})
-    report(measured)
+    print_report(measured)
 
 
 if __name__ == "__main__":

@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from isocompute.fits.laws.allocation import AllocationLaws, Law
+from isocompute.fits.laws.allocation import AllocationLaw, AllocationLaws
 from isocompute.fits.laws.crossover import Crossover
-from isocompute.planner.compare import Comparison, Option
+from isocompute.planner.compare import Comparison, StrategyOption
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
 from isocompute.planner.power import StrategyPower
-from isocompute.planner.profile import UNPRICED, Profile, Searches
+from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, Searches
 
 if TYPE_CHECKING:  # what it imports takes longer than a plan
-    from isocompute.runners.cost.price import Price
-    from isocompute.runners.storage.progress import Progress, Unreadable
+    from isocompute.runners.cost.price import PriceEstimate
+    from isocompute.runners.storage.progress import RunProgress, UnreadableRun
     from isocompute.runners.storage.upgrade import UpgradedRun
 
-PRICE_KEYS = {
+SCORER_TOKEN_KEYS = {
     "scorer_prompt_tokens": "scored_tokens",
     "scorer_cached_tokens": "scored_cached_tokens",
     "scorer_completion_tokens": "judged_tokens",
@@ -28,8 +28,8 @@ PRICE_KEYS = {
 """What the JSON of a price calls the scorer's tokens, where tables call them otherwise."""
 
 
-def option_json(option: Option) -> dict[str, Any]:
-    """An option as the documented fields, see `Option`.
+def build_option_json(option: StrategyOption) -> dict[str, Any]:
+    """An option as the documented fields, see `StrategyOption`.
 
     ``numbers`` is what it is set by: S, V; or N, M, k of a search, whose ``solutions`` and ``verifications`` are null.
     """
@@ -41,7 +41,7 @@ def option_json(option: Option) -> dict[str, Any]:
     return fields
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
+def build_plan_json(plan: Plan) -> dict[str, Any]:
     """Return a plan as the documented JSON, see `Plan`; a budget that never comes is null."""
     return {
         "budget": {
@@ -50,87 +50,89 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             "plateau": plan.findings.plateau,
             "plateau_interval": plan.findings.plateau_interval,
         },
-        "recommendation": option_json(plan.recommendation),
-        "expected": {"accuracy": plan.expected, "interval": plan.interval},
-        "alternatives": [option_json(option) for option in plan.alternatives],
-        "coverage": None if plan.ceiling is None else {"solutions": plan.ceiling_at, "accuracy": plan.ceiling},
-        "crossover": crossover_json(plan.findings.crossover, plan.findings.plateau),
-        "crossovers": crossovers_json(plan.findings),
-        "laws": laws_json(plan.findings.laws),
+        "recommendation": build_option_json(plan.recommendation),
+        "expected": {"accuracy": plan.expected_accuracy, "interval": plan.interval},
+        "alternatives": [build_option_json(option) for option in plan.alternatives],
+        "coverage": None
+        if plan.coverage is None
+        else {"solutions": plan.coverage_solutions, "accuracy": plan.coverage},
+        "crossover": build_crossover_json(plan.findings.genrm_crossover, plan.findings.plateau),
+        "crossovers": build_crossovers_json(plan.findings),
+        "laws": build_laws_json(plan.findings.laws),
         "lambda": plan.lam,
         "counting": plan.counting,
-        "trust": plan.trust,
+        "trust": plan.odds_exponent,
         "unknown_sizes": plan.unknown_sizes,
         "warnings": plan.warnings,
-        "profile": plan.profile,
+        "profile": plan.profile_name,
     }
 
 
-def compared_json(compared: Comparison) -> dict[str, Any]:
+def build_comparison_json(compared: Comparison) -> dict[str, Any]:
     """Return the strategies within a budget, and what is expected of choosing among them."""
     return {
-        "options": [option_json(option) for option in compared.options],
-        "expected": {"accuracy": compared.expected, "interval": compared.interval},
+        "options": [build_option_json(option) for option in compared.options],
+        "expected": {"accuracy": compared.expected_accuracy, "interval": compared.interval},
     }
 
 
-def crossovers_json(found: Findings) -> dict[str, Any]:
+def build_crossovers_json(found: Findings) -> dict[str, Any]:
     """Return where each other strategy overtakes SC."""
-    return {name: crossover_json(crossed, found.plateau) for name, crossed in found.crossovers.items()}
+    return {name: build_crossover_json(crossed, found.plateau) for name, crossed in found.crossovers.items()}
 
 
-def crossover_json(found: Crossover | None, plateau: int) -> dict[str, Any] | None:
+def build_crossover_json(found: Crossover | None, plateau: int) -> dict[str, Any] | None:
     """Return a crossover; null stands for never in the measured range."""
     if found is None:
         return None
     return {
-        "x": _in_range(found.budget),
-        "plateau_multiple": _in_range(found.budget / plateau),
-        "interval": None if found.interval is None else [_in_range(end) for end in found.interval],
+        "x": _replace_infinity(found.budget),
+        "plateau_multiple": _replace_infinity(found.budget / plateau),
+        "interval": None if found.interval is None else [_replace_infinity(end) for end in found.interval],
         "probability": found.probability,
         "measured_to": float(found.budgets[-1]),
     }
 
 
-def _in_range(budget: float) -> float | None:
+def _replace_infinity(budget: float) -> float | None:
     return budget if math.isfinite(budget) else None
 
 
-def laws_json(laws: AllocationLaws | None) -> dict[str, Any] | None:
+def build_laws_json(laws: AllocationLaws | None) -> dict[str, Any] | None:
     """Return the allocation laws; the censored one is null where too few budgets are inside the grid."""
     if laws is None:
         return None
     return {
         "budgets": laws.budgets.tolist(),
-        "grid": law_json(laws.grid, laws),
-        "smooth": law_json(laws.smooth, laws),
-        "censored": None if laws.censored is None else law_json(laws.censored, laws),
+        "grid": build_law_json(laws.grid, laws),
+        "smooth": build_law_json(laws.smooth, laws),
+        "censored": None if laws.censored is None else build_law_json(laws.censored, laws),
         "notes": list(laws.notes),
     }
 
 
-def law_json(law: Law, laws: AllocationLaws) -> dict[str, Any]:
+def build_law_json(law: AllocationLaw, laws: AllocationLaws) -> dict[str, Any]:
     """Return one of the laws, with the budgets at an edge of the grid and the exponents without them."""
-    inside = law.inside or (None, None)
+    inside = law.inner_exponents or (None, None)
     return {
         "a": law.a,
         "b": law.b,
         "a_interval": law.solutions.interval,
         "b_interval": law.verifications.interval,
-        "difference_interval": law.difference,
+        "difference_interval": law.difference_interval,
         "S_prefactor": law.solutions.prefactor,
         "V_prefactor": law.verifications.prefactor,
         "S_opt": law.S_opt.tolist(),
         "V_opt": law.V_opt.tolist(),
-        "edge_budgets": [float(budget) for budget in laws.budgets[law.at_edge]],
+        "edge_budgets": [float(budget) for budget in laws.budgets[law.is_at_edge]],
         "a_without_edges": inside[0],
         "b_without_edges": inside[1],
         "identity": law.identity,
-        "share": law.share,
+        "share": law.replicate_share,
     }
 
 
-def findings_json(
+def build_findings_json(
     profile: Profile,
     found: Findings,
     frontier: list[tuple[float, Comparison]],
@@ -147,32 +149,32 @@ def findings_json(
         "problems": profile.problems,
         "lambda": profile.lam,
         "lambdas": profile.lambdas,
-        "trust": profile.trust,
-        "drawn_error": profile.drawn_error,
+        "trust": profile.odds_exponent,
+        "drawn_error": profile.largest_drawing_error,
         "verifier": None if profile.verifier is None else profile.verifier.model_dump(),
         "counting": profile.counting,
         "rhos": profile.rhos,
-        "searches": {name: searches_json(part) for name, part in profile.searches.items()},
+        "searches": {name: build_searches_json(part) for name, part in profile.searches.items()},
         "plateau": found.plateau,
         "plateau_interval": found.plateau_interval,
-        "crossover": crossover_json(found.crossover, found.plateau),
-        "crossovers": crossovers_json(found),
-        "laws": laws_json(found.laws),
-        "frontier": [{"x": x, **compared_json(compared)} for x, compared in frontier],
-        "power": power_json(power),
-        "warnings": [*profile.warnings, *([UNPRICED] if profile.unpriced else [])],
+        "crossover": build_crossover_json(found.genrm_crossover, found.plateau),
+        "crossovers": build_crossovers_json(found),
+        "laws": build_laws_json(found.laws),
+        "frontier": [{"x": x, **build_comparison_json(compared)} for x, compared in frontier],
+        "power": build_power_json(power),
+        "warnings": [*profile.warnings, *([UNKNOWN_LAMBDA_WARNING] if profile.has_unknown_lambda else [])],
     }
 
 
-def power_json(found: StrategyPower | None) -> dict[str, Any] | None:
+def build_power_json(found: StrategyPower | None) -> dict[str, Any] | None:
     """Return what it takes to tell the strategy ahead from another; a number of problems without end is null."""
     if found is None:
         return None
-    names = {"x": found.budget, "strategy": found.strategy, "against": found.against}
+    names = {"x": found.budget, "strategy": found.strategy, "against": found.baseline}
     return names | asdict(found.paired)
 
 
-def searches_json(part: Searches) -> list[dict[str, Any]]:
+def build_searches_json(part: Searches) -> list[dict[str, Any]]:
     """Return a strategy's allocations: numbers, seeds, cost in x by way of counting, mean accuracy."""
     return [
         {
@@ -185,23 +187,23 @@ def searches_json(part: Searches) -> list[dict[str, Any]]:
     ]
 
 
-def price_json(run: str, price: Price) -> dict[str, Any]:
-    """Return what a sweep would cost, see `Price`.
+def build_price_json(run: str, price: PriceEstimate) -> dict[str, Any]:
+    """Return what a sweep would cost, see `PriceEstimate`.
 
     The keys are those of the first version: ``scored`` is what a scorer reads, ``judged`` what it samples.
     """
     fields = asdict(price)
     for cost in fields["roles"].values():
         lengths = cost["lengths"]
-        cost["lengths"] = {PRICE_KEYS.get(name, name).removesuffix("_tokens"): lengths[name] for name in lengths}
+        cost["lengths"] = {SCORER_TOKEN_KEYS.get(name, name).removesuffix("_tokens"): lengths[name] for name in lengths}
     roles = {
-        role: {PRICE_KEYS.get(name, name): value for name, value in cost.items()}
+        role: {SCORER_TOKEN_KEYS.get(name, name): value for name, value in cost.items()}
         for role, cost in fields["roles"].items()
     }
     return {"run": run, **fields, "roles": roles}
 
 
-def upgraded_run_json(source: str, found: UpgradedRun | None) -> dict[str, Any]:
+def build_upgraded_run_json(source: str, found: UpgradedRun | None) -> dict[str, Any]:
     """Return what an upgrade of a run wrote; ``output`` is null if the run had the newest format and nothing was."""
     if found is None:
         return {"source": source, "output": None}
@@ -209,7 +211,7 @@ def upgraded_run_json(source: str, found: UpgradedRun | None) -> dict[str, Any]:
     return {"source": source, "output": found.run, **{name: getattr(found, name) for name in fields}}
 
 
-def upgraded_profile_json(source: str, profile: Profile | None, target: str) -> dict[str, Any]:
+def build_upgraded_profile_json(source: str, profile: Profile | None, target: str) -> dict[str, Any]:
     """Return what an upgrade of a profile wrote; ``output`` is null if it had the newest format and nothing was."""
     if profile is None:
         return {"source": source, "output": None}
@@ -222,7 +224,7 @@ def upgraded_profile_json(source: str, profile: Profile | None, target: str) -> 
     }
 
 
-def survey_json(found: Sequence[Progress | Unreadable]) -> list[dict[str, Any]]:
+def build_run_survey_json(found: Sequence[RunProgress | UnreadableRun]) -> list[dict[str, Any]]:
     """Return how far runs are; of one that cannot be read, the reason is all there is."""
     fields = [{"reason": None, **asdict(run)} for run in found]
     for run in fields:

@@ -25,7 +25,7 @@ from isocompute.cli.commands import (
     tree,
     upgrade,
 )
-from isocompute.cli.options import Version
+from isocompute.cli.options import VersionOption
 from isocompute.errors import IsocomputeError
 
 app = typer.Typer(
@@ -40,15 +40,15 @@ for module in (sweep, import_run, grade, tasks, runs, check, upgrade, tree, fit,
 
 
 @app.callback(invoke_without_command=True)
-def carry_options(version: Version = False) -> None:
+def handle_version_option(version: VersionOption = False) -> None:
     """Carry the option that asks for the version."""
 
 
-def run(application: typer.Typer) -> Any:
+def run_application(application: typer.Typer) -> Any:
     """Run a command; what isocompute raises on purpose becomes a sentence on stderr and exit code 2."""
     errors = Console(stderr=True, soft_wrap=True)
     try:
-        with silent_input():
+        with block_standard_input():
             application()
     except IsocomputeError as error:
         errors.print("[bold red]error:[/] ", end="")
@@ -58,7 +58,7 @@ def run(application: typer.Typer) -> Any:
 
 
 @contextmanager
-def silent_input() -> Iterator[None]:
+def block_standard_input() -> Iterator[None]:
     """Give libraries an empty standard input: none may ask a question, such as whether to run a model's own code."""
     before = sys.stdin
     try:
@@ -71,12 +71,12 @@ def silent_input() -> Iterator[None]:
 
 def main() -> None:
     """Entry point of `isocompute`."""
-    run(app)
+    run_application(app)
 
 
 def plan_main() -> None:
     """Entry point of `plan`."""
-    run(plan.planner)
+    run_application(plan.plan_app)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import isocompute
 if TYPE_CHECKING:
     from isocompute.planner.profile import Profile
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def print_version(asked: bool) -> None:
@@ -24,7 +24,9 @@ def print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-Version = Annotated[bool, typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True)]
+VersionOption = Annotated[
+    bool, typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True)
+]
 
 
 def print_json(fields: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -36,7 +38,7 @@ def print_json(fields: Mapping[str, Any] | Sequence[Any]) -> None:
     print(json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-class NamesInHelp(TyperCommand):
+class RegistryHelpCommand(TyperCommand):
     """A command in whose help ``{graders}``, ``{formats}`` and ``{searches}`` stand for the names of a registry.
 
     The registries, with what other packages add, are read only when help is asked for.
@@ -45,17 +47,21 @@ class NamesInHelp(TyperCommand):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help, with names in the places of the registries."""
         from isocompute.runners.grading.registry import GRADERS
-        from isocompute.runners.imports.formats import FORMATS
-        from isocompute.runners.search.registry import SEARCHES
+        from isocompute.runners.imports.formats import IMPORT_FORMATS
+        from isocompute.runners.search.registry import SEARCH_STRATEGIES
 
-        names = {"graders": GRADERS.in_words, "formats": FORMATS.in_words, "searches": SEARCHES.in_words}
+        names = {
+            "graders": GRADERS.names_as_text,
+            "formats": IMPORT_FORMATS.names_as_text,
+            "searches": SEARCH_STRATEGIES.names_as_text,
+        }
         for parameter in self.params:
             if text := getattr(parameter, "help", None):
                 parameter.help = text.format(**names)  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
 
 
-Lambda = Annotated[
+LambdaOption = Annotated[
     str | None,
     typer.Option(
         "--lambda",
@@ -66,7 +72,7 @@ Lambda = Annotated[
     ),
 ]
 
-Rho = Annotated[
+RhoOption = Annotated[
     float | None,
     typer.Option(
         "--rho",
@@ -76,19 +82,19 @@ Rho = Annotated[
 ]
 
 
-def count_tokens_as(profile: Profile, text: str) -> tuple[Profile, float | None]:
+def apply_lambda_option(profile: Profile, text: str) -> tuple[Profile, float | None]:
     """Read --lambda: a number, or a way of counting tokens, which holds for λ, for scorers and for searches.
 
     Returns:
         The profile in that way, and λ; None where nothing was verified.
     """
-    from isocompute.planner.profile import WAYS
+    from isocompute.planner.profile import COUNTING_WAYS
 
-    if text in WAYS:
+    if text in COUNTING_WAYS:
         verified = profile.genrm is not None or not (profile.rhos or profile.searches)
-        return profile.counted(text), profile.price(text) if verified else None
+        return profile.use_counting(text), profile.get_lambda(text) if verified else None
     try:
         return profile, float(text)
     except ValueError:
-        said = f"'{text}' is neither a number nor one of {', '.join(WAYS)}."
+        said = f"'{text}' is neither a number nor one of {', '.join(COUNTING_WAYS)}."
         raise typer.BadParameter(said, param_hint="'--lambda'") from None

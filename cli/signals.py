@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from isocompute.cli.screens.plan import note
+from isocompute.cli.screens.plan import print_note
 
 
-class Stopped(BaseException):
+class StopSignal(BaseException):
     """A signal has come; its number is the first argument.
 
     No `KeyboardInterrupt`: vLLM takes that one for itself while an engine starts, and goes on waiting for the engine
@@ -21,7 +21,7 @@ class Stopped(BaseException):
 
 
 @contextmanager
-def stoppable(said: str) -> Iterator[None]:
+def stop_on_signals(said: str) -> Iterator[None]:
     """End what is inside on SIGINT and SIGTERM, say so, and exit with 128 and the signal's number.
 
     A signal that is ignored, as SIGINT is by what a shell starts in the background, stays so.
@@ -36,16 +36,16 @@ def stoppable(said: str) -> Iterator[None]:
     try:
         for number, handler in before.items():
             if handler != signal.SIG_IGN:
-                signal.signal(number, stop)
+                signal.signal(number, raise_stop_signal)
         yield
-    except (KeyboardInterrupt, Stopped) as stopped:
-        note(Console(stderr=True), said)
+    except (KeyboardInterrupt, StopSignal) as stopped:
+        print_note(Console(stderr=True), said)
         raise typer.Exit(128 + (stopped.args or (signal.SIGINT,))[0]) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def stop(number: int, frame: object) -> None:
+def raise_stop_signal(number: int, frame: object) -> None:
     """Raise in the main thread, wherever it is."""
-    raise Stopped(number)
+    raise StopSignal(number)

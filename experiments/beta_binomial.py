@@ -9,11 +9,11 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from experiments.outvoting import wins
+from experiments.outvoting import compute_win_probability
 from isocompute.errors import DataError
-from isocompute.fits.bootstrap import interval, resample
-from isocompute.fits.estimators.selection import coverage
-from isocompute.fits.estimators.voting import self_consistency
+from isocompute.fits.bootstrap import compute_percentile_interval, resample_means
+from isocompute.fits.estimators.selection import estimate_coverage
+from isocompute.fits.estimators.voting import estimate_self_consistency
 from isocompute.fits.pool import Pool
 
 _BOUND = 6.0  # of the logarithms of the parameters: a Beta narrower or wider than that is not told from a limit
@@ -30,9 +30,9 @@ class BetaBinomial:
     problem's strongest wrong answer with probability r ~ Beta(c, d), independent of p, and otherwise an answer that
     no other solution gives.
 
-    No task need be so. Fitted on a quarter of the solutions and held against all of them (`extrapolated`), it is within
-    3 points on the traces of GPQA (64 problems, 32 of 128 solutions) for coverage and votes; on the lab (100 problems,
-    64 of 256) it is not: coverage at S = 256 is predicted 5.2 points too low [2.4, 9.7], votes 5.3 too high
+    No task need be so. Fitted on a quarter of the solutions and held against all of them (`check_extrapolation`), it is
+    within 3 points on the traces of GPQA (64 problems, 32 of 128 solutions) for coverage and votes; on the lab (100
+    problems, 64 of 256) it is not: coverage at S = 256 is predicted 5.2 points too low [2.4, 9.7], votes 5.3 too high
     [-0.8, 11.2].
 
     Args:
@@ -62,7 +62,7 @@ class BetaBinomial:
         from scipy.special import betaln
 
         alpha, beta = self.right
-        return np.asarray(-np.expm1(betaln(alpha, beta + _from_one(S)) - betaln(alpha, beta)))
+        return np.asarray(-np.expm1(betaln(alpha, beta + _check_sizes(S)) - betaln(alpha, beta)))
 
     def self_consistency(self, S: ArrayLike) -> Floats:
         """Accuracy of the majority vote over S solutions, ties uniform.
@@ -84,9 +84,9 @@ class BetaBinomial:
             array([0.5 , 0.5 , 0.69])
         """
         p, r, weight = self._mixture()
-        return np.array([float((weight * wins(p, r, int(size))).sum()) for size in _from_one(S)])
+        return np.array([float((weight * compute_win_probability(p, r, int(size))).sum()) for size in _check_sizes(S)])
 
-    def limit(self) -> float:
+    def compute_limit(self) -> float:
         """Accuracy of the majority vote over ever more solutions: P(p > (1-p) r).
 
         Example:
@@ -98,7 +98,7 @@ class BetaBinomial:
         _, r, weight = self._mixture()
         return float((weight * betainc(*self.right[::-1], 1 / (1 + r))).sum())
 
-    def warning(self, S: float) -> str | None:
+    def warn_beyond_reach(self, S: float) -> str | None:
         """Say what an extrapolation to S rests on; None within reach."""
         if self.reach >= S:
             return None
@@ -115,7 +115,7 @@ class BetaBinomial:
 
 
 @dataclass(frozen=True, eq=False)
-class Extrapolated:
+class ExtrapolationCheck:
     """How far a model that was fitted on few solutions is from what more of them showed.
 
     Args:
@@ -138,7 +138,7 @@ class Extrapolated:
         return self.predicted - self.measured
 
 
-def beta_binomial(pool: Pool, solutions: int | None = None) -> BetaBinomial:
+def fit_beta_binomial(pool: Pool, solutions: int | None = None) -> BetaBinomial:
     """Fit the model by maximum likelihood to a pool's counts of right solutions, and of the strongest wrong answer.
 
     A wrong answer that is given twice is the rival, by the model. Where none is, the rival was given once or not at
@@ -172,22 +172,22 @@ def beta_binomial(pool: Pool, solutions: int | None = None) -> BetaBinomial:
     pairs, influences = [], []
     for votes, of, least in ((right, np.full_like(right, n), 0), (rival, n - right, 1)):
         if votes.max() > least:
-            logs, influence = _fit(votes, of, least)
+            logs, influence = _fit_counts(votes, of, least)
             pairs.append((float(np.exp(logs[0])), float(np.exp(logs[1]))))
             influences.append(influence)
     return BetaBinomial(pairs[0], pairs[1] if len(pairs) > 1 else None, n, np.hstack(influences))
 
 
-def replicates(model: BetaBinomial, curve: Callable[[BetaBinomial], Floats], weights: ArrayLike) -> Floats:
+def resample_curve(model: BetaBinomial, curve: Callable[[BetaBinomial], Floats], weights: ArrayLike) -> Floats:
     """A curve of the model in replicates of its problems, without fitting it anew to each.
 
     The logarithms of the parameters move by the weighted mean of the problems' influence, and the curve's log-odds by
     their gradient times that (the infinitesimal jackknife; Efron & Tibshirani 1993, ch. 21).
 
     Args:
-        model: from `beta_binomial`.
+        model: from `fit_beta_binomial`.
         curve: (nS,) of the model, for instance ``lambda m: m.coverage(S)``.
-        weights: (B, P) from `resampling_weights`.
+        weights: (B, P) from `draw_bootstrap_weights`.
 
     Returns:
         (B, nS), within (0, 1).
@@ -207,30 +207,32 @@ def replicates(model: BetaBinomial, curve: Callable[[BetaBinomial], Floats], wei
     if model.influence is None:
         raise DataError("replicates need a model that was fitted to problems; this one's parameters were given.")
 
-    def odds(logs: Floats) -> Floats:
+    def compute_log_odds(logs: Floats) -> Floats:
         pairs = [(float(a), float(b)) for a, b in np.exp(logs).reshape(-1, 2)]
         moved = BetaBinomial(pairs[0], pairs[1] if len(pairs) > 1 else None, model.reach)
         return np.asarray(logit(curve(moved)))
 
     at, step = np.log([*model.right, *(model.rival or ())]), 1e-4
-    gradient = np.stack([(odds(at + e) - odds(at - e)) / (2 * step) for e in step * np.eye(len(at))])
-    return np.asarray(expit(odds(at) + resample(model.influence, weights) @ gradient))
+    gradient = np.stack(
+        [(compute_log_odds(at + e) - compute_log_odds(at - e)) / (2 * step) for e in step * np.eye(len(at))]
+    )
+    return np.asarray(expit(compute_log_odds(at) + resample_means(model.influence, weights) @ gradient))
 
 
-def extrapolated(
+def check_extrapolation(
     pool: Pool, S: ArrayLike, weights: ArrayLike, strategy: str = "coverage", level: float = 0.95
-) -> Extrapolated:
+) -> ExtrapolationCheck:
     """Compare the model fitted on the first quarter of the solutions with what all of them show.
 
     Args:
         pool: the sampled answers, N ≥ 8 solutions of each problem.
         S: (nS,) whole numbers in 1..N.
-        weights: (B, P) from `resampling_weights`.
+        weights: (B, P) from `draw_bootstrap_weights`.
         strategy: "coverage" or "sc".
         level: of the intervals.
 
     Raises:
-        DataError: too few solutions, or as `beta_binomial` and the estimators.
+        DataError: too few solutions, or as `fit_beta_binomial` and the estimators.
 
     Example:
         >>> rng = np.random.default_rng(1)
@@ -244,24 +246,30 @@ def extrapolated(
         raise DataError(f"a comparison on held-out solutions needs at least 8 of each problem; got {pool.solutions}.")
     if strategy not in ("coverage", "sc"):
         raise DataError(f"the strategy must be 'coverage' or 'sc'; got {strategy!r}.")
-    model = beta_binomial(pool, pool.solutions // 4)
-    measured = (coverage if strategy == "coverage" else self_consistency)(pool, S)
+    model = fit_beta_binomial(pool, pool.solutions // 4)
+    measured = (estimate_coverage if strategy == "coverage" else estimate_self_consistency)(pool, S)
 
-    def curve(of: BetaBinomial) -> Floats:
+    def predict_curve(of: BetaBinomial) -> Floats:
         return of.coverage(S) if strategy == "coverage" else of.self_consistency(S)
 
-    spread = replicates(model, curve, weights) - resample(measured, weights)
-    return Extrapolated(model.reach, np.asarray(S), measured.mean(axis=0), curve(model), interval(spread, level))
+    spread = resample_curve(model, predict_curve, weights) - resample_means(measured, weights)
+    return ExtrapolationCheck(
+        model.reach,
+        np.asarray(S),
+        measured.mean(axis=0),
+        predict_curve(model),
+        compute_percentile_interval(spread, level),
+    )
 
 
-def _from_one(S: ArrayLike) -> Floats:
+def _check_sizes(S: ArrayLike) -> Floats:
     sizes = np.atleast_1d(np.asarray(S, dtype=float))
     if not (sizes >= 1).all():
         raise DataError(f"S must be at least 1; got {np.nanmin(sizes):g}.")
     return sizes
 
 
-def _fit(votes: NDArray[np.int64], of: NDArray[np.int64], least: int) -> tuple[Floats, Floats]:
+def _fit_counts(votes: NDArray[np.int64], of: NDArray[np.int64], least: int) -> tuple[Floats, Floats]:
     """Maximum likelihood of Beta-binomial counts, of which one of `least` or less is known only as that.
 
     Returns:
@@ -284,7 +292,7 @@ def _fit(votes: NDArray[np.int64], of: NDArray[np.int64], least: int) -> tuple[F
         jac=lambda logs: -(times @ slopes(logs)),
         method="L-BFGS-B",
         bounds=[(-_BOUND, _BOUND)] * 2,
-    ).x
+    ).to_solutions
     information = -np.stack([times @ (slopes(found + step) - slopes(found - step)) / 2e-4 for step in steps])
     return found, (slopes(found) @ np.linalg.pinv(information / times.sum()))[where.ravel()]
 

@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 from rich.progress import track
 from statsmodels.stats.proportion import proportion_confint
 
-from experiments.beta_binomial import BetaBinomial, beta_binomial, replicates
-from experiments.worlds_plans import PLANS
-from experiments.worlds_strategies import RACES
+from experiments.beta_binomial import BetaBinomial, fit_beta_binomial, resample_curve
+from experiments.worlds_plans import PLAN_WORLDS
+from experiments.worlds_strategies import STRATEGY_WORLDS
 from isocompute.fits import (
     Pool,
-    allocation_laws,
-    interval,
-    resample,
-    resampling_weights,
-    smoother,
+    compute_percentile_interval,
+    draw_bootstrap_weights,
+    fit_allocation_laws,
+    fit_smoother,
+    resample_means,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,7 +44,7 @@ Held = dict[str, bool | None]
 Floats = NDArray[np.float64]
 
 
-def covers(spread: tuple[object, object] | None, truth: float) -> bool | None:
+def check_coverage(spread: tuple[object, object] | None, truth: float) -> bool | None:
     """Whether an interval holds the truth; None if there is none."""
     if spread is None:
         return None
@@ -52,43 +52,45 @@ def covers(spread: tuple[object, object] | None, truth: float) -> bool | None:
     return None if np.isnan(low + high) else bool(low <= truth <= high)
 
 
-def weights(rng: np.random.Generator, problems: int = PROBLEMS) -> Floats:
-    return resampling_weights(problems, REPLICATES, int(rng.integers(2**31)))
+def draw_resampling_weights(rng: np.random.Generator, problems: int = PROBLEMS) -> Floats:
+    return draw_bootstrap_weights(problems, REPLICATES, int(rng.integers(2**31)))
 
 
-def means(rng: np.random.Generator) -> Held:
+def simulate_means(rng: np.random.Generator) -> Held:
     """Accuracy of one strategy, and the gap of two on the same problems; problems are easy or hard, few between."""
     p = rng.beta(0.5, 0.7, PROBLEMS)
     better = np.clip(p + 0.1 * p * (1 - p) + rng.normal(0, 0.1, PROBLEMS) * p * (1 - p), 0, 1)
-    rows = weights(rng)
+    rows = draw_resampling_weights(rng)
     counted = rng.binomial(64, p) / 64, rng.binomial(64, better) / 64
     gap = 0.1 * (0.5 * 0.7) / (1.2 * 2.2)  # 0.1 E p(1-p)
     return {
-        "mean accuracy": covers(interval(resample(counted[0], rows)), 0.5 / 1.2),
-        "paired gap": covers(interval(resample(counted[1] - counted[0], rows)), gap),
+        "mean accuracy": check_coverage(compute_percentile_interval(resample_means(counted[0], rows)), 0.5 / 1.2),
+        "paired gap": check_coverage(compute_percentile_interval(resample_means(counted[1] - counted[0], rows)), gap),
     }
 
 
-def surfaces(rng: np.random.Generator) -> Held:
+def simulate_surfaces(rng: np.random.Generator) -> Held:
     """Points of a surface that saturates in S and in V, at one solution the same at every V."""
     S, V = 2 ** np.arange(9), 2 ** np.arange(6)
 
-    def mean(s: Floats, v: Floats) -> Floats:
+    def compute_mean(s: Floats, v: Floats) -> Floats:
         return np.asarray(0.4 + 0.3 * (1 - s**-0.4) * (1 - 0.6 * v**-0.5))
 
     base = rng.normal(0, 0.3, (PROBLEMS, 1, 1))
     tilt = rng.normal(0, 0.04, (PROBLEMS, 1, 1)) * np.log2(S)[:, None]
     verified = rng.normal(0, 0.01, (PROBLEMS, 1, 1)) * np.log2(S)[:, None] * np.log2(V)
-    problems = mean(S[:, None] * 1.0, V * 1.0) + base + tilt + verified
+    problems = compute_mean(S[:, None] * 1.0, V * 1.0) + base + tilt + verified
     problems[:, 1:] += rng.normal(0, 0.02, (PROBLEMS, 8, 6))
     at = {"S=1, V=5": (1, 5), "S=11.3, V=5.2": (11.3, 5.2), "S=100, V=20": (100, 20), "S=256, V=32": (256, 32)}
     s, v = np.array(list(at.values()), dtype=float).T
-    low, high = interval(smoother(problems, S, V).at(resample(problems, weights(rng)), s, v))
-    truth = mean(s, v)
-    return {f"smooth surface at {name}": covers((low[i], high[i]), truth[i]) for i, name in enumerate(at)}
+    low, high = compute_percentile_interval(
+        fit_smoother(problems, S, V).predict_accuracy(resample_means(problems, draw_resampling_weights(rng)), s, v)
+    )
+    truth = compute_mean(s, v)
+    return {f"smooth surface at {name}": check_coverage((low[i], high[i]), truth[i]) for i, name in enumerate(at)}
 
 
-def laws(rng: np.random.Generator) -> Held:
+def simulate_laws(rng: np.random.Generator) -> Held:
     """S_opt = 0.6 C^0.55 exactly, on a grid that holds all optima, and on two that stop too early.
 
     b is the slope of the best V over the budgets, within the grid or not: its line is not quite straight.
@@ -106,51 +108,55 @@ def laws(rng: np.random.Generator) -> Held:
         problems = problems + rng.normal(0, 0.25, (PROBLEMS, 1, 1)) + rng.normal(0, 0.01, problems.shape)
         solved = np.exp(scale) * budgets**a
         b = np.polyfit(np.log(budgets), np.log((budgets / solved - 1) / lam), 1)[0]
-        found = allocation_laws(problems, S, V, lam, budgets, weights(rng))
+        found = fit_allocation_laws(problems, S, V, lam, budgets, draw_resampling_weights(rng))
         for law in (found.grid, found.smooth, found.censored):
             name = "censored" if law is None else law.way
-            held[f"a, {name}, {grid}"] = None if law is None else covers(law.solutions.interval, a)
-            held[f"b, {name}, {grid}"] = None if law is None else covers(law.verifications.interval, b)
-            held[f"a - b, {name}, {grid}"] = None if law is None else covers(law.difference, a - b)
+            held[f"a, {name}, {grid}"] = None if law is None else check_coverage(law.solutions.interval, a)
+            held[f"b, {name}, {grid}"] = None if law is None else check_coverage(law.verifications.interval, b)
+            held[f"a - b, {name}, {grid}"] = None if law is None else check_coverage(law.difference_interval, a - b)
     return held
 
 
-def extrapolation(rng: np.random.Generator) -> Held:
+def simulate_extrapolation(rng: np.random.Generator) -> Held:
     """A Beta-binomial model fitted on 64 solutions, within its reach and far beyond."""
     truth = BetaBinomial((0.6, 1.2), (1.5, 2.0), 64)
     p, r = rng.beta(*truth.right, (PROBLEMS, 1)), rng.beta(*truth.rival, (PROBLEMS, 1))
     lucky, misled = rng.random((2, PROBLEMS, 64))
     answers = np.where(lucky < p, 0, np.where(misled < r, 1, 2 + np.arange(64)))
-    model = beta_binomial(Pool(answers, np.zeros(PROBLEMS, dtype=int)))
-    sizes, rows = [16, 64, 1024], weights(rng)
-    covered = interval(replicates(model, lambda m: m.coverage(sizes), rows))
-    voted = interval(replicates(model, lambda m: m.self_consistency(sizes[:2]), rows))
+    model = fit_beta_binomial(Pool(answers, np.zeros(PROBLEMS, dtype=int)))
+    sizes, rows = [16, 64, 1024], draw_resampling_weights(rng)
+    covered = compute_percentile_interval(resample_curve(model, lambda m: m.coverage(sizes), rows))
+    voted = compute_percentile_interval(resample_curve(model, lambda m: m.self_consistency(sizes[:2]), rows))
     held: Held = {}
     for i, S in enumerate(sizes):
-        held[f"coverage by the Beta model, S={S}"] = covers((covered[0][i], covered[1][i]), truth.coverage([S])[0])
+        held[f"coverage by the Beta model, S={S}"] = check_coverage(
+            (covered[0][i], covered[1][i]), truth.coverage([S])[0]
+        )
     for i, S in enumerate(sizes[:2]):
-        held[f"SC by the Beta model, S={S}"] = covers((voted[0][i], voted[1][i]), truth.self_consistency([S])[0])
+        held[f"SC by the Beta model, S={S}"] = check_coverage(
+            (voted[0][i], voted[1][i]), truth.self_consistency([S])[0]
+        )
     return held
 
 
 STATISTICS: dict[str, Callable[[np.random.Generator], Held]] = {
-    "means": means,
-    "surfaces": surfaces,
-    "laws": laws,
-    "extrapolation": extrapolation,
-    **RACES,
-    **PLANS,
+    "means": simulate_means,
+    "surfaces": simulate_surfaces,
+    "laws": simulate_laws,
+    "extrapolation": simulate_extrapolation,
+    **STRATEGY_WORLDS,
+    **PLAN_WORLDS,
 }
 
 
-def world(task: tuple[str, int]) -> dict[str, object]:
+def simulate_world(task: tuple[str, int]) -> dict[str, object]:
     """One world, from the seed that its name and number give."""
     name, number = task
     key = [SEED, number, *name.encode()]
     return {"statistic": name, "world": number, "held": STATISTICS[name](np.random.default_rng(key))}
 
 
-def finished() -> dict[tuple[str, int], Held]:
+def read_finished_worlds() -> dict[tuple[str, int], Held]:
     text = DONE.read_text(encoding="utf-8") if DONE.is_file() else ""
     whole = text[: text.rfind("\n") + 1]
     if whole != text:  # stopped while a line was written
@@ -159,7 +165,7 @@ def finished() -> dict[tuple[str, int], Held]:
     return {(row["statistic"], row["world"]): row["held"] for row in rows}
 
 
-def remark(quantity: str) -> list[str]:
+def explain_quantity(quantity: str) -> list[str]:
     """What explains an interval that need not hold."""
     if CAPPED in quantity and "censored" not in quantity:
         return ["takes the edge of the grid for the optimum"]
@@ -168,7 +174,7 @@ def remark(quantity: str) -> list[str]:
     return []
 
 
-def page(done: dict[tuple[str, int], Held], worlds: int) -> str:
+def format_page(done: dict[tuple[str, int], Held], worlds: int) -> str:
     """The table, a line a quantity."""
     found: dict[str, list[bool | None]] = {}
     for name in STATISTICS:
@@ -188,7 +194,7 @@ def page(done: dict[tuple[str, int], Held], worlds: int) -> str:
     ]
     for quantity, held in found.items():
         given = [one for one in held if one is not None]
-        notes = remark(quantity)
+        notes = explain_quantity(quantity)
         if len(given) < len(held):
             notes.append(f"no interval in {len(held) - len(given)} worlds")
         if not given:
@@ -210,15 +216,15 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", choices=STATISTICS, help="this statistic alone")
     asked = parser.parse_args()
-    done = finished()
+    done = read_finished_worlds()
     names = [asked.only] if asked.only else list(STATISTICS)
     tasks = [(name, number) for name in names for number in range(asked.worlds) if (name, number) not in done]
     DONE.parent.mkdir(exist_ok=True)
     with DONE.open("a", encoding="utf-8") as log, ProcessPoolExecutor(asked.jobs) as pool:
-        for row in track(pool.map(world, tasks), total=len(tasks), description="worlds"):
+        for row in track(pool.map(simulate_world, tasks), total=len(tasks), description="worlds"):
             log.write(json.dumps(row) + "\n")
             log.flush()
-    PAGE.write_text(page(finished(), asked.worlds), encoding="utf-8")
+    PAGE.write_text(format_page(read_finished_worlds(), asked.worlds), encoding="utf-8")
     print(f"Written to {PAGE}.")
 
 

@@ -11,7 +11,7 @@ EXACT = 256
 Floats = NDArray[np.float64]
 
 
-def wins(p: ArrayLike, r: ArrayLike, S: int) -> Floats:
+def compute_win_probability(p: ArrayLike, r: ArrayLike, S: int) -> Floats:
     """Probability that the right answer gets the most of S votes, ties uniform.
 
     A vote is right with probability p, the rival's with (1-p) r, and else an answer of its own. The right answer must
@@ -32,13 +32,13 @@ def wins(p: ArrayLike, r: ArrayLike, S: int) -> Floats:
     """
     p, r = (np.asarray(share, dtype=float) for share in (p, r))
     rest = (1 - p) * (1 - r)
-    ahead = _exactly_ahead(p, r, S) if S <= EXACT else _normally_ahead(p, r, S)
+    ahead = _compute_exact_wins(p, r, S) if S <= EXACT else _compute_normal_wins(p, r, S)
     alone = S * p * rest ** (S - 1)  # one vote for the right answer, none for its rival: one of S that tie, not ahead
     both = S * (S - 1) * p * (1 - p) * r * rest ** max(S - 2, 0)  # one vote each: two of S that tie
     return np.asarray(ahead - rest**S / 2 - alone * (1 - 1 / S) - both * (1 / 2 - 1 / S))
 
 
-def _exactly_ahead(p: Floats, r: Floats, S: int) -> Floats:
+def _compute_exact_wins(p: Floats, r: Floats, S: int) -> Floats:
     """P(X > Y) + P(X = Y)/2 of X votes for the right answer and Y for its rival.
 
     Of T = X + Y ~ Binomial(S, q) votes each is right with probability x = p/q. The majority of 2m + 1 of them is
@@ -57,7 +57,7 @@ def _exactly_ahead(p: Floats, r: Floats, S: int) -> Floats:
     return np.asarray((likely * majority[..., (T + 1) // 2 - 1]).sum(axis=-1) + (1 - q) ** S / 2)
 
 
-def _normally_ahead(p: Floats, r: Floats, S: int) -> Floats:
+def _compute_normal_wins(p: Floats, r: Floats, S: int) -> Floats:
     from scipy.special import ndtr
 
     lead, variance = p - (1 - p) * r, p + (1 - p) * r - (p - (1 - p) * r) ** 2

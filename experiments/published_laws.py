@@ -18,19 +18,19 @@ from numpy.typing import NDArray
 from isocompute.fits import (
     AllocationLaws,
     Pool,
-    allocation_laws,
-    crossover,
-    genrm,
-    plateau,
-    resampling_weights,
-    self_consistency,
-    verified_options,
-    voting_options,
+    build_verified_options,
+    build_voting_options,
+    draw_bootstrap_weights,
+    estimate_genrm,
+    estimate_self_consistency,
+    find_crossover,
+    find_plateau,
+    fit_allocation_laws,
 )
-from isocompute.fits.laws.allocation import WAYS
+from isocompute.fits.laws.allocation import LAW_FITS
 from isocompute.fits.laws.power_law import PowerLaw
-from isocompute.planner.estimate.profile_from_grid import profile_of_grid
-from isocompute.planner.findings import law_budgets
+from isocompute.planner.estimate.profile_from_grid import read_grid_profile
+from isocompute.planner.findings import list_law_budgets
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("ISOCOMPUTE_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -58,15 +58,15 @@ class Grid:
     def weights(self) -> Floats:
         """Of the bootstrap; a single sure row where there are only means."""
         P = len(self.surface)
-        return resampling_weights(P, REPLICATES, SEED) if P > 1 else np.ones((1, 1))
+        return draw_bootstrap_weights(P, REPLICATES, SEED) if P > 1 else np.ones((1, 1))
 
 
 LLAMA = "a = 0.57, b = 0.39 [paper]", "8x [paper]"
 UNKNOWN = "not known here", "not known here"
 
 
-def table(title: str, path: Path, entry: str, published: tuple[str, str]) -> Grid:
-    profile = profile_of_grid(str(path), entry, None)
+def read_published_grid(title: str, path: Path, entry: str, published: tuple[str, str]) -> Grid:
+    profile = read_grid_profile(str(path), entry, None)
     found, voted = profile.genrm, profile.self_consistency
     assert found is not None
     assert profile.lam is not None
@@ -74,69 +74,78 @@ def table(title: str, path: Path, entry: str, published: tuple[str, str]) -> Gri
     return Grid(title, found.array, S, V, voted.array, voted.solutions, profile.lam, *published)
 
 
-def traces(path: Path) -> Grid:
+def read_traces(path: Path) -> Grid:
     raw = np.load(path)
     scores = raw["scores"].astype(float)
     pool = Pool(raw["answers"], raw["gold"], np.where(np.isnan(scores), np.nan, scores > 0.5))
     S, V, voted = [2**i for i in range(7)], [2**i for i in range(6)], [2**i for i in range(8)]
     title = "Llama-3.3-70B, GenRM-Base, GPQA: the authors' traces, estimated exactly"
-    return Grid(title, genrm(pool, S, V), S, V, self_consistency(pool, voted), voted, 1.0, *UNKNOWN)
+    return Grid(title, estimate_genrm(pool, S, V), S, V, estimate_self_consistency(pool, voted), voted, 1.0, *UNKNOWN)
 
 
-def grids() -> list[Grid]:
+def read_grids() -> list[Grid]:
     figure = ROOT / "data" / "published" / "llama-3.1-8b-math.json"
-    found = [table("Llama-3.1-8B, GenRM-FT, MATH: Figure 1b, to 0.1 point", figure, "llama-3.1-8b-math", LLAMA)]
+    found = [
+        read_published_grid("Llama-3.1-8B, GenRM-FT, MATH: Figure 1b, to 0.1 point", figure, "llama-3.1-8b-math", LLAMA)
+    ]
     theirs, raw = SHARED / "published_grids.json", SHARED / "gpqa64_llama70b_raw.npz"
     if theirs.is_file():
-        found.append(table("Llama-3.1-8B, GenRM-FT, MATH: the authors' grid", theirs, "math128_llama8b", LLAMA))
-        found.append(table("Llama-3.3-70B, GenRM-Base, GPQA: the authors' grid", theirs, "gpqa64_llama70b", UNKNOWN))
+        found.append(
+            read_published_grid("Llama-3.1-8B, GenRM-FT, MATH: the authors' grid", theirs, "math128_llama8b", LLAMA)
+        )
+        found.append(
+            read_published_grid(
+                "Llama-3.3-70B, GenRM-Base, GPQA: the authors' grid", theirs, "gpqa64_llama70b", UNKNOWN
+            )
+        )
     if raw.is_file():
-        found.append(traces(raw))
+        found.append(read_traces(raw))
     return found
 
 
-def fitted(grid: Grid, budgets: list[float]) -> AllocationLaws:
+def fit_grid_laws(grid: Grid, budgets: list[float]) -> AllocationLaws:
     if len(grid.surface) > 1:
-        return allocation_laws(grid.surface, grid.S, grid.V, grid.lam, budgets, grid.weights)
-    return allocation_laws(grid.surface[0], grid.S, grid.V, grid.lam, budgets)
+        return fit_allocation_laws(grid.surface, grid.S, grid.V, grid.lam, budgets, grid.weights)
+    return fit_allocation_laws(grid.surface[0], grid.S, grid.V, grid.lam, budgets)
 
 
-def exponent(law: PowerLaw) -> str:
+def format_law_exponent(law: PowerLaw) -> str:
     spread = "" if law.interval is None else f" [{law.interval[0]:.2f}, {law.interval[1]:.2f}]"
     return f"{law.exponent:.2f}{spread}"
 
 
-def law_rows(grid: Grid) -> list[str]:
-    usual = law_budgets(grid.S, grid.V, grid.lam)
+def build_law_rows(grid: Grid) -> list[str]:
+    usual = list_law_budgets(grid.S, grid.V, grid.lam)
     rows = [f"| **{grid.title}** | λ = {grid.lam:g} | published: {grid.exponents} | | | |"]
     for budgets in (usual, [usual[0] / 2, *usual]):
-        laws = fitted(grid, budgets)
+        laws = fit_grid_laws(grid, budgets)
         reach = f"2^{np.log2(budgets[0]):.0f} … 2^{np.log2(budgets[-1]):.0f}"
         for law in laws:
-            inside = "–" if law.inside is None else "{:.2f}, {:.2f}".format(*law.inside)
-            edge = f"{law.at_edge.sum()} of {len(budgets)}"
+            inside = "–" if law.inner_exponents is None else "{:.2f}, {:.2f}".format(*law.inner_exponents)
+            edge = f"{law.is_at_edge.sum()} of {len(budgets)}"
             rows.append(
-                f"| {WAYS[law.way]} | {reach} | {exponent(law.solutions)}, {exponent(law.verifications)} | {edge} "
+                f"| {LAW_FITS[law.way]} | {reach} | {format_law_exponent(law.solutions)}, "
+                f"{format_law_exponent(law.verifications)} | {edge} "
                 f"| {inside} | {1 + law.identity:.2f} |"
             )
         if laws.censored is None:
-            rows.append(f"| {WAYS['censored']} | {reach} | fewer than 3 optima inside | | | |")
+            rows.append(f"| {LAW_FITS['censored']} | {reach} | fewer than 3 optima inside | | | |")
     return rows
 
 
-def crossing_row(grid: Grid) -> str:
-    flat = int(plateau(grid.curve_S, grid.curve.mean(axis=0)))
-    verified = verified_options(grid.surface, grid.S, grid.V, grid.lam)
-    found = crossover(verified, voting_options(grid.curve, grid.curve_S))
+def build_crossover_row(grid: Grid) -> str:
+    flat = int(find_plateau(grid.curve_S, grid.curve.mean(axis=0)))
+    verified = build_verified_options(grid.surface, grid.S, grid.V, grid.lam)
+    found = find_crossover(verified, build_voting_options(grid.curve, grid.curve_S))
 
-    def shown(x: float, unit: float = 1) -> str:
+    def format_budget(x: float, unit: float = 1) -> str:
         if not np.isfinite(x):
             return "never"
         return f"{x / unit:,.0f}x" if x / unit >= 100 else f"{x / unit:.3g}x"
 
-    spread = "–" if found.interval is None else " to ".join(map(shown, found.interval))
-    multiple = shown(found.budget, flat)
-    return f"| {grid.title} | {flat}x | {shown(found.budget)} | {spread} | {multiple} | {grid.multiple} |"
+    spread = "–" if found.interval is None else " to ".join(map(format_budget, found.interval))
+    multiple = format_budget(found.budget, flat)
+    return f"| {grid.title} | {flat}x | {format_budget(found.budget)} | {spread} | {multiple} | {grid.multiple} |"
 
 
 TEXT = """# The allocation law on published grids
@@ -192,9 +201,9 @@ The study's multiples for other pairs: Qwen-2.5-7B on MATH 64x, Llama-3.3-70B on
 
 
 def main() -> None:
-    found = grids()
-    rows = [row for grid in found for row in law_rows(grid)]
-    text = TEXT.format(laws="\n".join(rows), crossings="\n".join(map(crossing_row, found)))
+    found = read_grids()
+    rows = [row for grid in found for row in build_law_rows(grid)]
+    text = TEXT.format(laws="\n".join(rows), crossings="\n".join(map(build_crossover_row, found)))
     PAGE.write_text(text, encoding="utf-8")
     print(f"Written to {PAGE}.")
 

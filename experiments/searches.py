@@ -15,16 +15,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from isocompute.figures.style import finish, look, render_figure
-from isocompute.fits import interval, resample, resampling_weights
-from isocompute.planner.estimate.costs import Costs, measure_costs
+from isocompute.figures.style import finish_axes, render_figure, use_figure_style
+from isocompute.fits import compute_percentile_interval, draw_bootstrap_weights, resample_means
+from isocompute.planner.estimate.costs import RunCosts, measure_costs
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
-from isocompute.planner.estimate.profile_from_run import estimate
+from isocompute.planner.estimate.profile_from_run import estimate_strategy
 from isocompute.planner.estimate.searches import measure_searches
-from isocompute.planner.strategies.registry import STRATEGIES, colour_of, is_search, line_style_of
+from isocompute.planner.strategies.registry import STRATEGIES, get_line_style, get_strategy_colour, is_search
 from isocompute.runners.storage.files import write_output
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS
+from isocompute.runners.storage.schema import PROBLEMS_TABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN = ROOT / "data" / "runs" / "lab-search"
@@ -42,7 +42,7 @@ CLAIMS = (
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
+class StrategyLine:
     """A strategy: its sizes, what each costs in x by way of counting, and what it reaches on each problem."""
 
     name: str
@@ -50,55 +50,57 @@ class Line:
     costs: dict[str, list[float]]
     accuracy: NDArray[np.float64]  # (P, sizes)
 
-    def at(self, N: int) -> NDArray[np.float64]:
+    def get_accuracy(self, N: int) -> NDArray[np.float64]:
         """What it reaches on each problem at one size."""
         return self.accuracy[:, self.N.index(N)]
 
 
-def lines(run: RunPool, costs: Costs) -> list[Line]:
+def collect_lines(run: RunPool, costs: RunCosts) -> list[StrategyLine]:
     """Everything that the run compares, at the sizes that its searches have."""
     searches = measure_searches(run, costs)
     sizes = sorted({N for search in searches.values() for N in search.numbers["N"]})
     rhos = {way: np.nan if rho is None else 1 + rho for way, rho in costs.rhos.items()}
     names = ("sc", "bon", "prm-weighted")
-    pooled = {name: estimate(STRATEGIES[name], run.pool, sizes, []).accuracy for name in names}
+    pooled = {name: estimate_strategy(STRATEGIES[name], run.pool, sizes, []).accuracy for name in names}
     found = [
-        Line(
+        StrategyLine(
             name, sizes, {way: [N * (1 if name == "sc" else rho) for N in sizes] for way, rho in rhos.items()}, reached
         )
         for name, reached in pooled.items()
     ]
     for name, search in searches.items():
         costs = {way: [np.nan if cost is None else cost for cost in column] for way, column in search.costs.items()}
-        found.append(Line(name, search.numbers["N"], costs, search.accuracy))
+        found.append(StrategyLine(name, search.numbers["N"], costs, search.accuracy))
     return found
 
 
-def shown(values: NDArray[np.float64], signed: bool = False) -> str:
+def format_mean(values: NDArray[np.float64], signed: bool = False) -> str:
     """A mean over problems with its interval, in percent or in points."""
-    low, high = interval(resample(values, resampling_weights(len(values), REPLICATES, SEED)))
+    low, high = compute_percentile_interval(
+        resample_means(values, draw_bootstrap_weights(len(values), REPLICATES, SEED))
+    )
     form = "+.1f" if signed else ".1f"
     return f"{100 * values.mean():{form}} [{100 * low:{form}}, {100 * high:{form}}]"
 
 
-def by_size(found: list[Line]) -> str:
+def build_size_table(found: list[StrategyLine]) -> str:
     rows = ["| strategy | N | x, completion | x, cached | right, % |", "|:--|--:|--:|--:|--:|"]
     for line in found:
         for i, N in enumerate(line.N):
             costs = " | ".join(f"{line.costs[way][i]:.1f}" for way in ("completion", "cached"))
-            rows.append(f"| {line.name} | {N} | {costs} | {shown(line.accuracy[:, i])} |")
+            rows.append(f"| {line.name} | {N} | {costs} | {format_mean(line.accuracy[:, i])} |")
     return "\n".join(rows)
 
 
-def by_level(found: list[Line], levels: NDArray[np.int64], N: int) -> str:
+def build_level_accuracy_table(found: list[StrategyLine], levels: NDArray[np.int64], N: int) -> str:
     names = [line.name for line in found]
     rows = [f"| level, N = {N} | {' | '.join(names)} |", "|:--|" + "--:|" * len(names)]
     for level in np.unique(levels):
-        rows.append(f"| {level} | {' | '.join(shown(line.at(N)[levels == level]) for line in found)} |")
+        rows.append(f"| {level} | {' | '.join(format_mean(line.get_accuracy(N)[levels == level]) for line in found)} |")
     return "\n".join(rows)
 
 
-def claims(found: list[Line], levels: NDArray[np.int64]) -> str:
+def build_claims_table(found: list[StrategyLine], levels: NDArray[np.int64]) -> str:
     lines = {line.name.split("+")[0]: line for line in found}
     sizes = found[0].N
     rows = [f"| | problems | {' | '.join(f'N = {N}' for N in sizes)} |", "|:--|:--|" + "--:|" * len(sizes)]
@@ -107,12 +109,15 @@ def claims(found: list[Line], levels: NDArray[np.int64]) -> str:
     for claim, one, other in CLAIMS:
         if one in lines and other in lines:
             for part, inside in parts.items():
-                gaps = [shown((lines[one].at(N) - lines[other].at(N))[inside], signed=True) for N in sizes]
+                gaps = [
+                    format_mean((lines[one].get_accuracy(N) - lines[other].get_accuracy(N))[inside], signed=True)
+                    for N in sizes
+                ]
                 rows.append(f"| {claim} | {part} | {' | '.join(gaps)} |")
     return "\n".join(rows)
 
 
-def at_equal_compute(run: RunPool, costs: Costs, found: list[Line]) -> str:
+def compare_at_equal_compute(run: RunPool, costs: RunCosts, found: list[StrategyLine]) -> str:
     """Each search against what the pool gives for the same compute, or for all of its solutions if they cost less."""
     rho = costs.rhos["completion"]
     assert rho is not None, "the run says its tokens"
@@ -120,36 +125,36 @@ def at_equal_compute(run: RunPool, costs: Costs, found: list[Line]) -> str:
     for line in found:
         for i, N in enumerate(line.N if is_search(line.name) else []):
             x = line.costs["completion"][i]
-            votes, scores = (max(1, min(run.pool.scored, round(x / each))) for each in (1.0, 1 + rho))
+            votes, scores = (max(1, min(run.pool.scored_solutions, round(x / each))) for each in (1.0, 1 + rho))
             pooled = {"sc": votes, "bon": scores, "prm-weighted": scores}
             gaps = []
             for name, S in pooled.items():
-                other = estimate(STRATEGIES[name], run.pool, [S], []).accuracy[:, 0]
-                gaps.append(f"{shown(line.accuracy[:, i] - other, signed=True)} (S={S})")
+                other = estimate_strategy(STRATEGIES[name], run.pool, [S], []).accuracy[:, 0]
+                gaps.append(f"{format_mean(line.accuracy[:, i] - other, signed=True)} (S={S})")
             rows.append(f"| {line.name} | {N} | {x:.1f} | {' | '.join(gaps)} |")
     return "\n".join(rows)
 
 
-def draw(found: list[Line], levels: NDArray[np.int64]) -> Figure:
+def draw_search_accuracies(found: list[StrategyLine], levels: NDArray[np.int64]) -> Figure:
     """Accuracy against compute, of all problems and of each level."""
     parts = {"all levels": levels > 0, **{f"level {level}": levels == level for level in np.unique(levels)}}
-    with look({"font.size": 8, "axes.titlesize": 9}):
+    with use_figure_style({"font.size": 8, "axes.titlesize": 9}):
         figure = Figure(figsize=(9, 5.4), layout="constrained")
         panels = figure.subplots(2, 3, sharex=True).ravel()
         for axes, (name, inside) in zip(panels, parts.items(), strict=True):
             for line in found:
                 reached = 100 * line.accuracy[inside].mean(axis=0)
-                shade = colour_of(line.name)
+                shade = get_strategy_colour(line.name)
                 axes.plot(
                     line.costs["completion"],
                     reached,
-                    line_style_of(line.name),
+                    get_line_style(line.name),
                     color=shade,
                     ms=3,
                     lw=1.2,
                     label=line.name,
                 )
-            finish(axes, f"{name}, {inside.sum()} problems", "")
+            finish_axes(axes, f"{name}, {inside.sum()} problems", "")
         figure.supxlabel("compute per problem, in solutions' worth (x)", fontsize=8)
         for axes in panels[::3]:
             axes.set_ylabel("problems solved (%)")
@@ -191,20 +196,20 @@ easy ones; level there means how often the model itself is right.
 def main() -> None:
     run = read_pool(Run(str(RUN)))
     costs = measure_costs(run)
-    level = Run(str(RUN)).frame(PROBLEMS, ["problem_id", "level"]).set_index("problem_id")["level"]
-    found, levels = lines(run, costs), level.loc[run.problem_ids].to_numpy(dtype=np.int64)
+    level = Run(str(RUN)).read_frame(PROBLEMS_TABLE, ["problem_id", "level"]).set_index("problem_id")["level"]
+    found, levels = collect_lines(run, costs), level.loc[run.problem_ids].to_numpy(dtype=np.int64)
     seeds = max(max(search.seeds) for search in measure_searches(run, costs).values())
     text = TEXT.format(
         problems=len(levels),
         hardest=levels.max(),
         seeds=seeds,
-        sizes=by_size(found),
-        levels="\n\n".join(by_level(found, levels, N) for N in found[0].N),
-        equal=at_equal_compute(run, costs, found),
-        claims=claims(found, levels),
+        sizes=build_size_table(found),
+        levels="\n\n".join(build_level_accuracy_table(found, levels, N) for N in found[0].N),
+        equal=compare_at_equal_compute(run, costs, found),
+        claims=build_claims_table(found, levels),
     )
     PAGE.write_text(text, encoding="utf-8")
-    figure = draw(found, levels)
+    figure = draw_search_accuracies(found, levels)
     for kind in ("png", "pdf"):
         write_output(str(PAGE.with_suffix(f".{kind}")), render_figure(figure, kind))
     print(f"Written to {PAGE}.")

@@ -15,10 +15,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from isocompute.fits import folds, held_out, interval, resample, resampling_weights
-from isocompute.planner.estimate.profile_from_run import profile_of_run
+from isocompute.fits import (
+    compute_percentile_interval,
+    draw_bootstrap_weights,
+    resample_means,
+    score_held_out,
+    split_folds,
+)
+from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.options import strategy_options
+from isocompute.planner.strategies.options import list_strategy_options
 from isocompute.runners.imports import import_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,10 +47,10 @@ trust, learnt on other problems. Which of `sc` and `genrm` is the better is said
 """
 
 
-def profiles() -> list[tuple[str, Profile]]:
+def collect_profiles() -> list[tuple[str, Profile]]:
     """What is compared, each with where it comes from."""
     found = [
-        (f"the shipped run `data/runs/{path.name}`", profile_of_run(str(path), path.name))
+        (f"the shipped run `data/runs/{path.name}`", estimate_run_profile(str(path), path.name))
         for path in sorted((ROOT / "data" / "runs").iterdir())
         if (path / "verifications").is_dir()
     ]
@@ -52,27 +58,29 @@ def profiles() -> list[tuple[str, Profile]]:
         with tempfile.TemporaryDirectory() as folder:
             run = str(Path(folder) / "gpqa")
             import_run("sc-genrm-scaling", str(TRACES), run)
-            traces = profile_of_run(run, "gpqa").at(1.0, "the study's")
+            traces = estimate_run_profile(run, "gpqa").use_lambda(1.0, "the study's")
         found.append(("the authors' traces of Llama-3.3-70B on GPQA-Diamond, λ = 1 as in the study", traces))
     return found
 
 
-def gap(of: NDArray[np.float64], over: NDArray[np.float64]) -> str:
+def format_gap(of: NDArray[np.float64], over: NDArray[np.float64]) -> str:
     difference = of - over
-    low, high = interval(resample(difference, resampling_weights(len(difference), REPLICATES, SEED)))
+    low, high = compute_percentile_interval(
+        resample_means(difference, draw_bootstrap_weights(len(difference), REPLICATES, SEED))
+    )
     return f"{100 * difference.mean():+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
 
 
-def table(origin: str, profile: Profile) -> str:
-    options = strategy_options(profile, profile.lam)
-    last = int(np.log2(max(table.dearest for table in options)))
+def build_strategy_table(origin: str, profile: Profile) -> str:
+    options = list_strategy_options(profile, profile.lam)
+    last = int(np.log2(max(table.highest_cost for table in options)))
     budgets = [2.0**power for power in range(2, last + 1)]
-    scored = held_out(options, budgets, folds(profile.problems)).accuracy
+    scored = score_held_out(options, budgets, split_folds(profile.problems)).accuracy
     reached = dict(zip((table.strategy for table in options), scored, strict=False))
     lines = [
         f"## {profile.name}",
         "",
-        f"{profile.problems} problems, λ = {profile.lam:.2f}, trust {profile.trust:g}: {origin}.",
+        f"{profile.problems} problems, λ = {profile.lam:.2f}, trust {profile.odds_exponent:g}: {origin}.",
         "",
         f"| budget | {' | '.join(NAMES)} | fused − sc | fused − genrm | genrm+vote − sc |",
         "|--:" * (len(NAMES) + 4) + "|",
@@ -86,14 +94,18 @@ def table(origin: str, profile: Profile) -> str:
         if at["fused"].mean() < better - 5e-4:
             behind.append(f"{budget:,.0f}x (by {100 * (better - at['fused'].mean()):.1f})")
         cells = [f"{100 * at[name].mean():.1f}" for name in NAMES]
-        gaps = gap(at["fused"], at["sc"]), gap(at["fused"], at["genrm"]), gap(at["genrm+vote"], at["sc"])
+        gaps = (
+            format_gap(at["fused"], at["sc"]),
+            format_gap(at["fused"], at["genrm"]),
+            format_gap(at["genrm+vote"], at["sc"]),
+        )
         lines.append(f"| {budget:,.0f}x | {' | '.join([*cells, *gaps])} |")
     where = f"It is not at {', '.join(behind)}." if behind else "It is at every budget."
     return "\n".join([*lines, "", f"Is `fused` at least as good as the better of `sc` and `genrm`? {where}"])
 
 
 def main() -> None:
-    tables = [table(origin, profile) for origin, profile in profiles()]
+    tables = [build_strategy_table(origin, profile) for origin, profile in collect_profiles()]
     PAGE.write_text(TEXT.format(tables="\n\n".join(tables)), encoding="utf-8")
     print(f"Written to {PAGE}.")
 

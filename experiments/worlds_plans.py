@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from isocompute.planner.compare import compare
-from isocompute.planner.profile import Curve, ProblemRecord, Profile, Searches, rounded
+from isocompute.planner.compare import compare_strategies
+from isocompute.planner.profile import Curve, ProblemRecord, Profile, Searches, round_accuracies
 
 SEEDS, HUGE = 3, 200_000
 STRATEGIES = ("sc", "beam+weighted", "dvts+weighted", "rebase+weighted")
@@ -18,28 +18,30 @@ WORLDS = {"alike": (0.0, 0.0, 0.0, 0.0), "a few points apart": (0.0, 0.02, 0.05,
 Held = dict[str, bool | None]
 
 
-def rates(ahead: tuple[float, ...], problems: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def draw_solve_rates(ahead: tuple[float, ...], problems: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """How often each strategy solves each problem: (problems, strategies); each is good at problems of its own."""
     ease, taste = rng.normal(0, 2, (problems, 1)), rng.normal(0, 0.7, (problems, len(ahead)))
     return np.asarray(1 / (1 + np.exp(-(ease + taste + 4 * np.array(ahead)))))
 
 
 @cache
-def truth(ahead: tuple[float, ...]) -> NDArray[np.float64]:
-    return np.asarray(rates(ahead, HUGE, np.random.default_rng(7)).mean(axis=0))
+def compute_true_accuracies(ahead: tuple[float, ...]) -> NDArray[np.float64]:
+    return np.asarray(draw_solve_rates(ahead, HUGE, np.random.default_rng(7)).mean(axis=0))
 
 
-def planning(name: str, ahead: tuple[float, ...]) -> Callable[[np.random.Generator], Held]:
+def make_plan_world(name: str, ahead: tuple[float, ...]) -> Callable[[np.random.Generator], Held]:
     """Whether a plan's intervals hold what is recommended, and what it is ahead of the next strategy by."""
 
-    def held(rng: np.random.Generator) -> Held:
-        p = rates(ahead, 100, rng)
+    def simulate_plan(rng: np.random.Generator) -> Held:
+        p = draw_solve_rates(ahead, 100, rng)
         seen = rng.binomial(SEEDS, p) / SEEDS
         parts = {
-            strategy: Searches(numbers={"N": [4]}, seeds=[SEEDS], cost={"completion": [4.0]}, accuracy=rounded(column))
+            strategy: Searches(
+                numbers={"N": [4]}, seeds=[SEEDS], cost={"completion": [4.0]}, accuracy=round_accuracies(column)
+            )
             for strategy, column in zip(STRATEGIES[1:], seen[:, 1:, None].swapaxes(0, 1), strict=True)
         }
-        curve = Curve(solutions=[1], accuracy=rounded(p[:, :1]))
+        curve = Curve(solutions=[1], accuracy=round_accuracies(p[:, :1]))
         world = Profile(
             name="world",
             description="known",
@@ -47,21 +49,21 @@ def planning(name: str, ahead: tuple[float, ...]) -> Callable[[np.random.Generat
             per_problem=[ProblemRecord()] * 100,
             strategies={"sc": curve, **parts},
         )
-        compared = compare(world, 4.0, None)
+        compared = compare_strategies(world, 4.0, None)
         first, *others = compared.options
         rival = max(others, key=lambda option: option.accuracy)
-        true = dict(zip(STRATEGIES, truth(ahead), strict=True))
+        true = dict(zip(STRATEGIES, compute_true_accuracies(ahead), strict=True))
         gap = true[first.strategy] - true[rival.strategy]
         return {
-            f"what a plan expects, strategies {name}": inside(compared.interval, true[first.strategy]),
-            f"what a plan is ahead by, strategies {name}": inside(rival.gap_interval, gap),
+            f"what a plan expects, strategies {name}": check_inside(compared.interval, true[first.strategy]),
+            f"what a plan is ahead by, strategies {name}": check_inside(rival.gap_interval, gap),
         }
 
-    return held
+    return simulate_plan
 
 
-def inside(ends: tuple[float, float] | None, value: float) -> bool | None:
+def check_inside(ends: tuple[float, float] | None, value: float) -> bool | None:
     return None if ends is None else bool(ends[0] <= value <= ends[1])
 
 
-PLANS = {f"plans, {name}": planning(name, ahead) for name, ahead in WORLDS.items()}
+PLAN_WORLDS = {f"plans, {name}": make_plan_world(name, ahead) for name, ahead in WORLDS.items()}

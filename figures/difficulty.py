@@ -12,19 +12,19 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from isocompute.figures.style import GREY, draw_pair, finish, panels
+from isocompute.figures.style import GREY, draw_two_panels, finish_axes, prepare_axes
 from isocompute.figures.tables import check_table
-from isocompute.fits.choice.compute_optimal import Reached
-from isocompute.planner.difficulty import Study
-from isocompute.planner.strategies.registry import colour_of
+from isocompute.fits.choice.compute_optimal import PolicyAccuracy
+from isocompute.planner.difficulty import DifficultyStudy
+from isocompute.planner.strategies.registry import get_strategy_colour
 
-COLUMNS = ("choice", "in_practice", "level", "budget", "strategy", "accuracy", "low", "high", "problems")
-ONE_FOR_ALL = "one for all"
-KIND_COLOURS = ("#7b3294", "#1b7837", "#b35806", "#2166ac", "#c51b7d")
+DIFFICULTY_COLUMNS = ("choice", "in_practice", "level", "budget", "strategy", "accuracy", "low", "high", "problems")
+ONE_CHOICE_FOR_ALL = "one for all"
+DIFFICULTY_COLOURS = ("#7b3294", "#1b7837", "#b35806", "#2166ac", "#c51b7d")
 """Colours of the kinds of difficulty, in the order of the table."""
 
 
-def difficulty_table(studies: Sequence[Study]) -> pd.DataFrame:
+def build_difficulty_table(studies: Sequence[DifficultyStudy]) -> pd.DataFrame:
     """Return what choosing by difficulty reaches, and what runs on each level of the first study.
 
     Args:
@@ -40,22 +40,30 @@ def difficulty_table(studies: Sequence[Study]) -> pd.DataFrame:
         levels are estimated, a mean over the draws.
     """
     if not studies:
-        return pd.DataFrame(columns=list(COLUMNS))
+        return pd.DataFrame(columns=list(DIFFICULTY_COLUMNS))
     first = studies[0]
-    rows = [rows_of(ONE_FOR_ALL, True, first.found.budgets, first.found.one_for_all, first.problems)]
+    rows = [
+        build_reached_rows(ONE_CHOICE_FOR_ALL, True, first.policy.budgets, first.policy.one_for_all, first.problems)
+    ]
     for study in studies:
-        by_difficulty = study.found.by_difficulty
-        rows.append(rows_of(f"by {study.kind}", study.in_practice, study.found.budgets, by_difficulty, study.problems))
-    for level in first.found.levels:
-        problems = level.share * first.problems
-        reached = rows_of(f"by {first.kind}", first.in_practice, first.found.budgets, level.reached, problems)
+        by_difficulty = study.policy.by_difficulty
+        rows.append(
+            build_reached_rows(
+                f"by {study.kind}", study.in_practice, study.policy.budgets, by_difficulty, study.problems
+            )
+        )
+    for level in first.policy.levels:
+        problems = level.problem_share * first.problems
+        reached = build_reached_rows(
+            f"by {first.kind}", first.in_practice, first.policy.budgets, level.by_difficulty, problems
+        )
         rows.append(reached.assign(level=level.level, strategy=pd.Series(level.strategies, dtype=object)))
     table = pd.concat(rows, ignore_index=True).astype({"level": "Int64"})
-    return table[list(COLUMNS)]
+    return table[list(DIFFICULTY_COLUMNS)]
 
 
-def rows_of(
-    choice: str, in_practice: bool, budgets: NDArray[np.float64], reached: Reached, problems: float
+def build_reached_rows(
+    choice: str, in_practice: bool, budgets: NDArray[np.float64], reached: PolicyAccuracy, problems: float
 ) -> pd.DataFrame:
     """Return what one way of choosing reaches on some problems, a row for each budget."""
     return pd.DataFrame(
@@ -69,7 +77,7 @@ def draw_difficulty(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     """Draw choosing by difficulty: (a) `draw_choices` and (b) `draw_levels`.
 
     Args:
-        table: from `difficulty_table`.
+        table: from `build_difficulty_table`.
         ax: two Axes; None for a new figure with a title.
 
     Returns:
@@ -78,50 +86,50 @@ def draw_difficulty(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     Raises:
         DataError: a column is missing, there are no rows, or ``ax`` is not two Axes.
     """
-    check_table(table, COLUMNS, "difficulty")
+    check_table(table, DIFFICULTY_COLUMNS, "difficulty")
     problems = round(table.loc[table["level"].isna(), "problems"].iloc[0])
-    return draw_pair(
+    return draw_two_panels(
         table, ax, (draw_choices, draw_levels), f"{problems} problems, scored under choices made on others"
     )
 
 
 def draw_choices(table: pd.DataFrame, ax: Any = None) -> Axes:
     """Draw what each way of choosing reaches against the budget, with a band for one choice for all, in one Axes."""
-    check_table(table, COLUMNS, "difficulty")
+    check_table(table, DIFFICULTY_COLUMNS, "difficulty")
     together = table[table["level"].isna()].sort_values("budget")
-    choices = [choice for choice in dict.fromkeys(table["choice"]) if choice != ONE_FOR_ALL]
-    shades = {choice: KIND_COLOURS[i % len(KIND_COLOURS)] for i, choice in enumerate(choices)}
-    with panels(ax) as (axes,):
-        for choice in (ONE_FOR_ALL, *choices):
+    choices = [choice for choice in dict.fromkeys(table["choice"]) if choice != ONE_CHOICE_FOR_ALL]
+    shades = {choice: DIFFICULTY_COLOURS[i % len(DIFFICULTY_COLOURS)] for i, choice in enumerate(choices)}
+    with prepare_axes(ax) as (axes,):
+        for choice in (ONE_CHOICE_FOR_ALL, *choices):
             line = together[together["choice"] == choice]
             shade, in_practice = shades.get(choice, GREY), line["in_practice"].all()
             style, label = ("o-", choice) if in_practice else ("o--", f"{choice} (not to be had in practice)")
             axes.plot(line["budget"], 100 * line["accuracy"], style, color=shade, label=label)
-            if choice == ONE_FOR_ALL:
+            if choice == ONE_CHOICE_FOR_ALL:
                 axes.fill_between(line["budget"], 100 * line["low"], 100 * line["high"], color=shade, alpha=0.13, lw=0)
         axes.legend()
         axes.set_ylabel("problems solved (%)")
-        finish(axes, "choosing by difficulty", "budget C per problem, telling the level included (x)")
+        finish_axes(axes, "choosing by difficulty", "budget C per problem, telling the level included (x)")
     return axes
 
 
 def draw_levels(table: pd.DataFrame, ax: Any = None) -> Axes:
     """Draw which strategy runs on which level at each budget, by the first choice that has levels, in one Axes."""
-    check_table(table, COLUMNS, "difficulty")
+    check_table(table, DIFFICULTY_COLUMNS, "difficulty")
     rows = table[table["level"].notna()]
-    check_table(rows, COLUMNS, "levels of difficulty")
+    check_table(rows, DIFFICULTY_COLUMNS, "levels of difficulty")
     choice = rows["choice"].iloc[0]
     cells = rows[rows["choice"] == choice].pivot(index="level", columns="budget", values="strategy")
     names = list(dict.fromkeys(name for name in cells.to_numpy().ravel() if not pd.isna(name)))
     codes = np.array([[np.nan if pd.isna(name) else names.index(name) for name in row] for row in cells.to_numpy()])
-    shown = mpl.colors.ListedColormap([colour_of(name) for name in names] or ["white"])
-    with panels(ax) as (axes,):
+    shown = mpl.colors.ListedColormap([get_strategy_colour(name) for name in names] or ["white"])
+    with prepare_axes(ax) as (axes,):
         axes.imshow(codes, cmap=shown, vmin=0, vmax=max(len(names) - 1, 1), aspect="auto", alpha=0.8)
         axes.set_yticks(range(len(cells.index)), [str(level) for level in cells.index])
         axes.set_xticks(range(len(cells.columns)), [f"{x:g}" for x in cells.columns], rotation=60)
         axes.set_title(f"what runs on each level, {choice}")
         axes.set_xlabel("budget C per problem (x)")
         axes.set_ylabel("level, 1 the easiest")
-        handles = [Patch(color=colour_of(name), label=name) for name in names]
+        handles = [Patch(color=get_strategy_colour(name), label=name) for name in names]
         axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1))
     return axes

@@ -13,18 +13,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from isocompute.figures.style import SHADES, finish, letter, panels, remove_legend
+from isocompute.figures.style import LINE_COLOUR_MAP, finish_axes, label_panels, prepare_axes, remove_legend
 from isocompute.figures.tables import check_table
-from isocompute.fits.bootstrap import interval, resample
-from isocompute.fits.cost import compute
-from isocompute.planner.findings import replicates
+from isocompute.fits.bootstrap import compute_percentile_interval, resample_means
+from isocompute.fits.cost import compute_allocation_cost
+from isocompute.planner.findings import draw_profile_bootstrap
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.registry import colour_of
+from isocompute.planner.strategies.registry import get_strategy_colour
 
-COLUMNS = ("strategy", "S", "V", "compute", "accuracy", "low", "high", "problems")
+FIGURE1_COLUMNS = ("strategy", "S", "V", "compute", "accuracy", "low", "high", "problems")
 
 
-def figure1_table(profile: Profile) -> pd.DataFrame:
+def build_figure1_table(profile: Profile) -> pd.DataFrame:
     """Return the points of Figure 1.
 
     Args:
@@ -37,30 +37,32 @@ def figure1_table(profile: Profile) -> pd.DataFrame:
         ``problems``: how many.
 
     Example:
-        >>> from isocompute.planner.profile import read
-        >>> table = figure1_table(read("llama-3.1-8b-math"))
+        >>> from isocompute.planner.profile import read_profile
+        >>> table = build_figure1_table(read_profile("llama-3.1-8b-math"))
         >>> table.query("S == 4 and V < 2")[["strategy", "V", "compute", "accuracy"]].values.tolist()
         [['sc', 0, 4.0, 0.414], ['genrm', 1, 12.0, 0.409]]
     """
-    weights = replicates(profile)
+    weights = draw_profile_bootstrap(profile)
     sc, genrm = profile.self_consistency, profile.genrm
     kept = [i for i, S in enumerate(sc.solutions) if S & (S - 1) == 0]
-    lines = [line_table("sc", [sc.solutions[i] for i in kept], 0, None, sc.array[:, kept], weights)]
+    lines = [build_line_table("sc", [sc.solutions[i] for i in kept], 0, None, sc.array[:, kept], weights)]
     if genrm is not None:
-        grid, S, verifications = genrm.doublings()
-        lines += [line_table("genrm", S, V, profile.lam, grid[:, :, j], weights) for j, V in enumerate(verifications)]
+        grid, S, verifications = genrm.select_doublings()
+        lines += [
+            build_line_table("genrm", S, V, profile.lam, grid[:, :, j], weights) for j, V in enumerate(verifications)
+        ]
     table = pd.concat(lines, ignore_index=True).assign(problems=profile.problems)
     if not profile.per_problem:
         table[["low", "high"]] = np.nan
     return table
 
 
-def line_table(
+def build_line_table(
     strategy: str, S: list[int], V: int, lam: float | None, values: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> pd.DataFrame:
     """Return the points of one line, from (P, nS) accuracies and (B, P) bootstrap weights."""
-    low, high = interval(resample(values, weights))
-    cost = [float(s) if not V else np.nan if lam is None else float(compute(s, V, lam)) for s in S]
+    low, high = compute_percentile_interval(resample_means(values, weights))
+    cost = [float(s) if not V else np.nan if lam is None else float(compute_allocation_cost(s, V, lam)) for s in S]
     return pd.DataFrame(
         {"strategy": strategy, "S": S, "V": V, "compute": cost, "accuracy": values.mean(axis=0), "low": low,
          "high": high}
@@ -71,7 +73,7 @@ def draw_figure1(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     """Draw Figure 1: (a) `draw_by_solutions` and (b) `draw_by_compute`.
 
     Args:
-        table: from `figure1_table`.
+        table: from `build_figure1_table`.
         ax: two Axes; None for a new figure, whose title says what the bands are.
 
     Returns:
@@ -80,11 +82,11 @@ def draw_figure1(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     Raises:
         DataError: a column is missing, there are no rows, or ``ax`` is not two Axes.
     """
-    with panels(ax, 2, sharey=True) as axes:
+    with prepare_axes(ax, 2, sharey=True) as axes:
         left, right = axes
         draw_by_solutions(table, left)
         draw_by_compute(table, right)
-        letter(axes)
+        label_panels(axes)
         remove_legend(left)
         if ax is None:
             remove_legend(right)
@@ -109,14 +111,14 @@ def draw_lines(table: pd.DataFrame, column: str, title: str, label: str, ax: Any
 
     A line is drawn in the order of S, whatever the order of the rows.
     """
-    check_table(table, COLUMNS, "figure1")
-    banded = best_verifications(table)
+    check_table(table, FIGURE1_COLUMNS, "figure1")
+    banded = find_best_verifications(table)
     numbers = sorted(set(table["V"].tolist()))
     verified = [V for V in numbers if V]
-    shades = dict(zip(verified, mpl.colormaps[SHADES](np.linspace(0.12, 0.95, len(verified))), strict=True))
-    with panels(ax) as (axes,):
+    shades = dict(zip(verified, mpl.colormaps[LINE_COLOUR_MAP](np.linspace(0.12, 0.95, len(verified))), strict=True))
+    with prepare_axes(ax) as (axes,):
         for V in numbers:
-            line, shade = table[table["V"] == V].sort_values("S"), shades.get(V, colour_of("sc"))
+            line, shade = table[table["V"] == V].sort_values("S"), shades.get(V, get_strategy_colour("sc"))
             axes.plot(
                 line[column],
                 100 * line["accuracy"],
@@ -128,13 +130,13 @@ def draw_lines(table: pd.DataFrame, column: str, title: str, label: str, ax: Any
             )
             if V in (0, banded):
                 axes.fill_between(line[column], 100 * line["low"], 100 * line["high"], color=shade, alpha=0.13, lw=0)
-        finish(axes, title, label)
+        finish_axes(axes, title, label)
         axes.set_ylabel("problems solved (%)")
         axes.legend()
     return axes
 
 
-def best_verifications(table: pd.DataFrame) -> int:
+def find_best_verifications(table: pd.DataFrame) -> int:
     """Return the number of verifications whose line comes highest; 0 without any."""
     verified = table[table["V"] > 0].sort_values(["V", "S"])
     return 0 if verified.empty else int(verified["V"].to_numpy()[verified["accuracy"].to_numpy().argmax()])
@@ -142,7 +144,7 @@ def best_verifications(table: pd.DataFrame) -> int:
 
 def describe_bands(table: pd.DataFrame) -> str:
     """Say how many problems there are, what the bands are, and what could not be drawn."""
-    best = best_verifications(table)
+    best = find_best_verifications(table)
     bands = "means as published"
     if table["low"].notna().any():
         bands = "bands: 95 % over problems, for SC" + (f" and V = {best}" if best else "")

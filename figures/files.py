@@ -10,13 +10,13 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from isocompute.figures.registry import FIGURES, FigureEntry
-from isocompute.figures.source import Source
-from isocompute.figures.style import add_name, figure_of, render_figure
+from isocompute.figures.source import FigureSource
+from isocompute.figures.style import add_title_prefix, get_figure, render_figure
 from isocompute.figures.tables import render_table
 from isocompute.runners.storage.files import write_output
 
 
-def write_figures(source: Source, folder: str) -> Iterator[str]:
+def write_figures(source: FigureSource, folder: str) -> Iterator[str]:
     """Draw every registered figure that a source can give into a folder, and name each file once it is written.
 
     All are drawn before the first is written, so that one that fails leaves nothing.
@@ -33,7 +33,7 @@ def write_figures(source: Source, folder: str) -> Iterator[str]:
         ConfigError: a figure of another package cannot be drawn.
     """
     entries = dict(FIGURES)
-    drawn = {name: make_figure(name, entry, source) for name, entry in entries.items()}
+    drawn = {name: make_figure_files(name, entry, source) for name, entry in entries.items()}
     for name, files in drawn.items():
         for kind, content in files.items():
             path = posixpath.join(folder, f"{name}.{kind}")
@@ -41,7 +41,7 @@ def write_figures(source: Source, folder: str) -> Iterator[str]:
             yield path
 
 
-def make_figure(name: str, entry: FigureEntry, source: Source) -> dict[str, bytes]:
+def make_figure_files(name: str, entry: FigureEntry, source: FigureSource) -> dict[str, bytes]:
     """Return the files of a figure by their ending; none if the source does not have what the figure needs.
 
     Args:
@@ -52,14 +52,14 @@ def make_figure(name: str, entry: FigureEntry, source: Source) -> dict[str, byte
     Raises:
         ConfigError: it is of another package, and cannot be drawn.
     """
-    given = source.give(entry.needs)
+    given = source.get_input(entry.needs)
     if given is None:
         return {}
-    with FIGURES.blaming(name):
-        return render(entry, given, source.profile.name)
+    with FIGURES.wrap_plugin_errors(name):
+        return render_figure_files(entry, given, source.profile.name)
 
 
-def render(entry: FigureEntry, given: Any, title: str) -> dict[str, bytes]:
+def render_figure_files(entry: FigureEntry, given: Any, title: str) -> dict[str, bytes]:
     """Return a figure's picture and table as files, by their ending; none if its table has no rows.
 
     Args:
@@ -70,12 +70,12 @@ def render(entry: FigureEntry, given: Any, title: str) -> dict[str, bytes]:
     Raises:
         TypeError: it was drawn in something else than Axes.
     """
-    table = entry.load_table(given)
+    table = entry.table_function(given)
     if table.empty:
         return {}
-    axes = np.ravel(np.asarray(entry.load_draw(table), dtype=object))
+    axes = np.ravel(np.asarray(entry.draw_function(table), dtype=object))
     if not len(axes) or not isinstance(axes[0], Axes):
         raise TypeError("draw must return the Axes in which it drew")
-    figure = figure_of(axes[0])
-    add_name(figure, title)
+    figure = get_figure(axes[0])
+    add_title_prefix(figure, title)
     return {"png": render_figure(figure, "png"), "pdf": render_figure(figure, "pdf"), "csv": render_table(table)}

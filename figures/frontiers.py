@@ -12,20 +12,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from isocompute.figures.style import draw_pair, finish, panels, remove_legend
+from isocompute.figures.style import draw_two_panels, finish_axes, prepare_axes, remove_legend
 from isocompute.figures.tables import check_table
-from isocompute.fits.bootstrap import interval, resample
-from isocompute.fits.choice.held_out import folds, held_out, in_sample
-from isocompute.planner.findings import replicates
+from isocompute.fits.bootstrap import compute_percentile_interval, resample_means
+from isocompute.fits.choice.held_out import score_held_out, score_in_sample, split_folds
+from isocompute.planner.findings import draw_profile_bootstrap
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.options import doublings, strategy_options
-from isocompute.planner.strategies.registry import colour_of, is_search, line_style_of
+from isocompute.planner.strategies.options import list_doubling_budgets, list_strategy_options
+from isocompute.planner.strategies.registry import get_line_style, get_strategy_colour, is_search
 
-COLUMNS = ("strategy", "budget", "accuracy", "low", "high", "lead", "lead_low", "lead_high", "problems")
-BUDGET = "budget C per problem, in solutions' worth (x)"
+FRONTIERS_COLUMNS = ("strategy", "budget", "accuracy", "low", "high", "lead", "lead_low", "lead_high", "problems")
+BUDGET_LABEL = "budget C per problem, in solutions' worth (x)"
 
 
-def frontiers_table(profile: Profile) -> pd.DataFrame:
+def build_frontiers_table(profile: Profile) -> pd.DataFrame:
     """Return what each strategy reaches within each budget, and its lead over self-consistency.
 
     Args:
@@ -39,13 +39,15 @@ def frontiers_table(profile: Profile) -> pd.DataFrame:
         ``lead_high``: its interval. ``problems``: how many. Intervals of a search enclose those of its optimistic
         number too, as in `planner.compare.sure`.
     """
-    options = strategy_options(profile, profile.lam)
+    options = list_strategy_options(profile, profile.lam)
     if len(options) < 2 or not profile.per_problem or profile.problems < 2:
-        return pd.DataFrame(columns=list(COLUMNS))
-    budgets = np.array(doublings(profile))
-    honest = held_out(options, budgets, folds(profile.problems)).accuracy[:-1]  # the last is a choice among them
-    flattering = in_sample(options, budgets).accuracy[:-1]
-    weights = replicates(profile)
+        return pd.DataFrame(columns=list(FRONTIERS_COLUMNS))
+    budgets = np.array(list_doubling_budgets(profile))
+    honest = score_held_out(options, budgets, split_folds(profile.problems)).accuracy[
+        :-1
+    ]  # the last is a choice among them
+    flattering = score_in_sample(options, budgets).accuracy[:-1]
+    weights = draw_profile_bootstrap(profile)
     lines = []
     for option, reached, taken in zip(options, honest, flattering, strict=True):
         paid = ~np.isnan(reached[0])
@@ -54,30 +56,30 @@ def frontiers_table(profile: Profile) -> pd.DataFrame:
         lead, taken_lead = (reached - honest[0])[:, paid], (taken - flattering[0])[:, paid]
         reached, taken = reached[:, paid], taken[:, paid]
         lucky = is_search(option.strategy)
-        low, high = enclose(reached, taken if lucky else None, weights)
-        lead_low, lead_high = enclose(lead, taken_lead if lucky else None, weights)
+        low, high = enclose_mean_intervals(reached, taken if lucky else None, weights)
+        lead_low, lead_high = enclose_mean_intervals(lead, taken_lead if lucky else None, weights)
         line = {"accuracy": reached.mean(axis=0), "low": low, "high": high,
                 "lead": lead.mean(axis=0), "lead_low": lead_low, "lead_high": lead_high}  # fmt: skip
         lines.append(pd.DataFrame({"strategy": option.strategy, "budget": budgets[paid], **line}))
     return pd.concat(lines, ignore_index=True).assign(problems=profile.problems)
 
 
-def enclose(
+def enclose_mean_intervals(
     honest: NDArray[np.float64], flattering: NDArray[np.float64] | None, weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the 95 % interval of means over problems of (P, nC) values; with flattering ones it holds both."""
-    low, high = interval(resample(honest, weights))
+    low, high = compute_percentile_interval(resample_means(honest, weights))
     if flattering is None:
         return low, high
-    other_low, other_high = interval(resample(flattering, weights))
+    other_low, other_high = compute_percentile_interval(resample_means(flattering, weights))
     return np.minimum(low, other_low), np.maximum(high, other_high)
 
 
 def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
-    """Draw the frontiers: (a) `draw_reached` and (b) `draw_lead`.
+    """Draw the frontiers: (a) `draw_strategy_accuracies` and (b) `draw_lead`.
 
     Args:
-        table: from `frontiers_table`.
+        table: from `build_frontiers_table`.
         ax: two Axes; None for a new figure with a title.
 
     Returns:
@@ -86,21 +88,21 @@ def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     Raises:
         DataError: a column is missing, there are no rows, or ``ax`` is not two Axes.
     """
-    check_table(table, COLUMNS, "frontiers")
+    check_table(table, FRONTIERS_COLUMNS, "frontiers")
     title = f"{table['problems'].iloc[0]} problems, scored with numbers chosen on others"
-    axes = draw_pair(table, ax, (draw_reached, draw_lead), title)
+    axes = draw_two_panels(table, ax, (draw_strategy_accuracies, draw_lead), title)
     remove_legend(axes[1])
     return axes
 
 
-def draw_reached(table: pd.DataFrame, ax: Any = None) -> Axes:
+def draw_strategy_accuracies(table: pd.DataFrame, ax: Any = None) -> Axes:
     """Draw what each strategy reaches against the budget, in one Axes."""
-    check_table(table, COLUMNS, "frontiers")
-    with panels(ax) as (axes,):
-        for strategy, line in lines_of(table):
-            shade, style = colour_of(strategy), line_style_of(strategy)
+    check_table(table, FRONTIERS_COLUMNS, "frontiers")
+    with prepare_axes(ax) as (axes,):
+        for strategy, line in group_points_by_strategy(table):
+            shade, style = get_strategy_colour(strategy), get_line_style(strategy)
             axes.plot(line["budget"], 100 * line["accuracy"], style, color=shade, lw=1.2, label=strategy)
-        finish(axes, "each strategy at its best", BUDGET)
+        finish_axes(axes, "each strategy at its best", BUDGET_LABEL)
         axes.set_ylabel("problems solved (%)")
         axes.legend()
     return axes
@@ -111,32 +113,32 @@ def draw_lead(table: pd.DataFrame, ax: Any = None) -> Axes:
 
     The best reaches most within the largest budget; the bands of all would hide each other.
     """
-    check_table(table, COLUMNS, "frontiers")
-    top = best_strategy(table)
-    with panels(ax) as (axes,):
-        axes.axhline(0, color=colour_of("sc"), lw=1.6)
-        for strategy, line in lines_of(table):
+    check_table(table, FRONTIERS_COLUMNS, "frontiers")
+    top = find_best_strategy(table)
+    with prepare_axes(ax) as (axes,):
+        axes.axhline(0, color=get_strategy_colour("sc"), lw=1.6)
+        for strategy, line in group_points_by_strategy(table):
             if strategy == "sc":
                 continue
-            shade, style = colour_of(strategy), line_style_of(strategy)
+            shade, style = get_strategy_colour(strategy), get_line_style(strategy)
             axes.plot(line["budget"], 100 * line["lead"], style, color=shade, lw=1.2, label=strategy)
             if strategy == top:
                 low, high = 100 * line["lead_low"], 100 * line["lead_high"]
                 axes.fill_between(line["budget"], low, high, color=shade, alpha=0.15, lw=0)
         band = "" if top == "sc" else f", band: 95 %, paired, for {top}"
-        finish(axes, f"ahead of SC{band}", BUDGET)
+        finish_axes(axes, f"ahead of SC{band}", BUDGET_LABEL)
         axes.set_ylabel("points")
         if axes.get_legend_handles_labels()[0]:
             axes.legend()
     return axes
 
 
-def lines_of(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+def group_points_by_strategy(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return the strategies in the order of the table, each with its points in the order of the budget."""
     return [(str(name), line.sort_values("budget")) for name, line in table.groupby("strategy", sort=False)]
 
 
-def best_strategy(table: pd.DataFrame) -> str:
+def find_best_strategy(table: pd.DataFrame) -> str:
     """Return the strategy that reaches most within the largest budget."""
     last = table[table["budget"] == table["budget"].max()]
     return str(last["strategy"].to_numpy()[last["accuracy"].to_numpy().argmax()])

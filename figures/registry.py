@@ -16,7 +16,7 @@ from isocompute.registry import Registry, load_object
 if TYPE_CHECKING:
     import pandas as pd
 
-Needs = Literal["profile", "run", "studies", "search"]
+FigureInput = Literal["profile", "run", "studies", "search"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class FigureEntry:
         name: what its files are called.
         description: what it shows, for people.
         needs: what its table is made from. ``profile``: a `Profile`. ``run``: a `Run`, which a profile alone does not
-            give. ``studies``: a list of `planner.difficulty.Study`. ``search``: a `Tried`, as
+            give. ``studies``: a list of `planner.difficulty.DifficultyStudy`. ``search``: a `LoggedSearch`, as
             ``isocompute tree`` draws one; ``isocompute figures`` has no single search to give.
         table: ``module:function`` that takes this and returns a data frame with a row for each point; without rows if
             there is nothing to draw.
@@ -40,24 +40,25 @@ class FigureEntry:
 
     name: str
     description: str
-    needs: Needs
+    needs: FigureInput
     table: str
     draw: str
 
     def __post_init__(self) -> None:
-        if self.needs not in get_args(Needs):
+        if self.needs not in get_args(FigureInput):
             raise ConfigError(
-                f"The figure '{self.name}' needs '{self.needs}'; it must need one of {', '.join(get_args(Needs))}."
+                f"The figure '{self.name}' needs '{self.needs}'; it must need one of "
+                f"{', '.join(get_args(FigureInput))}."
             )
 
     @property
-    def load_table(self) -> Callable[..., pd.DataFrame]:
+    def table_function(self) -> Callable[..., pd.DataFrame]:
         """The function that `table` names."""
         found: Callable[..., pd.DataFrame] = load_object(self.table)
         return found
 
     @property
-    def load_draw(self) -> Callable[..., Any]:
+    def draw_function(self) -> Callable[..., Any]:
         """The function that `draw` names."""
         found: Callable[..., Any] = load_object(self.draw)
         return found
@@ -67,37 +68,37 @@ FIGURE1 = FigureEntry(
     "figure1",
     "self-consistency and a generative verifier, at equal numbers of solutions and at equal compute",
     "profile",
-    "isocompute.figures.figure1:figure1_table",
+    "isocompute.figures.figure1:build_figure1_table",
     "isocompute.figures.figure1:draw_figure1",
 )
 FRONTIERS = FigureEntry(
     "frontiers",
     "every strategy at its best within each budget, and its lead over self-consistency",
     "profile",
-    "isocompute.figures.frontiers:frontiers_table",
+    "isocompute.figures.frontiers:build_frontiers_table",
     "isocompute.figures.frontiers:draw_frontiers",
 )
 DIFFICULTY = FigureEntry(
     "difficulty",
     "what choosing by difficulty reaches, and what runs on each level",
     "studies",
-    "isocompute.figures.difficulty:difficulty_table",
+    "isocompute.figures.difficulty:build_difficulty_table",
     "isocompute.figures.difficulty:draw_difficulty",
 )
 SEARCH_TREE = FigureEntry(
     "search_tree",
     "a search: its nodes with their scores, and the path to the answer",
     "search",
-    "isocompute.figures.search_tree:search_tree_table",
+    "isocompute.figures.search_tree:build_search_tree_table",
     "isocompute.figures.search_tree:draw_search_tree",
 )
 
-HERE = "isocompute.figures.registry"
+FIGURES_MODULE = "isocompute.figures.registry"
 
 FIGURES: Registry[FigureEntry] = Registry(
     "figure",
     "isocompute.figures",
-    {name: f"{HERE}:{name.upper()}" for name in ("figure1", "frontiers", "difficulty", "search_tree")},
+    {name: f"{FIGURES_MODULE}:{name.upper()}" for name in ("figure1", "frontiers", "difficulty", "search_tree")},
     FigureEntry,
 )
 """Every figure by its name."""

@@ -11,22 +11,22 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from isocompute.errors import DataError
-from isocompute.figures.style import GREY, panels
+from isocompute.figures.style import GREY, prepare_axes
 from isocompute.figures.tables import check_table
-from isocompute.runners.parsing.printable import plain
-from isocompute.runners.search.describe import describe_outcome, find_path, name_search
-from isocompute.runners.search.rows import Key, Tried
+from isocompute.runners.parsing.printable import format_one_line
+from isocompute.runners.search.describe import describe_search_outcome, find_selected_path, name_search
+from isocompute.runners.search.rows import LoggedSearch, SearchKey
 
-COLUMNS = ("node_id", "parent", "round", "height", "score", "fate", "on_path")
-MARKS = {"kept": "o", "dropped": "x", "finished": "s", "cut": "v", "limit": "^", None: "."}
+SEARCH_TREE_COLUMNS = ("node_id", "parent", "round", "height", "score", "fate", "on_path")
+NODE_MARKERS = {"kept": "o", "dropped": "x", "finished": "s", "cut": "v", "limit": "^", None: "."}
 """What became of a node; one that failed, or waits for others, is a point."""
 PATH_COLOUR = "#c1440e"
 """Of the path to the answer."""
-PALE = "#bbbbbb"
+NEUTRAL_COLOUR = "#bbbbbb"
 """Colour of the other lines, and of a node without a score."""
 
 
-def search_tree_table(search: Tried) -> pd.DataFrame:
+def build_search_tree_table(search: LoggedSearch) -> pd.DataFrame:
     """Return the nodes of a search, and where each stands.
 
     Args:
@@ -42,20 +42,20 @@ def search_tree_table(search: Tried) -> pd.DataFrame:
     Example:
         >>> grown = {1: 0, 2: 0}
         >>> rows = {i: {"parent": p, "round": 1, "score": 0.5, "fate": "finished"} for i, p in grown.items()}
-        >>> search_tree_table(Tried(rows, None))[["node_id", "round", "height"]].values.tolist()
+        >>> build_search_tree_table(LoggedSearch(rows, None))[["node_id", "round", "height"]].values.tolist()
         [[0.0, 0.0, -0.5], [1.0, 1.0, 0.0], [2.0, 1.0, -1.0]]
     """
-    height, path = place_nodes(search), find_path(search)
+    height, path = place_nodes(search), find_selected_path(search)
     rows = [{"node_id": 0, "parent": None, "round": 0, "height": height[0], "score": None, "fate": None,
              "on_path": bool(path)}]  # fmt: skip
     for number, row in search.nodes.items():
         own = {name: row[name] for name in ("parent", "round", "score", "fate")}
         rows.append({"node_id": number, **own, "height": height[number], "on_path": number in path})
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("node_id", ignore_index=True)
+    table = pd.DataFrame(rows, columns=list(SEARCH_TREE_COLUMNS)).sort_values("node_id", ignore_index=True)
     return table.astype({"parent": "Int64", "score": float})
 
 
-def place_nodes(search: Tried) -> dict[int, float]:
+def place_nodes(search: LoggedSearch) -> dict[int, float]:
     """Return the height of each node: ends of the tree stand one below the other, what grew into them in their middle.
 
     The problem is node 0.
@@ -81,9 +81,9 @@ def draw_search_tree(table: pd.DataFrame, ax: Any = None, title: str | None = No
     """Draw a search.
 
     Args:
-        table: from `search_tree_table`.
+        table: from `build_search_tree_table`.
         ax: an Axes; None for a new figure, as large as the tree needs.
-        title: what stands above it, see `title_search`.
+        title: what stands above it, see `make_search_title`.
 
     Returns:
         The Axes.
@@ -91,22 +91,22 @@ def draw_search_tree(table: pd.DataFrame, ax: Any = None, title: str | None = No
     Raises:
         DataError: a column or a parent is missing, there are no rows, or ``ax`` is not an Axes.
     """
-    check_table(table, COLUMNS, "search_tree")
+    check_table(table, SEARCH_TREE_COLUMNS, "search_tree")
     places = table.set_index("node_id")[["round", "height"]]
     if lost := set(table["parent"].dropna()) - set(places.index):
         raise DataError(f"The table of search_tree has no node {min(lost)}, from which others go on.")
     rounds = int(table["round"].max())
     size = (min(3 + 0.9 * rounds, 12), min(max(2.5, 1.6 - 0.11 * table["height"].min()), 14))
     nodes = table[table["parent"].notna()]
-    with panels(ax, size=size, changes={"font.size": 8}) as (axes,):
+    with prepare_axes(ax, size=size, changes={"font.size": 8}) as (axes,):
         starts = places.loc[nodes["parent"]].to_numpy()
         for start, end, on_path in zip(starts, nodes[["round", "height"]].to_numpy(), nodes["on_path"], strict=True):
-            shade, width = (PATH_COLOUR, 1.8) if on_path else (PALE, 0.6)
+            shade, width = (PATH_COLOUR, 1.8) if on_path else (NEUTRAL_COLOUR, 0.6)
             axes.plot(*zip(start, end, strict=True), color=shade, lw=width, zorder=width)
         problem = table[table["parent"].isna()]
         axes.plot(problem["round"], problem["height"], "D", color="black", ms=5, zorder=3)
-        legend = draw_fates(nodes, axes)
-        add_keys(axes, legend, inside=ax is not None)
+        legend = draw_nodes(nodes, axes)
+        add_score_legends(axes, legend, inside=ax is not None)
         axes.set_xticks(range(rounds + 1), ["problem", *map(str, range(1, rounds + 1))])
         axes.set_xlabel("round")
         axes.yaxis.set_visible(False)
@@ -116,21 +116,21 @@ def draw_search_tree(table: pd.DataFrame, ax: Any = None, title: str | None = No
     return axes
 
 
-def draw_fates(nodes: pd.DataFrame, axes: Axes) -> list[Line2D]:
+def draw_nodes(nodes: pd.DataFrame, axes: Axes) -> list[Line2D]:
     """Draw the nodes, each with the mark of its fate and in the colour of its score, and return their legend."""
     shades = mpl.colormaps["viridis"]
     legend = [Line2D([], [], color=PATH_COLOUR, lw=1.8, label="path to the answer")] if nodes["on_path"].any() else []
-    for fate, mark in MARKS.items():
+    for fate, mark in NODE_MARKERS.items():
         own = nodes[nodes["fate"].isna() if fate is None else nodes["fate"] == fate]
         if len(own):
-            hues = [PALE if pd.isna(score) else shades(score) for score in own["score"]]
+            hues = [NEUTRAL_COLOUR if pd.isna(score) else shades(score) for score in own["score"]]
             axes.scatter(own["round"], own["height"], c=hues, marker=mark, s=22, lw=1, zorder=4)
             label = fate or "failed, or waits"
             legend.append(Line2D([], [], marker=mark, color=GREY, ls="", ms=5, label=label))
     return legend
 
 
-def add_keys(axes: Axes, legend: list[Line2D], inside: bool) -> None:
+def add_score_legends(axes: Axes, legend: list[Line2D], inside: bool) -> None:
     """Add the scale of scores and the legend: beside the Axes of a figure of our own, else as parts of the Axes."""
     scale = mpl.cm.ScalarMappable(cmap=mpl.colormaps["viridis"])
     if inside:
@@ -138,9 +138,9 @@ def add_keys(axes: Axes, legend: list[Line2D], inside: bool) -> None:
         axes.legend(handles=legend, loc="best")
     else:
         axes.figure.colorbar(scale, ax=axes, label="score", shrink=0.8)
-        axes.figure.legend(handles=legend, loc="outside lower center", ncols=1 + len(MARKS))
+        axes.figure.legend(handles=legend, loc="outside lower center", ncols=1 + len(NODE_MARKERS))
 
 
-def title_search(question: str, key: Key, search: Tried) -> str:
+def make_search_title(question: str, key: SearchKey, search: LoggedSearch) -> str:
     """Return a title: what was asked, which search it is, and how it ended."""
-    return f"{plain(question, 90)}\n{name_search(key)}: {describe_outcome(search)}"
+    return f"{format_one_line(question, 90)}\n{name_search(key)}: {describe_search_outcome(search)}"

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
 
-from isocompute.figures.registry import Needs
-from isocompute.planner.difficulty import Study, studies_of
+from isocompute.figures.registry import FigureInput
+from isocompute.planner.difficulty import DifficultyStudy, build_figure_studies
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile
-from isocompute.planner.profile import Profile, bundled, read
+from isocompute.planner.profile import Profile, find_bundled_profiles, read_profile
 from isocompute.runners.storage.run import Run
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class FigureSource:
     """What figures are made from.
 
     Args:
@@ -30,11 +30,11 @@ class Source:
     pool: RunPool | None = None
 
     @cached_property
-    def studies(self) -> list[Study]:
+    def studies(self) -> list[DifficultyStudy]:
         """The studies of difficulty; none of a profile of means."""
-        return studies_of(self.profile, self.pool)
+        return build_figure_studies(self.profile, self.pool)
 
-    def give(self, needs: Needs) -> Profile | Run | list[Study] | None:
+    def get_input(self, needs: FigureInput) -> Profile | Run | list[DifficultyStudy] | None:
         """Return what a figure needs; None if this source does not have it, as none has a single search."""
         if needs == "profile":
             return self.profile
@@ -43,7 +43,7 @@ class Source:
         return self.studies or None if needs == "studies" else None
 
 
-def open_source(path: str) -> Source:
+def open_figure_source(path: str) -> FigureSource:
     """Read a run or a profile.
 
     Args:
@@ -52,8 +52,8 @@ def open_source(path: str) -> Source:
     Raises:
         RunError, DataError: it is missing, incomplete or damaged.
     """
-    if path.endswith(".json") or path in bundled():
-        return Source(read(path))
+    if path.endswith(".json") or path in find_bundled_profiles():
+        return FigureSource(read_profile(path))
     run = Run(path)
     pool = read_pool(run)
-    return Source(build_profile(run, pool, measure_costs(pool), PurePath(run.root).name), run, pool)
+    return FigureSource(build_profile(run, pool, measure_costs(pool), PurePath(run.root).name), run, pool)

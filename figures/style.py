@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from isocompute.errors import DataError
 
-LOOK: dict[str, Any] = {
+FIGURE_STYLE: dict[str, Any] = {
     "font.size": 9,
     "axes.titlesize": "medium",
     "axes.spines.top": False,
@@ -33,41 +33,45 @@ LOOK: dict[str, Any] = {
 }
 """Settings of matplotlib (rcParams) that differ from its defaults."""
 
-SIZE = (4.6, 3.6)
+ONE_PANEL_SIZE = (4.6, 3.6)
 """Inches, of a figure with one panel."""
-WIDE = (8.2, 3.6)
+TWO_PANEL_SIZE = (8.2, 3.6)
 """Inches, of a figure with two panels."""
 
-SHADES = "viridis_r"
+LINE_COLOUR_MAP = "viridis_r"
 """Colour map of lines that are ordered by a number."""
 GREY = "#555555"
 """Colour of what all strategies have in common."""
 
-UNDATED: dict[str, dict[str, None]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+FORMAT_METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None},
+    "svg": {"Date": None},
+}
 """The formats, and what matplotlib would write into each that is not of the figure: the day, its version."""
 
 
-def look(changes: Mapping[str, Any] | None = None) -> AbstractContextManager[None]:
+def use_figure_style(changes: Mapping[str, Any] | None = None) -> AbstractContextManager[None]:
     """Return a context in which matplotlib has its defaults, and on them the shared look.
 
     The defaults come from matplotlib, not from a ``matplotlibrc`` that happens to lie in the working directory, so a
     figure has the same bytes wherever it is drawn.
 
     Args:
-        changes: settings that differ from `LOOK`.
+        changes: settings that differ from `FIGURE_STYLE`.
 
     Example:
         >>> import matplotlib as mpl
-        >>> with look({"font.size": 8}):
+        >>> with use_figure_style({"font.size": 8}):
         ...     mpl.rcParams["font.size"], mpl.rcParams["pdf.fonttype"]
         (8.0, 42)
     """
-    context: AbstractContextManager[None] = matplotlib.style.context(["default", LOOK | dict(changes or {})])
+    context: AbstractContextManager[None] = matplotlib.style.context(["default", FIGURE_STYLE | dict(changes or {})])
     return context
 
 
 @contextmanager
-def panels(
+def prepare_axes(
     ax: Any,
     count: int = 1,
     size: tuple[float, float] | None = None,
@@ -82,7 +86,7 @@ def panels(
         ax: one Axes for each panel; None for a new figure in the shared look.
         count: of panels, side by side.
         size: of a new figure, in inches.
-        changes: of a new figure, to `LOOK`.
+        changes: of a new figure, to `FIGURE_STYLE`.
         layout: of a new figure, for `Figure.subplots`, such as ``sharey``.
 
     Raises:
@@ -96,12 +100,14 @@ def panels(
             raise DataError(f"ax must be {what}, or None for a new figure; got {got}.")
         yield list(given)
         return
-    with look(changes):
-        figure = Figure(figsize=size or (SIZE if count == 1 else WIDE), layout="constrained")
+    with use_figure_style(changes):
+        figure = Figure(figsize=size or (ONE_PANEL_SIZE if count == 1 else TWO_PANEL_SIZE), layout="constrained")
         yield list(np.ravel(figure.subplots(1, count, **layout)))
 
 
-def draw_pair(table: pd.DataFrame, ax: Any, draws: Sequence[Callable[..., Axes]], title: str) -> NDArray[np.object_]:
+def draw_two_panels(
+    table: pd.DataFrame, ax: Any, draws: Sequence[Callable[..., Axes]], title: str
+) -> NDArray[np.object_]:
     """Draw two panels of one table side by side, lettered, and return their Axes.
 
     Args:
@@ -113,16 +119,16 @@ def draw_pair(table: pd.DataFrame, ax: Any, draws: Sequence[Callable[..., Axes]]
     Raises:
         DataError: a column is missing, there are no rows, or ``ax`` is not two Axes.
     """
-    with panels(ax, 2) as axes:
+    with prepare_axes(ax, 2) as axes:
         for draw, each in zip(draws, axes, strict=True):
             draw(table, each)
-        letter(axes)
+        label_panels(axes)
         if ax is None:
-            figure_of(axes[0]).suptitle(title)
+            get_figure(axes[0]).suptitle(title)
     return np.array(axes)
 
 
-def finish(axes: Axes, title: str, label: str) -> None:
+def finish_axes(axes: Axes, title: str, label: str) -> None:
     """Give a panel with compute or numbers along x its log2 axis, its grid, its title and its label."""
     axes.set_xscale("log", base=2)
     low, high = axes.get_xlim()
@@ -137,7 +143,7 @@ def finish(axes: Axes, title: str, label: str) -> None:
     axes.set_xlabel(label)
 
 
-def letter(axes: list[Axes]) -> None:
+def label_panels(axes: list[Axes]) -> None:
     """Put (a), (b) … before the titles of panels."""
     for i, each in enumerate(axes):
         each.set_title(f"({chr(ord('a') + i)}) {each.get_title()}")
@@ -149,16 +155,16 @@ def remove_legend(axes: Axes) -> None:
         legend.remove()
 
 
-def figure_of(axes: Axes) -> Figure:
+def get_figure(axes: Axes) -> Figure:
     """Return the whole figure that an Axes is in, whatever subfigure it may be in."""
     figure: Figure = axes.figure.figure
     return figure
 
 
-def add_name(figure: Figure, name: str) -> None:
+def add_title_prefix(figure: Figure, name: str) -> None:
     """Put the name of what was measured, in which a dollar is a dollar, before a figure's title."""
     title, said = figure.get_suptitle(), name.replace("$", r"\$")
-    with look():
+    with use_figure_style():
         figure.suptitle(f"{said}: {title}" if title else said)
 
 
@@ -174,9 +180,9 @@ def render_file(figure: Figure, file: str, dpi: float = 200) -> bytes:
         DataError: the ending is of no format that is known here.
     """
     kind = PurePosixPath(file).suffix[1:]
-    if kind not in UNDATED:
+    if kind not in FORMAT_METADATA:
         raise DataError(
-            f"A figure is drawn into {', '.join(f'.{known}' for known in UNDATED)}; '{file}' is none of these."
+            f"A figure is drawn into {', '.join(f'.{known}' for known in FORMAT_METADATA)}; '{file}' is none of these."
         )
     return render_figure(figure, kind, dpi)
 
@@ -190,6 +196,6 @@ def render_figure(figure: Figure, kind: str, dpi: float = 200) -> bytes:
         dpi: pixels per inch of a PNG.
     """
     image = BytesIO()
-    with look():
-        figure.savefig(image, format=kind, dpi=dpi, metadata=UNDATED[kind])
+    with use_figure_style():
+        figure.savefig(image, format=kind, dpi=dpi, metadata=FORMAT_METADATA[kind])
     return image.getvalue()

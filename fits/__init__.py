@@ -1,93 +1,116 @@
 """What a pool of sampled solutions and verdicts says: estimators, costs, frontiers, laws, intervals."""
 
 from isocompute.fits.bootstrap import (
-    interval,
-    resample,
-    resampling_weights,
-    t_interval,
+    compute_percentile_interval,
+    compute_t_interval,
+    draw_bootstrap_weights,
+    resample_means,
 )
-from isocompute.fits.choice.compute_optimal import ComputeOptimal, compute_optimal, stacked
-from isocompute.fits.choice.held_out import Folds, enclosing_interval, folds, held_out, in_sample
-from isocompute.fits.choice.options import Options, listed_options, verified_options, voting_options
-from isocompute.fits.cost import Work, compute, counted, in_solutions, verification_ratio, verification_ratios
+from isocompute.fits.choice.compute_optimal import ComputeOptimalPolicy, choose_compute_optimal, stack_options
+from isocompute.fits.choice.held_out import (
+    Folds,
+    compute_enclosing_interval,
+    score_held_out,
+    score_in_sample,
+    split_folds,
+)
+from isocompute.fits.choice.options import (
+    AllocationOptions,
+    build_listed_options,
+    build_verified_options,
+    build_voting_options,
+)
+from isocompute.fits.cost import (
+    ModelWork,
+    compute_allocation_cost,
+    compute_verification_ratio,
+    compute_verification_ratios,
+    convert_to_solutions,
+    count_row_tokens,
+)
 from isocompute.fits.difficulty import (
-    Difficulty,
-    agreement,
-    given,
-    mean_verdict,
-    oracle,
-    pass_rate,
-    quantile_levels,
+    DifficultyLevels,
+    assign_agreement_levels,
+    assign_given_levels,
+    assign_oracle_levels,
+    assign_pass_rate_levels,
+    assign_quantile_levels,
+    assign_verdict_levels,
 )
-from isocompute.fits.estimators.fused import Fused, fused, fused_held_out
-from isocompute.fits.estimators.monte_carlo import Estimate, additive_vote, genrm_sampled, weighted
-from isocompute.fits.estimators.selection import best_of_n, coverage, finished_first
-from isocompute.fits.estimators.verification import genrm, genrm_vote
-from isocompute.fits.estimators.verifier import Verifier, verifier
-from isocompute.fits.estimators.voting import self_consistency
-from isocompute.fits.laws.allocation import AllocationLaws, Law, allocation_laws
-from isocompute.fits.laws.crossover import Crossover, crossover, plateau, plateau_interval
+from isocompute.fits.estimators.fused import FusedEstimate, estimate_fused_vote, fit_fused_vote
+from isocompute.fits.estimators.monte_carlo import (
+    SampledEstimate,
+    estimate_additive_vote,
+    estimate_genrm_sampled,
+    estimate_weighted_vote,
+)
+from isocompute.fits.estimators.selection import estimate_best_of_n, estimate_coverage, rank_finished_first
+from isocompute.fits.estimators.verification import estimate_genrm, estimate_genrm_vote
+from isocompute.fits.estimators.verifier import VerifierEstimate, measure_verifier
+from isocompute.fits.estimators.voting import estimate_self_consistency
+from isocompute.fits.laws.allocation import AllocationLaw, AllocationLaws, fit_allocation_laws
+from isocompute.fits.laws.crossover import Crossover, find_crossover, find_plateau, find_plateau_interval
 from isocompute.fits.laws.power_law import PowerLaw
-from isocompute.fits.laws.surface import Smoother, smoother
+from isocompute.fits.laws.surface import SurfaceSmoother, fit_smoother
 from isocompute.fits.pool import Pool
-from isocompute.fits.power import PairedPower, paired_power
+from isocompute.fits.power import PairedPower, compute_paired_power
 
 __all__ = [
+    "AllocationLaw",
     "AllocationLaws",
-    "ComputeOptimal",
+    "AllocationOptions",
+    "ComputeOptimalPolicy",
     "Crossover",
-    "Difficulty",
-    "Estimate",
+    "DifficultyLevels",
     "Folds",
-    "Fused",
-    "Law",
-    "Options",
+    "FusedEstimate",
+    "ModelWork",
     "PairedPower",
     "Pool",
     "PowerLaw",
-    "Smoother",
-    "Verifier",
-    "Work",
-    "additive_vote",
-    "agreement",
-    "allocation_laws",
-    "best_of_n",
-    "compute",
-    "compute_optimal",
-    "counted",
-    "coverage",
-    "crossover",
-    "enclosing_interval",
-    "finished_first",
-    "folds",
-    "fused",
-    "fused_held_out",
-    "genrm",
-    "genrm_sampled",
-    "genrm_vote",
-    "given",
-    "held_out",
-    "in_sample",
-    "in_solutions",
-    "interval",
-    "listed_options",
-    "mean_verdict",
-    "oracle",
-    "paired_power",
-    "pass_rate",
-    "plateau",
-    "plateau_interval",
-    "quantile_levels",
-    "resample",
-    "resampling_weights",
-    "self_consistency",
-    "smoother",
-    "stacked",
-    "t_interval",
-    "verification_ratio",
-    "verification_ratios",
-    "verified_options",
-    "verifier",
-    "voting_options",
-    "weighted",
+    "SampledEstimate",
+    "SurfaceSmoother",
+    "VerifierEstimate",
+    "assign_agreement_levels",
+    "assign_given_levels",
+    "assign_oracle_levels",
+    "assign_pass_rate_levels",
+    "assign_quantile_levels",
+    "assign_verdict_levels",
+    "build_listed_options",
+    "build_verified_options",
+    "build_voting_options",
+    "choose_compute_optimal",
+    "compute_allocation_cost",
+    "compute_enclosing_interval",
+    "compute_paired_power",
+    "compute_percentile_interval",
+    "compute_t_interval",
+    "compute_verification_ratio",
+    "compute_verification_ratios",
+    "convert_to_solutions",
+    "count_row_tokens",
+    "draw_bootstrap_weights",
+    "estimate_additive_vote",
+    "estimate_best_of_n",
+    "estimate_coverage",
+    "estimate_fused_vote",
+    "estimate_genrm",
+    "estimate_genrm_sampled",
+    "estimate_genrm_vote",
+    "estimate_self_consistency",
+    "estimate_weighted_vote",
+    "find_crossover",
+    "find_plateau",
+    "find_plateau_interval",
+    "fit_allocation_laws",
+    "fit_fused_vote",
+    "fit_smoother",
+    "measure_verifier",
+    "rank_finished_first",
+    "resample_means",
+    "score_held_out",
+    "score_in_sample",
+    "split_folds",
+    "stack_options",
 ]

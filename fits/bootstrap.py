@@ -11,7 +11,7 @@ from isocompute.errors import DataError
 _LAYERS = 20  # resamplings of the verdicts: fewer would not say how far they spread
 
 
-def resampling_weights(problems: int, replicates: int, seed: int | np.random.SeedSequence) -> NDArray[np.float64]:
+def draw_bootstrap_weights(problems: int, replicates: int, seed: int | np.random.SeedSequence) -> NDArray[np.float64]:
     """Problem-level bootstrap: how often each problem is drawn in each replicate, divided by their number.
 
     The same weights applied to two strategies keep their pairing: the interval of a difference is the
@@ -29,7 +29,7 @@ def resampling_weights(problems: int, replicates: int, seed: int | np.random.See
         DataError: fewer than 2 problems, which no resampling can tell the spread of.
 
     Example:
-        >>> resampling_weights(4, 2, seed=0).sum(axis=1)
+        >>> draw_bootstrap_weights(4, 2, seed=0).sum(axis=1)
         array([1., 1.])
     """
     if problems < 2:
@@ -38,12 +38,12 @@ def resampling_weights(problems: int, replicates: int, seed: int | np.random.See
     return np.asarray(draws / problems)
 
 
-def resample(values: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
+def resample_means(values: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
     """The mean over problems in each replicate.
 
     Args:
         values: (P, …) per-problem values of any further shape.
-        weights: (B, P) from `resampling_weights`.
+        weights: (B, P) from `draw_bootstrap_weights`.
 
     Returns:
         (B, …) means.
@@ -52,7 +52,7 @@ def resample(values: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
         DataError: weights for another number of problems.
 
     Example:
-        >>> resample([[0.0, 1.0], [1.0, 1.0]], [[0.5, 0.5], [1.0, 0.0]])
+        >>> resample_means([[0.0, 1.0], [1.0, 1.0]], [[0.5, 0.5], [1.0, 0.0]])
         array([[0.5, 1. ],
                [0. , 1. ]])
     """
@@ -65,7 +65,9 @@ def resample(values: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(np.tensordot(rows, table, axes=1))
 
 
-def interval(replicates: ArrayLike, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def compute_percentile_interval(
+    replicates: ArrayLike, level: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Percentile interval over the first axis (Efron 1979), taken at order statistics, rounded outward.
 
     Nothing is interpolated, so replicates may be infinite. No correction for the bootstrap's narrowness of
@@ -85,7 +87,7 @@ def interval(replicates: ArrayLike, level: float = 0.95) -> tuple[NDArray[np.flo
         DataError: no replicates, or a level outside (0, 1).
 
     Example:
-        >>> low, high = interval(np.arange(1001.0))
+        >>> low, high = compute_percentile_interval(np.arange(1001.0))
         >>> float(low), float(high)
         (25.0, 975.0)
     """
@@ -100,7 +102,7 @@ def interval(replicates: ArrayLike, level: float = 0.95) -> tuple[NDArray[np.flo
     return np.asarray(low), np.asarray(high)
 
 
-def t_interval(values: ArrayLike, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def compute_t_interval(values: ArrayLike, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Student's interval of a mean over problems: mean ± t·s/√P, with P - 1 degrees of freedom.
 
     Args:
@@ -114,7 +116,7 @@ def t_interval(values: ArrayLike, level: float = 0.95) -> tuple[NDArray[np.float
         DataError: fewer than 2 problems, or a level outside (0, 1).
 
     Example:
-        >>> low, high = t_interval([0.0, 1.0, 2.0])
+        >>> low, high = compute_t_interval([0.0, 1.0, 2.0])
         >>> float(low.round(2)), float(high.round(2))
         (-1.48, 3.48)
     """

@@ -3,7 +3,7 @@
 The rule, for whatever was done for a problem: x is the FLOPs of all of it over the FLOPs of generating one solution. A
 model of P parameters takes 2P FLOPs for a token, whether it decodes it or only reads it; reading is faster in time, as
 all of a text is read at once, and a weight below 1 for what is read says by how much, if time is what is paid for. A
-token from a prefix cache costs nothing. `counted` says which tokens count, `in_solutions` divides.
+token from a prefix cache costs nothing. `count_row_tokens` says which tokens count, `convert_to_solutions` divides.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from isocompute.errors import DataError
 
 
-def compute(S: ArrayLike, V: ArrayLike, lam: float) -> NDArray[np.float64]:
+def compute_allocation_cost(S: ArrayLike, V: ArrayLike, lam: float) -> NDArray[np.float64]:
     """Compute per problem of S solutions with V verifications each: C(S, V) = S(1 + λV).
 
     Singhi et al. 2025 (arXiv 2504.01005): 2P(S·T_S + S·V·T_V) FLOPs for P parameters, divided by the
@@ -26,7 +26,7 @@ def compute(S: ArrayLike, V: ArrayLike, lam: float) -> NDArray[np.float64]:
     Args:
         S: numbers of solutions, ≥ 1.
         V: numbers of verifications of each, ≥ 0; broadcast against S.
-        lam: λ = T_V / T_S > 0, see `verification_ratio`.
+        lam: λ = T_V / T_S > 0, see `compute_verification_ratio`.
 
     Returns:
         Compute in x, in the broadcast shape of S and V.
@@ -35,7 +35,7 @@ def compute(S: ArrayLike, V: ArrayLike, lam: float) -> NDArray[np.float64]:
         DataError: S below 1, V below 0, or λ not positive and finite.
 
     Example:
-        >>> compute([16, 16], [0, 8], lam=0.5)
+        >>> compute_allocation_cost([16, 16], [0, 8], lam=0.5)
         array([16., 80.])
     """
     solutions, verifications = np.asarray(S, dtype=float), np.asarray(V, dtype=float)
@@ -48,7 +48,7 @@ def compute(S: ArrayLike, V: ArrayLike, lam: float) -> NDArray[np.float64]:
     return np.asarray(solutions * (1 + lam * verifications))
 
 
-def verification_ratio(solution_tokens: ArrayLike, verification_tokens: ArrayLike) -> float:
+def compute_verification_ratio(solution_tokens: ArrayLike, verification_tokens: ArrayLike) -> float:
     """λ = mean T_V / mean T_S, the cost of one verification in solutions, from logged completion tokens.
 
     Args:
@@ -62,7 +62,7 @@ def verification_ratio(solution_tokens: ArrayLike, verification_tokens: ArrayLik
         DataError: no tokens, counts that are negative or not finite, or a mean of zero.
 
     Example:
-        >>> verification_ratio([400, 600], [300, 500, 400])
+        >>> compute_verification_ratio([400, 600], [300, 500, 400])
         0.8
     """
     means = []
@@ -74,7 +74,7 @@ def verification_ratio(solution_tokens: ArrayLike, verification_tokens: ArrayLik
     return means[1] / means[0]
 
 
-def counted(
+def count_row_tokens(
     completion: ArrayLike, prompt: ArrayLike, cached: ArrayLike, scored: ArrayLike = 0.0, read: float = 1.0
 ) -> dict[str, NDArray[np.float64]]:
     """Count the tokens of each row in three ways.
@@ -97,9 +97,9 @@ def counted(
         DataError: a weight that is not positive and finite.
 
     Example:
-        >>> {way: tokens.tolist() for way, tokens in counted([50, 60], [200, 200], [np.nan, 192]).items()}
+        >>> {way: tokens.tolist() for way, tokens in count_row_tokens([50, 60], [200, 200], [np.nan, 192]).items()}
         {'completion': [50.0, 60.0], 'prompts': [250.0, 260.0], 'cached': [nan, 68.0]}
-        >>> {way: float(tokens) for way, tokens in counted(0, 250, 150, scored=50).items()}
+        >>> {way: float(tokens) for way, tokens in count_row_tokens(0, 250, 150, scored=50).items()}
         {'completion': 50.0, 'prompts': 250.0, 'cached': 100.0}
     """
     if not (np.isfinite(read) and read > 0):
@@ -113,11 +113,11 @@ def counted(
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class ModelWork:
     """What one model did, row by row.
 
     Args:
-        tokens: by way of counting, see `counted`.
+        tokens: by way of counting, see `count_row_tokens`.
         parameters: P of the model; only its ratio to that of other models matters, so 1 of each if all are equal.
     """
 
@@ -125,12 +125,12 @@ class Work:
     parameters: float = 1.0
 
 
-def in_solutions(works: Iterable[Work], solution: Work) -> dict[str, float]:
+def convert_to_solutions(works: Iterable[ModelWork], solution: ModelWork) -> dict[str, float]:
     """Compute of what several models did, in x: Σ_m 2P_m·T_m / 2P·T, by way of counting.
 
     T are means over rows: a row of a work is what was done for one problem, or for one solution or verification of it,
     and the result is what that costs on average. So one verification costs λ and S solutions with V verifications each
-    S(1 + λV), as `compute` has it; one scoring costs ρ, and S scored solutions S(1 + ρ).
+    S(1 + λV), as `compute_allocation_cost` has it; one scoring costs ρ, and S scored solutions S(1 + ρ).
 
     Args:
         works: of each model that had a part in it.
@@ -143,32 +143,35 @@ def in_solutions(works: Iterable[Work], solution: Work) -> dict[str, float]:
         DataError: no rows, tokens below 0, a model without parameters, or solutions without a token.
 
     Example:
-        >>> solver, scorer = Work(counted([400, 600], 100, 0), 2e9), Work(counted(0, 650, 100, scored=500), 1e9)
-        >>> in_solutions([scorer], solver)["completion"]
+        >>> solver, scorer = ModelWork(count_row_tokens([400, 600], 100, 0), 2e9), ModelWork(count_row_tokens(0, 650,
+        100, scored=500), 1e9)
+        >>> convert_to_solutions([scorer], solver)["completion"]
         0.5
     """
     parts = list(works)
     for work in (*parts, solution):
         if not (np.isfinite(work.parameters) and work.parameters > 0):
             raise DataError(f"a model's parameters must be positive; got {work.parameters}.")
-    flops = [{way: 2 * work.parameters * _mean(tokens) for way, tokens in work.tokens.items()} for work in parts]
-    one = {way: 2 * solution.parameters * _mean(tokens) for way, tokens in solution.tokens.items()}
+    flops = [
+        {way: 2 * work.parameters * _average_tokens(tokens) for way, tokens in work.tokens.items()} for work in parts
+    ]
+    one = {way: 2 * solution.parameters * _average_tokens(tokens) for way, tokens in solution.tokens.items()}
     if not all(np.isnan(each) or each > 0 for each in one.values()):
         raise DataError("solution must have sampled a token: it is what compute is counted in.")
     return {way: float(sum(work[way] for work in flops) / each) for way, each in one.items()}
 
 
-def _mean(tokens: ArrayLike) -> float:
+def _average_tokens(tokens: ArrayLike) -> float:
     values = np.asarray(tokens, dtype=float)
     if values.size == 0 or (values < 0).any():
         raise DataError("tokens must be counts ≥ 0, of at least one row.")
     return float(values.mean())
 
 
-def verification_ratios(
+def compute_verification_ratios(
     solutions: Mapping[str, ArrayLike], verifications: Mapping[str, ArrayLike], relative: float = 1.0
 ) -> dict[str, float]:
-    """λ by way of counting, from `counted` solutions and verifications; NaN where a row does not say its tokens.
+    """Return λ by way of counting, from the counted tokens of solutions and verifications; NaN where they are unknown.
 
     Args:
         solutions: their tokens.
@@ -176,13 +179,13 @@ def verification_ratios(
         relative: the verifier's parameters over the solver's.
 
     Raises:
-        DataError: as `verification_ratio`, or as `in_solutions`.
+        DataError: as `compute_verification_ratio`, or as `convert_to_solutions`.
 
     Example:
-        >>> verification_ratios(counted([400], [100], [np.nan]), counted([300], [700], [600]))
+        >>> compute_verification_ratios(count_row_tokens([400], [100], [np.nan]), count_row_tokens([300], [700], [600]))
         {'completion': 0.75, 'prompts': 2.0, 'cached': nan}
     """
     for way in solutions:
         if not (np.isnan(solutions[way]).any() or np.isnan(verifications[way]).any()):
-            verification_ratio(solutions[way], verifications[way])
-    return in_solutions([Work(verifications, relative)], Work(solutions))
+            compute_verification_ratio(solutions[way], verifications[way])
+    return convert_to_solutions([ModelWork(verifications, relative)], ModelWork(solutions))

@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from isocompute.errors import DataError
 from isocompute.fits.pool import Pool
 
-BINS = 5
-SEED = 2408
+DIFFICULTY_BINS = 5
+DIFFICULTY_SEED = 2408
 
 
 @dataclass(frozen=True, eq=False)
-class Difficulty:
+class DifficultyLevels:
     """Problems in levels of difficulty, R times over, with what is left of the pool each time.
 
     Args:
@@ -33,7 +33,7 @@ class Difficulty:
     in_practice: bool
 
 
-def quantile_levels(ease: ArrayLike, bins: int = BINS) -> NDArray[np.int64]:
+def assign_quantile_levels(ease: ArrayLike, bins: int = DIFFICULTY_BINS) -> NDArray[np.int64]:
     """Levels 1 to `bins` of equally many values, 1 of the highest.
 
     Equal values are never split: they go where the middle one of them belongs. Levels are then unequal, and where
@@ -47,9 +47,9 @@ def quantile_levels(ease: ArrayLike, bins: int = BINS) -> NDArray[np.int64]:
         DataError: no values, values that are not finite, or no bin.
 
     Example:
-        >>> quantile_levels([0.9, 0.1, 0.5, 0.3, 0.7])
+        >>> assign_quantile_levels([0.9, 0.1, 0.5, 0.3, 0.7])
         array([1, 5, 3, 4, 2])
-        >>> quantile_levels([1.0, 0.0, 0.0, 0.0, 0.0])
+        >>> assign_quantile_levels([1.0, 0.0, 0.0, 0.0, 0.0])
         array([1, 4, 4, 4, 4])
     """
     values = np.asarray(ease, dtype=float)
@@ -63,7 +63,7 @@ def quantile_levels(ease: ArrayLike, bins: int = BINS) -> NDArray[np.int64]:
     return np.asarray(level[place].reshape(values.shape))
 
 
-def oracle(pool: Pool, bins: int = BINS) -> Difficulty:
+def assign_oracle_levels(pool: Pool, bins: int = DIFFICULTY_BINS) -> DifficultyLevels:
     """Quantiles of pass@1 over the whole pool (Snell et al. 2024, arXiv 2408.03314, §3.2): an upper bound.
 
     It takes the right answers and the very solutions that are spent afterwards, and charges nothing.
@@ -73,13 +73,15 @@ def oracle(pool: Pool, bins: int = BINS) -> Difficulty:
         bins: how many levels.
 
     Example:
-        >>> oracle(Pool([[0, 0], [1, 0], [1, 1]], [0, 0, 0]), bins=3).levels
+        >>> assign_oracle_levels(Pool([[0, 0], [1, 0], [1, 1]], [0, 0, 0]), bins=3).levels
         array([[1, 2, 3]])
     """
-    return Difficulty(quantile_levels(pool.correct.mean(axis=1), bins)[None], 0.0, (pool,), in_practice=False)
+    return DifficultyLevels(
+        assign_quantile_levels(pool.correct.mean(axis=1), bins)[None], 0.0, (pool,), in_practice=False
+    )
 
 
-def given(levels: ArrayLike, pool: Pool) -> Difficulty:
+def assign_given_levels(levels: ArrayLike, pool: Pool) -> DifficultyLevels:
     """The levels that a dataset comes with, which cost nothing.
 
     Args:
@@ -92,10 +94,12 @@ def given(levels: ArrayLike, pool: Pool) -> Difficulty:
     level = np.asarray(levels)
     if level.shape != (pool.problems,) or level.dtype.kind not in "iu":
         raise DataError(f"levels must be one integer for each of {pool.problems} problems; got {level.shape}.")
-    return Difficulty(level.astype(np.int64)[None], 0.0, (pool,), in_practice=True)
+    return DifficultyLevels(level.astype(np.int64)[None], 0.0, (pool,), in_practice=True)
 
 
-def pass_rate(pool: Pool, samples: int, repeats: int = 8, bins: int = BINS, seed: int = SEED) -> Difficulty:
+def assign_pass_rate_levels(
+    pool: Pool, samples: int, repeats: int = 8, bins: int = DIFFICULTY_BINS, seed: int = DIFFICULTY_SEED
+) -> DifficultyLevels:
     """Quantiles of pass@1 over a few solutions that are used for nothing else.
 
     Which solutions these are is drawn anew `repeats` times, and what follows is averaged over them. They are taken
@@ -112,41 +116,55 @@ def pass_rate(pool: Pool, samples: int, repeats: int = 8, bins: int = BINS, seed
         DataError: so many samples that nothing is left.
 
     Example:
-        >>> found = pass_rate(Pool([[0, 0, 0], [1, 1, 1]], [0, 0]), samples=2, repeats=1, bins=2)
+        >>> found = assign_pass_rate_levels(Pool([[0, 0, 0], [1, 1, 1]], [0, 0]), samples=2, repeats=1, bins=2)
         >>> found.levels, found.charge, found.pools[0].solutions
         (array([[1, 2]]), 2.0, 1)
     """
 
-    def rate(taken: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
+    def measure_pass_rate(taken: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
         return np.asarray(np.take_along_axis(pool.correct, taken, axis=1).mean(axis=1))
 
-    return _found(pool, samples, _spare(pool, samples), rate, repeats, bins, seed, samples, in_practice=False)
+    return _build_levels(
+        pool,
+        samples,
+        _pick_solutions(pool, samples),
+        measure_pass_rate,
+        repeats,
+        bins,
+        seed,
+        samples,
+        in_practice=False,
+    )
 
 
-def agreement(pool: Pool, samples: int, repeats: int = 8, bins: int = BINS, seed: int = SEED) -> Difficulty:
-    """Quantiles of how many of a few solutions give the same answer: `pass_rate` for whom the right one is unknown.
+def assign_agreement_levels(
+    pool: Pool, samples: int, repeats: int = 8, bins: int = DIFFICULTY_BINS, seed: int = DIFFICULTY_SEED
+) -> DifficultyLevels:
+    """Assign quantile levels by how many of a few solutions give the same answer; no right answer is needed.
 
     The share of the most frequent answer among m solutions, which are used for nothing else; one that could not be
     parsed agrees with none.
 
-    Args, Returns and Raises are those of `pass_rate`.
+    Args, Returns and Raises are those of `assign_pass_rate_levels`.
 
     Example:
-        >>> agreement(Pool([[2, 2, 2], [1, 0, 2]], [0, 0]), samples=2, repeats=1, bins=2).levels
+        >>> assign_agreement_levels(Pool([[2, 2, 2], [1, 0, 2]], [0, 0]), samples=2, repeats=1, bins=2).levels
         array([[1, 2]])
     """
 
-    def share(taken: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
+    def measure_agreement(taken: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
         answers = np.take_along_axis(pool.answers, taken, axis=1)
         same = (answers[:, :, None] == answers[:, None, :]) & (answers >= 0)[:, :, None]
         return np.asarray(same.sum(axis=2).max(axis=1) / samples)
 
-    return _found(pool, samples, _spare(pool, samples), share, repeats, bins, seed, samples, in_practice=True)
+    return _build_levels(
+        pool, samples, _pick_solutions(pool, samples), measure_agreement, repeats, bins, seed, samples, in_practice=True
+    )
 
 
-def mean_verdict(
-    pool: Pool, samples: int, lam: float, repeats: int = 8, bins: int = BINS, seed: int = SEED
-) -> Difficulty:
+def assign_verdict_levels(
+    pool: Pool, samples: int, lam: float, repeats: int = 8, bins: int = DIFFICULTY_BINS, seed: int = DIFFICULTY_SEED
+) -> DifficultyLevels:
     """Quantiles of the mean verdict on a few solutions, each verified once; none of them is used for anything else.
 
     The predicted difficulty of Snell et al. 2024, with a generative verifier's verdicts for the scores of a PRM, and
@@ -167,25 +185,33 @@ def mean_verdict(
     if verdicts is None:
         raise DataError("difficulty by score needs verdicts; this pool has none.")
 
-    def score(taken: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
+    def average_verdicts(taken: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
         which = rng.integers(pool.verifications, size=taken.shape)
         seen = verdicts[np.arange(pool.problems)[:, None], taken, which]
         answered = np.take_along_axis(pool.answers, taken, axis=1) >= 0
         return np.asarray(np.where(answered, np.nan_to_num(seen), 0.0).mean(axis=1))
 
-    return _found(
-        pool, samples, range(pool.verified), score, repeats, bins, seed, samples * (1 + lam), in_practice=True
+    return _build_levels(
+        pool,
+        samples,
+        range(pool.verified_solutions),
+        average_verdicts,
+        repeats,
+        bins,
+        seed,
+        samples * (1 + lam),
+        in_practice=True,
     )
 
 
-def _spare(pool: Pool, samples: int) -> range:
+def _pick_solutions(pool: Pool, samples: int) -> range:
     """Return the solutions without verdicts and scores if there are enough of them, otherwise those with."""
-    judged = max(pool.verified, pool.scored)
+    judged = max(pool.verified_solutions, pool.scored_solutions)
     enough = pool.solutions - judged >= samples and judged > 0
-    return range(judged, pool.solutions) if enough else range(pool.verified or pool.solutions)
+    return range(judged, pool.solutions) if enough else range(pool.verified_solutions or pool.solutions)
 
 
-def _found(
+def _build_levels(
     pool: Pool,
     samples: int,
     among: range,
@@ -195,7 +221,7 @@ def _found(
     seed: int,
     charge: float,
     in_practice: bool,
-) -> Difficulty:
+) -> DifficultyLevels:
     left = pool.solutions if among.start else len(among)
     if not 1 <= samples < left:
         raise DataError(
@@ -206,25 +232,25 @@ def _found(
     for _ in range(repeats):
         taken = among.start + np.argsort(rng.random((pool.problems, len(among))), axis=1)[:, :samples]
         values.append(ease(taken, rng))
-        pools.append(_without(pool, taken))
-    return Difficulty(quantile_levels(values, bins), float(charge), tuple(pools), in_practice)
+        pools.append(_remove_solutions(pool, taken))
+    return DifficultyLevels(assign_quantile_levels(values, bins), float(charge), tuple(pools), in_practice)
 
 
-def _without(pool: Pool, taken: NDArray[np.int64]) -> Pool:
+def _remove_solutions(pool: Pool, taken: NDArray[np.int64]) -> Pool:
     """Return the pool without some solutions of each problem, all of them verified or none."""
     keep = np.ones(pool.answers.shape, dtype=bool)
     np.put_along_axis(keep, taken, False, axis=1)
     answers = pool.answers[keep].reshape(pool.problems, -1)
     verdicts, judged = pool.verdicts, pool.judged
     if verdicts is not None and judged is not None:
-        kept = keep[:, : pool.verified]
+        kept = keep[:, : pool.verified_solutions]
         verdicts = verdicts[kept].reshape(pool.problems, -1, pool.verifications)
         judged = judged[kept].reshape(pool.problems, -1)
-    scores, finished = (_first(column, keep) for column in (pool.scores, pool.finished))
+    scores, finished = (_keep_first(column, keep) for column in (pool.scores, pool.finished))
     return Pool(answers, pool.gold, verdicts, judged, scores, finished)
 
 
-def _first(column: NDArray[Any] | None, keep: NDArray[np.bool_]) -> NDArray[Any] | None:
+def _keep_first(column: NDArray[Any] | None, keep: NDArray[np.bool_]) -> NDArray[Any] | None:
     """What is kept of a column over the first solutions: of each problem as many as the one that keeps the fewest.
 
     The solutions that are taken may be among those that were scored, of one problem more than of another.

@@ -35,7 +35,7 @@ class Pool:
 
     Example:
         >>> pool = Pool(answers=[[2, 2, 0, -1]], gold=[2], verdicts=[[[1, 1], [0, float("nan")]]])
-        >>> pool.problems, pool.solutions, pool.verified, pool.verifications
+        >>> pool.problems, pool.solutions, pool.verified_solutions, pool.verifications
         (1, 4, 2, 2)
         >>> Pool([[0, 1]], [0], [[[1, 0], [1, float("nan")]]], judged=[[2, 1]]).judged
         array([[2, 1]])
@@ -57,22 +57,22 @@ class Pool:
         scores: ArrayLike | None = None,
         finished: ArrayLike | None = None,
     ) -> None:
-        codes = _integers(answers, "answers")
+        codes = _check_integers(answers, "answers")
         if codes.ndim != 2 or codes.size == 0:
             raise DataError(
                 f"answers must have the shape (problems, solutions) with at least one of each; got {codes.shape}."
             )
-        _at_least(codes, -1, "answers", "a code ≥ 0, or -1 where no answer was parsed")
-        right = _integers(gold, "gold")
+        _check_minimum(codes, -1, "answers", "a code ≥ 0, or -1 where no answer was parsed")
+        right = _check_integers(gold, "gold")
         if right.shape != codes.shape[:1]:
             raise DataError(f"gold must hold one code per problem, shape ({codes.shape[0]},); got {right.shape}.")
-        _at_least(right, 0, "gold", "a code ≥ 0")
-        object.__setattr__(self, "answers", _frozen(codes))
-        object.__setattr__(self, "gold", _frozen(right))
-        object.__setattr__(self, "verdicts", None if verdicts is None else _verdicts(verdicts, codes.shape))
-        object.__setattr__(self, "judged", _judged(judged, self.verdicts))
-        object.__setattr__(self, "scores", None if scores is None else _scores(scores, codes.shape))
-        object.__setattr__(self, "finished", _finished(finished, self.scores))
+        _check_minimum(right, 0, "gold", "a code ≥ 0")
+        object.__setattr__(self, "answers", _copy_read_only(codes))
+        object.__setattr__(self, "gold", _copy_read_only(right))
+        object.__setattr__(self, "verdicts", None if verdicts is None else _check_verdicts(verdicts, codes.shape))
+        object.__setattr__(self, "judged", _check_verdict_counts(judged, self.verdicts))
+        object.__setattr__(self, "scores", None if scores is None else _check_scores(scores, codes.shape))
+        object.__setattr__(self, "finished", _check_finished(finished, self.scores))
 
     @property
     def problems(self) -> int:
@@ -85,7 +85,7 @@ class Pool:
         return int(self.answers.shape[1])
 
     @property
-    def verified(self) -> int:
+    def verified_solutions(self) -> int:
         """K, the number of solutions of each problem that were verified; 0 without verdicts."""
         return 0 if self.verdicts is None else self.verdicts.shape[1]
 
@@ -95,7 +95,7 @@ class Pool:
         return 0 if self.verdicts is None else self.verdicts.shape[2]
 
     @property
-    def scored(self) -> int:
+    def scored_solutions(self) -> int:
         """L, the number of solutions of each problem that were scored; 0 without scores."""
         return 0 if self.scores is None else self.scores.shape[1]
 
@@ -105,8 +105,8 @@ class Pool:
         return np.asarray(self.answers == self.gold[:, None])
 
 
-def _integers(values: ArrayLike, name: str) -> NDArray[Any]:
-    array = _array(values, name)
+def _check_integers(values: ArrayLike, name: str) -> NDArray[Any]:
+    array = _to_array(values, name)
     if array.dtype.kind == "f" and np.isnan(array).any():
         place = ", ".join(map(str, np.argwhere(np.isnan(array))[0]))
         why = ": an unparsed answer is coded -1." if name == "answers" else "."
@@ -116,22 +116,22 @@ def _integers(values: ArrayLike, name: str) -> NDArray[Any]:
     return array
 
 
-def _array(values: ArrayLike, name: str) -> NDArray[Any]:
+def _to_array(values: ArrayLike, name: str) -> NDArray[Any]:
     try:
         return np.asarray(values)
     except ValueError as error:
         raise DataError(f"{name} must be a rectangular array; its rows have different lengths.") from error
 
 
-def _at_least(array: NDArray[Any], smallest: int, name: str, right: str) -> None:
+def _check_minimum(array: NDArray[Any], smallest: int, name: str, right: str) -> None:
     if array.min() < smallest:
         place = np.argwhere(array < smallest)[0]
         where = f"problem {place[0]}" + (f", solution {place[1]}" if len(place) > 1 else "")
         raise DataError(f"{name} holds {array[tuple(place)]} at {where}: it must be {right}.")
 
 
-def _verdicts(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    array = _array(values, "verdicts")
+def _check_verdicts(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    array = _to_array(values, "verdicts")
     if array.dtype.kind not in "biuf":
         raise DataError(f"verdicts must be numbers in [0, 1] or NaN; got an array of {array.dtype}.")
     if array.ndim != 3 or array.size == 0:
@@ -151,18 +151,18 @@ def _verdicts(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
             f"verdicts holds {array[p, k, m]} at problem {p}, solution {k}, verification {m}: "
             "it must lie in [0, 1], or be NaN where it was not parsed."
         )
-    return _frozen(array, np.float64)
+    return _copy_read_only(array, np.float64)
 
 
-def _judged(values: ArrayLike | None, verdicts: NDArray[np.float64] | None) -> NDArray[np.int64] | None:
+def _check_verdict_counts(values: ArrayLike | None, verdicts: NDArray[np.float64] | None) -> NDArray[np.int64] | None:
     if verdicts is None:
         if values is None:
             return None
         raise DataError("judged says how many verdicts each solution has; it needs verdicts.")
     many = verdicts.shape[2]
     if values is None:
-        return _frozen(np.full(verdicts.shape[:2], many))
-    array = _integers(values, "judged")
+        return _copy_read_only(np.full(verdicts.shape[:2], many))
+    array = _check_integers(values, "judged")
     if array.shape != verdicts.shape[:2]:
         raise DataError(
             f"judged must hold one number per verified solution, shape {verdicts.shape[:2]}; got {array.shape}."
@@ -181,11 +181,11 @@ def _judged(values: ArrayLike | None, verdicts: NDArray[np.float64] | None) -> N
             f"verdicts holds {verdicts[p, k, m]} at problem {p}, solution {k}, verification {m}, behind the "
             f"{array[p, k]} that judged says it has: it must be NaN there."
         )
-    return _frozen(array)
+    return _copy_read_only(array)
 
 
-def _scores(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    array = _array(values, "scores")
+def _check_scores(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    array = _to_array(values, "scores")
     problems, solutions = shape
     if array.dtype.kind not in "biuf" or array.ndim != 2 or array.size == 0:
         raise DataError(f"scores must be numbers of shape (problems, scored solutions); got {array.shape}.")
@@ -201,21 +201,21 @@ def _scores(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
             f"scores holds {array[p, k]} at problem {p}, solution {k}: it must lie in [0, 1], or be NaN where there "
             "is none."
         )
-    return _frozen(array, np.float64)
+    return _copy_read_only(array, np.float64)
 
 
-def _finished(values: ArrayLike | None, scores: NDArray[np.float64] | None) -> NDArray[np.bool_] | None:
+def _check_finished(values: ArrayLike | None, scores: NDArray[np.float64] | None) -> NDArray[np.bool_] | None:
     if scores is None:
         if values is None:
             return None
         raise DataError("finished says which scored solutions are complete; it needs scores.")
-    array = np.ones(scores.shape, dtype=bool) if values is None else _array(values, "finished")
+    array = np.ones(scores.shape, dtype=bool) if values is None else _to_array(values, "finished")
     if array.dtype.kind != "b" or array.shape != scores.shape:
         raise DataError(f"finished must be booleans of the shape of scores, {scores.shape}; got {array.shape}.")
-    return _frozen(array, np.bool_)
+    return _copy_read_only(array, np.bool_)
 
 
-def _frozen(array: NDArray[Any], dtype: type = np.int64) -> NDArray[Any]:
+def _copy_read_only(array: NDArray[Any], dtype: type = np.int64) -> NDArray[Any]:
     copy: NDArray[Any] = np.array(array, dtype=dtype, order="C")
     copy.setflags(write=False)
     return copy

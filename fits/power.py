@@ -12,14 +12,14 @@ from scipy.special import nctdtrinc, ndtri
 
 from isocompute.errors import DataError
 
-LEVEL = 0.95
+CONFIDENCE_LEVEL = 0.95
 """Of intervals; a test is wrong with a probability of 1 - LEVEL where there is no gap."""
-MOST = 1_000_000
+PROBLEM_LIMIT = 1_000_000
 """More problems than this are as good as without end."""
 
-_FEWEST = 3  # problems; of two, a spread says next to nothing
-_SURELY = 5.0  # standard deviations, which the fewest problems tell
-_FAR = 20.0  # standard deviations, beyond which quantiles of the noncentral t are lost to rounding
+_MIN_PROBLEMS = 3  # problems; of two, a spread says next to nothing
+_CERTAIN_EFFECT = 5.0  # standard deviations, which the fewest problems tell
+_ROUNDING_EFFECT = 20.0  # standard deviations, beyond which quantiles of the noncentral t are lost to rounding
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class PairedPower:
         standard_deviation: of the difference over problems.
         problems: P, how many were measured.
         needed: how many problems give the test its power if the true gap and spread are these; None if there is no
-            gap, if they are more than `MOST`, or if the differences have no spread, so that nothing says how they vary.
+            gap, if they are more than `PROBLEM_LIMIT`, or if the differences have no spread, so that nothing says how
+            they vary.
         needed_interval: of `needed`, from the interval of gap / standard deviation; None at an end is "without end".
         smallest_gap: the gap that P problems tell from 0 with that power; None without a spread.
         power: probability that the test tells a gap that is there.
@@ -46,7 +47,7 @@ class PairedPower:
     power: float
 
 
-def paired_power(differences: ArrayLike, power: float = 0.8) -> PairedPower:
+def compute_paired_power(differences: ArrayLike, power: float = 0.8) -> PairedPower:
     """Problems needed to tell two strategies apart, from the differences measured on some.
 
     The least N at which a paired t test finds a true difference δ = gap / standard deviation in either direction,
@@ -68,7 +69,7 @@ def paired_power(differences: ArrayLike, power: float = 0.8) -> PairedPower:
         DataError: fewer than 2 problems, values that are not finite, or a power out of range.
 
     Example:
-        >>> found = paired_power([0.3, -0.1, 0.1, 0.2, 0.0, 0.1])
+        >>> found = compute_paired_power([0.3, -0.1, 0.1, 0.2, 0.0, 0.1])
         >>> round(found.gap, 2), found.needed, found.needed_interval
         (0.1, 18, (6, None))
     """
@@ -81,44 +82,46 @@ def paired_power(differences: ArrayLike, power: float = 0.8) -> PairedPower:
     if np.ptp(values) == 0:
         return PairedPower(gap, 0.0, problems, None, (None, None), None, power)
     effect = abs(gap) / spread
-    low, high = _effect_interval(effect, problems)
+    low, high = _compute_effect_interval(effect, problems)
     return PairedPower(
         gap=gap,
         standard_deviation=spread,
         problems=problems,
-        needed=_problems(effect, power),
-        needed_interval=(_problems(high, power), _problems(low, power)),
-        smallest_gap=spread * _effect(problems, power),
+        needed=_count_problems(effect, power),
+        needed_interval=(_count_problems(high, power), _count_problems(low, power)),
+        smallest_gap=spread * _solve_effect(problems, power),
         power=power,
     )
 
 
-def _effect_interval(effect: float, problems: int) -> tuple[float, float]:
+def _compute_effect_interval(effect: float, problems: int) -> tuple[float, float]:
     """Return the ends of the interval of gap / standard deviation, in the direction of the gap.
 
     Far from 0 only the spread is uncertain, and the ends are proportional to the effect.
     """
-    near, tail = min(effect, _FAR), (1 - LEVEL) / 2
+    near, tail = min(effect, _ROUNDING_EFFECT), (1 - CONFIDENCE_LEVEL) / 2
     low, high = nctdtrinc(problems - 1, [1 - tail, tail], math.sqrt(problems) * near) / math.sqrt(problems)
     scale = effect / near if effect else 1.0
     return float(low * scale), float(high * scale)
 
 
-def _problems(effect: float, power: float) -> int | None:
-    """Return how many problems tell an effect; None without one, or where they are more than `MOST`."""
+def _count_problems(effect: float, power: float) -> int | None:
+    """Return how many problems tell an effect; None without one, or where they are more than `PROBLEM_LIMIT`."""
     from statsmodels.stats.power import TTestPower  # scipy.stats comes with it
 
     if effect <= 0:
         return None
-    normal = float(((ndtri((1 + LEVEL) / 2) + ndtri(power)) / effect) ** 2)  # Student's t needs a few more
-    if normal > MOST:
+    normal = float(((ndtri((1 + CONFIDENCE_LEVEL) / 2) + ndtri(power)) / effect) ** 2)  # Student's t needs a few more
+    if normal > PROBLEM_LIMIT:
         return None
-    test, effect = TTestPower(), min(effect, _SURELY)
-    return next(n for n in count(max(_FEWEST, int(normal) - 2)) if test.power(effect, n, 1 - LEVEL) >= power)
+    test, effect = TTestPower(), min(effect, _CERTAIN_EFFECT)
+    return next(
+        n for n in count(max(_MIN_PROBLEMS, int(normal) - 2)) if test.power(effect, n, 1 - CONFIDENCE_LEVEL) >= power
+    )
 
 
-def _effect(problems: int, power: float) -> float:
+def _solve_effect(problems: int, power: float) -> float:
     """Return the effect that so many problems tell."""
     from statsmodels.stats.power import TTestPower
 
-    return float(np.squeeze(TTestPower().solve_power(nobs=problems, alpha=1 - LEVEL, power=power)))
+    return float(np.squeeze(TTestPower().solve_power(nobs=problems, alpha=1 - CONFIDENCE_LEVEL, power=power)))

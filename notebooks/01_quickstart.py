@@ -12,15 +12,15 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import Image
 
-from isocompute.figures.figure1 import draw_figure1, figure1_table
-from isocompute.fits import coverage, genrm, self_consistency
+from isocompute.figures.figure1 import build_figure1_table, draw_figure1
+from isocompute.fits import estimate_coverage, estimate_genrm, estimate_self_consistency
 from isocompute.planner.budget import Budget
-from isocompute.planner.compare import frontier
+from isocompute.planner.compare import compute_frontier
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.planner.estimate.profile_from_run import profile_of_run
-from isocompute.planner.plan import plan
+from isocompute.planner.estimate.profile_from_run import estimate_run_profile
+from isocompute.planner.plan import make_plan
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 run = Run(next(folder / "data/runs/lab" for folder in (Path.cwd(), Path.cwd().parent) if (folder / "data").is_dir()))
 
@@ -29,8 +29,8 @@ run = Run(next(folder / "data/runs/lab" for folder in (Path.cwd(), Path.cwd().pa
 # One problem, one solution, one verification of it.
 
 # %%
-problems, solutions = run.frame(PROBLEMS), run.frame(SOLUTIONS)
-verifications = run.frame(VERIFICATIONS)
+problems, solutions = run.read_frame(PROBLEMS_TABLE), run.read_frame(SOLUTIONS_TABLE)
+verifications = run.read_frame(VERIFICATIONS_TABLE)
 wrong = solutions[(solutions["solution_id"] < 64) & ~solutions["correct"]].iloc[40]
 print(problems.set_index("problem_id").loc[wrong["problem_id"], "question"], "\n")
 print(wrong["text"], "\n")
@@ -62,10 +62,10 @@ pd.DataFrame(
 pool = read_pool(run).pool
 pd.DataFrame(
     {
-        "coverage": coverage(pool, [1, 4, 16, 64]).mean(axis=0),
-        "self-consistency": self_consistency(pool, [1, 4, 16, 64]).mean(axis=0),
-        "GenRM, V=4": genrm(pool, [1, 4, 16, 64], [4])[:, :, 0].mean(axis=0),
-        "GenRM, V=32": genrm(pool, [1, 4, 16, 64], [32])[:, :, 0].mean(axis=0),
+        "coverage": estimate_coverage(pool, [1, 4, 16, 64]).mean(axis=0),
+        "self-consistency": estimate_self_consistency(pool, [1, 4, 16, 64]).mean(axis=0),
+        "GenRM, V=4": estimate_genrm(pool, [1, 4, 16, 64], [4])[:, :, 0].mean(axis=0),
+        "GenRM, V=32": estimate_genrm(pool, [1, 4, 16, 64], [32])[:, :, 0].mean(axis=0),
     },
     index=pd.Index([1, 4, 16, 64], name="S"),
 ).round(3)
@@ -76,8 +76,8 @@ pd.DataFrame(
 # a row for each point; with `ax=` it is drawn into Axes of your own.
 
 # %%
-profile = profile_of_run(run.path, "lab")
-left, right = draw_figure1(figure1_table(profile))
+profile = estimate_run_profile(run.path, "lab")
+left, right = draw_figure1(build_figure1_table(profile))
 left.figure.savefig(picture := BytesIO(), dpi=100)
 Image(picture.getvalue())
 
@@ -95,10 +95,10 @@ pd.DataFrame(
             "S": compared.options[0].solutions,
             "V": compared.options[0].verifications,
             "accuracy": compared.options[0].accuracy,
-            "ahead of sc by": (compared.lead("sc") or [None])[0],
+            "ahead of sc by": (compared.get_lead("sc") or [None])[0],
             "P(best)": compared.options[0].probability_best,
         }
-        for budget, compared in frontier(profile)
+        for budget, compared in compute_frontier(profile)
     ]
 ).round(3)
 
@@ -106,13 +106,13 @@ pd.DataFrame(
 # ## What to run with 128 solutions' worth
 
 # %%
-decision = plan(profile, Budget.parse("128x"))
+decision = make_plan(profile, Budget.parse("128x"))
 best = decision.recommendation
-print(f"{best.strategy} {best.settings}: {decision.expected:.3f} in {decision.interval}")
+print(f"{best.strategy} {best.settings}: {decision.expected_accuracy:.3f} in {decision.interval}")
 for strategy, crossed in decision.findings.crossovers.items():
     print(f"{strategy} overtakes sc at {crossed.budget:.0f}x, in {crossed.interval}")
 print(decision.findings.laws)
 
 # %%
 assert best.strategy in ("genrm+vote", "weighted", "fused"), "votes and verdicts together go further than either"
-assert abs(decision.expected - 0.653) < 0.005
+assert abs(decision.expected_accuracy - 0.653) < 0.005

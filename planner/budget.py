@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from isocompute.errors import BudgetError
 
-PATTERN = re.compile(r"\s*([+-]?\d{1,12}(?:\.\d{1,6})?)\s*(\S*)\s*", re.ASCII)
+BUDGET_PATTERN = re.compile(r"\s*([+-]?\d{1,12}(?:\.\d{1,6})?)\s*(\S*)\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Budget:
 
         >>> Budget.parse("128x")
         Budget(multiple=128.0, of_plateau=False)
-        >>> Budget.parse("4x-plateau").x(plateau=32)
+        >>> Budget.parse("4x-plateau").to_solutions(plateau=32)
         128.0
         """
-        found = PATTERN.fullmatch(text)
+        found = BUDGET_PATTERN.fullmatch(text)
         if found is None:
             raise BudgetError(f"The budget '{text}' cannot be read; write it as 128x or 128x-plateau.")
         number, unit = float(found[1]), found[2]
@@ -52,7 +52,7 @@ class Budget:
             raise BudgetError(f"The budget '{text}' must be above zero; 1x is one solution.")
         return cls(number, unit == "x-plateau")
 
-    def x(self, plateau: float) -> float:
+    def to_solutions(self, plateau: float) -> float:
         """Return the budget in solutions' worth.
 
         Args:

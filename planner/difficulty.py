@@ -11,43 +11,43 @@ from numpy.typing import NDArray
 
 from isocompute.errors import DataError
 from isocompute.fits import (
-    ComputeOptimal,
-    Difficulty,
-    Options,
+    AllocationOptions,
+    ComputeOptimalPolicy,
+    DifficultyLevels,
     Pool,
-    agreement,
-    compute_optimal,
-    given,
-    mean_verdict,
-    oracle,
-    pass_rate,
-    quantile_levels,
-    resampling_weights,
-    stacked,
+    assign_agreement_levels,
+    assign_given_levels,
+    assign_oracle_levels,
+    assign_pass_rate_levels,
+    assign_quantile_levels,
+    assign_verdict_levels,
+    choose_compute_optimal,
+    draw_bootstrap_weights,
+    stack_options,
 )
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
-from isocompute.planner.estimate.profile_from_run import allocations, build_profile, estimate
+from isocompute.planner.estimate.profile_from_run import build_profile, estimate_strategy, list_allocations
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.options import pool_options, rho_of, strategy_options
+from isocompute.planner.strategies.options import build_pool_options, get_rho, list_strategy_options
 from isocompute.planner.strategies.registry import STRATEGIES, Strategy
 from isocompute.runners.storage.run import Run
 
-KINDS = ("oracle", "estimate", "agreement", "score", "level")
-SAMPLES = 4
-REPLICATES = 1000
-SEED = 2408
-FEW = 10
+DIFFICULTY_KINDS = ("oracle", "estimate", "agreement", "score", "level")
+DIFFICULTY_SAMPLES = 4
+STUDY_REPLICATES = 1000
+STUDY_SEED = 2408
+MIN_LEVEL_PROBLEMS = 10
 """Below this many problems in a level its choice is mostly luck."""
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class DifficultyStudy:
     """Choosing by difficulty, and how difficulty was told.
 
     Args:
         name: the run or profile.
-        kind: one of `KINDS`.
+        kind: one of `DIFFICULTY_KINDS`.
         told_by: the same in words.
         in_practice: whether it can be told of a problem whose right answer is not known.
         problems: how many.
@@ -56,10 +56,10 @@ class Study:
 
     name: str
     kind: str
-    told_by: str
+    kind_description: str
     in_practice: bool
     problems: int
-    found: ComputeOptimal
+    policy: ComputeOptimalPolicy
 
     @property
     def warnings(self) -> list[str]:
@@ -67,25 +67,31 @@ class Study:
         said = []
         if not self.in_practice:
             said.append(
-                f"{self.told_by} takes the right answers: it cannot be had of a new problem, only bounds others."
+                f"{self.kind_description} takes the right answers: it cannot be had of a new problem, only bounds "
+                "others."
             )
-        broke = [f"{x:,.0f}x" for x in self.found.budgets[np.isnan(self.found.gain)]]
+        broke = [f"{x:,.0f}x" for x in self.policy.budgets[np.isnan(self.policy.gain)]]
         if broke:
             said.append(
-                f"Telling the level costs {self.found.charge:,.3g}x: with {', '.join(broke)} nothing can be run "
+                f"Telling the level costs {self.policy.charge:,.3g}x: with {', '.join(broke)} nothing can be run "
                 "after it."
             )
-        levels = [level.level for level in self.found.levels]
+        levels = [level.level for level in self.policy.levels]
         none = [str(level) for level in range(1, levels[-1]) if level not in levels]
         if none and self.kind != "level":
             said.append(f"No problem is in level {', '.join(none)}: too many look equally hard to be told apart.")
-        few = [str(level.level) for level in self.found.levels if level.share * self.problems < FEW]
+        few = [
+            str(level.level) for level in self.policy.levels if level.problem_share * self.problems < MIN_LEVEL_PROBLEMS
+        ]
         if few:
-            said.append(f"Fewer than {FEW} problems in level {', '.join(few)}: what is chosen there is mostly luck.")
+            said.append(
+                f"Fewer than {MIN_LEVEL_PROBLEMS} problems in level {', '.join(few)}: what is chosen there is mostly "
+                "luck."
+            )
         return said
 
 
-def studies_of(profile: Profile, run: RunPool | None) -> list[Study]:
+def build_figure_studies(profile: Profile, run: RunPool | None) -> list[DifficultyStudy]:
     """Return the studies of the figure: by agreement where there are solutions to look at, and by the oracle.
 
     Args:
@@ -94,18 +100,18 @@ def studies_of(profile: Profile, run: RunPool | None) -> list[Study]:
     """
     if not profile.per_problem or profile.problems < 2:
         return []
-    bound = study_profile(profile, "oracle")
-    if run is None or min(run.pool.solutions, run.pool.verified or run.pool.solutions) <= SAMPLES:
+    bound = build_profile_study(profile, "oracle")
+    if run is None or min(run.pool.solutions, run.pool.verified_solutions or run.pool.solutions) <= DIFFICULTY_SAMPLES:
         return [bound]
-    return [study_pool(run, profile, "agreement", name=profile.name), bound]
+    return [build_pool_study(run, profile, "agreement", name=profile.name), bound]
 
 
-def study_run(path: str, kind: str, samples: int = SAMPLES) -> Study:
+def build_run_study(path: str, kind: str, samples: int = DIFFICULTY_SAMPLES) -> DifficultyStudy:
     """Choose by difficulty from a run, among the strategies and searches that a profile of it holds.
 
     Args:
         path: its folder.
-        kind: one of `KINDS`.
+        kind: one of `DIFFICULTY_KINDS`.
         samples: solutions of each problem that an estimate looks at.
 
     Raises:
@@ -113,29 +119,31 @@ def study_run(path: str, kind: str, samples: int = SAMPLES) -> Study:
     """
     run = Run(path)
     found = read_pool(run)
-    return study_pool(found, build_profile(run, found, measure_costs(found), path), kind, samples)
+    return build_pool_study(found, build_profile(run, found, measure_costs(found), path), kind, samples)
 
 
-def study_pool(run: RunPool, profile: Profile, kind: str, samples: int = SAMPLES, name: str | None = None) -> Study:
+def build_pool_study(
+    run: RunPool, profile: Profile, kind: str, samples: int = DIFFICULTY_SAMPLES, name: str | None = None
+) -> DifficultyStudy:
     """Choose by difficulty from a pool and the profile that was estimated from it.
 
     Args:
         run: the pool.
         profile: of it.
-        kind: one of `KINDS`.
+        kind: one of `DIFFICULTY_KINDS`.
         samples: solutions of each problem that an estimate looks at.
         name: what the study is called; the run's path if not given.
 
     Raises:
         DataError: the pool does not hold what the kind needs.
     """
-    whole = strategy_options(profile, profile.lam)
-    told = tell(kind, run, profile, samples)
-    own = whole if told.pools == (run.pool,) else reduced_options(told.pools, run.voted, profile, whole)
-    return study(name or run.path, kind, samples, told.in_practice, own, told.levels, whole, told.charge)
+    whole = list_strategy_options(profile, profile.lam)
+    told = assign_levels(kind, run, profile, samples)
+    own = whole if told.pools == (run.pool,) else build_reduced_options(told.pools, run.has_answers, profile, whole)
+    return build_study(name or run.path, kind, samples, told.in_practice, own, told.levels, whole, told.charge)
 
 
-def study_profile(profile: Profile, kind: str) -> Study:
+def build_profile_study(profile: Profile, kind: str) -> DifficultyStudy:
     """Choose by oracle difficulty from a profile, which holds accuracies and no single solutions.
 
     Raises:
@@ -150,33 +158,33 @@ def study_profile(profile: Profile, kind: str) -> Study:
         raise DataError(
             f"The profile '{profile.name}' holds means over problems only: it has no problems to tell apart."
         )
-    whole = strategy_options(profile, profile.lam)
-    levels = quantile_levels(profile.self_consistency.array[:, 0])
-    return study(profile.name, kind, 0, False, whole, levels[None], whole, 0.0)
+    whole = list_strategy_options(profile, profile.lam)
+    levels = assign_quantile_levels(profile.self_consistency.array[:, 0])
+    return build_study(profile.name, kind, 0, False, whole, levels[None], whole, 0.0)
 
 
-def study(
+def build_study(
     name: str,
     kind: str,
     samples: int,
     in_practice: bool,
-    options: list[Options],
+    options: list[AllocationOptions],
     levels: NDArray[np.int64],
-    whole: list[Options],
+    whole: list[AllocationOptions],
     charge: float,
-) -> Study:
+) -> DifficultyStudy:
     """Choose at every power of two that was measured."""
-    most = max(table.dearest for table in whole)
+    most = max(table.highest_cost for table in whole)
     budgets = [2.0**power for power in range(math.floor(math.log2(most)) + 1)]
     P = levels.shape[1]
     if P < 2:
         raise DataError(f"'{name}' has one problem; levels of difficulty need at least 2.")
-    weights = resampling_weights(P, REPLICATES, SEED)
-    found = compute_optimal(options, levels, whole, budgets, weights, charge)
-    return Study(name, kind, words(kind, samples), in_practice, P, found)
+    weights = draw_bootstrap_weights(P, STUDY_REPLICATES, STUDY_SEED)
+    found = choose_compute_optimal(options, levels, whole, budgets, weights, charge)
+    return DifficultyStudy(name, kind, describe_difficulty_kind(kind, samples), in_practice, P, found)
 
 
-def words(kind: str, samples: int) -> str:
+def describe_difficulty_kind(kind: str, samples: int) -> str:
     """Say how difficulty is told."""
     return {
         "oracle": "pass@1 over the whole pool",
@@ -187,20 +195,20 @@ def words(kind: str, samples: int) -> str:
     }[kind]
 
 
-def tell(kind: str, run: RunPool, profile: Profile, samples: int) -> Difficulty:
+def assign_levels(kind: str, run: RunPool, profile: Profile, samples: int) -> DifficultyLevels:
     """Return the problems in levels, and what is left of the pool."""
     if kind == "oracle":
-        return oracle(run.pool)
+        return assign_oracle_levels(run.pool)
     if kind == "level":
-        return given(dataset_levels(run, profile), run.pool)
+        return assign_given_levels(get_dataset_levels(run, profile), run.pool)
     if kind == "score":
         if profile.lam is None:
             raise DataError(f"Difficulty by score needs verdicts, and the run at '{run.path}' has none.")
-        return mean_verdict(run.pool, samples, profile.lam)
-    return {"estimate": pass_rate, "agreement": agreement}[kind](run.pool, samples)
+        return assign_verdict_levels(run.pool, samples, profile.lam)
+    return {"estimate": assign_pass_rate_levels, "agreement": assign_agreement_levels}[kind](run.pool, samples)
 
 
-def dataset_levels(run: RunPool, profile: Profile) -> NDArray[np.int64]:
+def get_dataset_levels(run: RunPool, profile: Profile) -> NDArray[np.int64]:
     """Return each problem's level.
 
     Raises:
@@ -213,8 +221,10 @@ def dataset_levels(run: RunPool, profile: Profile) -> NDArray[np.int64]:
     return np.array(levels, dtype=np.int64)
 
 
-def reduced_options(pools: tuple[Pool, ...], voted: bool, profile: Profile, whole: Sequence[Options]) -> list[Options]:
-    """Return the options of each strategy over what is left of a pool, R times over, see `stacked`.
+def build_reduced_options(
+    pools: tuple[Pool, ...], voted: bool, profile: Profile, whole: Sequence[AllocationOptions]
+) -> list[AllocationOptions]:
+    """Return the options of each strategy over what is left of a pool, R times over, see `stack_options`.
 
     Searches use none of the pool's solutions, so theirs stay as they are. A strategy for which nothing is left is
     left out.
@@ -226,29 +236,33 @@ def reduced_options(pools: tuple[Pool, ...], voted: bool, profile: Profile, whol
         whole: its options.
     """
     found = []
-    fewest = min(pools, key=lambda pool: pool.scored)  # of the scores some pools may have lost more than others
+    fewest = min(
+        pools, key=lambda pool: pool.scored_solutions
+    )  # of the scores some pools may have lost more than others
     for options in whole:
         if options.strategy not in STRATEGIES:
-            found.append(stacked([options] * len(pools)))
+            found.append(stack_options([options] * len(pools)))
             continue
         strategy = STRATEGIES[options.strategy]
         if not (strategy.name == "sc" or strategy.can_use(fewest, voted)):
             continue
-        S, V = allocations(strategy, fewest, voted)
-        tables: list[Options] = []
+        S, V = list_allocations(strategy, fewest, voted)
+        tables: list[AllocationOptions] = []
         for i, pool in enumerate(pools):
-            if i and same_inputs(strategy, pool, pools[0]):  # often only solutions without verdicts were taken
+            if i and has_same_inputs(strategy, pool, pools[0]):  # often only solutions without verdicts were taken
                 tables.append(tables[0])
                 continue
-            reached = estimate(strategy, pool, S, V)
-            table = pool_options(strategy, reached.accuracy, S, V, profile.lam, rho_of(profile), reached.error or 0.0)
+            reached = estimate_strategy(strategy, pool, S, V)
+            table = build_pool_options(
+                strategy, reached.accuracy, S, V, profile.lam, get_rho(profile), reached.error or 0.0
+            )
             assert table is not None, "the whole pool's cost is known"
             tables.append(table)
-        found.append(stacked(tables))
+        found.append(stack_options(tables))
     return found
 
 
-def same_inputs(strategy: Strategy, pool: Pool, other: Pool) -> bool:
+def has_same_inputs(strategy: Strategy, pool: Pool, other: Pool) -> bool:
     """Whether two pools are the same as far as a strategy looks at them."""
     if strategy.needs == "solutions":
         return np.array_equal(pool.answers, other.answers)
@@ -257,5 +271,5 @@ def same_inputs(strategy: Strategy, pool: Pool, other: Pool) -> bool:
     for mine, theirs in ((getattr(pool, name), getattr(other, name)) for name in names):
         if mine is None or theirs is None or not np.array_equal(mine, theirs, equal_nan=True):
             return False
-    K = other.verified if verified else other.scored
+    K = other.verified_solutions if verified else other.scored_solutions
     return np.array_equal(pool.answers[:, :K], other.answers[:, :K])

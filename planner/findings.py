@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isocompute.fits.bootstrap import resampling_weights
-from isocompute.fits.cost import compute
-from isocompute.fits.laws.allocation import AllocationLaws, allocation_laws
-from isocompute.fits.laws.crossover import Crossover, crossover, plateau, plateau_interval
+from isocompute.fits.bootstrap import draw_bootstrap_weights
+from isocompute.fits.cost import compute_allocation_cost
+from isocompute.fits.laws.allocation import AllocationLaws, fit_allocation_laws
+from isocompute.fits.laws.crossover import Crossover, find_crossover, find_plateau, find_plateau_interval
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.options import strategy_options
+from isocompute.planner.strategies.options import list_strategy_options
 
-REPLICATES = 1000
-SEED = 20250402
+FINDINGS_REPLICATES = 1000
+FINDINGS_SEED = 20250402
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +37,12 @@ class Findings:
     laws: AllocationLaws | None
 
     @property
-    def crossover(self) -> Crossover | None:
+    def genrm_crossover(self) -> Crossover | None:
         """Where GenRM's frontier overtakes SC's; None without verifications."""
         return self.crossovers.get("genrm")
 
 
-def findings(profile: Profile, lam: float | None) -> Findings:
+def derive_findings(profile: Profile, lam: float | None) -> Findings:
     """Find the plateau, the crossover and the allocation laws.
 
     Args:
@@ -50,44 +50,46 @@ def findings(profile: Profile, lam: float | None) -> Findings:
         lam: λ; None if the profile has no verifications, or if it is unknown.
     """
     sc, genrm = profile.self_consistency, profile.genrm
-    flat = int(plateau(sc.solutions, sc.array.mean(axis=0)))
-    flat_interval = plateau_interval(sc.solutions, sc.array) if len(sc.array) > 1 else None
-    voted, *others = strategy_options(profile, lam)
-    crossed = {other.strategy: crossover(other, voted) for other in others if other.dearest >= voted.cheapest}
+    flat = int(find_plateau(sc.solutions, sc.array.mean(axis=0)))
+    flat_interval = find_plateau_interval(sc.solutions, sc.array) if len(sc.array) > 1 else None
+    voted, *others = list_strategy_options(profile, lam)
+    crossed = {
+        other.strategy: find_crossover(other, voted) for other in others if other.highest_cost >= voted.lowest_cost
+    }
     if genrm is None or lam is None:
         return Findings(flat, flat_interval, crossed, None)
-    weights = replicates(profile)
-    grid, S, V = genrm.doublings()
-    budgets = law_budgets(S, V, lam)
+    weights = draw_profile_bootstrap(profile)
+    grid, S, V = genrm.select_doublings()
+    budgets = list_law_budgets(S, V, lam)
     laws = None
     if len(budgets) >= 3:
         if profile.per_problem:
-            laws = allocation_laws(grid, S, V, lam, budgets, weights=weights)
+            laws = fit_allocation_laws(grid, S, V, lam, budgets, weights=weights)
         else:
-            laws = allocation_laws(grid[0], S, V, lam, budgets)
+            laws = fit_allocation_laws(grid[0], S, V, lam, budgets)
     return Findings(flat, flat_interval, crossed, laws)
 
 
-def replicates(profile: Profile) -> NDArray[np.float64]:
+def draw_profile_bootstrap(profile: Profile) -> NDArray[np.float64]:
     """Return the bootstrap weights of a profile's problems; a single sure row where there are only means."""
     if not profile.per_problem or profile.problems < 2:
         return np.ones((1, 1)) if not profile.per_problem else np.ones((1, profile.problems)) / profile.problems
-    return resampling_weights(profile.problems, REPLICATES, SEED)
+    return draw_bootstrap_weights(profile.problems, FINDINGS_REPLICATES, FINDINGS_SEED)
 
 
-def law_budgets(S: list[int], V: list[int], lam: float) -> list[float]:
+def list_law_budgets(S: list[int], V: list[int], lam: float) -> list[float]:
     """Return the budgets an allocation law is fitted over: powers of two that leave room for a choice.
 
     From eight times the cheapest allocation, so that S and V have three doublings to share, to the dearest one;
     without those that no measured S, or no measured V, can spend in full, as there are when λ is small.
     For λ = 2 and S ≤ 256, V ≤ 32 these are 2^5 … 2^14.
 
-    >>> law_budgets([2**i for i in range(9)], [2**i for i in range(6)], lam=2.0)[::9]
+    >>> list_law_budgets([2**i for i in range(9)], [2**i for i in range(6)], lam=2.0)[::9]
     [32.0, 16384.0]
     """
-    least, most = float(compute(S[0], V[0], lam)), float(compute(S[-1], V[-1], lam))
+    least, most = float(compute_allocation_cost(S[0], V[0], lam)), float(compute_allocation_cost(S[-1], V[-1], lam))
     low, high = math.ceil(math.log2(8 * least)), math.floor(math.log2(most) + 1e-9)
-    cost = compute(np.array(S)[:, None], np.array(V), lam)
+    cost = compute_allocation_cost(np.array(S)[:, None], np.array(V), lam)
     return [
         2.0**power
         for power in range(low, high + 1)

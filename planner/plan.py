@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from isocompute.fits.cost import compute
+from isocompute.fits.cost import compute_allocation_cost
 from isocompute.planner.budget import Budget
-from isocompute.planner.compare import Comparison, Interval, Option, compare, thrifty
-from isocompute.planner.findings import Findings, findings
-from isocompute.planner.profile import Profile, positive
+from isocompute.planner.compare import (
+    Comparison,
+    ConfidenceInterval,
+    StrategyOption,
+    compare_strategies,
+    find_cheaper_option,
+)
+from isocompute.planner.findings import Findings, derive_findings
+from isocompute.planner.profile import Profile, check_lambda
 from isocompute.planner.strategies.options import (
-    scored_options,
-    strategy_options,
-    unknown_strategies,
-    unplaced,
+    list_scored_options,
+    list_strategy_options,
+    list_unknown_strategies,
+    list_unplaced_strategies,
 )
 
-FEW = 30
+MIN_PROBLEMS = 30
 """Below this many problems an interval is not to be trusted."""
-TORN = 0.2
+CLOSE_CALL_THRESHOLD = 0.2
 """From this share of folds with another choice on it is said that the choice is a close one."""
 
 
@@ -34,7 +40,7 @@ class Plan:
             with.
         interval: 95 %, of that; None without per-problem values.
         alternatives: the best of each other strategy at the same budget.
-        ceiling: share of problems that any of the affordable solutions solves, at `ceiling_at` solutions; no
+        ceiling: share of problems that any of the affordable solutions solves, at `coverage_solutions` solutions; no
             selection can be better. None if it was not measured.
         lam: λ that was used; None without verifications.
         counting: the way of counting tokens in which scorers and searches were priced.
@@ -46,22 +52,22 @@ class Plan:
 
     budget: float
     plateau_multiple: float
-    recommendation: Option
-    expected: float
-    interval: Interval | None
-    alternatives: list[Option]
-    ceiling: float | None
-    ceiling_at: int | None
+    recommendation: StrategyOption
+    expected_accuracy: float
+    interval: ConfidenceInterval | None
+    alternatives: list[StrategyOption]
+    coverage: float | None
+    coverage_solutions: int | None
     lam: float | None
     counting: str
-    trust: float | None
+    odds_exponent: float | None
     unknown_sizes: list[str]
     findings: Findings
     warnings: list[str]
-    profile: str
+    profile_name: str
 
 
-def plan(profile: Profile, budget: Budget, lam: float | None = None) -> Plan:
+def make_plan(profile: Profile, budget: Budget, lam: float | None = None) -> Plan:
     """Recommend a strategy and its numbers within a budget.
 
     Args:
@@ -73,31 +79,31 @@ def plan(profile: Profile, budget: Budget, lam: float | None = None) -> Plan:
         BudgetError: the budget does not pay for one solution.
         DataError: λ is not positive.
     """
-    lam = profile.lam if lam is None else positive(lam)
-    found = findings(profile, lam)
-    x = budget.x(found.plateau)
-    compared = compare(profile, x, lam)
-    ceiling, at = coverage_at(profile, x)
+    lam = profile.lam if lam is None else check_lambda(lam)
+    found = derive_findings(profile, lam)
+    x = budget.to_solutions(found.plateau)
+    compared = compare_strategies(profile, x, lam)
+    ceiling, at = get_affordable_coverage(profile, x)
     return Plan(
         budget=x,
         plateau_multiple=x / found.plateau,
         recommendation=compared.options[0],
-        expected=compared.expected,
+        expected_accuracy=compared.expected_accuracy,
         interval=compared.interval,
         alternatives=compared.options[1:],
-        ceiling=ceiling,
-        ceiling_at=at,
+        coverage=ceiling,
+        coverage_solutions=at,
         lam=lam,
         counting=profile.counting,
-        trust=profile.trust,
+        odds_exponent=profile.odds_exponent,
         unknown_sizes=profile.unknown_sizes,
         findings=found,
-        warnings=warnings(profile, x, lam, compared),
-        profile=profile.name,
+        warnings=collect_plan_warnings(profile, x, lam, compared),
+        profile_name=profile.name,
     )
 
 
-def coverage_at(profile: Profile, x: float) -> tuple[float | None, int | None]:
+def get_affordable_coverage(profile: Profile, x: float) -> tuple[float | None, int | None]:
     """Return coverage at the largest measured number of solutions that the budget pays for."""
     curve = profile.coverage
     within = [] if curve is None else [i for i, S in enumerate(curve.solutions) if x >= S]
@@ -106,7 +112,7 @@ def coverage_at(profile: Profile, x: float) -> tuple[float | None, int | None]:
     return float(curve.array[:, within[-1]].mean()), curve.solutions[within[-1]]
 
 
-def warnings(profile: Profile, x: float, lam: float | None, compared: Comparison) -> list[str]:
+def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compared: Comparison) -> list[str]:
     """Say what a reader must know before believing a plan."""
     said = list(profile.warnings)
     most = profile.self_consistency.solutions[-1]
@@ -115,19 +121,19 @@ def warnings(profile: Profile, x: float, lam: float | None, compared: Comparison
             f"SC was measured up to {most}x; at {x:,.6g}x it stands at its best value up to there, and what more "
             "votes would bring is not known."
         )
-    said += beyond(profile, x)
+    said += describe_scorer_limits(profile, x)
     if profile.genrm is None:
-        if len(strategy_options(profile, lam)) == 1 and not unplaced(profile):
+        if len(list_strategy_options(profile, lam)) == 1 and not list_unplaced_strategies(profile):
             said.append("The profile has no verifications: only SC can be planned.")
     elif lam is not None:
         S, V = profile.genrm.solutions[-1], profile.genrm.verifications[-1]
-        reach = float(compute(S, V, lam))
+        reach = float(compute_allocation_cost(S, V, lam))
         if x > reach:
             said.append(
                 f"GenRM was measured up to S={S}, V={V}, which is {reach:,.0f}x; at {x:,.6g}x it stands at its best "
                 "value up to there."
             )
-        if compute(profile.genrm.solutions[0], profile.genrm.verifications[0], lam) > x:
+        if compute_allocation_cost(profile.genrm.solutions[0], profile.genrm.verifications[0], lam) > x:
             said.append(f"GenRM cannot be afforded at {x:g}x: one verified solution costs {1 + lam:.3g}x.")
         if profile.lam is not None and lam != profile.lam:
             said.append(f"λ = {lam:g} was given; the profile's is {profile.lam:.3g}.")
@@ -137,16 +143,18 @@ def warnings(profile: Profile, x: float, lam: float | None, compared: Comparison
     if not profile.per_problem:
         said.append("The profile holds means over problems only: no interval and no probability can be given, and the "
                     "allocation is chosen on the numbers that are reported.")  # fmt: skip
-    elif profile.problems < FEW:
+    elif profile.problems < MIN_PROBLEMS:
         said.append(f"Only {profile.problems} problems: the intervals are too narrow to be trusted.")
     first = compared.options[0]
-    if compared.torn > TORN and abs(first.accuracy - compared.expected) >= 5e-4:
+    if compared.close_call_share > CLOSE_CALL_THRESHOLD and abs(first.accuracy - compared.expected_accuracy) >= 5e-4:
         said.append(
-            f"The choice of strategy is a close one: in {compared.torn:.0%} of the folds it is another one, so "
-            f"{100 * compared.expected:.1f} % are expected of it, and not the {100 * first.accuracy:.1f} % that "
+            f"The choice of strategy is a close one: in {compared.close_call_share:.0%} of the folds it is another "
+            "one, so "
+            f"{100 * compared.expected_accuracy:.1f} % are expected of it, and not the {100 * first.accuracy:.1f} % "
+            "that "
             f"{first.strategy} has here."
         )
-    if (cheap := thrifty(compared.options)) is not None:
+    if (cheap := find_cheaper_option(compared.options)) is not None:
         assert cheap.gap is not None, "it is not the recommendation"
         said.append(
             f"{cheap.strategy} {cheap.settings} is {100 * cheap.gap:.1f} points behind, which may be chance, and costs "
@@ -155,22 +163,24 @@ def warnings(profile: Profile, x: float, lam: float | None, compared: Comparison
     return said
 
 
-def beyond(profile: Profile, x: float) -> list[str]:
+def describe_scorer_limits(profile: Profile, x: float) -> list[str]:
     """Say which of the strategies with a scorer cannot be placed, cannot be afforded, or go no further."""
     said = []
-    if names := unknown_strategies(profile):
+    if names := list_unknown_strategies(profile):
         said.append(f"The profile has strategies that are unknown here, and left out: {', '.join(names)}.")
-    if names := unplaced(profile):
+    if names := list_unplaced_strategies(profile):
         said.append(f"What {', '.join(names)} cost is unknown, counted as '{profile.counting}', so it has no place "
                     "in a budget; --lambda takes another way of counting, --rho a score's cost.")  # fmt: skip
-    for options in scored_options(profile):
-        if x < options.cheapest:
+    for options in list_scored_options(profile):
+        if x < options.lowest_cost:
             said.append(
-                f"{options.strategy} cannot be afforded at {x:g}x: {options.label(0)} costs {options.cheapest:.3g}x."
+                f"{options.strategy} cannot be afforded at {x:g}x: {options.label_allocation(0)} costs "
+                f"{options.lowest_cost:.3g}x."
             )
-        elif x > options.dearest:
+        elif x > options.highest_cost:
             said.append(
-                f"{options.strategy} was measured up to {options.label(-1)}, which is {options.dearest:,.3g}x; at "
+                f"{options.strategy} was measured up to {options.label_allocation(-1)}, which is "
+                f"{options.highest_cost:,.3g}x; at "
                 f"{x:,.6g}x it stands at its best value up to there."
             )
     return said

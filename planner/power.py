@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from isocompute.fits.choice.held_out import folds, held_out, in_sample
-from isocompute.fits.power import PairedPower, paired_power
+from isocompute.fits.choice.held_out import score_held_out, score_in_sample, split_folds
+from isocompute.fits.power import PairedPower, compute_paired_power
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.options import strategy_options
+from isocompute.planner.strategies.options import list_strategy_options
 
-BUDGET = 128.0
+POWER_BUDGET = 128.0
 """In x: strategies are told apart at the budget that the examples of `plan` ask for, or at the largest below it."""
 
 
@@ -29,11 +29,11 @@ class StrategyPower:
 
     budget: float
     strategy: str
-    against: str
+    baseline: str
     paired: PairedPower
 
 
-def measure_power(profile: Profile, budgets: Sequence[float]) -> StrategyPower | None:
+def measure_strategy_power(profile: Profile, budgets: Sequence[float]) -> StrategyPower | None:
     """Return what it takes to tell the best strategy beside SC from SC.
 
     Args:
@@ -43,14 +43,14 @@ def measure_power(profile: Profile, budgets: Sequence[float]) -> StrategyPower |
     Returns:
         None without per-problem values, or where no other strategy is affordable.
     """
-    options = strategy_options(profile, profile.lam)
+    options = list_strategy_options(profile, profile.lam)
     voting = [each for each in options if each.strategy == "sc"]
-    for budget in sorted((x for x in budgets if x <= BUDGET), reverse=True):
-        others = [each for each in options if each.strategy != "sc" and each.cheapest <= budget]
+    for budget in sorted((x for x in budgets if x <= POWER_BUDGET), reverse=True):
+        others = [each for each in options if each.strategy != "sc" and each.lowest_cost <= budget]
         if others and voting and profile.per_problem and profile.problems > 1:
-            problems = folds(profile.problems)
-            rival = held_out(others, [budget], problems).accuracy[-1, :, 0]
-            votes = held_out(voting, [budget], problems).accuracy[0, :, 0]
-            ahead = others[int(in_sample(others, [budget]).choices.best[0, 0])].strategy
-            return StrategyPower(budget, ahead, "sc", paired_power(rival - votes))
+            problems = split_folds(profile.problems)
+            rival = score_held_out(others, [budget], problems).accuracy[-1, :, 0]
+            votes = score_held_out(voting, [budget], problems).accuracy[0, :, 0]
+            ahead = others[int(score_in_sample(others, [budget]).choices.strategy_index[0, 0])].strategy
+            return StrategyPower(budget, ahead, "sc", compute_paired_power(rival - votes))
     return None

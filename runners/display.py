@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.text import Text
 
 
-class Speed(ProgressColumn):
+class SpeedColumn(ProgressColumn):
     """Completion tokens a second since the phase began in this process."""
 
     def render(self, task: Task) -> Text:
@@ -31,17 +31,17 @@ class Speed(ProgressColumn):
 class Display(Protocol):
     """Where a sweep tells how far it is."""
 
-    def phase(self, name: str, total: int, done: int) -> None:
+    def start_phase(self, name: str, total: int, done: int) -> None:
         """Begin a phase, of whose rows some are there already."""
 
-    def advance(self, rows: int, tokens: int, aside: str = "") -> None:
+    def update_progress(self, rows: int, tokens: int, aside: str = "") -> None:
         """Count finished rows and their completion tokens, and say how it goes."""
 
     def note(self, text: str) -> None:
         """Say something worth a line."""
 
 
-class Live:
+class LiveDisplay:
     """A progress bar a phase on a terminal, plain lines every ten seconds elsewhere."""
 
     EVERY = 10.0
@@ -49,13 +49,13 @@ class Live:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.progress = Progress(
-            TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), Speed(),
+            TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), SpeedColumn(),
             TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[aside]}"),
             console=console, disable=not console.is_terminal,
         )  # fmt: skip
         self.said = 0.0
 
-    def __enter__(self) -> Live:
+    def __enter__(self) -> LiveDisplay:
         self.progress.start()
         return self
 
@@ -64,12 +64,12 @@ class Live:
     ) -> None:
         self.progress.stop()
 
-    def phase(self, name: str, total: int, done: int) -> None:
+    def start_phase(self, name: str, total: int, done: int) -> None:
         """Begin a phase, of whose rows some are there already."""
         self.task = self.progress.add_task(name, total=total, completed=done, tokens=0, aside="")
         self.begun, self.said = time.monotonic(), 0.0
 
-    def advance(self, rows: int, tokens: int, aside: str = "") -> None:
+    def update_progress(self, rows: int, tokens: int, aside: str = "") -> None:
         """Count finished rows and their completion tokens, and say how it goes."""
         task = next(t for t in self.progress.tasks if t.id == self.task)
         self.progress.update(self.task, advance=rows, tokens=task.fields["tokens"] + tokens, aside=aside)
@@ -89,13 +89,13 @@ class Live:
         self.console.print(text, highlight=False, markup=False)
 
 
-class Silent:
+class SilentDisplay:
     """Shows nothing: for programs and tests."""
 
-    def phase(self, name: str, total: int, done: int) -> None:
+    def start_phase(self, name: str, total: int, done: int) -> None:
         """Show nothing."""
 
-    def advance(self, rows: int, tokens: int, aside: str = "") -> None:
+    def update_progress(self, rows: int, tokens: int, aside: str = "") -> None:
         """Show nothing."""
 
     def note(self, text: str) -> None:

@@ -19,11 +19,11 @@ class NotJSONError(DataError):
     """A text that is no JSON at all."""
 
 
-class _Twice(Exception):
+class _DuplicateKeyError(Exception):
     """Ends the reading of a document in which a key stands twice."""
 
 
-class _Pairs(list[tuple[str, Any]]):
+class _KeyValuePairs(list[tuple[str, Any]]):
     """The keys and values of an object, in the order of the text, each as often as it stands there."""
 
 
@@ -47,13 +47,13 @@ def parse_json(content: str | bytes, where: str) -> Any:
     isocompute.errors.DataError: grid.json: the key 'S' stands twice in 'cells[1]'; leave one of the two out.
     """
     try:
-        return _decode(content, _READER)
-    except _Twice:
-        key, path = _find_twice(content)
+        return _decode_json(content, _UNIQUE_KEY_DECODER)
+    except _DuplicateKeyError:
+        key, path = _find_duplicate_key(content)
     except (ValueError, RecursionError):  # ValueError: also text that is not UTF-8, and numbers of thousands of digits
         raise NotJSONError(f"{where} is not JSON.") from None
-    within = f" in {_shorten(path)}" if path else ""
-    raise DataError(f"{where}: the key {_shorten(key)} stands twice{within}; leave one of the two out.")
+    within = f" in {_quote_key(path)}" if path else ""
+    raise DataError(f"{where}: the key {_quote_key(key)} stands twice{within}; leave one of the two out.")
 
 
 def parse_yaml(content: str, where: str) -> Any:
@@ -75,18 +75,18 @@ def parse_yaml(content: str, where: str) -> Any:
     import yaml  # here, because `plan` reads no YAML and is to start at once
 
     try:
-        return yaml.load(content, _loader())
+        return yaml.load(content, _build_yaml_loader())
     except RecursionError:
         raise DataError(f"{where}: not YAML: nested too deep.") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or a number that is none
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        said = problem if getattr(error, "context", None) == TWICE else f"not YAML: {problem}"
+        said = problem if getattr(error, "context", None) == DUPLICATE_KEY else f"not YAML: {problem}"
         raise DataError(f"{where}{line}: {said}.") from None
 
 
-def check_names(names: Iterable[str], where: str) -> None:
+def check_column_names(names: Iterable[str], where: str) -> None:
     """Raise unless each column of a table has a name of its own.
 
     Columns without a name are passed over: nobody asks for them, and spreadsheets write them at the end of a line.
@@ -97,42 +97,42 @@ def check_names(names: Iterable[str], where: str) -> None:
     for name, times in Counter(names).items():
         if name and times > 1:
             often = "twice" if times == 2 else f"{times} times"
-            raise DataError(f"{where}: the column {_shorten(name)} stands {often}; keep one, or rename the others.")
+            raise DataError(f"{where}: the column {_quote_key(name)} stands {often}; keep one, or rename the others.")
 
 
-def _shorten(key: str) -> str:
+def _quote_key(key: str) -> str:
     """Return a key in quotes, on one line and not too long, as an error shows it."""
     whole = repr(key)
     return whole if len(whole) <= 100 else f"{whole[:97]}…'"
 
 
-def _decode(content: str | bytes, reader: json.JSONDecoder) -> Any:
+def _decode_json(content: str | bytes, reader: json.JSONDecoder) -> Any:
     """Decode JSON as `json.loads` does. With a hook that one makes a reader anew for every line, at twice the time."""
     if isinstance(content, bytes):
         content = content.decode(json.detect_encoding(content), "surrogatepass")
     return reader.decode(content)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _require_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     held = dict(pairs)
     if len(held) < len(pairs):
-        raise _Twice
+        raise _DuplicateKeyError
     return held
 
 
-_READER = json.JSONDecoder(object_pairs_hook=_unique)
+_UNIQUE_KEY_DECODER = json.JSONDecoder(object_pairs_hook=_require_unique_keys)
 
 
-def _find_twice(content: str | bytes) -> tuple[str, str]:
+def _find_duplicate_key(content: str | bytes) -> tuple[str, str]:
     """Return the first key that stands twice, and the path of its object.
 
     It reads the document again, so that good files pay nothing for the path.
     """
-    blocks: list[tuple[str, Any]] = [("", _decode(content, json.JSONDecoder(object_pairs_hook=_Pairs)))]
+    blocks: list[tuple[str, Any]] = [("", _decode_json(content, json.JSONDecoder(object_pairs_hook=_KeyValuePairs)))]
     while blocks:
         path, value = blocks.pop()
         inner: list[tuple[str, Any]] = []
-        if isinstance(value, _Pairs):
+        if isinstance(value, _KeyValuePairs):
             for key, times in Counter(key for key, _ in value).items():
                 if times > 1:
                     return key, path
@@ -143,12 +143,12 @@ def _find_twice(content: str | bytes) -> tuple[str, str]:
     raise AssertionError("a key was seen twice, and is not found again")
 
 
-TWICE = "a key stands twice"
+DUPLICATE_KEY = "a key stands twice"
 """The context of the error that is raised for a YAML block with a key twice; what is wrong is then a whole sentence."""
 
 
 @cache
-def _loader() -> Any:
+def _build_yaml_loader() -> Any:
     """Return a safe loader of YAML that refuses a key given twice.
 
     It looks at each block when it is composed. Later is too late: the constructor writes merged keys into the block in
@@ -156,7 +156,7 @@ def _loader() -> Any:
     """
     import yaml
 
-    class Loader(yaml.SafeLoader):
+    class UniqueKeyLoader(yaml.SafeLoader):
         def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
             node: yaml.MappingNode = super().compose_mapping_node(anchor)
             lines: dict[Any, int] = {}
@@ -169,9 +169,9 @@ def _loader() -> Any:
                 line = key.start_mark.line + 1
                 if value in lines:
                     hint = "merge several blocks with '<<: [*one, *two]'" if special else "leave one of the two out"
-                    said = f"the key {_shorten(key.value)} stands twice, first in line {lines[value]}; {hint}"
-                    raise yaml.constructor.ConstructorError(TWICE, node.start_mark, said, key.start_mark)
+                    said = f"the key {_quote_key(key.value)} stands twice, first in line {lines[value]}; {hint}"
+                    raise yaml.constructor.ConstructorError(DUPLICATE_KEY, node.start_mark, said, key.start_mark)
                 lines[value] = line
             return node
 
-    return Loader
+    return UniqueKeyLoader

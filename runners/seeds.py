@@ -5,15 +5,15 @@ from __future__ import annotations
 from hashlib import blake2b
 
 
-def seed_of(seed: int, *key: object) -> int:
+def derive_seed(seed: int, *key: object) -> int:
     """Return the sampling seed of a row, 0 … 2**63 − 1.
 
     It depends on the sweep's seed and the row's key alone, not on order, batch or what was there before, so a
     row that is asked for again is the same draw.
 
-    >>> seed_of(0, "solution", "lab-1-7", 3) == seed_of(0, "solution", "lab-1-7", 3)
+    >>> derive_seed(0, "solution", "lab-1-7", 3) == derive_seed(0, "solution", "lab-1-7", 3)
     True
-    >>> seed_of(0, "solution", "lab-1-7", 3) == seed_of(0, "solution", "lab-1-7", 4)
+    >>> derive_seed(0, "solution", "lab-1-7", 3) == derive_seed(0, "solution", "lab-1-7", 4)
     False
     """
     digest = blake2b(repr((seed, *key)).encode(), digest_size=8).digest()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from urllib.parse import urlsplit, urlunsplit
 
 
-def public_url(url: str) -> str:
+def redact_url(url: str) -> str:
     """Return a base URL as it may be shown: without its user and password, and with ``/v1`` if it has no path.
 
-    >>> public_url("http://me:secret@localhost:8000/")
+    >>> redact_url("http://me:secret@localhost:8000/")
     'http://localhost:8000/v1'
 
     Raises:
@@ -25,20 +25,20 @@ def public_url(url: str) -> str:
     return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/") or "/v1", "", ""))
 
 
-def public_path(path: str) -> str:
+def redact_path(path: str) -> str:
     """Return a path or URL as it may be shown: without the user and password of a URL, or of one that is chained.
 
     In Azure's URLs what stands before ``@`` is a container, and stays.
 
-    >>> public_path("ftp://me:secret@host/runs/old"), public_path("runs/a@b")
+    >>> redact_path("ftp://me:secret@host/runs/old"), redact_path("runs/a@b")
     ('ftp://host/runs/old', 'runs/a@b')
-    >>> public_path("simplecache::s3://key:secret@bucket/old"), public_path("abfs://box@account/old")
+    >>> redact_path("simplecache::s3://key:secret@bucket/old"), redact_path("abfs://box@account/old")
     ('simplecache::s3://bucket/old', 'abfs://box@account/old')
     """
-    return "::".join(map(_without_login, path.split("::")))
+    return "::".join(map(_remove_login, path.split("::")))
 
 
-def _without_login(url: str) -> str:
+def _remove_login(url: str) -> str:
     scheme, slashes, rest = url.partition("://")
     host, slash, inside = rest.partition("/")
     login, at, place = host.rpartition("@")

@@ -22,11 +22,19 @@ from isocompute.testing.figures import FigureSuite  # noqa: E402
 from isocompute.testing.graders import GraderSuite  # noqa: E402
 from isocompute.testing.imports import ImportSuite  # noqa: E402
 from isocompute.testing.scorers import ScorerSuite  # noqa: E402
-from isocompute.testing.searches import SearchSuite, World, make_world  # noqa: E402
+from isocompute.testing.searches import SearchSuite, SearchWorld, make_search_world  # noqa: E402
 from isocompute.testing.strategies import StrategySuite  # noqa: E402
 from isocompute.testing.tasks import TaskSuite  # noqa: E402
 
 __all__ = [
-    "EngineSuite", "FigureSuite", "GraderSuite", "ImportSuite", "ScorerSuite", "SearchSuite", "StrategySuite",
-    "TaskSuite", "World", "make_world",
+    "EngineSuite",
+    "FigureSuite",
+    "GraderSuite",
+    "ImportSuite",
+    "ScorerSuite",
+    "SearchSuite",
+    "SearchWorld",
+    "StrategySuite",
+    "TaskSuite",
+    "make_search_world",
 ]  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import pytest
 
 from isocompute.figures.registry import FigureEntry
-from isocompute.figures.source import Source
-from isocompute.planner.profile import read
+from isocompute.figures.source import FigureSource
+from isocompute.planner.profile import read_profile
 
 
 class FigureSuite:
@@ -22,14 +22,14 @@ class FigureSuite:
     entry: ClassVar[FigureEntry]
     panels: ClassVar[int] = 1
 
-    def source(self) -> Source:
+    def load_source(self) -> FigureSource:
         """Return a source that has what the figure needs; the lab's profile if this is not overridden."""
-        return Source(read("lab"))
+        return FigureSource(read_profile("lab"))
 
     @pytest.fixture
     def table(self) -> Any:
         """The figure's table."""
-        return self.entry.load_table(self.source().give(self.entry.needs))
+        return self.entry.table_function(self.load_source().get_input(self.entry.needs))
 
     @pytest.fixture
     def given_axes(self) -> Any:
@@ -47,19 +47,19 @@ class FigureSuite:
         from matplotlib import pyplot
 
         before = pyplot.get_fignums()
-        self.entry.load_draw(table, ax=given_axes)
+        self.entry.draw_function(table, ax=given_axes)
         assert pyplot.get_fignums() == before
         axes = [given_axes] if self.panels == 1 else list(given_axes.flat)
         assert all(panel.has_data() for panel in axes)
 
     def test_drawing_changes_nothing_in_the_table(self, table: Any) -> None:
         before = table.copy(deep=True)
-        self.entry.load_draw(table)
+        self.entry.draw_function(table)
         assert table.equals(before)
 
     def test_the_same_source_gives_the_same_bytes(self) -> None:
-        from isocompute.figures.files import make_figure
+        from isocompute.figures.files import make_figure_files
 
-        first, again = (make_figure(self.entry.name, self.entry, self.source()) for _ in range(2))
+        first, again = (make_figure_files(self.entry.name, self.entry, self.load_source()) for _ in range(2))
         assert set(first) == {"png", "pdf", "csv"}
         assert first == again

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from isocompute.runners.grading import Classes, Grader
+from isocompute.runners.grading import AnswerClasses, Grader
 
 
 class GraderSuite:
@@ -41,22 +41,22 @@ class GraderSuite:
         assert self.right
         assert self.wrong
         for text, gold in self.right:
-            assert Classes(grader, gold).grade(text)[1], (text, gold)
+            assert AnswerClasses(grader, gold).grade(text)[1], (text, gold)
         for text, gold in self.wrong:
-            assert not Classes(grader, gold).grade(text)[1], (text, gold)
+            assert not AnswerClasses(grader, gold).grade(text)[1], (text, gold)
 
     def test_a_canonical_answer_stays_as_it_is(self, grader: Grader) -> None:
         for text, gold in (*self.right, *self.wrong):
-            for answer in (grader.answer(text), grader.canonical(gold)):
-                assert answer is None or grader.canonical(answer) == answer
+            for answer in (grader.extract_answer(text), grader.normalise_answer(gold)):
+                assert answer is None or grader.normalise_answer(answer) == answer
 
     def test_a_text_that_says_nothing_has_no_answer(self, grader: Grader) -> None:
-        assert grader.answer("") is None
-        assert grader.answer(" \n\t") is None
+        assert grader.extract_answer("") is None
+        assert grader.extract_answer(" \n\t") is None
 
     def test_equal_answers_are_one_class_whatever_came_between(self, grader: Grader) -> None:
         for text, gold in self.right:
-            classes = Classes(grader, gold)
+            classes = AnswerClasses(grader, gold)
             first = classes.grade(text)
             for other, _ in self.wrong:
                 classes.grade(other)

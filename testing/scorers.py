@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from isocompute.runners.scorers import Scored, Scorer, ScoreRequest
+from isocompute.runners.scorers import Scorer, ScoreRequest, ScoreResult
 
 
-def ask(scorer: Scorer, requests: Iterable[ScoreRequest]) -> dict[Any, Scored]:
+def collect_scorer_results(scorer: Scorer, requests: Iterable[ScoreRequest]) -> dict[Any, ScoreResult]:
     """Return a scorer's answers by the keys of their requests."""
     return {request.key: came for request, came in scorer.run(deque(requests))}
 
 
-def scores_of(came: Scored) -> tuple[float, ...]:
+def require_step_scores(came: ScoreResult) -> tuple[float, ...]:
     """Return the scores that came, which must be there."""
     assert came.status == "ok"
     assert came.scores is not None
@@ -40,7 +40,7 @@ class ScorerSuite:
         """Load the scorer that is tested; once for all tests."""
         raise NotImplementedError
 
-    def question(self, number: int) -> str:
+    def make_question(self, number: int) -> str:
         """Return a question; another one for another number."""
         return f"Start with {number}, add 16, times 3, minus 29. What is left?"
 
@@ -52,50 +52,53 @@ class ScorerSuite:
         yield loaded
         loaded.close()
 
-    def requests(self, count: int, first: int = 0) -> list[ScoreRequest]:
+    def make_requests(self, count: int, first: int = 0) -> list[ScoreRequest]:
         """Return requests with keys and questions of their own."""
-        return [ScoreRequest(("r", i), self.question(first + i), self.steps) for i in range(count)]
+        return [ScoreRequest(("r", i), self.make_question(first + i), self.steps) for i in range(count)]
 
     def test_every_request_comes_back_once(self, scorer: Scorer) -> None:
-        keys = [request.key for request, _ in scorer.run(deque(self.requests(40)))]
+        keys = [request.key for request, _ in scorer.run(deque(self.make_requests(40)))]
         assert Counter(keys) == Counter(("r", i) for i in range(40))
 
     def test_each_new_step_has_a_score_between_zero_and_one(self, scorer: Scorer) -> None:
-        for came in ask(scorer, self.requests(5)).values():
-            scores = scores_of(came)
+        for came in collect_scorer_results(scorer, self.make_requests(5)).values():
+            scores = require_step_scores(came)
             assert len(scores) == len(self.steps)
             assert all(0 <= score <= 1 for score in scores)
 
     def test_what_is_known_is_not_scored_again_and_changes_no_later_score(self, scorer: Scorer) -> None:
-        (request,) = self.requests(1, first=100)
-        every = scores_of(ask(scorer, [request])[request.key])
+        (request,) = self.make_requests(1, first=100)
+        every = require_step_scores(collect_scorer_results(scorer, [request])[request.key])
         for known in range(len(self.steps) + 1):
-            came = ask(scorer, [replace(request, known=known)])[request.key]
-            assert scores_of(came) == pytest.approx(every[known:], abs=self.tolerance)
+            came = collect_scorer_results(scorer, [replace(request, known=known)])[request.key]
+            assert require_step_scores(came) == pytest.approx(every[known:], abs=self.tolerance)
 
     def test_the_same_text_has_the_same_score_whatever_else_is_asked(self, scorer: Scorer) -> None:
-        twins = [ScoreRequest(("twin", i), self.question(7), self.steps[:2]) for i in range(3)]
-        done = ask(scorer, [twins[0], *self.requests(9, first=200), *twins[1:]])
-        first = scores_of(ask(scorer, [twins[0]])[twins[0].key])
+        twins = [ScoreRequest(("twin", i), self.make_question(7), self.steps[:2]) for i in range(3)]
+        done = collect_scorer_results(scorer, [twins[0], *self.make_requests(9, first=200), *twins[1:]])
+        first = require_step_scores(collect_scorer_results(scorer, [twins[0]])[twins[0].key])
         for twin in twins:
-            assert scores_of(done[twin.key]) == pytest.approx(first, abs=self.tolerance)
+            assert require_step_scores(done[twin.key]) == pytest.approx(first, abs=self.tolerance)
 
     def test_a_step_of_blanks_has_no_score_and_an_empty_request_none(self, scorer: Scorer) -> None:
         blank = (self.steps[0], "\n", self.steps[1], "")
-        requests = [ScoreRequest("blank", self.question(3), blank), ScoreRequest("empty", self.question(3), ())]
-        done = ask(scorer, requests)
-        assert [math.isnan(score) for score in scores_of(done["blank"])] == [False, True, False, True]
-        assert scores_of(done["empty"]) == ()
+        requests = [
+            ScoreRequest("blank", self.make_question(3), blank),
+            ScoreRequest("empty", self.make_question(3), ()),
+        ]
+        done = collect_scorer_results(scorer, requests)
+        assert [math.isnan(score) for score in require_step_scores(done["blank"])] == [False, True, False, True]
+        assert require_step_scores(done["empty"]) == ()
 
     def test_hostile_texts_are_scored_step_by_step(self, scorer: Scorer) -> None:
         markup = "<extra_0></s>ки<|eot_id|><|im_end|>\n<|im_start|> +\n\x00\u2028"
         steps = (markup, self.steps[0] + markup, "1")
-        for came in ask(scorer, [ScoreRequest(0, markup, steps)]).values():
-            assert len(scores_of(came)) == 3
+        for came in collect_scorer_results(scorer, [ScoreRequest(0, markup, steps)]).values():
+            assert len(require_step_scores(came)) == 3
 
     def test_what_is_added_while_it_runs_is_scored_too(self, scorer: Scorer) -> None:
-        pending = deque(self.requests(3))
-        extra = deque(replace(request, key=("added", i)) for i, request in enumerate(self.requests(3)))
+        pending = deque(self.make_requests(3))
+        extra = deque(replace(request, key=("added", i)) for i, request in enumerate(self.make_requests(3)))
         seen = []
         for request, _ in scorer.run(pending):
             seen.append(request.key)
@@ -104,7 +107,7 @@ class ScorerSuite:
         assert len(seen) == len(set(seen)) == 6
 
     def test_it_works_on_after_a_reader_stopped(self, scorer: Scorer) -> None:
-        reader = scorer.run(deque(self.requests(30)))
+        reader = scorer.run(deque(self.make_requests(30)))
         next(reader)
         reader.close()  # type: ignore[attr-defined]
-        assert len(ask(scorer, self.requests(5, first=400))) == 5
+        assert len(collect_scorer_results(scorer, self.make_requests(5, first=400))) == 5

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from isocompute.fits import Pool
 from isocompute.planner.strategies.registry import Strategy, StrategyEstimate
 
-DRAWS = 2000
+SUITE_DRAWS = 2000
 
 
 def make_pool(problems: int, solutions: int, verifications: int, seed: int, unparsed: float = 0.1) -> Pool:
@@ -55,19 +55,19 @@ class StrategySuite:
 
     def estimate(self, pool: Pool, S: Sequence[int], V: Sequence[int] = (1,), seed: int = 0) -> StrategyEstimate:
         """Estimate the strategy over a pool."""
-        return self.strategy.load_estimator(pool, list(S), list(V), DRAWS, seed)
+        return self.strategy.estimator(pool, list(S), list(V), SUITE_DRAWS, seed)
 
-    def mean(self, pool: Pool, S: Sequence[int], V: Sequence[int] = (1,)) -> NDArray[np.float64]:
+    def compute_mean(self, pool: Pool, S: Sequence[int], V: Sequence[int] = (1,)) -> NDArray[np.float64]:
         """Return the means over problems, (nS,) or (nS, nV)."""
         return np.asarray(self.estimate(pool, S, V).accuracy.mean(axis=0))
 
-    def slack(self, pool: Pool, S: Sequence[int], V: Sequence[int] = (1,)) -> float:
+    def compute_tolerance(self, pool: Pool, S: Sequence[int], V: Sequence[int] = (1,)) -> float:
         """Return by how much a mean may be off: five times its error from drawing.
 
         An accuracy is in 0 … 1, so that the mean over P problems of n draws each has an error of at most 0.5 / √(nP).
         """
         error = self.estimate(pool, S, V).error or 0.0
-        assert error <= 0.5 / (DRAWS * pool.problems) ** 0.5, "the error is larger than so many draws leave"
+        assert error <= 0.5 / (SUITE_DRAWS * pool.problems) ** 0.5, "the error is larger than so many draws leave"
         return 5 * error + 1e-9
 
     def test_accuracies_are_shares_of_the_shape_that_is_asked_for(self) -> None:
@@ -81,14 +81,14 @@ class StrategySuite:
     def test_one_solution_is_right_as_often_as_solutions_are(self) -> None:
         pool = make_pool(8, 6, 2, seed=2)
         expected = pool.correct.mean()
-        found = self.mean(pool, [1])
-        np.testing.assert_allclose(found, expected, rtol=0, atol=self.slack(pool, [1]))
+        found = self.compute_mean(pool, [1])
+        np.testing.assert_allclose(found, expected, rtol=0, atol=self.compute_tolerance(pool, [1]))
 
     def test_where_all_are_right_so_is_the_choice_and_where_none_is_it_is_not(self) -> None:
         pool = make_pool(4, 6, 2, seed=3, unparsed=0.0)
         for code, expected in ((0, 1.0), (1, 0.0)):
             same = Pool(np.full((4, 6), code), np.zeros(4, int), np.ones((4, 6, 2)), scores=pool.scores)
-            np.testing.assert_allclose(self.mean(same, [1, 3, 6]), expected, rtol=0, atol=1e-9)
+            np.testing.assert_allclose(self.compute_mean(same, [1, 3, 6]), expected, rtol=0, atol=1e-9)
 
     def test_the_order_of_solutions_does_not_matter(self) -> None:
         pool = make_pool(8, 6, 2, seed=4)
@@ -100,7 +100,7 @@ class StrategySuite:
         if found.error is None:
             np.testing.assert_allclose(found.accuracy, turned.accuracy, rtol=0, atol=1e-9)
         means = (found.accuracy.mean(axis=0), turned.accuracy.mean(axis=0))
-        np.testing.assert_allclose(*means, rtol=0, atol=2 * self.slack(pool, [2, 4]))
+        np.testing.assert_allclose(*means, rtol=0, atol=2 * self.compute_tolerance(pool, [2, 4]))
 
     def test_the_same_seed_gives_the_same_numbers(self) -> None:
         pool = make_pool(5, 6, 2, seed=5)
@@ -127,5 +127,5 @@ class StrategySuite:
                         )
                         chances.append(chosen.get(int(pool.gold[p]), 0.0))
                 expected[i, j] += np.mean(chances) / pool.problems
-        found = self.mean(pool, S, V).reshape(len(S), len(V))
-        np.testing.assert_allclose(found, expected, rtol=0, atol=self.slack(pool, S, V))
+        found = self.compute_mean(pool, S, V).reshape(len(S), len(V))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=self.compute_tolerance(pool, S, V))

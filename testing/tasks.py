@@ -6,7 +6,7 @@ import json
 from typing import Any, ClassVar
 
 from isocompute.runners import grading, tasks
-from isocompute.runners.config.tasks import read_block
+from isocompute.runners.config.tasks import read_task_block
 from isocompute.runners.tasks import Task
 
 
@@ -19,13 +19,13 @@ class TaskSuite:
 
     counts: ClassVar[tuple[int, ...]] = (3, 10)
 
-    def block(self) -> dict[str, Any]:
+    def make_block(self) -> dict[str, Any]:
         """Return its block in a sweep file, without ``problems``."""
         raise NotImplementedError
 
     def load(self, problems: int) -> Task:
         """Load the task with so many problems."""
-        return tasks.load(read_block({**self.block(), "problems": problems}))
+        return tasks.load_task(read_task_block({**self.make_block(), "problems": problems}))
 
     def test_the_first_problems_of_a_longer_list_are_those_of_a_shorter_one(self) -> None:
         longest = self.load(self.counts[-1]).problems
@@ -41,8 +41,8 @@ class TaskSuite:
 
     def test_its_grader_can_read_every_right_answer(self) -> None:
         task = self.load(self.counts[-1])
-        with grading.load(task.grader) as grader:
-            assert all(grader.canonical(problem.gold) is not None for problem in task.problems)
+        with grading.load_grader_by_name(task.grader) as grader:
+            assert all(grader.normalise_answer(problem.gold) is not None for problem in task.problems)
 
     def test_its_origin_can_be_written_into_a_manifest(self) -> None:
         origin = self.load(self.counts[0]).origin

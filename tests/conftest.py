@@ -17,13 +17,13 @@ import pytest
 
 from isocompute.cli import main as cli
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.display import Silent
+from isocompute.runners.display import SilentDisplay
 from isocompute.runners.engines import Completion, Request
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.scorers import Scored, ScoreRequest
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.scorers import ScoreRequest, ScoreResult
 from isocompute.runners.storage import schema
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import Table
+from isocompute.runners.storage.schema import RunTable
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("ISOCOMPUTE_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -94,10 +94,10 @@ def refused(command):
 def rewrite():
     """Writes a run's table anew, as one part, with its data frame changed; the columns may be others then."""
 
-    def change(run: Path, table: Table, how: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    def change(run: Path, table: RunTable, how: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
         log = Run(run)
-        frame = how(log.frame(table))
-        for part in log.parts(table):
+        frame = how(log.read_frame(table))
+        for part in log.list_parts(table):
             log.fs.rm(part)
         kept = pa.schema([field for field in table.schema if field.name in frame])
         with log.fs.open(f"{log.root}/{table.name}/part-00000.parquet", "wb") as file:
@@ -118,7 +118,7 @@ def without_clock(rows: list[dict[str, object]]) -> list[dict[str, object]]:
 @pytest.fixture
 def unclocked():
     """Reads a table's rows, without when they were made."""
-    return lambda run, table: without_clock(run.read(table).to_pylist())
+    return lambda run, table: without_clock(run.read_table(table).to_pylist())
 
 
 def write_as_format_1(run: Path | str) -> Run:
@@ -126,7 +126,7 @@ def write_as_format_1(run: Path | str) -> Run:
     log = Run(run)
     for table in schema.TABLES.values():
         former = {column.name: column.formerly for column in table.columns if column.formerly is not None}
-        for path in log.parts(table):
+        for path in log.list_parts(table):
             part = log.read_part(table, path)
             part = part.drop_columns([name for name in CLOCKS if name in part.column_names])
             part = part.rename_columns([former.get(name, name) for name in part.column_names])
@@ -135,7 +135,7 @@ def write_as_format_1(run: Path | str) -> Run:
                     part = part.append_column(column.name, pa.nulls(part.num_rows, column.type))
             with log.fs.open(path, "wb") as file:
                 pq.write_table(part, file)
-    log.write_manifest({**log.manifest(), "format": 1})
+    log.write_manifest({**log.read_manifest(), "format": 1})
     return log
 
 
@@ -153,19 +153,21 @@ def beside_solutions():
     """
 
     def move(run: Run, score: float | None = None) -> Run:
-        names = schema.SCORES.key_names
-        held = {tuple(row[n] for n in names): row["step_scores"] for row in run.read(schema.SCORES).to_pylist()}
-        for part in run.parts(schema.SCORES):
+        names = schema.SCORES_TABLE.key_names
+        held = {
+            tuple(row[n] for n in names): row["step_scores"] for row in run.read_table(schema.SCORES_TABLE).to_pylist()
+        }
+        for part in run.list_parts(schema.SCORES_TABLE):
             run.fs.rm(part)
         write_as_format_1(run.path)
-        for path in run.parts(schema.SOLUTIONS):
+        for path in run.list_parts(schema.SOLUTIONS_TABLE):
             part = pq.read_table(path)
             keys = [tuple(row[n] for n in names) for row in part.select(names).to_pylist()]
             steps = [held[key] if score is None else [score] for key in keys]
             at = part.column_names.index("step_scores")
             part = part.set_column(at, "step_scores", pa.array(steps, pa.list_(pa.float32())))
             pq.write_table(part, path)
-        manifest = run.manifest()
+        manifest = run.read_manifest()
         manifest.get("imported", {"rows": {}})["rows"].pop("scores", None)
         run.write_manifest(manifest)
         return run
@@ -281,19 +283,19 @@ class SteppingEngine:
         self.closed += 1
 
 
-def text_scores(request: ScoreRequest) -> Scored:
+def text_scores(request: ScoreRequest) -> ScoreResult:
     """Score steps by their text up to there, in 0.1 … 0.9: ties are frequent; a token a character."""
     texts = ["".join(request.steps[: i + 1]) for i in range(len(request.steps))]
     assert all(step.strip() for step in request.steps)
     digits = [blake2b((request.question + text).encode(), digest_size=4).digest()[0] % 9 for text in texts]
     known = len("".join(request.steps[: request.known]))
-    return Scored(tuple((1 + d) / 10 for d in digits[request.known :]), len(texts[-1]), known, 1)
+    return ScoreResult(tuple((1 + d) / 10 for d in digits[request.known :]), len(texts[-1]), known, 1)
 
 
 class SteppingScorer(SteppingEngine):
     """A test double that keeps the `Scorer` protocol: its scores are a function of question and text."""
 
-    def __init__(self, says: Callable[[ScoreRequest], Scored] = text_scores) -> None:
+    def __init__(self, says: Callable[[ScoreRequest], ScoreResult] = text_scores) -> None:
         super().__init__(says)  # type: ignore[arg-type]
 
 
@@ -303,7 +305,7 @@ def stepping():
     return lambda says=lab_step, scores=text_scores: (SteppingEngine(says), SteppingScorer(scores))
 
 
-class Notes(Silent):
+class Notes(SilentDisplay):
     """A display that keeps what a sweep says."""
 
     def __init__(self) -> None:
@@ -338,7 +340,7 @@ def search_sweep(folder: Path, **changes: object) -> Sweep:
 @pytest.fixture
 def made():
     """Sweeps with a pair of scripted models, and gives the run."""
-    return lambda config, pair: Run(sweep(config, load=pair[0], load_scorer=pair[1]).run)
+    return lambda config, pair: Run(run_sweep(config, load=pair[0], load_scorer=pair[1]).run)
 
 
 @pytest.fixture
@@ -350,10 +352,10 @@ def content():
 
     def read(run: Run) -> list[dict[str, object]]:
         found = []
-        for table in (schema.NODES, schema.SEARCHES):
-            assert len(run.frame(table)) == len(run.keys(table))  # no key twice, nothing failed
-            found += [row for row in without_clock(run.read(table).to_pylist()) if row["status"] == "ok"]
-        return sorted(found, key=lambda row: [row.get(name, 0) for name in schema.NODES.key_names])
+        for table in (schema.NODES_TABLE, schema.SEARCHES_TABLE):
+            assert len(run.read_frame(table)) == len(run.read_keys(table))  # no key twice, nothing failed
+            found += [row for row in without_clock(run.read_table(table).to_pylist()) if row["status"] == "ok"]
+        return sorted(found, key=lambda row: [row.get(name, 0) for name in schema.NODES_TABLE.key_names])
 
     return read
 
@@ -386,5 +388,5 @@ def small(tmp_path):
 @pytest.fixture
 def written_run(tmp_path):
     """A small run that is complete."""
-    sweep(small_sweep(tmp_path / "run"), load=ScriptedEngine(lab_text))
+    run_sweep(small_sweep(tmp_path / "run"), load=ScriptedEngine(lab_text))
     return tmp_path / "run"

@@ -21,20 +21,20 @@ from isocompute.planner.strategies.registry import (
 )
 from isocompute.registry import Registry
 from isocompute.runners import engines
-from isocompute.runners.config.search import Search
-from isocompute.runners.engines.registry import ENGINES, EngineEntry, missing_package
-from isocompute.runners.search.registry import SEARCHES
+from isocompute.runners.config.search import SearchConfig
+from isocompute.runners.engines.registry import ENGINES, EngineEntry, describe_missing_package
+from isocompute.runners.search.registry import SEARCH_STRATEGIES
 
 MINE = Strategy(
     "mine",
-    "isocompute.planner.strategies.estimators:estimate_weighted",
+    "isocompute.planner.strategies.estimators:apply_weighted",
     "verifications",
     "mine: what another package adds",
     "#123456",
 )
 """The weighted vote under another name."""
 
-MY_SEARCH = SEARCHES["rebase"]
+MY_SEARCH = SEARCH_STRATEGIES["rebase"]
 
 
 class Added(EntryPoint):
@@ -59,7 +59,7 @@ def add(monkeypatch):
 @pytest.fixture(autouse=True)
 def forget():
     yield
-    for each in (STRATEGIES, SEARCHES, ENGINES):
+    for each in (STRATEGIES, SEARCH_STRATEGIES, ENGINES):
         vars(each).pop("added", None)
 
 
@@ -71,7 +71,7 @@ def mine(add, monkeypatch):
 
 def test_every_entry_is_called_by_its_name_and_has_words_and_a_colour():
     assert [entry.name for entry in STRATEGIES.values()] == list(STRATEGIES)
-    for entry in (*STRATEGIES.values(), *SEARCHES.values()):
+    for entry in (*STRATEGIES.values(), *SEARCH_STRATEGIES.values()):
         assert entry.description
         assert len(entry.colour) == 7
 
@@ -120,10 +120,10 @@ def test_without_its_package_a_profile_still_plans(mine, command, written_run, t
 
 def test_a_search_of_another_package_may_stand_in_a_sweep(add, monkeypatch):
     with pytest.raises(ValueError, match="should be 'beam', 'dvts', 'rebase', 'particle' or 'revise'"):
-        Search(strategy="mine", n=4)
-    add(SEARCHES, ("mine", "somebody:MY_SEARCH"))
+        SearchConfig(strategy="mine", n=4)
+    add(SEARCH_STRATEGIES, ("mine", "somebody:MY_SEARCH"))
     monkeypatch.setattr(Added, "load", lambda self: MY_SEARCH)
-    assert Search(strategy="mine", n=4).shapes[0].label == "mine N=4"
+    assert SearchConfig(strategy="mine", n=4).shapes[0].label == "mine N=4"
 
 
 @pytest.mark.parametrize("names", [("sc",), ("mine", "mine")])
@@ -165,11 +165,11 @@ def test_whatever_another_package_s_loader_raises_is_a_sentence(add, monkeypatch
     add(ENGINES, ("mine", "somebody:MINE"))
     monkeypatch.setattr(Added, "load", lambda self: EngineEntry(loader, "mine", is_local=False))
     with pytest.raises(ConfigError, match=f"^The engine 'mine' of somebody-s-package does not work: {said}"):
-        engines.load("mine", "model")
+        engines.load_engine("mine", "model")
 
 
 def test_a_package_that_cannot_be_imported_says_why():
-    said = missing_package("The scorer 'mine'", ImportError("it needs CUDA"), "")
+    said = describe_missing_package("The scorer 'mine'", ImportError("it needs CUDA"), "")
     assert said == "The scorer 'mine' needs a package that is not installed (it needs CUDA)."
 
 
@@ -187,7 +187,7 @@ def test_an_estimate_that_cannot_be_is_a_sentence(add, monkeypatch, refused, wri
     add(STRATEGIES, ("mine", "somebody:MINE"))
     mine = Strategy("mine", "somebody:estimate", "solutions", "mine", "#123456")
     monkeypatch.setattr(Added, "load", lambda self: mine)
-    monkeypatch.setattr(Strategy, "load_estimator", property(estimators_with(mine, estimate)))
+    monkeypatch.setattr(Strategy, "estimator", property(estimators_with(mine, estimate)))
     sentence = refused("fit", written_run, "-o", tmp_path / "p.json")
     assert re.match(f"The strategy 'mine' of somebody-s-package does not work: .*{said}", sentence)
     assert not (tmp_path / "p.json").exists()
@@ -195,5 +195,5 @@ def test_an_estimate_that_cannot_be_is_a_sentence(add, monkeypatch, refused, wri
 
 def estimators_with(mine, estimate):
     """Give a strategy's own estimator, and another one for one of them."""
-    own = Strategy.load_estimator.fget
+    own = Strategy.estimator.fget
     return lambda strategy: estimate if strategy is mine else own(strategy)

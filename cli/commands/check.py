@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import Json, print_json
+from isocompute.cli.options import JsonOption, print_json
 
 commands = typer.Typer()
 
@@ -18,7 +18,7 @@ def check(
     repair: Annotated[
         bool, typer.Option("--repair", help="Rename damaged parts to ….damaged, and keep their sound rows.")
     ] = False,
-    json_: Json = False,
+    json_: JsonOption = False,
 ) -> None:
     """Read every part of a run and say what is damaged, what would be lost, and what to do. Ends in 1 if any is.
 
@@ -28,15 +28,15 @@ def check(
     """
     from dataclasses import asdict
 
-    from isocompute.cli.screens.runs import checked
-    from isocompute.runners.storage.check import check as examined
-    from isocompute.runners.storage.check import repair as mended
+    from isocompute.cli.screens.runs import print_check_report
+    from isocompute.runners.storage.check import check_run as examined
+    from isocompute.runners.storage.check import repair_run as mended
     from isocompute.runners.storage.run import Run
 
     report = mended(Run(run)) if repair else examined(Run(run))
-    whole = report.whole or (repair and examined(Run(run)).whole)
+    whole = report.is_whole or (repair and examined(Run(run)).is_whole)
     if json_:
         print_json({"whole": whole, **asdict(report)})
     else:
-        checked(Console(), report, repair)
+        print_check_report(Console(), report, repair)
     raise typer.Exit(0 if whole else 1)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import Json, print_json
+from isocompute.cli.options import JsonOption, print_json
 
 commands = typer.Typer()
 
@@ -21,7 +21,7 @@ def difficulty(
         str, typer.Option(help="How difficulty is told: oracle, estimate, agreement, score or level.")
     ] = "agreement",
     samples: Annotated[int, typer.Option(help="Solutions that are looked at to tell it, and paid for.", min=1)] = 4,
-    json_: Json = False,
+    json_: JsonOption = False,
 ) -> None:
     """Say what to run on easy and on hard problems, and whether telling them apart is worth its cost.
 
@@ -39,18 +39,18 @@ def difficulty(
       isocompute difficulty data/runs/lab --bins score --samples 2 --json
       isocompute difficulty lab --bins oracle
     """
-    from isocompute.cli.screens.difficulty import studied, study_json
-    from isocompute.planner.difficulty import KINDS, study_profile, study_run
-    from isocompute.planner.profile import bundled, read
+    from isocompute.cli.screens.difficulty import build_study_json, print_study
+    from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_profile_study, build_run_study
+    from isocompute.planner.profile import find_bundled_profiles, read_profile
 
-    if bins not in KINDS:
-        raise typer.BadParameter(f"'{bins}' is none of {', '.join(KINDS)}.", param_hint="'--bins'")
+    if bins not in DIFFICULTY_KINDS:
+        raise typer.BadParameter(f"'{bins}' is none of {', '.join(DIFFICULTY_KINDS)}.", param_hint="'--bins'")
     with Console(stderr=True).status("estimating …"):
-        if source.endswith(".json") or source in bundled():
-            study = study_profile(read(source), bins)
+        if source.endswith(".json") or source in find_bundled_profiles():
+            study = build_profile_study(read_profile(source), bins)
         else:
-            study = study_run(source, bins, samples)
+            study = build_run_study(source, bins, samples)
     if json_:
-        print_json(study_json(study))
+        print_json(build_study_json(study))
     else:
-        studied(Console(), study)
+        print_study(Console(), study)

@@ -56,15 +56,15 @@ def figures(
 
     [bold]Figures[/]
     """
-    from isocompute.runners.storage.files import check_output
+    from isocompute.runners.storage.files import check_output_path
 
-    check_output(posixpath.join(output, "figure1.png"))
+    check_output_path(posixpath.join(output, "figure1.png"))
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
         raise IsocomputeError(f"Figures need {error.name}: pip install 'isocompute[figures]'.") from None
     from isocompute.figures.files import write_figures
-    from isocompute.figures.source import open_source
+    from isocompute.figures.source import open_figure_source
 
-    for path in write_figures(open_source(source), output):
+    for path in write_figures(open_figure_source(source), output):
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)

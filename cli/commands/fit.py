@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import Json, Lambda, Rho, count_tokens_as, print_json
+from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, apply_lambda_option, print_json
 
 commands = typer.Typer()
 
@@ -21,8 +21,8 @@ def fit(
     ],
     output: Annotated[str, typer.Option("--output", "-o", help="Where the profile goes.", show_default=False)],
     entry: Annotated[str | None, typer.Option(help="Which entry of a grid with several.")] = None,
-    lam: Lambda = None,
-    rho: Rho = None,
+    lam: LambdaOption = None,
+    rho: RhoOption = None,
     parameters: Annotated[
         list[float] | None,
         typer.Option(
@@ -31,7 +31,7 @@ def fit(
         ),
     ] = None,
     read: Annotated[float, typer.Option(help="What a token that is only read counts; a decoded one counts 1.")] = 1.0,
-    json_: Json = False,
+    json_: JsonOption = False,
 ) -> None:
     """Estimate accuracies, frontiers, crossover and scaling laws from a run or a published grid into a profile.
 
@@ -40,11 +40,11 @@ def fit(
       isocompute fit runs/demo -o runs/demo/profile.json
       isocompute fit data/published/llama-3.1-8b-math.json -o llama.json
     """
-    from isocompute.cli.json_schema import findings_json
-    from isocompute.cli.screens.fit import fitted
-    from isocompute.planner.compare import frontier
-    from isocompute.planner.findings import findings
-    from isocompute.planner.power import measure_power
+    from isocompute.cli.json_schema import build_findings_json
+    from isocompute.cli.screens.fit import print_fit
+    from isocompute.planner.compare import compute_frontier
+    from isocompute.planner.findings import derive_findings
+    from isocompute.planner.power import measure_strategy_power
     from isocompute.planner.profile import check_profile_output
 
     console = Console()
@@ -52,24 +52,24 @@ def fit(
     check_profile_output(target)
     name = PurePath(target).stem
     if source.endswith(".json"):
-        from isocompute.planner.estimate.profile_from_grid import profile_of_grid
+        from isocompute.planner.estimate.profile_from_grid import read_grid_profile
 
         if parameters or read != 1:
             raise typer.BadParameter("--parameters and --read are for a run; a grid has no tokens.")
-        profile = profile_of_grid(source, entry, name)
+        profile = read_grid_profile(source, entry, name)
     else:
-        from isocompute.planner.estimate.profile_from_run import profile_of_run
+        from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 
         with Console(stderr=True).status("estimating …"):
-            profile = profile_of_run(source, name, parameters or (), read)
+            profile = estimate_run_profile(source, name, parameters or (), read)
     if lam is not None:
-        profile, price = count_tokens_as(profile, lam)
-        profile = profile if price is None else profile.at(price, f"given as {lam}")
-    profile = profile if rho is None else profile.scored_at(rho)
-    found, compared = findings(profile, profile.lam), frontier(profile)
-    power = measure_power(profile, [x for x, _ in compared])
+        profile, price = apply_lambda_option(profile, lam)
+        profile = profile if price is None else profile.use_lambda(price, f"given as {lam}")
+    profile = profile if rho is None else profile.use_rho(rho)
+    found, compared = derive_findings(profile, profile.lam), compute_frontier(profile)
+    power = measure_strategy_power(profile, [x for x, _ in compared])
     profile.write(target)
     if json_:
-        print_json(findings_json(profile, found, compared, power, target))
+        print_json(build_findings_json(profile, found, compared, power, target))
     else:
-        fitted(console, profile, found, compared, power, target)
+        print_fit(console, profile, found, compared, power, target)

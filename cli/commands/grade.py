@@ -7,16 +7,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import Json, NamesInHelp, print_json
+from isocompute.cli.options import JsonOption, RegistryHelpCommand, print_json
 
 commands = typer.Typer()
 
 
-@commands.command(cls=NamesInHelp)
+@commands.command(cls=RegistryHelpCommand)
 def grade(
     run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
     grader: Annotated[str | None, typer.Option(help="One of {graders}; the run's own if not given.")] = None,
-    json_: Json = False,
+    json_: JsonOption = False,
 ) -> None:
     """Read the answers of a run again, without sampling, and say how many changed.
 
@@ -24,15 +24,15 @@ def grade(
 
       isocompute grade runs/mine --grader math
     """
-    from isocompute.cli.screens.runs import regraded
-    from isocompute.runners.grading import load
-    from isocompute.runners.storage.regrade import own_grader, regrade
+    from isocompute.cli.screens.runs import print_regrading
+    from isocompute.runners.grading import load_grader_by_name
+    from isocompute.runners.storage.regrade import regrade_run, require_own_grader
     from isocompute.runners.storage.run import Run
 
     there = Run(run)
-    with load(grader or own_grader(there)) as chosen, Console(stderr=True).status("grading …"):
-        found = regrade(there, chosen)
+    with load_grader_by_name(grader or require_own_grader(there)) as chosen, Console(stderr=True).status("grading …"):
+        found = regrade_run(there, chosen)
     if json_:
         print_json(vars(found))
     else:
-        regraded(Console(), found)
+        print_regrading(Console(), found)

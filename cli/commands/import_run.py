@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import Json, NamesInHelp, print_json
+from isocompute.cli.options import JsonOption, RegistryHelpCommand, print_json
 
 commands = typer.Typer()
 
 
-@commands.command(name="import", cls=NamesInHelp)
+@commands.command(name="import", cls=RegistryHelpCommand)
 def import_(
     format: Annotated[
         str,
@@ -36,7 +36,7 @@ def import_(
         list[str] | None,
         typer.Option(metavar="COLUMN=NAME", help="Of a table: what a column is called here.", show_default=False),
     ] = None,
-    json_: Json = False,
+    json_: JsonOption = False,
 ) -> None:
     """Read what another tool logged into a run, which is then checked, graded, fitted and planned like any other.
 
@@ -49,13 +49,13 @@ def import_(
       isocompute import sc-genrm-scaling outputs -o runs/theirs --grader math
       isocompute import table mine.csv -o runs/mine --columns id=problem_id --columns reply=solution --grader numeric
     """
-    from isocompute.cli.screens.import_run import imported, told_of
-    from isocompute.runners.storage.files import refuse_memory
+    from isocompute.cli.screens.import_run import import_with_progress, print_import
+    from isocompute.runners.storage.files import refuse_memory_path
 
-    refuse_memory(output)
-    found = imported(format, path, output, grader, columns or [], Console(stderr=True))
+    refuse_memory_path(output)
+    found = import_with_progress(format, path, output, grader, columns or [], Console(stderr=True))
     if json_:
         fields = {**vars(found), "imported": found.imported.model_dump(mode="json")}
         print_json(fields)
     else:
-        told_of(Console(), found)
+        print_import(Console(), found)

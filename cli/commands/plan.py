@@ -1,4 +1,4 @@
-"""`isocompute plan`, and `plan`: what to run within a budget."""
+"""`isocompute plan`, and `make_plan`: what to run within a budget."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import Json, Lambda, Rho, Version, count_tokens_as, print_json
+from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, VersionOption, apply_lambda_option, print_json
 
-planner = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+plan_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 
 commands = typer.Typer()
@@ -28,7 +28,7 @@ voting flattens, which is what the headlines of Singhi et al. 2025 mean by 128x.
 """
 
 
-@planner.command(help=PLAN_HELP, name="plan")
+@plan_app.command(help=PLAN_HELP, name="plan")
 @commands.command(help=PLAN_HELP)
 def plan(
     budget: Annotated[
@@ -38,24 +38,24 @@ def plan(
     profile: Annotated[
         str, typer.Option("--profile", "-p", help="A bundled profile's name, or a file from `fit`.")
     ] = "lab",
-    lam: Lambda = None,
-    rho: Rho = None,
-    json_: Json = False,
-    version: Version = False,
+    lam: LambdaOption = None,
+    rho: RhoOption = None,
+    json_: JsonOption = False,
+    version: VersionOption = False,
 ) -> None:
     """Say which strategy to run within a budget."""
-    from isocompute.cli.json_schema import plan_json
-    from isocompute.cli.screens.plan import planned
+    from isocompute.cli.json_schema import build_plan_json
+    from isocompute.cli.screens.plan import print_plan
     from isocompute.planner.budget import Budget
-    from isocompute.planner.plan import plan as decide
-    from isocompute.planner.profile import read
+    from isocompute.planner.plan import make_plan as decide
+    from isocompute.planner.profile import read_profile
 
     parsed = Budget.parse(budget)
-    measured = read(profile)
-    measured, price = (measured, None) if lam is None else count_tokens_as(measured, lam)
-    measured = measured if rho is None else measured.scored_at(rho)
+    measured = read_profile(profile)
+    measured, price = (measured, None) if lam is None else apply_lambda_option(measured, lam)
+    measured = measured if rho is None else measured.use_rho(rho)
     decision = decide(measured, parsed, price)
     if json_:
-        print_json(plan_json(decision))
+        print_json(build_plan_json(decision))
     else:
-        planned(Console(), measured, decision)
+        print_plan(Console(), measured, decision)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import Json, print_json
+from isocompute.cli.options import JsonOption, print_json
 
 commands = typer.Typer()
 
@@ -17,7 +17,7 @@ def runs(
     folders: Annotated[
         list[str] | None, typer.Argument(help="Where to look, and below; here if not given.", show_default=False)
     ] = None,
-    json_: Json = False,
+    json_: JsonOption = False,
 ) -> None:
     """Say how far runs are: rows, failures, tokens, accuracy. They are only read, and may be written meanwhile.
 
@@ -26,13 +26,13 @@ def runs(
       isocompute runs
       isocompute runs runs/demo s3://bucket/runs --json
     """
-    from isocompute.cli.json_schema import survey_json
-    from isocompute.cli.screens.runs import surveyed
-    from isocompute.runners.storage.progress import survey
+    from isocompute.cli.json_schema import build_run_survey_json
+    from isocompute.cli.screens.runs import print_run_survey
+    from isocompute.runners.storage.progress import list_run_progress
 
     folders = folders or ["."]
-    found = [run for folder in folders for run in survey(folder)]
+    found = [run for folder in folders for run in list_run_progress(folder)]
     if json_:
-        print_json(survey_json(found))
+        print_json(build_run_survey_json(found))
     else:
-        surveyed(Console(), found, folders)
+        print_run_survey(Console(), found, folders)

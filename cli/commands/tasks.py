@@ -11,7 +11,7 @@ commands = typer.Typer()
 @commands.command()
 def tasks() -> None:
     """List the tasks: how many problems, who grades them, where they come from, and what to install for them."""
-    from isocompute.cli.screens.runs import listed
-    from isocompute.runners.tasks import generators, list_tasks
+    from isocompute.cli.screens.runs import print_tasks
+    from isocompute.runners.tasks import list_generators, list_tasks
 
-    listed(Console(), list_tasks(), generators())
+    print_tasks(Console(), list_tasks(), list_generators())

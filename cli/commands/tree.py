@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import NamesInHelp
+from isocompute.cli.options import RegistryHelpCommand
 from isocompute.errors import IsocomputeError
 
 commands = typer.Typer()
 
 
-@commands.command(cls=NamesInHelp)
+@commands.command(cls=RegistryHelpCommand)
 def tree(
     run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
     problem: Annotated[str, typer.Argument(help="A problem's name.", show_default=False)],
@@ -34,34 +34,34 @@ def tree(
       isocompute tree runs/search lab-0-1-0 --strategy beam --n 16 --seed 0
       isocompute tree runs/search lab-0-1-0 --strategy dvts --n 16 --seed 0 -o tree.png
     """
-    from isocompute.cli.screens.search_tree import listed as named
-    from isocompute.cli.screens.search_tree import narrowed, searched
-    from isocompute.runners.search.rows import tried
-    from isocompute.runners.storage.check import require_whole
-    from isocompute.runners.storage.files import check_output, write_output
+    from isocompute.cli.screens.search_tree import filter_searches, print_search_tree
+    from isocompute.cli.screens.search_tree import print_searches as named
+    from isocompute.runners.search.rows import read_problem_searches
+    from isocompute.runners.storage.check import require_whole_run
+    from isocompute.runners.storage.files import check_output_path, write_output
     from isocompute.runners.storage.run import Run
-    from isocompute.runners.storage.schema import PROBLEMS
+    from isocompute.runners.storage.schema import PROBLEMS_TABLE
 
     there = Run(run)
     if output is not None:
-        check_output(output)
-    require_whole(there)
-    every = tried(there, problem)
-    meant = narrowed(every, strategy, (n, width, lookahead, seed))
+        check_output_path(output)
+    require_whole_run(there)
+    every = read_problem_searches(there, problem)
+    meant = filter_searches(every, strategy, (n, width, lookahead, seed))
     if len(meant) != 1:
         named(Console(), problem, meant or every)
         raise typer.Exit(0 if meant and output is None else 1)  # nothing is drawn of several
-    questions = there.frame(PROBLEMS, ["problem_id", "question"]).set_index("problem_id")["question"]
+    questions = there.read_frame(PROBLEMS_TABLE, ["problem_id", "question"]).set_index("problem_id")["question"]
     key, search = next(iter(meant.items()))
     if output is None:
-        searched(Console(), questions[problem], key, search)
+        print_search_tree(Console(), questions[problem], key, search)
         return
     try:
-        from isocompute.figures.search_tree import draw_search_tree, search_tree_table, title_search
-        from isocompute.figures.style import figure_of, render_file
+        from isocompute.figures.search_tree import build_search_tree_table, draw_search_tree, make_search_title
+        from isocompute.figures.style import get_figure, render_file
     except ModuleNotFoundError as error:
         raise IsocomputeError(f"Figures need {error.name}: pip install 'isocompute[figures]'.") from None
-    title = title_search(questions[problem], key, search)
-    axes = draw_search_tree(search_tree_table(search), title=title)
-    write_output(output, render_file(figure_of(axes), output, dpi=160))
+    title = make_search_title(questions[problem], key, search)
+    axes = draw_search_tree(build_search_tree_table(search), title=title)
+    write_output(output, render_file(get_figure(axes), output, dpi=160))
     Console().print(f"wrote {output}", highlight=False, soft_wrap=True)

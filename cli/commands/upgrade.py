@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import Json, print_json
+from isocompute.cli.options import JsonOption, print_json
 
 commands = typer.Typer()
 
@@ -20,7 +20,7 @@ def upgrade(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="NEW", help="The new run, or profile.", show_default=False)
     ],
-    json_: Json = False,
+    json_: JsonOption = False,
 ) -> None:
     """Write a run or a profile of an earlier version in the newest format. The old one is only read, and stays.
 
@@ -32,29 +32,29 @@ def upgrade(
       isocompute upgrade data/runs/lab -o runs/lab
       isocompute upgrade old.json -o new.json
     """
-    from isocompute.cli.json_schema import upgraded_profile_json, upgraded_run_json
-    from isocompute.cli.screens.upgrade import upgraded_profile, upgraded_run
+    from isocompute.cli.json_schema import build_upgraded_profile_json, build_upgraded_run_json
+    from isocompute.cli.screens.upgrade import print_upgraded_profile, print_upgraded_run
     from isocompute.errors import RunError
-    from isocompute.planner.profile import bundled, upgrade_profile
-    from isocompute.runners.storage.files import refuse_memory
+    from isocompute.planner.profile import find_bundled_profiles, upgrade_profile
+    from isocompute.runners.storage.files import refuse_memory_path
     from isocompute.runners.storage.run import Run
     from isocompute.runners.storage.upgrade import upgrade_run
 
-    refuse_memory(output)
+    refuse_memory_path(output)
     there = Run(source)
     if there.fs.isdir(there.root):
         with Console(stderr=True).status("upgrading …"):
             run = upgrade_run(there, Run(output))
         if json_:
-            print_json(upgraded_run_json(source, run))
+            print_json(build_upgraded_run_json(source, run))
         else:
-            upgraded_run(Console(), source, run)
+            print_upgraded_run(Console(), source, run)
         return
-    if source not in bundled() and not there.fs.exists(there.root):
+    if source not in find_bundled_profiles() and not there.fs.exists(there.root):
         raise RunError(f"There is neither a run nor a profile at '{source}'.")
     target = output if output.endswith((".json", "/")) else f"{output}.json"
     profile = upgrade_profile(source, target)
     if json_:
-        print_json(upgraded_profile_json(source, profile, target))
+        print_json(build_upgraded_profile_json(source, profile, target))
     else:
-        upgraded_profile(Console(), source, profile, target)
+        print_upgraded_profile(Console(), source, profile, target)

@@ -5,120 +5,131 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from isocompute.cli.screens.runs import columns, line
-from isocompute.runners.cost.price import Cost, Price, Prices
-from isocompute.runners.parsing.printable import short
+from isocompute.cli.screens.runs import make_number_table, print_plain_line
+from isocompute.runners.cost.price import PriceEstimate, RoleCost, UnitPrices
+from isocompute.runners.parsing.printable import format_short_number
 
-KINDS = {"solver": "requests", "verifier": "requests", "scorer": "scores"}
+ROLE_ROW_KINDS = {"solver": "requests", "verifier": "requests", "scorer": "scores"}
 """What the rows of a role are; those of all others are searches."""
-UNTOLD = "no row tells how long they are; --sample 2 measures it"
-ROWS = {"run": "rows that are there", "sample": "sampled rows"}
+UNKNOWN_LENGTHS_NOTE = "no row tells how long they are; --sample 2 measures it"
+LENGTH_SOURCES = {"run": "rows that are there", "sample": "sampled rows"}
 
 
-def priced(console: Console, run: str, price: Price) -> None:
+def print_price(console: Console, run: str, price: PriceEstimate) -> None:
     """Print what a sweep would cost."""
     if not any(role.requests for role in price.roles.values()):
-        line(console, f"{run} is complete: nothing would be asked for.")
+        print_plain_line(console, f"{run} is complete: nothing would be asked for.")
         return
-    line(console, f"{run}: {counted(price)} would be made. Nothing was written.")
+    print_plain_line(console, f"{run}: {describe_row_counts(price)} would be made. Nothing was written.")
     console.print()
-    console.print(table_of(price))
+    console.print(build_price_table(price))
     console.print()
-    for text in told(price):
-        line(console, text)
+    for text in describe_roles(price):
+        print_plain_line(console, text)
     most = "at most " if price.upper_bound else ""
     if price.hours is None:
-        line(console, f"Time: unknown{untimed(price)}")
+        print_plain_line(console, f"Time: unknown{explain_unknown_time(price)}")
     else:
         source = "given" if price.rate_source == "given" else "in the sample, which may not fill the engine"
-        line(console, f"Time: {most}{duration(price.hours)} at {speed(price)}, {source}")
-    line(console, f"Cost: {most}${price.dollars:,.2f}" if price.dollars is not None else f"Cost: {unpaid(price)}")
+        print_plain_line(console, f"Time: {most}{format_duration(price.hours)} at {describe_speed(price)}, {source}")
+    print_plain_line(
+        console,
+        f"Cost: {most}${price.dollars:,.2f}" if price.dollars is not None else f"Cost: {explain_unknown_cost(price)}",
+    )
 
 
-def table_of(price: Price) -> Table:
+def build_price_table(price: PriceEstimate) -> Table:
     """Return what each role's rows take, all of them together."""
     scores = any(cost.scorer_prompt_tokens != 0 for cost in price.roles.values())
-    table = columns("", "rows", "prompt", "cached", "completion tokens", *(["scored"] if scores else []), "FLOPs")
+    table = make_number_table(
+        "", "rows", "prompt", "cached", "completion tokens", *(["scored"] if scores else []), "FLOPs"
+    )
     if scores:
         table.columns[4].header = "completion\ntokens"
         table.padding = (0, 1, 0, 0)
     for name, cost in price.roles.items():
         most = "≤ " if cost.lengths.source == "max_tokens" and cost.requests else ""
-        sampled = short(cost.prompt_tokens), short(cost.cached_tokens), most + short(cost.completion_tokens)
-        scored = [short(cost.scorer_prompt_tokens)] if scores else []
-        table.add_row(name, f"{cost.requests:,}", *sampled, *scored, most + flops(cost))
+        sampled = (
+            format_short_number(cost.prompt_tokens),
+            format_short_number(cost.cached_tokens),
+            most + format_short_number(cost.completion_tokens),
+        )
+        scored = [format_short_number(cost.scorer_prompt_tokens)] if scores else []
+        table.add_row(name, f"{cost.requests:,}", *sampled, *scored, most + format_role_flops(cost))
     return table
 
 
-def told(price: Price) -> list[str]:
+def describe_roles(price: PriceEstimate) -> list[str]:
     """Say how long the rows of each role are and how large its models; of searches whose lengths come alike, once."""
-    said, searches = [], dict[str, dict[str, Cost]]()
+    said, searches = [], dict[str, dict[str, RoleCost]]()
     for name, cost in price.roles.items():
         if not cost.requests:
             continue
-        if name in KINDS:
-            said.append(f"{name}: {lengths(cost)}; {size(name, cost)}")
+        if name in ROLE_ROW_KINDS:
+            said.append(f"{name}: {describe_role_lengths(cost)}; {describe_model_sizes(name, cost)}")
         else:
             searches.setdefault(cost.lengths.source, {})[name] = cost
     for source, costs in searches.items():
         rows = sum(cost.lengths.rows for cost in costs.values())
-        long = f"as long as {rows:,} {ROWS[source]}" if rows else UNTOLD
-        names = "searches" if len(searches) == 1 else spoken(list(costs))
-        said.append(f"{names}: {long}; {size('search', next(iter(costs.values())))}")
+        long = f"as long as {rows:,} {LENGTH_SOURCES[source]}" if rows else UNKNOWN_LENGTHS_NOTE
+        names = "searches" if len(searches) == 1 else join_with_and(list(costs))
+        said.append(f"{names}: {long}; {describe_model_sizes('search', next(iter(costs.values())))}")
     return said
 
 
-def counted(price: Price) -> str:
+def describe_row_counts(price: PriceEstimate) -> str:
     """Say how many requests, scores and searches there are."""
     counts = {"requests": 0, "scores": 0, "searches": 0}
     for name, cost in price.roles.items():
-        counts[KINDS.get(name, "searches")] += cost.requests
-    return spoken([f"{count:,} {kind}" for kind, count in counts.items() if count])
+        counts[ROLE_ROW_KINDS.get(name, "searches")] += cost.requests
+    return join_with_and([f"{count:,} {kind}" for kind, count in counts.items() if count])
 
 
-def spoken(words: list[str]) -> str:
+def join_with_and(words: list[str]) -> str:
     """Return words as people list them.
 
-    >>> spoken(["9 requests", "4 scores", "2 searches"])
+    >>> join_with_and(["9 requests", "4 scores", "2 searches"])
     '9 requests, 4 scores and 2 searches'
     """
     return " and ".join([*([", ".join(words[:-1])] if words[:-1] else []), *words[-1:]])
 
 
-def speed(price: Price) -> str:
+def describe_speed(price: PriceEstimate) -> str:
     """Say how fast tokens come, role by role where that differs."""
     rates = price.rates or {}
     by_kind = {
-        name if name in KINDS else "searches": rate for name, rate in rates.items() if price.roles[name].requests
+        name if name in ROLE_ROW_KINDS else "searches": rate
+        for name, rate in rates.items()
+        if price.roles[name].requests
     }
     read = by_kind.pop("scorer", None)
     said = [f"{rate:,.0f}{f' ({kind})' if len(set(by_kind.values())) > 1 else ''}" for kind, rate in by_kind.items()]
-    sampled = [f"{spoken(said if len(set(said)) > 1 else said[:1])} completion tokens a second"] if said else []
-    return spoken([*sampled, *([] if read is None else [f"{read:,.0f} tokens a second that are scored"])])
+    sampled = [f"{join_with_and(said if len(set(said)) > 1 else said[:1])} completion tokens a second"] if said else []
+    return join_with_and([*sampled, *([] if read is None else [f"{read:,.0f} tokens a second that are scored"])])
 
 
-def untimed(price: Price) -> str:
+def explain_unknown_time(price: PriceEstimate) -> str:
     """Say why a time is unknown, and what tells it."""
     if price.rates is None:
         return "; --tokens-per-second gives the throughput, --sample 2 measures it"
-    if all(cost.paced is not None for cost in price.roles.values()):
+    if all(cost.rated_tokens is not None for cost in price.roles.values()):
         return ", as it is how fast solutions are scored; --sample 2 measures it"
     return ", as it is how long searches are; --sample 2 measures it"
 
 
-def unpaid(price: Price) -> str:
+def explain_unknown_cost(price: PriceEstimate) -> str:
     """Say why a cost is unknown."""
-    if price.prices == Prices():
+    if price.prices == UnitPrices():
         return "unknown; --price-in and --price-out pay for a million tokens, --price-hour for the machine"
     if price.prices.hour is not None and price.hours is None:
         return "unknown, as the time is"
     return "unknown, as the tokens are; --sample 2 measures them"
 
 
-def duration(hours: float) -> str:
+def format_duration(hours: float) -> str:
     """Return a time in two digits and a unit.
 
-    >>> [duration(h) for h in (0.001, 0.041, 1, 30, 200)]
+    >>> [format_duration(h) for h in (0.001, 0.041, 1, 30, 200)]
     ['3.6 s', '2.5 min', '1 h', '30 h', '8.3 days']
     """
     for size, unit in ((1 / 3600, "s"), (1 / 60, "min"), (1.0, "h")):
@@ -127,11 +138,11 @@ def duration(hours: float) -> str:
     return f"{hours / 24:.2g} days" if hours < 2400 else f"{hours / 24:,.0f} days"
 
 
-def lengths(cost: Cost) -> str:
+def describe_role_lengths(cost: RoleCost) -> str:
     """Say how long a role's rows are, and how that is known."""
     mean = cost.lengths
     if mean.source == "unknown":
-        return UNTOLD
+        return UNKNOWN_LENGTHS_NOTE
     if mean.source == "max_tokens":
         return (
             f"no row tells its length, so max_tokens ({mean.completion_tokens:,.0f}) bounds it; --sample 2 measures it"
@@ -139,20 +150,21 @@ def lengths(cost: Cost) -> str:
     tokens = [f"{mean.completion_tokens:,.1f} completion tokens"] if mean.completion_tokens else []
     tokens += ["an unknown number of tokens scored"] if mean.scorer_prompt_tokens is None else []
     tokens += [f"{mean.scorer_prompt_tokens:,.1f} tokens scored"] if mean.scorer_prompt_tokens else []
-    return f"{spoken(tokens or ['no tokens'])}, the mean of {mean.rows:,} {ROWS[mean.source]}"
+    return f"{join_with_and(tokens or ['no tokens'])}, the mean of {mean.rows:,} {LENGTH_SOURCES[mean.source]}"
 
 
-def size(name: str, cost: Cost) -> str:
+def describe_model_sizes(name: str, cost: RoleCost) -> str:
     """Say how large the models are that a role asks."""
     sizes = {} if name == "scorer" else {"P": cost.parameters}
     sizes |= {} if cost.scorer_prompt_tokens == 0 else {"P of the scorer" if sizes else "P": cost.scorer_parameters}
     said = [
-        f"{p} = {short(known)}" if known is not None else f"{p} unknown (--parameters)" for p, known in sizes.items()
+        f"{p} = {format_short_number(known)}" if known is not None else f"{p} unknown (--parameters)"
+        for p, known in sizes.items()
     ]
     return ", ".join(said)
 
 
-def flops(cost: Cost) -> str:
+def format_role_flops(cost: RoleCost) -> str:
     """Say a role's FLOPs, of sampled tokens, of prompts and of what is scored."""
     parts = {"sampling": cost.flops, "prompts": cost.prompt_flops, "scoring": cost.scorer_flops}
     unknown = [name for name, part in parts.items() if part is None]

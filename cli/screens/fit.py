@@ -8,27 +8,36 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from isocompute.cli.screens.plan import HELD_OUT, crossing, exponent, flattening, note, percent, say, span
-from isocompute.fits.bootstrap import resample
-from isocompute.fits.laws.allocation import WAYS, AllocationLaws
-from isocompute.planner.compare import Comparison, pair
-from isocompute.planner.findings import Findings, replicates
+from isocompute.cli.screens.plan import (
+    HELD_OUT_NOTE,
+    describe_crossover,
+    format_exponent,
+    format_interval,
+    format_percent,
+    format_plateau,
+    print_line,
+    print_note,
+)
+from isocompute.fits.bootstrap import resample_means
+from isocompute.fits.laws.allocation import LAW_FITS, AllocationLaws
+from isocompute.planner.compare import Comparison, compute_interval
+from isocompute.planner.findings import Findings, draw_profile_bootstrap
 from isocompute.planner.power import StrategyPower
-from isocompute.planner.profile import UNPRICED, Measure, Profile, Rates
-from isocompute.planner.strategies.options import unknown_strategies
+from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, RateEntry, VerifierRates
+from isocompute.planner.strategies.options import list_unknown_strategies
 from isocompute.planner.strategies.registry import STRATEGIES, describe_strategy
 
-BEHIND = (
+NEGATIVE_LEAD_NOTE = (
     "A lead below zero means that the choice is too close to hold on other problems; strategies that differ by less "
     "than the error of drawing tie, and ties go to the cheapest."
 )
 """What a negative lead in the table means."""
 
-ABREAST = 5
+STRATEGIES_PER_TABLE = 5
 """Strategies side by side in a table that a small terminal holds."""
 
 
-def fitted(
+def print_fit(
     console: Console,
     profile: Profile,
     found: Findings,
@@ -37,66 +46,68 @@ def fitted(
     path: str,
 ) -> None:
     """Print what a fit found."""
-    say(console, f"[bold]{escape(profile.name)}[/]: {escape(profile.description)}")
+    print_line(console, f"[bold]{escape(profile.name)}[/]: {escape(profile.description)}")
     if profile.lam is not None:
-        say(console, f"λ = {profile.lam:.3g} ({profile.lambda_source})")
-    if profile.lambdas and not profile.unpriced:
-        say(console, f"    {counted_otherwise(profile.lambdas)}")
+        print_line(console, f"λ = {profile.lam:.3g} ({profile.lambda_source})")
+    if profile.lambdas and not profile.has_unknown_lambda:
+        print_line(console, f"    {describe_ratios_with_prompts(profile.lambdas)}")
     if profile.verifier is not None:
-        say(console, verifying(profile.verifier))
-    for line in scorers(profile):
-        say(console, line)
-    for table in race(frontier):
+        print_line(console, describe_verifier_rates(profile.verifier))
+    for line in describe_scoring_and_searches(profile):
+        print_line(console, line)
+    for table in build_frontier_tables(frontier):
         console.print()
         console.print(table)
-    say(console, "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one.")
+    print_line(console, "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one.")
     if profile.per_problem:
-        say(console, HELD_OUT.format(last="lead"))
-    if any(lead is not None and lead[0] < 0 for lead in (compared.lead("sc") for _, compared in frontier)):
-        say(console, BEHIND)
+        print_line(console, HELD_OUT_NOTE.format(last="lead"))
+    if any(lead is not None and lead[0] < 0 for lead in (compared.get_lead("sc") for _, compared in frontier)):
+        print_line(console, NEGATIVE_LEAD_NOTE)
     if power is not None:
-        say(console, telling(power))
+        print_line(console, describe_strategy_power(power))
     console.print()
-    say(console, f"SC flattens at {flattening(found)} (the smallest S within half a point of its maximum).")
+    print_line(console, f"SC flattens at {format_plateau(found)} (the smallest S within half a point of its maximum).")
     for strategy, crossed in found.crossovers.items():
-        say(console, crossing(strategy, crossed, found.plateau))
+        print_line(console, describe_crossover(strategy, crossed, found.plateau))
     if found.laws is not None:
-        lawful(console, found.laws)
-    if profile.drawn_error is not None:
-        *names, last = profile.drawn
+        print_allocation_laws(console, found.laws)
+    if profile.largest_drawing_error is not None:
+        *names, last = profile.drawing_errors
         drawn = f"{', '.join(names)} and {last} are" if names else f"{last} is"
-        say(console, f"{drawn} estimated by drawing, to {100 * profile.drawn_error:.2g} points at worst.")
-    if profile.unpriced:
-        say(console, largest(profile))
-    for warning in [*profile.warnings, *([UNPRICED] if profile.unpriced else [])]:
-        note(console, warning)
-    say(console, f"Profile written to {path}. Next: plan --budget 128x --profile {path}")
+        print_line(
+            console, f"{drawn} estimated by drawing, to {100 * profile.largest_drawing_error:.2g} points at worst."
+        )
+    if profile.has_unknown_lambda:
+        print_line(console, describe_largest_allocation(profile))
+    for warning in [*profile.warnings, *([UNKNOWN_LAMBDA_WARNING] if profile.has_unknown_lambda else [])]:
+        print_note(console, warning)
+    print_line(console, f"Profile written to {path}. Next: plan --budget 128x --profile {path}")
 
 
-def measured(measure: Measure) -> str:
+def format_measured_share(measure: RateEntry) -> str:
     """A share with its interval."""
     value, low, high = measure
     assert value is not None, "what is not known is not said"
-    return percent(value) + ("" if low is None or high is None else f" {span((low, high))}")
+    return format_percent(value) + ("" if low is None or high is None else f" {format_interval((low, high))}")
 
 
-def verifying(rates: Rates) -> str:
+def describe_verifier_rates(rates: VerifierRates) -> str:
     """Say how good the verifier is."""
     said = [
-        f"yes to {measured(measure)} of {what}"
+        f"yes to {format_measured_share(measure)} of {what}"
         for what, measure in (("right solutions", rates.true_positive), ("wrong ones", rates.false_positive))
         if measure[0] is not None
     ]
     text = f"verifier: {', '.join(said) or 'no verdict can be read'}"
     if rates.auroc[0] is not None:
-        text += f"; ranks a right above a wrong one {measured(rates.auroc)} of the time"
-    return text + (f"; {percent(rates.unparsed)} of its verdicts unread" if rates.unparsed >= 5e-4 else "")
+        text += f"; ranks a right above a wrong one {format_measured_share(rates.auroc)} of the time"
+    return text + (f"; {format_percent(rates.unparsed)} of its verdicts unread" if rates.unparsed >= 5e-4 else "")
 
 
-def lawful(console: Console, laws: AllocationLaws) -> None:
+def print_allocation_laws(console: Console, laws: AllocationLaws) -> None:
     """Print the three fits of the allocation law side by side, and what they do not settle."""
     console.print()
-    say(
+    print_line(
         console,
         f"As the budget C grows, S ∝ C^a and V ∝ C^b, over {laws.budgets[0]:,.0f}x to {laws.budgets[-1]:,.0f}x:",
     )
@@ -104,23 +115,27 @@ def lawful(console: Console, laws: AllocationLaws) -> None:
     for heading in ("fitted on", "a", "b", "inside: a, b", "a + wb"):
         table.add_column(heading, no_wrap=True)
     for law in laws:
-        inside = "–" if law.inside is None else "{:.2f}, {:.2f}".format(*law.inside)
+        inside = "–" if law.inner_exponents is None else "{:.2f}, {:.2f}".format(*law.inner_exponents)
         table.add_row(
-            WAYS[law.way], exponent(law.solutions), exponent(law.verifications), inside, f"{1 + law.identity:.2f}"
+            LAW_FITS[law.way],
+            format_exponent(law.solutions),
+            format_exponent(law.verifications),
+            inside,
+            f"{1 + law.identity:.2f}",
         )
     console.print(table)
-    edge = [f"{budget:,.0f}x" for budget, at_edge in zip(laws.budgets, laws.smooth.at_edge, strict=True) if at_edge]
-    say(
+    edge = [f"{budget:,.0f}x" for budget, at_edge in zip(laws.budgets, laws.smooth.is_at_edge, strict=True) if at_edge]
+    print_line(
         console,
         f"Smoothed optima at an edge of the grid, so only bounds: {', '.join(edge) or 'none'}; inside: without them.",
     )
-    say(console, "a + wb is 1 where S and V together spend the budget; w = λV / (1 + λV).")
+    print_line(console, "a + wb is 1 where S and V together spend the budget; w = λV / (1 + λV).")
     for line in laws.notes:
-        note(console, line)
+        print_note(console, line)
     console.print()
 
 
-def race(frontier: list[tuple[float, Comparison]]) -> list[Table]:
+def build_frontier_tables(frontier: list[tuple[float, Comparison]]) -> list[Table]:
     """The strategies by budget: what each reaches, and of the best one the numbers and its lead over SC.
 
     One table if it is narrow enough; else the strategies a few at a time, and the best one last.
@@ -128,14 +143,14 @@ def race(frontier: list[tuple[float, Comparison]]) -> list[Table]:
     strategies = list(dict.fromkeys(option.strategy for _, at in reversed(frontier) for option in at.options))
     order = [name for name in STRATEGIES if name in strategies]
     order += [name for name in strategies if name not in order]
-    groups = [order[i : i + ABREAST] for i in range(0, len(order), ABREAST)]
-    tables = [lap(frontier, group, len(groups) == 1) for group in groups]
+    groups = [order[i : i + STRATEGIES_PER_TABLE] for i in range(0, len(order), STRATEGIES_PER_TABLE)]
+    tables = [build_frontier_table(frontier, group, len(groups) == 1) for group in groups]
     if len(groups) > 1:
-        tables.append(lap(frontier, [], True))
+        tables.append(build_frontier_table(frontier, [], True))
     return tables
 
 
-def lap(frontier: list[tuple[float, Comparison]], strategies: list[str], first: bool) -> Table:
+def build_frontier_table(frontier: list[tuple[float, Comparison]], strategies: list[str], first: bool) -> Table:
     """Some of the strategies by budget, and if asked for, which of all is the first."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("budget", *strategies, *(("best", "numbers", "ahead of sc by") if first else ())):
@@ -145,19 +160,19 @@ def lap(frontier: list[tuple[float, Comparison]], strategies: list[str], first: 
         reached = {option.strategy: option for option in compared.options}
         cells = [f"{100 * reached[name].accuracy:.1f}" if name in reached else "" for name in strategies]
         if first:
-            best, ahead = compared.options[0], compared.lead("sc")
-            lead = "" if ahead is None else f"{100 * ahead[0]:+.1f} {span(ahead[1], sign='+')}"
+            best, ahead = compared.options[0], compared.get_lead("sc")
+            lead = "" if ahead is None else f"{100 * ahead[0]:+.1f} {format_interval(ahead[1], sign='+')}"
             cells += [best.strategy, best.settings, lead]
         table.add_row(f"{budget:,.0f}x", *cells)
     return table
 
 
-def telling(found: StrategyPower) -> str:
+def describe_strategy_power(found: StrategyPower) -> str:
     """Say how many problems it takes to tell the best strategy beside SC from it."""
-    test, pair = found.paired, f"{found.strategy}, the best beside {found.against}, from {found.against}"
+    test, pair = found.paired, f"{found.strategy}, the best beside {found.baseline}, from {found.baseline}"
     if test.smallest_gap is None:
         return (
-            f"At {found.budget:,.0f}x {found.strategy} and {found.against} differ by {100 * test.gap:.1f} points on "
+            f"At {found.budget:,.0f}x {found.strategy} and {found.baseline} differ by {100 * test.gap:.1f} points on "
             "every problem, so nothing says how many problems would tell them apart."
         )
     few, many = ("no end" if end is None else f"{end:,}" for end in test.needed_interval)
@@ -168,28 +183,33 @@ def telling(found: StrategyPower) -> str:
     )
 
 
-def largest(profile: Profile) -> str:
+def describe_largest_allocation(profile: Profile) -> str:
     """Say what GenRM reaches with all that was measured, which needs no λ."""
     surface = profile.genrm
     assert surface is not None, "only of a profile with verifications"
     reached = surface.array[:, -1, -1]
-    spread = pair(resample(reached, replicates(profile))) if profile.per_problem else None
+    spread = compute_interval(resample_means(reached, draw_profile_bootstrap(profile))) if profile.per_problem else None
     S, V = surface.solutions[-1], surface.verifications[-1]
-    return f"GenRM reaches {percent(reached.mean())} {span(spread)} with S={S} and V={V}, at whatever cost."
+    return (
+        f"GenRM reaches {format_percent(reached.mean())} {format_interval(spread)} with S={S} and V={V}, at whatever "
+        "cost."
+    )
 
 
-def scorers(profile: Profile) -> list[str]:
+def describe_scoring_and_searches(profile: Profile) -> list[str]:
     """Say what scoring costs, and what was searched."""
     lines = []
     if profile.rhos:
         rho = profile.rhos.get(profile.counting)
         said = "unknown" if rho is None else f"{rho:.3g}"
-        lines.append(f"ρ = {said}, what scoring a solution costs in solutions; {counted_otherwise(profile.rhos)}")
-    unknown = unknown_strategies(profile)
+        lines.append(
+            f"ρ = {said}, what scoring a solution costs in solutions; {describe_ratios_with_prompts(profile.rhos)}"
+        )
+    unknown = list_unknown_strategies(profile)
     for strategy, part in profile.searches.items():
         if strategy in unknown:
             continue
-        cost = part.priced(profile.counting)
+        cost = part.get_costs(profile.counting)
         ends = [] if cost is None else dict.fromkeys(f"{x:,.3g}x" for x in (min(cost), max(cost)))
         count = len(part.seeds)
         tried = f"{count} allocation{'s' if count > 1 else ''}, {' to '.join(ends) or 'at an unknown cost'}"
@@ -197,7 +217,7 @@ def scorers(profile: Profile) -> list[str]:
     return lines
 
 
-def counted_otherwise(lambdas: Mapping[str, float | None]) -> str:
+def describe_ratios_with_prompts(lambdas: Mapping[str, float | None]) -> str:
     """Say what λ or ρ is when prompts are counted too."""
     with_prompts, cached = (
         "unknown" if (lam := lambdas.get(way)) is None else f"{lam:.3g}" for way in ("prompts", "cached")

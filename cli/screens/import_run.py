@@ -10,23 +10,23 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from isocompute.cli.screens.plan import note, say
-from isocompute.cli.screens.runs import line
-from isocompute.runners.imports import Summary, import_run
+from isocompute.cli.screens.plan import print_line, print_note
+from isocompute.cli.screens.runs import print_plain_line
+from isocompute.runners.imports import ImportSummary, import_run
 
-TOKENS = "completion_tokens"
+COMPLETION_TOKENS_COLUMN = "completion_tokens"
 
 
-class Told(Protocol):
+class ProgressCallback(Protocol):
     """Is told how many bytes were read, and of how many."""
 
     def __call__(self, seen: int, total: int) -> None:
         """Take it in."""
 
 
-def imported(
+def import_with_progress(
     format: str, path: str, run: str, grader: str | None, columns: Sequence[str], progress: Console
-) -> Summary:
+) -> ImportSummary:
     """Import a run under a bar of progress.
 
     Args:
@@ -40,14 +40,14 @@ def imported(
     Raises:
         ConfigError, DataError, RunError: as `import_run`.
     """
-    with bar(progress) as told:
-        return import_run(format, path, run, grader, pairs(columns), told)
+    with show_progress_bar(progress) as told:
+        return import_run(format, path, run, grader, parse_columns_option(columns), told)
 
 
-def pairs(columns: Sequence[str]) -> dict[str, str]:
+def parse_columns_option(columns: Sequence[str]) -> dict[str, str]:
     """Read --columns.
 
-    >>> pairs(["id=problem_id", "a=b=answer"])
+    >>> parse_columns_option(["id=problem_id", "a=b=answer"])
     {'id': 'problem_id', 'a=b': 'answer'}
 
     Raises:
@@ -70,34 +70,39 @@ def pairs(columns: Sequence[str]) -> dict[str, str]:
 
 
 @contextmanager
-def bar(console: Console) -> Iterator[Told]:
+def show_progress_bar(console: Console) -> Iterator[ProgressCallback]:
     """Show what share of the bytes was read, on a terminal."""
     columns = TextColumn("importing"), BarColumn(), TaskProgressColumn(), TextColumn("left"), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("importing", total=None)
 
-        def told(seen: int, total: int) -> None:
+        def update_progress(seen: int, total: int) -> None:
             progress.update(task, completed=seen, total=total)
 
-        yield told
+        yield update_progress
 
 
-def told_of(console: Console, found: Summary) -> None:
+def print_import(console: Console, found: ImportSummary) -> None:
     """Print what was imported, what is unknown, and what comes next."""
     log, rows = found.imported, found.imported.rows
     there = [f"{rows[name]:,} {name}" for name in ("problems", "solutions", "verifications", "searches") if rows[name]]
     model = f"; {log.solver}" if log.solver else ""
-    line(console, f"{found.run} holds {', '.join(there)} of {log.task}, imported from {log.format}{model}.")
-    line(console, f"Graded by {found.grader}.")
+    print_plain_line(console, f"{found.run} holds {', '.join(there)} of {log.task}, imported from {log.format}{model}.")
+    print_plain_line(console, f"Graded by {found.grader}.")
     if found.accuracy is not None:
-        say(console, f"A solution is right with probability {found.accuracy:.3f}.")
+        print_line(console, f"A solution is right with probability {found.accuracy:.3f}.")
     if found.refused:
-        note(console, f"{found.refused:,} answers were too large or too slow to compare, and count as wrong.")
+        print_note(console, f"{found.refused:,} answers were too large or too slow to compare, and count as wrong.")
     if log.unknown:
-        line(console, f"Unknown, as no row says it: {', '.join(log.unknown)}.")
-    if rows["verifications"] and {f"solutions.{TOKENS}", f"verifications.{TOKENS}"} & set(log.unknown):
-        note(console, "without completion tokens λ is unknown; fit and plan take it with --lambda.")
+        print_plain_line(console, f"Unknown, as no row says it: {', '.join(log.unknown)}.")
+    if rows["verifications"] and {
+        f"solutions.{COMPLETION_TOKENS_COLUMN}",
+        f"verifications.{COMPLETION_TOKENS_COLUMN}",
+    } & set(log.unknown):
+        print_note(console, "without completion tokens λ is unknown; fit and plan take it with --lambda.")
     if rows["solutions"]:
-        line(console, f"Next: isocompute fit {found.run} -o {found.run}/profile.json")
+        print_plain_line(console, f"Next: isocompute fit {found.run} -o {found.run}/profile.json")
     else:
-        note(console, "searches alone cannot be fitted: what a search kept is no independent sample to vote over.")
+        print_note(
+            console, "searches alone cannot be fitted: what a search kept is no independent sample to vote over."
+        )

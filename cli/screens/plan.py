@@ -11,22 +11,22 @@ from rich.table import Table
 from isocompute.fits.laws.allocation import AllocationLaws
 from isocompute.fits.laws.crossover import Crossover
 from isocompute.fits.laws.power_law import PowerLaw
-from isocompute.planner.compare import Interval
+from isocompute.planner.compare import ConfidenceInterval
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.registry import describe_strategy
 
-TIED = "A lead below zero lies within the error of drawing: the two tie, and ties go to the cheapest strategy."
-HELD_OUT = "Scored with numbers chosen on other problems; the {last}, with the strategy chosen there too."
+TIE_NOTE = "A lead below zero lies within the error of drawing: the two tie, and ties go to the cheapest strategy."
+HELD_OUT_NOTE = "Scored with numbers chosen on other problems; the {last}, with the strategy chosen there too."
 
 
-def percent(value: float) -> str:
+def format_percent(value: float) -> str:
     """An accuracy as people write it."""
     return f"{100 * value:.1f} %"
 
 
-def span(interval: Interval | None, scale: float = 100, sign: str = "", digits: int = 1) -> str:
+def format_interval(interval: ConfidenceInterval | None, scale: float = 100, sign: str = "", digits: int = 1) -> str:
     """An interval in brackets, or a dash; two words in brackets are no markup."""
     if interval is None:
         return "–"
@@ -34,17 +34,20 @@ def span(interval: Interval | None, scale: float = 100, sign: str = "", digits: 
     return escape(f"[{low}, {high}]")
 
 
-def planned(console: Console, profile: Profile, plan: Plan) -> None:
+def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     """Print a plan."""
     best = plan.recommendation
-    say(console, f"At {plan.budget:,.6g}x per problem: [bold green]{best.strategy} {best.settings}[/]")
-    say(console, f"  {describe_strategy(best.strategy, profile.parameters(best.strategy))}")
-    sure = "" if plan.interval is None else f", 95 % interval {span(plan.interval)}"
-    say(console, f"  expected accuracy [bold]{percent(plan.expected)}[/]{sure}, for {best.compute:,.4g}x")
+    print_line(console, f"At {plan.budget:,.6g}x per problem: [bold green]{best.strategy} {best.settings}[/]")
+    print_line(console, f"  {describe_strategy(best.strategy, profile.get_parameters(best.strategy))}")
+    sure = "" if plan.interval is None else f", 95 % interval {format_interval(plan.interval)}"
+    print_line(
+        console,
+        f"  expected accuracy [bold]{format_percent(plan.expected_accuracy)}[/]{sure}, for {best.compute:,.4g}x",
+    )
     if best.probability_best is not None and plan.alternatives:
-        say(console, f"  ahead of the other strategies with probability {best.probability_best:.2f}")
+        print_line(console, f"  ahead of the other strategies with probability {best.probability_best:.2f}")
     if profile.unknown_sizes:
-        note(console, unknown_sizes_line(profile))
+        print_note(console, describe_unknown_sizes(profile))
     console.print()
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
@@ -53,32 +56,36 @@ def planned(console: Console, profile: Profile, plan: Plan) -> None:
     for heading in ("compute", "accuracy", "95 % interval", "recommended\nis ahead by", "P(best)"):
         table.add_column(heading, justify="right", no_wrap=True)
     for option in (best, *plan.alternatives):
-        ahead = "" if option.gap is None else f"{100 * option.gap:+.1f} {span(option.gap_interval, sign='+')}"
+        ahead = (
+            "" if option.gap is None else f"{100 * option.gap:+.1f} {format_interval(option.gap_interval, sign='+')}"
+        )
         chance = "–" if option.probability_best is None else f"{option.probability_best:.2f}"
         table.add_row(
             option.strategy,
             option.settings,
             f"{option.compute:,.4g}x",
-            percent(option.accuracy),
-            span(option.interval),
+            format_percent(option.accuracy),
+            format_interval(option.interval),
             ahead,
             chance,
         )
-    if plan.ceiling is not None:
-        table.add_row("(coverage)", f"S={plan.ceiling_at}", "", percent(plan.ceiling), "", "", "", style="dim")
+    if plan.coverage is not None:
+        table.add_row(
+            "(coverage)", f"S={plan.coverage_solutions}", "", format_percent(plan.coverage), "", "", "", style="dim"
+        )
     console.print(table)
     if plan.interval is not None and plan.alternatives:
-        say(console, HELD_OUT.format(last="expected accuracy"))
+        print_line(console, HELD_OUT_NOTE.format(last="expected accuracy"))
     if any(option.gap is not None and option.gap < 0 for option in plan.alternatives):
-        say(console, TIED)
+        print_line(console, TIE_NOTE)
     console.print()
-    for line in context(profile, plan):
-        say(console, line)
+    for line in describe_plan_context(profile, plan):
+        print_line(console, line)
     for warning in plan.warnings:
-        note(console, warning)
+        print_note(console, warning)
 
 
-def unknown_sizes_line(profile: Profile) -> str:
+def describe_unknown_sizes(profile: Profile) -> str:
     """Say that a verifier or a scorer is taken to be as large as the solver."""
     roles = " and the ".join(["solver", *profile.unknown_sizes])
     return (
@@ -87,34 +94,34 @@ def unknown_sizes_line(profile: Profile) -> str:
     )
 
 
-def context(profile: Profile, plan: Plan) -> list[str]:
+def describe_plan_context(profile: Profile, plan: Plan) -> list[str]:
     """Return the lines that place a plan: plateau, crossover, law, origin."""
     found = plan.findings
     worth = "one solution's" if plan.budget == 1 else f"{plan.budget:,.6g} solutions'"
     lines = [
-        f"SC flattens at {flattening(found)}, so {plan.budget:,.6g}x is {plan.plateau_multiple:,.3g}x-plateau "
+        f"SC flattens at {format_plateau(found)}, so {plan.budget:,.6g}x is {plan.plateau_multiple:,.3g}x-plateau "
         f"(times SC's plateau; {worth} worth)."
     ]
     ahead = "genrm" if plan.recommendation.strategy == "sc" else plan.recommendation.strategy
     for strategy in dict.fromkeys(("genrm", ahead)):
         if strategy in found.crossovers:
-            lines.append(crossing(strategy, found.crossovers[strategy], found.plateau, plan.budget))
+            lines.append(describe_crossover(strategy, found.crossovers[strategy], found.plateau, plan.budget))
     if found.laws is not None:
-        lines.append(law_line(found.laws))
+        lines.append(describe_allocation_law(found.laws))
     lam = "" if plan.lam is None else f"; λ = {plan.lam:.3g}"
     return [*lines, escape(f"From profile '{profile.name}': {profile.description}{lam}.")]
 
 
-def flattening(found: Findings) -> str:
+def format_plateau(found: Findings) -> str:
     """SC's plateau, with its interval."""
     ends = found.plateau_interval
-    return f"{found.plateau}x" + ("" if ends is None else f" {span(ends, 1, digits=0)}")
+    return f"{found.plateau}x" + ("" if ends is None else f" {format_interval(ends, 1, digits=0)}")
 
 
-def crossing(strategy: str, found: Crossover, plateau: int, budget: float | None = None) -> str:
+def describe_crossover(strategy: str, found: Crossover, plateau: int, budget: float | None = None) -> str:
     """Say where a strategy overtakes SC, and on which side of it a budget is."""
     name = "GenRM" if strategy == "genrm" else strategy
-    interval = "" if found.interval is None else f", 95 % interval {span(found.interval, 1, digits=0)}"
+    interval = "" if found.interval is None else f", 95 % interval {format_interval(found.interval, 1, digits=0)}"
     top = found.budgets[-1]
     if not math.isfinite(found.budget):
         share = "" if found.probability is None else f" (probability that it does: {found.probability:.2f}{interval})"
@@ -124,29 +131,29 @@ def crossing(strategy: str, found: Crossover, plateau: int, budget: float | None
     return f"{name} overtakes SC for good at {found.budget:,.0f}x ({multiple}){interval}{where}."
 
 
-def law_line(laws: AllocationLaws) -> str:
+def describe_allocation_law(laws: AllocationLaws) -> str:
     """Say how S and V should grow: by the fit that takes edges as bounds, or where there is none, by the smooth one."""
     law = laws.censored or laws.smooth
-    text = f"As the budget C grows, S ∝ C^a with a = {exponent(law.solutions)}, V ∝ C^b with b = "
-    text += f"{exponent(law.verifications)}, over {laws.budgets[0]:,.0f}x to {laws.budgets[-1]:,.0f}x"
-    edge = law.at_edge.sum()
+    text = f"As the budget C grows, S ∝ C^a with a = {format_exponent(law.solutions)}, V ∝ C^b with b = "
+    text += f"{format_exponent(law.verifications)}, over {laws.budgets[0]:,.0f}x to {laws.budgets[-1]:,.0f}x"
+    edge = law.is_at_edge.sum()
     if not edge:
         return text + "; no optimum lies at an edge of the grid."
     how = "taken as bounds" if law is laws.censored else "too few others to take them as bounds"
     return text + f"; {edge} of {len(laws.budgets)} optima lie at an edge of the grid ({how})."
 
 
-def exponent(part: PowerLaw) -> str:
+def format_exponent(part: PowerLaw) -> str:
     """An exponent with its interval."""
-    return f"{part.exponent:.2f}" + ("" if part.interval is None else f" {span(part.interval, 1, digits=2)}")
+    return f"{part.exponent:.2f}" + ("" if part.interval is None else f" {format_interval(part.interval, 1, digits=2)}")
 
 
-def say(console: Console, line: str) -> None:
+def print_line(console: Console, line: str) -> None:
     """Print a line without colouring its numbers."""
     console.print(line, highlight=False)
 
 
-def note(console: Console, text: str) -> None:
+def print_note(console: Console, text: str) -> None:
     """Print a warning, whatever it contains, as plain text."""
     console.print("[yellow]note:[/] ", end="")
     console.print(text, markup=False, highlight=False)

@@ -9,69 +9,72 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from isocompute.cli.screens.runs import columns, line
-from isocompute.runners.parsing.printable import plain, short
-from isocompute.runners.search.describe import describe_outcome, find_path, name_search
-from isocompute.runners.search.rows import Key, Row, Tried
+from isocompute.cli.screens.runs import make_number_table, print_plain_line
+from isocompute.runners.parsing.printable import format_one_line, format_short_number
+from isocompute.runners.search.describe import describe_search_outcome, find_selected_path, name_search
+from isocompute.runners.search.rows import LoggedSearch, SearchKey, SearchRow
 
-STYLES = {"kept": "", "dropped": "dim", "finished": "cyan", "cut": "yellow", "limit": "yellow", "failed": "red"}
+NODE_STYLES = {"kept": "", "dropped": "dim", "finished": "cyan", "cut": "yellow", "limit": "yellow", "failed": "red"}
 
-HEAD = "     node round  score fate     tokens text"
+TREE_HEADING = "     node round  score fate     tokens text"
 
-WIDEST = 160
+MAX_STEP_CHARACTERS = 160
 """Characters of a step that are looked at; a terminal shows fewer."""
 
 
-def searched(console: Console, question: str, key: Key, search: Tried) -> None:
+def print_search_tree(console: Console, question: str, key: SearchKey, search: LoggedSearch) -> None:
     """Print a search as a tree, the path to its answer marked by stars.
 
     Where only one of a node's children goes on, it stands last, and what grows from it follows on the same level.
     """
-    for text in (plain(question, 2 * console.width), f"{name_search(key)}: {describe_outcome(search)}"):
+    for text in (
+        format_one_line(question, 2 * console.width),
+        f"{name_search(key)}: {describe_search_outcome(search)}",
+    ):
         console.print(text, markup=False, highlight=False)
-    by_parent: dict[int, list[Row]] = defaultdict(list)
+    by_parent: dict[int, list[SearchRow]] = defaultdict(list)
     for row in search.nodes.values():
         by_parent[row["parent"]].append(row)
-    marked = find_path(search)
-    top = Tree(Text(HEAD, style="dim", no_wrap=True, overflow="ellipsis"), guide_style="dim")
+    marked = find_selected_path(search)
+    top = Tree(Text(TREE_HEADING, style="dim", no_wrap=True, overflow="ellipsis"), guide_style="dim")
     branches = [(top, 0)]
     while branches:
         branch, parent = branches.pop()
         children = sorted(by_parent[parent], key=lambda row: (row["node_id"] in by_parent, row["node_id"]))
-        labels = [(branch.add(label(row, row["node_id"] in marked)), row["node_id"]) for row in children]
+        labels = [(branch.add(format_node(row, row["node_id"] in marked)), row["node_id"]) for row in children]
         going = [(own, number) for own, number in labels if number in by_parent]
         branches += [(branch, number) for _, number in going] if len(going) == 1 else going[::-1]
     console.print(top)
 
 
-def listed(console: Console, problem: str, searches: dict[Key, Tried]) -> None:
+def print_searches(console: Console, problem: str, searches: dict[SearchKey, LoggedSearch]) -> None:
     """Print which searches there are on a problem."""
-    table = columns("search", "n", "width", "lookahead", "seed", "rounds", "nodes", "right")
+    table = make_number_table("search", "n", "width", "lookahead", "seed", "rounds", "nodes", "right")
     for (_, strategy, n, width, lookahead, seed), search in searches.items():
-        ended = search.ended or {}
+        ended = search.result_row or {}
         right = {True: "yes", False: "no", None: "?"}[ended.get("correct")]
         rounds = max((row["round"] for row in search.nodes.values()), default=ended.get("steps") or 0)
         numbers = (n, width or "–", lookahead, seed, rounds, f"{len(search.nodes):,}", right)
         table.add_row(strategy, *map(str, numbers))
-    line(console, f"{plain(problem)} has {len(searches):,} searches:")
+    print_plain_line(console, f"{format_one_line(problem)} has {len(searches):,} searches:")
     console.print(table)
-    line(console, "To see one: --strategy, --n, --width, --lookahead and --seed tell them apart.")
+    print_plain_line(console, "To see one: --strategy, --n, --width, --lookahead and --seed tell them apart.")
 
 
-def label(row: Row, marked: bool) -> Text:
+def format_node(row: SearchRow, marked: bool) -> Text:
     """Return a node's line: number, score, fate, tokens and text, whatever that holds."""
     failed = row["text"] is None
     fate = "failed" if failed else row["fate"] or "waits"
     score = "–" if row["score"] is None else f"{row['score']:.3f}"
-    tokens = plus_ahead(row["completion_tokens"], row["lookahead_tokens"])
-    said = row["status"] if failed else answered(row)
+    tokens = format_node_tokens(row["completion_tokens"], row["lookahead_tokens"])
+    said = row["status"] if failed else format_node_text(row)
     place = f"{'*' if marked else ' '}{row['node_id']:>4} {row['round']:>5}"
-    text = f"{place} {score:>6} {fate:<8} {tokens:>6} {plain(said, WIDEST).strip()}"
-    style = "bold green" if marked else STYLES.get(fate, "")
+    text = f"{place} {score:>6} {fate:<8} {tokens:>6} {format_one_line(said, MAX_STEP_CHARACTERS).strip()}"
+    style = "bold green" if marked else NODE_STYLES.get(fate, "")
     return Text(text, style=style, no_wrap=True, overflow="ellipsis")
 
 
-def answered(row: Row) -> str:
+def format_node_text(row: SearchRow) -> str:
     """Return a node's text, behind its answer if it has one."""
     if row["correct"] is None:
         return str(row["text"])
@@ -79,12 +82,14 @@ def answered(row: Row) -> str:
     return f"[{answer:.40}, {'right' if row['correct'] else 'wrong'}] {row['text']}"
 
 
-def plus_ahead(own: int | None, ahead: int | None) -> str:
+def format_node_tokens(own: int | None, ahead: int | None) -> str:
     """Return a node's tokens, and those of the rollout that looked ahead of it."""
-    return short(own) + (f"+{short(ahead)}" if ahead else "")
+    return format_short_number(own) + (f"+{format_short_number(ahead)}" if ahead else "")
 
 
-def narrowed(searches: dict[Key, Tried], strategy: str | None, numbers: Sequence[int | None]) -> dict[Key, Tried]:
+def filter_searches(
+    searches: dict[SearchKey, LoggedSearch], strategy: str | None, numbers: Sequence[int | None]
+) -> dict[SearchKey, LoggedSearch]:
     """Return the searches that are meant.
 
     Args:

@@ -1,7 +1,7 @@
 """What the lab's models learn from: sequences of tokens, and which of them count.
 
 The solver learns reference solutions. The verifier and the PRM learn from the solver's own solutions, right and
-wrong, judged by the truth. No problem that `problems.held_out` keeps for measuring is ever in a corpus.
+wrong, judged by the truth. No problem that `problems.is_held_out` keeps for measuring is ever in a corpus.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import torch
 
-from experiments.lab.tokenizer import build
+from experiments.lab.tokenizer import build_tokenizer
 from isocompute.runners import prompts
 from isocompute.runners.tasks import lab_generator as problems
-from isocompute.runners.tasks.lab_generator import Problem
+from isocompute.runners.tasks.lab_generator import LabProblem
 
 IGNORED = -100
-TOKENIZER = build()
-SOLVE, VERIFY = (prompts.load(name, needs=()) for name in ("lab-solve", "lab-verify"))
+TOKENIZER = build_tokenizer()
+SOLVE, VERIFY = (prompts.load_prompt(name, needs=()) for name in ("lab-solve", "lab-verify"))
 RIGHT, WRONG = (TOKENIZER.convert_tokens_to_ids(token) for token in (" +", " -"))
 
 
@@ -38,37 +38,37 @@ class Example:
     labels: list[int]
 
 
-def sample(level: int, rng: random.Random) -> Problem:
+def sample_training_problem(level: int, rng: random.Random) -> LabProblem:
     """Draw a problem to learn from."""
-    while problems.held_out(problem := problems.sample(level, rng)):
+    while problems.is_held_out(problem := problems.sample_lab_problem(level, rng)):
         pass
     return problem
 
 
-def encode(text: str) -> list[int]:
+def encode_text(text: str) -> list[int]:
     """Return a text's tokens without the start token."""
     return list(TOKENIZER(text, add_special_tokens=False)["input_ids"])
 
 
-def completion(prompt: str, text: str) -> Example:
+def make_completion_example(prompt: str, text: str) -> Example:
     """An example of a prompt and what is to follow it, end token included."""
-    head = [TOKENIZER.bos_token_id, *encode(prompt)]
-    tail = [*encode(text), TOKENIZER.eos_token_id]
+    head = [TOKENIZER.bos_token_id, *encode_text(prompt)]
+    tail = [*encode_text(text), TOKENIZER.eos_token_id]
     return Example(head + tail, [IGNORED] * len(head) + tail, [IGNORED] * (len(head) + len(tail)))
 
 
-def solving(problem: Problem) -> Example:
+def make_solver_example(problem: LabProblem) -> Example:
     """What a solver learns: the reference solution."""
-    return completion(SOLVE.fill(question=problem.question), problem.solution)
+    return make_completion_example(SOLVE.fill(question=problem.question), problem.solution)
 
 
-def verifying(problem: Problem, solution: str) -> Example:
+def make_verifier_example(problem: LabProblem, solution: str) -> Example:
     """What a verifier learns: the reference verification of a sampled solution."""
     prompt = VERIFY.fill(question=problem.question, solution=solution)
-    return completion(prompt, problems.verification(problem, solution))
+    return make_completion_example(prompt, problems.write_verification(problem, solution))
 
 
-def scoring(problem: Problem, solution: str) -> Example:
+def make_prm_example(problem: LabProblem, solution: str) -> Example:
     """What a PRM learns: after each line ` +` if it is right, given those before it, else ` -`.
 
     The sequence itself holds ` +` after every line, as it does when a PRM is asked. Inside a line it learns the same
@@ -76,10 +76,10 @@ def scoring(problem: Problem, solution: str) -> Example:
     must know better (Cobbe et al. 2021, arXiv 2110.14168, section 4.1, train their verifier on both).
     """
     steps = solution.split("\n")
-    tokens, places = stepwise(problem.question, steps)
+    tokens, places = encode_steps(problem.question, steps)
     targets, labels = [IGNORED] * len(tokens), [IGNORED] * len(tokens)
-    for place, step, line in zip(places, steps, problems.expected(problem, solution), strict=True):
-        written, truth = encode(step), encode(line)
+    for place, step, line in zip(places, steps, problems.derive_expected_lines(problem, solution), strict=True):
+        written, truth = encode_text(step), encode_text(line)
         begin = place - len(written)
         same = next((i for i, pair in enumerate(zip(written, truth, strict=False)) if pair[0] != pair[1]), None)
         agree = min(len(written), len(truth)) if same is None else same
@@ -92,18 +92,18 @@ def scoring(problem: Problem, solution: str) -> Example:
     return Example(tokens, targets, labels)
 
 
-def stepwise(question: str, steps: Sequence[str]) -> tuple[list[int], list[int]]:
+def encode_steps(question: str, steps: Sequence[str]) -> tuple[list[int], list[int]]:
     """Return the tokens a PRM reads, and the places of the labels in them."""
-    tokens = [TOKENIZER.bos_token_id, *encode(SOLVE.fill(question=question))]
+    tokens = [TOKENIZER.bos_token_id, *encode_text(SOLVE.fill(question=question))]
     places = []
     for step in steps:
-        tokens += encode(step)
+        tokens += encode_text(step)
         places.append(len(tokens))
-        tokens += [RIGHT, *encode("\n")]
+        tokens += [RIGHT, *encode_text("\n")]
     return tokens, places
 
 
-def pad(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def pad_examples(examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return tokens, targets and labels of a batch, filled up on the right, each (examples, longest)."""
     longest = max(len(example.tokens) for example in examples)
     tokens = torch.full((len(examples), longest), TOKENIZER.pad_token_id)

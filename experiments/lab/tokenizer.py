@@ -16,7 +16,7 @@ WORDS = (
 PATTERN = r"\\boxed\{|: | = |\? | ?[A-Za-z]+| [+-](?=\n|$)|,?\d|\n|[^\n]"
 
 
-def build() -> PreTrainedTokenizerFast:
+def build_tokenizer() -> PreTrainedTokenizerFast:
     """Build the tokenizer; ``decode(encode(text))`` is the text for everything the lab writes."""
     vocabulary = {token: i for i, token in enumerate((*SPECIAL, *WORDS))}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))

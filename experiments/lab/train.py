@@ -22,10 +22,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from experiments.lab import corpus
 from experiments.lab.corpus import IGNORED, TOKENIZER, Example
 from isocompute.runners.engines import Request, Sampling
-from isocompute.runners.engines.transformers import Transformers
-from isocompute.runners.grading import answer_of
-from isocompute.runners.seeds import seed_of
-from isocompute.runners.tasks.lab_generator import LEVELS, Problem
+from isocompute.runners.engines.transformers import TransformersEngine
+from isocompute.runners.grading import extract_lab_answer
+from isocompute.runners.seeds import derive_seed
+from isocompute.runners.tasks.lab_generator import LAB_LEVELS, LabProblem
 
 SEED = 0
 EXAMPLES = {1: 48, 2: 40, 3: 32, 4: 24, 5: 16}
@@ -45,7 +45,7 @@ Batch = dict[int, list[Example]]
 console = Console()
 
 
-def architecture() -> LlamaConfig:
+def make_architecture() -> LlamaConfig:
     """A Llama of 0.86 million parameters."""
     return LlamaConfig(
         vocab_size=len(TOKENIZER), hidden_size=128, intermediate_size=384, num_hidden_layers=4,
@@ -54,7 +54,7 @@ def architecture() -> LlamaConfig:
     )  # fmt: skip
 
 
-def learn(
+def train_model(
     model: LlamaForCausalLM, name: str, batches: Iterator[Batch], steps: int, rate: float, fall: bool = False
 ) -> None:
     """Train on the cross-entropy of targets and labels: AdamW, a short warm-up, then a rate that is constant or falls.
@@ -76,7 +76,7 @@ def learn(
         batch = next(batches)
         optimizer.zero_grad()
         total = 0.0
-        padded = [corpus.pad(examples) for examples in batch.values()]
+        padded = [corpus.pad_examples(examples) for examples in batch.values()]
         to_say, to_judge = (sum(int((part[i] != IGNORED).sum()) for part in padded) for i in (1, 2))
         for tokens, targets, labels in padded:  # a level at a time, as its sequences are about equally long
             with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -103,21 +103,25 @@ def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     )
 
 
-def fresh(rng: random.Random) -> Iterator[Batch]:
+def draw_reference_batches(rng: random.Random) -> Iterator[Batch]:
     """Batches of reference solutions of problems drawn anew."""
     while True:
-        yield {level: [corpus.solving(corpus.sample(level, rng)) for _ in range(n)] for level, n in EXAMPLES.items()}
+        yield {
+            level: [corpus.make_solver_example(corpus.sample_training_problem(level, rng)) for _ in range(n)]
+            for level, n in EXAMPLES.items()
+        }
 
 
-def judged(
-    solutions: dict[int, list[tuple[Problem, str]]],
-    example: Callable[[Problem, str], Example],
+def draw_sampled_batches(
+    solutions: dict[int, list[tuple[LabProblem, str]]],
+    example: Callable[[LabProblem, str], Example],
     rng: random.Random,
 ) -> Iterator[Batch]:
     """Batches of sampled solutions, right and wrong ones in equal shares at every level as far as there are both."""
     pools = {
         level: [
-            [pair for pair in pairs if (answer_of(pair[1]) == str(pair[0].answer)) is right] for right in (True, False)
+            [pair for pair in pairs if (extract_lab_answer(pair[1]) == str(pair[0].answer)) is right]
+            for right in (True, False)
         ]
         for level, pairs in solutions.items()
     }
@@ -128,40 +132,40 @@ def judged(
         }
 
 
-def sampled_solutions(folder: Path, rng: random.Random) -> dict[int, list[tuple[Problem, str]]]:
+def sample_solutions(folder: Path, rng: random.Random) -> dict[int, list[tuple[LabProblem, str]]]:
     """Let the solver solve problems to learn from, at temperature 1."""
-    engine = Transformers(str(folder), batch_size=400)
-    solved: dict[int, list[tuple[Problem, str]]] = {level: [] for level in LEVELS}
+    engine = TransformersEngine(str(folder), batch_size=400)
+    solved: dict[int, list[tuple[LabProblem, str]]] = {level: [] for level in LAB_LEVELS}
     for level, count in JUDGED_PROBLEMS.items():
-        problems = [corpus.sample(level, rng) for _ in range(count)]
+        problems = [corpus.sample_training_problem(level, rng) for _ in range(count)]
         pending = deque(
             Request(
                 (level, i),
                 corpus.SOLVE.fill(question=p.question),
-                seed_of(SEED, "judged", level, i),
+                derive_seed(SEED, "judged", level, i),
                 Sampling(1.0, max_tokens=200),
             )
             for i, p in enumerate(problems)
         )
         for request, completion in engine.run(pending):
             solved[level].append((problems[request.key[1]], completion.text or ""))
-        right = sum(answer_of(text) == str(p.answer) for p, text in solved[level]) / count
+        right = sum(extract_lab_answer(text) == str(p.answer) for p, text in solved[level]) / count
         console.print(f"sampled {count} solutions of level {level}: {right:.3f} right", highlight=False)
     return solved
 
 
-def save(model: LlamaForCausalLM, folder: Path) -> None:
+def save_checkpoint(model: LlamaForCausalLM, folder: Path) -> None:
     """Write a checkpoint in bfloat16, as transformers and vLLM load it."""
     copy.deepcopy(model).to(torch.bfloat16).save_pretrained(folder)
     TOKENIZER.save_pretrained(folder)
 
 
-def grown_from(folder: Path) -> LlamaForCausalLM:
+def load_checkpoint(folder: Path) -> LlamaForCausalLM:
     """Return a saved checkpoint to learn further, in float32."""
     return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
 
 
-def deepened(model: LlamaForCausalLM, layers: int) -> LlamaForCausalLM:
+def add_layers(model: LlamaForCausalLM, layers: int) -> LlamaForCausalLM:
     """Return a model with more layers on top, copies of the first ones that add nothing yet.
 
     Their output projections are zero, so that it begins as the model that it was (Wu et al. 2024, LLaMA Pro, arXiv
@@ -182,23 +186,23 @@ def deepened(model: LlamaForCausalLM, layers: int) -> LlamaForCausalLM:
 def train_solver(folder: Path) -> None:
     """Train a solver from nothing on reference solutions."""
     torch.manual_seed(SEED)
-    solver = LlamaForCausalLM(architecture())
-    learn(solver, "solver", fresh(random.Random(f"solver/{SEED}")), SOLVER_STEPS, SOLVER_RATE)
-    save(solver, folder / "solver")
+    solver = LlamaForCausalLM(make_architecture())
+    train_model(solver, "solver", draw_reference_batches(random.Random(f"solver/{SEED}")), SOLVER_STEPS, SOLVER_RATE)
+    save_checkpoint(solver, folder / "solver")
 
 
-def train_judges(folder: Path) -> None:
+def train_verifier_and_prm(folder: Path) -> None:
     """Train a verifier and a PRM, each from the solver, on what the solver itself writes."""
-    solutions = sampled_solutions(folder / "solver", random.Random(f"judged/{SEED}"))
-    verifier = grown_from(folder / "solver")
-    batches = judged(solutions, corpus.verifying, random.Random(f"verifier/{SEED}"))
-    learn(verifier, "verifier", batches, VERIFIER_STEPS, VERIFIER_RATE)
-    save(verifier, folder / "verifier")
+    solutions = sample_solutions(folder / "solver", random.Random(f"judged/{SEED}"))
+    verifier = load_checkpoint(folder / "solver")
+    batches = draw_sampled_batches(solutions, corpus.make_verifier_example, random.Random(f"verifier/{SEED}"))
+    train_model(verifier, "verifier", batches, VERIFIER_STEPS, VERIFIER_RATE)
+    save_checkpoint(verifier, folder / "verifier")
 
-    prm = deepened(grown_from(folder / "solver"), PRM_LAYERS)
-    batches = judged(solutions, corpus.scoring, random.Random(f"prm/{SEED}"))
-    learn(prm, "prm", batches, PRM_STEPS, PRM_RATE, fall=True)
-    save(prm, folder / "prm")
+    prm = add_layers(load_checkpoint(folder / "solver"), PRM_LAYERS)
+    batches = draw_sampled_batches(solutions, corpus.make_prm_example, random.Random(f"prm/{SEED}"))
+    train_model(prm, "prm", batches, PRM_STEPS, PRM_RATE, fall=True)
+    save_checkpoint(prm, folder / "prm")
 
 
 def main() -> None:
@@ -207,7 +211,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the checkpoints go")
     folder = parser.parse_args().folder
     train_solver(folder)
-    train_judges(folder)
+    train_verifier_and_prm(folder)
 
 
 if __name__ == "__main__":

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.choice.ties import TOLERANCE
-from isocompute.fits.cost import compute
+from isocompute.fits.choice.ties import TIE_TOLERANCE
+from isocompute.fits.cost import compute_allocation_cost
 
-_PER_OCTAVE = 64  # whole numbers tried per doubling: all of them up to 64, beyond that steps of about 1 %
+_NUMBERS_PER_OCTAVE = 64  # whole numbers tried per doubling: all of them up to 64, beyond that steps of about 1 %
 _BLOCK = 2**22  # accuracies held at a time while replicates are worked through
 
 
-def knots(values: ArrayLike, name: str) -> NDArray[np.int64]:
+def check_knots(values: ArrayLike, name: str) -> NDArray[np.int64]:
     """The S or V at which a surface was measured, checked: strictly increasing integers ≥ 1.
 
     Args:
@@ -27,7 +27,7 @@ def knots(values: ArrayLike, name: str) -> NDArray[np.int64]:
         DataError: knots that are not increasing integers ≥ 1.
 
     Example:
-        >>> knots([1, 2, 4], "S")
+        >>> check_knots([1, 2, 4], "S")
         array([1, 2, 4])
     """
     array = np.asarray(values)
@@ -38,7 +38,7 @@ def knots(values: ArrayLike, name: str) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def measured(values: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
+def check_accuracies(values: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
     """Accuracies on knots, checked: finite, and of the shape (…, *shape).
 
     Args:
@@ -50,7 +50,7 @@ def measured(values: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[np
         DataError: another shape, or values that are not finite.
 
     Example:
-        >>> measured([[0.5, 0.75]], (2,), "curve")
+        >>> check_accuracies([[0.5, 0.75]], (2,), "curve")
         array([[0.5 , 0.75]])
     """
     array = np.asarray(values, dtype=float)
@@ -62,7 +62,7 @@ def measured(values: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[np
     return array
 
 
-def interpolation(at: NDArray[np.int64], on: NDArray[np.int64], name: str) -> NDArray[np.float64]:
+def compute_knot_weights(at: NDArray[np.int64], on: NDArray[np.int64], name: str) -> NDArray[np.float64]:
     """Weights of the knots that interpolate linearly in the logarithm.
 
     Args:
@@ -77,7 +77,7 @@ def interpolation(at: NDArray[np.int64], on: NDArray[np.int64], name: str) -> ND
         DataError: a number outside the knots' range: this function does not extrapolate.
 
     Example:
-        >>> interpolation(np.array([4]), np.array([2, 8]), "S")
+        >>> compute_knot_weights(np.array([4]), np.array([2, 8]), "S")
         array([[0.5, 0.5]])
     """
     outside = at[(at < on[0]) | (at > on[-1])]
@@ -87,20 +87,20 @@ def interpolation(at: NDArray[np.int64], on: NDArray[np.int64], name: str) -> ND
     return np.stack(weights, axis=1)
 
 
-def whole_numbers(low: int, high: int) -> NDArray[np.int64]:
+def list_whole_numbers(low: int, high: int) -> NDArray[np.int64]:
     """The whole numbers that are tried from `low` to `high`: all up to 64, beyond that in steps of about 1 %.
 
     Example:
-        >>> whole_numbers(2, 5)
+        >>> list_whole_numbers(2, 5)
         array([2, 3, 4, 5])
     """
-    steps = int(np.ceil(np.log2(high / low) * _PER_OCTAVE))
+    steps = int(np.ceil(np.log2(high / low) * _NUMBERS_PER_OCTAVE))
     spread = np.geomspace(low, high, steps + 1).round().astype(np.int64)
-    return np.unique(np.concatenate([np.arange(low, min(high, _PER_OCTAVE) + 1), spread]))
+    return np.unique(np.concatenate([np.arange(low, min(high, _NUMBERS_PER_OCTAVE) + 1), spread]))
 
 
 @dataclass(frozen=True, eq=False)
-class Lattice:
+class AllocationGrid:
     """The allocations of a strategy that are tried, in order of cost.
 
     Args:
@@ -114,7 +114,7 @@ class Lattice:
     weights: NDArray[np.float64]
 
 
-def voting_lattice(S: ArrayLike) -> Lattice:
+def build_voting_grid(S: ArrayLike) -> AllocationGrid:
     """The votes over 1, 2, 3 … solutions between the knots, at a cost of S each.
 
     Args:
@@ -124,15 +124,15 @@ def voting_lattice(S: ArrayLike) -> Lattice:
         DataError: malformed knots.
 
     Example:
-        >>> voting_lattice([2, 8]).cost
+        >>> build_voting_grid([2, 8]).cost
         array([2., 3., 4., 5., 6., 7., 8.])
     """
-    on = knots(S, "S")
-    tried = np.union1d(whole_numbers(int(on[0]), int(on[-1])), on)
-    return Lattice({"S": tried}, tried.astype(float), interpolation(tried, on, "S").T)
+    on = check_knots(S, "S")
+    tried = np.union1d(list_whole_numbers(int(on[0]), int(on[-1])), on)
+    return AllocationGrid({"S": tried}, tried.astype(float), compute_knot_weights(tried, on, "S").T)
 
 
-def verified_lattice(S: ArrayLike, V: ArrayLike, lam: float) -> Lattice:
+def build_verified_grid(S: ArrayLike, V: ArrayLike, lam: float) -> AllocationGrid:
     """The S solutions with V verifications each between the knots, at a cost of S(1 + λV).
 
     Args:
@@ -144,22 +144,22 @@ def verified_lattice(S: ArrayLike, V: ArrayLike, lam: float) -> Lattice:
         DataError: malformed knots or λ.
 
     Example:
-        >>> tried = verified_lattice([1, 2], [1, 2], lam=1.0)
+        >>> tried = build_verified_grid([1, 2], [1, 2], lam=1.0)
         >>> tried.numbers["S"], tried.numbers["V"], tried.cost
         (array([1, 1, 2, 2]), array([1, 2, 1, 2]), array([2., 3., 4., 6.]))
     """
-    on_s, on_v = knots(S, "S"), knots(V, "V")
-    whole = [np.union1d(whole_numbers(int(on[0]), int(on[-1])), on) for on in (on_s, on_v)]
+    on_s, on_v = check_knots(S, "S"), check_knots(V, "V")
+    whole = [np.union1d(list_whole_numbers(int(on[0]), int(on[-1])), on) for on in (on_s, on_v)]
     s, v = (grid.ravel() for grid in np.meshgrid(*whole))
-    cost = compute(s, v, lam)
+    cost = compute_allocation_cost(s, v, lam)
     order = np.argsort(cost, kind="stable")
     s, v = s[order], v[order]
-    weights = np.einsum("ni,nj->ijn", interpolation(s, on_s, "S"), interpolation(v, on_v, "V"))
-    return Lattice({"S": s, "V": v}, cost[order], weights.reshape(len(on_s) * len(on_v), -1))
+    weights = np.einsum("ni,nj->ijn", compute_knot_weights(s, on_s, "S"), compute_knot_weights(v, on_v, "V"))
+    return AllocationGrid({"S": s, "V": v}, cost[order], weights.reshape(len(on_s) * len(on_v), -1))
 
 
-def envelope(
-    values: NDArray[np.float64], tried: Lattice, budgets: ArrayLike
+def find_best_allocations(
+    values: NDArray[np.float64], tried: AllocationGrid, budgets: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The best of the allocations within each budget, and which it is; ties go to the cheapest, see `ties`.
 
@@ -176,7 +176,8 @@ def envelope(
         DataError: budgets that are malformed.
 
     Example:
-        >>> accuracy, chosen = envelope(np.array([[0.4, 0.6, 0.5]]), voting_lattice([1, 2, 3]), [0.5, 1, 9])
+        >>> accuracy, chosen = find_best_allocations(np.array([[0.4, 0.6, 0.5]]), build_voting_grid([1, 2, 3]), [0.5, 1,
+        9])
         >>> accuracy, chosen
         (array([[nan, 0.4, 0.6]]), array([[-1,  0,  1]]))
     """
@@ -190,7 +191,7 @@ def envelope(
         best = np.maximum.accumulate(values[start : start + block] @ tried.weights, axis=1)
         reached = best[:, reach]
         accuracy[start : start + block] = reached
-        for row, (risen, goals) in enumerate(zip(best, reached - TOLERANCE, strict=True), start):
+        for row, (risen, goals) in enumerate(zip(best, reached - TIE_TOLERANCE, strict=True), start):
             chosen[row] = np.searchsorted(risen, goals)
     accuracy[:, reach < 0], chosen[:, reach < 0] = np.nan, -1
     return accuracy, chosen

@@ -14,13 +14,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.bootstrap import interval, resample
-from isocompute.fits.choice.held_out import Choices, Folds, enclosing_interval, folds, held_out, in_sample
-from isocompute.fits.choice.options import Options
+from isocompute.fits.bootstrap import compute_percentile_interval, resample_means
+from isocompute.fits.choice.held_out import (
+    AllocationChoices,
+    Folds,
+    compute_enclosing_interval,
+    score_held_out,
+    score_in_sample,
+    split_folds,
+)
+from isocompute.fits.choice.options import AllocationOptions
 
 
 @dataclass(frozen=True, eq=False)
-class Reached:
+class PolicyAccuracy:
     """What a way of choosing reaches at each of nC budgets; NaN where it cannot be afforded.
 
     Args:
@@ -36,7 +43,7 @@ class Reached:
 
 
 @dataclass(frozen=True, eq=False)
-class Level:
+class LevelChoice:
     """One level of difficulty.
 
     Args:
@@ -49,15 +56,15 @@ class Level:
     """
 
     level: int
-    share: float
-    run: list[str | None]
+    problem_share: float
+    choices: list[str | None]
     strategies: list[str | None]
-    reached: Reached
+    by_difficulty: PolicyAccuracy
     one_for_all: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class ComputeOptimal:
+class ComputeOptimalPolicy:
     """Choosing by difficulty, beside one choice for all.
 
     Args:
@@ -72,15 +79,15 @@ class ComputeOptimal:
 
     budgets: NDArray[np.float64]
     charge: float
-    by_difficulty: Reached
-    one_for_all: Reached
+    by_difficulty: PolicyAccuracy
+    one_for_all: PolicyAccuracy
     gain: NDArray[np.float64]
     gain_low: NDArray[np.float64]
     gain_high: NDArray[np.float64]
-    levels: list[Level]
+    levels: list[LevelChoice]
 
 
-def stacked(tables: Sequence[Options]) -> Options:
+def stack_options(tables: Sequence[AllocationOptions]) -> AllocationOptions:
     """The options of one strategy over R pools of the same problems as one table, one pool after another.
 
     Raises:
@@ -90,19 +97,19 @@ def stacked(tables: Sequence[Options]) -> Options:
     if any(table.accuracy.shape != first.accuracy.shape for table in tables):
         raise DataError("pools that are stacked must have the same problems and the same knots.")
     accuracy = np.concatenate([table.accuracy for table in tables])
-    return Options(first.strategy, accuracy, first.tried, max(table.error for table in tables))
+    return AllocationOptions(first.strategy, accuracy, first.grid, max(table.error for table in tables))
 
 
-def compute_optimal(
-    options: Sequence[Options],
+def choose_compute_optimal(
+    options: Sequence[AllocationOptions],
     levels: ArrayLike,
-    one_for_all: Sequence[Options],
+    one_for_all: Sequence[AllocationOptions],
     budgets: ArrayLike,
     weights: ArrayLike,
     charge: float = 0.0,
     problems: Folds | None = None,
     level: float = 0.95,
-) -> ComputeOptimal:
+) -> ComputeOptimalPolicy:
     """Choose the best option of each level within each budget, and score it on held-out problems.
 
     A budget C leaves C - charge for the options. Where levels were estimated R times, a problem appears R times, each
@@ -113,24 +120,25 @@ def compute_optimal(
     no proof there. The intervals of accuracies resample problems, and hold for the policy that was chosen.
 
     Args:
-        options: of n strategies, each over R·P rows, see `stacked`.
+        options: of n strategies, each over R·P rows, see `stack_options`.
         levels: (R, P).
         one_for_all: of the same strategies, over P rows: the whole pool.
         budgets: (nC,) compute per problem, in x.
-        weights: (B, P) from `resampling_weights`.
+        weights: (B, P) from `draw_bootstrap_weights`.
         charge: what finding the level out costs, in x.
-        problems: the folds; `folds` if not given.
+        problems: the folds; `split_folds` if not given.
         level: of the intervals.
 
     Raises:
         DataError: shapes that do not match, or fewer than 2 problems.
 
     Example:
-        >>> from isocompute.fits.choice.options import listed_options
+        >>> from isocompute.fits.choice.options import build_listed_options
         >>> easy, hard = [[0.9, 0.5]] * 4, [[0.1, 0.5]] * 4  # by two options that cost the same
-        >>> both = listed_options(easy + hard, [8, 8], {"N": [1, 2]}, "search")
-        >>> found = compute_optimal([both], [[1] * 4 + [2] * 4], [both], [8, 16], np.full((1, 8), 1 / 8), charge=4)
-        >>> found.by_difficulty.accuracy, [level.run[1] for level in found.levels]
+        >>> both = build_listed_options(easy + hard, [8, 8], {"N": [1, 2]}, "search")
+        >>> found = choose_compute_optimal([both], [[1] * 4 + [2] * 4], [both], [8, 16], np.full((1, 8), 1 / 8),
+        charge=4)
+        >>> found.by_difficulty.accuracy, [level.choices[1] for level in found.levels]
         (array([nan, 0.7]), ['search N=1', 'search N=2'])
     """
     cases, rows, limits = np.asarray(levels), np.asarray(weights, dtype=float), np.asarray(budgets, dtype=float)
@@ -140,35 +148,35 @@ def compute_optimal(
             f"{[len(table.accuracy) for table in options]}."
         )
     P = cases.shape[1]
-    apart = problems or folds(P)
+    apart = problems or split_folds(P)
     left = np.maximum(limits - charge, np.finfo(float).tiny)  # which buys nothing
-    inside = apart.repeated(len(cases)).within(cases.ravel())
-    out = held_out(options, left, inside).accuracy[-1].reshape(*cases.shape, -1)
-    whole = in_sample(options, left, cases.ravel())
+    inside = apart.stack_copies(len(cases)).split_by_level(cases.ravel())
+    out = score_held_out(options, left, inside).accuracy[-1].reshape(*cases.shape, -1)
+    whole = score_in_sample(options, left, cases.ravel())
     flattered = whole.accuracy[-1].reshape(*cases.shape, -1)
-    common = held_out(one_for_all, limits, apart).accuracy[-1][None]
-    common_flattered = in_sample(one_for_all, limits).accuracy[-1][None]
+    common = score_held_out(one_for_all, limits, apart).accuracy[-1][None]
+    common_flattered = score_in_sample(one_for_all, limits).accuracy[-1][None]
     gain = out.mean(axis=0) - common[0]
-    gain_low, gain_high = enclosing_interval(gain, flattered.mean(axis=0) - common_flattered[0], level)
+    gain_low, gain_high = compute_enclosing_interval(gain, flattered.mean(axis=0) - common_flattered[0], level)
     found = []
     for row, number in enumerate(np.unique(cases)):
         members = cases == number
-        run, strategies = _run(options, whole.choices, row)
+        run, strategies = _describe_choices(options, whole.choices, row)
         found.append(
-            Level(
+            LevelChoice(
                 level=int(number),
-                share=float(members.mean()),
-                run=run,
+                problem_share=float(members.mean()),
+                choices=run,
                 strategies=strategies,
-                reached=_reached(out, flattered, members, rows, level),
-                one_for_all=_mean(common, members),
+                by_difficulty=_summarise_accuracy(out, flattered, members, rows, level),
+                one_for_all=_average_members(common, members),
             )
         )
-    return ComputeOptimal(
+    return ComputeOptimalPolicy(
         budgets=limits,
         charge=charge,
-        by_difficulty=_reached(out, flattered, np.ones(cases.shape, dtype=bool), rows, level),
-        one_for_all=_reached(common, common_flattered, np.ones((1, P), dtype=bool), rows, level),
+        by_difficulty=_summarise_accuracy(out, flattered, np.ones(cases.shape, dtype=bool), rows, level),
+        one_for_all=_summarise_accuracy(common, common_flattered, np.ones((1, P), dtype=bool), rows, level),
         gain=gain.mean(axis=0),
         gain_low=gain_low,
         gain_high=gain_high,
@@ -176,33 +184,35 @@ def compute_optimal(
     )
 
 
-def _mean(values: NDArray[np.float64], members: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _average_members(values: NDArray[np.float64], members: NDArray[np.bool_]) -> NDArray[np.float64]:
     """(nC,) mean of (R or 1, P, nC) values over the members, (R, P)."""
     return np.asarray((values * members[:, :, None]).sum(axis=(0, 1)) / members.sum())
 
 
-def _reached(
+def _summarise_accuracy(
     out: NDArray[np.float64],
     flattered: NDArray[np.float64],
     members: NDArray[np.bool_],
     weights: NDArray[np.float64],
     level: float,
-) -> Reached:
+) -> PolicyAccuracy:
     """Means of (R, P, nC) accuracies over members, (R, P), with the interval of the held-out one."""
     totals, counts = (out * members[:, :, None]).sum(axis=0), members.sum(axis=0)
-    drawn = resample(counts, weights)[:, None]
+    drawn = resample_means(counts, weights)[:, None]
     replicates = np.full((len(weights), out.shape[2]), np.nan)  # NaN in a replicate that draws no problem of the level
-    np.divide(resample(totals, weights), drawn, out=replicates, where=drawn > 0)
-    low, high = interval(replicates, level)
-    return Reached(_mean(out, members), low, high, _mean(flattered, members))
+    np.divide(resample_means(totals, weights), drawn, out=replicates, where=drawn > 0)
+    low, high = compute_percentile_interval(replicates, level)
+    return PolicyAccuracy(_average_members(out, members), low, high, _average_members(flattered, members))
 
 
-def _run(options: Sequence[Options], choices: Choices, row: int) -> tuple[list[str | None], list[str | None]]:
+def _describe_choices(
+    options: Sequence[AllocationOptions], choices: AllocationChoices, row: int
+) -> tuple[list[str | None], list[str | None]]:
     """What is run within each budget by one row of choices, in words; and the strategies."""
     run: list[str | None] = []
     strategies: list[str | None] = []
-    for budget, best in enumerate(choices.best[row]):
-        table, chosen = options[best], int(choices.chosen[best, row, budget])
-        run.append(f"{table.strategy} {table.label(chosen)}" if chosen >= 0 else None)
+    for budget, best in enumerate(choices.strategy_index[row]):
+        table, chosen = options[best], int(choices.allocation_index[best, row, budget])
+        run.append(f"{table.strategy} {table.label_allocation(chosen)}" if chosen >= 0 else None)
         strategies.append(table.strategy if chosen >= 0 else None)
     return run, strategies

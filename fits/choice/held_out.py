@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.bootstrap import t_interval
-from isocompute.fits.choice.options import Options
+from isocompute.fits.bootstrap import compute_t_interval
+from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.ties import choose_cheapest
 
-FOLDS = 5
-SPLITS = 20
+FOLD_COUNT = 5
+SPLIT_COUNT = 20
 """How often the problems are split into folds anew."""
-SEED = 128
+FOLD_SEED = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Folds:
         if not self.train.any(axis=1).all():
             raise DataError("a choice must be made on at least one problem; a fold leaves none.")
 
-    def within(self, levels: ArrayLike) -> Folds:
+    def split_by_level(self, levels: ArrayLike) -> Folds:
         """The same folds inside each level: chosen on a level's problems, scored on its others.
 
         Where a fold leaves no problem of a level to choose on, the level takes the choice for all.
@@ -57,7 +57,7 @@ class Folds:
             levels: (P,) each problem's level.
 
         Example:
-            >>> inside = folds(4, parts=2, splits=1).within([1, 1, 2, 2])
+            >>> inside = split_folds(4, parts=2, splits=1).split_by_level([1, 1, 2, 2])
             >>> inside.test.sum(), (inside.train & inside.test).any()
             (np.int64(4), np.False_)
         """
@@ -69,13 +69,13 @@ class Folds:
         used = test.any(axis=1)
         return Folds(train[used], test[used])
 
-    def repeated(self, times: int) -> Folds:
+    def stack_copies(self, times: int) -> Folds:
         """The same folds of a table that holds each problem several times, one copy of them all after another."""
         return Folds(np.tile(self.train, (1, times)), np.tile(self.test, (1, times)))
 
 
 @dataclass(frozen=True, eq=False)
-class Choices:
+class AllocationChoices:
     """What each of n strategies would run, and which of them, chosen on each of R weighted sets of problems.
 
     Args:
@@ -85,12 +85,12 @@ class Choices:
     """
 
     accuracy: NDArray[np.float64]
-    chosen: NDArray[np.int64]
-    best: NDArray[np.int64]
+    allocation_index: NDArray[np.int64]
+    strategy_index: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Selected:
+class ScoredChoices:
     """Choices, and each problem's accuracy under them.
 
     Args:
@@ -99,11 +99,11 @@ class Selected:
             averaged over the choices that a problem is scored under; NaN where nothing is affordable.
     """
 
-    choices: Choices
+    choices: AllocationChoices
     accuracy: NDArray[np.float64]
 
 
-def folds(problems: int, parts: int = FOLDS, splits: int = SPLITS, seed: int = SEED) -> Folds:
+def split_folds(problems: int, parts: int = FOLD_COUNT, splits: int = SPLIT_COUNT, seed: int = FOLD_SEED) -> Folds:
     """Problems in folds of equal size, to within one, split anew several times.
 
     Args:
@@ -119,7 +119,7 @@ def folds(problems: int, parts: int = FOLDS, splits: int = SPLITS, seed: int = S
         DataError: fewer than two problems, of which none can be held out.
 
     Example:
-        >>> folds(6, parts=3, splits=1).test.sum(axis=1)
+        >>> split_folds(6, parts=3, splits=1).test.sum(axis=1)
         array([2, 2, 2])
     """
     if problems < 2:
@@ -131,7 +131,7 @@ def folds(problems: int, parts: int = FOLDS, splits: int = SPLITS, seed: int = S
     return Folds(~test, test)
 
 
-def choose(options: Sequence[Options], rows: ArrayLike, budgets: ArrayLike) -> Choices:
+def choose_strategies(options: Sequence[AllocationOptions], rows: ArrayLike, budgets: ArrayLike) -> AllocationChoices:
     """Each strategy's best allocation within each budget, and the best strategy, for weighted means of problems.
 
     Args:
@@ -150,15 +150,15 @@ def choose(options: Sequence[Options], rows: ArrayLike, budgets: ArrayLike) -> C
                 f"of {weights.shape[1]}."
             )
     weights = weights / weights.sum(axis=1, keepdims=True)
-    found = [option.best(weights, budgets) for option in options]
+    found = [option.choose_allocations(weights, budgets) for option in options]
     accuracy = np.stack([best for best, _ in found])
     chosen = np.stack([chosen for _, chosen in found])
-    costs = np.stack([option.tried.cost[row] for option, row in zip(options, chosen, strict=True)])
+    costs = np.stack([option.grid.cost[row] for option, row in zip(options, chosen, strict=True)])
     errors = np.array([option.error for option in options])[:, None, None]
-    return Choices(accuracy, chosen, choose_cheapest(accuracy, costs, errors))
+    return AllocationChoices(accuracy, chosen, choose_cheapest(accuracy, costs, errors))
 
 
-def held_out(options: Sequence[Options], budgets: ArrayLike, problems: Folds) -> Selected:
+def score_held_out(options: Sequence[AllocationOptions], budgets: ArrayLike, problems: Folds) -> ScoredChoices:
     """Each problem under the choices that were made without it: what they can be expected to reach.
 
     Args:
@@ -167,16 +167,19 @@ def held_out(options: Sequence[Options], budgets: ArrayLike, problems: Folds) ->
         problems: which are chosen on, and which are scored.
 
     Example:
-        >>> from isocompute.fits.choice.options import voting_options
-        >>> lucky = voting_options([[0.5, 0.9], [0.5, 0.1]], [1, 2])  # two votes help one problem and hurt the other
-        >>> held_out([lucky], [2], folds(2)).accuracy[0].ravel()  # neither is told by the other
+        >>> from isocompute.fits.choice.options import build_voting_options
+        >>> lucky = build_voting_options([[0.5, 0.9], [0.5, 0.1]], [1, 2])  # two votes help one problem and hurt the
+        other
+        >>> score_held_out([lucky], [2], split_folds(2)).accuracy[0].ravel()  # neither is told by the other
         array([0.5, 0.1])
     """
-    choices = choose(options, problems.train, budgets)
-    return Selected(choices, _scores(options, choices, problems.test))
+    choices = choose_strategies(options, problems.train, budgets)
+    return ScoredChoices(choices, _score_choices(options, choices, problems.test))
 
 
-def in_sample(options: Sequence[Options], budgets: ArrayLike, levels: ArrayLike | None = None) -> Selected:
+def score_in_sample(
+    options: Sequence[AllocationOptions], budgets: ArrayLike, levels: ArrayLike | None = None
+) -> ScoredChoices:
     """Each problem under the choice that was made on it with all others: what is run, with an optimistic number.
 
     Args:
@@ -186,18 +189,18 @@ def in_sample(options: Sequence[Options], budgets: ArrayLike, levels: ArrayLike 
     """
     level = np.zeros(len(options[0].accuracy)) if levels is None else np.asarray(levels)
     inside = level == np.unique(level)[:, None]
-    choices = choose(options, inside, budgets)
-    return Selected(choices, _scores(options, choices, inside))
+    choices = choose_strategies(options, inside, budgets)
+    return ScoredChoices(choices, _score_choices(options, choices, inside))
 
 
-def enclosing_interval(
+def compute_enclosing_interval(
     honest: ArrayLike, flattering: ArrayLike, level: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Interval of what the truly best choices reach, from what is reached held out and in sample.
 
     Held out, a choice is a little too low, since what is chosen on fewer problems is not quite the best; in sample it
     is a little too high. The truth lies between, so the interval is from the lower of the two low ends to the higher
-    of the two high ends (`t_interval`).
+    of the two high ends (`compute_t_interval`).
 
     Args:
         honest: (P, …) per-problem values, held out.
@@ -205,20 +208,27 @@ def enclosing_interval(
         level: probability that is to be covered, in (0, 1).
 
     Example:
-        >>> low, high = enclosing_interval([0.4, 0.5], [0.6, 0.5])
+        >>> low, high = compute_enclosing_interval([0.4, 0.5], [0.6, 0.5])
         >>> float(low.round(2)), float(high.round(2))
         (-0.19, 1.19)
     """
-    low, high = t_interval(honest, level)
-    other_low, other_high = t_interval(flattering, level)
+    low, high = compute_t_interval(honest, level)
+    other_low, other_high = compute_t_interval(flattering, level)
     return np.minimum(low, other_low), np.maximum(high, other_high)
 
 
-def _scores(options: Sequence[Options], choices: Choices, scored: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _score_choices(
+    options: Sequence[AllocationOptions], choices: AllocationChoices, scored: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """(n + 1, P, nC) of each problem under the choices it is scored under, (R, P), averaged."""
-    total = np.zeros((len(options) + 1, scored.shape[1], choices.best.shape[1]))
+    total = np.zeros((len(options) + 1, scored.shape[1], choices.strategy_index.shape[1]))
     for row, problems in enumerate(scored):
-        under = np.stack([o.under(chosen[row], problems) for o, chosen in zip(options, choices.chosen, strict=True)])
+        under = np.stack(
+            [
+                o.compute_accuracies(chosen[row], problems)
+                for o, chosen in zip(options, choices.allocation_index, strict=True)
+            ]
+        )
         total[:-1, problems] += under
-        total[-1, problems] += np.take_along_axis(under, choices.best[row][None, None], axis=0)[0]
+        total[-1, problems] += np.take_along_axis(under, choices.strategy_index[row][None, None], axis=0)[0]
     return np.asarray(total / scored.sum(axis=0)[:, None])

@@ -9,11 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.choice.allocation_grid import Lattice, envelope, knots, measured, verified_lattice, voting_lattice
+from isocompute.fits.choice.allocation_grid import (
+    AllocationGrid,
+    build_verified_grid,
+    build_voting_grid,
+    check_accuracies,
+    check_knots,
+    find_best_allocations,
+)
 
 
 @dataclass(frozen=True, eq=False)
-class Options:
+class AllocationOptions:
     """One strategy's allocations, with the accuracy of each problem under each of them.
 
     The table problems × allocations is never made: it is `accuracy @ tried.weights`, and what is asked of it, means
@@ -29,20 +36,20 @@ class Options:
 
     strategy: str
     accuracy: NDArray[np.float64]
-    tried: Lattice
+    grid: AllocationGrid
     error: float = 0.0
 
     @property
-    def cheapest(self) -> float:
+    def lowest_cost(self) -> float:
         """The cost of the cheapest allocation, in x."""
-        return float(self.tried.cost[0])
+        return float(self.grid.cost[0])
 
     @property
-    def dearest(self) -> float:
+    def highest_cost(self) -> float:
         """The cost of the dearest allocation, in x: what lies beyond was not measured."""
-        return float(self.tried.cost[-1])
+        return float(self.grid.cost[-1])
 
-    def best(self, rows: ArrayLike, budgets: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def choose_allocations(self, rows: ArrayLike, budgets: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """The best allocation within each budget, for weighted means over problems.
 
         It is the best on the problems that have a weight, and its accuracy there flatters: see `held_out`.
@@ -55,9 +62,9 @@ class Options:
             accuracy: (R, nC) its mean; NaN where nothing can be afforded.
             chosen: (R, nC) which allocation it is; -1 where nothing can be afforded.
         """
-        return envelope(np.asarray(rows, dtype=float) @ self.accuracy, self.tried, budgets)
+        return find_best_allocations(np.asarray(rows, dtype=float) @ self.accuracy, self.grid, budgets)
 
-    def under(
+    def compute_accuracies(
         self, chosen: NDArray[np.int64], problems: NDArray[np.bool_] | slice = slice(None)
     ) -> NDArray[np.float64]:
         """The accuracy of each problem under some allocations.
@@ -69,21 +76,21 @@ class Options:
         Returns:
             (problems, n).
         """
-        return np.where(chosen < 0, np.nan, self.accuracy[problems] @ self.tried.weights[:, chosen])
+        return np.where(chosen < 0, np.nan, self.accuracy[problems] @ self.grid.weights[:, chosen])
 
-    def label(self, chosen: int) -> str:
+    def label_allocation(self, chosen: int) -> str:
         """An allocation's numbers, as people write them.
 
         Example:
-            >>> verified_options([[[0.5, 0.5], [0.6, 0.7]]], [1, 2], [1, 2], lam=1.0).label(3)
+            >>> build_verified_options([[[0.5, 0.5], [0.6, 0.7]]], [1, 2], [1, 2], lam=1.0).label_allocation(3)
             'S=2 V=2'
         """
-        return " ".join(f"{name}={numbers[chosen]}" for name, numbers in self.tried.numbers.items())
+        return " ".join(f"{name}={numbers[chosen]}" for name, numbers in self.grid.numbers.items())
 
 
-def voting_options(
+def build_voting_options(
     curve: ArrayLike, S: ArrayLike, strategy: str = "sc", each: float = 1.0, error: float = 0.0
-) -> Options:
+) -> AllocationOptions:
     """A choice among S solutions, at a cost of S, or S(1 + ρ) where each is scored: all whole S between the knots.
 
     Args:
@@ -97,23 +104,23 @@ def voting_options(
         DataError: a malformed curve or knots, or a cost below 1.
 
     Example:
-        >>> votes = voting_options([[0.4, 0.6], [0.8, 0.4]], [1, 4])
-        >>> accuracy, chosen = votes.best([[1, 0], [0, 1]], [4])
-        >>> accuracy.ravel(), votes.tried.numbers["S"][chosen].ravel()
+        >>> votes = build_voting_options([[0.4, 0.6], [0.8, 0.4]], [1, 4])
+        >>> accuracy, chosen = votes.choose_allocations([[1, 0], [0, 1]], [4])
+        >>> accuracy.ravel(), votes.grid.numbers["S"][chosen].ravel()
         (array([0.6, 0.8]), array([4, 1]))
-        >>> voting_options([[0.4, 0.6]], [1, 2], "bon", each=1.25).dearest
+        >>> build_voting_options([[0.4, 0.6]], [1, 2], "bon", each=1.25).highest_cost
         2.5
     """
     if not (np.isfinite(each) and each >= 1):
         raise DataError(f"each, the cost of a solution with what is done to it, must be at least 1; got {each}.")
-    tried = voting_lattice(S)
-    tried = Lattice(tried.numbers, tried.cost * each, tried.weights)
-    return Options(strategy, _of_problems(curve, (len(knots(S, "S")),), "curve"), tried, error)
+    tried = build_voting_grid(S)
+    tried = AllocationGrid(tried.numbers, tried.cost * each, tried.weights)
+    return AllocationOptions(strategy, _check_problem_rows(curve, (len(check_knots(S, "S")),), "curve"), tried, error)
 
 
-def verified_options(
+def build_verified_options(
     surface: ArrayLike, S: ArrayLike, V: ArrayLike, lam: float, strategy: str = "genrm", error: float = 0.0
-) -> Options:
+) -> AllocationOptions:
     """S solutions with V verifications each, at a cost of S(1 + λV): all whole S and V between the knots.
 
     Args:
@@ -128,16 +135,18 @@ def verified_options(
         DataError: a malformed surface, knots or λ.
 
     Example:
-        >>> verified_options([[[0.5, 0.5], [0.6, 0.7]]], [1, 2], [1, 2], lam=1.0).best([[1.0]], [1, 4, 9])
-        (array([[nan, 0.6, 0.7]]), array([[-1,  2,  3]]))
+        >>> build_verified_options([[[0.5, 0.5], [0.6, 0.7]]], [1, 2], [1, 2], lam=1.0).choose_allocations([[1.0]], [1,
+        4, 9]) (array([[nan, 0.6, 0.7]]), array([[-1,  2,  3]]))
     """
-    tried = verified_lattice(S, V, lam)
-    shape = len(knots(S, "S")), len(knots(V, "V"))
-    values = _of_problems(surface, shape, "surface")
-    return Options(strategy, values.reshape(len(values), -1), tried, error)
+    tried = build_verified_grid(S, V, lam)
+    shape = len(check_knots(S, "S")), len(check_knots(V, "V"))
+    values = _check_problem_rows(surface, shape, "surface")
+    return AllocationOptions(strategy, values.reshape(len(values), -1), tried, error)
 
 
-def listed_options(accuracy: ArrayLike, cost: ArrayLike, numbers: Mapping[str, ArrayLike], strategy: str) -> Options:
+def build_listed_options(
+    accuracy: ArrayLike, cost: ArrayLike, numbers: Mapping[str, ArrayLike], strategy: str
+) -> AllocationOptions:
     """Allocations that were run as they are, and between which nothing is interpolated: those of a search.
 
     Args:
@@ -150,25 +159,25 @@ def listed_options(accuracy: ArrayLike, cost: ArrayLike, numbers: Mapping[str, A
         DataError: costs that are not positive, or numbers of allocations that differ.
 
     Example:
-        >>> beam = listed_options([[0.7, 0.5]], [8.5, 4.2], {"N": [8, 4], "M": [4, 4]}, "beam")
-        >>> beam.tried.cost, beam.label(0)
+        >>> beam = build_listed_options([[0.7, 0.5]], [8.5, 4.2], {"N": [8, 4], "M": [4, 4]}, "beam")
+        >>> beam.grid.cost, beam.label_allocation(0)
         (array([4.2, 8.5]), 'N=4 M=4')
     """
     price = np.asarray(cost, dtype=float)
     if price.ndim != 1 or price.size == 0 or not (np.isfinite(price).all() and (price > 0).all()):
         raise DataError(f"cost must be a non-empty sequence of positive numbers, in x; got {cost!r}.")
-    values = _of_problems(accuracy, price.shape, "accuracy")
+    values = _check_problem_rows(accuracy, price.shape, "accuracy")
     columns = {name: np.asarray(column, dtype=np.int64) for name, column in numbers.items()}
     for name, column in columns.items():
         if column.shape != price.shape:
             raise DataError(f"{name} must be given for each of the {len(price)} costs; its shape is {column.shape}.")
     order = np.argsort(price, kind="stable")
-    tried = Lattice({name: column[order] for name, column in columns.items()}, price[order], np.eye(len(price)))
-    return Options(strategy, values[:, order], tried)
+    tried = AllocationGrid({name: column[order] for name, column in columns.items()}, price[order], np.eye(len(price)))
+    return AllocationOptions(strategy, values[:, order], tried)
 
 
-def _of_problems(values: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
-    array = measured(values, shape, name)
+def _check_problem_rows(values: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
+    array = check_accuracies(values, shape, name)
     if array.ndim != len(shape) + 1 or len(array) == 0:
         raise DataError(f"{name} must have the shape (P, {', '.join(map(str, shape))}); got {array.shape}.")
     return array

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-TOLERANCE = 1e-5
+TIE_TOLERANCE = 1e-5
 """Mean accuracies closer than this are the same: profiles round to it."""
 
 
 def find_ties(accuracy: ArrayLike, error: ArrayLike = 0.0) -> NDArray[np.bool_]:
-    """Which of n accuracies are the same as the highest: within `TOLERANCE` and the error of drawing both.
+    """Which of n accuracies are the same as the highest: within `TIE_TOLERANCE` and the error of drawing both.
 
     Args:
         accuracy: (n, …); NaN is never the highest.
@@ -32,7 +32,7 @@ def find_ties(accuracy: ArrayLike, error: ArrayLike = 0.0) -> NDArray[np.bool_]:
     top, own = np.take_along_axis(known, leader, axis=0), np.take_along_axis(errors, leader, axis=0)
     with np.errstate(invalid="ignore"):  # -inf less -inf, where nothing is known
         behind = top - known
-    same = behind <= TOLERANCE + np.hypot(errors, own)
+    same = behind <= TIE_TOLERANCE + np.hypot(errors, own)
     np.put_along_axis(same, leader, np.isfinite(top), axis=0)
     return np.asarray(same & np.isfinite(known))
 

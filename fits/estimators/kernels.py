@@ -15,7 +15,7 @@ Ints = NDArray[np.int64]
 
 
 @njit(cache=True)
-def _first_past(wrong: Ints, table: Floats, spare: int, largest: int) -> Floats:
+def _expand_single_vote(wrong: Ints, table: Floats, spare: int, largest: int) -> Floats:
     """Coefficients Σ_t [y^t]/(t+1) of (1+z)^spare Π_a (1 + y·n_a·z): the right answer has one vote."""
     tied = np.zeros(largest + 1)
     tied[0] = 1.0
@@ -31,7 +31,7 @@ def _first_past(wrong: Ints, table: Floats, spare: int, largest: int) -> Floats:
 
 
 @njit(cache=True)
-def _times(poly: Floats, by: Floats, count: int, k: int, y: float) -> Floats:
+def _multiply_polynomial(poly: Floats, by: Floats, count: int, k: int, y: float) -> Floats:
     """Multiply by Σ_{j<k} by_j z^j + y·by_k z^k, truncated to the length of poly; by_j is 0 for j > count."""
     product: Floats = by[0] * poly
     for j in range(1, min(k, count, len(poly) - 1) + 1):
@@ -42,7 +42,7 @@ def _times(poly: Floats, by: Floats, count: int, k: int, y: float) -> Floats:
 
 
 @njit(cache=True, parallel=True)
-def vote_wins(
+def count_vote_wins(
     right: Ints, unparsed: Ints, wrong: Ints, groups: Ints, table: Floats, nodes: Floats, weights: Floats
 ) -> Floats:
     """Tilted number of S-subsets in which the right answer wins the vote, ties counted by their share.
@@ -74,7 +74,7 @@ def vote_wins(
                     spare += wrong[p, a]
             rivals = rivals[:many]
             if k == 1:
-                found = _first_past(rivals, table, spare, largest - 1)
+                found = _expand_single_vote(rivals, table, spare, largest - 1)
             else:
                 found = np.zeros(largest - k + 1)
                 n = 1  # a rule of n nodes is exact to degree 2n - 1, and at most this many rivals can tie:
@@ -83,7 +83,7 @@ def vote_wins(
                 for node in range(n - 1, 2 * n - 1):
                     poly = table[spare, : largest - k + 1].copy()
                     for a in range(many):
-                        poly = _times(poly, table[rivals[a]], rivals[a], k, nodes[node])
+                        poly = _multiply_polynomial(poly, table[rivals[a]], rivals[a], k, nodes[node])
                     found += weights[node] * poly
             for i in range(len(found)):
                 wins[p, k + i] += table[right[p], k] * found[i]
@@ -94,7 +94,7 @@ _CHUNK = 4  # factors multiplied in one sweep over the coefficients
 
 
 @njit(cache=True)
-def _sweep(R: Floats, D: Floats, f: Floats, g: Floats, degree: int, dual: bool) -> None:
+def _multiply_chunk(R: Floats, D: Floats, f: Floats, g: Floats, degree: int, dual: bool) -> None:
     """R ← R·f and, if dual, D ← D·f + R·g, node by node, in place from the top; row k+4 holds z^k."""
     nodes = R.shape[1]
     for k in range(degree + _CHUNK, _CHUNK - 1, -1):
@@ -122,7 +122,7 @@ def _sweep(R: Floats, D: Floats, f: Floats, g: Floats, degree: int, dual: bool) 
 
 
 @njit(cache=True, fastmath={"contract"})
-def _product(
+def _multiply_factors(
     kind: Ints, below: Floats, at: Floats, t: Floats, q: float, largest: int, dual: bool
 ) -> tuple[Floats, Floats, int]:
     """Π_i ((1-q) + q·(below_i + t·at_i)·z) and, if dual, Σ_i q·at_i·z Π_{j≠i} of the same, at each node t."""
@@ -147,7 +147,7 @@ def _product(
             f[0] *= 1 - q
         if held == _CHUNK or (held and i == len(kind) - 1):
             degree = min(degree + held, largest)
-            _sweep(R, D, f, g, degree, dual)
+            _multiply_chunk(R, D, f, g, degree, dual)
             held = 0
             f[:], g[:] = 0.0, 0.0
             f[0] = 1.0
@@ -157,7 +157,7 @@ def _product(
 
 
 @njit(cache=True, parallel=True, fastmath={"contract"})
-def selection_wins(
+def count_selection_wins(
     kind: Ints, wrong: Ints, below: Floats, at: Floats, t: Floats, weights: Floats, S: Ints, q: float
 ) -> Floats:
     """Tilted number of S-subsets in which a right solution has the highest score, ties by their share.
@@ -185,8 +185,8 @@ def selection_wins(
                 here = max(here, at[good[i], level])
             if here == 0.0:
                 continue
-            W, _, other = _product(bad, below[:, level], at[:, level], t, q, largest, False)
-            _, D, degree = _product(good, below[:, level], at[:, level], t, q, largest, True)
+            W, _, other = _multiply_factors(bad, below[:, level], at[:, level], t, q, largest, False)
+            _, D, degree = _multiply_factors(good, below[:, level], at[:, level], t, q, largest, True)
             for s in range(len(S)):
                 for k in range(max(1, S[s] - other), min(degree, S[s]) + 1):
                     for v in range(len(t)):

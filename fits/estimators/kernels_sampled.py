@@ -56,7 +56,7 @@ _ROUNDING = 1e-9  # totals nearer than this part of what they sum are a tie
 
 
 @njit(cache=True)
-def _standing(total: float, scale: float, right: float, right_scale: float) -> int:
+def _compare_totals(total: float, scale: float, right: float, right_scale: float) -> int:
     """1 if an answer's total is above the right answer's, 0 if they tie, -1 if it is below."""
     slack = _ROUNDING * (scale + right_scale)
     if total > right + slack:
@@ -65,7 +65,7 @@ def _standing(total: float, scale: float, right: float, right_scale: float) -> i
 
 
 @njit(cache=True)
-def _share_with_last(
+def _average_last_vote(
     rest: Ints, weight: Floats, label: Ints, total: Floats, scale: Floats, count: Ints, by_count: Floats
 ) -> float:
     """The right answer's share of the vote, the mean over which solution of the rest comes last.
@@ -79,7 +79,7 @@ def _share_with_last(
     for a in range(1, answers):
         if count[a] > 0 and count[0] > 0:
             g, h = by_count[count[a]], by_count[count[0]]
-            standing[a] = _standing(total[a] + g, scale[a] + abs(g), total[0] + h, scale[0] + abs(h))
+            standing[a] = _compare_totals(total[a] + g, scale[a] + abs(g), total[0] + h, scale[0] + abs(h))
             above += standing[a] == 1
             tied += standing[a] == 0
     share = 0.0
@@ -92,7 +92,7 @@ def _share_with_last(
             for b in range(1, answers):
                 if count[b] > 0:
                     h = by_count[count[b]]
-                    other = _standing(total[b] + h, scale[b] + abs(h), right, right_scale)
+                    other = _compare_totals(total[b] + h, scale[b] + abs(h), right, right_scale)
                     beaten |= other == 1
                     equal += other == 0
             if not beaten:
@@ -101,7 +101,7 @@ def _share_with_last(
             over, equal = above, tied
             if a > 0:
                 g, h = by_count[count[a] + 1], by_count[count[0]]
-                now = _standing(total[a] + w + g, scale[a] + abs(w) + abs(g), total[0] + h, scale[0] + abs(h))
+                now = _compare_totals(total[a] + w + g, scale[a] + abs(w) + abs(g), total[0] + h, scale[0] + abs(h))
                 over += (now == 1) - (standing[a] == 1)
                 equal += (now == 0) - (standing[a] == 0)
             if over == 0:
@@ -110,7 +110,7 @@ def _share_with_last(
 
 
 @njit(cache=True, parallel=True)
-def vote_shares(weights: Floats, label: Ints, S: Ints, by_count: Floats, starts: int, seeds: Ints) -> Floats:
+def compute_vote_shares(weights: Floats, label: Ints, S: Ints, by_count: Floats, starts: int, seeds: Ints) -> Floats:
     """The right answer's share of additive votes among S random solutions, each vote of its own weight.
 
     The answer with the largest total Σ weight + by_count[votes] wins, among those with a vote; ties are
@@ -152,7 +152,7 @@ def vote_shares(weights: Floats, label: Ints, S: Ints, by_count: Floats, starts:
                                 count[label[p, i]] += 1
                         taken = S[s] - 1
                         shares[p, r, s, v] += (
-                            _share_with_last(
+                            _average_last_vote(
                                 circle[taken:], weights[p, r, :, v], label[p], total, scale, count, by_count
                             )
                             / starts

@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 
 
 @njit(cache=True)
-def _votes(kind: Ints, below: Floats, at: Floats, z: Complexes, q: float, rows: Complexes) -> None:
+def _expand_votes(kind: Ints, below: Floats, at: Floats, z: Complexes, q: float, rows: Complexes) -> None:
     """rows[j] ← [x^j] Π_i ((1-q) + q·(below_i + at_i·x)·z), as far as there are rows."""
     constant = np.ones(len(z), dtype=np.complex128)
     stay, join = np.empty_like(constant), np.empty_like(constant)
@@ -42,7 +42,7 @@ def _votes(kind: Ints, below: Floats, at: Floats, z: Complexes, q: float, rows: 
 
 
 @njit(cache=True)
-def _votes_of_each(
+def _expand_answers(
     kind: Ints, counts: Ints, below: Floats, at: Floats, z: Complexes, q: float, most: int
 ) -> tuple[Complexes, Ints]:
     """The rows of each answer, 0 to min(count, most) votes, and where they start; cumulated for the wrong ones."""
@@ -53,7 +53,7 @@ def _votes_of_each(
     seen = 0
     for a in range(len(counts)):
         of = rows[start[a] : start[a + 1]]
-        _votes(kind[seen : seen + counts[a]], below, at, z, q, of)
+        _expand_votes(kind[seen : seen + counts[a]], below, at, z, q, of)
         seen += counts[a]
         if a > 0:
             for j in range(1, len(of)):
@@ -62,7 +62,7 @@ def _votes_of_each(
 
 
 @njit(cache=True)
-def _wins_by_votes(
+def _count_wins_by_votes(
     kind: Ints,
     counts: Ints,
     below: Floats,
@@ -76,7 +76,7 @@ def _wins_by_votes(
     weights: Floats,
 ) -> Complexes:
     """(k+1, points): subsets in which the right answer wins with k = first..last votes at the level."""
-    rows, start = _votes_of_each(kind, counts, below, at, z, q, last)
+    rows, start = _expand_answers(kind, counts, below, at, z, q, last)
     spare = ((1 - q) + q * z) ** (len(kind) - counts.sum())  # who cannot have k votes: the unparsed, to begin with
     rivals = len(counts) - 1  # the wrong answers that can, the most frequent first
     wins = np.zeros((last + 1, len(z)), dtype=np.complex128)
@@ -102,7 +102,7 @@ def _wins_by_votes(
 
 
 @njit(cache=True, parallel=True)
-def tied_vote_wins(
+def compute_tied_vote_wins(
     kind: Ints,
     counts: Ints,
     below: Floats,
@@ -149,12 +149,12 @@ def tied_vote_wins(
                 continue
             B, E = below[:, level], at[:, level]
             first, last = 1, min(many[0], largest)
-            bound = _wins_by_votes(kind[p], many, B, E, z[:1], q, first, last, largest, nodes, weights)
+            bound = _count_wins_by_votes(kind[p], many, B, E, z[:1], q, first, last, largest, nodes, weights)
             while last >= first and bound[last, 0].real <= nothing:
                 last -= 1
             while first < last and bound[first, 0].real <= nothing:
                 first += 1
             if last >= first:
-                by_votes = _wins_by_votes(kind[p], many, B, E, z, q, first, last, largest, nodes, weights)
+                by_votes = _count_wins_by_votes(kind[p], many, B, E, z, q, first, last, largest, nodes, weights)
                 wins[p] += by_votes.sum(axis=0)
     return wins

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.estimators.selection import best_of_n
-from isocompute.fits.estimators.subsets import sizes
-from isocompute.fits.estimators.voting import labelled
+from isocompute.fits.estimators.selection import estimate_best_of_n
+from isocompute.fits.estimators.subsets import check_subset_sizes
+from isocompute.fits.estimators.voting import label_answers
 from isocompute.fits.pool import Pool
 
 Floats = NDArray[np.float64]
@@ -22,7 +22,7 @@ _BATCH = 2**22  # numbers held at a time of each array with an entry per problem
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class SampledEstimate:
     """Accuracies estimated by drawing.
 
     Args:
@@ -37,12 +37,13 @@ class Estimate:
     error: Floats
 
 
-def genrm_sampled(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, seed: int) -> Estimate:
+def estimate_genrm_sampled(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, seed: int) -> SampledEstimate:
     """Expected accuracy of the best mean verdict, for any verdicts in [0, 1], p(yes) too.
 
     What `genrm` is, by drawing V of each solution's verdicts, or all where it has fewer. Given the scores, the
-    S-subsets are averaged exactly (`best_of_n`): of what is random, only the verdicts are drawn (Rao-Blackwell).
-    Ties are broken uniformly; scores are compared to 12 decimals, since a mean depends on the order of its sum.
+    S-subsets are averaged exactly (`estimate_best_of_n`): of what is random, only the verdicts are drawn
+    (Rao-Blackwell). Ties are broken uniformly; scores are compared to 12 decimals, since a mean depends on the order of
+    its sum.
 
     Args:
         pool: sampled answers with verdicts.
@@ -59,36 +60,38 @@ def genrm_sampled(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, seed: int)
 
     Example:
         >>> pool = Pool(answers=[[0, 1]], gold=[0], verdicts=[[[0.75, 0.75], [0.5, 1.0]]])
-        >>> genrm_sampled(pool, S=[2], V=[2], draws=2, seed=0).accuracy  # 0.75 each: a tie
+        >>> estimate_genrm_sampled(pool, S=[2], V=[2], draws=2, seed=0).accuracy  # 0.75 each: a tie
         array([[[0.5]]])
     """
-    verdicts = _verdicts(pool, "genrm_sampled")
-    S, V, to_S, to_V = _distinct(pool, S, V)
-    correct = pool.correct[:, : pool.verified]
-    parsed_answer = pool.answers[:, : pool.verified] >= 0
+    verdicts = _require_verdicts(pool, "genrm_sampled")
+    S, V, to_S, to_V = _sort_sizes(pool, S, V)
+    correct = pool.correct[:, : pool.verified_solutions]
+    parsed_answer = pool.answers[:, : pool.verified_solutions] >= 0
     shares = []
-    for at, sums, parsed, _ in _drawn(pool, verdicts, V, draws, seed):
-        scores = np.round(_mean(sums, parsed), 12) * parsed_answer[at, None, :, None]
+    for at, sums, parsed, _ in _draw_batches(pool, verdicts, V, draws, seed):
+        scores = np.round(_average_verdicts(sums, parsed), 12) * parsed_answer[at, None, :, None]
         rows = np.moveaxis(scores, 3, 2)  # (batch, draws, nV, K)
         right = np.broadcast_to(correct[at, None, None], rows.shape)
-        won = best_of_n(rows.reshape(-1, pool.verified), right.reshape(-1, pool.verified), S)
-        shares.append(_estimate(np.moveaxis(won.reshape(*rows.shape[:3], len(S)), 3, 2)))
-    return _joined(shares, to_S, to_V)
+        won = estimate_best_of_n(
+            rows.reshape(-1, pool.verified_solutions), right.reshape(-1, pool.verified_solutions), S
+        )
+        shares.append(_average_draws(np.moveaxis(won.reshape(*rows.shape[:3], len(S)), 3, 2)))
+    return _join_batches(shares, to_S, to_V)
 
 
-def weighted(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, seed: int) -> Estimate:
+def estimate_weighted_vote(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, seed: int) -> SampledEstimate:
     """Expected accuracy of a vote in which each solution counts as much as its mean verdict.
 
     S of the K verified solutions, V of the verdicts of each, or all where it has fewer. The heaviest answer
     wins, ties broken uniformly; a solution without a parsed verdict weighs 0, and where all do, the answers
-    present tie. Unparsed answers cost and never win. By drawing, as `additive_vote` does.
+    present tie. Unparsed answers cost and never win. By drawing, as `estimate_additive_vote` does.
 
     Args:
         pool: sampled answers with verdicts.
         S: (nS,) numbers of solutions, 1..K.
         V: (nV,) numbers of verifications per solution, 1..M.
         draws: how often verdicts and solutions are drawn, ≥ 2.
-        seed: ≥ 0, as for `additive_vote`.
+        seed: ≥ 0, as for `estimate_additive_vote`.
 
     Returns:
         The accuracies and their errors; S=1 is the fraction of right solutions.
@@ -98,13 +101,13 @@ def weighted(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, seed: int) -> E
 
     Example:
         >>> pool = Pool(answers=[[0, 1, 1]], gold=[0], verdicts=[[[0.9], [0.3], [0.4]]])
-        >>> weighted(pool, S=[1, 3], V=[1], draws=2, seed=0).accuracy[0, :, 0].round(4)
+        >>> estimate_weighted_vote(pool, S=[1, 3], V=[1], draws=2, seed=0).accuracy[0, :, 0].round(4)
         array([0.3333, 1.    ])
     """
-    return additive_vote(pool, _verdicts(pool, "weighted"), _mean, S, V, draws, seed)
+    return estimate_additive_vote(pool, _require_verdicts(pool, "weighted"), _average_verdicts, S, V, draws, seed)
 
 
-def additive_vote(
+def estimate_additive_vote(
     pool: Pool,
     values: ArrayLike,
     weigh: Callable[[Floats, Floats], Floats],
@@ -113,7 +116,7 @@ def additive_vote(
     draws: int,
     seed: int,
     by_count: ArrayLike | None = None,
-) -> Estimate:
+) -> SampledEstimate:
     """Expected accuracy of a vote in which the answer with the largest total wins.
 
     An answer's total is the sum of its solutions' weights, plus what the number of its votes adds. A weight is
@@ -143,44 +146,51 @@ def additive_vote(
     Example:
         >>> pool = Pool(answers=[[0, 1, 1]], gold=[0], verdicts=[[[1], [1], [0]]])
         >>> log_odds = lambda yes, parsed: 2 * yes - parsed
-        >>> additive_vote(pool, pool.verdicts, log_odds, [3], [1], 2, seed=0).accuracy
+        >>> estimate_additive_vote(pool, pool.verdicts, log_odds, [3], [1], 2, seed=0).accuracy
         array([[[1.]]])
     """
-    from isocompute.fits.estimators.kernels_sampled import vote_shares
+    from isocompute.fits.estimators.kernels_sampled import compute_vote_shares
 
-    _verdicts(pool, "additive_vote")
-    S, V, to_S, to_V = _distinct(pool, S, V)
-    table = np.zeros(pool.verified + 1) if by_count is None else np.asarray(by_count, dtype=float)
-    if table.shape != (pool.verified + 1,) or not np.isfinite(table).all():
-        raise DataError(f"by_count must hold {pool.verified + 1} finite numbers, for 0 to {pool.verified} votes.")
-    label, _ = labelled(pool, pool.verified)
+    _require_verdicts(pool, "additive_vote")
+    S, V, to_S, to_V = _sort_sizes(pool, S, V)
+    table = np.zeros(pool.verified_solutions + 1) if by_count is None else np.asarray(by_count, dtype=float)
+    if table.shape != (pool.verified_solutions + 1,) or not np.isfinite(table).all():
+        raise DataError(
+            f"by_count must hold {pool.verified_solutions + 1} finite numbers, for 0 to {pool.verified_solutions} "
+            "votes."
+        )
+    label, _ = label_answers(pool, pool.verified_solutions)
     shares = []
-    for at, sums, parsed, seeds in _drawn(pool, values, V, draws, seed):
+    for at, sums, parsed, seeds in _draw_batches(pool, values, V, draws, seed):
         weights = np.ascontiguousarray(weigh(sums, parsed), dtype=float)
         if weights.shape != sums.shape or not np.isfinite(weights).all():
             raise DataError(
                 f"weigh must give finite weights of the shape of its sums, {sums.shape}; got the shape {weights.shape}"
                 + ("." if weights.shape != sums.shape else ", not all finite.")
             )
-        shares.append(_estimate(vote_shares(weights, label[at], S, table, _STARTS, seeds)))
-    return _joined(shares, to_S, to_V)
+        shares.append(_average_draws(compute_vote_shares(weights, label[at], S, table, _STARTS, seeds)))
+    return _join_batches(shares, to_S, to_V)
 
 
-def _distinct(pool: Pool, S: ArrayLike, V: ArrayLike) -> tuple[Ints, Ints, Ints, Ints]:
+def _sort_sizes(pool: Pool, S: ArrayLike, V: ArrayLike) -> tuple[Ints, Ints, Ints, Ints]:
     """The sizes asked for, ascending and once each, and where among them each one asked for is."""
-    S, to_S = np.unique(sizes(S, pool.verified, "S", "verified solutions in the pool"), return_inverse=True)
-    V, to_V = np.unique(sizes(V, pool.verifications, "V", "verifications of each solution"), return_inverse=True)
+    S, to_S = np.unique(
+        check_subset_sizes(S, pool.verified_solutions, "S", "verified solutions in the pool"), return_inverse=True
+    )
+    V, to_V = np.unique(
+        check_subset_sizes(V, pool.verifications, "V", "verifications of each solution"), return_inverse=True
+    )
     return S, V, to_S, to_V
 
 
-def _drawn(
+def _draw_batches(
     pool: Pool, values: ArrayLike, V: Ints, draws: int, seed: int
 ) -> Iterator[tuple[slice, Floats, Floats, Ints]]:
     """Batches of problems: which, the sums and numbers of drawn values (batch, draws, K, nV), and further seeds."""
     from isocompute.fits.estimators.kernels_sampled import draw_verdicts
 
     numbers = np.asarray(values)
-    shape = (pool.problems, pool.verified, pool.verifications)
+    shape = (pool.problems, pool.verified_solutions, pool.verifications)
     if numbers.shape != shape:
         raise DataError(f"values must have the verdicts' shape {shape}; got {numbers.shape}.")
     if draws < 2:
@@ -190,7 +200,7 @@ def _drawn(
     states = [np.random.SeedSequence((seed, p)).generate_state(2) for p in range(pool.problems)]
     seeds = np.array(states, dtype=np.int64)
     judged = np.array(pool.judged)
-    size = max(1, _BATCH // (draws * pool.verified * len(V)))
+    size = max(1, _BATCH // (draws * pool.verified_solutions * len(V)))
     for first in range(0, pool.problems, size):
         at = slice(first, first + size)
         batch = np.array(numbers[at], dtype=float, order="C")
@@ -198,22 +208,22 @@ def _drawn(
         yield at, sums, parsed, seeds[at, 1].copy()
 
 
-def _mean(sums: Floats, parsed: Floats) -> Floats:
+def _average_verdicts(sums: Floats, parsed: Floats) -> Floats:
     return np.asarray(sums / np.maximum(parsed, 1.0))
 
 
-def _estimate(shares: Floats) -> Estimate:
+def _average_draws(shares: Floats) -> SampledEstimate:
     """From (P, draws, nS, nV) independent shares."""
-    return Estimate(shares.mean(axis=1), shares.std(axis=1, ddof=1) / np.sqrt(shares.shape[1]))
+    return SampledEstimate(shares.mean(axis=1), shares.std(axis=1, ddof=1) / np.sqrt(shares.shape[1]))
 
 
-def _joined(batches: list[Estimate], to_S: Ints, to_V: Ints) -> Estimate:
+def _join_batches(batches: list[SampledEstimate], to_S: Ints, to_V: Ints) -> SampledEstimate:
     accuracy = np.concatenate([batch.accuracy for batch in batches])
     error = np.concatenate([batch.error for batch in batches])
-    return Estimate(accuracy[:, to_S][:, :, to_V], error[:, to_S][:, :, to_V])
+    return SampledEstimate(accuracy[:, to_S][:, :, to_V], error[:, to_S][:, :, to_V])
 
 
-def _verdicts(pool: Pool, estimator: str) -> Floats:
+def _require_verdicts(pool: Pool, estimator: str) -> Floats:
     if pool.verdicts is None:
         raise DataError(f"{estimator} needs a pool with verdicts of shape (problems, solutions, verifications).")
     return pool.verdicts

@@ -9,27 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def enough(degree: int) -> int:
+def count_quadrature_nodes(degree: int) -> int:
     """Nodes for ∫₀¹ Σ c_j y^j dy with c_j ≥ 0, the given degree and an integral of at most 1.
 
     min(⌈(degree+1)/2⌉, ⌈3√(degree+1)⌉): exact to rounding up to degree 35, to 1e-12 at 255 and 3e-12 at 1023.
 
     Example:
-        >>> enough(1), enough(255)
+        >>> count_quadrature_nodes(1), count_quadrature_nodes(255)
         (1, 48)
     """
     return min(degree // 2 + 1, math.ceil(3 * math.sqrt(degree + 1)))
 
 
 @cache
-def rule(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def build_quadrature_rule(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The n nodes and weights on [0, 1]; exact for polynomials to degree 2n - 1."""
     x, w = np.polynomial.legendre.leggauss(n)
     return (x + 1) / 2, w / 2
 
 
 @cache
-def rules(largest: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def build_quadrature_rules(largest: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rules of 1, 2, 4, … nodes, to at least `largest`, one after another; that of n starts at n - 1."""
-    doubling = [rule(2**i) for i in range(max(largest - 1, 0).bit_length() + 1)]
+    doubling = [build_quadrature_rule(2**i) for i in range(max(largest - 1, 0).bit_length() + 1)]
     return np.concatenate([x for x, _ in doubling]), np.concatenate([w for _, w in doubling])

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.estimators.subsets import sizes, top_rank
+from isocompute.fits.estimators.subsets import check_subset_sizes, compute_rank_probabilities
 from isocompute.fits.pool import Pool
 
 
-def coverage(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
+def estimate_coverage(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
     """Probability that S solutions drawn without replacement contain a right one (pass@S).
 
     1 - C(N-c, S) / C(N, S) with c right solutions among N: the unbiased estimate of Chen et al. 2021
@@ -27,18 +27,18 @@ def coverage(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
         DataError: S is empty, not integers, or out of range.
 
     Example:
-        >>> coverage(Pool(answers=[[0, 1, 1, 1]], gold=[0]), S=[1, 2, 4])
+        >>> estimate_coverage(Pool(answers=[[0, 1, 1, 1]], gold=[0]), S=[1, 2, 4])
         array([[0.25, 0.5 , 1.  ]])
     """
-    S = sizes(S, pool.solutions, "S", "solutions in the pool")
-    from_the_top = top_rank(pool.solutions, S)[:, ::-1]
+    S = check_subset_sizes(S, pool.solutions, "S", "solutions in the pool")
+    from_the_top = compute_rank_probabilities(pool.solutions, S)[:, ::-1]
     found: NDArray[np.float64] = np.zeros((pool.solutions + 1, len(S)))  # by the number of right solutions
     found[1:] = np.minimum(np.cumsum(from_the_top, axis=1), 1.0).T
     accuracy: NDArray[np.float64] = found[pool.correct.sum(axis=1)]
     return accuracy
 
 
-def best_of_n(scores: ArrayLike, correct: ArrayLike, S: ArrayLike) -> NDArray[np.float64]:
+def estimate_best_of_n(scores: ArrayLike, correct: ArrayLike, S: ArrayLike) -> NDArray[np.float64]:
     """Expected accuracy of the highest score among S solutions drawn without replacement.
 
     Exact: Σ_i right_(i) C(i-1, S-1) / C(N, S) over the solutions in ascending order of score, where tied
@@ -57,7 +57,7 @@ def best_of_n(scores: ArrayLike, correct: ArrayLike, S: ArrayLike) -> NDArray[np
         DataError: a NaN score, arrays that do not match, or S empty, not integers, or out of range.
 
     Example:
-        >>> best_of_n(scores=[[0.9, 0.1, 0.1]], correct=[[False, True, False]], S=[1, 2, 3])
+        >>> estimate_best_of_n(scores=[[0.9, 0.1, 0.1]], correct=[[False, True, False]], S=[1, 2, 3])
         array([[0.33333333, 0.16666667, 0.        ]])
     """
     score, right = np.asarray(scores), np.asarray(correct)
@@ -69,7 +69,7 @@ def best_of_n(scores: ArrayLike, correct: ArrayLike, S: ArrayLike) -> NDArray[np
         p, i = np.argwhere(np.isnan(score))[0]
         raise DataError(f"scores holds NaN at problem {p}, solution {i}: every solution needs a score.")
     problems, n = score.shape
-    S = sizes(S, n, "S", "solutions in the pool")
+    S = check_subset_sizes(S, n, "S", "solutions in the pool")
     order = np.argsort(score, axis=1, kind="stable")
     ascending = np.take_along_axis(score, order, axis=1)
     level = np.cumsum(np.diff(ascending, axis=1, prepend=ascending[:, :1]) != 0, axis=1)
@@ -77,11 +77,11 @@ def best_of_n(scores: ArrayLike, correct: ArrayLike, S: ArrayLike) -> NDArray[np
     members = np.bincount(level.ravel(), minlength=problems * n)
     hits = np.bincount(level.ravel(), np.take_along_axis(right, order, axis=1).ravel(), problems * n)
     share: NDArray[np.float64] = hits[level] / members[level]
-    return share @ top_rank(n, S).T
+    return share @ compute_rank_probabilities(n, S).T
 
 
-def finished_first(scores: ArrayLike, finished: ArrayLike) -> NDArray[np.float64]:
-    """Numbers that put solutions in the order in which a search selects among its candidates, for `best_of_n`.
+def rank_finished_first(scores: ArrayLike, finished: ArrayLike) -> NDArray[np.float64]:
+    """Numbers that put solutions in the order in which a search selects among its candidates, for `estimate_best_of_n`.
 
     A solution that was cut stands below every complete one, and among its like one without a score stands lowest.
 
@@ -93,7 +93,7 @@ def finished_first(scores: ArrayLike, finished: ArrayLike) -> NDArray[np.float64
         DataError: scores outside [0, 1], or arrays that do not match.
 
     Example:
-        >>> finished_first([[0.9, 0.2, float("nan")]], [[False, True, True]])
+        >>> rank_finished_first([[0.9, 0.2, float("nan")]], [[False, True, True]])
         array([[-1.1,  0.2, -1. ]])
     """
     score, whole = np.asarray(scores, dtype=float), np.asarray(finished)

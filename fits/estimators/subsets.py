@@ -11,10 +11,10 @@ from isocompute.errors import DataError
 
 # exp(-600) is the least probability that a size is allowed to have under its tilt: far above the smallest
 # double (exp(-708)), so that nothing that matters underflows.
-_DEEPEST = 600.0
+_MAX_TILT_DEPTH = 600.0
 
 
-def sizes(values: ArrayLike, limit: int, name: str, what: str) -> NDArray[np.int64]:
+def check_subset_sizes(values: ArrayLike, limit: int, name: str, what: str) -> NDArray[np.int64]:
     """The requested subset sizes, checked: a non-empty sequence of integers between 1 and `limit`.
 
     Args:
@@ -27,7 +27,7 @@ def sizes(values: ArrayLike, limit: int, name: str, what: str) -> NDArray[np.int
         DataError: no sizes, sizes that are not integers, or a size out of range.
 
     Example:
-        >>> sizes([1, 2, 4], 4, "S", "solutions in the pool")
+        >>> check_subset_sizes([1, 2, 4], 4, "S", "solutions in the pool")
         array([1, 2, 4])
     """
     array = np.asarray(values)
@@ -41,7 +41,7 @@ def sizes(values: ArrayLike, limit: int, name: str, what: str) -> NDArray[np.int
     return array.astype(np.int64)
 
 
-def top_rank(n: int, S: NDArray[np.int64]) -> NDArray[np.float64]:
+def compute_rank_probabilities(n: int, S: NDArray[np.int64]) -> NDArray[np.float64]:
     """Probability that the best of a random S-subset of n is the i-th worst: C(i-1, S-1) / C(n, S).
 
     Args:
@@ -52,7 +52,7 @@ def top_rank(n: int, S: NDArray[np.int64]) -> NDArray[np.float64]:
         (nS, n) probabilities for i = 1..n; each row sums to 1.
 
     Example:
-        >>> top_rank(3, np.array([2]))  # of the pairs of 3, the worst is never the best of its pair
+        >>> compute_rank_probabilities(3, np.array([2]))  # of the pairs of 3, the worst is never the best of its pair
         array([[0.        , 0.33333333, 0.66666667]])
     """
     rank = np.arange(n, 1, -1)  # from rank i to rank i - 1 the probability shrinks by (i - S) / (i - 1)
@@ -61,7 +61,9 @@ def top_rank(n: int, S: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.ascontiguousarray(falling[:, ::-1])
 
 
-def tilts(n: int, S: NDArray[np.int64], deepest: float = _DEEPEST) -> Iterator[tuple[float, NDArray[np.int64]]]:
+def group_subset_sizes(
+    n: int, S: NDArray[np.int64], deepest: float = _MAX_TILT_DEPTH
+) -> Iterator[tuple[float, NDArray[np.int64]]]:
     """Group subset sizes by a Bernoulli(q) under which each of them is likely enough to be computed.
 
     A sum over S-subsets of n is the coefficient of z^S in a product of n linear factors, and those overflow
@@ -78,18 +80,22 @@ def tilts(n: int, S: NDArray[np.int64], deepest: float = _DEEPEST) -> Iterator[t
         q and the positions in S of the sizes that it serves. Up to n = 800 there is one group by default.
 
     Example:
-        >>> [positions.tolist() for q, positions in tilts(64, np.array([1, 32, 64]))]
+        >>> [positions.tolist() for q, positions in group_subset_sizes(64, np.array([1, 32, 64]))]
         [[0, 1, 2]]
     """
     order = np.argsort(S, kind="stable")
     while order.size:
         high = int(S[order[-1]])
-        first = next(i for i, low in enumerate(S[order]) if _depth(n, int(low), _centre(n, int(low), high)) < deepest)
-        yield _centre(n, int(S[order[first]]), high), order[first:]
+        first = next(
+            i
+            for i, low in enumerate(S[order])
+            if _measure_tilt_depth(n, int(low), _find_tilt(n, int(low), high)) < deepest
+        )
+        yield _find_tilt(n, int(S[order[first]]), high), order[first:]
         order = order[:first]
 
 
-def binomials(n: int, k: int, q: float) -> NDArray[np.float64]:
+def compute_binomials(n: int, k: int, q: float) -> NDArray[np.float64]:
     """Pascal's triangle under a tilt: C(i, j) q^j (1-q)^(i-j), the Binomial(i, q) probabilities.
 
     Args:
@@ -101,7 +107,7 @@ def binomials(n: int, k: int, q: float) -> NDArray[np.float64]:
         (n+1, k+1) probabilities; 0 where j > i.
 
     Example:
-        >>> binomials(2, 2, 0.5)[2]
+        >>> compute_binomials(2, 2, 0.5)[2]
         array([0.25, 0.5 , 0.25])
     """
     table = np.zeros((n + 1, k + 1))
@@ -112,17 +118,17 @@ def binomials(n: int, k: int, q: float) -> NDArray[np.float64]:
     return table
 
 
-def _entropy(n: int, s: int) -> float:
+def _compute_entropy(n: int, s: int) -> float:
     return float(sum(x * np.log(x / n) for x in (s, n - s) if x))
 
 
-def _centre(n: int, low: int, high: int) -> float:
+def _find_tilt(n: int, low: int, high: int) -> float:
     """The q under which sizes low and high are equally unlikely in Binomial(n, q)."""
     if low == high:
         return (low + 0.5) / (n + 1)
-    return float(1 / (1 + np.exp((_entropy(n, low) - _entropy(n, high)) / (high - low))))
+    return float(1 / (1 + np.exp((_compute_entropy(n, low) - _compute_entropy(n, high)) / (high - low))))
 
 
-def _depth(n: int, s: int, q: float) -> float:
+def _measure_tilt_depth(n: int, s: int, q: float) -> float:
     """n·KL(s/n ‖ q): minus the exponent of the probability of s under Binomial(n, q)."""
-    return float(_entropy(n, s) - s * np.log(q) - (n - s) * np.log1p(-q))
+    return float(_compute_entropy(n, s) - s * np.log(q) - (n - s) * np.log1p(-q))

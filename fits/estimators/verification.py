@@ -6,19 +6,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.estimators.quadrature import enough, rule, rules
-from isocompute.fits.estimators.subsets import binomials, sizes, tilts
-from isocompute.fits.estimators.voting import labelled
+from isocompute.fits.estimators.quadrature import build_quadrature_rule, build_quadrature_rules, count_quadrature_nodes
+from isocompute.fits.estimators.subsets import check_subset_sizes, compute_binomials, group_subset_sizes
+from isocompute.fits.estimators.voting import label_answers
 from isocompute.fits.pool import Pool
 
 # Sizes of subsets share an evaluation while none is rarer than exp(-2) of the most likely one: what is
 # read off a circle keeps its absolute precision, and is divided by that probability.
-_NEAR = 2.0
+_SHARED_TILT_DEPTH = 2.0
 # A share of the answer that is left out, and small beside the rounding of what is kept.
-_NOTHING = 1e-16
+_NEGLIGIBLE = 1e-16
 
 
-def genrm(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64]:
+def estimate_genrm(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64]:
     """Expected accuracy of the best mean verdict, S solutions of V verifications each (GenRM Best-of-N).
 
     S of the K verified solutions are drawn without replacement, and V of the verdicts of each of them, or
@@ -46,34 +46,34 @@ def genrm(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64]:
 
     Example:
         >>> pool = Pool(answers=[[0, 1]], gold=[0], verdicts=[[[1, 1], [1, 0]]])
-        >>> genrm(pool, S=[1, 2], V=[1, 2])[0]
+        >>> estimate_genrm(pool, S=[1, 2], V=[1, 2])[0]
         array([[0.5 , 0.5 ],
                [0.75, 1.  ]])
     """
-    from isocompute.fits.estimators.kernels import selection_wins
+    from isocompute.fits.estimators.kernels import count_selection_wins
 
-    kinds, kind = _kinds(pool, "genrm")
-    S = sizes(S, pool.verified, "S", "verified solutions in the pool")
-    V = sizes(V, pool.verifications, "V", "verifications of each solution")
-    correct = pool.correct[:, : pool.verified]
+    kinds, kind = _group_solutions(pool, "genrm")
+    S = check_subset_sizes(S, pool.verified_solutions, "S", "verified solutions in the pool")
+    V = check_subset_sizes(V, pool.verifications, "V", "verifications of each solution")
+    correct = pool.correct[:, : pool.verified_solutions]
     order = np.argsort(correct, axis=1, kind="stable")  # wrong solutions first
     kind = np.take_along_axis(kind, order, axis=1)
-    wrong = pool.verified - correct.sum(axis=1)
+    wrong = pool.verified_solutions - correct.sum(axis=1)
     accuracy = np.empty((pool.problems, len(S), len(V)))
     for v, size in enumerate(V.tolist()):
-        below, at_level = _levels(kinds, size)
-        for q, at in tilts(pool.verified, S):
-            top = binomials(pool.verified, int(S[at].max()), q)[pool.verified, S[at]]
-            nodes, weights = rule(enough(int(S[at].max()) - 1))
-            wins = selection_wins(kind, wrong, below, at_level, nodes, weights, S[at], q)
+        below, at_level = _compute_score_levels(kinds, size)
+        for q, at in group_subset_sizes(pool.verified_solutions, S):
+            top = compute_binomials(pool.verified_solutions, int(S[at].max()), q)[pool.verified_solutions, S[at]]
+            nodes, weights = build_quadrature_rule(count_quadrature_nodes(int(S[at].max()) - 1))
+            wins = count_selection_wins(kind, wrong, below, at_level, nodes, weights, S[at], q)
             accuracy[:, at, v] = wins / top
     return np.minimum(accuracy, 1.0)
 
 
-def genrm_vote(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64]:
+def estimate_genrm_vote(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64]:
     """Expected accuracy of a vote among the solutions that tie for the best mean verdict (genrm+vote).
 
-    Draws and scores are those of `genrm`. Of the answers of the tied solutions the most frequent wins, ties
+    Draws and scores are those of `estimate_genrm`. Of the answers of the tied solutions the most frequent wins, ties
     among answers broken uniformly; unparsed ones have score 0, cost and never win. Exact: at score level ℓ,
     with B_i = P(score_i < ℓ), p_i = P(score_i = ℓ), let A_a(z; j) be the polynomial in the size of the subset
     for exactly j solutions of answer a at the level, the others below: the coefficient of x^j in
@@ -98,30 +98,34 @@ def genrm_vote(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64]:
 
     Example:
         >>> pool = Pool(answers=[[0, 0, 1]], gold=[0], verdicts=[[[1], [1], [1]]])
-        >>> genrm(pool, S=[3], V=[1]).round(4), genrm_vote(pool, S=[3], V=[1])
+        >>> estimate_genrm(pool, S=[3], V=[1]).round(4), estimate_genrm_vote(pool, S=[3], V=[1])
         (array([[[0.6667]]]), array([[[1.]]]))
     """
-    from isocompute.fits.estimators.kernels_tied import tied_vote_wins
+    from isocompute.fits.estimators.kernels_tied import compute_tied_vote_wins
 
-    kinds, kind = _kinds(pool, "genrm_vote")
-    S = sizes(S, pool.verified, "S", "verified solutions in the pool")
-    V = sizes(V, pool.verifications, "V", "verifications of each solution")
-    label, counts = labelled(pool, pool.verified)
+    kinds, kind = _group_solutions(pool, "genrm_vote")
+    S = check_subset_sizes(S, pool.verified_solutions, "S", "verified solutions in the pool")
+    V = check_subset_sizes(V, pool.verifications, "V", "verifications of each solution")
+    label, counts = label_answers(pool, pool.verified_solutions)
     order = np.argsort(np.where(label == -1, counts.shape[1], label), axis=1, kind="stable")  # unparsed last
     kind = np.take_along_axis(kind, order, axis=1)
     accuracy = np.empty((pool.problems, len(S), len(V)))
-    for q, at in tilts(pool.verified, S, _NEAR):
-        z, read, rarest = _circle(pool.verified, S[at], q)
+    for q, at in group_subset_sizes(pool.verified_solutions, S, _SHARED_TILT_DEPTH):
+        z, read, rarest = _build_circle(pool.verified_solutions, S[at], q)
         largest = int(S[at].max())
-        nodes, weights = rules(enough(largest))
+        nodes, weights = build_quadrature_rules(count_quadrature_nodes(largest))
         for v, size in enumerate(V.tolist()):
-            below, at_level = _levels(kinds, size)
-            wins = tied_vote_wins(kind, counts, below, at_level, z, q, largest, _NOTHING * rarest, nodes, weights)
+            below, at_level = _compute_score_levels(kinds, size)
+            wins = compute_tied_vote_wins(
+                kind, counts, below, at_level, z, q, largest, _NEGLIGIBLE * rarest, nodes, weights
+            )
             accuracy[:, at, v] = (wins @ read).real
     return np.clip(accuracy, 0.0, 1.0)
 
 
-def _circle(n: int, S: NDArray[np.int64], q: float) -> tuple[NDArray[np.complex128], NDArray[np.complex128], float]:
+def _build_circle(
+    n: int, S: NDArray[np.int64], q: float
+) -> tuple[NDArray[np.complex128], NDArray[np.complex128], float]:
     """Where to evaluate a polynomial of Bernoulli(q) subsets, and how to read its share of the S-subsets off.
 
     The mean over m roots of unity of F(z)·z^-S is the coefficient of z^S, and those of S ± m, S ± 2m, … with
@@ -131,9 +135,9 @@ def _circle(n: int, S: NDArray[np.int64], q: float) -> tuple[NDArray[np.complex1
         z: (m//2 + 1,) points, 1 the first; read: (m//2 + 1, nS), F(z) @ read is the share, if its real part is
         taken; the probability of the rarest S.
     """
-    chance = np.concatenate([np.zeros(n + 1), binomials(n, n, q)[n], np.zeros(n + 1)])
+    chance = np.concatenate([np.zeros(n + 1), compute_binomials(n, n, q)[n], np.zeros(n + 1)])
     here = S + n + 1
-    m = next(m for m in range(1, n + 2) if (chance[here - m] + chance[here + m] <= _NOTHING * chance[here]).all())
+    m = next(m for m in range(1, n + 2) if (chance[here - m] + chance[here + m] <= _NEGLIGIBLE * chance[here]).all())
     turn = np.arange(m // 2 + 1)
     twice = np.where((turn == 0) | (2 * turn == m), 1, 2)
     z = np.exp(2j * np.pi * turn / m)
@@ -141,7 +145,7 @@ def _circle(n: int, S: NDArray[np.int64], q: float) -> tuple[NDArray[np.complex1
     return z, read, float(chance[here].min())
 
 
-def _kinds(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _group_solutions(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(T, 3) the kinds of solution: yes, no and unparsed verdicts; (P, K) the kind of each, 0 0 0 if unparsed."""
     verdicts, judged = pool.verdicts, pool.judged
     if verdicts is None or judged is None:
@@ -156,13 +160,13 @@ def _kinds(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDArray[np.in
         )
     tally = np.stack([yes.sum(axis=2), no.sum(axis=2), judged])
     tally[2] -= tally[0] + tally[1]
-    tally[:, pool.answers[:, : pool.verified] == -1] = 0
+    tally[:, pool.answers[:, : pool.verified_solutions] == -1] = 0
     box = (verdicts.shape[2] + 1,) * 3
     codes, kind = np.unique(np.ravel_multi_index(tuple(tally), box).ravel(), return_inverse=True)
     return np.stack(np.unravel_index(codes, box), axis=1), kind.reshape(judged.shape)
 
 
-def _levels(kinds: NDArray[np.int64], V: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _compute_score_levels(kinds: NDArray[np.int64], V: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Score distribution of each kind of solution under a random V-subset of its verdicts.
 
     i yes and j no come up with probability C(yes, i) C(no, j) C(unparsed, V-i-j) / C(m, V), score i/(i+j), for
@@ -180,7 +184,7 @@ def _levels(kinds: NDArray[np.int64], V: int) -> tuple[NDArray[np.float64], NDAr
     inside = i + j <= V
     i, j = i[inside], j[inside]
     values, level = np.unique(i / np.maximum(i + j, 1), return_inverse=True)
-    ways = binomials(most, V, V / (most + 1))
+    ways = compute_binomials(most, V, V / (most + 1))
     at = np.empty((len(kinds), len(values)))
     for t, (yes, no, unparsed) in enumerate(kinds):
         held = yes + no + unparsed

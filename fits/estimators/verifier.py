@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.bootstrap import interval, resampling_weights
+from isocompute.fits.bootstrap import compute_percentile_interval, draw_bootstrap_weights
 from isocompute.fits.pool import Pool
 
-Measure = tuple[float, float, float]
+RateWithInterval = tuple[float, float, float]
 """A value and the ends of its 95 % interval; NaN where there is nothing to measure it on."""
 
-REPLICATES = 4000
-SEED = 1957
+VERIFIER_REPLICATES = 4000
+VERIFIER_SEED = 1957
 
 
 @dataclass(frozen=True)
-class Verifier:
+class VerifierEstimate:
     """A verifier's rates over the verdicts of a pool, with 95 % intervals over problems.
 
     Args:
@@ -30,13 +30,13 @@ class Verifier:
         unparsed: share of the verdicts that could not be parsed.
     """
 
-    true_positive: Measure
-    false_positive: Measure
-    auroc: Measure
+    true_positive: RateWithInterval
+    false_positive: RateWithInterval
+    auroc: RateWithInterval
     unparsed: float
 
 
-def verifier(pool: Pool, replicates: int = REPLICATES, seed: int = SEED) -> Verifier:
+def measure_verifier(pool: Pool, replicates: int = VERIFIER_REPLICATES, seed: int = VERIFIER_SEED) -> VerifierEstimate:
     """Measure a verifier: rates are ratios of sums over problems, which the bootstrap resamples.
 
     A verdict that is p(yes) counts as so much of a yes. A solution without a parsed verdict has no mean.
@@ -50,37 +50,39 @@ def verifier(pool: Pool, replicates: int = REPLICATES, seed: int = SEED) -> Veri
         DataError: a pool without verdicts.
 
     Example:
-        >>> found = verifier(Pool([[0, 1], [0, 0]], [0, 0], [[[1, 1], [0, 1]], [[1, 0], [1, float("nan")]]]))
+        >>> found = measure_verifier(Pool([[0, 1], [0, 0]], [0, 0], [[[1, 1], [0, 1]], [[1, 0], [1, float("nan")]]]))
         >>> found.true_positive[0], found.false_positive[0], found.auroc[0], found.unparsed
         (0.8, 0.5, 1.0, 0.125)
     """
     if pool.verdicts is None or pool.judged is None:
         raise DataError("a verifier is measured on verdicts; the pool has none.")
-    right, parsed = pool.correct[:, : pool.verified], ~np.isnan(pool.verdicts)
+    right, parsed = pool.correct[:, : pool.verified_solutions], ~np.isnan(pool.verdicts)
     asked, heard = pool.judged.sum(), parsed.sum(axis=2)
     yes = np.where(parsed, pool.verdicts, 0.0).sum(axis=2)
-    ranked = np.array([_auroc(y[h > 0] / h[h > 0], r[h > 0]) for y, h, r in zip(yes, heard, right, strict=True)])
+    ranked = np.array(
+        [_compute_auroc(y[h > 0] / h[h > 0], r[h > 0]) for y, h, r in zip(yes, heard, right, strict=True)]
+    )
     both = ~np.isnan(ranked)
     weights = np.ones((1, pool.problems))
     if pool.problems > 1:
-        weights = np.vstack([weights, resampling_weights(pool.problems, replicates, seed)])
+        weights = np.vstack([weights, draw_bootstrap_weights(pool.problems, replicates, seed)])
 
-    def measure(part: NDArray[np.float64], whole: NDArray[np.float64]) -> Measure:
+    def measure_ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> RateWithInterval:
         with np.errstate(invalid="ignore"):
             value, *drawn = (weights @ part) / (weights @ whole)
         known = np.array([x for x in drawn if not np.isnan(x)])
-        low, high = interval(known) if known.size else (np.nan, np.nan)
+        low, high = compute_percentile_interval(known) if known.size else (np.nan, np.nan)
         return float(value), float(low), float(high)
 
-    return Verifier(
-        measure((yes * right).sum(axis=1), (heard * right).sum(axis=1)),
-        measure((yes * ~right).sum(axis=1), (heard * ~right).sum(axis=1)),
-        measure(np.where(both, ranked, 0.0), both.astype(float)),
+    return VerifierEstimate(
+        measure_ratio((yes * right).sum(axis=1), (heard * right).sum(axis=1)),
+        measure_ratio((yes * ~right).sum(axis=1), (heard * ~right).sum(axis=1)),
+        measure_ratio(np.where(both, ranked, 0.0), both.astype(float)),
         float(1 - heard.sum() / asked) if asked else np.nan,
     )
 
 
-def _auroc(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+def _compute_auroc(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
     """Return the share of pairs of a right and a wrong one in which the right one is higher; NaN without pairs."""
     above = np.sign(scores[right][:, None] - scores[~right])
     return float((above.mean() + 1) / 2) if above.size else np.nan

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from isocompute.fits.estimators.quadrature import rules
-from isocompute.fits.estimators.subsets import binomials, sizes, tilts
+from isocompute.fits.estimators.quadrature import build_quadrature_rules
+from isocompute.fits.estimators.subsets import check_subset_sizes, compute_binomials, group_subset_sizes
 from isocompute.fits.pool import Pool
 
 
-def self_consistency(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
+def estimate_self_consistency(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
     """Expected accuracy of the majority vote over S solutions drawn without replacement (Wang et al. 2022).
 
     Exact, for all S in one pass. The subsets in which the right answer, given c times, wins with k votes are
@@ -35,26 +35,26 @@ def self_consistency(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
     Not covered: time grows as N·max(S)²/4 in the worst pool, so S in the thousands takes minutes per problem.
 
     Example:
-        >>> self_consistency(Pool(answers=[[0, 0, 1, 2]], gold=[0]), S=[1, 3, 4]).round(4)
+        >>> estimate_self_consistency(Pool(answers=[[0, 0, 1, 2]], gold=[0]), S=[1, 3, 4]).round(4)
         array([[0.5   , 0.6667, 1.    ]])
     """
-    from isocompute.fits.estimators.kernels import vote_wins
+    from isocompute.fits.estimators.kernels import count_vote_wins
 
-    S = sizes(S, pool.solutions, "S", "solutions in the pool")
-    _, counts = labelled(pool, pool.solutions)
+    S = check_subset_sizes(S, pool.solutions, "S", "solutions in the pool")
+    _, counts = label_answers(pool, pool.solutions)
     right, wrong = counts[:, 0].copy(), counts[:, 1:].copy()
     unparsed, groups = pool.solutions - counts.sum(axis=1), (wrong > 0).sum(axis=1)
     accuracy = np.empty((pool.problems, len(S)))
-    for q, at in tilts(pool.solutions, S):
+    for q, at in group_subset_sizes(pool.solutions, S):
         largest = int(S[at].max())
-        table = binomials(pool.solutions, largest, q)
-        nodes, weights = rules(1 + largest // 4)
-        wins = vote_wins(right, unparsed, wrong, groups, table, nodes, weights)
+        table = compute_binomials(pool.solutions, largest, q)
+        nodes, weights = build_quadrature_rules(1 + largest // 4)
+        wins = count_vote_wins(right, unparsed, wrong, groups, table, nodes, weights)
         accuracy[:, at] = wins[:, S[at]] / table[pool.solutions, S[at]]
     return np.minimum(accuracy, 1.0)
 
 
-def labelled(pool: Pool, solutions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def label_answers(pool: Pool, solutions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The answers of a problem, numbered by what matters to a vote.
 
     Args:
@@ -66,7 +66,7 @@ def labelled(pool: Pool, solutions: int) -> tuple[NDArray[np.int64], NDArray[np.
         counts: (P, 1+A) how often each occurs, padded with 0 to the problem with the most wrong answers (A ≥ 1).
 
     Example:
-        >>> labelled(Pool(answers=[[5, 7, 3, 7, -1]], gold=[3]), 5)
+        >>> label_answers(Pool(answers=[[5, 7, 3, 7, -1]], gold=[3]), 5)
         (array([[ 2,  1,  0,  1, -1]]), array([[1, 2, 1]]))
     """
     label, counts = np.full((pool.problems, solutions), -1), []

@@ -10,22 +10,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.bootstrap import interval, resample
-from isocompute.fits.choice.allocation_grid import knots, measured
-from isocompute.fits.laws.optima import Optima, best_knots, best_on_surface
-from isocompute.fits.laws.power_law import FEWEST, PowerLaw, least_squares, tobit
-from isocompute.fits.laws.surface import Smoother, smoother
+from isocompute.fits.bootstrap import compute_percentile_interval, resample_means
+from isocompute.fits.choice.allocation_grid import check_accuracies, check_knots
+from isocompute.fits.laws.optima import Optima, find_best_knots, find_best_on_surface
+from isocompute.fits.laws.power_law import MIN_LINE_POINTS, PowerLaw, fit_least_squares, fit_tobit
+from isocompute.fits.laws.surface import SurfaceSmoother, fit_smoother
 
-WAYS = {"grid": "best cells", "smooth": "smoothed surface", "censored": "edges as bounds"}
+LAW_FITS = {"grid": "best cells", "smooth": "smoothed surface", "censored": "edges as bounds"}
 """The three fits in words."""
 
-_SURE = 0.95  # share of the replicates that a fit must be possible on, or a note says that it is not
+_POSSIBLE_SHARE = 0.95  # share of the replicates that a fit must be possible on, or a note says that it is not
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Law:
+class AllocationLaw:
     """S_opt ∝ C^a and V_opt ∝ C^b, fitted in one way.
 
     Args:
@@ -48,13 +48,13 @@ class Law:
     way: str
     solutions: PowerLaw
     verifications: PowerLaw
-    difference: tuple[float, float] | None
+    difference_interval: tuple[float, float] | None
     S_opt: Floats
     V_opt: Floats
     edges: tuple[str, ...]
     identity: float
-    inside: tuple[float, float] | None
-    share: float | None
+    inner_exponents: tuple[float, float] | None
+    replicate_share: float | None
     replicates: Floats
 
     @property
@@ -68,7 +68,7 @@ class Law:
         return self.verifications.exponent
 
     @property
-    def at_edge(self) -> NDArray[np.bool_]:
+    def is_at_edge(self) -> NDArray[np.bool_]:
         """(nC,) whether a budget's optimum lies on an edge."""
         return np.array([edge != "" for edge in self.edges])
 
@@ -88,28 +88,28 @@ class AllocationLaws:
     """
 
     budgets: Floats
-    grid: Law
-    smooth: Law
-    censored: Law | None
-    surface: Smoother
+    grid: AllocationLaw
+    smooth: AllocationLaw
+    censored: AllocationLaw | None
+    surface: SurfaceSmoother
     notes: tuple[str, ...]
     level: float
 
-    def __iter__(self) -> Iterator[Law]:
+    def __iter__(self) -> Iterator[AllocationLaw]:
         """The laws that there are."""
         return iter([law for law in (self.grid, self.smooth, self.censored) if law is not None])
 
     def __str__(self) -> str:
         """A line a law, then the notes."""
         lines = [
-            f"{law.way:8} S ∝ C^{_shown(law.solutions)}, V ∝ C^{_shown(law.verifications)}, "
-            f"{law.at_edge.sum()} of {len(self.budgets)} budgets at an edge, a + wb - 1 = {law.identity:+.2f}"
+            f"{law.way:8} S ∝ C^{_format_exponent(law.solutions)}, V ∝ C^{_format_exponent(law.verifications)}, "
+            f"{law.is_at_edge.sum()} of {len(self.budgets)} budgets at an edge, a + wb - 1 = {law.identity:+.2f}"
             for law in self
         ]
         return "\n".join([*lines, *self.notes])
 
 
-def allocation_laws(
+def fit_allocation_laws(
     surface: ArrayLike,
     S: ArrayLike,
     V: ArrayLike,
@@ -120,11 +120,11 @@ def allocation_laws(
 ) -> AllocationLaws:
     """Fit S_opt ∝ C^a and V_opt ∝ C^b to an accuracy surface in three ways.
 
-    grid is the law of Singhi et al. 2025 (arXiv 2504.01005), whose fitting code is not public: see `best_knots`.
-    smooth takes the optima from the smoothed surface (`best_on_surface`) and draws the same least-squares line in
+    grid is the law of Singhi et al. 2025 (arXiv 2504.01005), whose fitting code is not public: see `find_best_knots`.
+    smooth takes the optima from the smoothed surface (`find_best_on_surface`) and draws the same least-squares line in
     log-log. censored takes the optima of smooth, and those at an edge as bounds: where V is the largest measured,
     log V_opt is at least that and log S_opt, tied to it by the budget, at most what is left; the other way round
-    where S is the largest, and likewise at the lower edges (`tobit`). The bootstrap repeats all of it but the
+    where S is the largest, and likewise at the lower edges (`fit_tobit`). The bootstrap repeats all of it but the
     choice of the penalties.
 
     Args:
@@ -134,7 +134,7 @@ def allocation_laws(
         lam: λ, the cost of a verification in solutions.
         budgets: (nC,) at least 3 of them, increasing, each within what the grid can spend; powers of two in
             the paper.
-        weights: (B, P) from `resampling_weights`, for intervals.
+        weights: (B, P) from `draw_bootstrap_weights`, for intervals.
         level: of the intervals.
 
     Raises:
@@ -144,98 +144,106 @@ def allocation_laws(
     Example:
         >>> S = V = 2 ** np.arange(7)  # accuracy falls with the distance from S = V
         >>> surface = 0.9 - 0.02 * np.log2(S[:, None] / V) ** 2 + 0.01 * np.log2(S[:, None] * V)
-        >>> laws = allocation_laws(surface[1:], S[1:], V, lam=1.0, budgets=[32, 128, 512, 2048])
-        >>> round(laws.smooth.a, 1), round(laws.smooth.b, 1), laws.smooth.at_edge.any()
+        >>> laws = fit_allocation_laws(surface[1:], S[1:], V, lam=1.0, budgets=[32, 128, 512, 2048])
+        >>> round(laws.smooth.a, 1), round(laws.smooth.b, 1), laws.smooth.is_at_edge.any()
         (0.5, 0.5, np.False_)
     """
-    s_knots, v_knots = knots(S, "S"), knots(V, "V")
-    values = measured(surface, (len(s_knots), len(v_knots)), "surface")
+    s_knots, v_knots = check_knots(S, "S"), check_knots(V, "V")
+    values = check_accuracies(surface, (len(s_knots), len(v_knots)), "surface")
     if values.ndim > 3 or (weights is not None and values.ndim != 3):
         raise DataError(f"surface must have the shape (nS, nV), or (P, nS, nV) with weights; got {values.shape}.")
     limits = np.asarray(budgets, dtype=float)
-    if limits.ndim != 1 or len(limits) < FEWEST or not (limits > 0).all() or (np.diff(limits) <= 0).any():
-        raise DataError(f"budgets must be at least {FEWEST} positive increasing numbers; got {budgets!r}.")
+    if limits.ndim != 1 or len(limits) < MIN_LINE_POINTS or not (limits > 0).all() or (np.diff(limits) <= 0).any():
+        raise DataError(f"budgets must be at least {MIN_LINE_POINTS} positive increasing numbers; got {budgets!r}.")
     mean = values if values.ndim == 2 else values.mean(axis=0)
-    rows = mean[None] if weights is None else np.concatenate([mean[None], resample(values, weights)])
-    smooth = smoother(values, s_knots, v_knots)
-    cells = best_knots(rows, s_knots, v_knots, lam, limits)
-    optima = best_on_surface(rows, smooth, lam, limits)
-    best_cells, best_real = _law("grid", cells, limits, lam, level), _law("smooth", optima, limits, lam, level)
-    bounded = _law("censored", optima, limits, lam, level) if (optima.side[0] == 0).sum() >= FEWEST else None
-    notes = tuple(_notes([best_cells, best_real, bounded], len(limits), level))
+    rows = mean[None] if weights is None else np.concatenate([mean[None], resample_means(values, weights)])
+    smooth = fit_smoother(values, s_knots, v_knots)
+    cells = find_best_knots(rows, s_knots, v_knots, lam, limits)
+    optima = find_best_on_surface(rows, smooth, lam, limits)
+    best_cells, best_real = (
+        _fit_allocation_law("grid", cells, limits, lam, level),
+        _fit_allocation_law("smooth", optima, limits, lam, level),
+    )
+    bounded = (
+        _fit_allocation_law("censored", optima, limits, lam, level)
+        if (optima.side[0] == 0).sum() >= MIN_LINE_POINTS
+        else None
+    )
+    notes = tuple(_write_notes([best_cells, best_real, bounded], len(limits), level))
     return AllocationLaws(limits, best_cells, best_real, bounded, smooth, notes, level)
 
 
-def _law(way: str, optima: Optima, budgets: Floats, lam: float, level: float) -> Law:
+def _fit_allocation_law(way: str, optima: Optima, budgets: Floats, lam: float, level: float) -> AllocationLaw:
     """Lines through the optima: row 0 the estimate, then replicates."""
     x, inside = np.log(budgets), optima.side == 0
     if way == "censored":
-        a, s_log, _ = tobit(x, np.log(optima.S), -optima.side)
-        b, v_log, _ = tobit(x, np.log(optima.V), optima.side)
+        a, s_log, _ = fit_tobit(x, np.log(optima.S), -optima.side)
+        b, v_log, _ = fit_tobit(x, np.log(optima.V), optima.side)
     else:
-        a, s_log = least_squares(x, np.log(optima.S))
-        b, v_log = least_squares(x, np.log(optima.V))
+        a, s_log = fit_least_squares(x, np.log(optima.S))
+        b, v_log = fit_least_squares(x, np.log(optima.V))
     spent = lam * np.exp(v_log[0] + b[0] * x)
-    without = [float(least_squares(x, np.log(best[:1]), inside[:1])[0][0]) for best in (optima.S, optima.V)]
+    without = [float(fit_least_squares(x, np.log(best[:1]), inside[:1])[0][0]) for best in (optima.S, optima.V)]
     possible = ~np.isnan(a[1:])
-    return Law(
+    return AllocationLaw(
         way=way,
-        solutions=_power_law(a, s_log, level),
-        verifications=_power_law(b, v_log, level),
-        difference=_spread(a[1:] - b[1:], level),
+        solutions=_build_power_law(a, s_log, level),
+        verifications=_build_power_law(b, v_log, level),
+        difference_interval=_compute_possible_interval(a[1:] - b[1:], level),
         S_opt=optima.S[0],
         V_opt=optima.V[0],
         edges=optima.edges,
         identity=float(a[0] + (spent / (1 + spent)).mean() * b[0] - 1),
-        inside=None if np.isnan(without).any() else (without[0], without[1]),
-        share=float(possible.mean()) if possible.size else None,
+        inner_exponents=None if np.isnan(without).any() else (without[0], without[1]),
+        replicate_share=float(possible.mean()) if possible.size else None,
         replicates=np.stack([a[1:], b[1:]], axis=1),
     )
 
 
-def _power_law(exponent: Floats, intercept: Floats, level: float) -> PowerLaw:
+def _build_power_law(exponent: Floats, intercept: Floats, level: float) -> PowerLaw:
     return PowerLaw(
         exponent=float(exponent[0]),
         prefactor=float(np.exp(intercept[0])),
-        interval=_spread(exponent[1:], level),
-        prefactor_interval=_spread(np.exp(intercept[1:]), level),
+        interval=_compute_possible_interval(exponent[1:], level),
+        prefactor_interval=_compute_possible_interval(np.exp(intercept[1:]), level),
     )
 
 
-def _spread(replicates: Floats, level: float) -> tuple[float, float] | None:
+def _compute_possible_interval(replicates: Floats, level: float) -> tuple[float, float] | None:
     """Interval over the replicates in which the fit was possible; None if there are none."""
     possible = replicates[~np.isnan(replicates)]
     if not possible.size:
         return None
-    low, high = interval(possible, level)
+    low, high = compute_percentile_interval(possible, level)
     return float(low), float(high)
 
 
-def _notes(laws: list[Law | None], budgets: int, level: float) -> Iterator[str]:
+def _write_notes(laws: list[AllocationLaw | None], budgets: int, level: float) -> Iterator[str]:
     there = [law for law in laws if law is not None]
     if len(there) < len(laws):
-        inside = budgets - int(there[1].at_edge.sum())
+        inside = budgets - int(there[1].is_at_edge.sum())
         yield f"Only {inside} of {budgets} optima lie inside the grid: too few to treat the others as bounds."
-    alike = [WAYS[law.way] for law in there if _zero_in(law.difference)]
+    alike = [LAW_FITS[law.way] for law in there if _has_zero(law.difference_interval)]
     if alike:
         yield f"The exponents a and b cannot be told apart ({', '.join(alike)})."
     for one, other in combinations(there, 2):
         apart = one.replicates - other.replicates
-        if all(_zero_in(_spread(apart[:, i], level)) for i in (0, 1)):
-            yield f"The fits '{WAYS[one.way]}' and '{WAYS[other.way]}' cannot be told apart."
+        if all(_has_zero(_compute_possible_interval(apart[:, i], level)) for i in (0, 1)):
+            yield f"The fits '{LAW_FITS[one.way]}' and '{LAW_FITS[other.way]}' cannot be told apart."
     for law in there:
-        if law.share is not None and law.share < _SURE:
+        if law.replicate_share is not None and law.replicate_share < _POSSIBLE_SHARE:
             yield (
-                f"The intervals of '{WAYS[law.way]}' rest on {law.share:.0%} of the resamplings; in the others fewer "
-                f"than {FEWEST} optima lie inside the grid."
+                f"The intervals of '{LAW_FITS[law.way]}' rest on {law.replicate_share:.0%} of the resamplings; in "
+                "the others fewer "
+                f"than {MIN_LINE_POINTS} optima lie inside the grid."
             )
 
 
-def _zero_in(spread: tuple[float, float] | None) -> bool:
+def _has_zero(spread: tuple[float, float] | None) -> bool:
     return spread is not None and spread[0] <= 0 <= spread[1]
 
 
-def _shown(law: PowerLaw) -> str:
+def _format_exponent(law: PowerLaw) -> str:
     if law.interval is None:
         return f"{law.exponent:.2f}"
     return f"{law.exponent:.2f} [{law.interval[0]:.2f}, {law.interval[1]:.2f}]"

@@ -9,15 +9,21 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 
 from isocompute.errors import DataError
-from isocompute.fits.bootstrap import t_interval
-from isocompute.fits.choice.allocation_grid import knots, measured
-from isocompute.fits.choice.held_out import Folds, enclosing_interval, folds, held_out, in_sample
-from isocompute.fits.choice.options import Options
-from isocompute.fits.choice.ties import TOLERANCE
+from isocompute.fits.bootstrap import compute_t_interval
+from isocompute.fits.choice.allocation_grid import check_accuracies, check_knots
+from isocompute.fits.choice.held_out import (
+    Folds,
+    compute_enclosing_interval,
+    score_held_out,
+    score_in_sample,
+    split_folds,
+)
+from isocompute.fits.choice.options import AllocationOptions
+from isocompute.fits.choice.ties import TIE_TOLERANCE
 
-FLAT = 0.005
+PLATEAU_TOLERANCE = 0.005
 """Half a point: SC has flattened where it is within this of its maximum."""
-_PER_OCTAVE = 16  # budgets per doubling
+_BUDGETS_PER_OCTAVE = 16  # budgets per doubling
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +32,7 @@ class Crossover:
 
     Args:
         budget: the smallest budget from which on the held-out gain is never below 0, in x (solutions' worth; for
-            the paper's multiples divide it by `plateau`); inf if there is none in range.
+            the paper's multiples divide it by `find_plateau`); inf if there is none in range.
         interval: of the crossover of the true frontiers, inf standing for never in range; None for one row of means.
         probability: that the strategy is at least even at the end of the range, so that it crosses; None likewise.
         budgets: (nC,) the budgets compared, 16 per doubling, from the cheapest at which both can be afforded to the
@@ -44,11 +50,11 @@ class Crossover:
     budgets: NDArray[np.float64]
     gain: NDArray[np.float64]
     gain_interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None
-    other_measured_to: float
+    other_highest_cost: float
     level: float
 
 
-def plateau(S: ArrayLike, curve: ArrayLike, tolerance: float = FLAT) -> NDArray[np.int64]:
+def find_plateau(S: ArrayLike, curve: ArrayLike, tolerance: float = PLATEAU_TOLERANCE) -> NDArray[np.int64]:
     """The compute at which SC stops improving: the smallest measured S within `tolerance` of its maximum.
 
     Args:
@@ -63,16 +69,18 @@ def plateau(S: ArrayLike, curve: ArrayLike, tolerance: float = FLAT) -> NDArray[
         DataError: knots and curve that do not match.
 
     Example:
-        >>> int(plateau([1, 2, 4, 8], [0.4, 0.5, 0.552, 0.555]))
+        >>> int(find_plateau([1, 2, 4, 8], [0.4, 0.5, 0.552, 0.555]))
         4
     """
-    at = knots(S, "S")
-    values = measured(curve, (len(at),), "curve")
+    at = check_knots(S, "S")
+    values = check_accuracies(curve, (len(at),), "curve")
     near = values >= values.max(axis=-1, keepdims=True) - tolerance
     return np.asarray(at[near.argmax(axis=-1)])
 
 
-def plateau_interval(S: ArrayLike, curve: ArrayLike, tolerance: float = FLAT, level: float = 0.95) -> tuple[int, int]:
+def find_plateau_interval(
+    S: ArrayLike, curve: ArrayLike, tolerance: float = PLATEAU_TOLERANCE, level: float = 0.95
+) -> tuple[int, int]:
     """Interval of the plateau: from the first S that may be within `tolerance` of the best to the first that surely is.
 
     An S may be if no other S is better by more than the tolerance even at the low end of their paired interval
@@ -93,11 +101,11 @@ def plateau_interval(S: ArrayLike, curve: ArrayLike, tolerance: float = FLAT, le
         DataError: fewer than 2 problems, or knots and curve that do not match.
 
     Example:
-        >>> plateau_interval([1, 2, 4], [[0.4, 0.5, 0.5], [0.3, 0.4, 0.42], [0.5, 0.6, 0.58]])
+        >>> find_plateau_interval([1, 2, 4], [[0.4, 0.5, 0.5], [0.3, 0.4, 0.42], [0.5, 0.6, 0.58]])
         (2, 4)
     """
-    at = knots(S, "S")
-    values = measured(curve, (len(at),), "curve")
+    at = check_knots(S, "S")
+    values = check_accuracies(curve, (len(at),), "curve")
     if values.ndim != 2 or len(values) < 2:
         raise DataError(f"an interval of the plateau needs a curve of at least 2 problems; got {values.shape}.")
     mean, spread = values.mean(axis=0), np.atleast_2d(np.cov(values.T))
@@ -109,68 +117,70 @@ def plateau_interval(S: ArrayLike, curve: ArrayLike, tolerance: float = FLAT, le
     return int(at[may_be]), int(at[surely])
 
 
-def crossover(ours: Options, theirs: Options, problems: Folds | None = None, level: float = 0.95) -> Crossover:
+def find_crossover(
+    ours: AllocationOptions, theirs: AllocationOptions, problems: Folds | None = None, level: float = 0.95
+) -> Crossover:
     """The smallest budget from which on our frontier stays at or above theirs, to the end of what was measured of ours.
 
     The gain is held out: each problem is scored under allocations that were chosen without it. The interval goes from
     the first budget from which on the true gain may be ≥ 0 to the first from which on it surely is: by the high and
-    the low end of its `enclosing_interval` at each budget. At the true crossover this asks one question on either
-    side, so that no simultaneous band is needed. In simulation, 400 worlds with 40 to 100 problems each, it holds in
-    94 to 97 %; the held-out gain alone in 90 to 96 %, and a bootstrap of its crossover in 90 to 93 %. Where we never
-    overtake it holds in 99 % and more: "never" has no other side to miss on.
+    the low end of its `compute_enclosing_interval` at each budget. At the true crossover this asks one question on
+    either side, so that no simultaneous band is needed. In simulation, 400 worlds with 40 to 100 problems each, it
+    holds in 94 to 97 %; the held-out gain alone in 90 to 96 %, and a bootstrap of its crossover in 90 to 93 %. Where we
+    never overtake it holds in 99 % and more: "never" has no other side to miss on.
 
     Args:
         ours: the strategy that may overtake.
         theirs: the other one, on the same problems.
-        problems: the folds; `folds` if not given.
+        problems: the folds; `split_folds` if not given.
         level: of the intervals.
 
     Raises:
         DataError: options on different problems, or no budget at which both were measured.
 
     Example:
-        >>> from isocompute.fits.choice.options import verified_options, voting_options
-        >>> votes = voting_options([[0.5, 0.6], [0.5, 0.6]], [1, 2])
-        >>> verified = verified_options([[[0.5], [0.9]], [[0.5], [0.9]]], [1, 8], [1], lam=1.0)
-        >>> found = crossover(verified, votes)
+        >>> from isocompute.fits.choice.options import build_verified_options, build_voting_options
+        >>> votes = build_voting_options([[0.5, 0.6], [0.5, 0.6]], [1, 2])
+        >>> verified = build_verified_options([[[0.5], [0.9]], [[0.5], [0.9]]], [1, 8], [1], lam=1.0)
+        >>> found = find_crossover(verified, votes)
         >>> round(found.budget, 1), found.probability
         (4.0, 1.0)
     """
-    first, last = max(ours.cheapest, theirs.cheapest), ours.dearest
+    first, last = max(ours.lowest_cost, theirs.lowest_cost), ours.highest_cost
     if last < first:
         raise DataError(
             f"{ours.strategy} was measured up to {last:g}x only, where {theirs.strategy} (from {first:g}x on) "
             "cannot be afforded."
         )
-    budgets = np.geomspace(first, last, int(np.ceil(np.log2(last / first) * _PER_OCTAVE)) + 1)
+    budgets = np.geomspace(first, last, int(np.ceil(np.log2(last / first) * _BUDGETS_PER_OCTAVE)) + 1)
     both, P = (theirs, ours), len(ours.accuracy)
-    flattering = np.diff(in_sample(both, budgets).accuracy[:2], axis=0)[0]
+    flattering = np.diff(score_in_sample(both, budgets).accuracy[:2], axis=0)[0]
     if P < 2:
-        budget = _from_then_on(budgets, flattering[0] >= -TOLERANCE)
-        return Crossover(float(budget), None, None, budgets, flattering[0], None, theirs.dearest, level)
-    honest = np.diff(held_out(both, budgets, problems or folds(P)).accuracy[:2], axis=0)[0]
-    low, high = enclosing_interval(honest, flattering, level)
-    surely, may_be = low >= -TOLERANCE, high >= -TOLERANCE
+        budget = _find_lasting_budget(budgets, flattering[0] >= -TIE_TOLERANCE)
+        return Crossover(float(budget), None, None, budgets, flattering[0], None, theirs.highest_cost, level)
+    honest = np.diff(score_held_out(both, budgets, problems or split_folds(P)).accuracy[:2], axis=0)[0]
+    low, high = compute_enclosing_interval(honest, flattering, level)
+    surely, may_be = low >= -TIE_TOLERANCE, high >= -TIE_TOLERANCE
     gain = honest.mean(axis=0)
     return Crossover(
-        budget=float(_from_then_on(budgets, gain >= -TOLERANCE)),
-        interval=(float(_from_then_on(budgets, may_be)), float(_from_then_on(budgets, surely))),
-        probability=_probability(honest[:, -1]),
+        budget=float(_find_lasting_budget(budgets, gain >= -TIE_TOLERANCE)),
+        interval=(float(_find_lasting_budget(budgets, may_be)), float(_find_lasting_budget(budgets, surely))),
+        probability=_compute_probability(honest[:, -1]),
         budgets=budgets,
         gain=gain,
-        gain_interval=t_interval(honest, level),
-        other_measured_to=theirs.dearest,
+        gain_interval=compute_t_interval(honest, level),
+        other_highest_cost=theirs.highest_cost,
         level=level,
     )
 
 
-def _from_then_on(budgets: NDArray[np.float64], ahead: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _find_lasting_budget(budgets: NDArray[np.float64], ahead: NDArray[np.bool_]) -> NDArray[np.float64]:
     """(…, nC) → (…): the first budget of the last unbroken stretch of `ahead`, inf if it ends behind."""
     still = np.logical_and.accumulate(ahead[..., ::-1], axis=-1).sum(axis=-1)
     return np.asarray(np.append(budgets, np.inf)[len(budgets) - still])
 
 
-def _probability(values: NDArray[np.float64]) -> float:
+def _compute_probability(values: NDArray[np.float64]) -> float:
     """That the mean over problems is at least 0, to rounding."""
     mean, error = values.mean(), values.std(ddof=1) / np.sqrt(len(values))
-    return float(stdtr(len(values) - 1, mean / error)) if error > TOLERANCE else float(mean >= -TOLERANCE)
+    return float(stdtr(len(values) - 1, mean / error)) if error > TIE_TOLERANCE else float(mean >= -TIE_TOLERANCE)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.cost import compute
-from isocompute.fits.laws.surface import Smoother
+from isocompute.fits.cost import compute_allocation_cost
+from isocompute.fits.laws.surface import SurfaceSmoother
 
 _STEPS = 96  # along the S(1 + λV) = C of a budget; between them the top is that of a parabola
 
@@ -35,7 +35,7 @@ class Optima:
     edges: tuple[str, ...]
 
 
-def best_knots(rows: Floats, S: Ints, V: Ints, lam: float, budgets: Floats) -> Optima:
+def find_best_knots(rows: Floats, S: Ints, V: Ints, lam: float, budgets: Floats) -> Optima:
     """The best measured S, and separately the best measured V, at each budget.
 
     For each S: V = (C/S - 1)/λ, and if it is in range, the accuracy interpolated in log C along that S's curve; the
@@ -53,12 +53,15 @@ def best_knots(rows: Floats, S: Ints, V: Ints, lam: float, budgets: Floats) -> O
 
     Example:
         >>> rows = np.array([[[0.4, 0.4, 0.4], [0.5, 0.6, 0.6], [0.5, 0.8, 0.9]]])
-        >>> best = best_knots(rows, np.array([1, 2, 4]), np.array([1, 2, 4]), 1.0, np.array([6.0, 12.0]))
+        >>> best = find_best_knots(rows, np.array([1, 2, 4]), np.array([1, 2, 4]), 1.0, np.array([6.0, 12.0]))
         >>> best.S, best.V, best.edges
         (array([[2., 4.]]), array([[2., 2.]]), ('', 'S upper'))
     """
-    cost = compute(S[:, None], V, lam)
-    best_s, best_v = S[_best(rows, cost, budgets)], V[_best(rows.swapaxes(1, 2), cost.T, budgets)]
+    cost = compute_allocation_cost(S[:, None], V, lam)
+    best_s, best_v = (
+        S[_find_best_on_budget(rows, cost, budgets)],
+        V[_find_best_on_budget(rows.swapaxes(1, 2), cost.T, budgets)],
+    )
     edges = []
     for s, v in zip(best_s[0], best_v[0], strict=True):
         on = {"S upper": s == S[-1], "S lower": s == S[0], "V upper": v == V[-1], "V lower": v == V[0]}
@@ -68,7 +71,7 @@ def best_knots(rows: Floats, S: Ints, V: Ints, lam: float, budgets: Floats) -> O
     return Optima(best_s.astype(float), best_v.astype(float), np.where(up, 1, np.where(down, -1, 0)), tuple(edges))
 
 
-def best_on_surface(rows: Floats, smooth: Smoother, lam: float, budgets: Floats) -> Optima:
+def find_best_on_surface(rows: Floats, smooth: SurfaceSmoother, lam: float, budgets: Floats) -> Optima:
     """The best real S and V on the smoothed surface along S(1 + λV) = C.
 
     Args:
@@ -83,7 +86,7 @@ def best_on_surface(rows: Floats, smooth: Smoother, lam: float, budgets: Floats)
     Example:
         >>> S, V = 2 ** np.arange(1, 8), 2 ** np.arange(7)
         >>> rows = -(np.log2(S[:, None] / (V + 1)) ** 2)[None]
-        >>> best = best_on_surface(rows, Smoother(S, V, (0.0, 0.0)), 1.0, np.array([16.0, 64.0, 256.0]))
+        >>> best = find_best_on_surface(rows, SurfaceSmoother(S, V, (0.0, 0.0)), 1.0, np.array([16.0, 64.0, 256.0]))
         >>> best.S.round(), best.V.round()
         (array([[ 4.,  8., 16.]]), array([[ 3.,  7., 15.]]))
     """
@@ -91,10 +94,10 @@ def best_on_surface(rows: Floats, smooth: Smoother, lam: float, budgets: Floats)
     least = np.maximum(S[0], budgets / (1 + lam * V[-1]))
     most = np.minimum(S[-1], budgets / (1 + lam * V[0]))
     if (stranded := budgets[least > most * (1 + 1e-12)]).size:
-        raise _unspendable(stranded[0], compute(S[[0, -1]], V[[0, -1]], lam))
+        raise _make_unspendable_error(stranded[0], compute_allocation_cost(S[[0, -1]], V[[0, -1]], lam))
     along = np.linspace(np.log(least), np.log(np.maximum(least, most)), _STEPS + 1, axis=1)
     tried_v = np.clip((budgets[:, None] / np.exp(along) - 1) / lam, V[0], V[-1])
-    height = smooth.at(rows, np.exp(along).ravel(), tried_v.ravel()).reshape(len(rows), *along.shape)
+    height = smooth.predict_accuracy(rows, np.exp(along).ravel(), tried_v.ravel()).reshape(len(rows), *along.shape)
     top = height.argmax(axis=2)
     inner = np.clip(top, 1, _STEPS - 1)[..., None]
     before, here, after = (np.take_along_axis(height, inner + shift, 2)[..., 0] for shift in (-1, 0, 1))
@@ -111,7 +114,7 @@ def best_on_surface(rows: Floats, smooth: Smoother, lam: float, budgets: Floats)
     return Optima(best_s, best_v, side, tuple(edges.tolist()))
 
 
-def _best(rows: Floats, cost: Floats, budgets: Floats) -> Ints:
+def _find_best_on_budget(rows: Floats, cost: Floats, budgets: Floats) -> Ints:
     """(R, n, m) accuracies at (n, m) costs → (R, nC): which of n is best when the budget is spent exactly."""
     at_budget = np.full((len(rows), len(budgets), len(cost)), -np.inf)
     edge = 1 + 1e-12
@@ -121,11 +124,11 @@ def _best(rows: Floats, cost: Floats, budgets: Floats) -> Ints:
         at_budget[:, fits, i] = rows[:, i] @ weights
     stranded = budgets[np.isneginf(at_budget[0]).all(axis=1)]
     if stranded.size:
-        raise _unspendable(stranded[0], cost)
+        raise _make_unspendable_error(stranded[0], cost)
     return np.asarray(at_budget.argmax(axis=2))
 
 
-def _unspendable(budget: float, cost: Floats) -> DataError:
+def _make_unspendable_error(budget: float, cost: Floats) -> DataError:
     return DataError(
         f"the budget {budget:g} cannot be spent on this grid, whose allocations cost {cost.min():g} to {cost.max():g}."
     )

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
 
-FEWEST = 3
+MIN_LINE_POINTS = 3
 """Points that a line is drawn through."""
 
-_FLOOR = 0.1  # σ of log optima: what lies within 10 % of a line is on it, so that few points cannot fit perfectly
+_MIN_SIGMA = 0.1  # σ of log optima: what lies within 10 % of a line is on it, so that few points cannot fit perfectly
 _ROUNDS, _CLOSE = 500, 1e-6
 
 Floats = NDArray[np.float64]
@@ -35,7 +35,7 @@ class PowerLaw:
     prefactor_interval: tuple[float, float] | None
 
 
-def least_squares(x: ArrayLike, y: ArrayLike, used: ArrayLike | None = None) -> tuple[Floats, Floats]:
+def fit_least_squares(x: ArrayLike, y: ArrayLike, used: ArrayLike | None = None) -> tuple[Floats, Floats]:
     """Straight lines through rows of points.
 
     Args:
@@ -47,7 +47,7 @@ def least_squares(x: ArrayLike, y: ArrayLike, used: ArrayLike | None = None) -> 
         slope, intercept: (R,); NaN in rows with fewer than 3 points.
 
     Example:
-        >>> slope, intercept = least_squares([0, 1, 2], [[1, 3, 5]])
+        >>> slope, intercept = fit_least_squares([0, 1, 2], [[1, 3, 5]])
         >>> slope.round(6), intercept.round(6)
         (array([2.]), array([1.]))
     """
@@ -55,14 +55,14 @@ def least_squares(x: ArrayLike, y: ArrayLike, used: ArrayLike | None = None) -> 
     keep = np.ones(rows.shape, dtype=bool) if used is None else np.asarray(used, dtype=bool)
     count = keep.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        weight = np.where(count >= FEWEST, 1 / count, np.nan)[:, None] * keep
+        weight = np.where(count >= MIN_LINE_POINTS, 1 / count, np.nan)[:, None] * keep
         x_mean, y_mean = weight @ at, (weight * rows).sum(axis=1)
         deviation = at - x_mean[:, None]
         slope = (weight * deviation * rows).sum(axis=1) / (weight * deviation**2).sum(axis=1)
     return slope, y_mean - slope * x_mean
 
 
-def tobit(x: ArrayLike, y: ArrayLike, side: ArrayLike) -> tuple[Floats, Floats, Floats]:
+def fit_tobit(x: ArrayLike, y: ArrayLike, side: ArrayLike) -> tuple[Floats, Floats, Floats]:
     """Straight lines through points of which some are bounds, by maximum likelihood with normal errors.
 
     y = intercept + slope·x + σ·ε where `side` is 0; where it is 1 the true value is at least y, where it is -1 at
@@ -83,30 +83,30 @@ def tobit(x: ArrayLike, y: ArrayLike, side: ArrayLike) -> tuple[Floats, Floats, 
         DataError: arrays of different shapes.
 
     Example:
-        >>> slope, _, _ = tobit([0, 1, 2, 3, 4, 5], [[0, 1, 2, 3, 3, 3]], [[0, 0, 0, 0, 1, 1]])
-        >>> slope.round(2), least_squares([0, 1, 2, 3, 4, 5], [[0, 1, 2, 3, 3, 3]])[0].round(2)
+        >>> slope, _, _ = fit_tobit([0, 1, 2, 3, 4, 5], [[0, 1, 2, 3, 3, 3]], [[0, 0, 0, 0, 1, 1]])
+        >>> slope.round(2), fit_least_squares([0, 1, 2, 3, 4, 5], [[0, 1, 2, 3, 3, 3]])[0].round(2)
         (array([1.]), array([0.63]))
     """
     at, rows, sides = np.asarray(x, dtype=float), np.asarray(y, dtype=float), np.asarray(side)
     if rows.shape != sides.shape or rows.ndim != 2 or rows.shape[1:] != at.shape:
         raise DataError(f"x (n,), y (R, n) and side (R, n) must match; got {at.shape}, {rows.shape}, {sides.shape}.")
-    slope, intercept = least_squares(at, rows, sides == 0)
+    slope, intercept = fit_least_squares(at, rows, sides == 0)
     left = np.where(sides == 0, rows - (intercept[:, None] + slope[:, None] * at), 0)
-    sigma = np.maximum(np.sqrt((left**2).sum(axis=1) / np.maximum((sides == 0).sum(axis=1), 1)), _FLOOR)
+    sigma = np.maximum(np.sqrt((left**2).sum(axis=1) / np.maximum((sides == 0).sum(axis=1), 1)), _MIN_SIGMA)
     sigma[np.isnan(slope)] = np.nan
     moving = np.flatnonzero((sides != 0).any(axis=1) & ~np.isnan(slope))
     for _ in range(_ROUNDS):
         if not moving.size:
             break
         before = slope[moving], intercept[moving], sigma[moving]
-        after = _expect_and_maximise(at, rows[moving], sides[moving], *before)
+        after = _update_tobit(at, rows[moving], sides[moving], *before)
         slope[moving], intercept[moving], sigma[moving] = after
         change = np.max([abs(new - old) for new, old in zip(after, before, strict=True)], axis=0)
         moving = moving[change > _CLOSE]
     return slope, intercept, sigma
 
 
-def _expect_and_maximise(
+def _update_tobit(
     x: Floats, y: Floats, side: NDArray[np.int64], slope: Floats, intercept: Floats, sigma: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """One round: a normal beyond z has the mean h and the variance 1 + zh - h², with h its hazard φ(z)/Φ(-z)."""
@@ -117,6 +117,6 @@ def _expect_and_maximise(
     hazard = np.exp(-0.5 * z**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(-z))
     filled = np.where(side == 0, y, mean + side * spread * hazard)
     variance = np.where(side == 0, 0, spread**2 * np.maximum(1 + z * hazard - hazard**2, 0))
-    slope, intercept = least_squares(x, filled)
+    slope, intercept = fit_least_squares(x, filled)
     left = filled - (intercept[:, None] + slope[:, None] * x)
-    return slope, intercept, np.maximum(np.sqrt((left**2 + variance).mean(axis=1)), _FLOOR)
+    return slope, intercept, np.maximum(np.sqrt((left**2 + variance).mean(axis=1)), _MIN_SIGMA)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class PoolArrays:
     """P problems with N solutions each, of which the first K were verified, at most M times.
 
     Args:
@@ -33,7 +33,7 @@ class Layout:
     notes: list[str]
 
 
-def laid_out(solutions: pd.DataFrame, verifications: pd.DataFrame, problems: list[str]) -> Layout:
+def build_pool_arrays(solutions: pd.DataFrame, verifications: pd.DataFrame, problems: list[str]) -> PoolArrays:
     """Lay rows out by problem, solution and verification.
 
     Verified solutions come first, otherwise all stay in the order of their numbers. Where problems have different
@@ -49,7 +49,7 @@ def laid_out(solutions: pd.DataFrame, verifications: pd.DataFrame, problems: lis
     verifications = verifications[verifications["problem_id"].isin(problems)]
     width = int(solutions["solution_id"].max()) + 1
     shape = (len(problems), width)
-    solved, judged = places(solutions, problems, width), places(verifications, problems, width)
+    solved, judged = locate_solutions(solutions, problems, width), locate_solutions(verifications, problems, width)
 
     there = np.zeros(shape, dtype=bool)
     there.flat[solved] = True
@@ -58,32 +58,32 @@ def laid_out(solutions: pd.DataFrame, verifications: pd.DataFrame, problems: lis
     solved_each, verified_each = there.sum(axis=1), (verdicts_each > 0).sum(axis=1)
     N, K = int(solved_each.min()), int(verified_each.min())
 
-    def spread(column: str, empty: Any) -> NDArray[Any]:
+    def place_column(column: str, empty: Any) -> NDArray[Any]:
         cells = np.full(shape, empty, dtype=object)
         cells.flat[solved] = solutions[column].to_numpy(object)
         return np.take_along_axis(cells, order, axis=1)[:, :N]
 
     counts = np.take_along_axis(verdicts_each, order, axis=1)[:, :K]
-    scored = np.logical_and.accumulate(spread("scored", False).astype(bool), axis=1)
+    scored = np.logical_and.accumulate(place_column("scored", False).astype(bool), axis=1)
     L = int(scored.sum(axis=1).min())
-    return Layout(
-        answers=spread("answer", None),
-        correct=spread("correct", False) == True,  # noqa: E712 - a failed row's is None
-        verdicts=stacked(verifications["verdict"].to_numpy(float), judged, order, counts) if K else None,
+    return PoolArrays(
+        answers=place_column("answer", None),
+        correct=place_column("correct", False) == True,  # noqa: E712 - a failed row's is None
+        verdicts=stack_verdicts(verifications["verdict"].to_numpy(float), judged, order, counts) if K else None,
         judged=counts if K and counts.min() < counts.max() else None,
-        scores=spread("score", np.nan)[:, :L].astype(float) if L else None,
-        finished=spread("finish_reason", None)[:, :L] != "length" if L else None,
-        notes=unequal(solved_each, verified_each, counts),
+        scores=place_column("score", np.nan)[:, :L].astype(float) if L else None,
+        finished=place_column("finish_reason", None)[:, :L] != "length" if L else None,
+        notes=describe_unequal_counts(solved_each, verified_each, counts),
     )
 
 
-def places(rows: pd.DataFrame, problems: list[str], width: int) -> NDArray[np.int64]:
+def locate_solutions(rows: pd.DataFrame, problems: list[str], width: int) -> NDArray[np.int64]:
     """Return where each row's solution stands when those of all problems stand in one line."""
     problem = pd.Index(problems).get_indexer(pd.Index(rows["problem_id"]))
     return np.asarray(problem * width + rows["solution_id"].to_numpy(np.int64))
 
 
-def stacked(
+def stack_verdicts(
     verdicts: NDArray[np.float64], judged: NDArray[np.int64], order: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return (P, K, M) of verdicts: each solution's from the front, NaN behind."""
@@ -99,7 +99,9 @@ def stacked(
     return array
 
 
-def unequal(solved: NDArray[np.int64], verified: NDArray[np.int64], counts: NDArray[np.int64]) -> list[str]:
+def describe_unequal_counts(
+    solved: NDArray[np.int64], verified: NDArray[np.int64], counts: NDArray[np.int64]
+) -> list[str]:
     """Say which numbers differ, and what becomes of that."""
     notes = []
     if solved.min() < solved.max():

@@ -10,19 +10,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits import Work, counted, in_solutions, verification_ratios
+from isocompute.fits import ModelWork, compute_verification_ratios, convert_to_solutions, count_row_tokens
 from isocompute.planner.estimate.pool_from_run import RunPool
-from isocompute.planner.profile import WAYS
+from isocompute.planner.profile import COUNTING_WAYS
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.cost.model_size import model_sizes
-from isocompute.runners.storage.provenance import Imported
-from isocompute.runners.storage.schema import SCORER_TOKENS, TOKENS
+from isocompute.runners.cost.model_size import find_model_sizes
+from isocompute.runners.storage.provenance import ImportedRun
+from isocompute.runners.storage.schema import MODEL_TOKENS, SCORER_TOKENS
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Sizes:
+class ModelSizes:
     """How large a run's models are, and what a token that is read counts.
 
     Args:
@@ -31,16 +31,16 @@ class Sizes:
     """
 
     parameters: Mapping[str, float | None]
-    read: float = 1.0
+    read_token_weight: float = 1.0
 
-    def relative(self, role: str) -> float:
+    def get_relative_size(self, role: str) -> float:
         """Return a model's parameters over the solver's; 1 if one of the two is unknown."""
         own, solver = self.parameters.get(role), self.parameters.get("solver")
         return 1.0 if own is None or solver is None else own / solver
 
 
 @dataclass(frozen=True, eq=False)
-class Costs:
+class RunCosts:
     """What a run's rows cost.
 
     Args:
@@ -48,14 +48,15 @@ class Costs:
         solution: what generating a solution takes.
         solution_tokens: mean completion tokens of a solution; None if a row does not say its own.
         verification_tokens: mean completion tokens of a verification; None likewise, or without verifications.
-        lambdas: λ by way of counting tokens, see `fits.cost.counted`; NaN if unknown, empty without verifications.
+        lambdas: λ by way of counting tokens, see `fits.cost.count_row_tokens`; NaN if unknown, empty without
+            verifications.
         rhos: ρ, what scoring a solution costs in solutions, by way of counting; None where unknown, empty without
             scores.
         notes: what is assumed.
     """
 
-    sizes: Sizes
-    solution: Work
+    sizes: ModelSizes
+    solution_work: ModelWork
     solution_tokens: float | None
     verification_tokens: float | None
     lambdas: dict[str, float]
@@ -72,10 +73,10 @@ class Costs:
         """λ from completion tokens and sizes; None without verifications, or where a row does not say its tokens."""
         if self.verification_tokens is None or self.solution_tokens is None:
             return None
-        return self.verification_tokens / self.solution_tokens * self.sizes.relative("verifier")
+        return self.verification_tokens / self.solution_tokens * self.sizes.get_relative_size("verifier")
 
 
-def measure_costs(run: RunPool, parameters: Sequence[float] = (), read: float = 1.0) -> Costs:
+def measure_costs(run: RunPool, parameters: Sequence[float] = (), read: float = 1.0) -> RunCosts:
     """Measure what a run's rows cost.
 
     Args:
@@ -90,35 +91,38 @@ def measure_costs(run: RunPool, parameters: Sequence[float] = (), read: float = 
     solutions, verifications, known = (
         run.rows.solutions,
         run.rows.verifications,
-        sizes(run.origin, parameters, read, run.parameters),
+        collect_run_sizes(run.origin, parameters, read, run.parameters),
     )
     verified = len(verifications) > 0
-    solution = solving(solutions, known)
-    return Costs(
+    solution = measure_solving_work(solutions, known)
+    return RunCosts(
         sizes=known,
-        solution=solution,
-        solution_tokens=mean_tokens(run.path, solutions),
-        verification_tokens=mean_tokens(run.path, verifications) if verified else None,
-        lambdas=ratios(solutions, verifications, known) if verified else {},
-        rhos=scoring_ratios(run, solution, known) if run.pool.scores is not None else {},
-        notes=assumed(run.origin, known),
+        solution_work=solution,
+        solution_tokens=average_completion_tokens(run.path, solutions),
+        verification_tokens=average_completion_tokens(run.path, verifications) if verified else None,
+        lambdas=compute_lambdas(solutions, verifications, known) if verified else {},
+        rhos=compute_scoring_ratios(run, solution, known) if run.pool.scores is not None else {},
+        notes=describe_cost_assumptions(run.origin, known),
     )
 
 
-def scoring_ratios(run: RunPool, solution: Work, known: Sizes) -> dict[str, float | None]:
+def compute_scoring_ratios(run: RunPool, solution: ModelWork, known: ModelSizes) -> dict[str, float | None]:
     """Return ρ by way of counting tokens; None where unknown, as of imports."""
-    scores = run.kept(run.rows.scores)
+    scores = run.select_rows(run.rows.scores)
     if not isinstance(run.origin, Sweep) or run.origin.scorer is None or scores.empty:
-        return dict.fromkeys(WAYS)
-    solutions = run.kept(run.rows.solutions)
+        return dict.fromkeys(COUNTING_WAYS)
+    solutions = run.select_rows(run.rows.solutions)
     first = solutions[solutions["solution_id"] < run.origin.scored]
-    work = scoring(scores, first["completion_tokens"], known, run.origin.scorer.uses_verifier)
-    return priced([work], solution)
+    work = measure_scoring_work(scores, first["completion_tokens"], known, run.origin.scorer.uses_verifier)
+    return price_works([work], solution)
 
 
-def sizes(
-    origin: Sweep | Imported, given: Sequence[float] = (), read: float = 1.0, known: Mapping[str, float] | None = None
-) -> Sizes:
+def collect_run_sizes(
+    origin: Sweep | ImportedRun,
+    given: Sequence[float] = (),
+    read: float = 1.0,
+    known: Mapping[str, float] | None = None,
+) -> ModelSizes:
     """Return how large a run's models are: as the run says, else as the checkpoint in a folder says, else as was given.
 
     Args:
@@ -135,18 +139,22 @@ def sizes(
     for name, number in (*(("A model's size", size) for size in given), ("What a token that is read counts", read)):
         if not (number > 0 and np.isfinite(number)):
             raise DataError(f"{name} is {number:g}; it must be above zero.")
-    return Sizes(model_sizes(models_of(origin), given, known), read)
+    return ModelSizes(find_model_sizes(get_run_models(origin), given, known), read)
 
 
-def models_of(origin: Sweep | Imported) -> dict[str, str]:
+def get_run_models(origin: Sweep | ImportedRun) -> dict[str, str]:
     """Return a run's models by role."""
     return origin.all_models if isinstance(origin, Sweep) else dict(origin.models)
 
 
-def assumed(origin: Sweep | Imported, known: Sizes) -> list[str]:
+def describe_cost_assumptions(origin: Sweep | ImportedRun, known: ModelSizes) -> list[str]:
     """Say what the costs of verifier and scorer rest on: what reading counts, and sizes, or that these are unknown."""
-    said = [] if known.read == 1 else [f"A token that is read counts {known.read:g} of one that is decoded."]
-    models = models_of(origin)
+    said = (
+        []
+        if known.read_token_weight == 1
+        else [f"A token that is read counts {known.read_token_weight:g} of one that is decoded."]
+    )
+    models = get_run_models(origin)
     for role in ("verifier", "scorer"):
         if (
             role not in models
@@ -157,7 +165,8 @@ def assumed(origin: Sweep | Imported, known: Sizes) -> list[str]:
         if None not in (known.parameters.get("solver"), known.parameters.get(role)):
             if role == "scorer":  # of the verifier λ's own line says it
                 said.append(
-                    f"A token of the scorer counts {known.relative('scorer'):.3g} of the solver's, by parameters."
+                    f"A token of the scorer counts {known.get_relative_size('scorer'):.3g} of the solver's, by "
+                    "parameters."
                 )
         else:
             said.append(f"The size of the solver or of the {role} is unknown; a token is taken to cost both the same. "
@@ -165,19 +174,19 @@ def assumed(origin: Sweep | Imported, known: Sizes) -> list[str]:
     return said
 
 
-def generated(frame: pd.DataFrame, read: float) -> dict[str, Array]:
+def count_sampled_tokens(frame: pd.DataFrame, read: float) -> dict[str, Array]:
     """Return the tokens of rows that were sampled and are ok, by way of counting."""
     sampled = frame[frame["status"] == "ok"]
-    return counted(*columns(sampled, TOKENS), read=read)
+    return count_row_tokens(*get_token_columns(sampled, MODEL_TOKENS), read=read)
 
 
-def columns(frame: pd.DataFrame, tokens: Sequence[str]) -> tuple[Array, Array, Array]:
-    """Return completion, prompt and cached tokens of rows, NaN where unknown; ``tokens`` names them as `Table` does."""
+def get_token_columns(frame: pd.DataFrame, tokens: Sequence[str]) -> tuple[Array, Array, Array]:
+    """Return completion, prompt and cached tokens of rows, NaN where unknown; ``tokens`` has the columns' names."""
     prompt, cached, completion = (frame[name].to_numpy(float) for name in tokens)
     return completion, prompt, cached
 
 
-def mean_tokens(path: str, frame: pd.DataFrame) -> float | None:
+def average_completion_tokens(path: str, frame: pd.DataFrame) -> float | None:
     """Return the mean completion tokens of the rows that are ok; None if one does not say its own.
 
     Raises:
@@ -191,18 +200,18 @@ def mean_tokens(path: str, frame: pd.DataFrame) -> float | None:
     return float(tokens.mean())
 
 
-def ratios(solutions: pd.DataFrame, verifications: pd.DataFrame, known: Sizes) -> dict[str, float]:
+def compute_lambdas(solutions: pd.DataFrame, verifications: pd.DataFrame, known: ModelSizes) -> dict[str, float]:
     """Return λ by way of counting tokens, over the rows that are ok; NaN where one does not say its tokens."""
-    solved, judged = (generated(frame, known.read) for frame in (solutions, verifications))
-    return verification_ratios(solved, judged, known.relative("verifier"))
+    solved, judged = (count_sampled_tokens(frame, known.read_token_weight) for frame in (solutions, verifications))
+    return compute_verification_ratios(solved, judged, known.get_relative_size("verifier"))
 
 
-def solving(solutions: pd.DataFrame, known: Sizes) -> Work:
+def measure_solving_work(solutions: pd.DataFrame, known: ModelSizes) -> ModelWork:
     """Return what generating a solution takes."""
-    return Work(generated(solutions, known.read))
+    return ModelWork(count_sampled_tokens(solutions, known.read_token_weight))
 
 
-def scoring(scores: pd.DataFrame, solution: pd.Series, known: Sizes, writes: bool) -> Work:
+def measure_scoring_work(scores: pd.DataFrame, solution: pd.Series, known: ModelSizes, writes: bool) -> ModelWork:
     """Return what a scorer did, row by row.
 
     Args:
@@ -212,11 +221,11 @@ def scoring(scores: pd.DataFrame, solution: pd.Series, known: Sizes, writes: boo
         known: the models' sizes.
         writes: whether it writes verdicts; then what it reads is a prompt, as it is of a verifier.
     """
-    tokens = columns(scores, SCORER_TOKENS)
+    tokens = get_token_columns(scores, SCORER_TOKENS)
     new = 0.0 if writes else np.minimum(solution.to_numpy(float), tokens[1])
-    return Work(counted(*tokens, new, known.read), known.relative("scorer"))
+    return ModelWork(count_row_tokens(*tokens, new, known.read_token_weight), known.get_relative_size("scorer"))
 
 
-def priced(works: Sequence[Work], solution: Work) -> dict[str, float | None]:
+def price_works(works: Sequence[ModelWork], solution: ModelWork) -> dict[str, float | None]:
     """Return what works cost in solutions, by way of counting; None where unknown."""
-    return {way: None if np.isnan(x) else x for way, x in in_solutions(works, solution).items()}
+    return {way: None if np.isnan(x) else x for way, x in convert_to_solutions(works, solution).items()}

@@ -10,29 +10,37 @@ from numpy.typing import NDArray
 
 from isocompute.errors import RunError
 from isocompute.fits import Pool
-from isocompute.planner.estimate.arrays import Layout, laid_out
+from isocompute.planner.estimate.arrays import PoolArrays, build_pool_arrays
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.scorers.aggregate import aggregate
-from isocompute.runners.storage.check import require_whole
-from isocompute.runners.storage.expected import Expected
-from isocompute.runners.storage.imported_scores import scores_beside_solutions
-from isocompute.runners.storage.provenance import Imported, origin_of, sizes_of
+from isocompute.runners.scorers.aggregate import aggregate_scores
+from isocompute.runners.storage.check import require_whole_run
+from isocompute.runners.storage.expected import ExpectedRows
+from isocompute.runners.storage.imported_scores import extract_solution_scores
+from isocompute.runners.storage.provenance import ImportedRun, extract_model_sizes, extract_origin
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import (
-    PROBLEMS,
+    PROBLEMS_TABLE,
     SCORER_TOKENS,
-    SCORES,
-    SEARCHES,
-    SOLUTIONS,
-    VERIFICATIONS,
-    Table,
+    SCORES_TABLE,
+    SEARCHES_TABLE,
+    SOLUTIONS_TABLE,
+    VERIFICATIONS_TABLE,
+    RunTable,
 )
 
-COLUMNS = {
-    SOLUTIONS: [*SOLUTIONS.key_names, "answer", "correct", *SOLUTIONS.tokens, "finish_reason", "status", "seconds"],
-    VERIFICATIONS: [*VERIFICATIONS.key_names, "verdict", *VERIFICATIONS.tokens, "status", "seconds"],
-    SCORES: [*SCORES.key_names, "step_scores", *SCORES.tokens, "status", "seconds"],
-    SEARCHES: [*SEARCHES.key_names, "correct", *SEARCHES.tokens, *SCORER_TOKENS, "status"],
+POOL_COLUMNS = {
+    SOLUTIONS_TABLE: [
+        *SOLUTIONS_TABLE.key_names,
+        "answer",
+        "correct",
+        *SOLUTIONS_TABLE.tokens,
+        "finish_reason",
+        "status",
+        "seconds",
+    ],
+    VERIFICATIONS_TABLE: [*VERIFICATIONS_TABLE.key_names, "verdict", *VERIFICATIONS_TABLE.tokens, "status", "seconds"],
+    SCORES_TABLE: [*SCORES_TABLE.key_names, "step_scores", *SCORES_TABLE.tokens, "status", "seconds"],
+    SEARCHES_TABLE: [*SEARCHES_TABLE.key_names, "correct", *SEARCHES_TABLE.tokens, *SCORER_TOKENS, "status"],
 }
 """What is read of each table."""
 
@@ -41,7 +49,7 @@ IMPORTED_AGGREGATE = "last"
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class RunRows:
     """The rows of a run that were asked for, or imported; those that failed too.
 
     Args:
@@ -71,17 +79,17 @@ class RunPool:
         notes: what of an import has no place.
     """
 
-    origin: Sweep | Imported
+    origin: Sweep | ImportedRun
     path: str
     parameters: dict[str, float]
     pool: Pool
-    voted: bool
+    has_answers: bool
     problem_ids: list[str]
-    rows: Rows
-    left_out: dict[str, str]
+    rows: RunRows
+    excluded_problems: dict[str, str]
     notes: list[str]
 
-    def kept(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def select_rows(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of the problems that have a place."""
         return frame[frame["problem_id"].isin(self.problem_ids)]
 
@@ -96,16 +104,16 @@ def read_pool(run: Run) -> RunPool:
         RunError: there is none, rows are missing, or it holds no independent solutions.
         DataError: a part is damaged, or what it holds makes no sense.
     """
-    manifest = run.manifest()
-    origin = origin_of(manifest, run.path)
-    require_whole(run)
-    ids = run.frame(PROBLEMS, ["problem_id"])["problem_id"].tolist()
+    manifest = run.read_manifest()
+    origin = extract_origin(manifest, run.path)
+    require_whole_run(run)
+    ids = run.read_frame(PROBLEMS_TABLE, ["problem_id"])["problem_id"].tolist()
     if not ids:
         raise RunError(f"The run at '{run.path}' holds no problems yet; run its sweep again to complete it.")
     if isinstance(origin, Sweep):
-        rows, left_out = swept_rows(run, origin, ids)
+        rows, left_out = read_swept_rows(run, origin, ids)
     else:
-        rows, left_out = imported_rows(run, origin, ids)
+        rows, left_out = read_imported_rows(run, origin, ids)
     kept = [name for name in ids if name not in left_out]
     if not kept:
         raise RunError(
@@ -113,70 +121,72 @@ def read_pool(run: Run) -> RunPool:
         )
     solutions = rows.solutions
     voted = not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
-    scored, notes = with_scores(solutions, rows.scores, origin)
-    layout = laid_out(scored, rows.verifications, kept)
+    scored, notes = add_scores(solutions, rows.scores, origin)
+    layout = build_pool_arrays(scored, rows.verifications, kept)
     pool = Pool(
-        number_answers(layout, voted),
+        code_answers(layout, voted),
         np.zeros(len(kept), dtype=np.int64),
         layout.verdicts,
         layout.judged,
         layout.scores,
         layout.finished,
     )
-    notes = [*layout.notes, *unplaced_searches(origin), *notes]
-    sizes = sizes_of(manifest, run.path)
+    notes = [*layout.notes, *describe_unplaced_searches(origin), *notes]
+    sizes = extract_model_sizes(manifest, run.path)
     return RunPool(origin, run.path, sizes, pool, voted, kept, rows, left_out, notes)
 
 
-def swept_rows(run: Run, sweep: Sweep, ids: list[str]) -> tuple[Rows, dict[str, str]]:
+def read_swept_rows(run: Run, sweep: Sweep, ids: list[str]) -> tuple[RunRows, dict[str, str]]:
     """Return the rows that a sweep asks for, every one of which must be there, and the problems with one that failed.
 
     Raises:
         RunError: rows are missing.
     """
-    expected = Expected(sweep, ids)
-    solutions = expected.require(run, SOLUTIONS, COLUMNS[SOLUTIONS])
-    left_out = failures(solutions, ids)
-    solved = Expected(sweep, [name for name in ids if name not in left_out])  # the others have no verifications
-    verifications, scores = (solved.require(run, table, COLUMNS[table]) for table in (VERIFICATIONS, SCORES))
-    searches = expected.require(run, SEARCHES, COLUMNS[SEARCHES])
+    expected = ExpectedRows(sweep, ids)
+    solutions = expected.require_rows(run, SOLUTIONS_TABLE, POOL_COLUMNS[SOLUTIONS_TABLE])
+    left_out = collect_failed_problems(solutions, ids)
+    solved = ExpectedRows(sweep, [name for name in ids if name not in left_out])  # the others have no verifications
+    verifications, scores = (
+        solved.require_rows(run, table, POOL_COLUMNS[table]) for table in (VERIFICATIONS_TABLE, SCORES_TABLE)
+    )
+    searches = expected.require_rows(run, SEARCHES_TABLE, POOL_COLUMNS[SEARCHES_TABLE])
     for frame in (scores, searches, verifications):
-        left_out |= failures(frame, ids)
-    return Rows(solutions, verifications, scores, searches), left_out
+        left_out |= collect_failed_problems(frame, ids)
+    return RunRows(solutions, verifications, scores, searches), left_out
 
 
-def imported_rows(run: Run, imported: Imported, ids: list[str]) -> tuple[Rows, dict[str, str]]:
+def read_imported_rows(run: Run, imported: ImportedRun, ids: list[str]) -> tuple[RunRows, dict[str, str]]:
     """Return the rows that were imported, every one of which must be there, and the problems without a place.
 
     Raises:
         RunError: rows are missing, or they are searches, whose completions are not independent.
     """
     solutions, verifications, scores = (
-        read_imported(run, table, imported) for table in (SOLUTIONS, VERIFICATIONS, SCORES)
+        read_imported_table(run, table, imported) for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE)
     )
-    keys = set(scores[SCORES.key_names].itertuples(index=False, name=None))
-    beside = scores_beside_solutions(run, keys).select(COLUMNS[SCORES]).to_pandas()
+    keys = set(scores[SCORES_TABLE.key_names].itertuples(index=False, name=None))
+    beside = extract_solution_scores(run, keys).select(POOL_COLUMNS[SCORES_TABLE]).to_pandas()
     scores = pd.concat([scores, beside], ignore_index=True) if len(beside) else scores
-    left_out = failures(solutions, ids)
+    left_out = collect_failed_problems(solutions, ids)
     left_out |= dict.fromkeys(sorted(set(ids) - set(solutions["problem_id"])), "it has no solutions")
-    left_out |= failures(verifications, ids)
-    return Rows(solutions, verifications, scores, pd.DataFrame(columns=COLUMNS[SEARCHES])), left_out
+    left_out |= collect_failed_problems(verifications, ids)
+    return RunRows(solutions, verifications, scores, pd.DataFrame(columns=POOL_COLUMNS[SEARCHES_TABLE])), left_out
 
 
-def read_imported(run: Run, table: Table, imported: Imported) -> pd.DataFrame:
+def read_imported_table(run: Run, table: RunTable, imported: ImportedRun) -> pd.DataFrame:
     """Return a table's rows as they were imported; every one must be there.
 
     Raises:
         RunError: rows are missing, or there are no solutions.
     """
-    frame = run.frame(table, COLUMNS[table])
+    frame = run.read_frame(table, POOL_COLUMNS[table])
     expected = imported.rows.get(table.name, 0)
     if len(frame) != expected:
         raise RunError(
             f"The run at '{run.path}' is not what was imported: it has {len(frame):,} of {expected:,} {table.name}; "
             "import its source again."
         )
-    if table is SOLUTIONS and frame.empty:
+    if table is SOLUTIONS_TABLE and frame.empty:
         raise RunError(
             f"The run at '{run.path}' holds searches and no independent solutions: what a search kept is chosen by its "
             "scorer, so votes over it are no self-consistency, and nothing can be fitted."
@@ -184,8 +194,8 @@ def read_imported(run: Run, table: Table, imported: Imported) -> pd.DataFrame:
     return frame
 
 
-def with_scores(
-    solutions: pd.DataFrame, scores: pd.DataFrame, origin: Sweep | Imported
+def add_scores(
+    solutions: pd.DataFrame, scores: pd.DataFrame, origin: Sweep | ImportedRun
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return solutions with what their steps' scores come to (``score``), and whether they were scored (``scored``).
 
@@ -195,20 +205,20 @@ def with_scores(
         The solutions, and what must be said of their scores.
     """
     steps = scores[scores["status"] == "ok"].set_index(["problem_id", "solution_id"])["step_scores"]
-    notes = unused_scores(scores) if isinstance(origin, Imported) else []
+    notes = describe_unused_scores(scores) if isinstance(origin, ImportedRun) else []
     if steps.empty:
         return solutions.assign(score=np.nan, scored=False), notes
     own = origin.scorer.aggregate if isinstance(origin, Sweep) and origin.scorer is not None else None
     said = steps.dropna()
-    known = {key: aggregate(row, own or IMPORTED_AGGREGATE) for key, row in said.items()}
+    known = {key: aggregate_scores(row, own or IMPORTED_AGGREGATE) for key, row in said.items()}
     keys = list(zip(solutions["problem_id"], solutions["solution_id"], strict=True))
     found = solutions.assign(score=[known.get(key, np.nan) for key in keys], scored=[key in known for key in keys])
     return found, notes if own else [f"A solution's score is that of its last step ({IMPORTED_AGGREGATE}).", *notes]
 
 
-def unused_scores(scores: pd.DataFrame) -> list[str]:
+def describe_unused_scores(scores: pd.DataFrame) -> list[str]:
     """Say which imported step scores are not used: those of a tool that scores in a range of its own."""
-    unused = scores.loc[scores["status"] != "ok", SCORES.key_names]
+    unused = scores.loc[scores["status"] != "ok", SCORES_TABLE.key_names]
     if unused.empty:
         return []
     problem, solution = unused.iloc[0]
@@ -216,20 +226,20 @@ def unused_scores(scores: pd.DataFrame) -> list[str]:
     return [f"Step scores were imported and are not used where one is outside 0 … 1: those of {which}."]
 
 
-def unplaced_searches(origin: Sweep | Imported) -> list[str]:
+def describe_unplaced_searches(origin: Sweep | ImportedRun) -> list[str]:
     """Say that imported searches cannot be compared: what they took is not known in tokens."""
-    count = origin.rows.get(SEARCHES.name, 0) if isinstance(origin, Imported) else 0
+    count = origin.rows.get(SEARCHES_TABLE.name, 0) if isinstance(origin, ImportedRun) else 0
     return [f"{count:,} searches have no place: an import does not say what they took."] if count else []
 
 
-def failures(frame: pd.DataFrame, ids: list[str]) -> dict[str, str]:
+def collect_failed_problems(frame: pd.DataFrame, ids: list[str]) -> dict[str, str]:
     """Return the problems with a row that failed, each with the first reason."""
     failed = frame[frame["status"] != "ok"].drop_duplicates("problem_id")
     reasons = dict(zip(failed["problem_id"], failed["status"], strict=True))
     return {name: reasons[name] for name in ids if name in reasons}
 
 
-def number_answers(layout: Layout, voted: bool) -> NDArray[np.int64]:
+def code_answers(layout: PoolArrays, voted: bool) -> NDArray[np.int64]:
     """Number the answers of each problem: 0 is right, -1 unparsed, the others as they first appear.
 
     Where only right and wrong are known, 1 is wrong.

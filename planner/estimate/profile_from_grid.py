@@ -10,7 +10,7 @@ from isocompute.runners.documents import parse_json
 from isocompute.runners.storage.files import read_file
 
 
-def profile_of_grid(path: str, entry: str | None, name: str | None) -> Profile:
+def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile:
     """Read an aggregated grid: a table of success over S and V, as papers print it.
 
     Args:
@@ -39,25 +39,25 @@ def profile_of_grid(path: str, entry: str | None, name: str | None) -> Profile:
     if entry not in entries:
         raise DataError(f"{path} has no entry '{entry}'; it has: {', '.join(entries)}.")
     grid, where = entries[entry], f"{path}, {entry}"
-    voted = curve(grid, "self_consistency", where)
+    voted = read_grid_curve(grid, "self_consistency", where)
     if voted.solutions[0] != 1:
         raise DataError(f"{where}: 'self_consistency' must begin at S=1, the accuracy of one solution.")
-    S, V, cells = genrm_cells(grid, where)
+    S, V, cells = read_genrm_cells(grid, where)
     warning = f"Numbers as published ({grid.get('source', path)}), without intervals."
     return Profile(
         name=name or entry,
         description=f"{grid.get('model', 'a model')} on {grid.get('dataset', 'a task')}, "
         f"verifier {grid.get('verifier', 'unknown')}",
-        problems=number(grid, "n_problems", where, int),
-        lam=number(grid, "lambda_", where, float),
+        problems=check_positive_number(grid, "n_problems", where, int),
+        lam=check_positive_number(grid, "lambda_", where, float),
         lambda_source="given with the grid",
-        coverage=curve(grid, "coverage", where) if "coverage" in grid else None,
+        coverage=read_grid_curve(grid, "coverage", where) if "coverage" in grid else None,
         strategies={"sc": voted, "genrm": Surface(solutions=S, verifications=V, accuracy=[cells])},
         warnings=[warning],
     )
 
 
-def number(grid: dict[str, Any], key: str, where: str, kind: type[int] | type[float]) -> Any:
+def check_positive_number(grid: dict[str, Any], key: str, where: str, kind: type[int] | type[float]) -> Any:
     """Return a positive number of an entry."""
     value = grid.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9 or kind(value) != value:
@@ -67,27 +67,28 @@ def number(grid: dict[str, Any], key: str, where: str, kind: type[int] | type[fl
     return kind(value)
 
 
-def curve(grid: dict[str, Any], key: str, where: str) -> Curve:
+def read_grid_curve(grid: dict[str, Any], key: str, where: str) -> Curve:
     """Return a {S: success} table as a curve of means."""
     table = grid.get(key)
     if not isinstance(table, dict) or not table:
         raise DataError(f"{where}: '{key}' must be a table {{S: success}}.")
     pairs = sorted(
-        (knot(S, f"{where}: {key}"), success(value, f"{where}: {key} at S={S}")) for S, value in table.items()
+        (parse_knot(S, f"{where}: {key}"), check_success_rate(value, f"{where}: {key} at S={S}"))
+        for S, value in table.items()
     )
     return Curve(solutions=[S for S, _ in pairs], accuracy=[[value for _, value in pairs]])
 
 
-def genrm_cells(grid: dict[str, Any], where: str) -> tuple[list[int], list[int], list[list[float]]]:
+def read_genrm_cells(grid: dict[str, Any], where: str) -> tuple[list[int], list[int], list[list[float]]]:
     """Return the S, the V and the successes of an entry's cells, which must fill a rectangle."""
     at = f"{where}: best_of_n"
     cells: dict[tuple[int, int], float] = {}
     try:
         for cell in grid["best_of_n"]:
-            key = knot(cell["S"], at), knot(cell["V"], at)
+            key = parse_knot(cell["S"], at), parse_knot(cell["V"], at)
             if key in cells:
                 raise DataError(f"{at}: the cell S={key[0]}, V={key[1]} stands twice; leave one of the two out.")
-            cells[key] = success(cell["success"], f"{at}: {cell}")
+            cells[key] = check_success_rate(cell["success"], f"{at}: {cell}")
     except (KeyError, TypeError):
         raise DataError(f"{where}: 'best_of_n' must be a list of cells with S, V and success.") from None
     S, V = (sorted({key[axis] for key in cells}) for axis in (0, 1))
@@ -100,7 +101,7 @@ def genrm_cells(grid: dict[str, Any], where: str) -> tuple[list[int], list[int],
     return S, V, [[cells[s, v] for v in V] for s in S]
 
 
-def knot(value: Any, where: str) -> int:
+def parse_knot(value: Any, where: str) -> int:
     """Return a number of solutions or verifications, which a table's key has as text."""
     text = str(value)
     if not (text.isascii() and text.isdigit() and len(text) < 10 and text == str(int(text)) != "0"):
@@ -108,7 +109,7 @@ def knot(value: Any, where: str) -> int:
     return int(text)
 
 
-def success(value: Any, where: str) -> float:
+def check_success_rate(value: Any, where: str) -> float:
     """Return a share of problems, 0 … 1."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise DataError(f"{where}: the success is {value!r}; it must lie between 0 and 1.")

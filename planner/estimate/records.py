@@ -7,25 +7,31 @@ import math
 import pandas as pd
 
 from isocompute.planner.estimate.pool_from_run import RunPool
-from isocompute.planner.profile import ProblemRecord, Tokens
+from isocompute.planner.profile import ProblemRecord, TokenMeans
 from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS, SCORES, SOLUTIONS, VERIFICATIONS, Table
+from isocompute.runners.storage.schema import (
+    PROBLEMS_TABLE,
+    SCORES_TABLE,
+    SOLUTIONS_TABLE,
+    VERIFICATIONS_TABLE,
+    RunTable,
+)
 
-SAID = ("prompt", "cached", "completion", "seconds")
-"""What a profile says of a role's rows, in the order of `Table.tokens`, and their seconds."""
+TOKEN_FIELDS = ("prompt", "cached", "completion", "seconds")
+"""What a profile says of a role's rows, in the order of `RunTable.tokens`, and their seconds."""
 
 
 def describe_problems(run: Run, found: RunPool) -> list[ProblemRecord]:
     """Return what is known of each problem of a pool, in its order."""
-    problems = run.frame(PROBLEMS, ["problem_id", "question", "level"]).set_index("problem_id")
+    problems = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "level"]).set_index("problem_id")
     rows = found.rows
     means = {
-        role: mean_tokens(frame, table)
+        role: average_problem_tokens(frame, table)
         for role, frame, table in (
-            ("solver", rows.solutions, SOLUTIONS),
-            ("verifier", rows.verifications, VERIFICATIONS),
-            ("scorer", rows.scores, SCORES),
+            ("solver", rows.solutions, SOLUTIONS_TABLE),
+            ("verifier", rows.verifications, VERIFICATIONS_TABLE),
+            ("scorer", rows.scores, SCORES_TABLE),
         )
         if len(frame)
     }
@@ -44,7 +50,7 @@ def describe_problems(run: Run, found: RunPool) -> list[ProblemRecord]:
     return records
 
 
-def mean_tokens(frame: pd.DataFrame, table: Table) -> dict[str, Tokens]:
+def average_problem_tokens(frame: pd.DataFrame, table: RunTable) -> dict[str, TokenMeans]:
     """Return the mean tokens and seconds of each problem's rows that are ok; None of what one of them does not say."""
     ok = frame[frame["status"] == "ok"]
     grouped = ok[[*table.tokens, "seconds"]].astype(float).groupby(ok["problem_id"].astype(str))
@@ -53,5 +59,5 @@ def mean_tokens(frame: pd.DataFrame, table: Table) -> dict[str, Tokens]:
     found = {}
     for name, row in zip(means.index, means.to_numpy(), strict=True):
         known = [None if math.isnan(value) else round(float(value), 3) for value in row]
-        found[str(name)] = Tokens(**dict(zip(SAID, known, strict=True)))
+        found[str(name)] = TokenMeans(**dict(zip(TOKEN_FIELDS, known, strict=True)))
     return found

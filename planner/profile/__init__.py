@@ -1,39 +1,39 @@
 """Profiles: what a fit leaves for the planner."""
 
-from isocompute.planner.profile.files import bundled, check_profile_output, read, upgrade_profile
+from isocompute.planner.profile.files import check_profile_output, find_bundled_profiles, read_profile, upgrade_profile
 from isocompute.planner.profile.parts import (
-    DIGITS,
+    ACCURACY_DIGITS,
     Curve,
-    Measure,
-    Model,
+    ModelRecord,
     ProblemRecord,
-    Rates,
+    RateEntry,
     Searches,
     Surface,
-    Tokens,
-    Unknown,
-    rounded,
+    TokenMeans,
+    UnknownPart,
+    VerifierRates,
+    round_accuracies,
 )
-from isocompute.planner.profile.profile import UNPRICED, WAYS, Profile, positive
+from isocompute.planner.profile.profile import COUNTING_WAYS, UNKNOWN_LAMBDA_WARNING, Profile, check_lambda
 
 __all__ = [
-    "DIGITS",
-    "UNPRICED",
-    "WAYS",
+    "ACCURACY_DIGITS",
+    "COUNTING_WAYS",
+    "UNKNOWN_LAMBDA_WARNING",
     "Curve",
-    "Measure",
-    "Model",
+    "ModelRecord",
     "ProblemRecord",
     "Profile",
-    "Rates",
+    "RateEntry",
     "Searches",
     "Surface",
-    "Tokens",
-    "Unknown",
-    "bundled",
+    "TokenMeans",
+    "UnknownPart",
+    "VerifierRates",
+    "check_lambda",
     "check_profile_output",
-    "positive",
-    "read",
-    "rounded",
+    "find_bundled_profiles",
+    "read_profile",
+    "round_accuracies",
     "upgrade_profile",
 ]

@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from isocompute.errors import DataError
-from isocompute.planner.profile.format1 import upgrade_content
+from isocompute.planner.profile.format1 import upgrade_profile_content
 from isocompute.planner.profile.profile import Profile
 from isocompute.runners.documents import NotJSONError, parse_json
-from isocompute.runners.storage.files import check_output, locate, read_file
+from isocompute.runners.storage.files import check_output_path, locate_store, read_file
 
-KINDS = {"curve", "surface", "searches", "unknown"}
+PART_KINDS = {"curve", "surface", "searches", "unknown"}
 """How the kinds of parts are called in pydantic's places, which are no keys of the file."""
 
 
@@ -25,7 +25,7 @@ def check_profile_output(path: str) -> None:
         DataError: another file is there, a folder, or a file of a run.
         RunError: the path is in memory, or in a store that is not known.
     """
-    check_output(path)
+    check_output_path(path)
     try:
         there = read_file(path)
     except FileNotFoundError:
@@ -36,36 +36,36 @@ def check_profile_output(path: str) -> None:
         raise DataError(f"'{path}' is there already and is no profile; name another file.")
 
 
-def bundled() -> dict[str, Path]:
+def find_bundled_profiles() -> dict[str, Path]:
     """Return the profiles that come with isocompute, by name."""
     folder = Path(str(files("isocompute") / "data" / "profiles"))
     return {path.stem: path for path in sorted(folder.glob("*.json"))}
 
 
-def read(name: str) -> Profile:
+def read_profile(name: str) -> Profile:
     """Read a profile by its bundled name or from a file.
 
     Raises:
         DataError: no such profile, or a file that is not one; says where and what would be right.
     """
-    content, path = read_content(name)
+    content, path = read_profile_content(name)
     if content["format"] == 1:
-        content = upgrade_content(content)
+        content = upgrade_profile_content(content)
     try:
         return Profile.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(part for part in map(str, first["loc"]) if part not in KINDS) or "the file"
+        where = ".".join(part for part in map(str, first["loc"]) if part not in PART_KINDS) or "the file"
         raise DataError(f"{path} is not a profile: {where}: {first['msg'].removeprefix('Value error, ')}.") from None
 
 
-def read_content(name: str) -> tuple[dict[str, Any], str]:
+def read_profile_content(name: str) -> tuple[dict[str, Any], str]:
     """Read what a profile's file holds, in its own format, by its bundled name or its path; return its path too.
 
     Raises:
         DataError: no such profile, or a file that is not one, or of another format.
     """
-    known = bundled()
+    known = find_bundled_profiles()
     path = str(known[name]) if name in known and not Path(name).is_file() else name
     try:
         content = parse_json(read_file(path).decode(), path)
@@ -95,12 +95,12 @@ def upgrade_profile(name: str, target: str) -> Profile | None:
         DataError: there is no such profile, or something stands in the place of the new one, or it cannot be written.
         RunError: the new place is in memory, or in a store that is not known.
     """
-    content, _ = read_content(name)
-    profile = read(name)
+    content, _ = read_profile_content(name)
+    profile = read_profile(name)
     if content["format"] == profile.format:
         return None
-    check_output(target)
-    if locate(target).fs.exists(locate(target).root):
+    check_output_path(target)
+    if locate_store(target).fs.exists(locate_store(target).root):
         raise DataError(f"There is something at '{target}' already; an upgrade needs a place of its own.")
     profile.write(target)
     return profile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-FIELDS = {
+STRATEGY_FIELDS = {
     "self_consistency": "sc",
     "genrm": "genrm",
     "genrm_vote": "genrm+vote",
@@ -18,11 +18,11 @@ FIELDS = {
 MOST_PROBLEMS = 10**7
 """Of a file that is believed."""
 
-DRAWN = ("weighted", "fused", "prm-weighted")
+DRAWN_STRATEGIES = ("weighted", "fused", "prm-weighted")
 """The strategies that were estimated by drawing."""
 
 
-def upgrade_content(content: dict[str, Any]) -> dict[str, Any]:
+def upgrade_profile_content(content: dict[str, Any]) -> dict[str, Any]:
     """Return a profile of format 1 as one of format 2.
 
     The largest error of drawing stands for that of every strategy that was drawn. Keys that are not known here are
@@ -31,19 +31,19 @@ def upgrade_content(content: dict[str, Any]) -> dict[str, Any]:
     Args:
         content: the file's.
     """
-    new = {key: value for key, value in content.items() if key not in {*FIELDS, "searches"}}
+    new = {key: value for key, value in content.items() if key not in {*STRATEGY_FIELDS, "searches"}}
     error, trust = new.pop("drawn_error", None), new.pop("trust", None)
     strategies: dict[str, Any] = {}
-    for field, name in FIELDS.items():
+    for field, name in STRATEGY_FIELDS.items():
         part = content.get(field)
         if part is None:
             continue
-        if isinstance(part, dict) and name in DRAWN and error is not None:
+        if isinstance(part, dict) and name in DRAWN_STRATEGIES and error is not None:
             part = {**part, "error": error}
         if isinstance(part, dict) and name == "fused" and trust is not None:
             part = {**part, "parameters": {"trust": trust}}
         strategies[name] = part
-    if error is not None and not strategies.keys() & set(DRAWN):
+    if error is not None and not strategies.keys() & set(DRAWN_STRATEGIES):
         new["drawn_error"] = error
     if trust is not None and "fused" not in strategies:
         new["trust"] = trust

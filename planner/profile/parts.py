@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-DIGITS = 5
+ACCURACY_DIGITS = 5
 """Decimals of the accuracies in the file."""
 
-Price = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+PositiveNumber = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegativeNumber = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Measure = tuple[Share | None, Share | None, Share | None]
+RateEntry = tuple[Share | None, Share | None, Share | None]
 Knots = Annotated[list[Annotated[int, Field(ge=1, le=10**9)]], Field(min_length=1)]
 
 
@@ -30,19 +30,19 @@ class Curve(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     solutions: Knots
-    error: Count | None = None
+    error: NonNegativeNumber | None = None
     parameters: dict[str, float] = {}
     accuracy: list[list[float]]
 
     @model_validator(mode="after")
-    def _rectangular(self) -> Curve:
-        check(self.array, self.solutions)
+    def _check_rectangle(self) -> Curve:
+        check_knot_accuracies(self.array, self.solutions)
         return self
 
     @cached_property
     def array(self) -> NDArray[np.float64]:
         """The accuracies, (problems, solutions)."""
-        return rectangle(self.accuracy)
+        return to_accuracy_array(self.accuracy)
 
 
 class Surface(BaseModel):
@@ -56,21 +56,21 @@ class Surface(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     solutions: Knots
     verifications: Knots
-    error: Count | None = None
+    error: NonNegativeNumber | None = None
     parameters: dict[str, float] = {}
     accuracy: list[list[list[float]]]
 
     @model_validator(mode="after")
-    def _rectangular(self) -> Surface:
-        check(self.array, self.solutions, self.verifications)
+    def _check_rectangle(self) -> Surface:
+        check_knot_accuracies(self.array, self.solutions, self.verifications)
         return self
 
     @cached_property
     def array(self) -> NDArray[np.float64]:
         """The accuracies, (problems, solutions, verifications)."""
-        return rectangle(self.accuracy)
+        return to_accuracy_array(self.accuracy)
 
-    def doublings(self) -> tuple[NDArray[np.float64], list[int], list[int]]:
+    def select_doublings(self) -> tuple[NDArray[np.float64], list[int], list[int]]:
         """Return the surface at powers of two only, with its S and V: the grid of the published laws."""
         s, v = (
             [i for i, n in enumerate(values) if n & (n - 1) == 0] for values in (self.solutions, self.verifications)
@@ -92,16 +92,16 @@ class Searches(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     numbers: Annotated[dict[str, list[Annotated[int, Field(ge=0, le=10**9)]]], Field(min_length=1)]
     seeds: Knots
-    cost: dict[str, list[Price | None]]
+    cost: dict[str, list[PositiveNumber | None]]
     accuracy: list[list[float]]
 
     @model_validator(mode="after")
-    def _rectangular(self) -> Searches:
+    def _check_rectangle(self) -> Searches:
         sizes = {name: len(column) for part in (self.numbers, self.cost) for name, column in part.items()}
         for name, size in sizes.items():
             if size != len(self.seeds):
                 raise ValueError(f"'{name}' has {size} entries; there are {len(self.seeds)} allocations")
-        bounded(self.array, (len(self.seeds),))
+        check_probabilities(self.array, (len(self.seeds),))
         allocations = Counter(zip(*self.numbers.values(), strict=True))
         if twice := [numbers for numbers, times in allocations.items() if times > 1]:
             named = ", ".join(f"{name}={number}" for name, number in zip(self.numbers, twice[0], strict=True))
@@ -111,31 +111,31 @@ class Searches(BaseModel):
     @cached_property
     def array(self) -> NDArray[np.float64]:
         """The accuracies, (problems, A)."""
-        return rectangle(self.accuracy)
+        return to_accuracy_array(self.accuracy)
 
-    def priced(self, way: str) -> list[float] | None:
+    def get_costs(self, way: str) -> list[float] | None:
         """Return what each allocation costs, in x; None if that is unknown of one."""
         cost = [x for x in self.cost.get(way, []) if x is not None]
         return cost if len(cost) == len(self.seeds) else None
 
 
-class Rates(BaseModel):
+class VerifierRates(BaseModel):
     """How good the verifier is: each a value and its 95 % interval, see `fits.verifier`; None where unknown."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    true_positive: Measure
-    false_positive: Measure
-    auroc: Measure
+    true_positive: RateEntry
+    false_positive: RateEntry
+    auroc: RateEntry
     unparsed: Share
 
 
-class Unknown(BaseModel):
+class UnknownPart(BaseModel):
     """A strategy that is written down in a way that is not known here: kept as it is, and left out of plans."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
 
-class Tokens(BaseModel):
+class TokenMeans(BaseModel):
     """What a role's rows take on the mean, of one problem; None where a row does not say.
 
     Args:
@@ -146,10 +146,10 @@ class Tokens(BaseModel):
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    prompt: Count | None = None
-    cached: Count | None = None
-    completion: Count | None = None
-    seconds: Count | None = None
+    prompt: NonNegativeNumber | None = None
+    cached: NonNegativeNumber | None = None
+    completion: NonNegativeNumber | None = None
+    seconds: NonNegativeNumber | None = None
 
 
 class ProblemRecord(BaseModel):
@@ -168,10 +168,10 @@ class ProblemRecord(BaseModel):
     digest: str | None = None
     level: int | None = None
     cluster: str | None = None
-    tokens: dict[str, Tokens] = {}
+    tokens: dict[str, TokenMeans] = {}
 
 
-class Model(BaseModel):
+class ModelRecord(BaseModel):
     """A model in its role.
 
     Args:
@@ -182,14 +182,14 @@ class Model(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
     name: str | None = None
-    parameters: Price | None = None
-    active_parameters: Price | None = None
+    parameters: PositiveNumber | None = None
+    active_parameters: PositiveNumber | None = None
 
 
-def kind_of(part: object) -> str:
+def classify_part(part: object) -> str:
     """Return which kind of part a strategy is written down as: by its keys."""
     keys = set(part) if isinstance(part, dict) else set(vars(part))
-    if isinstance(part, Unknown) or not keys >= {"accuracy"}:
+    if isinstance(part, UnknownPart) or not keys >= {"accuracy"}:
         return "unknown"
     if {"numbers", "seeds"} <= keys:
         return "searches"
@@ -202,13 +202,13 @@ Allocations = Annotated[
     Annotated[Curve, Tag("curve")]
     | Annotated[Surface, Tag("surface")]
     | Annotated[Searches, Tag("searches")]
-    | Annotated[Unknown, Tag("unknown")],
-    Discriminator(kind_of),
+    | Annotated[UnknownPart, Tag("unknown")],
+    Discriminator(classify_part),
 ]
 """A strategy's allocations: over S, over S and V, those that were searched with, or unknown."""
 
 
-def rectangle(rows: list[Any]) -> NDArray[np.float64]:
+def to_accuracy_array(rows: list[Any]) -> NDArray[np.float64]:
     """Return nested lists as an array; ragged ones raise ValueError."""
     try:
         return np.array(rows, dtype=float)
@@ -216,15 +216,15 @@ def rectangle(rows: list[Any]) -> NDArray[np.float64]:
         raise ValueError("the rows of 'accuracy' are not equally long") from None
 
 
-def check(values: NDArray[np.float64], *knots: list[int]) -> None:
+def check_knot_accuracies(values: NDArray[np.float64], *knots: list[int]) -> None:
     """Raise ValueError unless accuracies are probabilities, one for each knot, and the knots increase."""
     shape = tuple(map(len, knots))
     if any((np.diff(numbers) <= 0).any() for numbers in knots):
         raise ValueError("'solutions' and 'verifications' must increase")
-    bounded(values, shape)
+    check_probabilities(values, shape)
 
 
-def bounded(values: NDArray[np.float64], shape: tuple[int, ...]) -> None:
+def check_probabilities(values: NDArray[np.float64], shape: tuple[int, ...]) -> None:
     """Raise ValueError unless accuracies are probabilities, of one shape for each problem."""
     if values.shape[1:] != shape or len(values) == 0:
         raise ValueError(
@@ -234,6 +234,6 @@ def bounded(values: NDArray[np.float64], shape: tuple[int, ...]) -> None:
         raise ValueError("'accuracy' must lie between 0 and 1")
 
 
-def rounded(values: NDArray[np.float64]) -> Any:
+def round_accuracies(values: NDArray[np.float64]) -> Any:
     """Return accuracies as nested lists, to the digits that a profile keeps."""
-    return (np.round(np.clip(values, 0, 1), DIGITS) + 0.0).tolist()
+    return (np.round(np.clip(values, 0, 1), ACCURACY_DIGITS) + 0.0).tolist()

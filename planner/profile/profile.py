@@ -12,24 +12,24 @@ from isocompute.errors import DataError
 from isocompute.planner.profile.parts import (
     Allocations,
     Curve,
-    Model,
-    Price,
+    ModelRecord,
+    PositiveNumber,
     ProblemRecord,
-    Rates,
     Searches,
     Surface,
-    Unknown,
+    UnknownPart,
+    VerifierRates,
 )
 from isocompute.runners.storage.files import write_output
 
-WAYS = ("completion", "prompts", "cached")
-"""What may be counted as a row's compute, see `fits.cost.counted`."""
+COUNTING_WAYS = ("completion", "prompts", "cached")
+"""What may be counted as a row's compute, see `fits.cost.use_counting`."""
 
-UNPRICED = (
+UNKNOWN_LAMBDA_WARNING = (
     "λ, what a verification costs in solutions, is unknown, as not every row says its tokens: the crossover, the law "
     "and the frontier of GenRM need it. Give it with --lambda."
 )
-"""What to say of a profile that is `Profile.unpriced`."""
+"""What to say of a profile that is `Profile.has_unknown_lambda`."""
 
 
 class Profile(BaseModel):
@@ -63,27 +63,27 @@ class Profile(BaseModel):
     name: str
     description: str
     problems: int = Field(ge=1)
-    models: dict[str, Model] = {}
+    models: dict[str, ModelRecord] = {}
     lam: float | None = Field(default=None, alias="lambda", gt=0, allow_inf_nan=False)
     lambda_source: str | None = None
-    lambdas: dict[str, Price | None] = {}
+    lambdas: dict[str, PositiveNumber | None] = {}
     counting: Literal["completion", "prompts", "cached"] = "completion"
     rhos: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)] | None] = {}
     coverage: Curve | None = None
-    verifier: Rates | None = None
+    verifier: VerifierRates | None = None
     strategies: dict[str, Allocations]
     policies: dict[str, Any] = {}
     warnings: list[str] = []
     per_problem: list[ProblemRecord] = []
 
     @model_validator(mode="after")
-    def _consistent(self) -> Profile:
+    def _check_consistency(self) -> Profile:
         if self.per_problem and len(self.per_problem) != self.problems:
             raise ValueError(f"'per_problem' has {len(self.per_problem)} problems; it must have {self.problems}")
         rows = self.problems if self.per_problem else 1
         parts = {} if self.coverage is None else {"coverage": self.coverage}
         for name, part in (parts | self.strategies).items():
-            if not isinstance(part, Unknown) and len(part.accuracy) != rows:
+            if not isinstance(part, UnknownPart) and len(part.accuracy) != rows:
                 raise ValueError(f"{name} has {len(part.accuracy)} rows of accuracies; it must have {rows}")
         voted = self.strategies.get("sc")
         if not isinstance(voted, Curve):
@@ -114,16 +114,16 @@ class Profile(BaseModel):
         return {name: part for name, part in self.strategies.items() if isinstance(part, Searches)}
 
     @property
-    def trust(self) -> float | None:
+    def odds_exponent(self) -> float | None:
         """κ of the fused vote, learnt on all problems; None without it."""
-        return self.parameters("fused").get("trust")
+        return self.get_parameters("fused").get("trust")
 
-    def parameters(self, strategy: str) -> dict[str, float]:
+    def get_parameters(self, strategy: str) -> dict[str, float]:
         """Return what a strategy learnt, by name."""
         part = self.strategies.get(strategy)
         return part.parameters if isinstance(part, Curve | Surface) else {}
 
-    def error(self, strategy: str) -> float:
+    def get_error(self, strategy: str) -> float:
         """Return the largest standard error of a mean of a strategy that comes from drawing; 0 if all are exact."""
         part = self.strategies.get(strategy)
         return (part.error or 0.0) if isinstance(part, Curve | Surface) else 0.0
@@ -131,7 +131,7 @@ class Profile(BaseModel):
     @property
     def unknown_sizes(self) -> list[str]:
         """The roles that cost as if their model were as large as the solver, since one of the two sizes is unknown."""
-        solver = self.models.get("solver", Model())
+        solver = self.models.get("solver", ModelRecord())
         return [
             role
             for role, model in self.models.items()
@@ -146,34 +146,34 @@ class Profile(BaseModel):
         return found + (["per_problem.id", "per_problem.tokens"] if unnamed else [])
 
     @property
-    def drawn(self) -> dict[str, float]:
+    def drawing_errors(self) -> dict[str, float]:
         """The strategies that are estimated by drawing, each with its largest standard error of a mean."""
         parts = {name: part for name, part in self.strategies.items() if isinstance(part, Curve | Surface)}
         return {name: part.error for name, part in parts.items() if part.error is not None}
 
     @property
-    def drawn_error(self) -> float | None:
+    def largest_drawing_error(self) -> float | None:
         """The largest standard error of all strategies that are estimated by drawing; None without them."""
-        return max(self.drawn.values(), default=None)
+        return max(self.drawing_errors.values(), default=None)
 
     @property
-    def unpriced(self) -> bool:
+    def has_unknown_lambda(self) -> bool:
         """Whether there are verifications and λ, what one of them costs, is unknown."""
         return self.genrm is not None and self.lam is None
 
-    def counted(self, way: str) -> Profile:
+    def use_counting(self, way: str) -> Profile:
         """Return the profile with scorers and searches priced in another way of counting tokens."""
         return self.model_copy(update={"counting": way})
 
-    def at(self, lam: float, source: str) -> Profile:
+    def use_lambda(self, lam: float, source: str) -> Profile:
         """Return the profile with another λ.
 
         Raises:
             DataError: λ is not positive.
         """
-        return self.model_copy(update={"lam": positive(lam), "lambda_source": source})
+        return self.model_copy(update={"lam": check_lambda(lam), "lambda_source": source})
 
-    def scored_at(self, rho: float) -> Profile:
+    def use_rho(self, rho: float) -> Profile:
         """Return the profile with another ρ, in every way of counting tokens.
 
         Raises:
@@ -183,9 +183,9 @@ class Profile(BaseModel):
             raise DataError(f"The profile '{self.name}' holds no scores, so ρ has no meaning; leave --rho out.")
         if not (rho >= 0 and math.isfinite(rho)):
             raise DataError(f"ρ is {rho:g}; the cost of scoring a solution in solutions must be 0 or more.")
-        return self.model_copy(update={"rhos": dict.fromkeys(WAYS, rho)})
+        return self.model_copy(update={"rhos": dict.fromkeys(COUNTING_WAYS, rho)})
 
-    def price(self, way: str) -> float:
+    def get_lambda(self, way: str) -> float:
         """Return λ in one way of counting tokens.
 
         Raises:
@@ -220,7 +220,7 @@ def encode_part(part: dict[str, Any]) -> str:
     return "{" + ", ".join(f"{json.dumps(key)}: {value}" for key, value in fields.items()) + "}"
 
 
-def positive(lam: float) -> float:
+def check_lambda(lam: float) -> float:
     """Return λ.
 
     Raises:

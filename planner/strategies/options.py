@@ -7,15 +7,20 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from isocompute.fits.choice.options import Options, listed_options, verified_options, voting_options
+from isocompute.fits.choice.options import (
+    AllocationOptions,
+    build_listed_options,
+    build_verified_options,
+    build_voting_options,
+)
 from isocompute.planner.profile import Curve, Profile, Searches, Surface
-from isocompute.planner.strategies.registry import STRATEGIES, Strategy, is_known, is_search
+from isocompute.planner.strategies.registry import STRATEGIES, Strategy, is_known_strategy, is_search
 
-KINDS: dict[str, type[Curve] | type[Surface]] = {"solutions": Curve, "scores": Curve, "verifications": Surface}
+PART_TYPES: dict[str, type[Curve] | type[Surface]] = {"solutions": Curve, "scores": Curve, "verifications": Surface}
 """How a profile holds a strategy, by what that needs."""
 
 
-def strategy_options(profile: Profile, lam: float | None) -> list[Options]:
+def list_strategy_options(profile: Profile, lam: float | None) -> list[AllocationOptions]:
     """Return the options of every strategy whose cost is known, in the order of the registry, then the searches.
 
     Args:
@@ -23,24 +28,26 @@ def strategy_options(profile: Profile, lam: float | None) -> list[Options]:
         lam: λ; None if there are no verifications, or if it is unknown.
     """
     names = [*(name for name in STRATEGIES if name in profile.strategies), *filter(is_search, profile.strategies)]
-    found = (options_of(profile, name, lam) for name in names)
+    found = (build_part_options(profile, name, lam) for name in names)
     return [options for options in found if options is not None]
 
 
-def options_of(profile: Profile, name: str, lam: float | None) -> Options | None:
+def build_part_options(profile: Profile, name: str, lam: float | None) -> AllocationOptions | None:
     """Return a strategy's options; None if its cost is unknown, or if it is not written down as its kind is."""
     part = profile.strategies[name]
     if isinstance(part, Searches) and is_search(name):
-        cost = part.priced(profile.counting)
-        return None if cost is None else listed_options(part.array, cost, part.numbers, name)
-    if name not in STRATEGIES or not isinstance(part, KINDS[STRATEGIES[name].needs]):
+        cost = part.get_costs(profile.counting)
+        return None if cost is None else build_listed_options(part.array, cost, part.numbers, name)
+    if name not in STRATEGIES or not isinstance(part, PART_TYPES[STRATEGIES[name].needs]):
         return None
     assert isinstance(part, Curve | Surface), "searches are not in the registry of strategies"
     V = part.verifications if isinstance(part, Surface) else []
-    return pool_options(STRATEGIES[name], part.array, part.solutions, V, lam, rho_of(profile), profile.error(name))
+    return build_pool_options(
+        STRATEGIES[name], part.array, part.solutions, V, lam, get_rho(profile), profile.get_error(name)
+    )
 
 
-def pool_options(
+def build_pool_options(
     strategy: Strategy,
     accuracy: NDArray[np.float64],
     S: list[int],
@@ -48,7 +55,7 @@ def pool_options(
     lam: float | None,
     rho: float | None,
     error: float,
-) -> Options | None:
+) -> AllocationOptions | None:
     """Return the options of a strategy over a pool; None if its cost is unknown.
 
     S solutions cost S; with V verifications each S(1 + λV); with a score each S(1 + ρ).
@@ -63,35 +70,36 @@ def pool_options(
         error: of a mean, that comes from drawing.
     """
     if strategy.needs == "verifications":
-        return None if lam is None else verified_options(accuracy, S, V, lam, strategy.name, error)
+        return None if lam is None else build_verified_options(accuracy, S, V, lam, strategy.name, error)
     scoring = rho if strategy.needs == "scores" else 0.0
-    return None if scoring is None else voting_options(accuracy, S, strategy.name, 1 + scoring, error)
+    return None if scoring is None else build_voting_options(accuracy, S, strategy.name, 1 + scoring, error)
 
 
-def rho_of(profile: Profile) -> float | None:
+def get_rho(profile: Profile) -> float | None:
     """Return ρ in the profile's way of counting tokens; None if it is unknown."""
     return profile.rhos.get(profile.counting)
 
 
-def scored_options(profile: Profile) -> list[Options]:
+def list_scored_options(profile: Profile) -> list[AllocationOptions]:
     """Return the options of the strategies that need a scorer, searches included."""
     scored = {name for name in STRATEGIES if STRATEGIES[name].needs == "scores"}
-    return [o for o in strategy_options(profile, None) if o.strategy in scored or is_search(o.strategy)]
+    return [o for o in list_strategy_options(profile, None) if o.strategy in scored or is_search(o.strategy)]
 
 
-def unknown_strategies(profile: Profile) -> list[str]:
+def list_unknown_strategies(profile: Profile) -> list[str]:
     """Name the strategies of a profile that nobody here knows, or that are not written down as their kind is."""
     return [
         name
         for name, part in profile.strategies.items()
-        if not is_known(name) or not isinstance(part, Searches if is_search(name) else KINDS[STRATEGIES[name].needs])
+        if not is_known_strategy(name)
+        or not isinstance(part, Searches if is_search(name) else PART_TYPES[STRATEGIES[name].needs])
     ]
 
 
-def unplaced(profile: Profile) -> list[str]:
+def list_unplaced_strategies(profile: Profile) -> list[str]:
     """Name the strategies with a scorer that were measured, and whose cost is unknown in the way of counting."""
-    placed = {options.strategy for options in scored_options(profile)}
-    unknown = set(unknown_strategies(profile))
+    placed = {options.strategy for options in list_scored_options(profile)}
+    unknown = set(list_unknown_strategies(profile))
     scored = (
         name
         for name in profile.strategies
@@ -100,12 +108,12 @@ def unplaced(profile: Profile) -> list[str]:
     return [name for name in scored if name not in placed]
 
 
-def doublings(profile: Profile) -> list[float]:
+def list_doubling_budgets(profile: Profile) -> list[float]:
     """Return the budgets at which strategies are compared: the powers of two that were measured.
 
     Searches are few and far between, so the last power is one that pays for the dearest of them.
     """
-    options = strategy_options(profile, profile.lam)
-    most = max(each.dearest for each in options)
-    dearest = max((each.dearest for each in options if is_search(each.strategy)), default=1.0)
+    options = list_strategy_options(profile, profile.lam)
+    most = max(each.highest_cost for each in options)
+    dearest = max((each.highest_cost for each in options if is_search(each.strategy)), default=1.0)
     return [2.0**power for power in range(max(math.floor(math.log2(most)), math.ceil(math.log2(dearest))) + 1)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from isocompute.registry import Registry, load_object
-from isocompute.runners.search.registry import SEARCHES, SELECTIONS
+from isocompute.runners.search.registry import SEARCH_STRATEGIES, SELECTION_STYLES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from isocompute.fits.pool import Pool
 
-Needs = Literal["solutions", "verifications", "scores"]
+StrategyNeeds = Literal["solutions", "verifications", "scores"]
 
 UNKNOWN_COLOUR = "#999999"
 """Of a strategy that nobody registered."""
@@ -60,14 +60,14 @@ class Strategy:
 
     name: str
     estimate: str
-    needs: Needs
+    needs: StrategyNeeds
     description: str
     colour: str
     votes: bool = True
     learns: bool = False
 
     @property
-    def load_estimator(self) -> Callable[..., StrategyEstimate]:
+    def estimator(self) -> Callable[..., StrategyEstimate]:
         """The function that `estimate` names."""
         found: Callable[..., StrategyEstimate] = load_object(self.estimate)
         return found
@@ -79,49 +79,51 @@ class Strategy:
 
 
 ESTIMATORS = "isocompute.planner.strategies.estimators"
-VERIFY = "sample S solutions, verify each V times"
+VERIFY_PHRASE = "sample S solutions, verify each V times"
 
 SC = Strategy(
     "sc",
-    f"{ESTIMATORS}:estimate_sc",
+    f"{ESTIMATORS}:apply_sc",
     "solutions",
     "self-consistency: sample S solutions, and take the answer with the most votes",
     "#c1440e",
 )
 GENRM = Strategy(
     "genrm",
-    f"{ESTIMATORS}:estimate_genrm",
+    f"{ESTIMATORS}:apply_genrm",
     "verifications",
-    f"generative verifier: {VERIFY}, take the best mean verdict",
+    f"generative verifier: {VERIFY_PHRASE}, take the best mean verdict",
     "#2a788e",
     votes=False,
 )
 GENRM_VOTE = Strategy(
     "genrm+vote",
-    f"{ESTIMATORS}:estimate_genrm_vote",
+    f"{ESTIMATORS}:apply_genrm_vote",
     "verifications",
-    f"generative verifier, then votes: {VERIFY}, keep the best mean verdict, take the answer with the most votes "
+    f"generative verifier, then votes: {VERIFY_PHRASE}, keep the best mean verdict, take the answer with the most "
+    "votes "
     "among them",
     "#7ad151",
 )
 WEIGHTED = Strategy(
     "weighted",
-    f"{ESTIMATORS}:estimate_weighted",
+    f"{ESTIMATORS}:apply_weighted",
     "verifications",
-    f"weighted vote: {VERIFY}, let each solution vote with its mean verdict",
+    f"weighted vote: {VERIFY_PHRASE}, let each solution vote with its mean verdict",
     "#e0a000",
 )
 FUSED = Strategy(
     "fused",
-    f"{ESTIMATORS}:estimate_fused",
+    f"{ESTIMATORS}:apply_fused",
     "verifications",
-    f"votes and verdicts together: {VERIFY}, let each solution vote with its odds of yes to the power {{trust:g}}",
+    f"votes and verdicts together: {VERIFY_PHRASE}, let each solution vote with its odds of yes to the power "
+    f"{{trust:g}}",
     "#440154",
     learns=True,
 )
 BON = Strategy(
     "bon",
-    f"{ESTIMATORS}:estimate_bon",
+    f"{ESTIMATORS}:apply_bon",
     "scores",
     "best of n: sample S solutions, score each, take the best score",
     "#8c8c8c",
@@ -129,25 +131,25 @@ BON = Strategy(
 )
 PRM_WEIGHTED = Strategy(
     "prm-weighted",
-    f"{ESTIMATORS}:estimate_prm_weighted",
+    f"{ESTIMATORS}:apply_prm_weighted",
     "scores",
     "weighted vote: sample S solutions, score each, let each vote with its score",
     "#4d4d4d",
 )
 
-HERE = "isocompute.planner.strategies.registry"
+STRATEGY_MODULE = "isocompute.planner.strategies.registry"
 
 STRATEGIES: Registry[Strategy] = Registry(
     "strategy",
     "isocompute.strategies",
     {
-        "sc": f"{HERE}:SC",
-        "genrm": f"{HERE}:GENRM",
-        "genrm+vote": f"{HERE}:GENRM_VOTE",
-        "weighted": f"{HERE}:WEIGHTED",
-        "fused": f"{HERE}:FUSED",
-        "bon": f"{HERE}:BON",
-        "prm-weighted": f"{HERE}:PRM_WEIGHTED",
+        "sc": f"{STRATEGY_MODULE}:SC",
+        "genrm": f"{STRATEGY_MODULE}:GENRM",
+        "genrm+vote": f"{STRATEGY_MODULE}:GENRM_VOTE",
+        "weighted": f"{STRATEGY_MODULE}:WEIGHTED",
+        "fused": f"{STRATEGY_MODULE}:FUSED",
+        "bon": f"{STRATEGY_MODULE}:BON",
+        "prm-weighted": f"{STRATEGY_MODULE}:PRM_WEIGHTED",
     },
     Strategy,
 )
@@ -157,23 +159,23 @@ STRATEGIES: Registry[Strategy] = Registry(
 def is_search(name: str) -> bool:
     """Return whether a name is that of a known search with a known rule of selection, such as ``beam+weighted``."""
     search, _, rule = name.partition("+")
-    return search in SEARCHES and rule in SELECTIONS
+    return search in SEARCH_STRATEGIES and rule in SELECTION_STYLES
 
 
-def is_known(name: str) -> bool:
+def is_known_strategy(name: str) -> bool:
     """Return whether a strategy of a profile is known here."""
     return name in STRATEGIES or is_search(name)
 
 
-class _Known(dict[str, object]):
+class _KnownParameters(dict[str, object]):
     """Parameters by name; one that is not there is said to be unknown, in whatever format it is asked for."""
 
-    def __missing__(self, name: str) -> _Unknown:
-        return _Unknown(name)
+    def __missing__(self, name: str) -> _UnknownParameter:
+        return _UnknownParameter(name)
 
 
 @dataclass(frozen=True)
-class _Unknown:
+class _UnknownParameter:
     name: str
 
     def __format__(self, spec: str) -> str:
@@ -192,19 +194,19 @@ def describe_strategy(name: str, parameters: Mapping[str, float] | None = None) 
     'best of n: sample S solutions, score each, take the best score'
     """
     if name in STRATEGIES:
-        return STRATEGIES[name].description.format_map(_Known(parameters or {}))
+        return STRATEGIES[name].description.format_map(_KnownParameters(parameters or {}))
     search, _, rule = name.partition("+")
-    return f"{SEARCHES[search].description}; the answer by {SELECTIONS[rule][0]}"
+    return f"{SEARCH_STRATEGIES[search].description}; the answer by {SELECTION_STYLES[rule][0]}"
 
 
-def colour_of(name: str) -> str:
+def get_strategy_colour(name: str) -> str:
     """Return the colour of a strategy's lines; a search has one under whatever rule."""
     if name in STRATEGIES:
         return STRATEGIES[name].colour
     search = name.partition("+")[0]
-    return SEARCHES[search].colour if search in SEARCHES else UNKNOWN_COLOUR
+    return SEARCH_STRATEGIES[search].colour if search in SEARCH_STRATEGIES else UNKNOWN_COLOUR
 
 
-def line_style_of(name: str) -> str:
+def get_line_style(name: str) -> str:
     """Return how a strategy's line is drawn, as matplotlib writes it."""
-    return SELECTIONS[name.partition("+")[2]][1] if is_search(name) else "o-"
+    return SELECTION_STYLES[name.partition("+")[2]][1] if is_search(name) else "o-"

@@ -10,11 +10,11 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 """A whole number from 1."""
 
 
-Size = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+ParameterCount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """How many parameters a model has."""
 
 
-class Part(BaseModel):
+class ConfigBlock(BaseModel):
     """A block of the file; an unknown key in it is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

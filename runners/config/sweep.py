@@ -10,22 +10,22 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_
 
 from isocompute.errors import ConfigError, DataError
 from isocompute.registry import Registry
-from isocompute.runners.config.base import Count, Part, Size
-from isocompute.runners.config.search import ScorerRole, Search, Shape
-from isocompute.runners.config.taken import Taken
-from isocompute.runners.config.tasks import TASKS, FileTask, TaskConfig, find_block
+from isocompute.runners.config.base import ConfigBlock, Count, ParameterCount
+from isocompute.runners.config.search import ScorerRole, SearchConfig, SearchShape
+from isocompute.runners.config.taken import SourceRun
+from isocompute.runners.config.tasks import TASKS, FileTask, TaskConfig, find_task_block
 from isocompute.runners.documents import parse_yaml
 from isocompute.runners.engines.registry import ENGINES
 from isocompute.runners.grading.registry import GRADERS
 from isocompute.runners.scorers.registry import SCORERS
-from isocompute.runners.search.registry import SEARCHES
-from isocompute.runners.storage.files import refuse_memory
+from isocompute.runners.search.registry import SEARCH_STRATEGIES
+from isocompute.runners.storage.files import refuse_memory_path
 
-ELSEWHERE = {"problems": "task", "thinking_end": "solver"}
+OWNING_BLOCKS = {"problems": "task", "thinking_end": "solver"}
 """The block that has a key of its own for what goes with `solutions_from`."""
 
 
-class Role(Part):
+class ModelRole(ConfigBlock):
     """A model, the prompt it gets, and how it samples. ``options`` go to the engine as they are.
 
     ``thinking_end`` is what ends the thinking of a model that thinks aloud, such as ``</think>``. ``logprobs`` is how
@@ -43,10 +43,10 @@ class Role(Part):
     thinking_end: Annotated[str, Field(min_length=1)] | None = None
     logprobs: Annotated[int, Field(ge=0, le=20, strict=True)] = 0
     options: dict[str, Any] = Field(default_factory=dict)
-    parameters: Size | None = None
+    parameters: ParameterCount | None = None
 
 
-class Sweep(Part):
+class Sweep(ConfigBlock):
     """What to sample: S solutions a problem and V verifications for each of the first ``verified`` of them.
 
     With a ``scorer`` the first ``scored`` solutions are scored step by step, and ``searches`` are made. A step ends in
@@ -61,9 +61,9 @@ class Sweep(Part):
 
     run: Annotated[str, Field(min_length=1)]
     task: TaskConfig | None = None
-    engine: Annotated[str, AfterValidator(ENGINES.check)]
-    solver: Role | None = None
-    verifier: Role | None = None
+    engine: Annotated[str, AfterValidator(ENGINES.check_name)]
+    solver: ModelRole | None = None
+    verifier: ModelRole | None = None
     solutions: Count | None = None
     solutions_from: Annotated[str, Field(min_length=1)] | None = None
     problems: Count | None = None
@@ -74,13 +74,13 @@ class Sweep(Part):
     step: Annotated[str, Field(min_length=1)] = "\n\n"
     boxed_ends: bool = False
     scored: Annotated[int, Field(ge=0, strict=True)] = 0
-    searches: tuple[Search, ...] = ()
+    searches: tuple[SearchConfig, ...] = ()
     seed: int = 0
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 5.0
-    _taken: Taken | None = PrivateAttr(None)
+    _taken: SourceRun | None = PrivateAttr(None)
 
     @model_validator(mode="after")
-    def _one_source(self) -> Sweep:
+    def _check_source(self) -> Sweep:
         if self.solutions_from is None:
             if self.task is None:
                 raise ValueError(
@@ -91,7 +91,7 @@ class Sweep(Part):
                     raise ValueError(f"the key '{key}' is missing")
             for key in ("problems", "thinking_end"):
                 if getattr(self, key) is not None:
-                    raise ValueError(f"'{key}' goes with 'solutions_from'; the {ELSEWHERE[key]} has its own")
+                    raise ValueError(f"'{key}' goes with 'solutions_from'; the {OWNING_BLOCKS[key]} has its own")
             return self
         if self.task is not None:
             raise ValueError(
@@ -108,10 +108,10 @@ class Sweep(Part):
         return self
 
     @model_validator(mode="after")
-    def _consistent(self) -> Sweep:
+    def _check_consistency(self) -> Sweep:
         if self.verifications and self.verifier is None:
             raise ValueError("verifications are asked for, and no 'verifier' is given")
-        if too_many := self._beyond(self.solutions):
+        if too_many := self._describe_excess(self.solutions):
             raise ValueError(too_many)
         if (self.scored or self.searches) and self.scorer is None:
             raise ValueError("solutions or searches are to be scored, and no 'scorer' is given")
@@ -120,36 +120,36 @@ class Sweep(Part):
         shapes = Counter(shape for search in self.searches for shape in search.shapes)
         if twice := [shape for shape, count in shapes.items() if count > 1]:
             raise ValueError(f"two searches are the same, but for how they are made or selected: {tuple(twice[0])}")
-        if len({search.asks for search in self.searches} - {None}) > 1:
+        if len({search.revision_prompt for search in self.searches} - {None}) > 1:
             raise ValueError("all revisions are asked for by the same 'prompt'")
         return self
 
-    def _beyond(self, solutions: int | None) -> str | None:
+    def _describe_excess(self, solutions: int | None) -> str | None:
         """Say what is asked of more solutions than there are; None if nothing is, or if it is not known how many."""
         for key, count in (("verified", self.verified), ("scored", self.scored)):
             if solutions is not None and count is not None and count > solutions:
                 return f"'{key}' is {count}, more than the {solutions} solutions"
         return None
 
-    def with_taken(self, taken: Taken) -> Sweep:
+    def bind_source_run(self, taken: SourceRun) -> Sweep:
         """Return the sweep with what it takes from another run, and with how much that is as numbers.
 
         Raises:
             ConfigError: more solutions are to be verified or scored than are taken.
         """
-        if too_many := self._beyond(taken.solutions):
+        if too_many := self._describe_excess(taken.solutions):
             raise ConfigError(f"{too_many} of '{taken.run}'.")
         sweep = self.model_copy(update={"problems": taken.problems, "solutions": taken.solutions})
         sweep._taken = taken
         return sweep
 
     @property
-    def taken(self) -> Taken | None:
+    def source_run(self) -> SourceRun | None:
         """What is taken from another run; None if nothing is, and before that run was looked at."""
         return self._taken
 
     @property
-    def asked_solutions(self) -> int:
+    def solution_count(self) -> int:
         """How many solutions of each problem are asked for, or taken."""
         assert self.solutions is not None, "of a sweep with 'solutions_from' the other run says how many"
         return self.solutions
@@ -157,13 +157,13 @@ class Sweep(Part):
     @property
     def to_verify(self) -> int:
         """How many solutions of each problem are verified."""
-        return (self.verified or self.asked_solutions) if self.verifications else 0
+        return (self.verified or self.solution_count) if self.verifications else 0
 
     @property
     def task_name(self) -> str:
         """What the task is called: its name, its generator's, or its file's; or as the other run calls it."""
         if self.task is None:
-            return "" if self.taken is None else self.taken.task
+            return "" if self.source_run is None else self.source_run.task
         return self.task.title
 
     @property
@@ -171,7 +171,7 @@ class Sweep(Part):
         """The models by role; the solver of solutions that are taken is the other run's, if that says it."""
         roles = {"solver": self.solver, "verifier": self.verifier}
         models = {name: role.model for name, role in roles.items() if role is not None}
-        solved = None if self.taken is None else self.taken.solver
+        solved = None if self.source_run is None else self.source_run.solver
         return models if solved is None else {"solver": solved} | models
 
     @property
@@ -183,20 +183,20 @@ class Sweep(Part):
     def solutions_thinking_end(self) -> str | None:
         """What ends the thinking in a solution."""
         if self.solutions_from is not None:
-            return self.thinking_end or (None if self.taken is None else self.taken.thinking_end)
+            return self.thinking_end or (None if self.source_run is None else self.source_run.thinking_end)
         return None if self.solver is None else self.solver.thinking_end
 
     @property
-    def by_shape(self) -> dict[Shape, Search]:
+    def searches_by_shape(self) -> dict[SearchShape, SearchConfig]:
         """The searches by what tells them apart."""
         return {shape: search for search in self.searches for shape in search.shapes}
 
     @property
-    def revising(self) -> str | None:
+    def revision_prompt(self) -> str | None:
         """The prompt that asks for revisions, if there are any."""
-        return next((search.asks for search in self.searches if search.asks), None)
+        return next((search.revision_prompt for search in self.searches if search.revision_prompt), None)
 
-    def packages(self, grader: str) -> dict[str, str]:
+    def collect_packages(self, grader: str) -> dict[str, str]:
         """Return the packages of others that add what the sweep names, with their versions.
 
         Args:
@@ -207,11 +207,11 @@ class Sweep(Part):
             named.append((TASKS, self.task.name))
         if self.scorer is not None:
             named.append((SCORERS, self.scorer.kind))
-        named += [(SEARCHES, search.strategy) for search in self.searches]
-        found = (registry.package(name) for registry, name in named)
+        named += [(SEARCH_STRATEGIES, search.strategy) for search in self.searches]
+        found = (registry.find_package(name) for registry, name in named)
         return dict(sorted(package for package in found if package is not None))
 
-    def identity(self) -> dict[str, Any]:
+    def build_identity(self) -> dict[str, Any]:
         """Return what may not change when a run goes on: all but its size, its place and its pace."""
         size = {"run", "solutions", "verifications", "verified", "scored", "searches", "checkpoint_seconds"}
         # Of another run it is the rows that may not change, see `storage.taking`; its folder may be moved.
@@ -220,12 +220,12 @@ class Sweep(Part):
             identity["task"].pop(key, None)
         for name in ("solver", "verifier", "scorer"):
             if (role := identity[name]) is not None:
-                free = self._free_options(name)
+                free = self._get_free_options(name)
                 role.pop("parameters")  # the run holds the size that was known when it was made
                 role["options"] = {key: value for key, value in role["options"].items() if key not in free}
         return identity
 
-    def _free_options(self, role: str) -> frozenset[str]:
+    def _get_free_options(self, role: str) -> frozenset[str]:
         """Return the options of a role that say where and how fast it works, and not what it does."""
         if role != "scorer" or self.scorer is None or self.scorer.uses_verifier:
             return ENGINES[self.engine].free_options
@@ -233,7 +233,7 @@ class Sweep(Part):
         return entry.free_options if entry.loader else ENGINES[self.scorer.engine].free_options
 
 
-def read(path: str) -> Sweep:
+def read_sweep(path: str) -> Sweep:
     """Read a sweep file; paths in it are relative to where the command runs.
 
     Raises:
@@ -254,12 +254,12 @@ def read(path: str) -> Sweep:
     try:
         sweep = Sweep.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {explain(error, content)}") from None
-    refuse_memory(sweep.run)
+        raise ConfigError(f"{path}: {explain_validation_error(error, content)}") from None
+    refuse_memory_path(sweep.run)
     return sweep
 
 
-def sweep_of(manifest: dict[str, Any], run: str) -> Sweep:
+def extract_sweep(manifest: dict[str, Any], run: str) -> Sweep:
     """Return the sweep that a run's manifest says it was made by, with what it took from another run.
 
     Raises:
@@ -268,17 +268,17 @@ def sweep_of(manifest: dict[str, Any], run: str) -> Sweep:
     try:
         sweep = Sweep.model_validate(manifest["config"])
     except ValidationError as error:
-        reason = explain(error, manifest["config"])
+        reason = explain_validation_error(error, manifest["config"])
         raise DataError(f"The manifest of '{run}' has a 'config' that is not a sweep's: {reason}") from None
     if sweep.solutions_from is None:
         return sweep
     try:
-        return sweep.with_taken(Taken.model_validate(manifest.get("solutions_from")))
+        return sweep.bind_source_run(SourceRun.model_validate(manifest.get("solutions_from")))
     except (ValidationError, ConfigError):
         raise DataError(f"The manifest of '{run}' has no 'solutions_from' that says what was taken.") from None
 
 
-def explain(error: ValidationError, given: object) -> str:
+def explain_validation_error(error: ValidationError, given: object) -> str:
     """Put the first thing that pydantic found wrong with a sweep into one sentence.
 
     Args:
@@ -287,8 +287,13 @@ def explain(error: ValidationError, given: object) -> str:
     """
     first = error.errors()[0]
     loc = [str(part) for part in first["loc"]]
-    shapes: dict[str, type[Part]] = {"solver": Role, "verifier": Role, "scorer": ScorerRole, "searches": Search}
-    if block := find_block(given.get("task") if isinstance(given, dict) else None):
+    shapes: dict[str, type[ConfigBlock]] = {
+        "solver": ModelRole,
+        "verifier": ModelRole,
+        "scorer": ScorerRole,
+        "searches": SearchConfig,
+    }
+    if block := find_task_block(given.get("task") if isinstance(given, dict) else None):
         shapes["task"] = block
     where = ".".join(loc)
     if first["type"] == "extra_forbidden":

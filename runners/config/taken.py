@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from isocompute.runners.config.base import Part
+from isocompute.runners.config.base import ConfigBlock
 
-Rows = Annotated[int, Field(ge=0, strict=True)]
+RowCount = Annotated[int, Field(ge=0, strict=True)]
 
 
-class Taken(Part):
+class SourceRun(ConfigBlock):
     """The problems and solutions that a sweep took, and the run that they are from.
 
     With it the run stands by itself: `fit`, `plan`, `check` and the figures never look for the other run.
@@ -37,7 +37,7 @@ class Taken(Part):
     run: str
     config: dict[str, Any] | None = None
     imported: dict[str, Any] | None = None
-    solutions_from: Taken | None = None
+    solutions_from: SourceRun | None = None
     task: str
     solver: str | None = None
     thinking_end: str | None = None
@@ -45,18 +45,18 @@ class Taken(Part):
     models: dict[str, dict[str, str]] = Field(default_factory=dict)
     parameters: dict[str, float] = Field(default_factory=dict)
     prompts: dict[str, Any] = Field(default_factory=dict)
-    problems: Rows
-    solutions: Rows
-    failed: Rows
+    problems: RowCount
+    solutions: RowCount
+    failed: RowCount
     digest: str
 
     @model_validator(mode="after")
-    def _one_origin(self) -> Taken:
+    def _check_origin(self) -> SourceRun:
         if (self.config is None) == (self.imported is None):
             raise ValueError("a run was made by a sweep or by an import")
         return self
 
     @property
-    def from_import(self) -> bool:
+    def is_from_import(self) -> bool:
         """Whether the solutions were imported, here or further up the chain; then some of their columns may be null."""
-        return self.imported is not None or (self.solutions_from is not None and self.solutions_from.from_import)
+        return self.imported is not None or (self.solutions_from is not None and self.solutions_from.is_from_import)

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, ValidationInfo, field_validator
 
 from isocompute.registry import Registry, load_object
-from isocompute.runners.config.base import Count, Part
+from isocompute.runners.config.base import ConfigBlock, Count
 from isocompute.runners.grading.registry import GRADERS
 
 
-class TaskBlock(Part):
+class TaskBlock(ConfigBlock):
     """What the block of every task that has a name begins with."""
 
     name: str
@@ -55,7 +55,7 @@ class GymTask(TaskBlock):
         return self.generator
 
 
-class FileTask(Part):
+class FileTask(ConfigBlock):
     """Problems from a JSON-lines, CSV or Parquet file; the other keys name its columns, what grades, and how many."""
 
     path: str
@@ -65,24 +65,24 @@ class FileTask(Part):
     subject: str | None = None
     level: str | None = None
     choices: tuple[str, ...] = ()
-    grader: Annotated[str, AfterValidator(GRADERS.check)] | None = None
+    grader: Annotated[str, AfterValidator(GRADERS.check_name)] | None = None
     problems: Count | None = None
     seed: int = 0
 
     @field_validator("choices", mode="before")
     @classmethod
-    def _one_column(cls, choices: object) -> object:
+    def _wrap_single_column(cls, choices: object) -> object:
         return (choices,) if isinstance(choices, str) else choices
 
     @field_validator("grader")
     @classmethod
-    def _letters(cls, grader: str | None, info: ValidationInfo) -> str | None:
+    def _check_letter_grader(cls, grader: str | None, info: ValidationInfo) -> str | None:
         if info.data.get("choices") and grader not in (None, "letter"):
             raise ValueError("with 'choices' an answer is a letter; leave the grader out")
         return grader
 
     @property
-    def graded_by(self) -> str:
+    def grader_name(self) -> str:
         """What grades the answers."""
         return self.grader or ("letter" if self.choices else "boxed-number")
 
@@ -116,42 +116,42 @@ class TaskEntry:
     extra: str = ""
 
     @property
-    def load_block(self) -> type[TaskBlock]:
+    def block_class(self) -> type[TaskBlock]:
         """The class that `block` names."""
         found: type[TaskBlock] = load_object(self.block)
         return found
 
 
-CATALOGUE = "isocompute.runners.tasks.catalogue"
+CATALOGUE_MODULE = "isocompute.runners.tasks.catalogue"
 
 TASKS: Registry[TaskEntry] = Registry(
     "task",
     "isocompute.tasks",
     {
-        "math500": f"{CATALOGUE}:MATH500",
-        "gsm8k": f"{CATALOGUE}:GSM8K",
-        "aime24": f"{CATALOGUE}:AIME24",
-        "aime25": f"{CATALOGUE}:AIME25",
-        "gpqa-diamond": f"{CATALOGUE}:GPQA_DIAMOND",
-        "lab": f"{CATALOGUE}:LAB",
-        "reasoning-gym": f"{CATALOGUE}:REASONING_GYM",
+        "math500": f"{CATALOGUE_MODULE}:MATH500",
+        "gsm8k": f"{CATALOGUE_MODULE}:GSM8K",
+        "aime24": f"{CATALOGUE_MODULE}:AIME24",
+        "aime25": f"{CATALOGUE_MODULE}:AIME25",
+        "gpqa-diamond": f"{CATALOGUE_MODULE}:GPQA_DIAMOND",
+        "lab": f"{CATALOGUE_MODULE}:LAB_TASK",
+        "reasoning-gym": f"{CATALOGUE_MODULE}:REASONING_GYM",
     },
     TaskEntry,
 )
 """Every task that has a name, by its name."""
 
 
-def find_block(task: object) -> type[TaskBlock | FileTask] | None:
+def find_task_block(task: object) -> type[TaskBlock | FileTask] | None:
     """Return the class of a task's block: a file's if it has a ``path``, else that of the task that it names."""
     if not isinstance(task, dict):
         return None
     if "path" in task:
         return FileTask
     name = task.get("name")
-    return TASKS[name].load_block if isinstance(name, str) and name in TASKS else None
+    return TASKS[name].block_class if isinstance(name, str) and name in TASKS else None
 
 
-def read_block(task: object) -> TaskBlock | FileTask:
+def read_task_block(task: object) -> TaskBlock | FileTask:
     """Read a task's block by the class that fits it.
 
     Raises:
@@ -162,10 +162,10 @@ def read_block(task: object) -> TaskBlock | FileTask:
         return task
     if not isinstance(task, dict):
         raise ValueError("it must be a block of keys")
-    block = find_block(task)
+    block = find_task_block(task)
     if block is None:
         raise ValueError(f"give the 'name' of a task ({', '.join(TASKS)}), or the 'path' of a file")
     return block.model_validate(task)
 
 
-TaskConfig = Annotated[SerializeAsAny[TaskBlock] | FileTask, BeforeValidator(read_block)]
+TaskConfig = Annotated[SerializeAsAny[TaskBlock] | FileTask, BeforeValidator(read_task_block)]

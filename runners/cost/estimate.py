@@ -6,25 +6,25 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from isocompute.runners import engines, scorers
-from isocompute.runners.config.sweep import Role, Sweep
-from isocompute.runners.cost.model_size import model_sizes
-from isocompute.runners.cost.price import UNKNOWN, Lengths, Price, Prices, price
-from isocompute.runners.cost.sample import trial
-from isocompute.runners.cost.token_stats import lengths, missing
+from isocompute.runners.config.sweep import ModelRole, Sweep
+from isocompute.runners.cost.model_size import find_model_sizes
+from isocompute.runners.cost.price import UNKNOWN_LENGTHS, PriceEstimate, TokenLengths, UnitPrices, price_requests
+from isocompute.runners.cost.sample import run_trial_sweep
+from isocompute.runners.cost.token_stats import count_missing_rows, measure_token_lengths
 from isocompute.runners.engines import Engine
 from isocompute.runners.sampling.preparing import prepare_sweep
 from isocompute.runners.scorers import Scorer
 
 
-def quote(
+def quote_sweep(
     config: Sweep,
-    prices: Prices | None = None,
+    prices: UnitPrices | None = None,
     rate: float | None = None,
     parameters: Sequence[float] = (),
     sample: int = 0,
-    load: Callable[..., Engine] = engines.load,
-    load_scorer: Callable[..., Scorer] = scorers.load,
-) -> Price:
+    load: Callable[..., Engine] = engines.load_engine,
+    load_scorer: Callable[..., Scorer] = scorers.load_scorer,
+) -> PriceEstimate:
     """Price what a run lacks.
 
     Tokens are the means of rows that the run has; without such rows, those of a sample; without one, ``max_tokens``
@@ -48,20 +48,22 @@ def quote(
     ready.grader.close()  # nothing is graded
     config, run = ready.config, ready.run
     ids = [problem.problem_id for problem in ready.problems]
-    requests = missing(run, config, ids, () if ready.source is None else ready.source.failed)
-    known = lengths(run, config, "run")
+    requests = count_missing_rows(run, config, ids, () if ready.source is None else ready.source.failed_keys)
+    known = measure_token_lengths(run, config, "run")
     rates = None if rate is None else {role: rate for role in requests if role != "scorer"}
     unpaced = any(count and role not in (rates or {}) for role, count in requests.items())
     if sample and any(requests.values()) and (unpaced or any(role not in known for role in requests)):
         some = Random(config.seed).sample(ids, min(sample, len(ids)))  # the first may be the easiest
-        tried, measured = trial(config, some, load, load_scorer)
+        tried, measured = run_trial_sweep(config, some, load, load_scorer)
         known = tried | known
         rates = {role: measured[role] for role in requests} | (rates or {})
-    sizes = model_sizes(config.all_models, parameters, ready.asked["parameters"])
-    bounds = {name: at_most(role) for name, role in (("solver", config.solver), ("verifier", config.verifier)) if role}
-    return price(
+    sizes = find_model_sizes(config.all_models, parameters, ready.manifest["parameters"])
+    bounds = {
+        name: bound_lengths(role) for name, role in (("solver", config.solver), ("verifier", config.verifier)) if role
+    }
+    return price_requests(
         requests,
-        {role: known.get(role) or bounds.get(role, UNKNOWN) for role in requests},
+        {role: known.get(role) or bounds.get(role, UNKNOWN_LENGTHS) for role in requests},
         {role: sizes.get(role, sizes.get("solver")) for role in requests if role != "scorer"},
         rates,
         "sample" if rate is None else "given",
@@ -71,6 +73,6 @@ def quote(
     )
 
 
-def at_most(role: Role) -> Lengths:
+def bound_lengths(role: ModelRole) -> TokenLengths:
     """Return the lengths that a role's rows may have."""
-    return Lengths(None, None, float(role.max_tokens), "max_tokens", 0)
+    return TokenLengths(None, None, float(role.max_tokens), "max_tokens", 0)

@@ -10,7 +10,7 @@ from isocompute.errors import DataError
 
 
 @dataclass(frozen=True)
-class Lengths:
+class TokenLengths:
     """Mean tokens of a request, a scored solution or a whole search, as rows count them; None where unknown.
 
     Args:
@@ -32,17 +32,17 @@ class Lengths:
     scorer_completion_tokens: float | None = 0.0
 
     @property
-    def tokens(self) -> dict[str, float | None]:
+    def token_counts(self) -> dict[str, float | None]:
         """The counts, by name."""
         return {name: count for name, count in vars(self).items() if name.endswith("_tokens")}
 
 
-UNKNOWN = Lengths(None, None, None, "unknown", 0, None, None, None)
+UNKNOWN_LENGTHS = TokenLengths(None, None, None, "unknown", 0, None, None, None)
 """Of what nothing tells how long it is."""
 
 
 @dataclass(frozen=True)
-class Prices:
+class UnitPrices:
     """What is paid, in dollars; None for what is not paid for.
 
     Args:
@@ -57,7 +57,7 @@ class Prices:
 
 
 @dataclass(frozen=True)
-class Cost:
+class RoleCost:
     """What one role's requests cost; None where unknown.
 
     Args:
@@ -71,7 +71,7 @@ class Cost:
     """
 
     requests: int
-    lengths: Lengths
+    lengths: TokenLengths
     parameters: float | None
     scorer_parameters: float | None
     prompt_tokens: float | None
@@ -85,13 +85,13 @@ class Cost:
     scorer_flops: float | None
 
     @property
-    def paced(self) -> float | None:
+    def rated_tokens(self) -> float | None:
         """The tokens that its rate counts: what is sampled; what is read, where a scorer alone is at work."""
         return self.scorer_prompt_tokens if self.completion_tokens == 0 else self.completion_tokens
 
 
 @dataclass(frozen=True)
-class Price:
+class PriceEstimate:
     """What a sweep's requests cost.
 
     Args:
@@ -105,32 +105,32 @@ class Price:
         dollars: for all that is paid for; None if nothing is, or if what is cannot be counted.
     """
 
-    roles: dict[str, Cost]
+    roles: dict[str, RoleCost]
     upper_bound: bool
     rates: dict[str, float] | None
     rate_source: str | None
     hours: float | None
-    prices: Prices
+    prices: UnitPrices
     dollars: float | None
 
 
-def price(
+def price_requests(
     requests: Mapping[str, int],
-    lengths: Mapping[str, Lengths],
+    lengths: Mapping[str, TokenLengths],
     parameters: Mapping[str, float | None],
     rates: Mapping[str, float] | None = None,
     rate_source: str | None = None,
-    prices: Prices | None = None,
+    prices: UnitPrices | None = None,
     scorer: float | None = None,
     hired: bool = False,
-) -> Price:
+) -> PriceEstimate:
     """Price requests.
 
     Args:
         requests: how many of each role.
         lengths: mean tokens of a request of each role.
         parameters: P of each role's model; of a search, its solver's.
-        rates: tokens a second of each role, see `Price`.
+        rates: tokens a second of each role, see `PriceEstimate`.
         rate_source: where they are from.
         prices: in dollars.
         scorer: P of what scores.
@@ -140,13 +140,14 @@ def price(
         DataError: a rate, a size or a price that can be none.
 
     Example:
-        >>> lengths = {"solver": Lengths(200, 100, 500, source="run", rows=64)}
-        >>> found = price({"solver": 1000}, lengths, {"solver": 8e9}, {"solver": 2500}, "given", Prices(hour=18))
+        >>> lengths = {"solver": TokenLengths(200, 100, 500, source="run", rows=64)}
+        >>> found = price_requests({"solver": 1000}, lengths, {"solver": 8e9}, {"solver": 2500}, "given",
+        UnitPrices(hour=18))
         >>> solver = found.roles["solver"]
         >>> f"{solver.flops:g} + {solver.prompt_flops:g} FLOPs, {found.hours * 3600:g} s, ${found.dollars:g}"
         '8e+15 + 1.6e+15 FLOPs, 200 s, $1'
     """
-    prices = prices or Prices()
+    prices = prices or UnitPrices()
     for name, numbers in (("The rate", rates or {}), ("A model's size", {**parameters, "scorer": scorer})):
         for given in numbers.values():
             if given is not None and not (given > 0 and math.isfinite(given)):
@@ -154,69 +155,73 @@ def price(
     for given in (prices.prompt, prices.completion, prices.hour):
         if given is not None and not (given >= 0 and math.isfinite(given)):
             raise DataError(f"A price is {given:g}; it must be zero or above.")
-    roles = {role: cost(count, lengths[role], parameters.get(role), scorer) for role, count in requests.items()}
-    seconds = total(over(role.paced, (rates or {}).get(name)) for name, role in roles.items())
-    hours = times(seconds, 1 / 3600)
+    roles = {
+        role: compute_role_cost(count, lengths[role], parameters.get(role), scorer) for role, count in requests.items()
+    }
+    seconds = sum_amounts(divide_by_rate(role.rated_tokens, (rates or {}).get(name)) for name, role in roles.items())
+    hours = multiply_amounts(seconds, 1 / 3600)
     read = [role.prompt_tokens for role in roles.values()]
     written = [role.completion_tokens for role in roles.values()]
     if hired:
         read += [role.scorer_prompt_tokens for role in roles.values()]
         written += [role.scorer_completion_tokens for role in roles.values()]
     paid = [
-        (prices.prompt, times(total(read), 1e-6)),
-        (prices.completion, times(total(written), 1e-6)),
+        (prices.prompt, multiply_amounts(sum_amounts(read), 1e-6)),
+        (prices.completion, multiply_amounts(sum_amounts(written), 1e-6)),
         (prices.hour, hours),
     ]
-    bought = [times(amount, each) for each, amount in paid if each is not None]
-    return Price(
+    bought = [multiply_amounts(amount, each) for each, amount in paid if each is not None]
+    return PriceEstimate(
         roles=roles,
         upper_bound=any(role.requests and role.lengths.source == "max_tokens" for role in roles.values()),
         rates=None if rates is None else dict(rates),
         rate_source=None if rates is None else rate_source,
         hours=hours,
         prices=prices,
-        dollars=total(bought) if bought else None,
+        dollars=sum_amounts(bought) if bought else None,
     )
 
 
-def cost(requests: int, lengths: Lengths, parameters: float | None, scorer: float | None) -> Cost:
+def compute_role_cost(requests: int, lengths: TokenLengths, parameters: float | None, scorer: float | None) -> RoleCost:
     """Return what one role's requests cost."""
-    tokens = {name: 0.0 if requests == 0 else times(mean, requests) for name, mean in lengths.tokens.items()}
-    read = uncached(tokens["prompt_tokens"], tokens["cached_tokens"])
-    scored = uncached(tokens["scorer_prompt_tokens"], tokens["scorer_cached_tokens"])
-    return Cost(
+    tokens = {
+        name: 0.0 if requests == 0 else multiply_amounts(mean, requests) for name, mean in lengths.token_counts.items()
+    }
+    read = subtract_cached_tokens(tokens["prompt_tokens"], tokens["cached_tokens"])
+    scored = subtract_cached_tokens(tokens["scorer_prompt_tokens"], tokens["scorer_cached_tokens"])
+    return RoleCost(
         requests=requests,
         lengths=lengths,
         parameters=parameters,
         scorer_parameters=scorer,
         **tokens,
-        flops=flops(tokens["completion_tokens"], parameters),
-        prompt_flops=flops(read, parameters),
-        scorer_flops=flops(total([scored, tokens["scorer_completion_tokens"]]), scorer),
+        flops=compute_flops(tokens["completion_tokens"], parameters),
+        prompt_flops=compute_flops(read, parameters),
+        scorer_flops=compute_flops(sum_amounts([scored, tokens["scorer_completion_tokens"]]), scorer),
     )
 
 
-def flops(tokens: float | None, parameters: float | None) -> float | None:
+def compute_flops(tokens: float | None, parameters: float | None) -> float | None:
     """Return 2·P a token; nothing for none, whatever the model."""
-    return 0.0 if tokens == 0 else times(tokens, times(parameters, 2))
+    return 0.0 if tokens == 0 else multiply_amounts(tokens, multiply_amounts(parameters, 2))
 
 
-def uncached(read: float | None, cached: float | None) -> float | None:
+def subtract_cached_tokens(read: float | None, cached: float | None) -> float | None:
     """Return what is computed of what is read: all, if it is unknown what is cached."""
     return read if read is None or cached is None else read - cached
 
 
-def over(amount: float | None, rate: float | None) -> float | None:
+def divide_by_rate(amount: float | None, rate: float | None) -> float | None:
     """Return an amount over its rate; nothing takes no time at any."""
     return 0.0 if amount == 0 else None if amount is None or rate is None else amount / rate
 
 
-def times(one: float | None, other: float | None) -> float | None:
+def multiply_amounts(one: float | None, other: float | None) -> float | None:
     """Return a product; None if a factor is unknown."""
     return None if one is None or other is None else one * other
 
 
-def total(amounts: Iterable[float | None]) -> float | None:
+def sum_amounts(amounts: Iterable[float | None]) -> float | None:
     """Return a sum; None if an amount is unknown."""
     known = list(amounts)
     return None if None in known else float(sum(amount for amount in known if amount is not None))

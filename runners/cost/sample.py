@@ -10,41 +10,41 @@ from uuid import uuid4
 
 from isocompute.errors import EngineError
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.cost.price import Lengths
-from isocompute.runners.cost.token_stats import lengths, names
+from isocompute.runners.cost.price import TokenLengths
+from isocompute.runners.cost.token_stats import measure_token_lengths, name_searches
 from isocompute.runners.engines import Engine, Request
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.scorers import Scorer
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SCORES, SEARCHES
+from isocompute.runners.storage.schema import SCORES_TABLE, SEARCHES_TABLE
 
-MOST = {"solutions": 16, "to_verify": 4, "verifications": 4}
+SAMPLE_LIMITS = {"solutions": 16, "to_verify": 4, "verifications": 4}
 """What a trial asks for at most of each of its problems; and each kind of search once."""
 
 
-class Clock:
+class ModelClock:
     """Loads models, and keeps when each one worked, and how many completion tokens came."""
 
     def __init__(self) -> None:
-        self.models: list[Timed] = []
+        self.models: list[ClockedModel] = []
 
-    def times(self, load: Callable[..., Any]) -> Callable[..., Any]:
+    def wrap_loader(self, load: Callable[..., Any]) -> Callable[..., Any]:
         """Return what loads a model as ``load`` does, under this clock."""
 
-        def timed(*model: Any, **options: Any) -> Timed:
-            self.models.append(Timed(load(*model, **options)))
+        def load_clocked_model(*model: Any, **options: Any) -> ClockedModel:
+            self.models.append(ClockedModel(load(*model, **options)))
             return self.models[-1]
 
-        return timed
+        return load_clocked_model
 
     @property
-    def seconds(self) -> float:
+    def elapsed_seconds(self) -> float:
         """From the first model's first request to the last one's last answer."""
         worked = [model for model in self.models if model.ended]
         return max(model.ended for model in worked) - min(model.begun for model in worked)
 
 
-class Timed:
+class ClockedModel:
     """A model under a clock."""
 
     def __init__(self, model: Any) -> None:
@@ -65,14 +65,14 @@ class Timed:
         self.model.close()
 
     @property
-    def rate(self) -> float:
+    def token_rate(self) -> float:
         """Completion tokens a second."""
         return self.tokens / (self.ended - self.begun)
 
 
-def trial(
+def run_trial_sweep(
     config: Sweep, problems: Collection[str], load: Callable[..., Engine], load_scorer: Callable[..., Scorer]
-) -> tuple[dict[str, Lengths], dict[str, float]]:
+) -> tuple[dict[str, TokenLengths], dict[str, float]]:
     """Sweep some of a sweep's problems in memory: first what is sampled, then what is scored, then what is searched.
 
     Args:
@@ -88,14 +88,14 @@ def trial(
     Raises:
         EngineError: a model cannot be loaded, or no row of a role came.
     """
-    to_verify = min(config.to_verify, MOST["to_verify"])
-    solutions = min(config.asked_solutions, MOST["solutions"])
+    to_verify = min(config.to_verify, SAMPLE_LIMITS["to_verify"])
+    solutions = min(config.solution_count, SAMPLE_LIMITS["solutions"])
     sampling = config.model_copy(
         update={
             "run": f"memory://isocompute-sample-{uuid4().hex}",
             "solutions": solutions,
             "verified": to_verify or None,
-            "verifications": min(config.verifications, MOST["verifications"]),
+            "verifications": min(config.verifications, SAMPLE_LIMITS["verifications"]),
             "scored": 0,
             "searches": (),
         }
@@ -106,27 +106,34 @@ def trial(
     stages = {"sampled": sampling}
     stages |= {"scored": scoring} if scoring.scored else {}
     stages |= {"searched": searching} if once else {}
-    run, failed, clocks = Run(sampling.run), dict[str, int](), dict[str, Clock]()
+    run, failed, clocks = Run(sampling.run), dict[str, int](), dict[str, ModelClock]()
     try:
         for stage, wanted in stages.items():
-            clocks[stage] = clock = Clock()
-            summary = sweep(wanted, load=clock.times(load), load_scorer=clock.times(load_scorer), only=problems)
+            clocks[stage] = clock = ModelClock()
+            summary = run_sweep(
+                wanted, load=clock.wrap_loader(load), load_scorer=clock.wrap_loader(load_scorer), only=problems
+            )
             failed |= summary.failed
-        found = lengths(run, searching, "sample")
-        read = run.frame(SCORES, ["scorer_prompt_tokens"])["scorer_prompt_tokens"].sum()
-        written = run.frame(SEARCHES, ["generated_tokens"])["generated_tokens"].sum()
+        found = measure_token_lengths(run, searching, "sample")
+        read = run.read_frame(SCORES_TABLE, ["scorer_prompt_tokens"])["scorer_prompt_tokens"].sum()
+        written = run.read_frame(SEARCHES_TABLE, ["generated_tokens"])["generated_tokens"].sum()
     finally:
         if run.fs.exists(run.root):
             run.fs.rm(run.root, recursive=True)
     solved = config.solutions_from is None
-    asked = {"solver": solved, "verifier": to_verify, "scorer": scoring.scored, **dict.fromkeys(names(searching), True)}
+    asked = {
+        "solver": solved,
+        "verifier": to_verify,
+        "scorer": scoring.scored,
+        **dict.fromkeys(name_searches(searching), True),
+    }
     if empty := [role for role, rows in asked.items() if rows and role not in found]:
         why = f": {next(iter(failed))}" if failed else ""
         raise EngineError(f"The sample of '{empty[0]}' came to no row{why}.")
     models = clocks["sampled"].models  # none, if solutions are taken and none are verified
-    rates = {"solver": models[0].rate, "verifier": models[-1].rate} if models else {}
+    rates = {"solver": models[0].token_rate, "verifier": models[-1].token_rate} if models else {}
     if scoring.scored:
-        rates["scorer"] = float(read) / clocks["scored"].seconds
+        rates["scorer"] = float(read) / clocks["scored"].elapsed_seconds
     if once:
-        rates |= dict.fromkeys(names(searching), float(written) / clocks["searched"].seconds)
+        rates |= dict.fromkeys(name_searches(searching), float(written) / clocks["searched"].elapsed_seconds)
     return found, rates

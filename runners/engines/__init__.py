@@ -7,9 +7,15 @@ point order of the arithmetic, which may depend on what else is in the batch).
 """
 
 from isocompute.runners.engines.base import Completion, Engine, Request, Sampling, Token
-from isocompute.runners.engines.registry import ENGINES, EngineEntry, check, is_folder, load
+from isocompute.runners.engines.registry import (
+    ENGINES,
+    EngineEntry,
+    check_model_folder,
+    is_checkpoint_folder,
+    load_engine,
+)
 
 __all__ = [
     "ENGINES", "Completion", "Engine", "EngineEntry", "Request", "Sampling", "Token",
-    "check", "is_folder", "load",
+    "check_model_folder", "is_checkpoint_folder", "load_engine",
 ]  # fmt: skip

@@ -19,14 +19,14 @@ from huggingface_hub import try_to_load_from_cache
 from safetensors import SafetensorError, safe_open
 
 from isocompute.errors import EngineError
-from isocompute.runners.cost.model_size import FLOATS, Header, header
+from isocompute.runners.cost.model_size import FLOAT_DTYPES, SafetensorsHeader, read_safetensors_header
 
-WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+WEIGHTS_FILE, WEIGHTS_INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
 
-LARGEST = {"float16": 65504.0, "half": 65504.0}
+LARGEST_BY_DTYPE = {"float16": 65504.0, "half": 65504.0}
 """The largest number of a type that is smaller than what weights are usually stored as."""
 
-UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
+CHECKPOINT_READ_ERRORS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 """What reading a file raises that is not what its name says."""
 
 
@@ -45,17 +45,19 @@ def load_weights(shape: Any, model: str, dtype: str, unused: Collection[str] = (
     Raises:
         EngineError: it cannot be loaded, or the checkpoint's weights are not those of the model.
     """
-    check_files(model)
+    check_checkpoint_files(model)
     options = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": False, "ignore_mismatched_sizes": True}
     try:
         loaded, found = shape.from_pretrained(model, output_loading_info=True, **options)
     except Exception as error:  # many kinds are raised here; each means that the model cannot be loaded
-        raise load_error(model, error) from error
+        raise build_load_error(model, error) from error
     refuse_other_weights(model, found, unused)
     if said := found.get("error_msgs"):
-        raise load_error(model, ValueError(next(iter(said))))
+        raise build_load_error(model, ValueError(next(iter(said))))
     # Of the buffers only those that a checkpoint stores: others may hold an infinity on purpose, as masks do.
-    refuse_non_finite(model, (name for name, weights in loaded.state_dict().items() if not finite(weights)))
+    refuse_non_finite_tensors(
+        model, (name for name, weights in loaded.state_dict().items() if not is_finite_tensor(weights))
+    )
     return loaded
 
 
@@ -70,24 +72,26 @@ def refuse_other_weights(model: str, found: Mapping[str, Any], unused: Collectio
     if missing := found["missing_keys"]:
         raise EngineError(
             f"The model '{model}' has no weights '{min(missing)}': it is of another kind, or its checkpoint is not "
-            f"whole; {tensors(missing)} missing."
+            f"whole; {describe_tensor_count(missing)} missing."
         )
     extra = set() if unused is None else set(found["unexpected_keys"]) - set(unused)
     if extra:
         raise EngineError(
             f"The checkpoint of '{model}' has weights '{min(extra)}' that the model has no place for: it is of another "
-            f"kind than its config.json says; {tensors(extra)} left over."
+            f"kind than its config.json says; {describe_tensor_count(extra)} left over."
         )
     if shapes := {name: (tuple(stored), tuple(wanted)) for name, stored, wanted in found["mismatched_keys"]}:
         name = min(shapes)
         stored, wanted = shapes[name]
         raise EngineError(
             f"The weights '{name}' of '{model}' have the shape {stored} where its config.json asks for {wanted}; "
-            f"{tensors(shapes)} of another shape."
+            f"{describe_tensor_count(shapes)} of another shape."
         )
 
 
-def check_files(model: str, revision: str | None = None, cache: str | None = None, every: bool = False) -> bool:
+def check_checkpoint_files(
+    model: str, revision: str | None = None, cache: str | None = None, every: bool = False
+) -> bool:
     """Check that a checkpoint's files are there and whole, as far as their lengths and headers tell.
 
     Of a model on the hub those files are checked that lie in the cache on this machine; nothing is fetched.
@@ -104,15 +108,15 @@ def check_files(model: str, revision: str | None = None, cache: str | None = Non
     Raises:
         EngineError: a folder has no safetensors files, or a file is missing, a pointer of git-lfs or cut short.
     """
-    folder = folder_of(model, revision, cache)
+    folder = find_checkpoint_folder(model, revision, cache)
     if folder is None:
         return False
     local = Path(model).expanduser().is_dir()
-    place = index_of(model, folder)
+    place = read_weights_index(model, folder)
     stored: dict[str, set[str]] = {}
     for tensor, name in place.items():
         stored.setdefault(name, set()).add(tensor)
-    files = files_of(folder, stored, every)
+    files = list_weights_files(folder, stored, every)
     if local and not files:
         raise EngineError(
             f"The model '{model}' cannot be loaded: its folder has no safetensors files, and isocompute reads weights "
@@ -120,23 +124,27 @@ def check_files(model: str, revision: str | None = None, cache: str | None = Non
         )
     for name in sorted({*stored, *files}):
         if (folder / name).is_file():
-            read = readable(model, folder / name)
+            read = read_checked_header(model, folder / name)
             if lost := stored.get(name, set()) - set(read.tensors):
                 raise EngineError(
-                    f"The model '{model}' cannot be loaded: {name} lacks the tensor '{min(lost)}', which {INDEX} says "
-                    f"is in it; {tensors(lost)} missing."
+                    f"The model '{model}' cannot be loaded: {name} lacks the tensor '{min(lost)}', which "
+                    f"{WEIGHTS_INDEX_FILE} says "
+                    f"is in it; {describe_tensor_count(lost)} missing."
                 )
             if twice := {tensor for tensor in read.tensors if place.get(tensor, name) != name and name in stored}:
                 raise EngineError(
-                    f"The model '{model}' cannot be loaded: {name} holds the tensor '{min(twice)}', which {INDEX} says "
-                    f"is in {place[min(twice)]}; {tensors(twice)} in two files."
+                    f"The model '{model}' cannot be loaded: {name} holds the tensor '{min(twice)}', which "
+                    f"{WEIGHTS_INDEX_FILE} says "
+                    f"is in {place[min(twice)]}; {describe_tensor_count(twice)} in two files."
                 )
         elif local:
-            raise EngineError(f"The model '{model}' cannot be loaded: {name} is not there, and {INDEX} names it.")
-    return local or (bool(stored) and set(stored) <= set(files)) or WHOLE in files
+            raise EngineError(
+                f"The model '{model}' cannot be loaded: {name} is not there, and {WEIGHTS_INDEX_FILE} names it."
+            )
+    return local or (bool(stored) and set(stored) <= set(files)) or WEIGHTS_FILE in files
 
 
-def check_finite(
+def check_finite_weights(
     model: str, revision: str | None = None, cache: str | None = None, every: bool = False, dtype: str = "auto"
 ) -> None:
     """Read a checkpoint's weights tensor by tensor, and refuse what is not a number or infinite.
@@ -145,42 +153,44 @@ def check_finite(
 
     Args:
         model: checkpoint folder or hub name; of one on the hub the files in the cache are read.
-        revision: as in `check_files`.
-        cache: as in `check_files`.
-        every: as in `check_files`.
+        revision: as in `check_checkpoint_files`.
+        cache: as in `check_checkpoint_files`.
+        every: as in `check_checkpoint_files`.
         dtype: what the weights will be held as; a number that is too large for it becomes infinite.
 
     Raises:
         EngineError: a tensor holds such a number, or a file cannot be read.
     """
-    folder = folder_of(model, revision, cache)
+    folder = find_checkpoint_folder(model, revision, cache)
     if folder is None:
         return
     bad: list[str] = []
     try:
-        for name in files_of(folder, index_of(model, folder).values(), every):
+        for name in list_weights_files(folder, read_weights_index(model, folder).values(), every):
             at = (folder / name).stat()
-            bad += non_finite(str(folder / name), at.st_size, at.st_mtime_ns, LARGEST.get(dtype, math.inf))
-    except (*UNREADABLE, SafetensorError) as error:
-        raise load_error(model, error) from error
-    refuse_non_finite(model, bad)
+            bad += find_non_finite_tensors(
+                str(folder / name), at.st_size, at.st_mtime_ns, LARGEST_BY_DTYPE.get(dtype, math.inf)
+            )
+    except (*CHECKPOINT_READ_ERRORS, SafetensorError) as error:
+        raise build_load_error(model, error) from error
+    refuse_non_finite_tensors(model, bad)
 
 
 @lru_cache(maxsize=4096)
-def non_finite(path: str, size: int, changed: int, largest: float) -> tuple[str, ...]:
+def find_non_finite_tensors(path: str, size: int, changed: int, largest: float) -> tuple[str, ...]:
     """Return the names of a file's tensors that hold NaN, an infinity, or a number beyond the largest.
 
     Size and time of change say whether the file is still the same.
     """
     with safe_open(path, framework="pt") as file:
-        floats = (name for name in file.keys() if file.get_slice(name).get_dtype() in FLOATS)  # noqa: SIM118
-        return tuple(name for name in floats if not finite(file.get_tensor(name), largest))
+        floats = (name for name in file.keys() if file.get_slice(name).get_dtype() in FLOAT_DTYPES)  # noqa: SIM118
+        return tuple(name for name in floats if not is_finite_tensor(file.get_tensor(name), largest))
 
 
-def finite(weights: Any, largest: float = math.inf) -> bool:
+def is_finite_tensor(weights: Any, largest: float = math.inf) -> bool:
     """Say whether every number of a tensor is finite, and within the largest; what holds no such numbers is.
 
-    >>> finite(torch.tensor([1.0, float("nan")])), finite(torch.tensor([1, 2]))
+    >>> is_finite_tensor(torch.tensor([1.0, float("nan")])), is_finite_tensor(torch.tensor([1, 2]))
     (False, True)
     """
     if not isinstance(weights, torch.Tensor) or weights.is_meta or not weights.is_floating_point():
@@ -193,7 +203,7 @@ def finite(weights: Any, largest: float = math.inf) -> bool:
     return bool(ends.isfinite().all() and (ends.abs() <= largest).all())
 
 
-def folder_of(model: str, revision: str | None = None, cache: str | None = None) -> Path | None:
+def find_checkpoint_folder(model: str, revision: str | None = None, cache: str | None = None) -> Path | None:
     """Return the folder of a checkpoint: the one that is named, or that of the hub's cache; None if there is none."""
     folder = Path(model).expanduser()
     if folder.is_dir():
@@ -205,25 +215,29 @@ def folder_of(model: str, revision: str | None = None, cache: str | None = None)
     return Path(found).parent if isinstance(found, str) else None
 
 
-def index_of(model: str, folder: Path) -> dict[str, str]:
+def read_weights_index(model: str, folder: Path) -> dict[str, str]:
     """Return which file of a checkpoint its index says a tensor is in; nothing without an index.
 
     Raises:
         EngineError: the index cannot be read, or names a file outside the folder.
     """
     try:
-        if not (folder / INDEX).is_file():
+        if not (folder / WEIGHTS_INDEX_FILE).is_file():
             return {}
-        place = dict(json.loads((folder / INDEX).read_bytes())["weight_map"])
+        place = dict(json.loads((folder / WEIGHTS_INDEX_FILE).read_bytes())["weight_map"])
         strange = next((name for name in place.values() if Path(name).name != name), None)
-    except UNREADABLE as error:
-        raise EngineError(f"The model '{model}' cannot be loaded: {INDEX} cannot be read: {error!r}.") from None
+    except CHECKPOINT_READ_ERRORS as error:
+        raise EngineError(
+            f"The model '{model}' cannot be loaded: {WEIGHTS_INDEX_FILE} cannot be read: {error!r}."
+        ) from None
     if strange is not None:
-        raise EngineError(f"The model '{model}' cannot be loaded: {INDEX} names '{strange}', which is no file of it.")
+        raise EngineError(
+            f"The model '{model}' cannot be loaded: {WEIGHTS_INDEX_FILE} names '{strange}', which is no file of it."
+        )
     return place
 
 
-def files_of(folder: Path, stored: Iterable[str], every: bool = False) -> list[str]:
+def list_weights_files(folder: Path, stored: Iterable[str], every: bool = False) -> list[str]:
     """Return the names of the safetensors files that hold a model's weights and are there.
 
     Args:
@@ -232,21 +246,21 @@ def files_of(folder: Path, stored: Iterable[str], every: bool = False) -> list[s
         every: whether without an index every safetensors file counts; else others count where the usual one is missing.
     """
     names = set(stored)
-    if names or (not every and (folder / WHOLE).is_file()):
-        return sorted(name for name in {*names, WHOLE} if (folder / name).is_file())
+    if names or (not every and (folder / WEIGHTS_FILE).is_file()):
+        return sorted(name for name in {*names, WEIGHTS_FILE} if (folder / name).is_file())
     return sorted(path.name for path in folder.glob("*.safetensors") if path.is_file())
 
 
-def readable(model: str, path: Path) -> Header:
+def read_checked_header(model: str, path: Path) -> SafetensorsHeader:
     """Return a file's header.
 
     Raises:
         EngineError: it has none, or the file is shorter or longer than the header says.
     """
     try:
-        read, length = header(path), path.stat().st_size
-        size = read.size
-    except UNREADABLE as error:
+        read, length = read_safetensors_header(path), path.stat().st_size
+        size = read.file_size
+    except CHECKPOINT_READ_ERRORS as error:
         said = str(error) if type(error) is ValueError else f"{path.name} has no header that can be read"
         raise EngineError(f"The model '{model}' cannot be loaded: {said}.") from None
     if length != size:
@@ -257,7 +271,7 @@ def readable(model: str, path: Path) -> Header:
     return read
 
 
-def refuse_non_finite(model: str, names: Iterable[str]) -> None:
+def refuse_non_finite_tensors(model: str, names: Iterable[str]) -> None:
     """Raise an EngineError that names the first of the tensors that are not finite, if there are any."""
     if bad := sorted(names):
         raise EngineError(
@@ -266,16 +280,16 @@ def refuse_non_finite(model: str, names: Iterable[str]) -> None:
         )
 
 
-def tensors(names: Collection[str]) -> str:
+def describe_tensor_count(names: Collection[str]) -> str:
     """Say how many tensors there are, with the verb.
 
-    >>> tensors(["a"]), tensors(["a", "b"])
+    >>> describe_tensor_count(["a"]), describe_tensor_count(["a", "b"])
     ('1 tensor is', '2 tensors are')
     """
     return "1 tensor is" if len(names) == 1 else f"{len(names):,} tensors are"
 
 
-def load_error(model: str, error: Exception, whose: str = "") -> EngineError:
+def build_load_error(model: str, error: Exception, whose: str = "") -> EngineError:
     """Return the error that says in one sentence why a model cannot be loaded.
 
     Args:

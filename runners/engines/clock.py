@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-Answer = TypeVar("Answer", bound=Any)
-"""A `Completion`, or a `Scored`."""
+TimedResult = TypeVar("TimedResult", bound=Any)
+"""A `Completion`, or a `ScoreResult`."""
 
 
 @dataclass(frozen=True)
-class Interval:
+class TimeSpan:
     """A span of time.
 
     Args:
@@ -41,45 +41,45 @@ class Stopwatch:
         self.started_at, self._since = time.time(), time.perf_counter()
 
     @property
-    def interval(self) -> Interval:
+    def elapsed(self) -> TimeSpan:
         """From then until now."""
-        return self.until(time.perf_counter())
+        return self.measure_until(time.perf_counter())
 
-    def until(self, moment: float) -> Interval:
+    def measure_until(self, moment: float) -> TimeSpan:
         """Return the span from then to a reading of `time.perf_counter`."""
-        return Interval(self.started_at, max(0.0, moment - self._since))
+        return TimeSpan(self.started_at, max(0.0, moment - self._since))
 
 
-def stamp(answer: Answer, span: Interval) -> Answer:
+def add_time_span(answer: TimedResult, span: TimeSpan) -> TimedResult:
     """Return an answer that says when it was made."""
     return replace(answer, started_at=span.started_at, seconds=span.seconds)
 
 
-def known_moment(moment: float | None) -> float | None:
+def clean_moment(moment: float | None) -> float | None:
     """Return a moment, in seconds since 1970; None if it is unknown, or none that a calendar has."""
     return float(moment) if moment is not None and 0 <= moment < 1e11 else None
 
 
-def known_seconds(seconds: float | None) -> float | None:
+def clean_seconds(seconds: float | None) -> float | None:
     """Return a duration; None if it is unknown or cannot be.
 
-    >>> known_seconds(2), known_seconds(-1.0), known_seconds(float("nan")), known_seconds(None)
+    >>> clean_seconds(2), clean_seconds(-1.0), clean_seconds(float("nan")), clean_seconds(None)
     (2.0, None, None, None)
     """
     return float(seconds) if seconds is not None and 0 <= seconds < math.inf else None
 
 
-def interval_of(started_at: float | None, seconds: float | None) -> Interval | None:
+def build_time_span(started_at: float | None, seconds: float | None) -> TimeSpan | None:
     """Return a span of time; None if one of the two is unknown or cannot be."""
-    begin, length = known_moment(started_at), known_seconds(seconds)
-    return None if begin is None or length is None else Interval(begin, length)
+    begin, length = clean_moment(started_at), clean_seconds(seconds)
+    return None if begin is None or length is None else TimeSpan(begin, length)
 
 
-def cover(spans: Sequence[Interval | None]) -> Interval | None:
+def merge_time_spans(spans: Sequence[TimeSpan | None]) -> TimeSpan | None:
     """Return the span from the first begin to the last end; None if one is unknown, or there is none.
 
-    >>> cover([Interval(5.0, 2.0), Interval(6.0, 4.0)]), cover([Interval(5.0, 2.0), None]), cover([])
-    (Interval(started_at=5.0, seconds=5.0), None, None)
+    >>> merge_time_spans([TimeSpan(5.0, 2.0), TimeSpan(6.0, 4.0)]), merge_time_spans([TimeSpan(5.0, 2.0), None]),
+    merge_time_spans([]) (TimeSpan(started_at=5.0, seconds=5.0), None, None)
     """
     known = [span for span in spans if span is not None]
     if not known or len(known) < len(spans):
@@ -87,13 +87,13 @@ def cover(spans: Sequence[Interval | None]) -> Interval | None:
     if len(known) == 1:
         return known[0]
     begin = min(span.started_at for span in known)
-    return Interval(begin, max(span.ended_at for span in known) - begin)
+    return TimeSpan(begin, max(span.ended_at for span in known) - begin)
 
 
-def busy_seconds(spans: Iterable[Interval]) -> float:
+def sum_busy_seconds(spans: Iterable[TimeSpan]) -> float:
     """Return for how long at least one span was under way: pauses between them are left out.
 
-    >>> busy_seconds([Interval(9.0, 1.0), Interval(0.0, 2.0), Interval(1.0, 3.0)])
+    >>> sum_busy_seconds([TimeSpan(9.0, 1.0), TimeSpan(0.0, 2.0), TimeSpan(1.0, 3.0)])
     5.0
     """
     total, until = 0.0, -math.inf
@@ -103,10 +103,10 @@ def busy_seconds(spans: Iterable[Interval]) -> float:
     return total
 
 
-def clock_cells(started_at: float | None, seconds: float | None) -> dict[str, Any]:
+def build_clock_columns(started_at: float | None, seconds: float | None) -> dict[str, Any]:
     """Return the columns of a row that say when it was made; null where that is unknown or cannot be."""
-    moment = known_moment(started_at)
+    moment = clean_moment(started_at)
     return {
         "started_at": None if moment is None else datetime.fromtimestamp(moment, UTC),
-        "seconds": known_seconds(seconds),
+        "seconds": clean_seconds(seconds),
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from isocompute.errors import ConfigError
 from isocompute.runners.engines.base import Engine
-from isocompute.runners.engines.replicas import replicated
+from isocompute.runners.engines.replicas import load_replicas
 
 
 def load_vllm(model: str, **options: Any) -> Engine:
@@ -19,12 +19,12 @@ def load_vllm(model: str, **options: Any) -> Engine:
         ConfigError: an option is unknown or unsafe, or there cannot be so many copies.
         EngineError: the model cannot be loaded.
     """
-    from isocompute.runners.engines.vllm import VLLM
+    from isocompute.runners.engines.vllm import VLLMEngine
 
-    return replicated(partial(VLLM, model), attrgetter("prompt"), place, **options)
+    return load_replicas(partial(VLLMEngine, model), attrgetter("prompt"), assign_devices, **options)
 
 
-def place(copy: int, copies: int, options: dict[str, Any]) -> dict[str, Any]:
+def assign_devices(copy: int, copies: int, options: dict[str, Any]) -> dict[str, Any]:
     """Return the options that give a copy of a model devices of its own: the next ones of those that there are.
 
     Copies on a CPU share its cores as the operating system has it; vLLM would bind them all to the same ones.

@@ -31,35 +31,35 @@ import httpx
 
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.engines.base import Completion, Request
-from isocompute.runners.engines.clock import Stopwatch, stamp
-from isocompute.runners.engines.openai_protocol import complaint, completion, written
-from isocompute.runners.engines.redaction import redactor
-from isocompute.runners.engines.servers import Server, Servers, backoff, retry_after, servers_of
+from isocompute.runners.engines.clock import Stopwatch, add_time_span
+from isocompute.runners.engines.openai_protocol import encode_request, parse_completion, parse_error_message
+from isocompute.runners.engines.redaction import build_redactor
+from isocompute.runners.engines.servers import Server, Servers, draw_backoff, parse_retry_after, parse_servers
 
-RETRIED = {408, 409, 429}
-REFUSED = {400, 413, 422}
-CONNECT = 10.0
+RETRIED_STATUSES = {408, 409, 429}
+REFUSED_STATUSES = {400, 413, 422}
+CONNECT_SECONDS = 10.0
 """Seconds in which a connection must stand, and a server that was set aside must give a sign of life."""
 
-KEY_IN_TEXT = 12
+SHORTEST_KEY_IN_TEXT = 12
 """Characters of a key from which on it is blotted out of the text of a completion too."""
 
-LONGEST_ANSWER = 256 * 2**20
+LONGEST_RESPONSE_BYTES = 256 * 2**20
 """Bytes of the longest answer that is read. Ten thousand tokens with 20 probabilities each take some ten million."""
 
-MOST_SAID = 2**16
+LONGEST_ERROR_TEXT = 2**16
 """Characters of an error that are looked at; 300 of them are shown."""
 
-LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
+HTTP_LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
 
-KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+KEEPALIVE_OPTIONS = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
 if hasattr(socket, "TCP_KEEPIDLE"):  # routers forget a connection that is silent while a long text is sampled
-    KEEPALIVE += [(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60), (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 60)]
+    KEEPALIVE_OPTIONS += [(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60), (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 60)]
 
-Outcome = tuple[Request, Completion]
+CompletedRequest = tuple[Request, Completion]
 
 
-class Lost(Exception):
+class LostResponseError(Exception):
     """An answer that did not come, or not whole; asking again may help."""
 
     def __init__(self, why: str, wait: float | None = None, gone: bool = False) -> None:
@@ -67,7 +67,7 @@ class Lost(Exception):
         self.wait, self.gone = wait, gone
 
 
-class OpenAI:
+class OpenAIEngine:
     """A model behind one or several servers, as an `Engine`.
 
     A seed is sent as seed mod (2**31 − 1), which every server takes; whether the same seed gives the same text is up
@@ -107,24 +107,24 @@ class OpenAI:
             raise ConfigError(
                 "The engine 'openai' needs concurrency ≥ 1, retries ≥ 0, and timeout, patience and backoff above 0."
             )
-        servers, secrets = servers_of(urls, key_env)
-        self.redact = redactor(secrets)
-        self.redact_text = text_redactor(secrets)
+        servers, secrets = parse_servers(urls, key_env)
+        self.redact = build_redactor(secrets)
+        self.redact_text = build_text_redactor(secrets)
         self.servers = Servers(servers, backoff, patience)
         self.model, self.concurrency, self.timeout, self.retries = model, concurrency, timeout, retries
         self.backoff, self.key_env, self.extra = backoff, key_env, dict(extra or {})
         json.dumps(self.extra)  # a TypeError is better now than amid a run
         self.rng = random.Random()  # of the waits alone
-        self.secure = httpx.create_ssl_context()
-        self.discreet = Discreet(self.redact)
-        for name in LOGGERS:
-            logging.getLogger(name).addFilter(self.discreet)
+        self.ssl_context = httpx.create_ssl_context()
+        self.log_filter = RedactingFilter(self.redact)
+        for name in HTTP_LOGGERS:
+            logging.getLogger(name).addFilter(self.log_filter)
         self.loop = asyncio.new_event_loop()
         self.closed = False
-        self.thread = Thread(target=self._turn, name="openai", daemon=True)
+        self.thread = Thread(target=self._run_loop, name="openai", daemon=True)
         self.thread.start()
 
-    def run(self, pending: deque[Request]) -> Iterator[Outcome]:
+    def run(self, pending: deque[Request]) -> Iterator[CompletedRequest]:
         """Keep ``concurrency`` requests in flight until the queue is empty and all is done.
 
         Raises:
@@ -132,7 +132,7 @@ class OpenAI:
         """
         inbox: asyncio.Queue[Request] = asyncio.Queue()
         done: SimpleQueue[Any] = SimpleQueue()
-        work = asyncio.run_coroutine_threadsafe(self._work(inbox, done.put), self.loop)
+        work = asyncio.run_coroutine_threadsafe(self._serve_requests(inbox, done.put), self.loop)
         work.add_done_callback(done.put)  # it ends by itself only if it fails
         taken = 0
         try:
@@ -143,7 +143,7 @@ class OpenAI:
                     taken += 1
                 outcome = done.get()
                 if outcome is work:
-                    raise end_of(work) from None
+                    raise find_loop_error(work) from None
                 taken -= 1
                 yield outcome
         finally:
@@ -153,64 +153,66 @@ class OpenAI:
         """Cancel what is in flight and close the connections."""
         if not self.closed:
             self.closed = True
-            for name in LOGGERS:
-                logging.getLogger(name).removeFilter(self.discreet)
-            asyncio.run_coroutine_threadsafe(self._end(), self.loop)
+            for name in HTTP_LOGGERS:
+                logging.getLogger(name).removeFilter(self.log_filter)
+            asyncio.run_coroutine_threadsafe(self._stop_loop(), self.loop)
         self.thread.join()
 
-    def _turn(self) -> None:
+    def _run_loop(self) -> None:
         self.loop.run_forever()
         self.loop.close()
 
-    async def _end(self) -> None:
+    async def _stop_loop(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self.loop.stop()
 
-    def client(self) -> httpx.AsyncClient:
+    def build_client(self) -> httpx.AsyncClient:
         """Return a client that follows no redirects and speaks through the proxies of the environment."""
         # An idle connection is given up before servers (Uvicorn: 5 s) close it under a request.
         limits = httpx.Limits(max_keepalive_connections=1, keepalive_expiry=4.0)
-        patient = httpx.Timeout(None, connect=min(CONNECT, self.timeout))
+        patient = httpx.Timeout(None, connect=min(CONNECT_SECONDS, self.timeout))
         if {"http", "https", "all"} & set(getproxies()):  # a transport of one's own would go past them
-            return httpx.AsyncClient(verify=self.secure, limits=limits, timeout=patient)
-        transport = httpx.AsyncHTTPTransport(verify=self.secure, limits=limits, socket_options=KEEPALIVE)
+            return httpx.AsyncClient(verify=self.ssl_context, limits=limits, timeout=patient)
+        transport = httpx.AsyncHTTPTransport(verify=self.ssl_context, limits=limits, socket_options=KEEPALIVE_OPTIONS)
         return httpx.AsyncClient(transport=transport, timeout=patient)
 
-    async def _work(self, inbox: asyncio.Queue[Request], put: Callable[[Outcome], None]) -> None:
-        async def worker() -> None:
+    async def _serve_requests(self, inbox: asyncio.Queue[Request], put: Callable[[CompletedRequest], None]) -> None:
+        async def send_requests() -> None:
             # One client, and so one connection, for each: httpx's pool takes time that grows with its size.
-            async with self.client() as client:
+            async with self.build_client() as client:
                 while True:
                     request = await inbox.get()
-                    put((request, await self._ask(client, request)))
+                    put((request, await self._complete_request(client, request)))
 
         async with asyncio.TaskGroup() as group:
             for server in self.servers.all:
-                group.create_task(self.servers.watch(server, self._sign_of_life))
+                group.create_task(self.servers.restore_server(server, self._test_server))
             for _ in range(self.concurrency):
-                group.create_task(worker())
+                group.create_task(send_requests())
 
-    async def _ask(self, client: httpx.AsyncClient, request: Request) -> Completion:
-        path, body = written(request, self.model, self.extra)
+    async def _complete_request(self, client: httpx.AsyncClient, request: Request) -> Completion:
+        path, body = encode_request(request, self.model, self.extra)
         why = ""
         for attempt in range(self.retries + 1):
             if attempt:
-                await asyncio.sleep(backoff(attempt, self.backoff, self.rng))
-            async with self.servers.lend() as server:
+                await asyncio.sleep(draw_backoff(attempt, self.backoff, self.rng))
+            async with self.servers.claim_server() as server:
                 try:
-                    answer = self._cleared(await self._attempt(client, server, path, body, request.sampling.step))
-                except Lost as lost:
-                    why = self._told(str(lost))
-                    self.servers.failed(server, f"{server.url}: {why}", lost.wait, lost.gone)
+                    answer = self._redact_completion(
+                        await self._send_request(client, server, path, body, request.sampling.step)
+                    )
+                except LostResponseError as lost:
+                    why = self._redact_message(str(lost))
+                    self.servers.record_failure(server, f"{server.url}: {why}", lost.wait, lost.gone)
                 else:
-                    self.servers.served(server)
+                    self.servers.record_success(server)
                     return answer
-        return failure(f"no answer in {self.retries + 1} attempts; the last: {why}")
+        return build_failed_completion(f"no answer in {self.retries + 1} attempts; the last: {why}")
 
-    async def _attempt(
+    async def _send_request(
         self, client: httpx.AsyncClient, server: Server, path: str, body: bytes, step: str | None
     ) -> Completion:
         """Send a request once.
@@ -225,62 +227,62 @@ class OpenAI:
                 request = client.build_request("POST", server.url + path, content=body, headers=headers)
                 watch = Stopwatch()
                 answer = await client.send(request, stream=True)
-                content = await whole(answer)
-                span = watch.interval
+                content = await read_response_body(answer)
+                span = watch.elapsed
         except TimeoutError:
-            raise Lost(f"no answer within {self.timeout:g} s") from None
+            raise LostResponseError(f"no answer within {self.timeout:g} s") from None
         except httpx.RequestError as error:
             gone = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-            raise Lost(self._told(str(error)) or type(error).__name__, gone=gone) from None
+            raise LostResponseError(self._redact_message(str(error)) or type(error).__name__, gone=gone) from None
         status = answer.status_code
         if answer.is_success:
             try:
-                return stamp(completion(json.loads(content), step, self._told), span)
+                return add_time_span(parse_completion(json.loads(content), step, self._redact_message), span)
             except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
-                raise Lost("an answer that is truncated, or not of the protocol") from None
+                raise LostResponseError("an answer that is truncated, or not of the protocol") from None
         # Not `answer.text`: the server names the encoding of that, and 'base64' is none that decodes to text.
-        body_said = complaint(content.decode("utf-8", "replace"))
-        why = self._told(body_said) or self._told(answer.reason_phrase)
+        body_said = parse_error_message(content.decode("utf-8", "replace"))
+        why = self._redact_message(body_said) or self._redact_message(answer.reason_phrase)
         said = f"HTTP {status}: {why if len(why) <= 300 else why[:300] + ' …'}"
-        if status in RETRIED or answer.is_server_error:
-            raise Lost(said, retry_after(answer.headers.get("Retry-After"), time.time()))
-        if status in REFUSED:
-            return stamp(failure(f"refused: {said}"), span)
+        if status in RETRIED_STATUSES or answer.is_server_error:
+            raise LostResponseError(said, parse_retry_after(answer.headers.get("Retry-After"), time.time()))
+        if status in REFUSED_STATUSES:
+            return add_time_span(build_failed_completion(f"refused: {said}"), span)
         if status in (401, 403):
             key = "refuses the key" if server.headers else "wants a key"
             raise EngineError(f"{server.url} {key}; it is read from the environment variable {self.key_env} ({said}).")
         raise EngineError(f"{server.url + path} does not serve the model '{self.model}' ({said}).")
 
-    def _told(self, words: str) -> str:
+    def _redact_message(self, words: str) -> str:
         """Return a server's or the network's own words as they may be shown and logged.
 
         Whatever is not of this program passes here before it is cut, joined or raised: the body of an error, the reason
         phrase, a finish reason, an error of httpx. Secrets are blotted out first, since their characters may stand on
         two lines; then what would move a terminal's cursor or hide is dropped, and it is put on one line.
         """
-        words = " ".join(self.redact(words[:MOST_SAID]).split())
+        words = " ".join(self.redact(words[:LONGEST_ERROR_TEXT]).split())
         return "".join(character for character in words if character.isprintable())
 
-    def _cleared(self, answer: Completion) -> Completion:
+    def _redact_completion(self, answer: Completion) -> Completion:
         """Return a completion as it may leave the engine: no secret in its text, and none in why there is no text."""
-        status = answer.status if answer.status == "ok" else self._told(answer.status)
+        status = answer.status if answer.status == "ok" else self._redact_message(answer.status)
         text = answer.text and self.redact_text(answer.text)
         return answer if (text, status) == (answer.text, answer.status) else replace(answer, text=text, status=status)
 
-    async def _sign_of_life(self, server: Server) -> str | None:
+    async def _test_server(self, server: Server) -> str | None:
         try:
             async with (
-                asyncio.timeout(min(CONNECT, self.timeout)),
-                self.client() as client,
+                asyncio.timeout(min(CONNECT_SECONDS, self.timeout)),
+                self.build_client() as client,
                 client.stream("GET", f"{server.url}/models", headers=server.headers) as answer,
             ):
                 pass  # that it answers is all that matters; what it says is not read
         except (TimeoutError, httpx.RequestError) as error:
-            return f"{server.url}: {self._told(str(error)) or type(error).__name__}"
+            return f"{server.url}: {self._redact_message(str(error)) or type(error).__name__}"
         return f"{server.url}: HTTP {answer.status_code}" if answer.is_server_error else None
 
 
-async def whole(answer: httpx.Response) -> bytes:
+async def read_response_body(answer: httpx.Response) -> bytes:
     """Return the body of an answer, and give its connection back.
 
     Raises:
@@ -290,35 +292,35 @@ async def whole(answer: httpx.Response) -> bytes:
     try:
         async for piece in answer.aiter_bytes():
             content += piece
-            if len(content) > LONGEST_ANSWER:
-                raise Lost(f"an answer of more than {LONGEST_ANSWER:,} bytes")
+            if len(content) > LONGEST_RESPONSE_BYTES:
+                raise LostResponseError(f"an answer of more than {LONGEST_RESPONSE_BYTES:,} bytes")
     finally:
         await answer.aclose()
     return bytes(content)
 
 
-def text_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
+def build_text_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     """Return a function that blots keys out of a solution.
 
     A solution that is changed may be another answer. So a key must be long, with letters and digits, to be looked for:
     it is then no word and no number of a solution. And it is found only as it stands.
 
-    >>> redact = text_redactor(["sk-live-4242", "EMPTY", "multiplication", "000000000000"])
+    >>> redact = build_text_redactor(["sk-live-4242", "EMPTY", "multiplication", "000000000000"])
     >>> redact("sk-live-4242 EMPTY multiplication 1000000000000")
     '*** EMPTY multiplication 1000000000000'
     """
-    long = (secret for secret in secrets if len(secret) >= KEY_IN_TEXT)
+    long = (secret for secret in secrets if len(secret) >= SHORTEST_KEY_IN_TEXT)
     keys = sorted((key for key in long if re.search("[0-9]", key) and re.search("[A-Za-z]", key)), key=len)
 
-    def redact(text: str) -> str:
+    def redact_keys(text: str) -> str:
         for key in reversed(keys):
             text = text.replace(key, "***")
         return text
 
-    return redact
+    return redact_keys
 
 
-class Discreet(logging.Filter):
+class RedactingFilter(logging.Filter):
     """Blots secrets out of what libraries log: httpx names the reason phrase, httpcore every header of an answer."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
@@ -331,12 +333,12 @@ class Discreet(logging.Filter):
         return True
 
 
-def failure(status: str) -> Completion:
+def build_failed_completion(status: str) -> Completion:
     """Return the completion of a request that has none."""
     return Completion(None, None, None, None, None, status)
 
 
-def end_of(work: Future[None]) -> BaseException:
+def find_loop_error(work: Future[None]) -> BaseException:
     """Return why the work in the loop has ended: of several errors the one that is meant for people."""
     error = EngineError("The engine 'openai' was closed while it was read.") if work.cancelled() else work.exception()
     while isinstance(error, BaseExceptionGroup):

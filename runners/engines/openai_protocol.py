@@ -9,22 +9,28 @@ from typing import Any
 
 from isocompute.runners.engines.base import Completion, Request, Token
 
-SEEDS = 2**31 - 1
+SEED_MODULUS = 2**31 - 1
 """Seeds are sent modulo this: some servers take 32 bits, some with a sign, and llama.cpp takes 2**32 − 1 for chance."""
 
-REASONS = {"stop": "stop", "eos_token": "stop", "stop_sequence": "stop", "length": "length", "max_tokens": "length"}
+FINISH_REASONS = {
+    "stop": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "max_tokens": "length",
+}
 
-UNTOLD = (
+UNKNOWN_STEP_END = (
     "the server does not say which string stopped a text, so a step's end is not told from a solution's; vLLM's does"
 )
 """Why a search cannot use a server."""
 
 
-def written(request: Request, model: str, extra: Mapping[str, Any]) -> tuple[str, bytes]:
+def encode_request(request: Request, model: str, extra: Mapping[str, Any]) -> tuple[str, bytes]:
     """Return the path of a request, under the base URL, and its body; ``extra`` wins, and null takes a field out.
 
     >>> from isocompute.runners.engines.base import Sampling
-    >>> written(Request((), "2+2=", 7, Sampling(top_p=0.9, max_tokens=8)), "m", {"top_k": 5, "seed": None})
+    >>> encode_request(Request((), "2+2=", 7, Sampling(top_p=0.9, max_tokens=8)), "m", {"top_k": 5, "seed": None})
     ('/completions', b'{"model": "m", "temperature": 0.7, "top_p": 0.9, "max_tokens": 8, "prompt": "2+2=", "top_k": 5}')
     """
     sampling = request.sampling
@@ -33,7 +39,7 @@ def written(request: Request, model: str, extra: Mapping[str, Any]) -> tuple[str
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "max_tokens": sampling.max_tokens,
-        "seed": request.seed % SEEDS,
+        "seed": request.seed % SEED_MODULUS,
         "stop": list(sampling.stops) or None,
     }
     if request.chat:
@@ -49,7 +55,7 @@ def written(request: Request, model: str, extra: Mapping[str, Any]) -> tuple[str
     return ("/chat/completions" if request.chat else "/completions"), json.dumps(body).encode()
 
 
-def completion(answer: Any, step: str | None = None, told: Callable[[str], str] = str) -> Completion:
+def parse_completion(answer: Any, step: str | None = None, told: Callable[[str], str] = str) -> Completion:
     """Read the answer to a request.
 
     Args:
@@ -62,84 +68,85 @@ def completion(answer: Any, step: str | None = None, told: Callable[[str], str] 
         LookupError, TypeError, ValueError, AttributeError, ArithmeticError: it is not one.
     """
     choice, usage = answer["choices"][0], answer.get("usage")
-    why = plain(choice["finish_reason"])
-    if why not in REASONS:
+    why = replace_surrogates(choice["finish_reason"])
+    if why not in FINISH_REASONS:
         said = f"the server ended the text for the reason '{told(why)[:80]}'"
-        return Completion(None, *counts(usage, ""), None, said)
-    reason = REASONS[why]
+        return Completion(None, *parse_usage(usage, ""), None, said)
+    reason = FINISH_REASONS[why]
     if step is not None and reason == "stop":
         if "stop_reason" not in choice:
-            return Completion(None, *counts(usage, ""), None, UNTOLD)
+            return Completion(None, *parse_usage(usage, ""), None, UNKNOWN_STEP_END)
         reason = "step" if choice["stop_reason"] == step else reason
     message = choice.get("message")
-    text = plain(choice["text"] if message is None else spoken(message))
-    return Completion(text, *counts(usage, text), reason, tokens=tokens(choice.get("logprobs")))
+    text = replace_surrogates(choice["text"] if message is None else restore_thinking(message))
+    return Completion(text, *parse_usage(usage, text), reason, tokens=parse_logprobs(choice.get("logprobs")))
 
 
-def counts(usage: Any, text: str) -> tuple[int | None, int | None, int | None]:
+def parse_usage(usage: Any, text: str) -> tuple[int | None, int | None, int | None]:
     """Return the tokens that a server reports: of the prompt, of these from its cache, and sampled for the text.
 
     A count that cannot be is None, which means unknown; the text counts all the same. No prompt is empty, no more of it
     is read from a cache than there is, and no text is written with no token.
 
-    >>> counts({"prompt_tokens": 5, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 50}}, "a")
+    >>> parse_usage({"prompt_tokens": 5, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 50}}, "a")
     (5, None, 3)
-    >>> counts({"prompt_tokens": 0, "completion_tokens": True}, "a"), counts(["usage"], "a")
+    >>> parse_usage({"prompt_tokens": 0, "completion_tokens": True}, "a"), parse_usage(["usage"], "a")
     ((None, None, None), (None, None, None))
     """
     usage = usage if isinstance(usage, dict) else {}
     details = usage.get("prompt_tokens_details")
-    prompt = count(usage.get("prompt_tokens")) or None
-    cached = count(details.get("cached_tokens")) if isinstance(details, dict) else None
+    prompt = clean_token_count(usage.get("prompt_tokens")) or None
+    cached = clean_token_count(details.get("cached_tokens")) if isinstance(details, dict) else None
     if prompt is None or (cached is not None and cached > prompt):
         cached = None
-    sampled = count(usage.get("completion_tokens"))
+    sampled = clean_token_count(usage.get("completion_tokens"))
     return prompt, cached, None if text and sampled == 0 else sampled
 
 
-def spoken(message: Mapping[str, Any]) -> str:
+def restore_thinking(message: Mapping[str, Any]) -> str:
     """Return the text of a chat's answer, with the thinking that a server may have taken out of it put back.
 
-    >>> spoken({"content": "4", "reasoning_content": "2 and 2"})
+    >>> restore_thinking({"content": "4", "reasoning_content": "2 and 2"})
     '<think>2 and 2</think>4'
     """
     content = message["content"]
-    text = plain("" if content is None else content)
+    text = replace_surrogates("" if content is None else content)
     thinking = message.get("reasoning_content") or message.get("reasoning")
     if not (thinking and isinstance(thinking, str)):
         return text
     return f"<think>{thinking}</think>{text}" if text else f"<think>{thinking}"
 
 
-def tokens(logprobs: Any) -> tuple[Token, ...] | None:
+def parse_logprobs(logprobs: Any) -> tuple[Token, ...] | None:
     """Read the probabilities in an answer, in either of the two shapes that servers give them; None if in neither."""
     if not logprobs:
         return None
     if logprobs.get("content") is not None:  # a chat's; llama.cpp has no other
         return tuple(
-            token([place, *(place.get("top_logprobs") or ())], "token", "logprob") for place in logprobs["content"]
+            build_token([place, *(place.get("top_logprobs") or ())], "token", "logprob")
+            for place in logprobs["content"]
         )
     if logprobs.get("tokens") is None:
         return None
     names, own = logprobs["tokens"], logprobs["token_logprobs"]
     tops = logprobs.get("top_logprobs") or [None] * len(names)
     return tuple(
-        token([(name, logprob), *(top or {}).items()], 0, 1)
+        build_token([(name, logprob), *(top or {}).items()], 0, 1)
         for name, logprob, top in zip(names, own, tops, strict=True)
     )
 
 
-def token(likeliest: list[Any], name: Any, value: Any) -> Token:
+def build_token(likeliest: list[Any], name: Any, value: Any) -> Token:
     """Return a token from the entries of its place, its own first; an entry has a text at ``name``, and ``value``."""
     logprobs: dict[str, float] = {}
     for entry in likeliest:
         if entry[value] is not None and not math.isnan(entry[value]):
-            text = plain(entry[name])
+            text = replace_surrogates(entry[name])
             logprobs[text] = max(logprobs.get(text, -math.inf), float(entry[value]))
-    return Token(plain(likeliest[0][name]), logprobs)
+    return Token(replace_surrogates(likeliest[0][name]), logprobs)
 
 
-def count(number: Any) -> int | None:
+def clean_token_count(number: Any) -> int | None:
     """Return a count of tokens that a server reports, or None if it reports none that can be.
 
     A run holds 32 bits of it; ``true``, which Python takes for 1, is no count.
@@ -147,15 +154,15 @@ def count(number: Any) -> int | None:
     return number if type(number) is int and 0 <= number < 2**31 else None
 
 
-def plain(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     """Return a text that can be written to disk: JSON may carry half a surrogate pair."""
     return text.encode("utf-8", "replace").decode()
 
 
-def complaint(body: str) -> str:
+def parse_error_message(body: str) -> str:
     """Return what the body of an error says is wrong, on one line.
 
-    >>> complaint('{"error": {"message": "no such model", "code": 404}}')
+    >>> parse_error_message('{"error": {"message": "no such model", "code": 404}}')
     'no such model'
     """
     try:
@@ -166,4 +173,4 @@ def complaint(body: str) -> str:
         said = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
     except (ValueError, RecursionError):
         said = body
-    return " ".join(plain(said).split())
+    return " ".join(replace_surrogates(said).split())

@@ -37,15 +37,15 @@ class EngineEntry:
 
 
 OPENAI = EngineEntry(
-    "isocompute.runners.engines.openai:OpenAI",
+    "isocompute.runners.engines.openai:OpenAIEngine",
     "servers with an OpenAI-compatible endpoint",
     is_local=False,
     free_options=frozenset({"urls", "concurrency", "timeout", "retries", "patience", "backoff", "key_env"}),
     extra="openai",
-    size_reader="isocompute.runners.engines.server_sizes:served_parameters",
+    size_reader="isocompute.runners.engines.server_sizes:fetch_served_parameters",
 )
 TRANSFORMERS = EngineEntry(
-    "isocompute.runners.engines.transformers:Transformers",
+    "isocompute.runners.engines.transformers:TransformersEngine",
     "Hugging Face transformers in this process",
     is_local=True,
     extra="transformers",
@@ -58,18 +58,18 @@ VLLM = EngineEntry(
     extra="vllm",
 )
 
-HERE = "isocompute.runners.engines.registry"
+ENGINES_MODULE = "isocompute.runners.engines.registry"
 
 ENGINES: Registry[EngineEntry] = Registry(
     "engine",
     "isocompute.engines",
-    {name: f"{HERE}:{name.upper()}" for name in ("vllm", "transformers", "openai")},
+    {name: f"{ENGINES_MODULE}:{name.upper()}" for name in ("vllm", "transformers", "openai")},
     EngineEntry,
 )
 """Every engine by its name."""
 
 
-def check(model: str) -> None:
+def check_model_folder(model: str) -> None:
     """Raise unless the folder of a model that is to be loaded is there; a hub's name is taken at its word.
 
     Raises:
@@ -82,12 +82,12 @@ def check(model: str) -> None:
         raise EngineError(f"The model folder '{model}' {what}; give a checkpoint's folder or a hub's name.")
 
 
-def is_folder(model: str) -> bool:
+def is_checkpoint_folder(model: str) -> bool:
     """Return whether a model is a checkpoint's folder on this machine."""
     return (Path(model).expanduser() / "config.json").is_file()
 
 
-def load(name: str, model: str, **options: Any) -> Engine:
+def load_engine(name: str, model: str, **options: Any) -> Engine:
     """Load a model into an engine.
 
     Args:
@@ -101,22 +101,22 @@ def load(name: str, model: str, **options: Any) -> Engine:
     """
     entry = ENGINES.find(name)
     if entry.is_local:
-        check(model)
+        check_model_folder(model)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        with ENGINES.blaming(name):
+        with ENGINES.wrap_plugin_errors(name):
             engine: Engine = load_object(entry.loader)(model, **options)
     except ImportError as error:
-        raise EngineError(missing_package(f"The engine '{name}'", error, entry.extra)) from error
+        raise EngineError(describe_missing_package(f"The engine '{name}'", error, entry.extra)) from error
     except TypeError as error:
         raise ConfigError(f"The engine '{name}' does not take these options: {error}.") from error
     return engine
 
 
-def missing_package(what: str, error: ImportError, extra: str) -> str:
+def describe_missing_package(what: str, error: ImportError, extra: str) -> str:
     """Say that something needs a package that cannot be imported, and what installs it.
 
-    >>> missing_package("The engine 'vllm'", ModuleNotFoundError("No module", name="vllm"), "vllm")
+    >>> describe_missing_package("The engine 'vllm'", ModuleNotFoundError("No module", name="vllm"), "vllm")
     "The engine 'vllm' needs a package that is not installed (vllm): pip install 'isocompute[vllm]'."
     """
     advice = f": pip install 'isocompute[{extra}]'" if extra else ""

@@ -15,18 +15,18 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
 from isocompute.errors import ConfigError
-from isocompute.runners.engines.worker_thread import PATIENCE, Model, Threaded
+from isocompute.runners.engines.worker_thread import THREAD_END_SECONDS, ModelThread, QueueModel
 
-Asked = TypeVar("Asked")
+ReplicaRequest = TypeVar("ReplicaRequest")
 
-TICK = 0.005
+POLL_SECONDS = 0.005
 """Seconds after which a reader who waits for answers looks for new requests."""
 
-HOMES = 4096
+REMEMBERED_PROMPTS = 4096
 """Prompts whose copy is remembered."""
 
 
-class Copy(Model[Asked], Protocol[Asked]):
+class ModelCopy(QueueModel[ReplicaRequest], Protocol[ReplicaRequest]):
     """A model that says how much it wants to do at once."""
 
     @property
@@ -35,7 +35,7 @@ class Copy(Model[Asked], Protocol[Asked]):
         ...
 
 
-class Replicas(Generic[Asked]):
+class Replicas(Generic[ReplicaRequest]):
     """Copies of a model behind the protocol of one.
 
     Args:
@@ -43,26 +43,30 @@ class Replicas(Generic[Asked]):
         prompt: what of a request another one may share with it.
     """
 
-    def __init__(self, copies: Sequence[Copy[Asked]], prompt: Callable[[Asked], Hashable]) -> None:
+    def __init__(
+        self, copies: Sequence[ModelCopy[ReplicaRequest]], prompt: Callable[[ReplicaRequest], Hashable]
+    ) -> None:
         self.copies, self.prompt = copies, prompt
         self.in_flight = sum(copy.in_flight for copy in copies)
-        self.homes: OrderedDict[Hashable, int] = OrderedDict()
-        self.threads: list[Threaded[Asked]] = []
+        self.copy_by_prompt: OrderedDict[Hashable, int] = OrderedDict()
+        self.threads: list[ModelThread[ReplicaRequest]] = []
 
-    def run(self, pending: deque[Asked]) -> Iterator[tuple[Asked, Any]]:
+    def run(self, pending: deque[ReplicaRequest]) -> Iterator[tuple[ReplicaRequest, Any]]:
         """Keep every copy full until the queue is empty and all is done."""
         for thread in self.threads:  # of a run that nobody read to its end
             thread.join()
         answers: SimpleQueue[Any] = SimpleQueue()
-        self.threads = [Threaded(copy, partial(tagged, answers, i), stays=True) for i, copy in enumerate(self.copies)]
+        self.threads = [
+            ModelThread(copy, partial(put_tagged_answer, answers, i), stays=True) for i, copy in enumerate(self.copies)
+        ]
         loads = [0] * len(self.threads)
         try:
             while pending or any(loads):
-                for i, requests in enumerate(self._dealt(pending, loads)):
+                for i, requests in enumerate(self._assign_requests(pending, loads)):
                     if requests:
-                        self.threads[i].ask(requests)
+                        self.threads[i].submit_requests(requests)
                 try:
-                    i, answer = answers.get(timeout=TICK)
+                    i, answer = answers.get(timeout=POLL_SECONDS)
                 except Empty:
                     continue
                 if isinstance(answer, Future):
@@ -73,44 +77,44 @@ class Replicas(Generic[Asked]):
             for thread in self.threads:
                 thread.stop()
             for thread in self.threads:
-                thread.join(PATIENCE)
+                thread.join(THREAD_END_SECONDS)
 
     def close(self) -> None:
         """Give back the memory of all."""
         for copy in self.copies:
             copy.close()
 
-    def _dealt(self, pending: deque[Asked], loads: list[int]) -> list[list[Asked]]:
+    def _assign_requests(self, pending: deque[ReplicaRequest], loads: list[int]) -> list[list[ReplicaRequest]]:
         """Take what there is room for; return it by copy, and count it."""
-        dealt: list[list[Asked]] = [[] for _ in loads]
+        dealt: list[list[ReplicaRequest]] = [[] for _ in loads]
         for _ in range(min(len(pending), self.in_flight - sum(loads))):
             request = pending.popleft()
-            i = self._copy(self.prompt(request), loads)
+            i = self._choose_copy(self.prompt(request), loads)
             loads[i] += 1
             dealt[i].append(request)
         return dealt
 
-    def _copy(self, prompt: Hashable, loads: list[int]) -> int:
+    def _choose_copy(self, prompt: Hashable, loads: list[int]) -> int:
         least = loads.index(min(loads))
-        home = self.homes.setdefault(prompt, least)
-        self.homes.move_to_end(prompt)
-        if len(self.homes) > HOMES:
-            self.homes.popitem(last=False)
+        home = self.copy_by_prompt.setdefault(prompt, least)
+        self.copy_by_prompt.move_to_end(prompt)
+        if len(self.copy_by_prompt) > REMEMBERED_PROMPTS:
+            self.copy_by_prompt.popitem(last=False)
         return home if loads[home] <= 2 * loads[least] else least
 
 
-def tagged(answers: SimpleQueue[Any], copy: int, answer: Any) -> None:
+def put_tagged_answer(answers: SimpleQueue[Any], copy: int, answer: Any) -> None:
     """Put an answer into a queue that copies share."""
     answers.put((copy, answer))
 
 
-def replicated(
-    load: Callable[..., Copy[Asked]],
-    prompt: Callable[[Asked], Hashable],
+def load_replicas(
+    load: Callable[..., ModelCopy[ReplicaRequest]],
+    prompt: Callable[[ReplicaRequest], Hashable],
     place: Callable[[int, int, dict[str, Any]], dict[str, Any]],
     replicas: int = 1,
     **options: Any,
-) -> Copy[Asked]:
+) -> ModelCopy[ReplicaRequest]:
     """Load a model once, or several times.
 
     Args:

@@ -25,18 +25,18 @@ from urllib.parse import urlsplit
 import httpx
 
 from isocompute.errors import ConfigError, EngineError
-from isocompute.runners.cost.model_size import weights
-from isocompute.runners.engines.openai import Lost, OpenAI, whole
+from isocompute.runners.cost.model_size import count_checkpoint_parameters
+from isocompute.runners.engines.openai import LostResponseError, OpenAIEngine, read_response_body
 from isocompute.runners.engines.servers import Server
 
-PATIENCE = 5.0
+SIZE_QUERY_SECONDS = 5.0
 """Seconds in which the servers must have said it, all questions together."""
 
-MOST = 1e15
+MOST_PARAMETERS = 1e15
 """Parameters beyond which a number is not believed."""
 
 
-def served_parameters(model: str, options: Mapping[str, Any]) -> float | None:
+def fetch_served_parameters(model: str, options: Mapping[str, Any]) -> float | None:
     """Return how many parameters a model has, as its servers say.
 
     Redirects are not followed, answers are no longer than others may be, and keys are blotted out of what is logged:
@@ -51,39 +51,39 @@ def served_parameters(model: str, options: Mapping[str, Any]) -> float | None:
         passes through a few of them only.
     """
     try:
-        engine = OpenAI(model, **options)
+        engine = OpenAIEngine(model, **options)
     except (ConfigError, TypeError, ValueError):  # whoever samples with these options meets the error and reports it
         return None
     try:
-        asked = asyncio.run_coroutine_threadsafe(ask_servers(engine), engine.loop)
+        asked = asyncio.run_coroutine_threadsafe(fetch_server_sizes(engine), engine.loop)
         sizes = asked.result()
     finally:
         engine.close()
     return next(iter(sizes)) if len(sizes) == 1 else None
 
 
-async def ask_servers(engine: OpenAI) -> set[float | None]:
+async def fetch_server_sizes(engine: OpenAIEngine) -> set[float | None]:
     """Return what the servers say, None for one that does not."""
-    return set(await asyncio.gather(*(ask_server(engine, server) for server in engine.servers.all)))
+    return set(await asyncio.gather(*(fetch_server_size(engine, server) for server in engine.servers.all)))
 
 
-async def ask_server(engine: OpenAI, server: Server) -> float | None:
+async def fetch_server_size(engine: OpenAIEngine, server: Server) -> float | None:
     """Return what a server says of the engine's model; None if nothing, or if it does not answer in time."""
     try:
-        async with asyncio.timeout(min(PATIENCE, engine.timeout)), engine.client() as client:
-            card = find_card(await fetch(client, server, f"{server.url}/models"), engine.model)
+        async with asyncio.timeout(min(SIZE_QUERY_SECONDS, engine.timeout)), engine.build_client() as client:
+            card = find_model_card(await fetch_json(client, server, f"{server.url}/models"), engine.model)
             if card is None:
                 return None
-            size = size_in_card(card, on_this_machine(server.url))
+            size = read_card_size(card, is_local_url(server.url))
             beside = server.url.removesuffix("/v1")
             if size is None and "meta" not in card and "root" not in card and beside != server.url:
-                size = size_in_show(await fetch(client, server, f"{beside}/api/show", {"model": engine.model}))
+                size = read_ollama_size(await fetch_json(client, server, f"{beside}/api/show", {"model": engine.model}))
             return size
-    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, Lost, ValueError, RecursionError):
+    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, LostResponseError, ValueError, RecursionError):
         return None
 
 
-async def fetch(client: httpx.AsyncClient, server: Server, url: str, body: Mapping[str, Any] | None = None) -> Any:
+async def fetch_json(client: httpx.AsyncClient, server: Server, url: str, body: Mapping[str, Any] | None = None) -> Any:
     """Return the JSON that a server answers with; with a body it is sent by POST.
 
     Raises:
@@ -93,76 +93,76 @@ async def fetch(client: httpx.AsyncClient, server: Server, url: str, body: Mappi
     headers = {"Content-Type": "application/json", **server.headers}
     request = client.build_request("GET" if body is None else "POST", url, content=content, headers=headers)
     answer = await client.send(request, stream=True)
-    said = await whole(answer)
+    said = await read_response_body(answer)
     if not answer.is_success:
-        raise Lost(f"HTTP {answer.status_code}")
+        raise LostResponseError(f"HTTP {answer.status_code}")
     return json.loads(said)
 
 
-def find_card(answer: Any, model: str) -> dict[str, Any] | None:
+def find_model_card(answer: Any, model: str) -> dict[str, Any] | None:
     """Return what a list of models says of one; None if it is not on it.
 
-    >>> find_card({"data": [{"id": "a"}, {"id": "b", "root": "/models/b"}]}, "b")
+    >>> find_model_card({"data": [{"id": "a"}, {"id": "b", "root": "/models/b"}]}, "b")
     {'id': 'b', 'root': '/models/b'}
-    >>> find_card({"data": [{"id": "m.gguf", "owned_by": "llamacpp"}]}, "any")["id"]
+    >>> find_model_card({"data": [{"id": "m.gguf", "owned_by": "llamacpp"}]}, "any")["id"]
     'm.gguf'
     """
     listed = answer.get("data") if isinstance(answer, dict) else None
     cards = [card for card in listed if isinstance(card, dict)] if isinstance(listed, list) else []
-    named = [card for card in cards if model == card.get("id") or model in aliases(card)]
+    named = [card for card in cards if model == card.get("id") or model in read_model_aliases(card)]
     if not named and len(cards) == 1 and cards[0].get("owned_by") == "llamacpp":
         named = cards
     return named[0] if named else None
 
 
-def aliases(card: Mapping[str, Any]) -> list[Any]:
+def read_model_aliases(card: Mapping[str, Any]) -> list[Any]:
     """Return the other names by which llama.cpp's server says that it knows a model."""
     names = card.get("aliases")
     return names if isinstance(names, list) else []
 
 
-def size_in_card(card: Mapping[str, Any], local: bool) -> float | None:
+def read_card_size(card: Mapping[str, Any], local: bool) -> float | None:
     """Return the size that a list of models says: llama.cpp's number, or that of the folder that vLLM names.
 
     Args:
         card: what the list says of the model.
         local: whether the server is on this machine, so that a folder is the one that it means.
 
-    >>> size_in_card({"meta": {"n_params": 8030261312}}, False)
+    >>> read_card_size({"meta": {"n_params": 8030261312}}, False)
     8030261312.0
     """
     meta, root = card.get("meta"), card.get("root")
     if isinstance(meta, dict):
-        return count(meta.get("n_params"))
+        return clean_parameter_count(meta.get("n_params"))
     if not (local and isinstance(root, str) and Path(root).is_absolute()):
         return None
     try:
-        return weights(root)
+        return count_checkpoint_parameters(root)
     except EngineError:
         return None
 
 
-def size_in_show(answer: Any) -> float | None:
+def read_ollama_size(answer: Any) -> float | None:
     """Return the size that Ollama says; None of a mixture of experts.
 
-    >>> size_in_show({"model_info": {"general.architecture": "llama", "general.parameter_count": 8030261248}})
+    >>> read_ollama_size({"model_info": {"general.architecture": "llama", "general.parameter_count": 8030261248}})
     8030261248.0
     """
     info = answer.get("model_info") if isinstance(answer, dict) else None
     if not isinstance(info, dict) or info.get(f"{info.get('general.architecture')}.expert_count"):
         return None
-    return count(info.get("general.parameter_count"))
+    return clean_parameter_count(info.get("general.parameter_count"))
 
 
-def count(number: Any) -> float | None:
+def clean_parameter_count(number: Any) -> float | None:
     """Return a number of parameters, or None if it cannot be one."""
-    return float(number) if type(number) is int and 0 < number < MOST else None
+    return float(number) if type(number) is int and 0 < number < MOST_PARAMETERS else None
 
 
-def on_this_machine(url: str) -> bool:
+def is_local_url(url: str) -> bool:
     """Return whether a server listens on this machine's own address.
 
-    >>> on_this_machine("http://127.0.0.1:8000/v1"), on_this_machine("https://api.example.com/v1")
+    >>> is_local_url("http://127.0.0.1:8000/v1"), is_local_url("https://api.example.com/v1")
     (True, False)
     """
     host = urlsplit(url).hostname or ""

@@ -19,15 +19,15 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import quote, unquote, urlsplit
 
 from isocompute.errors import ConfigError, EngineError
-from isocompute.runners.urls import public_url
+from isocompute.runners.urls import redact_url
 
-LONGEST = 60.0
+LONGEST_REST_SECONDS = 60.0
 """Seconds; neither a backoff nor a rest grows beyond this."""
 
-STRIKES = 3
+FAILURE_LIMIT = 3
 """Failures in a row that set a server aside. A refused connection does so at once."""
 
-GRACE = 30.0
+FIRST_RESPONSE_SECONDS = 30.0
 """Seconds within which one of the servers must have answered for the first time: a wrong URL is told soon."""
 
 
@@ -37,11 +37,11 @@ class Server:
 
     url: str
     headers: dict[str, str] = field(repr=False, default_factory=dict)
-    busy: int = 0
-    strikes: int = 0
-    rest: float = 0.0
-    wakes: float = 0.0
-    fell: asyncio.Event = field(repr=False, default_factory=asyncio.Event)
+    requests_in_flight: int = 0
+    failures_in_row: int = 0
+    rest_seconds: float = 0.0
+    retry_at: float = 0.0
+    set_aside: asyncio.Event = field(repr=False, default_factory=asyncio.Event)
 
 
 class Servers:
@@ -55,31 +55,31 @@ class Servers:
 
     def __init__(self, servers: Sequence[Server], rest: float, patience: float) -> None:
         self.all, self.first_rest, self.patience = servers, rest, patience
-        self.open = asyncio.Event()
-        self.open.set()
-        self.answered = False
+        self.available = asyncio.Event()
+        self.available.set()
+        self.has_answered = False
         self.failing_since: float | None = None
         for server in servers:
-            server.rest = rest
+            server.rest_seconds = rest
 
     @asynccontextmanager
-    async def lend(self) -> AsyncIterator[Server]:
+    async def claim_server(self) -> AsyncIterator[Server]:
         """Give the least busy server that is not set aside, waiting for one if need be."""
-        while not (working := [server for server in self.all if not server.fell.is_set()]):
-            await self.open.wait()
-        server = min(working, key=lambda server: server.busy)
-        server.busy += 1
+        while not (working := [server for server in self.all if not server.set_aside.is_set()]):
+            await self.available.wait()
+        server = min(working, key=lambda server: server.requests_in_flight)
+        server.requests_in_flight += 1
         try:
             yield server
         finally:
-            server.busy -= 1
+            server.requests_in_flight -= 1
 
-    def served(self, server: Server) -> None:
+    def record_success(self, server: Server) -> None:
         """Note a success, which forgives what was before."""
-        server.strikes, server.rest = 0, self.first_rest
-        self.answered, self.failing_since = True, None
+        server.failures_in_row, server.rest_seconds = 0, self.first_rest
+        self.has_answered, self.failing_since = True, None
 
-    def failed(self, server: Server, why: str, wait: float | None = None, gone: bool = False) -> None:
+    def record_failure(self, server: Server, why: str, wait: float | None = None, gone: bool = False) -> None:
         """Note a failure, and set the server aside if it is one too many.
 
         Args:
@@ -91,14 +91,14 @@ class Servers:
         Raises:
             EngineError: all servers are set aside, and none has done anything for too long.
         """
-        self.answered |= not gone
+        self.has_answered |= not gone
         self.failing_since = self.failing_since or time.monotonic()
-        server.strikes += 1
-        if not server.fell.is_set() and (gone or wait or server.strikes >= STRIKES):
-            server.fell.set()
-            self._rest(server, why, wait or 0.0)
+        server.failures_in_row += 1
+        if not server.set_aside.is_set() and (gone or wait or server.failures_in_row >= FAILURE_LIMIT):
+            server.set_aside.set()
+            self._pause_server(server, why, wait or 0.0)
 
-    async def watch(self, server: Server, answers: Callable[[Server], Awaitable[str | None]]) -> None:
+    async def restore_server(self, server: Server, answers: Callable[[Server], Awaitable[str | None]]) -> None:
         """Put a server back to work each time it has been set aside and answers again; never returns.
 
         Args:
@@ -106,32 +106,32 @@ class Servers:
             answers: asks a server for a sign of life, and says what is wrong or None.
 
         Raises:
-            EngineError: as `failed`.
+            EngineError: as `record_failure`.
         """
         while True:
-            await server.fell.wait()
-            await asyncio.sleep(server.wakes - time.monotonic())
+            await server.set_aside.wait()
+            await asyncio.sleep(server.retry_at - time.monotonic())
             if why := await answers(server):
-                self._rest(server, why)
+                self._pause_server(server, why)
             else:
-                server.strikes = 0
-                server.fell.clear()
-                self.open.set()
+                server.failures_in_row = 0
+                server.set_aside.clear()
+                self.available.set()
 
-    def _rest(self, server: Server, why: str, wait: float = 0.0) -> None:
-        server.wakes = time.monotonic() + max(server.rest, wait)
-        server.rest = min(2 * server.rest, LONGEST)
-        if not all(other.fell.is_set() for other in self.all):
+    def _pause_server(self, server: Server, why: str, wait: float = 0.0) -> None:
+        server.retry_at = time.monotonic() + max(server.rest_seconds, wait)
+        server.rest_seconds = min(2 * server.rest_seconds, LONGEST_REST_SECONDS)
+        if not all(other.set_aside.is_set() for other in self.all):
             return
-        self.open.clear()
-        limit = self.patience if self.answered else min(self.patience, GRACE)
-        silent = min(other.wakes for other in self.all) - (self.failing_since or time.monotonic())
+        self.available.clear()
+        limit = self.patience if self.has_answered else min(self.patience, FIRST_RESPONSE_SECONDS)
+        silent = min(other.retry_at for other in self.all) - (self.failing_since or time.monotonic())
         if silent > limit:
             urls = ", ".join(other.url for other in self.all)
             raise EngineError(f"No completion comes from {urls} within {limit:g} s; the last failure: {why}.")
 
 
-def servers_of(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], set[str]]:
+def parse_servers(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], set[str]]:
     """Read base URLs and the key, and give the servers and every secret that a server may repeat.
 
     A user and password in a URL go into a header, and take the place of the key.
@@ -148,7 +148,7 @@ def servers_of(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], s
     servers, secrets = [], {key}
     for i, url in enumerate(urls):
         try:
-            server = Server(public_url(url), {"Authorization": f"Bearer {key}"} if key else {})
+            server = Server(redact_url(url), {"Authorization": f"Bearer {key}"} if key else {})
         except ValueError as error:
             raise ConfigError(f"The URL at place {i + 1} of 'urls' is {error}.") from None
         parts = urlsplit(url)
@@ -162,14 +162,14 @@ def servers_of(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], s
     return servers, secrets - {""}
 
 
-def retry_after(header: str | None, now: float) -> float | None:
+def parse_retry_after(header: str | None, now: float) -> float | None:
     """Return the seconds that a ``Retry-After`` header asks for, given as such or as a date; None if it asks nothing.
 
-    >>> retry_after("120", now=0.0)
+    >>> parse_retry_after("120", now=0.0)
     120.0
-    >>> retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now=20.0)
+    >>> parse_retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now=20.0)
     40.0
-    >>> retry_after("soon", now=0.0) is None
+    >>> parse_retry_after("soon", now=0.0) is None
     True
     """
     if header is None:
@@ -185,9 +185,9 @@ def retry_after(header: str | None, now: float) -> float | None:
     return seconds if 0 < seconds < float("inf") else None
 
 
-def backoff(attempt: int, first: float, rng: random.Random) -> float:
+def draw_backoff(attempt: int, first: float, rng: random.Random) -> float:
     """Return the seconds to wait before the ``attempt``-th retry: uniform in 0 … min(first·2^(attempt−1), 60).
 
     The whole of it is random ("full jitter"), so that what failed together does not come back together.
     """
-    return rng.uniform(0.0, min(first * 2.0 ** min(attempt - 1, 60), LONGEST))
+    return rng.uniform(0.0, min(first * 2.0 ** min(attempt - 1, 60), LONGEST_REST_SECONDS))

@@ -32,17 +32,17 @@ from transformers.utils import logging
 
 from isocompute.runners.engines.base import Completion, Request, Sampling, Token
 from isocompute.runners.engines.chat import apply_template
-from isocompute.runners.engines.checkpoint import load_error, load_weights
-from isocompute.runners.engines.clock import Stopwatch, stamp
+from isocompute.runners.engines.checkpoint import build_load_error, load_weights
+from isocompute.runners.engines.clock import Stopwatch, add_time_span
 
-CONTEXT = 8
+CONTEXT_TOKENS = 8
 """Tokens before one that decide how it reads: two characters of four bytes, and any mark of a word's beginning."""
 
-PROMPTS = 1024
+TRANSFORMERS_CACHED_PROMPTS = 1024
 """Prompts whose tokens are remembered: a search asks for the same one at every step."""
 
 
-class Transformers:
+class TransformersEngine:
     """A causal language model behind `Engine`.
 
     Args:
@@ -62,7 +62,7 @@ class Transformers:
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", trust_remote_code=False)
         except Exception as error:  # many kinds are raised here; each means that the tokenizer cannot be read
-            raise load_error(model, error) from error
+            raise build_load_error(model, error) from error
         self.model = load_weights(AutoModelForCausalLM, model, dtype)
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -74,8 +74,8 @@ class Transformers:
         # A request says how it samples; what the model's authors prefer (a repetition penalty, say) is left out.
         ends = self.model.generation_config.eos_token_id
         self.model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=self.tokenizer.pad_token_id)
-        self.ends = set(ends if isinstance(ends, list) else [ends])
-        self.encoded = lru_cache(PROMPTS)(self._encoded)
+        self.end_tokens = set(ends if isinstance(ends, list) else [ends])
+        self.encode_prompt = lru_cache(TRANSFORMERS_CACHED_PROMPTS)(self._encode_prompt)
 
     def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
         """Work the queue off a batch at a time."""
@@ -83,11 +83,11 @@ class Transformers:
             batch = [pending.popleft()]
             while pending and len(batch) < self.batch_size:
                 request = pending.popleft()
-                if kind(request.sampling) != kind(batch[0].sampling):
+                if get_batch_key(request.sampling) != get_batch_key(batch[0].sampling):
                     pending.appendleft(request)
                     break
                 batch.append(request)
-            yield from self._decode(batch, batch[0].sampling)
+            yield from self._decode_batch(batch, batch[0].sampling)
 
     def close(self) -> None:
         """Drop the weights."""
@@ -95,24 +95,24 @@ class Transformers:
         if self.device == "cuda":
             torch.cuda.empty_cache()
 
-    def _prompt(self, request: Request) -> list[int]:
+    def _build_prompt_ids(self, request: Request) -> list[int]:
         if request.written_ids is not None:
-            return [*self.encoded(request.prompt, request.chat), *request.written_ids]
+            return [*self.encode_prompt(request.prompt, request.chat), *request.written_ids]
         if not request.chat:
-            return list(self.encoded(request.prompt + request.written, False))
+            return list(self.encode_prompt(request.prompt + request.written, False))
         written = self.tokenizer(request.written, add_special_tokens=False)["input_ids"]
-        return [*self.encoded(request.prompt, True), *written]
+        return [*self.encode_prompt(request.prompt, True), *written]
 
-    def _encoded(self, prompt: str, chat: bool) -> list[int]:
+    def _encode_prompt(self, prompt: str, chat: bool) -> list[int]:
         if not chat:
             return list(self.tokenizer(prompt)["input_ids"])
         text = apply_template(self.tokenizer, self.name, prompt)
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _decode(self, batch: list[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+    def _decode_batch(self, batch: list[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
         prompts, watch = {}, Stopwatch()
         for request in batch:
-            ids = self._prompt(request)
+            ids = self._build_prompt_ids(request)
             if not ids:
                 yield request, Completion(None, 0, None, None, None, "the prompt has no tokens")
             elif self.limit is not None and len(ids) + 1 > self.limit:
@@ -128,8 +128,8 @@ class Transformers:
         rooms = [
             min(limit, self.limit or limit) - len(ids) for limit, ids in zip(limits, prompts.values(), strict=True)
         ]
-        draw = Draw([r.seed for r in requests], sampling)
-        ends = RowEnds(self.tokenizer, sampling.stops, longest, rooms)
+        draw = GumbelSampler([r.seed for r in requests], sampling)
+        ends = RowStoppingCriteria(self.tokenizer, sampling.stops, longest, rooms)
         with torch.inference_mode():
             output = self.model.generate(
                 input_ids=padded["input_ids"].to(self.device),
@@ -140,42 +140,47 @@ class Transformers:
                 stopping_criteria=StoppingCriteriaList([ends]),
             )  # fmt: skip
         rows = [row[:cut] for row, cut in zip(output[:, longest:].tolist(), ends.lengths, strict=True)]
-        span = watch.interval
+        span = watch.elapsed
         for i, (request, row) in enumerate(zip(requests, rows, strict=True)):
-            yield request, stamp(self._completion(row, request, len(prompts[request]), draw.places(i)), span)
+            yield (
+                request,
+                add_time_span(
+                    self._build_completion(row, request, len(prompts[request]), draw.yield_likeliest_tokens(i)), span
+                ),
+            )
 
-    def _completion(
+    def _build_completion(
         self, row: list[int], request: Request, prompt_tokens: int, places: Iterator[list[tuple[int, float]]]
     ) -> Completion:
         sampling = request.sampling
-        body = list(takewhile(lambda token: token not in self.ends, row))
+        body = list(takewhile(lambda token: token not in self.end_tokens, row))
         stopped = len(body) < len(row)
         sampled = row[: len(body) + stopped]
-        before = self._text((request.written_ids or ())[-CONTEXT:])
-        text = self._text([*(request.written_ids or ())[-CONTEXT:], *body])[len(before) :]
+        before = self._decode_text((request.written_ids or ())[-CONTEXT_TOKENS:])
+        text = self._decode_text([*(request.written_ids or ())[-CONTEXT_TOKENS:], *body])[len(before) :]
         reason = "stop" if stopped else "length"
         if cuts := [(at, stop) for stop in sampling.stops if (at := text.find(stop)) >= 0]:
             at, stop = min(cuts)
             text, reason = text[:at], "step" if stop == sampling.step else "stop"
-        tokens = self._tokens(sampled, places) if sampling.logprobs else None
+        tokens = self._build_tokens(sampled, places) if sampling.logprobs else None
         return Completion(text, prompt_tokens, None, len(sampled), reason, tokens=tokens, token_ids=tuple(sampled))
 
-    def _text(self, ids: Sequence[int]) -> str:
+    def _decode_text(self, ids: Sequence[int]) -> str:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
 
-    def _tokens(self, sampled: list[int], places: Iterator[list[tuple[int, float]]]) -> tuple[Token, ...]:
+    def _build_tokens(self, sampled: list[int], places: Iterator[list[tuple[int, float]]]) -> tuple[Token, ...]:
         read = []
         for i, (own, place) in enumerate(zip(sampled, places, strict=False)):  # a row that ended is drawn for on
-            before = sampled[max(0, i - CONTEXT) : i]
+            before = sampled[max(0, i - CONTEXT_TOKENS) : i]
             likeliest: dict[str, float] = {}
             for other, logprob in place:
-                text = self._piece(before, other)
+                text = self._decode_token(before, other)
                 likeliest[text] = max(likeliest.get(text, -math.inf), logprob)
-            read.append(Token(self._piece(before, own), likeliest))
+            read.append(Token(self._decode_token(before, own), likeliest))
         return tuple(read)
 
-    def _piece(self, before: list[int], token: int) -> str:
+    def _decode_token(self, before: list[int], token: int) -> str:
         """Return what a token adds to the text before it; nothing as long as it leaves a character incomplete."""
         head, whole = (
             self.tokenizer.decode(ids, clean_up_tokenization_spaces=False).rstrip("\ufffd")
@@ -185,26 +190,26 @@ class Transformers:
         return added
 
 
-def kind(sampling: Sampling) -> Sampling:
+def get_batch_key(sampling: Sampling) -> Sampling:
     """Return what rows that are decoded together must have in common: all but how long they may get."""
     return replace(sampling, max_tokens=0)
 
 
-class Draw(LogitsProcessor):  # type: ignore[misc]
+class GumbelSampler(LogitsProcessor):  # type: ignore[misc]
     """Turns the argmax into a seeded draw from softmax(logits/T) within the ``top_p`` nucleus.
 
     If log-probabilities are asked for, it keeps those of each step: log softmax(logits), of the logits as they come.
     """
 
     def __init__(self, seeds: list[int], sampling: Sampling) -> None:
-        self.rows = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
+        self.generators = [np.random.Generator(np.random.Philox(seed)) for seed in seeds]
         self.temperature, self.logprobs = sampling.temperature, sampling.logprobs
         self.nucleus = TopPLogitsWarper(sampling.top_p) if sampling.top_p < 1 else None
         self.steps: list[tuple[np.ndarray, np.ndarray]] = []
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Add the noise of this step to the logits of every row."""
-        drawn = self._noisy(input_ids, scores) if self.temperature > 0 else scores
+        drawn = self._add_noise(input_ids, scores) if self.temperature > 0 else scores
         if self.logprobs:
             logprobs = scores.float().log_softmax(-1)
             own = drawn.argmax(-1, keepdim=True)  # as generate takes it
@@ -213,20 +218,20 @@ class Draw(LogitsProcessor):  # type: ignore[misc]
             self.steps.append((likeliest.to(torch.int32).cpu().numpy(), values.cpu().numpy()))
         return drawn
 
-    def _noisy(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    def _add_noise(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         scores = scores.float() / self.temperature
         if self.nucleus is not None:
             scores = self.nucleus(input_ids, scores)
-        noise = np.stack([row.gumbel(size=scores.shape[1]) for row in self.rows])
+        noise = np.stack([row.gumbel(size=scores.shape[1]) for row in self.generators])
         return scores + torch.from_numpy(noise).to(scores)
 
-    def places(self, row: int) -> Iterator[list[tuple[int, float]]]:
+    def yield_likeliest_tokens(self, row: int) -> Iterator[list[tuple[int, float]]]:
         """Give the likeliest tokens of each step of a row, the one that was drawn first."""
         for ids, values in self.steps:
             yield list(zip(ids[row].tolist(), values[row].tolist(), strict=True))
 
 
-class RowEnds(StoppingCriteria):  # type: ignore[misc]
+class RowStoppingCriteria(StoppingCriteria):  # type: ignore[misc]
     """Ends each row at its own length, or as soon as its text holds one of some strings.
 
     ``lengths`` says after how many tokens it ended a row, or None.
@@ -235,7 +240,7 @@ class RowEnds(StoppingCriteria):  # type: ignore[misc]
     def __init__(self, tokenizer: Any, strings: tuple[str, ...], prompt: int, rooms: list[int]) -> None:
         self.tokenizer, self.strings, self.prompt, self.rooms = tokenizer, strings, prompt, rooms
         self.lengths: list[int | None] = [None] * len(rooms)
-        self.reach = max(map(len, strings), default=0) + 8
+        self.tail_length = max(map(len, strings), default=0) + 8
         """Tokens that are looked at: a token is at least a character, or a few make up one."""
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:
@@ -243,7 +248,7 @@ class RowEnds(StoppingCriteria):  # type: ignore[misc]
         sampled = input_ids.shape[1] - self.prompt
         tails = [""] * len(self.rooms)
         if self.strings:
-            tails = self.tokenizer.batch_decode(input_ids[:, self.prompt :][:, -self.reach :])
+            tails = self.tokenizer.batch_decode(input_ids[:, self.prompt :][:, -self.tail_length :])
         for i, tail in enumerate(tails):
             if self.lengths[i] is None and (sampled >= self.rooms[i] or any(s in tail for s in self.strings)):
                 self.lengths[i] = sampled

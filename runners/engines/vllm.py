@@ -32,8 +32,8 @@ from vllm.v1.engine.core_client import InprocClient
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.engines.base import Completion, Request, Sampling, Token
 from isocompute.runners.engines.chat import apply_template
-from isocompute.runners.engines.checkpoint import check_files, load_error
-from isocompute.runners.engines.clock import Stopwatch, stamp
+from isocompute.runners.engines.checkpoint import build_load_error, check_checkpoint_files
+from isocompute.runners.engines.clock import Stopwatch, add_time_span
 from isocompute.runners.engines.whole import check_weights
 
 try:
@@ -41,22 +41,30 @@ try:
 except ImportError:  # older versions raise ValueError
     VLLMValidationError = ValueError
 
-INVALID = (ValueError, VLLMValidationError)
+INVALID_REQUEST_ERRORS = (ValueError, VLLMValidationError)
 
-TURN = Lock()
+STEP_LOCK = Lock()
 """Held for a step by engines that run in this process (``VLLM_ENABLE_V1_MULTIPROCESSING=0``): vLLM keeps what a forward
 pass is about in a variable of a module, so that passes in two threads, a solver's and a scorer's, would mix them up."""
 
-ENDS = 512
+MOST_STEP_END_TOKENS = 512
 """Tokens at most that end a step by themselves; vLLM compares each sampled token with all of them."""
 
-PROMPTS = 1024
+VLLM_CACHED_PROMPTS = 1024
 """Prompts whose tokens are remembered: a search asks for the same one at every step."""
 
-SAFETENSORS = {"auto", "bitsandbytes", "fastsafetensors", "instanttensor", "mistral", "runai_streamer", "safetensors"}
+SAFETENSORS_LOAD_FORMATS = {
+    "auto",
+    "bitsandbytes",
+    "fastsafetensors",
+    "instanttensor",
+    "mistral",
+    "runai_streamer",
+    "safetensors",
+}
 """Values of ``load_format`` that read a checkpoint's safetensors files as they are, so that these can be checked."""
 
-REFUSED = {
+REFUSED_LOAD_FORMATS = {
     "dummy": "fills the model with random weights",
     "hf": "reads pickles, which run code, where there are no safetensors files",
     "npcache": "reads pickles, which run code",
@@ -65,7 +73,7 @@ REFUSED = {
 """Values of ``load_format`` that are refused, with what they do."""
 
 
-class VLLM:
+class VLLMEngine:
     """A model in vLLM behind `Engine`.
 
     Args:
@@ -86,12 +94,12 @@ class VLLM:
             "disable_log_stats": True,
             "use_tqdm_on_load": False,
             "seed": 0,
-            **safe(options),
+            **build_safe_options(options),
         }
         self.name = model
         place = options.get("revision"), options.get("download_dir")
-        checked = options["load_format"] in SAFETENSORS
-        if here := checked and check_files(model, *place, every=True):
+        checked = options["load_format"] in SAFETENSORS_LOAD_FORMATS
+        if here := checked and check_checkpoint_files(model, *place, every=True):
             check_weights(model, "vllm", shape, *place, dtype=str(options.get("dtype", "auto")))
         elif options["load_format"] == "auto":
             options["load_format"] = "safetensors"  # of what is still to be fetched vLLM might take pickles
@@ -100,7 +108,9 @@ class VLLM:
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
             # A seeded request whose prefill is cut in two stops vLLM's CPU engine, so prefills stay whole.
             options.setdefault("enable_chunked_prefill", False)
-            options.setdefault("max_num_batched_tokens", max(8192, options.get("max_model_len") or context(model)))
+            options.setdefault(
+                "max_num_batched_tokens", max(8192, options.get("max_model_len") or read_context_length(model))
+            )
         try:
             self.llm = LLM(model=model, **options)
         except TypeError:
@@ -111,14 +121,14 @@ class VLLM:
                     f"vLLM could not load '{model}'; its own messages above say why. Most often the weights are not "
                     "those that config.json asks for, or the memory is too small."
                 ) from error
-            raise load_error(model, error, "vLLM") from error
+            raise build_load_error(model, error, "vLLM") from error
         self.engine = self.llm.llm_engine
-        self.turn = turn(self.engine.engine_core)
+        self.step_lock = choose_step_lock(self.engine.engine_core)
         self.closed = Event()
-        Thread(target=watch, args=(self.engine.engine_core, self.closed), daemon=True).start()
+        Thread(target=guard_engine_process, args=(self.engine.engine_core, self.closed), daemon=True).start()
         self.tokenizer = self.llm.get_tokenizer()
-        self.encoded = lru_cache(PROMPTS)(self._encoded)
-        self.ends = cache(self._ends)
+        self.encode_prompt = lru_cache(VLLM_CACHED_PROMPTS)(self._encode_prompt)
+        self.find_step_end_tokens = cache(self._find_step_end_tokens)
         self.names = count()
         self.in_flight = in_flight or 2 * self.engine.vllm_config.scheduler_config.max_num_seqs
         if checked and not here:  # vLLM has fetched it from the hub only now
@@ -135,11 +145,13 @@ class VLLM:
             while pending or flying:
                 while pending and len(flying) < self.in_flight:
                     request, name = pending.popleft(), str(next(self.names))
-                    sampling = parameters(request.sampling, request.seed, self.ends(request.sampling.step))
+                    sampling = build_sampling_params(
+                        request.sampling, request.seed, self.find_step_end_tokens(request.sampling.step)
+                    )
                     watch = Stopwatch()
                     try:
-                        self.engine.add_request(name, self._prompt(request), sampling)
-                    except INVALID as error:  # the prompt is longer than the model takes
+                        self.engine.add_request(name, self._build_prompt(request), sampling)
+                    except INVALID_REQUEST_ERRORS as error:  # the prompt is longer than the model takes
                         yield request, Completion(None, None, None, None, None, str(error).splitlines()[0])
                         continue
                     flying[name] = request, watch
@@ -147,7 +159,12 @@ class VLLM:
                 for output in outputs:
                     if output.finished:
                         request, watch = flying.pop(output.request_id)
-                        yield request, stamp(self._completion(output, request.sampling.step), watch.until(ended))
+                        yield (
+                            request,
+                            add_time_span(
+                                self._read_completion(output, request.sampling.step), watch.measure_until(ended)
+                            ),
+                        )
         except EngineError:
             flying.clear()  # nobody is left who could be told to stop
             raise
@@ -168,15 +185,15 @@ class VLLM:
             EngineError: the engine is gone.
         """
         try:
-            with self.turn:
+            with self.step_lock:
                 return list(self.engine.step())
         except Exception as error:  # vLLM raises many kinds here; each means that the engine is gone
             said = (str(error).splitlines() or [type(error).__name__])[0]
             raise EngineError(f"vLLM's engine stopped: {said} The same command goes on from there.") from error
 
-    def _completion(self, output: Any, step: str | None) -> Completion:
+    def _read_completion(self, output: Any, step: str | None) -> Completion:
         """Read a finished output; of a step's tokens only those up to its end, and not what was guessed ahead."""
-        read = completion(output, step)
+        read = read_vllm_completion(output, step)
         ids = read.token_ids
         if read.finish_reason == "step" and ids is not None:
             while len(ids) > 1 and step in self.tokenizer.decode(ids[:-1]):
@@ -184,15 +201,15 @@ class VLLM:
             read = replace(read, token_ids=ids)
         return read
 
-    def _prompt(self, request: Request) -> Any:
+    def _build_prompt(self, request: Request) -> Any:
         if request.written_ids is not None:
-            return {"prompt_token_ids": [*self.encoded(request.prompt, request.chat), *request.written_ids]}
+            return {"prompt_token_ids": [*self.encode_prompt(request.prompt, request.chat), *request.written_ids]}
         if not request.chat:
             return request.prompt + request.written
         written = self.tokenizer.encode(request.written, add_special_tokens=False)
-        return {"prompt_token_ids": [*self.encoded(request.prompt, True), *written]}
+        return {"prompt_token_ids": [*self.encode_prompt(request.prompt, True), *written]}
 
-    def _ends(self, step: str | None) -> tuple[int, ...]:
+    def _find_step_end_tokens(self, step: str | None) -> tuple[int, ...]:
         """Return the tokens that hold the delimiter: the engine's process stops at one without being told to.
 
         Strings are looked for in this process, while that one goes on sampling. A delimiter that two tokens share is
@@ -202,16 +219,16 @@ class VLLM:
             return ()
         texts = self.tokenizer.batch_decode([[token] for token in range(len(self.tokenizer))])
         ends = tuple(token for token, text in enumerate(texts) if step in text and "\ufffd" not in text)
-        return ends if len(ends) <= ENDS else ()
+        return ends if len(ends) <= MOST_STEP_END_TOKENS else ()
 
-    def _encoded(self, prompt: str, chat: bool) -> list[int]:
+    def _encode_prompt(self, prompt: str, chat: bool) -> list[int]:
         if not chat:
             return list(self.tokenizer.encode(prompt))
         text = apply_template(self.tokenizer, self.name, prompt)
         return list(self.tokenizer.encode(text, add_special_tokens=False))
 
 
-def safe(options: dict[str, Any]) -> dict[str, Any]:
+def build_safe_options(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options of `vllm.LLM` with those that keep a model's code, pickles and made-up weights out.
 
     Raises:
@@ -223,20 +240,21 @@ def safe(options: dict[str, Any]) -> dict[str, Any]:
             "the option out."
         )
     asked = str(options.get("load_format") or "auto").lower()
-    if asked in REFUSED:
+    if asked in REFUSED_LOAD_FORMATS:
         raise ConfigError(
-            f"The engine 'vllm' does not take 'load_format: {asked}': it {REFUSED[asked]}; leave the option out, and "
+            f"The engine 'vllm' does not take 'load_format: {asked}': it {REFUSED_LOAD_FORMATS[asked]}; leave the "
+            "option out, and "
             "safetensors files are read."
         )
     return {**options, "load_format": asked, "trust_remote_code": False}
 
 
-def turn(core: Any) -> AbstractContextManager[Any]:
+def choose_step_lock(core: Any) -> AbstractContextManager[Any]:
     """Return what an engine holds while it goes a step: engines in this process go one at a time."""
-    return TURN if isinstance(core, InprocClient) else nullcontext()
+    return STEP_LOCK if isinstance(core, InprocClient) else nullcontext()
 
 
-def watch(core: Any, closed: Event) -> None:
+def guard_engine_process(core: Any, closed: Event) -> None:
     """Wake whoever waits for the engine's process if that process is gone.
 
     When it is killed, vLLM notes so and goes on waiting for its output (seen in 0.32); an exception in the queue of
@@ -248,16 +266,16 @@ def watch(core: Any, closed: Event) -> None:
             return
 
 
-def context(model: str) -> int:
+def read_context_length(model: str) -> int:
     """Return the longest sequence a model takes, as its configuration says."""
     try:
         config = AutoConfig.from_pretrained(model, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise load_error(model, error, "vLLM") from error
+        raise build_load_error(model, error, "vLLM") from error
     return int(getattr(config, "max_position_embeddings", 0))
 
 
-def parameters(sampling: Sampling, seed: int, ends: Sequence[int] = ()) -> SamplingParams:
+def build_sampling_params(sampling: Sampling, seed: int, ends: Sequence[int] = ()) -> SamplingParams:
     """Say a request's sampling in vLLM's words.
 
     Args:
@@ -280,11 +298,11 @@ def parameters(sampling: Sampling, seed: int, ends: Sequence[int] = ()) -> Sampl
             seed=seed,
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-    except INVALID as error:
+    except INVALID_REQUEST_ERRORS as error:
         raise EngineError(f"vLLM does not sample like that: {str(error).splitlines()[0]}") from error
 
 
-def completion(output: Any, step: str | None = None) -> Completion:
+def read_vllm_completion(output: Any, step: str | None = None) -> Completion:
     """Read a finished vLLM output; ``step`` is the stop string that ends a step."""
     sample = output.outputs[0]
     if sample.finish_reason not in ("stop", "length"):
@@ -296,12 +314,12 @@ def completion(output: Any, step: str | None = None) -> Completion:
         cached_tokens=output.num_cached_tokens,
         completion_tokens=len(sample.token_ids),
         finish_reason="step" if stepped else sample.finish_reason,
-        tokens=None if sample.logprobs is None else tokens(sample),
+        tokens=None if sample.logprobs is None else read_vllm_logprobs(sample),
         token_ids=tuple(sample.token_ids),
     )
 
 
-def tokens(sample: Any) -> tuple[Token, ...]:
+def read_vllm_logprobs(sample: Any) -> tuple[Token, ...]:
     """Read the log-probabilities of a finished sample."""
     read = []
     for token_id, place in zip(sample.token_ids, sample.logprobs, strict=False):  # guessed ahead, beyond a stop

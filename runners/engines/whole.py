@@ -8,10 +8,10 @@ from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
 from isocompute.runners.engines.checkpoint import (
-    check_files,
-    check_finite,
-    folder_of,
-    load_error,
+    build_load_error,
+    check_checkpoint_files,
+    check_finite_weights,
+    find_checkpoint_folder,
     refuse_other_weights,
 )
 
@@ -42,9 +42,9 @@ def check_weights(
         EngineError: says what is wrong.
     """
     every = engine == "vllm"  # which reads every safetensors file of a folder without an index
-    check_files(model, revision, cache, every)
-    check_finite(model, revision, cache, every, dtype)
-    folder = folder_of(model, revision, cache)
+    check_checkpoint_files(model, revision, cache, every)
+    check_finite_weights(model, revision, cache, every, dtype)
+    folder = find_checkpoint_folder(model, revision, cache)
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     options = {"device_map": "meta", "use_safetensors": True, "trust_remote_code": False}
@@ -55,6 +55,6 @@ def check_weights(
     except Exception as error:  # many kinds are raised here
         if engine == "vllm" or isinstance(error, ImportError):  # no proof that the engine cannot load it
             return
-        raise load_error(model, error) from error
+        raise build_load_error(model, error) from error
     # What is left over may be what vLLM alone has a place for, and a head that is not read may stand beside another.
     refuse_other_weights(model, found, None if engine == "vllm" else {"lm_head.weight"} if shape else ())

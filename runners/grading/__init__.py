@@ -1,13 +1,21 @@
 """Is the answer right? Graders, the classes of equal answers that votes are counted over."""
 
-from isocompute.runners.grading.canonical import answer_of, canonical
-from isocompute.runners.grading.classes import Classes
-from isocompute.runners.grading.comparison_process import Judge, Judgement
-from isocompute.runners.grading.extraction import boxed
+from isocompute.runners.grading.canonical import extract_lab_answer, normalise_lab_answer
+from isocompute.runners.grading.classes import AnswerClasses
+from isocompute.runners.grading.comparison_process import AnswerComparer, ComparisonResult
+from isocompute.runners.grading.extraction import extract_boxed_answer
 from isocompute.runners.grading.graders import Grader
-from isocompute.runners.grading.registry import GRADERS, GraderEntry, load
+from isocompute.runners.grading.registry import GRADERS, GraderEntry, load_grader_by_name
 
 __all__ = [
-    "GRADERS", "Classes", "Grader", "GraderEntry", "Judge", "Judgement",
-    "answer_of", "boxed", "canonical", "load",
+    "GRADERS",
+    "AnswerClasses",
+    "AnswerComparer",
+    "ComparisonResult",
+    "Grader",
+    "GraderEntry",
+    "extract_boxed_answer",
+    "extract_lab_answer",
+    "load_grader_by_name",
+    "normalise_lab_answer",
 ]  # fmt: skip

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from isocompute.errors import DataError
-from isocompute.runners.grading.canonical import is_number
+from isocompute.runners.grading.canonical import is_canonical_number
 from isocompute.runners.grading.graders import Grader
 
 
-class Classes:
+class AnswerClasses:
     """The classes of a problem's answers, each of which goes by its representative.
 
     The right answer's canonical form represents its class, the first that was seen each other one. Whether an answer is
@@ -24,52 +24,56 @@ class Classes:
     Raises:
         DataError: the grader cannot read the right answer.
 
-    >>> from isocompute.runners.grading import load
-    >>> classes = Classes(load("numeric"), "3.50")
+    >>> from isocompute.runners.grading import load_grader_by_name
+    >>> classes = AnswerClasses(load_grader_by_name("numeric"), "3.50")
     >>> [classes.grade(text) for text in ["so it is 3.5", "or 7", "I do not know"]]
     [('7/2', True), ('7', False), (None, False)]
     """
 
     def __init__(self, grader: Grader, gold: str, seen: Iterable[str] = ()) -> None:
         self.grader = grader
-        right = grader.canonical(gold)
+        right = grader.normalise_answer(gold)
         if right is None:
             raise DataError(f"The grader '{grader.name}' cannot read the right answer '{gold:.60}'.")
         self.gold = right
-        self._class = {right: right}
-        self._compared = [right]
+        self._representatives = {right: right}
+        self._comparable_answers = [right]
         for answer in seen:
-            self._found(answer)
+            self._add_class(answer)
 
     def grade(self, text: str) -> tuple[str | None, bool]:
         """Return a solution's answer, as the representative of its class, and whether it is right."""
-        answer = self.grader.answer(text)
+        answer = self.grader.extract_answer(text)
         if answer is None:
             return None, False
-        if answer not in self._class:
-            self._judge(answer)
-        representative = self._class[answer]
+        if answer not in self._representatives:
+            self._find_class(answer)
+        representative = self._representatives[answer]
         return representative, representative == self.gold
 
-    def _judge(self, answer: str) -> None:
+    def _find_class(self, answer: str) -> None:
         """Find the class of an answer that has not been seen."""
-        judge = self.grader.judge
-        among = [other for other in self._compared if not (is_number(answer) and is_number(other))]
+        judge = self.grader.comparer
+        among = [
+            other
+            for other in self._comparable_answers
+            if not (is_canonical_number(answer) and is_canonical_number(other))
+        ]
         if judge is None or not among:
-            self._found(answer)
+            self._add_class(answer)
             return
-        judgement = judge.first_equal(answer, among)
+        judgement = judge.find_first_equal(answer, among)
         if judgement.equal is not None:
-            self._class[answer] = self._class[among[judgement.equal]]
+            self._representatives[answer] = self._representatives[among[judgement.equal]]
         elif judgement.refused is None:
-            self._found(answer)
+            self._add_class(answer)
         else:  # it stands for itself; neither it nor the wrong answer at which it was refused is compared again
-            self._class[answer] = answer
-            if judgement.refused >= 0 and self._class[among[judgement.refused]] != self.gold:
-                self._compared.remove(among[judgement.refused])
+            self._representatives[answer] = answer
+            if judgement.refused >= 0 and self._representatives[among[judgement.refused]] != self.gold:
+                self._comparable_answers.remove(among[judgement.refused])
 
-    def _found(self, answer: str) -> None:
+    def _add_class(self, answer: str) -> None:
         """Begin a class, unless it is there."""
-        if answer not in self._class:
-            self._class[answer] = answer
-            self._compared.append(answer)
+        if answer not in self._representatives:
+            self._representatives[answer] = answer
+            self._comparable_answers.append(answer)

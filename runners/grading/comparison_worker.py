@@ -26,10 +26,10 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
-READ, EQUAL, DIFFERENT, REFUSED = b".", b"=", b"/", b"!"
+REPLY_READABLE, REPLY_EQUAL, REPLY_DIFFERENT, REPLY_REFUSED = b".", b"=", b"/", b"!"
 """What a worker says, a byte each: the answer could be read; for each of the others in turn, what it is to it."""
 
-WARMING = (
+WARM_UP_ANSWERS = (
     r"-\frac{1}{2}+3\sqrt{5}x^2", r"\begin{pmatrix} 1 & a \\ 2\pi & b \end{pmatrix}", r"x > 2", r"(x+1)(y-2)",
     r"\sin x\cos\frac{\pi}{3}", r"\log_{2} 3 + \ln 5", r"1 \pm 2i", r"y = 2x + 3", r"\binom{5}{2}3!", r"e^{i\pi}",
     r"2^{10}", r"|x-1|", r"\sum_{n=1}^{\infty} \frac{1}{2^n}", r"\begin{cases} x & x > 1 \\ 0 & x \le 1 \end{cases}",
@@ -37,15 +37,15 @@ WARMING = (
 """Compared before the first fork: the parser learns and SymPy loads parts of itself, and all workers share that."""
 
 
-HARMLESS = re.compile(r"(?:(?:Integer|Float|Symbol) ?\( ?(?:\d+|'[\w.+-]*') ?\)|[-+*/() \n])*", re.ASCII)
+HARMLESS_CODE_PATTERN = re.compile(r"(?:(?:Integer|Float|Symbol) ?\( ?(?:\d+|'[\w.+-]*') ?\)|[-+*/() \n])*", re.ASCII)
 """Python that only names numbers and symbols and joins them."""
 
 
-class Worker:
+class ComparisonWorker:
     """A forked process that compares, and the pipes to it."""
 
     def __init__(self, seconds: float, megabytes: int) -> None:
-        self.alive = True
+        self.is_alive = True
         requests, self.requests = os.pipe()
         self.replies, replies = os.pipe()
         self.pid = os.fork()
@@ -53,36 +53,36 @@ class Worker:
             try:
                 os.close(self.requests)
                 os.close(self.replies)
-                limit(megabytes)
+                limit_resources(megabytes)
                 with open(requests, encoding="ascii") as lines:
-                    compare(lines, replies, seconds)
+                    compare_answers(lines, replies, seconds)
             finally:
                 os._exit(1)  # whatever it was, the parent sees the pipe close
         os.close(requests)
         os.close(replies)
 
-    def ask(self, line: str, count: int, patience: float) -> dict[str, int | None]:
+    def request_comparison(self, line: str, count: int, patience: float) -> dict[str, int | None]:
         """Put one request; return the reply. A worker that died or kept us waiting is not to be asked again."""
         place = -1
         with contextlib.suppress(OSError):
             os.write(self.requests, line.encode("ascii"))
-            while said := self.hear(patience):
-                if said == REFUSED:
+            while said := self.receive_byte(patience):
+                if said == REPLY_REFUSED:
                     return {"equal": None, "refused": place}
-                if said == EQUAL:
+                if said == REPLY_EQUAL:
                     return {"equal": place, "refused": None}
                 place += 1
                 if place == count:
                     return {"equal": None, "refused": None}
-        self.alive = False
+        self.is_alive = False
         return {"equal": None, "refused": place}
 
-    def hear(self, patience: float) -> bytes:
+    def receive_byte(self, patience: float) -> bytes:
         """Return the next byte that the worker says; none if it dies or does not say it in time."""
         ready, _, _ = select.select([self.replies], [], [], patience)
         return os.read(self.replies, 1) if ready else b""
 
-    def end(self) -> None:
+    def kill(self) -> None:
         """Kill the worker."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
@@ -91,16 +91,16 @@ class Worker:
         os.close(self.replies)
 
 
-def limit(megabytes: int) -> None:
-    """Bound what this process may use: memory beyond what it has, no files, no core; and its time, by `allow`."""
+def limit_resources(megabytes: int) -> None:
+    """Limit this process: memory beyond what it has, no files, no core dump; `limit_cpu_time` limits its time."""
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    memory = size() + megabytes * 2**20
+    memory = measure_address_space() + megabytes * 2**20
     for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
         with contextlib.suppress(ValueError, OSError):  # macOS knows no limit of the address space; the clock remains
             resource.setrlimit(kind, (most, most))
 
 
-def size() -> int:
+def measure_address_space() -> int:
     """Return the bytes of address space that this process has, or an ample guess where the system does not say."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
@@ -109,7 +109,7 @@ def size() -> int:
         return 2**30
 
 
-def allow(seconds: float) -> None:
+def limit_cpu_time(seconds: float) -> None:
     """Let this process compute for so long from now on; then the system ends it, whatever it is at. 0 is for ever.
 
     The time is the processor's: on a machine that is busy an innocent answer may take longer by the clock.
@@ -117,48 +117,48 @@ def allow(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
-def compare(lines: TextIO, replies: int, seconds: float) -> None:
+def compare_answers(lines: TextIO, replies: int, seconds: float) -> None:
     """Answer requests until there are no more; an answer that exhausts time, memory or stack ends the process.
 
     The first comparison's time begins with reading the answer.
     """
-    from isocompute.runners.grading.equality import equal
-    from isocompute.runners.grading.expression import Refused
-    from isocompute.runners.grading.parse_answer import read
+    from isocompute.runners.grading.equality import is_equal_answer
+    from isocompute.runners.grading.expression import ExpressionTooLargeError
+    from isocompute.runners.grading.parse_answer import parse_answer
 
     for line in lines:
         request = json.loads(line)
         answer, among = request["answer"], request["among"]
-        allow(seconds)
+        limit_cpu_time(seconds)
         try:
-            read(answer)
-        except Refused:
+            parse_answer(answer)
+        except ExpressionTooLargeError:
             among = []
-        os.write(replies, READ if among else REFUSED)
+        os.write(replies, REPLY_READABLE if among else REPLY_REFUSED)
         for other in among:
             try:
-                same = equal(other, answer)
-            except Refused:
+                same = is_equal_answer(other, answer)
+            except ExpressionTooLargeError:
                 same = False
-            os.write(replies, EQUAL if same else DIFFERENT)
+            os.write(replies, REPLY_EQUAL if same else REPLY_DIFFERENT)
             if same:
                 break
-            allow(seconds)
-        allow(0)  # until there is more to do
+            limit_cpu_time(seconds)
+        limit_cpu_time(0)  # until there is more to do
 
 
-def guarded(evaluate: Callable[..., object]) -> Callable[..., object]:
+def guard_evaluation(evaluate: Callable[..., object]) -> Callable[..., object]:
     """Wrap SymPy's evaluation of strings as Python, by which it makes its numbers, so that it makes nothing else."""
 
-    def wrapped(code: str, *arguments: object) -> object:
-        if HARMLESS.fullmatch(code) is None:
+    def evaluate_harmless_code(code: str, *arguments: object) -> object:
+        if HARMLESS_CODE_PATTERN.fullmatch(code) is None:
             raise ValueError("an answer is not evaluated")
         return evaluate(code, *arguments)
 
-    return wrapped
+    return evaluate_harmless_code
 
 
-def serve(seconds: float, patience: float, megabytes: int) -> None:
+def serve_requests(seconds: float, patience: float, megabytes: int) -> None:
     """Answer the requests of the standard input on the standard output, until there are no more.
 
     Args:
@@ -171,25 +171,27 @@ def serve(seconds: float, patience: float, megabytes: int) -> None:
     os.dup2(2, 1)  # whatever a library prints goes elsewhere
     from sympy.parsing import sympy_parser
 
-    from isocompute.runners.grading.equality import equal
+    from isocompute.runners.grading.equality import is_equal_answer
 
-    for text in WARMING:
-        equal(text, "x")
-    sympy_parser.eval_expr = guarded(sympy_parser.eval_expr)  # only now: SymPy's own modules evaluate as they load
+    for text in WARM_UP_ANSWERS:
+        is_equal_answer(text, "x")
+    sympy_parser.eval_expr = guard_evaluation(
+        sympy_parser.eval_expr
+    )  # only now: SymPy's own modules evaluate as they load
     gc.collect()
     gc.freeze()
     replies.write("{}\n")
-    worker = Worker(seconds, megabytes)
+    worker = ComparisonWorker(seconds, megabytes)
     try:
         for line in sys.stdin:
-            reply = worker.ask(line, len(json.loads(line)["among"]), patience)
-            if not worker.alive:
-                worker.end()
-                worker = Worker(seconds, megabytes)
+            reply = worker.request_comparison(line, len(json.loads(line)["among"]), patience)
+            if not worker.is_alive:
+                worker.kill()
+                worker = ComparisonWorker(seconds, megabytes)
             replies.write(json.dumps(reply) + "\n")
     finally:
-        worker.end()
+        worker.kill()
 
 
 if __name__ == "__main__":
-    serve(float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))
+    serve_requests(float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]))

@@ -17,70 +17,74 @@ from math_verify import verify
 from sympy import MatrixBase
 from sympy.core.function import AppliedUndef
 
-from isocompute.runners.grading.canonical import rational
+from isocompute.runners.grading.canonical import parse_rational
 
 Expression: TypeAlias = sympy.Expr | MatrixBase
 
-SPELLING = NormalizationConfig(
+PARSER_NORMALISATION = NormalizationConfig(
     basic_latex=True, units=False, malformed_operators=True, nits=False, boxed="none", equations=False
 )
-CASES = ConversionConfig(lowercase_symbols=False)
+PARSER_CONVERSION = ConversionConfig(lowercase_symbols=False)
 
 MOST_BITS = 200_000
 """Numbers with more binary digits than this are not worked out."""
 
-DIGITS = 80
+EVALUATION_DIGITS = 80
 """Decimal digits to which values are worked out …"""
-CLOSE, TINY = sympy.Float("1e-35"), sympy.Float("1e-60")
+RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = sympy.Float("1e-35"), sympy.Float("1e-60")
 """… and the relative and the absolute difference up to which they are the same."""
 
 
-class Unreadable(Exception):
+class UnreadableExpressionError(Exception):
     """A text is no expression."""
 
 
-class Refused(Exception):
+class ExpressionTooLargeError(Exception):
     """An expression is too large to be worked out."""
 
 
-def expression(text: str) -> Expression:
+def parse_expression(text: str) -> Expression:
     r"""Read an expression, decimals and mixed numbers exactly.
 
-    >>> [expression(text).doit() for text in (r"1\frac{4}{5}", "0.1", r"0.3\overline{18}", "2(6)")]
+    >>> [parse_expression(text).doit() for text in (r"1\frac{4}{5}", "0.1", r"0.3\overline{18}", "2(6)")]
     [9/5, 1/10, 7/22, 12]
 
     Raises:
         Unreadable: the text is none.
         Refused: it holds a number too large to be worked out.
     """
-    if (value := rational(text)) is not None:
+    if (value := parse_rational(text)) is not None:
         return sympy.Rational(value)
     try:
-        read = latex2sympy(plain(text), normalization_config=SPELLING, conversion_config=CASES)
+        read = latex2sympy(
+            normalise_expression(text), normalization_config=PARSER_NORMALISATION, conversion_config=PARSER_CONVERSION
+        )
     except (MemoryError, RecursionError):
         raise
     except Exception as error:  # the parser raises what it likes
-        raise Unreadable(text) from error
+        raise UnreadableExpressionError(text) from error
     if isinstance(read, sympy.FiniteSet) and len(read) == 1:  # braces around the whole
         (read,) = read
     if not isinstance(read, (sympy.Expr, MatrixBase)):
-        raise Unreadable(text)
-    size(read)
+        raise UnreadableExpressionError(text)
+    bound_value_bits(read)
     return read.doit().as_explicit() if isinstance(read, sympy.MatrixExpr) else read
 
 
-DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(?=\d|\\overline|\\bar)(\d*)(?:\\(?:overline|bar) ?\{(\d+)\})?", re.ASCII)
-MIXED = re.compile(
+DECIMAL_PATTERN = re.compile(
+    r"(?<![\d.])(\d*)\.(?=\d|\\overline|\\bar)(\d*)(?:\\(?:overline|bar) ?\{(\d+)\})?", re.ASCII
+)
+MIXED_NUMBER_PATTERN = re.compile(
     r"(?<![\d^_.}/])(\d+) ?(?:\\frac ?\{ ?(\d+) ?\} ?\{ ?(\d+) ?\}|(?<= )(\d+) ?/ ?(\d+))(?![\d!^])", re.ASCII
 )
-DEGREES = re.compile(r"(\d+|\{?\\frac\{\d+\}\{\d+\}\}?|\([^()]*\)) ?\^ ?\{? ?\\circ ?\}?", re.ASCII)
-NOT_I = re.compile(r"\\(?:begin|end)\{[a-z]+\}|\\vec\{[ijk]\}|\\[a-zA-Z]+|i")
+DEGREES_PATTERN = re.compile(r"(\d+|\{?\\frac\{\d+\}\{\d+\}\}?|\([^()]*\)) ?\^ ?\{? ?\\circ ?\}?", re.ASCII)
+IMAGINARY_UNIT_PATTERN = re.compile(r"\\(?:begin|end)\{[a-z]+\}|\\vec\{[ijk]\}|\\[a-zA-Z]+|i")
 
 
-def plain(text: str) -> str:
+def normalise_expression(text: str) -> str:
     r"""Spell out what the parser reads otherwise: mixed numbers, decimals, degrees, the imaginary unit, products.
 
-    >>> plain(r"-2\frac{1}{3} + 0.5i")
+    >>> normalise_expression(r"-2\frac{1}{3} + 0.5i")
     '-(2+\\frac{1}{3}) + {\\frac{5}{10}}{I}'
 
     Raises:
@@ -95,21 +99,21 @@ def plain(text: str) -> str:
     text = re.sub(r"\\frac ?(\d) ?(\d)", r"\\frac{\1}{\2}", text)
     text = re.sub(r"_ ?(?:(\d+)(?= )|([a-z]))", r"_{\1\2}", text)
     text = re.sub(r"\\sqrt ?\[(\d*[13579])\] ?\{ ?-(\d+)\}", r"(-\\sqrt[\1]{\2})", text)  # the real root
-    text = MIXED.sub(lambda m: rf"({m[1]}+\frac{{{m[2] or m[4]}}}{{{m[3] or m[5]}}})", text)
-    text = DECIMAL.sub(lambda m: decimal(*m.groups()), text)
-    text = DEGREES.sub(r"(\\frac{\\pi}{180}\\cdot \1)", text)
-    text = re.sub(r"(?<=\d) ?(?=\()", r"\\cdot ", parenthesised_roots(text))
+    text = MIXED_NUMBER_PATTERN.sub(lambda m: rf"({m[1]}+\frac{{{m[2] or m[4]}}}{{{m[3] or m[5]}}})", text)
+    text = DECIMAL_PATTERN.sub(lambda m: convert_decimal_to_fraction(*m.groups()), text)
+    text = DEGREES_PATTERN.sub(r"(\\frac{\\pi}{180}\\cdot \1)", text)
+    text = re.sub(r"(?<=\d) ?(?=\()", r"\\cdot ", wrap_parenthesised_roots(text))
     if not re.search(r"_\{? ?i ?=", text):  # there i counts
-        text = NOT_I.sub(lambda m: "{I}" if m[0] == "i" else m[0], text)
+        text = IMAGINARY_UNIT_PATTERN.sub(lambda m: "{I}" if m[0] == "i" else m[0], text)
     if re.search(r"\d \d", text):
-        raise Unreadable(text)
+        raise UnreadableExpressionError(text)
     return text
 
 
-def decimal(whole: str, decimals: str, repeating: str | None) -> str:
+def convert_decimal_to_fraction(whole: str, decimals: str, repeating: str | None) -> str:
     r"""Write a decimal as a fraction; what repeats as the sum of its series.
 
-    >>> decimal("0", "3", "18")
+    >>> convert_decimal_to_fraction("0", "3", "18")
     '{\\frac{315}{990}}'
     """
     value, scale = int(whole + decimals or "0"), 10 ** len(decimals)
@@ -119,10 +123,10 @@ def decimal(whole: str, decimals: str, repeating: str | None) -> str:
     return rf"{{\frac{{{value}}}{{{scale}}}}}"
 
 
-def parenthesised_roots(text: str) -> str:
+def wrap_parenthesised_roots(text: str) -> str:
     r"""Give a root of a parenthesis its braces: the parser takes the parenthesis for a factor.
 
-    >>> parenthesised_roots(r"\sqrt(2(x+1))y")
+    >>> wrap_parenthesised_roots(r"\sqrt(2(x+1))y")
     '\\sqrt{2(x+1)}y'
     """
     for _ in range(text.count(r"\sqrt(") + text.count(r"\sqrt (")):
@@ -134,46 +138,46 @@ def parenthesised_roots(text: str) -> str:
             depth += {"(": 1, ")": -1}.get(text[end], 0)
             end += 1
         if depth:
-            raise Unreadable(text)
+            raise UnreadableExpressionError(text)
         text = f"{text[: start.start()]}\\sqrt{{{text[start.end() : end - 1]}}}{text[end:]}"
     return text
 
 
-def size(value: sympy.Basic | MatrixBase) -> float:
+def bound_value_bits(value: sympy.Basic | MatrixBase) -> float:
     """Return a bound on the binary digits of an expression's value, were it worked out.
 
-    >>> size(sympy.Pow(2, 2005, evaluate=False))
+    >>> bound_value_bits(sympy.Pow(2, 2005, evaluate=False))
     4010.0
 
     Raises:
         Refused: more than `MOST_BITS`.
     """
     if isinstance(value, MatrixBase):
-        return max(map(size, value), default=1.0)
-    parts = [size(part) for part in value.args]
+        return max(map(bound_value_bits, value), default=1.0)
+    parts = [bound_value_bits(part) for part in value.args]
     bits = float(max(parts, default=2.0))
     if isinstance(value, sympy.Rational):
         bits = float(abs(value.p).bit_length() + value.q.bit_length() - 1)
     elif isinstance(value, sympy.Pow):
-        bits = parts[0] * magnitude(value.exp, parts[1])
+        bits = parts[0] * estimate_magnitude(value.exp, parts[1])
     elif isinstance(value, sympy.factorial):
-        argument = magnitude(value.args[0], parts[0])
+        argument = estimate_magnitude(value.args[0], parts[0])
         bits = argument * math.log2(argument + 2)
     elif isinstance(value, (sympy.Add, sympy.Mul)):
         bits = float(sum(parts))
     if bits > MOST_BITS:
-        raise Refused
+        raise ExpressionTooLargeError
     return bits
 
 
-def magnitude(value: sympy.Expr, bits: float) -> float:
+def estimate_magnitude(value: sympy.Expr, bits: float) -> float:
     """Return about how large a number is, or 1 for what is none; a number of more than 64 digits is infinite."""
     if not value.is_number:
         return 1.0
     return math.inf if bits > 64 else float(abs(value.evalf(5)))
 
 
-POINTS = (
+COMPARISON_POINTS = (
     (Fraction(13, 7), Fraction(29, 9), Fraction(17, 31), Fraction(41, 11)),
     (Fraction(3, 11), Fraction(5, 13), Fraction(8, 17), Fraction(2, 23)),
     (Fraction(-19, 8), Fraction(7, 3), Fraction(-3, 14), Fraction(-31, 9)),
@@ -184,14 +188,14 @@ POINTS = (
 """Where expressions in variables are compared: for each point, the first variables' values."""
 
 
-def same(one: Expression, other: Expression) -> bool:
+def is_equal_expression(one: Expression, other: Expression) -> bool:
     r"""Whether two expressions have the same value, wherever both have one that is real.
 
     Rational numbers are compared exactly, other constants to 35 digits, and expressions in variables to 35 digits at
-    `POINTS`, as two that differ agree there by chance only. What has no value there is left to math-verify.
+    `COMPARISON_POINTS`, as two that differ agree there by chance only. What has no value there is left to math-verify.
 
-    >>> same(expression("x^2-y^2"), expression("(x-y)(x+y)")), same(expression(r"\sqrt{x^2}"), expression("x"))
-    (True, False)
+    >>> is_equal_expression(parse_expression("x^2-y^2"), parse_expression("(x-y)(x+y)")),
+    is_equal_expression(parse_expression(r"\sqrt{x^2}"), parse_expression("x")) (True, False)
 
     Raises:
         Refused: one is too large to be worked out.
@@ -199,38 +203,38 @@ def same(one: Expression, other: Expression) -> bool:
     if isinstance(one, MatrixBase) or isinstance(other, MatrixBase):
         if not (isinstance(one, MatrixBase) and isinstance(other, MatrixBase)) or one.shape != other.shape:
             return False
-        return all(same(a, b) for a, b in zip(one, other, strict=True))
+        return all(is_equal_expression(a, b) for a, b in zip(one, other, strict=True))
     if one == other:
         return True
     if one.has(AppliedUndef) or other.has(AppliedUndef):
-        return symbolically(one, other)
+        return is_symbolically_equal(one, other)
     variables = sorted(one.free_symbols | other.free_symbols, key=str)
     if not variables:
         one, other = one.doit(), other.doit()
         if isinstance(one, sympy.Rational) and isinstance(other, sympy.Rational):
             return bool(one == other)
-        return near(one.evalf(DIGITS), other.evalf(DIGITS))
+        return is_close_value(one.evalf(EVALUATION_DIGITS), other.evalf(EVALUATION_DIGITS))
     imaginary = one.has(sympy.I) or other.has(sympy.I)
     compared = 0
-    for point in POINTS:
+    for point in COMPARISON_POINTS:
         at = {variable: sympy.Rational(point[i % 4] + i // 4) for i, variable in enumerate(variables)}
-        a, b = one.evalf(DIGITS, subs=at), other.evalf(DIGITS, subs=at)
+        a, b = one.evalf(EVALUATION_DIGITS, subs=at), other.evalf(EVALUATION_DIGITS, subs=at)
         if not (a.is_finite and b.is_finite) or not (imaginary or (a.is_real and b.is_real)):
             continue
-        if not near(a, b):
+        if not is_close_value(a, b):
             return False
         compared += 1
-    return compared > 1 or symbolically(one, other)
+    return compared > 1 or is_symbolically_equal(one, other)
 
 
-def near(a: sympy.Expr, b: sympy.Expr) -> bool:
+def is_close_value(a: sympy.Expr, b: sympy.Expr) -> bool:
     """Whether two values that were worked out are the same but for rounding."""
     if not (a.is_finite and b.is_finite):
         return bool(a == b and a in (sympy.oo, -sympy.oo))
     apart, large = abs(a - b), max(abs(a), abs(b))
-    return bool(apart <= max(CLOSE * large, TINY))
+    return bool(apart <= max(RELATIVE_TOLERANCE * large, ABSOLUTE_TOLERANCE))
 
 
-def symbolically(one: Expression, other: Expression) -> bool:
+def is_symbolically_equal(one: Expression, other: Expression) -> bool:
     """Whether math-verify finds two expressions equal."""
     return bool(verify(one, other, timeout_seconds=None))

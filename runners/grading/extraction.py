@@ -7,28 +7,29 @@ from __future__ import annotations
 
 import re
 
-LONGEST = 200
+LONGEST_SHORT_ANSWER = 200
 """Characters of the longest answer that is read as a number or a word; anything longer is no answer."""
 
-LETTERS = "A-J"
+CHOICE_LETTER_RANGE = "A-J"
 
-STATED = re.compile(r"\banswer\b[^\n]{0,40}?(?:\bis\b|[:=])([^\n]*)", re.IGNORECASE)
-HASHES = re.compile(r"^####([^\n]*)", re.MULTILINE)
-NUMERAL = re.compile(
+STATED_ANSWER_PATTERN = re.compile(r"\banswer\b[^\n]{0,40}?(?:\bis\b|[:=])([^\n]*)", re.IGNORECASE)
+HASH_ANSWER_PATTERN = re.compile(r"^####([^\n]*)", re.MULTILINE)
+NUMBER_PATTERN = re.compile(
     r"(?<![\w.,/])[+-]?(?:(?:\d{1,3}(?:,\d{3}){1,20}|\d{1,60})(?:\.\d{1,60})?(?:/\d{1,60})?|\.\d{1,60})(?![\w/])",
     re.ASCII,
 )
-SENTENCE = re.compile(r"[.!?]\s")
-LETTER = re.compile(  # "A" and "I" are also words: the answer is A because …, but not: the answer is A good one
-    rf"(?:\(([{LETTERS}])\)|([{LETTERS}])(?![\w'])(?!(?<=[AI])\s+(?!(?:and|as|because|for|or|since|which|with)\b)[a-z]))"
+SENTENCE_END_PATTERN = re.compile(r"[.!?]\s")
+# "A" and "I" are also words: the answer is A because …, but not: the answer is A good one
+CHOICE_LETTER_PATTERN = re.compile(
+    rf"(?:\(([{CHOICE_LETTER_RANGE}])\)|([{CHOICE_LETTER_RANGE}])(?![\w'])(?!(?<=[AI])\s+(?!(?:and|as|because|for|or|since|which|with)\b)[a-z]))"
 )
-BARE_LETTER = re.compile(rf"^\W{{0,8}}([{LETTERS}])\W{{0,8}}$", re.MULTILINE | re.ASCII)
+LONE_LETTER_PATTERN = re.compile(rf"^\W{{0,8}}([{CHOICE_LETTER_RANGE}])\W{{0,8}}$", re.MULTILINE | re.ASCII)
 
 
-def boxed(text: str, longest: int = LONGEST) -> str | None:
+def extract_boxed_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str | None:
     r"""Return what the last \boxed{…} holds, braces balanced; None without one.
 
-    >>> boxed(r"so \boxed{\frac{1}{2}}.")
+    >>> extract_boxed_answer(r"so \boxed{\frac{1}{2}}.")
     '\\frac{1}{2}'
     """
     start = text.rfind("\\boxed{")
@@ -43,66 +44,66 @@ def boxed(text: str, longest: int = LONGEST) -> str | None:
     return None
 
 
-def stated(text: str, longest: int = LONGEST) -> str | None:
+def extract_stated_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str | None:
     r"""Return what follows the last "answer is" or "answer:" on its line, up to the end of the sentence.
 
-    >>> stated("**Answer:** 5 cm. That is all.")
+    >>> extract_stated_answer("**Answer:** 5 cm. That is all.")
     '5 cm'
-    >>> stated(r"The final answer is $\frac{1}{2}$. I hope it is correct.")
+    >>> extract_stated_answer(r"The final answer is $\frac{1}{2}$. I hope it is correct.")
     '$\\frac{1}{2}$'
     """
     found = None
-    for found in STATED.finditer(text):  # noqa: B007 - the last one counts
+    for found in STATED_ANSWER_PATTERN.finditer(text):  # noqa: B007 - the last one counts
         pass
     if found is None:
         return None
-    said = SENTENCE.split(found[1].strip("*_: \t"), maxsplit=1)[0].strip("*_ \t.")
+    said = SENTENCE_END_PATTERN.split(found[1].strip("*_: \t"), maxsplit=1)[0].strip("*_ \t.")
     return said if 0 < len(said) <= longest else None
 
 
-def given(text: str, longest: int = LONGEST) -> str | None:
+def extract_final_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str | None:
     r"""Return the answer that a text gives: what its last \boxed{…} holds, else what it states."""
-    inside = boxed(text, longest)
-    return stated(text, longest) if inside is None else inside
+    inside = extract_boxed_answer(text, longest)
+    return extract_stated_answer(text, longest) if inside is None else inside
 
 
-def number(text: str) -> str | None:
+def extract_number(text: str) -> str | None:
     """Return the number that a text gives: in what it gives as its answer, after ``####``, or else the last one.
 
-    >>> number("She pays 3 * $4.50 = $13.50 for them.\\n#### 13.50")
+    >>> extract_number("She pays 3 * $4.50 = $13.50 for them.\\n#### 13.50")
     '13.50'
-    >>> number("The answer is $1,234.50 per month.")
+    >>> extract_number("The answer is $1,234.50 per month.")
     '1,234.50'
     """
-    said = given(text)
-    if said is None and (hashes := HASHES.findall(text)):
+    said = extract_final_answer(text)
+    if said is None and (hashes := HASH_ANSWER_PATTERN.findall(text)):
         said = hashes[-1]
-    found = NUMERAL.findall(text if said is None else said)
+    found = NUMBER_PATTERN.findall(text if said is None else said)
     return found[-1] if found else None
 
 
-def letter(text: str) -> str | None:
+def extract_choice_letter(text: str) -> str | None:
     r"""Return the letter that a text chooses: boxed, stated, or else alone on a line; A to J.
 
-    >>> [letter(t) for t in [r"\boxed{\text{(C)}}", "The answer is (B) because …", "Answer: D", "so I take\n**A**"]]
-    ['C', 'B', 'D', 'A']
+    >>> [extract_choice_letter(t) for t in [r"\boxed{\text{(C)}}", "The answer is (B) because …", "Answer: D", "so I
+    take\n**A**"]] ['C', 'B', 'D', 'A']
     """
-    inside = boxed(text)
+    inside = extract_boxed_answer(text)
     if inside is not None:
-        return choice(inside)
-    said = stated(text)
-    if said is not None and (found := LETTER.match(said.lstrip("$*_ \"'["))):
+        return parse_choice_letter(inside)
+    said = extract_stated_answer(text)
+    if said is not None and (found := CHOICE_LETTER_PATTERN.match(said.lstrip("$*_ \"'["))):
         return found[1] or found[2]
-    alone = BARE_LETTER.findall(text)
+    alone = LONE_LETTER_PATTERN.findall(text)
     return alone[-1] if alone else None
 
 
-def choice(answer: str) -> str | None:
+def parse_choice_letter(answer: str) -> str | None:
     r"""Return the letter that an answer is; None if it is more than a letter with what follows it.
 
-    >>> [choice(a) for a in ["c", "(C)", r"\text{C}", "C) Paris", "C. 12", "Cat", "12"]]
+    >>> [parse_choice_letter(a) for a in ["c", "(C)", r"\text{C}", "C) Paris", "C. 12", "Cat", "12"]]
     ['C', 'C', 'C', 'C', 'C', None, None]
     """
     bare = re.sub(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\b|[\s${}*]", " ", answer).strip()
-    found = re.match(rf"\(?\s*([{LETTERS}])\s*(?:$|[).:,])", bare, re.IGNORECASE)
+    found = re.match(rf"\(?\s*([{CHOICE_LETTER_RANGE}])\s*(?:$|[).:,])", bare, re.IGNORECASE)
     return found[1].upper() if found else None

@@ -8,9 +8,20 @@ from importlib.metadata import PackageNotFoundError, version
 
 from isocompute.errors import ConfigError
 from isocompute.runners.grading import latex
-from isocompute.runners.grading.canonical import canonical, exact, mathematical, numeric
-from isocompute.runners.grading.comparison_process import Judge
-from isocompute.runners.grading.extraction import boxed, choice, given, letter, number
+from isocompute.runners.grading.canonical import (
+    normalise_exact_answer,
+    normalise_lab_answer,
+    normalise_math_answer,
+    normalise_numeric_answer,
+)
+from isocompute.runners.grading.comparison_process import AnswerComparer
+from isocompute.runners.grading.extraction import (
+    extract_boxed_answer,
+    extract_choice_letter,
+    extract_final_answer,
+    extract_number,
+    parse_choice_letter,
+)
 
 
 class Grader:
@@ -31,25 +42,25 @@ class Grader:
         title: str,
         extract: Callable[[str], str | None],
         canonical: Callable[[str], str | None],
-        judge: Judge | None = None,
+        judge: AnswerComparer | None = None,
     ) -> None:
-        self.name, self.title, self.judge = name, title, judge
-        self._extract, self.canonical = extract, canonical
+        self.name, self.title, self.comparer = name, title, judge
+        self._extract, self.normalise_answer = extract, canonical
 
-    def answer(self, text: str) -> str | None:
+    def extract_answer(self, text: str) -> str | None:
         """Return the canonical answer of a solution; None if it gives none."""
         found = self._extract(text)
-        return None if found is None else self.canonical(found)
+        return None if found is None else self.normalise_answer(found)
 
     @property
-    def refused(self) -> int:
+    def refused_count(self) -> int:
         """How many answers could not be compared within the limits on time and memory so far."""
-        return 0 if self.judge is None else self.judge.refused
+        return 0 if self.comparer is None else self.comparer.refused_count
 
     def close(self) -> None:
         """End the process that compares, if there is one."""
-        if self.judge is not None:
-            self.judge.close()
+        if self.comparer is not None:
+            self.comparer.close()
 
     def __enter__(self) -> Grader:
         return self
@@ -58,12 +69,12 @@ class Grader:
         self.close()
 
 
-def make_boxed_number() -> Grader:
+def make_boxed_number_grader() -> Grader:
     """Return the grader of what the last box holds."""
-    return Grader("boxed-number", "boxed-number/1", boxed, canonical)
+    return Grader("boxed-number", "boxed-number/1", extract_boxed_answer, normalise_lab_answer)
 
 
-def make_math() -> Grader:
+def make_math_grader() -> Grader:
     """Return the grader for mathematics.
 
     Raises:
@@ -74,19 +85,27 @@ def make_math() -> Grader:
     except PackageNotFoundError:
         raise ConfigError("The grader 'math' needs math-verify: pip install 'isocompute[math]'.") from None
     title = f"math/1 math-verify=={package}"
-    return Grader("math", title, partial(given, longest=latex.LONGEST), mathematical, Judge())
+    return Grader(
+        "math",
+        title,
+        partial(extract_final_answer, longest=latex.LONGEST_MATH_ANSWER),
+        normalise_math_answer,
+        AnswerComparer(),
+    )
 
 
-def make_letter() -> Grader:
+def make_letter_grader() -> Grader:
     """Return the grader of multiple choice."""
-    return Grader("letter", "letter/1", letter, choice)
+    return Grader("letter", "letter/1", extract_choice_letter, parse_choice_letter)
 
 
-def make_numeric() -> Grader:
+def make_numeric_grader() -> Grader:
     """Return the grader of numbers."""
-    return Grader("numeric", "numeric/1", number, numeric)
+    return Grader("numeric", "numeric/1", extract_number, normalise_numeric_answer)
 
 
-def make_exact() -> Grader:
+def make_exact_grader() -> Grader:
     """Return the grader of texts that are the same to the letter."""
-    return Grader("exact", "exact/1", partial(given, longest=latex.LONGEST), exact)
+    return Grader(
+        "exact", "exact/1", partial(extract_final_answer, longest=latex.LONGEST_MATH_ANSWER), normalise_exact_answer
+    )

@@ -1,7 +1,7 @@
 r"""How answers are spelt: the many spellings of LaTeX and of plain text, brought to fewer.
 
-Nothing here parses: it takes off what only concerns looks (`tidy`), spells each sign in one way (`spell`), and cuts
-at signs that stand outside of brackets (`split`).
+Nothing here parses: it takes off what only concerns looks (`clean_latex`), spells each sign in one way
+    (`normalise_latex`), and cuts at signs that stand outside of brackets (`split_at_separators`).
 """
 
 from __future__ import annotations
@@ -9,49 +9,49 @@ from __future__ import annotations
 import re
 import unicodedata
 
-LONGEST = 1000
+LONGEST_MATH_ANSWER = 1000
 """Characters of the longest answer in mathematics that is read."""
 
-UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
+INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn"}
 """Unicode's categories of what is not seen: controls, marks of direction, lone surrogates …"""
 
-LOOKS = re.compile(
+FORMATTING_PATTERN = re.compile(
     r"\\(?:left|right|middle)(?![a-zA-Z])\.?|\\(?:[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits)(?![a-zA-Z])"
     r"|(?<=\d),\\!\s*(?=\d{3}(?!\d))|(?<!\\)\\!\s*|\\(?:phantom|hspace|vspace)\{[^{}]*\}"
 )
-BLANKS = re.compile(r"(?:\s|(?<!\\)\\[ ,;:>]|~|\\q?quad(?![a-zA-Z]))+")
-WRAPPED = re.compile(r"\$([^$]*)\$|\\\((.*)\\\)|\\\[(.*)\\\]", re.DOTALL)
+LATEX_BLANKS_PATTERN = re.compile(r"(?:\s|(?<!\\)\\[ ,;:>]|~|\\q?quad(?![a-zA-Z]))+")
+MATH_DELIMITERS_PATTERN = re.compile(r"\$([^$]*)\$|\\\((.*)\\\)|\\\[(.*)\\\]", re.DOTALL)
 
 
-def tidy(text: str) -> str:
+def clean_latex(text: str) -> str:
     r"""Return an answer without what only concerns its looks; empty if it says nothing or is too long.
 
-    >>> tidy(r"$ \displaystyle \left( \dfrac{1}{2},\, x \right) $.")
+    >>> clean_latex(r"$ \displaystyle \left( \dfrac{1}{2},\, x \right) $.")
     '(\\frac{1}{2}, x)'
     """
-    if len(text) > LONGEST:
+    if len(text) > LONGEST_MATH_ANSWER:
         return ""
     if not (text.isascii() and text.isprintable()):
-        text = unicodedata.normalize("NFC", "".join(c for c in text if c in "\n\t" or not unseen(c)))
+        text = unicodedata.normalize("NFC", "".join(c for c in text if c in "\n\t" or not is_invisible_character(c)))
     before = None
     while text != before:
         before = text
-        text = LOOKS.sub("", text)
+        text = FORMATTING_PATTERN.sub("", text)
         text = re.sub(r"\\[dtc](?=(?:frac|binom)(?![a-zA-Z]))", r"\\", text)
-        text = BLANKS.sub(" ", text).strip()
+        text = LATEX_BLANKS_PATTERN.sub(" ", text).strip()
         text = re.sub(r"(?<=[(\[]) | (?=[)\],])", "", text)
         text = re.sub(r"(?<!\\)\\$|\.$", "", text).rstrip()
-        if wrapped := WRAPPED.fullmatch(text):
+        if wrapped := MATH_DELIMITERS_PATTERN.fullmatch(text):
             text = wrapped[1] or wrapped[2] or wrapped[3] or ""
     return text
 
 
-def unseen(character: str) -> bool:
+def is_invisible_character(character: str) -> bool:
     """Whether a character leaves no mark."""
-    return unicodedata.category(character) in UNSEEN
+    return unicodedata.category(character) in INVISIBLE_CATEGORIES
 
 
-SIGNS = {
+UNICODE_TO_LATEX = {
     "−": "-", "–": "-", "—": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"\div ", "±": r"\pm ",
     "∓": r"\mp ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∞": r"\infty ", "∪": r"\cup ",
     "∩": r"\cap ", "∈": r"\in ", "∉": r"\notin ", "∅": r"\emptyset ", "∖": r"\setminus ", "ℝ": r"\mathbb{R}",
@@ -60,7 +60,7 @@ SIGNS = {
     "€": r"\text{€}", "£": r"\text{£}", "’": "'", "⟨": r"\langle ", "⟩": r"\rangle ", "％": "%",
 }  # fmt: skip
 
-SYNONYMS = {
+COMMAND_SYNONYMS = {
     r"\leqslant": r"\le", r"\leq": r"\le", r"\geqslant": r"\ge", r"\geq": r"\ge", r"\neq": r"\ne", r"\lt": "<",
     r"\gt": ">", r"\bigcup": r"\cup", r"\bigcap": r"\cap", r"\varnothing": r"\emptyset", r"\backslash": r"\setminus",
     r"\lbrace": r"\{", r"\rbrace": r"\}", r"\lbrack": "[", r"\rbrack": "]", r"\lvert": "|", r"\rvert": "|",
@@ -72,69 +72,71 @@ SYNONYMS = {
     r"\degree": r"^\circ", r"\bmod": r"\mod", r"\fbox": r"\boxed", r"\overrightarrow": r"\vec",
 }  # fmt: skip
 
-MATRIX = re.compile(
+MATRIX_PATTERN = re.compile(
     r"[(\[]\s*\\begin\{(?:matrix|smallmatrix|array)\}(?:\{[clr|]*\})?(.*?)\\end\{(?:matrix|smallmatrix|array)\}\s*[)\]]"
     r"|\\begin\{([pb]matrix)\}(.*?)\\end\{[pb]matrix\}",
     re.DOTALL,
 )
-VECTOR = re.compile(r"\\(?:mathbf|vec) ?\{ ?(?:\\?([ijk])(?:math)?|\\vec ?\{ ?\\?([ijk])(?:math)? ?\}) ?\}")
-FUNCTION = re.compile(r"\\text ?\{ ?((?:arc)?(?:sin|cos|tan|cot|sec|csc)|ln|log|det|gcd|lcm|max|min) ?\}")
+VECTOR_PATTERN = re.compile(r"\\(?:mathbf|vec) ?\{ ?(?:\\?([ijk])(?:math)?|\\vec ?\{ ?\\?([ijk])(?:math)? ?\}) ?\}")
+FUNCTION_NAME_PATTERN = re.compile(r"\\text ?\{ ?((?:arc)?(?:sin|cos|tan|cot|sec|csc)|ln|log|det|gcd|lcm|max|min) ?\}")
 
 
-def spell(text: str) -> str:
+def normalise_latex(text: str) -> str:
     r"""Return a tidy answer with each sign, command and matrix spelt in one way.
 
-    >>> spell(r"x ≤ 2 \text{ or } x \geqslant 3π")
+    >>> normalise_latex(r"x ≤ 2 \text{ or } x \geqslant 3π")
     'x \\le 2 \\text{ or } x \\ge 3\\pi'
     """
-    text = "".join(SIGNS.get(c, c) for c in text)
-    text = re.sub(r"\\[a-zA-Z]+", lambda m: SYNONYMS.get(m[0], m[0]), text)
+    text = "".join(UNICODE_TO_LATEX.get(c, c) for c in text)
+    text = re.sub(r"\\[a-zA-Z]+", lambda m: COMMAND_SYNONYMS.get(m[0], m[0]), text)
     text = re.sub(r"\\(?:text)?color\{[^{}]*\}|\\boxed(?=\{)|\\(?:rm|bf|it)(?![a-zA-Z])", "", text)
     text = re.sub(r"\\text ?\{ ?(\\[$%]|[-+]?[\d.,/]+|i|e|\\pi) ?\}", r"\1", text)  # \text{7}, \mathrm{i}
-    text = FUNCTION.sub(r"\\\1 ", text)
-    text = VECTOR.sub(lambda m: rf"\vec{{{m[1] or m[2]}}}", text)
+    text = FUNCTION_NAME_PATTERN.sub(r"\\\1 ", text)
+    text = VECTOR_PATTERN.sub(lambda m: rf"\vec{{{m[1] or m[2]}}}", text)
     text = re.sub(r"\\mathbf ?(?=\{)", "", text)
-    text = MATRIX.sub(lambda m: rf"\begin{{pmatrix}}{trimmed(m[1] or m[3] or '')}\end{{pmatrix}}", text)
+    text = MATRIX_PATTERN.sub(
+        lambda m: rf"\begin{{pmatrix}}{trim_matrix_rows(m[1] or m[3] or '')}\end{{pmatrix}}", text
+    )
     text = re.sub(r"\{\s*,\s*\}", ",", text)
     text = re.sub(r"(?<![a-zA-Z\\])pi(?![a-zA-Z])", r"\\pi", text)
     text = re.sub(r"(?<![a-zA-Z\\])(?:infinity|inf)(?![a-zA-Z])|\\text\{\s*infinity\s*\}", r"\\infty", text)
     text = re.sub(r"(?<![a-zA-Z\\])sqrt(?![a-zA-Z])", r"\\sqrt", text)
     text = text.replace("**", "^")
-    return BLANKS.sub(" ", text).strip()
+    return LATEX_BLANKS_PATTERN.sub(" ", text).strip()
 
 
-def trimmed(rows: str) -> str:
+def trim_matrix_rows(rows: str) -> str:
     r"""Return a matrix's rows without a last \\ that ends none."""
     return re.sub(r"(?:\\\\|\\hline|\s)+$", "", rows)
 
 
-OPENING = {"(", "[", "{", r"\{", r"\langle", r"\lfloor", r"\lceil"}
-CLOSING = {")", "]", "}", r"\}", r"\rangle", r"\rfloor", r"\rceil"}
-TOKEN = re.compile(r"\\(?:begin|end)\{[a-zA-Z]+\*?\}|\\[a-zA-Z]+|\\.|.", re.DOTALL)
+OPENING_BRACKETS = {"(", "[", "{", r"\{", r"\langle", r"\lfloor", r"\lceil"}
+CLOSING_BRACKETS = {")", "]", "}", r"\}", r"\rangle", r"\rfloor", r"\rceil"}
+LATEX_TOKEN_PATTERN = re.compile(r"\\(?:begin|end)\{[a-zA-Z]+\*?\}|\\[a-zA-Z]+|\\.|.", re.DOTALL)
 
 
-def tokens(text: str) -> list[str]:
+def tokenise_latex(text: str) -> list[str]:
     r"""Cut LaTeX into commands and characters; joined they are the text again.
 
-    >>> tokens(r"\frac{x}2")
+    >>> tokenise_latex(r"\frac{x}2")
     ['\\frac', '{', 'x', '}', '2']
     """
-    return TOKEN.findall(text)
+    return LATEX_TOKEN_PATTERN.findall(text)
 
 
-def split(text: str, *separators: str) -> tuple[list[str], list[str]]:
+def split_at_separators(text: str, *separators: str) -> tuple[list[str], list[str]]:
     r"""Cut a text at separators that stand outside of all brackets; return the pieces and the separators between.
 
     Brackets need not match in kind: ``(1, 2]`` is an interval.
 
-    >>> split(r"(1, 2] \cup \{3\}, 4", ",", r"\cup")
+    >>> split_at_separators(r"(1, 2] \cup \{3\}, 4", ",", r"\cup")
     (['(1, 2] ', ' \\{3\\}', ' 4'], ['\\cup', ','])
     """
     pieces, cuts, depth = [""], [], 0
-    for token in tokens(text):
-        if token in OPENING or token.startswith(r"\begin{"):
+    for token in tokenise_latex(text):
+        if token in OPENING_BRACKETS or token.startswith(r"\begin{"):
             depth += 1
-        elif token in CLOSING or token.startswith(r"\end{"):
+        elif token in CLOSING_BRACKETS or token.startswith(r"\end{"):
             depth -= 1
         if depth == 0 and token in separators:
             cuts.append(token)
@@ -144,17 +146,19 @@ def split(text: str, *separators: str) -> tuple[list[str], list[str]]:
     return pieces, cuts
 
 
-def enclosed(text: str) -> tuple[str, str, str] | None:
+def match_outer_brackets(text: str) -> tuple[str, str, str] | None:
     r"""Return the opening bracket, the inside and the closing one, if one pair of brackets holds the whole text.
 
-    >>> enclosed(r"\{1, 2\}"), enclosed("(1)(2)")
+    >>> match_outer_brackets(r"\{1, 2\}"), match_outer_brackets("(1)(2)")
     (('\\{', '1, 2', '\\}'), None)
     """
-    parts, depth = tokens(text), 0
-    if len(parts) < 2 or parts[0] not in OPENING or parts[-1] not in CLOSING:
+    parts, depth = tokenise_latex(text), 0
+    if len(parts) < 2 or parts[0] not in OPENING_BRACKETS or parts[-1] not in CLOSING_BRACKETS:
         return None
     for place, token in enumerate(parts):
-        depth += (token in OPENING or token.startswith(r"\begin{")) - (token in CLOSING or token.startswith(r"\end{"))
+        depth += (token in OPENING_BRACKETS or token.startswith(r"\begin{")) - (
+            token in CLOSING_BRACKETS or token.startswith(r"\end{")
+        )
         if depth == 0:
             return (parts[0], "".join(parts[1:-1]).strip(), parts[-1]) if place == len(parts) - 1 else None
     return None

@@ -10,36 +10,36 @@ from typing import TypeGuard
 import sympy
 from sympy import S
 
-from isocompute.runners.grading.expression import Unreadable
-from isocompute.runners.grading.latex import enclosed, spell, split
-from isocompute.runners.grading.quantities import Quantity, quantity
+from isocompute.runners.grading.expression import UnreadableExpressionError
+from isocompute.runners.grading.latex import match_outer_brackets, normalise_latex, split_at_separators
+from isocompute.runners.grading.quantities import Quantity, parse_quantity
 
 
 @dataclass(frozen=True)
-class Words:
+class WordAnswer:
     """A text that is compared as text, without its case."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Many:
+class AnswerList:
     """Several answers: in order within round, square or angle brackets, in any order within braces or none."""
 
-    items: tuple[Answer, ...]
+    items: tuple[ParsedAnswer, ...]
     brackets: str = ""
 
     @property
-    def ordered(self) -> bool:
+    def is_ordered(self) -> bool:
         """Whether the order of the items counts."""
         return self.brackets not in ("", "{}")
 
 
 @dataclass(frozen=True)
-class Region:
+class RealSet:
     """A set of real numbers, and the variable that it was given for, if one was named."""
 
-    set: sympy.Set
+    numbers: sympy.Set
     variable: str | None = None
 
 
@@ -52,272 +52,278 @@ class Relation:
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedValue:
     """A value with the name that was put before it: x = 5, f(x) = x², (x, y) = (1, 2)."""
 
     name: str
-    value: Answer
+    value: ParsedAnswer
     relation: Relation | None = None
 
 
-Answer = Words | Quantity | Many | Region | Relation | Named
+ParsedAnswer = WordAnswer | Quantity | AnswerList | RealSet | Relation | NamedValue
 
-SETS = {
+NAMED_SETS = {
     r"\mathbb{R}": S.Reals, r"\mathbb{Z}": S.Integers, r"\mathbb{N}": S.Naturals, r"\mathbb{Q}": S.Rationals,
     r"\mathbb{C}": S.Complexes, r"\emptyset": S.EmptySet,
 }  # fmt: skip
-JOINED = r"\cup", r"\cap", r"\setminus"
-COMPARED = "=", "<", ">", r"\le", r"\ge", r"\ne", r"\approx", r"\equiv"
-MIRRORED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
-INEQUALITY = {
+SET_OPERATORS = r"\cup", r"\cap", r"\setminus"
+RELATION_SIGNS = "=", "<", ">", r"\le", r"\ge", r"\ne", r"\approx", r"\equiv"
+MIRRORED_SIGNS = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
+INEQUALITY_CLASSES = {
     "<": sympy.StrictLessThan,
     ">": sympy.StrictGreaterThan,
     r"\le": sympy.LessThan,
     r"\ge": sympy.GreaterThan,
 }
 
-OR = re.compile(r"\\lor(?![a-zA-Z])|\\text ?\{ ?,? ?or ?\}|(?<![a-zA-Z\\])or(?![a-zA-Z])")
-AND = re.compile(r",? ?(?:\\land(?![a-zA-Z])|\\text ?\{ ?,? ?and ?\}|(?<![a-zA-Z\\])and(?![a-zA-Z]))|;")
-GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!,?\d)", re.ASCII)
-NAME = re.compile(
+OR_PATTERN = re.compile(r"\\lor(?![a-zA-Z])|\\text ?\{ ?,? ?or ?\}|(?<![a-zA-Z\\])or(?![a-zA-Z])")
+AND_PATTERN = re.compile(r",? ?(?:\\land(?![a-zA-Z])|\\text ?\{ ?,? ?and ?\}|(?<![a-zA-Z\\])and(?![a-zA-Z]))|;")
+GROUPED_DIGITS_PATTERN = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!,?\d)", re.ASCII)
+VALUE_NAME_PATTERN = re.compile(
     r"[a-zA-Z]'*(?:_\{?\w+\}?)?(?:\([a-z](?:, ?[a-z])*\))?|[A-Z]{2,4}|\([a-z](?:, ?[a-z])+\)"
     r"|\\(?:angle|triangle|overline|text|vec|[a-z]*theta|alpha|beta|gamma|phi|lambda|mu|sigma|Delta)(?![a-zA-Z])[^=]*"
 )
-CLOCK = re.compile(r"\d:\d\d(?:\\text|[ {])*[ap]\.?m", re.IGNORECASE)
-WHEN = r"\\text ?\{ ?(?:if|for|when|otherwise|else)? ?\}|(?<![a-zA-Z\\])(?:if|for|when|otherwise|else)(?![a-zA-Z])"
+CLOCK_TIME_PATTERN = re.compile(r"\d:\d\d(?:\\text|[ {])*[ap]\.?m", re.IGNORECASE)
+CONDITION_WORD_PATTERN = (
+    r"\\text ?\{ ?(?:if|for|when|otherwise|else)? ?\}|(?<![a-zA-Z\\])(?:if|for|when|otherwise|else)(?![a-zA-Z])"
+)
 
 
 @lru_cache(maxsize=4096)
-def read(text: str) -> Answer:
+def parse_answer(text: str) -> ParsedAnswer:
     r"""Read an answer.
 
-    >>> read(r"\{1, 2\}").items[1].value, read("x > 3").set, read(r"5 \text{ cm}").value, read("no solution").text
-    (2, Interval.open(3, oo), 1/20, 'no solution')
+    >>> parse_answer(r"\{1, 2\}").items[1].value, parse_answer("x > 3").numbers, parse_answer(r"5 \text{ cm}").value,
+    parse_answer("no solution").text (2, Interval.open(3, oo), 1/20, 'no solution')
 
     Raises:
         Refused: it holds a number too large to be worked out.
     """
-    spelt = spell(text)
+    spelt = normalise_latex(text)
     try:
-        return answer(re.sub(r"^\\approx ?", "", spelt))
-    except Unreadable:
-        return Words(words(spelt))
+        return parse_answer_part(re.sub(r"^\\approx ?", "", spelt))
+    except UnreadableExpressionError:
+        return WordAnswer(normalise_words(spelt))
 
 
-def answer(text: str) -> Answer:
+def parse_answer_part(text: str) -> ParsedAnswer:
     """Read what the loosest signs in a text join, and so on down to an expression."""
     text = text.strip(" ")
-    while (pair := enclosed(text)) and (pair[0], pair[2]) == ("{", "}"):
+    while (pair := match_outer_brackets(text)) and (pair[0], pair[2]) == ("{", "}"):
         text = pair[1]
-    if OR.search(text):
-        return either([answer(part) for part in OR.split(text)])
+    if OR_PATTERN.search(text):
+        return join_alternatives([parse_answer_part(part) for part in OR_PATTERN.split(text)])
     if not re.search(r"[(\[{][^()\[\]{}]*,", text):  # (12,102) is a pair
-        text = GROUPED.sub(lambda m: m[0].replace(",", ""), text)
-    parts = [part for cut in AND.split(text) for part in split(cut, ",", ";")[0] if part.strip()]
+        text = GROUPED_DIGITS_PATTERN.sub(lambda m: m[0].replace(",", ""), text)
+    parts = [part for cut in AND_PATTERN.split(text) for part in split_at_separators(cut, ",", ";")[0] if part.strip()]
     if len(parts) > 1:
-        return both([answer(part) for part in parts])
-    pieces, signs = split(text, *COMPARED, r"\in", r"\notin")
+        return join_conjuncts([parse_answer_part(part) for part in parts])
+    pieces, signs = split_at_separators(text, *RELATION_SIGNS, r"\in", r"\notin")
     if signs:
-        return related([piece.strip() for piece in pieces], signs)
-    pieces, signs = split(text, *JOINED)
+        return parse_relation_chain([piece.strip() for piece in pieces], signs)
+    pieces, signs = split_at_separators(text, *SET_OPERATORS)
     if signs:
-        return joined([region(answer(piece)) for piece in pieces], signs)
-    if text.replace(" ", "") in SETS:
-        return Region(SETS[text.replace(" ", "")])
-    if pair := enclosed(text):
-        return bracketed(*pair, text)
+        return combine_sets([to_real_set(parse_answer_part(piece)) for piece in pieces], signs)
+    if text.replace(" ", "") in NAMED_SETS:
+        return RealSet(NAMED_SETS[text.replace(" ", "")])
+    if pair := match_outer_brackets(text):
+        return parse_bracketed_answer(*pair, text)
     if r"\pm" in text or r"\mp" in text:
-        return flat([answer(signed(text, plus)) for plus in (True, False)])
+        return flatten_answers([parse_answer_part(choose_signs(text, plus)) for plus in (True, False)])
     if function := re.fullmatch(r"\\begin\{cases\}(.*)\\end\{cases\}", text):
-        return cases(function[1])
-    pieces = split(text, ":")[0]
+        return parse_cases(function[1])
+    pieces = split_at_separators(text, ":")[0]
     pieces = re.split(r"\\text ?\{ ?to ?\}", text) if len(pieces) == 1 else pieces
-    if len(pieces) > 1 and not CLOCK.search(text):
-        return ratio([number(piece.strip()) for piece in pieces])
-    return quantity(text)
+    if len(pieces) > 1 and not CLOCK_TIME_PATTERN.search(text):
+        return compute_ratio([parse_scalar(piece.strip()) for piece in pieces])
+    return parse_quantity(text)
 
 
-def either(parts: list[Answer]) -> Answer:
+def join_alternatives(parts: list[ParsedAnswer]) -> ParsedAnswer:
     """Join answers of which any may hold: regions to one, others to a list."""
-    regions = [part for part in parts if isinstance(part, Region)]
+    regions = [part for part in parts if isinstance(part, RealSet)]
     if len(regions) == len(parts):
-        return Region(sympy.Union(*(part.set for part in regions)), common(regions))
-    return flat(parts)
+        return RealSet(sympy.Union(*(part.numbers for part in regions)), find_common_variable(regions))
+    return flatten_answers(parts)
 
 
-def both(parts: list[Answer]) -> Answer:
+def join_conjuncts(parts: list[ParsedAnswer]) -> ParsedAnswer:
     """Join answers that stand side by side: conditions on one variable are met together, others are a list."""
-    regions = [part for part in parts if isinstance(part, Region)]
-    if len(regions) == len(parts) and common(regions):
-        return Region(sympy.Intersection(*(part.set for part in regions)), common(regions))
-    return flat(parts)
+    regions = [part for part in parts if isinstance(part, RealSet)]
+    if len(regions) == len(parts) and find_common_variable(regions):
+        return RealSet(sympy.Intersection(*(part.numbers for part in regions)), find_common_variable(regions))
+    return flatten_answers(parts)
 
 
-def common(regions: list[Region]) -> str | None:
+def find_common_variable(regions: list[RealSet]) -> str | None:
     """Return the variable that all regions were given for; None if they differ."""
     names = {part.variable for part in regions}
     return names.pop() if len(names) == 1 else None
 
 
-def flat(parts: list[Answer], brackets: str = "") -> Many:
+def flatten_answers(parts: list[ParsedAnswer], brackets: str = "") -> AnswerList:
     """Make one list or set of answers, some of which are lists themselves."""
-    return Many(tuple(item for part in parts for item in (part.items if is_list(part) else (part,))), brackets)
+    return AnswerList(
+        tuple(item for part in parts for item in (part.items if is_bare_list(part) else (part,))), brackets
+    )
 
 
-def is_list(part: Answer) -> TypeGuard[Many]:
+def is_bare_list(part: ParsedAnswer) -> TypeGuard[AnswerList]:
     """Whether an answer is a list without brackets."""
-    return isinstance(part, Many) and part.brackets == ""
+    return isinstance(part, AnswerList) and part.brackets == ""
 
 
-def signed(text: str, plus: bool) -> str:
+def choose_signs(text: str, plus: bool) -> str:
     r"""Choose the upper or the lower signs of \pm and \mp.
 
-    >>> signed(r"1 \pm x \mp y", plus=False)
+    >>> choose_signs(r"1 \pm x \mp y", plus=False)
     '1 - x + y'
     """
     upper, lower = ("+", "-") if plus else ("-", "+")
     return re.sub(r"\\mp(?![a-zA-Z])", lower, re.sub(r"\\pm(?![a-zA-Z])", upper, text))
 
 
-def bracketed(opening: str, inside: str, closing: str, text: str) -> Answer:
+def parse_bracketed_answer(opening: str, inside: str, closing: str, text: str) -> ParsedAnswer:
     """Read what stands in one pair of brackets: a set, a point or an interval, or an expression in parentheses."""
     kind = {r"\{": "{", r"\}": "}", r"\langle": "<", r"\rangle": ">"}
     brackets = kind.get(opening, opening) + kind.get(closing, closing)
     if brackets == "{}":
-        condition = split(inside, r"\mid", "|", ":")[0]
+        condition = split_at_separators(inside, r"\mid", "|", ":")[0]
         if len(condition) == 2:
-            return answer(condition[1])
-        return flat([answer(part) for part in split(inside, ",", ";")[0] if part.strip()], brackets)
-    parts = split(inside, ",", ";")[0]
+            return parse_answer_part(condition[1])
+        return flatten_answers(
+            [parse_answer_part(part) for part in split_at_separators(inside, ",", ";")[0] if part.strip()], brackets
+        )
+    parts = split_at_separators(inside, ",", ";")[0]
     if len(parts) > 1 and brackets in ("()", "[]", "(]", "[)", "<>"):
-        return Many(tuple(answer(part) for part in parts), brackets)
-    return answer(inside) if brackets == "()" else quantity(text)
+        return AnswerList(tuple(parse_answer_part(part) for part in parts), brackets)
+    return parse_answer_part(inside) if brackets == "()" else parse_quantity(text)
 
 
-def related(sides: list[str], signs: list[str]) -> Answer:
+def parse_relation_chain(sides: list[str], signs: list[str]) -> ParsedAnswer:
     """Read a chain of equations or inequalities."""
     if signs == [r"\in"]:
-        return Named(sides[0], answer(sides[1]))
+        return NamedValue(sides[0], parse_answer_part(sides[1]))
     if signs == [r"\notin"]:
-        return Region(S.Reals - region(answer(sides[1])))
+        return RealSet(S.Reals - to_real_set(parse_answer_part(sides[1])))
     if set(signs) <= {"=", r"\approx", r"\equiv"}:
-        return equation(sides)
+        return parse_equation(sides)
     if r"\approx" in signs or r"\equiv" in signs or "=" in signs:
-        raise Unreadable(" ".join(sides))
-    values = [number(side) for side in sides]
+        raise UnreadableExpressionError(" ".join(sides))
+    values = [parse_scalar(side) for side in sides]
     variables = set[sympy.Symbol]().union(*(value.free_symbols for value in values))
     steps = list(zip(values, signs, values[1:], strict=False))
     if len(variables) != 1:
         if len(steps) != 1:
-            raise Unreadable(" ".join(sides))
+            raise UnreadableExpressionError(" ".join(sides))
         left, sign, right = steps[0]
         return Relation(sign, left - right)
     (variable,) = variables
-    return Region(sympy.Intersection(*(solved(*step, variable) for step in steps)), str(variable))
+    return RealSet(sympy.Intersection(*(solve_inequality(*step, variable) for step in steps)), str(variable))
 
 
-def solved(left: sympy.Expr, sign: str, right: sympy.Expr, variable: sympy.Symbol) -> sympy.Set:
+def solve_inequality(left: sympy.Expr, sign: str, right: sympy.Expr, variable: sympy.Symbol) -> sympy.Set:
     """Solve an inequality in one real variable."""
     real = sympy.Symbol("x", real=True)
     left, right = (side.subs(variable, real).doit() for side in (left, right))
     try:
         if sign == r"\ne":
             return S.Reals - sympy.solveset(left - right, real, S.Reals)
-        return sympy.solveset(INEQUALITY[sign](left, right), real, S.Reals)
+        return sympy.solveset(INEQUALITY_CLASSES[sign](left, right), real, S.Reals)
     except (MemoryError, RecursionError):
         raise
     except Exception as error:  # the solver raises what it likes
-        raise Unreadable(sign) from error
+        raise UnreadableExpressionError(sign) from error
 
 
-def equation(sides: list[str]) -> Answer:
+def parse_equation(sides: list[str]) -> ParsedAnswer:
     """Read an equation: of a name it tells the value, without variables it is its last side."""
-    sides = [pair[1] if (pair := enclosed(side)) and pair[0] == "{" else side for side in sides]
-    if len(sides) == 2 and NAME.fullmatch(sides[1]) and not NAME.fullmatch(sides[0]):
+    sides = [pair[1] if (pair := match_outer_brackets(side)) and pair[0] == "{" else side for side in sides]
+    if len(sides) == 2 and VALUE_NAME_PATTERN.fullmatch(sides[1]) and not VALUE_NAME_PATTERN.fullmatch(sides[0]):
         sides = sides[::-1]
     try:
-        relation = Relation("=", number(sides[0]) - number(sides[-1]))
-    except Unreadable:
+        relation = Relation("=", parse_scalar(sides[0]) - parse_scalar(sides[-1]))
+    except UnreadableExpressionError:
         relation = None
-    if NAME.fullmatch(sides[0]):
-        return Named(sides[0].replace(" ", ""), answer(sides[-1]), relation)
+    if VALUE_NAME_PATTERN.fullmatch(sides[0]):
+        return NamedValue(sides[0].replace(" ", ""), parse_answer_part(sides[-1]), relation)
     if relation is None:
-        raise Unreadable("=".join(sides))
-    return relation if relation.difference.free_symbols else answer(sides[-1])
+        raise UnreadableExpressionError("=".join(sides))
+    return relation if relation.difference.free_symbols else parse_answer_part(sides[-1])
 
 
-def joined(sets: list[sympy.Set], signs: list[str]) -> Region:
+def combine_sets(sets: list[sympy.Set], signs: list[str]) -> RealSet:
     r"""Join sets by \cup, \cap and \setminus, from left to right."""
     whole = sets[0]
     for sign, part in zip(signs, sets[1:], strict=True):
         whole = {r"\cup": sympy.Union, r"\cap": sympy.Intersection, r"\setminus": sympy.Complement}[sign](whole, part)
-    return Region(whole)
+    return RealSet(whole)
 
 
-def region(said: Answer) -> sympy.Set:
+def to_real_set(said: ParsedAnswer) -> sympy.Set:
     """Return an answer as a set of real numbers: (1, 2] is an interval now, and {1, 2} two numbers.
 
     Raises:
         Unreadable: it is none.
     """
-    if isinstance(said, Named):
-        return region(said.value)
-    if isinstance(said, Region):
-        return said.set
-    if isinstance(said, Many) and all(isinstance(item, Quantity) for item in said.items):
+    if isinstance(said, NamedValue):
+        return to_real_set(said.value)
+    if isinstance(said, RealSet):
+        return said.numbers
+    if isinstance(said, AnswerList) and all(isinstance(item, Quantity) for item in said.items):
         values = [item.value.doit() for item in said.items if isinstance(item, Quantity)]
-        if not said.ordered:
+        if not said.is_ordered:
             return sympy.FiniteSet(*values)
         if len(values) == 2 and said.brackets != "<>" and all(value.is_extended_real for value in values):
             return sympy.Interval(*values, said.brackets[0] == "(", said.brackets[1] == ")")
-    raise Unreadable(type(said).__name__)
+    raise UnreadableExpressionError(type(said).__name__)
 
 
-def number(text: str) -> sympy.Expr:
+def parse_scalar(text: str) -> sympy.Expr:
     """Read an expression that is no matrix.
 
     Raises:
         Unreadable: it is none.
     """
-    value = quantity(text).value
+    value = parse_quantity(text).value
     if not isinstance(value, sympy.Expr):
-        raise Unreadable(text)
+        raise UnreadableExpressionError(text)
     return value
 
 
-def ratio(values: list[sympy.Expr]) -> Answer:
+def compute_ratio(values: list[sympy.Expr]) -> ParsedAnswer:
     """Return a ratio: of two numbers their quotient, of more a list of each over the first."""
     quotients = [value / values[0] for value in values]
     if len(values) == 2:
         return Quantity(1 / quotients[1], 1 / quotients[1])
-    return Many(tuple(Quantity(value, value) for value in quotients), "::")
+    return AnswerList(tuple(Quantity(value, value) for value in quotients), "::")
 
 
-def cases(rows: str) -> Answer:
+def parse_cases(rows: str) -> ParsedAnswer:
     r"""Read a function that is given piece by piece.
 
     Raises:
         Unreadable: a row is not a value and a condition.
     """
     pieces: list[tuple[sympy.Expr, sympy.Basic | bool]] = []
-    for row in split(rows, r"\\")[0]:
+    for row in split_at_separators(rows, r"\\")[0]:
         if not row.strip():
             continue
-        value, *conditions = split(row, "&" if "&" in row else ",")[0]
-        said = re.sub(WHEN, "", " ".join(conditions)).strip(" ,.")
-        condition = answer(said) if said else Region(S.Reals)
-        if len(conditions) != 1 or not isinstance(condition, Region):
-            raise Unreadable(row)
+        value, *conditions = split_at_separators(row, "&" if "&" in row else ",")[0]
+        said = re.sub(CONDITION_WORD_PATTERN, "", " ".join(conditions)).strip(" ,.")
+        condition = parse_answer_part(said) if said else RealSet(S.Reals)
+        if len(conditions) != 1 or not isinstance(condition, RealSet):
+            raise UnreadableExpressionError(row)
         variable = sympy.Symbol(condition.variable or "x")
-        pieces.append((number(value.strip(" ,")), condition.set.as_relational(variable) if said else True))
+        pieces.append((parse_scalar(value.strip(" ,")), condition.numbers.as_relational(variable) if said else True))
     function = sympy.Piecewise(*pieces)
     return Quantity(function, function)
 
 
-def words(text: str) -> str:
+def normalise_words(text: str) -> str:
     r"""Return a text in words as it is compared: no markup, case, stop or article.
 
-    >>> words(r"\text{(B)}"), words(r"\text{an ellipse}."), words("4:30 p.m.")
+    >>> normalise_words(r"\text{(B)}"), normalise_words(r"\text{an ellipse}."), normalise_words("4:30 p.m.")
     ('b', 'ellipse', '4:30 pm')
     """
     bare = re.sub(r"\\text(?![a-zA-Z])|[{}(),!\"$]|\.(?!\d)", "", text)

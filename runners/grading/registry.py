@@ -28,20 +28,20 @@ class GraderEntry:
 GRADERS_MODULE = "isocompute.runners.grading.graders"
 
 BOXED_NUMBER = GraderEntry(
-    f"{GRADERS_MODULE}:make_boxed_number", "what the last box holds: numbers by value, all else by its text"
+    f"{GRADERS_MODULE}:make_boxed_number_grader", "what the last box holds: numbers by value, all else by its text"
 )
-MATH = GraderEntry(f"{GRADERS_MODULE}:make_math", "mathematics in LaTeX, equal if it means the same")
-LETTER = GraderEntry(f"{GRADERS_MODULE}:make_letter", "the letter of a choice, A to J")
-NUMERIC = GraderEntry(f"{GRADERS_MODULE}:make_numeric", "one number, by value, whatever its unit")
-EXACT = GraderEntry(f"{GRADERS_MODULE}:make_exact", "a text, the same to the letter")
+MATH = GraderEntry(f"{GRADERS_MODULE}:make_math_grader", "mathematics in LaTeX, equal if it means the same")
+LETTER = GraderEntry(f"{GRADERS_MODULE}:make_letter_grader", "the letter of a choice, A to J")
+NUMERIC = GraderEntry(f"{GRADERS_MODULE}:make_numeric_grader", "one number, by value, whatever its unit")
+EXACT = GraderEntry(f"{GRADERS_MODULE}:make_exact_grader", "a text, the same to the letter")
 
-HERE = "isocompute.runners.grading.registry"
+GRADER_REGISTRY_MODULE = "isocompute.runners.grading.registry"
 
 GRADERS: Registry[GraderEntry] = Registry(
     "grader",
     "isocompute.graders",
     {
-        name: f"{HERE}:{name.upper().replace('-', '_')}"
+        name: f"{GRADER_REGISTRY_MODULE}:{name.upper().replace('-', '_')}"
         for name in ("boxed-number", "math", "letter", "numeric", "exact")
     },
     GraderEntry,
@@ -49,10 +49,10 @@ GRADERS: Registry[GraderEntry] = Registry(
 """Every grader by its name."""
 
 
-def load(name: str) -> Grader:
+def load_grader_by_name(name: str) -> Grader:
     """Return a grader by its name, or by its title.
 
-    >>> load("letter").title, load("numeric/1").answer("so 3 + 4 = 7.0")
+    >>> load_grader_by_name("letter").title, load_grader_by_name("numeric/1").extract_answer("so 3 + 4 = 7.0")
     ('letter/1', '7')
 
     Raises:
@@ -60,6 +60,6 @@ def load(name: str) -> Grader:
     """
     plain = name.partition("/")[0]
     entry = GRADERS.find(plain)
-    with GRADERS.blaming(plain):
+    with GRADERS.wrap_plugin_errors(plain):
         grader: Grader = load_object(entry.loader)()
         return grader

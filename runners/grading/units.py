@@ -9,7 +9,7 @@ from fractions import Fraction
 Dimension = tuple[tuple[str, int], ...]
 """Base units with their powers; () for a pure number such as a per cent."""
 
-DEGREE = "degree"
+DEGREE_UNIT = "degree"
 """A degree is π/180, which is no fraction: who reads it puts that in."""
 
 # base unit: {factor: names}
@@ -33,40 +33,48 @@ UNITS: dict[str, dict[str, str]] = {
         "1": "unit radian rad", "1/100": "% percent percentage pct", "1000": "thousand", "1000000": "million",
         "1000000000": "billion",
     },
-    DEGREE: {"1": "° degree deg"},
+    DEGREE_UNIT: {"1": "° degree deg"},
 }  # fmt: skip
 
-NAMES: dict[str, tuple[Fraction, str]] = {
+UNIT_NAMES: dict[str, tuple[Fraction, str]] = {
     name: (Fraction(factor), base)
     for base, scales in UNITS.items()
     for factor, names in scales.items()
     for name in names.split()
 }
-SHORT = {"mph": "mile per hour", "kmh": "km per hour", "kph": "km per hour", "kmph": "km per hour", "sq": "square"}
-POWERS = {"square": 2, "cubic": 3}
-WORD = re.compile(r"\$|€|£|¢|%|°|/|[a-zA-Z]+|\^?-?\d", re.ASCII)
+UNIT_ABBREVIATIONS = {
+    "mph": "mile per hour",
+    "kmh": "km per hour",
+    "kph": "km per hour",
+    "kmph": "km per hour",
+    "sq": "square",
+}
+POWER_WORDS = {"square": 2, "cubic": 3}
+UNIT_WORD_PATTERN = re.compile(r"\$|€|£|¢|%|°|/|[a-zA-Z]+|\^?-?\d", re.ASCII)
 
 
-def unit(text: str) -> tuple[Fraction, Dimension] | None:
+def parse_unit(text: str) -> tuple[Fraction, Dimension] | None:
     """Return what a unit is worth in base units, and its dimension; None if the text is no unit.
 
     A word that is not known is a base unit of its own: apples are not pears.
 
-    >>> unit("square centimeters")
+    >>> parse_unit("square centimeters")
     (Fraction(1, 10000), (('metre', 2),))
-    >>> unit("km/h") == unit("kilometers per hour"), unit("cents"), unit("apples"), unit("of the 3 x + 1")
-    (True, (Fraction(1, 100), (('dollar', 1),)), (Fraction(1, 1), (('apple', 1),)), None)
+    >>> parse_unit("km/h") == parse_unit("kilometers per hour"), parse_unit("cents"), parse_unit("apples"),
+    parse_unit("of the 3 x + 1") (True, (Fraction(1, 100), (('dollar', 1),)), (Fraction(1, 1), (('apple', 1),)), None)
     """
     said = text.strip().lower().rstrip(".").replace("{", "").replace("}", "").replace("\\", "")
-    words = WORD.findall(" ".join(SHORT.get(word, word) for word in said.split(" ")))
-    if not words or "".join(words) != re.sub(r"\s", "", " ".join(SHORT.get(w, w) for w in said.split(" "))):
+    words = UNIT_WORD_PATTERN.findall(" ".join(UNIT_ABBREVIATIONS.get(word, word) for word in said.split(" ")))
+    if not words or "".join(words) != re.sub(
+        r"\s", "", " ".join(UNIT_ABBREVIATIONS.get(w, w) for w in said.split(" "))
+    ):
         return None
     scale, powers, sign, power, last = Fraction(1), Counter[str](), 1, 1, None
     for word in words:
         if word in ("per", "/"):
             sign = -1
-        elif word in POWERS:
-            power = POWERS[word]
+        elif word in POWER_WORDS:
+            power = POWER_WORDS[word]
         elif word.lstrip("^-").isdigit():
             if last is None:
                 return None
@@ -75,7 +83,7 @@ def unit(text: str) -> tuple[Fraction, Dimension] | None:
             scale, last = scale * factor**more, None
             powers[base] += more
         else:
-            if (found := known(word)) is None and len(word) < 3:
+            if (found := find_unit(word)) is None and len(word) < 3:
                 return None
             factor, base = found or (Fraction(1), word.removesuffix("s"))
             last = (factor, base, sign * power)
@@ -85,6 +93,6 @@ def unit(text: str) -> tuple[Fraction, Dimension] | None:
     return scale, tuple(sorted((base, n) for base, n in powers.items() if base and n))
 
 
-def known(word: str) -> tuple[Fraction, str] | None:
+def find_unit(word: str) -> tuple[Fraction, str] | None:
     """Return a unit's factor and base if it stands in the table, in the singular or the plural."""
-    return NAMES.get(word) or NAMES.get(word.removesuffix("s")) or NAMES.get(word.removesuffix("es"))
+    return UNIT_NAMES.get(word) or UNIT_NAMES.get(word.removesuffix("s")) or UNIT_NAMES.get(word.removesuffix("es"))

@@ -1,12 +1,28 @@
 """What other tools logged, as a run: a file a format, and what makes a run of any of them."""
 
-from isocompute.runners.imports.formats import FORMATS, FormatEntry
-from isocompute.runners.imports.gathering import Summary
+from isocompute.runners.imports.formats import IMPORT_FORMATS, FormatEntry
+from isocompute.runners.imports.gathering import ImportSummary
 from isocompute.runners.imports.importing import import_run
-from isocompute.runners.imports.rows import About, Problem, Row, Search, Solution, Verification
-from isocompute.runners.imports.source import Source
+from isocompute.runners.imports.rows import (
+    ImportedMetadata,
+    ImportedProblem,
+    ImportedRow,
+    ImportedSearch,
+    ImportedSolution,
+    ImportedVerification,
+)
+from isocompute.runners.imports.source import ImportSource
 
 __all__ = [
-    "FORMATS", "About", "FormatEntry", "Problem", "Row", "Search", "Solution", "Source", "Summary", "Verification",
+    "IMPORT_FORMATS",
+    "FormatEntry",
+    "ImportSource",
+    "ImportSummary",
+    "ImportedMetadata",
+    "ImportedProblem",
+    "ImportedRow",
+    "ImportedSearch",
+    "ImportedSolution",
+    "ImportedVerification",
     "import_run",
 ]  # fmt: skip

@@ -8,15 +8,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from isocompute.errors import DataError
-from isocompute.runners.grading import boxed
-from isocompute.runners.parsing.printable import shown
+from isocompute.runners.grading import extract_boxed_answer
+from isocompute.runners.parsing.printable import format_error_value
 
-INT32 = 2**31 - 1
-WHOLE = re.compile(r"[0-9]{1,10}", re.ASCII)
-WORDS = {"true": True, "yes": True, "1": True, "1.0": True, "false": False, "no": False, "0": False, "0.0": False}
+INT32_MAX = 2**31 - 1
+WHOLE_NUMBER_PATTERN = re.compile(r"[0-9]{1,10}", re.ASCII)
+BOOLEAN_WORDS = {
+    "true": True,
+    "yes": True,
+    "1": True,
+    "1.0": True,
+    "false": False,
+    "no": False,
+    "0": False,
+    "0.0": False,
+}
 
 
-def needed(row: Mapping[str, Any], key: str, where: str) -> Any:
+def require_field(row: Mapping[str, Any], key: str, where: str) -> Any:
     """Return what stands under a key.
 
     Raises:
@@ -29,7 +38,7 @@ def needed(row: Mapping[str, Any], key: str, where: str) -> Any:
     return row[key]
 
 
-def text(row: Mapping[str, Any], key: str, where: str) -> str | None:
+def read_text_field(row: Mapping[str, Any], key: str, where: str) -> str | None:
     """Return a text, which may be empty, or a number as text; None if there is none.
 
     Raises:
@@ -39,38 +48,38 @@ def text(row: Mapping[str, Any], key: str, where: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise DataError(f"{where}: '{key}' must be text; it is {shown(value)}.")
+        raise DataError(f"{where}: '{key}' must be text; it is {format_error_value(value)}.")
     return str(value)
 
 
-def name(row: Mapping[str, Any], key: str, where: str) -> str:
+def read_name_field(row: Mapping[str, Any], key: str, where: str) -> str:
     """Return a name: a text that is there and says something.
 
     Raises:
         DataError: it does not.
     """
-    value = (text(row, key, where) or "").strip()
+    value = (read_text_field(row, key, where) or "").strip()
     if not value:
         raise DataError(f"{where}: there is no '{key}', which names the problem.")
     return value
 
 
-def texts(row: Mapping[str, Any], key: str, where: str) -> list[str]:
+def read_text_list_field(row: Mapping[str, Any], key: str, where: str) -> list[str]:
     """Return a list of texts.
 
     Raises:
         DataError: it is none.
     """
-    values = needed(row, key, where)
+    values = require_field(row, key, where)
     if not isinstance(values, list):
-        raise DataError(f"{where}: '{key}' must be a list of texts; it is {shown(values)}.")
+        raise DataError(f"{where}: '{key}' must be a list of texts; it is {format_error_value(values)}.")
     for i, value in enumerate(values):
         if not isinstance(value, str):
-            raise DataError(f"{where}: '{key}' must be a list of texts; number {i} is {shown(value)}.")
+            raise DataError(f"{where}: '{key}' must be a list of texts; number {i} is {format_error_value(value)}.")
     return values
 
 
-def block(row: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
+def read_block_field(row: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
     """Return a block of keys; an empty one if there is none.
 
     Raises:
@@ -80,34 +89,34 @@ def block(row: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise DataError(f"{where}: '{key}' must be a block of keys; it is {shown(value)}.")
+        raise DataError(f"{where}: '{key}' must be a block of keys; it is {format_error_value(value)}.")
     return value
 
 
-def count(row: Mapping[str, Any], key: str, where: str) -> int | None:
+def read_count_field(row: Mapping[str, Any], key: str, where: str) -> int | None:
     """Return a number of tokens or the like; None if there is none, or it is NaN.
 
-    >>> count({"n": 3.0}, "n", "here"), count({"n": " 12"}, "n", "here"), count({"n": ""}, "n", "here")
-    (3, 12, None)
+    >>> read_count_field({"n": 3.0}, "n", "here"), read_count_field({"n": " 12"}, "n", "here"), read_count_field({"n":
+    ""}, "n", "here") (3, 12, None)
 
     Raises:
         DataError: it is no whole number from 0 to 2,147,483,647.
     """
     value = row.get(key)
     if isinstance(value, str):
-        value = int(value) if WHOLE.fullmatch(value.strip()) else value.strip() or None
+        value = int(value) if WHOLE_NUMBER_PATTERN.fullmatch(value.strip()) else value.strip() or None
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
-    if isinstance(value, bool | str) or not isinstance(value, int | float) or not 0 <= value <= INT32 or value % 1:
-        raise DataError(f"{where}: '{key}' must be a whole number, 0 or more; it is {shown(row[key])}.")
+    if isinstance(value, bool | str) or not isinstance(value, int | float) or not 0 <= value <= INT32_MAX or value % 1:
+        raise DataError(f"{where}: '{key}' must be a whole number, 0 or more; it is {format_error_value(row[key])}.")
     return int(value)
 
 
-def chance(row: Mapping[str, Any], key: str, where: str) -> float | None:
+def read_probability_field(row: Mapping[str, Any], key: str, where: str) -> float | None:
     """Return a number from 0 to 1; None if there is none, or it is NaN. Rounding above 1 is taken off.
 
-    >>> chance({"p": "0.25"}, "p", "here"), chance({"p": True}, "p", "here"), chance({"p": 1 + 1e-9}, "p", "here")
-    (0.25, 1.0, 1.0)
+    >>> read_probability_field({"p": "0.25"}, "p", "here"), read_probability_field({"p": True}, "p", "here"),
+    read_probability_field({"p": 1 + 1e-9}, "p", "here") (0.25, 1.0, 1.0)
 
     Raises:
         DataError: it is something else.
@@ -115,19 +124,21 @@ def chance(row: Mapping[str, Any], key: str, where: str) -> float | None:
     value = row.get(key)
     if isinstance(value, str):
         word = value.strip().lower()
-        value = None if not word else float(WORDS[word]) if word in WORDS else decimal(word)
+        value = None if not word else float(BOOLEAN_WORDS[word]) if word in BOOLEAN_WORDS else parse_float_or_word(word)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if not isinstance(value, int | float) or not 0 <= value <= 1 + 1e-6:
-        raise DataError(f"{where}: '{key}' must be yes, no, or a number from 0 to 1; it is {shown(row[key])}.")
+        raise DataError(
+            f"{where}: '{key}' must be yes, no, or a number from 0 to 1; it is {format_error_value(row[key])}."
+        )
     return min(float(value), 1.0)
 
 
-def duration(row: Mapping[str, Any], key: str, where: str) -> float | None:
+def read_seconds_field(row: Mapping[str, Any], key: str, where: str) -> float | None:
     """Return a number of seconds; None if there is none, or it is NaN.
 
-    >>> duration({"time": 1.5}, "time", "here"), duration({"time": 2}, "time", "here"), duration({}, "time", "here")
-    (1.5, 2.0, None)
+    >>> read_seconds_field({"time": 1.5}, "time", "here"), read_seconds_field({"time": 2}, "time", "here"),
+    read_seconds_field({}, "time", "here") (1.5, 2.0, None)
 
     Raises:
         DataError: it is no finite number, 0 or more.
@@ -136,23 +147,23 @@ def duration(row: Mapping[str, Any], key: str, where: str) -> float | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise DataError(f"{where}: '{key}' must be seconds, 0 or more; it is {shown(value)}.")
+        raise DataError(f"{where}: '{key}' must be seconds, 0 or more; it is {format_error_value(value)}.")
     return float(value)
 
 
-def flag(row: Mapping[str, Any], key: str, where: str) -> bool | None:
+def read_flag_field(row: Mapping[str, Any], key: str, where: str) -> bool | None:
     """Return whether something is so; None if it does not say.
 
     Raises:
         DataError: it says something else.
     """
-    value = chance(row, key, where)
+    value = read_probability_field(row, key, where)
     if value is not None and value not in (0.0, 1.0):
-        raise DataError(f"{where}: '{key}' must be true or false; it is {shown(row[key])}.")
+        raise DataError(f"{where}: '{key}' must be true or false; it is {format_error_value(row[key])}.")
     return None if value is None else bool(value)
 
 
-def decimal(word: str) -> float | str:
+def parse_float_or_word(word: str) -> float | str:
     """Return the number that a word is, or the word."""
     try:
         return float(word)
@@ -160,22 +171,22 @@ def decimal(word: str) -> float | str:
         return word
 
 
-def bare(gold: str | None) -> str | None:
+def extract_gold_answer(gold: str | None) -> str | None:
     r"""Return the right answer that a text ends in: what its last box holds, or what follows ``####``, or all of it.
 
-    >>> bare("so 3 + 4 = \\boxed{7}."), bare("3 + 4 = <<3+4=7>>7\n#### 7"), bare(" (B) "), bare(" ")
-    ('7', '7', '(B)', None)
+    >>> extract_gold_answer("so 3 + 4 = \\boxed{7}."), extract_gold_answer("3 + 4 = <<3+4=7>>7\n#### 7"),
+    extract_gold_answer(" (B) "), extract_gold_answer(" ") ('7', '7', '(B)', None)
     """
     if gold is None:
         return None
-    inside = boxed(gold, len(gold))
+    inside = extract_boxed_answer(gold, len(gold))
     return (gold.rpartition("####")[2] if inside is None else inside).strip() or None
 
 
-def obvious(gold: str) -> str | None:
+def infer_grader_name(gold: str) -> str | None:
     r"""Return the grader that the form of a right answer calls for; None if it could be any.
 
-    >>> [obvious(gold) for gold in ["so \\boxed{7}", "3 + 4\n#### 7", "(B)", "7"]]
+    >>> [infer_grader_name(gold) for gold in ["so \\boxed{7}", "3 + 4\n#### 7", "(B)", "7"]]
     ['math', 'numeric', 'letter', None]
     """
     if "\\boxed" in gold:

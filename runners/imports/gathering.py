@@ -10,33 +10,47 @@ from typing import Any
 
 import isocompute
 from isocompute.errors import DataError
-from isocompute.runners.grading import GRADERS, Classes, Grader, load
-from isocompute.runners.imports.fields import bare, obvious
-from isocompute.runners.imports.formats import FORMATS
-from isocompute.runners.imports.rows import About, Problem, Row, Search, Solution, Verification
-from isocompute.runners.imports.source import Source
-from isocompute.runners.parsing.printable import shown
-from isocompute.runners.parsing.verdicts import READER
-from isocompute.runners.storage.imported_scores import score_row
-from isocompute.runners.storage.provenance import AS_GIVEN, AS_LOGGED, Imported
-from isocompute.runners.storage.run import FORMAT, Run
-from isocompute.runners.storage.schema import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
+from isocompute.runners.grading import GRADERS, AnswerClasses, Grader, load_grader_by_name
+from isocompute.runners.imports.fields import extract_gold_answer, infer_grader_name
+from isocompute.runners.imports.formats import IMPORT_FORMATS
+from isocompute.runners.imports.rows import (
+    ImportedMetadata,
+    ImportedProblem,
+    ImportedRow,
+    ImportedSearch,
+    ImportedSolution,
+    ImportedVerification,
+)
+from isocompute.runners.imports.source import ImportSource
+from isocompute.runners.parsing.printable import format_error_value
+from isocompute.runners.parsing.verdicts import VERDICT_READER
+from isocompute.runners.storage.imported_scores import build_imported_score_row
+from isocompute.runners.storage.provenance import GOLD_AS_GIVEN, LOGGED_GRADER, ImportedRun
+from isocompute.runners.storage.run import RUN_FORMAT, Run
+from isocompute.runners.storage.schema import (
+    PROBLEMS_TABLE,
+    SCORES_TABLE,
+    SEARCHES_TABLE,
+    SOLUTIONS_TABLE,
+    VERIFICATIONS_TABLE,
+    RunTable,
+)
 
-PART = 32 * 2**20
+MAX_PART_CHARACTERS = 32 * 2**20
 """Characters of text in a part; whatever is imported, no more than that of each table is held in memory."""
 
-SAID = {
-    PROBLEMS: ("question", "gold"),
-    SOLUTIONS: ("text", "answer", "prompt_tokens", "cached_tokens", "completion_tokens", "finish_reason"),
-    SEARCHES: ("beam_width", "lookahead", "seed", "answer", "generated_tokens", "scorer_prompt_tokens", "steps"),
-    VERIFICATIONS: ("text", "verdict", "p_yes", "prompt_tokens", "cached_tokens", "completion_tokens"),
-    SCORES: ("scorer_prompt_tokens", "scorer_cached_tokens"),
+REPORTABLE_COLUMNS = {
+    PROBLEMS_TABLE: ("question", "gold"),
+    SOLUTIONS_TABLE: ("text", "answer", "prompt_tokens", "cached_tokens", "completion_tokens", "finish_reason"),
+    SEARCHES_TABLE: ("beam_width", "lookahead", "seed", "answer", "generated_tokens", "scorer_prompt_tokens", "steps"),
+    VERIFICATIONS_TABLE: ("text", "verdict", "p_yes", "prompt_tokens", "cached_tokens", "completion_tokens"),
+    SCORES_TABLE: ("scorer_prompt_tokens", "scorer_cached_tokens"),
 }  # fmt: skip
 """Columns of which an import says so if no row has them."""
 
 
 @dataclass(frozen=True)
-class Summary:
+class ImportSummary:
     """What was imported.
 
     Args:
@@ -47,102 +61,106 @@ class Summary:
     """
 
     run: str
-    imported: Imported
+    imported: ImportedRun
     grader: str
     refused: int
     accuracy: float | None
 
 
-class Gathering:
+class ImportWriter:
     """The rows of an import on their way to a run."""
 
     def __init__(self, run: Run, format: str, grader: str | None) -> None:
         self.run, self.format = run, format
-        self.logged = f"{AS_LOGGED}/{format}"
-        self.grader: Grader | None = None if grader in (None, AS_LOGGED) else load(str(grader))
-        self.title = self.logged if grader == AS_LOGGED else self.grader and self.grader.title
-        self.about = About()
-        self.problems: dict[str, Problem] = {}
-        self.classes: dict[str, Classes] = {}
-        self.ungraded: list[Problem] = []
+        self.logged = f"{LOGGED_GRADER}/{format}"
+        self.grader: Grader | None = None if grader in (None, LOGGED_GRADER) else load_grader_by_name(str(grader))
+        self.title = self.logged if grader == LOGGED_GRADER else self.grader and self.grader.title
+        self.about = ImportedMetadata()
+        self.problems: dict[str, ImportedProblem] = {}
+        self.classes: dict[str, AnswerClasses] = {}
+        self.ungraded: list[ImportedProblem] = []
         self.numbers: Counter[tuple[Any, ...]] = Counter()
         self.searches: set[tuple[Any, ...]] = set()
-        self.rows: Counter[Table] = Counter()
-        self.told: set[tuple[Table, str]] = set()
-        self.right: Counter[bool] = Counter()
-        self.writers = {table: run.writer(table, seconds=1e9, rows=50_000) for table in SAID}
-        self.waiting: Counter[Table] = Counter()
+        self.rows: Counter[RunTable] = Counter()
+        self.reported_columns: set[tuple[RunTable, str]] = set()
+        self.correct_counts: Counter[bool] = Counter()
+        self.writers = {table: run.open_writer(table, seconds=1e9, rows=50_000) for table in REPORTABLE_COLUMNS}
+        self.waiting: Counter[RunTable] = Counter()
 
-    def __enter__(self) -> Gathering:
+    def __enter__(self) -> ImportWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
         for writer in self.writers.values():
-            writer.abandon()
+            writer.drop_rows()
         if self.grader is not None:
             self.grader.close()
 
-    def take(self, row: Row) -> None:
+    def take_row(self, row: ImportedRow) -> None:
         """Take a row: number it, grade it, write it.
 
         Raises:
             DataError: it speaks of what is not there, or cannot be graded.
         """
         match row:
-            case About():
+            case ImportedMetadata():
                 self.about = row
-            case Problem():
-                self._problem(row)
-            case Solution():
-                self._solution(row)
-            case Verification():
-                self._verification(row)
-            case Search():
-                self._search(row)
+            case ImportedProblem():
+                self._take_problem(row)
+            case ImportedSolution():
+                self._take_solution(row)
+            case ImportedVerification():
+                self._take_verification(row)
+            case ImportedSearch():
+                self._take_search(row)
 
-    def finish(self, source: Source, run: str) -> Summary:
+    def finish(self, source: ImportSource, run: str) -> ImportSummary:
         """Write what has gathered, and the manifest.
 
         Raises:
             DataError: there was nothing to import.
         """
-        if not self.rows[SOLUTIONS] + self.rows[SEARCHES]:
+        if not self.rows[SOLUTIONS_TABLE] + self.rows[SEARCHES_TABLE]:
             raise DataError(f"'{source.path}' holds no solutions.")
         self.title = self.title or self.logged
         self._grade_problems()
         for writer in self.writers.values():
             writer.flush()
-        imported = Imported(
+        imported = ImportedRun(
             format=self.format,
-            files=source.count,
+            files=source.file_count,
             source=source.path.resolve().name,
-            sha256=digest(source.path) if source.path.is_file() else None,
-            task=printable(self.about.task or source.path.resolve().stem),
-            solver=self.about.solver and printable(self.about.solver),
-            verifier=self.about.verifier and printable(self.about.verifier),
-            rows={table.name: self.rows[table] for table in SAID if table is not SCORES or self.rows[table]},
+            sha256=hash_source_file(source.path) if source.path.is_file() else None,
+            task=clean_display_name(self.about.task or source.path.resolve().stem),
+            solver=self.about.solver and clean_display_name(self.about.solver),
+            verifier=self.about.verifier and clean_display_name(self.about.verifier),
+            rows={
+                table.name: self.rows[table]
+                for table in REPORTABLE_COLUMNS
+                if table is not SCORES_TABLE or self.rows[table]
+            },
             unknown=tuple(
                 f"{table.name}.{column}"
-                for table, columns in SAID.items()
+                for table, columns in REPORTABLE_COLUMNS.items()
                 for column in columns
-                if self.rows[table] and (table, column) not in self.told
+                if self.rows[table] and (table, column) not in self.reported_columns
             ),
         )
         self.run.write_manifest(
             {
-                "format": FORMAT,
+                "format": RUN_FORMAT,
                 "isocompute": isocompute.__version__,
                 "imported": imported.model_dump(mode="json"),
                 "grader": self.title,
-                "gold": AS_GIVEN,
-                "verdicts": READER if (VERIFICATIONS, "text") in self.told else self.logged,
+                "gold": GOLD_AS_GIVEN,
+                "verdicts": VERDICT_READER if (VERIFICATIONS_TABLE, "text") in self.reported_columns else self.logged,
             }
         )
-        graded = self.right.total()
-        refused = 0 if self.grader is None else self.grader.refused
-        return Summary(run, imported, self.title, refused, self.right[True] / graded if graded else None)
+        graded = self.correct_counts.total()
+        refused = 0 if self.grader is None else self.grader.refused_count
+        return ImportSummary(run, imported, self.title, refused, self.correct_counts[True] / graded if graded else None)
 
-    def _problem(self, row: Problem) -> None:
+    def _take_problem(self, row: ImportedProblem) -> None:
         if row.problem_id in self.problems:
             raise DataError(f"{row.where}: the problem '{row.problem_id}' stands twice.")
         self.problems[row.problem_id] = row
@@ -150,101 +168,101 @@ class Gathering:
         if self.title is not None:
             self._grade_problems()
 
-    def _solution(self, row: Solution) -> None:
+    def _take_solution(self, row: ImportedSolution) -> None:
         number = self.numbers[row.problem_id,]
         self.numbers[row.problem_id,] += 1
-        answer, correct = self._graded(row) if row.status == "ok" else (None, None)
+        answer, correct = self._grade_row(row) if row.status == "ok" else (None, None)
         if correct is not None:
-            self.right[correct] += 1
-        self._write(SOLUTIONS, {**vars(row), "solution_id": number, "answer": answer, "correct": correct})
+            self.correct_counts[correct] += 1
+        self._write_row(SOLUTIONS_TABLE, {**vars(row), "solution_id": number, "answer": answer, "correct": correct})
         if row.step_scores is not None:
-            self._write(SCORES, score_row(row.problem_id, number, row.step_scores, row.text))
+            self._write_row(SCORES_TABLE, build_imported_score_row(row.problem_id, number, row.step_scores, row.text))
 
-    def _verification(self, row: Verification) -> None:
+    def _take_verification(self, row: ImportedVerification) -> None:
         if row.solution_id >= self.numbers[row.problem_id,]:
             raise DataError(
                 f"{row.where}: it is of solution {row.solution_id} of '{row.problem_id}', which is not there."
             )
         key = row.problem_id, row.solution_id
-        self._write(VERIFICATIONS, {**vars(row), "verification_id": self.numbers[key]})
+        self._write_row(VERIFICATIONS_TABLE, {**vars(row), "verification_id": self.numbers[key]})
         self.numbers[key] += 1
 
-    def _search(self, row: Search) -> None:
-        key = tuple(getattr(row, name) for name in SEARCHES.key_names)
+    def _take_search(self, row: ImportedSearch) -> None:
+        key = tuple(getattr(row, name) for name in SEARCHES_TABLE.key_names)
         if key in self.searches:
             raise DataError(f"{row.where}: the search {key} stands twice.")
         self.searches.add(key)
-        answer, correct = self._graded(row)
-        self._write(SEARCHES, {**vars(row), "answer": answer, "correct": correct, "status": "ok"})
+        answer, correct = self._grade_row(row)
+        self._write_row(SEARCHES_TABLE, {**vars(row), "answer": answer, "correct": correct, "status": "ok"})
 
-    def _graded(self, row: Solution | Search) -> tuple[str | None, bool]:
+    def _grade_row(self, row: ImportedSolution | ImportedSearch) -> tuple[str | None, bool]:
         """Return a row's answer and whether it is right."""
         problem = self.problems[row.problem_id]
         if self.title is None:
-            self._choose(problem, row)
+            self._choose_grader(problem, row)
             self._grade_problems()
         if self.grader is None:
             if row.correct is None:
                 raise DataError(
                     f"{row.where}: the log does not say whether the solution is right; "
-                    f"name a grader for its text: --grader {GRADERS.in_words}."
+                    f"name a grader for its text: --grader {GRADERS.names_as_text}."
                 )
             return row.answer, row.correct
         if row.text is None or problem.problem_id not in self.classes:
             what = "text to read" if row.text is None else "right answer to compare with"
             raise DataError(
-                f"{row.where}: the grader '{self.grader.name}' has no {what}; --grader {AS_LOGGED} needs none."
+                f"{row.where}: the grader '{self.grader.name}' has no {what}; --grader {LOGGED_GRADER} needs none."
             )
         return self.classes[problem.problem_id].grade(row.text)
 
-    def _choose(self, problem: Problem, row: Solution | Search) -> None:
+    def _choose_grader(self, problem: ImportedProblem, row: ImportedSolution | ImportedSearch) -> None:
         """Choose the grader by the first row that is to be graded."""
-        gold = bare(problem.gold)
-        usual = FORMATS[self.format].grader
-        if gold is not None and row.text is not None and (name := obvious(problem.gold or "") or usual):
-            self.grader = load(name)
+        gold = extract_gold_answer(problem.gold)
+        usual = IMPORT_FORMATS[self.format].grader
+        if gold is not None and row.text is not None and (name := infer_grader_name(problem.gold or "") or usual):
+            self.grader = load_grader_by_name(name)
             self.title = self.grader.title
         elif row.correct is not None:
             self.title = self.logged
         else:
             raise DataError(
-                f"{row.where}: how an answer is compared with {shown(problem.gold)} is not obvious; "
-                f"name a grader: --grader {GRADERS.in_words}."
+                f"{row.where}: how an answer is compared with {format_error_value(problem.gold)} is not obvious; "
+                f"name a grader: --grader {GRADERS.names_as_text}."
             )
 
     def _grade_problems(self) -> None:
         """Write the problems that wait for a grader, which must be able to read their right answers."""
         for problem in self.ungraded:
-            gold = bare(problem.gold)
+            gold = extract_gold_answer(problem.gold)
             if self.grader is not None and gold is not None:
-                canonical = self.grader.canonical(gold)
+                canonical = self.grader.normalise_answer(gold)
                 if canonical is None:
                     raise DataError(
-                        f"{problem.where}: the right answer {shown(gold)} is none that the grader "
+                        f"{problem.where}: the right answer {format_error_value(gold)} is none that the grader "
                         f"'{self.grader.name}' can read; --grader names another."
                     )
-                self.classes[problem.problem_id] = Classes(self.grader, gold)
+                self.classes[problem.problem_id] = AnswerClasses(self.grader, gold)
             task = self.about.task or self.format
-            self._write(PROBLEMS, {**vars(problem), "gold": gold, "task": task})
+            self._write_row(PROBLEMS_TABLE, {**vars(problem), "gold": gold, "task": task})
         self.ungraded.clear()
 
-    def _write(self, table: Table, row: dict[str, Any]) -> None:
+    def _write_row(self, table: RunTable, row: dict[str, Any]) -> None:
         self.rows[table] += 1
         cells = {column.name: row.get(column.name) for column in table.columns}
-        self.told |= {(table, name) for name in SAID[table] if cells[name] is not None}
+        self.reported_columns |= {(table, name) for name in REPORTABLE_COLUMNS[table] if cells[name] is not None}
         self.waiting[table] += sum(len(cell) for cell in cells.values() if isinstance(cell, str))
-        self.writers[table].add([cells])
-        if self.waiting[table] > PART:
+        self.writers[table].add_rows([cells])
+        if self.waiting[table] > MAX_PART_CHARACTERS:
             self.writers[table].flush()
             self.waiting[table] = 0
 
 
-def printable(name: str) -> str:
+def clean_display_name(name: str) -> str:
     """Return a name on one line, cut short, without what would move a terminal's cursor."""
     return "".join(c if c.isprintable() else " " for c in name)[:200]
 
 
-def digest(path: Path) -> str:
+def hash_source_file(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from isocompute.errors import ConfigError
-from isocompute.runners.imports.formats import FORMATS, normalize_format
-from isocompute.runners.imports.gathering import Gathering, Summary
-from isocompute.runners.imports.source import Source
-from isocompute.runners.storage.building import building
+from isocompute.runners.imports.formats import IMPORT_FORMATS, normalise_import_format
+from isocompute.runners.imports.gathering import ImportSummary, ImportWriter
+from isocompute.runners.imports.source import ImportSource
+from isocompute.runners.storage.building import build_hidden_run
 from isocompute.runners.storage.run import Run
 
 
@@ -19,14 +19,14 @@ def import_run(
     grader: str | None = None,
     columns: Mapping[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Summary:
+) -> ImportSummary:
     """Import what another tool logged as a run, whole or not at all.
 
     Texts are graded by the grader that is named, or that the right answers call for; where there are no texts or no
     right answers, what the tool itself read in them is taken, as with the grader ``as-logged``.
 
     Args:
-        name: one of `FORMATS`.
+        name: one of `IMPORT_FORMATS`.
         path: the file or folder.
         run: the folder of the run; there must be nothing yet.
         grader: a grader's name, or ``as-logged``.
@@ -38,16 +38,16 @@ def import_run(
         DataError: the source does not hold what it should; says where.
         RunError: there is something at the place of the run, or it cannot be written.
     """
-    name = normalize_format(name)
-    format = FORMATS[name]
+    name = normalise_import_format(name)
+    format = IMPORT_FORMATS[name]
     if columns and not format.has_columns:
-        named = ", ".join(other for other, entry in FORMATS.items() if entry.has_columns)
+        named = ", ".join(other for other, entry in IMPORT_FORMATS.items() if entry.has_columns)
         raise ConfigError(f"--columns is for the format '{named}'; other formats say what is what.")
-    source, target = Source(path, columns), Run(run)
-    with building(target, "import", "importing") as begun, Gathering(begun, name, grader) as gathering:
-        with FORMATS.blaming(name):
-            for row in format.load_adapter(source):
-                gathering.take(row)
+    source, target = ImportSource(path, columns), Run(run)
+    with build_hidden_run(target, "import", "importing") as begun, ImportWriter(begun, name, grader) as gathering:
+        with IMPORT_FORMATS.wrap_plugin_errors(name):
+            for row in format.adapter_function(source):
+                gathering.take_row(row)
                 if progress is not None:
-                    progress(source.seen, source.total)
+                    progress(source.bytes_read, source.total_bytes)
         return gathering.finish(source, target.path)

@@ -15,49 +15,55 @@ from collections.abc import Iterator
 from typing import Any
 
 from isocompute.errors import DataError
-from isocompute.runners.imports.fields import bare, block, chance, name, text
-from isocompute.runners.imports.rows import About, Problem, Row, Solution
-from isocompute.runners.imports.source import Source
-from isocompute.runners.parsing.printable import shown
+from isocompute.runners.imports.fields import (
+    extract_gold_answer,
+    read_block_field,
+    read_name_field,
+    read_probability_field,
+    read_text_field,
+)
+from isocompute.runners.imports.rows import ImportedMetadata, ImportedProblem, ImportedRow, ImportedSolution
+from isocompute.runners.imports.source import ImportSource
+from isocompute.runners.parsing.printable import format_error_value
 
-NAMED = re.compile(r"samples_(.+)_\d{4}-\d\d-\d\dT[\d.:-]+\.jsonl")
+SAMPLES_FILE_PATTERN = re.compile(r"samples_(.+)_\d{4}-\d\d-\d\dT[\d.:-]+\.jsonl")
 
-INVALID = "[invalid]"
+LM_EVAL_INVALID = "[invalid]"
 """What a filter that extracts writes where it finds nothing."""
 
-METRICS = ("exact_match", "acc")
+CORRECTNESS_METRICS = ("exact_match", "acc")
 """What tells right from wrong, the first of them that a line has."""
 
 
-def lm_eval_rows(source: Source) -> Iterator[Row]:
+def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
     """Yield the rows of one task.
 
     Raises:
         DataError: several files, a task that samples nothing, or a line that does not hold what it should; says which.
     """
-    files = source.files(".jsonl", pattern="samples_*.jsonl")
+    files = source.find_files(".jsonl", pattern="samples_*.jsonl")
     if len(files) > 1:
         raise DataError(f"'{source.path}' holds several tasks or dates; name one: {', '.join(f.name for f in files)}.")
-    if said := NAMED.fullmatch(files[0].name):
-        yield About(task=said[1])
+    if said := SAMPLES_FILE_PATTERN.fullmatch(files[0].name):
+        yield ImportedMetadata(task=said[1])
     first: str | None = None
-    for where, row in source.lines(files[0]):
-        filtered = text(row, "filter", where) or "none"
+    for where, row in source.read_json_lines(files[0]):
+        filtered = read_text_field(row, "filter", where) or "none"
         first = first or filtered
         if filtered == first:
-            document = name(row, "doc_id", where)
-            gold = text(row, "target", where)
-            yield Problem(document, where, question(row, where), gold)
-            yield from solution_rows(document, row, gold, where)
+            document = read_name_field(row, "doc_id", where)
+            gold = read_text_field(row, "target", where)
+            yield ImportedProblem(document, where, read_lm_eval_question(row, where), gold)
+            yield from read_lm_eval_solutions(document, row, gold, where)
 
 
-def question(row: dict[str, Any], where: str) -> str | None:
+def read_lm_eval_question(row: dict[str, Any], where: str) -> str | None:
     """Return the prompt: the first argument of the first request, a text or the messages of a chat as JSON."""
-    asked = block(block(row, "arguments", where), "gen_args_0", where).get("arg_0")
+    asked = read_block_field(read_block_field(row, "arguments", where), "gen_args_0", where).get("arg_0")
     return asked if isinstance(asked, str) else None
 
 
-def solution_rows(document: str, row: dict[str, Any], gold: str | None, where: str) -> Iterator[Row]:
+def read_lm_eval_solutions(document: str, row: dict[str, Any], gold: str | None, where: str) -> Iterator[ImportedRow]:
     """Yield what a model wrote on a document.
 
     Raises:
@@ -65,28 +71,31 @@ def solution_rows(document: str, row: dict[str, Any], gold: str | None, where: s
     """
     requests = row.get("resps")
     if not isinstance(requests, list) or len(requests) != 1 or not isinstance(requests[0], list) or not requests[0]:
-        raise DataError(f"{where}: 'resps' must hold the texts of one request; it is {shown(requests)}.{SAMPLED}")
+        raise DataError(
+            f"{where}: 'resps' must hold the texts of one request; it is "
+            f"{format_error_value(requests)}.{NO_SAMPLES_HINT}"
+        )
     said = requests[0]
     if not all(isinstance(each, str) for each in said):
-        raise DataError(f"{where}: 'resps' must hold texts; it holds {shown(said)}.{SAMPLED}")
-    answers = each_filtered(row, len(said))
-    metric = next((name for name in METRICS if name in row), None)
+        raise DataError(f"{where}: 'resps' must hold texts; it holds {format_error_value(said)}.{NO_SAMPLES_HINT}")
+    answers = read_filtered_responses(row, len(said))
+    metric = next((name for name in CORRECTNESS_METRICS if name in row), None)
     for i, written in enumerate(said):
         here = f"{where}, response {i}"
-        answer = None if answers is None or answers[i] == INVALID else answers[i]
+        answer = None if answers is None or answers[i] == LM_EVAL_INVALID else answers[i]
         correct = None
         if len(said) == 1 and metric:  # of several the metric speaks of what a filter made of them
-            score = chance(row, metric, here)
+            score = read_probability_field(row, metric, here)
             correct = None if score not in (0.0, 1.0) else bool(score)
         elif answers is not None and gold is not None:
-            correct = answer == bare(gold)
-        yield Solution(document, here, written, answer, correct)
+            correct = answer == extract_gold_answer(gold)
+        yield ImportedSolution(document, here, written, answer, correct)
 
 
-SAMPLED = " Tasks that compare likelihoods sample nothing."
+NO_SAMPLES_HINT = " Tasks that compare likelihoods sample nothing."
 
 
-def each_filtered(row: dict[str, Any], n: int) -> list[str] | None:
+def read_filtered_responses(row: dict[str, Any], n: int) -> list[str] | None:
     """Return what the filter made of each response; None if it made one of them all."""
     held = row.get("filtered_resps")
     made = held[0] if isinstance(held, list) and len(held) == 1 else None

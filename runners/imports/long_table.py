@@ -1,8 +1,8 @@
 """A plain long table, as CSV, Parquet or JSON lines: a row a solution, or, with a column of verifications, a row each.
 
-A column has the name that it has here (`NAMES`), or is given it: ``--columns their_name=our_name``. A row whose
-columns of the verification are all empty says that its solution was not verified; a verdict that is NaN, that it was
-and none could be read.
+A column has the name that it has here (`IMPORT_COLUMNS`), or is given it: ``--columns their_name=our_name``. A row
+whose columns of the verification are all empty says that its solution was not verified; a verdict that is NaN, that it
+was and none could be read.
 """
 
 from __future__ import annotations
@@ -19,15 +19,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isocompute.errors import ConfigError, DataError
-from isocompute.runners.documents import check_names
-from isocompute.runners.imports.fields import bare, chance, count, flag, name, text
-from isocompute.runners.imports.rows import Problem, Row, Solution, Verification
-from isocompute.runners.imports.source import LARGEST, Source
-from isocompute.runners.parsing.verdicts import verdict_of
+from isocompute.runners.documents import check_column_names
+from isocompute.runners.imports.fields import (
+    extract_gold_answer,
+    read_count_field,
+    read_flag_field,
+    read_name_field,
+    read_probability_field,
+    read_text_field,
+)
+from isocompute.runners.imports.rows import ImportedProblem, ImportedRow, ImportedSolution, ImportedVerification
+from isocompute.runners.imports.source import MAX_DOCUMENT_BYTES, ImportSource
+from isocompute.runners.parsing.verdicts import parse_verdict
 
-TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
+TOKEN_COUNT_COLUMNS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 
-NAMES = {
+IMPORT_COLUMNS = {
     "problem_id": "the problem's name",
     "question": "what is asked",
     "gold": "the right answer",
@@ -50,50 +57,52 @@ NAMES = {
 }
 """What a column may be called, and what it then holds."""
 
-VERIFYING = ("verification", "verdict", "p_yes", *(f"verification_{kind}" for kind in TOKENS))
+VERIFICATION_COLUMNS = ("verification", "verdict", "p_yes", *(f"verification_{kind}" for kind in TOKEN_COUNT_COLUMNS))
 
 
-def table_rows(source: Source) -> Iterator[Row]:
+def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
     """Yield the rows of a table.
 
     Raises:
         ConfigError: a column is given a name that there is not.
         DataError: a column is missing, or a row does not hold what it should; says which.
     """
-    if unknown := [ours for ours in source.columns.values() if ours not in NAMES]:
-        raise ConfigError(f"--columns: '{unknown[0]}' is no column here; there are {', '.join(NAMES)}.")
-    files = source.files(".csv", ".parquet", ".jsonl")
+    if unknown := [ours for ours in source.columns.values() if ours not in IMPORT_COLUMNS]:
+        raise ConfigError(f"--columns: '{unknown[0]}' is no column here; there are {', '.join(IMPORT_COLUMNS)}.")
+    files = source.find_files(".csv", ".parquet", ".jsonl")
     if len(files) > 1:
         raise DataError(f"'{source.path}' holds several tables; name one: {', '.join(file.name for file in files)}.")
     problems: dict[str, tuple[str | None, str | None]] = {}
-    solutions: dict[tuple[str, str], tuple[int, Solution]] = {}
+    solutions: dict[tuple[str, str], tuple[int, ImportedSolution]] = {}
     numbers: dict[str, int] = {}
-    for where, row in renamed(source, rows_of(source, files[0])):
-        problem = problem_of(row, where)
+    for where, row in rename_columns(source, read_table_file(source, files[0])):
+        problem = read_table_problem(row, where)
         told = problem.question, problem.gold
         if problem.problem_id not in problems:
             problems[problem.problem_id] = told
             yield problem
         elif problems[problem.problem_id] != told:
             raise DataError(f"{where}: the problem '{problem.problem_id}' has another question or answer than before.")
-        one = solution_of(row, problem, where)
-        label = text(row, "solution_id", where)
+        one = read_table_solution(row, problem, where)
+        label = read_text_field(row, "solution_id", where)
         key = problem.problem_id, label or f"\0{numbers.get(problem.problem_id, 0)}"
         if key not in solutions:
             solutions[key] = numbers.get(problem.problem_id, 0), one
             numbers[problem.problem_id] = solutions[key][0] + 1
             yield one
-        elif not verifies(row):
+        elif not has_verification(row):
             raise DataError(f"{where}: the solution '{label}' of '{problem.problem_id}' stands twice.")
         elif solutions[key][1] != replace(one, where=solutions[key][1].where):
             raise DataError(f"{where}: the solution '{label}' of '{problem.problem_id}' is another one than before.")
-        if verifies(row):
+        if has_verification(row):
             if label is None:
                 raise DataError(f"{where}: a verification needs a 'solution_id', to say which solution it is of.")
-            yield verification_of(row, problem.problem_id, solutions[key][0], where)
+            yield read_table_verification(row, problem.problem_id, solutions[key][0], where)
 
 
-def renamed(source: Source, rows: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, dict[str, Any]]]:
+def rename_columns(
+    source: ImportSource, rows: Iterator[tuple[str, dict[str, Any]]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield rows under the names that columns have here; the others are left out.
 
     A name that is given to a column may stand in the file already, of a column that keeps it. Which of the two is
@@ -111,21 +120,23 @@ def renamed(source: Source, rows: Iterator[tuple[str, dict[str, Any]]]) -> Itera
             )
         if missing := [theirs for theirs in source.columns if theirs not in row]:
             raise DataError(f"{where}: there is no column '{missing[0]}'; it has {', '.join(map(str, row))[:200]}.")
-        ours = {column: cell for column, cell in row.items() if column in NAMES and column not in source.columns}
+        ours = {
+            column: cell for column, cell in row.items() if column in IMPORT_COLUMNS and column not in source.columns
+        }
         yield where, ours | {ours: row[theirs] for theirs, ours in source.columns.items()}
 
 
-def rows_of(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_table_file(source: ImportSource, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rows of a file, each with where it stands.
 
     Raises:
         DataError: the file is not what its ending says.
     """
-    kinds = {".csv": csv_rows, ".parquet": parquet_rows, ".jsonl": Source.lines}
+    kinds = {".csv": read_csv_table, ".parquet": read_parquet_table, ".jsonl": ImportSource.read_json_lines}
     yield from kinds[path.suffix](source, path)
 
 
-def csv_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_csv_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rows of a CSV file, whose first line names the columns; an empty cell says nothing.
 
     Raises:
@@ -135,13 +146,13 @@ def csv_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]
     try:
         with path.open("rb") as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as decoded:
             reader = csv.DictReader(decoded, strict=True)
-            with large_fields():
+            with allow_large_fields():
                 names = reader.fieldnames or []
-            check_names(names, str(path))
-            for number, row in enumerate(large_rows(reader), start=1):
+            check_column_names(names, str(path))
+            for number, row in enumerate(read_large_rows(reader), start=1):
                 if None in row or None in row.values():
                     raise DataError(f"{path}, row {number} has another number of fields than the first line.")
-                source.seen = file.tell()
+                source.bytes_read = file.tell()
                 yield f"{path}, row {number}", {column: cell or None for column, cell in row.items()}
     except (csv.Error, OSError) as error:
         raise DataError(f"{path}, after row {number}: not CSV: {error}.") from None
@@ -150,26 +161,26 @@ def csv_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 @contextmanager
-def large_fields() -> Iterator[None]:
+def allow_large_fields() -> Iterator[None]:
     """Let the fields of CSV files be large meanwhile: the limit holds for the whole process."""
-    usual = csv.field_size_limit(LARGEST)
+    usual = csv.field_size_limit(MAX_DOCUMENT_BYTES)
     try:
         yield
     finally:
         csv.field_size_limit(usual)
 
 
-def large_rows(reader: csv.DictReader[str]) -> Iterator[dict[Any, Any]]:
+def read_large_rows(reader: csv.DictReader[str]) -> Iterator[dict[Any, Any]]:
     """Yield the rows of a reader, whose fields may be large."""
     while True:
-        with large_fields():
+        with allow_large_fields():
             row = next(reader, None)
         if row is None:
             return
         yield row
 
 
-def parquet_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_parquet_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rows of a Parquet file, a batch at a time.
 
     Raises:
@@ -178,13 +189,13 @@ def parquet_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, An
     number = 0
     try:
         file = pq.ParquetFile(path)
-        check_names(file.schema_arrow.names, str(path))
-        wanted = [column for column in file.schema_arrow.names if column in NAMES or column in source.columns]
+        check_column_names(file.schema_arrow.names, str(path))
+        wanted = [column for column in file.schema_arrow.names if column in IMPORT_COLUMNS or column in source.columns]
         for batch in file.iter_batches(batch_size=1000, columns=wanted):
             for row in batch.to_pylist():
                 number += 1
                 yield f"{path}, row {number}", row
-            source.seen = source.total * number // max(file.metadata.num_rows, 1)
+            source.bytes_read = source.total_bytes * number // max(file.metadata.num_rows, 1)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0].rstrip('.')}.") from None
     except ValueError as error:  # text that is not UTF-8, or a block with a name twice
@@ -193,32 +204,44 @@ def parquet_rows(source: Source, path: Path) -> Iterator[tuple[str, dict[str, An
         raise DataError(f"{path}, after row {number}: a row cannot be read: {str(error).rstrip('.')}.") from None
 
 
-def problem_of(row: dict[str, Any], where: str) -> Problem:
+def read_table_problem(row: dict[str, Any], where: str) -> ImportedProblem:
     """Return the problem of a row."""
-    question, gold, subject = (text(row, key, where) for key in ("question", "gold", "subject"))
-    return Problem(name(row, "problem_id", where), where, question, gold, subject, count(row, "level", where))
-
-
-def solution_of(row: dict[str, Any], problem: Problem, where: str) -> Solution:
-    """Return the solution of a row; an answer that is empty, where answers are given, is none and wrong."""
-    answer, correct = text(row, "answer", where), flag(row, "correct", where)
-    if correct is None and "answer" in row and problem.gold is not None:
-        correct = answer is not None and answer.strip() == bare(problem.gold)
-    tokens: dict[str, Any] = {kind: count(row, kind, where) for kind in TOKENS}
-    ended = text(row, "finish_reason", where)
-    return Solution(
-        problem.problem_id, where, text(row, "solution", where), answer, correct, **tokens, finish_reason=ended
+    question, gold, subject = (read_text_field(row, key, where) for key in ("question", "gold", "subject"))
+    return ImportedProblem(
+        read_name_field(row, "problem_id", where), where, question, gold, subject, read_count_field(row, "level", where)
     )
 
 
-def verifies(row: dict[str, Any]) -> bool:
+def read_table_solution(row: dict[str, Any], problem: ImportedProblem, where: str) -> ImportedSolution:
+    """Return the solution of a row; an answer that is empty, where answers are given, is none and wrong."""
+    answer, correct = read_text_field(row, "answer", where), read_flag_field(row, "correct", where)
+    if correct is None and "answer" in row and problem.gold is not None:
+        correct = answer is not None and answer.strip() == extract_gold_answer(problem.gold)
+    tokens: dict[str, Any] = {kind: read_count_field(row, kind, where) for kind in TOKEN_COUNT_COLUMNS}
+    ended = read_text_field(row, "finish_reason", where)
+    return ImportedSolution(
+        problem.problem_id,
+        where,
+        read_text_field(row, "solution", where),
+        answer,
+        correct,
+        **tokens,
+        finish_reason=ended,
+    )
+
+
+def has_verification(row: dict[str, Any]) -> bool:
     """Whether a row holds a verification."""
-    return any(row.get(column) is not None for column in VERIFYING)
+    return any(row.get(column) is not None for column in VERIFICATION_COLUMNS)
 
 
-def verification_of(row: dict[str, Any], problem: str, solution: int, where: str) -> Verification:
+def read_table_verification(row: dict[str, Any], problem: str, solution: int, where: str) -> ImportedVerification:
     """Return the verification of a row; without a column of verdicts its text is read."""
-    said = text(row, "verification", where)
-    verdict = chance(row, "verdict", where) if "verdict" in row else verdict_of(said or "")
-    tokens: dict[str, Any] = {kind: count(row, f"verification_{kind}", where) for kind in TOKENS}
-    return Verification(problem, solution, where, said, verdict, chance(row, "p_yes", where), **tokens)
+    said = read_text_field(row, "verification", where)
+    verdict = read_probability_field(row, "verdict", where) if "verdict" in row else parse_verdict(said or "")
+    tokens: dict[str, Any] = {
+        kind: read_count_field(row, f"verification_{kind}", where) for kind in TOKEN_COUNT_COLUMNS
+    }
+    return ImportedVerification(
+        problem, solution, where, said, verdict, read_probability_field(row, "p_yes", where), **tokens
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class About:
+class ImportedMetadata:
     """What the source says of itself: the name of its task, and the models."""
 
     task: str | None = None
@@ -19,7 +19,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Problem:
+class ImportedProblem:
     """A problem; ``where`` says in words where it stands, for an error. ``gold`` is as the source has it."""
 
     problem_id: str
@@ -31,7 +31,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Solution:
+class ImportedSolution:
     """A solution; ``answer`` and ``correct`` are what the tool itself read in it, and thought of it."""
 
     problem_id: str
@@ -49,7 +49,7 @@ class Solution:
 
 
 @dataclass(frozen=True)
-class Verification:
+class ImportedVerification:
     """A verification of the solution that came as number ``solution_id`` of its problem."""
 
     problem_id: str
@@ -66,7 +66,7 @@ class Verification:
 
 
 @dataclass(frozen=True)
-class Search:
+class ImportedSearch:
     """A search of one problem; ``text`` is the completion that it selected."""
 
     problem_id: str
@@ -81,4 +81,4 @@ class Search:
     correct: bool | None = None
 
 
-Row = About | Problem | Solution | Verification | Search
+ImportedRow = ImportedMetadata | ImportedProblem | ImportedSolution | ImportedVerification | ImportedSearch

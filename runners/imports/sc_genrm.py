@@ -16,39 +16,43 @@ from pathlib import Path
 from typing import Any
 
 from isocompute.errors import DataError
-from isocompute.runners.imports.fields import chance, text, texts
-from isocompute.runners.imports.rows import Problem, Row, Solution, Verification
-from isocompute.runners.imports.sc_genrm_arrays import array_rows
-from isocompute.runners.imports.source import Source, natural
-from isocompute.runners.parsing.printable import shown
-from isocompute.runners.parsing.verdicts import verdict_of
+from isocompute.runners.imports.fields import read_probability_field, read_text_field, read_text_list_field
+from isocompute.runners.imports.rows import ImportedProblem, ImportedRow, ImportedSolution, ImportedVerification
+from isocompute.runners.imports.sc_genrm_arrays import read_array_rows
+from isocompute.runners.imports.source import ImportSource, get_natural_key
+from isocompute.runners.parsing.printable import format_error_value
+from isocompute.runners.parsing.verdicts import parse_verdict
 
-PROBLEM = re.compile(r"([0-9]{1,9})\.yaml", re.ASCII)
-FOLDER = re.compile(r"problem_([0-9]{1,9})", re.ASCII)
-SOLUTION = re.compile(r"solution_([0-9]{1,9})\.yaml", re.ASCII)
+PROBLEM_FILE_PATTERN = re.compile(r"([0-9]{1,9})\.yaml", re.ASCII)
+PROBLEM_FOLDER_PATTERN = re.compile(r"problem_([0-9]{1,9})", re.ASCII)
+SOLUTION_FILE_PATTERN = re.compile(r"solution_([0-9]{1,9})\.yaml", re.ASCII)
 
 
-def sc_genrm_rows(source: Source) -> Iterator[Row]:
+def read_sc_genrm_rows(source: ImportSource) -> Iterator[ImportedRow]:
     """Yield the rows of a tree of YAML, or of an .npz file.
 
     Raises:
         DataError: there is no such tree, or a file does not hold what it should; says which.
     """
     if source.path.is_file():
-        yield from array_rows(source)
+        yield from read_array_rows(source)
         return
-    solved, verified = trees(source.path)
-    files = source.counted([path for path in solved.iterdir() if PROBLEM.fullmatch(path.name)])
-    verifications = {path.stem: below(source, verified / f"problem_{path.stem}") for path in files} if verified else {}
+    solved, verified = find_yaml_trees(source.path)
+    files = source.count_files([path for path in solved.iterdir() if PROBLEM_FILE_PATTERN.fullmatch(path.name)])
+    verifications = (
+        {path.stem: find_verification_files(source, verified / f"problem_{path.stem}") for path in files}
+        if verified
+        else {}
+    )
     for path in files:
-        solutions = yield from solution_rows(source, path)
+        solutions = yield from read_sc_genrm_solutions(source, path)
         for solution, file in verifications.pop(path.stem, {}).items():
             if solution >= solutions:
                 raise DataError(f"{file} verifies solution {solution}, and {path} has {solutions:,} samples.")
-            yield from verification_rows(source, file, path.stem, solution)
+            yield from read_sc_genrm_verifications(source, file, path.stem, solution)
 
 
-def trees(top: Path) -> tuple[Path, Path | None]:
+def find_yaml_trees(top: Path) -> tuple[Path, Path | None]:
     """Return the folder of the solutions and that of the verifications, if there is one.
 
     Raises:
@@ -56,66 +60,70 @@ def trees(top: Path) -> tuple[Path, Path | None]:
     """
     solved, verified = [], []
     for folder, inside, names in os.walk(top):
-        if any(PROBLEM.fullmatch(name) for name in names):
+        if any(PROBLEM_FILE_PATTERN.fullmatch(name) for name in names):
             solved.append(Path(folder))
-        if any(FOLDER.fullmatch(name) for name in inside):
+        if any(PROBLEM_FOLDER_PATTERN.fullmatch(name) for name in inside):
             verified.append(Path(folder))
-        inside[:] = sorted(name for name in inside if not FOLDER.fullmatch(name))
+        inside[:] = sorted(name for name in inside if not PROBLEM_FOLDER_PATTERN.fullmatch(name))
     if len(solved) != 1 or len(verified) > 1:
         found = "; ".join(map(str, sorted(solved if len(solved) != 1 else verified))) or "none"
         what = "solutions (0.yaml, 1.yaml …)" if len(solved) != 1 else "verifications (problem_0, problem_1 …)"
         raise DataError(f"'{top}' must hold one folder of {what}; it holds: {found}.")
-    numbers = {match[1] for path in solved[0].iterdir() if (match := PROBLEM.fullmatch(path.name))}
-    for path in sorted(verified[0].iterdir(), key=natural) if verified else ():
-        if (match := FOLDER.fullmatch(path.name)) and match[1] not in numbers:
+    numbers = {match[1] for path in solved[0].iterdir() if (match := PROBLEM_FILE_PATTERN.fullmatch(path.name))}
+    for path in sorted(verified[0].iterdir(), key=get_natural_key) if verified else ():
+        if (match := PROBLEM_FOLDER_PATTERN.fullmatch(path.name)) and match[1] not in numbers:
             raise DataError(f"'{path}' verifies a problem that has no {match[1]}.yaml in '{solved[0]}'.")
     return solved[0], verified[0] if verified else None
 
 
-def below(source: Source, folder: Path) -> dict[int, Path]:
+def find_verification_files(source: ImportSource, folder: Path) -> dict[int, Path]:
     """Return the files of verifications of one problem, by the number of the solution."""
     if not folder.is_dir():
         return {}
-    found = source.counted([path for path in folder.iterdir() if SOLUTION.fullmatch(path.name)])
-    return {int(SOLUTION.fullmatch(path.name)[1]): path for path in found}  # type: ignore[index]
+    found = source.count_files([path for path in folder.iterdir() if SOLUTION_FILE_PATTERN.fullmatch(path.name)])
+    return {int(SOLUTION_FILE_PATTERN.fullmatch(path.name)[1]): path for path in found}  # type: ignore[index]
 
 
-def solution_rows(source: Source, path: Path) -> Generator[Row, None, int]:
+def read_sc_genrm_solutions(source: ImportSource, path: Path) -> Generator[ImportedRow, None, int]:
     """Yield a problem and its solutions; returns how many there are."""
-    content = source.yaml(path)
+    content = source.read_yaml(path)
     where = str(path)
-    question = text(content, "question" if "question" in content else "problem", where)
-    samples = texts(content, "samples", where)
-    gold = text(content, "gt_answer", where)
+    question = read_text_field(content, "question" if "question" in content else "problem", where)
+    samples = read_text_list_field(content, "samples", where)
+    gold = read_text_field(content, "gt_answer", where)
     if gold is None:
         raise DataError(f"{where}: there is no 'gt_answer', the right answer.")
-    yield Problem(path.stem, where, question, gold)
+    yield ImportedProblem(path.stem, where, question, gold)
     for i, sample in enumerate(samples):
-        yield Solution(path.stem, f"{where}, sample {i}", sample)
+        yield ImportedSolution(path.stem, f"{where}, sample {i}", sample)
     return len(samples)
 
 
-def verification_rows(source: Source, path: Path, problem: str, solution: int) -> Iterator[Row]:
+def read_sc_genrm_verifications(source: ImportSource, path: Path, problem: str, solution: int) -> Iterator[ImportedRow]:
     """Yield the verifications of one solution; verdicts are read in their texts."""
-    held = source.yaml(path).get("verifications")
+    held = source.read_yaml(path).get("verifications")
     if not isinstance(held, list):
-        raise DataError(f"{path}: 'verifications' must be a list; it is {shown(held)}.")
+        raise DataError(f"{path}: 'verifications' must be a list; it is {format_error_value(held)}.")
     for i, verification in enumerate(held):
         where = f"{path}, verification {i}"
-        if not isinstance(verification, dict) or text(verification, "verification", where) is None:
-            raise DataError(f"{where} must be a block with a text under 'verification'; it is {shown(verification)}.")
-        said = text(verification, "verification", where) or ""
-        yield Verification(problem, solution, where, said, verdict_of(said), p_yes(verification, where))
+        if not isinstance(verification, dict) or read_text_field(verification, "verification", where) is None:
+            raise DataError(
+                f"{where} must be a block with a text under 'verification'; it is {format_error_value(verification)}."
+            )
+        said = read_text_field(verification, "verification", where) or ""
+        yield ImportedVerification(
+            problem, solution, where, said, parse_verdict(said), compute_sc_genrm_p_yes(verification, where)
+        )
 
 
-def p_yes(verification: dict[str, Any], where: str) -> float | None:
+def compute_sc_genrm_p_yes(verification: dict[str, Any], where: str) -> float | None:
     """Return p(yes) among what is known of both: the writer puts -1 where a token was not among the likeliest.
 
-    >>> p_yes({"p(yes)": 0.75, "p(no)": 0.25}, "here"), p_yes({"p(yes)": -1.0, "p(no)": 1.0}, "here")
-    (0.75, 0.0)
+    >>> compute_sc_genrm_p_yes({"p(yes)": 0.75, "p(no)": 0.25}, "here"), compute_sc_genrm_p_yes({"p(yes)": -1.0,
+    "p(no)": 1.0}, "here") (0.75, 0.0)
     """
     unlisted = {key: None for key in ("p(yes)", "p(no)") if verification.get(key) in (-1, None)}
-    yes, no = (chance({**verification, **unlisted}, key, where) for key in ("p(yes)", "p(no)"))
+    yes, no = (read_probability_field({**verification, **unlisted}, key, where) for key in ("p(yes)", "p(no)"))
     if yes is None:
         return None if no is None else 1 - no
     if no is None:

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.errors import DataError
-from isocompute.runners.imports.rows import Problem, Row, Solution, Verification
-from isocompute.runners.imports.source import DAMAGED, Source
+from isocompute.runners.imports.rows import ImportedProblem, ImportedRow, ImportedSolution, ImportedVerification
+from isocompute.runners.imports.source import ARCHIVE_ERRORS, ImportSource
 
-MOST = 2**31
+MAX_ARRAY_BYTES = 2**31
 """Bytes of the largest array."""
 
 
-def array_rows(source: Source) -> Iterator[Row]:
+def read_array_rows(source: ImportSource) -> Iterator[ImportedRow]:
     """Yield the rows of an .npz file.
 
     Raises:
@@ -32,37 +32,39 @@ def array_rows(source: Source) -> Iterator[Row]:
             f"'{source.path}' is a pickle, which may run code when it is read: save its arrays as .npz, with "
             "scores (problems, solutions, verifications), answers (problems, solutions) and gold (problems,)."
         )
-    [path] = source.files(".npz")
-    answers, gold, scores = arrays(path)
-    source.seen = source.total
+    [path] = source.find_files(".npz")
+    answers, gold, scores = load_sc_genrm_arrays(path)
+    source.bytes_read = source.total_bytes
     for p, row in enumerate(answers):
         name, where = str(p), f"{path}, problem {p}"
-        yield Problem(name, where, gold=str(gold[p]))
+        yield ImportedProblem(name, where, gold=str(gold[p]))
         for i, answer in enumerate(row.tolist()):
             said = None if answer == -1 else str(answer)
-            yield Solution(name, f"{where}, solution {i}", answer=said, correct=answer == gold[p])
+            yield ImportedSolution(name, f"{where}, solution {i}", answer=said, correct=answer == gold[p])
         if scores is not None:
             for (i, j), score in np.ndenumerate(scores[p]):
                 verdict = None if np.isnan(score) else float(score)
-                yield Verification(name, i, f"{where}, solution {i}, verification {j}", verdict=verdict)
+                yield ImportedVerification(name, i, f"{where}, solution {i}, verification {j}", verdict=verdict)
 
 
-def arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+def load_sc_genrm_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
     """Return answers, gold and scores, which may be missing, checked.
 
     Raises:
-        DataError: see `array_rows`.
+        DataError: see `read_array_rows`.
     """
     held: dict[str, NDArray[Any]] = {}
     try:
         with np.load(path, allow_pickle=False) as archive:
             for info in archive.zip.infolist():
-                if info.file_size > MOST:
-                    raise DataError(f"{path}: '{info.filename}' has {info.file_size:,} bytes; {MOST:,} are the most.")
+                if info.file_size > MAX_ARRAY_BYTES:
+                    raise DataError(
+                        f"{path}: '{info.filename}' has {info.file_size:,} bytes; {MAX_ARRAY_BYTES:,} are the most."
+                    )
             held = {name: archive[name] for name in ("answers", "gold", "scores") if name in archive}
     except DataError:
         raise
-    except (*DAMAGED, AttributeError, MemoryError, SyntaxError, TypeError) as error:
+    except (*ARCHIVE_ERRORS, AttributeError, MemoryError, SyntaxError, TypeError) as error:
         raise DataError(f"{path} is not a file of plain arrays: {str(error).splitlines()[0].rstrip('.')}.") from None
     shapes = {name: array.shape for name, array in held.items()}
     P, N = shapes["answers"] if len(shapes.get("answers", ())) == 2 else (0, 0)

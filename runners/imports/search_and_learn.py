@@ -17,19 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from isocompute.errors import DataError
-from isocompute.runners.imports.fields import count, text, texts
-from isocompute.runners.imports.rows import Problem, Row, Search, Solution
-from isocompute.runners.imports.source import Source
-from isocompute.runners.parsing.printable import shown
+from isocompute.runners.imports.fields import read_count_field, read_text_field, read_text_list_field
+from isocompute.runners.imports.rows import ImportedProblem, ImportedRow, ImportedSearch, ImportedSolution
+from isocompute.runners.imports.source import ImportSource
+from isocompute.runners.parsing.printable import format_error_value
 
-APPROACHES = {"best_of_n": None, "beam_search": "beam", "dvts": "dvts"}
+APPROACH_STRATEGIES = {"best_of_n": None, "beam_search": "beam", "dvts": "dvts"}
 """What the tool calls its approaches, and what a search is called here; None where completions are independent."""
 
-SETTINGS = {"beam_width": "m", "lookahead": "look", "seed": "seed"}
+SEARCH_SETTING_CODES = {"beam_width": "m", "lookahead": "look", "seed": "seed"}
 """What is set of a search, by its name in the revision under which the tool publishes what it found."""
 
 
-def search_and_learn_rows(source: Source) -> Iterator[Row]:
+def read_search_and_learn_rows(source: ImportSource) -> Iterator[ImportedRow]:
     """Yield the rows of a file, or of all .jsonl files of a folder, which may be several approaches to one task.
 
     Raises:
@@ -37,73 +37,80 @@ def search_and_learn_rows(source: Source) -> Iterator[Row]:
     """
     problems: dict[str, tuple[str | None, str | None]] = {}
     solved: set[str] = set()
-    for path in source.files(".jsonl"):
-        strategy, settings = APPROACHES[approach(path)], set_in(path)
-        for number, (where, row) in enumerate(source.lines(path), start=1):
-            name = text(row, "unique_id", where) or str(number)
-            asked = text(row, "problem", where), text(row, "answer", where) or text(row, "solution", where)
+    for path in source.find_files(".jsonl"):
+        strategy, settings = APPROACH_STRATEGIES[infer_approach(path)], parse_search_settings(path)
+        for number, (where, row) in enumerate(source.read_json_lines(path), start=1):
+            name = read_text_field(row, "unique_id", where) or str(number)
+            asked = (
+                read_text_field(row, "problem", where),
+                read_text_field(row, "answer", where) or read_text_field(row, "solution", where),
+            )
             if name not in problems:
                 level = row.get("level") if isinstance(row.get("level"), int) else None
-                yield Problem(name, where, *asked, text(row, "subject", where), level)
+                yield ImportedProblem(name, where, *asked, read_text_field(row, "subject", where), level)
             if problems.setdefault(name, asked) != asked:
                 raise DataError(f"{where}: the problem '{name}' is another one in another line.")
             if strategy is not None:
-                n = len(texts(row, "completions", where))
-                yield Search(name, where, strategy, n, **settings, text=picked(row, where))
+                n = len(read_text_list_field(row, "completions", where))
+                yield ImportedSearch(name, where, strategy, n, **settings, text=read_selected_completion(row, where))
             elif name in solved:
                 raise DataError(f"{where}: the problem '{name}' stands twice.")
             else:
                 solved.add(name)
-                yield from solution_rows(name, row, where)
+                yield from read_best_of_n_solutions(name, row, where)
 
 
-def approach(path: Path) -> str:
+def infer_approach(path: Path) -> str:
     """Return how the completions of a file were made, as its name says, or its folder's.
 
     Raises:
         DataError: neither says it.
     """
     for part in (path.name, path.resolve().parent.name):
-        if said := [name for name in APPROACHES if name in part]:
+        if said := [name for name in APPROACH_STRATEGIES if name in part]:
             return said[0]
-    known = ", ".join(f"{name}_completions.jsonl" for name in APPROACHES)
+    known = ", ".join(f"{name}_completions.jsonl" for name in APPROACH_STRATEGIES)
     raise DataError(
         f"'{path}': neither its name nor its folder's says how the completions were made, so whether they are "
         f"independent is not known; call it as the tool does: {known}."
     )
 
 
-def set_in(path: Path) -> dict[str, Any]:
+def parse_search_settings(path: Path) -> dict[str, Any]:
     """Return what the file's name or its folder's says of a search's settings."""
     said = f"{path.resolve().parent.name}/{path.name}"
-    found = {name: re.search(rf"--{short}-([0-9]{{1,9}})(?![0-9])", said) for name, short in SETTINGS.items()}
+    found = {
+        name: re.search(rf"--{short}-([0-9]{{1,9}})(?![0-9])", said) for name, short in SEARCH_SETTING_CODES.items()
+    }
     return {name: match and int(match[1]) for name, match in found.items()}
 
 
-def solution_rows(name: str, row: dict[str, Any], where: str) -> Iterator[Row]:
+def read_best_of_n_solutions(name: str, row: dict[str, Any], where: str) -> Iterator[ImportedRow]:
     """Yield the completions of Best-of-N."""
-    completions = texts(row, "completions", where)
+    completions = read_text_list_field(row, "completions", where)
     scores, tokens = row.get("scores"), row.get("completion_tokens")
     for key, held in (("scores", scores), ("completion_tokens", tokens)):
         if held is not None and (not isinstance(held, list) or len(held) != len(completions)):
             raise DataError(
                 f"{where}: '{key}' must be a list with one for each of the {len(completions):,} completions; it is "
-                f"{shown(held)}. What beam search or DVTS wrote is no Best-of-N."
+                f"{format_error_value(held)}. What beam search or DVTS wrote is no Best-of-N."
             )
     if tokens and not any(tokens) and any(completions):
         raise DataError(f"{where}: 'completion_tokens' are all 0, as beam search writes them; this is no Best-of-N.")
     for i, completion in enumerate(completions):
         here = f"{where}, completion {i}"
-        yield Solution(
+        yield ImportedSolution(
             name,
             here,
             completion,
-            completion_tokens=count({"completion_tokens": tokens[i]}, "completion_tokens", here) if tokens else None,
-            step_scores=steps(scores[i], here) if scores else None,
+            completion_tokens=read_count_field({"completion_tokens": tokens[i]}, "completion_tokens", here)
+            if tokens
+            else None,
+            step_scores=check_step_scores(scores[i], here) if scores else None,
         )
 
 
-def steps(scores: Any, where: str) -> list[float]:
+def check_step_scores(scores: Any, where: str) -> list[float]:
     """Return the scores of a completion's steps.
 
     Raises:
@@ -111,17 +118,17 @@ def steps(scores: Any, where: str) -> list[float]:
     """
     numbers = isinstance(scores, list) and all(isinstance(score, int | float) and abs(score) < 1e30 for score in scores)
     if not numbers:
-        raise DataError(f"{where}: 'scores' must be numbers, one a step; they are {shown(scores)}.")
+        raise DataError(f"{where}: 'scores' must be numbers, one a step; they are {format_error_value(scores)}.")
     return [float(score) for score in scores]
 
 
-def picked(row: dict[str, Any], where: str) -> str:
+def read_selected_completion(row: dict[str, Any], where: str) -> str:
     """Return the completion that a search selected.
 
     Raises:
         DataError: it is not there.
     """
-    pred = text(row, "pred", where)
+    pred = read_text_field(row, "pred", where)
     if pred is None:
         raise DataError(f"{where}: there is no 'pred', the completion that was selected.")
     return pred

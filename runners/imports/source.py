@@ -17,24 +17,24 @@ import yaml
 from isocompute.errors import DataError
 from isocompute.runners.documents import parse_json
 
-LARGEST = 256 * 2**20
+MAX_DOCUMENT_BYTES = 256 * 2**20
 """Bytes of the largest document that is read at once: a line, a file of YAML or JSON, a member of an archive."""
 
-DEEPEST = 60
+MAX_YAML_DEPTH = 60
 """Blocks within blocks of a YAML file; libyaml's own reading of deeper ones overflows the stack."""
 
-ZSTANDARD = 93
+ZSTANDARD_METHOD = 93
 """The compression method of zip that Python's own library reads from 3.14 on only."""
 
 
-DAMAGED = (
+ARCHIVE_ERRORS = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, pa.ArrowException,
     EOFError, KeyError, NotImplementedError, OSError, RuntimeError, ValueError,
 )  # fmt: skip
 """What the reading of a damaged archive ends in; RuntimeError where it has a password."""
 
 
-class Source:
+class ImportSource:
     """What is imported.
 
     Args:
@@ -42,7 +42,7 @@ class Source:
         columns: of a table, which of its columns is called what here.
 
     Attributes:
-        count: files that are to be read, as far as `files` was asked for them.
+        count: files that are to be read, as far as `find_files` was asked for them.
         total: bytes of them.
         seen: of these, how many were read.
 
@@ -53,11 +53,11 @@ class Source:
     def __init__(self, path: str, columns: Mapping[str, str] | None = None) -> None:
         self.path = Path(path)
         self.columns = dict(columns or {})
-        self.total = self.seen = self.count = 0
+        self.total_bytes = self.bytes_read = self.file_count = 0
         if not self.path.exists():
             raise DataError(f"There is no file or folder '{path}' to import.")
 
-    def files(self, *endings: str, pattern: str = "*") -> list[Path]:
+    def find_files(self, *endings: str, pattern: str = "*") -> list[Path]:
         """Return the file, or those of the folder with such an ending, 2 before 10.
 
         Raises:
@@ -70,48 +70,50 @@ class Source:
         if not found:
             what = "is not" if self.path.is_file() else "holds no"
             raise DataError(f"'{self.path}' {what} {' or '.join(endings)}, which this format is written in.")
-        return self.counted(found)
+        return self.count_files(found)
 
-    def counted(self, paths: list[Path]) -> list[Path]:
+    def count_files(self, paths: list[Path]) -> list[Path]:
         """Return files in the order of their numbers, and add their sizes to what is to be read."""
-        self.count += len(paths)
-        self.total += sum(path.stat().st_size for path in paths)
-        return sorted(paths, key=natural)
+        self.file_count += len(paths)
+        self.total_bytes += sum(path.stat().st_size for path in paths)
+        return sorted(paths, key=get_natural_key)
 
-    def lines(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    def read_json_lines(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the objects of a JSON-lines file, each with where it stands.
 
         Raises:
             DataError: a line is too long, no object, or one with a key that stands twice.
         """
-        with opened(path) as file:
+        with open_source_file(path) as file:
             number = 0
-            while line := file.readline(LARGEST + 1):
+            while line := file.readline(MAX_DOCUMENT_BYTES + 1):
                 number += 1
-                self.seen += len(line)
+                self.bytes_read += len(line)
                 where = f"{path}, line {number}"
-                if len(line) > LARGEST:
-                    raise DataError(f"{where} is longer than {LARGEST:,} bytes, the most that is read at once.")
+                if len(line) > MAX_DOCUMENT_BYTES:
+                    raise DataError(
+                        f"{where} is longer than {MAX_DOCUMENT_BYTES:,} bytes, the most that is read at once."
+                    )
                 if line.strip():
-                    yield where, block(parse_json(line, where), where)
+                    yield where, require_block(parse_json(line, where), where)
 
-    def json(self, path: Path) -> Any:
+    def read_json(self, path: Path) -> Any:
         """Return what a JSON file holds.
 
         Raises:
             DataError: it is too large, not JSON, or has a key that stands twice.
         """
-        return parse_json(self._whole(path), str(path))
+        return parse_json(self._read_whole_file(path), str(path))
 
-    def yaml(self, path: Path) -> dict[str, Any]:
+    def read_yaml(self, path: Path) -> dict[str, Any]:
         """Return the block of keys that a YAML file holds: plain values only, no aliases and no tags.
 
         Raises:
             DataError: it is too large, not YAML, nested too deep, or no block.
         """
-        content = self._whole(path)
+        content = self._read_whole_file(path)
         try:
-            return block(plain(content.decode("utf-8"), str(path)), str(path))
+            return require_block(parse_plain_yaml(content.decode("utf-8"), str(path)), str(path))
         except UnicodeDecodeError:
             raise DataError(f"{path} is not UTF-8 text.") from None
         except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or a number that is none
@@ -122,21 +124,21 @@ class Source:
             said = getattr(error, "problem", None) or getattr(error, "reason", None) or error
             raise DataError(f"{path}{line}: not YAML: {said}.") from None
 
-    def members(self, path: Path) -> Archive:
+    def open_archive(self, path: Path) -> JsonArchive:
         """Open a zip archive."""
-        self.seen += path.stat().st_size
-        return Archive(path)
+        self.bytes_read += path.stat().st_size
+        return JsonArchive(path)
 
-    def _whole(self, path: Path) -> bytes:
-        with opened(path) as file:
-            content = file.read(LARGEST + 1)
-        self.seen += len(content)
-        if len(content) > LARGEST:
-            raise DataError(f"{path} is larger than {LARGEST:,} bytes, the most that is read at once.")
+    def _read_whole_file(self, path: Path) -> bytes:
+        with open_source_file(path) as file:
+            content = file.read(MAX_DOCUMENT_BYTES + 1)
+        self.bytes_read += len(content)
+        if len(content) > MAX_DOCUMENT_BYTES:
+            raise DataError(f"{path} is larger than {MAX_DOCUMENT_BYTES:,} bytes, the most that is read at once.")
         return bytes(content)
 
 
-class Archive:
+class JsonArchive:
     """A zip archive of JSON documents.
 
     Raises:
@@ -147,17 +149,17 @@ class Archive:
         self.path = path
         try:
             self.zip = zipfile.ZipFile(path)
-        except DAMAGED as error:
+        except ARCHIVE_ERRORS as error:
             raise DataError(f"{path} is not a zip archive: {str(error).rstrip('.')}.") from None
-        self.names = sorted(self.zip.namelist(), key=natural)
+        self.names = sorted(self.zip.namelist(), key=get_natural_key)
 
-    def __enter__(self) -> Archive:
+    def __enter__(self) -> JsonArchive:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.zip.close()
 
-    def json(self, name: str) -> dict[str, Any]:
+    def read_json(self, name: str) -> dict[str, Any]:
         """Return the object that a member holds.
 
         Raises:
@@ -165,34 +167,34 @@ class Archive:
         """
         where = f"{self.path}, {name}"
         try:
-            content = self._content(self.zip.getinfo(name))
-        except DAMAGED as error:
+            content = self._read_member(self.zip.getinfo(name))
+        except ARCHIVE_ERRORS as error:
             raise DataError(f"{where} cannot be read: {str(error).rstrip('.')}.") from None
-        if len(content) > LARGEST:
-            raise DataError(f"{where} is larger than {LARGEST:,} bytes, the most that is read at once.")
-        return block(parse_json(content, where), where)
+        if len(content) > MAX_DOCUMENT_BYTES:
+            raise DataError(f"{where} is larger than {MAX_DOCUMENT_BYTES:,} bytes, the most that is read at once.")
+        return require_block(parse_json(content, where), where)
 
-    def _content(self, info: zipfile.ZipInfo) -> bytes:
+    def _read_member(self, info: zipfile.ZipInfo) -> bytes:
         """Return what a member holds, or a byte more than is read at once."""
-        if info.compress_type != ZSTANDARD:
+        if info.compress_type != ZSTANDARD_METHOD:
             with self.zip.open(info) as member:
-                return member.read(LARGEST + 1)
+                return member.read(MAX_DOCUMENT_BYTES + 1)
         with self.path.open("rb") as file:
             file.seek(info.header_offset)
             name, extra = struct.unpack("<26xHH", file.read(30))
             file.seek(name + extra, 1)
-            packed = file.read(min(info.compress_size, LARGEST))
+            packed = file.read(min(info.compress_size, MAX_DOCUMENT_BYTES))
         with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as stream:
-            return bytes(stream.read(LARGEST + 1))
+            return bytes(stream.read(MAX_DOCUMENT_BYTES + 1))
 
 
-def natural(path: Path | str) -> list[tuple[int, str]]:
+def get_natural_key(path: Path | str) -> list[tuple[int, str]]:
     """Return what orders names as people do: ``2.yaml`` before ``10.yaml``."""
     parts = re.split(r"([0-9]{1,18})", str(path))
     return [(int(part), "") if i % 2 else (-1, part) for i, part in enumerate(parts)]
 
 
-def opened(path: Path) -> Any:
+def open_source_file(path: Path) -> Any:
     """Open a file for reading.
 
     Raises:
@@ -204,7 +206,7 @@ def opened(path: Path) -> Any:
         raise DataError(f"'{path}' cannot be read: {error.strerror}.") from None
 
 
-def block(value: Any, where: str) -> dict[str, Any]:
+def require_block(value: Any, where: str) -> dict[str, Any]:
     """Return a block of keys.
 
     Raises:
@@ -215,7 +217,7 @@ def block(value: Any, where: str) -> dict[str, Any]:
     return value
 
 
-def plain(content: str, where: str) -> Any:
+def parse_plain_yaml(content: str, where: str) -> Any:
     """Return what a YAML document says, read event by event.
 
     An alias can make a small file mean a vast one, and a deep one overflows the stack of libyaml's own composer.
@@ -239,19 +241,19 @@ def plain(content: str, where: str) -> Any:
                 tag = tag or loader.resolve(yaml.ScalarNode, event.value, event.implicit)
                 within[-1].append(loader.construct_object(yaml.ScalarNode(tag, event.value, start, end)))
             elif isinstance(event, yaml.CollectionStartEvent):
-                if len(within) > DEEPEST:
-                    raise DataError(f"{line}: blocks within blocks, {DEEPEST} deep.")
+                if len(within) > MAX_YAML_DEPTH:
+                    raise DataError(f"{line}: blocks within blocks, {MAX_YAML_DEPTH} deep.")
                 within.append([])
             elif isinstance(event, yaml.CollectionEndEvent):
                 held = within.pop()
-                within[-1].append(mapped(held, line) if isinstance(event, yaml.MappingEndEvent) else held)
+                within[-1].append(build_yaml_block(held, line) if isinstance(event, yaml.MappingEndEvent) else held)
             event = loader.get_event()
     finally:
         loader.dispose()
     return root[0] if root else None
 
 
-def mapped(held: list[Any], where: str) -> dict[Any, Any]:
+def build_yaml_block(held: list[Any], where: str) -> dict[Any, Any]:
     """Return keys and values, which came in turn, as a block.
 
     Raises:

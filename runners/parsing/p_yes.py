@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Protocol
 
-from isocompute.runners.parsing.verdicts import GLUE, OPPOSITES, find
+from isocompute.runners.parsing.verdicts import BLANKS_AND_PUNCTUATION, VERDICT_WORDS, find_verdict
 
-UNWRITTEN = re.compile(r"(?:bytes:)?(?:\\x[0-9a-fA-F]{2})+|<0x[0-9a-fA-F]{2}>|[^!-~]")
+INVISIBLE_TEXT_PATTERN = re.compile(r"(?:bytes:)?(?:\\x[0-9a-fA-F]{2})+|<0x[0-9a-fA-F]{2}>|[^!-~]")
 
 
-class Token(Protocol):
+class SampledToken(Protocol):
     """A sampled token, and what could have stood in its place."""
 
     @property
@@ -26,12 +26,12 @@ class Token(Protocol):
         """Natural log-probabilities of the likeliest tokens there, and of this one."""
 
 
-def p_yes(tokens: Sequence[Token], text: str) -> float | None:
+def compute_yes_probability(tokens: Sequence[SampledToken], text: str) -> float | None:
     """Return the probability of yes at the place of the verdict, among the words that give one: Σ yes / Σ (yes + no).
 
     The place is the token in which the verdict's word begins. All spellings count, whatever case, blanks or markup
-    they come with, and so do the other words of `OPPOSITES`; of a word in several tokens, the first. When nothing of
-    one side is listed, that side gets the most that an unlisted token can have: what the listed ones leave of 1, and
+    they come with, and so do the other words of `VERDICT_WORDS`; of a word in several tokens, the first. When nothing
+    of one side is listed, that side gets the most that an unlisted token can have: what the listed ones leave of 1, and
     no more than the least likely of them (the sampled one apart, which may be listed for being sampled).
 
     Args:
@@ -41,19 +41,18 @@ def p_yes(tokens: Sequence[Token], text: str) -> float | None:
     Returns:
         A number in [0, 1]; None if the text gives no verdict, or nothing is known of the place.
 
-    >>> from types import SimpleNamespace as Token
-    >>> p_yes([Token(text="Correct?", logprobs={}), Token(text=" No", logprobs={" No": -0.25, " Yes": -1.5})],
-    ...       "Correct? No")
-    0.22270013882530884
+    >>> from types import SimpleNamespace as SampledToken
+    >>> compute_yes_probability([SampledToken(text="Correct?", logprobs={}), SampledToken(text=" No", logprobs={" No":
+    -0.25, " Yes": -1.5})], ...       "Correct? No") 0.22270013882530884
     """
-    verdict = find(text)
+    verdict = find_verdict(text)
     if verdict is None:
         return None
     # Decoding one token alone may lose blanks, cut a character in two or spell its bytes: compare what is left.
-    pieces = [_written(token.text) for token in tokens]
-    form, word = _written(text[verdict.begin : verdict.end]), _written(verdict.word)
-    later = _starts(_written(text), form, len(_written(text[: verdict.begin])) + 1)
-    places = _starts("".join(pieces), form, 0)  # counted from the end: thinking may stand before the text
+    pieces = [_keep_visible_ascii(token.text) for token in tokens]
+    form, word = _keep_visible_ascii(text[verdict.form_start : verdict.word_end]), _keep_visible_ascii(verdict.word)
+    later = _find_starts(_keep_visible_ascii(text), form, len(_keep_visible_ascii(text[: verdict.form_start])) + 1)
+    places = _find_starts("".join(pieces), form, 0)  # counted from the end: thinking may stand before the text
     if len(places) <= len(later):
         return None
     found = places[-1 - len(later)]
@@ -61,47 +60,49 @@ def p_yes(tokens: Sequence[Token], text: str) -> float | None:
     ends = list(accumulate(map(len, pieces)))
     place = bisect_right(ends, begin)
     before = pieces[place][: begin - ends[place] + len(pieces[place])]
-    yes, no = (_mass(tokens[place].logprobs, before, verdict.word, side) for side in (0, 1))
+    yes, no = (_sum_side_logprobs(tokens[place].logprobs, before, verdict.word, side) for side in (0, 1))
     if max(yes, no) == -math.inf:
         return None
-    unlisted = _most_unlisted(tokens[place])
+    unlisted = _bound_unlisted_logprob(tokens[place])
     yes, no = (unlisted if mass == -math.inf else mass for mass in (yes, no))
-    probability = math.exp(yes - _log_sum((yes, no)))
+    probability = math.exp(yes - _compute_log_sum_exp((yes, no)))
     return None if math.isnan(probability) else probability
 
 
-def _written(text: str) -> str:
+def _keep_visible_ascii(text: str) -> str:
     """Return a text's visible ASCII characters: what every engine gives alike of it."""
-    return UNWRITTEN.sub("", text)
+    return INVISIBLE_TEXT_PATTERN.sub("", text)
 
 
-def _starts(text: str, form: str, first: int) -> list[int]:
+def _find_starts(text: str, form: str, first: int) -> list[int]:
     """Return where a form begins in a text, at or after a place."""
     return [found.start() for found in re.finditer(f"(?={re.escape(form)})", text) if found.start() >= first]
 
 
-def _mass(logprobs: Mapping[str, float], before: str, word: str, side: int) -> float:
+def _sum_side_logprobs(logprobs: Mapping[str, float], before: str, word: str, side: int) -> float:
     """Return the log-probability of all tokens that spell a word of a side, or begin one that could be said instead."""
-    words = {word for opposites in OPPOSITES for word in opposites[side]}
-    instead = next(pair for pair in OPPOSITES if word.casefold() in pair[0] + pair[1])[side]
-    lead = before if before.strip(GLUE) else ""  # a token that holds words before the verdict: its like holds them too
+    words = {word for opposites in VERDICT_WORDS for word in opposites[side]}
+    instead = next(pair for pair in VERDICT_WORDS if word.casefold() in pair[0] + pair[1])[side]
+    lead = (
+        before if before.strip(BLANKS_AND_PUNCTUATION) else ""
+    )  # a token that holds words before the verdict: its like holds them too
     spelled = []
     for token, logprob in logprobs.items():
-        written = _written(token)
-        rest = written[len(lead) :].lower().lstrip(GLUE) if written.startswith(lead) else ""
-        if rest.rstrip(GLUE) in words or (rest and any(other.startswith(rest) for other in instead)):
+        written = _keep_visible_ascii(token)
+        rest = written[len(lead) :].lower().lstrip(BLANKS_AND_PUNCTUATION) if written.startswith(lead) else ""
+        if rest.rstrip(BLANKS_AND_PUNCTUATION) in words or (rest and any(other.startswith(rest) for other in instead)):
             spelled.append(logprob)
-    return _log_sum(spelled)
+    return _compute_log_sum_exp(spelled)
 
 
-def _most_unlisted(token: Token) -> float:
+def _bound_unlisted_logprob(token: SampledToken) -> float:
     """Return the log of the most that a token outside the list can have."""
     left = 1.0 - sum(math.exp(min(0.0, logprob)) for logprob in token.logprobs.values())
     others = [logprob for text, logprob in token.logprobs.items() if text != token.text]
     return min([math.log(left) if left > 0 else -math.inf, *others])
 
 
-def _log_sum(logs: Sequence[float]) -> float:
+def _compute_log_sum_exp(logs: Sequence[float]) -> float:
     """Return log Σ exp(logs), without underflow; -inf of nothing."""
     top = max(logs, default=-math.inf)
     return top if math.isinf(top) else top + math.log(sum(math.exp(log - top) for log in logs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def split(text: str, step: str) -> tuple[str, ...]:
+def split_steps(text: str, step: str) -> tuple[str, ...]:
     r"""Return a solution's steps, each with the delimiter that ends it; joined they are the text.
 
     A step says something: blanks between two delimiters begin the next step, blanks behind the last one belong to it.
@@ -12,16 +12,16 @@ def split(text: str, step: str) -> tuple[str, ...]:
         text: a solution, or the beginning of one.
         step: what ends a step.
 
-    >>> split("2 + 2 = 4\n\n\n\nSo it is 4.\n\n", "\n\n")
+    >>> split_steps("2 + 2 = 4\n\n\n\nSo it is 4.\n\n", "\n\n")
     ('2 + 2 = 4\n\n', '\n\nSo it is 4.\n\n')
-    >>> split(" \n\n", "\n\n")
+    >>> split_steps(" \n\n", "\n\n")
     ()
     """
     steps, begun = list[str](), ""
     *whole, rest = text.split(step)
     for piece in [*(part + step for part in whole), rest]:
         begun += piece
-        if not blank(begun, step):
+        if not is_blank_step(begun, step):
             steps.append(begun)
             begun = ""
     if begun and steps:
@@ -29,10 +29,10 @@ def split(text: str, step: str) -> tuple[str, ...]:
     return tuple(steps)
 
 
-def blank(text: str, step: str) -> bool:
+def is_blank_step(text: str, step: str) -> bool:
     r"""Whether a text says nothing: blanks and delimiters alone.
 
-    >>> blank("\n \n\n", "\n\n"), blank("Step 2:", "Step 2:"), blank("7", "\n\n")
+    >>> is_blank_step("\n \n\n", "\n\n"), is_blank_step("Step 2:", "Step 2:"), is_blank_step("7", "\n\n")
     (True, True, False)
     """
     return not text.replace(step, "").strip()

@@ -9,7 +9,7 @@ Formats with channels in place of one marker (harmony) are not read.
 from __future__ import annotations
 
 
-def cut(text: str, end: str | None) -> str:
+def cut_thinking(text: str, end: str | None) -> str:
     r"""Return what stands after the last end of thinking, without blanks around it.
 
     Chat templates often put the start of thinking into the prompt, so only its end is looked for. Without an end
@@ -19,11 +19,11 @@ def cut(text: str, end: str | None) -> str:
         text: what the model wrote.
         end: what ends its thinking, such as ``</think>``; None for a model that does not think aloud.
 
-    >>> cut("<think>\\boxed{3}? no.</think>\n\nIt is \\boxed{4}.", "</think>")
+    >>> cut_thinking("<think>\\boxed{3}? no.</think>\n\nIt is \\boxed{4}.", "</think>")
     'It is \\boxed{4}.'
-    >>> cut("<think>\\boxed{3}? no, it", "</think>")
+    >>> cut_thinking("<think>\\boxed{3}? no, it", "</think>")
     ''
-    >>> cut("It is 4. ", None)
+    >>> cut_thinking("It is 4. ", None)
     'It is 4. '
     """
     if end is None:

@@ -31,13 +31,13 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-READER = "verdict-forms/1"
+VERDICT_READER = "verdict-forms/1"
 """Name and version of this reading."""
 
-SKIPPED = "skipped"
+SKIPPED_FINISH_REASON = "skipped"
 """The finish_reason of a verification that was not asked for, as its solution shows nothing that could be verified."""
 
-OPPOSITES = (
+VERDICT_WORDS = (
     (("yes",), ("no",)),
     (("true",), ("false",)),
     (("correct", "right", "valid"), ("incorrect", "wrong", "invalid", "not")),
@@ -51,12 +51,12 @@ class Verdict:
 
     value: float
     word: str
-    begin: int
-    start: int
-    end: int
+    form_start: int
+    word_start: int
+    word_end: int
 
 
-def _forms() -> re.Pattern[str]:
+def _build_verdict_pattern() -> re.Pattern[str]:
     """Return the pattern of all forms but that of the last line.
 
     The one group that matches is the word; none does where the pattern passes over something. Every repetition is
@@ -119,45 +119,45 @@ def _forms() -> re.Pattern[str]:
     )
 
 
-FORMS = _forms()
-GLUE = string.whitespace + string.punctuation
+VERDICT_PATTERN = _build_verdict_pattern()
+BLANKS_AND_PUNCTUATION = string.whitespace + string.punctuation
 
 
-def find(text: str) -> Verdict | None:
+def find_verdict(text: str) -> Verdict | None:
     """Return the last verdict of a text with its place; None if it gives none.
 
-    >>> find("Step 2 is wrong. **Is the answer correct (Yes/No)?** No.")
-    Verdict(value=0.0, word='No', begin=26, start=53, end=55)
+    >>> find_verdict("Step 2 is wrong. **Is the answer correct (Yes/No)?** No.")
+    Verdict(value=0.0, word='No', form_start=26, word_start=53, word_end=55)
     """
     last = None
-    for form in FORMS.finditer(text):
+    for form in VERDICT_PATTERN.finditer(text):
         if form.lastindex:
             last = form
     begin, (start, end) = (last.start(), last.span(last.lastindex or 0)) if last else (-1, (-1, -1))
-    trimmed = text.rstrip(GLUE.replace("?", ""))
-    line = trimmed[trimmed.rfind("\n") + 1 :].lstrip(GLUE)
+    trimmed = text.rstrip(BLANKS_AND_PUNCTUATION.replace("?", ""))
+    line = trimmed[trimmed.rfind("\n") + 1 :].lstrip(BLANKS_AND_PUNCTUATION)
     if line.lower() in ("yes", "no") and len(trimmed) - len(line) > start:
         begin, end = len(trimmed) - len(line), len(trimmed)
         start = begin
     if start < 0:
         return None
     word = text[start:end]
-    return Verdict(float(any(word.casefold() in yes for yes, _ in OPPOSITES)), word, begin, start, end)
+    return Verdict(float(any(word.casefold() in yes for yes, _ in VERDICT_WORDS)), word, begin, start, end)
 
 
-def verdict_of(text: str) -> float | None:
+def parse_verdict(text: str) -> float | None:
     """Return the verdict of a verification, 1.0 for yes and 0.0 for no; None if it gives none.
 
-    >>> verdict_of("47+38: 5,8 ok\\nCorrect? Yes")
+    >>> parse_verdict("47+38: 5,8 ok\\nCorrect? Yes")
     1.0
-    >>> verdict_of("The sum is wrong, so the answer is not correct.") is None
+    >>> parse_verdict("The sum is wrong, so the answer is not correct.") is None
     True
     """
-    verdict = find(text)
+    verdict = find_verdict(text)
     return None if verdict is None else verdict.value
 
 
-def kinds(verifications: pd.DataFrame) -> dict[str, int]:
+def count_verification_kinds(verifications: pd.DataFrame) -> dict[str, int]:
     """Count verifications by what became of them; each row is of one kind.
 
     ``yes`` and ``no`` have a verdict. Without one, ``truncated`` met the token limit, ``unparsed`` ended by itself,
@@ -173,7 +173,7 @@ def kinds(verifications: pd.DataFrame) -> dict[str, int]:
         "yes": verdict >= 0.5,
         "no": verdict < 0.5,
         "truncated": ended == "length",
-        "skipped": ended == SKIPPED,
+        "skipped": ended == SKIPPED_FINISH_REASON,
         "unparsed": np.isnan(verdict),
     }
     kind = np.argmax(list(conditions.values()), axis=0)  # the first that holds

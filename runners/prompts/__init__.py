@@ -25,7 +25,7 @@ from pathlib import Path
 
 from isocompute.errors import ConfigError
 
-FOLDER = Path(__file__).parent
+PROMPT_FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Prompt:
     template: str
 
     @property
-    def hash(self) -> str:
+    def template_hash(self) -> str:
         """The template's SHA-256; a run's manifest holds it."""
         return sha256(self.template.encode()).hexdigest()
 
@@ -49,26 +49,26 @@ class Prompt:
         return re.sub(r"\{(question|solution)\}", lambda place: values.get(place[1], place[0]), self.template)
 
 
-def names() -> list[str]:
+def list_prompts() -> list[str]:
     """Return the names of the prompts that come with isocompute."""
-    return sorted(path.stem for path in FOLDER.glob("*.txt"))
+    return sorted(path.stem for path in PROMPT_FOLDER.glob("*.txt"))
 
 
-def load(name: str, *, needs: tuple[str, ...]) -> Prompt:
+def load_prompt(name: str, *, needs: tuple[str, ...]) -> Prompt:
     """Load a prompt by its name or from a file.
 
     Args:
-        name: one of `names`, or the path of a text file.
+        name: one of `list_prompts`, or the path of a text file.
         needs: the places it must have.
 
     Raises:
         ConfigError: no such prompt, or a place is missing.
     """
-    path = FOLDER / f"{name}.txt" if name in names() else Path(name)
+    path = PROMPT_FOLDER / f"{name}.txt" if name in list_prompts() else Path(name)
     try:
         template = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError):  # ValueError: not UTF-8, or a name that no file can have
-        raise ConfigError(f"The prompt '{name}' is no file and none of: {', '.join(names())}.") from None
+        raise ConfigError(f"The prompt '{name}' is no file and none of: {', '.join(list_prompts())}.") from None
     if missing := [place for place in needs if f"{{{place}}}" not in template]:
         raise ConfigError(f"The prompt '{name}' has no place {{{missing[0]}}}.")
     return Prompt(name, template)

@@ -9,20 +9,20 @@ from typing import Any
 from isocompute.errors import DataError, EngineError, RunError
 from isocompute.runners import engines, grading, prompts, scorers, tasks
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.engines.registry import missing_package
+from isocompute.runners.engines.registry import describe_missing_package
 from isocompute.runners.grading import Grader
 from isocompute.runners.prompts import Prompt
-from isocompute.runners.sampling.served_sizes import ask_servers, asking_roles
-from isocompute.runners.storage.manifest import agree, agree_solver, manifest
-from isocompute.runners.storage.provenance import AS_LOGGED
+from isocompute.runners.sampling.served_sizes import collect_served_sizes, list_served_roles
+from isocompute.runners.storage.manifest import build_manifest, check_run_compatibility, check_solver_compatibility
+from isocompute.runners.storage.provenance import LOGGED_GRADER
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS, TABLES
-from isocompute.runners.storage.taking import Source, read_source
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE, TABLES
+from isocompute.runners.storage.taking import SourceSolutions, read_source_solutions
 from isocompute.runners.tasks import Problem
 
 
 @dataclass(frozen=True)
-class Ready:
+class PreparedSweep:
     """All that a sweep needs but its models.
 
     Args:
@@ -39,14 +39,14 @@ class Ready:
     config: Sweep
     run: Run
     problems: list[Problem]
-    texts: dict[str, Prompt]
-    asked: dict[str, Any]
-    source: Source | None
-    served: dict[str, float]
+    prompts: dict[str, Prompt]
+    manifest: dict[str, Any]
+    source: SourceSolutions | None
+    served_sizes: dict[str, float]
     grader: Grader
 
 
-def prepare_sweep(config: Sweep) -> Ready:
+def prepare_sweep(config: Sweep) -> PreparedSweep:
     """Prepare a sweep.
 
     Raises:
@@ -54,31 +54,33 @@ def prepare_sweep(config: Sweep) -> Ready:
     """
     run = Run(config.run)
     if config.task is not None:
-        source, task = None, tasks.load(config.task)
-        grader = grading.load(task.grader)
+        source, task = None, tasks.load_task(config.task)
+        grader = grading.load_grader_by_name(task.grader)
         for problem in task.problems:
-            check_gold(problem, grader)
+            check_gold_answer(problem, grader)
         made: dict[str, Any] = {"origin": task.origin, "grader": grader.title}
         problems = task.problems
     else:
-        source = read_source(config, run)
-        config, problems = config.with_taken(source.taken), source.problems
-        agree_solver(config)
-        grader = load_grader(config, source.grader)
+        source = read_source_solutions(config, run)
+        config, problems = config.bind_source_run(source.source_run), source.problems
+        check_solver_compatibility(config)
+        grader = load_sweep_grader(config, source.grader)
         made = {"origin": source.origin, "grader": source.grader, "gold": source.gold}
-    texts = {} if config.solver is None else {"solver": prompts.load(config.solver.prompt, needs=("question",))}
+    texts = {} if config.solver is None else {"solver": prompts.load_prompt(config.solver.prompt, needs=("question",))}
     if config.verifier is not None:
-        texts["verifier"] = prompts.load(config.verifier.prompt, needs=("question", "solution"))
-    if config.revising is not None:
-        texts["reviser"] = prompts.load(config.revising, needs=("question", "solution"))
+        texts["verifier"] = prompts.load_prompt(config.verifier.prompt, needs=("question", "solution"))
+    if config.revision_prompt is not None:
+        texts["reviser"] = prompts.load_prompt(config.revision_prompt, needs=("question", "solution"))
     for role in (config.solver, config.verifier):
         if role is not None and engines.ENGINES[config.engine].is_local:
-            engines.check(role.model)  # now, and not when all is solved
+            engines.check_model_folder(role.model)  # now, and not when all is solved
     if config.scorer is not None and config.scorer.model is not None and scorers.SCORERS[config.scorer.kind].format:
-        engines.check(config.scorer.model)
-    served = ask_servers(config, run)
-    ready = Ready(config, run, problems, texts, manifest(config, texts, served=served, **made), source, served, grader)
-    check_begun(ready)
+        engines.check_model_folder(config.scorer.model)
+    served = collect_served_sizes(config, run)
+    ready = PreparedSweep(
+        config, run, problems, texts, build_manifest(config, texts, served=served, **made), source, served, grader
+    )
+    check_existing_run(ready)
     return ready
 
 
@@ -94,20 +96,20 @@ def check_models(config: Sweep) -> None:
         entry = scorers.SCORERS[scorer.kind]
         if entry.format:
             models.add((scorer.model, scorer.engine, entry.head))
-    if folders := [model for model in models if engines.is_folder(model[0])]:
+    if folders := [model for model in models if engines.is_checkpoint_folder(model[0])]:
         try:
             from isocompute.runners.engines.whole import check_weights
-            from isocompute.runners.scorers.heads import CLASSES
+            from isocompute.runners.scorers.heads import REWARD_MODEL_CLASSES
         except ImportError as error:
             first = min(engine for _, engine, _ in folders)
-            said = missing_package(f"The engine '{first}'", error, engines.ENGINES[first].extra)
+            said = describe_missing_package(f"The engine '{first}'", error, engines.ENGINES[first].extra)
             raise EngineError(said) from error
 
         for model, engine, head in folders:
-            check_weights(model, engine, None if head is None else CLASSES[head])
+            check_weights(model, engine, None if head is None else REWARD_MODEL_CLASSES[head])
 
 
-def check_begun(ready: Ready) -> None:
+def check_existing_run(ready: PreparedSweep) -> None:
     """Raise unless a run can go on as it is asked for, or its folder is free for a new one.
 
     Raises:
@@ -116,61 +118,61 @@ def check_begun(ready: Ready) -> None:
     """
     run = ready.run
     if run.exists:
-        agree(run, ready.config, ready.problems, ready.asked, ready.grader)
+        check_run_compatibility(run, ready.config, ready.problems, ready.manifest, ready.grader)
         if ready.source is not None:
-            ready.source.refuse_changed(run)
-            ready.source.missing(run)  # which raises if no more can be taken
+            ready.source.refuse_changed_rows(run)
+            ready.source.find_missing_rows(run)  # which raises if no more can be taken
         return
-    if rows := [table.name for table in (SOLUTIONS, *TABLES.values()) if run.parts(table)]:
+    if rows := [table.name for table in (SOLUTIONS_TABLE, *TABLES.values()) if run.list_parts(table)]:
         raise RunError(
             f"The run at '{run.path}' has {rows[0]} and no manifest.json, so nothing says what they were made with; "
             "put it back from a copy, or name another run."
         )
-    if foreign := run.foreign():
+    if foreign := run.find_foreign_file():
         raise RunError(
             f"The folder '{run.path}' cannot become a run: it holds '{foreign}', which no run has; name a folder that "
             "is empty or not there yet."
         )
 
 
-def check_gold(problem: Problem, grader: Grader) -> None:
+def check_gold_answer(problem: Problem, grader: Grader) -> None:
     """Raise unless the grader can read a problem's right answer. The run holds it as it was given.
 
     Raises:
         DataError: the grader reads no answer in it.
     """
-    if grader.canonical(problem.gold) is None:
+    if grader.normalise_answer(problem.gold) is None:
         raise DataError(
             f"The right answer of '{problem.problem_id}' in {problem.task} is none that the grader '{grader.name}' "
             "can read."
         )
 
 
-def load_grader(config: Sweep, title: str) -> Grader:
+def load_sweep_grader(config: Sweep, title: str) -> Grader:
     """Return the grader of a name or title. Solutions that are taken are graded, so that only searches need one.
 
     Raises:
         ConfigError: it is unknown, or a package that it needs is missing.
         RunError: searches are asked for, and no grader here reads answers as those that they would stand beside.
     """
-    if config.taken is None:
-        return grading.load(title)
+    if config.source_run is None:
+        return grading.load_grader_by_name(title)
     if not config.searches:
         return Grader(title.partition("/")[0], title, lambda text: None, lambda answer: answer)
-    grader = None if title.startswith(f"{AS_LOGGED}/") else grading.load(title)
+    grader = None if title.startswith(f"{LOGGED_GRADER}/") else grading.load_grader_by_name(title)
     if grader is None or grader.title != title:
         raise RunError(
-            f"The answers of '{config.taken.run}' were read by {title}, and those of searches would be read by "
+            f"The answers of '{config.source_run.run}' were read by {title}, and those of searches would be read by "
             f"{'a grader' if grader is None else grader.title}; grade that run again first: isocompute grade RUN."
         )
     return grader
 
 
-def notes(ready: Ready) -> Iterator[str]:
+def collect_sweep_notes(ready: PreparedSweep) -> Iterator[str]:
     """Say what a person should know of a sweep that begins or goes on: what it takes, and which sizes are unknown."""
     config = ready.config
     if ready.source is not None:
-        taken = ready.source.taken
+        taken = ready.source.source_run
         if ready.source.solutions is None:
             yield (
                 f"There is no run at '{taken.run}' any more; the sweep goes on with the solutions that were taken from "
@@ -181,12 +183,13 @@ def notes(ready: Ready) -> Iterator[str]:
                 f"{taken.failed:,} of the {taken.problems * taken.solutions:,} solutions of '{taken.run}' failed "
                 "there; they stand as failures here too."
             )
-    for role in asking_roles(config):
+    for role in list_served_roles(config):
         which = f"The size of the {role}'s model '{config.models[role]}' is"
-        if role not in ready.asked["parameters"]:
+        if role not in ready.manifest["parameters"]:
             yield f"{which} unknown: the server does not say it; '{role}.parameters' gives it."
-        elif role in ready.served:
+        elif role in ready.served_sizes:
             yield (
-                f"{which} {ready.served[role]:,.0f} parameters, as the server says; if a token passes through fewer, "
+                f"{which} {ready.served_sizes[role]:,.0f} parameters, as the server says; if a token passes through "
+                "fewer, "
                 f"as in a mixture of experts, '{role}.parameters' gives that."
             )

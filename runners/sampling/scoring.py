@@ -6,23 +6,23 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from isocompute.runners.config.sweep import Role, Sweep
+from isocompute.runners.config.sweep import ModelRole, Sweep
 from isocompute.runners.display import Display
 from isocompute.runners.engines import Engine, Sampling
-from isocompute.runners.engines.clock import clock_cells
-from isocompute.runners.parsing.steps import split
-from isocompute.runners.parsing.thinking import cut
+from isocompute.runners.engines.clock import build_clock_columns
+from isocompute.runners.parsing.steps import split_steps
+from isocompute.runners.parsing.thinking import cut_thinking
 from isocompute.runners.prompts import Prompt
-from isocompute.runners.scorers import Scored, Scorer, ScoreRequest
-from isocompute.runners.scorers.genrm import Verdicts
+from isocompute.runners.scorers import Scorer, ScoreRequest, ScoreResult
+from isocompute.runners.scorers.genrm import VerdictScorer
 from isocompute.runners.storage.digests import digest_text
-from isocompute.runners.storage.expected import Expected
+from isocompute.runners.storage.expected import ExpectedRows
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import JUDGED, SCORES, SOLUTIONS
+from isocompute.runners.storage.schema import DIGEST_COLUMN, SCORES_TABLE, SOLUTIONS_TABLE
 from isocompute.runners.tasks import Problem
 
 
-class Judging(Verdicts):
+class StandaloneVerdictScorer(VerdictScorer):
     """A verifier that scores, in an engine of its own."""
 
     def close(self) -> None:
@@ -30,8 +30,8 @@ class Judging(Verdicts):
         self.engine.close()
 
 
-def scorer(
-    config: Sweep, texts: dict[str, Prompt], engine: Callable[[Role], Engine], load: Callable[..., Scorer]
+def load_sweep_scorer(
+    config: Sweep, texts: dict[str, Prompt], engine: Callable[[ModelRole], Engine], load: Callable[..., Scorer]
 ) -> Scorer:
     """Load what a sweep scores with.
 
@@ -53,10 +53,10 @@ def scorer(
     assert times is not None, "verdicts have a number"
     sampling = Sampling(judge.temperature, judge.top_p, judge.max_tokens, judge.stop)
     judged = (texts["verifier"], sampling, times, config.seed, judge.chat, judge.thinking_end)
-    return Judging(engine(judge), *judged)
+    return StandaloneVerdictScorer(engine(judge), *judged)
 
 
-def score(
+def score_solutions(
     config: Sweep, run: Run, problems: dict[str, Problem], display: Display, load: Callable[[], Scorer]
 ) -> Counter[str]:
     """Score the solutions that are to be scored and are not.
@@ -74,29 +74,31 @@ def score(
     failed: Counter[str] = Counter()
     if not config.scored:
         return failed
-    expected = Expected(config, list(problems))
-    wanted = set(expected.missing(SCORES, run.keys(SCORES)))
+    expected = ExpectedRows(config, list(problems))
+    wanted = set(expected.find_missing_keys(SCORES_TABLE, run.read_keys(SCORES_TABLE)))
     texts = dict[tuple[str, int], str]()
-    missing = list(requests(config, run, problems, wanted, texts))
+    missing = list(build_score_requests(config, run, problems, wanted, texts))
     if not missing:
         return failed
-    asked = expected.count(SCORES)
-    display.phase("scoring", asked, asked - len(wanted))
+    asked = expected.count_rows(SCORES_TABLE)
+    display.start_phase("scoring", asked, asked - len(wanted))
     pending = deque(request for request in missing if request.steps)
-    writer = run.writer(SCORES, config.checkpoint_seconds)
+    writer = run.open_writer(SCORES_TABLE, config.checkpoint_seconds)
     loaded = None
     try:
         empty = [request for request in missing if not request.steps]
-        writer.add(row_of(request, Scored((), 0, 0, 0, seconds=0.0), texts[request.key]) for request in empty)
-        display.advance(len(empty), 0)
+        writer.add_rows(
+            build_score_row(request, ScoreResult((), 0, 0, 0, seconds=0.0), texts[request.key]) for request in empty
+        )
+        display.update_progress(len(empty), 0)
         if pending:
             loaded = load()
             for request, answer in loaded.run(pending):
-                row = row_of(request, answer, texts[request.key])
-                writer.add([row])
+                row = build_score_row(request, answer, texts[request.key])
+                writer.add_rows([row])
                 if row["status"] != "ok":
                     failed[row["status"]] += 1
-                display.advance(1, 0, f"{failed.total():,} failed" if failed else "")
+                display.update_progress(1, 0, f"{failed.total():,} failed" if failed else "")
     finally:
         writer.flush()
         if loaded is not None:
@@ -104,7 +106,7 @@ def score(
     return failed
 
 
-def requests(
+def build_score_requests(
     config: Sweep,
     run: Run,
     problems: dict[str, Problem],
@@ -120,24 +122,24 @@ def requests(
         wanted: the keys of the scores that are missing.
         texts: gets the digest of each text that is to be scored.
     """
-    frame = run.frame(SOLUTIONS, ["problem_id", "solution_id", "text", "status"])
+    frame = run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "text", "status"])
     for problem, i, text, status in frame.itertuples(index=False, name=None):
         if status == "ok" and (problem, i) in wanted:
-            steps = split(cut(text, config.solutions_thinking_end), config.step)
+            steps = split_steps(cut_thinking(text, config.solutions_thinking_end), config.step)
             texts[problem, i] = digest_text(text)
             yield ScoreRequest((problem, i), problems[problem].question, steps)
 
 
-def row_of(request: ScoreRequest, answer: Scored, digest: str) -> dict[str, Any]:
+def build_score_row(request: ScoreRequest, answer: ScoreResult, digest: str) -> dict[str, Any]:
     """Return a solution's row; one without a single step has no scores and took nothing."""
     status = answer.status
     if status == "ok" and (answer.scores is None or len(answer.scores) != len(request.steps)):
         status = f"the scorer gave {0 if answer.scores is None else len(answer.scores)} scores for {len(request.steps)}"
-    row = dict(zip(SCORES.key_names, request.key, strict=True))
+    row = dict(zip(SCORES_TABLE.key_names, request.key, strict=True))
     return row | {
         "step_scores": answer.scores if status == "ok" else None,
-        **answer.spent,
-        **clock_cells(answer.started_at, answer.seconds),
+        **answer.cost_columns,
+        **build_clock_columns(answer.started_at, answer.seconds),
         "status": status,
-        JUDGED.name: digest,
+        DIGEST_COLUMN.name: digest,
     }

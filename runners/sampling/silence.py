@@ -13,27 +13,27 @@ from dataclasses import replace
 
 from isocompute.runners.engines import Completion, Request
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS, VERIFICATIONS, Table
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE, RunTable
 
-BATCH, PROBLEMS = 32, 4
+SILENT_BATCH_SIZE, SILENT_BATCH_PROBLEMS = 32, 4
 """Empty texts in a row, and of how many problems, after which they count as failures. To one problem a model may well
 have nothing to say, and its solutions come next to each other."""
 
-ROWS = 1000
+SCAN_BATCH_ROWS = 1000
 """Rows of a run that are looked at together."""
 
-Outcome = tuple[Request, Completion]
+EngineOutcome = tuple[Request, Completion]
 
 
-def fail_silent_batches(outcomes: Iterator[Outcome], spoken: set[str]) -> Iterator[Outcome]:
+def reject_silent_batches(outcomes: Iterator[EngineOutcome], spoken: set[str]) -> Iterator[EngineOutcome]:
     """Pass on what an engine yields; turn empty texts into failures where the model writes nothing else.
 
     Each table is looked at by itself. A completion that is ok and whose text is blank is held back. A text that is
-    not blank clears those that are held: they are passed on as they are. `BATCH` blank texts in a row, of `PROBLEMS`
-    problems, are passed on as failures, and so are those that follow them without a text between. At the end of the
-    stream, what is held is ok if the table is among ``spoken``, and failed if it is not. A completion that failed is
-    passed on at once; it says nothing about the model's texts, so it neither ends a row of blank ones nor is part of
-    it.
+    not blank clears those that are held: they are passed on as they are. `SILENT_BATCH_SIZE` blank texts in a row, of
+        `SILENT_BATCH_PROBLEMS` problems, are passed on as failures, and so are those that follow them without a text
+        between. At the end of the stream, what is held is ok if the table is among ``spoken``, and failed if it is not.
+        A completion that failed is passed on at once; it says nothing about the model's texts, so it neither ends a row
+        of blank ones nor is part of it.
 
     Holding back stops nothing. Whoever reads adds requests only for solutions that say something; a blank solution is
     never verified. So the engine waits for nothing that could follow from a completion that is held.
@@ -45,7 +45,7 @@ def fail_silent_batches(outcomes: Iterator[Outcome], spoken: set[str]) -> Iterat
         outcomes: requests with their completions, as an engine's ``run`` yields them; closed when this one is.
         spoken: names of the tables in which the run holds a text that is not blank; such tables are added to it.
     """
-    held: defaultdict[str, list[Outcome]] = defaultdict(list)
+    held: defaultdict[str, list[EngineOutcome]] = defaultdict(list)
     row: Counter[str] = Counter()
     problems: defaultdict[str, set[str]] = defaultdict(set)
     try:
@@ -63,16 +63,16 @@ def fail_silent_batches(outcomes: Iterator[Outcome], spoken: set[str]) -> Iterat
                 row[table] += 1
                 problems[table].add(request.key[1])
                 held[table].append((request, completion))
-                if row[table] >= BATCH and len(problems[table]) >= PROBLEMS:
-                    yield from failed(held.pop(table), BATCH)
+                if row[table] >= SILENT_BATCH_SIZE and len(problems[table]) >= SILENT_BATCH_PROBLEMS:
+                    yield from mark_blank_completions(held.pop(table), SILENT_BATCH_SIZE)
         for table, blank in held.items():
-            yield from blank if table in spoken else failed(blank, len(blank))
+            yield from blank if table in spoken else mark_blank_completions(blank, len(blank))
     finally:
         if (close := getattr(outcomes, "close", None)) is not None:
             close()
 
 
-def failed(blank: list[Outcome], count: int) -> Iterator[Outcome]:
+def mark_blank_completions(blank: list[EngineOutcome], count: int) -> Iterator[EngineOutcome]:
     """Turn completions without text into failures; their counts of tokens stay as the engine reported them.
 
     Args:
@@ -84,7 +84,7 @@ def failed(blank: list[Outcome], count: int) -> Iterator[Outcome]:
         yield request, replace(completion, text=None, status=f"the model wrote nothing: {texts}")
 
 
-def tables_with_text(run: Run) -> set[str]:
+def find_tables_with_text(run: Run) -> set[str]:
     """Return the names of the tables in which a run holds a text that is ok and not blank.
 
     Parts are read until such a text is found, which is most often in the first rows.
@@ -93,12 +93,12 @@ def tables_with_text(run: Run) -> set[str]:
         DataError: a part is damaged.
         RunError: the disk or the store does not give a part.
     """
-    return {table.name for table in (SOLUTIONS, VERIFICATIONS) if any(_texts(run, table))}
+    return {table.name for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE) if any(_scan_row_texts(run, table))}
 
 
-def _texts(run: Run, table: Table) -> Iterator[bool]:
+def _scan_row_texts(run: Run, table: RunTable) -> Iterator[bool]:
     """Say of each row of a table whether its text is ok and not blank."""
-    for path in run.parts(table):
-        for rows in run.read_part(table, path, ["text", "status"]).to_batches(max_chunksize=ROWS):
+    for path in run.list_parts(table):
+        for rows in run.read_part(table, path, ["text", "status"]).to_batches(max_chunksize=SCAN_BATCH_ROWS):
             for text, status in zip(rows["text"].to_pylist(), rows["status"].to_pylist(), strict=True):
                 yield status == "ok" and bool((text or "").strip())

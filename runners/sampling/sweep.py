@@ -6,22 +6,22 @@ from collections.abc import Callable, Collection
 
 from isocompute.runners import engines, scorers
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.display import Display, Silent
+from isocompute.runners.display import Display, SilentDisplay
 from isocompute.runners.engines import Engine
-from isocompute.runners.sampling.preparing import check_begun, check_models, notes, prepare_sweep
-from isocompute.runners.sampling.sampler import Sampler, Summary
+from isocompute.runners.sampling.preparing import check_existing_run, check_models, collect_sweep_notes, prepare_sweep
+from isocompute.runners.sampling.sampler import Sampler, SweepSummary
 from isocompute.runners.scorers import Scorer
-from isocompute.runners.storage.check import mend
-from isocompute.runners.storage.manifest import kept_provenance
+from isocompute.runners.storage.check import set_aside_stray_judgements
+from isocompute.runners.storage.manifest import extract_kept_provenance
 
 
-def sweep(
+def run_sweep(
     config: Sweep,
     display: Display | None = None,
-    load: Callable[..., Engine] = engines.load,
-    load_scorer: Callable[..., Scorer] = scorers.load,
+    load: Callable[..., Engine] = engines.load_engine,
+    load_scorer: Callable[..., Scorer] = scorers.load_scorer,
     only: Collection[str] | None = None,
-) -> Summary:
+) -> SweepSummary:
     """Sample whatever the run lacks.
 
     Args:
@@ -36,22 +36,24 @@ def sweep(
         EngineError: a model cannot be loaded.
         RunError: the run was made by another configuration, or another process is writing it.
     """
-    display = display or Silent()
+    display = display or SilentDisplay()
     ready = prepare_sweep(config)
-    config, run, problems, texts, asked = ready.config, ready.run, ready.problems, ready.texts, ready.asked
+    config, run, problems, texts, asked = ready.config, ready.run, ready.problems, ready.prompts, ready.manifest
     with ready.grader as grader:
         check_models(config)
         with run.lock() as lock:
-            if not lock.guarded:
+            if not lock.is_guarded:
                 display.note(
                     f"Nothing guards the run at '{run.path}': its store cannot keep a second writer out. Start no "
                     "other sweep of it before this one has ended."
                 )
-            check_begun(ready)  # again: another process may have begun it meanwhile
-            for stray in mend(run) if run.exists else ():
+            check_existing_run(ready)  # again: another process may have begun it meanwhile
+            for stray in set_aside_stray_judgements(run) if run.exists else ():
                 display.note(f"Set aside from {stray.path}: {stray.what}.")
-            run.write_manifest(asked | (kept_provenance(run) if run.exists else {}))
-            for text in notes(ready):
+            run.write_manifest(asked | (extract_kept_provenance(run) if run.exists else {}))
+            for text in collect_sweep_notes(ready):
                 display.note(text)
             problems = [problem for problem in problems if only is None or problem.problem_id in only]
-            return Sampler(config, run, problems, texts, grader, display, load, load_scorer, ready.source).work()
+            return Sampler(
+                config, run, problems, texts, grader, display, load, load_scorer, ready.source
+            ).sample_missing_rows()

@@ -5,12 +5,12 @@ any order. Whoever reads may add to the queue meanwhile. A score is a number in 
 and of the steps up to its own: the same text has the same score (up to the floating-point order of the arithmetic).
 
 `SCORERS` says which there are: models in a `format`, that vLLM or transformers host; ``verdicts``, which asks the
-sweep's verifier (`genrm.Verdicts`); and what other packages add.
+sweep's verifier (`genrm.VerdictScorer`); and what other packages add.
 
 A solution is most often one step to an outcome reward model, and to ``verdicts``.
 """
 
-from isocompute.runners.scorers.base import Scored, Scorer, ScoreRequest
-from isocompute.runners.scorers.registry import SCORERS, ScorerEntry, load
+from isocompute.runners.scorers.base import Scorer, ScoreRequest, ScoreResult
+from isocompute.runners.scorers.registry import SCORERS, ScorerEntry, load_scorer
 
-__all__ = ["SCORERS", "ScoreRequest", "Scored", "Scorer", "ScorerEntry", "load"]
+__all__ = ["SCORERS", "ScoreRequest", "ScoreResult", "Scorer", "ScorerEntry", "load_scorer"]

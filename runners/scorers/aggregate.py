@@ -17,7 +17,7 @@ AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
 """The ways, by name: the last step's score, the lowest, the product, the mean."""
 
 
-def aggregate(scores: Sequence[float], how: str) -> float:
+def aggregate_scores(scores: Sequence[float], how: str) -> float:
     """Return one score for all steps.
 
     A NaN is a step of blanks alone, which says nothing, and is passed over: ``last`` is the last step that says
@@ -33,9 +33,9 @@ def aggregate(scores: Sequence[float], how: str) -> float:
     Raises:
         DataError: there is no such way.
 
-    >>> [aggregate([0.5, 0.8, float("nan")], how) for how in AGGREGATES]
+    >>> [aggregate_scores([0.5, 0.8, float("nan")], how) for how in AGGREGATES]
     [0.8, 0.5, 0.4, 0.65]
-    >>> aggregate([], "min")
+    >>> aggregate_scores([], "min")
     nan
     """
     if how not in AGGREGATES:

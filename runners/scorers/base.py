@@ -23,7 +23,7 @@ class ScoreRequest:
     Raises:
         DataError: ``known`` is negative or more than there are steps.
 
-    >>> ScoreRequest("a", "1 + 1?", ("It is 2.\n\n", "\\boxed{2}"), known=1).new
+    >>> ScoreRequest("a", "1 + 1?", ("It is 2.\n\n", "\\boxed{2}"), known=1).new_steps
     ('\\boxed{2}',)
     """
 
@@ -37,13 +37,13 @@ class ScoreRequest:
             raise DataError(f"The request {self.key!r} has {len(self.steps)} steps, {self.known} of them known.")
 
     @property
-    def new(self) -> tuple[str, ...]:
+    def new_steps(self) -> tuple[str, ...]:
         """The steps that are to be scored."""
         return self.steps[self.known :]
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoreResult:
     """What came back.
 
     ``status`` is ``ok``, or says in a sentence why there are no scores. Counts that are not known are None, not 0.
@@ -68,10 +68,10 @@ class Scored:
     seconds: float | None = field(default=None, compare=False)
 
     @property
-    def spent(self) -> dict[str, int | None]:
+    def cost_columns(self) -> dict[str, int | None]:
         """Tokens and calls by the names of their columns, which are the same in every table.
 
-        >>> Scored((0.5,), 9, 4, 1).spent
+        >>> ScoreResult((0.5,), 9, 4, 1).cost_columns
         {'scorer_prompt_tokens': 9, 'scorer_cached_tokens': 4, 'scorer_calls': 1, 'scorer_completion_tokens': 0}
         """
         counts = ("prompt_tokens", "cached_tokens", "calls", "completion_tokens")
@@ -81,7 +81,7 @@ class Scored:
 class Scorer(Protocol):
     """A model that can be asked how good steps are."""
 
-    def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, Scored]]:
+    def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, ScoreResult]]:
         """Work the queue off, yielding each request with its scores as it finishes."""
         ...
 

@@ -2,8 +2,8 @@
 
 The score is yes / (yes + no) over the verdicts that could be read, and 0 if none could, as in the estimator
 (`isocompute.fits.genrm`). It has no model of its own but asks an engine. Unlike a reward model it writes what it
-thinks: `Scored.completion_tokens` counts that. When a text was scored is from its first verification's begin to its
-last one's end.
+thinks: `ScoreResult.completion_tokens` counts that. When a text was scored is from its first verification's begin to
+    its last one's end.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
-from isocompute.runners.engines.clock import cover, interval_of, stamp
-from isocompute.runners.parsing.thinking import cut
-from isocompute.runners.parsing.verdicts import verdict_of
+from isocompute.runners.engines.clock import add_time_span, build_time_span, merge_time_spans
+from isocompute.runners.parsing.thinking import cut_thinking
+from isocompute.runners.parsing.verdicts import parse_verdict
 from isocompute.runners.prompts import Prompt
-from isocompute.runners.scorers.base import Scored, ScoreRequest
-from isocompute.runners.seeds import seed_of
+from isocompute.runners.scorers.base import ScoreRequest, ScoreResult
+from isocompute.runners.seeds import derive_seed
 
 
-class Verdicts:
+class VerdictScorer:
     """A generative verifier behind `Scorer`; the engine stays its owner's to close.
 
     What a solution is judged by depends on its text alone: seeds come from question, text and number, so that the
@@ -53,71 +53,71 @@ class Verdicts:
         self.seed, self.chat, self.thinking_end = seed, chat, thinking_end
         self.names = count()
 
-    def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, Scored]]:
+    def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, ScoreResult]]:
         """Have every new step's solution so far judged, side by side."""
         asked: deque[Request] = deque()
-        judged: dict[int, Judged] = {}
+        judged: dict[int, PendingVerdicts] = {}
         while pending:
-            yield from self._take(pending, asked, judged)
+            yield from self._take_requests(pending, asked, judged)
             for request, completion in self.engine.run(asked):
                 name, step = request.key
                 judged[name].verifications[step].append(completion)
-                judged[name].waiting -= 1
-                if not judged[name].waiting:
+                judged[name].missing_count -= 1
+                if not judged[name].missing_count:
                     done = judged.pop(name)
-                    spans = [interval_of(one.started_at, one.seconds) for one in done.completions]
-                    answer, span = self._scored(done), cover(spans)
-                    yield done.request, answer if span is None else stamp(answer, span)
-                yield from self._take(pending, asked, judged)
+                    spans = [build_time_span(one.started_at, one.seconds) for one in done.completions]
+                    answer, span = self._build_result(done), merge_time_spans(spans)
+                    yield done.request, answer if span is None else add_time_span(answer, span)
+                yield from self._take_requests(pending, asked, judged)
 
     def close(self) -> None:
         """Do nothing: the engine may have other work."""
 
-    def _take(
-        self, pending: deque[ScoreRequest], asked: deque[Request], judged: dict[int, Judged]
-    ) -> Iterator[tuple[ScoreRequest, Scored]]:
+    def _take_requests(
+        self, pending: deque[ScoreRequest], asked: deque[Request], judged: dict[int, PendingVerdicts]
+    ) -> Iterator[tuple[ScoreRequest, ScoreResult]]:
         """Ask for what is pending; yield the requests in which nothing is to be judged."""
         while pending:
             request, name = pending.popleft(), next(self.names)
             steps = [i for i in range(request.known, len(request.steps)) if request.steps[i].strip()]
             if not steps:
-                yield request, Scored((math.nan,) * len(request.new), 0, 0, 0, seconds=0.0)
+                yield request, ScoreResult((math.nan,) * len(request.new_steps), 0, 0, 0, seconds=0.0)
                 continue
-            judged[name] = Judged(request, len(steps) * self.verifications, {step: [] for step in steps})
+            judged[name] = PendingVerdicts(request, len(steps) * self.verifications, {step: [] for step in steps})
             for step in steps:
                 solution = "".join(request.steps[: step + 1])
                 prompt = self.prompt.fill(question=request.question, solution=solution)
                 for i in range(self.verifications):
-                    seed = seed_of(self.seed, "verdict", request.question, solution, i)
+                    seed = derive_seed(self.seed, "verdict", request.question, solution, i)
                     asked.append(Request((name, step), prompt, seed, self.sampling, self.chat))
 
-    def _scored(self, judged: Judged) -> Scored:
+    def _build_result(self, judged: PendingVerdicts) -> ScoreResult:
         completions = judged.completions
         read, cached, written = (
-            total(getattr(completion, name) for completion in completions)
+            sum_counts(getattr(completion, name) for completion in completions)
             for name in ("prompt_tokens", "cached_tokens", "completion_tokens")
         )
         failed = next((completion.status for completion in completions if completion.status != "ok"), None)
         if failed is not None:
-            return Scored(None, read, cached, len(completions), failed, written)
+            return ScoreResult(None, read, cached, len(completions), failed, written)
         new = range(judged.request.known, len(judged.request.steps))
-        scores = tuple(self._mean(judged.verifications.get(step, ())) for step in new)
-        return Scored(scores, read, cached, len(completions), completion_tokens=written)
+        scores = tuple(self._average_verdicts(judged.verifications.get(step, ())) for step in new)
+        return ScoreResult(scores, read, cached, len(completions), completion_tokens=written)
 
-    def _mean(self, verifications: Sequence[Completion]) -> float:
+    def _average_verdicts(self, verifications: Sequence[Completion]) -> float:
         """Return the mean of the verdicts that could be read; NaN if nothing was judged."""
         if not verifications:
             return math.nan
-        said = [verdict_of(cut(completion.text or "", self.thinking_end)) for completion in verifications]
+        said = [parse_verdict(cut_thinking(completion.text or "", self.thinking_end)) for completion in verifications]
         return sum(verdict or 0.0 for verdict in said) / max(1, len(said) - said.count(None))
 
 
 @dataclass
-class Judged:
+class PendingVerdicts:
     """A request whose verifications are coming in: those of each step, and how many are still to come."""
 
     request: ScoreRequest
-    waiting: int
+    missing_count: int
     verifications: dict[int, list[Completion]] = field(default_factory=dict)
 
     @property
@@ -126,10 +126,10 @@ class Judged:
         return [completion for step in self.verifications.values() for completion in step]
 
 
-def total(counts: Iterator[int | None]) -> int | None:
+def sum_counts(counts: Iterator[int | None]) -> int | None:
     """Return the sum of counts; None if one of them is not known.
 
-    >>> total(iter([3, 4])), total(iter([3, None]))
+    >>> sum_counts(iter([3, 4])), sum_counts(iter([3, None]))
     (7, None)
     """
     known = list(counts)

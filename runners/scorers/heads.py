@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from isocompute.errors import EngineError
 from isocompute.runners.engines.checkpoint import load_weights
-from isocompute.runners.scorers.formats.base import Head, Pair
+from isocompute.runners.scorers.formats.base import ScoreHead, TokenPair
 
 
 class Qwen2ForProcessRewardModel(Qwen2PreTrainedModel):  # type: ignore[misc]
@@ -38,39 +38,39 @@ class Qwen2ForPrmModel(Qwen2PreTrainedModel):  # type: ignore[misc]
         self.post_init()
 
 
-CLASSES: dict[str, Any] = {
+REWARD_MODEL_CLASSES: dict[str, Any] = {
     "classes": Qwen2ForProcessRewardModel,
     "value": Qwen2ForPrmModel,
     "reward": AutoModelForSequenceClassification,
 }
 
 
-def load(model: str, head: Head, dtype: str) -> Any:
+def load_reward_model(model: str, head: ScoreHead, dtype: str) -> Any:
     """Load a checkpoint as a model with this head; safetensors only, and no code of the checkpoint's is run.
 
     Raises:
         EngineError: it cannot be loaded, or its weights are not those of a model with this head.
     """
-    shape = AutoModelForCausalLM if isinstance(head, Pair) else CLASSES[head]
+    shape = AutoModelForCausalLM if isinstance(head, TokenPair) else REWARD_MODEL_CLASSES[head]
     # A language model's head may stand beside the one that is read.
-    loaded = load_weights(shape, model, dtype, unused=() if isinstance(head, Pair) else ("lm_head.weight",))
+    loaded = load_weights(shape, model, dtype, unused=() if isinstance(head, TokenPair) else ("lm_head.weight",))
     if head == "reward" and loaded.config.num_labels != 1:
         raise EngineError(f"The model '{model}' has {loaded.config.num_labels} outputs; an outcome reward model has 1.")
     return loaded
 
 
-def margins(model: Any, head: Head, hidden: Tensor) -> Tensor:
+def compute_margins(model: Any, head: ScoreHead, hidden: Tensor) -> Tensor:
     """Return the margins at some places.
 
     Args:
-        model: a model of `load`.
+        model: a model of `load_reward_model`.
         head: its head.
         hidden: (places, width) last hidden states, after the final norm.
 
     Returns:
         (places,) in float32.
     """
-    if isinstance(head, Pair):
+    if isinstance(head, TokenPair):
         out = model.get_output_embeddings()  # two rows of it: the logits of the rest of the vocabulary are not needed
         difference = out.weight[head.right].float() - out.weight[head.wrong].float()
         shift = 0.0 if out.bias is None else (out.bias[head.right] - out.bias[head.wrong]).float()
@@ -82,6 +82,6 @@ def margins(model: Any, head: Head, hidden: Tensor) -> Tensor:
     return layer(hidden).float()[:, 0]
 
 
-def device_of(asked: str | None) -> str:
+def choose_device(asked: str | None) -> str:
     """Return where to compute: what was asked for, else the accelerator if there is one."""
     return asked or ("cuda" if torch.cuda.is_available() else "cpu")

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from isocompute.errors import ConfigError, EngineError
 from isocompute.registry import Registry, load_object
 from isocompute.runners import engines
-from isocompute.runners.engines.devices import place
-from isocompute.runners.engines.registry import missing_package
-from isocompute.runners.engines.replicas import replicated
+from isocompute.runners.engines.devices import assign_devices
+from isocompute.runners.engines.registry import describe_missing_package
+from isocompute.runners.engines.replicas import load_replicas
 from isocompute.runners.scorers.base import Scorer
 
 if TYPE_CHECKING:
-    from isocompute.runners.scorers.formats.base import Kind
+    from isocompute.runners.scorers.formats.base import RewardModelFormat
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class ScorerEntry:
 
     Args:
         description: what it is, for people.
-        format: ``module:callable`` that takes the model's tokenizer (a `scorers.tokenizer.Text`), and a prompt if
-            there is one, and returns a `scorers.formats.base.Kind`.
+        format: ``module:callable`` that takes the model's tokenizer (a `scorers.tokenizer.ScorerTokenizer`), and a
+            prompt if there is one, and returns a `scorers.formats.base.RewardModelFormat`.
         loader: of a scorer without a format: ``module:callable`` that takes a model's name and options, and returns a
             `Scorer`.
         engines: that can host a model of this format; none with a loader.
@@ -47,41 +47,45 @@ class ScorerEntry:
     free_options: frozenset[str] = frozenset()
 
 
-FORMATS = "isocompute.runners.scorers.formats"
+FORMATS_PACKAGE = "isocompute.runners.scorers.formats"
 
 LAB = ScorerEntry(
-    "the lab's own PRM: ` +` or ` -` predicted after each line", format=f"{FORMATS}.lab:Lab", has_prompt=True
+    "the lab's own PRM: ` +` or ` -` predicted after each line",
+    format=f"{FORMATS_PACKAGE}.lab:LabFormat",
+    has_prompt=True,
 )
 MATH_SHEPHERD = ScorerEntry(
     "Math-Shepherd: `ки` after each step, `+` or `-` predicted there",
-    format=f"{FORMATS}.math_shepherd:MathShepherd",
+    format=f"{FORMATS_PACKAGE}.math_shepherd:MathShepherdFormat",
 )
 OUTCOME = ScorerEntry(
-    "an outcome reward model: one score for the solution so far", format=f"{FORMATS}.outcome:Outcome", head="reward"
+    "an outcome reward model: one score for the solution so far",
+    format=f"{FORMATS_PACKAGE}.outcome:OutcomeFormat",
+    head="reward",
 )
 QWEN_PRM = ScorerEntry(
     "Qwen2.5-Math-PRM: `<extra_0>` after each step, classified there",
-    format=f"{FORMATS}.qwen_prm:QwenPRM",
+    format=f"{FORMATS_PACKAGE}.qwen_prm:QwenPRMFormat",
     head="classes",
 )
 RLHFLOW = ScorerEntry(
-    "RLHFlow's models: a chat, a step a turn, `+` or `-` in reply", format=f"{FORMATS}.rlhflow:RLHFlow"
+    "RLHFlow's models: a chat, a step a turn, `+` or `-` in reply", format=f"{FORMATS_PACKAGE}.rlhflow:RLHFlowFormat"
 )
 SKYWORK = ScorerEntry(  # vLLM does not know its value head
     "Skywork-o1-Open-PRM: a value at each line's end",
-    format=f"{FORMATS}.skywork:Skywork",
+    format=f"{FORMATS_PACKAGE}.skywork:SkyworkFormat",
     engines=("transformers",),
     head="value",
 )
 VERDICTS = ScorerEntry("GenRM's mean verdict on the solution so far", engines=(), uses_verifier=True)
 
-HERE = "isocompute.runners.scorers.registry"
+SCORERS_MODULE = "isocompute.runners.scorers.registry"
 
 SCORERS: Registry[ScorerEntry] = Registry(
     "scorer",
     "isocompute.scorers",
     {
-        name: f"{HERE}:{name.upper().replace('-', '_')}"
+        name: f"{SCORERS_MODULE}:{name.upper().replace('-', '_')}"
         for name in ("lab", "math-shepherd", "outcome", "qwen-prm", "rlhflow", "skywork", "verdicts")
     },
     ScorerEntry,
@@ -89,7 +93,7 @@ SCORERS: Registry[ScorerEntry] = Registry(
 """Every scorer by its name."""
 
 
-def check_host(kind: str, engine: str) -> None:
+def check_scorer_engine(kind: str, engine: str) -> None:
     """Raise unless an engine can host the models of a scorer.
 
     Raises:
@@ -100,7 +104,7 @@ def check_host(kind: str, engine: str) -> None:
         raise ConfigError(f"The scorer '{kind}' runs in {' or '.join(entry.engines)}; not in '{engine}'.")
 
 
-def load(kind: str, model: str, engine: str = "vllm", prompt: str | None = None, **options: Any) -> Scorer:
+def load_scorer(kind: str, model: str, engine: str = "vllm", prompt: str | None = None, **options: Any) -> Scorer:
     """Load a reward model into a scorer.
 
     Args:
@@ -118,39 +122,41 @@ def load(kind: str, model: str, engine: str = "vllm", prompt: str | None = None,
     entry = SCORERS.find(kind)
     if entry.uses_verifier:
         raise ConfigError(f"The scorer '{kind}' has no model of its own: it asks the sweep's verifier.")
-    check_host(kind, engine)
+    check_scorer_engine(kind, engine)
     if prompt is not None and not entry.has_prompt:
         raise ConfigError(f"The scorer '{kind}' has a format of its own; leave the prompt out.")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        with SCORERS.blaming(kind):
+        with SCORERS.wrap_plugin_errors(kind):
             if entry.loader:
                 scorer: Scorer = load_object(entry.loader)(model, **options)
                 return scorer
-            engines.check(model)
-            return host(model, load_format(entry, model, prompt), engine, options)
+            engines.check_model_folder(model)
+            return load_format_scorer(model, load_scorer_format(entry, model, prompt), engine, options)
     except ImportError as error:
         extra = "" if entry.loader else engine
-        raise EngineError(missing_package(f"The scorer '{kind}'", error, extra)) from error
+        raise EngineError(describe_missing_package(f"The scorer '{kind}'", error, extra)) from error
     except TypeError as error:
         where = "" if entry.loader else f" in {engine}"
         raise ConfigError(f"The scorer '{kind}'{where} does not take these options: {error}.") from error
 
 
-def load_format(entry: ScorerEntry, model: str, prompt: str | None) -> Kind:
+def load_scorer_format(entry: ScorerEntry, model: str, prompt: str | None) -> RewardModelFormat:
     """Load the format in which a model is asked."""
-    from isocompute.runners.scorers.tokenizer import Text
+    from isocompute.runners.scorers.tokenizer import ScorerTokenizer
 
-    made: Kind = load_object(entry.format)(Text.of(model), *([] if prompt is None else [prompt]))
+    made: RewardModelFormat = load_object(entry.format)(
+        ScorerTokenizer.from_model(model), *([] if prompt is None else [prompt])
+    )
     return made
 
 
-def host(model: str, kind: Kind, engine: str, options: dict[str, Any]) -> Scorer:
+def load_format_scorer(model: str, kind: RewardModelFormat, engine: str, options: dict[str, Any]) -> Scorer:
     """Load a model into an engine that asks it in a format."""
     if engine == "vllm":
         from isocompute.runners.scorers.vllm import VLLMScorer
 
-        return replicated(partial(VLLMScorer, model, kind), attrgetter("question"), place, **options)
+        return load_replicas(partial(VLLMScorer, model, kind), attrgetter("question"), assign_devices, **options)
     from isocompute.runners.scorers.transformers import TransformersScorer
 
     return TransformersScorer(model, kind, **options)

@@ -17,16 +17,16 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from isocompute.errors import EngineError
-from isocompute.runners.engines.checkpoint import load_error
+from isocompute.runners.engines.checkpoint import build_load_error
 
-SEEN = 2**16
+CACHED_TEXTS = 2**16
 """Texts whose tokens are remembered: steps come again with every step after them."""
 
-MARK = "\ue000"
+TEXT_PLACEHOLDER = "\ue000"
 """Stands for a text in a chat whose markup is looked for."""
 
 
-class Text:
+class ScorerTokenizer:
     """A model's tokenizer.
 
     Args:
@@ -42,11 +42,11 @@ class Text:
         if backend is None:
             raise EngineError(f"The model '{model}' has no fast tokenizer: its folder needs a tokenizer.json.")
         self.tokenizer, self.model = tokenizer, model
-        self.plain = without_markup(backend)
-        self.content = lru_cache(SEEN)(self._content)
+        self.plain_tokenizer = drop_markup_tokens(backend)
+        self.tokenise_content = lru_cache(CACHED_TEXTS)(self._tokenise_content)
 
     @classmethod
-    def of(cls, model: str) -> Text:
+    def from_model(cls, model: str) -> ScorerTokenizer:
         """Load the tokenizer of a model.
 
         Raises:
@@ -55,35 +55,35 @@ class Text:
         try:
             return cls(AutoTokenizer.from_pretrained(model, trust_remote_code=False), model)
         except Exception as error:  # many kinds are raised here; each means that the tokenizer cannot be read
-            raise load_error(model, error) from error
+            raise build_load_error(model, error) from error
 
-    def markup(self, text: str) -> list[int]:
+    def tokenise_markup(self, text: str) -> list[int]:
         """Return the tokens of markup, special ones among them."""
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _content(self, text: str, after: str = "") -> tuple[int, ...]:
+    def _tokenise_content(self, text: str, after: str = "") -> tuple[int, ...]:
         """Return the tokens of a text that may hold anything; none of them is special.
 
         Args:
             text: what a person or a model wrote.
             after: what stands before it, where that decides how it begins (a blank before the first word, say).
         """
-        skipped = len(self.plain.encode(after, add_special_tokens=False).ids) if after else 0
-        return tuple(self.plain.encode(after + text, add_special_tokens=False).ids[skipped:])
+        skipped = len(self.plain_tokenizer.encode(after, add_special_tokens=False).ids) if after else 0
+        return tuple(self.plain_tokenizer.encode(after + text, add_special_tokens=False).ids[skipped:])
 
-    def only(self, text: str) -> int:
+    def get_single_token(self, text: str) -> int:
         """Return the one token of a text.
 
         Raises:
             EngineError: it has more than one.
         """
-        ids = self.markup(text)
+        ids = self.tokenise_markup(text)
         if len(ids) != 1:
             raise EngineError(f"The tokenizer of '{self.model}' has no token '{text}', so it is not of this kind.")
         return ids[0]
 
     @property
-    def first(self) -> int:
+    def bos_token_id(self) -> int:
         """The token that begins a text.
 
         Raises:
@@ -93,29 +93,29 @@ class Text:
             raise EngineError(f"The tokenizer of '{self.model}' has no token that begins a text (bos_token).")
         return int(self.tokenizer.bos_token_id)
 
-    def around(self, turns: Sequence[Mapping[str, str]], reply: bool) -> list[str]:
+    def split_chat_markup(self, turns: Sequence[Mapping[str, str]], reply: bool) -> list[str]:
         """Return a chat's markup: what stands before, between and after the texts.
 
         Args:
-            turns: the conversation, with `MARK` in the place of each text that is still to come.
+            turns: the conversation, with `TEXT_PLACEHOLDER` in the place of each text that is still to come.
             reply: whether it ends where the assistant is to reply.
 
         Raises:
             EngineError: the model has no chat template, or one that changes what it is given.
         """
-        texts = sum(turn["content"].count(MARK) for turn in turns)
+        texts = sum(turn["content"].count(TEXT_PLACEHOLDER) for turn in turns)
         try:
             said = self.tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=reply)
         except (ValueError, TemplateError) as error:
             reason = (str(error).splitlines() or [""])[0]
             raise EngineError(f"The chat template of '{self.model}' cannot be used: {reason}") from error
-        parts: list[str] = said.split(MARK)
+        parts: list[str] = said.split(TEXT_PLACEHOLDER)
         if len(parts) != texts + 1:
             raise EngineError(f"The chat template of '{self.model}' changes the texts, so it is not of this kind.")
         return parts
 
 
-def without_markup(backend: Tokenizer) -> Tokenizer:
+def drop_markup_tokens(backend: Tokenizer) -> Tokenizer:
     """Return a tokenizer that reads everything as text.
 
     Added tokens go, but for runs of blanks, and so do merges that lead to one; nothing is put before or after.

@@ -12,10 +12,16 @@ from dataclasses import replace
 import torch
 from transformers.utils import logging
 
-from isocompute.runners.engines.clock import Stopwatch, stamp
-from isocompute.runners.scorers.base import Scored, ScoreRequest
-from isocompute.runners.scorers.formats.base import Kind, Reading, readings, refusal, scored
-from isocompute.runners.scorers.heads import device_of, load, margins
+from isocompute.runners.engines.clock import Stopwatch, add_time_span
+from isocompute.runners.scorers.base import ScoreRequest, ScoreResult
+from isocompute.runners.scorers.formats.base import (
+    RewardModelFormat,
+    ScoringInput,
+    build_score_result,
+    explain_length_refusal,
+    tokenise_request,
+)
+from isocompute.runners.scorers.heads import choose_device, compute_margins, load_reward_model
 
 
 class TransformersScorer:
@@ -33,32 +39,32 @@ class TransformersScorer:
     """
 
     def __init__(
-        self, model: str, kind: Kind, batch_size: int = 16, dtype: str = "auto", device: str | None = None
+        self, model: str, kind: RewardModelFormat, batch_size: int = 16, dtype: str = "auto", device: str | None = None
     ) -> None:
         logging.set_verbosity_error()
         logging.disable_progress_bar()
-        self.kind, self.batch_size, self.device = kind, batch_size, device_of(device)
-        self.model = load(model, kind.head, dtype).to(self.device).eval()
+        self.kind, self.batch_size, self.device = kind, batch_size, choose_device(device)
+        self.model = load_reward_model(model, kind.head, dtype).to(self.device).eval()
         self.limit: int | None = getattr(self.model.config, "max_position_embeddings", None)
 
-    def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, Scored]]:
+    def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, ScoreResult]]:
         """Work the queue off a batch at a time."""
         while pending:
-            batch: list[tuple[ScoreRequest, list[Reading]]] = []
+            batch: list[tuple[ScoreRequest, list[ScoringInput]]] = []
             while pending and sum(len(read) for _, read in batch) < self.batch_size:
                 request = pending.popleft()
-                read = readings(self.kind, request)
-                if refused := refusal(read, self.limit):
-                    yield request, Scored(None, 0, 0, 0, refused)
+                read = tokenise_request(self.kind, request)
+                if refused := explain_length_refusal(read, self.limit):
+                    yield request, ScoreResult(None, 0, 0, 0, refused)
                 else:
                     batch.append((request, read))
             watch = Stopwatch()
-            found = iter(self._margins([reading for _, read in batch for reading in read]))
-            span = watch.interval
+            found = iter(self._compute_margins([reading for _, read in batch for reading in read]))
+            span = watch.elapsed
             for request, read in batch:
                 values = [margin for _ in read for margin in next(found)]
-                answer = scored(request, values, sum(len(r.tokens) for r in read), 0, len(read))
-                yield request, stamp(answer, span) if read else replace(answer, seconds=0.0)
+                answer = build_score_result(request, values, sum(len(r.tokens) for r in read), 0, len(read))
+                yield request, add_time_span(answer, span) if read else replace(answer, seconds=0.0)
 
     def close(self) -> None:
         """Drop the weights."""
@@ -66,17 +72,17 @@ class TransformersScorer:
         if self.device == "cuda":
             torch.cuda.empty_cache()
 
-    def _margins(self, read: Sequence[Reading]) -> list[list[float]]:
+    def _compute_margins(self, read: Sequence[ScoringInput]) -> list[list[float]]:
         """Return the margins at each reading's places; readings of like length go together."""
         order = sorted(range(len(read)), key=lambda i: len(read[i].tokens))
         found: list[list[float]] = [[] for _ in read]
         for start in range(0, len(order), self.batch_size):
             chunk = order[start : start + self.batch_size]
-            for i, values in zip(chunk, self._read([read[i] for i in chunk]), strict=True):
+            for i, values in zip(chunk, self._compute_chunk_margins([read[i] for i in chunk]), strict=True):
                 found[i] = values
         return found
 
-    def _read(self, chunk: Sequence[Reading]) -> list[list[float]]:
+    def _compute_chunk_margins(self, chunk: Sequence[ScoringInput]) -> list[list[float]]:
         longest = max(len(reading.tokens) for reading in chunk)
         tokens = torch.zeros(len(chunk), longest, dtype=torch.long)
         mask = torch.zeros_like(tokens)
@@ -90,5 +96,5 @@ class TransformersScorer:
             hidden = decoder(
                 input_ids=tokens.to(self.device), attention_mask=mask.to(self.device), use_cache=False
             ).last_hidden_state
-            values = iter(margins(self.model, self.kind.head, hidden[rows, places]).tolist())
+            values = iter(compute_margins(self.model, self.kind.head, hidden[rows, places]).tolist())
         return [[next(values) for _ in reading.places] for reading in chunk]

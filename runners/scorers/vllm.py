@@ -28,15 +28,23 @@ from vllm.config import PoolerConfig
 from vllm.sampling_params import RequestOutputKind
 
 from isocompute.errors import EngineError
-from isocompute.runners.engines.clock import Stopwatch, stamp
-from isocompute.runners.engines.vllm import INVALID, VLLM
-from isocompute.runners.scorers.base import Scored, ScoreRequest
-from isocompute.runners.scorers.formats.base import Head, Kind, Pair, Reading, readings, refusal, scored
-from isocompute.runners.scorers.heads import CLASSES
+from isocompute.runners.engines.clock import Stopwatch, add_time_span
+from isocompute.runners.engines.vllm import INVALID_REQUEST_ERRORS, VLLMEngine
+from isocompute.runners.scorers.base import ScoreRequest, ScoreResult
+from isocompute.runners.scorers.formats.base import (
+    RewardModelFormat,
+    ScoreHead,
+    ScoringInput,
+    TokenPair,
+    build_score_result,
+    explain_length_refusal,
+    tokenise_request,
+)
+from isocompute.runners.scorers.heads import REWARD_MODEL_CLASSES
 
 
 @dataclass
-class Work:
+class PendingScore:
     """A request in the engine: what has come back of its calls, by their number."""
 
     request: ScoreRequest
@@ -51,53 +59,53 @@ class VLLMScorer:
     Args:
         model: checkpoint folder or hub name; safetensors only.
         kind: how it is asked and read.
-        options: any argument of `vllm.LLM`, and ``in_flight`` of `engines.vllm.VLLM`.
+        options: any argument of `vllm.LLM`, and ``in_flight`` of `engines.vllm.VLLMEngine`.
 
     Raises:
-        ConfigError: as `engines.vllm.VLLM`.
+        ConfigError: as `engines.vllm.VLLMEngine`.
         EngineError: the model cannot be loaded, is not of this kind, or this vLLM cannot score with it.
     """
 
-    def __init__(self, model: str, kind: Kind, **options: Any) -> None:
+    def __init__(self, model: str, kind: RewardModelFormat, **options: Any) -> None:
         self.kind, self.head = kind, kind.head
-        self.parameters = parameters(self.head)
-        shape = None if isinstance(self.head, Pair) else CLASSES[self.head]
-        self.host = VLLM(model, shape=shape, **{**runner(self.head), **options})
+        self.parameters = build_scoring_params(self.head)
+        shape = None if isinstance(self.head, TokenPair) else REWARD_MODEL_CLASSES[self.head]
+        self.host = VLLMEngine(model, shape=shape, **{**build_runner_options(self.head), **options})
         shape = self.host.engine.vllm_config.model_config
         if self.head == "reward" and shape.hf_config.num_labels != 1:
             self.close()
             raise EngineError(f"The model '{model}' has {shape.hf_config.num_labels} outputs; a reward model has 1.")
-        self.limit = shape.max_model_len - isinstance(self.head, Pair)  # one token is sampled
+        self.limit = shape.max_model_len - isinstance(self.head, TokenPair)  # one token is sampled
 
     @property
     def in_flight(self) -> int:
         """Requests whose calls are in the engine at once, about."""
         return self.host.in_flight
 
-    def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, Scored]]:
+    def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, ScoreResult]]:
         """Keep the engine full until the queue is empty and all is done."""
-        flying: dict[str, tuple[Work, int]] = {}
+        flying: dict[str, tuple[PendingScore, int]] = {}
         try:
             while pending or flying:
                 while pending and len(flying) < self.host.in_flight:
                     request = pending.popleft()
-                    read = readings(self.kind, request)
+                    read = tokenise_request(self.kind, request)
                     if not read:
-                        yield request, scored(request, [], 0, 0, 0)
-                    elif refused := refusal(read, self.limit):
-                        yield request, Scored(None, 0, 0, 0, refused)
+                        yield request, build_score_result(request, [], 0, 0, 0)
+                    elif refused := explain_length_refusal(read, self.limit):
+                        yield request, ScoreResult(None, 0, 0, 0, refused)
                     else:
                         try:
-                            flying.update(self._ask(request, read))
-                        except INVALID as error:
-                            yield request, Scored(None, 0, 0, 0, str(error).splitlines()[0])
+                            flying.update(self._submit_calls(request, read))
+                        except INVALID_REQUEST_ERRORS as error:
+                            yield request, ScoreResult(None, 0, 0, 0, str(error).splitlines()[0])
                 outputs, ended = self.host.step() if flying else [], time.perf_counter()
                 for output in outputs:
                     if output.finished:
                         work, number = flying.pop(output.request_id)
                         work.outputs[number] = output
                         if len(work.outputs) == len(work.calls):
-                            yield work.request, stamp(self._scored(work), work.watch.until(ended))
+                            yield work.request, add_time_span(self._build_result(work), work.watch.measure_until(ended))
         except EngineError:
             flying.clear()  # nobody is left who could be told to stop
             raise
@@ -109,45 +117,47 @@ class VLLMScorer:
         """Stop the engine and give back its memory."""
         self.host.close()
 
-    def _ask(self, request: ScoreRequest, read: list[Reading]) -> dict[str, tuple[Work, int]]:
-        work = Work(request, [prefix for reading in read for prefix in reading.prefixes])
-        asked: dict[str, tuple[Work, int]] = {}
+    def _submit_calls(self, request: ScoreRequest, read: list[ScoringInput]) -> dict[str, tuple[PendingScore, int]]:
+        work = PendingScore(request, [prefix for reading in read for prefix in reading.prefixes])
+        asked: dict[str, tuple[PendingScore, int]] = {}
         for number, tokens in enumerate(work.calls):
             name = str(next(self.host.names))
             try:
                 self.host.engine.add_request(name, {"prompt_token_ids": list(tokens)}, self.parameters)
-            except INVALID:
+            except INVALID_REQUEST_ERRORS:
                 self.host.engine.abort_request(list(asked))
                 raise
             asked[name] = (work, number)
         return asked
 
-    def _scored(self, work: Work) -> Scored:
+    def _build_result(self, work: PendingScore) -> ScoreResult:
         outputs = [work.outputs[number] for number in range(len(work.calls))]
         for output in outputs:
-            if failed := failure(output):
-                return Scored(None, None, None, None, failed)
+            if failed := describe_output_failure(output):
+                return ScoreResult(None, None, None, None, failed)
         read, cached = sum(map(len, work.calls)), [output.num_cached_tokens for output in outputs]
         counted = None if None in cached else sum(cached)
-        return scored(work.request, [margin(output, self.head) for output in outputs], read, counted, len(outputs))
+        return build_score_result(
+            work.request, [read_margin(output, self.head) for output in outputs], read, counted, len(outputs)
+        )
 
 
-def runner(head: Head) -> dict[str, Any]:
+def build_runner_options(head: ScoreHead) -> dict[str, Any]:
     """Return how vLLM is to run a model with this head."""
-    if isinstance(head, Pair):
+    if isinstance(head, TokenPair):
         return {}
     pooled = {"pooler_config": PoolerConfig(pooling_type="ALL")} if head == "classes" else {}
     return {"runner": "pooling", **pooled}
 
 
-def parameters(head: Head) -> SamplingParams | PoolingParams:
+def build_scoring_params(head: ScoreHead) -> SamplingParams | PoolingParams:
     """Return what is asked of vLLM in each call.
 
     Raises:
         EngineError: this vLLM is too old to be asked so.
     """
     try:
-        if isinstance(head, Pair):
+        if isinstance(head, TokenPair):
             return SamplingParams(
                 temperature=0.0,
                 max_tokens=1,
@@ -161,7 +171,7 @@ def parameters(head: Head) -> SamplingParams | PoolingParams:
         raise EngineError(f"This vLLM is too old to score with ({error}); take a newer one, or transformers.") from None
 
 
-def failure(output: Any) -> str | None:
+def describe_output_failure(output: Any) -> str | None:
     """Say why a finished output has no score; None if it has one."""
     if error := getattr(output, "error", None):
         return f"vLLM gave it up: {error}"
@@ -169,9 +179,9 @@ def failure(output: Any) -> str | None:
     return f"vLLM gave it up: {ended}" if ended not in (None, "stop", "length") else None
 
 
-def margin(output: Any, head: Head) -> float:
+def read_margin(output: Any, head: ScoreHead) -> float:
     """Return the margin at the last token of a finished output."""
-    if isinstance(head, Pair):
+    if isinstance(head, TokenPair):
         likely = output.outputs[0].logprobs[0]
         return float(likely[head.right].logprob - likely[head.wrong].logprob)
     data = output.outputs.data

@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from isocompute.runners.engines.clock import Interval, busy_seconds, clock_cells, cover, interval_of
+from isocompute.runners.engines.clock import (
+    TimeSpan,
+    build_clock_columns,
+    build_time_span,
+    merge_time_spans,
+    sum_busy_seconds,
+)
 
 
 @dataclass
@@ -18,8 +24,8 @@ class NodeClock:
         scored: of its scores; empty if nothing was to be scored.
     """
 
-    sampled: list[Interval | None] = field(default_factory=list)
-    scored: list[Interval | None] = field(default_factory=list)
+    sampling_spans: list[TimeSpan | None] = field(default_factory=list)
+    scoring_spans: list[TimeSpan | None] = field(default_factory=list)
 
     @property
     def scorer_seconds(self) -> float | None:
@@ -27,36 +33,36 @@ class NodeClock:
 
         The scores may be there before: they are those of the same text of another node.
         """
-        sampling, scoring = cover(self.sampled), cover(self.scored)
-        if sampling is None or (self.scored and scoring is None):
+        sampling, scoring = merge_time_spans(self.sampling_spans), merge_time_spans(self.scoring_spans)
+        if sampling is None or (self.scoring_spans and scoring is None):
             return None
         return 0.0 if scoring is None else max(0.0, scoring.ended_at - sampling.ended_at)
 
     @property
-    def span(self) -> Interval | None:
+    def span(self) -> TimeSpan | None:
         """From the begin of sampling until the scores were there; None if unknown."""
-        sampling, scoring = cover(self.sampled), self.scorer_seconds
+        sampling, scoring = merge_time_spans(self.sampling_spans), self.scorer_seconds
         if sampling is None or scoring is None:
             return None
-        return Interval(sampling.started_at, sampling.seconds + scoring)
+        return TimeSpan(sampling.started_at, sampling.seconds + scoring)
 
     @property
-    def cells(self) -> dict[str, Any]:
+    def row_cells(self) -> dict[str, Any]:
         """The columns of a node's row."""
-        sampling = cover(self.sampled)
+        sampling = merge_time_spans(self.sampling_spans)
         said = (None, None) if sampling is None else (sampling.started_at, sampling.seconds)
-        return {**clock_cells(*said), "scorer_seconds": self.scorer_seconds}
+        return {**build_clock_columns(*said), "scorer_seconds": self.scorer_seconds}
 
 
-def clock_of(row: Mapping[str, Any]) -> NodeClock:
+def read_node_clock(row: Mapping[str, Any]) -> NodeClock:
     """Return the clock of a node as its row has it."""
     begin, scoring = row["started_at"], row["scorer_seconds"]
-    sampling = interval_of(None if begin is None else begin.timestamp(), row["seconds"])
-    scored = None if sampling is None else interval_of(sampling.ended_at, scoring)
+    sampling = build_time_span(None if begin is None else begin.timestamp(), row["seconds"])
+    scored = None if sampling is None else build_time_span(sampling.ended_at, scoring)
     return NodeClock([sampling], [scored])
 
 
-def search_cells(rounds: Sequence[Sequence[Interval | None]]) -> dict[str, Any]:
+def build_search_clock_cells(rounds: Sequence[Sequence[TimeSpan | None]]) -> dict[str, Any]:
     """Return the columns of a search's row: when its first node was taken up, and for how long it was at work.
 
     A search is at work while one of its nodes is; so what passes between its rounds, and between a failure and its
@@ -65,7 +71,9 @@ def search_cells(rounds: Sequence[Sequence[Interval | None]]) -> dict[str, Any]:
     Args:
         rounds: the spans of the nodes of each round; None of one that does not say its own.
     """
-    first = cover(rounds[0]) if rounds else None
+    first = merge_time_spans(rounds[0]) if rounds else None
     known = [[span for span in spans if span is not None] for spans in rounds]
     whole = bool(rounds) and all(len(own) == len(spans) > 0 for own, spans in zip(known, rounds, strict=True))
-    return clock_cells(first.started_at if first else None, sum(map(busy_seconds, known)) if whole else None)
+    return build_clock_columns(
+        first.started_at if first else None, sum(map(sum_busy_seconds, known)) if whole else None
+    )

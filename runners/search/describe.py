@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from isocompute.runners.parsing.printable import plain, short
-from isocompute.runners.search.rows import Key, Tried
+from isocompute.runners.parsing.printable import format_one_line, format_short_number
+from isocompute.runners.search.rows import LoggedSearch, SearchKey
 
 
-def name_search(key: Key) -> str:
+def name_search(key: SearchKey) -> str:
     """Say which search it is."""
     _, strategy, n, width, lookahead, seed = key
     wide = f", width {width}" if width else ""
@@ -14,25 +14,24 @@ def name_search(key: Key) -> str:
     return f"{strategy} with n = {n}{wide}{ahead}, seed {seed}"
 
 
-def describe_outcome(search: Tried) -> str:
+def describe_search_outcome(search: LoggedSearch) -> str:
     """Say how a search ended and what it took."""
-    ended = search.ended
+    ended = search.result_row
     if ended is None:
         return f"under way, {len(search.nodes):,} nodes so far"
     if ended["status"] != "ok":
-        return plain(ended["status"])
-    answer = "no answer" if ended["answer"] is None else f"answer {plain(ended['answer'], 40)}"
+        return format_one_line(ended["status"])
+    answer = "no answer" if ended["answer"] is None else f"answer {format_one_line(ended['answer'], 40)}"
     verdict = {True: "right", False: "wrong"}.get(ended["correct"], "not graded")
-    spent = (
-        f"{short(ended['generated_tokens'])} tokens sampled, {short(ended['scorer_prompt_tokens'])} read by the scorer"
-    )
+    sampled, read = (format_short_number(ended[name]) for name in ("generated_tokens", "scorer_prompt_tokens"))
+    spent = f"{sampled} tokens sampled, {read} read by the scorer"
     return f"{answer}, {verdict}; {len(search.nodes):,} nodes, rounds: {ended['steps']}; {spent}"
 
 
-def find_path(search: Tried) -> set[int]:
+def find_selected_path(search: LoggedSearch) -> set[int]:
     """Return the nodes on the way to the selected candidate."""
     marked: set[int] = set()
-    number = (search.ended or {}).get("selected")
+    number = (search.result_row or {}).get("selected")
     while number in search.nodes and number not in marked:
         marked.add(number)
         number = search.nodes[number]["parent"]

@@ -21,58 +21,58 @@ from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 from typing import Any
 
-from isocompute.runners.config.search import Shape
+from isocompute.runners.config.search import SearchShape
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.display import Display
 from isocompute.runners.engines import Engine, Request
-from isocompute.runners.engines.worker_thread import PATIENCE, Threaded
+from isocompute.runners.engines.worker_thread import THREAD_END_SECONDS, ModelThread
 from isocompute.runners.grading import Grader
 from isocompute.runners.prompts import Prompt
-from isocompute.runners.scorers import Scored, Scorer, ScoreRequest
-from isocompute.runners.search.expand import Cost, Failed, Ground, Growth, Sprout
-from isocompute.runners.search.rows import Key, Row, logged
-from isocompute.runners.search.tree import Outcome, Tree
-from isocompute.runners.storage.expected import Expected
+from isocompute.runners.scorers import Scorer, ScoreRequest, ScoreResult
+from isocompute.runners.search.expand import NodeCost, NodeFailure, NodeGrowth, PendingNode, SearchContext
+from isocompute.runners.search.rows import SearchKey, SearchRow, read_logged_nodes
+from isocompute.runners.search.tree import NodeOutcome, SearchTree
+from isocompute.runners.storage.expected import ExpectedRows
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import NODES, SEARCHES
+from isocompute.runners.storage.schema import NODES_TABLE, SEARCHES_TABLE
 from isocompute.runners.tasks import Problem
 
-Asked = Request | ScoreRequest
-Text = tuple[tuple[str, ...], int]
+ModelRequest = Request | ScoreRequest
+ScoringKey = tuple[tuple[str, ...], int]
 """Steps that are to be scored, and how many of them need no score."""
 
 
 @dataclass
-class Shared:
+class SharedScores:
     """A text that is scored: the nodes of a round that came to it, and its scores when they are there."""
 
     nodes: list[tuple[Any, ...]] = field(default_factory=list)
-    scored: Scored | None = None
+    result: ScoreResult | None = None
 
     @property
-    def free(self) -> Scored:
+    def scores_without_cost(self) -> ScoreResult:
         """The scores, for a node that is charged nothing so far."""
-        assert self.scored is not None, "nobody is told scores that are not there"
-        return replace(self.scored, prompt_tokens=0, cached_tokens=0, calls=0, completion_tokens=0)
+        assert self.result is not None, "nobody is told scores that are not there"
+        return replace(self.result, prompt_tokens=0, cached_tokens=0, calls=0, completion_tokens=0)
 
 
 @dataclass(eq=False)
-class Open:
+class OpenSearch:
     """A search under way: the nodes of its round as they come in, and the texts that are scored for them."""
 
-    tree: Tree
-    running: Generator[list[Sprout], dict[int, Outcome], Row]
-    awaited: int = 0
-    grown: dict[int, Outcome] = field(default_factory=dict)
-    texts: dict[Text, Shared] = field(default_factory=dict)
+    tree: SearchTree
+    round_generator: Generator[list[PendingNode], dict[int, NodeOutcome], SearchRow]
+    awaited_count: int = 0
+    outcomes: dict[int, NodeOutcome] = field(default_factory=dict)
+    shared_scores: dict[ScoringKey, SharedScores] = field(default_factory=dict)
 
-    def charge(self) -> None:
+    def add_scoring_cost(self) -> None:
         """Charge for the scores of the round, now that it is known which nodes came to each text."""
-        for shared in self.texts.values():
-            assert shared.scored is not None, "the round is over"
-            if shared.scored.status == "ok":
-                _, cost, _ = self.grown[min(key[-1] for key in shared.nodes)]
-                cost.add(**shared.scored.spent)
+        for shared in self.shared_scores.values():
+            assert shared.result is not None, "the round is over"
+            if shared.result.status == "ok":
+                _, cost, _ = self.outcomes[min(key[-1] for key in shared.nodes)]
+                cost.add(**shared.result.cost_columns)
 
 
 class Searcher:
@@ -99,43 +99,45 @@ class Searcher:
         load: Callable[[], tuple[Engine, Scorer]],
     ) -> None:
         self.config, self.run, self.problems, self.texts = config, run, problems, texts
-        self.grader, self.display, self.load = grader, display, load
-        self.failed: Counter[str] = Counter()
-        self.right: Counter[bool] = Counter()
+        self.grader, self.display, self.load_models = grader, display, load
+        self.failure_counts: Counter[str] = Counter()
+        self.correct_counts: Counter[bool] = Counter()
         self.sampled = 0
-        self.open: dict[Key, Open] = {}
-        self.growing: dict[tuple[Any, ...], tuple[Growth, Cost]] = {}
+        self.open_searches: dict[SearchKey, OpenSearch] = {}
+        self.growing_nodes: dict[tuple[Any, ...], tuple[NodeGrowth, NodeCost]] = {}
 
-    def work(self) -> None:
+    def run_searches(self) -> None:
         """Search until every search that is asked for has ended, or failed."""
-        expected = Expected(self.config, list(self.problems))
-        missing = list(expected.missing(SEARCHES, self.run.keys(SEARCHES)))
+        expected = ExpectedRows(self.config, list(self.problems))
+        missing = list(expected.find_missing_keys(SEARCHES_TABLE, self.run.read_keys(SEARCHES_TABLE)))
         if not missing:
             return
-        asked = expected.count(SEARCHES)
-        self.display.phase("searching", asked, asked - len(missing))
-        nodes = self.run.writer(NODES, self.config.checkpoint_seconds)
-        self.ends = self.run.writer(SEARCHES, self.config.checkpoint_seconds, after=nodes)
+        asked = expected.count_rows(SEARCHES_TABLE)
+        self.display.start_phase("searching", asked, asked - len(missing))
+        nodes = self.run.open_writer(NODES_TABLE, self.config.checkpoint_seconds)
+        self.search_writer = self.run.open_writer(SEARCHES_TABLE, self.config.checkpoint_seconds, after=nodes)
         try:
-            log = logged(self.run, missing)
-            first: list[Asked] = []
+            log = read_logged_nodes(self.run, missing)
+            first: list[ModelRequest] = []
             for key in missing:
-                tree = self.tree(key, log[key], nodes.add)
-                self.open[key] = Open(tree, tree.run())
-                first += self._advance(key, None)
+                tree = self.build_tree(key, log[key], nodes.add_rows)
+                self.open_searches[key] = OpenSearch(tree, tree.run())
+                first += self._step_search(key, None)
             if first:
-                self._serve(first)
+                self._serve_requests(first)
         finally:
             nodes.flush()
-            self.ends.flush()
+            self.search_writer.flush()
 
-    def tree(self, key: Key, there: dict[int, Row], log: Callable[[list[Row]], None]) -> Tree:
+    def build_tree(
+        self, key: SearchKey, there: dict[int, SearchRow], log: Callable[[list[SearchRow]], None]
+    ) -> SearchTree:
         """Return a search that is to be run: the nodes that are there, and what takes the rows of a further round."""
         problem, config = self.problems[key[0]], self.config
         assert config.scorer is not None, "a sweep without a scorer has no searches"
         assert config.solver is not None, "nor has one without a solver"
-        rules = config.by_shape[Shape(*key[1:5])]
-        ground = Ground(
+        rules = config.searches_by_shape[SearchShape(*key[1:5])]
+        ground = SearchContext(
             question=problem.question,
             prompt=self.texts["solver"].fill(question=problem.question),
             role=config.solver,
@@ -143,98 +145,100 @@ class Searcher:
             boxed_ends=config.boxed_ends,
             lookahead=rules.lookahead,
             aggregate=config.scorer.aggregate,
-            revision=self.texts["reviser"] if rules.asks else None,
+            revision=self.texts["reviser"] if rules.revision_prompt else None,
         )
-        return Tree(key, rules, config.seed, ground, self.grader, problem.gold, there, log)
+        return SearchTree(key, rules, config.seed, ground, self.grader, problem.gold, there, log)
 
-    def _serve(self, first: list[Asked]) -> None:
+    def _serve_requests(self, first: list[ModelRequest]) -> None:
         """Put what is asked for to the models, and what they answer to who asked, until nobody asks."""
         answers: SimpleQueue[Any] = SimpleQueue()
-        engine, scorer = self.load()
-        solving, scoring = Threaded[Request](engine, answers.put), Threaded[ScoreRequest](scorer, answers.put)
-        patience: float | None = PATIENCE
+        engine, scorer = self.load_models()
+        solving, scoring = ModelThread[Request](engine, answers.put), ModelThread[ScoreRequest](scorer, answers.put)
+        patience: float | None = THREAD_END_SECONDS
         try:
-            solving.ask(request for request in first if isinstance(request, Request))
-            while self.growing:
+            solving.submit_requests(request for request in first if isinstance(request, Request))
+            while self.growing_nodes:
                 answer = answers.get()
                 if isinstance(answer, Future):
                     answer.result()  # a thread that is not told to ends by an error alone
-                asked = self._answered(*answer)
-                solving.ask((request for request in asked if isinstance(request, Request)), first=True)
-                scoring.ask(request for request in asked if isinstance(request, ScoreRequest))
+                asked = self._handle_answer(*answer)
+                solving.submit_requests((request for request in asked if isinstance(request, Request)), first=True)
+                scoring.submit_requests(request for request in asked if isinstance(request, ScoreRequest))
             patience = None
         finally:
             for model in (solving, scoring):
                 model.stop()
-            self.ends.flush()
+            self.search_writer.flush()
             for model in (solving, scoring):
                 model.join(patience)
 
-    def _answered(self, request: Asked, answer: Any) -> list[Asked]:
+    def _handle_answer(self, request: ModelRequest, answer: Any) -> list[ModelRequest]:
         """Give an answer to the nodes that asked; return what is asked for next."""
         if isinstance(request, Request):
-            self.display.advance(0, answer.completion_tokens or 0, self._aside())
-            return self._next(request.key, answer)
-        shared = self.open[request.key[:-1]].texts[request.steps, request.known]
-        shared.scored = answer
-        return [further for key in list(shared.nodes) for further in self._next(key, shared.free)]
+            self.display.update_progress(0, answer.completion_tokens or 0, self._describe_progress())
+            return self._resume_node(request.key, answer)
+        shared = self.open_searches[request.key[:-1]].shared_scores[request.steps, request.known]
+        shared.result = answer
+        return [further for key in list(shared.nodes) for further in self._resume_node(key, shared.scores_without_cost)]
 
-    def _next(self, key: tuple[Any, ...], answer: Any) -> list[Asked]:
+    def _resume_node(self, key: tuple[Any, ...], answer: Any) -> list[ModelRequest]:
         """Let a node grow on; return what is asked for next."""
-        growth, cost = self.growing[key]
+        growth, cost = self.growing_nodes[key]
         try:
-            return self._once(growth.send(answer))
+            return self._filter_request(growth.send(answer))
         except StopIteration as over:
-            outcome: Outcome = (over.value, cost, "ok")
+            outcome: NodeOutcome = (over.value, cost, "ok")
             self.sampled += 1
-        except Failed as failed:
+        except NodeFailure as failed:
             outcome = (None, cost, str(failed))
-            self.failed[str(failed)] += 1
-        del self.growing[key]
+            self.failure_counts[str(failed)] += 1
+        del self.growing_nodes[key]
         name, number = key[:-1], key[-1]
-        search = self.open[name]
-        search.grown[number] = outcome
-        if len(search.grown) < search.awaited:
+        search = self.open_searches[name]
+        search.outcomes[number] = outcome
+        if len(search.outcomes) < search.awaited_count:
             return []
-        search.charge()
-        return self._advance(name, search.grown)
+        search.add_scoring_cost()
+        return self._step_search(name, search.outcomes)
 
-    def _once(self, request: Asked) -> list[Asked]:
+    def _filter_request(self, request: ModelRequest) -> list[ModelRequest]:
         """Ask for what is asked for, but for the scores of a text that is scored already, or is being scored."""
         if isinstance(request, Request):
             return [request]
-        shared = self.open[request.key[:-1]].texts.setdefault((request.steps, request.known), Shared())
+        shared = self.open_searches[request.key[:-1]].shared_scores.setdefault(
+            (request.steps, request.known), SharedScores()
+        )
         shared.nodes.append(request.key)
-        if shared.scored is not None:
-            return self._next(request.key, shared.free)
+        if shared.result is not None:
+            return self._resume_node(request.key, shared.scores_without_cost)
         return [request] if len(shared.nodes) == 1 else []
 
-    def _advance(self, key: Key, grown: dict[int, Outcome] | None) -> list[Asked]:
+    def _step_search(self, key: SearchKey, grown: dict[int, NodeOutcome] | None) -> list[ModelRequest]:
         """Let a search go on, or begin; return what its next nodes ask for first."""
-        search = self.open[key]
+        search = self.open_searches[key]
         try:
-            sprouts = next(search.running) if grown is None else search.running.send(grown)
+            sprouts = next(search.round_generator) if grown is None else search.round_generator.send(grown)
         except StopIteration as over:
-            del self.open[key]
-            self._ended(over.value)
+            del self.open_searches[key]
+            self._record_search(over.value)
             return []
-        search.awaited, search.grown, search.texts = len(sprouts), {}, {}
-        asked: list[Asked] = []
+        search.awaited_count, search.outcomes, search.shared_scores = len(sprouts), {}, {}
+        asked: list[ModelRequest] = []
         for sprout in sprouts:
-            cost = Cost()
-            growth = search.tree.grow(sprout, cost)
-            self.growing[sprout.key] = (growth, cost)
-            asked += self._once(next(growth))
+            cost = NodeCost()
+            growth = search.tree.grow_node(sprout, cost)
+            self.growing_nodes[sprout.key] = (growth, cost)
+            asked += self._filter_request(next(growth))
         return asked
 
-    def _ended(self, row: Row) -> None:
-        self.ends.add([row])
+    def _record_search(self, row: SearchRow) -> None:
+        self.search_writer.add_rows([row])
         if row["status"] == "ok":
-            self.right[row["correct"]] += 1
-        self.display.advance(1, 0, self._aside())
+            self.correct_counts[row["correct"]] += 1
+        self.display.update_progress(1, 0, self._describe_progress())
 
-    def _aside(self) -> str:
+    def _describe_progress(self) -> str:
         """Say how it goes: the searches of this process that are right, and the nodes that failed."""
-        right, failed = self.right[True], self.failed.total()
-        said = [f"{right / self.right.total():.1%} right"] if self.right else []
+        right, failed = self.correct_counts[True], self.failure_counts.total()
+        said = [f"{right / self.correct_counts.total():.1%} right"] if self.correct_counts else []
         return ", ".join([*said, f"{failed:,} failed"] if failed else said)

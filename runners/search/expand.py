@@ -11,29 +11,29 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from isocompute.runners.config.sweep import Role
+from isocompute.runners.config.sweep import ModelRole
 from isocompute.runners.engines import Completion, Request, Sampling
-from isocompute.runners.engines.clock import interval_of
-from isocompute.runners.grading import boxed
-from isocompute.runners.parsing.steps import blank, split
-from isocompute.runners.parsing.thinking import cut
+from isocompute.runners.engines.clock import build_time_span
+from isocompute.runners.grading import extract_boxed_answer
+from isocompute.runners.parsing.steps import is_blank_step, split_steps
+from isocompute.runners.parsing.thinking import cut_thinking
 from isocompute.runners.prompts import Prompt
-from isocompute.runners.scorers import Scored, ScoreRequest
-from isocompute.runners.scorers.aggregate import aggregate
+from isocompute.runners.scorers import ScoreRequest, ScoreResult
+from isocompute.runners.scorers.aggregate import aggregate_scores
 from isocompute.runners.search.clock import NodeClock
 from isocompute.runners.search.strategies import Node
-from isocompute.runners.search.strategies.revise import IN_VIEW
+from isocompute.runners.search.strategies.revise import SHOWN_ATTEMPTS
 
-BLANKS = 16
+MAX_BLANK_DELIMITERS = 16
 """Delimiters in a row, with nothing between them, after which a solution is taken to go nowhere, and cut."""
 
 
-class Failed(Exception):
+class NodeFailure(Exception):
     """A node that could not be grown; it says why."""
 
 
 @dataclass
-class Cost:
+class NodeCost:
     """What a node took: tokens and calls, None once a part of it is unknown; and when."""
 
     prompt_tokens: int | None = 0
@@ -54,11 +54,11 @@ class Cost:
     def add(self, **counts: int | None) -> None:
         """Charge for more."""
         for name, count in counts.items():
-            setattr(self, name, plus(getattr(self, name), count))
+            setattr(self, name, sum_node_counts(getattr(self, name), count))
 
 
 @dataclass(frozen=True)
-class Ground:
+class SearchContext:
     """What the nodes of a search grow from.
 
     Args:
@@ -74,21 +74,21 @@ class Ground:
 
     question: str
     prompt: str
-    role: Role
+    role: ModelRole
     step: str
     boxed_ends: bool
     lookahead: int
     aggregate: str
     revision: Prompt | None = None
 
-    def solution(self, node: Node) -> str:
+    def build_solution_text(self, node: Node) -> str:
         """Return what a node completes, without thinking."""
-        text = node.text if self.revision is not None else "".join(step.text for step in node.path())
-        return cut(text, self.role.thinking_end)
+        text = node.text if self.revision is not None else "".join(step.text for step in node.collect_path())
+        return cut_thinking(text, self.role.thinking_end)
 
 
 @dataclass(frozen=True)
-class Sprout:
+class PendingNode:
     """A node that is to grow.
 
     Args:
@@ -102,8 +102,8 @@ class Sprout:
     key: tuple[Any, ...]
     parent: Node
     round: int
-    luck: float
-    seed: Callable[..., int]
+    tie_breaker: float
+    derive_seed: Callable[..., int]
 
     @property
     def id(self) -> int:
@@ -111,16 +111,25 @@ class Sprout:
         number: int = self.key[-1]
         return number
 
-    def node(self, piece: Piece, scores: tuple[float, ...], score: float) -> Node:
+    def build_node(self, piece: SolutionPart, scores: tuple[float, ...], score: float) -> Node:
         """Return the node that it has become."""
-        length = plus(self.parent.length, piece.length)
+        length = sum_node_counts(self.parent.length, piece.length)
         return Node(
-            self.id, self.parent, self.round, piece.text, piece.tokens, length, piece.end, scores, score, self.luck
+            self.id,
+            self.parent,
+            self.round,
+            piece.text,
+            piece.tokens,
+            length,
+            piece.end,
+            scores,
+            score,
+            self.tie_breaker,
         )
 
 
 @dataclass(frozen=True)
-class Piece:
+class SolutionPart:
     """A part of a solution: its text, its tokens if the engine says them, how many, and whether something ended it."""
 
     text: str
@@ -129,11 +138,11 @@ class Piece:
     end: str | None
 
 
-Growth = Generator[Request | ScoreRequest, Any, Node]
-"""Yields requests, is sent `Completion` or `Scored`, returns the node; raises `Failed`."""
+NodeGrowth = Generator[Request | ScoreRequest, Any, Node]
+"""Yields requests, is sent `Completion` or `ScoreResult`, returns the node; raises `NodeFailure`."""
 
 
-def grow(ground: Ground, sprout: Sprout, cost: Cost) -> Growth:
+def grow_step(ground: SearchContext, sprout: PendingNode, cost: NodeCost) -> NodeGrowth:
     """Grow a node by one step.
 
     A step says something: a bare delimiter is joined to what the model writes next. If it ends the solution with
@@ -149,23 +158,25 @@ def grow(ground: Ground, sprout: Sprout, cost: Cost) -> Growth:
     Raises:
         Failed: solver or scorer did.
     """
-    role, path = ground.role, sprout.parent.path()
-    before = joined(Piece("", (), 0, None), [Piece(n.text, n.tokens, None, None) for n in path], sprout.parent.length)
-    own = yield from stepped(ground, sprout, before, role.temperature, cost, "completion_tokens")
+    role, path = ground.role, sprout.parent.collect_path()
+    before = join_parts(
+        SolutionPart("", (), 0, None), [SolutionPart(n.text, n.tokens, None, None) for n in path], sprout.parent.length
+    )
+    own = yield from sample_step(ground, sprout, before, role.temperature, cost, "completion_tokens")
     scores = sprout.parent.scores
-    if blank(own.text, ground.step):
-        return sprout.node(own, scores, aggregate(scores, ground.aggregate))
+    if is_blank_step(own.text, ground.step):
+        return sprout.build_node(own, scores, aggregate_scores(scores, ground.aggregate))
     pieces = [own]
     while pieces[-1].end is None and len(pieces) <= ground.lookahead:
-        ahead = joined(before, pieces, plus(before.length, *(piece.length for piece in pieces)))
-        pieces.append((yield from stepped(ground, sprout, ahead, 0.0, cost, "lookahead_tokens", len(pieces))))
-    known = [node.text for node in path if not blank(node.text, ground.step)]
-    new = [piece.text for piece in pieces if not blank(piece.text, ground.step)]
-    found = yield from scored(ground, sprout, [*known, *new], len(known), cost)
-    return sprout.node(own, (*scores, found[0]), aggregate([*scores, *found], ground.aggregate))
+        ahead = join_parts(before, pieces, sum_node_counts(before.length, *(piece.length for piece in pieces)))
+        pieces.append((yield from sample_step(ground, sprout, ahead, 0.0, cost, "lookahead_tokens", len(pieces))))
+    known = [node.text for node in path if not is_blank_step(node.text, ground.step)]
+    new = [piece.text for piece in pieces if not is_blank_step(piece.text, ground.step)]
+    found = yield from score_node_steps(ground, sprout, [*known, *new], len(known), cost)
+    return sprout.build_node(own, (*scores, found[0]), aggregate_scores([*scores, *found], ground.aggregate))
 
 
-def attempt(ground: Ground, sprout: Sprout, cost: Cost) -> Growth:
+def grow_attempt(ground: SearchContext, sprout: PendingNode, cost: NodeCost) -> NodeGrowth:
     """Grow a node that is a whole attempt, with the last attempts before it in view.
 
     Raises:
@@ -173,68 +184,82 @@ def attempt(ground: Ground, sprout: Sprout, cost: Cost) -> Growth:
     """
     assert ground.revision is not None, "attempts are asked for by a prompt of their own"
     role, prompt = ground.role, ground.prompt
-    if earlier := sprout.parent.path()[-IN_VIEW:]:
-        shown = "\n\n".join(f"Attempt {i}:\n{ground.solution(node).strip()}" for i, node in enumerate(earlier, 1))
+    if earlier := sprout.parent.collect_path()[-SHOWN_ATTEMPTS:]:
+        shown = "\n\n".join(
+            f"Attempt {i}:\n{ground.build_solution_text(node).strip()}" for i, node in enumerate(earlier, 1)
+        )
         prompt = ground.revision.fill(question=ground.question, solution=shown)
     sampling = Sampling(role.temperature, role.top_p, role.max_tokens, role.stop)
-    completion = yield Request(sprout.key, prompt, sprout.seed(), sampling, role.chat)
-    charge(cost, completion, "completion_tokens")
-    own = Piece(completion.text or "", completion.token_ids, completion.completion_tokens, completion.finish_reason)
-    steps = split(cut(own.text, role.thinking_end), ground.step)
-    found = (yield from scored(ground, sprout, steps, 0, cost)) if steps else ()
-    return sprout.node(own, (), aggregate(found, ground.aggregate))
+    completion = yield Request(sprout.key, prompt, sprout.derive_seed(), sampling, role.chat)
+    add_completion_cost(cost, completion, "completion_tokens")
+    own = SolutionPart(
+        completion.text or "", completion.token_ids, completion.completion_tokens, completion.finish_reason
+    )
+    steps = split_steps(cut_thinking(own.text, role.thinking_end), ground.step)
+    found = (yield from score_node_steps(ground, sprout, steps, 0, cost)) if steps else ()
+    return sprout.build_node(own, (), aggregate_scores(found, ground.aggregate))
 
 
-def stepped(
-    ground: Ground, sprout: Sprout, before: Piece, temperature: float, cost: Cost, counted: str, *words: object
-) -> Generator[Request, Completion, Piece]:
+def sample_step(
+    ground: SearchContext,
+    sprout: PendingNode,
+    before: SolutionPart,
+    temperature: float,
+    cost: NodeCost,
+    counted: str,
+    *words: object,
+) -> Generator[Request, Completion, SolutionPart]:
     """Sample one step of a solution, or what is left of it."""
-    role, parts = ground.role, list[Piece]()
-    for part in range(BLANKS):
-        now = joined(before, parts, plus(before.length, *(piece.length for piece in parts)))
+    role, parts = ground.role, list[SolutionPart]()
+    for part in range(MAX_BLANK_DELIMITERS):
+        now = join_parts(before, parts, sum_node_counts(before.length, *(piece.length for piece in parts)))
         room = role.max_tokens - (now.length or 0)
         sampling = Sampling(temperature, role.top_p, room, role.stop, step=ground.step)
-        seed = sprout.seed(*words, *([f"part {part}"] if part else []))
+        seed = sprout.derive_seed(*words, *([f"part {part}"] if part else []))
         completion = yield Request(sprout.key, ground.prompt, seed, sampling, role.chat, now.text, now.tokens)
-        charge(cost, completion, counted)
+        add_completion_cost(cost, completion, counted)
         delimited = completion.finish_reason == "step"
         text = (completion.text or "") + (ground.step if delimited else "")
         end = None if delimited else completion.finish_reason
-        if delimited and ground.boxed_ends and boxed(cut(now.text + text, role.thinking_end)) is not None:
+        if (
+            delimited
+            and ground.boxed_ends
+            and extract_boxed_answer(cut_thinking(now.text + text, role.thinking_end)) is not None
+        ):
             end = "stop"
         elif delimited and room == completion.completion_tokens:
             end = "length"
-        parts.append(Piece(text, completion.token_ids, completion.completion_tokens, end))
-        if end is not None or not blank(text, ground.step):
+        parts.append(SolutionPart(text, completion.token_ids, completion.completion_tokens, end))
+        if end is not None or not is_blank_step(text, ground.step):
             break
-    whole = joined(Piece("", (), 0, None), parts, plus(*(piece.length for piece in parts)))
-    nowhere = parts[-1].end is None and blank(whole.text, ground.step)
+    whole = join_parts(SolutionPart("", (), 0, None), parts, sum_node_counts(*(piece.length for piece in parts)))
+    nowhere = parts[-1].end is None and is_blank_step(whole.text, ground.step)
     return replace(whole, end="length" if nowhere else parts[-1].end)
 
 
-def scored(
-    ground: Ground, sprout: Sprout, steps: Sequence[str], known: int, cost: Cost
-) -> Generator[ScoreRequest, Scored, tuple[float, ...]]:
+def score_node_steps(
+    ground: SearchContext, sprout: PendingNode, steps: Sequence[str], known: int, cost: NodeCost
+) -> Generator[ScoreRequest, ScoreResult, tuple[float, ...]]:
     """Have the steps scored that are not known."""
     answer = yield ScoreRequest(sprout.key, ground.question, tuple(steps), known)
-    cost.clock.scored.append(interval_of(answer.started_at, answer.seconds))
+    cost.clock.scoring_spans.append(build_time_span(answer.started_at, answer.seconds))
     if answer.status != "ok" or answer.scores is None:
-        raise Failed(answer.status)
-    cost.add(**answer.spent)
+        raise NodeFailure(answer.status)
+    cost.add(**answer.cost_columns)
     if len(answer.scores) != len(steps) - known or not all(map(math.isfinite, answer.scores)):
-        raise Failed(f"the scorer gave {[*answer.scores]} for {len(steps) - known} steps")
+        raise NodeFailure(f"the scorer gave {[*answer.scores]} for {len(steps) - known} steps")
     return answer.scores
 
 
-def charge(cost: Cost, completion: Completion, counted: str) -> None:
+def add_completion_cost(cost: NodeCost, completion: Completion, counted: str) -> None:
     """Charge for a completion, its tokens as ``counted``.
 
     Raises:
         Failed: there is none.
     """
-    cost.clock.sampled.append(interval_of(completion.started_at, completion.seconds))
+    cost.clock.sampling_spans.append(build_time_span(completion.started_at, completion.seconds))
     if completion.status != "ok":
-        raise Failed(completion.status)
+        raise NodeFailure(completion.status)
     cost.add(
         prompt_tokens=completion.prompt_tokens,
         cached_tokens=completion.cached_tokens,
@@ -242,15 +267,15 @@ def charge(cost: Cost, completion: Completion, counted: str) -> None:
     )
 
 
-def joined(first: Piece, others: Sequence[Piece], length: int | None) -> Piece:
+def join_parts(first: SolutionPart, others: Sequence[SolutionPart], length: int | None) -> SolutionPart:
     """Return pieces as one, of a known length."""
     tokens = first.tokens
     for piece in others:
         tokens = None if tokens is None or piece.tokens is None else tokens + piece.tokens
-    return Piece(first.text + "".join(piece.text for piece in others), tokens, length, None)
+    return SolutionPart(first.text + "".join(piece.text for piece in others), tokens, length, None)
 
 
-def plus(*counts: int | None) -> int | None:
+def sum_node_counts(*counts: int | None) -> int | None:
     """Return a sum; None if a part of it is unknown."""
     known = [count for count in counts if count is not None]
     return sum(known) if len(known) == len(counts) else None

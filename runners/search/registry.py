@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from isocompute.registry import Registry
-from isocompute.runners.search.strategies.beam import beam
-from isocompute.runners.search.strategies.dvts import dvts
-from isocompute.runners.search.strategies.node import Strategy, root
-from isocompute.runners.search.strategies.particle import particle
-from isocompute.runners.search.strategies.rebase import rebase
-from isocompute.runners.search.strategies.revise import revise
+from isocompute.runners.search.strategies.beam import run_beam_search
+from isocompute.runners.search.strategies.dvts import run_dvts
+from isocompute.runners.search.strategies.node import SearchGenerator, make_root_node
+from isocompute.runners.search.strategies.particle import run_particle_filter
+from isocompute.runners.search.strategies.rebase import run_rebase
+from isocompute.runners.search.strategies.revise import run_revisions
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class SearchStrategy:
         revises: whether it writes whole attempts, each with those before it in view, instead of steps.
     """
 
-    begin: Callable[[int, int, int, int], Strategy]
+    begin: Callable[[int, int, int, int], SearchGenerator]
     description: str
     colour: str
     has_width: bool = False
@@ -34,46 +34,46 @@ class SearchStrategy:
 
 
 BEAM = SearchStrategy(
-    lambda n, width, rounds, seed: beam(root(), n, width, rounds),
+    lambda n, width, rounds, seed: run_beam_search(make_root_node(), n, width, rounds),
     "beam search in N slots, scored step by step: the N/M best go on, each in M ways",
     "#1f77b4",
     has_width=True,
 )
 DVTS = SearchStrategy(
-    lambda n, width, rounds, seed: dvts(root(), n, width, rounds),
+    lambda n, width, rounds, seed: run_dvts(make_root_node(), n, width, rounds),
     "diverse tree search, scored step by step: N/M subtrees, of each the best of M steps goes on",
     "#e377c2",
     has_width=True,
 )
 REBASE = SearchStrategy(
-    lambda n, width, rounds, seed: rebase(root(), n, rounds),
+    lambda n, width, rounds, seed: run_rebase(make_root_node(), n, rounds),
     "reward-balanced search, scored step by step: N slots go on, shared out by score",
     "#8c564b",
 )
 PARTICLE = SearchStrategy(
-    lambda n, width, rounds, seed: particle(root(), n, rounds, seed),
+    lambda n, width, rounds, seed: run_particle_filter(make_root_node(), n, rounds, seed),
     "particle filtering, scored step by step: N slots, drawn anew by score after each step",
     "#17becf",
 )
 REVISE = SearchStrategy(
-    lambda n, width, rounds, seed: revise(root(), n, width),
+    lambda n, width, rounds, seed: run_revisions(make_root_node(), n, width),
     "revisions: N attempts in chains of M, each written with those before it in view",
     "#bcbd22",
     has_width=True,
     revises=True,
 )
 
-HERE = "isocompute.runners.search.registry"
+SEARCH_REGISTRY_MODULE = "isocompute.runners.search.registry"
 
-SEARCHES: Registry[SearchStrategy] = Registry(
+SEARCH_STRATEGIES: Registry[SearchStrategy] = Registry(
     "search strategy",
     "isocompute.searches",
-    {name: f"{HERE}:{name.upper()}" for name in ("beam", "dvts", "rebase", "particle", "revise")},
+    {name: f"{SEARCH_REGISTRY_MODULE}:{name.upper()}" for name in ("beam", "dvts", "rebase", "particle", "revise")},
     SearchStrategy,
 )
 """Every search strategy by its name."""
 
-SELECTIONS = {
+SELECTION_STYLES = {
     "vanilla": ("the best score", "o:"),
     "weighted": ("a vote in which each counts as its score", "o-"),
     "majority": ("a majority vote", "o--"),

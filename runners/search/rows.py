@@ -11,20 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isocompute.errors import RunError
-from isocompute.runners.engines.clock import Interval
-from isocompute.runners.search.clock import clock_of, search_cells
-from isocompute.runners.search.expand import Cost, Sprout, plus
+from isocompute.runners.engines.clock import TimeSpan
+from isocompute.runners.search.clock import build_search_clock_cells, read_node_clock
+from isocompute.runners.search.expand import NodeCost, PendingNode, sum_node_counts
 from isocompute.runners.search.strategies import Node
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import NODES, PROBLEMS, SEARCHES, WAITS
+from isocompute.runners.storage.schema import NODES_TABLE, PROBLEMS_TABLE, SEARCHES_TABLE, WAITING_STATUS
 
-Key = tuple[str, str, int, int, int, int]
+SearchKey = tuple[str, str, int, int, int, int]
 """What identifies a search: problem, strategy, n, width, lookahead, seed."""
 
-Row = dict[str, Any]
+SearchRow = dict[str, Any]
 
 
-def logged(run: Run, keys: Collection[Key]) -> dict[Key, dict[int, Row]]:
+def read_logged_nodes(run: Run, keys: Collection[SearchKey]) -> dict[SearchKey, dict[int, SearchRow]]:
     """Return the nodes of searches that a run holds, by search and number; a failed one gives way to its retry.
 
     Nodes that failed are left out, and those that wait are there: they need not be asked for again.
@@ -32,18 +32,18 @@ def logged(run: Run, keys: Collection[Key]) -> dict[Key, dict[int, Row]]:
     Raises:
         DataError: a part is damaged.
     """
-    found: dict[Key, dict[int, Row]] = {key: {} for key in keys}
-    table = run.read(NODES)
+    found: dict[SearchKey, dict[int, SearchRow]] = {key: {} for key in keys}
+    table = run.read_table(NODES_TABLE)
     wanted = pc.is_in(table["problem_id"], value_set=pa.array({key[0] for key in keys}, pa.string()))
     for row in table.filter(wanted).to_pylist():
-        key = key_of(row)
-        if key in found and row["status"] in ("ok", WAITS):
+        key = get_search_key(row)
+        if key in found and row["status"] in ("ok", WAITING_STATUS):
             found[key][row["node_id"]] = row
     return found
 
 
 @dataclass(frozen=True)
-class Tried:
+class LoggedSearch:
     """A search as a run holds it.
 
     Args:
@@ -51,46 +51,52 @@ class Tried:
         ended: its row; None while it is under way.
     """
 
-    nodes: dict[int, Row]
-    ended: Row | None
+    nodes: dict[int, SearchRow]
+    result_row: SearchRow | None
 
 
-def tried(run: Run, problem: str) -> dict[Key, Tried]:
+def read_problem_searches(run: Run, problem: str) -> dict[SearchKey, LoggedSearch]:
     """Return the searches on a problem, those that go by their nodes alone among them.
 
     Raises:
         RunError: there is no run, no such problem, or nothing searched on it.
         DataError: a part is damaged.
     """
-    run.manifest()
-    known = [name for (name,) in sorted(run.keys(PROBLEMS))]
+    run.read_manifest()
+    known = [name for (name,) in sorted(run.read_keys(PROBLEMS_TABLE))]
     if problem not in known:
         some = ", ".join(known[:5]) + (" …" if len(known) > 5 else "")
         raise RunError(f"The run at '{run.path}' has no problem '{problem}'; it has {some or 'none'}.")
     rows = {}
-    for table in (SEARCHES, NODES):
-        content = run.read(table)
+    for table in (SEARCHES_TABLE, NODES_TABLE):
+        content = run.read_table(table)
         rows[table.name] = content.filter(pc.equal(content["problem_id"], problem)).to_pylist()
-    ended = {key_of(row): row for row in rows[SEARCHES.name]}
-    nodes: dict[Key, dict[int, Row]] = {key: {} for key in ended}
-    for row in rows[NODES.name]:
-        nodes.setdefault(key_of(row), {})[row["node_id"]] = row
+    ended = {get_search_key(row): row for row in rows[SEARCHES_TABLE.name]}
+    nodes: dict[SearchKey, dict[int, SearchRow]] = {key: {} for key in ended}
+    for row in rows[NODES_TABLE.name]:
+        nodes.setdefault(get_search_key(row), {})[row["node_id"]] = row
     if not nodes:
         raise RunError(f"The run at '{run.path}' has no searches on '{problem}'.")
     order = sorted(nodes, key=lambda key: [(part is not None, part) for part in key])  # an import may lack some
-    return {key: Tried(nodes[key], ended.get(key)) for key in order}
+    return {key: LoggedSearch(nodes[key], ended.get(key)) for key in order}
 
 
-def key_of(row: Mapping[str, Any]) -> Key:
+def get_search_key(row: Mapping[str, Any]) -> SearchKey:
     """Return which search a row belongs to."""
-    problem, strategy, n, width, lookahead, seed = (row[name] for name in SEARCHES.key_names)
+    problem, strategy, n, width, lookahead, seed = (row[name] for name in SEARCHES_TABLE.key_names)
     return (problem, strategy, n, width, lookahead, seed)
 
 
-def node_row(sprout: Sprout, status: str, cost: Cost, node: Node | None = None, **decided: Any) -> Row:
+def build_node_row(
+    sprout: PendingNode, status: str, cost: NodeCost, node: Node | None = None, **decided: Any
+) -> SearchRow:
     """Return a node's row; of one that failed there is only what it took."""
-    row = {**dict(zip(NODES.key_names, sprout.key, strict=True)), "parent": sprout.parent.id, "round": sprout.round}
-    row |= {**cost.counts, **cost.clock.cells, "status": status}
+    row = {
+        **dict(zip(NODES_TABLE.key_names, sprout.key, strict=True)),
+        "parent": sprout.parent.id,
+        "round": sprout.round,
+    }
+    row |= {**cost.counts, **cost.clock.row_cells, "status": status}
     if node is None:
         return row
     known = len(sprout.parent.scores)
@@ -104,7 +110,7 @@ def node_row(sprout: Sprout, status: str, cost: Cost, node: Node | None = None, 
     }
 
 
-def node_of(sprout: Sprout, row: Mapping[str, Any]) -> tuple[Node, Cost]:
+def restore_node(sprout: PendingNode, row: Mapping[str, Any]) -> tuple[Node, NodeCost]:
     """Return a node as its row has it.
 
     Raises:
@@ -122,16 +128,16 @@ def node_of(sprout: Sprout, row: Mapping[str, Any]) -> tuple[Node, Cost]:
         round=sprout.round,
         text=row["text"],
         tokens=None if tokens is None else tuple(tokens),
-        length=plus(sprout.parent.length, row["completion_tokens"]),
+        length=sum_node_counts(sprout.parent.length, row["completion_tokens"]),
         end=row["end"],
         scores=sprout.parent.scores if own is None else (*sprout.parent.scores, own),
         score=math.nan if row["score"] is None else row["score"],
-        luck=sprout.luck,
+        tie_breaker=sprout.tie_breaker,
     )
-    return node, Cost(**{name: row[name] for name in Cost().counts}, clock=clock_of(row))
+    return node, NodeCost(**{name: row[name] for name in NodeCost().counts}, clock=read_node_clock(row))
 
 
-def fate(node: Node, parents: Collection[Node], candidates: Collection[Node]) -> str:
+def classify_node(node: Node, parents: Collection[Node], candidates: Collection[Node]) -> str:
     """Say what became of a node when its round was decided.
 
     Args:
@@ -139,14 +145,16 @@ def fate(node: Node, parents: Collection[Node], candidates: Collection[Node]) ->
         parents: those that the next round grows from.
         candidates: those that the search returns, if it is over.
     """
-    if not node.alive:
-        return "finished" if node.finished else "cut"
+    if not node.is_alive:
+        return "finished" if node.is_finished else "cut"
     if node in parents:
         return "kept"
     return "limit" if node in candidates else "dropped"
 
 
-def search_row(key: Key, status: str, cost: Cost, rounds: Sequence[Sequence[Interval | None]], **found: Any) -> Row:
+def build_search_row(
+    key: SearchKey, status: str, cost: NodeCost, rounds: Sequence[Sequence[TimeSpan | None]], **found: Any
+) -> SearchRow:
     """Return a search's row.
 
     Args:
@@ -159,11 +167,11 @@ def search_row(key: Key, status: str, cost: Cost, rounds: Sequence[Sequence[Inte
     counts = cost.counts
     sampled = counts.pop("completion_tokens"), counts.pop("lookahead_tokens")
     return {
-        **dict(zip(SEARCHES.key_names, key, strict=True)),
+        **dict(zip(SEARCHES_TABLE.key_names, key, strict=True)),
         **counts,
-        "generated_tokens": plus(*sampled),
+        "generated_tokens": sum_node_counts(*sampled),
         "steps": len(rounds),
-        **search_cells(rounds),
+        **build_search_clock_cells(rounds),
         "status": status,
         **found,
     }

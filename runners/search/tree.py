@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 
-from isocompute.runners.config.search import Search, Shape
-from isocompute.runners.engines.clock import Interval
-from isocompute.runners.grading import Classes, Grader
-from isocompute.runners.search.expand import Cost, Ground, Growth, Sprout, attempt, grow
-from isocompute.runners.search.registry import SEARCHES
-from isocompute.runners.search.rows import Key, Row, fate, node_of, node_row, search_row
-from isocompute.runners.search.strategies import Node, chosen
-from isocompute.runners.seeds import seed_of
-from isocompute.runners.storage.schema import WAITS
+from isocompute.runners.config.search import SearchConfig, SearchShape
+from isocompute.runners.engines.clock import TimeSpan
+from isocompute.runners.grading import AnswerClasses, Grader
+from isocompute.runners.search.expand import NodeCost, NodeGrowth, PendingNode, SearchContext, grow_attempt, grow_step
+from isocompute.runners.search.registry import SEARCH_STRATEGIES
+from isocompute.runners.search.rows import (
+    SearchKey,
+    SearchRow,
+    build_node_row,
+    build_search_row,
+    classify_node,
+    restore_node,
+)
+from isocompute.runners.search.strategies import Node, select_candidate
+from isocompute.runners.seeds import derive_seed
+from isocompute.runners.storage.schema import WAITING_STATUS
 
-Outcome = tuple[Node | None, Cost, str]
+NodeOutcome = tuple[Node | None, NodeCost, str]
 """A node that has grown, or None; what it took; and its status."""
 
 
-class Tree:
+class SearchTree:
     """A search on one problem. Run again on its log, it comes to where it was without asking for anything.
 
     Args:
@@ -35,31 +42,33 @@ class Tree:
 
     def __init__(
         self,
-        key: Key,
-        rules: Search,
+        key: SearchKey,
+        rules: SearchConfig,
         seed: int,
-        ground: Ground,
+        ground: SearchContext,
         grader: Grader,
         gold: str,
-        there: dict[int, Row],
-        log: Callable[[list[Row]], None],
+        there: dict[int, SearchRow],
+        log: Callable[[list[SearchRow]], None],
     ) -> None:
-        self.key, self.rules, self.seed, self.ground, self.there, self.log = key, rules, seed, ground, there, log
+        self.key, self.rules, self.seed, self.ground, self.logged_rows, self.log = key, rules, seed, ground, there, log
         seen = [row["answer"] for _, row in sorted(there.items()) if row["answer"] is not None]
-        self.classes = Classes(grader, gold, seen)
+        self.classes = AnswerClasses(grader, gold, seen)
         self.answers: dict[int, tuple[str | None, bool]] = {}
-        self.cost, self.nodes = Cost(), 0
-        self.rounds: list[list[Interval | None]] = []
+        self.cost, self.node_count = NodeCost(), 0
+        self.rounds: list[list[TimeSpan | None]] = []
 
-    def run(self) -> Generator[list[Sprout], dict[int, Outcome], Row]:
+    def run(self) -> Generator[list[PendingNode], dict[int, NodeOutcome], SearchRow]:
         """Search: yield the nodes that are to be grown, be sent how each came out, return the search's row."""
-        shape = Shape(*self.key[1:5])
-        begin, seed = SEARCHES[shape.strategy].begin, seed_of(self.seed, "particles", *self.key)
+        shape = SearchShape(*self.key[1:5])
+        begin, seed = SEARCH_STRATEGIES[shape.strategy].begin, derive_seed(self.seed, "particles", *self.key)
         running = begin(shape.n, shape.width, self.rules.rounds, seed)
         parents = next(running)
         while True:
-            sprouts = self._sprouts(parents)
-            grown: dict[int, Outcome] = {s.id: (*node_of(s, row), "ok") for s, row in self._there(sprouts)}
+            sprouts = self._make_pending_nodes(parents)
+            grown: dict[int, NodeOutcome] = {
+                s.id: (*restore_node(s, row), "ok") for s, row in self._find_logged_rows(sprouts)
+            }
             if missing := [sprout for sprout in sprouts if sprout.id not in grown]:
                 grown |= yield missing
             for _, cost, _ in grown.values():
@@ -67,72 +76,76 @@ class Tree:
             self.rounds[-1] = [cost.clock.span for _, cost, _ in grown.values()]
             children = [node for sprout in sprouts if (node := grown[sprout.id][0]) is not None]
             if len(children) < len(sprouts):
-                return self._failed(sprouts, grown)
+                return self._log_failed_round(sprouts, grown)
             try:
                 parents, candidates = running.send(children), list[Node]()
             except StopIteration as over:
                 parents, candidates = [], over.value
-            self._decided(sprouts, grown, set(parents), set(candidates))
+            self._log_round(sprouts, grown, set(parents), set(candidates))
             if candidates:
-                return self._ended(candidates)
+                return self._select_answer(candidates)
 
-    def grow(self, sprout: Sprout, cost: Cost) -> Growth:
+    def grow_node(self, sprout: PendingNode, cost: NodeCost) -> NodeGrowth:
         """Begin to grow a node; what it takes is added to the cost."""
-        return (grow if self.ground.revision is None else attempt)(self.ground, sprout, cost)
+        return (grow_step if self.ground.revision is None else grow_attempt)(self.ground, sprout, cost)
 
-    def _sprouts(self, parents: Sequence[Node]) -> list[Sprout]:
+    def _make_pending_nodes(self, parents: Sequence[Node]) -> list[PendingNode]:
         self.rounds.append([])
         sprouts = []
         for parent in parents:
-            self.nodes += 1
-            key = (*self.key, self.nodes)
-            luck = seed_of(self.seed, "tie", *key) / 2**63
-            sprouts.append(Sprout(key, parent, len(self.rounds), luck, partial(seed_of, self.seed, "node", *key)))
+            self.node_count += 1
+            key = (*self.key, self.node_count)
+            luck = derive_seed(self.seed, "tie", *key) / 2**63
+            sprouts.append(
+                PendingNode(key, parent, len(self.rounds), luck, partial(derive_seed, self.seed, "node", *key))
+            )
         return sprouts
 
-    def _there(self, sprouts: Sequence[Sprout]) -> Iterator[tuple[Sprout, Row]]:
-        return ((sprout, self.there[sprout.id]) for sprout in sprouts if sprout.id in self.there)
+    def _find_logged_rows(self, sprouts: Sequence[PendingNode]) -> Iterator[tuple[PendingNode, SearchRow]]:
+        return ((sprout, self.logged_rows[sprout.id]) for sprout in sprouts if sprout.id in self.logged_rows)
 
-    def _decided(
-        self, sprouts: Sequence[Sprout], grown: dict[int, Outcome], parents: set[Node], candidates: set[Node]
+    def _log_round(
+        self, sprouts: Sequence[PendingNode], grown: dict[int, NodeOutcome], parents: set[Node], candidates: set[Node]
     ) -> None:
         """Read the answers of a round, and log it unless it is."""
         rows = []
         for sprout in sprouts:
             node, cost, _ = grown[sprout.id]
             assert node is not None, "a round with a failure is not decided"
-            row = self.there.get(sprout.id)
+            row = self.logged_rows.get(sprout.id)
             if row is not None and row["status"] == "ok":
                 self.answers[node.id] = (row["answer"], bool(row["correct"]))
                 continue
             said = {}
-            if node.finished:
-                self.answers[node.id] = self.classes.grade(self.ground.solution(node))
+            if node.is_finished:
+                self.answers[node.id] = self.classes.grade(self.ground.build_solution_text(node))
                 said = dict(zip(("answer", "correct"), self.answers[node.id], strict=True))
-            rows.append(node_row(sprout, "ok", cost, node, fate=fate(node, parents, candidates), **said))
+            rows.append(build_node_row(sprout, "ok", cost, node, fate=classify_node(node, parents, candidates), **said))
         if rows:
             self.log(rows)
 
-    def _failed(self, sprouts: Sequence[Sprout], grown: dict[int, Outcome]) -> Row:
+    def _log_failed_round(self, sprouts: Sequence[PendingNode], grown: dict[int, NodeOutcome]) -> SearchRow:
         """Log a round that cannot be decided, so that the next run asks for no more than what failed."""
         why = [status for node, _, status in grown.values() if node is None]
         rows = []
         for sprout in sprouts:
             node, cost, status = grown[sprout.id]
-            if sprout.id not in self.there:
-                rows.append(node_row(sprout, status if node is None else WAITS, cost, node))
+            if sprout.id not in self.logged_rows:
+                rows.append(build_node_row(sprout, status if node is None else WAITING_STATUS, cost, node))
         self.log(rows)
-        return search_row(self.key, f"a node failed: {why[0]}", self.cost, self.rounds)
+        return build_search_row(self.key, f"a node failed: {why[0]}", self.cost, self.rounds)
 
-    def _ended(self, candidates: list[Node]) -> Row:
+    def _select_answer(self, candidates: list[Node]) -> SearchRow:
         """Select the answer."""
-        finished = sum(node.finished for node in candidates)
+        finished = sum(node.is_finished for node in candidates)
         if not finished:
             for node in candidates:
-                self.answers[node.id] = self.classes.grade(self.ground.solution(node))
-        selected = chosen(candidates, {id_: answer for id_, (answer, _) in self.answers.items()}, self.rules.select)
+                self.answers[node.id] = self.classes.grade(self.ground.build_solution_text(node))
+        selected = select_candidate(
+            candidates, {id_: answer for id_, (answer, _) in self.answers.items()}, self.rules.select
+        )
         answer, correct = self.answers[selected.id]
-        return search_row(
+        return build_search_row(
             self.key, "ok", self.cost, self.rounds, answer=answer, correct=correct, selected=selected.id,
             candidates=[node.id for node in candidates], finished=finished,
         )  # fmt: skip

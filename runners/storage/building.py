@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from isocompute.errors import RunError
-from isocompute.runners.storage.files import MANIFEST
-from isocompute.runners.storage.locking import LOCK
+from isocompute.runners.storage.files import MANIFEST_FILE
+from isocompute.runners.storage.locking import LOCK_FILE
 from isocompute.runners.storage.run import Run
 
 
 @contextmanager
-def building(target: Run, work: str, mark: str) -> Iterator[Run]:
+def build_hidden_run(target: Run, work: str, mark: str) -> Iterator[Run]:
     """Give a hidden run beside another's place; it comes there when all is well, and is removed if not.
 
     Args:
@@ -33,7 +33,7 @@ def building(target: Run, work: str, mark: str) -> Iterator[Run]:
     parent = folder if target.local else posixpath.dirname(target.path)
     begun = Run(posixpath.join(parent, f".{name}.{mark}"))
 
-    def clear(keep: str = "") -> None:
+    def clear_hidden_run(keep: str = "") -> None:
         there = begun.fs.ls(begun.root, detail=False) if begun.fs.exists(begun.root) else []
         for path in there:
             if posixpath.basename(path) != keep:
@@ -41,26 +41,26 @@ def building(target: Run, work: str, mark: str) -> Iterator[Run]:
         if not keep and begun.fs.exists(begun.root):
             begun.fs.rmdir(begun.root)
 
-    if foreign := begun.foreign():
+    if foreign := begun.find_foreign_file():
         raise RunError(f"'{foreign}' is in the way of the {work} and no run has it; move it, or name another run.")
     with begun.lock():
         try:
-            clear(keep=LOCK)  # what an earlier one left that was killed
+            clear_hidden_run(keep=LOCK_FILE)  # what an earlier one left that was killed
             yield begun
             if target.local:
                 os.rename(begun.root, target.root)
             else:
-                publish(begun, target)
+                move_run_into_place(begun, target)
         except OSError as error:
-            clear()
+            clear_hidden_run()
             raise RunError(f"The run at '{target.path}' could not be written: {error.strerror or error}.") from None
         except BaseException:
-            clear()
+            clear_hidden_run()
             raise
 
 
-def publish(begun: Run, target: Run) -> None:
+def move_run_into_place(begun: Run, target: Run) -> None:
     """Move a run within a store, its manifest last: without one it is no run. The lock stays until it is let go."""
     names = [posixpath.basename(path) for path in begun.fs.ls(begun.root, detail=False)]
-    for name in sorted(set(names) - {LOCK}, key=lambda name: name == MANIFEST):
+    for name in sorted(set(names) - {LOCK_FILE}, key=lambda name: name == MANIFEST_FILE):
         begun.fs.mv(posixpath.join(begun.root, name), posixpath.join(target.root, name), recursive=True)

@@ -15,37 +15,45 @@ from isocompute.runners import prompts
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.storage import validation
 from isocompute.runners.storage.digests import digest_text
-from isocompute.runners.storage.expected import Expected, Gap
-from isocompute.runners.storage.files import MANIFEST
-from isocompute.runners.storage.provenance import Imported, origin_of
-from isocompute.runners.storage.run import PART, Run
+from isocompute.runners.storage.expected import ExpectedRows, Gap
+from isocompute.runners.storage.files import MANIFEST_FILE
+from isocompute.runners.storage.provenance import ImportedRun, extract_origin
+from isocompute.runners.storage.run import PART_FILE_PATTERN, Run
 from isocompute.runners.storage.schema import (
-    JUDGEMENTS,
-    PROBLEMS,
-    SCORES,
-    SEARCHES,
-    SOLUTIONS,
+    JUDGEMENT_TABLES,
+    PROBLEMS_TABLE,
+    SCORES_TABLE,
+    SEARCHES_TABLE,
+    SOLUTIONS_TABLE,
     TABLES,
-    VERIFICATIONS,
-    Table,
+    VERIFICATIONS_TABLE,
+    RunTable,
 )
-from isocompute.runners.storage.validation import REIMPORT, REPAIR, RESTORE, RESWEEP, Damage, Part, believed
+from isocompute.runners.storage.validation import (
+    REIMPORT,
+    REPAIR,
+    RESTORE,
+    RESWEEP,
+    Damage,
+    ExaminedPart,
+    select_sound_rows,
+)
 
-BATCH = 50_000
+CHECK_BATCH_ROWS = 50_000
 """Rows that are looked at together."""
 
-LARGEST = 10**6
+MAX_EXPECTED_ROWS = 10**6
 """Solutions of a problem, or verifications of a solution, beyond which a manifest is not believed."""
 
 
-ADVICE = {
+REMEDY_ADVICE = {
     REIMPORT: "import its source again",
     RESWEEP: "run its sweep again, which writes the problems that are missing",
 }
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """What a check found.
 
     Args:
@@ -63,21 +71,21 @@ class Report:
     notes: list[str]
 
     @property
-    def whole(self) -> bool:
+    def is_whole(self) -> bool:
         """Whether nothing is damaged."""
         return not self.damage
 
 
-def check(run: Run) -> Report:
+def check_run(run: Run) -> CheckReport:
     """Examine every part of a run. Nothing is changed, and a sweep may be writing it meanwhile.
 
     Raises:
         RunError: there is no run.
     """
-    return examine(run)[0]
+    return scan_run(run)[0]
 
 
-def repair(run: Run) -> Report:
+def repair_run(run: Run) -> CheckReport:
     """Set damaged parts aside as ``….damaged`` and keep their sound rows; a sweep asks for the others again.
 
     A damaged manifest stays as it is: nothing else says what the rows were made with.
@@ -88,29 +96,29 @@ def repair(run: Run) -> Report:
     Raises:
         RunError: there is no run, it was imported, or another process is writing it.
     """
-    check(run)
-    if isinstance(asked(run, True)[0], Imported):
+    check_run(run)
+    if isinstance(check_manifest(run, True)[0], ImportedRun):
         raise RunError(
             f"The run at '{run.path}' was imported: what is lost cannot be sampled again; import its source again."
         )
     with run.lock():
-        report, parts = examine(run)
-        set_aside(run, parts)
+        report, parts = scan_run(run)
+        set_aside_damaged_parts(run, parts)
     return report
 
 
-def set_aside(run: Run, parts: list[Part]) -> None:
+def set_aside_damaged_parts(run: Run, parts: list[ExaminedPart]) -> None:
     """Set aside the parts with rows that cannot be believed, and keep their other rows, in parts of today's format."""
     if any(part.keys is not None and not part.sound.all() for part in parts):
-        run.adopt_format()
+        run.update_format()
     for part in parts:
         if part.keys is None:
-            run.set_aside(part.path, part.table.schema.empty_table())
+            run.set_aside_part(part.path, part.table.schema.empty_table())
         elif not part.sound.all():
-            run.set_aside(part.path, run.read_part(part.table, part.path).filter(pa.array(part.sound)))
+            run.set_aside_part(part.path, run.read_part(part.table, part.path).filter(pa.array(part.sound)))
 
 
-def require_whole(run: Run) -> None:
+def require_whole_run(run: Run) -> None:
     """Raise unless every row of a run can be believed: before numbers are read off it.
 
     A row that is missing is no damage.
@@ -119,11 +127,11 @@ def require_whole(run: Run) -> None:
         RunError: there is no run, or it cannot be read.
         DataError: it is damaged; says where.
     """
-    report, _ = examine(run)
-    refuse(run, report.damage)
+    report, _ = scan_run(run)
+    refuse_damage(run, report.damage)
 
 
-def mend(run: Run) -> list[Damage]:
+def set_aside_stray_judgements(run: Run) -> list[Damage]:
     """Set aside the judgements of texts that a run does not hold: before a sweep goes on with it.
 
     A solution that was lost and sampled again may read differently, and what was said of the old one is not true of it.
@@ -137,13 +145,13 @@ def mend(run: Run) -> list[Damage]:
     Raises:
         DataError: the run is damaged in another way.
     """
-    report, parts = examine(run)
-    refuse(run, [damage for damage in report.damage if damage.remedy != RESWEEP and not damage.stray])
-    set_aside(run, parts)
+    report, parts = scan_run(run)
+    refuse_damage(run, [damage for damage in report.damage if damage.remedy != RESWEEP and not damage.stray])
+    set_aside_damaged_parts(run, parts)
     return [damage for damage in report.damage if damage.stray]
 
 
-def refuse(run: Run, damages: list[Damage]) -> None:
+def refuse_damage(run: Run, damages: list[Damage]) -> None:
     """Raise if there is damage.
 
     Raises:
@@ -151,79 +159,84 @@ def refuse(run: Run, damages: list[Damage]) -> None:
     """
     for damage in damages:
         link = " " if damage.what.startswith("cannot be read") else ": "
-        advice = ADVICE.get(damage.remedy) or f"`isocompute check {run.path}` says what would be lost"
+        advice = REMEDY_ADVICE.get(damage.remedy) or f"`isocompute check {run.path}` says what would be lost"
         raise DataError(f"{damage.path}{link}{damage.what}; {advice}.")
 
 
-def digests(table: Table, content: pa.Table) -> pa.ChunkedArray | None:
+def collect_text_digests(table: RunTable, content: pa.Table) -> pa.ChunkedArray | None:
     """Return the digests of the texts that rows hold or judge."""
-    if table is SOLUTIONS:
+    if table is SOLUTIONS_TABLE:
         texts = content["text"].to_pylist()
         return pa.chunked_array([pa.array([None if t is None else digest_text(t) for t in texts], pa.string())])
-    return content[validation.DIGEST] if table in JUDGEMENTS else None
+    return content[validation.DIGEST_NAME] if table in JUDGEMENT_TABLES else None
 
 
-def examine(run: Run) -> tuple[Report, list[Part]]:
+def scan_run(run: Run) -> tuple[CheckReport, list[ExaminedPart]]:
     """Return what is wrong with a run, and its parts, each with its sound rows."""
     # What speaks of other rows is listed before them, and what was asked for is read last: a sweep that writes
     # meanwhile leaves no verification without its solution, and no row beyond what was asked for.
-    listed = {table.name: run.parts(table) for table in reversed(TABLES.values())}
-    origin, damage, notes = asked(run, any(listed.values()))
+    listed = {table.name: run.list_parts(table) for table in reversed(TABLES.values())}
+    origin, damage, notes = check_manifest(run, any(listed.values()))
     config = origin if isinstance(origin, Sweep) else None
-    imported = isinstance(origin, Imported)
-    parts: list[Part] = []
+    imported = isinstance(origin, ImportedRun)
+    parts: list[ExaminedPart] = []
     for table in TABLES.values():
-        lenient = imported or (config is not None and from_import(config, table))
-        found, wrong = read(run, table, listed[table.name], lenient)
+        lenient = imported or (config is not None and is_imported_table(config, table))
+        found, wrong = read_parts(run, table, listed[table.name], lenient)
         parts += found
-        damage += [*wrong, *validation.together(table, parts, config)]
-    if isinstance(origin, Imported):
-        damage = [replace(one, remedy=REIMPORT) for one in [*damage, *lacking(run, origin, parts)]]
+        damage += [*wrong, *validation.check_rows_together(table, parts, config)]
+    if isinstance(origin, ImportedRun):
+        damage = [replace(one, remedy=REIMPORT) for one in [*damage, *find_incomplete_tables(run, origin, parts)]]
     places = {part.path: i for i, part in enumerate(parts)}
     damage.sort(key=lambda one: places.get(one.path, -1))
     rows = {name: sum(int(p.sound.sum()) for p in parts if p.table.name == name) for name in TABLES if listed[name]}
-    missing = {} if config is None else gaps(parts, config)
-    return Report(run.path, rows, damage, missing, notes + strays(run)), parts
+    missing = {} if config is None else collect_gaps(parts, config)
+    return CheckReport(run.path, rows, damage, missing, notes + describe_stray_files(run)), parts
 
 
-def asked(run: Run, begun: bool) -> tuple[Sweep | Imported | None, list[Damage], list[str]]:
+def check_manifest(run: Run, begun: bool) -> tuple[Sweep | ImportedRun | None, list[Damage], list[str]]:
     """Return what the manifest asks for, or what is wrong with it, and which prompts are no longer those shipped."""
     try:
-        manifest = run.manifest()
-        config = origin_of(manifest, run.path)
-        if isinstance(config, Sweep) and most_rows(config) > LARGEST:
-            raise DataError(f"The manifest of '{run.path}' asks for more than {LARGEST:,} rows of a kind.")
+        manifest = run.read_manifest()
+        config = extract_origin(manifest, run.path)
+        if isinstance(config, Sweep) and count_largest_rows(config) > MAX_EXPECTED_ROWS:
+            raise DataError(f"The manifest of '{run.path}' asks for more than {MAX_EXPECTED_ROWS:,} rows of a kind.")
     except (DataError, RunError) as error:
         if isinstance(error, RunError) and (not begun or run.exists):  # the latter: of another format, or unreadable
             raise
-        path = posixpath.join(run.root, MANIFEST)
-        return None, [Damage(path, said_of(path, error), None, RESTORE)], []
+        path = posixpath.join(run.root, MANIFEST_FILE)
+        return None, [Damage(path, extract_error_reason(path, error), None, RESTORE)], []
     notes = []
     said = manifest.get("prompts")
     for prompt in said.values() if isinstance(said, dict) else ():
         name, sha256 = (prompt.get("name"), prompt.get("sha256")) if isinstance(prompt, dict) else (None, None)
-        if name in prompts.names() and sha256 != prompts.load(name, needs=()).hash:
+        if name in prompts.list_prompts() and sha256 != prompts.load_prompt(name, needs=()).template_hash:
             notes.append(f"the prompt '{name}' was another when this run was made; it can be fitted, not added to")
-    if isinstance(config, Sweep) and config.taken is not None:
-        failed = f", {config.taken.failed:,} of which failed there" if config.taken.failed else ""
+    if isinstance(config, Sweep) and config.source_run is not None:
+        failed = f", {config.source_run.failed:,} of which failed there" if config.source_run.failed else ""
         notes.append(
-            f"its solutions are those of '{config.taken.run}'{failed}: a sweep asks that run for what is missing of "
+            f"its solutions are those of '{config.source_run.run}'{failed}: a sweep asks that run for what is "
+            "missing of "
             "them, and no model"
         )
     return config, [], notes
 
 
-def from_import(config: Sweep, table: Table) -> bool:
+def is_imported_table(config: Sweep, table: RunTable) -> bool:
     """Return whether a sweep took a table's rows from an import, so that they may lack what an import may lack."""
-    return table in (PROBLEMS, SOLUTIONS) and config.taken is not None and config.taken.from_import
+    return (
+        table in (PROBLEMS_TABLE, SOLUTIONS_TABLE)
+        and config.source_run is not None
+        and config.source_run.is_from_import
+    )
 
 
-def most_rows(config: Sweep) -> int:
+def count_largest_rows(config: Sweep) -> int:
     """Return how many rows of a kind a sweep asks for at most: of a problem, or of a solution."""
-    return max(config.asked_solutions, config.verifications, sum(Expected(config).seeds.values()))
+    return max(config.solution_count, config.verifications, sum(ExpectedRows(config).seeds.values()))
 
 
-def lacking(run: Run, imported: Imported, parts: list[Part]) -> list[Damage]:
+def find_incomplete_tables(run: Run, imported: ImportedRun, parts: list[ExaminedPart]) -> list[Damage]:
     """Return which tables have another number of rows than was imported, where no part says why."""
     damage = []
     for name, rows in imported.rows.items():
@@ -235,44 +248,48 @@ def lacking(run: Run, imported: Imported, parts: list[Part]) -> list[Damage]:
     return damage
 
 
-def read(run: Run, table: Table, paths: list[str], imported: bool) -> tuple[list[Part], list[Damage]]:
+def read_parts(run: Run, table: RunTable, paths: list[str], imported: bool) -> tuple[list[ExaminedPart], list[Damage]]:
     """Read parts, all of each, and look at their values row by row; small parts together, which is much faster."""
-    parts: list[Part] = []
+    parts: list[ExaminedPart] = []
     damage: list[Damage] = []
-    batch: list[tuple[Part, pa.Table]] = []
+    batch: list[tuple[ExaminedPart, pa.Table]] = []
     for path in paths:
         try:
             content = run.read_part(table, path)
             content.validate(full=True)  # texts that are not UTF-8
         except (DataError, pa.ArrowInvalid) as error:
-            parts.append(Part(table, path, None, np.empty(0, dtype=bool), np.empty(0, dtype=bool)))
-            damage.append(Damage(path, said_of(path, error), footer(run, path), REPAIR))
+            parts.append(ExaminedPart(table, path, None, np.empty(0, dtype=bool), np.empty(0, dtype=bool)))
+            damage.append(Damage(path, extract_error_reason(path, error), read_footer_row_count(run, path), REPAIR))
             continue
         every = np.ones(content.num_rows, dtype=bool)
-        ok = validation.truth(pc.equal(content["status"], "ok")) if table.retried else every
-        parts.append(Part(table, path, content.select(table.key_names), ok, every.copy(), digests(table, content)))
+        ok = validation.to_boolean_mask(pc.equal(content["status"], "ok")) if table.has_status else every
+        parts.append(
+            ExaminedPart(
+                table, path, content.select(table.key_names), ok, every.copy(), collect_text_digests(table, content)
+            )
+        )
         batch.append((parts[-1], content))
-        if sum(content.num_rows for _, content in batch) >= BATCH:
-            damage += values(table, batch, imported)
+        if sum(content.num_rows for _, content in batch) >= CHECK_BATCH_ROWS:
+            damage += check_part_values(table, batch, imported)
             batch = []
-    return parts, damage + values(table, batch, imported)
+    return parts, damage + check_part_values(table, batch, imported)
 
 
-def values(table: Table, batch: list[tuple[Part, pa.Table]], imported: bool) -> list[Damage]:
+def check_part_values(table: RunTable, batch: list[tuple[ExaminedPart, pa.Table]], imported: bool) -> list[Damage]:
     """Return what is wrong with the values of parts."""
     if not batch:
         return []
     parts = [part for part, _ in batch]
-    found = validation.impossible(table, pa.concat_tables([content for _, content in batch]), imported)
-    return [damage for what, bad in found for damage in validation.lose(parts, bad, what)]
+    found = validation.find_impossible_rows(table, pa.concat_tables([content for _, content in batch]), imported)
+    return [damage for what, bad in found for damage in validation.mark_lost_rows(parts, bad, what)]
 
 
-def said_of(path: str, error: Exception) -> str:
+def extract_error_reason(path: str, error: Exception) -> str:
     """Return what an error says of a file, without the file's name and the advice to check it."""
     return str(error).splitlines()[0].removeprefix(path).lstrip(": ").partition("; `isocompute")[0].rstrip(".")
 
 
-def footer(run: Run, path: str) -> int | None:
+def read_footer_row_count(run: Run, path: str) -> int | None:
     """Return how many rows a damaged part says it has; None if it does not even say that."""
     try:
         with run.fs.open(path, "rb") as file:
@@ -281,18 +298,18 @@ def footer(run: Run, path: str) -> int | None:
         return None
 
 
-def gaps(parts: list[Part], config: Sweep) -> dict[str, list[Gap]]:
+def collect_gaps(parts: list[ExaminedPart], config: Sweep) -> dict[str, list[Gap]]:
     """Return the rows that were asked for and are not there."""
-    expected = Expected(config, believed(parts, PROBLEMS)["problem_id"].to_pylist())
-    tables = [table for table in (SOLUTIONS, VERIFICATIONS, SCORES) if expected.numbers(table)]
-    tables += [SEARCHES] if config.searches else []
-    return {table.name: expected.gaps(table, believed(parts, table)) for table in tables}
+    expected = ExpectedRows(config, select_sound_rows(parts, PROBLEMS_TABLE)["problem_id"].to_pylist())
+    tables = [table for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE) if expected.get_axis_sizes(table)]
+    tables += [SEARCHES_TABLE] if config.searches else []
+    return {table.name: expected.find_gaps(table, select_sound_rows(parts, table)) for table in tables}
 
 
-def strays(run: Run) -> list[str]:
+def describe_stray_files(run: Run) -> list[str]:
     """Say which files stand beside the parts."""
     paths = [path for table in TABLES for path in run.fs.find(posixpath.join(run.root, table))]
-    paths = [path for path in paths if not PART.search(path)]
+    paths = [path for path in paths if not PART_FILE_PATTERN.search(path)]
     said = {
         ".tmp": "half-written, by a sweep that is at it or was killed; the next sweep removes what is left",
         ".damaged": "set aside before; delete what is not needed any more",

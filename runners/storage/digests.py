@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-BYTES = 16
+DIGEST_BYTES = 16
 
 
 def digest_text(text: str) -> str:
@@ -13,4 +13,4 @@ def digest_text(text: str) -> str:
     >>> digest_text("2 + 2 = 4")
     'bd2b708e5fa34a3e3d047af76baef9c0'
     """
-    return blake2b(text.encode("utf-8", "replace"), digest_size=BYTES).hexdigest()
+    return blake2b(text.encode("utf-8", "replace"), digest_size=DIGEST_BYTES).hexdigest()

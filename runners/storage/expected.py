@@ -19,26 +19,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from isocompute.errors import RunError
-from isocompute.runners.config.search import Shape
+from isocompute.runners.config.search import SearchShape
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.storage.provenance import Imported
+from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS, Table
+from isocompute.runners.storage.schema import (
+    PROBLEMS_TABLE,
+    SCORES_TABLE,
+    SEARCHES_TABLE,
+    SOLUTIONS_TABLE,
+    VERIFICATIONS_TABLE,
+    RunTable,
+)
 
-Key = tuple[Any, ...]
+RowKey = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Gap:
     """Rows that are not there, from one key to another in the order of the keys."""
 
-    first: Key
-    last: Key
+    first: RowKey
+    last: RowKey
     rows: int
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedRows:
     """The rows that a sweep asks for on some problems.
 
     Args:
@@ -49,110 +56,110 @@ class Expected:
     sweep: Sweep
     problems: Sequence[str] = ()
 
-    def numbers(self, table: Table) -> dict[str, int]:
+    def get_axis_sizes(self, table: RunTable) -> dict[str, int]:
         """Return how many rows a problem has of a numbered table, by the column that numbers them from 0.
 
         Other tables have none. Scores are numbered only where some are asked for.
         """
         sweep = self.sweep
-        if table is SOLUTIONS:
-            return {"solution_id": sweep.asked_solutions}
-        if table is VERIFICATIONS:
+        if table is SOLUTIONS_TABLE:
+            return {"solution_id": sweep.solution_count}
+        if table is VERIFICATIONS_TABLE:
             return {"solution_id": sweep.to_verify, "verification_id": sweep.verifications}
-        return {"solution_id": sweep.scored} if table is SCORES and sweep.scored else {}
+        return {"solution_id": sweep.scored} if table is SCORES_TABLE and sweep.scored else {}
 
     @cached_property
-    def seeds(self) -> dict[Shape, int]:
+    def seeds(self) -> dict[SearchShape, int]:
         """How often each search is repeated on each problem."""
-        return {shape: search.seeds for shape, search in self.sweep.by_shape.items()}
+        return {shape: search.seeds for shape, search in self.sweep.searches_by_shape.items()}
 
     @cached_property
-    def _known(self) -> frozenset[str]:
+    def _known_problems(self) -> frozenset[str]:
         return frozenset(self.problems)
 
-    def count(self, table: Table) -> int:
+    def count_rows(self, table: RunTable) -> int:
         """Return how many rows of a table are asked for; 0 of a table that nobody asks for by itself."""
-        if table is PROBLEMS:
+        if table is PROBLEMS_TABLE:
             return len(self.problems)
-        if table is SEARCHES:
+        if table is SEARCHES_TABLE:
             return len(self.problems) * sum(self.seeds.values())
-        numbers = self.numbers(table)
+        numbers = self.get_axis_sizes(table)
         return len(self.problems) * math.prod(numbers.values()) if numbers else 0
 
-    def keys(self, table: Table, start: Key = ()) -> Iterator[Key]:
+    def enumerate_keys(self, table: RunTable, start: RowKey = ()) -> Iterator[RowKey]:
         """Yield the keys of the rows that are asked for, in order.
 
         Args:
             table: whose rows.
             start: what a key is to begin with, such as a problem and a solution.
         """
-        if table is SEARCHES:
+        if table is SEARCHES_TABLE:
             for shape, seeds in self.seeds.items():
                 yield from ((problem, *shape, seed) for problem in self.problems for seed in range(seeds))
             return
-        axes = [range(size) for size in self.numbers(table).values()]
-        if not axes or (start and start[0] not in self._known):
+        axes = [range(size) for size in self.get_axis_sizes(table).values()]
+        if not axes or (start and start[0] not in self._known_problems):
             return
         if any(number not in axis for number, axis in zip(start[1:], axes, strict=False)):
             return
         fixed: list[Sequence[Any]] = [(value,) for value in start] or [self.problems]
         yield from product(*fixed, *axes[len(fixed) - 1 :])
 
-    def missing(self, table: Table, there: Set[Key], start: Key = ()) -> Iterator[Key]:
+    def find_missing_keys(self, table: RunTable, there: Set[RowKey], start: RowKey = ()) -> Iterator[RowKey]:
         """Yield the keys of the rows that are asked for and are not there, in order, see `keys`."""
-        return (key for key in self.keys(table, start) if key not in there)
+        return (key for key in self.enumerate_keys(table, start) if key not in there)
 
-    def select(self, table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    def select_rows(self, table: RunTable, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of a frame that are asked for, in their order."""
         inside = frame["problem_id"].isin(list(self.problems))
-        for name, size in self.numbers(table).items():
+        for name, size in self.get_axis_sizes(table).items():
             inside &= frame[name].between(0, size - 1)
-        if table is SEARCHES:
-            inside &= self.asked_searches(frame)
+        if table is SEARCHES_TABLE:
+            inside &= self.mark_expected_searches(frame)
         return frame[inside]
 
-    def asked_searches(self, frame: pd.DataFrame) -> pd.Series:
+    def mark_expected_searches(self, frame: pd.DataFrame) -> pd.Series:
         """Return which rows of searches, or of their nodes, belong to a search that is asked for."""
-        columns = SEARCHES.key_names[1:]
+        columns = SEARCHES_TABLE.key_names[1:]
         keys = frame[columns].itertuples(index=False, name=None)
-        known: dict[Key, bool] = {}
+        known: dict[RowKey, bool] = {}
         found = []
         for key in keys:
             if key not in known:
                 *shape, seed = key
-                known[key] = seed is not None and 0 <= seed < self.seeds.get(Shape(*shape), 0)
+                known[key] = seed is not None and 0 <= seed < self.seeds.get(SearchShape(*shape), 0)
             found.append(known[key])
         return pd.Series(found, index=frame.index, dtype=bool)
 
-    def require(self, run: Run, table: Table, columns: Sequence[str]) -> pd.DataFrame:
+    def require_rows(self, run: Run, table: RunTable, columns: Sequence[str]) -> pd.DataFrame:
         """Read the rows that are asked for; numbered ones in the order of their keys.
 
         Raises:
             RunError: rows are missing.
         """
-        frame = self.select(table, run.frame(table, list(columns)))
-        expected = self.count(table)
+        frame = self.select_rows(table, run.read_frame(table, list(columns)))
+        expected = self.count_rows(table)
         if len(frame) < expected:
             raise RunError(
                 f"The run at '{run.path}' is not complete: it has {len(frame):,} of {expected:,} {table.name}; "
                 "run its sweep again to complete it."
             )
-        if table is SEARCHES:
+        if table is SEARCHES_TABLE:
             return frame
         order = pd.Categorical(frame["problem_id"], categories=list(self.problems), ordered=True)
         by = ["problem_id", *table.key_names[1:]]
         return frame.assign(problem_id=order).sort_values(by, kind="stable", ignore_index=True)
 
-    def gaps(self, table: Table, keys: pa.Table) -> list[Gap]:
+    def find_gaps(self, table: RunTable, keys: pa.Table) -> list[Gap]:
         """Return the rows that are asked for and are not there; those side by side, in the order of keys, are one gap.
 
         Args:
             table: whose rows.
             keys: of the rows that are there; those of a numbered table are all asked for.
         """
-        if table is SEARCHES:
-            return self._search_gaps(keys)
-        numbers = self.numbers(table)
+        if table is SEARCHES_TABLE:
+            return self._find_search_gaps(keys)
+        numbers = self.get_axis_sizes(table)
         names = sorted(self.problems)
         known = pa.array(names, pa.string())
         shape = (len(names), *numbers.values())
@@ -168,11 +175,11 @@ class Expected:
         rows = (np.diff(ends)[before] - 1).tolist()
         return [Gap(*gap) for gap in zip(first, last, rows, strict=True)]
 
-    def _search_gaps(self, keys: pa.Table) -> list[Gap]:
+    def _find_search_gaps(self, keys: pa.Table) -> list[Gap]:
         there = {tuple(row.values()) for row in keys.to_pylist()}
         gaps: list[Gap] = []
         after = True
-        for key in sorted(self.keys(SEARCHES)):
+        for key in sorted(self.enumerate_keys(SEARCHES_TABLE)):
             if key in there:
                 after = True
             elif after:
@@ -182,9 +189,12 @@ class Expected:
         return gaps
 
 
-def count_expected(origin: Sweep | Imported, problems: Sequence[str]) -> dict[str, int]:
+def count_expected_rows(origin: Sweep | ImportedRun, problems: Sequence[str]) -> dict[str, int]:
     """Return how many rows each table of a run is to have: as the sweep asks, or exactly as many as were imported."""
-    if isinstance(origin, Imported):
+    if isinstance(origin, ImportedRun):
         return dict(origin.rows)
-    expected = Expected(origin, problems)
-    return {table.name: expected.count(table) for table in (PROBLEMS, SOLUTIONS, VERIFICATIONS, SCORES, SEARCHES)}
+    expected = ExpectedRows(origin, problems)
+    return {
+        table.name: expected.count_rows(table)
+        for table in (PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE, SEARCHES_TABLE)
+    }

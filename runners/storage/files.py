@@ -19,16 +19,16 @@ from isocompute.errors import DataError, RunError
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-MISSPELT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?:/(?!/)|\\)")
+MISSPELT_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?:/(?!/)|\\)")
 """How a URL with a wrong slash begins. As a path it would be an odd local folder, such as ``s3:``."""
 
 
-MANIFEST = "manifest.json"
+MANIFEST_FILE = "manifest.json"
 """The file that makes a folder a run."""
 
 
 @dataclass(frozen=True)
-class Place:
+class StorePath:
     """A path in a store.
 
     Args:
@@ -42,7 +42,7 @@ class Place:
     local: bool
 
 
-def locate(path: str, what: str = "The file") -> Place:
+def locate_store(path: str, what: str = "The file") -> StorePath:
     """Find the store that a path or URL is in.
 
     A folder of another store (``dir::…``) is the other store's: it is guarded and written as that one is.
@@ -58,7 +58,7 @@ def locate(path: str, what: str = "The file") -> Place:
     from fsspec.implementations.dirfs import DirFileSystem
     from fsspec.implementations.local import LocalFileSystem
 
-    if misspelt := MISSPELT.match(path):
+    if misspelt := MISSPELT_URL.match(path):
         store = misspelt[0][:-1]
         raise RunError(f"'{path}' is neither a path nor a URL: write {store}//… with two slashes for a store.")
     try:
@@ -68,10 +68,10 @@ def locate(path: str, what: str = "The file") -> Place:
         raise RunError(f"{what} '{path}' cannot be reached: {said.rstrip('.')}.") from error
     while isinstance(fs, DirFileSystem):
         fs, root = fs.fs, f"{fs.path}/{root.lstrip('/')}".rstrip("/")
-    return Place(fs, root, isinstance(fs, LocalFileSystem))
+    return StorePath(fs, root, isinstance(fs, LocalFileSystem))
 
 
-def in_memory(fs: Any) -> bool:
+def is_in_memory(fs: Any) -> bool:
     """Return whether a store is the memory of this process, directly or behind a cache."""
     while hasattr(fs, "fs"):
         fs = fs.fs
@@ -79,18 +79,18 @@ def in_memory(fs: Any) -> bool:
     return "memory" in ((protocol,) if isinstance(protocol, str) else protocol)
 
 
-def refuse_memory(path: str) -> None:
+def refuse_memory_path(path: str) -> None:
     """Raise for a path in this process's memory, which is gone when the command ends.
 
     Raises:
-        RunError: the path is in memory, or as `locate`.
+        RunError: the path is in memory, or as `locate_store`.
     """
-    if "://" in path and in_memory(locate(path).fs):
+    if "://" in path and is_in_memory(locate_store(path).fs):
         raise RunError(f"'{path}' is in memory and is lost when the command ends; name a folder or an object store.")
 
 
 @contextmanager
-def asking(path: str) -> Iterator[None]:
+def translate_store_errors(path: str) -> Iterator[None]:
     """Turn whatever a store raises into an error of the family; a file that is not there stays FileNotFoundError.
 
     Raises:
@@ -138,32 +138,32 @@ def read_file(path: str) -> bytes:
 
     Raises:
         OSError: it cannot be read.
-        RunError: as `locate`.
+        RunError: as `locate_store`.
     """
     if "://" not in path:
         with open(path, "rb") as file:
             return file.read()
-    place = locate(path)
-    with asking(path):
+    place = locate_store(path)
+    with translate_store_errors(path):
         return bytes(place.fs.cat_file(place.root))
 
 
-def check_output(path: str) -> None:
+def check_output_path(path: str) -> None:
     """Raise unless a file may be written at a path: before the work is done whose result goes there.
 
     Raises:
         DataError: it is a folder, or a file of a run.
-        RunError: it is in memory, or as `locate`.
+        RunError: it is in memory, or as `locate_store`.
     """
     from isocompute.runners.storage.schema import TABLES
 
-    refuse_memory(path)
-    place = locate(path)
+    refuse_memory_path(path)
+    place = locate_store(path)
     file = PurePosixPath(place.root)
     table, run = file.parent, file.parent.parent
-    with asking(path):
+    with translate_store_errors(path):
         is_folder = path.endswith(("/", os.sep)) or place.fs.isdir(place.root)
-        in_run = file.name == MANIFEST or (table.name in TABLES and place.fs.exists(str(run / MANIFEST)))
+        in_run = file.name == MANIFEST_FILE or (table.name in TABLES and place.fs.exists(str(run / MANIFEST_FILE)))
     if is_folder:
         raise DataError(f"'{path}' is a folder; name a file in it.")
     if in_run:
@@ -175,16 +175,16 @@ def write_output(path: str, content: bytes) -> None:
 
     Raises:
         DataError: it cannot be written.
-        RunError: as `locate`.
+        RunError: as `locate_store`.
     """
-    place = locate(path)
+    place = locate_store(path)
     try:
         if place.local:
             folder, name = os.path.split(place.root)
             os.makedirs(folder or ".", exist_ok=True)
             replace_file(place.root, content, os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp"))
         else:
-            with asking(path):
+            with translate_store_errors(path):
                 place.fs.makedirs(str(PurePosixPath(place.root).parent), exist_ok=True)
                 place.fs.pipe_file(place.root, content)
     except (OSError, NotImplementedError) as error:

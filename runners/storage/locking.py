@@ -21,18 +21,18 @@ from typing import Any, Protocol
 from uuid import getnode
 
 from isocompute.errors import RunError
-from isocompute.runners.storage.files import Place
+from isocompute.runners.storage.files import StorePath
 
-LOCK = ".lock"
+LOCK_FILE = ".lock"
 
-CONDITIONAL = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
+CONDITIONAL_PROTOCOLS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
 """Protocols of stores that can refuse to write what is there already, in the request that writes."""
 
 
-class Lock(Protocol):
+class RunLock(Protocol):
     """What a process holds while it writes a run."""
 
-    guarded: bool
+    is_guarded: bool
     """Whether a second writer is kept out."""
 
     def verify(self) -> None:
@@ -45,7 +45,7 @@ class Lock(Protocol):
 
 
 @contextmanager
-def lock_run(place: Place, path: str) -> Iterator[Lock]:
+def lock_run(place: StorePath, path: str) -> Iterator[RunLock]:
     """Hold a run for one writing process.
 
     Args:
@@ -59,18 +59,18 @@ def lock_run(place: Place, path: str) -> Iterator[Lock]:
     if place.local:
         with _lock_folder(place.root, path) as folder:
             yield folder
-    elif (create := _exclusive_write(place.fs)) is None:
-        yield Unguarded()
+    elif (create := _find_exclusive_options(place.fs)) is None:
+        yield UnguardedLock()
     else:
         with _lock_object(place, path, create) as lock:
             yield lock
 
 
 @dataclass
-class Unguarded:
+class UnguardedLock:
     """A run in a store that cannot keep a second writer out."""
 
-    guarded: bool = False
+    is_guarded: bool = False
 
     def verify(self) -> None:
         """Do nothing: nothing is known."""
@@ -83,7 +83,7 @@ class FolderLock:
     file: int
     name: str
     path: str
-    guarded: bool = True
+    is_guarded: bool = True
 
     def verify(self) -> None:
         """Raise unless the locked file is still the one at the run's path."""
@@ -102,7 +102,7 @@ class FolderLock:
 def _lock_folder(root: str, path: str) -> Iterator[FolderLock]:
     import fcntl
 
-    name = os.path.join(root, LOCK)
+    name = os.path.join(root, LOCK_FILE)
     os.makedirs(root, exist_ok=True)
     file = os.open(name, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | os.O_NONBLOCK, 0o666)
     try:
@@ -125,7 +125,7 @@ class ObjectLock:
     name: str
     path: str
     content: bytes
-    guarded: bool = True
+    is_guarded: bool = True
 
     def verify(self) -> None:
         """Raise unless the object is still this process's."""
@@ -141,14 +141,14 @@ class ObjectLock:
 
 
 @contextmanager
-def _lock_object(place: Place, path: str, create: dict[str, Any]) -> Iterator[Lock]:
-    fs, name = place.fs, posixpath.join(place.root, LOCK)
-    content = json.dumps({"writer": token_hex(8), "machine": machine(), "process": os.getpid()}).encode()
+def _lock_object(place: StorePath, path: str, create: dict[str, Any]) -> Iterator[RunLock]:
+    fs, name = place.fs, posixpath.join(place.root, LOCK_FILE)
+    content = json.dumps({"writer": token_hex(8), "machine": identify_machine(), "process": os.getpid()}).encode()
     fs.makedirs(place.root, exist_ok=True)
     try:
         fs.pipe_file(name, content, **create)
     except FileExistsError:
-        _remove_dead(fs, name, path)
+        _remove_dead_lock(fs, name, path)
         try:
             fs.pipe_file(name, content, **create)
         except FileExistsError:
@@ -157,7 +157,7 @@ def _lock_object(place: Place, path: str, create: dict[str, Any]) -> Iterator[Lo
     try:
         try:  # a store behind a protocol that can refuse may still not do so
             fs.pipe_file(name, content, **create)
-            lock.guarded = False
+            lock.is_guarded = False
         except FileExistsError:
             pass
         yield lock
@@ -167,7 +167,7 @@ def _lock_object(place: Place, path: str, create: dict[str, Any]) -> Iterator[Lo
                 fs.rm_file(name)
 
 
-def _remove_dead(fs: Any, name: str, path: str) -> None:
+def _remove_dead_lock(fs: Any, name: str, path: str) -> None:
     """Remove the lock of a process of this machine that is gone.
 
     Raises:
@@ -175,32 +175,32 @@ def _remove_dead(fs: Any, name: str, path: str) -> None:
     """
     try:
         writer = json.loads(fs.cat_file(name))
-        own, process = writer["machine"] == machine(), int(writer["process"])
+        own, process = writer["machine"] == identify_machine(), int(writer["process"])
     except FileNotFoundError:
         return  # it has just ended
     except (ValueError, TypeError, KeyError):
         own, process = False, 0
-    if own and not running(process):
+    if own and not is_process_running(process):
         fs.rm_file(name)
         return
     whose = f"process {process} of this machine" if own else "another machine"
     raise RunError(
-        f"The run at '{path}' is held by {whose}, as its {LOCK} says; wait for that process, or stop it. "
+        f"The run at '{path}' is held by {whose}, as its {LOCK_FILE} says; wait for that process, or stop it. "
         f"If it is gone, delete {name} from the store."
     )
 
 
-def _exclusive_write(fs: Any) -> dict[str, Any] | None:
+def _find_exclusive_options(fs: Any) -> dict[str, Any] | None:
     """Return what makes a store's ``pipe_file`` refuse what is there already; None if the store cannot."""
     protocols = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
     write = getattr(type(fs), "_pipe_file", None) or type(fs).pipe_file
     known = inspect.signature(write).parameters
-    if not protocols & CONDITIONAL:
+    if not protocols & CONDITIONAL_PROTOCOLS:
         return None
     return {"mode": "create"} if "mode" in known else {"overwrite": False} if "overwrite" in known else None
 
 
-def machine() -> str:
+def identify_machine() -> str:
     """Return what tells this machine, or container, from others: processes of the same one can see each other."""
     parts = [socket.gethostname()]
     with suppress(OSError):
@@ -208,7 +208,7 @@ def machine() -> str:
     return " ".join(parts) if len(parts) > 1 else f"{parts[0]} {getnode():x}"
 
 
-def running(process: int) -> bool:
+def is_process_running(process: int) -> bool:
     """Return whether a process of this machine runs."""
     try:
         os.kill(process, 0)

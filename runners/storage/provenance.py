@@ -7,22 +7,22 @@ from typing import Any
 from pydantic import ValidationError
 
 from isocompute.errors import DataError
-from isocompute.runners.config.base import Part
-from isocompute.runners.config.sweep import Sweep, sweep_of
-from isocompute.runners.config.taken import Rows, Taken
+from isocompute.runners.config.base import ConfigBlock
+from isocompute.runners.config.sweep import Sweep, extract_sweep
+from isocompute.runners.config.taken import RowCount, SourceRun
 
-AS_LOGGED = "as-logged"
+LOGGED_GRADER = "as-logged"
 """The grader of answers that are taken as another tool logged them."""
 
-AS_GIVEN = "as given"
+GOLD_AS_GIVEN = "as given"
 """How a run holds its right answers; runs of earlier versions hold what their grader read in them."""
 
 
-UPGRADED = "upgraded"
+UPGRADED_KEY = "upgraded"
 """Where a manifest says from which format the run was upgraded, and by which version."""
 
 
-class Imported(Part):
+class ImportedRun(ConfigBlock):
     """What was imported; what the source does not say of itself is None.
 
     Args:
@@ -39,12 +39,12 @@ class Imported(Part):
 
     format: str
     source: str
-    files: Rows
+    files: RowCount
     sha256: str | None = None
     task: str
     solver: str | None = None
     verifier: str | None = None
-    rows: dict[str, Rows]
+    rows: dict[str, RowCount]
     unknown: tuple[str, ...] = ()
 
     @property
@@ -63,31 +63,31 @@ class Imported(Part):
         """Nothing: whether a model thinks aloud is not known of an import."""
 
 
-def origin_of(manifest: dict[str, Any], run: str) -> Sweep | Imported:
+def extract_origin(manifest: dict[str, Any], run: str) -> Sweep | ImportedRun:
     """Return what a run's manifest says it was made by.
 
     Raises:
         DataError: the manifest holds neither a sweep nor an import.
     """
     if "imported" not in manifest:
-        return sweep_of(manifest, run)
+        return extract_sweep(manifest, run)
     try:
-        return Imported.model_validate(manifest["imported"])
+        return ImportedRun.model_validate(manifest["imported"])
     except ValidationError:
         raise DataError(f"The manifest of '{run}' has an 'imported' that is not an import's.") from None
 
 
-def taken_of(manifest: dict[str, Any], run: str) -> Taken | None:
+def extract_source_run(manifest: dict[str, Any], run: str) -> SourceRun | None:
     """Return what a run's manifest says that it took from another run; None if it took nothing.
 
     Raises:
         DataError: the manifest holds neither a sweep nor an import, or does not say what was taken.
     """
-    origin = origin_of(manifest, run)
-    return origin.taken if isinstance(origin, Sweep) else None
+    origin = extract_origin(manifest, run)
+    return origin.source_run if isinstance(origin, Sweep) else None
 
 
-def sizes_of(manifest: dict[str, Any], run: str) -> dict[str, float]:
+def extract_model_sizes(manifest: dict[str, Any], run: str) -> dict[str, float]:
     """Return the parameter counts that a run holds, by role; runs of earlier versions hold none.
 
     Raises:

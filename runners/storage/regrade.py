@@ -1,7 +1,8 @@
 """Grading a run again, without sampling: every stored text is read anew, and what is found lies over the answers.
 
-The parts of a run are never changed. What a re-grade finds is one more table, `GRADES`, which is replaced as a whole;
-`Run.frame` reads answers through it. A re-reading of verdicts would be another such overlay, of the verifications.
+The parts of a run are never changed. What a re-grade finds is one more table, `GRADES_TABLE`, which is replaced as a
+whole; `Run.read_frame` reads answers through it. A re-reading of verdicts would be another such overlay, of the
+verifications.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ from dataclasses import dataclass
 
 from isocompute.errors import RunError
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.grading import GRADERS, Classes, Grader
-from isocompute.runners.parsing.thinking import cut
-from isocompute.runners.storage.check import require_whole
+from isocompute.runners.grading import GRADERS, AnswerClasses, Grader
+from isocompute.runners.parsing.thinking import cut_thinking
+from isocompute.runners.storage.check import require_whole_run
 from isocompute.runners.storage.digests import digest_text
-from isocompute.runners.storage.provenance import AS_GIVEN, AS_LOGGED, Imported, origin_of
+from isocompute.runners.storage.provenance import GOLD_AS_GIVEN, LOGGED_GRADER, ImportedRun, extract_origin
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import GRADES, PROBLEMS, SOLUTIONS
+from isocompute.runners.storage.schema import GRADES_TABLE, PROBLEMS_TABLE, SOLUTIONS_TABLE
 
 
 @dataclass(frozen=True)
-class Regraded:
+class RegradeResult:
     """What a re-grade found.
 
     ``changed`` counts the solutions whose answer is now another string, or none, or one where there was none; of a
@@ -40,7 +41,7 @@ class Regraded:
     notes: list[str]
 
 
-def regrade(run: Run, grader: Grader) -> Regraded:
+def regrade_run(run: Run, grader: Grader) -> RegradeResult:
     """Grade every solution of a run again.
 
     The answers to a problem are put into classes in the order of the solutions' numbers: the same texts and the same
@@ -55,8 +56,8 @@ def regrade(run: Run, grader: Grader) -> Regraded:
             grader's classes, or another process is writing it.
         DataError: a part is damaged, or the grader cannot read a right answer.
     """
-    before, own = grader_of(run), run.manifest().get("grader")
-    origin = origin_of(run.manifest(), run.path)
+    before, own = read_grader_title(run), run.read_manifest().get("grader")
+    origin = extract_origin(run.read_manifest(), run.path)
     if isinstance(origin, Sweep) and origin.searches and grader.title != own:
         raise RunError(
             f"The searches of '{run.path}' selected among answers as {own} reads them, so that its solutions cannot be "
@@ -64,27 +65,29 @@ def regrade(run: Run, grader: Grader) -> Regraded:
         )
     thinking_end = origin.solutions_thinking_end
     with run.lock():
-        require_whole(run)
-        problems = run.frame(PROBLEMS, ["problem_id", "gold"])
+        require_whole_run(run)
+        problems = run.read_frame(PROBLEMS_TABLE, ["problem_id", "gold"])
         golds = dict(problems.itertuples(index=False, name=None))
-        solutions = run.frame(SOLUTIONS, ["problem_id", "solution_id", "text", "answer", "correct", "status"])
+        solutions = run.read_frame(
+            SOLUTIONS_TABLE, ["problem_id", "solution_id", "text", "answer", "correct", "status"]
+        )
         solutions = solutions[(solutions["status"] == "ok") & solutions["text"].notna()]
         if solutions.empty:
-            raise RunError(f"The run at '{run.path}' holds no solutions to grade{without_texts(run)}.")
-        rows, refused = [], grader.refused
+            raise RunError(f"The run at '{run.path}' holds no solutions to grade{explain_missing_texts(run)}.")
+        rows, refused = [], grader.refused_count
         for problem, group in solutions.groupby("problem_id", sort=False):
             if problem not in golds:
                 raise RunError(f"The run at '{run.path}' has solutions to '{problem}', and no such problem.")
             if not isinstance(golds[problem], str):  # a null, which pandas may write as NaN
                 raise RunError(f"The run at '{run.path}' does not say the right answer to '{problem}'.")
-            classes = Classes(grader, golds[problem])
+            classes = AnswerClasses(grader, golds[problem])
             for number, text in zip(group["solution_id"], group["text"], strict=True):
-                answer, correct = classes.grade(cut(text, thinking_end))
+                answer, correct = classes.grade(cut_thinking(text, thinking_end))
                 rows.append((problem, number, answer, correct, grader.title, digest_text(text)))
-        run.replace(GRADES, (dict(zip(GRADES.schema.names, row, strict=True)) for row in rows))
+        run.replace_table(GRADES_TABLE, (dict(zip(GRADES_TABLE.schema.names, row, strict=True)) for row in rows))
     answers = solutions["answer"].astype(object).where(solutions["answer"].notna(), None).tolist()
     was = solutions["correct"].eq(True).tolist()
-    return Regraded(
+    return RegradeResult(
         run=run.path,
         before=before,
         grader=grader.title,
@@ -93,15 +96,15 @@ def regrade(run: Run, grader: Grader) -> Regraded:
         now_right=sum(row[3] and not old for old, row in zip(was, rows, strict=True)),
         now_wrong=sum(old and not row[3] for old, row in zip(was, rows, strict=True)),
         unread=sum(row[2] is None for row in rows),
-        refused=grader.refused - refused,
-        notes=rewritten(run, grader),
+        refused=grader.refused_count - refused,
+        notes=note_rewritten_gold(run, grader),
     )
 
 
-def rewritten(run: Run, grader: Grader) -> list[str]:
+def note_rewritten_gold(run: Run, grader: Grader) -> list[str]:
     """Say that a run of an earlier version holds what its first grader read in the right answers."""
-    manifest = run.manifest()
-    if manifest.get("gold") == AS_GIVEN or manifest.get("grader") == grader.title:
+    manifest = run.read_manifest()
+    if manifest.get("gold") == GOLD_AS_GIVEN or manifest.get("grader") == grader.title:
         return []
     return [
         f"the right answers of this run are those that {manifest.get('grader')} read in the given ones, which are "
@@ -109,38 +112,38 @@ def rewritten(run: Run, grader: Grader) -> list[str]:
     ]
 
 
-def grader_of(run: Run) -> str:
+def read_grader_title(run: Run) -> str:
     """Return name and version of the grader whose answers a run's frames hold.
 
     Raises:
         RunError: there is no run.
         DataError: its manifest or its grades cannot be read.
     """
-    names = run.read(GRADES, ["grader"])["grader"]
-    return str(names[0].as_py() if len(names) else run.manifest().get("grader"))
+    names = run.read_table(GRADES_TABLE, ["grader"])["grader"]
+    return str(names[0].as_py() if len(names) else run.read_manifest().get("grader"))
 
 
-def own_grader(run: Run) -> str:
+def require_own_grader(run: Run) -> str:
     """Return name and version of the grader that a run has, to grade it again.
 
     Raises:
         RunError: there is no run, it has no texts, or its answers are those that another tool logged.
         DataError: its manifest or its grades cannot be read.
     """
-    grader = grader_of(run)
-    origin = origin_of(run.manifest(), run.path)
-    if isinstance(origin, Imported) and "solutions.text" in origin.unknown:
-        raise RunError(f"The run at '{run.path}' holds no solutions to grade{without_texts(run)}.")
-    if grader.startswith(f"{AS_LOGGED}/"):
+    grader = read_grader_title(run)
+    origin = extract_origin(run.read_manifest(), run.path)
+    if isinstance(origin, ImportedRun) and "solutions.text" in origin.unknown:
+        raise RunError(f"The run at '{run.path}' holds no solutions to grade{explain_missing_texts(run)}.")
+    if grader.startswith(f"{LOGGED_GRADER}/"):
         raise RunError(
             f"The answers of '{run.path}' are those that were logged ({grader}), and no grader here read them; "
-            f"name one to read its texts: --grader {GRADERS.in_words}."
+            f"name one to read its texts: --grader {GRADERS.names_as_text}."
         )
     return grader
 
 
-def without_texts(run: Run) -> str:
+def explain_missing_texts(run: Run) -> str:
     """Say why a run has no solutions to grade."""
-    if isinstance(origin_of(run.manifest(), run.path), Sweep):
+    if isinstance(extract_origin(run.read_manifest(), run.path), Sweep):
         return "; run its sweep first"
     return ": what was imported has no texts of solutions, only what was read in them"

@@ -27,7 +27,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class RunTable:
     """One table of a run; its first ``key`` columns identify a row.
 
     Args:
@@ -50,7 +50,7 @@ class Table:
         return [c.name for c in self.columns[: self.key]]
 
     @property
-    def retried(self) -> bool:
+    def has_status(self) -> bool:
         """Whether rows have a status, so that a row that failed may be asked for again."""
         return any(c.name == "status" for c in self.columns)
 
@@ -64,7 +64,7 @@ class Table:
         fields = {c.name: pa.field(c.name, c.type, nullable=c.null) for c in (*self.columns, *self.retired)}
         return pa.schema([fields[name] for name in names])
 
-    def former_names(self, schema: pa.Schema) -> dict[str, str]:
+    def find_former_names(self, schema: pa.Schema) -> dict[str, str]:
         """Return what a part of format 1 calls the columns that have other names now; nothing of any other part.
 
         A name that has another meaning now (`cached_tokens` of searches) does not tell the two apart. A name that no
@@ -80,7 +80,7 @@ class Table:
         Raises:
             DataError: names the file, the column, and what it should be.
         """
-        former, found = self.former_names(schema), dict[str, str]()
+        former, found = self.find_former_names(schema), dict[str, str]()
         for column in (*self.columns, *self.retired):
             name = former.get(column.name, column.name)
             if schema.names.count(name) > 1:
@@ -103,7 +103,7 @@ class Table:
 
 PROBLEM_ID = Column("problem_id", pa.string(), "the problem's name, unique in its task")
 SOLUTION_ID = Column("solution_id", pa.int32(), "0, 1, 2 …: which sample of the problem")
-COST = (
+COMPLETION_COLUMNS = (
     Column("prompt_tokens", pa.int32(), "tokens in the prompt", null=True),
     Column(
         "cached_tokens", pa.int32(), "of these, read from the prefix cache; null if unknown",
@@ -114,7 +114,7 @@ COST = (
     Column("status", pa.string(), "ok, or what went wrong; a row that is not ok is never scored"),
 )  # fmt: skip
 
-CLOCK = (
+CLOCK_COLUMNS = (
     Column(
         "started_at", pa.timestamp("us", tz="UTC"), "when the engine took the request up; null if unknown",
         null=True, later=True,
@@ -125,15 +125,15 @@ CLOCK = (
     ),
 )  # fmt: skip
 
-TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
+MODEL_TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 """The solver's or the verifier's prompt, cached and completion tokens."""
 
-JUDGED = Column(
+DIGEST_COLUMN = Column(
     "solution_digest", pa.string(), "of the solution's text that was judged, see `digests`; null if not said",
     null=True, later=True,
 )  # fmt: skip
 
-PROBLEMS = Table(
+PROBLEMS_TABLE = RunTable(
     "problems", 1,
     (
         PROBLEM_ID,
@@ -145,7 +145,7 @@ PROBLEMS = Table(
     ),
 )  # fmt: skip
 
-SOLUTIONS = Table(
+SOLUTIONS_TABLE = RunTable(
     "solutions", 2,
     (
         PROBLEM_ID,
@@ -153,14 +153,14 @@ SOLUTIONS = Table(
         Column("text", pa.string(), "what the solver wrote", null=True),
         Column("answer", pa.string(), "its answer, canonical; null if none could be read, or is known", null=True),
         Column("correct", pa.bool_(), "whether the answer is the gold one; null when status is not ok", null=True),
-        *COST,
-        *CLOCK,
+        *COMPLETION_COLUMNS,
+        *CLOCK_COLUMNS,
     ),
-    TOKENS,
+    MODEL_TOKENS,
     retired=(Column("step_scores", pa.list_(pa.float32()), "what an import held of scores; now in scores", null=True),),
 )  # fmt: skip
 
-VERIFICATIONS = Table(
+VERIFICATIONS_TABLE = RunTable(
     "verifications", 3,
     (
         PROBLEM_ID,
@@ -169,14 +169,14 @@ VERIFICATIONS = Table(
         Column("text", pa.string(), "what the verifier wrote", null=True),
         Column("verdict", pa.float32(), "1 yes, 0 no; null if none could be read", null=True),
         Column("p_yes", pa.float32(), "probability of yes at the verdict; null if not measured", null=True),
-        *COST,
-        JUDGED,
-        *CLOCK,
+        *COMPLETION_COLUMNS,
+        DIGEST_COLUMN,
+        *CLOCK_COLUMNS,
     ),
-    TOKENS,
+    MODEL_TOKENS,
 )  # fmt: skip
 
-SCORING = (
+SCORER_COLUMNS = (
     Column("scorer_prompt_tokens", pa.int64(), "tokens read by the scorer", null=True, formerly="scored_tokens"),
     Column(
         "scorer_cached_tokens", pa.int64(), "of these, read from its prefix cache; null if unknown",
@@ -192,21 +192,21 @@ SCORING = (
 SCORER_TOKENS = ("scorer_prompt_tokens", "scorer_cached_tokens", "scorer_completion_tokens")
 """The scorer's prompt, cached and completion tokens."""
 
-SCORES = Table(
+SCORES_TABLE = RunTable(
     "scores", 2,
     (
         PROBLEM_ID,
         SOLUTION_ID,
         Column("step_scores", pa.list_(pa.float64()), "the scorer's score after each step", null=True),
-        *SCORING,
-        COST[-1],
-        JUDGED,
-        *CLOCK,
+        *SCORER_COLUMNS,
+        COMPLETION_COLUMNS[-1],
+        DIGEST_COLUMN,
+        *CLOCK_COLUMNS,
     ),
     SCORER_TOKENS,
 )  # fmt: skip
 
-SEARCH = (
+SEARCH_KEY_COLUMNS = (
     PROBLEM_ID,
     Column("strategy", pa.string(), "beam, dvts …"),
     Column("n", pa.int32(), "candidates held at once"),
@@ -215,10 +215,10 @@ SEARCH = (
     Column("seed", pa.int64(), "which repetition"),
 )  # fmt: skip
 
-NODES = Table(
+NODES_TABLE = RunTable(
     "nodes", 7,
     (
-        *SEARCH,
+        *SEARCH_KEY_COLUMNS,
         Column("node_id", pa.int32(), "1, 2, 3 … in the order in which the search asked for it"),
         Column("parent", pa.int32(), "the node that it goes on from; 0 is the problem"),
         Column("round", pa.int32(), "1, 2, 3 …: in which it grew"),
@@ -226,26 +226,32 @@ NODES = Table(
         Column("token_ids", pa.list_(pa.int32()), "the step as the solver's tokens; null if not told", null=True),
         Column("score", pa.float64(), "what the path's scores come to, or a rollout's; null if none", null=True),
         Column("step_score", pa.float64(), "the score of this step alone; null if it is empty", null=True),
-        *COST[:3],
+        *COMPLETION_COLUMNS[:3],
         Column("lookahead_tokens", pa.int32(), "tokens sampled in the rollout from here, thrown away", null=True),
-        *SCORING,
+        *SCORER_COLUMNS,
         Column("end", pa.string(), "stop: the solution is complete; length: cut; null: it goes on", null=True),
         Column("fate", pa.string(), "kept, dropped, finished, cut; limit: it could go on when the rounds were over",
                null=True),
         Column("answer", pa.string(), "of a finished one: its answer, canonical; null if none is read", null=True),
         Column("correct", pa.bool_(), "of a finished one: whether the answer is the gold one", null=True),
-        COST[-1],
-        *(replace(column, meaning=f"of its sampling, the rollout included: {column.meaning}") for column in CLOCK),
+        COMPLETION_COLUMNS[-1],
+        *(
+            replace(column, meaning=f"of its sampling, the rollout included: {column.meaning}")
+            for column in CLOCK_COLUMNS
+        ),
         Column("scorer_seconds", pa.float64(), "wall time from then until its scores were there; null if unknown",
                null=True, later=True),
     ),
 )  # fmt: skip
 
-SEARCHES = Table(
+SEARCHES_TABLE = RunTable(
     "searches", 6,
     (
-        *SEARCH[:3],
-        *(replace(column, meaning=f"{column.meaning}; null if unknown", null=True) for column in SEARCH[3:]),
+        *SEARCH_KEY_COLUMNS[:3],
+        *(
+            replace(column, meaning=f"{column.meaning}; null if unknown", null=True)
+            for column in SEARCH_KEY_COLUMNS[3:]
+        ),
         Column("answer", pa.string(), "the selected answer", null=True),
         Column("correct", pa.bool_(), "whether it is the gold one", null=True),
         Column("selected", pa.int32(), "the selected candidate's node; null if unknown", null=True),
@@ -256,18 +262,18 @@ SEARCHES = Table(
         Column("cached_tokens", pa.int64(), "of these, read from the prefix cache; null if unknown",
                null=True, within="prompt_tokens", formerly="prompt_cached_tokens"),
         Column("generated_tokens", pa.int64(), "tokens sampled in the whole search, rollouts included", null=True),
-        SCORING[0],
-        replace(SCORING[1], formerly="cached_tokens"),
-        *SCORING[2:],
+        SCORER_COLUMNS[0],
+        replace(SCORER_COLUMNS[1], formerly="cached_tokens"),
+        *SCORER_COLUMNS[2:],
         Column("steps", pa.int32(), "rounds until the search ended", null=True),
-        COST[-1],
-        replace(CLOCK[0], meaning="when the first node was taken up; null if unknown"),
-        replace(CLOCK[1], meaning="wall time while a node of it was at work, round by round; null if unknown"),
+        COMPLETION_COLUMNS[-1],
+        replace(CLOCK_COLUMNS[0], meaning="when the first node was taken up; null if unknown"),
+        replace(CLOCK_COLUMNS[1], meaning="wall time while a node of it was at work, round by round; null if unknown"),
     ),
     ("prompt_tokens", "cached_tokens", "generated_tokens"),
 )  # fmt: skip
 
-GRADES = Table(
+GRADES_TABLE = RunTable(
     "grades", 2,
     (
         PROBLEM_ID,
@@ -275,18 +281,29 @@ GRADES = Table(
         Column("answer", pa.string(), "the solution's answer, graded again", null=True),
         Column("correct", pa.bool_(), "whether that answer is the gold one"),
         Column("grader", pa.string(), "name and version of the grader; the same in every row"),
-        JUDGED,
+        DIGEST_COLUMN,
     ),
 )  # fmt: skip
 
-WAITS = "waits: another node of its round failed"
+WAITING_STATUS = "waits: another node of its round failed"
 """Status of a node that is well, in a round that is not decided; the next run takes it as it is."""
 
-TABLES = {table.name: table for table in (PROBLEMS, SOLUTIONS, VERIFICATIONS, SCORES, NODES, SEARCHES, GRADES)}
+TABLES = {
+    table.name: table
+    for table in (
+        PROBLEMS_TABLE,
+        SOLUTIONS_TABLE,
+        VERIFICATIONS_TABLE,
+        SCORES_TABLE,
+        NODES_TABLE,
+        SEARCHES_TABLE,
+        GRADES_TABLE,
+    )
+}
 
-JUDGEMENTS = (VERIFICATIONS, SCORES, GRADES)
+JUDGEMENT_TABLES = (VERIFICATIONS_TABLE, SCORES_TABLE, GRADES_TABLE)
 """The tables whose rows judge the text of a solution."""
 
-OVERLAYS = {SOLUTIONS.name: GRADES}
+OVERLAYS = {SOLUTIONS_TABLE.name: GRADES_TABLE}
 """What a table's rows say now, where they were read again: a table of one part, replaced as a whole, by the name of
 the table that it lies over. It has the same key, and its columns stand for those of the same name below."""

@@ -17,25 +17,25 @@ from pydantic import ValidationError
 
 from isocompute.errors import DataError, RunError
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.config.taken import Taken
-from isocompute.runners.storage.check import require_whole
-from isocompute.runners.storage.digests import BYTES
-from isocompute.runners.storage.provenance import origin_of, sizes_of, taken_of
-from isocompute.runners.storage.regrade import grader_of
+from isocompute.runners.config.taken import SourceRun
+from isocompute.runners.storage.check import require_whole_run
+from isocompute.runners.storage.digests import DIGEST_BYTES
+from isocompute.runners.storage.provenance import extract_model_sizes, extract_origin, extract_source_run
+from isocompute.runners.storage.regrade import read_grader_title
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import GRADES, OVERLAYS, PROBLEMS, SOLUTIONS, Table
+from isocompute.runners.storage.schema import GRADES_TABLE, OVERLAYS, PROBLEMS_TABLE, SOLUTIONS_TABLE, RunTable
 from isocompute.runners.tasks import Problem
-from isocompute.runners.urls import public_path
+from isocompute.runners.urls import redact_path
 
-Row = dict[str, Any]
-Key = tuple[Any, ...]
+TableRow = dict[str, Any]
+SolutionKey = tuple[Any, ...]
 
-GRADED = ("answer", "correct")
+GRADE_COLUMNS = ("answer", "correct")
 """What a grader says of a solution; the rest of its row is what was sampled."""
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceSolutions:
     """The problems and solutions that a sweep takes.
 
     Args:
@@ -49,34 +49,34 @@ class Source:
         origin: where its problems came from, as its manifest says.
     """
 
-    taken: Taken
+    source_run: SourceRun
     problems: list[Problem]
-    solutions: dict[Key, Row] | None
-    failed: frozenset[Key]
+    solutions: dict[SolutionKey, TableRow] | None
+    failed_keys: frozenset[SolutionKey]
     grader: str
     gold: Any
     origin: Any
 
-    def missing(self, run: Run) -> list[Row]:
+    def find_missing_rows(self, run: Run) -> list[TableRow]:
         """Return the solutions that a run does not hold yet; one that failed and has come there since is among them.
 
         Raises:
             RunError: the run was graded again by itself, so that further answers would not fit its own.
         """
-        there = rows_of(run, SOLUTIONS, columns=[*SOLUTIONS.key_names, "status"])
+        there = read_rows_by_key(run, SOLUTIONS_TABLE, columns=[*SOLUTIONS_TABLE.key_names, "status"])
         rows = [
             row
             for key, row in (self.solutions or {}).items()
             if key not in there or (there[key]["status"] != "ok" and row["status"] == "ok")
         ]
-        if rows and run.parts(GRADES):
+        if rows and run.list_parts(GRADES_TABLE):
             raise RunError(
                 f"The run at '{run.path}' was graded again since it took solutions, so that further ones of "
-                f"'{self.taken.run}' would be graded in another way; take them into another run."
+                f"'{self.source_run.run}' would be graded in another way; take them into another run."
             )
         return rows
 
-    def refuse_changed(self, run: Run) -> None:
+    def refuse_changed_rows(self, run: Run) -> None:
         """Raise unless every solution that a run took is still what the other run holds.
 
         Answers are compared too, unless the run was graded again by itself.
@@ -86,9 +86,9 @@ class Source:
         """
         if self.solutions is None or not run.exists:
             return
-        own = bool(run.parts(GRADES))
-        names = [name for name in SOLUTIONS.schema.names if not (own and name in GRADED)]
-        for key, row in sorted(rows_of(run, SOLUTIONS, overlaid=False).items()):
+        own = bool(run.list_parts(GRADES_TABLE))
+        names = [name for name in SOLUTIONS_TABLE.schema.names if not (own and name in GRADE_COLUMNS)]
+        for key, row in sorted(read_rows_by_key(run, SOLUTIONS_TABLE, overlaid=False).items()):
             if row["status"] != "ok":
                 continue
             now = self.solutions.get(key)
@@ -99,12 +99,13 @@ class Source:
             else:
                 continue
             raise RunError(
-                f"The solution {key} of '{self.taken.run}' has changed since the run at '{run.path}' took it: {what}; "
+                f"The solution {key} of '{self.source_run.run}' has changed since the run at '{run.path}' took it: "
+                f"{what}; "
                 "name another run, which takes the solutions as they are now."
             )
 
 
-def read_source(config: Sweep, run: Run) -> Source:
+def read_source_solutions(config: Sweep, run: Run) -> SourceSolutions:
     """Read what a sweep takes from the run that it names.
 
     Args:
@@ -119,42 +120,42 @@ def read_source(config: Sweep, run: Run) -> Source:
     """
     assert config.solutions_from is not None, "it names another run"
     other = Run(config.solutions_from)
-    name = public_path(config.solutions_from)
-    if same_folder(run, other):
+    name = redact_path(config.solutions_from)
+    if is_same_folder(run, other):
         raise RunError(f"The sweep of '{run.path}' takes its solutions from itself; name another run.")
     before = None
     if run.exists:
-        before = taken_of(run.manifest(), run.path)
+        before = extract_source_run(run.read_manifest(), run.path)
         if before is None:
             raise RunError(
                 f"The run at '{run.path}' has solutions of its own, and this sweep takes those of '{name}'; "
                 "name another run."
             )
     if before is not None and not other.exists:
-        return held(config, run, before)
-    manifest = other.manifest()
-    origin = origin_of(manifest, other.path)
-    require_whole(other)
-    problems = other.read(PROBLEMS).to_pylist()
-    chosen = problems[: problems_wanted(config, before, len(problems), name)]
-    every = rows_of(other, SOLUTIONS)
-    count = solutions_wanted(config, before, chosen, every, name)
+        return read_held_solutions(config, run, before)
+    manifest = other.read_manifest()
+    origin = extract_origin(manifest, other.path)
+    require_whole_run(other)
+    problems = other.read_table(PROBLEMS_TABLE).to_pylist()
+    chosen = problems[: decide_problem_count(config, before, len(problems), name)]
+    every = read_rows_by_key(other, SOLUTIONS_TABLE)
+    count = decide_solution_count(config, before, chosen, every, name)
     names = [row["problem_id"] for row in chosen]
     rows = {(problem, i): every[problem, i] for problem in names for i in range(count)}
-    refuse_unverifiable(chosen, rows, name)
-    failed = failures(rows)
+    refuse_missing_texts(chosen, rows, name)
+    failed = list_failed_keys(rows)
     try:
-        taken = Taken(
+        taken = SourceRun(
             run=name,
             config=manifest.get("config"),
             imported=manifest.get("imported"),
-            solutions_from=taken_of(manifest, other.path),
+            solutions_from=extract_source_run(manifest, other.path),
             task=origin.task_name,
             solver=origin.models.get("solver"),
             thinking_end=origin.solutions_thinking_end,
-            grader=grader_of(other),
+            grader=read_grader_title(other),
             models=manifest.get("models", {}),
-            parameters=sizes_of(manifest, other.path),
+            parameters=extract_model_sizes(manifest, other.path),
             prompts=manifest.get("prompts", {}),
             problems=len(chosen),
             solutions=count,
@@ -163,19 +164,19 @@ def read_source(config: Sweep, run: Run) -> Source:
         )
     except ValidationError:
         raise DataError(f"The manifest of '{name}' has 'models' or 'prompts' that are not by role.") from None
-    grader = grader_of(run) if run.exists and run.parts(GRADES) else taken.grader
+    grader = read_grader_title(run) if run.exists and run.list_parts(GRADES_TABLE) else taken.grader
     asked = [Problem(**row) for row in chosen]
-    return Source(taken, asked, rows, failed, grader, manifest.get("gold"), manifest.get("problems", {}))
+    return SourceSolutions(taken, asked, rows, failed, grader, manifest.get("gold"), manifest.get("problems", {}))
 
 
-def held(config: Sweep, run: Run, before: Taken) -> Source:
+def read_held_solutions(config: Sweep, run: Run, before: SourceRun) -> SourceSolutions:
     """Return what a run took from another one that is not there any more, if that is all that is asked for.
 
     Raises:
         RunError: more is asked for, or not all of it was taken.
     """
-    problems = run.read(PROBLEMS).to_pylist()
-    there = rows_of(run, SOLUTIONS)
+    problems = run.read_table(PROBLEMS_TABLE).to_pylist()
+    there = read_rows_by_key(run, SOLUTIONS_TABLE)
     complete = (len(problems), len(there)) == (before.problems, before.problems * before.solutions)
     asked = config.problems or before.problems, config.solutions or before.solutions
     if not complete or asked[0] > before.problems or asked[1] > before.solutions:
@@ -187,18 +188,20 @@ def held(config: Sweep, run: Run, before: Taken) -> Source:
     for what, less, taken in (("problems", asked[0], before.problems), ("solutions", asked[1], before.solutions)):
         if less < taken:
             raise RunError(f"The run at '{run.path}' has {what} = {taken}; a run can grow, not shrink to {less}.")
-    manifest = run.manifest()
+    manifest = run.read_manifest()
     rows = [Problem(**row) for row in problems]
-    grader = grader_of(run)
-    return Source(before, rows, None, failures(there), grader, manifest.get("gold"), manifest.get("problems", {}))
+    grader = read_grader_title(run)
+    return SourceSolutions(
+        before, rows, None, list_failed_keys(there), grader, manifest.get("gold"), manifest.get("problems", {})
+    )
 
 
-def failures(solutions: dict[Key, Row]) -> frozenset[Key]:
+def list_failed_keys(solutions: dict[SolutionKey, TableRow]) -> frozenset[SolutionKey]:
     """Return the keys of the solutions that failed."""
     return frozenset(key for key, row in solutions.items() if row["status"] != "ok")
 
 
-def same_folder(one: Run, other: Run) -> bool:
+def is_same_folder(one: Run, other: Run) -> bool:
     """Return whether two runs are the same folder; links on a local disk are followed."""
     if one.local != other.local or one.fs.protocol != other.fs.protocol:
         return False
@@ -206,7 +209,9 @@ def same_folder(one: Run, other: Run) -> bool:
     return roots[0] == roots[1]
 
 
-def rows_of(run: Run, table: Table, overlaid: bool = True, columns: list[str] | None = None) -> dict[Key, Row]:
+def read_rows_by_key(
+    run: Run, table: RunTable, overlaid: bool = True, columns: list[str] | None = None
+) -> dict[SolutionKey, TableRow]:
     """Return a table's rows by key, as they were written; a failure gives way to its retry.
 
     Args:
@@ -215,21 +220,21 @@ def rows_of(run: Run, table: Table, overlaid: bool = True, columns: list[str] | 
         overlaid: whether what lies over the table counts, such as answers that were graded again.
         columns: that are read, key and status among them; all if not given.
     """
-    found: dict[Key, Row] = {}
-    for row in run.read(table, columns).to_pylist():
+    found: dict[SolutionKey, TableRow] = {}
+    for row in run.read_table(table, columns).to_pylist():
         key = tuple(row[name] for name in table.key_names)
         if key not in found or found[key]["status"] != "ok":
             found[key] = row
     overlay = OVERLAYS.get(table.name) if overlaid and columns is None else None
     if overlay is not None:
         names = [column.name for column in overlay.columns[overlay.key :] if column.name in table.schema.names]
-        for row in run.read(overlay).to_pylist():
+        for row in run.read_table(overlay).to_pylist():
             if (below := found.get(tuple(row[name] for name in table.key_names))) is not None:
                 below |= {name: row[name] for name in names}
     return found
 
 
-def problems_wanted(config: Sweep, before: Taken | None, there: int, name: str) -> int:
+def decide_problem_count(config: Sweep, before: SourceRun | None, there: int, name: str) -> int:
     """Return how many problems are taken: as asked for, else as many as before, else all.
 
     Raises:
@@ -243,8 +248,9 @@ def problems_wanted(config: Sweep, before: Taken | None, there: int, name: str) 
     return count
 
 
-def solutions_wanted(config: Sweep, before: Taken | None, problems: Sequence[Row], every: dict[Key, Row],
-                     name: str) -> int:  # fmt: skip
+def decide_solution_count(
+    config: Sweep, before: SourceRun | None, problems: Sequence[TableRow], every: dict[SolutionKey, TableRow], name: str
+) -> int:
     """Return how many solutions of each problem are taken: those numbered from 0 on without a gap.
 
     Raises:
@@ -268,7 +274,7 @@ def solutions_wanted(config: Sweep, before: Taken | None, problems: Sequence[Row
     return count
 
 
-def refuse_unverifiable(problems: Iterable[Row], solutions: dict[Key, Row], name: str) -> None:
+def refuse_missing_texts(problems: Iterable[TableRow], solutions: dict[SolutionKey, TableRow], name: str) -> None:
     """Raise unless there are texts to verify.
 
     Raises:
@@ -288,7 +294,7 @@ def refuse_unverifiable(problems: Iterable[Row], solutions: dict[Key, Row], name
         )
 
 
-def digest_row(row: Row) -> str:
+def digest_row(row: TableRow) -> str:
     """Return the BLAKE2b digest of a row; a column that is null counts as if not there.
 
     >>> digest_row({"a": 1, "b": None}) == digest_row({"a": 1}) != digest_row({"a": 2})
@@ -296,9 +302,9 @@ def digest_row(row: Row) -> str:
     """
     said = {name: value for name, value in row.items() if value is not None}
     content = json.dumps(said, sort_keys=True, default=str).encode()
-    return blake2b(content, digest_size=BYTES).hexdigest()
+    return blake2b(content, digest_size=DIGEST_BYTES).hexdigest()
 
 
-def digest_rows(rows: Iterable[Row]) -> str:
+def digest_rows(rows: Iterable[TableRow]) -> str:
     """Return the BLAKE2b digest of rows in their order: that of the digests of each."""
-    return blake2b("".join(map(digest_row, rows)).encode(), digest_size=BYTES).hexdigest()
+    return blake2b("".join(map(digest_row, rows)).encode(), digest_size=DIGEST_BYTES).hexdigest()

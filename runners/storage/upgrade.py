@@ -14,14 +14,20 @@ import pyarrow.parquet as pq
 import isocompute
 from isocompute.errors import DataError, EngineError
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.cost.model_size import weights
-from isocompute.runners.storage.building import building
-from isocompute.runners.storage.check import require_whole
-from isocompute.runners.storage.imported_scores import scores_beside_solutions
-from isocompute.runners.storage.manifest import given_sizes, model_hash
-from isocompute.runners.storage.provenance import AS_GIVEN, UPGRADED, Imported, origin_of, sizes_of
-from isocompute.runners.storage.run import FORMAT, Run
-from isocompute.runners.storage.schema import SCORES, SOLUTIONS, TABLES, Table
+from isocompute.runners.cost.model_size import count_checkpoint_parameters
+from isocompute.runners.storage.building import build_hidden_run
+from isocompute.runners.storage.check import require_whole_run
+from isocompute.runners.storage.imported_scores import extract_solution_scores
+from isocompute.runners.storage.manifest import collect_given_sizes, hash_checkpoint
+from isocompute.runners.storage.provenance import (
+    GOLD_AS_GIVEN,
+    UPGRADED_KEY,
+    ImportedRun,
+    extract_model_sizes,
+    extract_origin,
+)
+from isocompute.runners.storage.run import RUN_FORMAT, Run
+from isocompute.runners.storage.schema import SCORES_TABLE, SOLUTIONS_TABLE, TABLES, RunTable
 
 
 @dataclass(frozen=True)
@@ -64,39 +70,39 @@ def upgrade_run(source: Run, target: Run) -> UpgradedRun | None:
         RunError: there is no run, or something stands in the place of the new one, or it cannot be written.
         DataError: the old run is damaged.
     """
-    manifest = source.manifest()
+    manifest = source.read_manifest()
     before = manifest.get("format", 1)
-    if before == FORMAT and not any(is_former(source, table, path) for table, path in parts_of(source)):
+    if before == RUN_FORMAT and not any(is_former_part(source, table, path) for table, path in list_run_parts(source)):
         return None
-    origin = origin_of(manifest, source.path)
-    with building(target, "upgrade", "upgrading") as begun:
-        require_whole(source)
+    origin = extract_origin(manifest, source.path)
+    with build_hidden_run(target, "upgrade", "upgrading") as begun:
+        require_whole_run(source)
         rows, told = copy_parts(source, begun)
         moved = move_scores(source, begun, origin)
         if moved:
-            rows[SCORES.name] = rows.get(SCORES.name, 0) + moved
-        parameters = find_sizes(manifest, origin, source.path)
-        begun.write_manifest(new_manifest(manifest, origin, parameters, moved))
+            rows[SCORES_TABLE.name] = rows.get(SCORES_TABLE.name, 0) + moved
+        parameters = find_recorded_sizes(manifest, origin, source.path)
+        begun.write_manifest(build_upgraded_manifest(manifest, origin, parameters, moved))
     unknown = [
         f"{table.name}.{column.name}"
         for table in TABLES.values()
         for column in table.columns
         if column.later and rows.get(table.name) and (table.name, column.name) not in told
     ]
-    unknown += [] if manifest.get("gold") == AS_GIVEN else ["problems.gold as it was given"]
-    unknown += [f"parameters.{role}" for role in models_of(origin) if role not in parameters]
+    unknown += [] if manifest.get("gold") == GOLD_AS_GIVEN else ["problems.gold as it was given"]
+    unknown += [f"parameters.{role}" for role in get_origin_models(origin) if role not in parameters]
     ordered = {name: rows[name] for name in TABLES if name in rows}
     return UpgradedRun(target.path, before, ordered, moved, parameters, tuple(unknown))
 
 
-def parts_of(run: Run) -> Iterator[tuple[Table, str]]:
+def list_run_parts(run: Run) -> Iterator[tuple[RunTable, str]]:
     """Yield every part of a run; what rows speak of comes after them, so that a sweep may add to the run meanwhile."""
     for table in reversed(TABLES.values()):
-        for path in run.parts(table):
+        for path in run.list_parts(table):
             yield table, path
 
 
-def is_former(run: Run, table: Table, path: str) -> bool:
+def is_former_part(run: Run, table: RunTable, path: str) -> bool:
     """Return whether a part lacks columns of today, or has others."""
     with run.fs.open(path, "rb") as file:
         return set(pq.read_schema(file).names) != set(table.schema.names)
@@ -106,7 +112,7 @@ def copy_parts(source: Run, begun: Run) -> tuple[dict[str, int], set[tuple[str, 
     """Write every part anew, under its name; return the rows of each table, and the columns of which one says any."""
     rows: dict[str, int] = {}
     told: set[tuple[str, str]] = set()
-    for table, path in parts_of(source):
+    for table, path in list_run_parts(source):
         content = source.read_part(table, path)
         begun.write_part(table, posixpath.basename(path), content)
         rows[table.name] = rows.get(table.name, 0) + content.num_rows
@@ -114,73 +120,74 @@ def copy_parts(source: Run, begun: Run) -> tuple[dict[str, int], set[tuple[str, 
     return rows, told
 
 
-def move_scores(source: Run, begun: Run, origin: Sweep | Imported) -> int:
+def move_scores(source: Run, begun: Run, origin: Sweep | ImportedRun) -> int:
     """Write the step scores that stand beside an import's solutions as rows of `scores`; return how many.
 
     Raises:
         DataError: a sweep's solutions have some, which no sweep writes.
     """
-    scored = begun.read(SCORES, SCORES.key_names)
+    scored = begun.read_table(SCORES_TABLE, SCORES_TABLE.key_names)
     keys = set(zip(*(column.to_pylist() for column in scored.columns), strict=True))
-    rows: pa.Table = scores_beside_solutions(source, keys)
+    rows: pa.Table = extract_solution_scores(source, keys)
     if rows.num_rows and isinstance(origin, Sweep):
         raise DataError(
-            f"The run at '{source.path}' has step_scores in {SOLUTIONS.name}, which no sweep writes: nothing says what "
+            f"The run at '{source.path}' has step_scores in {SOLUTIONS_TABLE.name}, which no sweep writes: nothing "
+            "says what "
             "they are, and an upgrade has no place for them; put them into a run of their own."
         )
-    writer = begun.writer(SCORES, seconds=1e9)
-    writer.add(rows.to_pylist())
+    writer = begun.open_writer(SCORES_TABLE, seconds=1e9)
+    writer.add_rows(rows.to_pylist())
     writer.flush()
     return int(rows.num_rows)
 
 
-def models_of(origin: Sweep | Imported) -> dict[str, str]:
+def get_origin_models(origin: Sweep | ImportedRun) -> dict[str, str]:
     """Return a run's models by role."""
     return origin.all_models if isinstance(origin, Sweep) else origin.models
 
 
-def find_sizes(manifest: dict[str, Any], origin: Sweep | Imported, run: str) -> dict[str, float]:
+def find_recorded_sizes(manifest: dict[str, Any], origin: Sweep | ImportedRun, run: str) -> dict[str, float]:
     """Return the models' parameter counts that are known, by role.
 
     They are those of the manifest or of its sweep; else those of the checkpoint's folder, if the hashes of its weights
     are those that the manifest holds.
     """
-    sizes = sizes_of(manifest, run)
-    if isinstance(origin, Imported):
+    sizes = extract_model_sizes(manifest, run)
+    if isinstance(origin, ImportedRun):
         return sizes
     said = manifest.get("models")
     held = said.items() if isinstance(said, dict) else ()
     hashes = {origin.all_models[role]: one for role, one in held if role in origin.all_models}
-    sizes = given_sizes(origin) | sizes
+    sizes = collect_given_sizes(origin) | sizes
     for role, model in origin.all_models.items():
         try:
-            found = None if role in sizes or model not in hashes else weights(model)
-            if found is not None and model_hash(model) == hashes[model]:
+            found = None if role in sizes or model not in hashes else count_checkpoint_parameters(model)
+            if found is not None and hash_checkpoint(model) == hashes[model]:
                 sizes[role] = found
         except (EngineError, OSError):  # a checkpoint that cannot be read says nothing
             continue
     return {role: sizes[role] for role in sizes if role in origin.all_models}
 
 
-def new_manifest(
-    manifest: dict[str, Any], origin: Sweep | Imported, parameters: dict[str, float], moved: int
+def build_upgraded_manifest(
+    manifest: dict[str, Any], origin: Sweep | ImportedRun, parameters: dict[str, float], moved: int
 ) -> dict[str, Any]:
     """Return the manifest of the new run: all that the old one says, the sizes, and that it was upgraded."""
-    upgraded = {UPGRADED: {"format": manifest.get("format", 1), "isocompute": isocompute.__version__}}
-    new = {**upgraded, **manifest, "format": FORMAT}
+    upgraded = {UPGRADED_KEY: {"format": manifest.get("format", 1), "isocompute": isocompute.__version__}}
+    new = {**upgraded, **manifest, "format": RUN_FORMAT}
     if isinstance(origin, Sweep):
         return {**new, "parameters": parameters}
-    rows = origin.rows | ({SCORES.name: origin.rows.get(SCORES.name, 0) + moved} if moved else {})
-    unknown = [rename(name) for name in origin.unknown]
-    unknown += [f"{SCORES.name}.{name}" for name in SCORES.tokens[:2]] if moved else []
+    rows = origin.rows | ({SCORES_TABLE.name: origin.rows.get(SCORES_TABLE.name, 0) + moved} if moved else {})
+    unknown = [rename_column(name) for name in origin.unknown]
+    unknown += [f"{SCORES_TABLE.name}.{name}" for name in SCORES_TABLE.tokens[:2]] if moved else []
     said = origin.model_copy(update={"rows": rows, "unknown": tuple(dict.fromkeys(unknown))})
     return {**new, "imported": {**manifest["imported"], **said.model_dump(mode="json")}}
 
 
-def rename(name: str) -> str:
+def rename_column(name: str) -> str:
     """Return a ``table.column`` of format 1 under the name that it has now.
 
-    >>> rename("searches.scored_tokens"), rename("searches.steps")
+    >>> rename_column("searches.scored_tokens"), rename_column("searches.steps")
     ('searches.scorer_prompt_tokens', 'searches.steps')
     """
     table, _, column = name.partition(".")

@@ -11,40 +11,40 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.parsing.verdicts import SKIPPED
-from isocompute.runners.storage.expected import Expected
+from isocompute.runners.parsing.verdicts import SKIPPED_FINISH_REASON
+from isocompute.runners.storage.expected import ExpectedRows
 from isocompute.runners.storage.schema import (
-    GRADES,
-    JUDGED,
-    JUDGEMENTS,
-    NODES,
-    PROBLEMS,
-    SCORES,
-    SEARCHES,
-    SOLUTIONS,
-    VERIFICATIONS,
-    WAITS,
-    Table,
+    DIGEST_COLUMN,
+    GRADES_TABLE,
+    JUDGEMENT_TABLES,
+    NODES_TABLE,
+    PROBLEMS_TABLE,
+    SCORES_TABLE,
+    SEARCHES_TABLE,
+    SOLUTIONS_TABLE,
+    VERIFICATIONS_TABLE,
+    WAITING_STATUS,
+    RunTable,
 )
 
 Mask = NDArray[np.bool_]
 
-DIGEST = JUDGED.name
+DIGEST_NAME = DIGEST_COLUMN.name
 
-SAID = ("answer", "correct", "verdict", "p_yes")
+RESULT_COLUMNS = ("answer", "correct", "verdict", "p_yes")
 """What a row that failed must not have."""
 
-SHARES = ("verdict", "p_yes", "score", "step_score")
+UNIT_INTERVAL_COLUMNS = ("verdict", "p_yes", "score", "step_score")
 """What lies in 0 … 1."""
 
-NUMBERS = {"solution_id": 0, "verification_id": 0, "node_id": 1, "parent": 0, "round": 1}
+LOWEST_NUMBERS = {"solution_id": 0, "verification_id": 0, "node_id": 1, "parent": 0, "round": 1}
 """The lowest of what is numbered."""
 
 REPAIR, RESTORE, RESWEEP, REIMPORT = "repair", "restore", "sweep", "import"
 """What to do: set the part aside and sample its lost rows again; bring the file back; sweep again, and it mends;
 import the source again."""
 
-ONLY_IMPORTS_LACK = ("question", "gold")
+IMPORT_NULL_COLUMNS = ("question", "gold")
 """What may be null of an imported problem, and never of one that was asked here."""
 
 
@@ -68,7 +68,7 @@ class Damage:
 
 
 @dataclass(eq=False)
-class Part:
+class ExaminedPart:
     """A part under examination.
 
     Args:
@@ -78,7 +78,7 @@ class Part:
         digests: of the text that each row holds or judges, null where that is unknown; None of other tables.
     """
 
-    table: Table
+    table: RunTable
     path: str
     keys: pa.Table | None
     ok: Mask
@@ -86,84 +86,99 @@ class Part:
     digests: pa.ChunkedArray | None = None
 
 
-def impossible(table: Table, content: pa.Table, imported: bool) -> Iterator[tuple[str, Mask]]:
+def find_impossible_rows(table: RunTable, content: pa.Table, imported: bool) -> Iterator[tuple[str, Mask]]:
     """Yield what no row may hold, with the rows that do; an imported one may be right without a known answer."""
     names = {column.name for column in table.columns}
-    ok = truth(pc.equal(content["status"], "ok")) if table.retried else np.ones(content.num_rows, dtype=bool)
+    ok = (
+        to_boolean_mask(pc.equal(content["status"], "ok"))
+        if table.has_status
+        else np.ones(content.num_rows, dtype=bool)
+    )
     for column in table.columns:
-        if not column.null or (column.name in ONLY_IMPORTS_LACK and not imported):
-            yield f"without {column.name}", truth(pc.is_null(content[column.name]))
-    for name, lacking in unsaid(table, content, ok, imported):
+        if not column.null or (column.name in IMPORT_NULL_COLUMNS and not imported):
+            yield f"without {column.name}", to_boolean_mask(pc.is_null(content[column.name]))
+    for name, lacking in find_unfilled_columns(table, content, ok, imported):
         yield f"with status ok and no {name}", lacking
     for name in (column.name for column in table.columns):
         values = content[name]
-        if name in SHARES:  # NaN, which is not null, is outside as well
-            yield f"with a {name} outside 0 … 1", outside(values)
+        if name in UNIT_INTERVAL_COLUMNS:  # NaN, which is not null, is outside as well
+            yield f"with a {name} outside 0 … 1", mark_outside_range(values)
         if name == "step_scores":  # of a row that is not ok they are another tool's, in its own range
-            yield "with step_scores outside 0 … 1", ok & strange_steps(values)
+            yield "with step_scores outside 0 … 1", ok & mark_invalid_steps(values)
         if name.endswith("_tokens"):
-            yield f"with {name} below 0", truth(pc.less(values, 0))
+            yield f"with {name} below 0", to_boolean_mask(pc.less(values, 0))
         if name.endswith("seconds"):
-            yield f"with {name} that are not 0 or more", impossible_seconds(values)
-        if name in SAID and table.retried:
-            yield f"with '{name}' and a status that is not ok", ~ok & truth(pc.is_valid(values))
-        if name in NUMBERS and (imported or table in (NODES, GRADES)):  # a sweep's others are compared with it
-            yield f"with a {name} below {NUMBERS[name]}", truth(pc.less(values, NUMBERS[name]))
+            yield f"with {name} that are not 0 or more", mark_impossible_seconds(values)
+        if name in RESULT_COLUMNS and table.has_status:
+            yield f"with '{name}' and a status that is not ok", ~ok & to_boolean_mask(pc.is_valid(values))
+        if name in LOWEST_NUMBERS and (
+            imported or table in (NODES_TABLE, GRADES_TABLE)
+        ):  # a sweep's others are compared with it
+            yield f"with a {name} below {LOWEST_NUMBERS[name]}", to_boolean_mask(pc.less(values, LOWEST_NUMBERS[name]))
     for column in table.columns:
         if column.within is not None:
             more = pc.greater(content[column.name], content[column.within])
-            yield f"with more {column.name} than {column.within}", truth(more)
+            yield f"with more {column.name} than {column.within}", to_boolean_mask(more)
     if {"answer", "correct"} <= names and not imported:
-        yield "with correct = true and no answer", truth(content["correct"]) & truth(pc.is_null(content["answer"]))
-    if table is NODES:
+        yield (
+            "with correct = true and no answer",
+            to_boolean_mask(content["correct"]) & to_boolean_mask(pc.is_null(content["answer"])),
+        )
+    if table is NODES_TABLE:
         yield (
             "with a parent that does not come before it",
-            truth(pc.greater_equal(content["parent"], content["node_id"])),
+            to_boolean_mask(pc.greater_equal(content["parent"], content["node_id"])),
         )
-    if table is GRADES and content.num_rows:
-        yield "with another grader than the first row", truth(pc.not_equal(content["grader"], content["grader"][0]))
+    if table is GRADES_TABLE and content.num_rows:
+        yield (
+            "with another grader than the first row",
+            to_boolean_mask(pc.not_equal(content["grader"], content["grader"][0])),
+        )
 
 
-def unsaid(table: Table, content: pa.Table, ok: Mask, imported: bool) -> Iterator[tuple[str, Mask]]:
+def find_unfilled_columns(table: RunTable, content: pa.Table, ok: Mask, imported: bool) -> Iterator[tuple[str, Mask]]:
     """Yield the columns that a row which is ok must fill, with the rows that do not."""
 
-    def null(name: str) -> Mask:
-        return truth(pc.is_null(content[name]))
+    def mark_null(name: str) -> Mask:
+        return to_boolean_mask(pc.is_null(content[name]))
 
-    if table in (SOLUTIONS, SEARCHES):
-        yield "correct", ok & null("correct")
-    if table is SOLUTIONS and not imported:
-        yield "text", ok & null("text")
-    if table is VERIFICATIONS and not imported:
-        yield "text", ok & null("text") & ~truth(pc.equal(content["finish_reason"], SKIPPED))
-    if table is SCORES:
-        yield "step_scores", ok & null("step_scores")
-    if table is NODES:
-        yield "text", (ok | truth(pc.equal(content["status"], WAITS))) & null("text")
-        yield "correct", ok & truth(pc.equal(content["fate"], "finished")) & null("correct")
+    if table in (SOLUTIONS_TABLE, SEARCHES_TABLE):
+        yield "correct", ok & mark_null("correct")
+    if table is SOLUTIONS_TABLE and not imported:
+        yield "text", ok & mark_null("text")
+    if table is VERIFICATIONS_TABLE and not imported:
+        yield (
+            "text",
+            ok & mark_null("text") & ~to_boolean_mask(pc.equal(content["finish_reason"], SKIPPED_FINISH_REASON)),
+        )
+    if table is SCORES_TABLE:
+        yield "step_scores", ok & mark_null("step_scores")
+    if table is NODES_TABLE:
+        yield "text", (ok | to_boolean_mask(pc.equal(content["status"], WAITING_STATUS))) & mark_null("text")
+        yield "correct", ok & to_boolean_mask(pc.equal(content["fate"], "finished")) & mark_null("correct")
 
 
-def outside(values: pa.ChunkedArray | pa.Array) -> Mask:
+def mark_outside_range(values: pa.ChunkedArray | pa.Array) -> Mask:
     """Return the values that are not in 0 … 1; null is unknown, and inside."""
-    return truth(pc.invert(pc.and_(pc.greater_equal(values, 0), pc.less_equal(values, 1))))
+    return to_boolean_mask(pc.invert(pc.and_(pc.greater_equal(values, 0), pc.less_equal(values, 1))))
 
 
-def impossible_seconds(values: pa.ChunkedArray) -> Mask:
+def mark_impossible_seconds(values: pa.ChunkedArray) -> Mask:
     """Return the durations that cannot be: below 0, NaN or without end; null is unknown."""
-    return truth(pc.invert(pc.and_(pc.greater_equal(values, 0), pc.less(values, np.inf))))
+    return to_boolean_mask(pc.invert(pc.and_(pc.greater_equal(values, 0), pc.less(values, np.inf))))
 
 
-def strange_steps(scores: pa.ChunkedArray) -> Mask:
+def mark_invalid_steps(scores: pa.ChunkedArray) -> Mask:
     """Return the rows with a step whose score is null or not in 0 … 1; NaN is the score of a blank step."""
     whole = scores.combine_chunks()
     rows, steps = pc.list_parent_indices(whole), pc.list_flatten(whole)
-    bad = truth(pc.is_null(steps)) | (outside(steps) & ~truth(pc.is_nan(steps)))
+    bad = to_boolean_mask(pc.is_null(steps)) | (mark_outside_range(steps) & ~to_boolean_mask(pc.is_nan(steps)))
     found = np.zeros(len(scores), dtype=bool)
     found[np.asarray(rows)[bad]] = True
     return found
 
 
-def together(table: Table, every: list[Part], config: Sweep | None) -> Iterator[Damage]:
+def check_rows_together(table: RunTable, every: list[ExaminedPart], config: Sweep | None) -> Iterator[Damage]:
     """Yield what is wrong with a table's rows among others: not asked for, without what they speak of, there before.
 
     Args:
@@ -175,58 +190,67 @@ def together(table: Table, every: list[Part], config: Sweep | None) -> Iterator[
     if not parts:
         return
     keys = pa.concat_tables([part.keys for part in parts])
-    expected = None if config is None else Expected(config)
-    for name, limit in ({} if expected is None else expected.numbers(table)).items():
+    expected = None if config is None else ExpectedRows(config)
+    for name, limit in ({} if expected is None else expected.get_axis_sizes(table)).items():
         beyond = pc.or_(pc.less(keys[name], 0), pc.greater_equal(keys[name], limit))
-        yield from lose(parts, truth(beyond), f"with a {name} outside the {limit:,} asked for")
-    if table in (SOLUTIONS, NODES, SEARCHES):
-        known = pc.unique(believed(every, PROBLEMS)["problem_id"])
-        orphans = ~truth(pc.is_in(keys["problem_id"], value_set=known))
-        yield from lose(parts, orphans, "of a problem that is not there", RESWEEP)
-    if table in (NODES, SEARCHES) and expected is not None:
-        frame = keys.select(SEARCHES.key_names).to_pandas(integer_object_nulls=True)
-        yield from lose(parts, ~expected.asked_searches(frame).to_numpy(), "of a search that was not asked for")
-    if table is NODES:
+        yield from mark_lost_rows(parts, to_boolean_mask(beyond), f"with a {name} outside the {limit:,} asked for")
+    if table in (SOLUTIONS_TABLE, NODES_TABLE, SEARCHES_TABLE):
+        known = pc.unique(select_sound_rows(every, PROBLEMS_TABLE)["problem_id"])
+        orphans = ~to_boolean_mask(pc.is_in(keys["problem_id"], value_set=known))
+        yield from mark_lost_rows(parts, orphans, "of a problem that is not there", RESWEEP)
+    if table in (NODES_TABLE, SEARCHES_TABLE) and expected is not None:
+        frame = keys.select(SEARCHES_TABLE.key_names).to_pandas(integer_object_nulls=True)
+        yield from mark_lost_rows(
+            parts, ~expected.mark_expected_searches(frame).to_numpy(), "of a search that was not asked for"
+        )
+    if table is NODES_TABLE:
         believable = np.concatenate([part.ok & part.sound for part in parts])
-        yield from lose(parts, behind(keys, believable), "behind a node that is not there")
-    if table in JUDGEMENTS:
-        there = believed(every, SOLUTIONS)
+        yield from mark_lost_rows(parts, mark_orphan_nodes(keys, believable), "behind a node that is not there")
+    if table in JUDGEMENT_TABLES:
+        there = select_sound_rows(every, SOLUTIONS_TABLE)
         known = pc.unique(there["problem_id"])
-        own, others = pairs(keys, known), pairs(there, known)
+        own, others = encode_solution_keys(keys, known), encode_solution_keys(there, known)
         orphans = ~np.isin(own, others)
-        yield from lose(parts, orphans, "of a solution that is not there, or failed", stray=True)
-        said = pa.chunked_array([chunk for part in parts for chunk in digests_of(part).chunks], pa.string())
-        yield from lose(
-            parts, changed(own, said, others, there[DIGEST]), "of another text than its solution's", stray=True
+        yield from mark_lost_rows(parts, orphans, "of a solution that is not there, or failed", stray=True)
+        said = pa.chunked_array([chunk for part in parts for chunk in get_part_digests(part).chunks], pa.string())
+        yield from mark_lost_rows(
+            parts,
+            mark_changed_texts(own, said, others, there[DIGEST_NAME]),
+            "of another text than its solution's",
+            stray=True,
         )
     ok, sound = np.concatenate([p.ok for p in parts]), np.concatenate([p.sound for p in parts])
-    yield from lose(parts, repeated(keys, ok, sound), "with a key that stood before")
+    yield from mark_lost_rows(parts, mark_repeated_keys(keys, ok, sound), "with a key that stood before")
 
 
-def digests_of(part: Part) -> pa.ChunkedArray:
+def get_part_digests(part: ExaminedPart) -> pa.ChunkedArray:
     """Return the digests of a part's rows, null where they are unknown."""
     return part.digests if part.digests is not None else pa.chunked_array([pa.nulls(len(part.sound), pa.string())])
 
 
-def changed(own: NDArray[np.int64], said: pa.ChunkedArray, others: NDArray[np.int64], texts: pa.ChunkedArray) -> Mask:
+def mark_changed_texts(
+    own: NDArray[np.int64], said: pa.ChunkedArray, others: NDArray[np.int64], texts: pa.ChunkedArray
+) -> Mask:
     """Return the judgements of another text than their solution has now.
 
     Args:
-        own: each judgement's problem and solution, as `pairs` numbers them.
+        own: each judgement's problem and solution, as `encode_solution_keys` numbers them.
         said: the digest of the text that it judged; null where that is unknown.
         others: each solution's problem and solution.
         texts: the digest of its text.
     """
     found = np.zeros(len(own), dtype=bool)
-    sure = truth(pc.is_valid(said)) & np.isin(own, others)
+    sure = to_boolean_mask(pc.is_valid(said)) & np.isin(own, others)
     if sure.any():
         order = np.argsort(others, kind="stable")
         place = order[np.searchsorted(others[order], own[sure])]
-        found[sure] = truth(pc.not_equal(said.filter(pa.array(sure)), texts.take(pa.array(place))))
+        found[sure] = to_boolean_mask(pc.not_equal(said.filter(pa.array(sure)), texts.take(pa.array(place))))
     return found
 
 
-def lose(parts: list[Part], bad: Mask, what: str, remedy: str = REPAIR, stray: bool = False) -> Iterator[Damage]:
+def mark_lost_rows(
+    parts: list[ExaminedPart], bad: Mask, what: str, remedy: str = REPAIR, stray: bool = False
+) -> Iterator[Damage]:
     """Yield which sound rows of each part are bad; unless another sweep mends them, they are sound no more."""
     start = 0
     for part in parts:
@@ -242,19 +266,21 @@ def lose(parts: list[Part], bad: Mask, what: str, remedy: str = REPAIR, stray: b
         yield Damage(part.path, text, count if remedy == REPAIR else 0, remedy, stray)
 
 
-def believed(parts: list[Part], table: Table) -> pa.Table:
+def select_sound_rows(parts: list[ExaminedPart], table: RunTable) -> pa.Table:
     """Return the keys of a table's rows that are ok and sound, of solutions also the digests of their texts."""
     fields = [table.schema.field(name) for name in table.key_names]
-    fields += [pa.field(DIGEST, pa.string())] if table is SOLUTIONS else []
+    fields += [pa.field(DIGEST_NAME, pa.string())] if table is SOLUTIONS_TABLE else []
     found = []
     for part in parts:
         if part.table is table and part.keys is not None:
-            content = part.keys.append_column(DIGEST, digests_of(part)) if table is SOLUTIONS else part.keys
+            content = (
+                part.keys.append_column(DIGEST_NAME, get_part_digests(part)) if table is SOLUTIONS_TABLE else part.keys
+            )
             found.append(content.filter(pa.array(part.ok & part.sound)))
     return pa.concat_tables([pa.schema(fields).empty_table(), *found])
 
 
-def repeated(keys: pa.Table, ok: Mask, sound: Mask) -> Mask:
+def mark_repeated_keys(keys: pa.Table, ok: Mask, sound: Mask) -> Mask:
     """Return the sound rows whose key stood before in a sound row that is ok.
 
     A row that failed may stand before others of its key: those are its retries.
@@ -273,23 +299,23 @@ def repeated(keys: pa.Table, ok: Mask, sound: Mask) -> Mask:
     return bad
 
 
-def pairs(keys: pa.Table, names: pa.Array) -> NDArray[np.int64]:
+def encode_solution_keys(keys: pa.Table, names: pa.Array) -> NDArray[np.int64]:
     """Return each row's problem and solution as one number, below 0 for a problem that is not among the names."""
     problem = pc.fill_null(pc.index_in(keys["problem_id"], value_set=names), -1).to_numpy().astype(np.int64)
     solution = pc.fill_null(keys["solution_id"], 0).to_numpy().astype(np.uint32)
     return np.asarray((problem << 32) | solution)
 
 
-def behind(keys: pa.Table, believable: Mask) -> Mask:
+def mark_orphan_nodes(keys: pa.Table, believable: Mask) -> Mask:
     """Return the nodes behind one that their search lacks: it may become another one, and they would not fit it."""
     frame = keys.to_pandas()[believable]
-    place = frame.groupby(SEARCHES.key_names)["node_id"].rank(method="dense")
+    place = frame.groupby(SEARCHES_TABLE.key_names)["node_id"].rank(method="dense")
     found = np.zeros(len(believable), dtype=bool)
     found[believable] = (place != frame["node_id"]).to_numpy()
     return found
 
 
-def truth(values: pa.ChunkedArray | pa.Array) -> Mask:
+def to_boolean_mask(values: pa.ChunkedArray | pa.Array) -> Mask:
     """Return a column of yes and no as an array; null is no."""
     known = pc.fill_null(values, False)
     return np.asarray(known.to_numpy() if isinstance(known, pa.ChunkedArray) else known.to_numpy(zero_copy_only=False))

@@ -1,21 +1,21 @@
 """What is asked: benchmarks from the hub, generators, the lab, and files of one's own."""
 
-from isocompute.runners.tasks.catalogue import Task, generators, list_tasks, load
-from isocompute.runners.tasks.files import file_problems
-from isocompute.runners.tasks.gym import gym_problems
-from isocompute.runners.tasks.hub import hub_problems
-from isocompute.runners.tasks.lab import lab_problems
-from isocompute.runners.tasks.problem import Columns, Problem
+from isocompute.runners.tasks.catalogue import Task, list_generators, list_tasks, load_task
+from isocompute.runners.tasks.files import read_file_problems
+from isocompute.runners.tasks.gym import make_gym_problems
+from isocompute.runners.tasks.hub import read_hub_problems
+from isocompute.runners.tasks.lab import make_lab_problems
+from isocompute.runners.tasks.problem import Problem, ProblemColumns
 
 __all__ = [
-    "Columns",
     "Problem",
+    "ProblemColumns",
     "Task",
-    "file_problems",
-    "generators",
-    "gym_problems",
-    "hub_problems",
-    "lab_problems",
+    "list_generators",
     "list_tasks",
-    "load",
+    "load_task",
+    "make_gym_problems",
+    "make_lab_problems",
+    "read_file_problems",
+    "read_hub_problems",
 ]

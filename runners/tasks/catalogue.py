@@ -10,11 +10,11 @@ from typing import Any
 from isocompute.errors import ConfigError
 from isocompute.registry import load_object
 from isocompute.runners.config.tasks import TASKS, BenchmarkTask, FileTask, GymTask, LabTask, TaskBlock, TaskEntry
-from isocompute.runners.tasks.files import file_problems, read
-from isocompute.runners.tasks.gym import GENERATORS, gym_problems, library, library_seed
-from isocompute.runners.tasks.hub import SOURCES, digest, hub_problems
-from isocompute.runners.tasks.lab import lab_problems
-from isocompute.runners.tasks.problem import Columns, Problem
+from isocompute.runners.tasks.files import read_file_problems, read_task_file
+from isocompute.runners.tasks.gym import GENERATOR_GRADERS, derive_library_seed, describe_library, make_gym_problems
+from isocompute.runners.tasks.hub import BENCHMARK_SOURCES, hash_problems, read_hub_problems
+from isocompute.runners.tasks.lab import make_lab_problems
+from isocompute.runners.tasks.problem import Problem, ProblemColumns
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Task:
     origin: dict[str, Any]
 
 
-def load(task: TaskBlock | FileTask) -> Task:
+def load_task(task: TaskBlock | FileTask) -> Task:
     """Load the problems that a sweep's task block asks for.
 
     Raises:
@@ -40,48 +40,48 @@ def load(task: TaskBlock | FileTask) -> Task:
         DataError: what is there does not hold what it should.
     """
     if isinstance(task, FileTask):
-        return load_file(task)
+        return load_file_task(task)
     entry = TASKS.find(task.name)
-    with TASKS.blaming(task.name):
+    with TASKS.wrap_plugin_errors(task.name):
         loaded: Task = load_object(entry.loader)(task)
         return loaded
 
 
-def load_lab(task: LabTask) -> Task:
+def load_lab_task(task: LabTask) -> Task:
     """Make problems of the lab."""
-    return Task(lab_problems(task.problems, task.levels, task.seed), "boxed-number", {})
+    return Task(make_lab_problems(task.problems, task.levels, task.seed), "boxed-number", {})
 
 
-def load_generated(task: GymTask) -> Task:
+def load_gym_task(task: GymTask) -> Task:
     """Make problems by a generator of reasoning-gym."""
-    problems = gym_problems(task.generator, task.problems, task.seed, task.options)
-    origin = {"library": library(), "library_seed": library_seed(task.generator, task.seed)}
-    return Task(problems, GENERATORS[task.generator], origin)
+    problems = make_gym_problems(task.generator, task.problems, task.seed, task.options)
+    origin = {"library": describe_library(), "library_seed": derive_library_seed(task.generator, task.seed)}
+    return Task(problems, GENERATOR_GRADERS[task.generator], origin)
 
 
-def load_benchmark(task: BenchmarkTask) -> Task:
+def load_benchmark_task(task: BenchmarkTask) -> Task:
     """Read problems of a benchmark on the hub."""
-    source = SOURCES[task.name]
-    problems = hub_problems(task.name, task.revision, task.seed)
+    source = BENCHMARK_SOURCES[task.name]
+    problems = read_hub_problems(task.name, task.revision, task.seed)
     origin = {
         "dataset": source.path,
         "config": source.config,
         "split": source.split,
         "revision": task.revision or source.revision,
-        "sha256": digest(problems),
+        "sha256": hash_problems(problems),
     }
-    return Task(first(problems, task.problems, task.name), source.grader, origin)
+    return Task(take_first_problems(problems, task.problems, task.name), source.grader, origin)
 
 
-def load_file(task: FileTask) -> Task:
+def load_file_task(task: FileTask) -> Task:
     """Read problems from a file."""
-    columns = Columns(task.question, task.answer, task.name, task.subject, task.level, task.choices)
-    problems = file_problems(task.path, columns, task.problems, task.seed)
-    origin = {"sha256": sha256(read(task.path)).hexdigest()}
-    return Task(first(problems, task.problems, task.path), task.graded_by, origin)
+    columns = ProblemColumns(task.question, task.answer, task.name, task.subject, task.level, task.choices)
+    problems = read_file_problems(task.path, columns, task.problems, task.seed)
+    origin = {"sha256": sha256(read_task_file(task.path)).hexdigest()}
+    return Task(take_first_problems(problems, task.problems, task.path), task.grader_name, origin)
 
 
-def first(problems: list[Problem], count: int | None, where: str) -> list[Problem]:
+def take_first_problems(problems: list[Problem], count: int | None, where: str) -> list[Problem]:
     """Return the first problems.
 
     Raises:
@@ -92,15 +92,15 @@ def first(problems: list[Problem], count: int | None, where: str) -> list[Proble
     return problems[:count]
 
 
-BLOCKS, HERE = "isocompute.runners.config.tasks", "isocompute.runners.tasks.catalogue"
+TASK_BLOCKS_MODULE, TASK_LOADERS_MODULE = "isocompute.runners.config.tasks", "isocompute.runners.tasks.catalogue"
 
 
 def describe_benchmark(name: str) -> TaskEntry:
     """Return the entry of a benchmark on the hub."""
-    source = SOURCES[name]
+    source = BENCHMARK_SOURCES[name]
     return TaskEntry(
-        f"{BLOCKS}:BenchmarkTask",
-        f"{HERE}:load_benchmark",
+        f"{TASK_BLOCKS_MODULE}:BenchmarkTask",
+        f"{TASK_LOADERS_MODULE}:load_benchmark_task",
         source.grader,
         source.path,
         source.licence,
@@ -113,18 +113,26 @@ MATH500, GSM8K, AIME24, AIME25, GPQA_DIAMOND = map(
     describe_benchmark, ("math500", "gsm8k", "aime24", "aime25", "gpqa-diamond")
 )
 
-LAB = TaskEntry(f"{BLOCKS}:LabTask", f"{HERE}:load_lab", "boxed-number", "generated", "Apache-2.0")
+LAB_TASK = TaskEntry(
+    f"{TASK_BLOCKS_MODULE}:LabTask", f"{TASK_LOADERS_MODULE}:load_lab_task", "boxed-number", "generated", "Apache-2.0"
+)
 
 REASONING_GYM = TaskEntry(
-    f"{BLOCKS}:GymTask",
-    f"{HERE}:load_generated",
-    " or ".join(sorted(set(GENERATORS.values()), reverse=True)),
-    f"{len(GENERATORS)} generators",
+    f"{TASK_BLOCKS_MODULE}:GymTask",
+    f"{TASK_LOADERS_MODULE}:load_gym_task",
+    " or ".join(sorted(set(GENERATOR_GRADERS.values()), reverse=True)),
+    f"{len(GENERATOR_GRADERS)} generators",
     "Apache-2.0",
     extra="reasoning-gym",
 )
 
-FILE = TaskEntry(f"{BLOCKS}:FileTask", f"{HERE}:load_file", "as given", "JSON lines, CSV, Parquet", "yours")
+FILE_TASK = TaskEntry(
+    f"{TASK_BLOCKS_MODULE}:FileTask",
+    f"{TASK_LOADERS_MODULE}:load_file_task",
+    "as given",
+    "JSON lines, CSV, Parquet",
+    "yours",
+)
 
 
 def list_tasks() -> dict[str, TaskEntry]:
@@ -133,12 +141,12 @@ def list_tasks() -> dict[str, TaskEntry]:
     >>> list(list_tasks())
     ['math500', 'gsm8k', 'aime24', 'aime25', 'gpqa-diamond', 'lab', 'reasoning-gym', 'path: FILE']
     """
-    return {**TASKS, "path: FILE": FILE}
+    return {**TASKS, "path: FILE": FILE_TASK}
 
 
-def generators() -> dict[str, list[str]]:
+def list_generators() -> dict[str, list[str]]:
     """Return the generators of reasoning-gym that are taken, by their grader."""
     by_grader = defaultdict(list)
-    for generator, grader in GENERATORS.items():
+    for generator, grader in GENERATOR_GRADERS.items():
         by_grader[grader].append(generator)
     return dict(by_grader)

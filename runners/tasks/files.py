@@ -14,13 +14,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from isocompute.errors import ConfigError, DataError
-from isocompute.runners.documents import NotJSONError, check_names, parse_json
-from isocompute.runners.tasks.problem import Columns, Problem, has_columns, problems_of
+from isocompute.runners.documents import NotJSONError, check_column_names, parse_json
+from isocompute.runners.tasks.problem import Problem, ProblemColumns, read_problem_rows, require_columns
 
-Rows = Iterator[tuple[str, dict[str, Any]]]
+ProblemRows = Iterator[tuple[str, dict[str, Any]]]
 
 
-def file_problems(path: str, columns: Columns | None = None, count: int | None = None, seed: int = 0) -> list[Problem]:
+def read_file_problems(
+    path: str, columns: ProblemColumns | None = None, count: int | None = None, seed: int = 0
+) -> list[Problem]:
     """Read problems from a file; the ending says which kind: ``.csv``, ``.parquet``, else JSON lines.
 
     Args:
@@ -33,16 +35,18 @@ def file_problems(path: str, columns: Columns | None = None, count: int | None =
         ConfigError: the file is not there.
         DataError: it is not what its ending says, or a row lacks something; says which row.
     """
-    columns = columns or Columns()
+    columns = columns or ProblemColumns()
     ending = PurePosixPath(path).suffix.lower()
-    rows = {".csv": csv_rows, ".parquet": parquet_rows}.get(ending, json_rows)(path, read(path), columns)
-    problems = problems_of(PurePosixPath(path).stem, islice(rows, count), columns, seed)
+    rows = {".csv": read_task_csv, ".parquet": read_task_parquet}.get(ending, read_task_json)(
+        path, read_task_file(path), columns
+    )
+    problems = read_problem_rows(PurePosixPath(path).stem, islice(rows, count), columns, seed)
     if not problems:
         raise DataError(f"{path} holds no problems.")
     return problems
 
 
-def read(path: str) -> bytes:
+def read_task_file(path: str) -> bytes:
     """Return what a file holds.
 
     Raises:
@@ -57,7 +61,7 @@ def read(path: str) -> bytes:
         raise ConfigError(f"task.path: '{path}' cannot be reached: {error}.") from None
 
 
-def decoded(path: str, content: bytes) -> io.StringIO:
+def decode_text(path: str, content: bytes) -> io.StringIO:
     """Return a file's text, its line ends as they are.
 
     Raises:
@@ -69,13 +73,13 @@ def decoded(path: str, content: bytes) -> io.StringIO:
         raise DataError(f"{path} is not UTF-8 text.") from None
 
 
-def json_rows(path: str, content: bytes, columns: Columns) -> Rows:
+def read_task_json(path: str, content: bytes, columns: ProblemColumns) -> ProblemRows:
     """Yield the objects of a JSON-lines file, one a line.
 
     Raises:
         DataError: a line is no object, or one with a key that stands twice.
     """
-    for number, line in enumerate(decoded(path, content), start=1):
+    for number, line in enumerate(decode_text(path, content), start=1):
         where = f"{path}, line {number}"
         try:
             row = parse_json(line, where)
@@ -86,17 +90,17 @@ def json_rows(path: str, content: bytes, columns: Columns) -> Rows:
         yield where, row
 
 
-def csv_rows(path: str, content: bytes, columns: Columns) -> Rows:
+def read_task_csv(path: str, content: bytes, columns: ProblemColumns) -> ProblemRows:
     """Yield the rows of a CSV file, whose first line names the columns.
 
     Raises:
         DataError: a column is missing or stands twice, or the file is not CSV.
     """
-    reader = csv.DictReader(decoded(path, content), strict=True)
+    reader = csv.DictReader(decode_text(path, content), strict=True)
     number = 0
     try:
-        has_columns(path, columns, list(reader.fieldnames or []))
-        check_names(reader.fieldnames or [], path)
+        require_columns(path, columns, list(reader.fieldnames or []))
+        check_column_names(reader.fieldnames or [], path)
         for number, row in enumerate(reader, start=1):
             if None in row:
                 raise DataError(f"{path}, row {number} has more fields than the first line names.")
@@ -105,7 +109,7 @@ def csv_rows(path: str, content: bytes, columns: Columns) -> Rows:
         raise DataError(f"{path}, after row {number}: not CSV: {error}.") from None
 
 
-def parquet_rows(path: str, content: bytes, columns: Columns) -> Rows:
+def read_task_parquet(path: str, content: bytes, columns: ProblemColumns) -> ProblemRows:
     """Yield the rows of a Parquet file.
 
     Raises:
@@ -113,9 +117,9 @@ def parquet_rows(path: str, content: bytes, columns: Columns) -> Rows:
     """
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
-        has_columns(path, columns, file.schema_arrow.names)
-        check_names(file.schema_arrow.names, path)
-        rows = file.read(columns.needed).to_pylist()
+        require_columns(path, columns, file.schema_arrow.names)
+        check_column_names(file.schema_arrow.names, path)
+        rows = file.read(columns.required_columns).to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}") from None
     except ValueError as error:  # text that is not UTF-8, or a block with a name twice

@@ -14,10 +14,10 @@ from importlib.metadata import version
 from typing import Any
 
 from isocompute.errors import ConfigError
-from isocompute.runners.seeds import seed_of
+from isocompute.runners.seeds import derive_seed
 from isocompute.runners.tasks.problem import Problem
 
-GENERATORS = {
+GENERATOR_GRADERS = {
     **dict.fromkeys(
         (
             "aiw", "basic_arithmetic", "binary_alternation", "chain_sum", "circuit_logic", "count_bits",
@@ -39,21 +39,23 @@ GENERATORS = {
 }  # fmt: skip
 """What grades the answers of each generator that is taken; read in version 0.1.25 of the library."""
 
-SIZE = 100_000
+GENERATOR_SIZE = 100_000
 """Problems that a generator is asked to hold. Some draw for all of them at once, so it is the same for every count."""
 
-WRONG = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+OPTION_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """What generators raise at options that they cannot use."""
 
 
-def gym_problems(generator: str, count: int, seed: int = 0, options: dict[str, Any] | None = None) -> list[Problem]:
+def make_gym_problems(
+    generator: str, count: int, seed: int = 0, options: dict[str, Any] | None = None
+) -> list[Problem]:
     """Generate problems, no two alike; the first of a longer list are those of a shorter one.
 
     A problem's name holds generator, seed and index. With the options they suffice to make the library's entry again:
     ``create_dataset(generator, size=SIZE, seed=library_seed(generator, seed), **options)[index]``.
 
     Args:
-        generator: one of `GENERATORS`.
+        generator: one of `GENERATOR_GRADERS`.
         count: how many.
         seed: which draw.
         options: of the generator, such as its range of numbers.
@@ -63,7 +65,7 @@ def gym_problems(generator: str, count: int, seed: int = 0, options: dict[str, A
             there are not that many different problems.
     """
     problems: dict[str, Problem] = {}
-    for index, entry, subject in drawn(generator, seed, options or {}):
+    for index, entry, subject in draw_gym_entries(generator, seed, options or {}):
         question, gold = str(entry["question"]), str(entry["answer"]).strip()
         if question not in problems:
             name = f"{generator}-{seed}-{index}"
@@ -75,7 +77,7 @@ def gym_problems(generator: str, count: int, seed: int = 0, options: dict[str, A
     )
 
 
-def drawn(generator: str, seed: int, options: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any], str]]:
+def draw_gym_entries(generator: str, seed: int, options: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any], str]]:
     """Yield a generator's problems as the library gives them, each with its index and its field of knowledge.
 
     Raises:
@@ -86,33 +88,37 @@ def drawn(generator: str, seed: int, options: dict[str, Any]) -> Iterator[tuple[
         from reasoning_gym.factory import DATASETS
     except ModuleNotFoundError:
         raise ConfigError("The task 'reasoning-gym' needs it: pip install 'isocompute[reasoning-gym]'.") from None
-    if generator not in GENERATORS:
+    if generator not in GENERATOR_GRADERS:
         reason = "has answers that no grader here can compare"
         if generator not in DATASETS:
             reason = "is no generator of reasoning-gym"
-        raise ConfigError(f"task.generator: '{generator}' {reason}; take one of {', '.join(sorted(GENERATORS))}.")
+        raise ConfigError(
+            f"task.generator: '{generator}' {reason}; take one of {', '.join(sorted(GENERATOR_GRADERS))}."
+        )
     takes = [field.name for field in fields(DATASETS[generator][1]) if field.name not in ("seed", "size")]
     if unknown := [option for option in options if option not in takes]:
         raise ConfigError(
             f"task.options: the option '{unknown[0]}' is unknown; {generator} takes {', '.join(takes) or 'none'}."
         )
     try:
-        dataset = reasoning_gym.create_dataset(generator, seed=library_seed(generator, seed), size=SIZE, **options)
-        for index in range(SIZE):
+        dataset = reasoning_gym.create_dataset(
+            generator, seed=derive_library_seed(generator, seed), size=GENERATOR_SIZE, **options
+        )
+        for index in range(GENERATOR_SIZE):
             yield index, dataset[index], dataset.category
-    except WRONG as error:
+    except OPTION_ERRORS as error:
         raise ConfigError(f"task.options: {generator} cannot use them: {str(error) or type(error).__name__}.") from None
 
 
-def library_seed(generator: str, seed: int) -> int:
+def derive_library_seed(generator: str, seed: int) -> int:
     """Return the seed that the library is given, 0 … 2**31 − 1.
 
     The library draws problem i from its seed + i, so two seeds side by side share all problems but one. Here they are
     spread: two seeds share problems only where two of 2**31 stretches meet.
     """
-    return seed_of(seed, "reasoning-gym", generator) % 2**31
+    return derive_seed(seed, "reasoning-gym", generator) % 2**31
 
 
-def library() -> str:
+def describe_library() -> str:
     """Return the library's name and version; another version may make other problems."""
     return f"reasoning-gym {version('reasoning-gym')}"

@@ -15,11 +15,11 @@ from hashlib import sha256
 from typing import Any
 
 from isocompute.errors import ConfigError, DataError
-from isocompute.runners.tasks.problem import Columns, Problem, has_columns, problems_of
+from isocompute.runners.tasks.problem import Problem, ProblemColumns, read_problem_rows, require_columns
 
 
 @dataclass(frozen=True)
-class Source:
+class BenchmarkSource:
     """One split of a dataset on the hub.
 
     Args:
@@ -38,59 +38,59 @@ class Source:
     split: str
     revision: str
     size: int
-    columns: Columns
+    columns: ProblemColumns
     grader: str
     licence: str
 
 
-SOURCES = {
-    "math500": Source(
+BENCHMARK_SOURCES = {
+    "math500": BenchmarkSource(
         path="HuggingFaceH4/MATH-500",
         config="default",
         split="test",
         revision="6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be",
         size=500,
-        columns=Columns("problem", "answer", "unique_id", "subject", "level"),
+        columns=ProblemColumns("problem", "answer", "unique_id", "subject", "level"),
         grader="math",
         licence="MIT",
     ),
-    "gsm8k": Source(
+    "gsm8k": BenchmarkSource(
         path="openai/gsm8k",
         config="main",
         split="test",
         revision="740312add88f781978c0658806c59bc2815b9866",
         size=1319,
-        columns=Columns("question", "answer"),
+        columns=ProblemColumns("question", "answer"),
         grader="numeric",
         licence="MIT",
     ),
-    "aime24": Source(
+    "aime24": BenchmarkSource(
         path="HuggingFaceH4/aime_2024",
         config="default",
         split="train",
         revision="2fe88a2f1091d5048c0f36abc874fb997b3dd99a",
         size=30,
-        columns=Columns("problem", "answer", "id"),
+        columns=ProblemColumns("problem", "answer", "id"),
         grader="math",
         licence="none stated",
     ),
-    "aime25": Source(
+    "aime25": BenchmarkSource(
         path="math-ai/aime25",
         config="default",
         split="test",
         revision="563bb8404243c5f09de6ec262f2db674fe5bce9b",
         size=30,
-        columns=Columns("problem", "answer", "id"),
+        columns=ProblemColumns("problem", "answer", "id"),
         grader="math",
         licence="unknown",
     ),
-    "gpqa-diamond": Source(
+    "gpqa-diamond": BenchmarkSource(
         path="Idavidrein/gpqa",
         config="gpqa_diamond",
         split="train",
         revision="633f5ee89ab8ad4522a9f850766b73f62147ffdd",
         size=198,
-        columns=Columns(
+        columns=ProblemColumns(
             "Question",
             "Correct Answer",
             "Record ID",
@@ -103,11 +103,11 @@ SOURCES = {
 }  # fmt: skip
 
 
-def hub_problems(name: str, revision: str | None = None, seed: int = 0) -> list[Problem]:
+def read_hub_problems(name: str, revision: str | None = None, seed: int = 0) -> list[Problem]:
     """Read all problems of a benchmark.
 
     Args:
-        name: one of `SOURCES`.
+        name: one of `BENCHMARK_SOURCES`.
         revision: a commit, branch or tag of the dataset; the pinned one if not given.
         seed: orders the options, where the right one has a column of its own.
 
@@ -115,18 +115,18 @@ def hub_problems(name: str, revision: str | None = None, seed: int = 0) -> list[
         ConfigError: the `datasets` library is not installed, or the dataset cannot be had.
         DataError: its columns or rows are not what they were at the pinned revision.
     """
-    pinned = SOURCES[name]
+    pinned = BENCHMARK_SOURCES[name]
     source = replace(pinned, revision=revision or pinned.revision)
     where = f"{name} ({source.path} at {source.revision[:8]})"
-    split = rows(name, source)
-    has_columns(where, source.columns, split.column_names)
+    split = load_split(name, source)
+    require_columns(where, source.columns, split.column_names)
     if source.revision == pinned.revision and len(split) != pinned.size:
         raise DataError(f"{where}: there are {len(split):,} rows; at this revision it has {pinned.size:,}.")
     table = ((f"{where}, row {number}", row) for number, row in enumerate(split, start=1))
-    return problems_of(name, table, source.columns, seed)
+    return read_problem_rows(name, table, source.columns, seed)
 
 
-def rows(name: str, source: Source) -> Any:
+def load_split(name: str, source: BenchmarkSource) -> Any:
     """Return a source's split, as `datasets` gives it: from its cache, or fetched.
 
     Raises:
@@ -155,7 +155,7 @@ def rows(name: str, source: Source) -> Any:
         ) from None
 
 
-def digest(problems: Iterable[Problem]) -> str:
+def hash_problems(problems: Iterable[Problem]) -> str:
     """Return the SHA-256 of problems, the same wherever they come from."""
     lines = (json.dumps(vars(problem), sort_keys=True, ensure_ascii=False) for problem in problems)
     return sha256("\n".join(lines).encode()).hexdigest()

@@ -9,16 +9,18 @@ from isocompute.runners.tasks import lab_generator as lab
 from isocompute.runners.tasks.problem import Problem
 
 
-def lab_problems(count: int, levels: list[int], seed: int) -> list[Problem]:
+def make_lab_problems(count: int, levels: list[int], seed: int) -> list[Problem]:
     """Generate problems of the lab that no model has learnt from, spread evenly over the levels, no two alike.
 
     The first problems of a longer list are those of a shorter one.
 
-    >>> [p.problem_id for p in lab_problems(3, [1, 5], seed=0)]
+    >>> [p.problem_id for p in make_lab_problems(3, [1, 5], seed=0)]
     ['lab-0-1-0', 'lab-0-5-0', 'lab-0-1-1']
     """
-    if wrong := [level for level in levels if level not in lab.LEVELS]:
-        raise ConfigError(f"task.levels: the lab has no level {wrong[0]}; it has {', '.join(map(str, lab.LEVELS))}.")
+    if wrong := [level for level in levels if level not in lab.LAB_LEVELS]:
+        raise ConfigError(
+            f"task.levels: the lab has no level {wrong[0]}; it has {', '.join(map(str, lab.LAB_LEVELS))}."
+        )
     if len(set(levels)) < len(levels):
         raise ConfigError(f"task.levels: a level stands twice in {levels}.")
     streams = {level: random.Random(f"lab/{seed}/{level}") for level in levels}
@@ -26,21 +28,21 @@ def lab_problems(count: int, levels: list[int], seed: int) -> list[Problem]:
     seen: set[str] = set()
     for i in range(count):
         level = levels[i % len(levels)]
-        problem = unseen(level, streams[level], seen)
+        problem = draw_unseen_problem(level, streams[level], seen)
         seen.add(problem.question)
         name = f"lab-{seed}-{level}-{i // len(levels)}"
         problems.append(Problem(name, "lab", problem.question, str(problem.answer), "arithmetic", level))
     return problems
 
 
-def unseen(level: int, rng: random.Random, seen: set[str]) -> lab.Problem:
+def draw_unseen_problem(level: int, rng: random.Random, seen: set[str]) -> lab.LabProblem:
     """Draw a held-out problem of a level that is not among the questions seen.
 
     Raises:
         ConfigError: none turned up in a hundred thousand draws.
     """
     for _ in range(100_000):
-        problem = lab.sample(level, rng)
-        if problem.question not in seen and lab.held_out(problem):
+        problem = lab.sample_lab_problem(level, rng)
+        if problem.question not in seen and lab.is_held_out(problem):
             return problem
     raise ConfigError(f"task.problems: level {level} of the lab has not that many different problems; ask for fewer.")

@@ -25,41 +25,41 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import zip_longest
 
-from isocompute.runners.grading import answer_of, boxed
+from isocompute.runners.grading import extract_boxed_answer, extract_lab_answer
 
-LARGEST = 999
+LARGEST_LAB_VALUE = 999
 """Every value on the way lies in 0…LARGEST."""
 
-WORDS = {"+": "add", "-": "minus", "*": "times"}
+OPERATOR_WORDS = {"+": "add", "-": "minus", "*": "times"}
 
 
 @dataclass(frozen=True)
-class Level:
+class LabLevel:
     """What makes a problem of one level: how many operations, and on what numbers."""
 
-    operations: int
-    start: int
+    operation_count: int
+    largest_start: int
     """The start value is drawn from 1…start."""
-    operand: int
+    largest_operand: int
     """What is added or subtracted is drawn from 1…operand."""
-    factor: int
+    largest_factor: int
     """What is multiplied by is drawn from 2…factor."""
 
 
-LEVELS = {
-    1: Level(operations=2, start=20, operand=20, factor=3),
-    2: Level(operations=3, start=50, operand=99, factor=5),
-    3: Level(operations=4, start=99, operand=300, factor=9),
-    4: Level(operations=6, start=300, operand=600, factor=9),
-    5: Level(operations=8, start=300, operand=900, factor=9),
+LAB_LEVELS = {
+    1: LabLevel(operation_count=2, largest_start=20, largest_operand=20, largest_factor=3),
+    2: LabLevel(operation_count=3, largest_start=50, largest_operand=99, largest_factor=5),
+    3: LabLevel(operation_count=4, largest_start=99, largest_operand=300, largest_factor=9),
+    4: LabLevel(operation_count=6, largest_start=300, largest_operand=600, largest_factor=9),
+    5: LabLevel(operation_count=8, largest_start=300, largest_operand=900, largest_factor=9),
 }
 
 
 @dataclass(frozen=True)
-class Problem:
+class LabProblem:
     """A start value and the operations on it, applied from left to right.
 
-    >>> p = Problem(47, (("+", 38), ("*", 6), ("-", 129)))
+    >>> p = LabProblem(47, (("+", 38), ("*", 6), ("-", 129)))
     >>> p.question
     'Start with 47, add 38, times 6, minus 129.'
     >>> p.answer
@@ -77,14 +77,14 @@ class Problem:
     @property
     def question(self) -> str:
         """The problem in words."""
-        return f"Start with {self.start}" + "".join(f", {WORDS[o]} {n}" for o, n in self.operations) + "."
+        return f"Start with {self.start}" + "".join(f", {OPERATOR_WORDS[o]} {n}" for o, n in self.operations) + "."
 
     @property
     def answer(self) -> int:
         """The value after the last operation."""
         value = self.start
         for operator, number in self.operations:
-            value = apply(value, operator, number)
+            value = apply_operation(value, operator, number)
         return value
 
     @property
@@ -92,39 +92,39 @@ class Problem:
         """The reference solution, a step a line, ending in the boxed answer."""
         value, lines = self.start, []
         for operator, number in self.operations:
-            result = apply(value, operator, number)
-            lines.append(f"{value}{operator}{number}: {working(result)} = {result}")
+            result = apply_operation(value, operator, number)
+            lines.append(f"{value}{operator}{number}: {format_working(result)} = {result}")
             value = result
         return "\n".join([*lines, f"\\boxed{{{value}}}"])
 
 
-def apply(value: int, operator: str, number: int) -> int:
+def apply_operation(value: int, operator: str, number: int) -> int:
     """Return ``value operator number``."""
     if operator == "+":
         return value + number
     return value - number if operator == "-" else value * number
 
 
-def working(result: int) -> str:
+def format_working(result: int) -> str:
     """Return the digits of a result as they come out of the working, ones first: 381 → '1,8,3'."""
     return ",".join(reversed(str(result)))
 
 
-def sample(level: int, rng: random.Random) -> Problem:
+def sample_lab_problem(level: int, rng: random.Random) -> LabProblem:
     """Draw one problem of a level; every value on the way stays in 0…LARGEST."""
-    shape = LEVELS[level]
-    start = value = rng.randint(1, shape.start)
+    shape = LAB_LEVELS[level]
+    start = value = rng.randint(1, shape.largest_start)
     operations: list[tuple[str, int]] = []
-    while len(operations) < shape.operations:
+    while len(operations) < shape.operation_count:
         operator = rng.choice("+-*")
-        number = rng.randint(2, shape.factor) if operator == "*" else rng.randint(1, shape.operand)
-        if 0 <= (result := apply(value, operator, number)) <= LARGEST and result != value:
+        number = rng.randint(2, shape.largest_factor) if operator == "*" else rng.randint(1, shape.largest_operand)
+        if 0 <= (result := apply_operation(value, operator, number)) <= LARGEST_LAB_VALUE and result != value:
             operations.append((operator, number))
             value = result
-    return Problem(start, tuple(operations))
+    return LabProblem(start, tuple(operations))
 
 
-def held_out(problem: Problem) -> bool:
+def is_held_out(problem: LabProblem) -> bool:
     """Whether a problem is kept for measuring: a tenth of all, by a hash of the question.
 
     Models learn from the others only, so no run of the lab holds a problem that a model has seen.
@@ -132,14 +132,14 @@ def held_out(problem: Problem) -> bool:
     return blake2b(problem.question.encode(), digest_size=8).digest()[0] % 10 == 0
 
 
-def expected(problem: Problem, solution: str) -> list[str]:
+def derive_expected_lines(problem: LabProblem, solution: str) -> list[str]:
     """Return what each line of a solution should have been, given what the lines before it say.
 
     So a slip is the fault of one line, and those that go on from it rightly are right. A line is empty where
     nothing right can follow: no number stands before it, or the value leaves 0…LARGEST, or all is said.
 
-    >>> p = Problem(47, (("+", 38), ("*", 6)))
-    >>> expected(p, "47+38: 6,8 = 86\\n86*6: 6,1,5 = 516\\n\\\\boxed{516}")
+    >>> p = LabProblem(47, (("+", 38), ("*", 6)))
+    >>> derive_expected_lines(p, "47+38: 6,8 = 86\\n86*6: 6,1,5 = 516\\n\\\\boxed{516}")
     ['47+38: 5,8 = 85', '86*6: 6,1,5 = 516', '\\\\boxed{516}']
     """
     value, lines = str(problem.start), []
@@ -147,8 +147,12 @@ def expected(problem: Problem, solution: str) -> list[str]:
     for line in solution.split("\n"):
         said = value.isascii() and value.isdecimal() and len(value) <= 3
         if (step := next(operations, None)) is not None:
-            result = apply(int(value), *step) if said else -1
-            lines.append(f"{value}{step[0]}{step[1]}: {working(result)} = {result}" if 0 <= result <= LARGEST else "")
+            result = apply_operation(int(value), *step) if said else -1
+            lines.append(
+                f"{value}{step[0]}{step[1]}: {format_working(result)} = {result}"
+                if 0 <= result <= LARGEST_LAB_VALUE
+                else ""
+            )
             value = line.rpartition(" = ")[2]
         else:
             lines.append(f"\\boxed{{{value}}}" if said else "")
@@ -156,25 +160,28 @@ def expected(problem: Problem, solution: str) -> list[str]:
     return lines
 
 
-def verification(problem: Problem, solution: str) -> str:
+def write_verification(problem: LabProblem, solution: str) -> str:
     """Write the reference verification of a solution: the problem worked again, the two answers side by side.
 
-    >>> p = Problem(47, (("+", 38), ("*", 6)))
-    >>> print(verification(p, "47+38: 5,8 = 85\\n85*6: 0,2,5 = 520\\n\\\\boxed{520}"))
+    >>> p = LabProblem(47, (("+", 38), ("*", 6)))
+    >>> print(write_verification(p, "47+38: 5,8 = 85\\n85*6: 0,2,5 = 520\\n\\\\boxed{520}"))
     47+38: 5,8 = 85
     85*6: 0,1,5 = 510
     5=5,1=2
     Correct? No
     """
-    right = answer_of(solution) == str(problem.answer)
+    right = extract_lab_answer(solution) == str(problem.answer)
     steps = problem.solution.rpartition("\n")[0]
-    return f"{steps}\n{beside(str(problem.answer), boxed(solution) or '')}\nCorrect? {'Yes' if right else 'No'}"
+    return (
+        f"{steps}\n{compare_digits(str(problem.answer), extract_boxed_answer(solution) or '')}\nCorrect? "
+        f"{'Yes' if right else 'No'}"
+    )
 
 
-def beside(number: str, other: str) -> str:
+def compare_digits(number: str, other: str) -> str:
     """Write a number's digits beside those of another, up to the first that differ.
 
-    >>> beside("510", "51")
+    >>> compare_digits("510", "51")
     '5=5,1=1,0=-'
     """
     pairs = []

@@ -10,13 +10,13 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from isocompute.errors import DataError
-from isocompute.runners.parsing.printable import shown
+from isocompute.runners.parsing.printable import format_error_value
 
-SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE_PATTERN = re.compile("[\ud800-\udfff]")
 
-WHOLE = re.compile(r"[+-]?[0-9]{1,9}")
+LEVEL_PATTERN = re.compile(r"[+-]?[0-9]{1,9}")
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+OPTION_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Columns:
+class ProblemColumns:
     """Which columns of a table make a problem.
 
     Args:
@@ -56,14 +56,14 @@ class Columns:
     choices: tuple[str, ...] = ()
 
     @property
-    def needed(self) -> list[str]:
+    def required_columns(self) -> list[str]:
         """The columns that a table must have."""
         named = (getattr(self, field.name) for field in fields(self) if field.name != "choices")
         return list(dict.fromkeys(column for column in (*named, *self.choices) if column is not None))
 
 
-def problems_of(
-    task: str, rows: Iterable[tuple[str, Mapping[str, Any]]], columns: Columns, seed: int = 0
+def read_problem_rows(
+    task: str, rows: Iterable[tuple[str, Mapping[str, Any]]], columns: ProblemColumns, seed: int = 0
 ) -> list[Problem]:
     """Read problems from the rows of a table.
 
@@ -78,37 +78,37 @@ def problems_of(
     """
     problems: dict[str, Problem] = {}
     for number, (where, row) in enumerate(rows, start=1):
-        if missing := [column for column in columns.needed if column not in row]:
+        if missing := [column for column in columns.required_columns if column not in row]:
             raise DataError(f"{where}: there is no key '{missing[0]}'; it has {', '.join(map(str, row))}.")
-        name = str(number) if columns.name is None else required(row, columns.name, where)
+        name = str(number) if columns.name is None else read_required_cell(row, columns.name, where)
         if name in problems:
             raise DataError(f"{where}: the name '{name}' stands twice.")
-        question = required(row, columns.question, where)
+        question = read_required_cell(row, columns.question, where)
         if columns.choices:
-            question, gold = multiple_choice(question, row, columns, f"{task}/{seed}/{name}", where)
+            question, gold = format_multiple_choice(question, row, columns, f"{task}/{seed}/{name}", where)
         else:
-            gold = required(row, columns.answer, where).rpartition("####")[2].strip()
+            gold = read_required_cell(row, columns.answer, where).rpartition("####")[2].strip()
         if not gold:
             raise DataError(f"{where}: the answer under '{columns.answer}' is empty.")
-        subject = None if columns.subject is None else text(row, columns.subject, where)
-        level = None if columns.level is None else whole(row, columns.level, where)
+        subject = None if columns.subject is None else read_text_cell(row, columns.subject, where)
+        level = None if columns.level is None else read_integer_cell(row, columns.level, where)
         problems[name] = Problem(name, task, question, gold, subject, level)
     return list(problems.values())
 
 
-def has_columns(where: str, columns: Columns, there: list[str]) -> None:
+def require_columns(where: str, columns: ProblemColumns, there: list[str]) -> None:
     """Raise unless a table has the columns that its problems need, each once.
 
     Raises:
         DataError: names the column that is missing, and those that are there.
     """
-    for column in columns.needed:
+    for column in columns.required_columns:
         if (times := there.count(column)) != 1:
             count = "no column" if not times else "more than one column"
             raise DataError(f"{where}: there is {count} '{column}'; it has {', '.join(there) or 'none'}.")
 
 
-def text(row: Mapping[str, Any], column: str, where: str) -> str | None:
+def read_text_cell(row: Mapping[str, Any], column: str, where: str) -> str | None:
     """Return what a column holds, as text; None if it holds nothing.
 
     Raises:
@@ -118,66 +118,64 @@ def text(row: Mapping[str, Any], column: str, where: str) -> str | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
-        raise DataError(f"{where}: '{column}' must be text or a number; it is {shown(value)}.")
-    if isinstance(value, str) and not value.isascii() and SURROGATE.search(value):
+        raise DataError(f"{where}: '{column}' must be text or a number; it is {format_error_value(value)}.")
+    if isinstance(value, str) and not value.isascii() and SURROGATE_PATTERN.search(value):
         raise DataError(f"{where}: '{column}' has half of a surrogate pair, which is no text.")
     return str(value)
 
 
-def required(row: Mapping[str, Any], column: str, where: str) -> str:
+def read_required_cell(row: Mapping[str, Any], column: str, where: str) -> str:
     """Return what a column holds, as text.
 
     Raises:
         DataError: it holds nothing, or neither text nor a number.
     """
-    value = text(row, column, where)
+    value = read_text_cell(row, column, where)
     if value is None:
         raise DataError(f"{where}: '{column}' is empty.")
     return value
 
 
-def whole(row: Mapping[str, Any], column: str, where: str) -> int | None:
+def read_integer_cell(row: Mapping[str, Any], column: str, where: str) -> int | None:
     """Return the whole number that a column holds; None if it holds nothing.
 
     Raises:
         DataError: it is no whole number that a level can be.
     """
-    value = text(row, column, where)
+    value = read_text_cell(row, column, where)
     if value is None:
         return None
-    if not WHOLE.fullmatch(value.strip()):
-        raise DataError(f"{where}: '{column}' must be a whole number; it is {shown(row[column])}.")
+    if not LEVEL_PATTERN.fullmatch(value.strip()):
+        raise DataError(f"{where}: '{column}' must be a whole number; it is {format_error_value(row[column])}.")
     return int(value)
 
 
-def multiple_choice(question: str, row: Mapping[str, Any], columns: Columns, draw: str, where: str) -> tuple[str, str]:
+def format_multiple_choice(
+    question: str, row: Mapping[str, Any], columns: ProblemColumns, draw: str, where: str
+) -> tuple[str, str]:
     """Write the options under the question, and return both with the letter of the right one.
 
     Options keep their order, unless the right one has a column of its own: it would always stand in the same place,
     so there they are shuffled. The order depends on ``draw`` and on nothing else.
 
     >>> row = {"best": "four", "bad": "five"}
-    >>> print(*multiple_choice("2+2?", row, Columns(answer="best", choices=("bad", "best")), "t/0/1", "t"), sep="\\n")
-    2+2?
-    <BLANKLINE>
-    (A) four
-    (B) five
-    A
+    >>> print(*format_multiple_choice("2+2?", row, ProblemColumns(answer="best", choices=("bad", "best")), "t/0/1",
+    "t"), sep="\\n") 2+2? <BLANKLINE> (A) four (B) five A
 
     Raises:
         DataError: there are no two options, or more than letters, two are alike, or the answer is none of them.
     """
-    options = options_of(row, columns.choices, where)
+    options = read_choice_options(row, columns.choices, where)
     if columns.answer in columns.choices:
-        right = required(row, columns.answer, where).strip()
+        right = read_required_cell(row, columns.answer, where).strip()
         random.Random(draw).shuffle(options)
     else:
-        right = meant(required(row, columns.answer, where).strip(), options, where, columns.answer)
-    lettered = "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=False))
-    return f"{question.rstrip()}\n\n{lettered}", LETTERS[options.index(right)]
+        right = resolve_option(read_required_cell(row, columns.answer, where).strip(), options, where, columns.answer)
+    lettered = "\n".join(f"({letter}) {option}" for letter, option in zip(OPTION_LETTERS, options, strict=False))
+    return f"{question.rstrip()}\n\n{lettered}", OPTION_LETTERS[options.index(right)]
 
 
-def options_of(row: Mapping[str, Any], choices: tuple[str, ...], where: str) -> list[str]:
+def read_choice_options(row: Mapping[str, Any], choices: tuple[str, ...], where: str) -> list[str]:
     """Return the options of a problem.
 
     Raises:
@@ -187,38 +185,39 @@ def options_of(row: Mapping[str, Any], choices: tuple[str, ...], where: str) -> 
     if len(choices) == 1:
         if not isinstance(held := row[choices[0]], list):
             raise DataError(
-                f"{where}: '{choices[0]}' must hold a list of options; it is {shown(held)}. "
+                f"{where}: '{choices[0]}' must hold a list of options; it is {format_error_value(held)}. "
                 "Where every option has a column of its own, name them all."
             )
         given = {f"{choices[0]}[{i}]": option for i, option in enumerate(held)}
         choices = tuple(given)
-    options = [required(given, column, where).strip() for column in choices]
-    if not 2 <= len(options) <= len(LETTERS):
-        raise DataError(f"{where}: a problem has 2 to {len(LETTERS)} options; this one has {len(options)}.")
+    options = [read_required_cell(given, column, where).strip() for column in choices]
+    if not 2 <= len(options) <= len(OPTION_LETTERS):
+        raise DataError(f"{where}: a problem has 2 to {len(OPTION_LETTERS)} options; this one has {len(options)}.")
     if len(set(options)) < len(options):
         twice = next(option for option in options if options.count(option) > 1)
-        raise DataError(f"{where}: the option {shown(twice)} stands twice.")
+        raise DataError(f"{where}: the option {format_error_value(twice)} stands twice.")
     return options
 
 
-def meant(answer: str, options: list[str], where: str, column: str) -> str:
+def resolve_option(answer: str, options: list[str], where: str, column: str) -> str:
     """Return the option that an answer means, given by its text or by its letter, ``B`` or ``(b)``.
 
     Raises:
         DataError: it means none, or its text is one option and its letter another.
     """
     letter = answer.removeprefix("(").removesuffix(")").upper()
-    place = LETTERS.find(letter) if len(letter) == 1 else -1
+    place = OPTION_LETTERS.find(letter) if len(letter) == 1 else -1
     lettered = options[place] if 0 <= place < len(options) else None
     if answer in options and lettered not in (None, answer):
         raise DataError(
-            f"{where}: the answer {shown(answer)} under '{column}' is the text of one option and the letter of another."
+            f"{where}: the answer {format_error_value(answer)} under '{column}' is the text of one option and the "
+            "letter of another."
         )
     if answer in options:
         return answer
     if lettered is None:
         raise DataError(
-            f"{where}: the answer {shown(answer)} under '{column}' is neither an option nor a letter "
-            f"from A to {LETTERS[len(options) - 1]}."
+            f"{where}: the answer {format_error_value(answer)} under '{column}' is neither an option nor a letter "
+            f"from A to {OPTION_LETTERS[len(options) - 1]}."
         )
     return lettered

@@ -41,7 +41,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         self._loaded: dict[str, Entry] = {}
 
     @cached_property
-    def added(self) -> dict[str, EntryPoint]:
+    def plugin_entry_points(self) -> dict[str, EntryPoint]:
         """The entry points of other packages, by name.
 
         Raises:
@@ -51,7 +51,8 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         for point in sorted(entry_points(group=self.group), key=lambda point: point.name):
             if point.name in self.own or (point.name in found and found[point.name].value != point.value):
                 raise ConfigError(
-                    f"The {self.kind} '{point.name}' of {package_of(point)} is there already; it needs another name."
+                    f"The {self.kind} '{point.name}' of {get_package_name(point)} is there already; it needs another "
+                    "name."
                 )
             found[point.name] = point
         return found
@@ -67,26 +68,26 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             if name in self.own:
                 self._loaded[name] = load_object(self.own[name])
             else:
-                self._loaded[name] = load_added(self.added[name], self.kind, self.entry)
+                self._loaded[name] = load_plugin(self.plugin_entry_points[name], self.kind, self.entry)
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
         yield from self.own
-        yield from self.added
+        yield from self.plugin_entry_points
 
     def __len__(self) -> int:
-        return len(self.own) + len(self.added)
+        return len(self.own) + len(self.plugin_entry_points)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.own or name in self.added
+        return name in self.own or name in self.plugin_entry_points
 
     @property
-    def in_words(self) -> str:
+    def names_as_text(self) -> str:
         """The names as a sentence lists them: "a, b or c"."""
         return join_words(list(self))
 
     @contextmanager
-    def blaming(self, name: str) -> Iterator[None]:
+    def wrap_plugin_errors(self, name: str) -> Iterator[None]:
         """Turn whatever another package's entry raises into a sentence that names it; ours raise as they are.
 
         Raises:
@@ -97,13 +98,13 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         except IsocomputeError:
             raise
         except Exception as error:
-            if name not in self.added:
+            if name not in self.plugin_entry_points:
                 raise
             said = ": ".join([type(error).__name__, *str(error).splitlines()[:1]]).rstrip(".")
-            package = package_of(self.added[name])
+            package = get_package_name(self.plugin_entry_points[name])
             raise ConfigError(f"The {self.kind} '{name}' of {package} does not work: {said}.") from error
 
-    def check(self, name: str) -> str:
+    def check_name(self, name: str) -> str:
         """Return a name that is known; made for the validation of configurations.
 
         Raises:
@@ -113,9 +114,9 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             raise ValueError(f"input should be {join_words([repr(known) for known in self])}")
         return name
 
-    def package(self, name: str) -> tuple[str, str] | None:
+    def find_package(self, name: str) -> tuple[str, str] | None:
         """Return name and version of the package that adds an entry; None if isocompute has it itself."""
-        point = self.added.get(name)
+        point = self.plugin_entry_points.get(name)
         if point is None or point.dist is None:
             return None
         return point.dist.name, point.dist.version
@@ -151,7 +152,7 @@ def load_object(path: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def load_added(point: EntryPoint, kind: str, entry: type[Entry]) -> Entry:
+def load_plugin(point: EntryPoint, kind: str, entry: type[Entry]) -> Entry:
     """Import what another package adds.
 
     Raises:
@@ -161,19 +162,22 @@ def load_added(point: EntryPoint, kind: str, entry: type[Entry]) -> Entry:
         found = point.load()
     except Exception as error:  # a module may raise anything while it is imported
         said = str(error).rstrip(".") or type(error).__name__
-        raise ConfigError(f"The {kind} '{point.name}' of {package_of(point)} cannot be loaded: {said}.") from error
+        raise ConfigError(
+            f"The {kind} '{point.name}' of {get_package_name(point)} cannot be loaded: {said}."
+        ) from error
     if not isinstance(found, entry):
         raise ConfigError(
-            f"The {kind} '{point.name}' of {package_of(point)} is a {type(found).__name__}; "
+            f"The {kind} '{point.name}' of {get_package_name(point)} is a {type(found).__name__}; "
             f"it must be a {entry.__name__}."
         )
     if (own := getattr(found, "name", point.name)) != point.name:
         raise ConfigError(
-            f"The {kind} '{point.name}' of {package_of(point)} calls itself '{own}'; the two names must be the same."
+            f"The {kind} '{point.name}' of {get_package_name(point)} calls itself '{own}'; the two names must be the "
+            "same."
         )
     return found
 
 
-def package_of(point: EntryPoint) -> str:
+def get_package_name(point: EntryPoint) -> str:
     """Return the name of the package that an entry point comes from."""
     return point.dist.name if point.dist is not None else "another package"

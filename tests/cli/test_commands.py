@@ -15,9 +15,9 @@ from rich.console import Console
 import isocompute
 from isocompute.cli import main as cli
 from isocompute.cli.screens import plan as report
-from isocompute.fits.estimators.fused import TRUSTS
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.storage.schema import SOLUTIONS, VERIFICATIONS
+from isocompute.fits.estimators.fused import ODDS_EXPONENTS
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 LLAMA = ("--profile", "llama-3.1-8b-math")
 PUBLISHED = Path(__file__).resolve().parents[2] / "data" / "published" / "llama-3.1-8b-math.json"
@@ -43,7 +43,7 @@ def profile(written_run, tmp_path, command):
 
 @pytest.fixture
 def without_verifications(small, scripted):
-    return Path(sweep(small(verifications=0), load=scripted()).run)
+    return Path(run_sweep(small(verifications=0), load=scripted()).run)
 
 
 def test_plan_names_an_allocation_within_the_budget(command):
@@ -107,7 +107,7 @@ def test_a_run_s_profile_gives_intervals_and_probabilities(command, profile):
     assert best["probability_best"] + sum(other["probability_best"] for other in others) == pytest.approx(1)
     for other in others:
         assert other["gap"] == pytest.approx(best["accuracy"] - other["accuracy"])
-    assert plan["trust"] in TRUSTS
+    assert plan["trust"] in ODDS_EXPONENTS
 
 
 def test_beyond_what_was_measured_plan_says_so(command, profile):
@@ -172,8 +172,8 @@ def test_a_run_without_verifications_is_planned_with_sc_alone(command, without_v
 
 def test_a_problem_with_a_failed_row_is_left_out_and_named(command, written_run, rewrite, tmp_path):
     lost = {"text": None, "answer": None, "correct": None, "status": "too long"}
-    rewrite(written_run, VERIFICATIONS, lambda f: f[(f["problem_id"] != "lab-0-4-0") | (f["solution_id"] != 5)])
-    rewrite(written_run, SOLUTIONS, lambda f: pd.concat([f[:-1].astype(object), f[-1:].assign(**lost)]))
+    rewrite(written_run, VERIFICATIONS_TABLE, lambda f: f[(f["problem_id"] != "lab-0-4-0") | (f["solution_id"] != 5)])
+    rewrite(written_run, SOLUTIONS_TABLE, lambda f: pd.concat([f[:-1].astype(object), f[-1:].assign(**lost)]))
     ended = command("fit", written_run, "-o", tmp_path / "p.json")
     assert ended.code == 0
     assert "1 problem is left out because a row failed: too long." in ended.out
@@ -183,7 +183,7 @@ def test_a_sweep_that_is_stopped_says_that_it_goes_on(command, small, tmp_path, 
     def stopped(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("isocompute.runners.sampling.sweep.sweep", stopped)
+    monkeypatch.setattr("isocompute.runners.sampling.sweep.run_sweep", stopped)
     path = tmp_path / "sweep.yaml"
     path.write_text(yaml.safe_dump(small().model_dump(mode="json", exclude_none=True)))
     ended = command("sweep", path)
@@ -200,7 +200,9 @@ def test_the_version_and_the_help(command):
 
 def test_an_interval_of_words_is_printed_and_not_taken_for_markup(capsys):
     console = Console(width=200)
-    report.say(
-        console, f"never: {report.span((np.inf, np.inf), 1)}, at last: {report.span((29.0, np.inf), 1, digits=0)}"
+    report.print_line(
+        console,
+        f"never: {report.format_interval((np.inf, np.inf), 1)}, at last: "
+        f"{report.format_interval((29.0, np.inf), 1, digits=0)}",
     )
     assert capsys.readouterr().out == "never: [never, never], at last: [29, never]\n"

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import typer
 
-from isocompute.cli.screens.import_run import pairs
+from isocompute.cli.screens.import_run import parse_columns_option
 from isocompute.errors import RunError
-from isocompute.fits import Pool, genrm, self_consistency
+from isocompute.fits import Pool, estimate_genrm, estimate_self_consistency
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.planner.estimate.profile_from_run import profile_of_run
-from isocompute.planner.profile import read
+from isocompute.planner.estimate.profile_from_run import estimate_run_profile
+from isocompute.planner.profile import read_profile
 from isocompute.runners.imports import import_run
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "imports"
 
@@ -75,7 +75,7 @@ def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, ref
     assert "1 of 7 verdicts are probabilities; each counts as yes above 1/2, and as no otherwise" in said
     assert "GenRM reaches 100.0 % [100.0, 100.0] with S=2 and V=2, at whatever cost." in said
     assert "note: λ, what a verification costs in solutions, is unknown" in said
-    assert read(str(profile)).unpriced
+    assert read_profile(str(profile)).has_unknown_lambda
     fitted = json.loads(command("fit", run, "-o", profile, "--json").out)
     assert (fitted["lambda"], fitted["crossover"], fitted["laws"]) == (None, None, None)
     assert any("the law and the frontier of GenRM need it" in warning for warning in fitted["warnings"])
@@ -90,7 +90,7 @@ def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, ref
     given = json.loads(command("fit", run, "-o", profile, "--lambda", "1", "--json").out)
     assert given["lambda"] == 1.0
     assert given["crossover"] is not None
-    assert not read(str(profile)).unpriced
+    assert not read_profile(str(profile)).has_unknown_lambda
     assert refused("fit", run, "-o", profile, "--lambda", "-1") == (
         "λ is -1; the cost of a verification in solutions must be above zero."
     )
@@ -103,8 +103,8 @@ def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, ref
 
 def test_the_figure_shows_what_has_a_price(taken, arrays):
     figures = pytest.importorskip("isocompute.figures.figure1")
-    profile = profile_of_run(str(taken("sc-genrm-scaling", arrays)), "p")
-    table = figures.figure1_table(profile)
+    profile = estimate_run_profile(str(taken("sc-genrm-scaling", arrays)), "p")
+    table = figures.build_figure1_table(profile)
     assert table.loc[table["strategy"] == "genrm", "compute"].isna().all()
     assert table.loc[table["strategy"] == "sc", "compute"].tolist() == [1, 2, 4]
     by_solutions, by_compute = figures.draw_figure1(table)
@@ -112,7 +112,9 @@ def test_the_figure_shows_what_has_a_price(taken, arrays):
 
 
 def test_right_and_wrong_alone_give_coverage_and_no_votes(taken):
-    profile = profile_of_run(str(taken("large-language-monkeys", GOLDEN / "large-language-monkeys/code.jsonl")), "p")
+    profile = estimate_run_profile(
+        str(taken("large-language-monkeys", GOLDEN / "large-language-monkeys/code.jsonl")), "p"
+    )
     assert profile.self_consistency.solutions == [1]
     np.testing.assert_allclose(profile.self_consistency.array[:, 0], [1 / 3, 2 / 3], atol=1e-5)
     np.testing.assert_allclose(profile.coverage.array, [[1 / 3, 2 / 3, 1], [2 / 3, 1, 1]], atol=1e-5)
@@ -121,7 +123,7 @@ def test_right_and_wrong_alone_give_coverage_and_no_votes(taken):
 
 def test_the_fewest_solutions_of_a_problem_are_taken_of_each(taken):
     run = taken("large-language-monkeys", GOLDEN / "large-language-monkeys" / "yaml")
-    profile = profile_of_run(str(run), "p")
+    profile = estimate_run_profile(str(run), "p")
     assert profile.warnings == ["Problems have 2 to 3 solutions; 2 of each are taken."]
     assert read_pool(Run(run)).pool.answers.tolist() == [[0, -1], [0, 1]]
 
@@ -138,7 +140,7 @@ def test_verified_solutions_come_first(taken, tmp_path):
 def test_without_a_verified_solution_of_one_problem_genrm_is_not_estimated(taken, tmp_path):
     rows = ["problem_id,gold,solution_id,answer,verdict", "a,x,0,y,", "a,x,1,x,", "b,x,0,x,0", "b,x,1,z,1"]
     (tmp_path / "t.csv").write_text("\n".join(rows))
-    profile = profile_of_run(str(taken("table", tmp_path / "t.csv")), "p")
+    profile = estimate_run_profile(str(taken("table", tmp_path / "t.csv")), "p")
     assert profile.genrm is None
     assert profile.warnings == ["Of a problem 0 to 2 solutions were verified; so GenRM is not estimated."]
 
@@ -163,12 +165,12 @@ def test_a_problem_with_a_failure_or_without_solutions_is_left_out(taken, tmp_pa
     log["samples"][0]["error"] = {"message": "out of quota"}
     (tmp_path / "log.json").write_text(json.dumps(log))
     found = read_pool(Run(taken("inspect-ai", tmp_path / "log.json")))
-    assert found.left_out == {"1": "out of quota"}
+    assert found.excluded_problems == {"1": "out of quota"}
     assert found.problem_ids == ["two"]
     shutil.rmtree(tmp_path / "run")
     lines = [{"question": "?", "samples": said, "gt_answer": "#### 5"} for said in (["#### 5"], [])]
     (tmp_path / "m.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    assert read_pool(Run(taken("large-language-monkeys", tmp_path / "m.jsonl"))).left_out == {
+    assert read_pool(Run(taken("large-language-monkeys", tmp_path / "m.jsonl"))).excluded_problems == {
         "2": "it has no solutions"
     }
 
@@ -204,12 +206,12 @@ def test_an_import_is_graded_again_where_it_has_texts(command, refused, tmp_path
 def test_no_sweep_goes_on_with_an_import(taken, small, scripted):
     run = taken("sc-genrm-scaling", GOLDEN / "sc-genrm-scaling" / "solutions", "boxed-number")
     with pytest.raises(RunError, match="was imported, and no sweep can go on with what another tool sampled; name ano"):
-        sweep(small(run=str(run)), load=scripted())
+        run_sweep(small(run=str(run)), load=scripted())
 
 
 def test_an_import_that_lost_rows_is_to_be_imported_again(command, refused, taken, tmp_path):
     run = taken("table", GOLDEN / "table" / "verifications.csv")
-    [part] = Run(run).parts(SOLUTIONS)
+    [part] = Run(run).list_parts(SOLUTIONS_TABLE)
     Path(part).unlink()
     ended = command("check", run)
     assert ended.code == 1
@@ -268,7 +270,7 @@ def test_import_speaks_json_and_refuses_a_pair_that_is_none(command, tmp_path):
 )
 def test_a_column_or_a_name_that_is_given_twice_is_refused(columns, sentence):
     with pytest.raises(typer.BadParameter) as caught:
-        pairs(columns)
+        parse_columns_option(columns)
     assert str(caught.value) == sentence
 
 
@@ -281,10 +283,12 @@ def test_the_authors_arrays_give_what_their_estimators_give(shared_data, tmp_pat
     order = np.argsort([str(p) for p in range(64)])  # a run is in the order of its problems' names
     found = read_pool(Run(tmp_path / "run")).pool
     np.testing.assert_array_equal(found.verdicts, held["scores"][order])
-    profile = profile_of_run(str(tmp_path / "run"), "p")
-    np.testing.assert_allclose(profile.genrm.array[:, -1, -1], genrm(pool, [64], [32])[order, 0, 0], atol=1e-5)
+    profile = estimate_run_profile(str(tmp_path / "run"), "p")
+    np.testing.assert_allclose(profile.genrm.array[:, -1, -1], estimate_genrm(pool, [64], [32])[order, 0, 0], atol=1e-5)
     at = profile.self_consistency.solutions.index(64)
-    np.testing.assert_allclose(profile.self_consistency.array[:, at], self_consistency(pool, [64])[order, 0], atol=1e-5)
+    np.testing.assert_allclose(
+        profile.self_consistency.array[:, at], estimate_self_consistency(pool, [64])[order, 0], atol=1e-5
+    )
     assert profile.lam is None
     assert profile.warnings == [
         "3,102 of 129,379 verdicts are probabilities; each counts as yes above 1/2, and as no otherwise, in genrm and "
@@ -309,7 +313,7 @@ def test_the_scores_of_best_of_n_are_used_and_a_cost_places_them(command, refuse
     said = command("fit", run, "-o", profile).out
     assert "A solution's score is that of its last step (last)." in said
     assert "ρ = unknown, what scoring a solution costs in solutions" in said
-    assert {"bon", "prm-weighted"} <= set(read(str(profile)).strategies)
+    assert {"bon", "prm-weighted"} <= set(read_profile(str(profile)).strategies)
     plan = json.loads(command("plan", "-b", "8x", "-p", profile, "--json").out)
     assert plan["alternatives"] == []
     assert any("What bon, prm-weighted cost is unknown" in warning for warning in plan["warnings"])
@@ -319,5 +323,5 @@ def test_the_scores_of_best_of_n_are_used_and_a_cost_places_them(command, refuse
     assert refused("plan", "-b", "8x", "-p", profile, "--rho", "-1").startswith("ρ is -1; ")
     assert refused("plan", "-b", "8x", "-p", "lab", "--rho", "1").startswith("The profile 'lab' holds no scores")
     assert command("fit", run, "-o", profile, "--rho", "0.25").code == 0
-    assert read(str(profile)).rhos["completion"] == 0.25
+    assert read_profile(str(profile)).rhos["completion"] == 0.25
     assert command("check", run).code == 0

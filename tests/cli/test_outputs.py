@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from isocompute.planner.profile import read
+from isocompute.planner.profile import read_profile
 from isocompute.runners.engines import Completion
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.sampling.sweep import run_sweep
 
 GRID = Path(__file__).resolve().parents[2] / "data" / "published" / "llama-3.1-8b-math.json"
 
@@ -55,7 +55,7 @@ def test_an_earlier_profile_is_replaced_and_a_link_to_another_file_is_not_follow
     assert command("fit", written_run, "-o", profile).code == 0
     assert not profile.is_symlink()
     assert (kept.read_bytes(), (tmp_path / "thesis").read_text()) == (first, "mine")
-    assert read(str(profile)).name == "p"
+    assert read_profile(str(profile)).name == "p"
 
 
 def test_a_url_is_fitted_into_its_store_and_planned_from_there(command, written_run, tmp_path, monkeypatch):
@@ -99,9 +99,9 @@ def swept(command, small, scripted, tmp_path, monkeypatch):
         path = tmp_path / "sweep.yaml"
         models = {role: {"model": "data/lab/solver", "prompt": f"lab-{word}"} for role, word in ROLES.items()}
         path.write_text(yaml.safe_dump(small(**{**models, **changes}).model_dump(mode="json", exclude_none=True)))
-        scripted_sweep = partial(sweep, load=scripted(says))
+        scripted_sweep = partial(run_sweep, load=scripted(says))
         monkeypatch.setattr(
-            "isocompute.runners.sampling.sweep.sweep", scripted_sweep
+            "isocompute.runners.sampling.sweep.run_sweep", scripted_sweep
         )  # which the command loads when called
         return command("sweep", path)
 

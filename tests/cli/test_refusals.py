@@ -14,8 +14,8 @@ import yaml
 
 import isocompute
 from isocompute.errors import DataError
-from isocompute.fits import Pool, coverage, genrm, self_consistency
-from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, VERIFICATIONS
+from isocompute.fits import Pool, estimate_coverage, estimate_genrm, estimate_self_consistency
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 LLAMA = ("--profile", "llama-3.1-8b-math")
 
@@ -84,17 +84,17 @@ def test_a_run_that_is_not_there(refused, tmp_path):
     ("table", "sentence"),
     [
         (
-            PROBLEMS,
+            PROBLEMS_TABLE,
             "RUN/solutions/part-00000.parquet: 24 rows of a problem that is not there; the first: ('lab-0-1-0', 0); "
             "run its sweep again, which writes the problems that are missing",
         ),
         (
-            SOLUTIONS,
+            SOLUTIONS_TABLE,
             "RUN/verifications/part-00000.parquet: 15 rows of a solution that is not there, or failed; the first: "
             "('lab-0-1-0', 0, 0); `isocompute check RUN` says what would be lost",
         ),
         (
-            VERIFICATIONS,
+            VERIFICATIONS_TABLE,
             "The run at 'RUN' is not complete: it has 67 of 72 verifications; run its sweep again to complete it",
         ),
     ],
@@ -137,7 +137,7 @@ def test_a_manifest_that_names_what_is_not_installed(refused, written_run, tmp_p
 
 
 def test_a_part_with_a_wrong_column(refused, written_run, rewrite, tmp_path):
-    rewrite(written_run, SOLUTIONS, lambda frame: frame.drop(columns="answer"))
+    rewrite(written_run, SOLUTIONS_TABLE, lambda frame: frame.drop(columns="answer"))
     sentence = refused("fit", written_run, "-o", tmp_path / "p.json")
     part = f"{written_run}/solutions/part-00000.parquet"
     assert sentence.startswith(f"{part}: the column 'answer' is missing; solutions has problem_id, solution_id, ")
@@ -151,7 +151,7 @@ def test_a_part_that_is_damaged(refused, written_run, tmp_path):
 
 
 def test_a_verdict_of_1_7(refused, written_run, rewrite, tmp_path):
-    rewrite(written_run, VERIFICATIONS, lambda f: f.assign(verdict=[0.0] * 4 + [1.7] + [1.0] * 67))
+    rewrite(written_run, VERIFICATIONS_TABLE, lambda f: f.assign(verdict=[0.0] * 4 + [1.7] + [1.0] * 67))
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
         f"{written_run}/verifications/part-00000.parquet: 1 row with a verdict outside 0 … 1; the first: "
         f"('lab-0-1-0', 1, 1); `isocompute check {written_run}` says what would be lost."
@@ -159,7 +159,7 @@ def test_a_verdict_of_1_7(refused, written_run, rewrite, tmp_path):
 
 
 def test_a_key_that_stands_twice(refused, written_run, rewrite, tmp_path):
-    rewrite(written_run, SOLUTIONS, lambda frame: frame.iloc[[*range(24), 3]])
+    rewrite(written_run, SOLUTIONS_TABLE, lambda frame: frame.iloc[[*range(24), 3]])
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
         f"{written_run}/solutions/part-00000.parquet: 1 row with a key that stood before; the first: "
         f"('lab-0-1-0', 3); `isocompute check {written_run}` says what would be lost."
@@ -168,8 +168,8 @@ def test_a_key_that_stands_twice(refused, written_run, rewrite, tmp_path):
 
 def test_a_run_of_failures(refused, written_run, rewrite, tmp_path):
     lost = {"text": None, "answer": None, "correct": None}
-    rewrite(written_run, SOLUTIONS, lambda frame: frame.assign(status="out of memory", **lost))
-    rewrite(written_run, VERIFICATIONS, lambda frame: frame.iloc[:0])
+    rewrite(written_run, SOLUTIONS_TABLE, lambda frame: frame.assign(status="out of memory", **lost))
+    rewrite(written_run, VERIFICATIONS_TABLE, lambda frame: frame.iloc[:0])
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
         f"Every problem of '{written_run}' has a row that failed; the first: out of memory."
     )
@@ -178,10 +178,10 @@ def test_a_run_of_failures(refused, written_run, rewrite, tmp_path):
 def test_a_run_without_tokens_has_no_lambda_and_one_with_impossible_ones_is_refused(
     command, refused, written_run, rewrite, tmp_path
 ):
-    rewrite(written_run, SOLUTIONS, lambda frame: frame.assign(completion_tokens=None))
+    rewrite(written_run, SOLUTIONS_TABLE, lambda frame: frame.assign(completion_tokens=None))
     fitted = json.loads(command("fit", written_run, "-o", tmp_path / "p.json", "--json").out)
     assert fitted["lambda"] is None
-    rewrite(written_run, SOLUTIONS, lambda frame: frame.assign(completion_tokens=0))
+    rewrite(written_run, SOLUTIONS_TABLE, lambda frame: frame.assign(completion_tokens=0))
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
         f"The run at '{written_run}' has completion_tokens that are all zero."
     )
@@ -231,13 +231,16 @@ def test_figures_without_matplotlib(refused, written_run, tmp_path, monkeypatch)
             "verdicts holds 1.7 at problem 0, solution 0, verification 0: "
             "it must lie in [0, 1], or be NaN where it was not parsed.",
         ),
-        (lambda: coverage(Pool([[0, 1]], [0]), [3]), "S must lie between 1 and 2, the solutions in the pool; got 3."),
         (
-            lambda: self_consistency(Pool([[0, 1]], [0]), [0]),
+            lambda: estimate_coverage(Pool([[0, 1]], [0]), [3]),
+            "S must lie between 1 and 2, the solutions in the pool; got 3.",
+        ),
+        (
+            lambda: estimate_self_consistency(Pool([[0, 1]], [0]), [0]),
             "S must lie between 1 and 2, the solutions in the pool; got 0.",
         ),
         (
-            lambda: genrm(Pool([[0, 1]], [0], [[[1, 0], [1, 1]]]), [1], [3]),
+            lambda: estimate_genrm(Pool([[0, 1]], [0], [[[1, 0], [1, 1]]]), [1], [3]),
             "V must lie between 1 and 2, the verifications of each solution; got 3.",
         ),
     ],

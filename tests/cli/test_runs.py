@@ -11,11 +11,11 @@ import yaml
 
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.planner.profile import read
+from isocompute.planner.profile import read_profile
 from isocompute.runners.engines import Completion
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SEARCHES, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import SEARCHES_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 HOSTILE = "lost \x1b[31m[bold]\n\x07 [/red] " + "x" * 500
 
@@ -50,10 +50,10 @@ def test_runs_shows_how_far_each_run_is(command, small, scripted, tmp_path):
     def failing(prompt, seed):
         return Completion(None, None, None, None, None, HOSTILE) if seed % 4 == 0 else well(prompt, seed)
 
-    sweep(small(run=str(tmp_path / "a")), load=scripted())
-    sweep(small(run=str(tmp_path / "b")), load=scripted(failing))
+    run_sweep(small(run=str(tmp_path / "a")), load=scripted())
+    run_sweep(small(run=str(tmp_path / "b")), load=scripted(failing))
     run = Run(tmp_path / "b")
-    done = {table: len(run.keys(table)) for table in (SOLUTIONS, VERIFICATIONS)}
+    done = {table: len(run.read_keys(table)) for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE)}
     ended = command("runs", tmp_path)
     assert ended.code == 0
     said = lines(ended.out)
@@ -62,8 +62,15 @@ def test_runs_shows_how_far_each_run_is(command, small, scripted, tmp_path):
     assert [line.split()[:6] for line in said if line.startswith(("solutions", "verifications"))] == [
         ["solutions", "24", "of", "24", "100", "%"],
         ["verifications", "72", "of", "72", "100", "%"],
-        ["solutions", str(done[SOLUTIONS]), "of", "24", f"{100 * done[SOLUTIONS] / 24:.3g}", "%"],
-        ["verifications", str(done[VERIFICATIONS]), "of", "72", f"{100 * done[VERIFICATIONS] / 72:.3g}", "%"],
+        ["solutions", str(done[SOLUTIONS_TABLE]), "of", "24", f"{100 * done[SOLUTIONS_TABLE] / 24:.3g}", "%"],
+        [
+            "verifications",
+            str(done[VERIFICATIONS_TABLE]),
+            "of",
+            "72",
+            f"{100 * done[VERIFICATIONS_TABLE] / 72:.3g}",
+            "%",
+        ],
     ]
     assert any("failed: lost  [31m[bold]   [/red] xxx" in line for line in said)
     assert "\x1b" not in ended.out
@@ -71,15 +78,15 @@ def test_runs_shows_how_far_each_run_is(command, small, scripted, tmp_path):
 
     fields = json.loads(command("runs", tmp_path, "--json").out)
     assert [run["run"] for run in fields] == [f"{tmp_path}/a", f"{tmp_path}/b"]
-    assert fields[1]["solutions"]["done"] == done[SOLUTIONS]
-    assert fields[1]["solutions"]["failures"] == {HOSTILE: 24 - done[SOLUTIONS]}
+    assert fields[1]["solutions"]["done"] == done[SOLUTIONS_TABLE]
+    assert fields[1]["solutions"]["failures"] == {HOSTILE: 24 - done[SOLUTIONS_TABLE]}
     assert fields[0]["solutions"]["tokens"]["cached"] is None
     assert fields[0]["written"].endswith("+00:00")
 
 
 def test_runs_shows_the_others_when_one_is_damaged(command, small, scripted, tmp_path):
     for name in "abc":
-        sweep(small(run=str(tmp_path / name)), load=scripted())
+        run_sweep(small(run=str(tmp_path / name)), load=scripted())
     part = tmp_path / "b" / "solutions" / "part-00000.parquet"
     part.write_bytes(part.read_bytes()[:100])
     ended = command("runs", tmp_path)
@@ -175,7 +182,7 @@ def test_a_dry_run_says_what_is_missing_and_writes_nothing(command, small, scrip
     assert lines(ended.out)[0] == f"{written_run}: 8 requests would be made. Nothing was written."
     assert narrow(ended.out.partition("\n")[2]) == []
     price = json.loads(command("sweep", path, "--dry-run", *options, "--json").out)
-    rows = Run(written_run).frame(SOLUTIONS)
+    rows = Run(written_run).read_frame(SOLUTIONS_TABLE)
     tokens, prompts = 8 * rows["completion_tokens"].mean(), 8 * rows["prompt_tokens"].mean()
     assert price["roles"]["solver"]["flops"] == pytest.approx(2e9 * tokens)
     assert price["hours"] == pytest.approx(tokens / 10 / 3600)
@@ -211,10 +218,10 @@ def test_a_dry_run_prices_scores_and_searches(command, searching, stepping, writ
     assert "searches: no row tells how long they are; --sample 2 measures it" in untold.out
     assert "Time: unknown, as it is how long searches are; --sample 2 measures it" in untold.out
     engine, scorer = stepping()
-    sweep(config, load=engine, load_scorer=scorer)
+    run_sweep(config, load=engine, load_scorer=scorer)
     larger = searching(scored=1, task={"name": "lab", "problems": 6}, solutions=1)
     told = command("sweep", written(larger), "--dry-run", "--tokens-per-second", 10, "--parameters", 1e9)
-    rows = len(Run(config.run).keys(SEARCHES))
+    rows = len(Run(config.run).read_keys(SEARCHES_TABLE))
     assert f"searches: as long as {rows} rows that are there; P = 1B, P of the scorer = 1B" in told.out
     assert "Time: unknown, as it is how fast solutions are scored; --sample 2 measures it" in told.out
     assert narrow(told.out.partition("\n")[2].partition("\n\nsolver")[0]) == []
@@ -250,7 +257,7 @@ def test_a_sweep_on_a_full_disk_ends_in_one_sentence_and_2(refused, small, scrip
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    monkeypatch.setattr("isocompute.runners.sampling.sweep.sweep", partial(sweep, load=scripted()))
+    monkeypatch.setattr("isocompute.runners.sampling.sweep.run_sweep", partial(run_sweep, load=scripted()))
     assert refused("sweep", written(small())) == (
         f"{tmp_path}/run/manifest.json could not be written: No space left on device; "
         "what was written before is whole, and the same command goes on from there."
@@ -272,12 +279,12 @@ def cached(scripted):
 
 
 def test_fit_counts_lambda_in_three_ways_and_plan_takes_any_of_them(command, refused, small, scripted, tmp_path):
-    run = Run(sweep(small(), load=cached(scripted)).run)
+    run = Run(run_sweep(small(), load=cached(scripted)).run)
     path = tmp_path / "p.json"
     said = command("fit", run.path, "-o", path).out
     means = {
-        table: run.frame(table)[["prompt_tokens", "cached_tokens", "completion_tokens"]].mean()
-        for table in (SOLUTIONS, VERIFICATIONS)
+        table: run.read_frame(table)[["prompt_tokens", "cached_tokens", "completion_tokens"]].mean()
+        for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE)
     }
 
     def ratio(prompt, held):
@@ -285,10 +292,10 @@ def test_fit_counts_lambda_in_three_ways_and_plan_takes_any_of_them(command, ref
             t: m["completion_tokens"] + prompt * m["prompt_tokens"] - held * m["cached_tokens"]
             for t, m in means.items()
         }
-        return cost[VERIFICATIONS] / cost[SOLUTIONS]
+        return cost[VERIFICATIONS_TABLE] / cost[SOLUTIONS_TABLE]
 
     expected = {"completion": ratio(0, 0), "prompts": ratio(1, 0), "cached": ratio(1, 1)}
-    profile = read(str(path))
+    profile = read_profile(str(path))
     assert profile.lambdas == pytest.approx(expected)
     assert profile.lam == profile.lambdas["completion"]
     assert f"λ = {expected['completion']:.3g} (completion tokens: " in said
@@ -304,7 +311,7 @@ def test_a_lambda_that_was_not_measured_stays_unknown(command, refused, written_
     path = tmp_path / "p.json"
     said = command("fit", written_run, "-o", path).out
     assert "with prompts; unknown with prompts less what the prefix cache held" in said
-    assert read(str(path)).lambdas["cached"] is None
+    assert read_profile(str(path)).lambdas["cached"] is None
     assert refused("plan", "-b", "8x", "-p", path, "--lambda", "cached") == (
         "The profile 'p' does not say λ for 'cached': it says completion, prompts; give λ as a number."
     )
@@ -314,7 +321,7 @@ def test_a_lambda_that_was_not_measured_stays_unknown(command, refused, written_
 
 
 def test_cached_tokens_that_cannot_be_are_refused(refused, written_run, rewrite, tmp_path):
-    rewrite(written_run, SOLUTIONS, lambda frame: frame.assign(cached_tokens=frame["prompt_tokens"] + 1))
+    rewrite(written_run, SOLUTIONS_TABLE, lambda frame: frame.assign(cached_tokens=frame["prompt_tokens"] + 1))
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
         f"{written_run}/solutions/part-00000.parquet: 24 rows with more cached_tokens than prompt_tokens; the first: "
         f"('lab-0-1-0', 0); `isocompute check {written_run}` says what would be lost."
@@ -324,7 +331,7 @@ def test_cached_tokens_that_cannot_be_are_refused(refused, written_run, rewrite,
 def test_lambda_of_one_row_that_does_not_say_is_unknown(written_run, rewrite):
     rewrite(
         written_run,
-        VERIFICATIONS,
+        VERIFICATIONS_TABLE,
         lambda frame: frame.assign(prompt_tokens=[None, *frame["prompt_tokens"].tolist()[1:]]),
     )
     found = measure_costs(read_pool(Run(written_run))).lambdas
@@ -336,4 +343,4 @@ def test_a_profile_from_before_reads_without_them(tmp_path):
     content = json.loads((Path(__file__).parents[2] / "data" / "profiles" / "lab.json").read_text())
     del content["lambdas"]
     (tmp_path / "old.json").write_text(json.dumps(content))
-    assert read(str(tmp_path / "old.json")).lambdas == {}
+    assert read_profile(str(tmp_path / "old.json")).lambdas == {}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.storage.run import Run, arrow, parquet
-from isocompute.runners.storage.schema import NODES, PROBLEMS, SEARCHES
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.storage.run import Run, build_arrow_table, encode_parquet
+from isocompute.runners.storage.schema import NODES_TABLE, PROBLEMS_TABLE, SEARCHES_TABLE
 
 HOSTILE = "\x1b[31m[bold]\n\x07 [/red] {question} " + "x" * 500
 
@@ -19,7 +19,7 @@ HOSTILE = "\x1b[31m[bold]\n\x07 [/red] {question} " + "x" * 500
 @pytest.fixture
 def run(searching, stepping):
     engine, scorer = stepping()
-    return Run(sweep(searching(), load=engine, load_scorer=scorer).run)
+    return Run(run_sweep(searching(), load=engine, load_scorer=scorer).run)
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def test_a_tree_has_every_node_with_its_score_fate_and_tokens_and_marks_the_best
     assert ended.code == 0
     shown = {found[0]: found for found in map(numbers, ended.out.splitlines()) if found}
     here = {"problem_id": "lab-0-1-0", "strategy": "beam", "n": 8, "seed": 1}
-    nodes = {r["node_id"]: r for r in run.read(NODES).to_pylist() if here.items() <= r.items()}
-    (search,) = (r for r in run.read(SEARCHES).to_pylist() if here.items() <= r.items())
+    nodes = {r["node_id"]: r for r in run.read_table(NODES_TABLE).to_pylist() if here.items() <= r.items()}
+    (search,) = (r for r in run.read_table(SEARCHES_TABLE).to_pylist() if here.items() <= r.items())
     path, node = set(), search["selected"]
     while node:
         path.add(node)
@@ -67,17 +67,21 @@ def test_it_fits_a_terminal_of_80_columns(run, narrow):
 
 def test_every_node_stands_below_its_parent(run, narrow):
     out = narrow("tree", run.path, "lab-0-1-0", "--strategy", "dvts").out
-    nodes = {r["node_id"]: r["parent"] for r in run.read(NODES).to_pylist() if r["strategy"] == "dvts"}
+    nodes = {r["node_id"]: r["parent"] for r in run.read_table(NODES_TABLE).to_pylist() if r["strategy"] == "dvts"}
     order = [found[0] for found in map(numbers, out.splitlines()) if found]
     assert all(nodes[i] == 0 or order.index(nodes[i]) < order.index(i) for i in order)
 
 
 def test_hostile_texts_are_shown_and_move_nothing(run, narrow):
-    for table, names in ((NODES, ("text", "answer")), (SEARCHES, ("answer",)), (PROBLEMS, ("question",))):
-        for path in run.parts(table):
+    for table, names in (
+        (NODES_TABLE, ("text", "answer")),
+        (SEARCHES_TABLE, ("answer",)),
+        (PROBLEMS_TABLE, ("question",)),
+    ):
+        for path in run.list_parts(table):
             rows = pq.read_table(path).to_pylist()
             rows = [row | {name: HOSTILE for name in names if row[name] is not None} for row in rows]
-            Path(path).write_bytes(parquet(arrow(rows, table.schema)))
+            Path(path).write_bytes(encode_parquet(build_arrow_table(rows, table.schema)))
     ended = narrow("tree", run.path, "lab-0-1-0", *BEAM)
     assert ended.code == 0
     assert "[bold]" in ended.out
@@ -98,7 +102,7 @@ def test_where_several_are_meant_they_are_listed_and_told_apart(run, narrow):
 
 
 def test_a_search_under_way_or_failed_is_shown_as_far_as_it_is(run, narrow):
-    for path in run.parts(SEARCHES):
+    for path in run.list_parts(SEARCHES_TABLE):
         Path(path).unlink()
     assert "under way, " in narrow("tree", run.path, "lab-0-1-0", *BEAM).out
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from isocompute.planner.profile import read
+from isocompute.planner.profile import read_profile
 from isocompute.runners.storage.run import Run
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "data" / "published"
@@ -100,7 +100,10 @@ def test_a_format_1_error_and_trust_that_no_part_takes_are_kept(command, tmp_pat
     assert command("upgrade", tmp_path / "old.json", "-o", tmp_path / "new.json").code == 0
     new = json.loads((tmp_path / "new.json").read_text())
     assert (new["trust"], new["drawn_error"]) == (0.5, 0.01)
-    assert (read(str(tmp_path / "new.json")).trust, read(str(tmp_path / "new.json")).drawn_error) == (None, None)
+    assert (
+        read_profile(str(tmp_path / "new.json")).odds_exponent,
+        read_profile(str(tmp_path / "new.json")).largest_drawing_error,
+    ) == (None, None)
 
 
 def test_what_is_neither_a_run_nor_a_profile_is_refused_and_nothing_is_written(
@@ -121,7 +124,7 @@ def test_what_is_neither_a_run_nor_a_profile_is_refused_and_nothing_is_written(
     assert "is in memory" in refused("upgrade", old_profile, "-o", "memory://b/new.json")
     assert "belongs to a run" in refused("upgrade", old_profile, "-o", "run/solutions/new.json")
     assert "already; an upgrade needs a place of its own" in refused("upgrade", written_run, "-o", "run")
-    manifest = Run(written_run).manifest()
+    manifest = Run(written_run).read_manifest()
     Run(written_run).write_manifest({**manifest, "format": 3})
     assert "has the format 3, and this version of isocompute reads formats 1 and 2" in refused(
         "upgrade", "run", "-o", "new"

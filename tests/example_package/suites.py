@@ -8,7 +8,7 @@ import pytest
 from isocompute.figures.registry import FIGURES
 from isocompute.planner.strategies.registry import STRATEGIES
 from isocompute.runners import engines, grading, scorers
-from isocompute.runners.search.registry import SEARCHES
+from isocompute.runners.search.registry import SEARCH_STRATEGIES
 from isocompute.testing import (
     EngineSuite,
     FigureSuite,
@@ -25,9 +25,9 @@ class TestDice(EngineSuite):
     step = "\n\n"
 
     def load(self):
-        return engines.load("dice", "six-sided")
+        return engines.load_engine("dice", "six-sided")
 
-    def prompt(self, number):
+    def make_prompt(self, number):
         return f"Add {number} and 38."
 
 
@@ -35,14 +35,14 @@ class TestSumChecker(ScorerSuite):
     steps = ("[3, 1]\n\n", "so \\boxed{58}\n\n", "or \\boxed{59}")
 
     def load(self):
-        return scorers.load("sum-checker", "none")
+        return scorers.load_scorer("sum-checker", "none")
 
-    def question(self, number):
+    def make_question(self, number):
         return f"Add {number} and 38."
 
 
 class TestChains(SearchSuite):
-    entry = SEARCHES["chains"]
+    entry = SEARCH_STRATEGIES["chains"]
 
 
 class TestMine(StrategySuite):
@@ -67,11 +67,11 @@ class TestLastNumber(GraderSuite):
     wrong = (("it is 7, or 8", "7"), ("seven", "7"))
 
     def load(self):
-        return grading.load("last-number")
+        return grading.load_grader_by_name("last-number")
 
 
 class TestSums(TaskSuite):
-    def block(self):
+    def make_block(self):
         return {"name": "sums", "seed": 3}
 
 

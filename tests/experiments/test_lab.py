@@ -9,50 +9,50 @@ from pathlib import Path
 
 import pytest
 
-from isocompute.fits import coverage, self_consistency
+from isocompute.fits import estimate_coverage, estimate_self_consistency
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.runners.grading import answer_of
-from isocompute.runners.parsing.verdicts import verdict_of
+from isocompute.runners.grading import extract_lab_answer
+from isocompute.runners.parsing.verdicts import parse_verdict
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 from isocompute.runners.tasks import lab_generator as problems
-from isocompute.runners.tasks.lab_generator import LARGEST, LEVELS, Problem
+from isocompute.runners.tasks.lab_generator import LAB_LEVELS, LARGEST_LAB_VALUE, LabProblem
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", LAB_LEVELS)
 def test_problems_stay_in_range_and_their_solutions_are_right(level):
     rng = random.Random(level)
     for _ in range(200):
-        problem = problems.sample(level, rng)
+        problem = problems.sample_lab_problem(level, rng)
         value = problem.start
         for operator, number in problem.operations:
-            value = problems.apply(value, operator, number)
-            assert 0 <= value <= LARGEST
-        assert answer_of(problem.solution) == str(problem.answer) == str(value)
-        assert len(problem.operations) == LEVELS[level].operations
-        assert problems.expected(problem, problem.solution) == problem.solution.split("\n")
-        assert verdict_of(problems.verification(problem, problem.solution)) == 1.0
+            value = problems.apply_operation(value, operator, number)
+            assert 0 <= value <= LARGEST_LAB_VALUE
+        assert extract_lab_answer(problem.solution) == str(problem.answer) == str(value)
+        assert len(problem.operations) == LAB_LEVELS[level].operation_count
+        assert problems.derive_expected_lines(problem, problem.solution) == problem.solution.split("\n")
+        assert parse_verdict(problems.write_verification(problem, problem.solution)) == 1.0
 
 
 def test_a_reference_verification_judges_the_answer():
-    problem = Problem(47, (("+", 38),))
+    problem = LabProblem(47, (("+", 38),))
     for claim, verdict in (("\\boxed{85}", 1.0), ("\\boxed{58}", 0.0), ("\\boxed{850}", 0.0), ("no box", 0.0)):
-        assert verdict_of(problems.verification(problem, f"47+38: 5,8 = 85\n{claim}")) == verdict
+        assert parse_verdict(problems.write_verification(problem, f"47+38: 5,8 = 85\n{claim}")) == verdict
 
 
 def test_a_line_is_held_against_what_the_lines_before_it_say():
-    problem = Problem(10, (("+", 5), ("*", 2)))
+    problem = LabProblem(10, (("+", 5), ("*", 2)))
     slip = "10+5: 6,1 = 16\n16*2: 2,3 = 32\n\\boxed{32}"
-    assert problems.expected(problem, slip) == ["10+5: 5,1 = 15", *slip.split("\n")[1:]]
+    assert problems.derive_expected_lines(problem, slip) == ["10+5: 5,1 = 15", *slip.split("\n")[1:]]
 
 
 def test_nothing_right_follows_what_is_no_value_or_too_large_or_the_end():
-    problem = Problem(600, (("+", 5), ("*", 2)))
+    problem = LabProblem(600, (("+", 5), ("*", 2)))
     too_large = "600+5: 5,0,6 = 605\n605*2: 0,1,2,1 = 1210\n\\boxed{1210}\n\\boxed{1210}"
     for text in ("", "nonsense\n", "600+5: 5 = ٣\n٣*2: 6 = 6", too_large):
-        first, *others = problems.expected(problem, text)
+        first, *others = problems.derive_expected_lines(problem, text)
         assert first == "600+5: 5,0,6 = 605"
         assert not any(others)
 
@@ -60,33 +60,33 @@ def test_nothing_right_follows_what_is_no_value_or_too_large_or_the_end():
 def test_nothing_that_is_measured_on_is_learnt_from():
     corpus = pytest.importorskip("experiments.lab.corpus")
     rng = random.Random(0)
-    assert not any(problems.held_out(corpus.sample(1, rng)) for _ in range(500))
-    shares = [problems.held_out(problems.sample(3, rng)) for _ in range(3000)]
+    assert not any(problems.is_held_out(corpus.sample_training_problem(1, rng)) for _ in range(500))
+    shares = [problems.is_held_out(problems.sample_lab_problem(3, rng)) for _ in range(3000)]
     assert 0.08 < sum(shares) / len(shares) < 0.12
 
 
 def test_the_tokenizer_gives_back_every_text():
     corpus = pytest.importorskip("experiments.lab.corpus")
     rng = random.Random(1)
-    for level in LEVELS:
-        problem = problems.sample(level, rng)
-        for text in (problem.question, problem.solution, problems.verification(problem, "\\boxed{7}")):
-            tokens = corpus.encode(text)
+    for level in LAB_LEVELS:
+        problem = problems.sample_lab_problem(level, rng)
+        for text in (problem.question, problem.solution, problems.write_verification(problem, "\\boxed{7}")):
+            tokens = corpus.encode_text(text)
             assert corpus.TOKENIZER.unk_token_id not in tokens
             assert corpus.TOKENIZER.decode(tokens) == text
 
 
 def test_a_prm_always_reads_plus_and_learns_where_each_line_goes_wrong():
     corpus = pytest.importorskip("experiments.lab.corpus")
-    problem = Problem(10, (("+", 5), ("+", 5)))
-    example = corpus.scoring(problem, "10+5: 5,1 = 15\n15+5: 1,2 = 21\n\\boxed{21}")
+    problem = LabProblem(10, (("+", 5), ("+", 5)))
+    example = corpus.make_prm_example(problem, "10+5: 5,1 = 15\n15+5: 1,2 = 21\n\\boxed{21}")
     read = [corpus.TOKENIZER.decode([token]) for token in example.tokens]
     marks = [i for i, token in enumerate(example.tokens) if token == corpus.RIGHT]
-    assert [example.labels[i] for i in marks] == [corpus.RIGHT, corpus.WRONG, corpus.RIGHT]
+    assert [example.labels[i] for i in marks] == [corpus.RIGHT, corpus.OPTION_ERRORS, corpus.RIGHT]
     slip = read.index(",2") - 1  # the 1 before it should be a 0; what stands after it counts with it
     assert read[slip] == "1"
     assert corpus.TOKENIZER.decode([example.targets[slip]]) == "0"
-    assert example.labels[slip : slip + 2] == [corpus.RIGHT, corpus.WRONG]
+    assert example.labels[slip : slip + 2] == [corpus.RIGHT, corpus.OPTION_ERRORS]
     assert all(target == corpus.IGNORED for target in example.targets[slip + 1 : marks[1]])
 
 
@@ -94,9 +94,9 @@ def test_a_deeper_model_begins_as_the_model_it_was():
     train = pytest.importorskip("experiments.lab.train")
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
-    model = train.LlamaForCausalLM(train.architecture()).eval()
+    model = train.LlamaForCausalLM(train.make_architecture()).eval()
     tokens = torch.tensor([[1, 5, 9, 20]])
-    deeper = train.deepened(model, 2).eval()
+    deeper = train.add_layers(model, 2).eval()
     assert deeper.config.num_hidden_layers == model.config.num_hidden_layers + 2
     torch.testing.assert_close(deeper(input_ids=tokens).logits, model(input_ids=tokens).logits)
 
@@ -139,32 +139,32 @@ def test_the_shipped_run_is_what_its_card_says(run):
     """At least 100 problems × 64 solutions × 32 verifications, with tokens, in 25 MB."""
     pool = read_pool(run).pool
     assert pool.problems >= 100
-    assert pool.solutions >= pool.verified >= 64
+    assert pool.solutions >= pool.verified_solutions >= 64
     assert pool.verifications >= 32
     assert sum(path.stat().st_size for path in Path(run.path).rglob("*") if path.is_file()) < 25e6
-    for table in (SOLUTIONS, VERIFICATIONS):
-        frame = run.frame(table, ["prompt_tokens", "completion_tokens", "status"])
+    for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE):
+        frame = run.read_frame(table, ["prompt_tokens", "completion_tokens", "status"])
         assert frame[["prompt_tokens", "completion_tokens"]].gt(0).all(axis=None)
         assert (frame["status"] == "ok").all()
 
 
 def test_the_shipped_models_are_interesting(run):
     """The solver goes from good to poor with the level; votes help and saturate below coverage."""
-    levels = run.frame(PROBLEMS).set_index("problem_id")["level"]
-    solutions = run.frame(SOLUTIONS, ["problem_id", "correct"])
+    levels = run.read_frame(PROBLEMS_TABLE).set_index("problem_id")["level"]
+    solutions = run.read_frame(SOLUTIONS_TABLE, ["problem_id", "correct"])
     right = solutions.groupby(solutions["problem_id"].map(levels))["correct"].mean()
     assert right[1] > 0.85
     assert right[5] < 0.15
     pool = read_pool(run).pool
-    votes = self_consistency(pool, [1, 64, 256]).mean(axis=0)
+    votes = estimate_self_consistency(pool, [1, 64, 256]).mean(axis=0)
     assert votes[1] > votes[0] + 0.03
-    assert votes[2] < coverage(pool, [256]).mean() - 0.1
+    assert votes[2] < estimate_coverage(pool, [256]).mean() - 0.1
 
 
 def test_the_shipped_verifier_is_informative_imperfect_and_stochastic(run):
     measure = pytest.importorskip("experiments.lab.measure")
-    verdicts = run.frame(VERIFICATIONS, ["problem_id", "solution_id", "verdict"])
+    verdicts = run.read_frame(VERIFICATIONS_TABLE, ["problem_id", "solution_id", "verdict"])
     means = verdicts.groupby(["problem_id", "solution_id"], as_index=False)["verdict"].mean().fillna({"verdict": 0.0})
-    judged = means.merge(run.frame(SOLUTIONS, ["problem_id", "solution_id", "correct"]))
-    assert 0.65 < measure.within(judged, "verdict") < 0.95
+    judged = means.merge(run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "correct"]))
+    assert 0.65 < measure.compute_auroc_within_problems(judged, "verdict") < 0.95
     assert ((judged["verdict"] > 0) & (judged["verdict"] < 1)).mean() > 0.2

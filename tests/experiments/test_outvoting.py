@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.beta_binomial import BetaBinomial
-from experiments.outvoting import EXACT, _exactly_ahead, _normally_ahead, wins
+from experiments.outvoting import EXACT, _compute_exact_wins, _compute_normal_wins, compute_win_probability
 
 
 def enumerated(p, r, S):
@@ -24,7 +24,7 @@ def enumerated(p, r, S):
 @pytest.mark.parametrize("S", [1, 2, 3, 4, 7, 12])
 @pytest.mark.parametrize(("p", "r"), [(0.3, 0.5), (0.1, 0.9), (0.8, 0.2)])
 def test_the_vote_is_that_of_enumeration(p, r, S):
-    assert wins(p, r, S) == pytest.approx(enumerated(p, r, S), abs=1e-12)
+    assert compute_win_probability(p, r, S) == pytest.approx(enumerated(p, r, S), abs=1e-12)
 
 
 @pytest.mark.parametrize("right", [(0.3, 0.3), (0.5, 1.0), (5.0, 5.0)])
@@ -32,5 +32,5 @@ def test_the_vote_is_that_of_enumeration(p, r, S):
 def test_the_normal_approximation_is_within_its_bound(right, rival):
     model = BetaBinomial(right, rival, 64)
     p, r, weight = model._mixture()
-    gap = (weight * (_normally_ahead(p, r, EXACT) - _exactly_ahead(p, r, EXACT))).sum()
+    gap = (weight * (_compute_normal_wins(p, r, EXACT) - _compute_exact_wins(p, r, EXACT))).sum()
     assert abs(gap) < 0.001

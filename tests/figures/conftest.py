@@ -12,8 +12,8 @@ import pytest
 
 from isocompute import registry
 from isocompute.figures.registry import FIGURES
-from isocompute.planner.difficulty import studies_of
-from isocompute.planner.profile import read
+from isocompute.planner.difficulty import build_figure_studies
+from isocompute.planner.profile import read_profile
 
 collect_ignore_glob = [] if find_spec("matplotlib") else ["test_*.py"]
 
@@ -21,39 +21,39 @@ collect_ignore_glob = [] if find_spec("matplotlib") else ["test_*.py"]
 @pytest.fixture(scope="session")
 def lab():
     """Votes and verdicts."""
-    return read("lab")
+    return read_profile("lab")
 
 
 @pytest.fixture(scope="session")
 def lab_search():
     """A scored pool and searches."""
-    return read("lab-search")
+    return read_profile("lab-search")
 
 
 @pytest.fixture(scope="session")
 def means():
     """Means over problems, as published."""
-    return read("llama-3.1-8b-math")
+    return read_profile("llama-3.1-8b-math")
 
 
 @pytest.fixture(scope="session")
 def studies(lab_search):
     """Two studies of the same problems, of which only the first can be told in practice."""
-    (bound,) = studies_of(lab_search, None)
+    (bound,) = build_figure_studies(lab_search, None)
     return [replace(bound, kind="agreement", in_practice=True), bound]
 
 
 @pytest.fixture(scope="session")
 def tables(lab, lab_search, studies):
     """The table of each figure of two panels, by its name."""
-    from isocompute.figures.difficulty import difficulty_table
-    from isocompute.figures.figure1 import figure1_table
-    from isocompute.figures.frontiers import frontiers_table
+    from isocompute.figures.difficulty import build_difficulty_table
+    from isocompute.figures.figure1 import build_figure1_table
+    from isocompute.figures.frontiers import build_frontiers_table
 
     return {
-        "figure1": figure1_table(lab),
-        "frontiers": frontiers_table(lab_search),
-        "difficulty": difficulty_table(studies),
+        "figure1": build_figure1_table(lab),
+        "frontiers": build_frontiers_table(lab_search),
+        "difficulty": build_difficulty_table(studies),
     }
 
 

@@ -7,17 +7,17 @@ import pandas as pd
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.figures.difficulty import COLUMNS, difficulty_table, draw_difficulty, draw_levels
+from isocompute.figures.difficulty import DIFFICULTY_COLUMNS, build_difficulty_table, draw_difficulty, draw_levels
 
 
 def test_the_table_holds_the_studies(studies, tables):
     table = tables["difficulty"]
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == DIFFICULTY_COLUMNS
     together = table[table["level"].isna()].groupby("choice", sort=False)
     assert list(together.groups) == ["one for all", "by agreement", "by oracle"]
-    expected = [studies[0].found.one_for_all, *(study.found.by_difficulty for study in studies)]
+    expected = [studies[0].policy.one_for_all, *(study.policy.by_difficulty for study in studies)]
     for (_, rows), reached in zip(together, expected, strict=True):
-        assert rows["budget"].tolist() == studies[0].found.budgets.tolist()
+        assert rows["budget"].tolist() == studies[0].policy.budgets.tolist()
         for column in ("accuracy", "low", "high"):
             np.testing.assert_array_equal(rows[column], getattr(reached, column))
         assert rows["strategy"].isna().all()
@@ -28,17 +28,17 @@ def test_the_table_holds_the_studies(studies, tables):
 def test_the_levels_are_those_of_the_first_study(studies, tables):
     levels = tables["difficulty"].dropna(subset="level")
     assert set(levels["choice"]) == {"by agreement"}
-    for level, (number, rows) in zip(studies[0].found.levels, levels.groupby("level"), strict=True):
+    for level, (number, rows) in zip(studies[0].policy.levels, levels.groupby("level"), strict=True):
         assert number == level.level
         assert [None if pd.isna(name) else name for name in rows["strategy"]] == level.strategies
-        np.testing.assert_array_equal(rows["accuracy"], level.reached.accuracy)
-        np.testing.assert_allclose(rows["problems"], level.share * studies[0].problems)
+        np.testing.assert_array_equal(rows["accuracy"], level.by_difficulty.accuracy)
+        np.testing.assert_allclose(rows["problems"], level.problem_share * studies[0].problems)
     assert levels.groupby("level")["problems"].first().sum() == pytest.approx(100)
 
 
 def test_without_studies_there_are_no_rows():
-    table = difficulty_table([])
-    assert (tuple(table.columns), len(table)) == (COLUMNS, 0)
+    table = build_difficulty_table([])
+    assert (tuple(table.columns), len(table)) == (DIFFICULTY_COLUMNS, 0)
 
 
 def test_the_lines_are_the_table(tables):

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isocompute.figures.figure1 import COLUMNS, draw_figure1, figure1_table
-from isocompute.figures.style import figure_of, render_figure
-from isocompute.fits import resampling_weights
-from isocompute.planner.findings import REPLICATES, SEED
-from isocompute.planner.strategies.registry import colour_of
+from isocompute.figures.figure1 import FIGURE1_COLUMNS, build_figure1_table, draw_figure1
+from isocompute.figures.style import get_figure, render_figure
+from isocompute.fits import draw_bootstrap_weights
+from isocompute.planner.findings import FINDINGS_REPLICATES, FINDINGS_SEED
+from isocompute.planner.strategies.registry import get_strategy_colour
 
 
 def test_the_table_holds_the_profile_at_powers_of_two(lab, tables):
     table = tables["figure1"]
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == FIGURE1_COLUMNS
     assert set(table["strategy"]) == {"sc", "genrm"}
     assert table["problems"].eq(lab.problems).all()
     np.testing.assert_allclose(table["compute"], table["S"] * (1 + lab.lam * table["V"]))
@@ -31,24 +31,24 @@ def test_the_table_holds_the_profile_at_powers_of_two(lab, tables):
 def test_the_intervals_are_percentiles_of_a_bootstrap_over_problems(lab, tables):
     row = tables["figure1"].query("strategy == 'sc' and S == 16").iloc[0]
     values = lab.self_consistency.array[:, lab.self_consistency.solutions.index(16)]
-    drawn = resampling_weights(lab.problems, REPLICATES, SEED) @ values
+    drawn = draw_bootstrap_weights(lab.problems, FINDINGS_REPLICATES, FINDINGS_SEED) @ values
     assert row["low"] == pytest.approx(np.percentile(drawn, 2.5, method="lower"))
     assert row["high"] == pytest.approx(np.percentile(drawn, 97.5, method="higher"))
 
 
 def test_means_have_no_intervals_and_the_title_says_so(means):
-    table = figure1_table(means)
+    table = build_figure1_table(means)
     assert table[["low", "high"]].isna().all(axis=None)
     assert table["accuracy"].notna().all()
-    assert figure_of(draw_figure1(table)[0]).get_suptitle() == f"{means.problems} problems, means as published"
+    assert get_figure(draw_figure1(table)[0]).get_suptitle() == f"{means.problems} problems, means as published"
 
 
 def test_without_a_price_genrm_has_no_compute_and_the_title_says_so(lab):
-    table = figure1_table(lab.model_copy(update={"lam": None}))
+    table = build_figure1_table(lab.model_copy(update={"lam": None}))
     assert table.loc[table["strategy"] == "genrm", "compute"].isna().all()
     sc = table[table["strategy"] == "sc"]
     assert sc["compute"].tolist() == sc["S"].tolist()
-    assert figure_of(draw_figure1(table)[0]).get_suptitle().endswith("; λ unknown, so (b) is without GenRM")
+    assert get_figure(draw_figure1(table)[0]).get_suptitle().endswith("; λ unknown, so (b) is without GenRM")
 
 
 def test_the_lines_are_the_table(tables):
@@ -65,7 +65,7 @@ def test_bands_are_drawn_for_sc_and_for_the_best_number_of_verifications(tables)
     table = tables["figure1"]
     best = table.loc[table[table["V"] > 0]["accuracy"].idxmax(), "V"]
     drawn = draw_figure1(table)
-    assert figure_of(drawn[0]).get_suptitle() == f"100 problems, bands: 95 % over problems, for SC and V = {best}"
+    assert get_figure(drawn[0]).get_suptitle() == f"100 problems, bands: 95 % over problems, for SC and V = {best}"
     for axes in drawn:
         for band, V in zip(axes.collections, (0, best), strict=True):
             own = table[table["V"] == V]
@@ -77,7 +77,7 @@ def test_the_order_of_the_rows_does_not_matter(tables):
     table = tables["figure1"]
     shuffled = table.sample(frac=1, random_state=3)
     assert shuffled.index.tolist() != table.index.tolist()
-    first, second = (render_figure(figure_of(draw_figure1(each)[0]), "png", dpi=40) for each in (table, shuffled))
+    first, second = (render_figure(get_figure(draw_figure1(each)[0]), "png", dpi=40) for each in (table, shuffled))
     assert first == second
 
 
@@ -85,5 +85,5 @@ def test_a_part_of_the_table_keeps_the_colour_of_sc(tables):
     drawn = draw_figure1(tables["figure1"].query("V in (0, 4)"))
     for axes in drawn:
         sc, verified = axes.lines
-        assert sc.get_color() == colour_of("sc")
+        assert sc.get_color() == get_strategy_colour("sc")
         assert (verified.get_label(), len(verified.get_xdata())) == ("GenRM, V = 4", 7)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from isocompute.figures.figure1 import figure1_table
-from isocompute.figures.source import open_source
+from isocompute.figures.figure1 import build_figure1_table
+from isocompute.figures.source import open_figure_source
 from isocompute.figures.tables import render_table
-from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 
 def test_files_depend_neither_on_the_folder_nor_on_the_order_of_rows(
@@ -18,7 +18,7 @@ def test_files_depend_neither_on_the_folder_nor_on_the_order_of_rows(
     run = Path(written_run)
     assert command("figures", run, "-o", tmp_path / "there").code == 0
     monkeypatch.chdir(run)
-    for table in (PROBLEMS, SOLUTIONS, VERIFICATIONS):
+    for table in (PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE):
         rewrite(run, table, lambda frame: frame.sample(frac=1, random_state=1))
     assert command("figures", ".", "-o", tmp_path / "here").code == 0
     drawn = sorted((tmp_path / "there").iterdir())
@@ -29,7 +29,7 @@ def test_files_depend_neither_on_the_folder_nor_on_the_order_of_rows(
         content = path.read_bytes()
         assert content == (tmp_path / "here" / path.name).read_bytes(), path.name
         assert b"/Type3" not in content
-    table = figure1_table(open_source(str(run)).profile)
+    table = build_figure1_table(open_figure_source(str(run)).profile)
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "there" / "figure1.csv"), table, check_dtype=False, rtol=1e-9)
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isocompute.figures.frontiers import COLUMNS, draw_frontiers, frontiers_table
-from isocompute.figures.style import figure_of
-from isocompute.planner.compare import frontier
-from isocompute.planner.strategies.registry import colour_of
+from isocompute.figures.frontiers import FRONTIERS_COLUMNS, build_frontiers_table, draw_frontiers
+from isocompute.figures.style import get_figure
+from isocompute.planner.compare import compute_frontier
+from isocompute.planner.strategies.registry import get_strategy_colour
 
 
 def test_the_table_holds_what_the_planner_compares(lab_search, tables):
     table = tables["frontiers"]
-    assert tuple(table.columns) == COLUMNS
-    compared = {(o.strategy, budget): o for budget, comparison in frontier(lab_search) for o in comparison.options}
+    assert tuple(table.columns) == FRONTIERS_COLUMNS
+    compared = {
+        (o.strategy, budget): o for budget, comparison in compute_frontier(lab_search) for o in comparison.options
+    }
     found = table.set_index(["strategy", "budget"])
     assert set(found.index) == set(compared)
     for key, row in found.iterrows():
@@ -29,7 +31,7 @@ def test_the_table_holds_what_the_planner_compares(lab_search, tables):
 def test_an_interval_of_a_search_encloses_that_of_its_optimistic_number(lab_search, tables):
     last = tables["frontiers"].groupby("strategy").last()
     widths = last["lead_high"] - last["lead_low"]
-    compared = {option.strategy: option for option in frontier(lab_search)[-1][1].options}
+    compared = {option.strategy: option for option in compute_frontier(lab_search)[-1][1].options}
     for name in ("beam+weighted", "dvts+weighted"):
         low, high = compared[name].interval
         np.testing.assert_allclose(last.loc[name, ["low", "high"]].astype(float), [low, high], atol=0.01)
@@ -39,8 +41,8 @@ def test_an_interval_of_a_search_encloses_that_of_its_optimistic_number(lab_sear
 def test_means_and_a_strategy_alone_have_no_frontiers(means, lab):
     voted = lab.model_copy(update={"strategies": {"sc": lab.strategies["sc"]}})
     for profile in (means, voted):
-        table = frontiers_table(profile)
-        assert (tuple(table.columns), len(table)) == (COLUMNS, 0)
+        table = build_frontiers_table(profile)
+        assert (tuple(table.columns), len(table)) == (FRONTIERS_COLUMNS, 0)
 
 
 def test_the_lines_are_the_table(tables):
@@ -56,7 +58,7 @@ def test_the_lines_are_the_table(tables):
             own = table[table["strategy"] == line.get_label()]
             assert line.get_xdata().tolist() == own["budget"].tolist()
             np.testing.assert_allclose(line.get_ydata(), 100 * own[column])
-            assert line.get_color() == colour_of(line.get_label())
+            assert line.get_color() == get_strategy_colour(line.get_label())
 
 
 def test_the_band_is_that_of_the_best_within_the_largest_budget(tables):
@@ -82,4 +84,4 @@ def test_lines_go_from_left_to_right_whatever_the_order_of_the_rows(tables):
     left, right = draw_frontiers(tables["frontiers"].sample(frac=1, random_state=5))
     for line in (*left.lines, *right.lines[1:]):
         assert sorted(line.get_xdata()) == line.get_xdata().tolist()
-    assert figure_of(left).get_suptitle() == "100 problems, scored with numbers chosen on others"
+    assert get_figure(left).get_suptitle() == "100 problems, scored with numbers chosen on others"

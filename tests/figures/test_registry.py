@@ -14,11 +14,11 @@ import pytest
 
 import isocompute
 from isocompute.errors import ConfigError
-from isocompute.figures.files import make_figure
-from isocompute.figures.registry import FIGURES, FigureEntry, Needs
-from isocompute.figures.source import Source, open_source
+from isocompute.figures.files import make_figure_files
+from isocompute.figures.registry import FIGURES, FigureEntry, FigureInput
+from isocompute.figures.source import FigureSource, open_figure_source
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE
 
 CONTRIBUTING = (Path(__file__).resolve().parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
@@ -28,9 +28,9 @@ def mine_table(profile):
 
 
 def draw_mine(table, ax=None):
-    from isocompute.figures.style import panels
+    from isocompute.figures.style import prepare_axes
 
-    with panels(ax) as (axes,):
+    with prepare_axes(ax) as (axes,):
         axes.plot(table["S"], table["problems"])
     return axes
 
@@ -47,9 +47,9 @@ def test_every_entry_is_called_by_its_name_and_so_are_its_functions():
     for name, each in FIGURES.items():
         assert each.name == name
         assert each.description
-        assert (each.load_table.__name__, each.load_draw.__name__) == (f"{name}_table", f"draw_{name}")
-        assert each.load_table.__doc__
-        assert each.load_draw.__doc__
+        assert (each.table_function.__name__, each.draw_function.__name__) == (f"{name}_table", f"draw_{name}")
+        assert each.table_function.__doc__
+        assert each.draw_function.__doc__
 
 
 def test_the_registry_loads_neither_matplotlib_nor_pandas(tmp_path):
@@ -105,7 +105,7 @@ HERE = "The figure 'mine' of somebody-s-package "
 def test_a_figure_that_fails_is_a_sentence(add, means, added, sentence):
     add({**FUNCTIONS, "boom": boom, "draw_nowhere": draw_nowhere}, mine=added)
     with pytest.raises(ConfigError) as raised:
-        make_figure("mine", FIGURES["mine"], Source(means))
+        make_figure_files("mine", FIGURES["mine"], FigureSource(means))
     assert str(raised.value) == HERE + sentence
 
 
@@ -144,11 +144,11 @@ def test_an_entry_that_needs_what_is_not_there_is_a_sentence():
 
 
 def test_a_run_gives_its_profile_its_rows_and_its_studies(written_run):
-    source = open_source(str(written_run))
-    profile, run, studies, search = map(source.give, get_args(Needs))
+    source = open_figure_source(str(written_run))
+    profile, run, studies, search = map(source.get_input, get_args(FigureInput))
     assert (profile.name, profile.problems) == ("run", 4)
     assert isinstance(run, Run)
-    assert len(run.frame(SOLUTIONS)) == 24
+    assert len(run.read_frame(SOLUTIONS_TABLE)) == 24
     assert [study.kind for study in studies] == ["agreement", "oracle"]
     assert search is None
 
@@ -156,9 +156,9 @@ def test_a_run_gives_its_profile_its_rows_and_its_studies(written_run):
 @pytest.mark.parametrize("needs", ["run", "studies", "search"])
 def test_a_figure_is_left_out_where_the_source_has_not_what_it_needs(add, means, needs):
     add({"mine_table": boom, "draw_mine": boom}, mine=entry(needs=needs))
-    assert make_figure("mine", FIGURES["mine"], Source(means)) == {}
+    assert make_figure_files("mine", FIGURES["mine"], FigureSource(means)) == {}
 
 
 def test_a_table_without_rows_is_not_drawn(add, means):
     add({"mine_table": lambda profile: pd.DataFrame(), "draw_mine": boom}, mine=entry())
-    assert make_figure("mine", FIGURES["mine"], Source(means)) == {}
+    assert make_figure_files("mine", FIGURES["mine"], FigureSource(means)) == {}

@@ -9,9 +9,9 @@ import pytest
 from isocompute.errors import DataError
 from isocompute.figures import search_tree as figure
 from isocompute.figures.style import render_figure
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.search.describe import find_path
-from isocompute.runners.search.rows import Tried, tried
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.search.describe import find_selected_path
+from isocompute.runners.search.rows import LoggedSearch, read_problem_searches
 from isocompute.runners.storage.run import Run
 
 BEAM = ("--strategy", "beam", "--n", "8", "--seed", "1")
@@ -21,22 +21,22 @@ FORMATS = (".png", ".pdf", ".svg")
 @pytest.fixture
 def run(searching, stepping):
     engine, scorer = stepping()
-    return Run(sweep(searching(), load=engine, load_scorer=scorer).run)
+    return Run(run_sweep(searching(), load=engine, load_scorer=scorer).run)
 
 
 def test_ends_stand_below_each_other_and_a_node_in_the_middle_of_its_children():
     parents = {1: 0, 2: 0, 3: 1, 4: 1, 5: 2}
-    heights = figure.place_nodes(Tried({number: {"parent": parent} for number, parent in parents.items()}, None))
+    heights = figure.place_nodes(LoggedSearch({number: {"parent": parent} for number, parent in parents.items()}, None))
     assert heights == {3: 0, 4: -1, 5: -2, 1: -0.5, 2: -2, 0: -1.25}
 
 
 def test_the_table_has_a_row_for_each_node_and_one_for_the_problem(run):
-    for search in tried(run, "lab-0-1-0").values():
-        table = figure.search_tree_table(search)
-        assert tuple(table.columns) == figure.COLUMNS
+    for search in read_problem_searches(run, "lab-0-1-0").values():
+        table = figure.build_search_tree_table(search)
+        assert tuple(table.columns) == figure.SEARCH_TREE_COLUMNS
         assert table["node_id"].tolist() == [0, *sorted(search.nodes)]
         assert pd.isna(table["parent"].iloc[0])
-        assert table.loc[table["on_path"], "node_id"].tolist() == [0, *sorted(find_path(search))]
+        assert table.loc[table["on_path"], "node_id"].tolist() == [0, *sorted(find_selected_path(search))]
         for row in table.iloc[1:].itertuples():
             node = search.nodes[row.node_id]
             assert (row.parent, row.round) == (node["parent"], node["round"])
@@ -45,9 +45,9 @@ def test_the_table_has_a_row_for_each_node_and_one_for_the_problem(run):
 
 
 def test_every_search_is_drawn_with_a_line_to_each_node(run):
-    for key, search in tried(run, "lab-0-1-0").items():
-        table = figure.search_tree_table(search)
-        axes = figure.draw_search_tree(table, title=figure.title_search("1 + 1 = $?", key, search))
+    for key, search in read_problem_searches(run, "lab-0-1-0").items():
+        table = figure.build_search_tree_table(search)
+        axes = figure.draw_search_tree(table, title=figure.make_search_title("1 + 1 = $?", key, search))
         assert axes.get_title(loc="left").startswith(f"1 + 1 = \\$?\n{key[1]} with n = {key[2]}")
         places = table.set_index("node_id")
         *edges, problem = axes.lines
@@ -61,15 +61,15 @@ def test_every_search_is_drawn_with_a_line_to_each_node(run):
 
 
 def test_a_search_without_nodes_is_drawn_too():
-    table = figure.search_tree_table(Tried({}, None))
+    table = figure.build_search_tree_table(LoggedSearch({}, None))
     assert table["node_id"].tolist() == [0]
     (problem,) = figure.draw_search_tree(table).lines
     assert problem.get_xydata().tolist() == [[0, 0]]
 
 
 def test_a_search_is_drawn_in_the_axes_that_are_given_and_nowhere_else(run, grid):
-    search = next(iter(tried(run, "lab-0-1-0").values()))
-    assert figure.draw_search_tree(figure.search_tree_table(search), ax=grid[3]) is grid[3]
+    search = next(iter(read_problem_searches(run, "lab-0-1-0").values()))
+    assert figure.draw_search_tree(figure.build_search_tree_table(search), ax=grid[3]) is grid[3]
     drawn_in = grid[0].figure
     assert list(drawn_in.axes) == list(grid)
     assert [bool(axes.lines) for axes in grid] == [False, False, False, True]
@@ -78,8 +78,8 @@ def test_a_search_is_drawn_in_the_axes_that_are_given_and_nowhere_else(run, grid
 
 
 def test_a_table_without_a_parent_is_a_sentence(run):
-    search = next(iter(tried(run, "lab-0-1-0").values()))
-    table = figure.search_tree_table(search)
+    search = next(iter(read_problem_searches(run, "lab-0-1-0").values()))
+    table = figure.build_search_tree_table(search)
     with pytest.raises(DataError, match=r"^The table of search_tree has no node 0, from which others go on\.$"):
         figure.draw_search_tree(table[table["node_id"] > 0])
 

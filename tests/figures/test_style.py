@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from isocompute.errors import DataError
 from isocompute.figures.difficulty import draw_choices, draw_difficulty, draw_levels
 from isocompute.figures.figure1 import draw_by_compute, draw_by_solutions, draw_figure1
-from isocompute.figures.frontiers import draw_frontiers, draw_lead, draw_reached
-from isocompute.figures.style import add_name, figure_of, panels, render_figure, render_file
+from isocompute.figures.frontiers import draw_frontiers, draw_lead, draw_strategy_accuracies
+from isocompute.figures.style import add_title_prefix, get_figure, prepare_axes, render_figure, render_file
 
 PAIRS = {"figure1": draw_figure1, "frontiers": draw_frontiers, "difficulty": draw_difficulty}
 PANELS = {
     "figure1": (draw_by_solutions, draw_by_compute),
-    "frontiers": (draw_reached, draw_lead),
+    "frontiers": (draw_strategy_accuracies, draw_lead),
     "difficulty": (draw_choices, draw_levels),
 }
 
@@ -44,7 +44,7 @@ def test_each_panel_can_be_drawn_alone(tables, grid, name, panel):
     assert [empty(axes) for axes in grid] == [True, True, False, True]
     alone, both = draw(tables[name]), PAIRS[name](tables[name])[panel]
     assert f"({'ab'[panel]}) {alone.get_title()}" == both.get_title()
-    assert figure_of(alone).axes == [alone]
+    assert get_figure(alone).axes == [alone]
     for mine, theirs in zip(alone.lines, both.lines, strict=True):
         np.testing.assert_array_equal(mine.get_xydata(), theirs.get_xydata())
 
@@ -53,14 +53,14 @@ def test_each_panel_can_be_drawn_alone(tables, grid, name, panel):
 def test_without_axes_a_figure_is_made_that_pyplot_does_not_keep(tables, name):
     drawn = PAIRS[name](tables[name])
     assert plt.get_fignums() == []
-    assert list(figure_of(drawn[0]).axes) == list(drawn)
-    assert " problems, " in figure_of(drawn[0]).get_suptitle()
+    assert list(get_figure(drawn[0]).axes) == list(drawn)
+    assert " problems, " in get_figure(drawn[0]).get_suptitle()
 
 
 def test_our_own_figures_do_not_depend_on_the_settings_around_them(tables):
-    plain = render_figure(figure_of(draw_figure1(tables["figure1"])[0]), "png", dpi=40)
+    plain = render_figure(get_figure(draw_figure1(tables["figure1"])[0]), "png", dpi=40)
     with mpl.rc_context({"font.size": 20, "axes.facecolor": "black", "savefig.bbox": "tight", "pdf.fonttype": 3}):
-        changed = figure_of(draw_figure1(tables["figure1"])[0])
+        changed = get_figure(draw_figure1(tables["figure1"])[0])
         assert render_figure(changed, "png", dpi=40) == plain
         assert b"/Type3" not in render_figure(changed, "pdf")
         assert mpl.rcParams["font.size"] == 20
@@ -92,7 +92,7 @@ def test_a_number_of_axes_that_does_not_fit_is_a_sentence(tables, grid):
         draw_figure1(tables["figure1"], ax=grid[0])
     with (
         pytest.raises(DataError, match=r"^ax must be one matplotlib Axes, or None for a new figure; got Axes, Axes"),
-        panels(grid),
+        prepare_axes(grid),
     ):
         pass
     assert all(map(empty, grid))
@@ -110,17 +110,17 @@ def test_a_table_that_cannot_be_drawn_is_a_sentence(tables, lab, name):
 
 @pytest.mark.parametrize("kind", ["png", "pdf", "svg"])
 def test_the_same_figure_gives_the_same_bytes(tables, kind):
-    first, second = (render_figure(figure_of(draw_lead(tables["frontiers"])), kind, dpi=40) for _ in range(2))
+    first, second = (render_figure(get_figure(draw_lead(tables["frontiers"])), kind, dpi=40) for _ in range(2))
     assert first == second
     assert b"/Type3" not in first
 
 
 def test_a_name_stands_before_the_title_and_a_dollar_in_it_is_a_dollar(tables):
-    figure = figure_of(draw_frontiers(tables["frontiers"])[0])
-    add_name(figure, "a$\\b$")
+    figure = get_figure(draw_frontiers(tables["frontiers"])[0])
+    add_title_prefix(figure, "a$\\b$")
     assert figure.get_suptitle() == "a\\$\\b\\$: 100 problems, scored with numbers chosen on others"
     assert render_figure(figure, "png", dpi=40)
-    add_name(untitled := figure_of(draw_lead(tables["frontiers"])), "lab")
+    add_title_prefix(untitled := get_figure(draw_lead(tables["frontiers"])), "lab")
     assert untitled.get_suptitle() == "lab"
 
 

@@ -11,13 +11,13 @@ NAN = float("nan")
 
 def test_a_pool_knows_its_shape_and_what_is_right():
     pool = Pool(np.array([[3, -1, 3], [0, 1, 2]], dtype=np.int8), [3, 5], np.ones((2, 2, 4), dtype=bool))
-    assert (pool.problems, pool.solutions, pool.verified, pool.verifications) == (2, 3, 2, 4)
+    assert (pool.problems, pool.solutions, pool.verified_solutions, pool.verifications) == (2, 3, 2, 4)
     assert pool.correct.tolist() == [[True, False, True], [False, False, False]]
 
 
 def test_a_pool_without_verdicts_counts_none():
     pool = Pool([[0, 1]], [0])
-    assert (pool.verified, pool.verifications) == (0, 0)
+    assert (pool.verified_solutions, pool.verifications) == (0, 0)
 
 
 def test_a_pool_keeps_a_read_only_copy():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.sampling.sweep import run_sweep
 
 BEAMS = [
     {"strategy": "beam", "n": [2, 4], "width": 2, "rounds": 4, "seeds": 3},
@@ -18,5 +18,5 @@ def searched_run(searching, stepping):
     """A run with a scored pool and searches, and no verifications."""
     engine, scorer = stepping()
     config = searching(searches=BEAMS, solutions=6, scored=4)
-    sweep(config, load=engine, load_scorer=scorer)
+    run_sweep(config, load=engine, load_scorer=scorer)
     return config.run

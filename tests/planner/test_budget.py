@@ -23,8 +23,8 @@ def test_a_budget_reads(text, budget):
 
 
 def test_x_is_one_solution_and_x_plateau_is_what_sc_flattens_at():
-    assert Budget(128).x(plateau=32) == 128
-    assert Budget(4, of_plateau=True).x(plateau=32) == 128
+    assert Budget(128).to_solutions(plateau=32) == 128
+    assert Budget(4, of_plateau=True).to_solutions(plateau=32) == 128
 
 
 @pytest.mark.parametrize(
@@ -52,5 +52,5 @@ def test_a_budget_is_above_zero(text):
 @pytest.mark.parametrize(("budget", "x"), [(Budget(0.5), "0.5"), (Budget(0.01, of_plateau=True), "0.32")])
 def test_a_budget_pays_for_a_solution_at_least(budget, x):
     with pytest.raises(BudgetError) as caught:
-        budget.x(plateau=32)
+        budget.to_solutions(plateau=32)
     assert str(caught.value) == f"A budget of {x}x does not pay for one solution; the least is 1x."

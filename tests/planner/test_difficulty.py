@@ -7,15 +7,15 @@ import json
 import numpy as np
 import pytest
 
-from isocompute.fits import Pool, agreement
-from isocompute.planner.difficulty import KINDS, reduced_options
+from isocompute.fits import Pool, assign_agreement_levels
+from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_reduced_options
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile
-from isocompute.planner.strategies.options import strategy_options
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.planner.strategies.options import list_strategy_options
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS
+from isocompute.runners.storage.schema import PROBLEMS_TABLE
 
 
 def studied(command, *arguments):
@@ -24,7 +24,7 @@ def studied(command, *arguments):
     return json.loads(ended.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
 
-@pytest.mark.parametrize("bins", KINDS)
+@pytest.mark.parametrize("bins", DIFFICULTY_KINDS)
 def test_every_kind_of_difficulty_is_planned_and_charged(command, written_run, bins):
     found = studied(command, written_run, "--bins", bins, "--samples", 2)
     charged = {"oracle": 0, "level": 0, "estimate": 2, "agreement": 2}
@@ -60,7 +60,7 @@ def test_what_a_run_does_not_hold_is_refused(refused, written_run, rewrite):
     assert refused("difficulty", written_run, "--samples", 6) == (
         "difficulty is estimated from 1 to 5 solutions, so that one is left to spend; got 6."
     )
-    rewrite(written_run, PROBLEMS, lambda frame: frame.assign(level=None))
+    rewrite(written_run, PROBLEMS_TABLE, lambda frame: frame.assign(level=None))
     sentence = refused("difficulty", written_run, "--bins", "level")
     assert sentence.endswith(f"of the run at '{written_run}' has no level; choose another --bins.")
 
@@ -96,12 +96,12 @@ def test_by_agreement_every_strategy_and_search_can_be_chosen(written_run, searc
     engine, scorer = stepping()
     searches = [{"strategy": "beam", "n": [2], "width": 2, "rounds": 4}]
     config = searching(searches=searches, solutions=6, scored=3, run=f"{written_run}-searched")
-    sweep(config, load=engine, load_scorer=scorer)
+    run_sweep(config, load=engine, load_scorer=scorer)
     found = read_pool(Run(config.run))
     profile = build_profile(Run(config.run), found, measure_costs(found), "p")
-    whole = strategy_options(profile, profile.lam)
-    told = agreement(found.pool, 2)
-    left = reduced_options(told.pools, found.voted, profile, whole)
+    whole = list_strategy_options(profile, profile.lam)
+    told = assign_agreement_levels(found.pool, 2)
+    left = build_reduced_options(told.pools, found.has_answers, profile, whole)
     assert [options.strategy for options in left] == ["sc", "bon", "prm-weighted", "beam+weighted"]
     assert [options.strategy for options in left] == [options.strategy for options in whole]
     assert all(len(options.accuracy) == told.levels.size for options in left)
@@ -110,7 +110,7 @@ def test_by_agreement_every_strategy_and_search_can_be_chosen(written_run, searc
 def test_of_solutions_that_were_looked_at_neither_verdict_nor_score_is_left():
     rng = np.random.default_rng(0)
     pool = Pool(rng.integers(0, 3, (3, 6)), [0] * 3, scores=rng.random((3, 4)))
-    told = agreement(pool, 3, repeats=4)
+    told = assign_agreement_levels(pool, 3, repeats=4)
     for left in told.pools:
         assert left.solutions == 3
         for row, before, scores in zip(left.scores, pool.scores, pool.answers, strict=True):

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from isocompute.fits import (
-    compute_optimal,
-    crossover,
-    folds,
-    in_sample,
-    resampling_weights,
-    verified_options,
-    voting_options,
+    build_verified_options,
+    build_voting_options,
+    choose_compute_optimal,
+    draw_bootstrap_weights,
+    find_crossover,
+    score_in_sample,
+    split_folds,
 )
-from isocompute.planner.compare import compare
-from isocompute.planner.profile import Curve, ProblemRecord, Profile, Surface, rounded
+from isocompute.planner.compare import compare_strategies
+from isocompute.planner.profile import Curve, ProblemRecord, Profile, Surface, round_accuracies
 
 S, V, P, WORLDS = [1, 2, 4, 8], [1, 2, 4], 40, 60
 DEAREST = 8 * (1 + 4.0)
@@ -37,7 +37,7 @@ def noise(world):
 
 def both(world):
     curve, surface = noise(world)
-    return voting_options(curve, S), verified_options(surface, S, V, 1.0)
+    return build_voting_options(curve, S), build_verified_options(surface, S, V, 1.0)
 
 
 def compared(world):
@@ -50,40 +50,45 @@ def compared(world):
         lam=1.0,
         lambda_source="set",
         strategies={
-            "sc": Curve(solutions=S, accuracy=rounded(curve)),
-            "genrm": Surface(solutions=S, verifications=V, accuracy=rounded(surface)),
+            "sc": Curve(solutions=S, accuracy=round_accuracies(curve)),
+            "genrm": Surface(solutions=S, verifications=V, accuracy=round_accuracies(surface)),
         },
     )
-    return compare(profile, DEAREST, 1.0)
+    return compare_strategies(profile, DEAREST, 1.0)
 
 
 def planned(world):
     """What is expected of the recommendation, and its accuracy on the problems it was chosen on."""
-    flattering = in_sample(both(world), [DEAREST]).accuracy[-1]
-    return compared(world).expected - HALF, flattering.mean() - HALF
+    flattering = score_in_sample(both(world), [DEAREST]).accuracy[-1]
+    return compared(world).expected_accuracy - HALF, flattering.mean() - HALF
 
 
 def led(world):
     """What the choice is ahead of each strategy by, and what the row is that came out ahead."""
     found = compared(world)
     others = [option.accuracy for option in found.options]
-    lead = [ahead[0] if (ahead := found.lead(o.strategy)) else found.expected - o.accuracy for o in found.options]
+    lead = [
+        ahead[0] if (ahead := found.get_lead(o.strategy)) else found.expected_accuracy - o.accuracy
+        for o in found.options
+    ]
     return np.mean(lead), found.options[0].accuracy - np.mean(others)
 
 
 def crossed(world):
     """The gain at the end of the range, where the one strategy has many options more to choose from."""
     votes, verified = both(world)
-    gain = crossover(verified, votes, folds(P, splits=4)).gain[-1]
-    flattering = in_sample([votes, verified], [DEAREST]).accuracy
+    gain = find_crossover(verified, votes, split_folds(P, splits=4)).gain[-1]
+    flattering = score_in_sample([votes, verified], [DEAREST]).accuracy
     return gain, flattering[1].mean() - flattering[0].mean()
 
 
 def binned(world):
     """The gain of choosing for each of four levels that say nothing."""
     options, levels = list(both(world)), np.arange(P) % 4
-    weights = resampling_weights(P, 10, 0)
-    found = compute_optimal(options, levels[None], options, [DEAREST], weights, problems=folds(P, splits=4))
+    weights = draw_bootstrap_weights(P, 10, 0)
+    found = choose_compute_optimal(
+        options, levels[None], options, [DEAREST], weights, problems=split_folds(P, splits=4)
+    )
     return found.gain[0], found.by_difficulty.optimistic[0] - found.one_for_all.optimistic[0]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isocompute.cli.screens.fit import telling
-from isocompute.planner.power import measure_power
-from isocompute.planner.profile import Curve, ProblemRecord, Profile, Surface, rounded
+from isocompute.cli.screens.fit import describe_strategy_power
+from isocompute.planner.power import measure_strategy_power
+from isocompute.planner.profile import Curve, ProblemRecord, Profile, Surface, round_accuracies
 
 S, V = [1, 2, 4, 8], [1, 2]
 
@@ -25,8 +25,8 @@ def profile(gain: float, problems: int = 60) -> Profile:
         lam=1.0,
         lambda_source="set",
         strategies={
-            "sc": Curve(solutions=S, accuracy=rounded(votes)),
-            "genrm": Surface(solutions=S, verifications=V, accuracy=rounded(verified)),
+            "sc": Curve(solutions=S, accuracy=round_accuracies(votes)),
+            "genrm": Surface(solutions=S, verifications=V, accuracy=round_accuracies(verified)),
         },
     )
 
@@ -36,28 +36,28 @@ BUDGETS = [1.0, 2.0, 4.0, 8.0, 16.0]
 
 def test_the_best_strategy_beside_sc_is_told_from_it_at_the_largest_budget_that_was_compared():
     world = profile(0.05)
-    found = measure_power(world, BUDGETS)
-    assert (found.budget, found.strategy, found.against) == (16.0, "genrm", "sc")
+    found = measure_strategy_power(world, BUDGETS)
+    assert (found.budget, found.strategy, found.baseline) == (16.0, "genrm", "sc")
     assert found.paired.gap == pytest.approx(0.05, abs=0.03)
     assert found.paired.standard_deviation == pytest.approx(0.1, abs=0.02)
 
 
 def test_budgets_above_that_of_the_examples_are_not_asked_about():
     world = profile(0.05)
-    assert measure_power(world, [128.0, 256.0]).budget == 128.0
-    assert measure_power(world, [256.0]) is None
+    assert measure_strategy_power(world, [128.0, 256.0]).budget == 128.0
+    assert measure_strategy_power(world, [256.0]) is None
 
 
 def test_a_budget_that_pays_for_no_other_strategy_gives_way_to_a_larger_one_or_to_nothing():
     world = profile(0.05)
-    assert measure_power(world, [1.0, 2.0]).budget == 2.0
-    assert measure_power(world, [1.0]) is None
+    assert measure_strategy_power(world, [1.0, 2.0]).budget == 2.0
+    assert measure_strategy_power(world, [1.0]) is None
 
 
 def test_where_sc_is_ahead_the_gap_is_below_zero():
     world = profile(-0.05)
-    found = measure_power(world, BUDGETS)
-    assert (found.strategy, found.against) == ("genrm", "sc")
+    found = measure_strategy_power(world, BUDGETS)
+    assert (found.strategy, found.baseline) == ("genrm", "sc")
     assert found.paired.gap < 0
 
 
@@ -74,7 +74,7 @@ def test_the_gap_holds_no_luck_of_having_been_ahead():
         world = profile(0.0, 40).model_copy(
             update={"strategies": {"sc": Curve(solutions=S, accuracy=votes.tolist()), **parts}}
         )
-        chosen_anew.append(measure_power(world, BUDGETS).paired.gap)
+        chosen_anew.append(measure_strategy_power(world, BUDGETS).paired.gap)
         luckiest.append(max((each - votes[:, :, None]).mean() for each in worlds.values()))
     error = np.std(chosen_anew) / np.sqrt(len(chosen_anew))
     assert abs(np.mean(chosen_anew)) < 3 * error < np.mean(luckiest)
@@ -83,16 +83,16 @@ def test_the_gap_holds_no_luck_of_having_been_ahead():
 def test_a_single_strategy_or_a_single_problem_has_nothing_to_be_told_from():
     world = profile(0.05)
     alone = world.model_copy(update={"strategies": {"sc": world.strategies["sc"]}})
-    assert measure_power(alone, BUDGETS) is None
+    assert measure_strategy_power(alone, BUDGETS) is None
     one = profile(0.05, problems=1)
-    assert measure_power(one, BUDGETS) is None
+    assert measure_strategy_power(one, BUDGETS) is None
 
 
 def test_a_line_says_how_many_with_an_interval_and_what_the_profile_can_tell():
     world = profile(0.05)
-    found = measure_power(world, BUDGETS)
+    found = measure_strategy_power(world, BUDGETS)
     test, (few, many) = found.paired, found.paired.needed_interval
-    assert telling(found).replace("\\", "") == (
+    assert describe_strategy_power(found).replace("\\", "") == (
         f"At 16x it takes about {test.needed} problems [{few}, {many}] to tell genrm, the best beside sc, from sc with "
         f"power 0.8; the profile has 60, which tell a gap of {100 * test.smallest_gap:.1f} points."
     )
@@ -102,8 +102,10 @@ def test_two_strategies_that_are_the_same_are_told_apart_by_nothing():
     world = profile(0.0)
     votes = world.strategies["sc"].array
     same = Surface(solutions=S, verifications=V, accuracy=np.repeat(votes[:, :, None], len(V), axis=2).tolist())
-    found = measure_power(world.model_copy(update={"strategies": {**world.strategies, "genrm": same}}), BUDGETS)
-    assert telling(found) == (
+    found = measure_strategy_power(
+        world.model_copy(update={"strategies": {**world.strategies, "genrm": same}}), BUDGETS
+    )
+    assert describe_strategy_power(found) == (
         "At 16x genrm and sc differ by 0.0 points on every problem, so nothing says how many problems would tell them "
         "apart."
     )

@@ -7,8 +7,16 @@ import pytest
 
 from isocompute.errors import DataError
 from isocompute.planner.budget import Budget
-from isocompute.planner.plan import plan
-from isocompute.planner.profile import Curve, ProblemRecord, Profile, Surface, bundled, read, rounded
+from isocompute.planner.plan import make_plan
+from isocompute.planner.profile import (
+    Curve,
+    ProblemRecord,
+    Profile,
+    Surface,
+    find_bundled_profiles,
+    read_profile,
+    round_accuracies,
+)
 
 
 @pytest.fixture
@@ -22,8 +30,10 @@ def profile():
         lam=0.7,
         lambda_source="measured",
         strategies={
-            "sc": Curve(solutions=[1, 2, 3], accuracy=rounded(rng.random((3, 3)))),
-            "genrm": Surface(solutions=[1, 2, 3], verifications=[1, 2], accuracy=rounded(rng.random((3, 3, 2)))),
+            "sc": Curve(solutions=[1, 2, 3], accuracy=round_accuracies(rng.random((3, 3)))),
+            "genrm": Surface(
+                solutions=[1, 2, 3], verifications=[1, 2], accuracy=round_accuracies(rng.random((3, 3, 2)))
+            ),
         },
         warnings=["a", "b"],
     )
@@ -46,7 +56,7 @@ def changed(profile, tmp_path):
 
 def refused(path):
     with pytest.raises(DataError) as caught:
-        read(path)
+        read_profile(path)
     sentence = str(caught.value)
     assert "\n" not in sentence
     return sentence.removeprefix(path)
@@ -55,14 +65,14 @@ def refused(path):
 def test_a_profile_reads_back_as_it_was_written(profile, tmp_path):
     path = tmp_path / "new" / "profile.json"
     profile.write(str(path))
-    assert read(str(path)).model_dump() == profile.model_dump()
+    assert read_profile(str(path)).model_dump() == profile.model_dump()
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_the_same_profile_is_the_same_bytes_however_often_it_is_written(profile, tmp_path):
     first, second = tmp_path / "1.json", tmp_path / "2.json"
     profile.write(str(first))
-    read(str(first)).write(str(second))
+    read_profile(str(first)).write(str(second))
     assert first.read_bytes() == second.read_bytes()
 
 
@@ -77,27 +87,27 @@ def test_a_problem_is_a_line(profile, tmp_path):
 
 
 def test_every_bundled_profile_reads_under_its_name():
-    assert "llama-3.1-8b-math" in bundled()
-    for name in bundled():
-        assert read(name).name == name
+    assert "llama-3.1-8b-math" in find_bundled_profiles()
+    for name in find_bundled_profiles():
+        assert read_profile(name).name == name
 
 
 def test_a_surface_has_its_powers_of_two(profile):
-    grid, S, V = profile.genrm.doublings()
+    grid, S, V = profile.genrm.select_doublings()
     assert (S, V, grid.shape) == ([1, 2], [1, 2], (3, 2, 2))
 
 
 def test_a_profile_whose_verifications_have_no_price_is_given_one(profile):
     unpriced = profile.model_copy(update={"lam": None})
-    assert unpriced.unpriced
-    assert not profile.unpriced
-    assert (unpriced.at(2.0, "given").lam, unpriced.at(2.0, "given").lambda_source) == (2.0, "given")
+    assert unpriced.has_unknown_lambda
+    assert not profile.has_unknown_lambda
+    assert (unpriced.use_lambda(2.0, "given").lam, unpriced.use_lambda(2.0, "given").lambda_source) == (2.0, "given")
     with pytest.raises(DataError, match="λ is 0; the cost of a verification in solutions must be above zero"):
-        profile.at(0.0, "given")
+        profile.use_lambda(0.0, "given")
 
 
 def test_accuracies_are_rounded_into_the_unit_interval():
-    assert rounded(np.array([[1 + 1e-12, -1e-12, 0.1234567]])) == [[1.0, 0.0, 0.12346]]
+    assert round_accuracies(np.array([[1 + 1e-12, -1e-12, 0.1234567]])) == [[1.0, 0.0, 0.12346]]
 
 
 @pytest.mark.parametrize(
@@ -143,19 +153,19 @@ def test_another_format_is_refused(changed):
 
 def test_keys_that_are_unknown_are_kept(changed, tmp_path):
     path = changed(lambda c: c.update(colour="red", policies={"mine": {"a": 1}}))
-    found = read(path)
+    found = read_profile(path)
     assert (found.model_extra, found.policies) == ({"colour": "red"}, {"mine": {"a": 1}})
     found.write(str(tmp_path / "again.json"))
-    assert read(str(tmp_path / "again.json")).model_dump() == found.model_dump()
+    assert read_profile(str(tmp_path / "again.json")).model_dump() == found.model_dump()
 
 
 def test_an_unknown_strategy_is_kept_and_left_out_of_plans_with_a_note(changed, tmp_path, command):
     search = {"numbers": {"N": [4]}, "seeds": [1], "cost": {"completion": [2.0]}, "accuracy": [[1.0]] * 3}
     added = {"mine+weighted": search, "odd": {"shape": [1, 2]}, "other": {"solutions": [1], "accuracy": [[1.0]] * 3}}
     path = changed(lambda c: c["strategies"].update(added))
-    found = read(path)
+    found = read_profile(path)
     assert list(found.strategies) == ["sc", "genrm", *added]
-    decided = plan(found, Budget(4))
+    decided = make_plan(found, Budget(4))
     assert {o.strategy for o in (decided.recommendation, *decided.alternatives)} == {"sc", "genrm"}
     said = "The profile has strategies that are unknown here, and left out: mine+weighted, odd, other."
     assert said in decided.warnings
@@ -181,12 +191,12 @@ FORMAT_1 = {
 def test_a_profile_of_format_1_is_read_as_format_2(tmp_path):
     path = tmp_path / "old.json"
     path.write_text(json.dumps(FORMAT_1))
-    found = read(str(path))
-    assert (found.format, found.lam, found.trust, found.drawn_error) == (2, 2.0, 0.5, 0.01)
+    found = read_profile(str(path))
+    assert (found.format, found.lam, found.odds_exponent, found.largest_drawing_error) == (2, 2.0, 0.5, 0.01)
     assert list(found.strategies) == ["sc", "genrm", "fused", "beam+weighted"]
     assert len(found.per_problem) == 2
-    assert found.error("fused") == 0.01
-    assert found.error("genrm") == 0
+    assert found.get_error("fused") == 0.01
+    assert found.get_error("genrm") == 0
 
 
 def test_a_key_that_stands_twice_is_refused(changed):
@@ -206,7 +216,7 @@ def test_an_allocation_that_stands_twice_is_refused(changed):
     assert refused(add({"N": [4, 4], "M": [2, 2]})) == (
         " is not a profile: strategies.beam+weighted: the allocation N=4, M=2 stands twice."
     )
-    assert read(add({"N": [4, 4], "M": [2, 4]})).searches["beam+weighted"].seeds == [1, 1]
+    assert read_profile(add({"N": [4, 4], "M": [2, 4]})).searches["beam+weighted"].seeds == [1, 1]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\ud800"])

@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from isocompute.cli.screens.fit import race
+from isocompute.cli.screens.fit import build_frontier_tables
 from isocompute.planner.budget import Budget
-from isocompute.planner.compare import compare, frontier
-from isocompute.planner.estimate.profile_from_run import profile_of_run
-from isocompute.planner.findings import findings
-from isocompute.planner.plan import plan
-from isocompute.planner.profile import Curve, ProblemRecord, Profile, Searches, read, rounded
-from isocompute.planner.strategies.registry import colour_of, describe_strategy
-from isocompute.runners.search.registry import SEARCHES as SEARCH_STRATEGIES
-from isocompute.runners.search.registry import SELECTIONS
+from isocompute.planner.compare import compare_strategies, compute_frontier
+from isocompute.planner.estimate.profile_from_run import estimate_run_profile
+from isocompute.planner.findings import derive_findings
+from isocompute.planner.plan import make_plan
+from isocompute.planner.profile import Curve, ProblemRecord, Profile, Searches, read_profile, round_accuracies
+from isocompute.planner.strategies.registry import describe_strategy, get_strategy_colour
+from isocompute.runners.search.registry import SEARCH_STRATEGIES as SEARCH_STRATEGIES
+from isocompute.runners.search.registry import SELECTION_STYLES
 
 
 def test_a_profile_with_searches_reads_back_and_is_the_same_bytes(searched_run, tmp_path):
-    profile = profile_of_run(searched_run, "mine")
+    profile = estimate_run_profile(searched_run, "mine")
     profile.write(str(tmp_path / "1.json"))
-    again = read(str(tmp_path / "1.json"))
+    again = read_profile(str(tmp_path / "1.json"))
     assert again.model_dump() == profile.model_dump()
     again.write(str(tmp_path / "2.json"))
     assert (tmp_path / "1.json").read_bytes() == (tmp_path / "2.json").read_bytes()
@@ -62,7 +62,7 @@ def test_figures_hold_searches(command, searched_run, tmp_path):
 
 def test_what_many_strategies_reach_fits_a_small_terminal(searched_run):
     console = Console(width=80, record=True)
-    for table in race(frontier(profile_of_run(searched_run, "mine"))):
+    for table in build_frontier_tables(compute_frontier(estimate_run_profile(searched_run, "mine"))):
         console.print(table)
     said = console.export_text()
     assert "…" not in said
@@ -72,8 +72,8 @@ def test_what_many_strategies_reach_fits_a_small_terminal(searched_run):
 
 def test_every_search_and_every_rule_has_its_words_and_its_colour():
     for strategy in SEARCH_STRATEGIES:
-        assert colour_of(f"{strategy}+weighted") == colour_of(f"{strategy}+vanilla")
-        for rule in SELECTIONS:
+        assert get_strategy_colour(f"{strategy}+weighted") == get_strategy_colour(f"{strategy}+vanilla")
+        for rule in SELECTION_STYLES:
             assert describe_strategy(f"{strategy}+{rule}").count(";") == 1
 
 
@@ -86,7 +86,7 @@ def world(accuracy, cost, problems=2, ways=("completion",)):
 
 
 def test_a_search_is_scored_on_problems_that_its_numbers_were_not_chosen_on():
-    options = compare(world([[0.9, 0.1], [0.1, 0.9]], [2.0, 2.5]), 3.0, None).options
+    options = compare_strategies(world([[0.9, 0.1], [0.1, 0.9]], [2.0, 2.5]), 3.0, None).options
     beam = next(option for option in options if option.strategy == "beam+weighted")
     assert beam.accuracy == pytest.approx(0.1)  # each problem under what was best on the other
 
@@ -103,19 +103,19 @@ def test_what_is_promised_of_searches_holds():
     truth = eased(200_000).mean(axis=0)
     for _ in range(100):
         seen = rng.binomial(2, eased(60)) / 2
-        compared = compare(world(seen.tolist(), [2.0, 4.0, 8.0, 16.0], problems=60), 32.0, None)
+        compared = compare_strategies(world(seen.tolist(), [2.0, 4.0, 8.0, 16.0], problems=60), 32.0, None)
         expected = truth[compared.options[0].numbers["N"] - 1]
         held += compared.interval[0] <= expected <= compared.interval[1]
-        excess.append(compared.expected - expected)
+        excess.append(compared.expected_accuracy - expected)
     assert 0.93 <= held / 100 <= 0.99
     assert np.mean(excess) < 3 * np.std(excess) / np.sqrt(100)
 
 
 def test_searches_overtake_sc_where_their_cost_says():
-    found = findings(world([[0.9, 0.95]] * 4, [3.0, 12.0], problems=4), None)
+    found = derive_findings(world([[0.9, 0.95]] * 4, [3.0, 12.0], problems=4), None)
     assert found.crossovers["beam+weighted"].budget == 3
     assert found.laws is None
-    beside = frontier(world([[0.9, 0.95]] * 4, [3.0, 12.0], problems=4))
+    beside = compute_frontier(world([[0.9, 0.95]] * 4, [3.0, 12.0], problems=4))
     assert [x for x, _ in beside] == [1, 2, 4, 8, 16]  # the last one pays for the dearest search
     assert [at.options[0].numbers.get("N", 0) for _, at in beside] == [0, 0, 1, 1, 2]
 
@@ -125,15 +125,17 @@ def test_of_strategies_that_reach_the_same_the_cheapest_is_recommended():
     for cost, ahead in ((1.5, "beam+weighted"), (2.0, "sc"), (2.5, "sc")):
         same = world([[0.6]] * 4, [cost], problems=4)
         same = same.model_copy(update={"strategies": {**same.strategies, "sc": curve}})
-        assert compare(same, 3.0, None).options[0].strategy == ahead
+        assert compare_strategies(same, 3.0, None).options[0].strategy == ahead
 
 
 def test_a_search_whose_cost_is_unknown_is_named_and_not_placed():
     profile = world([[0.9, 0.95]] * 4, [3.0, None], problems=4)
-    decided = plan(profile, Budget(16))
+    decided = make_plan(profile, Budget(16))
     assert [option.strategy for option in (decided.recommendation, *decided.alternatives)] == ["sc"]
     said = "What beam+weighted cost is unknown, counted as 'completion', so it has no place in a budget"
     assert any(warning.startswith(said) for warning in decided.warnings)
-    cheap = world(rounded(np.full((4, 1), 0.5)), [0.5], problems=4)  # never as dear as one solution: no crossover
-    assert findings(cheap, None).crossovers == {}
-    assert plan(cheap, Budget(1)).recommendation.compute == 0.5
+    cheap = world(
+        round_accuracies(np.full((4, 1), 0.5)), [0.5], problems=4
+    )  # never as dear as one solution: no crossover
+    assert derive_findings(cheap, None).crossovers == {}
+    assert make_plan(cheap, Budget(1)).recommendation.compute == 0.5

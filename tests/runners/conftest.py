@@ -370,17 +370,17 @@ def stage():
 
 @pytest.fixture
 def connect(monkeypatch):
-    """Makes an `OpenAI` engine whose waits are short, and closes it."""
-    from isocompute.runners.engines.openai import OpenAI
+    """Makes an `OpenAIEngine` engine whose waits are short, and closes it."""
+    from isocompute.runners.engines.openai import OpenAIEngine
 
     for name in ("http_proxy", "https_proxy", "all_proxy", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     made = []
 
-    def connected(*urls: str, **options: object) -> OpenAI:
+    def connected(*urls: str, **options: object) -> OpenAIEngine:
         options = {"concurrency": 8, "timeout": 5.0, "backoff": 0.005, "patience": 3.0, **options}
-        made.append(OpenAI("scripted", list(urls), **options))
+        made.append(OpenAIEngine("scripted", list(urls), **options))
         return made[-1]
 
     yield connected

@@ -4,24 +4,24 @@ import io
 
 from rich.console import Console
 
-from isocompute.runners.display import Live
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.display import LiveDisplay
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE
 
 
-def shown(terminal: bool, monkeypatch, every: float = 0.0) -> tuple[io.StringIO, Live]:
-    monkeypatch.setattr(Live, "EVERY", every)
+def shown(terminal: bool, monkeypatch, every: float = 0.0) -> tuple[io.StringIO, LiveDisplay]:
+    monkeypatch.setattr(LiveDisplay, "EVERY", every)
     out = io.StringIO()
-    return out, Live(Console(file=out, force_terminal=terminal, width=200))
+    return out, LiveDisplay(Console(file=out, force_terminal=terminal, width=200))
 
 
 def test_without_a_terminal_progress_is_plain_lines(monkeypatch):
     out, live = shown(False, monkeypatch)
     with live:
-        live.phase("solving", total=1200, done=1197)
+        live.start_phase("solving", total=1200, done=1197)
         for _ in range(3):
-            live.advance(1, 50, "50.0% right, 2 failed")
+            live.update_progress(1, 50, "50.0% right, 2 failed")
         live.note("[bold]as it is[/]")
     lines = out.getvalue().splitlines()
     assert [line.partition(" rows, ")[0] for line in lines[:3]] == [f"solving: 1,{n} of 1,200" for n in (198, 199, 200)]
@@ -33,18 +33,18 @@ def test_without_a_terminal_progress_is_plain_lines(monkeypatch):
 def test_plain_lines_are_few_and_the_last_one_comes(monkeypatch):
     out, live = shown(False, monkeypatch, every=3600.0)
     with live:
-        live.phase("solving", total=50, done=0)
+        live.start_phase("solving", total=50, done=0)
         live.said = live.begun
         for _ in range(50):
-            live.advance(1, 1)
+            live.update_progress(1, 1)
     assert [line.partition(" rows")[0] for line in out.getvalue().splitlines()] == ["solving: 50 of 50"]
 
 
 def test_a_terminal_shows_a_bar(monkeypatch):
     out, live = shown(True, monkeypatch)
     with live:
-        live.phase("verifying", total=2, done=0)
-        live.advance(2, 10, "1 failed")
+        live.start_phase("verifying", total=2, done=0)
+        live.update_progress(2, 10, "1 failed")
     for part in ("verifying", "2/2", "rows", "left", "1 failed"):
         assert part in out.getvalue()
 
@@ -52,15 +52,17 @@ def test_a_terminal_shows_a_bar(monkeypatch):
 def test_a_sweep_counts_every_row_in_its_phase(small, scripted, monkeypatch):
     out, live = shown(False, monkeypatch)
     with live:
-        sweep(small(), live, scripted())
+        run_sweep(small(), live, scripted())
     lines = out.getvalue().splitlines()
     rows = [line.partition(" rows")[0] for line in lines]
     assert rows == [f"solving: {i} of 24" for i in range(1, 25)] + [f"verifying: {i} of 72" for i in range(1, 73)]
-    assert lines[23].endswith(f"{Run(small().run).frame(SOLUTIONS)['correct'].astype(float).mean():.1%} right")
+    assert lines[23].endswith(
+        f"{Run(small().run).read_frame(SOLUTIONS_TABLE)['correct'].astype(float).mean():.1%} right"
+    )
 
 
 def test_one_engine_is_one_phase(small, scripted, monkeypatch):
     out, live = shown(False, monkeypatch)
     with live:
-        sweep(small(verifier={"model": "scripted/solver", "prompt": "lab-verify"}), live, scripted())
+        run_sweep(small(verifier={"model": "scripted/solver", "prompt": "lab-verify"}), live, scripted())
     assert out.getvalue().splitlines()[-1].startswith("sampling: 96 of 96 rows")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isocompute.errors import DataError
-from isocompute.runners.documents import NotJSONError, check_names, parse_json, parse_yaml
+from isocompute.runners.documents import NotJSONError, check_column_names, parse_json, parse_yaml
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -110,11 +110,11 @@ def test_yaml_that_is_none_or_has_a_key_twice_is_refused_with_its_line(content, 
 
 
 def test_columns_have_names_of_their_own():
-    check_names(["a", "b", "", ""], "FILE")
+    check_column_names(["a", "b", "", ""], "FILE")
     with pytest.raises(DataError, match=r"^FILE: the column 'b' stands twice; keep one, or rename the others\.$"):
-        check_names(["a", "b", "b"], "FILE")
+        check_column_names(["a", "b", "b"], "FILE")
     with pytest.raises(DataError, match=r"^FILE: the column 'b' stands 3 times; keep one"):
-        check_names(["b", "b", "b"], "FILE")
+        check_column_names(["b", "b", "b"], "FILE")
 
 
 def test_reading_json_loads_no_yaml():

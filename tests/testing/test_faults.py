@@ -10,15 +10,15 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from isocompute.fits import self_consistency
+from isocompute.fits import estimate_self_consistency
 from isocompute.planner.strategies.registry import STRATEGIES, StrategyEstimate
 from isocompute.runners.engines import Completion
 from isocompute.runners.grading import Grader
-from isocompute.runners.imports import Problem as ImportedProblem
-from isocompute.runners.imports import Solution, Verification
-from isocompute.runners.scorers import Scored
+from isocompute.runners.imports import ImportedProblem as ImportedProblem
+from isocompute.runners.imports import ImportedSolution, ImportedVerification
+from isocompute.runners.scorers import ScoreResult
 from isocompute.runners.search.registry import SearchStrategy
-from isocompute.runners.search.strategies.node import root
+from isocompute.runners.search.strategies.node import make_root_node
 from isocompute.runners.tasks import Problem, Task
 from isocompute.testing import (
     EngineSuite,
@@ -87,14 +87,14 @@ class ScoresByPlace:
         while pending:
             request = pending.popleft()
             number += 1
-            yield request, Scored(tuple(1 / (number + i) for i in range(len(request.new))), 1, 0, 1)
+            yield request, ScoreResult(tuple(1 / (number + i) for i in range(len(request.new_steps))), 1, 0, 1)
 
 
 class ScoresLogits:
     def run(self, pending):
         while pending:
             request = pending.popleft()
-            yield request, Scored(tuple(-3.0 for _ in request.new), 1, 0, 1)
+            yield request, ScoreResult(tuple(-3.0 for _ in request.new_steps), 1, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -112,19 +112,19 @@ def test_a_broken_scorer_fails(scorer, test):
 
 
 def grows_too_much(n, width, rounds, seed):
-    nodes = yield [root()] * (n + 1)
+    nodes = yield [make_root_node()] * (n + 1)
     return nodes
 
 
 def goes_on_from_the_ended(n, width, rounds, seed):
-    nodes = [root()] * n
+    nodes = [make_root_node()] * n
     for _ in range(rounds):
         nodes = yield nodes
     return nodes
 
 
 def draws_at_random(n, width, rounds, seed):
-    nodes = yield [root()] * n
+    nodes = yield [make_root_node()] * n
     nodes = yield [random.choice(nodes)] if rounds > 1 else nodes[:1]
     return nodes
 
@@ -150,7 +150,7 @@ class Optimistic:
 
     @staticmethod
     def estimate(pool, S, V, draws, seed):
-        return StrategyEstimate(self_consistency(pool, S) ** 0.5)
+        return StrategyEstimate(estimate_self_consistency(pool, S) ** 0.5)
 
     @staticmethod
     def estimate_first(pool, S, V, draws, seed):
@@ -158,7 +158,7 @@ class Optimistic:
 
     @staticmethod
     def estimate_unsure(pool, S, V, draws, seed):
-        return StrategyEstimate(self_consistency(pool, S) ** 0.5, error=0.05)
+        return StrategyEstimate(estimate_self_consistency(pool, S) ** 0.5, error=0.05)
 
 
 @pytest.mark.parametrize(
@@ -240,9 +240,9 @@ def test_a_broken_task_fails(problems, test):
 @pytest.mark.parametrize(
     "rows",
     [
-        [Solution("p", "line 1", text="7")],
+        [ImportedSolution("p", "line 1", text="7")],
         [ImportedProblem("p", "line 1", gold="7"), ImportedProblem("p", "line 2", gold="7")],
-        [ImportedProblem("p", "line 1", gold="7"), Verification("p", 0, "line 2")],
+        [ImportedProblem("p", "line 1", gold="7"), ImportedVerification("p", 0, "line 2")],
     ],
     ids=["a solution before its problem", "a problem twice", "a verification without a solution"],
 )
@@ -250,7 +250,7 @@ def test_a_broken_adapter_fails(rows):
     class Suite(ImportSuite):
         sample = None
 
-        def rows(self, path):
+        def read_rows(self, path):
             return rows
 
     with pytest.raises((AssertionError, KeyError)):

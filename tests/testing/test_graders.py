@@ -11,7 +11,7 @@ class TestBoxedNumber(GraderSuite):
     wrong = (("3.5", "3.5"), ("\\boxed{4}", "3.5"), ("\\boxed{Red}", "green"))
 
     def load(self):
-        return grading.load("boxed-number")
+        return grading.load_grader_by_name("boxed-number")
 
 
 class TestMath(GraderSuite):
@@ -19,7 +19,7 @@ class TestMath(GraderSuite):
     wrong = (("\\boxed{3}", "4"), ("\\boxed{x+1}", "x+2"))
 
     def load(self):
-        return grading.load("math")
+        return grading.load_grader_by_name("math")
 
 
 class TestLetter(GraderSuite):
@@ -27,7 +27,7 @@ class TestLetter(GraderSuite):
     wrong = (("The answer is (B).", "A"),)
 
     def load(self):
-        return grading.load("letter")
+        return grading.load_grader_by_name("letter")
 
 
 class TestNumeric(GraderSuite):
@@ -35,7 +35,7 @@ class TestNumeric(GraderSuite):
     wrong = (("The answer is 8.", "7"),)
 
     def load(self):
-        return grading.load("numeric")
+        return grading.load_grader_by_name("numeric")
 
 
 class TestExact(GraderSuite):
@@ -43,7 +43,7 @@ class TestExact(GraderSuite):
     wrong = (("The answer is abc", "abd"),)
 
     def load(self):
-        return grading.load("exact")
+        return grading.load_grader_by_name("exact")
 
 
 def test_no_grader_is_left_out():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from isocompute.runners.imports import FORMATS
+from isocompute.runners.imports import IMPORT_FORMATS
 from isocompute.testing import ImportSuite
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "imports"
@@ -46,4 +46,6 @@ class TestTable(ImportSuite):
 
 def test_no_format_of_single_files_is_left_out():
     suites = (TestSearchAndLearn, TestMonkeys, TestLMEval, TestInspect, TestTable)
-    assert {suite.format for suite in suites} == set(FORMATS.own) - {"sc-genrm-scaling"}  # whose logs are folders
+    assert {suite.format for suite in suites} == set(IMPORT_FORMATS.own) - {
+        "sc-genrm-scaling"
+    }  # whose logs are folders

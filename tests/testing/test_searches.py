@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from isocompute.runners.search.registry import SEARCHES
+from isocompute.runners.search.registry import SEARCH_STRATEGIES
 from isocompute.testing import SearchSuite
 
 
 class TestBeam(SearchSuite):
-    entry = SEARCHES["beam"]
+    entry = SEARCH_STRATEGIES["beam"]
 
 
 class TestDVTS(SearchSuite):
-    entry = SEARCHES["dvts"]
+    entry = SEARCH_STRATEGIES["dvts"]
 
 
 class TestRebase(SearchSuite):
-    entry = SEARCHES["rebase"]
+    entry = SEARCH_STRATEGIES["rebase"]
 
 
 class TestParticle(SearchSuite):
-    entry = SEARCHES["particle"]
+    entry = SEARCH_STRATEGIES["particle"]
 
 
 class TestRevise(SearchSuite):
-    entry = SEARCHES["revise"]
+    entry = SEARCH_STRATEGIES["revise"]
 
 
 def test_no_search_is_left_out():
     tested = [suite.entry for suite in (TestBeam, TestDVTS, TestRebase, TestParticle, TestRevise)]
-    assert [SEARCHES[name] for name in SEARCHES.own] == tested
+    assert [SEARCH_STRATEGIES[name] for name in SEARCH_STRATEGIES.own] == tested

@@ -8,12 +8,12 @@ from isocompute.testing import TaskSuite
 
 
 class TestLab(TaskSuite):
-    def block(self):
+    def make_block(self):
         return {"name": "lab", "levels": [1, 3], "seed": 2}
 
 
 class TestGenerated(TaskSuite):
-    def block(self):
+    def make_block(self):
         return {"name": "reasoning-gym", "generator": "gcd"}
 
     @pytest.fixture(autouse=True)
@@ -27,5 +27,5 @@ class TestFile(TaskSuite):
         self.path = tmp_path / "mine.csv"
         self.path.write_text("question,answer\n" + "".join(f"{i} + {i}?,{2 * i}\n" for i in range(10)))
 
-    def block(self):
+    def make_block(self):
         return {"path": str(self.path), "grader": "numeric"}

@@ -12,24 +12,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from isocompute.runners.scorers.base import Scored, ScoreRequest
+from isocompute.runners.scorers.base import ScoreRequest, ScoreResult
 
 
 @dataclass(frozen=True)
-class Pair:
+class TokenPair:
     """The head of a language model: the margin is the logit of a token for right less that of one for wrong."""
 
     right: int
     wrong: int
 
 
-Head = Pair | Literal["classes", "value", "reward"]
+ScoreHead = TokenPair | Literal["classes", "value", "reward"]
 """A language model's, or a head beside it: two classes at each token (Qwen2.5-Math-PRM), a value at each token
 (Skywork), or one reward for the sequence, at its last token."""
 
 
 @dataclass(frozen=True)
-class Reading:
+class ScoringInput:
     """Tokens to read, and the places among them at which a score stands.
 
     Args:
@@ -44,48 +44,48 @@ class Reading:
     def prefixes(self) -> list[tuple[int, ...]]:
         """What is read up to each place.
 
-        >>> Reading((5, 6, 7), (0, 2)).prefixes
+        >>> ScoringInput((5, 6, 7), (0, 2)).prefixes
         [(5,), (5, 6, 7)]
         """
         return [self.tokens[: place + 1] for place in self.places]
 
 
-class Kind(Protocol):
+class RewardModelFormat(Protocol):
     """How a family of reward models is asked and read."""
 
     @property
-    def head(self) -> Head:
+    def head(self) -> ScoreHead:
         """What gives the margin."""
 
-    def read(self, question: str, steps: Sequence[str], known: int) -> list[Reading]:
+    def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
         """Return what is read to score ``steps[known:]``, one place each, in order; no step is of blanks alone."""
 
 
-def cut(tokens: Sequence[int], places: Sequence[int], known: int) -> Reading:
+def build_scoring_input(tokens: Sequence[int], places: Sequence[int], known: int) -> ScoringInput:
     """Return the reading of all steps, cut at the last place, with the places of those after the ``known`` first.
 
-    >>> cut([1, 2, 3, 4, 5], [1, 3], known=1)
-    Reading(tokens=(1, 2, 3, 4), places=(3,))
+    >>> build_scoring_input([1, 2, 3, 4, 5], [1, 3], known=1)
+    ScoringInput(tokens=(1, 2, 3, 4), places=(3,))
     """
-    return Reading(tuple(tokens[: places[-1] + 1]), tuple(places[known:]))
+    return ScoringInput(tuple(tokens[: places[-1] + 1]), tuple(places[known:]))
 
 
-def readings(kind: Kind, request: ScoreRequest) -> list[Reading]:
+def tokenise_request(kind: RewardModelFormat, request: ScoreRequest) -> list[ScoringInput]:
     """Return what is read for a request: nothing of steps of blanks alone, and nothing if no other is new."""
-    steps, new = said(request.steps), said(request.new)
-    return kind.read(request.question, steps, len(steps) - len(new)) if new else []
+    steps, new = drop_blank_steps(request.steps), drop_blank_steps(request.new_steps)
+    return kind.tokenise_steps(request.question, steps, len(steps) - len(new)) if new else []
 
 
-def said(steps: Sequence[str]) -> list[str]:
+def drop_blank_steps(steps: Sequence[str]) -> list[str]:
     """Return the steps that say something.
 
-    >>> said(["1 + 1 = 2", " ", ""])
+    >>> drop_blank_steps(["1 + 1 = 2", " ", ""])
     ['1 + 1 = 2']
     """
     return [step for step in steps if step.strip()]
 
 
-def refusal(read: Sequence[Reading], limit: int | None) -> str | None:
+def explain_length_refusal(read: Sequence[ScoringInput], limit: int | None) -> str | None:
     """Say why a model that takes ``limit`` tokens cannot read this; None if it can."""
     longest = max((len(reading.tokens) for reading in read), default=0)
     if limit is None or longest <= limit:
@@ -93,25 +93,25 @@ def refusal(read: Sequence[Reading], limit: int | None) -> str | None:
     return f"question and steps have {longest} tokens; the model takes {limit}"
 
 
-def scored(
+def build_score_result(
     request: ScoreRequest, margins: Sequence[float], prompt_tokens: int, cached_tokens: int | None, calls: int
-) -> Scored:
+) -> ScoreResult:
     """Turn margins, one for each new step that says something, into a request's scores.
 
-    >>> scored(ScoreRequest("a", "?", ("Yes. ", " ")), [0.0], 9, 0, 1).scores
+    >>> build_score_result(ScoreRequest("a", "?", ("Yes. ", " ")), [0.0], 9, 0, 1).scores
     (0.5, nan)
     """
     if any(map(math.isnan, margins)):
-        return Scored(None, prompt_tokens, cached_tokens, calls, "the model's score is not a number")
+        return ScoreResult(None, prompt_tokens, cached_tokens, calls, "the model's score is not a number")
     found = iter(margins)
-    scores = tuple(logistic(next(found)) if step.strip() else math.nan for step in request.new)
-    return Scored(scores, prompt_tokens, cached_tokens, calls)
+    scores = tuple(compute_logistic(next(found)) if step.strip() else math.nan for step in request.new_steps)
+    return ScoreResult(scores, prompt_tokens, cached_tokens, calls)
 
 
-def logistic(margin: float) -> float:
+def compute_logistic(margin: float) -> float:
     """Return 1 / (1 + exp(-margin)), for any margin.
 
-    >>> logistic(0.0), logistic(-1000.0), logistic(1000.0)
+    >>> compute_logistic(0.0), compute_logistic(-1000.0), compute_logistic(1000.0)
     (0.5, 0.0, 1.0)
     """
     if margin >= 0:

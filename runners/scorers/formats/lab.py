@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isocompute.runners import prompts
-from isocompute.runners.scorers.formats.base import Pair, Reading, cut
-from isocompute.runners.scorers.tokenizer import Text
+from isocompute.runners.scorers.formats.base import ScoringInput, TokenPair, build_scoring_input
+from isocompute.runners.scorers.tokenizer import ScorerTokenizer
 
 
-class Lab:
+class LabFormat:
     """How the lab's PRM is asked.
 
     Args:
@@ -25,18 +25,18 @@ class Lab:
         EngineError: the tokenizer is not the lab's.
     """
 
-    def __init__(self, text: Text, prompt: str = "lab-solve") -> None:
-        self.text, self.first = text, text.first
-        self.prompt = prompts.load(prompt, needs=("question",))
-        self.head = Pair(text.only(" +"), text.only(" -"))
-        self.newline = text.only("\n")
+    def __init__(self, text: ScorerTokenizer, prompt: str = "lab-solve") -> None:
+        self.text, self.bos_token_id = text, text.bos_token_id
+        self.prompt = prompts.load_prompt(prompt, needs=("question",))
+        self.head = TokenPair(text.get_single_token(" +"), text.get_single_token(" -"))
+        self.newline = text.get_single_token("\n")
 
-    def read(self, question: str, steps: Sequence[str], known: int) -> list[Reading]:
+    def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
         """Return prompt and lines; a score stands at the last token of each line."""
-        tokens = [self.first, *self.text.content(self.prompt.fill(question=question))]
+        tokens = [self.bos_token_id, *self.text.tokenise_content(self.prompt.fill(question=question))]
         places = []
         for step in steps:
-            tokens += self.text.content(step.strip("\n"))
+            tokens += self.text.tokenise_content(step.strip("\n"))
             places.append(len(tokens) - 1)
             tokens += [self.head.right, self.newline]
-        return [cut(tokens, places, known)]
+        return [build_scoring_input(tokens, places, known)]

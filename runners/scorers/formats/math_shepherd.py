@@ -14,35 +14,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isocompute.errors import EngineError
-from isocompute.runners.scorers.formats.base import Pair, Reading, cut
-from isocompute.runners.scorers.tokenizer import Text
+from isocompute.runners.scorers.formats.base import ScoringInput, TokenPair, build_scoring_input
+from isocompute.runners.scorers.tokenizer import ScorerTokenizer
 
-TAG = "ки"
+STEP_TAG = "ки"
 
 
-class MathShepherd:
+class MathShepherdFormat:
     """How Math-Shepherd's model is asked.
 
     Raises:
         EngineError: the model's tokenizer has no token for the tag, ``+`` or ``-``, or none that begins a text.
     """
 
-    def __init__(self, text: Text) -> None:
-        self.text, self.tag, self.first = text, text.only(TAG), text.first
-        signs = text.markup("+ -")
+    def __init__(self, text: ScorerTokenizer) -> None:
+        self.text, self.tag, self.bos_token_id = text, text.get_single_token(STEP_TAG), text.bos_token_id
+        signs = text.tokenise_markup("+ -")
         if len(signs) != 2:
             raise EngineError(f"The tokenizer of '{text.model}' has no tokens '+' and '-', so it is not of this kind.")
-        self.head = Pair(*signs)
+        self.head = TokenPair(*signs)
 
-    def read(self, question: str, steps: Sequence[str], known: int) -> list[Reading]:
+    def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
         """Return question and steps; a score stands at the tag after each step."""
-        tokens = [self.first]
+        tokens = [self.bos_token_id]
         places = []
         for i, step in enumerate(steps):
             if i:
-                tokens += self.text.content(f"\n{step.strip()}", after=TAG)
+                tokens += self.text.tokenise_content(f"\n{step.strip()}", after=STEP_TAG)
             else:
-                tokens += self.text.content(f"{question} {step.strip()}")
+                tokens += self.text.tokenise_content(f"{question} {step.strip()}")
             tokens.append(self.tag)
             places.append(len(tokens) - 1)
-        return [cut(tokens, places, known)]
+        return [build_scoring_input(tokens, places, known)]

@@ -13,39 +13,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isocompute.errors import EngineError
-from isocompute.runners.scorers.formats.base import Head, Reading
-from isocompute.runners.scorers.tokenizer import MARK, Text
+from isocompute.runners.scorers.formats.base import ScoreHead, ScoringInput
+from isocompute.runners.scorers.tokenizer import TEXT_PLACEHOLDER, ScorerTokenizer
 
-PROBE = ("What is 1 + 1?", "1 + 1 = 2.")
+PROBE_CHAT = ("What is 1 + 1?", "1 + 1 = 2.")
 
 
-class Outcome:
+class OutcomeFormat:
     """How outcome reward models are asked.
 
     Raises:
         EngineError: the model has no chat template, or its tokenizer reads a text otherwise within a chat than alone.
     """
 
-    head: Head = "reward"
+    head: ScoreHead = "reward"
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: ScorerTokenizer) -> None:
         self.text = text
-        parts = text.around(self._turns(MARK, MARK), reply=False)
-        self.opening, self.between, self.ending = map(text.markup, parts)
-        question, solution = PROBE
-        whole = text.tokenizer.apply_chat_template(self._turns(*PROBE), tokenize=False)
-        if list(self.read(question, [solution], 0)[0].tokens) != text.markup(whole):
+        parts = text.split_chat_markup(self._build_turns(TEXT_PLACEHOLDER, TEXT_PLACEHOLDER), reply=False)
+        self.opening, self.between, self.ending = map(text.tokenise_markup, parts)
+        question, solution = PROBE_CHAT
+        whole = text.tokenizer.apply_chat_template(self._build_turns(*PROBE_CHAT), tokenize=False)
+        if list(self.tokenise_steps(question, [solution], 0)[0].tokens) != text.tokenise_markup(whole):
             raise EngineError(f"The tokenizer of '{text.model}' reads a text otherwise within a chat than alone.")
 
-    def read(self, question: str, steps: Sequence[str], known: int) -> list[Reading]:
+    def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
         """Return a chat for each step, with the solution up to its end; the score stands at the chat's end."""
-        opening = [*self.opening, *self.text.content(question.strip()), *self.between]
+        opening = [*self.opening, *self.text.tokenise_content(question.strip()), *self.between]
         chats = []
         for i in range(known, len(steps)):
-            solution = self.text.content("".join(steps[: i + 1]).strip())
+            solution = self.text.tokenise_content("".join(steps[: i + 1]).strip())
             tokens = (*opening, *solution, *self.ending)
-            chats.append(Reading(tokens, (len(tokens) - 1,)))
+            chats.append(ScoringInput(tokens, (len(tokens) - 1,)))
         return chats
 
-    def _turns(self, question: str, solution: str) -> list[dict[str, str]]:
+    def _build_turns(self, question: str, solution: str) -> list[dict[str, str]]:
         return [{"role": "user", "content": question}, {"role": "assistant", "content": solution}]

@@ -9,32 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isocompute.runners.scorers.formats.base import Head, Reading, cut
-from isocompute.runners.scorers.tokenizer import MARK, Text
+from isocompute.runners.scorers.formats.base import ScoreHead, ScoringInput, build_scoring_input
+from isocompute.runners.scorers.tokenizer import TEXT_PLACEHOLDER, ScorerTokenizer
 
-SYSTEM = r"Please reason step by step, and put your final answer within \boxed{}."
-SEPARATOR = "<extra_0>"
+QWEN_SYSTEM_PROMPT = r"Please reason step by step, and put your final answer within \boxed{}."
+QWEN_STEP_SEPARATOR = "<extra_0>"
 
 
-class QwenPRM:
+class QwenPRMFormat:
     """How Qwen's PRMs are asked.
 
     Raises:
         EngineError: the model has no ``<extra_0>`` or no chat template.
     """
 
-    head: Head = "classes"
+    head: ScoreHead = "classes"
 
-    def __init__(self, text: Text) -> None:
-        self.text, self.separator = text, text.only(SEPARATOR)
-        turns = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": MARK}]
-        self.opening, self.reply = (text.markup(part) for part in text.around(turns, reply=True))
+    def __init__(self, text: ScorerTokenizer) -> None:
+        self.text, self.separator = text, text.get_single_token(QWEN_STEP_SEPARATOR)
+        turns = [{"role": "system", "content": QWEN_SYSTEM_PROMPT}, {"role": "user", "content": TEXT_PLACEHOLDER}]
+        self.opening, self.reply = (text.tokenise_markup(part) for part in text.split_chat_markup(turns, reply=True))
 
-    def read(self, question: str, steps: Sequence[str], known: int) -> list[Reading]:
+    def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
         """Return the chat; a score stands at the separator after each step."""
-        tokens = [*self.opening, *self.text.content(question), *self.reply]
+        tokens = [*self.opening, *self.text.tokenise_content(question), *self.reply]
         places = []
         for step in steps:
-            tokens += [*self.text.content(step.strip("\n")), self.separator]
+            tokens += [*self.text.tokenise_content(step.strip("\n")), self.separator]
             places.append(len(tokens) - 1)
-        return [cut(tokens, places, known)]
+        return [build_scoring_input(tokens, places, known)]

@@ -13,34 +13,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isocompute.errors import EngineError
-from isocompute.runners.scorers.formats.base import Pair, Reading, cut
-from isocompute.runners.scorers.tokenizer import MARK, Text
+from isocompute.runners.scorers.formats.base import ScoringInput, TokenPair, build_scoring_input
+from isocompute.runners.scorers.tokenizer import TEXT_PLACEHOLDER, ScorerTokenizer
 
 
-class RLHFlow:
+class RLHFlowFormat:
     """How RLHFlow's models are asked.
 
     Raises:
         EngineError: the model has no ``+`` and ``-``, or its chat template does not go on as they need it.
     """
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: ScorerTokenizer) -> None:
         self.text = text
-        self.head = Pair(text.only("+"), text.only("-"))
-        step, plus = {"role": "user", "content": MARK}, {"role": "assistant", "content": "+"}
-        opening, reply = text.around([step], reply=True)
-        first, turn, last = text.around([step, plus, step], reply=True)
+        self.head = TokenPair(text.get_single_token("+"), text.get_single_token("-"))
+        step, plus = {"role": "user", "content": TEXT_PLACEHOLDER}, {"role": "assistant", "content": "+"}
+        opening, reply = text.split_chat_markup([step], reply=True)
+        first, turn, last = text.split_chat_markup([step, plus, step], reply=True)
         if (first, last) != (opening, reply) or not turn.startswith(reply):
             raise EngineError(f"The chat template of '{text.model}' writes a turn in another way once others follow.")
-        self.opening, self.reply = text.markup(opening), text.markup(reply)
-        self.turn = text.markup(turn.removeprefix(reply))  # the reply itself, and the head of the next turn
+        self.opening, self.reply = text.tokenise_markup(opening), text.tokenise_markup(reply)
+        self.turn = text.tokenise_markup(turn.removeprefix(reply))  # the reply itself, and the head of the next turn
 
-    def read(self, question: str, steps: Sequence[str], known: int) -> list[Reading]:
+    def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
         """Return the chat; a score stands where a reply begins."""
         tokens: list[int] = []
         places = []
         for i, step in enumerate(steps):
             turn = step.strip() if i else f"{question} {step.strip()}".strip()
-            tokens += [*(self.turn if i else self.opening), *self.text.content(turn), *self.reply]
+            tokens += [*(self.turn if i else self.opening), *self.text.tokenise_content(turn), *self.reply]
             places.append(len(tokens) - 1)
-        return [cut(tokens, places, known)]
+        return [build_scoring_input(tokens, places, known)]

@@ -13,27 +13,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isocompute.runners.scorers.formats.base import Head, Reading, cut
-from isocompute.runners.scorers.tokenizer import Text
+from isocompute.runners.scorers.formats.base import ScoreHead, ScoringInput, build_scoring_input
+from isocompute.runners.scorers.tokenizer import ScorerTokenizer
 
 
-class Skywork:
+class SkyworkFormat:
     """How Skywork's PRMs are asked.
 
     Raises:
         EngineError: the model has no token that begins a text, or none for a newline.
     """
 
-    head: Head = "value"
+    head: ScoreHead = "value"
 
-    def __init__(self, text: Text) -> None:
-        self.text, self.first, self.newline = text, text.first, text.only("\n")
+    def __init__(self, text: ScorerTokenizer) -> None:
+        self.text, self.bos_token_id, self.newline = text, text.bos_token_id, text.get_single_token("\n")
 
-    def read(self, question: str, steps: Sequence[str], known: int) -> list[Reading]:
+    def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
         """Return question and steps; a score stands at the newline after each step."""
-        tokens = [self.first, *self.text.content(f"{question}\n")]
+        tokens = [self.bos_token_id, *self.text.tokenise_content(f"{question}\n")]
         places = []
         for step in steps:
-            tokens += [*self.text.content(step.strip("\n")), self.newline]
+            tokens += [*self.text.tokenise_content(step.strip("\n")), self.newline]
             places.append(len(tokens) - 1)
-        return [cut(tokens, places, known)]
+        return [build_scoring_input(tokens, places, known)]

@@ -1,11 +1,21 @@
 """How a search spends its slots: strategies that know nothing of models, and what is selected in the end."""
 
-from isocompute.runners.search.strategies.beam import beam
-from isocompute.runners.search.strategies.dvts import dvts
-from isocompute.runners.search.strategies.node import Node, Strategy
-from isocompute.runners.search.strategies.particle import particle
-from isocompute.runners.search.strategies.rebase import rebase
-from isocompute.runners.search.strategies.revise import revise
-from isocompute.runners.search.strategies.select import RULES, chosen
+from isocompute.runners.search.strategies.beam import run_beam_search
+from isocompute.runners.search.strategies.dvts import run_dvts
+from isocompute.runners.search.strategies.node import Node, SearchGenerator
+from isocompute.runners.search.strategies.particle import run_particle_filter
+from isocompute.runners.search.strategies.rebase import run_rebase
+from isocompute.runners.search.strategies.revise import run_revisions
+from isocompute.runners.search.strategies.select import SELECTION_RULES, select_candidate
 
-__all__ = ["RULES", "Node", "Strategy", "beam", "chosen", "dvts", "particle", "rebase", "revise"]
+__all__ = [
+    "SELECTION_RULES",
+    "Node",
+    "SearchGenerator",
+    "run_beam_search",
+    "run_dvts",
+    "run_particle_filter",
+    "run_rebase",
+    "run_revisions",
+    "select_candidate",
+]

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from math import ceil
 
-from isocompute.runners.search.strategies.node import Node, Strategy, best, repeated, shares
+from isocompute.runners.search.strategies.node import (
+    Node,
+    SearchGenerator,
+    divide_slots,
+    expand_parents,
+    select_best_nodes,
+)
 
 
-def beam(root: Node, n: int, width: int, rounds: int) -> Strategy:
+def run_beam_search(root: Node, n: int, width: int, rounds: int) -> SearchGenerator:
     """Keep the best steps of a round over all slots, and give each of them ``width`` continuations.
 
     With F slots held by what has ended, the n − F others go to the best ⌈(n − F)/width⌉ nodes that go on, as evenly as
@@ -34,10 +40,10 @@ def beam(root: Node, n: int, width: int, rounds: int) -> Strategy:
     parents, ended, alive = [root] * n, list[Node](), list[Node]()
     for _ in range(rounds):
         children = yield parents
-        ended += [child for child in children if not child.alive]
-        alive = [child for child in children if child.alive]
+        ended += [child for child in children if not child.is_alive]
+        alive = [child for child in children if child.is_alive]
         if not alive:
             break
-        kept = best(alive, ceil(len(alive) / width))
-        parents = repeated(kept, shares(len(alive), len(kept)))
+        kept = select_best_nodes(alive, ceil(len(alive) / width))
+        parents = expand_parents(kept, divide_slots(len(alive), len(kept)))
     return ended + alive

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import ceil
 
-from isocompute.runners.search.strategies.node import Node, Strategy, shares
+from isocompute.runners.search.strategies.node import Node, SearchGenerator, divide_slots
 
 
-def dvts(root: Node, n: int, width: int, rounds: int) -> Strategy:
+def run_dvts(root: Node, n: int, width: int, rounds: int) -> SearchGenerator:
     """Split the slots into ⌈n/width⌉ subtrees; in each, only the best child goes on.
 
     A subtree samples as many children as it has slots; the best of them is its next node. Is that a finished one, the
@@ -31,17 +31,19 @@ def dvts(root: Node, n: int, width: int, rounds: int) -> Strategy:
         The candidates, at most n.
     """
     width = min(width, n)
-    subtrees = [[root] * slots for slots in shares(n, ceil(n / width))]
+    subtrees = [[root] * slots for slots in divide_slots(n, ceil(n / width))]
     ended, alive = list[Node](), list[Node]()
     for _ in range(rounds):
         children = iter((yield [parent for subtree in subtrees for parent in subtree]))
         grown = [[next(children) for _ in subtree] for subtree in subtrees]
-        ended += [child for subtree in grown for child in subtree if not child.alive]
+        ended += [child for subtree in grown for child in subtree if not child.is_alive]
         subtrees, alive = [], []
         for subtree in grown:
-            top = max((child for child in subtree if child.end != "length"), key=lambda node: node.merit, default=None)
-            if top is not None and top.alive:
-                going = [child for child in subtree if child.alive]
+            top = max(
+                (child for child in subtree if child.end != "length"), key=lambda node: node.rank_key, default=None
+            )
+            if top is not None and top.is_alive:
+                going = [child for child in subtree if child.is_alive]
                 subtrees.append([top] * len(going))
                 alive += going
         if not subtrees:

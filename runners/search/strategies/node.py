@@ -12,7 +12,7 @@ What holds for every strategy:
 - Of equal scores the luckier node is better: `Node.luck` is drawn from the search's seed and the node's number, so a
   tie is broken by chance, never by position, and the same way when the search is run again.
 - Children with the same text under one parent are kept as they are: each took a slot, and each was paid for.
-- Candidates that have not ended when the rounds are over are returned with the others, and are not `Node.finished`.
+- Candidates that have not ended when the rounds are over are returned with the others, and are not `Node.is_finished`.
 """
 
 from __future__ import annotations
@@ -48,24 +48,24 @@ class Node:
     end: str | None
     scores: tuple[float, ...]
     score: float
-    luck: float
+    tie_breaker: float
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether it goes on."""
         return self.end is None
 
     @property
-    def finished(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether it completes a solution; what was cut does not."""
         return self.end == "stop"
 
     @property
-    def merit(self) -> tuple[float, float]:
+    def rank_key(self) -> tuple[float, float]:
         """What nodes are ordered by: the score, NaN the lowest, then luck."""
-        return (-math.inf if math.isnan(self.score) else self.score, self.luck)
+        return (-math.inf if math.isnan(self.score) else self.score, self.tie_breaker)
 
-    def path(self) -> list[Node]:
+    def collect_path(self) -> list[Node]:
         """Return the nodes from the first step to this one."""
         nodes: list[Node] = []
         node = self
@@ -75,29 +75,29 @@ class Node:
         return nodes[::-1]
 
 
-Strategy = Generator[list[Node], list[Node], list[Node]]
+SearchGenerator = Generator[list[Node], list[Node], list[Node]]
 """Yields the nodes to grow, is sent their children, returns its candidates."""
 
 
-def root(tokens: tuple[int, ...] | None = ()) -> Node:
+def make_root_node(tokens: tuple[int, ...] | None = ()) -> Node:
     """Return the node that every search begins with: nothing is written yet."""
     return Node(0, None, 0, "", tokens, 0, None, (), math.nan, 0.0)
 
 
-def best(nodes: Iterable[Node], count: int) -> list[Node]:
+def select_best_nodes(nodes: Iterable[Node], count: int) -> list[Node]:
     """Return the best nodes, the best first."""
-    return sorted(nodes, key=lambda node: node.merit, reverse=True)[:count]
+    return sorted(nodes, key=lambda node: node.rank_key, reverse=True)[:count]
 
 
-def shares(slots: int, parts: int) -> list[int]:
+def divide_slots(slots: int, parts: int) -> list[int]:
     """Deal slots as evenly as they go, the larger shares first.
 
-    >>> shares(13, 4)
+    >>> divide_slots(13, 4)
     [4, 3, 3, 3]
     """
     return [slots // parts + (i < slots % parts) for i in range(parts)]
 
 
-def repeated(nodes: Sequence[Node], counts: Iterable[int]) -> list[Node]:
+def expand_parents(nodes: Sequence[Node], counts: Iterable[int]) -> list[Node]:
     """Return each node as often as it is to have children, side by side: they share their prefix."""
     return [node for node, count in zip(nodes, counts, strict=True) for _ in range(count)]

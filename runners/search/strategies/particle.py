@@ -5,14 +5,14 @@ from __future__ import annotations
 from random import Random
 
 from isocompute.errors import DataError
-from isocompute.runners.search.strategies.node import Node, Strategy
-from isocompute.runners.seeds import seed_of
+from isocompute.runners.search.strategies.node import Node, SearchGenerator
+from isocompute.runners.seeds import derive_seed
 
-CLIP = 1e-7
+SCORE_CLIP = 1e-7
 """Scores are taken to be no closer to 0 and 1 than this, as published."""
 
 
-def particle(root: Node, n: int, rounds: int, seed: int) -> Strategy:
+def run_particle_filter(root: Node, n: int, rounds: int, seed: int) -> SearchGenerator:
     """Grow each particle by a step, then draw n particles with replacement, P ∝ score/(1 − score).
 
     The odds are softmax(logit(score)). A finished particle is drawn with the odds of its last score and costs nothing
@@ -40,16 +40,18 @@ def particle(root: Node, n: int, rounds: int, seed: int) -> Strategy:
     """
     particles = [root] * n
     for number in range(rounds):
-        children = iter((yield [node for node in particles if node.alive]))
-        particles = [next(children) if node.alive else node for node in particles]
-        if number < rounds - 1 and any(node.alive for node in particles):
-            particles = Random(seed_of(seed, number)).choices(particles, [odds(node) for node in particles], k=n)
-        if not any(node.alive for node in particles):
+        children = iter((yield [node for node in particles if node.is_alive]))
+        particles = [next(children) if node.is_alive else node for node in particles]
+        if number < rounds - 1 and any(node.is_alive for node in particles):
+            particles = Random(derive_seed(seed, number)).choices(
+                particles, [compute_score_odds(node) for node in particles], k=n
+            )
+        if not any(node.is_alive for node in particles):
             break
     return particles
 
 
-def odds(node: Node) -> float:
+def compute_score_odds(node: Node) -> float:
     """Return score/(1 − score); 0 of what was cut, and of a solution without a step.
 
     Raises:
@@ -62,5 +64,5 @@ def odds(node: Node) -> float:
             f"Particle filtering draws by probabilities, and the scorer gave {node.score:g}; use a scorer whose scores "
             "are in 0 … 1, or another strategy."
         )
-    score = min(max(node.score, CLIP), 1 - CLIP)
+    score = min(max(node.score, SCORE_CLIP), 1 - SCORE_CLIP)
     return score / (1 - score)

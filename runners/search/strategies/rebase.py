@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from isocompute.runners.search.strategies.node import Node, Strategy, best, repeated
+from isocompute.runners.search.strategies.node import Node, SearchGenerator, expand_parents, select_best_nodes
 
-TEMPERATURE = 0.2
+REBASE_TEMPERATURE = 0.2
 """Of the softmax over scores, as published."""
 
 
-def rebase(root: Node, n: int, rounds: int, temperature: float = TEMPERATURE) -> Strategy:
+def run_rebase(root: Node, n: int, rounds: int, temperature: float = REBASE_TEMPERATURE) -> SearchGenerator:
     """Give each node that goes on a share of the free slots, w ∝ exp(score / temperature), the best first.
 
     With F slots held by what has ended there are n − F to give. The best node gets ⌈(n − F)·w₁/Σw⌉ children, the next
@@ -36,18 +36,18 @@ def rebase(root: Node, n: int, rounds: int, temperature: float = TEMPERATURE) ->
     parents, ended, alive = [root] * n, list[Node](), list[Node]()
     for _ in range(rounds):
         children = yield parents
-        ended += [child for child in children if not child.alive]
-        alive = best((child for child in children if child.alive), n)
+        ended += [child for child in children if not child.is_alive]
+        alive = select_best_nodes((child for child in children if child.is_alive), n)
         if not alive:
             break
-        parents = repeated(alive, expansions([node.score for node in alive], len(alive), temperature))
+        parents = expand_parents(alive, assign_children([node.score for node in alive], len(alive), temperature))
     return ended + alive
 
 
-def expansions(scores: Sequence[float], slots: int, temperature: float) -> list[int]:
+def assign_children(scores: Sequence[float], slots: int, temperature: float) -> list[int]:
     """Return how many children each node gets, by its score; the scores come in descending order.
 
-    >>> expansions([0.9, 0.9, 0.1], 3, 0.2)
+    >>> assign_children([0.9, 0.9, 0.1], 3, 0.2)
     [2, 1, 0]
     """
     # Fractions, so that the shares of equal nodes are equal and the last node's share of itself is 1.

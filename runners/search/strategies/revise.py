@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from math import ceil
 
-from isocompute.runners.search.strategies.node import Node, Strategy, shares
+from isocompute.runners.search.strategies.node import Node, SearchGenerator, divide_slots
 
-IN_VIEW = 4
+SHOWN_ATTEMPTS = 4
 """Earlier attempts that a revision is shown, the last ones."""
 
 
-def revise(root: Node, n: int, width: int) -> Strategy:
+def run_revisions(root: Node, n: int, width: int) -> SearchGenerator:
     """Write n attempts in ⌈n/width⌉ parallel chains of ``width``; each revises those before it in its chain.
 
     The ratio sequential:parallel is width : n/width; width = 1 is n independent solutions, width = n one chain. A
@@ -29,7 +29,7 @@ def revise(root: Node, n: int, width: int) -> Strategy:
     Returns:
         n candidates.
     """
-    lengths = shares(n, ceil(n / min(width, n)))
+    lengths = divide_slots(n, ceil(n / min(width, n)))
     chains, attempts = [root] * len(lengths), list[Node]()
     for number in range(lengths[0]):
         chains = yield chains[: sum(length > number for length in lengths)]

@@ -11,12 +11,12 @@ from typing import Literal, get_args
 
 from isocompute.runners.search.strategies.node import Node
 
-Rule = Literal["vanilla", "weighted", "majority"]
+SelectionRule = Literal["vanilla", "weighted", "majority"]
 
-RULES: tuple[Rule, ...] = get_args(Rule)
+SELECTION_RULES: tuple[SelectionRule, ...] = get_args(SelectionRule)
 
 
-def chosen(candidates: Sequence[Node], answers: Mapping[int, str | None], rule: Rule) -> Node:
+def select_candidate(candidates: Sequence[Node], answers: Mapping[int, str | None], rule: SelectionRule) -> Node:
     """Return the candidate that is selected.
 
     ``vanilla`` takes the best score. ``weighted`` takes the answer whose candidates have the largest sum of scores,
@@ -29,17 +29,17 @@ def chosen(candidates: Sequence[Node], answers: Mapping[int, str | None], rule: 
         answers: of each candidate, by its number: the representative of its class of equal answers, or None.
         rule: ``vanilla``, ``weighted`` or ``majority``.
     """
-    eligible = [node for node in candidates if node.finished] or list(candidates)
+    eligible = [node for node in candidates if node.is_finished] or list(candidates)
     votes: dict[str, list[Node]] = {}
     for node in sorted(eligible, key=lambda node: node.id):
         if (answer := answers[node.id]) is not None:
             votes.setdefault(answer, []).append(node)
     if votes and rule != "vanilla":
-        eligible = max(votes.values(), key=lambda nodes: (weight(nodes, rule), nodes[0].luck))
-    return max(eligible, key=lambda node: node.merit)
+        eligible = max(votes.values(), key=lambda nodes: (weigh_answer(nodes, rule), nodes[0].tie_breaker))
+    return max(eligible, key=lambda node: node.rank_key)
 
 
-def weight(nodes: Sequence[Node], rule: Rule) -> float:
+def weigh_answer(nodes: Sequence[Node], rule: SelectionRule) -> float:
     """Return what an answer's candidates weigh; a score that is NaN weighs nothing."""
     if rule == "majority":
         return len(nodes)

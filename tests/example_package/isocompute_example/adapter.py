@@ -1,18 +1,18 @@
 """An import adapter: JSON lines with the keys problem, gold and text, a line a solution."""
 
-from isocompute.runners.imports import FormatEntry, Problem, Solution
-from isocompute.runners.imports.fields import name, text
+from isocompute.runners.imports import FormatEntry, ImportedProblem, ImportedSolution
+from isocompute.runners.imports.fields import read_name_field, read_text_field
 
 
 def read_answers(source):
     known = set()
-    for path in source.files(".jsonl"):
-        for where, line in source.lines(path):
-            problem = name(line, "problem", where)
+    for path in source.find_files(".jsonl"):
+        for where, line in source.read_json_lines(path):
+            problem = read_name_field(line, "problem", where)
             if problem not in known:
                 known.add(problem)
-                yield Problem(problem, where, gold=text(line, "gold", where))
-            yield Solution(problem, where, text=text(line, "text", where))
+                yield ImportedProblem(problem, where, gold=read_text_field(line, "gold", where))
+            yield ImportedSolution(problem, where, text=read_text_field(line, "text", where))
 
 
 ANSWERS = FormatEntry("isocompute_example.adapter:read_answers", "JSON lines: problem, gold, text", grader="numeric")

@@ -4,7 +4,7 @@ import math
 import random
 import re
 
-from isocompute.runners.scorers import Scored, ScorerEntry
+from isocompute.runners.scorers import ScorerEntry, ScoreResult
 
 
 class SumChecker:
@@ -18,7 +18,7 @@ class SumChecker:
             request = pending.popleft()
             steps = range(request.known, len(request.steps))
             scores = tuple(self.score(request.question, request.steps[: i + 1]) for i in steps)
-            yield request, Scored(scores, len("".join(request.steps)), 0, 1)
+            yield request, ScoreResult(scores, len("".join(request.steps)), 0, 1)
 
     def score(self, question, steps):
         if not steps[-1].strip():

@@ -7,7 +7,7 @@ def chains(root, n, rounds):
     """Grow n chains side by side. A chain that has ended keeps its slot; the n chains are the candidates."""
     slots = [root] * n
     for _ in range(rounds):
-        going = [i for i, node in enumerate(slots) if node.alive]
+        going = [i for i, node in enumerate(slots) if node.is_alive]
         if not going:
             break
         children = yield [slots[i] for i in going]
@@ -17,9 +17,9 @@ def chains(root, n, rounds):
 
 
 def begin(n, width, rounds, seed):
-    from isocompute.runners.search.strategies.node import root
+    from isocompute.runners.search.strategies.node import make_root_node
 
-    return chains(root(), n, rounds)
+    return chains(make_root_node(), n, rounds)
 
 
 CHAINS = SearchStrategy(begin, "N chains of steps, none of which is given up", "#9467bd")

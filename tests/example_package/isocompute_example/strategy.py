@@ -1,14 +1,14 @@
 """A strategy: the weighted vote under another name."""
 
-from isocompute.fits import weighted
-from isocompute.planner.strategies.estimators import mean_error
+from isocompute.fits import estimate_weighted_vote
+from isocompute.planner.strategies.estimators import compute_mean_error
 from isocompute.planner.strategies.registry import Strategy, StrategyEstimate
 
 
 def estimate_mine(pool, S, V, draws, seed):
     """Return the accuracy of each problem, (P, nS, nV), and the error that comes from drawing."""
-    found = weighted(pool, S, V, draws, seed)
-    return StrategyEstimate(found.accuracy, mean_error(found.error))
+    found = estimate_weighted_vote(pool, S, V, draws, seed)
+    return StrategyEstimate(found.accuracy, compute_mean_error(found.error))
 
 
 MINE = Strategy(

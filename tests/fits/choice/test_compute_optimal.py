@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.fits import compute_optimal, folds, listed_options, resampling_weights, stacked, voting_options
+from isocompute.fits import (
+    build_listed_options,
+    build_voting_options,
+    choose_compute_optimal,
+    draw_bootstrap_weights,
+    split_folds,
+    stack_options,
+)
 
 RNG = np.random.default_rng(0)
 LEVELS = np.repeat([1, 2], 20)
@@ -14,17 +21,19 @@ def search(noise=0.0, seed=0, hard=0.3):
     """Option 0 is better on level 1, by 30 points, and option 1 on level 2, by 10 or so; they cost the same."""
     accuracy = np.where(LEVELS[:, None] == 1, [0.9, 0.6], [0.2, hard])
     noisy = accuracy + np.random.default_rng(seed).normal(0, noise, accuracy.shape)
-    return listed_options(noisy, [8, 8], {"N": [0, 1]}, "search")
+    return build_listed_options(noisy, [8, 8], {"N": [0, 1]}, "search")
 
 
 def chosen(options, levels=LEVELS[None], whole=None, budgets=(8.0, 16.0), charge=0.0):
-    weights = resampling_weights(40, 200, 0)
-    return compute_optimal([options], levels, [whole or options], budgets, weights, charge, folds(40, splits=4))
+    weights = draw_bootstrap_weights(40, 200, 0)
+    return choose_compute_optimal(
+        [options], levels, [whole or options], budgets, weights, charge, split_folds(40, splits=4)
+    )
 
 
 def test_each_level_gets_its_best_option_and_the_gain_is_the_difference():
     found = chosen(search())
-    assert [level.run for level in found.levels] == [["search N=0"] * 2, ["search N=1"] * 2]
+    assert [level.choices for level in found.levels] == [["search N=0"] * 2, ["search N=1"] * 2]
     np.testing.assert_allclose(found.by_difficulty.accuracy, 0.6)
     np.testing.assert_allclose(found.by_difficulty.optimistic, 0.6)
     assert found.one_for_all.accuracy[0] == pytest.approx(0.55)
@@ -38,7 +47,7 @@ def test_a_charge_is_taken_from_every_budget():
     assert np.isnan(
         [found.gain[0], found.gain_low[0], found.by_difficulty.accuracy[0], found.by_difficulty.low[0]]
     ).all()
-    assert found.levels[0].run == [None, "search N=0"]
+    assert found.levels[0].choices == [None, "search N=0"]
     assert found.one_for_all.accuracy[0] == pytest.approx(0.55)  # pays nothing
     assert np.isfinite(found.gain[1])
 
@@ -46,8 +55,8 @@ def test_a_charge_is_taken_from_every_budget():
 def test_levels_add_up_to_all():
     noisy = search(0.2)
     found = chosen(noisy)
-    shares = np.array([level.share for level in found.levels])
-    together = shares @ np.array([level.reached.accuracy for level in found.levels])
+    shares = np.array([level.problem_share for level in found.levels])
+    together = shares @ np.array([level.by_difficulty.accuracy for level in found.levels])
     np.testing.assert_allclose(together, found.by_difficulty.accuracy)
     assert shares.sum() == pytest.approx(1)
     assert (found.by_difficulty.optimistic >= found.by_difficulty.accuracy).all()
@@ -56,8 +65,8 @@ def test_levels_add_up_to_all():
 def test_a_problem_that_is_drawn_into_two_levels_counts_half_in_each():
     one, two = search(0.2, seed=1), search(0.2, seed=2)
     swapped = np.stack([LEVELS, 3 - LEVELS])
-    found = chosen(stacked([one, two]), swapped, one)
-    assert [level.share for level in found.levels] == [0.5, 0.5]
+    found = chosen(stack_options([one, two]), swapped, one)
+    assert [level.problem_share for level in found.levels] == [0.5, 0.5]
     assert found.gain[0] == pytest.approx(found.by_difficulty.accuracy[0] - found.one_for_all.accuracy[0])
 
 
@@ -81,7 +90,7 @@ def test_levels_that_say_nothing_gain_nothing():
             "levels must have the shape (R, P), and each strategy R·P rows; got (40,) and [40].",
         ),
         (
-            lambda: stacked([voting_options([[0.5]], [1]), voting_options([[0.5, 0.6]], [1, 2])]),
+            lambda: stack_options([build_voting_options([[0.5]], [1]), build_voting_options([[0.5, 0.6]], [1, 2])]),
             "pools that are stacked must have the same problems and the same knots.",
         ),
     ],

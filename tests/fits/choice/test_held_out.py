@@ -6,32 +6,32 @@ import pytest
 from isocompute.errors import DataError
 from isocompute.fits import (
     Folds,
-    enclosing_interval,
-    folds,
-    held_out,
-    in_sample,
-    listed_options,
-    t_interval,
-    voting_options,
+    build_listed_options,
+    build_voting_options,
+    compute_enclosing_interval,
+    compute_t_interval,
+    score_held_out,
+    score_in_sample,
+    split_folds,
 )
 
 RNG = np.random.default_rng(3)
 
 
 def two_strategies(problems):
-    search = listed_options(RNG.random((problems, 4)), [2, 3, 5, 9], {"N": [2, 3, 5, 9]}, "search")
-    return [voting_options(RNG.random((problems, 3)), [1, 4, 8]), search]
+    search = build_listed_options(RNG.random((problems, 4)), [2, 3, 5, 9], {"N": [2, 3, 5, 9]}, "search")
+    return [build_voting_options(RNG.random((problems, 3)), [1, 4, 8]), search]
 
 
 @pytest.mark.parametrize("problems", [2, 7, 23])
 def test_each_problem_is_held_out_once_a_split_of_a_choice_it_has_no_part_in(problems):
-    made = folds(problems, parts=5, splits=3)
+    made = split_folds(problems, parts=5, splits=3)
     assert (made.test.sum(axis=0) == 3).all()
     assert not (made.train & made.test).any()
     sizes = made.test.sum(axis=1)
     assert sizes.max() - sizes.min() <= 1
     levels = RNG.integers(0, 3, problems)
-    inside = made.within(levels)
+    inside = made.split_by_level(levels)
     assert (inside.test.sum(axis=0) == 3).all()
     for train, test in zip(inside.train, inside.test, strict=True):
         assert len(set(levels[test])) == 1
@@ -39,7 +39,7 @@ def test_each_problem_is_held_out_once_a_split_of_a_choice_it_has_no_part_in(pro
 
 
 def test_a_level_without_a_problem_to_choose_on_takes_the_choice_for_all():
-    alone = folds(4, parts=4, splits=1).within([1, 2, 2, 2])
+    alone = split_folds(4, parts=4, splits=1).split_by_level([1, 2, 2, 2])
     lonely = alone.test[:, 0]
     assert alone.train[lonely].tolist() == [[False, True, True, True]]
 
@@ -52,12 +52,12 @@ def test_folds_that_score_what_they_were_chosen_on_are_refused():
 
 
 def test_held_out_accuracy_is_that_of_a_loop_over_folds_and_problems():
-    options, made, budgets = two_strategies(9), folds(9, parts=3, splits=2), [1.0, 3.0, 10.0]
-    found = held_out(options, budgets, made)
+    options, made, budgets = two_strategies(9), split_folds(9, parts=3, splits=2), [1.0, 3.0, 10.0]
+    found = score_held_out(options, budgets, made)
     for i, budget in enumerate(budgets):
         total = np.zeros(9)
         for train, test in zip(made.train, made.test, strict=True):
-            tables = [(o.accuracy @ o.tried.weights)[:, o.tried.cost <= budget] for o in options]
+            tables = [(o.accuracy @ o.grid.weights)[:, o.grid.cost <= budget] for o in options]
             best = max((t[train].mean(axis=0).max(), -n) for n, t in enumerate(tables) if t.shape[1])
             table = tables[-best[1]]
             total[test] += table[test, table[train].mean(axis=0).argmax()]
@@ -67,7 +67,7 @@ def test_held_out_accuracy_is_that_of_a_loop_over_folds_and_problems():
 
 def test_in_sample_is_the_mean_that_was_chosen_by():
     options, levels = two_strategies(12), np.arange(12) % 3
-    found = in_sample(options, [4.0, 10.0], levels)
+    found = score_in_sample(options, [4.0, 10.0], levels)
     for row in range(3):
         mean = found.accuracy[:-1, levels == row].mean(axis=1)
         np.testing.assert_allclose(mean, found.choices.accuracy[:, row], atol=2e-5)
@@ -75,26 +75,26 @@ def test_in_sample_is_the_mean_that_was_chosen_by():
 
 def test_the_enclosing_interval_is_the_wider_of_both():
     honest, flattering = RNG.normal(0, 1, (30, 4)), RNG.normal(0.2, 1, (30, 4))
-    low, high = enclosing_interval(honest, flattering)
+    low, high = compute_enclosing_interval(honest, flattering)
     for one in (honest, flattering):
-        ends = t_interval(one)
+        ends = compute_t_interval(one)
         assert (low <= ends[0]).all()
         assert (high >= ends[1]).all()
 
 
 def test_the_t_interval_of_few_problems_holds():
     draws = np.random.default_rng(1).normal(0.3, 0.2, (5, 4000))
-    low, high = t_interval(draws)
+    low, high = compute_t_interval(draws)
     assert np.mean((low <= 0.3) & (high >= 0.3)) == pytest.approx(0.95, abs=0.012)
 
 
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: folds(1), "holding problems out needs at least 2 of them; got 1."),
-        (lambda: t_interval([1.0]), "an interval of a mean needs at least 2 problems."),
+        (lambda: split_folds(1), "holding problems out needs at least 2 of them; got 1."),
+        (lambda: compute_t_interval([1.0]), "an interval of a mean needs at least 2 problems."),
         (
-            lambda: held_out(two_strategies(4), [3.0], folds(5)),
+            lambda: score_held_out(two_strategies(4), [3.0], split_folds(5)),
             "all options must cover the same problems; sc has 4 of 5.",
         ),
     ],

@@ -5,7 +5,7 @@ import pytest
 from scipy.interpolate import RegularGridInterpolator
 
 from isocompute.errors import DataError
-from isocompute.fits import listed_options, verified_options, voting_options
+from isocompute.fits import build_listed_options, build_verified_options, build_voting_options
 
 S, V = np.array([1, 2, 4, 8, 16]), np.array([1, 2, 4])
 RNG = np.random.default_rng(0)
@@ -20,11 +20,11 @@ def interpolate(s, v):
 
 
 def test_the_best_is_the_best_of_every_whole_allocation():
-    options = verified_options(SURFACES, S, V, 0.7)
+    options = build_verified_options(SURFACES, S, V, 0.7)
     s, v = (grid.ravel() for grid in np.meshgrid(np.arange(1, 17), np.arange(1, 5)))
     every = ROWS @ interpolate(s, v)
     budgets = [1.0, 1.7, 6.0, 30.0, 999.0]
-    accuracy, chosen = options.best(ROWS, budgets)
+    accuracy, chosen = options.choose_allocations(ROWS, budgets)
     for i, budget in enumerate(budgets):
         fits = s * (1 + 0.7 * v) <= budget + 1e-9
         if fits.any():
@@ -35,36 +35,36 @@ def test_the_best_is_the_best_of_every_whole_allocation():
 
 
 def test_each_problem_s_accuracy_is_that_of_the_allocation():
-    options = verified_options(SURFACES, S, V, 0.7)
-    accuracy, chosen = options.best(ROWS, [9.0, 40.0])
-    picked = [options.tried.numbers[name][chosen[2]] for name in ("S", "V")]
+    options = build_verified_options(SURFACES, S, V, 0.7)
+    accuracy, chosen = options.choose_allocations(ROWS, [9.0, 40.0])
+    picked = [options.grid.numbers[name][chosen[2]] for name in ("S", "V")]
     who = np.arange(6) % 2 == 0
-    np.testing.assert_allclose(options.under(chosen[2], who), interpolate(*picked)[who], atol=1e-12)
-    np.testing.assert_allclose(ROWS[2] @ options.under(chosen[2], who | True), accuracy[2], atol=2e-5)
-    assert np.isnan(options.under(np.array([-1]), who)).all()
+    np.testing.assert_allclose(options.compute_accuracies(chosen[2], who), interpolate(*picked)[who], atol=1e-12)
+    np.testing.assert_allclose(ROWS[2] @ options.compute_accuracies(chosen[2], who | True), accuracy[2], atol=2e-5)
+    assert np.isnan(options.compute_accuracies(np.array([-1]), who)).all()
 
 
 def test_listed_options_come_in_order_of_cost_with_their_numbers():
-    beam = listed_options([[0.7, 0.5, 0.6]], [8.5, 4.2, 6.0], {"N": [8, 4, 6]}, "beam")
-    assert (beam.cheapest, beam.dearest) == (4.2, 8.5)
-    assert [beam.label(i) for i in range(3)] == ["N=4", "N=6", "N=8"]
-    assert beam.best([[1.0]], [4.0, 5.0, 7.0, 100.0])[1].tolist() == [[-1, 0, 1, 2]]
+    beam = build_listed_options([[0.7, 0.5, 0.6]], [8.5, 4.2, 6.0], {"N": [8, 4, 6]}, "beam")
+    assert (beam.lowest_cost, beam.highest_cost) == (4.2, 8.5)
+    assert [beam.label_allocation(i) for i in range(3)] == ["N=4", "N=6", "N=8"]
+    assert beam.choose_allocations([[1.0]], [4.0, 5.0, 7.0, 100.0])[1].tolist() == [[-1, 0, 1, 2]]
 
 
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
         (
-            lambda: voting_options([[0.4]], [1], "bon", each=0.5),
+            lambda: build_voting_options([[0.4]], [1], "bon", each=0.5),
             "each, the cost of a solution with what is done to it, must be at least 1; got 0.5.",
         ),
-        (lambda: voting_options([0.4, 0.5], [1, 2]), "curve must have the shape (P, 2); got (2,)."),
+        (lambda: build_voting_options([0.4, 0.5], [1, 2]), "curve must have the shape (P, 2); got (2,)."),
         (
-            lambda: listed_options([[0.5]], [0.0], {"N": [1]}, "beam"),
+            lambda: build_listed_options([[0.5]], [0.0], {"N": [1]}, "beam"),
             "cost must be a non-empty sequence of positive numbers, in x; got [0.0].",
         ),
         (
-            lambda: listed_options([[0.5]], [2.0], {"N": [1, 2]}, "beam"),
+            lambda: build_listed_options([[0.5]], [2.0], {"N": [1, 2]}, "beam"),
             "N must be given for each of the 1 costs; its shape is (2,).",
         ),
     ],

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isocompute.fits.choice.held_out import choose, folds, held_out
-from isocompute.fits.choice.options import listed_options
-from isocompute.fits.choice.ties import TOLERANCE, choose_cheapest, find_ties
+from isocompute.fits.choice.held_out import choose_strategies, score_held_out, split_folds
+from isocompute.fits.choice.options import build_listed_options
+from isocompute.fits.choice.ties import TIE_TOLERANCE, choose_cheapest, find_ties
 
 
 def test_ties_are_within_the_tolerance_or_the_error_of_both():
-    assert find_ties([0.5, 0.5 + 0.9 * TOLERANCE, 0.5 - 0.2 * TOLERANCE]).tolist() == [True, True, False]
+    assert find_ties([0.5, 0.5 + 0.9 * TIE_TOLERANCE, 0.5 - 0.2 * TIE_TOLERANCE]).tolist() == [True, True, False]
     assert find_ties([0.5, 0.53, 0.5], [0.03, 0.0, 0.01]).tolist() == [True, True, False]
     assert find_ties([0.5, 0.55], [0.04, 0.03]).tolist() == [True, True]  # 0.05 together
 
@@ -29,14 +29,18 @@ def test_what_is_unknown_never_ties():
 def test_the_choice_is_the_cheapest_of_those_that_tie_with_the_best(rows):
     accuracy, cost, error = (np.array(column) for column in zip(*rows, strict=True))
     best = accuracy.argmax()
-    tied = [i for i in range(len(rows)) if accuracy[best] - accuracy[i] <= TOLERANCE + np.hypot(error[i], error[best])]
+    tied = [
+        i for i in range(len(rows)) if accuracy[best] - accuracy[i] <= TIE_TOLERANCE + np.hypot(error[i], error[best])
+    ]
     assert choose_cheapest(accuracy, cost, error) == min(tied, key=lambda i: (cost[i], -accuracy[i], i))
 
 
 def test_of_two_equal_strategies_every_fold_chooses_the_cheaper_whichever_is_named_first():
     values = np.random.default_rng(0).random((20, 1))
-    dear, cheap = (listed_options(values, [cost], {"N": [1]}, name) for name, cost in (("dear", 8.0), ("cheap", 4.0)))
+    dear, cheap = (
+        build_listed_options(values, [cost], {"N": [1]}, name) for name, cost in (("dear", 8.0), ("cheap", 4.0))
+    )
     for options in ((dear, cheap), (cheap, dear)):
-        choices = choose(options, folds(20).train, [16.0])
-        assert {options[i].strategy for i in choices.best.ravel()} == {"cheap"}
-        assert held_out(options, [16.0], folds(20)).accuracy[-1].mean() == pytest.approx(values.mean())
+        choices = choose_strategies(options, split_folds(20).train, [16.0])
+        assert {options[i].strategy for i in choices.strategy_index.ravel()} == {"cheap"}
+        assert score_held_out(options, [16.0], split_folds(20)).accuracy[-1].mean() == pytest.approx(values.mean())

@@ -15,9 +15,16 @@ from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
 from isocompute.errors import DataError
-from isocompute.fits import Pool, best_of_n, coverage, finished_first, genrm, self_consistency
-from isocompute.fits.estimators.quadrature import enough, rule
-from isocompute.fits.estimators.subsets import binomials, tilts
+from isocompute.fits import (
+    Pool,
+    estimate_best_of_n,
+    estimate_coverage,
+    estimate_genrm,
+    estimate_self_consistency,
+    rank_finished_first,
+)
+from isocompute.fits.estimators.quadrature import build_quadrature_rule, count_quadrature_nodes
+from isocompute.fits.estimators.subsets import compute_binomials, group_subset_sizes
 
 POWERS = 2 ** np.arange(9)
 
@@ -61,9 +68,9 @@ def test_selections_and_votes_equal_enumeration(random_pool, seed):
                 ],
                 axis=0,
             )
-            assert coverage(pool, S)[p, s - 1] == pytest.approx(expected[0], abs=1e-12)
-            assert self_consistency(pool, S)[p, s - 1] == pytest.approx(expected[1], abs=1e-12)
-            assert best_of_n(scores, pool.correct, S)[p, s - 1] == pytest.approx(expected[2], abs=1e-12)
+            assert estimate_coverage(pool, S)[p, s - 1] == pytest.approx(expected[0], abs=1e-12)
+            assert estimate_self_consistency(pool, S)[p, s - 1] == pytest.approx(expected[1], abs=1e-12)
+            assert estimate_best_of_n(scores, pool.correct, S)[p, s - 1] == pytest.approx(expected[2], abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -71,7 +78,7 @@ def test_genrm_equals_enumeration_of_solutions_and_verdicts(random_pool, seed):
     pool = random_pool(5, 5, verifications=3, answers=2, unparsed=0.12 * seed, seed=seed)
     pool = Pool(pool.answers, pool.gold, pool.verdicts[:, :4])
     S, V = np.arange(1, 5), np.arange(1, 4)
-    measured = genrm(pool, S, V)
+    measured = estimate_genrm(pool, S, V)
     for p, s, v in itertools.product(range(pool.problems), S, V):
         wins = []
         for subset in itertools.combinations(range(4), s):
@@ -112,7 +119,7 @@ def test_votes_equal_exact_rationals_at_64(right, wrong, unparsed):
     S = [1, 2, 3, 8, 13, 21, 32]
     pool = Pool(codes[None], [0])
     expected = [float(exact_vote(wrong, right, unparsed, s)) for s in S]
-    np.testing.assert_allclose(self_consistency(pool, S)[0], expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(estimate_self_consistency(pool, S)[0], expected, rtol=0, atol=1e-12)
 
 
 def exact_genrm(tallies, right, S, V):
@@ -146,7 +153,7 @@ def test_votes_equal_exact_rationals_at_256():
     codes = np.repeat(np.arange(-1, 7), [12, 80, *wrong])
     S = [17, 50, 101]
     expected = [float(exact_vote(wrong, 80, 12, s)) for s in S]
-    np.testing.assert_allclose(self_consistency(Pool(codes[None], [0]), S)[0], expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(estimate_self_consistency(Pool(codes[None], [0]), S)[0], expected, rtol=0, atol=1e-12)
 
 
 def test_genrm_equals_exact_rationals_at_64():
@@ -156,7 +163,7 @@ def test_genrm_equals_exact_rationals_at_64():
     yes = verdicts[0].sum(axis=1).astype(int).tolist()
     tallies = [(y, 4 - y) for y in yes]
     right = (answers[0] == 0).tolist()
-    measured = genrm(Pool(answers, [0], verdicts), [3, 16], [1, 2])[0]
+    measured = estimate_genrm(Pool(answers, [0], verdicts), [3, 16], [1, 2])[0]
     for s, v in itertools.product(range(2), range(2)):
         expected = float(exact_genrm(tallies, right, [3, 16][s], [1, 2][v]))
         assert measured[s, v] == pytest.approx(expected, abs=1e-12)
@@ -165,7 +172,7 @@ def test_genrm_equals_exact_rationals_at_64():
 @pytest.mark.parametrize("S", [1, 2, 7, 36, 37, 64, 256])
 def test_the_quadrature_is_exact_or_errs_below_1e_12(S):
     """An integrand Σ c_j t^j with c_j ≥ 0 integrates to at most 1, so c_j ≤ j+1 bounds the error."""
-    nodes, weights = rule(enough(S - 1))
+    nodes, weights = build_quadrature_rule(count_quadrature_nodes(S - 1))
     nodes, weights = [Fraction(float(x)) for x in nodes], [Fraction(float(w)) for w in weights]
     powers, worst = [Fraction(1)] * len(nodes), Fraction(0)
     for j in range(S):
@@ -177,7 +184,7 @@ def test_the_quadrature_is_exact_or_errs_below_1e_12(S):
 
 @pytest.mark.parametrize("S", [512, 1024])
 def test_the_quadrature_holds_for_large_subsets(S):
-    nodes, weights = rule(enough(S - 1))
+    nodes, weights = build_quadrature_rule(count_quadrature_nodes(S - 1))
     j = np.arange(S)
     error = np.abs((weights * nodes ** j[:, None]).sum(axis=1) - 1 / (j + 1)) * (j + 1)
     assert error.max() < 3e-12
@@ -191,31 +198,31 @@ def test_genrm_with_all_verdicts_is_best_of_n_on_their_mean(random_pool):
     parsed = np.isfinite(pool.verdicts).sum(axis=2)
     mean = np.where(parsed > 0, np.nansum(pool.verdicts, axis=2) / np.maximum(parsed, 1), 0.0)
     mean[pool.answers == -1] = 0.0
-    expected = best_of_n(mean, pool.correct, POWERS)
-    np.testing.assert_allclose(genrm(pool, POWERS, [8])[:, :, 0], expected, rtol=0, atol=1e-11)
+    expected = estimate_best_of_n(mean, pool.correct, POWERS)
+    np.testing.assert_allclose(estimate_genrm(pool, POWERS, [8])[:, :, 0], expected, rtol=0, atol=1e-11)
 
 
 def test_large_pools_do_not_overflow():
     rng = np.random.default_rng(5)
     n, S = 3000, [1, 2, 31, 500, 1501, 2999, 3000]
     answers = (rng.random((2, n)) < 0.49).astype(int)
-    assert len(list(tilts(n, np.array(S)))) > 1
+    assert len(list(group_subset_sizes(n, np.array(S)))) > 1
     verdicts = (rng.random((2, n, 1)) < 0.5).astype(float)
     pool = Pool(answers, [1, 0], verdicts)
-    expected = best_of_n(verdicts[:, :, 0], pool.correct, S)
-    np.testing.assert_allclose(genrm(pool, S, [1])[:, :, 0], expected, rtol=0, atol=1e-10)
+    expected = estimate_best_of_n(verdicts[:, :, 0], pool.correct, S)
+    np.testing.assert_allclose(estimate_genrm(pool, S, [1])[:, :, 0], expected, rtol=0, atol=1e-10)
     odd = [1, 31, 301]
     won = np.array([[hypergeom.sf(s // 2, n, c, s) for s in odd] for c in pool.correct.sum(axis=1)])
-    np.testing.assert_allclose(self_consistency(pool, odd), won, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(estimate_self_consistency(pool, odd), won, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("n", [1, 2, 64, 1000, 5000])
 def test_every_size_has_one_tilt_under_which_it_is_likely_enough(n):
     S = np.unique(np.concatenate([[1, n], np.geomspace(1, n, 20).astype(int)]))
-    served = np.concatenate([at for _, at in tilts(n, S)])
+    served = np.concatenate([at for _, at in group_subset_sizes(n, S)])
     assert sorted(served) == list(range(len(S)))
-    for q, at in tilts(n, S):
-        assert binomials(n, n, q)[n, S[at]].min() > 1e-270
+    for q, at in group_subset_sizes(n, S):
+        assert compute_binomials(n, n, q)[n, S[at]].min() > 1e-270
 
 
 # --- properties -----------------------------------------------------------------------------------------
@@ -225,8 +232,8 @@ def test_one_solution_is_pass_at_1_and_coverage_bounds_every_selection(random_po
     pool = random_pool(30, 32, verifications=4, answers=4, seed=11)
     S, V = [1, 2, 5, 16, 32], [1, 3, 4]
     pass_at_1 = pool.correct.mean(axis=1)
-    bound, voted, verified = coverage(pool, S), self_consistency(pool, S), genrm(pool, S, V)
-    fixed = best_of_n(pool.verdicts[:, :, 0] == 1, pool.correct, S)
+    bound, voted, verified = estimate_coverage(pool, S), estimate_self_consistency(pool, S), estimate_genrm(pool, S, V)
+    fixed = estimate_best_of_n(pool.verdicts[:, :, 0] == 1, pool.correct, S)
     for curve in (bound, voted, fixed, *verified.transpose(2, 0, 1)):
         np.testing.assert_allclose(curve[:, 0], pass_at_1, atol=1e-12)
         assert (curve <= bound + 1e-12).all()
@@ -235,8 +242,8 @@ def test_one_solution_is_pass_at_1_and_coverage_bounds_every_selection(random_po
 
 def test_nothing_parsed_is_wrong():
     pool = Pool([[-1, -1, -1]], [0], np.ones((1, 3, 2)))
-    assert self_consistency(pool, [1, 3]).tolist() == [[0, 0]]
-    assert genrm(pool, [1, 3], [1, 2]).tolist() == [[[0, 0], [0, 0]]]
+    assert estimate_self_consistency(pool, [1, 3]).tolist() == [[0, 0]]
+    assert estimate_genrm(pool, [1, 3], [1, 2]).tolist() == [[[0, 0], [0, 0]]]
 
 
 @settings(max_examples=30, deadline=None)
@@ -258,9 +265,9 @@ def test_order_and_names_do_not_matter(data):
     S, V = np.arange(1, solutions + 1), [1, 2, 3]
     pool = Pool(answers[None], [2], verdicts[None])
     other = Pool(names[answers[order]][None], [names[2]], verdicts[order][None, :, ::-1])
-    np.testing.assert_allclose(self_consistency(pool, S), self_consistency(other, S), atol=1e-12)
-    np.testing.assert_allclose(genrm(pool, S, V), genrm(other, S, V), atol=1e-12)
-    np.testing.assert_array_equal(coverage(pool, S), coverage(other, S))
+    np.testing.assert_allclose(estimate_self_consistency(pool, S), estimate_self_consistency(other, S), atol=1e-12)
+    np.testing.assert_allclose(estimate_genrm(pool, S, V), estimate_genrm(other, S, V), atol=1e-12)
+    np.testing.assert_array_equal(estimate_coverage(pool, S), estimate_coverage(other, S))
 
 
 def test_votes_are_unbiased_for_fresh_samples():
@@ -274,7 +281,7 @@ def test_votes_are_unbiased_for_fresh_samples():
             vote([int(codes[i]) for i in draw], 0) * chance[list(draw)].prod()
             for draw in itertools.product(range(4), repeat=s)
         )
-        estimates = self_consistency(pool, [s])[:, 0]
+        estimates = estimate_self_consistency(pool, [s])[:, 0]
         assert abs(estimates.mean() - truth) < 4 * estimates.std() / np.sqrt(len(estimates))
 
 
@@ -283,7 +290,7 @@ def test_genrm_is_unbiased_for_fresh_samples():
     right, yes = 0.4, np.array([0.5, 0.75])  # wrong, right
     answers = (rng.random((4000, 6)) < right).astype(int)
     verdicts = (rng.random((4000, 6, 5)) < yes[answers][..., None]).astype(float)
-    estimates = genrm(Pool(answers, np.ones(4000, int), verdicts), [2], [3])[:, 0, 0]
+    estimates = estimate_genrm(Pool(answers, np.ones(4000, int), verdicts), [2], [3])[:, 0, 0]
     score_chance = np.array([[comb(3, i) * y**i * (1 - y) ** (3 - i) for i in range(4)] for y in yes])
     truth = 0.0
     for a, b, i, j in itertools.product((0, 1), (0, 1), range(4), range(4)):
@@ -306,51 +313,51 @@ POOL = Pool([[0, 1, 1]], [0], [[[1, 0], [0, 1]]])
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: coverage(POOL, [4]), "S must lie between 1 and 3, the solutions in the pool; got 4."),
-        (lambda: coverage(POOL, [0, 1]), "S must lie between 1 and 3, the solutions in the pool; got 0."),
-        (lambda: coverage(POOL, []), "S must be a non-empty sequence of sizes; got an array of shape (0,)."),
-        (lambda: coverage(POOL, 2), "S must be a non-empty sequence of sizes; got an array of shape ()."),
-        (lambda: coverage(POOL, [1.5]), "S must hold integers; got [1.5]."),
+        (lambda: estimate_coverage(POOL, [4]), "S must lie between 1 and 3, the solutions in the pool; got 4."),
+        (lambda: estimate_coverage(POOL, [0, 1]), "S must lie between 1 and 3, the solutions in the pool; got 0."),
+        (lambda: estimate_coverage(POOL, []), "S must be a non-empty sequence of sizes; got an array of shape (0,)."),
+        (lambda: estimate_coverage(POOL, 2), "S must be a non-empty sequence of sizes; got an array of shape ()."),
+        (lambda: estimate_coverage(POOL, [1.5]), "S must hold integers; got [1.5]."),
         (
-            lambda: self_consistency(POOL, [4]),
+            lambda: estimate_self_consistency(POOL, [4]),
             "S must lie between 1 and 3, the solutions in the pool; got 4.",
         ),
-        (lambda: self_consistency(POOL, ["2"]), "S must hold integers; got ['2']."),
+        (lambda: estimate_self_consistency(POOL, ["2"]), "S must hold integers; got ['2']."),
         (
-            lambda: genrm(POOL, [3], [1]),
+            lambda: estimate_genrm(POOL, [3], [1]),
             "S must lie between 1 and 2, the verified solutions in the pool; got 3.",
         ),
         (
-            lambda: genrm(POOL, [2], [3]),
+            lambda: estimate_genrm(POOL, [2], [3]),
             "V must lie between 1 and 2, the verifications of each solution; got 3.",
         ),
         (
-            lambda: genrm(POOL, [2], [0]),
+            lambda: estimate_genrm(POOL, [2], [0]),
             "V must lie between 1 and 2, the verifications of each solution; got 0.",
         ),
         (
-            lambda: genrm(Pool([[0]], [0]), [1], [1]),
+            lambda: estimate_genrm(Pool([[0]], [0]), [1], [1]),
             "genrm needs a pool with verdicts of shape (problems, solutions, verifications).",
         ),
         (
-            lambda: genrm(Pool([[0]], [0], [[[1, 0.25]]]), [1], [1]),
+            lambda: estimate_genrm(Pool([[0]], [0], [[[1, 0.25]]]), [1], [1]),
             "genrm is exact for verdicts 0, 1 or NaN only; got p(yes) = 0.25 at problem 0, solution 0, "
             "verification 1: threshold the verdicts first.",
         ),
         (
-            lambda: best_of_n([[0.1, np.nan]], [[True, False]], [1]),
+            lambda: estimate_best_of_n([[0.1, np.nan]], [[True, False]], [1]),
             "scores holds NaN at problem 0, solution 1: every solution needs a score.",
         ),
         (
-            lambda: best_of_n([0.1, 0.2], [True, False], [1]),
+            lambda: estimate_best_of_n([0.1, 0.2], [True, False], [1]),
             "scores must be numbers of shape (problems, solutions); got float64 (2,).",
         ),
         (
-            lambda: best_of_n([[0.1, 0.2]], [[1, 0]], [1]),
+            lambda: estimate_best_of_n([[0.1, 0.2]], [[1, 0]], [1]),
             "correct must be booleans of shape (1, 2); got int64 (1, 2).",
         ),
         (
-            lambda: best_of_n([[0.1, 0.2]], [[True, False]], [3]),
+            lambda: estimate_best_of_n([[0.1, 0.2]], [[True, False]], [3]),
             "S must lie between 1 and 2, the solutions in the pool; got 3.",
         ),
     ],
@@ -370,5 +377,5 @@ def test_a_bad_request_is_refused_in_one_sentence(call, sentence):
 )
 def test_scores_that_put_nothing_in_order_are_refused(scores, finished, sentence):
     with pytest.raises(DataError) as caught:
-        finished_first(scores, finished)
+        rank_finished_first(scores, finished)
     assert str(caught.value) == sentence

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from isocompute.errors import DataError
 from isocompute.fits import (
     Pool,
-    additive_vote,
-    best_of_n,
-    coverage,
-    genrm,
-    genrm_sampled,
-    self_consistency,
-    weighted,
+    estimate_additive_vote,
+    estimate_best_of_n,
+    estimate_coverage,
+    estimate_genrm,
+    estimate_genrm_sampled,
+    estimate_self_consistency,
+    estimate_weighted_vote,
 )
 
-DRAWN = {"genrm_sampled": genrm_sampled, "weighted": weighted}
+DRAWN = {"genrm_sampled": estimate_genrm_sampled, "weighted": estimate_weighted_vote}
 
 
 def graded(problems, solutions, verifications, seed, answers=3) -> Pool:
@@ -62,9 +62,9 @@ def mean(drawn):
 def enumerated(pool, p, S, V, rule, weigh=mean):
     """Over all subsets of solutions and of each one's verdicts."""
     answers, means = pool.answers[p].tolist(), []
-    held = [pool.verdicts[p, i, : pool.judged[p, i]].tolist() for i in range(pool.verified)]
+    held = [pool.verdicts[p, i, : pool.judged[p, i]].tolist() for i in range(pool.verified_solutions)]
     weights = [[weigh(d) for d in itertools.combinations(h, min(V, len(h)))] for h in held]
-    for subset in itertools.combinations(range(pool.verified), S):
+    for subset in itertools.combinations(range(pool.verified_solutions), S):
         voted = [answers[i] for i in subset]
         drawn = itertools.product(*(weights[i] for i in subset))
         means.append(np.mean([rule(int(pool.gold[p]), voted, list(w)) for w in drawn]))
@@ -101,7 +101,7 @@ def test_weights_of_any_sign_and_a_term_for_the_number_of_votes_equal_enumeratio
         [[enumerated(pool, p, s, 1, lambda g, a, w: heaviest(g, a, w, by_count), log_odds)] for s in (2, 3, 4)]
         for p in range(40)
     ]
-    estimate = additive_vote(
+    estimate = estimate_additive_vote(
         pool, pool.verdicts, lambda sums, parsed: 3 * sums - 1.5 * parsed, [2, 3, 4], [1], 300, 5, by_count
     )
     assert_covers(estimate, np.array(expected))
@@ -112,7 +112,7 @@ def test_averaging_over_the_last_solution_beats_plain_sampling(monkeypatch):
     rng = np.random.default_rng(0)
     codes = rng.choice(4, (4, 16), p=[0.4, 0.4, 0.1, 0.1])
     pool = Pool(codes, np.zeros(4, int), np.where(codes[..., None] == 0, 0.6, 0.5) + 0.3 * rng.random((4, 16, 4)))
-    estimate = weighted(pool, [2, 4], [2], draws=200, seed=1)
+    estimate = estimate_weighted_vote(pool, [2, 4], [2], draws=200, seed=1)
     for s, size in enumerate((2, 4)):
         plain = np.empty((4, 200))
         for p, r in np.ndindex(plain.shape):
@@ -127,7 +127,7 @@ def test_averaging_over_the_last_solution_beats_plain_sampling(monkeypatch):
 def test_drawn_verdicts_of_0_and_1_agree_with_the_exact_estimate(random_pool):
     pool = random_pool(5, 48, verifications=6, seed=2)
     S, V = [1, 2, 8, 48], [1, 3, 6]
-    drawn, exact = genrm_sampled(pool, S, V, draws=100, seed=0), genrm(pool, S, V)
+    drawn, exact = estimate_genrm_sampled(pool, S, V, draws=100, seed=0), estimate_genrm(pool, S, V)
     assert (np.abs(drawn.accuracy - exact) < 4.5 * drawn.error + 1e-9).all()
     np.testing.assert_allclose(drawn.accuracy[:, :, 2], exact[:, :, 2], atol=1e-12)  # all verdicts: nothing is drawn
     assert (drawn.error[:, :, 2] < 1e-12).all()
@@ -136,8 +136,10 @@ def test_drawn_verdicts_of_0_and_1_agree_with_the_exact_estimate(random_pool):
 def test_all_verdicts_give_the_best_fixed_score():
     pool = graded(4, 12, 3, seed=6)
     scores = np.array([[mean(v) for v in verdicts] for verdicts in pool.verdicts]) * (pool.answers >= 0)
-    expected = best_of_n(np.round(scores, 12), pool.correct, [1, 5, 12])
-    np.testing.assert_allclose(genrm_sampled(pool, [1, 5, 12], [3], 2, 0).accuracy[:, :, 0], expected, atol=1e-12)
+    expected = estimate_best_of_n(np.round(scores, 12), pool.correct, [1, 5, 12])
+    np.testing.assert_allclose(
+        estimate_genrm_sampled(pool, [1, 5, 12], [3], 2, 0).accuracy[:, :, 0], expected, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("verdict", [0.0, 0.3, 1.0])
@@ -146,10 +148,10 @@ def test_votes_of_equal_weight_are_self_consistency(verdict, random_pool):
     codes = random_pool(6, 24, answers=4, seed=3).answers
     pool = Pool(codes, np.zeros(6, int), np.full((6, 24, 2), verdict))
     S = [1, 2, 3, 7, 23, 24]
-    estimate = weighted(pool, S, [1, 2], draws=150, seed=1)
+    estimate = estimate_weighted_vote(pool, S, [1, 2], draws=150, seed=1)
     np.testing.assert_array_equal(estimate.accuracy[..., 0], estimate.accuracy[..., 1])
     if verdict:
-        expected = self_consistency(pool, S)
+        expected = estimate_self_consistency(pool, S)
         np.testing.assert_allclose(estimate.accuracy[:, [0, -1], 0], expected[:, [0, -1]], atol=1e-12)
     else:
         expected = np.array([[enumerated_presence(row, s) for s in S] for row in codes])
@@ -185,18 +187,18 @@ def test_the_same_seed_gives_the_same_bytes_whatever_else_is_asked(estimator):
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="needs two threads")
 def test_the_number_of_threads_changes_nothing():
     pool = graded(6, 8, 3, seed=5)
-    many = weighted(pool, [2, 5], [1, 3], draws=20, seed=9)
+    many = estimate_weighted_vote(pool, [2, 5], [1, 3], draws=20, seed=9)
     numba.set_num_threads(1)
-    one = weighted(pool, [2, 5], [1, 3], draws=20, seed=9)
+    one = estimate_weighted_vote(pool, [2, 5], [1, 3], draws=20, seed=9)
     numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
     assert one.accuracy.tobytes() == many.accuracy.tobytes()
 
 
 def test_batches_of_problems_change_nothing(monkeypatch):
     pool = graded(5, 8, 3, seed=7)
-    whole = weighted(pool, [3], [2], draws=20, seed=1)
+    whole = estimate_weighted_vote(pool, [3], [2], draws=20, seed=1)
     monkeypatch.setattr("isocompute.fits.estimators.monte_carlo._BATCH", 2 * 20 * 8)
-    assert weighted(pool, [3], [2], draws=20, seed=1).accuracy.tobytes() == whole.accuracy.tobytes()
+    assert estimate_weighted_vote(pool, [3], [2], draws=20, seed=1).accuracy.tobytes() == whole.accuracy.tobytes()
 
 
 @settings(max_examples=15, deadline=None)
@@ -204,7 +206,7 @@ def test_batches_of_problems_change_nothing(monkeypatch):
 def test_one_solution_is_pass_at_1_and_coverage_is_a_bound(seed, solutions):
     pool = graded(2, solutions, 3, seed)
     S = np.arange(1, solutions + 1)
-    bound, pass_at_1 = coverage(pool, S), pool.correct.mean(axis=1)
+    bound, pass_at_1 = estimate_coverage(pool, S), pool.correct.mean(axis=1)
     for estimator in DRAWN.values():
         estimate = estimator(pool, S, [1, 2, 3], draws=8, seed=seed)
         np.testing.assert_allclose(estimate.accuracy[:, 0], pass_at_1[:, None].repeat(3, axis=1), atol=1e-12)
@@ -231,12 +233,14 @@ def test_the_order_of_solutions_and_verdicts_does_not_matter(seed):
 
 def test_sums_that_differ_by_rounding_alone_tie():
     tenths = Pool([[0, 0, 1]], [0], [[[0.1], [0.2], [0.3]]])  # 0.1 + 0.2 > 0.3
-    assert weighted(tenths, [3], [1], draws=2, seed=0).accuracy.item() == 0.5
+    assert estimate_weighted_vote(tenths, [3], [1], draws=2, seed=0).accuracy.item() == 0.5
     turned = Pool([[0, 1]], [0], [[[0.1, 0.2, 0.3], [0.3, 0.2, 0.1]]])
-    assert genrm_sampled(turned, [2], [3], draws=20, seed=0).accuracy.item() == 0.5
+    assert estimate_genrm_sampled(turned, [2], [3], draws=20, seed=0).accuracy.item() == 0.5
     weights = np.array([0.1, 0.2, -0.3, 0.25, -0.25])[:, None]
     opposed = Pool([[0, 0, 0, 1, 1]], [0], np.ones((1, 5, 1)))
-    estimate = additive_vote(opposed, opposed.verdicts, lambda yes, _: yes * weights, [5], [1], draws=2, seed=0)
+    estimate = estimate_additive_vote(
+        opposed, opposed.verdicts, lambda yes, _: yes * weights, [5], [1], draws=2, seed=0
+    )
     assert estimate.accuracy.item() == 0.5
 
 
@@ -247,38 +251,43 @@ POOL = Pool([[0, 1]], [0], [[[0.5, 0.25], [1, 0]]])
     ("call", "sentence"),
     [
         (
-            lambda: weighted(Pool([[0]], [0]), [1], [1], 2, 0),
+            lambda: estimate_weighted_vote(Pool([[0]], [0]), [1], [1], 2, 0),
             "weighted needs a pool with verdicts of shape (problems, solutions, verifications).",
         ),
         (
-            lambda: genrm_sampled(Pool([[0]], [0]), [1], [1], 2, 0),
+            lambda: estimate_genrm_sampled(Pool([[0]], [0]), [1], [1], 2, 0),
             "genrm_sampled needs a pool with verdicts of shape (problems, solutions, verifications).",
         ),
         (
-            lambda: weighted(POOL, [3], [1], 2, 0),
+            lambda: estimate_weighted_vote(POOL, [3], [1], 2, 0),
             "S must lie between 1 and 2, the verified solutions in the pool; got 3.",
         ),
         (
-            lambda: genrm_sampled(POOL, [1], [3], 2, 0),
+            lambda: estimate_genrm_sampled(POOL, [1], [3], 2, 0),
             "V must lie between 1 and 2, the verifications of each solution; got 3.",
         ),
-        (lambda: weighted(POOL, [1], [1], 1, 0), "draws must be at least 2, for an error to be known; got 1."),
-        (lambda: weighted(POOL, [1], [1], 2, -1), "seed must be an integer ≥ 0; got -1."),
         (
-            lambda: additive_vote(POOL, [[1.0]], lambda sums, parsed: sums, [1], [1], 2, 0),
+            lambda: estimate_weighted_vote(POOL, [1], [1], 1, 0),
+            "draws must be at least 2, for an error to be known; got 1.",
+        ),
+        (lambda: estimate_weighted_vote(POOL, [1], [1], 2, -1), "seed must be an integer ≥ 0; got -1."),
+        (
+            lambda: estimate_additive_vote(POOL, [[1.0]], lambda sums, parsed: sums, [1], [1], 2, 0),
             "values must have the verdicts' shape (1, 2, 2); got (1, 1).",
         ),
         (
-            lambda: additive_vote(POOL, POOL.verdicts, lambda sums, parsed: sums[0], [1], [1], 2, 0),
+            lambda: estimate_additive_vote(POOL, POOL.verdicts, lambda sums, parsed: sums[0], [1], [1], 2, 0),
             "weigh must give finite weights of the shape of its sums, (1, 2, 2, 1); got the shape (2, 2, 1).",
         ),
         (
-            lambda: additive_vote(POOL, POOL.verdicts, lambda sums, parsed: sums / 0 * 0, [1], [1], 2, 0),
+            lambda: estimate_additive_vote(POOL, POOL.verdicts, lambda sums, parsed: sums / 0 * 0, [1], [1], 2, 0),
             "weigh must give finite weights of the shape of its sums, (1, 2, 2, 1); "
             "got the shape (1, 2, 2, 1), not all finite.",
         ),
         (
-            lambda: additive_vote(POOL, POOL.verdicts, lambda sums, parsed: sums, [1], [1], 2, 0, by_count=[0, 1]),
+            lambda: estimate_additive_vote(
+                POOL, POOL.verdicts, lambda sums, parsed: sums, [1], [1], 2, 0, by_count=[0, 1]
+            ),
             "by_count must hold 3 finite numbers, for 0 to 2 votes.",
         ),
     ],

@@ -12,9 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isocompute.errors import DataError
-from isocompute.fits import Pool, best_of_n, coverage, genrm, genrm_vote, self_consistency
+from isocompute.fits import (
+    Pool,
+    estimate_best_of_n,
+    estimate_coverage,
+    estimate_genrm,
+    estimate_genrm_vote,
+    estimate_self_consistency,
+)
 
-ESTIMATORS = {"genrm": genrm, "genrm_vote": genrm_vote}
+ESTIMATORS = {"genrm": estimate_genrm, "genrm_vote": estimate_genrm_vote}
 
 
 def unequal(problems, solutions, most, seed, answers=3) -> Pool:
@@ -44,7 +51,7 @@ def score(answer, verdicts):
 def enumerated(pool, p, S, V, estimator):
     """Over all subsets of solutions and of each one's verdicts."""
     answers, gold, means = pool.answers[p].tolist(), int(pool.gold[p]), []
-    for subset in itertools.combinations(range(pool.verified), S):
+    for subset in itertools.combinations(range(pool.verified_solutions), S):
         shares = []
         held = [pool.verdicts[p, i, : pool.judged[p, i]].tolist() for i in subset]
         possible = [
@@ -69,7 +76,7 @@ def test_unequal_verdicts_equal_enumeration_of_solutions_and_verdicts(estimator,
 
 def test_a_vote_among_the_tied_equals_enumeration_where_answers_are_many(random_pool):
     pool = random_pool(6, 7, verifications=2, answers=6, unparsed=0.1, seed=8)
-    measured = genrm_vote(pool, range(1, 8), [1, 2])
+    measured = estimate_genrm_vote(pool, range(1, 8), [1, 2])
     for p, s, v in itertools.product(range(6), range(1, 8), (1, 2)):
         assert measured[p, s - 1, v - 1] == pytest.approx(enumerated(pool, p, s, v, "genrm_vote"), abs=1e-12)
 
@@ -143,9 +150,13 @@ def test_a_vote_among_the_tied_is_self_consistency_where_all_tie():
     pool = Pool(codes, [0, 0, 0, 0], np.ones((4, 256, 2)))
     S = [1, 2, 3, 16, 100, 101, 255, 256]
     # At score 1 the unparsed are below, at score 0 beside: either way they cost and never win.
-    np.testing.assert_allclose(genrm_vote(pool, S, [1])[:, :, 0], self_consistency(pool, S), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        estimate_genrm_vote(pool, S, [1])[:, :, 0], estimate_self_consistency(pool, S), rtol=0, atol=1e-12
+    )
     nothing = Pool(codes, [0, 0, 0, 0], np.zeros((4, 256, 2)))
-    np.testing.assert_allclose(genrm_vote(nothing, S, [2])[:, :, 0], self_consistency(pool, S), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        estimate_genrm_vote(nothing, S, [2])[:, :, 0], estimate_self_consistency(pool, S), rtol=0, atol=1e-12
+    )
 
 
 def test_a_vote_among_answers_that_occur_once_is_a_choice_among_solutions():
@@ -153,7 +164,9 @@ def test_a_vote_among_answers_that_occur_once_is_a_choice_among_solutions():
     verdicts = (rng.random((1, 256, 4)) < rng.random((1, 256, 1))).astype(float)
     pool = Pool(np.arange(256)[None], [int(verdicts.sum(axis=2).argmax())], verdicts)
     S = [1, 2, 7, 40, 200, 256]
-    np.testing.assert_allclose(genrm_vote(pool, S, [1, 3, 4]), genrm(pool, S, [1, 3, 4]), rtol=0, atol=1e-11)
+    np.testing.assert_allclose(
+        estimate_genrm_vote(pool, S, [1, 3, 4]), estimate_genrm(pool, S, [1, 3, 4]), rtol=0, atol=1e-11
+    )
 
 
 def test_tied_solutions_that_agree_make_the_vote_idle():
@@ -161,7 +174,9 @@ def test_tied_solutions_that_agree_make_the_vote_idle():
     codes = rng.integers(0, 4, (3, 64))
     verdicts = np.arange(4)[codes][..., None] >= np.arange(1, 4)  # a score of its own for each answer
     pool = Pool(codes, [0, 2, 3], verdicts)
-    np.testing.assert_allclose(genrm_vote(pool, [1, 5, 64], [3]), genrm(pool, [1, 5, 64], [3]), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        estimate_genrm_vote(pool, [1, 5, 64], [3]), estimate_genrm(pool, [1, 5, 64], [3]), rtol=0, atol=1e-12
+    )
 
 
 def test_a_large_pool_keeps_its_precision():
@@ -169,7 +184,9 @@ def test_a_large_pool_keeps_its_precision():
     codes = rng.integers(0, 3, (1, 2000))
     pool = Pool(codes, [0], np.ones((1, 2000, 1)))
     S = [1, 10, 300]
-    np.testing.assert_allclose(genrm_vote(pool, S, [1])[:, :, 0], self_consistency(pool, S), rtol=0, atol=1e-10)
+    np.testing.assert_allclose(
+        estimate_genrm_vote(pool, S, [1])[:, :, 0], estimate_self_consistency(pool, S), rtol=0, atol=1e-10
+    )
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS.values())
@@ -187,7 +204,9 @@ def test_all_verdicts_of_each_give_the_best_fixed_score():
     parsed = np.isfinite(pool.verdicts).sum(axis=2)
     mean = np.where(pool.answers >= 0, np.nansum(pool.verdicts, axis=2) / np.maximum(parsed, 1), 0.0)
     S = [1, 3, 40]
-    np.testing.assert_allclose(genrm(pool, S, [6])[:, :, 0], best_of_n(mean, pool.correct, S), atol=1e-12)
+    np.testing.assert_allclose(
+        estimate_genrm(pool, S, [6])[:, :, 0], estimate_best_of_n(mean, pool.correct, S), atol=1e-12
+    )
 
 
 @settings(max_examples=15, deadline=None)
@@ -201,7 +220,7 @@ def test_order_does_not_matter_and_coverage_bounds_both(seed, solutions):
         turned[p, i, : pool.judged[p, i]] = rng.permutation(turned[p, i, : pool.judged[p, i]])
     other = Pool(pool.answers[:, order], pool.gold, turned[:, order], pool.judged[:, order])
     S, V = np.arange(1, solutions + 1), [1, 2, 3]
-    bound, pass_at_1 = coverage(pool, S), pool.correct.mean(axis=1)
+    bound, pass_at_1 = estimate_coverage(pool, S), pool.correct.mean(axis=1)
     for estimator in ESTIMATORS.values():
         measured = estimator(pool, S, V)
         np.testing.assert_allclose(measured, estimator(other, S, V), atol=1e-12)
@@ -212,10 +231,10 @@ def test_order_does_not_matter_and_coverage_bounds_both(seed, solutions):
 def test_nothing_verified_or_parsed_among_the_tied_is_wrong_and_costs_the_others_nothing():
     nan = float("nan")
     unverified = Pool([[0, 1]], [0], [[[nan], [nan]]], judged=[[0, 0]])
-    assert genrm_vote(unverified, [1, 2], [1])[0].round(12).tolist() == [[0.5], [0.5]]
+    assert estimate_genrm_vote(unverified, [1, 2], [1])[0].round(12).tolist() == [[0.5], [0.5]]
     unparsed = Pool([[-1, -1, 0]], [0], [[[1], [1], [0]]])
-    assert genrm_vote(unparsed, [1, 2, 3], [1])[0, :, 0] == pytest.approx([1 / 3, 2 / 3, 1])
-    assert genrm_vote(Pool([[-1, -1]], [0], [[[1], [1]]]), [1, 2], [1]).tolist() == [[[0], [0]]]
+    assert estimate_genrm_vote(unparsed, [1, 2, 3], [1])[0, :, 0] == pytest.approx([1 / 3, 2 / 3, 1])
+    assert estimate_genrm_vote(Pool([[-1, -1]], [0], [[[1], [1]]]), [1, 2], [1]).tolist() == [[[0], [0]]]
 
 
 @pytest.mark.parametrize(
@@ -231,5 +250,5 @@ def test_nothing_verified_or_parsed_among_the_tied_is_wrong_and_costs_the_others
 )
 def test_a_bad_request_is_refused_in_one_sentence(pool, sentence):
     with pytest.raises(DataError) as caught:
-        genrm_vote(pool, [1], [1])
+        estimate_genrm_vote(pool, [1], [1])
     assert str(caught.value) == sentence

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.fits import Pool, verifier
+from isocompute.fits import Pool, measure_verifier
 
 
 def drawn(rng, problems, solutions=8, verdicts=4, yes=(0.7, 0.3), unparsed=0.1):
@@ -27,7 +27,7 @@ def test_it_is_what_counting_one_by_one_gives():
     areas, lost = [], 0
     for p in range(pool.problems):
         means = {True: [], False: []}
-        for s in range(pool.verified):
+        for s in range(pool.verified_solutions):
             heard = [v for v in pool.verdicts[p, s] if not math.isnan(v)]
             lost += pool.verifications - len(heard)
             verdicts[bool(pool.correct[p, s])] += heard
@@ -36,7 +36,7 @@ def test_it_is_what_counting_one_by_one_gives():
         pairs = [(a > b) + (a == b) / 2 for a in means[True] for b in means[False]]
         if pairs:
             areas.append(sum(pairs) / len(pairs))
-    found = verifier(pool)
+    found = measure_verifier(pool)
     assert found.true_positive[0] == pytest.approx(np.mean(verdicts[True]))
     assert found.false_positive[0] == pytest.approx(np.mean(verdicts[False]))
     assert found.auroc[0] == pytest.approx(np.mean(areas))
@@ -45,40 +45,40 @@ def test_it_is_what_counting_one_by_one_gives():
 
 def test_verdicts_that_were_not_asked_for_are_not_unparsed():
     pool = Pool([[0, 1]], [0], [[[1, 0], [1, math.nan]]], judged=[[2, 1]])
-    assert verifier(pool).unparsed == 0
+    assert measure_verifier(pool).unparsed == 0
 
 
 def test_without_right_or_wrong_solutions_nothing_is_said_of_them():
-    found = verifier(Pool([[0, 0], [0, 0]], [0, 0], np.ones((2, 2, 1))))
+    found = measure_verifier(Pool([[0, 0], [0, 0]], [0, 0], np.ones((2, 2, 1))))
     assert found.true_positive == (1, 1, 1)
     assert all(map(math.isnan, (*found.false_positive, *found.auroc)))
 
 
 def test_one_problem_has_no_interval():
-    found = verifier(Pool([[0, 1]], [0], [[[1], [0]]]))
+    found = measure_verifier(Pool([[0, 1]], [0], [[[1], [0]]]))
     assert found.true_positive[0] == found.auroc[0] == 1
     assert all(map(math.isnan, found.auroc[1:]))
 
 
 def test_a_pool_without_verdicts_is_refused():
     with pytest.raises(DataError, match="the pool has none"):
-        verifier(Pool([[0]], [0]))
+        measure_verifier(Pool([[0]], [0]))
 
 
 def test_the_same_seed_gives_the_same_intervals():
     pool = drawn(np.random.default_rng(2), 20)
-    assert verifier(pool) == verifier(pool)
-    assert verifier(pool) != verifier(pool, seed=0)
+    assert measure_verifier(pool) == measure_verifier(pool)
+    assert measure_verifier(pool) != measure_verifier(pool, seed=0)
 
 
 def test_intervals_hold_as_often_as_they_say():
     rng, held = np.random.default_rng(3), np.zeros(3)
     worlds = 400
-    probe = verifier(drawn(rng, 20_000), replicates=1)
+    probe = measure_verifier(drawn(rng, 20_000), replicates=1)
     truth = (probe.true_positive[0], probe.false_positive[0], probe.auroc[0])
     assert truth[:2] == pytest.approx((0.7, 0.3), abs=0.005)
     for _ in range(worlds):
-        found = verifier(drawn(rng, 60), replicates=400)
+        found = measure_verifier(drawn(rng, 60), replicates=400)
         measures = (found.true_positive, found.false_positive, found.auroc)
         held += [low <= true <= high for true, (_, low, high) in zip(truth, measures, strict=True)]
     assert ((held / worlds > 0.91) & (held / worlds < 0.985)).all(), held / worlds

@@ -7,13 +7,13 @@ import pytest
 
 from isocompute.errors import DataError
 from isocompute.fits import (
-    crossover,
-    folds,
-    listed_options,
-    plateau,
-    plateau_interval,
-    verified_options,
-    voting_options,
+    build_listed_options,
+    build_verified_options,
+    build_voting_options,
+    find_crossover,
+    find_plateau,
+    find_plateau_interval,
+    split_folds,
 )
 
 S, V = 2 ** np.arange(7), 2 ** np.arange(3)
@@ -26,22 +26,24 @@ def verified(gap):
 
 
 def found(surfaces, curves):
-    return crossover(verified_options(surfaces, S, V, 1.0), voting_options(curves, S), folds_of(surfaces))
+    return find_crossover(
+        build_verified_options(surfaces, S, V, 1.0), build_voting_options(curves, S), folds_of(surfaces)
+    )
 
 
 def folds_of(surfaces):
-    return folds(len(surfaces), splits=4) if len(surfaces) > 1 else None
+    return split_folds(len(surfaces), splits=4) if len(surfaces) > 1 else None
 
 
 def test_plateau_is_the_first_within_half_a_point():
     curves = [[0.30, 0.496, 0.5, 0.49], [0.5, 0.4, 0.4, 0.4], [0.1, 0.2, 0.3, 0.4]]
-    assert plateau([1, 2, 4, 8], curves).tolist() == [2, 1, 8]
-    assert plateau([1, 2, 4, 8], curves, tolerance=0.0).tolist() == [4, 1, 8]
+    assert find_plateau([1, 2, 4, 8], curves).tolist() == [2, 1, 8]
+    assert find_plateau([1, 2, 4, 8], curves, tolerance=0.0).tolist() == [4, 1, 8]
 
 
 def test_the_interval_of_a_plateau_that_all_problems_share_is_the_plateau():
     curves = np.stack([VOTES + ease for ease in (0.0, 0.1, -0.2)])
-    assert plateau_interval(S, curves) == (16, 16)
+    assert find_plateau_interval(S, curves) == (16, 16)
 
 
 def test_the_interval_holds_the_plateau():
@@ -49,8 +51,8 @@ def test_the_interval_holds_the_plateau():
     held = []
     for _ in range(400):
         slopes = rng.normal(0, 0.05, (60, 1)) * np.log2(S)
-        low, high = plateau_interval(S, VOTES + slopes + rng.normal(0, 0.05, (60, 7)))
-        held.append(low <= plateau(S, VOTES) <= high)
+        low, high = find_plateau_interval(S, VOTES + slopes + rng.normal(0, 0.05, (60, 7)))
+        held.append(low <= find_plateau(S, VOTES) <= high)
     assert np.mean(held) > 0.94
 
 
@@ -63,7 +65,7 @@ def test_a_known_crossing_is_found():
     assert result.interval == (result.budget, result.budget)
     assert result.probability == 1.0
     assert (result.gain[result.budgets >= result.budget] >= -1e-9).all()
-    assert result.other_measured_to == 64
+    assert result.other_highest_cost == 64
 
 
 def test_a_lead_that_is_lost_again_does_not_count():
@@ -104,8 +106,8 @@ def test_the_interval_covers_the_crossing(gap):
 
 
 def test_any_two_strategies_can_be_compared():
-    deep = listed_options([[0.3, 0.8], [0.4, 0.6]], [4, 32], {"N": [4, 32]}, "beam")
-    result = crossover(deep, voting_options([[0.5, 0.6], [0.5, 0.6]], [1, 64]))
+    deep = build_listed_options([[0.3, 0.8], [0.4, 0.6]], [4, 32], {"N": [4, 32]}, "beam")
+    result = find_crossover(deep, build_voting_options([[0.5, 0.6], [0.5, 0.6]], [1, 64]))
     assert result.budget == pytest.approx(32)
     assert (result.budgets[0], result.budgets[-1]) == (4, 32)
 
@@ -115,10 +117,10 @@ def test_published_grid_of_the_paper(shared_data):
     surface = np.array([cell["success"] for cell in published["best_of_n"]]).reshape(1, 9, 6)
     knots = np.array([int(s) for s in published["self_consistency"]])
     curve = np.array(list(published["self_consistency"].values()))
-    genrm = verified_options(surface, 2 ** np.arange(9), 2 ** np.arange(6), 2.0)
-    result = crossover(genrm, voting_options(curve[None], knots))
+    genrm = build_verified_options(surface, 2 ** np.arange(9), 2 ** np.arange(6), 2.0)
+    result = find_crossover(genrm, build_voting_options(curve[None], knots))
     # The paper says 8x, its plateau unstated; with cells a factor of two apart the rule gives 16x.
-    assert 8 < result.budget / plateau(knots, curve) < 16
+    assert 8 < result.budget / find_plateau(knots, curve) < 16
 
 
 @pytest.mark.parametrize(
@@ -130,11 +132,13 @@ def test_published_grid_of_the_paper(shared_data):
         ),
         (lambda: found(np.zeros((2, 7, 3)), np.zeros((2, 6))), "curve must have the shape (…, 7); got (2, 6)."),
         (
-            lambda: crossover(voting_options([[0.5]], [1]), listed_options([[0.5]], [4.0], {"N": [4]}, "beam")),
+            lambda: find_crossover(
+                build_voting_options([[0.5]], [1]), build_listed_options([[0.5]], [4.0], {"N": [4]}, "beam")
+            ),
             "sc was measured up to 1x only, where beam (from 4x on) cannot be afforded.",
         ),
         (
-            lambda: plateau_interval([1, 2], [[0.1, 0.2]]),
+            lambda: find_plateau_interval([1, 2], [[0.1, 0.2]]),
             "an interval of the plateau needs a curve of at least 2 problems; got (1, 2).",
         ),
     ],

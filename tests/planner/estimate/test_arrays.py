@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isocompute.planner.estimate.arrays import laid_out
+from isocompute.planner.estimate.arrays import build_pool_arrays
 
 COLUMNS = ["problem_id", "solution_id", "answer", "correct", "finish_reason", "score", "scored"]
 
@@ -33,7 +33,7 @@ def drawn(seed):
 def test_rows_are_laid_out_as_one_by_one(seed):
     solutions, verifications, nested = drawn(seed)
     kept = ["a", "c"]
-    layout = laid_out(solutions, verifications, kept)
+    layout = build_pool_arrays(solutions, verifications, kept)
     lists = [sorted(nested[problem], key=lambda one: not one[2]) for problem in kept]  # stable
     N = min(map(len, lists))
     K = min(sum(bool(row[2]) for row in one) for one in lists)
@@ -62,7 +62,7 @@ def test_equal_numbers_are_laid_out_without_a_note():
     solutions = pd.DataFrame(
         [("a", 0, "x", True, "stop", np.nan, False), ("a", 1, None, None, "stop", np.nan, False)], columns=COLUMNS
     )
-    layout = laid_out(solutions, pd.DataFrame({"problem_id": [], "solution_id": [], "verdict": []}), ["a"])
+    layout = build_pool_arrays(solutions, pd.DataFrame({"problem_id": [], "solution_id": [], "verdict": []}), ["a"])
     assert layout.notes == []
     assert layout.verdicts is layout.judged is None
     assert layout.correct.tolist() == [[True, False]]

@@ -7,23 +7,23 @@ import pytest
 from isocompute.errors import DataError, RunError
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.planner.estimate.profile_from_run import profile_of_run
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.planner.estimate.profile_from_run import estimate_run_profile
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 
 @pytest.fixture
 def frames(written_run):
     run = Run(written_run)
-    return run.frame(SOLUTIONS), run.frame(VERIFICATIONS)
+    return run.read_frame(SOLUTIONS_TABLE), run.read_frame(VERIFICATIONS_TABLE)
 
 
 def test_a_run_becomes_a_pool_row_by_row(written_run, frames):
     found = read_pool(Run(written_run))
     solutions, verifications = frames
     assert found.problem_ids == sorted(set(solutions["problem_id"]))
-    assert found.left_out == {}
+    assert found.excluded_problems == {}
     assert found.pool.correct.ravel().tolist() == solutions["correct"].tolist()
     np.testing.assert_array_equal(found.pool.verdicts.ravel(), verifications["verdict"])
     assert np.isnan(found.pool.verdicts).any()
@@ -44,9 +44,9 @@ def test_unparsed_answers_are_unparsed_and_equal_answers_are_equal(written_run, 
 
 
 def test_a_run_that_grew_is_read_in_the_order_of_its_keys(small, scripted, tmp_path):
-    sweep(small(solutions=3, task={"name": "lab", "problems": 2}), load=scripted())
-    sweep(small(), load=scripted())
-    sweep(small(run=str(tmp_path / "whole")), load=scripted())
+    run_sweep(small(solutions=3, task={"name": "lab", "problems": 2}), load=scripted())
+    run_sweep(small(), load=scripted())
+    run_sweep(small(run=str(tmp_path / "whole")), load=scripted())
     grown, whole = read_pool(Run(tmp_path / "run")), read_pool(Run(tmp_path / "whole"))
     assert grown.problem_ids == whole.problem_ids
     np.testing.assert_array_equal(grown.pool.answers, whole.pool.answers)
@@ -54,37 +54,37 @@ def test_a_run_that_grew_is_read_in_the_order_of_its_keys(small, scripted, tmp_p
 
 
 def test_the_first_solutions_are_the_verified_ones(small, scripted):
-    pool = read_pool(Run(sweep(small(verified=2), load=scripted()).run)).pool
-    assert (pool.solutions, pool.verified, pool.verifications) == (6, 2, 3)
+    pool = read_pool(Run(run_sweep(small(verified=2), load=scripted()).run)).pool
+    assert (pool.solutions, pool.verified_solutions, pool.verifications) == (6, 2, 3)
 
 
 def test_a_run_without_verifications_has_no_verdicts(small, scripted):
-    found = read_pool(Run(sweep(small(verifications=0), load=scripted()).run))
+    found = read_pool(Run(run_sweep(small(verifications=0), load=scripted()).run))
     assert found.pool.verdicts is None
     assert measure_costs(found).verification_tokens is None
 
 
 def test_an_object_store_serves_as_well_as_a_folder(small, scripted, written_run):
     config = small(run=f"memory:/{written_run}")
-    sweep(config, load=scripted())
+    run_sweep(config, load=scripted())
     np.testing.assert_array_equal(read_pool(Run(config.run)).pool.verdicts, read_pool(Run(written_run)).pool.verdicts)
 
 
 def test_a_problem_with_a_failed_row_has_no_place(written_run, rewrite):
-    rewrite(written_run, VERIFICATIONS, lambda f: f.assign(status=["too long"] + ["ok"] * 71))
-    rewrite(written_run, VERIFICATIONS, lambda f: f.assign(verdict=[None, *f["verdict"][1:]]))
+    rewrite(written_run, VERIFICATIONS_TABLE, lambda f: f.assign(status=["too long"] + ["ok"] * 71))
+    rewrite(written_run, VERIFICATIONS_TABLE, lambda f: f.assign(verdict=[None, *f["verdict"][1:]]))
     lost = {"text": None, "answer": None, "correct": None, "status": "cut off"}
-    rewrite(written_run, VERIFICATIONS, lambda f: f[(f["problem_id"] != "lab-0-4-0") | (f["solution_id"] != 5)])
-    rewrite(written_run, SOLUTIONS, lambda f: pd.concat([f[:-1].astype(object), f[-1:].assign(**lost)]))
+    rewrite(written_run, VERIFICATIONS_TABLE, lambda f: f[(f["problem_id"] != "lab-0-4-0") | (f["solution_id"] != 5)])
+    rewrite(written_run, SOLUTIONS_TABLE, lambda f: pd.concat([f[:-1].astype(object), f[-1:].assign(**lost)]))
     found = read_pool(Run(written_run))
-    assert found.left_out == {"lab-0-1-0": "too long", "lab-0-4-0": "cut off"}
+    assert found.excluded_problems == {"lab-0-1-0": "too long", "lab-0-4-0": "cut off"}
     assert found.problem_ids == ["lab-0-2-0", "lab-0-3-0"]
     assert found.pool.verdicts.shape == (2, 6, 3)
 
 
 def test_a_profile_holds_what_the_estimators_say_of_the_pool(written_run):
     found = read_pool(Run(written_run))
-    profile = profile_of_run(str(written_run), "mine")
+    profile = estimate_run_profile(str(written_run), "mine")
     np.testing.assert_allclose(profile.self_consistency.array[:, 0], found.pool.correct.mean(axis=1), atol=1e-5)
     np.testing.assert_allclose(profile.coverage.array[:, -1], found.pool.correct.any(axis=1))
     assert profile.genrm.solutions == [1, 2, 3, 4, 6]
@@ -96,9 +96,9 @@ def test_a_profile_holds_what_the_estimators_say_of_the_pool(written_run):
 
 
 def test_missing_rows_and_impossible_verdicts_are_refused(written_run, rewrite):
-    rewrite(written_run, VERIFICATIONS, lambda f: f.assign(verdict=-0.5))
+    rewrite(written_run, VERIFICATIONS_TABLE, lambda f: f.assign(verdict=-0.5))
     with pytest.raises(DataError, match=r"72 rows with a verdict outside 0 … 1; the first: \('lab-0-1-0', 0, 0\)"):
         read_pool(Run(written_run))
-    rewrite(written_run, VERIFICATIONS, lambda f: f.iloc[1:].assign(verdict=1.0))
+    rewrite(written_run, VERIFICATIONS_TABLE, lambda f: f.iloc[1:].assign(verdict=1.0))
     with pytest.raises(RunError, match="it has 71 of 72 verifications; run its sweep again to complete it"):
         read_pool(Run(written_run))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.planner.estimate.profile_from_grid import profile_of_grid
-from isocompute.planner.profile import bundled
+from isocompute.planner.estimate.profile_from_grid import read_grid_profile
+from isocompute.planner.profile import find_bundled_profiles
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "data" / "published"
 ENTRY = {
@@ -36,12 +36,12 @@ def changed(**changes):
 
 def refused(path, entry=None):
     with pytest.raises(DataError) as caught:
-        profile_of_grid(path, entry, None)
+        read_grid_profile(path, entry, None)
     return str(caught.value).removeprefix(path)
 
 
 def test_a_grid_becomes_a_profile_of_means(written):
-    profile = profile_of_grid(written({"mine": ENTRY}), None, None)
+    profile = read_grid_profile(written({"mine": ENTRY}), None, None)
     assert (profile.name, profile.problems, profile.per_problem, profile.lam) == ("mine", 10, [], 2.0)
     assert profile.self_consistency.solutions == [1, 2, 10]
     assert (profile.genrm.solutions, profile.genrm.verifications) == ([1, 2], [1, 2])
@@ -52,22 +52,22 @@ def test_a_grid_becomes_a_profile_of_means(written):
 
 def test_one_of_several_entries_is_chosen(written):
     path = written({"a": ENTRY, "b": ENTRY | {"lambda_": 3}, "note": "a remark"})
-    assert profile_of_grid(path, "b", "n").lam == 3.0
+    assert read_grid_profile(path, "b", "n").lam == 3.0
     assert refused(path) == " holds several grids; choose one with --entry: a, b."
     assert refused(path, "c") == " has no entry 'c'; it has: a, b."
 
 
 def test_the_bundled_profile_is_that_of_the_published_figure(tmp_path):
     name = "llama-3.1-8b-math"
-    profile_of_grid(str(PUBLISHED / f"{name}.json"), None, name).write(str(tmp_path / "made.json"))
-    assert (tmp_path / "made.json").read_bytes() == bundled()[name].read_bytes()
+    read_grid_profile(str(PUBLISHED / f"{name}.json"), None, name).write(str(tmp_path / "made.json"))
+    assert (tmp_path / "made.json").read_bytes() == find_bundled_profiles()[name].read_bytes()
 
 
 def test_the_published_grids_read(shared_data):
     path = shared_data / "published_grids.json"
     for entry, grid in json.loads(path.read_text()).items():
         if isinstance(grid, dict) and "best_of_n" in grid:
-            assert profile_of_grid(str(path), entry, None).genrm is not None
+            assert read_grid_profile(str(path), entry, None).genrm is not None
 
 
 @pytest.mark.parametrize(
@@ -133,10 +133,10 @@ def test_a_key_that_stands_twice_is_refused(written):
 def test_what_is_not_json_is_refused(written, text):
     path = written(text)
     with pytest.raises(DataError) as caught:
-        profile_of_grid(path, None, None)
+        read_grid_profile(path, None, None)
     assert str(caught.value) == f"The grid '{path}' is not JSON."
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"none.json' cannot be read: No such file or directory\.$"):
-        profile_of_grid(str(tmp_path / "none.json"), None, None)
+        read_grid_profile(str(tmp_path / "none.json"), None, None)

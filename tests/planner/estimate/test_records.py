@@ -8,9 +8,9 @@ from statistics import fmean
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.records import describe_problems
 from isocompute.runners.engines import Completion
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 
 def test_the_seconds_of_a_role_are_the_mean_of_its_rows_where_all_say_theirs(small, scripted):
@@ -23,9 +23,9 @@ def test_the_seconds_of_a_role_are_the_mean_of_its_rows_where_all_say_theirs(sma
             return replace(said, seconds=None)
         return said
 
-    run = Run(sweep(small(), load=scripted(says)).run)
+    run = Run(run_sweep(small(), load=scripted(says)).run)
     records = describe_problems(run, read_pool(run))
-    frames = {"solver": run.frame(SOLUTIONS), "verifier": run.frame(VERIFICATIONS)}
+    frames = {"solver": run.read_frame(SOLUTIONS_TABLE), "verifier": run.read_frame(VERIFICATIONS_TABLE)}
     unknown = 0
     for record in records:
         for role, frame in frames.items():

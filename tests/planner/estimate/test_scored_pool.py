@@ -9,12 +9,12 @@ from math import isnan, nan
 import numpy as np
 import pytest
 
-from isocompute.fits import Pool, weighted
-from isocompute.planner.estimate.profile_from_run import estimate
+from isocompute.fits import Pool, estimate_weighted_vote
+from isocompute.planner.estimate.profile_from_run import estimate_strategy
 from isocompute.planner.strategies.registry import STRATEGIES
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.search.strategies import Node
-from isocompute.runners.search.strategies.select import chosen
+from isocompute.runners.search.strategies.select import select_candidate
 
 
 def mean(values):
@@ -40,16 +40,16 @@ def test_bon_is_what_a_search_would_select_averaged_over_all_subsets_and_ties(se
                     Node(i, None, 1, "", None, None, "stop" if pool.finished[0, i] else "length", (), score, place)
                     for i, score, place in zip(members, pool.scores[0, list(members)], luck, strict=True)
                 ]
-                won.append(pool.correct[0, chosen(nodes, dict.fromkeys(members), "vanilla").id])
-        assert estimate(STRATEGIES["bon"], pool, [S], []).accuracy[0, 0] == pytest.approx(mean(won))
+                won.append(pool.correct[0, select_candidate(nodes, dict.fromkeys(members), "vanilla").id])
+        assert estimate_strategy(STRATEGIES["bon"], pool, [S], []).accuracy[0, 0] == pytest.approx(mean(won))
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_vote_by_score_is_the_mean_over_all_subsets_to_its_error(seed):
     pool = pools(seed)
     fixed = Pool(pool.answers, pool.gold, pool.scores[:, :, None])
-    found = weighted(fixed, [1, 3, 6], [1], 2000, 0)
-    voted = STRATEGIES["prm-weighted"].load_estimator(pool, [1, 3, 6], [], 2000, 0)
+    found = estimate_weighted_vote(fixed, [1, 3, 6], [1], 2000, 0)
+    voted = STRATEGIES["prm-weighted"].estimator(pool, [1, 3, 6], [], 2000, 0)
     np.testing.assert_array_equal(voted.accuracy, found.accuracy[:, :, 0])
     for i, S in enumerate((1, 3, 6)):
         won = []
@@ -66,7 +66,7 @@ def test_a_vote_by_score_is_the_mean_over_all_subsets_to_its_error(seed):
 
 def test_a_scored_pool_alone_is_planned_and_drawn(command, searching, stepping, tmp_path):
     engine, scorer = stepping()
-    run = sweep(searching(searches=[], solutions=6, scored=6), load=engine, load_scorer=scorer).run
+    run = run_sweep(searching(searches=[], solutions=6, scored=6), load=engine, load_scorer=scorer).run
     assert command("fit", run, "-o", tmp_path / "p.json").code == 0
     decided = json.loads(command("plan", "-b", "8x", "-p", tmp_path / "p.json", "--json").out)
     assert {o["strategy"] for o in (decided["recommendation"], *decided["alternatives"])} == {

@@ -8,24 +8,27 @@ from pathlib import Path
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.planner.estimate.costs import assumed, measure_costs, sizes
+from isocompute.planner.estimate.costs import collect_run_sizes, describe_cost_assumptions, measure_costs
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.planner.estimate.profile_from_run import profile_of_run
-from isocompute.planner.profile import read
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.planner.estimate.profile_from_run import estimate_run_profile
+from isocompute.planner.profile import read_profile
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
 
 
 def test_sizes_are_those_of_the_checkpoints_and_only_what_no_folder_tells_is_given(searching):
     lab = Path(__file__).resolve().parents[3] / "data" / "lab"
     solver = {"model": str(lab / "solver"), "prompt": "lab-solve"}
-    known = sizes(searching(solver=solver, scorer={"kind": "lab", "model": str(lab / "prm")}), [7.0])
-    assert known.relative("scorer") == 1286912 / 860416
-    assert sizes(searching(solver=solver), [7.0]).relative("scorer") == 7 / 860416
+    known = collect_run_sizes(searching(solver=solver, scorer={"kind": "lab", "model": str(lab / "prm")}), [7.0])
+    assert known.get_relative_size("scorer") == 1286912 / 860416
+    assert collect_run_sizes(searching(solver=solver), [7.0]).get_relative_size("scorer") == 7 / 860416
     said = ["A token that is read counts 0.5 of one that is decoded.",
             "A token of the scorer counts 2 of the solver's, by parameters."]  # fmt: skip
-    assert assumed(searching(), sizes(searching(), [4.0, 8.0], read=0.5)) == said
-    assert "of the solver or of the scorer is unknown" in assumed(searching(solver=solver), sizes(searching()))[0]
+    assert describe_cost_assumptions(searching(), collect_run_sizes(searching(), [4.0, 8.0], read=0.5)) == said
+    assert (
+        "of the solver or of the scorer is unknown"
+        in describe_cost_assumptions(searching(solver=solver), collect_run_sizes(searching()))[0]
+    )
 
 
 def test_a_size_or_a_weight_that_can_be_none_is_refused(refused, command, searched_run, tmp_path):
@@ -34,7 +37,7 @@ def test_a_size_or_a_weight_that_can_be_none_is_refused(refused, command, search
     assert refused(*fit, "--read", "nan") == "What a token that is read counts is nan; it must be above zero."
     assert command("fit", "grid.json", "-o", tmp_path / "p.json", "--read", "2").code == 2
     assert command(*fit, "--parameters", "1e9", "--parameters", "3e9", "--read", "0.5").code == 0
-    warnings = read(str(tmp_path / "p.json")).warnings
+    warnings = read_profile(str(tmp_path / "p.json")).warnings
     assert "A token of the scorer counts 3 of the solver's, by parameters." in warnings
 
 
@@ -43,7 +46,7 @@ def test_a_larger_verifier_costs_more_for_the_same_tokens(written_run):
     by_size = measure_costs(found, [1e9, 3e9])
     assert by_size.lam == pytest.approx(3 * measure_costs(found).lam)
     assert by_size.lambdas["completion"] == pytest.approx(by_size.lam)
-    assert "3 times the parameters" in profile_of_run(str(written_run), "mine", [1e9, 3e9]).lambda_source
+    assert "3 times the parameters" in estimate_run_profile(str(written_run), "mine", [1e9, 3e9]).lambda_source
 
 
 def test_a_run_holds_the_sizes_of_its_models_wherever_it_is_fitted(searching, stepping, tmp_path, monkeypatch):
@@ -55,14 +58,14 @@ def test_a_run_holds_the_sizes_of_its_models_wherever_it_is_fitted(searching, st
         solver=solver, scorer={"kind": "lab", "model": "./prm"}, searches=[], solutions=4, scored=2,
         run=str(tmp_path / "sized"),
     )  # fmt: skip
-    sweep(asked, load=engine, load_scorer=scorer)
+    run_sweep(asked, load=engine, load_scorer=scorer)
     here = measure_costs(read_pool(Run(asked.run)))
     monkeypatch.chdir(tmp_path)
     there = measure_costs(read_pool(Run(asked.run)))
     assert here.sizes == there.sizes
-    assert there.sizes.relative("scorer") == 1286912 / 860416
+    assert there.sizes.get_relative_size("scorer") == 1286912 / 860416
     assert here.rhos == there.rhos
-    assert profile_of_run(asked.run, "mine").unknown_sizes == []
+    assert estimate_run_profile(asked.run, "mine").unknown_sizes == []
 
 
 def test_a_sweep_file_gives_the_sizes_that_no_folder_tells(searching, stepping):
@@ -71,15 +74,15 @@ def test_a_sweep_file_gives_the_sizes_that_no_folder_tells(searching, stepping):
     roles = {name: {**getattr(config, name).model_dump(), "parameters": size}
              for name, size in (("solver", 1e9), ("scorer", 7e9))}  # fmt: skip
     sized = searching(searches=[], solutions=4, scored=2, **roles)
-    assert sized.identity() == config.identity()
-    sweep(sized, load=engine, load_scorer=scorer)
-    assert measure_costs(read_pool(Run(sized.run)), [3e9]).sizes.relative("scorer") == 7
+    assert sized.build_identity() == config.build_identity()
+    run_sweep(sized, load=engine, load_scorer=scorer)
+    assert measure_costs(read_pool(Run(sized.run)), [3e9]).sizes.get_relative_size("scorer") == 7
 
 
 def test_a_model_of_unknown_size_is_said_in_the_first_lines_of_a_plan(command, searched_run, tmp_path):
     path = tmp_path / "p.json"
     command("fit", searched_run, "-o", path)
-    assert read(str(path)).unknown_sizes == ["scorer"]
+    assert read_profile(str(path)).unknown_sizes == ["scorer"]
     said = command("plan", "-b", "16x", "-p", path).out.splitlines()
     assert any("the sizes of the solver and the scorer are not all known" in line for line in said[:6])
     assert json.loads(command("plan", "-b", "16x", "-p", path, "--json").out)["unknown_sizes"] == ["scorer"]

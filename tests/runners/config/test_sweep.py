@@ -9,7 +9,7 @@ import yaml
 
 from isocompute.errors import ConfigError
 from isocompute.runners import prompts
-from isocompute.runners.config.sweep import read, sweep_of
+from isocompute.runners.config.sweep import extract_sweep, read_sweep
 from isocompute.runners.config.tasks import TASKS, BenchmarkTask, FileTask
 
 RECIPES = Path(__file__).resolve().parents[3] / "runners" / "recipes"
@@ -56,7 +56,7 @@ def changed(at: str, value: object = None):
 
 def refused(path: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        read(path)
+        read_sweep(path)
     sentence = str(caught.value)
     assert "\n" not in sentence
     return sentence.removeprefix(path)
@@ -64,50 +64,50 @@ def refused(path: str) -> str:
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_recipe_reads_and_asks_with_prompts_that_are_there(recipe):
-    sweep = read(str(recipe))
+    sweep = read_sweep(str(recipe))
     assert sweep.solutions > 0
     roles = [role for role in (sweep.solver, sweep.verifier) if role is not None]
-    assert {role.prompt for role in roles} <= set(prompts.names())
+    assert {role.prompt for role in roles} <= set(prompts.list_prompts())
     for role in roles:
         assert role.max_tokens < role.options.get("max_model_len", 2**31)
 
 
 def test_every_named_task_but_gsm8k_has_a_recipe():
-    named = {getattr(read(str(recipe)).task, "name", None) for recipe in RECIPES.glob("*.yaml")}
+    named = {getattr(read_sweep(str(recipe)).task, "name", None) for recipe in RECIPES.glob("*.yaml")}
     assert set(TASKS) - named == {"gsm8k"}
 
 
 def test_the_recipes_run_in_folders_of_their_own():
-    runs = [read(str(recipe)).run for recipe in RECIPES.glob("*.yaml")]
+    runs = [read_sweep(str(recipe)).run for recipe in RECIPES.glob("*.yaml")]
     assert len(set(runs)) == len(runs)
 
 
 def test_all_solutions_are_verified_unless_said_otherwise(written):
-    assert read(written(GOOD)).to_verify == 4
-    assert read(written(changed("verified", 3))).to_verify == 3
-    assert read(written(changed("verifications"))).to_verify == 0
+    assert read_sweep(written(GOOD)).to_verify == 4
+    assert read_sweep(written(changed("verified", 3))).to_verify == 3
+    assert read_sweep(written(changed("verifications"))).to_verify == 0
 
 
 def test_a_task_may_be_a_file(written):
-    task = read(written(changed("task", {"path": "mine.jsonl", "name": "id"}))).task
+    task = read_sweep(written(changed("task", {"path": "mine.jsonl", "name": "id"}))).task
     assert (task.path, task.question, task.answer, task.name) == ("mine.jsonl", "question", "answer", "id")
 
 
 @pytest.mark.parametrize("name", ["math500", "gsm8k", "aime24", "aime25", "gpqa-diamond"])
 def test_a_task_may_be_a_benchmark(written, name):
-    task = read(written(changed("task", {"name": name, "problems": 7, "revision": "main"}))).task
+    task = read_sweep(written(changed("task", {"name": name, "problems": 7, "revision": "main"}))).task
     assert (type(task), task.name, task.problems, task.revision) == (BenchmarkTask, name, 7, "main")
-    assert read(written(changed("task", {"name": name}))).task.problems is None
+    assert read_sweep(written(changed("task", {"name": name}))).task.problems is None
 
 
 def test_a_task_may_be_a_generator(written):
     given = {"name": "reasoning-gym", "generator": "gsm_symbolic", "problems": 40, "options": {"difficulty": 1.0}}
-    task = read(written(changed("task", given))).task
+    task = read_sweep(written(changed("task", given))).task
     assert (task.generator, task.problems, task.seed, task.options) == ("gsm_symbolic", 40, 0, {"difficulty": 1.0})
 
 
 def test_a_path_makes_a_task_a_file_whatever_its_name_column_is_called(written):
-    task = read(written(changed("task", {"path": "mine.csv", "name": "lab"}))).task
+    task = read_sweep(written(changed("task", {"path": "mine.csv", "name": "lab"}))).task
     assert (type(task), task.name) == (FileTask, "lab")
 
 
@@ -122,29 +122,29 @@ def test_a_path_makes_a_task_a_file_whatever_its_name_column_is_called(written):
     ],
 )
 def test_a_file_is_graded_as_its_answers_are_written(written, keys, choices, grader):
-    task = read(written(changed("task", {"path": "mine.csv", **keys}))).task
-    assert (task.choices, task.graded_by) == (choices, grader)
+    task = read_sweep(written(changed("task", {"path": "mine.csv", **keys}))).task
+    assert (task.choices, task.grader_name) == (choices, grader)
 
 
 @pytest.mark.parametrize("task", [{"name": "lab"}, {"name": "aime24"}, {"path": "mine.csv", "choices": "options"}])
 def test_a_manifest_gives_the_sweep_back(written, task):
-    sweep = read(written(changed("task", task)))
-    assert sweep_of({"config": json.loads(sweep.model_dump_json())}, "run") == sweep
+    sweep = read_sweep(written(changed("task", task)))
+    assert extract_sweep({"config": json.loads(sweep.model_dump_json())}, "run") == sweep
 
 
 def test_the_identity_of_a_sweep_is_without_size_place_and_pace(written):
-    before = read(written(GOOD)).identity()
+    before = read_sweep(written(GOOD)).build_identity()
     for at, value in (("run", "r"), ("solutions", 9), ("verifications", 9), ("verified", 1), ("checkpoint_seconds", 9)):
-        assert read(written(changed(at, value))).identity() == before
-    assert read(written(changed("task.problems", 9))).identity() == before
+        assert read_sweep(written(changed(at, value))).build_identity() == before
+    assert read_sweep(written(changed("task.problems", 9))).build_identity() == before
     for option, value in (("replicas", 4), ("device_ids", [1, 2]), ("in_flight", 9)):
-        assert read(written(changed("solver.options", {option: value}))).identity() == before
-        assert read(written(changed("verifier.options", {option: value}))).identity() == before
+        assert read_sweep(written(changed("solver.options", {option: value}))).build_identity() == before
+        assert read_sweep(written(changed("verifier.options", {option: value}))).build_identity() == before
         scorer = {"kind": "rlhflow", "model": "prm"}
         scored = [changed("scorer", scorer | {"options": options}) for options in ({}, {option: value})]
-        assert len({str(read(written(config)).identity()) for config in scored}) == 1
+        assert len({str(read_sweep(written(config)).build_identity()) for config in scored}) == 1
     for at, value in (("seed", 1), ("solver.temperature", 1), ("task.seed", 1), ("engine", "transformers")):
-        assert read(written(changed(at, value))).identity() != before
+        assert read_sweep(written(changed(at, value))).build_identity() != before
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ IDLE = (
     ],
 )
 def test_what_does_not_go_with_the_solutions_of_another_run_is_refused(written, changes, sentence):
-    assert read(written(TAKING)).solutions is None
+    assert read_sweep(written(TAKING)).solutions is None
     assert refused(written(TAKING | changes)) == f": {sentence}"
 
 
@@ -309,10 +309,10 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(written, text, sente
 
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"none.yaml' cannot be read: No such file or directory\.$"):
-        read(str(tmp_path / "none.yaml"))
+        read_sweep(str(tmp_path / "none.yaml"))
     (tmp_path / "latin.yaml").write_bytes("run: é".encode("latin-1"))
     with pytest.raises(ConfigError, match=r"latin.yaml' is not UTF-8 text\.$"):
-        read(str(tmp_path / "latin.yaml"))
+        read_sweep(str(tmp_path / "latin.yaml"))
 
 
 BEAM = {"strategy": "beam", "n": [4, 16], "width": 4, "seeds": 3}
@@ -321,13 +321,13 @@ SCORER = {"kind": "rlhflow", "model": "org/prm"}
 
 def test_searches_are_told_apart_by_strategy_slots_width_and_lookahead(written):
     searches = [BEAM, {"strategy": "rebase", "n": 8}, {"strategy": "revise", "n": 8, "width": 2}]
-    config = read(written({**GOOD, "scorer": SCORER, "searches": searches}))
-    assert [tuple(shape) for shape in config.by_shape] == [
+    config = read_sweep(written({**GOOD, "scorer": SCORER, "searches": searches}))
+    assert [tuple(shape) for shape in config.searches_by_shape] == [
         ("beam", 4, 4, 0), ("beam", 16, 4, 0), ("rebase", 8, 0, 0), ("revise", 8, 2, 0)
     ]  # fmt: skip
-    assert config.revising == "math-revise"
-    assert "searches" not in config.identity()
-    assert sweep_of({"config": config.model_dump(mode="json")}, "run") == config
+    assert config.revision_prompt == "math-revise"
+    assert "searches" not in config.build_identity()
+    assert extract_sweep({"config": config.model_dump(mode="json")}, "run") == config
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from isocompute.runners.engines import checkpoint  # noqa: E402
 from isocompute.runners.engines.whole import check_weights  # noqa: E402
-from isocompute.runners.sampling.sweep import sweep  # noqa: E402
+from isocompute.runners.sampling.sweep import run_sweep  # noqa: E402
 
 LAB = Path(__file__).resolve().parents[3] / "data" / "lab"
 NORM, EMBEDDING = "model.norm.weight", "model.embed_tokens.weight"
@@ -93,7 +93,7 @@ def spoilt(name, value):
 
 
 def text(folder):
-    engine = engines.load("transformers", folder, dtype="float32")
+    engine = engines.load_engine("transformers", folder, dtype="float32")
     ((_, completion),) = engine.run(deque([Request(0, "2+2=", 0, Sampling(0.0, max_tokens=4))]))
     engine.close()
     return completion.text
@@ -123,7 +123,7 @@ BROKEN = {
 def test_weights_that_are_not_the_model_s_are_refused(solver, way):
     change, said = BROKEN[way]
     with pytest.raises(EngineError, match=said) as caught:
-        engines.load("transformers", solver.write(change))
+        engines.load_engine("transformers", solver.write(change))
     assert "\n" not in str(caught.value)
 
 
@@ -131,7 +131,7 @@ def test_weights_that_are_not_the_model_s_are_refused(solver, way):
 def test_weights_that_are_not_the_reward_model_s_are_refused(prm, way):
     change, said = BROKEN[way]
     with pytest.raises(EngineError, match=said):
-        scorers.load("lab", prm.write(change), "transformers")
+        scorers.load_scorer("lab", prm.write(change), "transformers")
 
 
 def broken_file(solver, way):
@@ -177,7 +177,7 @@ FILES = {
 def test_files_that_are_not_whole_are_refused_before_anything_is_loaded(solver, engine, way, need):
     need("torch" if engine == "transformers" else "vllm")
     with pytest.raises(EngineError, match=rf"^The model '.*' cannot be loaded: {FILES[way]}.*\.$"):
-        engines.load(engine, broken_file(solver, way))
+        engines.load_engine(engine, broken_file(solver, way))
 
 
 def test_whole_checkpoints_load_in_one_file_or_several_tied_or_not(solver):
@@ -190,27 +190,27 @@ def test_whole_checkpoints_load_in_one_file_or_several_tied_or_not(solver):
 
 
 def test_a_real_model_is_whole(smollm_checkpoint):
-    assert checkpoint.check_files(str(smollm_checkpoint))
-    checkpoint.check_finite(str(smollm_checkpoint))
+    assert checkpoint.check_checkpoint_files(str(smollm_checkpoint))
+    checkpoint.check_finite_weights(str(smollm_checkpoint))
     assert text(str(smollm_checkpoint))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float64, torch.float8_e4m3fn, torch.float8_e5m2])
 def test_what_is_not_a_number_is_found_in_every_type(solver, dtype):
     folder = solver.write(lambda tensors: {name: tensor.to(dtype) for name, tensor in tensors.items()})
-    checkpoint.check_finite(folder)
+    checkpoint.check_finite_weights(folder)
     solver.write(lambda tensors: {**tensors, NORM: torch.full((128,), float("nan")).to(dtype)})
     with pytest.raises(EngineError, match=r"'model\.norm\.weight' hold numbers .* \(1 of its tensors do\)\.$"):
-        checkpoint.check_finite(folder)
+        checkpoint.check_finite_weights(folder)
 
 
 def test_what_is_not_a_number_is_found_in_every_file(solver):
     folder = solver.split()
     second = solver.folder / "model-00002-of-00002.safetensors"
-    checkpoint.check_finite(folder)
+    checkpoint.check_finite_weights(folder)
     save_file(spoilt(NORM, float("inf"))(load_file(second)), second, metadata={"format": "pt"})
     with pytest.raises(EngineError, match=r"'model\.norm\.weight'"):
-        checkpoint.check_finite(folder)
+        checkpoint.check_finite_weights(folder)
 
 
 @pytest.mark.vllm
@@ -220,7 +220,7 @@ def test_vllm_loads_no_weights_that_are_not_numbers(solver, need, monkeypatch):
 
     monkeypatch.setattr(vllm, "LLM", lambda **_: pytest.fail("it is loaded"))
     with pytest.raises(EngineError, match=BROKEN["not a number"][1]):
-        engines.load("vllm", solver.write(BROKEN["not a number"][0]))
+        engines.load_engine("vllm", solver.write(BROKEN["not a number"][0]))
 
 
 def in_the_cache(cache, solver, files):
@@ -236,20 +236,20 @@ def in_the_cache(cache, solver, files):
 
 def test_of_a_model_on_the_hub_what_the_cache_holds_is_checked(solver, tmp_path):
     cache = str(tmp_path / "cache")
-    assert not checkpoint.check_files("me/solver", cache=cache)
-    checkpoint.check_finite("me/solver", cache=cache)
+    assert not checkpoint.check_checkpoint_files("me/solver", cache=cache)
+    checkpoint.check_finite_weights("me/solver", cache=cache)
     solver.split()
     first, second = (f"model-{i:05}-of-00002.safetensors" for i in (1, 2))
     place = in_the_cache(Path(cache), solver, ["config.json", "model.safetensors.index.json", first])
-    assert not checkpoint.check_files("me/solver", cache=cache)  # the rest is fetched when it is loaded
+    assert not checkpoint.check_checkpoint_files("me/solver", cache=cache)  # the rest is fetched when it is loaded
     shutil.copy(solver.folder / second, place)
-    assert checkpoint.check_files("me/solver", cache=cache)
+    assert checkpoint.check_checkpoint_files("me/solver", cache=cache)
     save_file(spoilt(NORM, float("nan"))(load_file(place / second)), place / second, metadata={"format": "pt"})
     with pytest.raises(EngineError, match=r"^The model 'me/solver' cannot be used: .*'model\.norm\.weight'"):
-        checkpoint.check_finite("me/solver", cache=cache)
+        checkpoint.check_finite_weights("me/solver", cache=cache)
     (place / second).write_text(POINTER)
     with pytest.raises(EngineError, match="is a pointer of git-lfs"):
-        checkpoint.check_files("me/solver", cache=cache)
+        checkpoint.check_checkpoint_files("me/solver", cache=cache)
 
 
 AUTO = {"AutoConfig": "evil.Evil", "AutoModelForCausalLM": "evil.Evil"}
@@ -268,7 +268,7 @@ def test_code_in_a_model_s_folder_is_not_run(solver, engine, what, need):
     need("torch" if engine == "transformers" else "vllm")
     name, changes = CODE[what]
     with pytest.raises(EngineError, match=ASKED):
-        engines.load(engine, solver.settings(name, **changes))
+        engines.load_engine(engine, solver.settings(name, **changes))
     assert not solver.ran.exists()
 
 
@@ -278,7 +278,7 @@ def test_code_in_a_reward_model_s_folder_is_not_run(prm, engine, what, need):
     need("torch" if engine == "transformers" else "vllm")
     name, changes = CODE[what]
     with pytest.raises(EngineError, match=ASKED):
-        scorers.load("lab", prm.settings(name, **changes), engine)
+        scorers.load_scorer("lab", prm.settings(name, **changes), engine)
     assert not prm.ran.exists()
 
 
@@ -289,7 +289,9 @@ def test_a_model_that_brings_code_and_needs_none_is_loaded_without_it(solver):
 
 @pytest.mark.vllm
 @pytest.mark.parametrize("given", [True, False, None])
-@pytest.mark.parametrize("load", [engines.load, lambda name, model, **o: scorers.load("lab", model, name, **o)])
+@pytest.mark.parametrize(
+    "load", [engines.load_engine, lambda name, model, **o: scorers.load_scorer("lab", model, name, **o)]
+)
 def test_nobody_can_ask_vllm_to_run_a_model_s_code(prm, load, given, need):
     need("vllm")
     with pytest.raises(ConfigError, match=r"takes no option 'trust_remote_code': isocompute never runs a model's own"):
@@ -298,7 +300,9 @@ def test_nobody_can_ask_vllm_to_run_a_model_s_code(prm, load, given, need):
 
 @pytest.mark.vllm
 @pytest.mark.parametrize("given", ["dummy", "pt", "npcache", "hf", "DUMMY"])
-@pytest.mark.parametrize("load", [engines.load, lambda name, model, **o: scorers.load("lab", model, name, **o)])
+@pytest.mark.parametrize(
+    "load", [engines.load_engine, lambda name, model, **o: scorers.load_scorer("lab", model, name, **o)]
+)
 def test_vllm_reads_no_pickles_and_makes_up_no_weights(prm, load, given, need):
     need("vllm")
     with pytest.raises(ConfigError, match=rf"does not take 'load_format: {given.lower()}': it (fills|reads)"):
@@ -308,12 +312,12 @@ def test_vllm_reads_no_pickles_and_makes_up_no_weights(prm, load, given, need):
 @pytest.mark.vllm
 def test_other_formats_are_left_to_vllm(need):
     need("vllm")
-    from isocompute.runners.engines.vllm import safe
+    from isocompute.runners.engines.vllm import build_safe_options
 
     for given in ("gguf", "bitsandbytes", "tensorizer", "runai_streamer", "sharded_state", "fastsafetensors"):
-        assert safe({"load_format": given}) == {"load_format": given, "trust_remote_code": False}
+        assert build_safe_options({"load_format": given}) == {"load_format": given, "trust_remote_code": False}
     for options in ({}, {"load_format": "auto"}, {"load_format": None}):
-        assert safe(options) == {"load_format": "auto", "trust_remote_code": False}
+        assert build_safe_options(options) == {"load_format": "auto", "trust_remote_code": False}
 
 
 @pytest.mark.parametrize("role", ["solver", "verifier", "scorer"])
@@ -328,7 +332,7 @@ def test_nothing_is_sampled_before_every_model_of_a_sweep_is_known_to_be_whole(s
     models[role]["model"] = broken.write(without(NORM))
     engine = scripted()
     with pytest.raises(EngineError, match=r"has no weights 'model\.norm\.weight'"):
-        sweep(small(**models, scored=2), load=engine, load_scorer=engine)
+        run_sweep(small(**models, scored=2), load=engine, load_scorer=engine)
     assert engine.asked == []
     assert not (tmp_path / "run").exists()
 
@@ -343,7 +347,7 @@ def test_an_index_that_contradicts_the_files_is_refused(solver):
     with pytest.raises(
         EngineError, match=r"holds the tensor '.*', which .* says is in model-00001-.*; 1 tensor is in two"
     ):
-        checkpoint.check_files(str(folder))
+        checkpoint.check_checkpoint_files(str(folder))
 
 
 @pytest.mark.parametrize("name", ["../x.safetensors", "/tmp/x.safetensors", 5, ["x"]])
@@ -352,15 +356,15 @@ def test_an_index_that_names_files_outside_its_folder_is_refused(solver, name):
     index = folder / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {EMBEDDING: name}}))
     with pytest.raises(EngineError, match=r"names '.*', which is no file of it|cannot be read: "):
-        checkpoint.check_files(str(folder))
+        checkpoint.check_checkpoint_files(str(folder))
 
 
 def test_a_file_that_nobody_reads_is_no_part_of_a_checkpoint(solver):
     save_file({"step": torch.tensor([float("nan")])}, solver.folder / "optimizer.safetensors")
     (solver.folder / "empty.safetensors").touch()
-    engines.load("transformers", str(solver.folder)).close()
+    engines.load_engine("transformers", str(solver.folder)).close()
     with pytest.raises(EngineError, match=r"empty\.safetensors has no header"):  # vLLM reads them all
-        checkpoint.check_files(str(solver.folder), every=True)
+        checkpoint.check_checkpoint_files(str(solver.folder), every=True)
 
 
 def test_a_number_that_is_too_large_for_the_type_it_is_held_as_is_refused(solver):
@@ -389,14 +393,14 @@ def test_a_part_of_what_vllm_fuses_is_missed_before_vllm_loads_it(solver, part):
 )
 def test_a_configuration_that_makes_no_sense_is_a_sentence(solver, file, changes):
     with pytest.raises(EngineError, match="cannot be loaded"):
-        engines.load("transformers", solver.settings(file, **changes))
+        engines.load_engine("transformers", solver.settings(file, **changes))
 
 
 @pytest.mark.parametrize(
     "template", [None, "{{ raise_exception('no') }}", "{% if %}", "{{ x.y.z }}", "{{ ''.__class__() }}"]
 )
 def test_a_chat_template_that_cannot_be_used_is_a_sentence(solver, template):
-    engine = engines.load("transformers", solver.settings("tokenizer_config.json", chat_template=template))
+    engine = engines.load_engine("transformers", solver.settings("tokenizer_config.json", chat_template=template))
     try:
         with pytest.raises(EngineError, match=r"The chat template of '.*' cannot be used: .*chat: false\.$"):
             list(engine.run(deque([Request(("a",), "1 + 1?", 1, Sampling(max_tokens=4), chat=True)])))

@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 import pytest
 
 from isocompute.runners.engines import Completion, Request, Sampling
-from isocompute.runners.engines.clock import Interval, Stopwatch, busy_seconds, clock_cells, cover, interval_of, stamp
+from isocompute.runners.engines.clock import (
+    Stopwatch,
+    TimeSpan,
+    add_time_span,
+    build_clock_columns,
+    build_time_span,
+    merge_time_spans,
+    sum_busy_seconds,
+)
 from isocompute.runners.engines.replicas import Replicas
 
 DONE = Completion("x", 1, 0, 1, "stop")
@@ -21,14 +29,14 @@ NAN, INF = math.nan, math.inf
 def test_a_stopwatch_says_when_it_began_and_never_less_than_no_time():
     before = time.time()
     watch = Stopwatch()
-    first, second = watch.interval, watch.interval
+    first, second = watch.elapsed, watch.elapsed
     assert before <= first.started_at == second.started_at <= time.time()
     assert 0 <= first.seconds <= second.seconds
-    assert watch.until(-1.0).seconds == 0
+    assert watch.measure_until(-1.0).seconds == 0
 
 
 def test_when_it_was_made_is_no_part_of_what_an_answer_says():
-    stamped = stamp(DONE, Interval(5.0, 2.0))
+    stamped = add_time_span(DONE, TimeSpan(5.0, 2.0))
     assert (stamped.started_at, stamped.seconds) == (5.0, 2.0)
     assert stamped == DONE
     assert (DONE.started_at, DONE.seconds) == (None, None)
@@ -47,15 +55,15 @@ def test_when_it_was_made_is_no_part_of_what_an_answer_says():
     ],
 )
 def test_what_is_unknown_or_cannot_be_is_null(said, cells):
-    assert tuple(clock_cells(*said).values()) == cells
+    assert tuple(build_clock_columns(*said).values()) == cells
 
 
 def test_of_several_spans_the_cover_goes_over_pauses_and_the_work_does_not():
-    spans = [Interval(10.0, 2.0), Interval(11.0, 3.0), Interval(20.0, 1.0)]
-    assert cover(spans) == Interval(10.0, 11.0)
-    assert busy_seconds(spans) == busy_seconds(reversed(spans)) == 5.0
-    assert cover([*spans, interval_of(1.0, None)]) is None
-    assert busy_seconds([Interval(0.0, 9.0), Interval(1.0, 2.0)]) == 9.0
+    spans = [TimeSpan(10.0, 2.0), TimeSpan(11.0, 3.0), TimeSpan(20.0, 1.0)]
+    assert merge_time_spans(spans) == TimeSpan(10.0, 11.0)
+    assert sum_busy_seconds(spans) == sum_busy_seconds(reversed(spans)) == 5.0
+    assert merge_time_spans([*spans, build_time_span(1.0, None)]) is None
+    assert sum_busy_seconds([TimeSpan(0.0, 9.0), TimeSpan(1.0, 2.0)]) == 9.0
 
 
 class Stamping:

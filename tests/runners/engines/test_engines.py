@@ -15,7 +15,7 @@ from isocompute.errors import ConfigError, EngineError
 from isocompute.runners import engines
 from isocompute.runners.engines import Request, Sampling
 from isocompute.testing import EngineSuite
-from isocompute.testing.engines import ask
+from isocompute.testing.engines import collect_engine_completions
 
 LAB = Path(__file__).resolve().parents[3] / "data" / "lab"
 PROMPT = "Problem: Start with {}, add 38, times 3, minus 29.\nSolution:\n"
@@ -39,17 +39,17 @@ on_the_lab = pytest.mark.parametrize("engine", LAB_ENGINES, indirect=True, scope
 def load(name, request):
     # float32, so that a text can be compared across engines and across what else is in the batch
     if name == "transformers":
-        return engines.load(name, str(LAB / "solver"), dtype="float32", batch_size=64)
+        return engines.load_engine(name, str(LAB / "solver"), dtype="float32", batch_size=64)
     if name.startswith("vllm"):
         request.getfixturevalue("need")("vllm")
         shape = {"max_model_len": LIMIT, "max_num_seqs": 64, "block_size": 32, "enforce_eager": True}
         copies = {"replicas": 2} if "copies" in name else {}
-        return engines.load("vllm", str(LAB / "solver"), dtype="float32", **shape, **copies)
+        return engines.load_engine("vllm", str(LAB / "solver"), dtype="float32", **shape, **copies)
     if name == "openai-vllm":
-        return engines.load("openai", "lab", urls=[request.getfixturevalue("vllm_server")])
+        return engines.load_engine("openai", "lab", urls=[request.getfixturevalue("vllm_server")])
     # llama.cpp samples from all tokens, and computes a prompt anew, only if told to.
     extra = {"top_k": 0, "min_p": 0, "cache_prompt": False}
-    return engines.load("openai", "SmolLM2", urls=[request.getfixturevalue("llama_server")], extra=extra)
+    return engines.load_engine("openai", "SmolLM2", urls=[request.getfixturevalue("llama_server")], extra=extra)
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -79,7 +79,7 @@ class TestEveryEngine(EngineSuite):
 
 
 def alone(engine, request):
-    return ask(engine, [request])[request.key]
+    return collect_engine_completions(engine, [request])[request.key]
 
 
 def problems(n, sampling=DRAW, seed=0):
@@ -92,7 +92,7 @@ def ascii_of(text):
 
 def test_every_completion_says_when_it_was_made(engine):
     began = time.time()
-    done = ask(engine, problems(70, SHORT)).values()
+    done = collect_engine_completions(engine, problems(70, SHORT)).values()
     ended = time.time()
     assert all(began <= completion.started_at for completion in done)
     assert all(completion.seconds > 0 for completion in done)
@@ -123,7 +123,7 @@ def test_steps_that_go_on_from_each_other_are_the_text_sampled_at_once(engine):
 
 def test_a_prompt_that_is_too_long_is_a_row_that_says_so(engine):
     long = Request("long", PROMPT.format(1) * 60, 0, SHORT)
-    done = ask(engine, [*problems(3, SHORT), long])
+    done = collect_engine_completions(engine, [*problems(3, SHORT), long])
     assert len(done) == 4
     assert (done["long"].text, done["long"].finish_reason, done["long"].completion_tokens) == (None, None, None)
     assert "512" in done["long"].status
@@ -132,7 +132,7 @@ def test_a_prompt_that_is_too_long_is_a_row_that_says_so(engine):
 
 def test_each_token_has_its_own_log_probability_among_the_likeliest(engine):
     sampling = Sampling(temperature=0.0, max_tokens=24, logprobs=4)
-    for completion in ask(engine, problems(6, sampling)).values():
+    for completion in collect_engine_completions(engine, problems(6, sampling)).values():
         # llama.cpp reports neither the end token nor one that ends amid a character
         unsaid = (completion.finish_reason == "stop") + 3 * (len(completion.text) - len(ascii_of(completion.text)))
         assert completion.completion_tokens - unsaid <= len(completion.tokens) <= completion.completion_tokens
@@ -165,8 +165,8 @@ def test_log_probabilities_are_the_models_own_before_temperature(engine, referen
 
 @on_the_lab
 def test_what_else_is_in_the_batch_changes_no_text(engine):
-    together = ask(engine, problems(40))
-    backwards = ask(engine, problems(40)[::-1])
+    together = collect_engine_completions(engine, problems(40))
+    backwards = collect_engine_completions(engine, problems(40)[::-1])
     assert all(alone(engine, request).text == together[request.key].text for request in problems(5))
     assert {k: c.text for k, c in backwards.items()} == {k: c.text for k, c in together.items()}
 
@@ -178,7 +178,7 @@ def test_seeds_draw_from_the_models_own_distribution(engine, reference):
     logits = model(**tokenizer(prompt, return_tensors="pt", return_token_type_ids=False)).logits[0, -1]
     expected = (logits.double() / 2).softmax(-1).detach().numpy()
     sampling = Sampling(temperature=2.0, max_tokens=1)
-    drawn = ask(engine, [Request(i, prompt, i, sampling) for i in range(1500)])
+    drawn = collect_engine_completions(engine, [Request(i, prompt, i, sampling) for i in range(1500)])
     counts = Counter(tokenizer(c.text, add_special_tokens=False)["input_ids"][0] for c in drawn.values() if c.text)
     likely = [
         t
@@ -205,7 +205,7 @@ def test_greedy_decoding_is_the_models_argmax(engine, reference):
 @on_the_lab
 def test_tokens_are_counted_with_the_end_token(engine, reference):
     _, tokenizer = reference
-    for completion in ask(engine, problems(20)).values():
+    for completion in collect_engine_completions(engine, problems(20)).values():
         assert completion.finish_reason == "stop"
         said = tokenizer(completion.text, add_special_tokens=False)["input_ids"]
         assert completion.completion_tokens == len(said) + 1
@@ -221,7 +221,7 @@ def test_each_text_ends_at_the_models_limit_by_its_own_prompt(engine, reference)
         Request(("long", room), tokenizer.decode(body[first + room - LIMIT :]), room, Sampling(1.0, max_tokens=400))
         for room in range(3, 11)
     ]
-    done = ask(engine, [*problems(4, Sampling(1.0, max_tokens=400)), *long])
+    done = collect_engine_completions(engine, [*problems(4, Sampling(1.0, max_tokens=400)), *long])
     assert all(done["p", i].finish_reason == "stop" and done["p", i].completion_tokens > 11 for i in range(4))
     cut = [done[request.key] for request in long if done[request.key].finish_reason == "length"]
     assert len(cut) >= 2
@@ -233,13 +233,13 @@ def test_shared_prefixes_are_read_from_the_cache(engine):
     if type(engine).__name__ == "Transformers":
         pytest.skip("the engine has no prefix cache")
     prompt = PROMPT.format(77) * 4
-    ask(engine, [Request("first", prompt, 0, SHORT)])
-    done = ask(engine, [Request(i, prompt, i, SHORT) for i in range(16)])
+    collect_engine_completions(engine, [Request("first", prompt, 0, SHORT)])
+    done = collect_engine_completions(engine, [Request(i, prompt, i, SHORT) for i in range(16)])
     assert sum(c.cached_tokens for c in done.values()) > 0.7 * sum(c.prompt_tokens for c in done.values())
 
 
 def test_a_turn_of_a_conversation_is_answered_by_a_real_chat_model(llama_server):
-    engine = engines.load("openai", "SmolLM2", urls=[llama_server])
+    engine = engines.load_engine("openai", "SmolLM2", urls=[llama_server])
     sampling = Sampling(temperature=0.0, max_tokens=24, logprobs=2)
     question = "What is the capital city of France? Answer in one sentence."
     try:
@@ -254,14 +254,14 @@ def test_a_turn_of_a_conversation_is_answered_by_a_real_chat_model(llama_server)
 
 def test_a_model_folder_that_is_not_there_is_named():
     with pytest.raises(EngineError, match="The model folder 'data/none' is not there"):
-        engines.load("transformers", "data/none")
+        engines.load_engine("transformers", "data/none")
 
 
 def test_an_option_that_the_engine_does_not_take_is_named():
     with pytest.raises(ConfigError, match="batch_sise"):
-        engines.load("transformers", str(LAB / "solver"), batch_sise=3)
+        engines.load_engine("transformers", str(LAB / "solver"), batch_sise=3)
 
 
 def test_an_engine_that_does_not_exist_is_named():
     with pytest.raises(ConfigError, match="The engine 'tgi' is unknown; there are: vllm, transformers, openai"):
-        engines.load("tgi", str(LAB / "solver"))
+        engines.load_engine("tgi", str(LAB / "solver"))

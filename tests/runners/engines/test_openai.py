@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from isocompute.errors import ConfigError
 from isocompute.runners import engines
 from isocompute.runners.engines import Request, Sampling, Token
-from isocompute.runners.engines.openai_protocol import completion, written
-from isocompute.runners.engines.redaction import redactor
-from isocompute.runners.engines.servers import backoff, retry_after, servers_of
+from isocompute.runners.engines.openai_protocol import encode_request, parse_completion
+from isocompute.runners.engines.redaction import build_redactor
+from isocompute.runners.engines.servers import draw_backoff, parse_retry_after, parse_servers
 
 
 def requests(n, **changes):
@@ -61,14 +61,14 @@ def test_a_turn_of_a_conversation_goes_to_the_chat_endpoint(stage, connect):
 
 
 def test_an_extra_field_of_null_takes_one_out():
-    _, body = written(requests(1)[0], "m", {"max_tokens": None, "max_completion_tokens": 9})
+    _, body = encode_request(requests(1)[0], "m", {"max_tokens": None, "max_completion_tokens": 9})
     assert b'"max_tokens"' not in body
     assert b'"max_completion_tokens": 9' in body
 
 
 @given(st.integers(0, 2**63 - 1))
 def test_a_seed_fits_31_bits_and_is_a_function_of_the_seed(seed):
-    bodies = [written(Request(0, "a", seed, Sampling()), "m", {})[1] for _ in range(2)]
+    bodies = [encode_request(Request(0, "a", seed, Sampling()), "m", {})[1] for _ in range(2)]
     sent = int(bodies[0].split(b'"seed": ')[1].split(b",")[0])
     assert bodies[0] == bodies[1]
     assert 0 <= sent < 2**31 - 1
@@ -76,24 +76,26 @@ def test_a_seed_fits_31_bits_and_is_a_function_of_the_seed(seed):
 
 def test_what_was_written_is_gone_on_from_as_text():
     sampling, begun = Sampling(stop=("END",), step="\n\n"), "one\n\n"
-    path, body = written(Request(0, "2+2=", 7, sampling, written=begun, written_ids=(1, 2)), "m", {})
+    path, body = encode_request(Request(0, "2+2=", 7, sampling, written=begun, written_ids=(1, 2)), "m", {})
     assert (path, json.loads(body)["prompt"], json.loads(body)["stop"]) == (
         "/completions",
         "2+2=one\n\n",
         ["END", "\n\n"],
     )
-    path, body = written(Request(0, "2+2=", 7, sampling, chat=True, written=begun), "m", {})
+    path, body = encode_request(Request(0, "2+2=", 7, sampling, chat=True, written=begun), "m", {})
     sent = json.loads(body)
     assert sent["messages"] == [{"role": "user", "content": "2+2="}, {"role": "assistant", "content": begun}]
     assert (sent["continue_final_message"], sent["add_generation_prompt"]) == (True, False)
-    assert "continue_final_message" not in json.loads(written(Request(0, "2+2=", 7, sampling, chat=True), "m", {})[1])
+    assert "continue_final_message" not in json.loads(
+        encode_request(Request(0, "2+2=", 7, sampling, chat=True), "m", {})[1]
+    )
 
 
 def test_a_step_ends_where_the_server_says_that_its_delimiter_stopped_it():
     for said, reason in (("\n\n", "step"), ("END", "stop"), (None, "stop"), (128009, "stop")):
-        assert completion(answer(text="a", stop_reason=said), "\n\n").finish_reason == reason
-    assert completion(answer(text="a", finish_reason="length"), "\n\n").finish_reason == "length"
-    read = completion(answer({"completion_tokens": 4}, text="a"), "\n\n")
+        assert parse_completion(answer(text="a", stop_reason=said), "\n\n").finish_reason == reason
+    assert parse_completion(answer(text="a", finish_reason="length"), "\n\n").finish_reason == "length"
+    read = parse_completion(answer({"completion_tokens": 4}, text="a"), "\n\n")
     assert (read.text, read.completion_tokens) == (None, 4)
     assert read.status.startswith("the server does not say which string stopped a text")
 
@@ -104,14 +106,14 @@ def answer(usage=None, **choice):
 
 def test_tokens_are_counted_as_the_server_reports_them():
     usage = {"prompt_tokens": 12, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 8}}
-    read = completion(answer(usage, text="a"))
+    read = parse_completion(answer(usage, text="a"))
     assert (read.prompt_tokens, read.cached_tokens, read.completion_tokens) == (12, 8, 5)
-    read = completion(answer({"prompt_tokens": 12, "completion_tokens": 0}, text=""))
+    read = parse_completion(answer({"prompt_tokens": 12, "completion_tokens": 0}, text=""))
     assert (read.prompt_tokens, read.cached_tokens, read.completion_tokens) == (12, None, 0)
     for nothing in (None, {}, {"prompt_tokens": "12", "completion_tokens": -1, "prompt_tokens_details": None}):
-        read = completion(answer(nothing, text="a"))
+        read = parse_completion(answer(nothing, text="a"))
         assert (read.prompt_tokens, read.cached_tokens, read.completion_tokens) == (None, None, None)
-    assert completion(answer({"completion_tokens": 10**400}, text="a")).completion_tokens is None
+    assert parse_completion(answer({"completion_tokens": 10**400}, text="a")).completion_tokens is None
 
 
 HUGE = 2**31
@@ -123,60 +125,60 @@ HUGE = 2**31
 )
 def test_a_count_that_cannot_be_is_unknown_and_the_text_is_kept(wrong):
     usage = {"prompt_tokens": 12, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 8}}
-    read = completion(answer(usage | {"completion_tokens": wrong}, text="a"))
+    read = parse_completion(answer(usage | {"completion_tokens": wrong}, text="a"))
     assert (read.text, read.prompt_tokens, read.cached_tokens, read.completion_tokens) == ("a", 12, 8, None)
-    read = completion(answer(usage | {"prompt_tokens_details": {"cached_tokens": wrong}}, text="a"))
+    read = parse_completion(answer(usage | {"prompt_tokens_details": {"cached_tokens": wrong}}, text="a"))
     assert (read.text, read.prompt_tokens, read.cached_tokens, read.completion_tokens) == ("a", 12, None, 5)
-    read = completion(answer(usage | {"prompt_tokens": wrong}, text="a"))  # what is cached is a part of nothing
+    read = parse_completion(answer(usage | {"prompt_tokens": wrong}, text="a"))  # what is cached is a part of nothing
     assert (read.text, read.prompt_tokens, read.cached_tokens, read.completion_tokens) == ("a", None, None, 5)
 
 
 def test_counts_that_contradict_each_other_or_the_text_are_unknown():
     usage = {"prompt_tokens": 5, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 50}}
-    read = completion(answer(usage, text="a"))
+    read = parse_completion(answer(usage, text="a"))
     assert (read.prompt_tokens, read.cached_tokens, read.completion_tokens) == (5, None, 3)
-    read = completion(answer({"prompt_tokens": 0, "completion_tokens": 0}, text="a"))
+    read = parse_completion(answer({"prompt_tokens": 0, "completion_tokens": 0}, text="a"))
     assert (read.prompt_tokens, read.completion_tokens) == (None, None)
     usage["prompt_tokens_details"] = {"cached_tokens": 5}
-    assert completion(answer(usage, text="a")).cached_tokens == 5
+    assert parse_completion(answer(usage, text="a")).cached_tokens == 5
 
 
 @pytest.mark.parametrize("usage", [[1], "x", 5, True, {"prompt_tokens_details": [1]}, {"prompt_tokens_details": "x"}])
 def test_usage_of_another_shape_says_nothing_and_the_text_is_kept(usage):
-    read = completion(answer(usage, text="a"))
+    read = parse_completion(answer(usage, text="a"))
     assert (read.text, read.status) == ("a", "ok")
     assert (read.prompt_tokens, read.cached_tokens, read.completion_tokens) == (None, None, None)
 
 
 def test_thinking_of_another_shape_is_passed_over_and_an_empty_message_too():
-    assert completion(answer(message={"content": "4", "reasoning": {"effort": "high"}})).text == "4"
-    assert completion(answer(message=None, text="4")).text == "4"
+    assert parse_completion(answer(message={"content": "4", "reasoning": {"effort": "high"}})).text == "4"
+    assert parse_completion(answer(message=None, text="4")).text == "4"
 
 
 @pytest.mark.parametrize("wrong", [5, False, ["x"], {"a": 1}])
 def test_a_text_that_is_none_is_no_answer(wrong):
     for said in ({"text": wrong}, {"message": {"content": wrong}}, {"message": {"content": wrong, "reasoning": "2"}}):
         with pytest.raises((LookupError, TypeError, ValueError, AttributeError)):
-            completion(answer(**said))
+            parse_completion(answer(**said))
 
 
 def test_ends_are_stop_or_length_and_any_other_is_a_failure_with_its_tokens():
     for said, reason in {"stop": "stop", "eos_token": "stop", "length": "length"}.items():
-        assert completion(answer(text="a", finish_reason=said)).finish_reason == reason
-    read = completion(answer({"completion_tokens": 4}, message={"content": None}, finish_reason="content_filter"))
+        assert parse_completion(answer(text="a", finish_reason=said)).finish_reason == reason
+    read = parse_completion(answer({"completion_tokens": 4}, message={"content": None}, finish_reason="content_filter"))
     assert read.status == "the server ended the text for the reason 'content_filter'"
     assert (read.text, read.finish_reason, read.completion_tokens) == (None, None, 4)
 
 
 def test_thinking_that_a_server_took_out_is_put_back():
     for name in ("reasoning_content", "reasoning"):
-        assert completion(answer(message={"content": "4", name: "2+2"})).text == "<think>2+2</think>4"
-        assert completion(answer(message={"content": None, name: "2+"})).text == "<think>2+"
-    assert completion(answer(message={"content": None})).text == ""
+        assert parse_completion(answer(message={"content": "4", name: "2+2"})).text == "<think>2+2</think>4"
+        assert parse_completion(answer(message={"content": None, name: "2+"})).text == "<think>2+"
+    assert parse_completion(answer(message={"content": None})).text == ""
 
 
 def test_half_a_surrogate_pair_does_not_reach_the_log():
-    read = completion(answer(text="a\ud800b", logprobs={"tokens": ["\ud800"], "token_logprobs": [-1.0]}))
+    read = parse_completion(answer(text="a\ud800b", logprobs={"tokens": ["\ud800"], "token_logprobs": [-1.0]}))
     (read.text + read.tokens[0].text).encode()
     assert read.text == "a?b"
 
@@ -190,9 +192,9 @@ def test_probabilities_are_read_as_completions_give_them():
         "token_logprobs": [-0.1, -3.0],
         "top_logprobs": [{"Yes": -0.1, "No": -2.5}, {".": -0.2}],
     }
-    assert completion(answer(text="Yes it", logprobs=given)).tokens == PLACES
+    assert parse_completion(answer(text="Yes it", logprobs=given)).tokens == PLACES
     given["top_logprobs"] = None
-    assert completion(answer(text="Yes it", logprobs=given)).tokens == (
+    assert parse_completion(answer(text="Yes it", logprobs=given)).tokens == (
         Token("Yes", {"Yes": -0.1}),
         Token(" it", {" it": -3.0}),
     )
@@ -210,13 +212,13 @@ def test_probabilities_are_read_as_chats_and_llama_cpp_give_them(said):
         ],
         "refusal": None,
     }
-    assert completion(answer(**said, logprobs=given)).tokens == PLACES
+    assert parse_completion(answer(**said, logprobs=given)).tokens == PLACES
 
 
 def test_no_probabilities_are_none():
     for nothing in (None, {}, {"content": None}, {"tokens": None}):
-        assert completion(answer(text="a", logprobs=nothing)).tokens is None
-    assert completion(answer(text="", logprobs={"tokens": [], "token_logprobs": []})).tokens == ()
+        assert parse_completion(answer(text="a", logprobs=nothing)).tokens is None
+    assert parse_completion(answer(text="", logprobs={"tokens": [], "token_logprobs": []})).tokens == ()
 
 
 def test_no_more_than_concurrency_fly_and_little_is_taken_ahead(stage, connect):
@@ -264,7 +266,7 @@ def test_several_servers_share_the_work_and_the_faster_has_more(stage, connect):
 
 def test_the_loader_gives_it_a_name_that_is_no_folder(stage, connect):
     server = stage.server()
-    engine = engines.load("openai", "Qwen2.5-7B", urls=[server.url])
+    engine = engines.load_engine("openai", "Qwen2.5-7B", urls=[server.url])
     try:
         assert ask(engine, requests(2))[1].status == "ok"
     finally:
@@ -288,7 +290,7 @@ def test_the_loader_gives_it_a_name_that_is_no_folder(stage, connect):
 )
 def test_a_wrong_option_is_one_sentence_without_secrets(options, sentence):
     with pytest.raises(ConfigError, match=sentence) as caught:
-        engines.load("openai", "m", **options)
+        engines.load_engine("openai", "m", **options)
     assert "secret" not in str(caught.value)
 
 
@@ -302,7 +304,7 @@ def test_a_wrong_option_is_one_sentence_without_secrets(options, sentence):
     ],
 )
 def test_a_base_url_is_read_without_user_and_password(url, base):
-    servers, _ = servers_of(url, "NO_SUCH_VARIABLE")
+    servers, _ = parse_servers(url, "NO_SUCH_VARIABLE")
     assert [server.url for server in servers] == [base]
 
 
@@ -335,28 +337,28 @@ def in_base64(text):
     ],
 )
 def test_a_key_is_blotted_out_however_it_is_written(said):
-    assert redactor([SECRET])(f"The key '{said}' is bad.") == "The key '***' is bad."
+    assert build_redactor([SECRET])(f"The key '{said}' is bad.") == "The key '***' is bad."
 
 
 def test_a_key_that_looks_like_an_escape_and_one_that_is_no_ascii_are_blotted_out():
-    redact = redactor(["pass%2Fword", "schlüsselbund"])
+    redact = build_redactor(["pass%2Fword", "schlüsselbund"])
     assert redact("pass%2Fword, pass%252Fword, pass/word, schl%C3%BCsselbund, SCHLÜSSELBUND") == ", ".join(["***"] * 5)
 
 
 def test_a_message_without_the_key_stays_as_it_is():
     said = "The prompt is empty (1 token): \\\\frac{1}{2} %41 &amp; caf\u00e9 \u200b in the test\n\tof this none."
     for secrets in ([SECRET], ["EMPTY"], ["1"], ["sk"], ["test"], ["none"], [], ["", " "]):
-        assert redactor(secrets)(said) == said
+        assert build_redactor(secrets)(said) == said
 
 
 def test_a_short_key_is_blotted_out_as_a_whole_word_only():
-    redact = redactor(["olive"])
+    redact = build_redactor(["olive"])
     assert redact("Olive, %6f%6c%69%76%65; olives, to o live") == "***, ***; olives, to o live"
 
 
 @pytest.mark.timeout(60)  # a second; hours, were it quadratic
 def test_a_key_is_looked_for_in_time_that_does_not_grow_with_the_square_of_the_text():
-    redact = redactor([SECRET])
+    redact = build_redactor([SECRET])
     assert redact(in_base64(SECRET) * 5000).strip("*") == ""
     redact("ab" * 10**6)
 
@@ -364,11 +366,11 @@ def test_a_key_is_looked_for_in_time_that_does_not_grow_with_the_square_of_the_t
 def test_backoff_is_full_jitter_that_doubles_up_to_a_minute():
     rng = random.Random(0)
     for attempt, most in [(1, 1.0), (2, 2.0), (4, 8.0), (7, 60.0), (5000, 60.0)]:
-        waits = [backoff(attempt, 1.0, rng) for _ in range(4000)]
+        waits = [draw_backoff(attempt, 1.0, rng) for _ in range(4000)]
         assert max(waits) <= most
         assert Counter(int(8 * wait / most) for wait in waits).most_common()[-1][1] > 380  # of 500 in each eighth
 
 
 @pytest.mark.parametrize("header", ["", "soon", "-3", "0", "nan", "inf", "1e999", "Thu, 99 Foo 1970"])
 def test_a_retry_after_that_says_nothing_is_none(header):
-    assert retry_after(header, 100.0) is None
+    assert parse_retry_after(header, 100.0) is None

@@ -280,7 +280,7 @@ def test_a_number_that_no_float_holds_is_asked_for_again_and_ends_no_engine(stag
 
 
 def test_an_answer_without_end_does_not_fill_the_memory(stage, connect, monkeypatch):
-    monkeypatch.setattr("isocompute.runners.engines.openai.LONGEST_ANSWER", 10_000)
+    monkeypatch.setattr("isocompute.runners.engines.openai.LONGEST_RESPONSE_BYTES", 10_000)
     long = gzip.compress(b" " * 10**7)
     server = asked_once_then(stage, stage.Reply(long, headers={"Content-Encoding": "gzip"}))
     assert ask(connect(server.url), requests(1))["p", 0].status == "ok"
@@ -394,7 +394,7 @@ def test_servers_that_are_all_gone_stop_the_engine_and_what_came_stays(stage, co
 
 @pytest.mark.timeout(60)  # its patience is a quarter of an hour
 def test_a_server_that_nobody_ever_heard_of_is_told_soon(connect, monkeypatch):
-    monkeypatch.setattr("isocompute.runners.engines.servers.GRACE", 0.2)
+    monkeypatch.setattr("isocompute.runners.engines.servers.FIRST_RESPONSE_SECONDS", 0.2)
     with pytest.raises(EngineError, match=r"No completion comes from http://127\.0\.0\.1:9/v1 within 0\.2 s"):
         ask(connect("http://127.0.0.1:9", patience=900.0), requests(3))
 

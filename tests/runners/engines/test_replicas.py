@@ -10,8 +10,8 @@ import pytest
 
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners import engines, scorers
-from isocompute.runners.engines.devices import place
-from isocompute.runners.engines.replicas import Replicas, replicated
+from isocompute.runners.engines.devices import assign_devices
+from isocompute.runners.engines.replicas import Replicas, load_replicas
 from isocompute.runners.scorers import ScoreRequest
 
 LAB = Path(__file__).resolve().parents[3] / "data" / "lab"
@@ -63,33 +63,33 @@ def test_every_request_comes_back_once_with_the_answer_of_who_took_it(replicas, 
     done = dict(replicas.run(deque(asked)))
     assert sorted(done) == sorted(asked)
     for copy in copies:
-        assert {request for request, name in done.items() if name == copy.name} == set(copy.taken)
-    assert min(len(copy.taken) for copy in copies) >= 25
+        assert {request for request, name in done.items() if name == copy.name} == set(copy.source_run)
+    assert min(len(copy.source_run) for copy in copies) >= 25
 
 
 def test_what_shares_a_prompt_goes_to_the_same_copy_while_both_have_as_much_to_do(replicas):
     loads = [3, 5]
-    assert [replicas._copy(prompt, loads) for prompt in "abab"] == [0] * 4
-    assert [replicas._copy(prompt, [5, 3]) for prompt in "cac"] == [1, 0, 1]
+    assert [replicas._choose_copy(prompt, loads) for prompt in "abab"] == [0] * 4
+    assert [replicas._choose_copy(prompt, [5, 3]) for prompt in "cac"] == [1, 0, 1]
 
 
 def test_what_shares_a_prompt_goes_elsewhere_if_its_copy_has_more_than_twice_as_much_to_do(replicas):
-    assert replicas._copy("a", [0, 0]) == 0
-    assert [replicas._copy("a", [load, 3]) for load in (6, 7, 6)] == [0, 1, 0]
+    assert replicas._choose_copy("a", [0, 0]) == 0
+    assert [replicas._choose_copy("a", [load, 3]) for load in (6, 7, 6)] == [0, 1, 0]
 
 
 def test_one_prompt_alone_is_shared_by_all(replicas):
     loads = [0, 0]
     for _ in range(30):
-        loads[replicas._copy("a", loads)] += 1
+        loads[replicas._choose_copy("a", loads)] += 1
     assert loads == [20, 10]
 
 
 def test_only_so_many_prompts_are_remembered(replicas, monkeypatch):
-    monkeypatch.setattr("isocompute.runners.engines.replicas.HOMES", 3)
+    monkeypatch.setattr("isocompute.runners.engines.replicas.REMEMBERED_PROMPTS", 3)
     for prompt in "abcad":
-        replicas._copy(prompt, [0, 1])
-    assert list(replicas.homes) == ["c", "a", "d"]
+        replicas._choose_copy(prompt, [0, 1])
+    assert list(replicas.copy_by_prompt) == ["c", "a", "d"]
 
 
 def test_no_more_is_taken_than_all_copies_want(replicas, copies):
@@ -130,10 +130,10 @@ def test_whoever_stops_reading_stops_all_copies_and_may_ask_again(replicas, copi
     done = replicas.run(deque(f"{chr(97 + i)}" for i in range(8)))
     next(done)
     done.close()
-    before = [list(copy.taken) for copy in copies]
+    before = [list(copy.source_run) for copy in copies]
     assert Counter(dict(replicas.run(deque("xy")))) == {"x": 0, "y": 1}
     for copy, taken in zip(copies, before, strict=True):
-        assert len(copy.taken) == len(taken) + 1
+        assert len(copy.source_run) == len(taken) + 1
     assert not any(copy.closed for copy in copies)
 
 
@@ -146,7 +146,7 @@ def test_a_copy_that_does_not_end_in_time_is_waited_for_by_the_next_run(replicas
     done.close()
     (busy, _) = replicas.threads
     assert busy.thread.is_alive()
-    threading.Timer(0.05, copies[0].go.set).start()
+    threading.Timer(0.05, copies[0].go.numbers).start()
     assert dict(replicas.run(deque("cd"))).keys() == {"c", "d"}
     assert not busy.thread.is_alive()
 
@@ -169,14 +169,14 @@ def test_a_copy_that_cannot_be_loaded_closes_those_that_are():
         return loaded[-1]
 
     with pytest.raises(EngineError, match="no room"):
-        replicated(load, None, lambda copy, copies, options: {}, replicas=3)
+        load_replicas(load, None, lambda copy, copies, options: {}, replicas=3)
     assert [copy.closed for copy in loaded] == [1, 1]
 
 
 @pytest.mark.parametrize("replicas", [0, -1, True, 1.5, "2", None])
 def test_a_number_of_copies_that_is_none_is_refused(replicas):
     with pytest.raises(ConfigError, match=r"^'replicas' is how many copies of a model are loaded, 1 or more; got "):
-        replicated(Slow, None, lambda *_: {}, replicas=replicas)
+        load_replicas(Slow, None, lambda *_: {}, replicas=replicas)
 
 
 def test_each_copy_has_devices_of_its_own(need, monkeypatch):
@@ -184,7 +184,7 @@ def test_each_copy_has_devices_of_its_own(need, monkeypatch):
     from vllm import platforms
 
     def places(copies, **options):
-        return [place(i, copies, options).get("device_ids") for i in range(copies)]
+        return [assign_devices(i, copies, options).get("device_ids") for i in range(copies)]
 
     assert places(2) == [None, None]
     monkeypatch.setattr(platforms, "current_platform", SimpleNamespace(is_cpu=lambda: False))
@@ -208,7 +208,7 @@ def test_copies_score_what_one_does(need):
     ]  # fmt: skip
     found = []
     for replicas in (1, 2):
-        scorer = scorers.load("lab", str(LAB / "prm"), **shape, replicas=replicas)
+        scorer = scorers.load_scorer("lab", str(LAB / "prm"), **shape, replicas=replicas)
         try:
             found.append({request.key: scored for request, scored in scorer.run(deque(asked))})
         finally:
@@ -223,4 +223,4 @@ def test_copies_score_what_one_does(need):
 @pytest.mark.parametrize("name", ["transformers", "openai"])
 def test_engines_that_have_no_copies_say_so(name):
     with pytest.raises(ConfigError, match=f"^The engine '{name}' does not take these options: .*replicas"):
-        engines.load(name, str(LAB / "solver"), replicas=2)
+        engines.load_engine(name, str(LAB / "solver"), replicas=2)

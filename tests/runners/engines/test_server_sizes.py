@@ -9,8 +9,8 @@ import pytest
 
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.engines import server_sizes
-from isocompute.runners.engines.server_sizes import served_parameters
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.engines.server_sizes import fetch_served_parameters
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
 
 LAB = Path(__file__).resolve().parents[3] / "data" / "lab"
@@ -65,20 +65,20 @@ def serving(stage, monkeypatch):
 )
 def test_a_server_is_asked_in_its_own_way(serving, answers, size, paths):
     server, options = serving(**answers)
-    assert served_parameters("m", options) == size
+    assert fetch_served_parameters("m", options) == size
     assert [asked.path for asked in server.asked] == paths
     assert [asked.body for asked in server.asked if asked.path == "/api/show"] in ([], [{"model": "m"}])
 
 
 def test_llama_cpp_serves_its_one_model_whatever_it_is_called(serving):
-    assert served_parameters("any name", serving(models=LLAMA)[1]) == 134515008
+    assert fetch_served_parameters("any name", serving(models=LLAMA)[1]) == 134515008
     named = card(owned_by="vllm", root=str(LAB / "solver"))
-    assert served_parameters("any name", serving(models=named)[1]) is None
+    assert fetch_served_parameters("any name", serving(models=named)[1]) is None
     two = {"data": [*LLAMA["data"], {"id": "other", "owned_by": "llamacpp", "meta": {"n_params": 7}}]}
-    assert served_parameters("any name", serving(models=two)[1]) is None
-    assert served_parameters("other", serving(models=two)[1]) == 7
+    assert fetch_served_parameters("any name", serving(models=two)[1]) is None
+    assert fetch_served_parameters("other", serving(models=two)[1]) == 7
     alias = card(owned_by="llamacpp", aliases=["mine"], meta={"n_params": 9})
-    assert served_parameters("mine", serving(models={"data": [*alias["data"], *two["data"]]})[1]) == 9
+    assert fetch_served_parameters("mine", serving(models={"data": [*alias["data"], *two["data"]]})[1]) == 9
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ def test_llama_cpp_serves_its_one_model_whatever_it_is_called(serving):
     ],
 )
 def test_what_a_server_does_not_say_is_unknown(serving, answers):
-    assert served_parameters("m", serving(**answers)[1]) is None
+    assert fetch_served_parameters("m", serving(**answers)[1]) is None
 
 
 def test_a_folder_that_another_machine_names_is_not_looked_for_here(serving, monkeypatch):
-    monkeypatch.setattr(server_sizes, "on_this_machine", lambda url: False)
-    assert served_parameters("m", serving(models=VLLM)[1]) is None
-    assert served_parameters("m", serving(models=LLAMA)[1]) == 134515008
+    monkeypatch.setattr(server_sizes, "is_local_url", lambda url: False)
+    assert fetch_served_parameters("m", serving(models=VLLM)[1]) is None
+    assert fetch_served_parameters("m", serving(models=LLAMA)[1]) == 134515008
 
 
 def test_servers_that_agree_are_believed_and_others_are_not(serving):
@@ -124,32 +124,32 @@ def test_servers_that_agree_are_believed_and_others_are_not(serving):
         serving(models=answer)[1]["urls"][0]
         for answer in (LLAMA, LLAMA, card(owned_by="llamacpp", meta={"n_params": 5}), card())
     )
-    assert served_parameters("m", {"urls": [one, same]}) == 134515008
-    assert served_parameters("m", {"urls": [one, other]}) is None
-    assert served_parameters("m", {"urls": [one, silent]}) is None
-    assert served_parameters("m", {"urls": one}) == 134515008
+    assert fetch_served_parameters("m", {"urls": [one, same]}) == 134515008
+    assert fetch_served_parameters("m", {"urls": [one, other]}) is None
+    assert fetch_served_parameters("m", {"urls": [one, silent]}) is None
+    assert fetch_served_parameters("m", {"urls": one}) == 134515008
 
 
 def test_redirects_are_not_followed_and_long_or_late_answers_not_waited_for(stage, serving, monkeypatch):
     beyond, _ = serving(models=LLAMA)
     moved = stage.Reply({}, 302, {"Location": f"{beyond.url}/models"})
-    assert served_parameters("m", serving(models=moved)[1]) is None
+    assert fetch_served_parameters("m", serving(models=moved)[1]) is None
     assert beyond.asked == []
     late = stage.Reply(LLAMA, delay=60.0)
-    monkeypatch.setattr(server_sizes, "PATIENCE", 0.2)
+    monkeypatch.setattr(server_sizes, "SIZE_QUERY_SECONDS", 0.2)
     server, options = serving(models=late)
-    assert served_parameters("m", options) is None
+    assert fetch_served_parameters("m", options) is None
     assert len(server.asked) == 1
-    monkeypatch.setattr(server_sizes, "PATIENCE", 30.0)
-    monkeypatch.setattr("isocompute.runners.engines.openai.LONGEST_ANSWER", 50)
-    assert served_parameters("m", serving(models=LLAMA)[1]) is None
+    monkeypatch.setattr(server_sizes, "SIZE_QUERY_SECONDS", 30.0)
+    monkeypatch.setattr("isocompute.runners.engines.openai.LONGEST_RESPONSE_BYTES", 50)
+    assert fetch_served_parameters("m", serving(models=LLAMA)[1]) is None
 
 
 def test_options_that_no_engine_takes_and_servers_that_are_not_there_are_left_to_the_engine(serving):
     server, _ = serving(models=LLAMA)
     server.stop()
     for options in ({"urls": [server.url]}, {}, {"urls": ["localhost"]}, {"urls": [], "speed": 3}, {"retries": -1}):
-        assert served_parameters("m", options) is None
+        assert fetch_served_parameters("m", options) is None
 
 
 def test_the_key_is_sent_and_never_logged(serving, monkeypatch, caplog):
@@ -157,7 +157,7 @@ def test_the_key_is_sent_and_never_logged(serving, monkeypatch, caplog):
     monkeypatch.setenv("MY_KEY", key)
     server, options = serving(models=OLLAMA, show=shown(**{"general.parameter_count": 5}))
     with caplog.at_level(logging.DEBUG):
-        assert served_parameters("m", {**options, "key_env": "MY_KEY"}) == 5
+        assert fetch_served_parameters("m", {**options, "key_env": "MY_KEY"}) == 5
     assert {asked.headers["authorization"] for asked in server.asked} == {f"Bearer {key}"}
     assert "/v1/models" in caplog.text
     assert key not in caplog.text
@@ -175,8 +175,8 @@ def served_sweep(tmp_path, scripted, notes):
         config = {"run": str(tmp_path / "run"), "task": {"name": "lab", "problems": 1}, "engine": "openai"}
         config |= {"solutions": 1, "verifications": 1, **roles, **changes}
         shown = notes()
-        there = Run(sweep(Sweep.model_validate(config), shown, load=scripted()).run)
-        return there.manifest()["parameters"], shown.said
+        there = Run(run_sweep(Sweep.model_validate(config), shown, load=scripted()).run)
+        return there.read_manifest()["parameters"], shown.said
 
     return run
 
@@ -224,9 +224,9 @@ def test_another_model_of_a_run_that_has_no_rows_is_asked_about_anew(serving, se
 
 
 def test_llama_cpp_s_own_server_says_it(llama_server):
-    assert served_parameters("SmolLM2", {"urls": [llama_server]}) == 134515008
+    assert fetch_served_parameters("SmolLM2", {"urls": [llama_server]}) == 134515008
 
 
 @pytest.mark.vllm
 def test_vllm_s_own_server_says_it(vllm_server):
-    assert served_parameters("lab", {"urls": [vllm_server]}) == 860416
+    assert fetch_served_parameters("lab", {"urls": [vllm_server]}) == 860416

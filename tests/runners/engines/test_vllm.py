@@ -22,7 +22,7 @@ def test_an_engine_that_dies_is_said_in_a_sentence(need):
 
     before = set(psutil.Process().children(recursive=True))
     options = {"dtype": "float32", "max_model_len": 512, "max_num_seqs": 8, "enforce_eager": True}
-    engine = engines.load("vllm", str(LAB / "solver"), **options)
+    engine = engines.load_engine("vllm", str(LAB / "solver"), **options)
     try:
         asked = deque(Request(i, "2+2=", i, Sampling(1.0, max_tokens=200)) for i in range(64))
         results = engine.run(asked)
@@ -47,16 +47,19 @@ def test_weights_that_are_left_over_are_refused_in_a_sentence(need, tmp_path):
     options = {"dtype": "float32", "max_model_len": 512, "max_num_seqs": 8, "enforce_eager": True}
     said = r"^vLLM could not load '.*'; its own messages above say why\. .*\.$"
     with pytest.raises(EngineError, match=said):
-        engines.load("vllm", str(folder), **options)
+        engines.load_engine("vllm", str(folder), **options)
 
 
 def test_engines_in_one_process_go_one_at_a_time_and_others_side_by_side(need):
     need("vllm")
     from vllm.v1.engine.core_client import InprocClient
 
-    from isocompute.runners.engines.vllm import turn
+    from isocompute.runners.engines.vllm import choose_step_lock
 
-    here, elsewhere = (turn(InprocClient.__new__(InprocClient)) for _ in range(2)), (turn(object()) for _ in range(2))
+    here, elsewhere = (
+        (choose_step_lock(InprocClient.__new__(InprocClient)) for _ in range(2)),
+        (choose_step_lock(object()) for _ in range(2)),
+    )
     first, second = here
     with first:
         assert not second.acquire(blocking=False)
@@ -68,17 +71,17 @@ def test_engines_in_one_process_go_one_at_a_time_and_others_side_by_side(need):
 @pytest.mark.parametrize("reason", ["abort", "error", "repetition"])
 def test_what_vllm_gave_up_is_a_row_that_failed(need, reason):
     need("vllm")
-    from isocompute.runners.engines.vllm import completion
+    from isocompute.runners.engines.vllm import read_vllm_completion
 
     sample = SimpleNamespace(text="half", token_ids=[1, 2], finish_reason=reason, logprobs=None)
-    done = completion(SimpleNamespace(outputs=[sample], prompt_token_ids=[1], num_cached_tokens=0))
+    done = read_vllm_completion(SimpleNamespace(outputs=[sample], prompt_token_ids=[1], num_cached_tokens=0))
     assert (done.text, done.status) == (None, f"vLLM gave it up: {reason}")
 
 
 def test_a_step_ends_the_same_whether_vllm_stops_at_a_token_or_at_a_string(need):
     need("vllm")
     options = {"dtype": "float32", "max_model_len": 512, "max_num_seqs": 8, "block_size": 32, "enforce_eager": True}
-    engine = engines.load("vllm", str(LAB / "solver"), **options)
+    engine = engines.load_engine("vllm", str(LAB / "solver"), **options)
     try:
         sampling = Sampling(1.0, max_tokens=60, stop=("box",), step="\n")
         prompt = "Start with 12. Add 7. Times 3."

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 import pytest
 
 from isocompute.errors import EngineError
-from isocompute.runners.engines.worker_thread import Threaded
+from isocompute.runners.engines.worker_thread import ModelThread
 
 
 class Doubling:
@@ -43,9 +43,9 @@ def answers():
 
 
 def test_it_answers_whenever_it_is_asked(model, answers):
-    thread = Threaded(model, answers.put)
+    thread = ModelThread(model, answers.put)
     for numbers in ([1, 2], [3]):
-        thread.ask(numbers)
+        thread.submit_requests(numbers)
         assert [answers.get(timeout=10) for _ in numbers] == [(i, 2 * i) for i in numbers]
     thread.stop()
     thread.join(10)
@@ -54,11 +54,11 @@ def test_it_answers_whenever_it_is_asked(model, answers):
 
 
 def test_what_comes_first_goes_before_what_waits_in_its_own_order(model, answers):
-    thread = Threaded(model, answers.put)
-    thread.ask([None])
+    thread = ModelThread(model, answers.put)
+    thread.submit_requests([None])
     assert model.began.wait(10)
-    thread.ask([1, 2])
-    thread.ask((i for i in (3, 4)), first=True)
+    thread.submit_requests([1, 2])
+    thread.submit_requests((i for i in (3, 4)), first=True)
     model.go.set()
     assert [answers.get(timeout=10)[0] for _ in range(5)][1:] == [3, 4, 1, 2]
     thread.stop()
@@ -66,8 +66,8 @@ def test_what_comes_first_goes_before_what_waits_in_its_own_order(model, answers
 
 
 def test_an_error_reaches_who_reads_and_the_model_is_closed(model, answers):
-    thread = Threaded(model, answers.put)
-    thread.ask([1, "gone", 2])
+    thread = ModelThread(model, answers.put)
+    thread.submit_requests([1, "gone", 2])
     assert answers.get(timeout=10) == (1, 2)
     ended = answers.get(timeout=10)
     assert isinstance(ended, Future)
@@ -78,11 +78,11 @@ def test_an_error_reaches_who_reads_and_the_model_is_closed(model, answers):
 
 
 def test_when_it_is_stopped_what_waits_is_not_begun(model, answers):
-    thread = Threaded(model, answers.put)
-    thread.ask([None, 1, 2])
+    thread = ModelThread(model, answers.put)
+    thread.submit_requests([None, 1, 2])
     assert model.began.wait(10)
     thread.stop()
     model.go.set()
     thread.join(10)
-    assert model.taken == [None]
+    assert model.source_run == [None]
     assert model.closed.is_set()

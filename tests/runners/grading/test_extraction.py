@@ -11,10 +11,16 @@ from hypothesis import strategies as st
 
 from isocompute.errors import ConfigError, DataError
 from isocompute.runners import grading
-from isocompute.runners.grading import Classes, load
-from isocompute.runners.grading.canonical import exact, mathematical, numeric
-from isocompute.runners.grading.extraction import LONGEST, choice, given, letter, stated
-from isocompute.runners.storage.regrade import grader_of
+from isocompute.runners.grading import AnswerClasses, load_grader_by_name
+from isocompute.runners.grading.canonical import normalise_exact_answer, normalise_math_answer, normalise_numeric_answer
+from isocompute.runners.grading.extraction import (
+    LONGEST_SHORT_ANSWER,
+    extract_choice_letter,
+    extract_final_answer,
+    extract_stated_answer,
+    parse_choice_letter,
+)
+from isocompute.runners.storage.regrade import read_grader_title
 from isocompute.runners.storage.run import Run
 
 MEGABYTE = 1_000_000
@@ -32,16 +38,16 @@ LAB_RUN = Path(__file__).resolve().parents[3] / "data" / "runs" / "lab"
         ("So 5.", None),
         ("Answer:", None),
         ("answer " * 50, None),
-        ("The answer is " + "9" * (LONGEST + 1), None),
+        ("The answer is " + "9" * (LONGEST_SHORT_ANSWER + 1), None),
     ],
 )
 def test_a_stated_answer_is_the_rest_of_its_sentence_and_the_last_one_counts(text, answer):
-    assert stated(text) == answer
+    assert extract_stated_answer(text) == answer
 
 
 def test_a_box_counts_before_what_is_stated():
-    assert given(r"The answer is 3. No: \boxed{4}. The answer is 5.") == "4"
-    assert given(r"The answer is 3. \boxed{4") == "3"
+    assert extract_final_answer(r"The answer is 3. No: \boxed{4}. The answer is 5.") == "4"
+    assert extract_final_answer(r"The answer is 3. \boxed{4") == "3"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +73,7 @@ def test_a_box_counts_before_what_is_stated():
     ],
 )
 def test_a_letter_is_read_where_it_is_chosen(text, chosen):
-    assert letter(text) == chosen
+    assert extract_choice_letter(text) == chosen
 
 
 @pytest.mark.parametrize(
@@ -85,13 +91,13 @@ def test_a_letter_is_read_where_it_is_chosen(text, chosen):
     ],
 )
 def test_a_number_is_read_whatever_stands_around_it(text, value):
-    assert load("numeric").answer(text) == value
+    assert load_grader_by_name("numeric").extract_answer(text) == value
 
 
 def test_an_exact_answer_keeps_its_case_and_loses_blanks_only():
-    grader = load("exact")
-    assert grader.answer("\\boxed{ New \n York }") == "New York"
-    assert grader.answer("\\boxed{new york}") == "new york"
+    grader = load_grader_by_name("exact")
+    assert grader.extract_answer("\\boxed{ New \n York }") == "New York"
+    assert grader.extract_answer("\\boxed{new york}") == "new york"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +120,7 @@ def test_an_exact_answer_keeps_its_case_and_loses_blanks_only():
     ],
 )
 def test_the_mathematical_form_loses_what_concerns_looks(answer, form):
-    assert mathematical(answer) == form
+    assert normalise_math_answer(answer) == form
 
 
 PIECES = st.lists(
@@ -126,7 +132,11 @@ PIECES = st.lists(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("form", [mathematical, numeric, exact, choice], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "form",
+    [normalise_math_answer, normalise_numeric_answer, normalise_exact_answer, parse_choice_letter],
+    ids=lambda f: f.__name__,
+)
 @having(pieces=PIECES)
 def test_a_canonical_form_is_its_own(form, pieces):
     once = form("".join(pieces))
@@ -135,7 +145,7 @@ def test_a_canonical_form_is_its_own(form, pieces):
 
 @having(text=st.text(st.characters(), max_size=30))
 def test_a_mathematical_form_can_be_written_down_and_seen(text):
-    form = mathematical(text)
+    form = normalise_math_answer(text)
     assert form is None or (form.encode().decode() == form and form.replace(" ", "").isprintable())
 
 
@@ -146,15 +156,15 @@ def test_a_mathematical_form_can_be_written_down_and_seen(text):
     ["answer ", "answer is ", "answer:", "\\boxed{", "{", "####", "\n#### 1", "1,", "1.1", "9", "(A)", "A\n", "$", " "],
 )  # fmt: skip
 def test_a_megabyte_is_read_in_linear_time(name, piece):
-    grader = load(name)
-    grader.answer(piece * (MEGABYTE // len(piece)))
+    grader = load_grader_by_name(name)
+    grader.extract_answer(piece * (MEGABYTE // len(piece)))
 
 
 def test_a_grader_is_loaded_by_name_or_title_and_an_unknown_one_is_refused_with_those_there_are():
-    assert load("boxed-number/1").title == "boxed-number/1"
-    assert {load(name).name for name in grading.GRADERS} == set(grading.GRADERS)
+    assert load_grader_by_name("boxed-number/1").title == "boxed-number/1"
+    assert {load_grader_by_name(name).name for name in grading.GRADERS} == set(grading.GRADERS)
     with pytest.raises(ConfigError, match="The grader 'maths' is unknown; there are: boxed-number, math, letter"):
-        load("maths")
+        load_grader_by_name("maths")
 
 
 def test_a_grader_whose_package_is_missing_says_what_to_install(monkeypatch):
@@ -163,11 +173,11 @@ def test_a_grader_whose_package_is_missing_says_what_to_install(monkeypatch):
 
     monkeypatch.setattr(grading.graders, "version", missing)
     with pytest.raises(ConfigError, match=r"pip install 'isocompute\[math\]'"):
-        load("math")
+        load_grader_by_name("math")
 
 
 def test_a_grader_loads_no_parser_before_it_is_needed():
-    code = "import sys; from isocompute.runners.grading import load; load('math'); print(*sys.modules)"
+    code = "import sys; from isocompute.runners.grading import load_grader_by_name; load_grader_by_name('math'); print(*sys.modules)"
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=path
@@ -177,12 +187,12 @@ def test_a_grader_loads_no_parser_before_it_is_needed():
 
 
 def test_the_lab_is_graded_as_ever():
-    grader = load("boxed-number")
-    assert grader.title == grader_of(Run(LAB_RUN)), "else the shipped run could not be continued"
+    grader = load_grader_by_name("boxed-number")
+    assert grader.title == read_grader_title(Run(LAB_RUN)), "else the shipped run could not be continued"
     for text in [r"\boxed{ 0.50 }", r"\boxed{Paris.}", "the answer is 3", r"\boxed{1/0}", r"\boxed{}"]:
-        assert grader.answer(text) == grading.answer_of(text)
+        assert grader.extract_answer(text) == grading.extract_lab_answer(text)
 
 
 def test_a_right_answer_that_the_grader_cannot_read_is_refused():
     with pytest.raises(DataError, match="'letter' cannot read the right answer '42'"):
-        Classes(load("letter"), "42")
+        AnswerClasses(load_grader_by_name("letter"), "42")

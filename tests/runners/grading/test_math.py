@@ -28,9 +28,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from isocompute.errors import RunError
-from isocompute.runners.grading import Classes, Judge, load
-from isocompute.runners.grading.canonical import mathematical
-from isocompute.runners.grading.comparison_worker import HARMLESS, guarded
+from isocompute.runners.grading import AnswerClasses, AnswerComparer, load_grader_by_name
+from isocompute.runners.grading.canonical import normalise_math_answer
+from isocompute.runners.grading.comparison_worker import HARMLESS_CODE_PATTERN, guard_evaluation
 
 with (Path(__file__).parents[2] / "golden" / "math_answers.tsv").open(encoding="utf-8", newline="") as file:
     PAIRS = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
@@ -41,7 +41,7 @@ A = range(8)
 
 @pytest.fixture(scope="module")
 def math():
-    with pytest.MonkeyPatch.context() as patch, load("math") as grader:
+    with pytest.MonkeyPatch.context() as patch, load_grader_by_name("math") as grader:
         patch.setenv("OPENAI_API_KEY", "sk-secret")
         yield grader
 
@@ -49,13 +49,13 @@ def math():
 @pytest.fixture(scope="module")
 def patient():
     """The same grader with more time, so that what it finds is the same on a machine that is busy."""
-    with load("math") as grader:
-        grader.judge.seconds = 30
+    with load_grader_by_name("math") as grader:
+        grader.comparer.seconds = 30
         yield grader
 
 
 def equal(grader, gold: str, answer: str) -> bool:
-    return Classes(grader, mathematical(gold)).grade(f"\\boxed{{{answer}}}")[1]
+    return AnswerClasses(grader, normalise_math_answer(gold)).grade(f"\\boxed{{{answer}}}")[1]
 
 
 def test_the_hard_answers_are_many_and_about_half_of_them_equal():
@@ -80,10 +80,10 @@ def test_a_hard_answer_is_not_refused(patient):
 
 def test_every_answer_equals_itself_and_equality_goes_both_ways(patient):
     for pair in PAIRS:
-        gold, answer = mathematical(pair["gold"]), mathematical(pair["answer"])
+        gold, answer = normalise_math_answer(pair["gold"]), normalise_math_answer(pair["answer"])
         for one in (gold, answer):
-            assert patient.judge.first_equal(one, [one]).equal == 0, one
-        there, back = (patient.judge.first_equal(*two).equal for two in ((gold, [answer]), (answer, [gold])))
+            assert patient.comparer.find_first_equal(one, [one]).equal == 0, one
+        there, back = (patient.comparer.find_first_equal(*two).equal for two in ((gold, [answer]), (answer, [gold])))
         assert there == back, pair
 
 
@@ -151,19 +151,19 @@ def peak() -> int:
 def test_an_answer_that_waits_for_a_processor_is_not_refused(math):
     assert equal(math, "2x", "x+x")
     refused = math.refused
-    (worker,) = [pid for pid in in_session(math.judge._process.pid) if pid != math.judge._process.pid]
+    (worker,) = [pid for pid in in_session(math.comparer._process.pid) if pid != math.comparer._process.pid]
     os.kill(worker, signal.SIGSTOP)
-    later = threading.Timer(2 * math.judge.seconds, os.kill, (worker, signal.SIGCONT))
+    later = threading.Timer(2 * math.comparer.seconds, os.kill, (worker, signal.SIGCONT))
     later.start()
     begun = time.perf_counter()
     assert equal(math, "3x", "x+x+x")
-    assert time.perf_counter() - begun > math.judge.seconds
+    assert time.perf_counter() - begun > math.comparer.seconds
     assert math.refused == refused
     later.join()
 
 
 def test_hostile_answers_stand_for_themselves_and_are_counted(math):
-    classes, refused = Classes(math, "x^2+1"), math.refused
+    classes, refused = AnswerClasses(math, "x^2+1"), math.refused
     for _ in range(2):
         assert classes.grade(r"\boxed{9^{9^{9}}}") == ("9^{9^{9}}", False)
         assert classes.grade(r"\boxed{10^{10^{10}}}") == ("10^{10^{10}}", False)
@@ -172,24 +172,24 @@ def test_hostile_answers_stand_for_themselves_and_are_counted(math):
 
 
 def test_an_answer_too_large_to_be_worked_out_is_right_if_it_is_written_as_the_right_one():
-    with load("math") as grader:
-        assert Classes(grader, "10^{10^{10}}").grade(r"so \boxed{10^{10^{10}}}.") == ("10^{10^{10}}", True)
-        assert grader.judge.asked == 0
+    with load_grader_by_name("math") as grader:
+        assert AnswerClasses(grader, "10^{10^{10}}").grade(r"so \boxed{10^{10^{10}}}.") == ("10^{10^{10}}", True)
+        assert grader.comparer.comparison_count == 0
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS knows no limit of the address space")
 def test_a_worker_cannot_take_more_memory_than_it_is_given():
-    code = "from isocompute.runners.grading.comparison_worker import limit; limit(64); bytearray(256 * 2**20)"
+    code = "from isocompute.runners.grading.comparison_worker import limit_resources; limit_resources(64); bytearray(256 * 2**20)"
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=path)
     assert ended.stderr.strip().endswith("MemoryError")
 
 
 def test_no_answer_reaches_python():
-    evaluate = guarded(eval)
+    evaluate = guard_evaluation(eval)
     assert evaluate("Integer (12 )/Integer (2 )", {"Integer": int}) == 6
     for code in ("Integer (12 )", "Symbol ('x_1' )", "Float ('1.5e-3' )", "Integer (3 )/Integer (2 )"):
-        assert HARMLESS.fullmatch(code)
+        assert HARMLESS_CODE_PATTERN.fullmatch(code)
     for code in ("__import__('os')", "Symbol ('x' ).args", "[1]", "exec ('1')", "Symbol ('x', eval('1'))", "x"):
         with pytest.raises(ValueError, match="not evaluated"):
             evaluate(code)
@@ -198,12 +198,12 @@ def test_no_answer_reaches_python():
 def test_plain_numbers_are_graded_without_a_process():
     rng = random.Random(0)
     texts = [rf"… so \boxed{{{rng.choice(['', '-'])}{rng.randint(0, 99)}}}" for _ in range(25_600)]
-    with load("math") as grader:
-        classes = [Classes(grader, str(i)) for i in range(100)]
+    with load_grader_by_name("math") as grader:
+        classes = [AnswerClasses(grader, str(i)) for i in range(100)]
         right = sum(classes[i % 100].grade(text)[1] for i, text in enumerate(texts))
         assert 0 < right < 1000
-        assert grader.judge.asked == 0
-        assert grader.judge._process is None
+        assert grader.comparer.comparison_count == 0
+        assert grader.comparer._process is None
 
 
 TEXTS = [
@@ -228,10 +228,10 @@ def test_classes_are_the_same_in_any_order_and_after_an_interruption(math, order
     def partition(classes, texts):
         return {text: classes.grade(f"\\boxed{{{text}}}") for text in texts}
 
-    whole = Classes(math, gold)
+    whole = AnswerClasses(math, gold)
     graded = partition(whole, TEXTS)
-    before = partition(Classes(math, gold), order[:cut])
-    resumed = Classes(math, gold, [answer for answer, _ in before.values()])
+    before = partition(AnswerClasses(math, gold), order[:cut])
+    resumed = AnswerClasses(math, gold, [answer for answer, _ in before.values()])
     again = before | partition(resumed, order[cut:])
     assert {t: right for t, (_, right) in again.items()} == {t: right for t, (_, right) in graded.items()}
     alike = {(a, b): graded[a][0] == graded[b][0] for a in TEXTS for b in TEXTS}
@@ -240,23 +240,23 @@ def test_classes_are_the_same_in_any_order_and_after_an_interruption(math, order
 
 
 def test_a_class_goes_by_the_right_answer_or_else_by_its_first_member(math):
-    classes = Classes(math, "1/2")
+    classes = AnswerClasses(math, "1/2")
     said = [r"\boxed{2x}", r"\boxed{\tfrac{2}{4}}", r"\boxed{x+x}", r"\boxed{50\%}", r"\boxed{x \cdot 2}", "?"]
     assert [classes.grade(text)[0] for text in said] == ["2x", "1/2", "2x", "1/2", "2x", None]
 
 
 def test_each_pair_is_judged_once(math):
-    classes, asked = Classes(math, "x"), math.judge.asked
+    classes, asked = AnswerClasses(math, "x"), math.comparer.comparison_count
     for _ in range(3):
         classes.grade(r"\boxed{y}")
         classes.grade(r"\boxed{z}")
-    assert math.judge.asked == asked + 2
+    assert math.comparer.comparison_count == asked + 2
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the system does not show environments")
 def test_the_process_holds_no_key(math):
     assert equal(math, "2x", "x+x")
-    environment = Path(f"/proc/{math.judge._process.pid}/environ").read_bytes()
+    environment = Path(f"/proc/{math.comparer._process.pid}/environ").read_bytes()
     assert b"PYTHONPATH=" in environment
     assert b"sk-secret" not in environment
 
@@ -264,15 +264,15 @@ def test_the_process_holds_no_key(math):
 def test_a_process_that_does_not_start_is_one_sentence(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(RunError, match="does not start"):
-        Judge().first_equal("x", ["y"])
+        AnswerComparer().find_first_equal("x", ["y"])
 
 
 def test_a_judge_whose_process_was_killed_starts_another_and_a_closed_one_leaves_none(math):
     assert equal(math, "2x", "x+x")
-    math.judge._process.kill()
-    math.judge._process.wait()
+    math.comparer._process.kill()
+    math.comparer._process.wait()
     assert equal(math, "2x", "x+x")
-    session = math.judge._process.pid
+    session = math.comparer._process.pid
     assert in_session(session)
     math.close()
     until = time.monotonic() + 10

@@ -34,7 +34,7 @@ def cells():
     """Returns columns of a run's table as rows, in which what is unknown is None."""
 
     def read(run: Run, table, *columns: str) -> list[tuple]:
-        frame = run.frame(table)[list(columns)].astype(object)
+        frame = run.read_frame(table)[list(columns)].astype(object)
         return [tuple(None if is_null(cell) else cell for cell in row) for row in frame.itertuples(index=False)]
 
     return read

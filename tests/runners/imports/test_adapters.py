@@ -12,24 +12,30 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from isocompute.runners.storage.check import check
-from isocompute.runners.storage.schema import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.check import check_run
+from isocompute.runners.storage.schema import (
+    PROBLEMS_TABLE,
+    SCORES_TABLE,
+    SEARCHES_TABLE,
+    SOLUTIONS_TABLE,
+    VERIFICATIONS_TABLE,
+)
 
 TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 
 
 def unknown(run):
-    return set(run.manifest()["imported"]["unknown"])
+    return set(run.read_manifest()["imported"]["unknown"])
 
 
 def test_sc_genrm_scaling_yaml(take, cells, golden):
     run = take("sc-genrm-scaling", golden / "sc-genrm-scaling")
     question = "What is $2+3$?"
-    assert cells(run, PROBLEMS, "problem_id", "task", "question", "gold") == [
+    assert cells(run, PROBLEMS_TABLE, "problem_id", "task", "question", "gold") == [
         ("0", "sc-genrm-scaling", question, "5"),
         ("1", "sc-genrm-scaling", question, r"\frac{1}{2}"),
     ]
-    assert cells(run, SOLUTIONS, "problem_id", "solution_id", "text", "answer", "correct", "status") == [
+    assert cells(run, SOLUTIONS_TABLE, "problem_id", "solution_id", "text", "answer", "correct", "status") == [
         ("0", 0, "The final answer is $5$. I hope it is correct.", "5", True, "ok"),
         ("0", 1, r"So the sum is $\boxed{6}$.", "6", False, "ok"),
         ("0", 2, "I do not know.", None, False, "ok"),
@@ -37,7 +43,7 @@ def test_sc_genrm_scaling_yaml(take, cells, golden):
         ("1", 1, r"$\boxed{\frac12}$", "1/2", True, "ok"),
         ("1", 2, r"$\boxed{2}$", "2", False, "ok"),
     ]
-    judged = cells(run, VERIFICATIONS, "problem_id", "solution_id", "verification_id", "verdict", "p_yes")
+    judged = cells(run, VERIFICATIONS_TABLE, "problem_id", "solution_id", "verification_id", "verdict", "p_yes")
     assert judged == [
         ("0", 0, 0, 1.0, 0.75),
         ("0", 0, 1, 0.0, 0.0),
@@ -48,10 +54,10 @@ def test_sc_genrm_scaling_yaml(take, cells, golden):
         ("1", 2, 0, 0.0, None),
         ("1", 2, 1, 0.0, 0.0),
     ]
-    texts = cells(run, VERIFICATIONS, "text")
+    texts = cells(run, VERIFICATIONS_TABLE, "text")
     assert texts[0] == ("Verification: Is the answer correct (Yes/No)? Yes",)
     assert texts[3] == ("cut off before the ver",)
-    manifest = run.manifest()
+    manifest = run.read_manifest()
     assert manifest["grader"].startswith("math/")
     assert manifest["verdicts"].startswith("verdict-forms/")
     assert manifest["imported"]["files"] == 6
@@ -59,20 +65,20 @@ def test_sc_genrm_scaling_yaml(take, cells, golden):
     assert unknown(run) == {f"{table}.{column}" for table in ("solutions", "verifications") for column in TOKENS} | {
         "solutions.finish_reason"
     }
-    assert check(run).whole
+    assert check_run(run).is_whole
 
 
 def test_sc_genrm_scaling_solutions_without_verifications(take, golden):
     run = take("sc_genrm_scaling", golden / "sc-genrm-scaling" / "solutions", "boxed-number")
-    assert run.manifest()["imported"]["rows"] == {"problems": 2, "solutions": 6, "searches": 0, "verifications": 0}
+    assert run.read_manifest()["imported"]["rows"] == {"problems": 2, "solutions": 6, "searches": 0, "verifications": 0}
 
 
 def test_sc_genrm_scaling_arrays(take, cells, tmp_path):
     scores = np.array([[[0, 1, np.nan], [0.25, 0, 0]], [[1, 1, 1], [0, 0.75, 0]]], dtype=np.float32)
     np.savez(tmp_path / "raw.npz", answers=np.array([[2, -1, 0], [1, 1, 3]], np.int8), gold=[2, 3], scores=scores)
     run = take("sc-genrm-scaling", tmp_path / "raw.npz")
-    assert cells(run, PROBLEMS, "problem_id", "question", "gold") == [("0", None, "2"), ("1", None, "3")]
-    assert cells(run, SOLUTIONS, "problem_id", "solution_id", "text", "answer", "correct") == [
+    assert cells(run, PROBLEMS_TABLE, "problem_id", "question", "gold") == [("0", None, "2"), ("1", None, "3")]
+    assert cells(run, SOLUTIONS_TABLE, "problem_id", "solution_id", "text", "answer", "correct") == [
         ("0", 0, None, "2", True),
         ("0", 1, None, None, False),
         ("0", 2, None, "0", False),
@@ -80,29 +86,34 @@ def test_sc_genrm_scaling_arrays(take, cells, tmp_path):
         ("1", 1, None, "1", False),
         ("1", 2, None, "3", True),
     ]
-    verdicts = cells(run, VERIFICATIONS, "verdict")
+    verdicts = cells(run, VERIFICATIONS_TABLE, "verdict")
     assert [verdict for (verdict,) in verdicts] == [0, 1, None, 0.25, 0, 0, 1, 1, 1, 0, 0.75, 0]
-    assert run.manifest()["grader"] == run.manifest()["verdicts"] == "as-logged/sc-genrm-scaling"
-    assert len(run.manifest()["imported"]["sha256"]) == 64
+    assert run.read_manifest()["grader"] == run.read_manifest()["verdicts"] == "as-logged/sc-genrm-scaling"
+    assert len(run.read_manifest()["imported"]["sha256"]) == 64
     assert {"problems.question", "solutions.text", "verifications.text", "verifications.p_yes"} <= unknown(run)
-    assert check(run).whole
+    assert check_run(run).is_whole
 
 
 def test_search_and_learn_keeps_searches_apart_from_independent_solutions(take, cells, golden):
     run = take("search-and-learn", golden / "search-and-learn")
-    assert cells(run, PROBLEMS, "problem_id", "question", "gold", "subject", "level") == [
+    assert cells(run, PROBLEMS_TABLE, "problem_id", "question", "gold", "subject", "level") == [
         ("test/algebra/1.json", "What is $2+3$?", "5", "Algebra", 1),
         ("test/algebra/2.json", "What is $2+3$?", "7", "Algebra", 2),
     ]
-    solutions = cells(run, SOLUTIONS, "problem_id", "solution_id", "answer", "correct", "completion_tokens")
+    solutions = cells(run, SOLUTIONS_TABLE, "problem_id", "solution_id", "answer", "correct", "completion_tokens")
     assert solutions == [
         ("test/algebra/1.json", 0, "5", True, 12),
         ("test/algebra/1.json", 1, "6", False, 5),
         ("test/algebra/2.json", 0, "7", True, 4),
         ("test/algebra/2.json", 1, None, False, 1),
     ]
-    assert [scores.tolist() for (scores,) in cells(run, SCORES, "step_scores")] == [[0.5, 0.25], [0.125], [1], [0]]
-    assert cells(run, SOLUTIONS, "text")[3] == ("",)
+    assert [scores.tolist() for (scores,) in cells(run, SCORES_TABLE, "step_scores")] == [
+        [0.5, 0.25],
+        [0.125],
+        [1],
+        [0],
+    ]
+    assert cells(run, SOLUTIONS_TABLE, "text")[3] == ("",)
     columns = (
         "problem_id",
         "strategy",
@@ -114,25 +125,25 @@ def test_search_and_learn_keeps_searches_apart_from_independent_solutions(take, 
         "correct",
         "generated_tokens",
     )
-    assert cells(run, SEARCHES, *columns) == [
+    assert cells(run, SEARCHES_TABLE, *columns) == [
         ("test/algebra/1.json", "beam", 4, None, None, None, "6", False, None),
         ("test/algebra/2.json", "dvts", 4, 2, 1, 3, "7", True, None),
     ]
     assert {"searches.generated_tokens", "searches.scorer_prompt_tokens", "searches.steps"} <= unknown(run)
-    assert check(run).whole
+    assert check_run(run).is_whole
 
 
 def test_large_language_monkeys_yaml(take, cells, golden):
     run = take("large-language-monkeys", golden / "large-language-monkeys" / "yaml")
-    assert cells(run, PROBLEMS, "problem_id", "gold") == [("10", "1,000"), ("3", "5")]
-    assert cells(run, SOLUTIONS, "problem_id", "solution_id", "answer", "correct") == [
+    assert cells(run, PROBLEMS_TABLE, "problem_id", "gold") == [("10", "1,000"), ("3", "5")]
+    assert cells(run, SOLUTIONS_TABLE, "problem_id", "solution_id", "answer", "correct") == [
         ("10", 0, "1000", True),
         ("10", 1, None, False),
         ("3", 0, "5", True),
         ("3", 1, "6", False),
         ("3", 2, "5", True),
     ]
-    assert run.manifest()["grader"] == "numeric/1"
+    assert run.read_manifest()["grader"] == "numeric/1"
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "json"])
@@ -141,7 +152,7 @@ def test_large_language_monkeys_as_published(take, cells, golden, tmp_path, endi
     path = tmp_path / f"monkeys.{ending}"
     path.write_text("\n".join(lines) if ending == "jsonl" else f"[{','.join(lines)}]")
     run = take("large-language-monkeys", path)
-    assert cells(run, SOLUTIONS, "problem_id", "answer", "correct") == [
+    assert cells(run, SOLUTIONS_TABLE, "problem_id", "answer", "correct") == [
         ("test-7", "5", True),
         ("test-7", "6", False),
         ("test-7", "5", True),
@@ -153,12 +164,12 @@ def test_large_language_monkeys_as_published(take, cells, golden, tmp_path, endi
 
 def test_of_code_only_right_and_wrong_are_known(take, cells, golden):
     run = take("large-language-monkeys", golden / "large-language-monkeys" / "code.jsonl")
-    assert cells(run, PROBLEMS, "problem_id", "gold") == [("test-7", None), ("valid-7", None)]
-    assert [row[1:] for row in cells(run, SOLUTIONS, "text", "answer", "correct")] == [
+    assert cells(run, PROBLEMS_TABLE, "problem_id", "gold") == [("test-7", None), ("valid-7", None)]
+    assert [row[1:] for row in cells(run, SOLUTIONS_TABLE, "text", "answer", "correct")] == [
         (None, True), (None, False), (None, False), (None, False), (None, True), (None, True),
     ]  # fmt: skip
-    assert run.manifest()["grader"] == "as-logged/large-language-monkeys"
-    assert check(run).whole
+    assert run.read_manifest()["grader"] == "as-logged/large-language-monkeys"
+    assert check_run(run).is_whole
 
 
 def samples(golden, task):
@@ -167,11 +178,11 @@ def samples(golden, task):
 
 def test_lm_eval_repeats_are_solutions(take, cells, golden):
     run = take("lm-eval", samples(golden, "gsm8k_cot"))
-    assert cells(run, PROBLEMS, "problem_id", "task", "question", "gold") == [
+    assert cells(run, PROBLEMS_TABLE, "problem_id", "task", "question", "gold") == [
         ("0", "gsm8k_cot", "Question: How many pens?\nAnswer:", "5"),
         ("1", "gsm8k_cot", "Question: How many pens?\nAnswer:", "12"),
     ]
-    assert cells(run, SOLUTIONS, "problem_id", "solution_id", "text", "answer", "correct") == [
+    assert cells(run, SOLUTIONS_TABLE, "problem_id", "solution_id", "text", "answer", "correct") == [
         ("0", 0, "The answer is 5.", "5", True),
         ("0", 1, "The answer is 6.", "6", False),
         ("0", 2, "five", None, False),
@@ -179,17 +190,17 @@ def test_lm_eval_repeats_are_solutions(take, cells, golden):
         ("1", 1, "The answer is 12.", "12", True),
         ("1", 2, "The answer is 12.", "12", True),
     ]
-    assert run.manifest()["grader"] == "numeric/1"
+    assert run.read_manifest()["grader"] == "numeric/1"
 
 
 def test_lm_eval_takes_what_the_first_filter_read(take, cells, golden):
     run = take("lm-eval", samples(golden, "capitals"))
-    assert cells(run, PROBLEMS, "gold") == [("Paris",), ("Rome",)]
-    assert cells(run, SOLUTIONS, "text", "answer", "correct") == [
+    assert cells(run, PROBLEMS_TABLE, "gold") == [("Paris",), ("Rome",)]
+    assert cells(run, SOLUTIONS_TABLE, "text", "answer", "correct") == [
         ("It is paris", "paris", True),
         ("No idea", None, False),
     ]
-    assert run.manifest()["grader"] == "as-logged/lm-eval"
+    assert run.read_manifest()["grader"] == "as-logged/lm-eval"
 
 
 SUMS = [
@@ -218,13 +229,15 @@ def test_inspect_ai_epochs_are_solutions(take, cells, golden, tmp_path, kind):
         path = tmp_path / "sums.eval"
         zipped(path, log, method, ("_journal/start.json",) if kind == "unfinished" else ("header.json",))
     run = take("inspect-ai", path)
-    assert cells(run, PROBLEMS, "problem_id", "task", "question", "gold") == [
+    assert cells(run, PROBLEMS_TABLE, "problem_id", "task", "question", "gold") == [
         ("1", "inspect_evals/sums", "2 + 3?\n\n(A) 4\n(B) 5\n(C) 6", "B"),
         ("two", "inspect_evals/sums", "2 + 3?\n\n(A) 4\n(B) 5\n(C) 6", "C"),
     ]
-    assert cells(run, SOLUTIONS, "problem_id", "solution_id", "answer", "correct", *TOKENS, "finish_reason") == SUMS
-    assert run.manifest()["grader"] == "letter/1"
-    assert run.manifest()["imported"]["solver"] == "openai/m"
+    assert (
+        cells(run, SOLUTIONS_TABLE, "problem_id", "solution_id", "answer", "correct", *TOKENS, "finish_reason") == SUMS
+    )
+    assert run.read_manifest()["grader"] == "letter/1"
+    assert run.read_manifest()["imported"]["solver"] == "openai/m"
 
 
 def test_inspect_ai_says_how_long_a_solution_took_if_it_was_one_call(take, cells, golden, tmp_path):
@@ -233,7 +246,12 @@ def test_inspect_ai_says_how_long_a_solution_took_if_it_was_one_call(take, cells
     del log["samples"][1]["output"]["time"]
     (tmp_path / "log.json").write_text(json.dumps(log))
     run = take("inspect-ai", tmp_path / "log.json")
-    assert cells(run, SOLUTIONS, "started_at", "seconds") == [(None, None), (None, 1.5), (None, None), (None, 1.5)]
+    assert cells(run, SOLUTIONS_TABLE, "started_at", "seconds") == [
+        (None, None),
+        (None, 1.5),
+        (None, None),
+        (None, 1.5),
+    ]
 
 
 def test_inspect_ai_logs_in_zstandard_are_read(take, cells, golden, tmp_path):
@@ -244,7 +262,9 @@ def test_inspect_ai_logs_in_zstandard_are_read(take, cells, golden, tmp_path):
     with pytest.raises(NotImplementedError), zipfile.ZipFile(path) as archive:
         archive.read("header.json")
     run = take("inspect-ai", path)
-    assert cells(run, SOLUTIONS, "problem_id", "solution_id", "answer", "correct", *TOKENS, "finish_reason") == SUMS
+    assert (
+        cells(run, SOLUTIONS_TABLE, "problem_id", "solution_id", "answer", "correct", *TOKENS, "finish_reason") == SUMS
+    )
 
 
 def in_zstandard(path) -> bytes:
@@ -274,8 +294,8 @@ def test_inspect_ai_samples_that_failed_are_failures(take, cells, golden, tmp_pa
     sample |= {"error": {"message": "out of quota"}, "output": {"choices": []}, "scores": {}}
     (tmp_path / "log.json").write_text(json.dumps(log))
     run = take("inspect-ai", tmp_path / "log.json")
-    assert cells(run, SOLUTIONS, "answer", "correct", "status")[3] == (None, None, "out of quota")
-    assert check(run).whole
+    assert cells(run, SOLUTIONS_TABLE, "answer", "correct", "status")[3] == (None, None, "out of quota")
+    assert check_run(run).is_whole
 
 
 def test_inspect_ai_texts_in_parts_and_attachments(take, cells, golden, tmp_path):
@@ -288,21 +308,26 @@ def test_inspect_ai_texts_in_parts_and_attachments(take, cells, golden, tmp_path
     first |= {"model_usage": {"openai/m": {"input_tokens": 9, "output_tokens": 4}}}
     (tmp_path / "log.json").write_text(json.dumps(log))
     run = take("inspect-ai", tmp_path / "log.json")
-    assert cells(run, SOLUTIONS, "text", "answer", "prompt_tokens", "finish_reason")[0] == ("ANSWER: B", "B", 9, None)
+    assert cells(run, SOLUTIONS_TABLE, "text", "answer", "prompt_tokens", "finish_reason")[0] == (
+        "ANSWER: B",
+        "B",
+        9,
+        None,
+    )
 
 
 def test_inspect_ai_scores_as_logged(take, cells, golden):
     run = take("inspect-ai", golden / "inspect-ai" / "sums.json", "as-logged")
-    assert [correct for (correct,) in cells(run, SOLUTIONS, "correct")] == [True, False, False, True]
-    assert run.manifest()["grader"] == "as-logged/inspect-ai"
+    assert [correct for (correct,) in cells(run, SOLUTIONS_TABLE, "correct")] == [True, False, False, True]
+    assert run.read_manifest()["grader"] == "as-logged/inspect-ai"
 
 
 def test_a_table_of_solutions_under_other_names(take, cells, golden):
     named = {"id": "problem_id", "asked": "question", "right": "gold", "reply": "solution"}
     run = take("table", golden / "table" / "solutions.csv", "numeric", **named)
-    assert cells(run, PROBLEMS, "problem_id", "question", "gold") == [("a", "2 + 3?", "5"), ("b", "2 + 3?", "7")]
+    assert cells(run, PROBLEMS_TABLE, "problem_id", "question", "gold") == [("a", "2 + 3?", "5"), ("b", "2 + 3?", "7")]
     columns = ("problem_id", "solution_id", "text", "answer", "correct", "completion_tokens", "finish_reason")
-    assert cells(run, SOLUTIONS, *columns) == [
+    assert cells(run, SOLUTIONS_TABLE, *columns) == [
         ("a", 0, "so 5", "5", True, 7, "stop"),
         ("a", 1, "it is 6, I think", "6", False, 9, "length"),
         ("b", 0, "The answer is 7.", "7", True, None, "stop"),
@@ -330,12 +355,12 @@ def test_a_table_of_verifications(take, cells, golden, tmp_path, ending):
         path = tmp_path / f"verifications.{ending}"
         frame.to_parquet(path) if ending == "parquet" else frame.to_json(path, orient="records", lines=True)
     run = take("table", path)
-    assert cells(run, SOLUTIONS, "problem_id", "solution_id", "answer", "correct", "completion_tokens") == [
+    assert cells(run, SOLUTIONS_TABLE, "problem_id", "solution_id", "answer", "correct", "completion_tokens") == [
         ("a", 0, "x", True, 10),
         ("a", 1, "y", False, 20),
         ("b", 0, None, False, 10),
         ("b", 1, "z", True, 20),
     ]
     columns = ("problem_id", "solution_id", "verification_id", "verdict", "p_yes", "completion_tokens")
-    assert cells(run, VERIFICATIONS, *columns) == JUDGED
-    assert check(run).whole
+    assert cells(run, VERIFICATIONS_TABLE, *columns) == JUDGED
+    assert check_run(run).is_whole

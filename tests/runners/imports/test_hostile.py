@@ -200,7 +200,7 @@ def test_a_log_of_inspect_ai(refused, content, sentence):
 
 
 def test_a_member_of_an_archive_that_swells_is_not_unpacked(refused, monkeypatch):
-    monkeypatch.setattr(source, "LARGEST", 1000)
+    monkeypatch.setattr(source, "MAX_DOCUMENT_BYTES", 1000)
     bomb = archive(**HEADER, **{"samples/1.json": b" " * 10**6})
     assert refused("inspect-ai", bomb, "x.eval") == (
         "FILE, samples/1.json is larger than 1,000 bytes, the most that is read at once."
@@ -215,7 +215,7 @@ def test_a_member_of_an_archive_that_is_damaged(refused):
 
 
 def test_a_line_that_is_too_long(refused, monkeypatch):
-    monkeypatch.setattr(source, "LARGEST", 10)
+    monkeypatch.setattr(source, "MAX_DOCUMENT_BYTES", 10)
     assert refused("large-language-monkeys", " " * 20, "x.jsonl") == (
         "FILE, line 1 is longer than 10 bytes, the most that is read at once."
     )

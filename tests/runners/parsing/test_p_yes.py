@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isocompute.runners.parsing.p_yes import p_yes
-from isocompute.runners.parsing.verdicts import find, verdict_of
+from isocompute.runners.parsing.p_yes import compute_yes_probability
+from isocompute.runners.parsing.verdicts import find_verdict, parse_verdict
 
 QUESTION = "Is the answer correct (Yes/No)?"
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
@@ -61,7 +61,9 @@ def pieces(text: str) -> list[Piece]:
 )
 def test_p_yes_is_the_share_of_yes_among_the_words_that_give_a_verdict(place, expected):
     text = f"Fine. {QUESTION}{place.text}."
-    assert p_yes([*pieces(f"Fine. {QUESTION}"), place, Piece(".")], text) == pytest.approx(expected, rel=1e-12)
+    assert compute_yes_probability([*pieces(f"Fine. {QUESTION}"), place, Piece(".")], text) == pytest.approx(
+        expected, rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("ending", ["", ".", "**\n", "<|im_end|>", "</s>", " That is all. The rest is silence.\n\n"])
@@ -73,27 +75,27 @@ def test_p_yes_is_read_wherever_the_verdict_stands(cue, ending):
     thought = listed(" Yes", _Yes=0.8, _No=0.2)
     tokens = [*pieces("Verdict:"), thought, *pieces(f"? No.</think>\n{cue}"), place, *pieces(ending)]
     visible = f"{cue} No{'' if '<' in ending else ending}"
-    assert p_yes(tokens, visible) == pytest.approx(0.1)
+    assert compute_yes_probability(tokens, visible) == pytest.approx(0.1)
 
 
 @given(st.data())
 def test_p_yes_does_not_depend_on_how_the_text_was_cut_or_decoded(data):
-    text = data.draw(st.sampled_from([text for text in CUED if find(text).word.lower() in ("yes", "no")]))
-    verdict = find(text)
+    text = data.draw(st.sampled_from([text for text in CUED if find_verdict(text).word.lower() in ("yes", "no")]))
+    verdict = find_verdict(text)
     cuts = sorted(
-        data.draw(st.sets(st.integers(1, max(1, len(text) - 1)))) | {verdict.start, verdict.end} - {len(text)}
+        data.draw(st.sets(st.integers(1, max(1, len(text) - 1)))) | {verdict.word_start, verdict.word_end} - {len(text)}
     )
     parts = [text[a:b] for a, b in itertools.pairwise([0, *cuts, len(text)])]
     yes, no = ("Yes", "No") if data.draw(st.booleans()) else ("**YES**", " no")
     place = {verdict.word: math.log(0.5), (no if verdict.value else yes): math.log(0.25)}
-    at = list(itertools.accumulate(map(len, parts), initial=0)).index(verdict.start)
+    at = list(itertools.accumulate(map(len, parts), initial=0)).index(verdict.word_start)
     decode = data.draw(
         st.sampled_from([str, lambda t: t.replace(" ", ""), lambda t: t.replace(" ", "Ġ").replace("\n", "Ċ")])
     )
     inside = len(parts[at]) < len(verdict.word)  # then the word itself was cut
     place = {decode(parts[at]) if token == verdict.word and inside else token: p for token, p in place.items()}
     tokens = [Piece(decode(part), place if i == at else {decode(part): 0.0}) for i, part in enumerate(parts)]
-    assert p_yes(tokens, text) == pytest.approx(2 / 3 if verdict.value else 1 / 3)
+    assert compute_yes_probability(tokens, text) == pytest.approx(2 / 3 if verdict.value else 1 / 3)
 
 
 def test_p_yes_is_found_beside_characters_that_were_cut_in_two():
@@ -106,24 +108,24 @@ def test_p_yes_is_found_beside_characters_that_were_cut_in_two():
         ["âľ", "ħ"],
     ):
         tokens = [*map(Piece, spelled), *pieces(QUESTION), *map(Piece, spelled), place]
-        assert p_yes(tokens, f"✅{QUESTION}✅ No") == pytest.approx(0.25)
+        assert compute_yes_probability(tokens, f"✅{QUESTION}✅ No") == pytest.approx(0.25)
 
 
 def test_a_verdict_inside_a_longer_token_is_compared_with_its_like():
     place = Piece("?Yes", {"?Yes": math.log(0.3), "?No": math.log(0.1), "?\n": math.log(0.6)})
-    assert p_yes([Piece("Correct"), place], "Correct?Yes") == pytest.approx(0.75)
+    assert compute_yes_probability([Piece("Correct"), place], "Correct?Yes") == pytest.approx(0.75)
     place = Piece(
         "Correct? No", {"Correct? No": math.log(0.3), "Correct? Yes": math.log(0.1), "Correct": math.log(0.6)}
     )
-    assert p_yes([place], "Correct? No") == pytest.approx(0.25)
+    assert compute_yes_probability([place], "Correct? No") == pytest.approx(0.25)
 
 
 def test_a_word_like_the_verdict_after_or_before_it_is_not_its_place():
     verdict = listed("No", No=0.6, Yes=0.2)
     after = [Piece("\n\n"), listed("Note", Note=0.9, Yes=0.05), Piece(": that.")]
-    assert p_yes([verdict, *after], "No\n\nNote: that.") == pytest.approx(0.25)
+    assert compute_yes_probability([verdict, *after], "No\n\nNote: that.") == pytest.approx(0.25)
     thought = [Piece("No"), Piece(" doubt"), Piece("</think>")]
-    assert p_yes([*thought, verdict, *after], "No\n\nNote: that.") == pytest.approx(0.25)
+    assert compute_yes_probability([*thought, verdict, *after], "No\n\nNote: that.") == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize(
@@ -138,12 +140,12 @@ def test_a_word_like_the_verdict_after_or_before_it_is_not_its_place():
     ],
 )
 def test_what_was_not_measured_has_no_p_yes(tokens, text):
-    assert p_yes(tokens, text) is None
+    assert compute_yes_probability(tokens, text) is None
 
 
 def test_the_smallest_probabilities_are_told_apart():
     place = Piece(" No", {" No": -800.0, " Yes": -900.0})
-    assert p_yes([*pieces(QUESTION), place], f"{QUESTION} No") == pytest.approx(math.exp(-100))
+    assert compute_yes_probability([*pieces(QUESTION), place], f"{QUESTION} No") == pytest.approx(math.exp(-100))
 
 
 VOCABULARY = [" Yes", "Yes", "\nyes", " No", "NO", " no", "Y", "es", " N", "o", " Maybe", " So"]
@@ -173,14 +175,14 @@ def test_p_yes_is_what_enumerating_all_completions_gives(weights):
     model = ScriptedModel(weights)
     mass = {1.0: 0.0, 0.0: 0.0, None: 0.0}
     for said, probability in model.texts().items():
-        mass[verdict_of(QUESTION + "".join(said))] += probability
+        mass[parse_verdict(QUESTION + "".join(said))] += probability
     expected = mass[1.0] / (mass[1.0] + mass[0.0])
     logprobs = {first: {t: math.log(p) for t, p in model.next(first).items()} for first in ["", *VOCABULARY]}
     # "es" and "o" begin no word, but a place's list cannot tell that a model would not go on with them
     for said in model.texts():
-        if verdict_of(QUESTION + "".join(said)) is not None:
+        if parse_verdict(QUESTION + "".join(said)) is not None:
             tokens = [*pieces(QUESTION), Piece(said[0], logprobs[""]), Piece(said[1], logprobs[said[0]])]
-            assert p_yes(tokens, QUESTION + "".join(said)) == pytest.approx(expected)
+            assert compute_yes_probability(tokens, QUESTION + "".join(said)) == pytest.approx(expected)
 
 
 @given(st.lists(st.floats(1e-6, 1.0), min_size=5, max_size=5), st.integers(0, 5), st.sampled_from([" Yes", " No"]))
@@ -188,7 +190,7 @@ def test_a_side_that_is_not_listed_is_given_the_most_that_it_can_have(weights, t
     full = dict(zip([" Yes", " No", " So", " The", " It"], (w / sum(weights) for w in weights), strict=True))
     kept = {*sorted(full, key=full.get, reverse=True)[:top], sampled}
     place = Piece(sampled, {token: math.log(full[token]) for token in kept})
-    measured = p_yes([*pieces(QUESTION), place], QUESTION + sampled)
+    measured = compute_yes_probability([*pieces(QUESTION), place], QUESTION + sampled)
     truth = full[" Yes"] / (full[" Yes"] + full[" No"])
     if {" Yes", " No"} <= kept:
         assert measured == pytest.approx(truth)
@@ -200,4 +202,6 @@ def test_a_side_that_is_not_listed_is_given_the_most_that_it_can_have(weights, t
 
 
 def test_a_word_in_odd_letters_is_the_word_it_folds_to():
-    assert p_yes([*pieces(QUESTION), listed(" Yeſ", _Yes=0.5, _No=0.5)], f"{QUESTION} Yeſ") == pytest.approx(0.5)
+    assert compute_yes_probability(
+        [*pieces(QUESTION), listed(" Yeſ", _Yes=0.5, _No=0.5)], f"{QUESTION} Yeſ"
+    ) == pytest.approx(0.5)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from isocompute.runners.parsing.steps import blank, split
+from isocompute.runners.parsing.steps import is_blank_step, split_steps
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from isocompute.runners.parsing.steps import blank, split
     ],
 )
 def test_steps_say_something_and_joined_are_the_text(text, steps):
-    assert split(text, "\n\n") == steps
+    assert split_steps(text, "\n\n") == steps
 
 
 def test_whatever_the_text_no_step_is_blank_and_nothing_is_lost():
@@ -27,6 +27,6 @@ def test_whatever_the_text_no_step_is_blank_and_nothing_is_lost():
     for _ in range(500):
         text = "".join(rng.choice(["a", "\n", " ", "\n\n", "ки"]) for _ in range(rng.randint(0, 12)))
         for step in ("\n\n", "\n", "ки"):
-            steps = split(text, step)
-            assert not any(blank(piece, step) for piece in steps)
-            assert "".join(steps) == ("" if blank(text, step) else text)
+            steps = split_steps(text, step)
+            assert not any(is_blank_step(piece, step) for piece in steps)
+            assert "".join(steps) == ("" if is_blank_step(text, step) else text)

@@ -6,9 +6,9 @@ import pytest
 
 from isocompute.errors import RunError
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 VERIFIER = {"model": "scripted/verifier", "prompt": "lab-verify"}
 
@@ -34,7 +34,7 @@ def taking(tmp_path):
 def old(small, scripted):
     """A run of solutions without verifications, of a solver that is eight times as large as its verifier will be."""
     solver = {"model": "scripted/solver", "prompt": "lab-solve", "parameters": 8e9}
-    return Run(sweep(small(verifier=None, verifications=0, solver=solver), load=scripted()).run)
+    return Run(run_sweep(small(verifier=None, verifications=0, solver=solver), load=scripted()).run)
 
 
 @pytest.fixture
@@ -43,12 +43,15 @@ def refusal():
 
     def refuse(config, engine, kind=RunError) -> str:
         """The one sentence in which a sweep is refused before a model is loaded or a row is written."""
-        there = Run(config.run).exists and {table: Run(config.run).parts(table) for table in (SOLUTIONS, VERIFICATIONS)}
+        there = Run(config.run).exists and {
+            table: Run(config.run).list_parts(table) for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE)
+        }
         with pytest.raises(kind) as caught:
-            sweep(config, load=engine)
+            run_sweep(config, load=engine)
         assert engine.models == []
         assert there == (
-            Run(config.run).exists and {table: Run(config.run).parts(table) for table in (SOLUTIONS, VERIFICATIONS)}
+            Run(config.run).exists
+            and {table: Run(config.run).list_parts(table) for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE)}
         )
         sentence = str(caught.value)
         assert sentence.endswith(".")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 
 @pytest.fixture(params=["vllm", "openai"])
@@ -53,7 +53,7 @@ def test_a_chat_model_goes_from_sweep_to_plan(asked, tmp_path, size):
     isocompute("sweep", tmp_path / "sweep.yaml")
 
     log = Run(run)
-    solutions, verifications = log.frame(SOLUTIONS), log.frame(VERIFICATIONS)
+    solutions, verifications = log.read_frame(SOLUTIONS_TABLE), log.read_frame(VERIFICATIONS_TABLE)
     count = size["problems"] * size["solutions"]
     assert (len(solutions), len(verifications)) == (count, count * size["verifications"])
     for frame in (solutions, verifications):

@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 LAB = Path(__file__).resolve().parents[3] / "data" / "lab"
-TABLES = (PROBLEMS, SOLUTIONS, VERIFICATIONS)
+TABLES = (PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE)
 
 
 def config(folder: Path, name: str, solutions: int, verifications: int) -> Path:
@@ -51,7 +51,7 @@ def start(path: Path) -> subprocess.Popen:
 
 
 def parts(run: Run) -> dict[str, bytes]:
-    return {path: Path(path).read_bytes() for table in TABLES for path in run.parts(table)}
+    return {path: Path(path).read_bytes() for table in TABLES for path in run.list_parts(table)}
 
 
 @pytest.fixture
@@ -98,9 +98,11 @@ def test_a_run_that_was_killed_equals_one_that_was_not(tmp_path, content, kills,
         assert kill(start(killed), run, moments)
         after = parts(run)
         assert {path: after.get(path) for path in before} == before  # what was written stays as it was
-        assert len(run.frame(SOLUTIONS)) == len(run.keys(SOLUTIONS))  # readable after every kill, no key twice
-    assert len(run.keys(SOLUTIONS)) > 0
+        assert len(run.read_frame(SOLUTIONS_TABLE)) == len(
+            run.read_keys(SOLUTIONS_TABLE)
+        )  # readable after every kill, no key twice
+    assert len(run.read_keys(SOLUTIONS_TABLE)) > 0
     assert start(killed).wait() == 0
     assert content(run) == content(Run(tmp_path / "whole"))
-    assert len(run.frame(SOLUTIONS)) == 4 * solutions
-    assert len(run.frame(VERIFICATIONS)) == 4 * solutions * verifications
+    assert len(run.read_frame(SOLUTIONS_TABLE)) == 4 * solutions
+    assert len(run.read_frame(VERIFICATIONS_TABLE)) == 4 * solutions * verifications

@@ -6,12 +6,12 @@ import pytest
 
 from isocompute.errors import RunError
 from isocompute.runners.engines import Completion
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.scorers import Scored
-from isocompute.runners.storage.check import check
-from isocompute.runners.storage.progress import progress
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.scorers import ScoreResult
+from isocompute.runners.storage.check import check_run
+from isocompute.runners.storage.progress import measure_run_progress
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SCORES, SOLUTIONS
+from isocompute.runners.storage.schema import SCORES_TABLE, SOLUTIONS_TABLE
 
 
 def test_a_score_says_when_it_was_made_and_one_that_nobody_was_asked_for_does_not(scored):
@@ -19,12 +19,12 @@ def test_a_score_says_when_it_was_made_and_one_that_nobody_was_asked_for_does_no
         return Completion("" if request.seed % 2 else "one", 1, None, 3, "stop")
 
     def scores(request):
-        return Scored((0.5,) * len(request.steps), 9, 0, 1, started_at=1e9, seconds=0.25)
+        return ScoreResult((0.5,) * len(request.steps), 9, 0, 1, started_at=1e9, seconds=0.25)
 
     run, _, _ = scored(says, scores)
-    rows = run.read(SCORES).to_pylist()
+    rows = run.read_table(SCORES_TABLE).to_pylist()
     assert {(len(row["step_scores"]), row["started_at"], row["seconds"]) for row in rows} == {
-        (1, datetime.fromtimestamp(1e9, UTC), 0.25), (0, None, None),
+        (1, datetime.fromtimestamp(1e9, UTC), 0.25), (0, None, 0.0),
     }  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def scored(searching, stepping):
     def made(says=lambda request: Completion("one\n\n\\boxed{2}", 1, None, 3, "stop"), scores=None, **changes):
         engine, scorer = stepping(says, *([scores] if scores else []))
         config = searching(**{"searches": [], "solutions": 4, "scored": 3, **changes})
-        summary = sweep(config, load=engine, load_scorer=scorer)
+        summary = run_sweep(config, load=engine, load_scorer=scorer)
         return Run(summary.run), scorer, summary
 
     return made
@@ -43,8 +43,8 @@ def scored(searching, stepping):
 
 def test_the_first_solutions_are_scored_step_by_step(scored):
     run, scorer, summary = scored()
-    assert run.keys(SCORES) == {key for key in run.keys(SOLUTIONS) if key[1] < 3}
-    for row in run.read(SCORES).to_pylist():
+    assert run.read_keys(SCORES_TABLE) == {key for key in run.read_keys(SOLUTIONS_TABLE) if key[1] < 3}
+    for row in run.read_table(SCORES_TABLE).to_pylist():
         asked, answer = next(a for a in scorer.asked if a[0].key == (row["problem_id"], row["solution_id"]))
         assert (asked.steps, asked.known) == (("one\n\n", "\\boxed{2}"), 0)
         assert tuple(row["step_scores"]) == answer.scores
@@ -52,8 +52,8 @@ def test_the_first_solutions_are_scored_step_by_step(scored):
         assert (row["started_at"], row["seconds"]) == (None, None)  # this scorer does not say
     assert summary.failed == {}
     assert scorer.closed == scorer.loaded == 1
-    assert (progress(run).scores.done, progress(run).scores.asked) == (12, 12)
-    assert progress(run).scores.tokens["prompt"] == 12 * 14
+    assert (measure_run_progress(run).scores.done, measure_run_progress(run).scores.asked) == (12, 12)
+    assert measure_run_progress(run).scores.tokens["prompt"] == 12 * 14
 
 
 def test_a_solution_that_says_nothing_has_no_scores_and_costs_nothing(scored):
@@ -61,8 +61,8 @@ def test_a_solution_that_says_nothing_has_no_scores_and_costs_nothing(scored):
         return Completion("said" if request.key[-1] == 3 else " \n\n", 1, None, 3, "stop")
 
     run, scorer, _ = scored(says=says)
-    assert [row["step_scores"] for row in run.read(SCORES).to_pylist()] == [[]] * 12
-    assert {row["scorer_prompt_tokens"] for row in run.read(SCORES).to_pylist()} == {0}
+    assert [row["step_scores"] for row in run.read_table(SCORES_TABLE).to_pylist()] == [[]] * 12
+    assert {row["scorer_prompt_tokens"] for row in run.read_table(SCORES_TABLE).to_pylist()} == {0}
     assert scorer.loaded == 0
 
 
@@ -73,14 +73,14 @@ def test_what_a_model_thought_is_not_scored(scored):
 
 
 def test_what_failed_has_no_scores_and_is_asked_for_again(scored):
-    lost = Scored(None, 7, None, None, "lost")
-    run, _, summary = scored(scores=lambda request: lost if request.key[1] == 1 else Scored((0.1,), 1, 0, 1))
+    lost = ScoreResult(None, 7, None, None, "lost")
+    run, _, summary = scored(scores=lambda request: lost if request.key[1] == 1 else ScoreResult((0.1,), 1, 0, 1))
     assert summary.failed == {"lost": 4, "the scorer gave 1 scores for 2": 8}
-    assert run.keys(SCORES) == set()
-    assert check(run).missing["scores"][0].rows == 12
+    assert run.read_keys(SCORES_TABLE) == set()
+    assert check_run(run).missing["scores"][0].rows == 12
     run, scorer, summary = scored()
-    assert len(scorer.asked) == len(run.keys(SCORES)) == 12
-    assert check(run).whole
+    assert len(scorer.asked) == len(run.read_keys(SCORES_TABLE)) == 12
+    assert check_run(run).is_whole
 
 
 def test_more_solutions_may_be_scored_and_not_fewer(scored):

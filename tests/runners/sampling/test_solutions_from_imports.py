@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from isocompute.planner.estimate.profile_from_run import profile_of_run
+from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 from isocompute.runners.imports import import_run
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.storage.check import check
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 SEARCH = {"strategy": "beam", "n": [4], "width": 2, "rounds": 4}
 PRM = {"kind": "lab", "model": "scripted/prm"}
@@ -40,17 +40,17 @@ def test_solutions_of_an_import_are_verified(scripted, taking, tmp_path, refusal
     theirs = imported(tmp_path, logged())
     engine = scripted()
     config = taking(solutions_from=theirs.path, thinking_end="</t>")
-    run = Run(sweep(config, load=engine).run)
+    run = Run(run_sweep(config, load=engine).run)
     assert all("thought" not in request.prompt for request in engine.asked)
-    said = run.manifest()["solutions_from"]
+    said = run.read_manifest()["solutions_from"]
     assert (said["imported"]["format"], said["config"], said["solver"], said["parameters"]) == ("table", None, None, {})
-    assert (len(run.keys(SOLUTIONS)), len(run.keys(VERIFICATIONS))) == (4, 12)
-    assert check(run).whole
-    assert run.frame(SOLUTIONS).equals(theirs.frame(SOLUTIONS))
-    there = profile_of_run(run.path, "p")
+    assert (len(run.read_keys(SOLUTIONS_TABLE)), len(run.read_keys(VERIFICATIONS_TABLE))) == (4, 12)
+    assert check_run(run).is_whole
+    assert run.read_frame(SOLUTIONS_TABLE).equals(theirs.read_frame(SOLUTIONS_TABLE))
+    there = estimate_run_profile(run.path, "p")
     assert (list(there.models), there.problems) == (["verifier"], 2)
     assert there.description.startswith("an unnamed model on 2 problems of table, 2 solutions each")
-    sweep(config, load=scripted())
+    run_sweep(config, load=scripted())
     search = {"scorer": PRM, "searches": [SEARCH], "solver": {"model": "m", "prompt": "lab-solve"}}
     assert refusal(taking(run=f"{run.path}-2", solutions_from=theirs.path, **search), scripted()) == (
         f"The run at '{theirs.path}' does not say which model solved, so that no search can stand beside its "
@@ -60,13 +60,13 @@ def test_solutions_of_an_import_are_verified(scripted, taking, tmp_path, refusal
 
 def test_right_and_wrong_as_they_were_logged_stay_so_and_need_no_grader(scripted, taking, tmp_path):
     theirs = imported(tmp_path, logged(gold=None))
-    assert theirs.manifest()["grader"] == "as-logged/table"
-    run = Run(sweep(taking(solutions_from=theirs.path), load=scripted()).run)
-    assert run.manifest()["grader"] == "as-logged/table"
-    assert run.frame(SOLUTIONS)["correct"].tolist() == [True, False, True, False]
-    assert run.frame(PROBLEMS)["gold"].isna().all()
-    assert check(run).whole
-    assert sweep(taking(solutions_from=theirs.path), load=scripted()).sampled == 0
+    assert theirs.read_manifest()["grader"] == "as-logged/table"
+    run = Run(run_sweep(taking(solutions_from=theirs.path), load=scripted()).run)
+    assert run.read_manifest()["grader"] == "as-logged/table"
+    assert run.read_frame(SOLUTIONS_TABLE)["correct"].tolist() == [True, False, True, False]
+    assert run.read_frame(PROBLEMS_TABLE)["gold"].isna().all()
+    assert check_run(run).is_whole
+    assert run_sweep(taking(solutions_from=theirs.path), load=scripted()).sampled == 0
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,18 @@ import pytest
 from isocompute.errors import EngineError
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.planner.estimate.profile_from_run import profile_of_run
+from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.storage.check import check
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS, SCORES, SEARCHES, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import (
+    PROBLEMS_TABLE,
+    SCORES_TABLE,
+    SEARCHES_TABLE,
+    SOLUTIONS_TABLE,
+    VERIFICATIONS_TABLE,
+)
 
 LAB = Path(__file__).resolve().parents[3] / "data" / "lab"
 VERIFIER = {"model": "scripted/verifier", "prompt": "lab-verify"}
@@ -25,18 +31,18 @@ PRM = {"kind": "lab", "model": "scripted/prm"}
 def test_solutions_that_are_taken_are_scored_and_searched_beside(
     command, scripted, stepping, small, taking, tmp_path, refusal
 ):
-    old = Run(sweep(small(verifier=None, verifications=0), load=scripted()).run)
+    old = Run(run_sweep(small(verifier=None, verifications=0), load=scripted()).run)
     solver = {"model": "scripted/solver", "prompt": "lab-solve", "max_tokens": 60}
     config = taking(
         verifier=None, verifications=0, scorer=PRM, scored=4, searches=[SEARCH], solver=solver, solutions_from=old.path
     )
     pair = stepping()
-    run = Run(sweep(config, load=pair[0], load_scorer=pair[1]).run)
-    assert {request.key[0] for request, _ in pair[0].asked}.isdisjoint({SOLUTIONS, VERIFICATIONS})
-    assert (len(run.keys(SCORES)), len(run.keys(SEARCHES))) == (16, 4)
-    assert check(run).whole
-    assert {"bon", "beam+weighted"} <= set(profile_of_run(run.path, "p").strategies)
-    assert command("tree", run.path, min(run.keys(PROBLEMS))[0]).code == 0
+    run = Run(run_sweep(config, load=pair[0], load_scorer=pair[1]).run)
+    assert {request.key[0] for request, _ in pair[0].asked}.isdisjoint({SOLUTIONS_TABLE, VERIFICATIONS_TABLE})
+    assert (len(run.read_keys(SCORES_TABLE)), len(run.read_keys(SEARCHES_TABLE))) == (16, 4)
+    assert check_run(run).is_whole
+    assert {"bon", "beam+weighted"} <= set(estimate_run_profile(run.path, "p").strategies)
+    assert command("tree", run.path, min(run.read_keys(PROBLEMS_TABLE))[0]).code == 0
     other = config.model_copy(
         update={"run": f"{run.path}-2", "solver": config.solver.model_copy(update={"model": "x"})}
     )
@@ -53,14 +59,14 @@ def test_searches_may_join_later_and_the_verifier_may_change_until_something_was
         raise EngineError("the engine is gone")
 
     with pytest.raises(EngineError, match="gone"):
-        sweep(taking(verifier={**VERIFIER, "model": "scripted/first"}, seed=3), load=scripted(gone))
-    assert len(Run(taking().run).keys(SOLUTIONS)) == 24
-    sweep(taking(), load=scripted())
+        run_sweep(taking(verifier={**VERIFIER, "model": "scripted/first"}, seed=3), load=scripted(gone))
+    assert len(Run(taking().run).read_keys(SOLUTIONS_TABLE)) == 24
+    run_sweep(taking(), load=scripted())
     pair = stepping()
     solver = {"model": "scripted/solver", "prompt": "lab-solve", "max_tokens": 60}
     more = taking(scorer=PRM, searches=[SEARCH], solver=solver)
-    run = Run(sweep(more, load=pair[0], load_scorer=pair[1]).run)
-    assert len(run.keys(SEARCHES)) == 4
+    run = Run(run_sweep(more, load=pair[0], load_scorer=pair[1]).run)
+    assert len(run.read_keys(SEARCHES_TABLE)) == 4
     changed = more.model_copy(update={"verifier": more.verifier.model_copy(update={"temperature": 0.0})})
     assert refusal(changed, scripted()) == (
         f"The run at '{run.path}' was made with verifier.temperature = 0.7, and this sweep asks for 0.0; "
@@ -91,12 +97,12 @@ def test_a_real_verifier_gives_the_verdicts_that_it_gave_in_one_sweep(one_thread
     whole = both | {"run": str(tmp_path / "whole"), "task": {"name": "lab", "problems": 2, "seed": 2}}
     whole |= {"solver": lab_role("solver", 60), "solutions": 2}
     again = both | {"run": str(tmp_path / "again"), "solutions_from": str(tmp_path / "whole")}
-    one, other = (Run(sweep(Sweep.model_validate(config)).run) for config in (whole, again))
-    assert len(other.keys(VERIFICATIONS)) == 8
-    assert other.frame(VERIFICATIONS)["text"].str.len().min() > 20
-    for table in (PROBLEMS, SOLUTIONS):
-        assert other.frame(table).equals(one.frame(table))
-    assert unclocked(other, VERIFICATIONS) == unclocked(one, VERIFICATIONS)
+    one, other = (Run(run_sweep(Sweep.model_validate(config)).run) for config in (whole, again))
+    assert len(other.read_keys(VERIFICATIONS_TABLE)) == 8
+    assert other.read_frame(VERIFICATIONS_TABLE)["text"].str.len().min() > 20
+    for table in (PROBLEMS_TABLE, SOLUTIONS_TABLE):
+        assert other.read_frame(table).equals(one.read_frame(table))
+    assert unclocked(other, VERIFICATIONS_TABLE) == unclocked(one, VERIFICATIONS_TABLE)
 
 
 def test_the_shipped_run_of_the_lab_is_verified_anew_by_a_real_verifier(one_thread, tmp_path):
@@ -109,12 +115,12 @@ def test_the_shipped_run_of_the_lab_is_verified_anew_by_a_real_verifier(one_thre
     }
     config = {"run": str(tmp_path / "new"), "solutions_from": str(lab), "engine": "transformers", "verifier": verifier}
     config |= {"problems": 3, "solutions": 4, "verifications": 2}
-    run = Run(sweep(Sweep.model_validate(config)).run)
-    theirs = Run(lab).frame(SOLUTIONS)
-    names = Run(lab).read(PROBLEMS)["problem_id"].to_pylist()[:3]
+    run = Run(run_sweep(Sweep.model_validate(config)).run)
+    theirs = Run(lab).read_frame(SOLUTIONS_TABLE)
+    names = Run(lab).read_table(PROBLEMS_TABLE)["problem_id"].to_pylist()[:3]
     taken = theirs[theirs["problem_id"].isin(names) & (theirs["solution_id"] < 4)]
-    assert run.frame(SOLUTIONS).equals(taken.reset_index(drop=True))
-    verdicts = run.frame(VERIFICATIONS)["verdict"]
+    assert run.read_frame(SOLUTIONS_TABLE).equals(taken.reset_index(drop=True))
+    verdicts = run.read_frame(VERIFICATIONS_TABLE)["verdict"]
     assert len(verdicts) == 24
     assert verdicts.notna().sum() >= 20
     found = read_pool(run)

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from isocompute.errors import ConfigError, DataError
-from isocompute.runners.config.sweep import sweep_of
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.config.sweep import extract_sweep
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE
 
 
 def test_a_run_is_not_taken_from_itself_nor_one_that_has_its_own_solutions(
@@ -23,12 +23,12 @@ def test_a_run_is_not_taken_from_itself_nor_one_that_has_its_own_solutions(
         assert refusal(taking(run=old.path, solutions_from=path), scripted()) == (
             f"The sweep of '{old.path}' takes its solutions from itself; name another run."
         )
-    sweep(small(run=str(tmp_path / "own")), load=scripted())
+    run_sweep(small(run=str(tmp_path / "own")), load=scripted())
     assert refusal(taking(run=str(tmp_path / "own")), scripted()) == (
         f"The run at '{tmp_path}/own' has solutions of its own, and this sweep takes those of '{old.path}'; "
         "name another run."
     )
-    sweep(taking(), load=scripted())
+    run_sweep(taking(), load=scripted())
     assert refusal(small(run=taking().run), scripted()) == (
         f"The run at '{tmp_path}/new' took its solutions from '{old.path}', and this sweep samples its own; "
         "name another run."
@@ -41,7 +41,8 @@ def test_a_run_that_cannot_be_taken_from_is_refused(scripted, old, taking, tmp_p
     )
     assert refusal(taking(solutions=7), scripted()) == (
         f"This sweep takes the first 7 of each problem's solutions, and the run at '{old.path}' has 6 of "
-        f"'{min(old.keys(PROBLEMS))[0]}'; ask for no more, complete that run, or take its first problems only."
+        f"'{min(old.read_keys(PROBLEMS_TABLE))[0]}'; ask for no more, complete that run, or take its first problems "
+        "only."
     )
     assert refusal(taking(problems=5), scripted()) == (
         f"This sweep takes 5 problems, and the run at '{old.path}' has 4; ask for no more."
@@ -73,14 +74,14 @@ def test_a_refusal_is_one_sentence_on_the_command_line(refused, old, taking, tmp
 
 
 def test_a_damaged_run_is_not_taken_from(scripted, old, taking, refusal):
-    Path(old.parts(SOLUTIONS)[0]).write_bytes(b"PAR1")
+    Path(old.list_parts(SOLUTIONS_TABLE)[0]).write_bytes(b"PAR1")
     assert "cannot be read as Parquet" in refusal(taking(), scripted(), DataError)
 
 
 def test_a_manifest_that_does_not_say_what_was_taken_is_refused(scripted, old, taking):
-    run = Run(sweep(taking(), load=scripted()).run)
-    written = run.manifest()
+    run = Run(run_sweep(taking(), load=scripted()).run)
+    written = run.read_manifest()
     del written["solutions_from"]
     run.write_manifest(written)
     with pytest.raises(DataError, match=r"has no 'solutions_from' that says what was taken\.$"):
-        sweep_of(run.manifest(), run.path)
+        extract_sweep(run.read_manifest(), run.path)

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.storage.check import check
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 LAB = Path(__file__).resolve().parents[3] / "data" / "lab"
 
@@ -37,7 +37,7 @@ class SlowEngine:
         print("closed", flush=True)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by whatever a shell starts in the background
-sweep.sweep = functools.partial(sweep.sweep, load=lambda *_, **__: SlowEngine())
+sweep.run_sweep = functools.partial(sweep.run_sweep, load=lambda *_, **__: SlowEngine())
 sys.argv = ["isocompute", "sweep", sys.argv[1]]
 cli.main()
 """
@@ -54,7 +54,7 @@ def test_what_came_back_reaches_the_disk_and_the_run_is_free_again(small, script
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while (said := process.stdout.readline()) != "ten\n":
             assert said
-        assert len(Run(config.run).keys(SOLUTIONS)) == 0
+        assert len(Run(config.run).read_keys(SOLUTIONS_TABLE)) == 0
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == code
@@ -62,9 +62,9 @@ def test_what_came_back_reaches_the_disk_and_the_run_is_free_again(small, script
     assert "stopped; what was written is whole, and the same command goes on from there" in " ".join(err.split())
     assert "Traceback" not in err
     run = Run(config.run)
-    assert len(run.keys(SOLUTIONS)) == 10
-    assert check(run).whole
-    assert sweep(config, load=scripted()).sampled == 14
+    assert len(run.read_keys(SOLUTIONS_TABLE)) == 10
+    assert check_run(run).is_whole
+    assert run_sweep(config, load=scripted()).sampled == 14
 
 
 LOADING = """
@@ -110,14 +110,14 @@ KILLED = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from conftest import ScriptedEngine, lab_text
-from isocompute.runners.config.sweep import read
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.config.sweep import read_sweep
+from isocompute.runners.sampling.sweep import run_sweep
 
 def slow(prompt, seed):
     time.sleep(0.003)
     return lab_text(prompt, seed)
 
-sweep(read(sys.argv[2]), load=ScriptedEngine(slow))
+run_sweep(read_sweep(sys.argv[2]), load=ScriptedEngine(slow))
 """
 
 
@@ -132,21 +132,25 @@ def test_a_run_is_whole_after_every_kill_and_its_finished_rows_stay(small, scrip
     for _ in range(10):
         before = sum(map(len, finished.values()))
         with subprocess.Popen(command) as process:
-            while process.poll() is None and len(run.parts(SOLUTIONS)) + len(run.parts(VERIFICATIONS)) <= before:
+            while (
+                process.poll() is None
+                and len(run.list_parts(SOLUTIONS_TABLE)) + len(run.list_parts(VERIFICATIONS_TABLE)) <= before
+            ):
                 time.sleep(0.001)
             time.sleep(moments.uniform(0, 0.25))
             process.kill()
         assert process.returncode == -signal.SIGKILL
-        assert check(run).whole
+        assert check_run(run).is_whole
         now = {
-            table: {part: Path(part).read_bytes() for part in run.parts(table)} for table in (SOLUTIONS, VERIFICATIONS)
+            table: {part: Path(part).read_bytes() for part in run.list_parts(table)}
+            for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE)
         }
         for table, parts in finished.items():
             assert parts.items() <= now[table].items()
         finished = now
-    asked = sweep(config, load=(engine := scripted())).sampled
+    asked = run_sweep(config, load=(engine := scripted())).sampled
     assert 0 < asked == len({request.key for request in engine.asked}) < 90 * 6 * 4
-    assert check(run).missing == {"solutions": [], "verifications": []}
-    whole = sweep(small(**{**config.model_dump(), "run": str(tmp_path / "whole")}), load=scripted())
-    for table in (SOLUTIONS, VERIFICATIONS):
-        assert run.frame(table).equals(Run(whole.run).frame(table))
+    assert check_run(run).missing == {"solutions": [], "verifications": []}
+    whole = run_sweep(small(**{**config.model_dump(), "run": str(tmp_path / "whole")}), load=scripted())
+    for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE):
+        assert run.read_frame(table).equals(Run(whole.run).read_frame(table))

@@ -8,18 +8,18 @@ import pytest
 
 from isocompute.errors import EngineError, RunError
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.runners.config.sweep import sweep_of
+from isocompute.runners.config.sweep import extract_sweep
 from isocompute.runners.engines import Completion
-from isocompute.runners.parsing.verdicts import kinds
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.storage.check import check
+from isocompute.runners.parsing.verdicts import count_verification_kinds
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, VERIFICATIONS
-from isocompute.runners.tasks import lab_problems
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
+from isocompute.runners.tasks import make_lab_problems
 
 
 def every_key(run, problems=4, solutions=6, verified=6, verifications=3):
-    ids = sorted(key[0] for key in run.keys(PROBLEMS))
+    ids = sorted(key[0] for key in run.read_keys(PROBLEMS_TABLE))
     assert len(ids) == problems
     solved = [(p, i) for p in ids for i in range(solutions)]
     return solved, [(p, i, j) for p, i in solved if i < verified for j in range(verifications)]
@@ -27,12 +27,12 @@ def every_key(run, problems=4, solutions=6, verified=6, verifications=3):
 
 def keys(run, table):
     """The keys in a table's parts as they stand there, none of them given way."""
-    return [tuple(row.values()) for row in run.read(table, table.key_names).to_pylist()]
+    return [tuple(row.values()) for row in run.read_table(table, table.key_names).to_pylist()]
 
 
 def complete(run, **sizes):
     solved, verified = every_key(run, **sizes)
-    return sorted(keys(run, SOLUTIONS)) == solved and sorted(keys(run, VERIFICATIONS)) == verified
+    return sorted(keys(run, SOLUTIONS_TABLE)) == solved and sorted(keys(run, VERIFICATIONS_TABLE)) == verified
 
 
 def failing(scripted, fails, status="out of memory"):
@@ -55,7 +55,7 @@ def breaking(scripted, after):
 
 
 def test_a_sweep_asks_for_every_key_once(small, scripted):
-    summary = sweep(small(), load=scripted())
+    summary = run_sweep(small(), load=scripted())
     run = Run(summary.run)
     assert complete(run)
     assert (summary.sampled, summary.solutions, summary.verifications) == (96, 24, 72)
@@ -64,20 +64,20 @@ def test_a_sweep_asks_for_every_key_once(small, scripted):
 
 
 def test_only_the_first_solutions_are_verified_if_so_asked(small, scripted):
-    assert complete(Run(sweep(small(verified=2), load=scripted()).run), verified=2)
+    assert complete(Run(run_sweep(small(verified=2), load=scripted()).run), verified=2)
 
 
 def test_a_sweep_without_verifications_loads_no_verifier(small, scripted):
     engine = scripted()
-    summary = sweep(small(verifications=0), load=engine)
+    summary = run_sweep(small(verifications=0), load=engine)
     assert complete(Run(summary.run), verifications=0)
     assert engine.models == ["scripted/solver"]
 
 
 def test_a_complete_run_loads_no_model(small, scripted):
-    sweep(small(), load=scripted())
+    run_sweep(small(), load=scripted())
     engine = scripted()
-    assert sweep(small(), load=engine).sampled == 0
+    assert run_sweep(small(), load=engine).sampled == 0
     assert engine.models == []
 
 
@@ -86,27 +86,27 @@ def test_a_complete_run_loads_no_model(small, scripted):
 def test_after_a_failure_only_what_is_missing_is_asked_for(small, scripted, after, verifier):
     config = small(verifier={"model": verifier, "prompt": "lab-verify"})
     with pytest.raises(EngineError, match="gone"):
-        sweep(config, load=breaking(scripted, after))
+        run_sweep(config, load=breaking(scripted, after))
     run = Run(config.run)
-    there = set(keys(run, SOLUTIONS) + keys(run, VERIFICATIONS))
+    there = set(keys(run, SOLUTIONS_TABLE) + keys(run, VERIFICATIONS_TABLE))
     assert len(there) == after
 
     engine = scripted()
-    sweep(config, load=engine)
+    run_sweep(config, load=engine)
     assert complete(run)
     assert not there & {request.key[1:] for request in engine.asked}
 
 
 def test_a_seed_depends_on_the_row_and_not_on_when_it_is_asked_for(small, scripted, tmp_path):
     whole, resumed = scripted(), scripted()
-    sweep(small(run=str(tmp_path / "whole")), load=whole)
+    run_sweep(small(run=str(tmp_path / "whole")), load=whole)
     with pytest.raises(EngineError):
-        sweep(small(), load=(broken := breaking(scripted, 40)))
-    sweep(small(), load=resumed)
+        run_sweep(small(), load=(broken := breaking(scripted, 40)))
+    run_sweep(small(), load=resumed)
     seeds = {request.key: request.seed for request in whole.asked}
     assert {request.key: request.seed for request in broken.asked + resumed.asked} == seeds
     assert len(set(seeds.values())) == len(seeds)
-    one, other = (Run(path).frame(VERIFICATIONS) for path in (tmp_path / "whole", tmp_path / "run"))
+    one, other = (Run(path).read_frame(VERIFICATIONS_TABLE) for path in (tmp_path / "whole", tmp_path / "run"))
     assert one.equals(other)
 
 
@@ -121,9 +121,9 @@ def test_a_seed_depends_on_the_row_and_not_on_when_it_is_asked_for(small, script
 )
 def test_a_run_grows(small, scripted, changes, sizes):
     first, second = scripted(), scripted()
-    sweep(small(), load=first)
+    run_sweep(small(), load=first)
     before = {request.key for request in first.asked}
-    run = Run(sweep(small(**changes), load=second).run)
+    run = Run(run_sweep(small(**changes), load=second).run)
     assert complete(run, **sizes)
     assert before.isdisjoint(request.key for request in second.asked)
 
@@ -163,10 +163,10 @@ def test_a_run_grows(small, scripted, changes, sizes):
 )
 def test_a_run_neither_shrinks_nor_changes(small, scripted, changes, sentence):
     config = small()
-    sweep(config, load=scripted())
+    run_sweep(config, load=scripted())
     engine = scripted()
     with pytest.raises(RunError) as caught:
-        sweep(small(**changes), load=engine)
+        run_sweep(small(**changes), load=engine)
     assert str(caught.value) == f"The run at '{config.run}' {sentence}"
     assert engine.models == []
     assert complete(Run(config.run))
@@ -177,127 +177,127 @@ def test_a_run_neither_shrinks_nor_changes(small, scripted, changes, sentence):
 )
 def test_more_of_the_solutions_may_be_verified(small, scripted, sizes):
     first, second = scripted(), scripted()
-    sweep(small(verified=2), load=first)
+    run_sweep(small(verified=2), load=first)
     config = small(**sizes)
-    run = Run(sweep(config, load=second).run)
+    run = Run(run_sweep(config, load=second).run)
     assert complete(run, solutions=config.solutions, verified=config.to_verify, verifications=config.verifications)
     assert {request.key for request in first.asked}.isdisjoint(request.key for request in second.asked)
     assert read_pool(run).pool.verdicts.shape == (4, config.to_verify, config.verifications)
 
 
 def test_a_run_grows_in_all_ways_at_once_and_its_manifest_says_so(small, scripted):
-    sweep(small(verified=2), load=scripted())
+    run_sweep(small(verified=2), load=scripted())
     larger = small(solutions=8, verified=5, verifications=4, task={"name": "lab", "problems": 6})
-    run = Run(sweep(larger, load=scripted()).run)
+    run = Run(run_sweep(larger, load=scripted()).run)
     assert complete(run, problems=6, solutions=8, verified=5, verifications=4)
-    assert sweep_of(run.manifest(), run.path) == larger
-    assert check(run).whole
+    assert extract_sweep(run.read_manifest(), run.path) == larger
+    assert check_run(run).is_whole
 
 
 def test_rows_without_a_manifest_are_not_added_to(small, scripted, tmp_path):
-    sweep(small(), load=scripted())
+    run_sweep(small(), load=scripted())
     (tmp_path / "run" / "manifest.json").unlink()
     engine = scripted()
     with pytest.raises(RunError, match=r"has solutions and no manifest.json, so nothing says what they were made with"):
-        sweep(small(), load=engine)
+        run_sweep(small(), load=engine)
     assert engine.asked == []
 
 
 def test_no_verification_reaches_the_disk_before_its_solution(small, scripted, monkeypatch):
     """With one model in both roles, at every moment; a solution sampled anew might be another one."""
-    put, writer = Run._put, Run.writer
+    put, writer = Run._put_file, Run.open_writer
 
     def watched(run, path, content):
         put(run, path, content)
-        assert {key[:2] for key in run.keys(VERIFICATIONS)} <= run.keys(SOLUTIONS)
+        assert {key[:2] for key in run.read_keys(VERIFICATIONS_TABLE)} <= run.read_keys(SOLUTIONS_TABLE)
 
     def uneven(run, table, seconds=0.0, **settings):
-        return writer(run, table, 0.0 if table is VERIFICATIONS else 3600.0, **settings)
+        return writer(run, table, 0.0 if table is VERIFICATIONS_TABLE else 3600.0, **settings)
 
-    monkeypatch.setattr(Run, "_put", watched)
-    monkeypatch.setattr(Run, "writer", uneven)
-    sweep(small(verifier={"model": "scripted/solver", "prompt": "lab-verify"}), load=scripted())
+    monkeypatch.setattr(Run, "_put_file", watched)
+    monkeypatch.setattr(Run, "open_writer", uneven)
+    run_sweep(small(verifier={"model": "scripted/solver", "prompt": "lab-verify"}), load=scripted())
 
 
 def test_a_run_keeps_its_prompts(small, scripted, tmp_path):
     prompt = tmp_path / "prompt.txt"
     prompt.write_text("Problem: {question}\n")
     config = small(solver={"model": "scripted/solver", "prompt": str(prompt)})
-    sweep(config, load=scripted())
+    run_sweep(config, load=scripted())
     prompt.write_text("Please: {question}\n")
     with pytest.raises(RunError, match=r"was made with prompts.solver.sha256 = '\w{64}'"):
-        sweep(config, load=scripted())
+        run_sweep(config, load=scripted())
 
 
 def test_a_run_keeps_its_questions(small, scripted, tmp_path):
     file = tmp_path / "task.jsonl"
     file.write_text('{"question": "Start with 1, add 1.", "answer": "2"}\n')
     config = small(task={"path": str(file)})
-    sweep(config, load=scripted())
+    run_sweep(config, load=scripted())
     file.write_text('{"question": "Start with 1, add 2.", "answer": "3"}\n')
     with pytest.raises(RunError, match="has another question or answer under the name '1'"):
-        sweep(config, load=scripted())
+        run_sweep(config, load=scripted())
 
 
 def test_what_no_row_was_made_with_may_still_change(small, scripted):
     with pytest.raises(EngineError):
-        sweep(small(), load=breaking(scripted, 0))
+        run_sweep(small(), load=breaking(scripted, 0))
     solver = {"model": "scripted/better", "prompt": "lab-solve"}
-    sweep(small(solver=solver, verifier=None, verifications=0, engine="vllm"), load=scripted())
-    assert complete(Run(sweep(small(solver=solver, engine="vllm"), load=scripted()).run))
+    run_sweep(small(solver=solver, verifier=None, verifications=0, engine="vllm"), load=scripted())
+    assert complete(Run(run_sweep(small(solver=solver, engine="vllm"), load=scripted()).run))
 
 
 def test_a_model_that_is_not_there_is_told_before_anything_is_sampled(small, scripted, tmp_path):
     config = small(verifier={"model": str(tmp_path / "none"), "prompt": "lab-verify"})
     engine = scripted()
     with pytest.raises(EngineError, match="is not there; give a checkpoint's folder or a hub's name"):
-        sweep(config, load=engine)
+        run_sweep(config, load=engine)
     assert engine.models == []
     assert not Run(config.run).exists
 
 
 def test_failed_rows_have_a_status_and_no_answer_and_are_asked_for_again(small, scripted):
-    summary = sweep(small(), load=failing(scripted, lambda prompt, seed: seed % 3 == 0))
+    summary = run_sweep(small(), load=failing(scripted, lambda prompt, seed: seed % 3 == 0))
     run = Run(summary.run)
-    for table, said in ((SOLUTIONS, ["text", "answer", "correct"]), (VERIFICATIONS, ["text", "verdict"])):
-        frame = run.frame(table)
+    for table, said in ((SOLUTIONS_TABLE, ["text", "answer", "correct"]), (VERIFICATIONS_TABLE, ["text", "verdict"])):
+        frame = run.read_frame(table)
         failed = frame[frame["status"] != "ok"]
         assert len(failed) > 0
         assert set(failed["status"]) == {"out of memory"}
         assert failed[said].isna().all(axis=None)
-    ok = run.frame(SOLUTIONS).query("status == 'ok'")
+    ok = run.read_frame(SOLUTIONS_TABLE).query("status == 'ok'")
     assert summary.accuracy == ok["correct"].astype(float).mean()
     unanswered = summary.failed["out of memory"]
     assert (summary.solutions + summary.verifications + unanswered) == summary.sampled
 
-    sweep(small(), load=scripted())
-    assert Counter(run.frame(SOLUTIONS)["status"]) == {"ok": 24}
-    assert Counter(run.frame(VERIFICATIONS)["status"]) == {"ok": 72}
+    run_sweep(small(), load=scripted())
+    assert Counter(run.read_frame(SOLUTIONS_TABLE)["status"]) == {"ok": 24}
+    assert Counter(run.read_frame(VERIFICATIONS_TABLE)["status"]) == {"ok": 72}
 
 
 def test_a_row_that_fails_again_and_again_stands_once_and_its_problem_is_left_out(small, scripted):
-    first = lab_problems(1, [1], seed=0)[0]
+    first = make_lab_problems(1, [1], seed=0)[0]
     for _ in range(2):
         engine = failing(scripted, lambda prompt, seed: first.question in prompt, "too long")
-        summary = sweep(small(), load=engine)
+        summary = run_sweep(small(), load=engine)
     assert summary.failed == {"too long": 6}
-    assert len(Run(summary.run).frame(SOLUTIONS)) == 24
+    assert len(Run(summary.run).read_frame(SOLUTIONS_TABLE)) == 24
     found = read_pool(Run(summary.run))
-    assert found.left_out == {first.problem_id: "too long"}
+    assert found.excluded_problems == {first.problem_id: "too long"}
     assert found.pool.verdicts.shape == (3, 6, 3)
 
 
 def test_two_models_are_loaded_one_after_the_other(small, scripted):
     engine = scripted()
-    sweep(small(), load=engine)
+    run_sweep(small(), load=engine)
     assert engine.models == ["scripted/solver", "scripted/verifier"]
-    assert [{request.key[0] for request in run} for run in engine.runs] == [{SOLUTIONS}, {VERIFICATIONS}]
+    assert [{request.key[0] for request in run} for run in engine.runs] == [{SOLUTIONS_TABLE}, {VERIFICATIONS_TABLE}]
 
 
 def test_one_model_in_both_roles_is_loaded_once(small, scripted):
     engine = scripted()
     config = small(verifier={"model": "scripted/solver", "prompt": "lab-verify"})
-    assert complete(Run(sweep(config, load=engine).run))
+    assert complete(Run(run_sweep(config, load=engine).run))
     assert engine.models == ["scripted/solver"]
     assert len(engine.runs) == 1
 
@@ -305,9 +305,9 @@ def test_one_model_in_both_roles_is_loaded_once(small, scripted):
 def test_one_model_verifies_what_is_solved_before_it_solves_on(small, scripted):
     config = small(verifier={"model": "scripted/solver", "prompt": "lab-verify"})
     with pytest.raises(EngineError):
-        sweep(config, load=breaking(scripted, 2))
+        run_sweep(config, load=breaking(scripted, 2))
     engine = scripted()
-    sweep(config, load=engine)
+    run_sweep(config, load=engine)
     tables = [request.key[0].name for request in engine.asked]
     assert tables == ["verifications"] * 6 + ["solutions"] * 22 + ["verifications"] * 66
 
@@ -315,8 +315,8 @@ def test_one_model_verifies_what_is_solved_before_it_solves_on(small, scripted):
 @pytest.mark.parametrize("verifier", ["scripted/verifier", "scripted/solver"])
 def test_the_verifications_of_a_solution_stand_side_by_side(small, scripted, verifier):
     engine = scripted()
-    sweep(small(verifier={"model": verifier, "prompt": "lab-verify"}), load=engine)
-    verifications = [request for request in engine.asked if request.key[0] is VERIFICATIONS]
+    run_sweep(small(verifier={"model": verifier, "prompt": "lab-verify"}), load=engine)
+    verifications = [request for request in engine.asked if request.key[0] is VERIFICATIONS_TABLE]
     for i in range(0, len(verifications), 3):
         group = verifications[i : i + 3]
         assert len({request.prompt for request in group}) == 1
@@ -325,17 +325,17 @@ def test_the_verifications_of_a_solution_stand_side_by_side(small, scripted, ver
 
 def test_a_verification_is_of_what_the_solver_wrote(small, scripted):
     engine = scripted()
-    run = Run(sweep(small(), load=engine).run)
-    texts = run.frame(SOLUTIONS).set_index(["problem_id", "solution_id"])["text"]
+    run = Run(run_sweep(small(), load=engine).run)
+    texts = run.read_frame(SOLUTIONS_TABLE).set_index(["problem_id", "solution_id"])["text"]
     for request in engine.asked:
-        if request.key[0] is VERIFICATIONS:
+        if request.key[0] is VERIFICATIONS_TABLE:
             assert f"Solution:\n{texts[request.key[1:3]]}\nVerification:\n" in request.prompt
 
 
 def test_the_manifest_of_the_same_sweep_is_the_same(small, scripted, tmp_path):
-    sweep(small(), load=scripted())
+    run_sweep(small(), load=scripted())
     before = (tmp_path / "run" / "manifest.json").read_bytes()
-    sweep(small(), load=scripted())
+    run_sweep(small(), load=scripted())
     assert (tmp_path / "run" / "manifest.json").read_bytes() == before
 
 
@@ -351,17 +351,17 @@ def test_a_row_says_when_it_was_made_as_far_as_the_engine_does(small, scripted):
             return Completion(None, None, None, None, None, "lost", started_at=1e9, seconds=2.5)
         return Completion(text, 3, None, 4, "stop", **made[i % 4])
 
-    run = Run(sweep(small(), load=scripted(says)).run)
+    run = Run(run_sweep(small(), load=scripted(says)).run)
     began = datetime.fromtimestamp(1e9, UTC)
     there = {(None, None), (began, 2.5), (None, 0.0)}
-    for table in (SOLUTIONS, VERIFICATIONS):
-        rows = run.read(table).to_pylist()
+    for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE):
+        rows = run.read_table(table).to_pylist()
         assert {(row["started_at"], row["seconds"]) for row in rows} == there
-    (lost,) = (row for row in run.read(SOLUTIONS).to_pylist() if row["status"] == "lost")
+    (lost,) = (row for row in run.read_table(SOLUTIONS_TABLE).to_pylist() if row["status"] == "lost")
     assert (lost["started_at"], lost["seconds"]) == (began, 2.5)
-    skipped = [row for row in run.read(VERIFICATIONS).to_pylist() if row["finish_reason"] == "skipped"]
+    skipped = [row for row in run.read_table(VERIFICATIONS_TABLE).to_pylist() if row["finish_reason"] == "skipped"]
     assert {(row["started_at"], row["seconds"]) for row in skipped} == {(None, 0.0)}
-    assert check(run).whole
+    assert check_run(run).is_whole
 
 
 @pytest.mark.parametrize("verifier", ["scripted/verifier", "scripted/solver"])
@@ -378,15 +378,15 @@ def test_thinking_is_logged_and_cut_and_what_never_ends_is_not_verified(small, s
         solver={"model": "scripted/solver", "prompt": "lab-solve", "thinking_end": "</think>"},
         verifier={"model": verifier, "prompt": "lab-verify", "thinking_end": "</think>"},
     )
-    run = Run(sweep(config, load=scripted(says)).run)
-    solutions, verifications = run.frame(SOLUTIONS), run.frame(VERIFICATIONS)
+    run = Run(run_sweep(config, load=scripted(says)).run)
+    solutions, verifications = run.read_frame(SOLUTIONS_TABLE), run.read_frame(VERIFICATIONS_TABLE)
     endless = int((solutions["finish_reason"] == "length").sum())
     assert 0 < endless < 24
     assert solutions["text"].str.startswith("thought").all()
     assert solutions["answer"].isna().sum() == endless
     assert set(solutions["answer"].dropna()) == {"2"}
-    counts = kinds(verifications)
+    counts = count_verification_kinds(verifications)
     assert (counts["skipped"], counts["no"]) == (3 * endless, 72 - 3 * endless)
     assert (verifications.loc[verifications["finish_reason"] == "skipped", "completion_tokens"] == 0).all()
-    assert sweep(config, load=scripted(says)).sampled == 0
-    assert read_pool(run).left_out == {}
+    assert run_sweep(config, load=scripted(says)).sampled == 0
+    assert read_pool(run).excluded_problems == {}

@@ -167,23 +167,23 @@ def tokenizer():
 @pytest.fixture(scope="session")
 def kind(tokenizer):
     """Makes a kind with its tokenizer."""
-    from isocompute.runners.scorers.formats.lab import Lab
-    from isocompute.runners.scorers.formats.math_shepherd import MathShepherd
-    from isocompute.runners.scorers.formats.outcome import Outcome
-    from isocompute.runners.scorers.formats.qwen_prm import QwenPRM
-    from isocompute.runners.scorers.formats.rlhflow import RLHFlow
-    from isocompute.runners.scorers.formats.skywork import Skywork
-    from isocompute.runners.scorers.tokenizer import Text
+    from isocompute.runners.scorers.formats.lab import LabFormat
+    from isocompute.runners.scorers.formats.math_shepherd import MathShepherdFormat
+    from isocompute.runners.scorers.formats.outcome import OutcomeFormat
+    from isocompute.runners.scorers.formats.qwen_prm import QwenPRMFormat
+    from isocompute.runners.scorers.formats.rlhflow import RLHFlowFormat
+    from isocompute.runners.scorers.formats.skywork import SkyworkFormat
+    from isocompute.runners.scorers.tokenizer import ScorerTokenizer
 
     kinds = {
-        "lab": Lab,
-        "math-shepherd": MathShepherd,
-        "outcome": Outcome,
-        "qwen-prm": QwenPRM,
-        "rlhflow": RLHFlow,
-        "skywork": Skywork,
+        "lab": LabFormat,
+        "math-shepherd": MathShepherdFormat,
+        "outcome": OutcomeFormat,
+        "qwen-prm": QwenPRMFormat,
+        "rlhflow": RLHFlowFormat,
+        "skywork": SkyworkFormat,
     }
-    return cache(lambda name: kinds[name](Text(tokenizer(name), name)))
+    return cache(lambda name: kinds[name](ScorerTokenizer(tokenizer(name), name)))
 
 
 @pytest.fixture(scope="session")

@@ -17,11 +17,11 @@ import pytest
 from isocompute.errors import ConfigError, EngineError
 from isocompute.runners import scorers
 from isocompute.runners.scorers import ScoreRequest
-from isocompute.runners.scorers.formats.base import readings
+from isocompute.runners.scorers.formats.base import tokenise_request
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE
 from isocompute.testing import ScorerSuite
-from isocompute.testing.scorers import ask
+from isocompute.testing.scorers import collect_scorer_results
 
 DATA = Path(__file__).resolve().parents[3] / "data"
 LIMIT = 512
@@ -94,9 +94,9 @@ def checkpoint(tokenizer, tmp_path_factory):
 def load(kind, engine, folder):
     # float32, so that scores can be compared across engines and across what else is in the batch
     if engine == "transformers":
-        return scorers.load(kind, str(folder), engine, dtype="float32", batch_size=5)
+        return scorers.load_scorer(kind, str(folder), engine, dtype="float32", batch_size=5)
     shape = {"max_model_len": LIMIT, "max_num_seqs": 16, "block_size": BLOCK, "enforce_eager": True}
-    return scorers.load(kind, str(folder), engine, dtype="float32", **shape)
+    return scorers.load_scorer(kind, str(folder), engine, dtype="float32", **shape)
 
 
 @pytest.fixture(scope="module", params=SCORERS)
@@ -157,7 +157,7 @@ class TestEveryScorer(ScorerSuite):
 
 
 def alone(scorer, request):
-    return ask(scorer, [request])[request.key]
+    return collect_scorer_results(scorer, [request])[request.key]
 
 
 def solutions(n, steps=STEPS, first=0):
@@ -186,7 +186,7 @@ def test_scores_are_those_of_the_published_formula(loaded, published):
 
 def test_a_step_of_blanks_has_no_score_and_an_empty_request_none(loaded):
     kind, _, scorer = loaded
-    done = ask(
+    done = collect_scorer_results(
         scorer,
         [
             ScoreRequest("blank", QUESTION.format(3), (STEPS[0], "\n", STEPS[1], "")),
@@ -202,12 +202,14 @@ def test_a_step_of_blanks_has_no_score_and_an_empty_request_none(loaded):
     assert math.isnan(done["nothing"].scores[0])
     for key in ("none", "nothing"):
         assert (done[key].prompt_tokens, done[key].calls, done[key].status) == (0, 0, "ok")
-        assert (done[key].started_at, done[key].seconds) == (None, None)  # nobody was asked
+        assert (done[key].started_at, done[key].seconds) == (None, 0.0)  # nothing had to be done
 
 
 def test_what_is_too_long_is_a_row_that_says_so(loaded):
     _, _, scorer = loaded
-    done = ask(scorer, [*solutions(3), ScoreRequest("long", QUESTION.format(1), ("16+3: 9,1 = 19\n" * 100,))])
+    done = collect_scorer_results(
+        scorer, [*solutions(3), ScoreRequest("long", QUESTION.format(1), ("16+3: 9,1 = 19\n" * 100,))]
+    )
     assert done["long"].scores is None
     assert str(scorer.limit) in done["long"].status
     assert all(done["s", i].status == "ok" for i in range(3))
@@ -216,7 +218,7 @@ def test_what_is_too_long_is_a_row_that_says_so(loaded):
 def test_tokens_are_counted_as_they_are_read(loaded):
     _, engine, scorer = loaded
     for request, came in scorer.run(deque(solutions(5, first=300))):
-        read = readings(scorer.kind, request)
+        read = tokenise_request(scorer.kind, request)
         sizes = [len(reading.tokens) for reading in read]
         if engine == "vllm":  # a call for each step
             sizes = [len(prefix) for reading in read for prefix in reading.prefixes]
@@ -232,7 +234,9 @@ def test_what_was_read_before_is_taken_from_the_cache_block_by_block(loaded):
     _, _, scorer = loaded
     steps = tuple(f"{step.strip()} {step.strip()} {step}" for step in STEPS)
     first, second = ScoreRequest(1, QUESTION.format(999), steps[:2]), ScoreRequest(2, QUESTION.format(999), steps, 2)
-    seen, *calls = ([prefix for read in readings(scorer.kind, r) for prefix in read.prefixes] for r in (first, second))
+    seen, *calls = (
+        [prefix for read in tokenise_request(scorer.kind, r) for prefix in read.prefixes] for r in (first, second)
+    )
     held = []
     for prefix in calls[0]:
         held.append(max(common(prefix, other) for other in seen) // BLOCK * BLOCK)
@@ -248,13 +252,13 @@ def test_the_labs_prm_scores_as_it_is_measured(loaded):
     _, engine, scorer = loaded
     measure = pytest.importorskip("experiments.lab.measure")
     run = Run(DATA / "runs" / "lab")
-    questions = run.frame(PROBLEMS).set_index("problem_id")["question"]
-    frame = run.frame(SOLUTIONS, ["problem_id", "solution_id", "text"])
+    questions = run.read_frame(PROBLEMS_TABLE).set_index("problem_id")["question"]
+    frame = run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "text"])
     frame = frame[frame["solution_id"] < 2].head(60)
     asked, texts = questions[frame["problem_id"]].tolist(), frame["text"].tolist()
-    expected = measure.step_scores(DATA / "lab" / "prm", asked, texts)
+    expected = measure.score_steps(DATA / "lab" / "prm", asked, texts)
     steps = [tuple(text.splitlines(keepends=True)) for text in texts]
-    done = ask(scorer, [ScoreRequest(i, asked[i], steps[i]) for i in range(len(texts))])
+    done = collect_scorer_results(scorer, [ScoreRequest(i, asked[i], steps[i]) for i in range(len(texts))])
     for i, scores in enumerate(expected):
         assert done[i].scores == pytest.approx(scores, abs=1e-3 if engine == "vllm" else 1e-4)
 
@@ -267,7 +271,7 @@ def test_weights_of_another_kind_are_refused_and_none_are_drawn_at_random(checkp
     architecture(torch, "skywork", len(tokenizer("qwen-prm"))).save_pretrained(tmp_path)
     tokenizer("qwen-prm").save_pretrained(tmp_path)
     with pytest.raises(EngineError, match=r"has no weights 'score\.0\.bias': it is of another kind"):
-        scorers.load("qwen-prm", str(tmp_path), "transformers")
+        scorers.load_scorer("qwen-prm", str(tmp_path), "transformers")
 
 
 def test_a_language_model_s_head_may_stand_beside_the_one_that_is_read(checkpoint, tmp_path, need):
@@ -280,10 +284,10 @@ def test_a_language_model_s_head_may_stand_beside_the_one_that_is_read(checkpoin
     weights = load_file(tmp_path / "model.safetensors")
     beside = {**weights, "lm_head.weight": torch.zeros_like(weights["model.embed_tokens.weight"])}
     save_file(beside, tmp_path / "model.safetensors", {"format": "pt"})
-    scorers.load("qwen-prm", str(tmp_path), "transformers").close()
+    scorers.load_scorer("qwen-prm", str(tmp_path), "transformers").close()
     save_file({**beside, "other.weight": torch.zeros(3)}, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(EngineError, match=r"has weights 'other\.weight' that the model has no place for"):
-        scorers.load("qwen-prm", str(tmp_path), "transformers")
+        scorers.load_scorer("qwen-prm", str(tmp_path), "transformers")
 
 
 def test_an_outcome_model_with_several_outputs_is_refused(tokenizer, tmp_path, need):
@@ -295,7 +299,7 @@ def test_an_outcome_model_with_several_outputs_is_refused(tokenizer, tmp_path, n
     transformers.LlamaForSequenceClassification(transformers.LlamaConfig(**shape)).save_pretrained(tmp_path)
     tokenizer("outcome").save_pretrained(tmp_path)
     with pytest.raises(EngineError, match="has 3 outputs; an outcome reward model has 1"):
-        scorers.load("outcome", str(tmp_path), "transformers")
+        scorers.load_scorer("outcome", str(tmp_path), "transformers")
 
 
 def test_pickled_weights_are_not_read(checkpoint, tmp_path, need):
@@ -308,10 +312,10 @@ def test_pickled_weights_are_not_read(checkpoint, tmp_path, need):
             (tmp_path / file.name).write_bytes(file.read_bytes())
     torch.save(load_file(checkpoint("rlhflow") / "model.safetensors"), tmp_path / "pytorch_model.bin")
     with pytest.raises(EngineError, match="cannot be loaded"):
-        scorers.load("rlhflow", str(tmp_path), "transformers")
+        scorers.load_scorer("rlhflow", str(tmp_path), "transformers")
 
 
 def test_an_option_that_the_engine_does_not_take_is_named(need):
     need("torch")
     with pytest.raises(ConfigError, match="batch_sise"):
-        scorers.load("lab", str(DATA / "lab" / "prm"), "transformers", batch_sise=3)
+        scorers.load_scorer("lab", str(DATA / "lab" / "prm"), "transformers", batch_sise=3)

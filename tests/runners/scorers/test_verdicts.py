@@ -11,14 +11,14 @@ import pytest
 from isocompute.runners.engines import Completion, Sampling
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.scorers import ScoreRequest
-from isocompute.runners.scorers.genrm import Verdicts
+from isocompute.runners.scorers.genrm import VerdictScorer
 
 PROMPT = Prompt("p", "Q: {question}\nA: {solution}\n")
 V = 4
 
 
 def verdicts(engine, **changes):
-    return Verdicts(engine, PROMPT, Sampling(), **{"verifications": V, **changes})
+    return VerdictScorer(engine, PROMPT, Sampling(), **{"verifications": V, **changes})
 
 
 def ask(scorer, *requests):

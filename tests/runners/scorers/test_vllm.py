@@ -9,16 +9,16 @@ from types import SimpleNamespace
 import pytest
 
 from isocompute.runners.scorers import ScoreRequest
-from isocompute.runners.scorers.formats.base import Pair, Reading, logistic
+from isocompute.runners.scorers.formats.base import ScoringInput, TokenPair, compute_logistic
 
 
 class Letters:
     """A kind that reads a token a step, whose head is a pair."""
 
-    head = Pair(1, 2)
+    head = TokenPair(1, 2)
 
-    def read(self, question, steps, known):
-        return [Reading(tuple(range(len(steps) + 1)), tuple(range(known + 1, len(steps) + 1)))]
+    def tokenise_steps(self, question, steps, known):
+        return [ScoringInput(tuple(range(len(steps) + 1)), tuple(range(known + 1, len(steps) + 1)))]
 
 
 class Host:
@@ -72,9 +72,9 @@ def ask(scorer, *requests):
 
 def test_each_new_step_is_a_call_and_its_score_finds_its_place_in_whatever_order_they_end(scorer):
     done = ask(scorer(), ScoreRequest("a", "q", ("x",) * 4, known=1), ScoreRequest("b", "q", ("x",)))
-    assert done["a"].scores == pytest.approx([logistic(3), logistic(4), logistic(5)])
+    assert done["a"].scores == pytest.approx([compute_logistic(3), compute_logistic(4), compute_logistic(5)])
     assert (done["a"].prompt_tokens, done["a"].cached_tokens, done["a"].calls) == (12, 9, 3)
-    assert done["b"].scores == pytest.approx([logistic(2)])
+    assert done["b"].scores == pytest.approx([compute_logistic(2)])
     assert all(came.started_at > 0 and came.seconds > 0 for came in done.values())
 
 
@@ -115,10 +115,10 @@ def test_a_request_that_is_too_long_is_not_asked(scorer):
 def test_of_a_classifier_the_last_token_that_was_computed_is_read(need):
     need("vllm")
     np = pytest.importorskip("numpy")
-    from isocompute.runners.scorers.vllm import margin
+    from isocompute.runners.scorers.vllm import read_margin
 
     def output(data):
         return SimpleNamespace(outputs=SimpleNamespace(data=np.array(data)))
 
-    assert margin(output([[9.0, 1.0], [1.0, 4.0]]), "classes") == 3.0
-    assert margin(output([-2.5]), "reward") == -2.5
+    assert read_margin(output([[9.0, 1.0], [1.0, 4.0]]), "classes") == 3.0
+    assert read_margin(output([-2.5]), "reward") == -2.5

@@ -11,9 +11,9 @@ import pytest
 
 from isocompute.runners import engines, scorers
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import NODES, SCORES, SEARCHES, SOLUTIONS
+from isocompute.runners.storage.schema import NODES_TABLE, SCORES_TABLE, SEARCHES_TABLE, SOLUTIONS_TABLE
 
 pytestmark = pytest.mark.soak  # two engines side by side: minutes on two cores
 
@@ -74,24 +74,24 @@ def counted(need, tmp_path_factory):
             ],
         }
     )
-    sweep(
+    run_sweep(
         config,
-        load=partial(load, engines.load, lambda engine: engine),
-        load_scorer=partial(load, scorers.load, lambda scorer: scorer.host),
+        load=partial(load, engines.load_engine, lambda engine: engine),
+        load_scorer=partial(load, scorers.load_scorer, lambda scorer: scorer.host),
     )
     names = ("solving", "scoring", "searching", "judging")
     return Run(config.run), dict(zip(names, (count.seen for count in counts), strict=True))
 
 
 def sums(run, table):
-    frame = run.frame(table)
+    frame = run.read_frame(table)
     assert set(frame["status"]) == {"ok"}
     return frame.select_dtypes("number").sum()
 
 
 def test_solutions_have_the_tokens_that_vllm_counted(counted):
     run, seen = counted
-    took, vllm = sums(run, SOLUTIONS), seen["solving"]
+    took, vllm = sums(run, SOLUTIONS_TABLE), seen["solving"]
     assert took["prompt_tokens"] == vllm["read"] == vllm["prompts"]
     assert took["cached_tokens"] == vllm["cached"]
     assert took["completion_tokens"] == vllm["sampled"]
@@ -99,7 +99,7 @@ def test_solutions_have_the_tokens_that_vllm_counted(counted):
 
 def test_scores_have_the_tokens_that_vllm_counted(counted):
     run, seen = counted
-    took, vllm = sums(run, SCORES), seen["scoring"]
+    took, vllm = sums(run, SCORES_TABLE), seen["scoring"]
     assert took["scorer_prompt_tokens"] == vllm["read"] == vllm["prompts"]
     assert took["scorer_cached_tokens"] == vllm["cached"] > 0
     assert took["scorer_calls"] == vllm["requests"]
@@ -107,7 +107,7 @@ def test_scores_have_the_tokens_that_vllm_counted(counted):
 
 def test_nodes_have_the_tokens_that_vllm_counted(counted):
     run, seen = counted
-    took, solver, scorer = sums(run, NODES), seen["searching"], seen["judging"]
+    took, solver, scorer = sums(run, NODES_TABLE), seen["searching"], seen["judging"]
     assert took["prompt_tokens"] == solver["read"] == solver["prompts"]
     assert took["cached_tokens"] == solver["cached"] > 0
     assert took["completion_tokens"] + took["lookahead_tokens"] == solver["sampled"]
@@ -119,7 +119,7 @@ def test_nodes_have_the_tokens_that_vllm_counted(counted):
 
 def test_searches_have_the_tokens_of_their_nodes(counted):
     run, _ = counted
-    nodes, searches = sums(run, NODES), sums(run, SEARCHES)
+    nodes, searches = sums(run, NODES_TABLE), sums(run, SEARCHES_TABLE)
     assert searches["prompt_tokens"] == nodes["prompt_tokens"]
     assert searches["cached_tokens"] == nodes["cached_tokens"]
     assert searches["generated_tokens"] == nodes["completion_tokens"] + nodes["lookahead_tokens"]

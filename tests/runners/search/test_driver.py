@@ -10,38 +10,38 @@ import pyarrow.parquet as pq
 import pytest
 
 from isocompute.errors import DataError, RunError
-from isocompute.runners.config.search import Shape
+from isocompute.runners.config.search import SearchShape
 from isocompute.runners.engines import Completion
-from isocompute.runners.prompts import load
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.scorers import Scored
-from isocompute.runners.search.expand import Cost, Ground, Sprout, attempt, grow
-from isocompute.runners.search.registry import SEARCHES as STRATEGIES
-from isocompute.runners.seeds import seed_of
-from isocompute.runners.storage.expected import Expected
-from isocompute.runners.storage.run import arrow, parquet
-from isocompute.runners.storage.schema import NODES, PROBLEMS, SEARCHES
+from isocompute.runners.prompts import load_prompt
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.scorers import ScoreResult
+from isocompute.runners.search.expand import NodeCost, PendingNode, SearchContext, grow_attempt, grow_step
+from isocompute.runners.search.registry import SEARCH_STRATEGIES as STRATEGIES
+from isocompute.runners.seeds import derive_seed
+from isocompute.runners.storage.expected import ExpectedRows
+from isocompute.runners.storage.run import build_arrow_table, encode_parquet
+from isocompute.runners.storage.schema import NODES_TABLE, PROBLEMS_TABLE, SEARCHES_TABLE
 
 
 def rows(run, table):
-    return run.read(table).to_pylist()
+    return run.read_table(table).to_pylist()
 
 
 def by_search(run):
     trees = defaultdict(dict)
-    for row in rows(run, NODES):
-        trees[tuple(row[name] for name in SEARCHES.key_names)][row["node_id"]] = row
+    for row in rows(run, NODES_TABLE):
+        trees[tuple(row[name] for name in SEARCHES_TABLE.key_names)][row["node_id"]] = row
     return trees
 
 
 def plainly(config, problem, key, pair):
     """One search without threads, log or company: each node by itself, one after the other."""
-    rules = config.by_shape[Shape(*key[1:5])]
-    revision = load("math-revise", needs=()) if rules.asks else None
-    prompt = load(config.solver.prompt, needs=()).fill(question=problem)
-    ground = Ground(problem, prompt, config.solver, config.step, config.boxed_ends, key[4], "last", revision)
-    shape = Shape(*key[1:5])
-    begin, seed = STRATEGIES[shape.strategy].begin, seed_of(config.seed, "particles", *key)
+    rules = config.searches_by_shape[SearchShape(*key[1:5])]
+    revision = load_prompt("math-revise", needs=()) if rules.revision_prompt else None
+    prompt = load_prompt(config.solver.prompt, needs=()).fill(question=problem)
+    ground = SearchContext(problem, prompt, config.solver, config.step, config.boxed_ends, key[4], "last", revision)
+    shape = SearchShape(*key[1:5])
+    begin, seed = STRATEGIES[shape.strategy].begin, derive_seed(config.seed, "particles", *key)
     running = begin(shape.n, shape.width, rules.rounds, seed)
     parents, number, grown = next(running), 0, {}
     try:
@@ -50,9 +50,9 @@ def plainly(config, problem, key, pair):
             for parent in parents:
                 number += 1
                 place = (*key, number)
-                luck = seed_of(config.seed, "tie", *place) / 2**63
-                sprout = Sprout(place, parent, rounds, luck, partial(seed_of, config.seed, "node", *place))
-                growth = (attempt if revision else grow)(ground, sprout, Cost())
+                luck = derive_seed(config.seed, "tie", *place) / 2**63
+                sprout = PendingNode(place, parent, rounds, luck, partial(derive_seed, config.seed, "node", *place))
+                growth = (grow_attempt if revision else grow_step)(ground, sprout, NodeCost())
                 request = next(growth)
                 try:
                     while True:
@@ -69,9 +69,9 @@ def plainly(config, problem, key, pair):
 def test_every_search_is_what_a_plain_loop_finds_node_by_node(searching, stepping, made):
     config = searching()
     run = made(config, stepping())
-    questions = dict(run.frame(PROBLEMS, ["problem_id", "question"]).itertuples(index=False, name=None))
+    questions = dict(run.read_frame(PROBLEMS_TABLE, ["problem_id", "question"]).itertuples(index=False, name=None))
     trees, ended = by_search(run), dict(zip(*listed(run), strict=True))
-    assert set(ended) == set(trees) == set(Expected(config, list(questions)).keys(SEARCHES))
+    assert set(ended) == set(trees) == set(ExpectedRows(config, list(questions)).enumerate_keys(SEARCHES_TABLE))
     for key, row in ended.items():
         grown, candidates = plainly(config, questions[key[0]], key, stepping())
         assert row["candidates"] == candidates
@@ -82,8 +82,8 @@ def test_every_search_is_what_a_plain_loop_finds_node_by_node(searching, steppin
 
 
 def listed(run):
-    found = rows(run, SEARCHES)
-    return [tuple(row[name] for name in SEARCHES.key_names) for row in found], found
+    found = rows(run, SEARCHES_TABLE)
+    return [tuple(row[name] for name in SEARCHES_TABLE.key_names) for row in found], found
 
 
 def test_a_search_returns_a_finished_candidate_if_there_is_one_and_says_what_became_of_each_node(
@@ -111,8 +111,8 @@ def test_tokens_and_calls_are_those_that_the_models_counted(searching, stepping,
     engine, scorer = stepping()
     run = made(searching(), (engine, scorer))
     asked = [(request, answer) for request, answer in engine.asked if len(request.key) == 7]
-    nodes, ended = rows(run, NODES), rows(run, SEARCHES)
-    total = {name: sum(row[name] for row in nodes) for name in Cost().counts}
+    nodes, ended = rows(run, NODES_TABLE), rows(run, SEARCHES_TABLE)
+    total = {name: sum(row[name] for row in nodes) for name in NodeCost().counts}
     assert total["completion_tokens"] + total["lookahead_tokens"] == sum(a.completion_tokens for _, a in asked)
     assert total["lookahead_tokens"] == sum(a.completion_tokens for r, a in asked if not r.sampling.temperature) > 0
     assert total["prompt_tokens"] == sum(a.prompt_tokens for _, a in asked)
@@ -188,7 +188,7 @@ def test_a_search_grows_by_seeds_and_slots_and_neither_shrinks_nor_changes(searc
     run = made(searching(searches=[beam]), stepping())
     more = [beam | {"n": [4, 8], "seeds": 3}, {"strategy": "rebase", "n": 4}]
     made(searching(searches=more), stepping())
-    assert len(run.keys(SEARCHES)) == 4 * (3 + 3 + 1)
+    assert len(run.read_keys(SEARCHES_TABLE)) == 4 * (3 + 3 + 1)
     for searches, sentence in [
         ([], "has 3 of beam with n = 4 a problem; a run can grow, not shrink."),
         ([more[0] | {"seeds": 1}, more[1]], "has 3 of beam with n = 4 a problem; a run can grow, not shrink."),
@@ -208,8 +208,8 @@ def test_a_search_grows_by_seeds_and_slots_and_neither_shrinks_nor_changes(searc
 
 def test_scores_outside_the_unit_interval_or_none_at_all_are_failures(searching, stepping):
     for scores, said in (((float("nan"),), "[nan] for 1 steps"), ((0.1, 0.2), "[0.1, 0.2] for 1 steps")):
-        engine, scorer = stepping(scores=lambda request, scores=scores: Scored(scores, 1, 0, 1))
-        found = sweep(searching(searches=[{"strategy": "beam", "n": 2}]), load=engine, load_scorer=scorer)
+        engine, scorer = stepping(scores=lambda request, scores=scores: ScoreResult(scores, 1, 0, 1))
+        found = run_sweep(searching(searches=[{"strategy": "beam", "n": 2}]), load=engine, load_scorer=scorer)
         assert list(found.failed) == [f"the scorer gave {said}"]
         assert found.searches == 0
 
@@ -226,7 +226,7 @@ def test_an_engine_that_says_no_tokens_is_gone_on_with_by_text(searching, steppi
 
     engine.says = wordy
     run = made(searching(), (engine, scorer))
-    assert {row["token_ids"] is None for row in rows(run, NODES)} == {True}
+    assert {row["token_ids"] is None for row in rows(run, NODES_TABLE)} == {True}
     assert content(run) == [row | ({"token_ids": None} if "token_ids" in row else {}) for row in content(whole)]
 
 
@@ -246,19 +246,19 @@ def test_a_verifier_may_score_and_what_it_samples_is_charged(searching, stepping
     scorer = {"kind": "verdicts", "verifications": 3}
     config = searching(verifier=verifier, scorer=scorer, searches=[{"strategy": "beam", "n": 4, "rounds": 3}])
     run = made(config, (engine, None))
-    nodes = rows(run, NODES)
+    nodes = rows(run, NODES_TABLE)
     assert {row["step_score"] for row in nodes} <= {None, 0.0, 1 / 3, 2 / 3, 1.0}
     assert sum(row["scorer_completion_tokens"] for row in nodes) == 9 * len(judged) > 0
-    assert sum(row["scorer_completion_tokens"] for row in rows(run, SEARCHES)) == 9 * len(judged)
+    assert sum(row["scorer_completion_tokens"] for row in rows(run, SEARCHES_TABLE)) == 9 * len(judged)
     assert engine.closed == engine.loaded == 3  # solutions; then solver and verifier of the searches
 
 
 def test_a_log_that_another_version_wrote_is_not_gone_on_with(searching, stepping, made):
     run = made(searching(searches=[{"strategy": "beam", "n": 4, "rounds": 3}]), stepping())
-    for table in (SEARCHES, NODES):
-        for path in run.parts(table):
-            kept = [] if table is SEARCHES else [row | {"parent": 0} for row in pq.read_table(path).to_pylist()]
-            Path(path).write_bytes(parquet(arrow(kept, table.schema)))
+    for table in (SEARCHES_TABLE, NODES_TABLE):
+        for path in run.list_parts(table):
+            kept = [] if table is SEARCHES_TABLE else [row | {"parent": 0} for row in pq.read_table(path).to_pylist()]
+            Path(path).write_bytes(encode_parquet(build_arrow_table(kept, table.schema)))
     with pytest.raises(
         RunError, match="and its log has it grown from node 0, so another version of isocompute made it"
     ):
@@ -266,7 +266,7 @@ def test_a_log_that_another_version_wrote_is_not_gone_on_with(searching, steppin
 
 
 def test_a_strategy_that_wants_probabilities_says_so_and_both_models_are_closed(searching, stepping, made):
-    engine, scorer = stepping(scores=lambda request: Scored((7.5,) * len(request.new), 1, 0, 1))
+    engine, scorer = stepping(scores=lambda request: ScoreResult((7.5,) * len(request.new_steps), 1, 0, 1))
     with pytest.raises(DataError, match=r"Particle filtering draws by probabilities, and the scorer gave 7\.5"):
         made(searching(), (engine, scorer))
     assert (engine.closed, scorer.closed) == (engine.loaded, scorer.loaded)
@@ -276,7 +276,9 @@ def test_a_run_with_searches_can_gain_revisions(searching, stepping):
     beam, revise = {"strategy": "beam", "n": 4, "rounds": 3}, {"strategy": "revise", "n": 4, "width": 2}
     for searches in ([beam], [beam, revise]):
         engine, scorer = stepping()
-        summary = sweep(searching(scored=1, searches=searches), load=engine, load_scorer=scorer)
+        summary = run_sweep(searching(scored=1, searches=searches), load=engine, load_scorer=scorer)
         assert summary.searches == 4 * len(searches)
     with pytest.raises(RunError, match=r"was made with prompts\.reviser\."):
-        sweep(searching(scored=1, searches=[beam, revise | {"prompt": "lab-verify"}]), load=engine, load_scorer=scorer)
+        run_sweep(
+            searching(scored=1, searches=[beam, revise | {"prompt": "lab-verify"}]), load=engine, load_scorer=scorer
+        )

@@ -4,24 +4,32 @@ import math
 
 import pytest
 
-from isocompute.runners.config.sweep import Role
+from isocompute.runners.config.sweep import ModelRole
 from isocompute.runners.engines import Completion, Request
 from isocompute.runners.prompts import Prompt
-from isocompute.runners.scorers import Scored, ScoreRequest
-from isocompute.runners.search.expand import BLANKS, Cost, Failed, Ground, Sprout, attempt, grow
-from isocompute.runners.search.strategies.node import Node, root
+from isocompute.runners.scorers import ScoreRequest, ScoreResult
+from isocompute.runners.search.expand import (
+    MAX_BLANK_DELIMITERS,
+    NodeCost,
+    NodeFailure,
+    PendingNode,
+    SearchContext,
+    grow_attempt,
+    grow_step,
+)
+from isocompute.runners.search.strategies.node import Node, make_root_node
 
-ROLE = Role(model="m", prompt="p", max_tokens=100, temperature=0.8, stop=("END",))
+ROLE = ModelRole(model="m", prompt="p", max_tokens=100, temperature=0.8, stop=("END",))
 
 
 def ground(**changes):
     given = {"question": "2+2?", "prompt": "Q: 2+2?", "role": ROLE, "step": "\n\n", "boxed_ends": False, "lookahead": 0}
-    return Ground(**{**given, "aggregate": "last", **changes})
+    return SearchContext(**{**given, "aggregate": "last", **changes})
 
 
 def sprout(parent=None, number=7):
-    parent = root() if parent is None else parent
-    return Sprout(("lab", number), parent, parent.round + 1, 0.5, lambda *words: hash((number, *words)) % 2**60)
+    parent = make_root_node() if parent is None else parent
+    return PendingNode(("lab", number), parent, parent.round + 1, 0.5, lambda *words: hash((number, *words)) % 2**60)
 
 
 def said(text, reason="step", tokens=None, **counts):
@@ -44,45 +52,47 @@ def run(growth, *answers):
 
 
 def grown(parent=None, *answers, number=1, **changes):
-    return run(grow(ground(**changes), sprout(parent, number), Cost()), *answers)[0]
+    return run(grow_step(ground(**changes), sprout(parent, number), NodeCost()), *answers)[0]
 
 
 def test_a_step_goes_on_from_the_tokens_of_its_path_and_only_it_is_scored():
-    first = grown(None, said("one"), Scored((0.3,), 20, 0, 1))
-    cost = Cost()
-    node, asked = run(grow(ground(), sprout(first), cost), said("two"), Scored((0.6,), 30, 20, 1))
+    first = grown(None, said("one"), ScoreResult((0.3,), 20, 0, 1))
+    cost = NodeCost()
+    node, asked = run(grow_step(ground(), sprout(first), cost), said("two"), ScoreResult((0.6,), 30, 20, 1))
     request, scoring = asked
     assert (request.prompt, request.written, request.written_ids) == ("Q: 2+2?", "one\n\n", tuple(map(ord, "one\n\n")))
     assert (request.sampling.step, request.sampling.stop, request.sampling.max_tokens) == ("\n\n", ("END",), 95)
     assert scoring == ScoreRequest(("lab", 7), "2+2?", ("one\n\n", "two\n\n"), 1)
-    assert (node.text, node.tokens, node.end, node.alive) == ("two\n\n", tuple(map(ord, "two\n\n")), None, True)
+    assert (node.text, node.tokens, node.end, node.is_alive) == ("two\n\n", tuple(map(ord, "two\n\n")), None, True)
     assert (node.scores, node.score, node.length) == ((0.3, 0.6), 0.6, 10)
-    assert cost == Cost(10, 4, 5, 0, 30, 20, 1, 0)
+    assert cost == NodeCost(10, 4, 5, 0, 30, 20, 1, 0)
 
 
 @pytest.mark.parametrize(("reason", "end"), [("stop", "stop"), ("length", "length"), ("step", None)])
 def test_what_ended_the_text_ends_the_node(reason, end):
-    node = grown(None, said("one", reason), Scored((0.3,), 1, 0, 1))
-    assert (node.end, node.finished) == (end, end == "stop")
+    node = grown(None, said("one", reason), ScoreResult((0.3,), 1, 0, 1))
+    assert (node.end, node.is_finished) == (end, end == "stop")
 
 
 def test_a_solution_has_no_more_tokens_than_a_sampled_one():
-    parent = grown(None, said("a" * 90), Scored((0.3,), 1, 0, 1))
-    node, asked = run(grow(ground(), sprout(parent), Cost()), said("a" * 6), Scored((0.3,), 1, 0, 1))
+    parent = grown(None, said("a" * 90), ScoreResult((0.3,), 1, 0, 1))
+    node, asked = run(grow_step(ground(), sprout(parent), NodeCost()), said("a" * 6), ScoreResult((0.3,), 1, 0, 1))
     assert asked[0].sampling.max_tokens == 8
     assert node.end == "length"  # the delimiter took its last tokens
 
 
 @pytest.mark.parametrize("how", ["last", "min", "prod", "mean"])
 def test_a_score_is_the_aggregate_that_was_asked_for(how):
-    first = grown(None, said("one"), Scored((0.3,), 1, 0, 1), aggregate=how)
-    second = grown(first, said("two"), Scored((0.6,), 1, 0, 1), aggregate=how)
+    first = grown(None, said("one"), ScoreResult((0.3,), 1, 0, 1), aggregate=how)
+    second = grown(first, said("two"), ScoreResult((0.6,), 1, 0, 1), aggregate=how)
     assert second.score == pytest.approx({"last": 0.6, "min": 0.3, "prod": 0.18, "mean": 0.45}[how])
 
 
 def test_a_bare_delimiter_is_no_step_but_begins_the_next_one():
-    cost = Cost()
-    node, asked = run(grow(ground(), sprout(), cost), said(""), said(" "), said("one"), Scored((0.3,), 1, 0, 1))
+    cost = NodeCost()
+    node, asked = run(
+        grow_step(ground(), sprout(), cost), said(""), said(" "), said("one"), ScoreResult((0.3,), 1, 0, 1)
+    )
     assert (node.text, node.length, node.scores) == ("\n\n \n\none\n\n", 10, (0.3,))
     assert node.tokens == tuple(map(ord, node.text))
     assert [request.written for request in asked[:3]] == ["", "\n\n", "\n\n \n\n"]
@@ -93,38 +103,38 @@ def test_a_bare_delimiter_is_no_step_but_begins_the_next_one():
 
 
 def test_an_end_behind_the_last_delimiter_is_no_step_and_is_not_scored():
-    parent = grown(None, said("one"), Scored((0.3,), 1, 0, 1))
-    node, asked = run(grow(ground(), sprout(parent), Cost()), said("", "stop"))
+    parent = grown(None, said("one"), ScoreResult((0.3,), 1, 0, 1))
+    node, asked = run(grow_step(ground(), sprout(parent), NodeCost()), said("", "stop"))
     assert (node.end, node.scores, node.score) == ("stop", (0.3,), 0.3)
     assert not any(isinstance(request, ScoreRequest) for request in asked)
-    child = grown(node, said("more"), Scored((0.9,), 1, 0, 1))
+    child = grown(node, said("more"), ScoreResult((0.9,), 1, 0, 1))
     assert child.scores == (0.3, 0.9)
 
 
 def test_a_solution_of_nothing_has_no_score():
     node = grown(None, said("", "stop"))
     assert math.isnan(node.score)
-    assert node.finished
+    assert node.is_finished
 
 
 def test_a_model_that_writes_delimiters_alone_is_cut():
     role = ROLE.model_copy(update={"max_tokens": 10_000})
-    node = grown(None, *[said("")] * BLANKS, role=role)
+    node = grown(None, *[said("")] * MAX_BLANK_DELIMITERS, role=role)
     assert (node.end, node.scores) == ("length", ())
 
 
 def test_a_closed_box_ends_a_solution_where_that_is_asked_for():
     for asked, text, end in ((True, "\\boxed{4}", "stop"), (True, "\\boxed{4", None), (False, "\\boxed{4}", None)):
-        assert grown(None, said(text), Scored((0.3,), 1, 0, 1), boxed_ends=asked).end == end
+        assert grown(None, said(text), ScoreResult((0.3,), 1, 0, 1), boxed_ends=asked).end == end
     role = ROLE.model_copy(update={"thinking_end": "</think>"})
     thinking = said("\\boxed{4}?")
-    assert grown(None, thinking, Scored((0.3,), 1, 0, 1), boxed_ends=True, role=role).end is None
+    assert grown(None, thinking, ScoreResult((0.3,), 1, 0, 1), boxed_ends=True, role=role).end is None
 
 
 def test_a_node_with_lookahead_has_the_score_of_its_rollout_which_is_thrown_away():
-    cost = Cost()
-    answers = [said("one"), said("two"), said("three", "stop"), Scored((0.3, 0.6, 0.9), 50, 0, 1)]
-    node, asked = run(grow(ground(lookahead=5), sprout(), cost), *answers)
+    cost = NodeCost()
+    answers = [said("one"), said("two"), said("three", "stop"), ScoreResult((0.3, 0.6, 0.9), 50, 0, 1)]
+    node, asked = run(grow_step(ground(lookahead=5), sprout(), cost), *answers)
     assert [request.sampling.temperature for request in asked[:3]] == [0.8, 0.0, 0.0]
     assert [request.written for request in asked[:3]] == ["", "one\n\n", "one\n\ntwo\n\n"]
     assert asked[3].steps == ("one\n\n", "two\n\n", "three")
@@ -133,17 +143,17 @@ def test_a_node_with_lookahead_has_the_score_of_its_rollout_which_is_thrown_away
 
 
 def test_lookahead_ends_after_k_steps_and_a_finished_node_has_none():
-    answers = [said("one"), said("two"), Scored((0.3, 0.6), 50, 0, 1)]
+    answers = [said("one"), said("two"), ScoreResult((0.3, 0.6), 50, 0, 1)]
     assert grown(None, *answers, lookahead=1).score == 0.6
-    assert grown(None, said("one", "stop"), Scored((0.3,), 50, 0, 1), lookahead=3).score == 0.3
+    assert grown(None, said("one", "stop"), ScoreResult((0.3,), 50, 0, 1), lookahead=3).score == 0.3
 
 
 def test_what_an_engine_does_not_tell_stays_unknown():
-    cost, unknown = Cost(), dict.fromkeys(("cached_tokens", "completion_tokens", "token_ids"))
-    node, _ = run(grow(ground(), sprout(), cost), said("one", **unknown), Scored((0.3,), None, None, 1))
+    cost, unknown = NodeCost(), dict.fromkeys(("cached_tokens", "completion_tokens", "token_ids"))
+    node, _ = run(grow_step(ground(), sprout(), cost), said("one", **unknown), ScoreResult((0.3,), None, None, 1))
     assert (node.tokens, node.length) == (None, None)
-    assert cost == Cost(10, None, None, 0, None, None, 1, 0)
-    child, asked = run(grow(ground(), sprout(node), Cost()), said("two"), Scored((0.3,), 1, 1, 1))
+    assert cost == NodeCost(10, None, None, 0, None, None, 1, 0)
+    child, asked = run(grow_step(ground(), sprout(node), NodeCost()), said("two"), ScoreResult((0.3,), 1, 1, 1))
     assert (asked[0].written, asked[0].written_ids) == ("one\n\n", None)
     assert child.length is None
 
@@ -152,24 +162,24 @@ def test_what_an_engine_does_not_tell_stays_unknown():
     "answers",
     [
         [Completion(None, None, None, None, None, "lost")],
-        [said("one"), Scored(None, None, None, None, "lost")],
+        [said("one"), ScoreResult(None, None, None, None, "lost")],
         [said(""), Completion(None, None, None, None, None, "lost")],
     ],
 )
 def test_what_fails_has_no_node(answers):
-    with pytest.raises(Failed, match="lost"):
+    with pytest.raises(NodeFailure, match="lost"):
         grown(None, *answers)
 
 
 @pytest.mark.parametrize("scores", [(), (0.1, 0.2), (math.nan,), (math.inf,)])
 def test_a_scorer_that_gives_no_number_a_step_has_failed(scores):
-    with pytest.raises(Failed, match="for 1 steps"):
-        grown(None, said("one"), Scored(scores, 1, 0, 1))
+    with pytest.raises(NodeFailure, match="for 1 steps"):
+        grown(None, said("one"), ScoreResult(scores, 1, 0, 1))
 
 
 def test_hostile_steps_are_only_text():
     text = "{question} {solution} [bold]<|im_end|>\x00\ud800"
-    node, asked = run(grow(ground(), sprout(), Cost()), said(text), Scored((0.3,), 1, 0, 1))
+    node, asked = run(grow_step(ground(), sprout(), NodeCost()), said(text), ScoreResult((0.3,), 1, 0, 1))
     assert asked[1].steps == (text + "\n\n",)
     assert node.text == text + "\n\n"
 
@@ -179,11 +189,11 @@ REVISION = Prompt("r", "Q: {question}\n{solution}\nBetter:")
 
 def test_an_attempt_is_scored_by_itself_and_shown_the_last_four_before_it():
     at = ground(revision=REVISION)
-    nodes: list[Node] = [root()]
+    nodes: list[Node] = [make_root_node()]
     for i in range(6):
-        growth = attempt(at, sprout(nodes[-1], i + 1), Cost())
+        growth = grow_attempt(at, sprout(nodes[-1], i + 1), NodeCost())
         text = f"first {i}\n\n\\boxed{{{i}}}\n\n"
-        node, asked = run(growth, said(text, "stop"), Scored((0.1, i / 10), 5, 0, 1))
+        node, asked = run(growth, said(text, "stop"), ScoreResult((0.1, i / 10), 5, 0, 1))
         assert isinstance(asked[0], Request)
         assert (asked[0].written, asked[0].written_ids, asked[0].sampling.step) == ("", None, None)
         assert asked[0].sampling.max_tokens == 100
@@ -196,6 +206,6 @@ def test_an_attempt_is_scored_by_itself_and_shown_the_last_four_before_it():
 
 
 def test_an_empty_attempt_has_no_score_and_is_not_scored():
-    node, asked = run(attempt(ground(revision=REVISION), sprout(), Cost()), said(" \n", "stop"))
+    node, asked = run(grow_attempt(ground(revision=REVISION), sprout(), NodeCost()), said(" \n", "stop"))
     assert math.isnan(node.score)
     assert len(asked) == 1

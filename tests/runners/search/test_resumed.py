@@ -13,16 +13,16 @@ import yaml
 
 from isocompute.errors import EngineError
 from isocompute.runners.engines import Completion
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.scorers import Scored
-from isocompute.runners.search.rows import WAITS
-from isocompute.runners.storage.check import check
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.scorers import ScoreResult
+from isocompute.runners.search.rows import WAITING_STATUS
+from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import NODES, SEARCHES
+from isocompute.runners.storage.schema import NODES_TABLE, SEARCHES_TABLE
 
 
 def rows(run, table):
-    return run.read(table).to_pylist()
+    return run.read_table(table).to_pylist()
 
 
 def test_a_search_that_is_over_is_not_asked_for_again_and_loads_no_model(searching, stepping, made, content):
@@ -53,7 +53,7 @@ def test_after_a_breakdown_finished_rounds_are_not_asked_for_again(searching, st
     with pytest.raises(EngineError, match="gone"):
         made(searching(), breaking(stepping, after))
     run = Run(searching().run)
-    there = {tuple(row[n] for n in NODES.key_names) for row in rows(run, NODES)}
+    there = {tuple(row[n] for n in NODES_TABLE.key_names) for row in rows(run, NODES_TABLE)}
     assert (len(there) > 0) == (after > 5)
     engine, scorer = stepping()
     made(searching(), (engine, scorer))
@@ -64,7 +64,7 @@ def test_after_a_breakdown_finished_rounds_are_not_asked_for_again(searching, st
 def test_a_search_whose_row_was_lost_is_told_from_its_nodes_without_a_model(searching, stepping, made, content):
     run = made(searching(), stepping())
     before = content(run)
-    for path in run.parts(SEARCHES):
+    for path in run.list_parts(SEARCHES_TABLE):
         Path(path).unlink()
     pair = stepping()
     made(searching(), pair)
@@ -83,18 +83,24 @@ def test_a_failed_node_stops_its_search_alone_and_only_it_is_asked_for_again(
     if which == "solver":
         engine.says = lambda r: lost if len(r.key) == 7 and r.seed % 40 == 0 else steps(r)
     else:
-        scorer.says = lambda r: Scored(None, None, None, None, "out of memory") if r.key[-1] == 9 else scores(r)
-    summary = sweep(searching(), load=engine, load_scorer=scorer)
+        scorer.says = lambda r: ScoreResult(None, None, None, None, "out of memory") if r.key[-1] == 9 else scores(r)
+    summary = run_sweep(searching(), load=engine, load_scorer=scorer)
     run = Run(summary.run)
-    assert summary.failed == {"out of memory": sum(row["status"] == "out of memory" for row in rows(run, NODES))}
-    stopped = [row for row in rows(run, SEARCHES) if row["status"] != "ok"]
+    assert summary.failed == {"out of memory": sum(row["status"] == "out of memory" for row in rows(run, NODES_TABLE))}
+    stopped = [row for row in rows(run, SEARCHES_TABLE) if row["status"] != "ok"]
     assert stopped
     assert all("failed: out of memory" in row["status"] and row["correct"] is None for row in stopped)
-    assert len(run.keys(SEARCHES)) + len(stopped) == len(whole.keys(SEARCHES))
-    assert check(run).whole
-    assert sum(gap.rows for gap in check(run).missing["searches"]) == len(stopped)
-    failed = {tuple(r[n] for n in NODES.key_names) for r in rows(run, NODES) if r["status"] == "out of memory"}
-    there = {tuple(r[n] for n in NODES.key_names) for r in rows(run, NODES) if r["status"] in ("ok", WAITS)}
+    assert len(run.read_keys(SEARCHES_TABLE)) + len(stopped) == len(whole.read_keys(SEARCHES_TABLE))
+    assert check_run(run).is_whole
+    assert sum(gap.rows for gap in check_run(run).missing["searches"]) == len(stopped)
+    failed = {
+        tuple(r[n] for n in NODES_TABLE.key_names) for r in rows(run, NODES_TABLE) if r["status"] == "out of memory"
+    }
+    there = {
+        tuple(r[n] for n in NODES_TABLE.key_names)
+        for r in rows(run, NODES_TABLE)
+        if r["status"] in ("ok", WAITING_STATUS)
+    }
     again = stepping()
     made(searching(), again)
     asked = {request.key for request, _ in again[0].asked}
@@ -122,7 +128,7 @@ def test_a_scorer_that_breaks_down_ends_the_sweep_and_loses_no_round(searching, 
     scorer.says = says
     with pytest.raises(EngineError, match="the scorer is gone"):
         made(searching(checkpoint_seconds=3600), (engine, scorer))
-    assert len(Run(searching().run).keys(NODES)) > 0
+    assert len(Run(searching().run).read_keys(NODES_TABLE)) > 0
     assert (engine.closed, scorer.closed) == (engine.loaded, scorer.loaded)
 
 
@@ -131,7 +137,7 @@ import os, random, signal, sys, time
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from conftest import SteppingEngine, SteppingScorer, lab_step, search_sweep
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.sampling.sweep import run_sweep
 
 def slow(request):
     time.sleep(0.0005)
@@ -139,7 +145,7 @@ def slow(request):
 
 def work(name):
     config = search_sweep(Path(sys.argv[2]) / name, checkpoint_seconds=0.02)
-    sweep(config, load=SteppingEngine(slow), load_scorer=SteppingScorer())
+    run_sweep(config, load=SteppingEngine(slow), load_scorer=SteppingScorer())
 
 moments, parts = random.Random(0), lambda: len(list((Path(sys.argv[2]) / "killed" / "nodes").glob("*.parquet")))
 for kill in range(11):
@@ -165,7 +171,7 @@ def test_killed_ten_times_it_equals_a_search_that_was_not(searching, stepping, t
     whole = made(searching(run=str(tmp_path / "whole")), stepping())
     killed = Run(tmp_path / "killed")
     assert content(killed) == content(whole)
-    assert max(Counter(tuple(row[n] for n in NODES.key_names) for row in rows(killed, NODES)).values()) == 1
+    assert max(Counter(tuple(row[n] for n in NODES_TABLE.key_names) for row in rows(killed, NODES_TABLE)).values()) == 1
 
 
 STOPPED = """
@@ -183,7 +189,7 @@ def tiring(request):
     return lab_step(request)
 
 engine, search.PATIENCE = SteppingEngine(tiring), 0.1
-sweep.sweep = functools.partial(sweep.sweep, load=engine, load_scorer=SteppingScorer())
+sweep.run_sweep = functools.partial(sweep.run_sweep, load=engine, load_scorer=SteppingScorer())
 sys.argv = ["isocompute", "sweep", sys.argv[2]]
 cli.main()
 """
@@ -203,7 +209,7 @@ def test_a_search_that_is_stopped_loses_no_round_and_goes_on(searching, stepping
     assert "stopped; what was written is whole, and the same command goes on from there" in " ".join(err.split())
     assert "Traceback" not in err
     run = Run(config.run)
-    assert len(run.keys(NODES)) > 0
-    assert check(run).whole
+    assert len(run.read_keys(NODES_TABLE)) > 0
+    assert check_run(run).is_whole
     made(config, stepping())
     assert content(run) == content(made(searching(run=str(tmp_path / "whole")), stepping()))

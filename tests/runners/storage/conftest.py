@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
 
 
@@ -38,7 +38,7 @@ def change():
     """Changes cells, given as column=(row, value)."""
 
     def change_cells(run, table, **cells):
-        rows = run.read(table).to_pylist()
+        rows = run.read_table(table).to_pylist()
         for column, (row, value) in cells.items():
             rows[row][column] = value
         put_rows(run, table, rows)
@@ -51,7 +51,7 @@ def add():
     """Adds a part of rows that are the table's first one but for what is given."""
 
     def add_rows(run, table, *rows, part=1):
-        first = run.read(table).to_pylist()[0]
+        first = run.read_table(table).to_pylist()[0]
         put_rows(run, table, [{**first, **row} for row in rows], part)
 
     return add_rows
@@ -73,7 +73,7 @@ def asked_again(scripted, small):
 
     def sweep_again():
         engine = scripted()
-        sweep(small(), load=engine)
+        run_sweep(small(), load=engine)
         return sorted((request.key[0].name, *request.key[1:]) for request in engine.asked)
 
     return sweep_again

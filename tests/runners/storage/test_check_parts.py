@@ -1,4 +1,4 @@
-"""What `check` says of parts that cannot be read, and how they come back."""
+"""What `check_run` says of parts that cannot be read, and how they come back."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from isocompute.errors import DataError, RunError
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.storage.check import check, repair
-from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, VERIFICATIONS
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.storage.check import check_run, repair_run
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 from isocompute.runners.storage.validation import REPAIR, RESWEEP
 
 
@@ -27,10 +27,10 @@ class Refusing(io.FileIO):
 
 
 @pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "Permission denied"), Refusing])
-@pytest.mark.parametrize("call", [check, repair])
+@pytest.mark.parametrize("call", [check_run, repair_run])
 def test_a_part_that_the_disk_does_not_give_is_no_damage_and_stays(run, monkeypatch, error, call, files):
     """What cannot be read now may be whole: the disk comes back, or its owner lets us in."""
-    part, opened = run.parts(VERIFICATIONS)[0], type(run.fs).open
+    part, opened = run.list_parts(VERIFICATIONS_TABLE)[0], type(run.fs).open
 
     def fails(fs, path, *arguments, **options):
         if path != part:
@@ -48,54 +48,54 @@ def test_a_part_that_the_disk_does_not_give_is_no_damage_and_stays(run, monkeypa
         call(run)
     monkeypatch.undo()
     assert {name for name in files(run) if not name.endswith(".lock")} == {n for n in before if not n.endswith(".lock")}
-    assert check(run).whole
+    assert check_run(run).is_whole
 
 
 def test_a_folder_in_the_place_of_a_part_is_no_damage(run):
     (Path(run.path) / "solutions" / "part-00007.parquet").mkdir()
     with pytest.raises(RunError, match=r"part-00007\.parquet cannot be read: Is a directory"):
-        repair(run)
+        repair_run(run)
 
 
 @pytest.mark.parametrize("damage", [lambda part: part[: len(part) // 2], lambda part: b"", lambda part: b"PAR1" * 9])
 def test_a_part_that_cannot_be_read_is_lost_and_its_rows_are_asked_for_again(run, scripted, small, damage, asked_again):
-    part = Path(run.parts(VERIFICATIONS)[0])
+    part = Path(run.list_parts(VERIFICATIONS_TABLE)[0])
     part.write_bytes(damaged := damage(part.read_bytes()))
-    report = check(run)
+    report = check_run(run)
     assert [(d.path, d.rows, d.remedy) for d in report.damage] == [(str(part), None, REPAIR)]
     assert report.damage[0].what.startswith("cannot be read as Parquet: ")
     with pytest.raises(DataError, match=f"`isocompute check {run.path}` says what would be lost"):
-        sweep(small(), load=scripted())
-    repair(run)
+        run_sweep(small(), load=scripted())
+    repair_run(run)
     assert Path(f"{part}.damaged").read_bytes() == damaged
     assert len(asked_again()) == sum(gap.rows for gap in report.missing["verifications"]) == 72
-    assert check(run).notes == [f"1 file set aside before; delete what is not needed any more: {part}.damaged"]
+    assert check_run(run).notes == [f"1 file set aside before; delete what is not needed any more: {part}.damaged"]
 
 
 def test_a_part_with_other_columns_is_set_aside_whole(run):
-    part = run.parts(VERIFICATIONS)[0]
-    pq.write_table(run.read(VERIFICATIONS).drop_columns(["verdict"]), part)
-    report = check(run)
+    part = run.list_parts(VERIFICATIONS_TABLE)[0]
+    pq.write_table(run.read_table(VERIFICATIONS_TABLE).drop_columns(["verdict"]), part)
+    report = check_run(run)
     assert report.damage[0].what.startswith("the column 'verdict' is missing; verifications has problem_id, ")
     assert report.damage[0].rows == 72
-    repair(run)
-    assert check(run).whole
+    repair_run(run)
+    assert check_run(run).is_whole
 
 
 def test_texts_that_are_not_utf_8_are_found(run):
-    rows = run.read(SOLUTIONS)
+    rows = run.read_table(SOLUTIONS_TABLE)
     bad = pa.array([b"\xff\xfe"] * 24).cast(pa.string(), safe=False)
     place = rows.schema.get_field_index("text")
-    pq.write_table(rows.set_column(place, rows.schema.field("text"), bad), run.parts(SOLUTIONS)[0])
-    assert "UTF8" in check(run).damage[0].what
+    pq.write_table(rows.set_column(place, rows.schema.field("text"), bad), run.list_parts(SOLUTIONS_TABLE)[0])
+    assert "UTF8" in check_run(run).damage[0].what
 
 
 def test_problems_that_are_lost_come_back_with_a_sweep_and_their_rows_stay(run, files, asked_again):
-    Path(run.parts(PROBLEMS)[0]).unlink()
-    report = check(run)
+    Path(run.list_parts(PROBLEMS_TABLE)[0]).unlink()
+    report = check_run(run)
     assert {(damage.rows, damage.remedy) for damage in report.damage} == {(0, RESWEEP)}
     before = files(run)
-    repair(run)
+    repair_run(run)
     assert files(run) == {**before, f"{run.path}/.lock": b""}
     assert asked_again() == []
-    assert check(run).whole
+    assert check_run(run).is_whole

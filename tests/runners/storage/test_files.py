@@ -7,30 +7,37 @@ import os
 import pytest
 
 from isocompute.errors import DataError, RunError
-from isocompute.runners.config.sweep import read
+from isocompute.runners.config.sweep import read_sweep
 from isocompute.runners.imports import import_run
-from isocompute.runners.storage.check import check
-from isocompute.runners.storage.files import check_output, locate, read_file, refuse_memory, replace_file, write_output
+from isocompute.runners.storage.check import check_run
+from isocompute.runners.storage.files import (
+    check_output_path,
+    locate_store,
+    read_file,
+    refuse_memory_path,
+    replace_file,
+    write_output,
+)
 from isocompute.runners.storage.run import Run
 
 
 @pytest.mark.parametrize("path", ["s3:/bucket/run", "memory:/x", "file:/x", "gs:/b", "s3:\\b"])
 def test_a_url_with_one_slash_is_no_folder_of_that_name(path):
     with pytest.raises(RunError, match=r"is neither a path nor a URL: write .* with two slashes for a store"):
-        locate(path)
+        locate_store(path)
 
 
 @pytest.mark.parametrize("path", ["memory://x", "memory:///x/y", "simplecache::memory://x", "dir::memory://x"])
 def test_what_is_in_memory_is_refused_where_it_would_be_lost(path):
     with pytest.raises(RunError, match="is in memory and is lost when the command ends; name a folder or an object"):
-        refuse_memory(path)
+        refuse_memory_path(path)
     with pytest.raises(RunError, match="is in memory"):
-        check_output(path)
+        check_output_path(path)
 
 
 @pytest.mark.parametrize("path", ["x", "./memory", "file:///tmp/x", "/tmp/a:b", "C:/x"])
 def test_a_folder_is_not_in_memory(path):
-    refuse_memory(path)
+    refuse_memory_path(path)
 
 
 def test_a_sweep_file_does_not_put_its_run_into_memory(tmp_path, small):
@@ -39,7 +46,7 @@ def test_a_sweep_file_does_not_put_its_run_into_memory(tmp_path, small):
     path = tmp_path / "sweep.yaml"
     path.write_text(yaml.safe_dump(small(run="memory://x").model_dump(mode="json", exclude_none=True)))
     with pytest.raises(RunError, match="'memory://x' is in memory"):
-        read(str(path))
+        read_sweep(str(path))
 
 
 def test_a_file_is_written_in_the_place_of_a_link_and_not_through_it(tmp_path):
@@ -88,14 +95,14 @@ def test_a_url_is_written_and_read_in_its_store(tmp_path):
 @pytest.mark.parametrize("name", ["manifest.json", "solutions/x.json", "grades/x.json"])
 def test_an_output_does_not_go_into_a_run(written_run, name):
     with pytest.raises(DataError, match="belongs to a run, which sweeps, grades and repairs alone change"):
-        check_output(str(written_run / name))
-    check_output(str(written_run / "profile.json"))
+        check_output_path(str(written_run / name))
+    check_output_path(str(written_run / "profile.json"))
 
 
 @pytest.mark.parametrize("name", ["", "new/", "solutions"])
 def test_an_output_is_no_folder(written_run, name):
     with pytest.raises(DataError, match="is a folder; name a file in it"):
-        check_output(f"{written_run}/{name}")
+        check_output_path(f"{written_run}/{name}")
 
 
 def test_an_import_does_not_leave_its_store(tmp_path, monkeypatch):
@@ -104,7 +111,7 @@ def test_an_import_does_not_leave_its_store(tmp_path, monkeypatch):
         import_run("table", str(tmp_path / "t.csv"), "memory://top")
     run = f"memory:/{tmp_path}/run"
     import_run("table", str(tmp_path / "t.csv"), run)
-    assert check(Run(run)).whole
+    assert check_run(Run(run)).is_whole
     assert sorted(path.rpartition("/")[2] for path in Run(run).fs.ls(Run(run).root, detail=False)) == [
         "manifest.json", "problems", "solutions",
     ]  # fmt: skip

@@ -10,14 +10,14 @@ import pytest
 
 from isocompute.errors import DataError
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.planner.estimate.profile_from_run import profile_of_run
+from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 from isocompute.runners.imports import import_run
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.storage.check import check
-from isocompute.runners.storage.imported_scores import OUTSIDE
-from isocompute.runners.storage.progress import progress
-from isocompute.runners.storage.run import Run, parquet
-from isocompute.runners.storage.schema import NODES, SCORES, SEARCHES, SOLUTIONS, TABLES
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.storage.check import check_run
+from isocompute.runners.storage.imported_scores import OUT_OF_RANGE_STATUS
+from isocompute.runners.storage.progress import measure_run_progress
+from isocompute.runners.storage.run import Run, encode_parquet
+from isocompute.runners.storage.schema import NODES_TABLE, SCORES_TABLE, SEARCHES_TABLE, SOLUTIONS_TABLE, TABLES
 
 RUNS = Path(__file__).resolve().parents[3] / "data" / "runs"
 FORMER = {
@@ -39,24 +39,24 @@ def searched(searching, stepping, made):
 
 def test_every_row_of_format_1_is_the_row_of_today(searched, as_format_1, unclocked):
     now = {table.name: unclocked(searched, table) for table in TABLES.values()}
-    said = progress(searched)
+    said = measure_run_progress(searched)
     old = as_format_1(searched.path)
     for name, columns in FORMER.items():
-        assert columns <= set(pq.read_schema(old.parts(TABLES[name])[0]).names)
+        assert columns <= set(pq.read_schema(old.list_parts(TABLES[name])[0]).names)
     assert {table.name: unclocked(old, table) for table in TABLES.values()} == now
     assert now["searches"]
     assert any(row["cached_tokens"] != row["scorer_cached_tokens"] for row in now["searches"])
-    assert progress(old).searches == said.searches
-    assert progress(old).scores == said.scores
-    assert check(old).whole
+    assert measure_run_progress(old).searches == said.searches
+    assert measure_run_progress(old).scores == said.scores
+    assert check_run(old).is_whole
 
 
 @pytest.mark.parametrize("name", ["lab", "lab-search", "qwen-gsm-symbolic"])
 def test_the_runs_that_are_shipped_stay_of_format_1(name):
     run = Run(RUNS / name)
-    assert run.manifest()["format"] == 1
-    for table in (SOLUTIONS, SCORES, NODES, SEARCHES):
-        for path in run.parts(table):
+    assert run.read_manifest()["format"] == 1
+    for table in (SOLUTIONS_TABLE, SCORES_TABLE, NODES_TABLE, SEARCHES_TABLE):
+        for path in run.list_parts(table):
             assert FORMER[table.name] <= set(pq.read_schema(path).names)
 
 
@@ -64,33 +64,33 @@ def test_a_run_of_format_1_goes_on_in_parts_of_today_beside_its_own(
     searching, stepping, searched, made, as_format_1, unclocked
 ):
     old = as_format_1(searched.path)
-    before = {path: Path(path).read_bytes() for table in TABLES.values() for path in old.parts(table)}
+    before = {path: Path(path).read_bytes() for table in TABLES.values() for path in old.list_parts(table)}
     engine, scorer = stepping()
     larger = searching(scored=2, solutions=2, task={"name": "lab", "problems": 5})
-    sweep(larger, load=engine, load_scorer=scorer)
+    run_sweep(larger, load=engine, load_scorer=scorer)
     assert {path: Path(path).read_bytes() for path in before} == before
-    assert old.manifest()["format"] == 2
-    for table in (SOLUTIONS, SCORES, NODES, SEARCHES):
-        kinds = [bool(FORMER[table.name] & set(pq.read_schema(path).names)) for path in old.parts(table)]
+    assert old.read_manifest()["format"] == 2
+    for table in (SOLUTIONS_TABLE, SCORES_TABLE, NODES_TABLE, SEARCHES_TABLE):
+        kinds = [bool(FORMER[table.name] & set(pq.read_schema(path).names)) for path in old.list_parts(table)]
         assert kinds == sorted(kinds, reverse=True)
         assert {True, False} == set(kinds)
     whole = made(larger.model_copy(update={"run": f"{old.path}-whole"}), stepping())
-    for table in (SCORES, NODES, SEARCHES):
+    for table in (SCORES_TABLE, NODES_TABLE, SEARCHES_TABLE):
         assert sorted_rows(unclocked(old, table), table) == sorted_rows(unclocked(whole, table), table)
-    assert read_pool(old).pool.scored == 2
+    assert read_pool(old).pool.scored_solutions == 2
 
 
 def test_a_part_under_names_of_both_formats_is_refused(searched, as_format_1):
     old = as_format_1(searched.path)
-    (path,) = old.parts(SCORES)
+    (path,) = old.list_parts(SCORES_TABLE)
     part = pq.read_table(path)
     part = part.append_column("scorer_prompt_tokens", part["scored_tokens"])
-    Path(path).write_bytes(parquet(part))
+    Path(path).write_bytes(encode_parquet(part))
     with pytest.raises(DataError, match="the column 'scorer_prompt_tokens' does not belong to scores"):
-        old.read(SCORES)
-    Path(path).write_bytes(parquet(part.drop_columns(["scored_tokens"])))
+        old.read_table(SCORES_TABLE)
+    Path(path).write_bytes(encode_parquet(part.drop_columns(["scored_tokens"])))
     with pytest.raises(DataError, match="the column 'scored_tokens' is missing; scores has problem_id, solution_id, "):
-        old.read(SCORES)
+        old.read_table(SCORES_TABLE)
 
 
 def best_of_n(path, scores):
@@ -111,8 +111,8 @@ def test_step_scores_beside_the_solutions_of_an_old_import_count_as_its_scores(t
     for name in ("new", "old"):
         import_run("search-and-learn", str(tmp_path / "best_of_n_completions.jsonl"), str(tmp_path / name))
     new, old = Run(tmp_path / "new"), beside_solutions(Run(tmp_path / "old"))
-    assert not old.parts(SCORES)
-    assert check(old).whole
+    assert not old.list_parts(SCORES_TABLE)
+    assert check_run(old).is_whole
     found, expected = read_pool(old), read_pool(new)
     columns = ["problem_id", "solution_id", "step_scores", "status"]
     assert found.rows.scores[columns].to_dict("records") == [
@@ -121,20 +121,20 @@ def test_step_scores_beside_the_solutions_of_an_old_import_count_as_its_scores(t
     ]
     assert found.rows.scores["scorer_prompt_tokens"].isna().all()
     assert found.notes == expected.notes
-    profile = profile_of_run(old.path, "p")
+    profile = estimate_run_profile(old.path, "p")
     assert ("bon" in profile.strategies) == (scores is SCORED)
-    assert profile.model_dump() == profile_of_run(new.path, "p").model_dump()
+    assert profile.model_dump() == estimate_run_profile(new.path, "p").model_dump()
 
 
 def test_imported_scores_in_a_range_of_their_own_are_kept_counted_and_not_used(tmp_path):
     best_of_n(tmp_path / "best_of_n_completions.jsonl", STRANGE)
     import_run("search-and-learn", str(tmp_path / "best_of_n_completions.jsonl"), str(tmp_path / "run"))
     run = Run(tmp_path / "run")
-    assert [(row["step_scores"], row["status"]) for row in run.read(SCORES).to_pylist()] == [
-        ([-3.0, 0.25], OUTSIDE), ([0.125], "ok"), ([7.5], OUTSIDE), ([0.0], "ok"),
+    assert [(row["step_scores"], row["status"]) for row in run.read_table(SCORES_TABLE).to_pylist()] == [
+        ([-3.0, 0.25], OUT_OF_RANGE_STATUS), ([0.125], "ok"), ([7.5], OUT_OF_RANGE_STATUS), ([0.0], "ok"),
     ]  # fmt: skip
-    assert check(run).whole
-    assert progress(run).scores.failures == {OUTSIDE: 2}
+    assert check_run(run).is_whole
+    assert measure_run_progress(run).scores.failures == {OUT_OF_RANGE_STATUS: 2}
     assert read_pool(run).pool.scores is None
     assert read_pool(run).notes[-1] == (
         "Step scores were imported and are not used where one is outside 0 … 1: those of 2 solutions, the first "

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 import pytest
 
 from isocompute.errors import RunError
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.storage.check import check
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 LONG = 40_000
 """Characters of a solution, incompressible: a part of them does not fit."""
@@ -63,34 +63,34 @@ def test_a_sweep_on_a_full_disk_leaves_a_valid_run_and_goes_on_when_there_is_roo
     ballast.write_bytes(bytes(100_000))
     config = small(run=str(tiny_disk / "run"), checkpoint_seconds=1e-9)
     with pytest.raises(RunError) as caught:
-        sweep(config, load=wordy(scripted))
+        run_sweep(config, load=wordy(scripted))
     assert "could not be written: No space left on device; what was written before is whole" in str(caught.value)
     run = Run(config.run)
-    there = run.keys(SOLUTIONS)
+    there = run.read_keys(SOLUTIONS_TABLE)
     assert 0 < len(there) < 24
-    assert check(run).whole
-    assert check(run).notes == []  # no half-written file keeps the disk full
+    assert check_run(run).is_whole
+    assert check_run(run).notes == []  # no half-written file keeps the disk full
 
     with pytest.raises(RunError):  # still full: nothing is damaged by trying
-        sweep(config, load=wordy(scripted))
-    assert run.keys(SOLUTIONS) >= there
+        run_sweep(config, load=wordy(scripted))
+    assert run.read_keys(SOLUTIONS_TABLE) >= there
 
     ballast.unlink()
     larger = tiny_disk.parent / "run"
     shutil.copytree(config.run, larger)
     engine = scripted()
-    sweep(small(), load=engine)
-    assert not {request.key[1:] for request in engine.asked if request.key[0] is SOLUTIONS} & there
-    assert check(Run(larger)).missing == {"solutions": [], "verifications": []}
+    run_sweep(small(), load=engine)
+    assert not {request.key[1:] for request in engine.asked if request.key[0] is SOLUTIONS_TABLE} & there
+    assert check_run(Run(larger)).missing == {"solutions": [], "verifications": []}
 
 
 def test_a_part_that_does_not_fit_is_not_there(small, scripted):
     config = small(verifications=0)
     with files_of_at_most(20_000), pytest.raises(RunError, match=r"part-00000\.parquet could not be written: File too"):
-        sweep(config, load=wordy(scripted))
+        run_sweep(config, load=wordy(scripted))
     run = Run(config.run)
-    assert check(run).whole
-    assert run.parts(SOLUTIONS) == []
-    sweep(small(), load=scripted())
-    assert (len(run.keys(SOLUTIONS)), len(run.keys(VERIFICATIONS))) == (24, 72)
-    assert check(run).whole
+    assert check_run(run).is_whole
+    assert run.list_parts(SOLUTIONS_TABLE) == []
+    run_sweep(small(), load=scripted())
+    assert (len(run.read_keys(SOLUTIONS_TABLE)), len(run.read_keys(VERIFICATIONS_TABLE))) == (24, 72)
+    assert check_run(run).is_whole

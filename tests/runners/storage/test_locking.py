@@ -11,13 +11,13 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from isocompute.errors import RunError
-from isocompute.runners.grading import load
-from isocompute.runners.sampling.sweep import sweep
+from isocompute.runners.grading import load_grader_by_name
+from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage import locking
-from isocompute.runners.storage.check import repair
-from isocompute.runners.storage.regrade import regrade
+from isocompute.runners.storage.check import repair_run
+from isocompute.runners.storage.regrade import regrade_run
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE
 
 
 class Ungated(MemoryFileSystem):
@@ -65,12 +65,12 @@ def test_only_the_half_written_files_of_this_run_are_removed(written_run, small,
     (written_run / "nodes").symlink_to(outside)
     (written_run / "solutions" / "part-00008.parquet.77.tmp").symlink_to(outside / "part-00000.parquet.7.tmp")
     if change == "sweep":
-        sweep(small(solutions=7), load=scripted())
+        run_sweep(small(solutions=7), load=scripted())
     elif change == "grade":
-        with load("boxed-number") as grader:
-            regrade(Run(written_run), grader)
+        with load_grader_by_name("boxed-number") as grader:
+            regrade_run(Run(written_run), grader)
     else:
-        repair(Run(written_run))
+        repair_run(Run(written_run))
     assert all((written_run / name).read_text() == name for name in FOREIGN)
     assert not any((written_run / name).exists() for name in OWN)
     assert (written_run / "solutions" / "part-00008.parquet.77.tmp").is_symlink()
@@ -83,14 +83,14 @@ def test_a_folder_with_anything_of_somebody_else_becomes_no_run(small, scripted,
     fill(folder, [name])
     engine = scripted()
     with pytest.raises(RunError, match=r"cannot become a run: it holds '.*', which no run has; name a folder that is"):
-        sweep(small(), load=engine)
+        run_sweep(small(), load=engine)
     assert files(folder) == {name: name.encode()}
     assert engine.models == []
 
 
 def test_what_a_sweep_left_that_was_killed_at_its_start_is_no_hindrance(small, scripted, tmp_path):
     fill(tmp_path / "run", [".lock", "manifest.json.7.tmp", "problems/part-00000.parquet.7.tmp"])
-    assert sweep(small(), load=scripted()).solutions == 24
+    assert run_sweep(small(), load=scripted()).solutions == 24
     assert not [name for name in files(tmp_path / "run") if name.endswith(".tmp")]
 
 
@@ -110,33 +110,33 @@ def test_a_run_that_is_moved_while_it_is_written_is_an_error_and_not_begun_anew(
 
     engine.says = moving
     with pytest.raises(RunError, match=r"was moved or deleted while it was written; put it back and sweep again"):
-        sweep(small(checkpoint_seconds=1e-9), load=engine)
+        run_sweep(small(checkpoint_seconds=1e-9), load=engine)
     assert not (run / "manifest.json").exists()
     assert not (run / "solutions").exists()
     if harm == "moved":
-        assert len(Run(elsewhere).keys(SOLUTIONS)) > 0
+        assert len(Run(elsewhere).read_keys(SOLUTIONS_TABLE)) > 0
         elsewhere.rename(run)
-        assert sweep(small(), load=scripted()).solutions == 24
+        assert run_sweep(small(), load=scripted()).solutions == 24
 
 
 def test_a_run_that_is_moved_after_its_last_row_gives_no_numbers(small, scripted, tmp_path, monkeypatch):
-    put = Run._put
+    put = Run._put_file
 
     def last(run, path, content):
         put(run, path, content)
         if "/verifications/" in path:
             (tmp_path / "run").rename(tmp_path / "elsewhere")
 
-    monkeypatch.setattr(Run, "_put", last)
+    monkeypatch.setattr(Run, "_put_file", last)
     with pytest.raises(RunError, match="was moved or deleted"):
-        sweep(small(), load=scripted())
+        run_sweep(small(), load=scripted())
 
 
 def test_a_folder_of_a_local_disk_is_locked_however_it_is_named(tmp_path):
     wrapped = Run(f"dir::file://{tmp_path}/run")
     assert wrapped.local
     with wrapped.lock() as lock:
-        assert lock.guarded
+        assert lock.is_guarded
         with pytest.raises(RunError, match="Another process is writing the run"), Run(wrapped.root).lock():
             pass
 
@@ -144,9 +144,9 @@ def test_a_folder_of_a_local_disk_is_locked_however_it_is_named(tmp_path):
 def test_a_store_that_can_refuse_has_one_writer(tmp_path):
     first, second = Run(f"memory:/{tmp_path}/run"), Run(f"memory:/{tmp_path}/run")
     with first.lock() as lock:
-        assert lock.guarded
+        assert lock.is_guarded
         said = json.loads(first.fs.cat_file(f"{first.root}/.lock"))
-        assert (said["process"], said["machine"]) == (os.getpid(), locking.machine())
+        assert (said["process"], said["machine"]) == (os.getpid(), locking.identify_machine())
         with (
             pytest.raises(RunError, match=rf"is held by process {os.getpid()} of this machine, as its \.lock says"),
             second.lock(),
@@ -162,8 +162,8 @@ def test_the_lock_of_a_process_that_is_gone_is_taken_and_that_of_another_machine
     run = Run(f"memory:/{tmp_path}/run")
     lock = f"{run.root}/.lock"
     run.fs.makedirs(run.root)
-    monkeypatch.setattr(locking, "running", lambda process: process != 7)
-    run.fs.pipe_file(lock, json.dumps({"machine": locking.machine(), "process": 7}).encode())
+    monkeypatch.setattr(locking, "is_process_running", lambda process: process != 7)
+    run.fs.pipe_file(lock, json.dumps({"machine": locking.identify_machine(), "process": 7}).encode())
     with run.lock():
         pass
     for content in (json.dumps({"machine": "another", "process": 7}).encode(), b"", b"[]"):
@@ -186,24 +186,24 @@ def test_a_store_whose_lock_is_taken_away_is_written_no_further(tmp_path, small,
 @pytest.mark.parametrize("store", ["ungated", "careless"])
 def test_a_sweep_says_when_nothing_guards_its_run(tmp_path, small, scripted, store, notes):
     shown = notes()
-    run = Run(sweep(small(run=f"{store}:/{tmp_path}/run"), shown, load=scripted()).run)
+    run = Run(run_sweep(small(run=f"{store}:/{tmp_path}/run"), shown, load=scripted()).run)
     assert shown.said == [
         f"Nothing guards the run at '{run.path}': its store cannot keep a second writer out. Start no other sweep "
         "of it before this one has ended."
     ]
     guarded = notes()
-    sweep(small(run=f"memory:/{tmp_path}/run"), guarded, load=scripted())
+    run_sweep(small(run=f"memory:/{tmp_path}/run"), guarded, load=scripted())
     assert guarded.said == []
 
 
 def test_parts_of_two_writers_do_not_take_each_others_place(tmp_path):
     path = f"ungated:/{tmp_path}/run"
     row = {"problem_id": "p", "text": "…", "answer": "7", "correct": True, "status": "ok"}
-    writers = [Run(path).writer(SOLUTIONS) for _ in range(2)]
+    writers = [Run(path).open_writer(SOLUTIONS_TABLE) for _ in range(2)]
     for number, writer in enumerate(writers):
-        writer.add([{**row, "solution_id": number}])
+        writer.add_rows([{**row, "solution_id": number}])
         writer.flush()
-    assert Run(path).keys(SOLUTIONS) == {("p", 0), ("p", 1)}
+    assert Run(path).read_keys(SOLUTIONS_TABLE) == {("p", 0), ("p", 1)}
 
 
 def test_a_pipe_in_the_place_of_the_lock_is_an_error_and_no_wait(tmp_path):
@@ -217,4 +217,4 @@ def test_the_top_of_a_disk_is_not_the_folder_one_is_in():
     assert Run("/").root == Run("file:///").root == "/"
     for url in ("https://", "data:,x", "zip://r::file:///nowhere.zip"):
         with pytest.raises(RunError):
-            Run(url).manifest()
+            Run(url).read_manifest()

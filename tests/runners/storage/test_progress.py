@@ -8,29 +8,35 @@ import pytest
 
 from isocompute.errors import RunError
 from isocompute.runners.engines import Completion
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.storage.progress import Progress, Unreadable, progress, runs, survey
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.storage.progress import (
+    RunProgress,
+    UnreadableRun,
+    find_runs,
+    list_run_progress,
+    measure_run_progress,
+)
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS, VERIFICATIONS
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 
 def paths(folder):
-    return [run.path for run in runs(str(folder))]
+    return [run.path for run in find_runs(str(folder))]
 
 
 def test_progress_is_what_the_rows_say(written_run):
     run = Run(written_run)
-    found = progress(run)
+    found = measure_run_progress(run)
     assert (found.run, found.task, found.problems) == (str(written_run), "lab", 4)
     assert found.models == {"solver": "scripted/solver", "verifier": "scripted/verifier"}
-    for rows, table, asked in ((found.solutions, SOLUTIONS, 24), (found.verifications, VERIFICATIONS, 72)):
-        frame = run.frame(table)
+    for rows, table, asked in ((found.solutions, SOLUTIONS_TABLE, 24), (found.verifications, VERIFICATIONS_TABLE, 72)):
+        frame = run.read_frame(table)
         assert (rows.done, rows.asked, rows.failures) == (asked, asked, {})
         assert rows.tokens["prompt"] == frame["prompt_tokens"].sum()
         assert rows.tokens["completion"] == frame["completion_tokens"].sum()
         assert rows.tokens["cached"] is None  # unknown is not 0
         assert rows.untold == {"prompt": 0, "cached": asked, "completion": 0}
-    assert found.accuracy == run.frame(SOLUTIONS)["correct"].astype(float).mean()
+    assert found.accuracy == run.read_frame(SOLUTIONS_TABLE)["correct"].astype(float).mean()
     assert timedelta(0) <= datetime.now(UTC) - found.written < timedelta(minutes=5)
 
 
@@ -45,24 +51,24 @@ def test_failures_are_counted_by_kind_until_their_retry_comes(small, scripted):
 
     config = small(verifications=0)
     for _ in range(2):  # what fails again stands once
-        summary = sweep(config, load=scripted(says))
-    found = progress(Run(config.run)).solutions
+        summary = run_sweep(config, load=scripted(says))
+    found = measure_run_progress(Run(config.run)).solutions
     assert found.failures == dict(Counter(summary.failed).most_common())
     assert found.done + sum(found.failures.values()) == found.asked == 24
     assert found.untold["completion"] == 0
-    sweep(config, load=scripted())
-    assert progress(Run(config.run)).solutions.failures == {}
+    run_sweep(config, load=scripted())
+    assert measure_run_progress(Run(config.run)).solutions.failures == {}
 
 
 def test_a_run_is_surveyed_at_every_moment_at_which_it_is_written(small, scripted, monkeypatch):
-    put, seen = Run._put, []
+    put, seen = Run._put_file, []
 
     def watched(run, path, content):
         put(run, path, content)
-        seen.append(progress(Run(run.path)))
+        seen.append(measure_run_progress(Run(run.path)))
 
-    monkeypatch.setattr(Run, "_put", watched)
-    sweep(small(checkpoint_seconds=1e-9), load=scripted())
+    monkeypatch.setattr(Run, "_put_file", watched)
+    run_sweep(small(checkpoint_seconds=1e-9), load=scripted())
     done = [(moment.solutions.done, moment.verifications.done) for moment in seen]
     assert done == sorted(done)
     assert done[0] == (0, 0)
@@ -76,14 +82,14 @@ def test_a_run_that_only_has_its_manifest_is_shown(small, scripted, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sweep(small(), load=scripted(nothing))
-    [found] = survey(str(tmp_path))
+        run_sweep(small(), load=scripted(nothing))
+    [found] = list_run_progress(str(tmp_path))
     assert (found.solutions.done, found.solutions.asked, found.accuracy) == (0, 24, None)
 
 
 def test_runs_are_found_below_folders_by_name_and_once(small, scripted, tmp_path):
     for name in ("b", "a/deep/er", ".hidden/run", "c"):
-        sweep(small(run=str(tmp_path / "runs" / name), verifications=0), load=scripted())
+        run_sweep(small(run=str(tmp_path / "runs" / name), verifications=0), load=scripted())
     (tmp_path / "runs" / "c" / "again").symlink_to(tmp_path / "runs" / "b")
     (tmp_path / "runs" / "link").symlink_to(tmp_path / "runs" / "a")
     (tmp_path / "runs" / "loop").symlink_to(tmp_path / "runs")
@@ -98,14 +104,14 @@ def test_runs_are_found_below_folders_by_name_and_once(small, scripted, tmp_path
 
 
 def test_a_run_outside_that_is_linked_to_is_found(small, scripted, tmp_path):
-    sweep(small(run=str(tmp_path / "scratch" / "big"), verifications=0), load=scripted())
+    run_sweep(small(run=str(tmp_path / "scratch" / "big"), verifications=0), load=scripted())
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "big").symlink_to(tmp_path / "scratch" / "big")
     assert paths(tmp_path / "runs") == [str(tmp_path / "runs" / "big")]
 
 
 def test_runs_here_are_named_as_one_would_type_them(small, scripted, tmp_path, monkeypatch):
-    sweep(small(run=str(tmp_path / "runs" / "b"), verifications=0), load=scripted())
+    run_sweep(small(run=str(tmp_path / "runs" / "b"), verifications=0), load=scripted())
     monkeypatch.chdir(tmp_path)
     assert paths(".") == ["runs/b"]
     assert paths("runs") == paths("runs/") == ["runs/b"]
@@ -115,19 +121,19 @@ def test_runs_here_are_named_as_one_would_type_them(small, scripted, tmp_path, m
 
 def test_an_object_store_is_surveyed_like_a_folder(small, scripted, tmp_path):
     config = small(run=f"memory:/{tmp_path}/runs/b", verifications=0)
-    sweep(config, load=scripted())
-    [found] = survey(f"memory:/{tmp_path}")
+    run_sweep(config, load=scripted())
+    [found] = list_run_progress(f"memory:/{tmp_path}")
     assert (found.run, found.solutions.done) == (config.run, 24)
 
 
 def test_a_damaged_run_is_one_of_many(small, scripted, tmp_path):
     for name in "abcd":
-        sweep(small(run=str(tmp_path / name), verifications=0), load=scripted())
+        run_sweep(small(run=str(tmp_path / name), verifications=0), load=scripted())
     part = tmp_path / "b" / "solutions" / "part-00000.parquet"
     part.write_bytes(part.read_bytes()[:100])
     (tmp_path / "c" / "manifest.json").unlink()
-    found = survey(str(tmp_path))
-    assert [type(run) for run in found] == [Progress, Unreadable, Unreadable, Progress]
+    found = list_run_progress(str(tmp_path))
+    assert [type(run) for run in found] == [RunProgress, UnreadableRun, UnreadableRun, RunProgress]
     assert found[1].reason.startswith(f"{part} cannot be read as Parquet: ")
     assert found[2].reason == f"There is no run at '{tmp_path}/c': the folder has no manifest.json."
 
@@ -140,5 +146,5 @@ def test_a_folder_that_is_not_ours_to_read_is_passed_by(written_run):
 
 def test_a_folder_that_is_not_there_is_a_sentence(tmp_path):
     with pytest.raises(RunError) as caught:
-        survey(str(tmp_path / "none"))
+        list_run_progress(str(tmp_path / "none"))
     assert str(caught.value) == f"There is no folder '{tmp_path}/none' to look for runs in."

@@ -13,7 +13,7 @@ import pytest
 
 from isocompute.errors import DataError, RunError
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import SOLUTIONS
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE
 
 HOLD = """
 import sys
@@ -38,8 +38,8 @@ def solution(i, problem="p", status="ok", answer="7"):
 
 def write(run, *rows):
     """Write rows as one part."""
-    writer = run.writer(SOLUTIONS)
-    writer.add(rows)
+    writer = run.open_writer(SOLUTIONS_TABLE)
+    writer.add_rows(rows)
     writer.flush()
 
 
@@ -61,10 +61,10 @@ def test_rows_come_back_in_the_order_of_their_keys(run):
     write(run, solution(2), solution(0, "q"))
     write(run, solution(0), solution(1))
     keys = [("p", 0), ("p", 1), ("p", 2), ("q", 0)]
-    frame = run.frame(SOLUTIONS)
+    frame = run.read_frame(SOLUTIONS_TABLE)
     assert list(frame[["problem_id", "solution_id"]].itertuples(index=False, name=None)) == keys
-    assert run.keys(SOLUTIONS) == set(keys)
-    assert list(run.frame(SOLUTIONS, ["answer"]).columns) == ["answer"]
+    assert run.read_keys(SOLUTIONS_TABLE) == set(keys)
+    assert list(run.read_frame(SOLUTIONS_TABLE, ["answer"]).columns) == ["answer"]
 
 
 def test_a_manifest_comes_back_and_is_the_same_bytes(run):
@@ -73,54 +73,54 @@ def test_a_manifest_comes_back_and_is_the_same_bytes(run):
     run.write_manifest({"config": {"a": "é", "b": 1}})
     assert run.fs.cat_file(f"{run.root}/manifest.json") == first
     assert run.exists
-    assert run.manifest() == {"config": {"a": "é", "b": 1}}
+    assert run.read_manifest() == {"config": {"a": "é", "b": 1}}
 
 
 def test_a_table_without_parts_is_empty(run):
-    frame = run.frame(SOLUTIONS)
+    frame = run.read_frame(SOLUTIONS_TABLE)
     assert frame.empty
-    assert list(frame.columns) == [column.name for column in SOLUTIONS.columns]
-    assert run.keys(SOLUTIONS) == set()
+    assert list(frame.columns) == [column.name for column in SOLUTIONS_TABLE.columns]
+    assert run.read_keys(SOLUTIONS_TABLE) == set()
 
 
 def names(run):
-    return [path.rpartition("/")[2] for path in run.parts(SOLUTIONS)]
+    return [path.rpartition("/")[2] for path in run.list_parts(SOLUTIONS_TABLE)]
 
 
 def test_parts_are_numbered_on_and_never_rewritten(run):
     write(run, solution(0))
-    first = run.fs.cat_file(run.parts(SOLUTIONS)[0])
+    first = run.fs.cat_file(run.list_parts(SOLUTIONS_TABLE)[0])
     write(Run(run.path), solution(1))
     own = "" if run.local else "-[0-9a-f]{8}"
     for number, name in enumerate(names(run)):
         assert re.fullmatch(rf"part-0000{number}{own}\.parquet", name)
     assert len(names(run)) == 2
-    assert run.fs.cat_file(run.parts(SOLUTIONS)[0]) == first
+    assert run.fs.cat_file(run.list_parts(SOLUTIONS_TABLE)[0]) == first
 
 
 def test_a_writer_writes_what_is_old_or_large_enough(run):
-    patient = run.writer(SOLUTIONS, seconds=3600, rows=3)
-    patient.add([solution(0), solution(1)])
-    assert run.parts(SOLUTIONS) == []
-    patient.add([solution(2)])
-    assert len(run.parts(SOLUTIONS)) == 1
-    hasty = run.writer(SOLUTIONS, seconds=0)
-    hasty.add([solution(3)])
-    assert len(run.parts(SOLUTIONS)) == 2
+    patient = run.open_writer(SOLUTIONS_TABLE, seconds=3600, rows=3)
+    patient.add_rows([solution(0), solution(1)])
+    assert run.list_parts(SOLUTIONS_TABLE) == []
+    patient.add_rows([solution(2)])
+    assert len(run.list_parts(SOLUTIONS_TABLE)) == 1
+    hasty = run.open_writer(SOLUTIONS_TABLE, seconds=0)
+    hasty.add_rows([solution(3)])
+    assert len(run.list_parts(SOLUTIONS_TABLE)) == 2
 
 
 def test_nothing_waiting_writes_no_part(run):
-    run.writer(SOLUTIONS).flush()
-    assert run.parts(SOLUTIONS) == []
+    run.open_writer(SOLUTIONS_TABLE).flush()
+    assert run.list_parts(SOLUTIONS_TABLE) == []
 
 
 def test_rows_reach_the_disk_within_seconds_though_no_more_rows_come(run):
-    run.writer(SOLUTIONS, seconds=0.2).add([solution(0), solution(1)])
-    assert run.parts(SOLUTIONS) == []
+    run.open_writer(SOLUTIONS_TABLE, seconds=0.2).add_rows([solution(0), solution(1)])
+    assert run.list_parts(SOLUTIONS_TABLE) == []
     until = time.monotonic() + 20
-    while not run.parts(SOLUTIONS) and time.monotonic() < until:
+    while not run.list_parts(SOLUTIONS_TABLE) and time.monotonic() < until:
         time.sleep(0.02)
-    assert run.keys(SOLUTIONS) == {("p", 0), ("p", 1)}
+    assert run.read_keys(SOLUTIONS_TABLE) == {("p", 0), ("p", 1)}
 
 
 def test_a_late_write_that_fails_is_told_to_whoever_writes_next(local, monkeypatch):
@@ -130,50 +130,50 @@ def test_a_late_write_that_fails_is_told_to_whoever_writes_next(local, monkeypat
         tried.set()
         raise OSError(28, "No space left on device")
 
-    writer = local.writer(SOLUTIONS, seconds=0.05)
+    writer = local.open_writer(SOLUTIONS_TABLE, seconds=0.05)
     with monkeypatch.context() as disk:
         disk.setattr(os, "fsync", full)
-        writer.add([solution(1)])
+        writer.add_rows([solution(1)])
         assert tried.wait(20)
         with pytest.raises(RunError, match="No space left on device"):
             writer.flush()
     writer.flush()
-    assert local.keys(SOLUTIONS) == {("p", 0), ("p", 1)}
+    assert local.read_keys(SOLUTIONS_TABLE) == {("p", 0), ("p", 1)}
 
 
 def test_an_interrupt_after_a_part_was_written_writes_no_row_twice(run, monkeypatch):
-    put = Run._put
+    put = Run._put_file
 
     def interrupted(*arguments):
         put(*arguments)
         raise KeyboardInterrupt
 
-    writer = run.writer(SOLUTIONS, seconds=3600)
-    writer.add([solution(0), solution(1)])
+    writer = run.open_writer(SOLUTIONS_TABLE, seconds=3600)
+    writer.add_rows([solution(0), solution(1)])
     with monkeypatch.context() as signals:
-        signals.setattr(Run, "_put", interrupted)
+        signals.setattr(Run, "_put_file", interrupted)
         with pytest.raises(KeyboardInterrupt):
             writer.flush()
-    writer.add([solution(2)])
+    writer.add_rows([solution(2)])
     writer.flush()
-    assert [row["solution_id"] for row in run.read(SOLUTIONS).to_pylist()] == [0, 1, 2]
+    assert [row["solution_id"] for row in run.read_table(SOLUTIONS_TABLE).to_pylist()] == [0, 1, 2]
 
 
 def test_the_order_of_parts_is_that_of_their_numbers_and_no_part_is_written_over(run):
     for number in (99_999, 100_000):
         write(run, solution(number))
-        run.fs.mv(run.parts(SOLUTIONS)[-1], f"{run.root}/solutions/part-{number}.parquet")
+        run.fs.mv(run.list_parts(SOLUTIONS_TABLE)[-1], f"{run.root}/solutions/part-{number}.parquet")
     write(run, solution(100_001))
     assert names(run)[:2] == ["part-99999.parquet", "part-100000.parquet"]
     assert names(run)[2].startswith("part-100001")
-    assert run.read(SOLUTIONS)["solution_id"].to_pylist() == [99_999, 100_000, 100_001]
+    assert run.read_table(SOLUTIONS_TABLE)["solution_id"].to_pylist() == [99_999, 100_000, 100_001]
 
 
 def test_a_file_that_only_looks_like_a_part_is_left_alone(local):
     for name in ("part-00000 (copy).parquet", "part-x.parquet", "part-00000.parquet.damaged"):
-        local.fs.copy(local.parts(SOLUTIONS)[0], f"{local.root}/solutions/{name}")
+        local.fs.copy(local.list_parts(SOLUTIONS_TABLE)[0], f"{local.root}/solutions/{name}")
     write(local, solution(1))
-    assert local.keys(SOLUTIONS) == {("p", 0), ("p", 1)}
+    assert local.read_keys(SOLUTIONS_TABLE) == {("p", 0), ("p", 1)}
 
 
 def test_a_folder_may_have_any_name(tmp_path):
@@ -181,35 +181,35 @@ def test_a_folder_may_have_any_name(tmp_path):
     write(run, solution(0))
     write(Run(run.path), solution(1))
     with run.lock():
-        assert Run(run.path).keys(SOLUTIONS) == {("p", 0), ("p", 1)}
+        assert Run(run.path).read_keys(SOLUTIONS_TABLE) == {("p", 0), ("p", 1)}
 
 
 def test_what_utf_8_cannot_hold_is_a_question_mark(run):
     write(run, {**solution(0), "text": "a \ud800 b \udfff", "answer": "\ud83d"}, solution(1))
-    rows = run.read(SOLUTIONS).to_pylist()
+    rows = run.read_table(SOLUTIONS_TABLE).to_pylist()
     assert [(row["text"], row["answer"]) for row in rows] == [("a ? b ?", "?"), ("…", "7")]
 
 
 def test_a_row_without_what_every_row_has_is_refused(run):
     write(run, solution(0))
-    loose = pa.schema([field.with_nullable(True) for field in SOLUTIONS.schema])
+    loose = pa.schema([field.with_nullable(True) for field in SOLUTIONS_TABLE.schema])
     rows = pa.Table.from_pylist([solution(1), {**solution(2), "status": None}], schema=loose)
-    with run.fs.open(run.parts(SOLUTIONS)[0], "wb") as file:
+    with run.fs.open(run.list_parts(SOLUTIONS_TABLE)[0], "wb") as file:
         pq.write_table(rows, file)
     with pytest.raises(DataError, match=r"part-00000.*\.parquet: 'status' is null in 1 rows; `isocompute check "):
-        run.frame(SOLUTIONS)
+        run.read_frame(SOLUTIONS_TABLE)
 
 
 def test_a_part_is_set_aside_under_a_name_of_its_own_and_what_is_kept_stands_in_its_place(run):
     write(run, solution(0), solution(1))
-    part = run.parts(SOLUTIONS)[0]
+    part = run.list_parts(SOLUTIONS_TABLE)[0]
     whole = run.fs.cat_file(part)
-    first = run.set_aside(part, run.read(SOLUTIONS).slice(1))
+    first = run.set_aside_part(part, run.read_table(SOLUTIONS_TABLE).slice(1))
     assert (first, run.fs.cat_file(first)) == (f"{part}.damaged", whole)
-    assert run.parts(SOLUTIONS) == [part]
-    assert run.keys(SOLUTIONS) == {("p", 1)}
-    assert run.set_aside(part, run.read(SOLUTIONS).slice(1)) == f"{part}.damaged-1"
-    assert run.parts(SOLUTIONS) == []
+    assert run.list_parts(SOLUTIONS_TABLE) == [part]
+    assert run.read_keys(SOLUTIONS_TABLE) == {("p", 1)}
+    assert run.set_aside_part(part, run.read_table(SOLUTIONS_TABLE).slice(1)) == f"{part}.damaged-1"
+    assert run.list_parts(SOLUTIONS_TABLE) == []
     assert run.fs.cat_file(first) == whole
 
 
@@ -220,13 +220,13 @@ def test_a_part_appears_whole_or_not_at_all(local, monkeypatch):
     monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         write(local, solution(1))
-    assert local.keys(SOLUTIONS) == {("p", 0)}
+    assert local.read_keys(SOLUTIONS_TABLE) == {("p", 0)}
 
 
 def test_what_a_killed_writer_left_is_ignored_and_then_removed(local, tmp_path):
     leftover = tmp_path / "run" / "solutions" / "part-00001.parquet.123.tmp"
     leftover.write_bytes(b"half a pa")
-    assert local.keys(SOLUTIONS) == {("p", 0)}
+    assert local.read_keys(SOLUTIONS_TABLE) == {("p", 0)}
     with local.lock():
         assert not leftover.exists()
 
@@ -258,7 +258,7 @@ def test_a_key_stands_once(run):
     write(run, solution(0), solution(1))
     write(run, solution(1))
     with pytest.raises(DataError) as caught:
-        run.frame(SOLUTIONS)
+        run.read_frame(SOLUTIONS_TABLE)
     assert str(caught.value) == (
         f"{run.path}/solutions holds the row ('p', 1) twice; a key must stand once, and "
         f"`isocompute check {run.path}` says what would be lost."
@@ -267,58 +267,58 @@ def test_a_key_stands_once(run):
 
 def test_a_retried_failure_gives_way_to_its_retry(run):
     write(run, solution(0, status="engine stopped"), solution(1, status="first"), solution(2))
-    assert run.keys(SOLUTIONS) == {("p", 2)}
+    assert run.read_keys(SOLUTIONS_TABLE) == {("p", 2)}
     write(run, solution(0), solution(1, status="second"))
-    assert run.frame(SOLUTIONS)["status"].tolist() == ["ok", "second", "ok"]
-    assert run.keys(SOLUTIONS) == {("p", 0), ("p", 2)}
+    assert run.read_frame(SOLUTIONS_TABLE)["status"].tolist() == ["ok", "second", "ok"]
+    assert run.read_keys(SOLUTIONS_TABLE) == {("p", 0), ("p", 2)}
 
 
-PLACE = SOLUTIONS.schema.get_field_index
+PLACE = SOLUTIONS_TABLE.schema.get_field_index
 
 
 @pytest.mark.parametrize(
     ("schema", "sentence"),
     [
         (
-            SOLUTIONS.schema.remove(PLACE("answer")),
+            SOLUTIONS_TABLE.schema.remove(PLACE("answer")),
             "the column 'answer' is missing; solutions has problem_id, solution_id, text, answer, correct, "
             "prompt_tokens, cached_tokens, completion_tokens, finish_reason, status, started_at, seconds.",
         ),
         (
-            SOLUTIONS.schema.append(pa.field("score", pa.float32())),
+            SOLUTIONS_TABLE.schema.append(pa.field("score", pa.float32())),
             "the column 'score' does not belong to solutions.",
         ),
         (
-            SOLUTIONS.schema.set(PLACE("completion_tokens"), pa.field("completion_tokens", pa.float64())),
+            SOLUTIONS_TABLE.schema.set(PLACE("completion_tokens"), pa.field("completion_tokens", pa.float64())),
             "the column 'completion_tokens' is double; it must be int32.",
         ),
     ],
 )
 def test_a_part_with_other_columns_is_refused(run, schema, sentence):
     write(run, solution(0))
-    part = run.parts(SOLUTIONS)[0]
+    part = run.list_parts(SOLUTIONS_TABLE)[0]
     with run.fs.open(part, "wb") as file:
         pq.write_table(schema.empty_table(), file)
     with pytest.raises(DataError) as caught:
-        run.read(SOLUTIONS)
+        run.read_table(SOLUTIONS_TABLE)
     assert str(caught.value) == f"{part}: {sentence}"
 
 
 @pytest.mark.parametrize("damage", [lambda part: part[: len(part) // 2], lambda part: b"", lambda part: b"PAR1" * 9])
 def test_a_damaged_part_is_refused(run, damage):
     write(run, solution(0))
-    part = run.parts(SOLUTIONS)[0]
+    part = run.list_parts(SOLUTIONS_TABLE)[0]
     run.fs.pipe_file(part, damage(run.fs.cat_file(part)))
     with pytest.raises(DataError, match=r"part-00000.*\.parquet cannot be read as Parquet: "):
-        run.frame(SOLUTIONS)
+        run.read_frame(SOLUTIONS_TABLE)
 
 
 def test_a_flipped_bit_is_found_wherever_the_rows_are(local):
     write(local, *(solution(i, answer=str(i * i)) for i in range(1, 40)))
-    part = local.parts(SOLUTIONS)[1]
+    part = local.list_parts(SOLUTIONS_TABLE)[1]
     with open(part, "rb") as file:
         whole = file.read()
-    before = local.read(SOLUTIONS)
+    before = local.read_table(SOLUTIONS_TABLE)
     rows = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")  # what follows is the footer
     found = 0
     for place in range(4, rows, 5):
@@ -327,7 +327,7 @@ def test_a_flipped_bit_is_found_wherever_the_rows_are(local):
         with open(part, "wb") as file:
             file.write(changed)
         try:
-            assert local.read(SOLUTIONS).equals(before)
+            assert local.read_table(SOLUTIONS_TABLE).equals(before)
         except DataError:
             found += 1
     assert found > rows / 5 / 2  # the other bits are in the statistics of pages, which nothing reads
@@ -338,21 +338,21 @@ def test_a_manifest_that_is_not_json_is_refused(run, content):
     run.write_manifest({"config": {}})
     run.fs.pipe_file(f"{run.root}/manifest.json", content)
     with pytest.raises(DataError, match=r"manifest.json is not JSON\.$"):
-        run.manifest()
+        run.read_manifest()
 
 
 def test_a_manifest_without_a_config_is_refused(run):
     run.write_manifest({"format": 1})
     with pytest.raises(DataError, match=r"manifest.json has no 'config'; it is not the manifest of a run\.$"):
-        run.manifest()
+        run.read_manifest()
 
 
 def test_a_run_that_is_not_there_is_a_sentence(tmp_path):
     with pytest.raises(RunError) as caught:
-        Run(tmp_path / "none").manifest()
+        Run(tmp_path / "none").read_manifest()
     assert str(caught.value) == f"There is no run at '{tmp_path}/none': the folder does not exist."
     with pytest.raises(RunError) as caught:
-        Run(tmp_path).manifest()
+        Run(tmp_path).read_manifest()
     assert str(caught.value) == f"There is no run at '{tmp_path}': the folder has no manifest.json."
 
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.runners.storage.schema import PROBLEMS, SOLUTIONS, TABLES, VERIFICATIONS
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, TABLES, VERIFICATIONS_TABLE
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
@@ -17,13 +17,13 @@ def test_a_table_declares_each_column_once_with_a_meaning(table):
 
 
 def test_keys_are_what_a_row_is_asked_for_by():
-    assert PROBLEMS.key_names == ["problem_id"]
-    assert SOLUTIONS.key_names == ["problem_id", "solution_id"]
-    assert VERIFICATIONS.key_names == ["problem_id", "solution_id", "verification_id"]
+    assert PROBLEMS_TABLE.key_names == ["problem_id"]
+    assert SOLUTIONS_TABLE.key_names == ["problem_id", "solution_id"]
+    assert VERIFICATIONS_TABLE.key_names == ["problem_id", "solution_id", "verification_id"]
 
 
 def test_what_is_sampled_has_a_status_and_may_be_retried():
-    assert [name for name, table in TABLES.items() if table.retried] == list(TABLES)[1:-1]
+    assert [name for name, table in TABLES.items() if table.has_status] == list(TABLES)[1:-1]
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
@@ -33,9 +33,9 @@ def test_a_table_accepts_its_own_schema_in_any_order(table):
 
 
 def test_a_foreign_schema_is_refused_with_file_and_column():
-    schema = PROBLEMS.schema.set(0, pa.field("problem_id", pa.int64()))
+    schema = PROBLEMS_TABLE.schema.set(0, pa.field("problem_id", pa.int64()))
     with pytest.raises(DataError) as caught:
-        PROBLEMS.find_columns(schema, "run/problems/part-00000.parquet")
+        PROBLEMS_TABLE.find_columns(schema, "run/problems/part-00000.parquet")
     assert str(caught.value) == (
         "run/problems/part-00000.parquet: the column 'problem_id' is int64; it must be string."
     )

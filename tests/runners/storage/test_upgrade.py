@@ -12,19 +12,19 @@ import pytest
 from isocompute.errors import DataError, RunError
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.planner.estimate.profile_from_run import profile_of_run
+from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 from isocompute.planner.estimate.records import describe_problems
 from isocompute.planner.estimate.searches import measure_searches
 from isocompute.runners.engines import Completion
-from isocompute.runners.grading import load
+from isocompute.runners.grading import load_grader_by_name
 from isocompute.runners.imports import import_run
-from isocompute.runners.sampling.sweep import sweep
-from isocompute.runners.storage.check import check
-from isocompute.runners.storage.manifest import model_hash
-from isocompute.runners.storage.progress import progress
-from isocompute.runners.storage.regrade import grader_of, regrade
-from isocompute.runners.storage.run import FORMAT, Run
-from isocompute.runners.storage.schema import SCORES, SOLUTIONS, TABLES, VERIFICATIONS
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.storage.check import check_run
+from isocompute.runners.storage.manifest import hash_checkpoint
+from isocompute.runners.storage.progress import measure_run_progress
+from isocompute.runners.storage.regrade import read_grader_title, regrade_run
+from isocompute.runners.storage.run import RUN_FORMAT, Run
+from isocompute.runners.storage.schema import SCORES_TABLE, SOLUTIONS_TABLE, TABLES, VERIFICATIONS_TABLE
 from isocompute.runners.storage.upgrade import upgrade_run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -53,8 +53,8 @@ def same(one, other):
 def test_a_fit_reads_off_an_upgraded_run_what_it_reads_off_the_old_one(tmp_path, monkeypatch, name):
     monkeypatch.chdir(ROOT)
     old, new = Run(f"data/runs/{name}"), upgraded(RUNS / name, tmp_path / "new")[0]
-    assert new.manifest()["format"] == FORMAT
-    assert check(new).whole
+    assert new.read_manifest()["format"] == RUN_FORMAT
+    assert check_run(new).is_whole
     pools = [read_pool(run) for run in (old, new)]
     for field in ("answers", "verdicts", "judged", "scores", "finished"):
         first, second = (getattr(found.pool, field) for found in pools)
@@ -77,9 +77,9 @@ def test_a_fit_reads_off_an_upgraded_run_what_it_reads_off_the_old_one(tmp_path,
 )
 def test_the_profile_of_an_upgraded_run_is_that_of_the_old_one(tmp_path, monkeypatch, name):
     monkeypatch.chdir(ROOT)
-    profile_of_run(f"data/runs/{name}", "p").write(str(tmp_path / "old.json"))
+    estimate_run_profile(f"data/runs/{name}", "p").write(str(tmp_path / "old.json"))
     upgraded(RUNS / name, tmp_path / "new")
-    profile_of_run(str(tmp_path / "new"), "p").write(str(tmp_path / "new.json"))
+    estimate_run_profile(str(tmp_path / "new"), "p").write(str(tmp_path / "new.json"))
     assert (tmp_path / "new.json").read_bytes() == (tmp_path / "old.json").read_bytes()
 
 
@@ -89,7 +89,7 @@ def test_a_sweep_goes_on_with_an_upgraded_run_as_with_the_old_one(
     old = as_format_1(made(searching(scored=1), stepping()).path)
     new, found = upgraded(old.path, tmp_path / "new")
     assert (found.before, found.moved) == (1, 0)
-    assert found.rows == {table.name: len(old.read(table)) for table in TABLES.values() if old.parts(table)}
+    assert found.rows == {table.name: len(old.read_table(table)) for table in TABLES.values() if old.list_parts(table)}
     assert {table.name: unclocked(new, table) for table in TABLES.values()} == {
         table.name: unclocked(old, table) for table in TABLES.values()
     }
@@ -97,33 +97,35 @@ def test_a_sweep_goes_on_with_an_upgraded_run_as_with_the_old_one(
     asked = []
     for run in (old, new):
         engine, scorer = stepping()
-        sweep(larger.model_copy(update={"run": run.path}), load=engine, load_scorer=scorer)
+        run_sweep(larger.model_copy(update={"run": run.path}), load=engine, load_scorer=scorer)
         asked.append(sorted((str(request.key), request.seed) for request, _ in engine.asked))
-        assert check(run).whole
+        assert check_run(run).is_whole
     assert asked[0] == asked[1]
-    assert progress(new).searches == progress(old).searches
-    assert new.manifest()["upgraded"]["format"] == 1
-    assert "upgraded" not in old.manifest()
+    assert measure_run_progress(new).searches == measure_run_progress(old).searches
+    assert new.read_manifest()["upgraded"]["format"] == 1
+    assert "upgraded" not in old.read_manifest()
     assert upgrade_run(new, Run(tmp_path / "again")) is None
     assert upgraded(old.path, tmp_path / "again")[1].before == 2  # it goes on in parts of both formats
 
 
 def test_failures_retries_and_what_was_graded_again_are_kept(small, scripted, as_format_1, unclocked, tmp_path):
     well, lost = scripted().says, Completion(None, None, None, None, None, "out of memory")
-    sweep(small(), load=scripted(lambda prompt, seed: lost if seed % 4 == 0 else well(prompt, seed)))
-    sweep(small(), load=scripted(lambda prompt, seed: lost if seed % 8 == 0 else well(prompt, seed)))
+    run_sweep(small(), load=scripted(lambda prompt, seed: lost if seed % 4 == 0 else well(prompt, seed)))
+    run_sweep(small(), load=scripted(lambda prompt, seed: lost if seed % 8 == 0 else well(prompt, seed)))
     old = Run(small().run)
-    with load("exact") as grader:
-        regrade(old, grader)
+    with load_grader_by_name("exact") as grader:
+        regrade_run(old, grader)
     as_format_1(old.path)
     new, _ = upgraded(old.path, tmp_path / "new")
-    assert [Path(path).name for path in new.parts(SOLUTIONS)] == [Path(path).name for path in old.parts(SOLUTIONS)]
+    assert [Path(path).name for path in new.list_parts(SOLUTIONS_TABLE)] == [
+        Path(path).name for path in old.list_parts(SOLUTIONS_TABLE)
+    ]
     for table in TABLES.values():
         assert unclocked(new, table) == unclocked(old, table)
-    assert same(new.frame(SOLUTIONS), old.frame(SOLUTIONS))
-    assert (new.frame(VERIFICATIONS)["status"] == "out of memory").any()
-    assert grader_of(new) == grader_of(old) == "exact/1"
-    assert progress(new).verifications == progress(old).verifications
+    assert same(new.read_frame(SOLUTIONS_TABLE), old.read_frame(SOLUTIONS_TABLE))
+    assert (new.read_frame(VERIFICATIONS_TABLE)["status"] == "out of memory").any()
+    assert read_grader_title(new) == read_grader_title(old) == "exact/1"
+    assert measure_run_progress(new).verifications == measure_run_progress(old).verifications
 
 
 @pytest.mark.parametrize("same_weights", [True, False])
@@ -133,14 +135,14 @@ def test_a_size_is_that_of_the_checkpoint_only_if_its_weights_are_those_of_the_r
     model = tmp_path / "model"
     shutil.copytree(ROOT / "data" / "lab" / "solver", model)
     old = as_format_1(written_run)
-    manifest = old.manifest()
+    manifest = old.read_manifest()
     manifest["config"]["solver"]["model"] = str(model)
-    manifest["models"]["solver"] = model_hash(str(model)) if same_weights else {"model.safetensors": "0" * 64}
+    manifest["models"]["solver"] = hash_checkpoint(str(model)) if same_weights else {"model.safetensors": "0" * 64}
     del manifest["parameters"]
     old.write_manifest(manifest)
     new, found = upgraded(written_run, tmp_path / "new")
     assert found.parameters == ({"solver": 860416.0} if same_weights else {})
-    assert new.manifest()["parameters"] == found.parameters
+    assert new.read_manifest()["parameters"] == found.parameters
     assert "parameters.verifier" in found.unknown
     assert ("parameters.solver" in found.unknown) != same_weights
     assert {"solutions.started_at", "verifications.seconds"} <= set(found.unknown)
@@ -149,11 +151,11 @@ def test_a_size_is_that_of_the_checkpoint_only_if_its_weights_are_those_of_the_r
 
 def test_what_the_manifest_says_stays_and_that_it_was_upgraded_is_added(written_run, as_format_1, tmp_path):
     old = as_format_1(written_run)
-    old.write_manifest({**old.manifest(), "mine": {"a": 1}, "parameters": {"solver": 7.0}})
+    old.write_manifest({**old.read_manifest(), "mine": {"a": 1}, "parameters": {"solver": 7.0}})
     new, _ = upgraded(written_run, tmp_path / "new")
-    after = new.manifest()
+    after = new.read_manifest()
     assert after.pop("upgraded")["format"] == 1
-    assert after == {**old.manifest(), "format": 2}
+    assert after == {**old.read_manifest(), "format": 2}
 
 
 @pytest.fixture
@@ -174,20 +176,20 @@ def test_step_scores_beside_the_solutions_of_an_import_are_moved_to_scores(
 ):
     shutil.copytree(imported.path, tmp_path / "old")
     old = beside_solutions(Run(tmp_path / "old"))
-    manifest = old.manifest()
+    manifest = old.read_manifest()
     manifest["imported"]["unknown"] = ["searches.scored_tokens", "solutions.prompt_tokens"]
     old.write_manifest(manifest)
     new, found = upgraded(old.path, tmp_path / "new")
     assert found.moved == found.rows["scores"] == 4
-    assert unclocked(new, SCORES) == unclocked(imported, SCORES)
-    said = new.manifest()["imported"]
-    assert said["rows"] == imported.manifest()["imported"]["rows"]
+    assert unclocked(new, SCORES_TABLE) == unclocked(imported, SCORES_TABLE)
+    said = new.read_manifest()["imported"]
+    assert said["rows"] == imported.read_manifest()["imported"]["rows"]
     assert said["unknown"] == [
         "searches.scorer_prompt_tokens", "solutions.prompt_tokens", "scores.scorer_prompt_tokens",
         "scores.scorer_cached_tokens",
     ]  # fmt: skip
-    assert check(new).whole
-    assert profile_of_run(new.path, "p").model_dump() == profile_of_run(old.path, "p").model_dump()
+    assert check_run(new).is_whole
+    assert estimate_run_profile(new.path, "p").model_dump() == estimate_run_profile(old.path, "p").model_dump()
 
 
 def test_step_scores_beside_a_sweep_s_solutions_are_refused(written_run, as_format_1, beside_solutions, tmp_path):
@@ -203,7 +205,7 @@ def test_what_cannot_be_upgraded_leaves_nothing_behind(written_run, as_format_1,
     old = as_format_1(written_run)
     with pytest.raises(RunError, match=r"There is something at .* already; an upgrade needs a place of its own"):
         upgrade_run(old, old)
-    part = Path(old.parts(VERIFICATIONS)[0])
+    part = Path(old.list_parts(VERIFICATIONS_TABLE)[0])
     part.write_bytes(part.read_bytes()[:100])
     with pytest.raises(DataError, match="cannot be read as Parquet"):
         upgraded(written_run, tmp_path / "new")
@@ -212,5 +214,5 @@ def test_what_cannot_be_upgraded_leaves_nothing_behind(written_run, as_format_1,
 
 def test_a_run_is_upgraded_into_a_store(written_run, as_format_1, tmp_path, unclocked):
     new, _ = upgraded(as_format_1(written_run).path, f"memory:/{tmp_path}/new")
-    assert unclocked(new, SOLUTIONS) == unclocked(Run(written_run), SOLUTIONS)
-    assert check(new).whole
+    assert unclocked(new, SOLUTIONS_TABLE) == unclocked(Run(written_run), SOLUTIONS_TABLE)
+    assert check_run(new).is_whole

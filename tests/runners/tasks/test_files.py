@@ -11,15 +11,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from isocompute.errors import ConfigError, DataError
-from isocompute.runners.tasks import Columns, file_problems
-from isocompute.runners.tasks.problem import LETTERS, problems_of
+from isocompute.runners.tasks import ProblemColumns, read_file_problems
+from isocompute.runners.tasks.problem import OPTION_LETTERS, read_problem_rows
 
 ROWS = [
     {"id": "a", "question": "6*7?", "answer": "42", "area": "sums", "hard": 1},
     {"id": "b", "question": 'Say "no",\nor ∞.', "answer": "no", "area": None, "hard": None},
 ]
-COLUMNS = Columns(name="id", subject="area", level="hard")
-OPTIONS = Columns(choices=("options",))
+COLUMNS = ProblemColumns(name="id", subject="area", level="hard")
+OPTIONS = ProblemColumns(choices=("options",))
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def written(tmp_path):
 
 def refused(path, columns=None) -> str:
     with pytest.raises(DataError) as caught:
-        file_problems(path, columns)
+        read_file_problems(path, columns)
     assert "\n" not in str(caught.value)
     return str(caught.value).removeprefix(path)
 
@@ -59,7 +59,7 @@ def as_parquet(folder: Path) -> str:
 
 @pytest.mark.parametrize("write", [as_json, as_csv, as_parquet])
 def test_a_table_gives_the_same_problems_in_every_format(write, tmp_path):
-    problems = file_problems(write(tmp_path), COLUMNS)
+    problems = read_file_problems(write(tmp_path), COLUMNS)
     assert [tuple(vars(p).values()) for p in problems] == [
         ("a", "task", "6*7?", "42", "sums", 1),
         ("b", "task", 'Say "no",\nor ∞.', "no", None, None),
@@ -68,16 +68,16 @@ def test_a_table_gives_the_same_problems_in_every_format(write, tmp_path):
 
 def test_a_file_gives_answers_as_they_are_but_for_what_stands_before_the_mark(written):
     path = written({"question": "6*7?", "answer": 42.0}, {"question": "Half?", "answer": "so\n#### 1/2"})
-    problems = file_problems(path)
+    problems = read_file_problems(path)
     assert [(p.problem_id, p.gold) for p in problems] == [("1", "42.0"), ("2", "1/2")]
-    assert file_problems(path, count=1) == problems[:1]
+    assert read_file_problems(path, count=1) == problems[:1]
 
 
 def test_a_line_ends_where_a_line_ends_and_nowhere_else(tmp_path):
     (tmp_path / "task.jsonl").write_bytes(
         '{"question": "a\u2028b\x0c", "answer": 1}\r\n'.replace("\x0c", "\\f").encode()
     )
-    assert [p.question for p in file_problems(str(tmp_path / "task.jsonl"))] == ["a\u2028b\f"]
+    assert [p.question for p in read_file_problems(str(tmp_path / "task.jsonl"))] == ["a\u2028b\f"]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_bad_file_is_refused_with_its_line(written, lines, sentence):
 @pytest.mark.parametrize("level", ["hard", "1.5", "1" * 10, "²", True, [1]])
 def test_a_level_that_is_no_whole_number_is_refused(written, level):
     path = written({"question": "q", "answer": "1", "hard": level})
-    assert refused(path, Columns(level="hard")).startswith(", line 1: 'hard' must be ")
+    assert refused(path, ProblemColumns(level="hard")).startswith(", line 1: 'hard' must be ")
 
 
 def test_a_key_or_a_column_that_stands_twice_is_refused(written, tmp_path):
@@ -117,7 +117,7 @@ def test_a_key_or_a_column_that_stands_twice_is_refused(written, tmp_path):
     twice = ": the column 'note' stands twice; keep one, or rename the others."
     assert refused(str(tmp_path / "task.csv")) == twice
     (tmp_path / "task.csv").write_text("question,answer,note,,\nq,1,a,,\n")  # as spreadsheets write it
-    assert len(file_problems(str(tmp_path / "task.csv"))) == 1
+    assert len(read_file_problems(str(tmp_path / "task.csv"))) == 1
     columns = [pa.array(["q"]), pa.array(["1"]), pa.array(["a"]), pa.array(["b"])]
     pq.write_table(pa.table(columns, names=["question", "answer", "note", "note"]), tmp_path / "task.parquet")
     assert refused(str(tmp_path / "task.parquet")) == twice
@@ -128,14 +128,14 @@ def test_a_key_or_a_column_that_stands_twice_is_refused(written, tmp_path):
 
 def test_a_name_that_stands_twice_is_refused(written):
     path = written(*[{"id": "a", "question": "q", "answer": "1"}] * 2)
-    assert refused(path, Columns(name="id")) == ", line 2: the name 'a' stands twice."
+    assert refused(path, ProblemColumns(name="id")) == ", line 2: the name 'a' stands twice."
 
 
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"^task.path: '.*none' cannot be read: No such file or directory\.$"):
-        file_problems(str(tmp_path / "none"))
+        read_file_problems(str(tmp_path / "none"))
     with pytest.raises(ConfigError, match=r"^task.path: 'nowhere://a.csv' cannot be reached: .*nowhere"):
-        file_problems("nowhere://a.csv")
+        read_file_problems("nowhere://a.csv")
     for name in ("latin", "latin.csv"):
         (tmp_path / name).write_bytes(b"\xe9")
         assert refused(str(tmp_path / name)) == " is not UTF-8 text."
@@ -174,20 +174,20 @@ def test_a_bad_parquet_file_is_refused(tmp_path):
 
 def test_a_list_of_options_is_lettered_under_the_question_in_its_order(written):
     path = written({"question": "Which?\n", "options": ["one", " two ", 3], "answer": "two"})
-    (problem,) = file_problems(path, OPTIONS)
+    (problem,) = read_file_problems(path, OPTIONS)
     assert problem.question == "Which?\n\n(A) one\n(B) two\n(C) 3"
     assert problem.gold == "B"
 
 
 def test_options_may_be_a_list_in_parquet_too(tmp_path):
     pq.write_table(pa.table({"question": ["q"], "options": [["x", "y"]], "answer": ["y"]}), tmp_path / "task.parquet")
-    assert file_problems(str(tmp_path / "task.parquet"), OPTIONS)[0].gold == "B"
+    assert read_file_problems(str(tmp_path / "task.parquet"), OPTIONS)[0].gold == "B"
 
 
 @pytest.mark.parametrize("answer", ["C", "c", "(C)", "three"])
 def test_the_right_option_is_given_by_its_letter_or_its_text(written, answer):
     path = written({"question": "q", "a": "one", "b": "two", "c": "three", "answer": answer})
-    assert file_problems(path, Columns(choices=("a", "b", "c")))[0].gold == "C"
+    assert read_file_problems(path, ProblemColumns(choices=("a", "b", "c")))[0].gold == "C"
 
 
 @pytest.mark.parametrize(
@@ -211,34 +211,34 @@ def test_options_that_leave_the_right_one_unclear_are_refused(written, options, 
 
 
 def test_an_option_that_is_its_own_letter_is_clear(written):
-    assert file_problems(written({"question": "q", "options": ["A", "B"], "answer": "A"}), OPTIONS)[0].gold == "A"
+    assert read_file_problems(written({"question": "q", "options": ["A", "B"], "answer": "A"}), OPTIONS)[0].gold == "A"
 
 
-OWN = Columns("q", "best", "id", choices=("best", "bad", "worse", "worst"))
+OWN = ProblemColumns("q", "best", "id", choices=("best", "bad", "worse", "worst"))
 
 
 @given(st.lists(st.text(min_size=1).map(str.strip), min_size=4, max_size=4, unique=True), st.integers(), st.integers())
 def test_where_the_right_option_has_a_column_it_stands_anywhere_and_the_gold_letter_is_its_own(options, seed, name):
     assume(all(options) and not any("\ud800" <= c <= "\udfff" for option in options for c in option))
     row = {"q": "Which?", "id": name, **dict(zip(OWN.choices, options, strict=True))}
-    (problem,) = problems_of("t", [("t", row)], OWN, seed)
-    places = {letter: problem.question.find(f"\n({letter}) ") for letter in LETTERS[:4]}
+    (problem,) = read_problem_rows("t", [("t", row)], OWN, seed)
+    places = {letter: problem.question.find(f"\n({letter}) ") for letter in OPTION_LETTERS[:4]}
     assert problem.question[places[problem.gold] :].startswith(f"\n({problem.gold}) {options[0]}")
-    assert problems_of("t", [("t", row)], OWN, seed) == [problem]
+    assert read_problem_rows("t", [("t", row)], OWN, seed) == [problem]
 
 
 def test_shuffled_options_stand_everywhere_about_equally_often_and_do_not_depend_on_other_rows():
     rows = [("t", {"q": "Which?", "id": i, "best": "a", "bad": "b", "worse": "c", "worst": "d"}) for i in range(4000)]
-    golds = [problem.gold for problem in problems_of("t", rows, OWN, seed=3)]
+    golds = [problem.gold for problem in read_problem_rows("t", rows, OWN, seed=3)]
     for letter in "ABCD":
         assert abs(golds.count(letter) / 4000 - 0.25) < 0.03  # over four standard deviations
-    assert [problem.gold for problem in problems_of("t", rows[::-1], OWN, seed=3)] == golds[::-1]
-    assert [problem.gold for problem in problems_of("t", rows, OWN, seed=4)] != golds
+    assert [problem.gold for problem in read_problem_rows("t", rows[::-1], OWN, seed=3)] == golds[::-1]
+    assert [problem.gold for problem in read_problem_rows("t", rows, OWN, seed=4)] != golds
 
 
 def test_the_public_benchmarks_read(shared_data):
-    assert len(file_problems(str(shared_data / "gsm8k_test.jsonl"))) == 1319
-    columns = Columns("problem", "answer", "unique_id", "subject", "level")
-    math = file_problems(str(shared_data / "math500.jsonl"), columns)
+    assert len(read_file_problems(str(shared_data / "gsm8k_test.jsonl"))) == 1319
+    columns = ProblemColumns("problem", "answer", "unique_id", "subject", "level")
+    math = read_file_problems(str(shared_data / "math500.jsonl"), columns)
     assert len(math) == 500
     assert {problem.level for problem in math} == {1, 2, 3, 4, 5}

@@ -12,7 +12,7 @@ import pytest
 
 from isocompute.errors import ConfigError, DataError
 from isocompute.runners.config.tasks import TASKS, BenchmarkTask
-from isocompute.runners.tasks import hub, hub_problems, load
+from isocompute.runners.tasks import hub, load_task, read_hub_problems
 
 datasets = pytest.importorskip("datasets")
 
@@ -46,7 +46,7 @@ def mirror(tmp_path, monkeypatch):
     datasets.disable_progress_bars()
 
     def place(name: str, rows: list[dict[str, object]]) -> Path:
-        folder, source = tmp_path / name, hub.SOURCES[name]
+        folder, source = tmp_path / name, hub.BENCHMARK_SOURCES[name]
         if name == "gpqa-diamond":
             datasets.Dataset.from_list(rows).to_csv(str(folder.mkdir() or folder / "gpqa_diamond.csv"))
             layout(folder, source.config, source.split, "gpqa_diamond.csv")
@@ -56,25 +56,25 @@ def mirror(tmp_path, monkeypatch):
             layout(folder, source.config, source.split, "main/test-*")
         else:
             lines(folder, f"{source.split}.jsonl", rows)
-        monkeypatch.setitem(hub.SOURCES, name, replace(source, path=str(folder), size=len(rows)))
+        monkeypatch.setitem(hub.BENCHMARK_SOURCES, name, replace(source, path=str(folder), size=len(rows)))
         return folder
 
     return place
 
 
 def test_the_names_of_the_registry_are_those_of_the_sources():
-    assert [name for name, entry in TASKS.items() if entry.load_block is BenchmarkTask] == list(hub.SOURCES)
+    assert [name for name, entry in TASKS.items() if entry.block_class is BenchmarkTask] == list(hub.BENCHMARK_SOURCES)
 
 
 def test_every_source_is_pinned_to_a_commit():
-    for source in hub.SOURCES.values():
+    for source in hub.BENCHMARK_SOURCES.values():
         assert len(source.revision) == 40
         int(source.revision, 16)
 
 
 def test_math500_has_its_names_subjects_and_levels(mirror):
     mirror("math500", MATH)
-    assert [tuple(vars(problem).values()) for problem in hub_problems("math500")] == [
+    assert [tuple(vars(problem).values()) for problem in read_hub_problems("math500")] == [
         (f"test/algebra/{i}.json", "math500", f"{i}+1?", str(i + 1), "Algebra", i + 1) for i in range(3)
     ]
 
@@ -83,58 +83,58 @@ def test_math500_as_it_is_published_reads(mirror, shared_data):
     # This copy has the SHA-256 of test.jsonl at the pinned revision.
     rows = [json.loads(line) for line in (shared_data / "math500.jsonl").read_text().splitlines()]
     mirror("math500", rows)
-    problems = hub_problems("math500")
+    problems = read_hub_problems("math500")
     assert len({problem.problem_id for problem in problems}) == len(problems) == 500
     assert [problem.gold for problem in problems] == [row["answer"].strip() for row in rows]
 
 
 def test_gsm8k_gives_what_follows_the_mark(mirror):
     mirror("gsm8k", [{"question": "6*7?", "answer": "6*7 = <<6*7=42>>42\n#### 1,042"}])
-    assert [(p.problem_id, p.gold) for p in hub_problems("gsm8k")] == [("1", "1,042")]
+    assert [(p.problem_id, p.gold) for p in read_hub_problems("gsm8k")] == [("1", "1,042")]
 
 
 @pytest.mark.parametrize("name", ["aime24", "aime25"])
 def test_aime_gives_numbers_as_they_stand(mirror, name):
     mirror(name, [{"id": 60, "problem": "p", "solution": "s", "answer": "025", "url": "u", "year": "2024"}])
-    assert [(p.problem_id, p.task, p.gold) for p in hub_problems(name)] == [("60", name, "025")]
+    assert [(p.problem_id, p.task, p.gold) for p in read_hub_problems(name)] == [("60", name, "025")]
 
 
 def test_gpqa_shuffles_its_options_by_a_seed_that_the_configuration_holds(mirror):
     mirror("gpqa-diamond", GPQA)
-    problems = hub_problems("gpqa-diamond", seed=1)
+    problems = read_hub_problems("gpqa-diamond", seed=1)
     assert {problem.gold for problem in problems} == set("ABCD")
     for i, problem in enumerate(problems):
         assert problem.question.startswith(f"Which of {i}?\n\n(A) ")
         assert f"\n({problem.gold}) right {i}\n" in f"{problem.question}\n"
         assert (problem.problem_id, problem.subject, problem.level) == (f"rec{i}", "Physics", None)
-    assert hub_problems("gpqa-diamond", seed=1) == problems
-    assert hub_problems("gpqa-diamond", seed=2) != problems
+    assert read_hub_problems("gpqa-diamond", seed=1) == problems
+    assert read_hub_problems("gpqa-diamond", seed=2) != problems
     task = BenchmarkTask(name="gpqa-diamond", problems=5, seed=1)
-    assert load(task).problems == problems[:5]
-    assert load(task).grader == "letter"
+    assert load_task(task).problems == problems[:5]
+    assert load_task(task).grader == "letter"
 
 
 def test_the_origin_names_the_revision_and_the_hash_of_all_that_is_there(mirror):
     folder = mirror("math500", MATH)
-    origin = load(BenchmarkTask(name="math500", problems=2)).origin
+    origin = load_task(BenchmarkTask(name="math500", problems=2)).origin
     assert origin == {
         "dataset": str(folder),
         "config": "default",
         "split": "test",
-        "revision": hub.SOURCES["math500"].revision,
-        "sha256": hub.digest(hub_problems("math500")),
+        "revision": hub.BENCHMARK_SOURCES["math500"].revision,
+        "sha256": hub.hash_problems(read_hub_problems("math500")),
     }
-    mirror_of = load(BenchmarkTask(name="math500", revision="main")).origin
+    mirror_of = load_task(BenchmarkTask(name="math500", revision="main")).origin
     assert (mirror_of["revision"], mirror_of["sha256"]) == ("main", origin["sha256"])
     lines(folder, "test.jsonl", [*MATH[:2], MATH[2] | {"answer": "7"}])
-    assert load(BenchmarkTask(name="math500")).origin["sha256"] != origin["sha256"]
+    assert load_task(BenchmarkTask(name="math500")).origin["sha256"] != origin["sha256"]
 
 
 def test_a_column_that_is_missing_is_one_sentence(mirror):
     mirror("math500", [{"problem": "p", "solution": "s", "unique_id": "u", "subject": "x", "level": 1}])
     with pytest.raises(DataError) as caught:
-        hub_problems("math500")
-    where = f"math500 ({hub.SOURCES['math500'].path} at 6e4ed1a2)"
+        read_hub_problems("math500")
+    where = f"math500 ({hub.BENCHMARK_SOURCES['math500'].path} at 6e4ed1a2)"
     assert (
         str(caught.value)
         == f"{where}: there is no column 'answer'; it has problem, solution, unique_id, subject, level."
@@ -144,21 +144,21 @@ def test_a_column_that_is_missing_is_one_sentence(mirror):
 def test_a_row_that_lacks_its_answer_is_named(mirror):
     mirror("math500", [*MATH[:2], MATH[2] | {"answer": ""}])
     with pytest.raises(DataError, match=r"^math500 \(.* at 6e4ed1a2\), row 3: 'answer' is empty\.$"):
-        hub_problems("math500")
+        read_hub_problems("math500")
 
 
 def test_a_split_that_came_in_short_is_refused_at_the_pinned_revision_only(mirror, monkeypatch):
     mirror("math500", MATH)
-    monkeypatch.setitem(hub.SOURCES, "math500", replace(hub.SOURCES["math500"], size=500))
+    monkeypatch.setitem(hub.BENCHMARK_SOURCES, "math500", replace(hub.BENCHMARK_SOURCES["math500"], size=500))
     with pytest.raises(DataError, match=r"there are 3 rows; at this revision it has 500\.$"):
-        hub_problems("math500")
-    assert len(hub_problems("math500", revision="main")) == 3
+        read_hub_problems("math500")
+    assert len(read_hub_problems("math500", revision="main")) == 3
 
 
 def test_more_problems_than_there_are_is_a_sentence(mirror):
     mirror("math500", MATH)
     with pytest.raises(ConfigError, match=r"^task.problems: math500 has 3 problems, and 4 are asked for\.$"):
-        load(BenchmarkTask(name="math500", problems=4))
+        load_task(BenchmarkTask(name="math500", problems=4))
 
 
 def test_a_dataset_that_cannot_be_had_is_one_sentence(mirror, monkeypatch):
@@ -166,12 +166,12 @@ def test_a_dataset_that_cannot_be_had_is_one_sentence(mirror, monkeypatch):
     said = (
         r"^task.name: the dataset of 'math500' cannot be had: {}\. It is .*, 'default', at 6e4ed1a2; see https://.*\.$"
     )
-    monkeypatch.setitem(hub.SOURCES, "math500", replace(hub.SOURCES["math500"], split="train"))
+    monkeypatch.setitem(hub.BENCHMARK_SOURCES, "math500", replace(hub.BENCHMARK_SOURCES["math500"], split="train"))
     with pytest.raises(ConfigError, match=said.format(r"Unknown split \"train\".*")):
-        hub_problems("math500")
+        read_hub_problems("math500")
     os.rename(folder, f"{folder}-away")
     with pytest.raises(ConfigError, match=said.format("Couldn't find any data file at .*")):
-        hub_problems("math500")
+        read_hub_problems("math500")
 
 
 def test_a_dataset_that_is_a_script_is_not_run(mirror, tmp_path, monkeypatch):
@@ -179,7 +179,7 @@ def test_a_dataset_that_is_a_script_is_not_run(mirror, tmp_path, monkeypatch):
     (folder / "math500.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     monkeypatch.setattr("builtins.input", lambda *_: "y")
     with pytest.raises(ConfigError, match=r"^task.name: the dataset of 'math500' is a script, .*, and isocompute runs"):
-        hub_problems("math500")
+        read_hub_problems("math500")
     assert not (tmp_path / "ran").exists()
 
 
@@ -190,7 +190,7 @@ def test_datasets_before_version_4_is_told_to_run_no_script(monkeypatch):
 
     monkeypatch.setattr(datasets, "load_dataset", refuse)
     with pytest.raises(ConfigError) as caught:
-        hub_problems("math500")
+        read_hub_problems("math500")
     assert "trust_remote_code" not in str(caught.value)
 
 
@@ -202,7 +202,7 @@ def test_offline_a_dataset_that_is_not_there_is_one_sentence(monkeypatch):
     with pytest.raises(
         ConfigError, match=r"^task.name: the dataset of 'gpqa-diamond' cannot be had: Couldn't (reach|find)"
     ):
-        hub_problems("gpqa-diamond")
+        read_hub_problems("gpqa-diamond")
 
 
 def test_a_password_in_a_mirror_s_address_is_not_shown(monkeypatch):
@@ -211,7 +211,7 @@ def test_a_password_in_a_mirror_s_address_is_not_shown(monkeypatch):
 
     monkeypatch.setattr(datasets, "load_dataset", refuse)
     with pytest.raises(ConfigError) as caught:
-        hub_problems("aime24")
+        read_hub_problems("aime24")
     assert "secret" not in str(caught.value)
     assert "403 for url: https://mirror.example/api. It is" in str(caught.value)
 
@@ -219,5 +219,5 @@ def test_a_password_in_a_mirror_s_address_is_not_shown(monkeypatch):
 def test_without_the_library_it_is_said_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(ConfigError) as caught:
-        hub_problems("math500")
+        read_hub_problems("math500")
     assert str(caught.value) == "The task 'math500' needs datasets: pip install 'isocompute[datasets]'."

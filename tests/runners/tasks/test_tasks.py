@@ -8,22 +8,22 @@ from hashlib import sha256
 import pytest
 from rich.console import Console
 
-from isocompute.cli.screens.runs import listed
+from isocompute.cli.screens.runs import print_tasks
 from isocompute.errors import ConfigError
 from isocompute.runners.config.tasks import TASKS, FileTask, LabTask
-from isocompute.runners.tasks import generators, lab_problems, list_tasks, load
-from isocompute.runners.tasks.lab_generator import LEVELS
+from isocompute.runners.tasks import list_generators, list_tasks, load_task, make_lab_problems
+from isocompute.runners.tasks.lab_generator import LAB_LEVELS
 
 
 def test_lab_problems_are_all_different_and_spread_over_the_levels():
-    problems = lab_problems(50, list(LEVELS), seed=0)
+    problems = make_lab_problems(50, list(LAB_LEVELS), seed=0)
     assert len({p.problem_id for p in problems}) == len({p.question for p in problems}) == 50
-    assert [sum(p.level == level for p in problems) for level in LEVELS] == [10] * 5
+    assert [sum(p.level == level for p in problems) for level in LAB_LEVELS] == [10] * 5
 
 
 def test_a_longer_list_of_lab_problems_begins_with_the_shorter_one():
-    assert lab_problems(40, [1, 3], seed=4)[:7] == lab_problems(7, [1, 3], seed=4)
-    assert lab_problems(7, [1, 3], seed=4) != lab_problems(7, [1, 3], seed=5)
+    assert make_lab_problems(40, [1, 3], seed=4)[:7] == make_lab_problems(7, [1, 3], seed=4)
+    assert make_lab_problems(7, [1, 3], seed=4) != make_lab_problems(7, [1, 3], seed=5)
 
 
 @pytest.mark.parametrize(
@@ -35,28 +35,28 @@ def test_a_longer_list_of_lab_problems_begins_with_the_shorter_one():
 )
 def test_bad_levels_are_refused(count, levels, sentence):
     with pytest.raises(ConfigError) as caught:
-        lab_problems(count, levels, seed=0)
+        make_lab_problems(count, levels, seed=0)
     assert str(caught.value) == sentence
 
 
 def test_more_problems_than_there_are_is_a_sentence(monkeypatch):
     monkeypatch.setattr(
-        "isocompute.runners.tasks.lab_generator.held_out", lambda problem: problem.question == "Start with 1."
+        "isocompute.runners.tasks.lab_generator.is_held_out", lambda problem: problem.question == "Start with 1."
     )
     with pytest.raises(ConfigError, match="level 1 of the lab has not that many different problems; ask for fewer"):
-        lab_problems(1, [1], seed=0)
+        make_lab_problems(1, [1], seed=0)
 
 
 def test_the_lab_s_task_is_loaded_as_its_block_says():
-    task = load(LabTask(name="lab", problems=7, levels=[1, 3], seed=4))
-    assert (task.problems, task.grader) == (lab_problems(7, [1, 3], seed=4), "boxed-number")
+    task = load_task(LabTask(name="lab", problems=7, levels=[1, 3], seed=4))
+    assert (task.problems, task.grader) == (make_lab_problems(7, [1, 3], seed=4), "boxed-number")
 
 
 def test_a_file_s_task_is_loaded_with_its_columns_and_its_hash(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("id,q,a,b,right,area,hard\nx,Which?,one,two,two,sums,3\n")
     columns = {"question": "q", "answer": "right", "name": "id", "subject": "area", "level": "hard"}
-    task = load(FileTask(path=str(path), **columns, choices=("a", "b")))
+    task = load_task(FileTask(path=str(path), **columns, choices=("a", "b")))
     (problem,) = task.problems
     assert (problem.problem_id, problem.gold, problem.subject, problem.level) == ("x", "B", "sums", 3)
     assert (task.grader, task.origin) == ("letter", {"sha256": sha256(path.read_bytes()).hexdigest()})
@@ -65,9 +65,9 @@ def test_a_file_s_task_is_loaded_with_its_columns_and_its_hash(tmp_path):
 def test_more_problems_than_a_file_has_are_not_promised(tmp_path):
     path = tmp_path / "mine.jsonl"
     path.write_text('{"question": "q", "answer": "1"}\n' * 3)
-    assert len(load(FileTask(path=str(path), problems=3)).problems) == 3
+    assert len(load_task(FileTask(path=str(path), problems=3)).problems) == 3
     with pytest.raises(ConfigError, match=r"^task.problems: .*mine.jsonl has 3 problems, and 4 are asked for\.$"):
-        load(FileTask(path=str(path), problems=4))
+        load_task(FileTask(path=str(path), problems=4))
 
 
 def test_the_list_of_tasks_has_every_name_that_a_sweep_may_give():
@@ -77,14 +77,14 @@ def test_the_list_of_tasks_has_every_name_that_a_sweep_may_give():
 @pytest.mark.parametrize("width", [80, 160])
 def test_the_list_of_tasks_shows_size_and_grader_in_full(width):
     console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    listed(console, list_tasks(), generators())
+    print_tasks(console, list_tasks(), list_generators())
     shown = console.export_text()
     assert "…" not in shown
     for name, entry in list_tasks().items():
         line = next(line for line in shown.splitlines() if line.startswith(f"{name} "))
         assert ("any" if entry.size is None else f"{entry.size:,}") in line
         assert entry.grader.split()[0] in line
-    assert all(name in shown for names in generators().values() for name in names)
+    assert all(name in shown for names in list_generators().values() for name in names)
 
 
 def test_listing_the_tasks_loads_none_of_the_libraries_that_make_them():
@@ -98,4 +98,4 @@ def test_listing_the_tasks_loads_none_of_the_libraries_that_make_them():
 def test_a_task_s_origin_can_be_written_into_a_manifest(tmp_path):
     (tmp_path / "mine.jsonl").write_text('{"question": "q", "answer": "1"}\n')
     for block in (LabTask(name="lab", problems=1), FileTask(path=str(tmp_path / "mine.jsonl"))):
-        assert json.loads(json.dumps(load(block).origin)) == load(block).origin
+        assert json.loads(json.dumps(load_task(block).origin)) == load_task(block).origin

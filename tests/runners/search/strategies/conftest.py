@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from isocompute.testing import make_world
+from isocompute.testing import make_search_world
 
 
 @pytest.fixture
 def worlds():
     """Makes a world from a seed, and the chances that a step ends its solution, or is cut."""
-    return make_world
+    return make_search_world
 
 
 SHAPES = [(n, width, rounds) for n in (1, 2, 3, 4, 6, 7, 16) for width in (1, 2, 3, 4, 20) for rounds in (1, 2, 5)]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from functools import partial
 from math import ceil
 
-from isocompute.runners.search.strategies import dvts
+from isocompute.runners.search.strategies import run_dvts
 
 
 def plainly(world, n, width, rounds):
@@ -23,7 +23,7 @@ def plainly(world, n, width, rounds):
             number += tree["slots"]
             ended += [c for c in children if world.ends[c] is not None]
             eligible = [c for c in children if world.ends[c] != "length"]
-            eligible.sort(key=lambda c: (world.scores[c], world.luck[c]))
+            eligible.sort(key=lambda c: (world.scores[c], world.tie_breakers[c]))
             if not eligible or world.ends[eligible[-1]] == "stop":
                 tree["slots"] = 0
             else:
@@ -38,7 +38,7 @@ def test_it_does_what_a_plain_one_does_round_by_round(worlds, shapes):
     for seed in range(3):
         for n, width, rounds in shapes:
             world = worlds(seed)
-            candidates = world.search(partial(dvts, n=n, width=width, rounds=rounds))
+            candidates = world.run_strategy(partial(run_dvts, n=n, width=width, rounds=rounds))
             assert (world.rounds, candidates) == plainly(world, n, width, rounds)
 
 
@@ -46,44 +46,44 @@ def test_work_and_candidates_are_bounded_by_the_slots(worlds, shapes):
     for seed in range(3):
         for n, width, rounds in shapes:
             world = worlds(seed)
-            candidates = world.search(partial(dvts, n=n, width=width, rounds=rounds))
+            candidates = world.run_strategy(partial(run_dvts, n=n, width=width, rounds=rounds))
             assert 1 <= len(candidates) == len(set(candidates)) <= n
             assert all(len(asked) <= n for asked in world.rounds)
-            assert world.steps <= n * rounds
+            assert world.step_count <= n * rounds
             assert len(world.rounds) <= rounds
 
 
 def test_each_subtree_keeps_its_own_best_and_never_meets_another(worlds):
     world = worlds(1, stop=0, length=0)
-    candidates = world.search(partial(dvts, n=8, width=4, rounds=3))
-    tops = [max(range(*span), key=lambda i: (world.scores[i], world.luck[i])) for span in ((1, 5), (5, 9))]
+    candidates = world.run_strategy(partial(run_dvts, n=8, width=4, rounds=3))
+    tops = [max(range(*span), key=lambda i: (world.scores[i], world.tie_breakers[i])) for span in ((1, 5), (5, 9))]
     assert world.rounds[:2] == [[0] * 8, [tops[0]] * 4 + [tops[1]] * 4]
-    firsts = [world.nodes[i].path()[0].id for i in candidates]
+    firsts = [world.nodes[i].collect_path()[0].id for i in candidates]
     assert firsts == [tops[0]] * 4 + [tops[1]] * 4
 
 
 def test_when_the_best_child_has_finished_the_subtree_ends_and_drops_the_others(worlds):
     world = worlds(0)
     world.scores[1:5], world.ends[1:5] = [0.9, 0.2, 0.5, 0.4], ["stop", None, "stop", None]
-    assert world.search(partial(dvts, n=4, width=4, rounds=9)) == [1, 3]
+    assert world.run_strategy(partial(run_dvts, n=4, width=4, rounds=9)) == [1, 3]
     assert world.rounds == [[0] * 4]
 
 
 def test_a_finished_child_that_is_not_the_best_is_kept_and_takes_a_slot(worlds):
     world = worlds(0)
     world.scores[1:8], world.ends[1:8] = [0.2, 0.9, 0.5, 0.4, 0.1, 0.2, 0.3], ["stop", None, None, None, *["stop"] * 3]
-    assert world.search(partial(dvts, n=4, width=4, rounds=9)) == [1, 5, 6, 7]
+    assert world.run_strategy(partial(run_dvts, n=4, width=4, rounds=9)) == [1, 5, 6, 7]
     assert world.rounds == [[0] * 4, [2] * 3]
 
 
 def test_what_was_cut_is_never_gone_on_from(worlds):
     world = worlds(0)
     world.scores[1:4], world.ends[1:4] = [0.9, 0.5, 0.1], ["length", None, None]
-    world.search(partial(dvts, n=3, width=3, rounds=2))
+    world.run_strategy(partial(run_dvts, n=3, width=3, rounds=2))
     assert world.rounds[1] == [2, 2]
 
 
 def test_when_all_are_cut_the_subtree_ends(worlds):
     world = worlds(0)
     world.ends = ["length"] * len(world.ends)
-    assert world.search(partial(dvts, n=3, width=3, rounds=5)) == [1, 2, 3]
+    assert world.run_strategy(partial(run_dvts, n=3, width=3, rounds=5)) == [1, 2, 3]
