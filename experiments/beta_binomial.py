@@ -292,7 +292,7 @@ def _fit_counts(votes: NDArray[np.int64], of: NDArray[np.int64], least: int) -> 
         jac=lambda logs: -(times @ slopes(logs)),
         method="L-BFGS-B",
         bounds=[(-_BOUND, _BOUND)] * 2,
-    ).to_solutions
+    ).x
     information = -np.stack([times @ (slopes(found + step) - slopes(found - step)) / 2e-4 for step in steps])
     return found, (slopes(found) @ np.linalg.pinv(information / times.sum()))[where.ravel()]
 

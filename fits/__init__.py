@@ -114,3 +114,17 @@ __all__ = [
     "split_folds",
     "stack_options",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Return what a former name stands for, with a warning."""
+    from isocompute.fits.former_names import FORMER_NAMES
+
+    if name not in FORMER_NAMES:
+        raise AttributeError(f"module 'isocompute.fits' has no attribute '{name}'")
+    import warnings
+
+    today = FORMER_NAMES[name]
+    message = f"isocompute.fits.{name} is called {today} now; the former name goes with the next release."
+    warnings.warn(message, DeprecationWarning, stacklevel=2)
+    return globals()[today]

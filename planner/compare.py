@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from isocompute.fits.arrays import Floats
 from isocompute.fits.bootstrap import compute_percentile_interval, draw_bootstrap_weights, resample_means
 from isocompute.fits.choice.held_out import score_held_out, score_in_sample, split_folds
 from isocompute.fits.choice.ties import choose_cheapest, find_ties
@@ -25,7 +25,6 @@ from isocompute.planner.strategies.registry import is_search
 COMPARISON_REPLICATES = 4000
 COMPARISON_SEED = 128
 
-Array = NDArray[np.float64]
 ConfidenceInterval = tuple[float, float]
 
 
@@ -149,7 +148,7 @@ def compare_strategies(profile: Profile, x: float, lam: float | None) -> Compari
     )
 
 
-def resample_accuracies(values: Array) -> Array | None:
+def resample_accuracies(values: Floats) -> Floats | None:
     """Return (options, replicates) of mean accuracies, resampling problems; None if there is nothing to resample."""
     if values.shape[1] < 2:
         return None
@@ -157,25 +156,25 @@ def resample_accuracies(values: Array) -> Array | None:
 
 
 @lru_cache(maxsize=1)
-def draw_resamplings(problems: int) -> Array:
+def draw_resamplings(problems: int) -> Floats:
     """Return the resamplings of so many problems, the same in every comparison."""
     return draw_bootstrap_weights(problems, COMPARISON_REPLICATES, COMPARISON_SEED)
 
 
-def compute_win_shares(spread: Array, errors: Array) -> Array:
+def compute_win_shares(spread: Floats, errors: Floats) -> Floats:
     """Return how often each option is the best; options that tie share the replicate."""
     top = find_ties(spread, errors[:, None])
     return np.asarray((top / top.sum(axis=0)).mean(axis=1))
 
 
-def compute_interval(replicates: Array) -> ConfidenceInterval:
+def compute_interval(replicates: Floats) -> ConfidenceInterval:
     """Return the 95 % interval of replicates."""
     low, high = compute_percentile_interval(replicates)
     return float(low), float(high)
 
 
 def enclose_intervals(
-    honest: Array | None, flattering: Array | None, rows: list[int], other: int | None = None
+    honest: Floats | None, flattering: Floats | None, rows: list[int], other: int | None = None
 ) -> ConfidenceInterval | None:
     """Return the 95 % interval of an option, or of what it is ahead of another by; it encloses those of several rows.
 

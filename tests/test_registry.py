@@ -50,7 +50,7 @@ def add(monkeypatch):
     def adds(to: Registry, *entries: tuple[str, str]) -> None:
         points = [Added(name=name, value=value, group=to.group) for name, value in entries]
         monkeypatch.setattr(registry, "entry_points", lambda group: points if group == to.group else [])
-        monkeypatch.delitem(vars(to), "added", raising=False)
+        monkeypatch.delitem(vars(to), "plugin_entry_points", raising=False)
         monkeypatch.setattr(to, "_loaded", {})
 
     return adds
@@ -60,7 +60,7 @@ def add(monkeypatch):
 def forget():
     yield
     for each in (STRATEGIES, SEARCH_STRATEGIES, ENGINES):
-        vars(each).pop("added", None)
+        vars(each).pop("plugin_entry_points", None)
 
 
 @pytest.fixture

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit, prange
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from isocompute.fits.arrays import Floats, Ints
 
 
 @njit(cache=True)

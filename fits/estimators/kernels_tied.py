@@ -11,9 +11,9 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from isocompute.fits.arrays import Floats, Ints
+
 Complexes = NDArray[np.complex128]
-Ints = NDArray[np.int64]
 
 
 @njit(cache=True)

@@ -6,16 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from isocompute.errors import DataError
+from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.estimators.selection import estimate_best_of_n
 from isocompute.fits.estimators.subsets import check_subset_sizes
 from isocompute.fits.estimators.voting import label_answers
 from isocompute.fits.pool import Pool
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _STARTS = 8  # subsets from each shuffling: they cost less than drawing the verdicts anew
 _BATCH = 2**22  # numbers held at a time of each array with an entry per problem, draw, solution and V

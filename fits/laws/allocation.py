@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
+from isocompute.fits.arrays import Floats
 from isocompute.fits.bootstrap import compute_percentile_interval, resample_means
 from isocompute.fits.choice.allocation_grid import check_accuracies, check_knots
 from isocompute.fits.laws.optima import Optima, find_best_knots, find_best_on_surface
@@ -20,8 +21,6 @@ LAW_FITS = {"grid": "best cells", "smooth": "smoothed surface", "censored": "edg
 """The three fits in words."""
 
 _POSSIBLE_SHARE = 0.95  # share of the replicates that a fit must be possible on, or a note says that it is not
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

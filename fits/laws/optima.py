@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isocompute.errors import DataError
+from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.cost import compute_allocation_cost
 from isocompute.fits.laws.surface import SurfaceSmoother
 
 _STEPS = 96  # along the S(1 + λV) = C of a budget; between them the top is that of a parabola
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

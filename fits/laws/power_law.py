@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
+from isocompute.fits.arrays import Floats
 
 MIN_LINE_POINTS = 3
 """Points that a line is drawn through."""
 
 _MIN_SIGMA = 0.1  # σ of log optima: what lies within 10 % of a line is on it, so that few points cannot fit perfectly
 _ROUNDS, _CLOSE = 500, 1e-6
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
+from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.allocation_grid import check_accuracies, check_knots
 
 _PENALTIES = np.array([0.0, *np.geomspace(0.01, 1000, 11)])  # of the roughness, with a doubling as the unit
 _FOLDS = 10
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from isocompute.errors import DataError
 from isocompute.fits import ModelWork, compute_verification_ratios, convert_to_solutions, count_row_tokens
+from isocompute.fits.arrays import Floats
 from isocompute.planner.estimate.pool_from_run import RunPool
 from isocompute.planner.profile import COUNTING_WAYS
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.cost.model_size import find_model_sizes
 from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.schema import MODEL_TOKENS, SCORER_TOKENS
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -174,13 +172,13 @@ def describe_cost_assumptions(origin: Sweep | ImportedRun, known: ModelSizes) ->
     return said
 
 
-def count_sampled_tokens(frame: pd.DataFrame, read: float) -> dict[str, Array]:
+def count_sampled_tokens(frame: pd.DataFrame, read: float) -> dict[str, Floats]:
     """Return the tokens of rows that were sampled and are ok, by way of counting."""
     sampled = frame[frame["status"] == "ok"]
     return count_row_tokens(*get_token_columns(sampled, MODEL_TOKENS), read=read)
 
 
-def get_token_columns(frame: pd.DataFrame, tokens: Sequence[str]) -> tuple[Array, Array, Array]:
+def get_token_columns(frame: pd.DataFrame, tokens: Sequence[str]) -> tuple[Floats, Floats, Floats]:
     """Return completion, prompt and cached tokens of rows, NaN where unknown; ``tokens`` has the columns' names."""
     prompt, cached, completion = (frame[name].to_numpy(float) for name in tokens)
     return completion, prompt, cached

@@ -82,7 +82,7 @@ def add(monkeypatch):
         points = [Added(name=name, value=f"somebody:{name}", group=FIGURES.group) for name in entries]
         monkeypatch.setattr(registry, "entry_points", lambda group: points if group == FIGURES.group else [])
         monkeypatch.setattr(FIGURES, "_loaded", {})
-        vars(FIGURES).pop("added", None)
+        vars(FIGURES).pop("plugin_entry_points", None)
 
     yield adds
-    vars(FIGURES).pop("added", None)
+    vars(FIGURES).pop("plugin_entry_points", None)

@@ -47,7 +47,7 @@ def test_every_entry_is_called_by_its_name_and_so_are_its_functions():
     for name, each in FIGURES.items():
         assert each.name == name
         assert each.description
-        assert (each.table_function.__name__, each.draw_function.__name__) == (f"{name}_table", f"draw_{name}")
+        assert (each.table_function.__name__, each.draw_function.__name__) == (f"build_{name}_table", f"draw_{name}")
         assert each.table_function.__doc__
         assert each.draw_function.__doc__
 

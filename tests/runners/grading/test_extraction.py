@@ -177,7 +177,10 @@ def test_a_grader_whose_package_is_missing_says_what_to_install(monkeypatch):
 
 
 def test_a_grader_loads_no_parser_before_it_is_needed():
-    code = "import sys; from isocompute.runners.grading import load_grader_by_name; load_grader_by_name('math'); print(*sys.modules)"
+    code = (
+        "import sys; from isocompute.runners.grading import load_grader_by_name; "
+        "load_grader_by_name('math'); print(*sys.modules)"
+    )
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=path

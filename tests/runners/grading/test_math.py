@@ -75,7 +75,7 @@ def test_hard_answers_are_graded_right_but_for_the_known_misses(patient, kind):
 def test_a_hard_answer_is_not_refused(patient):
     for pair in PAIRS:
         equal(patient, pair["gold"], pair["answer"])
-    assert patient.refused == 0
+    assert patient.refused_count == 0
 
 
 def test_every_answer_equals_itself_and_equality_goes_both_ways(patient):
@@ -150,7 +150,7 @@ def peak() -> int:
 
 def test_an_answer_that_waits_for_a_processor_is_not_refused(math):
     assert equal(math, "2x", "x+x")
-    refused = math.refused
+    refused = math.refused_count
     (worker,) = [pid for pid in in_session(math.comparer._process.pid) if pid != math.comparer._process.pid]
     os.kill(worker, signal.SIGSTOP)
     later = threading.Timer(2 * math.comparer.seconds, os.kill, (worker, signal.SIGCONT))
@@ -158,16 +158,16 @@ def test_an_answer_that_waits_for_a_processor_is_not_refused(math):
     begun = time.perf_counter()
     assert equal(math, "3x", "x+x+x")
     assert time.perf_counter() - begun > math.comparer.seconds
-    assert math.refused == refused
+    assert math.refused_count == refused
     later.join()
 
 
 def test_hostile_answers_stand_for_themselves_and_are_counted(math):
-    classes, refused = AnswerClasses(math, "x^2+1"), math.refused
+    classes, refused = AnswerClasses(math, "x^2+1"), math.refused_count
     for _ in range(2):
         assert classes.grade(r"\boxed{9^{9^{9}}}") == ("9^{9^{9}}", False)
         assert classes.grade(r"\boxed{10^{10^{10}}}") == ("10^{10^{10}}", False)
-    assert math.refused == refused + 2
+    assert math.refused_count == refused + 2
     assert classes.grade(r"\boxed{1+x\cdot x}") == ("x^2+1", True)
 
 
@@ -179,7 +179,10 @@ def test_an_answer_too_large_to_be_worked_out_is_right_if_it_is_written_as_the_r
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS knows no limit of the address space")
 def test_a_worker_cannot_take_more_memory_than_it_is_given():
-    code = "from isocompute.runners.grading.comparison_worker import limit_resources; limit_resources(64); bytearray(256 * 2**20)"
+    code = (
+        "from isocompute.runners.grading.comparison_worker import limit_resources; "
+        "limit_resources(64); bytearray(256 * 2**20)"
+    )
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=path)
     assert ended.stderr.strip().endswith("MemoryError")

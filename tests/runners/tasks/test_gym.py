@@ -42,7 +42,7 @@ def test_every_process_makes_the_same_problems():
     code = (
         "import random; random.seed({seed})\n"
         "from isocompute.runners.tasks.gym import GENERATOR_GRADERS, make_gym_problems\n"
-        "for generator in GENERATOR_GRADERS: print(generator, [vars(p) for p in make_gym_problems(generator, 6, seed=1)])"
+        "for name in GENERATOR_GRADERS: print(name, [vars(p) for p in make_gym_problems(name, 6, seed=1)])"
     )
     said = []
     for seed in ("1", "2"):
