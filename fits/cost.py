@@ -144,7 +144,7 @@ def convert_to_solutions(works: Iterable[ModelWork], solution: ModelWork) -> dic
 
     Example:
         >>> solver, scorer = ModelWork(count_row_tokens([400, 600], 100, 0), 2e9), ModelWork(count_row_tokens(0, 650,
-        100, scored=500), 1e9)
+        ... 100, scored=500), 1e9)
         >>> convert_to_solutions([scorer], solver)["completion"]
         0.5
     """

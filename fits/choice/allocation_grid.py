@@ -176,8 +176,8 @@ def find_best_allocations(
         DataError: budgets that are malformed.
 
     Example:
-        >>> accuracy, chosen = find_best_allocations(np.array([[0.4, 0.6, 0.5]]), build_voting_grid([1, 2, 3]), [0.5, 1,
-        9])
+        >>> accuracy, chosen = find_best_allocations(np.array([[0.4, 0.6, 0.5]]), build_voting_grid([1, 2, 3]), [0.5,
+        ... 1, 9])
         >>> accuracy, chosen
         (array([[nan, 0.4, 0.6]]), array([[-1,  0,  1]]))
     """

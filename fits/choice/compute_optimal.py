@@ -137,7 +137,7 @@ def choose_compute_optimal(
         >>> easy, hard = [[0.9, 0.5]] * 4, [[0.1, 0.5]] * 4  # by two options that cost the same
         >>> both = build_listed_options(easy + hard, [8, 8], {"N": [1, 2]}, "search")
         >>> found = choose_compute_optimal([both], [[1] * 4 + [2] * 4], [both], [8, 16], np.full((1, 8), 1 / 8),
-        charge=4)
+        ... charge=4)
         >>> found.by_difficulty.accuracy, [level.choices[1] for level in found.levels]
         (array([nan, 0.7]), ['search N=1', 'search N=2'])
     """

@@ -168,8 +168,8 @@ def score_held_out(options: Sequence[AllocationOptions], budgets: ArrayLike, pro
 
     Example:
         >>> from isocompute.fits.choice.options import build_voting_options
-        >>> lucky = build_voting_options([[0.5, 0.9], [0.5, 0.1]], [1, 2])  # two votes help one problem and hurt the
-        other
+        >>> lucky = build_voting_options([[0.5, 0.9], [0.5, 0.1]], [1,
+        ... 2])  # two votes help one problem and hurt the other
         >>> score_held_out([lucky], [2], split_folds(2)).accuracy[0].ravel()  # neither is told by the other
         array([0.5, 0.1])
     """

@@ -135,8 +135,9 @@ def build_verified_options(
         DataError: a malformed surface, knots or λ.
 
     Example:
-        >>> build_verified_options([[[0.5, 0.5], [0.6, 0.7]]], [1, 2], [1, 2], lam=1.0).choose_allocations([[1.0]], [1,
-        4, 9]) (array([[nan, 0.6, 0.7]]), array([[-1,  2,  3]]))
+        >>> build_verified_options([[[0.5, 0.5], [0.6, 0.7]]], [1, 2], [1, 2], lam=1.0).choose_allocations([[1.0]],
+        ... [1, 4, 9])
+        (array([[nan, 0.6, 0.7]]), array([[-1,  2,  3]]))
     """
     tried = build_verified_grid(S, V, lam)
     shape = len(check_knots(S, "S")), len(check_knots(V, "V"))

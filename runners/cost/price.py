@@ -142,7 +142,7 @@ def price_requests(
     Example:
         >>> lengths = {"solver": TokenLengths(200, 100, 500, source="run", rows=64)}
         >>> found = price_requests({"solver": 1000}, lengths, {"solver": 8e9}, {"solver": 2500}, "given",
-        UnitPrices(hour=18))
+        ... UnitPrices(hour=18))
         >>> solver = found.roles["solver"]
         >>> f"{solver.flops:g} + {solver.prompt_flops:g} FLOPs, {found.hours * 3600:g} s, ${found.dollars:g}"
         '8e+15 + 1.6e+15 FLOPs, 200 s, $1'

@@ -64,8 +64,9 @@ def extract_lab_answer(text: str) -> str | None:
 def normalise_math_answer(answer: str) -> str | None:
     r"""Return an answer in LaTeX with what only concerns its looks taken off; plain numbers as reduced fractions.
 
-    >>> [normalise_math_answer(a) for a in [r"$\dfrac{14}{4}$", r"\left( 1, \, 2 \right).", "58,500", r"2\sqrt{3}", "
-    "]] ['7/2', '(1, 2)', '58500', '2\\sqrt{3}', None]
+    >>> [normalise_math_answer(a) for a in [r"$\dfrac{14}{4}$", r"\left( 1, \, 2 \right).", "58,500", r"2\sqrt{3}",
+    ... " "]]
+    ['7/2', '(1, 2)', '58500', '2\\sqrt{3}', None]
     """
     text = clean_latex(answer)
     if not text:

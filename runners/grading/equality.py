@@ -30,8 +30,9 @@ from isocompute.runners.grading.quantities import Quantity
 def is_equal_answer(one: str, other: str) -> bool:
     r"""Whether two answers say the same.
 
-    >>> is_equal_answer(r"\frac{1}{2}", "50\\%"), is_equal_answer("(1, 2)", "(2, 1)"), is_equal_answer(r"x = 1 \text{ or
-    } x = -2", "-2, 1") (True, False, True)
+    >>> (is_equal_answer(r"\frac{1}{2}", "50\\%"), is_equal_answer("(1, 2)", "(2, 1)"),
+    ... is_equal_answer(r"x = 1 \text{ or } x = -2", "-2, 1"))
+    (True, False, True)
 
     Raises:
         Refused: one holds a number too large to be worked out.

@@ -194,8 +194,9 @@ def is_equal_expression(one: Expression, other: Expression) -> bool:
     Rational numbers are compared exactly, other constants to 35 digits, and expressions in variables to 35 digits at
     `COMPARISON_POINTS`, as two that differ agree there by chance only. What has no value there is left to math-verify.
 
-    >>> is_equal_expression(parse_expression("x^2-y^2"), parse_expression("(x-y)(x+y)")),
-    is_equal_expression(parse_expression(r"\sqrt{x^2}"), parse_expression("x")) (True, False)
+    >>> (is_equal_expression(parse_expression("x^2-y^2"), parse_expression("(x-y)(x+y)")),
+    ... is_equal_expression(parse_expression(r"\sqrt{x^2}"), parse_expression("x")))
+    (True, False)
 
     Raises:
         Refused: one is too large to be worked out.

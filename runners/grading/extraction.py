@@ -85,8 +85,9 @@ def extract_number(text: str) -> str | None:
 def extract_choice_letter(text: str) -> str | None:
     r"""Return the letter that a text chooses: boxed, stated, or else alone on a line; A to J.
 
-    >>> [extract_choice_letter(t) for t in [r"\boxed{\text{(C)}}", "The answer is (B) because …", "Answer: D", "so I
-    take\n**A**"]] ['C', 'B', 'D', 'A']
+    >>> [extract_choice_letter(t) for t in [r"\boxed{\text{(C)}}", "The answer is (B) because …", "Answer: D",
+    ... "so I take\n**A**"]]
+    ['C', 'B', 'D', 'A']
     """
     inside = extract_boxed_answer(text)
     if inside is not None:

@@ -93,8 +93,9 @@ CONDITION_WORD_PATTERN = (
 def parse_answer(text: str) -> ParsedAnswer:
     r"""Read an answer.
 
-    >>> parse_answer(r"\{1, 2\}").items[1].value, parse_answer("x > 3").numbers, parse_answer(r"5 \text{ cm}").value,
-    parse_answer("no solution").text (2, Interval.open(3, oo), 1/20, 'no solution')
+    >>> (parse_answer(r"\{1, 2\}").items[1].value, parse_answer("x > 3").numbers, parse_answer(r"5 \text{ cm}").value,
+    ... parse_answer("no solution").text)
+    (2, Interval.open(3, oo), 1/20, 'no solution')
 
     Raises:
         Refused: it holds a number too large to be worked out.

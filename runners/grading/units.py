@@ -60,8 +60,9 @@ def parse_unit(text: str) -> tuple[Fraction, Dimension] | None:
 
     >>> parse_unit("square centimeters")
     (Fraction(1, 10000), (('metre', 2),))
-    >>> parse_unit("km/h") == parse_unit("kilometers per hour"), parse_unit("cents"), parse_unit("apples"),
-    parse_unit("of the 3 x + 1") (True, (Fraction(1, 100), (('dollar', 1),)), (Fraction(1, 1), (('apple', 1),)), None)
+    >>> (parse_unit("km/h") == parse_unit("kilometers per hour"), parse_unit("cents"), parse_unit("apples"),
+    ... parse_unit("of the 3 x + 1"))
+    (True, (Fraction(1, 100), (('dollar', 1),)), (Fraction(1, 1), (('apple', 1),)), None)
     """
     said = text.strip().lower().rstrip(".").replace("{", "").replace("}", "").replace("\\", "")
     words = UNIT_WORD_PATTERN.findall(" ".join(UNIT_ABBREVIATIONS.get(word, word) for word in said.split(" ")))

@@ -96,8 +96,9 @@ def read_block_field(row: Mapping[str, Any], key: str, where: str) -> dict[str, 
 def read_count_field(row: Mapping[str, Any], key: str, where: str) -> int | None:
     """Return a number of tokens or the like; None if there is none, or it is NaN.
 
-    >>> read_count_field({"n": 3.0}, "n", "here"), read_count_field({"n": " 12"}, "n", "here"), read_count_field({"n":
-    ""}, "n", "here") (3, 12, None)
+    >>> (read_count_field({"n": 3.0}, "n", "here"), read_count_field({"n": " 12"}, "n", "here"),
+    ... read_count_field({"n": ""}, "n", "here"))
+    (3, 12, None)
 
     Raises:
         DataError: it is no whole number from 0 to 2,147,483,647.
@@ -115,8 +116,9 @@ def read_count_field(row: Mapping[str, Any], key: str, where: str) -> int | None
 def read_probability_field(row: Mapping[str, Any], key: str, where: str) -> float | None:
     """Return a number from 0 to 1; None if there is none, or it is NaN. Rounding above 1 is taken off.
 
-    >>> read_probability_field({"p": "0.25"}, "p", "here"), read_probability_field({"p": True}, "p", "here"),
-    read_probability_field({"p": 1 + 1e-9}, "p", "here") (0.25, 1.0, 1.0)
+    >>> (read_probability_field({"p": "0.25"}, "p", "here"), read_probability_field({"p": True}, "p", "here"),
+    ... read_probability_field({"p": 1 + 1e-9}, "p", "here"))
+    (0.25, 1.0, 1.0)
 
     Raises:
         DataError: it is something else.
@@ -137,8 +139,9 @@ def read_probability_field(row: Mapping[str, Any], key: str, where: str) -> floa
 def read_seconds_field(row: Mapping[str, Any], key: str, where: str) -> float | None:
     """Return a number of seconds; None if there is none, or it is NaN.
 
-    >>> read_seconds_field({"time": 1.5}, "time", "here"), read_seconds_field({"time": 2}, "time", "here"),
-    read_seconds_field({}, "time", "here") (1.5, 2.0, None)
+    >>> (read_seconds_field({"time": 1.5}, "time", "here"), read_seconds_field({"time": 2}, "time", "here"),
+    ... read_seconds_field({}, "time", "here"))
+    (1.5, 2.0, None)
 
     Raises:
         DataError: it is no finite number, 0 or more.
@@ -174,8 +177,9 @@ def parse_float_or_word(word: str) -> float | str:
 def extract_gold_answer(gold: str | None) -> str | None:
     r"""Return the right answer that a text ends in: what its last box holds, or what follows ``####``, or all of it.
 
-    >>> extract_gold_answer("so 3 + 4 = \\boxed{7}."), extract_gold_answer("3 + 4 = <<3+4=7>>7\n#### 7"),
-    extract_gold_answer(" (B) "), extract_gold_answer(" ") ('7', '7', '(B)', None)
+    >>> (extract_gold_answer("so 3 + 4 = \\boxed{7}."), extract_gold_answer("3 + 4 = <<3+4=7>>7\n#### 7"),
+    ... extract_gold_answer(" (B) "), extract_gold_answer(" "))
+    ('7', '7', '(B)', None)
     """
     if gold is None:
         return None

@@ -120,7 +120,8 @@ def compute_sc_genrm_p_yes(verification: dict[str, Any], where: str) -> float | 
     """Return p(yes) among what is known of both: the writer puts -1 where a token was not among the likeliest.
 
     >>> compute_sc_genrm_p_yes({"p(yes)": 0.75, "p(no)": 0.25}, "here"), compute_sc_genrm_p_yes({"p(yes)": -1.0,
-    "p(no)": 1.0}, "here") (0.75, 0.0)
+    ... "p(no)": 1.0}, "here")
+    (0.75, 0.0)
     """
     unlisted = {key: None for key in ("p(yes)", "p(no)") if verification.get(key) in (-1, None)}
     yes, no = (read_probability_field({**verification, **unlisted}, key, where) for key in ("p(yes)", "p(no)"))

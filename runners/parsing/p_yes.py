@@ -42,8 +42,10 @@ def compute_yes_probability(tokens: Sequence[SampledToken], text: str) -> float 
         A number in [0, 1]; None if the text gives no verdict, or nothing is known of the place.
 
     >>> from types import SimpleNamespace as SampledToken
-    >>> compute_yes_probability([SampledToken(text="Correct?", logprobs={}), SampledToken(text=" No", logprobs={" No":
-    -0.25, " Yes": -1.5})], ...       "Correct? No") 0.22270013882530884
+    >>> compute_yes_probability([SampledToken(text="Correct?", logprobs={}), SampledToken(text=" No",
+    ... logprobs={" No": -0.25, " Yes": -1.5})],
+    ...       "Correct? No")
+    0.22270013882530884
     """
     verdict = find_verdict(text)
     if verdict is None:

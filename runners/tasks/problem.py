@@ -160,7 +160,12 @@ def format_multiple_choice(
 
     >>> row = {"best": "four", "bad": "five"}
     >>> print(*format_multiple_choice("2+2?", row, ProblemColumns(answer="best", choices=("bad", "best")), "t/0/1",
-    "t"), sep="\\n") 2+2? <BLANKLINE> (A) four (B) five A
+    ... "t"), sep="\\n")
+    2+2?
+    <BLANKLINE>
+    (A) four
+    (B) five
+    A
 
     Raises:
         DataError: there are no two options, or more than letters, two are alike, or the answer is none of them.

@@ -82,11 +82,11 @@ def test_a_prm_always_reads_plus_and_learns_where_each_line_goes_wrong():
     example = corpus.make_prm_example(problem, "10+5: 5,1 = 15\n15+5: 1,2 = 21\n\\boxed{21}")
     read = [corpus.TOKENIZER.decode([token]) for token in example.tokens]
     marks = [i for i, token in enumerate(example.tokens) if token == corpus.RIGHT]
-    assert [example.labels[i] for i in marks] == [corpus.RIGHT, corpus.OPTION_ERRORS, corpus.RIGHT]
+    assert [example.labels[i] for i in marks] == [corpus.RIGHT, corpus.WRONG, corpus.RIGHT]
     slip = read.index(",2") - 1  # the 1 before it should be a 0; what stands after it counts with it
     assert read[slip] == "1"
     assert corpus.TOKENIZER.decode([example.targets[slip]]) == "0"
-    assert example.labels[slip : slip + 2] == [corpus.RIGHT, corpus.OPTION_ERRORS]
+    assert example.labels[slip : slip + 2] == [corpus.RIGHT, corpus.WRONG]
     assert all(target == corpus.IGNORED for target in example.targets[slip + 1 : marks[1]])
 
 

@@ -262,11 +262,11 @@ def test_a_figure_that_changes_its_table_or_draws_elsewhere_fails():
     table = pd.DataFrame({"S": [1.0, 2.0]})
 
     class Suite(FigureSuite):
-        entry = SimpleNamespace(load_draw=lambda table, ax=None: table.insert(0, "more", 1))
+        entry = SimpleNamespace(draw_function=lambda table, ax=None: table.insert(0, "more", 1))
 
     with pytest.raises(AssertionError):
         Suite().test_drawing_changes_nothing_in_the_table(table)
-    Suite.entry = SimpleNamespace(load_draw=lambda table, ax=None: pyplot.figure())
+    Suite.entry = SimpleNamespace(draw_function=lambda table, ax=None: pyplot.figure())
     try:
         with pytest.raises(AssertionError):
             Suite().test_it_draws_into_the_axes_that_it_is_given_and_no_others(table, None)
