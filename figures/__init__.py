@@ -1,1 +1,28 @@
-"""Figures: a table for each, and what draws it."""
+"""Figures by name: ``figures.frontiers(profile)`` draws one, ``.build_table(profile)`` returns what is drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from isocompute.figures.drawing import Figure
+
+    figure1: Figure
+    frontiers: Figure
+    difficulty: Figure
+
+
+def __getattr__(name: str) -> Figure:
+    """Return a registered figure, of another package too."""
+    from isocompute.figures.drawing import Figure
+    from isocompute.figures.registry import FIGURES
+
+    if name.startswith("_") or name not in FIGURES:
+        raise AttributeError(f"module 'isocompute.figures' has no attribute '{name}'")
+    return Figure(name)
+
+
+def __dir__() -> list[str]:
+    from isocompute.figures.registry import FIGURES
+
+    return list(FIGURES)

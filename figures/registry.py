@@ -68,29 +68,29 @@ FIGURE1 = FigureEntry(
     "figure1",
     "self-consistency and a generative verifier, at equal numbers of solutions and at equal compute",
     "profile",
-    "isocompute.figures.figure1:build_figure1_table",
-    "isocompute.figures.figure1:draw_figure1",
+    "isocompute.figures.plots.figure1:build_figure1_table",
+    "isocompute.figures.plots.figure1:draw_figure1",
 )
 FRONTIERS = FigureEntry(
     "frontiers",
     "every strategy at its best within each budget, and its lead over self-consistency",
     "profile",
-    "isocompute.figures.frontiers:build_frontiers_table",
-    "isocompute.figures.frontiers:draw_frontiers",
+    "isocompute.figures.plots.frontiers:build_frontiers_table",
+    "isocompute.figures.plots.frontiers:draw_frontiers",
 )
 DIFFICULTY = FigureEntry(
     "difficulty",
     "what choosing by difficulty reaches, and what runs on each level",
     "studies",
-    "isocompute.figures.difficulty:build_difficulty_table",
-    "isocompute.figures.difficulty:draw_difficulty",
+    "isocompute.figures.plots.difficulty:build_difficulty_table",
+    "isocompute.figures.plots.difficulty:draw_difficulty",
 )
 SEARCH_TREE = FigureEntry(
     "search_tree",
     "a search: its nodes with their scores, and the path to the answer",
     "search",
-    "isocompute.figures.search_tree:build_search_tree_table",
-    "isocompute.figures.search_tree:draw_search_tree",
+    "isocompute.figures.plots.search_tree:build_search_tree_table",
+    "isocompute.figures.plots.search_tree:draw_search_tree",
 )
 
 FIGURES_MODULE = "isocompute.figures.registry"

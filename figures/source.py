@@ -54,6 +54,14 @@ def open_figure_source(path: str) -> FigureSource:
     """
     if path.endswith(".json") or path in find_bundled_profiles():
         return FigureSource(read_profile(path))
-    run = Run(path)
+    return read_figure_source(Run(path))
+
+
+def read_figure_source(run: Run) -> FigureSource:
+    """Read a run, and estimate its profile.
+
+    Raises:
+        RunError, DataError: it is missing, incomplete or damaged.
+    """
     pool = read_pool(run)
     return FigureSource(build_profile(run, pool, measure_costs(pool), PurePath(run.root).name), run, pool)

@@ -15,7 +15,7 @@ from isocompute.runners.imports import (
     ImportedSolution,
     ImportedVerification,
     ImportSource,
-    import_run,
+    import_logged_run,
 )
 from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.run import Run
@@ -55,7 +55,7 @@ class ImportSuite:
         assert problems
 
     def test_it_becomes_a_run_that_is_whole(self, tmp_path: Path) -> None:
-        import_run(self.format, str(self.sample), str(tmp_path / "run"), self.grader)
+        import_logged_run(self.format, str(self.sample), str(tmp_path / "run"), self.grader)
         report = check_run(Run(tmp_path / "run"))
         assert not report.damage
         assert report.rows

@@ -39,7 +39,8 @@ def difficulty(
       isocompute difficulty data/runs/lab --bins score --samples 2 --json
       isocompute difficulty lab --bins oracle
     """
-    from isocompute.cli.screens.difficulty import build_study_json, print_study
+    from isocompute.api.json_schema import build_study_json
+    from isocompute.cli.screens.difficulty import print_study
     from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_profile_study, build_run_study
     from isocompute.planner.profile import find_bundled_profiles, read_profile
 

@@ -40,7 +40,7 @@ def fit(
       isocompute fit runs/demo -o runs/demo/profile.json
       isocompute fit data/published/llama-3.1-8b-math.json -o llama.json
     """
-    from isocompute.cli.json_schema import build_findings_json
+    from isocompute.api.json_schema import build_findings_json
     from isocompute.cli.screens.fit import print_fit
     from isocompute.planner.compare import compute_frontier
     from isocompute.planner.findings import derive_findings

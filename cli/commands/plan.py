@@ -44,7 +44,7 @@ def plan(
     version: VersionOption = False,
 ) -> None:
     """Say which strategy to run within a budget."""
-    from isocompute.cli.json_schema import build_plan_json
+    from isocompute.api.json_schema import build_plan_json
     from isocompute.cli.screens.plan import print_plan
     from isocompute.planner.budget import Budget
     from isocompute.planner.plan import make_plan as decide

@@ -26,7 +26,7 @@ def runs(
       isocompute runs
       isocompute runs runs/demo s3://bucket/runs --json
     """
-    from isocompute.cli.json_schema import build_run_survey_json
+    from isocompute.api.json_schema import build_run_survey_json
     from isocompute.cli.screens.runs import print_run_survey
     from isocompute.runners.storage.progress import list_run_progress
 

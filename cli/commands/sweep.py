@@ -78,7 +78,7 @@ def price_dry_run(
     json_: bool,
 ) -> None:
     """Say what a sweep would cost."""
-    from isocompute.cli.json_schema import build_price_json
+    from isocompute.api.json_schema import build_price_json
     from isocompute.cli.screens.cost import print_price
     from isocompute.runners.config.sweep import read_sweep
     from isocompute.runners.cost.estimate import quote_sweep as price_of

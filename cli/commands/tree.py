@@ -57,7 +57,7 @@ def tree(
         print_search_tree(Console(), questions[problem], key, search)
         return
     try:
-        from isocompute.figures.search_tree import build_search_tree_table, draw_search_tree, make_search_title
+        from isocompute.figures.plots.search_tree import build_search_tree_table, draw_search_tree, make_search_title
         from isocompute.figures.style import get_figure, render_file
     except ModuleNotFoundError as error:
         raise IsocomputeError(f"Figures need {error.name}: pip install 'isocompute[figures]'.") from None

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from isocompute.cli.screens.plan import print_line, print_note
 from isocompute.cli.screens.runs import print_plain_line
-from isocompute.runners.imports import ImportSummary, import_run
+from isocompute.runners.imports import ImportSummary, import_logged_run
 
 COMPLETION_TOKENS_COLUMN = "completion_tokens"
 
@@ -38,10 +38,10 @@ def import_with_progress(
         progress: where the bar is shown.
 
     Raises:
-        ConfigError, DataError, RunError: as `import_run`.
+        ConfigError, DataError, RunError: as `import_logged_run`.
     """
     with show_progress_bar(progress) as told:
-        return import_run(format, path, run, grader, parse_columns_option(columns), told)
+        return import_logged_run(format, path, run, grader, parse_columns_option(columns), told)
 
 
 def parse_columns_option(columns: Sequence[str]) -> dict[str, str]:

@@ -213,7 +213,9 @@ def add_scores(
     known = {key: aggregate_scores(row, own or IMPORTED_AGGREGATE) for key, row in said.items()}
     keys = list(zip(solutions["problem_id"], solutions["solution_id"], strict=True))
     found = solutions.assign(score=[known.get(key, np.nan) for key in keys], scored=[key in known for key in keys])
-    return found, notes if own else [f"A solution's score is that of its last step ({IMPORTED_AGGREGATE}).", *notes]
+    if own or (said.map(len) <= 1).all():
+        return found, notes
+    return found, [f"A solution's score is that of its last step ({IMPORTED_AGGREGATE}).", *notes]
 
 
 def describe_unused_scores(scores: pd.DataFrame) -> list[str]:

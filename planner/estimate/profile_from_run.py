@@ -189,7 +189,8 @@ def describe_run_pool(run: RunPool) -> str:
         verifier = models.get("verifier", "an unnamed model")
         text += f"; {verifier} verifying {pool.verified_solutions} of them {pool.verifications} times"
     if pool.scores is not None:
-        text += f"; {models.get('scorer', models.get('verifier'))} scoring {pool.scored_solutions} of them"
+        scorer = models.get("scorer", models.get("verifier", "an unnamed model"))
+        text += f"; {scorer} scoring {pool.scored_solutions} of them"
     if names := list_search_names(run):
         text += f"; searches: {', '.join(names)}"
     if isinstance(run.origin, ImportedRun):

@@ -24,7 +24,7 @@ TOKEN_FIELDS = ("prompt", "cached", "completion", "seconds")
 
 def describe_problems(run: Run, found: RunPool) -> list[ProblemRecord]:
     """Return what is known of each problem of a pool, in its order."""
-    problems = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "level"]).set_index("problem_id")
+    problems = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "level", "cluster"]).set_index("problem_id")
     rows = found.rows
     means = {
         role: average_problem_tokens(frame, table)
@@ -36,6 +36,7 @@ def describe_problems(run: Run, found: RunPool) -> list[ProblemRecord]:
         if len(frame)
     }
     questions, levels = problems["question"].to_dict(), problems["level"].dropna().astype(int).to_dict()
+    clusters = problems["cluster"].dropna().to_dict()
     records = []
     for name in found.problem_ids:
         question = questions[name]
@@ -44,6 +45,7 @@ def describe_problems(run: Run, found: RunPool) -> list[ProblemRecord]:
                 id=name,
                 digest=digest_text(question) if isinstance(question, str) else None,
                 level=levels.get(name),
+                cluster=clusters.get(name),
                 tokens={role: table[name] for role, table in means.items() if name in table},
             )
         )

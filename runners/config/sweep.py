@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -251,12 +252,25 @@ def read_sweep(path: str) -> Sweep:
         raise ConfigError(str(error)) from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path} is not a sweep: it must hold keys such as run, task, engine, solver.")
-    try:
-        sweep = Sweep.model_validate(content)
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {explain_validation_error(error, content)}") from None
+    sweep = build_sweep(content, path)
     refuse_memory_path(sweep.run)
     return sweep
+
+
+def build_sweep(content: Mapping[str, Any], where: str = "the sweep") -> Sweep:
+    """Return the sweep that a mapping of keys describes.
+
+    Args:
+        content: the keys and values of a sweep file.
+        where: what holds them, for errors.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or a value is bad.
+    """
+    try:
+        return Sweep.model_validate(dict(content))
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {explain_validation_error(error, content)}") from None
 
 
 def extract_sweep(manifest: dict[str, Any], run: str) -> Sweep:

@@ -2,7 +2,7 @@
 
 from isocompute.runners.imports.formats import IMPORT_FORMATS, FormatEntry
 from isocompute.runners.imports.gathering import ImportSummary
-from isocompute.runners.imports.importing import import_run
+from isocompute.runners.imports.importing import import_logged_run
 from isocompute.runners.imports.rows import (
     ImportedMetadata,
     ImportedProblem,
@@ -24,5 +24,5 @@ __all__ = [
     "ImportedSearch",
     "ImportedSolution",
     "ImportedVerification",
-    "import_run",
+    "import_logged_run",
 ]  # fmt: skip

@@ -67,6 +67,32 @@ class ImportSummary:
     accuracy: float | None
 
 
+@dataclass(frozen=True)
+class SourceSummary:
+    """What a manifest says of an import's source.
+
+    Args:
+        where: what it is, for errors.
+        name: of the file or the folder.
+        task: what the task is called if the source does not name it.
+        files: how many files it has.
+        sha256: of a single file.
+    """
+
+    where: str
+    name: str
+    task: str
+    files: int
+    sha256: str | None = None
+
+
+def summarise_source(source: ImportSource) -> SourceSummary:
+    """Return what a manifest says of a file or folder."""
+    place = source.path.resolve()
+    digest = hash_source_file(source.path) if source.path.is_file() else None
+    return SourceSummary(f"'{source.path}'", place.name, place.stem, source.file_count, digest)
+
+
 class ImportWriter:
     """The rows of an import on their way to a run."""
 
@@ -114,24 +140,24 @@ class ImportWriter:
             case ImportedSearch():
                 self._take_search(row)
 
-    def finish(self, source: ImportSource, run: str) -> ImportSummary:
+    def finish(self, source: SourceSummary, run: str) -> ImportSummary:
         """Write what has gathered, and the manifest.
 
         Raises:
             DataError: there was nothing to import.
         """
         if not self.rows[SOLUTIONS_TABLE] + self.rows[SEARCHES_TABLE]:
-            raise DataError(f"'{source.path}' holds no solutions.")
+            raise DataError(f"{source.where} holds no solutions.")
         self.title = self.title or self.logged
         self._grade_problems()
         for writer in self.writers.values():
             writer.flush()
         imported = ImportedRun(
             format=self.format,
-            files=source.file_count,
-            source=source.path.resolve().name,
-            sha256=hash_source_file(source.path) if source.path.is_file() else None,
-            task=clean_display_name(self.about.task or source.path.resolve().stem),
+            files=source.files,
+            source=source.name,
+            sha256=source.sha256,
+            task=clean_display_name(self.about.task or source.task),
             solver=self.about.solver and clean_display_name(self.about.solver),
             verifier=self.about.verifier and clean_display_name(self.about.verifier),
             rows={

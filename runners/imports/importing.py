@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 
 from isocompute.errors import ConfigError
 from isocompute.runners.imports.formats import IMPORT_FORMATS, normalise_import_format
-from isocompute.runners.imports.gathering import ImportSummary, ImportWriter
+from isocompute.runners.imports.gathering import ImportSummary, ImportWriter, summarise_source
 from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.storage.building import build_hidden_run
 from isocompute.runners.storage.run import Run
 
 
-def import_run(
+def import_logged_run(
     name: str,
     path: str,
     run: str,
@@ -50,4 +50,4 @@ def import_run(
                 gathering.take_row(row)
                 if progress is not None:
                     progress(source.bytes_read, source.total_bytes)
-        return gathering.finish(source, target.path)
+        return gathering.finish(summarise_source(source), target.path)

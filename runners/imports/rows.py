@@ -28,6 +28,7 @@ class ImportedProblem:
     gold: str | None = None
     subject: str | None = None
     level: int | None = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,12 @@ def build_hidden_run(target: Run, work: str, mark: str) -> Iterator[Run]:
     Raises:
         RunError: something is there already, it cannot be written, or another process makes a run in the same place.
     """
+    article = "an" if work[0] in "aeiou" else "a"
     if target.fs.exists(target.root):
-        raise RunError(f"There is something at '{target.path}' already; an {work} needs a place of its own.")
+        raise RunError(f"There is something at '{target.path}' already; {article} {work} needs a place of its own.")
     folder, name = posixpath.split(target.root)
     if not (target.local or folder.strip("/")):
-        raise RunError(f"'{target.path}' is the top of a store; an {work} needs a folder in it.")
+        raise RunError(f"'{target.path}' is the top of a store; {article} {work} needs a folder in it.")
     parent = folder if target.local else posixpath.dirname(target.path)
     begun = Run(posixpath.join(parent, f".{name}.{mark}"))
 

@@ -142,6 +142,7 @@ PROBLEMS_TABLE = RunTable(
         Column("gold", pa.string(), "the right answer, as given; null only where an import does not say", null=True),
         Column("subject", pa.string(), "field of knowledge", null=True),
         Column("level", pa.int32(), "difficulty, 1 the easiest", null=True),
+        Column("cluster", pa.string(), "the group of problems that it was drawn with", null=True, later=True),
     ),
 )  # fmt: skip
 

@@ -1,3 +1,69 @@
-"""isocompute: which test-time strategy to run, measured and compared at equal compute."""
+"""isocompute: which test-time strategy to run, measured and compared at equal compute.
+
+    import isocompute as iso
+
+    run = iso.open_run("data/runs/lab")
+    profile = iso.fit(run)
+    iso.plan(profile, "128x")
+
+Everything is loaded on first use: importing isocompute alone loads neither numpy nor pandas.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from isocompute import figures
+    from isocompute.api.curves import curve
+    from isocompute.api.difficulties import difficulty
+    from isocompute.api.frames import from_frame
+    from isocompute.api.plans import plan
+    from isocompute.api.profiles import fit, load_profile
+    from isocompute.api.runs import import_run, open_run, sweep
+    from isocompute.api.selection import select
+
+PUBLIC = {
+    "curve": "isocompute.api.curves",
+    "difficulty": "isocompute.api.difficulties",
+    "fit": "isocompute.api.profiles",
+    "from_frame": "isocompute.api.frames",
+    "import_run": "isocompute.api.runs",
+    "load_profile": "isocompute.api.profiles",
+    "open_run": "isocompute.api.runs",
+    "plan": "isocompute.api.plans",
+    "select": "isocompute.api.selection",
+    "sweep": "isocompute.api.runs",
+}
+"""The public functions, and the module of each."""
+
+__all__ = [
+    "curve",
+    "difficulty",
+    "figures",
+    "fit",
+    "from_frame",
+    "import_run",
+    "load_profile",
+    "open_run",
+    "plan",
+    "select",
+    "sweep",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public function, or the figures, when it is first used."""
+    from importlib import import_module
+
+    if name == "figures":
+        return import_module("isocompute.figures")
+    if name in PUBLIC:
+        return getattr(import_module(PUBLIC[name]), name)
+    raise AttributeError(f"module 'isocompute' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

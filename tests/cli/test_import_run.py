@@ -16,7 +16,7 @@ from isocompute.fits import Pool, estimate_genrm, estimate_self_consistency
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 from isocompute.planner.profile import read_profile
-from isocompute.runners.imports import import_run
+from isocompute.runners.imports import import_logged_run
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE
@@ -29,7 +29,7 @@ def taken(tmp_path):
     """Imports something as a run, and returns its folder."""
 
     def run(name: str, path: object, grader: str | None = None) -> Path:
-        import_run(name, str(path), str(tmp_path / "run"), grader)
+        import_logged_run(name, str(path), str(tmp_path / "run"), grader)
         return tmp_path / "run"
 
     return run
@@ -102,7 +102,7 @@ def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, ref
 
 
 def test_the_figure_shows_what_has_a_price(taken, arrays):
-    figures = pytest.importorskip("isocompute.figures.figure1")
+    figures = pytest.importorskip("isocompute.figures.plots.figure1")
     profile = estimate_run_profile(str(taken("sc-genrm-scaling", arrays)), "p")
     table = figures.build_figure1_table(profile)
     assert table.loc[table["strategy"] == "genrm", "compute"].isna().all()
@@ -230,7 +230,7 @@ def test_the_same_import_gives_the_same_bytes_and_takes_the_place_of_a_killed_on
     killed.mkdir(parents=True)
     (killed / "part-00007.parquet").write_bytes(b"half")
     for name in "ab":
-        import_run("table", str(GOLDEN / "table" / "verifications.csv"), str(tmp_path / name))
+        import_logged_run("table", str(GOLDEN / "table" / "verifications.csv"), str(tmp_path / name))
     contents = [
         {
             str(path.relative_to(tmp_path / name)): path.read_bytes()
@@ -245,10 +245,10 @@ def test_the_same_import_gives_the_same_bytes_and_takes_the_place_of_a_killed_on
 
 def test_an_import_goes_to_an_object_store(tmp_path):
     run = f"memory:/{tmp_path}/run"
-    import_run("table", str(GOLDEN / "table" / "verifications.csv"), run)
+    import_logged_run("table", str(GOLDEN / "table" / "verifications.csv"), run)
     assert read_pool(Run(run)).pool.answers.shape == (2, 2)
     with pytest.raises(RunError, match="There is something at"):
-        import_run("table", str(GOLDEN / "table" / "verifications.csv"), run)
+        import_logged_run("table", str(GOLDEN / "table" / "verifications.csv"), run)
 
 
 def test_import_speaks_json_and_refuses_a_pair_that_is_none(command, tmp_path):
@@ -276,7 +276,7 @@ def test_a_column_or_a_name_that_is_given_twice_is_refused(columns, sentence):
 
 def test_the_authors_arrays_give_what_their_estimators_give(shared_data, tmp_path):
     raw = shared_data / "gpqa64_llama70b_raw.npz"
-    import_run("sc-genrm-scaling", str(raw), str(tmp_path / "run"))
+    import_logged_run("sc-genrm-scaling", str(raw), str(tmp_path / "run"))
     held = np.load(raw)
     verdicts = np.where(np.isnan(held["scores"]), np.nan, held["scores"] > 0.5)
     pool = Pool(held["answers"], held["gold"], verdicts)

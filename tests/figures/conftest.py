@@ -46,9 +46,9 @@ def studies(lab_search):
 @pytest.fixture(scope="session")
 def tables(lab, lab_search, studies):
     """The table of each figure of two panels, by its name."""
-    from isocompute.figures.difficulty import build_difficulty_table
-    from isocompute.figures.figure1 import build_figure1_table
-    from isocompute.figures.frontiers import build_frontiers_table
+    from isocompute.figures.plots.difficulty import build_difficulty_table
+    from isocompute.figures.plots.figure1 import build_figure1_table
+    from isocompute.figures.plots.frontiers import build_frontiers_table
 
     return {
         "figure1": build_figure1_table(lab),

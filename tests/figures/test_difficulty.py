@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.figures.difficulty import DIFFICULTY_COLUMNS, build_difficulty_table, draw_difficulty, draw_levels
+from isocompute.figures.plots.difficulty import DIFFICULTY_COLUMNS, build_difficulty_table, draw_difficulty, draw_levels
 
 
 def test_the_table_holds_the_studies(studies, tables):

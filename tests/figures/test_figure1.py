@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isocompute.figures.figure1 import FIGURE1_COLUMNS, build_figure1_table, draw_figure1
+from isocompute.figures.plots.figure1 import FIGURE1_COLUMNS, build_figure1_table, draw_figure1
 from isocompute.figures.style import get_figure, render_figure
 from isocompute.fits import draw_bootstrap_weights
 from isocompute.planner.findings import FINDINGS_REPLICATES, FINDINGS_SEED

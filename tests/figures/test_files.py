@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from isocompute.figures.figure1 import build_figure1_table
+from isocompute.figures.plots.figure1 import build_figure1_table
 from isocompute.figures.source import open_figure_source
 from isocompute.figures.tables import render_table
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isocompute.figures.frontiers import FRONTIERS_COLUMNS, build_frontiers_table, draw_frontiers
+from isocompute.figures.plots.frontiers import FRONTIERS_COLUMNS, build_frontiers_table, draw_frontiers
 from isocompute.figures.style import get_figure
 from isocompute.planner.compare import compute_frontier
 from isocompute.planner.strategies.registry import get_strategy_colour

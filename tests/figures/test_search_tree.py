@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.figures import search_tree as figure
+from isocompute.figures.plots import search_tree as figure
 from isocompute.figures.style import render_figure
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.search.describe import find_selected_path

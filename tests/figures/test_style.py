@@ -9,9 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from isocompute.errors import DataError
-from isocompute.figures.difficulty import draw_choices, draw_difficulty, draw_levels
-from isocompute.figures.figure1 import draw_by_compute, draw_by_solutions, draw_figure1
-from isocompute.figures.frontiers import draw_frontiers, draw_lead, draw_strategy_accuracies
+from isocompute.figures.plots.difficulty import draw_choices, draw_difficulty, draw_levels
+from isocompute.figures.plots.figure1 import draw_by_compute, draw_by_solutions, draw_figure1
+from isocompute.figures.plots.frontiers import draw_frontiers, draw_lead, draw_strategy_accuracies
 from isocompute.figures.style import add_title_prefix, get_figure, prepare_axes, render_figure, render_file
 
 PAIRS = {"figure1": draw_figure1, "frontiers": draw_frontiers, "difficulty": draw_difficulty}

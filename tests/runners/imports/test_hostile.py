@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from isocompute.errors import ConfigError, DataError, RunError
-from isocompute.runners.imports import import_run, source
+from isocompute.runners.imports import import_logged_run, source
 
 SOLUTION = {"question": "?", "prompt": "?", "samples": ["#### 5"], "gt_answer": "#### 5"}
 BEST = {
@@ -40,7 +40,7 @@ def refused(tmp_path):
             path.write_text(content if isinstance(content, str) else json.dumps(content))
         target = tmp_path / "runs" / "mine"
         with pytest.raises(DataError) as found:
-            import_run(name, str(path), str(target), grader, columns)
+            import_logged_run(name, str(path), str(target), grader, columns)
         assert list(target.parent.iterdir()) == []
         said = str(found.value)
         assert said.endswith(".")
@@ -147,9 +147,9 @@ def test_completions_of_which_nothing_says_how_they_were_made_are_no_pool(refuse
 def test_likelihoods_are_no_solutions(golden, tmp_path):
     [path] = (golden / "lm-eval").glob("samples_arc_easy_*")
     with pytest.raises(DataError, match=r"line 1: 'resps' must hold the texts of one .* likelihoods sample nothing\.$"):
-        import_run("lm-eval", str(path), str(tmp_path / "run"))
+        import_logged_run("lm-eval", str(path), str(tmp_path / "run"))
     with pytest.raises(DataError, match=r"holds several tasks or dates; name one: samples_arc_easy"):
-        import_run("lm-eval", str(path.parent), str(tmp_path / "run"))
+        import_logged_run("lm-eval", str(path.parent), str(tmp_path / "run"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -262,18 +262,18 @@ def test_a_tree_with_a_verification_of_nothing(golden, tmp_path):
     (solutions / "0.yaml").write_text("{gt_answer: '5', question: x, samples: ['\\boxed{5}']}")
     verified.write_text("verifications: []")
     with pytest.raises(DataError, match=r"solution_1.yaml verifies solution 1, and .*0.yaml has 1 samples\.$"):
-        import_run("sc-genrm-scaling", str(tmp_path), str(tmp_path / "run"))
+        import_logged_run("sc-genrm-scaling", str(tmp_path), str(tmp_path / "run"))
     verified.rename(verified.with_name("solution_0.yaml"))
     (verifications / "problem_0" / "solution_0.yaml").write_text("verifications: [{p(yes): 2, verification: x}]")
     with pytest.raises(DataError, match=r"solution_0.yaml, verification 0: 'p\(yes\)' must be .* it is 2\.$"):
-        import_run("sc-genrm-scaling", str(tmp_path), str(tmp_path / "run"))
+        import_logged_run("sc-genrm-scaling", str(tmp_path), str(tmp_path / "run"))
     (verifications / "problem_1").mkdir()
     with pytest.raises(DataError, match=r"problem_1' verifies a problem that has no 1.yaml in "):
-        import_run("sc-genrm-scaling", str(tmp_path), str(tmp_path / "run"))
+        import_logged_run("sc-genrm-scaling", str(tmp_path), str(tmp_path / "run"))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "3.yaml").touch()
     with pytest.raises(DataError, match=r"must hold one folder of solutions \(0.yaml, 1.yaml …\); it holds: .*other; "):
-        import_run("sc-genrm-scaling", str(tmp_path), str(tmp_path / "run"))
+        import_logged_run("sc-genrm-scaling", str(tmp_path), str(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
 
 
@@ -307,7 +307,7 @@ def test_a_table_with_columns_that_are_not_there(refused, tmp_path):
     said = refused("table", "id\na", "x.csv", name="problem_id")
     assert said == "FILE, row 1: there is no column 'name'; it has id."
     with pytest.raises(ConfigError, match=r"--columns: 'verdikt' is no column here; there are problem_id, question"):
-        import_run("table", str(tmp_path / "x.csv"), str(tmp_path / "run"), columns={"id": "verdikt"})
+        import_logged_run("table", str(tmp_path / "x.csv"), str(tmp_path / "run"), columns={"id": "verdikt"})
 
 
 def test_a_key_that_stands_twice(refused):
@@ -349,7 +349,7 @@ def test_a_column_that_takes_the_name_of_another(refused, tmp_path):
     )
     path = tmp_path / "x.csv"
     path.write_text("problem_id,answer,gold\na,1,2\n")  # two columns that change their names are told apart
-    run = import_run("table", str(path), str(tmp_path / "swapped"), columns={"answer": "gold", "gold": "answer"})
+    run = import_logged_run("table", str(path), str(tmp_path / "swapped"), columns={"answer": "gold", "gold": "answer"})
     assert run.imported.rows["solutions"] == 1
 
 
@@ -380,5 +380,5 @@ def test_what_is_asked_for_in_vain(tmp_path):
         (("lm-eval", str(tmp_path / "x.txt"), target, None, {"a": "gold"}), ConfigError, "--columns is for the format"),
     ):
         with pytest.raises(error, match=said):
-            import_run(*arguments)
+            import_logged_run(*arguments)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.txt"]

@@ -8,7 +8,7 @@ import pytest
 
 from isocompute.errors import DataError, RunError
 from isocompute.runners.config.sweep import read_sweep
-from isocompute.runners.imports import import_run
+from isocompute.runners.imports import import_logged_run
 from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.files import (
     check_output_path,
@@ -108,15 +108,15 @@ def test_an_output_is_no_folder(written_run, name):
 def test_an_import_does_not_leave_its_store(tmp_path, monkeypatch):
     (tmp_path / "t.csv").write_text("problem_id,solution_id,answer,gold\na,1,2,2\n")
     with pytest.raises(RunError, match="'memory://top' is the top of a store; an import needs a folder in it"):
-        import_run("table", str(tmp_path / "t.csv"), "memory://top")
+        import_logged_run("table", str(tmp_path / "t.csv"), "memory://top")
     run = f"memory:/{tmp_path}/run"
-    import_run("table", str(tmp_path / "t.csv"), run)
+    import_logged_run("table", str(tmp_path / "t.csv"), run)
     assert check_run(Run(run)).is_whole
     assert sorted(path.rpartition("/")[2] for path in Run(run).fs.ls(Run(run).root, detail=False)) == [
         "manifest.json", "problems", "solutions",
     ]  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    import_run("table", "t.csv", f"file://{tmp_path}/local")
+    import_logged_run("table", "t.csv", f"file://{tmp_path}/local")
     assert sorted(os.listdir(tmp_path)) == ["local", "t.csv"]
 
 
@@ -126,7 +126,7 @@ def test_an_import_does_not_clear_a_folder_that_is_not_its_own(tmp_path):
     mine.parent.mkdir()
     mine.write_text("mine")
     with pytest.raises(RunError, match="thesis' is in the way of the import and no run has it; move it, or"):
-        import_run("table", str(tmp_path / "t.csv"), str(tmp_path / "run"))
+        import_logged_run("table", str(tmp_path / "t.csv"), str(tmp_path / "run"))
     assert mine.read_text() == "mine"
     assert not (tmp_path / "run").exists()
 

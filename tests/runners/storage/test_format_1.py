@@ -11,7 +11,7 @@ import pytest
 from isocompute.errors import DataError
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import estimate_run_profile
-from isocompute.runners.imports import import_run
+from isocompute.runners.imports import import_logged_run
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.imported_scores import OUT_OF_RANGE_STATUS
@@ -109,7 +109,7 @@ STRANGE = [[[-3.0, 0.25], [0.125]], [[7.5], [0.0]]]
 def test_step_scores_beside_the_solutions_of_an_old_import_count_as_its_scores(tmp_path, scores, beside_solutions):
     best_of_n(tmp_path / "best_of_n_completions.jsonl", scores)
     for name in ("new", "old"):
-        import_run("search-and-learn", str(tmp_path / "best_of_n_completions.jsonl"), str(tmp_path / name))
+        import_logged_run("search-and-learn", str(tmp_path / "best_of_n_completions.jsonl"), str(tmp_path / name))
     new, old = Run(tmp_path / "new"), beside_solutions(Run(tmp_path / "old"))
     assert not old.list_parts(SCORES_TABLE)
     assert check_run(old).is_whole
@@ -128,7 +128,7 @@ def test_step_scores_beside_the_solutions_of_an_old_import_count_as_its_scores(t
 
 def test_imported_scores_in_a_range_of_their_own_are_kept_counted_and_not_used(tmp_path):
     best_of_n(tmp_path / "best_of_n_completions.jsonl", STRANGE)
-    import_run("search-and-learn", str(tmp_path / "best_of_n_completions.jsonl"), str(tmp_path / "run"))
+    import_logged_run("search-and-learn", str(tmp_path / "best_of_n_completions.jsonl"), str(tmp_path / "run"))
     run = Run(tmp_path / "run")
     assert [(row["step_scores"], row["status"]) for row in run.read_table(SCORES_TABLE).to_pylist()] == [
         ([-3.0, 0.25], OUT_OF_RANGE_STATUS), ([0.125], "ok"), ([7.5], OUT_OF_RANGE_STATUS), ([0.0], "ok"),

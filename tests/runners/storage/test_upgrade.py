@@ -17,7 +17,7 @@ from isocompute.planner.estimate.records import describe_problems
 from isocompute.planner.estimate.searches import measure_searches
 from isocompute.runners.engines import Completion
 from isocompute.runners.grading import load_grader_by_name
-from isocompute.runners.imports import import_run
+from isocompute.runners.imports import import_logged_run
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.manifest import hash_checkpoint
@@ -167,7 +167,7 @@ def imported(tmp_path):
     ]
     path = tmp_path / "best_of_n_completions.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    import_run("search-and-learn", str(path), str(tmp_path / "fresh"))
+    import_logged_run("search-and-learn", str(path), str(tmp_path / "fresh"))
     return Run(tmp_path / "fresh")
 
 

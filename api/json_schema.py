@@ -16,6 +16,8 @@ from isocompute.planner.power import StrategyPower
 from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, Searches
 
 if TYPE_CHECKING:  # what it imports takes longer than a plan
+    from isocompute.fits.choice.compute_optimal import LevelChoice, PolicyAccuracy
+    from isocompute.planner.difficulty import DifficultyStudy
     from isocompute.runners.cost.price import PriceEstimate
     from isocompute.runners.storage.progress import RunProgress, UnreadableRun
     from isocompute.runners.storage.upgrade import UpgradedRun
@@ -137,7 +139,7 @@ def build_findings_json(
     found: Findings,
     frontier: list[tuple[float, Comparison]],
     power: StrategyPower | None,
-    path: str,
+    path: str | None,
 ) -> dict[str, Any]:
     """Return what a fit found.
 
@@ -231,3 +233,57 @@ def build_run_survey_json(found: Sequence[RunProgress | UnreadableRun]) -> list[
         if run.get("written") is not None:
             run["written"] = run["written"].isoformat()
     return fields
+
+
+def build_study_json(study: DifficultyStudy) -> dict[str, Any]:
+    """Return a study as JSON; null stands for what cannot be afforded."""
+    found = study.policy
+    return {
+        "source": study.name,
+        "bins": study.kind,
+        "in_practice": study.in_practice,
+        "problems": study.problems,
+        "charge": found.charge,
+        "budgets": [
+            {
+                "x": float(budget),
+                "by_difficulty": build_reached_json(found.by_difficulty, i),
+                "one_for_all": build_reached_json(found.one_for_all, i),
+                "gain": replace_nan(found.gain[i]),
+                "gain_interval": build_interval_json(found.gain_low[i], found.gain_high[i]),
+                "levels": [build_level_json(level, i) for level in found.levels],
+            }
+            for i, budget in enumerate(found.budgets)
+        ],
+        "warnings": study.warnings,
+    }
+
+
+def build_level_json(level: LevelChoice, i: int) -> dict[str, Any]:
+    """Return a level at one budget."""
+    return {
+        "level": level.level,
+        "share": level.problem_share,
+        "run": level.choices[i],
+        **build_reached_json(level.by_difficulty, i),
+        "one_for_all": replace_nan(level.one_for_all[i]),
+    }
+
+
+def build_reached_json(reached: PolicyAccuracy, i: int) -> dict[str, Any]:
+    """Return what is reached at one budget."""
+    return {
+        "accuracy": replace_nan(reached.accuracy[i]),
+        "interval": build_interval_json(reached.low[i], reached.high[i]),
+        "optimistic": replace_nan(reached.optimistic[i]),
+    }
+
+
+def build_interval_json(low: float, high: float) -> list[float] | None:
+    """Return an interval; null if there is none."""
+    return None if math.isnan(low) else [float(low), float(high)]
+
+
+def replace_nan(value: float) -> float | None:
+    """Return a number; null if it is unknown."""
+    return None if math.isnan(value) else float(value)

@@ -1,0 +1,111 @@
+"""Curves: the accuracy of one strategy over its numbers, with intervals, as a data frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isocompute.api.runs import RunSource, open_run
+from isocompute.errors import ConfigError, DataError
+from isocompute.fits import compute_percentile_interval, draw_bootstrap_weights, resample_means
+from isocompute.planner.compare import COMPARISON_REPLICATES, COMPARISON_SEED
+from isocompute.planner.estimate.costs import measure_costs
+from isocompute.planner.estimate.pool_from_run import read_pool
+from isocompute.planner.estimate.profile_from_run import estimate_strategy, list_allocations
+from isocompute.planner.estimate.searches import measure_searches
+from isocompute.planner.strategies.registry import STRATEGIES, is_search
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from isocompute.planner.strategies.registry import Strategy
+
+
+def curve(
+    run: RunSource,
+    strategy: str = "sc",
+    S: Sequence[int] | int | None = None,
+    V: Sequence[int] | int | None = None,
+) -> pd.DataFrame:
+    """Estimate the accuracy of a strategy over its numbers.
+
+    Args:
+        run: a run, or its path.
+        strategy: a strategy's name, such as ``sc`` or ``weighted``, or a search with its rule, ``beam+weighted``.
+        S: numbers of solutions; a ladder up to the pool's if not given. A search has the numbers that were run.
+        V: numbers of verifications of each; a ladder if not given. Only of strategies that need verifications.
+
+    Returns:
+        A row for each allocation: strategy, S, V, compute (x; NaN where λ or ρ is unknown), accuracy, its 95 % interval
+        over problems (low, high; NaN of one problem), problems.
+
+    Raises:
+        ConfigError: the strategy is unknown.
+        DataError: the run does not hold what the strategy needs, or a number is beyond the pool.
+        RunError: the run is missing or incomplete.
+    """
+    import pandas as pd
+
+    numbers: dict[str, Any]
+    opened = open_run(run)
+    if not isinstance(strategy, str) or not (strategy in STRATEGIES or is_search(strategy)):
+        raise ConfigError(f"strategy={strategy!r:.60} is unknown; there are {STRATEGIES.names_as_text}.")
+    found = read_pool(opened._run)
+    costs = measure_costs(found)
+    if is_search(strategy):
+        tried = measure_searches(found, costs).get(strategy)
+        if tried is None:
+            raise DataError(f"The run at '{opened.path}' has no searches '{strategy}'.")
+        accuracy = np.asarray(tried.accuracy)
+        numbers = {"S": [None] * accuracy.shape[1], "V": [None] * accuracy.shape[1], **tried.numbers}
+        compute = [np.nan if x is None else x for x in tried.costs["completion"]]
+    else:
+        entry = STRATEGIES[strategy]
+        if not entry.can_use(found.pool, found.has_answers):
+            raise DataError(f"The run at '{opened.path}' does not hold what '{strategy}' needs: {entry.needs}.")
+        usual_S, usual_V = list_allocations(entry, found.pool, found.has_answers)
+        S, V = check_numbers(S, "S", usual_S), check_numbers(V, "V", usual_V)
+        accuracy = estimate_strategy(entry, found.pool, S, V).accuracy.reshape(found.pool.problems, -1)
+        grid: list[tuple[int, int | None]] = [(s, v) for s in S for v in (V or (None,))]
+        numbers = {"S": [s for s, _ in grid], "V": [v for _, v in grid]}
+        compute = [price_allocation(entry, s, v, costs.lam, costs.rhos.get("completion")) for s, v in grid]
+    low, high = np.full((2, accuracy.shape[1]), np.nan)
+    if found.pool.problems > 1:
+        weights = draw_bootstrap_weights(found.pool.problems, COMPARISON_REPLICATES, COMPARISON_SEED)
+        low, high = compute_percentile_interval(resample_means(accuracy, weights))
+    return pd.DataFrame(
+        {
+            "strategy": strategy,
+            **{name: pd.array(column, dtype="Int64") for name, column in numbers.items()},
+            "compute": compute,
+            "accuracy": accuracy.mean(axis=0),
+            "low": low,
+            "high": high,
+            "problems": found.pool.problems,
+        }
+    )
+
+
+def check_numbers(given: Sequence[int] | int | None, name: str, usual: list[int]) -> list[int]:
+    """Return the numbers that were given, or the usual ones.
+
+    Raises:
+        DataError: one is not a whole number, or is beyond the pool; or there is no use for them.
+    """
+    if given is None:
+        return usual
+    if not usual:
+        raise DataError(f"{name} has no meaning for this strategy; leave it out.")
+    numbers = list(given) if isinstance(given, Sequence | np.ndarray) and not isinstance(given, str) else [given]
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 1 <= number <= usual[-1]:
+            raise DataError(f"{name} must hold whole numbers from 1 to {usual[-1]}; it holds {number!r:.60}.")
+    return [int(number) for number in numbers] or usual
+
+
+def price_allocation(entry: Strategy, S: int, V: int | None, lam: float | None, rho: float | None) -> float:
+    """Return what an allocation costs in x: S, S(1 + λV) or S(1 + ρ); NaN where the cost is unknown."""
+    extra = {"solutions": 0.0, "verifications": None if lam is None else lam * (V or 0), "scores": rho}[entry.needs]
+    return float("nan") if extra is None else S * (1 + extra)

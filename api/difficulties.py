@@ -1,0 +1,106 @@
+"""Studies of difficulty as Python objects: what to run on easy and on hard problems."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isocompute.api.profiles import FittedProfile
+from isocompute.api.results import Result
+from isocompute.api.runs import OpenedRun, RunSource, open_run, require_path
+from isocompute.errors import ConfigError
+from isocompute.planner.difficulty import (
+    DIFFICULTY_KINDS,
+    DIFFICULTY_SAMPLES,
+    DifficultyStudy,
+    build_profile_study,
+    build_run_study,
+)
+from isocompute.planner.profile import find_bundled_profiles, read_profile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class DifficultyResult(Result):
+    """What to run on each level of difficulty within each budget, and what that gains.
+
+    Args:
+        study: the study.
+    """
+
+    def __init__(self, study: DifficultyStudy) -> None:
+        self._study = study
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know before believing it."""
+        return self._study.warnings
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each budget and level, and level "all".
+
+        Columns: budget, level, share, run, accuracy, low, high, one_for_all, gain, gain_low, gain_high; accuracies are
+        0 … 1, and NaN where the budget pays for nothing.
+        """
+        import pandas as pd
+
+        found = self._study.policy
+        rows: list[tuple[Any, ...]] = []
+        for i, budget in enumerate(found.budgets):
+            reached, gain = found.by_difficulty, (found.gain[i], found.gain_low[i], found.gain_high[i])
+            every = (reached.accuracy[i], reached.low[i], reached.high[i], found.one_for_all.accuracy[i])
+            rows.append((budget, "all", 1.0, None, *every, *gain))
+            for level in found.levels:
+                here = level.by_difficulty
+                cells = (here.accuracy[i], here.low[i], here.high[i], level.one_for_all[i])
+                gap = here.accuracy[i] - level.one_for_all[i]
+                rows.append((budget, str(level.level), level.problem_share, level.choices[i], *cells, gap, None, None))
+        names = ["budget", "level", "share", "run", "accuracy", "low", "high", "one_for_all"]
+        return pd.DataFrame(rows, columns=[*names, "gain", "gain_low", "gain_high"])
+
+    def to_dict(self) -> Any:
+        """Return what ``isocompute difficulty --json`` prints."""
+        from isocompute.api.json_schema import build_study_json
+
+        return build_study_json(self._study)
+
+    def _describe(self) -> list[str]:
+        found = self._study.policy
+        i = int(np.flatnonzero(~np.isnan(found.gain))[-1]) if not np.isnan(found.gain).all() else len(found.gain) - 1
+        gain = "{:+.1f} points [{:+.1f}, {:+.1f}]".format(
+            *(100 * x for x in (found.gain[i], found.gain_low[i], found.gain_high[i]))
+        )
+        return [
+            f"Difficulty of '{self._study.name}' by {self._study.kind_description}: {self._study.problems} problems",
+            f"At {found.budgets[i]:,.0f}x choosing by level gains {gain} over one choice for all",
+            *(f"warning: {warning}" for warning in self.warnings),
+        ]
+
+
+def difficulty(
+    source: RunSource | FittedProfile, bins: str = "agreement", samples: int = DIFFICULTY_SAMPLES
+) -> DifficultyResult:
+    """Say what to run on easy and on hard problems, as ``isocompute difficulty`` does.
+
+    Args:
+        source: a run or its path; or a profile, its name or its file, of which only ``bins="oracle"`` can be told.
+        bins: how difficulty is told: oracle, estimate, agreement, score or level.
+        samples: solutions that are looked at to tell it, and paid for.
+
+    Raises:
+        ConfigError: no such way to tell it, or ``samples`` is not a whole number from 1.
+        RunError, DataError: the source is missing or does not hold what ``bins`` needs.
+    """
+    if bins not in DIFFICULTY_KINDS:
+        raise ConfigError(f"bins={bins!r:.60} must be one of {', '.join(DIFFICULTY_KINDS)}.")
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+        raise ConfigError(f"samples={samples!r:.60} must be a whole number from 1.")
+    if isinstance(source, FittedProfile):
+        return DifficultyResult(build_profile_study(source._profile, bins))
+    if not isinstance(source, OpenedRun):
+        path = require_path(source, "source")
+        if path.endswith(".json") or path in find_bundled_profiles():
+            return DifficultyResult(build_profile_study(read_profile(path), bins))
+    return DifficultyResult(build_run_study(open_run(source).path, bins, samples))

@@ -1,0 +1,101 @@
+"""Plans as Python objects: what to run within a budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from isocompute.api.profiles import ProfileSource, apply_lambda, check_number, describe_option, load_profile
+from isocompute.api.results import Result
+from isocompute.errors import BudgetError
+from isocompute.planner.budget import Budget
+from isocompute.planner.plan import Plan, make_plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class PlanResult(Result):
+    """A plan: the strategy to run within a budget, its numbers, and what to expect.
+
+    Args:
+        plan: the plan.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    @property
+    def strategy(self) -> str:
+        """The strategy to run."""
+        return self._plan.recommendation.strategy
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """Its numbers: S and V, or those of a search."""
+        return dict(self._plan.recommendation.numbers)
+
+    @property
+    def accuracy(self) -> float:
+        """The accuracy to expect, 0 … 1, with the strategy too chosen on other problems."""
+        return self._plan.expected_accuracy
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Its 95 % interval; None of a profile of means."""
+        return self._plan.interval
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know before believing it."""
+        return list(self._plan.warnings)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the strategies at the budget, the recommended one first.
+
+        Columns: strategy, S, V, settings, compute, accuracy, low, high, probability_best.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([describe_option(o) for o in (self._plan.recommendation, *self._plan.alternatives)])
+
+    def to_dict(self) -> Any:
+        """Return what ``plan --json`` prints."""
+        from isocompute.api.json_schema import build_plan_json
+
+        return build_plan_json(self._plan)
+
+    def _describe(self) -> list[str]:
+        plan, best = self._plan, self._plan.recommendation
+        low_high = "" if plan.interval is None else " [{:.1f}, {:.1f}]".format(*(100 * end for end in plan.interval))
+        return [
+            f"At {plan.budget:g}x per problem: {best.strategy} {best.settings}, for {best.compute:,.4g}x",
+            f"expected accuracy {100 * plan.expected_accuracy:.1f} %{low_high}, from profile '{plan.profile_name}'",
+            *(f"warning: {warning}" for warning in plan.warnings),
+        ]
+
+
+def plan(
+    profile: ProfileSource = "lab",
+    budget: str | float = "128x",
+    *,
+    lam: float | str | None = None,
+    rho: float | None = None,
+) -> PlanResult:
+    """Say which strategy to run within a budget, with which numbers, and how sure that is.
+
+    Args:
+        profile: from `fit` or `load_profile`, a bundled profile's name, or a file.
+        budget: compute per problem: ``"128x"``, ``"4x-plateau"``, or a number of solutions' worth.
+        lam: λ as a number, or a way of counting tokens: completion, prompts or cached.
+        rho: ρ, the cost of scoring a solution in solutions.
+
+    Raises:
+        BudgetError: the budget cannot be read, or buys nothing.
+        DataError: the profile cannot be read, or a number is bad.
+    """
+    if isinstance(budget, bool) or not isinstance(budget, str | int | float):
+        raise BudgetError(f"budget must be text such as '128x', or a number; it is {budget!r:.60}.")
+    parsed = Budget.parse(budget if isinstance(budget, str) else f"{budget:.17g}x")
+    measured, price = apply_lambda(load_profile(profile)._profile, lam)
+    measured = measured if rho is None else measured.use_rho(check_number(rho, "rho"))
+    return PlanResult(make_plan(measured, parsed, price))

@@ -1,0 +1,226 @@
+"""Profiles as Python objects: fitted from a run or a grid, or read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from isocompute.api.results import Result
+from isocompute.api.runs import OpenedRun, RunSource, open_run, require_path
+from isocompute.errors import ConfigError, DataError
+from isocompute.planner.compare import Comparison, compute_frontier
+from isocompute.planner.findings import Findings, derive_findings
+from isocompute.planner.power import StrategyPower, measure_strategy_power
+from isocompute.planner.profile import COUNTING_WAYS, Profile, check_profile_output, read_profile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from isocompute.figures.source import FigureSource
+
+
+class FittedProfile(Result):
+    """A profile: the accuracy of every strategy over its allocations, and what follows from it.
+
+    Args:
+        profile: what was measured.
+        path: its file; None if it has none.
+    """
+
+    def __init__(self, profile: Profile, path: str | None = None) -> None:
+        self._profile, self._path = profile, path
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self._profile.name
+
+    @property
+    def description(self) -> str:
+        """The model, the task, and where the numbers come from."""
+        return self._profile.description
+
+    @property
+    def problems(self) -> int:
+        """How many problems were measured."""
+        return self._profile.problems
+
+    @property
+    def strategies(self) -> list[str]:
+        """The strategies that were measured."""
+        return list(self._profile.strategies)
+
+    @property
+    def lam(self) -> float | None:
+        """λ, the cost of a verification in solutions; None without verifications, or if it is unknown."""
+        return self._profile.lam
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know of the measurement."""
+        return list(self.to_dict()["warnings"])
+
+    @cached_property
+    def _frontier(self) -> list[tuple[float, Comparison]]:
+        return compute_frontier(self._profile)
+
+    @cached_property
+    def _findings(self) -> Findings:
+        return derive_findings(self._profile, self._profile.lam)
+
+    @cached_property
+    def _power(self) -> StrategyPower | None:
+        return measure_strategy_power(self._profile, [x for x, _ in self._frontier])
+
+    def save(self, path: str | os.PathLike[str]) -> FittedProfile:
+        """Write the profile to a file, ``.json`` added where it is missing.
+
+        Raises:
+            DataError: it cannot be written there.
+        """
+        target = require_path(path, "path")
+        target = target if target.endswith(".json") else f"{target}.json"
+        check_profile_output(target)
+        named = self._profile.model_copy(update={"name": PurePath(target).stem})
+        named.write(target)
+        return FittedProfile(named, target)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the frontier: the best allocation of each strategy within each power of two.
+
+        Columns: budget, strategy, S, V, settings, compute, accuracy, low, high, probability_best.
+        """
+        import pandas as pd
+
+        rows = [{"budget": budget, **describe_option(option)} for budget, at in self._frontier for option in at.options]
+        return pd.DataFrame(rows)
+
+    def to_dict(self) -> Any:
+        """Return what ``isocompute fit --json`` prints; ``profile`` is null without a file."""
+        from isocompute.api.json_schema import build_findings_json
+
+        return build_findings_json(self._profile, self._findings, self._frontier, self._power, self._path)
+
+    def _open_figure_source(self) -> FigureSource:
+        from isocompute.figures.source import FigureSource
+
+        return FigureSource(self._profile)
+
+    def _describe(self) -> list[str]:
+        profile, (budget, at) = self._profile, self._frontier[-1]
+        best = at.options[0]
+        lam = "" if profile.lam is None else f"; λ = {profile.lam:.3g}"
+        return [
+            f"Profile '{profile.name}': {profile.problems:,} problems{lam}; {', '.join(profile.strategies)}",
+            profile.description,
+            f"At {budget:,.0f}x the best is {best.strategy} {best.settings}; "
+            f"{100 * at.expected_accuracy:.1f} % are expected",
+            *(f"warning: {warning}" for warning in profile.warnings),
+        ]
+
+
+ProfileSource = FittedProfile | str | os.PathLike[str]
+
+
+def describe_option(option: Any) -> dict[str, Any]:
+    """Return a strategy's option as cells of a frame."""
+    low, high = option.interval or (None, None)
+    return {
+        "strategy": option.strategy,
+        "S": option.solutions,
+        "V": option.verifications,
+        "settings": option.settings,
+        "compute": option.compute,
+        "accuracy": option.accuracy,
+        "low": low,
+        "high": high,
+        "probability_best": option.probability_best,
+    }
+
+
+def load_profile(profile: ProfileSource = "lab") -> FittedProfile:
+    """Read a profile: a bundled one by its name, or a file from `fit`.
+
+    Raises:
+        DataError: there is none, or it is not a profile.
+    """
+    if isinstance(profile, FittedProfile):
+        return profile
+    path = require_path(profile, "profile")
+    return FittedProfile(read_profile(path), path)
+
+
+def fit(
+    source: RunSource,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    entry: str | None = None,
+    lam: float | str | None = None,
+    rho: float | None = None,
+    parameters: Sequence[float] = (),
+    read: float = 1.0,
+) -> FittedProfile:
+    """Estimate a profile from a run or a published grid, as ``isocompute fit`` does.
+
+    Args:
+        source: a run, its path, or the path of a grid of means (``.json``).
+        output: where the profile is written; nowhere if not given.
+        entry: which entry of a grid with several.
+        lam: λ as a number, or a way of counting tokens: completion, prompts or cached.
+        rho: ρ, the cost of scoring a solution in solutions.
+        parameters: sizes of models that no folder tells: the solver's, the verifier's, the scorer's.
+        read: what a token that is only read counts, where a decoded one counts 1.
+
+    Raises:
+        RunError, DataError, EngineError: the source is missing, incomplete or damaged, or a number is bad.
+    """
+    if not isinstance(source, OpenedRun) and require_path(source, "source").endswith(".json"):
+        from isocompute.planner.estimate.profile_from_grid import read_grid_profile
+
+        if len(parameters) or read != 1:
+            raise ConfigError("parameters and read are for a run; a grid has no tokens.")
+        path = require_path(source, "source")
+        profile = read_grid_profile(path, entry, PurePath(path).stem)
+    else:
+        from isocompute.planner.estimate.profile_from_run import estimate_run_profile
+
+        run = open_run(source)
+        profile = estimate_run_profile(run.path, PurePath(run.path).name, tuple(parameters), read)
+    profile, price = apply_lambda(profile, lam)
+    if price is not None:
+        profile = profile.use_lambda(price, f"given as {lam}")
+    profile = profile if rho is None else profile.use_rho(check_number(rho, "rho"))
+    fitted = FittedProfile(profile)
+    return fitted if output is None else fitted.save(output)
+
+
+def apply_lambda(profile: Profile, lam: float | str | None) -> tuple[Profile, float | None]:
+    """Return a profile counted in the way that ``lam`` names, and λ where ``lam`` gives it.
+
+    Raises:
+        DataError: ``lam`` is neither a number above zero nor a way of counting tokens.
+    """
+    if lam is None:
+        return profile, None
+    if isinstance(lam, str) and lam in COUNTING_WAYS:
+        verified = profile.genrm is not None or not (profile.rhos or profile.searches)
+        return profile.use_counting(lam), profile.get_lambda(lam) if verified else None
+    return profile, check_number(lam, "lam")
+
+
+def check_number(value: object, name: str) -> float:
+    """Return a number.
+
+    Raises:
+        DataError: it is not a number.
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        known = f", or one of {', '.join(COUNTING_WAYS)}" if name == "lam" else ""
+        raise DataError(f"{name} must be a number{known}; it is {value!r:.60}.") from None

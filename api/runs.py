@@ -1,0 +1,198 @@
+"""Runs as Python objects: opened, sampled, imported, or made from a data frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from isocompute.api.results import Result
+from isocompute.errors import ConfigError, RunError
+from isocompute.runners.storage.building import build_hidden_run
+from isocompute.runners.storage.locking import LOCK_FILE
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import (
+    NODES_TABLE,
+    PROBLEMS_TABLE,
+    SCORES_TABLE,
+    SEARCHES_TABLE,
+    SOLUTIONS_TABLE,
+    VERIFICATIONS_TABLE,
+    RunTable,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from isocompute.figures.source import FigureSource
+
+
+class OpenedRun(Result):
+    """A run: its tables as data frames, and what `fit`, `curve`, `difficulty` and the figures take.
+
+    Args:
+        run: the run.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._run.read_manifest()  # raises if there is no run
+
+    @property
+    def path(self) -> str:
+        """Where the run is; a run in memory has a path that begins with ``memory://``."""
+        return self._run.path
+
+    @property
+    def problems(self) -> pd.DataFrame:
+        """The problems, a row each."""
+        return self._read_sorted(PROBLEMS_TABLE)
+
+    @property
+    def solutions(self) -> pd.DataFrame:
+        """The solutions, a row each."""
+        return self._read_sorted(SOLUTIONS_TABLE)
+
+    @property
+    def verifications(self) -> pd.DataFrame:
+        """The verifications, a row each."""
+        return self._read_sorted(VERIFICATIONS_TABLE)
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """The step scores, a row for each scored solution."""
+        return self._read_sorted(SCORES_TABLE)
+
+    @property
+    def searches(self) -> pd.DataFrame:
+        """The searches, a row each."""
+        return self._read_sorted(SEARCHES_TABLE)
+
+    @property
+    def nodes(self) -> pd.DataFrame:
+        """The nodes of the searches, a row each."""
+        return self._read_sorted(NODES_TABLE)
+
+    def save(self, path: str | os.PathLike[str]) -> OpenedRun:
+        """Write the run to a new folder, whole or not at all.
+
+        Args:
+            path: the folder or the URL of an object store; nothing may be there yet.
+
+        Returns:
+            The run in its new place.
+
+        Raises:
+            RunError: something is there already, or it cannot be written.
+        """
+        target = Run(path)
+        with build_hidden_run(target, "save", "saving") as begun:
+            root = self._run.root.rstrip("/")
+            for file in self._run.fs.find(root):
+                name = file[len(root) :].strip("/")
+                if name == LOCK_FILE:
+                    continue
+                place = f"{begun.root}/{name}"
+                begun.fs.makedirs(place.rpartition("/")[0], exist_ok=True)
+                begun.fs.pipe_file(place, self._run.fs.cat_file(file))
+        return OpenedRun(target)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the solutions with their problem's level and their verdicts' count and mean."""
+        found = self.solutions.merge(self.problems[["problem_id", "level", "gold"]], on="problem_id", how="left")
+        keys = ["problem_id", "solution_id"]
+        verdicts = self.verifications.groupby(keys)["verdict"].agg(verifications="size", mean_verdict="mean")
+        return found.merge(verdicts.reset_index(), on=keys, how="left")
+
+    def to_dict(self) -> Any:
+        """Return what ``isocompute runs RUN --json`` prints of the run."""
+        from isocompute.api.json_schema import build_run_survey_json
+        from isocompute.runners.storage.progress import measure_run_progress
+
+        return build_run_survey_json([measure_run_progress(self._run)])[0]
+
+    def _open_figure_source(self) -> FigureSource:
+        from isocompute.figures.source import read_figure_source
+
+        return read_figure_source(self._run)
+
+    def _read_sorted(self, table: RunTable) -> pd.DataFrame:
+        return self._run.read_frame(table).sort_values(table.key_names, ignore_index=True)
+
+    def _describe(self) -> list[str]:
+        tables = (PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE, SEARCHES_TABLE)
+        counts = {table.name: len(self._run.read_keys(table)) for table in tables}
+        return [f"Run at '{self.path}'", ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)]
+
+
+RunSource = OpenedRun | str | os.PathLike[str]
+
+
+def open_run(path: RunSource) -> OpenedRun:
+    """Open a run.
+
+    Args:
+        path: its folder, or the URL of one in an object store.
+
+    Raises:
+        RunError, DataError: there is no run, or its manifest cannot be read.
+    """
+    return path if isinstance(path, OpenedRun) else OpenedRun(Run(require_path(path, "the run")))
+
+
+def import_run(
+    format: str,
+    path: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    grader: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> OpenedRun:
+    """Read what another tool logged into a run, as ``isocompute import`` does.
+
+    Args:
+        format: one of `isocompute.runners.imports.IMPORT_FORMATS`.
+        path: what the tool wrote: a file or a folder.
+        output: the new run; nothing may be there yet.
+        grader: a grader's name, or ``as-logged``; None for what the right answers call for.
+        columns: of a table, what each of its columns is called here.
+        progress: takes how many bytes were read, and of how many.
+
+    Raises:
+        ConfigError, DataError, RunError: as `isocompute.runners.imports.import_logged_run`.
+    """
+    from isocompute.runners.imports import import_logged_run
+
+    target = require_path(output, "output")
+    import_logged_run(format, require_path(path, "path"), target, grader, columns, progress)
+    return open_run(target)
+
+
+def sweep(config: str | os.PathLike[str] | Mapping[str, Any]) -> OpenedRun:
+    """Sample whatever a sweep's run lacks, as ``isocompute sweep`` does.
+
+    Args:
+        config: the sweep's YAML file, or its content as a mapping.
+
+    Raises:
+        ConfigError, DataError, EngineError, RunError: as `isocompute.runners.sampling.sweep.run_sweep`.
+    """
+    from isocompute.runners.config.sweep import build_sweep, read_sweep
+    from isocompute.runners.sampling.sweep import run_sweep
+
+    asked = build_sweep(config) if isinstance(config, Mapping) else read_sweep(require_path(config, "config"))
+    return open_run(run_sweep(asked).run)
+
+
+def require_path(path: object, name: str) -> str:
+    """Return a path as text.
+
+    Raises:
+        ConfigError: it is not a path.
+    """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise ConfigError(f"{name} must be a path or a URL; it is {path!r:.60}.")
+    found = os.fspath(path)
+    if not isinstance(found, str):
+        raise RunError(f"{name} must be text, not bytes.")
+    return found

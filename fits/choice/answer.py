@@ -1,0 +1,97 @@
+"""The answer of one problem's samples under a strategy: the rule whose expected accuracy the estimators give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from isocompute.fits.arrays import Floats, Ints
+from isocompute.fits.estimators.selection import rank_finished_first
+
+RULES = ("sc", "genrm", "genrm+vote", "weighted", "fused", "bon", "prm-weighted")
+"""The strategies whose rule is known here."""
+
+TIE_SHARE = 1e-9
+"""Totals nearer than this share of what they sum are tied, as in `fits.estimate_additive_vote`."""
+
+ODDS_PRIOR = 0.1
+"""What is added to the yes and the no of a solution before their odds, as in `fits.estimate_fused_vote`."""
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerSupport:
+    """What speaks for each answer, and how probable it is to be chosen when ties are drawn uniformly.
+
+    Args:
+        support: (A,) votes, weights, or the best score, by answer code.
+        probability: (A,) of being chosen; they sum to 1, or to less where a solution without an answer may be chosen.
+    """
+
+    support: Floats
+    probability: Floats
+
+
+def weigh_answers(
+    strategy: str, answers: Ints, verdicts: Floats | None, scores: Floats | None, trust: float = 1.0
+) -> AnswerSupport:
+    """Return what speaks for each answer under a strategy that uses all samples of one problem.
+
+    Args:
+        strategy: one of `RULES`.
+        answers: (N,) codes 0 … A-1, -1 where no answer could be read.
+        verdicts: (N, M) in 0 … 1, NaN where unparsed or not there; of strategies that need verifications.
+        scores: (N,) in 0 … 1, NaN where there is none; of strategies that need scores.
+        trust: κ of the fused vote.
+
+    Example:
+        >>> weigh_answers("sc", np.array([0, 1, 1, -1]), None, None).support
+        array([1., 2.])
+    """
+    count = int(answers.max()) + 1
+    read = answers >= 0
+    if strategy == "sc":
+        return _choose_heaviest(np.ones(len(answers)), answers, count)
+    if strategy in ("bon", "prm-weighted"):
+        assert scores is not None
+        if strategy == "prm-weighted":
+            return _choose_heaviest(np.nan_to_num(scores), answers, count)
+        ranks = rank_finished_first(scores[None], np.ones((1, len(scores)), dtype=bool))[0]
+        return _choose_best_solutions(ranks, answers, count)
+    assert verdicts is not None
+    decided = np.where(np.isnan(verdicts), np.nan, verdicts > 0.5) if strategy.startswith("genrm") else verdicts
+    parsed = (~np.isnan(decided)).sum(axis=1)
+    sums = np.nansum(decided, axis=1)
+    means = np.where(read, sums / np.maximum(parsed, 1), 0.0)
+    if strategy == "genrm":
+        return _choose_best_solutions(means, answers, count)
+    if strategy == "genrm+vote":
+        tied = read & (means >= means.max() - TIE_SHARE)
+        if not tied.any():  # every solution at the best mean is without an answer
+            return AnswerSupport(np.zeros(count), np.zeros(count))
+        return _choose_heaviest(np.ones(len(answers)), np.where(tied, answers, -1), count)
+    if strategy == "weighted":
+        return _choose_heaviest(means, answers, count)
+    odds = ((sums + ODDS_PRIOR) / (parsed - sums + ODDS_PRIOR)) ** trust
+    return _choose_heaviest(odds, answers, count)
+
+
+def _choose_heaviest(weights: Floats, answers: Ints, count: int) -> AnswerSupport:
+    """Return the totals by answer; the heaviest of the answers that are there share the choice."""
+    read = answers >= 0
+    totals = np.bincount(answers[read], weights[read], count).astype(float)
+    there = np.bincount(answers[read], minlength=count) > 0
+    if not there.any():
+        return AnswerSupport(totals, np.zeros(count))
+    slack = TIE_SHARE * max(float(np.abs(weights[read]).sum()), 1e-300)
+    tied = there & (totals >= totals[there].max() - slack)
+    return AnswerSupport(totals, tied / tied.sum())
+
+
+def _choose_best_solutions(ranks: Floats, answers: Ints, count: int) -> AnswerSupport:
+    """Return the best rank by answer; the solutions with the best rank share the choice, those without answer too."""
+    tied = ranks >= ranks.max() - TIE_SHARE
+    won = np.bincount(answers[tied & (answers >= 0)], minlength=count)
+    support = np.full(count, -np.inf)
+    np.maximum.at(support, answers[answers >= 0], ranks[answers >= 0])
+    return AnswerSupport(support, won / tied.sum())

@@ -1,0 +1,123 @@
+"""Runs from data frames: whatever columns, cells and numbers of rows they have."""
+
+from __future__ import annotations
+
+import gc
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import isocompute as iso
+from isocompute.errors import DataError, IsocomputeError
+
+SHARED = Path(os.environ.get("ISOCOMPUTE_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+SAMPLES = SHARED.parent / "cases" / "samples.csv"
+
+
+@pytest.fixture
+def long():
+    """A row a verification: two problems, solutions and verdicts of different numbers."""
+    rows = [
+        ("p", "a", 7, 7, "yes", 10, 5), ("p", "a", 7, 7, "no", 10, 6), ("p", "b", "7.0", 7, True, 12, 5),
+        ("p", "c", None, 7, np.nan, 9, 4), ("q", "a", "x", "y", 0.25, 3, 5), ("q", "b", "y", "y", 1, 4, 5),
+    ]  # fmt: skip
+    names = ["problem", "id", "said", "gold", "verdict", "tokens", "spent"]
+    return pd.DataFrame(rows, columns=names)
+
+
+ROLES = {"problem": "problem", "solution": "id", "answer": "said", "gold": "gold", "verdict": "verdict"}
+
+
+def test_a_row_a_verification(long):
+    run = iso.from_frame(long, **ROLES, tokens="tokens", verification_tokens="spent")
+    solutions = run.solutions
+    assert solutions["answer"].tolist()[:2] == ["7", "7"]
+    assert pd.isna(solutions["answer"].tolist()[2])
+    assert solutions["correct"].tolist() == [True, True, False, False, True]
+    assert solutions["completion_tokens"].tolist() == [10, 12, 9, 3, 4]
+    verdicts = run.verifications["verdict"].tolist()
+    assert verdicts[:3] == [1, 0, 1]
+    assert np.isnan(verdicts[3])
+    assert verdicts[4:] == [0.25, 1]
+    assert run.verifications["completion_tokens"].tolist() == [5, 6, 5, 4, 5, 5]
+
+
+@pytest.mark.parametrize("cell", [lambda v: v, str, tuple, np.array])
+def test_verdicts_as_lists_are_the_same_run_as_rows(long, cell):
+    rows = long.assign(verdict=long["verdict"].replace({"yes": 1.0, "no": 0.0, True: 1.0}).astype(float)).dropna(
+        subset="verdict"
+    )
+    wide = rows.groupby(["problem", "id"], sort=False).agg({"said": "first", "gold": "first", "verdict": list})
+    wide = wide.reset_index().assign(verdict=lambda f: f["verdict"].map(cell))
+    one, other = iso.from_frame(rows, **ROLES), iso.from_frame(wide, **ROLES)
+    assert one.solutions.equals(other.solutions)
+    assert one.verifications.equals(other.verifications)
+
+
+def test_level_cluster_and_score_reach_the_profile():
+    frame = pd.DataFrame(
+        {"id": ["a", "a", "b", "b"], "ok": [True, False, True, True], "level": [1, 1, 2, 2], "of": ["x", "x", "x", "x"],
+         "score": [0.9, 0.1, 0.5, 0.4]}
+    )  # fmt: skip
+    run = iso.from_frame(frame, problem="id", correct="ok", score="score", level="level", cluster="of")
+    profile = iso.fit(run)
+    assert "bon" in profile.strategies
+    assert [(p.level, p.cluster) for p in profile._profile.per_problem] == [(1, "x"), (2, "x")]
+    assert iso.curve(run, "bon", S=[2])["accuracy"].tolist() == [1.0]
+
+
+def test_a_run_in_memory_is_saved_and_reads_back(long, tmp_path):
+    run = iso.from_frame(long, **ROLES)
+    saved = run.save(tmp_path / "kept")
+    assert saved.path == str(tmp_path / "kept")
+    again = iso.open_run(tmp_path / "kept")
+    assert again.solutions.equals(run.solutions)
+    assert again.problems.equals(run.problems)
+    with pytest.raises(IsocomputeError, match="something at"):
+        run.save(tmp_path / "kept")
+
+
+def test_a_run_in_memory_goes_with_its_object(long):
+    run = iso.from_frame(long, **ROLES)
+    fs, root = run._run.fs, run._run.root
+    assert fs.exists(root)
+    del run
+    gc.collect()
+    assert not fs.exists(root)
+
+
+@pytest.mark.parametrize(
+    ("change", "roles", "said"),
+    [
+        (lambda f: f, {"answer": "nowhere"}, "answer='nowhere' must name one column of the frame"),
+        (lambda f: f, {"gold": None}, "from_frame needs correct=, or answer= and gold="),
+        (lambda f: f.head(0), {}, "The frame has no rows"),
+        (lambda f: f.assign(verdict="perhaps"), {}, "row 0: 'verdict' must be yes, no, or a number from 0 to 1"),
+        (lambda f: f.assign(problem=None), {}, "row 0: the problem has no name"),
+        (lambda f: f.assign(said=range(6)), {}, "row 1: the solution 'a' of 'p' differs from an earlier row"),
+        (lambda f: f.assign(gold=range(6)), {}, "row 1: the problem 'p' has another gold"),
+        (lambda f: f.assign(tokens=-1), {"tokens": "tokens"}, "row 0: 'tokens' must be a whole number, 0 or more"),
+        (lambda f: f, {"verdict": None}, "row 1: the solution 'a' of 'p' stands twice, without verdicts"),
+    ],
+)
+def test_what_a_frame_does_not_hold_is_a_sentence(long, change, roles, said):
+    with pytest.raises(DataError, match=f"^{said}"):
+        iso.from_frame(change(long), **{k: v for k, v in (ROLES | roles).items() if v is not None})
+
+
+def test_what_is_no_frame_is_a_sentence():
+    with pytest.raises(DataError, match="takes a pandas DataFrame; it got dict"):
+        iso.from_frame({}, problem="p")
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="the shared cases are not here")
+def test_the_samples_in_one_call():
+    roles = {"answer": "answer", "gold": "gold", "verdict": "verdicts", "score": "score", "level": "level"}
+    frame = pd.read_csv(SAMPLES)
+    run = iso.from_frame(frame, problem="problem_id", **roles, tokens="completion_tokens")
+    assert (len(run.problems), len(run.solutions), len(run.verifications)) == (60, 1920, 7680)
+    assert run.solutions["correct"].tolist() == frame["correct"].tolist()
+    assert iso.plan(iso.fit(run), "16x", lam=1.0).to_frame()["strategy"].tolist()

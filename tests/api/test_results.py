@@ -1,0 +1,147 @@
+"""Results of the public API: short, tidy, equal to the commands' JSON, and wrong arguments are sentences."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import isocompute as iso
+from isocompute.errors import IsocomputeError
+from isocompute.fits import estimate_genrm, estimate_self_consistency
+from isocompute.planner.estimate.pool_from_run import read_pool
+from isocompute.runners.storage.run import Run
+
+LAB = Path(__file__).resolve().parents[2] / "data" / "runs" / "lab"
+
+
+@pytest.fixture(scope="module")
+def lab():
+    return iso.load_profile("lab")
+
+
+def test_importing_isocompute_loads_no_numpy():
+    code = "import sys, isocompute; print('numpy' in sys.modules, 'pandas' in sys.modules, dir(isocompute))"
+    said = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert said.startswith("False False")
+    assert "from_frame" in said
+
+
+def test_every_public_name_is_there():
+    for name in iso.__all__:
+        assert getattr(iso, name).__doc__
+    with pytest.raises(AttributeError):
+        _ = iso.nothing
+
+
+def test_results_are_the_json_of_the_commands(command, written_run, tmp_path):
+    profile = iso.fit(written_run, tmp_path / "p.json")
+    said = json.loads(command("fit", written_run, "-o", tmp_path / "p.json", "--json").out)
+    assert json.loads(json.dumps(profile.to_dict())) == said
+    plan = iso.plan(tmp_path / "p.json", "4x")
+    said = json.loads(command("plan", "-b", "4x", "-p", tmp_path / "p.json", "--json").out)
+    assert json.loads(json.dumps(plan.to_dict())) == said
+    study = iso.difficulty(written_run, bins="oracle")
+    said = json.loads(command("difficulty", written_run, "--bins", "oracle", "--json").out)
+    assert json.loads(json.dumps(study.to_dict())) == said
+    run = iso.open_run(written_run)
+    (said,) = json.loads(command("runs", written_run, "--json").out)
+    assert json.loads(json.dumps(run.to_dict())) == said
+
+
+def test_results_show_themselves_in_few_lines(lab, written_run):
+    run = iso.open_run(written_run)
+    results = (
+        lab,
+        iso.plan(lab, "128x"),
+        iso.difficulty(lab, bins="oracle"),
+        run,
+        iso.select([1, 1, 2], strategy="sc"),
+    )
+    for result in results:
+        assert len(repr(result).splitlines()) <= 10
+        assert max(map(len, repr(result).splitlines())) <= 120
+        assert "<table" in result._repr_html_()
+        assert not [name for name in dir(result) if name.startswith(("_", "model_"))]
+        assert len(result.to_frame()) > 0
+
+
+def test_a_plan_says_what_the_command_says(lab):
+    plan = iso.plan(lab, "128x")
+    assert (plan.strategy, plan.numbers) == ("weighted", {"S": 61, "V": 1})
+    assert iso.plan(lab, 128).to_dict() == plan.to_dict()
+    frame = plan.to_frame()
+    assert frame["strategy"].iloc[0] == "weighted"
+    assert frame["low"].iloc[0] <= frame["accuracy"].iloc[0] <= frame["high"].iloc[0]
+
+
+def test_a_curve_is_the_estimators_mean(written_run):
+    pool = read_pool(Run(written_run)).pool
+    curve = iso.curve(written_run, "sc", S=[1, 2, 3])
+    assert list(curve) == ["strategy", "S", "V", "compute", "accuracy", "low", "high", "problems"]
+    assert curve["accuracy"].tolist() == pytest.approx(estimate_self_consistency(pool, [1, 2, 3]).mean(axis=0))
+    assert curve["compute"].tolist() == [1, 2, 3]
+    assert (curve["low"] <= curve["accuracy"]).all()
+    both = iso.curve(written_run, "genrm", S=[1, 2], V=[1, 2])
+    assert both["accuracy"].tolist() == pytest.approx(estimate_genrm(pool, [1, 2], [1, 2]).mean(axis=0).ravel())
+    lam = iso.fit(written_run).lam
+    assert both["compute"].tolist() == pytest.approx([s * (1 + lam * v) for s, v in ((1, 1), (1, 2), (2, 1), (2, 2))])
+
+
+def test_figures_are_drawn_from_runs_and_profiles(lab, written_run):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    drawn = iso.figures.frontiers(lab)
+    assert drawn._repr_png_().startswith(b"\x89PNG")
+    assert set(drawn.table["strategy"]) >= {"sc", "weighted"}
+    figure, axes = plt.subplots(1, 2)
+    assert iso.figures.figure1(iso.open_run(written_run), ax=axes).figure is figure
+    plt.close(figure)
+    assert set(dir(iso.figures)) >= {"figure1", "frontiers", "difficulty"}
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: iso.open_run("/nowhere"), "There is no run at '/nowhere'"),
+        (lambda: iso.open_run(7), "the run must be a path or a URL; it is 7"),
+        (lambda: iso.load_profile("nowhere"), "nowhere"),
+        (lambda: iso.plan("lab", "much"), "much"),
+        (lambda: iso.plan("lab", None), "budget must be text such as '128x', or a number; it is None"),
+        (lambda: iso.plan("lab", "128x", lam="tokens"), "lam must be a number, or one of completion"),
+        (lambda: iso.plan("lab", "128x", rho=True), "rho must be a number; it is True"),
+        (lambda: iso.curve(LAB, "nothing"), "strategy='nothing' is unknown; there are sc"),
+        (lambda: iso.curve(LAB, "sc", S=[0]), "S must hold whole numbers from 1 to 256; it holds 0"),
+        (lambda: iso.curve(LAB, "sc", V=[1]), "V has no meaning for this strategy"),
+        (lambda: iso.curve(LAB, "bon"), "does not hold what 'bon' needs: scores"),
+        (lambda: iso.difficulty("lab", bins="guess"), "bins='guess' must be one of oracle"),
+        (lambda: iso.difficulty("lab", samples=0), "samples=0 must be a whole number from 1"),
+        (lambda: iso.difficulty("lab"), "Difficulty by agreement needs single solutions"),
+        (lambda: iso.figures.frontiers(3), "A figure is drawn from a run, a profile, or the path of one; got int"),
+        (lambda: iso.fit("nowhere.json"), "nowhere.json"),
+        (lambda: iso.sweep({"run": "r"}), "the sweep: the key"),
+        (lambda: iso.sweep(3), "config must be a path or a URL; it is 3"),
+        (lambda: iso.import_run("nothing", "a", "b"), "nothing"),
+        (lambda: iso.select(["1"], strategy="best"), "strategy='best' is unknown to select; there are sc"),
+        (lambda: iso.select("12", strategy="sc"), "answers must be a list with an entry for each solution; it is '12'"),
+        (lambda: iso.select([None, ""], strategy="sc"), "No answer can be read"),
+        (lambda: iso.select(["1"]), "This strategy needs verdicts"),
+        (lambda: iso.select(["1", "2"], [1]), "verdicts must have 2 entries"),
+        (lambda: iso.select(["1"], ["maybe"]), r"verdicts\[0\]: 'value' must be yes, no"),
+        (lambda: iso.select(["1"], scores=[2], strategy="bon"), r"scores\[0\]: 'value' must be yes, no"),
+        (lambda: iso.select(["1"], [1], strategy="fused"), "strategy='fused' needs profile="),
+        (lambda: iso.select(["1"], strategy="sc", seed=-1), "seed must be a whole number, 0 or more; it is -1"),
+    ],
+)
+def test_a_wrong_argument_is_one_sentence_of_the_family(call, said):
+    with pytest.raises(IsocomputeError, match=said) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_the_repr_of_a_profile_is_short(lab):
+    assert len(repr(lab)) < 1000
+    assert np.isfinite(lab.lam)
