@@ -46,7 +46,7 @@ check: $(VENV)/full ## lint, types, import contracts
 	$(BIN)/lint-imports
 
 test: check ## check, then every test and doctest; vLLM's included
-	$(BIN)/pytest -q --doctest-modules src/isocompute/registry.py src/isocompute/cli src/isocompute/figures src/isocompute/planner src/isocompute/runners src/isocompute/fits src/isocompute/testing
+	$(BIN)/pytest -q --doctest-modules src/isocompute/registry.py src/isocompute/api src/isocompute/cli src/isocompute/figures src/isocompute/planner src/isocompute/runners src/isocompute/fits src/isocompute/testing
 	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q --durations=8 tests
 
 soak: check check-light ## every test at full size: kills, copies, real chat models; well over an hour on two cores
@@ -57,7 +57,7 @@ check-fast: $(VENV)/full ## check, then the tests that load no model and start n
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/fits tests/planner tests/figures tests/runners/config tests/runners/parsing tests/runners/search/strategies
+	$(BIN)/pytest -q tests/test_names.py tests/fits tests/planner tests/figures tests/runners/config tests/runners/parsing tests/runners/search/strategies
 
 notebooks: $(VENV)/full ## execute the notebooks anew
 	for n in notebooks/*.py; do \
