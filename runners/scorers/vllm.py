@@ -17,7 +17,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -91,7 +91,7 @@ class VLLMScorer:
                     request = pending.popleft()
                     read = tokenise_request(self.kind, request)
                     if not read:
-                        yield request, build_score_result(request, [], 0, 0, 0)
+                        yield request, replace(build_score_result(request, [], 0, 0, 0), seconds=0.0)
                     elif refused := explain_length_refusal(read, self.limit):
                         yield request, ScoreResult(None, 0, 0, 0, refused)
                     else:

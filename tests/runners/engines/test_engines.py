@@ -230,7 +230,7 @@ def test_each_text_ends_at_the_models_limit_by_its_own_prompt(engine, reference)
 
 @on_the_lab
 def test_shared_prefixes_are_read_from_the_cache(engine):
-    if type(engine).__name__ == "Transformers":
+    if type(engine).__name__ == "TransformersEngine":
         pytest.skip("the engine has no prefix cache")
     prompt = PROMPT.format(77) * 4
     collect_engine_completions(engine, [Request("first", prompt, 0, SHORT)])

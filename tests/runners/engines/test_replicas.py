@@ -63,8 +63,8 @@ def test_every_request_comes_back_once_with_the_answer_of_who_took_it(replicas, 
     done = dict(replicas.run(deque(asked)))
     assert sorted(done) == sorted(asked)
     for copy in copies:
-        assert {request for request, name in done.items() if name == copy.name} == set(copy.source_run)
-    assert min(len(copy.source_run) for copy in copies) >= 25
+        assert {request for request, name in done.items() if name == copy.name} == set(copy.taken)
+    assert min(len(copy.taken) for copy in copies) >= 25
 
 
 def test_what_shares_a_prompt_goes_to_the_same_copy_while_both_have_as_much_to_do(replicas):
@@ -130,15 +130,15 @@ def test_whoever_stops_reading_stops_all_copies_and_may_ask_again(replicas, copi
     done = replicas.run(deque(f"{chr(97 + i)}" for i in range(8)))
     next(done)
     done.close()
-    before = [list(copy.source_run) for copy in copies]
+    before = [list(copy.taken) for copy in copies]
     assert Counter(dict(replicas.run(deque("xy")))) == {"x": 0, "y": 1}
     for copy, taken in zip(copies, before, strict=True):
-        assert len(copy.source_run) == len(taken) + 1
+        assert len(copy.taken) == len(taken) + 1
     assert not any(copy.closed for copy in copies)
 
 
 def test_a_copy_that_does_not_end_in_time_is_waited_for_by_the_next_run(replicas, copies, monkeypatch):
-    monkeypatch.setattr("isocompute.runners.engines.replicas.PATIENCE", 0.01)
+    monkeypatch.setattr("isocompute.runners.engines.replicas.THREAD_END_SECONDS", 0.01)
     copies[0].go.clear()
     done = replicas.run(deque("ab"))
     assert next(done) == ("b", 1)

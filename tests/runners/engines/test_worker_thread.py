@@ -84,5 +84,5 @@ def test_when_it_is_stopped_what_waits_is_not_begun(model, answers):
     thread.stop()
     model.go.set()
     thread.join(10)
-    assert model.source_run == [None]
+    assert model.taken == [None]
     assert model.closed.is_set()
