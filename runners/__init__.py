@@ -1,1 +1,1 @@
-"""Measures: tasks, engines, prompts, grading, and the runs they are logged to."""
+"""Measurements: tasks, engines, prompts, grading, and the runs that store the results."""

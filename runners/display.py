@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs: phases, rows, tokens a second, time left, and how it goes."""
+"""Progress display of a sweep: phases, rows, tokens a second, time left, accuracy and failures."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from rich.text import Text
 
 
 class SpeedColumn(ProgressColumn):
-    """Completion tokens a second since the phase began in this process."""
+    """Completion tokens a second since this process began the phase."""
 
     def render(self, task: Task) -> Text:
-        """Show the speed, or nothing before the first row."""
+        """Return the speed; empty before the first row."""
         tokens, elapsed = task.fields["tokens"], task.elapsed
         return Text(f"{tokens / elapsed:,.0f} tok/s" if tokens and elapsed else "", style="cyan")
 
 
 class Display(Protocol):
-    """Where a sweep tells how far it is."""
+    """The interface through which a sweep reports its progress."""
 
     def start_phase(self, name: str, total: int, done: int) -> None:
-        """Begin a phase, of whose rows some are there already."""
+        """Begin a phase of ``total`` rows, ``done`` of which exist already."""
 
     def update_progress(self, rows: int, tokens: int, aside: str = "") -> None:
-        """Count finished rows and their completion tokens, and say how it goes."""
+        """Count finished rows and their completion tokens; ``aside`` is a text shown beside them."""
 
     def note(self, text: str) -> None:
-        """Say something worth a line."""
+        """Print one line."""
 
 
 class LiveDisplay:
-    """A progress bar a phase on a terminal, plain lines every ten seconds elsewhere."""
+    """A progress bar for each phase on a terminal, and plain lines every ten seconds elsewhere."""
 
     EVERY = 10.0
 
@@ -65,12 +65,12 @@ class LiveDisplay:
         self.progress.stop()
 
     def start_phase(self, name: str, total: int, done: int) -> None:
-        """Begin a phase, of whose rows some are there already."""
+        """Begin a phase of ``total`` rows, ``done`` of which exist already."""
         self.task = self.progress.add_task(name, total=total, completed=done, tokens=0, aside="")
         self.begun, self.said = time.monotonic(), 0.0
 
     def update_progress(self, rows: int, tokens: int, aside: str = "") -> None:
-        """Count finished rows and their completion tokens, and say how it goes."""
+        """Count finished rows and their completion tokens; ``aside`` is a text shown beside them."""
         task = next(t for t in self.progress.tasks if t.id == self.task)
         self.progress.update(self.task, advance=rows, tokens=task.fields["tokens"] + tokens, aside=aside)
         now = time.monotonic()
@@ -85,12 +85,12 @@ class LiveDisplay:
             )
 
     def note(self, text: str) -> None:
-        """Say something worth a line."""
+        """Print one line."""
         self.console.print(text, highlight=False, markup=False)
 
 
 class SilentDisplay:
-    """Shows nothing: for programs and tests."""
+    """A display that shows nothing, for programs and tests."""
 
     def start_phase(self, name: str, total: int, done: int) -> None:
         """Show nothing."""

@@ -1,7 +1,7 @@
-"""JSON and YAML that a person or another tool wrote, read so that no key is given twice.
+"""Readers of JSON and YAML documents that refuse repeated keys.
 
-The readers of Python's own library keep the last of two values for a key and say nothing. Then a sweep runs with
-settings that its file also contradicts, and nobody is told. Here such a file is refused, and the error names the key.
+The standard readers silently keep the last of two values for a key, so a sweep would run with settings that its file
+also contradicts. These readers raise an error that names the key.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from isocompute.errors import DataError
 
 
 class NotJSONError(DataError):
-    """A text that is no JSON at all."""
+    """A text that is not JSON."""
 
 
 class _DuplicateKeyError(Exception):
-    """Ends the reading of a document in which a key stands twice."""
+    """Signal that a JSON object has a key twice."""
 
 
 class _KeyValuePairs(list[tuple[str, Any]]):
-    """The keys and values of an object, in the order of the text, each as often as it stands there."""
+    """The key-value pairs of an object in the order of the text, repeated keys included."""
 
 
 def parse_json(content: str | bytes, where: str) -> Any:
-    """Return what a JSON document holds.
+    """Return the content of a JSON document.
 
     NaN and Infinity are read as numbers, as by Python's own reader.
 
     Args:
         content: the document.
-        where: its place in words, for an error; such as a file's path.
+        where: its name for errors, such as a file's path.
 
     Raises:
         NotJSONError: it is not JSON, not UTF-8, or nested too deep.
-        DataError: an object has a key twice; says which, and in which object.
+        DataError: an object has a key twice; the message names both.
 
     >>> parse_json('{"S": 1, "V": [2]}', "grid.json")
     {'S': 1, 'V': [2]}
@@ -57,28 +57,28 @@ def parse_json(content: str | bytes, where: str) -> Any:
 
 
 def parse_yaml(content: str, where: str) -> Any:
-    """Return what a YAML document holds: plain values, anchors, aliases and merge keys.
+    """Return the content of a YAML document: plain values, with anchors, aliases and merge keys resolved.
 
-    A key that overrides one of a block merged with ``<<`` stands once, and is allowed.
+    A key that overrides one of a block merged with ``<<`` is not a repeated key.
 
     Args:
         content: the document.
-        where: its place in words, for an error; such as a file's path.
+        where: its name for errors, such as a file's path.
 
     Raises:
-        DataError: it is not YAML, is nested too deep, or a block has a key twice; says in which line.
+        DataError: it is not YAML, is nested too deep, or a block has a key twice; the message gives the line.
 
     >>> parse_yaml("seed: 1\\nseed: 2", "a.yaml")
     Traceback (most recent call last):
     isocompute.errors.DataError: a.yaml, line 2: the key 'seed' stands twice, first in line 1; leave one of the two out.
     """
-    import yaml  # here, because `plan` reads no YAML and is to start at once
+    import yaml  # imported here because `plan` reads no YAML and must start quickly
 
     try:
         return yaml.load(content, _build_yaml_loader())
     except RecursionError:
         raise DataError(f"{where}: not YAML: nested too deep.") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or a number that is none
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: an invalid date or number
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
@@ -87,12 +87,12 @@ def parse_yaml(content: str, where: str) -> Any:
 
 
 def check_column_names(names: Iterable[str], where: str) -> None:
-    """Raise unless each column of a table has a name of its own.
+    """Raise if two columns of a table have the same name.
 
-    Columns without a name are passed over: nobody asks for them, and spreadsheets write them at the end of a line.
+    Columns without a name are ignored: they are never read, and spreadsheets append them to lines.
 
     Raises:
-        DataError: two columns have the same name; says which.
+        DataError: two columns have the same name; the message gives it.
     """
     for name, times in Counter(names).items():
         if name and times > 1:
@@ -101,13 +101,16 @@ def check_column_names(names: Iterable[str], where: str) -> None:
 
 
 def _quote_key(key: str) -> str:
-    """Return a key in quotes, on one line and not too long, as an error shows it."""
+    """Return a key in quotes, on one line and at most 100 characters, for an error."""
     whole = repr(key)
     return whole if len(whole) <= 100 else f"{whole[:97]}…'"
 
 
 def _decode_json(content: str | bytes, reader: json.JSONDecoder) -> Any:
-    """Decode JSON as `json.loads` does. With a hook that one makes a reader anew for every line, at twice the time."""
+    """Decode JSON as `json.loads` does, with a decoder that is built once.
+
+    With a hook, `json.loads` builds a new decoder for every line, which takes twice the time.
+    """
     if isinstance(content, bytes):
         content = content.decode(json.detect_encoding(content), "surrogatepass")
     return reader.decode(content)
@@ -124,9 +127,9 @@ _UNIQUE_KEY_DECODER = json.JSONDecoder(object_pairs_hook=_require_unique_keys)
 
 
 def _find_duplicate_key(content: str | bytes) -> tuple[str, str]:
-    """Return the first key that stands twice, and the path of its object.
+    """Return the first repeated key and the path of its object.
 
-    It reads the document again, so that good files pay nothing for the path.
+    It decodes the document a second time, so that valid files do not pay for tracking the path.
     """
     blocks: list[tuple[str, Any]] = [("", _decode_json(content, json.JSONDecoder(object_pairs_hook=_KeyValuePairs)))]
     while blocks:
@@ -144,15 +147,15 @@ def _find_duplicate_key(content: str | bytes) -> tuple[str, str]:
 
 
 DUPLICATE_KEY = "a key stands twice"
-"""The context of the error that is raised for a YAML block with a key twice; what is wrong is then a whole sentence."""
+"""The context of the error for a YAML block with a repeated key; its problem is a full sentence for the user."""
 
 
 @cache
 def _build_yaml_loader() -> Any:
-    """Return a safe loader of YAML that refuses a key given twice.
+    """Return a safe YAML loader class that refuses repeated keys.
 
-    It looks at each block when it is composed. Later is too late: the constructor writes merged keys into the block in
-    place, where they cannot be told from the block's own, and an anchored block may be merged before its turn comes.
+    It checks each block when it is composed. The constructor would be too late: it merges keys into the block in place,
+    where they cannot be told from the block's own, and an anchored block may be merged before it is constructed.
     """
     import yaml
 

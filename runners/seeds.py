@@ -1,4 +1,4 @@
-"""Where randomness comes from: a seed for every row, derived from the row's key and nothing else."""
+"""Sampling seeds, derived from each row's key."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from hashlib import blake2b
 def derive_seed(seed: int, *key: object) -> int:
     """Return the sampling seed of a row, 0 … 2**63 − 1.
 
-    It depends on the sweep's seed and the row's key alone, not on order, batch or what was there before, so a
-    row that is asked for again is the same draw.
+    It depends only on the sweep's seed and the row's key, not on order, batches or existing rows, so a row that is
+    sampled again is the same draw.
 
     >>> derive_seed(0, "solution", "lab-1-7", 3) == derive_seed(0, "solution", "lab-1-7", 3)
     True

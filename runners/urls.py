@@ -1,4 +1,4 @@
-"""Base URLs of servers, and paths in stores, as they may be shown."""
+"""Redaction of logins in server URLs and store paths."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 def redact_url(url: str) -> str:
-    """Return a base URL as it may be shown: without its user and password, and with ``/v1`` if it has no path.
+    """Return a base URL without its user and password, and with ``/v1`` if it has no path.
 
     >>> redact_url("http://me:secret@localhost:8000/")
     'http://localhost:8000/v1'
@@ -26,9 +26,9 @@ def redact_url(url: str) -> str:
 
 
 def redact_path(path: str) -> str:
-    """Return a path or URL as it may be shown: without the user and password of a URL, or of one that is chained.
+    """Return a path or URL without the user and password of the URL, or of a chained one.
 
-    In Azure's URLs what stands before ``@`` is a container, and stays.
+    In Azure's URLs the part before ``@`` is a container, which is kept.
 
     >>> redact_path("ftp://me:secret@host/runs/old"), redact_path("runs/a@b")
     ('ftp://host/runs/old', 'runs/a@b')

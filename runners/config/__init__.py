@@ -1,1 +1,1 @@
-"""A sweep file: what it may say, and what it means."""
+"""The configuration of a sweep, read from its YAML file."""

@@ -1,4 +1,4 @@
-"""How a sweep file describes what scores steps, and what is searched with."""
+"""The blocks of a sweep file for the scorer and the searches."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from isocompute.runners.search.registry import SEARCH_STRATEGIES, SearchStrategy
 DEFAULT_WIDTH = 4
 
 DEFAULT_ROUNDS = 40
-"""Steps of a solution at most, as in the studies of search."""
+"""The most steps of a solution, as in the published studies of search."""
 
 
 class ScorerRole(ConfigBlock):
-    """What scores steps, and how their scores become one. ``options`` go to its engine as they are.
+    """The scorer, and how its step scores are aggregated. ``options`` are passed to its engine unchanged.
 
     Solver and scorer are loaded together, so on one GPU both need a ``gpu_memory_utilization``. The kind ``verdicts``
-    is the sweep's verifier: it has no model of its own, and ``verifications`` says how often it judges a solution so
-    far. ``parameters`` is the model's size, where no checkpoint in a folder tells it.
+    uses the sweep's verifier: it has no model of its own, and ``verifications`` is how often it judges a partial
+    solution. ``parameters`` is the model's size, needed if there is no local checkpoint to read it from.
     """
 
     kind: Annotated[str, AfterValidator(SCORERS.check_name)]
@@ -48,12 +48,12 @@ class ScorerRole(ConfigBlock):
 
     @property
     def uses_verifier(self) -> bool:
-        """Whether what scores is the sweep's verifier."""
+        """Whether the sweep's verifier does the scoring."""
         return SCORERS[self.kind].uses_verifier
 
 
 class SearchShape(NamedTuple):
-    """What a search is told apart by, beside its problem and its seed."""
+    """What identifies a search besides its problem and seed."""
 
     strategy: str
     n: int
@@ -62,7 +62,7 @@ class SearchShape(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What it is called beside others.
+        """The name of the shape in figures and tables.
 
         Example:
             >>> SearchShape("beam", 16, 4, 0).label, SearchShape("rebase", 8, 0, 1).label
@@ -73,11 +73,11 @@ class SearchShape(NamedTuple):
 
 
 class SearchConfig(ConfigBlock):
-    """Searches of one strategy: each with so many slots ``n``, repeated with ``seeds`` seeds.
+    """Searches of one strategy, one for each number of slots in ``n``, each repeated with ``seeds`` seeds.
 
-    ``rounds`` bounds the steps of a solution, ``lookahead`` is how many further steps are sampled before one is scored,
-    and ``select`` how the answer is selected. ``width`` is what a kept beam goes on with, or a subtree's slots, or how
-    many attempts a chain of revisions has; ``prompt`` is what asks for a revision.
+    ``rounds`` bounds the steps of a solution, ``lookahead`` is the number of further steps sampled before a step is
+    scored, and ``select`` is the rule that selects the answer. ``width`` is the number of continuations of a kept beam,
+    of slots in a subtree, or of attempts in a chain of revisions. ``prompt`` is the revision prompt.
     """
 
     strategy: Annotated[str, AfterValidator(SEARCH_STRATEGIES.check_name)]
@@ -108,16 +108,16 @@ class SearchConfig(ConfigBlock):
 
     @property
     def strategy_entry(self) -> SearchStrategy:
-        """What the registry says of the strategy."""
+        """The strategy's entry in the registry."""
         return SEARCH_STRATEGIES[self.strategy]
 
     @property
     def shapes(self) -> list[SearchShape]:
-        """One for each number of slots."""
+        """The shapes, one for each number of slots."""
         width = (self.width or DEFAULT_WIDTH) if self.strategy_entry.has_width else 0
         return [SearchShape(self.strategy, n, width, self.lookahead) for n in self.n]
 
     @property
     def revision_prompt(self) -> str | None:
-        """The prompt that asks for a revision, if this is one."""
+        """The prompt for revisions; None if the strategy does not revise."""
         return (self.prompt or "math-revise") if self.strategy_entry.revises else None

@@ -1,4 +1,4 @@
-"""A sweep, as its YAML file describes it."""
+"""The configuration of a sweep, as its YAML file describes it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from isocompute.runners.search.registry import SEARCH_STRATEGIES
 from isocompute.runners.storage.files import refuse_memory_path
 
 OWNING_BLOCKS = {"problems": "task", "thinking_end": "solver"}
-"""The block that has a key of its own for what goes with `solutions_from`."""
+"""For each key that belongs to `solutions_from`, the block that has its own such key."""
 
 
 class ModelRole(ConfigBlock):
-    """A model, the prompt it gets, and how it samples. ``options`` go to the engine as they are.
+    """A model, its prompt and its sampling settings. ``options`` are passed to the engine unchanged.
 
-    ``thinking_end`` is what ends the thinking of a model that thinks aloud, such as ``</think>``. ``logprobs`` is how
-    many of the likeliest tokens are reported at each place; a verifier that has them is read for p(yes). ``parameters``
-    is the model's size, where neither a checkpoint in a folder nor the server tells it.
+    ``thinking_end`` is the text that ends a model's thinking, such as ``</think>``. ``logprobs`` is the number of
+    likeliest tokens reported at each position; with it, p(yes) is read from a verifier. ``parameters`` is the model's
+    size, needed if neither a local checkpoint nor the server gives it.
     """
 
     model: str
@@ -48,16 +48,16 @@ class ModelRole(ConfigBlock):
 
 
 class Sweep(ConfigBlock):
-    """What to sample: S solutions a problem and V verifications for each of the first ``verified`` of them.
+    """A sweep: S solutions of each problem and V verifications of each of the first ``verified`` of them.
 
-    With a ``scorer`` the first ``scored`` solutions are scored step by step, and ``searches`` are made. A step ends in
-    ``step``; with ``boxed_ends`` a closed box ends a search's solution, whatever the model would go on with.
+    With a ``scorer`` the first ``scored`` solutions are scored step by step, and ``searches`` are run. A step ends with
+    the text ``step``; with ``boxed_ends`` a closed box ends a search's solution, even if the model would continue.
 
-    With ``solutions_from`` problems and solutions are another run's, a sweep's or an import's, and only verifications,
-    scores and searches are sampled. There is no ``task`` then, and no ``solver`` unless searches ask for one, which
-    must be the model that solved. ``problems`` and ``solutions`` say how much is taken: the first problems, and the
-    first solutions of each; without them all problems, and all solutions that every problem has, or what was taken
-    before if the run has begun. ``thinking_end`` takes the place of the other run's.
+    With ``solutions_from`` the problems and solutions come from another run, swept or imported, and only verifications,
+    scores and searches are sampled. There is no ``task`` then. A ``solver`` is given only for searches, and must be the
+    model that made the solutions. ``problems`` and ``solutions`` say how much is taken: the first problems, and the
+    first solutions of each. Their defaults are all problems and all solutions that every problem has, or, in a run that
+    has begun, what was taken before. ``thinking_end`` replaces the other run's.
     """
 
     run: Annotated[str, Field(min_length=1)]
@@ -126,14 +126,14 @@ class Sweep(ConfigBlock):
         return self
 
     def _describe_excess(self, solutions: int | None) -> str | None:
-        """Say what is asked of more solutions than there are; None if nothing is, or if it is not known how many."""
+        """Return which setting needs too many solutions; None if no setting does, or if their number is unknown."""
         for key, count in (("verified", self.verified), ("scored", self.scored)):
             if solutions is not None and count is not None and count > solutions:
                 return f"'{key}' is {count}, more than the {solutions} solutions"
         return None
 
     def bind_source_run(self, taken: SourceRun) -> Sweep:
-        """Return the sweep with what it takes from another run, and with how much that is as numbers.
+        """Return the sweep with its source run, and with the numbers of problems and solutions taken from it.
 
         Raises:
             ConfigError: more solutions are to be verified or scored than are taken.
@@ -146,30 +146,30 @@ class Sweep(ConfigBlock):
 
     @property
     def source_run(self) -> SourceRun | None:
-        """What is taken from another run; None if nothing is, and before that run was looked at."""
+        """The run that problems and solutions are taken from; None without one, and before `bind_source_run`."""
         return self._taken
 
     @property
     def solution_count(self) -> int:
-        """How many solutions of each problem are asked for, or taken."""
+        """The number of solutions of each problem, sampled or taken."""
         assert self.solutions is not None, "of a sweep with 'solutions_from' the other run says how many"
         return self.solutions
 
     @property
     def to_verify(self) -> int:
-        """How many solutions of each problem are verified."""
+        """The number of solutions of each problem that are verified."""
         return (self.verified or self.solution_count) if self.verifications else 0
 
     @property
     def task_name(self) -> str:
-        """What the task is called: its name, its generator's, or its file's; or as the other run calls it."""
+        """The task's name: its own, its generator's, its file's, or the one in the source run."""
         if self.task is None:
             return "" if self.source_run is None else self.source_run.task
         return self.task.title
 
     @property
     def models(self) -> dict[str, str]:
-        """The models by role; the solver of solutions that are taken is the other run's, if that says it."""
+        """The models by role; the solver of taken solutions is the source run's, if it is known."""
         roles = {"solver": self.solver, "verifier": self.verifier}
         models = {name: role.model for name, role in roles.items() if role is not None}
         solved = None if self.source_run is None else self.source_run.solver
@@ -177,31 +177,31 @@ class Sweep(ConfigBlock):
 
     @property
     def all_models(self) -> dict[str, str]:
-        """The models by role, the scorer's among them; who scores with verdicts is the verifier."""
+        """The models by role, with the scorer's; a scorer of verdicts has the verifier's model."""
         return self.models | ({} if self.scorer is None else {"scorer": self.scorer.model or self.models["verifier"]})
 
     @property
     def solutions_thinking_end(self) -> str | None:
-        """What ends the thinking in a solution."""
+        """The text that ends the thinking in a solution."""
         if self.solutions_from is not None:
             return self.thinking_end or (None if self.source_run is None else self.source_run.thinking_end)
         return None if self.solver is None else self.solver.thinking_end
 
     @property
     def searches_by_shape(self) -> dict[SearchShape, SearchConfig]:
-        """The searches by what tells them apart."""
+        """The searches by shape."""
         return {shape: search for search in self.searches for shape in search.shapes}
 
     @property
     def revision_prompt(self) -> str | None:
-        """The prompt that asks for revisions, if there are any."""
+        """The prompt for revisions; None if no search revises."""
         return next((search.revision_prompt for search in self.searches if search.revision_prompt), None)
 
     def collect_packages(self, grader: str) -> dict[str, str]:
-        """Return the packages of others that add what the sweep names, with their versions.
+        """Return the third-party packages that provide what the sweep names, with their versions.
 
         Args:
-            grader: name or title of what grades its task.
+            grader: name or title of the task's grader.
         """
         named: list[tuple[Registry[Any], str]] = [(ENGINES, self.engine), (GRADERS, grader.partition("/")[0])]
         if self.task is not None and not isinstance(self.task, FileTask):
@@ -213,21 +213,21 @@ class Sweep(ConfigBlock):
         return dict(sorted(package for package in found if package is not None))
 
     def build_identity(self) -> dict[str, Any]:
-        """Return what may not change when a run goes on: all but its size, its place and its pace."""
+        """Return the settings that may not change when a run is resumed: all but its size, location and speed."""
         size = {"run", "solutions", "verifications", "verified", "scored", "searches", "checkpoint_seconds"}
-        # Of another run it is the rows that may not change, see `storage.taking`; its folder may be moved.
+        # The source run's folder may move; `storage.taking` checks that its rows are the same.
         identity = self.model_dump(mode="json", exclude=size | {"solutions_from", "problems"})
         for key in ("problems", "grader") if self.task is not None else ():  # the manifest holds the grader's version
             identity["task"].pop(key, None)
         for name in ("solver", "verifier", "scorer"):
             if (role := identity[name]) is not None:
                 free = self._get_free_options(name)
-                role.pop("parameters")  # the run holds the size that was known when it was made
+                role.pop("parameters")  # the run stores the size that was known when it was made
                 role["options"] = {key: value for key, value in role["options"].items() if key not in free}
         return identity
 
     def _get_free_options(self, role: str) -> frozenset[str]:
-        """Return the options of a role that say where and how fast it works, and not what it does."""
+        """Return the options of a role that affect only where and how fast it runs, not its results."""
         if role != "scorer" or self.scorer is None or self.scorer.uses_verifier:
             return ENGINES[self.engine].free_options
         entry = SCORERS[self.scorer.kind]
@@ -235,12 +235,12 @@ class Sweep(ConfigBlock):
 
 
 def read_sweep(path: str) -> Sweep:
-    """Read a sweep file; paths in it are relative to where the command runs.
+    """Read a sweep file; paths in it are relative to the working directory.
 
     Raises:
-        ConfigError: no such file, not YAML, a key that is unknown or stands twice, or a bad value; says which and what
-            would be right.
-        RunError: the run is to be in memory, which is lost when the command ends.
+        ConfigError: the file cannot be read, is not YAML, or has an unknown key, a repeated key or a bad value; the
+            message says which, and what would be right.
+        RunError: the run is in memory, which is lost when the command ends.
     """
     try:
         content = parse_yaml(Path(path).read_text(encoding="utf-8"), path)
@@ -274,10 +274,10 @@ def build_sweep(content: Mapping[str, Any], where: str = "the sweep") -> Sweep:
 
 
 def extract_sweep(manifest: dict[str, Any], run: str) -> Sweep:
-    """Return the sweep that a run's manifest says it was made by, with what it took from another run.
+    """Return the sweep in a run's manifest, bound to its source run if it has one.
 
     Raises:
-        DataError: the manifest holds none, or does not say what was taken.
+        DataError: the manifest holds no valid sweep, or does not say what was taken.
     """
     try:
         sweep = Sweep.model_validate(manifest["config"])
@@ -293,11 +293,11 @@ def extract_sweep(manifest: dict[str, Any], run: str) -> Sweep:
 
 
 def explain_validation_error(error: ValidationError, given: object) -> str:
-    """Put the first thing that pydantic found wrong with a sweep into one sentence.
+    """Return the first fault that pydantic found in a sweep as one sentence.
 
     Args:
-        error: what pydantic raised.
-        given: what was to be a sweep.
+        error: the error that pydantic raised.
+        given: the content that was validated.
     """
     first = error.errors()[0]
     loc = [str(part) for part in first["loc"]]

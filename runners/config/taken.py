@@ -1,4 +1,4 @@
-"""What a sweep took from another run (`solutions_from`), as the manifest of its run holds it."""
+"""The record of what a sweep took from another run (`solutions_from`), as its manifest stores it."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ RowCount = Annotated[int, Field(ge=0, strict=True)]
 
 
 class SourceRun(ConfigBlock):
-    """The problems and solutions that a sweep took, and the run that they are from.
+    """The run that a sweep took problems and solutions from, and how much it took.
 
-    With it the run stands by itself: `fit`, `plan`, `check` and the figures never look for the other run.
+    The record makes the new run self-contained: `fit`, `plan`, `check` and the figures never read the other run.
 
     Args:
         run: the other run's path as it was given, without user and password.
         config: the sweep that made the other run; None if it was imported.
-        imported: what was imported there; None if it was swept.
-        solutions_from: what the other run itself took from a third one.
+        imported: the import that made it; None if it was swept.
+        solutions_from: the run that the other run itself took from.
         task: the task's name.
-        solver: the model that solved; None if an import does not say it.
-        thinking_end: what ends the thinking in the solutions, as the other run says.
-        grader: name and version of what graded the answers.
+        solver: the model that made the solutions; None if an import does not say.
+        thinking_end: the text that ends the thinking in the solutions, according to the other run.
+        grader: name and version of the grader of the answers.
         models: hashes of the other run's models, by role.
-        parameters: their parameter counts, by role, as far as it holds them.
+        parameters: their known parameter counts, by role.
         prompts: its prompts, by role.
-        problems: how many problems were taken.
-        solutions: how many solutions of each problem.
-        failed: how many of all these solutions failed there, and stand here as failures.
-        digest: of all rows that were taken, see `storage.taking.digest_rows`.
+        problems: number of problems taken.
+        solutions: number of solutions taken of each problem.
+        failed: how many of these solutions failed; they are failures in the new run too.
+        digest: digest of all rows taken, see `storage.taking.digest_rows`.
     """
 
     run: str
@@ -58,5 +58,5 @@ class SourceRun(ConfigBlock):
 
     @property
     def is_from_import(self) -> bool:
-        """Whether the solutions were imported, here or further up the chain; then some of their columns may be null."""
+        """Whether the solutions were imported, here or further up the chain; some of their columns may then be null."""
         return self.imported is not None or (self.solutions_from is not None and self.solutions_from.is_from_import)

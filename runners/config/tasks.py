@@ -1,4 +1,4 @@
-"""The task block of a sweep file: the tasks that have a name, and files of one's own."""
+"""The task block of a sweep file: named tasks and the user's own files."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from isocompute.runners.grading.registry import GRADERS
 
 
 class TaskBlock(ConfigBlock):
-    """What the block of every task that has a name begins with."""
+    """The base of the blocks of named tasks."""
 
     name: str
 
     @property
     def title(self) -> str:
-        """What the task is called."""
+        """The task's name."""
         return self.name
 
 
 class LabTask(TaskBlock):
-    """Problems made by the lab's generator."""
+    """Problems from the lab's generator."""
 
     name: Literal["lab"]
     problems: Count = 100
@@ -33,7 +33,7 @@ class LabTask(TaskBlock):
 
 
 class BenchmarkTask(TaskBlock):
-    """A benchmark from the hub; ``seed`` orders the options where it is multiple choice."""
+    """A benchmark from the hub; ``seed`` orders the options of multiple-choice problems."""
 
     problems: Count | None = None
     revision: Annotated[str, Field(min_length=1)] | None = None
@@ -41,7 +41,7 @@ class BenchmarkTask(TaskBlock):
 
 
 class GymTask(TaskBlock):
-    """Problems made by a generator of reasoning-gym; ``options`` go to it as they are."""
+    """Problems from a generator of reasoning-gym; ``options`` are passed to it unchanged."""
 
     name: Literal["reasoning-gym"]
     generator: str
@@ -56,7 +56,7 @@ class GymTask(TaskBlock):
 
 
 class FileTask(ConfigBlock):
-    """Problems from a JSON-lines, CSV or Parquet file; the other keys name its columns, what grades, and how many."""
+    """Problems from a JSON-lines, CSV or Parquet file; the other keys name its columns, the grader and the number."""
 
     path: str
     question: str = "question"
@@ -83,7 +83,7 @@ class FileTask(ConfigBlock):
 
     @property
     def grader_name(self) -> str:
-        """What grades the answers."""
+        """The name of the grader."""
         return self.grader or ("letter" if self.choices else "boxed-number")
 
     @property
@@ -94,17 +94,17 @@ class FileTask(ConfigBlock):
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """A task that has a name.
+    """The registry entry of a named task.
 
     Args:
         block: ``module:class`` of its block in a sweep file, a `TaskBlock`.
-        loader: ``module:function`` that takes the block and returns a `tasks.Task`; the problems of a longer list
-            begin with those of a shorter one.
-        grader: name of what grades its answers, for people.
-        source: where its problems come from, for people.
-        licence: of the problems.
-        size: how many problems it has; None if as many as are asked for.
-        extra: the extra of isocompute that installs what it needs; empty if nothing is needed.
+        loader: ``module:function`` that takes the block and returns a `tasks.Task`; a longer list of problems begins
+            with the problems of a shorter one.
+        grader: name of its grader, for display.
+        source: source of its problems, for display.
+        licence: licence of the problems.
+        size: number of problems; None if any number can be generated.
+        extra: the extra of isocompute that installs its dependencies; empty if there are none.
     """
 
     block: str
@@ -138,11 +138,15 @@ TASKS: Registry[TaskEntry] = Registry(
     },
     TaskEntry,
 )
-"""Every task that has a name, by its name."""
+"""The named tasks, by name."""
 
 
 def find_task_block(task: object) -> type[TaskBlock | FileTask] | None:
-    """Return the class of a task's block: a file's if it has a ``path``, else that of the task that it names."""
+    """Return the class of a task's block: `FileTask` if it has a ``path``, otherwise that of the named task.
+
+    Returns:
+        The class; None if the block is invalid or names no known task.
+    """
     if not isinstance(task, dict):
         return None
     if "path" in task:
@@ -152,11 +156,11 @@ def find_task_block(task: object) -> type[TaskBlock | FileTask] | None:
 
 
 def read_task_block(task: object) -> TaskBlock | FileTask:
-    """Read a task's block by the class that fits it.
+    """Validate a task's block with the class that fits it.
 
     Raises:
-        ValueError: it is no block, or names no task.
-        ValidationError: a key of it is unknown, missing, or has a bad value.
+        ValueError: it is not a block, or names no known task.
+        ValidationError: a key is unknown, missing, or has a bad value.
     """
     if isinstance(task, TaskBlock | FileTask):
         return task

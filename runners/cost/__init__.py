@@ -1,1 +1,1 @@
-"""What a sweep would cost."""
+"""Cost estimates of sweeps."""

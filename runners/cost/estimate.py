@@ -1,4 +1,4 @@
-"""From a sweep to its price: which rows are missing, how long they are, how large models are. No run is written."""
+"""Price estimate of a sweep, from its missing rows, their lengths and the model sizes."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ def quote_sweep(
     load: Callable[..., Engine] = engines.load_engine,
     load_scorer: Callable[..., Scorer] = scorers.load_scorer,
 ) -> PriceEstimate:
-    """Price what a run lacks.
+    """Return the price of the rows that a run lacks. The run is not changed.
 
-    Tokens are the means of rows that the run has; without such rows, those of a sample; without one, ``max_tokens``
-    bounds a solution and a verification, and what scores and searches take is unknown.
+    Lengths are the means of the run's rows; without such rows, those of a sample; without a sample, ``max_tokens``
+    bounds solutions and verifications, and the tokens of scores and searches are unknown.
 
     Args:
-        config: what would be sampled.
+        config: the sweep.
         prices: in dollars.
-        rate: completion tokens a second; a sample's if not given.
-        parameters: sizes of models that no folder here tells: the solver's, the verifier's, the scorer's, of those
-            there are; the last one holds on.
-        sample: on how many problems, drawn at random, to sample what the run does not tell, with the real models and
-            in memory.
-        load: what turns an engine's name, a model and its options into an engine.
-        load_scorer: what turns a scorer's kind, a model and its options into a scorer.
+        rate: completion tokens a second; the sample's if None.
+        parameters: sizes of the models whose size is not known otherwise, in the order of the roles present: solver,
+            verifier, scorer; the last one holds for the remaining roles.
+        sample: number of problems, drawn at random, to sample in memory with the real models if lengths or rates are
+            unknown; 0 for no sample.
+        load: returns the engine for an engine's name, a model and its options.
+        load_scorer: returns the scorer for a scorer's kind, a model and its options.
 
     Raises:
-        ConfigError, DataError, EngineError, RunError: as a sweep does; or no row of the sample came.
+        ConfigError, DataError, EngineError, RunError: as `run_sweep`; EngineError also if the sample gave no row.
     """
     ready = prepare_sweep(config)
     ready.grader.close()  # nothing is graded
@@ -74,5 +74,5 @@ def quote_sweep(
 
 
 def bound_lengths(role: ModelRole) -> TokenLengths:
-    """Return the lengths that a role's rows may have."""
+    """Return the upper bound of a role's lengths."""
     return TokenLengths(None, None, float(role.max_tokens), "max_tokens", 0)

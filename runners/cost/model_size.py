@@ -1,4 +1,4 @@
-"""How large a model is, as its checkpoint's folder tells; its weights are not read."""
+"""Model sizes, counted from the headers of a checkpoint's files without reading the weights."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from isocompute.errors import EngineError
 
 FLOAT_DTYPES = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
 PACKED_DTYPES = {"I32", "U32", "I16", "U16", "I8", "U8"}
-"""Types in which one number may be several weights."""
+"""Types in which one number may hold several weights."""
 MAX_HEADER_BYTES = 100_000_000
-"""Bytes of the longest header that a safetensors file may have."""
+"""The longest header that a safetensors file may have, in bytes."""
 LFS_POINTER_PREFIX = b"version https://git-lfs.github.com/spec/"
-"""How a file begins that git-lfs leaves in the place of a large one."""
+"""The first bytes of a pointer file that git-lfs leaves in place of a large file."""
 EXPERT_COUNT_KEYS = ("num_local_experts", "num_experts", "n_routed_experts")
 
 
 @dataclass(frozen=True)
 class SafetensorsHeader:
-    """What a safetensors file says of itself.
+    """The header of a safetensors file.
 
     Args:
         tensors: by name, each with its ``dtype``, ``shape`` and ``data_offsets``.
@@ -36,23 +36,23 @@ class SafetensorsHeader:
 
     @property
     def file_size(self) -> int:
-        """Bytes of the file if it is whole."""
+        """Size of the complete file in bytes."""
         return self.start + max((tensor["data_offsets"][1] for tensor in self.tensors.values()), default=0)
 
 
 def find_model_sizes(
     models: Mapping[str, str], given: Sequence[float] = (), known: Mapping[str, float] | None = None
 ) -> dict[str, float | None]:
-    """Return how many parameters models have: as is known, else as the checkpoint in a folder says, else as was given.
+    """Return the models' parameter counts: the known one, else the checkpoint's, else the given one.
 
     Args:
-        models: by role.
-        given: sizes of those that neither is known nor a folder here tells, in the order of the roles; the last one
-            holds for the roles after it.
-        known: by role, as a run or a sweep file says.
+        models: the models by role.
+        given: sizes in the order of the roles, used where there is no other source; the last one holds for the
+            remaining roles.
+        known: sizes by role, from a run or a sweep file.
 
     Returns:
-        By role; None where nobody says.
+        The sizes by role; None if unknown.
 
     Raises:
         EngineError: a checkpoint cannot be read.
@@ -69,14 +69,14 @@ def find_model_sizes(
 
 
 def count_checkpoint_parameters(model: str) -> float | None:
-    """Return how many parameters a checkpoint's folder holds, as the headers of its safetensors files say.
+    """Return the number of parameters in a local checkpoint, from the headers of its safetensors files.
 
     Returns:
-        None without such files, and where what is stored is not what a token passes: packed integers, and experts
-        of which each token visits a few.
+        The number; None without such files, and where a token does not use every stored number as one weight: packed
+        integers, and mixtures of experts.
 
     Raises:
-        EngineError: a file is not what its name says.
+        EngineError: a file is invalid.
     """
     folder = Path(model).expanduser()
     index = folder / "model.safetensors.index.json"
@@ -98,11 +98,11 @@ def count_checkpoint_parameters(model: str) -> float | None:
 
 
 def read_safetensors_header(path: Path) -> SafetensorsHeader:
-    """Read what a safetensors file says of its tensors; the tensors themselves are not read.
+    """Read the header of a safetensors file; the tensors are not read.
 
     Raises:
-        OSError: the file is not there, or the disk does not give it.
-        ValueError: the file is a pointer of git-lfs, or has no header that can be read.
+        OSError: the file is missing or cannot be read.
+        ValueError: the file is a pointer of git-lfs, or has no valid header.
     """
     with path.open("rb") as file:
         start = file.read(len(LFS_POINTER_PREFIX))

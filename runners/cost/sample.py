@@ -1,4 +1,4 @@
-"""Some of a sweep's problems sampled in memory: how long are rows, and how fast do they come?"""
+"""Trial sweep of some problems in memory, to measure token lengths and rates."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SCORES_TABLE, SEARCHES_TABLE
 
 SAMPLE_LIMITS = {"solutions": 16, "to_verify": 4, "verifications": 4}
-"""What a trial asks for at most of each of its problems; and each kind of search once."""
+"""The most rows that a trial samples of each problem; each kind of search is run with one seed."""
 
 
 class ModelClock:
-    """Loads models, and keeps when each one worked, and how many completion tokens came."""
+    """A loader of models that records when each model worked and how many completion tokens it returned."""
 
     def __init__(self) -> None:
         self.models: list[ClockedModel] = []
 
     def wrap_loader(self, load: Callable[..., Any]) -> Callable[..., Any]:
-        """Return what loads a model as ``load`` does, under this clock."""
+        """Return a loader that calls ``load`` and records the model's work."""
 
         def load_clocked_model(*model: Any, **options: Any) -> ClockedModel:
             self.models.append(ClockedModel(load(*model, **options)))
@@ -39,20 +39,20 @@ class ModelClock:
 
     @property
     def elapsed_seconds(self) -> float:
-        """From the first model's first request to the last one's last answer."""
+        """Seconds from the first request to the last answer of any model."""
         worked = [model for model in self.models if model.ended]
         return max(model.ended for model in worked) - min(model.begun for model in worked)
 
 
 class ClockedModel:
-    """A model under a clock."""
+    """A model whose work is timed."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
         self.begun, self.ended, self.tokens = 0.0, 0.0, 0
 
     def run(self, pending: deque[Any]) -> Iterator[tuple[Any, Any]]:
-        """Work the queue off."""
+        """Serve the queue, and record times and completion tokens."""
         self.begun = self.begun or time.perf_counter()
         for request, answer in self.model.run(pending):
             if isinstance(request, Request):
@@ -61,7 +61,7 @@ class ClockedModel:
             yield request, answer
 
     def close(self) -> None:
-        """Give back the memory."""
+        """Free the memory."""
         self.model.close()
 
     @property
@@ -73,20 +73,20 @@ class ClockedModel:
 def run_trial_sweep(
     config: Sweep, problems: Collection[str], load: Callable[..., Engine], load_scorer: Callable[..., Scorer]
 ) -> tuple[dict[str, TokenLengths], dict[str, float]]:
-    """Sweep some of a sweep's problems in memory: first what is sampled, then what is scored, then what is searched.
+    """Run a sweep on some problems in memory: first sampling, then scoring, then the searches.
 
     Args:
         config: the sweep.
-        problems: their ids.
-        load: what turns an engine's name, a model and its options into an engine.
-        load_scorer: what turns a scorer's kind, a model and its options into a scorer.
+        problems: ids of the problems.
+        load: returns the engine for an engine's name, a model and its options.
+        load_scorer: returns the scorer for a scorer's kind, a model and its options.
 
     Returns:
-        By role, mean tokens; and tokens a second, see `Price`: fewer than later, if so few requests leave room in the
-        engine. One engine in both roles has one rate, and so have all searches.
+        Mean tokens by role, and tokens a second by role, see `PriceEstimate`. Rates are lower than in the full sweep if
+        so few requests do not fill the engine. Roles that share an engine share a rate, and so do all searches.
 
     Raises:
-        EngineError: a model cannot be loaded, or no row of a role came.
+        EngineError: a model cannot be loaded, or a role got no row.
     """
     to_verify = min(config.to_verify, SAMPLE_LIMITS["to_verify"])
     solutions = min(config.solution_count, SAMPLE_LIMITS["solutions"])
@@ -130,7 +130,7 @@ def run_trial_sweep(
     if empty := [role for role, rows in asked.items() if rows and role not in found]:
         why = f": {next(iter(failed))}" if failed else ""
         raise EngineError(f"The sample of '{empty[0]}' came to no row{why}.")
-    models = clocks["sampled"].models  # none, if solutions are taken and none are verified
+    models = clocks["sampled"].models  # empty if solutions are taken and no verifications are requested
     rates = {"solver": models[0].token_rate, "verifier": models[-1].token_rate} if models else {}
     if scoring.scored:
         rates["scorer"] = float(read) / clocks["scored"].elapsed_seconds

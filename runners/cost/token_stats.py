@@ -1,4 +1,4 @@
-"""Which rows a run lacks, and how long those are that it has: solutions, verifications, scores and searches."""
+"""Counts of a run's missing rows, and mean token lengths of its existing ones."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from isocompute.runners.storage.schema import (
 )
 
 ROLE_TABLES = {"solver": SOLUTIONS_TABLE, "verifier": VERIFICATIONS_TABLE, "scorer": SCORES_TABLE}
-"""The roles whose rows are numbered, and these rows; a search is a role of its own, by its shape."""
+"""The roles with numbered rows and their tables; each search shape is a further role."""
 
 
 def name_searches(config: Sweep) -> dict[str, SearchShape]:
-    """Return the searches that a sweep asks for, by what they are called."""
+    """Return the shapes of a sweep's searches, by label."""
     return {shape.label: shape for shape in config.searches_by_shape}
 
 
 def count_missing_rows(
     run: Run, config: Sweep, problem_ids: Sequence[str], failed: Collection[tuple[Any, ...]] = ()
 ) -> dict[str, int]:
-    """Count the rows that a run lacks, by the role that makes them; a row that failed is lacking.
+    """Return the number of rows that a run lacks, by role; failed rows count as missing.
 
     Args:
-        run: what is there.
-        config: what is asked for. Solutions that are taken from another run are not made, and so not counted.
-        problem_ids: of which problems.
-        failed: keys of solutions that are taken and failed, so that nobody verifies or scores them.
+        run: the run.
+        config: the sweep. Solutions taken from another run are not sampled, so they are not counted.
+        problem_ids: ids of the problems.
+        failed: keys of taken solutions that failed; they are neither verified nor scored.
     """
     expected, counts = ExpectedRows(config, problem_ids), {}
     for role, table in ROLE_TABLES.items():
@@ -58,13 +58,13 @@ def count_missing_rows(
 
 
 def select_completed_rows(run: Run, expected: ExpectedRows, table: RunTable) -> pd.DataFrame:
-    """Return the rows that are asked for and are ok."""
+    """Return the rows that the sweep requests and whose status is ok."""
     frame = run.read_frame(table, [*table.key_names, "status"])
     return expected.select_rows(table, frame[frame["status"] == "ok"])
 
 
 def measure_token_lengths(run: Run, config: Sweep, source: str) -> dict[str, TokenLengths]:
-    """Return the mean tokens of a run's rows that are ok, of each role that has some and says how many it sampled."""
+    """Return the mean tokens of a run's rows with status ok, for each role that has rows with a known main count."""
     found = {
         role: average_token_lengths(run.read_frame(table, [*table.tokens, "status"]), table, source)
         for role, table in ROLE_TABLES.items()
@@ -88,7 +88,7 @@ def select_search_rows(frame: pd.DataFrame, shape: SearchShape) -> pd.DataFrame:
 
 
 def average_token_lengths(frame: pd.DataFrame, table: RunTable, source: str) -> TokenLengths | None:
-    """Return the mean tokens of a table's rows that are ok; None if there is none, or their main count is unknown."""
+    """Return the mean tokens of a table's rows with status ok; None if the main count is unknown or no row is ok."""
     rows = frame[frame["status"] == "ok"]
     counts = [*table.tokens, *(SCORER_TOKENS if table is SEARCHES_TABLE else ())]
     means = {name: float(rows[name].astype(float).mean()) for name in counts}

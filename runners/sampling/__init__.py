@@ -1,1 +1,1 @@
-"""Sampling and scoring the rows that are missing."""
+"""Sampling and scoring of a sweep's missing rows."""

@@ -1,4 +1,4 @@
-"""What a sweep needs before its models are loaded: run, problems, prompts, and what the manifest will say."""
+"""Preparation of a sweep before its models are loaded: run, problems, prompts and manifest."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from isocompute.runners.tasks import Problem
 
 @dataclass(frozen=True)
 class PreparedSweep:
-    """All that a sweep needs but its models.
+    """Everything that a sweep needs except its models.
 
     Args:
-        config: the sweep, with what it takes from another run.
+        config: the sweep, bound to its source run if it has one.
         run: its run.
-        problems: what is asked.
-        texts: the prompts, by role.
-        asked: what the manifest will say.
-        source: the other run's problems and solutions; None if the sweep samples its own.
-        served: parameter counts that servers say of their models, by role.
-        grader: what reads answers; whoever prepared a sweep closes it.
+        problems: the problems.
+        prompts: the prompts, by role.
+        manifest: the manifest to be written.
+        source: the problems and solutions of the source run; None if the sweep samples its own.
+        served_sizes: parameter counts that servers report for their models, by role.
+        grader: the grader of answers; the caller of `prepare_sweep` closes it.
     """
 
     config: Sweep
@@ -47,10 +47,10 @@ class PreparedSweep:
 
 
 def prepare_sweep(config: Sweep) -> PreparedSweep:
-    """Prepare a sweep.
+    """Load a sweep's problems, grader and prompts, and check them and its run. Nothing is written.
 
     Raises:
-        ConfigError, DataError, EngineError, RunError: as `sweep`, before anything is written.
+        ConfigError, DataError, EngineError, RunError: as `run_sweep`.
     """
     run = Run(config.run)
     if config.task is not None:
@@ -73,7 +73,7 @@ def prepare_sweep(config: Sweep) -> PreparedSweep:
         texts["reviser"] = prompts.load_prompt(config.revision_prompt, needs=("question", "solution"))
     for role in (config.solver, config.verifier):
         if role is not None and engines.ENGINES[config.engine].is_local:
-            engines.check_model_folder(role.model)  # now, and not when all is solved
+            engines.check_model_folder(role.model)  # fail now, not after solving
     if config.scorer is not None and config.scorer.model is not None and scorers.SCORERS[config.scorer.kind].format:
         engines.check_model_folder(config.scorer.model)
     served = collect_served_sizes(config, run)
@@ -85,10 +85,10 @@ def prepare_sweep(config: Sweep) -> PreparedSweep:
 
 
 def check_models(config: Sweep) -> None:
-    """Raise unless the checkpoints of a sweep are whole: all of them now, and not the verifier's when all is solved.
+    """Raise unless all checkpoints of a sweep are complete, so that no fault appears only after hours of solving.
 
     Raises:
-        EngineError: a model lacks weights, or has some that are no numbers; or what reads them is not installed.
+        EngineError: a model lacks weights or has some that are not finite, or the package that reads them is missing.
     """
     roles = (config.solver, config.verifier) if engines.ENGINES[config.engine].is_local else ()
     models: set[tuple[str, str, str | None]] = {(role.model, config.engine, None) for role in roles if role is not None}
@@ -110,18 +110,18 @@ def check_models(config: Sweep) -> None:
 
 
 def check_existing_run(ready: PreparedSweep) -> None:
-    """Raise unless a run can go on as it is asked for, or its folder is free for a new one.
+    """Raise unless the run can be resumed with this sweep, or its folder is free for a new run.
 
     Raises:
-        RunError: it was made by another configuration, took solutions that have changed since, has rows and no
-            manifest, or holds what is no run's.
+        RunError: the run was made by another configuration, took solutions that have changed since, has rows and no
+            manifest, or its folder holds files that no run has.
     """
     run = ready.run
     if run.exists:
         check_run_compatibility(run, ready.config, ready.problems, ready.manifest, ready.grader)
         if ready.source is not None:
             ready.source.refuse_changed_rows(run)
-            ready.source.find_missing_rows(run)  # which raises if no more can be taken
+            ready.source.find_missing_rows(run)  # raises if no more solutions can be taken
         return
     if rows := [table.name for table in (SOLUTIONS_TABLE, *TABLES.values()) if run.list_parts(table)]:
         raise RunError(
@@ -136,10 +136,10 @@ def check_existing_run(ready: PreparedSweep) -> None:
 
 
 def check_gold_answer(problem: Problem, grader: Grader) -> None:
-    """Raise unless the grader can read a problem's right answer. The run holds it as it was given.
+    """Raise unless the grader can read a problem's gold answer. The run stores the gold as given.
 
     Raises:
-        DataError: the grader reads no answer in it.
+        DataError: the grader cannot read it.
     """
     if grader.normalise_answer(problem.gold) is None:
         raise DataError(
@@ -149,11 +149,11 @@ def check_gold_answer(problem: Problem, grader: Grader) -> None:
 
 
 def load_sweep_grader(config: Sweep, title: str) -> Grader:
-    """Return the grader of a name or title. Solutions that are taken are graded, so that only searches need one.
+    """Return the grader with a name or title. Taken solutions are graded already, so only searches need a working one.
 
     Raises:
         ConfigError: it is unknown, or a package that it needs is missing.
-        RunError: searches are asked for, and no grader here reads answers as those that they would stand beside.
+        RunError: there are searches, and the installed grader is not the one that graded the taken solutions.
     """
     if config.source_run is None:
         return grading.load_grader_by_name(title)
@@ -169,7 +169,7 @@ def load_sweep_grader(config: Sweep, title: str) -> Grader:
 
 
 def collect_sweep_notes(ready: PreparedSweep) -> Iterator[str]:
-    """Say what a person should know of a sweep that begins or goes on: what it takes, and which sizes are unknown."""
+    """Yield notes for the user: missing or failed solutions of the source run, and unknown or reported model sizes."""
     config = ready.config
     if ready.source is not None:
         taken = ready.source.source_run

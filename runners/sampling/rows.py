@@ -1,4 +1,4 @@
-"""What came back of a request as a row: a graded solution, or a verification with its verdict."""
+"""Rows of solutions and verifications, built from completions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from isocompute.runners.storage.schema import (
 
 
 def build_completion_cells(completion: Completion) -> dict[str, Any]:
-    """Return the columns that every sampled row has."""
+    """Return the columns that solutions and verifications share."""
     said = {name: getattr(completion, name) for name in (*MODEL_TOKENS, "finish_reason", "status")}
     return said | build_clock_columns(completion.started_at, completion.seconds)
 
 
 def build_skipped_row(key: tuple[Any, ...], digest: str) -> dict[str, Any]:
-    """Return the row of a verification that costs and says nothing: the solution has nothing to verify."""
+    """Return the row of a verification that is skipped at no cost, because the solution has no visible text."""
     row = dict(zip(VERIFICATIONS_TABLE.key_names, key, strict=True))
     row |= dict.fromkeys(MODEL_TOKENS, 0)
     return {**row, "finish_reason": SKIPPED_FINISH_REASON, "status": "ok", "seconds": 0.0, DIGEST_COLUMN.name: digest}
@@ -36,7 +36,7 @@ def build_skipped_row(key: tuple[Any, ...], digest: str) -> dict[str, Any]:
 def build_completion_row(
     table: RunTable, key: list[Any], completion: Completion, classes: AnswerClasses | None, role: ModelRole
 ) -> dict[str, Any]:
-    """Grade a solution, or read a verification's verdict; what failed has neither answer nor verdict."""
+    """Return the row of a graded solution or of a verification with its verdict; a failure has neither."""
     row = {
         **dict(zip(table.key_names, key, strict=True)),
         "text": completion.text,

@@ -1,4 +1,4 @@
-"""One process's work on a run: what is missing is asked for, what comes back is graded and logged."""
+"""The sampler of one process: it requests the rows that a run lacks, grades the completions and writes them."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from isocompute.runners.storage.taking import SourceSolutions
 from isocompute.runners.tasks import Problem
 
 RequestKey = tuple[Any, ...]
-"""A table, and the key of one of its rows."""
+"""A table and the key of one of its rows."""
 
 
 @dataclass(frozen=True)
 class SweepSummary:
-    """What a sweep did in this process, and what is in the run now."""
+    """The rows that a sweep sampled in this process, and the content of its run afterwards."""
 
     run: str
     sampled: int
@@ -54,11 +54,11 @@ class SweepSummary:
     searches: int
     search_accuracy: float
     empty_tables: tuple[str, ...]
-    """The kinds of rows that were asked for and of which not one is there."""
+    """Names of the tables of which rows are requested and none is ok."""
 
 
 class Sampler:
-    """One process's work on a run: what is missing is asked for, what comes back is graded and logged."""
+    """A sampler of the rows that a run lacks, for one process."""
 
     def __init__(
         self,
@@ -80,10 +80,10 @@ class Sampler:
         self.graded: Counter[bool] = Counter()
         self.sampled = 0
         self.judged: dict[tuple[str, int], str] = {}
-        """The digest of the text that is verified, by the key of its solution."""
+        """The digest of each text to be verified, by the key of its solution."""
 
     def sample_missing_rows(self) -> SweepSummary:
-        """Sample all that is missing, and say what the run holds then."""
+        """Sample all missing rows, and return a summary of the run."""
         self._write_problems()
         self._take_solutions()
         self.classes = self._restore_answer_classes()
@@ -101,7 +101,7 @@ class Sampler:
         waiting = sum(request.key[2] < config.to_verify for request in solve) * config.verifications
         try:
             if self.source is None and config.solver and verifier and can_share_engine(config.solver, verifier):
-                # What is solved already is verified first; the verifications of new solutions join as these finish.
+                # Existing solutions are verified first; new ones are verified as soon as they finish.
                 total = all_solutions + all_verifications
                 self.display.start_phase("sampling", total, total - len(solve) - len(verify) - waiting)
                 self._run_requests(config.solver, verify + solve, verified)
@@ -124,7 +124,7 @@ class Sampler:
         return self._summarise_run()
 
     def _score_and_search(self) -> None:
-        """Score what is there, and search."""
+        """Score solutions, then run the searches."""
         self.failed += score_solutions(self.config, self.run, self.problems, self.display, self._load_scorer)
         searcher = Searcher(
             self.config, self.run, self.problems, self.texts, self.grader, self.display,
@@ -145,7 +145,7 @@ class Sampler:
         return load_sweep_scorer(self.config, self.texts, self._load_engine, self.load_scorer)
 
     def _restore_answer_classes(self) -> dict[str, AnswerClasses]:
-        """Take up each problem's classes of answers where the run left them; what is taken is graded already."""
+        """Return each problem's answer classes from the run's answers; empty for taken solutions, graded already."""
         if self.source is not None:
             return {}
         answers = self.run.read_frame(SOLUTIONS_TABLE, ["problem_id", "answer"]).dropna()
@@ -163,7 +163,7 @@ class Sampler:
         writer.flush()
 
     def _take_solutions(self) -> None:
-        """Write the solutions of the other run that are not there yet, as they stand there."""
+        """Copy the missing solutions from the source run."""
         if self.source is not None:
             writer = self.run.open_writer(SOLUTIONS_TABLE)
             writer.add_rows(
@@ -193,7 +193,7 @@ class Sampler:
     def _request_verifications(
         self, problem: str, i: int, solution: str, verified: set[tuple[Any, ...]]
     ) -> Iterator[Request]:
-        """Ask for a solution's missing verifications, side by side: they share their prompt."""
+        """Yield a solution's missing verifications one after another, because they share their prompt."""
         role = self.config.verifier
         if role is None or i >= self.config.to_verify:
             return
@@ -237,7 +237,7 @@ class Sampler:
                     expected = self.config.verifications if key[1] < self.config.to_verify else 0
                     self.display.update_progress(
                         expected - len(follow), 0, self._describe_progress()
-                    )  # those that are skipped
+                    )  # verifications that exist or are skipped
         finally:
             engine.close()
 
@@ -250,13 +250,13 @@ class Sampler:
         self.display.update_progress(1, completion.completion_tokens or 0, self._describe_progress())
 
     def _describe_progress(self) -> str:
-        """Say how it goes: the solutions of this process that are right, and the rows that failed."""
+        """Return the accuracy and the number of failures of this process."""
         right, failed = self.graded[True], self.failed.total()
         said = [f"{right / self.graded.total():.1%} right"] if self.graded else []
         return ", ".join([*said, f"{failed:,} failed"] if failed else said)
 
     def _summarise_run(self) -> SweepSummary:
-        self.run.verify_lock()  # a folder that was moved would look empty
+        self.run.verify_lock()  # a moved folder would look empty
         correct = self.run.read_frame(SOLUTIONS_TABLE, ["correct"])["correct"].dropna()
         rows = {table: len(self.run.read_keys(table)) for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE)}
         accuracy = float(correct.astype(float).mean())
@@ -276,5 +276,5 @@ class Sampler:
 
 
 def can_share_engine(solver: ModelRole, verifier: ModelRole) -> bool:
-    """Whether one loaded model serves both roles."""
+    """Return whether solver and verifier can use the same loaded model."""
     return (solver.model, solver.options) == (verifier.model, verifier.options)

@@ -1,4 +1,4 @@
-"""The scorer of a sweep, and what it scores of the solutions that are there: the first K of every problem."""
+"""Loading of a sweep's scorer, and scoring of the first K solutions of each problem."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from isocompute.runners.tasks import Problem
 
 
 class StandaloneVerdictScorer(VerdictScorer):
-    """A verifier that scores, in an engine of its own."""
+    """A verifier that scores, with an engine of its own."""
 
     def close(self) -> None:
-        """Give back the engine's memory."""
+        """Close the engine and free its memory."""
         self.engine.close()
 
 
 def load_sweep_scorer(
     config: Sweep, texts: dict[str, Prompt], engine: Callable[[ModelRole], Engine], load: Callable[..., Scorer]
 ) -> Scorer:
-    """Load what a sweep scores with.
+    """Load the scorer of a sweep.
 
     Args:
         config: the sweep.
         texts: its prompts, by role.
         engine: loads the engine of a role.
-        load: what turns a scorer's kind, a model and its options into a scorer.
+        load: returns the scorer for a scorer's kind, a model and its options.
 
     Raises:
-        ConfigError, EngineError: as the engine and the scorer do.
+        ConfigError, EngineError: the engine or the scorer cannot be loaded.
     """
     role = config.scorer
     assert role is not None, "without a scorer nothing is scored"
@@ -59,17 +59,17 @@ def load_sweep_scorer(
 def score_solutions(
     config: Sweep, run: Run, problems: dict[str, Problem], display: Display, load: Callable[[], Scorer]
 ) -> Counter[str]:
-    """Score the solutions that are to be scored and are not.
+    """Score the solutions that lack scores.
 
     Args:
         config: the sweep.
-        run: holds the solutions, and is added to.
-        problems: by their ids.
+        run: the run with the solutions; the scores are added to it.
+        problems: the problems by id.
         display: where progress is shown.
-        load: gives the scorer, if it is needed.
+        load: returns the scorer; called only if it is needed.
 
     Returns:
-        How many failed, by what went wrong.
+        The number of failures by status.
     """
     failed: Counter[str] = Counter()
     if not config.scored:
@@ -113,14 +113,14 @@ def build_score_requests(
     wanted: set[tuple[Any, ...]],
     texts: dict[tuple[str, int], str],
 ) -> Iterator[ScoreRequest]:
-    """Yield the solutions that are to be scored, as steps; what a model thought is not scored.
+    """Yield the solutions to be scored, split into steps and without their thinking.
 
     Args:
         config: the sweep.
-        run: holds the solutions.
-        problems: by their ids.
-        wanted: the keys of the scores that are missing.
-        texts: gets the digest of each text that is to be scored.
+        run: the run with the solutions.
+        problems: the problems by id.
+        wanted: the keys of the missing scores.
+        texts: receives the digest of each text to be scored.
     """
     frame = run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "text", "status"])
     for problem, i, text, status in frame.itertuples(index=False, name=None):
@@ -131,7 +131,7 @@ def build_score_requests(
 
 
 def build_score_row(request: ScoreRequest, answer: ScoreResult, digest: str) -> dict[str, Any]:
-    """Return a solution's row; one without a single step has no scores and took nothing."""
+    """Return the row of a scored solution; one without steps has an empty list of scores and no cost."""
     status = answer.status
     if status == "ok" and (answer.scores is None or len(answer.scores) != len(request.steps)):
         status = f"the scorer gave {0 if answer.scores is None else len(answer.scores)} scores for {len(request.steps)}"

@@ -1,4 +1,4 @@
-"""How large the models are that a server has loaded: asked when a run begins, and held by it."""
+"""Parameter counts of models that a server has loaded; read when a run begins and stored in it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from isocompute.runners.storage.run import Run
 
 
 def collect_served_sizes(config: Sweep, run: Run) -> dict[str, float]:
-    """Return the parameter counts that servers say of a sweep's models, by role, of those that nothing else tells.
+    """Return the parameter counts that servers report, by role, for models whose size is not known otherwise.
 
-    A run that has begun is not asked about again: it holds what was said when it began, and goes on with that.
+    For a run that has begun the servers are not asked again; the sizes stored in it are returned.
     """
     if not list_served_roles(config):
         return {}
     try:
         read_size = load_object(engines.ENGINES[config.engine].size_reader)
-    except ImportError:  # without httpx nothing is asked of a server; loading the engine says so
+    except ImportError:  # httpx is missing; loading the engine reports it
         return {}
     held = read_run_sizes(config, run)
     found: dict[str, float] = {}
@@ -38,14 +38,14 @@ def collect_served_sizes(config: Sweep, run: Run) -> dict[str, float]:
 
 
 def list_served_roles(config: Sweep) -> list[str]:
-    """Return the roles whose models a server has loaded; of a solver that solved elsewhere the other run may know."""
+    """Return the roles whose models a server has loaded, except a solver whose size the source run knows."""
     known = {} if config.source_run is None else {"solver": config.source_run.parameters.get("solver")}
     roles = ("solver", "verifier") if engines.ENGINES[config.engine].size_reader else ()
     return [role for role in roles if getattr(config, role) is not None and known.get(role) is None]
 
 
 def read_run_sizes(config: Sweep, run: Run) -> dict[str, float]:
-    """Return the sizes that a run holds of the models that are asked for now, where no sweep file gave them."""
+    """Return the stored sizes of a run's models that this sweep uses too, unless a sweep file gave them."""
     if not run.exists or "imported" in (written := run.read_manifest()):
         return {}
     earlier, sizes = extract_sweep(written, run.path), extract_model_sizes(written, run.path)

@@ -1,8 +1,8 @@
-"""Tells a model that writes nothing at all from one that now and then writes an empty text.
+"""Detection of models that write only empty texts.
 
-An empty text may be an honest answer: a model may end at once. A whole batch of empty texts is none. It is what a
-broken checkpoint, a wrong chat template or a server's fault looks like, and rows with status ok would be counted as
-wrong answers.
+A single empty text may be valid, because a model may end at once. A whole batch of empty texts comes from a broken
+checkpoint, a wrong chat template or a fault of the server. With status ok such rows would count as wrong answers, so
+they are turned into failures.
 """
 
 from __future__ import annotations
@@ -16,34 +16,31 @@ from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE, RunTable
 
 SILENT_BATCH_SIZE, SILENT_BATCH_PROBLEMS = 32, 4
-"""Empty texts in a row, and of how many problems, after which they count as failures. To one problem a model may well
-have nothing to say, and its solutions come next to each other."""
+"""The number of consecutive empty texts, and of problems among them, from which they are failures. Several problems are
+required because a model may have nothing to say to one problem, whose solutions come one after another."""
 
 SCAN_BATCH_ROWS = 1000
-"""Rows of a run that are looked at together."""
+"""Rows of a run that are scanned at a time."""
 
 EngineOutcome = tuple[Request, Completion]
 
 
 def reject_silent_batches(outcomes: Iterator[EngineOutcome], spoken: set[str]) -> Iterator[EngineOutcome]:
-    """Pass on what an engine yields; turn empty texts into failures where the model writes nothing else.
+    """Pass on an engine's completions; turn empty texts into failures if the model writes nothing else.
 
-    Each table is looked at by itself. A completion that is ok and whose text is blank is held back. A text that is
-    not blank clears those that are held: they are passed on as they are. `SILENT_BATCH_SIZE` blank texts in a row, of
-        `SILENT_BATCH_PROBLEMS` problems, are passed on as failures, and so are those that follow them without a text
-        between. At the end of the stream, what is held is ok if the table is among ``spoken``, and failed if it is not.
-        A completion that failed is passed on at once; it says nothing about the model's texts, so it neither ends a row
-        of blank ones nor is part of it.
+    Each table is treated separately. A completion with status ok and a blank text is held. A text that is not blank
+    releases the held ones unchanged. After `SILENT_BATCH_SIZE` consecutive blank texts of at least
+    `SILENT_BATCH_PROBLEMS` problems, the held ones are passed on as failures, and so are later ones until a text that
+    is not blank. At the end of the stream, held completions are ok if the table is in ``spoken``, and failures
+    otherwise. A failed completion is passed on at once and neither ends nor extends a sequence of blank ones.
 
-    Holding back stops nothing. Whoever reads adds requests only for solutions that say something; a blank solution is
-    never verified. So the engine waits for nothing that could follow from a completion that is held.
-
-    If the engine fails, or whoever reads stops, what is held is lost. Those rows are missing in the run, and the next
-    start asks for them again.
+    Holding blocks nothing: requests are added only for solutions with text, and a blank solution is never verified. If
+    the engine fails or the consumer stops, held completions are lost; their rows are missing in the run and the next
+    start samples them again.
 
     Args:
-        outcomes: requests with their completions, as an engine's ``run`` yields them; closed when this one is.
-        spoken: names of the tables in which the run holds a text that is not blank; such tables are added to it.
+        outcomes: requests with their completions, as an engine's ``run`` yields them; closed with this one.
+        spoken: names of the tables in which the run has a text that is not blank; further ones are added to it.
     """
     held: defaultdict[str, list[EngineOutcome]] = defaultdict(list)
     row: Counter[str] = Counter()
@@ -73,11 +70,11 @@ def reject_silent_batches(outcomes: Iterator[EngineOutcome], spoken: set[str]) -
 
 
 def mark_blank_completions(blank: list[EngineOutcome], count: int) -> Iterator[EngineOutcome]:
-    """Turn completions without text into failures; their counts of tokens stay as the engine reported them.
+    """Yield completions without text as failures; their token counts are kept.
 
     Args:
         blank: requests with their completions.
-        count: how many empty texts came in a row.
+        count: number of consecutive empty texts.
     """
     texts = "the only text is empty" if count == 1 else f"every one of {count} texts in a row is empty"
     for request, completion in blank:
@@ -85,19 +82,19 @@ def mark_blank_completions(blank: list[EngineOutcome], count: int) -> Iterator[E
 
 
 def find_tables_with_text(run: Run) -> set[str]:
-    """Return the names of the tables in which a run holds a text that is ok and not blank.
+    """Return the names of the tables in which a run has a row with status ok and a text that is not blank.
 
-    Parts are read until such a text is found, which is most often in the first rows.
+    Reading stops at the first such row of a table, usually near its start.
 
     Raises:
         DataError: a part is damaged.
-        RunError: the disk or the store does not give a part.
+        RunError: the disk or the store refuses to read a part.
     """
     return {table.name for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE) if any(_scan_row_texts(run, table))}
 
 
 def _scan_row_texts(run: Run, table: RunTable) -> Iterator[bool]:
-    """Say of each row of a table whether its text is ok and not blank."""
+    """Yield for each row of a table whether its status is ok and its text not blank."""
     for path in run.list_parts(table):
         for rows in run.read_part(table, path, ["text", "status"]).to_batches(max_chunksize=SCAN_BATCH_ROWS):
             for text, status in zip(rows["text"].to_pylist(), rows["status"].to_pylist(), strict=True):

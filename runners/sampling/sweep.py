@@ -1,4 +1,4 @@
-"""A sweep: solutions, their verifications and scores, and searches; each row once, however often it starts."""
+"""The main function of a sweep: it samples, scores and searches whatever its run lacks."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def run_sweep(
     load_scorer: Callable[..., Scorer] = scorers.load_scorer,
     only: Collection[str] | None = None,
 ) -> SweepSummary:
-    """Sample whatever the run lacks.
+    """Sample the rows that a run lacks; a sweep may be restarted any number of times.
 
     Args:
-        config: what to sample.
-        display: where progress is shown; nowhere if not given.
-        load: what turns an engine's name, a model and its options into an engine.
-        load_scorer: what turns a scorer's kind, a model and its options into a scorer.
-        only: the problems that are sampled, by their ids; all if not given.
+        config: the sweep.
+        display: where progress is shown; not shown if None.
+        load: returns the engine for an engine's name, a model and its options.
+        load_scorer: returns the scorer for a scorer's kind, a model and its options.
+        only: ids of the problems to sample; all if None.
 
     Raises:
         ConfigError, DataError: the task or a prompt is wrong.
@@ -47,7 +47,7 @@ def run_sweep(
                     f"Nothing guards the run at '{run.path}': its store cannot keep a second writer out. Start no "
                     "other sweep of it before this one has ended."
                 )
-            check_existing_run(ready)  # again: another process may have begun it meanwhile
+            check_existing_run(ready)  # again: another process may have begun it since
             for stray in set_aside_stray_judgements(run) if run.exists else ():
                 display.note(f"Set aside from {stray.path}: {stray.what}.")
             run.write_manifest(asked | (extract_kept_provenance(run) if run.exists else {}))

@@ -1,1 +1,1 @@
-"""Searches that a scorer steers: trees, nodes, rows, and the driver of them all."""
+"""Searches steered by a scorer: strategies, trees, rows and the driver."""

@@ -1,4 +1,4 @@
-"""When the nodes of a search were made, and how long the search took, as their rows say it."""
+"""Times of a search's nodes, and the duration of the search."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from isocompute.runners.engines.clock import (
 
 @dataclass
 class NodeClock:
-    """When a node was sampled and scored: the spans of its requests, None where a model does not say its own.
+    """The time spans of a node's requests; a span is None if the model does not report it.
 
     Args:
-        sampled: of its step and of the rollout that looks ahead.
-        scored: of its scores; empty if nothing was to be scored.
+        sampling_spans: of its step and of its lookahead rollout.
+        scoring_spans: of its scores; empty if nothing was scored.
     """
 
     sampling_spans: list[TimeSpan | None] = field(default_factory=list)
@@ -29,9 +29,9 @@ class NodeClock:
 
     @property
     def scorer_seconds(self) -> float | None:
-        """From the end of sampling until the scores were there; 0 if they were there already, or none were asked for.
+        """Seconds from the end of sampling to the scores; 0 without scoring, None if unknown.
 
-        The scores may be there before: they are those of the same text of another node.
+        It is also 0 if the scores came earlier, for the same text of another node.
         """
         sampling, scoring = merge_time_spans(self.sampling_spans), merge_time_spans(self.scoring_spans)
         if sampling is None or (self.scoring_spans and scoring is None):
@@ -40,7 +40,7 @@ class NodeClock:
 
     @property
     def span(self) -> TimeSpan | None:
-        """From the begin of sampling until the scores were there; None if unknown."""
+        """The span from the start of sampling to the scores; None if unknown."""
         sampling, scoring = merge_time_spans(self.sampling_spans), self.scorer_seconds
         if sampling is None or scoring is None:
             return None
@@ -48,14 +48,14 @@ class NodeClock:
 
     @property
     def row_cells(self) -> dict[str, Any]:
-        """The columns of a node's row."""
+        """The time columns of a node's row."""
         sampling = merge_time_spans(self.sampling_spans)
         said = (None, None) if sampling is None else (sampling.started_at, sampling.seconds)
         return {**build_clock_columns(*said), "scorer_seconds": self.scorer_seconds}
 
 
 def read_node_clock(row: Mapping[str, Any]) -> NodeClock:
-    """Return the clock of a node as its row has it."""
+    """Return a node's clock from its row."""
     begin, scoring = row["started_at"], row["scorer_seconds"]
     sampling = build_time_span(None if begin is None else begin.timestamp(), row["seconds"])
     scored = None if sampling is None else build_time_span(sampling.ended_at, scoring)
@@ -63,13 +63,13 @@ def read_node_clock(row: Mapping[str, Any]) -> NodeClock:
 
 
 def build_search_clock_cells(rounds: Sequence[Sequence[TimeSpan | None]]) -> dict[str, Any]:
-    """Return the columns of a search's row: when its first node was taken up, and for how long it was at work.
+    """Return the time columns of a search's row: the start of its first node, and the busy seconds.
 
-    A search is at work while one of its nodes is; so what passes between its rounds, and between a failure and its
-    retry, is left out, be it a moment or the night until the sweep goes on.
+    A search is busy while one of its nodes is. Time between its rounds, and between a failure and its retry, does not
+    count, however long it is.
 
     Args:
-        rounds: the spans of the nodes of each round; None of one that does not say its own.
+        rounds: the spans of each round's nodes; None for a node whose span is unknown.
     """
     first = merge_time_spans(rounds[0]) if rounds else None
     known = [[span for span in spans if span is not None] for spans in rounds]

@@ -1,4 +1,4 @@
-"""A search in words: which one it is, how it ended, and which nodes led to its answer."""
+"""Descriptions of a search in words: its name, its outcome, and the nodes of its answer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from isocompute.runners.search.rows import LoggedSearch, SearchKey
 
 
 def name_search(key: SearchKey) -> str:
-    """Say which search it is."""
+    """Return the name of a search."""
     _, strategy, n, width, lookahead, seed = key
     wide = f", width {width}" if width else ""
     ahead = f", lookahead {lookahead}" if lookahead else ""
@@ -15,7 +15,7 @@ def name_search(key: SearchKey) -> str:
 
 
 def describe_search_outcome(search: LoggedSearch) -> str:
-    """Say how a search ended and what it took."""
+    """Return a search's answer, whether it is right, and the tokens used."""
     ended = search.result_row
     if ended is None:
         return f"under way, {len(search.nodes):,} nodes so far"
@@ -29,7 +29,7 @@ def describe_search_outcome(search: LoggedSearch) -> str:
 
 
 def find_selected_path(search: LoggedSearch) -> set[int]:
-    """Return the nodes on the way to the selected candidate."""
+    """Return the nodes on the path to the selected candidate."""
     marked: set[int] = set()
     number = (search.result_row or {}).get("selected")
     while number in search.nodes and number not in marked:

@@ -1,15 +1,15 @@
-"""Searching: all searches of all problems and seeds at once, in one engine and one scorer.
+"""Driver that runs all searches of all problems and seeds at once, with one engine and one scorer.
 
-A search is a generator that yields the nodes it wants grown and is sent them grown (`tree`); a node is one that yields
-what it asks of a model (`growth`). So the models serve whatever is asked for, of whichever search, and scoring goes on
-beside solving. Searches that are under way are served before those that are not begun: few of them are open at a time,
-and what they go on from is still in the prefix cache.
+A search is a generator that yields nodes to grow and receives the grown nodes (`tree`). A node is a generator that
+yields requests to a model and receives the answers (`expand`). So the models serve requests of any search, and scoring
+runs in parallel with sampling. Requests of running searches go first: few searches are then open at a time, and their
+prefixes are still in the prefix cache.
 
-Within a round of a search a text is scored once, however many nodes come to it; the one with the lowest number is
-charged.
+Within a round of a search a text is scored once, even if several nodes reach it; the cost is charged to the one with
+the lowest number.
 
-A round is logged as soon as it is decided, whole or not at all. A search that was killed is run again on its log,
-which answers until it ends; that asks no model.
+A round is logged whole, as soon as it is decided. A search that was killed is run again: logged nodes are taken from
+the log, without requests to a model, and the search continues after them.
 """
 
 from __future__ import annotations
@@ -39,26 +39,26 @@ from isocompute.runners.tasks import Problem
 
 ModelRequest = Request | ScoreRequest
 ScoringKey = tuple[tuple[str, ...], int]
-"""Steps that are to be scored, and how many of them need no score."""
+"""The steps of a text, and the number of leading ones whose scores are known."""
 
 
 @dataclass
 class SharedScores:
-    """A text that is scored: the nodes of a round that came to it, and its scores when they are there."""
+    """The scores of a text, None until they come, and the keys of the round's nodes that reached it."""
 
     nodes: list[tuple[Any, ...]] = field(default_factory=list)
     result: ScoreResult | None = None
 
     @property
     def scores_without_cost(self) -> ScoreResult:
-        """The scores, for a node that is charged nothing so far."""
+        """The scores with zero cost; the cost is charged when the round ends."""
         assert self.result is not None, "nobody is told scores that are not there"
         return replace(self.result, prompt_tokens=0, cached_tokens=0, calls=0, completion_tokens=0)
 
 
 @dataclass(eq=False)
 class OpenSearch:
-    """A search under way: the nodes of its round as they come in, and the texts that are scored for them."""
+    """A running search: the outcomes of its present round, and the texts scored for it."""
 
     tree: SearchTree
     round_generator: Generator[list[PendingNode], dict[int, NodeOutcome], SearchRow]
@@ -67,7 +67,7 @@ class OpenSearch:
     shared_scores: dict[ScoringKey, SharedScores] = field(default_factory=dict)
 
     def add_scoring_cost(self) -> None:
-        """Charge for the scores of the round, now that it is known which nodes came to each text."""
+        """Charge the round's scoring to the lowest-numbered node of each text, once all nodes are known."""
         for shared in self.shared_scores.values():
             assert shared.result is not None, "the round is over"
             if shared.result.status == "ok":
@@ -76,16 +76,16 @@ class OpenSearch:
 
 
 class Searcher:
-    """One process's searching: the searches that a run lacks, all at once.
+    """A runner of the searches that a run lacks, all at once, for one process.
 
     Args:
         config: the sweep.
-        run: where they are logged.
-        problems: by their ids.
+        run: the run that they are logged to.
+        problems: the problems by id.
         texts: the prompts, by role.
-        grader: reads the answers.
+        grader: the grader of answers.
         display: where progress is shown.
-        load: gives the solver's engine and the scorer, when they are needed.
+        load: returns the solver's engine and the scorer; called only if they are needed.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Searcher:
         self.growing_nodes: dict[tuple[Any, ...], tuple[NodeGrowth, NodeCost]] = {}
 
     def run_searches(self) -> None:
-        """Search until every search that is asked for has ended, or failed."""
+        """Run every missing search until it ends or fails."""
         expected = ExpectedRows(self.config, list(self.problems))
         missing = list(expected.find_missing_keys(SEARCHES_TABLE, self.run.read_keys(SEARCHES_TABLE)))
         if not missing:
@@ -132,7 +132,13 @@ class Searcher:
     def build_tree(
         self, key: SearchKey, there: dict[int, SearchRow], log: Callable[[list[SearchRow]], None]
     ) -> SearchTree:
-        """Return a search that is to be run: the nodes that are there, and what takes the rows of a further round."""
+        """Return a search that is ready to run.
+
+        Args:
+            key: the search.
+            there: its logged nodes, by number.
+            log: receives the rows of each new round.
+        """
         problem, config = self.problems[key[0]], self.config
         assert config.scorer is not None, "a sweep without a scorer has no searches"
         assert config.solver is not None, "nor has one without a solver"
@@ -150,7 +156,7 @@ class Searcher:
         return SearchTree(key, rules, config.seed, ground, self.grader, problem.gold, there, log)
 
     def _serve_requests(self, first: list[ModelRequest]) -> None:
-        """Put what is asked for to the models, and what they answer to who asked, until nobody asks."""
+        """Pass requests to the models and answers to the nodes until no node is growing."""
         answers: SimpleQueue[Any] = SimpleQueue()
         engine, scorer = self.load_models()
         solving, scoring = ModelThread[Request](engine, answers.put), ModelThread[ScoreRequest](scorer, answers.put)
@@ -160,7 +166,7 @@ class Searcher:
             while self.growing_nodes:
                 answer = answers.get()
                 if isinstance(answer, Future):
-                    answer.result()  # a thread that is not told to ends by an error alone
+                    answer.result()  # a thread that ends without being stopped has failed: raise its error
                 asked = self._handle_answer(*answer)
                 solving.submit_requests((request for request in asked if isinstance(request, Request)), first=True)
                 scoring.submit_requests(request for request in asked if isinstance(request, ScoreRequest))
@@ -173,7 +179,7 @@ class Searcher:
                 model.join(patience)
 
     def _handle_answer(self, request: ModelRequest, answer: Any) -> list[ModelRequest]:
-        """Give an answer to the nodes that asked; return what is asked for next."""
+        """Pass an answer to the nodes that wait for it; return their next requests."""
         if isinstance(request, Request):
             self.display.update_progress(0, answer.completion_tokens or 0, self._describe_progress())
             return self._resume_node(request.key, answer)
@@ -182,7 +188,7 @@ class Searcher:
         return [further for key in list(shared.nodes) for further in self._resume_node(key, shared.scores_without_cost)]
 
     def _resume_node(self, key: tuple[Any, ...], answer: Any) -> list[ModelRequest]:
-        """Let a node grow on; return what is asked for next."""
+        """Pass an answer to one node; return the next requests."""
         growth, cost = self.growing_nodes[key]
         try:
             return self._filter_request(growth.send(answer))
@@ -202,7 +208,10 @@ class Searcher:
         return self._step_search(name, search.outcomes)
 
     def _filter_request(self, request: ModelRequest) -> list[ModelRequest]:
-        """Ask for what is asked for, but for the scores of a text that is scored already, or is being scored."""
+        """Return a request unless it asks for scores that are known or already requested.
+
+        If the scores are known, return the next requests of the node instead.
+        """
         if isinstance(request, Request):
             return [request]
         shared = self.open_searches[request.key[:-1]].shared_scores.setdefault(
@@ -214,7 +223,7 @@ class Searcher:
         return [request] if len(shared.nodes) == 1 else []
 
     def _step_search(self, key: SearchKey, grown: dict[int, NodeOutcome] | None) -> list[ModelRequest]:
-        """Let a search go on, or begin; return what its next nodes ask for first."""
+        """Begin a search, or pass it a grown round; return the first requests of its next nodes."""
         search = self.open_searches[key]
         try:
             sprouts = next(search.round_generator) if grown is None else search.round_generator.send(grown)
@@ -238,7 +247,7 @@ class Searcher:
         self.display.update_progress(1, 0, self._describe_progress())
 
     def _describe_progress(self) -> str:
-        """Say how it goes: the searches of this process that are right, and the nodes that failed."""
+        """Return the accuracy of this process's searches and the number of failed nodes."""
         right, failed = self.correct_counts[True], self.failure_counts.total()
         said = [f"{right / self.correct_counts.total():.1%} right"] if self.correct_counts else []
         return ", ".join([*said, f"{failed:,} failed"] if failed else said)

@@ -1,7 +1,7 @@
-"""How one node of a search comes to be: a step, the rollout that looks ahead of it, and its score.
+"""Growth of one node of a search: its step, its lookahead rollout and its score.
 
-Each is a generator that yields what is to be asked of the solver or the scorer and is sent the answer. So the nodes of
-all searches grow side by side, whoever asks the models for them.
+Each growth is a generator that yields requests to the solver or the scorer and receives the answers, so the nodes of
+all searches grow in parallel.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from isocompute.runners.search.strategies import Node
 from isocompute.runners.search.strategies.revise import SHOWN_ATTEMPTS
 
 MAX_BLANK_DELIMITERS = 16
-"""Delimiters in a row, with nothing between them, after which a solution is taken to go nowhere, and cut."""
+"""The number of consecutive delimiters with no text between them at which a solution is cut."""
 
 
 class NodeFailure(Exception):
-    """A node that could not be grown; it says why."""
+    """Failure to grow a node; the message is the reason."""
 
 
 @dataclass
 class NodeCost:
-    """What a node took: tokens and calls, None once a part of it is unknown; and when."""
+    """The tokens, calls and times of a node; a count is None if a part of it is unknown."""
 
     prompt_tokens: int | None = 0
     cached_tokens: int | None = 0
@@ -48,28 +48,28 @@ class NodeCost:
 
     @property
     def counts(self) -> dict[str, int | None]:
-        """The counts, by the names of a node's columns."""
+        """The counts by the names of a node's columns."""
         return {name: count for name, count in vars(self).items() if name != "clock"}
 
     def add(self, **counts: int | None) -> None:
-        """Charge for more."""
+        """Add counts."""
         for name, count in counts.items():
             setattr(self, name, sum_node_counts(getattr(self, name), count))
 
 
 @dataclass(frozen=True)
 class SearchContext:
-    """What the nodes of a search grow from.
+    """The settings that all nodes of a search share.
 
     Args:
         question: the problem.
-        prompt: the solver's, filled in.
-        role: how the solver samples; ``max_tokens`` bounds a solution, not a step.
-        step: what ends a step.
+        prompt: the solver's filled prompt.
+        role: the solver's sampling settings; ``max_tokens`` bounds a solution, not a step.
+        step: the text that ends a step.
         boxed_ends: whether a closed box ends a solution.
-        lookahead: further steps that are sampled before one is scored.
-        aggregate: how the scores of steps become one.
-        revision: what asks for a revision; None where solutions grow step by step.
+        lookahead: number of further steps sampled before a step is scored.
+        aggregate: how step scores are aggregated.
+        revision: the revision prompt; None if solutions grow step by step.
     """
 
     question: str
@@ -82,21 +82,21 @@ class SearchContext:
     revision: Prompt | None = None
 
     def build_solution_text(self, node: Node) -> str:
-        """Return what a node completes, without thinking."""
+        """Return the solution that ends with a node, without thinking."""
         text = node.text if self.revision is not None else "".join(step.text for step in node.collect_path())
         return cut_thinking(text, self.role.thinking_end)
 
 
 @dataclass(frozen=True)
 class PendingNode:
-    """A node that is to grow.
+    """A node to be grown.
 
     Args:
-        key: of its row.
-        parent: what it goes on from.
-        round: in which it grows.
-        luck: what breaks its ties.
-        seed: gives the seed of its first request, or with further words that of another one.
+        key: the key of its row.
+        parent: the node it continues.
+        round: the round in which it grows.
+        tie_breaker: decides between equal scores.
+        derive_seed: returns the seed of its first request, or, with further words, of another one.
     """
 
     key: tuple[Any, ...]
@@ -112,7 +112,7 @@ class PendingNode:
         return number
 
     def build_node(self, piece: SolutionPart, scores: tuple[float, ...], score: float) -> Node:
-        """Return the node that it has become."""
+        """Return the grown node."""
         length = sum_node_counts(self.parent.length, piece.length)
         return Node(
             self.id,
@@ -130,7 +130,7 @@ class PendingNode:
 
 @dataclass(frozen=True)
 class SolutionPart:
-    """A part of a solution: its text, its tokens if the engine says them, how many, and whether something ended it."""
+    """A part of a solution: text, tokens if the engine reports them, their number, and why it ended, if it did."""
 
     text: str
     tokens: tuple[int, ...] | None
@@ -139,24 +139,24 @@ class SolutionPart:
 
 
 NodeGrowth = Generator[Request | ScoreRequest, Any, Node]
-"""Yields requests, is sent `Completion` or `ScoreResult`, returns the node; raises `NodeFailure`."""
+"""A generator that yields requests, receives `Completion` or `ScoreResult`, returns the node; raises `NodeFailure`."""
 
 
 def grow_step(ground: SearchContext, sprout: PendingNode, cost: NodeCost) -> NodeGrowth:
     """Grow a node by one step.
 
-    A step says something: a bare delimiter is joined to what the model writes next. If it ends the solution with
-    nothing more, that is no step, and it is not scored. The scorer is asked about the steps whose scores are not known.
-    With a lookahead of k, the solution is gone on with for up to k steps at temperature 0; the node's score is that of
-    the solution so far as it then goes, the rollout is thrown away, and its tokens are charged to the node.
+    A step has text: a bare delimiter is joined to what the model writes next. If the solution ends after delimiters
+    only, they are not a step and are not scored. Only steps without known scores are scored. With a lookahead of k, the
+    solution is continued for up to k steps at temperature 0. The node's score is the score of that continued solution.
+    The rollout is then discarded, and its tokens are charged to the node.
 
     Args:
-        ground: what the search grows from.
-        sprout: the node that is to be.
-        cost: what it takes is added to this.
+        ground: the search's context.
+        sprout: the node to grow.
+        cost: the node's cost, which is added to.
 
     Raises:
-        Failed: solver or scorer did.
+        NodeFailure: solver or scorer failed.
     """
     role, path = ground.role, sprout.parent.collect_path()
     before = join_parts(
@@ -177,10 +177,10 @@ def grow_step(ground: SearchContext, sprout: PendingNode, cost: NodeCost) -> Nod
 
 
 def grow_attempt(ground: SearchContext, sprout: PendingNode, cost: NodeCost) -> NodeGrowth:
-    """Grow a node that is a whole attempt, with the last attempts before it in view.
+    """Grow a node that is a whole attempt, with the last `SHOWN_ATTEMPTS` before it in the prompt.
 
     Raises:
-        Failed: solver or scorer did.
+        NodeFailure: solver or scorer failed.
     """
     assert ground.revision is not None, "attempts are asked for by a prompt of their own"
     role, prompt = ground.role, ground.prompt
@@ -209,7 +209,20 @@ def sample_step(
     counted: str,
     *words: object,
 ) -> Generator[Request, Completion, SolutionPart]:
-    """Sample one step of a solution, or what is left of it."""
+    """Sample one step of a solution, or the rest of the solution.
+
+    Args:
+        ground: the search's context.
+        sprout: the node to grow.
+        before: the solution so far.
+        temperature: of the sampling.
+        cost: the node's cost, which is added to.
+        counted: the count that sampled tokens are added to.
+        words: tell the seeds of a node's steps apart.
+
+    Raises:
+        NodeFailure: the solver failed.
+    """
     role, parts = ground.role, list[SolutionPart]()
     for part in range(MAX_BLANK_DELIMITERS):
         now = join_parts(before, parts, sum_node_counts(before.length, *(piece.length for piece in parts)))
@@ -240,7 +253,11 @@ def sample_step(
 def score_node_steps(
     ground: SearchContext, sprout: PendingNode, steps: Sequence[str], known: int, cost: NodeCost
 ) -> Generator[ScoreRequest, ScoreResult, tuple[float, ...]]:
-    """Have the steps scored that are not known."""
+    """Return the scores of the steps after the first ``known`` ones.
+
+    Raises:
+        NodeFailure: the scorer failed, or gave a wrong number of scores or one that is not finite.
+    """
     answer = yield ScoreRequest(sprout.key, ground.question, tuple(steps), known)
     cost.clock.scoring_spans.append(build_time_span(answer.started_at, answer.seconds))
     if answer.status != "ok" or answer.scores is None:
@@ -252,10 +269,10 @@ def score_node_steps(
 
 
 def add_completion_cost(cost: NodeCost, completion: Completion, counted: str) -> None:
-    """Charge for a completion, its tokens as ``counted``.
+    """Add a completion's cost; its sampled tokens are added to the count ``counted``.
 
     Raises:
-        Failed: there is none.
+        NodeFailure: the completion failed.
     """
     cost.clock.sampling_spans.append(build_time_span(completion.started_at, completion.seconds))
     if completion.status != "ok":
@@ -268,7 +285,7 @@ def add_completion_cost(cost: NodeCost, completion: Completion, counted: str) ->
 
 
 def join_parts(first: SolutionPart, others: Sequence[SolutionPart], length: int | None) -> SolutionPart:
-    """Return pieces as one, of a known length."""
+    """Return the joined text and tokens of parts, with the given length."""
     tokens = first.tokens
     for piece in others:
         tokens = None if tokens is None or piece.tokens is None else tokens + piece.tokens
@@ -276,6 +293,6 @@ def join_parts(first: SolutionPart, others: Sequence[SolutionPart], length: int 
 
 
 def sum_node_counts(*counts: int | None) -> int | None:
-    """Return a sum; None if a part of it is unknown."""
+    """Return the sum; None if a part of it is unknown."""
     known = [count for count in counts if count is not None]
     return sum(known) if len(known) == len(counts) else None

@@ -1,4 +1,4 @@
-"""The search strategies and the rules of selection, by name: what each is, and how it begins."""
+"""Registry of the search strategies and selection rules."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from isocompute.runners.search.strategies.revise import run_revisions
 
 @dataclass(frozen=True)
 class SearchStrategy:
-    """A strategy that a scorer steers.
+    """A search strategy steered by a scorer.
 
     Args:
-        begin: starts it; takes n slots, the width M, the most rounds, and a seed for what it draws by chance.
-        description: what it does, for people.
-        colour: of its lines in figures.
-        has_width: whether the width sets it; if not, the width is 0.
-        revises: whether it writes whole attempts, each with those before it in view, instead of steps.
+        begin: starts it; takes n slots, the width M, the most rounds, and a seed for random draws.
+        description: what it does, for display.
+        colour: colour of its lines in figures.
+        has_width: whether it has a width; if not, the width is 0.
+        revises: whether it writes whole attempts, each with the earlier ones in the prompt, instead of steps.
     """
 
     begin: Callable[[int, int, int, int], SearchGenerator]
@@ -71,11 +71,11 @@ SEARCH_STRATEGIES: Registry[SearchStrategy] = Registry(
     {name: f"{SEARCH_REGISTRY_MODULE}:{name.upper()}" for name in ("beam", "dvts", "rebase", "particle", "revise")},
     SearchStrategy,
 )
-"""Every search strategy by its name."""
+"""The search strategies by name."""
 
 SELECTION_STYLES = {
     "vanilla": ("the best score", "o:"),
     "weighted": ("a vote in which each counts as its score", "o-"),
     "majority": ("a majority vote", "o--"),
 }
-"""The rules by which a search's answer is selected: in words, and how the line is drawn."""
+"""The description and the line style of each selection rule."""

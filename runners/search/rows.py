@@ -1,4 +1,4 @@
-"""A search's tree as rows of a run, and back: what a search is gone on with after a kill."""
+"""Rows of a search's nodes and result, and the nodes restored from them when a search is resumed."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import NODES_TABLE, PROBLEMS_TABLE, SEARCHES_TABLE, WAITING_STATUS
 
 SearchKey = tuple[str, str, int, int, int, int]
-"""What identifies a search: problem, strategy, n, width, lookahead, seed."""
+"""The key of a search: problem, strategy, n, width, lookahead, seed."""
 
 SearchRow = dict[str, Any]
 
 
 def read_logged_nodes(run: Run, keys: Collection[SearchKey]) -> dict[SearchKey, dict[int, SearchRow]]:
-    """Return the nodes of searches that a run holds, by search and number; a failed one gives way to its retry.
+    """Return the logged nodes of searches, by search and number; a failed node is replaced by its retry.
 
-    Nodes that failed are left out, and those that wait are there: they need not be asked for again.
+    Failed nodes are left out. Waiting ones are included, because they need not be sampled again.
 
     Raises:
         DataError: a part is damaged.
@@ -44,11 +44,11 @@ def read_logged_nodes(run: Run, keys: Collection[SearchKey]) -> dict[SearchKey, 
 
 @dataclass(frozen=True)
 class LoggedSearch:
-    """A search as a run holds it.
+    """A search as a run stores it.
 
     Args:
-        nodes: rows by number, failed ones among them.
-        ended: its row; None while it is under way.
+        nodes: the rows of its nodes by number, failed ones included.
+        result_row: the row of the search; None until it has ended.
     """
 
     nodes: dict[int, SearchRow]
@@ -56,10 +56,10 @@ class LoggedSearch:
 
 
 def read_problem_searches(run: Run, problem: str) -> dict[SearchKey, LoggedSearch]:
-    """Return the searches on a problem, those that go by their nodes alone among them.
+    """Return the searches on a problem, including those that have not ended.
 
     Raises:
-        RunError: there is no run, no such problem, or nothing searched on it.
+        RunError: there is no run, no such problem, or no search on it.
         DataError: a part is damaged.
     """
     run.read_manifest()
@@ -82,7 +82,7 @@ def read_problem_searches(run: Run, problem: str) -> dict[SearchKey, LoggedSearc
 
 
 def get_search_key(row: Mapping[str, Any]) -> SearchKey:
-    """Return which search a row belongs to."""
+    """Return the key of the search that a row belongs to."""
     problem, strategy, n, width, lookahead, seed = (row[name] for name in SEARCHES_TABLE.key_names)
     return (problem, strategy, n, width, lookahead, seed)
 
@@ -90,7 +90,7 @@ def get_search_key(row: Mapping[str, Any]) -> SearchKey:
 def build_node_row(
     sprout: PendingNode, status: str, cost: NodeCost, node: Node | None = None, **decided: Any
 ) -> SearchRow:
-    """Return a node's row; of one that failed there is only what it took."""
+    """Return a node's row; for a failed node it has only the cost and the status."""
     row = {
         **dict(zip(NODES_TABLE.key_names, sprout.key, strict=True)),
         "parent": sprout.parent.id,
@@ -111,10 +111,10 @@ def build_node_row(
 
 
 def restore_node(sprout: PendingNode, row: Mapping[str, Any]) -> tuple[Node, NodeCost]:
-    """Return a node as its row has it.
+    """Return a node and its cost from its row.
 
     Raises:
-        RunError: the row is of another tree.
+        RunError: the row has another parent, so it belongs to another tree.
     """
     if row["parent"] != sprout.parent.id:
         raise RunError(
@@ -138,12 +138,12 @@ def restore_node(sprout: PendingNode, row: Mapping[str, Any]) -> tuple[Node, Nod
 
 
 def classify_node(node: Node, parents: Collection[Node], candidates: Collection[Node]) -> str:
-    """Say what became of a node when its round was decided.
+    """Return the fate of a node at the end of its round.
 
     Args:
-        node: of the round.
-        parents: those that the next round grows from.
-        candidates: those that the search returns, if it is over.
+        node: the node.
+        parents: the nodes that the next round grows from.
+        candidates: the candidates that the search returns; empty until it is over.
     """
     if not node.is_alive:
         return "finished" if node.is_finished else "cut"
@@ -158,10 +158,10 @@ def build_search_row(
     """Return a search's row.
 
     Args:
-        key: which search.
-        status: ok, or why it has no answer.
-        cost: what its nodes took, all of them together.
-        rounds: when the nodes of each round were made.
+        key: the search.
+        status: ok, or the reason why it has no answer.
+        cost: the total cost of its nodes.
+        rounds: the spans of each round's nodes.
         found: its answer.
     """
     counts = cost.counts

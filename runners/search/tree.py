@@ -1,4 +1,4 @@
-"""One search: a strategy that is run on a problem, grows round by round, is logged, and ends in an answer."""
+"""One search on one problem: it grows round by round, is logged, and ends with an answer."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from isocompute.runners.seeds import derive_seed
 from isocompute.runners.storage.schema import WAITING_STATUS
 
 NodeOutcome = tuple[Node | None, NodeCost, str]
-"""A node that has grown, or None; what it took; and its status."""
+"""A grown node or None, its cost and its status."""
 
 
 class SearchTree:
-    """A search on one problem. Run again on its log, it comes to where it was without asking for anything.
+    """A search on one problem. Nodes that are in the log are restored and not requested again.
 
     Args:
-        key: which search.
-        rules: how it is made.
-        seed: the sweep's.
-        ground: what its nodes grow from.
-        grader: reads the answers.
-        gold: the right one.
-        there: its nodes that are logged.
-        log: takes the rows of a round.
+        key: the search.
+        rules: its configuration.
+        seed: the sweep's seed.
+        ground: the context of its nodes.
+        grader: the grader of answers.
+        gold: the gold answer.
+        there: its logged nodes, by number.
+        log: receives the rows of a round.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class SearchTree:
         self.rounds: list[list[TimeSpan | None]] = []
 
     def run(self) -> Generator[list[PendingNode], dict[int, NodeOutcome], SearchRow]:
-        """Search: yield the nodes that are to be grown, be sent how each came out, return the search's row."""
+        """Run the search: yield the nodes to grow, receive their outcomes, and return the search's row."""
         shape = SearchShape(*self.key[1:5])
         begin, seed = SEARCH_STRATEGIES[shape.strategy].begin, derive_seed(self.seed, "particles", *self.key)
         running = begin(shape.n, shape.width, self.rules.rounds, seed)
@@ -86,7 +86,7 @@ class SearchTree:
                 return self._select_answer(candidates)
 
     def grow_node(self, sprout: PendingNode, cost: NodeCost) -> NodeGrowth:
-        """Begin to grow a node; what it takes is added to the cost."""
+        """Return the growth of a node; its cost is added to ``cost``."""
         return (grow_step if self.ground.revision is None else grow_attempt)(self.ground, sprout, cost)
 
     def _make_pending_nodes(self, parents: Sequence[Node]) -> list[PendingNode]:
@@ -107,7 +107,7 @@ class SearchTree:
     def _log_round(
         self, sprouts: Sequence[PendingNode], grown: dict[int, NodeOutcome], parents: set[Node], candidates: set[Node]
     ) -> None:
-        """Read the answers of a round, and log it unless it is."""
+        """Grade the finished nodes of a round, and log the nodes that are not logged yet."""
         rows = []
         for sprout in sprouts:
             node, cost, _ = grown[sprout.id]
@@ -125,7 +125,7 @@ class SearchTree:
             self.log(rows)
 
     def _log_failed_round(self, sprouts: Sequence[PendingNode], grown: dict[int, NodeOutcome]) -> SearchRow:
-        """Log a round that cannot be decided, so that the next run asks for no more than what failed."""
+        """Log a round that cannot be decided, so that the next run requests only the failed nodes."""
         why = [status for node, _, status in grown.values() if node is None]
         rows = []
         for sprout in sprouts:
@@ -136,7 +136,7 @@ class SearchTree:
         return build_search_row(self.key, f"a node failed: {why[0]}", self.cost, self.rounds)
 
     def _select_answer(self, candidates: list[Node]) -> SearchRow:
-        """Select the answer."""
+        """Select the answer and return the search's row; unfinished candidates count only if none is finished."""
         finished = sum(node.is_finished for node in candidates)
         if not finished:
             for node in candidates:

@@ -1,1 +1,1 @@
-"""Runs on disk: tables, manifests, locks, checks."""
+"""Runs on disk: tables, manifests, locks and checks."""

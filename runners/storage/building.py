@@ -1,4 +1,4 @@
-"""A run that is made in one piece: hidden beside its place until it is whole."""
+"""Building of a run in a hidden folder that is renamed when the run is whole."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from isocompute.runners.storage.run import Run
 
 @contextmanager
 def build_hidden_run(target: Run, work: str, mark: str) -> Iterator[Run]:
-    """Give a hidden run beside another's place; it comes there when all is well, and is removed if not.
+    """Yield a hidden run beside the target; it is moved to the target on success and removed on failure.
 
     Args:
-        target: where the run is to be; nothing is there yet.
-        work: what is done, for errors: ``import``.
-        mark: the end of the hidden folder's name: ``importing``.
+        target: the place of the run; it must not exist yet.
+        work: the operation, for errors, such as ``import``.
+        mark: the end of the hidden folder's name, such as ``importing``.
 
     Raises:
-        RunError: something is there already, it cannot be written, or another process makes a run in the same place.
+        RunError: the target exists or cannot be written, or another process makes a run in the same place.
     """
     article = "an" if work[0] in "aeiou" else "a"
     if target.fs.exists(target.root):
@@ -46,7 +46,7 @@ def build_hidden_run(target: Run, work: str, mark: str) -> Iterator[Run]:
         raise RunError(f"'{foreign}' is in the way of the {work} and no run has it; move it, or name another run.")
     with begun.lock():
         try:
-            clear_hidden_run(keep=LOCK_FILE)  # what an earlier one left that was killed
+            clear_hidden_run(keep=LOCK_FILE)  # leftovers of a killed process
             yield begun
             if target.local:
                 os.rename(begun.root, target.root)
@@ -61,7 +61,7 @@ def build_hidden_run(target: Run, work: str, mark: str) -> Iterator[Run]:
 
 
 def move_run_into_place(begun: Run, target: Run) -> None:
-    """Move a run within a store, its manifest last: without one it is no run. The lock stays until it is let go."""
+    """Move a run within a store, its manifest last, because a folder without one is no run. The lock is left behind."""
     names = [posixpath.basename(path) for path in begun.fs.ls(begun.root, detail=False)]
     for name in sorted(set(names) - {LOCK_FILE}, key=lambda name: name == MANIFEST_FILE):
         begun.fs.mv(posixpath.join(begun.root, name), posixpath.join(target.root, name), recursive=True)

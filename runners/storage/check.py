@@ -1,4 +1,4 @@
-"""Whether a run is whole: what is damaged, what would be lost with it, and what would be asked for again."""
+"""Check and repair of a run: damage, lost rows and missing rows."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ from isocompute.runners.storage.validation import (
 )
 
 CHECK_BATCH_ROWS = 50_000
-"""Rows that are looked at together."""
+"""Rows that are checked at a time."""
 
 MAX_EXPECTED_ROWS = 10**6
-"""Solutions of a problem, or verifications of a solution, beyond which a manifest is not believed."""
+"""The most solutions of a problem, or verifications of a solution, that a valid manifest requests."""
 
 
 REMEDY_ADVICE = {
@@ -54,14 +54,14 @@ REMEDY_ADVICE = {
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found.
+    """The result of a check.
 
     Args:
-        run: the folder.
-        rows: rows of each table that can be believed, failed ones among them.
-        damage: everything that is wrong; empty if the run is whole.
-        missing: what a sweep would ask for: lost with the damage, failed, or not asked for yet.
-        notes: what is worth knowing and harms nothing.
+        run: the run's folder.
+        rows: number of sound rows of each table, failed ones included.
+        damage: all damage; empty if the run is whole.
+        missing: gaps that a sweep would fill: lost rows, failed rows, and rows not sampled yet.
+        notes: harmless observations.
     """
 
     run: str
@@ -77,7 +77,7 @@ class CheckReport:
 
 
 def check_run(run: Run) -> CheckReport:
-    """Examine every part of a run. Nothing is changed, and a sweep may be writing it meanwhile.
+    """Check every part of a run. Nothing is changed; a sweep may be writing the run at the same time.
 
     Raises:
         RunError: there is no run.
@@ -86,12 +86,12 @@ def check_run(run: Run) -> CheckReport:
 
 
 def repair_run(run: Run) -> CheckReport:
-    """Set damaged parts aside as ``….damaged`` and keep their sound rows; a sweep asks for the others again.
+    """Set damaged parts aside as ``….damaged`` and keep their sound rows; a sweep samples the others again.
 
-    A damaged manifest stays as it is: nothing else says what the rows were made with.
+    A damaged manifest is not repaired, because nothing else says how the rows were made.
 
     Returns:
-        What was found before.
+        The report from before the repair.
 
     Raises:
         RunError: there is no run, it was imported, or another process is writing it.
@@ -108,7 +108,7 @@ def repair_run(run: Run) -> CheckReport:
 
 
 def set_aside_damaged_parts(run: Run, parts: list[ExaminedPart]) -> None:
-    """Set aside the parts with rows that cannot be believed, and keep their other rows, in parts of today's format."""
+    """Set aside the parts with unsound rows, and rewrite their sound rows in the newest format."""
     if any(part.keys is not None and not part.sound.all() for part in parts):
         run.update_format()
     for part in parts:
@@ -119,28 +119,28 @@ def set_aside_damaged_parts(run: Run, parts: list[ExaminedPart]) -> None:
 
 
 def require_whole_run(run: Run) -> None:
-    """Raise unless every row of a run can be believed: before numbers are read off it.
+    """Raise unless every row of a run is sound; called before numbers are read from it.
 
-    A row that is missing is no damage.
+    A missing row is not damage.
 
     Raises:
         RunError: there is no run, or it cannot be read.
-        DataError: it is damaged; says where.
+        DataError: it is damaged; the message says where.
     """
     report, _ = scan_run(run)
     refuse_damage(run, report.damage)
 
 
 def set_aside_stray_judgements(run: Run) -> list[Damage]:
-    """Set aside the judgements of texts that a run does not hold: before a sweep goes on with it.
+    """Set aside judgements of texts that a run does not hold; called before a sweep resumes it.
 
-    A solution that was lost and sampled again may read differently, and what was said of the old one is not true of it.
+    A solution that was lost and sampled again may have another text, which the old judgements do not apply to.
 
     Args:
-        run: held by this process.
+        run: locked by this process.
 
     Returns:
-        What was set aside.
+        The damage that was set aside.
 
     Raises:
         DataError: the run is damaged in another way.
@@ -155,7 +155,7 @@ def refuse_damage(run: Run, damages: list[Damage]) -> None:
     """Raise if there is damage.
 
     Raises:
-        DataError: says where the first is.
+        DataError: the message names the first damage.
     """
     for damage in damages:
         link = " " if damage.what.startswith("cannot be read") else ": "
@@ -164,7 +164,7 @@ def refuse_damage(run: Run, damages: list[Damage]) -> None:
 
 
 def collect_text_digests(table: RunTable, content: pa.Table) -> pa.ChunkedArray | None:
-    """Return the digests of the texts that rows hold or judge."""
+    """Return the digests of the texts that rows hold or judge; None for tables without texts."""
     if table is SOLUTIONS_TABLE:
         texts = content["text"].to_pylist()
         return pa.chunked_array([pa.array([None if t is None else digest_text(t) for t in texts], pa.string())])
@@ -172,9 +172,9 @@ def collect_text_digests(table: RunTable, content: pa.Table) -> pa.ChunkedArray 
 
 
 def scan_run(run: Run) -> tuple[CheckReport, list[ExaminedPart]]:
-    """Return what is wrong with a run, and its parts, each with its sound rows."""
-    # What speaks of other rows is listed before them, and what was asked for is read last: a sweep that writes
-    # meanwhile leaves no verification without its solution, and no row beyond what was asked for.
+    """Return the report on a run, and its parts with their sound rows."""
+    # A sweep may be writing. Tables are listed before the tables that they refer to, so that every verification finds
+    # its solution. The manifest is read last, so that no row exceeds it.
     listed = {table.name: run.list_parts(table) for table in reversed(TABLES.values())}
     origin, damage, notes = check_manifest(run, any(listed.values()))
     config = origin if isinstance(origin, Sweep) else None
@@ -195,14 +195,14 @@ def scan_run(run: Run) -> tuple[CheckReport, list[ExaminedPart]]:
 
 
 def check_manifest(run: Run, begun: bool) -> tuple[Sweep | ImportedRun | None, list[Damage], list[str]]:
-    """Return what the manifest asks for, or what is wrong with it, and which prompts are no longer those shipped."""
+    """Return the sweep or import in the manifest, its damage, and notes on changed prompts and the source run."""
     try:
         manifest = run.read_manifest()
         config = extract_origin(manifest, run.path)
         if isinstance(config, Sweep) and count_largest_rows(config) > MAX_EXPECTED_ROWS:
             raise DataError(f"The manifest of '{run.path}' asks for more than {MAX_EXPECTED_ROWS:,} rows of a kind.")
     except (DataError, RunError) as error:
-        if isinstance(error, RunError) and (not begun or run.exists):  # the latter: of another format, or unreadable
+        if isinstance(error, RunError) and (not begun or run.exists):  # the latter: another format, or unreadable
             raise
         path = posixpath.join(run.root, MANIFEST_FILE)
         return None, [Damage(path, extract_error_reason(path, error), None, RESTORE)], []
@@ -223,7 +223,7 @@ def check_manifest(run: Run, begun: bool) -> tuple[Sweep | ImportedRun | None, l
 
 
 def is_imported_table(config: Sweep, table: RunTable) -> bool:
-    """Return whether a sweep took a table's rows from an import, so that they may lack what an import may lack."""
+    """Return whether a sweep took a table's rows from an import, so that some of their columns may be null."""
     return (
         table in (PROBLEMS_TABLE, SOLUTIONS_TABLE)
         and config.source_run is not None
@@ -232,12 +232,12 @@ def is_imported_table(config: Sweep, table: RunTable) -> bool:
 
 
 def count_largest_rows(config: Sweep) -> int:
-    """Return how many rows of a kind a sweep asks for at most: of a problem, or of a solution."""
+    """Return the most rows of a kind that a sweep requests for one problem or one solution."""
     return max(config.solution_count, config.verifications, sum(ExpectedRows(config).seeds.values()))
 
 
 def find_incomplete_tables(run: Run, imported: ImportedRun, parts: list[ExaminedPart]) -> list[Damage]:
-    """Return which tables have another number of rows than was imported, where no part says why."""
+    """Return the tables whose number of rows is not the imported one, unless a damaged part explains it."""
     damage = []
     for name, rows in imported.rows.items():
         there = [part for part in parts if part.table.name == name]
@@ -249,14 +249,14 @@ def find_incomplete_tables(run: Run, imported: ImportedRun, parts: list[Examined
 
 
 def read_parts(run: Run, table: RunTable, paths: list[str], imported: bool) -> tuple[list[ExaminedPart], list[Damage]]:
-    """Read parts, all of each, and look at their values row by row; small parts together, which is much faster."""
+    """Read parts and check their values; small parts are checked together, which is much faster."""
     parts: list[ExaminedPart] = []
     damage: list[Damage] = []
     batch: list[tuple[ExaminedPart, pa.Table]] = []
     for path in paths:
         try:
             content = run.read_part(table, path)
-            content.validate(full=True)  # texts that are not UTF-8
+            content.validate(full=True)  # raises if a text is not UTF-8
         except (DataError, pa.ArrowInvalid) as error:
             parts.append(ExaminedPart(table, path, None, np.empty(0, dtype=bool), np.empty(0, dtype=bool)))
             damage.append(Damage(path, extract_error_reason(path, error), read_footer_row_count(run, path), REPAIR))
@@ -276,7 +276,7 @@ def read_parts(run: Run, table: RunTable, paths: list[str], imported: bool) -> t
 
 
 def check_part_values(table: RunTable, batch: list[tuple[ExaminedPart, pa.Table]], imported: bool) -> list[Damage]:
-    """Return what is wrong with the values of parts."""
+    """Return the damage in the values of parts."""
     if not batch:
         return []
     parts = [part for part, _ in batch]
@@ -285,12 +285,12 @@ def check_part_values(table: RunTable, batch: list[tuple[ExaminedPart, pa.Table]
 
 
 def extract_error_reason(path: str, error: Exception) -> str:
-    """Return what an error says of a file, without the file's name and the advice to check it."""
+    """Return an error's message without the file's name and the advice to run a check."""
     return str(error).splitlines()[0].removeprefix(path).lstrip(": ").partition("; `isocompute")[0].rstrip(".")
 
 
 def read_footer_row_count(run: Run, path: str) -> int | None:
-    """Return how many rows a damaged part says it has; None if it does not even say that."""
+    """Return the number of rows in a damaged part's footer; None if the footer cannot be read."""
     try:
         with run.fs.open(path, "rb") as file:
             return int(pq.ParquetFile(file).metadata.num_rows)
@@ -299,7 +299,7 @@ def read_footer_row_count(run: Run, path: str) -> int | None:
 
 
 def collect_gaps(parts: list[ExaminedPart], config: Sweep) -> dict[str, list[Gap]]:
-    """Return the rows that were asked for and are not there."""
+    """Return the requested rows that are missing."""
     expected = ExpectedRows(config, select_sound_rows(parts, PROBLEMS_TABLE)["problem_id"].to_pylist())
     tables = [table for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE) if expected.get_axis_sizes(table)]
     tables += [SEARCHES_TABLE] if config.searches else []
@@ -307,7 +307,7 @@ def collect_gaps(parts: list[ExaminedPart], config: Sweep) -> dict[str, list[Gap
 
 
 def describe_stray_files(run: Run) -> list[str]:
-    """Say which files stand beside the parts."""
+    """Return notes on files that are in the tables' folders and are not parts."""
     paths = [path for table in TABLES for path in run.fs.find(posixpath.join(run.root, table))]
     paths = [path for path in paths if not PART_FILE_PATTERN.search(path)]
     said = {

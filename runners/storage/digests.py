@@ -1,4 +1,4 @@
-"""What a verdict, a score or a grade remembers of the text that it judged."""
+"""Digests of solution texts, by which a verdict, score or grade identifies the text that it judged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DIGEST_BYTES = 16
 
 
 def digest_text(text: str) -> str:
-    """Return the BLAKE2b digest of a solution's text, as it stands in a run: 32 hexadecimal digits.
+    """Return the BLAKE2b digest of a solution's text as a run stores it: 32 hexadecimal digits.
 
     >>> digest_text("2 + 2 = 4")
     'bd2b708e5fa34a3e3d047af76baef9c0'

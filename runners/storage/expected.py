@@ -1,7 +1,7 @@
-"""The rows that a sweep asks for: how many, which of them are there, and which are missing.
+"""The rows that a sweep requests, and which of them are missing.
 
-Solutions, verifications and scores are numbered from 0, so a table's rows are a box: problems × solutions ×
-verifications. Searches are a list: shapes × problems × seeds.
+Solutions, verifications and scores are numbered from 0, so a table's rows form a box: problems × solutions ×
+verifications. Searches form a list: shapes × problems × seeds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RowKey = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Gap:
-    """Rows that are not there, from one key to another in the order of the keys."""
+    """Consecutive missing rows, from one key to another in the order of the keys."""
 
     first: RowKey
     last: RowKey
@@ -46,20 +46,20 @@ class Gap:
 
 @dataclass(frozen=True)
 class ExpectedRows:
-    """The rows that a sweep asks for on some problems.
+    """The rows that a sweep requests for some problems.
 
     Args:
-        sweep: what asks for them.
-        problems: ids, in the order of the sweep.
+        sweep: the sweep.
+        problems: ids of the problems in the sweep's order.
     """
 
     sweep: Sweep
     problems: Sequence[str] = ()
 
     def get_axis_sizes(self, table: RunTable) -> dict[str, int]:
-        """Return how many rows a problem has of a numbered table, by the column that numbers them from 0.
+        """Return the number of values of each numbering column of a table, for one problem.
 
-        Other tables have none. Scores are numbered only where some are asked for.
+        The result is empty for tables that are not numbered, and for scores if none are requested.
         """
         sweep = self.sweep
         if table is SOLUTIONS_TABLE:
@@ -70,7 +70,7 @@ class ExpectedRows:
 
     @cached_property
     def seeds(self) -> dict[SearchShape, int]:
-        """How often each search is repeated on each problem."""
+        """The number of seeds of each search shape."""
         return {shape: search.seeds for shape, search in self.sweep.searches_by_shape.items()}
 
     @cached_property
@@ -78,7 +78,7 @@ class ExpectedRows:
         return frozenset(self.problems)
 
     def count_rows(self, table: RunTable) -> int:
-        """Return how many rows of a table are asked for; 0 of a table that nobody asks for by itself."""
+        """Return the number of requested rows of a table; 0 for tables that are not requested themselves."""
         if table is PROBLEMS_TABLE:
             return len(self.problems)
         if table is SEARCHES_TABLE:
@@ -87,11 +87,11 @@ class ExpectedRows:
         return len(self.problems) * math.prod(numbers.values()) if numbers else 0
 
     def enumerate_keys(self, table: RunTable, start: RowKey = ()) -> Iterator[RowKey]:
-        """Yield the keys of the rows that are asked for, in order.
+        """Yield the keys of the requested rows in order.
 
         Args:
-            table: whose rows.
-            start: what a key is to begin with, such as a problem and a solution.
+            table: the table.
+            start: the first values of the keys, such as a problem and a solution; ignored for searches.
         """
         if table is SEARCHES_TABLE:
             for shape, seeds in self.seeds.items():
@@ -106,11 +106,11 @@ class ExpectedRows:
         yield from product(*fixed, *axes[len(fixed) - 1 :])
 
     def find_missing_keys(self, table: RunTable, there: Set[RowKey], start: RowKey = ()) -> Iterator[RowKey]:
-        """Yield the keys of the rows that are asked for and are not there, in order, see `keys`."""
+        """Yield the keys of the requested rows that are not in ``there``, in the order of `enumerate_keys`."""
         return (key for key in self.enumerate_keys(table, start) if key not in there)
 
     def select_rows(self, table: RunTable, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of a frame that are asked for, in their order."""
+        """Return the requested rows of a frame in their order."""
         inside = frame["problem_id"].isin(list(self.problems))
         for name, size in self.get_axis_sizes(table).items():
             inside &= frame[name].between(0, size - 1)
@@ -119,7 +119,7 @@ class ExpectedRows:
         return frame[inside]
 
     def mark_expected_searches(self, frame: pd.DataFrame) -> pd.Series:
-        """Return which rows of searches, or of their nodes, belong to a search that is asked for."""
+        """Mark the rows of searches, or of their nodes, that belong to a requested search."""
         columns = SEARCHES_TABLE.key_names[1:]
         keys = frame[columns].itertuples(index=False, name=None)
         known: dict[RowKey, bool] = {}
@@ -132,7 +132,7 @@ class ExpectedRows:
         return pd.Series(found, index=frame.index, dtype=bool)
 
     def require_rows(self, run: Run, table: RunTable, columns: Sequence[str]) -> pd.DataFrame:
-        """Read the rows that are asked for; numbered ones in the order of their keys.
+        """Read the requested rows; those of numbered tables are sorted by key.
 
         Raises:
             RunError: rows are missing.
@@ -151,11 +151,11 @@ class ExpectedRows:
         return frame.assign(problem_id=order).sort_values(by, kind="stable", ignore_index=True)
 
     def find_gaps(self, table: RunTable, keys: pa.Table) -> list[Gap]:
-        """Return the rows that are asked for and are not there; those side by side, in the order of keys, are one gap.
+        """Return the requested rows that are missing; rows with consecutive keys form one gap.
 
         Args:
-            table: whose rows.
-            keys: of the rows that are there; those of a numbered table are all asked for.
+            table: the table.
+            keys: keys of the existing rows; in a numbered table all of them must be requested.
         """
         if table is SEARCHES_TABLE:
             return self._find_search_gaps(keys)
@@ -190,7 +190,7 @@ class ExpectedRows:
 
 
 def count_expected_rows(origin: Sweep | ImportedRun, problems: Sequence[str]) -> dict[str, int]:
-    """Return how many rows each table of a run is to have: as the sweep asks, or exactly as many as were imported."""
+    """Return the expected number of rows of each table: as the sweep requests, or as imported."""
     if isinstance(origin, ImportedRun):
         return dict(origin.rows)
     expected = ExpectedRows(origin, problems)

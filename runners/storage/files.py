@@ -1,6 +1,6 @@
-"""Where a file or folder is: on a local disk, or in a store that fsspec reaches; and how a file gets there whole.
+"""Access to files on local disks and in object stores through fsspec, with writes that are whole or not at all.
 
-fsspec is loaded for URLs only: `plan` reads a local profile, and is to answer at once.
+fsspec is imported only for URLs, because `plan` reads a local profile and must start quickly.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 MISSPELT_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?:/(?!/)|\\)")
-"""How a URL with a wrong slash begins. As a path it would be an odd local folder, such as ``s3:``."""
+"""The start of a URL with wrong slashes. As a path it would be an odd local folder, such as ``s3:``."""
 
 
 MANIFEST_FILE = "manifest.json"
-"""The file that makes a folder a run."""
+"""Name of the manifest; a folder with this file is a run."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class StorePath:
     """A path in a store.
 
     Args:
-        fs: the store.
+        fs: the store's file system.
         root: the path in it.
         local: whether the store is a local disk.
     """
@@ -43,16 +43,16 @@ class StorePath:
 
 
 def locate_store(path: str, what: str = "The file") -> StorePath:
-    """Find the store that a path or URL is in.
+    """Return the store and the path in it that a path or URL names.
 
-    A folder of another store (``dir::…``) is the other store's: it is guarded and written as that one is.
+    A folder of another store (``dir::…``) resolves to the other store, so that it is locked and written like that one.
 
     Args:
         path: a path or URL.
-        what: what it is of, for errors.
+        what: what the path is, for errors.
 
     Raises:
-        RunError: no such store is known, its package is missing, or the URL is misspelt.
+        RunError: the store is unknown, its package is missing, or the URL is misspelt.
     """
     import fsspec
     from fsspec.implementations.dirfs import DirFileSystem
@@ -63,7 +63,7 @@ def locate_store(path: str, what: str = "The file") -> StorePath:
         raise RunError(f"'{path}' is neither a path nor a URL: write {store}//… with two slashes for a store.")
     try:
         fs, root = fsspec.core.url_to_fs(path)
-    except Exception as error:  # each store has kinds of its own
+    except Exception as error:  # each store has its own error classes
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(f"{what} '{path}' cannot be reached: {said.rstrip('.')}.") from error
     while isinstance(fs, DirFileSystem):
@@ -80,7 +80,7 @@ def is_in_memory(fs: Any) -> bool:
 
 
 def refuse_memory_path(path: str) -> None:
-    """Raise for a path in this process's memory, which is gone when the command ends.
+    """Raise if a path is in this process's memory, which is lost when the command ends.
 
     Raises:
         RunError: the path is in memory, or as `locate_store`.
@@ -91,16 +91,16 @@ def refuse_memory_path(path: str) -> None:
 
 @contextmanager
 def translate_store_errors(path: str) -> Iterator[None]:
-    """Turn whatever a store raises into an error of the family; a file that is not there stays FileNotFoundError.
+    """Turn any error of a store into DataError; FileNotFoundError is passed on.
 
     Raises:
-        DataError: the store does not answer, or cannot do what it is asked.
+        DataError: the store does not answer, or cannot do the operation.
     """
     try:
         yield
     except FileNotFoundError:
         raise
-    except Exception as error:  # each store has kinds of its own
+    except Exception as error:  # each store has its own error classes
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise DataError(f"'{path}' cannot be reached: {said.splitlines()[0].rstrip('.')}.") from error
 
@@ -109,9 +109,9 @@ def replace_file(path: str, content: bytes, temporary: str) -> None:
     """Write a local file whole or not at all.
 
     Args:
-        path: the file; a link there is replaced, and what it points to stays as it is.
-        content: its bytes.
-        temporary: a name in the same folder that nothing has; it is gone afterwards, whatever happens.
+        path: the file; if it is a link, the link is replaced and its target is unchanged.
+        content: the bytes.
+        temporary: an unused name in the same folder; it is gone afterwards in every case.
 
     Raises:
         OSError: the file cannot be written.
@@ -125,19 +125,20 @@ def replace_file(path: str, content: bytes, temporary: str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        with suppress(OSError):  # it would keep a full disk full
+        with suppress(OSError):  # a leftover would keep a full disk full
             os.remove(temporary)
         raise
 
 
 def read_file(path: str) -> bytes:
-    """Return what a file holds.
+    """Return the content of a file.
 
     Args:
         path: a local path or a URL.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: a local file cannot be read.
+        DataError: a store does not answer.
         RunError: as `locate_store`.
     """
     if "://" not in path:
@@ -149,10 +150,10 @@ def read_file(path: str) -> bytes:
 
 
 def check_output_path(path: str) -> None:
-    """Raise unless a file may be written at a path: before the work is done whose result goes there.
+    """Raise unless a result may be written to a path; called before the work whose result goes there.
 
     Raises:
-        DataError: it is a folder, or a file of a run.
+        DataError: the path is a folder, or a file of a run.
         RunError: it is in memory, or as `locate_store`.
     """
     from isocompute.runners.storage.schema import TABLES

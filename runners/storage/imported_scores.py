@@ -1,4 +1,4 @@
-"""Step scores of imports: which of them are scores, and those that runs of format 1 hold beside their solutions."""
+"""Step scores of imports, including those that imports of format 1 store with their solutions."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import DIGEST_COLUMN, SCORES_TABLE, SOLUTIONS_TABLE
 
 OUT_OF_RANGE_STATUS = "not used: a step's score is outside 0 … 1"
-"""Status of the scores of a tool that scores in a range of its own. The row holds them, and nothing reads them."""
+"""Status of step scores in another range than 0 … 1. The row keeps them, and nothing uses them."""
 
 
 def build_imported_score_row(problem: str, solution: int, steps: Sequence[float], text: str | None) -> dict[str, Any]:
-    """Return a solution's imported step scores as a row of `SCORES_TABLE`; what they took is unknown.
+    """Return a solution's imported step scores as a row of `SCORES_TABLE`; their cost is unknown.
 
     Args:
-        problem: its name.
+        problem: the problem's id.
         solution: the solution's number.
-        steps: a score a step.
-        text: of the solution, as far as the import says it.
+        steps: the score of each step.
+        text: the solution's text; None if the import lacks it.
     """
     return {
         "problem_id": problem,
@@ -35,11 +35,11 @@ def build_imported_score_row(problem: str, solution: int, steps: Sequence[float]
 
 
 def extract_solution_scores(run: Run, but: Collection[tuple[str, int]] = ()) -> pa.Table:
-    """Return the step scores that an import of format 1 holds in its solutions, as rows of `SCORES_TABLE`.
+    """Return the step scores that an import of format 1 stores with its solutions, as rows of `SCORES_TABLE`.
 
     Args:
         run: the import.
-        but: keys of solutions that have a row of scores already.
+        but: keys of solutions that already have a row of scores.
 
     Raises:
         DataError: a part is damaged.

@@ -1,8 +1,7 @@
-"""One writer for a run: what keeps a second process out, and what notices that the run is no longer there.
+"""Locks that admit one writer to a run, and detect that the run was moved or deleted.
 
-On a local disk the system holds the lock and lets go when the process ends, however it ends. An object store has no
-locks. Where it can refuse to write an object that is there already, ``.lock`` is such an object, with the name of its
-writer; elsewhere nothing guards a run.
+On a local disk the operating system holds the lock and releases it when the process ends. Object stores have no locks.
+If a store can refuse to overwrite an object, the object ``.lock`` names the writer; otherwise the run is unguarded.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ from isocompute.runners.storage.files import StorePath
 LOCK_FILE = ".lock"
 
 CONDITIONAL_PROTOCOLS = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"}
-"""Protocols of stores that can refuse to write what is there already, in the request that writes."""
+"""Protocols of stores that can refuse, in the writing request itself, to overwrite an object."""
 
 
 class RunLock(Protocol):
-    """What a process holds while it writes a run."""
+    """The lock that a process holds while it writes a run."""
 
     is_guarded: bool
     """Whether a second writer is kept out."""
 
     def verify(self) -> None:
-        """Raise unless the run is still held.
+        """Raise unless the run is still locked by this process.
 
         Raises:
             RunError: the run was moved or deleted, or another process took it.
@@ -46,7 +45,7 @@ class RunLock(Protocol):
 
 @contextmanager
 def lock_run(place: StorePath, path: str) -> Iterator[RunLock]:
-    """Hold a run for one writing process.
+    """Lock a run for one writing process.
 
     Args:
         place: the run's folder.
@@ -68,17 +67,17 @@ def lock_run(place: StorePath, path: str) -> Iterator[RunLock]:
 
 @dataclass
 class UnguardedLock:
-    """A run in a store that cannot keep a second writer out."""
+    """The lock of a run in a store that cannot keep a second writer out."""
 
     is_guarded: bool = False
 
     def verify(self) -> None:
-        """Do nothing: nothing is known."""
+        """Do nothing, because nothing can be checked."""
 
 
 @dataclass
 class FolderLock:
-    """A run on a local disk: an open file, locked by the system."""
+    """The lock of a run on a local disk: an open file, locked by the operating system."""
 
     file: int
     name: str
@@ -119,7 +118,7 @@ def _lock_folder(root: str, path: str) -> Iterator[FolderLock]:
 
 @dataclass
 class ObjectLock:
-    """A run in a store: an object that says who writes."""
+    """The lock of a run in a store: an object that names the writer."""
 
     fs: Any
     name: str
@@ -128,7 +127,7 @@ class ObjectLock:
     is_guarded: bool = True
 
     def verify(self) -> None:
-        """Raise unless the object is still this process's."""
+        """Raise unless the object is still the one that this process wrote."""
         try:
             same = self.fs.cat_file(self.name) == self.content
         except FileNotFoundError:
@@ -155,7 +154,7 @@ def _lock_object(place: StorePath, path: str, create: dict[str, Any]) -> Iterato
             raise RunError(f"Another process is writing the run at '{path}'; wait for it, or stop it.") from None
     lock = ObjectLock(fs, name, path, content)
     try:
-        try:  # a store behind a protocol that can refuse may still not do so
+        try:  # write again: some stores of these protocols overwrite all the same
             fs.pipe_file(name, content, **create)
             lock.is_guarded = False
         except FileExistsError:
@@ -168,16 +167,16 @@ def _lock_object(place: StorePath, path: str, create: dict[str, Any]) -> Iterato
 
 
 def _remove_dead_lock(fs: Any, name: str, path: str) -> None:
-    """Remove the lock of a process of this machine that is gone.
+    """Remove the lock of a process of this machine that has ended.
 
     Raises:
-        RunError: it runs, or that cannot be told from here.
+        RunError: the process is running, or is on another machine.
     """
     try:
         writer = json.loads(fs.cat_file(name))
         own, process = writer["machine"] == identify_machine(), int(writer["process"])
     except FileNotFoundError:
-        return  # it has just ended
+        return  # the other process has just ended
     except (ValueError, TypeError, KeyError):
         own, process = False, 0
     if own and not is_process_running(process):
@@ -191,7 +190,7 @@ def _remove_dead_lock(fs: Any, name: str, path: str) -> None:
 
 
 def _find_exclusive_options(fs: Any) -> dict[str, Any] | None:
-    """Return what makes a store's ``pipe_file`` refuse what is there already; None if the store cannot."""
+    """Return the options that make a store's ``pipe_file`` refuse to overwrite; None if it cannot."""
     protocols = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
     write = getattr(type(fs), "_pipe_file", None) or type(fs).pipe_file
     known = inspect.signature(write).parameters
@@ -201,7 +200,7 @@ def _find_exclusive_options(fs: Any) -> dict[str, Any] | None:
 
 
 def identify_machine() -> str:
-    """Return what tells this machine, or container, from others: processes of the same one can see each other."""
+    """Return an identifier of this machine or container, whose processes can see each other."""
     parts = [socket.gethostname()]
     with suppress(OSError):
         parts += [Path("/proc/sys/kernel/random/boot_id").read_text().strip(), os.readlink("/proc/self/ns/pid")]
@@ -209,7 +208,7 @@ def identify_machine() -> str:
 
 
 def is_process_running(process: int) -> bool:
-    """Return whether a process of this machine runs."""
+    """Return whether a process of this machine is running."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

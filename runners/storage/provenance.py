@@ -1,4 +1,4 @@
-"""What a run was made by, a sweep or an import; and what its readers ask of either."""
+"""The origin of a run, a sweep or an import, read from its manifest."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from isocompute.runners.config.sweep import Sweep, extract_sweep
 from isocompute.runners.config.taken import RowCount, SourceRun
 
 LOGGED_GRADER = "as-logged"
-"""The grader of answers that are taken as another tool logged them."""
+"""Name of the grader of answers that are taken as another tool logged them."""
 
 GOLD_AS_GIVEN = "as given"
-"""How a run holds its right answers; runs of earlier versions hold what their grader read in them."""
+"""The manifest's entry for gold answers stored as given; runs of earlier versions store the normalised ones."""
 
 
 UPGRADED_KEY = "upgraded"
-"""Where a manifest says from which format the run was upgraded, and by which version."""
+"""The manifest's key for the format that the run was upgraded from, and the version that did it."""
 
 
 class ImportedRun(ConfigBlock):
-    """What was imported; what the source does not say of itself is None.
+    """The origin of an imported run; None where the source does not say.
 
     Args:
-        format: whose log it was.
-        source: the file or the folder, by its name.
-        files: how many files it was.
-        sha256: of a single file.
-        task: its name.
+        format: format of the imported log.
+        source: name of the file or folder.
+        files: number of files.
+        sha256: digest of a single file.
+        task: the task's name.
         solver: the model that solved.
         verifier: the model that verified.
-        rows: how many rows each table has.
-        unknown: columns that no row has, as ``table.column``.
+        rows: number of rows of each table.
+        unknown: columns that are null in all rows, as ``table.column``.
     """
 
     format: str
@@ -49,25 +49,25 @@ class ImportedRun(ConfigBlock):
 
     @property
     def task_name(self) -> str:
-        """What the task is called."""
+        """The task's name."""
         return self.task
 
     @property
     def models(self) -> dict[str, str]:
-        """The models that are known, by role."""
+        """The known models by role."""
         roles = {"solver": self.solver, "verifier": self.verifier}
         return {role: model for role, model in roles.items() if model is not None}
 
     @property
     def solutions_thinking_end(self) -> None:
-        """Nothing: whether a model thinks aloud is not known of an import."""
+        """None, because an import does not say how thinking ends."""
 
 
 def extract_origin(manifest: dict[str, Any], run: str) -> Sweep | ImportedRun:
-    """Return what a run's manifest says it was made by.
+    """Return the sweep or import in a run's manifest.
 
     Raises:
-        DataError: the manifest holds neither a sweep nor an import.
+        DataError: the manifest holds neither a valid sweep nor a valid import.
     """
     if "imported" not in manifest:
         return extract_sweep(manifest, run)
@@ -78,20 +78,20 @@ def extract_origin(manifest: dict[str, Any], run: str) -> Sweep | ImportedRun:
 
 
 def extract_source_run(manifest: dict[str, Any], run: str) -> SourceRun | None:
-    """Return what a run's manifest says that it took from another run; None if it took nothing.
+    """Return the source run in a run's manifest; None if the run took nothing.
 
     Raises:
-        DataError: the manifest holds neither a sweep nor an import, or does not say what was taken.
+        DataError: the manifest holds no valid sweep or import, or does not say what was taken.
     """
     origin = extract_origin(manifest, run)
     return origin.source_run if isinstance(origin, Sweep) else None
 
 
 def extract_model_sizes(manifest: dict[str, Any], run: str) -> dict[str, float]:
-    """Return the parameter counts that a run holds, by role; runs of earlier versions hold none.
+    """Return the parameter counts in a run's manifest, by role; empty for runs of earlier versions.
 
     Raises:
-        DataError: what it holds are no parameter counts.
+        DataError: the entry does not hold parameter counts.
     """
     sizes = manifest.get("parameters", {})
     if not isinstance(sizes, dict) or not all(

@@ -1,8 +1,7 @@
-"""Grading a run again, without sampling: every stored text is read anew, and what is found lies over the answers.
+"""Regrading of a run without sampling: every stored text is read again, and the new grades overlay the answers.
 
-The parts of a run are never changed. What a re-grade finds is one more table, `GRADES_TABLE`, which is replaced as a
-whole; `Run.read_frame` reads answers through it. A re-reading of verdicts would be another such overlay, of the
-verifications.
+The parts of a run are not changed. The new grades are one more table, `GRADES_TABLE`, which is replaced as a whole and
+which `Run.read_frame` applies to the solutions.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from isocompute.runners.storage.schema import GRADES_TABLE, PROBLEMS_TABLE, SOLU
 
 @dataclass(frozen=True)
 class RegradeResult:
-    """What a re-grade found.
+    """The result of a regrade.
 
-    ``changed`` counts the solutions whose answer is now another string, or none, or one where there was none; of a
-    class of wrong answers that is also a change of its representative. ``refused`` counts the answers that could not
-    be compared within the limits on time and memory. ``notes`` say what the numbers rest on.
+    ``changed`` counts the solutions whose answer is now another string, or appeared or disappeared; in a class of wrong
+    answers a new representative counts too. ``refused`` counts comparisons that exceeded the limits on time or memory.
+    ``notes`` are caveats on the numbers.
     """
 
     run: str
@@ -44,17 +43,17 @@ class RegradeResult:
 def regrade_run(run: Run, grader: Grader) -> RegradeResult:
     """Grade every solution of a run again.
 
-    The answers to a problem are put into classes in the order of the solutions' numbers: the same texts and the same
-    grader give the same bytes. Killed at any moment, it leaves the grades that were there.
+    The answers to a problem are put into classes in the order of the solutions' numbers, so the same texts and grader
+    give the same bytes. If the process is killed, the old grades remain.
 
     Args:
         run: a run that no other process is writing.
-        grader: what reads the answers.
+        grader: the grader.
 
     Raises:
-        RunError: there is no run, it holds no solutions or no right answer, it holds searches that selected by another
-            grader's classes, or another process is writing it.
-        DataError: a part is damaged, or the grader cannot read a right answer.
+        RunError: there is no run, it has no solutions or no gold answer, its searches selected by another grader's
+            classes, or another process is writing it.
+        DataError: a part is damaged, or the grader cannot read a gold answer.
     """
     before, own = read_grader_title(run), run.read_manifest().get("grader")
     origin = extract_origin(run.read_manifest(), run.path)
@@ -78,7 +77,7 @@ def regrade_run(run: Run, grader: Grader) -> RegradeResult:
         for problem, group in solutions.groupby("problem_id", sort=False):
             if problem not in golds:
                 raise RunError(f"The run at '{run.path}' has solutions to '{problem}', and no such problem.")
-            if not isinstance(golds[problem], str):  # a null, which pandas may write as NaN
+            if not isinstance(golds[problem], str):  # pandas may turn null into NaN
                 raise RunError(f"The run at '{run.path}' does not say the right answer to '{problem}'.")
             classes = AnswerClasses(grader, golds[problem])
             for number, text in zip(group["solution_id"], group["text"], strict=True):
@@ -102,7 +101,7 @@ def regrade_run(run: Run, grader: Grader) -> RegradeResult:
 
 
 def note_rewritten_gold(run: Run, grader: Grader) -> list[str]:
-    """Say that a run of an earlier version holds what its first grader read in the right answers."""
+    """Return a note if a run of an earlier version stores normalised gold answers of another grader."""
     manifest = run.read_manifest()
     if manifest.get("gold") == GOLD_AS_GIVEN or manifest.get("grader") == grader.title:
         return []
@@ -113,7 +112,7 @@ def note_rewritten_gold(run: Run, grader: Grader) -> list[str]:
 
 
 def read_grader_title(run: Run) -> str:
-    """Return name and version of the grader whose answers a run's frames hold.
+    """Return name and version of the grader of a run's present answers.
 
     Raises:
         RunError: there is no run.
@@ -124,10 +123,10 @@ def read_grader_title(run: Run) -> str:
 
 
 def require_own_grader(run: Run) -> str:
-    """Return name and version of the grader that a run has, to grade it again.
+    """Return name and version of a run's grader, for grading the run again.
 
     Raises:
-        RunError: there is no run, it has no texts, or its answers are those that another tool logged.
+        RunError: there is no run, it has no texts, or its answers were logged by another tool.
         DataError: its manifest or its grades cannot be read.
     """
     grader = read_grader_title(run)
@@ -143,7 +142,7 @@ def require_own_grader(run: Run) -> str:
 
 
 def explain_missing_texts(run: Run) -> str:
-    """Say why a run has no solutions to grade."""
+    """Return the reason why a run has no solutions to grade."""
     if isinstance(extract_origin(run.read_manifest(), run.path), Sweep):
         return "; run its sweep first"
     return ": what was imported has no texts of solutions, only what was read in them"

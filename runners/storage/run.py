@@ -1,16 +1,17 @@
-"""A run on disk: a manifest and tables of Parquet parts, each of which appears whole or not at all.
+"""The files of a run: a manifest and tables of Parquet parts, each written whole or not at all.
 
-    RUN/manifest.json          what was asked: config, model and prompt hashes, versions, grader; or what was imported
+    RUN/manifest.json          config, model and prompt hashes, versions and grader of a sweep; or the import's origin
     RUN/problems/*.parquet     RUN/solutions/*.parquet     RUN/verifications/*.parquet
     RUN/scores/*.parquet       RUN/nodes/*.parquet         RUN/searches/*.parquet
-    RUN/grades/*.parquet       answers graded again, in one part that is replaced as a whole
+    RUN/grades/*.parquet       regraded answers, in one part that is replaced as a whole
 
-Other parts are written once and never changed; only `set_aside_part`, when a person asks for it, takes one out. A row's
-key is its identity: a resumed sweep reads the keys that are there and asks for the others only.
+The other parts are written once and never changed; only `Run.set_aside_part` takes one out. A row is identified by its
+key: a resumed sweep reads the existing keys and samples only the missing ones.
 
-A table's columns stand in `schema`, under one name each in all tables. Parts of format 1 call some of them otherwise;
-each part is known by its own columns, and read under the names of today. So a run of format 1 that goes on has parts of
-both kinds, and its manifest says 2, which versions that read only 1 refuse. `upgrade` writes all parts anew.
+`schema` lists the columns; a name means the same in all tables. Parts of format 1 use other names for some columns. The
+reader recognises such a part by its columns and returns it under the current names. A run of format 1 that is resumed
+therefore has parts of both formats, and its manifest says 2, which versions that read only format 1 refuse. `upgrade`
+rewrites all parts.
 """
 
 from __future__ import annotations
@@ -38,20 +39,20 @@ from isocompute.runners.storage.locking import LOCK_FILE, RunLock, lock_run
 from isocompute.runners.storage.schema import OVERLAYS, TABLES, RunTable
 
 RUN_FORMAT = 2
-"""The format of runs that is written."""
+"""The run format that is written."""
 
 READABLE_FORMATS = (1, 2)
-"""The formats that are read. The parts of a run of format 2 that was begun in format 1 may be of either."""
+"""The run formats that are read. A run of format 2 that was begun in format 1 has parts of both."""
 
 PART_FILE_PATTERN = re.compile(r"/part-(\d+)(?:-[0-9a-f]+)?\.parquet$")
-"""How parts are called: by number, and in a store also by their writer."""
+"""Names of part files: the part's number and, in an object store, a token of the writer."""
 
 TEMPORARY_FILE_PATTERN = re.compile(r"(?:part-\d+(?:-[0-9a-f]+)?\.parquet|manifest\.json)\.\d+\.tmp")
-"""How a file of a run is called until it is whole: as then, with the number of the process that writes it."""
+"""Names of unfinished files of a run: the final name, followed by the number of the writing process."""
 
 
 class Run:
-    """A folder of logs, on a local disk or wherever fsspec reaches.
+    """A run's folder, on a local disk or in a store that fsspec reaches.
 
     Args:
         path: the folder; ``runs/lab`` or ``s3://bucket/runs/lab``.
@@ -59,21 +60,21 @@ class Run:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         short = str(path).rstrip("/")
-        self.path = str(path) if short.endswith(":") or not short else short  # the top of a disk or store stays it
+        self.path = str(path) if short.endswith(":") or not short else short  # '/' and 's3://' keep their slash
         self.place = locate_store(self.path, "The run")
         self.fs, self.root, self.local = self.place.fs, self.place.root, self.place.local
         self.held: RunLock | None = None
 
     @property
     def exists(self) -> bool:
-        """Whether a run was begun here."""
+        """Whether the folder has a manifest."""
         return bool(self.fs.exists(posixpath.join(self.root, MANIFEST_FILE)))
 
     def read_manifest(self) -> dict[str, Any]:
-        """Return what the run was asked for.
+        """Return the manifest.
 
         Raises:
-            RunError: no run is here, or it has another format.
+            RunError: the folder holds no run, or a run of another format.
             DataError: the manifest cannot be read.
         """
         where = posixpath.join(self.root, MANIFEST_FILE)
@@ -95,7 +96,7 @@ class Run:
         return manifest
 
     def find_foreign_file(self) -> str | None:
-        """Return something in the folder that no run has; None if there is nothing."""
+        """Return the path of a file or folder that does not belong to a run; None if there is no such path."""
         for path in self._list_folder(self.root):
             name = posixpath.basename(path)
             if name in TABLES and self.fs.isdir(path):
@@ -108,12 +109,15 @@ class Run:
         return None
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Write the manifest, whole or not at all; the same content gives the same bytes."""
+        """Write the manifest whole or not at all; equal content gives equal bytes."""
         text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         self._put_file(posixpath.join(self.root, MANIFEST_FILE), text.encode())
 
     def update_format(self) -> None:
-        """Say in the manifest, if it can be read, that parts of the newest format may stand among the others."""
+        """Set the manifest's format to the newest, because parts of that format are about to be added.
+
+        A manifest that is missing or cannot be read is replaced by one that holds only the format.
+        """
         manifest: dict[str, Any] = {"format": RUN_FORMAT}
         with suppress(DataError, RunError):
             manifest = self.read_manifest()
@@ -121,31 +125,31 @@ class Run:
             self.write_manifest({**manifest, "format": RUN_FORMAT})
 
     def list_parts(self, table: RunTable) -> list[str]:
-        """Return the paths of a table's finished parts, in the order in which they were written."""
+        """Return the paths of a table's finished parts in the order of writing."""
         return [path for _, path in self._sort_parts(table)]
 
     def _sort_parts(self, table: RunTable) -> list[tuple[int, str]]:
-        """Parts by number, which is not by name: part-100000 comes after part-99999."""
+        """Return the parts sorted by number; by name, part-100000 would come before part-99999."""
         paths = self._list_folder(posixpath.join(self.root, table.name))
         return sorted((int(found[1]), path) for path in paths if (found := PART_FILE_PATTERN.search(path)))
 
     def _list_folder(self, folder: str) -> list[str]:
-        """Return what a folder holds, or nothing if it is not there."""
+        """Return the paths in a folder; empty if the folder does not exist."""
         with self._translate_read_errors(folder):
             return sorted(self.fs.ls(folder, detail=False)) if self.fs.isdir(folder) else []
 
     def _is_temporary(self, path: str) -> bool:
-        """Return whether a path is that of a file of this run which is not whole yet."""
+        """Return whether a path is an unfinished file of this run."""
         folder, name = posixpath.split(path)
         own = folder == self.root.rstrip("/")
         table = posixpath.basename(folder) in TABLES and posixpath.dirname(folder) == self.root.rstrip("/")
         return TEMPORARY_FILE_PATTERN.fullmatch(name) is not None and (own if name.startswith(MANIFEST_FILE) else table)
 
     def read_table(self, table: RunTable, columns: list[str] | None = None) -> pa.Table:
-        """Read a table, or some of its columns, from all parts, checked.
+        """Read all parts of a table, or some of its columns, and check the columns and required values.
 
         Raises:
-            DataError: a part is damaged or has a wrong column, or a key stands twice.
+            DataError: a part is damaged, has a wrong column, or lacks a required value.
         """
         tables = []
         for path in self.list_parts(table):
@@ -158,11 +162,11 @@ class Run:
         return pa.concat_tables(tables) if tables else schema.empty_table()
 
     def read_part(self, table: RunTable, path: str, columns: list[str] | None = None) -> pa.Table:
-        """Read one part, or some of its columns, without a look at the values.
+        """Read one part, or some of its columns, without checking the values.
 
         Raises:
-            DataError: it is damaged, or has a wrong column.
-            RunError: the disk or the store does not give it, which says nothing of what is in it.
+            DataError: the part is damaged or has a wrong column.
+            RunError: the disk or the store refuses to read it, which says nothing about the content.
         """
         schema = table.select_schema(columns or table.schema.names)
         try:
@@ -179,12 +183,12 @@ class Run:
         return pa.table(cells, schema=schema)
 
     def read_frame(self, table: RunTable, columns: list[str] | None = None) -> pd.DataFrame:
-        """Read a table as a data frame in the order of its keys; a retried failure gives way to its retry.
+        """Read a table as a data frame sorted by key; a failed row is replaced by its retry.
 
-        Answers that were graded again are those of the last grading.
+        Regraded answers replace the original ones.
 
         Raises:
-            DataError: as `read_table`, or when a key stands twice.
+            DataError: as `read_table`, or a key occurs twice.
         """
         names = table.key_names
         wanted = columns and list(dict.fromkeys([*names, *columns, *(["status"] if table.has_status else [])]))
@@ -203,7 +207,7 @@ class Run:
         return frame if columns is None else frame[columns]
 
     def _apply_overlay(self, frame: pd.DataFrame, overlay: RunTable) -> None:
-        """Put what an overlay holds in the place of what a frame says in the columns of the same name."""
+        """Replace values of a frame by those of the overlay's columns of the same name."""
         changed = [c.name for c in overlay.columns[overlay.key :] if c.name in frame.columns]
         if not changed or not self.list_parts(overlay):
             return
@@ -216,7 +220,7 @@ class Run:
             frame[name] = column.infer_objects()
 
     def read_keys(self, table: RunTable) -> set[tuple[Any, ...]]:
-        """Return the keys of the rows that are there and whose status is ok."""
+        """Return the keys of the rows whose status is ok."""
         columns = [*table.key_names, *(["status"] if table.has_status else [])]
         frame = self.read_frame(table, columns)
         if table.has_status:
@@ -224,29 +228,36 @@ class Run:
         return set(frame[table.key_names].itertuples(index=False, name=None))
 
     def replace_table(self, table: RunTable, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write a table as its only part, which takes the place of the former whole or not at all."""
+        """Write a table as a single part that replaces the former one whole or not at all."""
         self.write_part(table, "part-00000.parquet", build_arrow_table(list(rows), table.schema))
 
     def write_part(self, table: RunTable, name: str, content: pa.Table) -> None:
-        """Write a part under a name that a part may have, whole or not at all."""
+        """Write a part whole or not at all; its name must match `PART_FILE_PATTERN`."""
         self._put_file(posixpath.join(self.root, table.name, name), encode_parquet(content))
 
     def open_writer(
         self, table: RunTable, seconds: float = 5.0, rows: int = 50_000, after: PartWriter | None = None
     ) -> PartWriter:
-        """Return a writer that adds parts to a table; ``after`` is the writer of the rows that its own speak of."""
+        """Return a writer that adds parts to a table.
+
+        Args:
+            table: the table.
+            seconds: how often a part is written, at most.
+            rows: how many rows force a part to be written.
+            after: the writer of rows that these rows refer to; it is flushed first.
+        """
         return PartWriter(self, table, seconds, rows, after)
 
     def set_aside_part(self, path: str, kept: pa.Table) -> str:
-        """Rename a damaged part to ``….damaged``, and put the rows to keep, if any, in its place.
+        """Rename a damaged part to ``….damaged`` and write the rows to keep, if any, in its place.
 
         Returns:
-            Where the damaged part is now.
+            The new path of the damaged part.
         """
         aside = next(name for i in count() if not self.fs.exists(name := f"{path}.damaged{f'-{i}' if i else ''}"))
         with self._translate_write_errors(path):
             if kept.num_rows:
-                self.fs.copy(path, aside)  # a copy, so that there is no moment at which rows stand nowhere
+                self.fs.copy(path, aside)  # a copy: the rows to keep must exist at all times
             else:
                 self.fs.mv(path, aside)
         if kept.num_rows:
@@ -258,7 +269,7 @@ class Run:
         return f"`isocompute check {self.path}` says what would be lost"
 
     def verify_lock(self) -> None:
-        """Raise if this process writes the run and no longer holds it.
+        """Raise if this process locked the run and has lost the lock.
 
         Raises:
             RunError: the run was moved or deleted, or another process took it.
@@ -267,8 +278,8 @@ class Run:
             self.held.verify()
 
     def _put_file(self, path: str, content: bytes) -> None:
-        """Make a file appear whole or not at all."""
-        self.verify_lock()  # else a folder that was moved would be begun anew
+        """Write a file whole or not at all."""
+        self.verify_lock()  # without the check, a moved folder would be created again
         with self._translate_write_errors(path):
             self.fs.makedirs(posixpath.dirname(path), exist_ok=True)
             if self.local:
@@ -278,7 +289,10 @@ class Run:
 
     @contextmanager
     def _translate_read_errors(self, path: str) -> Iterator[None]:
-        """Tell what the disk or the store refuses from what is wrong with a file: pyarrow raises OSError for both."""
+        """Turn read errors of the disk or store into RunError.
+
+        pyarrow raises an OSError without an errno for a damaged file; that one is passed on.
+        """
         try:
             yield
         except OSError as error:
@@ -301,7 +315,7 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[RunLock]:
-        """Hold the run for one writing process, and remove what a killed one left half-written.
+        """Lock the run for one writing process, and remove the unfinished files of a killed one.
 
         Raises:
             RunError: another process is writing this run.
@@ -314,7 +328,7 @@ class Run:
             yield self.held
 
     def _remove_temporaries(self) -> None:
-        """Remove this run's half-written files: by their names, in their own places, and no links."""
+        """Remove this run's unfinished files; links are neither followed nor removed."""
         folders = [self.root, *(posixpath.join(self.root, name) for name in TABLES)] if self.local else []
         folders = [folder for folder in folders if folder == self.root or not os.path.islink(folder)]
         for path in (path for folder in folders for path in self._list_folder(folder)):
@@ -324,10 +338,10 @@ class Run:
 
 
 class PartWriter:
-    """Collects rows and writes them as a part every few seconds, whether more rows come or not.
+    """A buffer of rows that is written as a part every few seconds, even if no more rows come.
 
-    A part is named by its number, one more than the last; the order of parts is the order of writing. In a store, which
-    may have a second writer, the name says whose it is, so that no part takes the place of another.
+    Parts are numbered in the order of writing. A store may have a second writer, so there the name also holds a token
+    of the writer, and no part overwrites another's.
     """
 
     def __init__(self, run: Run, table: RunTable, seconds: float, rows: int, after: PartWriter | None) -> None:
@@ -340,7 +354,7 @@ class PartWriter:
         self.timer: Timer | None = None
 
     def add_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Take rows; write what has gathered if it is old or large enough, else no later than when it is."""
+        """Add rows; write the buffer now if it is old or large enough, otherwise start a timer that does."""
         with self.lock:
             waiting = self.part[1]
             waiting.extend(rows)
@@ -352,7 +366,7 @@ class PartWriter:
                 self.timer.start()
 
     def flush(self) -> None:
-        """Write what has gathered as one part."""
+        """Write the buffered rows as one part."""
         with self.lock:
             if self.timer is not None:
                 self.timer.cancel()
@@ -360,14 +374,14 @@ class PartWriter:
             number, waiting = self.part
             if waiting:
                 if self.after is not None:
-                    self.after.flush()  # no moment at which a verification stands there without its solution
+                    self.after.flush()  # a solution is written before its verifications
                 content = build_arrow_table(waiting, self.table.schema)
                 self.run.write_part(self.table, f"part-{number:05d}{self.name}.parquet", content)
-                self.part = (number + 1, [])  # in one step: whoever interrupts finds the rows waiting, or written
+                self.part = (number + 1, [])  # one assignment: an interrupt never loses rows
             self.since = time.monotonic()
 
     def drop_rows(self) -> None:
-        """Forget what has gathered."""
+        """Discard the buffered rows."""
         with self.lock:
             if self.timer is not None:
                 self.timer.cancel()
@@ -375,12 +389,12 @@ class PartWriter:
             self.part[1].clear()
 
     def _flush_late(self) -> None:
-        with suppress(RunError):  # the rows go on waiting; the next to add or to flush meets the same error
+        with suppress(RunError):  # the rows stay buffered; the next call raises the same error
             self.flush()
 
 
 def build_arrow_table(rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Return rows as a table; half a surrogate pair, which a model may say and UTF-8 cannot hold, becomes '?'."""
+    """Return rows as a table; a lone surrogate, which UTF-8 cannot encode, becomes '?'."""
     try:
         return pa.Table.from_pylist(rows, schema=schema)
     except UnicodeEncodeError:
@@ -392,7 +406,7 @@ def build_arrow_table(rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.Ta
 
 
 def encode_parquet(table: pa.Table) -> bytes:
-    """Return a table as the bytes of a part; each page has a checksum."""
+    """Return a table as the bytes of a Parquet file with page checksums."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", compression_level=3, write_page_checksum=True)
     return bytes(sink.getvalue().to_pybytes())

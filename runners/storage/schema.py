@@ -1,4 +1,4 @@
-"""What is in a run: its tables, and each column once, with its unit and meaning."""
+"""The tables of a run, and their columns with units and meanings."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Column:
     meaning: str
     null: bool = False
     within: str | None = None
-    """The column that it is a part of, and never more than."""
+    """The column that this one is part of and never exceeds."""
     later: bool = False
-    """Whether parts of earlier versions lack it; it is null there, which means unknown."""
+    """Whether parts of earlier versions lack the column; it is null there, which means unknown."""
     formerly: str | None = None
-    """What parts of format 1 call it, where that is another name."""
+    """The column's name in parts of format 1, if it differs."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class RunTable:
     """One table of a run; its first ``key`` columns identify a row.
 
     Args:
-        name: its folder's.
-        key: how many columns identify a row.
-        columns: those that its parts have.
-        tokens: its columns of prompt, cached and completion tokens, of the model that its rows come from.
-        retired: columns of parts of format 1 that parts have no more; null where a part lacks them.
+        name: the table's name and folder.
+        key: number of key columns.
+        columns: the columns of a part.
+        tokens: its columns of prompt, cached and completion tokens of the model that makes its rows.
+        retired: columns that only parts of format 1 have; null where a part lacks them.
     """
 
     name: str
@@ -46,39 +46,39 @@ class RunTable:
 
     @property
     def key_names(self) -> list[str]:
-        """Names of the columns that identify a row."""
+        """The names of the key columns."""
         return [c.name for c in self.columns[: self.key]]
 
     @property
     def has_status(self) -> bool:
-        """Whether rows have a status, so that a row that failed may be asked for again."""
+        """Whether rows have a status, so that a failed row can be sampled again."""
         return any(c.name == "status" for c in self.columns)
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of the parts that are written."""
+        """The Arrow schema of new parts."""
         return self.select_schema([c.name for c in self.columns])
 
     def select_schema(self, names: Sequence[str]) -> pa.Schema:
-        """Return the Arrow schema of some columns, retired ones among them."""
+        """Return the Arrow schema of some columns, which may be retired ones."""
         fields = {c.name: pa.field(c.name, c.type, nullable=c.null) for c in (*self.columns, *self.retired)}
         return pa.schema([fields[name] for name in names])
 
     def find_former_names(self, schema: pa.Schema) -> dict[str, str]:
-        """Return what a part of format 1 calls the columns that have other names now; nothing of any other part.
+        """Return the format-1 names of renamed columns if a part has format 1; otherwise an empty dictionary.
 
-        A name that has another meaning now (`cached_tokens` of searches) does not tell the two apart. A name that no
-        column has any more does.
+        A former name that is in use today with another meaning (`cached_tokens` of searches) does not identify format
+        1. A former name that no column has today does.
         """
         former = {c.name: c.formerly for c in self.columns if c.formerly is not None}
         telling = set(former.values()) - {c.name for c in self.columns}
         return former if telling & set(schema.names) else {}
 
     def find_columns(self, schema: pa.Schema, where: str) -> dict[str, str]:
-        """Return under which name a file holds each column that it has; raise unless its columns are this table's.
+        """Return the name in a file of each column that it has; raise unless its columns are this table's.
 
         Raises:
-            DataError: names the file, the column, and what it should be.
+            DataError: a column is missing, repeated, unknown or of the wrong type; the message names file and column.
         """
         former, found = self.find_former_names(schema), dict[str, str]()
         for column in (*self.columns, *self.retired):
@@ -126,7 +126,7 @@ CLOCK_COLUMNS = (
 )  # fmt: skip
 
 MODEL_TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
-"""The solver's or the verifier's prompt, cached and completion tokens."""
+"""The columns of the solver's or verifier's prompt, cached and completion tokens."""
 
 DIGEST_COLUMN = Column(
     "solution_digest", pa.string(), "of the solution's text that was judged, see `digests`; null if not said",
@@ -191,7 +191,7 @@ SCORER_COLUMNS = (
 )  # fmt: skip
 
 SCORER_TOKENS = ("scorer_prompt_tokens", "scorer_cached_tokens", "scorer_completion_tokens")
-"""The scorer's prompt, cached and completion tokens."""
+"""The columns of the scorer's prompt, cached and completion tokens."""
 
 SCORES_TABLE = RunTable(
     "scores", 2,
@@ -287,7 +287,7 @@ GRADES_TABLE = RunTable(
 )  # fmt: skip
 
 WAITING_STATUS = "waits: another node of its round failed"
-"""Status of a node that is well, in a round that is not decided; the next run takes it as it is."""
+"""Status of a complete node whose round is not decided because another node failed; the next run reuses it."""
 
 TABLES = {
     table.name: table
@@ -306,5 +306,5 @@ JUDGEMENT_TABLES = (VERIFICATIONS_TABLE, SCORES_TABLE, GRADES_TABLE)
 """The tables whose rows judge the text of a solution."""
 
 OVERLAYS = {SOLUTIONS_TABLE.name: GRADES_TABLE}
-"""What a table's rows say now, where they were read again: a table of one part, replaced as a whole, by the name of
-the table that it lies over. It has the same key, and its columns stand for those of the same name below."""
+"""The overlay of each table, by the table's name. An overlay is a table of one part, replaced as a whole, with the same
+key. Its columns replace those of the same name in the table below: regraded answers replace the original ones."""

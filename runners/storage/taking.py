@@ -1,7 +1,7 @@
-"""Problems and solutions of another run, as a sweep with `solutions_from` takes them: which, and whether they changed.
+"""Problems and solutions that a sweep with `solutions_from` takes from another run, and the check for changes.
 
-What is taken is copied, row by row. So the other run is looked at when a sweep starts and never afterwards, and rows
-that were taken are compared with those that are there now by what they hold.
+Rows are copied, so the other run is read only when a sweep starts. On a restart, the copied rows are compared with the
+other run's present ones.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TableRow = dict[str, Any]
 SolutionKey = tuple[Any, ...]
 
 GRADE_COLUMNS = ("answer", "correct")
-"""What a grader says of a solution; the rest of its row is what was sampled."""
+"""The columns of a solution that the grader fills; the other columns come from sampling."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,13 @@ class SourceSolutions:
     """The problems and solutions that a sweep takes.
 
     Args:
-        taken: what they are and where they are from, for the manifest.
-        problems: in the order in which the other run's sweep or import wrote them.
-        solutions: by their keys, those that failed among them; None if the other run is not there any more, and the
-            run holds all that it was asked to take.
-        failed: keys of the solutions that failed.
-        grader: name and version of what the answers are graded by.
-        gold: how the other run says that it holds its right answers.
-        origin: where its problems came from, as its manifest says.
+        source_run: the source run and what is taken from it, for the manifest.
+        problems: in the order in which the source run wrote them.
+        solutions: by key, failed ones included; None if the source run is gone and the run already holds everything.
+        failed_keys: keys of the failed solutions.
+        grader: name and version of the grader of the answers.
+        gold: how the source run stores its gold answers, from its manifest.
+        origin: where its problems came from, from its manifest.
     """
 
     source_run: SourceRun
@@ -58,10 +57,10 @@ class SourceSolutions:
     origin: Any
 
     def find_missing_rows(self, run: Run) -> list[TableRow]:
-        """Return the solutions that a run does not hold yet; one that failed and has come there since is among them.
+        """Return the solutions that a run lacks, and those that failed in it and are ok in the source run now.
 
         Raises:
-            RunError: the run was graded again by itself, so that further answers would not fit its own.
+            RunError: rows are missing and the run was regraded, so that their answers would not match its own.
         """
         there = read_rows_by_key(run, SOLUTIONS_TABLE, columns=[*SOLUTIONS_TABLE.key_names, "status"])
         rows = [
@@ -77,12 +76,12 @@ class SourceSolutions:
         return rows
 
     def refuse_changed_rows(self, run: Run) -> None:
-        """Raise unless every solution that a run took is still what the other run holds.
+        """Raise unless every solution that a run took is unchanged in the source run.
 
-        Answers are compared too, unless the run was graded again by itself.
+        Answers are compared too, unless the run itself was regraded.
 
         Raises:
-            RunError: names the first that changed, and what differs.
+            RunError: the message names the first changed solution and the difference.
         """
         if self.solutions is None or not run.exists:
             return
@@ -106,16 +105,16 @@ class SourceSolutions:
 
 
 def read_source_solutions(config: Sweep, run: Run) -> SourceSolutions:
-    """Read what a sweep takes from the run that it names.
+    """Read the problems and solutions that a sweep takes from its source run.
 
     Args:
-        config: names the other run, and how much of it is taken.
-        run: the sweep's own; what it took before is the default of how much.
+        config: the sweep.
+        run: the sweep's own run; the default amounts are those it took before.
 
     Raises:
-        RunError: the other run is the same, is not there, or lacks problems, solutions or texts; or the run at hand
+        RunError: the source run is the same run, is missing, or lacks problems, solutions or texts; or the sweep's run
             has solutions of its own.
-        DataError: the other run is damaged.
+        DataError: the source run is damaged.
         ConfigError: more solutions are to be verified than are taken.
     """
     assert config.solutions_from is not None, "it names another run"
@@ -170,10 +169,10 @@ def read_source_solutions(config: Sweep, run: Run) -> SourceSolutions:
 
 
 def read_held_solutions(config: Sweep, run: Run, before: SourceRun) -> SourceSolutions:
-    """Return what a run took from another one that is not there any more, if that is all that is asked for.
+    """Return the solutions that a run took from a source run that is gone, if the sweep requests no more.
 
     Raises:
-        RunError: more is asked for, or not all of it was taken.
+        RunError: the sweep requests more or less than was taken, or the copy is not complete.
     """
     problems = run.read_table(PROBLEMS_TABLE).to_pylist()
     there = read_rows_by_key(run, SOLUTIONS_TABLE)
@@ -197,12 +196,12 @@ def read_held_solutions(config: Sweep, run: Run, before: SourceRun) -> SourceSol
 
 
 def list_failed_keys(solutions: dict[SolutionKey, TableRow]) -> frozenset[SolutionKey]:
-    """Return the keys of the solutions that failed."""
+    """Return the keys of the failed solutions."""
     return frozenset(key for key, row in solutions.items() if row["status"] != "ok")
 
 
 def is_same_folder(one: Run, other: Run) -> bool:
-    """Return whether two runs are the same folder; links on a local disk are followed."""
+    """Return whether two runs are in the same folder; local links are followed."""
     if one.local != other.local or one.fs.protocol != other.fs.protocol:
         return False
     roots = [os.path.realpath(run.root) if run.local else run.root.rstrip("/") for run in (one, other)]
@@ -212,13 +211,13 @@ def is_same_folder(one: Run, other: Run) -> bool:
 def read_rows_by_key(
     run: Run, table: RunTable, overlaid: bool = True, columns: list[str] | None = None
 ) -> dict[SolutionKey, TableRow]:
-    """Return a table's rows by key, as they were written; a failure gives way to its retry.
+    """Return a table's rows by key, in the order of writing; a failed row is replaced by its retry.
 
     Args:
         run: a run.
-        table: one with a status.
-        overlaid: whether what lies over the table counts, such as answers that were graded again.
-        columns: that are read, key and status among them; all if not given.
+        table: a table with a status.
+        overlaid: whether regraded answers replace the original ones; only if all columns are read.
+        columns: the columns to read, which must include key and status; all if None.
     """
     found: dict[SolutionKey, TableRow] = {}
     for row in run.read_table(table, columns).to_pylist():
@@ -235,10 +234,10 @@ def read_rows_by_key(
 
 
 def decide_problem_count(config: Sweep, before: SourceRun | None, there: int, name: str) -> int:
-    """Return how many problems are taken: as asked for, else as many as before, else all.
+    """Return the number of problems to take: the requested number, else as many as before, else all.
 
     Raises:
-        RunError: there are none, or not so many.
+        RunError: there are no problems, or too few.
     """
     if not there:
         raise RunError(f"The run at '{name}' holds no problems to take.")
@@ -251,10 +250,12 @@ def decide_problem_count(config: Sweep, before: SourceRun | None, there: int, na
 def decide_solution_count(
     config: Sweep, before: SourceRun | None, problems: Sequence[TableRow], every: dict[SolutionKey, TableRow], name: str
 ) -> int:
-    """Return how many solutions of each problem are taken: those numbered from 0 on without a gap.
+    """Return the number of solutions to take of each problem, counted from number 0 up to the first gap.
+
+    The default is the number taken before, or else the number that every problem has.
 
     Raises:
-        RunError: a problem has none, or not so many.
+        RunError: there are no solutions, or a problem has too few.
     """
     if not every:
         raise RunError(f"The run at '{name}' holds no solutions to take.")
@@ -275,10 +276,10 @@ def decide_solution_count(
 
 
 def refuse_missing_texts(problems: Iterable[TableRow], solutions: dict[SolutionKey, TableRow], name: str) -> None:
-    """Raise unless there are texts to verify.
+    """Raise if a question or the text of a solution is missing, because it could not be verified.
 
     Raises:
-        RunError: questions or texts are missing; says of how many.
+        RunError: the message gives the number of missing ones.
     """
     asked = [row["problem_id"] for row in problems if row["question"] is None]
     if asked:
@@ -295,7 +296,7 @@ def refuse_missing_texts(problems: Iterable[TableRow], solutions: dict[SolutionK
 
 
 def digest_row(row: TableRow) -> str:
-    """Return the BLAKE2b digest of a row; a column that is null counts as if not there.
+    """Return the BLAKE2b digest of a row; null columns are ignored.
 
     >>> digest_row({"a": 1, "b": None}) == digest_row({"a": 1}) != digest_row({"a": 2})
     True
@@ -306,5 +307,5 @@ def digest_row(row: TableRow) -> str:
 
 
 def digest_rows(rows: Iterable[TableRow]) -> str:
-    """Return the BLAKE2b digest of rows in their order: that of the digests of each."""
+    """Return the BLAKE2b digest of the rows' digests in order."""
     return blake2b("".join(map(digest_row, rows)).encode(), digest_size=DIGEST_BYTES).hexdigest()

@@ -1,4 +1,4 @@
-"""A run of format 1 written anew in the newest format, beside the old one, which is only read."""
+"""Upgrade of a run of format 1 to the newest format, written beside the old run."""
 
 from __future__ import annotations
 
@@ -32,16 +32,15 @@ from isocompute.runners.storage.schema import SCORES_TABLE, SOLUTIONS_TABLE, TAB
 
 @dataclass(frozen=True)
 class UpgradedRun:
-    """What an upgrade wrote.
+    """The result of an upgrade.
 
     Args:
         run: the new folder.
-        before: the format of the old one.
-        rows: how many of each table, failed ones among them.
-        moved: solutions whose step scores are rows of `scores` now.
-        parameters: the models' sizes that the new run says, by role.
-        unknown: what the old run does not say and the new one has a place for, as ``table.column`` or
-            ``parameters.role``.
+        before: the old run's format.
+        rows: number of rows of each table, failed ones included.
+        moved: number of solutions whose step scores were moved to `scores`.
+        parameters: the model sizes in the new run, by role.
+        unknown: values that the old run lacks and the new format has, as ``table.column`` or ``parameters.role``.
     """
 
     run: str
@@ -55,19 +54,19 @@ class UpgradedRun:
 def upgrade_run(source: Run, target: Run) -> UpgradedRun | None:
     """Write a run in the newest format, whole or not at all.
 
-    Rows, failures, keys and the order of parts are those of the old run; what stands beside its tables is left out.
-    What it does not say stays unknown. Only the size of a model is looked for: in the checkpoint's folder, if its
-    weights are still those that the run was made with.
+    Rows, failures, keys and the order of parts are kept; other files beside the tables are not copied. Values that the
+    old run lacks stay unknown, except model sizes: they are read from the checkpoint's folder if its weights are still
+    those that the run was made with.
 
     Args:
-        source: the old run, which may be incomplete, and is not changed.
-        target: where the new one goes; there must be nothing yet.
+        source: the old run, which may be incomplete; it is not changed.
+        target: the place of the new run; it must not exist yet.
 
     Returns:
-        What was written; None if the run has the newest format already, and nothing was.
+        The result; None if the run has the newest format already and nothing was written.
 
     Raises:
-        RunError: there is no run, or something stands in the place of the new one, or it cannot be written.
+        RunError: there is no run, the target exists, or it cannot be written.
         DataError: the old run is damaged.
     """
     manifest = source.read_manifest()
@@ -96,20 +95,24 @@ def upgrade_run(source: Run, target: Run) -> UpgradedRun | None:
 
 
 def list_run_parts(run: Run) -> Iterator[tuple[RunTable, str]]:
-    """Yield every part of a run; what rows speak of comes after them, so that a sweep may add to the run meanwhile."""
+    """Yield every part of a run; tables come before those they refer to, as a sweep may be adding rows."""
     for table in reversed(TABLES.values()):
         for path in run.list_parts(table):
             yield table, path
 
 
 def is_former_part(run: Run, table: RunTable, path: str) -> bool:
-    """Return whether a part lacks columns of today, or has others."""
+    """Return whether a part's columns are not the present ones."""
     with run.fs.open(path, "rb") as file:
         return set(pq.read_schema(file).names) != set(table.schema.names)
 
 
 def copy_parts(source: Run, begun: Run) -> tuple[dict[str, int], set[tuple[str, str]]]:
-    """Write every part anew, under its name; return the rows of each table, and the columns of which one says any."""
+    """Rewrite every part under its name.
+
+    Returns:
+        The number of rows of each table, and the columns that have a value, as pairs of table and column.
+    """
     rows: dict[str, int] = {}
     told: set[tuple[str, str]] = set()
     for table, path in list_run_parts(source):
@@ -121,10 +124,10 @@ def copy_parts(source: Run, begun: Run) -> tuple[dict[str, int], set[tuple[str, 
 
 
 def move_scores(source: Run, begun: Run, origin: Sweep | ImportedRun) -> int:
-    """Write the step scores that stand beside an import's solutions as rows of `scores`; return how many.
+    """Write the step scores stored with an import's solutions as rows of `scores`; return their number.
 
     Raises:
-        DataError: a sweep's solutions have some, which no sweep writes.
+        DataError: a sweep's solutions have step scores, which no sweep writes.
     """
     scored = begun.read_table(SCORES_TABLE, SCORES_TABLE.key_names)
     keys = set(zip(*(column.to_pylist() for column in scored.columns), strict=True))
@@ -147,10 +150,9 @@ def get_origin_models(origin: Sweep | ImportedRun) -> dict[str, str]:
 
 
 def find_recorded_sizes(manifest: dict[str, Any], origin: Sweep | ImportedRun, run: str) -> dict[str, float]:
-    """Return the models' parameter counts that are known, by role.
+    """Return the models' known parameter counts, by role.
 
-    They are those of the manifest or of its sweep; else those of the checkpoint's folder, if the hashes of its weights
-    are those that the manifest holds.
+    They come from the manifest or its sweep, or else from a local checkpoint whose weights have the manifest's hashes.
     """
     sizes = extract_model_sizes(manifest, run)
     if isinstance(origin, ImportedRun):
@@ -164,7 +166,7 @@ def find_recorded_sizes(manifest: dict[str, Any], origin: Sweep | ImportedRun, r
             found = None if role in sizes or model not in hashes else count_checkpoint_parameters(model)
             if found is not None and hash_checkpoint(model) == hashes[model]:
                 sizes[role] = found
-        except (EngineError, OSError):  # a checkpoint that cannot be read says nothing
+        except (EngineError, OSError):  # the checkpoint cannot be read: its size stays unknown
             continue
     return {role: sizes[role] for role in sizes if role in origin.all_models}
 
@@ -172,7 +174,7 @@ def find_recorded_sizes(manifest: dict[str, Any], origin: Sweep | ImportedRun, r
 def build_upgraded_manifest(
     manifest: dict[str, Any], origin: Sweep | ImportedRun, parameters: dict[str, float], moved: int
 ) -> dict[str, Any]:
-    """Return the manifest of the new run: all that the old one says, the sizes, and that it was upgraded."""
+    """Return the manifest of the new run: the old one's entries, the model sizes, and the record of the upgrade."""
     upgraded = {UPGRADED_KEY: {"format": manifest.get("format", 1), "isocompute": isocompute.__version__}}
     new = {**upgraded, **manifest, "format": RUN_FORMAT}
     if isinstance(origin, Sweep):
@@ -185,7 +187,7 @@ def build_upgraded_manifest(
 
 
 def rename_column(name: str) -> str:
-    """Return a ``table.column`` of format 1 under the name that it has now.
+    """Return the present name of a ``table.column`` of format 1.
 
     >>> rename_column("searches.scored_tokens"), rename_column("searches.steps")
     ('searches.scorer_prompt_tokens', 'searches.steps')

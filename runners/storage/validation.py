@@ -1,4 +1,4 @@
-"""Which rows of a run can be believed: each on its own, and each among the others."""
+"""Checks of a run's rows: of each row on its own, and against the other rows."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ Mask = NDArray[np.bool_]
 DIGEST_NAME = DIGEST_COLUMN.name
 
 RESULT_COLUMNS = ("answer", "correct", "verdict", "p_yes")
-"""What a row that failed must not have."""
+"""Columns that must be null in a failed row."""
 
 UNIT_INTERVAL_COLUMNS = ("verdict", "p_yes", "score", "step_score")
-"""What lies in 0 … 1."""
+"""Columns whose values lie in 0 … 1."""
 
 LOWEST_NUMBERS = {"solution_id": 0, "verification_id": 0, "node_id": 1, "parent": 0, "round": 1}
-"""The lowest of what is numbered."""
+"""The lowest value of each numbering column."""
 
 REPAIR, RESTORE, RESWEEP, REIMPORT = "repair", "restore", "sweep", "import"
-"""What to do: set the part aside and sample its lost rows again; bring the file back; sweep again, and it mends;
-import the source again."""
+"""Remedies: set the part aside and sample its lost rows again; restore the file from a copy; run the sweep again, which
+adds what is missing; import the source again."""
 
 IMPORT_NULL_COLUMNS = ("question", "gold")
-"""What may be null of an imported problem, and never of one that was asked here."""
+"""Columns of problems that may be null in an import, and never in a sweep."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """One thing that is wrong with one file.
+    """One fault of one file.
 
     Args:
         path: the file.
-        what: what is wrong, and with which row first.
-        rows: rows that are lost by it; None if that cannot be told any more.
+        what: the fault and the first row that has it.
+        rows: the number of lost rows; None if unknown.
         remedy: `REPAIR`, `RESTORE`, `RESWEEP` or `REIMPORT`.
-        stray: whether its rows judge texts that the run does not hold, which a sweep sets aside when it starts.
+        stray: whether the rows judge texts that the run does not hold; a sweep sets such rows aside when it starts.
     """
 
     path: str
@@ -72,10 +72,12 @@ class ExaminedPart:
     """A part under examination.
 
     Args:
+        table: its table.
+        path: its file.
         keys: the key columns; None if the part cannot be read.
-        ok: rows whose status is ok.
-        sound: rows that can be believed; fewer with each damage that is found.
-        digests: of the text that each row holds or judges, null where that is unknown; None of other tables.
+        ok: mask of the rows whose status is ok.
+        sound: mask of the valid rows; each damage that is found clears some.
+        digests: digest of the text that each row holds or judges, null if unknown; None for tables without texts.
     """
 
     table: RunTable
@@ -87,7 +89,13 @@ class ExaminedPart:
 
 
 def find_impossible_rows(table: RunTable, content: pa.Table, imported: bool) -> Iterator[tuple[str, Mask]]:
-    """Yield what no row may hold, with the rows that do; an imported one may be right without a known answer."""
+    """Yield each fault that a row can have on its own, with a mask of the rows that have it.
+
+    Args:
+        table: whose rows.
+        content: the rows.
+        imported: whether they were imported; some columns may then be null, such as the gold of a right solution.
+    """
     names = {column.name for column in table.columns}
     ok = (
         to_boolean_mask(pc.equal(content["status"], "ok"))
@@ -101,9 +109,9 @@ def find_impossible_rows(table: RunTable, content: pa.Table, imported: bool) -> 
         yield f"with status ok and no {name}", lacking
     for name in (column.name for column in table.columns):
         values = content[name]
-        if name in UNIT_INTERVAL_COLUMNS:  # NaN, which is not null, is outside as well
+        if name in UNIT_INTERVAL_COLUMNS:  # NaN is not null and counts as outside
             yield f"with a {name} outside 0 … 1", mark_outside_range(values)
-        if name == "step_scores":  # of a row that is not ok they are another tool's, in its own range
+        if name == "step_scores":  # in a row that is not ok they are another tool's, in its own range
             yield "with step_scores outside 0 … 1", ok & mark_invalid_steps(values)
         if name.endswith("_tokens"):
             yield f"with {name} below 0", to_boolean_mask(pc.less(values, 0))
@@ -113,7 +121,7 @@ def find_impossible_rows(table: RunTable, content: pa.Table, imported: bool) -> 
             yield f"with '{name}' and a status that is not ok", ~ok & to_boolean_mask(pc.is_valid(values))
         if name in LOWEST_NUMBERS and (
             imported or table in (NODES_TABLE, GRADES_TABLE)
-        ):  # a sweep's others are compared with it
+        ):  # other tables of a sweep are compared with the sweep
             yield f"with a {name} below {LOWEST_NUMBERS[name]}", to_boolean_mask(pc.less(values, LOWEST_NUMBERS[name]))
     for column in table.columns:
         if column.within is not None:
@@ -137,7 +145,7 @@ def find_impossible_rows(table: RunTable, content: pa.Table, imported: bool) -> 
 
 
 def find_unfilled_columns(table: RunTable, content: pa.Table, ok: Mask, imported: bool) -> Iterator[tuple[str, Mask]]:
-    """Yield the columns that a row which is ok must fill, with the rows that do not."""
+    """Yield the columns that a row with status ok must fill, with a mask of the rows that do not."""
 
     def mark_null(name: str) -> Mask:
         return to_boolean_mask(pc.is_null(content[name]))
@@ -159,17 +167,17 @@ def find_unfilled_columns(table: RunTable, content: pa.Table, ok: Mask, imported
 
 
 def mark_outside_range(values: pa.ChunkedArray | pa.Array) -> Mask:
-    """Return the values that are not in 0 … 1; null is unknown, and inside."""
+    """Mark values outside 0 … 1; null means unknown and is not marked."""
     return to_boolean_mask(pc.invert(pc.and_(pc.greater_equal(values, 0), pc.less_equal(values, 1))))
 
 
 def mark_impossible_seconds(values: pa.ChunkedArray) -> Mask:
-    """Return the durations that cannot be: below 0, NaN or without end; null is unknown."""
+    """Mark durations below 0, NaN or infinite; null means unknown and is not marked."""
     return to_boolean_mask(pc.invert(pc.and_(pc.greater_equal(values, 0), pc.less(values, np.inf))))
 
 
 def mark_invalid_steps(scores: pa.ChunkedArray) -> Mask:
-    """Return the rows with a step whose score is null or not in 0 … 1; NaN is the score of a blank step."""
+    """Mark rows with a step score that is null or outside 0 … 1; NaN is the valid score of a blank step."""
     whole = scores.combine_chunks()
     rows, steps = pc.list_parent_indices(whole), pc.list_flatten(whole)
     bad = to_boolean_mask(pc.is_null(steps)) | (mark_outside_range(steps) & ~to_boolean_mask(pc.is_nan(steps)))
@@ -179,12 +187,12 @@ def mark_invalid_steps(scores: pa.ChunkedArray) -> Mask:
 
 
 def check_rows_together(table: RunTable, every: list[ExaminedPart], config: Sweep | None) -> Iterator[Damage]:
-    """Yield what is wrong with a table's rows among others: not asked for, without what they speak of, there before.
+    """Yield the faults of a table's rows against other rows: not requested, without the row they refer to, or repeated.
 
     Args:
         table: whose rows.
-        every: the parts of this table and of those it speaks of, these examined already.
-        config: what was asked for, if that is known.
+        every: the parts of this table and of those it refers to; the latter are already examined.
+        config: the sweep, if it is known.
     """
     parts = [part for part in every if part.table is table and part.keys is not None]
     if not parts:
@@ -224,20 +232,20 @@ def check_rows_together(table: RunTable, every: list[ExaminedPart], config: Swee
 
 
 def get_part_digests(part: ExaminedPart) -> pa.ChunkedArray:
-    """Return the digests of a part's rows, null where they are unknown."""
+    """Return the digests of a part's rows, null where unknown."""
     return part.digests if part.digests is not None else pa.chunked_array([pa.nulls(len(part.sound), pa.string())])
 
 
 def mark_changed_texts(
     own: NDArray[np.int64], said: pa.ChunkedArray, others: NDArray[np.int64], texts: pa.ChunkedArray
 ) -> Mask:
-    """Return the judgements of another text than their solution has now.
+    """Mark the judgements whose text is not their solution's present one.
 
     Args:
         own: each judgement's problem and solution, as `encode_solution_keys` numbers them.
-        said: the digest of the text that it judged; null where that is unknown.
+        said: the digest of the judged text; null if unknown.
         others: each solution's problem and solution.
-        texts: the digest of its text.
+        texts: the digest of each solution's text.
     """
     found = np.zeros(len(own), dtype=bool)
     sure = to_boolean_mask(pc.is_valid(said)) & np.isin(own, others)
@@ -251,7 +259,7 @@ def mark_changed_texts(
 def mark_lost_rows(
     parts: list[ExaminedPart], bad: Mask, what: str, remedy: str = REPAIR, stray: bool = False
 ) -> Iterator[Damage]:
-    """Yield which sound rows of each part are bad; unless another sweep mends them, they are sound no more."""
+    """Yield the damage of each part that has bad rows; unless another sweep mends them, they are no longer sound."""
     start = 0
     for part in parts:
         lost = bad[start : start + len(part.sound)] & part.sound
@@ -267,7 +275,7 @@ def mark_lost_rows(
 
 
 def select_sound_rows(parts: list[ExaminedPart], table: RunTable) -> pa.Table:
-    """Return the keys of a table's rows that are ok and sound, of solutions also the digests of their texts."""
+    """Return the keys of a table's rows that are ok and sound; for solutions also the digests of their texts."""
     fields = [table.schema.field(name) for name in table.key_names]
     fields += [pa.field(DIGEST_NAME, pa.string())] if table is SOLUTIONS_TABLE else []
     found = []
@@ -281,9 +289,9 @@ def select_sound_rows(parts: list[ExaminedPart], table: RunTable) -> pa.Table:
 
 
 def mark_repeated_keys(keys: pa.Table, ok: Mask, sound: Mask) -> Mask:
-    """Return the sound rows whose key stood before in a sound row that is ok.
+    """Mark the sound rows whose key occurs earlier in a sound row with status ok.
 
-    A row that failed may stand before others of its key: those are its retries.
+    A failed row may precede others with its key; those are its retries.
     """
     among = np.flatnonzero(sound)
     if not among.size:
@@ -300,14 +308,17 @@ def mark_repeated_keys(keys: pa.Table, ok: Mask, sound: Mask) -> Mask:
 
 
 def encode_solution_keys(keys: pa.Table, names: pa.Array) -> NDArray[np.int64]:
-    """Return each row's problem and solution as one number, below 0 for a problem that is not among the names."""
+    """Return each row's problem and solution as one number; negative for a problem that is not in ``names``."""
     problem = pc.fill_null(pc.index_in(keys["problem_id"], value_set=names), -1).to_numpy().astype(np.int64)
     solution = pc.fill_null(keys["solution_id"], 0).to_numpy().astype(np.uint32)
     return np.asarray((problem << 32) | solution)
 
 
 def mark_orphan_nodes(keys: pa.Table, believable: Mask) -> Mask:
-    """Return the nodes behind one that their search lacks: it may become another one, and they would not fit it."""
+    """Mark the nodes numbered after a node that their search lacks.
+
+    The missing node may be sampled with another result, and later nodes would not fit it.
+    """
     frame = keys.to_pandas()[believable]
     place = frame.groupby(SEARCHES_TABLE.key_names)["node_id"].rank(method="dense")
     found = np.zeros(len(believable), dtype=bool)
@@ -316,6 +327,6 @@ def mark_orphan_nodes(keys: pa.Table, believable: Mask) -> Mask:
 
 
 def to_boolean_mask(values: pa.ChunkedArray | pa.Array) -> Mask:
-    """Return a column of yes and no as an array; null is no."""
+    """Return a Boolean column as an array; null becomes False."""
     known = pc.fill_null(values, False)
     return np.asarray(known.to_numpy() if isinstance(known, pa.ChunkedArray) else known.to_numpy(zero_copy_only=False))

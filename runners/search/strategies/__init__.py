@@ -1,4 +1,4 @@
-"""How a search spends its slots: strategies that know nothing of models, and what is selected in the end."""
+"""Search strategies, which do not depend on models, and the selection of a search's answer."""
 
 from isocompute.runners.search.strategies.beam import run_beam_search
 from isocompute.runners.search.strategies.dvts import run_dvts

@@ -16,22 +16,22 @@ from isocompute.runners.search.strategies.node import (
 def run_beam_search(root: Node, n: int, width: int, rounds: int) -> SearchGenerator:
     """Keep the best steps of a round over all slots, and give each of them ``width`` continuations.
 
-    With F slots held by what has ended, the n − F others go to the best ⌈(n − F)/width⌉ nodes that go on, as evenly as
-    they can be dealt, the better nodes first; while nothing has ended these are the n/width best with ``width``
-    children each. Every slot ends with one candidate, so a search samples as many steps as its n candidates have
-    together, and no more than n·rounds.
+    If ended nodes hold F slots, the best ⌈(n − F)/width⌉ other nodes share the remaining n − F slots as evenly as
+    possible, the better nodes first. While no node has ended, these are the n/width best with ``width`` children each.
+    Every slot ends with one candidate, so a search samples as many steps as its n candidates have together, and at most
+    n·rounds.
 
-    Source: Snell et al. 2024, arXiv 2408.03314, section 5.2; as code, huggingface/search-and-learn. That code, and not
-    this, refills the slots of what has finished, so that it samples more than n solutions; returns the first n to
-    finish, not the best, and copies of them where they are fewer; takes what the token limit cut for complete; samples
-    to its end, in however many steps, what has not finished at the last round; pays for a lookahead and does not score
-    it; keeps everything when n < width; and breaks ties by position.
+    Source: Snell et al. 2024, arXiv 2408.03314, section 5.2; code: huggingface/search-and-learn. That code differs: it
+    refills the slots of finished solutions, so it samples more than n solutions; returns the first n to finish, not the
+    best, and copies if there are fewer; counts solutions cut by the token limit as complete; samples unfinished
+    solutions to their end after the last round, in any number of steps; pays for a lookahead and does not score it;
+    keeps all nodes when n < width; and breaks ties by position.
 
     Args:
         root: the problem.
         n: slots, ≥ 1.
         width: continuations of a kept node, ≥ 1.
-        rounds: steps of a solution at most, ≥ 1.
+        rounds: the most steps of a solution, ≥ 1.
 
     Returns:
         n candidates.

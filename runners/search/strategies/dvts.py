@@ -1,4 +1,4 @@
-"""Diverse verifier tree search: independent greedy searches, side by side."""
+"""Diverse verifier tree search: independent greedy searches in parallel."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from isocompute.runners.search.strategies.node import Node, SearchGenerator, div
 
 
 def run_dvts(root: Node, n: int, width: int, rounds: int) -> SearchGenerator:
-    """Split the slots into ⌈n/width⌉ subtrees; in each, only the best child goes on.
+    """Split the slots into ⌈n/width⌉ subtrees and continue only the best child of each.
 
-    A subtree samples as many children as it has slots; the best of them is its next node. Is that a finished one, the
-    subtree ends, and its slots stay empty; else each of its siblings that has ended keeps a slot, and the others are
-    dropped. What the token limit cut is never a subtree's next node. Slots are dealt as evenly as they go, so subtrees
-    have ``width`` of them when ``width`` divides n.
+    A subtree samples as many children as it has slots, and the best one is its next node. If that node is finished, the
+    subtree ends and its slots stay empty. Otherwise each ended sibling keeps a slot, and the other siblings are
+    dropped. A child cut by the token limit is never the next node. Slots are shared as evenly as possible, so each
+    subtree has ``width`` slots if ``width`` divides n.
 
-    Source: Beeching, Tunstall and Rush, *Scaling test-time compute with open models*, 2024; as code,
-    huggingface/search-and-learn. That code, and not this, returns all children of each subtree's last round as its
-    answers, unfinished ones among them, and loses those that finished before; ends a subtree when its text holds
-    ``boxed{``, closed or not; takes what the token limit cut for complete; limits the tokens of a step and not those of
-    a solution; and breaks ties by position.
+    Source: Beeching, Tunstall and Rush, *Scaling test-time compute with open models*, 2024; code:
+    huggingface/search-and-learn. That code differs: it returns all children of each subtree's last round as answers,
+    unfinished ones included, and loses those that finished earlier; ends a subtree when its text contains ``boxed{``,
+    closed or not; counts solutions cut by the token limit as complete; limits the tokens of a step and not of a
+    solution; and breaks ties by position.
 
     Args:
         root: the problem.
         n: slots, ≥ 1.
         width: slots of a subtree, ≥ 1.
-        rounds: steps of a solution at most, ≥ 1.
+        rounds: the most steps of a solution, ≥ 1.
 
     Returns:
-        The candidates, at most n.
+        At most n candidates.
     """
     width = min(width, n)
     subtrees = [[root] * slots for slots in divide_slots(n, ceil(n / width))]

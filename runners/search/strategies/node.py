@@ -1,18 +1,18 @@
-"""The nodes of a search's tree, and how slots are shared among them.
+"""Nodes of a search tree, and the sharing of slots among them.
 
-A strategy is a generator that knows nothing of models. It yields the nodes to grow, one child each, a node as often as
-it is to have children; it is sent the children in the same order, each longer by one step and scored; and it returns
-its candidates. One yield is one round.
+A strategy is a generator that does not depend on models. It yields a list of nodes to grow, each node once for every
+child it gets. It receives the children in the same order, each one step longer and scored. It returns its candidates.
+One yield is one round.
 
-What holds for every strategy:
+Rules for every strategy:
 
 - ``n`` is the number of slots: no round grows more than ``n`` children. A candidate that has ended keeps its slot, and
-  nothing takes its place (of `particle`, which draws its slots anew each round, only the first holds).
-- A width above ``n`` is ``n``.
-- Of equal scores the luckier node is better: `Node.luck` is drawn from the search's seed and the node's number, so a
-  tie is broken by chance, never by position, and the same way when the search is run again.
-- Children with the same text under one parent are kept as they are: each took a slot, and each was paid for.
-- Candidates that have not ended when the rounds are over are returned with the others, and are not `Node.is_finished`.
+  no other node takes it. (For `particle` only the first sentence holds, because it draws all slots anew each round.)
+- A width above ``n`` counts as ``n``.
+- Ties in score are broken by `Node.tie_breaker`, which is drawn from the search's seed and the node's number. So a tie
+  is broken at random and not by position, and the same way when the search is run again.
+- Children of one parent with the same text are all kept: each took a slot and was paid for.
+- Candidates that have not ended after the last round are returned with the others; their `Node.is_finished` is false.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Node:
-    """One step of a solution, after those of its parents; the root is the problem.
+    """One step of a solution, after those of its ancestors; the root is the problem.
 
     Args:
-        id: 0 of the root; children are numbered in the order in which they are asked for.
-        parent: what it goes on from; None of the root.
-        round: in which it grew, from 1; 0 of the root.
+        id: 0 for the root; children are numbered in the order of the requests.
+        parent: the node it continues; None for the root.
+        round: the round in which it grew, from 1; 0 for the root.
         text: the step with its delimiter.
-        tokens: the step as the solver's tokens; None if its engine does not say them.
+        tokens: the step as the solver's tokens; None if its engine does not report them.
         length: tokens on the path from the root to here; None if unknown.
-        end: None, it goes on; ``stop``, the solution is complete; ``length``, the token limit cut it.
-        scores: of the path's steps, in their order.
-        score: what `scores` come to, or those of a rollout from here; NaN if no step has any.
-        luck: breaks ties, uniform in 0 … 1.
+        end: None if the solution continues; ``stop`` if it is complete; ``length`` if the token limit cut it.
+        scores: the step scores of the path, in order.
+        score: the aggregate of `scores`, or of a rollout's scores from here; NaN if no step is scored.
+        tie_breaker: decides between equal scores; uniform in 0 … 1.
     """
 
     id: int
@@ -52,17 +52,17 @@ class Node:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it goes on."""
+        """Whether the solution continues."""
         return self.end is None
 
     @property
     def is_finished(self) -> bool:
-        """Whether it completes a solution; what was cut does not."""
+        """Whether the solution is complete; one that was cut is not."""
         return self.end == "stop"
 
     @property
     def rank_key(self) -> tuple[float, float]:
-        """What nodes are ordered by: the score, NaN the lowest, then luck."""
+        """The sort key of nodes: the score, NaN lowest, then the tie breaker."""
         return (-math.inf if math.isnan(self.score) else self.score, self.tie_breaker)
 
     def collect_path(self) -> list[Node]:
@@ -76,11 +76,11 @@ class Node:
 
 
 SearchGenerator = Generator[list[Node], list[Node], list[Node]]
-"""Yields the nodes to grow, is sent their children, returns its candidates."""
+"""A generator that yields the nodes to grow, receives their children, and returns its candidates."""
 
 
 def make_root_node(tokens: tuple[int, ...] | None = ()) -> Node:
-    """Return the node that every search begins with: nothing is written yet."""
+    """Return the root of a search, with no text."""
     return Node(0, None, 0, "", tokens, 0, None, (), math.nan, 0.0)
 
 
@@ -90,7 +90,7 @@ def select_best_nodes(nodes: Iterable[Node], count: int) -> list[Node]:
 
 
 def divide_slots(slots: int, parts: int) -> list[int]:
-    """Deal slots as evenly as they go, the larger shares first.
+    """Return shares of slots that are as even as possible, the larger shares first.
 
     >>> divide_slots(13, 4)
     [4, 3, 3, 3]
@@ -99,5 +99,5 @@ def divide_slots(slots: int, parts: int) -> list[int]:
 
 
 def expand_parents(nodes: Sequence[Node], counts: Iterable[int]) -> list[Node]:
-    """Return each node as often as it is to have children, side by side: they share their prefix."""
+    """Return each node once for every child it gets; copies are adjacent because they share their prefix."""
     return [node for node, count in zip(nodes, counts, strict=True) for _ in range(count)]

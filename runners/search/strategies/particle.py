@@ -1,4 +1,4 @@
-"""Particle filtering: the slots are drawn anew each round, by the odds of their scores."""
+"""Particle filtering: each round draws the slots anew with the odds of the nodes' scores."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from isocompute.runners.search.strategies.node import Node, SearchGenerator
 from isocompute.runners.seeds import derive_seed
 
 SCORE_CLIP = 1e-7
-"""Scores are taken to be no closer to 0 and 1 than this, as published."""
+"""The least distance of a score from 0 and 1; closer scores are clipped, as published."""
 
 
 def run_particle_filter(root: Node, n: int, rounds: int, seed: int) -> SearchGenerator:
     """Grow each particle by a step, then draw n particles with replacement, P ∝ score/(1 − score).
 
     The odds are softmax(logit(score)). A finished particle is drawn with the odds of its last score and costs nothing
-    more; one that the token limit cut is drawn no more. When no particle goes on, or the rounds are over, the particles
-    are returned as they are, one that was drawn several times several times. Slots that finished particles held may
-    thus be drawn by others: a search samples at most n steps a round, n·rounds in all, and so maybe more than its n
-    candidates have together.
+    more; one that the token limit cut is not drawn again. When no particle continues, or after the last round, the
+    particles are returned as they are, with repetitions. Other particles may be drawn into the slots of finished ones,
+    so a search samples at most n steps a round and n·rounds in all, but possibly more than its n candidates have
+    together.
 
-    Source: Puri et al. 2025, arXiv 2502.01618, algorithm 1; as code, Red-Hat-AI-Innovation-Team/its_hub
-    (``ParticleFiltering``, multinomial). That code, and not this, draws once more after the last step, by which the
-    best particle can be lost; draws from the global generator, so that nothing can be repeated; takes the limit on
-    steps for an end; and does not see that a step was cut, and goes on from it.
+    Source: Puri et al. 2025, arXiv 2502.01618, algorithm 1; code: Red-Hat-AI-Innovation-Team/its_hub
+    (``ParticleFiltering``, multinomial). That code differs: it draws once more after the last step, which can lose the
+    best particle; draws from the global generator, so that results cannot be repeated; treats the limit on steps as an
+    end; and does not notice that a step was cut, and continues from it.
 
     Args:
         root: the problem.
         n: particles, ≥ 1.
-        rounds: steps of a solution at most, ≥ 1.
-        seed: of the draws.
+        rounds: the most steps of a solution, ≥ 1.
+        seed: seed of the draws.
 
     Returns:
-        n candidates, the same node maybe more than once.
+        n candidates; the same node may occur more than once.
 
     Raises:
-        DataError: a score is no probability.
+        DataError: a score is not a probability.
     """
     particles = [root] * n
     for number in range(rounds):
@@ -52,10 +52,10 @@ def run_particle_filter(root: Node, n: int, rounds: int, seed: int) -> SearchGen
 
 
 def compute_score_odds(node: Node) -> float:
-    """Return score/(1 − score); 0 of what was cut, and of a solution without a step.
+    """Return score/(1 − score); 0 for a solution that was cut or has no step.
 
     Raises:
-        DataError: the score is no probability.
+        DataError: the score is not a probability.
     """
     if node.end == "length" or node.score != node.score:
         return 0.0

@@ -1,4 +1,4 @@
-"""REBASE: a round's slots go to its nodes in proportion to the softmax of their scores."""
+"""REBASE: each round's slots are shared among its nodes in proportion to the softmax of their scores."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from fractions import Fraction
 from isocompute.runners.search.strategies.node import Node, SearchGenerator, expand_parents, select_best_nodes
 
 REBASE_TEMPERATURE = 0.2
-"""Of the softmax over scores, as published."""
+"""Temperature of the softmax over scores, as published."""
 
 
 def run_rebase(root: Node, n: int, rounds: int, temperature: float = REBASE_TEMPERATURE) -> SearchGenerator:
-    """Give each node that goes on a share of the free slots, w ∝ exp(score / temperature), the best first.
+    """Give each node that continues a share of the free slots, w ∝ exp(score / temperature), the best first.
 
-    With F slots held by what has ended there are n − F to give. The best node gets ⌈(n − F)·w₁/Σw⌉ children, the next
-    one the same share of what is left, and so on: all are given, and the last nodes may get none.
+    If ended nodes hold F slots, n − F are free. The best node gets ⌈(n − F)·w₁/Σw⌉ children, the next one its share of
+    the rest by the same formula, and so on. All slots are used, and the last nodes may get none.
 
-    Source: Wu et al. 2024, arXiv 2408.00724 (there W_j = Round(B·softmax), which need not add up to B); as
-    code, thu-wyz/inference_scaling, whose rounding this is. That code, and not this, rounds up what is left over from
-    floating-point sums, so that it can give more than it has; takes a phrase in prompt or solution for its end; limits
-    the tokens of a step where it means those of a solution; loses nodes without a score; and drops what has not
-    finished at its last round.
+    Source: Wu et al. 2024, arXiv 2408.00724 (there W_j = Round(B·softmax), which need not add up to B); the rounding
+    follows its code, thu-wyz/inference_scaling. That code differs otherwise: it rounds up remainders of floating-point
+    sums, so it can give more slots than there are; treats a phrase in prompt or solution as its end; limits the tokens
+    of a step where those of a solution are meant; loses nodes without a score; and drops solutions that are unfinished
+    after the last round.
 
     Args:
         root: the problem.
         n: slots, ≥ 1.
-        rounds: steps of a solution at most, ≥ 1.
-        temperature: of the softmax, > 0; the scores' own unit.
+        rounds: the most steps of a solution, ≥ 1.
+        temperature: temperature of the softmax, > 0, in the unit of the scores.
 
     Returns:
         n candidates.
@@ -45,12 +45,12 @@ def run_rebase(root: Node, n: int, rounds: int, temperature: float = REBASE_TEMP
 
 
 def assign_children(scores: Sequence[float], slots: int, temperature: float) -> list[int]:
-    """Return how many children each node gets, by its score; the scores come in descending order.
+    """Return the number of children of each node; the scores must be in descending order.
 
     >>> assign_children([0.9, 0.9, 0.1], 3, 0.2)
     [2, 1, 0]
     """
-    # Fractions, so that the shares of equal nodes are equal and the last node's share of itself is 1.
+    # Fractions are exact: the last node's share of the remaining weight is 1, and all slots are used.
     weights = [Fraction(math.exp((score - scores[0]) / temperature)) for score in scores]
     whole, counts = sum(weights), []
     for weight in weights:

@@ -1,4 +1,4 @@
-"""Sequential revisions: chains of whole solutions, each written with the earlier ones in view."""
+"""Sequential revisions: chains of whole solutions, each written with the earlier ones in the prompt."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from math import ceil
 from isocompute.runners.search.strategies.node import Node, SearchGenerator, divide_slots
 
 SHOWN_ATTEMPTS = 4
-"""Earlier attempts that a revision is shown, the last ones."""
+"""The number of latest attempts that a revision prompt shows."""
 
 
 def run_revisions(root: Node, n: int, width: int) -> SearchGenerator:
-    """Write n attempts in ⌈n/width⌉ parallel chains of ``width``; each revises those before it in its chain.
+    """Write n attempts in ⌈n/width⌉ parallel chains of ``width``; each attempt revises the earlier ones of its chain.
 
-    The ratio sequential:parallel is width : n/width; width = 1 is n independent solutions, width = n one chain. A
-    node is a whole attempt, its score that of the attempt alone. All attempts are candidates, the first ones too: a
-    revision turns right answers wrong as well (38 % of them in the source). Chains are as long as each other, up to
-    one attempt; an attempt that the token limit cut is revised like any other.
+    The ratio sequential:parallel is width : n/width; width = 1 gives n independent solutions, width = n one chain. A
+    node is a whole attempt, and its score is that of the attempt alone. All attempts are candidates, the first ones
+    too, because a revision can also turn a right answer wrong (38 % of them in the source). Chain lengths differ by at
+    most one attempt. An attempt that the token limit cut is revised like any other.
 
     Source: Snell et al. 2024, arXiv 2408.03314, section 6, whose model was trained to revise; here a prompt asks for
-    it. There is no code of the authors.
+    revisions. The authors published no code.
 
     Args:
         root: the problem.

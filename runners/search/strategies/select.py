@@ -1,6 +1,6 @@
-"""Which of a search's candidates is its answer.
+"""Selection of a search's answer among its candidates.
 
-An unfinished candidate is never selected while there is a finished one. A candidate that is there twice counts twice.
+An unfinished candidate is selected only if no candidate is finished. A candidate that occurs twice counts twice.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ SELECTION_RULES: tuple[SelectionRule, ...] = get_args(SelectionRule)
 
 
 def select_candidate(candidates: Sequence[Node], answers: Mapping[int, str | None], rule: SelectionRule) -> Node:
-    """Return the candidate that is selected.
+    """Return the selected candidate.
 
-    ``vanilla`` takes the best score. ``weighted`` takes the answer whose candidates have the largest sum of scores,
-    ``majority`` the one that most of them have, and of these the candidate with the best score. Who has no readable
-    answer has no vote; if nobody has, the best score decides. Ties are broken by luck: of nodes by their own, of
-    answers by that of their first node, so that an answer does not win a tie by having many.
+    ``vanilla`` takes the best score. ``weighted`` takes the answer with the largest sum of its candidates' scores, and
+    ``majority`` the answer with the most candidates; both then return the candidate of that answer with the best score.
+    Candidates without a readable answer do not vote; if no candidate has one, the best score decides. Ties are broken
+    by `Node.tie_breaker`; for an answer, by that of its first node, so that having many nodes does not help in a tie.
 
     Args:
         candidates: at least one.
-        answers: of each candidate, by its number: the representative of its class of equal answers, or None.
+        answers: for each candidate's number the representative of its answer class, or None.
         rule: ``vanilla``, ``weighted`` or ``majority``.
     """
     eligible = [node for node in candidates if node.is_finished] or list(candidates)
@@ -40,7 +40,7 @@ def select_candidate(candidates: Sequence[Node], answers: Mapping[int, str | Non
 
 
 def weigh_answer(nodes: Sequence[Node], rule: SelectionRule) -> float:
-    """Return what an answer's candidates weigh; a score that is NaN weighs nothing."""
+    """Return the weight of an answer's candidates; a NaN score counts as 0."""
     if rule == "majority":
         return len(nodes)
     return math.fsum(node.score for node in nodes if not math.isnan(node.score))
