@@ -80,7 +80,7 @@ def merge_time_spans(spans: Sequence[TimeSpan | None]) -> TimeSpan | None:
 
     >>> (merge_time_spans([TimeSpan(5.0, 2.0), TimeSpan(6.0, 4.0)]), merge_time_spans([TimeSpan(5.0, 2.0), None]),
     ... merge_time_spans([]))
-    (Interval(started_at=5.0, seconds=5.0), None, None)
+    (TimeSpan(started_at=5.0, seconds=5.0), None, None)
     """
     known = [span for span in spans if span is not None]
     if not known or len(known) < len(spans):
