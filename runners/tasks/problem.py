@@ -32,6 +32,7 @@ class Problem:
     gold: str
     subject: str | None = None
     level: int | None = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)

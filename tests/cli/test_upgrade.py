@@ -42,8 +42,8 @@ def test_it_says_what_it_wrote_and_what_stayed_unknown(command, written_run, as_
     assert ended.code == 0
     assert ended.out.splitlines() == [
         f"{tmp_path}/new is {written_run} in format 2: 4 problems, 24 solutions, 72 verifications.",
-        "Unknown, as the old one does not say it: solutions.started_at, solutions.seconds, verifications.started_at, "
-        "verifications.seconds, parameters.solver, parameters.verifier.",
+        "Unknown, as the old one does not say it: problems.cluster, solutions.started_at, solutions.seconds, "
+        "verifications.started_at, verifications.seconds, parameters.solver, parameters.verifier.",
     ]
     assert command("check", tmp_path / "new").code == 0
     fitted = [command("fit", run, "-o", tmp_path / "p.json", "--json").out for run in (written_run, tmp_path / "new")]

@@ -146,7 +146,7 @@ def test_a_copy_that_does_not_end_in_time_is_waited_for_by_the_next_run(replicas
     done.close()
     (busy, _) = replicas.threads
     assert busy.thread.is_alive()
-    threading.Timer(0.05, copies[0].go.numbers).start()
+    threading.Timer(0.05, copies[0].go.set).start()
     assert dict(replicas.run(deque("cd"))).keys() == {"c", "d"}
     assert not busy.thread.is_alive()
 

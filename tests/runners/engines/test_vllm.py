@@ -88,7 +88,7 @@ def test_a_step_ends_the_same_whether_vllm_stops_at_a_token_or_at_a_string(need)
         asked = [Request(i, prompt, i, sampling, written="1", written_ids=(5,)) for i in range(24)]
         tokens = dict(done for request in asked for done in engine.run(deque([request])))
         assert engine.find_step_end_tokens("\n")
-        assert engine.find_step_end_tokens(None) == engine.ends("nothing has this") == ()
+        assert engine.find_step_end_tokens(None) == engine.find_step_end_tokens("nothing has this") == ()
         engine.find_step_end_tokens = lambda step: ()
         strings = dict(done for request in asked for done in engine.run(deque([request])))
         assert tokens == strings
