@@ -61,8 +61,8 @@ def as_parquet(folder: Path) -> str:
 def test_a_table_gives_the_same_problems_in_every_format(write, tmp_path):
     problems = read_file_problems(write(tmp_path), COLUMNS)
     assert [tuple(vars(p).values()) for p in problems] == [
-        ("a", "task", "6*7?", "42", "sums", 1),
-        ("b", "task", 'Say "no",\nor ∞.', "no", None, None),
+        ("a", "task", "6*7?", "42", "sums", 1, None),
+        ("b", "task", 'Say "no",\nor ∞.', "no", None, None, None),
     ]
 
 

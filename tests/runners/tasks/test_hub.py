@@ -75,7 +75,7 @@ def test_every_source_is_pinned_to_a_commit():
 def test_math500_has_its_names_subjects_and_levels(mirror):
     mirror("math500", MATH)
     assert [tuple(vars(problem).values()) for problem in read_hub_problems("math500")] == [
-        (f"test/algebra/{i}.json", "math500", f"{i}+1?", str(i + 1), "Algebra", i + 1) for i in range(3)
+        (f"test/algebra/{i}.json", "math500", f"{i}+1?", str(i + 1), "Algebra", i + 1, None) for i in range(3)
     ]
 
 
