@@ -1,4 +1,4 @@
-"""What an engine is asked, and what it answers: the protocol of every engine."""
+"""The protocol of every engine: requests, completions and sampling settings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn: softmax(logits / temperature), cut to the ``top_p`` nucleus; 0 is greedy.
+    """Sampling settings: tokens are drawn from softmax(logits / temperature), cut to the ``top_p`` nucleus.
 
-    ``logprobs`` is how many of the likeliest tokens are reported at each place of the text; 0 is none. ``step`` is what
-    ends a step: the text stops there as at a string of ``stop``, and its finish reason is then ``step``.
+    Args:
+        temperature: 0 is greedy.
+        top_p: probability mass of the nucleus.
+        max_tokens: most tokens of a completion.
+        stop: strings that end the text.
+        logprobs: number of likeliest tokens reported at each position of the text; 0 reports none.
+        step: a string that ends a step. The text stops there as at a ``stop`` string, with the finish reason ``step``.
     """
 
     temperature: float = 0.7
@@ -33,16 +38,17 @@ class Sampling:
 class Request:
     """One completion to sample.
 
-    What was written already is gone on from. An engine that loads the model itself takes it as ``written_ids``, the
-    tokens that were sampled, so that nothing is tokenised twice and the model reads what it wrote; a server, which
-    takes no tokens, gets the text.
+    A completion may continue text that was sampled before. An engine that loads the model itself takes that text as
+    ``written_ids``, so that the model reads the tokens it sampled; a server takes no tokens and gets the text.
 
     Args:
-        key: identity of the row it becomes.
+        key: identity of the row that the completion becomes.
         prompt: the text, or with ``chat`` the user's turn of a conversation.
-        seed: everything random in it, 0 … 2**63 − 1.
-        written: what the completion goes on from, after the prompt.
-        written_ids: the same as tokens, of earlier `Completion.token_ids`; None if unknown.
+        seed: determines everything random, 0 … 2**63 − 1.
+        sampling: the sampling settings.
+        chat: whether the prompt is put into the model's chat template.
+        written: text after the prompt that the completion continues.
+        written_ids: the same as tokens, from earlier `Completion.token_ids`; None if unknown.
     """
 
     key: tuple[Any, ...]
@@ -56,12 +62,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One sampled token: its text, and the log-probabilities of the likeliest texts at its place, its own among them.
+    """One sampled token: its text, and log-probabilities of the likeliest texts at its position, its own included.
 
-    They are natural logarithms under the model itself, log softmax(logits): before temperature, ``top_p`` and
-    penalties, as far as the engine tells (vLLM, llama.cpp and transformers do; SGLang divides by the temperature
-    unless told otherwise). Where two tokens have one text, the likelier counts. A token that ends amid a
-    character has no text; the one that completes the character has all of it.
+    They are natural logarithms under the model itself, log softmax(logits), before temperature, ``top_p`` and
+    penalties, in vLLM, llama.cpp and transformers. SGLang divides by the temperature by default. If two tokens have the
+    same text, the likelier counts. A token that ends amid a character has no text; the one that completes it has the
+    whole character.
     """
 
     text: str
@@ -70,18 +76,24 @@ class Token:
 
 @dataclass(frozen=True)
 class Completion:
-    """What came back; ``finish_reason`` is ``stop``, ``length`` or ``step``; the tokens' count includes the end token.
+    """The result of a request.
 
-    ``status`` is ``ok``, or says in a sentence why there is no text. Counts that an engine does not report are
-    None, not 0. ``tokens`` is None unless `Sampling.logprobs` asks for it and the engine reports it; their texts
-    joined are the text, up to bytes of cut characters and to the end token or stop string that the text lost.
-    ``token_ids`` are the sampled tokens, those of the stop string and what its last token holds beyond it among them;
-    None if the engine does not say them.
+    ``status`` is ``ok``, or says in a sentence why there is no text. Counts that an engine does not report are None,
+    not 0. Times are not compared when completions are.
 
-    ``started_at`` is when the engine took the request up, in seconds since 1970; ``seconds`` is the wall time until it
-    was complete, while others ran beside it, retries among it. Both are None if the engine does not say them: where a
-    request was refused before the model saw it, an engine may know them or not, and the row says what it knows. They
-    are no part of what makes two completions equal.
+    Args:
+        text: the completion; None if it failed.
+        prompt_tokens: tokens of the prompt.
+        cached_tokens: prompt tokens that were read from a cache.
+        completion_tokens: sampled tokens, the end token included.
+        finish_reason: ``stop``, ``length`` or ``step``.
+        status: ``ok``, or why there is no text.
+        tokens: None unless `Sampling.logprobs` is set and the engine reports them. Their texts joined are the text, up
+            to bytes of cut characters and to the end token or stop string that the text lost.
+        token_ids: the sampled tokens, including those of the stop string, the last of which may extend beyond it; None
+            if the engine does not report them.
+        started_at: when the engine took up the request, in seconds since 1970; None if not reported.
+        seconds: wall time until completion, while other requests ran too; None if not reported.
     """
 
     text: str | None
@@ -97,12 +109,12 @@ class Completion:
 
 
 class Engine(Protocol):
-    """A model that can be asked."""
+    """A model that samples completions."""
 
     def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
-        """Work the queue off, yielding each request with its completion as it finishes."""
+        """Work through the queue, yielding each request with its completion as it finishes."""
         ...
 
     def close(self) -> None:
-        """Give back the memory."""
+        """Free the memory."""
         ...

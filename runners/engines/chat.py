@@ -1,4 +1,4 @@
-"""A prompt as the user's turn of a conversation, in a model's own template."""
+"""Prompts as the user's turn of a conversation, in a model's own chat template."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from isocompute.errors import EngineError
 
 
 def apply_template(tokenizer: Any, model: str, prompt: str) -> str:
-    """Return a conversation of one turn, up to where the model is to reply.
+    """Return a conversation of one user turn, up to where the model's reply begins.
 
     The template comes with the model; transformers runs it in jinja's sandbox.
 

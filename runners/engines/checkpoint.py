@@ -1,8 +1,7 @@
-"""Loads a checkpoint only if all of it is there, and never runs code from it.
+"""Checks and loading of checkpoints: only complete and finite weights are loaded, and no code from the checkpoint runs.
 
-transformers draws weights at random where a checkpoint lacks them, leaves out what it has no place for, and takes what
-is not a number as it is. A model loaded so would answer, and nobody would see that the answers are noise. So this
-module refuses such a checkpoint with one sentence.
+transformers initialises missing weights at random, drops weights that the model does not use, and accepts NaN. A
+model loaded so would answer with noise that nobody notices. This module raises an error for such a checkpoint instead.
 """
 
 from __future__ import annotations
@@ -24,26 +23,26 @@ from isocompute.runners.cost.model_size import FLOAT_DTYPES, SafetensorsHeader, 
 WEIGHTS_FILE, WEIGHTS_INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
 
 LARGEST_BY_DTYPE = {"float16": 65504.0, "half": 65504.0}
-"""The largest number of a type that is smaller than what weights are usually stored as."""
+"""The largest number of each type whose range is smaller than that of the usual stored types."""
 
 CHECKPOINT_READ_ERRORS = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
-"""What reading a file raises that is not what its name says."""
+"""Exceptions raised when a file's content is not what its name says."""
 
 
 def load_weights(shape: Any, model: str, dtype: str, unused: Collection[str] = ()) -> Any:
-    """Load a model with transformers: all of its weights from safetensors, and no code from its folder.
+    """Load a model with transformers, with all weights from safetensors and no code from its folder.
 
     Args:
         shape: the class, or automatic class, whose ``from_pretrained`` makes the model.
         model: checkpoint folder or hub name.
         dtype: of the weights; ``auto`` is as stored.
-        unused: names of weights that the checkpoint may hold although this model has no place for them.
+        unused: names of weights that the checkpoint may hold although this model does not use them.
 
     Returns:
         The model, on the CPU.
 
     Raises:
-        EngineError: it cannot be loaded, or the checkpoint's weights are not those of the model.
+        EngineError: it cannot be loaded, or the checkpoint's weights do not match the model's.
     """
     check_checkpoint_files(model)
     options = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": False, "ignore_mismatched_sizes": True}
@@ -54,7 +53,7 @@ def load_weights(shape: Any, model: str, dtype: str, unused: Collection[str] = (
     refuse_other_weights(model, found, unused)
     if said := found.get("error_msgs"):
         raise build_load_error(model, ValueError(next(iter(said))))
-    # Of the buffers only those that a checkpoint stores: others may hold an infinity on purpose, as masks do.
+    # state_dict leaves out buffers that are not stored: they may be infinite on purpose, as masks are.
     refuse_non_finite_tensors(
         model, (name for name, weights in loaded.state_dict().items() if not is_finite_tensor(weights))
     )
@@ -62,12 +61,12 @@ def load_weights(shape: Any, model: str, dtype: str, unused: Collection[str] = (
 
 
 def refuse_other_weights(model: str, found: Mapping[str, Any], unused: Collection[str] | None = ()) -> None:
-    """Raise an EngineError unless a checkpoint has the weights that a model needs, in their shapes, and no others.
+    """Raise an EngineError unless a checkpoint has exactly the weights that a model needs, in their shapes.
 
     Args:
         model: its name.
-        found: what ``from_pretrained`` says of the loading.
-        unused: names of weights that may be left over; None if any may.
+        found: the loading information that ``from_pretrained`` returned.
+        unused: names of weights that may be left over; None allows any.
     """
     if missing := found["missing_keys"]:
         raise EngineError(
@@ -92,21 +91,21 @@ def refuse_other_weights(model: str, found: Mapping[str, Any], unused: Collectio
 def check_checkpoint_files(
     model: str, revision: str | None = None, cache: str | None = None, every: bool = False
 ) -> bool:
-    """Check that a checkpoint's files are there and whole, as far as their lengths and headers tell.
+    """Check that a checkpoint's files are present and complete, by their lengths and headers.
 
-    Of a model on the hub those files are checked that lie in the cache on this machine; nothing is fetched.
+    For a model on the hub, only files in this machine's cache are checked; nothing is fetched.
 
     Args:
         model: checkpoint folder or hub name.
         revision: of a model on the hub; its main branch if not given.
         cache: folder of the hub's cache; the usual one if not given.
-        every: whether all safetensors files of a folder without an index are read, as vLLM does, or the usual one.
+        every: whether all safetensors files of a folder without an index are read, as vLLM does, or only the usual one.
 
     Returns:
         Whether all of its weights are here; False only for a model on the hub.
 
     Raises:
-        EngineError: a folder has no safetensors files, or a file is missing, a pointer of git-lfs or cut short.
+        EngineError: a folder has no safetensors files, or a file is missing, a git-lfs pointer or cut short.
     """
     folder = find_checkpoint_folder(model, revision, cache)
     if folder is None:
@@ -147,19 +146,19 @@ def check_checkpoint_files(
 def check_finite_weights(
     model: str, revision: str | None = None, cache: str | None = None, every: bool = False, dtype: str = "auto"
 ) -> None:
-    """Read a checkpoint's weights tensor by tensor, and refuse what is not a number or infinite.
+    """Check tensor by tensor that a checkpoint's weights are finite.
 
-    A file that was found to be well is not read again as long as this process lives and the file does not change.
+    A file that passed is not read again while this process lives and the file does not change.
 
     Args:
-        model: checkpoint folder or hub name; of one on the hub the files in the cache are read.
+        model: checkpoint folder or hub name; for the latter the files in the cache are read.
         revision: as in `check_checkpoint_files`.
         cache: as in `check_checkpoint_files`.
         every: as in `check_checkpoint_files`.
-        dtype: what the weights will be held as; a number that is too large for it becomes infinite.
+        dtype: the type in which the weights will be held; a number too large for it becomes infinite.
 
     Raises:
-        EngineError: a tensor holds such a number, or a file cannot be read.
+        EngineError: a tensor holds NaN or an infinity, or a file cannot be read.
     """
     folder = find_checkpoint_folder(model, revision, cache)
     if folder is None:
@@ -180,7 +179,7 @@ def check_finite_weights(
 def find_non_finite_tensors(path: str, size: int, changed: int, largest: float) -> tuple[str, ...]:
     """Return the names of a file's tensors that hold NaN, an infinity, or a number beyond the largest.
 
-    Size and time of change say whether the file is still the same.
+    ``size`` and ``changed``, the time of the last change, are part of the cache key: a changed file is read again.
     """
     with safe_open(path, framework="pt") as file:
         floats = (name for name in file.keys() if file.get_slice(name).get_dtype() in FLOAT_DTYPES)  # noqa: SIM118
@@ -188,7 +187,7 @@ def find_non_finite_tensors(path: str, size: int, changed: int, largest: float) 
 
 
 def is_finite_tensor(weights: Any, largest: float = math.inf) -> bool:
-    """Say whether every number of a tensor is finite, and within the largest; what holds no such numbers is.
+    """Return whether every number of a tensor is finite and at most the largest; True without floating-point numbers.
 
     >>> is_finite_tensor(torch.tensor([1.0, float("nan")])), is_finite_tensor(torch.tensor([1, 2]))
     (False, True)
@@ -197,14 +196,14 @@ def is_finite_tensor(weights: Any, largest: float = math.inf) -> bool:
         return True
     if not weights.numel():
         return True
-    if weights.element_size() == 1:  # the least and the greatest of eight-bit numbers are not to be had
+    if weights.element_size() == 1:  # torch has no aminmax for eight-bit floats
         weights = weights.float()
     ends = torch.stack(weights.aminmax())
     return bool(ends.isfinite().all() and (ends.abs() <= largest).all())
 
 
 def find_checkpoint_folder(model: str, revision: str | None = None, cache: str | None = None) -> Path | None:
-    """Return the folder of a checkpoint: the one that is named, or that of the hub's cache; None if there is none."""
+    """Return a checkpoint's folder, the named one or the one in the hub's cache; None if there is none."""
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder
@@ -216,7 +215,7 @@ def find_checkpoint_folder(model: str, revision: str | None = None, cache: str |
 
 
 def read_weights_index(model: str, folder: Path) -> dict[str, str]:
-    """Return which file of a checkpoint its index says a tensor is in; nothing without an index.
+    """Return the file that holds each tensor, as the checkpoint's index says; empty without an index.
 
     Raises:
         EngineError: the index cannot be read, or names a file outside the folder.
@@ -238,12 +237,13 @@ def read_weights_index(model: str, folder: Path) -> dict[str, str]:
 
 
 def list_weights_files(folder: Path, stored: Iterable[str], every: bool = False) -> list[str]:
-    """Return the names of the safetensors files that hold a model's weights and are there.
+    """Return the names of the safetensors files that hold a model's weights and exist.
 
     Args:
         folder: of the checkpoint.
         stored: the files that its index names.
-        every: whether without an index every safetensors file counts; else others count where the usual one is missing.
+        every: whether, without an index, every safetensors file counts. Otherwise all count only if the usual one is
+            missing.
     """
     names = set(stored)
     if names or (not every and (folder / WEIGHTS_FILE).is_file()):
@@ -255,7 +255,7 @@ def read_checked_header(model: str, path: Path) -> SafetensorsHeader:
     """Return a file's header.
 
     Raises:
-        EngineError: it has none, or the file is shorter or longer than the header says.
+        EngineError: there is no header, or the file's length differs from the one in the header.
     """
     try:
         read, length = read_safetensors_header(path), path.stat().st_size
@@ -272,7 +272,7 @@ def read_checked_header(model: str, path: Path) -> SafetensorsHeader:
 
 
 def refuse_non_finite_tensors(model: str, names: Iterable[str]) -> None:
-    """Raise an EngineError that names the first of the tensors that are not finite, if there are any."""
+    """Raise an EngineError that names the first non-finite tensor, if there are any."""
     if bad := sorted(names):
         raise EngineError(
             f"The model '{model}' cannot be used: its weights '{bad[0]}' hold numbers that are NaN or infinite "
@@ -281,7 +281,7 @@ def refuse_non_finite_tensors(model: str, names: Iterable[str]) -> None:
 
 
 def describe_tensor_count(names: Collection[str]) -> str:
-    """Say how many tensors there are, with the verb.
+    """Return the number of tensors with the verb.
 
     >>> describe_tensor_count(["a"]), describe_tensor_count(["a", "b"])
     ('1 tensor is', '2 tensors are')
@@ -294,7 +294,7 @@ def build_load_error(model: str, error: Exception, whose: str = "") -> EngineErr
 
     Args:
         model: its name.
-        error: what the library raised.
+        error: the library's exception.
         whose: the library, if it is not transformers.
     """
     said = repr(error) if isinstance(error, KeyError) else str(error)
@@ -304,7 +304,7 @@ def build_load_error(model: str, error: Exception, whose: str = "") -> EngineErr
             f"architecture {whose or 'transformers'} knows."
         )
     lines = [line.strip() for line in said.splitlines() if line.strip()] or [type(error).__name__]
-    if "validation error" in lines[0] and len(lines) > 1:  # pydantic: what is wrong stands in the next line
+    if "validation error" in lines[0] and len(lines) > 1:  # pydantic: the next line has the reason
         lines = [lines[1].removeprefix("Value error, ")]
     said = " ".join(lines)[:300] if lines[0].endswith(":") else lines[0]
     opening = f"{whose} cannot load '{model}'" if whose else f"The model '{model}' cannot be loaded"

@@ -1,4 +1,4 @@
-"""Loading a model in vLLM, once or as copies, each on devices of its own."""
+"""Loading of a model in vLLM, once or as several copies with devices of their own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def load_vllm(model: str, **options: Any) -> Engine:
     """Load a model in vLLM, or ``replicas`` copies of it that share the work.
 
     Raises:
-        ConfigError: an option is unknown or unsafe, or there cannot be so many copies.
+        ConfigError: an option is unknown or unsafe, or the number of copies is not possible.
         EngineError: the model cannot be loaded.
     """
     from isocompute.runners.engines.vllm import VLLMEngine
@@ -25,12 +25,12 @@ def load_vllm(model: str, **options: Any) -> Engine:
 
 
 def assign_devices(copy: int, copies: int, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that give a copy of a model devices of its own: the next ones of those that there are.
+    """Return the options that give a copy of a model the next devices in order.
 
-    Copies on a CPU share its cores as the operating system has it; vLLM would bind them all to the same ones.
+    Copies on a CPU share its cores under the operating system's scheduling; vLLM would bind them all to the same cores.
 
     Raises:
-        ConfigError: ``device_ids`` are given, and not as many as all copies take together.
+        ConfigError: ``device_ids`` are given, and their number is not the one that all copies need together.
     """
     from vllm.platforms import current_platform
 

@@ -1,11 +1,11 @@
-"""Sampling from any server that speaks OpenAI's protocol: vLLM's, SGLang, llama.cpp's, a hosted one.
+"""The engine for servers with OpenAI's protocol: vLLM's, SGLang, llama.cpp's or a hosted one.
 
-Requests fly in an event loop of their own thread, a bounded number at once, while whoever reads works on what has
-come back. What is lost on the way is asked for again; what the server refuses is a row that says why. When a
-completion was made is when the attempt was that it came with: from sending it to the last byte of the answer. Attempts
-that failed before and the waits between them are no part of that, and a request that never got an answer says nothing.
+An event loop in a thread of its own keeps a bounded number of requests in flight while the caller works on finished
+ones. A lost request is sent again; a refused one becomes a row with the reason. The time of a completion is that of the
+successful attempt, from sending the request to the last byte of the response, without earlier attempts and waits. A
+request that never got a response has no time.
 
-What a request does not say, the server decides: llama.cpp cuts to the 40 likeliest tokens and to ``min_p`` 0.05,
+Settings that a request leaves out are the server's: llama.cpp cuts to the 40 likeliest tokens and to ``min_p`` 0.05,
 vLLM takes the model's ``generation_config.json``. Set such fields with ``extra``.
 """
 
@@ -39,28 +39,28 @@ from isocompute.runners.engines.servers import Server, Servers, draw_backoff, pa
 RETRIED_STATUSES = {408, 409, 429}
 REFUSED_STATUSES = {400, 413, 422}
 CONNECT_SECONDS = 10.0
-"""Seconds in which a connection must stand, and a server that was set aside must give a sign of life."""
+"""Seconds within which a connection must be made, and a server that was set aside must respond."""
 
 SHORTEST_KEY_IN_TEXT = 12
-"""Characters of a key from which on it is blotted out of the text of a completion too."""
+"""Characters of the shortest key that is removed from completions' texts too."""
 
 LONGEST_RESPONSE_BYTES = 256 * 2**20
-"""Bytes of the longest answer that is read. Ten thousand tokens with 20 probabilities each take some ten million."""
+"""Bytes of the longest response that is read. Ten thousand tokens with 20 probabilities each take about ten million."""
 
 LONGEST_ERROR_TEXT = 2**16
-"""Characters of an error that are looked at; 300 of them are shown."""
+"""Characters of an error that are read; 300 of them are shown."""
 
 HTTP_LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
 
 KEEPALIVE_OPTIONS = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
-if hasattr(socket, "TCP_KEEPIDLE"):  # routers forget a connection that is silent while a long text is sampled
+if hasattr(socket, "TCP_KEEPIDLE"):  # routers drop a connection that is silent while a long text is sampled
     KEEPALIVE_OPTIONS += [(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60), (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 60)]
 
 CompletedRequest = tuple[Request, Completion]
 
 
 class LostResponseError(Exception):
-    """An answer that did not come, or not whole; asking again may help."""
+    """A response that is missing or incomplete; a retry may succeed."""
 
     def __init__(self, why: str, wait: float | None = None, gone: bool = False) -> None:
         super().__init__(why)
@@ -70,25 +70,26 @@ class LostResponseError(Exception):
 class OpenAIEngine:
     """A model behind one or several servers, as an `Engine`.
 
-    A seed is sent as seed mod (2**31 − 1), which every server takes; whether the same seed gives the same text is up
-    to the server. A server that does not report probabilities leaves `Completion.tokens` None. If a server takes
-    the thinking out of a chat's answer, it is put back: ``<think>``, the thinking, ``</think>``, the answer.
+    A seed is sent as seed mod (2**31 − 1), which every server accepts; whether the same seed gives the same text
+    depends on the server. If a server does not report probabilities, `Completion.tokens` is None. If a server separates
+    the thinking from a chat's answer, the text is put together again: ``<think>``, the thinking, ``</think>``, the
+    answer.
 
     Args:
         model: the name that the server gives the model.
-        urls: base URLs, as ``http://localhost:8000/v1``; several are used side by side.
+        urls: base URLs such as ``http://localhost:8000/v1``; several are used side by side.
         concurrency: requests in flight at once, over all servers.
-        timeout: seconds that an answer may take, to its end.
-        retries: how often a request is sent again after a 408, 409, 429, 5xx, a dropped connection, a timeout or a
-            truncated answer, before it is a row that says so.
-        patience: seconds without a single success after which, all servers being set aside, the engine gives up.
-        backoff: seconds of the first wait before a retry at most, and of the first rest of a failing server; both
+        timeout: seconds until a response must be complete.
+        retries: number of times a request is sent again after a 408, 409, 429, 5xx, a dropped connection, a timeout or
+            a truncated response, before it becomes a failed row.
+        patience: seconds without a success, while all servers are set aside, after which the engine gives up.
+        backoff: most seconds of the first wait before a retry, and seconds of a failing server's first rest; both
             double up to a minute.
-        key_env: name of the environment variable that holds the key; none is sent if it is not set.
-        extra: fields of the request's body, as ``top_k``; they win over those set here, and null takes one out.
+        key_env: environment variable that holds the key; if it is not set, no key is sent.
+        extra: fields of the request's body, such as ``top_k``; they override those set here, and null removes a field.
 
     Raises:
-        ConfigError: an option is out of its range, or a URL is none.
+        ConfigError: an option is out of its range, or a URL is invalid.
     """
 
     def __init__(
@@ -113,8 +114,8 @@ class OpenAIEngine:
         self.servers = Servers(servers, backoff, patience)
         self.model, self.concurrency, self.timeout, self.retries = model, concurrency, timeout, retries
         self.backoff, self.key_env, self.extra = backoff, key_env, dict(extra or {})
-        json.dumps(self.extra)  # a TypeError is better now than amid a run
-        self.rng = random.Random()  # of the waits alone
+        json.dumps(self.extra)  # raises a TypeError now rather than during a run
+        self.rng = random.Random()  # for the waits only
         self.ssl_context = httpx.create_ssl_context()
         self.log_filter = RedactingFilter(self.redact)
         for name in HTTP_LOGGERS:
@@ -125,19 +126,19 @@ class OpenAIEngine:
         self.thread.start()
 
     def run(self, pending: deque[Request]) -> Iterator[CompletedRequest]:
-        """Keep ``concurrency`` requests in flight until the queue is empty and all is done.
+        """Keep ``concurrency`` requests in flight until the queue is empty and all have finished.
 
         Raises:
-            EngineError: the servers refuse the key, the model or the address, or all are gone.
+            EngineError: the servers refuse the key, the model or the address, or all are unreachable.
         """
         inbox: asyncio.Queue[Request] = asyncio.Queue()
         done: SimpleQueue[Any] = SimpleQueue()
         work = asyncio.run_coroutine_threadsafe(self._serve_requests(inbox, done.put), self.loop)
-        work.add_done_callback(done.put)  # it ends by itself only if it fails
+        work.add_done_callback(done.put)  # done by itself only after a failure
         taken = 0
         try:
             while pending or taken:
-                # As many again wait in the loop, to start while the reader is at work elsewhere.
+                # Another `concurrency` requests wait in the loop, to start while the caller is busy elsewhere.
                 while pending and taken < 2 * self.concurrency:
                     self.loop.call_soon_threadsafe(inbox.put_nowait, pending.popleft())
                     taken += 1
@@ -147,10 +148,10 @@ class OpenAIEngine:
                 taken -= 1
                 yield outcome
         finally:
-            work.cancel()  # whoever read has stopped reading, or all is done
+            work.cancel()  # the caller has stopped reading, or all have finished
 
     def close(self) -> None:
-        """Cancel what is in flight and close the connections."""
+        """Cancel the requests in flight and close the connections."""
         if not self.closed:
             self.closed = True
             for name in HTTP_LOGGERS:
@@ -170,18 +171,18 @@ class OpenAIEngine:
         self.loop.stop()
 
     def build_client(self) -> httpx.AsyncClient:
-        """Return a client that follows no redirects and speaks through the proxies of the environment."""
-        # An idle connection is given up before servers (Uvicorn: 5 s) close it under a request.
+        """Return a client that follows no redirects and uses the proxies of the environment."""
+        # Idle connections are closed before servers (Uvicorn: 5 s) would close them during a request.
         limits = httpx.Limits(max_keepalive_connections=1, keepalive_expiry=4.0)
         patient = httpx.Timeout(None, connect=min(CONNECT_SECONDS, self.timeout))
-        if {"http", "https", "all"} & set(getproxies()):  # a transport of one's own would go past them
+        if {"http", "https", "all"} & set(getproxies()):  # a transport given here would bypass them
             return httpx.AsyncClient(verify=self.ssl_context, limits=limits, timeout=patient)
         transport = httpx.AsyncHTTPTransport(verify=self.ssl_context, limits=limits, socket_options=KEEPALIVE_OPTIONS)
         return httpx.AsyncClient(transport=transport, timeout=patient)
 
     async def _serve_requests(self, inbox: asyncio.Queue[Request], put: Callable[[CompletedRequest], None]) -> None:
         async def send_requests() -> None:
-            # One client, and so one connection, for each: httpx's pool takes time that grows with its size.
+            # One client, and so one connection, per worker: httpx's pool slows down with its size.
             async with self.build_client() as client:
                 while True:
                     request = await inbox.get()
@@ -218,8 +219,8 @@ class OpenAIEngine:
         """Send a request once.
 
         Raises:
-            Lost: it may be sent again.
-            EngineError: no other request will fare better.
+            LostResponseError: it may be sent again.
+            EngineError: no other request would succeed either.
         """
         try:
             async with asyncio.timeout(self.timeout):
@@ -240,7 +241,7 @@ class OpenAIEngine:
                 return add_time_span(parse_completion(json.loads(content), step, self._redact_message), span)
             except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
                 raise LostResponseError("an answer that is truncated, or not of the protocol") from None
-        # Not `answer.text`: the server names the encoding of that, and 'base64' is none that decodes to text.
+        # Not `answer.text`: its encoding is named by the server, and 'base64' does not decode to text.
         body_said = parse_error_message(content.decode("utf-8", "replace"))
         why = self._redact_message(body_said) or self._redact_message(answer.reason_phrase)
         said = f"HTTP {status}: {why if len(why) <= 300 else why[:300] + ' …'}"
@@ -254,17 +255,17 @@ class OpenAIEngine:
         raise EngineError(f"{server.url + path} does not serve the model '{self.model}' ({said}).")
 
     def _redact_message(self, words: str) -> str:
-        """Return a server's or the network's own words as they may be shown and logged.
+        """Return a message of a server or the network in a form that may be shown and logged.
 
-        Whatever is not of this program passes here before it is cut, joined or raised: the body of an error, the reason
-        phrase, a finish reason, an error of httpx. Secrets are blotted out first, since their characters may stand on
-        two lines; then what would move a terminal's cursor or hide is dropped, and it is put on one line.
+        Every foreign text passes through here before it is cut, joined or raised: the body of an error, the reason
+        phrase, a finish reason, an error of httpx. Secrets are redacted first, since they may be split over two lines;
+        then the text is put on one line, without characters that move a terminal's cursor or hide text.
         """
         words = " ".join(self.redact(words[:LONGEST_ERROR_TEXT]).split())
         return "".join(character for character in words if character.isprintable())
 
     def _redact_completion(self, answer: Completion) -> Completion:
-        """Return a completion as it may leave the engine: no secret in its text, and none in why there is no text."""
+        """Return a completion without secrets in its text or status."""
         status = answer.status if answer.status == "ok" else self._redact_message(answer.status)
         text = answer.text and self.redact_text(answer.text)
         return answer if (text, status) == (answer.text, answer.status) else replace(answer, text=text, status=status)
@@ -276,17 +277,17 @@ class OpenAIEngine:
                 self.build_client() as client,
                 client.stream("GET", f"{server.url}/models", headers=server.headers) as answer,
             ):
-                pass  # that it answers is all that matters; what it says is not read
+                pass  # any response will do; its body is not read
         except (TimeoutError, httpx.RequestError) as error:
             return f"{server.url}: {self._redact_message(str(error)) or type(error).__name__}"
         return f"{server.url}: HTTP {answer.status_code}" if answer.is_server_error else None
 
 
 async def read_response_body(answer: httpx.Response) -> bytes:
-    """Return the body of an answer, and give its connection back.
+    """Return the body of a response, and release its connection.
 
     Raises:
-        Lost: it is longer than any answer to a request is, and would fill the memory.
+        LostResponseError: the body is too long, and would fill the memory.
     """
     content = bytearray()
     try:
@@ -300,10 +301,10 @@ async def read_response_body(answer: httpx.Response) -> bytes:
 
 
 def build_text_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
-    """Return a function that blots keys out of a solution.
+    """Return a function that removes keys from a solution.
 
-    A solution that is changed may be another answer. So a key must be long, with letters and digits, to be looked for:
-    it is then no word and no number of a solution. And it is found only as it stands.
+    A changed solution may have another answer. So only long keys with letters and digits are looked for, which cannot
+    be a word or a number of a solution, and only verbatim.
 
     >>> redact = build_text_redactor(["sk-live-4242", "EMPTY", "multiplication", "000000000000"])
     >>> redact("sk-live-4242 EMPTY multiplication 1000000000000")
@@ -321,25 +322,28 @@ def build_text_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
 
 
 class RedactingFilter(logging.Filter):
-    """Blots secrets out of what libraries log: httpx names the reason phrase, httpcore every header of an answer."""
+    """Filter that removes secrets from libraries' logs.
+
+    httpx logs the reason phrase, httpcore every header of a response.
+    """
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         super().__init__()
         self.redact = redact
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let a record pass, redacted."""
+        """Redact a record and let it pass."""
         record.msg, record.args = self.redact(record.getMessage()), ()
         return True
 
 
 def build_failed_completion(status: str) -> Completion:
-    """Return the completion of a request that has none."""
+    """Return a completion without text, with the status that says why."""
     return Completion(None, None, None, None, None, status)
 
 
 def find_loop_error(work: Future[None]) -> BaseException:
-    """Return why the work in the loop has ended: of several errors the one that is meant for people."""
+    """Return the exception that ended the event loop's work; an EngineError, written for users, comes before others."""
     error = EngineError("The engine 'openai' was closed while it was read.") if work.cancelled() else work.exception()
     while isinstance(error, BaseExceptionGroup):
         error = next((e for e in error.exceptions if isinstance(e, EngineError)), error.exceptions[0])

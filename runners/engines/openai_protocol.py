@@ -1,4 +1,4 @@
-"""How a request is written for OpenAI's protocol, and what its answers say. Nothing here sends anything."""
+"""Encoding of requests and parsing of responses in OpenAI's protocol; nothing here sends anything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from isocompute.runners.engines.base import Completion, Request, Token
 
 SEED_MODULUS = 2**31 - 1
-"""Seeds are sent modulo this: some servers take 32 bits, some with a sign, and llama.cpp takes 2**32 − 1 for chance."""
+"""Seeds are sent modulo this: some servers take 32 bits, some signed, and 2**32 − 1 is a random seed in llama.cpp."""
 
 FINISH_REASONS = {
     "stop": "stop",
@@ -23,11 +23,11 @@ FINISH_REASONS = {
 UNKNOWN_STEP_END = (
     "the server does not say which string stopped a text, so a step's end is not told from a solution's; vLLM's does"
 )
-"""Why a search cannot use a server."""
+"""Status of a step completion from a server that a search cannot use."""
 
 
 def encode_request(request: Request, model: str, extra: Mapping[str, Any]) -> tuple[str, bytes]:
-    """Return the path of a request, under the base URL, and its body; ``extra`` wins, and null takes a field out.
+    """Return a request's path under the base URL and its body; ``extra`` overrides fields, and null removes one.
 
     >>> from isocompute.runners.engines.base import Sampling
     >>> encode_request(Request((), "2+2=", 7, Sampling(top_p=0.9, max_tokens=8)), "m", {"top_k": 5, "seed": None})
@@ -44,7 +44,7 @@ def encode_request(request: Request, model: str, extra: Mapping[str, Any]) -> tu
     }
     if request.chat:
         body["messages"] = [{"role": "user", "content": request.prompt}]
-        if request.written:  # no part of the protocol, but of vLLM's server and SGLang's
+        if request.written:  # an extension of vLLM's server and SGLang
             body["messages"].append({"role": "assistant", "content": request.written})
             body |= {"continue_final_message": True, "add_generation_prompt": False}
         if sampling.logprobs:
@@ -56,16 +56,16 @@ def encode_request(request: Request, model: str, extra: Mapping[str, Any]) -> tu
 
 
 def parse_completion(answer: Any, step: str | None = None, told: Callable[[str], str] = str) -> Completion:
-    """Read the answer to a request.
+    """Parse the response to a request.
 
     Args:
         answer: JSON as a server sends it.
         step: the stop string that ends a step. The protocol does not say which string stopped a text; vLLM's server
             does, as ``stop_reason``.
-        told: makes a server's own words fit to be shown.
+        told: makes a server's own words safe to show.
 
     Raises:
-        LookupError, TypeError, ValueError, AttributeError, ArithmeticError: it is not one.
+        LookupError, TypeError, ValueError, AttributeError, ArithmeticError: it is not a valid response.
     """
     choice, usage = answer["choices"][0], answer.get("usage")
     why = replace_surrogates(choice["finish_reason"])
@@ -83,10 +83,10 @@ def parse_completion(answer: Any, step: str | None = None, told: Callable[[str],
 
 
 def parse_usage(usage: Any, text: str) -> tuple[int | None, int | None, int | None]:
-    """Return the tokens that a server reports: of the prompt, of these from its cache, and sampled for the text.
+    """Return the tokens that a server reports: prompt tokens, cached tokens and completion tokens.
 
-    A count that cannot be is None, which means unknown; the text counts all the same. No prompt is empty, no more of it
-    is read from a cache than there is, and no text is written with no token.
+    An impossible count becomes None, which means unknown; the text is kept. A prompt cannot be empty, no more of it can
+    be cached than there is, and a text that is not empty cannot have 0 tokens.
 
     >>> parse_usage({"prompt_tokens": 5, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 50}}, "a")
     (5, None, 3)
@@ -104,7 +104,7 @@ def parse_usage(usage: Any, text: str) -> tuple[int | None, int | None, int | No
 
 
 def restore_thinking(message: Mapping[str, Any]) -> str:
-    """Return the text of a chat's answer, with the thinking that a server may have taken out of it put back.
+    """Return the text of a chat's response, with thinking that the server separated from it put back.
 
     >>> restore_thinking({"content": "4", "reasoning_content": "2 and 2"})
     '<think>2 and 2</think>4'
@@ -118,10 +118,10 @@ def restore_thinking(message: Mapping[str, Any]) -> str:
 
 
 def parse_logprobs(logprobs: Any) -> tuple[Token, ...] | None:
-    """Read the probabilities in an answer, in either of the two shapes that servers give them; None if in neither."""
+    """Parse the log-probabilities of a response, in either of the two layouts of servers; None without any."""
     if not logprobs:
         return None
-    if logprobs.get("content") is not None:  # a chat's; llama.cpp has no other
+    if logprobs.get("content") is not None:  # the layout of chats, and the only one of llama.cpp
         return tuple(
             build_token([place, *(place.get("top_logprobs") or ())], "token", "logprob")
             for place in logprobs["content"]
@@ -137,7 +137,13 @@ def parse_logprobs(logprobs: Any) -> tuple[Token, ...] | None:
 
 
 def build_token(likeliest: list[Any], name: Any, value: Any) -> Token:
-    """Return a token from the entries of its place, its own first; an entry has a text at ``name``, and ``value``."""
+    """Return a token from the entries at its position, its own first.
+
+    Args:
+        likeliest: the entries.
+        name: key of an entry's text.
+        value: key of an entry's log-probability.
+    """
     logprobs: dict[str, float] = {}
     for entry in likeliest:
         if entry[value] is not None and not math.isnan(entry[value]):
@@ -147,20 +153,20 @@ def build_token(likeliest: list[Any], name: Any, value: Any) -> Token:
 
 
 def clean_token_count(number: Any) -> int | None:
-    """Return a count of tokens that a server reports, or None if it reports none that can be.
+    """Return a number of tokens that a server reports, or None if it is invalid.
 
-    A run holds 32 bits of it; ``true``, which Python takes for 1, is no count.
+    A run stores 32 bits of it; ``true``, which Python counts as 1, is invalid.
     """
     return number if type(number) is int and 0 <= number < 2**31 else None
 
 
 def replace_surrogates(text: str) -> str:
-    """Return a text that can be written to disk: JSON may carry half a surrogate pair."""
+    """Return a text that can be written to disk: JSON may carry half of a surrogate pair."""
     return text.encode("utf-8", "replace").decode()
 
 
 def parse_error_message(body: str) -> str:
-    """Return what the body of an error says is wrong, on one line.
+    """Return the message in the body of an error, on one line.
 
     >>> parse_error_message('{"error": {"message": "no such model", "code": 404}}')
     'no such model'

@@ -1,7 +1,7 @@
-"""Blots keys and passwords out of what servers say.
+"""Redaction of keys and passwords in servers' messages.
 
-A server may repeat a key in an error, and it rarely repeats it as it stands: wrapped over two lines, escaped for a URL
-or for JSON, in base64, in capitals. A text is therefore compared in a reduced form, in which all of these look alike.
+A server may repeat a key in an error in another form: wrapped over two lines, escaped for a URL or for JSON, in base64,
+in capitals. So messages and keys are compared in a reduced form, in which all of these look alike.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from itertools import groupby
 from urllib.parse import quote
 
 SHORTEST_SECRET = 4
-"""Characters of the shortest secret that is blotted out. The key '1' is no secret, and '1' stands in every message."""
+"""Characters of the shortest secret that is redacted. A key such as '1' is no secret, and occurs in every message."""
 
 DUMMY_KEYS = {"empty", "none", "null", "dummy", "fake", "test", "local", "placeholder", "unused", "anything", "token",
            "key", "apikey", "api-key", "ollama", "lm-studio"}  # fmt: skip
-"""What stands in a key's place where no key is wanted. These are words that messages use, and no secrets."""
+"""Placeholders for keys where no key is needed. Messages use these words, and they are not secrets."""
 
 SHORTEST_LONG_SECRET = 8
-"""Characters from which on a secret is found however it is written. A shorter one is found as a whole word only: with
-its characters spread over other words it would be found where it is not."""
+"""Characters of the shortest secret that is found in every form. Shorter ones are found as whole words only: otherwise
+they would match by chance across other words."""
 
 SECRET_PIECE_LENGTH = 12
-"""Characters of a piece of a secret that is blotted out too, where the secret has `SHORTEST_SPLIT_SECRET` or more."""
+"""Characters of the pieces that are redacted too, for secrets of `SHORTEST_SPLIT_SECRET` or more characters."""
 
 SHORTEST_SPLIT_SECRET = 16
 
-ESCAPE_PATTERN = re.compile(  # begun by one class of characters, which the search for it skips to
+ESCAPE_PATTERN = re.compile(  # begins with one character class, so that the search is fast
     r"[%\\&](?:(?<=%)[0-9a-fA-F]{2}|(?<=\\)\\{0,8}(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[nrt])|(?<=&)#?\w{1,8};)"
 )
 TEXT_UNIT_PATTERN = re.compile(rf"(?:{ESCAPE_PATTERN.pattern})|.", re.DOTALL)
@@ -42,10 +42,10 @@ def build_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     """Return a function that replaces each secret in a text by ``***``.
 
     It finds a secret in capitals or small letters; with blanks, line ends or invisible characters in it; escaped for a
-    URL, JSON or HTML; and in base64, alone or amid other text such as ``user:``.
+    URL, JSON or HTML; and in base64, alone or within other text such as ``user:``.
 
     Args:
-        secrets: what is to be hidden; dummies are passed over.
+        secrets: the texts to hide; dummy keys are ignored.
 
     >>> redact = build_redactor(["sk-1", "sk-live-42"])
     >>> redact("the key sk-1 is wrong"), redact("the key SK-live-\\n42 is wrong"), redact("sk-15")
@@ -80,7 +80,14 @@ def build_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
 
 
 def redact_forms(text: str, small: str, found: list[str], encoded: set[str]) -> str:
-    """Replace in a text what reads as one of the forms in its reduced form ``small``; of base64 the whole word."""
+    """Replace the parts of a text that give one of the forms when reduced; for base64, replace the whole word.
+
+    Args:
+        text: the text.
+        small: its reduced form.
+        found: the forms that are in ``small``.
+        encoded: the forms that are base64.
+    """
     units = [unit[0] for unit in TEXT_UNIT_PATTERN.finditer(text)]
     owner = [i for i, unit in enumerate(units) for _ in reduce_text(unit)]
     hidden = [0] * len(units)
@@ -90,7 +97,7 @@ def redact_forms(text: str, small: str, found: list[str], encoded: set[str]) -> 
             for i in range(owner[at], owner[at + len(form) - 1] + 1):
                 hidden[i] = max(hidden[i], 2 if form in encoded else 1)
             at = small.find(form, at + 1)
-    for step in (1, -1):
+    for step in (1, -1):  # extend base64 matches to the whole word, forwards and backwards
         before = 0
         for i in range(len(units))[::step]:
             if before == 2 and not hidden[i] and BASE64_PATTERN.fullmatch(units[i]):
@@ -101,15 +108,15 @@ def redact_forms(text: str, small: str, found: list[str], encoded: set[str]) -> 
 
 
 def reduce_text(text: str) -> str:
-    """Return a text without what the writing of a secret may differ in: case, blanks, invisible characters, escapes.
+    """Return a text without differences in how a secret can be written: case, blanks, invisible characters, escapes.
 
-    It can be taken of each `TEXT_UNIT_PATTERN` alone, and joined.
+    The reduced text is the concatenation of the reduced matches of `TEXT_UNIT_PATTERN`.
     """
     return ESCAPE_PATTERN.sub(decode_escape, text).casefold().translate(build_reduction_table())
 
 
 def decode_escape(escape: re.Match[str]) -> str:
-    """Return the character that an escape stands for; nothing for one of a line end or tab."""
+    """Return the character of an escape; nothing for an escaped line end or tab."""
     said = escape[0]
     if said[0] == "&":
         return html.unescape(said)
@@ -119,20 +126,20 @@ def decode_escape(escape: re.Match[str]) -> str:
 
 @cache
 def build_reduction_table() -> dict[int, str | None]:
-    """Return the table that `reduce_text` maps characters by: visible ones stay, and base64 gets one alphabet."""
+    """Return the character table of `reduce_text`: invisible characters are dropped, and base64 gets one alphabet."""
     dropped = (i for i in (*range(0x10000), *range(0xE0000, 0xE0200)) if unicodedata.category(chr(i))[0] in "CZ")
     marks = (i for i in range(0x10000) if unicodedata.category(chr(i)) == "Mn")
     return {**dict.fromkeys((*dropped, *marks, ord("\\"))), ord("-"): "+", ord("_"): "/"}
 
 
 def list_short_forms(secret: str) -> set[str]:
-    """Return how a short secret may stand in a text, as a whole word."""
+    """Return the forms of a short secret that are looked for as whole words."""
     lone = (base64.b64encode(text.encode()).decode().rstrip("=") for text in (secret, f":{secret}"))
     return {secret, quote(secret, safe=""), encode_percent(secret), *lone}
 
 
 def list_plain_forms(secret: str) -> set[str]:
-    """Return what a secret reduces to: as it stands, and if it holds what looks like an escape."""
+    """Return the reduced forms of a secret: with its escapes decoded, left as they are, and percent-encoded."""
     return {
         reduce_text(secret),
         secret.casefold().translate(build_reduction_table()),
@@ -141,10 +148,10 @@ def list_plain_forms(secret: str) -> set[str]:
 
 
 def list_encoded_forms(secret: str) -> set[str]:
-    """Return what base64 of any text that holds a secret must hold, in reduced form.
+    """Return the reduced base64 that every encoded text with this secret contains.
 
-    Three bytes become four characters, so there are three ways, by the place at which the secret begins. Characters
-    that its neighbours have a part in are left out.
+    Three bytes become four characters, so there are three forms, by the secret's offset. Characters that depend on
+    neighbouring bytes are left out.
     """
     raw = secret.encode()
     return {

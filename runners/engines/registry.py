@@ -1,4 +1,4 @@
-"""The engines that a sweep file may name: what each is, and how one is loaded."""
+"""The registry of engines that a sweep file may name, and their loading."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class EngineEntry:
 
     Args:
         loader: ``module:callable`` that takes a model's name and the options of its role, and returns an `Engine`.
-        description: what it is, for people.
-        is_local: whether it loads a checkpoint itself, a folder of safetensors or a hub's name, which is checked before
-            anything is sampled; if not, the model is a name that says something to the engine alone.
-        free_options: options that say where and how fast it works, and not what it does: they may be others when a run
-            goes on.
-        extra: the extra of isocompute that installs what it needs; empty if nothing is needed.
-        size_reader: ``module:function`` that takes a model's name and options, and asks whoever has loaded it how many
-            parameters it has; it returns None if that is not known. Empty if there is nobody to ask.
+        description: a description for users.
+        is_local: whether it loads a checkpoint itself, from a folder or from the hub; the checkpoint is then checked
+            before sampling. Otherwise only the engine knows what the model's name means.
+        free_options: options that affect where and how fast it works, but not the results; they may change when a run
+            is resumed.
+        extra: the extra of isocompute that installs its dependencies; empty if it has none.
+        size_reader: ``module:function`` that takes a model's name and options, and asks the server for the number of
+            parameters; it returns None if that is unknown. Empty if there is no server.
     """
 
     loader: str
@@ -70,7 +70,7 @@ ENGINES: Registry[EngineEntry] = Registry(
 
 
 def check_model_folder(model: str) -> None:
-    """Raise unless the folder of a model that is to be loaded is there; a hub's name is taken at its word.
+    """Raise unless a local model's folder exists; hub names are not checked.
 
     Raises:
         EngineError: there is no such folder, or no checkpoint in it.
@@ -83,7 +83,7 @@ def check_model_folder(model: str) -> None:
 
 
 def is_checkpoint_folder(model: str) -> bool:
-    """Return whether a model is a checkpoint's folder on this machine."""
+    """Return whether a model is a checkpoint folder on this machine."""
     return (Path(model).expanduser() / "config.json").is_file()
 
 
@@ -92,12 +92,12 @@ def load_engine(name: str, model: str, **options: Any) -> Engine:
 
     Args:
         name: one of `ENGINES`.
-        model: a checkpoint folder, or a hub's name for one; for ``openai`` the name that the server gives it.
-        options: passed on to the engine; with ``vllm`` also ``replicas``, how many copies of the model share the work.
+        model: a checkpoint folder or hub name; for ``openai`` the name that the server gives the model.
+        options: passed on to the engine; ``vllm`` also takes ``replicas``, the number of copies that share the work.
 
     Raises:
-        ConfigError: the engine is unknown, or an option of it is.
-        EngineError: the library is not installed, the folder is not there, or the model cannot be loaded.
+        ConfigError: the engine or one of its options is unknown.
+        EngineError: the library is not installed, the folder does not exist, or the model cannot be loaded.
     """
     entry = ENGINES.find(name)
     if entry.is_local:
@@ -114,7 +114,7 @@ def load_engine(name: str, model: str, **options: Any) -> Engine:
 
 
 def describe_missing_package(what: str, error: ImportError, extra: str) -> str:
-    """Say that something needs a package that cannot be imported, and what installs it.
+    """Return the message for a missing package, with the command that installs it.
 
     >>> describe_missing_package("The engine 'vllm'", ModuleNotFoundError("No module", name="vllm"), "vllm")
     "The engine 'vllm' needs a package that is not installed (vllm): pip install 'isocompute[vllm]'."

@@ -1,7 +1,7 @@
-"""Copies of a model that share a queue: one on each GPU, or several beside each other on a CPU.
+"""Copies of a model that share a queue: one on each GPU, or several on a CPU.
 
-A prefix cache belongs to one copy. So what shares a prompt goes to the copy that had it before, unless another one has
-less than half as much to do; a new prompt goes to the one with least to do.
+Each copy has its own prefix cache. So requests with the same prompt go to the same copy, unless another one has less
+than half as much to do; a new prompt goes to the copy with the fewest requests.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from isocompute.runners.engines.worker_thread import THREAD_END_SECONDS, ModelTh
 ReplicaRequest = TypeVar("ReplicaRequest")
 
 POLL_SECONDS = 0.005
-"""Seconds after which a reader who waits for answers looks for new requests."""
+"""Seconds of waiting for an answer, after which the queue is checked for new requests."""
 
 REMEMBERED_PROMPTS = 4096
-"""Prompts whose copy is remembered."""
+"""Number of prompts whose copy is remembered."""
 
 
 class ModelCopy(QueueModel[ReplicaRequest], Protocol[ReplicaRequest]):
-    """A model that says how much it wants to do at once."""
+    """A model that reports how many requests it takes at once."""
 
     @property
     def in_flight(self) -> int:
-        """Requests inside it at once, at most."""
+        """The most requests inside it at once."""
         ...
 
 
@@ -40,7 +40,7 @@ class Replicas(Generic[ReplicaRequest]):
 
     Args:
         copies: of the same model.
-        prompt: what of a request another one may share with it.
+        prompt: returns the part of a request that it may share with others, such as its prompt.
     """
 
     def __init__(
@@ -52,8 +52,8 @@ class Replicas(Generic[ReplicaRequest]):
         self.threads: list[ModelThread[ReplicaRequest]] = []
 
     def run(self, pending: deque[ReplicaRequest]) -> Iterator[tuple[ReplicaRequest, Any]]:
-        """Keep every copy full until the queue is empty and all is done."""
-        for thread in self.threads:  # of a run that nobody read to its end
+        """Keep every copy full until the queue is empty and all requests have finished."""
+        for thread in self.threads:  # of an earlier run that was not read to its end
             thread.join()
         answers: SimpleQueue[Any] = SimpleQueue()
         self.threads = [
@@ -70,7 +70,7 @@ class Replicas(Generic[ReplicaRequest]):
                 except Empty:
                     continue
                 if isinstance(answer, Future):
-                    answer.result()  # a thread that is not told to ends by an error alone
+                    answer.result()  # raises: a thread that was not stopped ends only after an error
                 loads[i] -= 1
                 yield answer
         finally:
@@ -80,12 +80,12 @@ class Replicas(Generic[ReplicaRequest]):
                 thread.join(THREAD_END_SECONDS)
 
     def close(self) -> None:
-        """Give back the memory of all."""
+        """Free the memory of all copies."""
         for copy in self.copies:
             copy.close()
 
     def _assign_requests(self, pending: deque[ReplicaRequest], loads: list[int]) -> list[list[ReplicaRequest]]:
-        """Take what there is room for; return it by copy, and count it."""
+        """Take as many requests as there is room for, count them in ``loads``, and return them by copy."""
         dealt: list[list[ReplicaRequest]] = [[] for _ in loads]
         for _ in range(min(len(pending), self.in_flight - sum(loads))):
             request = pending.popleft()
@@ -104,7 +104,7 @@ class Replicas(Generic[ReplicaRequest]):
 
 
 def put_tagged_answer(answers: SimpleQueue[Any], copy: int, answer: Any) -> None:
-    """Put an answer into a queue that copies share."""
+    """Put an answer, with its copy's number, into the queue that the copies share."""
     answers.put((copy, answer))
 
 
@@ -119,13 +119,13 @@ def load_replicas(
 
     Args:
         load: loads it; takes the options.
-        prompt: what of a request another one may share with it.
-        place: takes a copy's number, how many there are, and the options; returns the options that put it where it is.
-        replicas: how many copies.
-        options: of each of them.
+        prompt: returns the part of a request that it may share with others.
+        place: takes a copy's number, the number of copies and the options; returns the options that choose its devices.
+        replicas: number of copies.
+        options: of each copy.
 
     Raises:
-        ConfigError: there cannot be so many.
+        ConfigError: the number of copies is not possible.
         EngineError: the model cannot be loaded.
     """
     if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 1:

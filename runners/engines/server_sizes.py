@@ -1,15 +1,15 @@
-"""How many parameters the model behind a server has, as far as the server says it.
+"""Parameter counts of served models, as far as the server reports them.
 
-The protocol does not say it, but three servers do, in ways of their own:
+The protocol does not include the count, but three servers report it in other ways:
 
 - llama.cpp's: ``data[].meta.n_params`` of ``GET /v1/models`` (ggml-org/llama.cpp, tools/server/README.md, "GET
-  /v1/models"). ``meta`` is null while the model is loading. It serves its one model whatever it is called.
+  /v1/models"). ``meta`` is null while the model is loading. It serves its one model under any name.
 - Ollama: ``model_info["general.parameter_count"]`` of ``POST /api/show``, beside ``/v1`` (ollama/ollama, docs/api.md,
-  "Show Model Information"); ``<architecture>.expert_count`` there tells a mixture of experts.
+  "Show Model Information"); ``<architecture>.expert_count`` there marks a mixture of experts.
 - vLLM's: ``data[].root`` of ``GET /v1/models`` is the path that it was started with (vllm-project/vllm,
-  vllm/entrypoints/openai/models/serving.py). If the server is on this machine, the checkpoint in that folder tells.
+  vllm/entrypoints/openai/models/serving.py). If the server is on this machine, the checkpoint in that folder is read.
 
-Nothing that goes wrong here is an error: then the size is unknown.
+Failures are not errors: the size is then unknown.
 """
 
 from __future__ import annotations
@@ -30,29 +30,30 @@ from isocompute.runners.engines.openai import LostResponseError, OpenAIEngine, r
 from isocompute.runners.engines.servers import Server
 
 SIZE_QUERY_SECONDS = 5.0
-"""Seconds in which the servers must have said it, all questions together."""
+"""Seconds within which a server must have reported its size, all requests together."""
 
 MOST_PARAMETERS = 1e15
-"""Parameters beyond which a number is not believed."""
+"""Numbers of parameters from this on are taken for errors."""
 
 
 def fetch_served_parameters(model: str, options: Mapping[str, Any]) -> float | None:
-    """Return how many parameters a model has, as its servers say.
+    """Return a model's number of parameters, as its servers report it.
 
-    Redirects are not followed, answers are no longer than others may be, and keys are blotted out of what is logged:
-    the engine's own client asks.
+    The requests go through the engine's own client: redirects are not followed, responses are limited in length, and
+    keys are redacted in logs.
 
     Args:
         model: the name that the servers give it.
-        options: of the engine `openai`: the servers, and where their key is.
+        options: of the engine `openai`: the servers, and the location of their key.
 
     Returns:
-        None if a server does not say it, or two differ; and of a mixture of experts, if that is known, since a token
-        passes through a few of them only.
+        None if a server does not report it or two differ. Also None for a known mixture of experts, since a token
+            passes
+        through only a few of the experts.
     """
     try:
         engine = OpenAIEngine(model, **options)
-    except (ConfigError, TypeError, ValueError):  # whoever samples with these options meets the error and reports it
+    except (ConfigError, TypeError, ValueError):  # sampling with these options reports the error
         return None
     try:
         asked = asyncio.run_coroutine_threadsafe(fetch_server_sizes(engine), engine.loop)
@@ -63,12 +64,12 @@ def fetch_served_parameters(model: str, options: Mapping[str, Any]) -> float | N
 
 
 async def fetch_server_sizes(engine: OpenAIEngine) -> set[float | None]:
-    """Return what the servers say, None for one that does not."""
+    """Return the sizes that the servers report; None stands for a server that reports none."""
     return set(await asyncio.gather(*(fetch_server_size(engine, server) for server in engine.servers.all)))
 
 
 async def fetch_server_size(engine: OpenAIEngine, server: Server) -> float | None:
-    """Return what a server says of the engine's model; None if nothing, or if it does not answer in time."""
+    """Return a server's size of the engine's model; None if it reports none or does not respond in time."""
     try:
         async with asyncio.timeout(min(SIZE_QUERY_SECONDS, engine.timeout)), engine.build_client() as client:
             card = find_model_card(await fetch_json(client, server, f"{server.url}/models"), engine.model)
@@ -84,10 +85,10 @@ async def fetch_server_size(engine: OpenAIEngine, server: Server) -> float | Non
 
 
 async def fetch_json(client: httpx.AsyncClient, server: Server, url: str, body: Mapping[str, Any] | None = None) -> Any:
-    """Return the JSON that a server answers with; with a body it is sent by POST.
+    """Return the JSON of a server's response; a request with a body is sent by POST.
 
     Raises:
-        Lost, httpx.HTTPError, ValueError, RecursionError: it answers with an error, too much, or no JSON.
+        LostResponseError, httpx.HTTPError, ValueError, RecursionError: the response is an error, too long, or not JSON.
     """
     content = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json", **server.headers}
@@ -100,7 +101,7 @@ async def fetch_json(client: httpx.AsyncClient, server: Server, url: str, body: 
 
 
 def find_model_card(answer: Any, model: str) -> dict[str, Any] | None:
-    """Return what a list of models says of one; None if it is not on it.
+    """Return a model's entry in a server's list of models; None if it is not listed.
 
     >>> find_model_card({"data": [{"id": "a"}, {"id": "b", "root": "/models/b"}]}, "b")
     {'id': 'b', 'root': '/models/b'}
@@ -116,17 +117,17 @@ def find_model_card(answer: Any, model: str) -> dict[str, Any] | None:
 
 
 def read_model_aliases(card: Mapping[str, Any]) -> list[Any]:
-    """Return the other names by which llama.cpp's server says that it knows a model."""
+    """Return the other names of a model that llama.cpp's server reports."""
     names = card.get("aliases")
     return names if isinstance(names, list) else []
 
 
 def read_card_size(card: Mapping[str, Any], local: bool) -> float | None:
-    """Return the size that a list of models says: llama.cpp's number, or that of the folder that vLLM names.
+    """Return the size in a model's entry: llama.cpp's number, or that of the folder that vLLM names.
 
     Args:
-        card: what the list says of the model.
-        local: whether the server is on this machine, so that a folder is the one that it means.
+        card: the model's entry in the list.
+        local: whether the server is on this machine, so that its folder can be read.
 
     >>> read_card_size({"meta": {"n_params": 8030261312}}, False)
     8030261312.0
@@ -143,7 +144,7 @@ def read_card_size(card: Mapping[str, Any], local: bool) -> float | None:
 
 
 def read_ollama_size(answer: Any) -> float | None:
-    """Return the size that Ollama says; None of a mixture of experts.
+    """Return the size that Ollama reports; None for a mixture of experts.
 
     >>> read_ollama_size({"model_info": {"general.architecture": "llama", "general.parameter_count": 8030261248}})
     8030261248.0
@@ -155,12 +156,12 @@ def read_ollama_size(answer: Any) -> float | None:
 
 
 def clean_parameter_count(number: Any) -> float | None:
-    """Return a number of parameters, or None if it cannot be one."""
+    """Return a number of parameters, or None if it is invalid."""
     return float(number) if type(number) is int and 0 < number < MOST_PARAMETERS else None
 
 
 def is_local_url(url: str) -> bool:
-    """Return whether a server listens on this machine's own address.
+    """Return whether a server's address is this machine's own.
 
     >>> is_local_url("http://127.0.0.1:8000/v1"), is_local_url("https://api.example.com/v1")
     (True, False)

@@ -1,7 +1,7 @@
-"""Which server is asked, when it is asked again, and what may be said about it.
+"""Choice among several servers, and their retries, backoff and credentials.
 
-Several servers stand side by side and the least busy one gets the next request. One that fails is set aside for a
-time that doubles with each failure, then looked at, and used again once it answers. Nothing here sends anything.
+The least busy server gets the next request. A failing server is set aside for a time that doubles with each failure,
+then tested, and used again once it responds. Nothing here sends anything.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from isocompute.errors import ConfigError, EngineError
 from isocompute.runners.urls import redact_url
 
 LONGEST_REST_SECONDS = 60.0
-"""Seconds; neither a backoff nor a rest grows beyond this."""
+"""Most seconds of a backoff or a rest."""
 
 FAILURE_LIMIT = 3
-"""Failures in a row that set a server aside. A refused connection does so at once."""
+"""Consecutive failures after which a server is set aside; after a refused connection it is set aside at once."""
 
 FIRST_RESPONSE_SECONDS = 30.0
-"""Seconds within which one of the servers must have answered for the first time: a wrong URL is told soon."""
+"""Seconds within which one server must have responded for the first time, so that a wrong URL is reported soon."""
 
 
 @dataclass(eq=False)
 class Server:
-    """One base URL, without the user and password that it may have come with: those are in ``headers``."""
+    """One base URL and its state; a user and password from the URL are in ``headers`` instead."""
 
     url: str
     headers: dict[str, str] = field(repr=False, default_factory=dict)
@@ -45,12 +45,12 @@ class Server:
 
 
 class Servers:
-    """The servers of an engine, and how each has done.
+    """The servers of an engine, and their successes and failures.
 
     Args:
-        servers: where to ask.
+        servers: the servers.
         rest: seconds for which a server is set aside the first time.
-        patience: seconds without one success after which, all being set aside, there is no hope.
+        patience: seconds without a success, while all are set aside, after which the engine gives up.
     """
 
     def __init__(self, servers: Sequence[Server], rest: float, patience: float) -> None:
@@ -64,7 +64,7 @@ class Servers:
 
     @asynccontextmanager
     async def claim_server(self) -> AsyncIterator[Server]:
-        """Give the least busy server that is not set aside, waiting for one if need be."""
+        """Yield the least busy server that is not set aside, waiting for one if necessary."""
         while not (working := [server for server in self.all if not server.set_aside.is_set()]):
             await self.available.wait()
         server = min(working, key=lambda server: server.requests_in_flight)
@@ -75,21 +75,21 @@ class Servers:
             server.requests_in_flight -= 1
 
     def record_success(self, server: Server) -> None:
-        """Note a success, which forgives what was before."""
+        """Record a success, which resets the server's failures."""
         server.failures_in_row, server.rest_seconds = 0, self.first_rest
         self.has_answered, self.failing_since = True, None
 
     def record_failure(self, server: Server, why: str, wait: float | None = None, gone: bool = False) -> None:
-        """Note a failure, and set the server aside if it is one too many.
+        """Record a failure, and set the server aside after too many.
 
         Args:
-            server: who failed.
-            why: in words, for the error if nobody is left.
-            wait: seconds for which the server itself asks to be left alone.
-            gone: nobody listens there.
+            server: the server that failed.
+            why: the reason in words, for the error if no server is left.
+            wait: seconds for which the server asks for no requests.
+            gone: whether nothing listens at its address.
 
         Raises:
-            EngineError: all servers are set aside, and none has done anything for too long.
+            EngineError: all servers have been set aside for too long without a success.
         """
         self.has_answered |= not gone
         self.failing_since = self.failing_since or time.monotonic()
@@ -99,11 +99,11 @@ class Servers:
             self._pause_server(server, why, wait or 0.0)
 
     async def restore_server(self, server: Server, answers: Callable[[Server], Awaitable[str | None]]) -> None:
-        """Put a server back to work each time it has been set aside and answers again; never returns.
+        """Return a server to use whenever it was set aside and responds again; never returns.
 
         Args:
-            server: whom to watch.
-            answers: asks a server for a sign of life, and says what is wrong or None.
+            server: the server to watch.
+            answers: tests a server; returns what is wrong, or None.
 
         Raises:
             EngineError: as `record_failure`.
@@ -132,12 +132,16 @@ class Servers:
 
 
 def parse_servers(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], set[str]]:
-    """Read base URLs and the key, and give the servers and every secret that a server may repeat.
+    """Return the servers of base URLs, and every secret that a server may repeat.
 
-    A user and password in a URL go into a header, and take the place of the key.
+    A user and password in a URL go into a header, and replace the key.
+
+    Args:
+        urls: base URLs.
+        key_env: environment variable that holds the key.
 
     Raises:
-        ConfigError: there is no URL, one is not a base URL, or the key cannot be one. Neither text is repeated.
+        ConfigError: there is no URL, one is not a base URL, or the key is invalid. The error repeats neither.
     """
     urls = [urls] if isinstance(urls, str) else list(urls)
     if not urls:
@@ -156,14 +160,14 @@ def parse_servers(urls: str | Sequence[str], key_env: str) -> tuple[list[Server]
             user, password = unquote(parts.username), unquote(parts.password or "")
             login = base64.b64encode(f"{user}:{password}".encode()).decode()
             server.headers["Authorization"] = f"Basic {login}"
-            secret = password or user  # a token may stand in the user's place
+            secret = password or user  # a token may be in place of the user
             secrets |= {login, secret, quote(secret, safe="")}
         servers.append(server)
     return servers, secrets - {""}
 
 
 def parse_retry_after(header: str | None, now: float) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks for, given as such or as a date; None if it asks nothing.
+    """Return the seconds of a ``Retry-After`` header, given as a number or a date; None if there are none.
 
     >>> parse_retry_after("120", now=0.0)
     120.0
@@ -186,8 +190,8 @@ def parse_retry_after(header: str | None, now: float) -> float | None:
 
 
 def draw_backoff(attempt: int, first: float, rng: random.Random) -> float:
-    """Return the seconds to wait before the ``attempt``-th retry: uniform in 0 … min(first·2^(attempt−1), 60).
+    """Draw the seconds to wait before the ``attempt``-th retry: uniform in 0 … min(first·2^(attempt−1), 60).
 
-    The whole of it is random ("full jitter"), so that what failed together does not come back together.
+    The whole wait is random ("full jitter"), so that requests that failed together are not sent again together.
     """
     return rng.uniform(0.0, min(first * 2.0 ** min(attempt - 1, 60), LONGEST_REST_SECONDS))

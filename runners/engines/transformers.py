@@ -1,9 +1,8 @@
-"""Sampling with Hugging Face transformers: batched, with a KV cache, for machines without vLLM.
+"""The engine on Hugging Face transformers: batched, with a KV cache, for machines without vLLM.
 
 `generate` decodes greedily over logits to which each row's own Gumbel noise has been added: the argmax of
-logits/T + Gumbel is a draw from softmax(logits/T). Row by row the noise comes from the request's seed and the
-step alone, so a row's text does not depend on its neighbours (beyond rounding). When a completion was made is when its
-batch was decoded.
+logits/T + Gumbel is a draw from softmax(logits/T). A row's noise depends only on the request's seed and the step, so
+its text does not depend on its neighbours (up to rounding). The time of a completion is that of its batch.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ from isocompute.runners.engines.checkpoint import build_load_error, load_weights
 from isocompute.runners.engines.clock import Stopwatch, add_time_span
 
 CONTEXT_TOKENS = 8
-"""Tokens before one that decide how it reads: two characters of four bytes, and any mark of a word's beginning."""
+"""Preceding tokens that affect a token's text: enough for two four-byte characters and a word-start mark."""
 
 TRANSFORMERS_CACHED_PROMPTS = 1024
-"""Prompts whose tokens are remembered: a search asks for the same one at every step."""
+"""Prompts whose tokens are cached: a search sends the same prompt at every step."""
 
 
 class TransformersEngine:
@@ -49,10 +48,10 @@ class TransformersEngine:
         model: checkpoint folder or hub name; safetensors only.
         batch_size: rows decoded together.
         dtype: of the weights; ``auto`` is as stored.
-        device: ``cpu``, ``cuda``, ``mps``; the accelerator if there is one when not given.
+        device: ``cpu``, ``cuda`` or ``mps``; if not given, ``cuda`` if available, else ``cpu``.
 
     Raises:
-        EngineError: the model needs code of its own, or its checkpoint is not whole.
+        EngineError: the model needs code of its own, or its checkpoint is incomplete.
     """
 
     def __init__(self, model: str, batch_size: int = 64, dtype: str = "auto", device: str | None = None) -> None:
@@ -71,14 +70,14 @@ class TransformersEngine:
         self.limit = getattr(self.model.config, "max_position_embeddings", None)
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
-        # A request says how it samples; what the model's authors prefer (a repetition penalty, say) is left out.
+        # Requests define the sampling; the model authors' defaults (a repetition penalty, say) are dropped.
         ends = self.model.generation_config.eos_token_id
         self.model.generation_config = GenerationConfig(eos_token_id=ends, pad_token_id=self.tokenizer.pad_token_id)
         self.end_tokens = set(ends if isinstance(ends, list) else [ends])
         self.encode_prompt = lru_cache(TRANSFORMERS_CACHED_PROMPTS)(self._encode_prompt)
 
     def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
-        """Work the queue off a batch at a time."""
+        """Work through the queue a batch at a time."""
         while pending:
             batch = [pending.popleft()]
             while pending and len(batch) < self.batch_size:
@@ -171,7 +170,7 @@ class TransformersEngine:
 
     def _build_tokens(self, sampled: list[int], places: Iterator[list[tuple[int, float]]]) -> tuple[Token, ...]:
         read = []
-        for i, (own, place) in enumerate(zip(sampled, places, strict=False)):  # a row that ended is drawn for on
+        for i, (own, place) in enumerate(zip(sampled, places, strict=False)):  # steps go on after a row has ended
             before = sampled[max(0, i - CONTEXT_TOKENS) : i]
             likeliest: dict[str, float] = {}
             for other, logprob in place:
@@ -181,7 +180,7 @@ class TransformersEngine:
         return tuple(read)
 
     def _decode_token(self, before: list[int], token: int) -> str:
-        """Return what a token adds to the text before it; nothing as long as it leaves a character incomplete."""
+        """Return the text that a token adds to the text before it; empty while a character is incomplete."""
         head, whole = (
             self.tokenizer.decode(ids, clean_up_tokenization_spaces=False).rstrip("\ufffd")
             for ids in (before, [*before, token])
@@ -191,14 +190,14 @@ class TransformersEngine:
 
 
 def get_batch_key(sampling: Sampling) -> Sampling:
-    """Return what rows that are decoded together must have in common: all but how long they may get."""
+    """Return the settings that rows decoded together share: all but the maximum length."""
     return replace(sampling, max_tokens=0)
 
 
 class GumbelSampler(LogitsProcessor):  # type: ignore[misc]
-    """Turns the argmax into a seeded draw from softmax(logits/T) within the ``top_p`` nucleus.
+    """Logits processor that turns the argmax into a seeded draw from softmax(logits/T) within the ``top_p`` nucleus.
 
-    If log-probabilities are asked for, it keeps those of each step: log softmax(logits), of the logits as they come.
+    If log-probabilities are requested, it keeps those of each step: log softmax of the unchanged logits.
     """
 
     def __init__(self, seeds: list[int], sampling: Sampling) -> None:
@@ -208,7 +207,7 @@ class GumbelSampler(LogitsProcessor):  # type: ignore[misc]
         self.steps: list[tuple[np.ndarray, np.ndarray]] = []
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Add the noise of this step to the logits of every row."""
+        """Add this step's noise to the logits of every row."""
         drawn = self._add_noise(input_ids, scores) if self.temperature > 0 else scores
         if self.logprobs:
             logprobs = scores.float().log_softmax(-1)
@@ -226,25 +225,25 @@ class GumbelSampler(LogitsProcessor):  # type: ignore[misc]
         return scores + torch.from_numpy(noise).to(scores)
 
     def yield_likeliest_tokens(self, row: int) -> Iterator[list[tuple[int, float]]]:
-        """Give the likeliest tokens of each step of a row, the one that was drawn first."""
+        """Yield the likeliest tokens of each step of a row, the sampled one first."""
         for ids, values in self.steps:
             yield list(zip(ids[row].tolist(), values[row].tolist(), strict=True))
 
 
 class RowStoppingCriteria(StoppingCriteria):  # type: ignore[misc]
-    """Ends each row at its own length, or as soon as its text holds one of some strings.
+    """Stopping criteria that end each row at its own length, or once its text holds one of the strings.
 
-    ``lengths`` says after how many tokens it ended a row, or None.
+    ``lengths`` holds the number of tokens after which each row ended, or None.
     """
 
     def __init__(self, tokenizer: Any, strings: tuple[str, ...], prompt: int, rooms: list[int]) -> None:
         self.tokenizer, self.strings, self.prompt, self.rooms = tokenizer, strings, prompt, rooms
         self.lengths: list[int | None] = [None] * len(rooms)
         self.tail_length = max(map(len, strings), default=0) + 8
-        """Tokens that are looked at: a token is at least a character, or a few make up one."""
+        """Tokens at the end that are searched: most tokens are at least a character, and a few may make up one."""
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:
-        """Say which rows are done."""
+        """Return which rows are done."""
         sampled = input_ids.shape[1] - self.prompt
         tails = [""] * len(self.rooms)
         if self.strings:

@@ -1,9 +1,9 @@
-"""Sampling with vLLM, in process: the same code on a GPU and on a CPU.
+"""The engine on vLLM, in process: the same code on a GPU and on a CPU.
 
-The engine is driven step by step and kept full, rather than handed one closed batch: new requests go in while
-others decode. Each request carries its own seed. Requests that share a prefix stand next to each other in the
-queue, so vLLM's prefix cache computes the prefix once. A completion was made from when its request went in, and may
-have waited in vLLM, until the step after which vLLM said that it is finished.
+The engine is driven step by step and kept full, rather than given one closed batch: new requests enter while others
+decode. Each request carries its own seed. Requests that share a prefix are next to each other in the queue, so vLLM's
+prefix cache computes the prefix once. A completion's time runs from the submission of its request, including waiting
+in vLLM, to the end of the step in which vLLM reported it finished.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ except ImportError:  # older versions raise ValueError
 INVALID_REQUEST_ERRORS = (ValueError, VLLMValidationError)
 
 STEP_LOCK = Lock()
-"""Held for a step by engines that run in this process (``VLLM_ENABLE_V1_MULTIPROCESSING=0``): vLLM keeps what a forward
-pass is about in a variable of a module, so that passes in two threads, a solver's and a scorer's, would mix them up."""
+"""Held during a step by engines that run in this process (``VLLM_ENABLE_V1_MULTIPROCESSING=0``): vLLM keeps the context
+of a forward pass in a module variable, which passes in two threads, a solver's and a scorer's, would overwrite."""
 
 MOST_STEP_END_TOKENS = 512
-"""Tokens at most that end a step by themselves; vLLM compares each sampled token with all of them."""
+"""Most tokens that end a step by themselves; vLLM compares each sampled token with all of them."""
 
 VLLM_CACHED_PROMPTS = 1024
-"""Prompts whose tokens are remembered: a search asks for the same one at every step."""
+"""Prompts whose tokens are cached: a search sends the same prompt at every step."""
 
 SAFETENSORS_LOAD_FORMATS = {
     "auto",
@@ -62,7 +62,7 @@ SAFETENSORS_LOAD_FORMATS = {
     "runai_streamer",
     "safetensors",
 }
-"""Values of ``load_format`` that read a checkpoint's safetensors files as they are, so that these can be checked."""
+"""Values of ``load_format`` that read a checkpoint's safetensors files unchanged, so that they can be checked."""
 
 REFUSED_LOAD_FORMATS = {
     "dummy": "fills the model with random weights",
@@ -79,13 +79,13 @@ class VLLMEngine:
     Args:
         model: checkpoint folder or hub name.
         in_flight: requests inside the engine at once, running or waiting; twice ``max_num_seqs`` if not given.
-        shape: the class in transformers that says which weights the model has; a causal language model if not given.
+        shape: the class in transformers that defines the model's weights; a causal language model if not given.
         options: any argument of `vllm.LLM`: dtype, tensor_parallel_size, max_model_len, quantization …; weights are
             read from safetensors unless ``load_format`` says otherwise.
 
     Raises:
-        ConfigError: an option would run a model's own code, read pickles, or make up weights.
-        EngineError: the model cannot be loaded, or its checkpoint is not whole.
+        ConfigError: an option would run a model's own code, read pickles, or use random weights.
+        EngineError: the model cannot be loaded, or its checkpoint is incomplete.
     """
 
     def __init__(self, model: str, in_flight: int | None = None, shape: Any = None, **options: Any) -> None:
@@ -102,7 +102,7 @@ class VLLMEngine:
         if here := checked and check_checkpoint_files(model, *place, every=True):
             check_weights(model, "vllm", shape, *place, dtype=str(options.get("dtype", "auto")))
         elif options["load_format"] == "auto":
-            options["load_format"] = "safetensors"  # of what is still to be fetched vLLM might take pickles
+            options["load_format"] = "safetensors"  # vLLM might fetch pickles
         if current_platform.is_cpu():
             # Without a size in GiB vLLM reserves nearly all of the machine's memory for the KV cache.
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")
@@ -115,8 +115,8 @@ class VLLMEngine:
             self.llm = LLM(model=model, **options)
         except TypeError:
             raise
-        except Exception as error:  # vLLM raises many kinds here; each means that the model is not to be had
-            if "initialization failed" in str(error):  # of a process of its own, which has said why
+        except Exception as error:  # vLLM raises many kinds here; each means that the model cannot be loaded
+            if "initialization failed" in str(error):  # vLLM's own process has printed the reason
                 raise EngineError(
                     f"vLLM could not load '{model}'; its own messages above say why. Most often the weights are not "
                     "those that config.json asks for, or the memory is too small."
@@ -131,7 +131,7 @@ class VLLMEngine:
         self.find_step_end_tokens = cache(self._find_step_end_tokens)
         self.names = count()
         self.in_flight = in_flight or 2 * self.engine.vllm_config.scheduler_config.max_num_seqs
-        if checked and not here:  # vLLM has fetched it from the hub only now
+        if checked and not here:  # vLLM fetched it from the hub just now
             try:
                 check_weights(model, "vllm", shape, *place, dtype=str(options.get("dtype", "auto")))
             except EngineError:
@@ -139,7 +139,7 @@ class VLLMEngine:
                 raise
 
     def run(self, pending: deque[Request]) -> Iterator[tuple[Request, Completion]]:
-        """Keep the engine full until the queue is empty and all is done."""
+        """Keep the engine full until the queue is empty and all requests have finished."""
         flying: dict[str, tuple[Request, Stopwatch]] = {}
         try:
             while pending or flying:
@@ -166,23 +166,23 @@ class VLLMEngine:
                             ),
                         )
         except EngineError:
-            flying.clear()  # nobody is left who could be told to stop
+            flying.clear()  # the engine is gone, so there is nothing to abort
             raise
         finally:
-            if flying:  # whoever read has stopped reading
+            if flying:  # the caller has stopped reading
                 self.engine.abort_request(list(flying))
 
     def close(self) -> None:
-        """Stop the engine and give back its memory."""
+        """Stop the engine and free its memory."""
         self.closed.set()
         self.engine.engine_core.shutdown()
         del self.engine, self.llm
 
     def step(self) -> list[Any]:
-        """Let the engine go one step, and return what it has to say.
+        """Run one step of the engine, and return its outputs.
 
         Raises:
-            EngineError: the engine is gone.
+            EngineError: the engine has stopped.
         """
         try:
             with self.step_lock:
@@ -192,7 +192,7 @@ class VLLMEngine:
             raise EngineError(f"vLLM's engine stopped: {said} The same command goes on from there.") from error
 
     def _read_completion(self, output: Any, step: str | None) -> Completion:
-        """Read a finished output; of a step's tokens only those up to its end, and not what was guessed ahead."""
+        """Read a finished output; a step's tokens are cut at its end, without tokens that were sampled ahead."""
         read = read_vllm_completion(output, step)
         ids = read.token_ids
         if read.finish_reason == "step" and ids is not None:
@@ -210,10 +210,10 @@ class VLLMEngine:
         return {"prompt_token_ids": [*self.encode_prompt(request.prompt, True), *written]}
 
     def _find_step_end_tokens(self, step: str | None) -> tuple[int, ...]:
-        """Return the tokens that hold the delimiter: the engine's process stops at one without being told to.
+        """Return the tokens that contain the delimiter, at which the engine's own process stops.
 
-        Strings are looked for in this process, while that one goes on sampling. A delimiter that two tokens share is
-        still found so, and one beside half a character.
+        Stop strings are found in this process only, while the engine's process goes on sampling. A delimiter that is
+        split over two tokens, or beside half a character, is still found that way.
         """
         if step is None:
             return ()
@@ -229,10 +229,10 @@ class VLLMEngine:
 
 
 def build_safe_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of `vllm.LLM` with those that keep a model's code, pickles and made-up weights out.
+    """Return the options of `vllm.LLM`, with those added that exclude a model's code, pickles and random weights.
 
     Raises:
-        ConfigError: an option asks for one of the three.
+        ConfigError: an option would allow one of the three.
     """
     if "trust_remote_code" in options:
         raise ConfigError(
@@ -250,15 +250,15 @@ def build_safe_options(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def choose_step_lock(core: Any) -> AbstractContextManager[Any]:
-    """Return what an engine holds while it goes a step: engines in this process go one at a time."""
+    """Return the lock that an engine holds during a step: engines in this process take turns."""
     return STEP_LOCK if isinstance(core, InprocClient) else nullcontext()
 
 
 def guard_engine_process(core: Any, closed: Event) -> None:
-    """Wake whoever waits for the engine's process if that process is gone.
+    """Put an exception into the queue of outputs if the engine's process has died.
 
-    When it is killed, vLLM notes so and goes on waiting for its output (seen in 0.32); an exception in the queue of
-    outputs is what it raises.
+    If the process is killed, vLLM (seen in 0.32) records that and goes on waiting for outputs; the exception ends the
+    wait.
     """
     while not closed.wait(1.0):
         if getattr(getattr(core, "resources", None), "engine_dead", False):
@@ -267,7 +267,7 @@ def guard_engine_process(core: Any, closed: Event) -> None:
 
 
 def read_context_length(model: str) -> int:
-    """Return the longest sequence a model takes, as its configuration says."""
+    """Return the longest sequence that a model takes, from its configuration."""
     try:
         config = AutoConfig.from_pretrained(model, trust_remote_code=False)
     except (OSError, ValueError) as error:
@@ -276,15 +276,15 @@ def read_context_length(model: str) -> int:
 
 
 def build_sampling_params(sampling: Sampling, seed: int, ends: Sequence[int] = ()) -> SamplingParams:
-    """Say a request's sampling in vLLM's words.
+    """Convert a request's sampling settings to vLLM's.
 
     Args:
-        sampling: how tokens are drawn.
+        sampling: the settings.
         seed: the request's.
         ends: tokens with a stop string in them.
 
     Raises:
-        EngineError: vLLM does not sample like that.
+        EngineError: vLLM does not support the settings.
     """
     try:
         return SamplingParams(
@@ -293,7 +293,7 @@ def build_sampling_params(sampling: Sampling, seed: int, ends: Sequence[int] = (
             max_tokens=sampling.max_tokens,
             stop=list(sampling.stops) or None,
             stop_token_ids=list(ends) or None,
-            include_stop_str_in_output=bool(ends),  # else the text of such a token is lost, whatever else it says
+            include_stop_str_in_output=bool(ends),  # else vLLM drops the whole text of such a token
             logprobs=sampling.logprobs or None,
             seed=seed,
             output_kind=RequestOutputKind.FINAL_ONLY,
@@ -303,7 +303,7 @@ def build_sampling_params(sampling: Sampling, seed: int, ends: Sequence[int] = (
 
 
 def read_vllm_completion(output: Any, step: str | None = None) -> Completion:
-    """Read a finished vLLM output; ``step`` is the stop string that ends a step."""
+    """Convert a finished vLLM output to a completion; ``step`` is the stop string that ends a step."""
     sample = output.outputs[0]
     if sample.finish_reason not in ("stop", "length"):
         return Completion(None, None, None, None, None, f"vLLM gave it up: {sample.finish_reason}")
@@ -320,9 +320,9 @@ def read_vllm_completion(output: Any, step: str | None = None) -> Completion:
 
 
 def read_vllm_logprobs(sample: Any) -> tuple[Token, ...]:
-    """Read the log-probabilities of a finished sample."""
+    """Convert the log-probabilities of a finished sample."""
     read = []
-    for token_id, place in zip(sample.token_ids, sample.logprobs, strict=False):  # guessed ahead, beyond a stop
+    for token_id, place in zip(sample.token_ids, sample.logprobs, strict=False):  # token_ids may go beyond the stop
         likeliest: dict[str, float] = {}
         for other in place.values():
             text = other.decoded_token or ""

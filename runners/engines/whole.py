@@ -1,4 +1,4 @@
-"""Whether a checkpoint has all the weights that its configuration asks for, without loading it."""
+"""A check that a checkpoint has all the weights of its configuration, without loading it."""
 
 from __future__ import annotations
 
@@ -26,22 +26,23 @@ def check_weights(
 ) -> None:
     """Raise unless a checkpoint holds every weight of its model, in its shape, and finite.
 
-    transformers lays the model out without memory for it and says which weights it did not find. It does not know every
-    architecture and packing that vLLM knows. Of those only the files are checked here; vLLM refuses what it misses when
-    it loads them. It does not miss one of several weights that it fuses, which is why the names are checked here too.
+    transformers builds the model without allocating memory and reports missing weights. It does not know every
+    architecture and packing that vLLM knows; for the others only the files are checked here, and vLLM reports weights
+    that it misses when it loads them. vLLM does not notice one missing among weights that it fuses, which is why the
+    names are checked here too.
 
     Args:
         model: checkpoint folder, or hub name of one that is in the cache.
-        engine: what will load it, ``transformers`` or ``vllm``.
-        shape: the class in transformers that says which weights the model has; a causal language model if not given.
+        engine: the engine that will load it, ``transformers`` or ``vllm``.
+        shape: the class in transformers that defines the model's weights; a causal language model if not given.
         revision: of a model on the hub; its main branch if not given.
         cache: folder of the hub's cache; the usual one if not given.
-        dtype: what the engine will hold the weights as.
+        dtype: the type in which the engine will hold the weights.
 
     Raises:
-        EngineError: says what is wrong.
+        EngineError: the message says what is wrong.
     """
-    every = engine == "vllm"  # which reads every safetensors file of a folder without an index
+    every = engine == "vllm"  # vLLM reads every safetensors file of a folder without an index
     check_checkpoint_files(model, revision, cache, every)
     check_finite_weights(model, revision, cache, every, dtype)
     folder = find_checkpoint_folder(model, revision, cache)
@@ -53,8 +54,8 @@ def check_weights(
             str(folder or model), output_loading_info=True, ignore_mismatched_sizes=True, **options
         )
     except Exception as error:  # many kinds are raised here
-        if engine == "vllm" or isinstance(error, ImportError):  # no proof that the engine cannot load it
+        if engine == "vllm" or isinstance(error, ImportError):  # the engine may still be able to load it
             return
         raise build_load_error(model, error) from error
-    # What is left over may be what vLLM alone has a place for, and a head that is not read may stand beside another.
+    # vLLM may use weights that transformers does not, and a scorer's checkpoint may keep an unused lm_head.
     refuse_other_weights(model, found, None if engine == "vllm" else {"lm_head.weight"} if shape else ())

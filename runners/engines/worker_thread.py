@@ -1,4 +1,4 @@
-"""A model at work in a thread of its own, so that solving and scoring go on at the same time."""
+"""A model that runs in a thread of its own, so that solving and scoring run at the same time."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from typing import Any, Generic, Protocol, TypeVar
 ThreadRequest = TypeVar("ThreadRequest")
 
 THREAD_END_SECONDS = 5.0
-"""Seconds that what is being computed has to end, when it is interrupted."""
+"""Seconds that an interrupted thread has to end its current computation."""
 
 
 class QueueModel(Protocol[ThreadRequest]):
-    """What engines and scorers have in common."""
+    """The common protocol of engines and scorers."""
 
     def run(self, pending: deque[ThreadRequest]) -> Iterator[tuple[ThreadRequest, Any]]:
-        """Work the queue off, yielding each request with its answer as it finishes."""
+        """Work through the queue, yielding each request with its answer as it finishes."""
         ...
 
     def close(self) -> None:
-        """Give back the memory."""
+        """Free the memory."""
         ...
 
 
 class ModelThread(Generic[ThreadRequest]):
-    """An engine or a scorer that takes requests at any time and tells its answers as they come.
+    """An engine or scorer in a thread, which takes requests at any time and passes on its answers as they finish.
 
     Args:
-        model: used by the thread alone until it ends; the thread closes it.
-        tell: called in the thread with pairs of request and answer; and with a `Future` that is done when the thread
-            ends, which raises what ended it.
-        stays: whether the model is not closed after all.
+        model: used only by the thread until it ends; the thread closes it.
+        tell: called in the thread with pairs of request and answer, and, when the thread ends, with a finished `Future`
+            that holds the exception, if there was one.
+        stays: if True, the thread does not close the model.
     """
 
     def __init__(self, model: QueueModel[ThreadRequest], tell: Callable[[Any], None], stays: bool = False) -> None:
@@ -44,7 +44,7 @@ class ModelThread(Generic[ThreadRequest]):
         self.thread.start()
 
     def submit_requests(self, requests: Iterable[ThreadRequest], first: bool = False) -> None:
-        """Add to what is asked for; ``first`` before what waits already, in the order in which it is given."""
+        """Add requests to the queue, with ``first`` at its front, in the given order."""
         with self.request_condition:
             if first:
                 self.pending.extendleft(reversed(list(requests)))
@@ -53,13 +53,13 @@ class ModelThread(Generic[ThreadRequest]):
             self.request_condition.notify()
 
     def stop(self) -> None:
-        """Read no further answer than the next one, and end."""
+        """End after the next answer."""
         with self.request_condition:
             self.is_closing = True
             self.request_condition.notify()
 
     def join(self, patience: float | None = None) -> None:
-        """Wait until it has ended, or so many seconds."""
+        """Wait until the thread has ended, at most ``patience`` seconds if given."""
         self.thread.join(patience)
 
     def _run_until_end(self) -> None:
@@ -67,7 +67,7 @@ class ModelThread(Generic[ThreadRequest]):
         try:
             self._serve_requests()
             end.set_result(None)
-        except BaseException as error:  # noqa: BLE001 - whoever reads the answers raises it
+        except BaseException as error:  # noqa: BLE001 - raised where the answers are read
             end.set_exception(error)
         self.tell(end)
 
@@ -83,7 +83,7 @@ class ModelThread(Generic[ThreadRequest]):
                 self.model.close()
 
     def _wait_for_requests(self) -> bool:
-        """Wait until something is asked for; whether there will be more."""
+        """Wait for requests, and return whether to go on."""
         with self.request_condition:
             self.request_condition.wait_for(lambda: self.pending or self.is_closing)
             return not self.is_closing

@@ -1,4 +1,4 @@
-"""Is the answer right? Graders, the classes of equal answers that votes are counted over."""
+"""Grading: answer extraction, graders, and the classes of equal answers that votes are counted over."""
 
 from isocompute.runners.grading.canonical import extract_lab_answer, normalise_lab_answer
 from isocompute.runners.grading.classes import AnswerClasses

@@ -1,4 +1,4 @@
-"""The one form in which an answer is written down, so that answers that are plainly equal are equal strings."""
+"""Canonical forms of answers, in which obviously equal answers are equal strings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REDUCED_FRACTION_PATTERN = re.compile(r"-?\d+(?:/\d+)?", re.ASCII)
 
 
 def parse_rational(text: str) -> Fraction | None:
-    """Return the value of a whole number, a decimal or a fraction; None if the text is none of these.
+    """Return the value of a whole number, a decimal or a fraction; None for other texts.
 
     >>> [str(parse_rational(t)) for t in ["1,050.50", "+7", "14/4", "1/0", "x"]]
     ['2101/2', '7', '7/2', 'None', 'None']
@@ -31,15 +31,15 @@ def parse_rational(text: str) -> Fraction | None:
 
 
 def is_canonical_number(answer: str) -> bool:
-    """Whether a canonical answer is a plain number: then it equals another one only if both are the same string."""
+    """Return whether a canonical answer is a plain number, which equals another one only if the strings are equal."""
     return REDUCED_FRACTION_PATTERN.fullmatch(answer) is not None
 
 
 def normalise_lab_answer(answer: str) -> str | None:
-    """Return the lab's form of an answer; None if it says nothing.
+    """Return the lab's form of an answer; None if it is empty or too long.
 
-    Whole numbers, decimals and fractions become a reduced fraction; other answers lose outer blanks, a final
-    full stop and their case. They are compared as text: `2x` and `x+x` stay apart.
+    Whole numbers, decimals and fractions become a reduced fraction; other answers lose outer blanks, a final full stop
+    and their case. They are compared as text: `2x` and `x+x` differ.
 
     >>> [normalise_lab_answer(a) for a in ["1,050.50", "+7", "14/4", " Paris. ", "", "3/0"]]
     ['2101/2', '7', '7/2', 'paris', None, '3/0']
@@ -52,7 +52,7 @@ def normalise_lab_answer(answer: str) -> str | None:
 
 
 def extract_lab_answer(text: str) -> str | None:
-    r"""Return the lab's canonical answer of a solution: what its last \boxed{…} holds.
+    r"""Return the lab's canonical answer of a solution, from its last \boxed{…}.
 
     >>> extract_lab_answer("85*6: 0,1,5 = 510\n\\boxed{510}")
     '510'
@@ -62,7 +62,7 @@ def extract_lab_answer(text: str) -> str | None:
 
 
 def normalise_math_answer(answer: str) -> str | None:
-    r"""Return an answer in LaTeX with what only concerns its looks taken off; plain numbers as reduced fractions.
+    r"""Return a LaTeX answer without formatting; plain numbers become reduced fractions.
 
     >>> [normalise_math_answer(a) for a in [r"$\dfrac{14}{4}$", r"\left( 1, \, 2 \right).", "58,500", r"2\sqrt{3}",
     ... " "]]
@@ -72,6 +72,7 @@ def normalise_math_answer(answer: str) -> str | None:
     if not text:
         return None
     value = parse_rational(text)
+    # A fraction may have a sign before it and one in its numerator.
     if (fraction := LATEX_FRACTION_PATTERN.fullmatch(text)) and int(fraction[4]):
         sign = 1 if (fraction[1] == "-") == (fraction[2] == "-") else -1
         value = Fraction(sign * int(fraction[3]), int(fraction[4]))
@@ -79,7 +80,7 @@ def normalise_math_answer(answer: str) -> str | None:
 
 
 def normalise_numeric_answer(answer: str) -> str | None:
-    r"""Return the number that an answer is, as a reduced fraction, without currency, percent sign or unit.
+    r"""Return the number in an answer as a reduced fraction, without currency, percent sign or unit.
 
     >>> [normalise_numeric_answer(a) for a in [r"\$1,234.50", "5 dollars", "12.5%", "-3", "seven"]]
     ['2469/2', '5', '25/2', '-3', None]
@@ -93,7 +94,7 @@ def normalise_numeric_answer(answer: str) -> str | None:
 
 
 def normalise_exact_answer(answer: str) -> str | None:
-    """Return an answer as it stands, runs of blanks as one.
+    """Return an answer with each run of blanks as one blank.
 
     >>> normalise_exact_answer("  New \\t York ")
     'New York'

@@ -1,4 +1,4 @@
-"""The answers to one problem as classes of equal ones: what votes are counted over."""
+"""The classes of equal answers to one problem, which votes are counted over."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from isocompute.runners.grading.graders import Grader
 
 
 class AnswerClasses:
-    """The classes of a problem's answers, each of which goes by its representative.
+    """The classes of a problem's answers, each with a representative.
 
-    The right answer's canonical form represents its class, the first that was seen each other one. Whether an answer is
-    right depends on it and the right answer alone. Which other class it falls into depends on the order where equality
-    is not transitive: 5 is both 5 cm and 5 m, and these are not each other.
+    The gold's canonical form represents its class; the first answer seen represents each other class. Whether an answer
+    is right depends only on the answer and the gold. The other classes depend on the order of answers where equality is
+    not transitive: 5 equals both 5 cm and 5 m, which differ from each other.
 
     Args:
-        grader: says what is equal.
-        gold: the right answer, as it was given; its canonical form represents its class.
-        seen: the representatives so far, in the order in which they came.
+        grader: decides which answers are equal.
+        gold: the right answer, as the task gives it.
+        seen: the representatives so far, in order.
 
     Raises:
         DataError: the grader cannot read the right answer.
@@ -42,7 +42,7 @@ class AnswerClasses:
             self._add_class(answer)
 
     def grade(self, text: str) -> tuple[str | None, bool]:
-        """Return a solution's answer, as the representative of its class, and whether it is right."""
+        """Return the representative of a solution's answer, and whether it is right."""
         answer = self.grader.extract_answer(text)
         if answer is None:
             return None, False
@@ -52,7 +52,7 @@ class AnswerClasses:
         return representative, representative == self.gold
 
     def _find_class(self, answer: str) -> None:
-        """Find the class of an answer that has not been seen."""
+        """Find the class of a new answer."""
         judge = self.grader.comparer
         among = [
             other
@@ -67,13 +67,13 @@ class AnswerClasses:
             self._representatives[answer] = self._representatives[among[judgement.equal]]
         elif judgement.refused is None:
             self._add_class(answer)
-        else:  # it stands for itself; neither it nor the wrong answer at which it was refused is compared again
+        else:  # a class of its own; neither it nor the wrong answer at which it was refused is compared again
             self._representatives[answer] = answer
             if judgement.refused >= 0 and self._representatives[among[judgement.refused]] != self.gold:
                 self._comparable_answers.remove(among[judgement.refused])
 
     def _add_class(self, answer: str) -> None:
-        """Begin a class, unless it is there."""
+        """Add a class for an answer that has none."""
         if answer not in self._representatives:
             self._representatives[answer] = answer
             self._comparable_answers.append(answer)

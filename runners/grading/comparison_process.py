@@ -1,4 +1,4 @@
-"""Comparing hostile answers in a process that can be killed."""
+"""Comparison of hostile answers in a process that can be killed."""
 
 from __future__ import annotations
 
@@ -15,34 +15,39 @@ from typing import IO
 from isocompute.errors import RunError
 
 COMPARISON_SECONDS = 0.75
-"""Longest that one comparison may compute …"""
+"""Most CPU seconds of one comparison."""
 
 WALL_CLOCK_FACTOR = 10
-"""… and how many times as long it may take by the clock, on a machine that is busy with other things."""
+"""Most wall time of a comparison, as a multiple of its CPU time, for busy machines."""
 
 COMPARISON_MEGABYTES = 512
-"""Most memory that a comparison may add to what the process takes."""
+"""Most memory that a comparison may take in addition to the process's own."""
 
 STARTUP_SECONDS = 300.0
-"""Longest that the process may take to load its parser, and slack for a machine that sleeps."""
+"""Most seconds until the process has loaded its parser, and slack for a machine that sleeps."""
 
 KEPT_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
-"""What of the environment the process gets: no keys."""
+"""Environment variables that the process gets; no keys are among them."""
 
 
 @dataclass(frozen=True)
 class ComparisonResult:
-    """What an answer is among others: equal to the one at a place, to none, or refused at a place (-1: by itself)."""
+    """The result of comparing an answer with others.
+
+    Args:
+        equal: index of the first equal answer; None if there is none.
+        refused: index at which the comparison was refused, -1 if the answer itself was; None if it was not refused.
+    """
 
     equal: int | None
     refused: int | None
 
 
 class AnswerComparer:
-    """Says which of several answers another is equal to; started when first asked.
+    """Finds the first of several answers that equals another, in a process that is started when it is needed.
 
-    An answer that computes for more than ``seconds``, takes more than ``megabytes`` or brings the process down is
-    refused and counted; the next is judged as if nothing had been. Not to be shared between threads.
+    An answer that computes for more than ``seconds``, takes more than ``megabytes`` or crashes the process is refused
+    and counted, without effect on later ones. Not to be shared between threads.
     """
 
     def __init__(self, seconds: float = COMPARISON_SECONDS, megabytes: int = COMPARISON_MEGABYTES) -> None:
@@ -52,7 +57,7 @@ class AnswerComparer:
         self._errors: IO[bytes] | None = None
 
     def find_first_equal(self, answer: str, among: Sequence[str]) -> ComparisonResult:
-        """Return the first answer among others, of which there is one at least, that one is equal to.
+        """Return the first of several answers that equals ``answer``; there must be at least one.
 
         Raises:
             RunError: the process does not start.
@@ -61,14 +66,14 @@ class AnswerComparer:
         reply = self._send_request(
             {"answer": answer, "among": list(among)}, WALL_CLOCK_FACTOR * self.seconds * len(among)
         )
-        if reply is None:  # the process that guards the worker went down itself
+        if reply is None:  # the process that guards the worker crashed itself
             self.close()
         judgement = ComparisonResult(None, -1) if reply is None else ComparisonResult(**reply)
         self.refused_count += judgement.refused is not None
         return judgement
 
     def close(self) -> None:
-        """End the process; it starts again if there is more to judge."""
+        """End the process; it is started again when it is needed."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -103,7 +108,7 @@ class AnswerComparer:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env={**kept, "PYTHONPATH": path, "PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore", "LC_ALL": "C.UTF-8"},
-            start_new_session=True,  # Ctrl-C is for us alone
+            start_new_session=True,  # Ctrl-C must not reach the process
         )
         if not self._receive_line(STARTUP_SECONDS):
             self._errors.seek(0)
@@ -112,7 +117,7 @@ class AnswerComparer:
             raise RunError(f"The process that compares answers does not start: {said[-1]}.")
 
     def _receive_line(self, seconds: float) -> bytes:
-        """Return the next line that the process says; none if it dies or does not say it in time."""
+        """Return the next line from the process; empty if the process dies or the time runs out."""
         process = self._process
         assert process is not None
         assert process.stdout is not None

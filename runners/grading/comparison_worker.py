@@ -1,13 +1,13 @@
-"""The process that compares answers: it starts workers, and others in the place of those that a pair brings down.
+"""The process that compares answers: it starts workers, and replaces those that crash or run out of time or memory.
 
 Started by `comparison_process` as ``python -m isocompute.runners.grading.comparison_worker SECONDS PATIENCE
-MEGABYTES``. It loads SymPy once and forks: a worker that ran out of time or memory, or crashed, is replaced in
-milliseconds. Requests and replies are JSON, one a line:
+MEGABYTES``. It loads SymPy once and forks, so a new worker starts within milliseconds. Requests and replies are JSON,
+one a line:
 
     {"answer": "2^{-1}", "among": ["1/3", "\\\\frac{1}{2}"]}     {"equal": 1, "refused": null}
     {"answer": "9^{9^{9}}", "among": ["1/3"]}                 {"equal": null, "refused": -1}
 
-``equal`` is the place of the first that is equal, ``refused`` the place at which the worker gave up, -1 for the answer
+``equal`` is the index of the first equal answer, ``refused`` the index at which the worker gave up, -1 for the answer
 itself.
 """
 
@@ -27,18 +27,18 @@ from collections.abc import Callable
 from typing import TextIO
 
 REPLY_READABLE, REPLY_EQUAL, REPLY_DIFFERENT, REPLY_REFUSED = b".", b"=", b"/", b"!"
-"""What a worker says, a byte each: the answer could be read; for each of the others in turn, what it is to it."""
+"""A worker's replies, a byte each: one once the answer was parsed, then one for each comparison in turn."""
 
 WARM_UP_ANSWERS = (
     r"-\frac{1}{2}+3\sqrt{5}x^2", r"\begin{pmatrix} 1 & a \\ 2\pi & b \end{pmatrix}", r"x > 2", r"(x+1)(y-2)",
     r"\sin x\cos\frac{\pi}{3}", r"\log_{2} 3 + \ln 5", r"1 \pm 2i", r"y = 2x + 3", r"\binom{5}{2}3!", r"e^{i\pi}",
     r"2^{10}", r"|x-1|", r"\sum_{n=1}^{\infty} \frac{1}{2^n}", r"\begin{cases} x & x > 1 \\ 0 & x \le 1 \end{cases}",
 )  # fmt: skip
-"""Compared before the first fork: the parser learns and SymPy loads parts of itself, and all workers share that."""
+"""Answers compared before the first fork, so that all workers share the parser's caches and SymPy's lazy imports."""
 
 
 HARMLESS_CODE_PATTERN = re.compile(r"(?:(?:Integer|Float|Symbol) ?\( ?(?:\d+|'[\w.+-]*') ?\)|[-+*/() \n])*", re.ASCII)
-"""Python that only names numbers and symbols and joins them."""
+"""Python code that only combines numbers and symbols."""
 
 
 class ComparisonWorker:
@@ -57,12 +57,12 @@ class ComparisonWorker:
                 with open(requests, encoding="ascii") as lines:
                     compare_answers(lines, replies, seconds)
             finally:
-                os._exit(1)  # whatever it was, the parent sees the pipe close
+                os._exit(1)  # after any error the parent sees the pipe close
         os.close(requests)
         os.close(replies)
 
     def request_comparison(self, line: str, count: int, patience: float) -> dict[str, int | None]:
-        """Put one request; return the reply. A worker that died or kept us waiting is not to be asked again."""
+        """Send one request and return the reply; a worker that died or timed out is marked as not alive."""
         place = -1
         with contextlib.suppress(OSError):
             os.write(self.requests, line.encode("ascii"))
@@ -78,7 +78,7 @@ class ComparisonWorker:
         return {"equal": None, "refused": place}
 
     def receive_byte(self, patience: float) -> bytes:
-        """Return the next byte that the worker says; none if it dies or does not say it in time."""
+        """Return the worker's next byte; empty if the worker dies or the time runs out."""
         ready, _, _ = select.select([self.replies], [], [], patience)
         return os.read(self.replies, 1) if ready else b""
 
@@ -92,16 +92,16 @@ class ComparisonWorker:
 
 
 def limit_resources(megabytes: int) -> None:
-    """Limit this process: memory beyond what it has, no files, no core dump; `limit_cpu_time` limits its time."""
+    """Limit this process's memory beyond its current size, and forbid files and core dumps."""
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     memory = measure_address_space() + megabytes * 2**20
     for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
-        with contextlib.suppress(ValueError, OSError):  # macOS knows no limit of the address space; the clock remains
+        with contextlib.suppress(ValueError, OSError):  # macOS cannot limit the address space; time is still limited
             resource.setrlimit(kind, (most, most))
 
 
 def measure_address_space() -> int:
-    """Return the bytes of address space that this process has, or an ample guess where the system does not say."""
+    """Return the bytes of this process's address space, or an ample guess if the system does not report them."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[0]) * resource.getpagesize()
@@ -110,9 +110,9 @@ def measure_address_space() -> int:
 
 
 def limit_cpu_time(seconds: float) -> None:
-    """Let this process compute for so long from now on; then the system ends it, whatever it is at. 0 is for ever.
+    """End this process after so many more seconds of CPU time; 0 removes the limit.
 
-    The time is the processor's: on a machine that is busy an innocent answer may take longer by the clock.
+    CPU time does not grow while a busy machine runs other processes.
     """
     signal.setitimer(signal.ITIMER_PROF, seconds)
 
@@ -120,7 +120,7 @@ def limit_cpu_time(seconds: float) -> None:
 def compare_answers(lines: TextIO, replies: int, seconds: float) -> None:
     """Answer requests until there are no more; an answer that exhausts time, memory or stack ends the process.
 
-    The first comparison's time begins with reading the answer.
+    The first comparison's time includes parsing the answer.
     """
     from isocompute.runners.grading.equality import is_equal_answer
     from isocompute.runners.grading.expression import ExpressionTooLargeError
@@ -144,11 +144,11 @@ def compare_answers(lines: TextIO, replies: int, seconds: float) -> None:
             if same:
                 break
             limit_cpu_time(seconds)
-        limit_cpu_time(0)  # until there is more to do
+        limit_cpu_time(0)  # no limit while waiting for the next request
 
 
 def guard_evaluation(evaluate: Callable[..., object]) -> Callable[..., object]:
-    """Wrap SymPy's evaluation of strings as Python, by which it makes its numbers, so that it makes nothing else."""
+    """Wrap SymPy's evaluation of strings as Python, so that it only makes numbers and symbols."""
 
     def evaluate_harmless_code(code: str, *arguments: object) -> object:
         if HARMLESS_CODE_PATTERN.fullmatch(code) is None:
@@ -159,16 +159,16 @@ def guard_evaluation(evaluate: Callable[..., object]) -> Callable[..., object]:
 
 
 def serve_requests(seconds: float, patience: float, megabytes: int) -> None:
-    """Answer the requests of the standard input on the standard output, until there are no more.
+    """Answer the requests from standard input on standard output, until there are no more.
 
     Args:
-        seconds: longest that a comparison may compute.
-        patience: longest that it may take by the clock.
-        megabytes: most memory that a worker may take beside what it shares.
+        seconds: most CPU seconds of a comparison.
+        patience: most wall seconds of a comparison.
+        megabytes: most memory of a worker beyond what it shares.
     """
     logging.disable(logging.CRITICAL)
     replies = os.fdopen(os.dup(1), "w", buffering=1, encoding="ascii")
-    os.dup2(2, 1)  # whatever a library prints goes elsewhere
+    os.dup2(2, 1)  # libraries' prints go to stderr
     from sympy.parsing import sympy_parser
 
     from isocompute.runners.grading.equality import is_equal_answer

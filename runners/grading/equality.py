@@ -1,4 +1,4 @@
-r"""Whether two answers are equal."""
+r"""Equality of parsed answers."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from isocompute.runners.grading.quantities import Quantity
 
 
 def is_equal_answer(one: str, other: str) -> bool:
-    r"""Whether two answers say the same.
+    r"""Return whether two answers are equal.
 
     >>> (is_equal_answer(r"\frac{1}{2}", "50\\%"), is_equal_answer("(1, 2)", "(2, 1)"),
     ... is_equal_answer(r"x = 1 \text{ or } x = -2", "-2, 1"))
     (True, False, True)
 
     Raises:
-        Refused: one holds a number too large to be worked out.
+        ExpressionTooLargeError: one holds a number too large to evaluate.
     """
     a, b = parse_answer(one), parse_answer(other)
     if isinstance(a, WordAnswer) or isinstance(b, WordAnswer):
@@ -47,7 +47,7 @@ def is_equal_answer(one: str, other: str) -> bool:
 
 
 def is_equal_parsed_answer(a: ParsedAnswer, b: ParsedAnswer) -> bool:
-    """Whether two answers, neither of which is in words alone, say the same."""
+    """Return whether two parsed answers are equal, at most one of which consists of words."""
     if isinstance(a, WordAnswer) or isinstance(b, WordAnswer):
         return a == b
     if isinstance(a, NamedValue) or isinstance(b, NamedValue):
@@ -67,7 +67,7 @@ def is_equal_parsed_answer(a: ParsedAnswer, b: ParsedAnswer) -> bool:
 
 
 def is_equal_quantity(a: Quantity, b: Quantity) -> bool:
-    """Whether two numbers are the same; a unit may be left out, and a pure number such as 50 % worked out."""
+    """Return whether two numbers are equal; a unit may be left out, and a pure number such as 50 % evaluated."""
     if a.dimension is not None and b.dimension is not None:
         return a.dimension == b.dimension and is_equal_expression(a.value, b.value)
     if is_equal_expression(a.unitless_value, b.unitless_value):
@@ -76,7 +76,7 @@ def is_equal_quantity(a: Quantity, b: Quantity) -> bool:
 
 
 def is_equal_list(a: AnswerList, b: AnswerList) -> bool:
-    """Whether two lists hold the same: place by place in brackets of one kind, or else each somewhere in the other."""
+    """Return whether two lists are equal: in order if both have brackets of one kind, else as sets."""
     if a.is_ordered and b.is_ordered:
         kind = a.brackets == b.brackets or {a.brackets, b.brackets} == {"()", "<>"}
         return kind and len(a.items) == len(b.items) and all(map(is_equal_parsed_answer, a.items, b.items))
@@ -89,7 +89,7 @@ def is_equal_list(a: AnswerList, b: AnswerList) -> bool:
 
 
 def is_equal_named_value(a: ParsedAnswer, b: ParsedAnswer) -> bool:
-    """Whether named values are the same: a name may be left out, and an equation be written another way."""
+    """Return whether named values are equal; a name may be left out, and an equation rearranged."""
     if isinstance(a, NamedValue) and isinstance(b, NamedValue):
         if a.name == b.name and is_equal_parsed_answer(a.value, b.value):
             return True
@@ -104,7 +104,7 @@ def is_equal_named_value(a: ParsedAnswer, b: ParsedAnswer) -> bool:
 
 
 def is_equal_real_set(a: ParsedAnswer, b: ParsedAnswer) -> bool:
-    """Whether two answers are the same set of numbers, and of the same variable where both name one."""
+    """Return whether two answers are the same set of numbers, with the same variable if both name one."""
     if isinstance(a, RealSet) and isinstance(b, RealSet) and a.variable and b.variable and a.variable != b.variable:
         return False
     try:
@@ -117,7 +117,7 @@ def is_equal_real_set(a: ParsedAnswer, b: ParsedAnswer) -> bool:
 
 
 def is_equal_relation(a: Relation, b: Relation) -> bool:
-    """Whether two relations hold at the same points: one is the other times a number, which may turn its sign."""
+    """Return whether two relations hold at the same points: one is a multiple of the other, mirrored if negative."""
     variables = sorted(a.difference.free_symbols, key=str)
     if set(variables) != b.difference.free_symbols:
         return False

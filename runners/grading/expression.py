@@ -1,6 +1,7 @@
-r"""One expression in LaTeX, read by math-verify's parser into SymPy; and whether two are the same.
+r"""Single LaTeX expressions: parsing by math-verify's parser into SymPy, and comparison.
 
-This module and those above it (`reading`, `equality`) load SymPy and run on hostile input: only in `worker`.
+This module and those that import it (`parse_answer`, `equality`) load SymPy and run on hostile input. They are used
+only in `comparison_worker`.
 """
 
 from __future__ import annotations
@@ -27,31 +28,31 @@ PARSER_NORMALISATION = NormalizationConfig(
 PARSER_CONVERSION = ConversionConfig(lowercase_symbols=False)
 
 MOST_BITS = 200_000
-"""Numbers with more binary digits than this are not worked out."""
+"""Numbers with more binary digits than this are not evaluated."""
 
 EVALUATION_DIGITS = 80
-"""Decimal digits to which values are worked out …"""
+"""Decimal digits to which values are evaluated."""
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = sympy.Float("1e-35"), sympy.Float("1e-60")
-"""… and the relative and the absolute difference up to which they are the same."""
+"""Relative and absolute differences up to which values are equal."""
 
 
 class UnreadableExpressionError(Exception):
-    """A text is no expression."""
+    """The text is not an expression."""
 
 
 class ExpressionTooLargeError(Exception):
-    """An expression is too large to be worked out."""
+    """The expression is too large to evaluate."""
 
 
 def parse_expression(text: str) -> Expression:
-    r"""Read an expression, decimals and mixed numbers exactly.
+    r"""Parse an expression, with exact decimals and mixed numbers.
 
     >>> [parse_expression(text).doit() for text in (r"1\frac{4}{5}", "0.1", r"0.3\overline{18}", "2(6)")]
     [9/5, 1/10, 7/22, 12]
 
     Raises:
-        Unreadable: the text is none.
-        Refused: it holds a number too large to be worked out.
+        UnreadableExpressionError: the text is not an expression.
+        ExpressionTooLargeError: it holds a number too large to evaluate.
     """
     if (value := parse_rational(text)) is not None:
         return sympy.Rational(value)
@@ -61,7 +62,7 @@ def parse_expression(text: str) -> Expression:
         )
     except (MemoryError, RecursionError):
         raise
-    except Exception as error:  # the parser raises what it likes
+    except Exception as error:  # the parser raises any exception
         raise UnreadableExpressionError(text) from error
     if isinstance(read, sympy.FiniteSet) and len(read) == 1:  # braces around the whole
         (read,) = read
@@ -82,14 +83,15 @@ IMAGINARY_UNIT_PATTERN = re.compile(r"\\(?:begin|end)\{[a-z]+\}|\\vec\{[ijk]\}|\
 
 
 def normalise_expression(text: str) -> str:
-    r"""Spell out what the parser reads otherwise: mixed numbers, decimals, degrees, the imaginary unit, products.
+    r"""Rewrite notation that the parser misreads: mixed numbers, decimals, degrees, the imaginary unit, products.
 
     >>> normalise_expression(r"-2\frac{1}{3} + 0.5i")
     '-(2+\\frac{1}{3}) + {\\frac{5}{10}}{I}'
 
     Raises:
-        Unreadable: two numbers stand side by side.
+        UnreadableExpressionError: two numbers are side by side.
     """
+    # Digit groups, powers of ten, \over and \choose, \frac with arguments without braces, subscripts.
     text = re.sub(r"(?<=\d) (?=\d{3}(?![\d/]))", "", text)
     text = re.sub(r"(\d(?:\.\d+)?) ?[eE]([+-]?\d+)(?![\w.])", r"\1\\cdot 10^{\2}", text)
     text = re.sub(r"(?:^|(?<=\{))([^{}]*)\\over(?![a-zA-Z])([^{}]*)(?=\}|$)", r"\\frac{\1}{\2}", text)
@@ -103,7 +105,7 @@ def normalise_expression(text: str) -> str:
     text = DECIMAL_PATTERN.sub(lambda m: convert_decimal_to_fraction(*m.groups()), text)
     text = DEGREES_PATTERN.sub(r"(\\frac{\\pi}{180}\\cdot \1)", text)
     text = re.sub(r"(?<=\d) ?(?=\()", r"\\cdot ", wrap_parenthesised_roots(text))
-    if not re.search(r"_\{? ?i ?=", text):  # there i counts
+    if not re.search(r"_\{? ?i ?=", text):  # there i is an index
         text = IMAGINARY_UNIT_PATTERN.sub(lambda m: "{I}" if m[0] == "i" else m[0], text)
     if re.search(r"\d \d", text):
         raise UnreadableExpressionError(text)
@@ -111,7 +113,7 @@ def normalise_expression(text: str) -> str:
 
 
 def convert_decimal_to_fraction(whole: str, decimals: str, repeating: str | None) -> str:
-    r"""Write a decimal as a fraction; what repeats as the sum of its series.
+    r"""Return a decimal as a LaTeX fraction; a repeating part becomes the sum of its series.
 
     >>> convert_decimal_to_fraction("0", "3", "18")
     '{\\frac{315}{990}}'
@@ -124,7 +126,7 @@ def convert_decimal_to_fraction(whole: str, decimals: str, repeating: str | None
 
 
 def wrap_parenthesised_roots(text: str) -> str:
-    r"""Give a root of a parenthesis its braces: the parser takes the parenthesis for a factor.
+    r"""Put braces around a parenthesis under a root, which the parser would take for a separate factor.
 
     >>> wrap_parenthesised_roots(r"\sqrt(2(x+1))y")
     '\\sqrt{2(x+1)}y'
@@ -144,13 +146,13 @@ def wrap_parenthesised_roots(text: str) -> str:
 
 
 def bound_value_bits(value: sympy.Basic | MatrixBase) -> float:
-    """Return a bound on the binary digits of an expression's value, were it worked out.
+    """Return a bound on the binary digits of an expression's value, without evaluating it.
 
     >>> bound_value_bits(sympy.Pow(2, 2005, evaluate=False))
     4010.0
 
     Raises:
-        Refused: more than `MOST_BITS`.
+        ExpressionTooLargeError: there are more than `MOST_BITS`.
     """
     if isinstance(value, MatrixBase):
         return max(map(bound_value_bits, value), default=1.0)
@@ -171,7 +173,7 @@ def bound_value_bits(value: sympy.Basic | MatrixBase) -> float:
 
 
 def estimate_magnitude(value: sympy.Expr, bits: float) -> float:
-    """Return about how large a number is, or 1 for what is none; a number of more than 64 digits is infinite."""
+    """Return the approximate size of a number, infinite beyond 64 bits; 1 for other expressions."""
     if not value.is_number:
         return 1.0
     return math.inf if bits > 64 else float(abs(value.evalf(5)))
@@ -185,21 +187,22 @@ COMPARISON_POINTS = (
     (Fraction(3), Fraction(5), Fraction(2), Fraction(7)),
     (Fraction(8), Fraction(3), Fraction(6), Fraction(4)),
 )
-"""Where expressions in variables are compared: for each point, the first variables' values."""
+"""Points at which expressions in variables are compared: for each point, the values of the first variables."""
 
 
 def is_equal_expression(one: Expression, other: Expression) -> bool:
-    r"""Whether two expressions have the same value, wherever both have one that is real.
+    r"""Return whether two expressions have the same value wherever both values are real.
 
     Rational numbers are compared exactly, other constants to 35 digits, and expressions in variables to 35 digits at
-    `COMPARISON_POINTS`, as two that differ agree there by chance only. What has no value there is left to math-verify.
+    `COMPARISON_POINTS`, where different expressions agree only by chance. Expressions without values there are compared
+    by math-verify.
 
     >>> (is_equal_expression(parse_expression("x^2-y^2"), parse_expression("(x-y)(x+y)")),
     ... is_equal_expression(parse_expression(r"\sqrt{x^2}"), parse_expression("x")))
     (True, False)
 
     Raises:
-        Refused: one is too large to be worked out.
+        ExpressionTooLargeError: one is too large to evaluate.
     """
     if isinstance(one, MatrixBase) or isinstance(other, MatrixBase):
         if not (isinstance(one, MatrixBase) and isinstance(other, MatrixBase)) or one.shape != other.shape:
@@ -229,7 +232,7 @@ def is_equal_expression(one: Expression, other: Expression) -> bool:
 
 
 def is_close_value(a: sympy.Expr, b: sympy.Expr) -> bool:
-    """Whether two values that were worked out are the same but for rounding."""
+    """Return whether two evaluated values are equal up to rounding."""
     if not (a.is_finite and b.is_finite):
         return bool(a == b and a in (sympy.oo, -sympy.oo))
     apart, large = abs(a - b), max(abs(a), abs(b))
@@ -237,5 +240,5 @@ def is_close_value(a: sympy.Expr, b: sympy.Expr) -> bool:
 
 
 def is_symbolically_equal(one: Expression, other: Expression) -> bool:
-    """Whether math-verify finds two expressions equal."""
+    """Return whether math-verify finds two expressions equal."""
     return bool(verify(one, other, timeout_seconds=None))

@@ -1,4 +1,4 @@
-r"""Where in a text its answer stands.
+r"""Extraction of answers from texts.
 
 A model's text is hostile: every pattern here runs in time linear in the text, and nothing is evaluated.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 LONGEST_SHORT_ANSWER = 200
-"""Characters of the longest answer that is read as a number or a word; anything longer is no answer."""
+"""Characters of the longest answer that is read as a number or a word."""
 
 CHOICE_LETTER_RANGE = "A-J"
 
@@ -19,7 +19,7 @@ NUMBER_PATTERN = re.compile(
     re.ASCII,
 )
 SENTENCE_END_PATTERN = re.compile(r"[.!?]\s")
-# "A" and "I" are also words: the answer is A because …, but not: the answer is A good one
+# "A" and "I" are also words: "the answer is A because …" matches, "the answer is A good one" does not
 CHOICE_LETTER_PATTERN = re.compile(
     rf"(?:\(([{CHOICE_LETTER_RANGE}])\)|([{CHOICE_LETTER_RANGE}])(?![\w'])(?!(?<=[AI])\s+(?!(?:and|as|because|for|or|since|which|with)\b)[a-z]))"
 )
@@ -27,7 +27,7 @@ LONE_LETTER_PATTERN = re.compile(rf"^\W{{0,8}}([{CHOICE_LETTER_RANGE}])\W{{0,8}}
 
 
 def extract_boxed_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str | None:
-    r"""Return what the last \boxed{…} holds, braces balanced; None without one.
+    r"""Return the content of the last \boxed{…}, with balanced braces; None without one.
 
     >>> extract_boxed_answer(r"so \boxed{\frac{1}{2}}.")
     '\\frac{1}{2}'
@@ -45,7 +45,7 @@ def extract_boxed_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str 
 
 
 def extract_stated_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str | None:
-    r"""Return what follows the last "answer is" or "answer:" on its line, up to the end of the sentence.
+    r"""Return the text after the last "answer is" or "answer:" on its line, up to the end of the sentence.
 
     >>> extract_stated_answer("**Answer:** 5 cm. That is all.")
     '5 cm'
@@ -62,13 +62,13 @@ def extract_stated_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str
 
 
 def extract_final_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str | None:
-    r"""Return the answer that a text gives: what its last \boxed{…} holds, else what it states."""
+    r"""Return a text's answer: the content of its last \boxed{…}, else its stated answer."""
     inside = extract_boxed_answer(text, longest)
     return extract_stated_answer(text, longest) if inside is None else inside
 
 
 def extract_number(text: str) -> str | None:
-    """Return the number that a text gives: in what it gives as its answer, after ``####``, or else the last one.
+    """Return a text's number: the last one in its final answer, else after ``####``, else in the whole text.
 
     >>> extract_number("She pays 3 * $4.50 = $13.50 for them.\\n#### 13.50")
     '13.50'
@@ -83,7 +83,7 @@ def extract_number(text: str) -> str | None:
 
 
 def extract_choice_letter(text: str) -> str | None:
-    r"""Return the letter that a text chooses: boxed, stated, or else alone on a line; A to J.
+    r"""Return a text's chosen letter, A to J: boxed, stated, or else alone on a line.
 
     >>> [extract_choice_letter(t) for t in [r"\boxed{\text{(C)}}", "The answer is (B) because …", "Answer: D",
     ... "so I take\n**A**"]]
@@ -100,7 +100,7 @@ def extract_choice_letter(text: str) -> str | None:
 
 
 def parse_choice_letter(answer: str) -> str | None:
-    r"""Return the letter that an answer is; None if it is more than a letter with what follows it.
+    r"""Return the letter of an answer; None if the answer is not a letter, alone or followed by the option's text.
 
     >>> [parse_choice_letter(a) for a in ["c", "(C)", r"\text{C}", "C) Paris", "C. 12", "Cat", "12"]]
     ['C', 'C', 'C', 'C', 'C', None, None]

@@ -1,4 +1,4 @@
-"""Graders: how each reads an answer from a text, and which answers it takes for equal."""
+"""Graders, which extract answers from texts and decide which are equal."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ from isocompute.runners.grading.extraction import (
 
 
 class Grader:
-    """Reads answers from texts.
+    """A grader of texts.
 
     Args:
-        name: what a configuration calls it.
+        name: its name in a configuration.
         title: name and version, for the manifest; answers may change only if it does.
         extract: returns the part of a text that is its answer, or None.
-        canonical: returns an answer in the form in which it is written down, or None if it says nothing; its own
-            forms it leaves as they are.
+        canonical: returns an answer's canonical form, or None if it is empty; leaves canonical forms unchanged.
         judge: compares answers whose canonical forms differ; without one such answers are different.
     """
 
@@ -54,11 +53,11 @@ class Grader:
 
     @property
     def refused_count(self) -> int:
-        """How many answers could not be compared within the limits on time and memory so far."""
+        """The number of answers so far that could not be compared within the limits on time and memory."""
         return 0 if self.comparer is None else self.comparer.refused_count
 
     def close(self) -> None:
-        """End the process that compares, if there is one."""
+        """End the comparison process, if there is one."""
         if self.comparer is not None:
             self.comparer.close()
 
@@ -70,12 +69,12 @@ class Grader:
 
 
 def make_boxed_number_grader() -> Grader:
-    """Return the grader of what the last box holds."""
+    """Return the grader of the last box, with numbers compared by value."""
     return Grader("boxed-number", "boxed-number/1", extract_boxed_answer, normalise_lab_answer)
 
 
 def make_math_grader() -> Grader:
-    """Return the grader for mathematics.
+    """Return the grader of mathematics.
 
     Raises:
         ConfigError: math-verify is not installed.
@@ -105,7 +104,7 @@ def make_numeric_grader() -> Grader:
 
 
 def make_exact_grader() -> Grader:
-    """Return the grader of texts that are the same to the letter."""
+    """Return the grader of texts that must be identical."""
     return Grader(
         "exact", "exact/1", partial(extract_final_answer, longest=latex.LONGEST_MATH_ANSWER), normalise_exact_answer
     )

@@ -1,7 +1,7 @@
-r"""How answers are spelt: the many spellings of LaTeX and of plain text, brought to fewer.
+r"""Normalisation of spelling in LaTeX and plain-text answers.
 
-Nothing here parses: it takes off what only concerns looks (`clean_latex`), spells each sign in one way
-    (`normalise_latex`), and cuts at signs that stand outside of brackets (`split_at_separators`).
+Nothing here parses an answer: `clean_latex` removes formatting, `normalise_latex` writes each sign in one way, and
+`split_at_separators` cuts at signs outside of brackets.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ LONGEST_MATH_ANSWER = 1000
 """Characters of the longest answer in mathematics that is read."""
 
 INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn"}
-"""Unicode's categories of what is not seen: controls, marks of direction, lone surrogates …"""
+"""Unicode categories of invisible characters: controls, direction marks, lone surrogates …"""
 
 FORMATTING_PATTERN = re.compile(
     r"\\(?:left|right|middle)(?![a-zA-Z])\.?|\\(?:[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits)(?![a-zA-Z])"
@@ -24,7 +24,7 @@ MATH_DELIMITERS_PATTERN = re.compile(r"\$([^$]*)\$|\\\((.*)\\\)|\\\[(.*)\\\]", r
 
 
 def clean_latex(text: str) -> str:
-    r"""Return an answer without what only concerns its looks; empty if it says nothing or is too long.
+    r"""Return an answer without formatting; empty if nothing is left or it is too long.
 
     >>> clean_latex(r"$ \displaystyle \left( \dfrac{1}{2},\, x \right) $.")
     '(\\frac{1}{2}, x)'
@@ -47,7 +47,7 @@ def clean_latex(text: str) -> str:
 
 
 def is_invisible_character(character: str) -> bool:
-    """Whether a character leaves no mark."""
+    """Return whether a character is invisible."""
     return unicodedata.category(character) in INVISIBLE_CATEGORIES
 
 
@@ -82,7 +82,7 @@ FUNCTION_NAME_PATTERN = re.compile(r"\\text ?\{ ?((?:arc)?(?:sin|cos|tan|cot|sec
 
 
 def normalise_latex(text: str) -> str:
-    r"""Return a tidy answer with each sign, command and matrix spelt in one way.
+    r"""Return a cleaned answer with each sign, command and matrix written in one way.
 
     >>> normalise_latex(r"x ≤ 2 \text{ or } x \geqslant 3π")
     'x \\le 2 \\text{ or } x \\ge 3\\pi'
@@ -106,7 +106,7 @@ def normalise_latex(text: str) -> str:
 
 
 def trim_matrix_rows(rows: str) -> str:
-    r"""Return a matrix's rows without a last \\ that ends none."""
+    r"""Return a matrix's rows without trailing row separators."""
     return re.sub(r"(?:\\\\|\\hline|\s)+$", "", rows)
 
 
@@ -116,7 +116,7 @@ LATEX_TOKEN_PATTERN = re.compile(r"\\(?:begin|end)\{[a-zA-Z]+\*?\}|\\[a-zA-Z]+|\
 
 
 def tokenise_latex(text: str) -> list[str]:
-    r"""Cut LaTeX into commands and characters; joined they are the text again.
+    r"""Return the commands and characters of a LaTeX text; joined they are the text again.
 
     >>> tokenise_latex(r"\frac{x}2")
     ['\\frac', '{', 'x', '}', '2']
@@ -125,7 +125,7 @@ def tokenise_latex(text: str) -> list[str]:
 
 
 def split_at_separators(text: str, *separators: str) -> tuple[list[str], list[str]]:
-    r"""Cut a text at separators that stand outside of all brackets; return the pieces and the separators between.
+    r"""Return the pieces of a text between separators outside of all brackets, and the separators.
 
     Brackets need not match in kind: ``(1, 2]`` is an interval.
 
@@ -147,7 +147,7 @@ def split_at_separators(text: str, *separators: str) -> tuple[list[str], list[st
 
 
 def match_outer_brackets(text: str) -> tuple[str, str, str] | None:
-    r"""Return the opening bracket, the inside and the closing one, if one pair of brackets holds the whole text.
+    r"""Return the opening bracket, the content and the closing bracket if one pair encloses the whole text, else None.
 
     >>> match_outer_brackets(r"\{1, 2\}"), match_outer_brackets("(1)(2)")
     (('\\{', '1, 2', '\\}'), None)

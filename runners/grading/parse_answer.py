@@ -1,4 +1,4 @@
-r"""What an answer in LaTeX says: numbers with their units, lists and points, regions, equations, words."""
+r"""Parsing of LaTeX answers: numbers with units, lists and points, regions, equations, words."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from isocompute.runners.grading.quantities import Quantity, parse_quantity
 
 @dataclass(frozen=True)
 class WordAnswer:
-    """A text that is compared as text, without its case."""
+    """A text that is compared as text, ignoring case."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class AnswerList:
-    """Several answers: in order within round, square or angle brackets, in any order within braces or none."""
+    """Several answers: ordered within round, square or angle brackets, unordered within braces or without brackets."""
 
     items: tuple[ParsedAnswer, ...]
     brackets: str = ""
 
     @property
     def is_ordered(self) -> bool:
-        """Whether the order of the items counts."""
+        """Whether the order of the items matters."""
         return self.brackets not in ("", "{}")
 
 
 @dataclass(frozen=True)
 class RealSet:
-    """A set of real numbers, and the variable that it was given for, if one was named."""
+    """A set of real numbers, with its variable if one was named."""
 
     numbers: sympy.Set
     variable: str | None = None
@@ -45,7 +45,7 @@ class RealSet:
 
 @dataclass(frozen=True)
 class Relation:
-    """An equation, or an inequality in several variables: ``difference`` stands in it to nothing, as 2 > 0."""
+    """An equation, or an inequality in several variables: ``difference`` is related to 0 by ``sign``."""
 
     sign: str
     difference: sympy.Expr
@@ -53,7 +53,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class NamedValue:
-    """A value with the name that was put before it: x = 5, f(x) = x², (x, y) = (1, 2)."""
+    """A value with its name: x = 5, f(x) = x², (x, y) = (1, 2)."""
 
     name: str
     value: ParsedAnswer
@@ -91,14 +91,14 @@ CONDITION_WORD_PATTERN = (
 
 @lru_cache(maxsize=4096)
 def parse_answer(text: str) -> ParsedAnswer:
-    r"""Read an answer.
+    r"""Parse an answer.
 
     >>> (parse_answer(r"\{1, 2\}").items[1].value, parse_answer("x > 3").numbers, parse_answer(r"5 \text{ cm}").value,
     ... parse_answer("no solution").text)
     (2, Interval.open(3, oo), 1/20, 'no solution')
 
     Raises:
-        Refused: it holds a number too large to be worked out.
+        ExpressionTooLargeError: it holds a number too large to evaluate.
     """
     spelt = normalise_latex(text)
     try:
@@ -108,7 +108,7 @@ def parse_answer(text: str) -> ParsedAnswer:
 
 
 def parse_answer_part(text: str) -> ParsedAnswer:
-    """Read what the loosest signs in a text join, and so on down to an expression."""
+    """Parse a text by its loosest operators first, recursively down to expressions."""
     text = text.strip(" ")
     while (pair := match_outer_brackets(text)) and (pair[0], pair[2]) == ("{", "}"):
         text = pair[1]
@@ -141,7 +141,7 @@ def parse_answer_part(text: str) -> ParsedAnswer:
 
 
 def join_alternatives(parts: list[ParsedAnswer]) -> ParsedAnswer:
-    """Join answers of which any may hold: regions to one, others to a list."""
+    """Join answers of which any may hold: regions to their union, others to a list."""
     regions = [part for part in parts if isinstance(part, RealSet)]
     if len(regions) == len(parts):
         return RealSet(sympy.Union(*(part.numbers for part in regions)), find_common_variable(regions))
@@ -149,7 +149,7 @@ def join_alternatives(parts: list[ParsedAnswer]) -> ParsedAnswer:
 
 
 def join_conjuncts(parts: list[ParsedAnswer]) -> ParsedAnswer:
-    """Join answers that stand side by side: conditions on one variable are met together, others are a list."""
+    """Join answers side by side: conditions on one variable to their intersection, others to a list."""
     regions = [part for part in parts if isinstance(part, RealSet)]
     if len(regions) == len(parts) and find_common_variable(regions):
         return RealSet(sympy.Intersection(*(part.numbers for part in regions)), find_common_variable(regions))
@@ -157,25 +157,25 @@ def join_conjuncts(parts: list[ParsedAnswer]) -> ParsedAnswer:
 
 
 def find_common_variable(regions: list[RealSet]) -> str | None:
-    """Return the variable that all regions were given for; None if they differ."""
+    """Return the common variable of all regions; None if they differ."""
     names = {part.variable for part in regions}
     return names.pop() if len(names) == 1 else None
 
 
 def flatten_answers(parts: list[ParsedAnswer], brackets: str = "") -> AnswerList:
-    """Make one list or set of answers, some of which are lists themselves."""
+    """Return one list or set of answers, with bare lists among them flattened."""
     return AnswerList(
         tuple(item for part in parts for item in (part.items if is_bare_list(part) else (part,))), brackets
     )
 
 
 def is_bare_list(part: ParsedAnswer) -> TypeGuard[AnswerList]:
-    """Whether an answer is a list without brackets."""
+    """Return whether an answer is a list without brackets."""
     return isinstance(part, AnswerList) and part.brackets == ""
 
 
 def choose_signs(text: str, plus: bool) -> str:
-    r"""Choose the upper or the lower signs of \pm and \mp.
+    r"""Return a text with the upper or the lower signs of \pm and \mp.
 
     >>> choose_signs(r"1 \pm x \mp y", plus=False)
     '1 - x + y'
@@ -185,7 +185,7 @@ def choose_signs(text: str, plus: bool) -> str:
 
 
 def parse_bracketed_answer(opening: str, inside: str, closing: str, text: str) -> ParsedAnswer:
-    """Read what stands in one pair of brackets: a set, a point or an interval, or an expression in parentheses."""
+    """Parse the content of one pair of brackets: a set, a point or interval, or an expression in parentheses."""
     kind = {r"\{": "{", r"\}": "}", r"\langle": "<", r"\rangle": ">"}
     brackets = kind.get(opening, opening) + kind.get(closing, closing)
     if brackets == "{}":
@@ -202,7 +202,7 @@ def parse_bracketed_answer(opening: str, inside: str, closing: str, text: str) -
 
 
 def parse_relation_chain(sides: list[str], signs: list[str]) -> ParsedAnswer:
-    """Read a chain of equations or inequalities."""
+    """Parse a chain of equations or inequalities."""
     if signs == [r"\in"]:
         return NamedValue(sides[0], parse_answer_part(sides[1]))
     if signs == [r"\notin"]:
@@ -224,7 +224,7 @@ def parse_relation_chain(sides: list[str], signs: list[str]) -> ParsedAnswer:
 
 
 def solve_inequality(left: sympy.Expr, sign: str, right: sympy.Expr, variable: sympy.Symbol) -> sympy.Set:
-    """Solve an inequality in one real variable."""
+    """Return the solutions of an inequality in one real variable."""
     real = sympy.Symbol("x", real=True)
     left, right = (side.subs(variable, real).doit() for side in (left, right))
     try:
@@ -233,12 +233,12 @@ def solve_inequality(left: sympy.Expr, sign: str, right: sympy.Expr, variable: s
         return sympy.solveset(INEQUALITY_CLASSES[sign](left, right), real, S.Reals)
     except (MemoryError, RecursionError):
         raise
-    except Exception as error:  # the solver raises what it likes
+    except Exception as error:  # the solver raises any exception
         raise UnreadableExpressionError(sign) from error
 
 
 def parse_equation(sides: list[str]) -> ParsedAnswer:
-    """Read an equation: of a name it tells the value, without variables it is its last side."""
+    """Parse an equation: a name's value, the last side if there are no variables, else a relation."""
     sides = [pair[1] if (pair := match_outer_brackets(side)) and pair[0] == "{" else side for side in sides]
     if len(sides) == 2 and VALUE_NAME_PATTERN.fullmatch(sides[1]) and not VALUE_NAME_PATTERN.fullmatch(sides[0]):
         sides = sides[::-1]
@@ -254,7 +254,7 @@ def parse_equation(sides: list[str]) -> ParsedAnswer:
 
 
 def combine_sets(sets: list[sympy.Set], signs: list[str]) -> RealSet:
-    r"""Join sets by \cup, \cap and \setminus, from left to right."""
+    r"""Combine sets by \cup, \cap and \setminus, from left to right."""
     whole = sets[0]
     for sign, part in zip(signs, sets[1:], strict=True):
         whole = {r"\cup": sympy.Union, r"\cap": sympy.Intersection, r"\setminus": sympy.Complement}[sign](whole, part)
@@ -262,10 +262,10 @@ def combine_sets(sets: list[sympy.Set], signs: list[str]) -> RealSet:
 
 
 def to_real_set(said: ParsedAnswer) -> sympy.Set:
-    """Return an answer as a set of real numbers: (1, 2] is an interval now, and {1, 2} two numbers.
+    """Return an answer as a set of real numbers: (1, 2] as an interval, {1, 2} as two numbers.
 
     Raises:
-        Unreadable: it is none.
+        UnreadableExpressionError: it is not a set of real numbers.
     """
     if isinstance(said, NamedValue):
         return to_real_set(said.value)
@@ -281,10 +281,10 @@ def to_real_set(said: ParsedAnswer) -> sympy.Set:
 
 
 def parse_scalar(text: str) -> sympy.Expr:
-    """Read an expression that is no matrix.
+    """Parse an expression that is not a matrix.
 
     Raises:
-        Unreadable: it is none.
+        UnreadableExpressionError: it is a matrix, or not an expression.
     """
     value = parse_quantity(text).value
     if not isinstance(value, sympy.Expr):
@@ -293,7 +293,7 @@ def parse_scalar(text: str) -> sympy.Expr:
 
 
 def compute_ratio(values: list[sympy.Expr]) -> ParsedAnswer:
-    """Return a ratio: of two numbers their quotient, of more a list of each over the first."""
+    """Return a ratio: the quotient of two numbers, or a list of each number over the first."""
     quotients = [value / values[0] for value in values]
     if len(values) == 2:
         return Quantity(1 / quotients[1], 1 / quotients[1])
@@ -301,10 +301,10 @@ def compute_ratio(values: list[sympy.Expr]) -> ParsedAnswer:
 
 
 def parse_cases(rows: str) -> ParsedAnswer:
-    r"""Read a function that is given piece by piece.
+    r"""Parse a piecewise function.
 
     Raises:
-        Unreadable: a row is not a value and a condition.
+        UnreadableExpressionError: a row is not a value and a condition.
     """
     pieces: list[tuple[sympy.Expr, sympy.Basic | bool]] = []
     for row in split_at_separators(rows, r"\\")[0]:
@@ -322,7 +322,7 @@ def parse_cases(rows: str) -> ParsedAnswer:
 
 
 def normalise_words(text: str) -> str:
-    r"""Return a text in words as it is compared: no markup, case, stop or article.
+    r"""Return a text in words as it is compared, without markup, case, full stops or articles.
 
     >>> normalise_words(r"\text{(B)}"), normalise_words(r"\text{an ellipse}."), normalise_words("4:30 p.m.")
     ('b', 'ellipse', '4:30 pm')

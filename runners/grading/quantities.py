@@ -1,4 +1,4 @@
-r"""A number in LaTeX with its unit, its currency, or the base of its digits."""
+r"""Numbers in LaTeX with a unit, a currency or a base."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from isocompute.runners.grading.units import DEGREE_UNIT, Dimension, parse_unit
 
 @dataclass(frozen=True)
 class Quantity:
-    """A value in base units and of a dimension; ``bare`` is its number when the unit is left out."""
+    """A value in base units and its dimension; ``unitless_value`` is the number as written, without its unit."""
 
     value: Expression
     unitless_value: Expression
@@ -38,14 +38,14 @@ FUNCTION_NAMES = {"sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "max",
 
 
 def parse_quantity(text: str) -> Quantity:
-    r"""Read an expression, with its unit or its base if it has one.
+    r"""Parse an expression, with its unit or base if it has one.
 
     >>> parse_quantity(r"5 \text{ cm}").value, parse_quantity("204_5").value, parse_quantity(r"x+1").dimension
     (1/20, 54, None)
 
     Raises:
-        Unreadable: it is none.
-        Refused: it holds a number too large to be worked out.
+        UnreadableExpressionError: it is not a quantity.
+        ExpressionTooLargeError: it holds a number too large to evaluate.
     """
     if said := BASED_NUMBER_PATTERN.fullmatch(text):
         sign, digits, base = said[1], said[2], NUMBER_BASES.get(said[3]) or (int(said[3]) if said[3].isdigit() else 0)
@@ -73,10 +73,10 @@ def parse_quantity(text: str) -> Quantity:
 
 
 def parse_number_with_unit(text: str, name: str) -> Quantity:
-    """Read a number with a unit.
+    """Parse a number with a unit.
 
     Raises:
-        Unreadable: either is none.
+        UnreadableExpressionError: the number or the unit cannot be read.
     """
     said, found = parse_quantity(text.strip()), parse_unit(name)
     if found is None or said.dimension is not None or not isinstance(said.unitless_value, sympy.Expr):
@@ -86,5 +86,5 @@ def parse_number_with_unit(text: str, name: str) -> Quantity:
         return Quantity(said.unitless_value * sympy.pi / 180, said.unitless_value, ())
     value = said.unitless_value * sympy.Rational(scale)
     if not dimension and value.is_extended_real and 0 <= said.unitless_value <= 1:
-        return Quantity(value, value, ())  # 0.5 without a sign is a share itself, and not half a per cent
+        return Quantity(value, value, ())  # a bare 0.5 is a share, so it must not equal 0.5 %
     return Quantity(value, said.unitless_value, dimension)

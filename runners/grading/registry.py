@@ -1,4 +1,4 @@
-"""The graders that a task or a command may name."""
+"""The registry of graders that a task or a command may name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class GraderEntry:
     Args:
         loader: ``module:callable`` that takes nothing and returns a `Grader`, whose title begins with its name and a
             slash.
-        description: what it takes for an answer, for people.
+        description: a description for users of the answers that it reads.
     """
 
     loader: str
@@ -50,13 +50,13 @@ GRADERS: Registry[GraderEntry] = Registry(
 
 
 def load_grader_by_name(name: str) -> Grader:
-    """Return a grader by its name, or by its title.
+    """Return a grader by its name or its title.
 
     >>> load_grader_by_name("letter").title, load_grader_by_name("numeric/1").extract_answer("so 3 + 4 = 7.0")
     ('letter/1', '7')
 
     Raises:
-        ConfigError: there is none of that name, or a package that it needs is missing.
+        ConfigError: the name is unknown, or a package that it needs is missing.
     """
     plain = name.partition("/")[0]
     entry = GRADERS.find(plain)

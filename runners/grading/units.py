@@ -1,4 +1,4 @@
-"""What units are worth in others, so that 5 m is 500 cm, and neither is 5 km."""
+"""Units and their conversion, so that 5 m equals 500 cm and differs from 5 km."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections import Counter
 from fractions import Fraction
 
 Dimension = tuple[tuple[str, int], ...]
-"""Base units with their powers; () for a pure number such as a per cent."""
+"""Base units with their powers; () for a pure number such as a percentage."""
 
 DEGREE_UNIT = "degree"
-"""A degree is π/180, which is no fraction: who reads it puts that in."""
+"""A degree is π/180, which is not a fraction, so callers apply that factor themselves."""
 
 # base unit: {factor: names}
 UNITS: dict[str, dict[str, str]] = {
@@ -54,9 +54,9 @@ UNIT_WORD_PATTERN = re.compile(r"\$|€|£|¢|%|°|/|[a-zA-Z]+|\^?-?\d", re.ASCI
 
 
 def parse_unit(text: str) -> tuple[Fraction, Dimension] | None:
-    """Return what a unit is worth in base units, and its dimension; None if the text is no unit.
+    """Return a unit's factor to base units and its dimension; None if the text is not a unit.
 
-    A word that is not known is a base unit of its own: apples are not pears.
+    An unknown word is a base unit of its own: apples differ from pears.
 
     >>> parse_unit("square centimeters")
     (Fraction(1, 10000), (('metre', 2),))
@@ -79,7 +79,7 @@ def parse_unit(text: str) -> tuple[Fraction, Dimension] | None:
         elif word.lstrip("^-").isdigit():
             if last is None:
                 return None
-            factor, base, before = last
+            factor, base, before = last  # the unit was counted with the power `before`; add the difference
             more = sign * int(word.lstrip("^")) - before
             scale, last = scale * factor**more, None
             powers[base] += more
@@ -95,5 +95,5 @@ def parse_unit(text: str) -> tuple[Fraction, Dimension] | None:
 
 
 def find_unit(word: str) -> tuple[Fraction, str] | None:
-    """Return a unit's factor and base if it stands in the table, in the singular or the plural."""
+    """Return a unit's factor and base, given its singular or plural; None if it is not in the table."""
     return UNIT_NAMES.get(word) or UNIT_NAMES.get(word.removesuffix("s")) or UNIT_NAMES.get(word.removesuffix("es"))

@@ -1,4 +1,4 @@
-"""What other tools logged, as a run: a file a format, and what makes a run of any of them."""
+"""Imports of other tools' logs as runs: a module for each format, and the code that writes a run from any of them."""
 
 from isocompute.runners.imports.formats import IMPORT_FORMATS, FormatEntry
 from isocompute.runners.imports.gathering import ImportSummary

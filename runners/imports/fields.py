@@ -1,4 +1,4 @@
-"""One value out of a row that somebody else wrote: of the right type and range, or an error that names its place."""
+"""Reading of single values from foreign rows: each has the right type and range, or an error names its location."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ BOOLEAN_WORDS = {
 
 
 def require_field(row: Mapping[str, Any], key: str, where: str) -> Any:
-    """Return what stands under a key.
+    """Return the value of a key.
 
     Raises:
-        DataError: nothing does.
+        DataError: the key is missing or null.
     """
     if row.get(key) is None:
         raise DataError(
@@ -39,10 +39,10 @@ def require_field(row: Mapping[str, Any], key: str, where: str) -> Any:
 
 
 def read_text_field(row: Mapping[str, Any], key: str, where: str) -> str | None:
-    """Return a text, which may be empty, or a number as text; None if there is none.
+    """Return a text, possibly empty, or a number as text; None if there is none.
 
     Raises:
-        DataError: it is neither.
+        DataError: it is neither text nor a number.
     """
     value = row.get(key)
     if value is None or isinstance(value, str):
@@ -53,10 +53,10 @@ def read_text_field(row: Mapping[str, Any], key: str, where: str) -> str | None:
 
 
 def read_name_field(row: Mapping[str, Any], key: str, where: str) -> str:
-    """Return a name: a text that is there and says something.
+    """Return a name, which must not be blank.
 
     Raises:
-        DataError: it does not.
+        DataError: it is missing or blank.
     """
     value = (read_text_field(row, key, where) or "").strip()
     if not value:
@@ -68,7 +68,7 @@ def read_text_list_field(row: Mapping[str, Any], key: str, where: str) -> list[s
     """Return a list of texts.
 
     Raises:
-        DataError: it is none.
+        DataError: it is not a list of texts.
     """
     values = require_field(row, key, where)
     if not isinstance(values, list):
@@ -94,14 +94,14 @@ def read_block_field(row: Mapping[str, Any], key: str, where: str) -> dict[str, 
 
 
 def read_count_field(row: Mapping[str, Any], key: str, where: str) -> int | None:
-    """Return a number of tokens or the like; None if there is none, or it is NaN.
+    """Return a count, such as a number of tokens; None if it is missing or NaN.
 
     >>> (read_count_field({"n": 3.0}, "n", "here"), read_count_field({"n": " 12"}, "n", "here"),
     ... read_count_field({"n": ""}, "n", "here"))
     (3, 12, None)
 
     Raises:
-        DataError: it is no whole number from 0 to 2,147,483,647.
+        DataError: it is not a whole number from 0 to 2,147,483,647.
     """
     value = row.get(key)
     if isinstance(value, str):
@@ -114,7 +114,7 @@ def read_count_field(row: Mapping[str, Any], key: str, where: str) -> int | None
 
 
 def read_probability_field(row: Mapping[str, Any], key: str, where: str) -> float | None:
-    """Return a number from 0 to 1; None if there is none, or it is NaN. Rounding above 1 is taken off.
+    """Return a number from 0 to 1; None if it is missing or NaN. Rounding errors above 1 are removed.
 
     >>> (read_probability_field({"p": "0.25"}, "p", "here"), read_probability_field({"p": True}, "p", "here"),
     ... read_probability_field({"p": 1 + 1e-9}, "p", "here"))
@@ -137,14 +137,14 @@ def read_probability_field(row: Mapping[str, Any], key: str, where: str) -> floa
 
 
 def read_seconds_field(row: Mapping[str, Any], key: str, where: str) -> float | None:
-    """Return a number of seconds; None if there is none, or it is NaN.
+    """Return a number of seconds; None if it is missing or NaN.
 
     >>> (read_seconds_field({"time": 1.5}, "time", "here"), read_seconds_field({"time": 2}, "time", "here"),
     ... read_seconds_field({}, "time", "here"))
     (1.5, 2.0, None)
 
     Raises:
-        DataError: it is no finite number, 0 or more.
+        DataError: it is not a finite number, 0 or more.
     """
     value = row.get(key)
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -155,10 +155,10 @@ def read_seconds_field(row: Mapping[str, Any], key: str, where: str) -> float | 
 
 
 def read_flag_field(row: Mapping[str, Any], key: str, where: str) -> bool | None:
-    """Return whether something is so; None if it does not say.
+    """Return a yes or no as a bool; None if it is missing.
 
     Raises:
-        DataError: it says something else.
+        DataError: it is something else.
     """
     value = read_probability_field(row, key, where)
     if value is not None and value not in (0.0, 1.0):
@@ -167,7 +167,7 @@ def read_flag_field(row: Mapping[str, Any], key: str, where: str) -> bool | None
 
 
 def parse_float_or_word(word: str) -> float | str:
-    """Return the number that a word is, or the word."""
+    """Return a word as a number if it is one, else unchanged."""
     try:
         return float(word)
     except ValueError:
@@ -175,7 +175,7 @@ def parse_float_or_word(word: str) -> float | str:
 
 
 def extract_gold_answer(gold: str | None) -> str | None:
-    r"""Return the right answer that a text ends in: what its last box holds, or what follows ``####``, or all of it.
+    r"""Return the right answer at the end of a text: its last box, or the part after ``####``, or all of it.
 
     >>> (extract_gold_answer("so 3 + 4 = \\boxed{7}."), extract_gold_answer("3 + 4 = <<3+4=7>>7\n#### 7"),
     ... extract_gold_answer(" (B) "), extract_gold_answer(" "))
@@ -188,7 +188,7 @@ def extract_gold_answer(gold: str | None) -> str | None:
 
 
 def infer_grader_name(gold: str) -> str | None:
-    r"""Return the grader that the form of a right answer calls for; None if it could be any.
+    r"""Return the grader that the form of a right answer suggests; None if it could be any.
 
     >>> [infer_grader_name(gold) for gold in ["so \\boxed{7}", "3 + 4\n#### 7", "(B)", "7"]]
     ['math', 'numeric', 'letter', None]

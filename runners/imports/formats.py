@@ -1,4 +1,4 @@
-"""The formats of other tools' logs that can be imported."""
+"""The registry of formats of other tools' logs that can be imported."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class FormatEntry:
     """A format.
 
     Args:
-        adapter: ``module:function`` that takes a `ImportSource` and yields the rows that it holds.
-        description: what its files are, for people.
-        grader: what grades its texts where the form of the right answers does not say it; None if it could be any.
-        has_columns: whether a user may say what its columns are called.
+        adapter: ``module:function`` that takes an `ImportSource` and yields its rows.
+        description: a description of its files, for users.
+        grader: the grader if the form of the right answers does not suggest one; None if it could be any.
+        has_columns: whether a user may rename its columns.
     """
 
     adapter: str
@@ -67,15 +67,15 @@ IMPORT_FORMATS: Registry[FormatEntry] = Registry(
 
 
 def normalise_import_format(name: str) -> str:
-    """Return a format's name as the registry has it; ``_`` is as good as ``-``.
+    """Return a format's name as in the registry; ``_`` may replace ``-``.
 
     >>> normalise_import_format("LM_Eval")
     'lm-eval'
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: the name is unknown.
     """
     plain = name.replace("_", "-").lower()
     if plain not in IMPORT_FORMATS:
-        IMPORT_FORMATS.find(name)  # raises
+        IMPORT_FORMATS.find(name)  # raises the ConfigError
     return plain

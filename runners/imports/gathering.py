@@ -1,4 +1,4 @@
-"""The rows of an import on their way to a run: numbered, graded, written."""
+"""Conversion of imported rows to a run: numbering, grading and writing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from isocompute.runners.storage.schema import (
 )
 
 MAX_PART_CHARACTERS = 32 * 2**20
-"""Characters of text in a part; whatever is imported, no more than that of each table is held in memory."""
+"""Characters of text in a part, and so the most of each table that is held in memory."""
 
 REPORTABLE_COLUMNS = {
     PROBLEMS_TABLE: ("question", "gold"),
@@ -46,18 +46,19 @@ REPORTABLE_COLUMNS = {
     VERIFICATIONS_TABLE: ("text", "verdict", "p_yes", "prompt_tokens", "cached_tokens", "completion_tokens"),
     SCORES_TABLE: ("scorer_prompt_tokens", "scorer_cached_tokens"),
 }  # fmt: skip
-"""Columns of which an import says so if no row has them."""
+"""Columns that the summary lists as unknown if no row has them."""
 
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What was imported.
+    """The summary of an import.
 
     Args:
-        run: the folder.
-        grader: name and version of what graded the answers.
+        run: the run's folder.
+        imported: the import's record in the manifest.
+        grader: name and version of the grader.
         refused: answers that could not be compared within the limits on time and memory.
-        accuracy: share of the solutions that are right; None without any.
+        accuracy: share of right solutions; None without any.
     """
 
     run: str
@@ -94,7 +95,7 @@ def summarise_source(source: ImportSource) -> SourceSummary:
 
 
 class ImportWriter:
-    """The rows of an import on their way to a run."""
+    """A writer that numbers and grades the rows of an import and writes them to a run."""
 
     def __init__(self, run: Run, format: str, grader: str | None) -> None:
         self.run, self.format = run, format
@@ -123,10 +124,10 @@ class ImportWriter:
             self.grader.close()
 
     def take_row(self, row: ImportedRow) -> None:
-        """Take a row: number it, grade it, write it.
+        """Number, grade and write a row.
 
         Raises:
-            DataError: it speaks of what is not there, or cannot be graded.
+            DataError: it refers to a missing row, or cannot be graded.
         """
         match row:
             case ImportedMetadata():
@@ -144,7 +145,7 @@ class ImportWriter:
         """Write what has gathered, and the manifest.
 
         Raises:
-            DataError: there was nothing to import.
+            DataError: the source holds no solutions.
         """
         if not self.rows[SOLUTIONS_TABLE] + self.rows[SEARCHES_TABLE]:
             raise DataError(f"{source.where} holds no solutions.")
@@ -242,7 +243,7 @@ class ImportWriter:
         return self.classes[problem.problem_id].grade(row.text)
 
     def _choose_grader(self, problem: ImportedProblem, row: ImportedSolution | ImportedSearch) -> None:
-        """Choose the grader by the first row that is to be graded."""
+        """Choose the grader by the first row to grade."""
         gold = extract_gold_answer(problem.gold)
         usual = IMPORT_FORMATS[self.format].grader
         if gold is not None and row.text is not None and (name := infer_grader_name(problem.gold or "") or usual):
@@ -257,7 +258,7 @@ class ImportWriter:
             )
 
     def _grade_problems(self) -> None:
-        """Write the problems that wait for a grader, which must be able to read their right answers."""
+        """Write the problems that wait for a grader, and check that it can read their right answers."""
         for problem in self.ungraded:
             gold = extract_gold_answer(problem.gold)
             if self.grader is not None and gold is not None:
@@ -284,7 +285,7 @@ class ImportWriter:
 
 
 def clean_display_name(name: str) -> str:
-    """Return a name on one line, cut short, without what would move a terminal's cursor."""
+    """Return a name on one line, cut short, without characters that move a terminal's cursor."""
     return "".join(c if c.isprintable() else " " for c in name)[:200]
 
 

@@ -1,4 +1,4 @@
-"""Making a run of what another tool logged, whole or not at all."""
+"""Import of another tool's log as a run, completely or not at all."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ def import_logged_run(
     columns: Mapping[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ImportSummary:
-    """Import what another tool logged as a run, whole or not at all.
+    """Import another tool's log as a run, completely or not at all.
 
-    Texts are graded by the grader that is named, or that the right answers call for; where there are no texts or no
-    right answers, what the tool itself read in them is taken, as with the grader ``as-logged``.
+    Texts are graded by the named grader, or by the one that the right answers suggest. Without texts or right answers,
+    the tool's own answers and judgements are used, as with the grader ``as-logged``.
 
     Args:
         name: one of `IMPORT_FORMATS`.
         path: the file or folder.
-        run: the folder of the run; there must be nothing yet.
+        run: the run's folder, which must not exist yet.
         grader: a grader's name, or ``as-logged``.
-        columns: of a table, by their names there, what they are called in `long_table.NAMES`.
-        progress: is told how many bytes were read, and of how many.
+        columns: of a table: maps its column names to those of `long_table.IMPORT_COLUMNS`.
+        progress: called with the bytes read so far and in total.
 
     Raises:
-        ConfigError: no such format or grader, or columns of what is no table.
-        DataError: the source does not hold what it should; says where.
-        RunError: there is something at the place of the run, or it cannot be written.
+        ConfigError: the format or grader is unknown, or columns are given for a format without them.
+        DataError: the source does not hold the expected data; the message says where.
+        RunError: the run's folder exists already, or cannot be written.
     """
     name = normalise_import_format(name)
     format = IMPORT_FORMATS[name]

@@ -1,11 +1,12 @@
-"""inspect_ai: a log of an evaluation, as .eval (a zip archive, a member a sample) or as .json.
+"""The format of inspect_ai: an evaluation's log, as .eval (a zip archive with a member for each sample) or as .json.
 
     eval: task, model …          samples: id, epoch, input, choices, target, output, scores, model_usage, error …
 
-Each epoch of a sample is a solution. Prompt tokens are all of them: `input_tokens` there leaves out those that were
-read from a cache or written to it. The seconds of a solution are the `time` of its one call; of several calls only the
-last one's is said, so theirs are unknown, and so is when a call began. Read in github.com/UKGovernmentBEIS/inspect_ai
-at 499e615 (log/_log.py, log/_recorders/eval.py, model/_model_output.py, scorer/_metric.py).
+Each epoch of a sample is a solution. Prompt tokens include cached ones, which `input_tokens` there leaves out, whether
+read from a cache or written to it. The seconds of a solution are the `time` of its only call; of several calls only
+the last one's is logged, so the seconds are then unknown, and so is when a call began. Source:
+github.com/UKGovernmentBEIS/inspect_ai at 499e615 (log/_log.py, log/_recorders/eval.py, model/_model_output.py,
+scorer/_metric.py).
 """
 
 from __future__ import annotations
@@ -33,17 +34,17 @@ from isocompute.runners.parsing.printable import format_error_value
 ATTACHMENT_PREFIX = "attachment://"
 
 INSPECT_FINISH_REASONS = {"max_tokens": "length", "model_length": "length", "unknown": None}
-"""Why a model stopped, where it is called otherwise here."""
+"""Stop reasons with another name in isocompute."""
 
 INSPECT_SCORE_VALUES: dict[Any, bool] = {"C": True, "I": False, "N": False, 1: True, 0: False}
-"""Values of a score that say right or wrong; True and 1.0 are 1."""
+"""Values of a score that mean right or wrong; True and 1.0 equal 1."""
 
 
 def read_inspect_rows(source: ImportSource) -> Iterator[ImportedRow]:
     """Yield the rows of a log.
 
     Raises:
-        DataError: it is none, or a sample does not hold what it should; says which.
+        DataError: it is not a log, or a sample does not hold the expected data; the message says which.
     """
     files = source.find_files(".eval", ".json")
     if len(files) > 1:
@@ -68,7 +69,7 @@ def read_inspect_rows(source: ImportSource) -> Iterator[ImportedRow]:
 
 
 def read_eval_archive(source: ImportSource, path: Path) -> tuple[dict[str, Any], Iterator[tuple[str, dict[str, Any]]]]:
-    """Return the header and the samples of an .eval file; of a log that was not finished, what was begun."""
+    """Return the header and the samples of an .eval file; for an unfinished log, those written so far."""
     archive = source.open_archive(path)
     begun = [member for member in ("header.json", "_journal/start.json") if member in archive.names]
     if not begun:
@@ -94,7 +95,7 @@ def read_json_log(source: ImportSource, path: Path) -> tuple[dict[str, Any], Ite
 
 
 def build_inspect_question(sample: dict[str, Any], where: str) -> str | None:
-    """Return what was asked: the input, or what the user says in it, with the choices below."""
+    """Return the question: the input, or the text of its messages, with the choices below."""
     asked = sample.get("input")
     if isinstance(asked, list):
         said = [extract_message_text(message, sample) for message in asked if isinstance(message, dict)]
@@ -108,7 +109,7 @@ def build_inspect_question(sample: dict[str, Any], where: str) -> str | None:
 
 
 def read_inspect_gold(sample: dict[str, Any], where: str) -> str | None:
-    """Return the right answer; None where any of several is right, which no grader here can tell."""
+    """Return the right answer; None if any of several is right, which no grader here supports."""
     given = require_field(sample, "target", where)
     if isinstance(given, list):
         given = given[0] if len(given) == 1 else None
@@ -116,7 +117,7 @@ def read_inspect_gold(sample: dict[str, Any], where: str) -> str | None:
 
 
 def read_inspect_solution(named: str, sample: dict[str, Any], model: str | None, where: str) -> ImportedSolution:
-    """Return what the model wrote, what it cost, and what the first scorer thought of it."""
+    """Return a sample's completion as a solution, with its tokens and the first scorer's judgement."""
     output = read_block_field(sample, "output", where)
     choices = output.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
@@ -146,7 +147,7 @@ def read_inspect_solution(named: str, sample: dict[str, Any], model: str | None,
 
 
 def extract_message_text(message: dict[str, Any], sample: dict[str, Any]) -> str:
-    """Return the text of a message, which may come in parts; reasoning is none of it."""
+    """Return the text of a message, which may have several parts, without reasoning."""
     held = message.get("content")
     parts = held if isinstance(held, list) else [{"type": "text", "text": held}]
     texts = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") == "text"]
@@ -154,7 +155,7 @@ def extract_message_text(message: dict[str, Any], sample: dict[str, Any]) -> str
 
 
 def resolve_attachment(said: str, sample: dict[str, Any]) -> str:
-    """Return a text that may stand among the sample's attachments."""
+    """Return a text, or the sample's attachment that it refers to."""
     attachments = sample.get("attachments")
     if said.startswith(ATTACHMENT_PREFIX) and isinstance(attachments, dict):
         found = attachments.get(said.removeprefix(ATTACHMENT_PREFIX))
@@ -163,16 +164,16 @@ def resolve_attachment(said: str, sample: dict[str, Any]) -> str:
 
 
 def count_model_calls(sample: dict[str, Any]) -> int:
-    """Return how often the model was called: how many messages are its own."""
+    """Return the number of calls of the model, by its messages."""
     messages = sample.get("messages")
     said = messages if isinstance(messages, list) else []
     return sum(isinstance(message, dict) and message.get("role") == "assistant" for message in said)
 
 
 def read_inspect_usage(sample: dict[str, Any], output: dict[str, Any], model: str | None, where: str) -> dict[str, Any]:
-    """Return the tokens of a solution: of its one call, or of all calls of the model that is evaluated.
+    """Return the tokens of a solution: those of its only call, or of all calls of the evaluated model.
 
-    Where that model also scores, its calls as a scorer are among the latter; they cannot be told apart.
+    If that model also scores, its calls as a scorer are included; they cannot be told apart.
     """
     one, all_calls = (
         read_block_field(output, "usage", where),
@@ -195,7 +196,7 @@ def read_inspect_usage(sample: dict[str, Any], output: dict[str, Any], model: st
 
 
 def read_inspect_score(sample: dict[str, Any], where: str) -> tuple[bool | None, str | None, str]:
-    """Return what the first scorer says: right or wrong if either, the answer it read, and a status if it gave up."""
+    """Return the first scorer's judgement if it is right or wrong, the answer it read, and a status."""
     scores = read_block_field(sample, "scores", where)
     score = next(iter(scores.values()), None)
     if not isinstance(score, dict):

@@ -1,10 +1,10 @@
-"""lm-evaluation-harness: ``samples_TASK_DATE.jsonl``, which ``--log_samples`` writes; a line a document and filter.
+"""The format of lm-evaluation-harness: ``samples_TASK_DATE.jsonl`` of ``--log_samples``, a line a document and filter.
 
     doc_id, doc, target, arguments, resps, filtered_resps, filter, metrics, and a key for each metric
 
-``resps`` holds the texts of a generating task, ``repeats`` of them a document: they are the solutions. What a filter
-made of them is under ``filtered_resps``: one for each of them, or, after a vote, one in all. Of several filters the
-first in the file is taken. Read in github.com/EleutherAI/lm-evaluation-harness at 4e7e0d4 (evaluator.py,
+``resps`` holds the texts of a generating task, ``repeats`` of them for each document: they are the solutions.
+``filtered_resps`` holds a filter's outputs: one for each text, or, after a vote, a single one. If there are several
+filters, the first in the file is used. Source: github.com/EleutherAI/lm-evaluation-harness at 4e7e0d4 (evaluator.py,
 loggers/evaluation_tracker.py). Tokens are not logged.
 """
 
@@ -29,17 +29,18 @@ from isocompute.runners.parsing.printable import format_error_value
 SAMPLES_FILE_PATTERN = re.compile(r"samples_(.+)_\d{4}-\d\d-\d\dT[\d.:-]+\.jsonl")
 
 LM_EVAL_INVALID = "[invalid]"
-"""What a filter that extracts writes where it finds nothing."""
+"""Output of an extracting filter that found nothing."""
 
 CORRECTNESS_METRICS = ("exact_match", "acc")
-"""What tells right from wrong, the first of them that a line has."""
+"""Metrics that say right or wrong; the first that a line has is used."""
 
 
 def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
     """Yield the rows of one task.
 
     Raises:
-        DataError: several files, a task that samples nothing, or a line that does not hold what it should; says which.
+        DataError: there are several files, the task samples nothing, or a line does not hold the expected data; the
+            message says which.
     """
     files = source.find_files(".jsonl", pattern="samples_*.jsonl")
     if len(files) > 1:
@@ -64,10 +65,10 @@ def read_lm_eval_question(row: dict[str, Any], where: str) -> str | None:
 
 
 def read_lm_eval_solutions(document: str, row: dict[str, Any], gold: str | None, where: str) -> Iterator[ImportedRow]:
-    """Yield what a model wrote on a document.
+    """Yield a document's solutions.
 
     Raises:
-        DataError: it wrote nothing, as in a task that compares likelihoods.
+        DataError: there are none, as in a task that compares likelihoods.
     """
     requests = row.get("resps")
     if not isinstance(requests, list) or len(requests) != 1 or not isinstance(requests[0], list) or not requests[0]:
@@ -84,7 +85,7 @@ def read_lm_eval_solutions(document: str, row: dict[str, Any], gold: str | None,
         here = f"{where}, response {i}"
         answer = None if answers is None or answers[i] == LM_EVAL_INVALID else answers[i]
         correct = None
-        if len(said) == 1 and metric:  # of several the metric speaks of what a filter made of them
+        if len(said) == 1 and metric:  # of several responses the metric may judge the filter's single output
             score = read_probability_field(row, metric, here)
             correct = None if score not in (0.0, 1.0) else bool(score)
         elif answers is not None and gold is not None:
@@ -96,7 +97,7 @@ NO_SAMPLES_HINT = " Tasks that compare likelihoods sample nothing."
 
 
 def read_filtered_responses(row: dict[str, Any], n: int) -> list[str] | None:
-    """Return what the filter made of each response; None if it made one of them all."""
+    """Return the filter's output for each response; None if it has a single output for all."""
     held = row.get("filtered_resps")
     made = held[0] if isinstance(held, list) and len(held) == 1 else None
     if isinstance(made, str) and n == 1:

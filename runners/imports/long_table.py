@@ -1,8 +1,8 @@
-"""A plain long table, as CSV, Parquet or JSON lines: a row a solution, or, with a column of verifications, a row each.
+"""The format of a plain long table, as CSV, Parquet or JSON lines, with a row for each solution or verification.
 
-A column has the name that it has here (`IMPORT_COLUMNS`), or is given it: ``--columns their_name=our_name``. A row
-whose columns of the verification are all empty says that its solution was not verified; a verdict that is NaN, that it
-was and none could be read.
+Columns have the names of `IMPORT_COLUMNS`, or are renamed: ``--columns their_name=our_name``. If all verification
+columns of a row are empty, its solution was not verified; a verdict that is NaN means a verification without a
+readable verdict.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ IMPORT_COLUMNS = {
     "verification_cached_tokens": "of these, read from a cache",
     "verification_completion_tokens": "tokens sampled for the verification",
 }
-"""What a column may be called, and what it then holds."""
+"""Columns by name, with their content."""
 
 VERIFICATION_COLUMNS = ("verification", "verdict", "p_yes", *(f"verification_{kind}" for kind in TOKEN_COUNT_COLUMNS))
 
@@ -64,8 +64,8 @@ def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
     """Yield the rows of a table.
 
     Raises:
-        ConfigError: a column is given a name that there is not.
-        DataError: a column is missing, or a row does not hold what it should; says which.
+        ConfigError: a column is renamed to an unknown name.
+        DataError: a column is missing, or a row does not hold the expected data; the message says which.
     """
     if unknown := [ours for ours in source.columns.values() if ours not in IMPORT_COLUMNS]:
         raise ConfigError(f"--columns: '{unknown[0]}' is no column here; there are {', '.join(IMPORT_COLUMNS)}.")
@@ -85,6 +85,7 @@ def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
             raise DataError(f"{where}: the problem '{problem.problem_id}' has another question or answer than before.")
         one = read_table_solution(row, problem, where)
         label = read_text_field(row, "solution_id", where)
+        # A solution without a name gets a key of its own.
         key = problem.problem_id, label or f"\0{numbers.get(problem.problem_id, 0)}"
         if key not in solutions:
             solutions[key] = numbers.get(problem.problem_id, 0), one
@@ -103,13 +104,13 @@ def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
 def rename_columns(
     source: ImportSource, rows: Iterator[tuple[str, dict[str, Any]]]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield rows under the names that columns have here; the others are left out.
+    """Yield rows under the column names used here, without other columns.
 
-    A name that is given to a column may stand in the file already, of a column that keeps it. Which of the two is
-    meant is then not clear, so nothing is imported.
+    If a column is renamed to the name of another column that the file already has, it is not clear which one is meant,
+    so nothing is imported.
 
     Raises:
-        DataError: a column is not there, or two would have the same name.
+        DataError: a column is missing, or two would have the same name.
     """
     kept = {ours: theirs for theirs, ours in source.columns.items() if ours not in source.columns}
     for where, row in rows:
@@ -127,20 +128,20 @@ def rename_columns(
 
 
 def read_table_file(source: ImportSource, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a file, each with where it stands.
+    """Yield the rows of a file, each with its location.
 
     Raises:
-        DataError: the file is not what its ending says.
+        DataError: the file is not in the format of its ending.
     """
     kinds = {".csv": read_csv_table, ".parquet": read_parquet_table, ".jsonl": ImportSource.read_json_lines}
     yield from kinds[path.suffix](source, path)
 
 
 def read_csv_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a CSV file, whose first line names the columns; an empty cell says nothing.
+    """Yield the rows of a CSV file, whose first line names the columns; an empty cell becomes None.
 
     Raises:
-        DataError: it is not CSV, or a column stands twice.
+        DataError: it is not CSV, or a column is repeated.
     """
     number = 0
     try:
@@ -162,7 +163,7 @@ def read_csv_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict
 
 @contextmanager
 def allow_large_fields() -> Iterator[None]:
-    """Let the fields of CSV files be large meanwhile: the limit holds for the whole process."""
+    """Allow large fields in CSV files within the context; the limit applies to the whole process."""
     usual = csv.field_size_limit(MAX_DOCUMENT_BYTES)
     try:
         yield
@@ -171,7 +172,7 @@ def allow_large_fields() -> Iterator[None]:
 
 
 def read_large_rows(reader: csv.DictReader[str]) -> Iterator[dict[Any, Any]]:
-    """Yield the rows of a reader, whose fields may be large."""
+    """Yield the rows of a reader, allowing large fields."""
     while True:
         with allow_large_fields():
             row = next(reader, None)
@@ -184,7 +185,7 @@ def read_parquet_table(source: ImportSource, path: Path) -> Iterator[tuple[str, 
     """Yield the rows of a Parquet file, a batch at a time.
 
     Raises:
-        DataError: it is not Parquet, or a column stands twice.
+        DataError: it is not Parquet, or a column is repeated.
     """
     number = 0
     try:
@@ -213,7 +214,7 @@ def read_table_problem(row: dict[str, Any], where: str) -> ImportedProblem:
 
 
 def read_table_solution(row: dict[str, Any], problem: ImportedProblem, where: str) -> ImportedSolution:
-    """Return the solution of a row; an answer that is empty, where answers are given, is none and wrong."""
+    """Return the solution of a row; in a table with an answer column, a solution with an empty answer is wrong."""
     answer, correct = read_text_field(row, "answer", where), read_flag_field(row, "correct", where)
     if correct is None and "answer" in row and problem.gold is not None:
         correct = answer is not None and answer.strip() == extract_gold_answer(problem.gold)
@@ -231,12 +232,12 @@ def read_table_solution(row: dict[str, Any], problem: ImportedProblem, where: st
 
 
 def has_verification(row: dict[str, Any]) -> bool:
-    """Whether a row holds a verification."""
+    """Return whether a row holds a verification."""
     return any(row.get(column) is not None for column in VERIFICATION_COLUMNS)
 
 
 def read_table_verification(row: dict[str, Any], problem: str, solution: int, where: str) -> ImportedVerification:
-    """Return the verification of a row; without a column of verdicts its text is read."""
+    """Return the verification of a row; without a verdict column the verdict is read in its text."""
     said = read_text_field(row, "verification", where)
     verdict = read_probability_field(row, "verdict", where) if "verdict" in row else parse_verdict(said or "")
     tokens: dict[str, Any] = {

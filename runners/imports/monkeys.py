@@ -1,10 +1,10 @@
-"""large_language_monkeys: a YAML file a problem, or the same keys as an object a problem in JSON.
+"""The format of large_language_monkeys: a YAML file for each problem, or JSON objects with the same keys.
 
     question, samples, gt_answer (mathematics only), is_corrects (once evaluated)
     orig_dset_split, orig_dset_idx (in the published collection, which is JSON)
 
-Read in github.com/ScalingIntelligence/large_language_monkeys at ed2bdb0 (generate/*.py, evaluate/*.py). Tokens and
-verdicts are not logged. Of code and proofs there is no right answer, only whether each sample passed.
+Source: github.com/ScalingIntelligence/large_language_monkeys at ed2bdb0 (generate/*.py, evaluate/*.py). Tokens and
+verdicts are not logged. For code and proofs there is no right answer, only whether each sample passed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def read_monkeys_rows(source: ImportSource) -> Iterator[ImportedRow]:
     """Yield the rows of a folder of YAML, or of a file of YAML or JSON.
 
     Raises:
-        DataError: a file does not hold what it should; says which.
+        DataError: a file does not hold the expected data; the message says which.
     """
     for name, where, content in read_problem_blocks(source):
         samples = read_text_list_field(content, "samples", where)
@@ -40,7 +40,7 @@ def read_monkeys_rows(source: ImportSource) -> Iterator[ImportedRow]:
 
 
 def read_problem_blocks(source: ImportSource) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield what is held of each problem, with its name and where it stands."""
+    """Yield the keys of each problem, with its name and location."""
     for path in source.find_files(".yaml", ".yml", ".jsonl", ".json"):
         if path.suffix in (".yaml", ".yml"):
             yield path.stem, str(path), source.read_yaml(path)
@@ -57,6 +57,6 @@ def read_problem_blocks(source: ImportSource) -> Iterator[tuple[str, str, dict[s
 
 
 def name_monkeys_problem(content: dict[str, Any], number: int, where: str) -> str:
-    """Return a problem's name: its split and its number there, as far as it has them."""
+    """Return a problem's name: its split and its index there, or else its number in the file."""
     parts = [read_text_field(content, key, where) for key in ("orig_dset_split", "orig_dset_idx")]
     return "-".join(part for part in parts if part) if parts[1] else str(number)

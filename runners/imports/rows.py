@@ -1,7 +1,7 @@
-"""What an adapter yields: a source's problems, solutions, verifications and searches, as they were logged.
+"""The rows that an adapter yields: a source's problems, solutions, verifications and searches, as logged.
 
-What a source does not say is None. Solutions and verifications are numbered as they come, so an adapter yields a
-problem before its solutions, and a solution before its verifications.
+Unknown values are None. Solutions and verifications are numbered in their order, so an adapter yields a problem before
+its solutions, and a solution before its verifications.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ImportedMetadata:
-    """What the source says of itself: the name of its task, and the models."""
+    """The source's task and models."""
 
     task: str | None = None
     solver: str | None = None
@@ -20,7 +20,7 @@ class ImportedMetadata:
 
 @dataclass(frozen=True)
 class ImportedProblem:
-    """A problem; ``where`` says in words where it stands, for an error. ``gold`` is as the source has it."""
+    """A problem; ``where`` is its location, in words for an error, and ``gold`` is as in the source."""
 
     problem_id: str
     where: str
@@ -33,7 +33,7 @@ class ImportedProblem:
 
 @dataclass(frozen=True)
 class ImportedSolution:
-    """A solution; ``answer`` and ``correct`` are what the tool itself read in it, and thought of it."""
+    """A solution; ``answer`` and ``correct`` are those that the tool itself logged."""
 
     problem_id: str
     where: str
@@ -51,7 +51,7 @@ class ImportedSolution:
 
 @dataclass(frozen=True)
 class ImportedVerification:
-    """A verification of the solution that came as number ``solution_id`` of its problem."""
+    """A verification of solution number ``solution_id`` of its problem."""
 
     problem_id: str
     solution_id: int
@@ -68,7 +68,7 @@ class ImportedVerification:
 
 @dataclass(frozen=True)
 class ImportedSearch:
-    """A search of one problem; ``text`` is the completion that it selected."""
+    """A search on one problem; ``text`` is the completion that it selected."""
 
     problem_id: str
     where: str

@@ -1,9 +1,9 @@
-"""sc-genrm-scaling: the trees of YAML that Singhi et al. 2025 wrote, or the arrays that their figures are made of.
+"""The format of sc-genrm-scaling: the YAML trees of Singhi et al. 2025, or the arrays behind their figures.
 
     …/0.yaml                                 prompt, question, samples, gt_answer
     …/problem_0/solution_0.yaml              prompt, verifications: [{verification, p(yes), p(no)}]
 
-Both kinds of folder lie somewhere below the one that is named. Read in github.com/nishadsinghi/sc-genrm-scaling at
+Both kinds of folder may be anywhere below the named one. Source: github.com/nishadsinghi/sc-genrm-scaling at
 1d310ee (generate_solutions.py, generate_verifications.py). Tokens are not logged.
 """
 
@@ -32,7 +32,7 @@ def read_sc_genrm_rows(source: ImportSource) -> Iterator[ImportedRow]:
     """Yield the rows of a tree of YAML, or of an .npz file.
 
     Raises:
-        DataError: there is no such tree, or a file does not hold what it should; says which.
+        DataError: there is no such tree, or a file does not hold the expected data; the message says which.
     """
     if source.path.is_file():
         yield from read_array_rows(source)
@@ -53,10 +53,10 @@ def read_sc_genrm_rows(source: ImportSource) -> Iterator[ImportedRow]:
 
 
 def find_yaml_trees(top: Path) -> tuple[Path, Path | None]:
-    """Return the folder of the solutions and that of the verifications, if there is one.
+    """Return the folder of the solutions, and that of the verifications if there is one.
 
     Raises:
-        DataError: there are none, or more than one.
+        DataError: there is no folder of solutions, or more than one of a kind.
     """
     solved, verified = [], []
     for folder, inside, names in os.walk(top):
@@ -64,6 +64,7 @@ def find_yaml_trees(top: Path) -> tuple[Path, Path | None]:
             solved.append(Path(folder))
         if any(PROBLEM_FOLDER_PATTERN.fullmatch(name) for name in inside):
             verified.append(Path(folder))
+        # os.walk then skips the problem folders.
         inside[:] = sorted(name for name in inside if not PROBLEM_FOLDER_PATTERN.fullmatch(name))
     if len(solved) != 1 or len(verified) > 1:
         found = "; ".join(map(str, sorted(solved if len(solved) != 1 else verified))) or "none"
@@ -77,7 +78,7 @@ def find_yaml_trees(top: Path) -> tuple[Path, Path | None]:
 
 
 def find_verification_files(source: ImportSource, folder: Path) -> dict[int, Path]:
-    """Return the files of verifications of one problem, by the number of the solution."""
+    """Return the files of verifications of one problem, by the solution's number."""
     if not folder.is_dir():
         return {}
     found = source.count_files([path for path in folder.iterdir() if SOLUTION_FILE_PATTERN.fullmatch(path.name)])
@@ -85,7 +86,7 @@ def find_verification_files(source: ImportSource, folder: Path) -> dict[int, Pat
 
 
 def read_sc_genrm_solutions(source: ImportSource, path: Path) -> Generator[ImportedRow, None, int]:
-    """Yield a problem and its solutions; returns how many there are."""
+    """Yield a problem and its solutions; return the number of solutions."""
     content = source.read_yaml(path)
     where = str(path)
     question = read_text_field(content, "question" if "question" in content else "problem", where)
@@ -100,7 +101,7 @@ def read_sc_genrm_solutions(source: ImportSource, path: Path) -> Generator[Impor
 
 
 def read_sc_genrm_verifications(source: ImportSource, path: Path, problem: str, solution: int) -> Iterator[ImportedRow]:
-    """Yield the verifications of one solution; verdicts are read in their texts."""
+    """Yield the verifications of one solution, with the verdicts in their texts."""
     held = source.read_yaml(path).get("verifications")
     if not isinstance(held, list):
         raise DataError(f"{path}: 'verifications' must be a list; it is {format_error_value(held)}.")
@@ -117,7 +118,7 @@ def read_sc_genrm_verifications(source: ImportSource, path: Path, problem: str, 
 
 
 def compute_sc_genrm_p_yes(verification: dict[str, Any], where: str) -> float | None:
-    """Return p(yes) among what is known of both: the writer puts -1 where a token was not among the likeliest.
+    """Return p(yes) / (p(yes) + p(no)); a value of -1 stands for a token that was not among the likeliest.
 
     >>> compute_sc_genrm_p_yes({"p(yes)": 0.75, "p(no)": 0.25}, "here"), compute_sc_genrm_p_yes({"p(yes)": -1.0,
     ... "p(no)": 1.0}, "here")

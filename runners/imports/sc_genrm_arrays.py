@@ -1,7 +1,7 @@
-"""sc-genrm-scaling's raw data as arrays: ``scores`` (P, K, M), ``answers`` (P, N), ``gold`` (P,) in an .npz file.
+"""sc-genrm-scaling's raw data as arrays in an .npz file: ``scores`` (P, K, M), ``answers`` (P, N) and ``gold`` (P,).
 
-Scores are 0, 1 or p(yes), NaN where no verdict was read; answers are codes, -1 where none was read. There are no
-texts, so there is nothing to grade again, and no tokens.
+Scores are 0, 1 or p(yes), and NaN without a readable verdict; answers are codes, and -1 if no answer was read. There
+are no texts, so nothing can be graded again, and no tokens.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def read_array_rows(source: ImportSource) -> Iterator[ImportedRow]:
     """Yield the rows of an .npz file.
 
     Raises:
-        DataError: it is none, holds objects, or arrays that do not go together.
+        DataError: it is not an .npz file, holds objects, or its arrays do not match.
     """
     if source.path.suffix in (".pickle", ".pkl"):
         raise DataError(
@@ -48,7 +48,7 @@ def read_array_rows(source: ImportSource) -> Iterator[ImportedRow]:
 
 
 def load_sc_genrm_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
-    """Return answers, gold and scores, which may be missing, checked.
+    """Return the checked answers, gold and scores; the scores may be missing.
 
     Raises:
         DataError: see `read_array_rows`.

@@ -1,12 +1,12 @@
-"""search-and-learn: completions with the process reward model's scores, a line a problem.
+"""The format of search-and-learn: completions with a process reward model's scores, a line for each problem.
 
     best_of_n_completions.jsonl, beam_search_completions.jsonl, dvts_completions.jsonl
     problem, answer, unique_id … of the dataset; completions, scores, pred, completion_tokens
 
-The completions of Best-of-N are independent, and become solutions with the scores of their steps. Those of a beam
-search or of DVTS are not: they share their beginnings, and were kept for their scores. Of these only what the search
-selected is taken, as a row of `searches`; its tokens are unknown, as 0 (beam) and -1 (DVTS) are written for them. Read
-in github.com/huggingface/search-and-learn at 6f81cac (search/*.py, utils/data.py).
+The completions of Best-of-N are independent, and become solutions with step scores. Those of a beam search or of DVTS
+are not independent: they share their beginnings, and were selected by their scores. For these only the search's
+selection is imported, as a row of `searches`; its tokens are unknown, since the tool writes 0 (beam) or -1 (DVTS).
+Source: github.com/huggingface/search-and-learn at 6f81cac (search/*.py, utils/data.py).
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.parsing.printable import format_error_value
 
 APPROACH_STRATEGIES = {"best_of_n": None, "beam_search": "beam", "dvts": "dvts"}
-"""What the tool calls its approaches, and what a search is called here; None where completions are independent."""
+"""The tool's approaches, and the names of searches here; None if completions are independent."""
 
 SEARCH_SETTING_CODES = {"beam_width": "m", "lookahead": "look", "seed": "seed"}
-"""What is set of a search, by its name in the revision under which the tool publishes what it found."""
+"""Settings of a search, with their codes in the names of the revisions that the tool publishes."""
 
 
 def read_search_and_learn_rows(source: ImportSource) -> Iterator[ImportedRow]:
     """Yield the rows of a file, or of all .jsonl files of a folder, which may be several approaches to one task.
 
     Raises:
-        DataError: a file whose approach is not known, or a line that does not hold what it should; says which.
+        DataError: a file's approach is unknown, or a line does not hold the expected data; the message says which.
     """
     problems: dict[str, tuple[str | None, str | None]] = {}
     solved: set[str] = set()
@@ -61,10 +61,10 @@ def read_search_and_learn_rows(source: ImportSource) -> Iterator[ImportedRow]:
 
 
 def infer_approach(path: Path) -> str:
-    """Return how the completions of a file were made, as its name says, or its folder's.
+    """Return the approach in the name of a file or its folder.
 
     Raises:
-        DataError: neither says it.
+        DataError: neither name contains an approach.
     """
     for part in (path.name, path.resolve().parent.name):
         if said := [name for name in APPROACH_STRATEGIES if name in part]:
@@ -77,7 +77,7 @@ def infer_approach(path: Path) -> str:
 
 
 def parse_search_settings(path: Path) -> dict[str, Any]:
-    """Return what the file's name or its folder's says of a search's settings."""
+    """Return a search's settings in the name of a file or its folder."""
     said = f"{path.resolve().parent.name}/{path.name}"
     found = {
         name: re.search(rf"--{short}-([0-9]{{1,9}})(?![0-9])", said) for name, short in SEARCH_SETTING_CODES.items()
@@ -86,7 +86,7 @@ def parse_search_settings(path: Path) -> dict[str, Any]:
 
 
 def read_best_of_n_solutions(name: str, row: dict[str, Any], where: str) -> Iterator[ImportedRow]:
-    """Yield the completions of Best-of-N."""
+    """Yield the solutions of Best-of-N."""
     completions = read_text_list_field(row, "completions", where)
     scores, tokens = row.get("scores"), row.get("completion_tokens")
     for key, held in (("scores", scores), ("completion_tokens", tokens)):
@@ -114,7 +114,7 @@ def check_step_scores(scores: Any, where: str) -> list[float]:
     """Return the scores of a completion's steps.
 
     Raises:
-        DataError: they are no numbers.
+        DataError: they are not numbers.
     """
     numbers = isinstance(scores, list) and all(isinstance(score, int | float) and abs(score) < 1e30 for score in scores)
     if not numbers:
@@ -126,7 +126,7 @@ def read_selected_completion(row: dict[str, Any], where: str) -> str:
     """Return the completion that a search selected.
 
     Raises:
-        DataError: it is not there.
+        DataError: it is missing.
     """
     pred = read_text_field(row, "pred", where)
     if pred is None:

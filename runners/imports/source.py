@@ -1,4 +1,4 @@
-"""A file or folder that somebody else wrote, read without trust: no code is run, and no part of it fills the memory."""
+"""Safe reading of foreign files and folders: no code is run, and nothing fills the memory."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ MAX_DOCUMENT_BYTES = 256 * 2**20
 """Bytes of the largest document that is read at once: a line, a file of YAML or JSON, a member of an archive."""
 
 MAX_YAML_DEPTH = 60
-"""Blocks within blocks of a YAML file; libyaml's own reading of deeper ones overflows the stack."""
+"""Most nested blocks of a YAML file; libyaml's own parser overflows the stack on deeper ones."""
 
 ZSTANDARD_METHOD = 93
-"""The compression method of zip that Python's own library reads from 3.14 on only."""
+"""Zip's compression method for Zstandard, which Python's own library reads only from 3.14 on."""
 
 
 ARCHIVE_ERRORS = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, pa.ArrowException,
     EOFError, KeyError, NotImplementedError, OSError, RuntimeError, ValueError,
 )  # fmt: skip
-"""What the reading of a damaged archive ends in; RuntimeError where it has a password."""
+"""Exceptions raised by a damaged archive; RuntimeError by one with a password."""
 
 
 class ImportSource:
-    """What is imported.
+    """The source of an import.
 
     Args:
         path: a file or a folder on a local disk.
-        columns: of a table, which of its columns is called what here.
+        columns: of a table: maps its column names to the names here.
 
     Attributes:
-        count: files that are to be read, as far as `find_files` was asked for them.
-        total: bytes of them.
-        seen: of these, how many were read.
+        file_count: files that `find_files` and `count_files` returned.
+        total_bytes: bytes in them.
+        bytes_read: bytes read so far.
 
     Raises:
         DataError: there is nothing at the path.
@@ -58,7 +58,7 @@ class ImportSource:
             raise DataError(f"There is no file or folder '{path}' to import.")
 
     def find_files(self, *endings: str, pattern: str = "*") -> list[Path]:
-        """Return the file, or those of the folder with such an ending, 2 before 10.
+        """Return the file, or the folder's files with one of the endings, 2 before 10.
 
         Raises:
             DataError: there are none.
@@ -73,16 +73,16 @@ class ImportSource:
         return self.count_files(found)
 
     def count_files(self, paths: list[Path]) -> list[Path]:
-        """Return files in the order of their numbers, and add their sizes to what is to be read."""
+        """Return files in natural order, and add them to the totals."""
         self.file_count += len(paths)
         self.total_bytes += sum(path.stat().st_size for path in paths)
         return sorted(paths, key=get_natural_key)
 
     def read_json_lines(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the objects of a JSON-lines file, each with where it stands.
+        """Yield the objects of a JSON-lines file, each with its location.
 
         Raises:
-            DataError: a line is too long, no object, or one with a key that stands twice.
+            DataError: a line is too long, is not an object, or repeats a key.
         """
         with open_source_file(path) as file:
             number = 0
@@ -98,25 +98,25 @@ class ImportSource:
                     yield where, require_block(parse_json(line, where), where)
 
     def read_json(self, path: Path) -> Any:
-        """Return what a JSON file holds.
+        """Return the content of a JSON file.
 
         Raises:
-            DataError: it is too large, not JSON, or has a key that stands twice.
+            DataError: it is too large, not JSON, or repeats a key.
         """
         return parse_json(self._read_whole_file(path), str(path))
 
     def read_yaml(self, path: Path) -> dict[str, Any]:
-        """Return the block of keys that a YAML file holds: plain values only, no aliases and no tags.
+        """Return the block of keys of a YAML file, with plain values only, no aliases and no tags.
 
         Raises:
-            DataError: it is too large, not YAML, nested too deep, or no block.
+            DataError: it is too large, not YAML, nested too deep, or not a block.
         """
         content = self._read_whole_file(path)
         try:
             return require_block(parse_plain_yaml(content.decode("utf-8"), str(path)), str(path))
         except UnicodeDecodeError:
             raise DataError(f"{path} is not UTF-8 text.") from None
-        except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or a number that is none
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: an invalid date or number
             if isinstance(error, DataError):
                 raise
             mark = getattr(error, "problem_mark", None)
@@ -142,7 +142,7 @@ class JsonArchive:
     """A zip archive of JSON documents.
 
     Raises:
-        DataError: it is none.
+        DataError: the file is not a zip archive.
     """
 
     def __init__(self, path: Path) -> None:
@@ -160,10 +160,10 @@ class JsonArchive:
         self.zip.close()
 
     def read_json(self, name: str) -> dict[str, Any]:
-        """Return the object that a member holds.
+        """Return the object in a member.
 
         Raises:
-            DataError: it is damaged, too large, no object, or has a key that stands twice.
+            DataError: it is damaged, too large, not an object, or repeats a key.
         """
         where = f"{self.path}, {name}"
         try:
@@ -175,7 +175,7 @@ class JsonArchive:
         return require_block(parse_json(content, where), where)
 
     def _read_member(self, info: zipfile.ZipInfo) -> bytes:
-        """Return what a member holds, or a byte more than is read at once."""
+        """Return the content of a member, up to one byte more than the limit."""
         if info.compress_type != ZSTANDARD_METHOD:
             with self.zip.open(info) as member:
                 return member.read(MAX_DOCUMENT_BYTES + 1)
@@ -189,7 +189,7 @@ class JsonArchive:
 
 
 def get_natural_key(path: Path | str) -> list[tuple[int, str]]:
-    """Return what orders names as people do: ``2.yaml`` before ``10.yaml``."""
+    """Return a key that sorts names in natural order: ``2.yaml`` before ``10.yaml``."""
     parts = re.split(r"([0-9]{1,18})", str(path))
     return [(int(part), "") if i % 2 else (-1, part) for i, part in enumerate(parts)]
 
@@ -207,7 +207,7 @@ def open_source_file(path: Path) -> Any:
 
 
 def require_block(value: Any, where: str) -> dict[str, Any]:
-    """Return a block of keys.
+    """Return a value that must be a block of keys.
 
     Raises:
         DataError: it is something else.
@@ -218,17 +218,17 @@ def require_block(value: Any, where: str) -> dict[str, Any]:
 
 
 def parse_plain_yaml(content: str, where: str) -> Any:
-    """Return what a YAML document says, read event by event.
+    """Return the content of a YAML document, built event by event.
 
-    An alias can make a small file mean a vast one, and a deep one overflows the stack of libyaml's own composer.
+    An alias can expand a small file to a huge value, and deep nesting overflows the stack of libyaml's own composer.
 
     Raises:
-        DataError: an alias, or blocks too deep.
-        yaml.YAMLError: not YAML, or a value that is not plain.
+        DataError: there is an alias, or nesting is too deep.
+        yaml.YAMLError: it is not YAML, or a value is not plain.
     """
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(content)
     root: list[Any] = []
-    within: list[list[Any]] = [root]  # what has gathered in the blocks that are open
+    within: list[list[Any]] = [root]  # the contents so far of the open blocks
     try:
         event: Any = loader.get_event()
         while not isinstance(event, yaml.StreamEndEvent | yaml.DocumentEndEvent):
@@ -254,10 +254,10 @@ def parse_plain_yaml(content: str, where: str) -> Any:
 
 
 def build_yaml_block(held: list[Any], where: str) -> dict[Any, Any]:
-    """Return keys and values, which came in turn, as a block.
+    """Return alternating keys and values as a block.
 
     Raises:
-        DataError: a key is no plain value, or stands twice.
+        DataError: a key is not a plain value, or is repeated.
     """
     keys = held[::2]
     if any(isinstance(key, list | dict) for key in keys) or len(set(keys)) < len(keys):

@@ -1,1 +1,1 @@
-"""What a text says: steps, verdicts, and what was only thought."""
+"""Parsing of models' texts: steps, verdicts and thinking."""

@@ -1,4 +1,4 @@
-"""How sure a verifier was of its verdict: p(yes), from the log-probabilities at the verdict's own place."""
+"""A verifier's confidence: p(yes), from the log-probabilities at the position of its verdict."""
 
 from __future__ import annotations
 
@@ -15,31 +15,32 @@ INVISIBLE_TEXT_PATTERN = re.compile(r"(?:bytes:)?(?:\\x[0-9a-fA-F]{2})+|<0x[0-9a
 
 
 class SampledToken(Protocol):
-    """A sampled token, and what could have stood in its place."""
+    """A sampled token, and its likeliest alternatives."""
 
     @property
     def text(self) -> str:
-        """Its text, which is not always the very characters that it adds to the whole."""
+        """Its text, which may differ from the characters that it adds to the whole."""
 
     @property
     def logprobs(self) -> Mapping[str, float]:
-        """Natural log-probabilities of the likeliest tokens there, and of this one."""
+        """Natural log-probabilities of the likeliest tokens at its position, and of this one."""
 
 
 def compute_yes_probability(tokens: Sequence[SampledToken], text: str) -> float | None:
-    """Return the probability of yes at the place of the verdict, among the words that give one: Σ yes / Σ (yes + no).
+    """Return the probability of yes at the position of the verdict: Σ yes / Σ (yes + no) over the words that give one.
 
-    The place is the token in which the verdict's word begins. All spellings count, whatever case, blanks or markup
-    they come with, and so do the other words of `VERDICT_WORDS`; of a word in several tokens, the first. When nothing
-    of one side is listed, that side gets the most that an unlisted token can have: what the listed ones leave of 1, and
-    no more than the least likely of them (the sampled one apart, which may be listed for being sampled).
+    The position is the token in which the verdict's word begins. All spellings count, in any case, with blanks or
+    markup, and so do the other words of `VERDICT_WORDS`; if a word has several tokens, its first counts. If no word of
+    one side is listed, that side gets the most that an unlisted token can have: the remainder of the listed
+    probabilities to 1, and no more than the least likely listed token. The sampled token does not limit it, since it is
+    always listed.
 
     Args:
-        tokens: all that was sampled, thinking and end token too if they are there.
-        text: what the verdict is read from: the text, or what is visible of it.
+        tokens: all sampled tokens, including thinking and end token.
+        text: the text in which the verdict is read: all of it, or the part after the thinking.
 
     Returns:
-        A number in [0, 1]; None if the text gives no verdict, or nothing is known of the place.
+        A number in [0, 1]; None if the text gives no verdict, or the position's probabilities are unknown.
 
     >>> from types import SimpleNamespace as SampledToken
     >>> compute_yes_probability([SampledToken(text="Correct?", logprobs={}), SampledToken(text=" No",
@@ -50,11 +51,11 @@ def compute_yes_probability(tokens: Sequence[SampledToken], text: str) -> float 
     verdict = find_verdict(text)
     if verdict is None:
         return None
-    # Decoding one token alone may lose blanks, cut a character in two or spell its bytes: compare what is left.
+    # Decoding one token alone may lose blanks, cut a character in two or spell its bytes: compare visible ASCII only.
     pieces = [_keep_visible_ascii(token.text) for token in tokens]
     form, word = _keep_visible_ascii(text[verdict.form_start : verdict.word_end]), _keep_visible_ascii(verdict.word)
     later = _find_starts(_keep_visible_ascii(text), form, len(_keep_visible_ascii(text[: verdict.form_start])) + 1)
-    places = _find_starts("".join(pieces), form, 0)  # counted from the end: thinking may stand before the text
+    places = _find_starts("".join(pieces), form, 0)  # counted from the end: thinking may precede the text
     if len(places) <= len(later):
         return None
     found = places[-1 - len(later)]
@@ -72,22 +73,22 @@ def compute_yes_probability(tokens: Sequence[SampledToken], text: str) -> float 
 
 
 def _keep_visible_ascii(text: str) -> str:
-    """Return a text's visible ASCII characters: what every engine gives alike of it."""
+    """Return a text's visible ASCII characters, which every engine reports alike."""
     return INVISIBLE_TEXT_PATTERN.sub("", text)
 
 
 def _find_starts(text: str, form: str, first: int) -> list[int]:
-    """Return where a form begins in a text, at or after a place."""
+    """Return the positions in a text, from ``first`` on, where a form begins."""
     return [found.start() for found in re.finditer(f"(?={re.escape(form)})", text) if found.start() >= first]
 
 
 def _sum_side_logprobs(logprobs: Mapping[str, float], before: str, word: str, side: int) -> float:
-    """Return the log-probability of all tokens that spell a word of a side, or begin one that could be said instead."""
+    """Return the log-probability of all tokens that spell a word of a side or begin the verdict's counterpart on it."""
     words = {word for opposites in VERDICT_WORDS for word in opposites[side]}
     instead = next(pair for pair in VERDICT_WORDS if word.casefold() in pair[0] + pair[1])[side]
     lead = (
         before if before.strip(BLANKS_AND_PUNCTUATION) else ""
-    )  # a token that holds words before the verdict: its like holds them too
+    )  # if the token holds words before the verdict, its alternatives must hold them too
     spelled = []
     for token, logprob in logprobs.items():
         written = _keep_visible_ascii(token)
@@ -98,13 +99,13 @@ def _sum_side_logprobs(logprobs: Mapping[str, float], before: str, word: str, si
 
 
 def _bound_unlisted_logprob(token: SampledToken) -> float:
-    """Return the log of the most that a token outside the list can have."""
+    """Return the log of the largest probability that an unlisted token can have."""
     left = 1.0 - sum(math.exp(min(0.0, logprob)) for logprob in token.logprobs.values())
     others = [logprob for text, logprob in token.logprobs.items() if text != token.text]
     return min([math.log(left) if left > 0 else -math.inf, *others])
 
 
 def _compute_log_sum_exp(logs: Sequence[float]) -> float:
-    """Return log Σ exp(logs), without underflow; -inf of nothing."""
+    """Return log Σ exp(logs), without underflow; -inf if empty."""
     top = max(logs, default=-math.inf)
     return top if math.isinf(top) else top + math.log(sum(math.exp(log - top) for log in logs))

@@ -1,22 +1,22 @@
-"""Foreign text and values as they may be shown: on one line, and not too long."""
+"""Formatting of foreign text and values for display: on one line, and cut short."""
 
 from __future__ import annotations
 
 
 def format_one_line(text: str, longest: int = 300) -> str:
-    """Return what a model or a server said on one line, without what would move a terminal's cursor."""
+    """Return a text of a model or a server on one line, without characters that move a terminal's cursor."""
     line = "".join(c if c.isprintable() else " " for c in text)
     return line if len(line) <= longest else f"{line[:longest]}…"
 
 
 def format_error_value(value: object) -> str:
-    """Show a value in an error, cut short."""
+    """Return a value's representation for an error, cut short."""
     whole = repr(value)
     return whole if len(whole) <= 60 else f"{whole[:57]}…"
 
 
 def format_short_number(number: float | None) -> str:
-    """Return a number in three digits and a unit.
+    """Return a number with three digits and a unit.
 
     >>> [format_short_number(n) for n in (None, 7, 999.6, 12_345, 999_999, 8.03e9)]
     ['?', '7', '1k', '12.3k', '1M', '8.03B']

@@ -1,4 +1,4 @@
-"""A solution as steps: what a process reward model scores one by one."""
+"""The steps of a solution, which a process reward model scores one by one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from __future__ import annotations
 def split_steps(text: str, step: str) -> tuple[str, ...]:
     r"""Return a solution's steps, each with the delimiter that ends it; joined they are the text.
 
-    A step says something: blanks between two delimiters begin the next step, blanks behind the last one belong to it.
+    A step is never blank: blanks between two delimiters begin the next step, and trailing blanks belong to the last
+    one.
 
     Args:
         text: a solution, or the beginning of one.
-        step: what ends a step.
+        step: the delimiter that ends a step.
 
     >>> split_steps("2 + 2 = 4\n\n\n\nSo it is 4.\n\n", "\n\n")
     ('2 + 2 = 4\n\n', '\n\nSo it is 4.\n\n')
@@ -30,7 +31,7 @@ def split_steps(text: str, step: str) -> tuple[str, ...]:
 
 
 def is_blank_step(text: str, step: str) -> bool:
-    r"""Whether a text says nothing: blanks and delimiters alone.
+    r"""Return whether a text consists of blanks and delimiters only.
 
     >>> is_blank_step("\n \n\n", "\n\n"), is_blank_step("Step 2:", "Step 2:"), is_blank_step("7", "\n\n")
     (True, True, False)

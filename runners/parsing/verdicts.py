@@ -1,22 +1,22 @@
-r"""What a verification says: yes or no, wherever it stands.
+r"""Verdicts: yes or no in the text of a verification.
 
-A verdict is a word in a *form*: what it answers stands before it, or it stands where nothing but a verdict stands.
+A verdict is a word in a *form*: the question that it answers is before it, or its position allows only a verdict.
 
 ============  ===================================================================================
 the question  ``Is the answer correct (Yes/No)? Yes`` · ``Correct? **No**`` · ``… correct: \boxed{No}``
 a label       ``Final verdict: Incorrect`` · ``Verification: The solution is correct.``
 a sentence    ``No, the answer is not correct.`` · ``The answer is correct (Yes)`` · ``So the answer is no.``
 a box         ``$\boxed{\text{Yes}}$``
-a place       a last line of nothing but ``Yes`` or ``No``; a text that begins with ``No.``
+a place       a last line with only ``Yes`` or ``No``; a text that begins with ``No.``
 ============  ===================================================================================
 
-The last one in the text counts. ``The solution is not correct.`` alone is a sentence of the reasoning and no
-verdict; neither is the question's own ``(Yes/No)``, ``Yes or No``, ``No errors``, or what is said of a step. In
-doubt there is none: what is unparsed is counted, what is misread is never seen.
+The last verdict in the text counts. ``The solution is not correct.`` alone is a sentence of the reasoning, not a
+verdict; neither is the question's own ``(Yes/No)``, ``Yes or No``, ``No errors``, or a statement about a step. In doubt
+there is no verdict: unparsed verifications are counted, misread ones would go unnoticed.
 
-Only what the verifier wrote is read, never its prompt. So a solution that holds ``Is the answer correct (Yes/No)?
-Yes`` is no verdict by that. It may still talk a verifier over; and a verifier that quotes it and is cut off before
-its own verdict is read by the quote.
+Only the verifier's own text is read, never its prompt. So a solution that contains ``Is the answer correct (Yes/No)?
+Yes`` does not give a verdict by that. It may still persuade a verifier; and if a verifier quotes it and is cut off
+before its own verdict, the quote is read.
 """
 
 from __future__ import annotations
@@ -32,22 +32,25 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VERDICT_READER = "verdict-forms/1"
-"""Name and version of this reading."""
+"""Name and version of this parser."""
 
 SKIPPED_FINISH_REASON = "skipped"
-"""The finish_reason of a verification that was not asked for, as its solution shows nothing that could be verified."""
+"""The finish_reason of a verification that was not sampled, because its solution has no text to verify."""
 
 VERDICT_WORDS = (
     (("yes",), ("no",)),
     (("true",), ("false",)),
     (("correct", "right", "valid"), ("incorrect", "wrong", "invalid", "not")),
 )
-"""Words that say yes, each time with those that say no in their place."""
+"""Pairs of words for yes and the words for no in the same place."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A verdict and its place: ``text[begin:end]`` is the form, and it ends in the word ``text[start:end]``."""
+    """A verdict and its position.
+
+    ``text[form_start:word_end]`` is the form, which ends in the word ``text[word_start:word_end]``.
+    """
 
     value: float
     word: str
@@ -57,10 +60,10 @@ class Verdict:
 
 
 def _build_verdict_pattern() -> re.Pattern[str]:
-    """Return the pattern of all forms but that of the last line.
+    """Return the pattern of all forms except the last line.
 
-    The one group that matches is the word; none does where the pattern passes over something. Every repetition is
-    bounded, so that a search takes time linear in the text.
+    The only group that matches is the word; no group matches in text that is skipped. Every repetition is bounded, so
+    that a search takes time linear in the text.
     """
     left, right = r"(?<![^\W_])", r"(?![^\W_])"  # a word's edges; \b would not see one in _Yes_
     markup = r"(?:\\[a-z]{2,12}|[\W_]){0,40}+"
@@ -72,7 +75,7 @@ def _build_verdict_pattern() -> re.Pattern[str]:
     denied = rf"(?:not{emphasis}\s+{surely}{good}|{bad})"
     subject = rf"(?:the|this|that)\s+(?:[\w'’-]+\s+){{0,3}}?{noun}\s+(?:is|was)\s+{emphasis}{surely}{emphasis}"
 
-    # A word that goes on is no verdict: "Yes or No", "No errors", "Correct method".
+    # A word that continues is not a verdict: "Yes or No", "No errors", "Correct method".
     starts = r"(?:the|this|that|these|there|they|it|its|he|she|i|we|as|at|in|is|because|but|due|since|step|while)"
     choice = rf"(?!\s*(?:[/|]|(?:or|and)\s)[\W_]{{0,4}}(?:yes|no){right})"
     noun_phrase = rf"(?![*_]{{0,3}}[ \t]+[*_]{{0,3}}(?!{starts}{right})[^\W\d_])"
@@ -93,7 +96,7 @@ def _build_verdict_pattern() -> re.Pattern[str]:
     whose = r"(?:(?:my|the|final|overall|solution|teacher(?:['’]s)?|verifier(?:['’]s)?)[\s_]+){0,3}"
     head = r"(?:answer|verification|conclusion|decision|evaluation|assessment|grade|status|correctness)"
     anywhere = (
-        rf"steps?(?:\s+(?:#?\d+|is|are)){{0,2}}\s+{good}",  # passed over
+        rf"steps?(?:\s+(?:#?\d+|is|are)){{0,2}}\s+{good}",  # skipped
         rf"{noun}(?:(?!{left}(?:steps?|not|never){right}|n['’]t)[^\n?]){{0,60}}?{left}{good}{asked}{word}",
         rf"(?<!not\s){good}[\W_]{{0,6}}?{marker}{said}{word}",
         rf"(?<![^\W_]\s)(?-i:C)orrect\?(?:[\W_]{{0,6}}{marker})?{said}({plain})",
@@ -124,7 +127,7 @@ BLANKS_AND_PUNCTUATION = string.whitespace + string.punctuation
 
 
 def find_verdict(text: str) -> Verdict | None:
-    """Return the last verdict of a text with its place; None if it gives none.
+    """Return the last verdict of a text with its position; None if there is none.
 
     >>> find_verdict("Step 2 is wrong. **Is the answer correct (Yes/No)?** No.")
     Verdict(value=0.0, word='No', form_start=26, word_start=53, word_end=55)
@@ -146,7 +149,7 @@ def find_verdict(text: str) -> Verdict | None:
 
 
 def parse_verdict(text: str) -> float | None:
-    """Return the verdict of a verification, 1.0 for yes and 0.0 for no; None if it gives none.
+    """Return the verdict of a verification, 1.0 for yes and 0.0 for no; None if there is none.
 
     >>> parse_verdict("47+38: 5,8 ok\\nCorrect? Yes")
     1.0
@@ -158,9 +161,9 @@ def parse_verdict(text: str) -> float | None:
 
 
 def count_verification_kinds(verifications: pd.DataFrame) -> dict[str, int]:
-    """Count verifications by what became of them; each row is of one kind.
+    """Return the number of verifications of each kind; each row is of one kind.
 
-    ``yes`` and ``no`` have a verdict. Without one, ``truncated`` met the token limit, ``unparsed`` ended by itself,
+    ``yes`` and ``no`` have a verdict. Without one, ``truncated`` reached the token limit, ``unparsed`` ended by itself,
     ``skipped`` had nothing to verify, and ``failed`` has a status that is not ok.
 
     Args:
@@ -176,5 +179,5 @@ def count_verification_kinds(verifications: pd.DataFrame) -> dict[str, int]:
         "skipped": ended == SKIPPED_FINISH_REASON,
         "unparsed": np.isnan(verdict),
     }
-    kind = np.argmax(list(conditions.values()), axis=0)  # the first that holds
+    kind = np.argmax(list(conditions.values()), axis=0)  # the first true condition
     return dict(zip(conditions, np.bincount(kind, minlength=len(conditions)).tolist(), strict=True))

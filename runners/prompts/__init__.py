@@ -1,19 +1,19 @@
-r"""What a model is asked: prompts in files, each with a name and a hash.
+r"""Prompts in files, each with a name and a hash.
 
 ======================  ===========================================================================================
-``math-solve``          the answer boxed
-``math-revise``         the same, with earlier attempts in view
-``choice-solve``        a letter boxed; the options are part of the question
+``math-solve``          solve a problem, with a boxed answer
+``math-revise``         the same, given earlier attempts
+``choice-solve``        solve a multiple-choice problem, with a boxed letter; the options are part of the question
 ``genrm-base``          check a solution step by step and end in ``Is the answer correct (Yes/No)? X``
 ``genrm-base-fewshot``  the same, with two worked examples
-``genrm-base-choice``   the same as ``genrm-base``, of multiple choice
-``genrm-ft``            problem, solution, ``Verification:``, for a verifier that was trained to go on from there
-``lab-…``               what the lab's models were trained on
+``genrm-base-choice``   the same as ``genrm-base``, for multiple choice
+``genrm-ft``            problem, solution, ``Verification:``, for a verifier that was trained to continue from there
+``lab-…``               the prompts that the lab's models were trained on
 ======================  ===========================================================================================
 
-A model that is no chat model may go on after its verdict with a problem of its own making, and judge that too: give it
-a ``stop`` such as ``"\nProblem:"``. Questions and solutions are hostile text: what looks like a place in them stays as
-it is, and what looks like a verdict in them is none, as only completions are read for one (see `verdicts`).
+A model that is not a chat model may continue after its verdict with a problem of its own, and judge that too: give it
+a ``stop`` such as ``"\nProblem:"``. Questions and solutions are hostile text: a placeholder in them stays as it is, and
+a verdict in them does not count, since only completions are parsed (see `verdicts`).
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ PROMPT_FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Prompt:
-    """A template with the places ``{question}`` and, to verify, ``{solution}``."""
+    """A template with the placeholders ``{question}`` and, for verification, ``{solution}``."""
 
     name: str
     template: str
 
     @property
     def template_hash(self) -> str:
-        """The template's SHA-256; a run's manifest holds it."""
+        """The template's SHA-256, which a run's manifest holds."""
         return sha256(self.template.encode()).hexdigest()
 
     def fill(self, **values: str) -> str:
-        """Put the values in, all at once, so that a value that looks like a place stays as it is.
+        """Insert the values all at once, so that a placeholder within a value stays as it is.
 
         >>> Prompt("p", "Q: {question} A: {solution}").fill(question="{solution}", solution="7")
         'Q: {solution} A: 7'
@@ -59,10 +59,10 @@ def load_prompt(name: str, *, needs: tuple[str, ...]) -> Prompt:
 
     Args:
         name: one of `list_prompts`, or the path of a text file.
-        needs: the places it must have.
+        needs: the placeholders it must have.
 
     Raises:
-        ConfigError: no such prompt, or a place is missing.
+        ConfigError: there is no such prompt, or a placeholder is missing.
     """
     path = PROMPT_FOLDER / f"{name}.txt" if name in list_prompts() else Path(name)
     try:

@@ -1,4 +1,4 @@
-"""One score for a solution, from the scores of its steps."""
+"""Aggregation of step scores into one score for a solution."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
     "prod": math.prod,
     "mean": fmean,
 }
-"""The ways, by name: the last step's score, the lowest, the product, the mean."""
+"""The aggregates by name: the last step's score, the lowest, the product, the mean."""
 
 
 def aggregate_scores(scores: Sequence[float], how: str) -> float:
     """Return one score for all steps.
 
-    A NaN is a step of blanks alone, which says nothing, and is passed over: ``last`` is the last step that says
-    something. Nothing left is NaN, and so is the aggregate of no steps.
+    NaN marks a blank step and is skipped, so ``last`` is the last step that is not blank. The result is NaN if no score
+    is left.
 
-    ``last`` is what Snell et al. 2024 (arXiv 2408.03314, section 5) found best of last, min and prod; ``min`` and
-    ``prod`` are those of Lightman et al. 2023 (arXiv 2305.20050, appendix F).
+    ``last`` was the best of last, min and prod in Snell et al. 2024 (arXiv 2408.03314, section 5); ``min`` and ``prod``
+    are those of Lightman et al. 2023 (arXiv 2305.20050, appendix F).
 
     Args:
-        scores: of the steps, first to last, in [0, 1] or NaN.
+        scores: step scores, first to last, in [0, 1] or NaN.
         how: ``last``, ``min``, ``prod`` or ``mean``.
 
     Raises:
-        DataError: there is no such way.
+        DataError: ``how`` is unknown.
 
     >>> [aggregate_scores([0.5, 0.8, float("nan")], how) for how in AGGREGATES]
     [0.8, 0.5, 0.4, 0.65]

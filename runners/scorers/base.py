@@ -1,4 +1,4 @@
-"""What a scorer is asked, and what it answers: the protocol of every scorer."""
+"""The protocol of every scorer: requests and results."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from isocompute.errors import DataError
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    r"""The steps of one solution, so far as it goes, to be scored.
+    r"""The steps of one solution, complete or not, to be scored.
 
     Args:
-        key: identity of the row or node it is for.
+        key: identity of the row or node that the scores are for.
         question: the problem.
         steps: the steps' texts, each with the delimiter that ends it; joined they are the solution so far.
-        known: how many of them, from the first on, need no score; 0 asks for all.
+        known: number of steps, from the first on, that need no score; 0 requests all scores.
 
     Raises:
-        DataError: ``known`` is negative or more than there are steps.
+        DataError: ``known`` is negative or more than the number of steps.
 
     >>> ScoreRequest("a", "1 + 1?", ("It is 2.\n\n", "\\boxed{2}"), known=1).new_steps
     ('\\boxed{2}',)
@@ -38,24 +38,23 @@ class ScoreRequest:
 
     @property
     def new_steps(self) -> tuple[str, ...]:
-        """The steps that are to be scored."""
+        """The steps to score."""
         return self.steps[self.known :]
 
 
 @dataclass(frozen=True)
 class ScoreResult:
-    """What came back.
-
-    ``status`` is ``ok``, or says in a sentence why there are no scores. Counts that are not known are None, not 0.
+    """The result of a request; unknown counts are None, not 0.
 
     Args:
-        scores: one in [0, 1] for each new step; NaN for a step of blanks alone, which is no step. None if it failed.
-        prompt_tokens: tokens of all that the model was given, over all calls.
-        cached_tokens: those among them that a cache held, so that nothing was computed for them.
-        calls: sequences that were read.
-        completion_tokens: tokens that were sampled to come to the scores; 0 but for ``verdicts``.
-        started_at: when the scorer took the request up, in seconds since 1970; None if it does not say.
-        seconds: wall time until the scores were there, while others ran beside it; None if it does not say.
+        scores: one in [0, 1] for each new step; NaN for a blank one. None if the request failed.
+        prompt_tokens: prompt tokens over all calls.
+        cached_tokens: prompt tokens that were read from a cache, without computing them.
+        calls: number of sequences that the model read.
+        status: ``ok``, or says in a sentence why there are no scores.
+        completion_tokens: tokens sampled for the scores; 0 except for ``verdicts``.
+        started_at: when the scorer took up the request, in seconds since 1970; None if not reported.
+        seconds: wall time until the scores were complete, while other requests ran too; None if not reported.
     """
 
     scores: tuple[float, ...] | None
@@ -69,7 +68,7 @@ class ScoreResult:
 
     @property
     def cost_columns(self) -> dict[str, int | None]:
-        """Tokens and calls by the names of their columns, which are the same in every table.
+        """Tokens and calls under their column names, which are the same in every table.
 
         >>> ScoreResult((0.5,), 9, 4, 1).cost_columns
         {'scorer_prompt_tokens': 9, 'scorer_cached_tokens': 4, 'scorer_calls': 1, 'scorer_completion_tokens': 0}
@@ -79,12 +78,12 @@ class ScoreResult:
 
 
 class Scorer(Protocol):
-    """A model that can be asked how good steps are."""
+    """A model that scores steps."""
 
     def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, ScoreResult]]:
-        """Work the queue off, yielding each request with its scores as it finishes."""
+        """Work through the queue, yielding each request with its scores as it finishes."""
         ...
 
     def close(self) -> None:
-        """Give back the memory."""
+        """Free the memory."""
         ...

@@ -1,9 +1,9 @@
-"""GenRM's mean verdict as a score: a generative verifier judges the solution so far, several times.
+"""The scorer ``verdicts``: the mean verdict of a generative verifier on the solution so far.
 
 The score is yes / (yes + no) over the verdicts that could be read, and 0 if none could, as in the estimator
-(`isocompute.fits.genrm`). It has no model of its own but asks an engine. Unlike a reward model it writes what it
-thinks: `ScoreResult.completion_tokens` counts that. When a text was scored is from its first verification's begin to
-    its last one's end.
+(`isocompute.fits.genrm`). The scorer has no model of its own and uses an engine. Unlike a reward model, a verifier
+samples text, which `ScoreResult.completion_tokens` counts. A result's time runs from the start of its first
+verification to the end of its last.
 """
 
 from __future__ import annotations
@@ -24,19 +24,18 @@ from isocompute.runners.seeds import derive_seed
 
 
 class VerdictScorer:
-    """A generative verifier behind `Scorer`; the engine stays its owner's to close.
+    """A generative verifier behind `Scorer`; the engine's owner closes the engine.
 
-    What a solution is judged by depends on its text alone: seeds come from question, text and number, so that the
-    same text has the same score wherever it stands.
+    Seeds derive from the question, the text and the verification's number, so the same text always has the same score.
 
     Args:
-        engine: what holds the verifier.
+        engine: the engine that runs the verifier.
         prompt: with the places ``{question}`` and ``{solution}``.
-        sampling: how verifications are drawn.
-        verifications: V, how often each solution is judged.
+        sampling: sampling settings of the verifications.
+        verifications: V, the number of verifications of each solution.
         seed: the sweep's.
         chat: whether the prompt is a user's turn.
-        thinking_end: what ends the verifier's thinking, if it thinks aloud.
+        thinking_end: the marker that ends the verifier's thinking, if it has one.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class VerdictScorer:
         self.names = count()
 
     def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, ScoreResult]]:
-        """Have every new step's solution so far judged, side by side."""
+        """Verify the solution up to each new step, for all requests side by side."""
         asked: deque[Request] = deque()
         judged: dict[int, PendingVerdicts] = {}
         while pending:
@@ -76,7 +75,7 @@ class VerdictScorer:
     def _take_requests(
         self, pending: deque[ScoreRequest], asked: deque[Request], judged: dict[int, PendingVerdicts]
     ) -> Iterator[tuple[ScoreRequest, ScoreResult]]:
-        """Ask for what is pending; yield the requests in which nothing is to be judged."""
+        """Queue the verifications of all pending requests; yield requests that have nothing to verify."""
         while pending:
             request, name = pending.popleft(), next(self.names)
             steps = [i for i in range(request.known, len(request.steps)) if request.steps[i].strip()]
@@ -105,7 +104,7 @@ class VerdictScorer:
         return ScoreResult(scores, read, cached, len(completions), completion_tokens=written)
 
     def _average_verdicts(self, verifications: Sequence[Completion]) -> float:
-        """Return the mean of the verdicts that could be read; NaN if nothing was judged."""
+        """Return the mean of the readable verdicts, 0 without any; NaN for a step without verifications."""
         if not verifications:
             return math.nan
         said = [parse_verdict(cut_thinking(completion.text or "", self.thinking_end)) for completion in verifications]
@@ -114,7 +113,7 @@ class VerdictScorer:
 
 @dataclass
 class PendingVerdicts:
-    """A request whose verifications are coming in: those of each step, and how many are still to come."""
+    """A request in progress: its verifications so far by step, and the number still missing."""
 
     request: ScoreRequest
     missing_count: int
@@ -122,12 +121,12 @@ class PendingVerdicts:
 
     @property
     def completions(self) -> list[Completion]:
-        """Those that have come in."""
+        """The verifications so far."""
         return [completion for step in self.verifications.values() for completion in step]
 
 
 def sum_counts(counts: Iterator[int | None]) -> int | None:
-    """Return the sum of counts; None if one of them is not known.
+    """Return the sum of counts; None if one of them is unknown.
 
     >>> sum_counts(iter([3, 4])), sum_counts(iter([3, None]))
     (7, None)

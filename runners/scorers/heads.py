@@ -1,7 +1,7 @@
-"""Reward models in transformers: a decoder, and the head that gives the margin of right over wrong at a place.
+"""Reward models in transformers: a decoder, and a head that gives the margin of right over wrong at a position.
 
-Two families bring code of their own to the hub. That code is not run; their heads are written out here, with the
-names that their weights have.
+Two families have code of their own on the hub. That code is not run; their heads are implemented here, with the names
+of their weights.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ REWARD_MODEL_CLASSES: dict[str, Any] = {
 
 
 def load_reward_model(model: str, head: ScoreHead, dtype: str) -> Any:
-    """Load a checkpoint as a model with this head; safetensors only, and no code of the checkpoint's is run.
+    """Load a checkpoint as a model with this head, from safetensors and without running the checkpoint's code.
 
     Raises:
         EngineError: it cannot be loaded, or its weights are not those of a model with this head.
     """
     shape = AutoModelForCausalLM if isinstance(head, TokenPair) else REWARD_MODEL_CLASSES[head]
-    # A language model's head may stand beside the one that is read.
+    # The checkpoint may still hold the language model's head, which is not used.
     loaded = load_weights(shape, model, dtype, unused=() if isinstance(head, TokenPair) else ("lm_head.weight",))
     if head == "reward" and loaded.config.num_labels != 1:
         raise EngineError(f"The model '{model}' has {loaded.config.num_labels} outputs; an outcome reward model has 1.")
@@ -60,18 +60,18 @@ def load_reward_model(model: str, head: ScoreHead, dtype: str) -> Any:
 
 
 def compute_margins(model: Any, head: ScoreHead, hidden: Tensor) -> Tensor:
-    """Return the margins at some places.
+    """Return the margins at some positions.
 
     Args:
         model: a model of `load_reward_model`.
         head: its head.
-        hidden: (places, width) last hidden states, after the final norm.
+        hidden: (positions, width) last hidden states, after the final norm.
 
     Returns:
-        (places,) in float32.
+        (positions,) in float32.
     """
     if isinstance(head, TokenPair):
-        out = model.get_output_embeddings()  # two rows of it: the logits of the rest of the vocabulary are not needed
+        out = model.get_output_embeddings()  # two rows suffice: no other token's logit is needed
         difference = out.weight[head.right].float() - out.weight[head.wrong].float()
         shift = 0.0 if out.bias is None else (out.bias[head.right] - out.bias[head.wrong]).float()
         return hidden.float() @ difference + shift
@@ -83,5 +83,5 @@ def compute_margins(model: Any, head: ScoreHead, hidden: Tensor) -> Tensor:
 
 
 def choose_device(asked: str | None) -> str:
-    """Return where to compute: what was asked for, else the accelerator if there is one."""
+    """Return the requested device; by default ``cuda`` if available, else ``cpu``."""
     return asked or ("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,4 +1,4 @@
-"""The scorers that a sweep file may name: what each is, and how one is loaded."""
+"""The registry of scorers that a sweep file may name, and their loading."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScorerEntry:
-    """A scorer: a format in which an engine here asks a reward model, or something that loads itself.
+    """A scorer: a reward model's format that an engine here can run, or a scorer with a loader of its own.
 
     Args:
-        description: what it is, for people.
+        description: a description for users.
         format: ``module:callable`` that takes the model's tokenizer (a `scorers.tokenizer.ScorerTokenizer`), and a
-            prompt if there is one, and returns a `scorers.formats.base.RewardModelFormat`.
-        loader: of a scorer without a format: ``module:callable`` that takes a model's name and options, and returns a
+            prompt if given, and returns a `scorers.formats.base.RewardModelFormat`.
+        loader: for a scorer without a format: ``module:callable`` that takes a model's name and options, and returns a
             `Scorer`.
-        engines: that can host a model of this format; none with a loader.
-        head: of a model that is no language model: ``classes``, ``value`` or ``reward``, see `scorers.heads`.
-        has_prompt: whether a sweep may give the prompt that stands before the solution.
-        uses_verifier: whether it is the sweep's verifier, with no model of its own.
-        free_options: with a loader: options that may be others when a run goes on, as of an engine.
+        engines: engines that can run a model of this format; ignored with a loader.
+        head: the head of a model that is not a language model: ``classes``, ``value`` or ``reward``, see
+            `scorers.heads`.
+        has_prompt: whether a sweep may set the prompt before the solution.
+        uses_verifier: whether it uses the sweep's verifier instead of a model of its own.
+        free_options: with a loader: options that may change when a run is resumed, as those of an engine.
     """
 
     description: str
@@ -94,10 +95,10 @@ SCORERS: Registry[ScorerEntry] = Registry(
 
 
 def check_scorer_engine(kind: str, engine: str) -> None:
-    """Raise unless an engine can host the models of a scorer.
+    """Raise unless an engine can run the models of a scorer.
 
     Raises:
-        ConfigError: it cannot; says which can.
+        ConfigError: it cannot; the message names the engines that can.
     """
     entry = SCORERS.find(kind)
     if entry.engines and engine not in entry.engines:
@@ -108,16 +109,16 @@ def load_scorer(kind: str, model: str, engine: str = "vllm", prompt: str | None 
     """Load a reward model into a scorer.
 
     Args:
-        kind: one of `SCORERS`: how the model is asked and read.
-        model: a checkpoint folder, or a hub's name for one; its weights are safetensors.
-        engine: ``vllm``, where prefixes that were read before are not computed again, or ``transformers``; it says
-            nothing of a scorer that loads itself.
-        prompt: what stands before the solution, by name or file, of a scorer that takes one.
+        kind: one of `SCORERS`, which defines the model's format.
+        model: a checkpoint folder or hub name; its weights are safetensors.
+        engine: ``vllm``, which does not recompute prefixes that it read before, or ``transformers``; ignored by a
+            scorer with a loader of its own.
+        prompt: the text before the solution, by name or file, for a scorer that takes one.
         options: passed on to the engine.
 
     Raises:
         ConfigError: the kind or the engine is unknown, they do not go together, or an option is unknown.
-        EngineError: the library is not installed, or the model is not there or not of this kind.
+        EngineError: the library is not installed, or the model does not exist or is not of this kind.
     """
     entry = SCORERS.find(kind)
     if entry.uses_verifier:
@@ -142,7 +143,7 @@ def load_scorer(kind: str, model: str, engine: str = "vllm", prompt: str | None 
 
 
 def load_scorer_format(entry: ScorerEntry, model: str, prompt: str | None) -> RewardModelFormat:
-    """Load the format in which a model is asked."""
+    """Load the format of a model."""
     from isocompute.runners.scorers.tokenizer import ScorerTokenizer
 
     made: RewardModelFormat = load_object(entry.format)(
@@ -152,7 +153,7 @@ def load_scorer_format(entry: ScorerEntry, model: str, prompt: str | None) -> Re
 
 
 def load_format_scorer(model: str, kind: RewardModelFormat, engine: str, options: dict[str, Any]) -> Scorer:
-    """Load a model into an engine that asks it in a format."""
+    """Load a model into an engine that scores in a format."""
     if engine == "vllm":
         from isocompute.runners.scorers.vllm import VLLMScorer
 

@@ -1,8 +1,8 @@
-"""Texts as a reward model's tokens: markup is markup, and what people and models write never is.
+"""Tokenisation for reward models that keeps markup apart from the text of people and models.
 
-A step may hold what looks like the end of a turn or like the sign that a step ends here. Read as such it would shift
-every score after it, or let a solution write its own verdict. So the two are tokenised apart: markup with the
-tokenizer's special tokens, all else by a copy of the tokenizer that has none.
+A step may contain text that looks like the end of a turn or like a step's end tag. Read as markup, it would shift every
+later score, or let a solution write its own verdict. So markup is tokenised with the tokenizer's special tokens, and
+all other text with a copy of the tokenizer that has none.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from isocompute.errors import EngineError
 from isocompute.runners.engines.checkpoint import build_load_error
 
 CACHED_TEXTS = 2**16
-"""Texts whose tokens are remembered: steps come again with every step after them."""
+"""Texts whose tokens are cached: a step is read again with every later step."""
 
 TEXT_PLACEHOLDER = "\ue000"
-"""Stands for a text in a chat whose markup is looked for."""
+"""Placeholder for a text in a chat, by which the chat's markup is found."""
 
 
 class ScorerTokenizer:
@@ -50,7 +50,7 @@ class ScorerTokenizer:
         """Load the tokenizer of a model.
 
         Raises:
-            EngineError: there is none.
+            EngineError: it cannot be loaded, or is not a fast one.
         """
         try:
             return cls(AutoTokenizer.from_pretrained(model, trust_remote_code=False), model)
@@ -58,24 +58,24 @@ class ScorerTokenizer:
             raise build_load_error(model, error) from error
 
     def tokenise_markup(self, text: str) -> list[int]:
-        """Return the tokens of markup, special ones among them."""
+        """Return the tokens of markup, including special tokens."""
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _tokenise_content(self, text: str, after: str = "") -> tuple[int, ...]:
-        """Return the tokens of a text that may hold anything; none of them is special.
+        """Return the tokens of arbitrary text, none of them special.
 
         Args:
-            text: what a person or a model wrote.
-            after: what stands before it, where that decides how it begins (a blank before the first word, say).
+            text: text of a person or a model.
+            after: text before it, if that affects its first token (a blank before the first word, say).
         """
         skipped = len(self.plain_tokenizer.encode(after, add_special_tokens=False).ids) if after else 0
         return tuple(self.plain_tokenizer.encode(after + text, add_special_tokens=False).ids[skipped:])
 
     def get_single_token(self, text: str) -> int:
-        """Return the one token of a text.
+        """Return the token of a text that is a single token.
 
         Raises:
-            EngineError: it has more than one.
+            EngineError: the text is not a single token.
         """
         ids = self.tokenise_markup(text)
         if len(ids) != 1:
@@ -87,21 +87,21 @@ class ScorerTokenizer:
         """The token that begins a text.
 
         Raises:
-            EngineError: there is none.
+            EngineError: the tokenizer has none.
         """
         if self.tokenizer.bos_token_id is None:
             raise EngineError(f"The tokenizer of '{self.model}' has no token that begins a text (bos_token).")
         return int(self.tokenizer.bos_token_id)
 
     def split_chat_markup(self, turns: Sequence[Mapping[str, str]], reply: bool) -> list[str]:
-        """Return a chat's markup: what stands before, between and after the texts.
+        """Return a chat's markup before, between and after the texts.
 
         Args:
-            turns: the conversation, with `TEXT_PLACEHOLDER` in the place of each text that is still to come.
-            reply: whether it ends where the assistant is to reply.
+            turns: the conversation, with `TEXT_PLACEHOLDER` in the place of each text.
+            reply: whether it ends where the assistant's reply begins.
 
         Raises:
-            EngineError: the model has no chat template, or one that changes what it is given.
+            EngineError: the model has no chat template, or one that changes the texts.
         """
         texts = sum(turn["content"].count(TEXT_PLACEHOLDER) for turn in turns)
         try:
@@ -118,7 +118,8 @@ class ScorerTokenizer:
 def drop_markup_tokens(backend: Tokenizer) -> Tokenizer:
     """Return a tokenizer that reads everything as text.
 
-    Added tokens go, but for runs of blanks, and so do merges that lead to one; nothing is put before or after.
+    It has no added tokens except runs of blanks, no merges that lead to a removed token, and adds no tokens around a
+    text.
     """
     state = json.loads(backend.to_str())
     markup = {token["content"] for token in state["added_tokens"] if token["content"].strip()}

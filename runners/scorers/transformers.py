@@ -1,6 +1,6 @@
-"""Scoring with Hugging Face transformers: batched, each solution read whole and once for all its new steps.
+"""The scorer on Hugging Face transformers: batched, reading each solution once for all its new steps.
 
-Nothing is kept between requests, so a prefix that was scored before is read again; vLLM keeps it.
+Nothing is kept between requests, so a prefix that was scored before is computed again; vLLM caches it.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class TransformersScorer:
 
     Args:
         model: checkpoint folder or hub name; safetensors only.
-        kind: how it is asked and read.
+        kind: its format.
         batch_size: sequences read together.
         dtype: of the weights; ``auto`` is as stored.
-        device: ``cpu``, ``cuda``, ``mps``; the accelerator if there is one when not given.
+        device: ``cpu``, ``cuda`` or ``mps``; if not given, ``cuda`` if available, else ``cpu``.
 
     Raises:
         EngineError: the model cannot be loaded, or is not of this kind.
@@ -48,7 +48,7 @@ class TransformersScorer:
         self.limit: int | None = getattr(self.model.config, "max_position_embeddings", None)
 
     def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, ScoreResult]]:
-        """Work the queue off a batch at a time."""
+        """Work through the queue a batch at a time."""
         while pending:
             batch: list[tuple[ScoreRequest, list[ScoringInput]]] = []
             while pending and sum(len(read) for _, read in batch) < self.batch_size:
@@ -73,7 +73,7 @@ class TransformersScorer:
             torch.cuda.empty_cache()
 
     def _compute_margins(self, read: Sequence[ScoringInput]) -> list[list[float]]:
-        """Return the margins at each reading's places; readings of like length go together."""
+        """Return the margins at each input's positions; inputs of similar length are batched together."""
         order = sorted(range(len(read)), key=lambda i: len(read[i].tokens))
         found: list[list[float]] = [[] for _ in read]
         for start in range(0, len(order), self.batch_size):
@@ -86,7 +86,7 @@ class TransformersScorer:
         longest = max(len(reading.tokens) for reading in chunk)
         tokens = torch.zeros(len(chunk), longest, dtype=torch.long)
         mask = torch.zeros_like(tokens)
-        for row, reading in enumerate(chunk):  # filled up on the right, where no token looks at it
+        for row, reading in enumerate(chunk):  # padded on the right, which causal attention ignores
             tokens[row, : len(reading.tokens)] = torch.tensor(reading.tokens)
             mask[row, : len(reading.tokens)] = 1
         rows = [row for row, reading in enumerate(chunk) for _ in reading.places]

@@ -1,14 +1,14 @@
-"""Scoring with vLLM: a call for each new step, so that what was read before is not computed again.
+"""The scorer on vLLM: one call for each new step, so that vLLM's prefix cache applies.
 
-A score stands at the last token of a call, and vLLM always computes that one anew and takes what stands before it
-from its prefix cache, by whole blocks. So a call is a step's prefix up to its place. A language model is asked for one
-token and the log-probabilities of ``+`` and ``-`` there. A classifier's outputs come for the tokens that were computed,
-of which the last is read: by default vLLM turns the cache off for them (vllm-project/vllm#28194, which lets a request
-say otherwise), and Qwen's PRM is pooled at its separators, which does away with it too; both are set otherwise here.
-Reading several places in one call (``prompt_logprobs``, or all of a classifier's tokens) would need the whole prefix
-computed anew.
+A score is read at the last token of a call. vLLM always computes that token, and takes the tokens before it from its
+prefix cache, in whole blocks. So a call is the solution up to a step's position. From a language model, the call
+requests one token and the log-probabilities of ``+`` and ``-``. A classifier returns outputs for the tokens that were
+computed, of which the last is read. By default vLLM turns the cache off for classifiers (vllm-project/vllm#28194 lets a
+request change that), and pools Qwen's PRM at its separators, which also prevents caching; both settings are changed
+here. Reading several positions in one call (``prompt_logprobs``, or all of a classifier's tokens) would require
+computing the whole prefix again.
 
-The shortest of a request's prefixes goes first, and the others find it in the cache.
+A request's shortest prefix is submitted first, so that the others find it in the cache.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from isocompute.runners.scorers.heads import REWARD_MODEL_CLASSES
 
 @dataclass
 class PendingScore:
-    """A request in the engine: what has come back of its calls, by their number."""
+    """A request in the engine: its calls, and the outputs so far by the call's number."""
 
     request: ScoreRequest
     calls: list[tuple[int, ...]]
@@ -58,7 +58,7 @@ class VLLMScorer:
 
     Args:
         model: checkpoint folder or hub name; safetensors only.
-        kind: how it is asked and read.
+        kind: its format.
         options: any argument of `vllm.LLM`, and ``in_flight`` of `engines.vllm.VLLMEngine`.
 
     Raises:
@@ -79,11 +79,11 @@ class VLLMScorer:
 
     @property
     def in_flight(self) -> int:
-        """Requests whose calls are in the engine at once, about."""
+        """The approximate number of requests with calls in the engine at once."""
         return self.host.in_flight
 
     def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, ScoreResult]]:
-        """Keep the engine full until the queue is empty and all is done."""
+        """Keep the engine full until the queue is empty and all requests have finished."""
         flying: dict[str, tuple[PendingScore, int]] = {}
         try:
             while pending or flying:
@@ -107,14 +107,14 @@ class VLLMScorer:
                         if len(work.outputs) == len(work.calls):
                             yield work.request, add_time_span(self._build_result(work), work.watch.measure_until(ended))
         except EngineError:
-            flying.clear()  # nobody is left who could be told to stop
+            flying.clear()  # the engine is gone, so there is nothing to abort
             raise
         finally:
-            if flying:  # whoever read has stopped reading
+            if flying:  # the caller has stopped reading
                 self.host.engine.abort_request(list(flying))
 
     def close(self) -> None:
-        """Stop the engine and give back its memory."""
+        """Stop the engine and free its memory."""
         self.host.close()
 
     def _submit_calls(self, request: ScoreRequest, read: list[ScoringInput]) -> dict[str, tuple[PendingScore, int]]:
@@ -143,7 +143,7 @@ class VLLMScorer:
 
 
 def build_runner_options(head: ScoreHead) -> dict[str, Any]:
-    """Return how vLLM is to run a model with this head."""
+    """Return the options with which vLLM runs a model with this head."""
     if isinstance(head, TokenPair):
         return {}
     pooled = {"pooler_config": PoolerConfig(pooling_type="ALL")} if head == "classes" else {}
@@ -151,10 +151,10 @@ def build_runner_options(head: ScoreHead) -> dict[str, Any]:
 
 
 def build_scoring_params(head: ScoreHead) -> SamplingParams | PoolingParams:
-    """Return what is asked of vLLM in each call.
+    """Return the parameters of each call.
 
     Raises:
-        EngineError: this vLLM is too old to be asked so.
+        EngineError: this vLLM is too old for them.
     """
     try:
         if isinstance(head, TokenPair):
@@ -172,7 +172,7 @@ def build_scoring_params(head: ScoreHead) -> SamplingParams | PoolingParams:
 
 
 def describe_output_failure(output: Any) -> str | None:
-    """Say why a finished output has no score; None if it has one."""
+    """Return why a finished output has no score; None if it has one."""
     if error := getattr(output, "error", None):
         return f"vLLM gave it up: {error}"
     ended = getattr(output.outputs[0], "finish_reason", None) if isinstance(output.outputs, list) else None
@@ -186,6 +186,6 @@ def read_margin(output: Any, head: ScoreHead) -> float:
         return float(likely[head.right].logprob - likely[head.wrong].logprob)
     data = output.outputs.data
     if head == "classes":
-        wrong, right = data[-1].tolist()  # one row for each token that was computed
+        wrong, right = data[-1].tolist()  # one row for each computed token
         return float(right - wrong)
     return float(data.reshape(-1)[0])

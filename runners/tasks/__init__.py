@@ -1,4 +1,4 @@
-"""What is asked: benchmarks from the hub, generators, the lab, and files of one's own."""
+"""Tasks: problems from benchmarks on the hub, generators, the lab and your own files."""
 
 from isocompute.runners.tasks.catalogue import Task, list_generators, list_tasks, load_task
 from isocompute.runners.tasks.files import read_file_problems

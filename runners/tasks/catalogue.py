@@ -1,4 +1,4 @@
-"""The tasks that come with isocompute, and how one is loaded: what is asked, who grades it, and where it came from."""
+"""The tasks that come with isocompute, and their loading."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Task:
     """A task as a sweep runs it.
 
     Args:
-        problems: what is asked, with the right answers as the task gives them.
-        grader: name of what grades the answers.
-        origin: where the problems came from, for the manifest: dataset and revision, file hash, or library and seed.
+        problems: the problems, with their right answers as the task gives them.
+        grader: name of the grader.
+        origin: the origin of the problems, for the manifest: dataset and revision, file hash, or library and seed.
     """
 
     problems: list[Problem]
@@ -33,11 +33,11 @@ class Task:
 
 
 def load_task(task: TaskBlock | FileTask) -> Task:
-    """Load the problems that a sweep's task block asks for.
+    """Load the problems of a sweep's task block.
 
     Raises:
-        ConfigError: what it names is not there, needs a library that is not installed, or has fewer problems.
-        DataError: what is there does not hold what it should.
+        ConfigError: the source does not exist, needs a library that is not installed, or has fewer problems.
+        DataError: the source does not hold the expected data.
     """
     if isinstance(task, FileTask):
         return load_file_task(task)
@@ -48,19 +48,19 @@ def load_task(task: TaskBlock | FileTask) -> Task:
 
 
 def load_lab_task(task: LabTask) -> Task:
-    """Make problems of the lab."""
+    """Generate problems of the lab."""
     return Task(make_lab_problems(task.problems, task.levels, task.seed), "boxed-number", {})
 
 
 def load_gym_task(task: GymTask) -> Task:
-    """Make problems by a generator of reasoning-gym."""
+    """Generate problems with a generator of reasoning-gym."""
     problems = make_gym_problems(task.generator, task.problems, task.seed, task.options)
     origin = {"library": describe_library(), "library_seed": derive_library_seed(task.generator, task.seed)}
     return Task(problems, GENERATOR_GRADERS[task.generator], origin)
 
 
 def load_benchmark_task(task: BenchmarkTask) -> Task:
-    """Read problems of a benchmark on the hub."""
+    """Load problems of a benchmark on the hub."""
     source = BENCHMARK_SOURCES[task.name]
     problems = read_hub_problems(task.name, task.revision, task.seed)
     origin = {
@@ -74,7 +74,7 @@ def load_benchmark_task(task: BenchmarkTask) -> Task:
 
 
 def load_file_task(task: FileTask) -> Task:
-    """Read problems from a file."""
+    """Load problems from a file."""
     columns = ProblemColumns(task.question, task.answer, task.name, task.subject, task.level, task.choices)
     problems = read_file_problems(task.path, columns, task.problems, task.seed)
     origin = {"sha256": sha256(read_task_file(task.path)).hexdigest()}
@@ -82,10 +82,10 @@ def load_file_task(task: FileTask) -> Task:
 
 
 def take_first_problems(problems: list[Problem], count: int | None, where: str) -> list[Problem]:
-    """Return the first problems.
+    """Return the first ``count`` problems; all if it is None.
 
     Raises:
-        ConfigError: there are not that many.
+        ConfigError: there are fewer.
     """
     if count is not None and count > len(problems):
         raise ConfigError(f"task.problems: {where} has {len(problems):,} problems, and {count:,} are asked for.")
@@ -96,7 +96,7 @@ TASK_BLOCKS_MODULE, TASK_LOADERS_MODULE = "isocompute.runners.config.tasks", "is
 
 
 def describe_benchmark(name: str) -> TaskEntry:
-    """Return the entry of a benchmark on the hub."""
+    """Return the registry entry of a benchmark on the hub."""
     source = BENCHMARK_SOURCES[name]
     return TaskEntry(
         f"{TASK_BLOCKS_MODULE}:BenchmarkTask",
@@ -136,7 +136,7 @@ FILE_TASK = TaskEntry(
 
 
 def list_tasks() -> dict[str, TaskEntry]:
-    """Return the tasks by name, and what a file of one's own is, without fetching any.
+    """Return the tasks by name, and an entry for your own files, without fetching any.
 
     >>> list(list_tasks())
     ['math500', 'gsm8k', 'aime24', 'aime25', 'gpqa-diamond', 'lab', 'reasoning-gym', 'path: FILE']
@@ -145,7 +145,7 @@ def list_tasks() -> dict[str, TaskEntry]:
 
 
 def list_generators() -> dict[str, list[str]]:
-    """Return the generators of reasoning-gym that are taken, by their grader."""
+    """Return the supported generators of reasoning-gym by their grader."""
     by_grader = defaultdict(list)
     for generator, grader in GENERATOR_GRADERS.items():
         by_grader[grader].append(generator)

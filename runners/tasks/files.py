@@ -1,4 +1,4 @@
-"""Problems from a file of one's own: JSON lines, CSV or Parquet."""
+"""Problems from your own files: JSON lines, CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ ProblemRows = Iterator[tuple[str, dict[str, Any]]]
 def read_file_problems(
     path: str, columns: ProblemColumns | None = None, count: int | None = None, seed: int = 0
 ) -> list[Problem]:
-    """Read problems from a file; the ending says which kind: ``.csv``, ``.parquet``, else JSON lines.
+    """Read problems from a file, as CSV (``.csv``), Parquet (``.parquet``), or else JSON lines.
 
     Args:
-        path: the file, on a local disk or wherever fsspec reaches.
-        columns: which columns hold what; ``question`` and ``answer`` if not given.
-        count: how many, from the top; all if not given.
-        seed: orders the options, where the right one has a column of its own.
+        path: the file, on a local disk or in any store that fsspec supports.
+        columns: names of the columns; ``question`` and ``answer`` if not given.
+        count: number of problems, from the top; all if not given.
+        seed: shuffles the options of multiple choice if the right one has a column of its own.
 
     Raises:
-        ConfigError: the file is not there.
-        DataError: it is not what its ending says, or a row lacks something; says which row.
+        ConfigError: the file does not exist.
+        DataError: the file is not in the format of its ending, or a row lacks something; the message names the row.
     """
     columns = columns or ProblemColumns()
     ending = PurePosixPath(path).suffix.lower()
@@ -47,7 +47,7 @@ def read_file_problems(
 
 
 def read_task_file(path: str) -> bytes:
-    """Return what a file holds.
+    """Return the content of a file.
 
     Raises:
         ConfigError: it cannot be read.
@@ -62,7 +62,7 @@ def read_task_file(path: str) -> bytes:
 
 
 def decode_text(path: str, content: bytes) -> io.StringIO:
-    """Return a file's text, its line ends as they are.
+    """Return a file's text, with its line ends unchanged.
 
     Raises:
         DataError: it is not UTF-8.
@@ -74,10 +74,10 @@ def decode_text(path: str, content: bytes) -> io.StringIO:
 
 
 def read_task_json(path: str, content: bytes, columns: ProblemColumns) -> ProblemRows:
-    """Yield the objects of a JSON-lines file, one a line.
+    """Yield the objects of a JSON-lines file.
 
     Raises:
-        DataError: a line is no object, or one with a key that stands twice.
+        DataError: a line is not an object, or repeats a key.
     """
     for number, line in enumerate(decode_text(path, content), start=1):
         where = f"{path}, line {number}"
@@ -94,7 +94,7 @@ def read_task_csv(path: str, content: bytes, columns: ProblemColumns) -> Problem
     """Yield the rows of a CSV file, whose first line names the columns.
 
     Raises:
-        DataError: a column is missing or stands twice, or the file is not CSV.
+        DataError: a column is missing or repeated, or the file is not CSV.
     """
     reader = csv.DictReader(decode_text(path, content), strict=True)
     number = 0
@@ -113,7 +113,7 @@ def read_task_parquet(path: str, content: bytes, columns: ProblemColumns) -> Pro
     """Yield the rows of a Parquet file.
 
     Raises:
-        DataError: a column is missing or stands twice, or the file is not Parquet.
+        DataError: a column is missing or repeated, or the file is not Parquet.
     """
     try:
         file = pq.ParquetFile(pa.BufferReader(content))

@@ -1,9 +1,9 @@
-"""Problems from the generators of the `reasoning-gym` library, by name.
+"""Problems from the generators of the `reasoning-gym` library.
 
-Only generators whose answers an ordinary grader can compare are taken: one right answer, on one line, the same in
-every process. The library's own `score_answer` is not used. It is graded, its 1.0 is not the same everywhere (one
-scorer takes every answer that is not empty for right), and some evaluate the text that a model wrote; and where many
-answers are right, a vote would have to count as one what only the scorer knows to be one.
+Only generators whose answers an ordinary grader can compare are supported: one right answer, on one line, the same in
+every process. The library's own `score_answer` is not used. Its scores are graded, with inconsistent meanings of 1.0
+(one scorer accepts every answer that is not empty), and some scorers evaluate a model's text as code. If many answers
+are right, voting would have to group answers that only the scorer can recognise as equal.
 """
 
 from __future__ import annotations
@@ -37,32 +37,32 @@ GENERATOR_GRADERS = {
         "exact",
     ),
 }  # fmt: skip
-"""What grades the answers of each generator that is taken; read in version 0.1.25 of the library."""
+"""The grader of each supported generator; read in version 0.1.25 of the library."""
 
 GENERATOR_SIZE = 100_000
-"""Problems that a generator is asked to hold. Some draw for all of them at once, so it is the same for every count."""
+"""Size of every generator's dataset. Some generators draw all problems at once, so it does not depend on the count."""
 
 OPTION_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
-"""What generators raise at options that they cannot use."""
+"""Exceptions that generators raise for invalid options."""
 
 
 def make_gym_problems(
     generator: str, count: int, seed: int = 0, options: dict[str, Any] | None = None
 ) -> list[Problem]:
-    """Generate problems, no two alike; the first of a longer list are those of a shorter one.
+    """Generate distinct problems; a shorter list is the beginning of a longer one.
 
-    A problem's name holds generator, seed and index. With the options they suffice to make the library's entry again:
-    ``create_dataset(generator, size=SIZE, seed=library_seed(generator, seed), **options)[index]``.
+    A problem's name holds generator, seed and index. With the options they reproduce the library's entry:
+    ``create_dataset(generator, size=GENERATOR_SIZE, seed=derive_library_seed(generator, seed), **options)[index]``.
 
     Args:
         generator: one of `GENERATOR_GRADERS`.
-        count: how many.
-        seed: which draw.
+        count: number of problems.
+        seed: of the draw.
         options: of the generator, such as its range of numbers.
 
     Raises:
-        ConfigError: the library is not installed, the generator is unknown or not taken, an option is wrong, or
-            there are not that many different problems.
+        ConfigError: the library is not installed, the generator is unknown or not supported, an option is wrong, or
+            there are fewer different problems.
     """
     problems: dict[str, Problem] = {}
     for index, entry, subject in draw_gym_entries(generator, seed, options or {}):
@@ -78,10 +78,10 @@ def make_gym_problems(
 
 
 def draw_gym_entries(generator: str, seed: int, options: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any], str]]:
-    """Yield a generator's problems as the library gives them, each with its index and its field of knowledge.
+    """Yield a generator's problems as the library gives them, each with its index and its subject.
 
     Raises:
-        ConfigError: the library is not installed, the generator is unknown or not taken, or an option is wrong.
+        ConfigError: the library is not installed, the generator is unknown or not supported, or an option is wrong.
     """
     try:
         import reasoning_gym
@@ -111,10 +111,10 @@ def draw_gym_entries(generator: str, seed: int, options: dict[str, Any]) -> Iter
 
 
 def derive_library_seed(generator: str, seed: int) -> int:
-    """Return the seed that the library is given, 0 … 2**31 − 1.
+    """Return the seed for the library, 0 … 2**31 − 1.
 
-    The library draws problem i from its seed + i, so two seeds side by side share all problems but one. Here they are
-    spread: two seeds share problems only where two of 2**31 stretches meet.
+    The library draws problem i from its seed + i, so consecutive seeds would share all problems but one. Derived seeds
+    are spread over the range and rarely overlap.
     """
     return derive_seed(seed, "reasoning-gym", generator) % 2**31
 

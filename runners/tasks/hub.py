@@ -1,8 +1,8 @@
 """Problems from the benchmarks on the Hugging Face hub, through its `datasets` library.
 
-Every source is pinned to a revision. The pins were read in public code that fetches these datasets, and none was
-fetched where this was written: no hub could be reached there. So a split is checked as it comes in: its columns, and,
-at the pinned revision, its number of rows; and its hash goes into the manifest of a run.
+Every source is pinned to a revision. The pins were read in public code that fetches these datasets; no dataset was
+fetched during development, which had no access to the hub. So a split is checked when it is loaded: its columns, and,
+at the pinned revision, its number of rows. Its hash goes into the manifest of a run.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class BenchmarkSource:
     Args:
         path: the repository, or a folder of the same layout.
         config: the dataset's configuration.
-        split: which of its splits.
+        split: name of the split.
         revision: the commit.
         size: rows of the split at that commit.
-        columns: which of its columns hold what.
-        grader: what grades an answer.
-        licence: as its card or its origin states it; gated, where access must be asked for first.
+        columns: names of its columns.
+        grader: name of the grader.
+        licence: as stated by the dataset card or the original source; "gated" if access must be requested.
     """
 
     path: str
@@ -109,11 +109,11 @@ def read_hub_problems(name: str, revision: str | None = None, seed: int = 0) -> 
     Args:
         name: one of `BENCHMARK_SOURCES`.
         revision: a commit, branch or tag of the dataset; the pinned one if not given.
-        seed: orders the options, where the right one has a column of its own.
+        seed: shuffles the options of multiple choice if the right one has a column of its own.
 
     Raises:
-        ConfigError: the `datasets` library is not installed, or the dataset cannot be had.
-        DataError: its columns or rows are not what they were at the pinned revision.
+        ConfigError: the `datasets` library is not installed, or the dataset cannot be loaded.
+        DataError: its columns or rows differ from those at the pinned revision.
     """
     pinned = BENCHMARK_SOURCES[name]
     source = replace(pinned, revision=revision or pinned.revision)
@@ -127,17 +127,17 @@ def read_hub_problems(name: str, revision: str | None = None, seed: int = 0) -> 
 
 
 def load_split(name: str, source: BenchmarkSource) -> Any:
-    """Return a source's split, as `datasets` gives it: from its cache, or fetched.
+    """Return a source's split as `datasets` gives it, from its cache or the hub.
 
     Raises:
-        ConfigError: the library is not installed, or the dataset cannot be had.
+        ConfigError: the library is not installed, or the dataset cannot be loaded.
     """
     try:
         import datasets
     except ModuleNotFoundError:
         raise ConfigError(f"The task '{name}' needs datasets: pip install 'isocompute[datasets]'.") from None
     try:
-        # A dataset may be a script. Versions before 4 would ask whether to run it; later ones refuse it by themselves.
+        # A dataset may be a script. Versions before 4 would prompt before running it; later ones refuse it.
         return datasets.load_dataset(
             source.path, source.config, split=source.split, revision=source.revision, trust_remote_code=False
         )

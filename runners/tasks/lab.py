@@ -1,4 +1,4 @@
-"""Problems from the lab's generator, none of which its models have learnt from."""
+"""Problems from the lab's generator that its models were not trained on."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from isocompute.runners.tasks.problem import Problem
 
 
 def make_lab_problems(count: int, levels: list[int], seed: int) -> list[Problem]:
-    """Generate problems of the lab that no model has learnt from, spread evenly over the levels, no two alike.
+    """Generate distinct held-out problems of the lab, spread evenly over the levels.
 
-    The first problems of a longer list are those of a shorter one.
+    A shorter list is the beginning of a longer one.
+
+    Raises:
+        ConfigError: a level is unknown or repeated, or there are fewer different problems.
 
     >>> [p.problem_id for p in make_lab_problems(3, [1, 5], seed=0)]
     ['lab-0-1-0', 'lab-0-5-0', 'lab-0-1-1']
@@ -36,10 +39,10 @@ def make_lab_problems(count: int, levels: list[int], seed: int) -> list[Problem]
 
 
 def draw_unseen_problem(level: int, rng: random.Random, seen: set[str]) -> lab.LabProblem:
-    """Draw a held-out problem of a level that is not among the questions seen.
+    """Draw a held-out problem of a level whose question is not in ``seen``.
 
     Raises:
-        ConfigError: none turned up in a hundred thousand draws.
+        ConfigError: a hundred thousand draws gave none.
     """
     for _ in range(100_000):
         problem = lab.sample_lab_problem(level, rng)

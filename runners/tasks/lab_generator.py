@@ -4,9 +4,9 @@ A problem is a start value and a chain of operations, in words:
 
     Start with 47, add 38, times 6, minus 129.
 
-A solution works it step by step, one step a line, each line with its digits from the ones up before the
-number is written out, and ends in a boxed answer. A verification of a solution works the problem again and sets
-the digits of its own answer beside those of the solution's, up to the first that differ.
+A solution works through it with one step a line. Each line has the result's digits, ones first, before the number
+itself, and the last line is the boxed answer. A verification works the problem again and compares the digits of its
+own answer with those of the solution's, up to the first that differ.
 
     47+38: 5,8 = 85                 47+38: 5,8 = 85
     85*6: 0,1,5 = 510               85*6: 0,1,5 = 510
@@ -14,8 +14,8 @@ the digits of its own answer beside those of the solution's, up to the first tha
     \\boxed{381}                     3=3,8=8,1=1
                                     Correct? Yes
 
-This module knows the truth, and nothing of any model: it makes problems, the reference solutions that a
-solver learns from, and the reference verifications and right lines that a verifier and a PRM learn from.
+This module uses no model. It generates problems, the reference solutions that a solver is trained on, and the reference
+verifications and correct lines that a verifier and a PRM are trained on.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from itertools import zip_longest
 from isocompute.runners.grading import extract_boxed_answer, extract_lab_answer
 
 LARGEST_LAB_VALUE = 999
-"""Every value on the way lies in 0…LARGEST."""
+"""Every intermediate value lies in 0 … this."""
 
 OPERATOR_WORDS = {"+": "add", "-": "minus", "*": "times"}
 
 
 @dataclass(frozen=True)
 class LabLevel:
-    """What makes a problem of one level: how many operations, and on what numbers."""
+    """The number and the range of operations in the problems of one level."""
 
     operation_count: int
     largest_start: int
-    """The start value is drawn from 1…start."""
+    """The start value is drawn from 1 … this."""
     largest_operand: int
-    """What is added or subtracted is drawn from 1…operand."""
+    """Terms that are added or subtracted are drawn from 1 … this."""
     largest_factor: int
-    """What is multiplied by is drawn from 2…factor."""
+    """Factors are drawn from 2 … this."""
 
 
 LAB_LEVELS = {
@@ -89,7 +89,7 @@ class LabProblem:
 
     @property
     def solution(self) -> str:
-        """The reference solution, a step a line, ending in the boxed answer."""
+        """The reference solution, one step a line, ending in the boxed answer."""
         value, lines = self.start, []
         for operator, number in self.operations:
             result = apply_operation(value, operator, number)
@@ -106,12 +106,12 @@ def apply_operation(value: int, operator: str, number: int) -> int:
 
 
 def format_working(result: int) -> str:
-    """Return the digits of a result as they come out of the working, ones first: 381 → '1,8,3'."""
+    """Return the digits of a result in the order of the working, ones first: 381 → '1,8,3'."""
     return ",".join(reversed(str(result)))
 
 
 def sample_lab_problem(level: int, rng: random.Random) -> LabProblem:
-    """Draw one problem of a level; every value on the way stays in 0…LARGEST."""
+    """Draw one problem of a level, with every intermediate value in 0 … `LARGEST_LAB_VALUE`."""
     shape = LAB_LEVELS[level]
     start = value = rng.randint(1, shape.largest_start)
     operations: list[tuple[str, int]] = []
@@ -125,18 +125,19 @@ def sample_lab_problem(level: int, rng: random.Random) -> LabProblem:
 
 
 def is_held_out(problem: LabProblem) -> bool:
-    """Whether a problem is kept for measuring: a tenth of all, by a hash of the question.
+    """Return whether a problem is held out for measurements: a tenth of all, by a hash of the question.
 
-    Models learn from the others only, so no run of the lab holds a problem that a model has seen.
+    Models are trained only on the others, so no run of the lab holds a problem that a model has seen.
     """
     return blake2b(problem.question.encode(), digest_size=8).digest()[0] % 10 == 0
 
 
 def derive_expected_lines(problem: LabProblem, solution: str) -> list[str]:
-    """Return what each line of a solution should have been, given what the lines before it say.
+    """Return the correct text of each line of a solution, given the lines before it.
 
-    So a slip is the fault of one line, and those that go on from it rightly are right. A line is empty where
-    nothing right can follow: no number stands before it, or the value leaves 0…LARGEST, or all is said.
+    So a slip counts against one line only, and correct lines that continue from it are correct. A line is empty if
+    there is no correct text: the line before has no number, the value leaves 0 … `LARGEST_LAB_VALUE`, or the solution
+    has ended.
 
     >>> p = LabProblem(47, (("+", 38), ("*", 6)))
     >>> derive_expected_lines(p, "47+38: 6,8 = 86\\n86*6: 6,1,5 = 516\\n\\\\boxed{516}")
@@ -161,7 +162,7 @@ def derive_expected_lines(problem: LabProblem, solution: str) -> list[str]:
 
 
 def write_verification(problem: LabProblem, solution: str) -> str:
-    """Write the reference verification of a solution: the problem worked again, the two answers side by side.
+    """Return the reference verification of a solution: the problem worked again, and the two answers compared.
 
     >>> p = LabProblem(47, (("+", 38), ("*", 6)))
     >>> print(write_verification(p, "47+38: 5,8 = 85\\n85*6: 0,2,5 = 520\\n\\\\boxed{520}"))
@@ -179,7 +180,7 @@ def write_verification(problem: LabProblem, solution: str) -> str:
 
 
 def compare_digits(number: str, other: str) -> str:
-    """Write a number's digits beside those of another, up to the first that differ.
+    """Return a number's digits paired with those of another, up to the first that differ.
 
     >>> compare_digits("510", "51")
     '5=5,1=1,0=-'

@@ -1,4 +1,4 @@
-"""What a problem is, and how a row of a table becomes one: which column holds what."""
+"""Problems, and how they are read from the rows of a table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPTION_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(frozen=True)
 class Problem:
-    """A question with its right answer, as its task gives it; the task's grader makes it canonical.
+    """A question with its right answer as the task gives it; the task's grader makes the answer canonical.
 
     The fields are the columns of the table `problems`.
     """
@@ -37,14 +37,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class ProblemColumns:
-    """Which columns of a table make a problem.
+    """The columns of a table that make a problem.
 
     Args:
-        question: what is asked.
-        answer: the right answer; of a text with ``####``, what follows it. With `choices` it holds the letter or the
+        question: the question.
+        answer: the right answer; in a text with ``####``, the part after it. With `choices` it holds the letter or the
             text of the right option, or is itself one of the columns in `choices`.
         name: the problem's name, unique in the table; the row's number, from 1, if not given.
-        subject: field of knowledge.
+        subject: the subject.
         level: difficulty, a whole number.
         choices: the columns that hold an option each, or the one column that holds a list of them.
     """
@@ -70,12 +70,12 @@ def read_problem_rows(
 
     Args:
         task: the task's name.
-        rows: where each row stands, in words for an error, and the row.
-        columns: which of its columns hold what.
-        seed: orders the options of a problem, where the right one has a column of its own.
+        rows: each row with its location, in words for an error.
+        columns: names of the columns.
+        seed: shuffles the options of multiple choice if the right one has a column of its own.
 
     Raises:
-        DataError: a row lacks something, or names a problem twice; says where.
+        DataError: a row lacks something, or repeats a problem's name; the message says where.
     """
     problems: dict[str, Problem] = {}
     for number, (where, row) in enumerate(rows, start=1):
@@ -98,10 +98,10 @@ def read_problem_rows(
 
 
 def require_columns(where: str, columns: ProblemColumns, there: list[str]) -> None:
-    """Raise unless a table has the columns that its problems need, each once.
+    """Raise unless a table has each of the required columns exactly once.
 
     Raises:
-        DataError: names the column that is missing, and those that are there.
+        DataError: the message names the column, and the columns that exist.
     """
     for column in columns.required_columns:
         if (times := there.count(column)) != 1:
@@ -110,7 +110,7 @@ def require_columns(where: str, columns: ProblemColumns, there: list[str]) -> No
 
 
 def read_text_cell(row: Mapping[str, Any], column: str, where: str) -> str | None:
-    """Return what a column holds, as text; None if it holds nothing.
+    """Return the text of a cell; None if it is empty.
 
     Raises:
         DataError: it holds neither text nor a number.
@@ -126,10 +126,10 @@ def read_text_cell(row: Mapping[str, Any], column: str, where: str) -> str | Non
 
 
 def read_required_cell(row: Mapping[str, Any], column: str, where: str) -> str:
-    """Return what a column holds, as text.
+    """Return the text of a cell that must not be empty.
 
     Raises:
-        DataError: it holds nothing, or neither text nor a number.
+        DataError: it is empty, or holds neither text nor a number.
     """
     value = read_text_cell(row, column, where)
     if value is None:
@@ -138,10 +138,10 @@ def read_required_cell(row: Mapping[str, Any], column: str, where: str) -> str:
 
 
 def read_integer_cell(row: Mapping[str, Any], column: str, where: str) -> int | None:
-    """Return the whole number that a column holds; None if it holds nothing.
+    """Return the whole number of a cell; None if it is empty.
 
     Raises:
-        DataError: it is no whole number that a level can be.
+        DataError: it is not a whole number of at most nine digits.
     """
     value = read_text_cell(row, column, where)
     if value is None:
@@ -154,10 +154,10 @@ def read_integer_cell(row: Mapping[str, Any], column: str, where: str) -> int | 
 def format_multiple_choice(
     question: str, row: Mapping[str, Any], columns: ProblemColumns, draw: str, where: str
 ) -> tuple[str, str]:
-    """Write the options under the question, and return both with the letter of the right one.
+    """Return the question with its options below, and the letter of the right option.
 
-    Options keep their order, unless the right one has a column of its own: it would always stand in the same place,
-    so there they are shuffled. The order depends on ``draw`` and on nothing else.
+    Options keep their order, unless the right one has a column of its own: it would always be in the same place, so the
+    options are shuffled then. The order depends only on ``draw``.
 
     >>> row = {"best": "four", "bad": "five"}
     >>> print(*format_multiple_choice("2+2?", row, ProblemColumns(answer="best", choices=("bad", "best")), "t/0/1",
@@ -169,7 +169,7 @@ def format_multiple_choice(
     A
 
     Raises:
-        DataError: there are no two options, or more than letters, two are alike, or the answer is none of them.
+        DataError: there are fewer than two options or more than letters, two are alike, or the answer matches none.
     """
     options = read_choice_options(row, columns.choices, where)
     if columns.answer in columns.choices:
@@ -185,7 +185,7 @@ def read_choice_options(row: Mapping[str, Any], choices: tuple[str, ...], where:
     """Return the options of a problem.
 
     Raises:
-        DataError: there are no two of them, or more than letters, or two are alike.
+        DataError: there are fewer than two or more than letters, or two are alike.
     """
     given = row
     if len(choices) == 1:
@@ -206,10 +206,10 @@ def read_choice_options(row: Mapping[str, Any], choices: tuple[str, ...], where:
 
 
 def resolve_option(answer: str, options: list[str], where: str, column: str) -> str:
-    """Return the option that an answer means, given by its text or by its letter, ``B`` or ``(b)``.
+    """Return the option that an answer names by its text or by its letter, ``B`` or ``(b)``.
 
     Raises:
-        DataError: it means none, or its text is one option and its letter another.
+        DataError: it names none, or its text is one option and its letter another.
     """
     letter = answer.removeprefix("(").removesuffix(")").upper()
     place = OPTION_LETTERS.find(letter) if len(letter) == 1 else -1

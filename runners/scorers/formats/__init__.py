@@ -1,1 +1,1 @@
-"""Formats of reward models: how a solution becomes tokens, and where scores are read."""
+"""Formats of reward models: how a solution is tokenised, and where its scores are read."""

@@ -1,8 +1,8 @@
-"""From steps to what a model reads, and from what it makes of it to scores: the parts that need no model.
+"""The model-free parts of reward model formats: from steps to tokens, and from margins to scores.
 
-Every kind's score is the logistic function of a margin that the model's head gives at a place: softmax over two
-logits is the logistic of their difference. So a kind says what is read, where its scores stand, and what its head is;
-an engine returns margins.
+Every format's score is the logistic function of a margin that the model's head gives at a position: the softmax over
+two logits is the logistic of their difference. A format defines the tokens, the positions of scores and the head; an
+engine returns margins.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from isocompute.runners.scorers.base import ScoreRequest, ScoreResult
 
 @dataclass(frozen=True)
 class TokenPair:
-    """The head of a language model: the margin is the logit of a token for right less that of one for wrong."""
+    """The head of a language model: the margin is the logit of the token for right minus that for wrong."""
 
     right: int
     wrong: int
 
 
 ScoreHead = TokenPair | Literal["classes", "value", "reward"]
-"""A language model's, or a head beside it: two classes at each token (Qwen2.5-Math-PRM), a value at each token
+"""A language model's own head, or a separate one: two classes at each token (Qwen2.5-Math-PRM), a value at each token
 (Skywork), or one reward for the sequence, at its last token."""
 
 
 @dataclass(frozen=True)
 class ScoringInput:
-    """Tokens to read, and the places among them at which a score stands.
+    """Tokens to read, and the positions among them that have a score.
 
     Args:
-        tokens: ids; they end at the last place.
-        places: indices, rising: a step's score is what the model makes of ``tokens[: place + 1]``.
+        tokens: ids; they end at the last position.
+        places: ascending indices: a step's score is computed from ``tokens[: place + 1]``.
     """
 
     tokens: tuple[int, ...]
@@ -42,7 +42,7 @@ class ScoringInput:
 
     @property
     def prefixes(self) -> list[tuple[int, ...]]:
-        """What is read up to each place.
+        """The tokens up to each position.
 
         >>> ScoringInput((5, 6, 7), (0, 2)).prefixes
         [(5,), (5, 6, 7)]
@@ -51,18 +51,18 @@ class ScoringInput:
 
 
 class RewardModelFormat(Protocol):
-    """How a family of reward models is asked and read."""
+    """The format of a family of reward models."""
 
     @property
     def head(self) -> ScoreHead:
-        """What gives the margin."""
+        """The head that gives the margin."""
 
     def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
-        """Return what is read to score ``steps[known:]``, one place each, in order; no step is of blanks alone."""
+        """Return the inputs that score ``steps[known:]``, one position each, in order; no step is blank."""
 
 
 def build_scoring_input(tokens: Sequence[int], places: Sequence[int], known: int) -> ScoringInput:
-    """Return the reading of all steps, cut at the last place, with the places of those after the ``known`` first.
+    """Return the tokens up to the last position, with the positions of the steps after the first ``known``.
 
     >>> build_scoring_input([1, 2, 3, 4, 5], [1, 3], known=1)
     ScoringInput(tokens=(1, 2, 3, 4), places=(3,))
@@ -71,13 +71,13 @@ def build_scoring_input(tokens: Sequence[int], places: Sequence[int], known: int
 
 
 def tokenise_request(kind: RewardModelFormat, request: ScoreRequest) -> list[ScoringInput]:
-    """Return what is read for a request: nothing of steps of blanks alone, and nothing if no other is new."""
+    """Return the inputs for a request without its blank steps; empty if no other step is new."""
     steps, new = drop_blank_steps(request.steps), drop_blank_steps(request.new_steps)
     return kind.tokenise_steps(request.question, steps, len(steps) - len(new)) if new else []
 
 
 def drop_blank_steps(steps: Sequence[str]) -> list[str]:
-    """Return the steps that say something.
+    """Return the steps that are not blank.
 
     >>> drop_blank_steps(["1 + 1 = 2", " ", ""])
     ['1 + 1 = 2']
@@ -86,7 +86,7 @@ def drop_blank_steps(steps: Sequence[str]) -> list[str]:
 
 
 def explain_length_refusal(read: Sequence[ScoringInput], limit: int | None) -> str | None:
-    """Say why a model that takes ``limit`` tokens cannot read this; None if it can."""
+    """Return why a model that takes ``limit`` tokens cannot read the inputs; None if it can."""
     longest = max((len(reading.tokens) for reading in read), default=0)
     if limit is None or longest <= limit:
         return None
@@ -96,7 +96,7 @@ def explain_length_refusal(read: Sequence[ScoringInput], limit: int | None) -> s
 def build_score_result(
     request: ScoreRequest, margins: Sequence[float], prompt_tokens: int, cached_tokens: int | None, calls: int
 ) -> ScoreResult:
-    """Turn margins, one for each new step that says something, into a request's scores.
+    """Convert margins, one for each new step that is not blank, into a request's scores.
 
     >>> build_score_result(ScoreRequest("a", "?", ("Yes. ", " ")), [0.0], 9, 0, 1).scores
     (0.5, nan)
@@ -109,7 +109,7 @@ def build_score_result(
 
 
 def compute_logistic(margin: float) -> float:
-    """Return 1 / (1 + exp(-margin)), for any margin.
+    """Return 1 / (1 + exp(-margin)), without overflow.
 
     >>> compute_logistic(0.0), compute_logistic(-1000.0), compute_logistic(1000.0)
     (0.5, 0.0, 1.0)

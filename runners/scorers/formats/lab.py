@@ -1,7 +1,7 @@
-r"""The lab's PRM: `` +`` or `` -`` predicted after each line, as it was trained and is measured.
+r"""The format of the lab's PRM: `` +`` or `` -`` predicted after each line, as in its training and measurement.
 
-The score of a line is p( +) / (p( +) + p( -)) after its last token; the sequence itself reads `` +`` after every line
-(`experiments.lab.corpus.stepwise`, `measure.step_scores`).
+The score of a line is p( +) / (p( +) + p( -)) after its last token; the sequence itself has `` +`` after every line
+(`experiments.lab.corpus.encode_steps`, `experiments.lab.measure.score_steps`).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from isocompute.runners.scorers.tokenizer import ScorerTokenizer
 
 
 class LabFormat:
-    """How the lab's PRM is asked.
+    """The format of the lab's PRM.
 
     Args:
         text: its tokenizer.
-        prompt: what stands before the solution, by name or file.
+        prompt: the text before the solution, by name or file.
 
     Raises:
-        ConfigError: no such prompt.
+        ConfigError: there is no such prompt.
         EngineError: the tokenizer is not the lab's.
     """
 
@@ -32,7 +32,7 @@ class LabFormat:
         self.newline = text.get_single_token("\n")
 
     def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
-        """Return prompt and lines; a score stands at the last token of each line."""
+        """Return the prompt and the lines, with a score at the last token of each line."""
         tokens = [self.bos_token_id, *self.text.tokenise_content(self.prompt.fill(question=question))]
         places = []
         for step in steps:

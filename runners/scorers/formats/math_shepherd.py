@@ -1,12 +1,12 @@
-r"""Math-Shepherd's PRM: ``ки`` after each step, and ``+`` or ``-`` predicted there.
+r"""The format of Math-Shepherd's PRM: ``ки`` after each step, and ``+`` or ``-`` predicted there.
 
 peiyi9979/math-shepherd-mistral-7b-prm (Wang et al. 2023, arXiv 2312.08935, section 3). The score of a step is
 p(+) / (p(+) + p(-)) at its ``ки``, both with a blank before them (tokens 648 and 387 of Mistral's; the tag is 12902).
-From the model card: ``{question} Step 1: … ки\nStep 2: … ки``, and scores are read at every ``ки``. Here at those only
-that end a step, so that one in a step's own text moves nothing. The model has learnt from steps that begin with
-``Step 1:``; they are not put before steps that lack them.
+The model card has ``{question} Step 1: … ки\nStep 2: … ки`` and reads scores at every ``ки``. Here only tags that end
+a step count, so a ``ки`` in a step's own text changes nothing. The model was trained on steps that begin with
+``Step 1:``; steps without it are left as they are.
 
-A checkpoint in pickled files is refused, as any is; save it as safetensors first.
+A checkpoint in pickled files is refused, as everywhere; save it as safetensors first.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ STEP_TAG = "ки"
 
 
 class MathShepherdFormat:
-    """How Math-Shepherd's model is asked.
+    """The format of Math-Shepherd's model.
 
     Raises:
-        EngineError: the model's tokenizer has no token for the tag, ``+`` or ``-``, or none that begins a text.
+        EngineError: the tokenizer lacks a token for the tag, ``+`` or ``-``, or a token that begins a text.
     """
 
     def __init__(self, text: ScorerTokenizer) -> None:
@@ -35,7 +35,7 @@ class MathShepherdFormat:
         self.head = TokenPair(*signs)
 
     def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
-        """Return question and steps; a score stands at the tag after each step."""
+        """Return the question and the steps, with a score at the tag after each step."""
         tokens = [self.bos_token_id]
         places = []
         for i, step in enumerate(steps):

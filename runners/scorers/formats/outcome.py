@@ -1,11 +1,12 @@
-"""Outcome reward models: one score for a solution, whole.
+"""The format of outcome reward models: one score for a whole solution.
 
-Any model for sequence classification with one output that reads a chat of question and solution (Skywork-Reward,
-RLHFlow's scalar reward models, …). The score is the logistic of the reward: the probability, under Bradley and Terry,
-to be preferred to a solution of reward 0; it orders solutions as the reward does, and weighs votes above 0.
+It fits any sequence classification model with one output that reads a chat of question and solution (Skywork-Reward,
+RLHFlow's scalar reward models, …). The score is the logistic of the reward: under Bradley and Terry, the probability
+that the solution is preferred to one of reward 0. It orders solutions as the reward does, and gives vote weights
+above 0.
 
-A solution is one step. Given several, each is scored by the text up to its end, in a chat of its own: such models have
-learnt from whole solutions, and what they say of a part is theirs to say.
+A solution is one step. If there are several, each is scored by the text up to its end, in a chat of its own. Such
+models were trained on whole solutions, so scores of partial ones may mean little.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ PROBE_CHAT = ("What is 1 + 1?", "1 + 1 = 2.")
 
 
 class OutcomeFormat:
-    """How outcome reward models are asked.
+    """The format of outcome reward models.
 
     Raises:
-        EngineError: the model has no chat template, or its tokenizer reads a text otherwise within a chat than alone.
+        EngineError: the model has no chat template, or its tokenizer tokenises a text differently within a chat.
     """
 
     head: ScoreHead = "reward"
@@ -38,7 +39,7 @@ class OutcomeFormat:
             raise EngineError(f"The tokenizer of '{text.model}' reads a text otherwise within a chat than alone.")
 
     def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
-        """Return a chat for each step, with the solution up to its end; the score stands at the chat's end."""
+        """Return a chat for each step, with the solution up to its end and a score at the chat's end."""
         opening = [*self.opening, *self.text.tokenise_content(question.strip()), *self.between]
         chats = []
         for i in range(known, len(steps)):

@@ -1,4 +1,4 @@
-r"""Qwen2.5-Math-PRM: ``<extra_0>`` after each step of the assistant's turn, classified there as wrong or right.
+r"""The format of Qwen2.5-Math-PRM: ``<extra_0>`` after each step of the assistant's turn, classified as wrong or right.
 
 Qwen/Qwen2.5-Math-PRM-7B and -72B, Qwen/Qwen2.5-Math-7B-PRM800K (Zhang et al. 2025, arXiv 2501.07301). The score of a
 step is the softmax of class 1 against class 0 at its ``<extra_0>``; nothing else separates the steps. System prompt,
@@ -17,7 +17,7 @@ QWEN_STEP_SEPARATOR = "<extra_0>"
 
 
 class QwenPRMFormat:
-    """How Qwen's PRMs are asked.
+    """The format of Qwen's PRMs.
 
     Raises:
         EngineError: the model has no ``<extra_0>`` or no chat template.
@@ -31,7 +31,7 @@ class QwenPRMFormat:
         self.opening, self.reply = (text.tokenise_markup(part) for part in text.split_chat_markup(turns, reply=True))
 
     def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
-        """Return the chat; a score stands at the separator after each step."""
+        """Return the chat, with a score at the separator after each step."""
         tokens = [*self.opening, *self.text.tokenise_content(question), *self.reply]
         places = []
         for step in steps:

@@ -1,11 +1,11 @@
-"""RLHFlow's PRMs (and their generative ORMs): a chat in which each step is a turn, and ``+`` or ``-`` the reply.
+"""The format of RLHFlow's PRMs and generative ORMs: a chat with a turn for each step, and ``+`` or ``-`` as the reply.
 
-RLHFlow/Llama3.1-8B-PRM-Deepseek-Data, …-PRM-Mistral-Data. The score of a step is p(+) / (p(+) + p(-)) where the
-assistant replies to it, and every earlier reply reads ``+``. The first turn holds the question too. From the
+RLHFlow/Llama3.1-8B-PRM-Deepseek-Data, …-PRM-Mistral-Data. The score of a step is p(+) / (p(+) + p(-)) at the start of
+the assistant's reply to it; every earlier reply is ``+``. The first turn also holds the question. Source: the
 authors' evaluation, RLHFlow/RLHF-Reward-Modeling at fc39179, math-rm/prm_evaluate.py (there "position -3", before
-``+`` and the end of the turn); search-and-learn asks them the same way.
+``+`` and the end of the turn); search-and-learn does the same.
 
-Their ORMs (…-ORM-Deepseek-Data) are this kind with the whole solution as one step (math-rm/orm_evaluate.py).
+Their ORMs (…-ORM-Deepseek-Data) have the same format, with the whole solution as one step (math-rm/orm_evaluate.py).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from isocompute.runners.scorers.tokenizer import TEXT_PLACEHOLDER, ScorerTokeniz
 
 
 class RLHFlowFormat:
-    """How RLHFlow's models are asked.
+    """The format of RLHFlow's models.
 
     Raises:
-        EngineError: the model has no ``+`` and ``-``, or its chat template does not go on as they need it.
+        EngineError: the model has no tokens ``+`` and ``-``, or its chat template changes a turn once others follow.
     """
 
     def __init__(self, text: ScorerTokenizer) -> None:
@@ -36,7 +36,7 @@ class RLHFlowFormat:
         self.turn = text.tokenise_markup(turn.removeprefix(reply))  # the reply itself, and the head of the next turn
 
     def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
-        """Return the chat; a score stands where a reply begins."""
+        """Return the chat, with a score where each reply begins."""
         tokens: list[int] = []
         places = []
         for i, step in enumerate(steps):

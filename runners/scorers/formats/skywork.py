@@ -1,10 +1,10 @@
-r"""Skywork's PRMs: a value at the end of each step, squashed to a probability.
+r"""The format of Skywork's PRMs: a value at the end of each step, mapped to a probability.
 
-Skywork/Skywork-o1-Open-PRM-Qwen-2.5-1.5B and -7B. Question and steps are tokenised apart, each followed by a newline,
-and the score of a step is the logistic of the value head at its newline. From the authors' inference code,
-SkyworkAI/skywork-o1-prm-inference at 719b56b, model_utils/io_utils.py (``prepare_input``) and prm_model.py. There
-every line is a step, empty ones too, and a blank line before the end is what a solution's last score stands for;
-here steps are what the caller says, and a step of blanks is none.
+Skywork/Skywork-o1-Open-PRM-Qwen-2.5-1.5B and -7B. Question and steps are tokenised separately, each followed by a
+newline, and the score of a step is the logistic of the value head at its newline. Source: the authors' inference code,
+SkyworkAI/skywork-o1-prm-inference at 719b56b, model_utils/io_utils.py (``prepare_input``) and prm_model.py. There,
+every line is a step, even an empty one, and a blank line before the end gets a solution's last score; here, the caller
+defines the steps, and blank ones are left out.
 
 vLLM does not know the architecture without the authors' plug-in, which is made for its version 0.6.4.
 """
@@ -18,10 +18,10 @@ from isocompute.runners.scorers.tokenizer import ScorerTokenizer
 
 
 class SkyworkFormat:
-    """How Skywork's PRMs are asked.
+    """The format of Skywork's PRMs.
 
     Raises:
-        EngineError: the model has no token that begins a text, or none for a newline.
+        EngineError: the tokenizer lacks a token that begins a text, or one for a newline.
     """
 
     head: ScoreHead = "value"
@@ -30,7 +30,7 @@ class SkyworkFormat:
         self.text, self.bos_token_id, self.newline = text, text.bos_token_id, text.get_single_token("\n")
 
     def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
-        """Return question and steps; a score stands at the newline after each step."""
+        """Return the question and the steps, with a score at the newline after each step."""
         tokens = [self.bos_token_id, *self.text.tokenise_content(f"{question}\n")]
         places = []
         for step in steps:
