@@ -19,8 +19,8 @@ class Dice:
 
     def complete(self, request):
         sampling = request.sampling
-        dice = random.Random(request.seed if sampling.temperature else request.prompt + request.written)
-        text = self.write(request.prompt, bool(request.written), dice)
+        dice = random.Random(request.seed if sampling.temperature else request.prompt)
+        text = self.write(request.prompt, request.written, dice)
         cuts = [(text.index(stop), stop) for stop in sampling.stops if stop in text]
         place, stop = min(cuts, default=(len(text), ""))
         said, reason = text[:place] + stop, "step" if stop and stop == sampling.step else "stop"
@@ -30,14 +30,14 @@ class Dice:
         ids = tuple(map(ord, said))
         return Completion(said.removesuffix(stop), prompt, None, max(1, len(said)), reason, token_ids=ids)
 
-    def write(self, prompt, goes_on, dice):
-        throws = [dice.randint(1, 6) for _ in range(6)]
+    def write(self, prompt, written, dice):
+        throws = [int(throw) for throw in re.findall(r"\d", written)] or [dice.randint(1, 6) for _ in range(6)]
         first, second = map(int, re.findall(r"Add (\d+) and (\d+)\.", prompt)[-1])
         is_right = throws[0] <= self.right
         if boxes := re.findall(r"\\boxed\{(\d+)\}", prompt):  # it verifies
             return f"{throws}\nCorrect? {'Yes' if (int(boxes[-1]) == first + second) == is_right else 'No'}"
         box = f"\\boxed{{{first + second + (0 if is_right else throws[1])}}}"
-        return box if goes_on else f"{throws}\n\n{box}"
+        return box if written else f"{throws}\n\n{box}"
 
     def close(self):
         pass

@@ -24,7 +24,7 @@ def test_a_score_says_when_it_was_made_and_one_that_nobody_was_asked_for_does_no
     run, _, _ = scored(says, scores)
     rows = run.read(SCORES).to_pylist()
     assert {(len(row["step_scores"]), row["started_at"], row["seconds"]) for row in rows} == {
-        (1, datetime.fromtimestamp(1e9, UTC), 0.25), (0, None, None),
+        (1, datetime.fromtimestamp(1e9, UTC), 0.25), (0, None, 0.0),
     }  # fmt: skip
 
 

@@ -202,7 +202,7 @@ def test_a_step_of_blanks_has_no_score_and_an_empty_request_none(loaded):
     assert math.isnan(done["nothing"].scores[0])
     for key in ("none", "nothing"):
         assert (done[key].prompt_tokens, done[key].calls, done[key].status) == (0, 0, "ok")
-        assert (done[key].started_at, done[key].seconds) == (None, None)  # nobody was asked
+        assert (done[key].started_at, done[key].seconds) == (None, 0.0)  # nothing had to be done
 
 
 def test_what_is_too_long_is_a_row_that_says_so(loaded):
