@@ -17,7 +17,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -83,7 +83,7 @@ class VLLMScorer:
                     request = pending.popleft()
                     read = readings(self.kind, request)
                     if not read:
-                        yield request, scored(request, [], 0, 0, 0)
+                        yield request, replace(scored(request, [], 0, 0, 0), seconds=0.0)
                     elif refused := refusal(read, self.limit):
                         yield request, Scored(None, 0, 0, 0, refused)
                     else:
