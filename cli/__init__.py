@@ -1,1 +1,1 @@
-"""The command line: commands, screens, and what programs read."""
+"""The command line: commands, screens for people, and JSON for programs."""

@@ -1,4 +1,7 @@
-"""The program: its commands, and what becomes of an error. Each imports only what it needs: `plan` answers at once."""
+"""The program with its commands, and its handling of errors.
+
+Commands import their modules when they run, so that `plan` starts fast.
+"""
 
 from __future__ import annotations
 
@@ -45,21 +48,22 @@ def handle_version_option(version: VersionOption = False) -> None:
 
 
 def run_application(application: typer.Typer) -> Any:
-    """Run a command; what isocompute raises on purpose becomes a sentence on stderr and exit code 2."""
+    """Run a command; an `IsocomputeError` becomes one sentence on stderr and exit code 2."""
     errors = Console(stderr=True, soft_wrap=True)
     try:
         with block_standard_input():
             application()
     except IsocomputeError as error:
         errors.print("[bold red]error:[/] ", end="")
-        sentence = "".join(c if c.isprintable() else " " for c in str(error))  # a file's words may steer a terminal
+        # A message may quote a file, whose control characters must not reach the terminal.
+        sentence = "".join(c if c.isprintable() else " " for c in str(error))
         errors.print(sentence, markup=False, highlight=False)
         sys.exit(2)
 
 
 @contextmanager
 def block_standard_input() -> Iterator[None]:
-    """Give libraries an empty standard input: none may ask a question, such as whether to run a model's own code."""
+    """Give libraries an empty standard input, so that none prompts, for example whether to run a model's own code."""
     before = sys.stdin
     try:
         with open(os.devnull) as nothing:
@@ -70,12 +74,12 @@ def block_standard_input() -> Iterator[None]:
 
 
 def main() -> None:
-    """Entry point of `isocompute`."""
+    """Run `isocompute`."""
     run_application(app)
 
 
 def plan_main() -> None:
-    """Entry point of `plan`."""
+    """Run `plan`."""
     run_application(plan.plan_app)
 
 

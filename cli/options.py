@@ -1,4 +1,4 @@
-"""Options that several commands have, and what they come to."""
+"""Options that several commands share, and the functions that apply them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for progra
 
 
 def print_version(asked: bool) -> None:
-    """Print the version and end, if it is asked for."""
+    """Print the version and exit, if it is requested."""
     if asked:
         print(f"isocompute {isocompute.__version__}")
         raise typer.Exit
@@ -30,22 +30,22 @@ VersionOption = Annotated[
 
 
 def print_json(fields: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Print for a program, in UTF-8.
+    """Print JSON in UTF-8.
 
     Raises:
-        ValueError: a number is not finite; what has no value is to be None.
+        ValueError: a number is not finite; use None for a missing value.
     """
     print(json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 class RegistryHelpCommand(TyperCommand):
-    """A command in whose help ``{graders}``, ``{formats}`` and ``{searches}`` stand for the names of a registry.
+    """A command whose help replaces ``{graders}``, ``{formats}`` and ``{searches}`` by the names in a registry.
 
-    The registries, with what other packages add, are read only when help is asked for.
+    The registries, including the entries of other packages, are read only when help is requested.
     """
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help, with names in the places of the registries."""
+        """Write the help, with the names filled in."""
         from isocompute.runners.grading.registry import GRADERS
         from isocompute.runners.imports.formats import IMPORT_FORMATS
         from isocompute.runners.search.registry import SEARCH_STRATEGIES
@@ -83,10 +83,10 @@ RhoOption = Annotated[
 
 
 def apply_lambda_option(profile: Profile, text: str) -> tuple[Profile, float | None]:
-    """Read --lambda: a number, or a way of counting tokens, which holds for λ, for scorers and for searches.
+    """Apply --lambda: a number, or a way of counting tokens, which applies to λ, scorers and searches.
 
     Returns:
-        The profile in that way, and λ; None where nothing was verified.
+        The profile with that way of counting, and λ; None if nothing was verified.
     """
     from isocompute.planner.profile import COUNTING_WAYS
 

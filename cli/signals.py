@@ -1,4 +1,4 @@
-"""How a command ends when it is told to, by Ctrl-C or by a signal: what is done reaches the disk, the run is free."""
+"""Clean exit of a command on Ctrl-C or a signal: finished rows are written, and the run is unlocked."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from isocompute.cli.screens.plan import print_note
 
 
 class StopSignal(BaseException):
-    """A signal has come; its number is the first argument.
+    """Raised when a signal arrives; its number is the first argument.
 
-    No `KeyboardInterrupt`: vLLM takes that one for itself while an engine starts, and goes on waiting for the engine
-    (``zmq_socket_ctx``, seen in 0.32).
+    It is not a `KeyboardInterrupt`, because vLLM catches that while an engine starts, and continues to wait for the
+    engine (``zmq_socket_ctx``, seen in 0.32).
     """
 
 
 @contextmanager
 def stop_on_signals(said: str) -> Iterator[None]:
-    """End what is inside on SIGINT and SIGTERM, say so, and exit with 128 and the signal's number.
+    """Stop the block on SIGINT and SIGTERM, print a note, and exit with 128 plus the signal's number.
 
-    A signal that is ignored, as SIGINT is by what a shell starts in the background, stays so.
+    A signal that is already ignored stays ignored, such as SIGINT in a process that a shell starts in the background.
 
     Args:
-        said: what to tell whoever stopped it.
+        said: the note to print.
 
     Raises:
-        typer.Exit: it was stopped.
+        typer.Exit: the block was stopped.
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -47,5 +47,5 @@ def stop_on_signals(said: str) -> Iterator[None]:
 
 
 def raise_stop_signal(number: int, frame: object) -> None:
-    """Raise in the main thread, wherever it is."""
+    """Raise `StopSignal` in the main thread."""
     raise StopSignal(number)

@@ -1,4 +1,4 @@
-"""What a pool of sampled solutions and verdicts says: estimators, costs, frontiers, laws, intervals."""
+"""Estimators, costs, choices, scaling laws and intervals over a pool of sampled solutions and verdicts."""
 
 from isocompute.fits.bootstrap import (
     compute_percentile_interval,
@@ -117,7 +117,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Return what a former name stands for, with a warning."""
+    """Return the object that a former name stands for, with a warning."""
     from isocompute.fits.former_names import FORMER_NAMES
 
     if name not in FORMER_NAMES:

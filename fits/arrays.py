@@ -1,4 +1,4 @@
-"""Names for the types of arrays that the estimators take and return."""
+"""Array types that the estimators take and return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sure are we: intervals from resampling problems, the unit that everything here is a mean over, and verdicts."""
+"""Bootstrap and t intervals over problems."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from scipy.special import stdtrit
 
 from isocompute.errors import DataError
 
-_LAYERS = 20  # resamplings of the verdicts: fewer would not say how far they spread
+_LAYERS = 20  # resamplings of the verdicts; with fewer, their spread is not measurable
 
 
 def draw_bootstrap_weights(problems: int, replicates: int, seed: int | np.random.SeedSequence) -> NDArray[np.float64]:
-    """Problem-level bootstrap: how often each problem is drawn in each replicate, divided by their number.
+    """Draw weights for a bootstrap over problems: how often a replicate draws each problem, divided by P.
 
-    The same weights applied to two strategies keep their pairing: the interval of a difference is the
-    interval of the difference of their replicates.
+    Using the same weights for two strategies keeps their pairing: the interval of a difference comes from the
+    difference of their replicates.
 
     Args:
         problems: P ≥ 2.
         replicates: B ≥ 1.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Returns:
         (B, P) weights, multinomial(P, 1/P) / P; each row sums to 1.
 
     Raises:
-        DataError: fewer than 2 problems, which no resampling can tell the spread of.
+        DataError: fewer than 2 problems, whose spread cannot be estimated.
 
     Example:
         >>> draw_bootstrap_weights(4, 2, seed=0).sum(axis=1)
@@ -39,7 +39,7 @@ def draw_bootstrap_weights(problems: int, replicates: int, seed: int | np.random
 
 
 def resample_means(values: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
-    """The mean over problems in each replicate.
+    """Compute the mean over problems in each replicate.
 
     Args:
         values: (P, …) per-problem values of any further shape.
@@ -68,17 +68,17 @@ def resample_means(values: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]
 def compute_percentile_interval(
     replicates: ArrayLike, level: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Percentile interval over the first axis (Efron 1979), taken at order statistics, rounded outward.
+    """Compute a percentile interval over the first axis (Efron 1979), at order statistics rounded outward.
 
-    Nothing is interpolated, so replicates may be infinite. No correction for the bootstrap's narrowness of
-    √((P-1)/P) is applied: in simulation with 64 to 128 problems the 95 % interval of a mean or of a paired
-    difference covers it in 93 to 96 % of the worlds. With 16 problems that falls to 91 to 93 % for continuous
-    values and to 80 % for yes-or-no ones with a mean of 0.9: too few problems to lean on.
+    Nothing is interpolated, so replicates may be infinite. The bootstrap's narrowness by √((P-1)/P) is not corrected.
+    In simulations with 64 to 128 problems, the 95 % interval of a mean or of a paired difference covers it in 93 to
+    96 % of the worlds. With 16 problems, which are too few, the coverage is 91 to 93 % for continuous values and 80 %
+    for binary values with a mean of 0.9.
 
     Args:
-        replicates: (B, …) values. A NaN, a replicate in which the statistic is undefined, makes the
-            interval NaN: leaving such replicates out is the caller's decision, to be reported with it.
-        level: probability that is to be covered, in (0, 1).
+        replicates: (B, …) values. A NaN marks a replicate in which the statistic is undefined, and makes the interval
+            NaN; a caller that omits such replicates should report it.
+        level: coverage probability, in (0, 1).
 
     Returns:
         low, high: arrays of the shape (…).
@@ -103,11 +103,11 @@ def compute_percentile_interval(
 
 
 def compute_t_interval(values: ArrayLike, level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Student's interval of a mean over problems: mean ± t·s/√P, with P - 1 degrees of freedom.
+    """Compute Student's interval of a mean over problems: mean ± t·s/√P, with P - 1 degrees of freedom.
 
     Args:
         values: (P, …) per-problem values, P ≥ 2.
-        level: probability that is to be covered, in (0, 1).
+        level: coverage probability, in (0, 1).
 
     Returns:
         low, high: arrays of the shape (…).

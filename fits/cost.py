@@ -1,9 +1,9 @@
-"""What an allocation costs, in x: one solution's generation.
+"""Cost of allocations in x, where 1x is the compute of generating one solution.
 
-The rule, for whatever was done for a problem: x is the FLOPs of all of it over the FLOPs of generating one solution. A
-model of P parameters takes 2P FLOPs for a token, whether it decodes it or only reads it; reading is faster in time, as
-all of a text is read at once, and a weight below 1 for what is read says by how much, if time is what is paid for. A
-token from a prefix cache costs nothing. `count_row_tokens` says which tokens count, `convert_to_solutions` divides.
+The cost of any work on a problem is its FLOPs divided by the FLOPs of generating one solution. A model of P parameters
+needs 2P FLOPs per token, both to decode it and to read it. Reading is faster in time, because a text is read in
+parallel; to measure cost in time, give tokens that are read a weight below 1. A token from a prefix cache costs
+nothing. `count_row_tokens` counts the tokens, `convert_to_solutions` divides.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from isocompute.errors import DataError
 
 
 def compute_allocation_cost(S: ArrayLike, V: ArrayLike, lam: float) -> NDArray[np.float64]:
-    """Compute per problem of S solutions with V verifications each: C(S, V) = S(1 + λV).
+    """Compute the cost per problem of S solutions with V verifications each: C(S, V) = S(1 + λV).
 
     Singhi et al. 2025 (arXiv 2504.01005): 2P(S·T_S + S·V·T_V) FLOPs for P parameters, divided by the
     2P·T_S of one solution. Prompt tokens are not counted. Self-consistency is V = 0 and costs S.
@@ -26,10 +26,10 @@ def compute_allocation_cost(S: ArrayLike, V: ArrayLike, lam: float) -> NDArray[n
     Args:
         S: numbers of solutions, ≥ 1.
         V: numbers of verifications of each, ≥ 0; broadcast against S.
-        lam: λ = T_V / T_S > 0, see `compute_verification_ratio`.
+        lam: λ = T_V / T_S > 0; see `compute_verification_ratio`.
 
     Returns:
-        Compute in x, in the broadcast shape of S and V.
+        Cost in x, in the broadcast shape of S and V.
 
     Raises:
         DataError: S below 1, V below 0, or λ not positive and finite.
@@ -49,11 +49,11 @@ def compute_allocation_cost(S: ArrayLike, V: ArrayLike, lam: float) -> NDArray[n
 
 
 def compute_verification_ratio(solution_tokens: ArrayLike, verification_tokens: ArrayLike) -> float:
-    """λ = mean T_V / mean T_S, the cost of one verification in solutions, from logged completion tokens.
+    """Compute λ = mean T_V / mean T_S, the cost of one verification in solutions, from logged completion tokens.
 
     Args:
-        solution_tokens: generated tokens of each solution, ≥ 0, any shape.
-        verification_tokens: generated tokens of each verification, ≥ 0, any shape.
+        solution_tokens: completion tokens of each solution, ≥ 0, any shape.
+        verification_tokens: completion tokens of each verification, ≥ 0, any shape.
 
     Returns:
         λ > 0.
@@ -79,19 +79,19 @@ def count_row_tokens(
 ) -> dict[str, NDArray[np.float64]]:
     """Count the tokens of each row in three ways.
 
-    completion: those sampled, as Singhi et al. 2025 count them, and the tokens of solutions that a scorer read anew,
-    as reading them is its work; never prompts. prompts: all that was sampled or read, cached or not. cached: the same,
-    but for what was read from the prefix cache and costs nothing.
+    completion: sampled tokens, as Singhi et al. 2025 count them, plus the tokens of solutions that a scorer reads for
+    the first time; never prompts. prompts: all tokens sampled or read, cached or not. cached: all tokens sampled or
+    read, except those read from the prefix cache.
 
     Args:
         completion: tokens sampled, ≥ 0, any shape.
-        prompt: tokens read, ≥ 0: the prompt, and of a scorer the solution; NaN where unknown.
-        cached: of these, read from the cache; NaN where unknown.
-        scored: of the tokens read, those of solutions that a scorer met for the first time; 0 of who writes.
-        read: what a token that is read counts, where one that is decoded counts 1; > 0.
+        prompt: tokens read, ≥ 0: the prompt, and for a scorer the solution; NaN if unknown.
+        cached: the part of `prompt` that is read from the cache; NaN if unknown.
+        scored: the part of `prompt` in solutions that a scorer reads for the first time; 0 for a model that writes.
+        read: weight of a token that is read, where a decoded one counts 1; > 0.
 
     Returns:
-        Tokens by way; NaN where a count that is needed is unknown.
+        Tokens by way of counting; NaN where a needed count is unknown.
 
     Raises:
         DataError: a weight that is not positive and finite.
@@ -114,11 +114,11 @@ def count_row_tokens(
 
 @dataclass(frozen=True, eq=False)
 class ModelWork:
-    """What one model did, row by row.
+    """The work of one model, row by row.
 
     Args:
-        tokens: by way of counting, see `count_row_tokens`.
-        parameters: P of the model; only its ratio to that of other models matters, so 1 of each if all are equal.
+        tokens: tokens of each row by way of counting; see `count_row_tokens`.
+        parameters: P of the model. Only ratios between models matter, so 1 is enough if all are of equal size.
     """
 
     tokens: Mapping[str, ArrayLike]
@@ -126,18 +126,18 @@ class ModelWork:
 
 
 def convert_to_solutions(works: Iterable[ModelWork], solution: ModelWork) -> dict[str, float]:
-    """Compute of what several models did, in x: Σ_m 2P_m·T_m / 2P·T, by way of counting.
+    """Convert the work of several models to x: Σ_m 2P_m·T_m / 2P·T, by way of counting.
 
-    T are means over rows: a row of a work is what was done for one problem, or for one solution or verification of it,
-    and the result is what that costs on average. So one verification costs λ and S solutions with V verifications each
-    S(1 + λV), as `compute_allocation_cost` has it; one scoring costs ρ, and S scored solutions S(1 + ρ).
+    T are means over rows. A row is the work for one problem, or for one of its solutions or verifications; the result
+    is the mean cost of a row. So one verification costs λ, and S solutions with V verifications each cost S(1 + λV), as
+    in `compute_allocation_cost`; one scoring costs ρ, and S scored solutions cost S(1 + ρ).
 
     Args:
-        works: of each model that had a part in it.
-        solution: the generation of a solution.
+        works: the work of each model involved.
+        solution: the work of generating a solution.
 
     Returns:
-        x by way; NaN where a count that is needed is unknown.
+        Cost in x by way of counting; NaN where a needed count is unknown.
 
     Raises:
         DataError: no rows, tokens below 0, a model without parameters, or solutions without a token.
@@ -174,12 +174,12 @@ def compute_verification_ratios(
     """Return λ by way of counting, from the counted tokens of solutions and verifications; NaN where they are unknown.
 
     Args:
-        solutions: their tokens.
-        verifications: theirs.
-        relative: the verifier's parameters over the solver's.
+        solutions: counted tokens of solutions, by way of counting.
+        verifications: counted tokens of verifications, by way of counting.
+        relative: the verifier's parameters divided by the solver's.
 
     Raises:
-        DataError: as `compute_verification_ratio`, or as `convert_to_solutions`.
+        DataError: as for `compute_verification_ratio` and `convert_to_solutions`.
 
     Example:
         >>> compute_verification_ratios(count_row_tokens([400], [100], [np.nan]), count_row_tokens([300], [700], [600]))

@@ -1,4 +1,4 @@
-"""How hard is a problem, what does it cost to find out, and which solutions are left to be spent?"""
+"""Levels of problem difficulty, the cost of estimating them, and the solutions that remain to be used."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ DIFFICULTY_SEED = 2408
 
 @dataclass(frozen=True, eq=False)
 class DifficultyLevels:
-    """Problems in levels of difficulty, R times over, with what is left of the pool each time.
+    """Difficulty levels of problems, estimated R times, with the rest of the pool each time.
 
     Args:
-        levels: (R, P) level of each problem, 1 the easiest.
-        charge: what finding out costs for each problem, in x; every budget is less by it.
-        pools: R pools without the solutions that the level was found from.
-        in_practice: whether it can be known of a problem whose right answer is not.
+        levels: (R, P) level of each problem; 1 is the easiest.
+        charge: cost of finding the level of a problem, in x; it is subtracted from every budget.
+        pools: R pools without the solutions that the level was estimated from.
+        in_practice: whether the level can be found without knowing the gold answer.
     """
 
     levels: NDArray[np.int64]
@@ -34,17 +34,17 @@ class DifficultyLevels:
 
 
 def assign_quantile_levels(ease: ArrayLike, bins: int = DIFFICULTY_BINS) -> NDArray[np.int64]:
-    """Levels 1 to `bins` of equally many values, 1 of the highest.
+    """Assign values to levels 1 to `bins` of equal size; level 1 has the highest values.
 
-    Equal values are never split: they go where the middle one of them belongs. Levels are then unequal, and where
-    many values are equal some level has none: its number is left out rather than given to another.
+    Equal values are never split: all get the level of the middle one. Levels may then differ in size. With many equal
+    values some level may be empty; its number is then unused.
 
     Args:
-        ease: values of any shape, the higher the easier.
-        bins: how many levels.
+        ease: values of any shape; higher is easier.
+        bins: number of levels.
 
     Raises:
-        DataError: no values, values that are not finite, or no bin.
+        DataError: no values, values that are not finite, or fewer than one bin.
 
     Example:
         >>> assign_quantile_levels([0.9, 0.1, 0.5, 0.3, 0.7])
@@ -58,19 +58,19 @@ def assign_quantile_levels(ease: ArrayLike, bins: int = DIFFICULTY_BINS) -> NDAr
     if bins < 1:
         raise DataError(f"bins must be at least 1; got {bins}.")
     _, place, count = np.unique(-values.ravel(), return_inverse=True, return_counts=True)
-    middle = np.cumsum(count) - count / 2  # rank, from the easiest on, of the middle of each group of equal values
+    middle = np.cumsum(count) - count / 2  # middle rank of each group of equal values, from the easiest
     level = np.minimum(np.floor(middle * bins / values.size).astype(np.int64) + 1, bins)
     return np.asarray(level[place].reshape(values.shape))
 
 
 def assign_oracle_levels(pool: Pool, bins: int = DIFFICULTY_BINS) -> DifficultyLevels:
-    """Quantiles of pass@1 over the whole pool (Snell et al. 2024, arXiv 2408.03314, §3.2): an upper bound.
+    """Assign quantile levels of pass@1 over the whole pool (Snell et al. 2024, arXiv 2408.03314, §3.2).
 
-    It takes the right answers and the very solutions that are spent afterwards, and charges nothing.
+    An upper bound: it uses the gold answers and the solutions that are used again afterwards, and charges nothing.
 
     Args:
-        pool: what was sampled.
-        bins: how many levels.
+        pool: the sampled solutions.
+        bins: number of levels.
 
     Example:
         >>> assign_oracle_levels(Pool([[0, 0], [1, 0], [1, 1]], [0, 0, 0]), bins=3).levels
@@ -82,11 +82,11 @@ def assign_oracle_levels(pool: Pool, bins: int = DIFFICULTY_BINS) -> DifficultyL
 
 
 def assign_given_levels(levels: ArrayLike, pool: Pool) -> DifficultyLevels:
-    """The levels that a dataset comes with, which cost nothing.
+    """Use the levels that a dataset provides, which cost nothing.
 
     Args:
-        levels: (P,) integers, 1 the easiest.
-        pool: what was sampled.
+        levels: (P,) integers; 1 is the easiest.
+        pool: the sampled solutions.
 
     Raises:
         DataError: levels that are not one integer per problem.
@@ -100,20 +100,20 @@ def assign_given_levels(levels: ArrayLike, pool: Pool) -> DifficultyLevels:
 def assign_pass_rate_levels(
     pool: Pool, samples: int, repeats: int = 8, bins: int = DIFFICULTY_BINS, seed: int = DIFFICULTY_SEED
 ) -> DifficultyLevels:
-    """Quantiles of pass@1 over a few solutions that are used for nothing else.
+    """Assign quantile levels of pass@1 over a few solutions that are used for nothing else.
 
-    Which solutions these are is drawn anew `repeats` times, and what follows is averaged over them. They are taken
-    from those without verdicts and scores if there are enough of these, so that nothing is lost. A solution costs 1x.
+    These solutions are drawn `repeats` times, and results are averaged over the draws. They are drawn from those
+    without verdicts and scores if there are enough of them, so that no verdict or score is lost. Each costs 1x.
 
     Args:
-        pool: what was sampled.
-        samples: m, how many solutions of each problem are looked at.
-        repeats: R.
-        bins: how many levels.
-        seed: of the draws.
+        pool: the sampled solutions.
+        samples: m, the number of solutions of each problem to draw.
+        repeats: R, the number of draws.
+        bins: number of levels.
+        seed: seed of the draws.
 
     Raises:
-        DataError: so many samples that nothing is left.
+        DataError: so many samples that no solution is left.
 
     Example:
         >>> found = assign_pass_rate_levels(Pool([[0, 0, 0], [1, 1, 1]], [0, 0]), samples=2, repeats=1, bins=2)
@@ -140,10 +140,10 @@ def assign_pass_rate_levels(
 def assign_agreement_levels(
     pool: Pool, samples: int, repeats: int = 8, bins: int = DIFFICULTY_BINS, seed: int = DIFFICULTY_SEED
 ) -> DifficultyLevels:
-    """Assign quantile levels by how many of a few solutions give the same answer; no right answer is needed.
+    """Assign quantile levels by how many of a few solutions agree; the gold answer is not needed.
 
-    The share of the most frequent answer among m solutions, which are used for nothing else; one that could not be
-    parsed agrees with none.
+    The ease is the share of the most frequent answer among m solutions, which are used for nothing else. An unparsed
+    answer agrees with no other.
 
     Args, Returns and Raises are those of `assign_pass_rate_levels`.
 
@@ -165,18 +165,18 @@ def assign_agreement_levels(
 def assign_verdict_levels(
     pool: Pool, samples: int, lam: float, repeats: int = 8, bins: int = DIFFICULTY_BINS, seed: int = DIFFICULTY_SEED
 ) -> DifficultyLevels:
-    """Quantiles of the mean verdict on a few solutions, each verified once; none of them is used for anything else.
+    """Assign quantile levels of the mean verdict on a few solutions, each verified once and used for nothing else.
 
-    The predicted difficulty of Snell et al. 2024, with a generative verifier's verdicts for the scores of a PRM, and
-    with its cost, m(1 + λ), charged. A verdict that could not be parsed, or on no answer, is none: 0.
+    This is the predicted difficulty of Snell et al. 2024, with a generative verifier's verdicts instead of PRM scores,
+    and with its cost m(1 + λ) charged. An unparsed verdict, or one on an unparsed answer, counts as 0.
 
     Args:
-        pool: what was sampled, with verdicts.
-        samples: m, how many verified solutions of each problem are looked at.
+        pool: the sampled solutions, with verdicts.
+        samples: m, the number of verified solutions of each problem to draw.
         lam: λ, the cost of a verification in solutions.
-        repeats: R, how often they are drawn anew.
-        bins: how many levels.
-        seed: of the draws.
+        repeats: R, the number of draws.
+        bins: number of levels.
+        seed: seed of the draws.
 
     Raises:
         DataError: no verdicts, or so many samples that no verified solution is left.
@@ -205,7 +205,7 @@ def assign_verdict_levels(
 
 
 def _pick_solutions(pool: Pool, samples: int) -> range:
-    """Return the solutions without verdicts and scores if there are enough of them, otherwise those with."""
+    """Return the range of solutions to draw from: those without verdicts and scores, if there are enough of them."""
     judged = max(pool.verified_solutions, pool.scored_solutions)
     enough = pool.solutions - judged >= samples and judged > 0
     return range(judged, pool.solutions) if enough else range(pool.verified_solutions or pool.solutions)
@@ -237,7 +237,7 @@ def _build_levels(
 
 
 def _remove_solutions(pool: Pool, taken: NDArray[np.int64]) -> Pool:
-    """Return the pool without some solutions of each problem, all of them verified or none."""
+    """Return the pool without some solutions of each problem, which are either all verified or all not."""
     keep = np.ones(pool.answers.shape, dtype=bool)
     np.put_along_axis(keep, taken, False, axis=1)
     answers = pool.answers[keep].reshape(pool.problems, -1)
@@ -251,9 +251,9 @@ def _remove_solutions(pool: Pool, taken: NDArray[np.int64]) -> Pool:
 
 
 def _keep_first(column: NDArray[Any] | None, keep: NDArray[np.bool_]) -> NDArray[Any] | None:
-    """What is kept of a column over the first solutions: of each problem as many as the one that keeps the fewest.
+    """Remove solutions from a column over the first solutions, and cut all problems to the length of the shortest.
 
-    The solutions that are taken may be among those that were scored, of one problem more than of another.
+    The removed solutions may include more scored ones for some problems than for others.
     """
     if column is None:
         return None

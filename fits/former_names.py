@@ -1,4 +1,4 @@
-"""The names that `isocompute.fits` had before, and what each is called now; they go with the next release."""
+"""Former names in `isocompute.fits`, which are removed with the next release."""
 
 from __future__ import annotations
 
@@ -55,4 +55,4 @@ FORMER_NAMES = {
     "voting_options": "build_voting_options",
     "weighted": "estimate_weighted_vote",
 }
-"""Former name → name of today."""
+"""Former name → current name."""

@@ -1,4 +1,4 @@
-"""What was sampled: the answers to each problem, the gold answer, and the verdicts on the solutions."""
+"""A pool of sampled solutions: their answers, the gold answers, and the verdicts and scores of the solutions."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from isocompute.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """P problems with N sampled solutions each, the first K of them verified M times.
-
-    Args:
-        answers: (P, N) integers ≥ -1: the canonical answer of each solution as a code that means something
-            within its own problem only; -1 where no answer could be parsed.
-        gold: (P,) integers ≥ 0: the code of the right answer. It need not occur among the answers.
-        verdicts: (P, K, M) numbers in [0, 1], K ≤ N: verification m of solution k, as 0/1 or as p(yes);
-            NaN where it could not be parsed. None where nothing was verified.
-        judged: (P, K) integers 0..M: how many verdicts a solution has, where solutions differ in it. The
-            first so many of its M are real (NaN: asked, but unparsed), those behind must be NaN. To draw V
-            of a solution's verdicts means min(V, judged) of them; without any its score is 0. None: all M.
-        scores: (P, L) numbers in [0, 1], L ≤ N: the reward score of each of the first L solutions; NaN of one without
-            a single step. None where nothing was scored.
-        finished: (P, L) booleans: whether a scored solution is complete; the token limit cut the others. None: all.
+    """P problems with N sampled solutions each, the first K of them verified up to M times.
 
     The arrays are copied and made read-only.
 
+    Args:
+        answers: (P, N) integers ≥ -1: the canonical answer of each solution, as a code that is valid within its own
+            problem only; -1 if no answer could be parsed.
+        gold: (P,) integers ≥ 0: the code of the gold answer. It need not occur among the answers.
+        verdicts: (P, K, M) numbers in [0, 1], K ≤ N: verification m of solution k, as 0/1 or as p(yes); NaN if it
+            could not be parsed. None if nothing was verified.
+        judged: (P, K) integers 0..M: the number of verdicts of each solution, if solutions differ in it. These come
+            first among its M entries (NaN for an unparsed one); the entries behind them must be NaN. Drawing V of a
+            solution's verdicts draws min(V, judged); without verdicts its score is 0. None means M for all.
+        scores: (P, L) numbers in [0, 1], L ≤ N: the reward score of each of the first L solutions; NaN for a solution
+            without steps. None if nothing was scored.
+        finished: (P, L) booleans: whether a scored solution is complete or was cut at the token limit. None means that
+            all are complete.
+
     Raises:
-        DataError: an array of another shape, type or range, with the place of the first offender.
+        DataError: an array of wrong shape, type or range; the message gives the position of the first bad value.
 
     Example:
         >>> pool = Pool(answers=[[2, 2, 0, -1]], gold=[2], verdicts=[[[1, 1], [0, float("nan")]]])
@@ -91,7 +92,7 @@ class Pool:
 
     @property
     def verifications(self) -> int:
-        """M, the number of verifications of each verified solution, or the most; 0 without verdicts."""
+        """M, the largest number of verifications of a solution; 0 without verdicts."""
         return 0 if self.verdicts is None else self.verdicts.shape[2]
 
     @property
@@ -101,7 +102,7 @@ class Pool:
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """(P, N): whether each solution's answer is the gold answer. An unparsed answer never is."""
+        """(P, N) booleans: whether each solution's answer is the gold answer; False for an unparsed answer."""
         return np.asarray(self.answers == self.gold[:, None])
 
 

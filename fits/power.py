@@ -1,4 +1,4 @@
-"""How many problems are needed to tell two strategies apart: the power of their paired comparison."""
+"""Power of a paired comparison of two strategies, and the number of problems it needs."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from scipy.special import nctdtrinc, ndtri
 from isocompute.errors import DataError
 
 CONFIDENCE_LEVEL = 0.95
-"""Of intervals; a test is wrong with a probability of 1 - LEVEL where there is no gap."""
+"""Confidence level of intervals; without a gap, a test is significant with probability 1 - CONFIDENCE_LEVEL."""
 PROBLEM_LIMIT = 1_000_000
-"""More problems than this are as good as without end."""
+"""A larger number of needed problems is reported as None."""
 
-_MIN_PROBLEMS = 3  # problems; of two, a spread says next to nothing
-_CERTAIN_EFFECT = 5.0  # standard deviations, which the fewest problems tell
-_ROUNDING_EFFECT = 20.0  # standard deviations, beyond which quantiles of the noncentral t are lost to rounding
+_MIN_PROBLEMS = 3  # a spread estimated from two problems is useless
+_CERTAIN_EFFECT = 5.0  # effect in standard deviations that the fewest problems detect
+_ROUNDING_EFFECT = 20.0  # effect beyond which quantiles of the noncentral t suffer from rounding
 
 
 @dataclass(frozen=True)
 class PairedPower:
-    """What it takes to tell two strategies apart on the same problems, by a two-sided paired t test.
+    """The power of a two-sided paired t test between two strategies on the same problems.
 
     Args:
         gap: mean over problems of the difference of their accuracies.
-        standard_deviation: of the difference over problems.
-        problems: P, how many were measured.
-        needed: how many problems give the test its power if the true gap and spread are these; None if there is no
-            gap, if they are more than `PROBLEM_LIMIT`, or if the differences have no spread, so that nothing says how
-            they vary.
-        needed_interval: of `needed`, from the interval of gap / standard deviation; None at an end is "without end".
-        smallest_gap: the gap that P problems tell from 0 with that power; None without a spread.
-        power: probability that the test tells a gap that is there.
+        standard_deviation: standard deviation of the difference over problems.
+        problems: P, the number of measured problems.
+        needed: number of problems that give the test this power if the true gap and spread are the measured ones; None
+            if there is no gap, if it exceeds `PROBLEM_LIMIT`, or if the differences have no spread.
+        needed_interval: interval of `needed`, from the interval of gap / standard deviation; an end is None if it
+            exceeds `PROBLEM_LIMIT`.
+        smallest_gap: the smallest gap that P problems detect with this power; None without a spread.
+        power: probability that the test detects a true gap.
     """
 
     gap: float
@@ -48,22 +48,22 @@ class PairedPower:
 
 
 def compute_paired_power(differences: ArrayLike, power: float = 0.8) -> PairedPower:
-    """Problems needed to tell two strategies apart, from the differences measured on some.
+    """Compute the number of problems needed to distinguish two strategies, from measured differences.
 
-    The least N at which a paired t test finds a true difference δ = gap / standard deviation in either direction,
+    This is the smallest N at which a paired t test detects a true effect δ = gap / standard deviation,
 
         P(|T| > t) ≥ power,   T noncentral t with N - 1 degrees of freedom and noncentrality √N·δ,
 
-    t being the quantile at (1 + L)/2 = 0.975 of Student's t (Cohen 1988, §2; `statsmodels.stats.power.TTestPower`). For
-    large N it is (z_{0.975} + z_power)² / δ². The interval of δ is that of the noncentrality at which the t that
-    was measured is just not too high or too low (Steiger & Fouladi 1997), in the direction of the gap.
+    where t is the quantile at (1 + L)/2 = 0.975 of Student's t (Cohen 1988, §2; `statsmodels.stats.power.TTestPower`).
+    For large N it is (z_{0.975} + z_power)² / δ². The interval of δ contains the noncentralities under which the
+    measured t is neither too high nor too low (Steiger & Fouladi 1997), in the direction of the gap.
 
-    N is for problems like these, each measured as these were: with smaller pools the differences spread more, and
-    more problems are needed. The gap that was measured is itself uncertain, often widely: see the interval.
+    N holds for problems and pools like the measured ones: with smaller pools the differences spread more, and more
+    problems are needed. The measured gap is uncertain, often widely; see the interval.
 
     Args:
         differences: (P,) accuracy of one strategy minus that of the other on each problem, P ≥ 2.
-        power: in [0.5, 1).
+        power: probability of detecting the effect, in [0.5, 1).
 
     Raises:
         DataError: fewer than 2 problems, values that are not finite, or a power out of range.
@@ -95,9 +95,9 @@ def compute_paired_power(differences: ArrayLike, power: float = 0.8) -> PairedPo
 
 
 def _compute_effect_interval(effect: float, problems: int) -> tuple[float, float]:
-    """Return the ends of the interval of gap / standard deviation, in the direction of the gap.
+    """Return the interval of gap / standard deviation, in the direction of the gap.
 
-    Far from 0 only the spread is uncertain, and the ends are proportional to the effect.
+    For a large effect only the spread is uncertain, so the ends are proportional to the effect.
     """
     near, tail = min(effect, _ROUNDING_EFFECT), (1 - CONFIDENCE_LEVEL) / 2
     low, high = nctdtrinc(problems - 1, [1 - tail, tail], math.sqrt(problems) * near) / math.sqrt(problems)
@@ -106,8 +106,8 @@ def _compute_effect_interval(effect: float, problems: int) -> tuple[float, float
 
 
 def _count_problems(effect: float, power: float) -> int | None:
-    """Return how many problems tell an effect; None without one, or where they are more than `PROBLEM_LIMIT`."""
-    from statsmodels.stats.power import TTestPower  # scipy.stats comes with it
+    """Return how many problems detect an effect; None without an effect, or beyond `PROBLEM_LIMIT`."""
+    from statsmodels.stats.power import TTestPower  # slow to import, as it imports scipy.stats
 
     if effect <= 0:
         return None
@@ -121,7 +121,7 @@ def _count_problems(effect: float, power: float) -> int | None:
 
 
 def _solve_effect(problems: int, power: float) -> float:
-    """Return the effect that so many problems tell."""
+    """Return the smallest effect that a number of problems detects."""
     from statsmodels.stats.power import TTestPower
 
     return float(np.squeeze(TTestPower().solve_power(nobs=problems, alpha=1 - CONFIDENCE_LEVEL, power=power)))

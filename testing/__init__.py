@@ -1,6 +1,6 @@
-"""The suites that an engine, a scorer, a search … must pass, for those who add one.
+"""Test suites for authors of engines, scorers, searches and other plugins.
 
-A suite is a class of tests for pytest. Subclass it in a module of tests, and say there what is tested::
+A suite is a class of pytest tests. Subclass it in a test module, and define the object under test there::
 
     from isocompute.runners import engines
     from isocompute.testing import EngineSuite
@@ -9,7 +9,7 @@ A suite is a class of tests for pytest. Subclass it in a module of tests, and sa
         def load(self):
             return engines.load("mine", "some-model")
 
-What isocompute has itself passes the same suites. They need pytest: ``pip install 'isocompute[testing]'``.
+The built-in entries pass the same suites. The suites need pytest: ``pip install 'isocompute[testing]'``.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""What every engine must keep."""
+"""Tests that every engine must pass."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def collect_engine_completions(engine: Engine, requests: Iterable[Request]) -> d
 
 
 class EngineSuite:
-    """The tests of an engine.
+    """Tests of an engine.
 
     Attributes:
-        hot: how tokens are drawn where another seed must give another text.
-        limit: of tokens, below what the engine writes when it is left alone.
-        many: requests that are asked together; more than the engine takes at once.
-        step: what ends a step in a greedy text; None if the engine cannot go on from what was written, so that it
-            cannot search.
+        hot: sampling for which different seeds must give different texts.
+        limit: a token limit below the length of the engine's usual texts.
+        many: number of requests submitted together; more than the engine runs at once.
+        step: delimiter that ends a step in a greedy text; None if the engine cannot continue a given text, and
+            therefore cannot search.
     """
 
     hot = Sampling(temperature=2.0, max_tokens=16)
@@ -35,23 +35,23 @@ class EngineSuite:
     step: str | None = None
 
     def load(self) -> Engine:
-        """Load the engine that is tested; once for all tests."""
+        """Load the engine under test; called once for all tests."""
         raise NotImplementedError
 
     def make_prompt(self, number: int) -> str:
-        """Return a prompt that the engine answers at some length; another one for another number."""
+        """Return a prompt with a long answer, a different one for each number."""
         return f"Problem: Start with {10 + number}, add 38, times 3, minus 29.\nSolution:\n"
 
     @pytest.fixture(scope="class")
     @classmethod
     def engine(cls) -> Iterator[Engine]:
-        """The engine, which is closed in the end."""
+        """Yield the engine, and close it after the tests."""
         loaded = cls().load()
         yield loaded
         loaded.close()
 
     def make_requests(self, count: int, sampling: Sampling | None = None, seed: int = 0) -> list[Request]:
-        """Return requests with keys, prompts and seeds of their own."""
+        """Return requests with different keys, prompts and seeds."""
         sampling = sampling or replace(self.hot, temperature=1.0)
         return [Request(("r", i), self.make_prompt(i), 10**15 * (seed + i), sampling) for i in range(count)]
 

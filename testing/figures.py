@@ -1,4 +1,4 @@
-"""What every figure must keep."""
+"""Tests that every figure must pass."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from isocompute.planner.profile import read_profile
 
 
 class FigureSuite:
-    """The tests of a figure; they need matplotlib.
+    """Tests of a figure; they need matplotlib.
 
     Attributes:
-        entry: what the registry has of it.
-        panels: how many Axes it draws in.
+        entry: the figure's registry entry.
+        panels: number of Axes that it draws in.
     """
 
     entry: ClassVar[FigureEntry]
     panels: ClassVar[int] = 1
 
     def load_source(self) -> FigureSource:
-        """Return a source that has what the figure needs; the lab's profile if this is not overridden."""
+        """Return a source with the figure's input; by default the `lab` profile."""
         return FigureSource(read_profile("lab"))
 
     @pytest.fixture
@@ -33,7 +33,7 @@ class FigureSuite:
 
     @pytest.fixture
     def given_axes(self) -> Any:
-        """Axes of the caller's own, as many as the figure has panels."""
+        """Axes that the caller made, one per panel."""
         from matplotlib.figure import Figure
 
         return Figure().subplots(1, self.panels)

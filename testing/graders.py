@@ -1,4 +1,4 @@
-"""What every grader must keep."""
+"""Tests that every grader must pass."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from isocompute.runners.grading import AnswerClasses, Grader
 
 
 class GraderSuite:
-    """The tests of a grader.
+    """Tests of a grader.
 
     Attributes:
-        right: pairs of a solution's text and a right answer that it gives.
-        wrong: pairs of a solution's text and a right answer that it does not give.
+        right: pairs of a solution's text and a gold answer that it gives.
+        wrong: pairs of a solution's text and a gold answer that it does not give.
     """
 
     right: ClassVar[Sequence[tuple[str, str]]]
     wrong: ClassVar[Sequence[tuple[str, str]]]
 
     def load(self) -> Grader:
-        """Load the grader that is tested; once for all tests."""
+        """Load the grader under test; called once for all tests."""
         raise NotImplementedError
 
     @pytest.fixture(scope="class")
     @classmethod
     def grader(cls) -> Iterator[Grader]:
-        """The grader, which is closed in the end."""
+        """Yield the grader, and close it after the tests."""
         with cls().load() as loaded:
             yield loaded
 

@@ -1,4 +1,4 @@
-"""What every import adapter must keep."""
+"""Tests that every import adapter must pass."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from isocompute.runners.storage.run import Run
 
 
 class ImportSuite:
-    """The tests of an adapter.
+    """Tests of an import adapter.
 
     Attributes:
-        format: its name.
+        format: name of the format.
         sample: a file that the tool wrote.
-        grader: that the sample's texts are graded by, if it must be named.
+        grader: grader of the sample's texts, if it must be named.
     """
 
     format: ClassVar[str]
@@ -35,7 +35,7 @@ class ImportSuite:
     grader: ClassVar[str | None] = None
 
     def read_rows(self, path: Path) -> list[ImportedRow]:
-        """Return what the adapter reads in a file."""
+        """Return the rows that the adapter reads from a file."""
         return list(IMPORT_FORMATS[self.format].adapter_function(ImportSource(str(path), None)))
 
     def test_a_problem_comes_before_what_is_said_of_it(self) -> None:

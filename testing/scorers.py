@@ -1,4 +1,4 @@
-"""What every scorer must keep."""
+"""Tests that every scorer must pass."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from isocompute.runners.scorers import Scorer, ScoreRequest, ScoreResult
 
 
 def collect_scorer_results(scorer: Scorer, requests: Iterable[ScoreRequest]) -> dict[Any, ScoreResult]:
-    """Return a scorer's answers by the keys of their requests."""
+    """Return a scorer's results by the keys of their requests."""
     return {request.key: came for request, came in scorer.run(deque(requests))}
 
 
 def require_step_scores(came: ScoreResult) -> tuple[float, ...]:
-    """Return the scores that came, which must be there."""
+    """Return a result's scores after asserting that they are present."""
     assert came.status == "ok"
     assert came.scores is not None
     return came.scores
 
 
 class ScorerSuite:
-    """The tests of a scorer.
+    """Tests of a scorer.
 
     Attributes:
-        steps: of a solution, each with the delimiter that ends it.
-        tolerance: by how much the score of one text may differ with what else is in the batch.
+        steps: steps of a solution, each with the delimiter that ends it.
+        tolerance: largest difference between scores of one text in different batches.
     """
 
     steps: tuple[str, ...] = ("16+3: 9,1 = 19\n", "19*3: 7,5 = 57\n", "57-29: 8,2 = 28\n", "\\boxed{28}")
     tolerance = 2e-4
 
     def load(self) -> Scorer:
-        """Load the scorer that is tested; once for all tests."""
+        """Load the scorer under test; called once for all tests."""
         raise NotImplementedError
 
     def make_question(self, number: int) -> str:
-        """Return a question; another one for another number."""
+        """Return a question, a different one for each number."""
         return f"Start with {number}, add 16, times 3, minus 29. What is left?"
 
     @pytest.fixture(scope="class")
     @classmethod
     def scorer(cls) -> Iterator[Scorer]:
-        """The scorer, which is closed in the end."""
+        """Yield the scorer, and close it after the tests."""
         loaded = cls().load()
         yield loaded
         loaded.close()
 
     def make_requests(self, count: int, first: int = 0) -> list[ScoreRequest]:
-        """Return requests with keys and questions of their own."""
+        """Return requests with different keys and questions."""
         return [ScoreRequest(("r", i), self.make_question(first + i), self.steps) for i in range(count)]
 
     def test_every_request_comes_back_once(self, scorer: Scorer) -> None:

@@ -1,4 +1,4 @@
-"""What every search strategy must keep, in worlds without models."""
+"""Tests that every search strategy must pass, in simulated worlds without models."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from isocompute.runners.search.strategies.node import Node, SearchGenerator, mak
 
 @dataclass
 class SearchWorld:
-    """A world in which every step, score and end is known before a search begins.
+    """A simulated world in which every step, score and end is fixed before a search begins.
 
     Args:
-        scores: of the children, by their number; few values, so that ties are frequent.
-        ends: None, ``stop`` or ``length``, likewise.
-        luck: of the children, likewise.
-        rounds: after a search, the numbers of the parents that each round asked for.
-        nodes: after a search, every node by its number.
+        scores: scores of the children by their number; few different values, so that ties are frequent.
+        ends: ends of the children by their number: None, ``stop`` or ``length``.
+        tie_breakers: tie breakers of the children by their number.
+        rounds: after a search, the numbers of the parents that each round extends.
+        nodes: after a search, all nodes by their number.
     """
 
     scores: list[float]
@@ -30,11 +30,11 @@ class SearchWorld:
 
     @property
     def step_count(self) -> int:
-        """How many steps were sampled."""
+        """The number of sampled steps."""
         return len(self.nodes) - 1
 
     def run_strategy(self, strategy: Callable[[Node], SearchGenerator]) -> list[int]:
-        """Run a strategy from the root to its end; return the numbers of its candidates."""
+        """Run a strategy from the root to its end, and return the numbers of its candidates."""
         self.rounds, self.nodes = [], [make_root_node()]
         running = strategy(self.nodes[0])
         try:
@@ -65,21 +65,21 @@ class SearchWorld:
         return child
 
     def count_depth(self, i: int) -> int:
-        """How many steps lead to a node."""
+        """Return the number of steps that lead to a node."""
         return len(self.nodes[i].collect_path())
 
 
 def make_search_world(
     seed: int, stop: float = 0.2, length: float = 0.05, values: int = 4, size: int = 2000
 ) -> SearchWorld:
-    """Make a world.
+    """Make a random world.
 
     Args:
-        seed: of all that is random in it.
-        stop: chance that a step completes its solution.
-        length: chance that it is cut.
-        values: how many different scores there are.
-        size: how many children can be grown.
+        seed: seed of the world.
+        stop: probability that a step completes its solution.
+        length: probability that a step is cut at the token limit.
+        values: number of different scores.
+        size: number of children that can be grown.
     """
     rng = random.Random(seed)
     grid = [round((k + 1) / (values + 1), 3) for k in range(values)]
@@ -91,12 +91,12 @@ def make_search_world(
 
 
 class SearchSuite:
-    """The tests of a search strategy.
+    """Tests of a search strategy.
 
     Attributes:
-        entry: what the registry has of it.
-        shapes: slots, widths and rounds at which it is tried: n < width, n not a multiple of it, one slot, one round.
-        seeds: of the worlds.
+        entry: the strategy's registry entry.
+        shapes: tested slots, widths and rounds; they include n < width, n not a multiple of it, one slot, one round.
+        seeds: seeds of the worlds.
     """
 
     entry: SearchStrategy
@@ -104,7 +104,7 @@ class SearchSuite:
     seeds = range(3)
 
     def run_search(self, world: SearchWorld, n: int, width: int, rounds: int, seed: int = 0) -> list[int]:
-        """Run the strategy in a world; return the numbers of its candidates."""
+        """Run the strategy in a world, and return the numbers of its candidates."""
         width = width if self.entry.has_width else 0
         return world.run_strategy(lambda _: self.entry.begin(n, width, rounds, seed))
 
@@ -132,7 +132,7 @@ class SearchSuite:
                 grown = 0
                 for asked in world.rounds:
                     assert all(0 <= parent <= grown for parent in asked)
-                    if not self.entry.revises:  # an attempt that has ended is revised
+                    if not self.entry.revises:  # revisions extend attempts that have ended
                         assert all(world.nodes[parent].is_alive for parent in asked)
                     grown += len(asked)
 

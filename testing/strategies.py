@@ -1,4 +1,4 @@
-"""What every strategy over a pool must keep."""
+"""Tests that every strategy over a pool must pass."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUITE_DRAWS = 2000
 
 
 def make_pool(problems: int, solutions: int, verifications: int, seed: int, unparsed: float = 0.1) -> Pool:
-    """Make a pool at random, with ties, answers and verdicts that could not be read, and scores.
+    """Make a random pool with ties, unparsed answers and verdicts, and scores.
 
     >>> make_pool(3, 5, 2, seed=0).verdicts.shape
     (3, 5, 2)
@@ -32,24 +32,24 @@ def make_pool(problems: int, solutions: int, verifications: int, seed: int, unpa
 
 
 class StrategySuite:
-    """The tests of a strategy.
+    """Tests of a strategy.
 
-    Override `choose` with the strategy itself, in its plainest form: the estimator is then compared with every subset
-    of a small pool.
+    Override `choose` with the simplest implementation of the strategy: the estimator is then compared with the mean
+    over all subsets of a small pool.
 
     Attributes:
-        strategy: what the registry has of it.
+        strategy: the strategy's registry entry.
     """
 
     strategy: ClassVar[Strategy]
 
     def choose(self, answers: list[int], verdicts: list[list[float]], scores: list[float]) -> dict[int, float]:
-        """Return the answers that the strategy may choose among a few solutions, each with its probability.
+        """Return the answers that the strategy may choose among a few solutions, with their probabilities.
 
         Args:
-            answers: a code each, -1 if it could not be read.
-            verdicts: on each of them, NaN if unread.
-            scores: of each of them.
+            answers: the code of each solution's answer; -1 if unparsed.
+            verdicts: verdicts on each solution; NaN if unparsed.
+            scores: the score of each solution.
         """
         pytest.skip("the strategy does not say what it chooses")
 
@@ -62,9 +62,9 @@ class StrategySuite:
         return np.asarray(self.estimate(pool, S, V).accuracy.mean(axis=0))
 
     def compute_tolerance(self, pool: Pool, S: Sequence[int], V: Sequence[int] = (1,)) -> float:
-        """Return by how much a mean may be off: five times its error from drawing.
+        """Return the tolerance of a mean: five times its Monte Carlo error.
 
-        An accuracy is in 0 … 1, so that the mean over P problems of n draws each has an error of at most 0.5 / √(nP).
+        An accuracy lies in [0, 1], so the mean over P problems with n draws each has an error of at most 0.5 / √(nP).
         """
         error = self.estimate(pool, S, V).error or 0.0
         assert error <= 0.5 / (SUITE_DRAWS * pool.problems) ** 0.5, "the error is larger than so many draws leave"

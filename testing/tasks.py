@@ -1,4 +1,4 @@
-"""What every task must keep."""
+"""Tests that every task must pass."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from isocompute.runners.tasks import Task
 
 
 class TaskSuite:
-    """The tests of a task.
+    """Tests of a task.
 
     Attributes:
-        counts: numbers of problems that it has, rising.
+        counts: ascending numbers of problems; the task has at least the last.
     """
 
     counts: ClassVar[tuple[int, ...]] = (3, 10)
 
     def make_block(self) -> dict[str, Any]:
-        """Return its block in a sweep file, without ``problems``."""
+        """Return the task's block in a sweep file, without ``problems``."""
         raise NotImplementedError
 
     def load(self, problems: int) -> Task:
-        """Load the task with so many problems."""
+        """Load the task with a number of problems."""
         return tasks.load_task(read_task_block({**self.make_block(), "problems": problems}))
 
     def test_the_first_problems_of_a_longer_list_are_those_of_a_shorter_one(self) -> None:

@@ -1,4 +1,4 @@
-"""`isocompute check`: whether a run is whole."""
+"""`isocompute check`: check whether a run is whole."""
 
 from __future__ import annotations
 

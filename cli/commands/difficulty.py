@@ -1,4 +1,4 @@
-"""`isocompute difficulty`: what to run on easy and on hard problems."""
+"""`isocompute difficulty`: choose what to run on easy and on hard problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`isocompute figures`: draw what was measured."""
+"""`isocompute figures`: draw the figures of a run or a profile."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ commands = typer.Typer()
 
 
 class FiguresCommand(TyperCommand):
-    """The command; its help names the figures that are registered, those of other packages among them."""
+    """The `figures` command, whose help lists all registered figures, including those of other packages."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the help; the figures are looked up only now, as no other command needs them."""
+        """Write the help; the figures are loaded only here, as no other command needs them."""
         own, self.help = self.help, f"{self.help}\n\n{list_figures()}"
         super().format_help(ctx, formatter)
         self.help = own
 
 
 def list_figures() -> str:
-    """Return a line for each figure that a run or a profile can give; of one that cannot be loaded, the reason."""
+    """Return a line for each figure that a run or a profile can give, or the reason why it cannot be loaded."""
     from isocompute.figures.registry import FIGURES
 
     said = {}

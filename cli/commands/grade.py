@@ -1,4 +1,4 @@
-"""`isocompute grade`: read the answers of a run again."""
+"""`isocompute grade`: grade the answers of a run again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`isocompute import`: read what another tool logged into a run."""
+"""`isocompute import`: import another tool's logs into a run."""
 
 from __future__ import annotations
 

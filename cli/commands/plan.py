@@ -1,4 +1,4 @@
-"""`isocompute plan`, and `make_plan`: what to run within a budget."""
+"""`isocompute plan`, and the program `plan`: choose what to run within a budget."""
 
 from __future__ import annotations
 

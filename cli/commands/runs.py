@@ -1,4 +1,4 @@
-"""`isocompute runs`: how far runs are."""
+"""`isocompute runs`: print the progress of runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`isocompute sweep`: sample, or say what it would cost."""
+"""`isocompute sweep`: sample a run, or estimate its cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ commands = typer.Typer()
 
 
 def make_dry_run_option(help_: str, *names: str, **settings: Any) -> Any:
-    """Return an option of `sweep --dry-run`."""
+    """Return an option that is valid with `sweep --dry-run` only."""
     return typer.Option(*names, help=help_, rich_help_panel="With --dry-run", show_default=False, **settings)
 
 

@@ -50,7 +50,7 @@ def tree(
     meant = filter_searches(every, strategy, (n, width, lookahead, seed))
     if len(meant) != 1:
         named(Console(), problem, meant or every)
-        raise typer.Exit(0 if meant and output is None else 1)  # nothing is drawn of several
+        raise typer.Exit(0 if meant and output is None else 1)  # several searches cannot be drawn into one file
     questions = there.read_frame(PROBLEMS_TABLE, ["problem_id", "question"]).set_index("problem_id")["question"]
     key, search = next(iter(meant.items()))
     if output is None:

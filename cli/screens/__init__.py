@@ -1,1 +1,1 @@
-"""What a person reads in a terminal."""
+"""Output for people in a terminal, a module for each group of commands."""

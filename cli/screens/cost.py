@@ -1,4 +1,4 @@
-"""What a sweep would cost, as a person reads it in a terminal."""
+"""Terminal output of `isocompute sweep --dry-run`: the cost of a sweep."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from isocompute.runners.cost.price import PriceEstimate, RoleCost, UnitPrices
 from isocompute.runners.parsing.printable import format_short_number
 
 ROLE_ROW_KINDS = {"solver": "requests", "verifier": "requests", "scorer": "scores"}
-"""What the rows of a role are; those of all others are searches."""
+"""The kind of a role's rows; the rows of all other roles are searches."""
 UNKNOWN_LENGTHS_NOTE = "no row tells how long they are; --sample 2 measures it"
 LENGTH_SOURCES = {"run": "rows that are there", "sample": "sampled rows"}
 
@@ -39,7 +39,7 @@ def print_price(console: Console, run: str, price: PriceEstimate) -> None:
 
 
 def build_price_table(price: PriceEstimate) -> Table:
-    """Return what each role's rows take, all of them together."""
+    """Return the table of the total tokens and FLOPs of each role."""
     scores = any(cost.scorer_prompt_tokens != 0 for cost in price.roles.values())
     table = make_number_table(
         "", "rows", "prompt", "cached", "completion tokens", *(["scored"] if scores else []), "FLOPs"
@@ -60,7 +60,7 @@ def build_price_table(price: PriceEstimate) -> Table:
 
 
 def describe_roles(price: PriceEstimate) -> list[str]:
-    """Say how long the rows of each role are and how large its models; of searches whose lengths come alike, once."""
+    """Describe each role's row lengths and model sizes; searches with the same source of lengths share a line."""
     said, searches = [], dict[str, dict[str, RoleCost]]()
     for name, cost in price.roles.items():
         if not cost.requests:
@@ -78,7 +78,7 @@ def describe_roles(price: PriceEstimate) -> list[str]:
 
 
 def describe_row_counts(price: PriceEstimate) -> str:
-    """Say how many requests, scores and searches there are."""
+    """Return the numbers of requests, scores and searches as text."""
     counts = {"requests": 0, "scores": 0, "searches": 0}
     for name, cost in price.roles.items():
         counts[ROLE_ROW_KINDS.get(name, "searches")] += cost.requests
@@ -86,7 +86,7 @@ def describe_row_counts(price: PriceEstimate) -> str:
 
 
 def join_with_and(words: list[str]) -> str:
-    """Return words as people list them.
+    """Join words with commas and "and".
 
     >>> join_with_and(["9 requests", "4 scores", "2 searches"])
     '9 requests, 4 scores and 2 searches'
@@ -95,7 +95,7 @@ def join_with_and(words: list[str]) -> str:
 
 
 def describe_speed(price: PriceEstimate) -> str:
-    """Say how fast tokens come, role by role where that differs."""
+    """Return the throughput as text, by role if roles differ."""
     rates = price.rates or {}
     by_kind = {
         name if name in ROLE_ROW_KINDS else "searches": rate
@@ -109,7 +109,7 @@ def describe_speed(price: PriceEstimate) -> str:
 
 
 def explain_unknown_time(price: PriceEstimate) -> str:
-    """Say why a time is unknown, and what tells it."""
+    """Explain why the time is unknown, and which option measures or sets it."""
     if price.rates is None:
         return "; --tokens-per-second gives the throughput, --sample 2 measures it"
     if all(cost.rated_tokens is not None for cost in price.roles.values()):
@@ -118,7 +118,7 @@ def explain_unknown_time(price: PriceEstimate) -> str:
 
 
 def explain_unknown_cost(price: PriceEstimate) -> str:
-    """Say why a cost is unknown."""
+    """Explain why the cost is unknown, and which option measures or sets it."""
     if price.prices == UnitPrices():
         return "unknown; --price-in and --price-out pay for a million tokens, --price-hour for the machine"
     if price.prices.hour is not None and price.hours is None:
@@ -127,7 +127,7 @@ def explain_unknown_cost(price: PriceEstimate) -> str:
 
 
 def format_duration(hours: float) -> str:
-    """Return a time in two digits and a unit.
+    """Return a time with two digits and a unit.
 
     >>> [format_duration(h) for h in (0.001, 0.041, 1, 30, 200)]
     ['3.6 s', '2.5 min', '1 h', '30 h', '8.3 days']
@@ -139,7 +139,7 @@ def format_duration(hours: float) -> str:
 
 
 def describe_role_lengths(cost: RoleCost) -> str:
-    """Say how long a role's rows are, and how that is known."""
+    """Describe the lengths of a role's rows, and their source."""
     mean = cost.lengths
     if mean.source == "unknown":
         return UNKNOWN_LENGTHS_NOTE
@@ -154,7 +154,7 @@ def describe_role_lengths(cost: RoleCost) -> str:
 
 
 def describe_model_sizes(name: str, cost: RoleCost) -> str:
-    """Say how large the models are that a role asks."""
+    """Describe the sizes of a role's models."""
     sizes = {} if name == "scorer" else {"P": cost.parameters}
     sizes |= {} if cost.scorer_prompt_tokens == 0 else {"P of the scorer" if sizes else "P": cost.scorer_parameters}
     said = [
@@ -165,7 +165,7 @@ def describe_model_sizes(name: str, cost: RoleCost) -> str:
 
 
 def format_role_flops(cost: RoleCost) -> str:
-    """Say a role's FLOPs, of sampled tokens, of prompts and of what is scored."""
+    """Return a role's FLOPs as text, for sampled, prompt and scored tokens together."""
     parts = {"sampling": cost.flops, "prompts": cost.prompt_flops, "scoring": cost.scorer_flops}
     unknown = [name for name, part in parts.items() if part is None]
     known = sum(part for part in parts.values() if part is not None)

@@ -1,4 +1,4 @@
-"""What a person and a program read of choosing by difficulty."""
+"""Terminal output and JSON of `isocompute difficulty`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AccuracyCells = tuple[str, str]
 
 
 def print_study(console: Console, study: DifficultyStudy) -> None:
-    """Print what to run on each level, what it reaches, and what is gained over one choice for all."""
+    """Print the choice and its accuracy for each level, and the gain over one choice for all problems."""
     found = study.policy
     cost = f", for {found.charge:,.3g}x of every budget" if found.charge else ""
     print_line(
@@ -31,7 +31,7 @@ def print_study(console: Console, study: DifficultyStudy) -> None:
 
 
 def build_gain_table(found: ComputeOptimalPolicy) -> Table:
-    """Return the table of all problems together."""
+    """Return the table of the gain over all problems."""
     table = make_empty_table("budget", "by difficulty", "optimistic", "one for all", "gain")
     table.caption = (
         "In percent, with 95 % intervals. Each problem is scored under choices made on others; the optimistic number "
@@ -46,7 +46,7 @@ def build_gain_table(found: ComputeOptimalPolicy) -> Table:
 
 
 def build_level_table(found: ComputeOptimalPolicy) -> Table:
-    """Return the table of what is run on each level, at every second budget."""
+    """Return the table of the choices for each level, at every second budget."""
     table = make_empty_table("budget", "level", "run", "accuracy", "optimistic", "one for\nall")
     table.columns[2].justify = "left"
     table.caption = "Level 1 is the easiest; behind it its share of the problems. JSON has every budget."
@@ -74,7 +74,7 @@ def make_empty_table(*headings: str) -> Table:
 
 
 def format_accuracy_cells(reached: PolicyAccuracy, i: int) -> AccuracyCells:
-    """Return accuracy with its interval, and optimistic accuracy, at one budget."""
+    """Return accuracy with its interval, and the optimistic accuracy, at one budget."""
     if math.isnan(reached.accuracy[i]):
         return "–", "–"
     ends = None if math.isnan(reached.low[i]) else (float(reached.low[i]), float(reached.high[i]))
@@ -84,5 +84,5 @@ def format_accuracy_cells(reached: PolicyAccuracy, i: int) -> AccuracyCells:
 
 
 def format_percent_number(value: float) -> str:
-    """Return an accuracy in percent, without the sign."""
+    """Return an accuracy in percent, without the percent sign."""
     return f"{100 * value:.1f}"

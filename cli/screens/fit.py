@@ -1,4 +1,4 @@
-"""What a person reads of a fit: what was measured, each strategy's frontier, crossovers and laws."""
+"""Terminal output of `isocompute fit`: measured rates, each strategy's frontier, crossovers and laws."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ NEGATIVE_LEAD_NOTE = (
     "A lead below zero means that the choice is too close to hold on other problems; strategies that differ by less "
     "than the error of drawing tie, and ties go to the cheapest."
 )
-"""What a negative lead in the table means."""
+"""Explanation of a negative lead in the table."""
 
 STRATEGIES_PER_TABLE = 5
-"""Strategies side by side in a table that a small terminal holds."""
+"""The most strategies in one table, so that it fits a small terminal."""
 
 
 def print_fit(
@@ -45,7 +45,7 @@ def print_fit(
     power: StrategyPower | None,
     path: str,
 ) -> None:
-    """Print what a fit found."""
+    """Print the results of a fit."""
     print_line(console, f"[bold]{escape(profile.name)}[/]: {escape(profile.description)}")
     if profile.lam is not None:
         print_line(console, f"λ = {profile.lam:.3g} ({profile.lambda_source})")
@@ -85,14 +85,14 @@ def print_fit(
 
 
 def format_measured_share(measure: RateEntry) -> str:
-    """A share with its interval."""
+    """Return a share with its interval as text."""
     value, low, high = measure
     assert value is not None, "what is not known is not said"
     return format_percent(value) + ("" if low is None or high is None else f" {format_interval((low, high))}")
 
 
 def describe_verifier_rates(rates: VerifierRates) -> str:
-    """Say how good the verifier is."""
+    """Describe the verifier's rates."""
     said = [
         f"yes to {format_measured_share(measure)} of {what}"
         for what, measure in (("right solutions", rates.true_positive), ("wrong ones", rates.false_positive))
@@ -105,7 +105,7 @@ def describe_verifier_rates(rates: VerifierRates) -> str:
 
 
 def print_allocation_laws(console: Console, laws: AllocationLaws) -> None:
-    """Print the three fits of the allocation law side by side, and what they do not settle."""
+    """Print the three fits of the allocation law side by side, and their notes."""
     console.print()
     print_line(
         console,
@@ -136,9 +136,9 @@ def print_allocation_laws(console: Console, laws: AllocationLaws) -> None:
 
 
 def build_frontier_tables(frontier: list[tuple[float, Comparison]]) -> list[Table]:
-    """The strategies by budget: what each reaches, and of the best one the numbers and its lead over SC.
+    """Build the tables of accuracies by budget, with the best strategy's allocation and its lead over SC.
 
-    One table if it is narrow enough; else the strategies a few at a time, and the best one last.
+    Returns one table if it is narrow enough, otherwise several, with the best strategy in the last.
     """
     strategies = list(dict.fromkeys(option.strategy for _, at in reversed(frontier) for option in at.options))
     order = [name for name in STRATEGIES if name in strategies]
@@ -151,7 +151,7 @@ def build_frontier_tables(frontier: list[tuple[float, Comparison]]) -> list[Tabl
 
 
 def build_frontier_table(frontier: list[tuple[float, Comparison]], strategies: list[str], first: bool) -> Table:
-    """Some of the strategies by budget, and if asked for, which of all is the first."""
+    """Build the table of some strategies by budget, and on request the best of all strategies."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("budget", *strategies, *(("best", "numbers", "ahead of sc by") if first else ())):
         heading = name.replace("+", "+\n")
@@ -168,7 +168,7 @@ def build_frontier_table(frontier: list[tuple[float, Comparison]], strategies: l
 
 
 def describe_strategy_power(found: StrategyPower) -> str:
-    """Say how many problems it takes to tell the best strategy beside SC from it."""
+    """Describe how many problems are needed to distinguish the best other strategy from SC."""
     test, pair = found.paired, f"{found.strategy}, the best beside {found.baseline}, from {found.baseline}"
     if test.smallest_gap is None:
         return (
@@ -184,7 +184,7 @@ def describe_strategy_power(found: StrategyPower) -> str:
 
 
 def describe_largest_allocation(profile: Profile) -> str:
-    """Say what GenRM reaches with all that was measured, which needs no λ."""
+    """Describe the accuracy of GenRM at its largest measured allocation, which needs no λ."""
     surface = profile.genrm
     assert surface is not None, "only of a profile with verifications"
     reached = surface.array[:, -1, -1]
@@ -197,7 +197,7 @@ def describe_largest_allocation(profile: Profile) -> str:
 
 
 def describe_scoring_and_searches(profile: Profile) -> list[str]:
-    """Say what scoring costs, and what was searched."""
+    """Describe the cost of scoring, and the measured searches."""
     lines = []
     if profile.rhos:
         rho = profile.rhos.get(profile.counting)
@@ -218,7 +218,7 @@ def describe_scoring_and_searches(profile: Profile) -> list[str]:
 
 
 def describe_ratios_with_prompts(lambdas: Mapping[str, float | None]) -> str:
-    """Say what λ or ρ is when prompts are counted too."""
+    """Describe λ or ρ with prompts counted."""
     with_prompts, cached = (
         "unknown" if (lam := lambdas.get(way)) is None else f"{lam:.3g}" for way in ("prompts", "cached")
     )

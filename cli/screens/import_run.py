@@ -1,4 +1,4 @@
-"""What a person reads of an import: how far it is, what was imported, and what comes next."""
+"""Terminal output of `isocompute import`: progress, imported rows, and next commands."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ COMPLETION_TOKENS_COLUMN = "completion_tokens"
 
 
 class ProgressCallback(Protocol):
-    """Is told how many bytes were read, and of how many."""
+    """A callback that receives the number of bytes read, and their total."""
 
     def __call__(self, seen: int, total: int) -> None:
-        """Take it in."""
+        """Update the progress."""
 
 
 def import_with_progress(
     format: str, path: str, run: str, grader: str | None, columns: Sequence[str], progress: Console
 ) -> ImportSummary:
-    """Import a run under a bar of progress.
+    """Import a run with a progress bar.
 
     Args:
-        format: one of `runners.imports.FORMATS`.
-        path: the file or folder.
-        run: where the run goes.
-        grader: a grader's name, or ``as-logged``.
-        columns: pairs of ``column=our_name``.
-        progress: where the bar is shown.
+        format: one of `runners.imports.IMPORT_FORMATS`.
+        path: the file or folder to import.
+        run: folder of the new run.
+        grader: a grader's name, ``as-logged``, or None.
+        columns: pairs ``column=our_name``.
+        progress: console that shows the bar.
 
     Raises:
         ConfigError, DataError, RunError: as `import_logged_run`.
@@ -45,13 +45,13 @@ def import_with_progress(
 
 
 def parse_columns_option(columns: Sequence[str]) -> dict[str, str]:
-    """Read --columns.
+    """Parse --columns.
 
     >>> parse_columns_option(["id=problem_id", "a=b=answer"])
     {'id': 'problem_id', 'a=b': 'answer'}
 
     Raises:
-        typer.BadParameter: it is no such pair, or a column or a name stands in two of them.
+        typer.BadParameter: an item is not such a pair, or a column or a name occurs twice.
     """
     named: dict[str, str] = {}
     for pair in columns:
@@ -71,7 +71,7 @@ def parse_columns_option(columns: Sequence[str]) -> dict[str, str]:
 
 @contextmanager
 def show_progress_bar(console: Console) -> Iterator[ProgressCallback]:
-    """Show what share of the bytes was read, on a terminal."""
+    """Show the share of bytes read, if the console is a terminal."""
     columns = TextColumn("importing"), BarColumn(), TaskProgressColumn(), TextColumn("left"), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("importing", total=None)
@@ -83,7 +83,7 @@ def show_progress_bar(console: Console) -> Iterator[ProgressCallback]:
 
 
 def print_import(console: Console, found: ImportSummary) -> None:
-    """Print what was imported, what is unknown, and what comes next."""
+    """Print the imported rows, the unknown fields, and the next commands."""
     log, rows = found.imported, found.imported.rows
     there = [f"{rows[name]:,} {name}" for name in ("problems", "solutions", "verifications", "searches") if rows[name]]
     model = f"; {log.solver}" if log.solver else ""

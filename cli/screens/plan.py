@@ -1,4 +1,4 @@
-"""What a person reads of a plan, and the words that other screens share."""
+"""Terminal output of `isocompute plan`, and formatting that other screens share."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ HELD_OUT_NOTE = "Scored with numbers chosen on other problems; the {last}, with 
 
 
 def format_percent(value: float) -> str:
-    """An accuracy as people write it."""
+    """Return an accuracy in percent."""
     return f"{100 * value:.1f} %"
 
 
 def format_interval(interval: ConfidenceInterval | None, scale: float = 100, sign: str = "", digits: int = 1) -> str:
-    """An interval in brackets, or a dash; two words in brackets are no markup."""
+    """Return an interval in brackets, or a dash if there is none; Rich does not read it as markup."""
     if interval is None:
         return "–"
     low, high = (f"{scale * end:{sign}.{digits}f}" if math.isfinite(end) else "never" for end in interval)
@@ -86,7 +86,7 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
 
 
 def describe_unknown_sizes(profile: Profile) -> str:
-    """Say that a verifier or a scorer is taken to be as large as the solver."""
+    """Say that a verifier or a scorer of unknown size is assumed to be as large as the solver."""
     roles = " and the ".join(["solver", *profile.unknown_sizes])
     return (
         f"the sizes of the {roles} are not all known, so a token of each is taken to cost the same; "
@@ -95,7 +95,7 @@ def describe_unknown_sizes(profile: Profile) -> str:
 
 
 def describe_plan_context(profile: Profile, plan: Plan) -> list[str]:
-    """Return the lines that place a plan: plateau, crossover, law, origin."""
+    """Return the lines that give a plan's context: plateau, crossover, law, origin."""
     found = plan.findings
     worth = "one solution's" if plan.budget == 1 else f"{plan.budget:,.6g} solutions'"
     lines = [
@@ -113,13 +113,13 @@ def describe_plan_context(profile: Profile, plan: Plan) -> list[str]:
 
 
 def format_plateau(found: Findings) -> str:
-    """SC's plateau, with its interval."""
+    """Return SC's plateau with its interval."""
     ends = found.plateau_interval
     return f"{found.plateau}x" + ("" if ends is None else f" {format_interval(ends, 1, digits=0)}")
 
 
 def describe_crossover(strategy: str, found: Crossover, plateau: int, budget: float | None = None) -> str:
-    """Say where a strategy overtakes SC, and on which side of it a budget is."""
+    """Describe where a strategy overtakes SC, and on which side of the crossover a budget is."""
     name = "GenRM" if strategy == "genrm" else strategy
     interval = "" if found.interval is None else f", 95 % interval {format_interval(found.interval, 1, digits=0)}"
     top = found.budgets[-1]
@@ -132,7 +132,7 @@ def describe_crossover(strategy: str, found: Crossover, plateau: int, budget: fl
 
 
 def describe_allocation_law(laws: AllocationLaws) -> str:
-    """Say how S and V should grow: by the fit that takes edges as bounds, or where there is none, by the smooth one."""
+    """Describe how S and V should grow, by the censored fit or, if that is missing, by the smooth fit."""
     law = laws.censored or laws.smooth
     text = f"As the budget C grows, S ∝ C^a with a = {format_exponent(law.solutions)}, V ∝ C^b with b = "
     text += f"{format_exponent(law.verifications)}, over {laws.budgets[0]:,.0f}x to {laws.budgets[-1]:,.0f}x"
@@ -144,7 +144,7 @@ def describe_allocation_law(laws: AllocationLaws) -> str:
 
 
 def format_exponent(part: PowerLaw) -> str:
-    """An exponent with its interval."""
+    """Return an exponent with its interval."""
     return f"{part.exponent:.2f}" + ("" if part.interval is None else f" {format_interval(part.interval, 1, digits=2)}")
 
 
@@ -154,6 +154,6 @@ def print_line(console: Console, line: str) -> None:
 
 
 def print_note(console: Console, text: str) -> None:
-    """Print a warning, whatever it contains, as plain text."""
+    """Print a warning as plain text, without reading markup in it."""
     console.print("[yellow]note:[/] ", end="")
     console.print(text, markup=False, highlight=False)

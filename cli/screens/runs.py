@@ -1,4 +1,4 @@
-"""What a person reads of runs and tasks: what a sweep did, how far runs are, and whether they are whole."""
+"""Terminal output about runs and tasks: results of a sweep, progress and integrity of runs, and regrading."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from isocompute.runners.storage.expected import Gap
 from isocompute.runners.storage.progress import RunProgress, TableProgress, UnreadableRun
 from isocompute.runners.storage.validation import REIMPORT, REPAIR, RESTORE, RESWEEP, Damage
 
-if TYPE_CHECKING:  # what it imports takes longer than most commands
+if TYPE_CHECKING:  # these imports take longer than most commands
     from isocompute.runners.config.tasks import TaskEntry
     from isocompute.runners.sampling.sampler import SweepSummary
     from isocompute.runners.storage.regrade import RegradeResult
 
 MAX_SHOWN_ITEMS = 5
-"""Reasons, damages or gaps that are shown; JSON holds them all."""
+"""The most reasons, damages or gaps that are shown; JSON contains all of them."""
 
 
 def print_run_survey(console: Console, found: Sequence[RunProgress | UnreadableRun], folders: Sequence[str]) -> None:
-    """Print how far runs are."""
+    """Print the progress of runs."""
     for i, run in enumerate(found):
         if i:
             console.print()
@@ -43,7 +43,7 @@ def print_run_survey(console: Console, found: Sequence[RunProgress | UnreadableR
 
 
 def print_run_progress(console: Console, run: RunProgress) -> None:
-    """Print how far a run is."""
+    """Print the progress of a run."""
     when = "" if run.written is None else f", written {format_age((datetime.now(UTC) - run.written).total_seconds())}"
     console.print(Text(format_one_line(run.run), style="bold").append(when, style="not bold"), soft_wrap=True)
     verifier = f", verified by {run.models['verifier']}" if "verifier" in run.models else ""
@@ -84,7 +84,7 @@ def print_run_progress(console: Console, run: RunProgress) -> None:
 
 
 def print_check_report(console: Console, report: CheckReport, repaired: bool) -> None:
-    """Print whether a run is whole, and if not what to do."""
+    """Print whether a run is whole, and if not, what to do."""
     there = ", ".join(f"{count:,} {name}" for name, count in report.rows.items()) or "no rows yet"
     if report.is_whole:
         print_plain_line(console, f"{report.run} is whole: {there}.")
@@ -122,7 +122,7 @@ def print_check_report(console: Console, report: CheckReport, repaired: bool) ->
 
 
 def describe_loss(damage: Damage) -> str:
-    """Say what is lost with a damage."""
+    """Describe the rows that a damage loses."""
     if damage.remedy == RESWEEP:
         return "nothing is lost: a sweep writes the problems that are missing"
     if damage.remedy == RESTORE:
@@ -133,7 +133,7 @@ def describe_loss(damage: Damage) -> str:
 
 
 def describe_gaps(gaps: list[Gap]) -> str:
-    """Say which rows are missing."""
+    """Describe the missing rows."""
     said = [str(gap.first) if gap.rows == 1 else f"{gap.first} to {gap.last}" for gap in gaps[:MAX_SHOWN_ITEMS]]
     return format_one_line("; ".join(said), 1000) + (
         f"; and in {len(gaps) - MAX_SHOWN_ITEMS:,} more places" if len(gaps) > MAX_SHOWN_ITEMS else ""
@@ -141,7 +141,7 @@ def describe_gaps(gaps: list[Gap]) -> str:
 
 
 def make_number_table(*headings: str) -> Table:
-    """Return a table of one column of names and others of numbers."""
+    """Return a table with one column of names and others of numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for i, heading in enumerate(headings):
         table.add_column(heading, justify="right" if i else "left", no_wrap=True)
@@ -149,7 +149,7 @@ def make_number_table(*headings: str) -> Table:
 
 
 def format_share_done(rows: TableProgress) -> str:
-    """Say how much is done; 100 % is said of all only."""
+    """Return the share of finished rows; it is rounded to 100 % only if all are finished."""
     return (
         "–" if not rows.asked else f"{min(100 * rows.done / rows.asked, 99.9 if rows.done < rows.asked else 100):.3g} %"
     )
@@ -178,7 +178,7 @@ def print_plain_line(console: Console, text: str, style: str | None = None) -> N
 
 
 def print_sweep_summary(console: Console, summary: SweepSummary) -> None:
-    """Print what a sweep did and what comes next."""
+    """Print the results of a sweep and the next commands."""
     there = f"{summary.solutions:,} solutions and {summary.verifications:,} verifications"
     print_line(console, f"{summary.run} holds {there} ({summary.sampled:,} rows sampled now).")
     if summary.solutions:
@@ -222,7 +222,7 @@ def print_tasks(console: Console, entries: dict[str, TaskEntry], generators: dic
 
 
 def print_regrading(console: Console, found: RegradeResult) -> None:
-    """Print what grading a run again found."""
+    """Print the results of grading a run again."""
     print_line(
         console, f"[bold]{found.solutions:,}[/] solutions graded by {found.grader}; before that by {found.before}"
     )

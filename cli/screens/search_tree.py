@@ -1,4 +1,4 @@
-"""What a person reads of a search: its tree, who was kept and who was dropped, and what it took."""
+"""Terminal output of `isocompute tree`: a search's tree, with the fate of each node, and its cost."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ NODE_STYLES = {"kept": "", "dropped": "dim", "finished": "cyan", "cut": "yellow"
 TREE_HEADING = "     node round  score fate     tokens text"
 
 MAX_STEP_CHARACTERS = 160
-"""Characters of a step that are looked at; a terminal shows fewer."""
+"""Characters of a step that are formatted; a terminal shows fewer."""
 
 
 def print_search_tree(console: Console, question: str, key: SearchKey, search: LoggedSearch) -> None:
-    """Print a search as a tree, the path to its answer marked by stars.
+    """Print a search as a tree, with stars on the path to its answer.
 
-    Where only one of a node's children goes on, it stands last, and what grows from it follows on the same level.
+    If only one of a node's children has children, it is printed last, and its children follow at the same indentation.
     """
     for text in (
         format_one_line(question, 2 * console.width),
@@ -48,7 +48,7 @@ def print_search_tree(console: Console, question: str, key: SearchKey, search: L
 
 
 def print_searches(console: Console, problem: str, searches: dict[SearchKey, LoggedSearch]) -> None:
-    """Print which searches there are on a problem."""
+    """Print the list of searches on a problem."""
     table = make_number_table("search", "n", "width", "lookahead", "seed", "rounds", "nodes", "right")
     for (_, strategy, n, width, lookahead, seed), search in searches.items():
         ended = search.result_row or {}
@@ -62,7 +62,7 @@ def print_searches(console: Console, problem: str, searches: dict[SearchKey, Log
 
 
 def format_node(row: SearchRow, marked: bool) -> Text:
-    """Return a node's line: number, score, fate, tokens and text, whatever that holds."""
+    """Return a node's line: number, score, fate, tokens, and text without markup."""
     failed = row["text"] is None
     fate = "failed" if failed else row["fate"] or "waits"
     score = "–" if row["score"] is None else f"{row['score']:.3f}"
@@ -75,7 +75,7 @@ def format_node(row: SearchRow, marked: bool) -> Text:
 
 
 def format_node_text(row: SearchRow) -> str:
-    """Return a node's text, behind its answer if it has one."""
+    """Return a node's text, preceded by its answer if it has one."""
     if row["correct"] is None:
         return str(row["text"])
     answer = "no answer" if row["answer"] is None else row["answer"]
@@ -83,18 +83,18 @@ def format_node_text(row: SearchRow) -> str:
 
 
 def format_node_tokens(own: int | None, ahead: int | None) -> str:
-    """Return a node's tokens, and those of the rollout that looked ahead of it."""
+    """Return a node's tokens, and those of its lookahead rollout."""
     return format_short_number(own) + (f"+{format_short_number(ahead)}" if ahead else "")
 
 
 def filter_searches(
     searches: dict[SearchKey, LoggedSearch], strategy: str | None, numbers: Sequence[int | None]
 ) -> dict[SearchKey, LoggedSearch]:
-    """Return the searches that are meant.
+    """Return the searches that match the options.
 
     Args:
-        searches: all on a problem.
-        strategy: its name, or None for any.
+        searches: all searches on a problem.
+        strategy: name of a strategy, or None for any.
         numbers: n, width, lookahead and seed, each None for any.
     """
     wanted = (strategy, *numbers)

@@ -1,4 +1,4 @@
-"""What a person reads of an upgrade: what was written, and what stayed unknown."""
+"""Terminal output of `isocompute upgrade`: the written files, and the fields that stay unknown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def print_upgraded_run(console: Console, source: str, found: UpgradedRun | None) -> None:
-    """Print what an upgrade of a run wrote, or that there was nothing to do."""
+    """Print the result of upgrading a run, or that it needs no upgrade."""
     if found is None:
         print_nothing_to_upgrade(console, source)
         return
@@ -30,7 +30,7 @@ def print_upgraded_run(console: Console, source: str, found: UpgradedRun | None)
 
 
 def print_upgraded_profile(console: Console, source: str, profile: Profile | None, target: str) -> None:
-    """Print what an upgrade of a profile wrote, or that there was nothing to do."""
+    """Print the result of upgrading a profile, or that it needs no upgrade."""
     if profile is None:
         print_nothing_to_upgrade(console, source)
         return
@@ -39,11 +39,11 @@ def print_upgraded_profile(console: Console, source: str, profile: Profile | Non
 
 
 def print_nothing_to_upgrade(console: Console, source: str) -> None:
-    """Say that there is nothing to upgrade."""
+    """Print that there is nothing to upgrade."""
     print_plain_line(console, f"{source} has the newest format already; nothing was written.")
 
 
 def print_unknown_fields(console: Console, names: list[str]) -> None:
-    """Print what stayed unknown."""
+    """Print the fields that stay unknown."""
     if names:
         print_plain_line(console, f"Unknown, as the old one does not say it: {', '.join(names)}.")

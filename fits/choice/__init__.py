@@ -1,1 +1,1 @@
-"""Choosing allocations and strategies, and scoring the choice on other problems."""
+"""Choice of allocations and strategies, and its accuracy on held-out problems."""

@@ -1,4 +1,4 @@
-"""What can be tried: all whole allocations between the knots of a strategy, and the best of them within a budget."""
+"""Grids of the integer allocations between a strategy's knots, and the best of them within a budget."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from isocompute.errors import DataError
 from isocompute.fits.choice.ties import TIE_TOLERANCE
 from isocompute.fits.cost import compute_allocation_cost
 
-_NUMBERS_PER_OCTAVE = 64  # whole numbers tried per doubling: all of them up to 64, beyond that steps of about 1 %
-_BLOCK = 2**22  # accuracies held at a time while replicates are worked through
+_NUMBERS_PER_OCTAVE = 64  # integers tried per doubling: all up to 64, beyond that steps of about 1 %
+_BLOCK = 2**22  # maximum number of accuracies computed at a time
 
 
 def check_knots(values: ArrayLike, name: str) -> NDArray[np.int64]:
-    """The S or V at which a surface was measured, checked: strictly increasing integers ≥ 1.
+    """Check the S or V at which a surface was measured: strictly increasing integers ≥ 1.
 
     Args:
         values: (n,) knots.
@@ -39,12 +39,12 @@ def check_knots(values: ArrayLike, name: str) -> NDArray[np.int64]:
 
 
 def check_accuracies(values: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:
-    """Accuracies on knots, checked: finite, and of the shape (…, *shape).
+    """Check accuracies on knots: finite, and of the shape (…, *shape).
 
     Args:
         values: the accuracies, with any leading axes (problems, replicates or none).
         shape: the number of knots along each of the last axes.
-        name: of the argument, for the message.
+        name: the argument's name, for the message.
 
     Raises:
         DataError: another shape, or values that are not finite.
@@ -63,10 +63,10 @@ def check_accuracies(values: ArrayLike, shape: tuple[int, ...], name: str) -> ND
 
 
 def compute_knot_weights(at: NDArray[np.int64], on: NDArray[np.int64], name: str) -> NDArray[np.float64]:
-    """Weights of the knots that interpolate linearly in the logarithm.
+    """Return weights of the knots that interpolate linearly in the logarithm.
 
     Args:
-        at: (n,) whole numbers within the knots' range.
+        at: (n,) integers within the knots' range.
         on: (m,) knots.
         name: "S" or "V", for the message.
 
@@ -74,7 +74,7 @@ def compute_knot_weights(at: NDArray[np.int64], on: NDArray[np.int64], name: str
         (n, m) weights ≥ 0; each row sums to 1.
 
     Raises:
-        DataError: a number outside the knots' range: this function does not extrapolate.
+        DataError: a number outside the knots' range; this function does not extrapolate.
 
     Example:
         >>> compute_knot_weights(np.array([4]), np.array([2, 8]), "S")
@@ -88,7 +88,7 @@ def compute_knot_weights(at: NDArray[np.int64], on: NDArray[np.int64], name: str
 
 
 def list_whole_numbers(low: int, high: int) -> NDArray[np.int64]:
-    """The whole numbers that are tried from `low` to `high`: all up to 64, beyond that in steps of about 1 %.
+    """List the integers that are tried from `low` to `high`: all up to 64, beyond that in steps of about 1 %.
 
     Example:
         >>> list_whole_numbers(2, 5)
@@ -101,12 +101,12 @@ def list_whole_numbers(low: int, high: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, eq=False)
 class AllocationGrid:
-    """The allocations of a strategy that are tried, in order of cost.
+    """The candidate allocations of a strategy, in order of cost.
 
     Args:
-        numbers: what an allocation is set by, (A,) each: S, V, or a search's parameters.
+        numbers: parameters of the allocations by name, (A,) each: S, V, or a search's parameters.
         cost: (A,) in x, not decreasing.
-        weights: (K, A) how the K knots, S-major, interpolate to each of them; columns sum to 1.
+        weights: (K, A) weights of the K knots, S-major, that interpolate to each allocation; columns sum to 1.
     """
 
     numbers: Mapping[str, NDArray[np.int64]]
@@ -115,10 +115,10 @@ class AllocationGrid:
 
 
 def build_voting_grid(S: ArrayLike) -> AllocationGrid:
-    """The votes over 1, 2, 3 … solutions between the knots, at a cost of S each.
+    """Build the grid of votes over S solutions, for integers S between the knots, at a cost of S.
 
     Args:
-        S: (nS,) knots; interpolated linearly in log S between them.
+        S: (nS,) knots; accuracy is interpolated linearly in log S between them.
 
     Raises:
         DataError: malformed knots.
@@ -133,11 +133,11 @@ def build_voting_grid(S: ArrayLike) -> AllocationGrid:
 
 
 def build_verified_grid(S: ArrayLike, V: ArrayLike, lam: float) -> AllocationGrid:
-    """The S solutions with V verifications each between the knots, at a cost of S(1 + λV).
+    """Build the grid of S solutions with V verifications each, for integers between the knots, at a cost of S(1 + λV).
 
     Args:
         S: (nS,) knots.
-        V: (nV,) knots; interpolated bilinearly in (log S, log V) between them.
+        V: (nV,) knots; accuracy is interpolated bilinearly in (log S, log V) between them.
         lam: λ, the cost of a verification in solutions.
 
     Raises:
@@ -161,19 +161,19 @@ def build_verified_grid(S: ArrayLike, V: ArrayLike, lam: float) -> AllocationGri
 def find_best_allocations(
     values: NDArray[np.float64], tried: AllocationGrid, budgets: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The best of the allocations within each budget, and which it is; ties go to the cheapest, see `ties`.
+    """Find the best allocation within each budget; ties (see `isocompute.fits.choice.ties`) go to the cheapest.
 
     Args:
-        values: (R, K) accuracies at the knots, in any number of rows: problems, replicates, training folds.
-        tried: the allocations.
+        values: (R, K) accuracies at the knots; the rows are problems, replicates or training folds.
+        tried: the candidate allocations.
         budgets: (nC,) compute per problem, in x, > 0.
 
     Returns:
-        accuracy: (R, nC); NaN where nothing fits.
-        chosen: (R, nC) the allocation's place in `tried`; -1 where nothing fits.
+        accuracy: (R, nC) its accuracy; NaN where no allocation is affordable.
+        chosen: (R, nC) its index in `tried`; -1 where no allocation is affordable.
 
     Raises:
-        DataError: budgets that are malformed.
+        DataError: malformed budgets.
 
     Example:
         >>> accuracy, chosen = find_best_allocations(np.array([[0.4, 0.6, 0.5]]), build_voting_grid([1, 2, 3]), [0.5,
@@ -184,10 +184,12 @@ def find_best_allocations(
     limits = np.asarray(budgets, dtype=float)
     if limits.ndim != 1 or limits.size == 0 or not (limits > 0).all():
         raise DataError(f"budgets must be a non-empty sequence of positive numbers; got {budgets!r}.")
-    reach = np.searchsorted(tried.cost, limits * (1 + 1e-12), side="right") - 1  # the dearest one that fits
+    reach = np.searchsorted(tried.cost, limits * (1 + 1e-12), side="right") - 1  # the most expensive affordable one
     accuracy, chosen = np.empty((len(values), len(limits))), np.empty((len(values), len(limits)), dtype=np.int64)
     block = max(1, _BLOCK // len(tried.cost))
     for start in range(0, len(values), block):
+        # Allocations are in order of cost, so the running maximum is the best accuracy within each cost. Its first
+        # value within the tolerance belongs to the cheapest allocation that ties with the best.
         best = np.maximum.accumulate(values[start : start + block] @ tried.weights, axis=1)
         reached = best[:, reach]
         accuracy[start : start + block] = reached

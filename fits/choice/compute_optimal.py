@@ -1,8 +1,8 @@
-"""What is gained by choosing for each level of difficulty: the compute-optimal policy, and what it can be held to.
+"""The compute-optimal policy: a choice for each level of difficulty, compared with one choice for all problems.
 
-Snell et al. 2024 (arXiv 2408.03314, §3.2) choose the best option of each level and budget by cross-validation inside
-the level. So here; beside it stand the optimistic number, which is scored on the problems of the choice, and one
-option for all problems at the same budget, of which nothing goes to finding the level out.
+As in Snell et al. 2024 (arXiv 2408.03314, §3.2), the best option of each level and budget is chosen by
+cross-validation inside the level. For comparison there are the optimistic accuracy, scored on the problems that the
+choice was made on, and one option for all problems at the same budget, which spends nothing on finding the level.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from isocompute.fits.choice.options import AllocationOptions
 
 @dataclass(frozen=True, eq=False)
 class PolicyAccuracy:
-    """What a way of choosing reaches at each of nC budgets; NaN where it cannot be afforded.
+    """Accuracy of a policy at each of nC budgets; NaN where nothing is affordable.
 
     Args:
         accuracy: (nC,) mean over problems, each under choices made without it.
         low, high: (nC,) its interval.
-        optimistic: (nC,) mean over the problems that the choice was made on: the winner's curse is the difference.
+        optimistic: (nC,) mean over the problems that the choice was made on; the excess is the winner's curse.
     """
 
     accuracy: NDArray[np.float64]
@@ -44,14 +44,15 @@ class PolicyAccuracy:
 
 @dataclass(frozen=True, eq=False)
 class LevelChoice:
-    """One level of difficulty.
+    """The choices for one level of difficulty.
 
     Args:
-        level: its number, 1 the easiest.
-        share: of the problems; where levels are estimated, averaged over the draws.
-        run: (nC,) what is run within each budget, chosen on all its problems; None where nothing can be afforded.
-        strategies: (nC,) the strategy of it.
-        reached: by that choice.
+        level: number of the level; 1 is the easiest.
+        problem_share: share of the problems; the mean over the draws if levels are estimated.
+        choices: (nC,) the option within each budget, in words, chosen on all problems of the level; None where
+            nothing is affordable.
+        strategies: (nC,) the strategy of each choice.
+        by_difficulty: accuracy of the choices.
         one_for_all: (nC,) held-out accuracy on the same problems of one option for all levels.
     """
 
@@ -65,16 +66,16 @@ class LevelChoice:
 
 @dataclass(frozen=True, eq=False)
 class ComputeOptimalPolicy:
-    """Choosing by difficulty, beside one choice for all.
+    """The policy that chooses by difficulty, compared with one choice for all problems.
 
     Args:
         budgets: (nC,) compute per problem, in x, the charge included.
-        charge: of it goes to finding the level out.
-        by_difficulty: an option for each level.
-        one_for_all: an option for all problems, at the whole budget.
-        gain: (nC,) held-out accuracy by difficulty minus one for all, paired.
+        charge: the part of a budget that is spent on finding the level, in x.
+        by_difficulty: accuracy with an option for each level.
+        one_for_all: accuracy with one option for all problems, at the whole budget.
+        gain: (nC,) held-out accuracy by difficulty minus that of one option for all, paired.
         gain_low, gain_high: (nC,) its interval.
-        levels: in order; those without a problem are left out.
+        levels: the levels that have problems, in order.
     """
 
     budgets: NDArray[np.float64]
@@ -88,7 +89,7 @@ class ComputeOptimalPolicy:
 
 
 def stack_options(tables: Sequence[AllocationOptions]) -> AllocationOptions:
-    """The options of one strategy over R pools of the same problems as one table, one pool after another.
+    """Concatenate the options of one strategy over R pools of the same problems into one table.
 
     Raises:
         DataError: tables of different allocations.
@@ -112,29 +113,29 @@ def choose_compute_optimal(
 ) -> ComputeOptimalPolicy:
     """Choose the best option of each level within each budget, and score it on held-out problems.
 
-    A budget C leaves C - charge for the options. Where levels were estimated R times, a problem appears R times, each
-    time in the level and with the solutions of that draw; all its appearances are held out together, and averaged.
-    The gain is held out, and so that of a policy chosen on four fifths of the problems. Its interval is for the gain
-    of the best policy. With 40 and 100 problems in five levels it holds in 94 to 99 % of simulated worlds; where no
-    option is truly better than another in 93 % with four of them, and in 86 % with twenty: a low end just above 0 is
-    no proof there. The intervals of accuracies resample problems, and hold for the policy that was chosen.
+    A budget C leaves C - charge for the options. If levels were estimated R times, a problem appears R times, with the
+    level and the solutions of each draw; all its appearances are held out together and averaged. The gain is held out,
+    so it is that of a policy chosen on four fifths of the problems. Its interval is for the gain of the best policy.
+    With 40 and 100 problems in five levels it covers that gain in 94 to 99 % of simulated worlds. If no option is truly
+    better than another, the coverage is 93 % with four options and 86 % with twenty, so a low end just above 0 is no
+    proof of a gain. The intervals of accuracies resample problems, and hold for the chosen policy.
 
     Args:
-        options: of n strategies, each over R·P rows, see `stack_options`.
-        levels: (R, P).
-        one_for_all: of the same strategies, over P rows: the whole pool.
+        options: options of n strategies, each over R·P rows; see `stack_options`.
+        levels: (R, P) level of each problem in each draw.
+        one_for_all: options of the same strategies over P rows, on the whole pool.
         budgets: (nC,) compute per problem, in x.
         weights: (B, P) from `draw_bootstrap_weights`.
-        charge: what finding the level out costs, in x.
+        charge: cost of finding the level, in x.
         problems: the folds; `split_folds` if not given.
-        level: of the intervals.
+        level: confidence level of the intervals.
 
     Raises:
         DataError: shapes that do not match, or fewer than 2 problems.
 
     Example:
         >>> from isocompute.fits.choice.options import build_listed_options
-        >>> easy, hard = [[0.9, 0.5]] * 4, [[0.1, 0.5]] * 4  # by two options that cost the same
+        >>> easy, hard = [[0.9, 0.5]] * 4, [[0.1, 0.5]] * 4  # accuracies of two options of equal cost
         >>> both = build_listed_options(easy + hard, [8, 8], {"N": [1, 2]}, "search")
         >>> found = choose_compute_optimal([both], [[1] * 4 + [2] * 4], [both], [8, 16], np.full((1, 8), 1 / 8),
         ... charge=4)
@@ -149,7 +150,7 @@ def choose_compute_optimal(
         )
     P = cases.shape[1]
     apart = problems or split_folds(P)
-    left = np.maximum(limits - charge, np.finfo(float).tiny)  # which buys nothing
+    left = np.maximum(limits - charge, np.finfo(float).tiny)  # tiny affords nothing
     inside = apart.stack_copies(len(cases)).split_by_level(cases.ravel())
     out = score_held_out(options, left, inside).accuracy[-1].reshape(*cases.shape, -1)
     whole = score_in_sample(options, left, cases.ravel())
@@ -185,7 +186,7 @@ def choose_compute_optimal(
 
 
 def _average_members(values: NDArray[np.float64], members: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(nC,) mean of (R or 1, P, nC) values over the members, (R, P)."""
+    """Return (nC,) the mean of (R or 1, P, nC) values over the members, (R, P)."""
     return np.asarray((values * members[:, :, None]).sum(axis=(0, 1)) / members.sum())
 
 
@@ -196,10 +197,10 @@ def _summarise_accuracy(
     weights: NDArray[np.float64],
     level: float,
 ) -> PolicyAccuracy:
-    """Means of (R, P, nC) accuracies over members, (R, P), with the interval of the held-out one."""
+    """Return the means of (R, P, nC) accuracies over members, (R, P), with the interval of the held-out mean."""
     totals, counts = (out * members[:, :, None]).sum(axis=0), members.sum(axis=0)
     drawn = resample_means(counts, weights)[:, None]
-    replicates = np.full((len(weights), out.shape[2]), np.nan)  # NaN in a replicate that draws no problem of the level
+    replicates = np.full((len(weights), out.shape[2]), np.nan)  # NaN if a replicate draws no problem of the level
     np.divide(resample_means(totals, weights), drawn, out=replicates, where=drawn > 0)
     low, high = compute_percentile_interval(replicates, level)
     return PolicyAccuracy(_average_members(out, members), low, high, _average_members(flattered, members))
@@ -208,7 +209,7 @@ def _summarise_accuracy(
 def _describe_choices(
     options: Sequence[AllocationOptions], choices: AllocationChoices, row: int
 ) -> tuple[list[str | None], list[str | None]]:
-    """What is run within each budget by one row of choices, in words; and the strategies."""
+    """Return the options of one row of choices within each budget, in words, and their strategies."""
     run: list[str | None] = []
     strategies: list[str | None] = []
     for budget, best in enumerate(choices.strategy_index[row]):

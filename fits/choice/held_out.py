@@ -1,7 +1,7 @@
-"""What does a choice reach on problems that it was not made on? Folds, and cross-fitted accuracies.
+"""Folds, and cross-fitted accuracies of choices on problems that they were not made on.
 
-The best of several options on some problems looks better there than it is: the winner's curse. So the problems are
-split into folds again and again; an option is chosen on the others, and a fold's problems are scored under it.
+The best of several options looks better on the problems it was chosen on than it is (the winner's curse). Therefore
+the problems are split into folds repeatedly; each fold is scored under an option chosen on the other folds.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from isocompute.fits.choice.ties import choose_cheapest
 
 FOLD_COUNT = 5
 SPLIT_COUNT = 20
-"""How often the problems are split into folds anew."""
+"""How often the problems are split into folds."""
 FOLD_SEED = 128
 
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    """Which problems a choice is made on, and which others it is scored on, F times.
+    """F pairs of problems to choose on and other problems to score the choice on.
 
     Args:
-        train: (F, P) the problems of each choice.
-        test: (F, P) the problems that are scored under it; none of its own.
+        train: (F, P) booleans: the problems of each choice.
+        test: (F, P) booleans: the problems scored under it, which must not be among those of the choice.
 
     Raises:
-        DataError: a problem that is scored under a choice it had a part in, or a choice made on no problem.
+        DataError: a problem that is scored under a choice made on it, or a choice made on no problem.
     """
 
     train: NDArray[np.bool_]
@@ -49,12 +49,12 @@ class Folds:
             raise DataError("a choice must be made on at least one problem; a fold leaves none.")
 
     def split_by_level(self, levels: ArrayLike) -> Folds:
-        """The same folds inside each level: chosen on a level's problems, scored on its others.
+        """Split the folds by level, so that a choice is made and scored on problems of one level.
 
-        Where a fold leaves no problem of a level to choose on, the level takes the choice for all.
+        If a fold leaves no problem of a level to choose on, the level takes the choice made on all levels.
 
         Args:
-            levels: (P,) each problem's level.
+            levels: (P,) level of each problem.
 
         Example:
             >>> inside = split_folds(4, parts=2, splits=1).split_by_level([1, 1, 2, 2])
@@ -70,18 +70,18 @@ class Folds:
         return Folds(train[used], test[used])
 
     def stack_copies(self, times: int) -> Folds:
-        """The same folds of a table that holds each problem several times, one copy of them all after another."""
+        """Return the same folds for a table that concatenates several copies of all problems."""
         return Folds(np.tile(self.train, (1, times)), np.tile(self.test, (1, times)))
 
 
 @dataclass(frozen=True, eq=False)
 class AllocationChoices:
-    """What each of n strategies would run, and which of them, chosen on each of R weighted sets of problems.
+    """The best allocation of each of n strategies, and the best strategy, on each of R weighted sets of problems.
 
     Args:
-        accuracy: (n, R, nC) mean on the problems of the choice, which flatters; NaN where nothing is affordable.
-        chosen: (n, R, nC) which allocation; -1 where nothing is affordable.
-        best: (R, nC) which strategy is ahead there; ties go to the cheapest, see `ties`.
+        accuracy: (n, R, nC) mean on the problems of the choice, which is optimistic; NaN where nothing is affordable.
+        allocation_index: (n, R, nC) index of the best allocation; -1 where nothing is affordable.
+        strategy_index: (R, nC) index of the best strategy; ties (see `isocompute.fits.choice.ties`) go to the cheapest.
     """
 
     accuracy: NDArray[np.float64]
@@ -94,9 +94,9 @@ class ScoredChoices:
     """Choices, and each problem's accuracy under them.
 
     Args:
-        choices: R of them.
-        accuracy: (n + 1, P, nC) of each strategy at its best allocation, and last of the strategy that was ahead,
-            averaged over the choices that a problem is scored under; NaN where nothing is affordable.
+        choices: R choices.
+        accuracy: (n + 1, P, nC) of each strategy at its best allocation, and last of the best strategy. The mean over
+            the choices that a problem is scored under; NaN where nothing is affordable.
     """
 
     choices: AllocationChoices
@@ -104,19 +104,19 @@ class ScoredChoices:
 
 
 def split_folds(problems: int, parts: int = FOLD_COUNT, splits: int = SPLIT_COUNT, seed: int = FOLD_SEED) -> Folds:
-    """Problems in folds of equal size, to within one, split anew several times.
+    """Split problems repeatedly into folds whose sizes differ by at most one.
 
     Args:
         problems: P ≥ 2.
-        parts: folds of a split, ≥ 2; as many as problems if these are fewer.
-        splits: how often.
-        seed: of the splits.
+        parts: number of folds per split, ≥ 2; at most P are made.
+        splits: number of splits.
+        seed: seed of the splits.
 
     Returns:
-        parts · splits of them; each problem is held out once a split.
+        parts · splits folds; each split holds every problem out once.
 
     Raises:
-        DataError: fewer than two problems, of which none can be held out.
+        DataError: fewer than two problems.
 
     Example:
         >>> split_folds(6, parts=3, splits=1).test.sum(axis=1)
@@ -132,15 +132,15 @@ def split_folds(problems: int, parts: int = FOLD_COUNT, splits: int = SPLIT_COUN
 
 
 def choose_strategies(options: Sequence[AllocationOptions], rows: ArrayLike, budgets: ArrayLike) -> AllocationChoices:
-    """Each strategy's best allocation within each budget, and the best strategy, for weighted means of problems.
+    """Choose each strategy's best allocation within each budget, and the best strategy, for weighted means of problems.
 
     Args:
-        options: of n strategies, on the same problems.
-        rows: (R, P) weights ≥ 0 of the problems; they are made to sum to 1.
+        options: options of n strategies, on the same problems.
+        rows: (R, P) weights ≥ 0 of the problems; each row is normalised to sum to 1.
         budgets: (nC,) compute per problem, in x.
 
     Raises:
-        DataError: options on other problems than the weights'.
+        DataError: options and weights for different numbers of problems.
     """
     weights = np.asarray(rows, dtype=float)
     for option in options:
@@ -159,12 +159,12 @@ def choose_strategies(options: Sequence[AllocationOptions], rows: ArrayLike, bud
 
 
 def score_held_out(options: Sequence[AllocationOptions], budgets: ArrayLike, problems: Folds) -> ScoredChoices:
-    """Each problem under the choices that were made without it: what they can be expected to reach.
+    """Score each problem under the choices made without it, which gives the accuracy to expect on new problems.
 
     Args:
-        options: of n strategies, on the same problems.
+        options: options of n strategies, on the same problems.
         budgets: (nC,) compute per problem, in x.
-        problems: which are chosen on, and which are scored.
+        problems: the folds, which hold the problems to choose on and those to score.
 
     Example:
         >>> from isocompute.fits.choice.options import build_voting_options
@@ -180,12 +180,13 @@ def score_held_out(options: Sequence[AllocationOptions], budgets: ArrayLike, pro
 def score_in_sample(
     options: Sequence[AllocationOptions], budgets: ArrayLike, levels: ArrayLike | None = None
 ) -> ScoredChoices:
-    """Each problem under the choice that was made on it with all others: what is run, with an optimistic number.
+    """Score each problem under the choice made on all problems: the choice to run, with an optimistic accuracy.
 
     Args:
-        options: of n strategies, on the same problems.
+        options: options of n strategies, on the same problems.
         budgets: (nC,) compute per problem, in x.
-        levels: (P,) for a choice in each level, in their order; one choice for all if not given.
+        levels: (P,) level of each problem, to choose in each level, in ascending order; one choice for all if not
+            given.
     """
     level = np.zeros(len(options[0].accuracy)) if levels is None else np.asarray(levels)
     inside = level == np.unique(level)[:, None]
@@ -196,16 +197,16 @@ def score_in_sample(
 def compute_enclosing_interval(
     honest: ArrayLike, flattering: ArrayLike, level: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Interval of what the truly best choices reach, from what is reached held out and in sample.
+    """Compute an interval of the accuracy of the truly best choices, from held-out and in-sample values.
 
-    Held out, a choice is a little too low, since what is chosen on fewer problems is not quite the best; in sample it
-    is a little too high. The truth lies between, so the interval is from the lower of the two low ends to the higher
-    of the two high ends (`compute_t_interval`).
+    Held-out accuracy is slightly too low, because the choice is made on fewer problems; in-sample accuracy is slightly
+    too high. The true value lies between, so the interval runs from the lower of the two low ends to the higher of the
+    two high ends (`compute_t_interval`).
 
     Args:
         honest: (P, …) per-problem values, held out.
-        flattering: (P, …) the same in sample.
-        level: probability that is to be covered, in (0, 1).
+        flattering: (P, …) per-problem values, in sample.
+        level: coverage probability, in (0, 1).
 
     Example:
         >>> low, high = compute_enclosing_interval([0.4, 0.5], [0.6, 0.5])
@@ -220,7 +221,7 @@ def compute_enclosing_interval(
 def _score_choices(
     options: Sequence[AllocationOptions], choices: AllocationChoices, scored: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """(n + 1, P, nC) of each problem under the choices it is scored under, (R, P), averaged."""
+    """Return (n + 1, P, nC) accuracies, the mean over the choices that a problem is scored under, (R, P)."""
     total = np.zeros((len(options) + 1, scored.shape[1], choices.strategy_index.shape[1]))
     for row, problems in enumerate(scored):
         under = np.stack(

@@ -1,4 +1,4 @@
-"""What could be run, what does it cost, and what did it reach on each problem?"""
+"""Options to choose among: a strategy's allocations with their costs and per-problem accuracies."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from isocompute.fits.choice.allocation_grid import (
 class AllocationOptions:
     """One strategy's allocations, with the accuracy of each problem under each of them.
 
-    The table problems × allocations is never made: it is `accuracy @ tried.weights`, and what is asked of it, means
-    over some problems and single columns, needs the knots alone.
+    The table problems × allocations, `accuracy @ grid.weights`, is never built: means over problems and single columns
+    are computed from the knots.
 
     Args:
-        strategy: its name.
-        accuracy: (P, K) of each problem at each knot.
-        tried: the A allocations, in order of cost, and how they are interpolated between the knots.
-        error: standard error of a mean accuracy that comes from drawing, the largest of all; 0 if they are exact. It
-            counts between strategies only: allocations of one strategy are estimated on the same draws.
+        strategy: name of the strategy.
+        accuracy: (P, K) accuracy of each problem at each knot.
+        grid: the A allocations in order of cost, and their interpolation between the knots.
+        error: the largest Monte Carlo standard error of a mean accuracy; 0 if accuracies are exact. It matters between
+            strategies only: allocations of one strategy are estimated on the same draws.
     """
 
     strategy: str
@@ -46,40 +46,40 @@ class AllocationOptions:
 
     @property
     def highest_cost(self) -> float:
-        """The cost of the dearest allocation, in x: what lies beyond was not measured."""
+        """The cost of the most expensive measured allocation, in x."""
         return float(self.grid.cost[-1])
 
     def choose_allocations(self, rows: ArrayLike, budgets: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """The best allocation within each budget, for weighted means over problems.
+        """Choose the best allocation within each budget, for weighted means over problems.
 
-        It is the best on the problems that have a weight, and its accuracy there flatters: see `held_out`.
+        Its accuracy on the problems it was chosen on is optimistic; see `score_held_out`.
 
         Args:
             rows: (R, P) weights of the problems; each row sums to 1.
             budgets: (nC,) compute per problem, in x.
 
         Returns:
-            accuracy: (R, nC) its mean; NaN where nothing can be afforded.
-            chosen: (R, nC) which allocation it is; -1 where nothing can be afforded.
+            accuracy: (R, nC) mean accuracy; NaN where nothing is affordable.
+            chosen: (R, nC) index of the allocation; -1 where nothing is affordable.
         """
         return find_best_allocations(np.asarray(rows, dtype=float) @ self.accuracy, self.grid, budgets)
 
     def compute_accuracies(
         self, chosen: NDArray[np.int64], problems: NDArray[np.bool_] | slice = slice(None)
     ) -> NDArray[np.float64]:
-        """The accuracy of each problem under some allocations.
+        """Compute the accuracy of each problem under some allocations.
 
         Args:
-            chosen: (n,) which; NaN comes of -1.
-            problems: which problems; all if not given.
+            chosen: (n,) indices of allocations; -1 gives NaN.
+            problems: the problems to use; all if not given.
 
         Returns:
-            (problems, n).
+            (problems, n) accuracies.
         """
         return np.where(chosen < 0, np.nan, self.accuracy[problems] @ self.grid.weights[:, chosen])
 
     def label_allocation(self, chosen: int) -> str:
-        """An allocation's numbers, as people write them.
+        """Return an allocation's parameters as text.
 
         Example:
             >>> build_verified_options([[[0.5, 0.5], [0.6, 0.7]]], [1, 2], [1, 2], lam=1.0).label_allocation(3)
@@ -91,14 +91,16 @@ class AllocationOptions:
 def build_voting_options(
     curve: ArrayLike, S: ArrayLike, strategy: str = "sc", each: float = 1.0, error: float = 0.0
 ) -> AllocationOptions:
-    """A choice among S solutions, at a cost of S, or S(1 + ρ) where each is scored: all whole S between the knots.
+    """Build the options of a selection among S solutions at a cost of S, or S(1 + ρ) if each is scored.
+
+    The allocations are all integers S between the knots.
 
     Args:
         curve: (P, nS) accuracy of each problem.
         S: (nS,) knots.
-        strategy: its name.
-        each: what a solution costs with all that is done to it, in x: 1, or 1 + ρ.
-        error: standard error of a mean that comes from drawing.
+        strategy: name of the strategy.
+        each: cost of a solution with its scoring, in x: 1, or 1 + ρ.
+        error: Monte Carlo standard error of a mean.
 
     Raises:
         DataError: a malformed curve or knots, or a cost below 1.
@@ -121,15 +123,17 @@ def build_voting_options(
 def build_verified_options(
     surface: ArrayLike, S: ArrayLike, V: ArrayLike, lam: float, strategy: str = "genrm", error: float = 0.0
 ) -> AllocationOptions:
-    """S solutions with V verifications each, at a cost of S(1 + λV): all whole S and V between the knots.
+    """Build the options of S solutions with V verifications each, at a cost of S(1 + λV).
+
+    The allocations are all integers S and V between the knots.
 
     Args:
         surface: (P, nS, nV) accuracy of each problem.
         S: (nS,) knots.
         V: (nV,) knots.
         lam: λ, the cost of a verification in solutions.
-        strategy: its name.
-        error: standard error of a mean that comes from drawing.
+        strategy: name of the strategy.
+        error: Monte Carlo standard error of a mean.
 
     Raises:
         DataError: a malformed surface, knots or λ.
@@ -148,16 +152,16 @@ def build_verified_options(
 def build_listed_options(
     accuracy: ArrayLike, cost: ArrayLike, numbers: Mapping[str, ArrayLike], strategy: str
 ) -> AllocationOptions:
-    """Allocations that were run as they are, and between which nothing is interpolated: those of a search.
+    """Build options from individually measured allocations, without interpolation, such as those of a search.
 
     Args:
-        accuracy: (P, A) of each problem under each.
+        accuracy: (P, A) accuracy of each problem under each allocation.
         cost: (A,) in x, > 0, in any order.
-        numbers: what each is set by, (A,) integers by name.
-        strategy: its name.
+        numbers: parameters of the allocations, (A,) integers by name.
+        strategy: name of the strategy.
 
     Raises:
-        DataError: costs that are not positive, or numbers of allocations that differ.
+        DataError: costs that are not positive, or arguments for different numbers of allocations.
 
     Example:
         >>> beam = build_listed_options([[0.7, 0.5]], [8.5, 4.2], {"N": [8, 4], "M": [4, 4]}, "beam")

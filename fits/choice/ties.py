@@ -1,4 +1,4 @@
-"""When two accuracies are the same, and which of them is taken: the cheapest."""
+"""Ties between accuracies, which go to the cheapest option."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 TIE_TOLERANCE = 1e-5
-"""Mean accuracies closer than this are the same: profiles round to it."""
+"""Mean accuracies closer than this are tied; profiles round to it."""
 
 
 def find_ties(accuracy: ArrayLike, error: ArrayLike = 0.0) -> NDArray[np.bool_]:
-    """Which of n accuracies are the same as the highest: within `TIE_TOLERANCE` and the error of drawing both.
+    """Find which of n accuracies tie with the highest, within `TIE_TOLERANCE` plus the Monte Carlo error of both.
 
     Args:
-        accuracy: (n, …); NaN is never the highest.
-        error: (n, …) or what broadcasts to it: the standard error of each that comes from drawing; 0 if it is exact.
+        accuracy: (n, …); NaN never ties.
+        error: (n, …) or broadcastable: the Monte Carlo standard error of each; 0 if it is exact.
 
     Returns:
         (n, …) booleans; all False where every accuracy is NaN.
@@ -30,7 +30,7 @@ def find_ties(accuracy: ArrayLike, error: ArrayLike = 0.0) -> NDArray[np.bool_]:
     errors = np.broadcast_to(np.asarray(error, dtype=float), values.shape)
     leader = known.argmax(axis=0)[None]
     top, own = np.take_along_axis(known, leader, axis=0), np.take_along_axis(errors, leader, axis=0)
-    with np.errstate(invalid="ignore"):  # -inf less -inf, where nothing is known
+    with np.errstate(invalid="ignore"):  # -inf - (-inf) where every accuracy is NaN
         behind = top - known
     same = behind <= TIE_TOLERANCE + np.hypot(errors, own)
     np.put_along_axis(same, leader, np.isfinite(top), axis=0)
@@ -38,15 +38,15 @@ def find_ties(accuracy: ArrayLike, error: ArrayLike = 0.0) -> NDArray[np.bool_]:
 
 
 def choose_cheapest(accuracy: ArrayLike, cost: ArrayLike, error: ArrayLike = 0.0) -> NDArray[np.int64]:
-    """The best of n accuracies; ties go to the cheapest, of equally cheap ones to the highest, and then to the first.
+    """Return the index of the best of n accuracies; ties go to the cheapest, then to the highest, then to the first.
 
     Args:
         accuracy: (n, …).
-        cost: (n, …) or what broadcasts to it, in x.
+        cost: (n, …) or broadcastable, in x.
         error: as for `find_ties`.
 
     Returns:
-        (…) places; 0 where every accuracy is NaN.
+        (…) indices; 0 where every accuracy is NaN.
 
     Example:
         >>> choose_cheapest([[0.7], [0.700001], [0.6]], [[4.0], [9.0], [1.0]])

@@ -1,1 +1,1 @@
-"""Accuracy of each strategy over a pool, problem by problem."""
+"""Estimators of each strategy's accuracy on each problem of a pool."""

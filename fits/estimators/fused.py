@@ -1,4 +1,4 @@
-"""What would votes and verdicts together answer: each solution votes, and the more so the better it was judged."""
+"""The fused vote: a majority vote in which each solution is weighted by its odds of being right."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from isocompute.fits.estimators.monte_carlo import SampledEstimate, estimate_add
 from isocompute.fits.pool import Pool
 
 ODDS_EXPONENTS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
-"""How much the verifier may be believed: from a plain vote to its best mean verdict, ties by vote."""
+"""Exponents κ that `fit_fused_vote` tries: from a plain vote (0) towards the best mean verdict with ties by vote."""
 
-_PRIOR = 0.1  # a verifier mostly repeats itself: its rates of yes lie near 0 and 1, as Beta(0.1, 0.1) has them
-_MAX_EXPONENT = 50.0  # with a million verdicts a weight stays below the largest double
+_PRIOR = 0.1  # Beta(0.1, 0.1): a verifier mostly repeats itself, so its rates of yes lie near 0 and 1
+_MAX_EXPONENT = 50.0  # keeps weights below the largest double even with a million verdicts
 
 
 def estimate_fused_vote(pool: Pool, S: ArrayLike, V: ArrayLike, trust: float, draws: int, seed: int) -> SampledEstimate:
-    """Expected accuracy of a vote in which each solution counts as its odds of being judged right, to the power κ.
+    """Estimate the expected accuracy of a vote weighted by each solution's odds of being right, to the power κ.
 
-    An answer with n votes, whose solutions were judged right y_i times and wrong z_i times, wins by its log-odds
+    The answer with the largest log-odds wins. For n votes whose solutions have y_i yes and z_i no verdicts they are
 
         log n + log (1/n Σ_i o_i^κ),   o_i = (y_i + 0.1) / (z_i + 0.1),
 
-    a vote term and a verdict term. κ, the trust in the verifier, calibrates the second against the first, and is
-    the only parameter. κ = 0 is self-consistency, and as κ grows it becomes the best mean verdict with ties broken
-    by vote (`estimate_genrm_vote`). Verdicts of one solution are correlated: a verifier mostly repeats itself. So o_i
-    is the odds under a Beta(0.1, 0.1) of such rates, not a product of V likelihood ratios: most is said by the first
-    verdict.
+    a vote term and a verdict term. κ, the trust in the verifier, is the only parameter; it sets the weight of the
+    second term. κ = 0 is self-consistency. For large κ the vote becomes the best mean verdict with ties broken by vote
+    (`estimate_genrm_vote`). Verdicts on one solution are correlated, because a verifier mostly repeats itself.
+    Therefore o_i is the odds under a Beta(0.1, 0.1) prior on the rate of yes, not a product of V likelihood ratios;
+    most of the information is in the first verdict.
 
-    S of the K verified solutions, V of the verdicts of each, or all where it has fewer; p(yes) counts as so much
-    of a yes, and a solution without a parsed verdict has odds of 1. Ties are broken uniformly. Unparsed answers cost
-    and never win. Estimated by drawing, as `estimate_additive_vote` does; the same seed draws the same for every κ.
+    Draws S of the K verified solutions, and V of the verdicts of each (all if it has fewer). p(yes) counts as that
+    fraction of a yes; a solution without a parsed verdict has odds of 1. Ties are broken uniformly. Unparsed answers
+    cost but never win. See `estimate_additive_vote`; the same seed gives the same draws for every κ.
 
     Args:
         pool: sampled answers with verdicts, which may be p(yes).
@@ -49,7 +49,7 @@ def estimate_fused_vote(pool: Pool, S: ArrayLike, V: ArrayLike, trust: float, dr
         The accuracies and their errors; S=1 is the fraction of right solutions.
 
     Raises:
-        DataError: a trust out of range, or what `estimate_additive_vote` refuses.
+        DataError: a trust out of range, or an input that `estimate_additive_vote` rejects.
 
     Example:
         >>> pool = Pool(answers=[[0, 1, 1]], gold=[0], verdicts=[[[0.9], [0.3], [0.4]]])
@@ -69,12 +69,12 @@ def estimate_fused_vote(pool: Pool, S: ArrayLike, V: ArrayLike, trust: float, dr
 
 @dataclass(frozen=True, eq=False)
 class FusedEstimate:
-    """The fused vote with the trust learnt on other problems than it is scored on.
+    """The fused vote, with κ chosen on other problems than those it is scored on.
 
     Args:
-        estimate: (P, nS, nV) each problem under the trusts that were learnt without it.
-        trust: learnt on all problems: what to use on new ones.
-        held_out: (F,) learnt without each fold.
+        estimate: (P, nS, nV) accuracy of each problem under the κ chosen without it.
+        odds_exponent: κ chosen on all problems, for use on new ones.
+        held_out_exponents: (F,) κ chosen without each fold.
     """
 
     estimate: SampledEstimate
@@ -90,23 +90,23 @@ def fit_fused_vote(
     draws: int,
     seed: int,
 ) -> FusedEstimate:
-    """The fused vote, its trust learnt by cross-validation: the best in the mean over problems and allocations.
+    """Choose the exponent κ of the fused vote by cross-validation, and estimate the vote on held-out problems.
 
-    One trust serves all S and V. In each fold it is the one of `ODDS_EXPONENTS` with the highest accuracy over the
-    training problems, averaged over the cells of S × V, of equals the smallest; the held-out problems are scored
-    under it. A problem that is held out several times gets the mean.
+    One κ serves all S and V. Each fold takes the one of `ODDS_EXPONENTS` with the highest accuracy, averaged over the
+    training problems and the cells of S × V; ties go to the smallest. The held-out problems are scored under it. A
+    problem that is held out several times gets the mean.
 
     Args:
         pool: sampled answers with verdicts.
         S: (nS,) numbers of solutions.
         V: (nV,) numbers of verifications per solution.
-        folds: on which problems it is learnt, and on which it is scored; each problem is scored at least once.
+        folds: the problems that κ is chosen on, and those it is scored on; each problem is scored at least once.
         draws: as for `estimate_fused_vote`.
         seed: as for `estimate_fused_vote`.
 
     Raises:
-        DataError: folds of other problems than the pool's, or which leave one out, or what `estimate_fused_vote`
-            refuses.
+        DataError: folds that do not match the pool or never score a problem, or an input that `estimate_fused_vote`
+            rejects.
     """
     times = folds.test.sum(axis=0)
     if folds.test.shape[1] != pool.problems or not times.all():
@@ -115,11 +115,11 @@ def fit_fused_vote(
     accuracy = np.stack([estimate.accuracy for estimate in tried])  # (trusts, P, nS, nV)
     by_problem = accuracy.mean(axis=(2, 3))
     best = _choose_exponents(by_problem, np.concatenate([np.ones((1, pool.problems)), folds.train]))
-    share = np.zeros((len(ODDS_EXPONENTS), pool.problems))  # how often each problem is scored under each trust
+    share = np.zeros((len(ODDS_EXPONENTS), pool.problems))  # share of a problem's scorings under each κ
     np.add.at(share, best[1:], folds.test / times)
     error = np.stack([estimate.error for estimate in tried])
     return FusedEstimate(
-        # The same draws serve every trust, so the errors of a mean over trusts add up rather than cancel.
+        # All κ share their draws, so the errors in a mean over κ add up.
         SampledEstimate(np.einsum("tp,tpsv->psv", share, accuracy), np.einsum("tp,tpsv->psv", share, error)),
         ODDS_EXPONENTS[best[0]],
         np.asarray(ODDS_EXPONENTS)[best[1:]],
@@ -127,6 +127,6 @@ def fit_fused_vote(
 
 
 def _choose_exponents(by_problem: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(trusts, P) accuracies and (R, P) weights → (R,) the first trust that is best."""
+    """Return (R,) the first best κ, from (κ, P) accuracies and (R, P) weights."""
     means = by_problem @ (rows / rows.sum(axis=1, keepdims=True)).T
     return np.asarray((means > means.max(axis=0) - TIE_TOLERANCE).argmax(axis=0))

@@ -1,7 +1,7 @@
-"""The inner loops, compiled on first use: products of many small polynomials, one problem a thread.
+"""Compiled inner loops of the exact estimators: products of many small polynomials, one problem per thread.
 
-All coefficients are tilted (see `subsets.tilts`): a factor 1 + w·z is held as (1-q) + q·w·z. They are sums of
-products of positive numbers, so each keeps its relative precision.
+All coefficients are tilted (see `subsets.group_subset_sizes`): a factor 1 + w·z is stored as (1-q) + q·w·z. They are
+sums of products of positive numbers, so each keeps its relative precision.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from isocompute.fits.arrays import Floats, Ints
 
 @njit(cache=True)
 def _expand_single_vote(wrong: Ints, table: Floats, spare: int, largest: int) -> Floats:
-    """Coefficients Σ_t [y^t]/(t+1) of (1+z)^spare Π_a (1 + y·n_a·z): the right answer has one vote."""
+    """Return the coefficients Σ_t [y^t]/(t+1) of (1+z)^spare Π_a (1 + y·n_a·z): the right answer has one vote."""
     tied = np.zeros(largest + 1)
     tied[0] = 1.0
     for a in range(len(wrong)):
@@ -43,19 +43,19 @@ def _multiply_polynomial(poly: Floats, by: Floats, count: int, k: int, y: float)
 def count_vote_wins(
     right: Ints, unparsed: Ints, wrong: Ints, groups: Ints, table: Floats, nodes: Floats, weights: Floats
 ) -> Floats:
-    """Tilted number of S-subsets in which the right answer wins the vote, ties counted by their share.
+    """Count (tilted) the S-subsets in which the right answer wins the vote; a tie counts by its share.
 
     Args:
         right: (P,) solutions with the right answer.
         unparsed: (P,) solutions without an answer.
-        wrong: (P, A) solutions with each wrong answer; the first `groups` of a row count.
+        wrong: (P, A) solutions with each wrong answer; only the first `groups` entries of a row are used.
         groups: (P,) distinct wrong answers.
         table: (N+1, Smax+1) tilted binomials.
-        nodes: Gauss-Legendre rules of 1, 2, 4, … nodes, one after another.
+        nodes: Gauss-Legendre rules of 1, 2, 4, … nodes, concatenated.
         weights: their weights.
 
     Returns:
-        (P, Smax+1) by S.
+        (P, Smax+1) counts by S.
     """
     problems, largest = len(right), table.shape[1] - 1
     wins = np.zeros((problems, largest + 1))
@@ -75,7 +75,7 @@ def count_vote_wins(
                 found = _expand_single_vote(rivals, table, spare, largest - 1)
             else:
                 found = np.zeros(largest - k + 1)
-                n = 1  # a rule of n nodes is exact to degree 2n - 1, and at most this many rivals can tie:
+                n = 1  # a rule of n nodes is exact up to degree 2n - 1; the degree is the number of rivals that can tie
                 while 2 * n - 1 < min(many, (largest - k) // k):
                     n *= 2
                 for node in range(n - 1, 2 * n - 1):
@@ -93,7 +93,7 @@ _CHUNK = 4  # factors multiplied in one sweep over the coefficients
 
 @njit(cache=True)
 def _multiply_chunk(R: Floats, D: Floats, f: Floats, g: Floats, degree: int, dual: bool) -> None:
-    """R ← R·f and, if dual, D ← D·f + R·g, node by node, in place from the top; row k+4 holds z^k."""
+    """Compute R ← R·f and, if dual, D ← D·f + R·g at each node, in place from the top; row k+4 holds z^k."""
     nodes = R.shape[1]
     for k in range(degree + _CHUNK, _CHUNK - 1, -1):
         if dual:
@@ -123,7 +123,7 @@ def _multiply_chunk(R: Floats, D: Floats, f: Floats, g: Floats, degree: int, dua
 def _multiply_factors(
     kind: Ints, below: Floats, at: Floats, t: Floats, q: float, largest: int, dual: bool
 ) -> tuple[Floats, Floats, int]:
-    """Π_i ((1-q) + q·(below_i + t·at_i)·z) and, if dual, Σ_i q·at_i·z Π_{j≠i} of the same, at each node t."""
+    """Compute Π_i ((1-q) + q·(below_i + t·at_i)·z) and, if dual, its derivative Σ_i q·at_i·z Π_{j≠i} at each node t."""
     R = np.zeros((largest + 1 + _CHUNK, len(t)))
     D = np.zeros((largest + 1 + _CHUNK if dual else 0, len(t)))
     f, g = np.empty((_CHUNK + 1, len(t))), np.empty((_CHUNK + 1, len(t)))
@@ -158,7 +158,7 @@ def _multiply_factors(
 def count_selection_wins(
     kind: Ints, wrong: Ints, below: Floats, at: Floats, t: Floats, weights: Floats, S: Ints, q: float
 ) -> Floats:
-    """Tilted number of S-subsets in which a right solution has the highest score, ties by their share.
+    """Count (tilted) the S-subsets in which a right solution has the highest score; a tie counts by its share.
 
     Args:
         kind: (P, K) row of below and at for each solution; the wrong solutions of a problem come first.
@@ -171,7 +171,7 @@ def count_selection_wins(
         q: the tilt.
 
     Returns:
-        (P, nS).
+        (P, nS) counts.
     """
     problems, levels, largest = kind.shape[0], below.shape[1], S.max()
     wins = np.zeros((problems, len(S)))

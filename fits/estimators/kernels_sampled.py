@@ -1,9 +1,9 @@
-"""The inner loops of the Monte Carlo estimators: verdicts drawn, and votes of any additive weight.
+"""Compiled inner loops of the Monte Carlo estimators: drawing verdicts, and votes with additive weights.
 
-Each problem draws from its own seed, whichever thread it falls to: the same seeds, the same numbers.
+Each problem has its own seed, so results do not depend on the assignment of problems to threads.
 """
 
-# ruff: noqa: NPY002 - compiled code has a state for each thread under the old names only.
+# ruff: noqa: NPY002 - only the legacy functions have a state per thread in compiled code.
 from __future__ import annotations
 
 import numpy as np
@@ -14,17 +14,17 @@ from isocompute.fits.arrays import Floats, Ints
 
 @njit(cache=True, parallel=True)
 def draw_verdicts(values: Floats, judged: Ints, V: Ints, draws: int, seeds: Ints) -> tuple[Floats, Floats]:
-    """Sums over V verdicts of each solution drawn without replacement; those of a smaller V are among them.
+    """Sum V verdicts of each solution, drawn without replacement; the draws of a smaller V are part of a larger one.
 
     Args:
         values: (P, K, M) a number for each verdict, NaN where it is unparsed.
-        judged: (P, K) how many verdicts a solution has; fewer than V are all drawn.
+        judged: (P, K) how many verdicts a solution has; if fewer than V, all are drawn.
         V: (nV,) numbers of verdicts, ascending.
-        draws: R, how often.
-        seeds: (P,) of each problem.
+        draws: R, the number of draws.
+        seeds: (P,) one seed per problem.
 
     Returns:
-        sums, parsed: (P, R, K, nV) the sum of what was parsed, and how many that was.
+        sums, parsed: (P, R, K, nV) the sum and the number of the parsed values.
     """
     problems, solutions, many = values.shape
     sums = np.empty((problems, draws, solutions, len(V)))
@@ -50,12 +50,12 @@ def draw_verdicts(values: Floats, judged: Ints, V: Ints, draws: int, seeds: Ints
     return sums, parsed
 
 
-_ROUNDING = 1e-9  # totals nearer than this part of what they sum are a tie
+_ROUNDING = 1e-9  # totals tie if they differ by less than this share of the magnitudes they sum
 
 
 @njit(cache=True)
 def _compare_totals(total: float, scale: float, right: float, right_scale: float) -> int:
-    """1 if an answer's total is above the right answer's, 0 if they tie, -1 if it is below."""
+    """Return 1 if an answer's total is above the right answer's, 0 if they tie, -1 if it is below."""
     slack = _ROUNDING * (scale + right_scale)
     if total > right + slack:
         return 1
@@ -66,13 +66,13 @@ def _compare_totals(total: float, scale: float, right: float, right_scale: float
 def _average_last_vote(
     rest: Ints, weight: Floats, label: Ints, total: Floats, scale: Floats, count: Ints, by_count: Floats
 ) -> float:
-    """The right answer's share of the vote, the mean over which solution of the rest comes last.
+    """Return the right answer's share of the vote, averaged over the choice of the last solution from the rest.
 
-    total, scale and count are the votes so far of each answer, without the part by count: the sum of the
-    weights, the sum of their magnitudes, and the number of votes; the right answer is 0.
+    `total`, `scale` and `count` describe the votes so far of each answer, where answer 0 is the right one: the sum of
+    the weights, the sum of their magnitudes, and the number of votes. They do not include `by_count`.
     """
     answers = len(total)
-    standing = np.full(answers, -1)  # of the answers present beside the right one, as it is now
+    standing = np.full(answers, -1)  # comparison of each answer with the right one before the last vote
     above, tied = 0, 0
     for a in range(1, answers):
         if count[a] > 0 and count[0] > 0:
@@ -109,19 +109,19 @@ def _average_last_vote(
 
 @njit(cache=True, parallel=True)
 def compute_vote_shares(weights: Floats, label: Ints, S: Ints, by_count: Floats, starts: int, seeds: Ints) -> Floats:
-    """The right answer's share of additive votes among S random solutions, each vote of its own weight.
+    """Compute the right answer's share of additive votes among S random solutions with individual weights.
 
-    The answer with the largest total Σ weight + by_count[votes] wins, among those with a vote; ties are
-    shared. Solutions are shuffled into a circle; from each of several starting points S-1 are taken, those of
-    a smaller S among them, and the share is averaged exactly over the last, any of the K-S+1 others.
+    Among the answers with a vote, the one with the largest total Σ weight + by_count[votes] wins; ties are shared.
+    Solutions are shuffled into a circle. From each of several starting points, S-1 consecutive ones are taken, so a
+    smaller S uses a part of a larger one; the mean over the last solution, any of the K-S+1 others, is exact.
 
     Args:
         weights: (P, R, K, nV) weight of each solution in each draw; any finite number.
-        label: (P, K) its answer: 0 the right one, 1, 2, … the wrong ones, -1 unparsed: no vote.
+        label: (P, K) answer of each solution: 0 the right one, 1, 2, … wrong ones, -1 unparsed (no vote).
         S: (nS,) numbers of solutions, ascending.
-        by_count: (K+1,) what an answer's number of votes adds to its total.
-        starts: starting points on each circle.
-        seeds: (P,) of each problem.
+        by_count: (K+1,) added to an answer's total by its number of votes.
+        starts: number of starting points on each circle.
+        seeds: (P,) one seed per problem.
 
     Returns:
         (P, R, nS, nV) shares; the draws R are independent.

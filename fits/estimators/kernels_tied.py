@@ -1,8 +1,8 @@
-"""The inner loop of a vote among the tied: polynomials in the votes at a level, evaluated on a circle.
+"""Compiled inner loop of the vote among tied solutions: polynomials evaluated on the unit circle.
 
-Each answer is a polynomial in x, the number of its solutions at the level, whose coefficients are polynomials
-in z, the size of the subset, held by their values at points of the unit circle (see `verification._circle`).
-The coefficients in z are probabilities of Bernoulli(q) subsets: no value exceeds the one at z = 1.
+Each answer is a polynomial in x, the number of its solutions at the score level. Its coefficients are polynomials in
+z, the size of the subset, stored as values at points of the unit circle (see `verification._build_circle`). The
+coefficients in z are probabilities of Bernoulli(q) subsets, so no value exceeds the one at z = 1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Complexes = NDArray[np.complex128]
 
 @njit(cache=True)
 def _expand_votes(kind: Ints, below: Floats, at: Floats, z: Complexes, q: float, rows: Complexes) -> None:
-    """rows[j] ← [x^j] Π_i ((1-q) + q·(below_i + at_i·x)·z), as far as there are rows."""
+    """Fill rows[j] with [x^j] Π_i ((1-q) + q·(below_i + at_i·x)·z), up to the number of rows."""
     constant = np.ones(len(z), dtype=np.complex128)
     stay, join = np.empty_like(constant), np.empty_like(constant)
     rows[:] = 0.0
@@ -45,7 +45,7 @@ def _expand_votes(kind: Ints, below: Floats, at: Floats, z: Complexes, q: float,
 def _expand_answers(
     kind: Ints, counts: Ints, below: Floats, at: Floats, z: Complexes, q: float, most: int
 ) -> tuple[Complexes, Ints]:
-    """The rows of each answer, 0 to min(count, most) votes, and where they start; cumulated for the wrong ones."""
+    """Return the rows of each answer for 0 to min(count, most) votes, cumulated for wrong answers, and their starts."""
     start = np.zeros(len(counts) + 1, dtype=np.int64)
     for a in range(len(counts)):
         start[a + 1] = start[a] + min(counts[a], most) + 1
@@ -75,17 +75,17 @@ def _count_wins_by_votes(
     nodes: Floats,
     weights: Floats,
 ) -> Complexes:
-    """(k+1, points): subsets in which the right answer wins with k = first..last votes at the level."""
+    """Return (last + 1, points): subsets in which the right answer wins with k = first..last votes at the level."""
     rows, start = _expand_answers(kind, counts, below, at, z, q, last)
-    spare = ((1 - q) + q * z) ** (len(kind) - counts.sum())  # who cannot have k votes: the unparsed, to begin with
-    rivals = len(counts) - 1  # the wrong answers that can, the most frequent first
+    spare = ((1 - q) + q * z) ** (len(kind) - counts.sum())  # solutions that cannot reach k votes; first the unparsed
+    rivals = len(counts) - 1  # wrong answers that can reach k votes, the most frequent first
     wins = np.zeros((last + 1, len(z)), dtype=np.complex128)
     product = np.empty(len(z), dtype=np.complex128)
     for k in range(first, last + 1):
         while rivals > 0 and counts[rivals] < k:
             spare *= rows[start[rivals + 1] - 1]
             rivals -= 1
-        degree = min(rivals, (largest - k) // k)  # so many can tie within the largest subset
+        degree = min(rivals, (largest - k) // k)  # at most this many rivals can tie within the largest subset
         n = 1
         while n < min(degree // 2 + 1, 3 * np.sqrt(degree + 1)):
             n *= 2
@@ -95,7 +95,7 @@ def _count_wins_by_votes(
             for a in range(1, rivals + 1):
                 fewer, up_to_k = rows[start[a] + k - 1], rows[start[a] + k]
                 for v in range(len(z)):
-                    product[v] *= (1 - y) * fewer[v] + y * up_to_k[v]  # fewer than k, or k by the share y
+                    product[v] *= (1 - y) * fewer[v] + y * up_to_k[v]  # fewer than k votes, or k weighted by y
             wins[k] += product
         wins[k] *= rows[k]
     return wins
@@ -114,19 +114,19 @@ def compute_tied_vote_wins(
     nodes: Floats,
     weights: Floats,
 ) -> Complexes:
-    """Probability, as a polynomial in the size of a Bernoulli(q) subset, that the right answer wins the vote.
+    """Compute the probability that the right answer wins, as a polynomial in the size of a Bernoulli(q) subset.
 
     Args:
-        kind: (P, K) row of below and at for each solution; the right ones of a problem first, then answer by
-            answer those with a wrong one, the most frequent first, then the unparsed.
-        counts: (P, 1+A) solutions of the right answer and of each wrong one; 0 where there are no more.
+        kind: (P, K) row of below and at for each solution; a problem's right solutions come first, then the wrong ones
+            by answer, the most frequent answer first, then the unparsed.
+        counts: (P, 1+A) solutions with the right answer and with each wrong one, padded with 0.
         below: (T, L) probability of a score less than level ℓ.
         at: (T, L) probability of a score equal to level ℓ.
-        z: (n,) points on the unit circle, 1 the first.
+        z: (n,) points on the unit circle, the first is 1.
         q: the probability that a solution is in the subset.
         largest: the largest size that will be read off.
-        nothing: a probability that does not matter.
-        nodes: Gauss-Legendre rules of 1, 2, 4, … nodes, one after another.
+        nothing: a negligible probability; smaller terms are skipped.
+        nodes: Gauss-Legendre rules of 1, 2, 4, … nodes, concatenated.
         weights: their weights.
 
     Returns:
@@ -139,7 +139,7 @@ def compute_tied_vote_wins(
         many = counts[p, :answers]
         parsed = many.sum()
         for level in range(levels):
-            here, none_above = 0.0, 1.0  # right ones at the level, on average; P(nobody above it)
+            here, none_above = 0.0, 1.0  # expected right solutions at the level; P(none above it)
             for i in range(parsed):
                 b, e = below[kind[p, i], level], at[kind[p, i], level]
                 none_above *= 1 - q * max(0.0, 1 - b - e)

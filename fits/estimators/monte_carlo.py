@@ -1,4 +1,4 @@
-"""What would selections and votes by verdicts that are probabilities answer: by drawing, with an error."""
+"""Monte Carlo estimates, with standard errors, of selections and votes by verdicts in [0, 1]."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from isocompute.fits.estimators.subsets import check_subset_sizes
 from isocompute.fits.estimators.voting import label_answers
 from isocompute.fits.pool import Pool
 
-_STARTS = 8  # subsets from each shuffling: they cost less than drawing the verdicts anew
-_BATCH = 2**22  # numbers held at a time of each array with an entry per problem, draw, solution and V
+_STARTS = 8  # subsets taken from each shuffle, which is cheaper than drawing the verdicts again
+_BATCH = 2**22  # maximum size of an array with an entry per problem, draw, solution and V
 
 
 @dataclass(frozen=True, eq=False)
 class SampledEstimate:
-    """Accuracies estimated by drawing.
+    """Accuracies estimated by Monte Carlo.
 
     Args:
         accuracy: (P, nS, nV) mean over independent draws.
-        error: (P, nS, nV) its standard error from the drawing alone, per problem: the standard deviation over
-            draws / √draws. That of a mean over problems is √Σ error² / P. It says nothing of how accuracies
-            differ between problems or pools. A win or a loss that no draw showed is not in it: 0 is "too rare
-            to be seen", not "impossible".
+        error: (P, nS, nV) its standard error from the draws alone, per problem: the standard deviation over draws
+            / √draws. A mean over problems has the error √Σ error² / P. Variation between problems or pools is not
+            included. An error of 0 means that no draw differed, not that none can.
     """
 
     accuracy: Floats
@@ -36,22 +35,22 @@ class SampledEstimate:
 
 
 def estimate_genrm_sampled(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, seed: int) -> SampledEstimate:
-    """Expected accuracy of the best mean verdict, for any verdicts in [0, 1], p(yes) too.
+    """Estimate the expected accuracy of the best mean verdict, for any verdicts in [0, 1] such as p(yes).
 
-    What `genrm` is, by drawing V of each solution's verdicts, or all where it has fewer. Given the scores, the
-    S-subsets are averaged exactly (`estimate_best_of_n`): of what is random, only the verdicts are drawn
-    (Rao-Blackwell). Ties are broken uniformly; scores are compared to 12 decimals, since a mean depends on the order of
-    its sum.
+    Estimates the same quantity as `estimate_genrm`. V of each solution's verdicts are drawn, or all if it has fewer.
+    Given the scores, the mean over S-subsets is exact (`estimate_best_of_n`), so only the verdicts are drawn
+    (Rao-Blackwell). Ties are broken uniformly. Scores are compared to 12 decimals, because a mean depends on the order
+    of summation.
 
     Args:
         pool: sampled answers with verdicts.
         S: (nS,) numbers of solutions, 1..K.
         V: (nV,) numbers of verifications per solution, 1..M.
-        draws: how often the verdicts are drawn, ≥ 2; time grows with it, the error as 1/√draws.
-        seed: ≥ 0; the same seed gives the same bytes, and a problem the same whatever problems follow it.
+        draws: how often the verdicts are drawn, ≥ 2; time is proportional to it, the error to 1/√draws.
+        seed: ≥ 0; the same seed gives the same bytes. A problem's result does not depend on the problems after it.
 
     Returns:
-        The accuracies and their errors; with V at least every solution's number of verdicts, exact.
+        The accuracies and their errors; exact where V is at least every solution's number of verdicts.
 
     Raises:
         DataError: no verdicts, fewer than 2 draws, a negative seed, or S or V empty, not integers, or out of range.
@@ -78,11 +77,11 @@ def estimate_genrm_sampled(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, s
 
 
 def estimate_weighted_vote(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, seed: int) -> SampledEstimate:
-    """Expected accuracy of a vote in which each solution counts as much as its mean verdict.
+    """Estimate the expected accuracy of a vote weighted by each solution's mean verdict.
 
-    S of the K verified solutions, V of the verdicts of each, or all where it has fewer. The heaviest answer
-    wins, ties broken uniformly; a solution without a parsed verdict weighs 0, and where all do, the answers
-    present tie. Unparsed answers cost and never win. By drawing, as `estimate_additive_vote` does.
+    Draws S of the K verified solutions, and V of the verdicts of each (all if it has fewer). The answer with the
+    largest total weight wins; ties are broken uniformly. A solution without a parsed verdict has weight 0; if all
+    weights are 0, the answers present tie. Unparsed answers cost but never win. See `estimate_additive_vote`.
 
     Args:
         pool: sampled answers with verdicts.
@@ -115,24 +114,24 @@ def estimate_additive_vote(
     seed: int,
     by_count: ArrayLike | None = None,
 ) -> SampledEstimate:
-    """Expected accuracy of a vote in which the answer with the largest total wins.
+    """Estimate the expected accuracy of a vote in which the answer with the largest total wins.
 
-    An answer's total is the sum of its solutions' weights, plus what the number of its votes adds. A weight is
-    a function of the V verdicts that were drawn of the solution. Answers without a vote never win; ties
-    are broken uniformly, and totals nearer than 1e-9 of what they sum are tied. Given the verdicts and S-1
-    solutions, the vote is averaged exactly over the last solution (Rao-Blackwell).
+    An answer's total is the sum of its solutions' weights plus a term for its number of votes (`by_count`). A
+    solution's weight is a function of its V drawn verdicts. Answers without a vote never win. Ties are broken
+    uniformly; totals tie if they differ by less than 1e-9 of the magnitudes they sum. Given the verdicts and S-1
+    solutions, the mean over the last solution is exact (Rao-Blackwell).
 
     Args:
         pool: sampled answers with verdicts.
-        values: (P, K, M) a number for each verdict, NaN where it is unparsed, such as the verdicts themselves.
-        weigh: from sums and numbers of the values that were drawn and parsed, arrays of one shape, to finite
-            weights of that shape. Any sign; the weight of an unparsed answer has no effect.
+        values: (P, K, M) a number for each verdict, such as the verdict itself; NaN where it is unparsed.
+        weigh: function of the sums and the numbers of the drawn values that were parsed, two arrays of one shape;
+            returns finite weights of that shape and of any sign. The weight of an unparsed answer has no effect.
         S: (nS,) numbers of solutions, 1..K.
         V: (nV,) numbers of verifications per solution, 1..M.
         draws: how often verdicts and solutions are drawn, ≥ 2.
-        seed: ≥ 0. The same seed gives the same bytes; a problem's draws depend on the seed, its place and the
-            largest V alone, so that votes with other weights are estimated on the same ones.
-        by_count: (K+1,) what 0, 1, … K votes add to an answer's total; None: nothing.
+        seed: ≥ 0. The same seed gives the same bytes. A problem's draws depend only on the seed, its position and the
+            largest V, so votes with different weights share their draws.
+        by_count: (K+1,) added to the total of an answer with 0, 1, … K votes; None adds nothing.
 
     Returns:
         The accuracies and their errors.
@@ -171,7 +170,7 @@ def estimate_additive_vote(
 
 
 def _sort_sizes(pool: Pool, S: ArrayLike, V: ArrayLike) -> tuple[Ints, Ints, Ints, Ints]:
-    """The sizes asked for, ascending and once each, and where among them each one asked for is."""
+    """Return the requested sizes, sorted and unique, and the position in them of each requested one."""
     S, to_S = np.unique(
         check_subset_sizes(S, pool.verified_solutions, "S", "verified solutions in the pool"), return_inverse=True
     )
@@ -184,7 +183,7 @@ def _sort_sizes(pool: Pool, S: ArrayLike, V: ArrayLike) -> tuple[Ints, Ints, Int
 def _draw_batches(
     pool: Pool, values: ArrayLike, V: Ints, draws: int, seed: int
 ) -> Iterator[tuple[slice, Floats, Floats, Ints]]:
-    """Batches of problems: which, the sums and numbers of drawn values (batch, draws, K, nV), and further seeds."""
+    """Yield batches: their slice of the problems, sums and numbers of drawn values (batch, draws, K, nV), and seeds."""
     from isocompute.fits.estimators.kernels_sampled import draw_verdicts
 
     numbers = np.asarray(values)
@@ -211,7 +210,7 @@ def _average_verdicts(sums: Floats, parsed: Floats) -> Floats:
 
 
 def _average_draws(shares: Floats) -> SampledEstimate:
-    """From (P, draws, nS, nV) independent shares."""
+    """Return mean and standard error over the draws of (P, draws, nS, nV) independent shares."""
     return SampledEstimate(shares.mean(axis=1), shares.std(axis=1, ddof=1) / np.sqrt(shares.shape[1]))
 
 

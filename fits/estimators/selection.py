@@ -1,4 +1,4 @@
-"""What would the best of S be: coverage (a perfect verifier), and Best-of-N with a fixed score each."""
+"""Expected accuracy of choosing one of S solutions: coverage (a perfect verifier), and Best-of-N by a fixed score."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from isocompute.fits.pool import Pool
 
 
 def estimate_coverage(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
-    """Probability that S solutions drawn without replacement contain a right one (pass@S).
+    """Compute the probability that S solutions drawn without replacement contain a right one (pass@S).
 
-    1 - C(N-c, S) / C(N, S) with c right solutions among N: the unbiased estimate of Chen et al. 2021
-    (arXiv 2107.03374), eq. 1. The bound that no selection among S solutions exceeds.
+    This is 1 - C(N-c, S) / C(N, S) with c right solutions among N, the unbiased estimate of Chen et al. 2021
+    (arXiv 2107.03374), eq. 1. No selection among S solutions can exceed it.
 
     Args:
         pool: the sampled answers.
@@ -39,14 +39,14 @@ def estimate_coverage(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
 
 
 def estimate_best_of_n(scores: ArrayLike, correct: ArrayLike, S: ArrayLike) -> NDArray[np.float64]:
-    """Expected accuracy of the highest score among S solutions drawn without replacement.
+    """Compute the expected accuracy of the solution with the highest score among S drawn without replacement.
 
-    Exact: Σ_i right_(i) C(i-1, S-1) / C(N, S) over the solutions in ascending order of score, where tied
-    solutions share the mean of their correctness, which is what breaking ties uniformly comes to.
+    Exact: Σ_i right_(i) C(i-1, S-1) / C(N, S) over the solutions in ascending order of score. Each tied solution
+    counts as the mean correctness of its tie, which is equivalent to breaking ties uniformly.
 
     Args:
-        scores: (P, N) numbers; higher is better. A solution that cannot be scored needs a number too, the
-            lowest for instance: which one is the strategy's choice, not this function's.
+        scores: (P, N) numbers; higher is better. A solution without a score needs a number too, such as the
+            lowest; the caller decides which.
         correct: (P, N) booleans.
         S: (nS,) numbers of solutions, 1..N.
 
@@ -72,6 +72,7 @@ def estimate_best_of_n(scores: ArrayLike, correct: ArrayLike, S: ArrayLike) -> N
     S = check_subset_sizes(S, n, "S", "solutions in the pool")
     order = np.argsort(score, axis=1, kind="stable")
     ascending = np.take_along_axis(score, order, axis=1)
+    # Number the groups of equal scores, with other numbers for each problem, so that one bincount serves all problems.
     level = np.cumsum(np.diff(ascending, axis=1, prepend=ascending[:, :1]) != 0, axis=1)
     level += n * np.arange(problems)[:, None]
     members = np.bincount(level.ravel(), minlength=problems * n)
@@ -81,12 +82,13 @@ def estimate_best_of_n(scores: ArrayLike, correct: ArrayLike, S: ArrayLike) -> N
 
 
 def rank_finished_first(scores: ArrayLike, finished: ArrayLike) -> NDArray[np.float64]:
-    """Numbers that put solutions in the order in which a search selects among its candidates, for `estimate_best_of_n`.
+    """Return numbers for `estimate_best_of_n` that order solutions as a search orders its candidates.
 
-    A solution that was cut stands below every complete one, and among its like one without a score stands lowest.
+    A cut solution ranks below every complete one. Within each of the two groups, a solution without a score ranks
+    lowest.
 
     Args:
-        scores: (P, N) in [0, 1]; NaN where there is none.
+        scores: (P, N) in [0, 1]; NaN where a solution has no score.
         finished: (P, N) booleans: whether a solution is complete.
 
     Raises:

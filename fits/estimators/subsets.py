@@ -1,4 +1,4 @@
-"""Which S of N: the requested subset sizes, their order statistics, and binomials that do not overflow."""
+"""Subsets of S out of N: checks of their sizes, order statistics, and binomials that do not overflow."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
 
-# exp(-600) is the least probability that a size is allowed to have under its tilt: far above the smallest
-# double (exp(-708)), so that nothing that matters underflows.
+# A size has a probability of at least exp(-600) under its tilt. That is far above the smallest double (exp(-708)),
+# so nothing that matters underflows.
 _MAX_TILT_DEPTH = 600.0
 
 
 def check_subset_sizes(values: ArrayLike, limit: int, name: str, what: str) -> NDArray[np.int64]:
-    """The requested subset sizes, checked: a non-empty sequence of integers between 1 and `limit`.
+    """Check requested subset sizes: a non-empty sequence of integers between 1 and `limit`.
 
     Args:
         values: the sizes, in any order, repeats allowed.
@@ -42,7 +42,7 @@ def check_subset_sizes(values: ArrayLike, limit: int, name: str, what: str) -> N
 
 
 def compute_rank_probabilities(n: int, S: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Probability that the best of a random S-subset of n is the i-th worst: C(i-1, S-1) / C(n, S).
+    """Compute the probability that the best of a random S-subset of n is the i-th worst: C(i-1, S-1) / C(n, S).
 
     Args:
         n: size of the pool.
@@ -64,20 +64,20 @@ def compute_rank_probabilities(n: int, S: NDArray[np.int64]) -> NDArray[np.float
 def group_subset_sizes(
     n: int, S: NDArray[np.int64], deepest: float = _MAX_TILT_DEPTH
 ) -> Iterator[tuple[float, NDArray[np.int64]]]:
-    """Group subset sizes by a Bernoulli(q) under which each of them is likely enough to be computed.
+    """Group subset sizes so that each group can be computed under one Bernoulli tilt q.
 
-    A sum over S-subsets of n is the coefficient of z^S in a product of n linear factors, and those overflow
-    from n ≈ 1000 on. With (1-q) + q·w·z in place of 1 + w·z every coefficient is multiplied by
-    q^S (1-q)^(n-S): it becomes a probability, and the factor cancels in the ratio to C(n, S). One q
-    serves all sizes whose probability under Binomial(n, q) is at least about exp(-deepest) of the largest.
+    A sum over S-subsets of n is the coefficient of z^S in a product of n linear factors, which overflows from
+    n ≈ 1000 on. Replacing 1 + w·z by (1-q) + q·w·z multiplies every coefficient by q^S (1-q)^(n-S), which makes it
+    a probability; the factor cancels in the ratio to C(n, S). One q serves all sizes whose probability under
+    Binomial(n, q) is at least about exp(-deepest) of the largest.
 
     Args:
         n: size of the pool.
         S: (nS,) subset sizes in 1..n.
-        deepest: how unlikely a size may be, as minus the exponent; 600 by default, near to where doubles end.
+        deepest: negative logarithm of the smallest allowed probability; 600 by default, near the limit of doubles.
 
     Yields:
-        q and the positions in S of the sizes that it serves. Up to n = 800 there is one group by default.
+        q, and the positions in S of the sizes it serves. By default there is one group up to n = 800.
 
     Example:
         >>> [positions.tolist() for q, positions in group_subset_sizes(64, np.array([1, 32, 64]))]
@@ -96,7 +96,7 @@ def group_subset_sizes(
 
 
 def compute_binomials(n: int, k: int, q: float) -> NDArray[np.float64]:
-    """Pascal's triangle under a tilt: C(i, j) q^j (1-q)^(i-j), the Binomial(i, q) probabilities.
+    """Compute Pascal's triangle under a tilt: the Binomial(i, q) probabilities C(i, j) q^j (1-q)^(i-j).
 
     Args:
         n: last row.
@@ -123,12 +123,12 @@ def _compute_entropy(n: int, s: int) -> float:
 
 
 def _find_tilt(n: int, low: int, high: int) -> float:
-    """The q under which sizes low and high are equally unlikely in Binomial(n, q)."""
+    """Return the q under which the sizes low and high are equally unlikely in Binomial(n, q)."""
     if low == high:
         return (low + 0.5) / (n + 1)
     return float(1 / (1 + np.exp((_compute_entropy(n, low) - _compute_entropy(n, high)) / (high - low))))
 
 
 def _measure_tilt_depth(n: int, s: int, q: float) -> float:
-    """n·KL(s/n ‖ q): minus the exponent of the probability of s under Binomial(n, q)."""
+    """Return n·KL(s/n ‖ q), about the negative logarithm of the probability of s under Binomial(n, q)."""
     return float(_compute_entropy(n, s) - s * np.log(q) - (n - s) * np.log1p(-q))

@@ -1,4 +1,4 @@
-"""What would S solutions with V verifications each answer: Best-of-N under a generative verifier."""
+"""Expected accuracy of Best-of-N with a generative verifier: S solutions with V verifications each."""
 
 from __future__ import annotations
 
@@ -11,27 +11,26 @@ from isocompute.fits.estimators.subsets import check_subset_sizes, compute_binom
 from isocompute.fits.estimators.voting import label_answers
 from isocompute.fits.pool import Pool
 
-# Sizes of subsets share an evaluation while none is rarer than exp(-2) of the most likely one: what is
-# read off a circle keeps its absolute precision, and is divided by that probability.
+# Subset sizes share an evaluation as long as each is at least exp(-2) as likely as the most likely one. A value read
+# off a circle has a fixed absolute error, and is divided by the probability of its size.
 _SHARED_TILT_DEPTH = 2.0
-# A share of the answer that is left out, and small beside the rounding of what is kept.
+# Terms below this probability are skipped; it is small compared with rounding errors.
 _NEGLIGIBLE = 1e-16
 
 
 def estimate_genrm(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64]:
-    """Expected accuracy of the best mean verdict, S solutions of V verifications each (GenRM Best-of-N).
+    """Compute the expected accuracy of the best mean verdict among S solutions with V verifications (GenRM Best-of-N).
 
-    S of the K verified solutions are drawn without replacement, and V of the verdicts of each of them, or
-    all where it has fewer. A solution's score is the mean of its parsed verdicts; 0 without one, or without
-    a parsed answer. The
-    highest score wins, ties broken uniformly among solutions (Singhi et al. 2025, arXiv 2504.01005, whose
-    estimate takes the first V verdicts instead). Exact: with B_j = P(score_j < ℓ) and p_j = P(score_j = ℓ),
+    Draws S of the K verified solutions without replacement, and V of the verdicts of each (all if it has fewer). A
+    solution's score is the mean of its parsed verdicts; it is 0 without a parsed verdict or a parsed answer. The
+    highest score wins; ties are broken uniformly among solutions. This follows Singhi et al. 2025 (arXiv 2504.01005),
+    whose estimate takes the first V verdicts instead. Exact: with B_j = P(score_j < ℓ) and p_j = P(score_j = ℓ),
 
         Σ_ℓ Σ_i right_i p_i ∫₀¹ e_{S-1}({B_j + t·p_j}, j ≠ i) dt / C(K, S)
 
-    where e is the elementary symmetric polynomial and ∫ shares the prize among the tied. All terms are
-    positive. Gauss-Legendre with min(⌈S/2⌉, 3√S) nodes: exact to rounding up to S = 36, to 1e-12 at
-    S = 256 and 3e-12 at S = 1024.
+    where e is the elementary symmetric polynomial and the integral breaks ties. All terms are positive.
+    Gauss-Legendre with min(⌈S/2⌉, 3√S) nodes is exact to rounding up to S = 36, to 1e-12 at S = 256 and to 3e-12 at
+    S = 1024.
 
     Args:
         pool: sampled answers with verdicts 0, 1 or NaN.
@@ -71,19 +70,19 @@ def estimate_genrm(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64
 
 
 def estimate_genrm_vote(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64]:
-    """Expected accuracy of a vote among the solutions that tie for the best mean verdict (genrm+vote).
+    """Compute the expected accuracy of a vote among the solutions that tie for the best mean verdict (genrm+vote).
 
-    Draws and scores are those of `estimate_genrm`. Of the answers of the tied solutions the most frequent wins, ties
-    among answers broken uniformly; unparsed ones have score 0, cost and never win. Exact: at score level ℓ,
-    with B_i = P(score_i < ℓ), p_i = P(score_i = ℓ), let A_a(z; j) be the polynomial in the size of the subset
-    for exactly j solutions of answer a at the level, the others below: the coefficient of x^j in
+    Draws and scores are those of `estimate_genrm`. The most frequent answer of the tied solutions wins; ties among
+    answers are broken uniformly. Unparsed answers have score 0: they cost but never win. Exact: at score level ℓ,
+    with B_i = P(score_i < ℓ) and p_i = P(score_i = ℓ), let A_a(z; j) be the polynomial in the size of the subset
+    for exactly j solutions of answer a at the level and its others below: the coefficient of x^j in
     Π_i [1 + (B_i + p_i·x)·z] over its solutions. The right answer wins with k votes in
 
         Σ_ℓ Σ_k A_right(z; k) · (1+z)^u · Π_wrong [Σ_{j<k} A_a(z; j) + y·A_a(z; k)],
 
-    u solutions unparsed, ∫₀¹ dy for the ties as in `self_consistency`. The coefficient of z^S is a mean over
-    a circle whose radius makes size S likely, so that few points are enough; levels and k that cannot matter
-    beyond 1e-16 are left out, by their value at the circle's positive point, which bounds all others.
+    with u unparsed solutions, and ∫₀¹ dy for the ties as in `estimate_self_consistency`. The coefficient of z^S is
+    computed as a mean over a circle. Its radius makes size S likely, so few points are enough. Levels and k that
+    contribute less than 1e-16 are skipped; the value at the circle's positive point bounds the values at all others.
 
     Args:
         pool: sampled answers with verdicts 0, 1 or NaN.
@@ -126,14 +125,14 @@ def estimate_genrm_vote(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.fl
 def _build_circle(
     n: int, S: NDArray[np.int64], q: float
 ) -> tuple[NDArray[np.complex128], NDArray[np.complex128], float]:
-    """Where to evaluate a polynomial of Bernoulli(q) subsets, and how to read its share of the S-subsets off.
+    """Return the points to evaluate a polynomial of Bernoulli(q) subsets at, and the weights that give its S-terms.
 
-    The mean over m roots of unity of F(z)·z^-S is the coefficient of z^S, and those of S ± m, S ± 2m, … with
-    it: m is the least at which these are too rare to matter. F has real coefficients: half the circle is enough.
+    The mean of F(z)·z^-S over m roots of unity is the coefficient of z^S plus those of S ± m, S ± 2m, …; m is the
+    smallest for which the latter are negligible. F has real coefficients, so half the circle is enough.
 
     Returns:
-        z: (m//2 + 1,) points, 1 the first; read: (m//2 + 1, nS), F(z) @ read is the share, if its real part is
-        taken; the probability of the rarest S.
+        z: (m//2 + 1,) points, the first is 1; read: (m//2 + 1, nS), where the real part of F(z) @ read is the share of
+        S-subsets; the probability of the rarest S.
     """
     chance = np.concatenate([np.zeros(n + 1), compute_binomials(n, n, q)[n], np.zeros(n + 1)])
     here = S + n + 1
@@ -146,7 +145,12 @@ def _build_circle(
 
 
 def _group_solutions(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(T, 3) the kinds of solution: yes, no and unparsed verdicts; (P, K) the kind of each, 0 0 0 if unparsed."""
+    """Group solutions by their verdicts.
+
+    Returns:
+        (T, 3) counts of yes, no and unparsed verdicts of each kind of solution; (P, K) the kind of each solution.
+        Solutions with an unparsed answer count as without verdicts: 0, 0, 0.
+    """
     verdicts, judged = pool.verdicts, pool.judged
     if verdicts is None or judged is None:
         raise DataError(f"{estimator} needs a pool with verdicts of shape (problems, solutions, verifications).")
@@ -167,10 +171,10 @@ def _group_solutions(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDA
 
 
 def _compute_score_levels(kinds: NDArray[np.int64], V: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Score distribution of each kind of solution under a random V-subset of its verdicts.
+    """Compute the score distribution of each kind of solution under a random V-subset of its verdicts.
 
-    i yes and j no come up with probability C(yes, i) C(no, j) C(unparsed, V-i-j) / C(m, V), score i/(i+j), for
-    a kind with m verdicts; with V = m if it has fewer.
+    A kind with m verdicts gets i yes and j no, hence the score i/(i+j), with probability
+    C(yes, i) C(no, j) C(unparsed, V-i-j) / C(m, V). If it has fewer than V verdicts, all m are taken.
 
     Args:
         kinds: (T, 3) counts of yes, no and unparsed.
@@ -192,5 +196,5 @@ def _compute_score_levels(kinds: NDArray[np.int64], V: int) -> tuple[NDArray[np.
         joint = ways[yes, i] * ways[no, j] * ways[unparsed, np.maximum(drawn - i - j, 0)] / ways[held, drawn]
         joint[i + j > drawn] = 0.0
         at[t] = np.bincount(level, joint, len(values))
-    at = np.ascontiguousarray(at[:, at.any(axis=0)])  # else the kernels are compiled for each layout anew
+    at = np.ascontiguousarray(at[:, at.any(axis=0)])  # otherwise the kernels are compiled again for each layout
     return np.cumsum(at, axis=1) - at, at

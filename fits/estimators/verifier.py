@@ -1,4 +1,4 @@
-"""How good a verifier is: how often it says yes to right and to wrong solutions, and whether it ranks them apart."""
+"""Quality of a verifier: true and false positive rates, AUROC, and the share of unparsed verdicts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from isocompute.fits.bootstrap import compute_percentile_interval, draw_bootstra
 from isocompute.fits.pool import Pool
 
 RateWithInterval = tuple[float, float, float]
-"""A value and the ends of its 95 % interval; NaN where there is nothing to measure it on."""
+"""A value and the ends of its 95 % interval; NaN if the pool has nothing to measure it on."""
 
 VERIFIER_REPLICATES = 4000
 VERIFIER_SEED = 1957
@@ -25,8 +25,8 @@ class VerifierEstimate:
     Args:
         true_positive: share of yes among the parsed verdicts on right solutions.
         false_positive: the same on wrong ones.
-        auroc: how probable it is that of a right and a wrong solution of one problem the right one has the higher mean
-            verdict, a tie counting half: the mean over problems that have both. 1/2 says nothing.
+        auroc: probability that a right solution has a higher mean verdict than a wrong one of the same problem; a tie
+            counts half. The mean over the problems that have both. 1/2 is chance.
         unparsed: share of the verdicts that could not be parsed.
     """
 
@@ -37,14 +37,14 @@ class VerifierEstimate:
 
 
 def measure_verifier(pool: Pool, replicates: int = VERIFIER_REPLICATES, seed: int = VERIFIER_SEED) -> VerifierEstimate:
-    """Measure a verifier: rates are ratios of sums over problems, which the bootstrap resamples.
+    """Measure a verifier's rates as ratios of sums over problems, with a bootstrap over problems.
 
-    A verdict that is p(yes) counts as so much of a yes. A solution without a parsed verdict has no mean.
+    A verdict given as p(yes) counts as that fraction of a yes. A solution without a parsed verdict has no mean.
 
     Args:
-        pool: with verdicts.
-        replicates: of the bootstrap.
-        seed: of its draws.
+        pool: a pool with verdicts.
+        replicates: number of bootstrap replicates.
+        seed: seed of the bootstrap.
 
     Raises:
         DataError: a pool without verdicts.
@@ -83,6 +83,6 @@ def measure_verifier(pool: Pool, replicates: int = VERIFIER_REPLICATES, seed: in
 
 
 def _compute_auroc(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Return the share of pairs of a right and a wrong one in which the right one is higher; NaN without pairs."""
+    """Return the share of right-wrong pairs in which the right one scores higher, ties half; NaN without pairs."""
     above = np.sign(scores[right][:, None] - scores[~right])
     return float((above.mean() + 1) / 2) if above.size else np.nan

@@ -1,4 +1,4 @@
-"""What would a majority vote over S solutions answer: self-consistency."""
+"""Expected accuracy of self-consistency: the majority vote over S solutions."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from isocompute.fits.pool import Pool
 
 
 def estimate_self_consistency(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
-    """Expected accuracy of the majority vote over S solutions drawn without replacement (Wang et al. 2022).
+    """Compute the expected accuracy of a majority vote over S solutions drawn without replacement (Wang et al. 2022).
 
-    Exact, for all S in one pass. The subsets in which the right answer, given c times, wins with k votes are
-    counted by the coefficient of z^(S-k) in
+    Exact, for all S in one pass. With c right solutions, the number of S-subsets in which the right answer wins
+    with k votes is the coefficient of z^(S-k) in
 
         C(c, k) · (1+z)^u · Π_a [Σ_{j<k} C(n_a, j) z^j + y·C(n_a, k) z^k],
 
-    with u solutions unparsed and n_a for wrong answer a; the power t of y counts the wrong answers that tie.
-    Ties are broken uniformly: y^t becomes 1/(t+1) = ∫₀¹ y^t dy, which Gauss-Legendre does exactly. Every term
-    is positive: nothing cancels. Unparsed answers cost and never win; a subset of nothing else is wrong.
+    with u unparsed solutions and n_a solutions with wrong answer a; the power t of y counts the wrong answers that
+    tie. Ties are broken uniformly: y^t becomes 1/(t+1) = ∫₀¹ y^t dy, which Gauss-Legendre integrates exactly. All
+    terms are positive, so nothing cancels. Unparsed answers cost but never win; a subset of only unparsed answers is
+    wrong.
 
     Args:
         pool: the sampled answers.
@@ -32,7 +33,7 @@ def estimate_self_consistency(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
     Raises:
         DataError: S is empty, not integers, or out of range.
 
-    Not covered: time grows as N·max(S)²/4 in the worst pool, so S in the thousands takes minutes per problem.
+    Time grows as N·max(S)²/4 in the worst pool, so S in the thousands takes minutes per problem.
 
     Example:
         >>> estimate_self_consistency(Pool(answers=[[0, 0, 1, 2]], gold=[0]), S=[1, 3, 4]).round(4)
@@ -55,15 +56,15 @@ def estimate_self_consistency(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
 
 
 def label_answers(pool: Pool, solutions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The answers of a problem, numbered by what matters to a vote.
+    """Number the answers of each problem: the right one first, then the wrong ones by frequency.
 
     Args:
         pool: the sampled answers.
-        solutions: n, how many of the N solutions to look at, the first ones.
+        solutions: n; the first n of the N solutions are used.
 
     Returns:
-        label: (P, n) 0 for the right answer, 1, 2, … for the wrong ones from the most frequent on, -1 unparsed.
-        counts: (P, 1+A) how often each occurs, padded with 0 to the problem with the most wrong answers (A ≥ 1).
+        label: (P, n) 0 for the right answer, 1, 2, … for the wrong ones by falling frequency, -1 if unparsed.
+        counts: (P, 1+A) how often each answer occurs, padded with 0 to the most wrong answers of any problem (A ≥ 1).
 
     Example:
         >>> label_answers(Pool(answers=[[5, 7, 3, 7, -1]], gold=[3]), 5)

@@ -1,1 +1,1 @@
-"""Surfaces, scaling laws and crossovers."""
+"""Smoothed surfaces, scaling laws and crossovers."""

@@ -1,4 +1,4 @@
-"""How should a growing budget be split: S_opt ∝ C^a and V_opt ∝ C^b, fitted three ways, and what the grid forced."""
+"""Scaling laws of the best allocation, S_opt ∝ C^a and V_opt ∝ C^b, fitted in three ways."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from isocompute.fits.laws.power_law import MIN_LINE_POINTS, PowerLaw, fit_least_
 from isocompute.fits.laws.surface import SurfaceSmoother, fit_smoother
 
 LAW_FITS = {"grid": "best cells", "smooth": "smoothed surface", "censored": "edges as bounds"}
-"""The three fits in words."""
+"""The three fits, each with its description."""
 
-_POSSIBLE_SHARE = 0.95  # share of the replicates that a fit must be possible on, or a note says that it is not
+_POSSIBLE_SHARE = 0.95  # a note warns if a fit was possible on a smaller share of the replicates
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,17 +31,18 @@ class AllocationLaw:
         way: "grid", "smooth" or "censored".
         solutions: S_opt ∝ C^a.
         verifications: V_opt ∝ C^b.
-        difference: interval of a - b; None without replicates.
+        difference_interval: interval of a - b; None without replicates.
         S_opt: (nC,) best S at each budget.
         V_opt: (nC,) best V at each budget.
-        edges: (nC,) the edge of the grid that the optimum lies on, "S upper", "S lower", "V upper", "V lower" or
-            two of them; "" inside. There the true optimum may lie outside.
+        edges: (nC,) the edge of the grid that the optimum lies on: "S upper", "S lower", "V upper", "V lower" or two
+            of them; "" inside. On an edge, the true optimum may lie outside the grid.
         identity: a + w·b - 1. If S(1 + λV) = C at every budget, then d log S + w d log V = d log C with
-            w = λV/(1 + λV), so that this is 0; w is the mean over the budgets of the fitted line.
-        inside: a and b through the budgets that are not at an edge, None if fewer than 3 are left. Leaving a point
-            out for its value biases a line: the censored fit is the remedy, this is for comparison.
-        share: of the replicates in which the fit was possible, on which the intervals rest; None without replicates.
-        replicates: (B, 2) a and b, NaN where it was not possible.
+            w = λV/(1 + λV), so this is 0; w is the mean over the budgets of the fitted line.
+        inner_exponents: a and b fitted to the budgets that are not at an edge; None if fewer than 3 are left. For
+            comparison only: omitting points by their value biases a line, which the censored fit avoids.
+        replicate_share: share of the replicates in which the fit was possible, on which the intervals are based; None
+            without replicates.
+        replicates: (B, 2) a and b, NaN where the fit was not possible.
     """
 
     way: str
@@ -58,32 +59,33 @@ class AllocationLaw:
 
     @property
     def a(self) -> float:
-        """Exponent of S_opt."""
+        """The exponent of S_opt."""
         return self.solutions.exponent
 
     @property
     def b(self) -> float:
-        """Exponent of V_opt."""
+        """The exponent of V_opt."""
         return self.verifications.exponent
 
     @property
     def is_at_edge(self) -> NDArray[np.bool_]:
-        """(nC,) whether a budget's optimum lies on an edge."""
+        """(nC,) booleans: whether the optimum of each budget lies on an edge."""
         return np.array([edge != "" for edge in self.edges])
 
 
 @dataclass(frozen=True, eq=False)
 class AllocationLaws:
-    """The allocation law in three ways, side by side.
+    """The allocation law fitted in three ways.
 
     Args:
-        budgets: (nC,) in x. The exponents move by ±0.1 with their range.
-        grid: as in the study: the best cells, and a line through all budgets.
-        smooth: the best real S and V on the smoothed surface along S(1 + λV) = C, and a line through all budgets.
-        censored: the same optima, those at an edge as bounds; None if fewer than 3 others are left.
-        surface: what smoothed it.
-        notes: what cannot be told apart, and what the fits rest on, in words.
-        level: of the intervals.
+        budgets: (nC,) in x. The exponents change by ±0.1 with the range of budgets.
+        grid: the fit of the study: a line through the best cells of all budgets.
+        smooth: a line through the best real S and V of all budgets on the smoothed surface along S(1 + λV) = C.
+        censored: a fit to the optima of `smooth` that treats those at an edge as bounds; None if fewer than 3 are
+            inside.
+        surface: the smoother of the surface.
+        notes: sentences on exponents that cannot be distinguished and on the data the fits are based on.
+        level: confidence level of the intervals.
     """
 
     budgets: Floats
@@ -95,11 +97,11 @@ class AllocationLaws:
     level: float
 
     def __iter__(self) -> Iterator[AllocationLaw]:
-        """The laws that there are."""
+        """Iterate over the laws that could be fitted."""
         return iter([law for law in (self.grid, self.smooth, self.censored) if law is not None])
 
     def __str__(self) -> str:
-        """A line a law, then the notes."""
+        """Return one line per law, then the notes."""
         lines = [
             f"{law.way:8} S ∝ C^{_format_exponent(law.solutions)}, V ∝ C^{_format_exponent(law.verifications)}, "
             f"{law.is_at_edge.sum()} of {len(self.budgets)} budgets at an edge, a + wb - 1 = {law.identity:+.2f}"
@@ -119,22 +121,22 @@ def fit_allocation_laws(
 ) -> AllocationLaws:
     """Fit S_opt ∝ C^a and V_opt ∝ C^b to an accuracy surface in three ways.
 
-    grid is the law of Singhi et al. 2025 (arXiv 2504.01005), whose fitting code is not public: see `find_best_knots`.
-    smooth takes the optima from the smoothed surface (`find_best_on_surface`) and draws the same least-squares line in
-    log-log. censored takes the optima of smooth, and those at an edge as bounds: where V is the largest measured,
-    log V_opt is at least that and log S_opt, tied to it by the budget, at most what is left; the other way round
-    where S is the largest, and likewise at the lower edges (`fit_tobit`). The bootstrap repeats all of it but the
-    choice of the penalties.
+    grid: the law of Singhi et al. 2025 (arXiv 2504.01005), whose fitting code is not public; see `find_best_knots`.
+    smooth: the same least-squares line in log-log, through optima of the smoothed surface (`find_best_on_surface`).
+    censored: the optima of smooth, with those at an edge as bounds (`fit_tobit`). Where V is the largest measured,
+    log V_opt is at least log V and log S_opt, which the budget ties to it, at most the value that remains; the reverse
+    where S is the largest, and likewise at the lower edges. The bootstrap repeats everything except the choice of the
+    penalties.
 
     Args:
         surface: (nS, nV) accuracies, or (P, nS, nV) per problem, which intervals need.
         S: (nS,) the knots.
         V: (nV,) the knots.
         lam: λ, the cost of a verification in solutions.
-        budgets: (nC,) at least 3 of them, increasing, each within what the grid can spend; powers of two in
-            the paper.
+        budgets: (nC,) at least 3, increasing, each within the range that the grid can spend; powers of two in the
+            paper.
         weights: (B, P) from `draw_bootstrap_weights`, for intervals.
-        level: of the intervals.
+        level: confidence level of the intervals.
 
     Raises:
         DataError: a budget that no cell of the grid can spend, weights without per-problem values, or
@@ -173,7 +175,7 @@ def fit_allocation_laws(
 
 
 def _fit_allocation_law(way: str, optima: Optima, budgets: Floats, lam: float, level: float) -> AllocationLaw:
-    """Lines through the optima: row 0 the estimate, then replicates."""
+    """Fit lines through the optima; row 0 is the estimate, the others are replicates."""
     x, inside = np.log(budgets), optima.side == 0
     if way == "censored":
         a, s_log, _ = fit_tobit(x, np.log(optima.S), -optima.side)
@@ -209,7 +211,7 @@ def _build_power_law(exponent: Floats, intercept: Floats, level: float) -> Power
 
 
 def _compute_possible_interval(replicates: Floats, level: float) -> tuple[float, float] | None:
-    """Interval over the replicates in which the fit was possible; None if there are none."""
+    """Return the interval over the replicates in which the fit was possible; None if it never was."""
     possible = replicates[~np.isnan(replicates)]
     if not possible.size:
         return None

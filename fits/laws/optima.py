@@ -1,4 +1,4 @@
-"""Which S and V are best when a budget is spent in full: on the cells of a grid, and on a smooth surface."""
+"""The best S and V of a budget that is spent in full, on the cells of a grid or on a smooth surface."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.cost import compute_allocation_cost
 from isocompute.fits.laws.surface import SurfaceSmoother
 
-_STEPS = 96  # along the S(1 + λV) = C of a budget; between them the top is that of a parabola
+_STEPS = 96  # points along S(1 + λV) = C; a parabola locates the maximum between them
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +19,11 @@ class Optima:
     """The best S and V of each budget, for a mean (row 0) and its replicates.
 
     Args:
-        S: (R, nC).
-        V: (R, nC).
+        S: (R, nC) best S.
+        V: (R, nC) best V.
         side: (R, nC) 1 where the true V may be larger and the true S smaller, because V is the largest measured or S
-            the smallest; -1 where it is the reverse; 0 inside.
-        edges: (nC,) the edges that row 0 lies on, in words; "" inside.
+            the smallest; -1 in the reverse case; 0 inside.
+        edges: (nC,) names of the edges that row 0 lies on; "" inside.
     """
 
     S: Floats
@@ -33,10 +33,11 @@ class Optima:
 
 
 def find_best_knots(rows: Floats, S: Ints, V: Ints, lam: float, budgets: Floats) -> Optima:
-    """The best measured S, and separately the best measured V, at each budget.
+    """Find the best measured S, and separately the best measured V, at each budget.
 
-    For each S: V = (C/S - 1)/λ, and if it is in range, the accuracy interpolated in log C along that S's curve; the
-    best S is S_opt. For each V likewise with S = C/(1 + λV). S_opt and V_opt need not spend the budget together.
+    For each S, V = (C/S - 1)/λ spends the budget; if V is in range, the accuracy is interpolated in log C along the
+    curve of that S. S_opt is the S with the highest accuracy. V_opt is found likewise with S = C/(1 + λV). Together
+    S_opt and V_opt need not spend exactly the budget.
 
     Args:
         rows: (R, nS, nV) accuracies.
@@ -69,11 +70,11 @@ def find_best_knots(rows: Floats, S: Ints, V: Ints, lam: float, budgets: Floats)
 
 
 def find_best_on_surface(rows: Floats, smooth: SurfaceSmoother, lam: float, budgets: Floats) -> Optima:
-    """The best real S and V on the smoothed surface along S(1 + λV) = C.
+    """Find the best real S and V on the smoothed surface along S(1 + λV) = C.
 
     Args:
         rows: (R, nS, nV) accuracies at the knots.
-        smooth: for surfaces at these knots.
+        smooth: the smoother for surfaces at these knots.
         lam: λ.
         budgets: (nC,) in x.
 
@@ -112,7 +113,7 @@ def find_best_on_surface(rows: Floats, smooth: SurfaceSmoother, lam: float, budg
 
 
 def _find_best_on_budget(rows: Floats, cost: Floats, budgets: Floats) -> Ints:
-    """(R, n, m) accuracies at (n, m) costs → (R, nC): which of n is best when the budget is spent exactly."""
+    """Return (R, nC) the best of n when the budget is spent exactly, from (R, n, m) accuracies at (n, m) costs."""
     at_budget = np.full((len(rows), len(budgets), len(cost)), -np.inf)
     edge = 1 + 1e-12
     for i, along in enumerate(cost):

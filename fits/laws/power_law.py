@@ -1,4 +1,4 @@
-"""What straight line in log-log runs through optima, when some of them are known only as bounds."""
+"""Straight lines in log-log through optima, some of which may be known only as bounds."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
 
 MIN_LINE_POINTS = 3
-"""Points that a line is drawn through."""
+"""The fewest points that a line is fitted to."""
 
-_MIN_SIGMA = 0.1  # σ of log optima: what lies within 10 % of a line is on it, so that few points cannot fit perfectly
+_MIN_SIGMA = 0.1  # σ of log optima (10 %), so that few points cannot fit perfectly
 _ROUNDS, _CLOSE = 500, 1e-6
 
 
@@ -24,8 +24,8 @@ class PowerLaw:
     Args:
         exponent: a or b.
         prefactor: the optimum at C = 1.
-        interval: of the exponent, from the bootstrap; None without replicates.
-        prefactor_interval: of the prefactor.
+        interval: bootstrap interval of the exponent; None without replicates.
+        prefactor_interval: bootstrap interval of the prefactor; None without replicates.
     """
 
     exponent: float
@@ -35,12 +35,12 @@ class PowerLaw:
 
 
 def fit_least_squares(x: ArrayLike, y: ArrayLike, used: ArrayLike | None = None) -> tuple[Floats, Floats]:
-    """Straight lines through rows of points.
+    """Fit a straight line to each row of points by least squares.
 
     Args:
         x: (n,) common to all rows.
-        y: (R, n).
-        used: (R, n) which points count; all by default.
+        y: (R, n) values.
+        used: (R, n) booleans: which points to use; all by default.
 
     Returns:
         slope, intercept: (R,); NaN in rows with fewer than 3 points.
@@ -62,21 +62,21 @@ def fit_least_squares(x: ArrayLike, y: ArrayLike, used: ArrayLike | None = None)
 
 
 def fit_tobit(x: ArrayLike, y: ArrayLike, side: ArrayLike) -> tuple[Floats, Floats, Floats]:
-    """Straight lines through points of which some are bounds, by maximum likelihood with normal errors.
+    """Fit a straight line to points of which some are bounds, by maximum likelihood with normal errors.
 
-    y = intercept + slope·x + σ·ε where `side` is 0; where it is 1 the true value is at least y, where it is -1 at
-    most y (Tobin 1958; with bounds on both sides Rosett & Nelson 1975). By EM: bounds are replaced by the mean and
-    the variance that a normal has beyond them, the line by least squares through what results. σ is kept above 0.1,
-    ten per cent in the optimum. The likelihood takes the points of a row as independent, which optima on one surface
-    are not: take intervals from replicates.
+    y = intercept + slope·x + σ·ε where `side` is 0. The true value is at least y where `side` is 1, and at most y where
+    it is -1 (Tobin 1958; with bounds on both sides Rosett & Nelson 1975). EM alternates two steps: replace each bound
+    by the mean and variance of a normal beyond it, and fit a line by least squares. σ is kept at or above 0.1, which is
+    10 % of the optimum. The likelihood treats the points of a row as independent, but optima on one surface are not:
+    take intervals from replicates.
 
     Args:
         x: (n,) common to all rows.
-        y: (R, n).
+        y: (R, n) values or bounds.
         side: (R, n) of -1, 0, 1.
 
     Returns:
-        slope, intercept, σ: (R,); NaN in rows with fewer than 3 points that are no bounds.
+        slope, intercept, σ: (R,); NaN in rows with fewer than 3 points that are not bounds.
 
     Raises:
         DataError: arrays of different shapes.
@@ -108,7 +108,7 @@ def fit_tobit(x: ArrayLike, y: ArrayLike, side: ArrayLike) -> tuple[Floats, Floa
 def _update_tobit(
     x: Floats, y: Floats, side: NDArray[np.int64], slope: Floats, intercept: Floats, sigma: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """One round: a normal beyond z has the mean h and the variance 1 + zh - h², with h its hazard φ(z)/Φ(-z)."""
+    """Run one round of EM: a normal beyond z has mean h and variance 1 + zh - h², with the hazard h = φ(z)/Φ(-z)."""
     from scipy.special import log_ndtr
 
     mean, spread = intercept[:, None] + slope[:, None] * x, sigma[:, None]

@@ -1,4 +1,4 @@
-"""What is the accuracy between the measured S and V: smooth surfaces."""
+"""Smooth accuracy surfaces between the measured S and V."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.allocation_grid import check_accuracies, check_knots
 
-_PENALTIES = np.array([0.0, *np.geomspace(0.01, 1000, 11)])  # of the roughness, with a doubling as the unit
+_PENALTIES = np.array([0.0, *np.geomspace(0.01, 1000, 11)])  # roughness penalties, with a doubling as the unit of x
 _FOLDS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceSmoother:
-    """A linear smoother of surfaces over (log S, log V): the same matrix for a problem, a mean and a replicate.
+    """A linear smoother of surfaces over (log S, log V), with one matrix for problems, means and replicates.
 
-    At the knots a penalty on third differences, along S and then along V, and a cubic spline through the result:
+    Values at the knots are smoothed with a penalty on third differences, along S and then along V. A cubic spline runs
+    through the result:
 
         F = H_S Y H_Vᵀ,   H = (I + αDᵀD)⁻¹,   |Df|² ≈ ∫ f‴²
 
-    (Whittaker 1923; Eilers & Marx 1996 with knots where it was measured, so that only the penalties are to be chosen;
-    as a product of two the sandwich smoother of Xiao, Li & Ruppert 2013), which minimises |Y - F|² + roughness in S +
-    roughness in V + their product. Third differences, and a spline that is not a knot at its second and last but one
-    point, because they leave parabolas in log S and log V as they are: the usual second differences and natural ends
-    flatten a peak, most at the edge of the grid, and move the best S and V.
+    This minimises |Y - F|² + roughness in S + roughness in V + their product (Whittaker 1923; Eilers & Marx 1996, with
+    the measured points as knots, so only the penalties are chosen; the product is the sandwich smoother of Xiao, Li &
+    Ruppert 2013). Third differences and a "not a knot" spline leave parabolas in log S and log V unchanged. The usual
+    second differences and natural ends flatten a peak, most at the edge of the grid, and so move the best S and V.
 
-    Kept exactly: one solution is answered as it is, however often it was verified, so that at S = 1 the surface is
-    the measured pass@1 at every V. Nothing is forced to rise: a problem whose most likely answer is wrong is lost by
-    more votes, one whose wrong answers please the verifier more than its right ones is lost by more solutions and by
-    more verifications, and the mean over problems may fall with any of them.
+    At S = 1 the surface is exactly the measured pass@1 at every V, since verification cannot change the only solution.
+    The surface is not forced to be monotonic: more votes hurt a problem whose most likely answer is wrong, more
+    solutions and verifications hurt one whose wrong answers get better verdicts than its right ones, and the mean over
+    problems may fall with any of them.
 
     Args:
         S: (nS,) the knots.
         V: (nV,) the knots.
-        penalties: α along S and along V; 0 interpolates. See `fit_smoother`, which chooses them.
+        penalties: α along S and along V; 0 interpolates. `fit_smoother` chooses them.
     """
 
     S: NDArray[np.int64]
@@ -52,32 +52,32 @@ class SurfaceSmoother:
         )
 
     def compute_cell_weights(self, S: ArrayLike, V: ArrayLike) -> Floats:
-        """Weights of the measured cells in the smooth accuracy of allocations.
+        """Return the weights of the measured cells in the smooth accuracy of allocations.
 
         Args:
             S: (n,) real numbers of solutions within the knots.
             V: (n,) real numbers of verifications within the knots.
 
         Returns:
-            (nS, nV, n); they sum to 1 over the cells.
+            (nS, nV, n) weights; they sum to 1 over the cells.
 
         Raises:
-            DataError: an allocation outside the measured range: a spline says nothing there.
+            DataError: an allocation outside the measured range, where a spline is not valid.
         """
         in_s = _build_spline_weights(self.S, _check_range(S, self.S, "S")) @ self._axis_smoothers[0]
         in_v = _build_spline_weights(self.V, _check_range(V, self.V, "V")) @ self._axis_smoothers[1]
         weights = np.einsum("ni,nj->ijn", in_s, in_v)
         if self.S[0] == 1:
-            weights[0] = weights[0].mean(axis=0)  # at S = 1 all V are measurements of the same thing
+            weights[0] = weights[0].mean(axis=0)  # at S = 1 all V measure pass@1
         return np.asarray(weights)
 
     def predict_accuracy(self, surface: ArrayLike, S: ArrayLike, V: ArrayLike) -> Floats:
-        """Smooth accuracy of allocations.
+        """Return the smooth accuracy of allocations.
 
-        The interval of a mean's is that of its replicates: `interval(smoother.at(resample(surface, weights), S, V))`.
+        For the interval of a mean, pass its replicates from `resample_means`, then use `compute_percentile_interval`.
 
         Args:
-            surface: (…, nS, nV) accuracies at the knots: of a problem, a mean or replicates of it.
+            surface: (…, nS, nV) accuracies at the knots: of a problem, a mean or its replicates.
             S: (n,) real numbers of solutions within the knots.
             V: (n,) real numbers of verifications within the knots.
 
@@ -98,12 +98,12 @@ class SurfaceSmoother:
 
 
 def fit_smoother(surface: ArrayLike, S: ArrayLike, V: ArrayLike) -> SurfaceSmoother:
-    """The smoother whose penalties predict best what it has not seen.
+    """Choose the penalties of a smoother by cross-validation.
 
-    With problems: cross-validation over them. The mean of nine tenths is smoothed and compared with the mean of the
-    last tenth, cell by cell; tenths are consecutive problems. With means alone: each cell is predicted from the
-    others (leave-one-out, exact for such smoothers), which sees the noise that differs from cell to cell and is
-    blind to the noise that neighbouring cells share.
+    With per-problem accuracies: the mean of nine tenths of the problems is smoothed and compared with the mean of the
+    remaining tenth, cell by cell; tenths are consecutive problems. With means only: each cell is predicted from the
+    others (leave-one-out, exact for linear smoothers), which detects noise that differs between cells but not noise
+    that neighbouring cells share.
 
     Args:
         surface: (P, nS, nV) per-problem accuracies, or (nS, nV) means.
@@ -147,7 +147,7 @@ def _check_range(at: ArrayLike, on: NDArray[np.int64], name: str) -> Floats:
 
 
 def _build_hat_matrix(on: NDArray[np.int64], penalty: float, pinned: bool) -> Floats:
-    """(n, n) smoother of values at the knots; pinned leaves the first of them as it is."""
+    """Return the (n, n) smoother of values at the knots; `pinned` leaves the first value unchanged."""
     x, rough = np.log2(on), np.eye(len(on))
     for order in (1, 2, 3):
         rough = order * np.diff(rough, axis=0) / (x[order:] - x[:-order])[:, None]
@@ -159,7 +159,7 @@ def _build_hat_matrix(on: NDArray[np.int64], penalty: float, pinned: bool) -> Fl
 
 
 def _build_spline_weights(on: NDArray[np.int64], at: Floats) -> Floats:
-    """(n, m) weights of the m knots in the cubic spline through them (Green & Silverman 1994, eq. 2.4)."""
+    """Return (n, m) weights of the m knots in the cubic spline through them (Green & Silverman 1994, eq. 2.4)."""
     x, t = np.log2(on), np.log2(at)
     if len(x) == 1:
         return np.ones((len(t), 1))
@@ -171,9 +171,10 @@ def _build_spline_weights(on: NDArray[np.int64], at: Floats) -> Floats:
 
 
 def _compute_second_derivatives(x: Floats) -> Floats:
-    """(n, n) values at x to second derivatives at x; "not a knot": one cubic runs through the first four, and the last.
+    """Return the (n, n) matrix from values to second derivatives at x, with "not a knot" ends.
 
-    Through three points a parabola, through two a line.
+    One cubic runs through the first four points, and one through the last four; three points give a parabola, two a
+    line.
     """
     n, h = len(x), np.diff(x)
     slopes, system = np.zeros((n, n)), np.eye(n)
@@ -189,7 +190,7 @@ def _compute_second_derivatives(x: Floats) -> Floats:
 
 
 def _score_held_out_problems(values: Floats, in_s: Floats, in_v: Floats) -> Floats:
-    """(nα, nα) squared error on the mean of held-out problems, over folds and cells."""
+    """Return (nα, nα) squared errors on the mean of held-out problems, summed over folds and cells."""
     total, error = values.sum(axis=0), np.zeros((len(in_s), len(in_v)))
     for fold in np.array_split(values, min(_FOLDS, len(values))):
         smooth = np.einsum("aij,jk,blk->abil", in_s, (total - fold.sum(axis=0)) / (len(values) - len(fold)), in_v)
@@ -198,7 +199,7 @@ def _score_held_out_problems(values: Floats, in_s: Floats, in_v: Floats) -> Floa
 
 
 def _score_held_out_cells(mean: Floats, in_s: Floats, in_v: Floats, first: int) -> Floats:
-    """(nα, nα) squared error on each cell from the others; NaN where a cell is its own only witness."""
+    """Return (nα, nα) mean squared errors of cells predicted from the others; NaN where a cell has no others."""
     smooth = np.einsum("aij,jk,blk->abil", in_s, mean, in_v)
     own = np.einsum("aii,bjj->abij", in_s, in_v)
     with np.errstate(invalid="ignore", divide="ignore"):

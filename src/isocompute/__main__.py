@@ -1,4 +1,4 @@
-"""`python -m isocompute`."""
+"""Entry point of `python -m isocompute`."""
 
 from isocompute.cli.main import main
 

@@ -1,24 +1,24 @@
-"""Everything isocompute raises on purpose.
+"""The exceptions that isocompute raises.
 
-    IsocomputeError                 caught at the command line: one sentence, exit code 2
+    IsocomputeError                 the command line prints one sentence and exits with code 2
     ├── BudgetError (ValueError)    a budget that cannot be read or spent
-    ├── ConfigError (ValueError)    a sweep file that is wrong
-    ├── DataError (ValueError)      arrays, tables or files that do not hold what they should
-    ├── RunError (RuntimeError)     a run that is missing, half-written, or not what its config says
-    └── EngineError (RuntimeError)  a model that cannot be loaded or asked
+    ├── ConfigError (ValueError)    an invalid sweep file
+    ├── DataError (ValueError)      arrays, tables or files with invalid contents
+    ├── RunError (RuntimeError)     a run that is missing, incomplete, or does not match its configuration
+    └── EngineError (RuntimeError)  a model that cannot be loaded, or an engine that failed
 
-A message says what was wrong, where (file, row, key), and what would be right.
+A message states the error, its place (file, row, key), and what is valid there.
 """
 
 from __future__ import annotations
 
 
 class IsocomputeError(Exception):
-    """Base of every error that isocompute raises on purpose."""
+    """Base class of all errors that isocompute raises itself."""
 
 
 class BudgetError(IsocomputeError, ValueError):
-    """A budget that cannot be read, or that buys nothing."""
+    """A budget that cannot be read, or that affords no allocation."""
 
 
 class ConfigError(IsocomputeError, ValueError):
@@ -26,11 +26,11 @@ class ConfigError(IsocomputeError, ValueError):
 
 
 class DataError(IsocomputeError, ValueError):
-    """Arrays, tables or files that do not hold what they should."""
+    """Arrays, tables or files with invalid contents."""
 
 
 class RunError(IsocomputeError, RuntimeError):
-    """A run that is missing, half-written, or made by another configuration."""
+    """A run that is missing, incomplete, or made by another configuration."""
 
 
 class EngineError(IsocomputeError, RuntimeError):

@@ -1,7 +1,7 @@
-"""Registries: what a configuration or a profile may name, ours and what other packages add.
+"""Registries of named objects that configurations and profiles refer to, extensible by other packages.
 
-An entry is an object under a name. Ours stand in a table ``name → "module:object"`` and are imported when they are
-asked for. Another package adds its own through an entry point of the registry's group, in its ``pyproject.toml``::
+An entry is an object under a name. The built-in entries are listed in a table ``name → "module:object"`` and imported
+on first use. Another package adds entries through entry points of the registry's group, in its ``pyproject.toml``::
 
     [project.entry-points."isocompute.strategies"]
     mine = "my_package.strategies:MINE"
@@ -22,13 +22,13 @@ Entry = TypeVar("Entry")
 
 
 class Registry(Mapping[str, Entry], Generic[Entry]):
-    """Entries of one kind, by name: ours first, in their order, then those of other packages.
+    """Entries of one kind by name: the built-in ones in their order, then those of other packages.
 
     Args:
-        kind: what an entry is, for messages: "strategy".
-        group: of the entry points, such as ``isocompute.strategies``.
-        own: name → ``module:object`` of the entries that come with isocompute.
-        entry: the class that every entry has.
+        kind: noun for an entry in messages, such as "strategy".
+        group: group of the entry points, such as ``isocompute.strategies``.
+        own: name → ``module:object`` of the built-in entries.
+        entry: the class of every entry.
 
     Example:
         >>> separators = Registry("separator", "isocompute.none", {"posix": "posixpath:sep"}, str)
@@ -45,7 +45,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """The entry points of other packages, by name.
 
         Raises:
-            ConfigError: two packages add the same name, or one that isocompute has.
+            ConfigError: two packages add the same name, or a package adds the name of a built-in entry.
         """
         found: dict[str, EntryPoint] = {}
         for point in sorted(entry_points(group=self.group), key=lambda point: point.name):
@@ -58,11 +58,11 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return found
 
     def __getitem__(self, name: str) -> Entry:
-        """Return an entry, importing it if need be.
+        """Return an entry, importing it on first use.
 
         Raises:
-            KeyError: there is none of that name.
-            ConfigError: what another package adds cannot be imported, or is something else than an entry.
+            KeyError: there is no entry of that name.
+            ConfigError: another package's entry cannot be imported, or is not of the entry class.
         """
         if name not in self._loaded:
             if name in self.own:
@@ -83,15 +83,17 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
     @property
     def names_as_text(self) -> str:
-        """The names as a sentence lists them: "a, b or c"."""
+        """The names as text: "a, b or c"."""
         return join_words(list(self))
 
     @contextmanager
     def wrap_plugin_errors(self, name: str) -> Iterator[None]:
-        """Turn whatever another package's entry raises into a sentence that names it; ours raise as they are.
+        """Turn any exception of another package's entry into an error that names the package.
+
+        Errors of isocompute, and all exceptions of built-in entries, pass unchanged.
 
         Raises:
-            ConfigError: the entry is another package's, and raised something else than an error of isocompute.
+            ConfigError: another package's entry raised an exception that is not an `IsocomputeError`.
         """
         try:
             yield
@@ -105,7 +107,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             raise ConfigError(f"The {self.kind} '{name}' of {package} does not work: {said}.") from error
 
     def check_name(self, name: str) -> str:
-        """Return a name that is known; made for the validation of configurations.
+        """Return a name after checking that it is known, for the validation of configurations.
 
         Raises:
             ValueError: there is no entry of that name.
@@ -115,7 +117,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return name
 
     def find_package(self, name: str) -> tuple[str, str] | None:
-        """Return name and version of the package that adds an entry; None if isocompute has it itself."""
+        """Return name and version of the package that adds an entry; None for a built-in entry."""
         point = self.plugin_entry_points.get(name)
         if point is None or point.dist is None:
             return None
@@ -125,7 +127,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """Return an entry.
 
         Raises:
-            ConfigError: there is none of that name; says which there are.
+            ConfigError: there is no entry of that name; the message lists the names.
         """
         if name not in self:
             raise ConfigError(f"The {self.kind} '{name}' is unknown; there are: {', '.join(self)}.")
@@ -133,7 +135,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
 
 def join_words(words: Sequence[str]) -> str:
-    """Join words as a sentence does.
+    """Join words with commas and "or".
 
     >>> join_words(["a", "b", "c"])
     'a, b or c'
@@ -153,10 +155,10 @@ def load_object(path: str) -> Any:
 
 
 def load_plugin(point: EntryPoint, kind: str, entry: type[Entry]) -> Entry:
-    """Import what another package adds.
+    """Import another package's entry.
 
     Raises:
-        ConfigError: it cannot be imported, or is something else than an entry of its kind.
+        ConfigError: it cannot be imported, is not of the entry class, or has another name than its entry point.
     """
     try:
         found = point.load()
