@@ -1,4 +1,4 @@
-"""Figures as files: every registered one that a source can give, as PNG and PDF, each with its table as CSV."""
+"""Writing of figures to files: every registered figure that a source supports, as PNG, PDF and CSV table."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from isocompute.runners.storage.files import write_output
 
 
 def write_figures(source: FigureSource, folder: str) -> Iterator[str]:
-    """Draw every registered figure that a source can give into a folder, and name each file once it is written.
+    """Draw every registered figure that a source supports into a folder, and yield each path once it is written.
 
-    All are drawn before the first is written, so that one that fails leaves nothing.
+    All figures are drawn before the first is written, so that a failure leaves no files.
 
     Args:
         source: a run or a profile.
-        folder: on a local disk or in a store.
+        folder: a folder on a local disk or in an object store.
 
     Yields:
-        The files: for each figure ``NAME.png``, ``NAME.pdf`` and ``NAME.csv``.
+        The paths of the files, for each figure ``NAME.png``, ``NAME.pdf`` and ``NAME.csv``.
 
     Raises:
         DataError: a file cannot be written.
@@ -42,15 +42,15 @@ def write_figures(source: FigureSource, folder: str) -> Iterator[str]:
 
 
 def make_figure_files(name: str, entry: FigureEntry, source: FigureSource) -> dict[str, bytes]:
-    """Return the files of a figure by their ending; none if the source does not have what the figure needs.
+    """Return the contents of a figure's files by extension; empty if the source lacks the figure's input.
 
     Args:
-        name: under which it is registered.
+        name: the figure's name in the registry.
         entry: the figure.
         source: a run or a profile.
 
     Raises:
-        ConfigError: it is of another package, and cannot be drawn.
+        ConfigError: the figure comes from another package and cannot be drawn.
     """
     given = source.get_input(entry.needs)
     if given is None:
@@ -60,15 +60,15 @@ def make_figure_files(name: str, entry: FigureEntry, source: FigureSource) -> di
 
 
 def render_figure_files(entry: FigureEntry, given: Any, title: str) -> dict[str, bytes]:
-    """Return a figure's picture and table as files, by their ending; none if its table has no rows.
+    """Return a figure's images and table as file contents by extension; empty if its table has no rows.
 
     Args:
         entry: the figure.
-        given: what its table is made from.
-        title: what its title begins with.
+        given: the input of its table.
+        title: prefix of its title.
 
     Raises:
-        TypeError: it was drawn in something else than Axes.
+        TypeError: the draw function does not return Axes.
     """
     table = entry.table_function(given)
     if table.empty:

@@ -1,7 +1,7 @@
-"""The figures by name: what each shows, what it is made from, which function makes its table and which one draws it.
+"""The registry of figures: the description, the input, the table function and the draw function of each.
 
-Entries name functions as text, so that reading them loads neither matplotlib nor pandas. Another package adds a figure
-through an entry point of the group ``isocompute.figures``, see `isocompute.registry`.
+Entries name functions as text, so that reading the registry loads neither matplotlib nor pandas. Another package adds a
+figure through an entry point of the group ``isocompute.figures``, see `isocompute.registry`.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ class FigureEntry:
     """A figure.
 
     Args:
-        name: what its files are called.
-        description: what it shows, for people.
-        needs: what its table is made from. ``profile``: a `Profile`. ``run``: a `Run`, which a profile alone does not
-            give. ``studies``: a list of `planner.difficulty.DifficultyStudy`. ``search``: a `LoggedSearch`, as
-            ``isocompute tree`` draws one; ``isocompute figures`` has no single search to give.
-        table: ``module:function`` that takes this and returns a data frame with a row for each point; without rows if
-            there is nothing to draw.
-        draw: ``module:function`` that takes the table, and ``ax``, and returns the Axes in which it drew: one, or an
-            array with one for each panel. Without ``ax`` it makes a figure.
+        name: base name of its files.
+        description: text for users on what it shows.
+        needs: input of its table. ``profile``: a `Profile`. ``run``: a `Run`, which is missing if there is only a
+            profile. ``studies``: a list of `planner.difficulty.DifficultyStudy`. ``search``: a `LoggedSearch`, as in
+            ``isocompute tree``; ``isocompute figures`` cannot supply one.
+        table: ``module:function`` that takes the input and returns a data frame with a row for each point, and without
+            rows if there is nothing to draw.
+        draw: ``module:function`` that takes the table and ``ax`` and returns the Axes in which it drew: one, or an
+            array with one for each panel. Without ``ax`` it creates a figure.
 
     Raises:
-        ConfigError: it needs something else.
+        ConfigError: ``needs`` is none of these.
     """
 
     name: str
@@ -101,4 +101,4 @@ FIGURES: Registry[FigureEntry] = Registry(
     {name: f"{FIGURES_MODULE}:{name.upper()}" for name in ("figure1", "frontiers", "difficulty", "search_tree")},
     FigureEntry,
 )
-"""Every figure by its name."""
+"""Every figure by name."""

@@ -1,4 +1,4 @@
-"""What figures are made from: a run, with all that is estimated from it, or a profile alone."""
+"""The source of figures: a run with its estimates, or a profile alone."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from isocompute.runners.storage.run import Run
 
 @dataclass(frozen=True, eq=False)
 class FigureSource:
-    """What figures are made from.
+    """The source of figures.
 
     Args:
-        profile: what was measured.
-        run: what it was estimated from; None if there is only the profile.
-        pool: of the run.
+        profile: the measurements.
+        run: the run from which the profile was estimated; None if there is only the profile.
+        pool: the run's pool; None likewise.
     """
 
     profile: Profile
@@ -31,11 +31,11 @@ class FigureSource:
 
     @cached_property
     def studies(self) -> list[DifficultyStudy]:
-        """The studies of difficulty; none of a profile of means."""
+        """The studies of difficulty; empty for a profile of means."""
         return build_figure_studies(self.profile, self.pool)
 
     def get_input(self, needs: FigureInput) -> Profile | Run | list[DifficultyStudy] | None:
-        """Return what a figure needs; None if this source does not have it, as none has a single search."""
+        """Return the input that a figure needs; None if this source does not have it. No source has a single search."""
         if needs == "profile":
             return self.profile
         if needs == "run":
@@ -44,13 +44,13 @@ class FigureSource:
 
 
 def open_figure_source(path: str) -> FigureSource:
-    """Read a run or a profile.
+    """Read a run or a profile as a source of figures.
 
     Args:
-        path: a run's folder, a profile's file, or the name of a bundled profile.
+        path: a run's folder, a profile's file (``.json``), or the name of a bundled profile.
 
     Raises:
-        RunError, DataError: it is missing, incomplete or damaged.
+        RunError, DataError: the run or profile is missing, incomplete or damaged.
     """
     if path.endswith(".json") or path in find_bundled_profiles():
         return FigureSource(read_profile(path))

@@ -1,4 +1,4 @@
-"""The look that all figures share: matplotlib's settings, the Axes to draw in, their scale, and pictures as bytes."""
+"""The common style of all figures: matplotlib settings, Axes and their scales, and rendering to bytes."""
 
 from __future__ import annotations
 
@@ -27,38 +27,37 @@ FIGURE_STYLE: dict[str, Any] = {
     "legend.fontsize": 8,
     "legend.frameon": False,
     "lines.markersize": 3,
-    "pdf.fonttype": 42,  # TrueType, which journals ask for and editors can change
+    "pdf.fonttype": 42,  # TrueType: journals require it, and its text can be edited
     "svg.fonttype": "none",
-    "svg.hashsalt": "isocompute",  # the same names inside a file each time it is written
+    "svg.hashsalt": "isocompute",  # makes the ids inside an SVG reproducible
 }
-"""Settings of matplotlib (rcParams) that differ from its defaults."""
+"""The matplotlib settings (rcParams) that differ from its defaults."""
 
 ONE_PANEL_SIZE = (4.6, 3.6)
-"""Inches, of a figure with one panel."""
+"""Size of a figure with one panel, in inches."""
 TWO_PANEL_SIZE = (8.2, 3.6)
-"""Inches, of a figure with two panels."""
+"""Size of a figure with two panels, in inches."""
 
 LINE_COLOUR_MAP = "viridis_r"
 """Colour map of lines that are ordered by a number."""
 GREY = "#555555"
-"""Colour of what all strategies have in common."""
+"""Colour of elements that belong to no single strategy."""
 
 FORMAT_METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None},
     "svg": {"Date": None},
 }
-"""The formats, and what matplotlib would write into each that is not of the figure: the day, its version."""
+"""The file formats, each with the metadata to suppress, as dates and versions would make files differ."""
 
 
 def use_figure_style(changes: Mapping[str, Any] | None = None) -> AbstractContextManager[None]:
-    """Return a context in which matplotlib has its defaults, and on them the shared look.
+    """Return a context in which matplotlib uses its defaults with the common style on top.
 
-    The defaults come from matplotlib, not from a ``matplotlibrc`` that happens to lie in the working directory, so a
-    figure has the same bytes wherever it is drawn.
+    A ``matplotlibrc`` in the working directory is ignored, so that a figure has the same bytes wherever it is drawn.
 
     Args:
-        changes: settings that differ from `FIGURE_STYLE`.
+        changes: settings that override `FIGURE_STYLE`.
 
     Example:
         >>> import matplotlib as mpl
@@ -78,19 +77,19 @@ def prepare_axes(
     changes: Mapping[str, Any] | None = None,
     **layout: Any,
 ) -> Iterator[list[Axes]]:
-    """Give the Axes to draw in: those of the caller, in the caller's style; without any, those of a new figure.
+    """Yield the Axes to draw in: the caller's, in the caller's style, or those of a new figure.
 
-    The new figure is unknown to pyplot, so it is neither shown nor kept open; ``axes.figure`` leads to it.
+    A new figure is not registered with pyplot, so it is neither shown nor kept open; it is reached by ``axes.figure``.
 
     Args:
-        ax: one Axes for each panel; None for a new figure in the shared look.
-        count: of panels, side by side.
-        size: of a new figure, in inches.
-        changes: of a new figure, to `FIGURE_STYLE`.
-        layout: of a new figure, for `Figure.subplots`, such as ``sharey``.
+        ax: one Axes for each panel; None for a new figure in the common style.
+        count: number of panels, side by side.
+        size: size of a new figure, in inches.
+        changes: settings of a new figure that override `FIGURE_STYLE`.
+        layout: arguments to matplotlib's ``Figure.subplots`` for a new figure, such as ``sharey``.
 
     Raises:
-        DataError: ``ax`` is something else, or another number of Axes.
+        DataError: ``ax`` is not ``count`` Axes.
     """
     if ax is not None:
         given = np.ravel(np.asarray(ax, dtype=object))
@@ -108,13 +107,13 @@ def prepare_axes(
 def draw_two_panels(
     table: pd.DataFrame, ax: Any, draws: Sequence[Callable[..., Axes]], title: str
 ) -> NDArray[np.object_]:
-    """Draw two panels of one table side by side, lettered, and return their Axes.
+    """Draw two lettered panels of one table side by side, and return their Axes.
 
     Args:
-        table: what both panels draw.
+        table: the table of both panels.
         ax: two Axes; None for a new figure with a title.
-        draws: what draws the left panel, and what draws the right one.
-        title: of a new figure.
+        draws: functions that draw the left and the right panel.
+        title: title of a new figure.
 
     Raises:
         DataError: a column is missing, there are no rows, or ``ax`` is not two Axes.
@@ -129,7 +128,7 @@ def draw_two_panels(
 
 
 def finish_axes(axes: Axes, title: str, label: str) -> None:
-    """Give a panel with compute or numbers along x its log2 axis, its grid, its title and its label."""
+    """Set the log2 x axis, the grid, the title and the x label of a panel with compute or counts along x."""
     axes.set_xscale("log", base=2)
     low, high = axes.get_xlim()
     octaves = np.log2(high / low)
@@ -144,40 +143,40 @@ def finish_axes(axes: Axes, title: str, label: str) -> None:
 
 
 def label_panels(axes: list[Axes]) -> None:
-    """Put (a), (b) … before the titles of panels."""
+    """Prefix the titles of panels with (a), (b) and so on."""
     for i, each in enumerate(axes):
         each.set_title(f"({chr(ord('a') + i)}) {each.get_title()}")
 
 
 def remove_legend(axes: Axes) -> None:
-    """Remove the legend of a panel, if it has one: another panel, or the figure, shows it."""
+    """Remove the legend of a panel, if it has one, because another panel or the figure shows it."""
     if (legend := axes.get_legend()) is not None:
         legend.remove()
 
 
 def get_figure(axes: Axes) -> Figure:
-    """Return the whole figure that an Axes is in, whatever subfigure it may be in."""
+    """Return the top-level figure of an Axes, which may be in a subfigure."""
     figure: Figure = axes.figure.figure
     return figure
 
 
 def add_title_prefix(figure: Figure, name: str) -> None:
-    """Put the name of what was measured, in which a dollar is a dollar, before a figure's title."""
+    """Prefix a figure's title with a name, with dollar signs escaped so that matplotlib sets no formula."""
     title, said = figure.get_suptitle(), name.replace("$", r"\$")
     with use_figure_style():
         figure.suptitle(f"{said}: {title}" if title else said)
 
 
 def render_file(figure: Figure, file: str, dpi: float = 200) -> bytes:
-    """Return a figure as the content of a file whose ending says in which format.
+    """Return a figure as file content, in the format given by the file's extension.
 
     Args:
-        figure: what was drawn.
-        file: its name.
+        figure: the figure.
+        file: name of the file.
         dpi: pixels per inch of a PNG.
 
     Raises:
-        DataError: the ending is of no format that is known here.
+        DataError: the extension is not one of `FORMAT_METADATA`.
     """
     kind = PurePosixPath(file).suffix[1:]
     if kind not in FORMAT_METADATA:
@@ -188,10 +187,10 @@ def render_file(figure: Figure, file: str, dpi: float = 200) -> bytes:
 
 
 def render_figure(figure: Figure, kind: str, dpi: float = 200) -> bytes:
-    """Return a figure as the content of a file; the same figure gives the same bytes, on whatever day.
+    """Return a figure as file content; the same figure gives the same bytes on any date.
 
     Args:
-        figure: what was drawn.
+        figure: the figure.
         kind: png, pdf or svg.
         dpi: pixels per inch of a PNG.
     """

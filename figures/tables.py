@@ -1,4 +1,4 @@
-"""The tables of figures: their columns are checked before they are drawn, and they become CSV files."""
+"""Checks of the tables of figures, and their rendering as CSV."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from isocompute.errors import DataError
 
 
 def check_table(table: pd.DataFrame, columns: Sequence[str], name: str) -> None:
-    """Raise unless a table can be drawn.
+    """Check that a table can be drawn.
 
     Args:
         table: the table.
-        columns: that it must have.
-        name: of the figure.
+        columns: the required columns.
+        name: name of the figure.
 
     Raises:
-        DataError: it is no data frame, a column is missing, or there are no rows.
+        DataError: the table is not a data frame, a column is missing, or there are no rows.
     """
     if not isinstance(table, pd.DataFrame):
         raise DataError(f"The table of {name} must be a data frame; got {type(table).__name__}.")
@@ -29,7 +29,7 @@ def check_table(table: pd.DataFrame, columns: Sequence[str], name: str) -> None:
 
 
 def render_table(table: pd.DataFrame) -> bytes:
-    """Return a table as the content of a CSV file: UTF-8, numbers to ten digits, what is unknown left empty.
+    """Return a table as CSV file content: UTF-8, numbers to ten significant digits, missing values empty.
 
     >>> render_table(pd.DataFrame({"strategy": ["sc", "genrm"], "compute": [4.0, float("nan")]}))
     b'strategy,compute\\nsc,4\\ngenrm,\\n'

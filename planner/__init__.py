@@ -1,1 +1,1 @@
-"""Decides: what a run says, and which strategy to run within a budget."""
+"""The planner: estimates a profile from a run and recommends a strategy within a budget."""

@@ -1,4 +1,4 @@
-"""Budgets as people write them: `128x`, or `128x-plateau`."""
+"""Budgets in the form that users write them: ``128x`` or ``128x-plateau``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ BUDGET_PATTERN = re.compile(r"\s*([+-]?\d{1,12}(?:\.\d{1,6})?)\s*(\S*)\s*", re.A
 
 @dataclass(frozen=True)
 class Budget:
-    """Compute per problem.
+    """A budget of compute per problem.
 
-    `128x` is 128 solutions' worth. `128x-plateau` is 128 times the compute at which self-consistency flattens,
-    which is what "128x" means in Singhi et al. 2025.
+    ``128x`` is the compute of 128 solutions. ``128x-plateau`` is 128 times the compute at which self-consistency
+    flattens, which is what "128x" means in Singhi et al. 2025.
 
     Args:
-        multiple: how many.
-        of_plateau: of SC's plateau, rather than of one solution.
+        multiple: the number before the unit.
+        of_plateau: whether the unit is SC's plateau rather than one solution.
     """
 
     multiple: float
@@ -28,10 +28,10 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str) -> Budget:
-        """Read a budget.
+        """Parse a budget.
 
         Raises:
-            BudgetError: not a number with the unit x or x-plateau, or not above zero.
+            BudgetError: the text is not a number with the unit x or x-plateau, or the number is not above zero.
 
         >>> Budget.parse("128x")
         Budget(multiple=128.0, of_plateau=False)
@@ -53,13 +53,13 @@ class Budget:
         return cls(number, unit == "x-plateau")
 
     def to_solutions(self, plateau: float) -> float:
-        """Return the budget in solutions' worth.
+        """Return the budget in x, the compute of one solution.
 
         Args:
             plateau: the compute at which SC flattens, in x.
 
         Raises:
-            BudgetError: it does not pay for one solution.
+            BudgetError: the budget does not pay for one solution.
         """
         x = self.multiple * plateau if self.of_plateau else self.multiple
         if x < 1:

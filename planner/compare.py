@@ -1,10 +1,10 @@
-"""Which strategy is ahead within a budget, and how sure is that?
+"""Comparison of the strategies within a budget, with intervals.
 
-What is run is chosen on all problems. What it is said to reach is not: the problems are split into folds again and
-again, numbers are chosen on the other folds, and each problem is scored under the numbers that were chosen without it.
-So are the strategies compared, and the one ahead is recommended. It is ahead by some luck, so what is expected of it is
-what the choice of a strategy reaches where that too is made without the problem. Intervals resample per-problem scores,
-paired across strategies, see `enclose_intervals`.
+The allocations to run are chosen on all problems, but their accuracies are cross-fitted: the problems are split into
+folds repeatedly, the allocation is chosen on the other folds, and each problem is scored under an allocation that was
+chosen without it. The strategy with the highest cross-fitted accuracy is recommended. Being ahead is partly luck, so
+the expected accuracy is that of choosing the strategy, too, without the problem that is scored. Intervals resample
+per-problem scores, paired across strategies, see `enclose_intervals`.
 """
 
 from __future__ import annotations
@@ -33,16 +33,17 @@ class StrategyOption:
     """A strategy at its best allocation within the budget.
 
     Args:
-        strategy: `sc`, `genrm`, `genrm+vote`, `weighted`, `fused`, `bon`, `prm-weighted`, or a search and its rule of
-            selection, such as `beam+weighted`.
-        numbers: what it is set by: S solutions, V verifications of each; of a search N slots, M the width, k the
-            lookahead.
-        compute: what it costs, in x.
-        accuracy: with numbers chosen on other problems.
-        interval: 95 %, over problems; None without per-problem values.
-        probability_best: share of the resamplings of the problems in which none of the others is ahead; None likewise.
-        gap: accuracy of the recommendation minus this one's; None for the recommendation itself.
-        gap_interval: 95 %, paired, the luck of being recommended allowed for.
+        strategy: ``sc``, ``genrm``, ``genrm+vote``, ``weighted``, ``fused``, ``bon``, ``prm-weighted``, or a search and
+            its rule of selection, such as ``beam+weighted``.
+        numbers: the allocation: S solutions and V verifications of each; for a search N slots, width M and
+            lookahead k.
+        compute: cost of the allocation, in x.
+        accuracy: mean over problems, each scored under an allocation that was chosen on other problems.
+        interval: 95 % interval of the accuracy over problems; None without per-problem values.
+        probability_best: share of the bootstrap replicates in which no other strategy is ahead; None without
+            per-problem values.
+        gap: accuracy of the recommendation minus that of this strategy; None for the recommendation itself.
+        gap_interval: 95 % interval of the gap, paired; it allows for the luck of being recommended.
     """
 
     strategy: str
@@ -56,17 +57,17 @@ class StrategyOption:
 
     @property
     def settings(self) -> str:
-        """What it is set by, as people write it: ``S=16 V=8``."""
+        """The allocation as text, such as ``S=16 V=8``."""
         return " ".join(f"{name}={number}" for name, number in self.numbers.items())
 
     @property
     def solutions(self) -> int | None:
-        """S; None of a search."""
+        """The number of solutions S; None for a search."""
         return self.numbers.get("S")
 
     @property
     def verifications(self) -> int | None:
-        """V of each solution, 0 where none is verified; None of a search."""
+        """The verifications V of each solution, 0 for a strategy without verifications; None for a search."""
         return self.numbers.get("V", 0) if "S" in self.numbers else None
 
 
@@ -75,10 +76,10 @@ class Comparison:
     """The strategies within a budget.
 
     Args:
-        options: each at its best, the recommended first.
-        expected: what the choice reaches on problems on which neither strategy nor numbers were chosen.
-        interval: 95 %, of that; None without per-problem values.
-        torn: on what share of the training folds another strategy than the recommended was ahead.
+        options: each strategy at its best allocation, the recommended one first.
+        expected_accuracy: accuracy on problems that had no part in choosing the strategy or its allocation.
+        interval: 95 % interval of the expected accuracy; None without per-problem values.
+        close_call_share: share of the training folds in which a strategy other than the recommended one was ahead.
     """
 
     options: list[StrategyOption]
@@ -87,10 +88,12 @@ class Comparison:
     close_call_share: float
 
     def get_lead(self, strategy: str) -> tuple[float, ConfidenceInterval | None] | None:
-        """Return what the choice is ahead of a strategy by, on problems that neither was chosen on, and its interval.
+        """Return the lead of the choice over a strategy on held-out problems, and its interval.
 
-        Below zero where the choice is so close that made anew it loses; None of what is recommended itself, and of what
-        the budget does not pay for.
+        The lead is below zero where the choice is so close that, repeated on other problems, it loses.
+
+        Returns:
+            None for the recommended strategy itself, and for a strategy that the budget does not pay for.
         """
         for option in self.options[1:]:
             if option.strategy == strategy:
@@ -99,21 +102,27 @@ class Comparison:
 
 
 def compute_frontier(profile: Profile) -> list[tuple[float, Comparison]]:
-    """Compare the strategies at every power of two that was measured: the compute frontier of each.
+    """Compare the strategies at each of `list_doubling_budgets`, which gives the compute frontier of each.
 
     Returns:
-        Pairs of a budget in x and the strategies at it.
+        Pairs of a budget in x and the comparison at that budget.
     """
     return [(x, compare_strategies(profile, x, profile.lam)) for x in list_doubling_budgets(profile)]
 
 
 def compare_strategies(profile: Profile, x: float, lam: float | None) -> Comparison:
-    """Hold each strategy's best allocation within a budget against the others'; ties go to the cheapest."""
+    """Compare the best allocations of the strategies within a budget; ties go to the cheapest.
+
+    Args:
+        profile: the measurements.
+        x: the budget, in x.
+        lam: λ; None without verifications, or if it is unknown.
+    """
     affordable = [options for options in list_strategy_options(profile, lam) if options.lowest_cost <= x]
     run = score_in_sample(affordable, [x])
     P = len(profile.self_consistency.accuracy)
     scored = score_held_out(affordable, [x], split_folds(P)) if P > 1 else run
-    means = scored.accuracy[:-1, :, 0].mean(axis=1)
+    means = scored.accuracy[:-1, :, 0].mean(axis=1)  # the last row is the choice among the strategies
     costs = [float(o.grid.cost[at]) for o, at in zip(affordable, run.choices.allocation_index[:, 0, 0], strict=True)]
     errors = np.array([options.error for options in affordable])
     first = int(choose_cheapest(means, costs, errors))
@@ -149,7 +158,14 @@ def compare_strategies(profile: Profile, x: float, lam: float | None) -> Compari
 
 
 def resample_accuracies(values: Floats) -> Floats | None:
-    """Return (options, replicates) of mean accuracies, resampling problems; None if there is nothing to resample."""
+    """Return the bootstrap replicates of mean accuracies over problems, (options, replicates).
+
+    Args:
+        values: (options, P) accuracies.
+
+    Returns:
+        None with fewer than two problems.
+    """
     if values.shape[1] < 2:
         return None
     return resample_means(values.T, draw_resamplings(values.shape[1])).T
@@ -157,18 +173,23 @@ def resample_accuracies(values: Floats) -> Floats | None:
 
 @lru_cache(maxsize=1)
 def draw_resamplings(problems: int) -> Floats:
-    """Return the resamplings of so many problems, the same in every comparison."""
+    """Return the bootstrap weights for a number of problems; every comparison uses the same."""
     return draw_bootstrap_weights(problems, COMPARISON_REPLICATES, COMPARISON_SEED)
 
 
 def compute_win_shares(spread: Floats, errors: Floats) -> Floats:
-    """Return how often each option is the best; options that tie share the replicate."""
+    """Return the share of replicates in which each option is the best; options that tie share the replicate.
+
+    Args:
+        spread: (options, replicates) of mean accuracies.
+        errors: (options,) standard errors of the means that come from Monte Carlo draws.
+    """
     top = find_ties(spread, errors[:, None])
     return np.asarray((top / top.sum(axis=0)).mean(axis=1))
 
 
 def compute_interval(replicates: Floats) -> ConfidenceInterval:
-    """Return the 95 % interval of replicates."""
+    """Return the 95 % percentile interval of replicates."""
     low, high = compute_percentile_interval(replicates)
     return float(low), float(high)
 
@@ -176,21 +197,23 @@ def compute_interval(replicates: Floats) -> ConfidenceInterval:
 def enclose_intervals(
     honest: Floats | None, flattering: Floats | None, rows: list[int], other: int | None = None
 ) -> ConfidenceInterval | None:
-    """Return the 95 % interval of an option, or of what it is ahead of another by; it encloses those of several rows.
+    """Return a 95 % interval of an option's accuracy, or of its lead over another, enclosing those of several rows.
 
-    What is recommended was ahead by some luck. As a row of its own it is a little too high then, chosen anew on other
-    problems a little too low where the choice is a close one; either interval alone holds the truth too seldom, both
-    together hold it (docs/coverage.md). That of a search holds the interval of its optimistic number as well. A search
-    has as few answers a problem as it has seeds, and each allocation its own, so which one is chosen is luck to a large
-    part, and what is scored on other problems varies with the choice by more than a bootstrap of it sees: in simulation
-    (60 and 150 problems, 1 and 2 seeds, 600 worlds each) its interval holds in 88 to 92 %, and both together in 94 to
-    96 %. See `fits.choice.score_held_out.compute_enclosing_interval`.
+    The recommended option is ahead partly by luck. Its own row is a little too high; the row of the repeated choice is
+    a little too low where the choice is close. Either interval alone covers the truth too rarely, and the interval
+    that encloses both covers it (docs/coverage.md).
+
+    For a search the in-sample interval is enclosed as well. A search has only one answer per problem and seed, and each
+    allocation has its own, so the chosen allocation depends largely on luck, and the held-out score varies with the
+    choice by more than the bootstrap shows. In simulation (60 and 150 problems, 1 and 2 seeds, 600 worlds each) the
+    held-out interval alone covers 88 to 92 %, and both together 94 to 96 %.
+    See `fits.choice.held_out.compute_enclosing_interval`.
 
     Args:
-        honest: (options + 1, replicates) scored on other problems than those of the choice; None if there are none.
-        flattering: the same on the problems of the choice; None where no search is meant.
-        rows: the option, and -1 for what is ahead, chosen anew.
-        other: another one.
+        honest: (options + 1, replicates) of held-out accuracies; None if there are no replicates.
+        flattering: the same in sample; None where no search is involved.
+        rows: the option's row, and -1 for the repeated choice.
+        other: the row over which the lead is measured; None for the accuracy itself.
     """
     if honest is None:
         return None
@@ -201,7 +224,10 @@ def enclose_intervals(
 
 
 def find_cheaper_option(options: list[StrategyOption]) -> StrategyOption | None:
-    """Return the best of the options that cost at most half of the first one and are not clearly behind it."""
+    """Return the most accurate option that costs at most half of the first and is not clearly behind it, if any.
+
+    An option is clearly behind if its gap interval lies above zero.
+    """
     first, *others = options
     return next(
         (

@@ -1,4 +1,4 @@
-"""What should be run on easy problems, and what on hard ones? From a run to a choice for each level of difficulty."""
+"""Studies of difficulty: the best strategy for each level, chosen from a run or a profile."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ DIFFICULTY_SAMPLES = 4
 STUDY_REPLICATES = 1000
 STUDY_SEED = 2408
 MIN_LEVEL_PROBLEMS = 10
-"""Below this many problems in a level its choice is mostly luck."""
+"""With fewer problems in a level, the choice for the level is mostly luck."""
 
 
 @dataclass(frozen=True, eq=False)
 class DifficultyStudy:
-    """Choosing by difficulty, and how difficulty was told.
+    """The result of choosing by difficulty.
 
     Args:
-        name: the run or profile.
-        kind: one of `DIFFICULTY_KINDS`.
-        told_by: the same in words.
-        in_practice: whether it can be told of a problem whose right answer is not known.
-        problems: how many.
-        found: what to run on each level within each budget, and what that reaches.
+        name: name of the run or profile.
+        kind: how difficulty is measured, one of `DIFFICULTY_KINDS`.
+        kind_description: the kind in words.
+        in_practice: whether the level can be found without the gold answer.
+        problems: number of problems.
+        policy: the choice for each level within each budget, and its accuracy.
     """
 
     name: str
@@ -63,7 +63,7 @@ class DifficultyStudy:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader must know before believing it."""
+        """The limits of the study, in sentences."""
         said = []
         if not self.in_practice:
             said.append(
@@ -92,11 +92,14 @@ class DifficultyStudy:
 
 
 def build_figure_studies(profile: Profile, run: RunPool | None) -> list[DifficultyStudy]:
-    """Return the studies of the figure: by agreement where there are solutions to look at, and by the oracle.
+    """Return the studies that the figure shows: by agreement if the pool has enough solutions, and by the oracle.
 
     Args:
-        profile: what was measured.
-        run: the pool that it was estimated from; None if there is only the profile.
+        profile: the measurements.
+        run: the pool that the profile was estimated from; None if there is only the profile.
+
+    Returns:
+        An empty list for a profile of means or of one problem.
     """
     if not profile.per_problem or profile.problems < 2:
         return []
@@ -107,15 +110,15 @@ def build_figure_studies(profile: Profile, run: RunPool | None) -> list[Difficul
 
 
 def build_run_study(path: str, kind: str, samples: int = DIFFICULTY_SAMPLES) -> DifficultyStudy:
-    """Choose by difficulty from a run, among the strategies and searches that a profile of it holds.
+    """Study a run: choose by difficulty among the strategies and searches of its profile.
 
     Args:
-        path: its folder.
+        path: the run's folder.
         kind: one of `DIFFICULTY_KINDS`.
-        samples: solutions of each problem that an estimate looks at.
+        samples: solutions per problem from which difficulty is estimated.
 
     Raises:
-        RunError, DataError: the run is missing, incomplete or damaged, or does not hold what the kind needs.
+        RunError, DataError: the run is missing, incomplete or damaged, or lacks the data that the kind needs.
     """
     run = Run(path)
     found = read_pool(run)
@@ -125,17 +128,17 @@ def build_run_study(path: str, kind: str, samples: int = DIFFICULTY_SAMPLES) -> 
 def build_pool_study(
     run: RunPool, profile: Profile, kind: str, samples: int = DIFFICULTY_SAMPLES, name: str | None = None
 ) -> DifficultyStudy:
-    """Choose by difficulty from a pool and the profile that was estimated from it.
+    """Study a pool: choose by difficulty among the strategies of the profile that was estimated from it.
 
     Args:
         run: the pool.
-        profile: of it.
+        profile: its profile.
         kind: one of `DIFFICULTY_KINDS`.
-        samples: solutions of each problem that an estimate looks at.
-        name: what the study is called; the run's path if not given.
+        samples: solutions per problem from which difficulty is estimated.
+        name: name of the study; the run's path if not given.
 
     Raises:
-        DataError: the pool does not hold what the kind needs.
+        DataError: the pool lacks the data that the kind needs.
     """
     whole = list_strategy_options(profile, profile.lam)
     told = assign_levels(kind, run, profile, samples)
@@ -144,10 +147,10 @@ def build_pool_study(
 
 
 def build_profile_study(profile: Profile, kind: str) -> DifficultyStudy:
-    """Choose by oracle difficulty from a profile, which holds accuracies and no single solutions.
+    """Study a profile: choose by oracle difficulty, as a profile holds accuracies and no single solutions.
 
     Raises:
-        DataError: another kind, or a profile of means.
+        DataError: the kind is not ``oracle``, or the profile holds means only or one problem.
     """
     if kind != "oracle":
         raise DataError(
@@ -173,7 +176,21 @@ def build_study(
     whole: list[AllocationOptions],
     charge: float,
 ) -> DifficultyStudy:
-    """Choose at every power of two that was measured."""
+    """Choose the best option of each level at every power of two up to the highest measured cost.
+
+    Args:
+        name: name of the study.
+        kind: one of `DIFFICULTY_KINDS`.
+        samples: solutions per problem from which difficulty is estimated.
+        in_practice: whether the level can be found without the gold answer.
+        options: of each strategy, over R·P rows, without the solutions that the level was found from.
+        levels: (R, P) level of each problem, 1 the easiest.
+        whole: options of each strategy over the whole pool, P rows, for the one choice for all.
+        charge: cost of finding the level, in x.
+
+    Raises:
+        DataError: there is only one problem.
+    """
     most = max(table.highest_cost for table in whole)
     budgets = [2.0**power for power in range(math.floor(math.log2(most)) + 1)]
     P = levels.shape[1]
@@ -185,7 +202,7 @@ def build_study(
 
 
 def describe_difficulty_kind(kind: str, samples: int) -> str:
-    """Say how difficulty is told."""
+    """Return in words how a kind measures difficulty."""
     return {
         "oracle": "pass@1 over the whole pool",
         "estimate": f"pass@1 over {samples} solutions that nothing else uses",
@@ -196,7 +213,11 @@ def describe_difficulty_kind(kind: str, samples: int) -> str:
 
 
 def assign_levels(kind: str, run: RunPool, profile: Profile, samples: int) -> DifficultyLevels:
-    """Return the problems in levels, and what is left of the pool."""
+    """Assign the problems to levels, and return the pools that remain for the strategies.
+
+    Raises:
+        DataError: the pool lacks the data that the kind needs.
+    """
     if kind == "oracle":
         return assign_oracle_levels(run.pool)
     if kind == "level":
@@ -209,10 +230,10 @@ def assign_levels(kind: str, run: RunPool, profile: Profile, samples: int) -> Di
 
 
 def get_dataset_levels(run: RunPool, profile: Profile) -> NDArray[np.int64]:
-    """Return each problem's level.
+    """Return the level that the dataset gives each problem.
 
     Raises:
-        DataError: a problem has none.
+        DataError: a problem has no level.
     """
     levels = [record.level for record in profile.per_problem]
     if None in levels:
@@ -224,21 +245,21 @@ def get_dataset_levels(run: RunPool, profile: Profile) -> NDArray[np.int64]:
 def build_reduced_options(
     pools: tuple[Pool, ...], voted: bool, profile: Profile, whole: Sequence[AllocationOptions]
 ) -> list[AllocationOptions]:
-    """Return the options of each strategy over what is left of a pool, R times over, see `stack_options`.
+    """Return the options of each strategy over R reduced pools, see `stack_options`.
 
-    Searches use none of the pool's solutions, so theirs stay as they are. A strategy for which nothing is left is
-    left out.
+    Searches use none of the pool's solutions, so their options stay unchanged. A strategy that the reduced pools
+    cannot support is left out.
 
     Args:
-        pools: R pools of the same problems and sizes.
+        pools: R pools of the same problems and sizes, without the solutions that the level was found from.
         voted: whether answers are known.
-        profile: what the whole pool reaches, and the costs.
-        whole: its options.
+        profile: gives λ and ρ.
+        whole: the options over the whole pool.
     """
     found = []
     fewest = min(
         pools, key=lambda pool: pool.scored_solutions
-    )  # of the scores some pools may have lost more than others
+    )  # the draws may take different numbers of scored solutions
     for options in whole:
         if options.strategy not in STRATEGIES:
             found.append(stack_options([options] * len(pools)))
@@ -249,7 +270,7 @@ def build_reduced_options(
         S, V = list_allocations(strategy, fewest, voted)
         tables: list[AllocationOptions] = []
         for i, pool in enumerate(pools):
-            if i and has_same_inputs(strategy, pool, pools[0]):  # often only solutions without verdicts were taken
+            if i and has_same_inputs(strategy, pool, pools[0]):  # common: only solutions without verdicts were taken
                 tables.append(tables[0])
                 continue
             reached = estimate_strategy(strategy, pool, S, V)
@@ -263,7 +284,7 @@ def build_reduced_options(
 
 
 def has_same_inputs(strategy: Strategy, pool: Pool, other: Pool) -> bool:
-    """Whether two pools are the same as far as a strategy looks at them."""
+    """Return whether two pools are equal in everything that a strategy reads."""
     if strategy.needs == "solutions":
         return np.array_equal(pool.answers, other.answers)
     verified = strategy.needs == "verifications"

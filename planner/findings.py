@@ -1,4 +1,4 @@
-"""What a profile says at large: SC's plateau, where GenRM overtakes, and how S and V should grow."""
+"""Findings of a profile: SC's plateau, the crossovers with SC, and the laws by which S and V grow with compute."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ FINDINGS_SEED = 20250402
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """The laws of a profile under one λ.
+    """The plateau, the crossovers and the laws of a profile under one λ.
 
     Args:
         plateau: compute at which SC flattens, in x: the smallest S within half a point of its maximum.
-        plateau_interval: 95 %, over problems; None without per-problem values.
-        crossovers: where the frontier of each other strategy overtakes SC's; without those that nowhere cost as much as
-            one solution.
-        laws: S_opt ∝ C^a, V_opt ∝ C^b in three ways; None without verifications, or with fewer than three budgets.
+        plateau_interval: 95 % interval over problems; None without per-problem values.
+        crossovers: the budget from which each other strategy's frontier stays at or above SC's, by strategy; strategies
+            whose every allocation costs less than one solution are left out.
+        laws: S_opt ∝ C^a, V_opt ∝ C^b, fitted in three ways; None without verifications, with an unknown λ, or with
+            fewer than three budgets.
     """
 
     plateau: int
@@ -38,16 +39,16 @@ class Findings:
 
     @property
     def genrm_crossover(self) -> Crossover | None:
-        """Where GenRM's frontier overtakes SC's; None without verifications."""
+        """The crossover of GenRM's frontier with SC's; None without verifications, or with an unknown λ."""
         return self.crossovers.get("genrm")
 
 
 def derive_findings(profile: Profile, lam: float | None) -> Findings:
-    """Find the plateau, the crossover and the allocation laws.
+    """Find the plateau, the crossovers and the allocation laws.
 
     Args:
         profile: the measurements.
-        lam: λ; None if the profile has no verifications, or if it is unknown.
+        lam: λ; None without verifications, or if it is unknown.
     """
     sc, genrm = profile.self_consistency, profile.genrm
     flat = int(find_plateau(sc.solutions, sc.array.mean(axis=0)))
@@ -71,18 +72,21 @@ def derive_findings(profile: Profile, lam: float | None) -> Findings:
 
 
 def draw_profile_bootstrap(profile: Profile) -> NDArray[np.float64]:
-    """Return the bootstrap weights of a profile's problems; a single sure row where there are only means."""
+    """Return the bootstrap weights of a profile's problems, (replicates, P).
+
+    A profile of means, or of one problem, has nothing to resample: it gets a single row of equal weights.
+    """
     if not profile.per_problem or profile.problems < 2:
         return np.ones((1, 1)) if not profile.per_problem else np.ones((1, profile.problems)) / profile.problems
     return draw_bootstrap_weights(profile.problems, FINDINGS_REPLICATES, FINDINGS_SEED)
 
 
 def list_law_budgets(S: list[int], V: list[int], lam: float) -> list[float]:
-    """Return the budgets an allocation law is fitted over: powers of two that leave room for a choice.
+    """Return the budgets over which an allocation law is fitted, powers of two.
 
-    From eight times the cheapest allocation, so that S and V have three doublings to share, to the dearest one;
-    without those that no measured S, or no measured V, can spend in full, as there are when λ is small.
-    For λ = 2 and S ≤ 256, V ≤ 32 these are 2^5 … 2^14.
+    They go from eight times the cheapest allocation, so that S and V have three doublings to share, to the most
+    expensive one. A budget is left out if no measured S, or no measured V, can spend it in full, which happens for
+    small λ. For λ = 2 and S ≤ 256, V ≤ 32 the budgets are 2^5 … 2^14.
 
     >>> list_law_budgets([2**i for i in range(9)], [2**i for i in range(6)], lam=2.0)[::9]
     [32.0, 16384.0]

@@ -1,4 +1,4 @@
-"""From a budget to a plan: what to run, what to expect of it, and what a reader must know before believing it."""
+"""The plan for a budget: the recommended strategy, its expected accuracy, the alternatives and the warnings."""
 
 from __future__ import annotations
 
@@ -23,31 +23,32 @@ from isocompute.planner.strategies.options import (
 )
 
 MIN_PROBLEMS = 30
-"""Below this many problems an interval is not to be trusted."""
+"""With fewer problems, intervals are too narrow."""
 CLOSE_CALL_THRESHOLD = 0.2
-"""From this share of folds with another choice on it is said that the choice is a close one."""
+"""A plan warns of a close choice if the strategy differs in more than this share of the folds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The answer to `plan --budget`.
+    """The result of ``isocompute plan --budget``.
 
     Args:
-        budget: in x, one solution's generation.
-        plateau_multiple: the budget over SC's plateau compute.
-        recommendation: what to run.
-        expected: accuracy of the recommendation where the strategy too is chosen on other problems: what to reckon
-            with.
-        interval: 95 %, of that; None without per-problem values.
-        alternatives: the best of each other strategy at the same budget.
-        ceiling: share of problems that any of the affordable solutions solves, at `coverage_solutions` solutions; no
-            selection can be better. None if it was not measured.
-        lam: λ that was used; None without verifications.
-        counting: the way of counting tokens in which scorers and searches were priced.
-        trust: κ of the fused vote; None without it.
-        unknown_sizes: roles that are taken to be as large as the solver, see `Profile.unknown_sizes`.
-        findings: plateau, crossover and laws.
-        warnings: what a reader must know before believing it.
+        budget: compute per problem, in x (one solution's generation).
+        plateau_multiple: the budget divided by SC's plateau compute.
+        recommendation: the strategy and allocation to run.
+        expected_accuracy: accuracy when the strategy, too, is chosen on other problems: the number to rely on.
+        interval: 95 % interval of the expected accuracy; None without per-problem values.
+        alternatives: each other strategy at its best allocation within the same budget.
+        coverage: share of problems that at least one of `coverage_solutions` solutions solves, an upper bound for every
+            selection among them; None if it was not measured.
+        coverage_solutions: the largest measured number of solutions that the budget pays for; None likewise.
+        lam: the λ used; None without verifications, or if it is unknown.
+        counting: the way of counting tokens by which scorers and searches are priced.
+        odds_exponent: κ of the fused vote; None without it.
+        unknown_sizes: roles whose model is assumed to be as large as the solver, see `Profile.unknown_sizes`.
+        findings: plateau, crossovers and laws.
+        warnings: limits of the plan, in sentences.
+        profile_name: name of the profile.
     """
 
     budget: float
@@ -68,10 +69,10 @@ class Plan:
 
 
 def make_plan(profile: Profile, budget: Budget, lam: float | None = None) -> Plan:
-    """Recommend a strategy and its numbers within a budget.
+    """Recommend a strategy and its allocation within a budget.
 
     Args:
-        profile: what was measured.
+        profile: the measurements.
         budget: compute per problem.
         lam: λ to use instead of the profile's.
 
@@ -104,7 +105,10 @@ def make_plan(profile: Profile, budget: Budget, lam: float | None = None) -> Pla
 
 
 def get_affordable_coverage(profile: Profile, x: float) -> tuple[float | None, int | None]:
-    """Return coverage at the largest measured number of solutions that the budget pays for."""
+    """Return coverage at the largest measured number of solutions that the budget pays for, and that number.
+
+    Both are None if coverage was not measured or no measured number is affordable.
+    """
     curve = profile.coverage
     within = [] if curve is None else [i for i, S in enumerate(curve.solutions) if x >= S]
     if curve is None or not within:
@@ -113,7 +117,7 @@ def get_affordable_coverage(profile: Profile, x: float) -> tuple[float | None, i
 
 
 def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compared: Comparison) -> list[str]:
-    """Say what a reader must know before believing a plan."""
+    """Return the warnings of a plan, in sentences."""
     said = list(profile.warnings)
     most = profile.self_consistency.solutions[-1]
     if x > most:
@@ -164,7 +168,7 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
 
 
 def describe_scorer_limits(profile: Profile, x: float) -> list[str]:
-    """Say which of the strategies with a scorer cannot be placed, cannot be afforded, or go no further."""
+    """Return sentences on strategies that are unknown or unpriced, and on scored ones outside their measured costs."""
     said = []
     if names := list_unknown_strategies(profile):
         said.append(f"The profile has strategies that are unknown here, and left out: {', '.join(names)}.")

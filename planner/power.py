@@ -1,4 +1,4 @@
-"""How many problems are needed to tell the best strategy beside self-consistency from it."""
+"""The number of problems needed to distinguish the best other strategy from self-consistency."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import list_strategy_options
 
 POWER_BUDGET = 128.0
-"""In x: strategies are told apart at the budget that the examples of `plan` ask for, or at the largest below it."""
+"""The budget, in x, at which power is measured, or else the largest below it; the examples of `plan` use it too."""
 
 
 @dataclass(frozen=True)
 class StrategyPower:
-    """What it takes to tell the best strategy beside SC from SC within a budget.
+    """The power to distinguish the best other strategy from SC within a budget.
 
     Args:
-        budget: in x.
-        strategy: the one that would be run on all problems; ties go to the cheapest.
-        against: SC.
-        paired: the accuracy of the best strategy beside SC less that of SC, problem by problem. Strategy and numbers
-            were chosen on other problems than each is scored on, so that the gap holds no luck of having been ahead;
-            it is below zero where SC is ahead.
+        budget: compute per problem, in x.
+        strategy: the best other strategy, chosen on all problems; ties go to the cheapest.
+        baseline: ``sc``.
+        paired: test of the best other strategy's accuracy minus SC's, problem by problem. Strategy and allocation are
+            chosen on other problems than the one scored, so the gap is free of selection bias; it is below zero where
+            SC is ahead.
     """
 
     budget: float
@@ -34,14 +34,14 @@ class StrategyPower:
 
 
 def measure_strategy_power(profile: Profile, budgets: Sequence[float]) -> StrategyPower | None:
-    """Return what it takes to tell the best strategy beside SC from SC.
+    """Measure the power to distinguish the best other strategy from SC, at the largest budget up to `POWER_BUDGET`.
 
     Args:
-        profile: what was measured.
-        budgets: at which strategies are compared, in x.
+        profile: the measurements.
+        budgets: the budgets to choose from, in x; those that pay for no other strategy are skipped.
 
     Returns:
-        None without per-problem values, or where no other strategy is affordable.
+        None with fewer than two problems, without per-problem values, or if no other strategy is affordable.
     """
     options = list_strategy_options(profile, profile.lam)
     voting = [each for each in options if each.strategy == "sc"]

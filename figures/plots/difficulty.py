@@ -1,4 +1,4 @@
-"""What choosing by difficulty is worth: accuracy against budget, and which strategy runs on which level."""
+"""The difficulty figure: accuracy against budget when choosing by difficulty, and the strategy chosen per level."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ DIFFICULTY_COLOURS = ("#7b3294", "#1b7837", "#b35806", "#2166ac", "#c51b7d")
 
 
 def build_difficulty_table(studies: Sequence[DifficultyStudy]) -> pd.DataFrame:
-    """Return what choosing by difficulty reaches, and what runs on each level of the first study.
+    """Return the accuracy of choosing by difficulty, and the strategy chosen for each level of the first study.
 
     Args:
-        studies: of the same problems.
+        studies: studies of the same problems.
 
     Returns:
-        A row for each way of choosing, level and budget; without rows if there is no study. ``choice``: "one for all",
-        or "by " and the kind of difficulty. ``in_practice``: whether it can be told of a problem whose right answer is
-        not known. ``level``: 1 the easiest; missing of all problems together. ``budget``: compute per problem, in x,
-        telling the level included. ``strategy``: what runs on the level; missing of all problems together, and where
-        the budget pays for nothing. ``accuracy``: mean over problems, 0 … 1, each under choices made on others, and
-        ``low``, ``high``: its 95 % interval; NaN where the budget pays for nothing. ``problems``: how many; where
-        levels are estimated, a mean over the draws.
+        A row for each way of choosing, level and budget; no rows without a study. ``choice``: "one for all", or "by "
+        and the kind of difficulty. ``in_practice``: whether the level can be found without the gold answer. ``level``:
+        1 the easiest; missing for all problems together. ``budget``: compute per problem, in x, including the cost of
+        finding the level. ``strategy``: the strategy chosen for the level; missing for all problems together, and
+        where nothing is affordable. ``accuracy``: mean over problems, 0 … 1, each scored under choices made on others,
+        and ``low``, ``high``: its 95 % interval; NaN where nothing is affordable. ``problems``: number of problems;
+        where levels are estimated, a mean over the draws.
     """
     if not studies:
         return pd.DataFrame(columns=list(DIFFICULTY_COLUMNS))
@@ -65,7 +65,7 @@ def build_difficulty_table(studies: Sequence[DifficultyStudy]) -> pd.DataFrame:
 def build_reached_rows(
     choice: str, in_practice: bool, budgets: NDArray[np.float64], reached: PolicyAccuracy, problems: float
 ) -> pd.DataFrame:
-    """Return what one way of choosing reaches on some problems, a row for each budget."""
+    """Return the accuracy of one way of choosing on a set of problems, with a row for each budget."""
     return pd.DataFrame(
         {"choice": choice, "in_practice": in_practice, "level": pd.array([pd.NA] * len(budgets), dtype="Int64"),
          "budget": budgets, "strategy": pd.Series([None] * len(budgets), dtype=object), "accuracy": reached.accuracy,
@@ -74,10 +74,10 @@ def build_reached_rows(
 
 
 def draw_difficulty(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
-    """Draw choosing by difficulty: (a) `draw_choices` and (b) `draw_levels`.
+    """Draw the difficulty figure: (a) `draw_choices` and (b) `draw_levels`.
 
     Args:
-        table: from `build_difficulty_table`.
+        table: table from `build_difficulty_table`.
         ax: two Axes; None for a new figure with a title.
 
     Returns:
@@ -94,7 +94,7 @@ def draw_difficulty(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
 
 
 def draw_choices(table: pd.DataFrame, ax: Any = None) -> Axes:
-    """Draw what each way of choosing reaches against the budget, with a band for one choice for all, in one Axes."""
+    """Draw the accuracy of each way of choosing against the budget, with a band for one choice for all, in one Axes."""
     check_table(table, DIFFICULTY_COLUMNS, "difficulty")
     together = table[table["level"].isna()].sort_values("budget")
     choices = [choice for choice in dict.fromkeys(table["choice"]) if choice != ONE_CHOICE_FOR_ALL]
@@ -114,7 +114,7 @@ def draw_choices(table: pd.DataFrame, ax: Any = None) -> Axes:
 
 
 def draw_levels(table: pd.DataFrame, ax: Any = None) -> Axes:
-    """Draw which strategy runs on which level at each budget, by the first choice that has levels, in one Axes."""
+    """Draw the strategy chosen for each level at each budget, for the first choice that has levels, in one Axes."""
     check_table(table, DIFFICULTY_COLUMNS, "difficulty")
     rows = table[table["level"].notna()]
     check_table(rows, DIFFICULTY_COLUMNS, "levels of difficulty")

@@ -1,6 +1,6 @@
 """Figure 1 of Singhi et al. 2025 (arXiv 2504.01005): success at equal numbers of solutions, and at equal compute.
 
-Self-consistency and a generative verifier with each number of verifications, from any profile.
+It shows self-consistency, and a generative verifier with each number of verifications, for any profile.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def build_figure1_table(profile: Profile) -> pd.DataFrame:
     """Return the points of Figure 1.
 
     Args:
-        profile: what was measured.
+        profile: the measurements.
 
     Returns:
-        A row for each S and V that are powers of two. ``strategy``: sc or genrm. ``S``: solutions. ``V``: verifications
-        of each, 0 of sc. ``compute``: S(1 + λV), in x; NaN of genrm where λ is unknown. ``accuracy``: mean over
-        problems, 0 … 1, and ``low``, ``high``: its 95 % interval over problems, NaN where the profile holds means only.
-        ``problems``: how many.
+        A row for each S and V that are powers of two. ``strategy``: sc or genrm. ``S``: number of solutions. ``V``:
+        verifications of each, 0 for sc. ``compute``: S(1 + λV), in x; NaN for genrm if λ is unknown. ``accuracy``: mean
+        over problems, 0 … 1, and ``low``, ``high``: its 95 % interval over problems, NaN if the profile holds means
+        only. ``problems``: number of problems.
 
     Example:
         >>> from isocompute.planner.profile import read_profile
@@ -60,7 +60,16 @@ def build_figure1_table(profile: Profile) -> pd.DataFrame:
 def build_line_table(
     strategy: str, S: list[int], V: int, lam: float | None, values: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> pd.DataFrame:
-    """Return the points of one line, from (P, nS) accuracies and (B, P) bootstrap weights."""
+    """Return the points of one line.
+
+    Args:
+        strategy: ``sc`` or ``genrm``.
+        S: (nS,) numbers of solutions.
+        V: verifications of each solution, 0 for sc.
+        lam: λ; None if it is unknown.
+        values: (P, nS) accuracies.
+        weights: (B, P) bootstrap weights.
+    """
     low, high = compute_percentile_interval(resample_means(values, weights))
     cost = [float(s) if not V else np.nan if lam is None else float(compute_allocation_cost(s, V, lam)) for s in S]
     return pd.DataFrame(
@@ -73,8 +82,8 @@ def draw_figure1(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     """Draw Figure 1: (a) `draw_by_solutions` and (b) `draw_by_compute`.
 
     Args:
-        table: from `build_figure1_table`.
-        ax: two Axes; None for a new figure, whose title says what the bands are.
+        table: table from `build_figure1_table`.
+        ax: two Axes; None for a new figure, whose title describes the bands.
 
     Returns:
         The two Axes.
@@ -97,19 +106,20 @@ def draw_figure1(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
 
 
 def draw_by_solutions(table: pd.DataFrame, ax: Any = None) -> Axes:
-    """Draw success against solutions, as `draw_figure1` does in its first panel, in one Axes."""
+    """Draw success against solutions, the first panel of `draw_figure1`, in one Axes."""
     return draw_lines(table, "S", "at equal numbers of solutions", "solutions S per problem", ax)
 
 
 def draw_by_compute(table: pd.DataFrame, ax: Any = None) -> Axes:
-    """Draw success against compute, as `draw_figure1` does in its second panel, in one Axes."""
+    """Draw success against compute, the second panel of `draw_figure1`, in one Axes."""
     return draw_lines(table, "compute", "at equal compute", "compute C = S(1 + λV), in solutions' worth (x)", ax)
 
 
 def draw_lines(table: pd.DataFrame, column: str, title: str, label: str, ax: Any) -> Axes:
-    """Draw a line for each V against a column; bands for SC and for the best V, as those of all would hide each other.
+    """Draw a line for each V against a column.
 
-    A line is drawn in the order of S, whatever the order of the rows.
+    Only SC and the best V get bands, as the bands of all would hide each other. Each line follows the order of S,
+    whatever the order of the rows.
     """
     check_table(table, FIGURE1_COLUMNS, "figure1")
     banded = find_best_verifications(table)
@@ -137,13 +147,13 @@ def draw_lines(table: pd.DataFrame, column: str, title: str, label: str, ax: Any
 
 
 def find_best_verifications(table: pd.DataFrame) -> int:
-    """Return the number of verifications whose line comes highest; 0 without any."""
+    """Return the number of verifications V whose line has the highest point; 0 without verifications."""
     verified = table[table["V"] > 0].sort_values(["V", "S"])
     return 0 if verified.empty else int(verified["V"].to_numpy()[verified["accuracy"].to_numpy().argmax()])
 
 
 def describe_bands(table: pd.DataFrame) -> str:
-    """Say how many problems there are, what the bands are, and what could not be drawn."""
+    """Return a title with the number of problems, the meaning of the bands, and what could not be drawn."""
     best = find_best_verifications(table)
     bands = "means as published"
     if table["low"].notna().any():

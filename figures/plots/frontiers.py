@@ -1,6 +1,6 @@
-"""Every strategy at its best within each budget, on problems that its numbers were not chosen on; and what it leads by.
+"""The frontiers figure: each strategy's held-out accuracy within each budget, and its lead over self-consistency.
 
-Allocations are chosen on other problems than they are scored on, so a profile of means is not enough.
+Allocations are chosen on other problems than the ones scored, so a profile of means is not enough.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ BUDGET_LABEL = "budget C per problem, in solutions' worth (x)"
 
 
 def build_frontiers_table(profile: Profile) -> pd.DataFrame:
-    """Return what each strategy reaches within each budget, and its lead over self-consistency.
+    """Return the accuracy of each strategy within each budget, and its lead over self-consistency.
 
     Args:
-        profile: what was measured.
+        profile: the measurements.
 
     Returns:
-        A row for each strategy and each budget that pays for it; without rows if fewer than two strategies have a known
-        cost, if the profile holds means only, or if it has one problem. ``strategy``. ``budget``: compute per problem,
-        in x. ``accuracy``: mean over problems, 0 … 1, each under an allocation that was chosen on others, and ``low``,
-        ``high``: its 95 % interval over problems. ``lead``: accuracy minus that of sc, paired, and ``lead_low``,
-        ``lead_high``: its interval. ``problems``: how many. Intervals of a search enclose those of its optimistic
-        number too, as in `planner.compare.sure`.
+        A row for each strategy and each budget that pays for it; no rows if fewer than two strategies have a known
+        cost, if the profile holds means only, or if it has one problem. ``strategy``: its name. ``budget``: compute per
+        problem, in x. ``accuracy``: mean over problems, 0 … 1, each scored under an allocation that was chosen on
+        others, and ``low``, ``high``: its 95 % interval over problems. ``lead``: accuracy minus that of sc, paired, and
+        ``lead_low``, ``lead_high``: its interval. ``problems``: number of problems. The intervals of a search enclose
+        its in-sample intervals too, as in `planner.compare.enclose_intervals`.
     """
     options = list_strategy_options(profile, profile.lam)
     if len(options) < 2 or not profile.per_problem or profile.problems < 2:
@@ -45,7 +45,7 @@ def build_frontiers_table(profile: Profile) -> pd.DataFrame:
     budgets = np.array(list_doubling_budgets(profile))
     honest = score_held_out(options, budgets, split_folds(profile.problems)).accuracy[
         :-1
-    ]  # the last is a choice among them
+    ]  # the last row is the choice among the strategies
     flattering = score_in_sample(options, budgets).accuracy[:-1]
     weights = draw_profile_bootstrap(profile)
     lines = []
@@ -67,7 +67,13 @@ def build_frontiers_table(profile: Profile) -> pd.DataFrame:
 def enclose_mean_intervals(
     honest: NDArray[np.float64], flattering: NDArray[np.float64] | None, weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the 95 % interval of means over problems of (P, nC) values; with flattering ones it holds both."""
+    """Return the 95 % interval of means over problems.
+
+    Args:
+        honest: (P, nC) held-out values.
+        flattering: (P, nC) in-sample values, whose interval is enclosed too; None to leave them out.
+        weights: (B, P) bootstrap weights.
+    """
     low, high = compute_percentile_interval(resample_means(honest, weights))
     if flattering is None:
         return low, high
@@ -79,7 +85,7 @@ def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     """Draw the frontiers: (a) `draw_strategy_accuracies` and (b) `draw_lead`.
 
     Args:
-        table: from `build_frontiers_table`.
+        table: table from `build_frontiers_table`.
         ax: two Axes; None for a new figure with a title.
 
     Returns:
@@ -96,7 +102,7 @@ def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
 
 
 def draw_strategy_accuracies(table: pd.DataFrame, ax: Any = None) -> Axes:
-    """Draw what each strategy reaches against the budget, in one Axes."""
+    """Draw each strategy's accuracy against the budget, in one Axes."""
     check_table(table, FRONTIERS_COLUMNS, "frontiers")
     with prepare_axes(ax) as (axes,):
         for strategy, line in group_points_by_strategy(table):
@@ -111,7 +117,8 @@ def draw_strategy_accuracies(table: pd.DataFrame, ax: Any = None) -> Axes:
 def draw_lead(table: pd.DataFrame, ax: Any = None) -> Axes:
     """Draw each strategy's lead over self-consistency against the budget, with a band for the best, in one Axes.
 
-    The best reaches most within the largest budget; the bands of all would hide each other.
+    The best strategy is the one with the highest accuracy within the largest budget. The bands of all would hide each
+    other.
     """
     check_table(table, FRONTIERS_COLUMNS, "frontiers")
     top = find_best_strategy(table)
@@ -134,11 +141,11 @@ def draw_lead(table: pd.DataFrame, ax: Any = None) -> Axes:
 
 
 def group_points_by_strategy(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Return the strategies in the order of the table, each with its points in the order of the budget."""
+    """Return the strategies in the order of the table, each with its points sorted by budget."""
     return [(str(name), line.sort_values("budget")) for name, line in table.groupby("strategy", sort=False)]
 
 
 def find_best_strategy(table: pd.DataFrame) -> str:
-    """Return the strategy that reaches most within the largest budget."""
+    """Return the strategy with the highest accuracy within the largest budget."""
     last = table[table["budget"] == table["budget"].max()]
     return str(last["strategy"].to_numpy()[last["accuracy"].to_numpy().argmax()])

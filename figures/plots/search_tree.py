@@ -1,4 +1,4 @@
-"""A search as a tree: rounds from left to right, nodes in the colour of their score, the path to the answer marked."""
+"""The search tree figure: rounds from left to right, nodes coloured by score, the path to the answer highlighted."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from isocompute.runners.search.rows import LoggedSearch, SearchKey
 
 SEARCH_TREE_COLUMNS = ("node_id", "parent", "round", "height", "score", "fate", "on_path")
 NODE_MARKERS = {"kept": "o", "dropped": "x", "finished": "s", "cut": "v", "limit": "^", None: "."}
-"""What became of a node; one that failed, or waits for others, is a point."""
+"""Markers by the fate of a node; None is the fate of a node that failed or is waiting."""
 PATH_COLOUR = "#c1440e"
-"""Of the path to the answer."""
+"""Colour of the path to the answer."""
 NEUTRAL_COLOUR = "#bbbbbb"
-"""Colour of the other lines, and of a node without a score."""
+"""Colour of the other lines, and of nodes without a score."""
 
 
 def build_search_tree_table(search: LoggedSearch) -> pd.DataFrame:
-    """Return the nodes of a search, and where each stands.
+    """Return the nodes of a search with their positions.
 
     Args:
-        search: its nodes.
+        search: the search.
 
     Returns:
-        A row for each node, the problem first. ``node_id``: 0 the problem. ``parent``: the node that it goes on from;
-        missing of the problem. ``round``: in which it grew; 0 the problem's. ``height``: where it stands, in ends of
-        the tree from the top, downwards; a node with children stands in their middle. ``score``: 0 … 1; NaN without
-        one. ``fate``: kept, dropped, finished, cut or limit; missing of the problem, and of a node that failed or
-        waits. ``on_path``: whether it leads to the answer.
+        A row for each node, the problem first. ``node_id``: 0 for the problem. ``parent``: the node that it continues;
+        missing for the problem. ``round``: the round in which it was generated; 0 for the problem. ``height``: vertical
+        position, 0 for the top leaf and decreasing by 1 per leaf; a node with children is at their mean. ``score``:
+        0 … 1; NaN without one. ``fate``: kept, dropped, finished, cut or limit; missing for the problem, and for a node
+        that failed or is waiting. ``on_path``: whether it leads to the answer.
 
     Example:
         >>> grown = {1: 0, 2: 0}
@@ -56,7 +56,7 @@ def build_search_tree_table(search: LoggedSearch) -> pd.DataFrame:
 
 
 def place_nodes(search: LoggedSearch) -> dict[int, float]:
-    """Return the height of each node: ends of the tree stand one below the other, what grew into them in their middle.
+    """Return the height of each node: leaves are placed one below the other, a parent at the mean of its children.
 
     The problem is node 0.
     """
@@ -65,7 +65,7 @@ def place_nodes(search: LoggedSearch) -> dict[int, float]:
         children[row["parent"]].append(number)
     height: dict[int, float] = {}
     ends = 0
-    waiting = [(0, False)]
+    waiting = [(0, False)]  # depth first without recursion: a node comes up again after its children, as (node, True)
     while waiting:
         number, seen = waiting.pop()
         if number not in children:
@@ -78,12 +78,12 @@ def place_nodes(search: LoggedSearch) -> dict[int, float]:
 
 
 def draw_search_tree(table: pd.DataFrame, ax: Any = None, title: str | None = None) -> Axes:
-    """Draw a search.
+    """Draw a search as a tree.
 
     Args:
-        table: from `build_search_tree_table`.
-        ax: an Axes; None for a new figure, as large as the tree needs.
-        title: what stands above it, see `make_search_title`.
+        table: table from `build_search_tree_table`.
+        ax: an Axes; None for a new figure, sized to fit the tree.
+        title: title of the Axes, see `make_search_title`.
 
     Returns:
         The Axes.
@@ -117,7 +117,7 @@ def draw_search_tree(table: pd.DataFrame, ax: Any = None, title: str | None = No
 
 
 def draw_nodes(nodes: pd.DataFrame, axes: Axes) -> list[Line2D]:
-    """Draw the nodes, each with the mark of its fate and in the colour of its score, and return their legend."""
+    """Draw the nodes, with markers by fate and colours by score, and return the legend's handles."""
     shades = mpl.colormaps["viridis"]
     legend = [Line2D([], [], color=PATH_COLOUR, lw=1.8, label="path to the answer")] if nodes["on_path"].any() else []
     for fate, mark in NODE_MARKERS.items():
@@ -131,7 +131,13 @@ def draw_nodes(nodes: pd.DataFrame, axes: Axes) -> list[Line2D]:
 
 
 def add_score_legends(axes: Axes, legend: list[Line2D], inside: bool) -> None:
-    """Add the scale of scores and the legend: beside the Axes of a figure of our own, else as parts of the Axes."""
+    """Add the colour bar of the scores and the legend.
+
+    Args:
+        axes: the Axes.
+        legend: the legend's handles.
+        inside: whether both stay with the Axes, in a caller's figure; if not, they are placed beside them.
+    """
     scale = mpl.cm.ScalarMappable(cmap=mpl.colormaps["viridis"])
     if inside:
         axes.figure.colorbar(scale, cax=axes.inset_axes((1.02, 0.1, 0.03, 0.8)), label="score")
@@ -142,5 +148,5 @@ def add_score_legends(axes: Axes, legend: list[Line2D], inside: bool) -> None:
 
 
 def make_search_title(question: str, key: SearchKey, search: LoggedSearch) -> str:
-    """Return a title: what was asked, which search it is, and how it ended."""
+    """Return a title with the question, the name of the search and its outcome."""
     return f"{format_one_line(question, 90)}\n{name_search(key)}: {describe_search_outcome(search)}"

@@ -1,1 +1,1 @@
-"""From a run, or a grid, to a profile."""
+"""Estimation of profiles from runs and from published grids."""

@@ -1,4 +1,4 @@
-"""Rows of solutions and verifications as arrays; where problems have unequal numbers of them, in equal ones."""
+"""Conversion of solution and verification rows to arrays, truncated to the same counts for all problems."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class PoolArrays:
-    """P problems with N solutions each, of which the first K were verified, at most M times.
+    """Arrays of P problems with N solutions each, of which the first K were verified, at most M times.
 
     Args:
-        answers: (P, N) texts, or None.
-        correct: (P, N) whether each is right.
-        verdicts: (P, K, M), NaN where unparsed or beyond a solution's last; None if K is 0.
-        judged: (P, K) how many verdicts each solution has, where they differ in that; None if they do not.
-        scores: (P, L) reward scores of the first L solutions, NaN of one without a step; None if L is 0.
-        finished: (P, L) whether these are complete.
-        notes: what found no place, in sentences.
+        answers: (P, N) answer texts, None where unparsed.
+        correct: (P, N) whether each solution is right.
+        verdicts: (P, K, M), NaN where unparsed or beyond a solution's last verdict; None if K is 0.
+        judged: (P, K) number of verdicts of each solution; None if K is 0 or all numbers are equal.
+        scores: (P, L) reward scores of the first L solutions, NaN for a solution without a step; None if L is 0.
+        finished: (P, L) whether these solutions are complete; None if L is 0.
+        notes: sentences on unequal counts.
     """
 
     answers: NDArray[Any]
@@ -34,16 +34,16 @@ class PoolArrays:
 
 
 def build_pool_arrays(solutions: pd.DataFrame, verifications: pd.DataFrame, problems: list[str]) -> PoolArrays:
-    """Lay rows out by problem, solution and verification.
+    """Arrange rows in arrays by problem, solution and verification.
 
-    Verified solutions come first, otherwise all stay in the order of their numbers. Where problems have different
-    numbers of solutions, or of verified ones, each gives the first of them, as many as the problem with the fewest.
+    Verified solutions come first; otherwise solutions stay in the order of their ids. If problems have different
+    numbers of solutions, or of verified ones, each contributes its first ones, as many as the problem with the fewest.
 
     Args:
-        solutions: problem_id, solution_id, answer, correct, finish_reason, score, scored; in the order of the keys,
-            one of each problem at least.
-        verifications: problem_id, solution_id, verdict; in the order of the keys, none without its solution.
-        problems: those that have a place, in their order; rows of others are left out.
+        solutions: columns problem_id, solution_id, answer, correct, finish_reason, score and scored, sorted by key,
+            with at least one row per problem.
+        verifications: columns problem_id, solution_id and verdict, sorted by key; each row's solution must exist.
+        problems: ids of the problems to include, in order; rows of other problems are ignored.
     """
     solutions = solutions[solutions["problem_id"].isin(problems)]
     verifications = verifications[verifications["problem_id"].isin(problems)]
@@ -54,6 +54,7 @@ def build_pool_arrays(solutions: pd.DataFrame, verifications: pd.DataFrame, prob
     there = np.zeros(shape, dtype=bool)
     there.flat[solved] = True
     verdicts_each = np.bincount(judged, minlength=there.size).reshape(shape)
+    # Verified solutions get 0, others 1 and missing ones 2.
     order = np.argsort(np.where(there, verdicts_each == 0, 2), axis=1, kind="stable")
     solved_each, verified_each = there.sum(axis=1), (verdicts_each > 0).sum(axis=1)
     N, K = int(solved_each.min()), int(verified_each.min())
@@ -64,11 +65,12 @@ def build_pool_arrays(solutions: pd.DataFrame, verifications: pd.DataFrame, prob
         return np.take_along_axis(cells, order, axis=1)[:, :N]
 
     counts = np.take_along_axis(verdicts_each, order, axis=1)[:, :K]
+    # Only scores without a gap from the first solution on are used.
     scored = np.logical_and.accumulate(place_column("scored", False).astype(bool), axis=1)
     L = int(scored.sum(axis=1).min())
     return PoolArrays(
         answers=place_column("answer", None),
-        correct=place_column("correct", False) == True,  # noqa: E712 - a failed row's is None
+        correct=place_column("correct", False) == True,  # noqa: E712 - None in a failed row
         verdicts=stack_verdicts(verifications["verdict"].to_numpy(float), judged, order, counts) if K else None,
         judged=counts if K and counts.min() < counts.max() else None,
         scores=place_column("score", np.nan)[:, :L].astype(float) if L else None,
@@ -78,7 +80,7 @@ def build_pool_arrays(solutions: pd.DataFrame, verifications: pd.DataFrame, prob
 
 
 def locate_solutions(rows: pd.DataFrame, problems: list[str], width: int) -> NDArray[np.int64]:
-    """Return where each row's solution stands when those of all problems stand in one line."""
+    """Return the flat index of each row's solution in an array of shape (problems, width)."""
     problem = pd.Index(problems).get_indexer(pd.Index(rows["problem_id"]))
     return np.asarray(problem * width + rows["solution_id"].to_numpy(np.int64))
 
@@ -86,9 +88,16 @@ def locate_solutions(rows: pd.DataFrame, problems: list[str], width: int) -> NDA
 def stack_verdicts(
     verdicts: NDArray[np.float64], judged: NDArray[np.int64], order: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return (P, K, M) of verdicts: each solution's from the front, NaN behind."""
+    """Return verdicts as an array (P, K, M): those of each solution first, then NaN.
+
+    Args:
+        verdicts: (rows,) verdicts.
+        judged: (rows,) flat index of each verdict's solution, see `locate_solutions`.
+        order: (P, width) order of the solutions, verified ones first.
+        counts: (P, K) number of verdicts of each verified solution.
+    """
     P, K = counts.shape
-    rank = np.argsort(order, axis=1).ravel()[judged]  # of the verified solution among its problem's
+    rank = np.argsort(order, axis=1).ravel()[judged]  # position of the row's solution among those of its problem
     problem = judged // order.shape[1]
     line = np.argsort(judged, kind="stable")
     number = np.empty_like(judged)
@@ -102,7 +111,7 @@ def stack_verdicts(
 def describe_unequal_counts(
     solved: NDArray[np.int64], verified: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> list[str]:
-    """Say which numbers differ, and what becomes of that."""
+    """Return sentences on counts that differ between problems, and on what is used of them."""
     notes = []
     if solved.min() < solved.max():
         notes.append(

@@ -1,4 +1,4 @@
-"""Second pass, from a pool's rows to costs: tokens by way of counting, and what they are in solutions."""
+"""The second pass of a fit, from a pool's rows to costs: tokens by way of counting, converted to solutions."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from isocompute.runners.storage.schema import MODEL_TOKENS, SCORER_TOKENS
 
 @dataclass(frozen=True)
 class ModelSizes:
-    """How large a run's models are, and what a token that is read counts.
+    """The sizes of a run's models, and the weight of a token that is read.
 
     Args:
-        parameters: by role; None where nobody says.
-        read: what a token that is read counts, where a decoded one counts 1.
+        parameters: number of parameters by role; None where unknown.
+        read_token_weight: weight of a token that is read, relative to a decoded one.
     """
 
     parameters: Mapping[str, float | None]
     read_token_weight: float = 1.0
 
     def get_relative_size(self, role: str) -> float:
-        """Return a model's parameters over the solver's; 1 if one of the two is unknown."""
+        """Return the ratio of a model's parameters to the solver's; 1 if either is unknown."""
         own, solver = self.parameters.get(role), self.parameters.get("solver")
         return 1.0 if own is None or solver is None else own / solver
 
 
 @dataclass(frozen=True, eq=False)
 class RunCosts:
-    """What a run's rows cost.
+    """The costs of a run's rows.
 
     Args:
-        sizes: how large its models are.
-        solution: what generating a solution takes.
-        solution_tokens: mean completion tokens of a solution; None if a row does not say its own.
+        sizes: sizes of its models.
+        solution_work: work of generating the solutions.
+        solution_tokens: mean completion tokens of a solution; None if any row does not report them.
         verification_tokens: mean completion tokens of a verification; None likewise, or without verifications.
         lambdas: λ by way of counting tokens, see `fits.cost.count_row_tokens`; NaN if unknown, empty without
             verifications.
-        rhos: ρ, what scoring a solution costs in solutions, by way of counting; None where unknown, empty without
+        rhos: ρ, the cost of scoring a solution in solutions, by way of counting; None where unknown, empty without
             scores.
-        notes: what is assumed.
+        notes: assumptions, in sentences.
     """
 
     sizes: ModelSizes
@@ -68,23 +68,23 @@ class RunCosts:
 
     @property
     def lam(self) -> float | None:
-        """λ from completion tokens and sizes; None without verifications, or where a row does not say its tokens."""
+        """λ from completion tokens and model sizes; None without verifications, or where tokens are unknown."""
         if self.verification_tokens is None or self.solution_tokens is None:
             return None
         return self.verification_tokens / self.solution_tokens * self.sizes.get_relative_size("verifier")
 
 
 def measure_costs(run: RunPool, parameters: Sequence[float] = (), read: float = 1.0) -> RunCosts:
-    """Measure what a run's rows cost.
+    """Measure the costs of a run's rows.
 
     Args:
-        run: its pool.
-        parameters: sizes of models that no folder tells, see `sizes`.
-        read: what a token that is read counts, where one that is decoded counts 1.
+        run: the run's pool.
+        parameters: sizes of models that are not known otherwise, see `collect_run_sizes`.
+        read: weight of a token that is read, relative to a decoded one.
 
     Raises:
-        DataError: a size or a weight is not above zero, or the rows have no completion tokens.
-        EngineError: a checkpoint in a folder cannot be read.
+        DataError: a size or weight is not above zero, or all rows have zero completion tokens.
+        EngineError: a checkpoint cannot be read.
     """
     solutions, verifications, known = (
         run.rows.solutions,
@@ -105,7 +105,7 @@ def measure_costs(run: RunPool, parameters: Sequence[float] = (), read: float = 
 
 
 def compute_scoring_ratios(run: RunPool, solution: ModelWork, known: ModelSizes) -> dict[str, float | None]:
-    """Return ρ by way of counting tokens; None where unknown, as of imports."""
+    """Return ρ by way of counting tokens; None where unknown, as it is for imports."""
     scores = run.select_rows(run.rows.scores)
     if not isinstance(run.origin, Sweep) or run.origin.scorer is None or scores.empty:
         return dict.fromkeys(COUNTING_WAYS)
@@ -121,17 +121,17 @@ def collect_run_sizes(
     read: float = 1.0,
     known: Mapping[str, float] | None = None,
 ) -> ModelSizes:
-    """Return how large a run's models are: as the run says, else as the checkpoint in a folder says, else as was given.
+    """Return the sizes of a run's models: from the run, else from a local checkpoint, else as given.
 
     Args:
-        origin: what the run was made by.
-        given: sizes of models that neither tells: the solver's, the verifier's, the scorer's, of those there are; the
-            last one holds for the roles after it.
-        read: what a token that is read counts.
+        origin: the sweep or import that made the run.
+        given: sizes for models that the other sources do not cover, in the order solver, verifier, scorer of the roles
+            that the run has; the last one also applies to the roles after it.
+        read: weight of a token that is read, relative to a decoded one.
         known: sizes that the run holds, by role.
 
     Raises:
-        DataError: a size or a weight is not above zero.
+        DataError: a size or weight is not above zero.
         EngineError: a checkpoint cannot be read.
     """
     for name, number in (*(("A model's size", size) for size in given), ("What a token that is read counts", read)):
@@ -141,12 +141,12 @@ def collect_run_sizes(
 
 
 def get_run_models(origin: Sweep | ImportedRun) -> dict[str, str]:
-    """Return a run's models by role."""
+    """Return the names of a run's models by role."""
     return origin.all_models if isinstance(origin, Sweep) else dict(origin.models)
 
 
 def describe_cost_assumptions(origin: Sweep | ImportedRun, known: ModelSizes) -> list[str]:
-    """Say what the costs of verifier and scorer rest on: what reading counts, and sizes, or that these are unknown."""
+    """Return sentences on the assumptions behind the costs: the weight of read tokens, and model sizes."""
     said = (
         []
         if known.read_token_weight == 1
@@ -161,7 +161,7 @@ def describe_cost_assumptions(origin: Sweep | ImportedRun, known: ModelSizes) ->
         ):
             continue
         if None not in (known.parameters.get("solver"), known.parameters.get(role)):
-            if role == "scorer":  # of the verifier λ's own line says it
+            if role == "scorer":  # the verifier's relative size is part of the profile's lambda_source
                 said.append(
                     f"A token of the scorer counts {known.get_relative_size('scorer'):.3g} of the solver's, by "
                     "parameters."
@@ -173,22 +173,36 @@ def describe_cost_assumptions(origin: Sweep | ImportedRun, known: ModelSizes) ->
 
 
 def count_sampled_tokens(frame: pd.DataFrame, read: float) -> dict[str, Floats]:
-    """Return the tokens of rows that were sampled and are ok, by way of counting."""
+    """Return the tokens of each row that is ok, by way of counting.
+
+    Args:
+        frame: rows of the solver or the verifier.
+        read: weight of a token that is read, relative to a decoded one.
+    """
     sampled = frame[frame["status"] == "ok"]
     return count_row_tokens(*get_token_columns(sampled, MODEL_TOKENS), read=read)
 
 
 def get_token_columns(frame: pd.DataFrame, tokens: Sequence[str]) -> tuple[Floats, Floats, Floats]:
-    """Return completion, prompt and cached tokens of rows, NaN where unknown; ``tokens`` has the columns' names."""
+    """Return the completion, prompt and cached tokens of rows, NaN where unknown.
+
+    Args:
+        frame: the rows.
+        tokens: names of the columns of prompt, cached and completion tokens.
+    """
     prompt, cached, completion = (frame[name].to_numpy(float) for name in tokens)
     return completion, prompt, cached
 
 
 def average_completion_tokens(path: str, frame: pd.DataFrame) -> float | None:
-    """Return the mean completion tokens of the rows that are ok; None if one does not say its own.
+    """Return the mean completion tokens of the rows that are ok; None if any row does not report them.
+
+    Args:
+        path: the run's folder, for the message.
+        frame: the rows.
 
     Raises:
-        DataError: all say that they have none.
+        DataError: all rows report zero.
     """
     tokens = frame.loc[frame["status"] == "ok", "completion_tokens"]
     if tokens.isna().any():
@@ -199,25 +213,25 @@ def average_completion_tokens(path: str, frame: pd.DataFrame) -> float | None:
 
 
 def compute_lambdas(solutions: pd.DataFrame, verifications: pd.DataFrame, known: ModelSizes) -> dict[str, float]:
-    """Return λ by way of counting tokens, over the rows that are ok; NaN where one does not say its tokens."""
+    """Return λ by way of counting tokens, over the rows that are ok; NaN where any row does not report its tokens."""
     solved, judged = (count_sampled_tokens(frame, known.read_token_weight) for frame in (solutions, verifications))
     return compute_verification_ratios(solved, judged, known.get_relative_size("verifier"))
 
 
 def measure_solving_work(solutions: pd.DataFrame, known: ModelSizes) -> ModelWork:
-    """Return what generating a solution takes."""
+    """Return the work of generating solutions, row by row."""
     return ModelWork(count_sampled_tokens(solutions, known.read_token_weight))
 
 
 def measure_scoring_work(scores: pd.DataFrame, solution: pd.Series, known: ModelSizes, writes: bool) -> ModelWork:
-    """Return what a scorer did, row by row.
+    """Return the work of a scorer, row by row.
 
     Args:
-        scores: with the scorer's tokens.
-        solution: tokens of solutions that it met in each row for the first time, as the solver counts them, since the
-            log does not tell them apart from the question in what was read; never more than was read.
-        known: the models' sizes.
-        writes: whether it writes verdicts; then what it reads is a prompt, as it is of a verifier.
+        scores: rows with the scorer's tokens.
+        solution: tokens of the solutions that the scorer read for the first time in each row. The solver's count is
+            used, as the log does not separate them from the question; it is capped at the tokens read.
+        known: sizes of the models.
+        writes: whether the scorer generates verdicts; what it reads is then a prompt, as for a verifier.
     """
     tokens = get_token_columns(scores, SCORER_TOKENS)
     new = 0.0 if writes else np.minimum(solution.to_numpy(float), tokens[1])
@@ -225,5 +239,5 @@ def measure_scoring_work(scores: pd.DataFrame, solution: pd.Series, known: Model
 
 
 def price_works(works: Sequence[ModelWork], solution: ModelWork) -> dict[str, float | None]:
-    """Return what works cost in solutions, by way of counting; None where unknown."""
+    """Return the total cost of several works in solutions, by way of counting; None where unknown."""
     return {way: None if np.isnan(x) else x for way, x in convert_to_solutions(works, solution).items()}

@@ -1,4 +1,4 @@
-"""First pass, from a run on disk to a pool: the rows that can be compared, and the arrays that estimators work on."""
+"""The first pass of a fit, from a run on disk to a pool: the comparable rows, and the arrays for the estimators."""
 
 from __future__ import annotations
 
@@ -42,19 +42,21 @@ POOL_COLUMNS = {
     SCORES_TABLE: [*SCORES_TABLE.key_names, "step_scores", *SCORES_TABLE.tokens, "status", "seconds"],
     SEARCHES_TABLE: [*SEARCHES_TABLE.key_names, "correct", *SEARCHES_TABLE.tokens, *SCORER_TOKENS, "status"],
 }
-"""What is read of each table."""
+"""The columns that are read from each table."""
 
 IMPORTED_AGGREGATE = "last"
-"""How the step scores of an import become one: search-and-learn's own default."""
+"""How step scores of an import are aggregated into one reward score: the default of search-and-learn."""
 
 
 @dataclass(frozen=True, eq=False)
 class RunRows:
-    """The rows of a run that were asked for, or imported; those that failed too.
+    """The rows of a run that its sweep requests or that were imported, failed ones included.
 
     Args:
-        solutions, verifications, scores: in the order of their keys.
-        searches: with the problem, the shape and the seed of each.
+        solutions: one row per solution, sorted by key.
+        verifications: one row per verification, sorted by key.
+        scores: one row per scored solution; in an import, scores stored with the solutions come last.
+        searches: one row per search, with its problem, shape and seed.
     """
 
     solutions: pd.DataFrame
@@ -65,18 +67,18 @@ class RunRows:
 
 @dataclass(frozen=True, eq=False)
 class RunPool:
-    """A run as a pool; its problems are `problem_ids`.
+    """A run as a pool of the problems in `problem_ids`.
 
     Args:
-        origin: what the run was made by.
-        path: its folder.
-        parameters: sizes of its models by role, as far as it holds them.
-        pool: the answers, the verdicts and the scores.
-        voted: whether the answers are known, so that votes can be counted; if not, a wrong one is coded 1.
-        problem_ids: those that have a place.
-        rows: what the arrays were made from.
-        left_out: problems without a place because a row of theirs failed, each with the reason.
-        notes: what of an import has no place.
+        origin: the sweep or import that made the run.
+        path: the run's folder.
+        parameters: sizes of its models by role, as far as the run holds them.
+        pool: answers, verdicts and scores.
+        has_answers: whether the answers are known, so that votes can be counted; if not, every wrong answer is coded 1.
+        problem_ids: ids of the problems in the pool, in order.
+        rows: the rows from which the arrays were made.
+        excluded_problems: problems left out, each with the reason: a failed row, or no solutions.
+        notes: sentences on unequal counts, and on imported rows that are not used.
     """
 
     origin: Sweep | ImportedRun
@@ -90,19 +92,20 @@ class RunPool:
     notes: list[str]
 
     def select_rows(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the rows of the problems that have a place."""
+        """Return the rows that belong to the problems in the pool."""
         return frame[frame["problem_id"].isin(self.problem_ids)]
 
 
 def read_pool(run: Run) -> RunPool:
-    """Read a run.
+    """Read a run as a pool.
 
-    A problem with a row that failed has no place, whatever table it is in: strategies are compared on the same
-    problems, and what failed is neither right nor wrong.
+    A problem with a failed row in any table is left out: all strategies are compared on the same problems, and a failed
+    row is neither right nor wrong.
 
     Raises:
-        RunError: there is none, rows are missing, or it holds no independent solutions.
-        DataError: a part is damaged, or what it holds makes no sense.
+        RunError: there is no run, rows are missing, every problem has a failed row, or there are no independent
+            solutions.
+        DataError: a part is damaged, or its content is invalid.
     """
     manifest = run.read_manifest()
     origin = extract_origin(manifest, run.path)
@@ -120,6 +123,7 @@ def read_pool(run: Run) -> RunPool:
             f"Every problem of '{run.path}' has a row that failed; the first: {next(iter(left_out.values()))}."
         )
     solutions = rows.solutions
+    # A right solution without an answer text shows that only right and wrong were recorded.
     voted = not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
     scored, notes = add_scores(solutions, rows.scores, origin)
     layout = build_pool_arrays(scored, rows.verifications, kept)
@@ -137,7 +141,7 @@ def read_pool(run: Run) -> RunPool:
 
 
 def read_swept_rows(run: Run, sweep: Sweep, ids: list[str]) -> tuple[RunRows, dict[str, str]]:
-    """Return the rows that a sweep asks for, every one of which must be there, and the problems with one that failed.
+    """Return the rows that a sweep requests, and the problems with a failed row, each with the reason.
 
     Raises:
         RunError: rows are missing.
@@ -156,10 +160,10 @@ def read_swept_rows(run: Run, sweep: Sweep, ids: list[str]) -> tuple[RunRows, di
 
 
 def read_imported_rows(run: Run, imported: ImportedRun, ids: list[str]) -> tuple[RunRows, dict[str, str]]:
-    """Return the rows that were imported, every one of which must be there, and the problems without a place.
+    """Return the imported rows, and the problems to leave out, each with the reason.
 
     Raises:
-        RunError: rows are missing, or they are searches, whose completions are not independent.
+        RunError: rows are missing, or there are only searches, whose completions are not independent.
     """
     solutions, verifications, scores = (
         read_imported_table(run, table, imported) for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE)
@@ -174,10 +178,10 @@ def read_imported_rows(run: Run, imported: ImportedRun, ids: list[str]) -> tuple
 
 
 def read_imported_table(run: Run, table: RunTable, imported: ImportedRun) -> pd.DataFrame:
-    """Return a table's rows as they were imported; every one must be there.
+    """Return the imported rows of a table.
 
     Raises:
-        RunError: rows are missing, or there are no solutions.
+        RunError: their number is not that of the import, or there are no solutions.
     """
     frame = run.read_frame(table, POOL_COLUMNS[table])
     expected = imported.rows.get(table.name, 0)
@@ -197,12 +201,13 @@ def read_imported_table(run: Run, table: RunTable, imported: ImportedRun) -> pd.
 def add_scores(
     solutions: pd.DataFrame, scores: pd.DataFrame, origin: Sweep | ImportedRun
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return solutions with what their steps' scores come to (``score``), and whether they were scored (``scored``).
+    """Add each solution's aggregated step scores (``score``), and whether it was scored (``scored``).
 
-    A row that is not ok has no score: its problem has no place in a sweep, and in an import its solution is not scored.
+    A row that is not ok gives no score: in a sweep its problem is left out, in an import its solution counts as not
+    scored.
 
     Returns:
-        The solutions, and what must be said of their scores.
+        The solutions, and notes on their scores.
     """
     steps = scores[scores["status"] == "ok"].set_index(["problem_id", "solution_id"])["step_scores"]
     notes = describe_unused_scores(scores) if isinstance(origin, ImportedRun) else []
@@ -219,7 +224,7 @@ def add_scores(
 
 
 def describe_unused_scores(scores: pd.DataFrame) -> list[str]:
-    """Say which imported step scores are not used: those of a tool that scores in a range of its own."""
+    """Return a sentence on imported step scores that are not used because they lie outside 0 … 1."""
     unused = scores.loc[scores["status"] != "ok", SCORES_TABLE.key_names]
     if unused.empty:
         return []
@@ -229,22 +234,22 @@ def describe_unused_scores(scores: pd.DataFrame) -> list[str]:
 
 
 def describe_unplaced_searches(origin: Sweep | ImportedRun) -> list[str]:
-    """Say that imported searches cannot be compared: what they took is not known in tokens."""
+    """Return a sentence on imported searches, which cannot be compared because their tokens are unknown."""
     count = origin.rows.get(SEARCHES_TABLE.name, 0) if isinstance(origin, ImportedRun) else 0
     return [f"{count:,} searches have no place: an import does not say what they took."] if count else []
 
 
 def collect_failed_problems(frame: pd.DataFrame, ids: list[str]) -> dict[str, str]:
-    """Return the problems with a row that failed, each with the first reason."""
+    """Return the problems with a failed row, each with the reason of its first one."""
     failed = frame[frame["status"] != "ok"].drop_duplicates("problem_id")
     reasons = dict(zip(failed["problem_id"], failed["status"], strict=True))
     return {name: reasons[name] for name in ids if name in reasons}
 
 
 def code_answers(layout: PoolArrays, voted: bool) -> NDArray[np.int64]:
-    """Number the answers of each problem: 0 is right, -1 unparsed, the others as they first appear.
+    """Number the answers of each problem: 0 is right, -1 is unparsed, the others are 1, 2 … in order of appearance.
 
-    Where only right and wrong are known, 1 is wrong.
+    Where only right and wrong are known, every wrong answer is 1.
     """
     if not voted:
         return np.where(layout.correct, 0, 1)

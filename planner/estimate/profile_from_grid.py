@@ -1,4 +1,4 @@
-"""From an aggregated grid to a profile: for those who have only a paper's table."""
+"""Conversion of a grid of means, such as a paper's table, to a profile."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from isocompute.runners.storage.files import read_file
 
 
 def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile:
-    """Read an aggregated grid: a table of success over S and V, as papers print it.
+    """Read a grid of mean success rates over S and V, as papers print it, and return it as a profile of means.
 
     Args:
         path: a JSON file of one or more entries, each with ``lambda_``, ``n_problems``, ``self_consistency``
             {S: success} and ``best_of_n`` [{S, V, success}].
-        entry: which entry; may be left out if there is one.
-        name: the profile's name; the entry's if not given.
+        entry: name of the entry; None if there is only one.
+        name: name of the profile; the entry's name if not given.
 
     Raises:
-        DataError: no such entry, or an entry that is not such a grid; says where.
+        DataError: there is no such entry, or it is not a valid grid; the message names the place in the file.
     """
     try:
         content = parse_json(read_file(path).decode(), f"The grid '{path}'")
@@ -58,7 +58,11 @@ def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile
 
 
 def check_positive_number(grid: dict[str, Any], key: str, where: str, kind: type[int] | type[float]) -> Any:
-    """Return a positive number of an entry."""
+    """Return an entry's number under a key, as the given type.
+
+    Raises:
+        DataError: it is not a positive number below 1e9 of that type.
+    """
     value = grid.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9 or kind(value) != value:
         raise DataError(
@@ -68,7 +72,11 @@ def check_positive_number(grid: dict[str, Any], key: str, where: str, kind: type
 
 
 def read_grid_curve(grid: dict[str, Any], key: str, where: str) -> Curve:
-    """Return a {S: success} table as a curve of means."""
+    """Return a {S: success} table of an entry as a curve of means.
+
+    Raises:
+        DataError: the table is missing, empty or invalid.
+    """
     table = grid.get(key)
     if not isinstance(table, dict) or not table:
         raise DataError(f"{where}: '{key}' must be a table {{S: success}}.")
@@ -80,7 +88,11 @@ def read_grid_curve(grid: dict[str, Any], key: str, where: str) -> Curve:
 
 
 def read_genrm_cells(grid: dict[str, Any], where: str) -> tuple[list[int], list[int], list[list[float]]]:
-    """Return the S, the V and the successes of an entry's cells, which must fill a rectangle."""
+    """Return the S, the V and the success rates (nS, nV) of an entry's cells.
+
+    Raises:
+        DataError: a cell is invalid or repeated, or the cells do not fill a rectangle.
+    """
     at = f"{where}: best_of_n"
     cells: dict[tuple[int, int], float] = {}
     try:
@@ -102,7 +114,11 @@ def read_genrm_cells(grid: dict[str, Any], where: str) -> tuple[list[int], list[
 
 
 def parse_knot(value: Any, where: str) -> int:
-    """Return a number of solutions or verifications, which a table's key has as text."""
+    """Return a number of solutions or verifications, which may be text if it is a JSON key.
+
+    Raises:
+        DataError: it is not a whole number from 1 upwards.
+    """
     text = str(value)
     if not (text.isascii() and text.isdigit() and len(text) < 10 and text == str(int(text)) != "0"):
         raise DataError(f"{where}: S and V must be whole numbers from 1 upwards; got {text[:40]}.")
@@ -110,7 +126,11 @@ def parse_knot(value: Any, where: str) -> int:
 
 
 def check_success_rate(value: Any, where: str) -> float:
-    """Return a share of problems, 0 … 1."""
+    """Return a success rate.
+
+    Raises:
+        DataError: it is not a number in 0 … 1.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise DataError(f"{where}: the success is {value!r}; it must lie between 0 and 1.")
     return float(value)

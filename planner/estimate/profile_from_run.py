@@ -1,4 +1,4 @@
-"""Third pass, from a pool and its costs to a profile: what every strategy reaches over its allocations."""
+"""The third pass of a fit, from a pool and its costs to a profile: the accuracy of every strategy's allocations."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.run import Run
 
 PROFILE_DRAWS = 32
-"""How often the votes that are not exact are drawn."""
+"""Number of Monte Carlo draws of the strategies that are not exact."""
 PROFILE_SEED = 20250402
 
 
 def build_size_ladder(most: int) -> list[int]:
-    """Return 1, 2, 3, 4, 6, 8, 12 … up to ``most``: the powers of two and what lies halfway, and the end.
+    """Return 1, 2, 3, 4, 6, 8, 12 … up to ``most``: the powers of two, the midpoints between them, and ``most``.
 
     >>> build_size_ladder(16)
     [1, 2, 3, 4, 6, 8, 12, 16]
@@ -42,16 +42,16 @@ def build_size_ladder(most: int) -> list[int]:
 
 
 def estimate_run_profile(path: str, name: str, parameters: Sequence[float] = (), read: float = 1.0) -> Profile:
-    """Estimate a run's accuracies over S and V: exactly, or where that cannot be by drawing, with the error it has.
+    """Estimate a run's profile: exactly where possible, else by Monte Carlo draws with their error.
 
     Args:
-        path: its folder.
-        name: the profile's.
-        parameters: sizes of models that no folder tells, see `costs.sizes`.
-        read: what a token that is read counts, where one that is decoded counts 1.
+        path: the run's folder.
+        name: name of the profile.
+        parameters: sizes of models that are not known otherwise, see `planner.estimate.costs.collect_run_sizes`.
+        read: weight of a token that is read, relative to a decoded one.
 
     Raises:
-        RunError, DataError, EngineError: the run is missing, incomplete or damaged, or a checkpoint is.
+        RunError, DataError, EngineError: the run or a checkpoint is missing, incomplete or damaged.
     """
     run = Run(path)
     pool = read_pool(run)
@@ -59,13 +59,13 @@ def estimate_run_profile(path: str, name: str, parameters: Sequence[float] = (),
 
 
 def build_profile(run: Run, found: RunPool, costs: RunCosts, name: str) -> Profile:
-    """Estimate every strategy that a pool can tell of.
+    """Build the profile of a pool, with every strategy and search that can be estimated from it.
 
     Args:
-        run: says what is known of each problem.
+        run: the run, from which the problem records are read.
         found: its pool.
-        costs: of its rows.
-        name: the profile's.
+        costs: the costs of its rows.
+        name: name of the profile.
     """
     pool = found.pool
     doublings = [n for n in build_size_ladder(pool.solutions) if n & (n - 1) == 0 or n == pool.solutions]
@@ -105,7 +105,11 @@ def build_profile(run: Run, found: RunPool, costs: RunCosts, name: str) -> Profi
 
 
 def estimate_profile_part(strategy: Strategy, pool: Pool, voted: bool) -> Curve | Surface:
-    """Estimate a strategy over the numbers that a profile holds, see `list_allocations`."""
+    """Estimate a strategy over the allocations of `list_allocations`, as a part of a profile.
+
+    Raises:
+        ConfigError: a strategy of another package fails.
+    """
     S, V = list_allocations(strategy, pool, voted)
     with STRATEGIES.wrap_plugin_errors(strategy.name):
         found = estimate_strategy(strategy, pool, S, V)
@@ -116,10 +120,10 @@ def estimate_profile_part(strategy: Strategy, pool: Pool, voted: bool) -> Curve 
 
 
 def check_estimate(found: StrategyEstimate, shape: tuple[int, ...]) -> None:
-    """Raise unless an estimate holds a share for each problem and allocation.
+    """Check that an estimate has an accuracy for each problem and allocation.
 
     Raises:
-        ValueError: its shape is another, or a value is not in 0 … 1.
+        ValueError: its shape differs, or a value is not in 0 … 1.
     """
     if np.shape(found.accuracy) != shape:
         raise ValueError(f"its accuracies have the shape {np.shape(found.accuracy)}; they must have {shape}")
@@ -129,7 +133,10 @@ def check_estimate(found: StrategyEstimate, shape: tuple[int, ...]) -> None:
 
 
 def list_allocations(strategy: Strategy, pool: Pool, voted: bool = True) -> tuple[list[int], list[int]]:
-    """Return the S and the V at which a strategy is estimated; no V of one without verifications."""
+    """Return the S and the V at which a strategy is estimated; V is empty if it needs no verifications.
+
+    Without known answers (``voted`` False), votes cannot be counted, and self-consistency is known at S = 1 only.
+    """
     if strategy.needs == "verifications":
         return build_size_ladder(pool.verified_solutions), build_size_ladder(pool.verifications)
     if strategy.needs == "scores":
@@ -139,19 +146,19 @@ def list_allocations(strategy: Strategy, pool: Pool, voted: bool = True) -> tupl
 
 
 def estimate_strategy(strategy: Strategy, pool: Pool, S: list[int], V: list[int]) -> StrategyEstimate:
-    """Estimate a strategy with the seed of all profiles."""
+    """Estimate a strategy with the draws and the seed that all profiles use."""
     return strategy.estimator(pool, S, V, PROFILE_DRAWS, PROFILE_SEED)
 
 
 def describe_lambda_source(costs: RunCosts) -> str:
-    """Say what λ rests on."""
+    """Return in words the token counts and sizes from which λ was computed."""
     relative = costs.sizes.get_relative_size("verifier")
     text = f"completion tokens: {costs.verification_tokens:.1f} a verification, {costs.solution_tokens:.1f} a solution"
     return text + (f"; a verifier of {relative:.3g} times the parameters" if relative != 1 else "")
 
 
 def measure_verifier_rates(pool: Pool) -> VerifierRates:
-    """Return how good the verifier is; None where there is nothing to measure it on."""
+    """Return the verifier's rates with their intervals, rounded; None where they cannot be measured."""
     found = measure_verifier(pool)
     return VerifierRates.model_validate(
         {
@@ -162,7 +169,7 @@ def measure_verifier_rates(pool: Pool) -> VerifierRates:
 
 
 def describe_probability_verdicts(pool: Pool) -> list[str]:
-    """Say that verdicts which are neither yes nor no are read as one of the two where estimates are exact."""
+    """Return a sentence if some verdicts are probabilities, which exact estimates treat as yes or no."""
     if pool.verdicts is None or not (middle := (pool.verdicts > 0) & (pool.verdicts < 1)).any():
         return []
     parsed = (~np.isnan(pool.verdicts)).sum()
@@ -173,7 +180,7 @@ def describe_probability_verdicts(pool: Pool) -> list[str]:
 
 
 def describe_missing_votes(run: RunPool) -> list[str]:
-    """Say that votes cannot be counted where answers are unknown."""
+    """Return a sentence if answers are unknown, so that votes cannot be counted."""
     if run.has_answers:
         return []
     return ["The run says which solutions are right, not what they answer: no votes can be counted, so SC is known at "
@@ -181,7 +188,7 @@ def describe_missing_votes(run: RunPool) -> list[str]:
 
 
 def describe_run_pool(run: RunPool) -> str:
-    """Say in a line what was measured."""
+    """Return a one-line description of the measurement."""
     pool, models = run.pool, get_run_models(run.origin)
     solver = models.get("solver", "an unnamed model")
     text = f"{solver} on {pool.problems} problems of {run.origin.task_name}, {pool.solutions} solutions each"
@@ -199,7 +206,7 @@ def describe_run_pool(run: RunPool) -> str:
 
 
 def describe_excluded_problems(run: RunPool) -> list[str]:
-    """Say which problems have no place in the pool."""
+    """Return a sentence on the problems that are left out of the pool."""
     if not run.excluded_problems:
         return []
     reason = next(iter(run.excluded_problems.values()))
@@ -208,7 +215,7 @@ def describe_excluded_problems(run: RunPool) -> list[str]:
 
 
 def list_search_names(run: RunPool) -> list[str]:
-    """Return the searches of a sweep, each with its rule of selection."""
+    """Return the names of a sweep's searches, each with its rule of selection."""
     if not isinstance(run.origin, Sweep):
         return []
     return list(dict.fromkeys(f"{search.strategy}+{search.select}" for search in run.origin.searches))

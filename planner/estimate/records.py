@@ -1,4 +1,4 @@
-"""What a profile says of each problem: its name, its question's digest, its level, and the tokens of its rows."""
+"""The records of a profile's problems: id, digest of the question, level, and mean tokens by role."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from isocompute.runners.storage.schema import (
 )
 
 TOKEN_FIELDS = ("prompt", "cached", "completion", "seconds")
-"""What a profile says of a role's rows, in the order of `RunTable.tokens`, and their seconds."""
+"""The fields of `TokenMeans`, in the order of `RunTable.tokens`, then seconds."""
 
 
 def describe_problems(run: Run, found: RunPool) -> list[ProblemRecord]:
@@ -53,7 +53,10 @@ def describe_problems(run: Run, found: RunPool) -> list[ProblemRecord]:
 
 
 def average_problem_tokens(frame: pd.DataFrame, table: RunTable) -> dict[str, TokenMeans]:
-    """Return the mean tokens and seconds of each problem's rows that are ok; None of what one of them does not say."""
+    """Return the mean tokens and seconds of each problem's rows that are ok.
+
+    A mean is None if any of the rows does not report its value.
+    """
     ok = frame[frame["status"] == "ok"]
     grouped = ok[[*table.tokens, "seconds"]].astype(float).groupby(ok["problem_id"].astype(str))
     whole = grouped.count().to_numpy() == grouped.size().to_numpy()[:, None]

@@ -1,4 +1,4 @@
-"""From a run's searches to allocations: what each was set by, what it cost, and what it reached on each problem."""
+"""Conversion of a run's searches to allocations with their costs and their accuracy on each problem."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.storage.schema import SEARCHES_TABLE
 
 SEARCH_SHAPE = {"n": "N", "beam_width": "M", "lookahead": "k"}
-"""What sets an allocation apart, and what it is called."""
+"""The columns that distinguish the allocations of a search, and their names in a profile."""
 
 
 @dataclass(frozen=True, eq=False)
 class MeasuredSearches:
-    """One strategy's searches whose answers were selected by one rule: A allocations on P problems.
+    """The searches of one strategy under one rule of selection: A allocations on P problems.
 
     Args:
-        numbers: N, and where the strategy has them M, the width, and k, the lookahead; (A,) each.
-        seeds: (A,) how often each problem was searched.
-        costs: (A,) in x by way of counting, means over problems and seeds; None where unknown.
-        accuracy: (P, A) means over seeds. They scatter as answers of so many seeds do, so what is between problems
-            holds both spreads, and so does every interval over problems.
+        numbers: the allocations, (A,) each: N slots, and width M and lookahead k where the strategy has them.
+        seeds: (A,) number of searches of each problem.
+        costs: (A,) in x, by way of counting tokens, means over problems and seeds; None where unknown.
+        accuracy: (P, A) means over seeds. Their spread between problems includes the spread between seeds, and so does
+            every interval over problems.
     """
 
     numbers: dict[str, list[int]]
@@ -38,10 +38,10 @@ class MeasuredSearches:
 
 
 def measure_searches(run: RunPool, costs: RunCosts) -> dict[str, MeasuredSearches]:
-    """Return the searches by strategy and rule, such as ``beam+weighted``, in the order of the sweep.
+    """Return the searches by strategy and rule of selection, such as ``beam+weighted``, in the order of the sweep.
 
     Raises:
-        DataError: searches took no tokens.
+        DataError: the searches of an allocation used no tokens, so that they would cost nothing.
     """
     origin = run.origin
     if not isinstance(origin, Sweep) or origin.scorer is None or not origin.searches or run.rows.searches.empty:
@@ -76,7 +76,10 @@ def measure_searches(run: RunPool, costs: RunCosts) -> dict[str, MeasuredSearche
 
 
 def measure_search_work(searches: pd.DataFrame, known: ModelSizes, writes: bool) -> list[ModelWork]:
-    """Return what the solver and the scorer did in searches, row by row; the scorer meets a token once anew."""
+    """Return the work of the solver and of the scorer in searches, row by row.
+
+    Each generated token counts once as new to the scorer.
+    """
     solved = ModelWork(
         count_row_tokens(*get_token_columns(searches, SEARCHES_TABLE.tokens), read=known.read_token_weight)
     )

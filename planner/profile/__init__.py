@@ -1,4 +1,4 @@
-"""Profiles: what a fit leaves for the planner."""
+"""Profiles: the measurements that a fit writes and the planner reads."""
 
 from isocompute.planner.profile.files import check_profile_output, find_bundled_profiles, read_profile, upgrade_profile
 from isocompute.planner.profile.parts import (

@@ -1,4 +1,4 @@
-"""Profiles as files: bundled ones and one's own, of this format and of the one before."""
+"""Reading, checking and upgrading of profile files, bundled ones and the user's, in formats 1 and 2."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from isocompute.runners.documents import NotJSONError, parse_json
 from isocompute.runners.storage.files import check_output_path, locate_store, read_file
 
 PART_KINDS = {"curve", "surface", "searches", "unknown"}
-"""How the kinds of parts are called in pydantic's places, which are no keys of the file."""
+"""Tags of the parts that pydantic puts into error locations; they are not keys of the file."""
 
 
 def check_profile_output(path: str) -> None:
-    """Raise unless a profile may be written at a path: nothing is there, or an earlier profile.
+    """Check that a profile may be written to a path: the path is free, or holds an earlier profile.
 
     Raises:
-        DataError: another file is there, a folder, or a file of a run.
-        RunError: the path is in memory, or in a store that is not known.
+        DataError: the path holds another file, a folder, or a file of a run.
+        RunError: the path is in memory, or in an unknown kind of store.
     """
     check_output_path(path)
     try:
@@ -37,7 +37,7 @@ def check_profile_output(path: str) -> None:
 
 
 def find_bundled_profiles() -> dict[str, Path]:
-    """Return the profiles that come with isocompute, by name."""
+    """Return the paths of the profiles that come with isocompute, by name."""
     folder = Path(str(files("isocompute") / "data" / "profiles"))
     return {path.stem: path for path in sorted(folder.glob("*.json"))}
 
@@ -46,7 +46,7 @@ def read_profile(name: str) -> Profile:
     """Read a profile by its bundled name or from a file.
 
     Raises:
-        DataError: no such profile, or a file that is not one; says where and what would be right.
+        DataError: there is no such profile, or the file is not a valid one; the message names the place in the file.
     """
     content, path = read_profile_content(name)
     if content["format"] == 1:
@@ -60,10 +60,12 @@ def read_profile(name: str) -> Profile:
 
 
 def read_profile_content(name: str) -> tuple[dict[str, Any], str]:
-    """Read what a profile's file holds, in its own format, by its bundled name or its path; return its path too.
+    """Read the content of a profile's file, unconverted, by its bundled name or its path; return the path as well.
+
+    A file in the working directory takes precedence over a bundled profile of the same name.
 
     Raises:
-        DataError: no such profile, or a file that is not one, or of another format.
+        DataError: there is no such profile, the file is not one, or it has an unknown format.
     """
     known = find_bundled_profiles()
     path = str(known[name]) if name in known and not Path(name).is_file() else name
@@ -82,18 +84,18 @@ def read_profile_content(name: str) -> tuple[dict[str, Any], str]:
 
 
 def upgrade_profile(name: str, target: str) -> Profile | None:
-    """Write a profile of format 1 in the newest format, whole or not at all; the old file stays as it is.
+    """Write a profile of format 1 in the newest format, atomically; the old file is not changed.
 
     Args:
-        name: the old profile's path.
-        target: where the new one goes; there must be nothing yet.
+        name: path or bundled name of the old profile.
+        target: path of the new one, which must not exist.
 
     Returns:
         The profile; None if it has the newest format already, and nothing was written.
 
     Raises:
-        DataError: there is no such profile, or something stands in the place of the new one, or it cannot be written.
-        RunError: the new place is in memory, or in a store that is not known.
+        DataError: there is no such profile, the target exists, or it cannot be written.
+        RunError: the target is in memory, or in an unknown kind of store.
     """
     content, _ = read_profile_content(name)
     profile = read_profile(name)

@@ -1,4 +1,4 @@
-"""Profiles of format 1: a field a strategy, and nothing of single problems. They are read as format 2."""
+"""Conversion of profiles of format 1, which have a field per strategy and no problem records, to format 2."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ STRATEGY_FIELDS = {
     "bon": "bon",
     "prm_weighted": "prm-weighted",
 }
-"""Where format 1 holds a strategy, and what it is called."""
+"""The field of format 1 that holds a strategy, and the strategy's name."""
 
 MOST_PROBLEMS = 10**7
-"""Of a file that is believed."""
+"""Largest number of problems for which records are created; a larger one in a file is implausible."""
 
 DRAWN_STRATEGIES = ("weighted", "fused", "prm-weighted")
-"""The strategies that were estimated by drawing."""
+"""The strategies that format 1 estimated by Monte Carlo draws."""
 
 
 def upgrade_profile_content(content: dict[str, Any]) -> dict[str, Any]:
-    """Return a profile of format 1 as one of format 2.
+    """Convert the content of a profile of format 1 to format 2.
 
-    The largest error of drawing stands for that of every strategy that was drawn. Keys that are not known here are
-    kept, and so is the curve ``best_of_n``, which nothing reads.
+    Format 1 has one Monte Carlo error, the largest; each strategy estimated by drawing gets it. Unknown keys are kept,
+    and so is the curve ``best_of_n``, which is no longer read.
 
     Args:
-        content: the file's.
+        content: the parsed file.
     """
     new = {key: value for key, value in content.items() if key not in {*STRATEGY_FIELDS, "searches"}}
     error, trust = new.pop("drawn_error", None), new.pop("trust", None)
@@ -43,6 +43,7 @@ def upgrade_profile_content(content: dict[str, Any]) -> dict[str, Any]:
         if isinstance(part, dict) and name == "fused" and trust is not None:
             part = {**part, "parameters": {"trust": trust}}
         strategies[name] = part
+    # With no strategy to carry them, the error and κ stay at the top level, so that no information is lost.
     if error is not None and not strategies.keys() & set(DRAWN_STRATEGIES):
         new["drawn_error"] = error
     if trust is not None and "fused" not in strategies:

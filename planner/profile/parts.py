@@ -1,4 +1,4 @@
-"""The parts of a profile: accuracies over allocations, the verifier's rates, models, and what is known of a problem."""
+"""The parts of a profile: accuracies over allocations, the verifier's rates, models and problem records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 ACCURACY_DIGITS = 5
-"""Decimals of the accuracies in the file."""
+"""Decimal places of the accuracies in the file."""
 
 PositiveNumber = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegativeNumber = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -21,11 +21,13 @@ Knots = Annotated[list[Annotated[int, Field(ge=1, le=10**9)]], Field(min_length=
 
 
 class Curve(BaseModel):
-    """Accuracy over the number of solutions: (problems, solutions), or one row of means.
+    """Accuracy over the number of solutions.
 
     Args:
-        error: the largest standard error of a mean over problems that comes from drawing; None if all are exact.
-        parameters: what the strategy learnt, by name, such as ``trust``.
+        solutions: numbers of solutions S, increasing.
+        error: the largest standard error of a mean over problems that comes from Monte Carlo draws; None if exact.
+        parameters: learnt parameters by name, such as ``trust``.
+        accuracy: (problems, solutions), or one row of means.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,11 +48,14 @@ class Curve(BaseModel):
 
 
 class Surface(BaseModel):
-    """Accuracy over solutions and verifications: (problems, solutions, verifications), or one layer of means.
+    """Accuracy over the numbers of solutions and verifications.
 
     Args:
-        error: the largest standard error of a mean over problems that comes from drawing; None if all are exact.
-        parameters: what the strategy learnt, by name, such as ``trust``.
+        solutions: numbers of solutions S, increasing.
+        verifications: numbers of verifications V of each solution, increasing.
+        error: the largest standard error of a mean over problems that comes from Monte Carlo draws; None if exact.
+        parameters: learnt parameters by name, such as ``trust``.
+        accuracy: (problems, solutions, verifications), or one layer of means.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,7 +76,7 @@ class Surface(BaseModel):
         return to_accuracy_array(self.accuracy)
 
     def select_doublings(self) -> tuple[NDArray[np.float64], list[int], list[int]]:
-        """Return the surface at powers of two only, with its S and V: the grid of the published laws."""
+        """Return the accuracies at powers of two only, the grid of the published laws, with its S and V."""
         s, v = (
             [i for i, n in enumerate(values) if n & (n - 1) == 0] for values in (self.solutions, self.verifications)
         )
@@ -80,12 +85,12 @@ class Surface(BaseModel):
 
 
 class Searches(BaseModel):
-    """Searches of one strategy under one rule of selection: A allocations that were run as they are.
+    """The searches of one strategy under one rule of selection, at A measured allocations.
 
     Args:
-        numbers: what each is set by: N slots, M the width, k the lookahead; those that the strategy has, (A,) each.
-        seeds: (A,) how often each problem was searched.
-        cost: (A,) in x by way of counting; None where unknown.
+        numbers: the allocations, (A,) each: N slots, width M and lookahead k, those that the strategy has.
+        seeds: (A,) number of searches of each problem.
+        cost: (A,) in x, by way of counting tokens; None where unknown.
         accuracy: (problems, A) means over seeds.
     """
 
@@ -114,13 +119,16 @@ class Searches(BaseModel):
         return to_accuracy_array(self.accuracy)
 
     def get_costs(self, way: str) -> list[float] | None:
-        """Return what each allocation costs, in x; None if that is unknown of one."""
+        """Return the cost of each allocation, in x; None if any cost is unknown."""
         cost = [x for x in self.cost.get(way, []) if x is not None]
         return cost if len(cost) == len(self.seeds) else None
 
 
 class VerifierRates(BaseModel):
-    """How good the verifier is: each a value and its 95 % interval, see `fits.verifier`; None where unknown."""
+    """Rates of the verifier: each a value with the ends of its 95 % interval; None where unknown.
+
+    See `fits.measure_verifier`. ``unparsed`` is the share of unparsed verdicts, without an interval.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     true_positive: RateEntry
@@ -130,19 +138,19 @@ class VerifierRates(BaseModel):
 
 
 class UnknownPart(BaseModel):
-    """A strategy that is written down in a way that is not known here: kept as it is, and left out of plans."""
+    """A strategy stored in an unknown form: its content is kept, and plans leave it out."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
 
 class TokenMeans(BaseModel):
-    """What a role's rows take on the mean, of one problem; None where a row does not say.
+    """Mean tokens and seconds of one role's rows on one problem; None where any row does not report them.
 
     Args:
-        prompt: tokens of the prompt.
-        cached: of these, read from the prefix cache.
-        completion: tokens that were sampled.
-        seconds: wall time from when the engine took a row up until it was complete, while others ran beside it.
+        prompt: prompt tokens.
+        cached: prompt tokens read from the prefix cache.
+        completion: completion tokens.
+        seconds: wall time from the engine starting a row to its completion, while other rows ran concurrently.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -153,14 +161,14 @@ class TokenMeans(BaseModel):
 
 
 class ProblemRecord(BaseModel):
-    """What is known of one problem, beside its accuracies.
+    """The data of one problem besides its accuracies.
 
     Args:
-        id: its name; None in profiles of format 1, which do not say.
-        digest: of its question.
-        level: the difficulty that its dataset gives, 1 the easiest.
+        id: the problem's id; None in profiles of format 1, which do not have it.
+        digest: digest of the question.
+        level: difficulty given by the dataset, 1 the easiest.
         cluster: the group of problems that it was drawn with, if any.
-        tokens: by role: solver, verifier, scorer.
+        tokens: mean tokens by role: solver, verifier, scorer.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -172,12 +180,12 @@ class ProblemRecord(BaseModel):
 
 
 class ModelRecord(BaseModel):
-    """A model in its role.
+    """The model of one role.
 
     Args:
-        name: a folder, a hub's name, or a server's.
-        parameters: how many it has; None if nobody says.
-        active_parameters: how many a token passes through; None if nobody says, or if it is all of them.
+        name: a folder, a name on a model hub, or a server's name for the model.
+        parameters: number of parameters; None if unknown.
+        active_parameters: number of parameters that each token uses; None if unknown, or if it is all of them.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -187,7 +195,7 @@ class ModelRecord(BaseModel):
 
 
 def classify_part(part: object) -> str:
-    """Return which kind of part a strategy is written down as: by its keys."""
+    """Return the tag of a strategy's part, found from its keys."""
     keys = set(part) if isinstance(part, dict) else set(vars(part))
     if isinstance(part, UnknownPart) or not keys >= {"accuracy"}:
         return "unknown"
@@ -205,11 +213,15 @@ Allocations = Annotated[
     | Annotated[UnknownPart, Tag("unknown")],
     Discriminator(classify_part),
 ]
-"""A strategy's allocations: over S, over S and V, those that were searched with, or unknown."""
+"""A strategy's allocations: over S, over S and V, of searches, or in an unknown form."""
 
 
 def to_accuracy_array(rows: list[Any]) -> NDArray[np.float64]:
-    """Return nested lists as an array; ragged ones raise ValueError."""
+    """Return nested lists as an array.
+
+    Raises:
+        ValueError: the rows have different lengths.
+    """
     try:
         return np.array(rows, dtype=float)
     except ValueError:
@@ -217,7 +229,11 @@ def to_accuracy_array(rows: list[Any]) -> NDArray[np.float64]:
 
 
 def check_knot_accuracies(values: NDArray[np.float64], *knots: list[int]) -> None:
-    """Raise ValueError unless accuracies are probabilities, one for each knot, and the knots increase."""
+    """Check that knots increase, and that accuracies are probabilities, one for each knot.
+
+    Raises:
+        ValueError: they do not, or are not.
+    """
     shape = tuple(map(len, knots))
     if any((np.diff(numbers) <= 0).any() for numbers in knots):
         raise ValueError("'solutions' and 'verifications' must increase")
@@ -225,7 +241,11 @@ def check_knot_accuracies(values: NDArray[np.float64], *knots: list[int]) -> Non
 
 
 def check_probabilities(values: NDArray[np.float64], shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless accuracies are probabilities, of one shape for each problem."""
+    """Check that accuracies are probabilities, and that those of each problem have the given shape.
+
+    Raises:
+        ValueError: they are not, or do not.
+    """
     if values.shape[1:] != shape or len(values) == 0:
         raise ValueError(
             f"'accuracy' has the shape {values.shape}; it must be (problems, {', '.join(map(str, shape))})"
@@ -235,5 +255,5 @@ def check_probabilities(values: NDArray[np.float64], shape: tuple[int, ...]) -> 
 
 
 def round_accuracies(values: NDArray[np.float64]) -> Any:
-    """Return accuracies as nested lists, to the digits that a profile keeps."""
-    return (np.round(np.clip(values, 0, 1), ACCURACY_DIGITS) + 0.0).tolist()
+    """Return accuracies as nested lists, rounded to `ACCURACY_DIGITS`."""
+    return (np.round(np.clip(values, 0, 1), ACCURACY_DIGITS) + 0.0).tolist()  # + 0.0 turns -0.0 into 0.0

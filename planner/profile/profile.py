@@ -1,4 +1,4 @@
-"""A profile: one small file with each problem's accuracies and λ, from which a plan is made."""
+"""The profile: one small file with each problem's accuracies and the costs, from which plans are made."""
 
 from __future__ import annotations
 
@@ -23,39 +23,41 @@ from isocompute.planner.profile.parts import (
 from isocompute.runners.storage.files import write_output
 
 COUNTING_WAYS = ("completion", "prompts", "cached")
-"""What may be counted as a row's compute, see `fits.cost.use_counting`."""
+"""The ways of counting a row's tokens as compute, see `fits.cost.count_row_tokens`."""
 
 UNKNOWN_LAMBDA_WARNING = (
     "λ, what a verification costs in solutions, is unknown, as not every row says its tokens: the crossover, the law "
     "and the frontier of GenRM need it. Give it with --lambda."
 )
-"""What to say of a profile that is `Profile.has_unknown_lambda`."""
+"""The warning for a profile with `Profile.has_unknown_lambda`."""
 
 
 class Profile(BaseModel):
-    """Everything the planner needs to know of a model on a task.
+    """The measurements of a model on a task that the planner needs.
 
     Args:
-        name: what it is called on the command line.
-        description: model, task, and where the numbers come from.
-        problems: how many.
-        per_problem: what is known of each problem; empty where the accuracies are means over problems, which allow no
+        format: version of the file format.
+        name: name on the command line.
+        description: model, task and source of the numbers.
+        problems: number of problems.
+        models: models by role: solver, verifier, scorer.
+        lam: λ, the cost of a verification in solutions, from completion tokens and model sizes ("lambda" in the file);
+            None without verifications, or where tokens are unknown.
+        lambda_source: how λ was measured, or who gave it.
+        lambdas: λ by way of counting tokens, see `COUNTING_WAYS`: completion tokens only, as in `lam`; prompts
+            included; prompts included except for cached tokens. None where tokens are unknown; empty if λ was not
+            measured.
+        counting: the way of counting tokens by which scorers and searches are priced.
+        rhos: ρ, the cost of scoring a solution in solutions, by way of counting; None where tokens are unknown; empty
+            without scores.
+        coverage: share of problems that at least one of S solutions solves.
+        verifier: rates of the verifier; None without verifications.
+        strategies: accuracies by strategy; ``sc`` is required. The name of a search includes its rule of selection,
+            such as ``beam+weighted``. Between knots, accuracies are interpolated in log S and log V.
+        policies: policies by name; they are kept and not used.
+        warnings: limits of the measurement, in sentences.
+        per_problem: a record for each problem; empty where the accuracies are means over problems, which allow no
             intervals.
-        models: by role: solver, verifier, scorer.
-        lam: λ, completion tokens of a verification over those of a solution ("lambda" in the file); None without
-            verifications, or where tokens are unknown.
-        lambda_source: measured, or given by whom.
-        lambdas: λ by way of counting tokens: of completions, as `lam`; with their prompts; with their prompts but for
-            what the prefix cache held. None where tokens are unknown; empty if λ was not measured.
-        counting: the way of counting tokens in which scorers and searches are priced.
-        rhos: ρ, what scoring a solution costs in solutions, by way of counting; None where tokens are unknown; empty
-            without a scored pool.
-        coverage: share of problems that any of S solutions solves.
-        verifier: its rates; None without verifications.
-        strategies: the accuracies by strategy, ``sc`` always; a search by its rule of selection too, such as
-            ``beam+weighted``. Between their knots they are interpolated in log S, log V.
-        policies: by name; unknown here, and kept.
-        warnings: what a reader must know of the measurement.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
@@ -104,13 +106,13 @@ class Profile(BaseModel):
 
     @property
     def genrm(self) -> Surface | None:
-        """The accuracies of the best mean verdict; None without verifications."""
+        """The accuracies of ``genrm``, selection by the best mean verdict; None without verifications."""
         found = self.strategies.get("genrm")
         return found if isinstance(found, Surface) else None
 
     @property
     def searches(self) -> dict[str, Searches]:
-        """The searches, by strategy and rule of selection."""
+        """The searches by name, such as ``beam+weighted``."""
         return {name: part for name, part in self.strategies.items() if isinstance(part, Searches)}
 
     @property
@@ -119,18 +121,18 @@ class Profile(BaseModel):
         return self.get_parameters("fused").get("trust")
 
     def get_parameters(self, strategy: str) -> dict[str, float]:
-        """Return what a strategy learnt, by name."""
+        """Return a strategy's learnt parameters by name."""
         part = self.strategies.get(strategy)
         return part.parameters if isinstance(part, Curve | Surface) else {}
 
     def get_error(self, strategy: str) -> float:
-        """Return the largest standard error of a mean of a strategy that comes from drawing; 0 if all are exact."""
+        """Return the largest standard error of a strategy's means that comes from Monte Carlo draws; 0 if exact."""
         part = self.strategies.get(strategy)
         return (part.error or 0.0) if isinstance(part, Curve | Surface) else 0.0
 
     @property
     def unknown_sizes(self) -> list[str]:
-        """The roles that cost as if their model were as large as the solver, since one of the two sizes is unknown."""
+        """The roles priced as if their model were as large as the solver, because one of the two sizes is unknown."""
         solver = self.models.get("solver", ModelRecord())
         return [
             role
@@ -140,33 +142,33 @@ class Profile(BaseModel):
 
     @property
     def unknown_parts(self) -> list[str]:
-        """What the profile does not say and its format has a place for: its models, and which problems it is about."""
+        """The fields of the format that the profile leaves out: its models, and the ids and tokens of its problems."""
         unnamed = self.per_problem and all(record.id is None for record in self.per_problem)
         found = [] if self.models else ["models"]
         return found + (["per_problem.id", "per_problem.tokens"] if unnamed else [])
 
     @property
     def drawing_errors(self) -> dict[str, float]:
-        """The strategies that are estimated by drawing, each with its largest standard error of a mean."""
+        """The largest standard error of a mean of each strategy that is estimated by Monte Carlo draws."""
         parts = {name: part for name, part in self.strategies.items() if isinstance(part, Curve | Surface)}
         return {name: part.error for name, part in parts.items() if part.error is not None}
 
     @property
     def largest_drawing_error(self) -> float | None:
-        """The largest standard error of all strategies that are estimated by drawing; None without them."""
+        """The largest of `drawing_errors`; None if all strategies are exact."""
         return max(self.drawing_errors.values(), default=None)
 
     @property
     def has_unknown_lambda(self) -> bool:
-        """Whether there are verifications and λ, what one of them costs, is unknown."""
+        """Whether the profile has verifications of unknown cost λ."""
         return self.genrm is not None and self.lam is None
 
     def use_counting(self, way: str) -> Profile:
-        """Return the profile with scorers and searches priced in another way of counting tokens."""
+        """Return a copy of the profile with scorers and searches priced by another way of counting tokens."""
         return self.model_copy(update={"counting": way})
 
     def use_lambda(self, lam: float, source: str) -> Profile:
-        """Return the profile with another λ.
+        """Return a copy of the profile with another λ.
 
         Raises:
             DataError: λ is not positive.
@@ -174,10 +176,10 @@ class Profile(BaseModel):
         return self.model_copy(update={"lam": check_lambda(lam), "lambda_source": source})
 
     def use_rho(self, rho: float) -> Profile:
-        """Return the profile with another ρ, in every way of counting tokens.
+        """Return a copy of the profile with another ρ for every way of counting tokens.
 
         Raises:
-            DataError: nothing was scored, or ρ is negative.
+            DataError: the profile has no scores, or ρ is negative or not finite.
         """
         if not self.rhos:
             raise DataError(f"The profile '{self.name}' holds no scores, so ρ has no meaning; leave --rho out.")
@@ -186,10 +188,10 @@ class Profile(BaseModel):
         return self.model_copy(update={"rhos": dict.fromkeys(COUNTING_WAYS, rho)})
 
     def get_lambda(self, way: str) -> float:
-        """Return λ in one way of counting tokens.
+        """Return λ by one way of counting tokens.
 
         Raises:
-            DataError: the profile does not say it.
+            DataError: the profile does not have it.
         """
         lam = self.lambdas.get(way)
         if lam is None:
@@ -199,7 +201,7 @@ class Profile(BaseModel):
         return lam
 
     def write(self, path: str) -> None:
-        """Write the profile, a line a problem; the same content gives the same bytes."""
+        """Write the profile with one line per problem; the same content gives the same bytes."""
         content = self.model_dump(mode="json", by_alias=True)
         fields = {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
         if content["coverage"] is not None:
@@ -213,7 +215,7 @@ class Profile(BaseModel):
 
 
 def encode_part(part: dict[str, Any]) -> str:
-    """Return a part as JSON with the accuracies of a problem a line: a change in one problem changes one line."""
+    """Return a part as JSON with one line per problem, so that a change in one problem changes one line."""
     fields = {key: json.dumps(value, ensure_ascii=False) for key, value in part.items()}
     if isinstance(part.get("accuracy"), list):
         fields["accuracy"] = "[" + ",\n".join(json.dumps(row) for row in part["accuracy"]) + "]"
@@ -221,10 +223,10 @@ def encode_part(part: dict[str, Any]) -> str:
 
 
 def check_lambda(lam: float) -> float:
-    """Return λ.
+    """Check λ and return it.
 
     Raises:
-        DataError: it is not positive and finite.
+        DataError: λ is not positive and finite.
     """
     if not (lam > 0 and math.isfinite(lam)):
         raise DataError(f"λ is {lam:g}; the cost of a verification in solutions must be above zero.")

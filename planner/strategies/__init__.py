@@ -1,1 +1,1 @@
-"""The strategies: one registry, and what they are in words."""
+"""The strategies: their registry, their estimators and their options."""

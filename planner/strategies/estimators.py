@@ -1,6 +1,7 @@
-"""What each strategy reaches over a pool: the functions that the registry names, all called alike.
+"""The estimators of the strategies over a pool, which the registry names.
 
-Each takes a pool, the S and V that are asked for, how often to draw and a seed; those that are exact draw nothing.
+All have the same signature: a pool, the requested S and V, the number of Monte Carlo draws and a seed. Exact ones
+ignore the draws and the seed.
 """
 
 from __future__ import annotations
@@ -27,28 +28,31 @@ Numbers = Sequence[int]
 
 
 def apply_sc(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:
-    """Self-consistency, exactly."""
+    """Estimate self-consistency, exactly."""
     return StrategyEstimate(estimate_self_consistency(pool, S))
 
 
 def apply_genrm(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:
-    """The best mean verdict, exactly, on verdicts that are yes or no."""
+    """Estimate selection by the best mean verdict, exactly, on yes/no verdicts."""
     return StrategyEstimate(estimate_genrm(decide_verdicts(pool), S, V))
 
 
 def apply_genrm_vote(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:
-    """The best mean verdict, ties by vote, exactly, on verdicts that are yes or no."""
+    """Estimate selection by the best mean verdict with ties broken by vote, exactly, on yes/no verdicts."""
     return StrategyEstimate(estimate_genrm_vote(decide_verdicts(pool), S, V))
 
 
 def apply_weighted(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:
-    """A vote in which each solution counts as its mean verdict, by drawing, on the verdicts as they are."""
+    """Estimate a vote weighted by mean verdicts, by Monte Carlo draws; verdicts may be probabilities."""
     found = estimate_weighted_vote(pool, S, V, draws, seed)
     return StrategyEstimate(found.accuracy, compute_mean_error(found.error))
 
 
 def apply_fused(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:
-    """A vote by the odds of yes, by drawing; the trust is learnt on other problems than it is scored on."""
+    """Estimate a vote weighted by the odds of yes to the power κ, by Monte Carlo draws.
+
+    κ is learnt on other problems than the one that is scored. The ``trust`` that is returned is κ learnt on all.
+    """
     found = fit_fused_vote(pool, S, V, split_folds(pool.problems), draws, seed)
     return StrategyEstimate(
         found.estimate.accuracy, compute_mean_error(found.estimate.error), {"trust": found.odds_exponent}
@@ -56,10 +60,10 @@ def apply_fused(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> St
 
 
 def apply_bon(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:
-    """The best score of S solutions, exactly.
+    """Estimate selection of the best score among S solutions, exactly.
 
-    As a search selects with the rule ``vanilla``: a solution that was cut only where all were, one without a score
-    last, one whose answer cannot be read like any other; ties uniform.
+    It selects like the rule ``vanilla`` of a search: a solution that was cut off is selected only if all were, one
+    without a score comes last, one with an unparsed answer is treated like any other, and ties are broken uniformly.
     """
     assert pool.scores is not None
     assert pool.finished is not None
@@ -69,24 +73,24 @@ def apply_bon(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> Stra
 
 
 def apply_prm_weighted(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:
-    """A vote over S solutions in which each counts as its score, by drawing.
+    """Estimate a vote over S solutions weighted by their scores, by Monte Carlo draws.
 
-    Who votes is who votes in self-consistency: each solution whose answer can be read. One without a score adds
-    nothing to its answer.
+    As in self-consistency, each solution with a parsed answer votes. A solution without a score adds no weight.
     """
     assert pool.scores is not None
+    # A score acts as the single verdict of its solution, so that the weighted vote can be reused.
     fixed = Pool(pool.answers[:, : pool.scored_solutions], pool.gold, pool.scores[:, :, None])
     found = estimate_weighted_vote(fixed, S, [1], draws, seed)
     return StrategyEstimate(found.accuracy[:, :, 0], compute_mean_error(found.error))
 
 
 def compute_mean_error(error: NDArray[np.float64]) -> float:
-    """Return the largest standard error of a mean over problems, from those of each problem, (P, …)."""
+    """Return the largest standard error of a mean over problems, given the errors of single problems, (P, …)."""
     return float((np.sqrt((error**2).sum(axis=0)) / len(error)).max())
 
 
 def decide_verdicts(pool: Pool) -> Pool:
-    """Return a pool whose verdicts are yes or no, above 1/2 or not: `fits.estimate_genrm` is exact for these alone."""
+    """Return the pool with p(yes) verdicts turned into yes above 1/2, else no, as `fits.estimate_genrm` requires."""
     if pool.verdicts is None or not ((pool.verdicts > 0) & (pool.verdicts < 1)).any():
         return pool
     verdicts = np.where(np.isnan(pool.verdicts), np.nan, pool.verdicts > 0.5)

@@ -1,4 +1,4 @@
-"""What could be run, of what a profile holds: the options of each strategy, with their costs."""
+"""The options of each strategy in a profile: its allocations with their costs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from isocompute.planner.profile import Curve, Profile, Searches, Surface
 from isocompute.planner.strategies.registry import STRATEGIES, Strategy, is_known_strategy, is_search
 
 PART_TYPES: dict[str, type[Curve] | type[Surface]] = {"solutions": Curve, "scores": Curve, "verifications": Surface}
-"""How a profile holds a strategy, by what that needs."""
+"""The type of a strategy's part in a profile, by the strategy's needs."""
 
 
 def list_strategy_options(profile: Profile, lam: float | None) -> list[AllocationOptions]:
-    """Return the options of every strategy whose cost is known, in the order of the registry, then the searches.
+    """Return the options of every strategy with a known cost: first in the order of the registry, then the searches.
 
     Args:
-        profile: what was measured.
-        lam: λ; None if there are no verifications, or if it is unknown.
+        profile: the measurements.
+        lam: λ; None without verifications, or if it is unknown.
     """
     names = [*(name for name in STRATEGIES if name in profile.strategies), *filter(is_search, profile.strategies)]
     found = (build_part_options(profile, name, lam) for name in names)
@@ -33,7 +33,7 @@ def list_strategy_options(profile: Profile, lam: float | None) -> list[Allocatio
 
 
 def build_part_options(profile: Profile, name: str, lam: float | None) -> AllocationOptions | None:
-    """Return a strategy's options; None if its cost is unknown, or if it is not written down as its kind is."""
+    """Return a strategy's options; None if its cost is unknown, or if its part has an unexpected type."""
     part = profile.strategies[name]
     if isinstance(part, Searches) and is_search(name):
         cost = part.get_costs(profile.counting)
@@ -58,16 +58,16 @@ def build_pool_options(
 ) -> AllocationOptions | None:
     """Return the options of a strategy over a pool; None if its cost is unknown.
 
-    S solutions cost S; with V verifications each S(1 + λV); with a score each S(1 + ρ).
+    S solutions cost S; with V verifications each, S(1 + λV); with a score each, S(1 + ρ).
 
     Args:
-        strategy: its entry.
+        strategy: the strategy.
         accuracy: (P, nS), or (P, nS, nV) with verifications.
         S: (nS,) knots.
         V: (nV,) knots; empty without verifications.
         lam: λ; None if it is unknown.
         rho: ρ; None if it is unknown.
-        error: of a mean, that comes from drawing.
+        error: largest standard error of a mean that comes from Monte Carlo draws; 0 if exact.
     """
     if strategy.needs == "verifications":
         return None if lam is None else build_verified_options(accuracy, S, V, lam, strategy.name, error)
@@ -76,7 +76,7 @@ def build_pool_options(
 
 
 def get_rho(profile: Profile) -> float | None:
-    """Return ρ in the profile's way of counting tokens; None if it is unknown."""
+    """Return ρ by the profile's way of counting tokens; None if it is unknown."""
     return profile.rhos.get(profile.counting)
 
 
@@ -87,7 +87,7 @@ def list_scored_options(profile: Profile) -> list[AllocationOptions]:
 
 
 def list_unknown_strategies(profile: Profile) -> list[str]:
-    """Name the strategies of a profile that nobody here knows, or that are not written down as their kind is."""
+    """Return the names of a profile's strategies that are not registered, or whose part has an unexpected type."""
     return [
         name
         for name, part in profile.strategies.items()
@@ -97,7 +97,7 @@ def list_unknown_strategies(profile: Profile) -> list[str]:
 
 
 def list_unplaced_strategies(profile: Profile) -> list[str]:
-    """Name the strategies with a scorer that were measured, and whose cost is unknown in the way of counting."""
+    """Return the names of measured strategies with a scorer whose cost is unknown by the profile's way of counting."""
     placed = {options.strategy for options in list_scored_options(profile)}
     unknown = set(list_unknown_strategies(profile))
     scored = (
@@ -109,9 +109,9 @@ def list_unplaced_strategies(profile: Profile) -> list[str]:
 
 
 def list_doubling_budgets(profile: Profile) -> list[float]:
-    """Return the budgets at which strategies are compared: the powers of two that were measured.
+    """Return the budgets at which strategies are compared: powers of two from 1 up to the highest measured cost.
 
-    Searches are few and far between, so the last power is one that pays for the dearest of them.
+    If that leaves out the most expensive search, one more power is added: searches have few allocations.
     """
     options = list_strategy_options(profile, profile.lam)
     most = max(each.highest_cost for each in options)

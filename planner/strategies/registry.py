@@ -1,9 +1,9 @@
-"""The strategies that choose among independent solutions: one entry says all there is to know of each.
+"""The registry of the strategies that choose among independent solutions.
 
-A strategy needs solutions alone, or solutions that were verified, or solutions that were scored; this gives its
-numbers (S, or S and V) and its cost: S, S(1 + λV) or S(1 + ρ). Fit, plan, difficulty, figures and docs read the
-entries, so a new one is a function and an entry. Searches have a registry of their own, `runners.search.registry`;
-a profile names them with their rule of selection, as in ``beam+weighted``.
+A strategy needs solutions only, verified solutions, or scored solutions. This determines its allocation (S, or S and V)
+and its cost: S, S(1 + λV) or S(1 + ρ). Fit, plan, difficulty, figures and docs read the entries, so that a new strategy
+takes one function and one entry. Searches have their own registry, `runners.search.registry`; a profile names a search
+with its rule of selection, as in ``beam+weighted``.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 StrategyNeeds = Literal["solutions", "verifications", "scores"]
 
 UNKNOWN_COLOUR = "#999999"
-"""Of a strategy that nobody registered."""
+"""Colour of strategies that are not registered."""
 
 
 @dataclass(frozen=True, eq=False)
 class StrategyEstimate:
-    """What a strategy reaches over a pool.
+    """The estimated accuracies of a strategy over a pool.
 
     Args:
-        accuracy: (P, nS), or (P, nS, nV) of a strategy that needs verifications.
-        error: the largest standard error of a mean over problems that comes from drawing; None if all are exact.
-        parameters: what was learnt from all problems, by name, such as ``trust``.
+        accuracy: (P, nS), or (P, nS, nV) for a strategy that needs verifications.
+        error: the largest standard error of a mean over problems that comes from Monte Carlo draws; None if exact.
+        parameters: parameters learnt from all problems, by name, such as ``trust``.
     """
 
     accuracy: NDArray[np.float64]
@@ -47,15 +47,15 @@ class Strategy:
     """A strategy over a pool of solutions.
 
     Args:
-        name: what people and profiles call it.
-        estimate: ``module:function`` that takes a pool, S, V, how often to draw and a seed, and returns a
-            `StrategyEstimate`. It is given S up to the number of solutions that it can use, and V only if it needs
+        name: name on the command line and in profiles.
+        estimate: ``module:function`` that takes a pool, S, V, the number of Monte Carlo draws and a seed, and returns a
+            `StrategyEstimate`. It gets S up to the number of solutions that it can use, and V only if it needs
             verifications.
-        needs: what a pool must hold.
-        description: what it does, for people; ``{trust:g}`` and the like stand for parameters that were learnt.
-        colour: of its lines in figures.
+        needs: the data that a pool must hold.
+        description: text for users; ``{trust:g}`` and the like stand for learnt parameters.
+        colour: colour of its lines in figures.
         votes: whether it compares answers; such a strategy cannot be estimated where answers are unknown.
-        learns: whether it learns parameters on other problems; such a strategy needs two problems.
+        learns: whether it learns parameters on other problems; such a strategy needs at least two problems.
     """
 
     name: str
@@ -73,7 +73,12 @@ class Strategy:
         return found
 
     def can_use(self, pool: Pool, voted: bool) -> bool:
-        """Return whether it can be estimated from a pool."""
+        """Return whether the strategy can be estimated from a pool.
+
+        Args:
+            pool: the pool.
+            voted: whether its answers are known.
+        """
         has = {"solutions": True, "verifications": pool.verdicts is not None, "scores": pool.scores is not None}
         return has[self.needs] and (voted or not self.votes) and (pool.problems > 1 or not self.learns)
 
@@ -153,22 +158,22 @@ STRATEGIES: Registry[Strategy] = Registry(
     },
     Strategy,
 )
-"""Every strategy over a pool, by its name, in the order in which tables show them."""
+"""Every strategy over a pool by name, in the order in which tables show them."""
 
 
 def is_search(name: str) -> bool:
-    """Return whether a name is that of a known search with a known rule of selection, such as ``beam+weighted``."""
+    """Return whether a name consists of a known search and a known rule of selection, as ``beam+weighted`` does."""
     search, _, rule = name.partition("+")
     return search in SEARCH_STRATEGIES and rule in SELECTION_STYLES
 
 
 def is_known_strategy(name: str) -> bool:
-    """Return whether a strategy of a profile is known here."""
+    """Return whether a name is that of a registered strategy or of a known search."""
     return name in STRATEGIES or is_search(name)
 
 
 class _KnownParameters(dict[str, object]):
-    """Parameters by name; one that is not there is said to be unknown, in whatever format it is asked for."""
+    """Parameters by name for formatting; a missing one is formatted as unknown, whatever the format spec."""
 
     def __missing__(self, name: str) -> _UnknownParameter:
         return _UnknownParameter(name)
@@ -183,12 +188,12 @@ class _UnknownParameter:
 
 
 def describe_strategy(name: str, parameters: Mapping[str, float] | None = None) -> str:
-    """Say what a strategy does.
+    """Return the description of a strategy in words.
 
     Args:
-        name: of a strategy, or of a search with its rule.
-        parameters: what it learnt, such as ``trust``; of one that the description names and that is not here it says
-            that it is unknown.
+        name: a strategy, or a search with its rule of selection.
+        parameters: learnt parameters, such as ``trust``; one that the description needs and that is missing is shown
+            as unknown.
 
     >>> describe_strategy("bon")
     'best of n: sample S solutions, score each, take the best score'
@@ -200,7 +205,7 @@ def describe_strategy(name: str, parameters: Mapping[str, float] | None = None) 
 
 
 def get_strategy_colour(name: str) -> str:
-    """Return the colour of a strategy's lines; a search has one under whatever rule."""
+    """Return the colour of a strategy's lines; a search has the same colour under every rule of selection."""
     if name in STRATEGIES:
         return STRATEGIES[name].colour
     search = name.partition("+")[0]
@@ -208,5 +213,5 @@ def get_strategy_colour(name: str) -> str:
 
 
 def get_line_style(name: str) -> str:
-    """Return how a strategy's line is drawn, as matplotlib writes it."""
+    """Return matplotlib's format string for a strategy's line."""
     return SELECTION_STYLES[name.partition("+")[2]][1] if is_search(name) else "o-"
