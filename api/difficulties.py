@@ -8,16 +8,15 @@ import numpy as np
 
 from isocompute.api.profiles import FittedProfile
 from isocompute.api.results import Result
-from isocompute.api.runs import OpenedRun, RunSource, open_run, require_path
+from isocompute.api.runs import OpenedRun, RunSource, require_path
 from isocompute.errors import ConfigError
 from isocompute.planner.difficulty import (
     DIFFICULTY_KINDS,
     DIFFICULTY_SAMPLES,
     DifficultyStudy,
     build_profile_study,
-    build_run_study,
+    build_source_study,
 )
-from isocompute.planner.profile import find_bundled_profiles, read_profile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,8 +40,8 @@ class DifficultyResult(Result):
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each budget and level, and level "all".
 
-        Columns: budget, level, share, run, accuracy, low, high, one_for_all, gain, gain_low, gain_high; accuracies are
-        0 … 1, and NaN where the budget pays for nothing.
+        Columns: budget, level, share, run, accuracy, low, high, one_for_all, gain, gain_low, gain_high. Accuracies are
+        0 … 1, and NaN where the budget pays for nothing; the gain is that of all levels together.
         """
         import pandas as pd
 
@@ -55,8 +54,7 @@ class DifficultyResult(Result):
             for level in found.levels:
                 here = level.by_difficulty
                 cells = (here.accuracy[i], here.low[i], here.high[i], level.one_for_all[i])
-                gap = here.accuracy[i] - level.one_for_all[i]
-                rows.append((budget, str(level.level), level.problem_share, level.choices[i], *cells, gap, None, None))
+                rows.append((budget, str(level.level), level.problem_share, level.choices[i], *cells, None, None, None))
         names = ["budget", "level", "share", "run", "accuracy", "low", "high", "one_for_all"]
         return pd.DataFrame(rows, columns=[*names, "gain", "gain_low", "gain_high"])
 
@@ -99,8 +97,5 @@ def difficulty(
         raise ConfigError(f"samples={samples!r:.60} must be a whole number from 1.")
     if isinstance(source, FittedProfile):
         return DifficultyResult(build_profile_study(source._profile, bins))
-    if not isinstance(source, OpenedRun):
-        path = require_path(source, "source")
-        if path.endswith(".json") or path in find_bundled_profiles():
-            return DifficultyResult(build_profile_study(read_profile(path), bins))
-    return DifficultyResult(build_run_study(open_run(source).path, bins, samples))
+    path = source.path if isinstance(source, OpenedRun) else require_path(source, "source")
+    return DifficultyResult(build_source_study(path, bins, samples))

@@ -49,7 +49,8 @@ def from_frame(
 
     Rows are verifications where ``problem`` and ``solution`` repeat; then the columns of the solution must repeat too.
     A cell of ``verdict`` may hold a list, a verdict each, as a list or as JSON text. Numbers of solutions and of
-    verdicts may differ. An empty cell, None or NaN means: no answer could be read, the verdict could not be parsed.
+    verdicts may differ. The order of problems makes no difference, nor that of solutions with names. An empty cell,
+    None or NaN means: no answer could be read, the verdict could not be parsed.
 
     Args:
         frame: the rows.
@@ -91,7 +92,7 @@ def from_frame(
     source = SourceSummary("The frame", name, name, 0)
     with build_hidden_run(run, "import", "importing") as begun, ImportWriter(begun, "table", LOGGED_GRADER) as writer:
         writer.take_row(ImportedMetadata(task=name))
-        for row in build_import_rows(rows):
+        for row in build_import_rows(sort_frame_rows(rows)):
             writer.take_row(row)
         writer.finish(source, run.path)
     opened = OpenedRun(run)
@@ -122,6 +123,17 @@ def read_frame_rows(frame: Any, columns: dict[str, str]) -> list[FrameRow]:
         {"where": f"row {index!r}", **dict(zip(cells, row, strict=True))}
         for index, row in zip(frame.index.tolist(), zip(*cells.values(), strict=True), strict=True)
     ]
+
+
+def sort_frame_rows(rows: Sequence[FrameRow]) -> list[FrameRow]:
+    """Return rows by problem and, where solutions have names, by solution, so that their order makes no difference.
+
+    Solutions without names stay in the order of their rows, and so do the verdicts of a solution: where numbers are
+    unequal the first of them are taken, and sorting by what they say would choose among them.
+    """
+    return sorted(
+        rows, key=lambda row: (read_frame_text(row["problem"]) or "", read_frame_text(row.get("solution")) or "")
+    )
 
 
 def build_import_rows(rows: Sequence[FrameRow]) -> Iterator[ImportedProblem | ImportedSolution | ImportedVerification]:

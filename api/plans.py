@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from isocompute.api.profiles import ProfileSource, apply_lambda, check_number, describe_option, load_profile
+from isocompute.api.profiles import ProfileSource, describe_option, load_profile
 from isocompute.api.results import Result
 from isocompute.errors import BudgetError
 from isocompute.planner.budget import Budget
 from isocompute.planner.plan import Plan, make_plan
+from isocompute.planner.profile import apply_lambda, check_rho
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,5 +98,5 @@ def plan(
         raise BudgetError(f"budget must be text such as '128x', or a number; it is {budget!r:.60}.")
     parsed = Budget.parse(budget if isinstance(budget, str) else f"{budget:.17g}x")
     measured, price = apply_lambda(load_profile(profile)._profile, lam)
-    measured = measured if rho is None else measured.use_rho(check_number(rho, "rho"))
+    measured = measured if rho is None else measured.use_rho(check_rho(rho))
     return PlanResult(make_plan(measured, parsed, price))

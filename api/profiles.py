@@ -9,12 +9,12 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from isocompute.api.results import Result
-from isocompute.api.runs import OpenedRun, RunSource, open_run, require_path
-from isocompute.errors import ConfigError, DataError
+from isocompute.api.runs import OpenedRun, RunSource, require_path
 from isocompute.planner.compare import Comparison, compute_frontier
+from isocompute.planner.estimate.fitting import fit_profile, name_profile_file
 from isocompute.planner.findings import Findings, derive_findings
 from isocompute.planner.power import StrategyPower, measure_strategy_power
-from isocompute.planner.profile import COUNTING_WAYS, Profile, check_profile_output, read_profile
+from isocompute.planner.profile import Profile, read_profile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,9 +81,7 @@ class FittedProfile(Result):
         Raises:
             DataError: it cannot be written there.
         """
-        target = require_path(path, "path")
-        target = target if target.endswith(".json") else f"{target}.json"
-        check_profile_output(target)
+        target = name_profile_file(require_path(path, "path"))
         named = self._profile.model_copy(update={"name": PurePath(target).stem})
         named.write(target)
         return FittedProfile(named, target)
@@ -176,51 +174,12 @@ def fit(
 
     Raises:
         RunError, DataError, EngineError: the source is missing, incomplete or damaged, or a number is bad.
+        ConfigError: the source is a grid, which has no tokens for ``parameters`` and ``read``.
     """
-    if not isinstance(source, OpenedRun) and require_path(source, "source").endswith(".json"):
-        from isocompute.planner.estimate.profile_from_grid import read_grid_profile
-
-        if len(parameters) or read != 1:
-            raise ConfigError("parameters and read are for a run; a grid has no tokens.")
-        path = require_path(source, "source")
-        profile = read_grid_profile(path, entry, PurePath(path).stem)
-    else:
-        from isocompute.planner.estimate.profile_from_run import estimate_run_profile
-
-        run = open_run(source)
-        profile = estimate_run_profile(run.path, PurePath(run.path).name, tuple(parameters), read)
-    profile, price = apply_lambda(profile, lam)
-    if price is not None:
-        profile = profile.use_lambda(price, f"given as {lam}")
-    profile = profile if rho is None else profile.use_rho(check_number(rho, "rho"))
-    fitted = FittedProfile(profile)
-    return fitted if output is None else fitted.save(output)
-
-
-def apply_lambda(profile: Profile, lam: float | str | None) -> tuple[Profile, float | None]:
-    """Return a profile counted in the way that ``lam`` names, and λ where ``lam`` gives it.
-
-    Raises:
-        DataError: ``lam`` is neither a number above zero nor a way of counting tokens.
-    """
-    if lam is None:
-        return profile, None
-    if isinstance(lam, str) and lam in COUNTING_WAYS:
-        verified = profile.genrm is not None or not (profile.rhos or profile.searches)
-        return profile.use_counting(lam), profile.get_lambda(lam) if verified else None
-    return profile, check_number(lam, "lam")
-
-
-def check_number(value: object, name: str) -> float:
-    """Return a number.
-
-    Raises:
-        DataError: it is not a number.
-    """
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        known = f", or one of {', '.join(COUNTING_WAYS)}" if name == "lam" else ""
-        raise DataError(f"{name} must be a number{known}; it is {value!r:.60}.") from None
+    path = source.path if isinstance(source, OpenedRun) else require_path(source, "source")
+    target = None if output is None else name_profile_file(require_path(output, "output"))
+    name = PurePath(path).name.removesuffix(".json") if target is None else PurePath(target).stem
+    profile = fit_profile(path, name, entry, lam, rho, parameters, read)
+    if target is not None:
+        profile.write(target)
+    return FittedProfile(profile, target)

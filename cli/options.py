@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 import isocompute
 
 if TYPE_CHECKING:
-    from isocompute.planner.profile import Profile
+    pass
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -80,21 +80,3 @@ RhoOption = Annotated[
         show_default=False,
     ),
 ]
-
-
-def apply_lambda_option(profile: Profile, text: str) -> tuple[Profile, float | None]:
-    """Apply --lambda: a number, or a way of counting tokens, which applies to λ, scorers and searches.
-
-    Returns:
-        The profile with that way of counting, and λ; None if nothing was verified.
-    """
-    from isocompute.planner.profile import COUNTING_WAYS
-
-    if text in COUNTING_WAYS:
-        verified = profile.genrm is not None or not (profile.rhos or profile.searches)
-        return profile.use_counting(text), profile.get_lambda(text) if verified else None
-    try:
-        return profile, float(text)
-    except ValueError:
-        said = f"'{text}' is neither a number nor one of {', '.join(COUNTING_WAYS)}."
-        raise typer.BadParameter(said, param_hint="'--lambda'") from None

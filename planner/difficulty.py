@@ -28,7 +28,7 @@ from isocompute.fits import (
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile, estimate_strategy, list_allocations
-from isocompute.planner.profile import Profile
+from isocompute.planner.profile import Profile, find_bundled_profiles, read_profile
 from isocompute.planner.strategies.options import build_pool_options, get_rho, list_strategy_options
 from isocompute.planner.strategies.registry import STRATEGIES, Strategy
 from isocompute.runners.storage.run import Run
@@ -107,6 +107,22 @@ def build_figure_studies(profile: Profile, run: RunPool | None) -> list[Difficul
     if run is None or min(run.pool.solutions, run.pool.verified_solutions or run.pool.solutions) <= DIFFICULTY_SAMPLES:
         return [bound]
     return [build_pool_study(run, profile, "agreement", name=profile.name), bound]
+
+
+def build_source_study(source: str, kind: str, samples: int = DIFFICULTY_SAMPLES) -> DifficultyStudy:
+    """Choose by difficulty from a run, or from a profile.
+
+    Args:
+        source: a run's folder; or a profile's file, which ends in ``.json``, or the name of a bundled one.
+        kind: one of `DIFFICULTY_KINDS`.
+        samples: the number of solutions per problem that an estimate looks at.
+
+    Raises:
+        RunError, DataError: the source is missing or damaged, or does not hold what the kind needs.
+    """
+    if source.endswith(".json") or source in find_bundled_profiles():
+        return build_profile_study(read_profile(source), kind)
+    return build_run_study(source, kind, samples)
 
 
 def build_run_study(path: str, kind: str, samples: int = DIFFICULTY_SAMPLES) -> DifficultyStudy:

@@ -41,16 +41,12 @@ def difficulty(
     """
     from isocompute.api.json_schema import build_study_json
     from isocompute.cli.screens.difficulty import print_study
-    from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_profile_study, build_run_study
-    from isocompute.planner.profile import find_bundled_profiles, read_profile
+    from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_source_study
 
     if bins not in DIFFICULTY_KINDS:
         raise typer.BadParameter(f"'{bins}' is none of {', '.join(DIFFICULTY_KINDS)}.", param_hint="'--bins'")
     with Console(stderr=True).status("estimating …"):
-        if source.endswith(".json") or source in find_bundled_profiles():
-            study = build_profile_study(read_profile(source), bins)
-        else:
-            study = build_run_study(source, bins, samples)
+        study = build_source_study(source, bins, samples)
     if json_:
         print_json(build_study_json(study))
     else:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, apply_lambda_option, print_json
+from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, print_json
 
 commands = typer.Typer()
 
@@ -43,33 +43,17 @@ def fit(
     from isocompute.api.json_schema import build_findings_json
     from isocompute.cli.screens.fit import print_fit
     from isocompute.planner.compare import compute_frontier
+    from isocompute.planner.estimate.fitting import fit_profile, name_profile_file
     from isocompute.planner.findings import derive_findings
     from isocompute.planner.power import measure_strategy_power
-    from isocompute.planner.profile import check_profile_output
 
-    console = Console()
-    target = output if output.endswith((".json", "/")) else f"{output}.json"
-    check_profile_output(target)
-    name = PurePath(target).stem
-    if source.endswith(".json"):
-        from isocompute.planner.estimate.profile_from_grid import read_grid_profile
-
-        if parameters or read != 1:
-            raise typer.BadParameter("--parameters and --read are for a run; a grid has no tokens.")
-        profile = read_grid_profile(source, entry, name)
-    else:
-        from isocompute.planner.estimate.profile_from_run import estimate_run_profile
-
-        with Console(stderr=True).status("estimating …"):
-            profile = estimate_run_profile(source, name, parameters or (), read)
-    if lam is not None:
-        profile, price = apply_lambda_option(profile, lam)
-        profile = profile if price is None else profile.use_lambda(price, f"given as {lam}")
-    profile = profile if rho is None else profile.use_rho(rho)
+    target = name_profile_file(output)
+    with Console(stderr=True).status("estimating …"):
+        profile = fit_profile(source, PurePath(target).stem, entry, lam, rho, parameters or (), read)
     found, compared = derive_findings(profile, profile.lam), compute_frontier(profile)
     power = measure_strategy_power(profile, [x for x, _ in compared])
     profile.write(target)
     if json_:
         print_json(build_findings_json(profile, found, compared, power, target))
     else:
-        print_fit(console, profile, found, compared, power, target)
+        print_fit(Console(), profile, found, compared, power, target)

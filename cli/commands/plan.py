@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, VersionOption, apply_lambda_option, print_json
+from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, VersionOption, print_json
 
 plan_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -47,14 +47,14 @@ def plan(
     from isocompute.api.json_schema import build_plan_json
     from isocompute.cli.screens.plan import print_plan
     from isocompute.planner.budget import Budget
-    from isocompute.planner.plan import make_plan as decide
-    from isocompute.planner.profile import read_profile
+    from isocompute.planner.plan import make_plan
+    from isocompute.planner.profile import apply_lambda, read_profile
 
     parsed = Budget.parse(budget)
     measured = read_profile(profile)
-    measured, price = (measured, None) if lam is None else apply_lambda_option(measured, lam)
+    measured, price = apply_lambda(measured, lam)
     measured = measured if rho is None else measured.use_rho(rho)
-    decision = decide(measured, parsed, price)
+    decision = make_plan(measured, parsed, price)
     if json_:
         print_json(build_plan_json(decision))
     else:

@@ -14,7 +14,14 @@ from isocompute.planner.profile.parts import (
     VerifierRates,
     round_accuracies,
 )
-from isocompute.planner.profile.profile import COUNTING_WAYS, UNKNOWN_LAMBDA_WARNING, Profile, check_lambda
+from isocompute.planner.profile.profile import (
+    COUNTING_WAYS,
+    UNKNOWN_LAMBDA_WARNING,
+    Profile,
+    apply_lambda,
+    check_lambda,
+    check_rho,
+)
 
 __all__ = [
     "ACCURACY_DIGITS",
@@ -30,8 +37,10 @@ __all__ = [
     "TokenMeans",
     "UnknownPart",
     "VerifierRates",
+    "apply_lambda",
     "check_lambda",
     "check_profile_output",
+    "check_rho",
     "find_bundled_profiles",
     "read_profile",
     "round_accuracies",

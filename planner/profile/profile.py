@@ -231,3 +231,38 @@ def check_lambda(lam: float) -> float:
     if not (lam > 0 and math.isfinite(lam)):
         raise DataError(f"λ is {lam:g}; the cost of a verification in solutions must be above zero.")
     return lam
+
+
+def apply_lambda(profile: Profile, lam: float | str | None) -> tuple[Profile, float | None]:
+    """Apply λ as it is given: a number, or a way of counting tokens, which applies to λ, scorers and searches.
+
+    Returns:
+        The profile with that way of counting, and λ; None if ``lam`` is None or nothing was verified.
+
+    Raises:
+        DataError: ``lam`` is neither, or the profile does not know λ in that way.
+    """
+    if lam is None:
+        return profile, None
+    if isinstance(lam, str) and lam in COUNTING_WAYS:
+        verified = profile.genrm is not None or not (profile.rhos or profile.searches)
+        return profile.use_counting(lam), profile.get_lambda(lam) if verified else None
+    return profile, _to_number(lam, f"λ is {lam!r:.60}; it must be a number, or one of {', '.join(COUNTING_WAYS)}.")
+
+
+def check_rho(rho: object) -> float:
+    """Return ρ as a number.
+
+    Raises:
+        DataError: it is not a number.
+    """
+    return _to_number(rho, f"ρ is {rho!r:.60}; it must be a number.")
+
+
+def _to_number(value: object, sentence: str) -> float:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(sentence) from None

@@ -20,12 +20,9 @@ import json
 import os
 import posixpath
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
-from secrets import token_hex
-from threading import RLock, Timer
 from typing import Any
 
 import pandas as pd
@@ -36,6 +33,7 @@ from isocompute.errors import DataError, RunError
 from isocompute.runners.documents import parse_json
 from isocompute.runners.storage.files import MANIFEST_FILE, locate_store, replace_file
 from isocompute.runners.storage.locking import LOCK_FILE, RunLock, lock_run
+from isocompute.runners.storage.parts import PartWriter, build_arrow_table, encode_parquet
 from isocompute.runners.storage.schema import OVERLAYS, TABLES, RunTable
 
 RUN_FORMAT = 2
@@ -335,78 +333,3 @@ class Run:
             if self._is_temporary(path) and os.path.isfile(path) and not os.path.islink(path):
                 with self._translate_write_errors(path):
                     os.remove(path)
-
-
-class PartWriter:
-    """A buffer of rows that is written as a part every few seconds, even if no more rows come.
-
-    Parts are numbered in the order of writing. A store may have a second writer, so there the name also holds a token
-    of the writer, and no part overwrites another's.
-    """
-
-    def __init__(self, run: Run, table: RunTable, seconds: float, rows: int, after: PartWriter | None) -> None:
-        self.run, self.table, self.seconds, self.rows, self.after = run, table, seconds, rows, after
-        numbers = [number for number, _ in run._sort_parts(table)]
-        self.part: tuple[int, list[Mapping[str, Any]]] = (max(numbers, default=-1) + 1, [])
-        self.name = "" if run.local else f"-{token_hex(4)}"
-        self.since = time.monotonic()
-        self.lock = RLock()
-        self.timer: Timer | None = None
-
-    def add_rows(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows; write the buffer now if it is old or large enough, otherwise start a timer that does."""
-        with self.lock:
-            waiting = self.part[1]
-            waiting.extend(rows)
-            if len(waiting) >= self.rows or time.monotonic() - self.since >= self.seconds:
-                self.flush()
-            elif waiting and self.timer is None:
-                self.timer = Timer(self.seconds, self._flush_late)
-                self.timer.daemon = True
-                self.timer.start()
-
-    def flush(self) -> None:
-        """Write the buffered rows as one part."""
-        with self.lock:
-            if self.timer is not None:
-                self.timer.cancel()
-                self.timer = None
-            number, waiting = self.part
-            if waiting:
-                if self.after is not None:
-                    self.after.flush()  # a solution is written before its verifications
-                content = build_arrow_table(waiting, self.table.schema)
-                self.run.write_part(self.table, f"part-{number:05d}{self.name}.parquet", content)
-                self.part = (number + 1, [])  # one assignment: an interrupt never loses rows
-            self.since = time.monotonic()
-
-    def drop_rows(self) -> None:
-        """Discard the buffered rows."""
-        with self.lock:
-            if self.timer is not None:
-                self.timer.cancel()
-                self.timer = None
-            self.part[1].clear()
-
-    def _flush_late(self) -> None:
-        with suppress(RunError):  # the rows stay buffered; the next call raises the same error
-            self.flush()
-
-
-def build_arrow_table(rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Return rows as a table; a lone surrogate, which UTF-8 cannot encode, becomes '?'."""
-    try:
-        return pa.Table.from_pylist(rows, schema=schema)
-    except UnicodeEncodeError:
-        plain = [
-            {k: v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for k, v in row.items()}
-            for row in rows
-        ]
-        return pa.Table.from_pylist(plain, schema=schema)
-
-
-def encode_parquet(table: pa.Table) -> bytes:
-    """Return a table as the bytes of a Parquet file with page checksums."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", compression_level=3, write_page_checksum=True)
-    return bytes(sink.getvalue().to_pybytes())

@@ -121,3 +121,16 @@ def test_the_samples_in_one_call():
     assert (len(run.problems), len(run.solutions), len(run.verifications)) == (60, 1920, 7680)
     assert run.solutions["correct"].tolist() == frame["correct"].tolist()
     assert iso.plan(iso.fit(run), "16x", lam=1.0).to_frame()["strategy"].tolist()
+
+
+def test_the_order_of_rows_makes_no_difference():
+    rng = np.random.default_rng(3)
+    rows = [
+        (f"p{p}", f"s{i}", rng.choice(["1", "2"]), "1", float(rng.random() < 0.6))
+        for p in range(5)
+        for i in range(3 + p)
+    ]
+    frame = pd.DataFrame(rows, columns=["problem", "id", "said", "gold", "verdict"])
+    one, other = iso.from_frame(frame, **ROLES), iso.from_frame(frame.sample(frac=1, random_state=1), **ROLES)
+    assert one.solutions.equals(other.solutions)
+    assert iso.fit(one, lam=1.0).to_dict() == iso.fit(other, lam=1.0).to_dict()

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from isocompute.runners.sampling.sweep import run_sweep
-from isocompute.runners.storage.run import Run, build_arrow_table, encode_parquet
+from isocompute.runners.storage.parts import build_arrow_table, encode_parquet
+from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import NODES_TABLE, PROBLEMS_TABLE, SEARCHES_TABLE
 
 HOSTILE = "\x1b[31m[bold]\n\x07 [/red] {question} " + "x" * 500

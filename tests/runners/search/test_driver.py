@@ -19,7 +19,7 @@ from isocompute.runners.search.expand import NodeCost, PendingNode, SearchContex
 from isocompute.runners.search.registry import SEARCH_STRATEGIES as STRATEGIES
 from isocompute.runners.seeds import derive_seed
 from isocompute.runners.storage.expected import ExpectedRows
-from isocompute.runners.storage.run import build_arrow_table, encode_parquet
+from isocompute.runners.storage.parts import build_arrow_table, encode_parquet
 from isocompute.runners.storage.schema import NODES_TABLE, PROBLEMS_TABLE, SEARCHES_TABLE
 
 

@@ -15,8 +15,9 @@ from isocompute.runners.imports import import_logged_run
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.imported_scores import OUT_OF_RANGE_STATUS
+from isocompute.runners.storage.parts import encode_parquet
 from isocompute.runners.storage.progress import measure_run_progress
-from isocompute.runners.storage.run import Run, encode_parquet
+from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import NODES_TABLE, SCORES_TABLE, SEARCHES_TABLE, SOLUTIONS_TABLE, TABLES
 
 RUNS = Path(__file__).resolve().parents[3] / "data" / "runs"

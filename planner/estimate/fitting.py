@@ -1,0 +1,59 @@
+"""Fitting: a profile from the path of a run or of a published grid, with λ and ρ as they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from isocompute.errors import ConfigError
+from isocompute.planner.profile import Profile, apply_lambda, check_profile_output, check_rho
+
+
+def name_profile_file(output: str) -> str:
+    """Return the file that a profile is written to: ``.json`` is added where it is missing.
+
+    Raises:
+        DataError: nothing can be written there.
+    """
+    target = output if output.endswith((".json", "/")) else f"{output}.json"
+    check_profile_output(target)
+    return target
+
+
+def fit_profile(
+    source: str,
+    name: str,
+    entry: str | None = None,
+    lam: float | str | None = None,
+    rho: float | None = None,
+    parameters: Sequence[float] = (),
+    read: float = 1.0,
+) -> Profile:
+    """Estimate a profile.
+
+    Args:
+        source: a run's path, or the path of a grid of means, which ends in ``.json``.
+        name: the profile's name.
+        entry: which entry of a grid with several.
+        lam: λ as a number, or a way of counting tokens.
+        rho: ρ, the cost of scoring a solution in solutions.
+        parameters: sizes of models that no folder tells: the solver's, the verifier's, the scorer's.
+        read: what a token that is only read counts, where a decoded one counts 1.
+
+    Raises:
+        RunError, DataError, EngineError: the source is missing, incomplete or damaged, or a number is bad.
+        ConfigError: the source is a grid, which has no tokens for ``parameters`` and ``read``.
+    """
+    if source.endswith(".json"):
+        from isocompute.planner.estimate.profile_from_grid import read_grid_profile
+
+        if len(parameters) or read != 1:
+            raise ConfigError("Sizes of models (parameters) and what a read token counts (read) are for a run; a grid "
+                              "has no tokens.")  # fmt: skip
+        profile = read_grid_profile(source, entry, name)
+    else:
+        from isocompute.planner.estimate.profile_from_run import estimate_run_profile
+
+        profile = estimate_run_profile(source, name, tuple(parameters), read)
+    profile, price = apply_lambda(profile, lam)
+    profile = profile if price is None else profile.use_lambda(price, f"given as {lam}")
+    return profile if rho is None else profile.use_rho(check_rho(rho))
