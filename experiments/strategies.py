@@ -25,7 +25,7 @@ from isocompute.fits import (
 from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import list_strategy_options
-from isocompute.runners.imports import import_run
+from isocompute.runners.imports import import_logged_run
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "strategies.md"
@@ -57,7 +57,7 @@ def collect_profiles() -> list[tuple[str, Profile]]:
     if TRACES.is_file():
         with tempfile.TemporaryDirectory() as folder:
             run = str(Path(folder) / "gpqa")
-            import_run("sc-genrm-scaling", str(TRACES), run)
+            import_logged_run("sc-genrm-scaling", str(TRACES), run)
             traces = estimate_run_profile(run, "gpqa").use_lambda(1.0, "the study's")
         found.append(("the authors' traces of Llama-3.3-70B on GPQA-Diamond, λ = 1 as in the study", traces))
     return found
