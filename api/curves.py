@@ -16,6 +16,7 @@ from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import estimate_strategy, list_allocations
 from isocompute.planner.estimate.searches import measure_searches
 from isocompute.planner.strategies.registry import STRATEGIES, is_search
+from isocompute.runners.parsing.printable import format_error_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ def curve(
     numbers: dict[str, Any]
     opened = open_run(run)
     if not isinstance(strategy, str) or not (strategy in STRATEGIES or is_search(strategy)):
-        raise ConfigError(f"strategy={strategy!r:.60} is unknown; there are {STRATEGIES.names_as_text}.")
+        raise ConfigError(f"strategy={format_error_value(strategy)} is unknown; there are {STRATEGIES.names_as_text}.")
     found = read_pool(opened._run)
     costs = measure_costs(found)
     if is_search(strategy):
@@ -98,10 +99,12 @@ def check_numbers(given: Sequence[int] | int | None, name: str, usual: list[int]
         return usual
     if not usual:
         raise DataError(f"{name} has no meaning for this strategy; leave it out.")
-    numbers = list(given) if isinstance(given, Sequence | np.ndarray) and not isinstance(given, str) else [given]
+    numbers = np.asarray(given).ravel().tolist()
     for number in numbers:
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 1 <= number <= usual[-1]:
-            raise DataError(f"{name} must hold whole numbers from 1 to {usual[-1]}; it holds {number!r:.60}.")
+            raise DataError(
+                f"{name} must hold whole numbers from 1 to {usual[-1]}; it holds {format_error_value(number)}."
+            )
     return [int(number) for number in numbers] or usual
 
 

@@ -17,6 +17,7 @@ from isocompute.planner.difficulty import (
     build_profile_study,
     build_source_study,
 )
+from isocompute.runners.parsing.printable import format_error_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,13 +67,17 @@ class DifficultyResult(Result):
 
     def _describe(self) -> list[str]:
         found = self._study.policy
-        i = int(np.flatnonzero(~np.isnan(found.gain))[-1]) if not np.isnan(found.gain).all() else len(found.gain) - 1
-        gain = "{:+.1f} points [{:+.1f}, {:+.1f}]".format(
-            *(100 * x for x in (found.gain[i], found.gain_low[i], found.gain_high[i]))
-        )
+        known = np.flatnonzero(~np.isnan(found.gain))
+        if known.size:
+            i = int(known[-1])
+            ends = (100 * x for x in (found.gain[i], found.gain_low[i], found.gain_high[i]))
+            gain = "{:+.1f} points [{:+.1f}, {:+.1f}]".format(*ends)
+            said = f"At {found.budgets[i]:,.0f}x choosing by level gains {gain} over one choice for all"
+        else:
+            said = "No measured budget pays for estimating the level and for a strategy after it"
         return [
             f"Difficulty of '{self._study.name}' by {self._study.kind_description}: {self._study.problems} problems",
-            f"At {found.budgets[i]:,.0f}x choosing by level gains {gain} over one choice for all",
+            said,
             *(f"warning: {warning}" for warning in self.warnings),
         ]
 
@@ -92,9 +97,9 @@ def difficulty(
         RunError, DataError: the source is missing or does not hold what ``bins`` needs.
     """
     if bins not in DIFFICULTY_KINDS:
-        raise ConfigError(f"bins={bins!r:.60} must be one of {', '.join(DIFFICULTY_KINDS)}.")
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
-        raise ConfigError(f"samples={samples!r:.60} must be a whole number from 1.")
+        raise ConfigError(f"bins={format_error_value(bins)} must be one of {', '.join(DIFFICULTY_KINDS)}.")
+    if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 1:
+        raise ConfigError(f"samples={format_error_value(samples)} must be a whole number from 1.")
     if isinstance(source, FittedProfile):
         return DifficultyResult(build_profile_study(source._profile, bins))
     path = source.path if isinstance(source, OpenedRun) else require_path(source, "source")

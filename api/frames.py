@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import secrets
 import weakref
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from isocompute.api.cells import clean_cell, normalise_answer_cell, read_cell_text, read_list_cell
 from isocompute.api.runs import OpenedRun
 from isocompute.errors import DataError
 from isocompute.runners.imports.fields import read_count_field, read_flag_field, read_probability_field
@@ -24,7 +22,6 @@ from isocompute.runners.storage.run import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 FrameRow = dict[str, Any]
 
 
@@ -54,17 +51,17 @@ def from_frame(
 
     Args:
         frame: the rows.
-        problem: the column with the problem's name.
+        problem: the column with the problem's name; names are compared as text, so 1 and "1" are one problem.
         solution: the column with the solution's name in its problem; without it each row is a solution.
         answer: the column with the answers: text or numbers. Equal numbers are one answer, however they are written.
         correct: the column that says whether the solution is right; without it ``answer`` is compared with ``gold``.
         gold: the column with the right answer.
         verdict: the column with verdicts: yes or no, booleans, numbers in 0 … 1, or lists of them.
-        p_yes: the column with the probability of yes, which is taken as the verdict where ``verdict`` is not given.
+        p_yes: the column with the probability of yes; it is the verdict if there is no ``verdict=``.
         score: the column with the reward score of the solution, in 0 … 1.
         tokens: the column with the completion tokens of the solution.
         verification_tokens: the column with the completion tokens of a verification, or a list of them.
-        level: the column with the problem's difficulty, a whole number from 1.
+        level: the column with the problem's difficulty, a whole number, 0 or more.
         cluster: the column with the group of problems that the problem was drawn with.
         name: what the task is called in plans.
 
@@ -80,6 +77,8 @@ def from_frame(
         >>> from_frame(rows, problem="id", answer="said", gold="right", verdict="yes").solutions["correct"].tolist()
         [True, False]
     """
+    if not isinstance(name, str) or not name.strip():
+        raise DataError(f"name must be text; it is {format_error_value(name)}.")
     columns = {
         "problem": problem, "solution": solution, "answer": answer, "correct": correct, "gold": gold,
         "verdict": verdict, "p_yes": p_yes, "score": score, "tokens": tokens,
@@ -96,7 +95,7 @@ def from_frame(
             writer.take_row(row)
         writer.finish(source, run.path)
     opened = OpenedRun(run)
-    weakref.finalize(opened, run.fs.rm, run.root.rpartition("/")[0], recursive=True)
+    weakref.finalize(run, run.fs.rm, run.root.rpartition("/")[0], recursive=True)
     return opened
 
 
@@ -113,16 +112,25 @@ def read_frame_rows(frame: Any, columns: dict[str, str]) -> list[FrameRow]:
     for role, column in columns.items():
         if not isinstance(column, str) or list(frame.columns).count(column) != 1:
             known = ", ".join(map(str, frame.columns))[:200]
-            raise DataError(f"{role}={column!r:.60} must name one column of the frame; it has {known}.")
+            raise DataError(f"{role}={format_error_value(column)} must name one column of the frame; it has {known}.")
     if not ("correct" in columns or {"answer", "gold"} <= set(columns)):
         raise DataError("from_frame needs correct=, or answer= and gold=, to know which solutions are right.")
     if frame.empty:
         raise DataError("The frame has no rows.")
-    cells = {role: frame[column].tolist() for role, column in columns.items()}
+    cells = {role: read_frame_column(frame[column]) for role, column in columns.items()}
     return [
-        {"where": f"row {index!r}", **dict(zip(cells, row, strict=True))}
+        {"where": f"row {format_error_value(index)}", **dict(zip(cells, row, strict=True))}
         for index, row in zip(frame.index.tolist(), zip(*cells.values(), strict=True), strict=True)
     ]
+
+
+def read_frame_column(column: pd.Series[Any]) -> list[Any]:
+    """Return the cells of a column as plain Python values; lists stay lists."""
+    if (
+        column.dtype == "float32" or column.dtype == "float16"
+    ):  # 0.1 stays 0.1, and not what is nearest to it in 64 bits
+        return [clean_cell(cell) for cell in column.to_numpy()]
+    return [cell if isinstance(cell, list | tuple) else clean_cell(cell) for cell in column.tolist()]
 
 
 def sort_frame_rows(rows: Sequence[FrameRow]) -> list[FrameRow]:
@@ -132,7 +140,7 @@ def sort_frame_rows(rows: Sequence[FrameRow]) -> list[FrameRow]:
     unequal the first of them are taken, and sorting by what they say would choose among them.
     """
     return sorted(
-        rows, key=lambda row: (read_frame_text(row["problem"]) or "", read_frame_text(row.get("solution")) or "")
+        rows, key=lambda row: (read_cell_text(row["problem"]) or "", read_cell_text(row.get("solution")) or "")
     )
 
 
@@ -147,23 +155,23 @@ def build_import_rows(rows: Sequence[FrameRow]) -> Iterator[ImportedProblem | Im
     counts: dict[str, int] = {}
     for position, row in enumerate(rows):
         where = row["where"]
-        problem_id = read_frame_text(row["problem"])
+        problem_id = read_cell_text(row["problem"])
         if problem_id is None:
             raise DataError(f"{where}: the problem has no name.")
         read_level = read_count_field(row, "level", where)
         problem = ImportedProblem(
             problem_id,
             "",
-            gold=normalise_frame_answer(row.get("gold")),
+            gold=normalise_answer_cell(row.get("gold")),
             level=read_level,
-            cluster=read_frame_text(row.get("cluster")),
+            cluster=read_cell_text(row.get("cluster")),
         )
         if problems.setdefault(problem_id, problem) != problem:
             raise DataError(f"{where}: the problem '{problem_id}' has another gold, level or cluster than before.")
         if problem_id not in counts:
             counts[problem_id] = 0
             yield problem
-        label = read_frame_text(row["solution"]) if "solution" in row else position
+        label = read_cell_text(row["solution"]) if "solution" in row else position
         if label is None:
             raise DataError(f"{where}: the solution of '{problem_id}' has no name.")
         one = build_solution_row(row, problem, where)
@@ -184,7 +192,7 @@ def build_solution_row(row: FrameRow, problem: ImportedProblem, where: str) -> I
     Raises:
         DataError: nothing says whether it is right, or its score is not in 0 … 1.
     """
-    answer = normalise_frame_answer(row.get("answer"))
+    answer = normalise_answer_cell(row.get("answer"))
     correct = read_flag_field(row, "correct", where)
     if correct is None:
         if problem.gold is None:
@@ -218,50 +226,7 @@ def build_verification_rows(
     if len(costs) != len(each):
         raise DataError(f"{where}: there are {len(each)} verdicts and {len(costs)} numbers of verification tokens.")
     for value, cost in zip(each, costs, strict=True):
-        cells = {role: None if is_missing(value) else value, "verification_tokens": cost}
+        cells = {role: value, "verification_tokens": cost}
         verdict = read_probability_field(cells, role, where)
         tokens = read_count_field(cells, "verification_tokens", where)
         yield ImportedVerification(problem_id, solution_id, "", verdict=verdict, completion_tokens=tokens)
-
-
-def read_list_cell(cell: Any) -> list[Any] | None:
-    """Return the entries of a cell that holds a list, an array or JSON text of one; None of any other cell."""
-    if isinstance(cell, list | tuple):
-        return list(cell)
-    if hasattr(cell, "tolist") and getattr(cell, "ndim", 0) == 1:
-        return list(cell.tolist())
-    if isinstance(cell, str) and cell.strip()[:1] == "[":
-        try:
-            found = json.loads(cell)
-        except ValueError:
-            raise DataError(f"{format_error_value(cell)} begins like a list and is not JSON.") from None
-        return found if isinstance(found, list) else None
-    return None
-
-
-def read_frame_text(cell: Any) -> str | None:
-    """Return a name as text; None of an empty cell. A whole number is written without its point."""
-    if is_missing(cell):
-        return None
-    if isinstance(cell, float) and cell.is_integer():
-        cell = int(cell)
-    return str(cell).strip() or None
-
-
-def normalise_frame_answer(cell: Any) -> str | None:
-    """Return an answer as text, numbers of one value alike; None of an empty cell.
-
-    >>> [normalise_frame_answer(cell) for cell in (28.0, " 28 ", "028.50", "x = 2", float("nan"), "")]
-    ['28', '28', '57/2', 'x = 2', None, None]
-    """
-    text = read_frame_text(cell)
-    return str(Fraction(text)) if text is not None and PLAIN_NUMBER.fullmatch(text) else text
-
-
-def is_missing(cell: Any) -> bool:
-    """Return whether a cell is empty: None, NaN, pandas' NA or NaT, or blank text."""
-    if cell is None or (isinstance(cell, str) and not cell.strip()):
-        return True
-    if isinstance(cell, float):
-        return math.isnan(cell)
-    return type(cell).__name__ in ("NAType", "NaTType")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from isocompute.api.profiles import ProfileSource, describe_option, load_profile
@@ -10,6 +11,7 @@ from isocompute.errors import BudgetError
 from isocompute.planner.budget import Budget
 from isocompute.planner.plan import Plan, make_plan
 from isocompute.planner.profile import apply_lambda, check_rho
+from isocompute.runners.parsing.printable import format_error_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,9 +96,23 @@ def plan(
         BudgetError: the budget cannot be read, or buys nothing.
         DataError: the profile cannot be read, or a number is bad.
     """
-    if isinstance(budget, bool) or not isinstance(budget, str | int | float):
-        raise BudgetError(f"budget must be text such as '128x', or a number; it is {budget!r:.60}.")
-    parsed = Budget.parse(budget if isinstance(budget, str) else f"{budget:.17g}x")
+    parsed = Budget.parse(budget) if isinstance(budget, str) else read_budget_number(budget)
     measured, price = apply_lambda(load_profile(profile)._profile, lam)
     measured = measured if rho is None else measured.use_rho(check_rho(rho))
     return PlanResult(make_plan(measured, parsed, price))
+
+
+def read_budget_number(budget: object) -> Budget:
+    """Return a budget of so many solutions' worth.
+
+    Raises:
+        BudgetError: it is not a number above zero.
+    """
+    try:
+        number = math.nan if isinstance(budget, bool) else float(budget)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not (number > 0 and math.isfinite(number)):
+        said = format_error_value(budget)
+        raise BudgetError(f"budget must be text such as '128x', or a number above zero; it is {said}.")
+    return Budget(number)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from isocompute.api.results import Result
-from isocompute.errors import ConfigError, RunError
+from isocompute.errors import ConfigError
+from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.building import build_hidden_run
 from isocompute.runners.storage.locking import LOCK_FILE
 from isocompute.runners.storage.run import Run
@@ -85,7 +86,7 @@ class OpenedRun(Result):
         Raises:
             RunError: something is there already, or it cannot be written.
         """
-        target = Run(path)
+        target = Run(require_path(path, "path"))
         with build_hidden_run(target, "save", "saving") as begun:
             root = self._run.root.rstrip("/")
             for file in self._run.fs.find(root):
@@ -117,6 +118,7 @@ class OpenedRun(Result):
         return read_figure_source(self._run)
 
     def _read_sorted(self, table: RunTable) -> pd.DataFrame:
+        self._run.read_manifest()  # raises if the run has gone
         return self._run.read_frame(table).sort_values(table.key_names, ignore_index=True)
 
     def _describe(self) -> list[str]:
@@ -163,6 +165,10 @@ def import_run(
     """
     from isocompute.runners.imports import import_logged_run
 
+    if not isinstance(format, str):
+        raise ConfigError(f"format must be text; it is {format_error_value(format)}.")
+    if columns is not None and not isinstance(columns, Mapping):
+        raise ConfigError(f"columns must map names to names; it is {format_error_value(columns)}.")
     target = require_path(output, "output")
     import_logged_run(format, require_path(path, "path"), target, grader, columns, progress)
     return open_run(target)
@@ -190,9 +196,8 @@ def require_path(path: object, name: str) -> str:
     Raises:
         ConfigError: it is not a path.
     """
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise ConfigError(f"{name} must be a path or a URL; it is {path!r:.60}.")
-    found = os.fspath(path)
-    if not isinstance(found, str):
-        raise RunError(f"{name} must be text, not bytes.")
-    return found
+    found = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    is_text = isinstance(found, str) and "\0" not in found and not any("\ud800" <= c <= "\udfff" for c in found)
+    if not found or not is_text:
+        raise ConfigError(f"{name} must be a path or a URL; it is {format_error_value(path)}.")
+    return str(found)

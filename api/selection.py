@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isocompute.api.frames import is_missing, normalise_frame_answer, read_list_cell
+from isocompute.api.cells import clean_cell, normalise_answer_cell, read_list_cell
 from isocompute.api.profiles import ProfileSource, load_profile
 from isocompute.api.results import Result
 from isocompute.errors import ConfigError, DataError
 from isocompute.fits.choice.answer import RULES, AnswerSupport, weigh_answers
 from isocompute.runners.imports.fields import read_probability_field
+from isocompute.runners.parsing.printable import format_error_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +37,12 @@ class SelectionResult(Result):
 
     @property
     def support(self) -> dict[str, float]:
-        """What speaks for each answer: votes, weights or the best score."""
+        """What speaks for each answer: votes, weights or the best score (NaN of an answer without one)."""
         return dict(zip(self._names, self._found.support.tolist(), strict=True))
 
     @property
     def tied(self) -> list[str]:
-        """The answers among which a tie was drawn; the answer alone if there was none."""
+        """The answers that may be drawn; one alone if there is no tie. A solution without an answer may tie too."""
         return sorted(name for name, p in zip(self._names, self._found.probability, strict=True) if p > 0)
 
     @property
@@ -79,7 +81,8 @@ def select(
 ) -> SelectionResult:
     """Choose the answer of one problem from its samples.
 
-    A tie is drawn with the seed; the same samples give the same answer in whatever order they come.
+    A tie is drawn with the seed; the same samples give the same answer in whatever order they come. In ``genrm`` and
+    ``genrm+vote`` a verdict counts as yes above 1/2, and as no otherwise, as in the estimators.
 
     Args:
         answers: of the N solutions, text or numbers; None, NaN or "" where no answer could be read.
@@ -98,10 +101,12 @@ def select(
         '7'
     """
     if strategy not in RULES:
-        raise ConfigError(f"strategy={strategy!r:.60} is unknown to select; there are {', '.join(RULES)}.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ConfigError(f"seed must be a whole number, 0 or more; it is {seed!r:.60}.")
-    told = [normalise_frame_answer(answer) for answer in read_samples(answers, "answers")]
+        raise ConfigError(
+            f"strategy={format_error_value(strategy)} is unknown to select; there are {', '.join(RULES)}."
+        )
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ConfigError(f"seed must be a whole number, 0 or more; it is {format_error_value(seed)}.")
+    told = [read_answer(answer) for answer in read_samples(answers, "answers")]
     names = sorted({answer for answer in told if answer is not None})
     if not names:
         raise DataError("No answer can be read: every entry of answers is empty.")
@@ -110,32 +115,57 @@ def select(
     judged = read_verdict_rows(verdicts, len(told)) if needs == "verdicts" else None
     scored = read_score_row(scores, len(told)) if needs == "scores" else None
     found = weigh_answers(strategy, codes, judged, scored, get_trust(profile) if strategy == "fused" else 1.0)
-    chosen = draw_answer(found.probability, seed)
+    rows = (
+        [sorted(map(repr, row)) for row in np.atleast_2d(part.T).T] for part in (judged, scored) if part is not None
+    )
+    samples = sorted(map(repr, zip(told, *rows, strict=True)))
+    chosen = draw_answer(found.probability, samples, int(seed))
     return SelectionResult(strategy, names, found, None if chosen is None else names[chosen])
 
 
-def draw_answer(probability: NDArray[np.float64], seed: int) -> int | None:
-    """Return the answer that the seed draws; None where it draws a solution without an answer."""
-    place = int(np.searchsorted(np.cumsum(probability), np.random.default_rng(seed).random(), side="right"))
+def draw_answer(probability: NDArray[np.float64], samples: list[str], seed: int) -> int | None:
+    """Return the answer that is drawn; None if it is a solution without an answer.
+
+    The draw depends on the seed and on the samples, so that ties of different problems do not all fall to one side
+    under one seed.
+
+    Args:
+        probability: of each answer.
+        samples: the samples in words, sorted.
+        seed: 0 or more.
+    """
+    digest = int.from_bytes(sha256("\n".join(samples).encode()).digest()[:8], "big")
+    place = int(np.searchsorted(np.cumsum(probability), np.random.default_rng([seed, digest]).random(), side="right"))
     if place < len(probability):
         return place
     return int(np.flatnonzero(probability)[-1]) if probability.sum() > 1 - 1e-9 else None
 
 
-def read_samples(values: Any, name: str, count: int | None = None) -> list[Any]:
-    """Return samples as a list.
+def read_answer(cell: Any) -> str | None:
+    """Return an answer as text; None of an empty one.
 
     Raises:
-        DataError: they are not a list, are none, or are not as many as the answers.
+        DataError: it is a list or another collection.
     """
-    if isinstance(values, str | bytes) or not hasattr(values, "__iter__") or not hasattr(values, "__len__"):
-        raise DataError(f"{name} must be a list with an entry for each solution; it is {values!r:.60}.")
-    found = list(values)
-    if not found or (count is not None and len(found) != count):
-        raise DataError(
-            f"{name} must have {count or 'at least 1'} entries, one for each solution; it has {len(found)}."
-        )
-    return found
+    if isinstance(cell, list | tuple | dict | set):
+        raise DataError(f"An answer is {format_error_value(cell)}; it must be text or a number.")
+    return normalise_answer_cell(cell)
+
+
+def read_samples(values: Any, name: str, count: int | None = None) -> list[Any]:
+    """Return samples as a list, of arrays by row.
+
+    Raises:
+        DataError: they have no order, or are not as many as the answers.
+    """
+    values = values.to_numpy() if hasattr(values, "to_numpy") else values
+    values = values.tolist() if isinstance(values, np.ndarray) else values
+    if not isinstance(values, list | tuple):
+        raise DataError(f"{name} must be a list with an entry for each solution; it is {format_error_value(values)}.")
+    if not values or (count is not None and len(values) != count):
+        needed = f"{count or 'at least 1'} entries, one for each solution"
+        raise DataError(f"{name} must have {needed}; it has {len(values)}.")
+    return list(values)
 
 
 def read_verdict_rows(verdicts: Any, count: int) -> NDArray[np.float64]:
@@ -147,11 +177,9 @@ def read_verdict_rows(verdicts: Any, count: int) -> NDArray[np.float64]:
     """
     if verdicts is None:
         raise ConfigError("This strategy needs verdicts.")
-    rows = [
-        [row] if (entries := read_list_cell(row)) is None else entries
-        for row in read_samples(verdicts, "verdicts", count)
-    ]
-    array = np.full((count, max(1, *map(len, rows)) if count > 1 else max(1, len(rows[0]))), np.nan)
+    read = ((row, read_list_cell(row)) for row in read_samples(verdicts, "verdicts", count))
+    rows = [[row] if entries is None else entries for row, entries in read]
+    array = np.full((count, max(1, *map(len, rows))), np.nan) if count > 1 else np.full((1, len(rows[0]) or 1), np.nan)
     for i, row in enumerate(rows):
         for m, value in enumerate(row):
             array[i, m] = read_share(value, f"verdicts[{i}]")
@@ -167,15 +195,13 @@ def read_score_row(scores: Any, count: int) -> NDArray[np.float64]:
     """
     if scores is None:
         raise ConfigError("This strategy needs scores.")
-    return np.array(
-        [read_share(value, f"scores[{i}]") for i, value in enumerate(read_samples(scores, "scores", count))]
-    )
+    rows = enumerate(read_samples(scores, "scores", count))
+    return np.array([read_share(value, f"scores[{i}]") for i, value in rows])
 
 
 def read_share(value: Any, where: str) -> float:
     """Return a verdict or a score; NaN of an empty one."""
-    value = value.item() if isinstance(value, np.generic) else value
-    found = read_probability_field({"value": None if is_missing(value) else value}, "value", where)
+    found = read_probability_field({"value": clean_cell(value)}, "value", where)
     return np.nan if found is None else found
 
 

@@ -45,7 +45,11 @@ class Figure:
         """
         table = self.build_table(source)
         if table.empty:
-            raise DataError(f"There is nothing to draw for the figure '{self.name}'.")
+            raise DataError(
+                f"There is nothing to draw for the figure '{self.name}': it needs strategies whose costs are known, "
+                "and "
+                "λ may be unknown here; a profile fitted with lam= has one."
+            )
         with FIGURES.wrap_plugin_errors(self.name):
             return DrawnFigure(FIGURES[self.name].draw_function(table, ax=ax), table)
 

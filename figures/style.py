@@ -181,7 +181,7 @@ def render_file(figure: Figure, file: str, dpi: float = 200) -> bytes:
     kind = PurePosixPath(file).suffix[1:]
     if kind not in FORMAT_METADATA:
         raise DataError(
-            f"A figure is drawn into {', '.join(f'.{known}' for known in FORMAT_METADATA)}; '{file}' is none of these."
+            f"The file of a figure must end in {', '.join(f'.{known}' for known in FORMAT_METADATA)}; got '{file}'."
         )
     return render_figure(figure, kind, dpi)
 

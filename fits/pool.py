@@ -199,8 +199,8 @@ def _check_scores(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float
     if wrong.any():
         p, k = np.argwhere(wrong)[0]
         raise DataError(
-            f"scores holds {array[p, k]} at problem {p}, solution {k}: it must lie in [0, 1], or be NaN where there "
-            "is none."
+            f"scores holds {array[p, k]} at problem {p}, solution {k}: it must lie in [0, 1], or be NaN where it "
+            "is unknown."
         )
     return _copy_read_only(array, np.float64)
 

@@ -67,25 +67,28 @@ class DifficultyStudy:
         said = []
         if not self.in_practice:
             said.append(
-                f"{self.kind_description} takes the right answers: it cannot be had of a new problem, only bounds "
-                "others."
+                f"Difficulty by {self.kind_description} needs the right answers, so it cannot be used on new problems. "
+                "It bounds what the usable kinds can gain."
             )
         broke = [f"{x:,.0f}x" for x in self.policy.budgets[np.isnan(self.policy.gain)]]
         if broke:
             said.append(
-                f"Telling the level costs {self.policy.charge:,.3g}x: with {', '.join(broke)} nothing can be run "
-                "after it."
+                f"Estimating the level costs {self.policy.charge:,.3g}x, so a budget of {', '.join(broke)} leaves "
+                "nothing "
+                "for the strategy."
             )
         levels = [level.level for level in self.policy.levels]
         none = [str(level) for level in range(1, levels[-1]) if level not in levels]
         if none and self.kind != "level":
-            said.append(f"No problem is in level {', '.join(none)}: too many look equally hard to be told apart.")
+            said.append(
+                f"No problem is in level {', '.join(none)}: too many problems have the same estimated difficulty."
+            )
         few = [
             str(level.level) for level in self.policy.levels if level.problem_share * self.problems < MIN_LEVEL_PROBLEMS
         ]
         if few:
             said.append(
-                f"Fewer than {MIN_LEVEL_PROBLEMS} problems in level {', '.join(few)}: what is chosen there is mostly "
+                f"Level {', '.join(few)} has fewer than {MIN_LEVEL_PROBLEMS} problems, so the choice there is mostly "
                 "luck."
             )
         return said
@@ -239,8 +242,13 @@ def assign_levels(kind: str, run: RunPool, profile: Profile, samples: int) -> Di
     if kind == "level":
         return assign_given_levels(get_dataset_levels(run, profile), run.pool)
     if kind == "score":
-        if profile.lam is None:
+        if run.pool.verdicts is None:
             raise DataError(f"Difficulty by score needs verdicts, and the run at '{run.path}' has none.")
+        if profile.lam is None:
+            raise DataError(
+                f"Difficulty by score charges for verdicts, and the run at '{run.path}' does not say λ, their cost: "
+                "not every row has its tokens."
+            )
         return assign_verdict_levels(run.pool, samples, profile.lam)
     return {"estimate": assign_pass_rate_levels, "agreement": assign_agreement_levels}[kind](run.pool, samples)
 

@@ -44,7 +44,7 @@ def difficulty(
     from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_source_study
 
     if bins not in DIFFICULTY_KINDS:
-        raise typer.BadParameter(f"'{bins}' is none of {', '.join(DIFFICULTY_KINDS)}.", param_hint="'--bins'")
+        raise typer.BadParameter(f"'{bins}' is not one of {', '.join(DIFFICULTY_KINDS)}.", param_hint="'--bins'")
     with Console(stderr=True).status("estimating …"):
         study = build_source_study(source, bins, samples)
     if json_:

@@ -103,7 +103,7 @@ def draw_choices(table: pd.DataFrame, ax: Any = None) -> Axes:
         for choice in (ONE_CHOICE_FOR_ALL, *choices):
             line = together[together["choice"] == choice]
             shade, in_practice = shades.get(choice, GREY), line["in_practice"].all()
-            style, label = ("o-", choice) if in_practice else ("o--", f"{choice} (not to be had in practice)")
+            style, label = ("o-", choice) if in_practice else ("o--", f"{choice} (needs the right answers)")
             axes.plot(line["budget"], 100 * line["accuracy"], style, color=shade, label=label)
             if choice == ONE_CHOICE_FOR_ALL:
                 axes.fill_between(line["budget"], 100 * line["low"], 100 * line["high"], color=shade, alpha=0.13, lw=0)

@@ -57,7 +57,8 @@ def weigh_answers(
         if strategy == "prm-weighted":
             return _choose_heaviest(np.nan_to_num(scores), answers, count)
         ranks = rank_finished_first(scores[None], np.ones((1, len(scores)), dtype=bool))[0]
-        return _choose_best_solutions(ranks, answers, count)
+        found = _choose_best_solutions(ranks, answers, count)
+        return AnswerSupport(np.where(found.support < 0, np.nan, found.support), found.probability)
     assert verdicts is not None
     decided = np.where(np.isnan(verdicts), np.nan, verdicts > 0.5) if strategy.startswith("genrm") else verdicts
     parsed = (~np.isnan(decided)).sum(axis=1)

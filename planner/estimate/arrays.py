@@ -75,7 +75,7 @@ def build_pool_arrays(solutions: pd.DataFrame, verifications: pd.DataFrame, prob
         judged=counts if K and counts.min() < counts.max() else None,
         scores=place_column("score", np.nan)[:, :L].astype(float) if L else None,
         finished=place_column("finish_reason", None)[:, :L] != "length" if L else None,
-        notes=describe_unequal_counts(solved_each, verified_each, counts),
+        notes=describe_unequal_counts(solved_each, verified_each, counts, scored.sum(axis=1)),
     )
 
 
@@ -109,7 +109,7 @@ def stack_verdicts(
 
 
 def describe_unequal_counts(
-    solved: NDArray[np.int64], verified: NDArray[np.int64], counts: NDArray[np.int64]
+    solved: NDArray[np.int64], verified: NDArray[np.int64], counts: NDArray[np.int64], scored: NDArray[np.int64]
 ) -> list[str]:
     """Return sentences on counts that differ between problems, and on what is used of them."""
     notes = []
@@ -120,6 +120,11 @@ def describe_unequal_counts(
     if verified.min() < verified.max():
         taken = f"{verified.min():,} of each are taken" if verified.min() else "so GenRM is not estimated"
         notes.append(f"Of a problem {verified.min():,} to {verified.max():,} solutions were verified; {taken}.")
+    if scored.min() < min(scored.max(), solved.min()):
+        taken = f"{scored.min():,} of each are taken" if scored.min() else "so bon and prm-weighted are not estimated"
+        notes.append(
+            f"Of a problem the first {scored.min():,} to {scored.max():,} solutions were scored without a gap; {taken}."
+        )
     if counts.size and counts.min() < counts.max():
         notes.append(
             f"A verified solution has {counts.min():,} to {counts.max():,} verdicts; V means no more than it has."

@@ -43,17 +43,30 @@ def fit_profile(
         RunError, DataError, EngineError: the source is missing, incomplete or damaged, or a number is bad.
         ConfigError: the source is a grid, which has no tokens for ``parameters`` and ``read``.
     """
+    sizes = check_sizes(parameters, read)
     if source.endswith(".json"):
         from isocompute.planner.estimate.profile_from_grid import read_grid_profile
 
-        if len(parameters) or read != 1:
+        if sizes or read != 1:
             raise ConfigError("Sizes of models (parameters) and what a read token counts (read) are for a run; a grid "
                               "has no tokens.")  # fmt: skip
         profile = read_grid_profile(source, entry, name)
     else:
         from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 
-        profile = estimate_run_profile(source, name, tuple(parameters), read)
+        profile = estimate_run_profile(source, name, sizes, read)
     profile, price = apply_lambda(profile, lam)
     profile = profile if price is None else profile.use_lambda(price, f"given as {lam}")
     return profile if rho is None else profile.use_rho(check_rho(rho))
+
+
+def check_sizes(parameters: object, read: object) -> tuple[float, ...]:
+    """Return the sizes of models as numbers.
+
+    Raises:
+        ConfigError: they are not a list of numbers, or what a read token counts is not a number.
+    """
+    each: list[object] = list(parameters) if isinstance(parameters, list | tuple) else [None]
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in (*each, read)):
+        raise ConfigError("Sizes of models (parameters) must be a list of numbers, and read a number.")
+    return tuple(float(str(value)) for value in each)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -127,6 +127,9 @@ def read_pool(run: Run) -> RunPool:
     voted = not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
     scored, notes = add_scores(solutions, rows.scores, origin)
     layout = build_pool_arrays(scored, rows.verifications, kept)
+    if layout.verdicts is not None and np.isnan(layout.verdicts).all():
+        unread = "No verdict could be read, so no strategy that verifies is estimated."
+        layout = replace(layout, verdicts=None, judged=None, notes=[*layout.notes, unread])
     pool = Pool(
         code_answers(layout, voted),
         np.zeros(len(kept), dtype=np.int64),

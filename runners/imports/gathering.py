@@ -265,8 +265,8 @@ class ImportWriter:
                 canonical = self.grader.normalise_answer(gold)
                 if canonical is None:
                     raise DataError(
-                        f"{problem.where}: the right answer {format_error_value(gold)} is none that the grader "
-                        f"'{self.grader.name}' can read; --grader names another."
+                        f"{problem.where}: the grader '{self.grader.name}' cannot read the right answer "
+                        f"{format_error_value(gold)}; name another with --grader."
                     )
                 self.classes[problem.problem_id] = AnswerClasses(self.grader, gold)
             task = self.about.task or self.format

@@ -143,8 +143,7 @@ def check_gold_answer(problem: Problem, grader: Grader) -> None:
     """
     if grader.normalise_answer(problem.gold) is None:
         raise DataError(
-            f"The right answer of '{problem.problem_id}' in {problem.task} is none that the grader '{grader.name}' "
-            "can read."
+            f"The grader '{grader.name}' cannot read the right answer of '{problem.problem_id}' in {problem.task}."
         )
 
 

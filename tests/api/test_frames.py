@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import os
 from pathlib import Path
@@ -134,3 +135,80 @@ def test_the_order_of_rows_makes_no_difference():
     one, other = iso.from_frame(frame, **ROLES), iso.from_frame(frame.sample(frac=1, random_state=1), **ROLES)
     assert one.solutions.equals(other.solutions)
     assert iso.fit(one, lam=1.0).to_dict() == iso.fit(other, lam=1.0).to_dict()
+
+
+def small(**columns):
+    return pd.DataFrame({"p": ["x", "x", "y"], "a": ["1", "2", "3"], "g": ["1", "1", "3"], **columns})
+
+
+SMALL = {"problem": "p", "answer": "a", "gold": "g"}
+
+
+@pytest.mark.parametrize("one", [1e-5, "0.00001", "1e-5", "1E-05", np.float64(1e-5)])
+def test_numbers_of_one_value_are_one_answer_however_they_are_written(one):
+    frame = pd.DataFrame({"p": ["x", "x"], "a": [one, "0.00001"], "g": [1e-5, 1e-5]}, dtype=object)
+    run = iso.from_frame(frame, problem="p", answer="a", gold="g")
+    assert run.solutions["correct"].tolist() == [True, True]
+    assert run.solutions["answer"].nunique() == 1
+
+
+def test_single_precision_and_nullable_columns_are_read_as_they_look():
+    frame = small(a=np.array([0.1, 0.2, 0.3], dtype="float32"), g=[0.1, 0.1, 0.3], s=[0.5, None, 1.0], t=[3, None, 4])
+    assert iso.from_frame(frame, **SMALL).solutions["correct"].tolist() == [True, False, True]
+    run = iso.from_frame(frame.convert_dtypes(), **SMALL, score="s", tokens="t")
+    assert run.solutions["completion_tokens"].fillna(-1).tolist() == [3, -1, 4]
+    assert len(run.scores) == 2
+
+
+def test_a_missing_score_is_said():
+    profile = iso.fit(iso.from_frame(small(s=[None, 0.5, 0.5]), **SMALL, score="s"))
+    assert "bon" not in profile.strategies
+    assert any("were scored without a gap; so bon and prm-weighted are not estimated" in w for w in profile.warnings)
+
+
+def test_a_verifier_that_nobody_can_read_ranks_nothing():
+    profile = iso.fit(iso.from_frame(small(v=[[None], [None], [None]]), **SMALL, verdict="v"), lam=None)
+    assert profile.strategies == ["sc"]
+    assert any(w.startswith("No verdict could be read") for w in profile.warnings)
+
+
+def test_a_copy_outlives_the_object_and_a_run_that_has_gone_raises():
+    run = iso.from_frame(small(), **SMALL)
+    other = copy.copy(run)
+    del run
+    gc.collect()
+    assert len(other.solutions) == 3
+    path = other.path
+    gone = iso.open_run(path)
+    del other
+    gc.collect()
+    with pytest.raises(IsocomputeError, match="There is no run"):
+        _ = gone.solutions
+
+
+@pytest.mark.parametrize(
+    ("frame", "roles", "said"),
+    [
+        (small(v=["[" * 100_000] * 3), {"verdict": "v"}, "begins like a list and is not JSON"),
+        (small(v=[[[1]], [0], [1]]), {"verdict": "v"}, "it must hold single values"),
+        (small(a=[10**5000, 1, 1]), {}, "more than 4,300 digits"),
+        (small(), {"name": 5}, "name must be text; it is 5"),
+    ],
+)
+def test_cells_that_hold_too_much_are_sentences(frame, roles, said):
+    with pytest.raises(DataError, match=said) as caught:
+        iso.from_frame(frame, **SMALL, **roles)
+    assert len(str(caught.value)) < 300
+
+
+def test_half_a_character_is_replaced():
+    assert (
+        iso.from_frame(small(a=pd.Series(["\ud800", "2", "3"], dtype=object)), **SMALL).solutions["answer"].tolist()[0]
+        == "?"
+    )
+
+
+@pytest.mark.parametrize("path", [None, 5, b"/tmp/x", "a\0b", ""])
+def test_what_is_no_path_is_a_sentence(path):
+    with pytest.raises(IsocomputeError, match="path must be a path or a URL"):
+        iso.from_frame(small(), **SMALL).save(path)

@@ -73,7 +73,9 @@ def test_results_show_themselves_in_few_lines(lab, written_run):
 def test_a_plan_says_what_the_command_says(lab):
     plan = iso.plan(lab, "128x")
     assert (plan.strategy, plan.numbers) == ("weighted", {"S": 61, "V": 1})
-    assert iso.plan(lab, 128).to_dict() == plan.to_dict()
+    for budget in (128, 128.0, np.int64(128), np.float32(128)):
+        assert iso.plan(lab, budget).to_dict() == plan.to_dict()
+    assert iso.plan(lab, 100 / 3).to_dict()["budget"]["x"] == 100 / 3
     frame = plan.to_frame()
     assert frame["strategy"].iloc[0] == "weighted"
     assert frame["low"].iloc[0] <= frame["accuracy"].iloc[0] <= frame["high"].iloc[0]
@@ -110,7 +112,14 @@ def test_figures_are_drawn_from_runs_and_profiles(lab, written_run):
         (lambda: iso.open_run(7), "the run must be a path or a URL; it is 7"),
         (lambda: iso.load_profile("nowhere"), "nowhere"),
         (lambda: iso.plan("lab", "much"), "much"),
-        (lambda: iso.plan("lab", None), "budget must be text such as '128x', or a number; it is None"),
+        (lambda: iso.plan("lab", None), "budget must be text such as '128x', or a number above zero; it is None"),
+        (lambda: iso.plan("lab", float("inf")), "budget must be text"),
+        (lambda: iso.plan("lab", 10**400), "budget must be text"),
+        (lambda: iso.plan("lab", "128x", lam=10**400), "it must be a number, or one of"),
+        (lambda: iso.fit(LAB, parameters=8e9), "must be a list of numbers"),
+        (lambda: iso.fit(LAB, read="x"), "read a number"),
+        (lambda: iso.import_run(None, "a", "b"), "format must be text; it is None"),
+        (lambda: iso.import_run("table", "a", "b", columns="x"), "columns must map names to names"),
         (lambda: iso.plan("lab", "128x", lam="tokens"), "λ is 'tokens'; it must be a number, or one of completion"),
         (lambda: iso.plan("lab", "128x", rho=True), "ρ is True; it must be a number"),
         (lambda: iso.curve(LAB, "nothing"), "strategy='nothing' is unknown; there are sc"),

@@ -6,9 +6,11 @@ import itertools
 import random
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import isocompute as iso
+from isocompute.errors import DataError
 from isocompute.fits import Pool, estimate_fused_vote
 from isocompute.planner.strategies.registry import STRATEGIES
 
@@ -69,3 +71,18 @@ def test_a_tie_is_drawn_with_the_seed_whatever_the_order():
 
 def test_numbers_of_one_value_are_one_answer():
     assert iso.select(["7", 7.0, "8", 8, 7], strategy="sc").support == {"7": 3, "8": 2}
+
+
+def test_ties_of_different_problems_fall_to_both_sides_under_one_seed():
+    larger = [iso.select([str(a), str(a + 1)], strategy="sc").answer == str(a + 1) for a in range(100, 500)]
+    assert 0.4 < np.mean(larger) < 0.6
+
+
+def test_arrays_and_frames_are_read_by_row_and_collections_without_order_are_refused():
+    verdicts = [[1, 1], [0, 0]]
+    for form in (np.array(verdicts), pd.DataFrame(verdicts), pd.Series(verdicts), tuple(verdicts)):
+        assert iso.select(pd.Series(["7", "8"], index=[5, 3]), form).answer == "7"
+    for answers in ({"7", "8"}, {"7": 1, "8": 0}, np.array([["7"], ["8"]])):
+        with pytest.raises(DataError):
+            iso.select(answers, strategy="sc")
+    assert iso.select(["28.5", "28.50"], strategy="sc").answer == "28.5"

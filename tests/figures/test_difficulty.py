@@ -44,7 +44,7 @@ def test_without_studies_there_are_no_rows():
 def test_the_lines_are_the_table(tables):
     table = tables["difficulty"]
     left, _ = draw_difficulty(table)
-    labels = ["one for all", "by agreement", "by oracle (not to be had in practice)"]
+    labels = ["one for all", "by agreement", "by oracle (needs the right answers)"]
     assert [line.get_label() for line in left.lines] == labels
     assert [line.get_linestyle() for line in left.lines] == ["-", "-", "--"]
     for line in left.lines:

@@ -92,7 +92,7 @@ def test_a_file_is_written(run, command, tmp_path, ending):
 
 
 @pytest.mark.parametrize(
-    ("name", "sentence"), [("tree.txt", "drawn into .png, .pdf, .svg"), ("file/tree.png", "cannot be written: ")]
+    ("name", "sentence"), [("tree.txt", "must end in .png, .pdf, .svg"), ("file/tree.png", "cannot be written: ")]
 )
 def test_a_file_that_cannot_be_written_is_a_sentence(run, refused, tmp_path, name, sentence):
     (tmp_path / "file").touch()

@@ -125,5 +125,5 @@ def test_a_name_stands_before_the_title_and_a_dollar_in_it_is_a_dollar(tables):
 
 
 def test_an_unknown_ending_is_a_sentence():
-    with pytest.raises(DataError, match=r"^A figure is drawn into \.png, \.pdf, \.svg; 'a/b\.gif' is none of these\.$"):
+    with pytest.raises(DataError, match=r"^The file of a figure must end in \.png, \.pdf, \.svg; got 'a/b\.gif'\.$"):
         render_file(Figure(), "a/b.gif")

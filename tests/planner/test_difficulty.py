@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def test_every_kind_of_difficulty_is_planned_and_charged(command, written_run, b
     charged = {"oracle": 0, "level": 0, "estimate": 2, "agreement": 2}
     assert found["charge"] == charged[bins] if bins in charged else found["charge"] > 2
     assert found["in_practice"] == (bins not in ("oracle", "estimate"))
-    assert any("takes the right answers" in said for said in found["warnings"]) == (not found["in_practice"])
+    assert any("needs the right answers" in said for said in found["warnings"]) == (not found["in_practice"])
     for budget in found["budgets"]:
         broke = budget["x"] < found["charge"] + 1
         assert (budget["gain"] is None) == broke
@@ -42,8 +43,8 @@ def test_every_kind_of_difficulty_is_planned_and_charged(command, written_run, b
 def test_what_cannot_be_afforded_is_said(command, written_run):
     said = command("difficulty", written_run, "--samples", 3).out
     assert "for 3x of every budget" in said
-    assert "Telling the level costs 3x: with 1x, 2x nothing can be run after it." in said
-    assert "Fewer than 10 problems in level" in said
+    assert "Estimating the level costs 3x, so a budget of 1x, 2x leaves nothing for the strategy." in said
+    assert re.search(r"Level [\d, ]+ has fewer than 10 problems", said)
 
 
 def test_a_profile_has_an_oracle_only(command, refused):
@@ -68,7 +69,7 @@ def test_what_a_run_does_not_hold_is_refused(refused, written_run, rewrite):
 def test_a_kind_that_is_not_there(command, written_run):
     ended = command("difficulty", written_run, "--bins", "colour")
     assert ended.code == 2
-    assert "'colour' is none of oracle, estimate, agreement, score, level." in ended.err
+    assert "'colour' is not one of oracle, estimate, agreement, score, level." in ended.err
 
 
 def test_figures_show_frontiers_and_difficulty_too(command, written_run, tmp_path):

@@ -79,7 +79,7 @@ def refused(tmp_path):
         ),
         (
             SOLUTION | {"gt_answer": "#### none"},
-            "FILE, line 1: the right answer 'none' is none that the grader 'numeric' can read; --grader names another.",
+            "FILE, line 1: the grader 'numeric' cannot read the right answer 'none'; name another with --grader.",
         ),
     ],
 )

@@ -163,9 +163,7 @@ def test_more_problems_than_there_are_is_a_sentence(mirror):
 
 def test_a_dataset_that_cannot_be_had_is_one_sentence(mirror, monkeypatch):
     folder = mirror("math500", MATH)
-    said = (
-        r"^task.name: the dataset of 'math500' cannot be had: {}\. It is .*, 'default', at 6e4ed1a2; see https://.*\.$"
-    )
+    said = r"^task.name: the dataset of 'math500' cannot be loaded: {}\. It is .*, 'default', at 6e4ed1a2; see https://.*\.$"
     monkeypatch.setitem(hub.BENCHMARK_SOURCES, "math500", replace(hub.BENCHMARK_SOURCES["math500"], split="train"))
     with pytest.raises(ConfigError, match=said.format(r"Unknown split \"train\".*")):
         read_hub_problems("math500")
@@ -200,7 +198,7 @@ def test_offline_a_dataset_that_is_not_there_is_one_sentence(monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     with pytest.raises(
-        ConfigError, match=r"^task.name: the dataset of 'gpqa-diamond' cannot be had: Couldn't (reach|find)"
+        ConfigError, match=r"^task.name: the dataset of 'gpqa-diamond' cannot be loaded: Couldn't (reach|find)"
     ):
         read_hub_problems("gpqa-diamond")
 
