@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 import isocompute
-
-if TYPE_CHECKING:
-    pass
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -61,6 +58,23 @@ class RegistryHelpCommand(TyperCommand):
         super().format_help(ctx, formatter)
 
 
+def check_lambda_option(text: str | None) -> str | None:
+    """Return --lambda as it is written, if it is a number or a way of counting tokens.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
+    from isocompute.planner.profile import COUNTING_WAYS
+
+    if text is None or text in COUNTING_WAYS:
+        return text
+    try:
+        float(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is neither a number nor one of {', '.join(COUNTING_WAYS)}.") from None
+    return text
+
+
 LambdaOption = Annotated[
     str | None,
     typer.Option(
@@ -68,6 +82,7 @@ LambdaOption = Annotated[
         metavar="NUMBER|completion|prompts|cached",
         help="Cost of a verification in solutions, or the way of counting tokens, for scorers and searches too; "
         "by completion tokens if not given.",
+        callback=check_lambda_option,
         show_default=False,
     ),
 ]

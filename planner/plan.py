@@ -147,6 +147,9 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
     if not profile.per_problem:
         said.append("The profile holds means over problems only: no interval and no probability can be given, and the "
                     "allocation is chosen on the numbers that are reported.")  # fmt: skip
+    elif profile.problems == 1:
+        said.append("There is only one problem: nothing was held out, so the allocation is chosen on the numbers that "
+                    "are reported, and no interval is given.")  # fmt: skip
     elif profile.problems < MIN_PROBLEMS:
         said.append(f"Only {profile.problems} problems: the intervals are too narrow to be trusted.")
     first = compared.options[0]

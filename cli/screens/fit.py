@@ -59,7 +59,7 @@ def print_fit(
         console.print()
         console.print(table)
     print_line(console, "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one.")
-    if profile.per_problem:
+    if profile.per_problem and profile.problems > 1:
         print_line(console, HELD_OUT_NOTE.format(last="lead"))
     if any(lead is not None and lead[0] < 0 for lead in (compared.get_lead("sc") for _, compared in frontier)):
         print_line(console, NEGATIVE_LEAD_NOTE)

@@ -212,3 +212,9 @@ def test_half_a_character_is_replaced():
 def test_what_is_no_path_is_a_sentence(path):
     with pytest.raises(IsocomputeError, match="path must be a path or a URL"):
         iso.from_frame(small(), **SMALL).save(path)
+
+
+def test_of_one_problem_the_plan_says_that_nothing_was_held_out():
+    frame = pd.DataFrame({"id": ["a"] * 4, "ok": [True, False, True, True]})
+    plan = iso.plan(iso.fit(iso.from_frame(frame, problem="id", correct="ok")), "1x")
+    assert any("nothing was held out" in warning for warning in plan.to_dict()["warnings"])
