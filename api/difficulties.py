@@ -59,11 +59,11 @@ class DifficultyResult(Result):
         names = ["budget", "level", "share", "run", "accuracy", "low", "high", "one_for_all"]
         return pd.DataFrame(rows, columns=[*names, "gain", "gain_low", "gain_high"])
 
-    def to_dict(self) -> Any:
+    def to_dict(self) -> dict[str, Any]:
         """Return what ``isocompute difficulty --json`` prints."""
-        from isocompute.api.json_schema import build_study_json
+        from isocompute.api.json_schema.difficulties import build_difficulty_json
 
-        return build_study_json(self._study)
+        return build_difficulty_json(self._study).to_dict()
 
     def _describe(self) -> list[str]:
         found = self._study.policy

@@ -61,11 +61,11 @@ class PlanResult(Result):
 
         return pd.DataFrame([describe_option(o) for o in (self._plan.recommendation, *self._plan.alternatives)])
 
-    def to_dict(self) -> Any:
+    def to_dict(self) -> dict[str, Any]:
         """Return what ``plan --json`` prints."""
-        from isocompute.api.json_schema import build_plan_json
+        from isocompute.api.json_schema.plans import build_plan_json
 
-        return build_plan_json(self._plan)
+        return build_plan_json(self._plan).to_dict()
 
     def _describe(self) -> list[str]:
         plan, best = self._plan, self._plan.recommendation

@@ -96,11 +96,11 @@ class FittedProfile(Result):
         rows = [{"budget": budget, **describe_option(option)} for budget, at in self._frontier for option in at.options]
         return pd.DataFrame(rows)
 
-    def to_dict(self) -> Any:
+    def to_dict(self) -> dict[str, Any]:
         """Return what ``isocompute fit --json`` prints; ``profile`` is null without a file."""
-        from isocompute.api.json_schema import build_findings_json
+        from isocompute.api.json_schema.plans import build_fit_json
 
-        return build_findings_json(self._profile, self._findings, self._frontier, self._power, self._path)
+        return build_fit_json(self._profile, self._findings, self._frontier, self._power, self._path).to_dict()
 
     def _open_figure_source(self) -> FigureSource:
         from isocompute.figures.source import FigureSource

@@ -20,7 +20,7 @@ class Result(ABC):
         """Return the result as a tidy data frame."""
 
     @abstractmethod
-    def to_dict(self) -> Any:
+    def to_dict(self) -> dict[str, Any]:
         """Return what the command prints with ``--json``."""
 
     @abstractmethod

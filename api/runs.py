@@ -105,12 +105,12 @@ class OpenedRun(Result):
         verdicts = self.verifications.groupby(keys)["verdict"].agg(verifications="size", mean_verdict="mean")
         return found.merge(verdicts.reset_index(), on=keys, how="left")
 
-    def to_dict(self) -> Any:
+    def to_dict(self) -> dict[str, Any]:
         """Return what ``isocompute runs RUN --json`` prints of the run."""
-        from isocompute.api.json_schema import build_run_survey_json
+        from isocompute.api.json_schema.runs import build_runs_json
         from isocompute.runners.storage.progress import measure_run_progress
 
-        return build_run_survey_json([measure_run_progress(self._run)])[0]
+        return build_runs_json([measure_run_progress(self._run)])[0].to_dict()
 
     def _open_figure_source(self) -> FigureSource:
         from isocompute.figures.source import read_figure_source

@@ -58,7 +58,7 @@ class SelectionResult(Result):
         frame = pd.DataFrame({**cells, "chosen": [name == self.answer for name in self._names]})
         return frame.sort_values(["chosen", "probability", "support"], ascending=False, ignore_index=True)
 
-    def to_dict(self) -> Any:
+    def to_dict(self) -> dict[str, Any]:
         """Return the strategy, the answer, its support and the tied answers."""
         return {"strategy": self.strategy, "answer": self.answer, "support": self.support, "tied": self.tied}
 

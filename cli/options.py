@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 import isocompute
+
+if TYPE_CHECKING:
+    from isocompute.api.json_schema.blocks import CommandJson
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -26,12 +29,13 @@ VersionOption = Annotated[
 ]
 
 
-def print_json(fields: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Print JSON in UTF-8.
+def print_json(result: CommandJson | Sequence[CommandJson]) -> None:
+    """Print a command's JSON in UTF-8.
 
     Raises:
         ValueError: a number is not finite; use None for a missing value.
     """
+    fields = [block.to_dict() for block in result] if isinstance(result, Sequence) else result.to_dict()
     print(json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False))
 
 

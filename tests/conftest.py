@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+import jsonschema
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -61,7 +63,7 @@ class Ended:
 
 @pytest.fixture
 def command(monkeypatch, capsys):
-    """Runs `isocompute …` in this process, as the installed command does."""
+    """Runs `isocompute …` in this process, as the installed command does; JSON must match its schema in docs."""
 
     def run(*arguments: object, entry: Callable[[], None] = cli.main, columns: int = 200) -> Ended:
         monkeypatch.setattr(sys, "argv", ["isocompute", *map(str, arguments)])
@@ -69,6 +71,10 @@ def command(monkeypatch, capsys):
         with pytest.raises(SystemExit) as ended:
             entry()
         said = capsys.readouterr()
+        if "--json" in arguments and said.out:
+            name = "plan" if entry is not cli.main else str(arguments[0])
+            schema = json.loads((ROOT / "docs" / "json" / f"{name}.json").read_text(encoding="utf-8"))
+            jsonschema.validate(json.loads(said.out), schema)
         return Ended(ended.value.code, said.out, said.err)
 
     return run

@@ -27,8 +27,8 @@ VERBS = frozenset(
     rank read rebuild receive record redact reduce refuse register regrade reject release remove rename render
     repair replace report request require resample reset resolve restore resume retry return reuse revise round
     run sample save scale scan schedule score search seed select send serve set share show shrink shuffle
-    simulate skip smooth solve sort split stack start step stop store stream strip submit subtract sum summarise
-    swap take test tokenise track train transform translate trim try turn unpack update upgrade use validate
+    simplify simulate skip smooth solve sort split stack start step stop store stream strip submit subtract sum
+    summarise swap take test tokenise track train transform translate trim try turn unpack update upgrade use validate
     verify wait walk warn weigh wrap write yield
     """.split()  # noqa: SIM905 - a list of words is read as a list
 )

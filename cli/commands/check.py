@@ -26,8 +26,6 @@ def check(
 
       isocompute check runs/demo
     """
-    from dataclasses import asdict
-
     from isocompute.cli.screens.runs import print_check_report
     from isocompute.runners.storage.check import check_run as examined
     from isocompute.runners.storage.check import repair_run as mended
@@ -36,7 +34,9 @@ def check(
     report = mended(Run(run)) if repair else examined(Run(run))
     whole = report.is_whole or (repair and examined(Run(run)).is_whole)
     if json_:
-        print_json({"whole": whole, **asdict(report)})
+        from isocompute.api.json_schema.runs import build_check_json
+
+        print_json(build_check_json(report, whole))
     else:
         print_check_report(Console(), report, repair)
     raise typer.Exit(0 if whole else 1)

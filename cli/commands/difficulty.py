@@ -39,7 +39,6 @@ def difficulty(
       isocompute difficulty data/runs/lab --bins score --samples 2 --json
       isocompute difficulty lab --bins oracle
     """
-    from isocompute.api.json_schema import build_study_json
     from isocompute.cli.screens.difficulty import print_study
     from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_source_study
 
@@ -48,6 +47,8 @@ def difficulty(
     with Console(stderr=True).status("estimating …"):
         study = build_source_study(source, bins, samples)
     if json_:
-        print_json(build_study_json(study))
+        from isocompute.api.json_schema.difficulties import build_difficulty_json
+
+        print_json(build_difficulty_json(study))
     else:
         print_study(Console(), study)

@@ -40,7 +40,6 @@ def fit(
       isocompute fit runs/demo -o runs/demo/profile.json
       isocompute fit data/published/llama-3.1-8b-math.json -o llama.json
     """
-    from isocompute.api.json_schema import build_findings_json
     from isocompute.cli.screens.fit import print_fit
     from isocompute.planner.compare import compute_frontier
     from isocompute.planner.estimate.fitting import fit_profile, name_profile_file
@@ -54,6 +53,8 @@ def fit(
     power = measure_strategy_power(profile, [x for x, _ in compared])
     profile.write(target)
     if json_:
-        print_json(build_findings_json(profile, found, compared, power, target))
+        from isocompute.api.json_schema.plans import build_fit_json
+
+        print_json(build_fit_json(profile, found, compared, power, target))
     else:
         print_fit(Console(), profile, found, compared, power, target)

@@ -33,6 +33,8 @@ def grade(
     with load_grader_by_name(grader or require_own_grader(there)) as chosen, Console(stderr=True).status("grading …"):
         found = regrade_run(there, chosen)
     if json_:
-        print_json(vars(found))
+        from isocompute.api.json_schema.runs import build_grade_json
+
+        print_json(build_grade_json(found))
     else:
         print_regrading(Console(), found)

@@ -55,7 +55,8 @@ def import_(
     refuse_memory_path(output)
     found = import_with_progress(format, path, output, grader, columns or [], Console(stderr=True))
     if json_:
-        fields = {**vars(found), "imported": found.imported.model_dump(mode="json")}
-        print_json(fields)
+        from isocompute.api.json_schema.runs import build_import_json
+
+        print_json(build_import_json(found))
     else:
         print_import(Console(), found)

@@ -44,7 +44,6 @@ def plan(
     version: VersionOption = False,
 ) -> None:
     """Say which strategy to run within a budget."""
-    from isocompute.api.json_schema import build_plan_json
     from isocompute.cli.screens.plan import print_plan
     from isocompute.planner.budget import Budget
     from isocompute.planner.plan import make_plan
@@ -56,6 +55,8 @@ def plan(
     measured = measured if rho is None else measured.use_rho(rho)
     decision = make_plan(measured, parsed, price)
     if json_:
+        from isocompute.api.json_schema.plans import build_plan_json
+
         print_json(build_plan_json(decision))
     else:
         print_plan(Console(), measured, decision)

@@ -26,13 +26,14 @@ def runs(
       isocompute runs
       isocompute runs runs/demo s3://bucket/runs --json
     """
-    from isocompute.api.json_schema import build_run_survey_json
     from isocompute.cli.screens.runs import print_run_survey
     from isocompute.runners.storage.progress import list_run_progress
 
     folders = folders or ["."]
     found = [run for folder in folders for run in list_run_progress(folder)]
     if json_:
-        print_json(build_run_survey_json(found))
+        from isocompute.api.json_schema.runs import build_runs_json
+
+        print_json(build_runs_json(found))
     else:
         print_run_survey(Console(), found, folders)

@@ -78,7 +78,6 @@ def price_dry_run(
     json_: bool,
 ) -> None:
     """Say what a sweep would cost."""
-    from isocompute.api.json_schema import build_price_json
     from isocompute.cli.screens.cost import print_price
     from isocompute.runners.config.sweep import read_sweep
     from isocompute.runners.cost.estimate import quote_sweep as price_of
@@ -88,6 +87,8 @@ def price_dry_run(
     with Console(stderr=True).status("sampling …" if sample else "counting …"):
         price = price_of(asked, UnitPrices(*prices), rate, parameters, sample)
     if json_:
+        from isocompute.api.json_schema.prices import build_price_json
+
         print_json(build_price_json(asked.run, price))
     else:
         print_price(Console(), asked.run, price)

@@ -5,13 +5,20 @@ from __future__ import annotations
 import typer
 from rich.console import Console
 
+from isocompute.cli.options import JsonOption, print_json
+
 commands = typer.Typer()
 
 
 @commands.command()
-def tasks() -> None:
+def tasks(json_: JsonOption = False) -> None:
     """List the tasks: how many problems, who grades them, where they come from, and what to install for them."""
     from isocompute.cli.screens.runs import print_tasks
     from isocompute.runners.tasks import list_generators, list_tasks
 
-    print_tasks(Console(), list_tasks(), list_generators())
+    if json_:
+        from isocompute.api.json_schema.runs import build_tasks_json
+
+        print_json(build_tasks_json(list_tasks(), list_generators()))
+    else:
+        print_tasks(Console(), list_tasks(), list_generators())

@@ -32,7 +32,7 @@ def upgrade(
       isocompute upgrade data/runs/lab -o runs/lab
       isocompute upgrade old.json -o new.json
     """
-    from isocompute.api.json_schema import build_upgraded_profile_json, build_upgraded_run_json
+    from isocompute.api.json_schema.runs import build_upgraded_profile_json, build_upgraded_run_json
     from isocompute.cli.screens.upgrade import print_upgraded_profile, print_upgraded_run
     from isocompute.errors import RunError
     from isocompute.planner.profile import find_bundled_profiles, upgrade_profile

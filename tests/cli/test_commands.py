@@ -134,7 +134,7 @@ def test_fit_says_what_it_found_and_where_it_put_it(command, written_run, tmp_pa
     found = finite(command("fit", written_run, "-o", tmp_path / "again.json", "--json").out)
     keys = {"profile", "problems", "lambda", "lambdas", "plateau", "plateau_interval", "crossover", "crossovers"}
     keys |= {"verifier", "laws", "frontier", "trust", "drawn_error", "warnings", "counting", "rhos", "searches"}
-    keys |= {"power"}
+    keys |= {"power", "odds_exponent", "schema_version"}
     assert keys == set(found)
     power = found["power"]
     told = f"to tell {power['strategy']}, the best beside {power['against']}, from {power['against']} with power 0.8"

@@ -81,7 +81,7 @@ def test_runs_shows_how_far_each_run_is(command, small, scripted, tmp_path):
     assert fields[1]["solutions"]["done"] == done[SOLUTIONS_TABLE]
     assert fields[1]["solutions"]["failures"] == {HOSTILE: 24 - done[SOLUTIONS_TABLE]}
     assert fields[0]["solutions"]["tokens"]["cached"] is None
-    assert fields[0]["written"].endswith("+00:00")
+    assert fields[0]["written"].endswith("Z")
 
 
 def test_runs_shows_the_others_when_one_is_damaged(command, small, scripted, tmp_path):

@@ -55,12 +55,12 @@ def test_it_speaks_json(command, written_run, as_format_1, old_profile, tmp_path
     found = json.loads(command("upgrade", written_run, "-o", tmp_path / "new", "--json").out)
     assert found.pop("unknown")[-1] == "parameters.verifier"
     assert found == {
-        "source": str(written_run), "output": f"{tmp_path}/new", "before": 1, "moved": 0, "parameters": {},
-        "rows": {"problems": 4, "solutions": 24, "verifications": 72},
+        "schema_version": 1, "source": str(written_run), "output": f"{tmp_path}/new", "before": 1, "moved": 0,
+        "parameters": {}, "rows": {"problems": 4, "solutions": 24, "verifications": 72},
     }  # fmt: skip
     found = json.loads(command("upgrade", old_profile, "-o", tmp_path / "new.json", "--json").out)
     assert found == {
-        "source": str(old_profile), "output": f"{tmp_path}/new.json", "before": 1,
+        "schema_version": 1, "source": str(old_profile), "output": f"{tmp_path}/new.json", "before": 1,
         "strategies": ["sc", "genrm", "fused", "beam+weighted"],
         "unknown": ["models", "per_problem.id", "per_problem.tokens"],
     }  # fmt: skip
@@ -73,7 +73,7 @@ def test_what_is_newest_already_is_left_where_it_is(command, written_run, tmp_pa
         assert (ended.code, ended.err) == (0, "")
         assert ended.out == f"{source} has the newest format already; nothing was written.\n"
         assert json.loads(command("upgrade", source, "-o", tmp_path / "new", "--json").out) == {
-            "source": str(source), "output": None,
+            "schema_version": 1, "source": str(source), "output": None,
         }  # fmt: skip
     assert left(tmp_path) == before
 

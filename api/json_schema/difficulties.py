@@ -1,0 +1,110 @@
+"""The JSON of ``difficulty``."""
+
+from __future__ import annotations
+
+from isocompute.api.json_schema.blocks import CommandJson, Fraction, Interval, JsonBlock, build_interval, replace_nan
+from isocompute.fits.choice.compute_optimal import ComputeOptimalPolicy, LevelChoice, PolicyAccuracy
+from isocompute.planner.difficulty import DifficultyStudy
+
+
+class ReachedJson(JsonBlock):
+    """The accuracy that choices reach at one budget; null where no strategy can be afforded."""
+
+    accuracy: Fraction | None
+    """Mean over problems, each under choices made without it."""
+    interval: Interval | None
+    """95 % interval of the accuracy."""
+    optimistic: Fraction | None
+    """Mean over the problems that the choice was made on; the excess is the luck of the best choice."""
+
+
+class LevelJson(ReachedJson):
+    """One level of difficulty at one budget."""
+
+    level: int
+    """The level; 1 is the easiest."""
+    share: Fraction
+    """Share of the problems."""
+    run: str | None
+    """The strategy and allocation to run; null where none can be afforded."""
+    one_for_all: Fraction | None
+    """Accuracy on the same problems with one choice for all levels."""
+
+
+class DifficultyBudgetJson(JsonBlock):
+    """One budget."""
+
+    x: float
+    """Compute per problem in x, the charge included."""
+    by_difficulty: ReachedJson
+    """With a choice for each level."""
+    one_for_all: ReachedJson
+    """With one choice for all levels, at the whole budget."""
+    gain: float | None
+    """Accuracy by difficulty minus one for all, paired; null where no strategy can be afforded."""
+    gain_interval: Interval | None
+    """95 % interval of the gain."""
+    levels: list[LevelJson]
+
+
+class DifficultyJson(CommandJson):
+    """``difficulty … --json``: what a choice for each level of difficulty reaches."""
+
+    source: str
+    """The run or the profile."""
+    bins: str
+    """How difficulty is measured: oracle, estimate, agreement, score or level."""
+    in_practice: bool
+    """Whether a problem's level can be found without its right answer."""
+    problems: int
+    """Number of problems."""
+    charge: float
+    """The part of a budget that is spent on finding the level, in x."""
+    budgets: list[DifficultyBudgetJson]
+    warnings: list[str]
+    """Limits of the study, in sentences."""
+
+
+def build_difficulty_json(study: DifficultyStudy) -> DifficultyJson:
+    """Return a study of difficulty as JSON."""
+    return DifficultyJson(
+        source=study.name,
+        bins=study.kind,
+        in_practice=study.in_practice,
+        problems=study.problems,
+        charge=study.policy.charge,
+        budgets=[build_difficulty_budget(study.policy, i) for i in range(len(study.policy.budgets))],
+        warnings=study.warnings,
+    )
+
+
+def build_difficulty_budget(found: ComputeOptimalPolicy, i: int) -> DifficultyBudgetJson:
+    """Return what is reached at one of the budgets."""
+    return DifficultyBudgetJson(
+        x=float(found.budgets[i]),
+        by_difficulty=build_reached(found.by_difficulty, i),
+        one_for_all=build_reached(found.one_for_all, i),
+        gain=replace_nan(found.gain[i]),
+        gain_interval=build_interval(found.gain_low[i], found.gain_high[i]),
+        levels=[build_level(level, i) for level in found.levels],
+    )
+
+
+def build_level(level: LevelChoice, i: int) -> LevelJson:
+    """Return one level at one of the budgets."""
+    return LevelJson(
+        level=level.level,
+        share=level.problem_share,
+        run=level.choices[i],
+        **vars(build_reached(level.by_difficulty, i)),
+        one_for_all=replace_nan(level.one_for_all[i]),
+    )
+
+
+def build_reached(reached: PolicyAccuracy, i: int) -> ReachedJson:
+    """Return the accuracy at one of the budgets."""
+    return ReachedJson(
+        accuracy=replace_nan(reached.accuracy[i]),
+        interval=build_interval(reached.low[i], reached.high[i]),
+        optimistic=replace_nan(reached.optimistic[i]),
+    )

@@ -1,0 +1,213 @@
+"""The JSON of crossovers, allocation laws, strategies within a budget, and the power of a comparison."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from isocompute.api.json_schema.blocks import Fraction, Interval, JsonBlock, Never, name_infinity
+from isocompute.fits.laws.allocation import AllocationLaw, AllocationLaws
+from isocompute.fits.laws.crossover import Crossover
+from isocompute.fits.power import PROBLEM_LIMIT
+from isocompute.planner.compare import Comparison, StrategyOption
+from isocompute.planner.findings import Findings
+from isocompute.planner.power import StrategyPower
+
+
+class OptionJson(JsonBlock):
+    """A strategy at its best allocation within the budget."""
+
+    strategy: str
+    """The strategy, such as ``sc``, ``genrm``, ``weighted`` or ``beam+weighted``."""
+    numbers: dict[str, int]
+    """The allocation: S solutions with V verifications each; of a search N slots, width M and lookahead k."""
+    solutions: int | None
+    """S; null for a search."""
+    verifications: int | None
+    """V, 0 for a strategy without verifications; null for a search."""
+    compute: float
+    """Cost of the allocation per problem, in x (one solution's generation)."""
+    accuracy: float
+    """Mean over problems, each scored under an allocation chosen on other problems."""
+    interval: Interval | None
+    """95 % interval of the accuracy over problems; null without per-problem values."""
+    probability_best: Fraction | None
+    """Probability that no other strategy is better; null without per-problem values."""
+
+
+class AlternativeJson(OptionJson):
+    """Another strategy at its best allocation, compared with the recommended one."""
+
+    gap: float
+    """Accuracy of the recommendation minus this one's."""
+    gap_interval: Interval | None
+    """Paired 95 % interval of the gap; null without per-problem values."""
+
+
+class ExpectedJson(JsonBlock):
+    """The accuracy to rely on: the strategy, too, is chosen on other problems."""
+
+    accuracy: float
+    """Mean over problems, 0 … 1."""
+    interval: Interval | None
+    """95 % interval; null without per-problem values."""
+
+
+class CrossoverJson(JsonBlock):
+    """The budget from which a strategy stays at or above SC, to the end of the measured range."""
+
+    x: float | Never
+    """The budget in x; "never" if the strategy is behind SC at the end of the range."""
+    plateau_multiple: float | Never
+    """The budget divided by SC's plateau."""
+    interval: tuple[float | Never, float | Never] | None
+    """95 % interval of the budget; null without per-problem values."""
+    probability: Fraction | None
+    """Probability that the strategy is at least even with SC at the end of the range."""
+    measured_to: float
+    """The end of the measured range, in x."""
+
+
+class LawJson(JsonBlock):
+    """S_opt ∝ C^a and V_opt ∝ C^b, fitted in one way."""
+
+    a: float
+    """Exponent of S."""
+    b: float
+    """Exponent of V."""
+    a_interval: Interval | None
+    """95 % interval of a; null without per-problem values."""
+    b_interval: Interval | None
+    """95 % interval of b."""
+    difference_interval: Interval | None
+    """95 % interval of a - b."""
+    S_prefactor: float
+    """S_opt = S_prefactor · C^a."""
+    V_prefactor: float
+    """V_opt = V_prefactor · C^b."""
+    S_opt: list[float]
+    """The best S at each budget."""
+    V_opt: list[float]
+    """The best V at each budget."""
+    edge_budgets: list[float]
+    """Budgets whose optimum lies at an edge of the measured grid, so that it is only a bound."""
+    a_without_edges: float | None
+    """a without those budgets; null if fewer than three are left."""
+    b_without_edges: float | None
+    """b without those budgets."""
+    identity: float
+    """a + wb - 1, which is 0 where S and V together spend the budget; w = λV / (1 + λV)."""
+    share: Fraction | None
+    """Share of the bootstrap replicates in which the fit was possible."""
+
+
+class LawsJson(JsonBlock):
+    """The allocation law, fitted in three ways."""
+
+    budgets: list[float]
+    """The budgets that the law is fitted on, in x."""
+    grid: LawJson
+    """Fitted to the best measured cells."""
+    smooth: LawJson
+    """Fitted to the optima of the smoothed surface."""
+    censored: LawJson | None
+    """The same with optima at an edge as bounds; null if fewer than three are inside the grid."""
+    notes: list[str]
+    """Limits of the fits, in sentences."""
+
+
+class PowerJson(JsonBlock):
+    """The number of problems that it takes to distinguish the best other strategy from SC."""
+
+    x: float
+    """The budget of the comparison."""
+    strategy: str
+    """The best strategy beside SC."""
+    against: str
+    """The strategy it is compared with."""
+    gap: float
+    """Mean difference of the accuracies."""
+    standard_deviation: float
+    """Standard deviation of the difference over problems."""
+    problems: int
+    """The number of measured problems."""
+    needed: int | Literal["over 1000000"] | None
+    """Problems that give the test its power at the measured gap; null if the differences do not vary."""
+    needed_interval: tuple[int | Literal["over 1000000"] | None, int | Literal["over 1000000"] | None]
+    """The same at the ends of the 95 % interval of gap / standard deviation, the fewer first."""
+    smallest_gap: float | None
+    """The gap that the measured number of problems detects; null if the differences do not vary."""
+    power: Fraction
+    """Probability of detecting the gap."""
+
+
+def build_option(option: StrategyOption) -> OptionJson:
+    """Return a strategy at its best allocation, with its gap to the recommendation if it is an alternative."""
+    return (OptionJson if option.gap is None else AlternativeJson).convert(option)
+
+
+def build_expected(compared: Comparison) -> ExpectedJson:
+    """Return the accuracy to rely on, of the recommended strategy."""
+    return ExpectedJson(accuracy=compared.expected_accuracy, interval=compared.interval)
+
+
+def build_crossovers(found: Findings) -> dict[str, CrossoverJson]:
+    """Return the crossover of each strategy with SC."""
+    return {name: build_crossover(crossed, found.plateau) for name, crossed in found.crossovers.items()}
+
+
+def build_crossover(found: Crossover, plateau: int) -> CrossoverJson:
+    """Return one crossover."""
+    ends = None if found.interval is None else (name_infinity(found.interval[0]), name_infinity(found.interval[1]))
+    return CrossoverJson(
+        x=name_infinity(found.budget),
+        plateau_multiple=name_infinity(found.budget / plateau),
+        interval=ends,
+        probability=found.probability,
+        measured_to=float(found.budgets[-1]),
+    )
+
+
+def build_laws(laws: AllocationLaws) -> LawsJson:
+    """Return the allocation laws."""
+    return LawsJson(
+        budgets=laws.budgets.tolist(),
+        grid=build_law(laws.grid, laws),
+        smooth=build_law(laws.smooth, laws),
+        censored=None if laws.censored is None else build_law(laws.censored, laws),
+        notes=list(laws.notes),
+    )
+
+
+def build_law(law: AllocationLaw, laws: AllocationLaws) -> LawJson:
+    """Return one of the laws, with the budgets at an edge of the grid and the exponents without them."""
+    inside = law.inner_exponents or (None, None)
+    return LawJson(
+        a=law.a,
+        b=law.b,
+        a_interval=law.solutions.interval,
+        b_interval=law.verifications.interval,
+        difference_interval=law.difference_interval,
+        S_prefactor=law.solutions.prefactor,
+        V_prefactor=law.verifications.prefactor,
+        S_opt=law.S_opt.tolist(),
+        V_opt=law.V_opt.tolist(),
+        edge_budgets=laws.budgets[law.is_at_edge].tolist(),
+        a_without_edges=inside[0],
+        b_without_edges=inside[1],
+        identity=law.identity,
+        share=law.replicate_share,
+    )
+
+
+def build_power(found: StrategyPower) -> PowerJson:
+    """Return the power of the comparison; a number of problems beyond the limit is said as such."""
+    test = found.paired
+
+    def name_limit(needed: int | None) -> int | str | None:
+        return f"over {PROBLEM_LIMIT}" if needed is None and test.standard_deviation > 0 else needed
+
+    fields = {name: getattr(test, name) for name in ("gap", "standard_deviation", "problems", "smallest_gap", "power")}
+    return PowerJson.model_validate(
+        {"x": found.budget, "strategy": found.strategy, "against": found.baseline, **fields}
+        | {"needed": name_limit(test.needed), "needed_interval": tuple(map(name_limit, test.needed_interval))}
+    )

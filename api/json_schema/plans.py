@@ -1,0 +1,245 @@
+"""The JSON of ``plan`` and ``fit``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from isocompute.api.json_schema.blocks import CommandJson, Fraction, JsonBlock
+from isocompute.api.json_schema.findings import (
+    AlternativeJson,
+    CrossoverJson,
+    ExpectedJson,
+    LawsJson,
+    OptionJson,
+    PowerJson,
+    build_crossover,
+    build_crossovers,
+    build_expected,
+    build_laws,
+    build_option,
+    build_power,
+)
+from isocompute.planner.compare import Comparison
+from isocompute.planner.findings import Findings
+from isocompute.planner.plan import Plan
+from isocompute.planner.power import StrategyPower
+from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, Searches
+
+
+class BudgetJson(JsonBlock):
+    """A budget per problem."""
+
+    x: float
+    """Compute per problem, in x: one x is one solution's generation."""
+    plateau_multiple: float
+    """The budget divided by SC's plateau."""
+    plateau: int
+    """Compute at which SC flattens, in x."""
+    plateau_interval: tuple[int, int] | None
+    """95 % interval of the plateau; null without per-problem values."""
+
+
+class CoverageJson(JsonBlock):
+    """Share of problems that at least one of the solutions solves: a bound on every selection among them."""
+
+    solutions: int
+    """The largest measured number of solutions that the budget pays for."""
+    accuracy: Fraction
+    """The share."""
+
+
+class PlanJson(CommandJson):
+    """``plan --budget … --json``: what to run within a budget, and what to expect of it."""
+
+    budget: BudgetJson
+    recommendation: OptionJson
+    """The strategy and allocation to run."""
+    expected: ExpectedJson
+    alternatives: list[AlternativeJson]
+    """Each other strategy at its best allocation."""
+    coverage: CoverageJson | None
+    """Null if coverage was not measured."""
+    crossover: CrossoverJson | None
+    """GenRM's crossover with SC; null without verifications, or if λ is unknown."""
+    crossovers: dict[str, CrossoverJson]
+    """The crossover of each strategy with SC. A strategy whose cost or accuracy is unknown is left out."""
+    laws: LawsJson | None
+    """Null without verifications, with an unknown λ, or with fewer than three budgets."""
+    lam: float | None = Field(alias="lambda")
+    """λ, the cost of a verification in solutions; null without verifications, or if it is unknown."""
+    counting: str
+    """The way of counting tokens by which scorers and searches are priced."""
+    odds_exponent: float | None
+    """κ, the exponent of the verifier's odds in the fused vote; null without it."""
+    trust: float | None
+    """The former name of ``odds_exponent``."""
+    unknown_sizes: list[str]
+    """Roles whose model size is unknown, so that it is assumed to be the solver's."""
+    warnings: list[str]
+    """Limits of the plan, in sentences."""
+    profile: str
+    """The profile's name."""
+
+
+class FrontierJson(JsonBlock):
+    """The strategies within one budget."""
+
+    x: float
+    """The budget."""
+    options: list[AlternativeJson | OptionJson]
+    """The strategies, the recommended one first."""
+    expected: ExpectedJson
+
+
+class SearchAllocationJson(JsonBlock):
+    """One measured allocation of a search strategy."""
+
+    numbers: dict[str, int]
+    """N slots, width M and lookahead k, those that the strategy has."""
+    seeds: int
+    """Searches of each problem."""
+    cost: dict[str, float | None]
+    """Cost in x by way of counting tokens; null where unknown."""
+    accuracy: Fraction
+    """Mean over problems."""
+
+
+class VerifierJson(JsonBlock):
+    """Rates of the verifier: each the value and the ends of its 95 % interval, null where unknown."""
+
+    true_positive: tuple[Fraction | None, Fraction | None, Fraction | None]
+    """Share of verdicts on right solutions that are yes."""
+    false_positive: tuple[Fraction | None, Fraction | None, Fraction | None]
+    """Share of verdicts on wrong solutions that are yes."""
+    auroc: tuple[Fraction | None, Fraction | None, Fraction | None]
+    """Probability that a right solution of a problem is ranked above a wrong one."""
+    unparsed: Fraction
+    """Share of verdicts that could not be read."""
+
+
+class FitJson(CommandJson):
+    """``fit … --json``: what was measured, and what follows from it."""
+
+    profile: str | None
+    """The file that the profile was written to; null if it was not written."""
+    problems: int
+    """Number of problems."""
+    lam: float | None = Field(alias="lambda")
+    """λ, the cost of a verification in solutions, by completion tokens; null without verifications, or if unknown."""
+    lambdas: dict[str, float | None]
+    """λ by way of counting tokens; null where unknown."""
+    odds_exponent: float | None
+    """κ, the exponent of the verifier's odds in the fused vote; null without it."""
+    trust: float | None
+    """The former name of ``odds_exponent``."""
+    drawn_error: float | None
+    """The largest standard error of an accuracy that is estimated by random draws; null if all are exact."""
+    verifier: VerifierJson | None
+    """Null without verifications."""
+    counting: str
+    """The way of counting tokens by which scorers and searches are priced."""
+    rhos: dict[str, float | None]
+    """ρ, the cost of scoring a solution in solutions, by way of counting tokens; null where unknown."""
+    searches: dict[str, list[SearchAllocationJson]]
+    """The measured allocations of each search strategy."""
+    plateau: int
+    """Compute at which SC flattens, in x."""
+    plateau_interval: tuple[int, int] | None
+    """95 % interval of the plateau; null without per-problem values."""
+    crossover: CrossoverJson | None
+    """GenRM's crossover with SC; null without verifications, or if λ is unknown."""
+    crossovers: dict[str, CrossoverJson]
+    """The crossover of each strategy with SC. A strategy whose cost or accuracy is unknown is left out."""
+    laws: LawsJson | None
+    """Null without verifications, with an unknown λ, or with fewer than three budgets."""
+    frontier: list[FrontierJson]
+    """The strategies within each power of two."""
+    power: PowerJson | None
+    """Null if SC was compared with nothing, or without per-problem values."""
+    warnings: list[str]
+    """Limits of the measurement, in sentences."""
+
+
+def build_plan_json(plan: Plan) -> PlanJson:
+    """Return a plan as JSON, see `Plan`."""
+    found = plan.findings
+    coverage = None
+    if plan.coverage is not None and plan.coverage_solutions is not None:
+        coverage = CoverageJson(solutions=plan.coverage_solutions, accuracy=plan.coverage)
+    return PlanJson(
+        budget=BudgetJson(
+            x=plan.budget,
+            plateau_multiple=plan.plateau_multiple,
+            plateau=found.plateau,
+            plateau_interval=found.plateau_interval,
+        ),
+        recommendation=build_option(plan.recommendation),
+        expected=ExpectedJson(accuracy=plan.expected_accuracy, interval=plan.interval),
+        alternatives=[build_option(option) for option in plan.alternatives],
+        coverage=coverage,
+        **build_findings_fields(found),
+        lam=plan.lam,
+        counting=plan.counting,
+        odds_exponent=plan.odds_exponent,
+        trust=plan.odds_exponent,
+        unknown_sizes=plan.unknown_sizes,
+        warnings=plan.warnings,
+        profile=plan.profile_name,
+    )
+
+
+def build_fit_json(
+    profile: Profile,
+    found: Findings,
+    frontier: list[tuple[float, Comparison]],
+    power: StrategyPower | None,
+    path: str | None,
+) -> FitJson:
+    """Return what a fit found as JSON; ``path`` is the profile's file."""
+    return FitJson(
+        profile=path,
+        problems=profile.problems,
+        lam=profile.lam,
+        lambdas=profile.lambdas,
+        odds_exponent=profile.odds_exponent,
+        trust=profile.odds_exponent,
+        drawn_error=profile.largest_drawing_error,
+        verifier=None if profile.verifier is None else VerifierJson.convert(profile.verifier),
+        counting=profile.counting,
+        rhos=profile.rhos,
+        searches={name: build_search_allocations(part) for name, part in profile.searches.items()},
+        plateau=found.plateau,
+        plateau_interval=found.plateau_interval,
+        **build_findings_fields(found),
+        frontier=[
+            FrontierJson(x=x, options=[build_option(option) for option in at.options], expected=build_expected(at))
+            for x, at in frontier
+        ],
+        power=None if power is None else build_power(power),
+        warnings=[*profile.warnings, *([UNKNOWN_LAMBDA_WARNING] if profile.has_unknown_lambda else [])],
+    )
+
+
+def build_findings_fields(found: Findings) -> dict[str, Any]:
+    """Return the crossovers and the laws, which `PlanJson` and `FitJson` share."""
+    genrm = found.genrm_crossover
+    return {
+        "crossover": None if genrm is None else build_crossover(genrm, found.plateau),
+        "crossovers": build_crossovers(found),
+        "laws": None if found.laws is None else build_laws(found.laws),
+    }
+
+
+def build_search_allocations(part: Searches) -> list[SearchAllocationJson]:
+    """Return a search strategy's allocations with their cost and mean accuracy."""
+    return [
+        SearchAllocationJson(
+            numbers={name: numbers[i] for name, numbers in part.numbers.items()},
+            seeds=seeds,
+            cost={way: cost[i] for way, cost in part.cost.items()},
+            accuracy=float(accuracy),
+        )
+        for i, (seeds, accuracy) in enumerate(zip(part.seeds, part.array.mean(axis=0), strict=True))
+    ]

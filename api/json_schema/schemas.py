@@ -1,0 +1,63 @@
+"""The JSON Schema of each command's JSON, derived from its blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from isocompute.api.json_schema.difficulties import DifficultyJson
+from isocompute.api.json_schema.plans import FitJson, PlanJson
+from isocompute.api.json_schema.prices import PriceJson
+from isocompute.api.json_schema.runs import (
+    CheckJson,
+    GradeJson,
+    ImportJson,
+    RunProgressJson,
+    TasksJson,
+    UnreadableRunJson,
+    UpgradedProfileJson,
+    UpgradedRunJson,
+    UpgradeJson,
+)
+
+COMMAND_BLOCKS: dict[str, Any] = {
+    "plan": PlanJson,
+    "fit": FitJson,
+    "difficulty": DifficultyJson,
+    "sweep": PriceJson,
+    "runs": list[RunProgressJson | UnreadableRunJson],
+    "check": CheckJson,
+    "grade": GradeJson,
+    "import": ImportJson,
+    "upgrade": UpgradedRunJson | UpgradedProfileJson | UpgradeJson,
+    "tasks": TasksJson,
+}
+"""What each command prints with ``--json``."""
+
+
+def describe_command_json(command: str) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of what a command prints with ``--json``.
+
+    It admits further keys, since a later release may add some under the same version.
+
+    Args:
+        command: one of `COMMAND_BLOCKS`.
+
+    >>> describe_command_json("tasks")["properties"]["schema_version"]["const"]
+    1
+    """
+    schema = TypeAdapter(COMMAND_BLOCKS[command]).json_schema(mode="serialization")
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"isocompute {command} --json"}
+    return {**head, **{name: simplify_schema(part) for name, part in schema.items() if name != "title"}}
+
+
+def simplify_schema(part: Any) -> Any:
+    """Return a part of a schema without generated titles, and without the ban on further keys."""
+    if isinstance(part, list):
+        return [simplify_schema(element) for element in part]
+    if not isinstance(part, dict):
+        return part
+    dropped = {"title", "additionalProperties"} if isinstance(part.get("type"), str) else {"title"}
+    kept = {name: value for name, value in part.items() if name not in dropped or isinstance(value, dict)}
+    return {name: simplify_schema(value) for name, value in kept.items()}
