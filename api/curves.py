@@ -11,10 +11,11 @@ from isocompute.api.runs import RunSource, open_run
 from isocompute.errors import ConfigError, DataError
 from isocompute.fits import compute_percentile_interval, draw_bootstrap_weights, resample_means
 from isocompute.planner.compare import COMPARISON_REPLICATES, COMPARISON_SEED
-from isocompute.planner.estimate.costs import measure_costs
+from isocompute.planner.estimate.costs import RunCosts, measure_costs
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import estimate_strategy, list_allocations
 from isocompute.planner.estimate.searches import measure_searches
+from isocompute.planner.profile import COUNTING_WAYS, check_lambda, check_rho, read_lambda
 from isocompute.planner.strategies.registry import STRATEGIES, is_search
 from isocompute.runners.parsing.printable import format_error_value
 
@@ -29,6 +30,9 @@ def curve(
     strategy: str = "sc",
     S: Sequence[int] | int | None = None,
     V: Sequence[int] | int | None = None,
+    *,
+    lam: float | str | None = None,
+    rho: float | None = None,
 ) -> pd.DataFrame:
     """Estimate the accuracy of a strategy over its numbers.
 
@@ -37,6 +41,9 @@ def curve(
         strategy: a strategy's name, such as ``sc`` or ``weighted``, or a search with its rule, ``beam+weighted``.
         S: numbers of solutions; a ladder up to the pool's if not given. A search has the numbers that were run.
         V: numbers of verifications of each; a ladder if not given. Only of strategies that need verifications.
+        lam: λ as a number, or a way of counting tokens: completion, prompts or cached; by completion tokens if not
+            given.
+        rho: ρ, the cost of scoring a solution in solutions; as the run says if not given.
 
     Returns:
         A row for each allocation: strategy, S, V, compute (x; NaN where λ or ρ is unknown), accuracy, its 95 % interval
@@ -55,13 +62,14 @@ def curve(
         raise ConfigError(f"strategy={format_error_value(strategy)} is unknown; there are {STRATEGIES.names_as_text}.")
     found = read_pool(opened._run)
     costs = measure_costs(found)
+    way, known_lam = choose_counting(costs, lam)
     if is_search(strategy):
         tried = measure_searches(found, costs).get(strategy)
         if tried is None:
             raise DataError(f"The run at '{opened.path}' has no searches '{strategy}'.")
         accuracy = np.asarray(tried.accuracy)
         numbers = {"S": [None] * accuracy.shape[1], "V": [None] * accuracy.shape[1], **tried.numbers}
-        compute = [np.nan if x is None else x for x in tried.costs["completion"]]
+        compute = [np.nan if x is None else x for x in tried.costs[way]]
     else:
         entry = STRATEGIES[strategy]
         if not entry.can_use(found.pool, found.has_answers):
@@ -71,7 +79,8 @@ def curve(
         accuracy = estimate_strategy(entry, found.pool, S, V).accuracy.reshape(found.pool.problems, -1)
         grid: list[tuple[int, int | None]] = [(s, v) for s in S for v in (V or (None,))]
         numbers = {"S": [s for s, _ in grid], "V": [v for _, v in grid]}
-        compute = [price_allocation(entry, s, v, costs.lam, costs.rhos.get("completion")) for s, v in grid]
+        known_rho = costs.rhos.get(way) if rho is None else check_rho(rho)
+        compute = [price_allocation(entry, s, v, known_lam, known_rho) for s, v in grid]
     low, high = np.full((2, accuracy.shape[1]), np.nan)
     if found.pool.problems > 1:
         weights = draw_bootstrap_weights(found.pool.problems, COMPARISON_REPLICATES, COMPARISON_SEED)
@@ -87,6 +96,17 @@ def curve(
             "problems": found.pool.problems,
         }
     )
+
+
+def choose_counting(costs: RunCosts, lam: float | str | None) -> tuple[str, float | None]:
+    """Return the way of counting tokens, and λ; None where λ is unknown.
+
+    Raises:
+        DataError: ``lam`` is neither a positive number nor a way of counting tokens.
+    """
+    if isinstance(lam, str) and lam in COUNTING_WAYS:
+        return lam, costs.known_lambdas.get(lam)
+    return "completion", costs.lam if lam is None else check_lambda(read_lambda(lam))
 
 
 def check_numbers(given: Sequence[int] | int | None, name: str, usual: list[int]) -> list[int]:

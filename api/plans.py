@@ -9,6 +9,7 @@ from isocompute.api.profiles import ProfileSource, describe_option, load_profile
 from isocompute.api.results import Result
 from isocompute.errors import BudgetError
 from isocompute.planner.budget import Budget
+from isocompute.planner.compare import StrategyOption
 from isocompute.planner.plan import Plan, make_plan
 from isocompute.planner.profile import apply_lambda, check_rho
 from isocompute.runners.parsing.printable import format_error_value
@@ -73,8 +74,16 @@ class PlanResult(Result):
         return [
             f"At {plan.budget:g}x per problem: {best.strategy} {best.settings}, for {best.compute:,.4g}x",
             f"expected accuracy {100 * plan.expected_accuracy:.1f} %{low_high}, from profile '{plan.profile_name}'",
+            *(describe_alternative(option) for option in plan.alternatives[:1]),
             *(f"warning: {warning}" for warning in plan.warnings),
         ]
+
+
+def describe_alternative(option: StrategyOption) -> str:
+    """Return a line on the best alternative to the recommended strategy."""
+    gap = "" if option.gap is None else f", {100 * option.gap:.1f} points behind"
+    ends = "" if option.gap_interval is None else " [{:+.1f}, {:+.1f}]".format(*(100 * x for x in option.gap_interval))
+    return f"next best: {option.strategy} {option.settings}, for {option.compute:,.4g}x{gap}{ends}"
 
 
 def plan(

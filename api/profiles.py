@@ -44,6 +44,11 @@ class FittedProfile(Result):
         return self._profile.description
 
     @property
+    def path(self) -> str | None:
+        """The file it was read from or written to; None if it has none."""
+        return self._path
+
+    @property
     def problems(self) -> int:
         """How many problems were measured."""
         return self._profile.problems

@@ -21,6 +21,7 @@ from isocompute.planner.profile.profile import (
     apply_lambda,
     check_lambda,
     check_rho,
+    read_lambda,
 )
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "check_profile_output",
     "check_rho",
     "find_bundled_profiles",
+    "read_lambda",
     "read_profile",
     "round_accuracies",
     "upgrade_profile",

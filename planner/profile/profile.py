@@ -247,7 +247,16 @@ def apply_lambda(profile: Profile, lam: float | str | None) -> tuple[Profile, fl
     if isinstance(lam, str) and lam in COUNTING_WAYS:
         verified = profile.genrm is not None or not (profile.rhos or profile.searches)
         return profile.use_counting(lam), profile.get_lambda(lam) if verified else None
-    return profile, _to_number(lam, f"λ is {lam!r:.60}; it must be a number, or one of {', '.join(COUNTING_WAYS)}.")
+    return profile, read_lambda(lam)
+
+
+def read_lambda(lam: object) -> float:
+    """Return λ as a number.
+
+    Raises:
+        DataError: it is not a number.
+    """
+    return _to_number(lam, f"λ is {lam!r:.60}; it must be a number, or one of {', '.join(COUNTING_WAYS)}.")
 
 
 def check_rho(rho: object) -> float:

@@ -154,3 +154,24 @@ def test_a_wrong_argument_is_one_sentence_of_the_family(call, said):
 def test_the_repr_of_a_profile_is_short(lab):
     assert len(repr(lab)) < 1000
     assert np.isfinite(lab.lam)
+
+
+def test_a_curve_takes_lambda_and_rho(written_run):
+    own = iso.curve(written_run, "genrm", S=2, V=2)["compute"].item()
+    assert iso.curve(written_run, "genrm", S=2, V=2, lam="completion")["compute"].item() == own
+    assert iso.curve(written_run, "genrm", S=2, V=2, lam=3)["compute"].item() == 2 * (1 + 3 * 2)
+    with_prompts = iso.fit(written_run).to_dict()["lambdas"]["prompts"]
+    assert iso.curve(written_run, "genrm", S=2, V=2, lam="prompts")["compute"].item() == 2 * (1 + 2 * with_prompts)
+    for lam, said in (("cheap", "it must be a number"), (0, "must be above zero"), (True, "it must be a number")):
+        with pytest.raises(IsocomputeError, match=said):
+            iso.curve(written_run, "genrm", lam=lam)
+
+
+def test_a_profile_knows_its_file(written_run, tmp_path):
+    assert iso.fit(written_run).path is None
+    assert iso.fit(written_run, tmp_path / "p").path == f"{tmp_path}/p.json"
+    assert iso.load_profile(tmp_path / "p.json").path == f"{tmp_path}/p.json"
+
+
+def test_a_plan_names_the_next_best_strategy(lab):
+    assert "next best: " in repr(iso.plan(lab, "128x"))
