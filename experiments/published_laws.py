@@ -1,9 +1,9 @@
-"""The allocation laws and the crossover on published grids, beside what the study printed.
+"""The allocation laws and the crossover on published grids, beside the study's printed numbers.
 
     python -m experiments.published_laws
 
 Reads the figure in data/published and, where ISOCOMPUTE_SHARED_DATA (or ../shared/data) holds them, the authors' own
-grids and traces, which are compared with and not copied. Writes docs/laws.md.
+grids and traces, which are read and never copied. Writes docs/laws.md.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Grid:
 
     @property
     def weights(self) -> Floats:
-        """Of the bootstrap; a single sure row where there are only means."""
+        """Bootstrap weights; a single row of ones where there are only means."""
         P = len(self.surface)
         return draw_bootstrap_weights(P, REPLICATES, SEED) if P > 1 else np.ones((1, 1))
 
@@ -205,7 +205,7 @@ def main() -> None:
     rows = [row for grid in found for row in build_law_rows(grid)]
     text = TEXT.format(laws="\n".join(rows), crossings="\n".join(map(build_crossover_row, found)))
     PAGE.write_text(text, encoding="utf-8")
-    print(f"Written to {PAGE}.")
+    print(f"Wrote {PAGE}.")
 
 
 if __name__ == "__main__":

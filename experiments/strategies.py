@@ -1,8 +1,8 @@
-"""Which strategy is ahead at equal compute: SC, GenRM, GenRM+vote, weighted and fused votes, on real logs.
+"""SC, GenRM, GenRM+vote, weighted and fused votes compared at equal compute, on real logs.
 
     python -m experiments.strategies
 
-Reads the shipped runs, and the GPQA traces of the study's authors where ISOCOMPUTE_SHARED_DATA says they lie (they are
+Reads the shipped runs, and the GPQA traces of the study's authors in the folder ISOCOMPUTE_SHARED_DATA (they are
 read, never copied), and writes docs/strategies.md. Allocations are chosen on other problems than they are scored on.
 """
 
@@ -48,7 +48,7 @@ trust, learnt on other problems. Which of `sc` and `genrm` is the better is said
 
 
 def collect_profiles() -> list[tuple[str, Profile]]:
-    """What is compared, each with where it comes from."""
+    """Return the profiles to compare, each with its origin."""
     found = [
         (f"the shipped run `data/runs/{path.name}`", estimate_run_profile(str(path), path.name))
         for path in sorted((ROOT / "data" / "runs").iterdir())
@@ -107,7 +107,7 @@ def build_strategy_table(origin: str, profile: Profile) -> str:
 def main() -> None:
     tables = [build_strategy_table(origin, profile) for origin, profile in collect_profiles()]
     PAGE.write_text(TEXT.format(tables="\n\n".join(tables)), encoding="utf-8")
-    print(f"Written to {PAGE}.")
+    print(f"Wrote {PAGE}.")
 
 
 if __name__ == "__main__":
