@@ -185,9 +185,9 @@ def format_page(done: dict[tuple[str, int], Held], worlds: int) -> str:
         "# How often the intervals hold",
         "",
         f"`python -m experiments.interval_coverage`, seed {SEED}: simulated worlds of {PROBLEMS} problems with a known "
-        f"truth, and {REPLICATES:,} resamplings of the problems in each. An interval is meant to hold in 95 % of the "
-        f"worlds; this project asks for {HOLDS[0]:.0%} to {HOLDS[1]:.0%} over at least {SETTLED}. The share has an "
-        "interval of its own (Wilson, 95 %). The functions in the script describe the worlds.",
+        f"truth, and {REPLICATES:,} bootstrap resamples of the problems in each. A 95 % interval should contain the "
+        f"truth in 95 % of the worlds; this project accepts {HOLDS[0]:.0%} to {HOLDS[1]:.0%} over at least {SETTLED}. "
+        "The share has its own interval (Wilson, 95 %). The functions of the script describe the worlds.",
         "",
         "| quantity | worlds | held | 95 % interval of that share | note |",
         "|---|--:|--:|---|---|",

@@ -164,11 +164,12 @@ def draw_search_accuracies(found: list[StrategyLine], levels: NDArray[np.int64])
 
 TEXT = """# Searches with a reward model, by difficulty and compute
 
-Made by `python -m experiments.searches` from `data/runs/lab-search`: {problems} problems of the lab, level 1 the
-easiest and {hardest} the hardest. Searches are means over {seeds} seeds. In brackets 95 % intervals over problems. `sc`
-votes, `bon` takes the best score of N solutions, `prm-weighted` lets each vote with its score; the searches select
-among their candidates by a vote weighted by score. x is compute in solutions: the solver's and, by its parameters, the
-scorer's; by sampled and newly scored tokens, or by all that was sampled or read but for what a prefix cache held.
+Made by `python -m experiments.searches` from `data/runs/lab-search`: {problems} problems of the lab, of level 1, the
+easiest, to level {hardest}, the hardest. The accuracy of a search is a mean over {seeds} seeds. Brackets hold 95 %
+intervals over problems. `sc` votes, `bon` takes the best score of N solutions, `prm-weighted` lets each solution vote
+with its score; the searches select among their candidates by a vote weighted by score. x is compute in solutions, of
+the solver and, by its parameters, of the scorer. "x, completion" counts the tokens that were sampled or newly scored;
+"x, cached" counts all tokens that were sampled or read, except those that a prefix cache held.
 
 ![accuracy against compute, by level](searches.png)
 
@@ -178,16 +179,16 @@ scorer's; by sampled and newly scored tokens, or by all that was sampled or read
 
 ## At equal compute
 
-Points by which a search is ahead of S solutions of the pool, paired by problem; S costs what it
-costs, to the nearest, or is all that were scored.
+The lead of a search over S solutions of the pool, in points, paired by problem. S is the number of solutions that comes
+closest to the search's cost, or all that were scored if they cost less.
 
 {equal}
 
-## What was published, and what holds here
+## Published claims, checked here
 
-Differences at equal N in points, paired by problem. The searches of Hugging Face (MATH-500, Llama-3.2-1B with an 8B
-reward model) had beam search ahead at small N and on hard problems, DVTS at large N and on easy ones, and Best-of-N on
-easy ones; level there means how often the model itself is right.
+Differences at equal N in points, paired by problem. In the experiments of Hugging Face (MATH-500, Llama-3.2-1B with an
+8B reward model) beam search was ahead at small N and on hard problems, DVTS at large N and on easy ones, and Best-of-N
+on easy ones. There a problem's level is how often the model itself is right.
 
 {claims}
 """
