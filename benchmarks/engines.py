@@ -111,11 +111,11 @@ def prepare_openai(args: argparse.Namespace) -> Iterator[tuple[Measure, Measure]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 sys.exit(f"the server's benchmark failed:\n{done.stdout[-1000:]}{done.stderr[-3000:]}")
-            said = json.loads(result.read_text())
+            report = json.loads(result.read_text())
             due = args.requests * args.max_tokens
-            if said["total_output_tokens"] != due:
-                sys.exit(f"the server's benchmark got {said['total_output_tokens']} tokens instead of {due}")
-            return float(said["output_throughput"])
+            if report["total_output_tokens"] != due:
+                sys.exit(f"the server's benchmark got {report['total_output_tokens']} tokens instead of {due}")
+            return float(report["output_throughput"])
 
         try:
             yield measure_server_benchmark, lambda: measure_engine_speed(engine, requests)

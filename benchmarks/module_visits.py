@@ -51,12 +51,12 @@ def follow_command(command: list[str]) -> tuple[int, Counter[str]]:
     sys.argv = ["isocompute", *command]
     sys.setprofile(record_call)
     try:
-        with contextlib.redirect_stdout(io.StringIO()) as said:
+        with contextlib.redirect_stdout(io.StringIO()) as output:
             begin()
     except SystemExit as ended:
         sys.setprofile(None)
         if ended.code:
-            sys.exit(f"isocompute {' '.join(command)} ended in {ended.code}: {said.getvalue()}")
+            sys.exit(f"isocompute {' '.join(command)} ended in {ended.code}: {output.getvalue()}")
     finally:
         sys.setprofile(None)
     return len(seen), stays

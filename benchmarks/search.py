@@ -53,7 +53,7 @@ BOUND = 5.0
 TOGETHER = {"beam": 1, "dvts": 25}
 """Problems that search-and-learn searches at once (its search_batch_size)."""
 SCORED = 4
-"""Solutions that its scorer reads at once (its prm_batch_size, of scorers that are asked as the lab's is)."""
+"""Solutions that its scorer reads at once (its prm_batch_size, for scorers of the lab's format)."""
 OPTIONS = (
     '{"dtype": "bfloat16", "max_model_len": 512, "max_num_seqs": 1024, "block_size": 32, "enforce_eager": true, '
     '"distributed_executor_backend": "vllm.v1.executor.uniproc_executor.UniProcExecutor"}'
@@ -153,10 +153,10 @@ class SearchBenchmark:
         with self.prepare_searcher(problems, self.solver, self.scorer) as searcher:
             start, cpu = time.perf_counter(), measure_cpu_seconds()
             expected = ExpectedRows(searcher.config, list(searcher.problems))
-            for shape, asked in groupby(expected.enumerate_keys(SEARCHES_TABLE), lambda key: key[1:5]):
-                for together in split_batches(asked, TOGETHER[shape[0]]):
+            for shape, keys in groupby(expected.enumerate_keys(SEARCHES_TABLE), lambda key: key[1:5]):
+                for batch in split_batches(keys, TOGETHER[shape[0]]):
                     for row in self._run_searches(
-                        [searcher.build_tree(key, {}, lambda rows: None) for key in together], done
+                        [searcher.build_tree(key, {}, lambda rows: None) for key in batch], done
                     ):
                         done.rows[get_key(row)] = row
             done.wall, done.cpu = time.perf_counter() - start, measure_cpu_seconds() - cpu
@@ -167,38 +167,40 @@ class SearchBenchmark:
         running = [(tree, search := tree.run(), next(search)) for tree in trees]
         rows = []
         while running:
-            grown, further = self._run_round([(tree, s) for tree, _, sprouts in running for s in sprouts], done), []
-            for tree, search, sprouts in running:
+            grown, further = self._run_round([(tree, node) for tree, _, nodes in running for node in nodes], done), []
+            for tree, search, nodes in running:
                 try:
-                    further.append((tree, search, search.send({s.id: grown[s.key] for s in sprouts})))
-                except StopIteration as over:
-                    rows.append(over.value)
+                    further.append((tree, search, search.send({node.id: grown[node.key] for node in nodes})))
+                except StopIteration as end:
+                    rows.append(end.value)
             running = further
         return rows
 
     def _run_round(
-        self, sprouts: list[tuple[SearchTree, PendingNode]], done: SearchMeasurement
+        self, nodes: list[tuple[SearchTree, PendingNode]], done: SearchMeasurement
     ) -> dict[tuple[Any, ...], NodeOutcome]:
         grown: dict[tuple[Any, ...], NodeOutcome] = {}
-        costs = {sprout.key: NodeCost() for _, sprout in sprouts}
-        growths = {sprout.key: tree.grow_node(sprout, costs[sprout.key]) for tree, sprout in sprouts}
-        asked = {key: next(growth) for key, growth in growths.items()}
-        while asked:
-            turn = {key: request for key, request in asked.items() if isinstance(request, Request)}
+        costs = {node.key: NodeCost() for _, node in nodes}
+        growths = {node.key: tree.grow_node(node, costs[node.key]) for tree, node in nodes}
+        pending = {key: next(growth) for key, growth in growths.items()}
+        while pending:
+            turn = {key: request for key, request in pending.items() if isinstance(request, Request)}
             start = time.perf_counter()
             if turn:
                 answers: list[Any] = self._sample_batch(list(turn.values()))
                 done.solving += time.perf_counter() - start
             else:
-                turn = dict(asked)
-                answers = [score for some in split_batches(turn.values(), SCORED) for score in self._score_batch(some)]
+                turn = dict(pending)
+                answers = [
+                    score for batch in split_batches(turn.values(), SCORED) for score in self._score_batch(batch)
+                ]
                 done.scoring += time.perf_counter() - start
             for key, answer in zip(turn, answers, strict=True):
                 try:
-                    asked[key] = growths[key].send(answer)
-                except StopIteration as over:
-                    grown[key] = (over.value, costs[key], "ok")
-                    del asked[key]
+                    pending[key] = growths[key].send(answer)
+                except StopIteration as end:
+                    grown[key] = (end.value, costs[key], "ok")
+                    del pending[key]
         return grown
 
     def _sample_batch(self, requests: list[Request]) -> list[Completion]:

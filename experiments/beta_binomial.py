@@ -16,7 +16,7 @@ from isocompute.fits.estimators.selection import estimate_coverage
 from isocompute.fits.estimators.voting import estimate_self_consistency
 from isocompute.fits.pool import Pool
 
-_BOUND = 6.0  # of the logarithms of the parameters: a Beta narrower or wider than that is not told from a limit
+_BOUND = 6.0  # of the logarithms of the parameters: data cannot distinguish a narrower or wider Beta from a limit
 _NODES = 48, 32  # for p and r
 
 Floats = NDArray[np.float64]
@@ -104,12 +104,12 @@ class BetaBinomial:
             return None
         return (
             f"S={S:,.0f} is {S / self.reach:,.3g} times the {self.reach} solutions that the difficulty of the problems "
-            f"was fitted on: beyond {self.reach} it rests on the shape of the Beta distribution, not on data."
+            f"was fitted on: beyond {self.reach} the estimate rests on the Beta distribution, not on data."
         )
 
     def _mixture(self) -> tuple[Floats, Floats, Floats]:
         if self.rival is None:
-            raise DataError("the model was fitted without the wrong answers, so that it says nothing of votes.")
+            raise DataError("the model was fitted without wrong answers, so it cannot predict votes.")
         (p, in_p), (r, in_r) = (_beta_rule(n, *pair) for n, pair in zip(_NODES, (self.right, self.rival), strict=True))
         return p[:, None], r[None], in_p[:, None] * in_r
 
@@ -165,7 +165,7 @@ def fit_beta_binomial(pool: Pool, solutions: int | None = None) -> BetaBinomial:
     right = pool.correct[:, :n].sum(axis=1)
     if not 0 < right.sum() < right.size * n:
         which = "every" if right.any() else "no"
-        raise DataError(f"{which} solution of the pool is right, so that how hard its problems are cannot be told.")
+        raise DataError(f"{which} solution of the pool is right, so its difficulty cannot be estimated.")
     wrong = np.where(pool.correct, -1, pool.answers)[:, :n]
     rival = np.array([np.unique(row[row >= 0], return_counts=True)[1].max(initial=0) for row in wrong])
     pairs, influences = [], []
@@ -178,7 +178,7 @@ def fit_beta_binomial(pool: Pool, solutions: int | None = None) -> BetaBinomial:
 
 
 def resample_curve(model: BetaBinomial, curve: Callable[[BetaBinomial], Floats], weights: ArrayLike) -> Floats:
-    """A curve of the model in replicates of its problems, without fitting it anew to each.
+    """Return a curve of the model in replicates of its problems, without a new fit to each.
 
     The logarithms of the parameters move by the weighted mean of the problems' influence, and the curve's log-odds by
     their gradient times that (the infinitesimal jackknife; Efron & Tibshirani 1993, ch. 21).

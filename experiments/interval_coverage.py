@@ -215,16 +215,16 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=SETTLED)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", choices=STATISTICS, help="this statistic alone")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     done = read_finished_worlds()
-    names = [asked.only] if asked.only else list(STATISTICS)
-    tasks = [(name, number) for name in names for number in range(asked.worlds) if (name, number) not in done]
+    names = [arguments.only] if arguments.only else list(STATISTICS)
+    tasks = [(name, number) for name in names for number in range(arguments.worlds) if (name, number) not in done]
     DONE.parent.mkdir(exist_ok=True)
-    with DONE.open("a", encoding="utf-8") as log, ProcessPoolExecutor(asked.jobs) as pool:
+    with DONE.open("a", encoding="utf-8") as log, ProcessPoolExecutor(arguments.jobs) as pool:
         for row in track(pool.map(simulate_world, tasks), total=len(tasks), description="worlds"):
             log.write(json.dumps(row) + "\n")
             log.flush()
-    PAGE.write_text(format_page(read_finished_worlds(), asked.worlds), encoding="utf-8")
+    PAGE.write_text(format_page(read_finished_worlds(), arguments.worlds), encoding="utf-8")
     print(f"Wrote {PAGE}.")
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 import isocompute as iso
 
-run = iso.open_run(next(f / "data/runs/lab" for f in (Path.cwd(), Path.cwd().parent) if (f / "data").is_dir()))
+run = iso.open_run(next(path for path in ("data/runs/lab", "../data/runs/lab") if Path(path).is_dir()))
 run
 
 # %% [markdown]
