@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class DifficultyResult(Result):
-    """What to run on each level of difficulty within each budget, and what that gains.
+    """The best allocation on each level of difficulty within each budget, and the gain over one allocation for all.
 
     Args:
         study: the study.
@@ -35,7 +35,7 @@ class DifficultyResult(Result):
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader must know before believing it."""
+        """Sentences on what limits the result."""
         return self._study.warnings
 
     def to_frame(self) -> pd.DataFrame:

@@ -50,7 +50,7 @@ class PlanResult(Result):
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader must know before believing it."""
+        """Sentences on what limits the plan."""
         return list(self._plan.warnings)
 
     def to_frame(self) -> pd.DataFrame:

@@ -35,7 +35,7 @@ class FittedProfile(Result):
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The profile's name."""
         return self._profile.name
 
     @property
@@ -50,7 +50,7 @@ class FittedProfile(Result):
 
     @property
     def problems(self) -> int:
-        """How many problems were measured."""
+        """The number of problems measured."""
         return self._profile.problems
 
     @property
@@ -65,7 +65,7 @@ class FittedProfile(Result):
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader must know of the measurement."""
+        """Sentences on what limits the measurement."""
         return list(self.to_dict()["warnings"])
 
     @cached_property

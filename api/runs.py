@@ -41,7 +41,7 @@ class OpenedRun(Result):
 
     @property
     def path(self) -> str:
-        """Where the run is; a run in memory has a path that begins with ``memory://``."""
+        """The run's folder; the path of a run in memory begins with ``memory://``."""
         return self._run.path
 
     @property

@@ -37,7 +37,7 @@ class SelectionResult(Result):
 
     @property
     def support(self) -> dict[str, float]:
-        """What speaks for each answer: votes, weights or the best score (NaN of an answer without one)."""
+        """The support of each answer: votes, weights or the best score (NaN for an answer without one)."""
         return dict(zip(self._names, self._found.support.tolist(), strict=True))
 
     @property
@@ -47,7 +47,7 @@ class SelectionResult(Result):
 
     @property
     def probability(self) -> dict[str, float]:
-        """How probable each answer is to be chosen, over the draws of ties."""
+        """The probability that each answer is chosen, over the random choice among tied answers."""
         return dict(zip(self._names, self._found.probability.tolist(), strict=True))
 
     def to_frame(self) -> pd.DataFrame:

@@ -1,15 +1,13 @@
-"""How much of the speed of what they stand on the engines keep: ratios of tokens/s, all measured in one run.
+"""Speed of the engines against that of the libraries under them: ratios of tokens/s, all measured in one run.
 
     python benchmarks/engines.py [--only vllm|openai] [--model data/lab/solver] [--requests 2000] [--repeats 5]
 
-vllm: `VLLMEngine.measure_engine_speed` beside a bare `LLM.generate` of the same vLLM, on the very same requests, all at
-    once.
-openai: `OpenAIEngine.measure_engine_speed` beside the server's own benchmark (``vllm bench serve``), against one vLLM
-    server, on the same prompts with the same sampling, the same bound on what is in flight, and an equal number of
-    tokens each.
+vllm: `VLLMEngine.run` beside a bare ``LLM.generate`` of the same vLLM, on the same requests, all at once.
+openai: `OpenAIEngine.run` beside the server's own benchmark (``vllm bench serve``), against one vLLM server, on the
+    same prompts with the same sampling, the same bound on requests in flight, and an equal number of tokens each.
 
-The two sides of a pair run one after the other, and which is first alternates. A ratio is of one pair; what is
-printed is the median over pairs, and the range. Prefixes that are computed once do not help whoever comes second.
+The two sides of a pair run one after the other; the order alternates. Each pair gives a ratio; the median over pairs
+and the range are printed. Prefix caches are emptied or off, so the second side has no advantage.
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ main(parser.parse_args())
 """
 
 Measure = Callable[[], float]
-"""Runs all requests once and gives tokens/s."""
+"""Runs all requests once and returns tokens/s."""
 
 
 def make_benchmark_requests(count: int, sampling: Sampling) -> list[Request]:
@@ -95,7 +93,7 @@ def prepare_vllm(args: argparse.Namespace) -> Iterator[tuple[Measure, Measure]]:
 
 @contextmanager
 def prepare_openai(args: argparse.Namespace) -> Iterator[tuple[Measure, Measure]]:
-    # One seed for all: the benchmark has one body for all requests. Each text is as long as it may be.
+    # One seed for all, because the benchmark has one body for all requests. Each text has the greatest length.
     same = {"ignore_eos": True, "seed": 0}
     requests = make_benchmark_requests(args.requests, Sampling(temperature=1.0, max_tokens=args.max_tokens))
     with tempfile.TemporaryDirectory() as folder, run_server(args, Path(folder) / "log") as url:
@@ -113,11 +111,11 @@ def prepare_openai(args: argparse.Namespace) -> Iterator[tuple[Measure, Measure]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 sys.exit(f"the server's benchmark failed:\n{done.stdout[-1000:]}{done.stderr[-3000:]}")
-            said = json.loads(result.read_text())
+            report = json.loads(result.read_text())
             due = args.requests * args.max_tokens
-            if said["total_output_tokens"] != due:
-                sys.exit(f"the server's benchmark got {said['total_output_tokens']} tokens and not {due}")
-            return float(said["output_throughput"])
+            if report["total_output_tokens"] != due:
+                sys.exit(f"the server's benchmark got {report['total_output_tokens']} tokens instead of {due}")
+            return float(report["output_throughput"])
 
         try:
             yield measure_server_benchmark, lambda: measure_engine_speed(engine, requests)
@@ -148,7 +146,7 @@ def run_server(args: argparse.Namespace, log: Path) -> Iterator[str]:
     try:
         while True:
             if running.poll() is not None:
-                sys.exit(f"the server did not come up:\n{log.read_text(errors='replace')[-3000:]}")
+                sys.exit(f"the server did not start:\n{log.read_text(errors='replace')[-3000:]}")
             with suppress(OSError), direct.open(f"{url}/health", timeout=5):
                 break
             time.sleep(0.5)

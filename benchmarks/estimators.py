@@ -1,11 +1,11 @@
-"""How long the estimators take, beside a plain Monte Carlo estimate of the same numbers and its error.
+"""Time of the estimators, beside the time and error of a plain Monte Carlo estimate of the same numbers.
 
     python benchmarks/estimators.py [problems]
 
 The pool is synthetic: 500 problems × 256 solutions × 32 verifications. The peer draws 25 random S-subsets for
 each cell, as the public code of "When To Solve, When To Verify" does for self-consistency; its time is that
-of 20 problems, scaled up, and its error the root mean square over problems against the exact value. The error
-of an estimate that is drawn itself is what it reports. Bounds are those of two cores: 2 s for SC at every S,
+of 20 problems, scaled up, and its error the root mean square over problems against the exact value. An estimator
+that itself uses random draws reports its own error. Bounds are for two cores: 2 s for SC at every S,
 10 s for GenRM on the grid of powers of two, 50 ms a problem for one cell (with 2 % NaN); ten times that for
 ten times the problems (tenfold).
 """

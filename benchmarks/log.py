@@ -1,11 +1,11 @@
-"""A million verifications: appended, scanned into a pool, checked and surveyed; rows a second, and peak memory.
+"""Speed and peak memory of a run of a million verifications: append, scan into a pool, check and survey.
 
     python benchmarks/log.py
 
-500 problems × 64 solutions × 32 verifications with texts of about 100 bytes, written as a sweep writes them, one row at
-a time, into parts of 50,000 rows and again into parts of 500, which is what a sweep that checkpoints every few seconds
-leaves behind. Each step is a process of its own. The bound is what pyarrow alone needs, in the same run and on the same
-rows: to write them from a table in memory into one file, and to read the columns in question, or all, from that file.
+500 problems × 64 solutions × 32 verifications with texts of about 100 bytes, written as a sweep writes them, one row
+at a time, into parts of 50,000 rows and again into parts of 500, the size of a sweep's parts if it saves every few
+seconds. Each step runs in a separate process. The bound is the time of pyarrow alone on the same rows: to write them
+from a table in memory into one file, and to read the columns in question, or all, from that file.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ STEPS: dict[str, Callable[..., float]] = {
 
 
 def run_step(name: str, *arguments: object) -> tuple[float, float]:
-    """Return the seconds and the peak memory, in MB, of a step in a process of its own."""
+    """Return the seconds and the peak memory, in MB, of a step in a separate process."""
     command = [sys.executable, __file__, name, json.dumps(arguments)]
     return tuple(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
 

@@ -1,13 +1,12 @@
-"""How often a command returns to a module that it had left: stays in modules, by following calls as they happen.
+"""The number of times that a command returns to a module that it had left, counted from its calls.
 
     python benchmarks/module_visits.py
     python benchmarks/module_visits.py fit data/runs/lab -o /tmp/lab.json
 
-Calls of functions of isocompute are followed in the main thread, each function at its first call alone, as a reader
-follows it: a loop over strategies is read once. A stay is an unbroken run of such calls in one module, a return a stay
-in a module that had one before. What runs while a module is imported is not counted. A command that reads like its
-description goes from module to module and seldom back.
-With PYTHONPATH at the src of another checkout the same is counted there; ENTRY says where its command begins, if not at
+Calls of isocompute's functions are followed in the main thread, each function at its first call only, as a reader of
+the code would. A stay is an unbroken series of such calls in one module; a return is a stay in a module that had one
+before. Code that runs at import is not counted. A command that is easy to follow has few returns. With PYTHONPATH set
+to the src of another checkout, that one is measured; ENTRY names its command's entry point, if it is not
 isocompute.cli.main:main.
 """
 
@@ -28,11 +27,11 @@ from rich.console import Console
 from rich.table import Table
 
 SHOWN = 8
-"""Modules that are named, those with the most returns."""
+"""The number of modules listed, those with the most returns."""
 
 
 def follow_command(command: list[str]) -> tuple[int, Counter[str]]:
-    """Run `isocompute COMMAND …` in this process; return how many functions it calls, and the stays of each module."""
+    """Run `isocompute COMMAND …` here; return the number of functions it calls, and the stays of each module."""
     now, seen = "", set[CodeType]()
     stays: Counter[str] = Counter()
 
@@ -52,12 +51,12 @@ def follow_command(command: list[str]) -> tuple[int, Counter[str]]:
     sys.argv = ["isocompute", *command]
     sys.setprofile(record_call)
     try:
-        with contextlib.redirect_stdout(io.StringIO()) as said:
+        with contextlib.redirect_stdout(io.StringIO()) as output:
             begin()
     except SystemExit as ended:
         sys.setprofile(None)
         if ended.code:
-            sys.exit(f"isocompute {' '.join(command)} ended in {ended.code}: {said.getvalue()}")
+            sys.exit(f"isocompute {' '.join(command)} ended in {ended.code}: {output.getvalue()}")
     finally:
         sys.setprofile(None)
     return len(seen), stays

@@ -1,17 +1,17 @@
-"""How much faster searches are here than in the loop that people run, in wall time, on the same trees.
+"""Wall time of searches here and in the usual loop, on the same trees.
 
     python benchmarks/search.py [--problems 32] [--n 64] [--strategies beam dvts] [--only ours|plain] [--repeats 1]
 
-The loop does what huggingface/search-and-learn does (its commit 6f81cac): beam search on one problem at a time, DVTS on
-25, round by round; solver and scorer take turns, each idle while the other works; every step's text is put together and
-tokenised anew; the scorer computes every prefix whole, four at a time. Where that code would make the comparison
-easier, the loop does not follow it: its scorer is in the same vLLM, and not in transformers; it reads each prefix once,
-without padding; the slots of what has finished are not filled again; and its batches are shared out among the copies of
-the solver, if there are more than one.
+The loop does what huggingface/search-and-learn does (its commit 6f81cac): beam search on one problem at a time, DVTS
+on 25, round by round; solver and scorer take turns, each idle while the other works; every step's text is put together
+and tokenised again; the scorer computes every prefix in full, four at a time. Where that code would be slower for
+other reasons, the loop does not follow it: its scorer is in the same vLLM, and not in transformers; it reads each
+prefix once, without padding; the slots of finished candidates are not filled again; and its batches are divided among
+the copies of the solver, if there are several.
 
-Both sides have the same models in the same two engines, whose caches are emptied before; the same rules, seeds and
-selection. So the trees are the same, but for what rounding changes: logits depend in their last bits on what else is in
-the batch. How many searches come to the same answer is printed. Which side is first alternates.
+Both sides use the same models in the same two engines, with empty caches, and the same rules, seeds and selection. So
+the trees are the same except for rounding: the last bits of logits depend on the rest of the batch. The number of
+searches with the same answer is printed. The order of the two sides alternates.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ Item = TypeVar("Item")
 
 BOUND = 5.0
 TOGETHER = {"beam": 1, "dvts": 25}
-"""Problems that search-and-learn searches on at once (its search_batch_size)."""
+"""Problems that search-and-learn searches at once (its search_batch_size)."""
 SCORED = 4
-"""Solutions that its scorer reads at once (its prm_batch_size, of scorers that are asked as the lab's is)."""
+"""Solutions that its scorer reads at once (its prm_batch_size, for scorers of the lab's format)."""
 OPTIONS = (
     '{"dtype": "bfloat16", "max_model_len": 512, "max_num_seqs": 1024, "block_size": 32, "enforce_eager": true, '
     '"distributed_executor_backend": "vllm.v1.executor.uniproc_executor.UniProcExecutor"}'
 )
-"""vLLM's scheduler and model in one process: apart, they wait for each other in loops that take a core each."""
+"""vLLM's scheduler and model in one process: in two, they wait for each other in loops that take a core each."""
 ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
     "HF_HUB_OFFLINE": "1",
@@ -72,13 +72,13 @@ TOKENS = (*SEARCHES_TABLE.tokens, "scorer_prompt_tokens", "scorer_cached_tokens"
 
 @dataclass
 class TimedModel:
-    """A model that outlives a search, and the seconds in which it had work."""
+    """A model that is kept open after a search, and the seconds in which it had work."""
 
     model: Any
     seconds: float = 0.0
 
     def run(self, pending: deque[Any]) -> Iterator[Any]:
-        """Work the queue off, and time it."""
+        """Answer the queue, and time it."""
         answers, start = self.model.run(pending), time.perf_counter()
         for answer in answers:
             self.seconds += time.perf_counter() - start
@@ -87,12 +87,12 @@ class TimedModel:
         self.seconds += time.perf_counter() - start
 
     def close(self) -> None:
-        """Stay for the next measurement."""
+        """Stay open for the next measurement."""
 
 
 @dataclass
 class SearchMeasurement:
-    """One side: wall time, processors' time, in how much of the first each model had work, and the searches' rows."""
+    """One side: wall time, CPU time, the wall time in which each model had work, and the searches' rows."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -102,17 +102,17 @@ class SearchMeasurement:
 
     @property
     def tokens(self) -> dict[str, int]:
-        """What all searches took."""
+        """The tokens of all searches."""
         return {name: sum(row[name] for row in self.rows.values()) for name in TOKENS}
 
     @property
     def accuracy(self) -> float:
-        """How many of the searches select the right answer."""
+        """The share of searches that select the right answer."""
         return statistics.fmean(row["correct"] for row in self.rows.values())
 
 
 class SearchBenchmark:
-    """The models, and what is searched for on how many problems."""
+    """The models, and the sweep that both sides run."""
 
     def __init__(self, config: Sweep) -> None:
         assert config.scorer is not None
@@ -124,7 +124,7 @@ class SearchBenchmark:
 
     @contextmanager
     def prepare_searcher(self, problems: int, solver: Any, scorer: Any) -> Iterator[Searcher]:
-        """Make ready to search, with models that remember nothing of what they read."""
+        """Prepare a search, with the models' caches empty."""
         with tempfile.TemporaryDirectory() as folder:
             task = self.config.task.model_copy(update={"problems": problems})
             config = self.config.model_copy(update={"run": f"{folder}/run", "task": task})
@@ -138,7 +138,7 @@ class SearchBenchmark:
                 )
 
     def ours(self, problems: int) -> SearchMeasurement:
-        """Search as a sweep does, log and all."""
+        """Search as a sweep does, writing the log."""
         solver, scorer = TimedModel(self.solver), TimedModel(self.scorer)
         with self.prepare_searcher(problems, solver, scorer) as searcher:
             start, cpu = time.perf_counter(), measure_cpu_seconds()
@@ -153,56 +153,58 @@ class SearchBenchmark:
         with self.prepare_searcher(problems, self.solver, self.scorer) as searcher:
             start, cpu = time.perf_counter(), measure_cpu_seconds()
             expected = ExpectedRows(searcher.config, list(searcher.problems))
-            for shape, asked in groupby(expected.enumerate_keys(SEARCHES_TABLE), lambda key: key[1:5]):
-                for together in split_batches(asked, TOGETHER[shape[0]]):
+            for shape, keys in groupby(expected.enumerate_keys(SEARCHES_TABLE), lambda key: key[1:5]):
+                for batch in split_batches(keys, TOGETHER[shape[0]]):
                     for row in self._run_searches(
-                        [searcher.build_tree(key, {}, lambda rows: None) for key in together], done
+                        [searcher.build_tree(key, {}, lambda rows: None) for key in batch], done
                     ):
                         done.rows[get_key(row)] = row
             done.wall, done.cpu = time.perf_counter() - start, measure_cpu_seconds() - cpu
         return done
 
     def _run_searches(self, trees: list[SearchTree], done: SearchMeasurement) -> list[dict[str, Any]]:
-        """Run searches in step: in each round first all nodes are sampled, then all are scored."""
+        """Run searches round by round: in each round all nodes are sampled first, then all are scored."""
         running = [(tree, search := tree.run(), next(search)) for tree in trees]
         rows = []
         while running:
-            grown, further = self._run_round([(tree, s) for tree, _, sprouts in running for s in sprouts], done), []
-            for tree, search, sprouts in running:
+            grown, further = self._run_round([(tree, node) for tree, _, nodes in running for node in nodes], done), []
+            for tree, search, nodes in running:
                 try:
-                    further.append((tree, search, search.send({s.id: grown[s.key] for s in sprouts})))
-                except StopIteration as over:
-                    rows.append(over.value)
+                    further.append((tree, search, search.send({node.id: grown[node.key] for node in nodes})))
+                except StopIteration as end:
+                    rows.append(end.value)
             running = further
         return rows
 
     def _run_round(
-        self, sprouts: list[tuple[SearchTree, PendingNode]], done: SearchMeasurement
+        self, nodes: list[tuple[SearchTree, PendingNode]], done: SearchMeasurement
     ) -> dict[tuple[Any, ...], NodeOutcome]:
         grown: dict[tuple[Any, ...], NodeOutcome] = {}
-        costs = {sprout.key: NodeCost() for _, sprout in sprouts}
-        growths = {sprout.key: tree.grow_node(sprout, costs[sprout.key]) for tree, sprout in sprouts}
-        asked = {key: next(growth) for key, growth in growths.items()}
-        while asked:
-            turn = {key: request for key, request in asked.items() if isinstance(request, Request)}
+        costs = {node.key: NodeCost() for _, node in nodes}
+        growths = {node.key: tree.grow_node(node, costs[node.key]) for tree, node in nodes}
+        pending = {key: next(growth) for key, growth in growths.items()}
+        while pending:
+            turn = {key: request for key, request in pending.items() if isinstance(request, Request)}
             start = time.perf_counter()
             if turn:
                 answers: list[Any] = self._sample_batch(list(turn.values()))
                 done.solving += time.perf_counter() - start
             else:
-                turn = dict(asked)
-                answers = [score for some in split_batches(turn.values(), SCORED) for score in self._score_batch(some)]
+                turn = dict(pending)
+                answers = [
+                    score for batch in split_batches(turn.values(), SCORED) for score in self._score_batch(batch)
+                ]
                 done.scoring += time.perf_counter() - start
             for key, answer in zip(turn, answers, strict=True):
                 try:
-                    asked[key] = growths[key].send(answer)
-                except StopIteration as over:
-                    grown[key] = (over.value, costs[key], "ok")
-                    del asked[key]
+                    pending[key] = growths[key].send(answer)
+                except StopIteration as end:
+                    grown[key] = (end.value, costs[key], "ok")
+                    del pending[key]
         return grown
 
     def _sample_batch(self, requests: list[Request]) -> list[Completion]:
-        """Sample a batch from texts, shared out among the copies of the solver."""
+        """Sample a batch from texts, divided among the copies of the solver."""
         from isocompute.runners.engines.vllm import build_sampling_params, read_vllm_completion
 
         def sample_share(solver: Any, requests: list[Request]) -> list[Completion]:
@@ -218,7 +220,7 @@ class SearchBenchmark:
             return [answer for answers in threads.map(sample_share, self.solvers, shares) for answer in answers]
 
     def _score_batch(self, requests: Sequence[ScoreRequest]) -> list[ScoreResult]:
-        """Score the last steps of a batch, each prefix computed whole."""
+        """Score the last steps of a batch, each prefix computed in full."""
         from isocompute.runners.scorers.vllm import read_margin
 
         scorer = self.scorer
@@ -243,14 +245,14 @@ class SearchBenchmark:
 
 
 def measure_cpu_seconds() -> float:
-    """Return what this process and vLLM's took of the processors so far; waiting in a loop counts."""
+    """Return the CPU seconds of this process and vLLM's so far; waiting in a loop counts."""
     own = psutil.Process()
     times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
     return sum(time.user + time.system for time in times)
 
 
 def split_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield lists of so many items, the last one of those that are left."""
+    """Yield lists of ``size`` items; the last one may be shorter."""
     rest = iter(items)
     return iter(lambda: list(islice(rest, size)), [])
 
@@ -263,7 +265,7 @@ COLUMNS = ("side", "wall s", "CPU s", "solving", "tok/s", "scoring", "read/s", "
 
 
 def print_report(measured: Sequence[dict[str, SearchMeasurement]]) -> None:
-    table = Table(title="time in all, and with work for each model; tokens a second of wall time", box=None)
+    table = Table(title="time in total, and with work for each model; tokens per second of wall time", box=None)
     for column in COLUMNS:
         table.add_column(column, justify="left" if column == "side" else "right", no_wrap=True)
     for pair in measured:

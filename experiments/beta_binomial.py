@@ -1,4 +1,4 @@
-"""What would more solutions bring: a model of how hard problems are, which extrapolates and says how far it may."""
+"""A model of how hard problems are, to extrapolate accuracies to more solutions than were sampled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from isocompute.fits.estimators.selection import estimate_coverage
 from isocompute.fits.estimators.voting import estimate_self_consistency
 from isocompute.fits.pool import Pool
 
-_BOUND = 6.0  # of the logarithms of the parameters: a Beta narrower or wider than that is not told from a limit
+_BOUND = 6.0  # of the logarithms of the parameters: data cannot distinguish a narrower or wider Beta from a limit
 _NODES = 48, 32  # for p and r
 
 Floats = NDArray[np.float64]
@@ -24,16 +24,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class BetaBinomial:
-    """How hard the problems of a task are, as a distribution, and how their wrong answers spread.
+    """The distribution of how hard a task's problems are, and of how their wrong answers spread.
 
     A solution is right with probability p ~ Beta(α, β), different for each problem. If it is not, it gives the
     problem's strongest wrong answer with probability r ~ Beta(c, d), independent of p, and otherwise an answer that
     no other solution gives.
 
-    No task need be so. Fitted on a quarter of the solutions and held against all of them (`check_extrapolation`), it is
-    within 3 points on the traces of GPQA (64 problems, 32 of 128 solutions) for coverage and votes; on the lab (100
-    problems, 64 of 256) it is not: coverage at S = 256 is predicted 5.2 points too low [2.4, 9.7], votes 5.3 too high
-    [-0.8, 11.2].
+    A real task may differ. Fitted on a quarter of the solutions and held against all of them (`check_extrapolation`),
+    it is within 3 points on the traces of GPQA (64 problems, 32 of 128 solutions) for coverage and votes; on the lab
+    (100 problems, 64 of 256) it is not: coverage at S = 256 is predicted 5.2 points too low [2.4, 9.7], votes 5.3 too
+    high [-0.8, 11.2].
 
     Args:
         right: α, β.
@@ -90,7 +90,7 @@ class BetaBinomial:
         """Accuracy of the majority vote over ever more solutions: P(p > (1-p) r).
 
         Example:
-            >>> round(BetaBinomial((1.0, 1.0), (1.0, 1.0), 64).limit(), 4)
+            >>> round(BetaBinomial((1.0, 1.0), (1.0, 1.0), 64).compute_limit(), 4)
             0.6931
         """
         from scipy.special import betainc
@@ -99,24 +99,24 @@ class BetaBinomial:
         return float((weight * betainc(*self.right[::-1], 1 / (1 + r))).sum())
 
     def warn_beyond_reach(self, S: float) -> str | None:
-        """Say what an extrapolation to S rests on; None within reach."""
+        """Return a warning about an extrapolation to S; None if S is within reach."""
         if self.reach >= S:
             return None
         return (
             f"S={S:,.0f} is {S / self.reach:,.3g} times the {self.reach} solutions that the difficulty of the problems "
-            f"was fitted on: beyond {self.reach} it rests on the shape of the Beta distribution, not on data."
+            f"was fitted on: beyond {self.reach} the estimate rests on the Beta distribution, not on data."
         )
 
     def _mixture(self) -> tuple[Floats, Floats, Floats]:
         if self.rival is None:
-            raise DataError("the model was fitted without the wrong answers, so that it says nothing of votes.")
+            raise DataError("the model was fitted without wrong answers, so it cannot predict votes.")
         (p, in_p), (r, in_r) = (_beta_rule(n, *pair) for n, pair in zip(_NODES, (self.right, self.rival), strict=True))
         return p[:, None], r[None], in_p[:, None] * in_r
 
 
 @dataclass(frozen=True, eq=False)
 class ExtrapolationCheck:
-    """How far a model that was fitted on few solutions is from what more of them showed.
+    """The error of a model fitted on few solutions against what more solutions showed.
 
     Args:
         fitted_on: solutions of each problem that it was fitted on.
@@ -141,22 +141,21 @@ class ExtrapolationCheck:
 def fit_beta_binomial(pool: Pool, solutions: int | None = None) -> BetaBinomial:
     """Fit the model by maximum likelihood to a pool's counts of right solutions, and of the strongest wrong answer.
 
-    A wrong answer that is given twice is the rival, by the model. Where none is, the rival was given once or not at
-    all, and which of the two is left open. If in truth other wrong answers repeat too, the largest count is taken, and
-    r is somewhat too high.
+    In the model a wrong answer that is given twice is the rival. Where none is given twice, the rival was given once or
+    not at all, and either is possible. If other wrong answers repeat too, the largest count is taken, and r is
+    somewhat too high.
 
     Args:
         pool: the sampled answers. An unparsed answer is wrong, and nobody's rival.
         solutions: use the first so many only.
 
     Raises:
-        DataError: a single solution, or one that is right on every problem or on none: then no Beta is told
-            from another.
+        DataError: a single solution, or solutions that are all right or all wrong, which fit more than one Beta.
 
     Example:
         >>> rng = np.random.default_rng(0)
         >>> right = rng.random((2000, 32)) < rng.beta(0.5, 1.0, (2000, 1))
-        >>> model = beta_binomial(Pool(np.where(right, 0, -1), np.zeros(2000, dtype=int)))
+        >>> model = fit_beta_binomial(Pool(np.where(right, 0, -1), np.zeros(2000, dtype=int)))
         >>> np.abs(np.subtract(model.right, (0.5, 1.0))).max() < 0.1
         np.True_
     """
@@ -166,7 +165,7 @@ def fit_beta_binomial(pool: Pool, solutions: int | None = None) -> BetaBinomial:
     right = pool.correct[:, :n].sum(axis=1)
     if not 0 < right.sum() < right.size * n:
         which = "every" if right.any() else "no"
-        raise DataError(f"{which} solution of the pool is right, so that how hard its problems are cannot be told.")
+        raise DataError(f"{which} solution of the pool is right, so its difficulty cannot be estimated.")
     wrong = np.where(pool.correct, -1, pool.answers)[:, :n]
     rival = np.array([np.unique(row[row >= 0], return_counts=True)[1].max(initial=0) for row in wrong])
     pairs, influences = [], []
@@ -179,7 +178,7 @@ def fit_beta_binomial(pool: Pool, solutions: int | None = None) -> BetaBinomial:
 
 
 def resample_curve(model: BetaBinomial, curve: Callable[[BetaBinomial], Floats], weights: ArrayLike) -> Floats:
-    """A curve of the model in replicates of its problems, without fitting it anew to each.
+    """Return a curve of the model in replicates of its problems, without a new fit to each.
 
     The logarithms of the parameters move by the weighted mean of the problems' influence, and the curve's log-odds by
     their gradient times that (the infinitesimal jackknife; Efron & Tibshirani 1993, ch. 21).
@@ -198,8 +197,8 @@ def resample_curve(model: BetaBinomial, curve: Callable[[BetaBinomial], Floats],
     Example:
         >>> rng = np.random.default_rng(1)
         >>> right = rng.random((300, 64)) < rng.beta(0.5, 1.0, (300, 1))
-        >>> model = beta_binomial(Pool(np.where(right, 0, -1), np.zeros(300, dtype=int)))
-        >>> replicates(model, lambda m: m.coverage([16]), np.full((2, 300), 1 / 300)).shape
+        >>> model = fit_beta_binomial(Pool(np.where(right, 0, -1), np.zeros(300, dtype=int)))
+        >>> resample_curve(model, lambda m: m.coverage([16]), np.full((2, 300), 1 / 300)).shape
         (2, 1)
     """
     from scipy.special import expit, logit
@@ -238,7 +237,7 @@ def check_extrapolation(
         >>> rng = np.random.default_rng(1)
         >>> right = rng.random((300, 64)) < rng.beta(0.5, 1.0, (300, 1))
         >>> pool = Pool(np.where(right, 0, -1), np.zeros(300, dtype=int))
-        >>> found = extrapolated(pool, [16, 64], np.full((2, 300), 1 / 300))
+        >>> found = check_extrapolation(pool, [16, 64], np.full((2, 300), 1 / 300))
         >>> found.fitted_on, np.abs(found.error).max() < 0.02
         (16, np.True_)
     """

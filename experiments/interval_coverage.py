@@ -1,11 +1,11 @@
-"""How often do the 95 % intervals hold: simulated worlds whose truth is known.
+"""The share of 95 % intervals that contain the truth, in simulated worlds whose truth is known.
 
     python -m experiments.interval_coverage [--worlds 400] [--jobs 2] [--only laws]
 
-A statistic is a function of a random generator that draws a world, takes the interval as the library does, and says
-for each quantity whether it held; None where no interval could be given. World i of a statistic has a seed of its own,
-so that worlds are the same in any order: those that are done stand in runs/coverage.jsonl, and a run that was stopped
-goes on. At the end docs/coverage.md is written. A new statistic is a function here and its line in STATISTICS.
+A statistic is a function of a random generator. It draws a world, computes the interval as the library does, and
+returns for each quantity whether the interval held; None where there is no interval. Each world of a statistic has its
+own seed, so worlds are the same in any order. Finished worlds are saved in runs/coverage.jsonl, and a run that was
+stopped goes on. At the end docs/coverage.md is written. A new statistic is a function here and its line in STATISTICS.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Floats = NDArray[np.float64]
 
 
 def check_coverage(spread: tuple[object, object] | None, truth: float) -> bool | None:
-    """Whether an interval holds the truth; None if there is none."""
+    """Return whether an interval holds the truth; None if there is none."""
     if spread is None:
         return None
     low, high = (float(np.ravel(end)[0]) for end in spread)
@@ -57,7 +57,7 @@ def draw_resampling_weights(rng: np.random.Generator, problems: int = PROBLEMS) 
 
 
 def simulate_means(rng: np.random.Generator) -> Held:
-    """Accuracy of one strategy, and the gap of two on the same problems; problems are easy or hard, few between."""
+    """Accuracy of one strategy, and the gap of two on the same problems; most problems are easy or hard."""
     p = rng.beta(0.5, 0.7, PROBLEMS)
     better = np.clip(p + 0.1 * p * (1 - p) + rng.normal(0, 0.1, PROBLEMS) * p * (1 - p), 0, 1)
     rows = draw_resampling_weights(rng)
@@ -70,7 +70,7 @@ def simulate_means(rng: np.random.Generator) -> Held:
 
 
 def simulate_surfaces(rng: np.random.Generator) -> Held:
-    """Points of a surface that saturates in S and in V, at one solution the same at every V."""
+    """Points of a surface that saturates in S and in V, and does not depend on V at S = 1."""
     S, V = 2 ** np.arange(9), 2 ** np.arange(6)
 
     def compute_mean(s: Floats, v: Floats) -> Floats:
@@ -93,7 +93,7 @@ def simulate_surfaces(rng: np.random.Generator) -> Held:
 def simulate_laws(rng: np.random.Generator) -> Held:
     """S_opt = 0.6 C^0.55 exactly, on a grid that holds all optima, and on two that stop too early.
 
-    b is the slope of the best V over the budgets, within the grid or not: its line is not quite straight.
+    b is the slope of the best V over all budgets, inside the grid or outside; its line is not quite straight.
     """
     a, scale, lam = 0.55, np.log(0.6), 8.0
     S = 2 ** np.arange(1, 11)
@@ -150,7 +150,7 @@ STATISTICS: dict[str, Callable[[np.random.Generator], Held]] = {
 
 
 def simulate_world(task: tuple[str, int]) -> dict[str, object]:
-    """One world, from the seed that its name and number give."""
+    """Simulate one world, from the seed that its name and number give."""
     name, number = task
     key = [SEED, number, *name.encode()]
     return {"statistic": name, "world": number, "held": STATISTICS[name](np.random.default_rng(key))}
@@ -166,16 +166,16 @@ def read_finished_worlds() -> dict[tuple[str, int], Held]:
 
 
 def explain_quantity(quantity: str) -> list[str]:
-    """What explains an interval that need not hold."""
+    """Return the reasons why an interval may fail to hold."""
     if CAPPED in quantity and "censored" not in quantity:
         return ["takes the edge of the grid for the optimum"]
     if ", grid," in quantity:
-        return ["optima on knots a factor of 2 apart, S and V each for itself"]
+        return ["optima on knots a factor of 2 apart, S and V separately"]
     return []
 
 
 def format_page(done: dict[tuple[str, int], Held], worlds: int) -> str:
-    """The table, a line a quantity."""
+    """Return the page: a table with a row for each quantity."""
     found: dict[str, list[bool | None]] = {}
     for name in STATISTICS:
         for number in range(worlds):
@@ -185,9 +185,9 @@ def format_page(done: dict[tuple[str, int], Held], worlds: int) -> str:
         "# How often the intervals hold",
         "",
         f"`python -m experiments.interval_coverage`, seed {SEED}: simulated worlds of {PROBLEMS} problems with a known "
-        f"truth, and {REPLICATES:,} resamplings of the problems in each. An interval is meant to hold in 95 % of the "
-        f"worlds; this house asks for {HOLDS[0]:.0%} to {HOLDS[1]:.0%} over at least {SETTLED}. The share has an "
-        "interval of its own (Wilson, 95 %). What the worlds are is said in the benchmark's functions.",
+        f"truth, and {REPLICATES:,} bootstrap resamples of the problems in each. A 95 % interval should contain the "
+        f"truth in 95 % of the worlds; this project accepts {HOLDS[0]:.0%} to {HOLDS[1]:.0%} over at least {SETTLED}. "
+        "The share has its own interval (Wilson, 95 %). The functions of the script describe the worlds.",
         "",
         "| quantity | worlds | held | 95 % interval of that share | note |",
         "|---|--:|--:|---|---|",
@@ -203,29 +203,29 @@ def format_page(done: dict[tuple[str, int], Held], worlds: int) -> str:
         share = float(np.mean(given))
         low, high = proportion_confint(sum(given), len(given), method="wilson")
         if len(given) < SETTLED:
-            notes.append("too few worlds to settle")
+            notes.append("too few worlds to decide")
         elif not HOLDS[0] <= share <= HOLDS[1]:
-            notes.insert(0, "**does not hold**" if share < HOLDS[0] else "wider than need be")
+            notes.insert(0, "**does not hold**" if share < HOLDS[0] else "wider than needed")
         lines.append(f"| {quantity} | {len(given)} | {share:.1%} | {low:.1%} to {high:.1%} | {'; '.join(notes)} |")
     return "\n".join([*lines, ""])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How often do the 95 % intervals hold?")
+    parser = argparse.ArgumentParser(description="Simulate worlds and write docs/coverage.md.")
     parser.add_argument("--worlds", type=int, default=SETTLED)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", choices=STATISTICS, help="this statistic alone")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     done = read_finished_worlds()
-    names = [asked.only] if asked.only else list(STATISTICS)
-    tasks = [(name, number) for name in names for number in range(asked.worlds) if (name, number) not in done]
+    names = [arguments.only] if arguments.only else list(STATISTICS)
+    tasks = [(name, number) for name in names for number in range(arguments.worlds) if (name, number) not in done]
     DONE.parent.mkdir(exist_ok=True)
-    with DONE.open("a", encoding="utf-8") as log, ProcessPoolExecutor(asked.jobs) as pool:
+    with DONE.open("a", encoding="utf-8") as log, ProcessPoolExecutor(arguments.jobs) as pool:
         for row in track(pool.map(simulate_world, tasks), total=len(tasks), description="worlds"):
             log.write(json.dumps(row) + "\n")
             log.flush()
-    PAGE.write_text(format_page(read_finished_worlds(), asked.worlds), encoding="utf-8")
-    print(f"Written to {PAGE}.")
+    PAGE.write_text(format_page(read_finished_worlds(), arguments.worlds), encoding="utf-8")
+    print(f"Wrote {PAGE}.")
 
 
 if __name__ == "__main__":

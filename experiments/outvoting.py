@@ -1,4 +1,4 @@
-"""How likely does the right answer outvote its strongest rival: the majority vote when two answers matter."""
+"""The probability that the right answer outvotes its strongest rival in a majority vote."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ Floats = NDArray[np.float64]
 def compute_win_probability(p: ArrayLike, r: ArrayLike, S: int) -> Floats:
     """Probability that the right answer gets the most of S votes, ties uniform.
 
-    A vote is right with probability p, the rival's with (1-p) r, and else an answer of its own. The right answer must
-    be ahead of its rival, or tie and win half the time; but where neither is given twice, all S answers differ, and
-    each wins with probability 1/S. Exact up to S = 256. Beyond, the votes it is ahead by are taken as normal.
+    A vote is for the right answer with probability p, for the rival with (1-p) r, and else for an answer that no other
+    vote has. The right answer wins if it is ahead of its rival, and half the time if they tie; where neither is given
+    twice, all S answers differ, and each wins with probability 1/S. Exact up to S = 256. Beyond, the right answer's
+    lead in votes is taken as normal.
 
     Args:
         p: of the right answer, in (0, 1).
@@ -27,7 +28,7 @@ def compute_win_probability(p: ArrayLike, r: ArrayLike, S: int) -> Floats:
         Probabilities in the broadcast shape of p and r.
 
     Example:
-        >>> wins([0.6, 0.6, 0.6], [0.0, 0.5, 1.0], 3).round(3)
+        >>> compute_win_probability([0.6, 0.6, 0.6], [0.0, 0.5, 1.0], 3).round(3)
         array([0.744, 0.72 , 0.648])
     """
     p, r = (np.asarray(share, dtype=float) for share in (p, r))

@@ -1,9 +1,9 @@
-"""The allocation laws and the crossover on published grids, beside what the study printed.
+"""The allocation laws and the crossover on published grids, beside the study's printed numbers.
 
     python -m experiments.published_laws
 
 Reads the figure in data/published and, where ISOCOMPUTE_SHARED_DATA (or ../shared/data) holds them, the authors' own
-grids and traces, which are compared with and not copied. Writes docs/laws.md.
+grids and traces, which are read and never copied. Writes docs/laws.md.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Grid:
 
     @property
     def weights(self) -> Floats:
-        """Of the bootstrap; a single sure row where there are only means."""
+        """Bootstrap weights; a single row of ones where there are only means."""
         P = len(self.surface)
         return draw_bootstrap_weights(P, REPLICATES, SEED) if P > 1 else np.ones((1, 1))
 
@@ -152,17 +152,17 @@ TEXT = """# The allocation law on published grids
 
 Made by `python -m experiments.published_laws`. S_opt ∝ C^a, V_opt ∝ C^b, C = S(1 + λV) in x, one solution's
 generation. Published numbers are those of Singhi et al. 2025, *When To Solve, When To Verify* (arXiv 2504.01005):
-[paper] printed in its abstract or figures, [secondary] from another's transcription, to be checked before it is quoted.
-The study also prints a = 0.75, b = 0.32 for Qwen-2.5-7B and 0.69, 0.43 for Llama-3.3-70B on MATH [secondary]; their
-grids are not here.
+[paper] marks what its abstract or figures print, [secondary] what comes from another transcription and must be checked
+before it is quoted. The study also prints a = 0.75, b = 0.32 for Qwen-2.5-7B and 0.69, 0.43 for Llama-3.3-70B on MATH
+[secondary]; their grids are not available here.
 
 ## Three fits
 
-*best cells* is the study's way: the best measured S, and the best measured V, at each budget, and a straight line in
-log-log. *smoothed surface* takes the best real S and V along S(1 + λV) = C. *edges as bounds* takes the same optima,
-and those at an edge of the grid as bounds (a Tobit line). Grids of means have no intervals; those of the traces are
-over their 64 problems. "Inside" is what is left of a and b without the budgets at an edge; a + wb, w = λV/(1 + λV), is
-1 where S and V together spend the budget.
+*best cells* is the study's method: take the best measured S and the best measured V at each budget, and fit a straight
+line in log-log. *smoothed surface* takes the best real-valued S and V along S(1 + λV) = C. *edges as bounds* takes the
+same optima, but those at an edge of the grid count as bounds only (a Tobit line). Grids of means have no intervals;
+the intervals of the traces are over their 64 problems. "Inside" gives a and b without the budgets at an edge. a + wb,
+with w = λV/(1 + λV), is 1 where S and V together spend the budget.
 
 | fit | budgets | a, b | at an edge | inside: a, b | a + wb |
 |---|---|---|---|---|--:|
@@ -170,8 +170,9 @@ over their 64 problems. "Inside" is what is left of a and b without the budgets 
 
 ## One crossover rule
 
-The plateau is the smallest S at which SC is within half a point of its maximum, the crossover the budget from which on
-GenRM's frontier stays at or above SC's: the same rule for every grid, both frontiers interpolated between the cells.
+The plateau is the smallest S at which SC is within half a point of its maximum. The crossover is the budget from which
+on GenRM's frontier stays at or above SC's. The rule is the same for every grid; both frontiers are interpolated between
+the cells.
 
 | grid | plateau of SC | crossover | 95 % interval | in multiples of the plateau | published: first matches SC at |
 |---|--:|--:|---|--:|---|
@@ -182,21 +183,21 @@ The study's multiples for other pairs: Qwen-2.5-7B on MATH 64x, Llama-3.3-70B on
 
 ## What explains the differences
 
-- **The cap on V.** V stops at 32. From the budget on at which the best V is 32, S must take all of the growth, so that
-  such budgets draw a to 1 and b to 0. Taken as bounds, they leave the exponents of the 8B grids near a = 0.51 and
-  b = 0.52: the study's claim that solutions should grow 1.5 to 2 times faster than verifications rests on them.
+- **The cap on V.** V stops at 32. Once the best V is 32, S must take all the growth, so larger budgets pull a towards
+  1 and b towards 0. Taken as bounds, they leave the exponents of the 8B grids near a = 0.51 and b = 0.52: the study's
+  claim that solutions should grow 1.5 to 2 times faster than verifications depends on these budgets.
 - **The range of budgets.** One more budget at the small end moves the exponents of the 8B grids by up to 0.03, those
-  on GPQA by up to 0.23. The study's range is not printed.
-- **Cells a factor of two apart.** The best cells jump where the smoothed optimum moves steadily; S and V are then read
-  off separately and need not spend the budget (a + wb is not 1). A published sum a + b below 1, as 0.57 + 0.39, cannot
+  on GPQA by up to 0.23. The study does not print its range.
+- **Cells a factor of two apart.** The best cells jump where the smoothed optimum moves steadily. S and V are read
+  separately and need not spend the budget (a + wb is not 1). A published sum a + b below 1, such as 0.57 + 0.39, cannot
   come from S and V that spend the budget together: a + wb = 1 with w < 1 makes a + b at least 1.
 - **Noise.** Near the optimum neighbouring cells differ by less than a point, and the published grids are means over 64
-  to 128 problems. On the traces the intervals of the censored exponents hold nearly every law: 64 problems do not
-  tell a from b.
-- **Which x.** The published multiples are of SC's plateau, whose rule is not printed. Under the one rule above the
-  plateau jumps by a factor of two where SC moves by less than a point: from the figure GenRM overtakes at 18.5 times
-  the plateau, from the authors' own table of the same experiment at 9.25 times, the paper says 8. In x, which needs no
-  plateau, both are the same. The interval on the traces, 4x to never, says that 64 problems do not settle it.
+  to 128 problems. On the traces the intervals of the censored exponents contain nearly every law: 64 problems cannot
+  distinguish a from b.
+- **The meaning of x.** The published multiples are of SC's plateau, whose rule the paper does not print. Under the rule
+  above, the plateau jumps by a factor of two where SC moves by less than a point: GenRM overtakes at 18.5 times the
+  plateau in the figure, and at 9.25 times in the authors' own table of the same experiment; the paper says 8. In x,
+  which needs no plateau, both are the same. The interval on the traces is 4x to never: 64 problems do not settle it.
 """
 
 
@@ -205,7 +206,7 @@ def main() -> None:
     rows = [row for grid in found for row in build_law_rows(grid)]
     text = TEXT.format(laws="\n".join(rows), crossings="\n".join(map(build_crossover_row, found)))
     PAGE.write_text(text, encoding="utf-8")
-    print(f"Written to {PAGE}.")
+    print(f"Wrote {PAGE}.")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Which search is ahead on easy and on hard problems, and at what compute, on the shipped run of searches.
+"""Accuracy of searches on easy and on hard problems, at equal N and at equal compute, on the shipped run of searches.
 
     python -m experiments.searches
 
-Reads data/runs/lab-search and writes docs/searches.md and its figure. Problems are told apart by the lab's own levels,
-which no solution of theirs had a part in, so that selection among the same solutions is not flattered.
+Reads data/runs/lab-search and writes docs/searches.md and its figure. Problems are grouped by the lab's own levels,
+which do not depend on any solution, so the grouping does not favour selection among the same solutions.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ CLAIMS = (
     ("weighted ahead of vanilla Best-of-N", "prm-weighted", "bon"),
     ("the scorer ahead of votes", "prm-weighted", "sc"),
 )
-"""What was published or is asked, and the two strategies that answer it."""
+"""Claims, published or our own, and the two strategies that each compares."""
 
 
 @dataclass(frozen=True, eq=False)
 class StrategyLine:
-    """A strategy: its sizes, what each costs in x by way of counting, and what it reaches on each problem."""
+    """A strategy: its sizes, the cost of each in x by way of counting tokens, and its accuracy on each problem."""
 
     name: str
     N: list[int]
@@ -51,12 +51,12 @@ class StrategyLine:
     accuracy: NDArray[np.float64]  # (P, sizes)
 
     def get_accuracy(self, N: int) -> NDArray[np.float64]:
-        """What it reaches on each problem at one size."""
+        """Return the accuracy on each problem at one size."""
         return self.accuracy[:, self.N.index(N)]
 
 
 def collect_lines(run: RunPool, costs: RunCosts) -> list[StrategyLine]:
-    """Everything that the run compares, at the sizes that its searches have."""
+    """Return all strategies of the run, at the sizes of its searches."""
     searches = measure_searches(run, costs)
     sizes = sorted({N for search in searches.values() for N in search.numbers["N"]})
     rhos = {way: np.nan if rho is None else 1 + rho for way, rho in costs.rhos.items()}
@@ -75,7 +75,7 @@ def collect_lines(run: RunPool, costs: RunCosts) -> list[StrategyLine]:
 
 
 def format_mean(values: NDArray[np.float64], signed: bool = False) -> str:
-    """A mean over problems with its interval, in percent or in points."""
+    """Return a mean over problems with its interval, in percent or in points."""
     low, high = compute_percentile_interval(
         resample_means(values, draw_bootstrap_weights(len(values), REPLICATES, SEED))
     )
@@ -118,7 +118,7 @@ def build_claims_table(found: list[StrategyLine], levels: NDArray[np.int64]) -> 
 
 
 def compare_at_equal_compute(run: RunPool, costs: RunCosts, found: list[StrategyLine]) -> str:
-    """Each search against what the pool gives for the same compute, or for all of its solutions if they cost less."""
+    """Compare each search with the pool at the same compute, or with the whole pool if that costs less."""
     rho = costs.rhos["completion"]
     assert rho is not None, "the run says its tokens"
     rows = ["| search | N | x | ahead of sc | of bon | of prm-weighted |", "|:--|--:|--:|--:|--:|--:|"]
@@ -136,7 +136,7 @@ def compare_at_equal_compute(run: RunPool, costs: RunCosts, found: list[Strategy
 
 
 def draw_search_accuracies(found: list[StrategyLine], levels: NDArray[np.int64]) -> Figure:
-    """Accuracy against compute, of all problems and of each level."""
+    """Draw accuracy against compute, for all problems and for each level."""
     parts = {"all levels": levels > 0, **{f"level {level}": levels == level for level in np.unique(levels)}}
     with use_figure_style({"font.size": 8, "axes.titlesize": 9}):
         figure = Figure(figsize=(9, 5.4), layout="constrained")
@@ -164,11 +164,12 @@ def draw_search_accuracies(found: list[StrategyLine], levels: NDArray[np.int64])
 
 TEXT = """# Searches with a reward model, by difficulty and compute
 
-Made by `python -m experiments.searches` from `data/runs/lab-search`: {problems} problems of the lab, level 1 the
-easiest and {hardest} the hardest. Searches are means over {seeds} seeds. In brackets 95 % intervals over problems. `sc`
-votes, `bon` takes the best score of N solutions, `prm-weighted` lets each vote with its score; the searches select
-among their candidates by a vote weighted by score. x is compute in solutions: the solver's and, by its parameters, the
-scorer's; by sampled and newly scored tokens, or by all that was sampled or read but for what a prefix cache held.
+Made by `python -m experiments.searches` from `data/runs/lab-search`: {problems} problems of the lab, of level 1, the
+easiest, to level {hardest}, the hardest. The accuracy of a search is a mean over {seeds} seeds. Brackets hold 95 %
+intervals over problems. `sc` votes, `bon` takes the best score of N solutions, `prm-weighted` lets each solution vote
+with its score; the searches select among their candidates by a vote weighted by score. x is compute in solutions, of
+the solver and, by its parameters, of the scorer. "x, completion" counts the tokens that were sampled or newly scored;
+"x, cached" counts all tokens that were sampled or read, except those that a prefix cache held.
 
 ![accuracy against compute, by level](searches.png)
 
@@ -178,16 +179,16 @@ scorer's; by sampled and newly scored tokens, or by all that was sampled or read
 
 ## At equal compute
 
-Points by which a search is ahead of S solutions of the pool, paired by problem; S costs what it
-costs, to the nearest, or is all that were scored.
+The lead of a search over S solutions of the pool, in points, paired by problem. S is the number of solutions that comes
+closest to the search's cost, or all that were scored if they cost less.
 
 {equal}
 
-## What was published, and what holds here
+## Published claims, checked here
 
-Differences at equal N in points, paired by problem. The searches of Hugging Face (MATH-500, Llama-3.2-1B with an 8B
-reward model) had beam search ahead at small N and on hard problems, DVTS at large N and on easy ones, and Best-of-N on
-easy ones; level there means how often the model itself is right.
+Differences at equal N in points, paired by problem. In the experiments of Hugging Face (MATH-500, Llama-3.2-1B with an
+8B reward model) beam search was ahead at small N and on hard problems, DVTS at large N and on easy ones, and Best-of-N
+on easy ones. There a problem's level is how often the model itself is right.
 
 {claims}
 """
@@ -212,7 +213,7 @@ def main() -> None:
     figure = draw_search_accuracies(found, levels)
     for kind in ("png", "pdf"):
         write_output(str(PAGE.with_suffix(f".{kind}")), render_figure(figure, kind))
-    print(f"Written to {PAGE}.")
+    print(f"Wrote {PAGE}.")
 
 
 if __name__ == "__main__":

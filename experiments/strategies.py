@@ -1,8 +1,8 @@
-"""Which strategy is ahead at equal compute: SC, GenRM, GenRM+vote, weighted and fused votes, on real logs.
+"""SC, GenRM, GenRM+vote, weighted and fused votes compared at equal compute, on real logs.
 
     python -m experiments.strategies
 
-Reads the shipped runs, and the GPQA traces of the study's authors where ISOCOMPUTE_SHARED_DATA says they lie (they are
+Reads the shipped runs, and the GPQA traces of the study's authors in the folder ISOCOMPUTE_SHARED_DATA (they are
 read, never copied), and writes docs/strategies.md. Allocations are chosen on other problems than they are scored on.
 """
 
@@ -37,18 +37,18 @@ NAMES = ("sc", "genrm", "genrm+vote", "weighted", "fused")
 TEXT = """# Votes and verdicts, at equal compute
 
 Made by `python -m experiments.strategies`. Accuracy in percent of each strategy at its best allocation within the
-budget, each problem scored under the allocation (and the trust) chosen on other problems; differences in points, with
-paired 95 % intervals over problems. `sc` votes; `genrm` takes the best mean verdict, ties uniform; `genrm+vote` breaks
-them by vote; `weighted` lets each solution vote with its mean verdict; `fused` with its odds of yes to a power, the
-trust, learnt on other problems. Which of `sc` and `genrm` is the better is said in hindsight, in their favour. All but
-`sc` verify at least once, so that below about 8x they can only lose.
+budget. Each problem is scored under the allocation (and the exponent of `fused`) chosen on other problems. Differences
+are in points, with paired 95 % intervals over problems. `sc` takes the answer with the most votes; `genrm` that of the
+best mean verdict, ties uniform; `genrm+vote` breaks these ties by vote; `weighted` lets each solution vote with its
+mean verdict; `fused` with its odds of yes to a power, learnt on other problems. The better of `sc` and `genrm` is
+chosen in hindsight, in their favour. All but `sc` verify at least once, so below about 8x they can only lose.
 
 {tables}
 """
 
 
 def collect_profiles() -> list[tuple[str, Profile]]:
-    """What is compared, each with where it comes from."""
+    """Return the profiles to compare, each with its origin."""
     found = [
         (f"the shipped run `data/runs/{path.name}`", estimate_run_profile(str(path), path.name))
         for path in sorted((ROOT / "data" / "runs").iterdir())
@@ -80,7 +80,7 @@ def build_strategy_table(origin: str, profile: Profile) -> str:
     lines = [
         f"## {profile.name}",
         "",
-        f"{profile.problems} problems, λ = {profile.lam:.2f}, trust {profile.odds_exponent:g}: {origin}.",
+        f"{profile.problems} problems, λ = {profile.lam:.2f}, exponent of `fused` {profile.odds_exponent:g}: {origin}.",
         "",
         f"| budget | {' | '.join(NAMES)} | fused − sc | fused − genrm | genrm+vote − sc |",
         "|--:" * (len(NAMES) + 4) + "|",
@@ -100,14 +100,14 @@ def build_strategy_table(origin: str, profile: Profile) -> str:
             format_gap(at["genrm+vote"], at["sc"]),
         )
         lines.append(f"| {budget:,.0f}x | {' | '.join([*cells, *gaps])} |")
-    where = f"It is not at {', '.join(behind)}." if behind else "It is at every budget."
-    return "\n".join([*lines, "", f"Is `fused` at least as good as the better of `sc` and `genrm`? {where}"])
+    where = f"at {', '.join(behind)}" if behind else "at no budget"
+    return "\n".join([*lines, "", f"`fused` is behind the better of `sc` and `genrm` {where}."])
 
 
 def main() -> None:
     tables = [build_strategy_table(origin, profile) for origin, profile in collect_profiles()]
     PAGE.write_text(TEXT.format(tables="\n\n".join(tables)), encoding="utf-8")
-    print(f"Written to {PAGE}.")
+    print(f"Wrote {PAGE}.")
 
 
 if __name__ == "__main__":

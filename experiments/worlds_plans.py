@@ -1,4 +1,4 @@
-"""Worlds for `interval_coverage.py` in which a plan is made: SC, and three searches with an answer a seed."""
+"""Worlds for `interval_coverage.py` in which a plan is made: SC, and three searches with one answer for each seed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from isocompute.planner.profile import Curve, ProblemRecord, Profile, Searches, 
 SEEDS, HUGE = 3, 200_000
 STRATEGIES = ("sc", "beam+weighted", "dvts+weighted", "rebase+weighted")
 WORLDS = {"alike": (0.0, 0.0, 0.0, 0.0), "a few points apart": (0.0, 0.02, 0.05, -0.1)}
-"""By how much each strategy is better than SC on a problem of middling ease."""
+"""The lead of each strategy over SC on a problem of medium difficulty."""
 Held = dict[str, bool | None]
 
 
 def draw_solve_rates(ahead: tuple[float, ...], problems: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """How often each strategy solves each problem: (problems, strategies); each is good at problems of its own."""
+    """Return how often each strategy solves each problem, (problems, strategies); each has problems that suit it."""
     ease, taste = rng.normal(0, 2, (problems, 1)), rng.normal(0, 0.7, (problems, len(ahead)))
     return np.asarray(1 / (1 + np.exp(-(ease + taste + 4 * np.array(ahead)))))
 
@@ -30,7 +30,7 @@ def compute_true_accuracies(ahead: tuple[float, ...]) -> NDArray[np.float64]:
 
 
 def make_plan_world(name: str, ahead: tuple[float, ...]) -> Callable[[np.random.Generator], Held]:
-    """Whether a plan's intervals hold what is recommended, and what it is ahead of the next strategy by."""
+    """Make a world that checks a plan's intervals: of its expected accuracy, and of its lead over the next strategy."""
 
     def simulate_plan(rng: np.random.Generator) -> Held:
         p = draw_solve_rates(ahead, 100, rng)
@@ -55,8 +55,8 @@ def make_plan_world(name: str, ahead: tuple[float, ...]) -> Callable[[np.random.
         true = dict(zip(STRATEGIES, compute_true_accuracies(ahead), strict=True))
         gap = true[first.strategy] - true[rival.strategy]
         return {
-            f"what a plan expects, strategies {name}": check_inside(compared.interval, true[first.strategy]),
-            f"what a plan is ahead by, strategies {name}": check_inside(rival.gap_interval, gap),
+            f"a plan's expected accuracy, strategies {name}": check_inside(compared.interval, true[first.strategy]),
+            f"a plan's lead, strategies {name}": check_inside(rival.gap_interval, gap),
         }
 
     return simulate_plan

@@ -1,7 +1,7 @@
-"""Worlds for `interval_coverage.py` in which strategies race, and in which problems differ in difficulty.
+"""Worlds for `interval_coverage.py` with known crossovers, plateaus and gains of choosing by difficulty.
 
-Problems differ in how hard they are, in what verification brings, and in what a doubling of S or V brings; every
-accuracy has noise of its own. The truth comes from the worlds' own expected accuracies.
+Problems differ in how hard they are, and in how much verification and each doubling of S or V gain; every accuracy has
+its own noise. The truth comes from the worlds' expected accuracies.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CrossoverWorld:
-    """A world in which GenRM begins `behind` SC, and gains on it with each doubling of S and V."""
+    """A world in which GenRM starts behind SC, by ``behind``, and gains on it with each doubling of S and V."""
 
     behind: float
     S: float = 0.03
@@ -46,11 +46,11 @@ class CrossoverWorld:
     noise: float = 0.05
 
     def compute_expected_accuracies(self) -> tuple[Array, Array]:
-        """SC's curve and GenRM's surface."""
+        """Return SC's curve and GenRM's surface."""
         return 0.5 + self.sc * VOTES, 0.5 - self.behind + self.S * DOUBLINGS[0] + self.V * DOUBLINGS[1]
 
     def draw_options(self, problems: int, rng: np.random.Generator) -> tuple[AllocationOptions, AllocationOptions]:
-        """GenRM's and SC's accuracies on some problems."""
+        """Draw GenRM's and SC's accuracies on some problems."""
         curve, surface = self.compute_expected_accuracies()
         ease, merit = rng.normal(0, 0.3, problems), rng.normal(0, 0.15, problems)
         votes, more, again = rng.normal(0, self.varies, (3, problems))
@@ -69,7 +69,7 @@ Held = dict[str, bool | None]
 def make_crossover_world(
     name: str, world: CrossoverWorld, problems: int = 100
 ) -> Callable[[np.random.Generator], Held]:
-    """Whether the interval of GenRM's crossover holds the budget at which the expected frontiers cross."""
+    """Make a world that checks the interval of GenRM's crossover against that of the expected frontiers."""
     curve, surface = world.compute_expected_accuracies()
     truth = find_crossover(*make_options(curve[None], surface[None])).budget
 
@@ -81,7 +81,7 @@ def make_crossover_world(
 
 
 def simulate_plateau(rng: np.random.Generator) -> Held:
-    """Whether the interval of SC's plateau holds the plateau of the expected curve."""
+    """Check the interval of SC's plateau against the plateau of the expected curve."""
     truth = int(find_plateau(S, 0.5 + 0.03 * VOTES))
     low, high = find_plateau_interval(S, CrossoverWorld(behind=0.0).draw_options(100, rng)[1].accuracy)
     return {"plateau of SC": bool(low <= truth <= high)}
@@ -90,7 +90,7 @@ def simulate_plateau(rng: np.random.Generator) -> Held:
 def draw_search_options(
     problems: int, rng: np.random.Generator, noise: float = 0.15
 ) -> tuple[NDArray[np.int64], AllocationOptions]:
-    """Problems in the levels that they seem to have, and two searches: one better on easy ones, one on hard ones."""
+    """Draw problems with their estimated levels, and two searches: one better on easy problems, one on hard ones."""
     ease = rng.random(problems)
     levels = assign_quantile_levels(ease + rng.normal(0, 0.15, problems))
     wide, deep = 0.1 + 0.85 * ease, 0.4 + 0.35 * ease
@@ -100,7 +100,7 @@ def draw_search_options(
 
 
 def draw_equal_options(problems: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], AllocationOptions]:
-    """Four searches that are truly the same: no gain is there to be had."""
+    """Draw four searches of the same true accuracy: there is nothing to gain."""
     levels, _ = draw_search_options(problems, rng)
     own = rng.normal(0.5, 0.2, (problems, 1)) + rng.normal(0, 0.15, (problems, 4))
     return levels, build_listed_options(own, [16] * 4, {"N": range(4)}, "search")
@@ -108,14 +108,14 @@ def draw_equal_options(problems: int, rng: np.random.Generator) -> tuple[NDArray
 
 @cache
 def compute_true_gain() -> float:
-    """The true gain of the best option by level over the best for all, where a fifth of the budget is charged."""
+    """Return the true gain of the best option by level over the best for all, with a fifth of the budget charged."""
     levels, expected = draw_search_options(HUGE, np.random.default_rng(6), noise=0.0)
     best, common = (score_in_sample([expected], [16], levels=at).accuracy[-1].mean() for at in (levels, None))
     return float(best - common)
 
 
 def simulate_gains(rng: np.random.Generator) -> Held:
-    """Whether the interval of the gain of choosing by difficulty holds it."""
+    """Check the interval of the gain of choosing by difficulty."""
     held: Held = {}
     for name, draw, truth in (
         ("", draw_search_options, compute_true_gain()),
@@ -141,4 +141,4 @@ STRATEGY_WORLDS = {
     "plateau": simulate_plateau,
     "difficulty": simulate_gains,
 }
-"""Each world's function by the statistic's name."""
+"""The function of each world, by the name of its statistic."""

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # From a run to a decision
 #
-# A run is a folder of Parquet tables: what a solver wrote, what a verifier said of it, and what each cost in
-# tokens. This notebook goes from the run that comes with isocompute to a profile, a plan and the study's first
+# A run is a folder of Parquet tables: a solver's solutions, a verifier's verifications of them, and the tokens of
+# each. This notebook goes from the run that comes with isocompute to a profile, a plan and the study's first
 # figure. It needs no GPU and no model.
 
 # %%
@@ -12,12 +12,12 @@ import pandas as pd
 
 import isocompute as iso
 
-run = iso.open_run(next(f / "data/runs/lab" for f in (Path.cwd(), Path.cwd().parent) if (f / "data").is_dir()))
+run = iso.open_run(next(path for path in ("data/runs/lab", "../data/runs/lab") if Path(path).is_dir()))
 run
 
 # %% [markdown]
-# ## What was sampled
-# One problem, one solution, one verification of it.
+# ## The samples
+# One problem, one wrong solution, and one verification of it.
 
 # %%
 problems, solutions, verifications = run.problems, run.solutions, run.verifications
@@ -29,8 +29,8 @@ print(verifications.loc[same, "text"].iloc[0], "\n")
 print(f"verdicts of this solution: {verifications.loc[same, 'verdict'].mean():.2f} yes on average")
 
 # %% [markdown]
-# How often is a solution right, and how well does the verifier tell right from wrong? A row of `to_frame()` is a
-# solution with its problem's level and the mean of its verdicts.
+# The next table shows how often a solution is right, and how often the verifier says yes. A row of `to_frame()` is
+# a solution with its problem's level and the mean of its verdicts.
 
 # %%
 rows = run.to_frame()
@@ -45,8 +45,8 @@ pd.DataFrame(
 ).round(2)
 
 # %% [markdown]
-# ## What other S and V would have given
-# A curve is the expectation over every way to draw S solutions, and V verdicts of each, with a 95 % interval.
+# ## Accuracy for other S and V
+# A curve is the expected accuracy over all ways to draw S solutions, and V verdicts of each, with a 95 % interval.
 
 # %%
 iso.curve(run, "sc", S=[1, 4, 16, 64]).round(3)
@@ -55,9 +55,9 @@ iso.curve(run, "sc", S=[1, 4, 16, 64]).round(3)
 iso.curve(run, "genrm", S=[4, 16, 64], V=[4, 32]).round(3)
 
 # %% [markdown]
-# ## At equal compute
-# A verification costs λ solutions, measured from the tokens: C(S, V) = S(1 + λV). A profile holds what every strategy
-# reaches; its frame is the best allocation of each strategy within each budget.
+# ## Accuracy at equal compute
+# A verification costs λ solutions, measured from the tokens: C(S, V) = S(1 + λV). A profile holds the accuracy of
+# every strategy and allocation; its frame has the best allocation of each strategy within each budget.
 
 # %%
 profile = iso.fit(run)
@@ -70,7 +70,7 @@ profile.to_frame().pivot(index="budget", columns="strategy", values="accuracy").
 iso.figures.figure1(profile)
 
 # %% [markdown]
-# ## What to run with 128 solutions' worth
+# ## The plan for 128 solutions' worth of compute
 
 # %%
 plan = iso.plan(profile, "128x")
@@ -78,7 +78,7 @@ plan
 
 # %% [markdown]
 # ## Your own samples
-# A data frame with a row a solution is a run too. Lists of verdicts may differ in length.
+# A data frame with one row per solution is a run too. Lists of verdicts may differ in length.
 
 # %%
 frame = pd.DataFrame(
@@ -93,10 +93,14 @@ mine = iso.from_frame(frame, problem="problem", answer="answer", gold="gold", ve
 iso.curve(mine, "weighted", S=[1, 2, 3], V=[1])
 
 # %% [markdown]
-# And one problem's samples have an answer, by the same rule as the estimators'.
+# `select` gives the answer of one problem's samples, by the same rule as the estimators.
 
 # %%
 iso.select(frame["answer"][:3], verdicts=frame["verdicts"][:3], strategy="weighted")
+
+# %% [markdown]
+# ## Easy and hard problems
+# The accuracy of choosing an allocation for each level of difficulty, and its gain over one allocation for all.
 
 # %%
 iso.difficulty(run, bins="level").to_frame().query("level == 'all'")[
@@ -104,5 +108,5 @@ iso.difficulty(run, bins="level").to_frame().query("level == 'all'")[
 ].round(3)
 
 # %%
-assert plan.strategy in ("genrm+vote", "weighted", "fused"), "votes and verdicts together go further than either"
+assert plan.strategy in ("genrm+vote", "weighted", "fused"), "votes and verdicts together are ahead of either"
 assert abs(plan.accuracy - 0.652) < 0.005

@@ -53,9 +53,9 @@ class DifficultyJson(CommandJson):
     source: str
     """The run or the profile."""
     bins: str
-    """How difficulty is measured: oracle, estimate, agreement, score or level."""
+    """The measure of difficulty: oracle, estimate, agreement, score or level."""
     in_practice: bool
-    """Whether a problem's level can be found without its right answer."""
+    """True if a problem's level can be found without its right answer."""
     problems: int
     """Number of problems."""
     charge: float

@@ -29,7 +29,7 @@ class LengthsJson(TokensJson):
     """Mean tokens of a request, a scored solution or a whole search."""
 
     source: Literal["run", "sample", "max_tokens", "unknown"]
-    """What the means were measured on; ``max_tokens`` is an upper bound on completion tokens."""
+    """The source of the means; ``max_tokens`` is an upper bound on completion tokens."""
     rows: int
     """Number of rows that the means are over."""
 
@@ -72,11 +72,11 @@ class PriceJson(CommandJson):
     roles: dict[str, RoleCostJson]
     """The solver; the verifier, the scorer and each kind of search, if there are any."""
     upper_bound: bool
-    """Whether completions are assumed to be as long as they may be."""
+    """True if completions are assumed to be as long as they may be."""
     rates: dict[str, float] | None
     """Tokens per second of each role's requests together; null if unknown."""
     rate_source: Literal["given", "sample"] | None
-    """Where the rates are from."""
+    """The source of the rates."""
     hours: float | None
     """Time of all requests, one role after the other; null if unknown."""
     prices: UnitPricesJson

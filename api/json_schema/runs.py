@@ -84,7 +84,7 @@ class UnreadableRunJson(CommandJson):
     """An entry of ``runs --json``: a run that cannot be read."""
 
     reason: str
-    """What is wrong with it."""
+    """The fault."""
     run: str
     """The run's folder."""
 
@@ -99,9 +99,9 @@ class DamageJson(JsonBlock):
     rows: int | None
     """Number of lost rows; null if unknown."""
     remedy: Literal["repair", "restore", "sweep", "import"]
-    """How it is mended: by ``check --repair``, by restoring the file, by the sweep, or by another import."""
+    """The remedy: ``check --repair``, by restoring the file, by the sweep, or by another import."""
     stray: bool
-    """Whether the rows judge solutions that the run does not have."""
+    """True if the rows judge solutions that the run does not have."""
 
 
 class GapJson(JsonBlock):
@@ -119,7 +119,7 @@ class CheckJson(CommandJson):
     """``check RUN --json``: damage of a run, and what is missing."""
 
     whole: bool
-    """Whether nothing is damaged, after the repair if one was asked for."""
+    """True if nothing is damaged, after the repair if one was asked for."""
     run: str
     """The run's folder."""
     rows: dict[str, int]
@@ -215,7 +215,7 @@ class UpgradedRunJson(UpgradeJson):
     parameters: dict[str, float]
     """Model sizes in the new run, by role."""
     unknown: tuple[str, ...]
-    """What the old run lacks, as ``table.column`` or ``parameters.role``."""
+    """Values that the old run lacks, as ``table.column`` or ``parameters.role``."""
 
 
 class UpgradedProfileJson(UpgradeJson):
@@ -237,7 +237,7 @@ class TaskJson(JsonBlock):
     grader: str
     """The grader of its answers."""
     source: str
-    """Where the problems are from."""
+    """The source of the problems."""
     licence: str
     """Their licence."""
     extra: str

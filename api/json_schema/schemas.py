@@ -33,7 +33,7 @@ COMMAND_BLOCKS: dict[str, Any] = {
     "upgrade": UpgradedRunJson | UpgradedProfileJson | UpgradeJson,
     "tasks": TasksJson,
 }
-"""What each command prints with ``--json``."""
+"""The block that each command prints with ``--json``."""
 
 
 def describe_command_json(command: str) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The lab: a generated task and the small models that were trained on it, so that everything runs anywhere."""
+"""The lab: training of the small models for a generated task, so that everything runs without large models."""

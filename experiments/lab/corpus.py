@@ -1,7 +1,7 @@
-"""What the lab's models learn from: sequences of tokens, and which of them count.
+"""Training data of the lab's models: sequences of tokens, and the places that count in the loss.
 
 The solver learns reference solutions. The verifier and the PRM learn from the solver's own solutions, right and
-wrong, judged by the truth. No problem that `problems.is_held_out` keeps for measuring is ever in a corpus.
+wrong, labelled by the truth. No problem that `lab_generator.is_held_out` keeps for measuring is ever in a corpus.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ RIGHT, WRONG = (TOKENIZER.convert_tokens_to_ids(token) for token in (" +", " -")
 
 @dataclass(frozen=True)
 class Example:
-    """A token sequence, and what is to be learnt at each place of it, or IGNORED.
+    """A token sequence, and the target of each place, or IGNORED.
 
     Args:
-        tokens: what is read.
-        targets: the token to be predicted there.
-        labels: RIGHT or WRONG, of which the likelier is to be predicted there.
+        tokens: the input.
+        targets: the token to predict at each place.
+        labels: RIGHT or WRONG, the class to predict at each place.
     """
 
     tokens: list[int]
@@ -51,29 +51,29 @@ def encode_text(text: str) -> list[int]:
 
 
 def make_completion_example(prompt: str, text: str) -> Example:
-    """An example of a prompt and what is to follow it, end token included."""
+    """Make an example of a prompt and its completion, end token included."""
     head = [TOKENIZER.bos_token_id, *encode_text(prompt)]
     tail = [*encode_text(text), TOKENIZER.eos_token_id]
     return Example(head + tail, [IGNORED] * len(head) + tail, [IGNORED] * (len(head) + len(tail)))
 
 
 def make_solver_example(problem: LabProblem) -> Example:
-    """What a solver learns: the reference solution."""
+    """Make an example for the solver: the reference solution."""
     return make_completion_example(SOLVE.fill(question=problem.question), problem.solution)
 
 
 def make_verifier_example(problem: LabProblem, solution: str) -> Example:
-    """What a verifier learns: the reference verification of a sampled solution."""
+    """Make an example for the verifier: the reference verification of a sampled solution."""
     prompt = VERIFY.fill(question=problem.question, solution=solution)
     return make_completion_example(prompt, problems.write_verification(problem, solution))
 
 
 def make_prm_example(problem: LabProblem, solution: str) -> Example:
-    """What a PRM learns: after each line ` +` if it is right, given those before it, else ` -`.
+    """Make an example for the PRM: after each line ` +` if it is right, given those before it, else ` -`.
 
-    The sequence itself holds ` +` after every line, as it does when a PRM is asked. Inside a line it learns the same
-    of what has been read of it, token by token, and to say how the line should go on: a model that is to see a slip
-    must know better (Cobbe et al. 2021, arXiv 2110.14168, section 4.1, train their verifier on both).
+    The sequence itself holds ` +` after every line, as when a PRM is asked. Inside a line the PRM learns the same label
+    token by token, for the part read so far, and also the right next token: to detect a mistake a model must know what
+    is right (Cobbe et al. 2021, arXiv 2110.14168, section 4.1, train their verifier on both).
     """
     steps = solution.split("\n")
     tokens, places = encode_steps(problem.question, steps)

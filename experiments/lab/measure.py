@@ -1,8 +1,8 @@
-"""Measures the lab's models: what the solver, the verifier and the PRM get right, level by level.
+"""Measurements of the lab's models: accuracy of the solver, the verifier and the PRM, level by level.
 
     python -m experiments.lab.measure data/lab data/runs/lab
 
-Solver and verifier are read off a run. The PRM scores solutions of that run here, by transformers.
+The numbers of solver and verifier come from a run. The PRM scores solutions of that run here, with transformers.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def score_steps(
 
 
 def compute_auroc(scores: pd.Series, right: pd.Series) -> float:
-    """Return the probability that a right one scores above a wrong one, ties half; NaN without both kinds."""
+    """Return the probability that a right solution scores above a wrong one, ties half; NaN without both kinds."""
     positives, negatives = scores[right], scores[~right]
     if positives.empty or negatives.empty:
         return float("nan")

@@ -1,8 +1,8 @@
-"""Trains the lab's models from nothing: a solver, then from it a generative verifier and a PRM.
+"""Training of the lab's models from scratch: a solver, then from it a generative verifier and a PRM.
 
     python -m experiments.lab.train data/lab
 
-Everything is seeded. The solver stops learning early on purpose: what it gets wrong is what it has not learnt.
+Everything is seeded. The solver's training stops early on purpose, so that it makes mistakes of its own.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ JUDGED_PROBLEMS = {1: 2400, 2: 2400, 3: 2400, 4: 1600, 5: 1200}
 VERIFIER_STEPS, VERIFIER_RATE = 300, 1e-3
 PRM_STEPS, PRM_RATE = 900, 1e-3
 PRM_LAYERS = 2
-"""Layers of the PRM above the solver's: what the solver would say next is known in its last layer only."""
+"""Layers of the PRM above the solver's: only the solver's last layer holds the token it would write next."""
 PRM_WRITES = 0.3
-"""Weight of what the PRM learns to say next, against what it learns to judge."""
+"""Weight of the next-token loss of the PRM against the loss of its labels."""
 
 Batch = dict[int, list[Example]]
 console = Console()
@@ -60,10 +60,10 @@ def train_model(
     """Train on the cross-entropy of targets and labels: AdamW, a short warm-up, then a rate that is constant or falls.
 
     Args:
-        model: what learns.
-        name: what it is called on the screen.
-        batches: what it learns from. Where there are labels, targets count PRM_WRITES as much.
-        steps: batches to learn from.
+        model: the model to train.
+        name: its name in messages.
+        batches: the training data. Where there are labels, the loss of targets is weighted by PRM_WRITES.
+        steps: number of batches.
         rate: the highest learning rate.
         fall: whether the rate falls linearly to zero.
     """
@@ -104,7 +104,7 @@ def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def draw_reference_batches(rng: random.Random) -> Iterator[Batch]:
-    """Batches of reference solutions of problems drawn anew."""
+    """Yield batches of reference solutions of new random problems."""
     while True:
         yield {
             level: [corpus.make_solver_example(corpus.sample_training_problem(level, rng)) for _ in range(n)]
@@ -117,7 +117,7 @@ def draw_sampled_batches(
     example: Callable[[LabProblem, str], Example],
     rng: random.Random,
 ) -> Iterator[Batch]:
-    """Batches of sampled solutions, right and wrong ones in equal shares at every level as far as there are both."""
+    """Yield batches of sampled solutions, right and wrong in equal shares at every level that has both."""
     pools = {
         level: [
             [pair for pair in pairs if (extract_lab_answer(pair[1]) == str(pair[0].answer)) is right]
@@ -133,7 +133,7 @@ def draw_sampled_batches(
 
 
 def sample_solutions(folder: Path, rng: random.Random) -> dict[int, list[tuple[LabProblem, str]]]:
-    """Let the solver solve problems to learn from, at temperature 1."""
+    """Sample the solver's solutions of training problems, at temperature 1."""
     engine = TransformersEngine(str(folder), batch_size=400)
     solved: dict[int, list[tuple[LabProblem, str]]] = {level: [] for level in LAB_LEVELS}
     for level, count in JUDGED_PROBLEMS.items():
@@ -155,25 +155,25 @@ def sample_solutions(folder: Path, rng: random.Random) -> dict[int, list[tuple[L
 
 
 def save_checkpoint(model: LlamaForCausalLM, folder: Path) -> None:
-    """Write a checkpoint in bfloat16, as transformers and vLLM load it."""
+    """Write a checkpoint in bfloat16, which transformers and vLLM can load."""
     copy.deepcopy(model).to(torch.bfloat16).save_pretrained(folder)
     TOKENIZER.save_pretrained(folder)
 
 
 def load_checkpoint(folder: Path) -> LlamaForCausalLM:
-    """Return a saved checkpoint to learn further, in float32."""
+    """Return a saved checkpoint in float32, to train further."""
     return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
 
 
 def add_layers(model: LlamaForCausalLM, layers: int) -> LlamaForCausalLM:
     """Return a model with more layers on top, copies of the first ones that add nothing yet.
 
-    Their output projections are zero, so that it begins as the model that it was (Wu et al. 2024, LLaMA Pro, arXiv
+    Their output projections are zero, so the deeper model starts with the same output (Wu et al. 2024, LLaMA Pro, arXiv
     2401.02415, section 3.1).
     """
     config = copy.deepcopy(model.config)
     config.num_hidden_layers += layers
-    config.layer_types = None  # said anew for each layer
+    config.layer_types = None  # set again for each layer
     deeper = LlamaForCausalLM(config)
     deeper.load_state_dict(model.state_dict(), strict=False)
     for layer, like in zip(deeper.model.layers[-layers:], model.model.layers, strict=False):
@@ -184,7 +184,7 @@ def add_layers(model: LlamaForCausalLM, layers: int) -> LlamaForCausalLM:
 
 
 def train_solver(folder: Path) -> None:
-    """Train a solver from nothing on reference solutions."""
+    """Train a solver from scratch on reference solutions."""
     torch.manual_seed(SEED)
     solver = LlamaForCausalLM(make_architecture())
     train_model(solver, "solver", draw_reference_batches(random.Random(f"solver/{SEED}")), SOLVER_STEPS, SOLVER_RATE)
@@ -192,7 +192,7 @@ def train_solver(folder: Path) -> None:
 
 
 def train_verifier_and_prm(folder: Path) -> None:
-    """Train a verifier and a PRM, each from the solver, on what the solver itself writes."""
+    """Train a verifier and a PRM, each from the solver, on the solver's own solutions."""
     solutions = sample_solutions(folder / "solver", random.Random(f"judged/{SEED}"))
     verifier = load_checkpoint(folder / "solver")
     batches = draw_sampled_batches(solutions, corpus.make_verifier_example, random.Random(f"verifier/{SEED}"))
@@ -208,7 +208,7 @@ def train_verifier_and_prm(folder: Path) -> None:
 def main() -> None:
     """Train all three."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="where the checkpoints go")
+    parser.add_argument("folder", type=Path, help="folder for the checkpoints")
     folder = parser.parse_args().folder
     train_solver(folder)
     train_verifier_and_prm(folder)

@@ -16,12 +16,12 @@ TIE_SHARE = 1e-9
 """Totals nearer than this share of what they sum are tied, as in `fits.estimate_additive_vote`."""
 
 ODDS_PRIOR = 0.1
-"""What is added to the yes and the no of a solution before their odds, as in `fits.estimate_fused_vote`."""
+"""The number added to a solution's yes and to its no before their odds, as in `fits.estimate_fused_vote`."""
 
 
 @dataclass(frozen=True, eq=False)
 class AnswerSupport:
-    """What speaks for each answer, and how probable it is to be chosen when ties are drawn uniformly.
+    """The support of each answer, and its probability of being chosen, ties uniform.
 
     Args:
         support: (A,) votes, weights, or the best score, by answer code.
@@ -35,7 +35,7 @@ class AnswerSupport:
 def weigh_answers(
     strategy: str, answers: Ints, verdicts: Floats | None, scores: Floats | None, trust: float = 1.0
 ) -> AnswerSupport:
-    """Return what speaks for each answer under a strategy that uses all samples of one problem.
+    """Return the support of each answer under a strategy that uses all samples of one problem.
 
     Args:
         strategy: one of `RULES`.

@@ -19,7 +19,7 @@ from isocompute.fits.choice.ties import choose_cheapest
 
 FOLD_COUNT = 5
 SPLIT_COUNT = 20
-"""How often the problems are split into folds."""
+"""The number of times the problems are split into folds."""
 FOLD_SEED = 128
 
 

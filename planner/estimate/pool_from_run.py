@@ -45,7 +45,7 @@ POOL_COLUMNS = {
 """The columns that are read from each table."""
 
 IMPORTED_AGGREGATE = "last"
-"""How step scores of an import are aggregated into one reward score: the default of search-and-learn."""
+"""The rule that makes one reward score of an import's step scores: the default of search-and-learn."""
 
 
 @dataclass(frozen=True, eq=False)

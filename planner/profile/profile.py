@@ -160,7 +160,7 @@ class Profile(BaseModel):
 
     @property
     def has_unknown_lambda(self) -> bool:
-        """Whether the profile has verifications of unknown cost λ."""
+        """True if the profile has verifications of unknown cost λ."""
         return self.genrm is not None and self.lam is None
 
     def use_counting(self, way: str) -> Profile:

@@ -48,12 +48,12 @@ class ScorerRole(ConfigBlock):
 
     @property
     def uses_verifier(self) -> bool:
-        """Whether the sweep's verifier does the scoring."""
+        """True if the sweep's verifier does the scoring."""
         return SCORERS[self.kind].uses_verifier
 
 
 class SearchShape(NamedTuple):
-    """What identifies a search besides its problem and seed."""
+    """The part of a search's key besides its problem and seed."""
 
     strategy: str
     n: int

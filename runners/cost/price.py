@@ -1,4 +1,4 @@
-"""What requests and searches cost: tokens, FLOPs, hours, dollars. Pure arithmetic; what is unknown stays unknown."""
+"""The cost of requests and searches: tokens, FLOPs, hours, dollars. Pure arithmetic; what is unknown stays unknown."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ UNKNOWN_LENGTHS = TokenLengths(None, None, None, "unknown", 0, None, None, None)
 
 @dataclass(frozen=True)
 class UnitPrices:
-    """What is paid, in dollars; None for what is not paid for.
+    """Prices in dollars; None for what is not paid for.
 
     Args:
         prompt: a million prompt tokens, cached ones like the others.
@@ -58,7 +58,7 @@ class UnitPrices:
 
 @dataclass(frozen=True)
 class RoleCost:
-    """What one role's requests cost; None where unknown.
+    """The cost of one role's requests; None where unknown.
 
     Args:
         requests: how many requests, scored solutions or searches.
@@ -92,7 +92,7 @@ class RoleCost:
 
 @dataclass(frozen=True)
 class PriceEstimate:
-    """What a sweep's requests cost.
+    """The cost of a sweep's requests.
 
     Args:
         roles: solver; verifier, scorer and each kind of search, if there are any.

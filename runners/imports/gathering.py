@@ -70,7 +70,7 @@ class ImportSummary:
 
 @dataclass(frozen=True)
 class SourceSummary:
-    """What a manifest says of an import's source.
+    """The part of a manifest that describes an import's source.
 
     Args:
         where: what it is, for errors.

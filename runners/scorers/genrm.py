@@ -1,8 +1,8 @@
 """The scorer ``verdicts``: the mean verdict of a generative verifier on the solution so far.
 
 The score is yes / (yes + no) over the verdicts that could be read, and 0 if none could, as in the estimator
-(`isocompute.fits.genrm`). The scorer has no model of its own and uses an engine. Unlike a reward model, a verifier
-samples text, which `ScoreResult.completion_tokens` counts. A result's time runs from the start of its first
+(`isocompute.fits.estimate_genrm`). The scorer has no model of its own and uses an engine. Unlike a reward model, a
+verifier samples text, which `ScoreResult.completion_tokens` counts. A result's time runs from the start of its first
 verification to the end of its last.
 """
 

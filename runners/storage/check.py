@@ -72,7 +72,7 @@ class CheckReport:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is damaged."""
+        """True if nothing is damaged."""
         return not self.damage
 
 

@@ -65,7 +65,7 @@ class Run:
 
     @property
     def exists(self) -> bool:
-        """Whether the folder has a manifest."""
+        """True if the folder has a manifest."""
         return bool(self.fs.exists(posixpath.join(self.root, MANIFEST_FILE)))
 
     def read_manifest(self) -> dict[str, Any]:

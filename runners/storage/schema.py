@@ -21,7 +21,7 @@ class Column:
     within: str | None = None
     """The column that this one is part of and never exceeds."""
     later: bool = False
-    """Whether parts of earlier versions lack the column; it is null there, which means unknown."""
+    """True if parts of earlier versions lack the column; it is null there, which means unknown."""
     formerly: str | None = None
     """The column's name in parts of format 1, if it differs."""
 
@@ -51,7 +51,7 @@ class RunTable:
 
     @property
     def has_status(self) -> bool:
-        """Whether rows have a status, so that a failed row can be sampled again."""
+        """True if rows have a status, so that a failed row can be sampled again."""
         return any(c.name == "status" for c in self.columns)
 
     @property

@@ -93,8 +93,8 @@ def test_beyond_its_reach_the_model_warns():
     model = BetaBinomial((0.5, 1.0), None, 64)
     assert model.warn_beyond_reach(64) is None
     assert model.warn_beyond_reach(4096) == (
-        "S=4,096 is 64 times the 64 solutions that the difficulty of the problems was fitted on: beyond 64 it rests on "
-        "the shape of the Beta distribution, not on data."
+        "S=4,096 is 64 times the 64 solutions that the difficulty of the problems was fitted on: beyond 64 the "
+        "estimate rests on the Beta distribution, not on data."
     )
 
 
@@ -103,11 +103,11 @@ def test_beyond_its_reach_the_model_warns():
     [
         (
             lambda: fit_beta_binomial(Pool([[0, 0]], [1])),
-            "no solution of the pool is right, so that how hard its problems are cannot be told.",
+            "no solution of the pool is right, so its difficulty cannot be estimated.",
         ),
         (
             lambda: fit_beta_binomial(Pool([[0, 0]], [0])),
-            "every solution of the pool is right, so that how hard its problems are cannot be told.",
+            "every solution of the pool is right, so its difficulty cannot be estimated.",
         ),
         (
             lambda: fit_beta_binomial(Pool([[0, 1]], [0]), 1),
@@ -115,7 +115,7 @@ def test_beyond_its_reach_the_model_warns():
         ),
         (
             lambda: BetaBinomial((1.0, 1.0), None, 8).self_consistency([3]),
-            "the model was fitted without the wrong answers, so that it says nothing of votes.",
+            "the model was fitted without wrong answers, so it cannot predict votes.",
         ),
         (lambda: BetaBinomial((1.0, 1.0), None, 8).coverage([0]), "S must be at least 1; got 0."),
         (

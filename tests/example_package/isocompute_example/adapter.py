@@ -1,4 +1,4 @@
-"""An import adapter: JSON lines with the keys problem, gold and text, a line a solution."""
+"""An import adapter: JSON lines with the keys problem, gold and text, one line per solution."""
 
 from isocompute.runners.imports import FormatEntry, ImportedProblem, ImportedSolution
 from isocompute.runners.imports.fields import read_name_field, read_text_field

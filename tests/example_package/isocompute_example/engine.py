@@ -1,4 +1,4 @@
-"""An engine without a model: it throws dice, and adds two numbers right or wrong as they fall."""
+"""An engine without a model: dice decide whether it adds two numbers right or wrong."""
 
 import random
 import re
@@ -7,7 +7,7 @@ from isocompute.runners.engines import Completion, EngineEntry
 
 
 class Dice:
-    """Writes six throws, an empty line, and a sum in a box; or a verdict on a sum. A character is a token."""
+    """Writes six throws, an empty line, and a boxed sum; or a verdict on a sum. A character is a token."""
 
     def __init__(self, model, right=4):
         self.right = right  # of six sides; an option of the role in the sweep file
@@ -23,12 +23,12 @@ class Dice:
         text = self.write(request.prompt, request.written, dice)
         cuts = [(text.index(stop), stop) for stop in sampling.stops if stop in text]
         place, stop = min(cuts, default=(len(text), ""))
-        said, reason = text[:place] + stop, "step" if stop and stop == sampling.step else "stop"
-        if len(said) > sampling.max_tokens:
-            said, reason, stop = said[: sampling.max_tokens], "length", ""
+        written, reason = text[:place] + stop, "step" if stop and stop == sampling.step else "stop"
+        if len(written) > sampling.max_tokens:
+            written, reason, stop = written[: sampling.max_tokens], "length", ""
         prompt = len(request.prompt) + len(request.written)
-        ids = tuple(map(ord, said))
-        return Completion(said.removesuffix(stop), prompt, None, max(1, len(said)), reason, token_ids=ids)
+        ids = tuple(map(ord, written))
+        return Completion(written.removesuffix(stop), prompt, None, max(1, len(written)), reason, token_ids=ids)
 
     def write(self, prompt, written, dice):
         throws = [int(throw) for throw in re.findall(r"\d", written)] or [dice.randint(1, 6) for _ in range(6)]

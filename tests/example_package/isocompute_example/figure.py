@@ -1,4 +1,4 @@
-"""A figure: how many problems any of S solutions solves."""
+"""A figure: the share of problems that at least one of S solutions solves."""
 
 import pandas as pd
 
@@ -21,14 +21,14 @@ def draw_coverage(table, ax=None):
     with prepare_axes(ax) as (axes,):
         axes.plot(table["S"], 100 * table["accuracy"], "o-")
         axes.fill_between(table["S"], 100 * table["low"], 100 * table["high"], alpha=0.13)
-        finish_axes(axes, "solved by any of S solutions", "solutions S per problem")
+        finish_axes(axes, "solved by at least one of S solutions", "solutions S per problem")
         axes.set_ylabel("problems solved (%)")
     return axes
 
 
 COVERAGE = FigureEntry(
     name="coverage",
-    description="problems that any of S solutions solves",
+    description="problems that at least one of S solutions solves",
     needs="profile",
     table="isocompute_example.figure:coverage_table",
     draw="isocompute_example.figure:draw_coverage",

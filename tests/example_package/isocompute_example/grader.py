@@ -1,4 +1,4 @@
-"""A grader that takes the last whole number in a text for the answer."""
+"""A grader whose answer is the last whole number in the text."""
 
 import re
 

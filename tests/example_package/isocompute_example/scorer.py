@@ -1,4 +1,4 @@
-"""A scorer that loads itself and asks no model: it checks the sum, and is now and then mistaken."""
+"""A scorer without a model: it checks the sum, with noise."""
 
 import math
 import random
@@ -22,7 +22,7 @@ class SumChecker:
 
     def score(self, question, steps):
         if not steps[-1].strip():
-            return math.nan  # a step of blanks is no step
+            return math.nan  # a blank step has no score
         text = "".join(steps)
         noise = random.Random(question + text).random()
         terms = re.findall(r"Add (\d+) and (\d+)\.", question)

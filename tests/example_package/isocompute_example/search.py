@@ -1,10 +1,10 @@
-"""A search that never chooses: n chains, each of which goes on until it ends."""
+"""A search that never selects: n chains, each of which continues until it ends."""
 
 from isocompute.runners.search.registry import SearchStrategy
 
 
 def chains(root, n, rounds):
-    """Grow n chains side by side. A chain that has ended keeps its slot; the n chains are the candidates."""
+    """Grow n chains side by side. A finished chain keeps its slot; the n chains are the candidates."""
     slots = [root] * n
     for _ in range(rounds):
         going = [i for i, node in enumerate(slots) if node.is_alive]
@@ -22,4 +22,4 @@ def begin(n, width, rounds, seed):
     return chains(make_root_node(), n, rounds)
 
 
-CHAINS = SearchStrategy(begin, "N chains of steps, none of which is given up", "#9467bd")
+CHAINS = SearchStrategy(begin, "N chains of steps, none of which is dropped", "#9467bd")

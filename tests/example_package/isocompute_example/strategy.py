@@ -6,9 +6,9 @@ from isocompute.planner.strategies.registry import Strategy, StrategyEstimate
 
 
 def estimate_mine(pool, S, V, draws, seed):
-    """Return the accuracy of each problem, (P, nS, nV), and the error that comes from drawing."""
-    found = estimate_weighted_vote(pool, S, V, draws, seed)
-    return StrategyEstimate(found.accuracy, compute_mean_error(found.error))
+    """Return the accuracy of each problem, (P, nS, nV), and the error of the random draws."""
+    estimate = estimate_weighted_vote(pool, S, V, draws, seed)
+    return StrategyEstimate(estimate.accuracy, compute_mean_error(estimate.error))
 
 
 MINE = Strategy(

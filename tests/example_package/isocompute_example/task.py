@@ -1,4 +1,4 @@
-"""A task that makes its own problems: two numbers to add."""
+"""A task that generates its problems: two numbers to add."""
 
 import random
 from typing import Literal
@@ -19,7 +19,7 @@ class SumsTask(TaskBlock):
 def load_sums(task):
     problems = []
     for i in range(task.problems):
-        dice = random.Random(f"{task.seed}/{i}")  # so that a longer list begins with a shorter one
+        dice = random.Random(f"{task.seed}/{i}")  # so a longer list begins with the shorter one
         first, second = dice.randint(0, 99), dice.randint(0, 99)
         question = f"Add {first} and {second}."
         problems.append(Problem(f"sum-{i}", "sums", question, str(first + second), level=1 + i % 5))
