@@ -74,7 +74,7 @@ class DifficultyResult(Result):
             gain = "{:+.1f} points [{:+.1f}, {:+.1f}]".format(*ends)
             said = f"At {found.budgets[i]:,.0f}x choosing by level gains {gain} over one choice for all"
         else:
-            said = "No measured budget pays for estimating the level and for a strategy after it"
+            said = "No measured budget pays for both the estimate of the level and a strategy"
         return [
             f"Difficulty of '{self._study.name}' by {self._study.kind_description}: {self._study.problems} problems",
             said,

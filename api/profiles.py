@@ -115,7 +115,7 @@ class FittedProfile(Result):
             f"Profile '{profile.name}': {profile.problems:,} problems{lam}; {', '.join(profile.strategies)}",
             profile.description,
             f"At {budget:,.0f}x the best is {best.strategy} {best.settings}; "
-            f"{100 * at.expected_accuracy:.1f} % are expected",
+            f"{100 * at.expected_accuracy:.1f} % expected accuracy",
             *(f"warning: {warning}" for warning in profile.warnings),
         ]
 

@@ -63,7 +63,7 @@ class SelectionResult(Result):
         return {"strategy": self.strategy, "answer": self.answer, "support": self.support, "tied": self.tied}
 
     def _describe(self) -> list[str]:
-        tied = f", drawn from {len(self.tied)} that tie" if len(self.tied) > 1 else ""
+        tied = f", drawn from {len(self.tied)} tied answers" if len(self.tied) > 1 else ""
         best = sorted(self.support.items(), key=lambda item: -item[1])[:5]
         return [
             f"{self.strategy}: {self.answer!r}{tied}",
@@ -101,9 +101,7 @@ def select(
         '7'
     """
     if strategy not in RULES:
-        raise ConfigError(
-            f"strategy={format_error_value(strategy)} is unknown to select; there are {', '.join(RULES)}."
-        )
+        raise ConfigError(f"strategy={format_error_value(strategy)} is unknown; select has {', '.join(RULES)}.")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ConfigError(f"seed must be a whole number, 0 or more; it is {format_error_value(seed)}.")
     told = [read_answer(answer) for answer in read_samples(answers, "answers")]
@@ -213,5 +211,5 @@ def get_trust(profile: ProfileSource | None) -> float:
     """
     trust = None if profile is None else load_profile(profile)._profile.odds_exponent
     if trust is None:
-        raise ConfigError("strategy='fused' needs profile=, one with a fused vote: it says how far to trust verdicts.")
+        raise ConfigError("strategy='fused' needs profile= with a fused vote, which gives the trust in verdicts.")
     return trust

@@ -80,8 +80,8 @@ LambdaOption = Annotated[
     typer.Option(
         "--lambda",
         metavar="NUMBER|completion|prompts|cached",
-        help="Cost of a verification in solutions, or the way of counting tokens, for scorers and searches too; "
-        "by completion tokens if not given.",
+        help="Cost of a verification in solutions, or the way of counting tokens (for scorers and "
+        "searches too). Default: completion.",
         callback=check_lambda_option,
         show_default=False,
     ),
@@ -91,7 +91,7 @@ RhoOption = Annotated[
     float | None,
     typer.Option(
         "--rho",
-        help="Cost of scoring a solution in solutions, where a run does not say the scorer's tokens.",
+        help="Cost of scoring a solution in solutions, for a run that does not record the scorer's tokens.",
         show_default=False,
     ),
 ]

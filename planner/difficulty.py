@@ -173,12 +173,12 @@ def build_profile_study(profile: Profile, kind: str) -> DifficultyStudy:
     """
     if kind != "oracle":
         raise DataError(
-            f"Difficulty by {kind} needs single solutions, and a profile holds none: give the run's folder, or "
-            "--bins oracle."
+            f"Difficulty by {kind} needs single solutions, which a profile does not hold; give the run's "
+            "folder, or use --bins oracle."
         )
     if not profile.per_problem or profile.problems < 2:
         raise DataError(
-            f"The profile '{profile.name}' holds means over problems only: it has no problems to tell apart."
+            f"The profile '{profile.name}' holds only means over problems, so problems cannot be sorted by difficulty."
         )
     whole = list_strategy_options(profile, profile.lam)
     levels = assign_quantile_levels(profile.self_consistency.array[:, 0])
@@ -224,9 +224,9 @@ def describe_difficulty_kind(kind: str, samples: int) -> str:
     """Return in words how a kind measures difficulty."""
     return {
         "oracle": "pass@1 over the whole pool",
-        "estimate": f"pass@1 over {samples} solutions that nothing else uses",
-        "agreement": f"agreement among {samples} solutions that nothing else uses",
-        "score": f"the mean verdict on {samples} solutions that nothing else uses",
+        "estimate": f"pass@1 over {samples} solutions that are used for nothing else",
+        "agreement": f"agreement among {samples} solutions that are used for nothing else",
+        "score": f"the mean verdict on {samples} solutions that are used for nothing else",
         "level": "the level that the dataset gives",
     }[kind]
 
@@ -246,8 +246,8 @@ def assign_levels(kind: str, run: RunPool, profile: Profile, samples: int) -> Di
             raise DataError(f"Difficulty by score needs verdicts, and the run at '{run.path}' has none.")
         if profile.lam is None:
             raise DataError(
-                f"Difficulty by score charges for verdicts, and the run at '{run.path}' does not say λ, their cost: "
-                "not every row has its tokens."
+                f"Difficulty by score needs λ, the cost of a verdict; the run at '{run.path}' does not give "
+                "it, because some rows lack token counts."
             )
         return assign_verdict_levels(run.pool, samples, profile.lam)
     return {"estimate": assign_pass_rate_levels, "agreement": assign_agreement_levels}[kind](run.pool, samples)

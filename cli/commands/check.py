@@ -1,4 +1,4 @@
-"""`isocompute check`: check whether a run is whole."""
+"""`isocompute check`: check whether a run is intact."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ commands = typer.Typer()
 def check(
     run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
     repair: Annotated[
-        bool, typer.Option("--repair", help="Rename damaged parts to ….damaged, and keep their sound rows.")
+        bool, typer.Option("--repair", help="Rename damaged parts to ….damaged, and keep their intact rows.")
     ] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Read every part of a run and say what is damaged, what would be lost, and what to do. Ends in 1 if any is.
+    """Read every part of a run, and report damage, lost rows and what to do. The exit code is 1 if there is damage.
 
     [bold]Example[/]
 

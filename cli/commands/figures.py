@@ -46,7 +46,7 @@ def figures(
     source: Annotated[
         str, typer.Argument(metavar="RUN|PROFILE", help="A run's folder, or a profile.", show_default=False)
     ],
-    output: Annotated[str, typer.Option("--output", "-o", help="The folder the figures go to.", show_default=False)],
+    output: Annotated[str, typer.Option("--output", "-o", help="The folder for the figures.", show_default=False)],
 ) -> None:
     """Draw every figure that a run or a profile can give, as PNG and PDF, each with its table as CSV.
 

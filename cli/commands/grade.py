@@ -18,7 +18,7 @@ def grade(
     grader: Annotated[str | None, typer.Option(help="One of {graders}; the run's own if not given.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Read the answers of a run again, without sampling, and say how many changed.
+    """Grade the answers of a run again, without sampling, and report how many changed.
 
     [bold]Example[/]
 

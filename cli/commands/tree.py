@@ -18,15 +18,16 @@ def tree(
     run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
     problem: Annotated[str, typer.Argument(help="A problem's name.", show_default=False)],
     strategy: Annotated[str | None, typer.Option(help="One of {searches}.")] = None,
-    n: Annotated[int | None, typer.Option("--n", help="Slots.")] = None,
-    width: Annotated[int | None, typer.Option(help="Continuations of a kept beam.")] = None,
-    lookahead: Annotated[int | None, typer.Option(help="Further steps sampled before scoring.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Which repetition.")] = None,
+    n: Annotated[int | None, typer.Option("--n", help="Number of slots.")] = None,
+    width: Annotated[int | None, typer.Option(help="Continuations of each kept beam.")] = None,
+    lookahead: Annotated[int | None, typer.Option(help="Steps sampled ahead before scoring.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Repetition of the search.")] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="Draw it into this file: PNG, PDF or SVG.", show_default=False)
+        str | None,
+        typer.Option("--output", "-o", help="Draw the tree into this file: PNG, PDF or SVG.", show_default=False),
     ] = None,
 ) -> None:
-    """Show a search as a tree: each step with its score, its tokens and what became of it.
+    """Show a search as a tree: each step with its score, its fate (kept, dropped …), its tokens and its text.
 
     [bold]Examples[/]
 

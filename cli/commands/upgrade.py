@@ -22,10 +22,10 @@ def upgrade(
     ],
     json_: JsonOption = False,
 ) -> None:
-    """Write a run or a profile of an earlier version in the newest format. The old one is only read, and stays.
+    """Write a run or a profile of an earlier version in the newest format. The old one is not changed.
 
-    Commands read both formats, so nothing has to be upgraded: it gives other tools one set of columns. What the old one
-    does not say stays unknown. What has the newest format already is left where it is, and nothing is written.
+    Commands read both formats, so an upgrade is optional: it gives other tools one set of columns. What the old format
+    does not record stays unknown. If the source already has the newest format, nothing is written.
 
     [bold]Examples[/]
 

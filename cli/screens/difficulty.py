@@ -17,7 +17,7 @@ AccuracyCells = tuple[str, str]
 def print_study(console: Console, study: DifficultyStudy) -> None:
     """Print the choice and its accuracy for each level, and the gain over one choice for all problems."""
     found = study.policy
-    cost = f", for {found.charge:,.3g}x of every budget" if found.charge else ""
+    cost = f", which costs {found.charge:,.3g}x of every budget" if found.charge else ""
     print_line(
         console, f"[bold]{study.name}[/]: difficulty by {study.kind_description}{cost}; {study.problems} problems"
     )
@@ -34,8 +34,9 @@ def build_gain_table(found: ComputeOptimalPolicy) -> Table:
     """Return the table of the gain over all problems."""
     table = make_empty_table("budget", "by difficulty", "optimistic", "one for all", "gain")
     table.caption = (
-        "In percent, with 95 % intervals. Each problem is scored under choices made on others; the optimistic number "
-        "is scored on the problems of the choice.\nThe gain's interval is for the best policy that could be chosen."
+        "In percent, with 95 % intervals. Each problem is scored under choices made on other "
+        "problems; the optimistic accuracy is scored on the same problems as the choice.\nThe gain's "
+        "interval is for the best policy that could be chosen."
     )
     for i, budget in enumerate(found.budgets):
         ends = (found.gain_low[i], found.gain_high[i])
@@ -49,7 +50,7 @@ def build_level_table(found: ComputeOptimalPolicy) -> Table:
     """Return the table of the choices for each level, at every second budget."""
     table = make_empty_table("budget", "level", "run", "accuracy", "optimistic", "one for\nall")
     table.columns[2].justify = "left"
-    table.caption = "Level 1 is the easiest; behind it its share of the problems. JSON has every budget."
+    table.caption = "Level 1 is the easiest; its share of the problems is in parentheses. --json gives every budget."
     for i in range(0, len(found.budgets), 2):
         if not math.isnan(found.gain[i]):
             for row, level in enumerate(found.levels):

@@ -28,8 +28,8 @@ from isocompute.planner.strategies.options import list_unknown_strategies
 from isocompute.planner.strategies.registry import STRATEGIES, describe_strategy
 
 NEGATIVE_LEAD_NOTE = (
-    "A lead below zero means that the choice is too close to hold on other problems; strategies that differ by less "
-    "than the error of drawing tie, and ties go to the cheapest."
+    "A lead below zero means that the choice is too close to hold on other problems. Strategies "
+    "that differ by less than the error of the random draws tie, and ties go to the cheapest."
 )
 """Explanation of a negative lead in the table."""
 
@@ -73,9 +73,9 @@ def print_fit(
         print_allocation_laws(console, found.laws)
     if profile.largest_drawing_error is not None:
         *names, last = profile.drawing_errors
-        drawn = f"{', '.join(names)} and {last} are" if names else f"{last} is"
+        estimates = f"The estimates of {', '.join(names)} and {last} use" if names else f"The estimate of {last} uses"
         print_line(
-            console, f"{drawn} estimated by drawing, to {100 * profile.largest_drawing_error:.2g} points at worst."
+            console, f"{estimates} random draws; the largest error is {100 * profile.largest_drawing_error:.2g} points."
         )
     if profile.has_unknown_lambda:
         print_line(console, describe_largest_allocation(profile))
@@ -101,7 +101,7 @@ def describe_verifier_rates(rates: VerifierRates) -> str:
     text = f"verifier: {', '.join(said) or 'no verdict can be read'}"
     if rates.auroc[0] is not None:
         text += f"; ranks a right above a wrong one {format_measured_share(rates.auroc)} of the time"
-    return text + (f"; {format_percent(rates.unparsed)} of its verdicts unread" if rates.unparsed >= 5e-4 else "")
+    return text + (f"; {format_percent(rates.unparsed)} of its verdicts unparsed" if rates.unparsed >= 5e-4 else "")
 
 
 def print_allocation_laws(console: Console, laws: AllocationLaws) -> None:
@@ -127,7 +127,7 @@ def print_allocation_laws(console: Console, laws: AllocationLaws) -> None:
     edge = [f"{budget:,.0f}x" for budget, at_edge in zip(laws.budgets, laws.smooth.is_at_edge, strict=True) if at_edge]
     print_line(
         console,
-        f"Smoothed optima at an edge of the grid, so only bounds: {', '.join(edge) or 'none'}; inside: without them.",
+        f"Smoothed optima at an edge of the grid (only bounds): {', '.join(edge) or 'none'}; 'inside' leaves them out.",
     )
     print_line(console, "a + wb is 1 where S and V together spend the budget; w = λV / (1 + λV).")
     for line in laws.notes:
@@ -169,17 +169,19 @@ def build_frontier_table(frontier: list[tuple[float, Comparison]], strategies: l
 
 def describe_strategy_power(found: StrategyPower) -> str:
     """Describe how many problems are needed to distinguish the best other strategy from SC."""
-    test, pair = found.paired, f"{found.strategy}, the best beside {found.baseline}, from {found.baseline}"
+    test, pair = found.paired, f"{found.strategy}, the best other than {found.baseline}, from {found.baseline}"
     if test.smallest_gap is None:
         return (
-            f"At {found.budget:,.0f}x {found.strategy} and {found.baseline} differ by {100 * test.gap:.1f} points on "
-            "every problem, so nothing says how many problems would tell them apart."
+            f"At {found.budget:,.0f}x {found.strategy} and {found.baseline} differ by "
+            f"{100 * test.gap:.1f} points on every problem, so the number of problems that tells them "
+            "apart cannot be estimated."
         )
-    few, many = ("no end" if end is None else f"{end:,}" for end in test.needed_interval)
-    needed = "more problems than can be said" if test.needed is None else f"about {test.needed:,} problems"
+    few, many = ("unbounded" if end is None else f"{end:,}" for end in test.needed_interval)
+    needed = "more problems than can be estimated" if test.needed is None else f"about {test.needed:,} problems"
     return (
-        f"At {found.budget:,.0f}x it takes {needed} {escape(f'[{few}, {many}]')} to tell {pair} with power "
-        f"{test.power:g}; the profile has {test.problems:,}, which tell a gap of {100 * test.smallest_gap:.1f} points."
+        f"At {found.budget:,.0f}x it takes {needed} {escape(f'[{few}, {many}]')} to tell {pair} with "
+        f"power {test.power:g}; the profile has {test.problems:,}, enough for a gap of "
+        f"{100 * test.smallest_gap:.1f} points."
     )
 
 
@@ -191,8 +193,8 @@ def describe_largest_allocation(profile: Profile) -> str:
     spread = compute_interval(resample_means(reached, draw_profile_bootstrap(profile))) if profile.per_problem else None
     S, V = surface.solutions[-1], surface.verifications[-1]
     return (
-        f"GenRM reaches {format_percent(reached.mean())} {format_interval(spread)} with S={S} and V={V}, at whatever "
-        "cost."
+        f"GenRM reaches {format_percent(reached.mean())} {format_interval(spread)} with S={S} and "
+        f"V={V}; its cost is unknown."
     )
 
 
@@ -203,7 +205,7 @@ def describe_scoring_and_searches(profile: Profile) -> list[str]:
         rho = profile.rhos.get(profile.counting)
         said = "unknown" if rho is None else f"{rho:.3g}"
         lines.append(
-            f"ρ = {said}, what scoring a solution costs in solutions; {describe_ratios_with_prompts(profile.rhos)}"
+            f"ρ = {said}, the cost of scoring a solution in solutions; {describe_ratios_with_prompts(profile.rhos)}"
         )
     unknown = list_unknown_strategies(profile)
     for strategy, part in profile.searches.items():
@@ -222,4 +224,4 @@ def describe_ratios_with_prompts(lambdas: Mapping[str, float | None]) -> str:
     with_prompts, cached = (
         "unknown" if (lam := lambdas.get(way)) is None else f"{lam:.3g}" for way in ("prompts", "cached")
     )
-    return f"{with_prompts} with prompts; {cached} with prompts less what the prefix cache held"
+    return f"{with_prompts} with prompts; {cached} with uncached prompts only"

@@ -57,7 +57,7 @@ def parse_columns_option(columns: Sequence[str]) -> dict[str, str]:
     for pair in columns:
         theirs, equals, ours = pair.rpartition("=")
         if not (theirs and equals and ours):
-            raise typer.BadParameter(f"'{pair}' is no pair of column=our_name.", param_hint="'--columns'")
+            raise typer.BadParameter(f"'{pair}' is not a pair COLUMN=NAME.", param_hint="'--columns'")
         if theirs in named:
             raise typer.BadParameter(f"The column '{theirs}' is given twice.", param_hint="'--columns'")
         if ours in named.values():
@@ -94,15 +94,15 @@ def print_import(console: Console, found: ImportSummary) -> None:
     if found.refused:
         print_note(console, f"{found.refused:,} answers were too large or too slow to compare, and count as wrong.")
     if log.unknown:
-        print_plain_line(console, f"Unknown, as no row says it: {', '.join(log.unknown)}.")
+        print_plain_line(console, f"Unknown, because no row records it: {', '.join(log.unknown)}.")
     if rows["verifications"] and {
         f"solutions.{COMPLETION_TOKENS_COLUMN}",
         f"verifications.{COMPLETION_TOKENS_COLUMN}",
     } & set(log.unknown):
-        print_note(console, "without completion tokens λ is unknown; fit and plan take it with --lambda.")
+        print_note(console, "λ is unknown without completion tokens; give it to fit and plan with --lambda.")
     if rows["solutions"]:
         print_plain_line(console, f"Next: isocompute fit {found.run} -o {found.run}/profile.json")
     else:
         print_note(
-            console, "searches alone cannot be fitted: what a search kept is no independent sample to vote over."
+            console, "searches alone cannot be fitted: the solutions that a search keeps are not independent samples."
         )

@@ -17,8 +17,10 @@ from isocompute.planner.plan import Plan
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.registry import describe_strategy
 
-TIE_NOTE = "A lead below zero lies within the error of drawing: the two tie, and ties go to the cheapest strategy."
-HELD_OUT_NOTE = "Scored with numbers chosen on other problems; the {last}, with the strategy chosen there too."
+TIE_NOTE = (
+    "A lead below zero lies within the error of the random draws: the two tie, and ties go to the cheapest strategy."
+)
+HELD_OUT_NOTE = "Scored with numbers chosen on other problems; for the {last}, the strategy too."
 
 
 def format_percent(value: float) -> str:
@@ -89,8 +91,8 @@ def describe_unknown_sizes(profile: Profile) -> str:
     """Say that a verifier or a scorer of unknown size is assumed to be as large as the solver."""
     roles = " and the ".join(["solver", *profile.unknown_sizes])
     return (
-        f"the sizes of the {roles} are not all known, so a token of each is taken to cost the same; "
-        "fit --parameters gives sizes."
+        f"the sizes of the {roles} are not all known, so a token of each is assumed to cost the same; "
+        "fit --parameters sets sizes."
     )
 
 
@@ -99,8 +101,8 @@ def describe_plan_context(profile: Profile, plan: Plan) -> list[str]:
     found = plan.findings
     worth = "one solution's" if plan.budget == 1 else f"{plan.budget:,.6g} solutions'"
     lines = [
-        f"SC flattens at {format_plateau(found)}, so {plan.budget:,.6g}x is {plan.plateau_multiple:,.3g}x-plateau "
-        f"(times SC's plateau; {worth} worth)."
+        f"SC flattens at {format_plateau(found)}, so {plan.budget:,.6g}x ({worth} worth) is "
+        f"{plan.plateau_multiple:,.3g}x-plateau (times SC's plateau)."
     ]
     ahead = "genrm" if plan.recommendation.strategy == "sc" else plan.recommendation.strategy
     for strategy in dict.fromkeys(("genrm", ahead)):

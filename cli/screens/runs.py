@@ -39,7 +39,9 @@ def print_run_survey(console: Console, found: Sequence[RunProgress | UnreadableR
         else:
             print_run_progress(console, run)
     if not found:
-        print_line(console, f"No runs in {', '.join(folders)} or below. One is begun by: isocompute sweep CONFIG")
+        print_line(
+            console, f"No runs in {', '.join(folders)} (subfolders included). To start one: isocompute sweep CONFIG"
+        )
 
 
 def print_run_progress(console: Console, run: RunProgress) -> None:
@@ -79,15 +81,15 @@ def print_run_progress(console: Console, run: RunProgress) -> None:
         print_plain_line(console, f"  {count:,} failed: {format_one_line(reason)}", style="yellow")
     if len(reasons) > MAX_SHOWN_ITEMS:
         print_plain_line(
-            console, f"  … and in {len(reasons) - MAX_SHOWN_ITEMS:,} other ways (--json tells all)", style="yellow"
+            console, f"  … and in {len(reasons) - MAX_SHOWN_ITEMS:,} other ways (--json lists all)", style="yellow"
         )
 
 
 def print_check_report(console: Console, report: CheckReport, repaired: bool) -> None:
-    """Print whether a run is whole, and if not, what to do."""
+    """Print whether a run is intact, and if not, what to do."""
     there = ", ".join(f"{count:,} {name}" for name, count in report.rows.items()) or "no rows yet"
     if report.is_whole:
-        print_plain_line(console, f"{report.run} is whole: {there}.")
+        print_plain_line(console, f"{report.run} is intact: {there}.")
     else:
         print_plain_line(console, f"{report.run} is damaged.", style="bold red")
     for damage in report.damage[:MAX_SHOWN_ITEMS]:
@@ -96,25 +98,25 @@ def print_check_report(console: Console, report: CheckReport, repaired: bool) ->
         print_plain_line(console, f"  {format_one_line(damage.what)}")
         print_plain_line(console, f"  {describe_loss(damage)}")
     if len(report.damage) > MAX_SHOWN_ITEMS:
-        print_plain_line(console, f"\n… and {len(report.damage) - MAX_SHOWN_ITEMS:,} more (--json tells all)")
+        print_plain_line(console, f"\n… and {len(report.damage) - MAX_SHOWN_ITEMS:,} more (--json lists all)")
     if not report.is_whole:
-        print_plain_line(console, f"\nSound: {there}.")
+        print_plain_line(console, f"\nIntact: {there}.")
     for name, gaps in report.missing.items():
         if gaps:
             where = "" if report.is_whole else f": {describe_gaps(gaps)}"
-            print_plain_line(console, f"A sweep would ask for {sum(gap.rows for gap in gaps):,} {name}{where}.")
+            print_plain_line(console, f"A sweep would still add {sum(gap.rows for gap in gaps):,} {name}{where}.")
     for text in report.notes:
         print_note(console, f"{format_one_line(text)}.")
     remedies = {damage.remedy for damage in report.damage}
     if RESTORE in remedies:
-        print_line(console, "To do: put manifest.json back from a copy, or begin another run.")
+        print_line(console, "To do: restore manifest.json from a copy, or start a new run.")
     elif REIMPORT in remedies:
-        print_line(console, "To do: import the source again, into another run; nothing here can sample what is lost.")
+        print_line(console, "To do: import the source again into a new run; the lost rows cannot be sampled here.")
     elif REPAIR in remedies and not repaired:
         print_plain_line(
-            console, f"To do: isocompute check {report.run} --repair, which renames what is damaged to ….damaged and"
+            console, f"To do: isocompute check {report.run} --repair, which renames damaged parts to ….damaged and"
         )
-        print_plain_line(console, "keeps the sound rows; then the same sweep again.")
+        print_plain_line(console, "keeps the intact rows; then run the same sweep again.")
     elif report.damage:
         print_line(
             console, ("The damaged parts are set aside. " if repaired else "To do: ") + "Run the same sweep again."
@@ -124,11 +126,11 @@ def print_check_report(console: Console, report: CheckReport, repaired: bool) ->
 def describe_loss(damage: Damage) -> str:
     """Describe the rows that a damage loses."""
     if damage.remedy == RESWEEP:
-        return "nothing is lost: a sweep writes the problems that are missing"
+        return "nothing is lost: a sweep writes the missing problems"
     if damage.remedy == RESTORE:
-        return "no row is lost by that, but no sweep adds to the run and no fit reads it"
+        return "no row is lost, but no sweep can add to the run and no fit can read it"
     if damage.rows is None:
-        return "lost: all its rows, and it does not say how many"
+        return "lost: all its rows; their number is unknown"
     return f"lost: {damage.rows:,} row{'s' if damage.rows != 1 else ''}"
 
 
@@ -136,7 +138,7 @@ def describe_gaps(gaps: list[Gap]) -> str:
     """Describe the missing rows."""
     said = [str(gap.first) if gap.rows == 1 else f"{gap.first} to {gap.last}" for gap in gaps[:MAX_SHOWN_ITEMS]]
     return format_one_line("; ".join(said), 1000) + (
-        f"; and in {len(gaps) - MAX_SHOWN_ITEMS:,} more places" if len(gaps) > MAX_SHOWN_ITEMS else ""
+        f"; and {len(gaps) - MAX_SHOWN_ITEMS:,} more gaps" if len(gaps) > MAX_SHOWN_ITEMS else ""
     )
 
 
@@ -191,7 +193,7 @@ def print_sweep_summary(console: Console, summary: SweepSummary) -> None:
             console, f"{summary.searches:,} searches; one is right with probability {summary.search_accuracy:.3f}."
         )
     for reason, count in summary.failed.items():
-        print_note(console, f"{count:,} rows failed: {reason}; running the sweep again asks for them again.")
+        print_note(console, f"{count:,} rows failed: {reason}; run the sweep again to retry them.")
     if summary.refused_comparisons:
         print_note(
             console,
@@ -199,7 +201,7 @@ def print_sweep_summary(console: Console, summary: SweepSummary) -> None:
         )
     if summary.empty_tables:
         kind = " and ".join(summary.empty_tables)
-        print_note(console, f"none of the {kind} came, so there is nothing to fit yet; see above why they failed.")
+        print_note(console, f"none of the {kind} succeeded, so there is nothing to fit yet; the reasons are above.")
     else:
         print_line(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")
 
@@ -215,7 +217,11 @@ def print_tasks(console: Console, entries: dict[str, TaskEntry], generators: dic
         table.add_row(name, size, entry.grader, entry.source, entry.licence, entry.extra)
     console.print(table)
     console.print()
-    console.print("What a task needs is an extra: pip install 'isocompute[datasets]'.", markup=False, highlight=False)
+    console.print(
+        "The column 'needs' names an extra to install: pip install 'isocompute[datasets]'.",
+        markup=False,
+        highlight=False,
+    )
     for grader, names in generators.items():
         console.print()
         print_line(console, f"Generators of reasoning-gym graded as {grader}: {', '.join(names)}.")
@@ -231,7 +237,7 @@ def print_regrading(console: Console, found: RegradeResult) -> None:
         f"  {found.changed:,} answers changed; {found.now_right:,} became right and {found.now_wrong:,} wrong",
     )
     if found.unread:
-        print_line(console, f"  {found.unread:,} give no answer")
+        print_line(console, f"  {found.unread:,} have no readable answer")
     if found.refused:
         print_line(
             console, f"  {found.refused:,} answers were refused: too large or too slow to compare, so counted as wrong"

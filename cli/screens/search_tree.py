@@ -58,13 +58,13 @@ def print_searches(console: Console, problem: str, searches: dict[SearchKey, Log
         table.add_row(strategy, *map(str, numbers))
     print_plain_line(console, f"{format_one_line(problem)} has {len(searches):,} searches:")
     console.print(table)
-    print_plain_line(console, "To see one: --strategy, --n, --width, --lookahead and --seed tell them apart.")
+    print_plain_line(console, "To show one, select it with --strategy, --n, --width, --lookahead and --seed.")
 
 
 def format_node(row: SearchRow, marked: bool) -> Text:
     """Return a node's line: number, score, fate, tokens, and text without markup."""
     failed = row["text"] is None
-    fate = "failed" if failed else row["fate"] or "waits"
+    fate = "failed" if failed else row["fate"] or "waiting"
     score = "–" if row["score"] is None else f"{row['score']:.3f}"
     tokens = format_node_tokens(row["completion_tokens"], row["lookahead_tokens"])
     said = row["status"] if failed else format_node_text(row)

@@ -89,7 +89,7 @@ def draw_difficulty(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     check_table(table, DIFFICULTY_COLUMNS, "difficulty")
     problems = round(table.loc[table["level"].isna(), "problems"].iloc[0])
     return draw_two_panels(
-        table, ax, (draw_choices, draw_levels), f"{problems} problems, scored under choices made on others"
+        table, ax, (draw_choices, draw_levels), f"{problems} problems, scored under choices made on other problems"
     )
 
 
@@ -109,7 +109,7 @@ def draw_choices(table: pd.DataFrame, ax: Any = None) -> Axes:
                 axes.fill_between(line["budget"], 100 * line["low"], 100 * line["high"], color=shade, alpha=0.13, lw=0)
         axes.legend()
         axes.set_ylabel("problems solved (%)")
-        finish_axes(axes, "choosing by difficulty", "budget C per problem, telling the level included (x)")
+        finish_axes(axes, "choosing by difficulty", "budget C per problem, with the cost of the level (x)")
     return axes
 
 
@@ -127,7 +127,7 @@ def draw_levels(table: pd.DataFrame, ax: Any = None) -> Axes:
         axes.imshow(codes, cmap=shown, vmin=0, vmax=max(len(names) - 1, 1), aspect="auto", alpha=0.8)
         axes.set_yticks(range(len(cells.index)), [str(level) for level in cells.index])
         axes.set_xticks(range(len(cells.columns)), [f"{x:g}" for x in cells.columns], rotation=60)
-        axes.set_title(f"what runs on each level, {choice}")
+        axes.set_title(f"strategy on each level, {choice}")
         axes.set_xlabel("budget C per problem (x)")
         axes.set_ylabel("level, 1 the easiest")
         handles = [Patch(color=get_strategy_colour(name), label=name) for name in names]

@@ -95,7 +95,7 @@ def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
         DataError: a column is missing, there are no rows, or ``ax`` is not two Axes.
     """
     check_table(table, FRONTIERS_COLUMNS, "frontiers")
-    title = f"{table['problems'].iloc[0]} problems, scored with numbers chosen on others"
+    title = f"{table['problems'].iloc[0]} problems, scored with numbers chosen on other problems"
     axes = draw_two_panels(table, ax, (draw_strategy_accuracies, draw_lead), title)
     remove_legend(axes[1])
     return axes

@@ -114,7 +114,9 @@ def build_voting_options(
         2.5
     """
     if not (np.isfinite(each) and each >= 1):
-        raise DataError(f"each, the cost of a solution with what is done to it, must be at least 1; got {each}.")
+        raise DataError(
+            f"each, the cost of a solution with its verifications or score, must be at least 1; got {each}."
+        )
     tried = build_voting_grid(S)
     tried = AllocationGrid(tried.numbers, tried.cost * each, tried.weights)
     return AllocationOptions(strategy, _check_problem_rows(curve, (len(check_knots(S, "S")),), "curve"), tried, error)

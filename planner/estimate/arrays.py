@@ -115,18 +115,19 @@ def describe_unequal_counts(
     notes = []
     if solved.min() < solved.max():
         notes.append(
-            f"Problems have {solved.min():,} to {solved.max():,} solutions; {solved.min():,} of each are taken."
+            f"Problems have {solved.min():,} to {solved.max():,} solutions; {solved.min():,} of each are used."
         )
     if verified.min() < verified.max():
-        taken = f"{verified.min():,} of each are taken" if verified.min() else "so GenRM is not estimated"
-        notes.append(f"Of a problem {verified.min():,} to {verified.max():,} solutions were verified; {taken}.")
+        taken = f"{verified.min():,} of each are used" if verified.min() else "so GenRM is not estimated"
+        notes.append(f"{verified.min():,} to {verified.max():,} solutions of a problem were verified; {taken}.")
     if scored.min() < min(scored.max(), solved.min()):
-        taken = f"{scored.min():,} of each are taken" if scored.min() else "so bon and prm-weighted are not estimated"
+        taken = f"{scored.min():,} of each are used" if scored.min() else "so bon and prm-weighted are not estimated"
         notes.append(
-            f"Of a problem the first {scored.min():,} to {scored.max():,} solutions were scored without a gap; {taken}."
+            f"The first {scored.min():,} to {scored.max():,} solutions of a problem were scored without a gap; {taken}."
         )
     if counts.size and counts.min() < counts.max():
         notes.append(
-            f"A verified solution has {counts.min():,} to {counts.max():,} verdicts; V means no more than it has."
+            f"A verified solution has {counts.min():,} to {counts.max():,} verdicts; a V above that uses "
+            "all that it has."
         )
     return notes

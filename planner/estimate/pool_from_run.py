@@ -190,13 +190,14 @@ def read_imported_table(run: Run, table: RunTable, imported: ImportedRun) -> pd.
     expected = imported.rows.get(table.name, 0)
     if len(frame) != expected:
         raise RunError(
-            f"The run at '{run.path}' is not what was imported: it has {len(frame):,} of {expected:,} {table.name}; "
-            "import its source again."
+            f"The run at '{run.path}' is incomplete: it has {len(frame):,} of {expected:,} imported "
+            f"{table.name}; import its source again."
         )
     if table is SOLUTIONS_TABLE and frame.empty:
         raise RunError(
-            f"The run at '{run.path}' holds searches and no independent solutions: what a search kept is chosen by its "
-            "scorer, so votes over it are no self-consistency, and nothing can be fitted."
+            f"The run at '{run.path}' holds searches but no independent solutions, so nothing can be "
+            "fitted: a search's scorer selects its solutions, so votes over them are not "
+            "self-consistency."
         )
     return frame
 
@@ -233,13 +234,13 @@ def describe_unused_scores(scores: pd.DataFrame) -> list[str]:
         return []
     problem, solution = unused.iloc[0]
     which = f"{len(unused):,} solution{'s' if len(unused) > 1 else ''}, the first {(problem, int(solution))}"
-    return [f"Step scores were imported and are not used where one is outside 0 … 1: those of {which}."]
+    return [f"Imported step scores are not used where one is outside 0 … 1: {which}."]
 
 
 def describe_unplaced_searches(origin: Sweep | ImportedRun) -> list[str]:
     """Return a sentence on imported searches, which cannot be compared because their tokens are unknown."""
     count = origin.rows.get(SEARCHES_TABLE.name, 0) if isinstance(origin, ImportedRun) else 0
-    return [f"{count:,} searches have no place: an import does not say what they took."] if count else []
+    return [f"{count:,} searches are left out: an import does not record their tokens."] if count else []
 
 
 def collect_failed_problems(frame: pd.DataFrame, ids: list[str]) -> dict[str, str]:

@@ -99,7 +99,7 @@ def read_genrm_cells(grid: dict[str, Any], where: str) -> tuple[list[int], list[
         for cell in grid["best_of_n"]:
             key = parse_knot(cell["S"], at), parse_knot(cell["V"], at)
             if key in cells:
-                raise DataError(f"{at}: the cell S={key[0]}, V={key[1]} stands twice; leave one of the two out.")
+                raise DataError(f"{at}: the cell S={key[0]}, V={key[1]} appears twice; remove one.")
             cells[key] = check_success_rate(cell["success"], f"{at}: {cell}")
     except (KeyError, TypeError):
         raise DataError(f"{where}: 'best_of_n' must be a list of cells with S, V and success.") from None

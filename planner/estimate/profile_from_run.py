@@ -183,8 +183,10 @@ def describe_missing_votes(run: RunPool) -> list[str]:
     """Return a sentence if answers are unknown, so that votes cannot be counted."""
     if run.has_answers:
         return []
-    return ["The run says which solutions are right, not what they answer: no votes can be counted, so SC is known at "
-            "one solution only."]  # fmt: skip
+    return [
+        "The run records which solutions are right, but not their answers: votes cannot be counted, "
+        "so SC is known at one solution only."
+    ]
 
 
 def describe_run_pool(run: RunPool) -> str:

@@ -63,7 +63,7 @@ def measure_searches(run: RunPool, costs: RunCosts) -> dict[str, MeasuredSearche
             seeds.append(int(rows["seeds"].iloc[0]))
             spent.append(price_works(measure_search_work(rows, costs.sizes, writes), costs.solution_work))
             if 0.0 in spent[-1].values():
-                raise DataError(f"The searches {name} of '{run.path}' took no tokens; without any they cost nothing.")
+                raise DataError(f"The searches {name} of '{run.path}' record zero tokens, so their cost is not valid.")
             by_problem = rows["correct"].astype(float).groupby(rows["problem_id"]).mean()
             reached.append(by_problem.loc[run.problem_ids])
         found[name] = MeasuredSearches(

@@ -31,9 +31,9 @@ def check_profile_output(path: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise DataError(f"'{path}' cannot be read, and may not be written over: {error.strerror or error}.") from None
+        raise DataError(f"'{path}' cannot be read, so it is not overwritten: {error.strerror or error}.") from None
     if there and b'"per_problem"' not in there:
-        raise DataError(f"'{path}' is there already and is no profile; name another file.")
+        raise DataError(f"'{path}' already exists and is not a profile; name another file.")
 
 
 def find_bundled_profiles() -> dict[str, Path]:
@@ -103,6 +103,6 @@ def upgrade_profile(name: str, target: str) -> Profile | None:
         return None
     check_output_path(target)
     if locate_store(target).fs.exists(locate_store(target).root):
-        raise DataError(f"There is something at '{target}' already; an upgrade needs a place of its own.")
+        raise DataError(f"'{target}' already exists; write the upgrade to a new file.")
     profile.write(target)
     return profile

@@ -26,8 +26,8 @@ COUNTING_WAYS = ("completion", "prompts", "cached")
 """The ways of counting a row's tokens as compute, see `fits.cost.count_row_tokens`."""
 
 UNKNOWN_LAMBDA_WARNING = (
-    "λ, what a verification costs in solutions, is unknown, as not every row says its tokens: the crossover, the law "
-    "and the frontier of GenRM need it. Give it with --lambda."
+    "λ, the cost of a verification in solutions, is unknown, because some rows lack token "
+    "counts: the crossover, the law and the frontier of GenRM need it. Give it with --lambda."
 )
 """The warning for a profile with `Profile.has_unknown_lambda`."""
 
@@ -94,7 +94,7 @@ class Profile(BaseModel):
             raise ValueError("sc must begin at S=1, the accuracy of one solution")
         fused = self.strategies.get("fused")
         if isinstance(fused, Surface) and "trust" not in fused.parameters:
-            raise ValueError("'trust' is missing from the parameters of 'fused': without it nobody can run it")
+            raise ValueError("'trust' is missing from the parameters of 'fused': the vote cannot be run without it")
         return self
 
     @property

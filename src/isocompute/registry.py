@@ -51,8 +51,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         for point in sorted(entry_points(group=self.group), key=lambda point: point.name):
             if point.name in self.own or (point.name in found and found[point.name].value != point.value):
                 raise ConfigError(
-                    f"The {self.kind} '{point.name}' of {get_package_name(point)} is there already; it needs another "
-                    "name."
+                    f"The {self.kind} '{point.name}' of {get_package_name(point)} already exists; give it another name."
                 )
             found[point.name] = point
         return found
