@@ -35,7 +35,7 @@ class FittedProfile(Result):
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name of the profile."""
         return self._profile.name
 
     @property
@@ -45,7 +45,7 @@ class FittedProfile(Result):
 
     @property
     def problems(self) -> int:
-        """How many problems were measured."""
+        """The number of measured problems."""
         return self._profile.problems
 
     @property
@@ -60,7 +60,7 @@ class FittedProfile(Result):
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader must know of the measurement."""
+        """The limits of the measurement, in sentences."""
         return list(self.to_dict()["warnings"])
 
     @cached_property
@@ -82,9 +82,9 @@ class FittedProfile(Result):
             DataError: it cannot be written there.
         """
         target = name_profile_file(require_path(path, "path"))
-        named = self._profile.model_copy(update={"name": PurePath(target).stem})
-        named.write(target)
-        return FittedProfile(named, target)
+        renamed = self._profile.model_copy(update={"name": PurePath(target).stem})
+        renamed.write(target)
+        return FittedProfile(renamed, target)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the frontier: the best allocation of each strategy within each power of two.

@@ -14,9 +14,9 @@ import isocompute
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-def print_version(asked: bool) -> None:
+def print_version(requested: bool) -> None:
     """Print the version and exit, if it is requested."""
-    if asked:
+    if requested:
         print(f"isocompute {isocompute.__version__}")
         raise typer.Exit
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class HasFigureSource(Protocol):
-    """What a figure can be made from: a run or a profile of the public API."""
+    """A source of figures: a run or a profile of the public API."""
 
     def _open_figure_source(self) -> FigureSource: ...
 

@@ -54,14 +54,14 @@ class FigureEntry:
     @property
     def table_function(self) -> Callable[..., pd.DataFrame]:
         """The function that `table` names."""
-        found: Callable[..., pd.DataFrame] = load_object(self.table)
-        return found
+        function: Callable[..., pd.DataFrame] = load_object(self.table)
+        return function
 
     @property
     def draw_function(self) -> Callable[..., Any]:
         """The function that `draw` names."""
-        found: Callable[..., Any] = load_object(self.draw)
-        return found
+        function: Callable[..., Any] = load_object(self.draw)
+        return function
 
 
 FIGURE1 = FigureEntry(

@@ -29,12 +29,11 @@ def check(
     from dataclasses import asdict
 
     from isocompute.cli.screens.runs import print_check_report
-    from isocompute.runners.storage.check import check_run as examined
-    from isocompute.runners.storage.check import repair_run as mended
+    from isocompute.runners.storage.check import check_run, repair_run
     from isocompute.runners.storage.run import Run
 
-    report = mended(Run(run)) if repair else examined(Run(run))
-    whole = report.is_whole or (repair and examined(Run(run)).is_whole)
+    report = repair_run(Run(run)) if repair else check_run(Run(run))
+    whole = report.is_whole or (repair and check_run(Run(run)).is_whole)
     if json_:
         print_json({"whole": whole, **asdict(report)})
     else:

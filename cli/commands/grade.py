@@ -29,9 +29,12 @@ def grade(
     from isocompute.runners.storage.regrade import regrade_run, require_own_grader
     from isocompute.runners.storage.run import Run
 
-    there = Run(run)
-    with load_grader_by_name(grader or require_own_grader(there)) as chosen, Console(stderr=True).status("grading …"):
-        found = regrade_run(there, chosen)
+    opened_run = Run(run)
+    with (
+        load_grader_by_name(grader or require_own_grader(opened_run)) as chosen,
+        Console(stderr=True).status("grading …"),
+    ):
+        found = regrade_run(opened_run, chosen)
     if json_:
         print_json(vars(found))
     else:

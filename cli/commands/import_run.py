@@ -27,8 +27,8 @@ def import_(
     grader: Annotated[
         str | None,
         typer.Option(
-            help="{graders} read the answers from the texts; as-logged takes the answers that the tool read. "
-            "If not given, the right answers decide.",
+            help="{graders}: read the answers from the texts; as-logged: take the answers that the tool read. "
+            "If not given, one that fits the right answers.",
             show_default=False,
         ),
     ] = None,

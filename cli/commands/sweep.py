@@ -63,8 +63,8 @@ def sweep(
     if json_ or parameters or {tokens_per_second, sample, price_in, price_out, price_hour} != {None}:
         raise typer.BadParameter("--tokens-per-second, --sample, prices, --parameters and --json need --dry-run.")
     console = Console()
-    whole = "stopped; the written rows are intact, and the same command continues from there"
-    with stop_on_signals(whole), LiveDisplay(console) as display:
+    stop_note = "stopped; the written rows are intact, and the same command continues from there"
+    with stop_on_signals(stop_note), LiveDisplay(console) as display:
         summary = sample_rows(read_sweep(str(config)), display)
     print_sweep_summary(console, summary)
     if summary.empty_tables:

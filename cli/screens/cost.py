@@ -61,20 +61,20 @@ def build_price_table(price: PriceEstimate) -> Table:
 
 def describe_roles(price: PriceEstimate) -> list[str]:
     """Describe each role's row lengths and model sizes; searches with the same source of lengths share a line."""
-    said, searches = [], dict[str, dict[str, RoleCost]]()
+    lines, searches = [], dict[str, dict[str, RoleCost]]()
     for name, cost in price.roles.items():
         if not cost.requests:
             continue
         if name in ROLE_ROW_KINDS:
-            said.append(f"{name}: {describe_role_lengths(cost)}; {describe_model_sizes(name, cost)}")
+            lines.append(f"{name}: {describe_role_lengths(cost)}; {describe_model_sizes(name, cost)}")
         else:
             searches.setdefault(cost.lengths.source, {})[name] = cost
     for source, costs in searches.items():
         rows = sum(cost.lengths.rows for cost in costs.values())
-        long = f"length from {rows:,} {LENGTH_SOURCES[source]}" if rows else UNKNOWN_LENGTHS_NOTE
+        length = f"length from {rows:,} {LENGTH_SOURCES[source]}" if rows else UNKNOWN_LENGTHS_NOTE
         names = "searches" if len(searches) == 1 else join_with_and(list(costs))
-        said.append(f"{names}: {long}; {describe_model_sizes('search', next(iter(costs.values())))}")
-    return said
+        lines.append(f"{names}: {length}; {describe_model_sizes('search', next(iter(costs.values())))}")
+    return lines
 
 
 def describe_row_counts(price: PriceEstimate) -> str:
@@ -102,10 +102,14 @@ def describe_speed(price: PriceEstimate) -> str:
         for name, rate in rates.items()
         if price.roles[name].requests
     }
-    read = by_kind.pop("scorer", None)
-    said = [f"{rate:,.0f}{f' ({kind})' if len(set(by_kind.values())) > 1 else ''}" for kind, rate in by_kind.items()]
-    sampled = [f"{join_with_and(said if len(set(said)) > 1 else said[:1])} completion tokens a second"] if said else []
-    return join_with_and([*sampled, *([] if read is None else [f"{read:,.0f} scored tokens a second"])])
+    scorer_rate = by_kind.pop("scorer", None)
+    speeds = [f"{rate:,.0f}{f' ({kind})' if len(set(by_kind.values())) > 1 else ''}" for kind, rate in by_kind.items()]
+    sampled = (
+        [f"{join_with_and(speeds if len(set(speeds)) > 1 else speeds[:1])} completion tokens a second"]
+        if speeds
+        else []
+    )
+    return join_with_and([*sampled, *([] if scorer_rate is None else [f"{scorer_rate:,.0f} scored tokens a second"])])
 
 
 def explain_unknown_time(price: PriceEstimate) -> str:
@@ -157,11 +161,11 @@ def describe_model_sizes(name: str, cost: RoleCost) -> str:
     """Describe the sizes of a role's models."""
     sizes = {} if name == "scorer" else {"P": cost.parameters}
     sizes |= {} if cost.scorer_prompt_tokens == 0 else {"P of the scorer" if sizes else "P": cost.scorer_parameters}
-    said = [
+    size_texts = [
         f"{p} = {format_short_number(known)}" if known is not None else f"{p} unknown (--parameters)"
         for p, known in sizes.items()
     ]
-    return ", ".join(said)
+    return ", ".join(size_texts)
 
 
 def format_role_flops(cost: RoleCost) -> str:

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from isocompute.runners.storage.upgrade import UpgradedRun
 
 
-def print_upgraded_run(console: Console, source: str, found: UpgradedRun | None) -> None:
+def print_upgraded_run(console: Console, source: str, upgraded: UpgradedRun | None) -> None:
     """Print the result of upgrading a run, or that it needs no upgrade."""
-    if found is None:
+    if upgraded is None:
         print_nothing_to_upgrade(console, source)
         return
-    rows = ", ".join(f"{count:,} {name}" for name, count in found.rows.items()) or "no rows yet"
-    print_plain_line(console, f"Wrote {found.run}, which is {source} in format {RUN_FORMAT}: {rows}.")
-    if found.moved:
-        print_plain_line(console, f"The step scores of {found.moved:,} solutions are now rows of the table scores.")
-    sizes = [f"{role} {size:,.0f}" for role, size in found.parameters.items()]
+    rows = ", ".join(f"{count:,} {name}" for name, count in upgraded.rows.items()) or "no rows yet"
+    print_plain_line(console, f"Wrote {upgraded.run}, which is {source} in format {RUN_FORMAT}: {rows}.")
+    if upgraded.moved:
+        print_plain_line(console, f"The step scores of {upgraded.moved:,} solutions are now rows of the table scores.")
+    sizes = [f"{role} {size:,.0f}" for role, size in upgraded.parameters.items()]
     if sizes:
         print_plain_line(console, f"Parameters: {', '.join(sizes)}.")
-    print_unknown_fields(console, list(found.unknown))
+    print_unknown_fields(console, list(upgraded.unknown))
 
 
 def print_upgraded_profile(console: Console, source: str, profile: Profile | None, target: str) -> None:

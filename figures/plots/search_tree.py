@@ -93,8 +93,10 @@ def draw_search_tree(table: pd.DataFrame, ax: Any = None, title: str | None = No
     """
     check_table(table, SEARCH_TREE_COLUMNS, "search_tree")
     places = table.set_index("node_id")[["round", "height"]]
-    if lost := set(table["parent"].dropna()) - set(places.index):
-        raise DataError(f"The table of search_tree has no node {min(lost)}, but other nodes name it as parent.")
+    if missing_parents := set(table["parent"].dropna()) - set(places.index):
+        raise DataError(
+            f"The table of search_tree has no node {min(missing_parents)}, but other nodes name it as parent."
+        )
     rounds = int(table["round"].max())
     size = (min(3 + 0.9 * rounds, 12), min(max(2.5, 1.6 - 0.11 * table["height"].min()), 14))
     nodes = table[table["parent"].notna()]

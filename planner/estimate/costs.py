@@ -147,7 +147,7 @@ def get_run_models(origin: Sweep | ImportedRun) -> dict[str, str]:
 
 def describe_cost_assumptions(origin: Sweep | ImportedRun, known: ModelSizes) -> list[str]:
     """Return sentences on the assumptions behind the costs: the weight of read tokens, and model sizes."""
-    said = (
+    sentences = (
         []
         if known.read_token_weight == 1
         else [f"A token that is read costs {known.read_token_weight:g} times a decoded token."]
@@ -162,16 +162,16 @@ def describe_cost_assumptions(origin: Sweep | ImportedRun, known: ModelSizes) ->
             continue
         if None not in (known.parameters.get("solver"), known.parameters.get(role)):
             if role == "scorer":  # the verifier's relative size is part of the profile's lambda_source
-                said.append(
+                sentences.append(
                     f"A scorer token costs {known.get_relative_size('scorer'):.3g} times a solver token, by "
                     "parameter counts."
                 )
         else:
-            said.append(
+            sentences.append(
                 f"The size of the solver or of the {role} is unknown, so a token of each is assumed to cost "
                 "the same; --parameters sets sizes."
             )
-    return said
+    return sentences
 
 
 def count_sampled_tokens(frame: pd.DataFrame, read: float) -> dict[str, Floats]:

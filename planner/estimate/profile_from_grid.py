@@ -39,8 +39,8 @@ def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile
     if entry not in entries:
         raise DataError(f"{path} has no entry '{entry}'; it has: {', '.join(entries)}.")
     grid, where = entries[entry], f"{path}, {entry}"
-    voted = read_grid_curve(grid, "self_consistency", where)
-    if voted.solutions[0] != 1:
+    self_consistency = read_grid_curve(grid, "self_consistency", where)
+    if self_consistency.solutions[0] != 1:
         raise DataError(f"{where}: 'self_consistency' must begin at S=1, the accuracy of one solution.")
     S, V, cells = read_genrm_cells(grid, where)
     warning = f"Numbers as published ({grid.get('source', path)}), without intervals."
@@ -52,7 +52,7 @@ def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile
         lam=check_positive_number(grid, "lambda_", where, float),
         lambda_source="given with the grid",
         coverage=read_grid_curve(grid, "coverage", where) if "coverage" in grid else None,
-        strategies={"sc": voted, "genrm": Surface(solutions=S, verifications=V, accuracy=[cells])},
+        strategies={"sc": self_consistency, "genrm": Surface(solutions=S, verifications=V, accuracy=[cells])},
         warnings=[warning],
     )
 

@@ -109,8 +109,8 @@ class Searches(BaseModel):
         check_probabilities(self.array, (len(self.seeds),))
         allocations = Counter(zip(*self.numbers.values(), strict=True))
         if twice := [numbers for numbers, times in allocations.items() if times > 1]:
-            named = ", ".join(f"{name}={number}" for name, number in zip(self.numbers, twice[0], strict=True))
-            raise ValueError(f"the allocation {named} appears twice")
+            allocation = ", ".join(f"{name}={number}" for name, number in zip(self.numbers, twice[0], strict=True))
+            raise ValueError(f"the allocation {allocation} appears twice")
         return self
 
     @cached_property

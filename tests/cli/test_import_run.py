@@ -94,7 +94,7 @@ def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, ref
     assert refused("fit", run, "-o", profile, "--lambda", "-1") == (
         "λ is -1; the cost of a verification in solutions must be above zero."
     )
-    assert "does not say λ for 'prompts'" in refused("fit", run, "-o", profile, "--lambda", "prompts")
+    assert "has no λ for 'prompts'" in refused("fit", run, "-o", profile, "--lambda", "prompts")
     assert refused("grade", run) == (
         f"The run at '{run}' holds no solutions to grade: what was imported has no texts of solutions, only what was "
         "read in them."

@@ -315,7 +315,7 @@ def test_a_lambda_that_was_not_measured_stays_unknown(command, refused, written_
     assert "with prompts; unknown with uncached prompts only" in said
     assert read_profile(str(path)).lambdas["cached"] is None
     assert refused("plan", "-b", "8x", "-p", path, "--lambda", "cached") == (
-        "The profile 'p' does not say λ for 'cached': it says completion, prompts; give λ as a number."
+        "The profile 'p' has no λ for 'cached': it has completion, prompts; give λ as a number."
     )
     assert "it was made without a run's tokens" in refused(
         "plan", "-b", "8x", "-p", "llama-3.1-8b-math", "--lambda", "prompts"
