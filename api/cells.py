@@ -44,7 +44,7 @@ def read_list_cell(cell: Any) -> list[Any] | None:
         try:
             cell = json.loads(cell)
         except (ValueError, RecursionError):
-            raise DataError(f"{format_error_value(cell)} begins like a list and is not JSON.") from None
+            raise DataError(f"{format_error_value(cell)} starts like a list but is not JSON.") from None
     elif hasattr(cell, "tolist") and not isinstance(cell, np.generic):
         cell = cell.tolist()
     if not isinstance(cell, list | tuple):

@@ -60,30 +60,30 @@ def curve(
     opened = open_run(run)
     if not isinstance(strategy, str) or not (strategy in STRATEGIES or is_search(strategy)):
         raise ConfigError(f"strategy={format_error_value(strategy)} is unknown; there are {STRATEGIES.names_as_text}.")
-    found = read_pool(opened._run)
-    costs = measure_costs(found)
+    run_pool = read_pool(opened._run)
+    costs = measure_costs(run_pool)
     way, known_lam = choose_counting(costs, lam)
     if is_search(strategy):
-        tried = measure_searches(found, costs).get(strategy)
-        if tried is None:
+        search_part = measure_searches(run_pool, costs).get(strategy)
+        if search_part is None:
             raise DataError(f"The run at '{opened.path}' has no searches '{strategy}'.")
-        accuracy = np.asarray(tried.accuracy)
-        numbers = {"S": [None] * accuracy.shape[1], "V": [None] * accuracy.shape[1], **tried.numbers}
-        compute = [np.nan if x is None else x for x in tried.costs[way]]
+        accuracy = np.asarray(search_part.accuracy)
+        numbers = {"S": [None] * accuracy.shape[1], "V": [None] * accuracy.shape[1], **search_part.numbers}
+        compute = [np.nan if x is None else x for x in search_part.costs[way]]
     else:
         entry = STRATEGIES[strategy]
-        if not entry.can_use(found.pool, found.has_answers):
+        if not entry.can_use(run_pool.pool, run_pool.has_answers):
             raise DataError(f"The run at '{opened.path}' does not hold what '{strategy}' needs: {entry.needs}.")
-        usual_S, usual_V = list_allocations(entry, found.pool, found.has_answers)
+        usual_S, usual_V = list_allocations(entry, run_pool.pool, run_pool.has_answers)
         S, V = check_numbers(S, "S", usual_S), check_numbers(V, "V", usual_V)
-        accuracy = estimate_strategy(entry, found.pool, S, V).accuracy.reshape(found.pool.problems, -1)
+        accuracy = estimate_strategy(entry, run_pool.pool, S, V).accuracy.reshape(run_pool.pool.problems, -1)
         grid: list[tuple[int, int | None]] = [(s, v) for s in S for v in (V or (None,))]
         numbers = {"S": [s for s, _ in grid], "V": [v for _, v in grid]}
         known_rho = costs.rhos.get(way) if rho is None else check_rho(rho)
         compute = [price_allocation(entry, s, v, known_lam, known_rho) for s, v in grid]
     low, high = np.full((2, accuracy.shape[1]), np.nan)
-    if found.pool.problems > 1:
-        weights = draw_bootstrap_weights(found.pool.problems, COMPARISON_REPLICATES, COMPARISON_SEED)
+    if run_pool.pool.problems > 1:
+        weights = draw_bootstrap_weights(run_pool.pool.problems, COMPARISON_REPLICATES, COMPARISON_SEED)
         low, high = compute_percentile_interval(resample_means(accuracy, weights))
     return pd.DataFrame(
         {
@@ -93,7 +93,7 @@ def curve(
             "accuracy": accuracy.mean(axis=0),
             "low": low,
             "high": high,
-            "problems": found.pool.problems,
+            "problems": run_pool.pool.problems,
         }
     )
 
@@ -109,23 +109,23 @@ def choose_counting(costs: RunCosts, lam: float | str | None) -> tuple[str, floa
     return "completion", costs.lam if lam is None else check_lambda(read_lambda(lam))
 
 
-def check_numbers(given: Sequence[int] | int | None, name: str, usual: list[int]) -> list[int]:
+def check_numbers(requested: Sequence[int] | int | None, name: str, default: list[int]) -> list[int]:
     """Return the numbers that were given, or the usual ones.
 
     Raises:
         DataError: one is not a whole number, or is beyond the pool; or there is no use for them.
     """
-    if given is None:
-        return usual
-    if not usual:
+    if requested is None:
+        return default
+    if not default:
         raise DataError(f"{name} has no meaning for this strategy; leave it out.")
-    numbers = np.asarray(given).ravel().tolist()
+    numbers = np.asarray(requested).ravel().tolist()
     for number in numbers:
-        if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 1 <= number <= usual[-1]:
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 1 <= number <= default[-1]:
             raise DataError(
-                f"{name} must hold whole numbers from 1 to {usual[-1]}; it holds {format_error_value(number)}."
+                f"{name} must hold whole numbers from 1 to {default[-1]}; it holds {format_error_value(number)}."
             )
-    return [int(number) for number in numbers] or usual
+    return [int(number) for number in numbers] or default
 
 
 def price_allocation(entry: Strategy, S: int, V: int | None, lam: float | None, rho: float | None) -> float:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class DifficultyResult(Result):
-    """The best allocation on each level of difficulty within each budget, and the gain over one allocation for all.
+    """The strategy to run on each level of difficulty within each budget, and the gain from choosing by level.
 
     Args:
         study: the study.
@@ -35,7 +35,7 @@ class DifficultyResult(Result):
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences on what limits the result."""
+        """The limits of the study, in sentences."""
         return self._study.warnings
 
     def to_frame(self) -> pd.DataFrame:
@@ -46,13 +46,18 @@ class DifficultyResult(Result):
         """
         import pandas as pd
 
-        found = self._study.policy
+        policy = self._study.policy
         rows: list[tuple[Any, ...]] = []
-        for i, budget in enumerate(found.budgets):
-            reached, gain = found.by_difficulty, (found.gain[i], found.gain_low[i], found.gain_high[i])
-            every = (reached.accuracy[i], reached.low[i], reached.high[i], found.one_for_all.accuracy[i])
-            rows.append((budget, "all", 1.0, None, *every, *gain))
-            for level in found.levels:
+        for i, budget in enumerate(policy.budgets):
+            accuracies, gain = policy.by_difficulty, (policy.gain[i], policy.gain_low[i], policy.gain_high[i])
+            common_cells = (
+                accuracies.accuracy[i],
+                accuracies.low[i],
+                accuracies.high[i],
+                policy.one_for_all.accuracy[i],
+            )
+            rows.append((budget, "all", 1.0, None, *common_cells, *gain))
+            for level in policy.levels:
                 here = level.by_difficulty
                 cells = (here.accuracy[i], here.low[i], here.high[i], level.one_for_all[i])
                 rows.append((budget, str(level.level), level.problem_share, level.choices[i], *cells, None, None, None))
@@ -66,18 +71,18 @@ class DifficultyResult(Result):
         return build_difficulty_json(self._study).to_dict()
 
     def _describe(self) -> list[str]:
-        found = self._study.policy
-        known = np.flatnonzero(~np.isnan(found.gain))
+        policy = self._study.policy
+        known = np.flatnonzero(~np.isnan(policy.gain))
         if known.size:
             i = int(known[-1])
-            ends = (100 * x for x in (found.gain[i], found.gain_low[i], found.gain_high[i]))
-            gain = "{:+.1f} points [{:+.1f}, {:+.1f}]".format(*ends)
-            said = f"At {found.budgets[i]:,.0f}x choosing by level gains {gain} over one choice for all"
+            percents = (100 * x for x in (policy.gain[i], policy.gain_low[i], policy.gain_high[i]))
+            gain = "{:+.1f} points [{:+.1f}, {:+.1f}]".format(*percents)
+            sentence = f"At {policy.budgets[i]:,.0f}x choosing by level gains {gain} over one choice for all"
         else:
-            said = "No measured budget pays for estimating the level and for a strategy after it"
+            sentence = "No measured budget pays for both the estimate of the level and a strategy"
         return [
             f"Difficulty of '{self._study.name}' by {self._study.kind_description}: {self._study.problems} problems",
-            said,
+            sentence,
             *(f"warning: {warning}" for warning in self.warnings),
         ]
 

@@ -182,7 +182,7 @@ def build_import_rows(rows: Sequence[FrameRow]) -> Iterator[ImportedProblem | Im
         elif solutions[problem_id, label][1] != one:
             raise DataError(f"{where}: the solution '{label}' of '{problem_id}' differs from an earlier row of it.")
         elif "verdict" not in row and "p_yes" not in row:
-            raise DataError(f"{where}: the solution '{label}' of '{problem_id}' stands twice, without verdicts.")
+            raise DataError(f"{where}: the solution '{label}' of '{problem_id}' appears twice, without verdicts.")
         yield from build_verification_rows(row, problem_id, solutions[problem_id, label][0], where)
 
 

@@ -50,7 +50,7 @@ class PlanResult(Result):
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences on what limits the plan."""
+        """The limits of the plan, in sentences."""
         return list(self._plan.warnings)
 
     def to_frame(self) -> pd.DataFrame:
@@ -122,6 +122,6 @@ def read_budget_number(budget: object) -> Budget:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not (number > 0 and math.isfinite(number)):
-        said = format_error_value(budget)
-        raise BudgetError(f"budget must be text such as '128x', or a number above zero; it is {said}.")
+        shown = format_error_value(budget)
+        raise BudgetError(f"budget must be text such as '128x', or a number above zero; it is {shown}.")
     return Budget(number)

@@ -35,7 +35,7 @@ class FittedProfile(Result):
 
     @property
     def name(self) -> str:
-        """The profile's name."""
+        """The name of the profile."""
         return self._profile.name
 
     @property
@@ -50,7 +50,7 @@ class FittedProfile(Result):
 
     @property
     def problems(self) -> int:
-        """The number of problems measured."""
+        """The number of measured problems."""
         return self._profile.problems
 
     @property
@@ -65,7 +65,7 @@ class FittedProfile(Result):
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences on what limits the measurement."""
+        """The limits of the measurement, in sentences."""
         return list(self.to_dict()["warnings"])
 
     @cached_property
@@ -87,9 +87,9 @@ class FittedProfile(Result):
             DataError: it cannot be written there.
         """
         target = name_profile_file(require_path(path, "path"))
-        named = self._profile.model_copy(update={"name": PurePath(target).stem})
-        named.write(target)
-        return FittedProfile(named, target)
+        renamed = self._profile.model_copy(update={"name": PurePath(target).stem})
+        renamed.write(target)
+        return FittedProfile(renamed, target)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the frontier: the best allocation of each strategy within each power of two.
@@ -120,7 +120,7 @@ class FittedProfile(Result):
             f"Profile '{profile.name}': {profile.problems:,} problems{lam}; {', '.join(profile.strategies)}",
             profile.description,
             f"At {budget:,.0f}x the best is {best.strategy} {best.settings}; "
-            f"{100 * at.expected_accuracy:.1f} % are expected",
+            f"{100 * at.expected_accuracy:.1f} % expected accuracy",
             *(f"warning: {warning}" for warning in profile.warnings),
         ]
 

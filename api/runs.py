@@ -41,7 +41,7 @@ class OpenedRun(Result):
 
     @property
     def path(self) -> str:
-        """The run's folder; the path of a run in memory begins with ``memory://``."""
+        """The path of the run; a run in memory has a path that begins with ``memory://``."""
         return self._run.path
 
     @property
@@ -100,10 +100,10 @@ class OpenedRun(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Return the solutions with their problem's level and their verdicts' count and mean."""
-        found = self.solutions.merge(self.problems[["problem_id", "level", "gold"]], on="problem_id", how="left")
+        frame = self.solutions.merge(self.problems[["problem_id", "level", "gold"]], on="problem_id", how="left")
         keys = ["problem_id", "solution_id"]
         verdicts = self.verifications.groupby(keys)["verdict"].agg(verifications="size", mean_verdict="mean")
-        return found.merge(verdicts.reset_index(), on=keys, how="left")
+        return frame.merge(verdicts.reset_index(), on=keys, how="left")
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``isocompute runs RUN --json`` prints of the run."""
@@ -186,8 +186,8 @@ def sweep(config: str | os.PathLike[str] | Mapping[str, Any]) -> OpenedRun:
     from isocompute.runners.config.sweep import build_sweep, read_sweep
     from isocompute.runners.sampling.sweep import run_sweep
 
-    asked = build_sweep(config) if isinstance(config, Mapping) else read_sweep(require_path(config, "config"))
-    return open_run(run_sweep(asked).run)
+    sweep_config = build_sweep(config) if isinstance(config, Mapping) else read_sweep(require_path(config, "config"))
+    return open_run(run_sweep(sweep_config).run)
 
 
 def require_path(path: object, name: str) -> str:
@@ -196,8 +196,8 @@ def require_path(path: object, name: str) -> str:
     Raises:
         ConfigError: it is not a path.
     """
-    found = os.fspath(path) if isinstance(path, str | os.PathLike) else path
-    is_text = isinstance(found, str) and "\0" not in found and not any("\ud800" <= c <= "\udfff" for c in found)
-    if not found or not is_text:
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    is_text = isinstance(text, str) and "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+    if not text or not is_text:
         raise ConfigError(f"{name} must be a path or a URL; it is {format_error_value(path)}.")
-    return str(found)
+    return str(text)

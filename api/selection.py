@@ -31,30 +31,30 @@ class SelectionResult(Result):
         answer: the one that was chosen; None if the best solutions have no answer.
     """
 
-    def __init__(self, strategy: str, names: list[str], found: AnswerSupport, answer: str | None) -> None:
+    def __init__(self, strategy: str, names: list[str], support: AnswerSupport, answer: str | None) -> None:
         self.strategy, self.answer = strategy, answer
-        self._names, self._found = names, found
+        self._names, self._support = names, support
 
     @property
     def support(self) -> dict[str, float]:
-        """The support of each answer: votes, weights or the best score (NaN for an answer without one)."""
-        return dict(zip(self._names, self._found.support.tolist(), strict=True))
+        """The support of each answer: votes, weights or the best score (NaN for an answer without a score)."""
+        return dict(zip(self._names, self._support.support.tolist(), strict=True))
 
     @property
     def tied(self) -> list[str]:
         """The answers that may be drawn; one alone if there is no tie. A solution without an answer may tie too."""
-        return sorted(name for name, p in zip(self._names, self._found.probability, strict=True) if p > 0)
+        return sorted(name for name, p in zip(self._names, self._support.probability, strict=True) if p > 0)
 
     @property
     def probability(self) -> dict[str, float]:
-        """The probability that each answer is chosen, over the random choice among tied answers."""
-        return dict(zip(self._names, self._found.probability.tolist(), strict=True))
+        """The probability that each answer is chosen, over the draws of ties."""
+        return dict(zip(self._names, self._support.probability.tolist(), strict=True))
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each answer, the best first: answer, support, probability, chosen."""
         import pandas as pd
 
-        cells = {"answer": self._names, "support": self._found.support, "probability": self._found.probability}
+        cells = {"answer": self._names, "support": self._support.support, "probability": self._support.probability}
         frame = pd.DataFrame({**cells, "chosen": [name == self.answer for name in self._names]})
         return frame.sort_values(["chosen", "probability", "support"], ascending=False, ignore_index=True)
 
@@ -63,7 +63,7 @@ class SelectionResult(Result):
         return {"strategy": self.strategy, "answer": self.answer, "support": self.support, "tied": self.tied}
 
     def _describe(self) -> list[str]:
-        tied = f", drawn from {len(self.tied)} that tie" if len(self.tied) > 1 else ""
+        tied = f", drawn from {len(self.tied)} tied answers" if len(self.tied) > 1 else ""
         best = sorted(self.support.items(), key=lambda item: -item[1])[:5]
         return [
             f"{self.strategy}: {self.answer!r}{tied}",
@@ -101,26 +101,24 @@ def select(
         '7'
     """
     if strategy not in RULES:
-        raise ConfigError(
-            f"strategy={format_error_value(strategy)} is unknown to select; there are {', '.join(RULES)}."
-        )
+        raise ConfigError(f"strategy={format_error_value(strategy)} is unknown; select has {', '.join(RULES)}.")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ConfigError(f"seed must be a whole number, 0 or more; it is {format_error_value(seed)}.")
-    told = [read_answer(answer) for answer in read_samples(answers, "answers")]
-    names = sorted({answer for answer in told if answer is not None})
+    given_answers = [read_answer(answer) for answer in read_samples(answers, "answers")]
+    names = sorted({answer for answer in given_answers if answer is not None})
     if not names:
         raise DataError("No answer can be read: every entry of answers is empty.")
-    codes = np.array([-1 if answer is None else names.index(answer) for answer in told], dtype=np.int64)
+    codes = np.array([-1 if answer is None else names.index(answer) for answer in given_answers], dtype=np.int64)
     needs = "scores" if strategy in ("bon", "prm-weighted") else "" if strategy == "sc" else "verdicts"
-    judged = read_verdict_rows(verdicts, len(told)) if needs == "verdicts" else None
-    scored = read_score_row(scores, len(told)) if needs == "scores" else None
-    found = weigh_answers(strategy, codes, judged, scored, get_trust(profile) if strategy == "fused" else 1.0)
+    judged = read_verdict_rows(verdicts, len(given_answers)) if needs == "verdicts" else None
+    scored = read_score_row(scores, len(given_answers)) if needs == "scores" else None
+    support = weigh_answers(strategy, codes, judged, scored, get_trust(profile) if strategy == "fused" else 1.0)
     rows = (
         [sorted(map(repr, row)) for row in np.atleast_2d(part.T).T] for part in (judged, scored) if part is not None
     )
-    samples = sorted(map(repr, zip(told, *rows, strict=True)))
-    chosen = draw_answer(found.probability, samples, int(seed))
-    return SelectionResult(strategy, names, found, None if chosen is None else names[chosen])
+    samples = sorted(map(repr, zip(given_answers, *rows, strict=True)))
+    chosen = draw_answer(support.probability, samples, int(seed))
+    return SelectionResult(strategy, names, support, None if chosen is None else names[chosen])
 
 
 def draw_answer(probability: NDArray[np.float64], samples: list[str], seed: int) -> int | None:
@@ -201,8 +199,8 @@ def read_score_row(scores: Any, count: int) -> NDArray[np.float64]:
 
 def read_share(value: Any, where: str) -> float:
     """Return a verdict or a score; NaN of an empty one."""
-    found = read_probability_field({"value": clean_cell(value)}, "value", where)
-    return np.nan if found is None else found
+    share = read_probability_field({"value": clean_cell(value)}, "value", where)
+    return np.nan if share is None else share
 
 
 def get_trust(profile: ProfileSource | None) -> float:
@@ -213,5 +211,5 @@ def get_trust(profile: ProfileSource | None) -> float:
     """
     trust = None if profile is None else load_profile(profile)._profile.odds_exponent
     if trust is None:
-        raise ConfigError("strategy='fused' needs profile=, one with a fused vote: it says how far to trust verdicts.")
+        raise ConfigError("strategy='fused' needs profile= with a fused vote, which gives the trust in verdicts.")
     return trust

@@ -33,7 +33,7 @@ from isocompute.errors import IsocomputeError
 
 app = typer.Typer(
     name="isocompute",
-    help="Sample and vote, sample and verify, or search: what to run with your test-time compute.",
+    help="Choose how to spend test-time compute: sample and vote, sample and verify, or search.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-def print_version(asked: bool) -> None:
+def print_version(requested: bool) -> None:
     """Print the version and exit, if it is requested."""
-    if asked:
+    if requested:
         print(f"isocompute {isocompute.__version__}")
         raise typer.Exit
 
@@ -84,8 +84,8 @@ LambdaOption = Annotated[
     typer.Option(
         "--lambda",
         metavar="NUMBER|completion|prompts|cached",
-        help="Cost of a verification in solutions, or the way of counting tokens, for scorers and searches too; "
-        "by completion tokens if not given.",
+        help="Cost of a verification in solutions, or the way of counting tokens (for scorers and "
+        "searches too). Default: completion.",
         callback=check_lambda_option,
         show_default=False,
     ),
@@ -95,7 +95,7 @@ RhoOption = Annotated[
     float | None,
     typer.Option(
         "--rho",
-        help="Cost of scoring a solution in solutions, where a run does not say the scorer's tokens.",
+        help="Cost of scoring a solution in solutions, for a run that does not record the scorer's tokens.",
         show_default=False,
     ),
 ]

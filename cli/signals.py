@@ -21,13 +21,13 @@ class StopSignal(BaseException):
 
 
 @contextmanager
-def stop_on_signals(said: str) -> Iterator[None]:
+def stop_on_signals(note: str) -> Iterator[None]:
     """Stop the block on SIGINT and SIGTERM, print a note, and exit with 128 plus the signal's number.
 
     A signal that is already ignored stays ignored, such as SIGINT in a process that a shell starts in the background.
 
     Args:
-        said: the note to print.
+        note: the note to print.
 
     Raises:
         typer.Exit: the block was stopped.
@@ -39,7 +39,7 @@ def stop_on_signals(said: str) -> Iterator[None]:
                 signal.signal(number, raise_stop_signal)
         yield
     except (KeyboardInterrupt, StopSignal) as stopped:
-        print_note(Console(stderr=True), said)
+        print_note(Console(stderr=True), note)
         raise typer.Exit(128 + (stopped.args or (signal.SIGINT,))[0]) from None
     finally:
         for number, handler in before.items():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class HasFigureSource(Protocol):
-    """An object that a figure can be made from: a run or a profile of the public API."""
+    """A source of figures: a run or a profile of the public API."""
 
     def _open_figure_source(self) -> FigureSource: ...
 
@@ -46,9 +46,8 @@ class Figure:
         table = self.build_table(source)
         if table.empty:
             raise DataError(
-                f"There is nothing to draw for the figure '{self.name}': it needs strategies whose costs are known, "
-                "and "
-                "λ may be unknown here; a profile fitted with lam= has one."
+                f"The figure '{self.name}' has nothing to draw: no strategy has a known cost. If λ is "
+                "unknown, fit the profile with lam=."
             )
         with FIGURES.wrap_plugin_errors(self.name):
             return DrawnFigure(FIGURES[self.name].draw_function(table, ax=ax), table)

@@ -54,14 +54,14 @@ class FigureEntry:
     @property
     def table_function(self) -> Callable[..., pd.DataFrame]:
         """The function that `table` names."""
-        found: Callable[..., pd.DataFrame] = load_object(self.table)
-        return found
+        function: Callable[..., pd.DataFrame] = load_object(self.table)
+        return function
 
     @property
     def draw_function(self) -> Callable[..., Any]:
         """The function that `draw` names."""
-        found: Callable[..., Any] = load_object(self.draw)
-        return found
+        function: Callable[..., Any] = load_object(self.draw)
+        return function
 
 
 FIGURE1 = FigureEntry(
@@ -73,14 +73,14 @@ FIGURE1 = FigureEntry(
 )
 FRONTIERS = FigureEntry(
     "frontiers",
-    "every strategy at its best within each budget, and its lead over self-consistency",
+    "each strategy's best accuracy within each budget, and its lead over self-consistency",
     "profile",
     "isocompute.figures.plots.frontiers:build_frontiers_table",
     "isocompute.figures.plots.frontiers:draw_frontiers",
 )
 DIFFICULTY = FigureEntry(
     "difficulty",
-    "what choosing by difficulty reaches, and what runs on each level",
+    "the accuracy of choosing by difficulty, and the strategy for each level",
     "studies",
     "isocompute.figures.plots.difficulty:build_difficulty_table",
     "isocompute.figures.plots.difficulty:draw_difficulty",

@@ -94,9 +94,9 @@ def prepare_axes(
     if ax is not None:
         given = np.ravel(np.asarray(ax, dtype=object))
         if len(given) != count or not all(isinstance(each, Axes) for each in given):
-            what = "one matplotlib Axes" if count == 1 else f"{count} matplotlib Axes"
+            expected = "one matplotlib Axes" if count == 1 else f"{count} matplotlib Axes"
             got = ", ".join(type(each).__name__ for each in given) or "nothing"
-            raise DataError(f"ax must be {what}, or None for a new figure; got {got}.")
+            raise DataError(f"ax must be {expected}, or None for a new figure; got {got}.")
         yield list(given)
         return
     with use_figure_style(changes):
@@ -162,9 +162,9 @@ def get_figure(axes: Axes) -> Figure:
 
 def add_title_prefix(figure: Figure, name: str) -> None:
     """Prefix a figure's title with a name, with dollar signs escaped so that matplotlib sets no formula."""
-    title, said = figure.get_suptitle(), name.replace("$", r"\$")
+    title, prefix = figure.get_suptitle(), name.replace("$", r"\$")
     with use_figure_style():
-        figure.suptitle(f"{said}: {title}" if title else said)
+        figure.suptitle(f"{prefix}: {title}" if title else prefix)
 
 
 def render_file(figure: Figure, file: str, dpi: float = 200) -> bytes:

@@ -125,6 +125,6 @@ def __getattr__(name: str) -> object:
     import warnings
 
     today = FORMER_NAMES[name]
-    message = f"isocompute.fits.{name} is called {today} now; the former name goes with the next release."
+    message = f"isocompute.fits.{name} is now called {today}; the next release removes the old name."
     warnings.warn(message, DeprecationWarning, stacklevel=2)
     return globals()[today]

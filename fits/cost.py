@@ -103,7 +103,7 @@ def count_row_tokens(
         {'completion': 50.0, 'prompts': 250.0, 'cached': 100.0}
     """
     if not (np.isfinite(read) and read > 0):
-        raise DataError(f"read, what a token that is read counts, must be positive; got {read}.")
+        raise DataError(f"read, the cost of a token that is read, must be positive; got {read}.")
     sampled, given, held, new = (np.asarray(tokens, dtype=float) for tokens in (completion, prompt, cached, scored))
     return {
         "completion": sampled + read * new,
@@ -157,7 +157,7 @@ def convert_to_solutions(works: Iterable[ModelWork], solution: ModelWork) -> dic
     ]
     one = {way: 2 * solution.parameters * _average_tokens(tokens) for way, tokens in solution.tokens.items()}
     if not all(np.isnan(each) or each > 0 for each in one.values()):
-        raise DataError("solution must have sampled a token: it is what compute is counted in.")
+        raise DataError("solution must have sampled tokens: compute is counted in them.")
     return {way: float(sum(work[way] for work in flops) / each) for way, each in one.items()}
 
 

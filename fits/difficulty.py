@@ -54,7 +54,7 @@ def assign_quantile_levels(ease: ArrayLike, bins: int = DIFFICULTY_BINS) -> NDAr
     """
     values = np.asarray(ease, dtype=float)
     if values.size == 0 or not np.isfinite(values).all():
-        raise DataError("difficulty is binned by at least one value, and every one of them finite.")
+        raise DataError("difficulty needs at least one value, and all values must be finite.")
     if bins < 1:
         raise DataError(f"bins must be at least 1; got {bins}.")
     _, place, count = np.unique(-values.ravel(), return_inverse=True, return_counts=True)
@@ -225,7 +225,7 @@ def _build_levels(
     left = pool.solutions if among.start else len(among)
     if not 1 <= samples < left:
         raise DataError(
-            f"difficulty is estimated from 1 to {left - 1} solutions, so that one is left to spend; got {samples}."
+            f"samples must lie between 1 and {left - 1}, so that one solution is left for the strategy; got {samples}."
         )
     rng = np.random.default_rng(seed)
     values, pools = [], []

@@ -179,8 +179,8 @@ def _check_verdict_counts(values: ArrayLike | None, verdicts: NDArray[np.float64
     if beyond.any():
         p, k, m = np.argwhere(beyond)[0]
         raise DataError(
-            f"verdicts holds {verdicts[p, k, m]} at problem {p}, solution {k}, verification {m}, behind the "
-            f"{array[p, k]} that judged says it has: it must be NaN there."
+            f"verdicts holds {verdicts[p, k, m]} at problem {p}, solution {k}, verification {m}, but "
+            f"judged gives the solution only {array[p, k]}: it must be NaN there."
         )
     return _copy_read_only(array)
 

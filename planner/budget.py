@@ -38,14 +38,14 @@ class Budget:
         >>> Budget.parse("4x-plateau").to_solutions(plateau=32)
         128.0
         """
-        found = BUDGET_PATTERN.fullmatch(text)
-        if found is None:
+        match = BUDGET_PATTERN.fullmatch(text)
+        if match is None:
             raise BudgetError(f"The budget '{text}' cannot be read; write it as 128x or 128x-plateau.")
-        number, unit = float(found[1]), found[2]
+        number, unit = float(match[1]), match[2]
         if unit not in ("x", "x-plateau"):
-            has = f"the unit '{unit}'" if unit else "no unit"
+            unit_text = f"the unit '{unit}'" if unit else "no unit"
             raise BudgetError(
-                f"The budget '{text}' has {has}; write {number:g}x (solutions' worth) or {number:g}x-plateau "
+                f"The budget '{text}' has {unit_text}; write {number:g}x (solutions' worth) or {number:g}x-plateau "
                 "(times SC's plateau)."
             )
         if not (number > 0 and math.isfinite(number)):

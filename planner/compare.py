@@ -119,41 +119,44 @@ def compare_strategies(profile: Profile, x: float, lam: float | None) -> Compari
         lam: λ; None without verifications, or if it is unknown.
     """
     affordable = [options for options in list_strategy_options(profile, lam) if options.lowest_cost <= x]
-    run = score_in_sample(affordable, [x])
+    in_sample_scores = score_in_sample(affordable, [x])
     P = len(profile.self_consistency.accuracy)
-    scored = score_held_out(affordable, [x], split_folds(P)) if P > 1 else run
-    means = scored.accuracy[:-1, :, 0].mean(axis=1)  # the last row is the choice among the strategies
-    costs = [float(o.grid.cost[at]) for o, at in zip(affordable, run.choices.allocation_index[:, 0, 0], strict=True)]
+    held_out_scores = score_held_out(affordable, [x], split_folds(P)) if P > 1 else in_sample_scores
+    means = held_out_scores.accuracy[:-1, :, 0].mean(axis=1)  # the last row is the choice among the strategies
+    costs = [
+        float(o.grid.cost[at])
+        for o, at in zip(affordable, in_sample_scores.choices.allocation_index[:, 0, 0], strict=True)
+    ]
     errors = np.array([options.error for options in affordable])
     first = int(choose_cheapest(means, costs, errors))
     rows = [first, *(i for i in range(len(affordable)) if i != first)]
-    honest = resample_accuracies(scored.accuracy[:, :, 0])
-    probabilities = None if honest is None else compute_win_shares(honest[:-1], errors)
-    flattering = resample_accuracies(run.accuracy[:, :, 0])
-    luck = [is_search(options.strategy) for options in affordable]
+    held_out = resample_accuracies(held_out_scores.accuracy[:, :, 0])
+    probabilities = None if held_out is None else compute_win_shares(held_out[:-1], errors)
+    in_sample = resample_accuracies(in_sample_scores.accuracy[:, :, 0])
+    is_search_option = [is_search(options.strategy) for options in affordable]
 
-    found = []
+    compared = []
     for i in rows:
-        tried, chosen = affordable[i].grid, int(run.choices.allocation_index[i, 0, 0])
+        grid, chosen = affordable[i].grid, int(in_sample_scores.choices.allocation_index[i, 0, 0])
         gap = None if i == first else float(means[first] - means[i])
-        lucky = flattering if luck[i] or luck[first] else None
-        found.append(
+        in_sample_if_search = in_sample if is_search_option[i] or is_search_option[first] else None
+        compared.append(
             StrategyOption(
                 strategy=affordable[i].strategy,
-                numbers={name: int(numbers[chosen]) for name, numbers in tried.numbers.items()},
+                numbers={name: int(numbers[chosen]) for name, numbers in grid.numbers.items()},
                 compute=costs[i],
                 accuracy=float(means[i]),
-                interval=enclose_intervals(honest, flattering if luck[i] else None, [i]),
+                interval=enclose_intervals(held_out, in_sample if is_search_option[i] else None, [i]),
                 probability_best=None if probabilities is None else float(probabilities[i]),
                 gap=gap,
-                gap_interval=None if gap is None else enclose_intervals(honest, lucky, [first, -1], i),
+                gap_interval=None if gap is None else enclose_intervals(held_out, in_sample_if_search, [first, -1], i),
             )
         )
     return Comparison(
-        options=found,
-        expected_accuracy=float(scored.accuracy[-1, :, 0].mean()),
-        interval=enclose_intervals(honest, flattering if luck[first] else None, [first, -1]),
-        close_call_share=float((scored.choices.strategy_index != first).mean()),
+        options=compared,
+        expected_accuracy=float(held_out_scores.accuracy[-1, :, 0].mean()),
+        interval=enclose_intervals(held_out, in_sample if is_search_option[first] else None, [first, -1]),
+        close_call_share=float((held_out_scores.choices.strategy_index != first).mean()),
     )
 
 
@@ -195,7 +198,7 @@ def compute_interval(replicates: Floats) -> ConfidenceInterval:
 
 
 def enclose_intervals(
-    honest: Floats | None, flattering: Floats | None, rows: list[int], other: int | None = None
+    held_out: Floats | None, in_sample: Floats | None, rows: list[int], other: int | None = None
 ) -> ConfidenceInterval | None:
     """Return a 95 % interval of an option's accuracy, or of its lead over another, enclosing those of several rows.
 
@@ -210,16 +213,20 @@ def enclose_intervals(
     See `fits.choice.held_out.compute_enclosing_interval`.
 
     Args:
-        honest: (options + 1, replicates) of held-out accuracies; None if there are no replicates.
-        flattering: the same in sample; None where no search is involved.
+        held_out: (options + 1, replicates) of held-out accuracies; None if there are no replicates.
+        in_sample: the same in sample; None where no search is involved.
         rows: the option's row, and -1 for the repeated choice.
         other: the row over which the lead is measured; None for the accuracy itself.
     """
-    if honest is None:
+    if held_out is None:
         return None
-    drawn = [replicates[row] - (0 if other is None else replicates[other])
-             for replicates in (honest, flattering) if replicates is not None for row in rows]  # fmt: skip
-    lows, highs = zip(*map(compute_interval, drawn), strict=True)
+    replicate_rows = [
+        replicates[row] - (0 if other is None else replicates[other])
+        for replicates in (held_out, in_sample)
+        if replicates is not None
+        for row in rows
+    ]
+    lows, highs = zip(*map(compute_interval, replicate_rows), strict=True)
     return min(lows), max(highs)
 
 

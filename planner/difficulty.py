@@ -64,34 +64,34 @@ class DifficultyStudy:
     @property
     def warnings(self) -> list[str]:
         """The limits of the study, in sentences."""
-        said = []
+        sentences = []
         if not self.in_practice:
-            said.append(
-                f"Difficulty by {self.kind_description} needs the right answers, so it cannot be used on new problems. "
-                "It bounds what the usable kinds can gain."
+            sentences.append(
+                f"Difficulty by {self.kind_description} needs the right answers, so it cannot be used on new "
+                "problems. It bounds the gain of the kinds that can be used."
             )
-        broke = [f"{x:,.0f}x" for x in self.policy.budgets[np.isnan(self.policy.gain)]]
-        if broke:
-            said.append(
-                f"Estimating the level costs {self.policy.charge:,.3g}x, so a budget of {', '.join(broke)} leaves "
-                "nothing "
-                "for the strategy."
+        unaffordable = [f"{x:,.0f}x" for x in self.policy.budgets[np.isnan(self.policy.gain)]]
+        if unaffordable:
+            sentences.append(
+                f"Estimating the level costs {self.policy.charge:,.3g}x, so a budget of {', '.join(unaffordable)} "
+                "leaves nothing for the strategy."
             )
         levels = [level.level for level in self.policy.levels]
-        none = [str(level) for level in range(1, levels[-1]) if level not in levels]
-        if none and self.kind != "level":
-            said.append(
-                f"No problem is in level {', '.join(none)}: too many problems have the same estimated difficulty."
+        empty_levels = [str(level) for level in range(1, levels[-1]) if level not in levels]
+        if empty_levels and self.kind != "level":
+            sentences.append(
+                f"No problem is in level {', '.join(empty_levels)}: too many problems have the same estimated "
+                "difficulty."
             )
-        few = [
+        small_levels = [
             str(level.level) for level in self.policy.levels if level.problem_share * self.problems < MIN_LEVEL_PROBLEMS
         ]
-        if few:
-            said.append(
-                f"Level {', '.join(few)} has fewer than {MIN_LEVEL_PROBLEMS} problems, so the choice there is mostly "
-                "luck."
+        if small_levels:
+            sentences.append(
+                f"Level {', '.join(small_levels)} has fewer than {MIN_LEVEL_PROBLEMS} problems, so the choice there "
+                "is mostly luck."
             )
-        return said
+        return sentences
 
 
 def build_figure_studies(profile: Profile, run: RunPool | None) -> list[DifficultyStudy]:
@@ -140,8 +140,8 @@ def build_run_study(path: str, kind: str, samples: int = DIFFICULTY_SAMPLES) -> 
         RunError, DataError: the run is missing, incomplete or damaged, or lacks the data that the kind needs.
     """
     run = Run(path)
-    found = read_pool(run)
-    return build_pool_study(found, build_profile(run, found, measure_costs(found), path), kind, samples)
+    pool = read_pool(run)
+    return build_pool_study(pool, build_profile(run, pool, measure_costs(pool), path), kind, samples)
 
 
 def build_pool_study(
@@ -159,10 +159,23 @@ def build_pool_study(
     Raises:
         DataError: the pool lacks the data that the kind needs.
     """
-    whole = list_strategy_options(profile, profile.lam)
-    told = assign_levels(kind, run, profile, samples)
-    own = whole if told.pools == (run.pool,) else build_reduced_options(told.pools, run.has_answers, profile, whole)
-    return build_study(name or run.path, kind, samples, told.in_practice, own, told.levels, whole, told.charge)
+    options = list_strategy_options(profile, profile.lam)
+    assigned = assign_levels(kind, run, profile, samples)
+    reduced_options = (
+        options
+        if assigned.pools == (run.pool,)
+        else build_reduced_options(assigned.pools, run.has_answers, profile, options)
+    )
+    return build_study(
+        name or run.path,
+        kind,
+        samples,
+        assigned.in_practice,
+        reduced_options,
+        assigned.levels,
+        options,
+        assigned.charge,
+    )
 
 
 def build_profile_study(profile: Profile, kind: str) -> DifficultyStudy:
@@ -173,16 +186,16 @@ def build_profile_study(profile: Profile, kind: str) -> DifficultyStudy:
     """
     if kind != "oracle":
         raise DataError(
-            f"Difficulty by {kind} needs single solutions, and a profile holds none: give the run's folder, or "
-            "--bins oracle."
+            f"Difficulty by {kind} needs single solutions, which a profile does not hold; give the run's "
+            "folder, or use --bins oracle."
         )
     if not profile.per_problem or profile.problems < 2:
         raise DataError(
-            f"The profile '{profile.name}' holds means over problems only: it has no problems to tell apart."
+            f"The profile '{profile.name}' holds only means over problems, so problems cannot be sorted by difficulty."
         )
-    whole = list_strategy_options(profile, profile.lam)
+    options = list_strategy_options(profile, profile.lam)
     levels = assign_quantile_levels(profile.self_consistency.array[:, 0])
-    return build_study(profile.name, kind, 0, False, whole, levels[None], whole, 0.0)
+    return build_study(profile.name, kind, 0, False, options, levels[None], options, 0.0)
 
 
 def build_study(
@@ -192,7 +205,7 @@ def build_study(
     in_practice: bool,
     options: list[AllocationOptions],
     levels: NDArray[np.int64],
-    whole: list[AllocationOptions],
+    pool_options: list[AllocationOptions],
     charge: float,
 ) -> DifficultyStudy:
     """Choose the best option of each level at every power of two up to the highest measured cost.
@@ -204,29 +217,29 @@ def build_study(
         in_practice: whether the level can be found without the gold answer.
         options: of each strategy, over R·P rows, without the solutions that the level was found from.
         levels: (R, P) level of each problem, 1 the easiest.
-        whole: options of each strategy over the whole pool, P rows, for the one choice for all.
+        pool_options: options of each strategy over the whole pool, P rows, for the one choice for all.
         charge: cost of finding the level, in x.
 
     Raises:
         DataError: there is only one problem.
     """
-    most = max(table.highest_cost for table in whole)
+    most = max(table.highest_cost for table in pool_options)
     budgets = [2.0**power for power in range(math.floor(math.log2(most)) + 1)]
     P = levels.shape[1]
     if P < 2:
         raise DataError(f"'{name}' has one problem; levels of difficulty need at least 2.")
     weights = draw_bootstrap_weights(P, STUDY_REPLICATES, STUDY_SEED)
-    found = choose_compute_optimal(options, levels, whole, budgets, weights, charge)
-    return DifficultyStudy(name, kind, describe_difficulty_kind(kind, samples), in_practice, P, found)
+    policy = choose_compute_optimal(options, levels, pool_options, budgets, weights, charge)
+    return DifficultyStudy(name, kind, describe_difficulty_kind(kind, samples), in_practice, P, policy)
 
 
 def describe_difficulty_kind(kind: str, samples: int) -> str:
     """Return in words how a kind measures difficulty."""
     return {
         "oracle": "pass@1 over the whole pool",
-        "estimate": f"pass@1 over {samples} solutions that nothing else uses",
-        "agreement": f"agreement among {samples} solutions that nothing else uses",
-        "score": f"the mean verdict on {samples} solutions that nothing else uses",
+        "estimate": f"pass@1 over {samples} solutions that are used for nothing else",
+        "agreement": f"agreement among {samples} solutions that are used for nothing else",
+        "score": f"the mean verdict on {samples} solutions that are used for nothing else",
         "level": "the level that the dataset gives",
     }[kind]
 
@@ -246,8 +259,8 @@ def assign_levels(kind: str, run: RunPool, profile: Profile, samples: int) -> Di
             raise DataError(f"Difficulty by score needs verdicts, and the run at '{run.path}' has none.")
         if profile.lam is None:
             raise DataError(
-                f"Difficulty by score charges for verdicts, and the run at '{run.path}' does not say λ, their cost: "
-                "not every row has its tokens."
+                f"Difficulty by score needs λ, the cost of a verdict; the run at '{run.path}' does not give "
+                "it, because some rows lack token counts."
             )
         return assign_verdict_levels(run.pool, samples, profile.lam)
     return {"estimate": assign_pass_rate_levels, "agreement": assign_agreement_levels}[kind](run.pool, samples)
@@ -267,7 +280,7 @@ def get_dataset_levels(run: RunPool, profile: Profile) -> NDArray[np.int64]:
 
 
 def build_reduced_options(
-    pools: tuple[Pool, ...], voted: bool, profile: Profile, whole: Sequence[AllocationOptions]
+    pools: tuple[Pool, ...], has_answers: bool, profile: Profile, pool_options: Sequence[AllocationOptions]
 ) -> list[AllocationOptions]:
     """Return the options of each strategy over R reduced pools, see `stack_options`.
 
@@ -276,35 +289,35 @@ def build_reduced_options(
 
     Args:
         pools: R pools of the same problems and sizes, without the solutions that the level was found from.
-        voted: whether answers are known.
+        has_answers: whether answers are known.
         profile: gives λ and ρ.
-        whole: the options over the whole pool.
+        pool_options: the options over the whole pool.
     """
-    found = []
+    reduced = []
     fewest = min(
         pools, key=lambda pool: pool.scored_solutions
     )  # the draws may take different numbers of scored solutions
-    for options in whole:
+    for options in pool_options:
         if options.strategy not in STRATEGIES:
-            found.append(stack_options([options] * len(pools)))
+            reduced.append(stack_options([options] * len(pools)))
             continue
         strategy = STRATEGIES[options.strategy]
-        if not (strategy.name == "sc" or strategy.can_use(fewest, voted)):
+        if not (strategy.name == "sc" or strategy.can_use(fewest, has_answers)):
             continue
-        S, V = list_allocations(strategy, fewest, voted)
+        S, V = list_allocations(strategy, fewest, has_answers)
         tables: list[AllocationOptions] = []
         for i, pool in enumerate(pools):
             if i and has_same_inputs(strategy, pool, pools[0]):  # common: only solutions without verdicts were taken
                 tables.append(tables[0])
                 continue
-            reached = estimate_strategy(strategy, pool, S, V)
+            estimate = estimate_strategy(strategy, pool, S, V)
             table = build_pool_options(
-                strategy, reached.accuracy, S, V, profile.lam, get_rho(profile), reached.error or 0.0
+                strategy, estimate.accuracy, S, V, profile.lam, get_rho(profile), estimate.error or 0.0
             )
             assert table is not None, "the whole pool's cost is known"
             tables.append(table)
-        found.append(stack_options(tables))
-    return found
+        reduced.append(stack_options(tables))
+    return reduced
 
 
 def has_same_inputs(strategy: Strategy, pool: Pool, other: Pool) -> bool:
@@ -313,8 +326,8 @@ def has_same_inputs(strategy: Strategy, pool: Pool, other: Pool) -> bool:
         return np.array_equal(pool.answers, other.answers)
     verified = strategy.needs == "verifications"
     names = ("verdicts", "judged") if verified else ("scores", "finished")
-    for mine, theirs in ((getattr(pool, name), getattr(other, name)) for name in names):
-        if mine is None or theirs is None or not np.array_equal(mine, theirs, equal_nan=True):
+    for own_values, other_values in ((getattr(pool, name), getattr(other, name)) for name in names):
+        if own_values is None or other_values is None or not np.array_equal(own_values, other_values, equal_nan=True):
             return False
     K = other.verified_solutions if verified else other.scored_solutions
     return np.array_equal(pool.answers[:, :K], other.answers[:, :K])

@@ -53,9 +53,11 @@ def derive_findings(profile: Profile, lam: float | None) -> Findings:
     sc, genrm = profile.self_consistency, profile.genrm
     flat = int(find_plateau(sc.solutions, sc.array.mean(axis=0)))
     flat_interval = find_plateau_interval(sc.solutions, sc.array) if len(sc.array) > 1 else None
-    voted, *others = list_strategy_options(profile, lam)
+    self_consistency, *others = list_strategy_options(profile, lam)
     crossed = {
-        other.strategy: find_crossover(other, voted) for other in others if other.highest_cost >= voted.lowest_cost
+        other.strategy: find_crossover(other, self_consistency)
+        for other in others
+        if other.highest_cost >= self_consistency.lowest_cost
     }
     if genrm is None or lam is None:
         return Findings(flat, flat_interval, crossed, None)

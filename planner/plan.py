@@ -81,13 +81,13 @@ def make_plan(profile: Profile, budget: Budget, lam: float | None = None) -> Pla
         DataError: λ is not positive.
     """
     lam = profile.lam if lam is None else check_lambda(lam)
-    found = derive_findings(profile, lam)
-    x = budget.to_solutions(found.plateau)
+    findings = derive_findings(profile, lam)
+    x = budget.to_solutions(findings.plateau)
     compared = compare_strategies(profile, x, lam)
     ceiling, at = get_affordable_coverage(profile, x)
     return Plan(
         budget=x,
-        plateau_multiple=x / found.plateau,
+        plateau_multiple=x / findings.plateau,
         recommendation=compared.options[0],
         expected_accuracy=compared.expected_accuracy,
         interval=compared.interval,
@@ -98,7 +98,7 @@ def make_plan(profile: Profile, budget: Budget, lam: float | None = None) -> Pla
         counting=profile.counting,
         odds_exponent=profile.odds_exponent,
         unknown_sizes=profile.unknown_sizes,
-        findings=found,
+        findings=findings,
         warnings=collect_plan_warnings(profile, x, lam, compared),
         profile_name=profile.name,
     )
@@ -118,76 +118,81 @@ def get_affordable_coverage(profile: Profile, x: float) -> tuple[float | None, i
 
 def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compared: Comparison) -> list[str]:
     """Return the warnings of a plan, in sentences."""
-    said = list(profile.warnings)
+    sentences = list(profile.warnings)
     most = profile.self_consistency.solutions[-1]
     if x > most:
-        said.append(
-            f"SC was measured up to {most}x; at {x:,.6g}x it stands at its best value up to there, and what more "
-            "votes would bring is not known."
+        sentences.append(
+            f"SC was measured up to {most}x; at {x:,.6g}x its best value up to there is used; the effect "
+            "of more votes is unknown."
         )
-    said += describe_scorer_limits(profile, x)
+    sentences += describe_scorer_limits(profile, x)
     if profile.genrm is None:
         if len(list_strategy_options(profile, lam)) == 1 and not list_unplaced_strategies(profile):
-            said.append("The profile has no verifications: only SC can be planned.")
+            sentences.append("The profile has no verifications: only SC can be planned.")
     elif lam is not None:
         S, V = profile.genrm.solutions[-1], profile.genrm.verifications[-1]
         reach = float(compute_allocation_cost(S, V, lam))
         if x > reach:
-            said.append(
-                f"GenRM was measured up to S={S}, V={V}, which is {reach:,.0f}x; at {x:,.6g}x it stands at its best "
-                "value up to there."
+            sentences.append(
+                f"GenRM was measured up to S={S}, V={V}, which is {reach:,.0f}x; at {x:,.6g}x its best value "
+                "up to there is used."
             )
         if compute_allocation_cost(profile.genrm.solutions[0], profile.genrm.verifications[0], lam) > x:
-            said.append(f"GenRM cannot be afforded at {x:g}x: one verified solution costs {1 + lam:.3g}x.")
+            sentences.append(f"GenRM cannot be afforded at {x:g}x: one verified solution costs {1 + lam:.3g}x.")
         if profile.lam is not None and lam != profile.lam:
-            said.append(f"λ = {lam:g} was given; the profile's is {profile.lam:.3g}.")
+            sentences.append(f"λ = {lam:g} was given; the profile's is {profile.lam:.3g}.")
     else:
-        said.append("λ, what a verification costs in solutions, is unknown, so GenRM cannot be placed in a budget and "
-                    "only SC is planned; --lambda gives it.")  # fmt: skip
+        sentences.append(
+            "λ, the cost of a verification in solutions, is unknown, so GenRM has no cost and only SC is "
+            "planned; --lambda sets it."
+        )
     if not profile.per_problem:
-        said.append("The profile holds means over problems only: no interval and no probability can be given, and the "
-                    "allocation is chosen on the numbers that are reported.")  # fmt: skip
+        sentences.append(
+            "The profile holds only means over problems: no interval or probability can be given, and "
+            "the allocation is chosen on the reported accuracies."
+        )
     elif profile.problems == 1:
-        said.append("There is only one problem: nothing was held out, so the allocation is chosen on the numbers that "
-                    "are reported, and no interval is given.")  # fmt: skip
+        sentences.append(
+            "There is only one problem: nothing was held out, so the allocation is chosen on the "
+            "reported accuracy, and no interval is given."
+        )
     elif profile.problems < MIN_PROBLEMS:
-        said.append(f"Only {profile.problems} problems: the intervals are too narrow to be trusted.")
+        sentences.append(f"Only {profile.problems} problems: the intervals are too narrow to be trusted.")
     first = compared.options[0]
     if compared.close_call_share > CLOSE_CALL_THRESHOLD and abs(first.accuracy - compared.expected_accuracy) >= 5e-4:
-        said.append(
-            f"The choice of strategy is a close one: in {compared.close_call_share:.0%} of the folds it is another "
-            "one, so "
-            f"{100 * compared.expected_accuracy:.1f} % are expected of it, and not the {100 * first.accuracy:.1f} % "
-            "that "
-            f"{first.strategy} has here."
+        sentences.append(
+            f"The choice of strategy is close: {compared.close_call_share:.0%} of the folds choose "
+            f"another one, so the expected accuracy is {100 * compared.expected_accuracy:.1f} %, not the "
+            f"{100 * first.accuracy:.1f} % of {first.strategy} in the table."
         )
-    if (cheap := find_cheaper_option(compared.options)) is not None:
-        assert cheap.gap is not None, "it is not the recommendation"
-        said.append(
-            f"{cheap.strategy} {cheap.settings} is {100 * cheap.gap:.1f} points behind, which may be chance, and costs "
-            f"{cheap.compute:,.4g}x."
+    if (cheaper := find_cheaper_option(compared.options)) is not None:
+        assert cheaper.gap is not None, "it is not the recommendation"
+        sentences.append(
+            f"{cheaper.strategy} {cheaper.settings} is {100 * cheaper.gap:.1f} points behind, which may be chance, "
+            f"and costs {cheaper.compute:,.4g}x."
         )
-    return said
+    return sentences
 
 
 def describe_scorer_limits(profile: Profile, x: float) -> list[str]:
     """Return sentences on strategies that are unknown or unpriced, and on scored ones outside their measured costs."""
-    said = []
+    sentences = []
     if names := list_unknown_strategies(profile):
-        said.append(f"The profile has strategies that are unknown here, and left out: {', '.join(names)}.")
+        sentences.append(f"The profile has strategies that are unknown here and left out: {', '.join(names)}.")
     if names := list_unplaced_strategies(profile):
-        said.append(f"What {', '.join(names)} cost is unknown, counted as '{profile.counting}', so it has no place "
-                    "in a budget; --lambda takes another way of counting, --rho a score's cost.")  # fmt: skip
+        sentences.append(
+            f"The cost of {', '.join(names)} is unknown with tokens counted as '{profile.counting}', so "
+            "no budget includes it; --lambda sets another way of counting, --rho the cost of scoring."
+        )
     for options in list_scored_options(profile):
         if x < options.lowest_cost:
-            said.append(
+            sentences.append(
                 f"{options.strategy} cannot be afforded at {x:g}x: {options.label_allocation(0)} costs "
                 f"{options.lowest_cost:.3g}x."
             )
         elif x > options.highest_cost:
-            said.append(
+            sentences.append(
                 f"{options.strategy} was measured up to {options.label_allocation(-1)}, which is "
-                f"{options.highest_cost:,.3g}x; at "
-                f"{x:,.6g}x it stands at its best value up to there."
+                f"{options.highest_cost:,.3g}x; at {x:,.6g}x its best value up to there is used."
             )
-    return said
+    return sentences

@@ -51,6 +51,6 @@ def measure_strategy_power(profile: Profile, budgets: Sequence[float]) -> Strate
             problems = split_folds(profile.problems)
             rival = score_held_out(others, [budget], problems).accuracy[-1, :, 0]
             votes = score_held_out(voting, [budget], problems).accuracy[0, :, 0]
-            ahead = others[int(score_in_sample(others, [budget]).choices.strategy_index[0, 0])].strategy
-            return StrategyPower(budget, ahead, "sc", compute_paired_power(rival - votes))
+            best_other = others[int(score_in_sample(others, [budget]).choices.strategy_index[0, 0])].strategy
+            return StrategyPower(budget, best_other, "sc", compute_paired_power(rival - votes))
     return None

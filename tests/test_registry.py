@@ -115,7 +115,7 @@ def test_without_its_package_a_profile_still_plans(mine, command, written_run, t
     command("fit", written_run, "-o", path)
     add(STRATEGIES)
     plan = json.loads(command("plan", "-b", "16x", "-p", path, "--json").out)
-    assert "The profile has strategies that are unknown here, and left out: mine." in plan["warnings"]
+    assert "The profile has strategies that are unknown here and left out: mine." in plan["warnings"]
 
 
 def test_a_search_of_another_package_may_stand_in_a_sweep(add, monkeypatch):
@@ -129,7 +129,7 @@ def test_a_search_of_another_package_may_stand_in_a_sweep(add, monkeypatch):
 @pytest.mark.parametrize("names", [("sc",), ("mine", "mine")])
 def test_a_name_that_is_there_already_is_refused_with_its_package(add, names):
     add(STRATEGIES, *((name, f"somebody:{i}") for i, name in enumerate(names)))
-    with pytest.raises(ConfigError, match=f"^The strategy '{names[0]}' of somebody-s-package is there already"):
+    with pytest.raises(ConfigError, match=f"^The strategy '{names[0]}' of somebody-s-package already exists"):
         list(STRATEGIES)
 
 

@@ -1,4 +1,4 @@
-"""`isocompute check`: check whether a run is whole."""
+"""`isocompute check`: check whether a run is intact."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ commands = typer.Typer()
 def check(
     run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
     repair: Annotated[
-        bool, typer.Option("--repair", help="Rename damaged parts to ….damaged, and keep their sound rows.")
+        bool, typer.Option("--repair", help="Rename damaged parts to ….damaged, and keep their intact rows.")
     ] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Read every part of a run and say what is damaged, what would be lost, and what to do. Ends in 1 if any is.
+    """Read every part of a run, and report damage, lost rows and what to do. The exit code is 1 if there is damage.
 
     [bold]Example[/]
 
       isocompute check runs/demo
     """
     from isocompute.cli.screens.runs import print_check_report
-    from isocompute.runners.storage.check import check_run as examined
-    from isocompute.runners.storage.check import repair_run as mended
+    from isocompute.runners.storage.check import check_run, repair_run
     from isocompute.runners.storage.run import Run
 
-    report = mended(Run(run)) if repair else examined(Run(run))
-    whole = report.is_whole or (repair and examined(Run(run)).is_whole)
+    report = repair_run(Run(run)) if repair else check_run(Run(run))
+    whole = report.is_whole or (repair and check_run(Run(run)).is_whole)
     if json_:
         from isocompute.api.json_schema.runs import build_check_json
 

@@ -18,20 +18,22 @@ def difficulty(
         str, typer.Argument(metavar="RUN|PROFILE", help="A run's folder, or a profile.", show_default=False)
     ],
     bins: Annotated[
-        str, typer.Option(help="How difficulty is told: oracle, estimate, agreement, score or level.")
+        str, typer.Option(help="Measure of difficulty: oracle, estimate, agreement, score or level.")
     ] = "agreement",
-    samples: Annotated[int, typer.Option(help="Solutions that are looked at to tell it, and paid for.", min=1)] = 4,
+    samples: Annotated[
+        int, typer.Option(help="Solutions used to estimate difficulty; their cost is charged.", min=1)
+    ] = 4,
     json_: JsonOption = False,
 ) -> None:
-    """Say what to run on easy and on hard problems, and whether telling them apart is worth its cost.
+    """Choose what to run on easy and on hard problems, and check whether estimating difficulty is worth its cost.
 
-    Five levels of equally many problems, level 1 the easiest, by
+    The problems are split into five levels of equal size, level 1 the easiest, by
 
       [bold]agreement[/]  how many of a few solutions give the same answer
       [bold]score[/]      the mean verdict on a few solutions, each verified once
       [bold]level[/]      the dataset's own levels
-      [bold]estimate[/]   how many of a few solutions are right, for whom that is known
-      [bold]oracle[/]     how many of all solutions are right: what the others are bounded by
+      [bold]estimate[/]   how many of a few solutions are right (needs the right answers)
+      [bold]oracle[/]     how many of all solutions are right (an upper bound for the others)
 
     [bold]Examples[/]
 

@@ -29,16 +29,18 @@ def list_figures() -> str:
     """Return a line for each figure that a run or a profile can give, or the reason why it cannot be loaded."""
     from isocompute.figures.registry import FIGURES
 
-    said = {}
+    descriptions = {}
     for name in FIGURES:
         try:
             entry = FIGURES[name]
             if entry.needs != "search":
-                said[name] = entry.description
+                descriptions[name] = entry.description
         except IsocomputeError as error:
-            said[name] = str(error)
-    width = max(map(len, said))
-    return "\n".join(f"  [bold]{escape(name)}[/]{' ' * (width - len(name))}  {escape(said[name])}" for name in said)
+            descriptions[name] = str(error)
+    width = max(map(len, descriptions))
+    return "\n".join(
+        f"  [bold]{escape(name)}[/]{' ' * (width - len(name))}  {escape(text)}" for name, text in descriptions.items()
+    )
 
 
 @commands.command(cls=FiguresCommand)
@@ -46,7 +48,7 @@ def figures(
     source: Annotated[
         str, typer.Argument(metavar="RUN|PROFILE", help="A run's folder, or a profile.", show_default=False)
     ],
-    output: Annotated[str, typer.Option("--output", "-o", help="The folder the figures go to.", show_default=False)],
+    output: Annotated[str, typer.Option("--output", "-o", help="The folder for the figures.", show_default=False)],
 ) -> None:
     """Draw every figure that a run or a profile can give, as PNG and PDF, each with its table as CSV.
 

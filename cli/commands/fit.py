@@ -17,23 +17,28 @@ commands = typer.Typer()
 def fit(
     source: Annotated[
         str,
-        typer.Argument(metavar="RUN|GRID.json", help="A run's folder, or a grid of means.", show_default=False),
+        typer.Argument(
+            metavar="RUN|GRID.json",
+            help="A run's folder, or a file with a grid of mean accuracies.",
+            show_default=False,
+        ),
     ],
-    output: Annotated[str, typer.Option("--output", "-o", help="Where the profile goes.", show_default=False)],
-    entry: Annotated[str | None, typer.Option(help="Which entry of a grid with several.")] = None,
+    output: Annotated[str, typer.Option("--output", "-o", help="The profile's file.", show_default=False)],
+    entry: Annotated[str | None, typer.Option(help="The entry to use, if the grid's file has several.")] = None,
     lam: LambdaOption = None,
     rho: RhoOption = None,
     parameters: Annotated[
         list[float] | None,
         typer.Option(
-            help="Size of a model that is not in a folder here, as 8e9; the solver's, the verifier's, the scorer's.",
+            help="Parameter count of a model that is not in a local folder, such as 8e9; repeat it in the "
+            "order solver, verifier, scorer.",
             show_default=False,
         ),
     ] = None,
-    read: Annotated[float, typer.Option(help="What a token that is only read counts; a decoded one counts 1.")] = 1.0,
+    read: Annotated[float, typer.Option(help="Cost of a token that is only read, if a decoded token costs 1.")] = 1.0,
     json_: JsonOption = False,
 ) -> None:
-    """Estimate accuracies, frontiers, crossover and scaling laws from a run or a published grid into a profile.
+    """Estimate accuracies, frontiers, crossovers and scaling laws from a run or a published grid; write a profile.
 
     [bold]Examples[/]
 

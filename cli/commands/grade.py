@@ -18,7 +18,7 @@ def grade(
     grader: Annotated[str | None, typer.Option(help="One of {graders}; the run's own if not given.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Read the answers of a run again, without sampling, and say how many changed.
+    """Grade the answers of a run again, without sampling, and report how many changed.
 
     [bold]Example[/]
 
@@ -29,9 +29,12 @@ def grade(
     from isocompute.runners.storage.regrade import regrade_run, require_own_grader
     from isocompute.runners.storage.run import Run
 
-    there = Run(run)
-    with load_grader_by_name(grader or require_own_grader(there)) as chosen, Console(stderr=True).status("grading …"):
-        found = regrade_run(there, chosen)
+    opened_run = Run(run)
+    with (
+        load_grader_by_name(grader or require_own_grader(opened_run)) as chosen,
+        Console(stderr=True).status("grading …"),
+    ):
+        found = regrade_run(opened_run, chosen)
     if json_:
         from isocompute.api.json_schema.runs import build_grade_json
 

@@ -22,26 +22,28 @@ def import_(
             show_default=False,
         ),
     ],
-    path: Annotated[str, typer.Argument(help="What the tool wrote: a file or a folder.", show_default=False)],
+    path: Annotated[str, typer.Argument(help="The tool's output: a file or a folder.", show_default=False)],
     output: Annotated[str, typer.Option("--output", "-o", metavar="RUN", help="The new run.", show_default=False)],
     grader: Annotated[
         str | None,
         typer.Option(
-            help="{graders}, to read the texts; as-logged, to take what the tool "
-            "read in them. If not given, what the right answers call for.",
+            help="{graders}: read the answers from the texts; as-logged: take the answers that the tool read. "
+            "If not given, one that fits the right answers.",
             show_default=False,
         ),
     ] = None,
     columns: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN=NAME", help="Of a table: what a column is called here.", show_default=False),
+        typer.Option(
+            metavar="COLUMN=NAME", help="For a table: one of its columns, and the name it has here.", show_default=False
+        ),
     ] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Read what another tool logged into a run, which is then checked, graded, fitted and planned like any other.
+    """Import another tool's logs into a run, which can be checked, graded, fitted and planned like any other.
 
-    What a format does not say, such as tokens, stays unknown. A table has a row a solution or a verification, and
-    columns called problem_id, question, gold, solution_id, solution, answer, correct, verification, verdict, p_yes …
+    What a format does not record, such as tokens, stays unknown. A table has one row per solution or verification, with
+    the columns problem_id, question, gold, solution_id, solution, answer, correct, verification, verdict, p_yes …
 
     [bold]Examples[/]
 

@@ -15,10 +15,10 @@ plan_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, ric
 commands = typer.Typer()
 
 
-PLAN_HELP = """Say which strategy to run within a budget, with which numbers, and how sure that is.
+PLAN_HELP = """Recommend a strategy and its numbers for a budget, and say how certain that is.
 
 [bold]128x[/] is 128 solutions' worth of compute per problem. [bold]128x-plateau[/] is 128 times the compute at which
-voting flattens, which is what the headlines of Singhi et al. 2025 mean by 128x.
+voting flattens; Singhi et al. 2025 mean this by 128x.
 
 [bold]Examples[/]
 
@@ -43,7 +43,7 @@ def plan(
     json_: JsonOption = False,
     version: VersionOption = False,
 ) -> None:
-    """Say which strategy to run within a budget."""
+    """Recommend a strategy and its numbers for a budget."""
     from isocompute.cli.screens.plan import print_plan
     from isocompute.planner.budget import Budget
     from isocompute.planner.plan import make_plan

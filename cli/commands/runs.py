@@ -15,11 +15,14 @@ commands = typer.Typer()
 @commands.command()
 def runs(
     folders: Annotated[
-        list[str] | None, typer.Argument(help="Where to look, and below; here if not given.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            help="Folders to search, with their subfolders; the current folder if not given.", show_default=False
+        ),
     ] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Say how far runs are: rows, failures, tokens, accuracy. They are only read, and may be written meanwhile.
+    """Show the progress of runs: rows, failures, tokens, accuracy. A sweep may write them at the same time.
 
     [bold]Examples[/]
 

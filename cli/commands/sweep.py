@@ -22,24 +22,26 @@ def make_dry_run_option(help_: str, *names: str, **settings: Any) -> Any:
 @commands.command()
 def sweep(
     config: Annotated[Path, typer.Argument(help="The sweep file (YAML).", show_default=False)],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would cost; sample nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate the cost; sample nothing.")] = False,
     tokens_per_second: Annotated[
-        float | None, make_dry_run_option("Completion tokens a second, of all requests together.")
+        float | None, make_dry_run_option("Completion tokens per second, over all requests together.")
     ] = None,
     sample: Annotated[
         int | None,
-        make_dry_run_option("Measure lengths and speed on so many problems, drawn at random, in memory.", min=1),
+        make_dry_run_option("Measure lengths and speed on this many random problems, in memory.", min=1),
     ] = None,
-    price_in: Annotated[float | None, make_dry_run_option("Dollars for a million prompt tokens.")] = None,
-    price_out: Annotated[float | None, make_dry_run_option("Dollars for a million completion tokens.")] = None,
-    price_hour: Annotated[float | None, make_dry_run_option("Dollars for an hour of the machine.")] = None,
+    price_in: Annotated[float | None, make_dry_run_option("Dollars per million prompt tokens.")] = None,
+    price_out: Annotated[float | None, make_dry_run_option("Dollars per million completion tokens.")] = None,
+    price_hour: Annotated[float | None, make_dry_run_option("Dollars per hour of the machine.")] = None,
     parameters: Annotated[
         list[float] | None,
-        make_dry_run_option("Size of a model that is not in a folder here, as 8e9; twice for two models."),
+        make_dry_run_option(
+            "Parameter count of a model that is not in a local folder, such as 8e9; repeat it for each model."
+        ),
     ] = None,
-    json_: Annotated[bool, make_dry_run_option("Print the price as JSON, for programs.", "--json")] = False,
+    json_: Annotated[bool, make_dry_run_option("Print the cost as JSON, for programs.", "--json")] = False,
 ) -> None:
-    """Sample solutions and verifications into a run, score, and search. Run again when it was stopped, it goes on.
+    """Sample solutions and verifications into a run, score them, and search. Run it again to continue a stopped run.
 
     [bold]Examples[/]
 
@@ -59,10 +61,10 @@ def sweep(
             price_dry_run(str(config), prices, tokens_per_second, parameters or (), sample or 0, json_)
         return
     if json_ or parameters or {tokens_per_second, sample, price_in, price_out, price_hour} != {None}:
-        raise typer.BadParameter("Speed, sample, prices, parameters and --json are for a --dry-run.")
+        raise typer.BadParameter("--tokens-per-second, --sample, prices, --parameters and --json need --dry-run.")
     console = Console()
-    whole = "stopped; what was written is whole, and the same command goes on from there"
-    with stop_on_signals(whole), LiveDisplay(console) as display:
+    stop_note = "stopped; the written rows are intact, and the same command continues from there"
+    with stop_on_signals(stop_note), LiveDisplay(console) as display:
         summary = sample_rows(read_sweep(str(config)), display)
     print_sweep_summary(console, summary)
     if summary.empty_tables:
@@ -77,7 +79,7 @@ def price_dry_run(
     sample: int,
     json_: bool,
 ) -> None:
-    """Say what a sweep would cost."""
+    """Print what a sweep would cost."""
     from isocompute.cli.screens.cost import print_price
     from isocompute.runners.config.sweep import read_sweep
     from isocompute.runners.cost.estimate import quote_sweep as price_of

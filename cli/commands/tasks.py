@@ -12,7 +12,7 @@ commands = typer.Typer()
 
 @commands.command()
 def tasks(json_: JsonOption = False) -> None:
-    """List the tasks: how many problems, who grades them, where they come from, and what to install for them."""
+    """List the tasks: number of problems, grader, source, licence, and the extra to install."""
     from isocompute.cli.screens.runs import print_tasks
     from isocompute.runners.tasks import list_generators, list_tasks
 

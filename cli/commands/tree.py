@@ -18,15 +18,16 @@ def tree(
     run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
     problem: Annotated[str, typer.Argument(help="A problem's name.", show_default=False)],
     strategy: Annotated[str | None, typer.Option(help="One of {searches}.")] = None,
-    n: Annotated[int | None, typer.Option("--n", help="Slots.")] = None,
-    width: Annotated[int | None, typer.Option(help="Continuations of a kept beam.")] = None,
-    lookahead: Annotated[int | None, typer.Option(help="Further steps sampled before scoring.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Which repetition.")] = None,
+    n: Annotated[int | None, typer.Option("--n", help="Number of slots.")] = None,
+    width: Annotated[int | None, typer.Option(help="Continuations of each kept beam.")] = None,
+    lookahead: Annotated[int | None, typer.Option(help="Steps sampled ahead before scoring.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Repetition of the search.")] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="Draw it into this file: PNG, PDF or SVG.", show_default=False)
+        str | None,
+        typer.Option("--output", "-o", help="Draw the tree into this file: PNG, PDF or SVG.", show_default=False),
     ] = None,
 ) -> None:
-    """Show a search as a tree: each step with its score, its tokens and what became of it.
+    """Show a search as a tree: each step with its score, its fate (kept, dropped …), its tokens and its text.
 
     [bold]Examples[/]
 
@@ -34,25 +35,25 @@ def tree(
       isocompute tree runs/search lab-0-1-0 --strategy beam --n 16 --seed 0
       isocompute tree runs/search lab-0-1-0 --strategy dvts --n 16 --seed 0 -o tree.png
     """
-    from isocompute.cli.screens.search_tree import filter_searches, print_search_tree
-    from isocompute.cli.screens.search_tree import print_searches as named
+    from isocompute.cli.screens.search_tree import filter_searches, print_search_tree, print_searches
     from isocompute.runners.search.rows import read_problem_searches
     from isocompute.runners.storage.check import require_whole_run
     from isocompute.runners.storage.files import check_output_path, write_output
     from isocompute.runners.storage.run import Run
     from isocompute.runners.storage.schema import PROBLEMS_TABLE
 
-    there = Run(run)
+    opened_run = Run(run)
     if output is not None:
         check_output_path(output)
-    require_whole_run(there)
-    every = read_problem_searches(there, problem)
-    meant = filter_searches(every, strategy, (n, width, lookahead, seed))
-    if len(meant) != 1:
-        named(Console(), problem, meant or every)
-        raise typer.Exit(0 if meant and output is None else 1)  # several searches cannot be drawn into one file
-    questions = there.read_frame(PROBLEMS_TABLE, ["problem_id", "question"]).set_index("problem_id")["question"]
-    key, search = next(iter(meant.items()))
+    require_whole_run(opened_run)
+    searches = read_problem_searches(opened_run, problem)
+    matching_searches = filter_searches(searches, strategy, (n, width, lookahead, seed))
+    if len(matching_searches) != 1:
+        print_searches(Console(), problem, matching_searches or searches)
+        # Several searches cannot be drawn into one file.
+        raise typer.Exit(0 if matching_searches and output is None else 1)
+    questions = opened_run.read_frame(PROBLEMS_TABLE, ["problem_id", "question"]).set_index("problem_id")["question"]
+    key, search = next(iter(matching_searches.items()))
     if output is None:
         print_search_tree(Console(), questions[problem], key, search)
         return

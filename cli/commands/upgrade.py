@@ -22,10 +22,10 @@ def upgrade(
     ],
     json_: JsonOption = False,
 ) -> None:
-    """Write a run or a profile of an earlier version in the newest format. The old one is only read, and stays.
+    """Write a run or a profile of an earlier version in the newest format. The old one is not changed.
 
-    Commands read both formats, so nothing has to be upgraded: it gives other tools one set of columns. What the old one
-    does not say stays unknown. What has the newest format already is left where it is, and nothing is written.
+    Commands read both formats, so an upgrade is optional: it gives other tools one set of columns. What the old format
+    does not record stays unknown. If the source already has the newest format, nothing is written.
 
     [bold]Examples[/]
 
@@ -41,16 +41,16 @@ def upgrade(
     from isocompute.runners.storage.upgrade import upgrade_run
 
     refuse_memory_path(output)
-    there = Run(source)
-    if there.fs.isdir(there.root):
+    source_run = Run(source)
+    if source_run.fs.isdir(source_run.root):
         with Console(stderr=True).status("upgrading …"):
-            run = upgrade_run(there, Run(output))
+            run = upgrade_run(source_run, Run(output))
         if json_:
             print_json(build_upgraded_run_json(source, run))
         else:
             print_upgraded_run(Console(), source, run)
         return
-    if source not in find_bundled_profiles() and not there.fs.exists(there.root):
+    if source not in find_bundled_profiles() and not source_run.fs.exists(source_run.root):
         raise RunError(f"There is neither a run nor a profile at '{source}'.")
     target = output if output.endswith((".json", "/")) else f"{output}.json"
     profile = upgrade_profile(source, target)

@@ -11,14 +11,14 @@ from isocompute.runners.parsing.printable import format_short_number
 
 ROLE_ROW_KINDS = {"solver": "requests", "verifier": "requests", "scorer": "scores"}
 """The kind of a role's rows; the rows of all other roles are searches."""
-UNKNOWN_LENGTHS_NOTE = "no row tells how long they are; --sample 2 measures it"
-LENGTH_SOURCES = {"run": "rows that are there", "sample": "sampled rows"}
+UNKNOWN_LENGTHS_NOTE = "length unknown; --sample 2 measures it"
+LENGTH_SOURCES = {"run": "existing rows", "sample": "sampled rows"}
 
 
 def print_price(console: Console, run: str, price: PriceEstimate) -> None:
     """Print what a sweep would cost."""
     if not any(role.requests for role in price.roles.values()):
-        print_plain_line(console, f"{run} is complete: nothing would be asked for.")
+        print_plain_line(console, f"{run} is complete: nothing is left to sample.")
         return
     print_plain_line(console, f"{run}: {describe_row_counts(price)} would be made. Nothing was written.")
     console.print()
@@ -30,7 +30,7 @@ def print_price(console: Console, run: str, price: PriceEstimate) -> None:
     if price.hours is None:
         print_plain_line(console, f"Time: unknown{explain_unknown_time(price)}")
     else:
-        source = "given" if price.rate_source == "given" else "in the sample, which may not fill the engine"
+        source = "given" if price.rate_source == "given" else "measured in the sample, which may not fill the engine"
         print_plain_line(console, f"Time: {most}{format_duration(price.hours)} at {describe_speed(price)}, {source}")
     print_plain_line(
         console,
@@ -61,20 +61,20 @@ def build_price_table(price: PriceEstimate) -> Table:
 
 def describe_roles(price: PriceEstimate) -> list[str]:
     """Describe each role's row lengths and model sizes; searches with the same source of lengths share a line."""
-    said, searches = [], dict[str, dict[str, RoleCost]]()
+    lines, searches = [], dict[str, dict[str, RoleCost]]()
     for name, cost in price.roles.items():
         if not cost.requests:
             continue
         if name in ROLE_ROW_KINDS:
-            said.append(f"{name}: {describe_role_lengths(cost)}; {describe_model_sizes(name, cost)}")
+            lines.append(f"{name}: {describe_role_lengths(cost)}; {describe_model_sizes(name, cost)}")
         else:
             searches.setdefault(cost.lengths.source, {})[name] = cost
     for source, costs in searches.items():
         rows = sum(cost.lengths.rows for cost in costs.values())
-        long = f"as long as {rows:,} {LENGTH_SOURCES[source]}" if rows else UNKNOWN_LENGTHS_NOTE
+        length = f"length from {rows:,} {LENGTH_SOURCES[source]}" if rows else UNKNOWN_LENGTHS_NOTE
         names = "searches" if len(searches) == 1 else join_with_and(list(costs))
-        said.append(f"{names}: {long}; {describe_model_sizes('search', next(iter(costs.values())))}")
-    return said
+        lines.append(f"{names}: {length}; {describe_model_sizes('search', next(iter(costs.values())))}")
+    return lines
 
 
 def describe_row_counts(price: PriceEstimate) -> str:
@@ -102,28 +102,34 @@ def describe_speed(price: PriceEstimate) -> str:
         for name, rate in rates.items()
         if price.roles[name].requests
     }
-    read = by_kind.pop("scorer", None)
-    said = [f"{rate:,.0f}{f' ({kind})' if len(set(by_kind.values())) > 1 else ''}" for kind, rate in by_kind.items()]
-    sampled = [f"{join_with_and(said if len(set(said)) > 1 else said[:1])} completion tokens a second"] if said else []
-    return join_with_and([*sampled, *([] if read is None else [f"{read:,.0f} tokens a second that are scored"])])
+    scorer_rate = by_kind.pop("scorer", None)
+    speeds = [f"{rate:,.0f}{f' ({kind})' if len(set(by_kind.values())) > 1 else ''}" for kind, rate in by_kind.items()]
+    sampled = (
+        [f"{join_with_and(speeds if len(set(speeds)) > 1 else speeds[:1])} completion tokens a second"]
+        if speeds
+        else []
+    )
+    return join_with_and([*sampled, *([] if scorer_rate is None else [f"{scorer_rate:,.0f} scored tokens a second"])])
 
 
 def explain_unknown_time(price: PriceEstimate) -> str:
     """Explain why the time is unknown, and which option measures or sets it."""
     if price.rates is None:
-        return "; --tokens-per-second gives the throughput, --sample 2 measures it"
+        return "; --tokens-per-second sets the speed, --sample 2 measures it"
     if all(cost.rated_tokens is not None for cost in price.roles.values()):
-        return ", as it is how fast solutions are scored; --sample 2 measures it"
-    return ", as it is how long searches are; --sample 2 measures it"
+        return ", because the speed of scoring is unknown; --sample 2 measures it"
+    return ", because the length of searches is unknown; --sample 2 measures it"
 
 
 def explain_unknown_cost(price: PriceEstimate) -> str:
     """Explain why the cost is unknown, and which option measures or sets it."""
     if price.prices == UnitPrices():
-        return "unknown; --price-in and --price-out pay for a million tokens, --price-hour for the machine"
+        return (
+            "unknown; --price-in and --price-out set the price of a million tokens, --price-hour that of a machine hour"
+        )
     if price.prices.hour is not None and price.hours is None:
-        return "unknown, as the time is"
-    return "unknown, as the tokens are; --sample 2 measures them"
+        return "unknown, because the time is unknown"
+    return "unknown, because the tokens are unknown; --sample 2 measures them"
 
 
 def format_duration(hours: float) -> str:
@@ -144,9 +150,7 @@ def describe_role_lengths(cost: RoleCost) -> str:
     if mean.source == "unknown":
         return UNKNOWN_LENGTHS_NOTE
     if mean.source == "max_tokens":
-        return (
-            f"no row tells its length, so max_tokens ({mean.completion_tokens:,.0f}) bounds it; --sample 2 measures it"
-        )
+        return f"length unknown, at most max_tokens ({mean.completion_tokens:,.0f}); --sample 2 measures it"
     tokens = [f"{mean.completion_tokens:,.1f} completion tokens"] if mean.completion_tokens else []
     tokens += ["an unknown number of tokens scored"] if mean.scorer_prompt_tokens is None else []
     tokens += [f"{mean.scorer_prompt_tokens:,.1f} tokens scored"] if mean.scorer_prompt_tokens else []
@@ -157,11 +161,11 @@ def describe_model_sizes(name: str, cost: RoleCost) -> str:
     """Describe the sizes of a role's models."""
     sizes = {} if name == "scorer" else {"P": cost.parameters}
     sizes |= {} if cost.scorer_prompt_tokens == 0 else {"P of the scorer" if sizes else "P": cost.scorer_parameters}
-    said = [
+    size_texts = [
         f"{p} = {format_short_number(known)}" if known is not None else f"{p} unknown (--parameters)"
         for p, known in sizes.items()
     ]
-    return ", ".join(said)
+    return ", ".join(size_texts)
 
 
 def format_role_flops(cost: RoleCost) -> str:

@@ -16,44 +16,47 @@ AccuracyCells = tuple[str, str]
 
 def print_study(console: Console, study: DifficultyStudy) -> None:
     """Print the choice and its accuracy for each level, and the gain over one choice for all problems."""
-    found = study.policy
-    cost = f", for {found.charge:,.3g}x of every budget" if found.charge else ""
+    policy = study.policy
+    cost = f", which costs {policy.charge:,.3g}x of every budget" if policy.charge else ""
     print_line(
         console, f"[bold]{study.name}[/]: difficulty by {study.kind_description}{cost}; {study.problems} problems"
     )
     console.print()
-    console.print(build_gain_table(found))
+    console.print(build_gain_table(policy))
     console.print()
-    console.print(build_level_table(found))
+    console.print(build_level_table(policy))
     console.print()
     for warning in study.warnings:
         print_note(console, warning)
 
 
-def build_gain_table(found: ComputeOptimalPolicy) -> Table:
+def build_gain_table(policy: ComputeOptimalPolicy) -> Table:
     """Return the table of the gain over all problems."""
     table = make_empty_table("budget", "by difficulty", "optimistic", "one for all", "gain")
     table.caption = (
-        "In percent, with 95 % intervals. Each problem is scored under choices made on others; the optimistic number "
-        "is scored on the problems of the choice.\nThe gain's interval is for the best policy that could be chosen."
+        "In percent, with 95 % intervals. Each problem is scored under choices made on other "
+        "problems; the optimistic accuracy is scored on the same problems as the choice.\nThe gain's "
+        "interval is for the best policy that could be chosen."
     )
-    for i, budget in enumerate(found.budgets):
-        ends = (found.gain_low[i], found.gain_high[i])
-        gain = "–" if math.isnan(found.gain[i]) else f"{100 * found.gain[i]:+.1f} {format_interval(ends, sign='+')}"
-        common, _ = format_accuracy_cells(found.one_for_all, i)
-        table.add_row(f"{budget:,.0f}x", *format_accuracy_cells(found.by_difficulty, i), common, gain)
+    for i, budget in enumerate(policy.budgets):
+        interval = (policy.gain_low[i], policy.gain_high[i])
+        gain = (
+            "–" if math.isnan(policy.gain[i]) else f"{100 * policy.gain[i]:+.1f} {format_interval(interval, sign='+')}"
+        )
+        common, _ = format_accuracy_cells(policy.one_for_all, i)
+        table.add_row(f"{budget:,.0f}x", *format_accuracy_cells(policy.by_difficulty, i), common, gain)
     return table
 
 
-def build_level_table(found: ComputeOptimalPolicy) -> Table:
+def build_level_table(policy: ComputeOptimalPolicy) -> Table:
     """Return the table of the choices for each level, at every second budget."""
     table = make_empty_table("budget", "level", "run", "accuracy", "optimistic", "one for\nall")
     table.columns[2].justify = "left"
-    table.caption = "Level 1 is the easiest; behind it its share of the problems. JSON has every budget."
-    for i in range(0, len(found.budgets), 2):
-        if not math.isnan(found.gain[i]):
-            for row, level in enumerate(found.levels):
-                budget = "" if row else f"{found.budgets[i]:,.0f}x"
+    table.caption = "Level 1 is the easiest; its share of the problems is in parentheses. --json gives every budget."
+    for i in range(0, len(policy.budgets), 2):
+        if not math.isnan(policy.gain[i]):
+            for row, level in enumerate(policy.levels):
+                budget = "" if row else f"{policy.budgets[i]:,.0f}x"
                 name = f"{level.level} ({level.problem_share:.0%})"
                 table.add_row(
                     budget,
@@ -73,13 +76,13 @@ def make_empty_table(*headings: str) -> Table:
     return table
 
 
-def format_accuracy_cells(reached: PolicyAccuracy, i: int) -> AccuracyCells:
+def format_accuracy_cells(accuracies: PolicyAccuracy, i: int) -> AccuracyCells:
     """Return accuracy with its interval, and the optimistic accuracy, at one budget."""
-    if math.isnan(reached.accuracy[i]):
+    if math.isnan(accuracies.accuracy[i]):
         return "–", "–"
-    ends = None if math.isnan(reached.low[i]) else (float(reached.low[i]), float(reached.high[i]))
-    return f"{format_percent_number(reached.accuracy[i])} {format_interval(ends)}", format_percent_number(
-        reached.optimistic[i]
+    interval = None if math.isnan(accuracies.low[i]) else (float(accuracies.low[i]), float(accuracies.high[i]))
+    return f"{format_percent_number(accuracies.accuracy[i])} {format_interval(interval)}", format_percent_number(
+        accuracies.optimistic[i]
     )
 
 

@@ -28,8 +28,8 @@ from isocompute.planner.strategies.options import list_unknown_strategies
 from isocompute.planner.strategies.registry import STRATEGIES, describe_strategy
 
 NEGATIVE_LEAD_NOTE = (
-    "A lead below zero means that the choice is too close to hold on other problems; strategies that differ by less "
-    "than the error of drawing tie, and ties go to the cheapest."
+    "A lead below zero means that the choice is too close to hold on other problems. Strategies "
+    "that differ by less than the error of the random draws tie, and ties go to the cheapest."
 )
 """Explanation of a negative lead in the table."""
 
@@ -40,7 +40,7 @@ STRATEGIES_PER_TABLE = 5
 def print_fit(
     console: Console,
     profile: Profile,
-    found: Findings,
+    findings: Findings,
     frontier: list[tuple[float, Comparison]],
     power: StrategyPower | None,
     path: str,
@@ -66,16 +66,18 @@ def print_fit(
     if power is not None:
         print_line(console, describe_strategy_power(power))
     console.print()
-    print_line(console, f"SC flattens at {format_plateau(found)} (the smallest S within half a point of its maximum).")
-    for strategy, crossed in found.crossovers.items():
-        print_line(console, describe_crossover(strategy, crossed, found.plateau))
-    if found.laws is not None:
-        print_allocation_laws(console, found.laws)
+    print_line(
+        console, f"SC flattens at {format_plateau(findings)} (the smallest S within half a point of its maximum)."
+    )
+    for strategy, crossed in findings.crossovers.items():
+        print_line(console, describe_crossover(strategy, crossed, findings.plateau))
+    if findings.laws is not None:
+        print_allocation_laws(console, findings.laws)
     if profile.largest_drawing_error is not None:
         *names, last = profile.drawing_errors
-        drawn = f"{', '.join(names)} and {last} are" if names else f"{last} is"
+        estimates = f"The estimates of {', '.join(names)} and {last} use" if names else f"The estimate of {last} uses"
         print_line(
-            console, f"{drawn} estimated by drawing, to {100 * profile.largest_drawing_error:.2g} points at worst."
+            console, f"{estimates} random draws; the largest error is {100 * profile.largest_drawing_error:.2g} points."
         )
     if profile.has_unknown_lambda:
         print_line(console, describe_largest_allocation(profile))
@@ -87,21 +89,21 @@ def print_fit(
 def format_measured_share(measure: RateEntry) -> str:
     """Return a share with its interval as text."""
     value, low, high = measure
-    assert value is not None, "what is not known is not said"
+    assert value is not None, "an unknown share is not printed"
     return format_percent(value) + ("" if low is None or high is None else f" {format_interval((low, high))}")
 
 
 def describe_verifier_rates(rates: VerifierRates) -> str:
     """Describe the verifier's rates."""
-    said = [
-        f"yes to {format_measured_share(measure)} of {what}"
-        for what, measure in (("right solutions", rates.true_positive), ("wrong ones", rates.false_positive))
+    rate_texts = [
+        f"yes to {format_measured_share(measure)} of {kind}"
+        for kind, measure in (("right solutions", rates.true_positive), ("wrong ones", rates.false_positive))
         if measure[0] is not None
     ]
-    text = f"verifier: {', '.join(said) or 'no verdict can be read'}"
+    text = f"verifier: {', '.join(rate_texts) or 'no verdict can be read'}"
     if rates.auroc[0] is not None:
         text += f"; ranks a right above a wrong one {format_measured_share(rates.auroc)} of the time"
-    return text + (f"; {format_percent(rates.unparsed)} of its verdicts unread" if rates.unparsed >= 5e-4 else "")
+    return text + (f"; {format_percent(rates.unparsed)} of its verdicts unparsed" if rates.unparsed >= 5e-4 else "")
 
 
 def print_allocation_laws(console: Console, laws: AllocationLaws) -> None:
@@ -127,7 +129,7 @@ def print_allocation_laws(console: Console, laws: AllocationLaws) -> None:
     edge = [f"{budget:,.0f}x" for budget, at_edge in zip(laws.budgets, laws.smooth.is_at_edge, strict=True) if at_edge]
     print_line(
         console,
-        f"Smoothed optima at an edge of the grid, so only bounds: {', '.join(edge) or 'none'}; inside: without them.",
+        f"Smoothed optima at an edge of the grid (only bounds): {', '.join(edge) or 'none'}; 'inside' leaves them out.",
     )
     print_line(console, "a + wb is 1 where S and V together spend the budget; w = λV / (1 + λV).")
     for line in laws.notes:
@@ -157,29 +159,35 @@ def build_frontier_table(frontier: list[tuple[float, Comparison]], strategies: l
         heading = name.replace("+", "+\n")
         table.add_column(heading, justify="left" if name in ("best", "numbers") else "right", no_wrap=True)
     for budget, compared in frontier:
-        reached = {option.strategy: option for option in compared.options}
-        cells = [f"{100 * reached[name].accuracy:.1f}" if name in reached else "" for name in strategies]
+        options = {option.strategy: option for option in compared.options}
+        cells = [f"{100 * options[name].accuracy:.1f}" if name in options else "" for name in strategies]
         if first:
-            best, ahead = compared.options[0], compared.get_lead("sc")
-            lead = "" if ahead is None else f"{100 * ahead[0]:+.1f} {format_interval(ahead[1], sign='+')}"
+            best, lead_over_sc = compared.options[0], compared.get_lead("sc")
+            lead = (
+                ""
+                if lead_over_sc is None
+                else f"{100 * lead_over_sc[0]:+.1f} {format_interval(lead_over_sc[1], sign='+')}"
+            )
             cells += [best.strategy, best.settings, lead]
         table.add_row(f"{budget:,.0f}x", *cells)
     return table
 
 
-def describe_strategy_power(found: StrategyPower) -> str:
+def describe_strategy_power(power: StrategyPower) -> str:
     """Describe how many problems are needed to distinguish the best other strategy from SC."""
-    test, pair = found.paired, f"{found.strategy}, the best beside {found.baseline}, from {found.baseline}"
+    test, pair = power.paired, f"{power.strategy}, the best other than {power.baseline}, from {power.baseline}"
     if test.smallest_gap is None:
         return (
-            f"At {found.budget:,.0f}x {found.strategy} and {found.baseline} differ by {100 * test.gap:.1f} points on "
-            "every problem, so nothing says how many problems would tell them apart."
+            f"At {power.budget:,.0f}x {power.strategy} and {power.baseline} differ by "
+            f"{100 * test.gap:.1f} points on every problem, so the number of problems that tells them "
+            "apart cannot be estimated."
         )
-    few, many = ("no end" if end is None else f"{end:,}" for end in test.needed_interval)
-    needed = "more problems than can be said" if test.needed is None else f"about {test.needed:,} problems"
+    fewest, most = ("unbounded" if end is None else f"{end:,}" for end in test.needed_interval)
+    needed = "more problems than can be estimated" if test.needed is None else f"about {test.needed:,} problems"
     return (
-        f"At {found.budget:,.0f}x it takes {needed} {escape(f'[{few}, {many}]')} to tell {pair} with power "
-        f"{test.power:g}; the profile has {test.problems:,}, which tell a gap of {100 * test.smallest_gap:.1f} points."
+        f"At {power.budget:,.0f}x it takes {needed} {escape(f'[{fewest}, {most}]')} to tell {pair} with "
+        f"power {test.power:g}; the profile has {test.problems:,}, enough for a gap of "
+        f"{100 * test.smallest_gap:.1f} points."
     )
 
 
@@ -187,12 +195,14 @@ def describe_largest_allocation(profile: Profile) -> str:
     """Describe the accuracy of GenRM at its largest measured allocation, which needs no λ."""
     surface = profile.genrm
     assert surface is not None, "only of a profile with verifications"
-    reached = surface.array[:, -1, -1]
-    spread = compute_interval(resample_means(reached, draw_profile_bootstrap(profile))) if profile.per_problem else None
+    accuracies = surface.array[:, -1, -1]
+    interval = (
+        compute_interval(resample_means(accuracies, draw_profile_bootstrap(profile))) if profile.per_problem else None
+    )
     S, V = surface.solutions[-1], surface.verifications[-1]
     return (
-        f"GenRM reaches {format_percent(reached.mean())} {format_interval(spread)} with S={S} and V={V}, at whatever "
-        "cost."
+        f"GenRM reaches {format_percent(accuracies.mean())} {format_interval(interval)} with S={S} and "
+        f"V={V}; its cost is unknown."
     )
 
 
@@ -201,19 +211,19 @@ def describe_scoring_and_searches(profile: Profile) -> list[str]:
     lines = []
     if profile.rhos:
         rho = profile.rhos.get(profile.counting)
-        said = "unknown" if rho is None else f"{rho:.3g}"
+        rho_text = "unknown" if rho is None else f"{rho:.3g}"
         lines.append(
-            f"ρ = {said}, what scoring a solution costs in solutions; {describe_ratios_with_prompts(profile.rhos)}"
+            f"ρ = {rho_text}, the cost of scoring a solution in solutions; {describe_ratios_with_prompts(profile.rhos)}"
         )
     unknown = list_unknown_strategies(profile)
     for strategy, part in profile.searches.items():
         if strategy in unknown:
             continue
         cost = part.get_costs(profile.counting)
-        ends = [] if cost is None else dict.fromkeys(f"{x:,.3g}x" for x in (min(cost), max(cost)))
+        cost_range = [] if cost is None else dict.fromkeys(f"{x:,.3g}x" for x in (min(cost), max(cost)))
         count = len(part.seeds)
-        tried = f"{count} allocation{'s' if count > 1 else ''}, {' to '.join(ends) or 'at an unknown cost'}"
-        lines.append(f"{strategy}: {tried}; {describe_strategy(strategy)}")
+        allocations = f"{count} allocation{'s' if count > 1 else ''}, {' to '.join(cost_range) or 'at an unknown cost'}"
+        lines.append(f"{strategy}: {allocations}; {describe_strategy(strategy)}")
     return lines
 
 
@@ -222,4 +232,4 @@ def describe_ratios_with_prompts(lambdas: Mapping[str, float | None]) -> str:
     with_prompts, cached = (
         "unknown" if (lam := lambdas.get(way)) is None else f"{lam:.3g}" for way in ("prompts", "cached")
     )
-    return f"{with_prompts} with prompts; {cached} with prompts less what the prefix cache held"
+    return f"{with_prompts} with prompts; {cached} with uncached prompts only"

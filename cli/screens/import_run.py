@@ -40,8 +40,8 @@ def import_with_progress(
     Raises:
         ConfigError, DataError, RunError: as `import_logged_run`.
     """
-    with show_progress_bar(progress) as told:
-        return import_logged_run(format, path, run, grader, parse_columns_option(columns), told)
+    with show_progress_bar(progress) as update_progress:
+        return import_logged_run(format, path, run, grader, parse_columns_option(columns), update_progress)
 
 
 def parse_columns_option(columns: Sequence[str]) -> dict[str, str]:
@@ -53,20 +53,21 @@ def parse_columns_option(columns: Sequence[str]) -> dict[str, str]:
     Raises:
         typer.BadParameter: an item is not such a pair, or a column or a name occurs twice.
     """
-    named: dict[str, str] = {}
+    names_by_column: dict[str, str] = {}
     for pair in columns:
-        theirs, equals, ours = pair.rpartition("=")
-        if not (theirs and equals and ours):
-            raise typer.BadParameter(f"'{pair}' is no pair of column=our_name.", param_hint="'--columns'")
-        if theirs in named:
-            raise typer.BadParameter(f"The column '{theirs}' is given twice.", param_hint="'--columns'")
-        if ours in named.values():
-            other = next(column for column, name in named.items() if name == ours)
+        source_column, equals, new_name = pair.rpartition("=")
+        if not (source_column and equals and new_name):
+            raise typer.BadParameter(f"'{pair}' is not a pair COLUMN=NAME.", param_hint="'--columns'")
+        if source_column in names_by_column:
+            raise typer.BadParameter(f"The column '{source_column}' is given twice.", param_hint="'--columns'")
+        if new_name in names_by_column.values():
+            other = next(column for column, name in names_by_column.items() if name == new_name)
             raise typer.BadParameter(
-                f"The columns '{other}' and '{theirs}' are both given the name '{ours}'.", param_hint="'--columns'"
+                f"The columns '{other}' and '{source_column}' are both given the name '{new_name}'.",
+                param_hint="'--columns'",
             )
-        named[theirs] = ours
-    return named
+        names_by_column[source_column] = new_name
+    return names_by_column
 
 
 @contextmanager
@@ -82,27 +83,31 @@ def show_progress_bar(console: Console) -> Iterator[ProgressCallback]:
         yield update_progress
 
 
-def print_import(console: Console, found: ImportSummary) -> None:
+def print_import(console: Console, summary: ImportSummary) -> None:
     """Print the imported rows, the unknown fields, and the next commands."""
-    log, rows = found.imported, found.imported.rows
-    there = [f"{rows[name]:,} {name}" for name in ("problems", "solutions", "verifications", "searches") if rows[name]]
+    log, rows = summary.imported, summary.imported.rows
+    row_counts = [
+        f"{rows[name]:,} {name}" for name in ("problems", "solutions", "verifications", "searches") if rows[name]
+    ]
     model = f"; {log.solver}" if log.solver else ""
-    print_plain_line(console, f"{found.run} holds {', '.join(there)} of {log.task}, imported from {log.format}{model}.")
-    print_plain_line(console, f"Graded by {found.grader}.")
-    if found.accuracy is not None:
-        print_line(console, f"A solution is right with probability {found.accuracy:.3f}.")
-    if found.refused:
-        print_note(console, f"{found.refused:,} answers were too large or too slow to compare, and count as wrong.")
+    print_plain_line(
+        console, f"{summary.run} holds {', '.join(row_counts)} of {log.task}, imported from {log.format}{model}."
+    )
+    print_plain_line(console, f"Graded by {summary.grader}.")
+    if summary.accuracy is not None:
+        print_line(console, f"A solution is right with probability {summary.accuracy:.3f}.")
+    if summary.refused:
+        print_note(console, f"{summary.refused:,} answers were too large or too slow to compare, and count as wrong.")
     if log.unknown:
-        print_plain_line(console, f"Unknown, as no row says it: {', '.join(log.unknown)}.")
+        print_plain_line(console, f"Unknown, because no row records it: {', '.join(log.unknown)}.")
     if rows["verifications"] and {
         f"solutions.{COMPLETION_TOKENS_COLUMN}",
         f"verifications.{COMPLETION_TOKENS_COLUMN}",
     } & set(log.unknown):
-        print_note(console, "without completion tokens λ is unknown; fit and plan take it with --lambda.")
+        print_note(console, "λ is unknown without completion tokens; give it to fit and plan with --lambda.")
     if rows["solutions"]:
-        print_plain_line(console, f"Next: isocompute fit {found.run} -o {found.run}/profile.json")
+        print_plain_line(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")
     else:
         print_note(
-            console, "searches alone cannot be fitted: what a search kept is no independent sample to vote over."
+            console, "searches alone cannot be fitted: the solutions that a search keeps are not independent samples."
         )

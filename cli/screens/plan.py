@@ -17,8 +17,10 @@ from isocompute.planner.plan import Plan
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.registry import describe_strategy
 
-TIE_NOTE = "A lead below zero lies within the error of drawing: the two tie, and ties go to the cheapest strategy."
-HELD_OUT_NOTE = "Scored with numbers chosen on other problems; the {last}, with the strategy chosen there too."
+TIE_NOTE = (
+    "A lead below zero lies within the error of the random draws: the two tie, and ties go to the cheapest strategy."
+)
+HELD_OUT_NOTE = "Scored with numbers chosen on other problems; for the {last}, the strategy too."
 
 
 def format_percent(value: float) -> str:
@@ -39,10 +41,10 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     best = plan.recommendation
     print_line(console, f"At {plan.budget:,.6g}x per problem: [bold green]{best.strategy} {best.settings}[/]")
     print_line(console, f"  {describe_strategy(best.strategy, profile.get_parameters(best.strategy))}")
-    sure = "" if plan.interval is None else f", 95 % interval {format_interval(plan.interval)}"
+    interval = "" if plan.interval is None else f", 95 % interval {format_interval(plan.interval)}"
     print_line(
         console,
-        f"  expected accuracy [bold]{format_percent(plan.expected_accuracy)}[/]{sure}, for {best.compute:,.4g}x",
+        f"  expected accuracy [bold]{format_percent(plan.expected_accuracy)}[/]{interval}, for {best.compute:,.4g}x",
     )
     if best.probability_best is not None and plan.alternatives:
         print_line(console, f"  ahead of the other strategies with probability {best.probability_best:.2f}")
@@ -56,18 +58,16 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     for heading in ("compute", "accuracy", "95 % interval", "recommended\nis ahead by", "P(best)"):
         table.add_column(heading, justify="right", no_wrap=True)
     for option in (best, *plan.alternatives):
-        ahead = (
-            "" if option.gap is None else f"{100 * option.gap:+.1f} {format_interval(option.gap_interval, sign='+')}"
-        )
-        chance = "–" if option.probability_best is None else f"{option.probability_best:.2f}"
+        lead = "" if option.gap is None else f"{100 * option.gap:+.1f} {format_interval(option.gap_interval, sign='+')}"
+        probability = "–" if option.probability_best is None else f"{option.probability_best:.2f}"
         table.add_row(
             option.strategy,
             option.settings,
             f"{option.compute:,.4g}x",
             format_percent(option.accuracy),
             format_interval(option.interval),
-            ahead,
-            chance,
+            lead,
+            probability,
         )
     if plan.coverage is not None:
         table.add_row(
@@ -89,46 +89,52 @@ def describe_unknown_sizes(profile: Profile) -> str:
     """Say that a verifier or a scorer of unknown size is assumed to be as large as the solver."""
     roles = " and the ".join(["solver", *profile.unknown_sizes])
     return (
-        f"the sizes of the {roles} are not all known, so a token of each is taken to cost the same; "
-        "fit --parameters gives sizes."
+        f"the sizes of the {roles} are not all known, so a token of each is assumed to cost the same; "
+        "fit --parameters sets sizes."
     )
 
 
 def describe_plan_context(profile: Profile, plan: Plan) -> list[str]:
     """Return the lines that give a plan's context: plateau, crossover, law, origin."""
-    found = plan.findings
-    worth = "one solution's" if plan.budget == 1 else f"{plan.budget:,.6g} solutions'"
+    findings = plan.findings
+    solutions = "one solution's" if plan.budget == 1 else f"{plan.budget:,.6g} solutions'"
     lines = [
-        f"SC flattens at {format_plateau(found)}, so {plan.budget:,.6g}x is {plan.plateau_multiple:,.3g}x-plateau "
-        f"(times SC's plateau; {worth} worth)."
+        f"SC flattens at {format_plateau(findings)}, so {plan.budget:,.6g}x ({solutions} worth) is "
+        f"{plan.plateau_multiple:,.3g}x-plateau (times SC's plateau)."
     ]
-    ahead = "genrm" if plan.recommendation.strategy == "sc" else plan.recommendation.strategy
-    for strategy in dict.fromkeys(("genrm", ahead)):
-        if strategy in found.crossovers:
-            lines.append(describe_crossover(strategy, found.crossovers[strategy], found.plateau, plan.budget))
-    if found.laws is not None:
-        lines.append(describe_allocation_law(found.laws))
+    strategy_ahead = "genrm" if plan.recommendation.strategy == "sc" else plan.recommendation.strategy
+    for strategy in dict.fromkeys(("genrm", strategy_ahead)):
+        if strategy in findings.crossovers:
+            lines.append(describe_crossover(strategy, findings.crossovers[strategy], findings.plateau, plan.budget))
+    if findings.laws is not None:
+        lines.append(describe_allocation_law(findings.laws))
     lam = "" if plan.lam is None else f"; λ = {plan.lam:.3g}"
     return [*lines, escape(f"From profile '{profile.name}': {profile.description}{lam}.")]
 
 
-def format_plateau(found: Findings) -> str:
+def format_plateau(findings: Findings) -> str:
     """Return SC's plateau with its interval."""
-    ends = found.plateau_interval
-    return f"{found.plateau}x" + ("" if ends is None else f" {format_interval(ends, 1, digits=0)}")
+    interval = findings.plateau_interval
+    return f"{findings.plateau}x" + ("" if interval is None else f" {format_interval(interval, 1, digits=0)}")
 
 
-def describe_crossover(strategy: str, found: Crossover, plateau: int, budget: float | None = None) -> str:
+def describe_crossover(strategy: str, crossover: Crossover, plateau: int, budget: float | None = None) -> str:
     """Describe where a strategy overtakes SC, and on which side of the crossover a budget is."""
     name = "GenRM" if strategy == "genrm" else strategy
-    interval = "" if found.interval is None else f", 95 % interval {format_interval(found.interval, 1, digits=0)}"
-    top = found.budgets[-1]
-    if not math.isfinite(found.budget):
-        share = "" if found.probability is None else f" (probability that it does: {found.probability:.2f}{interval})"
+    interval = (
+        "" if crossover.interval is None else f", 95 % interval {format_interval(crossover.interval, 1, digits=0)}"
+    )
+    top = crossover.budgets[-1]
+    if not math.isfinite(crossover.budget):
+        share = (
+            ""
+            if crossover.probability is None
+            else f" (probability that it does: {crossover.probability:.2f}{interval})"
+        )
         return f"{name} does not overtake SC for good up to {top:,.0f}x, the end of the measured range{share}."
-    where = "" if budget is None else f"; this budget is {'above' if budget >= found.budget else 'below'} it"
-    multiple = f"{found.budget / plateau:,.2g}x-plateau"
-    return f"{name} overtakes SC for good at {found.budget:,.0f}x ({multiple}){interval}{where}."
+    where = "" if budget is None else f"; this budget is {'above' if budget >= crossover.budget else 'below'} it"
+    multiple = f"{crossover.budget / plateau:,.2g}x-plateau"
+    return f"{name} overtakes SC for good at {crossover.budget:,.0f}x ({multiple}){interval}{where}."
 
 
 def describe_allocation_law(laws: AllocationLaws) -> str:

@@ -28,9 +28,9 @@ MAX_SHOWN_ITEMS = 5
 """The most reasons, damages or gaps that are shown; JSON contains all of them."""
 
 
-def print_run_survey(console: Console, found: Sequence[RunProgress | UnreadableRun], folders: Sequence[str]) -> None:
+def print_run_survey(console: Console, runs: Sequence[RunProgress | UnreadableRun], folders: Sequence[str]) -> None:
     """Print the progress of runs."""
-    for i, run in enumerate(found):
+    for i, run in enumerate(runs):
         if i:
             console.print()
         if isinstance(run, UnreadableRun):
@@ -38,8 +38,10 @@ def print_run_survey(console: Console, found: Sequence[RunProgress | UnreadableR
             print_plain_line(console, f"  cannot be read: {run.reason}", style="red")
         else:
             print_run_progress(console, run)
-    if not found:
-        print_line(console, f"No runs in {', '.join(folders)} or below. One is begun by: isocompute sweep CONFIG")
+    if not runs:
+        print_line(
+            console, f"No runs in {', '.join(folders)} (subfolders included). To start one: isocompute sweep CONFIG"
+        )
 
 
 def print_run_progress(console: Console, run: RunProgress) -> None:
@@ -47,13 +49,13 @@ def print_run_progress(console: Console, run: RunProgress) -> None:
     when = "" if run.written is None else f", written {format_age((datetime.now(UTC) - run.written).total_seconds())}"
     console.print(Text(format_one_line(run.run), style="bold").append(when, style="not bold"), soft_wrap=True)
     verifier = f", verified by {run.models['verifier']}" if "verifier" in run.models else ""
-    made = f"imported from {run.imported}; " if run.imported else ""
-    made += f"solutions of {format_one_line(run.solutions_from)}; " if run.solutions_from else ""
+    origin = f"imported from {run.imported}; " if run.imported else ""
+    origin += f"solutions of {format_one_line(run.solutions_from)}; " if run.solutions_from else ""
     solver = run.models.get("solver", "an unnamed model")
     print_plain_line(
         console,
         f"  {run.problems:,} problems of {format_one_line(run.task)}; "
-        f"{made}{format_one_line(solver)}{format_one_line(verifier)}",
+        f"{origin}{format_one_line(solver)}{format_one_line(verifier)}",
     )
     table = make_number_table("", "rows", "done", "failed", "prompt\ntokens", "cached\ntokens", "completion\ntokens")
     tables = ("solutions", "verifications", "scores", "searches")
@@ -79,15 +81,15 @@ def print_run_progress(console: Console, run: RunProgress) -> None:
         print_plain_line(console, f"  {count:,} failed: {format_one_line(reason)}", style="yellow")
     if len(reasons) > MAX_SHOWN_ITEMS:
         print_plain_line(
-            console, f"  … and in {len(reasons) - MAX_SHOWN_ITEMS:,} other ways (--json tells all)", style="yellow"
+            console, f"  … and in {len(reasons) - MAX_SHOWN_ITEMS:,} other ways (--json lists all)", style="yellow"
         )
 
 
 def print_check_report(console: Console, report: CheckReport, repaired: bool) -> None:
-    """Print whether a run is whole, and if not, what to do."""
-    there = ", ".join(f"{count:,} {name}" for name, count in report.rows.items()) or "no rows yet"
+    """Print whether a run is intact, and if not, what to do."""
+    row_counts = ", ".join(f"{count:,} {name}" for name, count in report.rows.items()) or "no rows yet"
     if report.is_whole:
-        print_plain_line(console, f"{report.run} is whole: {there}.")
+        print_plain_line(console, f"{report.run} is intact: {row_counts}.")
     else:
         print_plain_line(console, f"{report.run} is damaged.", style="bold red")
     for damage in report.damage[:MAX_SHOWN_ITEMS]:
@@ -96,25 +98,25 @@ def print_check_report(console: Console, report: CheckReport, repaired: bool) ->
         print_plain_line(console, f"  {format_one_line(damage.what)}")
         print_plain_line(console, f"  {describe_loss(damage)}")
     if len(report.damage) > MAX_SHOWN_ITEMS:
-        print_plain_line(console, f"\n… and {len(report.damage) - MAX_SHOWN_ITEMS:,} more (--json tells all)")
+        print_plain_line(console, f"\n… and {len(report.damage) - MAX_SHOWN_ITEMS:,} more (--json lists all)")
     if not report.is_whole:
-        print_plain_line(console, f"\nSound: {there}.")
+        print_plain_line(console, f"\nIntact: {row_counts}.")
     for name, gaps in report.missing.items():
         if gaps:
             where = "" if report.is_whole else f": {describe_gaps(gaps)}"
-            print_plain_line(console, f"A sweep would ask for {sum(gap.rows for gap in gaps):,} {name}{where}.")
+            print_plain_line(console, f"A sweep would still add {sum(gap.rows for gap in gaps):,} {name}{where}.")
     for text in report.notes:
         print_note(console, f"{format_one_line(text)}.")
     remedies = {damage.remedy for damage in report.damage}
     if RESTORE in remedies:
-        print_line(console, "To do: put manifest.json back from a copy, or begin another run.")
+        print_line(console, "To do: restore manifest.json from a copy, or start a new run.")
     elif REIMPORT in remedies:
-        print_line(console, "To do: import the source again, into another run; nothing here can sample what is lost.")
+        print_line(console, "To do: import the source again into a new run; the lost rows cannot be sampled here.")
     elif REPAIR in remedies and not repaired:
         print_plain_line(
-            console, f"To do: isocompute check {report.run} --repair, which renames what is damaged to ….damaged and"
+            console, f"To do: isocompute check {report.run} --repair, which renames damaged parts to ….damaged and"
         )
-        print_plain_line(console, "keeps the sound rows; then the same sweep again.")
+        print_plain_line(console, "keeps the intact rows; then run the same sweep again.")
     elif report.damage:
         print_line(
             console, ("The damaged parts are set aside. " if repaired else "To do: ") + "Run the same sweep again."
@@ -124,19 +126,19 @@ def print_check_report(console: Console, report: CheckReport, repaired: bool) ->
 def describe_loss(damage: Damage) -> str:
     """Describe the rows that a damage loses."""
     if damage.remedy == RESWEEP:
-        return "nothing is lost: a sweep writes the problems that are missing"
+        return "nothing is lost: a sweep writes the missing problems"
     if damage.remedy == RESTORE:
-        return "no row is lost by that, but no sweep adds to the run and no fit reads it"
+        return "no row is lost, but no sweep can add to the run and no fit can read it"
     if damage.rows is None:
-        return "lost: all its rows, and it does not say how many"
+        return "lost: all its rows; their number is unknown"
     return f"lost: {damage.rows:,} row{'s' if damage.rows != 1 else ''}"
 
 
 def describe_gaps(gaps: list[Gap]) -> str:
     """Describe the missing rows."""
-    said = [str(gap.first) if gap.rows == 1 else f"{gap.first} to {gap.last}" for gap in gaps[:MAX_SHOWN_ITEMS]]
-    return format_one_line("; ".join(said), 1000) + (
-        f"; and in {len(gaps) - MAX_SHOWN_ITEMS:,} more places" if len(gaps) > MAX_SHOWN_ITEMS else ""
+    gap_texts = [str(gap.first) if gap.rows == 1 else f"{gap.first} to {gap.last}" for gap in gaps[:MAX_SHOWN_ITEMS]]
+    return format_one_line("; ".join(gap_texts), 1000) + (
+        f"; and {len(gaps) - MAX_SHOWN_ITEMS:,} more gaps" if len(gaps) > MAX_SHOWN_ITEMS else ""
     )
 
 
@@ -179,8 +181,8 @@ def print_plain_line(console: Console, text: str, style: str | None = None) -> N
 
 def print_sweep_summary(console: Console, summary: SweepSummary) -> None:
     """Print the results of a sweep and the next commands."""
-    there = f"{summary.solutions:,} solutions and {summary.verifications:,} verifications"
-    print_line(console, f"{summary.run} holds {there} ({summary.sampled:,} rows sampled now).")
+    row_counts = f"{summary.solutions:,} solutions and {summary.verifications:,} verifications"
+    print_line(console, f"{summary.run} holds {row_counts} ({summary.sampled:,} rows sampled now).")
     if summary.solutions:
         print_line(console, f"A solution is right with probability {summary.accuracy:.3f}.")
     if summary.verifications:
@@ -191,7 +193,7 @@ def print_sweep_summary(console: Console, summary: SweepSummary) -> None:
             console, f"{summary.searches:,} searches; one is right with probability {summary.search_accuracy:.3f}."
         )
     for reason, count in summary.failed.items():
-        print_note(console, f"{count:,} rows failed: {reason}; running the sweep again asks for them again.")
+        print_note(console, f"{count:,} rows failed: {reason}; run the sweep again to retry them.")
     if summary.refused_comparisons:
         print_note(
             console,
@@ -199,7 +201,7 @@ def print_sweep_summary(console: Console, summary: SweepSummary) -> None:
         )
     if summary.empty_tables:
         kind = " and ".join(summary.empty_tables)
-        print_note(console, f"none of the {kind} came, so there is nothing to fit yet; see above why they failed.")
+        print_note(console, f"none of the {kind} succeeded, so there is nothing to fit yet; the reasons are above.")
     else:
         print_line(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")
 
@@ -208,33 +210,37 @@ def print_tasks(console: Console, entries: dict[str, TaskEntry], generators: dic
     """Print the tasks, and the generators of reasoning-gym by their grader."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("task", "size", "grader", "source", "licence", "needs"):
-        whole = heading in ("task", "size", "needs")
-        table.add_column(heading, justify="right" if heading == "size" else "left", overflow="fold", no_wrap=whole)
+        no_wrap = heading in ("task", "size", "needs")
+        table.add_column(heading, justify="right" if heading == "size" else "left", overflow="fold", no_wrap=no_wrap)
     for name, entry in entries.items():
         size = "any" if entry.size is None else f"{entry.size:,}"
         table.add_row(name, size, entry.grader, entry.source, entry.licence, entry.extra)
     console.print(table)
     console.print()
-    console.print("What a task needs is an extra: pip install 'isocompute[datasets]'.", markup=False, highlight=False)
+    console.print(
+        "The column 'needs' names an extra to install: pip install 'isocompute[datasets]'.",
+        markup=False,
+        highlight=False,
+    )
     for grader, names in generators.items():
         console.print()
         print_line(console, f"Generators of reasoning-gym graded as {grader}: {', '.join(names)}.")
 
 
-def print_regrading(console: Console, found: RegradeResult) -> None:
+def print_regrading(console: Console, result: RegradeResult) -> None:
     """Print the results of grading a run again."""
     print_line(
-        console, f"[bold]{found.solutions:,}[/] solutions graded by {found.grader}; before that by {found.before}"
+        console, f"[bold]{result.solutions:,}[/] solutions graded by {result.grader}; before that by {result.before}"
     )
     print_line(
         console,
-        f"  {found.changed:,} answers changed; {found.now_right:,} became right and {found.now_wrong:,} wrong",
+        f"  {result.changed:,} answers changed; {result.now_right:,} became right and {result.now_wrong:,} wrong",
     )
-    if found.unread:
-        print_line(console, f"  {found.unread:,} give no answer")
-    if found.refused:
+    if result.unread:
+        print_line(console, f"  {result.unread:,} have no readable answer")
+    if result.refused:
         print_line(
-            console, f"  {found.refused:,} answers were refused: too large or too slow to compare, so counted as wrong"
+            console, f"  {result.refused:,} answers were refused: too large or too slow to compare, so counted as wrong"
         )
-    for text in found.notes:
+    for text in result.notes:
         print_note(console, f"{text}.")

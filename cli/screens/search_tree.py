@@ -35,15 +35,17 @@ def print_search_tree(console: Console, question: str, key: SearchKey, search: L
     by_parent: dict[int, list[SearchRow]] = defaultdict(list)
     for row in search.nodes.values():
         by_parent[row["parent"]].append(row)
-    marked = find_selected_path(search)
+    path = find_selected_path(search)
     top = Tree(Text(TREE_HEADING, style="dim", no_wrap=True, overflow="ellipsis"), guide_style="dim")
     branches = [(top, 0)]
     while branches:
         branch, parent = branches.pop()
         children = sorted(by_parent[parent], key=lambda row: (row["node_id"] in by_parent, row["node_id"]))
-        labels = [(branch.add(format_node(row, row["node_id"] in marked)), row["node_id"]) for row in children]
-        going = [(own, number) for own, number in labels if number in by_parent]
-        branches += [(branch, number) for _, number in going] if len(going) == 1 else going[::-1]
+        labels = [(branch.add(format_node(row, row["node_id"] in path)), row["node_id"]) for row in children]
+        with_children = [(own, number) for own, number in labels if number in by_parent]
+        branches += (
+            [(branch, number) for _, number in with_children] if len(with_children) == 1 else with_children[::-1]
+        )
     console.print(top)
 
 
@@ -51,26 +53,26 @@ def print_searches(console: Console, problem: str, searches: dict[SearchKey, Log
     """Print the list of searches on a problem."""
     table = make_number_table("search", "n", "width", "lookahead", "seed", "rounds", "nodes", "right")
     for (_, strategy, n, width, lookahead, seed), search in searches.items():
-        ended = search.result_row or {}
-        right = {True: "yes", False: "no", None: "?"}[ended.get("correct")]
-        rounds = max((row["round"] for row in search.nodes.values()), default=ended.get("steps") or 0)
+        result = search.result_row or {}
+        right = {True: "yes", False: "no", None: "?"}[result.get("correct")]
+        rounds = max((row["round"] for row in search.nodes.values()), default=result.get("steps") or 0)
         numbers = (n, width or "–", lookahead, seed, rounds, f"{len(search.nodes):,}", right)
         table.add_row(strategy, *map(str, numbers))
     print_plain_line(console, f"{format_one_line(problem)} has {len(searches):,} searches:")
     console.print(table)
-    print_plain_line(console, "To see one: --strategy, --n, --width, --lookahead and --seed tell them apart.")
+    print_plain_line(console, "To show one, select it with --strategy, --n, --width, --lookahead and --seed.")
 
 
-def format_node(row: SearchRow, marked: bool) -> Text:
+def format_node(row: SearchRow, on_path: bool) -> Text:
     """Return a node's line: number, score, fate, tokens, and text without markup."""
     failed = row["text"] is None
-    fate = "failed" if failed else row["fate"] or "waits"
+    fate = "failed" if failed else row["fate"] or "waiting"
     score = "–" if row["score"] is None else f"{row['score']:.3f}"
     tokens = format_node_tokens(row["completion_tokens"], row["lookahead_tokens"])
-    said = row["status"] if failed else format_node_text(row)
-    place = f"{'*' if marked else ' '}{row['node_id']:>4} {row['round']:>5}"
-    text = f"{place} {score:>6} {fate:<8} {tokens:>6} {format_one_line(said, MAX_STEP_CHARACTERS).strip()}"
-    style = "bold green" if marked else NODE_STYLES.get(fate, "")
+    content = row["status"] if failed else format_node_text(row)
+    place = f"{'*' if on_path else ' '}{row['node_id']:>4} {row['round']:>5}"
+    text = f"{place} {score:>6} {fate:<8} {tokens:>6} {format_one_line(content, MAX_STEP_CHARACTERS).strip()}"
+    style = "bold green" if on_path else NODE_STYLES.get(fate, "")
     return Text(text, style=style, no_wrap=True, overflow="ellipsis")
 
 
@@ -101,5 +103,5 @@ def filter_searches(
     return {
         key: search
         for key, search in searches.items()
-        if all(want in (None, have) for want, have in zip(wanted, key[1:], strict=True))
+        if all(wanted_value in (None, value) for wanted_value, value in zip(wanted, key[1:], strict=True))
     }

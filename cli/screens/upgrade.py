@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from isocompute.runners.storage.upgrade import UpgradedRun
 
 
-def print_upgraded_run(console: Console, source: str, found: UpgradedRun | None) -> None:
+def print_upgraded_run(console: Console, source: str, upgraded: UpgradedRun | None) -> None:
     """Print the result of upgrading a run, or that it needs no upgrade."""
-    if found is None:
+    if upgraded is None:
         print_nothing_to_upgrade(console, source)
         return
-    rows = ", ".join(f"{count:,} {name}" for name, count in found.rows.items()) or "no rows yet"
-    print_plain_line(console, f"{found.run} is {source} in format {RUN_FORMAT}: {rows}.")
-    if found.moved:
-        print_plain_line(console, f"The step scores of {found.moved:,} solutions are rows of scores now.")
-    sizes = [f"{role} {size:,.0f}" for role, size in found.parameters.items()]
+    rows = ", ".join(f"{count:,} {name}" for name, count in upgraded.rows.items()) or "no rows yet"
+    print_plain_line(console, f"Wrote {upgraded.run}, which is {source} in format {RUN_FORMAT}: {rows}.")
+    if upgraded.moved:
+        print_plain_line(console, f"The step scores of {upgraded.moved:,} solutions are now rows of the table scores.")
+    sizes = [f"{role} {size:,.0f}" for role, size in upgraded.parameters.items()]
     if sizes:
         print_plain_line(console, f"Parameters: {', '.join(sizes)}.")
-    print_unknown_fields(console, list(found.unknown))
+    print_unknown_fields(console, list(upgraded.unknown))
 
 
 def print_upgraded_profile(console: Console, source: str, profile: Profile | None, target: str) -> None:
@@ -34,16 +34,18 @@ def print_upgraded_profile(console: Console, source: str, profile: Profile | Non
     if profile is None:
         print_nothing_to_upgrade(console, source)
         return
-    print_plain_line(console, f"{target} is {source} in format {profile.format}: {', '.join(profile.strategies)}.")
+    print_plain_line(
+        console, f"Wrote {target}, which is {source} in format {profile.format}: {', '.join(profile.strategies)}."
+    )
     print_unknown_fields(console, profile.unknown_parts)
 
 
 def print_nothing_to_upgrade(console: Console, source: str) -> None:
     """Print that there is nothing to upgrade."""
-    print_plain_line(console, f"{source} has the newest format already; nothing was written.")
+    print_plain_line(console, f"{source} already has the newest format; nothing was written.")
 
 
 def print_unknown_fields(console: Console, names: list[str]) -> None:
     """Print the fields that stay unknown."""
     if names:
-        print_plain_line(console, f"Unknown, as the old one does not say it: {', '.join(names)}.")
+        print_plain_line(console, f"Unknown, because the old format does not record it: {', '.join(names)}.")

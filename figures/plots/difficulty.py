@@ -54,22 +54,22 @@ def build_difficulty_table(studies: Sequence[DifficultyStudy]) -> pd.DataFrame:
         )
     for level in first.policy.levels:
         problems = level.problem_share * first.problems
-        reached = build_reached_rows(
+        choice_rows = build_reached_rows(
             f"by {first.kind}", first.in_practice, first.policy.budgets, level.by_difficulty, problems
         )
-        rows.append(reached.assign(level=level.level, strategy=pd.Series(level.strategies, dtype=object)))
+        rows.append(choice_rows.assign(level=level.level, strategy=pd.Series(level.strategies, dtype=object)))
     table = pd.concat(rows, ignore_index=True).astype({"level": "Int64"})
     return table[list(DIFFICULTY_COLUMNS)]
 
 
 def build_reached_rows(
-    choice: str, in_practice: bool, budgets: NDArray[np.float64], reached: PolicyAccuracy, problems: float
+    choice: str, in_practice: bool, budgets: NDArray[np.float64], accuracies: PolicyAccuracy, problems: float
 ) -> pd.DataFrame:
     """Return the accuracy of one way of choosing on a set of problems, with a row for each budget."""
     return pd.DataFrame(
         {"choice": choice, "in_practice": in_practice, "level": pd.array([pd.NA] * len(budgets), dtype="Int64"),
-         "budget": budgets, "strategy": pd.Series([None] * len(budgets), dtype=object), "accuracy": reached.accuracy,
-         "low": reached.low, "high": reached.high, "problems": float(problems)}
+         "budget": budgets, "strategy": pd.Series([None] * len(budgets), dtype=object), "accuracy": accuracies.accuracy,
+         "low": accuracies.low, "high": accuracies.high, "problems": float(problems)}
     )  # fmt: skip
 
 
@@ -89,19 +89,19 @@ def draw_difficulty(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     check_table(table, DIFFICULTY_COLUMNS, "difficulty")
     problems = round(table.loc[table["level"].isna(), "problems"].iloc[0])
     return draw_two_panels(
-        table, ax, (draw_choices, draw_levels), f"{problems} problems, scored under choices made on others"
+        table, ax, (draw_choices, draw_levels), f"{problems} problems, scored under choices made on other problems"
     )
 
 
 def draw_choices(table: pd.DataFrame, ax: Any = None) -> Axes:
     """Draw the accuracy of each way of choosing against the budget, with a band for one choice for all, in one Axes."""
     check_table(table, DIFFICULTY_COLUMNS, "difficulty")
-    together = table[table["level"].isna()].sort_values("budget")
+    overall = table[table["level"].isna()].sort_values("budget")
     choices = [choice for choice in dict.fromkeys(table["choice"]) if choice != ONE_CHOICE_FOR_ALL]
     shades = {choice: DIFFICULTY_COLOURS[i % len(DIFFICULTY_COLOURS)] for i, choice in enumerate(choices)}
     with prepare_axes(ax) as (axes,):
         for choice in (ONE_CHOICE_FOR_ALL, *choices):
-            line = together[together["choice"] == choice]
+            line = overall[overall["choice"] == choice]
             shade, in_practice = shades.get(choice, GREY), line["in_practice"].all()
             style, label = ("o-", choice) if in_practice else ("o--", f"{choice} (needs the right answers)")
             axes.plot(line["budget"], 100 * line["accuracy"], style, color=shade, label=label)
@@ -109,7 +109,7 @@ def draw_choices(table: pd.DataFrame, ax: Any = None) -> Axes:
                 axes.fill_between(line["budget"], 100 * line["low"], 100 * line["high"], color=shade, alpha=0.13, lw=0)
         axes.legend()
         axes.set_ylabel("problems solved (%)")
-        finish_axes(axes, "choosing by difficulty", "budget C per problem, telling the level included (x)")
+        finish_axes(axes, "choosing by difficulty", "budget C per problem, with the cost of the level (x)")
     return axes
 
 
@@ -122,12 +122,12 @@ def draw_levels(table: pd.DataFrame, ax: Any = None) -> Axes:
     cells = rows[rows["choice"] == choice].pivot(index="level", columns="budget", values="strategy")
     names = list(dict.fromkeys(name for name in cells.to_numpy().ravel() if not pd.isna(name)))
     codes = np.array([[np.nan if pd.isna(name) else names.index(name) for name in row] for row in cells.to_numpy()])
-    shown = mpl.colors.ListedColormap([get_strategy_colour(name) for name in names] or ["white"])
+    colours = mpl.colors.ListedColormap([get_strategy_colour(name) for name in names] or ["white"])
     with prepare_axes(ax) as (axes,):
-        axes.imshow(codes, cmap=shown, vmin=0, vmax=max(len(names) - 1, 1), aspect="auto", alpha=0.8)
+        axes.imshow(codes, cmap=colours, vmin=0, vmax=max(len(names) - 1, 1), aspect="auto", alpha=0.8)
         axes.set_yticks(range(len(cells.index)), [str(level) for level in cells.index])
         axes.set_xticks(range(len(cells.columns)), [f"{x:g}" for x in cells.columns], rotation=60)
-        axes.set_title(f"what runs on each level, {choice}")
+        axes.set_title(f"strategy on each level, {choice}")
         axes.set_xlabel("budget C per problem (x)")
         axes.set_ylabel("level, 1 the easiest")
         handles = [Patch(color=get_strategy_colour(name), label=name) for name in names]

@@ -43,41 +43,41 @@ def build_frontiers_table(profile: Profile) -> pd.DataFrame:
     if len(options) < 2 or not profile.per_problem or profile.problems < 2:
         return pd.DataFrame(columns=list(FRONTIERS_COLUMNS))
     budgets = np.array(list_doubling_budgets(profile))
-    honest = score_held_out(options, budgets, split_folds(profile.problems)).accuracy[
+    held_out = score_held_out(options, budgets, split_folds(profile.problems)).accuracy[
         :-1
     ]  # the last row is the choice among the strategies
-    flattering = score_in_sample(options, budgets).accuracy[:-1]
+    in_sample = score_in_sample(options, budgets).accuracy[:-1]
     weights = draw_profile_bootstrap(profile)
     lines = []
-    for option, reached, taken in zip(options, honest, flattering, strict=True):
-        paid = ~np.isnan(reached[0])
+    for option, held_out_values, in_sample_values in zip(options, held_out, in_sample, strict=True):
+        paid = ~np.isnan(held_out_values[0])
         if not paid.any():
             continue
-        lead, taken_lead = (reached - honest[0])[:, paid], (taken - flattering[0])[:, paid]
-        reached, taken = reached[:, paid], taken[:, paid]
-        lucky = is_search(option.strategy)
-        low, high = enclose_mean_intervals(reached, taken if lucky else None, weights)
-        lead_low, lead_high = enclose_mean_intervals(lead, taken_lead if lucky else None, weights)
-        line = {"accuracy": reached.mean(axis=0), "low": low, "high": high,
+        lead, in_sample_lead = (held_out_values - held_out[0])[:, paid], (in_sample_values - in_sample[0])[:, paid]
+        held_out_values, in_sample_values = held_out_values[:, paid], in_sample_values[:, paid]
+        enclose_in_sample = is_search(option.strategy)
+        low, high = enclose_mean_intervals(held_out_values, in_sample_values if enclose_in_sample else None, weights)
+        lead_low, lead_high = enclose_mean_intervals(lead, in_sample_lead if enclose_in_sample else None, weights)
+        line = {"accuracy": held_out_values.mean(axis=0), "low": low, "high": high,
                 "lead": lead.mean(axis=0), "lead_low": lead_low, "lead_high": lead_high}  # fmt: skip
         lines.append(pd.DataFrame({"strategy": option.strategy, "budget": budgets[paid], **line}))
     return pd.concat(lines, ignore_index=True).assign(problems=profile.problems)
 
 
 def enclose_mean_intervals(
-    honest: NDArray[np.float64], flattering: NDArray[np.float64] | None, weights: NDArray[np.float64]
+    held_out: NDArray[np.float64], in_sample: NDArray[np.float64] | None, weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the 95 % interval of means over problems.
 
     Args:
-        honest: (P, nC) held-out values.
-        flattering: (P, nC) in-sample values, whose interval is enclosed too; None to leave them out.
+        held_out: (P, nC) held-out values.
+        in_sample: (P, nC) in-sample values, whose interval is enclosed too; None to leave them out.
         weights: (B, P) bootstrap weights.
     """
-    low, high = compute_percentile_interval(resample_means(honest, weights))
-    if flattering is None:
+    low, high = compute_percentile_interval(resample_means(held_out, weights))
+    if in_sample is None:
         return low, high
-    other_low, other_high = compute_percentile_interval(resample_means(flattering, weights))
+    other_low, other_high = compute_percentile_interval(resample_means(in_sample, weights))
     return np.minimum(low, other_low), np.maximum(high, other_high)
 
 
@@ -95,7 +95,7 @@ def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
         DataError: a column is missing, there are no rows, or ``ax`` is not two Axes.
     """
     check_table(table, FRONTIERS_COLUMNS, "frontiers")
-    title = f"{table['problems'].iloc[0]} problems, scored with numbers chosen on others"
+    title = f"{table['problems'].iloc[0]} problems, scored with numbers chosen on other problems"
     axes = draw_two_panels(table, ax, (draw_strategy_accuracies, draw_lead), title)
     remove_legend(axes[1])
     return axes

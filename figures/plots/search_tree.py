@@ -93,8 +93,10 @@ def draw_search_tree(table: pd.DataFrame, ax: Any = None, title: str | None = No
     """
     check_table(table, SEARCH_TREE_COLUMNS, "search_tree")
     places = table.set_index("node_id")[["round", "height"]]
-    if lost := set(table["parent"].dropna()) - set(places.index):
-        raise DataError(f"The table of search_tree has no node {min(lost)}, from which others go on.")
+    if missing_parents := set(table["parent"].dropna()) - set(places.index):
+        raise DataError(
+            f"The table of search_tree has no node {min(missing_parents)}, but other nodes name it as parent."
+        )
     rounds = int(table["round"].max())
     size = (min(3 + 0.9 * rounds, 12), min(max(2.5, 1.6 - 0.11 * table["height"].min()), 14))
     nodes = table[table["parent"].notna()]
@@ -125,7 +127,7 @@ def draw_nodes(nodes: pd.DataFrame, axes: Axes) -> list[Line2D]:
         if len(own):
             hues = [NEUTRAL_COLOUR if pd.isna(score) else shades(score) for score in own["score"]]
             axes.scatter(own["round"], own["height"], c=hues, marker=mark, s=22, lw=1, zorder=4)
-            label = fate or "failed, or waits"
+            label = fate or "failed or waiting"
             legend.append(Line2D([], [], marker=mark, color=GREY, ls="", ms=5, label=label))
     return legend
 

@@ -128,8 +128,8 @@ def build_voting_grid(S: ArrayLike) -> AllocationGrid:
         array([2., 3., 4., 5., 6., 7., 8.])
     """
     on = check_knots(S, "S")
-    tried = np.union1d(list_whole_numbers(int(on[0]), int(on[-1])), on)
-    return AllocationGrid({"S": tried}, tried.astype(float), compute_knot_weights(tried, on, "S").T)
+    sizes = np.union1d(list_whole_numbers(int(on[0]), int(on[-1])), on)
+    return AllocationGrid({"S": sizes}, sizes.astype(float), compute_knot_weights(sizes, on, "S").T)
 
 
 def build_verified_grid(S: ArrayLike, V: ArrayLike, lam: float) -> AllocationGrid:
@@ -149,8 +149,8 @@ def build_verified_grid(S: ArrayLike, V: ArrayLike, lam: float) -> AllocationGri
         (array([1, 1, 2, 2]), array([1, 2, 1, 2]), array([2., 3., 4., 6.]))
     """
     on_s, on_v = check_knots(S, "S"), check_knots(V, "V")
-    whole = [np.union1d(list_whole_numbers(int(on[0]), int(on[-1])), on) for on in (on_s, on_v)]
-    s, v = (grid.ravel() for grid in np.meshgrid(*whole))
+    sizes = [np.union1d(list_whole_numbers(int(on[0]), int(on[-1])), on) for on in (on_s, on_v)]
+    s, v = (grid.ravel() for grid in np.meshgrid(*sizes))
     cost = compute_allocation_cost(s, v, lam)
     order = np.argsort(cost, kind="stable")
     s, v = s[order], v[order]
@@ -159,18 +159,18 @@ def build_verified_grid(S: ArrayLike, V: ArrayLike, lam: float) -> AllocationGri
 
 
 def find_best_allocations(
-    values: NDArray[np.float64], tried: AllocationGrid, budgets: ArrayLike
+    values: NDArray[np.float64], grid: AllocationGrid, budgets: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Find the best allocation within each budget; ties (see `isocompute.fits.choice.ties`) go to the cheapest.
 
     Args:
         values: (R, K) accuracies at the knots; the rows are problems, replicates or training folds.
-        tried: the candidate allocations.
+        grid: the candidate allocations.
         budgets: (nC,) compute per problem, in x, > 0.
 
     Returns:
         accuracy: (R, nC) its accuracy; NaN where no allocation is affordable.
-        chosen: (R, nC) its index in `tried`; -1 where no allocation is affordable.
+        chosen: (R, nC) its index in `grid`; -1 where no allocation is affordable.
 
     Raises:
         DataError: malformed budgets.
@@ -184,16 +184,16 @@ def find_best_allocations(
     limits = np.asarray(budgets, dtype=float)
     if limits.ndim != 1 or limits.size == 0 or not (limits > 0).all():
         raise DataError(f"budgets must be a non-empty sequence of positive numbers; got {budgets!r}.")
-    reach = np.searchsorted(tried.cost, limits * (1 + 1e-12), side="right") - 1  # the most expensive affordable one
+    reach = np.searchsorted(grid.cost, limits * (1 + 1e-12), side="right") - 1  # the most expensive affordable one
     accuracy, chosen = np.empty((len(values), len(limits))), np.empty((len(values), len(limits)), dtype=np.int64)
-    block = max(1, _BLOCK // len(tried.cost))
+    block = max(1, _BLOCK // len(grid.cost))
     for start in range(0, len(values), block):
         # Allocations are in order of cost, so the running maximum is the best accuracy within each cost. Its first
         # value within the tolerance belongs to the cheapest allocation that ties with the best.
-        best = np.maximum.accumulate(values[start : start + block] @ tried.weights, axis=1)
-        reached = best[:, reach]
-        accuracy[start : start + block] = reached
-        for row, (risen, goals) in enumerate(zip(best, reached - TIE_TOLERANCE, strict=True), start):
+        best = np.maximum.accumulate(values[start : start + block] @ grid.weights, axis=1)
+        best_within = best[:, reach]
+        accuracy[start : start + block] = best_within
+        for row, (risen, goals) in enumerate(zip(best, best_within - TIE_TOLERANCE, strict=True), start):
             chosen[row] = np.searchsorted(risen, goals)
     accuracy[:, reach < 0], chosen[:, reach < 0] = np.nan, -1
     return accuracy, chosen

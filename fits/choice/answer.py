@@ -16,12 +16,12 @@ TIE_SHARE = 1e-9
 """Totals nearer than this share of what they sum are tied, as in `fits.estimate_additive_vote`."""
 
 ODDS_PRIOR = 0.1
-"""The number added to a solution's yes and to its no before their odds, as in `fits.estimate_fused_vote`."""
+"""The count added to the yes and the no of a solution before their odds, as in `fits.estimate_fused_vote`."""
 
 
 @dataclass(frozen=True, eq=False)
 class AnswerSupport:
-    """The support of each answer, and its probability of being chosen, ties uniform.
+    """The support of each answer, and its probability of being chosen when ties are drawn uniformly.
 
     Args:
         support: (A,) votes, weights, or the best score, by answer code.
@@ -57,8 +57,10 @@ def weigh_answers(
         if strategy == "prm-weighted":
             return _choose_heaviest(np.nan_to_num(scores), answers, count)
         ranks = rank_finished_first(scores[None], np.ones((1, len(scores)), dtype=bool))[0]
-        found = _choose_best_solutions(ranks, answers, count)
-        return AnswerSupport(np.where(found.support < 0, np.nan, found.support), found.probability)
+        best_solutions = _choose_best_solutions(ranks, answers, count)
+        return AnswerSupport(
+            np.where(best_solutions.support < 0, np.nan, best_solutions.support), best_solutions.probability
+        )
     assert verdicts is not None
     decided = np.where(np.isnan(verdicts), np.nan, verdicts > 0.5) if strategy.startswith("genrm") else verdicts
     parsed = (~np.isnan(decided)).sum(axis=1)
@@ -81,11 +83,11 @@ def _choose_heaviest(weights: Floats, answers: Ints, count: int) -> AnswerSuppor
     """Return the totals by answer; the heaviest of the answers that are there share the choice."""
     read = answers >= 0
     totals = np.bincount(answers[read], weights[read], count).astype(float)
-    there = np.bincount(answers[read], minlength=count) > 0
-    if not there.any():
+    is_present = np.bincount(answers[read], minlength=count) > 0
+    if not is_present.any():
         return AnswerSupport(totals, np.zeros(count))
     slack = TIE_SHARE * max(float(np.abs(weights[read]).sum()), 1e-300)
-    tied = there & (totals >= totals[there].max() - slack)
+    tied = is_present & (totals >= totals[is_present].max() - slack)
     return AnswerSupport(totals, tied / tied.sum())
 
 

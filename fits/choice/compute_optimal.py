@@ -153,35 +153,35 @@ def choose_compute_optimal(
     left = np.maximum(limits - charge, np.finfo(float).tiny)  # tiny affords nothing
     inside = apart.stack_copies(len(cases)).split_by_level(cases.ravel())
     out = score_held_out(options, left, inside).accuracy[-1].reshape(*cases.shape, -1)
-    whole = score_in_sample(options, left, cases.ravel())
-    flattered = whole.accuracy[-1].reshape(*cases.shape, -1)
+    in_sample = score_in_sample(options, left, cases.ravel())
+    optimistic_scores = in_sample.accuracy[-1].reshape(*cases.shape, -1)
     common = score_held_out(one_for_all, limits, apart).accuracy[-1][None]
-    common_flattered = score_in_sample(one_for_all, limits).accuracy[-1][None]
+    common_optimistic = score_in_sample(one_for_all, limits).accuracy[-1][None]
     gain = out.mean(axis=0) - common[0]
-    gain_low, gain_high = compute_enclosing_interval(gain, flattered.mean(axis=0) - common_flattered[0], level)
-    found = []
+    gain_low, gain_high = compute_enclosing_interval(gain, optimistic_scores.mean(axis=0) - common_optimistic[0], level)
+    level_choices = []
     for row, number in enumerate(np.unique(cases)):
         members = cases == number
-        run, strategies = _describe_choices(options, whole.choices, row)
-        found.append(
+        run, strategies = _describe_choices(options, in_sample.choices, row)
+        level_choices.append(
             LevelChoice(
                 level=int(number),
                 problem_share=float(members.mean()),
                 choices=run,
                 strategies=strategies,
-                by_difficulty=_summarise_accuracy(out, flattered, members, rows, level),
+                by_difficulty=_summarise_accuracy(out, optimistic_scores, members, rows, level),
                 one_for_all=_average_members(common, members),
             )
         )
     return ComputeOptimalPolicy(
         budgets=limits,
         charge=charge,
-        by_difficulty=_summarise_accuracy(out, flattered, np.ones(cases.shape, dtype=bool), rows, level),
-        one_for_all=_summarise_accuracy(common, common_flattered, np.ones((1, P), dtype=bool), rows, level),
+        by_difficulty=_summarise_accuracy(out, optimistic_scores, np.ones(cases.shape, dtype=bool), rows, level),
+        one_for_all=_summarise_accuracy(common, common_optimistic, np.ones((1, P), dtype=bool), rows, level),
         gain=gain.mean(axis=0),
         gain_low=gain_low,
         gain_high=gain_high,
-        levels=found,
+        levels=level_choices,
     )
 
 
@@ -192,18 +192,18 @@ def _average_members(values: NDArray[np.float64], members: NDArray[np.bool_]) ->
 
 def _summarise_accuracy(
     out: NDArray[np.float64],
-    flattered: NDArray[np.float64],
+    optimistic_scores: NDArray[np.float64],
     members: NDArray[np.bool_],
     weights: NDArray[np.float64],
     level: float,
 ) -> PolicyAccuracy:
     """Return the means of (R, P, nC) accuracies over members, (R, P), with the interval of the held-out mean."""
     totals, counts = (out * members[:, :, None]).sum(axis=0), members.sum(axis=0)
-    drawn = resample_means(counts, weights)[:, None]
+    resampled = resample_means(counts, weights)[:, None]
     replicates = np.full((len(weights), out.shape[2]), np.nan)  # NaN if a replicate draws no problem of the level
-    np.divide(resample_means(totals, weights), drawn, out=replicates, where=drawn > 0)
+    np.divide(resample_means(totals, weights), resampled, out=replicates, where=resampled > 0)
     low, high = compute_percentile_interval(replicates, level)
-    return PolicyAccuracy(_average_members(out, members), low, high, _average_members(flattered, members))
+    return PolicyAccuracy(_average_members(out, members), low, high, _average_members(optimistic_scores, members))
 
 
 def _describe_choices(

@@ -19,7 +19,7 @@ from isocompute.fits.choice.ties import choose_cheapest
 
 FOLD_COUNT = 5
 SPLIT_COUNT = 20
-"""The number of times the problems are split into folds."""
+"""The number of times that the problems are split into folds."""
 FOLD_SEED = 128
 
 
@@ -150,9 +150,9 @@ def choose_strategies(options: Sequence[AllocationOptions], rows: ArrayLike, bud
                 f"of {weights.shape[1]}."
             )
     weights = weights / weights.sum(axis=1, keepdims=True)
-    found = [option.choose_allocations(weights, budgets) for option in options]
-    accuracy = np.stack([best for best, _ in found])
-    chosen = np.stack([chosen for _, chosen in found])
+    choices = [option.choose_allocations(weights, budgets) for option in options]
+    accuracy = np.stack([best for best, _ in choices])
+    chosen = np.stack([chosen for _, chosen in choices])
     costs = np.stack([option.grid.cost[row] for option, row in zip(options, chosen, strict=True)])
     errors = np.array([option.error for option in options])[:, None, None]
     return AllocationChoices(accuracy, chosen, choose_cheapest(accuracy, costs, errors))
@@ -195,7 +195,7 @@ def score_in_sample(
 
 
 def compute_enclosing_interval(
-    honest: ArrayLike, flattering: ArrayLike, level: float = 0.95
+    held_out: ArrayLike, in_sample: ArrayLike, level: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute an interval of the accuracy of the truly best choices, from held-out and in-sample values.
 
@@ -204,8 +204,8 @@ def compute_enclosing_interval(
     two high ends (`compute_t_interval`).
 
     Args:
-        honest: (P, …) per-problem values, held out.
-        flattering: (P, …) per-problem values, in sample.
+        held_out: (P, …) per-problem values, held out.
+        in_sample: (P, …) per-problem values, in sample.
         level: coverage probability, in (0, 1).
 
     Example:
@@ -213,8 +213,8 @@ def compute_enclosing_interval(
         >>> float(low.round(2)), float(high.round(2))
         (-0.19, 1.19)
     """
-    low, high = compute_t_interval(honest, level)
-    other_low, other_high = compute_t_interval(flattering, level)
+    low, high = compute_t_interval(held_out, level)
+    other_low, other_high = compute_t_interval(in_sample, level)
     return np.minimum(low, other_low), np.maximum(high, other_high)
 
 

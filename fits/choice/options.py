@@ -114,10 +114,12 @@ def build_voting_options(
         2.5
     """
     if not (np.isfinite(each) and each >= 1):
-        raise DataError(f"each, the cost of a solution with what is done to it, must be at least 1; got {each}.")
-    tried = build_voting_grid(S)
-    tried = AllocationGrid(tried.numbers, tried.cost * each, tried.weights)
-    return AllocationOptions(strategy, _check_problem_rows(curve, (len(check_knots(S, "S")),), "curve"), tried, error)
+        raise DataError(
+            f"each, the cost of a solution with its verifications or score, must be at least 1; got {each}."
+        )
+    grid = build_voting_grid(S)
+    grid = AllocationGrid(grid.numbers, grid.cost * each, grid.weights)
+    return AllocationOptions(strategy, _check_problem_rows(curve, (len(check_knots(S, "S")),), "curve"), grid, error)
 
 
 def build_verified_options(
@@ -143,10 +145,10 @@ def build_verified_options(
         ... [1, 4, 9])
         (array([[nan, 0.6, 0.7]]), array([[-1,  2,  3]]))
     """
-    tried = build_verified_grid(S, V, lam)
+    grid = build_verified_grid(S, V, lam)
     shape = len(check_knots(S, "S")), len(check_knots(V, "V"))
     values = _check_problem_rows(surface, shape, "surface")
-    return AllocationOptions(strategy, values.reshape(len(values), -1), tried, error)
+    return AllocationOptions(strategy, values.reshape(len(values), -1), grid, error)
 
 
 def build_listed_options(
@@ -177,8 +179,8 @@ def build_listed_options(
         if column.shape != price.shape:
             raise DataError(f"{name} must be given for each of the {len(price)} costs; its shape is {column.shape}.")
     order = np.argsort(price, kind="stable")
-    tried = AllocationGrid({name: column[order] for name, column in columns.items()}, price[order], np.eye(len(price)))
-    return AllocationOptions(strategy, values[:, order], tried)
+    grid = AllocationGrid({name: column[order] for name, column in columns.items()}, price[order], np.eye(len(price)))
+    return AllocationOptions(strategy, values[:, order], grid)
 
 
 def _check_problem_rows(values: ArrayLike, shape: tuple[int, ...], name: str) -> NDArray[np.float64]:

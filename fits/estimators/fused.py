@@ -111,13 +111,13 @@ def fit_fused_vote(
     times = folds.test.sum(axis=0)
     if folds.test.shape[1] != pool.problems or not times.all():
         raise DataError(f"folds must score each of the pool's {pool.problems} problems; got {folds.test.shape}.")
-    tried = [estimate_fused_vote(pool, S, V, trust, draws, seed) for trust in ODDS_EXPONENTS]
-    accuracy = np.stack([estimate.accuracy for estimate in tried])  # (trusts, P, nS, nV)
+    estimates = [estimate_fused_vote(pool, S, V, trust, draws, seed) for trust in ODDS_EXPONENTS]
+    accuracy = np.stack([estimate.accuracy for estimate in estimates])  # (trusts, P, nS, nV)
     by_problem = accuracy.mean(axis=(2, 3))
     best = _choose_exponents(by_problem, np.concatenate([np.ones((1, pool.problems)), folds.train]))
     share = np.zeros((len(ODDS_EXPONENTS), pool.problems))  # share of a problem's scorings under each κ
     np.add.at(share, best[1:], folds.test / times)
-    error = np.stack([estimate.error for estimate in tried])
+    error = np.stack([estimate.error for estimate in estimates])
     return FusedEstimate(
         # All κ share their draws, so the errors in a mean over κ add up.
         SampledEstimate(np.einsum("tp,tpsv->psv", share, accuracy), np.einsum("tp,tpsv->psv", share, error)),

@@ -21,11 +21,11 @@ def _expand_single_vote(wrong: Ints, table: Floats, spare: int, largest: int) ->
         for t in range(min(a + 1, largest), 0, -1):
             tied[t] = tied[t] * table[wrong[a], 0] + tied[t - 1] * table[wrong[a], 1]
         tied[0] *= table[wrong[a], 0]
-    found = np.zeros(largest + 1)
+    coefficients = np.zeros(largest + 1)
     for t in range(min(len(wrong), largest) + 1):
         for j in range(min(largest - t, spare) + 1):
-            found[t + j] += tied[t] / (t + 1) * table[spare, j]
-    return found
+            coefficients[t + j] += tied[t] / (t + 1) * table[spare, j]
+    return coefficients
 
 
 @njit(cache=True)
@@ -72,9 +72,9 @@ def count_vote_wins(
                     spare += wrong[p, a]
             rivals = rivals[:many]
             if k == 1:
-                found = _expand_single_vote(rivals, table, spare, largest - 1)
+                coefficients = _expand_single_vote(rivals, table, spare, largest - 1)
             else:
-                found = np.zeros(largest - k + 1)
+                coefficients = np.zeros(largest - k + 1)
                 n = 1  # a rule of n nodes is exact up to degree 2n - 1; the degree is the number of rivals that can tie
                 while 2 * n - 1 < min(many, (largest - k) // k):
                     n *= 2
@@ -82,9 +82,9 @@ def count_vote_wins(
                     poly = table[spare, : largest - k + 1].copy()
                     for a in range(many):
                         poly = _multiply_polynomial(poly, table[rivals[a]], rivals[a], k, nodes[node])
-                    found += weights[node] * poly
-            for i in range(len(found)):
-                wins[p, k + i] += table[right[p], k] * found[i]
+                    coefficients += weights[node] * poly
+            for i in range(len(coefficients)):
+                wins[p, k + i] += table[right[p], k] * coefficients[i]
     return wins
 
 

@@ -35,14 +35,14 @@ def draw_verdicts(values: Floats, judged: Ints, V: Ints, draws: int, seeds: Ints
         for r in range(draws):
             for i in range(solutions):
                 row[:] = values[p, i]
-                total, count, drawn = 0.0, 0.0, 0
+                total, count, draw_count = 0.0, 0.0, 0
                 for v in range(len(V)):
-                    while drawn < min(V[v], judged[p, i]):
-                        other = drawn + int(np.random.random() * (judged[p, i] - drawn))
+                    while draw_count < min(V[v], judged[p, i]):
+                        other = draw_count + int(np.random.random() * (judged[p, i] - draw_count))
                         value = row[other]
-                        row[other] = row[drawn]
-                        row[drawn] = value
-                        drawn += 1
+                        row[other] = row[draw_count]
+                        row[draw_count] = value
+                        draw_count += 1
                         if not np.isnan(value):
                             total += value
                             count += 1.0

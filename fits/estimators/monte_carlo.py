@@ -191,7 +191,7 @@ def _draw_batches(
     if numbers.shape != shape:
         raise DataError(f"values must have the verdicts' shape {shape}; got {numbers.shape}.")
     if draws < 2:
-        raise DataError(f"draws must be at least 2, for an error to be known; got {draws}.")
+        raise DataError(f"draws must be at least 2, so that the error can be estimated; got {draws}.")
     if seed < 0:
         raise DataError(f"seed must be an integer ≥ 0; got {seed}.")
     states = [np.random.SeedSequence((seed, p)).generate_state(2) for p in range(pool.problems)]

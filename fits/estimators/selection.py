@@ -32,9 +32,9 @@ def estimate_coverage(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
     """
     S = check_subset_sizes(S, pool.solutions, "S", "solutions in the pool")
     from_the_top = compute_rank_probabilities(pool.solutions, S)[:, ::-1]
-    found: NDArray[np.float64] = np.zeros((pool.solutions + 1, len(S)))  # by the number of right solutions
-    found[1:] = np.minimum(np.cumsum(from_the_top, axis=1), 1.0).T
-    accuracy: NDArray[np.float64] = found[pool.correct.sum(axis=1)]
+    coverage: NDArray[np.float64] = np.zeros((pool.solutions + 1, len(S)))  # by the number of right solutions
+    coverage[1:] = np.minimum(np.cumsum(from_the_top, axis=1), 1.0).T
+    accuracy: NDArray[np.float64] = coverage[pool.correct.sum(axis=1)]
     return accuracy
 
 
@@ -98,10 +98,12 @@ def rank_finished_first(scores: ArrayLike, finished: ArrayLike) -> NDArray[np.fl
         >>> rank_finished_first([[0.9, 0.2, float("nan")]], [[False, True, True]])
         array([[-1.1,  0.2, -1. ]])
     """
-    score, whole = np.asarray(scores, dtype=float), np.asarray(finished)
-    if whole.shape != score.shape or whole.dtype.kind != "b":
-        raise DataError(f"finished must be booleans of shape {score.shape}; got {whole.dtype} {whole.shape}.")
+    score, is_finished = np.asarray(scores, dtype=float), np.asarray(finished)
+    if is_finished.shape != score.shape or is_finished.dtype.kind != "b":
+        raise DataError(
+            f"finished must be booleans of shape {score.shape}; got {is_finished.dtype} {is_finished.shape}."
+        )
     if ((score < 0) | (score > 1)).any():
         p, i = np.argwhere((score < 0) | (score > 1))[0]
         raise DataError(f"scores holds {score[p, i]} at problem {p}, solution {i}: it must lie in [0, 1], or be NaN.")
-    return np.where(np.isnan(score), -1.0, score) - 2.0 * ~whole
+    return np.where(np.isnan(score), -1.0, score) - 2.0 * ~is_finished

@@ -14,14 +14,14 @@ from isocompute.errors import DataError
 _MAX_TILT_DEPTH = 600.0
 
 
-def check_subset_sizes(values: ArrayLike, limit: int, name: str, what: str) -> NDArray[np.int64]:
+def check_subset_sizes(values: ArrayLike, limit: int, name: str, limit_name: str) -> NDArray[np.int64]:
     """Check requested subset sizes: a non-empty sequence of integers between 1 and `limit`.
 
     Args:
         values: the sizes, in any order, repeats allowed.
         limit: the largest size that can be drawn.
         name: the argument's name in the message, "S" or "V".
-        what: what `limit` counts, for the message.
+        limit_name: what `limit` counts, for the message.
 
     Raises:
         DataError: no sizes, sizes that are not integers, or a size out of range.
@@ -37,7 +37,7 @@ def check_subset_sizes(values: ArrayLike, limit: int, name: str, what: str) -> N
         raise DataError(f"{name} must hold integers; got {values!r}.")
     outside = array[(array < 1) | (array > limit)]
     if outside.size:
-        raise DataError(f"{name} must lie between 1 and {limit}, the {what}; got {outside[0]}.")
+        raise DataError(f"{name} must lie between 1 and {limit}, the {limit_name}; got {outside[0]}.")
     return array.astype(np.int64)
 
 

@@ -69,8 +69,8 @@ def measure_verifier(pool: Pool, replicates: int = VERIFIER_REPLICATES, seed: in
 
     def measure_ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> RateWithInterval:
         with np.errstate(invalid="ignore"):
-            value, *drawn = (weights @ part) / (weights @ whole)
-        known = np.array([x for x in drawn if not np.isnan(x)])
+            value, *replicates = (weights @ part) / (weights @ whole)
+        known = np.array([x for x in replicates if not np.isnan(x)])
         low, high = compute_percentile_interval(known) if known.size else (np.nan, np.nan)
         return float(value), float(low), float(high)
 

@@ -220,18 +220,18 @@ def _compute_possible_interval(replicates: Floats, level: float) -> tuple[float,
 
 
 def _write_notes(laws: list[AllocationLaw | None], budgets: int, level: float) -> Iterator[str]:
-    there = [law for law in laws if law is not None]
-    if len(there) < len(laws):
-        inside = budgets - int(there[1].is_at_edge.sum())
+    fitted_laws = [law for law in laws if law is not None]
+    if len(fitted_laws) < len(laws):
+        inside = budgets - int(fitted_laws[1].is_at_edge.sum())
         yield f"Only {inside} of {budgets} optima lie inside the grid: too few to treat the others as bounds."
-    alike = [LAW_FITS[law.way] for law in there if _has_zero(law.difference_interval)]
-    if alike:
-        yield f"The exponents a and b cannot be told apart ({', '.join(alike)})."
-    for one, other in combinations(there, 2):
+    indistinct = [LAW_FITS[law.way] for law in fitted_laws if _has_zero(law.difference_interval)]
+    if indistinct:
+        yield f"The exponents a and b cannot be told apart ({', '.join(indistinct)})."
+    for one, other in combinations(fitted_laws, 2):
         apart = one.replicates - other.replicates
         if all(_has_zero(_compute_possible_interval(apart[:, i], level)) for i in (0, 1)):
             yield f"The fits '{LAW_FITS[one.way]}' and '{LAW_FITS[other.way]}' cannot be told apart."
-    for law in there:
+    for law in fitted_laws:
         if law.replicate_share is not None and law.replicate_share < _POSSIBLE_SHARE:
             yield (
                 f"The intervals of '{LAW_FITS[law.way]}' rest on {law.replicate_share:.0%} of the resamplings; in "

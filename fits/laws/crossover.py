@@ -156,21 +156,21 @@ def find_crossover(
         )
     budgets = np.geomspace(first, last, int(np.ceil(np.log2(last / first) * _BUDGETS_PER_OCTAVE)) + 1)
     both, P = (theirs, ours), len(ours.accuracy)
-    flattering = np.diff(score_in_sample(both, budgets).accuracy[:2], axis=0)[0]
+    in_sample = np.diff(score_in_sample(both, budgets).accuracy[:2], axis=0)[0]
     if P < 2:
-        budget = _find_lasting_budget(budgets, flattering[0] >= -TIE_TOLERANCE)
-        return Crossover(float(budget), None, None, budgets, flattering[0], None, theirs.highest_cost, level)
-    honest = np.diff(score_held_out(both, budgets, problems or split_folds(P)).accuracy[:2], axis=0)[0]
-    low, high = compute_enclosing_interval(honest, flattering, level)
+        budget = _find_lasting_budget(budgets, in_sample[0] >= -TIE_TOLERANCE)
+        return Crossover(float(budget), None, None, budgets, in_sample[0], None, theirs.highest_cost, level)
+    held_out = np.diff(score_held_out(both, budgets, problems or split_folds(P)).accuracy[:2], axis=0)[0]
+    low, high = compute_enclosing_interval(held_out, in_sample, level)
     surely, may_be = low >= -TIE_TOLERANCE, high >= -TIE_TOLERANCE
-    gain = honest.mean(axis=0)
+    gain = held_out.mean(axis=0)
     return Crossover(
         budget=float(_find_lasting_budget(budgets, gain >= -TIE_TOLERANCE)),
         interval=(float(_find_lasting_budget(budgets, may_be)), float(_find_lasting_budget(budgets, surely))),
-        probability=_compute_probability(honest[:, -1]),
+        probability=_compute_probability(held_out[:, -1]),
         budgets=budgets,
         gain=gain,
-        gain_interval=compute_t_interval(honest, level),
+        gain_interval=compute_t_interval(held_out, level),
         other_highest_cost=theirs.highest_cost,
         level=level,
     )

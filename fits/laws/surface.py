@@ -139,11 +139,11 @@ def fit_smoother(surface: ArrayLike, S: ArrayLike, V: ArrayLike) -> SurfaceSmoot
 
 
 def _check_range(at: ArrayLike, on: NDArray[np.int64], name: str) -> Floats:
-    wanted = np.asarray(at, dtype=float)
-    outside = wanted[~((wanted >= on[0] * (1 - 1e-12)) & (wanted <= on[-1] * (1 + 1e-12)))]
+    values = np.asarray(at, dtype=float)
+    outside = values[~((values >= on[0] * (1 - 1e-12)) & (values <= on[-1] * (1 + 1e-12)))]
     if outside.size:
         raise DataError(f"{name} must lie in the measured range {on[0]} to {on[-1]}; got {outside[0]:g}.")
-    return wanted.clip(on[0], on[-1])
+    return values.clip(on[0], on[-1])
 
 
 def _build_hat_matrix(on: NDArray[np.int64], penalty: float, pinned: bool) -> Floats:

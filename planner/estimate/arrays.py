@@ -51,12 +51,12 @@ def build_pool_arrays(solutions: pd.DataFrame, verifications: pd.DataFrame, prob
     shape = (len(problems), width)
     solved, judged = locate_solutions(solutions, problems, width), locate_solutions(verifications, problems, width)
 
-    there = np.zeros(shape, dtype=bool)
-    there.flat[solved] = True
-    verdicts_each = np.bincount(judged, minlength=there.size).reshape(shape)
+    is_present = np.zeros(shape, dtype=bool)
+    is_present.flat[solved] = True
+    verdicts_each = np.bincount(judged, minlength=is_present.size).reshape(shape)
     # Verified solutions get 0, others 1 and missing ones 2.
-    order = np.argsort(np.where(there, verdicts_each == 0, 2), axis=1, kind="stable")
-    solved_each, verified_each = there.sum(axis=1), (verdicts_each > 0).sum(axis=1)
+    order = np.argsort(np.where(is_present, verdicts_each == 0, 2), axis=1, kind="stable")
+    solved_each, verified_each = is_present.sum(axis=1), (verdicts_each > 0).sum(axis=1)
     N, K = int(solved_each.min()), int(verified_each.min())
 
     def place_column(column: str, empty: Any) -> NDArray[Any]:
@@ -115,18 +115,19 @@ def describe_unequal_counts(
     notes = []
     if solved.min() < solved.max():
         notes.append(
-            f"Problems have {solved.min():,} to {solved.max():,} solutions; {solved.min():,} of each are taken."
+            f"Problems have {solved.min():,} to {solved.max():,} solutions; {solved.min():,} of each are used."
         )
     if verified.min() < verified.max():
-        taken = f"{verified.min():,} of each are taken" if verified.min() else "so GenRM is not estimated"
-        notes.append(f"Of a problem {verified.min():,} to {verified.max():,} solutions were verified; {taken}.")
+        used = f"{verified.min():,} of each are used" if verified.min() else "so GenRM is not estimated"
+        notes.append(f"{verified.min():,} to {verified.max():,} solutions of a problem were verified; {used}.")
     if scored.min() < min(scored.max(), solved.min()):
-        taken = f"{scored.min():,} of each are taken" if scored.min() else "so bon and prm-weighted are not estimated"
+        used = f"{scored.min():,} of each are used" if scored.min() else "so bon and prm-weighted are not estimated"
         notes.append(
-            f"Of a problem the first {scored.min():,} to {scored.max():,} solutions were scored without a gap; {taken}."
+            f"The first {scored.min():,} to {scored.max():,} solutions of a problem were scored without a gap; {used}."
         )
     if counts.size and counts.min() < counts.max():
         notes.append(
-            f"A verified solution has {counts.min():,} to {counts.max():,} verdicts; V means no more than it has."
+            f"A verified solution has {counts.min():,} to {counts.max():,} verdicts; a V above that uses "
+            "all that it has."
         )
     return notes

@@ -134,7 +134,7 @@ def collect_run_sizes(
         DataError: a size or weight is not above zero.
         EngineError: a checkpoint cannot be read.
     """
-    for name, number in (*(("A model's size", size) for size in given), ("What a token that is read counts", read)):
+    for name, number in (*(("A model's size", size) for size in given), ("The cost of a token that is read", read)):
         if not (number > 0 and np.isfinite(number)):
             raise DataError(f"{name} is {number:g}; it must be above zero.")
     return ModelSizes(find_model_sizes(get_run_models(origin), given, known), read)
@@ -147,10 +147,10 @@ def get_run_models(origin: Sweep | ImportedRun) -> dict[str, str]:
 
 def describe_cost_assumptions(origin: Sweep | ImportedRun, known: ModelSizes) -> list[str]:
     """Return sentences on the assumptions behind the costs: the weight of read tokens, and model sizes."""
-    said = (
+    sentences = (
         []
         if known.read_token_weight == 1
-        else [f"A token that is read counts {known.read_token_weight:g} of one that is decoded."]
+        else [f"A token that is read costs {known.read_token_weight:g} times a decoded token."]
     )
     models = get_run_models(origin)
     for role in ("verifier", "scorer"):
@@ -162,14 +162,16 @@ def describe_cost_assumptions(origin: Sweep | ImportedRun, known: ModelSizes) ->
             continue
         if None not in (known.parameters.get("solver"), known.parameters.get(role)):
             if role == "scorer":  # the verifier's relative size is part of the profile's lambda_source
-                said.append(
-                    f"A token of the scorer counts {known.get_relative_size('scorer'):.3g} of the solver's, by "
-                    "parameters."
+                sentences.append(
+                    f"A scorer token costs {known.get_relative_size('scorer'):.3g} times a solver token, by "
+                    "parameter counts."
                 )
         else:
-            said.append(f"The size of the solver or of the {role} is unknown; a token is taken to cost both the same. "
-                        "--parameters gives sizes.")  # fmt: skip
-    return said
+            sentences.append(
+                f"The size of the solver or of the {role} is unknown, so a token of each is assumed to cost "
+                "the same; --parameters sets sizes."
+            )
+    return sentences
 
 
 def count_sampled_tokens(frame: pd.DataFrame, read: float) -> dict[str, Floats]:
@@ -208,7 +210,7 @@ def average_completion_tokens(path: str, frame: pd.DataFrame) -> float | None:
     if tokens.isna().any():
         return None
     if not tokens.any():
-        raise DataError(f"The run at '{path}' has completion_tokens that are all zero.")
+        raise DataError(f"All completion_tokens of the run at '{path}' are zero.")
     return float(tokens.mean())
 
 

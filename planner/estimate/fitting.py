@@ -48,8 +48,9 @@ def fit_profile(
         from isocompute.planner.estimate.profile_from_grid import read_grid_profile
 
         if sizes or read != 1:
-            raise ConfigError("Sizes of models (parameters) and what a read token counts (read) are for a run; a grid "
-                              "has no tokens.")  # fmt: skip
+            raise ConfigError(
+                "Model sizes (parameters) and the cost of a read token (read) are for a run; a grid has no tokens."
+            )
         profile = read_grid_profile(source, entry, name)
     else:
         from isocompute.planner.estimate.profile_from_run import estimate_run_profile
@@ -68,5 +69,5 @@ def check_sizes(parameters: object, read: object) -> tuple[float, ...]:
     """
     each: list[object] = list(parameters) if isinstance(parameters, list | tuple) else [None]
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in (*each, read)):
-        raise ConfigError("Sizes of models (parameters) must be a list of numbers, and read a number.")
+        raise ConfigError("Model sizes (parameters) must be a list of numbers, and read must be a number.")
     return tuple(float(str(value)) for value in each)

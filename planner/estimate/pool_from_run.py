@@ -45,7 +45,7 @@ POOL_COLUMNS = {
 """The columns that are read from each table."""
 
 IMPORTED_AGGREGATE = "last"
-"""The rule that makes one reward score of an import's step scores: the default of search-and-learn."""
+"""The rule that aggregates step scores of an import into one reward score: the default of search-and-learn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,14 +124,14 @@ def read_pool(run: Run) -> RunPool:
         )
     solutions = rows.solutions
     # A right solution without an answer text shows that only right and wrong were recorded.
-    voted = not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
+    has_answers = not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
     scored, notes = add_scores(solutions, rows.scores, origin)
     layout = build_pool_arrays(scored, rows.verifications, kept)
     if layout.verdicts is not None and np.isnan(layout.verdicts).all():
         unread = "No verdict could be read, so no strategy that verifies is estimated."
         layout = replace(layout, verdicts=None, judged=None, notes=[*layout.notes, unread])
     pool = Pool(
-        code_answers(layout, voted),
+        code_answers(layout, has_answers),
         np.zeros(len(kept), dtype=np.int64),
         layout.verdicts,
         layout.judged,
@@ -140,7 +140,7 @@ def read_pool(run: Run) -> RunPool:
     )
     notes = [*layout.notes, *describe_unplaced_searches(origin), *notes]
     sizes = extract_model_sizes(manifest, run.path)
-    return RunPool(origin, run.path, sizes, pool, voted, kept, rows, left_out, notes)
+    return RunPool(origin, run.path, sizes, pool, has_answers, kept, rows, left_out, notes)
 
 
 def read_swept_rows(run: Run, sweep: Sweep, ids: list[str]) -> tuple[RunRows, dict[str, str]]:
@@ -190,13 +190,14 @@ def read_imported_table(run: Run, table: RunTable, imported: ImportedRun) -> pd.
     expected = imported.rows.get(table.name, 0)
     if len(frame) != expected:
         raise RunError(
-            f"The run at '{run.path}' is not what was imported: it has {len(frame):,} of {expected:,} {table.name}; "
-            "import its source again."
+            f"The run at '{run.path}' is incomplete: it has {len(frame):,} of {expected:,} imported "
+            f"{table.name}; import its source again."
         )
     if table is SOLUTIONS_TABLE and frame.empty:
         raise RunError(
-            f"The run at '{run.path}' holds searches and no independent solutions: what a search kept is chosen by its "
-            "scorer, so votes over it are no self-consistency, and nothing can be fitted."
+            f"The run at '{run.path}' holds searches but no independent solutions, so nothing can be "
+            "fitted: a search's scorer selects its solutions, so votes over them are not "
+            "self-consistency."
         )
     return frame
 
@@ -217,13 +218,13 @@ def add_scores(
     if steps.empty:
         return solutions.assign(score=np.nan, scored=False), notes
     own = origin.scorer.aggregate if isinstance(origin, Sweep) and origin.scorer is not None else None
-    said = steps.dropna()
-    known = {key: aggregate_scores(row, own or IMPORTED_AGGREGATE) for key, row in said.items()}
+    step_scores = steps.dropna()
+    known = {key: aggregate_scores(row, own or IMPORTED_AGGREGATE) for key, row in step_scores.items()}
     keys = list(zip(solutions["problem_id"], solutions["solution_id"], strict=True))
-    found = solutions.assign(score=[known.get(key, np.nan) for key in keys], scored=[key in known for key in keys])
-    if own or (said.map(len) <= 1).all():
-        return found, notes
-    return found, [f"A solution's score is that of its last step ({IMPORTED_AGGREGATE}).", *notes]
+    scored = solutions.assign(score=[known.get(key, np.nan) for key in keys], scored=[key in known for key in keys])
+    if own or (step_scores.map(len) <= 1).all():
+        return scored, notes
+    return scored, [f"A solution's score is that of its last step ({IMPORTED_AGGREGATE}).", *notes]
 
 
 def describe_unused_scores(scores: pd.DataFrame) -> list[str]:
@@ -233,13 +234,13 @@ def describe_unused_scores(scores: pd.DataFrame) -> list[str]:
         return []
     problem, solution = unused.iloc[0]
     which = f"{len(unused):,} solution{'s' if len(unused) > 1 else ''}, the first {(problem, int(solution))}"
-    return [f"Step scores were imported and are not used where one is outside 0 … 1: those of {which}."]
+    return [f"Imported step scores are not used where one is outside 0 … 1: {which}."]
 
 
 def describe_unplaced_searches(origin: Sweep | ImportedRun) -> list[str]:
     """Return a sentence on imported searches, which cannot be compared because their tokens are unknown."""
     count = origin.rows.get(SEARCHES_TABLE.name, 0) if isinstance(origin, ImportedRun) else 0
-    return [f"{count:,} searches have no place: an import does not say what they took."] if count else []
+    return [f"{count:,} searches are left out: an import does not record their tokens."] if count else []
 
 
 def collect_failed_problems(frame: pd.DataFrame, ids: list[str]) -> dict[str, str]:
@@ -249,12 +250,12 @@ def collect_failed_problems(frame: pd.DataFrame, ids: list[str]) -> dict[str, st
     return {name: reasons[name] for name in ids if name in reasons}
 
 
-def code_answers(layout: PoolArrays, voted: bool) -> NDArray[np.int64]:
+def code_answers(layout: PoolArrays, has_answers: bool) -> NDArray[np.int64]:
     """Number the answers of each problem: 0 is right, -1 is unparsed, the others are 1, 2 … in order of appearance.
 
     Where only right and wrong are known, every wrong answer is 1.
     """
-    if not voted:
+    if not has_answers:
         return np.where(layout.correct, 0, 1)
     coded = np.zeros(layout.answers.shape, dtype=np.int64)
     for i, (row, right) in enumerate(zip(layout.answers, layout.correct, strict=True)):

@@ -39,8 +39,8 @@ def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile
     if entry not in entries:
         raise DataError(f"{path} has no entry '{entry}'; it has: {', '.join(entries)}.")
     grid, where = entries[entry], f"{path}, {entry}"
-    voted = read_grid_curve(grid, "self_consistency", where)
-    if voted.solutions[0] != 1:
+    self_consistency = read_grid_curve(grid, "self_consistency", where)
+    if self_consistency.solutions[0] != 1:
         raise DataError(f"{where}: 'self_consistency' must begin at S=1, the accuracy of one solution.")
     S, V, cells = read_genrm_cells(grid, where)
     warning = f"Numbers as published ({grid.get('source', path)}), without intervals."
@@ -52,7 +52,7 @@ def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile
         lam=check_positive_number(grid, "lambda_", where, float),
         lambda_source="given with the grid",
         coverage=read_grid_curve(grid, "coverage", where) if "coverage" in grid else None,
-        strategies={"sc": voted, "genrm": Surface(solutions=S, verifications=V, accuracy=[cells])},
+        strategies={"sc": self_consistency, "genrm": Surface(solutions=S, verifications=V, accuracy=[cells])},
         warnings=[warning],
     )
 
@@ -99,7 +99,7 @@ def read_genrm_cells(grid: dict[str, Any], where: str) -> tuple[list[int], list[
         for cell in grid["best_of_n"]:
             key = parse_knot(cell["S"], at), parse_knot(cell["V"], at)
             if key in cells:
-                raise DataError(f"{at}: the cell S={key[0]}, V={key[1]} stands twice; leave one of the two out.")
+                raise DataError(f"{at}: the cell S={key[0]}, V={key[1]} appears twice; remove one.")
             cells[key] = check_success_rate(cell["success"], f"{at}: {cell}")
     except (KeyError, TypeError):
         raise DataError(f"{where}: 'best_of_n' must be a list of cells with S, V and success.") from None

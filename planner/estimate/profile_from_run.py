@@ -58,33 +58,33 @@ def estimate_run_profile(path: str, name: str, parameters: Sequence[float] = (),
     return build_profile(run, pool, measure_costs(pool, parameters, read), name)
 
 
-def build_profile(run: Run, found: RunPool, costs: RunCosts, name: str) -> Profile:
+def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Profile:
     """Build the profile of a pool, with every strategy and search that can be estimated from it.
 
     Args:
         run: the run, from which the problem records are read.
-        found: its pool.
+        run_pool: its pool.
         costs: the costs of its rows.
         name: name of the profile.
     """
-    pool = found.pool
+    pool = run_pool.pool
     doublings = [n for n in build_size_ladder(pool.solutions) if n & (n - 1) == 0 or n == pool.solutions]
     strategies: dict[str, Curve | Surface | Searches] = {}
     for strategy in STRATEGIES.values():
-        if strategy.name == "sc" or strategy.can_use(pool, found.has_answers):
-            strategies[strategy.name] = estimate_profile_part(strategy, pool, found.has_answers)
-    for strategy_name, tried in measure_searches(found, costs).items():
+        if strategy.name == "sc" or strategy.can_use(pool, run_pool.has_answers):
+            strategies[strategy.name] = estimate_profile_part(strategy, pool, run_pool.has_answers)
+    for strategy_name, search in measure_searches(run_pool, costs).items():
         strategies[strategy_name] = Searches(
-            numbers=tried.numbers, seeds=tried.seeds, cost=tried.costs, accuracy=round_accuracies(tried.accuracy)
+            numbers=search.numbers, seeds=search.seeds, cost=search.costs, accuracy=round_accuracies(search.accuracy)
         )
     lam = costs.lam if pool.verdicts is not None else None
     return Profile(
         name=name,
-        description=describe_run_pool(found),
+        description=describe_run_pool(run_pool),
         problems=pool.problems,
         models={
             role: ModelRecord(name=model, parameters=costs.sizes.parameters.get(role))
-            for role, model in get_run_models(found.origin).items()
+            for role, model in get_run_models(run_pool.origin).items()
         },
         lam=lam,
         lambda_source=None if lam is None else describe_lambda_source(costs),
@@ -94,55 +94,55 @@ def build_profile(run: Run, found: RunPool, costs: RunCosts, name: str) -> Profi
         verifier=None if pool.verdicts is None else measure_verifier_rates(pool),
         strategies=strategies,
         warnings=[
-            *describe_excluded_problems(found),
-            *found.notes,
+            *describe_excluded_problems(run_pool),
+            *run_pool.notes,
             *costs.notes,
-            *describe_missing_votes(found),
+            *describe_missing_votes(run_pool),
             *describe_probability_verdicts(pool),
         ],
-        per_problem=describe_problems(run, found),
+        per_problem=describe_problems(run, run_pool),
     )
 
 
-def estimate_profile_part(strategy: Strategy, pool: Pool, voted: bool) -> Curve | Surface:
+def estimate_profile_part(strategy: Strategy, pool: Pool, has_answers: bool) -> Curve | Surface:
     """Estimate a strategy over the allocations of `list_allocations`, as a part of a profile.
 
     Raises:
         ConfigError: a strategy of another package fails.
     """
-    S, V = list_allocations(strategy, pool, voted)
+    S, V = list_allocations(strategy, pool, has_answers)
     with STRATEGIES.wrap_plugin_errors(strategy.name):
-        found = estimate_strategy(strategy, pool, S, V)
-        check_estimate(found, (pool.problems, len(S), *([len(V)] if V else [])))
-    fields = {"solutions": S, "error": found.error, "parameters": dict(found.parameters)}
-    accuracy = round_accuracies(found.accuracy)
+        estimate = estimate_strategy(strategy, pool, S, V)
+        check_estimate(estimate, (pool.problems, len(S), *([len(V)] if V else [])))
+    fields = {"solutions": S, "error": estimate.error, "parameters": dict(estimate.parameters)}
+    accuracy = round_accuracies(estimate.accuracy)
     return Surface(verifications=V, accuracy=accuracy, **fields) if V else Curve(accuracy=accuracy, **fields)
 
 
-def check_estimate(found: StrategyEstimate, shape: tuple[int, ...]) -> None:
+def check_estimate(estimate: StrategyEstimate, shape: tuple[int, ...]) -> None:
     """Check that an estimate has an accuracy for each problem and allocation.
 
     Raises:
         ValueError: its shape differs, or a value is not in 0 … 1.
     """
-    if np.shape(found.accuracy) != shape:
-        raise ValueError(f"its accuracies have the shape {np.shape(found.accuracy)}; they must have {shape}")
-    rounded_off = np.round(found.accuracy, ACCURACY_DIGITS)
+    if np.shape(estimate.accuracy) != shape:
+        raise ValueError(f"its accuracies have the shape {np.shape(estimate.accuracy)}; they must have {shape}")
+    rounded_off = np.round(estimate.accuracy, ACCURACY_DIGITS)
     if not ((rounded_off >= 0) & (rounded_off <= 1)).all():
         raise ValueError("its accuracies must lie in 0 … 1")
 
 
-def list_allocations(strategy: Strategy, pool: Pool, voted: bool = True) -> tuple[list[int], list[int]]:
+def list_allocations(strategy: Strategy, pool: Pool, has_answers: bool = True) -> tuple[list[int], list[int]]:
     """Return the S and the V at which a strategy is estimated; V is empty if it needs no verifications.
 
-    Without known answers (``voted`` False), votes cannot be counted, and self-consistency is known at S = 1 only.
+    Without known answers (``has_answers`` False), votes cannot be counted, and self-consistency is known at S = 1 only.
     """
     if strategy.needs == "verifications":
         return build_size_ladder(pool.verified_solutions), build_size_ladder(pool.verifications)
     if strategy.needs == "scores":
         return build_size_ladder(pool.scored_solutions), []
-    every = sorted({*range(1, min(pool.solutions, 16) + 1), *build_size_ladder(pool.solutions)})
-    return (every if voted else [1]), []
+    sizes = sorted({*range(1, min(pool.solutions, 16) + 1), *build_size_ladder(pool.solutions)})
+    return (sizes if has_answers else [1]), []
 
 
 def estimate_strategy(strategy: Strategy, pool: Pool, S: list[int], V: list[int]) -> StrategyEstimate:
@@ -159,22 +159,22 @@ def describe_lambda_source(costs: RunCosts) -> str:
 
 def measure_verifier_rates(pool: Pool) -> VerifierRates:
     """Return the verifier's rates with their intervals, rounded; None where they cannot be measured."""
-    found = measure_verifier(pool)
+    rates = measure_verifier(pool)
     return VerifierRates.model_validate(
         {
             name: value if name == "unparsed" else [None if np.isnan(x) else round(x, ACCURACY_DIGITS) for x in value]
-            for name, value in vars(found).items()
+            for name, value in vars(rates).items()
         }
     )
 
 
 def describe_probability_verdicts(pool: Pool) -> list[str]:
     """Return a sentence if some verdicts are probabilities, which exact estimates treat as yes or no."""
-    if pool.verdicts is None or not (middle := (pool.verdicts > 0) & (pool.verdicts < 1)).any():
+    if pool.verdicts is None or not (is_probability := (pool.verdicts > 0) & (pool.verdicts < 1)).any():
         return []
     parsed = (~np.isnan(pool.verdicts)).sum()
     return [
-        f"{middle.sum():,} of {parsed:,} verdicts are probabilities; each counts as yes above 1/2, and as no "
+        f"{is_probability.sum():,} of {parsed:,} verdicts are probabilities; each counts as yes above 1/2, and as no "
         "otherwise, in genrm and genrm+vote."
     ]
 
@@ -183,8 +183,10 @@ def describe_missing_votes(run: RunPool) -> list[str]:
     """Return a sentence if answers are unknown, so that votes cannot be counted."""
     if run.has_answers:
         return []
-    return ["The run says which solutions are right, not what they answer: no votes can be counted, so SC is known at "
-            "one solution only."]  # fmt: skip
+    return [
+        "The run records which solutions are right, but not their answers: votes cannot be counted, "
+        "so SC is known at one solution only."
+    ]
 
 
 def describe_run_pool(run: RunPool) -> str:

@@ -22,10 +22,10 @@ TOKEN_FIELDS = ("prompt", "cached", "completion", "seconds")
 """The fields of `TokenMeans`, in the order of `RunTable.tokens`, then seconds."""
 
 
-def describe_problems(run: Run, found: RunPool) -> list[ProblemRecord]:
+def describe_problems(run: Run, pool: RunPool) -> list[ProblemRecord]:
     """Return what is known of each problem of a pool, in its order."""
     problems = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "level", "cluster"]).set_index("problem_id")
-    rows = found.rows
+    rows = pool.rows
     means = {
         role: average_problem_tokens(frame, table)
         for role, frame, table in (
@@ -38,7 +38,7 @@ def describe_problems(run: Run, found: RunPool) -> list[ProblemRecord]:
     questions, levels = problems["question"].to_dict(), problems["level"].dropna().astype(int).to_dict()
     clusters = problems["cluster"].dropna().to_dict()
     records = []
-    for name in found.problem_ids:
+    for name in pool.problem_ids:
         question = questions[name]
         records.append(
             ProblemRecord(
@@ -59,10 +59,10 @@ def average_problem_tokens(frame: pd.DataFrame, table: RunTable) -> dict[str, To
     """
     ok = frame[frame["status"] == "ok"]
     grouped = ok[[*table.tokens, "seconds"]].astype(float).groupby(ok["problem_id"].astype(str))
-    whole = grouped.count().to_numpy() == grouped.size().to_numpy()[:, None]
-    means = grouped.mean().where(whole)
-    found = {}
+    is_known = grouped.count().to_numpy() == grouped.size().to_numpy()[:, None]
+    means = grouped.mean().where(is_known)
+    tokens = {}
     for name, row in zip(means.index, means.to_numpy(), strict=True):
         known = [None if math.isnan(value) else round(float(value), 3) for value in row]
-        found[str(name)] = TokenMeans(**dict(zip(TOKEN_FIELDS, known, strict=True)))
-    return found
+        tokens[str(name)] = TokenMeans(**dict(zip(TOKEN_FIELDS, known, strict=True)))
+    return tokens

@@ -47,32 +47,32 @@ def measure_searches(run: RunPool, costs: RunCosts) -> dict[str, MeasuredSearche
     if not isinstance(origin, Sweep) or origin.scorer is None or not origin.searches or run.rows.searches.empty:
         return {}
     shapes = [(*shape, search.seeds, search.select) for shape, search in origin.searches_by_shape.items()]
-    wanted = pd.DataFrame(shapes, columns=["strategy", *SEARCH_SHAPE, "seeds", "select"])
-    searches = run.select_rows(run.rows.searches).merge(wanted, on=["strategy", *SEARCH_SHAPE])
+    run_searches = pd.DataFrame(shapes, columns=["strategy", *SEARCH_SHAPE, "seeds", "select"])
+    searches = run.select_rows(run.rows.searches).merge(run_searches, on=["strategy", *SEARCH_SHAPE])
     writes = origin.scorer.uses_verifier
     names = dict.fromkeys(f"{search.strategy}+{search.select}" for search in origin.searches)
-    found = {}
+    parts = {}
     for name in names:
         strategy, rule = name.split("+")
         own = searches[(searches["strategy"] == strategy) & (searches["select"] == rule)]
         numbers: dict[str, list[int]] = {label: [] for label in SEARCH_SHAPE.values()}
-        seeds, spent, reached = [], list[dict[str, float | None]](), []
+        seeds, spent, accuracies = [], list[dict[str, float | None]](), []
         for _, rows in own.groupby(list(SEARCH_SHAPE)):
             for column, label in SEARCH_SHAPE.items():
                 numbers[label].append(int(rows[column].iloc[0]))
             seeds.append(int(rows["seeds"].iloc[0]))
             spent.append(price_works(measure_search_work(rows, costs.sizes, writes), costs.solution_work))
             if 0.0 in spent[-1].values():
-                raise DataError(f"The searches {name} of '{run.path}' took no tokens; without any they cost nothing.")
+                raise DataError(f"The searches {name} of '{run.path}' record zero tokens, so their cost is not valid.")
             by_problem = rows["correct"].astype(float).groupby(rows["problem_id"]).mean()
-            reached.append(by_problem.loc[run.problem_ids])
-        found[name] = MeasuredSearches(
+            accuracies.append(by_problem.loc[run.problem_ids])
+        parts[name] = MeasuredSearches(
             numbers={label: column for label, column in numbers.items() if any(column)},
             seeds=seeds,
             costs={way: [cost[way] for cost in spent] for way in spent[0]},
-            accuracy=np.stack([column.to_numpy() for column in reached], axis=1),
+            accuracy=np.stack([column.to_numpy() for column in accuracies], axis=1),
         )
-    return found
+    return parts
 
 
 def measure_search_work(searches: pd.DataFrame, known: ModelSizes, writes: bool) -> list[ModelWork]:

@@ -27,13 +27,13 @@ def check_profile_output(path: str) -> None:
     """
     check_output_path(path)
     try:
-        there = read_file(path)
+        content = read_file(path)
     except FileNotFoundError:
         return
     except OSError as error:
-        raise DataError(f"'{path}' cannot be read, and may not be written over: {error.strerror or error}.") from None
-    if there and b'"per_problem"' not in there:
-        raise DataError(f"'{path}' is there already and is no profile; name another file.")
+        raise DataError(f"'{path}' cannot be read, so it is not overwritten: {error.strerror or error}.") from None
+    if content and b'"per_problem"' not in content:
+        raise DataError(f"'{path}' already exists and is not a profile; name another file.")
 
 
 def find_bundled_profiles() -> dict[str, Path]:
@@ -72,8 +72,8 @@ def read_profile_content(name: str) -> tuple[dict[str, Any], str]:
     try:
         content = parse_json(read_file(path).decode(), path)
     except OSError as error:
-        what = f"'{name}' is a folder" if isinstance(error, IsADirectoryError) else f"There is no profile '{name}'"
-        raise DataError(f"{what}; give a profile's file, or one of: {', '.join(known)}.") from None
+        problem = f"'{name}' is a folder" if isinstance(error, IsADirectoryError) else f"There is no profile '{name}'"
+        raise DataError(f"{problem}; give a profile's file, or one of: {', '.join(known)}.") from None
     except (UnicodeDecodeError, NotJSONError):
         raise DataError(f"{path} is not a profile: it is not JSON.") from None
     if not isinstance(content, dict) or not {"self_consistency", "strategies"} & set(content):
@@ -103,6 +103,6 @@ def upgrade_profile(name: str, target: str) -> Profile | None:
         return None
     check_output_path(target)
     if locate_store(target).fs.exists(locate_store(target).root):
-        raise DataError(f"There is something at '{target}' already; an upgrade needs a place of its own.")
+        raise DataError(f"'{target}' already exists; write the upgrade to a new file.")
     profile.write(target)
     return profile

@@ -109,8 +109,8 @@ class Searches(BaseModel):
         check_probabilities(self.array, (len(self.seeds),))
         allocations = Counter(zip(*self.numbers.values(), strict=True))
         if twice := [numbers for numbers, times in allocations.items() if times > 1]:
-            named = ", ".join(f"{name}={number}" for name, number in zip(self.numbers, twice[0], strict=True))
-            raise ValueError(f"the allocation {named} stands twice")
+            allocation = ", ".join(f"{name}={number}" for name, number in zip(self.numbers, twice[0], strict=True))
+            raise ValueError(f"the allocation {allocation} appears twice")
         return self
 
     @cached_property
@@ -225,7 +225,7 @@ def to_accuracy_array(rows: list[Any]) -> NDArray[np.float64]:
     try:
         return np.array(rows, dtype=float)
     except ValueError:
-        raise ValueError("the rows of 'accuracy' are not equally long") from None
+        raise ValueError("the rows of 'accuracy' differ in length") from None
 
 
 def check_knot_accuracies(values: NDArray[np.float64], *knots: list[int]) -> None:

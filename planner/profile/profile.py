@@ -26,8 +26,8 @@ COUNTING_WAYS = ("completion", "prompts", "cached")
 """The ways of counting a row's tokens as compute, see `fits.cost.count_row_tokens`."""
 
 UNKNOWN_LAMBDA_WARNING = (
-    "λ, what a verification costs in solutions, is unknown, as not every row says its tokens: the crossover, the law "
-    "and the frontier of GenRM need it. Give it with --lambda."
+    "λ, the cost of a verification in solutions, is unknown, because some rows lack token "
+    "counts: the crossover, the law and the frontier of GenRM need it. Give it with --lambda."
 )
 """The warning for a profile with `Profile.has_unknown_lambda`."""
 
@@ -87,28 +87,28 @@ class Profile(BaseModel):
         for name, part in (parts | self.strategies).items():
             if not isinstance(part, UnknownPart) and len(part.accuracy) != rows:
                 raise ValueError(f"{name} has {len(part.accuracy)} rows of accuracies; it must have {rows}")
-        voted = self.strategies.get("sc")
-        if not isinstance(voted, Curve):
+        self_consistency = self.strategies.get("sc")
+        if not isinstance(self_consistency, Curve):
             raise ValueError("'strategies' must have 'sc', the accuracy over solutions")
-        if voted.solutions[0] != 1:
+        if self_consistency.solutions[0] != 1:
             raise ValueError("sc must begin at S=1, the accuracy of one solution")
         fused = self.strategies.get("fused")
         if isinstance(fused, Surface) and "trust" not in fused.parameters:
-            raise ValueError("'trust' is missing from the parameters of 'fused': without it nobody can run it")
+            raise ValueError("'trust' is missing from the parameters of 'fused': the vote cannot be run without it")
         return self
 
     @property
     def self_consistency(self) -> Curve:
         """The accuracies of self-consistency."""
-        voted = self.strategies["sc"]
-        assert isinstance(voted, Curve), "every profile has them"
-        return voted
+        part = self.strategies["sc"]
+        assert isinstance(part, Curve), "every profile has them"
+        return part
 
     @property
     def genrm(self) -> Surface | None:
         """The accuracies of ``genrm``, selection by the best mean verdict; None without verifications."""
-        found = self.strategies.get("genrm")
-        return found if isinstance(found, Surface) else None
+        part = self.strategies.get("genrm")
+        return part if isinstance(part, Surface) else None
 
     @property
     def searches(self) -> dict[str, Searches]:
@@ -144,8 +144,8 @@ class Profile(BaseModel):
     def unknown_parts(self) -> list[str]:
         """The fields of the format that the profile leaves out: its models, and the ids and tokens of its problems."""
         unnamed = self.per_problem and all(record.id is None for record in self.per_problem)
-        found = [] if self.models else ["models"]
-        return found + (["per_problem.id", "per_problem.tokens"] if unnamed else [])
+        names = [] if self.models else ["models"]
+        return names + (["per_problem.id", "per_problem.tokens"] if unnamed else [])
 
     @property
     def drawing_errors(self) -> dict[str, float]:
@@ -196,8 +196,8 @@ class Profile(BaseModel):
         lam = self.lambdas.get(way)
         if lam is None:
             known = [name for name, value in self.lambdas.items() if value is not None]
-            said = f"it says {', '.join(known)}" if known else "it was made without a run's tokens"
-            raise DataError(f"The profile '{self.name}' does not say λ for '{way}': {said}; give λ as a number.")
+            reason = f"it has {', '.join(known)}" if known else "it was made without a run's tokens"
+            raise DataError(f"The profile '{self.name}' has no λ for '{way}': {reason}; give λ as a number.")
         return lam
 
     def write(self, path: str) -> None:

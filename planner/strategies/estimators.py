@@ -44,8 +44,8 @@ def apply_genrm_vote(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) 
 
 def apply_weighted(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:
     """Estimate a vote weighted by mean verdicts, by Monte Carlo draws; verdicts may be probabilities."""
-    found = estimate_weighted_vote(pool, S, V, draws, seed)
-    return StrategyEstimate(found.accuracy, compute_mean_error(found.error))
+    estimate = estimate_weighted_vote(pool, S, V, draws, seed)
+    return StrategyEstimate(estimate.accuracy, compute_mean_error(estimate.error))
 
 
 def apply_fused(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:
@@ -53,9 +53,9 @@ def apply_fused(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> St
 
     κ is learnt on other problems than the one that is scored. The ``trust`` that is returned is κ learnt on all.
     """
-    found = fit_fused_vote(pool, S, V, split_folds(pool.problems), draws, seed)
+    estimate = fit_fused_vote(pool, S, V, split_folds(pool.problems), draws, seed)
     return StrategyEstimate(
-        found.estimate.accuracy, compute_mean_error(found.estimate.error), {"trust": found.odds_exponent}
+        estimate.estimate.accuracy, compute_mean_error(estimate.estimate.error), {"trust": estimate.odds_exponent}
     )
 
 
@@ -80,8 +80,8 @@ def apply_prm_weighted(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int
     assert pool.scores is not None
     # A score acts as the single verdict of its solution, so that the weighted vote can be reused.
     fixed = Pool(pool.answers[:, : pool.scored_solutions], pool.gold, pool.scores[:, :, None])
-    found = estimate_weighted_vote(fixed, S, [1], draws, seed)
-    return StrategyEstimate(found.accuracy[:, :, 0], compute_mean_error(found.error))
+    estimate = estimate_weighted_vote(fixed, S, [1], draws, seed)
+    return StrategyEstimate(estimate.accuracy[:, :, 0], compute_mean_error(estimate.error))
 
 
 def compute_mean_error(error: NDArray[np.float64]) -> float:

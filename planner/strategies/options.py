@@ -28,8 +28,8 @@ def list_strategy_options(profile: Profile, lam: float | None) -> list[Allocatio
         lam: λ; None without verifications, or if it is unknown.
     """
     names = [*(name for name in STRATEGIES if name in profile.strategies), *filter(is_search, profile.strategies)]
-    found = (build_part_options(profile, name, lam) for name in names)
-    return [options for options in found if options is not None]
+    part_options = (build_part_options(profile, name, lam) for name in names)
+    return [options for options in part_options if options is not None]
 
 
 def build_part_options(profile: Profile, name: str, lam: float | None) -> AllocationOptions | None:

@@ -69,18 +69,18 @@ class Strategy:
     @property
     def estimator(self) -> Callable[..., StrategyEstimate]:
         """The function that `estimate` names."""
-        found: Callable[..., StrategyEstimate] = load_object(self.estimate)
-        return found
+        function: Callable[..., StrategyEstimate] = load_object(self.estimate)
+        return function
 
-    def can_use(self, pool: Pool, voted: bool) -> bool:
+    def can_use(self, pool: Pool, has_answers: bool) -> bool:
         """Return whether the strategy can be estimated from a pool.
 
         Args:
             pool: the pool.
-            voted: whether its answers are known.
+            has_answers: whether its answers are known.
         """
-        has = {"solutions": True, "verifications": pool.verdicts is not None, "scores": pool.scores is not None}
-        return has[self.needs] and (voted or not self.votes) and (pool.problems > 1 or not self.learns)
+        available = {"solutions": True, "verifications": pool.verdicts is not None, "scores": pool.scores is not None}
+        return available[self.needs] and (has_answers or not self.votes) and (pool.problems > 1 or not self.learns)
 
 
 ESTIMATORS = "isocompute.planner.strategies.estimators"

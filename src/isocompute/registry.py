@@ -47,15 +47,14 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         Raises:
             ConfigError: two packages add the same name, or a package adds the name of a built-in entry.
         """
-        found: dict[str, EntryPoint] = {}
+        points: dict[str, EntryPoint] = {}
         for point in sorted(entry_points(group=self.group), key=lambda point: point.name):
-            if point.name in self.own or (point.name in found and found[point.name].value != point.value):
+            if point.name in self.own or (point.name in points and points[point.name].value != point.value):
                 raise ConfigError(
-                    f"The {self.kind} '{point.name}' of {get_package_name(point)} is there already; it needs another "
-                    "name."
+                    f"The {self.kind} '{point.name}' of {get_package_name(point)} already exists; give it another name."
                 )
-            found[point.name] = point
-        return found
+            points[point.name] = point
+        return points
 
     def __getitem__(self, name: str) -> Entry:
         """Return an entry, importing it on first use.
@@ -102,9 +101,9 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         except Exception as error:
             if name not in self.plugin_entry_points:
                 raise
-            said = ": ".join([type(error).__name__, *str(error).splitlines()[:1]]).rstrip(".")
+            reason = ": ".join([type(error).__name__, *str(error).splitlines()[:1]]).rstrip(".")
             package = get_package_name(self.plugin_entry_points[name])
-            raise ConfigError(f"The {self.kind} '{name}' of {package} does not work: {said}.") from error
+            raise ConfigError(f"The {self.kind} '{name}' of {package} does not work: {reason}.") from error
 
     def check_name(self, name: str) -> str:
         """Return a name after checking that it is known, for the validation of configurations.
@@ -161,23 +160,23 @@ def load_plugin(point: EntryPoint, kind: str, entry: type[Entry]) -> Entry:
         ConfigError: it cannot be imported, is not of the entry class, or has another name than its entry point.
     """
     try:
-        found = point.load()
+        entry_object = point.load()
     except Exception as error:  # a module may raise anything while it is imported
-        said = str(error).rstrip(".") or type(error).__name__
+        reason = str(error).rstrip(".") or type(error).__name__
         raise ConfigError(
-            f"The {kind} '{point.name}' of {get_package_name(point)} cannot be loaded: {said}."
+            f"The {kind} '{point.name}' of {get_package_name(point)} cannot be loaded: {reason}."
         ) from error
-    if not isinstance(found, entry):
+    if not isinstance(entry_object, entry):
         raise ConfigError(
-            f"The {kind} '{point.name}' of {get_package_name(point)} is a {type(found).__name__}; "
+            f"The {kind} '{point.name}' of {get_package_name(point)} is a {type(entry_object).__name__}; "
             f"it must be a {entry.__name__}."
         )
-    if (own := getattr(found, "name", point.name)) != point.name:
+    if (own := getattr(entry_object, "name", point.name)) != point.name:
         raise ConfigError(
             f"The {kind} '{point.name}' of {get_package_name(point)} calls itself '{own}'; the two names must be the "
             "same."
         )
-    return found
+    return entry_object
 
 
 def get_package_name(point: EntryPoint) -> str:

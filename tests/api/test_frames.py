@@ -101,7 +101,7 @@ def test_a_run_in_memory_goes_with_its_object(long):
         (lambda f: f.assign(said=range(6)), {}, "row 1: the solution 'a' of 'p' differs from an earlier row"),
         (lambda f: f.assign(gold=range(6)), {}, "row 1: the problem 'p' has another gold"),
         (lambda f: f.assign(tokens=-1), {"tokens": "tokens"}, "row 0: 'tokens' must be a whole number, 0 or more"),
-        (lambda f: f, {"verdict": None}, "row 1: the solution 'a' of 'p' stands twice, without verdicts"),
+        (lambda f: f, {"verdict": None}, "row 1: the solution 'a' of 'p' appears twice, without verdicts"),
     ],
 )
 def test_what_a_frame_does_not_hold_is_a_sentence(long, change, roles, said):
@@ -189,7 +189,7 @@ def test_a_copy_outlives_the_object_and_a_run_that_has_gone_raises():
 @pytest.mark.parametrize(
     ("frame", "roles", "said"),
     [
-        (small(v=["[" * 100_000] * 3), {"verdict": "v"}, "begins like a list and is not JSON"),
+        (small(v=["[" * 100_000] * 3), {"verdict": "v"}, "starts like a list but is not JSON"),
         (small(v=[[[1]], [0], [1]]), {"verdict": "v"}, "it must hold single values"),
         (small(a=[10**5000, 1, 1]), {}, "more than 4,300 digits"),
         (small(), {"name": 5}, "name must be text; it is 5"),

@@ -51,7 +51,7 @@ def test_plan_names_an_allocation_within_the_budget(command):
     assert ended.code == 0
     assert ended.err == ""
     assert ended.out.startswith("At 128x per problem: sc S=128\n")
-    assert "128x is 2x-plateau" in ended.out
+    assert "128x (128 solutions' worth) is 2x-plateau" in ended.out
     assert "without intervals" in ended.out
 
 
@@ -137,7 +137,9 @@ def test_fit_says_what_it_found_and_where_it_put_it(command, written_run, tmp_pa
     keys |= {"power", "odds_exponent", "schema_version"}
     assert keys == set(found)
     power = found["power"]
-    told = f"to tell {power['strategy']}, the best beside {power['against']}, from {power['against']} with power 0.8"
+    told = (
+        f"to tell {power['strategy']}, the best other than {power['against']}, from {power['against']} with power 0.8"
+    )
     assert told in ended.out.replace("\n", " ")
     assert f"At {power['x']:g}x it takes" in ended.out
     assert (power["x"], power["problems"], power["power"]) == (found["frontier"][-1]["x"], 4, 0.8)
@@ -151,7 +153,7 @@ def test_fit_prints_the_three_laws_side_by_side(command, tmp_path):
     for line in (
         "best cells       0.61 0.39 0.54, 0.46   0.98",
         "edges as bounds  0.51 0.52 0.52, 0.51   1.00",
-        "Smoothed optima at an edge of the grid, so only bounds: 4,096x, 8,192x, 16,384x",
+        "Smoothed optima at an edge of the grid (only bounds): 4,096x, 8,192x, 16,384x",
     ):
         assert line in ended.out
 
@@ -188,7 +190,7 @@ def test_a_sweep_that_is_stopped_says_that_it_goes_on(command, small, tmp_path, 
     path.write_text(yaml.safe_dump(small().model_dump(mode="json", exclude_none=True)))
     ended = command("sweep", path)
     assert ended.code == 130
-    assert "the same command goes on from there" in ended.err
+    assert "the same command continues from there" in ended.err
 
 
 def test_the_version_and_the_help(command):

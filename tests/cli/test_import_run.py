@@ -51,9 +51,9 @@ def test_a_table_goes_from_import_to_plan(command, tmp_path):
     )
     assert "Graded by as-logged/table." in said
     assert "A solution is right with probability 0.500." in said
-    assert "Unknown, as no row says it: problems.question, solutions.text, solutions.prompt_tokens, " in said
+    assert "Unknown, because no row records it: problems.question, solutions.text, solutions.prompt_tokens, " in said
     assert "λ is unknown" not in said
-    assert command("check", run).out == f"{run} is whole: 2 problems, 4 solutions, 8 verifications.\n"
+    assert command("check", run).out == f"{run} is intact: 2 problems, 4 solutions, 8 verifications.\n"
     [there] = json.loads(command("runs", tmp_path, "--json").out)
     assert (there["imported"], there["models"], there["solutions"]["asked"]) == ("table", {}, 4)
     assert "2 problems of verifications; imported from table; an unnamed model" in command("runs", tmp_path).out
@@ -70,11 +70,11 @@ def test_a_table_goes_from_import_to_plan(command, tmp_path):
 def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, refused, arrays, tmp_path):
     run, profile = tmp_path / "run", tmp_path / "p.json"
     said = command("import", "sc-genrm-scaling", arrays, "-o", run).out
-    assert "note: without completion tokens λ is unknown; fit and plan take it with --lambda." in said
+    assert "note: λ is unknown without completion tokens; give it to fit and plan with --lambda." in said
     said = command("fit", run, "-o", profile).out
     assert "1 of 7 verdicts are probabilities; each counts as yes above 1/2, and as no otherwise" in said
-    assert "GenRM reaches 100.0 % [100.0, 100.0] with S=2 and V=2, at whatever cost." in said
-    assert "note: λ, what a verification costs in solutions, is unknown" in said
+    assert "GenRM reaches 100.0 % [100.0, 100.0] with S=2 and V=2; its cost is unknown." in said
+    assert "note: λ, the cost of a verification in solutions, is unknown" in said
     assert read_profile(str(profile)).has_unknown_lambda
     fitted = json.loads(command("fit", run, "-o", profile, "--json").out)
     assert (fitted["lambda"], fitted["crossover"], fitted["laws"]) == (None, None, None)
@@ -82,7 +82,7 @@ def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, ref
 
     plan = json.loads(command("plan", "-b", "4x", "-p", profile, "--json").out)
     assert (plan["recommendation"]["strategy"], plan["alternatives"], plan["lambda"]) == ("sc", [], None)
-    assert any("only SC is planned; --lambda gives it" in warning for warning in plan["warnings"])
+    assert any("only SC is planned; --lambda sets it" in warning for warning in plan["warnings"])
     plan = json.loads(command("plan", "-b", "6x", "-p", profile, "--lambda", "1", "--json").out)
     assert (len(plan["alternatives"]), plan["lambda"], plan["crossover"] is None) == (4, 1.0, False)
     assert not any("only SC is planned" in warning for warning in plan["warnings"])
@@ -94,7 +94,7 @@ def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, ref
     assert refused("fit", run, "-o", profile, "--lambda", "-1") == (
         "λ is -1; the cost of a verification in solutions must be above zero."
     )
-    assert "does not say λ for 'prompts'" in refused("fit", run, "-o", profile, "--lambda", "prompts")
+    assert "has no λ for 'prompts'" in refused("fit", run, "-o", profile, "--lambda", "prompts")
     assert refused("grade", run) == (
         f"The run at '{run}' holds no solutions to grade: what was imported has no texts of solutions, only what was "
         "read in them."
@@ -118,13 +118,13 @@ def test_right_and_wrong_alone_give_coverage_and_no_votes(taken):
     assert profile.self_consistency.solutions == [1]
     np.testing.assert_allclose(profile.self_consistency.array[:, 0], [1 / 3, 2 / 3], atol=1e-5)
     np.testing.assert_allclose(profile.coverage.array, [[1 / 3, 2 / 3, 1], [2 / 3, 1, 1]], atol=1e-5)
-    assert "no votes can be counted, so SC is known at one solution only" in profile.warnings[0]
+    assert "votes cannot be counted, so SC is known at one solution only" in profile.warnings[0]
 
 
 def test_the_fewest_solutions_of_a_problem_are_taken_of_each(taken):
     run = taken("large-language-monkeys", GOLDEN / "large-language-monkeys" / "yaml")
     profile = estimate_run_profile(str(run), "p")
-    assert profile.warnings == ["Problems have 2 to 3 solutions; 2 of each are taken."]
+    assert profile.warnings == ["Problems have 2 to 3 solutions; 2 of each are used."]
     assert read_pool(Run(run)).pool.answers.tolist() == [[0, -1], [0, 1]]
 
 
@@ -134,7 +134,7 @@ def test_verified_solutions_come_first(taken, tmp_path):
     found = read_pool(Run(taken("table", tmp_path / "t.csv")))
     assert found.pool.answers.tolist() == [[0, 1], [0, 1]]
     assert found.pool.verdicts.tolist() == [[[1.0]], [[0.0]]]
-    assert found.notes == ["Of a problem 1 to 2 solutions were verified; 1 of each are taken."]
+    assert found.notes == ["1 to 2 solutions of a problem were verified; 1 of each are used."]
 
 
 def test_without_a_verified_solution_of_one_problem_genrm_is_not_estimated(taken, tmp_path):
@@ -142,7 +142,7 @@ def test_without_a_verified_solution_of_one_problem_genrm_is_not_estimated(taken
     (tmp_path / "t.csv").write_text("\n".join(rows))
     profile = estimate_run_profile(str(taken("table", tmp_path / "t.csv")), "p")
     assert profile.genrm is None
-    assert profile.warnings == ["Of a problem 0 to 2 solutions were verified; so GenRM is not estimated."]
+    assert profile.warnings == ["0 to 2 solutions of a problem were verified; so GenRM is not estimated."]
 
 
 def test_solutions_may_have_different_numbers_of_verdicts(taken, tmp_path):
@@ -184,8 +184,8 @@ def test_searches_alone_are_checked_and_shown_and_not_fitted(command, refused, t
     assert command("check", run).code == 0
     assert "searches 1 of 1" in " ".join(command("runs", run).out.split())
     assert refused("fit", run, "-o", tmp_path / "p.json") == (
-        f"The run at '{run}' holds searches and no independent solutions: what a search kept is chosen by its scorer, "
-        "so votes over it are no self-consistency, and nothing can be fitted."
+        f"The run at '{run}' holds searches but no independent solutions, so nothing can be fitted: "
+        "a search's scorer selects its solutions, so votes over them are not self-consistency."
     )
 
 
@@ -216,7 +216,7 @@ def test_an_import_that_lost_rows_is_to_be_imported_again(command, refused, take
     ended = command("check", run)
     assert ended.code == 1
     assert "  0 rows, and 4 were imported" in ended.out.splitlines()
-    assert "To do: import the source again, into another run" in ended.out
+    assert "To do: import the source again into a new run" in ended.out
     assert refused("check", run, "--repair") == (
         f"The run at '{run}' was imported: what is lost cannot be sampled again; import its source again."
     )
@@ -258,7 +258,7 @@ def test_import_speaks_json_and_refuses_a_pair_that_is_none(command, tmp_path):
     assert found["accuracy"] == 0.5
     ended = command("import", "table", source, "-o", tmp_path / "other", "--columns", "id")
     assert ended.code == 2
-    assert "'id' is no pair of column=our_name." in ended.err
+    assert "'id' is not a pair COLUMN=NAME." in ended.err
 
 
 @pytest.mark.parametrize(
@@ -312,11 +312,11 @@ def test_the_scores_of_best_of_n_are_used_and_a_cost_places_them(command, refuse
     assert command("import", "search-and-learn", path, "-o", run, "--grader", "numeric").code == 0
     said = command("fit", run, "-o", profile).out
     assert "A solution's score is that of its last step (last)." in said
-    assert "ρ = unknown, what scoring a solution costs in solutions" in said
+    assert "ρ = unknown, the cost of scoring a solution in solutions" in said
     assert {"bon", "prm-weighted"} <= set(read_profile(str(profile)).strategies)
     plan = json.loads(command("plan", "-b", "8x", "-p", profile, "--json").out)
     assert plan["alternatives"] == []
-    assert any("What bon, prm-weighted cost is unknown" in warning for warning in plan["warnings"])
+    assert any("The cost of bon, prm-weighted is unknown" in warning for warning in plan["warnings"])
     plan = json.loads(command("plan", "-b", "8x", "-p", profile, "--rho", "0.5", "--json").out)
     options = {option["strategy"]: option for option in (plan["recommendation"], *plan["alternatives"])}
     assert options["bon"]["compute"] == pytest.approx(1.5 * options["bon"]["solutions"])

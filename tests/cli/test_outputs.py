@@ -31,14 +31,14 @@ def test_fit_writes_over_nothing_that_is_no_profile(refused, written_run, monkey
     (written_run / "dir").mkdir()
     before = files(written_run)
     sentence = refused("fit", written_run, "-o", name)
-    assert any(words in sentence for words in ("belongs to a run", "is a folder", "is no profile", "is in memory"))
+    assert any(words in sentence for words in ("belongs to a run", "is a folder", "is not a profile", "is in memory"))
     assert files(written_run) == before
 
 
 def test_a_grid_is_not_written_over_by_its_own_profile(refused, tmp_path):
     grid = tmp_path / "grid.json"
     grid.write_bytes(GRID.read_bytes())
-    assert "is there already and is no profile; name another file" in refused("fit", grid, "-o", grid)
+    assert "already exists and is not a profile; name another file" in refused("fit", grid, "-o", grid)
     assert grid.read_bytes() == GRID.read_bytes()
 
 
@@ -119,7 +119,9 @@ def test_a_sweep_whose_rows_all_failed_is_no_success(swept):
     ended = swept(failed)
     assert ended.code == 1
     assert "24 rows failed: HTTP 500" in ended.out
-    assert "none of the solutions and verifications came, so there is nothing to fit yet" in " ".join(ended.out.split())
+    assert "none of the solutions and verifications succeeded, so there is nothing to fit yet" in " ".join(
+        ended.out.split()
+    )
     assert "Next:" not in ended.out
 
 
@@ -127,7 +129,7 @@ def test_a_sweep_without_a_single_verification_is_no_success(swept, scripted):
     well = scripted().says
     ended = swept(lambda prompt, seed: (failed if prompt.endswith("Verification:\n") else well)(prompt, seed))
     assert ended.code == 1
-    assert "none of the verifications came" in ended.out
+    assert "none of the verifications succeeded" in ended.out
 
 
 def test_a_sweep_of_which_some_rows_failed_says_what_comes_next(swept, scripted):

@@ -183,7 +183,7 @@ def test_a_run_without_tokens_has_no_lambda_and_one_with_impossible_ones_is_refu
     assert fitted["lambda"] is None
     rewrite(written_run, SOLUTIONS_TABLE, lambda frame: frame.assign(completion_tokens=0))
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
-        f"The run at '{written_run}' has completion_tokens that are all zero."
+        f"All completion_tokens of the run at '{written_run}' are zero."
     )
 
 

@@ -99,7 +99,7 @@ def test_runs_shows_the_others_when_one_is_damaged(command, small, scripted, tmp
 
 
 def test_runs_that_are_not_there(command, refused, tmp_path):
-    assert f"No runs in {tmp_path} or below." in command("runs", tmp_path).out
+    assert f"No runs in {tmp_path} (subfolders included)." in command("runs", tmp_path).out
     assert json.loads(command("runs", tmp_path, "--json").out) == []
     assert refused("runs", tmp_path / "none") == f"There is no folder '{tmp_path}/none' to look for runs in."
 
@@ -115,7 +115,7 @@ def test_runs_looks_here_if_nowhere_else(command, written_run, monkeypatch):
 def test_check_of_a_whole_run_ends_in_0(command, written_run):
     ended = command("check", written_run)
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out == f"{written_run} is whole: 4 problems, 24 solutions, 72 verifications.\n"
+    assert ended.out == f"{written_run} is intact: 4 problems, 24 solutions, 72 verifications.\n"
     report = json.loads(command("check", written_run, "--json").out)
     assert report["whole"]
     assert report["damage"] == []
@@ -129,8 +129,8 @@ def test_check_of_a_damaged_run_ends_in_1_and_says_what_to_do_and_that_mends_it(
     said = lines(ended.out)
     assert said[0] == f"{written_run} is damaged."
     assert str(part) in said
-    assert "lost: all its rows, and it does not say how many" in said
-    asked = "A sweep would ask for 72 verifications: ('lab-0-1-0', 0, 0) to ('lab-0-4-0', 5, 2)."
+    assert "lost: all its rows; their number is unknown" in said
+    asked = "A sweep would still add 72 verifications: ('lab-0-1-0', 0, 0) to ('lab-0-4-0', 5, 2)."
     assert asked in said
     assert said[-2].startswith(f"To do: isocompute check {written_run} --repair")
     report = json.loads(command("check", written_run, "--json").out)
@@ -151,7 +151,7 @@ def test_check_cannot_repair_a_manifest(command, written_run):
     for options in ((), ("--repair",)):
         ended = command("check", written_run, *options)
         assert ended.code == 1
-        assert lines(ended.out)[-1] == "To do: put manifest.json back from a copy, or begin another run."
+        assert lines(ended.out)[-1] == "To do: restore manifest.json from a copy, or start a new run."
 
 
 def test_check_of_what_is_no_run_ends_in_2(refused, tmp_path):
@@ -194,14 +194,16 @@ def test_a_dry_run_says_what_is_missing_and_writes_nothing(command, small, scrip
 def test_a_dry_run_says_what_is_a_bound_and_what_is_unknown(command, small, written, tmp_path):
     path = written(small())
     said = command("sweep", path, "--dry-run").out
-    assert said.count("so max_tokens (1,024) bounds it; --sample 2 measures it; P unknown (--parameters)") == 2
+    assert (
+        said.count("length unknown, at most max_tokens (1,024); --sample 2 measures it; P unknown (--parameters)") == 2
+    )
     assert "≤ 24.6k" in said
-    assert "Time: unknown; --tokens-per-second gives the throughput" in said
+    assert "Time: unknown; --tokens-per-second sets the speed" in said
     assert "Cost: unknown; --price-in and --price-out" in said
     timed = command("sweep", path, "--dry-run", "--tokens-per-second", 1000, "--price-hour", 2, "--price-in", 1).out
     assert "Time: at most 1.6 min at 1,000 completion tokens a second, given" in timed
-    assert "Cost: unknown, as the tokens are; --sample 2 measures them" in timed
-    assert "Cost: unknown, as the time is" in command("sweep", path, "--dry-run", "--price-hour", 2).out
+    assert "Cost: unknown, because the tokens are unknown; --sample 2 measures them" in timed
+    assert "Cost: unknown, because the time is unknown" in command("sweep", path, "--dry-run", "--price-hour", 2).out
     hourly = command("sweep", path, "--dry-run", "--tokens-per-second", 1000, "--price-hour", 36).out
     assert "Cost: at most $0.98" in hourly
     assert not (tmp_path / "run").exists()
@@ -215,15 +217,15 @@ def test_a_dry_run_prices_scores_and_searches(command, searching, stepping, writ
         lines(untold.out)[0]
         == f"{config.run}: 4 requests, 4 scores and 32 searches would be made. Nothing was written."
     )
-    assert "searches: no row tells how long they are; --sample 2 measures it" in untold.out
-    assert "Time: unknown, as it is how long searches are; --sample 2 measures it" in untold.out
+    assert "searches: length unknown; --sample 2 measures it" in untold.out
+    assert "Time: unknown, because the length of searches is unknown; --sample 2 measures it" in untold.out
     engine, scorer = stepping()
     run_sweep(config, load=engine, load_scorer=scorer)
     larger = searching(scored=1, task={"name": "lab", "problems": 6}, solutions=1)
     told = command("sweep", written(larger), "--dry-run", "--tokens-per-second", 10, "--parameters", 1e9)
     rows = len(Run(config.run).read_keys(SEARCHES_TABLE))
-    assert f"searches: as long as {rows} rows that are there; P = 1B, P of the scorer = 1B" in told.out
-    assert "Time: unknown, as it is how fast solutions are scored; --sample 2 measures it" in told.out
+    assert f"searches: length from {rows} existing rows; P = 1B, P of the scorer = 1B" in told.out
+    assert "Time: unknown, because the speed of scoring is unknown; --sample 2 measures it" in told.out
     assert narrow(told.out.partition("\n")[2].partition("\n\nsolver")[0]) == []
     price = json.loads(command("sweep", written(larger), "--dry-run", "--json").out)
     assert price["roles"]["dvts N=8 M=4 k=2"]["requests"] == 2
@@ -231,7 +233,7 @@ def test_a_dry_run_prices_scores_and_searches(command, searching, stepping, writ
 
 def test_a_dry_run_of_a_complete_run(command, small, written, written_run):
     assert command("sweep", written(small()), "--dry-run").out == (
-        f"{written_run} is complete: nothing would be asked for.\n"
+        f"{written_run} is complete: nothing is left to sample.\n"
     )
 
 
@@ -240,7 +242,7 @@ def test_what_belongs_to_a_dry_run_is_refused_without_it(command, small, written
     for option in (("--json",), ("--sample", 1), ("--price-in", 0), ("--parameters", 8e9), ("--tokens-per-second", 1)):
         ended = command("sweep", path, *option)
         assert ended.code == 2
-        assert "are for a --dry-run" in " ".join(ended.err.split())
+        assert "need --dry-run" in " ".join(ended.err.split())
     assert not (tmp_path / "run").exists()
 
 
@@ -299,7 +301,7 @@ def test_fit_counts_lambda_in_three_ways_and_plan_takes_any_of_them(command, ref
     assert profile.lambdas == pytest.approx(expected)
     assert profile.lam == profile.lambdas["completion"]
     assert f"λ = {expected['completion']:.3g} (completion tokens: " in said
-    assert f"{expected['prompts']:.3g} with prompts; {expected['cached']:.3g} with prompts less what the" in said
+    assert f"{expected['prompts']:.3g} with prompts; {expected['cached']:.3g} with uncached prompts only" in said
     for way, lam in expected.items():
         plan = json.loads(command("plan", "-b", "8x", "-p", path, "--lambda", way, "--json").out)
         assert plan["lambda"] == pytest.approx(lam)
@@ -310,10 +312,10 @@ def test_fit_counts_lambda_in_three_ways_and_plan_takes_any_of_them(command, ref
 def test_a_lambda_that_was_not_measured_stays_unknown(command, refused, written_run, tmp_path):
     path = tmp_path / "p.json"
     said = command("fit", written_run, "-o", path).out
-    assert "with prompts; unknown with prompts less what the prefix cache held" in said
+    assert "with prompts; unknown with uncached prompts only" in said
     assert read_profile(str(path)).lambdas["cached"] is None
     assert refused("plan", "-b", "8x", "-p", path, "--lambda", "cached") == (
-        "The profile 'p' does not say λ for 'cached': it says completion, prompts; give λ as a number."
+        "The profile 'p' has no λ for 'cached': it has completion, prompts; give λ as a number."
     )
     assert "it was made without a run's tokens" in refused(
         "plan", "-b", "8x", "-p", "llama-3.1-8b-math", "--lambda", "prompts"

@@ -95,7 +95,7 @@ def test_where_several_are_meant_they_are_listed_and_told_apart(run, narrow):
     assert ended.code == 0
     assert "lab-0-1-0 has 4 searches:" in ended.out
     assert ended.out.count("beam ") == 4
-    assert "--strategy, --n, --width, --lookahead and --seed tell them apart" in ended.out
+    assert "select it with --strategy, --n, --width, --lookahead and --seed" in ended.out
     assert max(map(len, ended.out.splitlines())) <= 80
     every = narrow("tree", run.path, "lab-0-1-0", "--strategy", "bean")
     assert every.code == 1

@@ -41,8 +41,9 @@ def test_it_says_what_it_wrote_and_what_stayed_unknown(command, written_run, as_
     ended = command("upgrade", written_run, "-o", tmp_path / "new")
     assert ended.code == 0
     assert ended.out.splitlines() == [
-        f"{tmp_path}/new is {written_run} in format 2: 4 problems, 24 solutions, 72 verifications.",
-        "Unknown, as the old one does not say it: problems.cluster, solutions.started_at, solutions.seconds, "
+        f"Wrote {tmp_path}/new, which is {written_run} in format 2: 4 problems, 24 solutions, 72 verifications.",
+        "Unknown, because the old format does not record it: problems.cluster, solutions.started_at, "
+        "solutions.seconds, "
         "verifications.started_at, verifications.seconds, parameters.solver, parameters.verifier.",
     ]
     assert command("check", tmp_path / "new").code == 0
@@ -71,7 +72,7 @@ def test_what_is_newest_already_is_left_where_it_is(command, written_run, tmp_pa
     for source in (written_run, "lab"):
         ended = command("upgrade", source, "-o", tmp_path / "new")
         assert (ended.code, ended.err) == (0, "")
-        assert ended.out == f"{source} has the newest format already; nothing was written.\n"
+        assert ended.out == f"{source} already has the newest format; nothing was written.\n"
         assert json.loads(command("upgrade", source, "-o", tmp_path / "new", "--json").out) == {
             "schema_version": 1, "source": str(source), "output": None,
         }  # fmt: skip
@@ -82,8 +83,8 @@ def test_an_upgraded_profile_plans_as_the_old_one_and_loses_nothing(command, old
     before = old_profile.read_bytes()
     ended = command("upgrade", old_profile, "-o", tmp_path / "new")  # a profile ends in .json, as in fit
     assert ended.out.splitlines() == [
-        f"{tmp_path}/new.json is {old_profile} in format 2: sc, genrm, fused, beam+weighted.",
-        "Unknown, as the old one does not say it: models, per_problem.id, per_problem.tokens.",
+        f"Wrote {tmp_path}/new.json, which is {old_profile} in format 2: sc, genrm, fused, beam+weighted.",
+        "Unknown, because the old format does not record it: models, per_problem.id, per_problem.tokens.",
     ]
     assert old_profile.read_bytes() == before
     new = json.loads((tmp_path / "new.json").read_text())
@@ -119,7 +120,7 @@ def test_what_is_neither_a_run_nor_a_profile_is_refused_and_nothing_is_written(
     assert refused("upgrade", "broken.json", "-o", "new") == "broken.json is not a profile: it is not JSON."
     assert "is not a profile: make one with" in refused("upgrade", PUBLISHED / "llama-3.1-8b-math.json", "-o", "new")
     assert refused("upgrade", old_profile, "-o", "old") == (
-        "There is something at 'old.json' already; an upgrade needs a place of its own."
+        "'old.json' already exists; write the upgrade to a new file."
     )
     assert "is in memory" in refused("upgrade", old_profile, "-o", "memory://b/new.json")
     assert "belongs to a run" in refused("upgrade", old_profile, "-o", "run/solutions/new.json")

@@ -69,7 +69,7 @@ def test_the_cells_are_the_table(tables):
     assert drawn == {
         (row.level, row.budget): None if pd.isna(row.strategy) else row.strategy for row in levels.itertuples()
     }
-    assert right.get_title() == "(b) what runs on each level, by agreement"
+    assert right.get_title() == "(b) strategy on each level, by agreement"
 
 
 def test_a_cell_without_a_strategy_stays_empty(tables):

@@ -84,4 +84,4 @@ def test_lines_go_from_left_to_right_whatever_the_order_of_the_rows(tables):
     left, right = draw_frontiers(tables["frontiers"].sample(frac=1, random_state=5))
     for line in (*left.lines, *right.lines[1:]):
         assert sorted(line.get_xdata()) == line.get_xdata().tolist()
-    assert get_figure(left).get_suptitle() == "100 problems, scored with numbers chosen on others"
+    assert get_figure(left).get_suptitle() == "100 problems, scored with numbers chosen on other problems"

@@ -80,7 +80,9 @@ def test_a_search_is_drawn_in_the_axes_that_are_given_and_nowhere_else(run, grid
 def test_a_table_without_a_parent_is_a_sentence(run):
     search = next(iter(read_problem_searches(run, "lab-0-1-0").values()))
     table = figure.build_search_tree_table(search)
-    with pytest.raises(DataError, match=r"^The table of search_tree has no node 0, from which others go on\.$"):
+    with pytest.raises(
+        DataError, match=r"^The table of search_tree has no node 0, but other nodes name it as parent\.$"
+    ):
         figure.draw_search_tree(table[table["node_id"] > 0])
 
 
@@ -102,5 +104,5 @@ def test_a_file_that_cannot_be_written_is_a_sentence(run, refused, tmp_path, nam
 def test_of_several_searches_none_is_drawn_and_that_is_no_success(run, command, tmp_path):
     ended = command("tree", run.path, "lab-0-1-0", "--strategy", "beam", "-o", tmp_path / "tree.png")
     assert ended.code == 1
-    assert "tell them apart" in ended.out
+    assert "select it with" in ended.out
     assert not (tmp_path / "tree.png").exists()

@@ -103,9 +103,9 @@ def test_a_cost_of_which_a_part_is_unknown_is_unknown_and_never_a_number():
         ),
         (
             lambda: convert_to_solutions([], ModelWork(count_row_tokens(0, 1, 1))),
-            "solution must have sampled a token: it is what compute is counted in.",
+            "solution must have sampled tokens: compute is counted in them.",
         ),
-        (lambda: count_row_tokens(1, 1, 1, read=0), "read, what a token that is read counts, must be positive; got 0."),
+        (lambda: count_row_tokens(1, 1, 1, read=0), "read, the cost of a token that is read, must be positive; got 0."),
         (
             lambda: compute_allocation_cost(1, 1, 0.0),
             "lam, the cost of a verification in solutions, must be positive; got 0.0.",

@@ -108,7 +108,7 @@ def test_the_same_seed_gives_the_same_draws(random_pool):
     [
         (
             lambda: assign_pass_rate_levels(Pool([[0, 1, 1]], [0]), 3),
-            "difficulty is estimated from 1 to 2 solutions, so that one is left to spend; got 3.",
+            "samples must lie between 1 and 2, so that one solution is left for the strategy; got 3.",
         ),
         (
             lambda: assign_verdict_levels(Pool([[0, 1]], [0]), 1, 1.0),
@@ -120,7 +120,7 @@ def test_the_same_seed_gives_the_same_draws(random_pool):
         ),
         (
             lambda: assign_quantile_levels([np.nan]),
-            "difficulty is binned by at least one value, and every one of them finite.",
+            "difficulty needs at least one value, and all values must be finite.",
         ),
     ],
 )

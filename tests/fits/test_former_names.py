@@ -10,7 +10,7 @@ from isocompute.fits.former_names import FORMER_NAMES
 
 @pytest.mark.parametrize("former", FORMER_NAMES)
 def test_a_former_name_is_that_of_today_with_a_warning(former):
-    with pytest.warns(DeprecationWarning, match=rf"isocompute\.fits\.{former} is called {FORMER_NAMES[former]} now"):
+    with pytest.warns(DeprecationWarning, match=rf"isocompute\.fits\.{former} is now called {FORMER_NAMES[former]};"):
         assert getattr(fits, former) is getattr(fits, FORMER_NAMES[former])
     assert former not in fits.__all__
 

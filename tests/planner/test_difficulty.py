@@ -42,7 +42,7 @@ def test_every_kind_of_difficulty_is_planned_and_charged(command, written_run, b
 
 def test_what_cannot_be_afforded_is_said(command, written_run):
     said = command("difficulty", written_run, "--samples", 3).out
-    assert "for 3x of every budget" in said
+    assert "which costs 3x of every budget" in said
     assert "Estimating the level costs 3x, so a budget of 1x, 2x leaves nothing for the strategy." in said
     assert re.search(r"Level [\d, ]+ has fewer than 10 problems", said)
 
@@ -50,16 +50,17 @@ def test_what_cannot_be_afforded_is_said(command, written_run):
 def test_a_profile_has_an_oracle_only(command, refused):
     assert studied(command, "lab", "--bins", "oracle")["problems"] == 100
     assert refused("difficulty", "lab", "--bins", "score") == (
-        "Difficulty by score needs single solutions, and a profile holds none: give the run's folder, or --bins oracle."
+        "Difficulty by score needs single solutions, which a profile does not hold; give the run's "
+        "folder, or use --bins oracle."
     )
     assert refused("difficulty", "llama-3.1-8b-math", "--bins", "oracle") == (
-        "The profile 'llama-3.1-8b-math' holds means over problems only: it has no problems to tell apart."
+        "The profile 'llama-3.1-8b-math' holds only means over problems, so problems cannot be sorted by difficulty."
     )
 
 
 def test_what_a_run_does_not_hold_is_refused(refused, written_run, rewrite):
     assert refused("difficulty", written_run, "--samples", 6) == (
-        "difficulty is estimated from 1 to 5 solutions, so that one is left to spend; got 6."
+        "samples must lie between 1 and 5, so that one solution is left for the strategy; got 6."
     )
     rewrite(written_run, PROBLEMS_TABLE, lambda frame: frame.assign(level=None))
     sentence = refused("difficulty", written_run, "--bins", "level")

@@ -93,8 +93,8 @@ def test_a_line_says_how_many_with_an_interval_and_what_the_profile_can_tell():
     found = measure_strategy_power(world, BUDGETS)
     test, (few, many) = found.paired, found.paired.needed_interval
     assert describe_strategy_power(found).replace("\\", "") == (
-        f"At 16x it takes about {test.needed} problems [{few}, {many}] to tell genrm, the best beside sc, from sc with "
-        f"power 0.8; the profile has 60, which tell a gap of {100 * test.smallest_gap:.1f} points."
+        f"At 16x it takes about {test.needed} problems [{few}, {many}] to tell genrm, the best other than sc, from sc "
+        f"with power 0.8; the profile has 60, enough for a gap of {100 * test.smallest_gap:.1f} points."
     )
 
 
@@ -106,6 +106,6 @@ def test_two_strategies_that_are_the_same_are_told_apart_by_nothing():
         world.model_copy(update={"strategies": {**world.strategies, "genrm": same}}), BUDGETS
     )
     assert describe_strategy_power(found) == (
-        "At 16x genrm and sc differ by 0.0 points on every problem, so nothing says how many problems would tell them "
-        "apart."
+        "At 16x genrm and sc differ by 0.0 points on every problem, so the number of problems that tells "
+        "them apart cannot be estimated."
     )

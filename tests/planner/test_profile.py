@@ -126,7 +126,7 @@ def test_accuracies_are_rounded_into_the_unit_interval():
         ),
         (
             lambda c: c["strategies"]["sc"]["accuracy"][1].pop(),
-            "strategies.sc: the rows of 'accuracy' are not equally long.",
+            "strategies.sc: the rows of 'accuracy' differ in length.",
         ),
         (
             lambda c: c["strategies"]["sc"].update(solutions=[1, 2]),
@@ -167,7 +167,7 @@ def test_an_unknown_strategy_is_kept_and_left_out_of_plans_with_a_note(changed, 
     assert list(found.strategies) == ["sc", "genrm", *added]
     decided = make_plan(found, Budget(4))
     assert {o.strategy for o in (decided.recommendation, *decided.alternatives)} == {"sc", "genrm"}
-    said = "The profile has strategies that are unknown here, and left out: mine+weighted, odd, other."
+    said = "The profile has strategies that are unknown here and left out: mine+weighted, odd, other."
     assert said in decided.warnings
     found.write(str(tmp_path / "again.json"))
     assert json.loads((tmp_path / "again.json").read_text())["strategies"]["odd"] == added["odd"]
@@ -214,7 +214,7 @@ def test_an_allocation_that_stands_twice_is_refused(changed):
         return changed(lambda content: content["strategies"].update({"beam+weighted": part}))
 
     assert refused(add({"N": [4, 4], "M": [2, 2]})) == (
-        " is not a profile: strategies.beam+weighted: the allocation N=4, M=2 stands twice."
+        " is not a profile: strategies.beam+weighted: the allocation N=4, M=2 appears twice."
     )
     assert read_profile(add({"N": [4, 4], "M": [2, 4]})).searches["beam+weighted"].seeds == [1, 1]
 

@@ -33,7 +33,12 @@ def test_fit_and_plan_take_searches_and_the_scored_pool_where_nothing_was_verifi
     path = tmp_path / "p.json"
     ended = command("fit", searched_run, "-o", path)
     assert ended.code == 0, ended.err
-    for said in ("ρ = ", "beam+weighted: 2 allocations, ", "prm-weighted is estimated by drawing", "--parameters"):
+    for said in (
+        "ρ = ",
+        "beam+weighted: 2 allocations, ",
+        "The estimate of prm-weighted uses random draws",
+        "--parameters",
+    ):
         assert said in ended.out
     found = json.loads(command("fit", searched_run, "-o", path, "--json").out)
     assert set(found["crossovers"]) == {"bon", "prm-weighted", "beam+weighted", "beam+vanilla", "rebase+weighted"}
@@ -132,7 +137,7 @@ def test_a_search_whose_cost_is_unknown_is_named_and_not_placed():
     profile = world([[0.9, 0.95]] * 4, [3.0, None], problems=4)
     decided = make_plan(profile, Budget(16))
     assert [option.strategy for option in (decided.recommendation, *decided.alternatives)] == ["sc"]
-    said = "What beam+weighted cost is unknown, counted as 'completion', so it has no place in a budget"
+    said = "The cost of beam+weighted is unknown with tokens counted as 'completion', so no budget includes it"
     assert any(warning.startswith(said) for warning in decided.warnings)
     cheap = world(
         round_accuracies(np.full((4, 1), 0.5)), [0.5], problems=4

@@ -56,7 +56,7 @@ def test_listed_options_come_in_order_of_cost_with_their_numbers():
     [
         (
             lambda: build_voting_options([[0.4]], [1], "bon", each=0.5),
-            "each, the cost of a solution with what is done to it, must be at least 1; got 0.5.",
+            "each, the cost of a solution with its verifications or score, must be at least 1; got 0.5.",
         ),
         (lambda: build_voting_options([0.4, 0.5], [1, 2]), "curve must have the shape (P, 2); got (2,)."),
         (

@@ -268,7 +268,7 @@ POOL = Pool([[0, 1]], [0], [[[0.5, 0.25], [1, 0]]])
         ),
         (
             lambda: estimate_weighted_vote(POOL, [1], [1], 1, 0),
-            "draws must be at least 2, for an error to be known; got 1.",
+            "draws must be at least 2, so that the error can be estimated; got 1.",
         ),
         (lambda: estimate_weighted_vote(POOL, [1], [1], 2, -1), "seed must be an integer ≥ 0; got -1."),
         (

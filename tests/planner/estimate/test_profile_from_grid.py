@@ -116,7 +116,7 @@ def test_a_bad_grid_is_refused_with_its_place(written, content, sentence):
 def test_a_cell_that_stands_twice_is_refused_by_its_numbers(written):
     cells = [*ENTRY["best_of_n"], {"S": 2, "V": "1", "success": 0.99}]
     assert refused(written(changed(best_of_n=cells))) == (
-        ", mine: best_of_n: the cell S=2, V=1 stands twice; leave one of the two out."
+        ", mine: best_of_n: the cell S=2, V=1 appears twice; remove one."
     )
 
 

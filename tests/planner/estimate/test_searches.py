@@ -148,4 +148,4 @@ def test_imported_searches_have_no_place_and_that_is_said():
     origin = ImportedRun(
         format="search-and-learn", source="s", files=1, task="math", rows={"solutions": 4, "searches": 7}
     )
-    assert describe_unplaced_searches(origin) == ["7 searches have no place: an import does not say what they took."]
+    assert describe_unplaced_searches(origin) == ["7 searches are left out: an import does not record their tokens."]

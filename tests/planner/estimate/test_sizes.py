@@ -22,8 +22,8 @@ def test_sizes_are_those_of_the_checkpoints_and_only_what_no_folder_tells_is_giv
     known = collect_run_sizes(searching(solver=solver, scorer={"kind": "lab", "model": str(lab / "prm")}), [7.0])
     assert known.get_relative_size("scorer") == 1286912 / 860416
     assert collect_run_sizes(searching(solver=solver), [7.0]).get_relative_size("scorer") == 7 / 860416
-    said = ["A token that is read counts 0.5 of one that is decoded.",
-            "A token of the scorer counts 2 of the solver's, by parameters."]  # fmt: skip
+    said = ["A token that is read costs 0.5 times a decoded token.",
+            "A scorer token costs 2 times a solver token, by parameter counts."]  # fmt: skip
     assert describe_cost_assumptions(searching(), collect_run_sizes(searching(), [4.0, 8.0], read=0.5)) == said
     assert (
         "of the solver or of the scorer is unknown"
@@ -34,11 +34,11 @@ def test_sizes_are_those_of_the_checkpoints_and_only_what_no_folder_tells_is_giv
 def test_a_size_or_a_weight_that_can_be_none_is_refused(refused, command, searched_run, tmp_path):
     fit = ("fit", searched_run, "-o", tmp_path / "p.json")
     assert refused(*fit, "--parameters", "-1") == "A model's size is -1; it must be above zero."
-    assert refused(*fit, "--read", "nan") == "What a token that is read counts is nan; it must be above zero."
+    assert refused(*fit, "--read", "nan") == "The cost of a token that is read is nan; it must be above zero."
     assert command("fit", "grid.json", "-o", tmp_path / "p.json", "--read", "2").code == 2
     assert command(*fit, "--parameters", "1e9", "--parameters", "3e9", "--read", "0.5").code == 0
     warnings = read_profile(str(tmp_path / "p.json")).warnings
-    assert "A token of the scorer counts 3 of the solver's, by parameters." in warnings
+    assert "A scorer token costs 3 times a solver token, by parameter counts." in warnings
 
 
 def test_a_larger_verifier_costs_more_for_the_same_tokens(written_run):

@@ -59,7 +59,7 @@ def test_what_came_back_reaches_the_disk_and_the_run_is_free_again(small, script
         out, err = process.communicate(timeout=60)
     assert process.returncode == code
     assert "closed" in out
-    assert "stopped; what was written is whole, and the same command goes on from there" in " ".join(err.split())
+    assert "stopped; the written rows are intact, and the same command continues from there" in " ".join(err.split())
     assert "Traceback" not in err
     run = Run(config.run)
     assert len(run.read_keys(SOLUTIONS_TABLE)) == 10
@@ -102,7 +102,7 @@ def test_a_sweep_whose_engine_is_still_starting_ends_and_leaves_nothing_behind(s
         finally:
             process.kill()
     assert (process.returncode, out) == (143, "")
-    assert "stopped; what was written is whole" in " ".join(err.split())
+    assert "stopped; the written rows are intact" in " ".join(err.split())
     assert not psutil.wait_procs(engine, timeout=10)[1]
 
 

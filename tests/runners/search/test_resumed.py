@@ -206,7 +206,7 @@ def test_a_search_that_is_stopped_loses_no_round_and_goes_on(searching, stepping
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert "stopped; what was written is whole, and the same command goes on from there" in " ".join(err.split())
+    assert "stopped; the written rows are intact, and the same command continues from there" in " ".join(err.split())
     assert "Traceback" not in err
     run = Run(config.run)
     assert len(run.read_keys(NODES_TABLE)) > 0

@@ -138,6 +138,5 @@ def test_imported_scores_in_a_range_of_their_own_are_kept_counted_and_not_used(t
     assert measure_run_progress(run).scores.failures == {OUT_OF_RANGE_STATUS: 2}
     assert read_pool(run).pool.scores is None
     assert read_pool(run).notes[-1] == (
-        "Step scores were imported and are not used where one is outside 0 … 1: those of 2 solutions, the first "
-        "('p0', 0)."
+        "Imported step scores are not used where one is outside 0 … 1: 2 solutions, the first ('p0', 0)."
     )
