@@ -107,7 +107,7 @@ def read_safetensors_header(path: Path) -> SafetensorsHeader:
     with path.open("rb") as file:
         start = file.read(len(LFS_POINTER_PREFIX))
         if start == LFS_POINTER_PREFIX:
-            raise ValueError(f"{path.name} is a pointer of git-lfs, not the weights: git lfs pull")
+            raise ValueError(f"{path.name} is a git-lfs pointer, not the weights; run git lfs pull")
         length = int.from_bytes(start[:8], "little")
         if length > MAX_HEADER_BYTES:
             raise ValueError(f"{path.name} has no header")

@@ -129,7 +129,7 @@ def run_trial_sweep(
     }
     if empty := [role for role, rows in asked.items() if rows and role not in found]:
         why = f": {next(iter(failed))}" if failed else ""
-        raise EngineError(f"The sample of '{empty[0]}' came to no row{why}.")
+        raise EngineError(f"The sample of '{empty[0]}' produced no rows{why}.")
     models = clocks["sampled"].models  # empty if solutions are taken and no verifications are requested
     rates = {"solver": models[0].token_rate, "verifier": models[-1].token_rate} if models else {}
     if scoring.scored:

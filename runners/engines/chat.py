@@ -23,5 +23,5 @@ def apply_template(tokenizer: Any, model: str, prompt: str) -> str:
     except (TemplateError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise EngineError(
-            f"The chat template of '{model}' cannot be used: {said}; a model without one is asked with chat: false."
+            f"The chat template of '{model}' cannot be used: {said}; for a model without one, set chat: false."
         ) from error

@@ -70,20 +70,20 @@ def refuse_other_weights(model: str, found: Mapping[str, Any], unused: Collectio
     """
     if missing := found["missing_keys"]:
         raise EngineError(
-            f"The model '{model}' has no weights '{min(missing)}': it is of another kind, or its checkpoint is not "
-            f"whole; {describe_tensor_count(missing)} missing."
+            f"The model '{model}' lacks the weights '{min(missing)}': it is of another kind, or its checkpoint is "
+            f"incomplete; {describe_tensor_count(missing)} missing."
         )
     extra = set() if unused is None else set(found["unexpected_keys"]) - set(unused)
     if extra:
         raise EngineError(
-            f"The checkpoint of '{model}' has weights '{min(extra)}' that the model has no place for: it is of another "
-            f"kind than its config.json says; {describe_tensor_count(extra)} left over."
+            f"The checkpoint of '{model}' has weights '{min(extra)}' that the model does not use: it is not of the "
+            f"kind that its config.json says; {describe_tensor_count(extra)} left over."
         )
     if shapes := {name: (tuple(stored), tuple(wanted)) for name, stored, wanted in found["mismatched_keys"]}:
         name = min(shapes)
         stored, wanted = shapes[name]
         raise EngineError(
-            f"The weights '{name}' of '{model}' have the shape {stored} where its config.json asks for {wanted}; "
+            f"The weights '{name}' of '{model}' have the shape {stored}, but its config.json requires {wanted}; "
             f"{describe_tensor_count(shapes)} of another shape."
         )
 
@@ -118,8 +118,8 @@ def check_checkpoint_files(
     files = list_weights_files(folder, stored, every)
     if local and not files:
         raise EngineError(
-            f"The model '{model}' cannot be loaded: its folder has no safetensors files, and isocompute reads weights "
-            "from no others."
+            f"The model '{model}' cannot be loaded: its folder has no safetensors files, and isocompute reads "
+            "weights only from those."
         )
     for name in sorted({*stored, *files}):
         if (folder / name).is_file():
@@ -138,7 +138,7 @@ def check_checkpoint_files(
                 )
         elif local:
             raise EngineError(
-                f"The model '{model}' cannot be loaded: {name} is not there, and {WEIGHTS_INDEX_FILE} names it."
+                f"The model '{model}' cannot be loaded: {name} does not exist, but {WEIGHTS_INDEX_FILE} names it."
             )
     return local or (bool(stored) and set(stored) <= set(files)) or WEIGHTS_FILE in files
 
@@ -231,7 +231,8 @@ def read_weights_index(model: str, folder: Path) -> dict[str, str]:
         ) from None
     if strange is not None:
         raise EngineError(
-            f"The model '{model}' cannot be loaded: {WEIGHTS_INDEX_FILE} names '{strange}', which is no file of it."
+            f"The model '{model}' cannot be loaded: {WEIGHTS_INDEX_FILE} names '{strange}', which is not a file in "
+            "its folder."
         )
     return place
 
@@ -261,12 +262,12 @@ def read_checked_header(model: str, path: Path) -> SafetensorsHeader:
         read, length = read_safetensors_header(path), path.stat().st_size
         size = read.file_size
     except CHECKPOINT_READ_ERRORS as error:
-        said = str(error) if type(error) is ValueError else f"{path.name} has no header that can be read"
+        said = str(error) if type(error) is ValueError else f"{path.name} has no readable header"
         raise EngineError(f"The model '{model}' cannot be loaded: {said}.") from None
     if length != size:
         raise EngineError(
-            f"The model '{model}' cannot be loaded: {path.name} has {length:,} bytes and should have {size:,} by its "
-            "header; copy or download it again."
+            f"The model '{model}' cannot be loaded: {path.name} has {length:,} bytes, but should have {size:,} "
+            "according to its header; copy or download it again."
         )
     return read
 
@@ -300,8 +301,8 @@ def build_load_error(model: str, error: Exception, whose: str = "") -> EngineErr
     said = repr(error) if isinstance(error, KeyError) else str(error)
     if "trust_remote_code" in said or "contains custom code" in said:
         return EngineError(
-            f"The model '{model}' needs code from its own folder, and isocompute runs none: choose a model whose "
-            f"architecture {whose or 'transformers'} knows."
+            f"The model '{model}' needs code from its own folder, which isocompute does not run; choose a model "
+            f"whose architecture {whose or 'transformers'} supports."
         )
     lines = [line.strip() for line in said.splitlines() if line.strip()] or [type(error).__name__]
     if "validation error" in lines[0] and len(lines) > 1:  # pydantic: the next line has the reason

@@ -240,7 +240,7 @@ class OpenAIEngine:
             try:
                 return add_time_span(parse_completion(json.loads(content), step, self._redact_message), span)
             except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
-                raise LostResponseError("an answer that is truncated, or not of the protocol") from None
+                raise LostResponseError("an answer that is truncated or does not follow the protocol") from None
         # Not `answer.text`: its encoding is named by the server, and 'base64' does not decode to text.
         body_said = parse_error_message(content.decode("utf-8", "replace"))
         why = self._redact_message(body_said) or self._redact_message(answer.reason_phrase)
@@ -250,7 +250,7 @@ class OpenAIEngine:
         if status in REFUSED_STATUSES:
             return add_time_span(build_failed_completion(f"refused: {said}"), span)
         if status in (401, 403):
-            key = "refuses the key" if server.headers else "wants a key"
+            key = "rejects the key" if server.headers else "requires a key"
             raise EngineError(f"{server.url} {key}; it is read from the environment variable {self.key_env} ({said}).")
         raise EngineError(f"{server.url + path} does not serve the model '{self.model}' ({said}).")
 
@@ -344,7 +344,11 @@ def build_failed_completion(status: str) -> Completion:
 
 def find_loop_error(work: Future[None]) -> BaseException:
     """Return the exception that ended the event loop's work; an EngineError, written for users, comes before others."""
-    error = EngineError("The engine 'openai' was closed while it was read.") if work.cancelled() else work.exception()
+    error = (
+        EngineError("The engine 'openai' was closed while its answers were being read.")
+        if work.cancelled()
+        else work.exception()
+    )
     while isinstance(error, BaseExceptionGroup):
         error = next((e for e in error.exceptions if isinstance(e, EngineError)), error.exceptions[0])
     assert error is not None, "the workers never return"

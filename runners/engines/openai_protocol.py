@@ -21,7 +21,8 @@ FINISH_REASONS = {
 }
 
 UNKNOWN_STEP_END = (
-    "the server does not say which string stopped a text, so a step's end is not told from a solution's; vLLM's does"
+    "the server does not say which string stopped a text, so the end of a step cannot be told from the end of a "
+    "solution; vLLM's server does"
 )
 """Status of a step completion from a server that a search cannot use."""
 

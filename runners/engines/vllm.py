@@ -66,7 +66,7 @@ SAFETENSORS_LOAD_FORMATS = {
 
 REFUSED_LOAD_FORMATS = {
     "dummy": "fills the model with random weights",
-    "hf": "reads pickles, which run code, where there are no safetensors files",
+    "hf": "reads pickles, which run code, if there are no safetensors files",
     "npcache": "reads pickles, which run code",
     "pt": "reads pickles, which run code",
 }
@@ -118,8 +118,8 @@ class VLLMEngine:
         except Exception as error:  # vLLM raises many kinds here; each means that the model cannot be loaded
             if "initialization failed" in str(error):  # vLLM's own process has printed the reason
                 raise EngineError(
-                    f"vLLM could not load '{model}'; its own messages above say why. Most often the weights are not "
-                    "those that config.json asks for, or the memory is too small."
+                    f"vLLM could not load '{model}'; its messages above say why. Usually the weights do not match "
+                    "config.json, or there is too little memory."
                 ) from error
             raise build_load_error(model, error, "vLLM") from error
         self.engine = self.llm.llm_engine
@@ -189,7 +189,7 @@ class VLLMEngine:
                 return list(self.engine.step())
         except Exception as error:  # vLLM raises many kinds here; each means that the engine is gone
             said = (str(error).splitlines() or [type(error).__name__])[0]
-            raise EngineError(f"vLLM's engine stopped: {said} The same command goes on from there.") from error
+            raise EngineError(f"vLLM's engine stopped: {said} Run the same command again to continue.") from error
 
     def _read_completion(self, output: Any, step: str | None) -> Completion:
         """Read a finished output; a step's tokens are cut at its end, without tokens that were sampled ahead."""
@@ -243,8 +243,7 @@ def build_safe_options(options: dict[str, Any]) -> dict[str, Any]:
     if asked in REFUSED_LOAD_FORMATS:
         raise ConfigError(
             f"The engine 'vllm' does not take 'load_format: {asked}': it {REFUSED_LOAD_FORMATS[asked]}; leave the "
-            "option out, and "
-            "safetensors files are read."
+            "option out to read safetensors files."
         )
     return {**options, "load_format": asked, "trust_remote_code": False}
 
@@ -262,7 +261,7 @@ def guard_engine_process(core: Any, closed: Event) -> None:
     """
     while not closed.wait(1.0):
         if getattr(getattr(core, "resources", None), "engine_dead", False):
-            core.outputs_queue.put_nowait(RuntimeError("its process is gone"))
+            core.outputs_queue.put_nowait(RuntimeError("its process has ended"))
             return
 
 
@@ -299,14 +298,14 @@ def build_sampling_params(sampling: Sampling, seed: int, ends: Sequence[int] = (
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
     except INVALID_REQUEST_ERRORS as error:
-        raise EngineError(f"vLLM does not sample like that: {str(error).splitlines()[0]}") from error
+        raise EngineError(f"vLLM rejects these sampling settings: {str(error).splitlines()[0]}") from error
 
 
 def read_vllm_completion(output: Any, step: str | None = None) -> Completion:
     """Convert a finished vLLM output to a completion; ``step`` is the stop string that ends a step."""
     sample = output.outputs[0]
     if sample.finish_reason not in ("stop", "length"):
-        return Completion(None, None, None, None, None, f"vLLM gave it up: {sample.finish_reason}")
+        return Completion(None, None, None, None, None, f"vLLM aborted the request: {sample.finish_reason}")
     stepped = step is not None and sample.stop_reason == step
     return Completion(
         text=sample.text.removesuffix(sample.stop_reason) if isinstance(sample.stop_reason, str) else sample.text,

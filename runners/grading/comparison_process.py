@@ -112,7 +112,7 @@ class AnswerComparer:
         )
         if not self._receive_line(STARTUP_SECONDS):
             self._errors.seek(0)
-            said = self._errors.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
+            said = self._errors.read().decode(errors="replace").strip().splitlines() or ["it gave no message"]
             self.close()
             raise RunError(f"The process that compares answers does not start: {said[-1]}.")
 

@@ -42,7 +42,7 @@ def import_logged_run(
     format = IMPORT_FORMATS[name]
     if columns and not format.has_columns:
         named = ", ".join(other for other, entry in IMPORT_FORMATS.items() if entry.has_columns)
-        raise ConfigError(f"--columns is for the format '{named}'; other formats say what is what.")
+        raise ConfigError(f"--columns is only for the format '{named}'; other formats have fixed keys.")
     source, target = ImportSource(path, columns), Run(run)
     with build_hidden_run(target, "import", "importing") as begun, ImportWriter(begun, name, grader) as gathering:
         with IMPORT_FORMATS.wrap_plugin_errors(name):

@@ -59,7 +59,7 @@ def read_inspect_rows(source: ImportSource) -> Iterator[ImportedRow]:
         named = read_name_field(sample, "id", where)
         epoch = read_count_field(sample, "epoch", where)
         if (named, epoch) in epochs:
-            raise DataError(f"{where}: epoch {epoch} of the sample '{named}' stands twice.")
+            raise DataError(f"{where}: epoch {epoch} of the sample '{named}' appears twice.")
         epochs.add((named, epoch))
         gold = read_inspect_gold(sample, where)
         if named not in problems:
@@ -73,7 +73,7 @@ def read_eval_archive(source: ImportSource, path: Path) -> tuple[dict[str, Any],
     archive = source.open_archive(path)
     begun = [member for member in ("header.json", "_journal/start.json") if member in archive.names]
     if not begun:
-        raise DataError(f"{path} has no header.json; it is no log of inspect_ai.")
+        raise DataError(f"{path} has no header.json; it is not a log of inspect_ai.")
     members = [member for member in archive.names if member.startswith("samples/") and member.endswith(".json")]
 
     def read_samples() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -126,7 +126,7 @@ def read_inspect_solution(named: str, sample: dict[str, Any], model: str | None,
     error = sample.get("error")
     if error is not None:
         said = read_text_field(error, "message", where) if isinstance(error, dict) else None
-        unsaid = "an error that the log does not name"
+        unsaid = "an error without a message in the log"
         return ImportedSolution(named, where, status=said or unsaid, seconds=seconds, **tokens)
     written = read_text_field(output, "completion", where) or extract_message_text(
         read_block_field(choice, "message", where), sample
@@ -187,7 +187,7 @@ def read_inspect_usage(sample: dict[str, Any], output: dict[str, Any], model: st
     )
     prompt = None if fresh is None else fresh + (read or 0) + (held or 0)
     if prompt is not None and prompt > INT32_MAX:
-        raise DataError(f"{where}: the prompt has {prompt:,} tokens, which cannot be.")
+        raise DataError(f"{where}: the prompt has {prompt:,} tokens, which is impossible.")
     return {
         "prompt_tokens": prompt,
         "cached_tokens": read,

@@ -29,7 +29,7 @@ def read_monkeys_rows(source: ImportSource) -> Iterator[ImportedRow]:
         samples = read_text_list_field(content, "samples", where)
         passed = content.get("is_corrects")
         if passed is not None and (not isinstance(passed, list) or len(passed) != len(samples)):
-            raise DataError(f"{where}: 'is_corrects' must say yes or no of each of the {len(samples):,} samples.")
+            raise DataError(f"{where}: 'is_corrects' must hold yes or no for each of the {len(samples):,} samples.")
         yield ImportedProblem(
             name, where, read_text_field(content, "question", where), read_text_field(content, "gt_answer", where)
         )

@@ -209,7 +209,7 @@ class Sampler:
 
     def _find_role(self, table: RunTable) -> ModelRole:
         role = self.config.solver if table is SOLUTIONS_TABLE else self.config.verifier
-        assert role is not None, "without a model nothing is sampled"
+        assert role is not None, "nothing is sampled without a model"
         return role
 
     def _build_request(self, key: RequestKey, text: str, role: ModelRole) -> Request:

@@ -45,12 +45,12 @@ def load_sweep_scorer(
         ConfigError, EngineError: the engine or the scorer cannot be loaded.
     """
     role = config.scorer
-    assert role is not None, "without a scorer nothing is scored"
+    assert role is not None, "nothing is scored without a scorer"
     if role.model is not None:
         return load(role.kind, role.model, engine=role.engine, prompt=role.prompt, **role.options)
     judge, times = config.verifier, role.verifications
-    assert judge is not None, "verdicts are the verifier's"
-    assert times is not None, "verdicts have a number"
+    assert judge is not None, "the scorer 'verdicts' uses the verifier"
+    assert times is not None, "the scorer 'verdicts' has a number of verifications"
     sampling = Sampling(judge.temperature, judge.top_p, judge.max_tokens, judge.stop)
     judged = (texts["verifier"], sampling, times, config.seed, judge.chat, judge.thinking_end)
     return StandaloneVerdictScorer(engine(judge), *judged)

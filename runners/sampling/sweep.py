@@ -44,8 +44,8 @@ def run_sweep(
         with run.lock() as lock:
             if not lock.is_guarded:
                 display.note(
-                    f"Nothing guards the run at '{run.path}': its store cannot keep a second writer out. Start no "
-                    "other sweep of it before this one has ended."
+                    f"The run at '{run.path}' cannot be locked, because its store cannot keep a second writer out. "
+                    "Do not start another sweep of it before this one has ended."
                 )
             check_existing_run(ready)  # again: another process may have begun it since
             for stray in set_aside_stray_judgements(run) if run.exists else ():

@@ -168,15 +168,17 @@ def build_scoring_params(head: ScoreHead) -> SamplingParams | PoolingParams:
         task = "classify" if head == "reward" else "token_classify"
         return PoolingParams(task=task, use_activation=False, skip_reading_prefix_cache=False)
     except TypeError as error:
-        raise EngineError(f"This vLLM is too old to score with ({error}); take a newer one, or transformers.") from None
+        raise EngineError(
+            f"This vLLM version is too old for scoring ({error}); use a newer one, or the engine transformers."
+        ) from None
 
 
 def describe_output_failure(output: Any) -> str | None:
     """Return why a finished output has no score; None if it has one."""
     if error := getattr(output, "error", None):
-        return f"vLLM gave it up: {error}"
+        return f"vLLM aborted the request: {error}"
     ended = getattr(output.outputs[0], "finish_reason", None) if isinstance(output.outputs, list) else None
-    return f"vLLM gave it up: {ended}" if ended not in (None, "stop", "length") else None
+    return f"vLLM aborted the request: {ended}" if ended not in (None, "stop", "length") else None
 
 
 def read_margin(output: Any, head: ScoreHead) -> float:

@@ -52,7 +52,7 @@ class SharedScores:
     @property
     def scores_without_cost(self) -> ScoreResult:
         """The scores with zero cost; the cost is charged when the round ends."""
-        assert self.result is not None, "nobody is told scores that are not there"
+        assert self.result is not None, "scores are read only after they have arrived"
         return replace(self.result, prompt_tokens=0, cached_tokens=0, calls=0, completion_tokens=0)
 
 
@@ -141,7 +141,7 @@ class Searcher:
         """
         problem, config = self.problems[key[0]], self.config
         assert config.scorer is not None, "a sweep without a scorer has no searches"
-        assert config.solver is not None, "nor has one without a solver"
+        assert config.solver is not None, "a sweep without a solver has no searches"
         rules = config.searches_by_shape[SearchShape(*key[1:5])]
         ground = SearchContext(
             question=problem.question,

@@ -182,7 +182,7 @@ def grow_attempt(ground: SearchContext, sprout: PendingNode, cost: NodeCost) -> 
     Raises:
         NodeFailure: solver or scorer failed.
     """
-    assert ground.revision is not None, "attempts are asked for by a prompt of their own"
+    assert ground.revision is not None, "attempts need a revision prompt"
     role, prompt = ground.role, ground.prompt
     if earlier := sprout.parent.collect_path()[-SHOWN_ATTEMPTS:]:
         shown = "\n\n".join(

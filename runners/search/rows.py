@@ -118,8 +118,8 @@ def restore_node(sprout: PendingNode, row: Mapping[str, Any]) -> tuple[Node, Nod
     """
     if row["parent"] != sprout.parent.id:
         raise RunError(
-            f"The search {sprout.key[:-1]} grows node {sprout.id} from node {sprout.parent.id}, and its log "
-            f"has it grown from node {row['parent']}, so another version of isocompute made it; name another run."
+            f"The search {sprout.key[:-1]} continues node {sprout.parent.id} with node {sprout.id}, but its log "
+            f"continues node {row['parent']}; it was made by another version of isocompute, so name another run."
         )
     tokens, own = row["token_ids"], row["step_score"]
     node = Node(

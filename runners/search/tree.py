@@ -111,7 +111,7 @@ class SearchTree:
         rows = []
         for sprout in sprouts:
             node, cost, _ = grown[sprout.id]
-            assert node is not None, "a round with a failure is not decided"
+            assert node is not None, "a round with a failed node is not decided"
             row = self.logged_rows.get(sprout.id)
             if row is not None and row["status"] == "ok":
                 self.answers[node.id] = (row["answer"], bool(row["correct"]))

@@ -27,10 +27,10 @@ def build_hidden_run(target: Run, work: str, mark: str) -> Iterator[Run]:
     """
     article = "an" if work[0] in "aeiou" else "a"
     if target.fs.exists(target.root):
-        raise RunError(f"There is something at '{target.path}' already; {article} {work} needs a place of its own.")
+        raise RunError(f"'{target.path}' exists already; {article} {work} needs a new folder.")
     folder, name = posixpath.split(target.root)
     if not (target.local or folder.strip("/")):
-        raise RunError(f"'{target.path}' is the top of a store; {article} {work} needs a folder in it.")
+        raise RunError(f"'{target.path}' is the root of a store; {article} {work} needs a folder in it.")
     parent = folder if target.local else posixpath.dirname(target.path)
     begun = Run(posixpath.join(parent, f".{name}.{mark}"))
 
@@ -43,7 +43,9 @@ def build_hidden_run(target: Run, work: str, mark: str) -> Iterator[Run]:
             begun.fs.rmdir(begun.root)
 
     if foreign := begun.find_foreign_file():
-        raise RunError(f"'{foreign}' is in the way of the {work} and no run has it; move it, or name another run.")
+        raise RunError(
+            f"'{foreign}' is in the way of the {work} and does not belong to a run; move it, or name another run."
+        )
     with begun.lock():
         try:
             clear_hidden_run(keep=LOCK_FILE)  # leftovers of a killed process

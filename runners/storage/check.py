@@ -48,7 +48,7 @@ MAX_EXPECTED_ROWS = 10**6
 
 REMEDY_ADVICE = {
     REIMPORT: "import its source again",
-    RESWEEP: "run its sweep again, which writes the problems that are missing",
+    RESWEEP: "run its sweep again to write the missing problems",
 }
 
 
@@ -200,7 +200,7 @@ def check_manifest(run: Run, begun: bool) -> tuple[Sweep | ImportedRun | None, l
         manifest = run.read_manifest()
         config = extract_origin(manifest, run.path)
         if isinstance(config, Sweep) and count_largest_rows(config) > MAX_EXPECTED_ROWS:
-            raise DataError(f"The manifest of '{run.path}' asks for more than {MAX_EXPECTED_ROWS:,} rows of a kind.")
+            raise DataError(f"The manifest of '{run.path}' requests more than {MAX_EXPECTED_ROWS:,} rows of one kind.")
     except (DataError, RunError) as error:
         if isinstance(error, RunError) and (not begun or run.exists):  # the latter: another format, or unreadable
             raise
@@ -211,13 +211,15 @@ def check_manifest(run: Run, begun: bool) -> tuple[Sweep | ImportedRun | None, l
     for prompt in said.values() if isinstance(said, dict) else ():
         name, sha256 = (prompt.get("name"), prompt.get("sha256")) if isinstance(prompt, dict) else (None, None)
         if name in prompts.list_prompts() and sha256 != prompts.load_prompt(name, needs=()).template_hash:
-            notes.append(f"the prompt '{name}' was another when this run was made; it can be fitted, not added to")
+            notes.append(
+                f"the prompt '{name}' has changed since this run was made; the run can be fitted, but no rows can be "
+                "added to it"
+            )
     if isinstance(config, Sweep) and config.source_run is not None:
         failed = f", {config.source_run.failed:,} of which failed there" if config.source_run.failed else ""
         notes.append(
-            f"its solutions are those of '{config.source_run.run}'{failed}: a sweep asks that run for what is "
-            "missing of "
-            "them, and no model"
+            f"its solutions were taken from '{config.source_run.run}'{failed}; a sweep takes missing ones from that "
+            "run and samples none"
         )
     return config, [], notes
 
@@ -243,7 +245,7 @@ def find_incomplete_tables(run: Run, imported: ImportedRun, parts: list[Examined
         there = [part for part in parts if part.table.name == name]
         found = sum(len(part.sound) for part in there)
         if found != rows and all(part.keys is not None for part in there):
-            what = f"{found:,} rows, and {rows:,} were imported"
+            what = f"{found:,} rows, but {rows:,} were imported"
             damage.append(Damage(posixpath.join(run.root, name), what, max(rows - found, 0), REIMPORT))
     return damage
 
@@ -311,9 +313,9 @@ def describe_stray_files(run: Run) -> list[str]:
     paths = [path for table in TABLES for path in run.fs.find(posixpath.join(run.root, table))]
     paths = [path for path in paths if not PART_FILE_PATTERN.search(path)]
     said = {
-        ".tmp": "half-written, by a sweep that is at it or was killed; the next sweep removes what is left",
-        ".damaged": "set aside before; delete what is not needed any more",
-        "": "not a part, and not read",
+        ".tmp": "unfinished, from a sweep that is running or was killed; the next sweep removes leftovers",
+        ".damaged": "set aside earlier; delete what you no longer need",
+        "": "with an unknown name, not read",
     }
     notes = []
     for end, what in said.items():

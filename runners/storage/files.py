@@ -168,7 +168,9 @@ def check_output_path(path: str) -> None:
     if is_folder:
         raise DataError(f"'{path}' is a folder; name a file in it.")
     if in_run:
-        raise DataError(f"'{path}' belongs to a run, which sweeps, grades and repairs alone change; name another file.")
+        raise DataError(
+            f"'{path}' belongs to a run, which only sweeps, regrades and repairs may change; name another file."
+        )
 
 
 def write_output(path: str, content: bytes) -> None:

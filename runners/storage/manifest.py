@@ -171,15 +171,14 @@ def check_run_compatibility(
     written = run.read_manifest()
     if "imported" in written:
         raise RunError(
-            f"The run at '{run.path}' was imported, and no sweep can go on with what another tool sampled; "
-            "name another run."
+            f"The run at '{run.path}' was imported, and a sweep cannot continue what another tool sampled; name "
+            "another run."
         )
     earlier = extract_sweep(written, run.path)
     if earlier.source_run is not None and config.source_run is None:
         raise RunError(
-            f"The run at '{run.path}' took its solutions from '{earlier.source_run.run}', and this sweep samples its "
-            "own; "
-            "name another run."
+            f"The run at '{run.path}' took its solutions from '{earlier.source_run.run}', but this sweep samples its "
+            "own; name another run."
         )
     # Keys added in later versions have their defaults; a regraded run continues with its new grader.
     before = {**written, "identity": earlier.build_identity(), "grader": read_grader_title(run)}
@@ -201,8 +200,8 @@ def check_run_compatibility(
         if changed:  # a changed model changes its hash too; reporting the first part is enough
             made, wanted = (", ".join(side) for side in zip(*changed, strict=True))
             raise RunError(
-                f"The run at '{run.path}' was made with {made}, and this sweep asks for {wanted}; "
-                "name another run, or ask for the same."
+                f"The run at '{run.path}' was made with {made}, but this sweep requests {wanted}; name another run, "
+                "or request the same."
             )
     sizes = {"solutions": solved, "verifications": verified, "to_verify": verified, "scored": scored}
     for size, begun in sizes.items():
@@ -218,21 +217,21 @@ def check_run_compatibility(
     lost = {name for name, _ in run.read_keys(SOLUTIONS_TABLE)} - set(there["problem_id"]) if solved else set()
     if lost and written.get("problems") != asked["problems"]:  # the same problems can be written again
         raise RunError(
-            f"The run at '{run.path}' has solutions to '{min(lost)}' and no longer says what was asked, and this "
-            "sweep's problems are others than it was made with; name another run, or ask for the same."
+            f"The run at '{run.path}' has solutions to '{min(lost)}' but has lost the question, and this sweep has "
+            "other problems than the run; name another run, or request the same problems."
         )
     for name, *row in there.itertuples(index=False, name=None):
         if name not in given:
             raise RunError(
-                f"The run at '{run.path}' has {len(there)} problems, '{name}' among them, and this sweep's "
-                f"{len(given)} are without it; a run can grow, not shrink."
+                f"The run at '{run.path}' has {len(there)} problems, including '{name}', which is not among this "
+                f"sweep's {len(given)}; a run can grow, not shrink."
             )
         question, gold = given[name]
         read = (
             gold if config.source_run is not None else grader.normalise_answer(gold)
         )  # runs of earlier versions store the normalised gold
         if tuple(row) not in ((question, gold), (question, read)):
-            raise RunError(f"The run at '{run.path}' has another question or answer under the name '{name}'.")
+            raise RunError(f"The run at '{run.path}' has another question or answer for the problem '{name}'.")
 
 
 def check_search_compatibility(run: Run, earlier: Sweep, config: Sweep) -> None:
@@ -244,13 +243,15 @@ def check_search_compatibility(run: Run, earlier: Sweep, config: Sweep) -> None:
     for shape, old in earlier.searches_by_shape.items():
         new, name = config.searches_by_shape.get(shape), f"{shape.strategy} with n = {shape.n}"
         if new is None or new.seeds < old.seeds:
-            raise RunError(f"The run at '{run.path}' has {old.seeds} of {name} a problem; a run can grow, not shrink.")
+            raise RunError(
+                f"The run at '{run.path}' has {old.seeds} searches per problem of {name}; a run can grow, not shrink."
+            )
         for rule in ("rounds", "select"):
             was, now = getattr(old, rule), getattr(new, rule)
             if was != now:
                 raise RunError(
-                    f"The run at '{run.path}' has {name} made with {rule} = {was!r}, and this sweep asks for {now!r}; "
-                    "name another run, or ask for the same."
+                    f"The run at '{run.path}' has {name} made with {rule} = {was!r}, but this sweep requests "
+                    f"{now!r}; name another run, or request the same."
                 )
 
 
@@ -264,16 +265,16 @@ def check_solver_compatibility(config: Sweep) -> None:
         return
     if taken.solver is None:
         raise RunError(
-            f"The run at '{taken.run}' does not say which model solved, so that no search can stand beside its "
-            "solutions; leave 'searches' and 'solver' out."
+            f"The run at '{taken.run}' does not name its solver, so searches cannot be compared with its solutions; "
+            "leave out 'searches' and 'solver'."
         )
     known = taken.models.get("solver")
     same = config.solver.model == taken.solver if known is None else hash_checkpoint(config.solver.model) == known
     if not same:
-        what = "with other weights" if config.solver.model == taken.solver else f"not '{config.solver.model}'"
+        what = "with other weights" if config.solver.model == taken.solver else f"not from '{config.solver.model}'"
         raise RunError(
-            f"The solutions of '{taken.run}' are those of '{taken.solver}', {what}; searches go on with the model that "
-            "solved, so name that, or search in a run of its own."
+            f"The solutions of '{taken.run}' were sampled from '{taken.solver}', {what}; searches must use the same "
+            "solver: name that model, or search in a separate run."
         )
 
 

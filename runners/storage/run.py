@@ -88,7 +88,7 @@ class Run:
         format_ = manifest.get("format", 1)
         if type(format_) is not int or format_ not in READABLE_FORMATS:
             raise RunError(
-                f"The run at '{self.path}' has the format {format_!r:.40}, and this version of isocompute reads "
+                f"The run at '{self.path}' has the format {format_!r:.40}, but this version of isocompute reads "
                 f"formats {' and '.join(map(str, READABLE_FORMATS))}; use the version that wrote it, or a newer one."
             )
         return manifest
@@ -197,7 +197,7 @@ class Run:
         if (twice := frame.duplicated(names)).any():
             key = next(frame.loc[twice, names].itertuples(index=False, name=None))
             raise DataError(
-                f"{self.path}/{table.name} holds the row {key} twice; a key must stand once, and {self._advice}."
+                f"{self.path}/{table.name} holds the row {key} twice, but keys must be unique; {self._advice}."
             )
         frame = frame.sort_values(names, kind="stable", ignore_index=True)
         if (overlay := OVERLAYS.get(table.name)) is not None:
@@ -297,8 +297,8 @@ class Run:
             if type(error) is OSError and error.errno is None:
                 raise
             raise RunError(
-                f"{path} cannot be read: {error.strerror or error or type(error).__name__}; that says nothing of what "
-                "is in it, so nothing was changed."
+                f"{path} cannot be read: {error.strerror or error or type(error).__name__}; its content may be "
+                "intact, so nothing was changed."
             ) from None
 
     @contextmanager
@@ -307,8 +307,8 @@ class Run:
             yield
         except OSError as error:
             raise RunError(
-                f"{path} could not be written: {error.strerror or error}; what was written before is whole, "
-                "and the same command goes on from there."
+                f"{path} could not be written: {error.strerror or error}. What was written before is intact; run the "
+                "same command again to continue."
             ) from None
 
     @contextmanager

@@ -70,8 +70,8 @@ class SourceSolutions:
         ]
         if rows and run.list_parts(GRADES_TABLE):
             raise RunError(
-                f"The run at '{run.path}' was graded again since it took solutions, so that further ones of "
-                f"'{self.source_run.run}' would be graded in another way; take them into another run."
+                f"The run at '{run.path}' was graded again after it took its solutions, so further solutions of "
+                f"'{self.source_run.run}' would be graded differently; take them into another run."
             )
         return rows
 
@@ -92,15 +92,14 @@ class SourceSolutions:
                 continue
             now = self.solutions.get(key)
             if now is None:
-                what = "it is not there any more"
+                what = "it no longer exists"
             elif differing := [name for name in names if row[name] != now[name]]:
-                what = f"its '{differing[0]}' is another"
+                what = f"its '{differing[0]}' differs"
             else:
                 continue
             raise RunError(
                 f"The solution {key} of '{self.source_run.run}' has changed since the run at '{run.path}' took it: "
-                f"{what}; "
-                "name another run, which takes the solutions as they are now."
+                f"{what}; name another run to take the solutions as they are now."
             )
 
 
@@ -127,8 +126,8 @@ def read_source_solutions(config: Sweep, run: Run) -> SourceSolutions:
         before = extract_source_run(run.read_manifest(), run.path)
         if before is None:
             raise RunError(
-                f"The run at '{run.path}' has solutions of its own, and this sweep takes those of '{name}'; "
-                "name another run."
+                f"The run at '{run.path}' has its own solutions, but this sweep takes those of '{name}'; name "
+                "another run."
             )
     if before is not None and not other.exists:
         return read_held_solutions(config, run, before)
@@ -162,7 +161,7 @@ def read_source_solutions(config: Sweep, run: Run) -> SourceSolutions:
             digest=digest_rows([*chosen, *(rows[key] for key in sorted(rows))]),
         )
     except ValidationError:
-        raise DataError(f"The manifest of '{name}' has 'models' or 'prompts' that are not by role.") from None
+        raise DataError(f"The manifest of '{name}' has 'models' or 'prompts' that are not listed by role.") from None
     grader = read_grader_title(run) if run.exists and run.list_parts(GRADES_TABLE) else taken.grader
     asked = [Problem(**row) for row in chosen]
     return SourceSolutions(taken, asked, rows, failed, grader, manifest.get("gold"), manifest.get("problems", {}))
@@ -180,9 +179,9 @@ def read_held_solutions(config: Sweep, run: Run, before: SourceRun) -> SourceSol
     asked = config.problems or before.problems, config.solutions or before.solutions
     if not complete or asked[0] > before.problems or asked[1] > before.solutions:
         raise RunError(
-            f"There is no run at '{before.run}' any more, and the run at '{run.path}' has not taken all that is asked "
-            f"for: it has {len(there):,} solutions to {len(problems):,} problems; bring the other run back, or ask for "
-            "no more."
+            f"The run at '{before.run}' no longer exists, and the run at '{run.path}' did not take everything that "
+            f"this sweep requests: it has {len(there):,} solutions to {len(problems):,} problems; restore the other "
+            "run, or request no more than that."
         )
     for what, less, taken in (("problems", asked[0], before.problems), ("solutions", asked[1], before.solutions)):
         if less < taken:
@@ -243,7 +242,10 @@ def decide_problem_count(config: Sweep, before: SourceRun | None, there: int, na
         raise RunError(f"The run at '{name}' holds no problems to take.")
     count = config.problems or (there if before is None else before.problems)
     if count > there:
-        raise RunError(f"This sweep takes {count:,} problems, and the run at '{name}' has {there:,}; ask for no more.")
+        raise RunError(
+            f"This sweep takes {count:,} problems, but the run at '{name}' has only {there:,}; request no more than "
+            "that."
+        )
     return count
 
 
@@ -269,8 +271,8 @@ def decide_solution_count(
     count = config.solutions or (max(there[fewest], 1) if before is None else before.solutions)
     if count > there[fewest]:
         raise RunError(
-            f"This sweep takes the first {count:,} of each problem's solutions, and the run at '{name}' has "
-            f"{there[fewest]:,} of '{fewest}'; ask for no more, complete that run, or take its first problems only."
+            f"This sweep takes the first {count:,} of each problem's solutions, but the run at '{name}' has only "
+            f"{there[fewest]:,} of '{fewest}'; request fewer, complete that run, or take only its first problems."
         )
     return count
 
@@ -284,14 +286,14 @@ def refuse_missing_texts(problems: Iterable[TableRow], solutions: dict[SolutionK
     asked = [row["problem_id"] for row in problems if row["question"] is None]
     if asked:
         raise RunError(
-            f"The run at '{name}' does not say what was asked in {len(asked):,} of its problems, '{asked[0]}' first, "
-            "so that their solutions cannot be verified."
+            f"The run at '{name}' lacks the questions of {len(asked):,} of its problems, '{asked[0]}' first, so "
+            "their solutions cannot be verified."
         )
     solved = [row for row in solutions.values() if row["status"] == "ok"]
     if lacking := sum(row["text"] is None for row in solved):
         raise RunError(
-            f"The run at '{name}' lacks the texts of {lacking:,} of the {len(solved):,} solutions that would be taken, "
-            "and without its text a solution cannot be verified."
+            f"The run at '{name}' lacks the texts of {lacking:,} of the {len(solved):,} solutions that would be "
+            "taken, and a solution without a text cannot be verified."
         )
 
 

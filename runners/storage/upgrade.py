@@ -134,9 +134,8 @@ def move_scores(source: Run, begun: Run, origin: Sweep | ImportedRun) -> int:
     rows: pa.Table = extract_solution_scores(source, keys)
     if rows.num_rows and isinstance(origin, Sweep):
         raise DataError(
-            f"The run at '{source.path}' has step_scores in {SOLUTIONS_TABLE.name}, which no sweep writes: nothing "
-            "says what "
-            "they are, and an upgrade has no place for them; put them into a run of their own."
+            f"The run at '{source.path}' has step_scores in {SOLUTIONS_TABLE.name}, which no sweep writes, so their "
+            "origin is unknown and they cannot be upgraded; move them to a separate run."
         )
     writer = begun.open_writer(SCORES_TABLE, seconds=1e9)
     writer.add_rows(rows.to_pylist())

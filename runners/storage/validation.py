@@ -116,7 +116,7 @@ def find_impossible_rows(table: RunTable, content: pa.Table, imported: bool) -> 
         if name.endswith("_tokens"):
             yield f"with {name} below 0", to_boolean_mask(pc.less(values, 0))
         if name.endswith("seconds"):
-            yield f"with {name} that are not 0 or more", mark_impossible_seconds(values)
+            yield f"with {name} that are negative or not finite", mark_impossible_seconds(values)
         if name in RESULT_COLUMNS and table.has_status:
             yield f"with '{name}' and a status that is not ok", ~ok & to_boolean_mask(pc.is_valid(values))
         if name in LOWEST_NUMBERS and (
@@ -201,34 +201,34 @@ def check_rows_together(table: RunTable, every: list[ExaminedPart], config: Swee
     expected = None if config is None else ExpectedRows(config)
     for name, limit in ({} if expected is None else expected.get_axis_sizes(table)).items():
         beyond = pc.or_(pc.less(keys[name], 0), pc.greater_equal(keys[name], limit))
-        yield from mark_lost_rows(parts, to_boolean_mask(beyond), f"with a {name} outside the {limit:,} asked for")
+        yield from mark_lost_rows(parts, to_boolean_mask(beyond), f"with a {name} outside the {limit:,} requested")
     if table in (SOLUTIONS_TABLE, NODES_TABLE, SEARCHES_TABLE):
         known = pc.unique(select_sound_rows(every, PROBLEMS_TABLE)["problem_id"])
         orphans = ~to_boolean_mask(pc.is_in(keys["problem_id"], value_set=known))
-        yield from mark_lost_rows(parts, orphans, "of a problem that is not there", RESWEEP)
+        yield from mark_lost_rows(parts, orphans, "of a problem that does not exist", RESWEEP)
     if table in (NODES_TABLE, SEARCHES_TABLE) and expected is not None:
         frame = keys.select(SEARCHES_TABLE.key_names).to_pandas(integer_object_nulls=True)
         yield from mark_lost_rows(
-            parts, ~expected.mark_expected_searches(frame).to_numpy(), "of a search that was not asked for"
+            parts, ~expected.mark_expected_searches(frame).to_numpy(), "of a search that was not requested"
         )
     if table is NODES_TABLE:
         believable = np.concatenate([part.ok & part.sound for part in parts])
-        yield from mark_lost_rows(parts, mark_orphan_nodes(keys, believable), "behind a node that is not there")
+        yield from mark_lost_rows(parts, mark_orphan_nodes(keys, believable), "after a node that does not exist")
     if table in JUDGEMENT_TABLES:
         there = select_sound_rows(every, SOLUTIONS_TABLE)
         known = pc.unique(there["problem_id"])
         own, others = encode_solution_keys(keys, known), encode_solution_keys(there, known)
         orphans = ~np.isin(own, others)
-        yield from mark_lost_rows(parts, orphans, "of a solution that is not there, or failed", stray=True)
+        yield from mark_lost_rows(parts, orphans, "of a solution that does not exist or failed", stray=True)
         said = pa.chunked_array([chunk for part in parts for chunk in get_part_digests(part).chunks], pa.string())
         yield from mark_lost_rows(
             parts,
             mark_changed_texts(own, said, others, there[DIGEST_NAME]),
-            "of another text than its solution's",
+            "of a text that differs from its solution's",
             stray=True,
         )
     ok, sound = np.concatenate([p.ok for p in parts]), np.concatenate([p.sound for p in parts])
-    yield from mark_lost_rows(parts, mark_repeated_keys(keys, ok, sound), "with a key that stood before")
+    yield from mark_lost_rows(parts, mark_repeated_keys(keys, ok, sound), "with a key that appeared before")
 
 
 def get_part_digests(part: ExaminedPart) -> pa.ChunkedArray:

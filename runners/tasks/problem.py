@@ -83,7 +83,7 @@ def read_problem_rows(
             raise DataError(f"{where}: there is no key '{missing[0]}'; it has {', '.join(map(str, row))}.")
         name = str(number) if columns.name is None else read_required_cell(row, columns.name, where)
         if name in problems:
-            raise DataError(f"{where}: the name '{name}' stands twice.")
+            raise DataError(f"{where}: the name '{name}' appears twice.")
         question = read_required_cell(row, columns.question, where)
         if columns.choices:
             question, gold = format_multiple_choice(question, row, columns, f"{task}/{seed}/{name}", where)
@@ -121,7 +121,7 @@ def read_text_cell(row: Mapping[str, Any], column: str, where: str) -> str | Non
     if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
         raise DataError(f"{where}: '{column}' must be text or a number; it is {format_error_value(value)}.")
     if isinstance(value, str) and not value.isascii() and SURROGATE_PATTERN.search(value):
-        raise DataError(f"{where}: '{column}' has half of a surrogate pair, which is no text.")
+        raise DataError(f"{where}: '{column}' has half of a surrogate pair, which is not valid text.")
     return str(value)
 
 
@@ -191,8 +191,8 @@ def read_choice_options(row: Mapping[str, Any], choices: tuple[str, ...], where:
     if len(choices) == 1:
         if not isinstance(held := row[choices[0]], list):
             raise DataError(
-                f"{where}: '{choices[0]}' must hold a list of options; it is {format_error_value(held)}. "
-                "Where every option has a column of its own, name them all."
+                f"{where}: '{choices[0]}' must hold a list of options; it is {format_error_value(held)}. If each "
+                "option has its own column, name all of them."
             )
         given = {f"{choices[0]}[{i}]": option for i, option in enumerate(held)}
         choices = tuple(given)
@@ -201,7 +201,7 @@ def read_choice_options(row: Mapping[str, Any], choices: tuple[str, ...], where:
         raise DataError(f"{where}: a problem has 2 to {len(OPTION_LETTERS)} options; this one has {len(options)}.")
     if len(set(options)) < len(options):
         twice = next(option for option in options if options.count(option) > 1)
-        raise DataError(f"{where}: the option {format_error_value(twice)} stands twice.")
+        raise DataError(f"{where}: the option {format_error_value(twice)} appears twice.")
     return options
 
 

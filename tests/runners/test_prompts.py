@@ -96,6 +96,6 @@ def test_a_prompt_that_is_not_there_is_refused_with_those_that_are(name):
     with pytest.raises(ConfigError) as caught:
         prompts.load_prompt(name, needs=())
     assert str(caught.value) == (
-        f"The prompt '{name}' is no file and none of: choice-solve, genrm-base, genrm-base-choice, "
+        f"The prompt '{name}' is neither a file nor one of: choice-solve, genrm-base, genrm-base-choice, "
         "genrm-base-fewshot, genrm-ft, lab-solve, lab-verify, math-revise, math-solve."
     )

@@ -28,8 +28,8 @@ NORM, EMBEDDING = "model.norm.weight", "model.embed_tokens.weight"
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1724880\n"
 IN_VLLM = pytest.param("vllm", marks=pytest.mark.vllm)
 ASKED = (
-    r"^The model '.*' needs code from its own folder, and isocompute runs none: choose a model whose architecture "
-    r"(transformers|vLLM) knows\.$"
+    r"^The model '.*' needs code from its own folder, which isocompute does not run; choose a model whose architecture "
+    r"(transformers|vLLM) supports\.$"
 )
 
 
@@ -148,7 +148,7 @@ def broken_file(solver, way):
     else:
         folder = Path(solver.split())
         second = folder / "model-00002-of-00002.safetensors"
-        if way == "a part is not there":
+        if way == "a part is missing":
             second.unlink()
         elif way == "a part is a pointer":
             second.write_text(POINTER)
@@ -161,11 +161,11 @@ def broken_file(solver, way):
 
 FILES = {
     "cut short": r"model\.safetensors has 1,674,880 bytes and should have 1,724,880 by its header",
-    "cut within its header": r"model\.safetensors has no header that can be read",
-    "empty": r"model\.safetensors has no header that can be read",
-    "a pointer": r"model\.safetensors is a pointer of git-lfs, not the weights: git lfs pull",
+    "cut within its header": r"model\.safetensors has no readable header",
+    "empty": r"model\.safetensors has no readable header",
+    "a pointer": r"model\.safetensors is a git-lfs pointer, not the weights; run git lfs pull",
     "not there": r"its folder has no safetensors files",
-    "a part is not there": r"model-00002-of-00002\.safetensors is not there, and model\.safetensors\.index\.json names",
+    "a part is missing": r"model-00002-of-00002\.safetensors does not exist, but model\.safetensors\.index\.json names",
     "a part is a pointer": r"model-00002-of-00002\.safetensors is a pointer of git-lfs",
     "a part lacks a tensor": r"model-00002-of-00002\.safetensors lacks the tensor 'model\.norm\.weight', which .* 1 t",
     "the index is none": r"model\.safetensors\.index\.json cannot be read",

@@ -190,8 +190,11 @@ def test_a_search_grows_by_seeds_and_slots_and_neither_shrinks_nor_changes(searc
     made(searching(searches=more), stepping())
     assert len(run.read_keys(SEARCHES_TABLE)) == 4 * (3 + 3 + 1)
     for searches, sentence in [
-        ([], "has 3 of beam with n = 4 a problem; a run can grow, not shrink."),
-        ([more[0] | {"seeds": 1}, more[1]], "has 3 of beam with n = 4 a problem; a run can grow, not shrink."),
+        ([], "has 3 searches per problem of beam with n = 4; a run can grow, not shrink."),
+        (
+            [more[0] | {"seeds": 1}, more[1]],
+            "has 3 searches per problem of beam with n = 4; a run can grow, not shrink.",
+        ),
         ([more[0] | {"rounds": 7}, more[1]], "made with rounds = 6, and this sweep asks for 7; name another run"),
         (
             [more[0] | {"select": "vanilla"}, more[1]],

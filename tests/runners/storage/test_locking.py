@@ -188,8 +188,8 @@ def test_a_sweep_says_when_nothing_guards_its_run(tmp_path, small, scripted, sto
     shown = notes()
     run = Run(run_sweep(small(run=f"{store}:/{tmp_path}/run"), shown, load=scripted()).run)
     assert shown.said == [
-        f"Nothing guards the run at '{run.path}': its store cannot keep a second writer out. Start no other sweep "
-        "of it before this one has ended."
+        f"The run at '{run.path}' cannot be locked, because its store cannot keep a second writer out. Do not start "
+        "another sweep of it before this one has ended."
     ]
     guarded = notes()
     run_sweep(small(run=f"memory:/{tmp_path}/run"), guarded, load=scripted())

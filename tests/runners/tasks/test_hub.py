@@ -150,14 +150,14 @@ def test_a_row_that_lacks_its_answer_is_named(mirror):
 def test_a_split_that_came_in_short_is_refused_at_the_pinned_revision_only(mirror, monkeypatch):
     mirror("math500", MATH)
     monkeypatch.setitem(hub.BENCHMARK_SOURCES, "math500", replace(hub.BENCHMARK_SOURCES["math500"], size=500))
-    with pytest.raises(DataError, match=r"there are 3 rows; at this revision it has 500\.$"):
+    with pytest.raises(DataError, match=r"there are 3 rows, but this revision has 500\.$"):
         read_hub_problems("math500")
     assert len(read_hub_problems("math500", revision="main")) == 3
 
 
 def test_more_problems_than_there_are_is_a_sentence(mirror):
     mirror("math500", MATH)
-    with pytest.raises(ConfigError, match=r"^task.problems: math500 has 3 problems, and 4 are asked for\.$"):
+    with pytest.raises(ConfigError, match=r"^task.problems: math500 has 3 problems, but 4 are requested\.$"):
         load_task(BenchmarkTask(name="math500", problems=4))
 
 
