@@ -82,8 +82,8 @@ def parse_yaml(content: str, where: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        said = problem if getattr(error, "context", None) == DUPLICATE_KEY else f"not YAML: {problem}"
-        raise DataError(f"{where}{line}: {said}.") from None
+        reason = problem if getattr(error, "context", None) == DUPLICATE_KEY else f"not YAML: {problem}"
+        raise DataError(f"{where}{line}: {reason}.") from None
 
 
 def check_column_names(names: Iterable[str], where: str) -> None:
@@ -102,8 +102,8 @@ def check_column_names(names: Iterable[str], where: str) -> None:
 
 def _quote_key(key: str) -> str:
     """Return a key in quotes, on one line and at most 100 characters, for an error."""
-    whole = repr(key)
-    return whole if len(whole) <= 100 else f"{whole[:97]}…'"
+    quoted = repr(key)
+    return quoted if len(quoted) <= 100 else f"{quoted[:97]}…'"
 
 
 def _decode_json(content: str | bytes, reader: json.JSONDecoder) -> Any:
@@ -117,10 +117,10 @@ def _decode_json(content: str | bytes, reader: json.JSONDecoder) -> Any:
 
 
 def _require_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    held = dict(pairs)
-    if len(held) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         raise _DuplicateKeyError
-    return held
+    return values
 
 
 _UNIQUE_KEY_DECODER = json.JSONDecoder(object_pairs_hook=_require_unique_keys)
@@ -139,10 +139,10 @@ def _find_duplicate_key(content: str | bytes) -> tuple[str, str]:
             for key, times in Counter(key for key, _ in value).items():
                 if times > 1:
                     return key, path
-            inner = [(f"{path}.{key}" if path else key, held) for key, held in value]
+            inner = [(f"{path}.{key}" if path else key, item) for key, item in value]
         elif isinstance(value, list):
-            inner = [(f"{path}[{i}]", held) for i, held in enumerate(value)]
-        blocks.extend(reversed([(place, held) for place, held in inner if isinstance(held, list)]))
+            inner = [(f"{path}[{i}]", item) for i, item in enumerate(value)]
+        blocks.extend(reversed([(place, item) for place, item in inner if isinstance(item, list)]))
     raise AssertionError("a key appeared twice, but was not found again")
 
 
@@ -172,8 +172,8 @@ def _build_yaml_loader() -> Any:
                 line = key.start_mark.line + 1
                 if value in lines:
                     hint = "merge several blocks with '<<: [*one, *two]'" if special else "remove one of the two"
-                    said = f"the key {_quote_key(key.value)} appears twice, first in line {lines[value]}; {hint}"
-                    raise yaml.constructor.ConstructorError(DUPLICATE_KEY, node.start_mark, said, key.start_mark)
+                    problem = f"the key {_quote_key(key.value)} appears twice, first in line {lines[value]}; {hint}"
+                    raise yaml.constructor.ConstructorError(DUPLICATE_KEY, node.start_mark, problem, key.start_mark)
                 lines[value] = line
             return node
 

@@ -44,18 +44,18 @@ class ScorerRole(ConfigBlock):
                 "'verdicts' takes no 'model', because it uses the verifier's" if judges else "give its 'model'"
             )
         if judges == (self.verifications is None):
-            said = "'verifications' is the number of verifications that 'verdicts' samples of a solution"
-            raise ValueError(f"{said}; give it" if judges else f"{said}; '{self.kind}' takes none")
+            meaning = "'verifications' is the number of verifications that 'verdicts' samples of a solution"
+            raise ValueError(f"{meaning}; give it" if judges else f"{meaning}; '{self.kind}' takes none")
         return self
 
     @property
     def uses_verifier(self) -> bool:
-        """Whether the sweep's verifier does the scoring."""
+        """True if the sweep's verifier does the scoring."""
         return SCORERS[self.kind].uses_verifier
 
 
 class SearchShape(NamedTuple):
-    """What identifies a search besides its problem and seed."""
+    """The key of a search without its problem and seed."""
 
     strategy: str
     n: int

@@ -119,8 +119,8 @@ class Sweep(ConfigBlock):
         if self.scorer is not None and self.scorer.uses_verifier and self.verifier is None:
             raise ValueError("the scorer is 'verdicts', but no 'verifier' is given")
         shapes = Counter(shape for search in self.searches for shape in search.shapes)
-        if twice := [shape for shape, count in shapes.items() if count > 1]:
-            raise ValueError(f"two searches have the same strategy, n, width and lookahead: {tuple(twice[0])}")
+        if repeated := [shape for shape, count in shapes.items() if count > 1]:
+            raise ValueError(f"two searches have the same strategy, n, width and lookahead: {tuple(repeated[0])}")
         if len({search.revision_prompt for search in self.searches} - {None}) > 1:
             raise ValueError("all revisions must use the same 'prompt'")
         return self
@@ -209,8 +209,8 @@ class Sweep(ConfigBlock):
         if self.scorer is not None:
             named.append((SCORERS, self.scorer.kind))
         named += [(SEARCH_STRATEGIES, search.strategy) for search in self.searches]
-        found = (registry.find_package(name) for registry, name in named)
-        return dict(sorted(package for package in found if package is not None))
+        packages = (registry.find_package(name) for registry, name in named)
+        return dict(sorted(package for package in packages if package is not None))
 
     def build_identity(self) -> dict[str, Any]:
         """Return the settings that may not change when a run is resumed: all but its size, location and speed."""

@@ -58,5 +58,5 @@ class SourceRun(ConfigBlock):
 
     @property
     def is_from_import(self) -> bool:
-        """Whether the solutions were imported, here or further up the chain; some of their columns may then be null."""
+        """True if the solutions were imported, here or further up the chain; some of their columns may then be null."""
         return self.imported is not None or (self.solutions_from is not None and self.solutions_from.is_from_import)

@@ -61,10 +61,11 @@ def find_model_sizes(
         >>> find_model_sizes({"solver": "far/away", "verifier": "far/off", "scorer": "far/out"}, [8e9, 7e10])
         {'solver': 8000000000.0, 'verifier': 70000000000.0, 'scorer': 70000000000.0}
     """
-    told = dict(zip(models, chain(given, repeat(given[-1])) if given else (), strict=False))
-    sizes = known or {}
+    given_sizes = dict(zip(models, chain(given, repeat(given[-1])) if given else (), strict=False))
+    known_sizes = known or {}
     return {
-        role: sizes.get(role) or count_checkpoint_parameters(model) or told.get(role) for role, model in models.items()
+        role: known_sizes.get(role) or count_checkpoint_parameters(model) or given_sizes.get(role)
+        for role, model in models.items()
     }
 
 

@@ -244,15 +244,17 @@ class OpenAIEngine:
         # Not `answer.text`: its encoding is named by the server, and 'base64' does not decode to text.
         body_said = parse_error_message(content.decode("utf-8", "replace"))
         why = self._redact_message(body_said) or self._redact_message(answer.reason_phrase)
-        said = f"HTTP {status}: {why if len(why) <= 300 else why[:300] + ' …'}"
+        message = f"HTTP {status}: {why if len(why) <= 300 else why[:300] + ' …'}"
         if status in RETRIED_STATUSES or answer.is_server_error:
-            raise LostResponseError(said, parse_retry_after(answer.headers.get("Retry-After"), time.time()))
+            raise LostResponseError(message, parse_retry_after(answer.headers.get("Retry-After"), time.time()))
         if status in REFUSED_STATUSES:
-            return add_time_span(build_failed_completion(f"refused: {said}"), span)
+            return add_time_span(build_failed_completion(f"refused: {message}"), span)
         if status in (401, 403):
             key = "rejects the key" if server.headers else "requires a key"
-            raise EngineError(f"{server.url} {key}; it is read from the environment variable {self.key_env} ({said}).")
-        raise EngineError(f"{server.url + path} does not serve the model '{self.model}' ({said}).")
+            raise EngineError(
+                f"{server.url} {key}; it is read from the environment variable {self.key_env} ({message})."
+            )
+        raise EngineError(f"{server.url + path} does not serve the model '{self.model}' ({message}).")
 
     def _redact_message(self, words: str) -> str:
         """Return a message of a server or the network in a form that may be shown and logged.

@@ -77,23 +77,23 @@ def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
     numbers: dict[str, int] = {}
     for where, row in rename_columns(source, read_table_file(source, files[0])):
         problem = read_table_problem(row, where)
-        told = problem.question, problem.gold
+        content = problem.question, problem.gold
         if problem.problem_id not in problems:
-            problems[problem.problem_id] = told
+            problems[problem.problem_id] = content
             yield problem
-        elif problems[problem.problem_id] != told:
+        elif problems[problem.problem_id] != content:
             raise DataError(f"{where}: the problem '{problem.problem_id}' has another question or answer than before.")
-        one = read_table_solution(row, problem, where)
+        solution = read_table_solution(row, problem, where)
         label = read_text_field(row, "solution_id", where)
         # A solution without a name gets a key of its own.
         key = problem.problem_id, label or f"\0{numbers.get(problem.problem_id, 0)}"
         if key not in solutions:
-            solutions[key] = numbers.get(problem.problem_id, 0), one
+            solutions[key] = numbers.get(problem.problem_id, 0), solution
             numbers[problem.problem_id] = solutions[key][0] + 1
-            yield one
+            yield solution
         elif not has_verification(row):
             raise DataError(f"{where}: the solution '{label}' of '{problem.problem_id}' appears twice.")
-        elif solutions[key][1] != replace(one, where=solutions[key][1].where):
+        elif solutions[key][1] != replace(solution, where=solutions[key][1].where):
             raise DataError(f"{where}: the solution '{label}' of '{problem.problem_id}' differs from the one before.")
         if has_verification(row):
             if label is None:
@@ -112,11 +112,11 @@ def rename_columns(
     Raises:
         DataError: a column is missing, or two would have the same name.
     """
-    kept = {ours: theirs for theirs, ours in source.columns.items() if ours not in source.columns}
+    renamed = {ours: theirs for theirs, ours in source.columns.items() if ours not in source.columns}
     for where, row in rows:
-        if twice := [ours for ours in kept if ours in row]:
+        if clashes := [ours for ours in renamed if ours in row]:
             raise DataError(
-                f"{where}: '{kept[twice[0]]}' is to be renamed '{twice[0]}', but a column of that name exists; "
+                f"{where}: '{renamed[clashes[0]]}' is to be renamed '{clashes[0]}', but a column of that name exists; "
                 "rename that one too with --columns, or remove it from the file."
             )
         if missing := [theirs for theirs in source.columns if theirs not in row]:

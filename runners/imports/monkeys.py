@@ -48,10 +48,10 @@ def read_problem_blocks(source: ImportSource) -> Iterator[tuple[str, str, dict[s
             for number, (where, content) in enumerate(source.read_json_lines(path), start=1):
                 yield name_monkeys_problem(content, number, where), where, content
         else:
-            held = source.read_json(path)
-            if not isinstance(held, list):
-                raise DataError(f"{path} must hold a list of problems; it is {format_error_value(held)}.")
-            for number, content in enumerate(held, start=1):
+            problems = source.read_json(path)
+            if not isinstance(problems, list):
+                raise DataError(f"{path} must hold a list of problems; it is {format_error_value(problems)}.")
+            for number, content in enumerate(problems, start=1):
                 where = f"{path}, problem {number}"
                 yield name_monkeys_problem(require_block(content, where), number, where), where, content
 

@@ -39,8 +39,8 @@ def read_array_rows(source: ImportSource) -> Iterator[ImportedRow]:
         name, where = str(p), f"{path}, problem {p}"
         yield ImportedProblem(name, where, gold=str(gold[p]))
         for i, answer in enumerate(row.tolist()):
-            said = None if answer == -1 else str(answer)
-            yield ImportedSolution(name, f"{where}, solution {i}", answer=said, correct=answer == gold[p])
+            text = None if answer == -1 else str(answer)
+            yield ImportedSolution(name, f"{where}, solution {i}", answer=text, correct=answer == gold[p])
         if scores is not None:
             for (i, j), score in np.ndenumerate(scores[p]):
                 verdict = None if np.isnan(score) else float(score)

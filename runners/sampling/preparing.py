@@ -58,14 +58,14 @@ def prepare_sweep(config: Sweep) -> PreparedSweep:
         grader = grading.load_grader_by_name(task.grader)
         for problem in task.problems:
             check_gold_answer(problem, grader)
-        made: dict[str, Any] = {"origin": task.origin, "grader": grader.title}
+        origin: dict[str, Any] = {"origin": task.origin, "grader": grader.title}
         problems = task.problems
     else:
         source = read_source_solutions(config, run)
         config, problems = config.bind_source_run(source.source_run), source.problems
         check_solver_compatibility(config)
         grader = load_sweep_grader(config, source.grader)
-        made = {"origin": source.origin, "grader": source.grader, "gold": source.gold}
+        origin = {"origin": source.origin, "grader": source.grader, "gold": source.gold}
     texts = {} if config.solver is None else {"solver": prompts.load_prompt(config.solver.prompt, needs=("question",))}
     if config.verifier is not None:
         texts["verifier"] = prompts.load_prompt(config.verifier.prompt, needs=("question", "solution"))
@@ -78,7 +78,7 @@ def prepare_sweep(config: Sweep) -> PreparedSweep:
         engines.check_model_folder(config.scorer.model)
     served = collect_served_sizes(config, run)
     ready = PreparedSweep(
-        config, run, problems, texts, build_manifest(config, texts, served=served, **made), source, served, grader
+        config, run, problems, texts, build_manifest(config, texts, served=served, **origin), source, served, grader
     )
     check_existing_run(ready)
     return ready
@@ -102,8 +102,8 @@ def check_models(config: Sweep) -> None:
             from isocompute.runners.scorers.heads import REWARD_MODEL_CLASSES
         except ImportError as error:
             first = min(engine for _, engine, _ in folders)
-            said = describe_missing_package(f"The engine '{first}'", error, engines.ENGINES[first].extra)
-            raise EngineError(said) from error
+            message = describe_missing_package(f"The engine '{first}'", error, engines.ENGINES[first].extra)
+            raise EngineError(message) from error
 
         for model, engine, head in folders:
             check_weights(model, engine, None if head is None else REWARD_MODEL_CLASSES[head])
@@ -183,11 +183,11 @@ def collect_sweep_notes(ready: PreparedSweep) -> Iterator[str]:
                 "there; they count as failures here too."
             )
     for role in list_served_roles(config):
-        which = f"The size of the {role}'s model '{config.models[role]}' is"
+        subject = f"The size of the {role}'s model '{config.models[role]}' is"
         if role not in ready.manifest["parameters"]:
-            yield f"{which} unknown: the server does not report it; set '{role}.parameters'."
+            yield f"{subject} unknown: the server does not report it; set '{role}.parameters'."
         elif role in ready.served_sizes:
             yield (
-                f"{which} {ready.served_sizes[role]:,.0f} parameters, as the server reports; if fewer are active per "
+                f"{subject} {ready.served_sizes[role]:,.0f} parameters, as the server reports; if fewer are active per "
                 f"token, as in a mixture of experts, set '{role}.parameters' to that number."
             )

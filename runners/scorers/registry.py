@@ -147,10 +147,10 @@ def load_scorer_format(entry: ScorerEntry, model: str, prompt: str | None) -> Re
     """Load the format of a model."""
     from isocompute.runners.scorers.tokenizer import ScorerTokenizer
 
-    made: RewardModelFormat = load_object(entry.format)(
+    scorer_format: RewardModelFormat = load_object(entry.format)(
         ScorerTokenizer.from_model(model), *([] if prompt is None else [prompt])
     )
-    return made
+    return scorer_format
 
 
 def load_format_scorer(model: str, kind: RewardModelFormat, engine: str, options: dict[str, Any]) -> Scorer:

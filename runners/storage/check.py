@@ -72,7 +72,7 @@ class CheckReport:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is damaged."""
+        """True if nothing is damaged."""
         return not self.damage
 
 
@@ -182,9 +182,9 @@ def scan_run(run: Run) -> tuple[CheckReport, list[ExaminedPart]]:
     parts: list[ExaminedPart] = []
     for table in TABLES.values():
         lenient = imported or (config is not None and is_imported_table(config, table))
-        found, wrong = read_parts(run, table, listed[table.name], lenient)
-        parts += found
-        damage += [*wrong, *validation.check_rows_together(table, parts, config)]
+        table_parts, part_damage = read_parts(run, table, listed[table.name], lenient)
+        parts += table_parts
+        damage += [*part_damage, *validation.check_rows_together(table, parts, config)]
     if isinstance(origin, ImportedRun):
         damage = [replace(one, remedy=REIMPORT) for one in [*damage, *find_incomplete_tables(run, origin, parts)]]
     places = {part.path: i for i, part in enumerate(parts)}
@@ -207,8 +207,8 @@ def check_manifest(run: Run, begun: bool) -> tuple[Sweep | ImportedRun | None, l
         path = posixpath.join(run.root, MANIFEST_FILE)
         return None, [Damage(path, extract_error_reason(path, error), None, RESTORE)], []
     notes = []
-    said = manifest.get("prompts")
-    for prompt in said.values() if isinstance(said, dict) else ():
+    prompt_entries = manifest.get("prompts")
+    for prompt in prompt_entries.values() if isinstance(prompt_entries, dict) else ():
         name, sha256 = (prompt.get("name"), prompt.get("sha256")) if isinstance(prompt, dict) else (None, None)
         if name in prompts.list_prompts() and sha256 != prompts.load_prompt(name, needs=()).template_hash:
             notes.append(
@@ -242,11 +242,11 @@ def find_incomplete_tables(run: Run, imported: ImportedRun, parts: list[Examined
     """Return the tables whose number of rows is not the imported one, unless a damaged part explains it."""
     damage = []
     for name, rows in imported.rows.items():
-        there = [part for part in parts if part.table.name == name]
-        found = sum(len(part.sound) for part in there)
-        if found != rows and all(part.keys is not None for part in there):
-            what = f"{found:,} rows, but {rows:,} were imported"
-            damage.append(Damage(posixpath.join(run.root, name), what, max(rows - found, 0), REIMPORT))
+        table_parts = [part for part in parts if part.table.name == name]
+        row_count = sum(len(part.sound) for part in table_parts)
+        if row_count != rows and all(part.keys is not None for part in table_parts):
+            what = f"{row_count:,} rows, but {rows:,} were imported"
+            damage.append(Damage(posixpath.join(run.root, name), what, max(rows - row_count, 0), REIMPORT))
     return damage
 
 
@@ -282,8 +282,8 @@ def check_part_values(table: RunTable, batch: list[tuple[ExaminedPart, pa.Table]
     if not batch:
         return []
     parts = [part for part, _ in batch]
-    found = validation.find_impossible_rows(table, pa.concat_tables([content for _, content in batch]), imported)
-    return [damage for what, bad in found for damage in validation.mark_lost_rows(parts, bad, what)]
+    faults = validation.find_impossible_rows(table, pa.concat_tables([content for _, content in batch]), imported)
+    return [damage for what, bad in faults for damage in validation.mark_lost_rows(parts, bad, what)]
 
 
 def extract_error_reason(path: str, error: Exception) -> str:
@@ -312,14 +312,16 @@ def describe_stray_files(run: Run) -> list[str]:
     """Return notes on files that are in the tables' folders and are not parts."""
     paths = [path for table in TABLES for path in run.fs.find(posixpath.join(run.root, table))]
     paths = [path for path in paths if not PART_FILE_PATTERN.search(path)]
-    said = {
+    descriptions = {
         ".tmp": "unfinished, from a sweep that is running or was killed; the next sweep removes leftovers",
         ".damaged": "set aside earlier; delete what you no longer need",
         "": "with an unknown name, not read",
     }
     notes = []
-    for end, what in said.items():
-        found = [path for path in paths if next(mark for mark in said if mark in posixpath.basename(path)) == end]
-        if found:
-            notes.append(f"{len(found):,} file{'s' if len(found) > 1 else ''} {what}: {found[0]}")
+    for end, description in descriptions.items():
+        matches = [
+            path for path in paths if next(mark for mark in descriptions if mark in posixpath.basename(path)) == end
+        ]
+        if matches:
+            notes.append(f"{len(matches):,} file{'s' if len(matches) > 1 else ''} {description}: {matches[0]}")
     return notes

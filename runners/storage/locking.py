@@ -32,7 +32,7 @@ class RunLock(Protocol):
     """The lock that a process holds while it writes a run."""
 
     is_guarded: bool
-    """Whether a second writer is kept out."""
+    """True if a second writer is kept out."""
 
     def verify(self) -> None:
         """Raise unless the run is still locked by this process.

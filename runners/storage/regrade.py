@@ -55,11 +55,11 @@ def regrade_run(run: Run, grader: Grader) -> RegradeResult:
             classes, or another process is writing it.
         DataError: a part is damaged, or the grader cannot read a gold answer.
     """
-    before, own = read_grader_title(run), run.read_manifest().get("grader")
+    before, original = read_grader_title(run), run.read_manifest().get("grader")
     origin = extract_origin(run.read_manifest(), run.path)
-    if isinstance(origin, Sweep) and origin.searches and grader.title != own:
+    if isinstance(origin, Sweep) and origin.searches and grader.title != original:
         raise RunError(
-            f"The searches of '{run.path}' selected answers that {own} read, so its solutions cannot be graded by "
+            f"The searches of '{run.path}' selected answers that {original} read, so its solutions cannot be graded by "
             f"{grader.title}; sweep into a new run with that grader."
         )
     thinking_end = origin.solutions_thinking_end
@@ -85,15 +85,15 @@ def regrade_run(run: Run, grader: Grader) -> RegradeResult:
                 rows.append((problem, number, answer, correct, grader.title, digest_text(text)))
         run.replace_table(GRADES_TABLE, (dict(zip(GRADES_TABLE.schema.names, row, strict=True)) for row in rows))
     answers = solutions["answer"].astype(object).where(solutions["answer"].notna(), None).tolist()
-    was = solutions["correct"].eq(True).tolist()
+    correct_before = solutions["correct"].eq(True).tolist()
     return RegradeResult(
         run=run.path,
         before=before,
         grader=grader.title,
         solutions=len(rows),
         changed=sum(old != row[2] for old, row in zip(answers, rows, strict=True)),
-        now_right=sum(row[3] and not old for old, row in zip(was, rows, strict=True)),
-        now_wrong=sum(old and not row[3] for old, row in zip(was, rows, strict=True)),
+        now_right=sum(row[3] and not old for old, row in zip(correct_before, rows, strict=True)),
+        now_wrong=sum(old and not row[3] for old, row in zip(correct_before, rows, strict=True)),
         unread=sum(row[2] is None for row in rows),
         refused=grader.refused_count - refused,
         notes=note_rewritten_gold(run, grader),

@@ -65,7 +65,7 @@ class Run:
 
     @property
     def exists(self) -> bool:
-        """Whether the folder has a manifest."""
+        """True if the folder has a manifest."""
         return bool(self.fs.exists(posixpath.join(self.root, MANIFEST_FILE)))
 
     def read_manifest(self) -> dict[str, Any]:
@@ -170,14 +170,14 @@ class Run:
         try:
             with self._translate_read_errors(path), self.fs.open(path, "rb") as file:
                 part = pq.ParquetFile(file, page_checksum_verification=True)
-                held = table.find_columns(part.schema_arrow, path)
-                there = {name: held[name] for name in schema.names if name in held}
-                found, rows = part.read(columns=list(there.values())), part.metadata.num_rows
+                columns_in_file = table.find_columns(part.schema_arrow, path)
+                present = {name: columns_in_file[name] for name in schema.names if name in columns_in_file}
+                content, rows = part.read(columns=list(present.values())), part.metadata.num_rows
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0].rstrip(".")
             raise DataError(f"{path} cannot be read as Parquet: {reason}; {self._advice}.") from None
-        nulls = {field.name: pa.nulls(rows, field.type) for field in schema if field.name not in there}
-        cells = [nulls[name] if name in nulls else found[there[name]] for name in schema.names]
+        nulls = {field.name: pa.nulls(rows, field.type) for field in schema if field.name not in present}
+        cells = [nulls[name] if name in nulls else content[present[name]] for name in schema.names]
         return pa.table(cells, schema=schema)
 
     def read_frame(self, table: RunTable, columns: list[str] | None = None) -> pd.DataFrame:
@@ -189,8 +189,8 @@ class Run:
             DataError: as `read_table`, or a key occurs twice.
         """
         names = table.key_names
-        wanted = columns and list(dict.fromkeys([*names, *columns, *(["status"] if table.has_status else [])]))
-        frame: pd.DataFrame = self.read_table(table, wanted).to_pandas()
+        needed = columns and list(dict.fromkeys([*names, *columns, *(["status"] if table.has_status else [])]))
+        frame: pd.DataFrame = self.read_table(table, needed).to_pandas()
         if table.has_status:
             failed = frame["status"] != "ok"
             frame = frame[~(failed & frame.duplicated(names, keep="last"))]
@@ -252,15 +252,15 @@ class Run:
         Returns:
             The new path of the damaged part.
         """
-        aside = next(name for i in count() if not self.fs.exists(name := f"{path}.damaged{f'-{i}' if i else ''}"))
+        aside_path = next(name for i in count() if not self.fs.exists(name := f"{path}.damaged{f'-{i}' if i else ''}"))
         with self._translate_write_errors(path):
             if kept.num_rows:
-                self.fs.copy(path, aside)  # a copy: the rows to keep must exist at all times
+                self.fs.copy(path, aside_path)  # a copy: the rows to keep must exist at all times
             else:
-                self.fs.mv(path, aside)
+                self.fs.mv(path, aside_path)
         if kept.num_rows:
             self._put_file(path, encode_parquet(kept))
-        return aside
+        return aside_path
 
     @property
     def _advice(self) -> str:

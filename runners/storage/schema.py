@@ -21,7 +21,7 @@ class Column:
     within: str | None = None
     """The column that this one is part of and never exceeds."""
     later: bool = False
-    """Whether parts of earlier versions lack the column; it is null there, which means unknown."""
+    """True if parts of earlier versions lack the column; it is null there, which means unknown."""
     formerly: str | None = None
     """The column's name in parts of format 1, if it differs."""
 
@@ -51,7 +51,7 @@ class RunTable:
 
     @property
     def has_status(self) -> bool:
-        """Whether rows have a status, so that a failed row can be sampled again."""
+        """True if rows have a status, so that a failed row can be sampled again."""
         return any(c.name == "status" for c in self.columns)
 
     @property
@@ -71,8 +71,8 @@ class RunTable:
         1. A former name that no column has today does.
         """
         former = {c.name: c.formerly for c in self.columns if c.formerly is not None}
-        telling = set(former.values()) - {c.name for c in self.columns}
-        return former if telling & set(schema.names) else {}
+        format_1_only = set(former.values()) - {c.name for c in self.columns}
+        return former if format_1_only & set(schema.names) else {}
 
     def find_columns(self, schema: pa.Schema, where: str) -> dict[str, str]:
         """Return the name in a file of each column that it has; raise unless its columns are this table's.
@@ -80,7 +80,7 @@ class RunTable:
         Raises:
             DataError: a column is missing, repeated, unknown or of the wrong type; the message names file and column.
         """
-        former, found = self.find_former_names(schema), dict[str, str]()
+        former, file_names = self.find_former_names(schema), dict[str, str]()
         for column in (*self.columns, *self.retired):
             name = former.get(column.name, column.name)
             if schema.names.count(name) > 1:
@@ -95,10 +95,10 @@ class RunTable:
                 raise DataError(
                     f"{where}: the column '{name}' is {schema.field(index).type}; it must be {column.type}."
                 )
-            found[column.name] = name
-        if extra := [name for name in schema.names if name not in found.values()]:
+            file_names[column.name] = name
+        if extra := [name for name in schema.names if name not in file_names.values()]:
             raise DataError(f"{where}: the column '{extra[0]}' does not belong to {self.name}.")
-        return found
+        return file_names
 
 
 PROBLEM_ID = Column("problem_id", pa.string(), "the problem's name, unique in its task")

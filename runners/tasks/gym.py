@@ -97,10 +97,10 @@ def draw_gym_entries(generator: str, seed: int, options: dict[str, Any]) -> Iter
         raise ConfigError(
             f"task.generator: '{generator}' {reason}; take one of {', '.join(sorted(GENERATOR_GRADERS))}."
         )
-    takes = [field.name for field in fields(DATASETS[generator][1]) if field.name not in ("seed", "size")]
-    if unknown := [option for option in options if option not in takes]:
+    allowed = [field.name for field in fields(DATASETS[generator][1]) if field.name not in ("seed", "size")]
+    if unknown := [option for option in options if option not in allowed]:
         raise ConfigError(
-            f"task.options: the option '{unknown[0]}' is unknown; {generator} takes {', '.join(takes) or 'none'}."
+            f"task.options: the option '{unknown[0]}' is unknown; {generator} takes {', '.join(allowed) or 'none'}."
         )
     try:
         dataset = reasoning_gym.create_dataset(

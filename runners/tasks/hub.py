@@ -147,9 +147,11 @@ def load_split(name: str, source: BenchmarkSource) -> Any:
                 f"task.name: the dataset of '{name}' is a script, {source.path} at {source.revision[:8]}, which "
                 "isocompute does not run; name a revision that holds data files."
             ) from None
-        said = re.sub(r"//[^/\s@]+@", "//", (str(error).splitlines() or [""])[0])  # a mirror's URL may hold a password
+        message = re.sub(
+            r"//[^/\s@]+@", "//", (str(error).splitlines() or [""])[0]
+        )  # a mirror's URL may hold a password
         raise ConfigError(
-            f"task.name: the dataset of '{name}' cannot be loaded: {said[:200].rstrip('.')}. It is {source.path}, "
+            f"task.name: the dataset of '{name}' cannot be loaded: {message[:200].rstrip('.')}. It is {source.path}, "
             f"'{source.config}', at {source.revision[:8]}; see https://huggingface.co/datasets/{source.path} for "
             "who may read it."
         ) from None

@@ -52,12 +52,12 @@ class Node:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the solution continues."""
+        """True if the solution continues."""
         return self.end is None
 
     @property
     def is_finished(self) -> bool:
-        """Whether the solution is complete; one that was cut is not."""
+        """True if the solution is complete; one that was cut is not."""
         return self.end == "stop"
 
     @property
