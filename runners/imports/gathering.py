@@ -70,14 +70,14 @@ class ImportSummary:
 
 @dataclass(frozen=True)
 class SourceSummary:
-    """What a manifest says of an import's source.
+    """The source of an import, as its manifest stores it.
 
     Args:
-        where: what it is, for errors.
-        name: of the file or the folder.
-        task: what the task is called if the source does not name it.
-        files: how many files it has.
-        sha256: of a single file.
+        where: description of the source, for errors.
+        name: name of the file or the folder.
+        task: name of the task if the source gives none.
+        files: the number of files.
+        sha256: digest of a single file.
     """
 
     where: str
