@@ -118,7 +118,9 @@ def test_what_is_neither_a_run_nor_a_profile_is_refused_and_nothing_is_written(
     assert refused("upgrade", "empty", "-o", "new").startswith("There is no run at 'empty': the folder has no manifest")
     assert refused("upgrade", "broken.json", "-o", "new") == "broken.json is not a profile: it is not JSON."
     assert "is not a profile: make one with" in refused("upgrade", PUBLISHED / "llama-3.1-8b-math.json", "-o", "new")
-    assert refused("upgrade", old_profile, "-o", "old") == "'old.json' exists already; an upgrade needs a new folder."
+    assert refused("upgrade", old_profile, "-o", "old") == (
+        "There is something at 'old.json' already; an upgrade needs a place of its own."
+    )
     assert "is in memory" in refused("upgrade", old_profile, "-o", "memory://b/new.json")
     assert "belongs to a run" in refused("upgrade", old_profile, "-o", "run/solutions/new.json")
     assert "already; an upgrade needs a place of its own" in refused("upgrade", written_run, "-o", "run")
