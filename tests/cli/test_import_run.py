@@ -247,7 +247,7 @@ def test_an_import_goes_to_an_object_store(tmp_path):
     run = f"memory:/{tmp_path}/run"
     import_logged_run("table", str(GOLDEN / "table" / "verifications.csv"), run)
     assert read_pool(Run(run)).pool.answers.shape == (2, 2)
-    with pytest.raises(RunError, match="There is something at"):
+    with pytest.raises(RunError, match="exists already"):
         import_logged_run("table", str(GOLDEN / "table" / "verifications.csv"), run)
 
 

@@ -113,7 +113,7 @@ def test_columns_have_names_of_their_own():
     check_column_names(["a", "b", "", ""], "FILE")
     with pytest.raises(DataError, match=r"^FILE: the column 'b' appears twice; keep one, or rename the others\.$"):
         check_column_names(["a", "b", "b"], "FILE")
-    with pytest.raises(DataError, match=r"^FILE: the column 'b' stands 3 times; keep one"):
+    with pytest.raises(DataError, match=r"^FILE: the column 'b' appears 3 times; keep one"):
         check_column_names(["b", "b", "b"], "FILE")
 
 

@@ -41,7 +41,7 @@ def test_a_prompt_may_be_a_file(tmp_path):
     assert prompts.load_prompt(str(path), needs=("question",)).template == "Q: {question}"
     with pytest.raises(ConfigError) as caught:
         prompts.load_prompt(str(path), needs=("question", "solution"))
-    assert str(caught.value) == f"The prompt '{path}' has no place {{solution}}."
+    assert str(caught.value) == f"The prompt '{path}' has no placeholder {{solution}}."
 
 
 def test_a_prompt_of_an_editor_that_marks_utf_8_is_the_same(tmp_path):

@@ -340,18 +340,18 @@ def test_searches_are_told_apart_by_strategy_slots_width_and_lookahead(written):
         ({"searches": [BEAM]}, "no 'scorer' is given"),
         ({"scored": 2}, "no 'scorer' is given"),
         ({"scorer": SCORER, "scored": 10**6}, "'scored' is 1000000, more than the"),
-        ({"scorer": SCORER, "searches": [BEAM, BEAM | {"rounds": 5}]}, "two searches are the same"),
-        ({"scorer": SCORER, "searches": [{"strategy": "rebase", "n": 4, "width": 2}]}, "'rebase' has no 'width'"),
+        ({"scorer": SCORER, "searches": [BEAM, BEAM | {"rounds": 5}]}, "two searches have the same strategy"),
+        ({"scorer": SCORER, "searches": [{"strategy": "rebase", "n": 4, "width": 2}]}, "'rebase' takes no 'width'"),
         ({"scorer": SCORER, "searches": [{"strategy": "revise", "n": 4, "lookahead": 2}]}, "neither 'rounds' nor"),
-        ({"scorer": SCORER, "searches": [BEAM | {"prompt": "math-revise"}]}, "'beam' has no 'prompt' of its own"),
+        ({"scorer": SCORER, "searches": [BEAM | {"prompt": "math-revise"}]}, "'beam' takes no 'prompt'"),
         ({"scorer": SCORER, "searches": [BEAM | {"n": []}]}, "searches.0.n: "),
         ({"scorer": SCORER, "searches": [BEAM | {"beams": 3}]}, "'searches.0.beams' is unknown; known here: strategy"),
         ({"scorer": SCORER | {"kind": "rlhf"}}, "scorer.kind: "),
-        ({"scorer": {"kind": "verdicts", "verifications": 4, "model": "m"}}, "'verdicts' has no 'model'"),
+        ({"scorer": {"kind": "verdicts", "verifications": 4, "model": "m"}}, "'verdicts' takes no 'model'"),
         ({"scorer": {"kind": "verdicts"}}, (
             "'verifications' is the number of verifications that 'verdicts' samples of a solution; give it"
         )),
-        ({"scorer": SCORER | {"verifications": 2}}, "'rlhflow' has none"),
+        ({"scorer": SCORER | {"verifications": 2}}, "'rlhflow' takes none"),
         ({"scorer": {"kind": "lab"}}, "give its 'model'"),
         (
             {"scorer": {"kind": "verdicts", "verifications": 4}, "verifier": None, "verifications": 0},

@@ -128,7 +128,7 @@ def test_a_sample_of_which_no_row_comes_is_a_sentence(small, scripted):
 
 
 def test_a_sweep_that_would_be_refused_is_not_priced(small, written_run):
-    with pytest.raises(RunError, match="was made with seed = 0, and this sweep asks for 7"):
+    with pytest.raises(RunError, match="was made with seed = 0, but this sweep requests 7"):
         quote_sweep(small(seed=7), load=no_engine)
 
 

@@ -279,9 +279,9 @@ def test_the_loader_gives_it_a_name_that_is_no_folder(stage, connect):
     [
         ({}, "needs 'urls'"),
         ({"urls": ["http://a/v1", "localhost:8000"]}, "URL number 2 of 'urls' is not a base URL such as http:"),
-        ({"urls": "http://u:secret@host:port/v1"}, "The URL at place 1"),
-        ({"urls": "https://host/v1?api-key=secret"}, "The URL at place 1"),
-        ({"urls": [5]}, "The URL at place 1"),
+        ({"urls": "http://u:secret@host:port/v1"}, "URL number 1"),
+        ({"urls": "https://host/v1?api-key=secret"}, "URL number 1"),
+        ({"urls": [5]}, "URL number 1"),
         ({"urls": "http://a", "concurrency": 0}, "concurrency ≥ 1"),
         ({"urls": "http://a", "timeout": -1}, "above 0"),
         ({"urls": "http://a", "concurency": 3}, "concurency"),

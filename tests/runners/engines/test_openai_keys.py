@@ -137,7 +137,7 @@ def test_a_key_that_is_cut_out_of_a_long_complaint_leaves_no_piece(stage, connec
 def test_a_missing_key_is_asked_for_by_name(stage, connect):
     server = stage.server(lambda asked: stage.Reply({"error": {"message": "no key"}}, 401))
     with pytest.raises(
-        EngineError, match=r"wants a key; .* the environment variable OPENAI_API_KEY \(HTTP 401: no key"
+        EngineError, match=r"requires a key; .* the environment variable OPENAI_API_KEY \(HTTP 401: no key"
     ):
         ask(connect(server.url), requests(1))
     assert "authorization" not in server.asked[0].headers

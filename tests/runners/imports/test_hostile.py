@@ -141,7 +141,9 @@ def test_a_line_of_best_of_n(refused, changes, sentence):
 
 def test_completions_of_which_nothing_says_how_they_were_made_are_no_pool(refused):
     said = refused("search-and-learn", BEST, "completions/train.jsonl")
-    assert said.startswith("'FILE': neither its name nor its folder's says how the completions were made")
+    assert said.startswith(
+        "'FILE': neither the name of the file nor that of its folder says how the completions were made"
+    )
 
 
 def test_likelihoods_are_no_solutions(golden, tmp_path):
@@ -381,9 +383,13 @@ def test_what_is_asked_for_in_vain(tmp_path):
         (("lm-eval", str(tmp_path / "none"), target), DataError, "There is no file or folder '.*none' to import"),
         (("lm-eval", str(tmp_path / "x.txt"), target), DataError, "is not a .jsonl file, which this format needs"),
         (("lm-eval", str(tmp_path), target), DataError, "has no .jsonl file, which this format needs"),
-        (("lm-eval", str(tmp_path / "x.txt"), str(tmp_path)), RunError, "There is something at '.*' already"),
+        (("lm-eval", str(tmp_path / "x.txt"), str(tmp_path)), RunError, "'.*' exists already"),
         (("lm-eval", str(tmp_path / "x.txt"), target, "maths"), ConfigError, "The grader 'maths' is unknown"),
-        (("lm-eval", str(tmp_path / "x.txt"), target, None, {"a": "gold"}), ConfigError, "--columns is for the format"),
+        (
+            ("lm-eval", str(tmp_path / "x.txt"), target, None, {"a": "gold"}),
+            ConfigError,
+            "--columns is only for the format",
+        ),
     ):
         with pytest.raises(error, match=said):
             import_logged_run(*arguments)

@@ -68,7 +68,7 @@ def test_a_refusal_is_one_sentence_on_the_command_line(refused, old, taking, tmp
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(content))
     for options in ([], ["--dry-run"]):
         assert refused("sweep", tmp_path / "sweep.yaml", *options).startswith(
-            "This sweep takes the first 7 of each problem's solutions, and the run at "
+            "This sweep takes the first 7 of each problem's solutions, but the run at "
         )
     assert not (tmp_path / "new").exists()
 

@@ -198,7 +198,7 @@ def test_rows_without_a_manifest_are_not_added_to(small, scripted, tmp_path):
     run_sweep(small(), load=scripted())
     (tmp_path / "run" / "manifest.json").unlink()
     engine = scripted()
-    with pytest.raises(RunError, match=r"has solutions and no manifest.json, so nothing says what they were made with"):
+    with pytest.raises(RunError, match=r"has solutions but no manifest.json, so it is unknown how they were made"):
         run_sweep(small(), load=engine)
     assert engine.asked == []
 

@@ -230,7 +230,7 @@ def test_a_request_that_knows_more_than_it_has_is_refused(known):
     ("arguments", "said"),
     [
         (("best", "m"), "The scorer 'best' is unknown; there are: lab, math-shepherd, outcome, .*, verdicts"),
-        (("verdicts", "m"), "has no model of its own"),
+        (("verdicts", "m"), "takes no model"),
         (("rlhflow", "m", "openai"), "runs in vllm or transformers, not in 'openai'"),
         (("skywork", "m", "vllm"), "The scorer 'skywork' runs in transformers, not in 'vllm'"),
         (("qwen-prm", "m", "vllm", "lab-solve"), "has a fixed format; leave the prompt out"),

@@ -94,7 +94,7 @@ def test_a_url_is_written_and_read_in_its_store(tmp_path):
 
 @pytest.mark.parametrize("name", ["manifest.json", "solutions/x.json", "grades/x.json"])
 def test_an_output_does_not_go_into_a_run(written_run, name):
-    with pytest.raises(DataError, match="belongs to a run, which sweeps, grades and repairs alone change"):
+    with pytest.raises(DataError, match="belongs to a run, which only sweeps, regrades and repairs may change"):
         check_output_path(str(written_run / name))
     check_output_path(str(written_run / "profile.json"))
 

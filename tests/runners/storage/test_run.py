@@ -248,9 +248,9 @@ def test_a_full_disk_is_a_sentence(local, monkeypatch):
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
     (tmp_path / "file").touch()
     run = Run(tmp_path / "file" / "run")
-    with pytest.raises(RunError, match=r"run/\.lock could not be written: Not a directory; "), run.lock():
+    with pytest.raises(RunError, match=r"run/\.lock could not be written: Not a directory\. "), run.lock():
         pass
-    with pytest.raises(RunError, match=r"manifest\.json could not be written: Not a directory; "):
+    with pytest.raises(RunError, match=r"manifest\.json could not be written: Not a directory\. "):
         run.write_manifest({"config": {}})
 
 
