@@ -159,5 +159,5 @@ def test_solutions_do_not_go_on_under_another_question(small, scripted, tmp_path
     assert run_sweep(config, load=scripted()).sampled == 0  # the same problems are written again
     shutil.rmtree(Path(run.path) / "problems")
     task.write_text("q,a\nStart with 7 add 1,8\nStart with 2 add 3,5\n")
-    with pytest.raises(RunError, match="no longer says what was asked, and this sweep's problems are others"):
+    with pytest.raises(RunError, match="has lost the question, and this sweep has other problems"):
         run_sweep(config, load=scripted())
