@@ -34,8 +34,8 @@ class Display(Protocol):
     def start_phase(self, name: str, total: int, done: int) -> None:
         """Begin a phase of ``total`` rows, ``done`` of which exist already."""
 
-    def update_progress(self, rows: int, tokens: int, aside: str = "") -> None:
-        """Count finished rows and their completion tokens; ``aside`` is a text shown beside them."""
+    def update_progress(self, rows: int, tokens: int, detail: str = "") -> None:
+        """Count finished rows and their completion tokens; ``detail`` is a text shown beside them."""
 
     def note(self, text: str) -> None:
         """Print one line."""
@@ -50,7 +50,7 @@ class LiveDisplay:
         self.console = console
         self.progress = Progress(
             TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), SpeedColumn(),
-            TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[aside]}"),
+            TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[detail]}"),
             console=console, disable=not console.is_terminal,
         )  # fmt: skip
         self.said = 0.0
@@ -66,13 +66,13 @@ class LiveDisplay:
 
     def start_phase(self, name: str, total: int, done: int) -> None:
         """Begin a phase of ``total`` rows, ``done`` of which exist already."""
-        self.task = self.progress.add_task(name, total=total, completed=done, tokens=0, aside="")
+        self.task = self.progress.add_task(name, total=total, completed=done, tokens=0, detail="")
         self.begun, self.said = time.monotonic(), 0.0
 
-    def update_progress(self, rows: int, tokens: int, aside: str = "") -> None:
-        """Count finished rows and their completion tokens; ``aside`` is a text shown beside them."""
+    def update_progress(self, rows: int, tokens: int, detail: str = "") -> None:
+        """Count finished rows and their completion tokens; ``detail`` is a text shown beside them."""
         task = next(t for t in self.progress.tasks if t.id == self.task)
-        self.progress.update(self.task, advance=rows, tokens=task.fields["tokens"] + tokens, aside=aside)
+        self.progress.update(self.task, advance=rows, tokens=task.fields["tokens"] + tokens, detail=detail)
         now = time.monotonic()
         last = task.completed == task.total
         if not self.console.is_terminal and (last or now - self.said >= self.EVERY):
@@ -80,7 +80,7 @@ class LiveDisplay:
             rate = task.fields["tokens"] / max(now - self.begun, 1e-9)
             self.console.print(
                 f"{task.description}: {task.completed:,.0f} of {task.total:,.0f} rows, {rate:,.0f} tok/s"
-                + (f", {aside}" if aside else ""),
+                + (f", {detail}" if detail else ""),
                 highlight=False,
             )
 
@@ -95,7 +95,7 @@ class SilentDisplay:
     def start_phase(self, name: str, total: int, done: int) -> None:
         """Show nothing."""
 
-    def update_progress(self, rows: int, tokens: int, aside: str = "") -> None:
+    def update_progress(self, rows: int, tokens: int, detail: str = "") -> None:
         """Show nothing."""
 
     def note(self, text: str) -> None:

@@ -44,7 +44,7 @@ def parse_json(content: str | bytes, where: str) -> Any:
     {'S': 1, 'V': [2]}
     >>> parse_json('{"cells": [{"S": 1}, {"S": 2, "S": 4}]}', "grid.json")
     Traceback (most recent call last):
-    isocompute.errors.DataError: grid.json: the key 'S' stands twice in 'cells[1]'; leave one of the two out.
+    isocompute.errors.DataError: grid.json: the key 'S' appears twice in 'cells[1]'; remove one of the two.
     """
     try:
         return _decode_json(content, _UNIQUE_KEY_DECODER)
@@ -53,7 +53,7 @@ def parse_json(content: str | bytes, where: str) -> Any:
     except (ValueError, RecursionError):  # ValueError: also text that is not UTF-8, and numbers of thousands of digits
         raise NotJSONError(f"{where} is not JSON.") from None
     within = f" in {_quote_key(path)}" if path else ""
-    raise DataError(f"{where}: the key {_quote_key(key)} stands twice{within}; leave one of the two out.")
+    raise DataError(f"{where}: the key {_quote_key(key)} appears twice{within}; remove one of the two.")
 
 
 def parse_yaml(content: str, where: str) -> Any:
@@ -70,20 +70,20 @@ def parse_yaml(content: str, where: str) -> Any:
 
     >>> parse_yaml("seed: 1\\nseed: 2", "a.yaml")
     Traceback (most recent call last):
-    isocompute.errors.DataError: a.yaml, line 2: the key 'seed' stands twice, first in line 1; leave one of the two out.
+    isocompute.errors.DataError: a.yaml, line 2: the key 'seed' appears twice, first in line 1; remove one of the two.
     """
     import yaml  # imported here because `plan` reads no YAML and must start quickly
 
     try:
         return yaml.load(content, _build_yaml_loader())
     except RecursionError:
-        raise DataError(f"{where}: not YAML: nested too deep.") from None
+        raise DataError(f"{where}: not YAML: nested too deeply.") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: an invalid date or number
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        said = problem if getattr(error, "context", None) == DUPLICATE_KEY else f"not YAML: {problem}"
-        raise DataError(f"{where}{line}: {said}.") from None
+        reason = problem if getattr(error, "context", None) == DUPLICATE_KEY else f"not YAML: {problem}"
+        raise DataError(f"{where}{line}: {reason}.") from None
 
 
 def check_column_names(names: Iterable[str], where: str) -> None:
@@ -97,13 +97,13 @@ def check_column_names(names: Iterable[str], where: str) -> None:
     for name, times in Counter(names).items():
         if name and times > 1:
             often = "twice" if times == 2 else f"{times} times"
-            raise DataError(f"{where}: the column {_quote_key(name)} stands {often}; keep one, or rename the others.")
+            raise DataError(f"{where}: the column {_quote_key(name)} appears {often}; keep one, or rename the others.")
 
 
 def _quote_key(key: str) -> str:
     """Return a key in quotes, on one line and at most 100 characters, for an error."""
-    whole = repr(key)
-    return whole if len(whole) <= 100 else f"{whole[:97]}…'"
+    quoted = repr(key)
+    return quoted if len(quoted) <= 100 else f"{quoted[:97]}…'"
 
 
 def _decode_json(content: str | bytes, reader: json.JSONDecoder) -> Any:
@@ -117,10 +117,10 @@ def _decode_json(content: str | bytes, reader: json.JSONDecoder) -> Any:
 
 
 def _require_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    held = dict(pairs)
-    if len(held) < len(pairs):
+    values = dict(pairs)
+    if len(values) < len(pairs):
         raise _DuplicateKeyError
-    return held
+    return values
 
 
 _UNIQUE_KEY_DECODER = json.JSONDecoder(object_pairs_hook=_require_unique_keys)
@@ -139,14 +139,14 @@ def _find_duplicate_key(content: str | bytes) -> tuple[str, str]:
             for key, times in Counter(key for key, _ in value).items():
                 if times > 1:
                     return key, path
-            inner = [(f"{path}.{key}" if path else key, held) for key, held in value]
+            inner = [(f"{path}.{key}" if path else key, item) for key, item in value]
         elif isinstance(value, list):
-            inner = [(f"{path}[{i}]", held) for i, held in enumerate(value)]
-        blocks.extend(reversed([(place, held) for place, held in inner if isinstance(held, list)]))
-    raise AssertionError("a key was seen twice, and is not found again")
+            inner = [(f"{path}[{i}]", item) for i, item in enumerate(value)]
+        blocks.extend(reversed([(place, item) for place, item in inner if isinstance(item, list)]))
+    raise AssertionError("a key appeared twice, but was not found again")
 
 
-DUPLICATE_KEY = "a key stands twice"
+DUPLICATE_KEY = "a key appears twice"
 """The context of the error for a YAML block with a repeated key; its problem is a full sentence for the user."""
 
 
@@ -171,9 +171,9 @@ def _build_yaml_loader() -> Any:
                 value = key.value if special else self.construct_object(key)
                 line = key.start_mark.line + 1
                 if value in lines:
-                    hint = "merge several blocks with '<<: [*one, *two]'" if special else "leave one of the two out"
-                    said = f"the key {_quote_key(key.value)} stands twice, first in line {lines[value]}; {hint}"
-                    raise yaml.constructor.ConstructorError(DUPLICATE_KEY, node.start_mark, said, key.start_mark)
+                    hint = "merge several blocks with '<<: [*one, *two]'" if special else "remove one of the two"
+                    problem = f"the key {_quote_key(key.value)} appears twice, first in line {lines[value]}; {hint}"
+                    raise yaml.constructor.ConstructorError(DUPLICATE_KEY, node.start_mark, problem, key.start_mark)
                 lines[value] = line
             return node
 

@@ -15,14 +15,14 @@ from isocompute.runners.scorers import Scorer, ScoreRequest, ScoreResult
 
 def collect_scorer_results(scorer: Scorer, requests: Iterable[ScoreRequest]) -> dict[Any, ScoreResult]:
     """Return a scorer's results by the keys of their requests."""
-    return {request.key: came for request, came in scorer.run(deque(requests))}
+    return {request.key: result for request, result in scorer.run(deque(requests))}
 
 
-def require_step_scores(came: ScoreResult) -> tuple[float, ...]:
+def require_step_scores(result: ScoreResult) -> tuple[float, ...]:
     """Return a result's scores after asserting that they are present."""
-    assert came.status == "ok"
-    assert came.scores is not None
-    return came.scores
+    assert result.status == "ok"
+    assert result.scores is not None
+    return result.scores
 
 
 class ScorerSuite:

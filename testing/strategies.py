@@ -67,7 +67,7 @@ class StrategySuite:
         An accuracy lies in [0, 1], so the mean over P problems with n draws each has an error of at most 0.5 / √(nP).
         """
         error = self.estimate(pool, S, V).error or 0.0
-        assert error <= 0.5 / (SUITE_DRAWS * pool.problems) ** 0.5, "the error is larger than so many draws leave"
+        assert error <= 0.5 / (SUITE_DRAWS * pool.problems) ** 0.5, "the error is too large for this number of draws"
         return 5 * error + 1e-9
 
     def test_accuracies_are_shares_of_the_shape_that_is_asked_for(self) -> None:

@@ -38,12 +38,14 @@ class ScorerRole(ConfigBlock):
         entry = SCORERS[self.kind]
         judges = entry.uses_verifier
         if entry.engines and self.engine not in entry.engines:
-            raise ValueError(f"'{self.kind}' runs in {' or '.join(entry.engines)}; not in '{self.engine}'")
+            raise ValueError(f"'{self.kind}' runs in {' or '.join(entry.engines)}, not in '{self.engine}'")
         if judges == (self.model is not None):
-            raise ValueError("'verdicts' has no 'model': it is the verifier's" if judges else "give its 'model'")
+            raise ValueError(
+                "'verdicts' takes no 'model', because it uses the verifier's" if judges else "give its 'model'"
+            )
         if judges == (self.verifications is None):
-            said = "'verifications' says how often 'verdicts' judges a solution"
-            raise ValueError(f"{said}; give it" if judges else f"{said}; '{self.kind}' has none")
+            meaning = "'verifications' is the number of verifications that 'verdicts' samples of a solution"
+            raise ValueError(f"{meaning}; give it" if judges else f"{meaning}; '{self.kind}' takes none")
         return self
 
     @property
@@ -53,7 +55,7 @@ class ScorerRole(ConfigBlock):
 
 
 class SearchShape(NamedTuple):
-    """The part of a search's key besides its problem and seed."""
+    """The key of a search without its problem and seed."""
 
     strategy: str
     n: int
@@ -97,13 +99,14 @@ class SearchConfig(ConfigBlock):
     @model_validator(mode="after")
     def _check_consistency(self) -> SearchConfig:
         if self.width is not None and not self.strategy_entry.has_width:
-            raise ValueError(f"'{self.strategy}' has no 'width'; it shares its slots as it goes")
+            raise ValueError(f"'{self.strategy}' takes no 'width', because it allocates its slots itself")
         if self.strategy_entry.revises and (self.rounds, self.lookahead) != (DEFAULT_ROUNDS, 0):
             raise ValueError(
-                f"'{self.strategy}' has neither 'rounds' nor 'lookahead': 'width' says how often it revises"
+                f"'{self.strategy}' takes neither 'rounds' nor 'lookahead'; 'width' is the number of attempts in a "
+                "chain"
             )
         if self.prompt is not None and not self.strategy_entry.revises:
-            raise ValueError(f"'{self.strategy}' has no 'prompt' of its own; it goes on with the solver's")
+            raise ValueError(f"'{self.strategy}' takes no 'prompt'; it uses the solver's")
         return self
 
     @property

@@ -92,7 +92,7 @@ class Sweep(ConfigBlock):
                     raise ValueError(f"the key '{key}' is missing")
             for key in ("problems", "thinking_end"):
                 if getattr(self, key) is not None:
-                    raise ValueError(f"'{key}' goes with 'solutions_from'; the {OWNING_BLOCKS[key]} has its own")
+                    raise ValueError(f"'{key}' is only for 'solutions_from'; give '{OWNING_BLOCKS[key]}.{key}' instead")
             return self
         if self.task is not None:
             raise ValueError(
@@ -100,29 +100,29 @@ class Sweep(ConfigBlock):
             )
         if self.solver is not None and not self.searches:
             raise ValueError(
-                "'solver' is given and has nothing to sample: the solutions are those of 'solutions_from'; leave it out"
+                "'solver' has nothing to sample, because the solutions come from 'solutions_from'; leave it out"
             )
         if self.solver is None and self.searches:
-            raise ValueError("searches are asked for, and no 'solver' is given; name the model that solved")
+            raise ValueError("searches are requested, but no 'solver' is given; name the model that made the solutions")
         if not (self.verifications or self.scored or self.searches):
-            raise ValueError("nothing is to be sampled: ask for 'verifications', 'scored' or 'searches'")
+            raise ValueError("nothing is to be sampled; request 'verifications', 'scored' or 'searches'")
         return self
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Sweep:
         if self.verifications and self.verifier is None:
-            raise ValueError("verifications are asked for, and no 'verifier' is given")
+            raise ValueError("verifications are requested, but no 'verifier' is given")
         if too_many := self._describe_excess(self.solutions):
             raise ValueError(too_many)
         if (self.scored or self.searches) and self.scorer is None:
-            raise ValueError("solutions or searches are to be scored, and no 'scorer' is given")
+            raise ValueError("solutions or searches are to be scored, but no 'scorer' is given")
         if self.scorer is not None and self.scorer.uses_verifier and self.verifier is None:
-            raise ValueError("the scorer is 'verdicts', and no 'verifier' is given")
+            raise ValueError("the scorer is 'verdicts', but no 'verifier' is given")
         shapes = Counter(shape for search in self.searches for shape in search.shapes)
-        if twice := [shape for shape, count in shapes.items() if count > 1]:
-            raise ValueError(f"two searches are the same, but for how they are made or selected: {tuple(twice[0])}")
+        if repeated := [shape for shape, count in shapes.items() if count > 1]:
+            raise ValueError(f"two searches have the same strategy, n, width and lookahead: {tuple(repeated[0])}")
         if len({search.revision_prompt for search in self.searches} - {None}) > 1:
-            raise ValueError("all revisions are asked for by the same 'prompt'")
+            raise ValueError("all revisions must use the same 'prompt'")
         return self
 
     def _describe_excess(self, solutions: int | None) -> str | None:
@@ -152,7 +152,7 @@ class Sweep(ConfigBlock):
     @property
     def solution_count(self) -> int:
         """The number of solutions of each problem, sampled or taken."""
-        assert self.solutions is not None, "of a sweep with 'solutions_from' the other run says how many"
+        assert self.solutions is not None, "with 'solutions_from', the other run gives the number"
         return self.solutions
 
     @property
@@ -209,8 +209,8 @@ class Sweep(ConfigBlock):
         if self.scorer is not None:
             named.append((SCORERS, self.scorer.kind))
         named += [(SEARCH_STRATEGIES, search.strategy) for search in self.searches]
-        found = (registry.find_package(name) for registry, name in named)
-        return dict(sorted(package for package in found if package is not None))
+        packages = (registry.find_package(name) for registry, name in named)
+        return dict(sorted(package for package in packages if package is not None))
 
     def build_identity(self) -> dict[str, Any]:
         """Return the settings that may not change when a run is resumed: all but its size, location and speed."""
@@ -283,13 +283,13 @@ def extract_sweep(manifest: dict[str, Any], run: str) -> Sweep:
         sweep = Sweep.model_validate(manifest["config"])
     except ValidationError as error:
         reason = explain_validation_error(error, manifest["config"])
-        raise DataError(f"The manifest of '{run}' has a 'config' that is not a sweep's: {reason}") from None
+        raise DataError(f"The manifest of '{run}' has an invalid 'config': {reason}") from None
     if sweep.solutions_from is None:
         return sweep
     try:
         return sweep.bind_source_run(SourceRun.model_validate(manifest.get("solutions_from")))
     except (ValidationError, ConfigError):
-        raise DataError(f"The manifest of '{run}' has no 'solutions_from' that says what was taken.") from None
+        raise DataError(f"The manifest of '{run}' has no valid 'solutions_from' entry.") from None
 
 
 def explain_validation_error(error: ValidationError, given: object) -> str:

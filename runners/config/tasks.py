@@ -118,8 +118,8 @@ class TaskEntry:
     @property
     def block_class(self) -> type[TaskBlock]:
         """The class that `block` names."""
-        found: type[TaskBlock] = load_object(self.block)
-        return found
+        block: type[TaskBlock] = load_object(self.block)
+        return block
 
 
 CATALOGUE_MODULE = "isocompute.runners.tasks.catalogue"

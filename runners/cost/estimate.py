@@ -49,21 +49,21 @@ def quote_sweep(
     config, run = ready.config, ready.run
     ids = [problem.problem_id for problem in ready.problems]
     requests = count_missing_rows(run, config, ids, () if ready.source is None else ready.source.failed_keys)
-    known = measure_token_lengths(run, config, "run")
+    run_lengths = measure_token_lengths(run, config, "run")
     rates = None if rate is None else {role: rate for role in requests if role != "scorer"}
-    unpaced = any(count and role not in (rates or {}) for role, count in requests.items())
-    if sample and any(requests.values()) and (unpaced or any(role not in known for role in requests)):
-        some = Random(config.seed).sample(ids, min(sample, len(ids)))  # the first may be the easiest
-        tried, measured = run_trial_sweep(config, some, load, load_scorer)
-        known = tried | known
-        rates = {role: measured[role] for role in requests} | (rates or {})
+    lacks_rate = any(count and role not in (rates or {}) for role, count in requests.items())
+    if sample and any(requests.values()) and (lacks_rate or any(role not in run_lengths for role in requests)):
+        sample_ids = Random(config.seed).sample(ids, min(sample, len(ids)))  # the first may be the easiest
+        sample_lengths, sample_rates = run_trial_sweep(config, sample_ids, load, load_scorer)
+        run_lengths = sample_lengths | run_lengths
+        rates = {role: sample_rates[role] for role in requests} | (rates or {})
     sizes = find_model_sizes(config.all_models, parameters, ready.manifest["parameters"])
     bounds = {
         name: bound_lengths(role) for name, role in (("solver", config.solver), ("verifier", config.verifier)) if role
     }
     return price_requests(
         requests,
-        {role: known.get(role) or bounds.get(role, UNKNOWN_LENGTHS) for role in requests},
+        {role: run_lengths.get(role) or bounds.get(role, UNKNOWN_LENGTHS) for role in requests},
         {role: sizes.get(role, sizes.get("solver")) for role in requests if role != "scorer"},
         rates,
         "sample" if rate is None else "given",

@@ -61,10 +61,11 @@ def find_model_sizes(
         >>> find_model_sizes({"solver": "far/away", "verifier": "far/off", "scorer": "far/out"}, [8e9, 7e10])
         {'solver': 8000000000.0, 'verifier': 70000000000.0, 'scorer': 70000000000.0}
     """
-    told = dict(zip(models, chain(given, repeat(given[-1])) if given else (), strict=False))
-    sizes = known or {}
+    given_sizes = dict(zip(models, chain(given, repeat(given[-1])) if given else (), strict=False))
+    known_sizes = known or {}
     return {
-        role: sizes.get(role) or count_checkpoint_parameters(model) or told.get(role) for role, model in models.items()
+        role: known_sizes.get(role) or count_checkpoint_parameters(model) or given_sizes.get(role)
+        for role, model in models.items()
     }
 
 
@@ -107,7 +108,7 @@ def read_safetensors_header(path: Path) -> SafetensorsHeader:
     with path.open("rb") as file:
         start = file.read(len(LFS_POINTER_PREFIX))
         if start == LFS_POINTER_PREFIX:
-            raise ValueError(f"{path.name} is a pointer of git-lfs, not the weights: git lfs pull")
+            raise ValueError(f"{path.name} is a git-lfs pointer, not the weights; run git lfs pull")
         length = int.from_bytes(start[:8], "little")
         if length > MAX_HEADER_BYTES:
             raise ValueError(f"{path.name} has no header")

@@ -101,39 +101,39 @@ def run_trial_sweep(
         }
     )
     scoring = sampling.model_copy(update={"scored": min(config.scored, solutions)})
-    once = tuple(search.model_copy(update={"seeds": 1}) for search in config.searches)
-    searching = scoring.model_copy(update={"searches": once})
+    single_seed_searches = tuple(search.model_copy(update={"seeds": 1}) for search in config.searches)
+    searching = scoring.model_copy(update={"searches": single_seed_searches})
     stages = {"sampled": sampling}
     stages |= {"scored": scoring} if scoring.scored else {}
-    stages |= {"searched": searching} if once else {}
+    stages |= {"searched": searching} if single_seed_searches else {}
     run, failed, clocks = Run(sampling.run), dict[str, int](), dict[str, ModelClock]()
     try:
-        for stage, wanted in stages.items():
+        for stage, stage_config in stages.items():
             clocks[stage] = clock = ModelClock()
             summary = run_sweep(
-                wanted, load=clock.wrap_loader(load), load_scorer=clock.wrap_loader(load_scorer), only=problems
+                stage_config, load=clock.wrap_loader(load), load_scorer=clock.wrap_loader(load_scorer), only=problems
             )
             failed |= summary.failed
-        found = measure_token_lengths(run, searching, "sample")
-        read = run.read_frame(SCORES_TABLE, ["scorer_prompt_tokens"])["scorer_prompt_tokens"].sum()
-        written = run.read_frame(SEARCHES_TABLE, ["generated_tokens"])["generated_tokens"].sum()
+        token_lengths = measure_token_lengths(run, searching, "sample")
+        scorer_tokens = run.read_frame(SCORES_TABLE, ["scorer_prompt_tokens"])["scorer_prompt_tokens"].sum()
+        search_tokens = run.read_frame(SEARCHES_TABLE, ["generated_tokens"])["generated_tokens"].sum()
     finally:
         if run.fs.exists(run.root):
             run.fs.rm(run.root, recursive=True)
-    solved = config.solutions_from is None
-    asked = {
-        "solver": solved,
+    samples_solutions = config.solutions_from is None
+    requested = {
+        "solver": samples_solutions,
         "verifier": to_verify,
         "scorer": scoring.scored,
         **dict.fromkeys(name_searches(searching), True),
     }
-    if empty := [role for role, rows in asked.items() if rows and role not in found]:
+    if empty := [role for role, rows in requested.items() if rows and role not in token_lengths]:
         why = f": {next(iter(failed))}" if failed else ""
-        raise EngineError(f"The sample of '{empty[0]}' came to no row{why}.")
+        raise EngineError(f"The sample of '{empty[0]}' produced no rows{why}.")
     models = clocks["sampled"].models  # empty if solutions are taken and no verifications are requested
     rates = {"solver": models[0].token_rate, "verifier": models[-1].token_rate} if models else {}
     if scoring.scored:
-        rates["scorer"] = float(read) / clocks["scored"].elapsed_seconds
-    if once:
-        rates |= dict.fromkeys(name_searches(searching), float(written) / clocks["searched"].elapsed_seconds)
-    return found, rates
+        rates["scorer"] = float(scorer_tokens) / clocks["scored"].elapsed_seconds
+    if single_seed_searches:
+        rates |= dict.fromkeys(name_searches(searching), float(search_tokens) / clocks["searched"].elapsed_seconds)
+    return token_lengths, rates

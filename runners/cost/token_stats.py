@@ -47,9 +47,9 @@ def count_missing_rows(
     for role, table in ROLE_TABLES.items():
         if role == "solver" and config.solutions_from is not None:
             continue
-        if asked := expected.count_rows(table):
-            hopeless = sum(1 for key in failed for _ in expected.enumerate_keys(table, key))
-            counts[role] = asked - hopeless - len(select_completed_rows(run, expected, table))
+        if requested := expected.count_rows(table):
+            blocked = sum(1 for key in failed for _ in expected.enumerate_keys(table, key))
+            counts[role] = requested - blocked - len(select_completed_rows(run, expected, table))
     if config.searches:
         frame = select_completed_rows(run, expected, SEARCHES_TABLE)
         for role, shape in name_searches(config).items():
@@ -65,7 +65,7 @@ def select_completed_rows(run: Run, expected: ExpectedRows, table: RunTable) -> 
 
 def measure_token_lengths(run: Run, config: Sweep, source: str) -> dict[str, TokenLengths]:
     """Return the mean tokens of a run's rows with status ok, for each role that has rows with a known main count."""
-    found = {
+    lengths = {
         role: average_token_lengths(run.read_frame(table, [*table.tokens, "status"]), table, source)
         for role, table in ROLE_TABLES.items()
     }
@@ -73,18 +73,18 @@ def measure_token_lengths(run: Run, config: Sweep, source: str) -> dict[str, Tok
         frame = run.read_frame(
             SEARCHES_TABLE, [*SEARCHES_TABLE.key_names, *SEARCHES_TABLE.tokens, *SCORER_TOKENS, "status"]
         )
-        found |= {
+        lengths |= {
             role: average_token_lengths(select_search_rows(frame, shape), SEARCHES_TABLE, source)
             for role, shape in name_searches(config).items()
         }
-    return {role: means for role, means in found.items() if means is not None}
+    return {role: means for role, means in lengths.items() if means is not None}
 
 
 def select_search_rows(frame: pd.DataFrame, shape: SearchShape) -> pd.DataFrame:
     """Return the rows of searches of one shape."""
     columns = ("strategy", "n", "beam_width", "lookahead")
-    same = [frame[column] == value for column, value in zip(columns, shape, strict=True)]
-    return frame[same[0] & same[1] & same[2] & same[3]]
+    matches = [frame[column] == value for column, value in zip(columns, shape, strict=True)]
+    return frame[matches[0] & matches[1] & matches[2] & matches[3]]
 
 
 def average_token_lengths(frame: pd.DataFrame, table: RunTable, source: str) -> TokenLengths | None:

@@ -21,7 +21,7 @@ def apply_template(tokenizer: Any, model: str, prompt: str) -> str:
     try:
         return str(tokenizer.apply_chat_template(turn, add_generation_prompt=True, tokenize=False))
     except (TemplateError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise EngineError(
-            f"The chat template of '{model}' cannot be used: {said}; a model without one is asked with chat: false."
+            f"The chat template of '{model}' cannot be used: {reason}; for a model without one, set chat: false."
         ) from error

@@ -47,12 +47,12 @@ def load_weights(shape: Any, model: str, dtype: str, unused: Collection[str] = (
     check_checkpoint_files(model)
     options = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": False, "ignore_mismatched_sizes": True}
     try:
-        loaded, found = shape.from_pretrained(model, output_loading_info=True, **options)
+        loaded, info = shape.from_pretrained(model, output_loading_info=True, **options)
     except Exception as error:  # many kinds are raised here; each means that the model cannot be loaded
         raise build_load_error(model, error) from error
-    refuse_other_weights(model, found, unused)
-    if said := found.get("error_msgs"):
-        raise build_load_error(model, ValueError(next(iter(said))))
+    refuse_other_weights(model, info, unused)
+    if messages := info.get("error_msgs"):
+        raise build_load_error(model, ValueError(next(iter(messages))))
     # state_dict leaves out buffers that are not stored: they may be infinite on purpose, as masks are.
     refuse_non_finite_tensors(
         model, (name for name, weights in loaded.state_dict().items() if not is_finite_tensor(weights))
@@ -60,30 +60,30 @@ def load_weights(shape: Any, model: str, dtype: str, unused: Collection[str] = (
     return loaded
 
 
-def refuse_other_weights(model: str, found: Mapping[str, Any], unused: Collection[str] | None = ()) -> None:
+def refuse_other_weights(model: str, info: Mapping[str, Any], unused: Collection[str] | None = ()) -> None:
     """Raise an EngineError unless a checkpoint has exactly the weights that a model needs, in their shapes.
 
     Args:
         model: its name.
-        found: the loading information that ``from_pretrained`` returned.
+        info: the loading information that ``from_pretrained`` returned.
         unused: names of weights that may be left over; None allows any.
     """
-    if missing := found["missing_keys"]:
+    if missing := info["missing_keys"]:
         raise EngineError(
-            f"The model '{model}' has no weights '{min(missing)}': it is of another kind, or its checkpoint is not "
-            f"whole; {describe_tensor_count(missing)} missing."
+            f"The model '{model}' lacks the weights '{min(missing)}': it is of another kind, or its checkpoint is "
+            f"incomplete; {describe_tensor_count(missing)} missing."
         )
-    extra = set() if unused is None else set(found["unexpected_keys"]) - set(unused)
+    extra = set() if unused is None else set(info["unexpected_keys"]) - set(unused)
     if extra:
         raise EngineError(
-            f"The checkpoint of '{model}' has weights '{min(extra)}' that the model has no place for: it is of another "
-            f"kind than its config.json says; {describe_tensor_count(extra)} left over."
+            f"The checkpoint of '{model}' has weights '{min(extra)}' that the model does not use: it is not of the "
+            f"kind that its config.json says; {describe_tensor_count(extra)} left over."
         )
-    if shapes := {name: (tuple(stored), tuple(wanted)) for name, stored, wanted in found["mismatched_keys"]}:
+    if shapes := {name: (tuple(stored), tuple(required)) for name, stored, required in info["mismatched_keys"]}:
         name = min(shapes)
-        stored, wanted = shapes[name]
+        stored, required = shapes[name]
         raise EngineError(
-            f"The weights '{name}' of '{model}' have the shape {stored} where its config.json asks for {wanted}; "
+            f"The weights '{name}' of '{model}' have the shape {stored}, but its config.json requires {required}; "
             f"{describe_tensor_count(shapes)} of another shape."
         )
 
@@ -118,27 +118,29 @@ def check_checkpoint_files(
     files = list_weights_files(folder, stored, every)
     if local and not files:
         raise EngineError(
-            f"The model '{model}' cannot be loaded: its folder has no safetensors files, and isocompute reads weights "
-            "from no others."
+            f"The model '{model}' cannot be loaded: its folder has no safetensors files, and isocompute reads "
+            "weights only from those."
         )
     for name in sorted({*stored, *files}):
         if (folder / name).is_file():
-            read = read_checked_header(model, folder / name)
-            if lost := stored.get(name, set()) - set(read.tensors):
+            header = read_checked_header(model, folder / name)
+            if missing := stored.get(name, set()) - set(header.tensors):
                 raise EngineError(
-                    f"The model '{model}' cannot be loaded: {name} lacks the tensor '{min(lost)}', which "
+                    f"The model '{model}' cannot be loaded: {name} lacks the tensor '{min(missing)}', which "
                     f"{WEIGHTS_INDEX_FILE} says "
-                    f"is in it; {describe_tensor_count(lost)} missing."
+                    f"is in it; {describe_tensor_count(missing)} missing."
                 )
-            if twice := {tensor for tensor in read.tensors if place.get(tensor, name) != name and name in stored}:
+            if duplicates := {
+                tensor for tensor in header.tensors if place.get(tensor, name) != name and name in stored
+            }:
                 raise EngineError(
-                    f"The model '{model}' cannot be loaded: {name} holds the tensor '{min(twice)}', which "
+                    f"The model '{model}' cannot be loaded: {name} holds the tensor '{min(duplicates)}', which "
                     f"{WEIGHTS_INDEX_FILE} says "
-                    f"is in {place[min(twice)]}; {describe_tensor_count(twice)} in two files."
+                    f"is in {place[min(duplicates)]}; {describe_tensor_count(duplicates)} in two files."
                 )
         elif local:
             raise EngineError(
-                f"The model '{model}' cannot be loaded: {name} is not there, and {WEIGHTS_INDEX_FILE} names it."
+                f"The model '{model}' cannot be loaded: {name} does not exist, but {WEIGHTS_INDEX_FILE} names it."
             )
     return local or (bool(stored) and set(stored) <= set(files)) or WEIGHTS_FILE in files
 
@@ -163,16 +165,16 @@ def check_finite_weights(
     folder = find_checkpoint_folder(model, revision, cache)
     if folder is None:
         return
-    bad: list[str] = []
+    non_finite: list[str] = []
     try:
         for name in list_weights_files(folder, read_weights_index(model, folder).values(), every):
-            at = (folder / name).stat()
-            bad += find_non_finite_tensors(
-                str(folder / name), at.st_size, at.st_mtime_ns, LARGEST_BY_DTYPE.get(dtype, math.inf)
+            stat = (folder / name).stat()
+            non_finite += find_non_finite_tensors(
+                str(folder / name), stat.st_size, stat.st_mtime_ns, LARGEST_BY_DTYPE.get(dtype, math.inf)
             )
     except (*CHECKPOINT_READ_ERRORS, SafetensorError) as error:
         raise build_load_error(model, error) from error
-    refuse_non_finite_tensors(model, bad)
+    refuse_non_finite_tensors(model, non_finite)
 
 
 @lru_cache(maxsize=4096)
@@ -208,10 +210,10 @@ def find_checkpoint_folder(model: str, revision: str | None = None, cache: str |
     if folder.is_dir():
         return folder
     try:
-        found = try_to_load_from_cache(model, "config.json", cache_dir=cache, revision=revision)
+        config_path = try_to_load_from_cache(model, "config.json", cache_dir=cache, revision=revision)
     except ValueError:  # a name that the hub cannot have
         return None
-    return Path(found).parent if isinstance(found, str) else None
+    return Path(config_path).parent if isinstance(config_path, str) else None
 
 
 def read_weights_index(model: str, folder: Path) -> dict[str, str]:
@@ -224,14 +226,15 @@ def read_weights_index(model: str, folder: Path) -> dict[str, str]:
         if not (folder / WEIGHTS_INDEX_FILE).is_file():
             return {}
         place = dict(json.loads((folder / WEIGHTS_INDEX_FILE).read_bytes())["weight_map"])
-        strange = next((name for name in place.values() if Path(name).name != name), None)
+        foreign = next((name for name in place.values() if Path(name).name != name), None)
     except CHECKPOINT_READ_ERRORS as error:
         raise EngineError(
             f"The model '{model}' cannot be loaded: {WEIGHTS_INDEX_FILE} cannot be read: {error!r}."
         ) from None
-    if strange is not None:
+    if foreign is not None:
         raise EngineError(
-            f"The model '{model}' cannot be loaded: {WEIGHTS_INDEX_FILE} names '{strange}', which is no file of it."
+            f"The model '{model}' cannot be loaded: {WEIGHTS_INDEX_FILE} names '{foreign}', which is not a file in "
+            "its folder."
         )
     return place
 
@@ -258,25 +261,25 @@ def read_checked_header(model: str, path: Path) -> SafetensorsHeader:
         EngineError: there is no header, or the file's length differs from the one in the header.
     """
     try:
-        read, length = read_safetensors_header(path), path.stat().st_size
-        size = read.file_size
+        header, length = read_safetensors_header(path), path.stat().st_size
+        size = header.file_size
     except CHECKPOINT_READ_ERRORS as error:
-        said = str(error) if type(error) is ValueError else f"{path.name} has no header that can be read"
-        raise EngineError(f"The model '{model}' cannot be loaded: {said}.") from None
+        reason = str(error) if type(error) is ValueError else f"{path.name} has no readable header"
+        raise EngineError(f"The model '{model}' cannot be loaded: {reason}.") from None
     if length != size:
         raise EngineError(
-            f"The model '{model}' cannot be loaded: {path.name} has {length:,} bytes and should have {size:,} by its "
-            "header; copy or download it again."
+            f"The model '{model}' cannot be loaded: {path.name} has {length:,} bytes, but should have {size:,} "
+            "according to its header; copy or download it again."
         )
-    return read
+    return header
 
 
 def refuse_non_finite_tensors(model: str, names: Iterable[str]) -> None:
     """Raise an EngineError that names the first non-finite tensor, if there are any."""
-    if bad := sorted(names):
+    if ordered := sorted(names):
         raise EngineError(
-            f"The model '{model}' cannot be used: its weights '{bad[0]}' hold numbers that are NaN or infinite "
-            f"({len(bad):,} of its tensors do)."
+            f"The model '{model}' cannot be used: its weights '{ordered[0]}' hold numbers that are NaN or infinite "
+            f"({len(ordered):,} of its tensors do)."
         )
 
 
@@ -289,23 +292,23 @@ def describe_tensor_count(names: Collection[str]) -> str:
     return "1 tensor is" if len(names) == 1 else f"{len(names):,} tensors are"
 
 
-def build_load_error(model: str, error: Exception, whose: str = "") -> EngineError:
+def build_load_error(model: str, error: Exception, library: str = "") -> EngineError:
     """Return the error that says in one sentence why a model cannot be loaded.
 
     Args:
         model: its name.
         error: the library's exception.
-        whose: the library, if it is not transformers.
+        library: the library, if it is not transformers.
     """
-    said = repr(error) if isinstance(error, KeyError) else str(error)
-    if "trust_remote_code" in said or "contains custom code" in said:
+    message = repr(error) if isinstance(error, KeyError) else str(error)
+    if "trust_remote_code" in message or "contains custom code" in message:
         return EngineError(
-            f"The model '{model}' needs code from its own folder, and isocompute runs none: choose a model whose "
-            f"architecture {whose or 'transformers'} knows."
+            f"The model '{model}' needs code from its own folder, which isocompute does not run; choose a model "
+            f"whose architecture {library or 'transformers'} supports."
         )
-    lines = [line.strip() for line in said.splitlines() if line.strip()] or [type(error).__name__]
+    lines = [line.strip() for line in message.splitlines() if line.strip()] or [type(error).__name__]
     if "validation error" in lines[0] and len(lines) > 1:  # pydantic: the next line has the reason
         lines = [lines[1].removeprefix("Value error, ")]
-    said = " ".join(lines)[:300] if lines[0].endswith(":") else lines[0]
-    opening = f"{whose} cannot load '{model}'" if whose else f"The model '{model}' cannot be loaded"
-    return EngineError(f"{opening}: {said}")
+    message = " ".join(lines)[:300] if lines[0].endswith(":") else lines[0]
+    opening = f"{library} cannot load '{model}'" if library else f"The model '{model}' cannot be loaded"
+    return EngineError(f"{opening}: {message}")

@@ -82,13 +82,13 @@ def merge_time_spans(spans: Sequence[TimeSpan | None]) -> TimeSpan | None:
     ... merge_time_spans([]))
     (TimeSpan(started_at=5.0, seconds=5.0), None, None)
     """
-    known = [span for span in spans if span is not None]
-    if not known or len(known) < len(spans):
+    known_spans = [span for span in spans if span is not None]
+    if not known_spans or len(known_spans) < len(spans):
         return None
-    if len(known) == 1:
-        return known[0]
-    begin = min(span.started_at for span in known)
-    return TimeSpan(begin, max(span.ended_at for span in known) - begin)
+    if len(known_spans) == 1:
+        return known_spans[0]
+    begin = min(span.started_at for span in known_spans)
+    return TimeSpan(begin, max(span.ended_at for span in known_spans) - begin)
 
 
 def sum_busy_seconds(spans: Iterable[TimeSpan]) -> float:

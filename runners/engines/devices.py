@@ -41,6 +41,6 @@ def assign_devices(copy: int, copies: int, options: dict[str, Any]) -> dict[str,
     devices = options.get("device_ids") or range(copies * each)
     if len(devices) != copies * each:
         raise ConfigError(
-            f"{copies} replicas take {copies * each} devices, {each} each; 'device_ids' has {len(devices)} of them."
+            f"{copies} replicas need {copies * each} devices, {each} each; 'device_ids' lists {len(devices)}."
         )
     return {"device_ids": list(devices[copy * each : (copy + 1) * each])}

@@ -240,19 +240,21 @@ class OpenAIEngine:
             try:
                 return add_time_span(parse_completion(json.loads(content), step, self._redact_message), span)
             except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
-                raise LostResponseError("an answer that is truncated, or not of the protocol") from None
+                raise LostResponseError("an answer that is truncated or does not follow the protocol") from None
         # Not `answer.text`: its encoding is named by the server, and 'base64' does not decode to text.
         body_said = parse_error_message(content.decode("utf-8", "replace"))
         why = self._redact_message(body_said) or self._redact_message(answer.reason_phrase)
-        said = f"HTTP {status}: {why if len(why) <= 300 else why[:300] + ' …'}"
+        message = f"HTTP {status}: {why if len(why) <= 300 else why[:300] + ' …'}"
         if status in RETRIED_STATUSES or answer.is_server_error:
-            raise LostResponseError(said, parse_retry_after(answer.headers.get("Retry-After"), time.time()))
+            raise LostResponseError(message, parse_retry_after(answer.headers.get("Retry-After"), time.time()))
         if status in REFUSED_STATUSES:
-            return add_time_span(build_failed_completion(f"refused: {said}"), span)
+            return add_time_span(build_failed_completion(f"refused: {message}"), span)
         if status in (401, 403):
-            key = "refuses the key" if server.headers else "wants a key"
-            raise EngineError(f"{server.url} {key}; it is read from the environment variable {self.key_env} ({said}).")
-        raise EngineError(f"{server.url + path} does not serve the model '{self.model}' ({said}).")
+            key = "rejects the key" if server.headers else "requires a key"
+            raise EngineError(
+                f"{server.url} {key}; it is read from the environment variable {self.key_env} ({message})."
+            )
+        raise EngineError(f"{server.url + path} does not serve the model '{self.model}' ({message}).")
 
     def _redact_message(self, words: str) -> str:
         """Return a message of a server or the network in a form that may be shown and logged.
@@ -344,7 +346,11 @@ def build_failed_completion(status: str) -> Completion:
 
 def find_loop_error(work: Future[None]) -> BaseException:
     """Return the exception that ended the event loop's work; an EngineError, written for users, comes before others."""
-    error = EngineError("The engine 'openai' was closed while it was read.") if work.cancelled() else work.exception()
+    error = (
+        EngineError("The engine 'openai' was closed while its answers were being read.")
+        if work.cancelled()
+        else work.exception()
+    )
     while isinstance(error, BaseExceptionGroup):
         error = next((e for e in error.exceptions if isinstance(e, EngineError)), error.exceptions[0])
     assert error is not None, "the workers never return"

@@ -21,7 +21,8 @@ FINISH_REASONS = {
 }
 
 UNKNOWN_STEP_END = (
-    "the server does not say which string stopped a text, so a step's end is not told from a solution's; vLLM's does"
+    "the server does not say which string stopped a text, so the end of a step cannot be told from the end of a "
+    "solution; vLLM's server does"
 )
 """Status of a step completion from a server that a search cannot use."""
 
@@ -55,14 +56,14 @@ def encode_request(request: Request, model: str, extra: Mapping[str, Any]) -> tu
     return ("/chat/completions" if request.chat else "/completions"), json.dumps(body).encode()
 
 
-def parse_completion(answer: Any, step: str | None = None, told: Callable[[str], str] = str) -> Completion:
+def parse_completion(answer: Any, step: str | None = None, redact: Callable[[str], str] = str) -> Completion:
     """Parse the response to a request.
 
     Args:
         answer: JSON as a server sends it.
         step: the stop string that ends a step. The protocol does not say which string stopped a text; vLLM's server
             does, as ``stop_reason``.
-        told: makes a server's own words safe to show.
+        redact: makes a server's own words safe to show.
 
     Raises:
         LookupError, TypeError, ValueError, AttributeError, ArithmeticError: it is not a valid response.
@@ -70,8 +71,8 @@ def parse_completion(answer: Any, step: str | None = None, told: Callable[[str],
     choice, usage = answer["choices"][0], answer.get("usage")
     why = replace_surrogates(choice["finish_reason"])
     if why not in FINISH_REASONS:
-        said = f"the server ended the text for the reason '{told(why)[:80]}'"
-        return Completion(None, *parse_usage(usage, ""), None, said)
+        status = f"the server ended the text for the reason '{redact(why)[:80]}'"
+        return Completion(None, *parse_usage(usage, ""), None, status)
     reason = FINISH_REASONS[why]
     if step is not None and reason == "stop":
         if "stop_reason" not in choice:
@@ -128,11 +129,11 @@ def parse_logprobs(logprobs: Any) -> tuple[Token, ...] | None:
         )
     if logprobs.get("tokens") is None:
         return None
-    names, own = logprobs["tokens"], logprobs["token_logprobs"]
+    names, own_logprobs = logprobs["tokens"], logprobs["token_logprobs"]
     tops = logprobs.get("top_logprobs") or [None] * len(names)
     return tuple(
         build_token([(name, logprob), *(top or {}).items()], 0, 1)
-        for name, logprob, top in zip(names, own, tops, strict=True)
+        for name, logprob, top in zip(names, own_logprobs, tops, strict=True)
     )
 
 
@@ -172,11 +173,11 @@ def parse_error_message(body: str) -> str:
     'no such model'
     """
     try:
-        said = json.loads(body)
+        content = json.loads(body)
         for name in ("error", "message", "detail"):
-            if isinstance(said, dict):
-                said = said.get(name, said)
-        said = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+            if isinstance(content, dict):
+                content = content.get(name, content)
+        content = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
     except (ValueError, RecursionError):
-        said = body
-    return " ".join(replace_surrogates(said).split())
+        content = body
+    return " ".join(replace_surrogates(content).split())

@@ -72,31 +72,31 @@ def build_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
         text = short.sub("***", text) if short else text
         if not plain:
             return text
-        small = reduce_text(text)
-        found = [form for form in (*plain, *encoded) if form in small]
-        return redact_forms(text, small, found, encoded) if found else text
+        reduced = reduce_text(text)
+        matches = [form for form in (*plain, *encoded) if form in reduced]
+        return redact_forms(text, reduced, matches, encoded) if matches else text
 
     return redact_secrets
 
 
-def redact_forms(text: str, small: str, found: list[str], encoded: set[str]) -> str:
+def redact_forms(text: str, reduced: str, matches: list[str], encoded: set[str]) -> str:
     """Replace the parts of a text that give one of the forms when reduced; for base64, replace the whole word.
 
     Args:
         text: the text.
-        small: its reduced form.
-        found: the forms that are in ``small``.
+        reduced: its reduced form.
+        matches: the forms that are in ``reduced``.
         encoded: the forms that are base64.
     """
     units = [unit[0] for unit in TEXT_UNIT_PATTERN.finditer(text)]
     owner = [i for i, unit in enumerate(units) for _ in reduce_text(unit)]
     hidden = [0] * len(units)
-    for form in found:
-        at = small.find(form)
+    for form in matches:
+        at = reduced.find(form)
         while at >= 0:
             for i in range(owner[at], owner[at + len(form) - 1] + 1):
                 hidden[i] = max(hidden[i], 2 if form in encoded else 1)
-            at = small.find(form, at + 1)
+            at = reduced.find(form, at + 1)
     for step in (1, -1):  # extend base64 matches to the whole word, forwards and backwards
         before = 0
         for i in range(len(units))[::step]:
@@ -117,10 +117,10 @@ def reduce_text(text: str) -> str:
 
 def decode_escape(escape: re.Match[str]) -> str:
     """Return the character of an escape; nothing for an escaped line end or tab."""
-    said = escape[0]
-    if said[0] == "&":
-        return html.unescape(said)
-    code = said.lstrip("%\\").lstrip("ux")
+    sequence = escape[0]
+    if sequence[0] == "&":
+        return html.unescape(sequence)
+    code = sequence.lstrip("%\\").lstrip("ux")
     return chr(int(code, 16)) if code not in ("n", "r", "t") else ""
 
 

@@ -78,8 +78,8 @@ def check_model_folder(model: str) -> None:
     looks_local = model.startswith((".", "/", "~", "data/")) or model.count("/") != 1
     folder = Path(model).expanduser()
     if looks_local and not (folder / "config.json").is_file():
-        what = "has no config.json" if folder.is_dir() else "is not there"
-        raise EngineError(f"The model folder '{model}' {what}; give a checkpoint's folder or a hub's name.")
+        what = "has no config.json" if folder.is_dir() else "does not exist"
+        raise EngineError(f"The model folder '{model}' {what}; give a checkpoint's folder or a name on the hub.")
 
 
 def is_checkpoint_folder(model: str) -> bool:

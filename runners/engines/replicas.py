@@ -129,7 +129,7 @@ def load_replicas(
         EngineError: the model cannot be loaded.
     """
     if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 1:
-        raise ConfigError(f"'replicas' is how many copies of a model are loaded, 1 or more; got {replicas!r}.")
+        raise ConfigError(f"'replicas' is the number of copies of a model, 1 or more; got {replicas!r}.")
     if replicas == 1:
         return load(**options)
     with ExitStack() as loaded:

@@ -94,10 +94,10 @@ async def fetch_json(client: httpx.AsyncClient, server: Server, url: str, body: 
     headers = {"Content-Type": "application/json", **server.headers}
     request = client.build_request("GET" if body is None else "POST", url, content=content, headers=headers)
     answer = await client.send(request, stream=True)
-    said = await read_response_body(answer)
+    content_bytes = await read_response_body(answer)
     if not answer.is_success:
         raise LostResponseError(f"HTTP {answer.status_code}")
-    return json.loads(said)
+    return json.loads(content_bytes)
 
 
 def find_model_card(answer: Any, model: str) -> dict[str, Any] | None:

@@ -128,7 +128,7 @@ class Servers:
         silent = min(other.retry_at for other in self.all) - (self.failing_since or time.monotonic())
         if silent > limit:
             urls = ", ".join(other.url for other in self.all)
-            raise EngineError(f"No completion comes from {urls} within {limit:g} s; the last failure: {why}.")
+            raise EngineError(f"No completion came from {urls} within {limit:g} s; the last failure: {why}.")
 
 
 def parse_servers(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], set[str]]:
@@ -148,13 +148,13 @@ def parse_servers(urls: str | Sequence[str], key_env: str) -> tuple[list[Server]
         raise ConfigError("The engine 'openai' needs 'urls': base URLs such as http://localhost:8000/v1.")
     key = os.environ.get(key_env, "").strip()
     if not (key.isascii() and key.isprintable()):
-        raise ConfigError(f"The environment variable {key_env} holds characters that no key has.")
+        raise ConfigError(f"The environment variable {key_env} holds characters that are not allowed in a key.")
     servers, secrets = [], {key}
     for i, url in enumerate(urls):
         try:
             server = Server(redact_url(url), {"Authorization": f"Bearer {key}"} if key else {})
         except ValueError as error:
-            raise ConfigError(f"The URL at place {i + 1} of 'urls' is {error}.") from None
+            raise ConfigError(f"URL number {i + 1} of 'urls' is {error}.") from None
         parts = urlsplit(url)
         if parts.username is not None:
             user, password = unquote(parts.username), unquote(parts.password or "")

@@ -66,7 +66,7 @@ SAFETENSORS_LOAD_FORMATS = {
 
 REFUSED_LOAD_FORMATS = {
     "dummy": "fills the model with random weights",
-    "hf": "reads pickles, which run code, where there are no safetensors files",
+    "hf": "reads pickles, which run code, if there are no safetensors files",
     "npcache": "reads pickles, which run code",
     "pt": "reads pickles, which run code",
 }
@@ -118,8 +118,8 @@ class VLLMEngine:
         except Exception as error:  # vLLM raises many kinds here; each means that the model cannot be loaded
             if "initialization failed" in str(error):  # vLLM's own process has printed the reason
                 raise EngineError(
-                    f"vLLM could not load '{model}'; its own messages above say why. Most often the weights are not "
-                    "those that config.json asks for, or the memory is too small."
+                    f"vLLM could not load '{model}'; its messages above say why. Usually the weights do not match "
+                    "config.json, or there is too little memory."
                 ) from error
             raise build_load_error(model, error, "vLLM") from error
         self.engine = self.llm.llm_engine
@@ -188,18 +188,18 @@ class VLLMEngine:
             with self.step_lock:
                 return list(self.engine.step())
         except Exception as error:  # vLLM raises many kinds here; each means that the engine is gone
-            said = (str(error).splitlines() or [type(error).__name__])[0]
-            raise EngineError(f"vLLM's engine stopped: {said} The same command goes on from there.") from error
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise EngineError(f"vLLM's engine stopped: {reason} Run the same command again to continue.") from error
 
     def _read_completion(self, output: Any, step: str | None) -> Completion:
         """Read a finished output; a step's tokens are cut at its end, without tokens that were sampled ahead."""
-        read = read_vllm_completion(output, step)
-        ids = read.token_ids
-        if read.finish_reason == "step" and ids is not None:
+        completion = read_vllm_completion(output, step)
+        ids = completion.token_ids
+        if completion.finish_reason == "step" and ids is not None:
             while len(ids) > 1 and step in self.tokenizer.decode(ids[:-1]):
                 ids = ids[:-1]
-            read = replace(read, token_ids=ids)
-        return read
+            completion = replace(completion, token_ids=ids)
+        return completion
 
     def _build_prompt(self, request: Request) -> Any:
         if request.written_ids is not None:
@@ -239,14 +239,13 @@ def build_safe_options(options: dict[str, Any]) -> dict[str, Any]:
             "The engine 'vllm' takes no option 'trust_remote_code': isocompute never runs a model's own code; leave "
             "the option out."
         )
-    asked = str(options.get("load_format") or "auto").lower()
-    if asked in REFUSED_LOAD_FORMATS:
+    load_format = str(options.get("load_format") or "auto").lower()
+    if load_format in REFUSED_LOAD_FORMATS:
         raise ConfigError(
-            f"The engine 'vllm' does not take 'load_format: {asked}': it {REFUSED_LOAD_FORMATS[asked]}; leave the "
-            "option out, and "
-            "safetensors files are read."
+            f"The engine 'vllm' does not take 'load_format: {load_format}': it {REFUSED_LOAD_FORMATS[load_format]}; "
+            "leave the option out to read safetensors files."
         )
-    return {**options, "load_format": asked, "trust_remote_code": False}
+    return {**options, "load_format": load_format, "trust_remote_code": False}
 
 
 def choose_step_lock(core: Any) -> AbstractContextManager[Any]:
@@ -262,7 +261,7 @@ def guard_engine_process(core: Any, closed: Event) -> None:
     """
     while not closed.wait(1.0):
         if getattr(getattr(core, "resources", None), "engine_dead", False):
-            core.outputs_queue.put_nowait(RuntimeError("its process is gone"))
+            core.outputs_queue.put_nowait(RuntimeError("its process has ended"))
             return
 
 
@@ -299,14 +298,14 @@ def build_sampling_params(sampling: Sampling, seed: int, ends: Sequence[int] = (
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
     except INVALID_REQUEST_ERRORS as error:
-        raise EngineError(f"vLLM does not sample like that: {str(error).splitlines()[0]}") from error
+        raise EngineError(f"vLLM rejects these sampling settings: {str(error).splitlines()[0]}") from error
 
 
 def read_vllm_completion(output: Any, step: str | None = None) -> Completion:
     """Convert a finished vLLM output to a completion; ``step`` is the stop string that ends a step."""
     sample = output.outputs[0]
     if sample.finish_reason not in ("stop", "length"):
-        return Completion(None, None, None, None, None, f"vLLM gave it up: {sample.finish_reason}")
+        return Completion(None, None, None, None, None, f"vLLM aborted the request: {sample.finish_reason}")
     stepped = step is not None and sample.stop_reason == step
     return Completion(
         text=sample.text.removesuffix(sample.stop_reason) if isinstance(sample.stop_reason, str) else sample.text,
@@ -321,11 +320,11 @@ def read_vllm_completion(output: Any, step: str | None = None) -> Completion:
 
 def read_vllm_logprobs(sample: Any) -> tuple[Token, ...]:
     """Convert the log-probabilities of a finished sample."""
-    read = []
+    tokens = []
     for token_id, place in zip(sample.token_ids, sample.logprobs, strict=False):  # token_ids may go beyond the stop
         likeliest: dict[str, float] = {}
-        for other in place.values():
-            text = other.decoded_token or ""
-            likeliest[text] = max(likeliest.get(text, -math.inf), other.logprob)
-        read.append(Token(place[token_id].decoded_token or "", likeliest))
-    return tuple(read)
+        for candidate in place.values():
+            text = candidate.decoded_token or ""
+            likeliest[text] = max(likeliest.get(text, -math.inf), candidate.logprob)
+        tokens.append(Token(place[token_id].decoded_token or "", likeliest))
+    return tuple(tokens)

@@ -42,9 +42,9 @@ def check_weights(
     Raises:
         EngineError: the message says what is wrong.
     """
-    every = engine == "vllm"  # vLLM reads every safetensors file of a folder without an index
-    check_checkpoint_files(model, revision, cache, every)
-    check_finite_weights(model, revision, cache, every, dtype)
+    all_files = engine == "vllm"  # vLLM reads every safetensors file of a folder without an index
+    check_checkpoint_files(model, revision, cache, all_files)
+    check_finite_weights(model, revision, cache, all_files, dtype)
     folder = find_checkpoint_folder(model, revision, cache)
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -85,10 +85,10 @@ def normalise_numeric_answer(answer: str) -> str | None:
     >>> [normalise_numeric_answer(a) for a in [r"\$1,234.50", "5 dollars", "12.5%", "-3", "seven"]]
     ['2469/2', '5', '25/2', '-3', None]
     """
-    found = re.search(r"[+-]?(?:\d[\d,]{0,80}(?:\.\d{0,60})?|\.\d{1,60})(?:/\d{1,60})?", answer, re.ASCII)
-    if found is None:
+    match = re.search(r"[+-]?(?:\d[\d,]{0,80}(?:\.\d{0,60})?|\.\d{1,60})(?:/\d{1,60})?", answer, re.ASCII)
+    if match is None:
         return None
-    text = found[0].rstrip(",.")
+    text = match[0].rstrip(",.")
     value = parse_rational("0" + text if text.startswith(".") else text)
     return None if value is None else str(value)
 

@@ -101,20 +101,26 @@ class AnswerComparer:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
         path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
         limits = (self.seconds, WALL_CLOCK_FACTOR * self.seconds, self.megabytes)
-        kept = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
+        environment = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", f"{__package__}.comparison_worker", *map(str, limits)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env={**kept, "PYTHONPATH": path, "PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore", "LC_ALL": "C.UTF-8"},
+            env={
+                **environment,
+                "PYTHONPATH": path,
+                "PYTHONHASHSEED": "0",
+                "PYTHONWARNINGS": "ignore",
+                "LC_ALL": "C.UTF-8",
+            },
             start_new_session=True,  # Ctrl-C must not reach the process
         )
         if not self._receive_line(STARTUP_SECONDS):
             self._errors.seek(0)
-            said = self._errors.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
+            messages = self._errors.read().decode(errors="replace").strip().splitlines() or ["it gave no message"]
             self.close()
-            raise RunError(f"The process that compares answers does not start: {said[-1]}.")
+            raise RunError(f"The process that compares answers does not start: {messages[-1]}.")
 
     def _receive_line(self, seconds: float) -> bytes:
         """Return the next line from the process; empty if the process dies or the time runs out."""

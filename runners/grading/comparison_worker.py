@@ -66,10 +66,10 @@ class ComparisonWorker:
         place = -1
         with contextlib.suppress(OSError):
             os.write(self.requests, line.encode("ascii"))
-            while said := self.receive_byte(patience):
-                if said == REPLY_REFUSED:
+            while reply := self.receive_byte(patience):
+                if reply == REPLY_REFUSED:
                     return {"equal": None, "refused": place}
-                if said == REPLY_EQUAL:
+                if reply == REPLY_EQUAL:
                     return {"equal": place, "refused": None}
                 place += 1
                 if place == count:

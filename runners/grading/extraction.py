@@ -52,13 +52,13 @@ def extract_stated_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str
     >>> extract_stated_answer(r"The final answer is $\frac{1}{2}$. I hope it is correct.")
     '$\\frac{1}{2}$'
     """
-    found = None
-    for found in STATED_ANSWER_PATTERN.finditer(text):  # noqa: B007 - the last one counts
+    match = None
+    for match in STATED_ANSWER_PATTERN.finditer(text):  # noqa: B007 - the last one counts
         pass
-    if found is None:
+    if match is None:
         return None
-    said = SENTENCE_END_PATTERN.split(found[1].strip("*_: \t"), maxsplit=1)[0].strip("*_ \t.")
-    return said if 0 < len(said) <= longest else None
+    statement = SENTENCE_END_PATTERN.split(match[1].strip("*_: \t"), maxsplit=1)[0].strip("*_ \t.")
+    return statement if 0 < len(statement) <= longest else None
 
 
 def extract_final_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str | None:

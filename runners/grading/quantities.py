@@ -47,21 +47,25 @@ def parse_quantity(text: str) -> Quantity:
         UnreadableExpressionError: it is not a quantity.
         ExpressionTooLargeError: it holds a number too large to evaluate.
     """
-    if said := BASED_NUMBER_PATTERN.fullmatch(text):
-        sign, digits, base = said[1], said[2], NUMBER_BASES.get(said[3]) or (int(said[3]) if said[3].isdigit() else 0)
+    if match := BASED_NUMBER_PATTERN.fullmatch(text):
+        sign, digits, base = (
+            match[1],
+            match[2],
+            NUMBER_BASES.get(match[3]) or (int(match[3]) if match[3].isdigit() else 0),
+        )
         if base > 1 and all(int(digit, 36) < base for digit in digits):
             bare = parse_expression(sign + digits) if digits.isdigit() else sympy.Symbol(digits)
             return Quantity(sympy.Integer(int(sign + digits, base)), bare, ())
-    if said := CURRENCY_PATTERN.fullmatch(text):
-        return parse_number_with_unit(said[2], re.sub(r"\\text|[\\{} ]", "", said[1]))
+    if match := CURRENCY_PATTERN.fullmatch(text):
+        return parse_number_with_unit(match[2], re.sub(r"\\text|[\\{} ]", "", match[1]))
     if (
-        (said := UNIT_SUFFIX_PATTERN.search(text))
-        and said.start()
-        and not (said["degree"] and FUNCTION_CALL_PATTERN.search(text))
+        (match := UNIT_SUFFIX_PATTERN.search(text))
+        and match.start()
+        and not (match["degree"] and FUNCTION_CALL_PATTERN.search(text))
     ):
-        name = said["text"] or said["plain"] or said["sign"] or f"degree {said['scale'] or ''}"
+        name = match["text"] or match["plain"] or match["sign"] or f"degree {match['scale'] or ''}"
         try:
-            return parse_number_with_unit(text[: said.start()], name.removeprefix("\\") + (said["power"] or ""))
+            return parse_number_with_unit(text[: match.start()], name.removeprefix("\\") + (match["power"] or ""))
         except UnreadableExpressionError:
             pass
     if not re.fullmatch("[a-z]{3}", text) and not FUNCTION_NAMES.issuperset(

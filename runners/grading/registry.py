@@ -28,12 +28,13 @@ class GraderEntry:
 GRADERS_MODULE = "isocompute.runners.grading.graders"
 
 BOXED_NUMBER = GraderEntry(
-    f"{GRADERS_MODULE}:make_boxed_number_grader", "what the last box holds: numbers by value, all else by its text"
+    f"{GRADERS_MODULE}:make_boxed_number_grader",
+    "the content of the last box: numbers by value, everything else by text",
 )
-MATH = GraderEntry(f"{GRADERS_MODULE}:make_math_grader", "mathematics in LaTeX, equal if it means the same")
+MATH = GraderEntry(f"{GRADERS_MODULE}:make_math_grader", "mathematics in LaTeX, compared by meaning")
 LETTER = GraderEntry(f"{GRADERS_MODULE}:make_letter_grader", "the letter of a choice, A to J")
-NUMERIC = GraderEntry(f"{GRADERS_MODULE}:make_numeric_grader", "one number, by value, whatever its unit")
-EXACT = GraderEntry(f"{GRADERS_MODULE}:make_exact_grader", "a text, the same to the letter")
+NUMERIC = GraderEntry(f"{GRADERS_MODULE}:make_numeric_grader", "one number, compared by value without its unit")
+EXACT = GraderEntry(f"{GRADERS_MODULE}:make_exact_grader", "a text, compared character by character")
 
 GRADER_REGISTRY_MODULE = "isocompute.runners.grading.registry"
 

@@ -64,10 +64,10 @@ def parse_unit(text: str) -> tuple[Fraction, Dimension] | None:
     ... parse_unit("of the 3 x + 1"))
     (True, (Fraction(1, 100), (('dollar', 1),)), (Fraction(1, 1), (('apple', 1),)), None)
     """
-    said = text.strip().lower().rstrip(".").replace("{", "").replace("}", "").replace("\\", "")
-    words = UNIT_WORD_PATTERN.findall(" ".join(UNIT_ABBREVIATIONS.get(word, word) for word in said.split(" ")))
+    name = text.strip().lower().rstrip(".").replace("{", "").replace("}", "").replace("\\", "")
+    words = UNIT_WORD_PATTERN.findall(" ".join(UNIT_ABBREVIATIONS.get(word, word) for word in name.split(" ")))
     if not words or "".join(words) != re.sub(
-        r"\s", "", " ".join(UNIT_ABBREVIATIONS.get(w, w) for w in said.split(" "))
+        r"\s", "", " ".join(UNIT_ABBREVIATIONS.get(w, w) for w in name.split(" "))
     ):
         return None
     scale, powers, sign, power, last = Fraction(1), Counter[str](), 1, 1, None

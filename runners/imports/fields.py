@@ -33,7 +33,7 @@ def require_field(row: Mapping[str, Any], key: str, where: str) -> Any:
     """
     if row.get(key) is None:
         raise DataError(
-            f"{where}: there is nothing under '{key}'; it has {', '.join(map(str, row))[:200] or 'no keys'}."
+            f"{where}: '{key}' is missing or null; there are {', '.join(map(str, row))[:200] or 'no keys'}."
         )
     return row[key]
 
@@ -60,7 +60,7 @@ def read_name_field(row: Mapping[str, Any], key: str, where: str) -> str:
     """
     value = (read_text_field(row, key, where) or "").strip()
     if not value:
-        raise DataError(f"{where}: there is no '{key}', which names the problem.")
+        raise DataError(f"{where}: '{key}', which names the problem, is missing.")
     return value
 
 

@@ -29,8 +29,8 @@ class FormatEntry:
     @property
     def adapter_function(self) -> Callable[[ImportSource], Iterator[ImportedRow]]:
         """The function that `adapter` names."""
-        found: Callable[[ImportSource], Iterator[ImportedRow]] = load_object(self.adapter)
-        return found
+        adapter: Callable[[ImportSource], Iterator[ImportedRow]] = load_object(self.adapter)
+        return adapter
 
 
 IMPORTS_PACKAGE = "isocompute.runners.imports"

@@ -70,14 +70,14 @@ class ImportSummary:
 
 @dataclass(frozen=True)
 class SourceSummary:
-    """The part of a manifest that describes an import's source.
+    """The source of an import, as its manifest stores it.
 
     Args:
-        where: what it is, for errors.
-        name: of the file or the folder.
-        task: what the task is called if the source does not name it.
-        files: how many files it has.
-        sha256: of a single file.
+        where: description of the source, for errors.
+        name: name of the file or the folder.
+        task: name of the task if the source gives none.
+        files: the number of files.
+        sha256: digest of a single file.
     """
 
     where: str
@@ -189,7 +189,7 @@ class ImportWriter:
 
     def _take_problem(self, row: ImportedProblem) -> None:
         if row.problem_id in self.problems:
-            raise DataError(f"{row.where}: the problem '{row.problem_id}' stands twice.")
+            raise DataError(f"{row.where}: the problem '{row.problem_id}' appears twice.")
         self.problems[row.problem_id] = row
         self.ungraded.append(row)
         if self.title is not None:
@@ -208,7 +208,7 @@ class ImportWriter:
     def _take_verification(self, row: ImportedVerification) -> None:
         if row.solution_id >= self.numbers[row.problem_id,]:
             raise DataError(
-                f"{row.where}: it is of solution {row.solution_id} of '{row.problem_id}', which is not there."
+                f"{row.where}: the verified solution {row.solution_id} of '{row.problem_id}' does not exist."
             )
         key = row.problem_id, row.solution_id
         self._write_row(VERIFICATIONS_TABLE, {**vars(row), "verification_id": self.numbers[key]})
@@ -217,7 +217,7 @@ class ImportWriter:
     def _take_search(self, row: ImportedSearch) -> None:
         key = tuple(getattr(row, name) for name in SEARCHES_TABLE.key_names)
         if key in self.searches:
-            raise DataError(f"{row.where}: the search {key} stands twice.")
+            raise DataError(f"{row.where}: the search {key} appears twice.")
         self.searches.add(key)
         answer, correct = self._grade_row(row)
         self._write_row(SEARCHES_TABLE, {**vars(row), "answer": answer, "correct": correct, "status": "ok"})
@@ -253,8 +253,8 @@ class ImportWriter:
             self.title = self.logged
         else:
             raise DataError(
-                f"{row.where}: how an answer is compared with {format_error_value(problem.gold)} is not obvious; "
-                f"name a grader: --grader {GRADERS.names_as_text}."
+                f"{row.where}: it is unclear how to compare answers with {format_error_value(problem.gold)}; name a "
+                f"grader: --grader {GRADERS.names_as_text}."
             )
 
     def _grade_problems(self) -> None:

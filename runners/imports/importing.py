@@ -42,12 +42,12 @@ def import_logged_run(
     format = IMPORT_FORMATS[name]
     if columns and not format.has_columns:
         named = ", ".join(other for other, entry in IMPORT_FORMATS.items() if entry.has_columns)
-        raise ConfigError(f"--columns is for the format '{named}'; other formats say what is what.")
+        raise ConfigError(f"--columns is only for the format '{named}'; other formats have fixed keys.")
     source, target = ImportSource(path, columns), Run(run)
-    with build_hidden_run(target, "import", "importing") as begun, ImportWriter(begun, name, grader) as gathering:
+    with build_hidden_run(target, "import", "importing") as hidden, ImportWriter(hidden, name, grader) as writer:
         with IMPORT_FORMATS.wrap_plugin_errors(name):
             for row in format.adapter_function(source):
-                gathering.take_row(row)
+                writer.take_row(row)
                 if progress is not None:
                     progress(source.bytes_read, source.total_bytes)
-        return gathering.finish(summarise_source(source), target.path)
+        return writer.finish(summarise_source(source), target.path)

@@ -59,7 +59,7 @@ def read_inspect_rows(source: ImportSource) -> Iterator[ImportedRow]:
         named = read_name_field(sample, "id", where)
         epoch = read_count_field(sample, "epoch", where)
         if (named, epoch) in epochs:
-            raise DataError(f"{where}: epoch {epoch} of the sample '{named}' stands twice.")
+            raise DataError(f"{where}: epoch {epoch} of the sample '{named}' appears twice.")
         epochs.add((named, epoch))
         gold = read_inspect_gold(sample, where)
         if named not in problems:
@@ -73,7 +73,7 @@ def read_eval_archive(source: ImportSource, path: Path) -> tuple[dict[str, Any],
     archive = source.open_archive(path)
     begun = [member for member in ("header.json", "_journal/start.json") if member in archive.names]
     if not begun:
-        raise DataError(f"{path} has no header.json; it is no log of inspect_ai.")
+        raise DataError(f"{path} has no header.json; it is not a log of inspect_ai.")
     members = [member for member in archive.names if member.startswith("samples/") and member.endswith(".json")]
 
     def read_samples() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -96,24 +96,24 @@ def read_json_log(source: ImportSource, path: Path) -> tuple[dict[str, Any], Ite
 
 def build_inspect_question(sample: dict[str, Any], where: str) -> str | None:
     """Return the question: the input, or the text of its messages, with the choices below."""
-    asked = sample.get("input")
-    if isinstance(asked, list):
-        said = [extract_message_text(message, sample) for message in asked if isinstance(message, dict)]
-        asked = "\n\n".join(part for part in said if part)
-    asked = resolve_attachment(asked, sample) if isinstance(asked, str) else None
+    question = sample.get("input")
+    if isinstance(question, list):
+        texts = [extract_message_text(message, sample) for message in question if isinstance(message, dict)]
+        question = "\n\n".join(part for part in texts if part)
+    question = resolve_attachment(question, sample) if isinstance(question, str) else None
     choices = sample.get("choices")
-    if asked is None or not isinstance(choices, list):
-        return asked
+    if question is None or not isinstance(choices, list):
+        return question
     lettered = (f"({chr(ord('A') + i)}) {choice}" for i, choice in enumerate(choices[:26]))
-    return "\n".join([asked, "", *lettered])
+    return "\n".join([question, "", *lettered])
 
 
 def read_inspect_gold(sample: dict[str, Any], where: str) -> str | None:
     """Return the right answer; None if any of several is right, which no grader here supports."""
-    given = require_field(sample, "target", where)
-    if isinstance(given, list):
-        given = given[0] if len(given) == 1 else None
-    return read_text_field({"target": given}, "target", where)
+    target = require_field(sample, "target", where)
+    if isinstance(target, list):
+        target = target[0] if len(target) == 1 else None
+    return read_text_field({"target": target}, "target", where)
 
 
 def read_inspect_solution(named: str, sample: dict[str, Any], model: str | None, where: str) -> ImportedSolution:
@@ -125,10 +125,10 @@ def read_inspect_solution(named: str, sample: dict[str, Any], model: str | None,
     seconds = read_seconds_field(output, "time", where) if count_model_calls(sample) <= 1 else None
     error = sample.get("error")
     if error is not None:
-        said = read_text_field(error, "message", where) if isinstance(error, dict) else None
-        unsaid = "an error that the log does not name"
-        return ImportedSolution(named, where, status=said or unsaid, seconds=seconds, **tokens)
-    written = read_text_field(output, "completion", where) or extract_message_text(
+        message = read_text_field(error, "message", where) if isinstance(error, dict) else None
+        unnamed = "an error without a message in the log"
+        return ImportedSolution(named, where, status=message or unnamed, seconds=seconds, **tokens)
+    completion = read_text_field(output, "completion", where) or extract_message_text(
         read_block_field(choice, "message", where), sample
     )
     correct, answer, status = read_inspect_score(sample, where)
@@ -136,7 +136,7 @@ def read_inspect_solution(named: str, sample: dict[str, Any], model: str | None,
     return ImportedSolution(
         named,
         where,
-        resolve_attachment(written, sample),
+        resolve_attachment(completion, sample),
         answer,
         correct,
         finish_reason=INSPECT_FINISH_REASONS.get(stopped or "", stopped),
@@ -148,26 +148,26 @@ def read_inspect_solution(named: str, sample: dict[str, Any], model: str | None,
 
 def extract_message_text(message: dict[str, Any], sample: dict[str, Any]) -> str:
     """Return the text of a message, which may have several parts, without reasoning."""
-    held = message.get("content")
-    parts = held if isinstance(held, list) else [{"type": "text", "text": held}]
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
     texts = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") == "text"]
     return "\n".join(resolve_attachment(part, sample) for part in texts if isinstance(part, str))
 
 
-def resolve_attachment(said: str, sample: dict[str, Any]) -> str:
+def resolve_attachment(text: str, sample: dict[str, Any]) -> str:
     """Return a text, or the sample's attachment that it refers to."""
     attachments = sample.get("attachments")
-    if said.startswith(ATTACHMENT_PREFIX) and isinstance(attachments, dict):
-        found = attachments.get(said.removeprefix(ATTACHMENT_PREFIX))
-        return found if isinstance(found, str) else said
-    return said
+    if text.startswith(ATTACHMENT_PREFIX) and isinstance(attachments, dict):
+        attachment = attachments.get(text.removeprefix(ATTACHMENT_PREFIX))
+        return attachment if isinstance(attachment, str) else text
+    return text
 
 
 def count_model_calls(sample: dict[str, Any]) -> int:
     """Return the number of calls of the model, by its messages."""
     messages = sample.get("messages")
-    said = messages if isinstance(messages, list) else []
-    return sum(isinstance(message, dict) and message.get("role") == "assistant" for message in said)
+    listed = messages if isinstance(messages, list) else []
+    return sum(isinstance(message, dict) and message.get("role") == "assistant" for message in listed)
 
 
 def read_inspect_usage(sample: dict[str, Any], output: dict[str, Any], model: str | None, where: str) -> dict[str, Any]:
@@ -175,23 +175,23 @@ def read_inspect_usage(sample: dict[str, Any], output: dict[str, Any], model: st
 
     If that model also scores, its calls as a scorer are included; they cannot be told apart.
     """
-    one, all_calls = (
+    only_call, all_calls = (
         read_block_field(output, "usage", where),
         read_block_field(read_block_field(sample, "model_usage", where), model or "", where),
     )
-    told = (one or all_calls) if count_model_calls(sample) <= 1 else all_calls
-    if not told:
+    usage = (only_call or all_calls) if count_model_calls(sample) <= 1 else all_calls
+    if not usage:
         return {}
-    fresh, read, held = (
-        read_count_field(told, f"input_tokens{kind}", where) for kind in ("", "_cache_read", "_cache_write")
+    fresh, cache_read, cache_written = (
+        read_count_field(usage, f"input_tokens{kind}", where) for kind in ("", "_cache_read", "_cache_write")
     )
-    prompt = None if fresh is None else fresh + (read or 0) + (held or 0)
+    prompt = None if fresh is None else fresh + (cache_read or 0) + (cache_written or 0)
     if prompt is not None and prompt > INT32_MAX:
-        raise DataError(f"{where}: the prompt has {prompt:,} tokens, which cannot be.")
+        raise DataError(f"{where}: the prompt has {prompt:,} tokens, which is impossible.")
     return {
         "prompt_tokens": prompt,
-        "cached_tokens": read,
-        "completion_tokens": read_count_field(told, "output_tokens", where),
+        "cached_tokens": cache_read,
+        "completion_tokens": read_count_field(usage, "output_tokens", where),
     }
 
 
@@ -204,5 +204,5 @@ def read_inspect_score(sample: dict[str, Any], where: str) -> tuple[bool | None,
     value = score.get("value")
     if isinstance(value, float) and math.isnan(value):
         return None, None, "not scored"
-    said = INSPECT_SCORE_VALUES.get(value) if isinstance(value, str | int | float) else None
-    return said, read_text_field(score, "answer", where), "ok"
+    correct = INSPECT_SCORE_VALUES.get(value) if isinstance(value, str | int | float) else None
+    return correct, read_text_field(score, "answer", where), "ok"

@@ -45,8 +45,8 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
     files = source.find_files(".jsonl", pattern="samples_*.jsonl")
     if len(files) > 1:
         raise DataError(f"'{source.path}' holds several tasks or dates; name one: {', '.join(f.name for f in files)}.")
-    if said := SAMPLES_FILE_PATTERN.fullmatch(files[0].name):
-        yield ImportedMetadata(task=said[1])
+    if match := SAMPLES_FILE_PATTERN.fullmatch(files[0].name):
+        yield ImportedMetadata(task=match[1])
     first: str | None = None
     for where, row in source.read_json_lines(files[0]):
         filtered = read_text_field(row, "filter", where) or "none"
@@ -60,8 +60,8 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
 
 def read_lm_eval_question(row: dict[str, Any], where: str) -> str | None:
     """Return the prompt: the first argument of the first request, a text or the messages of a chat as JSON."""
-    asked = read_block_field(read_block_field(row, "arguments", where), "gen_args_0", where).get("arg_0")
-    return asked if isinstance(asked, str) else None
+    prompt = read_block_field(read_block_field(row, "arguments", where), "gen_args_0", where).get("arg_0")
+    return prompt if isinstance(prompt, str) else None
 
 
 def read_lm_eval_solutions(document: str, row: dict[str, Any], gold: str | None, where: str) -> Iterator[ImportedRow]:
@@ -76,21 +76,21 @@ def read_lm_eval_solutions(document: str, row: dict[str, Any], gold: str | None,
             f"{where}: 'resps' must hold the texts of one request; it is "
             f"{format_error_value(requests)}.{NO_SAMPLES_HINT}"
         )
-    said = requests[0]
-    if not all(isinstance(each, str) for each in said):
-        raise DataError(f"{where}: 'resps' must hold texts; it holds {format_error_value(said)}.{NO_SAMPLES_HINT}")
-    answers = read_filtered_responses(row, len(said))
+    responses = requests[0]
+    if not all(isinstance(each, str) for each in responses):
+        raise DataError(f"{where}: 'resps' must hold texts; it holds {format_error_value(responses)}.{NO_SAMPLES_HINT}")
+    answers = read_filtered_responses(row, len(responses))
     metric = next((name for name in CORRECTNESS_METRICS if name in row), None)
-    for i, written in enumerate(said):
+    for i, response in enumerate(responses):
         here = f"{where}, response {i}"
         answer = None if answers is None or answers[i] == LM_EVAL_INVALID else answers[i]
         correct = None
-        if len(said) == 1 and metric:  # of several responses the metric may judge the filter's single output
+        if len(responses) == 1 and metric:  # of several responses the metric may judge the filter's single output
             score = read_probability_field(row, metric, here)
             correct = None if score not in (0.0, 1.0) else bool(score)
         elif answers is not None and gold is not None:
             correct = answer == extract_gold_answer(gold)
-        yield ImportedSolution(document, here, written, answer, correct)
+        yield ImportedSolution(document, here, response, answer, correct)
 
 
 NO_SAMPLES_HINT = " Tasks that compare likelihoods sample nothing."
@@ -98,10 +98,10 @@ NO_SAMPLES_HINT = " Tasks that compare likelihoods sample nothing."
 
 def read_filtered_responses(row: dict[str, Any], n: int) -> list[str] | None:
     """Return the filter's output for each response; None if it has a single output for all."""
-    held = row.get("filtered_resps")
-    made = held[0] if isinstance(held, list) and len(held) == 1 else None
-    if isinstance(made, str) and n == 1:
-        return [made]
-    if isinstance(made, list) and len(made) == n and all(isinstance(each, str) for each in made):
-        return made
+    filtered = row.get("filtered_resps")
+    output = filtered[0] if isinstance(filtered, list) and len(filtered) == 1 else None
+    if isinstance(output, str) and n == 1:
+        return [output]
+    if isinstance(output, list) and len(output) == n and all(isinstance(each, str) for each in output):
+        return output
     return None

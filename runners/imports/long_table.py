@@ -36,23 +36,23 @@ TOKEN_COUNT_COLUMNS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 
 IMPORT_COLUMNS = {
     "problem_id": "the problem's name",
-    "question": "what is asked",
+    "question": "the question",
     "gold": "the right answer",
     "subject": "field of knowledge",
     "level": "difficulty, a whole number",
     "solution_id": "the solution's name, unique in its problem",
     "solution": "what the solver wrote",
-    "answer": "the answer that was read in it",
-    "correct": "whether it is right",
+    "answer": "the answer read in that text",
+    "correct": "whether the answer is right",
     "prompt_tokens": "tokens in the solution's prompt",
-    "cached_tokens": "of these, read from a cache",
+    "cached_tokens": "prompt tokens read from a cache",
     "completion_tokens": "tokens sampled for the solution",
     "finish_reason": "stop, or length",
     "verification": "what the verifier wrote",
-    "verdict": "what it said: yes, no, or a number from 0 to 1",
-    "p_yes": "how probable yes was",
+    "verdict": "the verdict: yes, no, or a number from 0 to 1",
+    "p_yes": "the probability of yes",
     "verification_prompt_tokens": "tokens in the verification's prompt",
-    "verification_cached_tokens": "of these, read from a cache",
+    "verification_cached_tokens": "prompt tokens read from a cache",
     "verification_completion_tokens": "tokens sampled for the verification",
 }
 """Columns by name, with their content."""
@@ -68,7 +68,7 @@ def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
         DataError: a column is missing, or a row does not hold the expected data; the message says which.
     """
     if unknown := [ours for ours in source.columns.values() if ours not in IMPORT_COLUMNS]:
-        raise ConfigError(f"--columns: '{unknown[0]}' is no column here; there are {', '.join(IMPORT_COLUMNS)}.")
+        raise ConfigError(f"--columns: '{unknown[0]}' is not a known column; there are {', '.join(IMPORT_COLUMNS)}.")
     files = source.find_files(".csv", ".parquet", ".jsonl")
     if len(files) > 1:
         raise DataError(f"'{source.path}' holds several tables; name one: {', '.join(file.name for file in files)}.")
@@ -77,27 +77,27 @@ def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
     numbers: dict[str, int] = {}
     for where, row in rename_columns(source, read_table_file(source, files[0])):
         problem = read_table_problem(row, where)
-        told = problem.question, problem.gold
+        content = problem.question, problem.gold
         if problem.problem_id not in problems:
-            problems[problem.problem_id] = told
+            problems[problem.problem_id] = content
             yield problem
-        elif problems[problem.problem_id] != told:
+        elif problems[problem.problem_id] != content:
             raise DataError(f"{where}: the problem '{problem.problem_id}' has another question or answer than before.")
-        one = read_table_solution(row, problem, where)
+        solution = read_table_solution(row, problem, where)
         label = read_text_field(row, "solution_id", where)
         # A solution without a name gets a key of its own.
         key = problem.problem_id, label or f"\0{numbers.get(problem.problem_id, 0)}"
         if key not in solutions:
-            solutions[key] = numbers.get(problem.problem_id, 0), one
+            solutions[key] = numbers.get(problem.problem_id, 0), solution
             numbers[problem.problem_id] = solutions[key][0] + 1
-            yield one
+            yield solution
         elif not has_verification(row):
-            raise DataError(f"{where}: the solution '{label}' of '{problem.problem_id}' stands twice.")
-        elif solutions[key][1] != replace(one, where=solutions[key][1].where):
-            raise DataError(f"{where}: the solution '{label}' of '{problem.problem_id}' is another one than before.")
+            raise DataError(f"{where}: the solution '{label}' of '{problem.problem_id}' appears twice.")
+        elif solutions[key][1] != replace(solution, where=solutions[key][1].where):
+            raise DataError(f"{where}: the solution '{label}' of '{problem.problem_id}' differs from the one before.")
         if has_verification(row):
             if label is None:
-                raise DataError(f"{where}: a verification needs a 'solution_id', to say which solution it is of.")
+                raise DataError(f"{where}: a verification needs the 'solution_id' of its solution.")
             yield read_table_verification(row, problem.problem_id, solutions[key][0], where)
 
 
@@ -112,12 +112,12 @@ def rename_columns(
     Raises:
         DataError: a column is missing, or two would have the same name.
     """
-    kept = {ours: theirs for theirs, ours in source.columns.items() if ours not in source.columns}
+    renamed = {ours: theirs for theirs, ours in source.columns.items() if ours not in source.columns}
     for where, row in rows:
-        if twice := [ours for ours in kept if ours in row]:
+        if clashes := [ours for ours in renamed if ours in row]:
             raise DataError(
-                f"{where}: '{kept[twice[0]]}' is to be called '{twice[0]}', and there is a column of that name too; "
-                f"give that one another name with --columns, or leave it out of the file."
+                f"{where}: '{renamed[clashes[0]]}' is to be renamed '{clashes[0]}', but a column of that name exists; "
+                "rename that one too with --columns, or remove it from the file."
             )
         if missing := [theirs for theirs in source.columns if theirs not in row]:
             raise DataError(f"{where}: there is no column '{missing[0]}'; it has {', '.join(map(str, row))[:200]}.")

@@ -29,7 +29,7 @@ def read_monkeys_rows(source: ImportSource) -> Iterator[ImportedRow]:
         samples = read_text_list_field(content, "samples", where)
         passed = content.get("is_corrects")
         if passed is not None and (not isinstance(passed, list) or len(passed) != len(samples)):
-            raise DataError(f"{where}: 'is_corrects' must say yes or no of each of the {len(samples):,} samples.")
+            raise DataError(f"{where}: 'is_corrects' must hold yes or no for each of the {len(samples):,} samples.")
         yield ImportedProblem(
             name, where, read_text_field(content, "question", where), read_text_field(content, "gt_answer", where)
         )
@@ -48,10 +48,10 @@ def read_problem_blocks(source: ImportSource) -> Iterator[tuple[str, str, dict[s
             for number, (where, content) in enumerate(source.read_json_lines(path), start=1):
                 yield name_monkeys_problem(content, number, where), where, content
         else:
-            held = source.read_json(path)
-            if not isinstance(held, list):
-                raise DataError(f"{path} must hold a list of problems; it is {format_error_value(held)}.")
-            for number, content in enumerate(held, start=1):
+            problems = source.read_json(path)
+            if not isinstance(problems, list):
+                raise DataError(f"{path} must hold a list of problems; it is {format_error_value(problems)}.")
+            for number, content in enumerate(problems, start=1):
                 where = f"{path}, problem {number}"
                 yield name_monkeys_problem(require_block(content, where), number, where), where, content
 

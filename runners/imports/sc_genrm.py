@@ -48,7 +48,7 @@ def read_sc_genrm_rows(source: ImportSource) -> Iterator[ImportedRow]:
         solutions = yield from read_sc_genrm_solutions(source, path)
         for solution, file in verifications.pop(path.stem, {}).items():
             if solution >= solutions:
-                raise DataError(f"{file} verifies solution {solution}, and {path} has {solutions:,} samples.")
+                raise DataError(f"{file} verifies solution {solution}, but {path} has {solutions:,} samples.")
             yield from read_sc_genrm_verifications(source, file, path.stem, solution)
 
 
@@ -93,7 +93,7 @@ def read_sc_genrm_solutions(source: ImportSource, path: Path) -> Generator[Impor
     samples = read_text_list_field(content, "samples", where)
     gold = read_text_field(content, "gt_answer", where)
     if gold is None:
-        raise DataError(f"{where}: there is no 'gt_answer', the right answer.")
+        raise DataError(f"{where}: 'gt_answer', the right answer, is missing.")
     yield ImportedProblem(path.stem, where, question, gold)
     for i, sample in enumerate(samples):
         yield ImportedSolution(path.stem, f"{where}, sample {i}", sample)

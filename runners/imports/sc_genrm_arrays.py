@@ -39,8 +39,8 @@ def read_array_rows(source: ImportSource) -> Iterator[ImportedRow]:
         name, where = str(p), f"{path}, problem {p}"
         yield ImportedProblem(name, where, gold=str(gold[p]))
         for i, answer in enumerate(row.tolist()):
-            said = None if answer == -1 else str(answer)
-            yield ImportedSolution(name, f"{where}, solution {i}", answer=said, correct=answer == gold[p])
+            text = None if answer == -1 else str(answer)
+            yield ImportedSolution(name, f"{where}, solution {i}", answer=text, correct=answer == gold[p])
         if scores is not None:
             for (i, j), score in np.ndenumerate(scores[p]):
                 verdict = None if np.isnan(score) else float(score)
@@ -59,7 +59,7 @@ def load_sc_genrm_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArra
             for info in archive.zip.infolist():
                 if info.file_size > MAX_ARRAY_BYTES:
                     raise DataError(
-                        f"{path}: '{info.filename}' has {info.file_size:,} bytes; {MAX_ARRAY_BYTES:,} are the most."
+                        f"{path}: '{info.filename}' has {info.file_size:,} bytes; at most {MAX_ARRAY_BYTES:,} are read."
                     )
             held = {name: archive[name] for name in ("answers", "gold", "scores") if name in archive}
     except DataError:
@@ -77,5 +77,5 @@ def load_sc_genrm_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArra
         if held[name].dtype.kind not in "iu" or held[name].min() < least:
             raise DataError(f"{path}: {name} must be codes, whole numbers from {least}; they are {held[name].dtype}.")
     if scores is not None and (scores.dtype.kind not in "biuf" or ((scores < 0) | (scores > 1)).any()):
-        raise DataError(f"{path}: scores must be numbers from 0 to 1, or NaN where none was read.")
+        raise DataError(f"{path}: scores must be numbers from 0 to 1, or NaN if unparsed.")
     return held["answers"], held["gold"], scores

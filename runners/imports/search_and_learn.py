@@ -41,20 +41,20 @@ def read_search_and_learn_rows(source: ImportSource) -> Iterator[ImportedRow]:
         strategy, settings = APPROACH_STRATEGIES[infer_approach(path)], parse_search_settings(path)
         for number, (where, row) in enumerate(source.read_json_lines(path), start=1):
             name = read_text_field(row, "unique_id", where) or str(number)
-            asked = (
+            content = (
                 read_text_field(row, "problem", where),
                 read_text_field(row, "answer", where) or read_text_field(row, "solution", where),
             )
             if name not in problems:
                 level = row.get("level") if isinstance(row.get("level"), int) else None
-                yield ImportedProblem(name, where, *asked, read_text_field(row, "subject", where), level)
-            if problems.setdefault(name, asked) != asked:
-                raise DataError(f"{where}: the problem '{name}' is another one in another line.")
+                yield ImportedProblem(name, where, *content, read_text_field(row, "subject", where), level)
+            if problems.setdefault(name, content) != content:
+                raise DataError(f"{where}: the problem '{name}' has another question or answer in another line.")
             if strategy is not None:
                 n = len(read_text_list_field(row, "completions", where))
                 yield ImportedSearch(name, where, strategy, n, **settings, text=read_selected_completion(row, where))
             elif name in solved:
-                raise DataError(f"{where}: the problem '{name}' stands twice.")
+                raise DataError(f"{where}: the problem '{name}' appears twice.")
             else:
                 solved.add(name)
                 yield from read_best_of_n_solutions(name, row, where)
@@ -67,36 +67,36 @@ def infer_approach(path: Path) -> str:
         DataError: neither name contains an approach.
     """
     for part in (path.name, path.resolve().parent.name):
-        if said := [name for name in APPROACH_STRATEGIES if name in part]:
-            return said[0]
-    known = ", ".join(f"{name}_completions.jsonl" for name in APPROACH_STRATEGIES)
+        if approaches := [name for name in APPROACH_STRATEGIES if name in part]:
+            return approaches[0]
+    file_names = ", ".join(f"{name}_completions.jsonl" for name in APPROACH_STRATEGIES)
     raise DataError(
-        f"'{path}': neither its name nor its folder's says how the completions were made, so whether they are "
-        f"independent is not known; call it as the tool does: {known}."
+        f"'{path}': neither the name of the file nor that of its folder says how the completions were made, so it is "
+        f"unknown whether they are independent; name the file as the tool does: {file_names}."
     )
 
 
 def parse_search_settings(path: Path) -> dict[str, Any]:
     """Return a search's settings in the name of a file or its folder."""
-    said = f"{path.resolve().parent.name}/{path.name}"
-    found = {
-        name: re.search(rf"--{short}-([0-9]{{1,9}})(?![0-9])", said) for name, short in SEARCH_SETTING_CODES.items()
+    names = f"{path.resolve().parent.name}/{path.name}"
+    matches = {
+        name: re.search(rf"--{short}-([0-9]{{1,9}})(?![0-9])", names) for name, short in SEARCH_SETTING_CODES.items()
     }
-    return {name: match and int(match[1]) for name, match in found.items()}
+    return {name: match and int(match[1]) for name, match in matches.items()}
 
 
 def read_best_of_n_solutions(name: str, row: dict[str, Any], where: str) -> Iterator[ImportedRow]:
     """Yield the solutions of Best-of-N."""
     completions = read_text_list_field(row, "completions", where)
     scores, tokens = row.get("scores"), row.get("completion_tokens")
-    for key, held in (("scores", scores), ("completion_tokens", tokens)):
-        if held is not None and (not isinstance(held, list) or len(held) != len(completions)):
+    for key, values in (("scores", scores), ("completion_tokens", tokens)):
+        if values is not None and (not isinstance(values, list) or len(values) != len(completions)):
             raise DataError(
                 f"{where}: '{key}' must be a list with one for each of the {len(completions):,} completions; it is "
-                f"{format_error_value(held)}. What beam search or DVTS wrote is no Best-of-N."
+                f"{format_error_value(values)}. The output of beam search or DVTS is not Best-of-N."
             )
     if tokens and not any(tokens) and any(completions):
-        raise DataError(f"{where}: 'completion_tokens' are all 0, as beam search writes them; this is no Best-of-N.")
+        raise DataError(f"{where}: 'completion_tokens' are all 0, as beam search writes them; this is not Best-of-N.")
     for i, completion in enumerate(completions):
         here = f"{where}, completion {i}"
         yield ImportedSolution(
@@ -118,7 +118,7 @@ def check_step_scores(scores: Any, where: str) -> list[float]:
     """
     numbers = isinstance(scores, list) and all(isinstance(score, int | float) and abs(score) < 1e30 for score in scores)
     if not numbers:
-        raise DataError(f"{where}: 'scores' must be numbers, one a step; they are {format_error_value(scores)}.")
+        raise DataError(f"{where}: 'scores' must be numbers, one per step; they are {format_error_value(scores)}.")
     return [float(score) for score in scores]
 
 
@@ -130,5 +130,5 @@ def read_selected_completion(row: dict[str, Any], where: str) -> str:
     """
     pred = read_text_field(row, "pred", where)
     if pred is None:
-        raise DataError(f"{where}: there is no 'pred', the completion that was selected.")
+        raise DataError(f"{where}: 'pred', the selected completion, is missing.")
     return pred

@@ -64,13 +64,13 @@ class ImportSource:
             DataError: there are none.
         """
         if self.path.is_file():
-            found = [self.path] if self.path.suffix in endings else []
+            paths = [self.path] if self.path.suffix in endings else []
         else:
-            found = [path for path in self.path.glob(pattern) if path.suffix in endings and path.is_file()]
-        if not found:
-            what = "is not" if self.path.is_file() else "holds no"
-            raise DataError(f"'{self.path}' {what} {' or '.join(endings)}, which this format is written in.")
-        return self.count_files(found)
+            paths = [path for path in self.path.glob(pattern) if path.suffix in endings and path.is_file()]
+        if not paths:
+            what = "is not a" if self.path.is_file() else "has no"
+            raise DataError(f"'{self.path}' {what} {' or '.join(endings)} file, which this format needs.")
+        return self.count_files(paths)
 
     def count_files(self, paths: list[Path]) -> list[Path]:
         """Return files in natural order, and add them to the totals."""
@@ -235,31 +235,31 @@ def parse_plain_yaml(content: str, where: str) -> Any:
             start, end = event.start_mark, event.end_mark
             line = f"{where}, line {start.line + 1}"
             if isinstance(event, yaml.AliasEvent):
-                raise DataError(f"{line}: an alias, '*{event.anchor}'; none is read.")
+                raise DataError(f"{line}: aliases are not supported; found '*{event.anchor}'.")
             if isinstance(event, yaml.ScalarEvent):
                 tag = event.tag if event.tag not in (None, "!") else None
                 tag = tag or loader.resolve(yaml.ScalarNode, event.value, event.implicit)
                 within[-1].append(loader.construct_object(yaml.ScalarNode(tag, event.value, start, end)))
             elif isinstance(event, yaml.CollectionStartEvent):
                 if len(within) > MAX_YAML_DEPTH:
-                    raise DataError(f"{line}: blocks within blocks, {MAX_YAML_DEPTH} deep.")
+                    raise DataError(f"{line}: blocks are nested more than {MAX_YAML_DEPTH} deep.")
                 within.append([])
             elif isinstance(event, yaml.CollectionEndEvent):
-                held = within.pop()
-                within[-1].append(build_yaml_block(held, line) if isinstance(event, yaml.MappingEndEvent) else held)
+                items = within.pop()
+                within[-1].append(build_yaml_block(items, line) if isinstance(event, yaml.MappingEndEvent) else items)
             event = loader.get_event()
     finally:
         loader.dispose()
     return root[0] if root else None
 
 
-def build_yaml_block(held: list[Any], where: str) -> dict[Any, Any]:
+def build_yaml_block(items: list[Any], where: str) -> dict[Any, Any]:
     """Return alternating keys and values as a block.
 
     Raises:
         DataError: a key is not a plain value, or is repeated.
     """
-    keys = held[::2]
+    keys = items[::2]
     if any(isinstance(key, list | dict) for key in keys) or len(set(keys)) < len(keys):
-        raise DataError(f"{where}: in what ends here a key is a block, or stands twice.")
-    return dict(zip(keys, held[1::2], strict=True))
+        raise DataError(f"{where}: in the block that ends here, a key is a block or appears twice.")
+    return dict(zip(keys, items[1::2], strict=True))

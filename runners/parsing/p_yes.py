@@ -85,24 +85,26 @@ def _find_starts(text: str, form: str, first: int) -> list[int]:
 def _sum_side_logprobs(logprobs: Mapping[str, float], before: str, word: str, side: int) -> float:
     """Return the log-probability of all tokens that spell a word of a side or begin the verdict's counterpart on it."""
     words = {word for opposites in VERDICT_WORDS for word in opposites[side]}
-    instead = next(pair for pair in VERDICT_WORDS if word.casefold() in pair[0] + pair[1])[side]
+    counterparts = next(pair for pair in VERDICT_WORDS if word.casefold() in pair[0] + pair[1])[side]
     lead = (
         before if before.strip(BLANKS_AND_PUNCTUATION) else ""
     )  # if the token holds words before the verdict, its alternatives must hold them too
     spelled = []
     for token, logprob in logprobs.items():
-        written = _keep_visible_ascii(token)
-        rest = written[len(lead) :].lower().lstrip(BLANKS_AND_PUNCTUATION) if written.startswith(lead) else ""
-        if rest.rstrip(BLANKS_AND_PUNCTUATION) in words or (rest and any(other.startswith(rest) for other in instead)):
+        visible = _keep_visible_ascii(token)
+        rest = visible[len(lead) :].lower().lstrip(BLANKS_AND_PUNCTUATION) if visible.startswith(lead) else ""
+        if rest.rstrip(BLANKS_AND_PUNCTUATION) in words or (
+            rest and any(other.startswith(rest) for other in counterparts)
+        ):
             spelled.append(logprob)
     return _compute_log_sum_exp(spelled)
 
 
 def _bound_unlisted_logprob(token: SampledToken) -> float:
     """Return the log of the largest probability that an unlisted token can have."""
-    left = 1.0 - sum(math.exp(min(0.0, logprob)) for logprob in token.logprobs.values())
+    unlisted = 1.0 - sum(math.exp(min(0.0, logprob)) for logprob in token.logprobs.values())
     others = [logprob for text, logprob in token.logprobs.items() if text != token.text]
-    return min([math.log(left) if left > 0 else -math.inf, *others])
+    return min([math.log(unlisted) if unlisted > 0 else -math.inf, *others])
 
 
 def _compute_log_sum_exp(logs: Sequence[float]) -> float:

@@ -11,8 +11,8 @@ def format_one_line(text: str, longest: int = 300) -> str:
 
 def format_error_value(value: object) -> str:
     """Return a value's representation for an error, cut short."""
-    whole = repr(value)
-    return whole if len(whole) <= 60 else f"{whole[:57]}…"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def format_short_number(number: float | None) -> str:

@@ -18,15 +18,15 @@ def split_steps(text: str, step: str) -> tuple[str, ...]:
     >>> split_steps(" \n\n", "\n\n")
     ()
     """
-    steps, begun = list[str](), ""
-    *whole, rest = text.split(step)
-    for piece in [*(part + step for part in whole), rest]:
-        begun += piece
-        if not is_blank_step(begun, step):
-            steps.append(begun)
-            begun = ""
-    if begun and steps:
-        steps[-1] += begun
+    steps, pending = list[str](), ""
+    *complete, rest = text.split(step)
+    for piece in [*(part + step for part in complete), rest]:
+        pending += piece
+        if not is_blank_step(pending, step):
+            steps.append(pending)
+            pending = ""
+    if pending and steps:
+        steps[-1] += pending
     return tuple(steps)
 
 

@@ -85,34 +85,34 @@ def _build_verdict_pattern() -> re.Pattern[str]:
     )
     no = rf"no{right}{choice}{noun_phrase}"
     plain = rf"{left}(?:yes{right}{choice}|{no})"
-    judged = rf"{left}(?:{good}{closed}|{bad}{closed}|not(?={emphasis}\s+{surely}{good}{closed}))"
-    so = r"(?:(?:so|thus|therefore|hence)[\s,]+)?"
-    stands = r"(?:(?:(?:the|my)\s+(?:final\s+)?(?:answer|verdict)\s+|it\s+)?is|x(?:,?\s+where\s+x)?(?:\s*[=:]|\s+is))"
-    said = rf"{markup}(?:{so}{stands}{markup})?(?:{subject})?"
-    word, boolean = f"({plain}|{judged})", rf"({plain}|{left}(?:true|false){right})"
+    judgement = rf"{left}(?:{good}{closed}|{bad}{closed}|not(?={emphasis}\s+{surely}{good}{closed}))"
+    therefore = r"(?:(?:so|thus|therefore|hence)[\s,]+)?"
+    verb = r"(?:(?:(?:the|my)\s+(?:final\s+)?(?:answer|verdict)\s+|it\s+)?is|x(?:,?\s+where\s+x)?(?:\s*[=:]|\s+is))"
+    opening = rf"{markup}(?:{therefore}{verb}{markup})?(?:{subject})?"
+    word, boolean = f"({plain}|{judgement})", rf"({plain}|{left}(?:true|false){right})"
 
-    asked = rf"[\W_]{{0,6}}?(?:{marker}|[?？:：=(–—-])(?:[\W_]{{0,6}}{marker})?{said}"
-    named = rf"(?:[\W_]{{0,6}}?{marker})?[\W_]{{0,6}}?(?:[:：=>?？\n–—-]|{left}(?:is|would\s+be){right}){said}"
-    whose = r"(?:(?:my|the|final|overall|solution|teacher(?:['’]s)?|verifier(?:['’]s)?)[\s_]+){0,3}"
+    asked_form = rf"[\W_]{{0,6}}?(?:{marker}|[?？:：=(–—-])(?:[\W_]{{0,6}}{marker})?{opening}"
+    stated_form = rf"(?:[\W_]{{0,6}}?{marker})?[\W_]{{0,6}}?(?:[:：=>?？\n–—-]|{left}(?:is|would\s+be){right}){opening}"
+    owner = r"(?:(?:my|the|final|overall|solution|teacher(?:['’]s)?|verifier(?:['’]s)?)[\s_]+){0,3}"
     head = r"(?:answer|verification|conclusion|decision|evaluation|assessment|grade|status|correctness)"
     anywhere = (
         rf"steps?(?:\s+(?:#?\d+|is|are)){{0,2}}\s+{good}",  # skipped
-        rf"{noun}(?:(?!{left}(?:steps?|not|never){right}|n['’]t)[^\n?]){{0,60}}?{left}{good}{asked}{word}",
-        rf"(?<!not\s){good}[\W_]{{0,6}}?{marker}{said}{word}",
-        rf"(?<![^\W_]\s)(?-i:C)orrect\?(?:[\W_]{{0,6}}{marker})?{said}({plain})",
-        rf"(?<![0-9]\s)(?:verdict|judge?ment){named}{word}",
+        rf"{noun}(?:(?!{left}(?:steps?|not|never){right}|n['’]t)[^\n?]){{0,60}}?{left}{good}{asked_form}{word}",
+        rf"(?<!not\s){good}[\W_]{{0,6}}?{marker}{opening}{word}",
+        rf"(?<![^\W_]\s)(?-i:C)orrect\?(?:[\W_]{{0,6}}{marker})?{opening}({plain})",
+        rf"(?<![0-9]\s)(?:verdict|judge?ment){stated_form}{word}",
         rf"(?:my|the)\s+(?:final\s+)?answer\s+is{markup}(yes|no){closed}",
         rf"(?:(?:(?<=not\s)|(?<=n['’]t\s)){good}|{bad})[*_]{{0,3}}\s?[(:]{markup}({no})",
         rf"(yes){right}[\W_]{{1,6}}{subject}{good}{closed}",
         rf"(no){right}[\W_]{{1,6}}{subject}{denied}{closed}",
     )
     on_a_line = (
-        rf"(?:is[ _]?)?correct{asked}{boolean}",
-        rf"{marker}[\W_]{said}{word}",
-        rf"{whose}{head}{named}{word}",
+        rf"(?:is[ _]?)?correct{asked_form}{boolean}",
+        rf"{marker}[\W_]{opening}{word}",
+        rf"{owner}{head}{stated_form}{word}",
     )
     elsewhere = (
-        rf"[\"'](?:is_)?correct{asked}{boolean}",
+        rf"[\"'](?:is_)?correct{asked_form}{boolean}",
         rf"\\boxed\s?\{{{markup}{word}\s?[.!]?\s?\}}",
         r"\A[\W_]{0,40}(yes|no)[*_]{0,3}(?:[.!]|\s?\n)",
     )

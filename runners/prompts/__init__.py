@@ -68,7 +68,7 @@ def load_prompt(name: str, *, needs: tuple[str, ...]) -> Prompt:
     try:
         template = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError):  # ValueError: not UTF-8, or a name that no file can have
-        raise ConfigError(f"The prompt '{name}' is no file and none of: {', '.join(list_prompts())}.") from None
+        raise ConfigError(f"The prompt '{name}' is neither a file nor one of: {', '.join(list_prompts())}.") from None
     if missing := [place for place in needs if f"{{{place}}}" not in template]:
-        raise ConfigError(f"The prompt '{name}' has no place {{{missing[0]}}}.")
+        raise ConfigError(f"The prompt '{name}' has no placeholder {{{missing[0]}}}.")
     return Prompt(name, template)

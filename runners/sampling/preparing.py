@@ -58,14 +58,14 @@ def prepare_sweep(config: Sweep) -> PreparedSweep:
         grader = grading.load_grader_by_name(task.grader)
         for problem in task.problems:
             check_gold_answer(problem, grader)
-        made: dict[str, Any] = {"origin": task.origin, "grader": grader.title}
+        origin: dict[str, Any] = {"origin": task.origin, "grader": grader.title}
         problems = task.problems
     else:
         source = read_source_solutions(config, run)
         config, problems = config.bind_source_run(source.source_run), source.problems
         check_solver_compatibility(config)
         grader = load_sweep_grader(config, source.grader)
-        made = {"origin": source.origin, "grader": source.grader, "gold": source.gold}
+        origin = {"origin": source.origin, "grader": source.grader, "gold": source.gold}
     texts = {} if config.solver is None else {"solver": prompts.load_prompt(config.solver.prompt, needs=("question",))}
     if config.verifier is not None:
         texts["verifier"] = prompts.load_prompt(config.verifier.prompt, needs=("question", "solution"))
@@ -78,7 +78,7 @@ def prepare_sweep(config: Sweep) -> PreparedSweep:
         engines.check_model_folder(config.scorer.model)
     served = collect_served_sizes(config, run)
     ready = PreparedSweep(
-        config, run, problems, texts, build_manifest(config, texts, served=served, **made), source, served, grader
+        config, run, problems, texts, build_manifest(config, texts, served=served, **origin), source, served, grader
     )
     check_existing_run(ready)
     return ready
@@ -102,8 +102,8 @@ def check_models(config: Sweep) -> None:
             from isocompute.runners.scorers.heads import REWARD_MODEL_CLASSES
         except ImportError as error:
             first = min(engine for _, engine, _ in folders)
-            said = describe_missing_package(f"The engine '{first}'", error, engines.ENGINES[first].extra)
-            raise EngineError(said) from error
+            message = describe_missing_package(f"The engine '{first}'", error, engines.ENGINES[first].extra)
+            raise EngineError(message) from error
 
         for model, engine, head in folders:
             check_weights(model, engine, None if head is None else REWARD_MODEL_CLASSES[head])
@@ -125,13 +125,13 @@ def check_existing_run(ready: PreparedSweep) -> None:
         return
     if rows := [table.name for table in (SOLUTIONS_TABLE, *TABLES.values()) if run.list_parts(table)]:
         raise RunError(
-            f"The run at '{run.path}' has {rows[0]} and no manifest.json, so nothing says what they were made with; "
-            "put it back from a copy, or name another run."
+            f"The run at '{run.path}' has {rows[0]} but no manifest.json, so it is unknown how they were made; "
+            "restore the manifest from a copy, or name another run."
         )
     if foreign := run.find_foreign_file():
         raise RunError(
-            f"The folder '{run.path}' cannot become a run: it holds '{foreign}', which no run has; name a folder that "
-            "is empty or not there yet."
+            f"The folder '{run.path}' cannot become a run: it holds '{foreign}', which does not belong to a run; "
+            "name an empty or new folder."
         )
 
 
@@ -161,7 +161,7 @@ def load_sweep_grader(config: Sweep, title: str) -> Grader:
     grader = None if title.startswith(f"{LOGGED_GRADER}/") else grading.load_grader_by_name(title)
     if grader is None or grader.title != title:
         raise RunError(
-            f"The answers of '{config.source_run.run}' were read by {title}, and those of searches would be read by "
+            f"The answers of '{config.source_run.run}' were read by {title}, but those of searches would be read by "
             f"{'a grader' if grader is None else grader.title}; grade that run again first: isocompute grade RUN."
         )
     return grader
@@ -174,21 +174,20 @@ def collect_sweep_notes(ready: PreparedSweep) -> Iterator[str]:
         taken = ready.source.source_run
         if ready.source.solutions is None:
             yield (
-                f"There is no run at '{taken.run}' any more; the sweep goes on with the solutions that were taken from "
-                "it."
+                f"The run at '{taken.run}' no longer exists; the sweep continues with the solutions that were taken "
+                "from it."
             )
         if taken.failed:
             yield (
                 f"{taken.failed:,} of the {taken.problems * taken.solutions:,} solutions of '{taken.run}' failed "
-                "there; they stand as failures here too."
+                "there; they count as failures here too."
             )
     for role in list_served_roles(config):
-        which = f"The size of the {role}'s model '{config.models[role]}' is"
+        subject = f"The size of the {role}'s model '{config.models[role]}' is"
         if role not in ready.manifest["parameters"]:
-            yield f"{which} unknown: the server does not say it; '{role}.parameters' gives it."
+            yield f"{subject} unknown: the server does not report it; set '{role}.parameters'."
         elif role in ready.served_sizes:
             yield (
-                f"{which} {ready.served_sizes[role]:,.0f} parameters, as the server says; if a token passes through "
-                "fewer, "
-                f"as in a mixture of experts, '{role}.parameters' gives that."
+                f"{subject} {ready.served_sizes[role]:,.0f} parameters, as the server reports; if fewer are active per "
+                f"token, as in a mixture of experts, set '{role}.parameters' to that number."
             )

@@ -22,8 +22,8 @@ from isocompute.runners.storage.schema import (
 
 def build_completion_cells(completion: Completion) -> dict[str, Any]:
     """Return the columns that solutions and verifications share."""
-    said = {name: getattr(completion, name) for name in (*MODEL_TOKENS, "finish_reason", "status")}
-    return said | build_clock_columns(completion.started_at, completion.seconds)
+    cells = {name: getattr(completion, name) for name in (*MODEL_TOKENS, "finish_reason", "status")}
+    return cells | build_clock_columns(completion.started_at, completion.seconds)
 
 
 def build_skipped_row(key: tuple[Any, ...], digest: str) -> dict[str, Any]:

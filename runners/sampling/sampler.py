@@ -149,17 +149,19 @@ class Sampler:
         if self.source is not None:
             return {}
         answers = self.run.read_frame(SOLUTIONS_TABLE, ["problem_id", "answer"]).dropna()
-        seen = answers.groupby("problem_id")["answer"].unique()
-        return {name: AnswerClasses(self.grader, p.gold, seen.get(name, ())) for name, p in self.problems.items()}
+        known_answers = answers.groupby("problem_id")["answer"].unique()
+        return {
+            name: AnswerClasses(self.grader, p.gold, known_answers.get(name, ())) for name, p in self.problems.items()
+        }
 
     def _flush_writers(self) -> None:
         for writer in self._writers.values():
             writer.flush()
 
     def _write_problems(self) -> None:
-        there = self.run.read_keys(PROBLEMS_TABLE)
+        written = self.run.read_keys(PROBLEMS_TABLE)
         writer = self.run.open_writer(PROBLEMS_TABLE)
-        writer.add_rows(vars(p) for p in self.problems.values() if (p.problem_id,) not in there)
+        writer.add_rows(vars(p) for p in self.problems.values() if (p.problem_id,) not in written)
         writer.flush()
 
     def _take_solutions(self) -> None:
@@ -209,7 +211,7 @@ class Sampler:
 
     def _find_role(self, table: RunTable) -> ModelRole:
         role = self.config.solver if table is SOLUTIONS_TABLE else self.config.verifier
-        assert role is not None, "without a model nothing is sampled"
+        assert role is not None, "nothing is sampled without a model"
         return role
 
     def _build_request(self, key: RequestKey, text: str, role: ModelRole) -> Request:
@@ -252,8 +254,8 @@ class Sampler:
     def _describe_progress(self) -> str:
         """Return the accuracy and the number of failures of this process."""
         right, failed = self.graded[True], self.failed.total()
-        said = [f"{right / self.graded.total():.1%} right"] if self.graded else []
-        return ", ".join([*said, f"{failed:,} failed"] if failed else said)
+        parts = [f"{right / self.graded.total():.1%} right"] if self.graded else []
+        return ", ".join([*parts, f"{failed:,} failed"] if failed else parts)
 
     def _summarise_run(self) -> SweepSummary:
         self.run.verify_lock()  # a moved folder would look empty
@@ -261,17 +263,17 @@ class Sampler:
         rows = {table: len(self.run.read_keys(table)) for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE)}
         accuracy = float(correct.astype(float).mean())
         done = rows[SOLUTIONS_TABLE], rows[VERIFICATIONS_TABLE]
-        judged = count_verification_kinds(
+        verification_counts = count_verification_kinds(
             self.run.read_frame(VERIFICATIONS_TABLE, ["verdict", "finish_reason", "status"])
         )
         searches = self.run.read_frame(SEARCHES_TABLE, ["correct", "status"])
-        found = searches.loc[searches["status"] == "ok", "correct"]
-        there = {SOLUTIONS_TABLE: done[0], VERIFICATIONS_TABLE: done[1], SEARCHES_TABLE: len(found)}
-        there |= {SCORES_TABLE: len(self.run.read_keys(SCORES_TABLE))} if self.config.scored else {}
-        lacking = tuple(table.name for table, count in there.items() if self.expected.count_rows(table) and not count)
+        search_grades = searches.loc[searches["status"] == "ok", "correct"]
+        counts = {SOLUTIONS_TABLE: done[0], VERIFICATIONS_TABLE: done[1], SEARCHES_TABLE: len(search_grades)}
+        counts |= {SCORES_TABLE: len(self.run.read_keys(SCORES_TABLE))} if self.config.scored else {}
+        lacking = tuple(table.name for table, count in counts.items() if self.expected.count_rows(table) and not count)
         return SweepSummary(
-            self.run.path, self.sampled, dict(self.failed), *done, accuracy, self.grader.refused_count, judged,
-            len(found), float(found.astype(float).mean()), lacking,
+            self.run.path, self.sampled, dict(self.failed), *done, accuracy, self.grader.refused_count,
+            verification_counts, len(search_grades), float(search_grades.astype(float).mean()), lacking,
         )  # fmt: skip
 
 

@@ -45,15 +45,15 @@ def load_sweep_scorer(
         ConfigError, EngineError: the engine or the scorer cannot be loaded.
     """
     role = config.scorer
-    assert role is not None, "without a scorer nothing is scored"
+    assert role is not None, "nothing is scored without a scorer"
     if role.model is not None:
         return load(role.kind, role.model, engine=role.engine, prompt=role.prompt, **role.options)
-    judge, times = config.verifier, role.verifications
-    assert judge is not None, "verdicts are the verifier's"
-    assert times is not None, "verdicts have a number"
-    sampling = Sampling(judge.temperature, judge.top_p, judge.max_tokens, judge.stop)
-    judged = (texts["verifier"], sampling, times, config.seed, judge.chat, judge.thinking_end)
-    return StandaloneVerdictScorer(engine(judge), *judged)
+    verifier, times = config.verifier, role.verifications
+    assert verifier is not None, "the scorer 'verdicts' uses the verifier"
+    assert times is not None, "the scorer 'verdicts' has a number of verifications"
+    sampling = Sampling(verifier.temperature, verifier.top_p, verifier.max_tokens, verifier.stop)
+    settings = (texts["verifier"], sampling, times, config.seed, verifier.chat, verifier.thinking_end)
+    return StandaloneVerdictScorer(engine(verifier), *settings)
 
 
 def score_solutions(
@@ -75,13 +75,13 @@ def score_solutions(
     if not config.scored:
         return failed
     expected = ExpectedRows(config, list(problems))
-    wanted = set(expected.find_missing_keys(SCORES_TABLE, run.read_keys(SCORES_TABLE)))
+    missing_keys = set(expected.find_missing_keys(SCORES_TABLE, run.read_keys(SCORES_TABLE)))
     texts = dict[tuple[str, int], str]()
-    missing = list(build_score_requests(config, run, problems, wanted, texts))
+    missing = list(build_score_requests(config, run, problems, missing_keys, texts))
     if not missing:
         return failed
-    asked = expected.count_rows(SCORES_TABLE)
-    display.start_phase("scoring", asked, asked - len(wanted))
+    total = expected.count_rows(SCORES_TABLE)
+    display.start_phase("scoring", total, total - len(missing_keys))
     pending = deque(request for request in missing if request.steps)
     writer = run.open_writer(SCORES_TABLE, config.checkpoint_seconds)
     loaded = None
@@ -110,7 +110,7 @@ def build_score_requests(
     config: Sweep,
     run: Run,
     problems: dict[str, Problem],
-    wanted: set[tuple[Any, ...]],
+    missing_keys: set[tuple[Any, ...]],
     texts: dict[tuple[str, int], str],
 ) -> Iterator[ScoreRequest]:
     """Yield the solutions to be scored, split into steps and without their thinking.
@@ -119,12 +119,12 @@ def build_score_requests(
         config: the sweep.
         run: the run with the solutions.
         problems: the problems by id.
-        wanted: the keys of the missing scores.
+        missing_keys: the keys of the missing scores.
         texts: receives the digest of each text to be scored.
     """
     frame = run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "text", "status"])
     for problem, i, text, status in frame.itertuples(index=False, name=None):
-        if status == "ok" and (problem, i) in wanted:
+        if status == "ok" and (problem, i) in missing_keys:
             steps = split_steps(cut_thinking(text, config.solutions_thinking_end), config.step)
             texts[problem, i] = digest_text(text)
             yield ScoreRequest((problem, i), problems[problem].question, steps)

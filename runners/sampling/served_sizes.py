@@ -21,20 +21,20 @@ def collect_served_sizes(config: Sweep, run: Run) -> dict[str, float]:
         read_size = load_object(engines.ENGINES[config.engine].size_reader)
     except ImportError:  # httpx is missing; loading the engine reports it
         return {}
-    held = read_run_sizes(config, run)
-    found: dict[str, float] = {}
-    asked: dict[str, float | None] = {}
+    stored = read_run_sizes(config, run)
+    sizes: dict[str, float] = {}
+    responses: dict[str, float | None] = {}
     for role in list_served_roles(config):
         model = getattr(config, role)
-        if role in held:
-            found[role] = held[role]
+        if role in stored:
+            sizes[role] = stored[role]
         elif model.parameters is None and count_checkpoint_parameters(model.model) is None:
-            question = repr((model.model, sorted(model.options.items(), key=str)))
-            if question not in asked:
-                asked[question] = read_size(model.model, model.options)
-            if (size := asked[question]) is not None:
-                found[role] = size
-    return found
+            model_key = repr((model.model, sorted(model.options.items(), key=str)))
+            if model_key not in responses:
+                responses[model_key] = read_size(model.model, model.options)
+            if (size := responses[model_key]) is not None:
+                sizes[role] = size
+    return sizes
 
 
 def list_served_roles(config: Sweep) -> list[str]:
@@ -46,9 +46,9 @@ def list_served_roles(config: Sweep) -> list[str]:
 
 def read_run_sizes(config: Sweep, run: Run) -> dict[str, float]:
     """Return the stored sizes of a run's models that this sweep uses too, unless a sweep file gave them."""
-    if not run.exists or "imported" in (written := run.read_manifest()):
+    if not run.exists or "imported" in (manifest := run.read_manifest()):
         return {}
-    earlier, sizes = extract_sweep(written, run.path), extract_model_sizes(written, run.path)
+    earlier, sizes = extract_sweep(manifest, run.path), extract_model_sizes(manifest, run.path)
     return {
         name: sizes[name]
         for name in list_served_roles(config)

@@ -76,7 +76,7 @@ def mark_blank_completions(blank: list[EngineOutcome], count: int) -> Iterator[E
         blank: requests with their completions.
         count: number of consecutive empty texts.
     """
-    texts = "the only text is empty" if count == 1 else f"every one of {count} texts in a row is empty"
+    texts = "the only text is empty" if count == 1 else f"{count} texts in a row are empty"
     for request, completion in blank:
         yield request, replace(completion, text=None, status=f"the model wrote nothing: {texts}")
 

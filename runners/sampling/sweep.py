@@ -38,19 +38,19 @@ def run_sweep(
     """
     display = display or SilentDisplay()
     ready = prepare_sweep(config)
-    config, run, problems, texts, asked = ready.config, ready.run, ready.problems, ready.prompts, ready.manifest
+    config, run, problems, texts, manifest = ready.config, ready.run, ready.problems, ready.prompts, ready.manifest
     with ready.grader as grader:
         check_models(config)
         with run.lock() as lock:
             if not lock.is_guarded:
                 display.note(
-                    f"Nothing guards the run at '{run.path}': its store cannot keep a second writer out. Start no "
-                    "other sweep of it before this one has ended."
+                    f"The run at '{run.path}' cannot be locked, because its store cannot keep a second writer out. "
+                    "Do not start another sweep of it before this one has ended."
                 )
             check_existing_run(ready)  # again: another process may have begun it since
             for stray in set_aside_stray_judgements(run) if run.exists else ():
                 display.note(f"Set aside from {stray.path}: {stray.what}.")
-            run.write_manifest(asked | (extract_kept_provenance(run) if run.exists else {}))
+            run.write_manifest(manifest | (extract_kept_provenance(run) if run.exists else {}))
             for text in collect_sweep_notes(ready):
                 display.note(text)
             problems = [problem for problem in problems if only is None or problem.problem_id in only]

@@ -40,5 +40,5 @@ def aggregate_scores(scores: Sequence[float], how: str) -> float:
     """
     if how not in AGGREGATES:
         raise DataError(f"Scores cannot be aggregated by '{how}'; there are: {', '.join(AGGREGATES)}.")
-    said = [score for score in scores if not math.isnan(score)]
-    return float(AGGREGATES[how](said)) if said else math.nan
+    known = [score for score in scores if not math.isnan(score)]
+    return float(AGGREGATES[how](known)) if known else math.nan

@@ -54,26 +54,26 @@ class VerdictScorer:
 
     def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, ScoreResult]]:
         """Verify the solution up to each new step, for all requests side by side."""
-        asked: deque[Request] = deque()
-        judged: dict[int, PendingVerdicts] = {}
+        requests: deque[Request] = deque()
+        in_progress: dict[int, PendingVerdicts] = {}
         while pending:
-            yield from self._take_requests(pending, asked, judged)
-            for request, completion in self.engine.run(asked):
+            yield from self._take_requests(pending, requests, in_progress)
+            for request, completion in self.engine.run(requests):
                 name, step = request.key
-                judged[name].verifications[step].append(completion)
-                judged[name].missing_count -= 1
-                if not judged[name].missing_count:
-                    done = judged.pop(name)
+                in_progress[name].verifications[step].append(completion)
+                in_progress[name].missing_count -= 1
+                if not in_progress[name].missing_count:
+                    done = in_progress.pop(name)
                     spans = [build_time_span(one.started_at, one.seconds) for one in done.completions]
                     answer, span = self._build_result(done), merge_time_spans(spans)
                     yield done.request, answer if span is None else add_time_span(answer, span)
-                yield from self._take_requests(pending, asked, judged)
+                yield from self._take_requests(pending, requests, in_progress)
 
     def close(self) -> None:
         """Do nothing: the engine may have other work."""
 
     def _take_requests(
-        self, pending: deque[ScoreRequest], asked: deque[Request], judged: dict[int, PendingVerdicts]
+        self, pending: deque[ScoreRequest], requests: deque[Request], in_progress: dict[int, PendingVerdicts]
     ) -> Iterator[tuple[ScoreRequest, ScoreResult]]:
         """Queue the verifications of all pending requests; yield requests that have nothing to verify."""
         while pending:
@@ -82,33 +82,35 @@ class VerdictScorer:
             if not steps:
                 yield request, ScoreResult((math.nan,) * len(request.new_steps), 0, 0, 0, seconds=0.0)
                 continue
-            judged[name] = PendingVerdicts(request, len(steps) * self.verifications, {step: [] for step in steps})
+            in_progress[name] = PendingVerdicts(request, len(steps) * self.verifications, {step: [] for step in steps})
             for step in steps:
                 solution = "".join(request.steps[: step + 1])
                 prompt = self.prompt.fill(question=request.question, solution=solution)
                 for i in range(self.verifications):
                     seed = derive_seed(self.seed, "verdict", request.question, solution, i)
-                    asked.append(Request((name, step), prompt, seed, self.sampling, self.chat))
+                    requests.append(Request((name, step), prompt, seed, self.sampling, self.chat))
 
-    def _build_result(self, judged: PendingVerdicts) -> ScoreResult:
-        completions = judged.completions
-        read, cached, written = (
+    def _build_result(self, finished: PendingVerdicts) -> ScoreResult:
+        completions = finished.completions
+        prompt_tokens, cached_tokens, completion_tokens = (
             sum_counts(getattr(completion, name) for completion in completions)
             for name in ("prompt_tokens", "cached_tokens", "completion_tokens")
         )
         failed = next((completion.status for completion in completions if completion.status != "ok"), None)
         if failed is not None:
-            return ScoreResult(None, read, cached, len(completions), failed, written)
-        new = range(judged.request.known, len(judged.request.steps))
-        scores = tuple(self._average_verdicts(judged.verifications.get(step, ())) for step in new)
-        return ScoreResult(scores, read, cached, len(completions), completion_tokens=written)
+            return ScoreResult(None, prompt_tokens, cached_tokens, len(completions), failed, completion_tokens)
+        new = range(finished.request.known, len(finished.request.steps))
+        scores = tuple(self._average_verdicts(finished.verifications.get(step, ())) for step in new)
+        return ScoreResult(scores, prompt_tokens, cached_tokens, len(completions), completion_tokens=completion_tokens)
 
     def _average_verdicts(self, verifications: Sequence[Completion]) -> float:
         """Return the mean of the readable verdicts, 0 without any; NaN for a step without verifications."""
         if not verifications:
             return math.nan
-        said = [parse_verdict(cut_thinking(completion.text or "", self.thinking_end)) for completion in verifications]
-        return sum(verdict or 0.0 for verdict in said) / max(1, len(said) - said.count(None))
+        verdicts = [
+            parse_verdict(cut_thinking(completion.text or "", self.thinking_end)) for completion in verifications
+        ]
+        return sum(verdict or 0.0 for verdict in verdicts) / max(1, len(verdicts) - verdicts.count(None))
 
 
 @dataclass

@@ -82,6 +82,6 @@ def compute_margins(model: Any, head: ScoreHead, hidden: Tensor) -> Tensor:
     return layer(hidden).float()[:, 0]
 
 
-def choose_device(asked: str | None) -> str:
+def choose_device(device: str | None) -> str:
     """Return the requested device; by default ``cuda`` if available, else ``cpu``."""
-    return asked or ("cuda" if torch.cuda.is_available() else "cpu")
+    return device or ("cuda" if torch.cuda.is_available() else "cpu")

@@ -70,7 +70,8 @@ QWEN_PRM = ScorerEntry(
     head="classes",
 )
 RLHFLOW = ScorerEntry(
-    "RLHFlow's models: a chat, a step a turn, `+` or `-` in reply", format=f"{FORMATS_PACKAGE}.rlhflow:RLHFlowFormat"
+    "RLHFlow's models: a chat with one step per turn, `+` or `-` as the reply",
+    format=f"{FORMATS_PACKAGE}.rlhflow:RLHFlowFormat",
 )
 SKYWORK = ScorerEntry(  # vLLM does not know its value head
     "Skywork-o1-Open-PRM: a value at each line's end",
@@ -102,7 +103,7 @@ def check_scorer_engine(kind: str, engine: str) -> None:
     """
     entry = SCORERS.find(kind)
     if entry.engines and engine not in entry.engines:
-        raise ConfigError(f"The scorer '{kind}' runs in {' or '.join(entry.engines)}; not in '{engine}'.")
+        raise ConfigError(f"The scorer '{kind}' runs in {' or '.join(entry.engines)}, not in '{engine}'.")
 
 
 def load_scorer(kind: str, model: str, engine: str = "vllm", prompt: str | None = None, **options: Any) -> Scorer:
@@ -122,10 +123,10 @@ def load_scorer(kind: str, model: str, engine: str = "vllm", prompt: str | None 
     """
     entry = SCORERS.find(kind)
     if entry.uses_verifier:
-        raise ConfigError(f"The scorer '{kind}' has no model of its own: it asks the sweep's verifier.")
+        raise ConfigError(f"The scorer '{kind}' takes no model, because it uses the sweep's verifier.")
     check_scorer_engine(kind, engine)
     if prompt is not None and not entry.has_prompt:
-        raise ConfigError(f"The scorer '{kind}' has a format of its own; leave the prompt out.")
+        raise ConfigError(f"The scorer '{kind}' has a fixed format; leave the prompt out.")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         with SCORERS.wrap_plugin_errors(kind):
@@ -146,10 +147,10 @@ def load_scorer_format(entry: ScorerEntry, model: str, prompt: str | None) -> Re
     """Load the format of a model."""
     from isocompute.runners.scorers.tokenizer import ScorerTokenizer
 
-    made: RewardModelFormat = load_object(entry.format)(
+    scorer_format: RewardModelFormat = load_object(entry.format)(
         ScorerTokenizer.from_model(model), *([] if prompt is None else [prompt])
     )
-    return made
+    return scorer_format
 
 
 def load_format_scorer(model: str, kind: RewardModelFormat, engine: str, options: dict[str, Any]) -> Scorer:

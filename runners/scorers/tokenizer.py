@@ -105,11 +105,11 @@ class ScorerTokenizer:
         """
         texts = sum(turn["content"].count(TEXT_PLACEHOLDER) for turn in turns)
         try:
-            said = self.tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=reply)
+            chat_text = self.tokenizer.apply_chat_template(list(turns), tokenize=False, add_generation_prompt=reply)
         except (ValueError, TemplateError) as error:
             reason = (str(error).splitlines() or [""])[0]
             raise EngineError(f"The chat template of '{self.model}' cannot be used: {reason}") from error
-        parts: list[str] = said.split(TEXT_PLACEHOLDER)
+        parts: list[str] = chat_text.split(TEXT_PLACEHOLDER)
         if len(parts) != texts + 1:
             raise EngineError(f"The chat template of '{self.model}' changes the texts, so it is not of this kind.")
         return parts

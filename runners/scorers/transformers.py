@@ -51,20 +51,20 @@ class TransformersScorer:
         """Work through the queue a batch at a time."""
         while pending:
             batch: list[tuple[ScoreRequest, list[ScoringInput]]] = []
-            while pending and sum(len(read) for _, read in batch) < self.batch_size:
+            while pending and sum(len(inputs) for _, inputs in batch) < self.batch_size:
                 request = pending.popleft()
-                read = tokenise_request(self.kind, request)
-                if refused := explain_length_refusal(read, self.limit):
+                inputs = tokenise_request(self.kind, request)
+                if refused := explain_length_refusal(inputs, self.limit):
                     yield request, ScoreResult(None, 0, 0, 0, refused)
                 else:
-                    batch.append((request, read))
+                    batch.append((request, inputs))
             watch = Stopwatch()
-            found = iter(self._compute_margins([reading for _, read in batch for reading in read]))
+            margins = iter(self._compute_margins([reading for _, inputs in batch for reading in inputs]))
             span = watch.elapsed
-            for request, read in batch:
-                values = [margin for _ in read for margin in next(found)]
-                answer = build_score_result(request, values, sum(len(r.tokens) for r in read), 0, len(read))
-                yield request, add_time_span(answer, span) if read else replace(answer, seconds=0.0)
+            for request, inputs in batch:
+                values = [margin for _ in inputs for margin in next(margins)]
+                answer = build_score_result(request, values, sum(len(r.tokens) for r in inputs), 0, len(inputs))
+                yield request, add_time_span(answer, span) if inputs else replace(answer, seconds=0.0)
 
     def close(self) -> None:
         """Drop the weights."""
@@ -72,15 +72,15 @@ class TransformersScorer:
         if self.device == "cuda":
             torch.cuda.empty_cache()
 
-    def _compute_margins(self, read: Sequence[ScoringInput]) -> list[list[float]]:
+    def _compute_margins(self, inputs: Sequence[ScoringInput]) -> list[list[float]]:
         """Return the margins at each input's positions; inputs of similar length are batched together."""
-        order = sorted(range(len(read)), key=lambda i: len(read[i].tokens))
-        found: list[list[float]] = [[] for _ in read]
+        order = sorted(range(len(inputs)), key=lambda i: len(inputs[i].tokens))
+        margins: list[list[float]] = [[] for _ in inputs]
         for start in range(0, len(order), self.batch_size):
             chunk = order[start : start + self.batch_size]
-            for i, values in zip(chunk, self._compute_chunk_margins([read[i] for i in chunk]), strict=True):
-                found[i] = values
-        return found
+            for i, values in zip(chunk, self._compute_chunk_margins([inputs[i] for i in chunk]), strict=True):
+                margins[i] = values
+        return margins
 
     def _compute_chunk_margins(self, chunk: Sequence[ScoringInput]) -> list[list[float]]:
         longest = max(len(reading.tokens) for reading in chunk)

@@ -84,61 +84,65 @@ class VLLMScorer:
 
     def run(self, pending: deque[ScoreRequest]) -> Iterator[tuple[ScoreRequest, ScoreResult]]:
         """Keep the engine full until the queue is empty and all requests have finished."""
-        flying: dict[str, tuple[PendingScore, int]] = {}
+        in_flight: dict[str, tuple[PendingScore, int]] = {}
         try:
-            while pending or flying:
-                while pending and len(flying) < self.host.in_flight:
+            while pending or in_flight:
+                while pending and len(in_flight) < self.host.in_flight:
                     request = pending.popleft()
-                    read = tokenise_request(self.kind, request)
-                    if not read:
+                    inputs = tokenise_request(self.kind, request)
+                    if not inputs:
                         yield request, replace(build_score_result(request, [], 0, 0, 0), seconds=0.0)
-                    elif refused := explain_length_refusal(read, self.limit):
+                    elif refused := explain_length_refusal(inputs, self.limit):
                         yield request, ScoreResult(None, 0, 0, 0, refused)
                     else:
                         try:
-                            flying.update(self._submit_calls(request, read))
+                            in_flight.update(self._submit_calls(request, inputs))
                         except INVALID_REQUEST_ERRORS as error:
                             yield request, ScoreResult(None, 0, 0, 0, str(error).splitlines()[0])
-                outputs, ended = self.host.step() if flying else [], time.perf_counter()
+                outputs, ended = self.host.step() if in_flight else [], time.perf_counter()
                 for output in outputs:
                     if output.finished:
-                        work, number = flying.pop(output.request_id)
+                        work, number = in_flight.pop(output.request_id)
                         work.outputs[number] = output
                         if len(work.outputs) == len(work.calls):
                             yield work.request, add_time_span(self._build_result(work), work.watch.measure_until(ended))
         except EngineError:
-            flying.clear()  # the engine is gone, so there is nothing to abort
+            in_flight.clear()  # the engine is gone, so there is nothing to abort
             raise
         finally:
-            if flying:  # the caller has stopped reading
-                self.host.engine.abort_request(list(flying))
+            if in_flight:  # the caller has stopped reading
+                self.host.engine.abort_request(list(in_flight))
 
     def close(self) -> None:
         """Stop the engine and free its memory."""
         self.host.close()
 
-    def _submit_calls(self, request: ScoreRequest, read: list[ScoringInput]) -> dict[str, tuple[PendingScore, int]]:
-        work = PendingScore(request, [prefix for reading in read for prefix in reading.prefixes])
-        asked: dict[str, tuple[PendingScore, int]] = {}
+    def _submit_calls(self, request: ScoreRequest, inputs: list[ScoringInput]) -> dict[str, tuple[PendingScore, int]]:
+        work = PendingScore(request, [prefix for reading in inputs for prefix in reading.prefixes])
+        submitted: dict[str, tuple[PendingScore, int]] = {}
         for number, tokens in enumerate(work.calls):
             name = str(next(self.host.names))
             try:
                 self.host.engine.add_request(name, {"prompt_token_ids": list(tokens)}, self.parameters)
             except INVALID_REQUEST_ERRORS:
-                self.host.engine.abort_request(list(asked))
+                self.host.engine.abort_request(list(submitted))
                 raise
-            asked[name] = (work, number)
-        return asked
+            submitted[name] = (work, number)
+        return submitted
 
     def _build_result(self, work: PendingScore) -> ScoreResult:
         outputs = [work.outputs[number] for number in range(len(work.calls))]
         for output in outputs:
             if failed := describe_output_failure(output):
                 return ScoreResult(None, None, None, None, failed)
-        read, cached = sum(map(len, work.calls)), [output.num_cached_tokens for output in outputs]
-        counted = None if None in cached else sum(cached)
+        prompt_tokens, cached_counts = sum(map(len, work.calls)), [output.num_cached_tokens for output in outputs]
+        cached_tokens = None if None in cached_counts else sum(cached_counts)
         return build_score_result(
-            work.request, [read_margin(output, self.head) for output in outputs], read, counted, len(outputs)
+            work.request,
+            [read_margin(output, self.head) for output in outputs],
+            prompt_tokens,
+            cached_tokens,
+            len(outputs),
         )
 
 
@@ -168,15 +172,17 @@ def build_scoring_params(head: ScoreHead) -> SamplingParams | PoolingParams:
         task = "classify" if head == "reward" else "token_classify"
         return PoolingParams(task=task, use_activation=False, skip_reading_prefix_cache=False)
     except TypeError as error:
-        raise EngineError(f"This vLLM is too old to score with ({error}); take a newer one, or transformers.") from None
+        raise EngineError(
+            f"This vLLM version is too old for scoring ({error}); use a newer one, or the engine transformers."
+        ) from None
 
 
 def describe_output_failure(output: Any) -> str | None:
     """Return why a finished output has no score; None if it has one."""
     if error := getattr(output, "error", None):
-        return f"vLLM gave it up: {error}"
+        return f"vLLM aborted the request: {error}"
     ended = getattr(output.outputs[0], "finish_reason", None) if isinstance(output.outputs, list) else None
-    return f"vLLM gave it up: {ended}" if ended not in (None, "stop", "length") else None
+    return f"vLLM aborted the request: {ended}" if ended not in (None, "stop", "length") else None
 
 
 def read_margin(output: Any, head: ScoreHead) -> float:

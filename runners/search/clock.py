@@ -50,16 +50,16 @@ class NodeClock:
     def row_cells(self) -> dict[str, Any]:
         """The time columns of a node's row."""
         sampling = merge_time_spans(self.sampling_spans)
-        said = (None, None) if sampling is None else (sampling.started_at, sampling.seconds)
-        return {**build_clock_columns(*said), "scorer_seconds": self.scorer_seconds}
+        columns = (None, None) if sampling is None else (sampling.started_at, sampling.seconds)
+        return {**build_clock_columns(*columns), "scorer_seconds": self.scorer_seconds}
 
 
 def read_node_clock(row: Mapping[str, Any]) -> NodeClock:
     """Return a node's clock from its row."""
     begin, scoring = row["started_at"], row["scorer_seconds"]
     sampling = build_time_span(None if begin is None else begin.timestamp(), row["seconds"])
-    scored = None if sampling is None else build_time_span(sampling.ended_at, scoring)
-    return NodeClock([sampling], [scored])
+    scoring_span = None if sampling is None else build_time_span(sampling.ended_at, scoring)
+    return NodeClock([sampling], [scoring_span])
 
 
 def build_search_clock_cells(rounds: Sequence[Sequence[TimeSpan | None]]) -> dict[str, Any]:
@@ -72,8 +72,10 @@ def build_search_clock_cells(rounds: Sequence[Sequence[TimeSpan | None]]) -> dic
         rounds: the spans of each round's nodes; None for a node whose span is unknown.
     """
     first = merge_time_spans(rounds[0]) if rounds else None
-    known = [[span for span in spans if span is not None] for spans in rounds]
-    whole = bool(rounds) and all(len(own) == len(spans) > 0 for own, spans in zip(known, rounds, strict=True))
+    known_spans = [[span for span in spans if span is not None] for spans in rounds]
+    complete = bool(rounds) and all(
+        len(known) == len(spans) > 0 for known, spans in zip(known_spans, rounds, strict=True)
+    )
     return build_clock_columns(
-        first.started_at if first else None, sum(map(sum_busy_seconds, known)) if whole else None
+        first.started_at if first else None, sum(map(sum_busy_seconds, known_spans)) if complete else None
     )

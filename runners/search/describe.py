@@ -9,23 +9,23 @@ from isocompute.runners.search.rows import LoggedSearch, SearchKey
 def name_search(key: SearchKey) -> str:
     """Return the name of a search."""
     _, strategy, n, width, lookahead, seed = key
-    wide = f", width {width}" if width else ""
-    ahead = f", lookahead {lookahead}" if lookahead else ""
-    return f"{strategy} with n = {n}{wide}{ahead}, seed {seed}"
+    width_text = f", width {width}" if width else ""
+    lookahead_text = f", lookahead {lookahead}" if lookahead else ""
+    return f"{strategy} with n = {n}{width_text}{lookahead_text}, seed {seed}"
 
 
 def describe_search_outcome(search: LoggedSearch) -> str:
     """Return a search's answer, whether it is right, and the tokens used."""
-    ended = search.result_row
-    if ended is None:
+    row = search.result_row
+    if row is None:
         return f"under way, {len(search.nodes):,} nodes so far"
-    if ended["status"] != "ok":
-        return format_one_line(ended["status"])
-    answer = "no answer" if ended["answer"] is None else f"answer {format_one_line(ended['answer'], 40)}"
-    verdict = {True: "right", False: "wrong"}.get(ended["correct"], "not graded")
-    sampled, read = (format_short_number(ended[name]) for name in ("generated_tokens", "scorer_prompt_tokens"))
-    spent = f"{sampled} tokens sampled, {read} read by the scorer"
-    return f"{answer}, {verdict}; {len(search.nodes):,} nodes, rounds: {ended['steps']}; {spent}"
+    if row["status"] != "ok":
+        return format_one_line(row["status"])
+    answer = "no answer" if row["answer"] is None else f"answer {format_one_line(row['answer'], 40)}"
+    verdict = {True: "right", False: "wrong"}.get(row["correct"], "not graded")
+    sampled, scorer_read = (format_short_number(row[name]) for name in ("generated_tokens", "scorer_prompt_tokens"))
+    spent = f"{sampled} tokens sampled, {scorer_read} read by the scorer"
+    return f"{answer}, {verdict}; {len(search.nodes):,} nodes, rounds: {row['steps']}; {spent}"
 
 
 def find_selected_path(search: LoggedSearch) -> set[int]:

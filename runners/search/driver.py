@@ -52,7 +52,7 @@ class SharedScores:
     @property
     def scores_without_cost(self) -> ScoreResult:
         """The scores with zero cost; the cost is charged when the round ends."""
-        assert self.result is not None, "nobody is told scores that are not there"
+        assert self.result is not None, "scores are read only after they have arrived"
         return replace(self.result, prompt_tokens=0, cached_tokens=0, calls=0, completion_tokens=0)
 
 
@@ -112,8 +112,8 @@ class Searcher:
         missing = list(expected.find_missing_keys(SEARCHES_TABLE, self.run.read_keys(SEARCHES_TABLE)))
         if not missing:
             return
-        asked = expected.count_rows(SEARCHES_TABLE)
-        self.display.start_phase("searching", asked, asked - len(missing))
+        total = expected.count_rows(SEARCHES_TABLE)
+        self.display.start_phase("searching", total, total - len(missing))
         nodes = self.run.open_writer(NODES_TABLE, self.config.checkpoint_seconds)
         self.search_writer = self.run.open_writer(SEARCHES_TABLE, self.config.checkpoint_seconds, after=nodes)
         try:
@@ -130,20 +130,20 @@ class Searcher:
             self.search_writer.flush()
 
     def build_tree(
-        self, key: SearchKey, there: dict[int, SearchRow], log: Callable[[list[SearchRow]], None]
+        self, key: SearchKey, logged: dict[int, SearchRow], log: Callable[[list[SearchRow]], None]
     ) -> SearchTree:
         """Return a search that is ready to run.
 
         Args:
             key: the search.
-            there: its logged nodes, by number.
+            logged: its logged nodes, by number.
             log: receives the rows of each new round.
         """
         problem, config = self.problems[key[0]], self.config
         assert config.scorer is not None, "a sweep without a scorer has no searches"
-        assert config.solver is not None, "nor has one without a solver"
+        assert config.solver is not None, "a sweep without a solver has no searches"
         rules = config.searches_by_shape[SearchShape(*key[1:5])]
-        ground = SearchContext(
+        context = SearchContext(
             question=problem.question,
             prompt=self.texts["solver"].fill(question=problem.question),
             role=config.solver,
@@ -153,7 +153,7 @@ class Searcher:
             aggregate=config.scorer.aggregate,
             revision=self.texts["reviser"] if rules.revision_prompt else None,
         )
-        return SearchTree(key, rules, config.seed, ground, self.grader, problem.gold, there, log)
+        return SearchTree(key, rules, config.seed, context, self.grader, problem.gold, logged, log)
 
     def _serve_requests(self, first: list[ModelRequest]) -> None:
         """Pass requests to the models and answers to the nodes until no node is growing."""
@@ -167,9 +167,9 @@ class Searcher:
                 answer = answers.get()
                 if isinstance(answer, Future):
                     answer.result()  # a thread that ends without being stopped has failed: raise its error
-                asked = self._handle_answer(*answer)
-                solving.submit_requests((request for request in asked if isinstance(request, Request)), first=True)
-                scoring.submit_requests(request for request in asked if isinstance(request, ScoreRequest))
+                requests = self._handle_answer(*answer)
+                solving.submit_requests((request for request in requests if isinstance(request, Request)), first=True)
+                scoring.submit_requests(request for request in requests if isinstance(request, ScoreRequest))
             patience = None
         finally:
             for model in (solving, scoring):
@@ -226,19 +226,19 @@ class Searcher:
         """Begin a search, or pass it a grown round; return the first requests of its next nodes."""
         search = self.open_searches[key]
         try:
-            sprouts = next(search.round_generator) if grown is None else search.round_generator.send(grown)
+            pending_nodes = next(search.round_generator) if grown is None else search.round_generator.send(grown)
         except StopIteration as over:
             del self.open_searches[key]
             self._record_search(over.value)
             return []
-        search.awaited_count, search.outcomes, search.shared_scores = len(sprouts), {}, {}
-        asked: list[ModelRequest] = []
-        for sprout in sprouts:
+        search.awaited_count, search.outcomes, search.shared_scores = len(pending_nodes), {}, {}
+        requests: list[ModelRequest] = []
+        for pending in pending_nodes:
             cost = NodeCost()
-            growth = search.tree.grow_node(sprout, cost)
-            self.growing_nodes[sprout.key] = (growth, cost)
-            asked += self._filter_request(next(growth))
-        return asked
+            growth = search.tree.grow_node(pending, cost)
+            self.growing_nodes[pending.key] = (growth, cost)
+            requests += self._filter_request(next(growth))
+        return requests
 
     def _record_search(self, row: SearchRow) -> None:
         self.search_writer.add_rows([row])
@@ -249,5 +249,5 @@ class Searcher:
     def _describe_progress(self) -> str:
         """Return the accuracy of this process's searches and the number of failed nodes."""
         right, failed = self.correct_counts[True], self.failure_counts.total()
-        said = [f"{right / self.correct_counts.total():.1%} right"] if self.correct_counts else []
-        return ", ".join([*said, f"{failed:,} failed"] if failed else said)
+        parts = [f"{right / self.correct_counts.total():.1%} right"] if self.correct_counts else []
+        return ", ".join([*parts, f"{failed:,} failed"] if failed else parts)

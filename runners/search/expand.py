@@ -142,7 +142,7 @@ NodeGrowth = Generator[Request | ScoreRequest, Any, Node]
 """A generator that yields requests, receives `Completion` or `ScoreResult`, returns the node; raises `NodeFailure`."""
 
 
-def grow_step(ground: SearchContext, sprout: PendingNode, cost: NodeCost) -> NodeGrowth:
+def grow_step(context: SearchContext, pending: PendingNode, cost: NodeCost) -> NodeGrowth:
     """Grow a node by one step.
 
     A step has text: a bare delimiter is joined to what the model writes next. If the solution ends after delimiters
@@ -151,58 +151,60 @@ def grow_step(ground: SearchContext, sprout: PendingNode, cost: NodeCost) -> Nod
     The rollout is then discarded, and its tokens are charged to the node.
 
     Args:
-        ground: the search's context.
-        sprout: the node to grow.
+        context: the search's context.
+        pending: the node to grow.
         cost: the node's cost, which is added to.
 
     Raises:
         NodeFailure: solver or scorer failed.
     """
-    role, path = ground.role, sprout.parent.collect_path()
+    role, path = context.role, pending.parent.collect_path()
     before = join_parts(
-        SolutionPart("", (), 0, None), [SolutionPart(n.text, n.tokens, None, None) for n in path], sprout.parent.length
+        SolutionPart("", (), 0, None), [SolutionPart(n.text, n.tokens, None, None) for n in path], pending.parent.length
     )
-    own = yield from sample_step(ground, sprout, before, role.temperature, cost, "completion_tokens")
-    scores = sprout.parent.scores
-    if is_blank_step(own.text, ground.step):
-        return sprout.build_node(own, scores, aggregate_scores(scores, ground.aggregate))
-    pieces = [own]
-    while pieces[-1].end is None and len(pieces) <= ground.lookahead:
-        ahead = join_parts(before, pieces, sum_node_counts(before.length, *(piece.length for piece in pieces)))
-        pieces.append((yield from sample_step(ground, sprout, ahead, 0.0, cost, "lookahead_tokens", len(pieces))))
-    known = [node.text for node in path if not is_blank_step(node.text, ground.step)]
-    new = [piece.text for piece in pieces if not is_blank_step(piece.text, ground.step)]
-    found = yield from score_node_steps(ground, sprout, [*known, *new], len(known), cost)
-    return sprout.build_node(own, (*scores, found[0]), aggregate_scores([*scores, *found], ground.aggregate))
+    step = yield from sample_step(context, pending, before, role.temperature, cost, "completion_tokens")
+    scores = pending.parent.scores
+    if is_blank_step(step.text, context.step):
+        return pending.build_node(step, scores, aggregate_scores(scores, context.aggregate))
+    pieces = [step]
+    while pieces[-1].end is None and len(pieces) <= context.lookahead:
+        extended = join_parts(before, pieces, sum_node_counts(before.length, *(piece.length for piece in pieces)))
+        pieces.append((yield from sample_step(context, pending, extended, 0.0, cost, "lookahead_tokens", len(pieces))))
+    earlier_steps = [node.text for node in path if not is_blank_step(node.text, context.step)]
+    new_steps = [piece.text for piece in pieces if not is_blank_step(piece.text, context.step)]
+    scores_after = yield from score_node_steps(context, pending, [*earlier_steps, *new_steps], len(earlier_steps), cost)
+    return pending.build_node(
+        step, (*scores, scores_after[0]), aggregate_scores([*scores, *scores_after], context.aggregate)
+    )
 
 
-def grow_attempt(ground: SearchContext, sprout: PendingNode, cost: NodeCost) -> NodeGrowth:
+def grow_attempt(context: SearchContext, pending: PendingNode, cost: NodeCost) -> NodeGrowth:
     """Grow a node that is a whole attempt, with the last `SHOWN_ATTEMPTS` before it in the prompt.
 
     Raises:
         NodeFailure: solver or scorer failed.
     """
-    assert ground.revision is not None, "attempts are asked for by a prompt of their own"
-    role, prompt = ground.role, ground.prompt
-    if earlier := sprout.parent.collect_path()[-SHOWN_ATTEMPTS:]:
+    assert context.revision is not None, "attempts need a revision prompt"
+    role, prompt = context.role, context.prompt
+    if earlier := pending.parent.collect_path()[-SHOWN_ATTEMPTS:]:
         shown = "\n\n".join(
-            f"Attempt {i}:\n{ground.build_solution_text(node).strip()}" for i, node in enumerate(earlier, 1)
+            f"Attempt {i}:\n{context.build_solution_text(node).strip()}" for i, node in enumerate(earlier, 1)
         )
-        prompt = ground.revision.fill(question=ground.question, solution=shown)
+        prompt = context.revision.fill(question=context.question, solution=shown)
     sampling = Sampling(role.temperature, role.top_p, role.max_tokens, role.stop)
-    completion = yield Request(sprout.key, prompt, sprout.derive_seed(), sampling, role.chat)
+    completion = yield Request(pending.key, prompt, pending.derive_seed(), sampling, role.chat)
     add_completion_cost(cost, completion, "completion_tokens")
-    own = SolutionPart(
+    attempt = SolutionPart(
         completion.text or "", completion.token_ids, completion.completion_tokens, completion.finish_reason
     )
-    steps = split_steps(cut_thinking(own.text, role.thinking_end), ground.step)
-    found = (yield from score_node_steps(ground, sprout, steps, 0, cost)) if steps else ()
-    return sprout.build_node(own, (), aggregate_scores(found, ground.aggregate))
+    steps = split_steps(cut_thinking(attempt.text, role.thinking_end), context.step)
+    scores = (yield from score_node_steps(context, pending, steps, 0, cost)) if steps else ()
+    return pending.build_node(attempt, (), aggregate_scores(scores, context.aggregate))
 
 
 def sample_step(
-    ground: SearchContext,
-    sprout: PendingNode,
+    context: SearchContext,
+    pending: PendingNode,
     before: SolutionPart,
     temperature: float,
     cost: NodeCost,
@@ -212,8 +214,8 @@ def sample_step(
     """Sample one step of a solution, or the rest of the solution.
 
     Args:
-        ground: the search's context.
-        sprout: the node to grow.
+        context: the search's context.
+        pending: the node to grow.
         before: the solution so far.
         temperature: of the sampling.
         cost: the node's cost, which is added to.
@@ -223,42 +225,42 @@ def sample_step(
     Raises:
         NodeFailure: the solver failed.
     """
-    role, parts = ground.role, list[SolutionPart]()
+    role, parts = context.role, list[SolutionPart]()
     for part in range(MAX_BLANK_DELIMITERS):
-        now = join_parts(before, parts, sum_node_counts(before.length, *(piece.length for piece in parts)))
-        room = role.max_tokens - (now.length or 0)
-        sampling = Sampling(temperature, role.top_p, room, role.stop, step=ground.step)
-        seed = sprout.derive_seed(*words, *([f"part {part}"] if part else []))
-        completion = yield Request(sprout.key, ground.prompt, seed, sampling, role.chat, now.text, now.tokens)
+        current = join_parts(before, parts, sum_node_counts(before.length, *(piece.length for piece in parts)))
+        tokens_left = role.max_tokens - (current.length or 0)
+        sampling = Sampling(temperature, role.top_p, tokens_left, role.stop, step=context.step)
+        seed = pending.derive_seed(*words, *([f"part {part}"] if part else []))
+        completion = yield Request(pending.key, context.prompt, seed, sampling, role.chat, current.text, current.tokens)
         add_completion_cost(cost, completion, counted)
         delimited = completion.finish_reason == "step"
-        text = (completion.text or "") + (ground.step if delimited else "")
+        text = (completion.text or "") + (context.step if delimited else "")
         end = None if delimited else completion.finish_reason
         if (
             delimited
-            and ground.boxed_ends
-            and extract_boxed_answer(cut_thinking(now.text + text, role.thinking_end)) is not None
+            and context.boxed_ends
+            and extract_boxed_answer(cut_thinking(current.text + text, role.thinking_end)) is not None
         ):
             end = "stop"
-        elif delimited and room == completion.completion_tokens:
+        elif delimited and tokens_left == completion.completion_tokens:
             end = "length"
         parts.append(SolutionPart(text, completion.token_ids, completion.completion_tokens, end))
-        if end is not None or not is_blank_step(text, ground.step):
+        if end is not None or not is_blank_step(text, context.step):
             break
-    whole = join_parts(SolutionPart("", (), 0, None), parts, sum_node_counts(*(piece.length for piece in parts)))
-    nowhere = parts[-1].end is None and is_blank_step(whole.text, ground.step)
-    return replace(whole, end="length" if nowhere else parts[-1].end)
+    sampled = join_parts(SolutionPart("", (), 0, None), parts, sum_node_counts(*(piece.length for piece in parts)))
+    only_blank = parts[-1].end is None and is_blank_step(sampled.text, context.step)
+    return replace(sampled, end="length" if only_blank else parts[-1].end)
 
 
 def score_node_steps(
-    ground: SearchContext, sprout: PendingNode, steps: Sequence[str], known: int, cost: NodeCost
+    context: SearchContext, pending: PendingNode, steps: Sequence[str], known: int, cost: NodeCost
 ) -> Generator[ScoreRequest, ScoreResult, tuple[float, ...]]:
     """Return the scores of the steps after the first ``known`` ones.
 
     Raises:
         NodeFailure: the scorer failed, or gave a wrong number of scores or one that is not finite.
     """
-    answer = yield ScoreRequest(sprout.key, ground.question, tuple(steps), known)
+    answer = yield ScoreRequest(pending.key, context.question, tuple(steps), known)
     cost.clock.scoring_spans.append(build_time_span(answer.started_at, answer.seconds))
     if answer.status != "ok" or answer.scores is None:
         raise NodeFailure(answer.status)
@@ -294,5 +296,5 @@ def join_parts(first: SolutionPart, others: Sequence[SolutionPart], length: int 
 
 def sum_node_counts(*counts: int | None) -> int | None:
     """Return the sum; None if a part of it is unknown."""
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
+    known_counts = [count for count in counts if count is not None]
+    return sum(known_counts) if len(known_counts) == len(counts) else None

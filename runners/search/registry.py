@@ -35,29 +35,29 @@ class SearchStrategy:
 
 BEAM = SearchStrategy(
     lambda n, width, rounds, seed: run_beam_search(make_root_node(), n, width, rounds),
-    "beam search in N slots, scored step by step: the N/M best go on, each in M ways",
+    "beam search in N slots, scored step by step: the N/M best continue, each with M continuations",
     "#1f77b4",
     has_width=True,
 )
 DVTS = SearchStrategy(
     lambda n, width, rounds, seed: run_dvts(make_root_node(), n, width, rounds),
-    "diverse tree search, scored step by step: N/M subtrees, of each the best of M steps goes on",
+    "diverse tree search, scored step by step: N/M subtrees, each continues with the best of M steps",
     "#e377c2",
     has_width=True,
 )
 REBASE = SearchStrategy(
     lambda n, width, rounds, seed: run_rebase(make_root_node(), n, rounds),
-    "reward-balanced search, scored step by step: N slots go on, shared out by score",
+    "reward-balanced search, scored step by step: N slots, allocated by score",
     "#8c564b",
 )
 PARTICLE = SearchStrategy(
     lambda n, width, rounds, seed: run_particle_filter(make_root_node(), n, rounds, seed),
-    "particle filtering, scored step by step: N slots, drawn anew by score after each step",
+    "particle filtering, scored step by step: N slots, resampled by score after each step",
     "#17becf",
 )
 REVISE = SearchStrategy(
     lambda n, width, rounds, seed: run_revisions(make_root_node(), n, width),
-    "revisions: N attempts in chains of M, each written with those before it in view",
+    "revisions: N attempts in chains of M, each written after reading those before it",
     "#bcbd22",
     has_width=True,
     revises=True,
@@ -75,7 +75,7 @@ SEARCH_STRATEGIES: Registry[SearchStrategy] = Registry(
 
 SELECTION_STYLES = {
     "vanilla": ("the best score", "o:"),
-    "weighted": ("a vote in which each counts as its score", "o-"),
+    "weighted": ("a vote weighted by score", "o-"),
     "majority": ("a majority vote", "o--"),
 }
 """The description and the line style of each selection rule."""

@@ -32,14 +32,14 @@ def read_logged_nodes(run: Run, keys: Collection[SearchKey]) -> dict[SearchKey, 
     Raises:
         DataError: a part is damaged.
     """
-    found: dict[SearchKey, dict[int, SearchRow]] = {key: {} for key in keys}
+    nodes: dict[SearchKey, dict[int, SearchRow]] = {key: {} for key in keys}
     table = run.read_table(NODES_TABLE)
-    wanted = pc.is_in(table["problem_id"], value_set=pa.array({key[0] for key in keys}, pa.string()))
-    for row in table.filter(wanted).to_pylist():
+    requested = pc.is_in(table["problem_id"], value_set=pa.array({key[0] for key in keys}, pa.string()))
+    for row in table.filter(requested).to_pylist():
         key = get_search_key(row)
-        if key in found and row["status"] in ("ok", WAITING_STATUS):
-            found[key][row["node_id"]] = row
-    return found
+        if key in nodes and row["status"] in ("ok", WAITING_STATUS):
+            nodes[key][row["node_id"]] = row
+    return nodes
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ def read_problem_searches(run: Run, problem: str) -> dict[SearchKey, LoggedSearc
         DataError: a part is damaged.
     """
     run.read_manifest()
-    known = [name for (name,) in sorted(run.read_keys(PROBLEMS_TABLE))]
-    if problem not in known:
-        some = ", ".join(known[:5]) + (" …" if len(known) > 5 else "")
-        raise RunError(f"The run at '{run.path}' has no problem '{problem}'; it has {some or 'none'}.")
+    problems = [name for (name,) in sorted(run.read_keys(PROBLEMS_TABLE))]
+    if problem not in problems:
+        examples = ", ".join(problems[:5]) + (" …" if len(problems) > 5 else "")
+        raise RunError(f"The run at '{run.path}' has no problem '{problem}'; it has {examples or 'none'}.")
     rows = {}
     for table in (SEARCHES_TABLE, NODES_TABLE):
         content = run.read_table(table)
@@ -88,51 +88,51 @@ def get_search_key(row: Mapping[str, Any]) -> SearchKey:
 
 
 def build_node_row(
-    sprout: PendingNode, status: str, cost: NodeCost, node: Node | None = None, **decided: Any
+    pending: PendingNode, status: str, cost: NodeCost, node: Node | None = None, **decided: Any
 ) -> SearchRow:
     """Return a node's row; for a failed node it has only the cost and the status."""
     row = {
-        **dict(zip(NODES_TABLE.key_names, sprout.key, strict=True)),
-        "parent": sprout.parent.id,
-        "round": sprout.round,
+        **dict(zip(NODES_TABLE.key_names, pending.key, strict=True)),
+        "parent": pending.parent.id,
+        "round": pending.round,
     }
     row |= {**cost.counts, **cost.clock.row_cells, "status": status}
     if node is None:
         return row
-    known = len(sprout.parent.scores)
+    parent_scores = len(pending.parent.scores)
     return row | {
         "text": node.text,
         "token_ids": node.tokens,
         "score": None if math.isnan(node.score) else node.score,
-        "step_score": node.scores[known] if len(node.scores) > known else None,
+        "step_score": node.scores[parent_scores] if len(node.scores) > parent_scores else None,
         "end": node.end,
         **decided,
     }
 
 
-def restore_node(sprout: PendingNode, row: Mapping[str, Any]) -> tuple[Node, NodeCost]:
+def restore_node(pending: PendingNode, row: Mapping[str, Any]) -> tuple[Node, NodeCost]:
     """Return a node and its cost from its row.
 
     Raises:
         RunError: the row has another parent, so it belongs to another tree.
     """
-    if row["parent"] != sprout.parent.id:
+    if row["parent"] != pending.parent.id:
         raise RunError(
-            f"The search {sprout.key[:-1]} grows node {sprout.id} from node {sprout.parent.id}, and its log "
-            f"has it grown from node {row['parent']}, so another version of isocompute made it; name another run."
+            f"The search {pending.key[:-1]} continues node {pending.parent.id} with node {pending.id}, but its log "
+            f"continues node {row['parent']}; it was made by another version of isocompute, so name another run."
         )
-    tokens, own = row["token_ids"], row["step_score"]
+    tokens, step_score = row["token_ids"], row["step_score"]
     node = Node(
-        id=sprout.id,
-        parent=sprout.parent,
-        round=sprout.round,
+        id=pending.id,
+        parent=pending.parent,
+        round=pending.round,
         text=row["text"],
         tokens=None if tokens is None else tuple(tokens),
-        length=sum_node_counts(sprout.parent.length, row["completion_tokens"]),
+        length=sum_node_counts(pending.parent.length, row["completion_tokens"]),
         end=row["end"],
-        scores=sprout.parent.scores if own is None else (*sprout.parent.scores, own),
+        scores=pending.parent.scores if step_score is None else (*pending.parent.scores, step_score),
         score=math.nan if row["score"] is None else row["score"],
-        tie_breaker=sprout.tie_breaker,
+        tie_breaker=pending.tie_breaker,
     )
     return node, NodeCost(**{name: row[name] for name in NodeCost().counts}, clock=read_node_clock(row))
 
@@ -153,7 +153,7 @@ def classify_node(node: Node, parents: Collection[Node], candidates: Collection[
 
 
 def build_search_row(
-    key: SearchKey, status: str, cost: NodeCost, rounds: Sequence[Sequence[TimeSpan | None]], **found: Any
+    key: SearchKey, status: str, cost: NodeCost, rounds: Sequence[Sequence[TimeSpan | None]], **result: Any
 ) -> SearchRow:
     """Return a search's row.
 
@@ -162,7 +162,7 @@ def build_search_row(
         status: ok, or the reason why it has no answer.
         cost: the total cost of its nodes.
         rounds: the spans of each round's nodes.
-        found: its answer.
+        result: its answer.
     """
     counts = cost.counts
     sampled = counts.pop("completion_tokens"), counts.pop("lookahead_tokens")
@@ -173,5 +173,5 @@ def build_search_row(
         "steps": len(rounds),
         **build_search_clock_cells(rounds),
         "status": status,
-        **found,
+        **result,
     }

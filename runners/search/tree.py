@@ -33,7 +33,7 @@ class SearchTree:
         key: the search.
         rules: its configuration.
         seed: the sweep's seed.
-        ground: the context of its nodes.
+        context: the context of its nodes.
         grader: the grader of answers.
         gold: the gold answer.
         there: its logged nodes, by number.
@@ -45,15 +45,22 @@ class SearchTree:
         key: SearchKey,
         rules: SearchConfig,
         seed: int,
-        ground: SearchContext,
+        context: SearchContext,
         grader: Grader,
         gold: str,
-        there: dict[int, SearchRow],
+        logged_rows: dict[int, SearchRow],
         log: Callable[[list[SearchRow]], None],
     ) -> None:
-        self.key, self.rules, self.seed, self.ground, self.logged_rows, self.log = key, rules, seed, ground, there, log
-        seen = [row["answer"] for _, row in sorted(there.items()) if row["answer"] is not None]
-        self.classes = AnswerClasses(grader, gold, seen)
+        self.key, self.rules, self.seed, self.context, self.logged_rows, self.log = (
+            key,
+            rules,
+            seed,
+            context,
+            logged_rows,
+            log,
+        )
+        logged_answers = [row["answer"] for _, row in sorted(logged_rows.items()) if row["answer"] is not None]
+        self.classes = AnswerClasses(grader, gold, logged_answers)
         self.answers: dict[int, tuple[str | None, bool]] = {}
         self.cost, self.node_count = NodeCost(), 0
         self.rounds: list[list[TimeSpan | None]] = []
@@ -65,82 +72,88 @@ class SearchTree:
         running = begin(shape.n, shape.width, self.rules.rounds, seed)
         parents = next(running)
         while True:
-            sprouts = self._make_pending_nodes(parents)
+            pending_nodes = self._make_pending_nodes(parents)
             grown: dict[int, NodeOutcome] = {
-                s.id: (*restore_node(s, row), "ok") for s, row in self._find_logged_rows(sprouts)
+                s.id: (*restore_node(s, row), "ok") for s, row in self._find_logged_rows(pending_nodes)
             }
-            if missing := [sprout for sprout in sprouts if sprout.id not in grown]:
+            if missing := [pending for pending in pending_nodes if pending.id not in grown]:
                 grown |= yield missing
             for _, cost, _ in grown.values():
                 self.cost.add(**cost.counts)
             self.rounds[-1] = [cost.clock.span for _, cost, _ in grown.values()]
-            children = [node for sprout in sprouts if (node := grown[sprout.id][0]) is not None]
-            if len(children) < len(sprouts):
-                return self._log_failed_round(sprouts, grown)
+            children = [node for pending in pending_nodes if (node := grown[pending.id][0]) is not None]
+            if len(children) < len(pending_nodes):
+                return self._log_failed_round(pending_nodes, grown)
             try:
                 parents, candidates = running.send(children), list[Node]()
             except StopIteration as over:
                 parents, candidates = [], over.value
-            self._log_round(sprouts, grown, set(parents), set(candidates))
+            self._log_round(pending_nodes, grown, set(parents), set(candidates))
             if candidates:
                 return self._select_answer(candidates)
 
-    def grow_node(self, sprout: PendingNode, cost: NodeCost) -> NodeGrowth:
+    def grow_node(self, pending: PendingNode, cost: NodeCost) -> NodeGrowth:
         """Return the growth of a node; its cost is added to ``cost``."""
-        return (grow_step if self.ground.revision is None else grow_attempt)(self.ground, sprout, cost)
+        return (grow_step if self.context.revision is None else grow_attempt)(self.context, pending, cost)
 
     def _make_pending_nodes(self, parents: Sequence[Node]) -> list[PendingNode]:
         self.rounds.append([])
-        sprouts = []
+        pending_nodes = []
         for parent in parents:
             self.node_count += 1
             key = (*self.key, self.node_count)
-            luck = derive_seed(self.seed, "tie", *key) / 2**63
-            sprouts.append(
-                PendingNode(key, parent, len(self.rounds), luck, partial(derive_seed, self.seed, "node", *key))
+            tie_break = derive_seed(self.seed, "tie", *key) / 2**63
+            pending_nodes.append(
+                PendingNode(key, parent, len(self.rounds), tie_break, partial(derive_seed, self.seed, "node", *key))
             )
-        return sprouts
+        return pending_nodes
 
-    def _find_logged_rows(self, sprouts: Sequence[PendingNode]) -> Iterator[tuple[PendingNode, SearchRow]]:
-        return ((sprout, self.logged_rows[sprout.id]) for sprout in sprouts if sprout.id in self.logged_rows)
+    def _find_logged_rows(self, pending_nodes: Sequence[PendingNode]) -> Iterator[tuple[PendingNode, SearchRow]]:
+        return ((pending, self.logged_rows[pending.id]) for pending in pending_nodes if pending.id in self.logged_rows)
 
     def _log_round(
-        self, sprouts: Sequence[PendingNode], grown: dict[int, NodeOutcome], parents: set[Node], candidates: set[Node]
+        self,
+        pending_nodes: Sequence[PendingNode],
+        grown: dict[int, NodeOutcome],
+        parents: set[Node],
+        candidates: set[Node],
     ) -> None:
         """Grade the finished nodes of a round, and log the nodes that are not logged yet."""
         rows = []
-        for sprout in sprouts:
-            node, cost, _ = grown[sprout.id]
-            assert node is not None, "a round with a failure is not decided"
-            row = self.logged_rows.get(sprout.id)
+        for pending in pending_nodes:
+            node, cost, _ = grown[pending.id]
+            assert node is not None, "a round with a failed node is not decided"
+            row = self.logged_rows.get(pending.id)
             if row is not None and row["status"] == "ok":
                 self.answers[node.id] = (row["answer"], bool(row["correct"]))
                 continue
-            said = {}
+            grade = {}
             if node.is_finished:
-                self.answers[node.id] = self.classes.grade(self.ground.build_solution_text(node))
-                said = dict(zip(("answer", "correct"), self.answers[node.id], strict=True))
-            rows.append(build_node_row(sprout, "ok", cost, node, fate=classify_node(node, parents, candidates), **said))
+                self.answers[node.id] = self.classes.grade(self.context.build_solution_text(node))
+                grade = dict(zip(("answer", "correct"), self.answers[node.id], strict=True))
+            rows.append(
+                build_node_row(pending, "ok", cost, node, fate=classify_node(node, parents, candidates), **grade)
+            )
         if rows:
             self.log(rows)
 
-    def _log_failed_round(self, sprouts: Sequence[PendingNode], grown: dict[int, NodeOutcome]) -> SearchRow:
+    def _log_failed_round(self, pending_nodes: Sequence[PendingNode], grown: dict[int, NodeOutcome]) -> SearchRow:
         """Log a round that cannot be decided, so that the next run requests only the failed nodes."""
-        why = [status for node, _, status in grown.values() if node is None]
+        reasons = [status for node, _, status in grown.values() if node is None]
         rows = []
-        for sprout in sprouts:
-            node, cost, status = grown[sprout.id]
-            if sprout.id not in self.logged_rows:
-                rows.append(build_node_row(sprout, status if node is None else WAITING_STATUS, cost, node))
+        for pending in pending_nodes:
+            node, cost, status = grown[pending.id]
+            if pending.id not in self.logged_rows:
+                rows.append(build_node_row(pending, status if node is None else WAITING_STATUS, cost, node))
         self.log(rows)
-        return build_search_row(self.key, f"a node failed: {why[0]}", self.cost, self.rounds)
+        return build_search_row(self.key, f"a node failed: {reasons[0]}", self.cost, self.rounds)
 
     def _select_answer(self, candidates: list[Node]) -> SearchRow:
         """Select the answer and return the search's row; unfinished candidates count only if none is finished."""
         finished = sum(node.is_finished for node in candidates)
         if not finished:
             for node in candidates:
-                self.answers[node.id] = self.classes.grade(self.ground.build_solution_text(node))
+                self.answers[node.id] = self.classes.grade(self.context.build_solution_text(node))
         selected = select_candidate(
             candidates, {id_: answer for id_, (answer, _) in self.answers.items()}, self.rules.select
         )

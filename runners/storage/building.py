@@ -27,31 +27,33 @@ def build_hidden_run(target: Run, work: str, mark: str) -> Iterator[Run]:
     """
     article = "an" if work[0] in "aeiou" else "a"
     if target.fs.exists(target.root):
-        raise RunError(f"There is something at '{target.path}' already; {article} {work} needs a place of its own.")
+        raise RunError(f"'{target.path}' exists already; {article} {work} needs a new folder.")
     folder, name = posixpath.split(target.root)
     if not (target.local or folder.strip("/")):
-        raise RunError(f"'{target.path}' is the top of a store; {article} {work} needs a folder in it.")
+        raise RunError(f"'{target.path}' is the root of a store; {article} {work} needs a folder in it.")
     parent = folder if target.local else posixpath.dirname(target.path)
-    begun = Run(posixpath.join(parent, f".{name}.{mark}"))
+    hidden = Run(posixpath.join(parent, f".{name}.{mark}"))
 
     def clear_hidden_run(keep: str = "") -> None:
-        there = begun.fs.ls(begun.root, detail=False) if begun.fs.exists(begun.root) else []
-        for path in there:
+        paths = hidden.fs.ls(hidden.root, detail=False) if hidden.fs.exists(hidden.root) else []
+        for path in paths:
             if posixpath.basename(path) != keep:
-                begun.fs.rm(path, recursive=True)
-        if not keep and begun.fs.exists(begun.root):
-            begun.fs.rmdir(begun.root)
+                hidden.fs.rm(path, recursive=True)
+        if not keep and hidden.fs.exists(hidden.root):
+            hidden.fs.rmdir(hidden.root)
 
-    if foreign := begun.find_foreign_file():
-        raise RunError(f"'{foreign}' is in the way of the {work} and no run has it; move it, or name another run.")
-    with begun.lock():
+    if foreign := hidden.find_foreign_file():
+        raise RunError(
+            f"'{foreign}' is in the way of the {work} and does not belong to a run; move it, or name another run."
+        )
+    with hidden.lock():
         try:
             clear_hidden_run(keep=LOCK_FILE)  # leftovers of a killed process
-            yield begun
+            yield hidden
             if target.local:
-                os.rename(begun.root, target.root)
+                os.rename(hidden.root, target.root)
             else:
-                move_run_into_place(begun, target)
+                move_run_into_place(hidden, target)
         except OSError as error:
             clear_hidden_run()
             raise RunError(f"The run at '{target.path}' could not be written: {error.strerror or error}.") from None

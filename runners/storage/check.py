@@ -48,7 +48,7 @@ MAX_EXPECTED_ROWS = 10**6
 
 REMEDY_ADVICE = {
     REIMPORT: "import its source again",
-    RESWEEP: "run its sweep again, which writes the problems that are missing",
+    RESWEEP: "run its sweep again to write the missing problems",
 }
 
 
@@ -182,9 +182,9 @@ def scan_run(run: Run) -> tuple[CheckReport, list[ExaminedPart]]:
     parts: list[ExaminedPart] = []
     for table in TABLES.values():
         lenient = imported or (config is not None and is_imported_table(config, table))
-        found, wrong = read_parts(run, table, listed[table.name], lenient)
-        parts += found
-        damage += [*wrong, *validation.check_rows_together(table, parts, config)]
+        table_parts, part_damage = read_parts(run, table, listed[table.name], lenient)
+        parts += table_parts
+        damage += [*part_damage, *validation.check_rows_together(table, parts, config)]
     if isinstance(origin, ImportedRun):
         damage = [replace(one, remedy=REIMPORT) for one in [*damage, *find_incomplete_tables(run, origin, parts)]]
     places = {part.path: i for i, part in enumerate(parts)}
@@ -200,24 +200,26 @@ def check_manifest(run: Run, begun: bool) -> tuple[Sweep | ImportedRun | None, l
         manifest = run.read_manifest()
         config = extract_origin(manifest, run.path)
         if isinstance(config, Sweep) and count_largest_rows(config) > MAX_EXPECTED_ROWS:
-            raise DataError(f"The manifest of '{run.path}' asks for more than {MAX_EXPECTED_ROWS:,} rows of a kind.")
+            raise DataError(f"The manifest of '{run.path}' requests more than {MAX_EXPECTED_ROWS:,} rows of one kind.")
     except (DataError, RunError) as error:
         if isinstance(error, RunError) and (not begun or run.exists):  # the latter: another format, or unreadable
             raise
         path = posixpath.join(run.root, MANIFEST_FILE)
         return None, [Damage(path, extract_error_reason(path, error), None, RESTORE)], []
     notes = []
-    said = manifest.get("prompts")
-    for prompt in said.values() if isinstance(said, dict) else ():
+    prompt_entries = manifest.get("prompts")
+    for prompt in prompt_entries.values() if isinstance(prompt_entries, dict) else ():
         name, sha256 = (prompt.get("name"), prompt.get("sha256")) if isinstance(prompt, dict) else (None, None)
         if name in prompts.list_prompts() and sha256 != prompts.load_prompt(name, needs=()).template_hash:
-            notes.append(f"the prompt '{name}' was another when this run was made; it can be fitted, not added to")
+            notes.append(
+                f"the prompt '{name}' has changed since this run was made; the run can be fitted, but no rows can be "
+                "added to it"
+            )
     if isinstance(config, Sweep) and config.source_run is not None:
         failed = f", {config.source_run.failed:,} of which failed there" if config.source_run.failed else ""
         notes.append(
-            f"its solutions are those of '{config.source_run.run}'{failed}: a sweep asks that run for what is "
-            "missing of "
-            "them, and no model"
+            f"its solutions were taken from '{config.source_run.run}'{failed}; a sweep takes missing ones from that "
+            "run and samples none"
         )
     return config, [], notes
 
@@ -240,11 +242,11 @@ def find_incomplete_tables(run: Run, imported: ImportedRun, parts: list[Examined
     """Return the tables whose number of rows is not the imported one, unless a damaged part explains it."""
     damage = []
     for name, rows in imported.rows.items():
-        there = [part for part in parts if part.table.name == name]
-        found = sum(len(part.sound) for part in there)
-        if found != rows and all(part.keys is not None for part in there):
-            what = f"{found:,} rows, and {rows:,} were imported"
-            damage.append(Damage(posixpath.join(run.root, name), what, max(rows - found, 0), REIMPORT))
+        table_parts = [part for part in parts if part.table.name == name]
+        row_count = sum(len(part.sound) for part in table_parts)
+        if row_count != rows and all(part.keys is not None for part in table_parts):
+            what = f"{row_count:,} rows, but {rows:,} were imported"
+            damage.append(Damage(posixpath.join(run.root, name), what, max(rows - row_count, 0), REIMPORT))
     return damage
 
 
@@ -280,8 +282,8 @@ def check_part_values(table: RunTable, batch: list[tuple[ExaminedPart, pa.Table]
     if not batch:
         return []
     parts = [part for part, _ in batch]
-    found = validation.find_impossible_rows(table, pa.concat_tables([content for _, content in batch]), imported)
-    return [damage for what, bad in found for damage in validation.mark_lost_rows(parts, bad, what)]
+    faults = validation.find_impossible_rows(table, pa.concat_tables([content for _, content in batch]), imported)
+    return [damage for what, bad in faults for damage in validation.mark_lost_rows(parts, bad, what)]
 
 
 def extract_error_reason(path: str, error: Exception) -> str:
@@ -310,14 +312,16 @@ def describe_stray_files(run: Run) -> list[str]:
     """Return notes on files that are in the tables' folders and are not parts."""
     paths = [path for table in TABLES for path in run.fs.find(posixpath.join(run.root, table))]
     paths = [path for path in paths if not PART_FILE_PATTERN.search(path)]
-    said = {
-        ".tmp": "half-written, by a sweep that is at it or was killed; the next sweep removes what is left",
-        ".damaged": "set aside before; delete what is not needed any more",
-        "": "not a part, and not read",
+    descriptions = {
+        ".tmp": "unfinished, from a sweep that is running or was killed; the next sweep removes leftovers",
+        ".damaged": "set aside earlier; delete what you no longer need",
+        "": "with an unknown name, not read",
     }
     notes = []
-    for end, what in said.items():
-        found = [path for path in paths if next(mark for mark in said if mark in posixpath.basename(path)) == end]
-        if found:
-            notes.append(f"{len(found):,} file{'s' if len(found) > 1 else ''} {what}: {found[0]}")
+    for end, description in descriptions.items():
+        matches = [
+            path for path in paths if next(mark for mark in descriptions if mark in posixpath.basename(path)) == end
+        ]
+        if matches:
+            notes.append(f"{len(matches):,} file{'s' if len(matches) > 1 else ''} {description}: {matches[0]}")
     return notes

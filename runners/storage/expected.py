@@ -105,9 +105,9 @@ class ExpectedRows:
         fixed: list[Sequence[Any]] = [(value,) for value in start] or [self.problems]
         yield from product(*fixed, *axes[len(fixed) - 1 :])
 
-    def find_missing_keys(self, table: RunTable, there: Set[RowKey], start: RowKey = ()) -> Iterator[RowKey]:
-        """Yield the keys of the requested rows that are not in ``there``, in the order of `enumerate_keys`."""
-        return (key for key in self.enumerate_keys(table, start) if key not in there)
+    def find_missing_keys(self, table: RunTable, existing: Set[RowKey], start: RowKey = ()) -> Iterator[RowKey]:
+        """Yield the keys of the requested rows that are not in ``existing``, in the order of `enumerate_keys`."""
+        return (key for key in self.enumerate_keys(table, start) if key not in existing)
 
     def select_rows(self, table: RunTable, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the requested rows of a frame in their order."""
@@ -123,13 +123,13 @@ class ExpectedRows:
         columns = SEARCHES_TABLE.key_names[1:]
         keys = frame[columns].itertuples(index=False, name=None)
         known: dict[RowKey, bool] = {}
-        found = []
+        mask = []
         for key in keys:
             if key not in known:
                 *shape, seed = key
                 known[key] = seed is not None and 0 <= seed < self.seeds.get(SearchShape(*shape), 0)
-            found.append(known[key])
-        return pd.Series(found, index=frame.index, dtype=bool)
+            mask.append(known[key])
+        return pd.Series(mask, index=frame.index, dtype=bool)
 
     def require_rows(self, run: Run, table: RunTable, columns: Sequence[str]) -> pd.DataFrame:
         """Read the requested rows; those of numbered tables are sorted by key.
@@ -165,8 +165,8 @@ class ExpectedRows:
         shape = (len(names), *numbers.values())
         keys = keys.filter(pc.is_in(keys["problem_id"], value_set=known))
         places = [pc.index_in(keys["problem_id"], value_set=known), *(keys[name] for name in numbers)]
-        there = np.sort(np.ravel_multi_index([place.to_numpy() for place in places], shape))
-        ends = np.concatenate([[-1], there, [math.prod(shape)]])
+        existing = np.sort(np.ravel_multi_index([place.to_numpy() for place in places], shape))
+        ends = np.concatenate([[-1], existing, [math.prod(shape)]])
         before = np.flatnonzero(np.diff(ends) > 1)
         first, last = (
             [(names[p], *row) for p, *row in np.transpose(np.unravel_index(place, shape)).tolist()]
@@ -176,11 +176,11 @@ class ExpectedRows:
         return [Gap(*gap) for gap in zip(first, last, rows, strict=True)]
 
     def _find_search_gaps(self, keys: pa.Table) -> list[Gap]:
-        there = {tuple(row.values()) for row in keys.to_pylist()}
+        existing = {tuple(row.values()) for row in keys.to_pylist()}
         gaps: list[Gap] = []
         after = True
         for key in sorted(self.enumerate_keys(SEARCHES_TABLE)):
-            if key in there:
+            if key in existing:
                 after = True
             elif after:
                 gaps, after = [*gaps, Gap(key, key, 1)], False

@@ -64,8 +64,8 @@ def locate_store(path: str, what: str = "The file") -> StorePath:
     try:
         fs, root = fsspec.core.url_to_fs(path)
     except Exception as error:  # each store has its own error classes
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RunError(f"{what} '{path}' cannot be reached: {said.rstrip('.')}.") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunError(f"{what} '{path}' cannot be reached: {reason.rstrip('.')}.") from error
     while isinstance(fs, DirFileSystem):
         fs, root = fs.fs, f"{fs.path}/{root.lstrip('/')}".rstrip("/")
     return StorePath(fs, root, isinstance(fs, LocalFileSystem))
@@ -101,8 +101,8 @@ def translate_store_errors(path: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except Exception as error:  # each store has its own error classes
-        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise DataError(f"'{path}' cannot be reached: {said.splitlines()[0].rstrip('.')}.") from error
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise DataError(f"'{path}' cannot be reached: {reason.splitlines()[0].rstrip('.')}.") from error
 
 
 def replace_file(path: str, content: bytes, temporary: str) -> None:
@@ -168,7 +168,9 @@ def check_output_path(path: str) -> None:
     if is_folder:
         raise DataError(f"'{path}' is a folder; name a file in it.")
     if in_run:
-        raise DataError(f"'{path}' belongs to a run, which sweeps, grades and repairs alone change; name another file.")
+        raise DataError(
+            f"'{path}' belongs to a run, which only sweeps, regrades and repairs may change; name another file."
+        )
 
 
 def write_output(path: str, content: bytes) -> None:

@@ -92,8 +92,8 @@ class FolderLock:
             same = False
         if not same:
             raise RunError(
-                f"The run at '{self.path}' was moved or deleted while it was written; put it back and sweep again: "
-                "what was written before is whole there."
+                f"The run at '{self.path}' was moved or deleted while it was being written; put it back and sweep "
+                "again. What was written before is intact."
             )
 
 
@@ -110,7 +110,7 @@ def _lock_folder(root: str, path: str) -> Iterator[FolderLock]:
         except BlockingIOError:
             raise RunError(f"Another process is writing the run at '{path}'; wait for it, or stop it.") from None
         except OSError as error:
-            raise RunError(f"The run at '{path}' cannot be locked there: {error.strerror}.") from None
+            raise RunError(f"The run at '{path}' cannot be locked: {error.strerror}.") from None
         yield FolderLock(file, name, path)
     finally:
         os.close(file)
@@ -134,8 +134,8 @@ class ObjectLock:
             same = False
         if not same:
             raise RunError(
-                f"The run at '{self.path}' was moved or deleted, or another process took it, while it was written; "
-                "what was written before is whole, and the same command goes on from there."
+                f"The run at '{self.path}' was moved or deleted, or locked by another process, while it was being "
+                "written. What was written before is intact; run the same command again to continue."
             )
 
 
@@ -184,8 +184,8 @@ def _remove_dead_lock(fs: Any, name: str, path: str) -> None:
         return
     whose = f"process {process} of this machine" if own else "another machine"
     raise RunError(
-        f"The run at '{path}' is held by {whose}, as its {LOCK_FILE} says; wait for that process, or stop it. "
-        f"If it is gone, delete {name} from the store."
+        f"The run at '{path}' is locked by {whose}, according to its {LOCK_FILE}; wait for that process, or stop it. "
+        f"If it has ended, delete {name} from the store."
     )
 
 

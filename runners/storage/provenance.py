@@ -74,7 +74,7 @@ def extract_origin(manifest: dict[str, Any], run: str) -> Sweep | ImportedRun:
     try:
         return ImportedRun.model_validate(manifest["imported"])
     except ValidationError:
-        raise DataError(f"The manifest of '{run}' has an 'imported' that is not an import's.") from None
+        raise DataError(f"The manifest of '{run}' has an invalid 'imported' entry.") from None
 
 
 def extract_source_run(manifest: dict[str, Any], run: str) -> SourceRun | None:

@@ -55,12 +55,12 @@ def regrade_run(run: Run, grader: Grader) -> RegradeResult:
             classes, or another process is writing it.
         DataError: a part is damaged, or the grader cannot read a gold answer.
     """
-    before, own = read_grader_title(run), run.read_manifest().get("grader")
+    before, original = read_grader_title(run), run.read_manifest().get("grader")
     origin = extract_origin(run.read_manifest(), run.path)
-    if isinstance(origin, Sweep) and origin.searches and grader.title != own:
+    if isinstance(origin, Sweep) and origin.searches and grader.title != original:
         raise RunError(
-            f"The searches of '{run.path}' selected among answers as {own} reads them, so that its solutions cannot be "
-            f"graded by {grader.title} beside them; sweep into a new run with that grader."
+            f"The searches of '{run.path}' selected answers that {original} read, so its solutions cannot be graded by "
+            f"{grader.title}; sweep into a new run with that grader."
         )
     thinking_end = origin.solutions_thinking_end
     with run.lock():
@@ -76,24 +76,24 @@ def regrade_run(run: Run, grader: Grader) -> RegradeResult:
         rows, refused = [], grader.refused_count
         for problem, group in solutions.groupby("problem_id", sort=False):
             if problem not in golds:
-                raise RunError(f"The run at '{run.path}' has solutions to '{problem}', and no such problem.")
+                raise RunError(f"The run at '{run.path}' has solutions to '{problem}', but no such problem.")
             if not isinstance(golds[problem], str):  # pandas may turn null into NaN
-                raise RunError(f"The run at '{run.path}' does not say the right answer to '{problem}'.")
+                raise RunError(f"The run at '{run.path}' lacks the right answer to '{problem}'.")
             classes = AnswerClasses(grader, golds[problem])
             for number, text in zip(group["solution_id"], group["text"], strict=True):
                 answer, correct = classes.grade(cut_thinking(text, thinking_end))
                 rows.append((problem, number, answer, correct, grader.title, digest_text(text)))
         run.replace_table(GRADES_TABLE, (dict(zip(GRADES_TABLE.schema.names, row, strict=True)) for row in rows))
     answers = solutions["answer"].astype(object).where(solutions["answer"].notna(), None).tolist()
-    was = solutions["correct"].eq(True).tolist()
+    correct_before = solutions["correct"].eq(True).tolist()
     return RegradeResult(
         run=run.path,
         before=before,
         grader=grader.title,
         solutions=len(rows),
         changed=sum(old != row[2] for old, row in zip(answers, rows, strict=True)),
-        now_right=sum(row[3] and not old for old, row in zip(was, rows, strict=True)),
-        now_wrong=sum(old and not row[3] for old, row in zip(was, rows, strict=True)),
+        now_right=sum(row[3] and not old for old, row in zip(correct_before, rows, strict=True)),
+        now_wrong=sum(old and not row[3] for old, row in zip(correct_before, rows, strict=True)),
         unread=sum(row[2] is None for row in rows),
         refused=grader.refused_count - refused,
         notes=note_rewritten_gold(run, grader),
@@ -106,8 +106,8 @@ def note_rewritten_gold(run: Run, grader: Grader) -> list[str]:
     if manifest.get("gold") == GOLD_AS_GIVEN or manifest.get("grader") == grader.title:
         return []
     return [
-        f"the right answers of this run are those that {manifest.get('grader')} read in the given ones, which are "
-        "lost; an answer that only the given ones equal counts as wrong"
+        f"this run holds the right answers as {manifest.get('grader')} read them, not as they were given; an answer "
+        "that equals only the given form counts as wrong"
     ]
 
 
@@ -135,8 +135,8 @@ def require_own_grader(run: Run) -> str:
         raise RunError(f"The run at '{run.path}' holds no solutions to grade{explain_missing_texts(run)}.")
     if grader.startswith(f"{LOGGED_GRADER}/"):
         raise RunError(
-            f"The answers of '{run.path}' are those that were logged ({grader}), and no grader here read them; "
-            f"name one to read its texts: --grader {GRADERS.names_as_text}."
+            f"The answers of '{run.path}' were logged by another tool ({grader}), not read by a grader here; name "
+            f"one to read the texts: --grader {GRADERS.names_as_text}."
         )
     return grader
 
@@ -145,4 +145,4 @@ def explain_missing_texts(run: Run) -> str:
     """Return the reason why a run has no solutions to grade."""
     if isinstance(extract_origin(run.read_manifest(), run.path), Sweep):
         return "; run its sweep first"
-    return ": what was imported has no texts of solutions, only what was read in them"
+    return ": the import has no solution texts, only the answers read in them"

@@ -88,7 +88,7 @@ class Run:
         format_ = manifest.get("format", 1)
         if type(format_) is not int or format_ not in READABLE_FORMATS:
             raise RunError(
-                f"The run at '{self.path}' has the format {format_!r:.40}, and this version of isocompute reads "
+                f"The run at '{self.path}' has the format {format_!r:.40}, but this version of isocompute reads "
                 f"formats {' and '.join(map(str, READABLE_FORMATS))}; use the version that wrote it, or a newer one."
             )
         return manifest
@@ -170,14 +170,14 @@ class Run:
         try:
             with self._translate_read_errors(path), self.fs.open(path, "rb") as file:
                 part = pq.ParquetFile(file, page_checksum_verification=True)
-                held = table.find_columns(part.schema_arrow, path)
-                there = {name: held[name] for name in schema.names if name in held}
-                found, rows = part.read(columns=list(there.values())), part.metadata.num_rows
+                columns_in_file = table.find_columns(part.schema_arrow, path)
+                present = {name: columns_in_file[name] for name in schema.names if name in columns_in_file}
+                content, rows = part.read(columns=list(present.values())), part.metadata.num_rows
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0].rstrip(".")
             raise DataError(f"{path} cannot be read as Parquet: {reason}; {self._advice}.") from None
-        nulls = {field.name: pa.nulls(rows, field.type) for field in schema if field.name not in there}
-        cells = [nulls[name] if name in nulls else found[there[name]] for name in schema.names]
+        nulls = {field.name: pa.nulls(rows, field.type) for field in schema if field.name not in present}
+        cells = [nulls[name] if name in nulls else content[present[name]] for name in schema.names]
         return pa.table(cells, schema=schema)
 
     def read_frame(self, table: RunTable, columns: list[str] | None = None) -> pd.DataFrame:
@@ -189,15 +189,15 @@ class Run:
             DataError: as `read_table`, or a key occurs twice.
         """
         names = table.key_names
-        wanted = columns and list(dict.fromkeys([*names, *columns, *(["status"] if table.has_status else [])]))
-        frame: pd.DataFrame = self.read_table(table, wanted).to_pandas()
+        needed = columns and list(dict.fromkeys([*names, *columns, *(["status"] if table.has_status else [])]))
+        frame: pd.DataFrame = self.read_table(table, needed).to_pandas()
         if table.has_status:
             failed = frame["status"] != "ok"
             frame = frame[~(failed & frame.duplicated(names, keep="last"))]
         if (twice := frame.duplicated(names)).any():
             key = next(frame.loc[twice, names].itertuples(index=False, name=None))
             raise DataError(
-                f"{self.path}/{table.name} holds the row {key} twice; a key must stand once, and {self._advice}."
+                f"{self.path}/{table.name} holds the row {key} twice, but keys must be unique; {self._advice}."
             )
         frame = frame.sort_values(names, kind="stable", ignore_index=True)
         if (overlay := OVERLAYS.get(table.name)) is not None:
@@ -252,15 +252,15 @@ class Run:
         Returns:
             The new path of the damaged part.
         """
-        aside = next(name for i in count() if not self.fs.exists(name := f"{path}.damaged{f'-{i}' if i else ''}"))
+        aside_path = next(name for i in count() if not self.fs.exists(name := f"{path}.damaged{f'-{i}' if i else ''}"))
         with self._translate_write_errors(path):
             if kept.num_rows:
-                self.fs.copy(path, aside)  # a copy: the rows to keep must exist at all times
+                self.fs.copy(path, aside_path)  # a copy: the rows to keep must exist at all times
             else:
-                self.fs.mv(path, aside)
+                self.fs.mv(path, aside_path)
         if kept.num_rows:
             self._put_file(path, encode_parquet(kept))
-        return aside
+        return aside_path
 
     @property
     def _advice(self) -> str:
@@ -297,8 +297,8 @@ class Run:
             if type(error) is OSError and error.errno is None:
                 raise
             raise RunError(
-                f"{path} cannot be read: {error.strerror or error or type(error).__name__}; that says nothing of what "
-                "is in it, so nothing was changed."
+                f"{path} cannot be read: {error.strerror or error or type(error).__name__}; its content may be "
+                "intact, so nothing was changed."
             ) from None
 
     @contextmanager
@@ -307,8 +307,8 @@ class Run:
             yield
         except OSError as error:
             raise RunError(
-                f"{path} could not be written: {error.strerror or error}; what was written before is whole, "
-                "and the same command goes on from there."
+                f"{path} could not be written: {error.strerror or error}. What was written before is intact; run the "
+                "same command again to continue."
             ) from None
 
     @contextmanager

@@ -71,8 +71,8 @@ class RunTable:
         1. A former name that no column has today does.
         """
         former = {c.name: c.formerly for c in self.columns if c.formerly is not None}
-        telling = set(former.values()) - {c.name for c in self.columns}
-        return former if telling & set(schema.names) else {}
+        format_1_only = set(former.values()) - {c.name for c in self.columns}
+        return former if format_1_only & set(schema.names) else {}
 
     def find_columns(self, schema: pa.Schema, where: str) -> dict[str, str]:
         """Return the name in a file of each column that it has; raise unless its columns are this table's.
@@ -80,11 +80,11 @@ class RunTable:
         Raises:
             DataError: a column is missing, repeated, unknown or of the wrong type; the message names file and column.
         """
-        former, found = self.find_former_names(schema), dict[str, str]()
+        former, file_names = self.find_former_names(schema), dict[str, str]()
         for column in (*self.columns, *self.retired):
             name = former.get(column.name, column.name)
             if schema.names.count(name) > 1:
-                raise DataError(f"{where}: the column '{name}' stands twice; a table has each column once.")
+                raise DataError(f"{where}: the column '{name}' appears twice; each column may appear only once.")
             index = schema.get_field_index(name)
             if index < 0 and (column.later or column in self.retired):
                 continue
@@ -95,32 +95,35 @@ class RunTable:
                 raise DataError(
                     f"{where}: the column '{name}' is {schema.field(index).type}; it must be {column.type}."
                 )
-            found[column.name] = name
-        if extra := [name for name in schema.names if name not in found.values()]:
+            file_names[column.name] = name
+        if extra := [name for name in schema.names if name not in file_names.values()]:
             raise DataError(f"{where}: the column '{extra[0]}' does not belong to {self.name}.")
-        return found
+        return file_names
 
 
 PROBLEM_ID = Column("problem_id", pa.string(), "the problem's name, unique in its task")
-SOLUTION_ID = Column("solution_id", pa.int32(), "0, 1, 2 …: which sample of the problem")
+SOLUTION_ID = Column("solution_id", pa.int32(), "number of the solution among the problem's samples: 0, 1, 2 …")
 COMPLETION_COLUMNS = (
     Column("prompt_tokens", pa.int32(), "tokens in the prompt", null=True),
     Column(
-        "cached_tokens", pa.int32(), "of these, read from the prefix cache; null if unknown",
+        "cached_tokens", pa.int32(), "prompt tokens read from the prefix cache; null if unknown",
         null=True, within="prompt_tokens",
     ),
-    Column("completion_tokens", pa.int32(), "tokens sampled, the end token included", null=True),
-    Column("finish_reason", pa.string(), "stop; length: the token limit cut it; skipped: nothing to verify", null=True),
-    Column("status", pa.string(), "ok, or what went wrong; a row that is not ok is never scored"),
+    Column("completion_tokens", pa.int32(), "tokens sampled, including the end token", null=True),
+    Column(
+        "finish_reason", pa.string(), "stop: complete; length: cut at the token limit; skipped: nothing to verify",
+        null=True,
+    ),
+    Column("status", pa.string(), "ok, or what went wrong; failed rows are never scored"),
 )  # fmt: skip
 
 CLOCK_COLUMNS = (
     Column(
-        "started_at", pa.timestamp("us", tz="UTC"), "when the engine took the request up; null if unknown",
+        "started_at", pa.timestamp("us", tz="UTC"), "when the engine started the request; null if unknown",
         null=True, later=True,
     ),
     Column(
-        "seconds", pa.float64(), "wall time until it was complete, while others ran beside it; null if unknown",
+        "seconds", pa.float64(), "wall time until completion, while other requests ran too; null if unknown",
         null=True, later=True,
     ),
 )  # fmt: skip
@@ -129,7 +132,7 @@ MODEL_TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 """The columns of the solver's or verifier's prompt, cached and completion tokens."""
 
 DIGEST_COLUMN = Column(
-    "solution_digest", pa.string(), "of the solution's text that was judged, see `digests`; null if not said",
+    "solution_digest", pa.string(), "digest of the solution text that the row is about, see `digests`; null if unknown",
     null=True, later=True,
 )  # fmt: skip
 
@@ -138,11 +141,11 @@ PROBLEMS_TABLE = RunTable(
     (
         PROBLEM_ID,
         Column("task", pa.string(), "the task's name"),
-        Column("question", pa.string(), "what is asked; null only where an import does not say", null=True),
-        Column("gold", pa.string(), "the right answer, as given; null only where an import does not say", null=True),
+        Column("question", pa.string(), "the question; null only if an import lacks it", null=True),
+        Column("gold", pa.string(), "the right answer, as given; null only if an import lacks it", null=True),
         Column("subject", pa.string(), "field of knowledge", null=True),
-        Column("level", pa.int32(), "difficulty, 1 the easiest", null=True),
-        Column("cluster", pa.string(), "the group of problems that it was drawn with", null=True, later=True),
+        Column("level", pa.int32(), "difficulty; 1 is the easiest", null=True),
+        Column("cluster", pa.string(), "the group of problems that it was sampled with", null=True, later=True),
     ),
 )  # fmt: skip
 
@@ -152,13 +155,13 @@ SOLUTIONS_TABLE = RunTable(
         PROBLEM_ID,
         SOLUTION_ID,
         Column("text", pa.string(), "what the solver wrote", null=True),
-        Column("answer", pa.string(), "its answer, canonical; null if none could be read, or is known", null=True),
-        Column("correct", pa.bool_(), "whether the answer is the gold one; null when status is not ok", null=True),
+        Column("answer", pa.string(), "the canonical answer; null if unreadable or unknown", null=True),
+        Column("correct", pa.bool_(), "whether the answer equals the gold answer; null if status is not ok", null=True),
         *COMPLETION_COLUMNS,
         *CLOCK_COLUMNS,
     ),
     MODEL_TOKENS,
-    retired=(Column("step_scores", pa.list_(pa.float32()), "what an import held of scores; now in scores", null=True),),
+    retired=(Column("step_scores", pa.list_(pa.float32()), "step scores of an import; now in `scores`", null=True),),
 )  # fmt: skip
 
 VERIFICATIONS_TABLE = RunTable(
@@ -166,9 +169,9 @@ VERIFICATIONS_TABLE = RunTable(
     (
         PROBLEM_ID,
         SOLUTION_ID,
-        Column("verification_id", pa.int32(), "0, 1, 2 …: which sample of the solution's verification"),
+        Column("verification_id", pa.int32(), "number of the verification among the solution's samples: 0, 1, 2 …"),
         Column("text", pa.string(), "what the verifier wrote", null=True),
-        Column("verdict", pa.float32(), "1 yes, 0 no; null if none could be read", null=True),
+        Column("verdict", pa.float32(), "1 for yes, 0 for no; null if unparsed", null=True),
         Column("p_yes", pa.float32(), "probability of yes at the verdict; null if not measured", null=True),
         *COMPLETION_COLUMNS,
         DIGEST_COLUMN,
@@ -180,12 +183,12 @@ VERIFICATIONS_TABLE = RunTable(
 SCORER_COLUMNS = (
     Column("scorer_prompt_tokens", pa.int64(), "tokens read by the scorer", null=True, formerly="scored_tokens"),
     Column(
-        "scorer_cached_tokens", pa.int64(), "of these, read from its prefix cache; null if unknown",
+        "scorer_cached_tokens", pa.int64(), "scorer prompt tokens read from its prefix cache; null if unknown",
         null=True, within="scorer_prompt_tokens", formerly="scored_cached_tokens",
     ),
-    Column("scorer_calls", pa.int32(), "sequences that it read", null=True),
+    Column("scorer_calls", pa.int32(), "sequences that the scorer read", null=True),
     Column(
-        "scorer_completion_tokens", pa.int64(), "tokens that it sampled; 0 but for verdicts",
+        "scorer_completion_tokens", pa.int64(), "tokens sampled by the scorer; 0 except for the kind verdicts",
         null=True, formerly="scorer_sampled_tokens",
     ),
 )  # fmt: skip
@@ -209,38 +212,38 @@ SCORES_TABLE = RunTable(
 
 SEARCH_KEY_COLUMNS = (
     PROBLEM_ID,
-    Column("strategy", pa.string(), "beam, dvts …"),
+    Column("strategy", pa.string(), "the search strategy: beam, dvts …"),
     Column("n", pa.int32(), "candidates held at once"),
-    Column("beam_width", pa.int32(), "continuations a kept beam gets; 0 where the strategy decides"),
+    Column("beam_width", pa.int32(), "continuations of each kept beam; 0 if the strategy decides"),
     Column("lookahead", pa.int32(), "further steps sampled before scoring"),
-    Column("seed", pa.int64(), "which repetition"),
+    Column("seed", pa.int64(), "number of the repetition: 0, 1, 2 …"),
 )  # fmt: skip
 
 NODES_TABLE = RunTable(
     "nodes", 7,
     (
         *SEARCH_KEY_COLUMNS,
-        Column("node_id", pa.int32(), "1, 2, 3 … in the order in which the search asked for it"),
-        Column("parent", pa.int32(), "the node that it goes on from; 0 is the problem"),
-        Column("round", pa.int32(), "1, 2, 3 …: in which it grew"),
-        Column("text", pa.string(), "the step with its delimiter; of revisions the whole attempt", null=True),
-        Column("token_ids", pa.list_(pa.int32()), "the step as the solver's tokens; null if not told", null=True),
-        Column("score", pa.float64(), "what the path's scores come to, or a rollout's; null if none", null=True),
-        Column("step_score", pa.float64(), "the score of this step alone; null if it is empty", null=True),
+        Column("node_id", pa.int32(), "1, 2, 3 … in the order in which the search requested the nodes"),
+        Column("parent", pa.int32(), "the node that this node continues; 0 is the problem"),
+        Column("round", pa.int32(), "the round in which it was sampled: 1, 2, 3 …"),
+        Column("text", pa.string(), "the step with its delimiter; for revisions, the complete attempt", null=True),
+        Column("token_ids", pa.list_(pa.int32()), "the solver's token ids of the step; null if unknown", null=True),
+        Column("score", pa.float64(), "aggregated score of the path, or of its rollout; null if none", null=True),
+        Column("step_score", pa.float64(), "the score of this step alone; null if the step is empty", null=True),
         *COMPLETION_COLUMNS[:3],
-        Column("lookahead_tokens", pa.int32(), "tokens sampled in the rollout from here, thrown away", null=True),
+        Column("lookahead_tokens", pa.int32(), "tokens sampled in the discarded rollout from this node", null=True),
         *SCORER_COLUMNS,
-        Column("end", pa.string(), "stop: the solution is complete; length: cut; null: it goes on", null=True),
-        Column("fate", pa.string(), "kept, dropped, finished, cut; limit: it could go on when the rounds were over",
+        Column("end", pa.string(), "stop: the solution is complete; length: cut; null: it continues", null=True),
+        Column("fate", pa.string(), "kept, dropped, finished, cut; limit: unfinished when the rounds ended",
                null=True),
-        Column("answer", pa.string(), "of a finished one: its answer, canonical; null if none is read", null=True),
-        Column("correct", pa.bool_(), "of a finished one: whether the answer is the gold one", null=True),
+        Column("answer", pa.string(), "the canonical answer of a finished node; null if unreadable", null=True),
+        Column("correct", pa.bool_(), "for a finished node, whether the answer equals the gold answer", null=True),
         COMPLETION_COLUMNS[-1],
         *(
-            replace(column, meaning=f"of its sampling, the rollout included: {column.meaning}")
+            replace(column, meaning=f"for its sampling, including the rollout: {column.meaning}")
             for column in CLOCK_COLUMNS
         ),
-        Column("scorer_seconds", pa.float64(), "wall time from then until its scores were there; null if unknown",
+        Column("scorer_seconds", pa.float64(), "wall time from then until its scores arrived; null if unknown",
                null=True, later=True),
     ),
 )  # fmt: skip
@@ -254,22 +257,24 @@ SEARCHES_TABLE = RunTable(
             for column in SEARCH_KEY_COLUMNS[3:]
         ),
         Column("answer", pa.string(), "the selected answer", null=True),
-        Column("correct", pa.bool_(), "whether it is the gold one", null=True),
+        Column("correct", pa.bool_(), "whether it equals the gold answer", null=True),
         Column("selected", pa.int32(), "the selected candidate's node; null if unknown", null=True),
-        Column("candidates", pa.list_(pa.int32()), "the nodes it was selected from, one a slot", null=True),
-        Column("finished", pa.int32(), "how many of these are complete", null=True),
-        Column("prompt_tokens", pa.int64(), "tokens in the prompts of all steps, what was written before them included",
+        Column("candidates", pa.list_(pa.int32()), "the nodes that it was selected from, one per slot", null=True),
+        Column("finished", pa.int32(), "number of complete candidates", null=True),
+        Column("prompt_tokens", pa.int64(), "tokens in the prompts of all steps, including the text before each step",
                null=True),
-        Column("cached_tokens", pa.int64(), "of these, read from the prefix cache; null if unknown",
+        Column("cached_tokens", pa.int64(), "prompt tokens read from the prefix cache; null if unknown",
                null=True, within="prompt_tokens", formerly="prompt_cached_tokens"),
-        Column("generated_tokens", pa.int64(), "tokens sampled in the whole search, rollouts included", null=True),
+        Column("generated_tokens", pa.int64(), "tokens sampled in the complete search, including rollouts", null=True),
         SCORER_COLUMNS[0],
         replace(SCORER_COLUMNS[1], formerly="cached_tokens"),
         *SCORER_COLUMNS[2:],
         Column("steps", pa.int32(), "rounds until the search ended", null=True),
         COMPLETION_COLUMNS[-1],
-        replace(CLOCK_COLUMNS[0], meaning="when the first node was taken up; null if unknown"),
-        replace(CLOCK_COLUMNS[1], meaning="wall time while a node of it was at work, round by round; null if unknown"),
+        replace(CLOCK_COLUMNS[0], meaning="when the first node was started; null if unknown"),
+        replace(
+            CLOCK_COLUMNS[1], meaning="wall time in which a node was in work, summed over rounds; null if unknown"
+        ),
     ),
     ("prompt_tokens", "cached_tokens", "generated_tokens"),
 )  # fmt: skip
@@ -280,7 +285,7 @@ GRADES_TABLE = RunTable(
         PROBLEM_ID,
         SOLUTION_ID,
         Column("answer", pa.string(), "the solution's answer, graded again", null=True),
-        Column("correct", pa.bool_(), "whether that answer is the gold one"),
+        Column("correct", pa.bool_(), "whether that answer equals the gold answer"),
         Column("grader", pa.string(), "name and version of the grader; the same in every row"),
         DIGEST_COLUMN,
     ),

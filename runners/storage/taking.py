@@ -62,16 +62,16 @@ class SourceSolutions:
         Raises:
             RunError: rows are missing and the run was regraded, so that their answers would not match its own.
         """
-        there = read_rows_by_key(run, SOLUTIONS_TABLE, columns=[*SOLUTIONS_TABLE.key_names, "status"])
+        existing = read_rows_by_key(run, SOLUTIONS_TABLE, columns=[*SOLUTIONS_TABLE.key_names, "status"])
         rows = [
             row
             for key, row in (self.solutions or {}).items()
-            if key not in there or (there[key]["status"] != "ok" and row["status"] == "ok")
+            if key not in existing or (existing[key]["status"] != "ok" and row["status"] == "ok")
         ]
         if rows and run.list_parts(GRADES_TABLE):
             raise RunError(
-                f"The run at '{run.path}' was graded again since it took solutions, so that further ones of "
-                f"'{self.source_run.run}' would be graded in another way; take them into another run."
+                f"The run at '{run.path}' was graded again after it took its solutions, so further solutions of "
+                f"'{self.source_run.run}' would be graded differently; take them into another run."
             )
         return rows
 
@@ -90,17 +90,16 @@ class SourceSolutions:
         for key, row in sorted(read_rows_by_key(run, SOLUTIONS_TABLE, overlaid=False).items()):
             if row["status"] != "ok":
                 continue
-            now = self.solutions.get(key)
-            if now is None:
-                what = "it is not there any more"
-            elif differing := [name for name in names if row[name] != now[name]]:
-                what = f"its '{differing[0]}' is another"
+            current = self.solutions.get(key)
+            if current is None:
+                what = "it no longer exists"
+            elif differing := [name for name in names if row[name] != current[name]]:
+                what = f"its '{differing[0]}' differs"
             else:
                 continue
             raise RunError(
                 f"The solution {key} of '{self.source_run.run}' has changed since the run at '{run.path}' took it: "
-                f"{what}; "
-                "name another run, which takes the solutions as they are now."
+                f"{what}; name another run to take the solutions as they are now."
             )
 
 
@@ -127,8 +126,8 @@ def read_source_solutions(config: Sweep, run: Run) -> SourceSolutions:
         before = extract_source_run(run.read_manifest(), run.path)
         if before is None:
             raise RunError(
-                f"The run at '{run.path}' has solutions of its own, and this sweep takes those of '{name}'; "
-                "name another run."
+                f"The run at '{run.path}' has its own solutions, but this sweep takes those of '{name}'; name "
+                "another run."
             )
     if before is not None and not other.exists:
         return read_held_solutions(config, run, before)
@@ -162,10 +161,12 @@ def read_source_solutions(config: Sweep, run: Run) -> SourceSolutions:
             digest=digest_rows([*chosen, *(rows[key] for key in sorted(rows))]),
         )
     except ValidationError:
-        raise DataError(f"The manifest of '{name}' has 'models' or 'prompts' that are not by role.") from None
+        raise DataError(f"The manifest of '{name}' has 'models' or 'prompts' that are not listed by role.") from None
     grader = read_grader_title(run) if run.exists and run.list_parts(GRADES_TABLE) else taken.grader
-    asked = [Problem(**row) for row in chosen]
-    return SourceSolutions(taken, asked, rows, failed, grader, manifest.get("gold"), manifest.get("problems", {}))
+    taken_problems = [Problem(**row) for row in chosen]
+    return SourceSolutions(
+        taken, taken_problems, rows, failed, grader, manifest.get("gold"), manifest.get("problems", {})
+    )
 
 
 def read_held_solutions(config: Sweep, run: Run, before: SourceRun) -> SourceSolutions:
@@ -175,23 +176,26 @@ def read_held_solutions(config: Sweep, run: Run, before: SourceRun) -> SourceSol
         RunError: the sweep requests more or less than was taken, or the copy is not complete.
     """
     problems = run.read_table(PROBLEMS_TABLE).to_pylist()
-    there = read_rows_by_key(run, SOLUTIONS_TABLE)
-    complete = (len(problems), len(there)) == (before.problems, before.problems * before.solutions)
-    asked = config.problems or before.problems, config.solutions or before.solutions
-    if not complete or asked[0] > before.problems or asked[1] > before.solutions:
+    solutions = read_rows_by_key(run, SOLUTIONS_TABLE)
+    complete = (len(problems), len(solutions)) == (before.problems, before.problems * before.solutions)
+    requested = config.problems or before.problems, config.solutions or before.solutions
+    if not complete or requested[0] > before.problems or requested[1] > before.solutions:
         raise RunError(
-            f"There is no run at '{before.run}' any more, and the run at '{run.path}' has not taken all that is asked "
-            f"for: it has {len(there):,} solutions to {len(problems):,} problems; bring the other run back, or ask for "
-            "no more."
+            f"The run at '{before.run}' no longer exists, and the run at '{run.path}' did not take everything that "
+            f"this sweep requests: it has {len(solutions):,} solutions to {len(problems):,} problems; restore the "
+            "other run, or request no more than that."
         )
-    for what, less, taken in (("problems", asked[0], before.problems), ("solutions", asked[1], before.solutions)):
+    for what, less, taken in (
+        ("problems", requested[0], before.problems),
+        ("solutions", requested[1], before.solutions),
+    ):
         if less < taken:
             raise RunError(f"The run at '{run.path}' has {what} = {taken}; a run can grow, not shrink to {less}.")
     manifest = run.read_manifest()
     rows = [Problem(**row) for row in problems]
     grader = read_grader_title(run)
     return SourceSolutions(
-        before, rows, None, list_failed_keys(there), grader, manifest.get("gold"), manifest.get("problems", {})
+        before, rows, None, list_failed_keys(solutions), grader, manifest.get("gold"), manifest.get("problems", {})
     )
 
 
@@ -219,31 +223,34 @@ def read_rows_by_key(
         overlaid: whether regraded answers replace the original ones; only if all columns are read.
         columns: the columns to read, which must include key and status; all if None.
     """
-    found: dict[SolutionKey, TableRow] = {}
+    rows: dict[SolutionKey, TableRow] = {}
     for row in run.read_table(table, columns).to_pylist():
         key = tuple(row[name] for name in table.key_names)
-        if key not in found or found[key]["status"] != "ok":
-            found[key] = row
+        if key not in rows or rows[key]["status"] != "ok":
+            rows[key] = row
     overlay = OVERLAYS.get(table.name) if overlaid and columns is None else None
     if overlay is not None:
         names = [column.name for column in overlay.columns[overlay.key :] if column.name in table.schema.names]
         for row in run.read_table(overlay).to_pylist():
-            if (below := found.get(tuple(row[name] for name in table.key_names))) is not None:
-                below |= {name: row[name] for name in names}
-    return found
+            if (original := rows.get(tuple(row[name] for name in table.key_names))) is not None:
+                original |= {name: row[name] for name in names}
+    return rows
 
 
-def decide_problem_count(config: Sweep, before: SourceRun | None, there: int, name: str) -> int:
+def decide_problem_count(config: Sweep, before: SourceRun | None, available: int, name: str) -> int:
     """Return the number of problems to take: the requested number, else as many as before, else all.
 
     Raises:
         RunError: there are no problems, or too few.
     """
-    if not there:
+    if not available:
         raise RunError(f"The run at '{name}' holds no problems to take.")
-    count = config.problems or (there if before is None else before.problems)
-    if count > there:
-        raise RunError(f"This sweep takes {count:,} problems, and the run at '{name}' has {there:,}; ask for no more.")
+    count = config.problems or (available if before is None else before.problems)
+    if count > available:
+        raise RunError(
+            f"This sweep takes {count:,} problems, but the run at '{name}' has only {available:,}; request no more "
+            "than that."
+        )
     return count
 
 
@@ -259,18 +266,18 @@ def decide_solution_count(
     """
     if not every:
         raise RunError(f"The run at '{name}' holds no solutions to take.")
-    there = {}
+    available = {}
     for row in problems:
         count = 0
         while (row["problem_id"], count) in every:
             count += 1
-        there[row["problem_id"]] = count
-    fewest = min(there, key=lambda problem: there[problem])
-    count = config.solutions or (max(there[fewest], 1) if before is None else before.solutions)
-    if count > there[fewest]:
+        available[row["problem_id"]] = count
+    fewest = min(available, key=lambda problem: available[problem])
+    count = config.solutions or (max(available[fewest], 1) if before is None else before.solutions)
+    if count > available[fewest]:
         raise RunError(
-            f"This sweep takes the first {count:,} of each problem's solutions, and the run at '{name}' has "
-            f"{there[fewest]:,} of '{fewest}'; ask for no more, complete that run, or take its first problems only."
+            f"This sweep takes the first {count:,} of each problem's solutions, but the run at '{name}' has only "
+            f"{available[fewest]:,} of '{fewest}'; request fewer, complete that run, or take only its first problems."
         )
     return count
 
@@ -281,17 +288,17 @@ def refuse_missing_texts(problems: Iterable[TableRow], solutions: dict[SolutionK
     Raises:
         RunError: the message gives the number of missing ones.
     """
-    asked = [row["problem_id"] for row in problems if row["question"] is None]
-    if asked:
+    missing_questions = [row["problem_id"] for row in problems if row["question"] is None]
+    if missing_questions:
         raise RunError(
-            f"The run at '{name}' does not say what was asked in {len(asked):,} of its problems, '{asked[0]}' first, "
-            "so that their solutions cannot be verified."
+            f"The run at '{name}' lacks the questions of {len(missing_questions):,} of its problems, "
+            f"'{missing_questions[0]}' first, so their solutions cannot be verified."
         )
     solved = [row for row in solutions.values() if row["status"] == "ok"]
     if lacking := sum(row["text"] is None for row in solved):
         raise RunError(
-            f"The run at '{name}' lacks the texts of {lacking:,} of the {len(solved):,} solutions that would be taken, "
-            "and without its text a solution cannot be verified."
+            f"The run at '{name}' lacks the texts of {lacking:,} of the {len(solved):,} solutions that would be "
+            "taken, and a solution without a text cannot be verified."
         )
 
 
@@ -301,8 +308,8 @@ def digest_row(row: TableRow) -> str:
     >>> digest_row({"a": 1, "b": None}) == digest_row({"a": 1}) != digest_row({"a": 2})
     True
     """
-    said = {name: value for name, value in row.items() if value is not None}
-    content = json.dumps(said, sort_keys=True, default=str).encode()
+    values = {name: value for name, value in row.items() if value is not None}
+    content = json.dumps(values, sort_keys=True, default=str).encode()
     return blake2b(content, digest_size=DIGEST_BYTES).hexdigest()
 
 

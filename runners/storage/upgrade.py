@@ -70,28 +70,30 @@ def upgrade_run(source: Run, target: Run) -> UpgradedRun | None:
         DataError: the old run is damaged.
     """
     manifest = source.read_manifest()
-    before = manifest.get("format", 1)
-    if before == RUN_FORMAT and not any(is_former_part(source, table, path) for table, path in list_run_parts(source)):
+    old_format = manifest.get("format", 1)
+    if old_format == RUN_FORMAT and not any(
+        is_former_part(source, table, path) for table, path in list_run_parts(source)
+    ):
         return None
     origin = extract_origin(manifest, source.path)
-    with build_hidden_run(target, "upgrade", "upgrading") as begun:
+    with build_hidden_run(target, "upgrade", "upgrading") as hidden:
         require_whole_run(source)
-        rows, told = copy_parts(source, begun)
-        moved = move_scores(source, begun, origin)
+        rows, filled_columns = copy_parts(source, hidden)
+        moved = move_scores(source, hidden, origin)
         if moved:
             rows[SCORES_TABLE.name] = rows.get(SCORES_TABLE.name, 0) + moved
         parameters = find_recorded_sizes(manifest, origin, source.path)
-        begun.write_manifest(build_upgraded_manifest(manifest, origin, parameters, moved))
+        hidden.write_manifest(build_upgraded_manifest(manifest, origin, parameters, moved))
     unknown = [
         f"{table.name}.{column.name}"
         for table in TABLES.values()
         for column in table.columns
-        if column.later and rows.get(table.name) and (table.name, column.name) not in told
+        if column.later and rows.get(table.name) and (table.name, column.name) not in filled_columns
     ]
     unknown += [] if manifest.get("gold") == GOLD_AS_GIVEN else ["problems.gold as it was given"]
     unknown += [f"parameters.{role}" for role in get_origin_models(origin) if role not in parameters]
     ordered = {name: rows[name] for name in TABLES if name in rows}
-    return UpgradedRun(target.path, before, ordered, moved, parameters, tuple(unknown))
+    return UpgradedRun(target.path, old_format, ordered, moved, parameters, tuple(unknown))
 
 
 def list_run_parts(run: Run) -> Iterator[tuple[RunTable, str]]:
@@ -107,38 +109,37 @@ def is_former_part(run: Run, table: RunTable, path: str) -> bool:
         return set(pq.read_schema(file).names) != set(table.schema.names)
 
 
-def copy_parts(source: Run, begun: Run) -> tuple[dict[str, int], set[tuple[str, str]]]:
+def copy_parts(source: Run, hidden: Run) -> tuple[dict[str, int], set[tuple[str, str]]]:
     """Rewrite every part under its name.
 
     Returns:
         The number of rows of each table, and the columns that have a value, as pairs of table and column.
     """
     rows: dict[str, int] = {}
-    told: set[tuple[str, str]] = set()
+    filled_columns: set[tuple[str, str]] = set()
     for table, path in list_run_parts(source):
         content = source.read_part(table, path)
-        begun.write_part(table, posixpath.basename(path), content)
+        hidden.write_part(table, posixpath.basename(path), content)
         rows[table.name] = rows.get(table.name, 0) + content.num_rows
-        told |= {(table.name, name) for name in content.column_names if pc.count(content[name]).as_py()}
-    return rows, told
+        filled_columns |= {(table.name, name) for name in content.column_names if pc.count(content[name]).as_py()}
+    return rows, filled_columns
 
 
-def move_scores(source: Run, begun: Run, origin: Sweep | ImportedRun) -> int:
+def move_scores(source: Run, hidden: Run, origin: Sweep | ImportedRun) -> int:
     """Write the step scores stored with an import's solutions as rows of `scores`; return their number.
 
     Raises:
         DataError: a sweep's solutions have step scores, which no sweep writes.
     """
-    scored = begun.read_table(SCORES_TABLE, SCORES_TABLE.key_names)
+    scored = hidden.read_table(SCORES_TABLE, SCORES_TABLE.key_names)
     keys = set(zip(*(column.to_pylist() for column in scored.columns), strict=True))
     rows: pa.Table = extract_solution_scores(source, keys)
     if rows.num_rows and isinstance(origin, Sweep):
         raise DataError(
-            f"The run at '{source.path}' has step_scores in {SOLUTIONS_TABLE.name}, which no sweep writes: nothing "
-            "says what "
-            "they are, and an upgrade has no place for them; put them into a run of their own."
+            f"The run at '{source.path}' has step_scores in {SOLUTIONS_TABLE.name}, which no sweep writes, so their "
+            "origin is unknown and they cannot be upgraded; move them to a separate run."
         )
-    writer = begun.open_writer(SCORES_TABLE, seconds=1e9)
+    writer = hidden.open_writer(SCORES_TABLE, seconds=1e9)
     writer.add_rows(rows.to_pylist())
     writer.flush()
     return int(rows.num_rows)
@@ -157,15 +158,15 @@ def find_recorded_sizes(manifest: dict[str, Any], origin: Sweep | ImportedRun, r
     sizes = extract_model_sizes(manifest, run)
     if isinstance(origin, ImportedRun):
         return sizes
-    said = manifest.get("models")
-    held = said.items() if isinstance(said, dict) else ()
-    hashes = {origin.all_models[role]: one for role, one in held if role in origin.all_models}
+    models = manifest.get("models")
+    items = models.items() if isinstance(models, dict) else ()
+    hashes = {origin.all_models[role]: one for role, one in items if role in origin.all_models}
     sizes = collect_given_sizes(origin) | sizes
     for role, model in origin.all_models.items():
         try:
-            found = None if role in sizes or model not in hashes else count_checkpoint_parameters(model)
-            if found is not None and hash_checkpoint(model) == hashes[model]:
-                sizes[role] = found
+            size = None if role in sizes or model not in hashes else count_checkpoint_parameters(model)
+            if size is not None and hash_checkpoint(model) == hashes[model]:
+                sizes[role] = size
         except (EngineError, OSError):  # the checkpoint cannot be read: its size stays unknown
             continue
     return {role: sizes[role] for role in sizes if role in origin.all_models}
@@ -182,8 +183,8 @@ def build_upgraded_manifest(
     rows = origin.rows | ({SCORES_TABLE.name: origin.rows.get(SCORES_TABLE.name, 0) + moved} if moved else {})
     unknown = [rename_column(name) for name in origin.unknown]
     unknown += [f"{SCORES_TABLE.name}.{name}" for name in SCORES_TABLE.tokens[:2]] if moved else []
-    said = origin.model_copy(update={"rows": rows, "unknown": tuple(dict.fromkeys(unknown))})
-    return {**new, "imported": {**manifest["imported"], **said.model_dump(mode="json")}}
+    imported = origin.model_copy(update={"rows": rows, "unknown": tuple(dict.fromkeys(unknown))})
+    return {**new, "imported": {**manifest["imported"], **imported.model_dump(mode="json")}}
 
 
 def rename_column(name: str) -> str:

@@ -116,7 +116,7 @@ def find_impossible_rows(table: RunTable, content: pa.Table, imported: bool) -> 
         if name.endswith("_tokens"):
             yield f"with {name} below 0", to_boolean_mask(pc.less(values, 0))
         if name.endswith("seconds"):
-            yield f"with {name} that are not 0 or more", mark_impossible_seconds(values)
+            yield f"with {name} that are negative or not finite", mark_impossible_seconds(values)
         if name in RESULT_COLUMNS and table.has_status:
             yield f"with '{name}' and a status that is not ok", ~ok & to_boolean_mask(pc.is_valid(values))
         if name in LOWEST_NUMBERS and (
@@ -178,12 +178,12 @@ def mark_impossible_seconds(values: pa.ChunkedArray) -> Mask:
 
 def mark_invalid_steps(scores: pa.ChunkedArray) -> Mask:
     """Mark rows with a step score that is null or outside 0 … 1; NaN is the valid score of a blank step."""
-    whole = scores.combine_chunks()
-    rows, steps = pc.list_parent_indices(whole), pc.list_flatten(whole)
+    lists = scores.combine_chunks()
+    rows, steps = pc.list_parent_indices(lists), pc.list_flatten(lists)
     bad = to_boolean_mask(pc.is_null(steps)) | (mark_outside_range(steps) & ~to_boolean_mask(pc.is_nan(steps)))
-    found = np.zeros(len(scores), dtype=bool)
-    found[np.asarray(rows)[bad]] = True
-    return found
+    mask = np.zeros(len(scores), dtype=bool)
+    mask[np.asarray(rows)[bad]] = True
+    return mask
 
 
 def check_rows_together(table: RunTable, every: list[ExaminedPart], config: Sweep | None) -> Iterator[Damage]:
@@ -201,34 +201,34 @@ def check_rows_together(table: RunTable, every: list[ExaminedPart], config: Swee
     expected = None if config is None else ExpectedRows(config)
     for name, limit in ({} if expected is None else expected.get_axis_sizes(table)).items():
         beyond = pc.or_(pc.less(keys[name], 0), pc.greater_equal(keys[name], limit))
-        yield from mark_lost_rows(parts, to_boolean_mask(beyond), f"with a {name} outside the {limit:,} asked for")
+        yield from mark_lost_rows(parts, to_boolean_mask(beyond), f"with a {name} outside the {limit:,} requested")
     if table in (SOLUTIONS_TABLE, NODES_TABLE, SEARCHES_TABLE):
         known = pc.unique(select_sound_rows(every, PROBLEMS_TABLE)["problem_id"])
         orphans = ~to_boolean_mask(pc.is_in(keys["problem_id"], value_set=known))
-        yield from mark_lost_rows(parts, orphans, "of a problem that is not there", RESWEEP)
+        yield from mark_lost_rows(parts, orphans, "of a problem that does not exist", RESWEEP)
     if table in (NODES_TABLE, SEARCHES_TABLE) and expected is not None:
         frame = keys.select(SEARCHES_TABLE.key_names).to_pandas(integer_object_nulls=True)
         yield from mark_lost_rows(
-            parts, ~expected.mark_expected_searches(frame).to_numpy(), "of a search that was not asked for"
+            parts, ~expected.mark_expected_searches(frame).to_numpy(), "of a search that was not requested"
         )
     if table is NODES_TABLE:
-        believable = np.concatenate([part.ok & part.sound for part in parts])
-        yield from mark_lost_rows(parts, mark_orphan_nodes(keys, believable), "behind a node that is not there")
+        valid = np.concatenate([part.ok & part.sound for part in parts])
+        yield from mark_lost_rows(parts, mark_orphan_nodes(keys, valid), "after a node that does not exist")
     if table in JUDGEMENT_TABLES:
-        there = select_sound_rows(every, SOLUTIONS_TABLE)
-        known = pc.unique(there["problem_id"])
-        own, others = encode_solution_keys(keys, known), encode_solution_keys(there, known)
-        orphans = ~np.isin(own, others)
-        yield from mark_lost_rows(parts, orphans, "of a solution that is not there, or failed", stray=True)
-        said = pa.chunked_array([chunk for part in parts for chunk in get_part_digests(part).chunks], pa.string())
+        solutions = select_sound_rows(every, SOLUTIONS_TABLE)
+        known = pc.unique(solutions["problem_id"])
+        judgement_codes, solution_codes = encode_solution_keys(keys, known), encode_solution_keys(solutions, known)
+        orphans = ~np.isin(judgement_codes, solution_codes)
+        yield from mark_lost_rows(parts, orphans, "of a solution that does not exist or failed", stray=True)
+        digests = pa.chunked_array([chunk for part in parts for chunk in get_part_digests(part).chunks], pa.string())
         yield from mark_lost_rows(
             parts,
-            mark_changed_texts(own, said, others, there[DIGEST_NAME]),
-            "of another text than its solution's",
+            mark_changed_texts(judgement_codes, digests, solution_codes, solutions[DIGEST_NAME]),
+            "of a text that differs from its solution's",
             stray=True,
         )
     ok, sound = np.concatenate([p.ok for p in parts]), np.concatenate([p.sound for p in parts])
-    yield from mark_lost_rows(parts, mark_repeated_keys(keys, ok, sound), "with a key that stood before")
+    yield from mark_lost_rows(parts, mark_repeated_keys(keys, ok, sound), "with a key that appeared before")
 
 
 def get_part_digests(part: ExaminedPart) -> pa.ChunkedArray:
@@ -237,23 +237,28 @@ def get_part_digests(part: ExaminedPart) -> pa.ChunkedArray:
 
 
 def mark_changed_texts(
-    own: NDArray[np.int64], said: pa.ChunkedArray, others: NDArray[np.int64], texts: pa.ChunkedArray
+    judgement_codes: NDArray[np.int64],
+    digests: pa.ChunkedArray,
+    solution_codes: NDArray[np.int64],
+    texts: pa.ChunkedArray,
 ) -> Mask:
     """Mark the judgements whose text is not their solution's present one.
 
     Args:
-        own: each judgement's problem and solution, as `encode_solution_keys` numbers them.
-        said: the digest of the judged text; null if unknown.
-        others: each solution's problem and solution.
+        judgement_codes: each judgement's problem and solution, as `encode_solution_keys` numbers them.
+        digests: the digest of the judged text; null if unknown.
+        solution_codes: each solution's problem and solution.
         texts: the digest of each solution's text.
     """
-    found = np.zeros(len(own), dtype=bool)
-    sure = to_boolean_mask(pc.is_valid(said)) & np.isin(own, others)
-    if sure.any():
-        order = np.argsort(others, kind="stable")
-        place = order[np.searchsorted(others[order], own[sure])]
-        found[sure] = to_boolean_mask(pc.not_equal(said.filter(pa.array(sure)), texts.take(pa.array(place))))
-    return found
+    mask = np.zeros(len(judgement_codes), dtype=bool)
+    comparable = to_boolean_mask(pc.is_valid(digests)) & np.isin(judgement_codes, solution_codes)
+    if comparable.any():
+        order = np.argsort(solution_codes, kind="stable")
+        place = order[np.searchsorted(solution_codes[order], judgement_codes[comparable])]
+        mask[comparable] = to_boolean_mask(
+            pc.not_equal(digests.filter(pa.array(comparable)), texts.take(pa.array(place)))
+        )
+    return mask
 
 
 def mark_lost_rows(
@@ -278,14 +283,14 @@ def select_sound_rows(parts: list[ExaminedPart], table: RunTable) -> pa.Table:
     """Return the keys of a table's rows that are ok and sound; for solutions also the digests of their texts."""
     fields = [table.schema.field(name) for name in table.key_names]
     fields += [pa.field(DIGEST_NAME, pa.string())] if table is SOLUTIONS_TABLE else []
-    found = []
+    selected = []
     for part in parts:
         if part.table is table and part.keys is not None:
             content = (
                 part.keys.append_column(DIGEST_NAME, get_part_digests(part)) if table is SOLUTIONS_TABLE else part.keys
             )
-            found.append(content.filter(pa.array(part.ok & part.sound)))
-    return pa.concat_tables([pa.schema(fields).empty_table(), *found])
+            selected.append(content.filter(pa.array(part.ok & part.sound)))
+    return pa.concat_tables([pa.schema(fields).empty_table(), *selected])
 
 
 def mark_repeated_keys(keys: pa.Table, ok: Mask, sound: Mask) -> Mask:
@@ -293,17 +298,17 @@ def mark_repeated_keys(keys: pa.Table, ok: Mask, sound: Mask) -> Mask:
 
     A failed row may precede others with its key; those are its retries.
     """
-    among = np.flatnonzero(sound)
-    if not among.size:
+    sound_rows = np.flatnonzero(sound)
+    if not sound_rows.size:
         return np.zeros(len(sound), dtype=bool)
     columns = keys.filter(pa.array(sound)).columns
     codes = [pc.index_in(column, value_set=pc.unique(column)).to_numpy() for column in columns]
     order = np.lexsort(codes)  # stable: the rows of a key stay in the order in which they were written
     new = np.append(True, np.any([code[order][1:] != code[order][:-1] for code in codes], axis=0))
-    earlier = np.cumsum(ok[among[order]]) - ok[among[order]]
+    earlier = np.cumsum(ok[sound_rows[order]]) - ok[sound_rows[order]]
     before_key = np.maximum.accumulate(np.where(new, earlier, 0))
     bad = np.zeros(len(sound), dtype=bool)
-    bad[among[order]] = earlier > before_key
+    bad[sound_rows[order]] = earlier > before_key
     return bad
 
 
@@ -314,16 +319,16 @@ def encode_solution_keys(keys: pa.Table, names: pa.Array) -> NDArray[np.int64]:
     return np.asarray((problem << 32) | solution)
 
 
-def mark_orphan_nodes(keys: pa.Table, believable: Mask) -> Mask:
+def mark_orphan_nodes(keys: pa.Table, valid: Mask) -> Mask:
     """Mark the nodes numbered after a node that their search lacks.
 
     The missing node may be sampled with another result, and later nodes would not fit it.
     """
-    frame = keys.to_pandas()[believable]
+    frame = keys.to_pandas()[valid]
     place = frame.groupby(SEARCHES_TABLE.key_names)["node_id"].rank(method="dense")
-    found = np.zeros(len(believable), dtype=bool)
-    found[believable] = (place != frame["node_id"]).to_numpy()
-    return found
+    mask = np.zeros(len(valid), dtype=bool)
+    mask[valid] = (place != frame["node_id"]).to_numpy()
+    return mask
 
 
 def to_boolean_mask(values: pa.ChunkedArray | pa.Array) -> Mask:

@@ -88,7 +88,7 @@ def take_first_problems(problems: list[Problem], count: int | None, where: str) 
         ConfigError: there are fewer.
     """
     if count is not None and count > len(problems):
-        raise ConfigError(f"task.problems: {where} has {len(problems):,} problems, and {count:,} are asked for.")
+        raise ConfigError(f"task.problems: {where} has {len(problems):,} problems, but {count:,} are requested.")
     return problems[:count]
 
 

@@ -73,7 +73,7 @@ def make_gym_problems(
         if len(problems) == count:
             return list(problems.values())
     raise ConfigError(
-        f"task.problems: {generator} has {len(problems):,} different problems under these options; ask for fewer."
+        f"task.problems: {generator} has {len(problems):,} different problems under these options; request fewer."
     )
 
 
@@ -87,18 +87,20 @@ def draw_gym_entries(generator: str, seed: int, options: dict[str, Any]) -> Iter
         import reasoning_gym
         from reasoning_gym.factory import DATASETS
     except ModuleNotFoundError:
-        raise ConfigError("The task 'reasoning-gym' needs it: pip install 'isocompute[reasoning-gym]'.") from None
+        raise ConfigError(
+            "The task 'reasoning-gym' needs its package: pip install 'isocompute[reasoning-gym]'."
+        ) from None
     if generator not in GENERATOR_GRADERS:
         reason = "has answers that no grader here can compare"
         if generator not in DATASETS:
-            reason = "is no generator of reasoning-gym"
+            reason = "is not a generator of reasoning-gym"
         raise ConfigError(
             f"task.generator: '{generator}' {reason}; take one of {', '.join(sorted(GENERATOR_GRADERS))}."
         )
-    takes = [field.name for field in fields(DATASETS[generator][1]) if field.name not in ("seed", "size")]
-    if unknown := [option for option in options if option not in takes]:
+    allowed = [field.name for field in fields(DATASETS[generator][1]) if field.name not in ("seed", "size")]
+    if unknown := [option for option in options if option not in allowed]:
         raise ConfigError(
-            f"task.options: the option '{unknown[0]}' is unknown; {generator} takes {', '.join(takes) or 'none'}."
+            f"task.options: the option '{unknown[0]}' is unknown; {generator} takes {', '.join(allowed) or 'none'}."
         )
     try:
         dataset = reasoning_gym.create_dataset(
@@ -107,7 +109,9 @@ def draw_gym_entries(generator: str, seed: int, options: dict[str, Any]) -> Iter
         for index in range(GENERATOR_SIZE):
             yield index, dataset[index], dataset.category
     except OPTION_ERRORS as error:
-        raise ConfigError(f"task.options: {generator} cannot use them: {str(error) or type(error).__name__}.") from None
+        raise ConfigError(
+            f"task.options: {generator} cannot use these options: {str(error) or type(error).__name__}."
+        ) from None
 
 
 def derive_library_seed(generator: str, seed: int) -> int:

@@ -121,7 +121,7 @@ def read_hub_problems(name: str, revision: str | None = None, seed: int = 0) -> 
     split = load_split(name, source)
     require_columns(where, source.columns, split.column_names)
     if source.revision == pinned.revision and len(split) != pinned.size:
-        raise DataError(f"{where}: there are {len(split):,} rows; at this revision it has {pinned.size:,}.")
+        raise DataError(f"{where}: there are {len(split):,} rows, but this revision has {pinned.size:,}.")
     table = ((f"{where}, row {number}", row) for number, row in enumerate(split, start=1))
     return read_problem_rows(name, table, source.columns, seed)
 
@@ -144,12 +144,14 @@ def load_split(name: str, source: BenchmarkSource) -> Any:
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         if any(words in str(error) for words in ("trust_remote_code", "custom code", "scripts are no longer")):
             raise ConfigError(
-                f"task.name: the dataset of '{name}' is a script, {source.path} at {source.revision[:8]}, and "
-                "isocompute runs none; name a revision that holds data files."
+                f"task.name: the dataset of '{name}' is a script, {source.path} at {source.revision[:8]}, which "
+                "isocompute does not run; name a revision that holds data files."
             ) from None
-        said = re.sub(r"//[^/\s@]+@", "//", (str(error).splitlines() or [""])[0])  # a mirror's URL may hold a password
+        message = re.sub(
+            r"//[^/\s@]+@", "//", (str(error).splitlines() or [""])[0]
+        )  # a mirror's URL may hold a password
         raise ConfigError(
-            f"task.name: the dataset of '{name}' cannot be loaded: {said[:200].rstrip('.')}. It is {source.path}, "
+            f"task.name: the dataset of '{name}' cannot be loaded: {message[:200].rstrip('.')}. It is {source.path}, "
             f"'{source.config}', at {source.revision[:8]}; see https://huggingface.co/datasets/{source.path} for "
             "who may read it."
         ) from None

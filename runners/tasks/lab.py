@@ -25,7 +25,7 @@ def make_lab_problems(count: int, levels: list[int], seed: int) -> list[Problem]
             f"task.levels: the lab has no level {wrong[0]}; it has {', '.join(map(str, lab.LAB_LEVELS))}."
         )
     if len(set(levels)) < len(levels):
-        raise ConfigError(f"task.levels: a level stands twice in {levels}.")
+        raise ConfigError(f"task.levels: a level appears twice in {levels}.")
     streams = {level: random.Random(f"lab/{seed}/{level}") for level in levels}
     problems: list[Problem] = []
     seen: set[str] = set()
@@ -48,4 +48,6 @@ def draw_unseen_problem(level: int, rng: random.Random, seen: set[str]) -> lab.L
         problem = lab.sample_lab_problem(level, rng)
         if problem.question not in seen and lab.is_held_out(problem):
             return problem
-    raise ConfigError(f"task.problems: level {level} of the lab has not that many different problems; ask for fewer.")
+    raise ConfigError(
+        f"task.problems: level {level} of the lab does not have that many different problems; request fewer."
+    )

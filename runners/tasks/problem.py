@@ -83,7 +83,7 @@ def read_problem_rows(
             raise DataError(f"{where}: there is no key '{missing[0]}'; it has {', '.join(map(str, row))}.")
         name = str(number) if columns.name is None else read_required_cell(row, columns.name, where)
         if name in problems:
-            raise DataError(f"{where}: the name '{name}' stands twice.")
+            raise DataError(f"{where}: the name '{name}' appears twice.")
         question = read_required_cell(row, columns.question, where)
         if columns.choices:
             question, gold = format_multiple_choice(question, row, columns, f"{task}/{seed}/{name}", where)
@@ -97,16 +97,16 @@ def read_problem_rows(
     return list(problems.values())
 
 
-def require_columns(where: str, columns: ProblemColumns, there: list[str]) -> None:
+def require_columns(where: str, columns: ProblemColumns, names: list[str]) -> None:
     """Raise unless a table has each of the required columns exactly once.
 
     Raises:
         DataError: the message names the column, and the columns that exist.
     """
     for column in columns.required_columns:
-        if (times := there.count(column)) != 1:
+        if (times := names.count(column)) != 1:
             count = "no column" if not times else "more than one column"
-            raise DataError(f"{where}: there is {count} '{column}'; it has {', '.join(there) or 'none'}.")
+            raise DataError(f"{where}: there is {count} '{column}'; it has {', '.join(names) or 'none'}.")
 
 
 def read_text_cell(row: Mapping[str, Any], column: str, where: str) -> str | None:
@@ -121,7 +121,7 @@ def read_text_cell(row: Mapping[str, Any], column: str, where: str) -> str | Non
     if not isinstance(value, str | int | float) or (isinstance(value, float) and not math.isfinite(value)):
         raise DataError(f"{where}: '{column}' must be text or a number; it is {format_error_value(value)}.")
     if isinstance(value, str) and not value.isascii() and SURROGATE_PATTERN.search(value):
-        raise DataError(f"{where}: '{column}' has half of a surrogate pair, which is no text.")
+        raise DataError(f"{where}: '{column}' has half of a surrogate pair, which is not valid text.")
     return str(value)
 
 
@@ -187,21 +187,21 @@ def read_choice_options(row: Mapping[str, Any], choices: tuple[str, ...], where:
     Raises:
         DataError: there are fewer than two or more than letters, or two are alike.
     """
-    given = row
+    cells = row
     if len(choices) == 1:
-        if not isinstance(held := row[choices[0]], list):
+        if not isinstance(options_cell := row[choices[0]], list):
             raise DataError(
-                f"{where}: '{choices[0]}' must hold a list of options; it is {format_error_value(held)}. "
-                "Where every option has a column of its own, name them all."
+                f"{where}: '{choices[0]}' must hold a list of options; it is {format_error_value(options_cell)}. If "
+                "each option has its own column, name all of them."
             )
-        given = {f"{choices[0]}[{i}]": option for i, option in enumerate(held)}
-        choices = tuple(given)
-    options = [read_required_cell(given, column, where).strip() for column in choices]
+        cells = {f"{choices[0]}[{i}]": option for i, option in enumerate(options_cell)}
+        choices = tuple(cells)
+    options = [read_required_cell(cells, column, where).strip() for column in choices]
     if not 2 <= len(options) <= len(OPTION_LETTERS):
         raise DataError(f"{where}: a problem has 2 to {len(OPTION_LETTERS)} options; this one has {len(options)}.")
     if len(set(options)) < len(options):
-        twice = next(option for option in options if options.count(option) > 1)
-        raise DataError(f"{where}: the option {format_error_value(twice)} stands twice.")
+        duplicate = next(option for option in options if options.count(option) > 1)
+        raise DataError(f"{where}: the option {format_error_value(duplicate)} appears twice.")
     return options
 
 

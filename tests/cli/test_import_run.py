@@ -96,8 +96,8 @@ def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, ref
     )
     assert "has no λ for 'prompts'" in refused("fit", run, "-o", profile, "--lambda", "prompts")
     assert refused("grade", run) == (
-        f"The run at '{run}' holds no solutions to grade: what was imported has no texts of solutions, only what was "
-        "read in them."
+        f"The run at '{run}' holds no solutions to grade: the import has no solution texts, only the answers read in "
+        "them."
     )
 
 
@@ -194,8 +194,8 @@ def test_an_import_is_graded_again_where_it_has_texts(command, refused, tmp_path
     source = next((GOLDEN / "lm-eval").glob("samples_capitals_*"))
     command("import", "lm-eval", source, "-o", run)
     assert refused("grade", run) == (
-        f"The answers of '{run}' are those that were logged (as-logged/lm-eval), and no grader here read them; name "
-        "one to read its texts: --grader boxed-number, math, letter, numeric or exact."
+        f"The answers of '{run}' were logged by another tool (as-logged/lm-eval), not read by a grader here; name "
+        "one to read the texts: --grader boxed-number, math, letter, numeric or exact."
     )
     found = json.loads(command("grade", run, "--grader", "exact", "--json").out)
     assert (found["before"], found["grader"], found["now_wrong"]) == ("as-logged/lm-eval", "exact/1", 1)
@@ -205,7 +205,7 @@ def test_an_import_is_graded_again_where_it_has_texts(command, refused, tmp_path
 
 def test_no_sweep_goes_on_with_an_import(taken, small, scripted):
     run = taken("sc-genrm-scaling", GOLDEN / "sc-genrm-scaling" / "solutions", "boxed-number")
-    with pytest.raises(RunError, match="was imported, and no sweep can go on with what another tool sampled; name ano"):
+    with pytest.raises(RunError, match="was imported, and a sweep cannot continue what another tool sampled; name ano"):
         run_sweep(small(run=str(run)), load=scripted())
 
 
@@ -215,13 +215,13 @@ def test_an_import_that_lost_rows_is_to_be_imported_again(command, refused, take
     Path(part).unlink()
     ended = command("check", run)
     assert ended.code == 1
-    assert "  0 rows, and 4 were imported" in ended.out.splitlines()
+    assert "  0 rows, but 4 were imported" in ended.out.splitlines()
     assert "To do: import the source again into a new run" in ended.out
     assert refused("check", run, "--repair") == (
         f"The run at '{run}' was imported: what is lost cannot be sampled again; import its source again."
     )
     assert refused("fit", run, "-o", tmp_path / "p.json") == (
-        f"{run}/solutions: 0 rows, and 4 were imported; import its source again."
+        f"{run}/solutions: 0 rows, but 4 were imported; import its source again."
     )
 
 
@@ -247,7 +247,7 @@ def test_an_import_goes_to_an_object_store(tmp_path):
     run = f"memory:/{tmp_path}/run"
     import_logged_run("table", str(GOLDEN / "table" / "verifications.csv"), run)
     assert read_pool(Run(run)).pool.answers.shape == (2, 2)
-    with pytest.raises(RunError, match="There is something at"):
+    with pytest.raises(RunError, match="exists already"):
         import_logged_run("table", str(GOLDEN / "table" / "verifications.csv"), run)
 
 

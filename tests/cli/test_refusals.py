@@ -85,12 +85,12 @@ def test_a_run_that_is_not_there(refused, tmp_path):
     [
         (
             PROBLEMS_TABLE,
-            "RUN/solutions/part-00000.parquet: 24 rows of a problem that is not there; the first: ('lab-0-1-0', 0); "
-            "run its sweep again, which writes the problems that are missing",
+            "RUN/solutions/part-00000.parquet: 24 rows of a problem that does not exist; the first: ('lab-0-1-0', "
+            "0); run its sweep again to write the missing problems",
         ),
         (
             SOLUTIONS_TABLE,
-            "RUN/verifications/part-00000.parquet: 15 rows of a solution that is not there, or failed; the first: "
+            "RUN/verifications/part-00000.parquet: 15 rows of a solution that does not exist or failed; the first: "
             "('lab-0-1-0', 0, 0); `isocompute check RUN` says what would be lost",
         ),
         (
@@ -123,7 +123,7 @@ def test_a_run_that_has_only_a_manifest(refused, written_run, tmp_path):
 def test_a_manifest_of_something_else(refused, written_run, tmp_path, config, reason):
     (written_run / "manifest.json").write_text(json.dumps({"config": config}))
     sentence = refused("fit", written_run, "-o", tmp_path / "p.json")
-    assert sentence == f"The manifest of '{written_run}' has a 'config' that is not a sweep's: {reason}."
+    assert sentence == f"The manifest of '{written_run}' has an invalid 'config': {reason}."
 
 
 def test_a_manifest_that_names_what_is_not_installed(refused, written_run, tmp_path):
@@ -131,8 +131,8 @@ def test_a_manifest_that_names_what_is_not_installed(refused, written_run, tmp_p
     manifest["config"]["engine"] = "coin"
     (written_run / "manifest.json").write_text(json.dumps(manifest))
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
-        f"The manifest of '{written_run}' has a 'config' that is not a sweep's: engine: input should be 'vllm', "
-        "'transformers' or 'openai'; got 'coin'."
+        f"The manifest of '{written_run}' has an invalid 'config': engine: input should be 'vllm', 'transformers' or "
+        "'openai'; got 'coin'."
     )
 
 
@@ -161,7 +161,7 @@ def test_a_verdict_of_1_7(refused, written_run, rewrite, tmp_path):
 def test_a_key_that_stands_twice(refused, written_run, rewrite, tmp_path):
     rewrite(written_run, SOLUTIONS_TABLE, lambda frame: frame.iloc[[*range(24), 3]])
     assert refused("fit", written_run, "-o", tmp_path / "p.json") == (
-        f"{written_run}/solutions/part-00000.parquet: 1 row with a key that stood before; the first: "
+        f"{written_run}/solutions/part-00000.parquet: 1 row with a key that appeared before; the first: "
         f"('lab-0-1-0', 3); `isocompute check {written_run}` says what would be lost."
     )
 
@@ -205,7 +205,7 @@ def test_a_model_folder_that_is_not_there(refused, small, tmp_path):
     path = tmp_path / "sweep.yaml"
     path.write_text(yaml.safe_dump(config.model_dump(mode="json", exclude_none=True)))
     assert refused("sweep", path) == (
-        f"The model folder '{tmp_path}/none' is not there; give a checkpoint's folder or a hub's name."
+        f"The model folder '{tmp_path}/none' does not exist; give a checkpoint's folder or a name on the hub."
     )
 
 

@@ -261,8 +261,8 @@ def test_a_sweep_on_a_full_disk_ends_in_one_sentence_and_2(refused, small, scrip
     monkeypatch.setattr("os.fsync", full)
     monkeypatch.setattr("isocompute.runners.sampling.sweep.run_sweep", partial(run_sweep, load=scripted()))
     assert refused("sweep", written(small())) == (
-        f"{tmp_path}/run/manifest.json could not be written: No space left on device; "
-        "what was written before is whole, and the same command goes on from there."
+        f"{tmp_path}/run/manifest.json could not be written: No space left on device. What was written before is "
+        "intact; run the same command again to continue."
     )
 
 

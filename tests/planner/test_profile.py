@@ -205,7 +205,7 @@ def test_a_key_that_stands_twice_is_refused(changed):
         text = file.read().replace('"name": "mine"', '"name": "mine", "name": "yours"')
         file.seek(0)
         file.write(text)
-    assert refused(path) == ": the key 'name' stands twice; leave one of the two out."
+    assert refused(path) == ": the key 'name' appears twice; remove one of the two."
 
 
 def test_an_allocation_that_stands_twice_is_refused(changed):

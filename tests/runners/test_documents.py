@@ -41,17 +41,17 @@ def test_json_without_such_keys_reads_as_it_always_did(value):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ('{"a": 1, "a": 1}', "the key 'a' stands twice"),
-        ('{"a": [], "b": {"a": 1}, "a": {}}', "the key 'a' stands twice"),
-        ('{"a": {"b": [[{"c": 1}, {"c": 1, "d": 2, "c": 3}]]}}', "the key 'c' stands twice in 'a.b[0][1]'"),
-        ('[{"a": 1}, {"a": 1, "\\u0061": 2}]', "the key 'a' stands twice in '[1]'"),
-        ('{"": 1, "": 2}', "the key '' stands twice"),
-        ('{"a\\nb": 1, "a\\nb": 2}', "the key 'a\\nb' stands twice"),
+        ('{"a": 1, "a": 1}', "the key 'a' appears twice"),
+        ('{"a": [], "b": {"a": 1}, "a": {}}', "the key 'a' appears twice"),
+        ('{"a": {"b": [[{"c": 1}, {"c": 1, "d": 2, "c": 3}]]}}', "the key 'c' appears twice in 'a.b[0][1]'"),
+        ('[{"a": 1}, {"a": 1, "\\u0061": 2}]', "the key 'a' appears twice in '[1]'"),
+        ('{"": 1, "": 2}', "the key '' appears twice"),
+        ('{"a\\nb": 1, "a\\nb": 2}', "the key 'a\\nb' appears twice"),
     ],
 )
 def test_a_key_of_json_that_stands_twice_is_named_with_its_object(content, sentence):
-    assert refused(parse_json, content) == f": {sentence}; leave one of the two out."
-    assert refused(parse_json, content.encode()) == f": {sentence}; leave one of the two out."
+    assert refused(parse_json, content) == f": {sentence}; remove one of the two."
+    assert refused(parse_json, content.encode()) == f": {sentence}; remove one of the two."
 
 
 def test_a_long_key_is_cut_short():
@@ -84,22 +84,22 @@ def test_a_block_that_is_merged_before_its_own_turn_has_no_key_twice():
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("a: 1\nb: 2\na: 3", ", line 3: the key 'a' stands twice, first in line 1; leave one of the two out."),
-        ("b:\n  - c: 1\n    c: 2", ", line 3: the key 'c' stands twice, first in line 2; leave one of the two out."),
-        ("b: {c: 1, c: 1}", ", line 1: the key 'c' stands twice, first in line 1; leave one of the two out."),
-        ("yes: 1\ntrue: 2", ", line 2: the key 'true' stands twice, first in line 1; leave one of the two out."),
-        ("a: 1\n'a': 2", ", line 2: the key 'a' stands twice, first in line 1; leave one of the two out."),
-        ("10: 1\n0xa: 2", ", line 2: the key '0xa' stands twice, first in line 1; leave one of the two out."),
-        ("{<<: {a: 1}, b: 1, b: 2}", ", line 1: the key 'b' stands twice, first in line 1; leave one of the two out."),
+        ("a: 1\nb: 2\na: 3", ", line 3: the key 'a' appears twice, first in line 1; remove one of the two."),
+        ("b:\n  - c: 1\n    c: 2", ", line 3: the key 'c' appears twice, first in line 2; remove one of the two."),
+        ("b: {c: 1, c: 1}", ", line 1: the key 'c' appears twice, first in line 1; remove one of the two."),
+        ("yes: 1\ntrue: 2", ", line 2: the key 'true' appears twice, first in line 1; remove one of the two."),
+        ("a: 1\n'a': 2", ", line 2: the key 'a' appears twice, first in line 1; remove one of the two."),
+        ("10: 1\n0xa: 2", ", line 2: the key '0xa' appears twice, first in line 1; remove one of the two."),
+        ("{<<: {a: 1}, b: 1, b: 2}", ", line 1: the key 'b' appears twice, first in line 1; remove one of the two."),
         (
             "x: {<<: {a: 1},\n <<: {a: 2}}",
-            ", line 2: the key '<<' stands twice, first in line 1; merge several blocks with '<<: [*one, *two]'.",
+            ", line 2: the key '<<' appears twice, first in line 1; merge several blocks with '<<: [*one, *two]'.",
         ),
         ("run: [", ", line 1: not YAML: expected the node content, but found '<stream end>'."),
         ("a: \x01", ": not YAML: special characters are not allowed."),
         ("a: 2025-13-45", ": not YAML: month must be in 1..12."),
         ("2025-13-45: a", ": not YAML: month must be in 1..12."),
-        ("[" * 100_000, ": not YAML: nested too deep."),
+        ("[" * 100_000, ": not YAML: nested too deeply."),
         ("? [a]\n: 1", ", line 1: not YAML: found unhashable key."),
         ("!!python/name:os.system x: 1", ", line 1: not YAML: could not determine a constructor for the tag "
                                          "'tag:yaml.org,2002:python/name:os.system'."),
@@ -111,9 +111,9 @@ def test_yaml_that_is_none_or_has_a_key_twice_is_refused_with_its_line(content, 
 
 def test_columns_have_names_of_their_own():
     check_column_names(["a", "b", "", ""], "FILE")
-    with pytest.raises(DataError, match=r"^FILE: the column 'b' stands twice; keep one, or rename the others\.$"):
+    with pytest.raises(DataError, match=r"^FILE: the column 'b' appears twice; keep one, or rename the others\.$"):
         check_column_names(["a", "b", "b"], "FILE")
-    with pytest.raises(DataError, match=r"^FILE: the column 'b' stands 3 times; keep one"):
+    with pytest.raises(DataError, match=r"^FILE: the column 'b' appears 3 times; keep one"):
         check_column_names(["b", "b", "b"], "FILE")
 
 

@@ -41,7 +41,7 @@ def test_a_prompt_may_be_a_file(tmp_path):
     assert prompts.load_prompt(str(path), needs=("question",)).template == "Q: {question}"
     with pytest.raises(ConfigError) as caught:
         prompts.load_prompt(str(path), needs=("question", "solution"))
-    assert str(caught.value) == f"The prompt '{path}' has no place {{solution}}."
+    assert str(caught.value) == f"The prompt '{path}' has no placeholder {{solution}}."
 
 
 def test_a_prompt_of_an_editor_that_marks_utf_8_is_the_same(tmp_path):
@@ -96,6 +96,6 @@ def test_a_prompt_that_is_not_there_is_refused_with_those_that_are(name):
     with pytest.raises(ConfigError) as caught:
         prompts.load_prompt(name, needs=())
     assert str(caught.value) == (
-        f"The prompt '{name}' is no file and none of: choice-solve, genrm-base, genrm-base-choice, "
+        f"The prompt '{name}' is neither a file nor one of: choice-solve, genrm-base, genrm-base-choice, "
         "genrm-base-fewshot, genrm-ft, lab-solve, lab-verify, math-revise, math-solve."
     )

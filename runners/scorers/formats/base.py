@@ -85,9 +85,9 @@ def drop_blank_steps(steps: Sequence[str]) -> list[str]:
     return [step for step in steps if step.strip()]
 
 
-def explain_length_refusal(read: Sequence[ScoringInput], limit: int | None) -> str | None:
+def explain_length_refusal(inputs: Sequence[ScoringInput], limit: int | None) -> str | None:
     """Return why a model that takes ``limit`` tokens cannot read the inputs; None if it can."""
-    longest = max((len(reading.tokens) for reading in read), default=0)
+    longest = max((len(reading.tokens) for reading in inputs), default=0)
     if limit is None or longest <= limit:
         return None
     return f"question and steps have {longest} tokens; the model takes {limit}"
@@ -103,8 +103,8 @@ def build_score_result(
     """
     if any(map(math.isnan, margins)):
         return ScoreResult(None, prompt_tokens, cached_tokens, calls, "the model's score is not a number")
-    found = iter(margins)
-    scores = tuple(compute_logistic(next(found)) if step.strip() else math.nan for step in request.new_steps)
+    remaining = iter(margins)
+    scores = tuple(compute_logistic(next(remaining)) if step.strip() else math.nan for step in request.new_steps)
     return ScoreResult(scores, prompt_tokens, cached_tokens, calls)
 
 

@@ -36,7 +36,7 @@ class OutcomeFormat:
         question, solution = PROBE_CHAT
         whole = text.tokenizer.apply_chat_template(self._build_turns(*PROBE_CHAT), tokenize=False)
         if list(self.tokenise_steps(question, [solution], 0)[0].tokens) != text.tokenise_markup(whole):
-            raise EngineError(f"The tokenizer of '{text.model}' reads a text otherwise within a chat than alone.")
+            raise EngineError(f"The tokenizer of '{text.model}' tokenises a text differently inside a chat than alone.")
 
     def tokenise_steps(self, question: str, steps: Sequence[str], known: int) -> list[ScoringInput]:
         """Return a chat for each step, with the solution up to its end and a score at the chat's end."""

@@ -31,7 +31,7 @@ class RLHFlowFormat:
         opening, reply = text.split_chat_markup([step], reply=True)
         first, turn, last = text.split_chat_markup([step, plus, step], reply=True)
         if (first, last) != (opening, reply) or not turn.startswith(reply):
-            raise EngineError(f"The chat template of '{text.model}' writes a turn in another way once others follow.")
+            raise EngineError(f"The chat template of '{text.model}' writes a turn differently if other turns follow.")
         self.opening, self.reply = text.tokenise_markup(opening), text.tokenise_markup(reply)
         self.turn = text.tokenise_markup(turn.removeprefix(reply))  # the reply itself, and the head of the next turn
 

@@ -61,8 +61,8 @@ def compute_score_odds(node: Node) -> float:
         return 0.0
     if not 0 <= node.score <= 1:
         raise DataError(
-            f"Particle filtering draws by probabilities, and the scorer gave {node.score:g}; use a scorer whose scores "
-            "are in 0 … 1, or another strategy."
+            f"Particle filtering needs scores in 0 … 1, but the scorer gave {node.score:g}; use another scorer or "
+            "another strategy."
         )
     score = min(max(node.score, SCORE_CLIP), 1 - SCORE_CLIP)
     return score / (1 - score)

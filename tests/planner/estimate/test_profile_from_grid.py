@@ -124,9 +124,9 @@ def test_a_key_that_stands_twice_is_refused(written):
     text = json.dumps({"mine": ENTRY})
     path = written(text.replace('"1": 0.3', '"1": 0.3, "1": 0.9'))
     assert refused(path) == (
-        f"The grid '{path}': the key '1' stands twice in 'mine.self_consistency'; leave one of the two out."
+        f"The grid '{path}': the key '1' appears twice in 'mine.self_consistency'; remove one of the two."
     )
-    assert "the key 'mine' stands twice; " in refused(written(f"{text[:-1]}, {text[1:]}"))
+    assert "the key 'mine' appears twice; " in refused(written(f"{text[:-1]}, {text[1:]}"))
 
 
 @pytest.mark.parametrize("text", ["{", "", "[" * 100_000])

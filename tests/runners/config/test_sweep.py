@@ -194,7 +194,7 @@ BOTH = (
     "'task' and 'solutions_from' are both given; the problems come with the solutions, so leave 'task' out."
 )  # fmt: skip
 IDLE = (
-    "'solver' is given and has nothing to sample: the solutions are those of 'solutions_from'; leave it out."
+    "'solver' has nothing to sample, because the solutions come from 'solutions_from'; leave it out."
 )  # fmt: skip
 
 
@@ -206,13 +206,13 @@ IDLE = (
         ({"solver": GOOD["solver"]}, IDLE),
         (
             {"verifications": 0},
-            "nothing is to be sampled: ask for 'verifications', 'scored' or 'searches'.",
+            "nothing is to be sampled; request 'verifications', 'scored' or 'searches'.",
         ),
         ({"solutions": 4, "verified": 5}, "'verified' is 5, more than the 4 solutions."),
-        ({"verifier": None}, "verifications are asked for, and no 'verifier' is given."),
+        ({"verifier": None}, "verifications are requested, but no 'verifier' is given."),
         (
             {"scorer": {"kind": "rlhflow", "model": "org/prm"}, "searches": [{"strategy": "rebase", "n": 4}]},
-            "searches are asked for, and no 'solver' is given; name the model that solved.",
+            "searches are requested, but no 'solver' is given; name the model that made the solutions.",
         ),
         ({"problems": 0}, "problems: input should be greater than or equal to 1; got 0."),
         ({"solutions_from": ""}, "solutions_from: string should have at least 1 character; got ''."),
@@ -231,8 +231,12 @@ def test_what_does_not_go_with_the_solutions_of_another_run_is_refused(written, 
             None,
             "the key 'task' is missing; give it, or 'solutions_from' with the run whose solutions are taken.",
         ),
-        ("problems", 3, "'problems' goes with 'solutions_from'; the task has its own."),
-        ("thinking_end", "</think>", "'thinking_end' goes with 'solutions_from'; the solver has its own."),
+        ("problems", 3, "'problems' is only for 'solutions_from'; give 'task.problems' instead."),
+        (
+            "thinking_end",
+            "</think>",
+            "'thinking_end' is only for 'solutions_from'; give 'solver.thinking_end' instead.",
+        ),
     ],
 )
 def test_what_goes_only_with_the_solutions_of_another_run_is_refused_without_them(written, at, value, sentence):
@@ -270,7 +274,7 @@ def test_what_goes_only_with_the_solutions_of_another_run_is_refused_without_the
         ),
         ("solver", "data/lab/solver", "solver: it must be a block of keys; got 'data/lab/solver'."),
         ("run", "", "run: string should have at least 1 character; got ''."),
-        ("verifier", None, "verifications are asked for, and no 'verifier' is given."),
+        ("verifier", None, "verifications are requested, but no 'verifier' is given."),
         ("verified", 5, "'verified' is 5, more than the 4 solutions."),
     ],
 )
@@ -284,7 +288,7 @@ def test_a_bad_value_is_named_with_what_is_right(written, at, value, sentence):
         ("run: [", ", line 1: not YAML: expected the node content, but found '<stream end>'."),
         ("run: \x01", ": not YAML: special characters are not allowed."),
         ("run: 2025-13-45", ": not YAML: month must be in 1..12."),
-        ("[" * 100_000, ": not YAML: nested too deep."),
+        ("[" * 100_000, ": not YAML: nested too deeply."),
         ("", " is not a sweep: it must hold keys such as run, task, engine, solver."),
         ("- run", " is not a sweep: it must hold keys such as run, task, engine, solver."),
     ],
@@ -296,10 +300,10 @@ def test_what_is_not_yaml_or_not_a_sweep_is_refused(written, text, sentence):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("run: a\nseed: 1\nrun: b", ", line 3: the key 'run' stands twice, first in line 1; leave one of the two out."),
+        ("run: a\nseed: 1\nrun: b", ", line 3: the key 'run' appears twice, first in line 1; remove one of the two."),
         (
             "solver: {model: m, max_tokens: 120,\n max_tokens: 3}",
-            ", line 2: the key 'max_tokens' stands twice, first in line 1; leave one of the two out.",
+            ", line 2: the key 'max_tokens' appears twice, first in line 1; remove one of the two.",
         ),
     ],
 )
@@ -336,16 +340,18 @@ def test_searches_are_told_apart_by_strategy_slots_width_and_lookahead(written):
         ({"searches": [BEAM]}, "no 'scorer' is given"),
         ({"scored": 2}, "no 'scorer' is given"),
         ({"scorer": SCORER, "scored": 10**6}, "'scored' is 1000000, more than the"),
-        ({"scorer": SCORER, "searches": [BEAM, BEAM | {"rounds": 5}]}, "two searches are the same"),
-        ({"scorer": SCORER, "searches": [{"strategy": "rebase", "n": 4, "width": 2}]}, "'rebase' has no 'width'"),
+        ({"scorer": SCORER, "searches": [BEAM, BEAM | {"rounds": 5}]}, "two searches have the same strategy"),
+        ({"scorer": SCORER, "searches": [{"strategy": "rebase", "n": 4, "width": 2}]}, "'rebase' takes no 'width'"),
         ({"scorer": SCORER, "searches": [{"strategy": "revise", "n": 4, "lookahead": 2}]}, "neither 'rounds' nor"),
-        ({"scorer": SCORER, "searches": [BEAM | {"prompt": "math-revise"}]}, "'beam' has no 'prompt' of its own"),
+        ({"scorer": SCORER, "searches": [BEAM | {"prompt": "math-revise"}]}, "'beam' takes no 'prompt'"),
         ({"scorer": SCORER, "searches": [BEAM | {"n": []}]}, "searches.0.n: "),
         ({"scorer": SCORER, "searches": [BEAM | {"beams": 3}]}, "'searches.0.beams' is unknown; known here: strategy"),
         ({"scorer": SCORER | {"kind": "rlhf"}}, "scorer.kind: "),
-        ({"scorer": {"kind": "verdicts", "verifications": 4, "model": "m"}}, "'verdicts' has no 'model'"),
-        ({"scorer": {"kind": "verdicts"}}, "'verifications' says how often 'verdicts' judges a solution; give it"),
-        ({"scorer": SCORER | {"verifications": 2}}, "'rlhflow' has none"),
+        ({"scorer": {"kind": "verdicts", "verifications": 4, "model": "m"}}, "'verdicts' takes no 'model'"),
+        ({"scorer": {"kind": "verdicts"}}, (
+            "'verifications' is the number of verifications that 'verdicts' samples of a solution; give it"
+        )),
+        ({"scorer": SCORER | {"verifications": 2}}, "'rlhflow' takes none"),
         ({"scorer": {"kind": "lab"}}, "give its 'model'"),
         (
             {"scorer": {"kind": "verdicts", "verifications": 4}, "verifier": None, "verifications": 0},

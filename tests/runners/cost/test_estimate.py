@@ -123,12 +123,12 @@ def test_a_sample_of_which_no_row_comes_is_a_sentence(small, scripted):
     lost = scripted(lambda *_: Completion(None, None, None, None, None, "out of memory"))
     with pytest.raises(EngineError) as caught:
         quote_sweep(small(), sample=1, load=lost)
-    assert str(caught.value) == "The sample of 'solver' came to no row: out of memory."
+    assert str(caught.value) == "The sample of 'solver' produced no rows: out of memory."
     assert not [path for path in fsspec.filesystem("memory").find("/") if "isocompute-sample" in path]
 
 
 def test_a_sweep_that_would_be_refused_is_not_priced(small, written_run):
-    with pytest.raises(RunError, match="was made with seed = 0, and this sweep asks for 7"):
+    with pytest.raises(RunError, match="was made with seed = 0, but this sweep requests 7"):
         quote_sweep(small(seed=7), load=no_engine)
 
 

@@ -106,14 +106,14 @@ def test_a_scorer_alone_is_paced_by_what_it_reads():
     assert price_requests({"scorer": 10}, {"scorer": scores}, {}, {"solver": 100.0}).hours is None
 
 
-def test_a_scorer_s_tokens_are_paid_only_if_it_is_hired():
+def test_a_scorer_s_tokens_are_paid_only_if_they_are_billed():
     prices = UnitPrices(prompt=1.0, completion=10.0)
-    at_home, hired = (
-        price_requests({"beam N=4": 1000}, {"beam N=4": SEARCH}, {}, prices=prices, hired=hired).dollars
-        for hired in (False, True)
+    free, billed = (
+        price_requests({"beam N=4": 1000}, {"beam N=4": SEARCH}, {}, prices=prices, scorer_billed=scorer_billed).dollars
+        for scorer_billed in (False, True)
     )
-    assert at_home == pytest.approx(1.0 + 2.0)
-    assert hired == pytest.approx(1.4 + 2.1)
+    assert free == pytest.approx(1.0 + 2.0)
+    assert billed == pytest.approx(1.4 + 2.1)
 
 
 def test_of_what_is_not_there_nothing_is_unknown():

@@ -28,8 +28,8 @@ NORM, EMBEDDING = "model.norm.weight", "model.embed_tokens.weight"
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1724880\n"
 IN_VLLM = pytest.param("vllm", marks=pytest.mark.vllm)
 ASKED = (
-    r"^The model '.*' needs code from its own folder, and isocompute runs none: choose a model whose architecture "
-    r"(transformers|vLLM) knows\.$"
+    r"^The model '.*' needs code from its own folder, which isocompute does not run; choose a model whose architecture "
+    r"(transformers|vLLM) supports\.$"
 )
 
 
@@ -102,17 +102,20 @@ def text(folder):
 BROKEN = {
     "no tensors": (
         lambda tensors: {},
-        r"has no weights 'lm_head\.weight': it is of another kind, or its checkpoint is not whole; \d\d tensors",
+        r"lacks the weights 'lm_head\.weight': it is of another kind, or its checkpoint is incomplete; \d\d tensors",
     ),
-    "a layer less": (without("layers.3."), r"has no weights 'model\.layers\.3\.input_layernorm\.weight'.* 9 tensors"),
-    "no norm": (without(NORM), r"has no weights 'model\.norm\.weight'.*; 1 tensor is missing\.$"),
+    "a layer less": (
+        without("layers.3."),
+        r"lacks the weights 'model\.layers\.3\.input_layernorm\.weight'.* 9 tensors",
+    ),
+    "no norm": (without(NORM), r"lacks the weights 'model\.norm\.weight'.*; 1 tensor is missing\.$"),
     "one more": (
         lambda tensors: {**tensors, "model.extra": torch.zeros(2), "model.more": torch.zeros(2)},
-        r"has weights 'model\.extra' that the model has no place for.*; 2 tensors are left over\.$",
+        r"has weights 'model\.extra' that the model does not use.*; 2 tensors are left over\.$",
     ),
     "another shape": (
         lambda tensors: {**tensors, NORM: torch.ones(64)},
-        r"The weights 'model\.norm\.weight' of '.*' have the shape \(64,\) where its config\.json asks for \(128,\)",
+        r"The weights 'model\.norm\.weight' of '.*' have the shape \(64,\), but its config\.json requires \(128,\)",
     ),
     "not a number": (spoilt(NORM, float("nan")), r"its weights 'model\.norm\.weight' hold numbers that are NaN or inf"),
     "infinite": (spoilt(EMBEDDING, float("-inf")), r"its weights '.*' hold numbers that are NaN or infinite \([12] "),
@@ -148,7 +151,7 @@ def broken_file(solver, way):
     else:
         folder = Path(solver.split())
         second = folder / "model-00002-of-00002.safetensors"
-        if way == "a part is not there":
+        if way == "a part is missing":
             second.unlink()
         elif way == "a part is a pointer":
             second.write_text(POINTER)
@@ -160,13 +163,13 @@ def broken_file(solver, way):
 
 
 FILES = {
-    "cut short": r"model\.safetensors has 1,674,880 bytes and should have 1,724,880 by its header",
-    "cut within its header": r"model\.safetensors has no header that can be read",
-    "empty": r"model\.safetensors has no header that can be read",
-    "a pointer": r"model\.safetensors is a pointer of git-lfs, not the weights: git lfs pull",
+    "cut short": r"model\.safetensors has 1,674,880 bytes, but should have 1,724,880 according to its header",
+    "cut within its header": r"model\.safetensors has no readable header",
+    "empty": r"model\.safetensors has no readable header",
+    "a pointer": r"model\.safetensors is a git-lfs pointer, not the weights; run git lfs pull",
     "not there": r"its folder has no safetensors files",
-    "a part is not there": r"model-00002-of-00002\.safetensors is not there, and model\.safetensors\.index\.json names",
-    "a part is a pointer": r"model-00002-of-00002\.safetensors is a pointer of git-lfs",
+    "a part is missing": r"model-00002-of-00002\.safetensors does not exist, but model\.safetensors\.index\.json names",
+    "a part is a pointer": r"model-00002-of-00002\.safetensors is a git-lfs pointer",
     "a part lacks a tensor": r"model-00002-of-00002\.safetensors lacks the tensor 'model\.norm\.weight', which .* 1 t",
     "the index is none": r"model\.safetensors\.index\.json cannot be read",
 }
@@ -248,7 +251,7 @@ def test_of_a_model_on_the_hub_what_the_cache_holds_is_checked(solver, tmp_path)
     with pytest.raises(EngineError, match=r"^The model 'me/solver' cannot be used: .*'model\.norm\.weight'"):
         checkpoint.check_finite_weights("me/solver", cache=cache)
     (place / second).write_text(POINTER)
-    with pytest.raises(EngineError, match="is a pointer of git-lfs"):
+    with pytest.raises(EngineError, match="is a git-lfs pointer"):
         checkpoint.check_checkpoint_files("me/solver", cache=cache)
 
 
@@ -331,7 +334,7 @@ def test_nothing_is_sampled_before_every_model_of_a_sweep_is_known_to_be_whole(s
     broken = Broken(tmp_path, Path(models[role]["model"]).name)
     models[role]["model"] = broken.write(without(NORM))
     engine = scripted()
-    with pytest.raises(EngineError, match=r"has no weights 'model\.norm\.weight'"):
+    with pytest.raises(EngineError, match=r"lacks the weights 'model\.norm\.weight'"):
         run_sweep(small(**models, scored=2), load=engine, load_scorer=engine)
     assert engine.asked == []
     assert not (tmp_path / "run").exists()
@@ -355,7 +358,7 @@ def test_an_index_that_names_files_outside_its_folder_is_refused(solver, name):
     folder = Path(solver.split())
     index = folder / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {EMBEDDING: name}}))
-    with pytest.raises(EngineError, match=r"names '.*', which is no file of it|cannot be read: "):
+    with pytest.raises(EngineError, match=r"names '.*', which is not a file in its folder|cannot be read: "):
         checkpoint.check_checkpoint_files(str(folder))
 
 
@@ -363,7 +366,7 @@ def test_a_file_that_nobody_reads_is_no_part_of_a_checkpoint(solver):
     save_file({"step": torch.tensor([float("nan")])}, solver.folder / "optimizer.safetensors")
     (solver.folder / "empty.safetensors").touch()
     engines.load_engine("transformers", str(solver.folder)).close()
-    with pytest.raises(EngineError, match=r"empty\.safetensors has no header"):  # vLLM reads them all
+    with pytest.raises(EngineError, match=r"empty\.safetensors has no readable header"):  # vLLM reads them all
         checkpoint.check_checkpoint_files(str(solver.folder), every=True)
 
 
@@ -376,7 +379,7 @@ def test_a_number_that_is_too_large_for_the_type_it_is_held_as_is_refused(solver
 
 @pytest.mark.parametrize("part", ["k_proj", "up_proj"])
 def test_a_part_of_what_vllm_fuses_is_missed_before_vllm_loads_it(solver, part):
-    with pytest.raises(EngineError, match=rf"has no weights 'model\.layers\.0\..*{part}\.weight'"):
+    with pytest.raises(EngineError, match=rf"lacks the weights 'model\.layers\.0\..*{part}\.weight'"):
         check_weights(solver.write(without(part)), "vllm")
 
 

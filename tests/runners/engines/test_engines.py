@@ -253,7 +253,7 @@ def test_a_turn_of_a_conversation_is_answered_by_a_real_chat_model(llama_server)
 
 
 def test_a_model_folder_that_is_not_there_is_named():
-    with pytest.raises(EngineError, match="The model folder 'data/none' is not there"):
+    with pytest.raises(EngineError, match="The model folder 'data/none' does not exist"):
         engines.load_engine("transformers", "data/none")
 
 

@@ -235,7 +235,7 @@ def test_servers_that_are_all_gone_stop_the_engine_and_what_came_stays(stage, co
     rows = [next(reader) for _ in range(30)]
     for server in servers:
         server.stop()
-    with pytest.raises(EngineError, match=r"No completion comes from .*, .* within 0.5 s; the last failure") as caught:
+    with pytest.raises(EngineError, match=r"No completion came from .*, .* within 0.5 s; the last failure") as caught:
         rows.extend(reader)
     assert servers[0].url in str(caught.value)
     assert len(rows) >= 30
@@ -245,7 +245,7 @@ def test_servers_that_are_all_gone_stop_the_engine_and_what_came_stays(stage, co
 @pytest.mark.timeout(60)  # its patience is a quarter of an hour
 def test_a_server_that_nobody_ever_heard_of_is_told_soon(connect, monkeypatch):
     monkeypatch.setattr("isocompute.runners.engines.servers.FIRST_RESPONSE_SECONDS", 0.2)
-    with pytest.raises(EngineError, match=r"No completion comes from http://127\.0\.0\.1:9/v1 within 0\.2 s"):
+    with pytest.raises(EngineError, match=r"No completion came from http://127\.0\.0\.1:9/v1 within 0\.2 s"):
         ask(connect("http://127.0.0.1:9", patience=900.0), requests(3))
 
 

@@ -47,7 +47,7 @@ def test_a_refused_key_stops_the_engine_and_is_shown_nowhere(stage, connect, mon
     engine = connect(server.url)
     monkeypatch.setenv("MY_KEY", KEY)
     engine = connect(server.url, key_env="MY_KEY")
-    with pytest.raises(EngineError, match="refuses the key; it is read from the environment variable MY_KEY") as caught:
+    with pytest.raises(EngineError, match="rejects the key; it is read from the environment variable MY_KEY") as caught:
         ask(engine, requests(20))
     assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
     assert len(server.asked) <= 8
@@ -137,7 +137,7 @@ def test_a_key_that_is_cut_out_of_a_long_complaint_leaves_no_piece(stage, connec
 def test_a_missing_key_is_asked_for_by_name(stage, connect):
     server = stage.server(lambda asked: stage.Reply({"error": {"message": "no key"}}, 401))
     with pytest.raises(
-        EngineError, match=r"wants a key; .* the environment variable OPENAI_API_KEY \(HTTP 401: no key"
+        EngineError, match=r"requires a key; .* the environment variable OPENAI_API_KEY \(HTTP 401: no key"
     ):
         ask(connect(server.url), requests(1))
     assert "authorization" not in server.asked[0].headers
@@ -165,6 +165,6 @@ def test_user_and_password_of_a_url_are_sent_and_shown_nowhere(stage, connect, c
 @pytest.mark.parametrize("key", [KEY + "\nx", "schlüssel", "sk-\x1b[2J"])
 def test_a_key_that_no_header_holds_is_refused_unseen(connect, monkeypatch, key):
     monkeypatch.setitem(os.environ, "OPENAI_API_KEY", key)
-    with pytest.raises(ConfigError, match="OPENAI_API_KEY holds characters that no key has") as caught:
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY holds characters that are not allowed in a key") as caught:
         connect("http://127.0.0.1:9/v1")
     assert key not in printed(caught.value)

@@ -175,7 +175,7 @@ def test_a_copy_that_cannot_be_loaded_closes_those_that_are():
 
 @pytest.mark.parametrize("replicas", [0, -1, True, 1.5, "2", None])
 def test_a_number_of_copies_that_is_none_is_refused(replicas):
-    with pytest.raises(ConfigError, match=r"^'replicas' is how many copies of a model are loaded, 1 or more; got "):
+    with pytest.raises(ConfigError, match=r"^'replicas' is the number of copies of a model, 1 or more; got "):
         load_replicas(Slow, None, lambda *_: {}, replicas=replicas)
 
 
@@ -192,7 +192,7 @@ def test_each_copy_has_devices_of_its_own(need, monkeypatch):
     assert places(2, tensor_parallel_size=2) == [[0, 1], [2, 3]]
     assert places(2, tensor_parallel_size=2, pipeline_parallel_size=2) == [[0, 1, 2, 3], [4, 5, 6, 7]]
     assert places(2, device_ids=[4, 2]) == [[4], [2]]
-    with pytest.raises(ConfigError, match=r"^2 replicas take 4 devices, 2 each; 'device_ids' has 3 of them\.$"):
+    with pytest.raises(ConfigError, match=r"^2 replicas need 4 devices, 2 each; 'device_ids' lists 3\.$"):
         places(2, device_ids=[0, 1, 2], tensor_parallel_size=2)
 
 

@@ -187,9 +187,9 @@ def test_a_run_holds_what_the_servers_said_when_it_began(serving, served_sweep):
     sizes, said = served_sweep({"options": options}, {"options": silent})
     assert sizes == {"solver": 134515008}
     assert said == [
-        "The size of the solver's model 'm' is 134,515,008 parameters, as the server says; if a token passes through "
-        "fewer, as in a mixture of experts, 'solver.parameters' gives that.",
-        "The size of the verifier's model 'v' is unknown: the server does not say it; 'verifier.parameters' gives it.",
+        "The size of the solver's model 'm' is 134,515,008 parameters, as the server reports; if fewer are active "
+        "per token, as in a mixture of experts, set 'solver.parameters' to that number.",
+        "The size of the verifier's model 'v' is unknown: the server does not report it; set 'verifier.parameters'.",
     ]
     asked = len(server.asked)
     server.stop()

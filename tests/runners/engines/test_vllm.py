@@ -29,7 +29,7 @@ def test_an_engine_that_dies_is_said_in_a_sentence(need):
         next(results)
         for process in set(psutil.Process().children(recursive=True)) - before:
             process.kill()
-        with pytest.raises(EngineError, match=r"^vLLM's engine stopped: .* The same command goes on from there\.$"):
+        with pytest.raises(EngineError, match=r"^vLLM's engine stopped: .* Run the same command again to continue\.$"):
             list(results)
     finally:
         engine.close()
@@ -75,7 +75,7 @@ def test_what_vllm_gave_up_is_a_row_that_failed(need, reason):
 
     sample = SimpleNamespace(text="half", token_ids=[1, 2], finish_reason=reason, logprobs=None)
     done = read_vllm_completion(SimpleNamespace(outputs=[sample], prompt_token_ids=[1], num_cached_tokens=0))
-    assert (done.text, done.status) == (None, f"vLLM gave it up: {reason}")
+    assert (done.text, done.status) == (None, f"vLLM aborted the request: {reason}")
 
 
 def test_a_step_ends_the_same_whether_vllm_stops_at_a_token_or_at_a_string(need):

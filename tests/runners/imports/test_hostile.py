@@ -59,14 +59,14 @@ def refused(tmp_path):
         (b'{"samples": "\xff"}', "FILE, line 1 is not JSON."),
         ("9" * 5000, "FILE, line 1 is not JSON."),
         ("", "'FILE' holds no solutions."),
-        ({}, "FILE, line 1: there is nothing under 'samples'; it has no keys."),
+        ({}, "FILE, line 1: 'samples' is missing or null; there are no keys."),
         (SOLUTION | {"samples": "x"}, "FILE, line 1: 'samples' must be a list of texts; it is 'x'."),
         (SOLUTION | {"samples": ["#### 5", 5]}, "FILE, line 1: 'samples' must be a list of texts; number 1 is 5."),
         (SOLUTION | {"samples": []}, "'FILE' holds no solutions."),
         (SOLUTION | {"gt_answer": ["5"]}, "FILE, line 1: 'gt_answer' must be text; it is ['5']."),
         (
             SOLUTION | {"is_corrects": [True, False]},
-            "FILE, line 1: 'is_corrects' must say yes or no of each of the 1 samples.",
+            "FILE, line 1: 'is_corrects' must hold yes or no for each of the 1 samples.",
         ),
         (
             SOLUTION | {"is_corrects": ["perhaps"]},
@@ -74,7 +74,7 @@ def refused(tmp_path):
         ),
         (
             SOLUTION | {"gt_answer": None},
-            "FILE, line 1, sample 0: how an answer is compared with None is not obvious; name a grader: --grader "
+            "FILE, line 1, sample 0: it is unclear how to compare answers with None; name a grader: --grader "
             "boxed-number, math, letter, numeric or exact.",
         ),
         (
@@ -89,7 +89,7 @@ def test_a_file_of_the_monkeys(refused, content, sentence):
 
 def test_a_problem_that_stands_twice(refused):
     twice = "\n".join([json.dumps(SOLUTION | {"orig_dset_idx": 1})] * 2)
-    assert refused("large-language-monkeys", twice, "x.jsonl") == "FILE, line 2: the problem '1' stands twice."
+    assert refused("large-language-monkeys", twice, "x.jsonl") == "FILE, line 2: the problem '1' appears twice."
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def test_a_problem_that_stands_twice(refused):
         ("- a", "FILE does not hold a block of keys."),
         ("", "FILE does not hold a block of keys."),
         (b"\xff\xfe\xff", "FILE is not UTF-8 text."),
-        ("a: &x [1]\nb: *x", "FILE, line 2: an alias, '*x'; none is read."),
-        ("a: " + "[" * 100_000, "FILE, line 1: blocks within blocks, 60 deep."),
-        ("a: 1\na: 2", "FILE, line 3: in what ends here a key is a block, or stands twice."),
-        ("? [a]\n: 1", "FILE, line 3: in what ends here a key is a block, or stands twice."),
+        ("a: &x [1]\nb: *x", "FILE, line 2: aliases are not supported; found '*x'."),
+        ("a: " + "[" * 100_000, "FILE, line 1: blocks are nested more than 60 deep."),
+        ("a: 1\na: 2", "FILE, line 3: in the block that ends here, a key is a block or appears twice."),
+        ("? [a]\n: 1", "FILE, line 3: in the block that ends here, a key is a block or appears twice."),
         ("a: 2025-99-99", "FILE: not YAML: month must be in 1..12."),
     ],
 )
@@ -120,19 +120,19 @@ def test_yaml_that_would_run_code_or_merge_is_not_read(refused, content):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"scores": 1}, "FILE, line 1: 'scores' must be a list with one for each of the 1 completions; it is 1. "
-                        "What beam search or DVTS wrote is no Best-of-N."),
+        ({"scores": 1}, "FILE, line 1: 'scores' must be a list with one for each of the 1 completions; it is 1. The "
+                        "output of beam search or DVTS is not Best-of-N."),
         ({"completion_tokens": -1}, "FILE, line 1: 'completion_tokens' must be a list with one for each of the 1 "
-                                    "completions; it is -1. What beam search or DVTS wrote is no Best-of-N."),
-        ({"completion_tokens": [0]}, "FILE, line 1: 'completion_tokens' are all 0, as beam search writes them; this is "
-                                     "no Best-of-N."),
+                                    "completions; it is -1. The output of beam search or DVTS is not Best-of-N."),
+        ({"completion_tokens": [0]}, "FILE, line 1: 'completion_tokens' are all 0, as beam search writes them; this "
+                                     "is not Best-of-N."),
         ({"completion_tokens": [2**40]}, "FILE, line 1, completion 0: 'completion_tokens' must be a whole number, "
                                          "0 or more; it is 1099511627776."),
         ({"completion_tokens": [1.5]}, "FILE, line 1, completion 0: 'completion_tokens' must be a whole number, "
                                        "0 or more; it is 1.5."),
-        ({"scores": [[float("nan")]]}, "FILE, line 1, completion 0: 'scores' must be numbers, one a step; "
-                                       "they are [nan]."),
-        ({"scores": [["1"]]}, "FILE, line 1, completion 0: 'scores' must be numbers, one a step; they are ['1']."),
+        ({"scores": [[float("nan")]]}, "FILE, line 1, completion 0: 'scores' must be numbers, one per step; they are "
+                                       "[nan]."),
+        ({"scores": [["1"]]}, "FILE, line 1, completion 0: 'scores' must be numbers, one per step; they are ['1']."),
     ],
 )  # fmt: skip
 def test_a_line_of_best_of_n(refused, changes, sentence):
@@ -141,7 +141,9 @@ def test_a_line_of_best_of_n(refused, changes, sentence):
 
 def test_completions_of_which_nothing_says_how_they_were_made_are_no_pool(refused):
     said = refused("search-and-learn", BEST, "completions/train.jsonl")
-    assert said.startswith("'FILE': neither its name nor its folder's says how the completions were made")
+    assert said.startswith(
+        "'FILE': neither the name of the file nor that of its folder says how the completions were made"
+    )
 
 
 def test_likelihoods_are_no_solutions(golden, tmp_path):
@@ -156,12 +158,12 @@ def test_likelihoods_are_no_solutions(golden, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"doc_id": None}, "FILE, line 1: there is no 'doc_id', which names the problem."),
+        ({"doc_id": None}, "FILE, line 1: 'doc_id', which names the problem, is missing."),
         ({"resps": [[]]}, "FILE, line 1: 'resps' must hold the texts of one request; it is [[]]. Tasks that compare "
                           "likelihoods sample nothing."),
         ({"arguments": []}, "FILE, line 1: 'arguments' must be a block of keys; it is []."),
         ({"target": "Paris", "resps": [["a", "b"]]},
-         "FILE, line 1, response 0: how an answer is compared with 'Paris' is not obvious; name a grader: --grader "
+         "FILE, line 1, response 0: it is unclear how to compare answers with 'Paris'; name a grader: --grader "
          "boxed-number, math, letter, numeric or exact."),
     ],
 )  # fmt: skip
@@ -184,15 +186,15 @@ HEADER = {"header.json": b'{"eval": {"task": "t", "model": "m"}}'}
     ("content", "sentence"),
     [
         (b"PK", "FILE is not a zip archive: File is not a zip file."),
-        (archive(), "FILE has no header.json; it is no log of inspect_ai."),
+        (archive(), "FILE has no header.json; it is not a log of inspect_ai."),
         (archive(**{"header.json": b"["}), "FILE, header.json is not JSON."),
         (archive(**HEADER), "'FILE' holds no solutions."),
         (archive(**HEADER, **{"samples/1.json": b"{}"}),
-         "FILE, samples/1.json: there is no 'id', which names the problem."),
+         "FILE, samples/1.json: 'id', which names the problem, is missing."),
         (archive(**HEADER, **{"samples/1.json": b'{"id": 1, "epoch": "x"}'}),
          "FILE, samples/1.json: 'epoch' must be a whole number, 0 or more; it is 'x'."),
         (archive(**HEADER, **{"samples/1.json": b'{"id": 1, "epoch": 1}'}),
-         "FILE, samples/1.json: there is nothing under 'target'; it has id, epoch."),
+         "FILE, samples/1.json: 'target' is missing or null; there are id, epoch."),
     ],
 )  # fmt: skip
 def test_a_log_of_inspect_ai(refused, content, sentence):
@@ -240,7 +242,7 @@ def arrays(**changes: object) -> bytes:
         ),
         (arrays(answers=np.array([[1.5, 2]])), "FILE: answers must be codes, whole numbers from -1; they are float64."),
         (arrays(answers=np.array([[-2, 2]])), "FILE: answers must be codes, whole numbers from -1; they are int64."),
-        (arrays(scores=np.array([[[1.5]]])), "FILE: scores must be numbers from 0 to 1, or NaN where none was read."),
+        (arrays(scores=np.array([[[1.5]]])), "FILE: scores must be numbers from 0 to 1, or NaN if unparsed."),
         (arrays(scores=np.zeros((1, 3, 1))), "FILE: scores must have the shape (1, at most 2, verifications); it is "),
         (arrays(answers=np.array([[{}, None]], dtype=object)), "FILE is not a file of plain arrays: Object arrays"),
     ],
@@ -261,7 +263,7 @@ def test_a_tree_with_a_verification_of_nothing(golden, tmp_path):
     verified = verifications / "problem_0" / "solution_1.yaml"
     (solutions / "0.yaml").write_text("{gt_answer: '5', question: x, samples: ['\\boxed{5}']}")
     verified.write_text("verifications: []")
-    with pytest.raises(DataError, match=r"solution_1.yaml verifies solution 1, and .*0.yaml has 1 samples\.$"):
+    with pytest.raises(DataError, match=r"solution_1.yaml verifies solution 1, but .*0.yaml has 1 samples\.$"):
         import_logged_run("sc-genrm-scaling", str(tmp_path), str(tmp_path / "run"))
     verified.rename(verified.with_name("solution_0.yaml"))
     (verifications / "problem_0" / "solution_0.yaml").write_text("verifications: [{p(yes): 2, verification: x}]")
@@ -286,16 +288,16 @@ TABLE = "problem_id,gold,solution_id,answer,verdict\n"
         ("", "'FILE' holds no solutions."),
         (TABLE + "a,x", "FILE, row 1 has another number of fields than the first line."),
         (TABLE + "a,x,1,x,1,1", "FILE, row 1 has another number of fields than the first line."),
-        ("gold,gold\n", "FILE: the column 'gold' stands twice; keep one, or rename the others."),
+        ("gold,gold\n", "FILE: the column 'gold' appears twice; keep one, or rename the others."),
         (TABLE + '"a', "FILE, after row 0: not CSV: unexpected end of data."),
         (b"problem_id\n\xff", "FILE is not UTF-8 text."),
-        (TABLE + ",x,1,x,1", "FILE, row 1: there is no 'problem_id', which names the problem."),
+        (TABLE + ",x,1,x,1", "FILE, row 1: 'problem_id', which names the problem, is missing."),
         (TABLE + "a,x,1,x,2", "FILE, row 1: 'verdict' must be yes, no, or a number from 0 to 1; it is '2'."),
-        (TABLE + "a,x,,x,1", "FILE, row 1: a verification needs a 'solution_id', to say which solution it is of."),
-        (TABLE + "a,x,1,x,\na,x,1,x,", "FILE, row 2: the solution '1' of 'a' stands twice."),
-        (TABLE + "a,x,1,x,1\na,x,1,y,1", "FILE, row 2: the solution '1' of 'a' is another one than before."),
+        (TABLE + "a,x,,x,1", "FILE, row 1: a verification needs the 'solution_id' of its solution."),
+        (TABLE + "a,x,1,x,\na,x,1,x,", "FILE, row 2: the solution '1' of 'a' appears twice."),
+        (TABLE + "a,x,1,x,1\na,x,1,y,1", "FILE, row 2: the solution '1' of 'a' differs from the one before."),
         (TABLE + "a,x,1,x,1\na,z,1,x,1", "FILE, row 2: the problem 'a' has another question or answer than before."),
-        ("problem_id\na", "FILE, row 1: how an answer is compared with None is not obvious; name a grader: --grader "
+        ("problem_id\na", "FILE, row 1: it is unclear how to compare answers with None; name a grader: --grader "
                           "boxed-number, math, letter, numeric or exact."),
     ],
 )  # fmt: skip
@@ -306,20 +308,22 @@ def test_a_table(refused, content, sentence):
 def test_a_table_with_columns_that_are_not_there(refused, tmp_path):
     said = refused("table", "id\na", "x.csv", name="problem_id")
     assert said == "FILE, row 1: there is no column 'name'; it has id."
-    with pytest.raises(ConfigError, match=r"--columns: 'verdikt' is no column here; there are problem_id, question"):
+    with pytest.raises(
+        ConfigError, match=r"--columns: 'verdikt' is not a known column; there are problem_id, question"
+    ):
         import_logged_run("table", str(tmp_path / "x.csv"), str(tmp_path / "run"), columns={"id": "verdikt"})
 
 
 def test_a_key_that_stands_twice(refused):
     line = json.dumps(SOLUTION)
     assert refused("large-language-monkeys", f'{line}\n{line[:-1]}, "samples": []}}', "x.jsonl") == (
-        "FILE, line 2: the key 'samples' stands twice; leave one of the two out."
+        "FILE, line 2: the key 'samples' appears twice; remove one of the two."
     )
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("header.json", '{"status": "success", "eval": {"model": "a", "model": "b"}}')
     assert refused("inspect-ai", archive.getvalue(), "x.eval") == (
-        "FILE, header.json: the key 'model' stands twice in 'eval'; leave one of the two out."
+        "FILE, header.json: the key 'model' appears twice in 'eval'; remove one of the two."
     )
 
 
@@ -334,7 +338,7 @@ def parquet(**columns):
 def test_a_column_of_parquet_that_stands_twice(refused):
     twice = parquet(problem_id=["a"], correct=[True], correct_=[False])
     assert refused("table", twice, "x.parquet") == (
-        "FILE: the column 'correct' stands twice; keep one, or rename the others."
+        "FILE: the column 'correct' appears twice; keep one, or rename the others."
     )
     inner = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
     said = refused("table", parquet(problem_id=["a"], correct=inner), "x.parquet")
@@ -344,8 +348,8 @@ def test_a_column_of_parquet_that_stands_twice(refused):
 def test_a_column_that_takes_the_name_of_another(refused, tmp_path):
     content = "problem_id,gold,answer,guess\na,1,2,1\n"
     assert refused("table", content, "x.csv", guess="answer") == (
-        "FILE, row 1: 'guess' is to be called 'answer', and there is a column of that name too; give that one another "
-        "name with --columns, or leave it out of the file."
+        "FILE, row 1: 'guess' is to be renamed 'answer', but a column of that name exists; rename that one too with "
+        "--columns, or remove it from the file."
     )
     path = tmp_path / "x.csv"
     path.write_text("problem_id,answer,gold\na,1,2\n")  # two columns that change their names are told apart
@@ -371,13 +375,21 @@ def test_what_is_asked_for_in_vain(tmp_path):
     (tmp_path / "x.txt").touch()
     target = str(tmp_path / "run")
     for arguments, error, said in (
-        (("lm_harness", "x", target), ConfigError, "The format 'lm_harness' is unknown; there are: sc-genrm-scaling, "),
+        (
+            ("lm_harness", "x", target),
+            ConfigError,
+            "The format 'lm_harness' is unknown; there are: sc-genrm-scaling, ",
+        ),
         (("lm-eval", str(tmp_path / "none"), target), DataError, "There is no file or folder '.*none' to import"),
-        (("lm-eval", str(tmp_path / "x.txt"), target), DataError, "is not .jsonl, which this format is written in"),
-        (("lm-eval", str(tmp_path), target), DataError, "holds no .jsonl, which this format is written in"),
-        (("lm-eval", str(tmp_path / "x.txt"), str(tmp_path)), RunError, "There is something at '.*' already"),
+        (("lm-eval", str(tmp_path / "x.txt"), target), DataError, "is not a .jsonl file, which this format needs"),
+        (("lm-eval", str(tmp_path), target), DataError, "has no .jsonl file, which this format needs"),
+        (("lm-eval", str(tmp_path / "x.txt"), str(tmp_path)), RunError, "'.*' exists already"),
         (("lm-eval", str(tmp_path / "x.txt"), target, "maths"), ConfigError, "The grader 'maths' is unknown"),
-        (("lm-eval", str(tmp_path / "x.txt"), target, None, {"a": "gold"}), ConfigError, "--columns is for the format"),
+        (
+            ("lm-eval", str(tmp_path / "x.txt"), target, None, {"a": "gold"}),
+            ConfigError,
+            "--columns is only for the format",
+        ),
     ):
         with pytest.raises(error, match=said):
             import_logged_run(*arguments)

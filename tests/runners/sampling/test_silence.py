@@ -40,7 +40,7 @@ def test_a_stream_of_blank_texts_alone_fails_and_keeps_its_tokens():
     ((_, one),) = reject_silent_batches(outcomes(""), set())
     assert one == Completion(None, 7, 3, 1, "stop", "the model wrote nothing: the only text is empty")
     several = [completion for _, completion in reject_silent_batches(outcomes("", " ", "\n"), set())]
-    assert {c.status for c in several} == {"the model wrote nothing: every one of 3 texts in a row is empty"}
+    assert {c.status for c in several} == {"the model wrote nothing: 3 texts in a row are empty"}
     assert [(c.text, c.prompt_tokens, c.completion_tokens) for c in several] == [(None, 7, 1)] * 3
 
 
@@ -55,7 +55,7 @@ def test_where_the_run_holds_a_text_a_few_blank_ones_are_ok():
 def test_a_whole_batch_fails_as_soon_as_it_is_full_and_so_does_what_follows(spoken):
     stream = reject_silent_batches(outcomes(*[""] * (SILENT_BATCH_SIZE + 5), "2", "", "3"), set(spoken))
     done = [completion for _, completion in stream]
-    status = f"the model wrote nothing: every one of {SILENT_BATCH_SIZE} texts in a row is empty"
+    status = f"the model wrote nothing: {SILENT_BATCH_SIZE} texts in a row are empty"
     assert [c.status for c in done] == [status] * (SILENT_BATCH_SIZE + 5) + ["ok"] * 3
     assert [c.text for c in done[-3:]] == ["2", "", "3"]
 
@@ -137,7 +137,7 @@ def statuses(run, table):
 def test_a_sweep_of_a_model_that_writes_nothing_has_no_row_that_is_ok(small, scripted, verifier):
     summary = run_sweep(small(verifier={"model": verifier, "prompt": "lab-verify"}), load=scripted(lambda *_: ""))
     run = Run(summary.run)
-    assert statuses(run, SOLUTIONS_TABLE) == ["the model wrote nothing: every one of 24 texts in a row is empty"] * 24
+    assert statuses(run, SOLUTIONS_TABLE) == ["the model wrote nothing: 24 texts in a row are empty"] * 24
     assert run.read_frame(SOLUTIONS_TABLE, ["answer", "correct"]).isna().all(axis=None)
     assert not statuses(run, VERIFICATIONS_TABLE)
     assert (summary.solutions, sum(summary.failed.values())) == (0, 24)

@@ -105,7 +105,7 @@ def test_every_command_works_on_such_a_run(command, scripted, old, taking, tmp_p
     assert checked["whole"]
     assert not any(checked["missing"].values())
     assert checked["notes"] == [
-        f"its solutions are those of '{old.path}': a sweep asks that run for what is missing of them, and no model"
+        f"its solutions were taken from '{old.path}'; a sweep takes missing ones from that run and samples none"
     ]
     assert command("fit", new, "-o", profile).code == 0
     assert command("plan", "--budget", "4x", "--profile", profile).code == 0

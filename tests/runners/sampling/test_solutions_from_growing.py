@@ -41,7 +41,7 @@ def test_what_failed_there_stands_as_a_failure_and_is_taken_once_it_came(small, 
     summary = run_sweep(taking(), shown, load=engine)
     run = Run(summary.run)
     assert shown.said == [
-        f"1 of the 24 solutions of '{old.path}' failed there; they stand as failures here too."
+        f"1 of the 24 solutions of '{old.path}' failed there; they count as failures here too."
     ]  # fmt: skip
     assert (summary.solutions, summary.verifications, summary.failed, engine.models) == (
         23, 69, {}, ["scripted/verifier"],
@@ -81,8 +81,8 @@ def test_solutions_of_an_unfinished_run_are_taken_as_far_as_every_problem_has_th
     assert len(run.read_keys(SOLUTIONS_TABLE)) == 4 * 3
     engine = scripted()
     assert refusal(taking(run=f"{run.path}-more", solutions=5), engine) == (
-        f"This sweep takes the first 5 of each problem's solutions, and the run at '{old.path}' has 3 of '{name}'; "
-        "ask for no more, complete that run, or take its first problems only."
+        f"This sweep takes the first 5 of each problem's solutions, but the run at '{old.path}' has only 3 of "
+        f"'{name}'; request fewer, complete that run, or take only its first problems."
     )
 
 
@@ -107,7 +107,7 @@ def test_without_the_other_run_a_sweep_goes_on_with_what_it_took(scripted, old, 
     shown, engine = notes(), scripted()
     run = Run(run_sweep(taking(verifications=5), shown, load=engine).run)
     assert shown.said == [
-        f"There is no run at '{old.path}' any more; the sweep goes on with the solutions that were taken from it."
+        f"The run at '{old.path}' no longer exists; the sweep continues with the solutions that were taken from it."
     ]
     assert (len(engine.asked), len(run.read_keys(SOLUTIONS_TABLE)), len(run.read_keys(VERIFICATIONS_TABLE))) == (
         32,
@@ -116,8 +116,9 @@ def test_without_the_other_run_a_sweep_goes_on_with_what_it_took(scripted, old, 
     )
     for more in ({"solutions": 5}, {"problems": 5}):
         assert refusal(taking(verifications=5, **more), scripted()) == (
-            f"There is no run at '{old.path}' any more, and the run at '{run.path}' has not taken all that is asked "
-            "for: it has 16 solutions to 4 problems; bring the other run back, or ask for no more."
+            f"The run at '{old.path}' no longer exists, and the run at '{run.path}' did not take everything that "
+            "this sweep requests: it has 16 solutions to 4 problems; restore the other run, or request no more than "
+            "that."
         )
     assert refusal(taking(run=str(tmp_path / "other")), scripted()) == (
         f"There is no run at '{old.path}': the folder does not exist."
@@ -144,10 +145,10 @@ def test_when_the_other_run_has_grown_more_is_taken_if_asked_for(small, scripted
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"text": "another \\boxed{1}"}, "its 'text' is another"),
-        ({"completion_tokens": 4000}, "its 'completion_tokens' is another"),
-        ({"answer": "another", "correct": False}, "its 'answer' is another"),
-        ({"status": "lost", "text": None, "answer": None, "correct": None}, "its 'text' is another"),
+        ({"text": "another \\boxed{1}"}, "its 'text' differs"),
+        ({"completion_tokens": 4000}, "its 'completion_tokens' differs"),
+        ({"answer": "another", "correct": False}, "its 'answer' differs"),
+        ({"status": "lost", "text": None, "answer": None, "correct": None}, "its 'text' differs"),
     ],
 )
 def test_solutions_that_changed_after_they_were_taken_are_refused(
@@ -168,14 +169,14 @@ def test_solutions_that_changed_after_they_were_taken_are_refused(
     rewrite(Path(old.path), SOLUTIONS_TABLE, changed)
     assert refusal(config, scripted()) == (
         f"The solution {(names[1], 3)} of '{old.path}' has changed since the run at '{config.run}' took it: {what}; "
-        "name another run, which takes the solutions as they are now."
+        "name another run to take the solutions as they are now."
     )
 
 
 def test_a_question_that_changed_after_it_was_taken_is_refused(scripted, old, taking, rewrite, refusal):
     run_sweep(taking(), load=scripted())
     rewrite(Path(old.path), PROBLEMS_TABLE, lambda frame: frame.assign(question=frame["question"] + "?"))
-    assert "has another question or answer under the name 'lab-0-1-0'" in refusal(taking(), scripted())
+    assert "has another question or answer for the problem 'lab-0-1-0'" in refusal(taking(), scripted())
 
 
 def test_the_answers_are_those_of_the_other_run_s_last_grading(scripted, old, taking, rewrite, refusal):
@@ -190,8 +191,8 @@ def test_the_answers_are_those_of_the_other_run_s_last_grading(scripted, old, ta
     with load_grader_by_name("boxed-number") as grader:
         regrade_run(old, grader)
     assert refusal(taking(), scripted()) == (
-        f"The run at '{run.path}' was made with grader = 'exact/1', and this sweep asks for 'boxed-number/1'; "
-        "name another run, or ask for the same."
+        f"The run at '{run.path}' was made with grader = 'exact/1', but this sweep requests 'boxed-number/1'; name "
+        "another run, or request the same."
     )
     with load_grader_by_name("boxed-number") as grader:
         regrade_run(run, grader)
@@ -205,8 +206,8 @@ def test_a_run_that_was_graded_again_takes_no_further_solutions(scripted, old, t
         regrade_run(run, grader)
     assert run_sweep(taking(solutions=4, verifications=4), load=scripted()).sampled == 16
     assert refusal(taking(solutions=5, verifications=4), scripted()) == (
-        f"The run at '{run.path}' was graded again since it took solutions, so that further ones of '{old.path}' would "
-        "be graded in another way; take them into another run."
+        f"The run at '{run.path}' was graded again after it took its solutions, so further solutions of '{old.path}' "
+        "would be graded differently; take them into another run."
     )
 
 

@@ -53,8 +53,8 @@ def test_solutions_of_an_import_are_verified(scripted, taking, tmp_path, refusal
     run_sweep(config, load=scripted())
     search = {"scorer": PRM, "searches": [SEARCH], "solver": {"model": "m", "prompt": "lab-solve"}}
     assert refusal(taking(run=f"{run.path}-2", solutions_from=theirs.path, **search), scripted()) == (
-        f"The run at '{theirs.path}' does not say which model solved, so that no search can stand beside its "
-        "solutions; leave 'searches' and 'solver' out."
+        f"The run at '{theirs.path}' does not name its solver, so searches cannot be compared with its solutions; "
+        "leave out 'searches' and 'solver'."
     )
 
 
@@ -74,17 +74,17 @@ def test_right_and_wrong_as_they_were_logged_stay_so_and_need_no_grader(scripted
     [
         (
             logged(solution=None, answer="5"),
-            "lacks the texts of 4 of the 4 solutions that would be taken, and without its text a solution cannot be "
+            "lacks the texts of 4 of the 4 solutions that would be taken, and a solution without a text cannot be "
             "verified.",
         ),
         (
             [*logged()[:3], {**logged()[3], "solution": None}],
-            "lacks the texts of 1 of the 4 solutions that would be taken, and without its text a solution cannot be "
+            "lacks the texts of 1 of the 4 solutions that would be taken, and a solution without a text cannot be "
             "verified.",
         ),
         (
             logged(question=None),
-            "does not say what was asked in 2 of its problems, 'a' first, so that their solutions cannot be verified.",
+            "lacks the questions of 2 of its problems, 'a' first, so their solutions cannot be verified.",
         ),
     ],
 )

@@ -47,8 +47,8 @@ def test_solutions_that_are_taken_are_scored_and_searched_beside(
         update={"run": f"{run.path}-2", "solver": config.solver.model_copy(update={"model": "x"})}
     )
     assert refusal(other, scripted()) == (
-        f"The solutions of '{old.path}' are those of 'scripted/solver', not 'x'; searches go on with the model that "
-        "solved, so name that, or search in a run of its own."
+        f"The solutions of '{old.path}' were sampled from 'scripted/solver', not from 'x'; searches must use the same "
+        "solver: name that model, or search in a separate run."
     )
 
 
@@ -69,8 +69,8 @@ def test_searches_may_join_later_and_the_verifier_may_change_until_something_was
     assert len(run.read_keys(SEARCHES_TABLE)) == 4
     changed = more.model_copy(update={"verifier": more.verifier.model_copy(update={"temperature": 0.0})})
     assert refusal(changed, scripted()) == (
-        f"The run at '{run.path}' was made with verifier.temperature = 0.7, and this sweep asks for 0.0; "
-        "name another run, or ask for the same."
+        f"The run at '{run.path}' was made with verifier.temperature = 0.7, but this sweep requests 0.0; name "
+        "another run, or request the same."
     )
 
 

@@ -25,13 +25,13 @@ def test_a_run_is_not_taken_from_itself_nor_one_that_has_its_own_solutions(
         )
     run_sweep(small(run=str(tmp_path / "own")), load=scripted())
     assert refusal(taking(run=str(tmp_path / "own")), scripted()) == (
-        f"The run at '{tmp_path}/own' has solutions of its own, and this sweep takes those of '{old.path}'; "
-        "name another run."
+        f"The run at '{tmp_path}/own' has its own solutions, but this sweep takes those of '{old.path}'; name "
+        "another run."
     )
     run_sweep(taking(), load=scripted())
     assert refusal(small(run=taking().run), scripted()) == (
-        f"The run at '{tmp_path}/new' took its solutions from '{old.path}', and this sweep samples its own; "
-        "name another run."
+        f"The run at '{tmp_path}/new' took its solutions from '{old.path}', but this sweep samples its own; name "
+        "another run."
     )
 
 
@@ -40,12 +40,12 @@ def test_a_run_that_cannot_be_taken_from_is_refused(scripted, old, taking, tmp_p
         f"There is no run at '{tmp_path}/none': the folder does not exist."
     )
     assert refusal(taking(solutions=7), scripted()) == (
-        f"This sweep takes the first 7 of each problem's solutions, and the run at '{old.path}' has 6 of "
-        f"'{min(old.read_keys(PROBLEMS_TABLE))[0]}'; ask for no more, complete that run, or take its first problems "
-        "only."
+        f"This sweep takes the first 7 of each problem's solutions, but the run at '{old.path}' has only 6 of "
+        f"'{min(old.read_keys(PROBLEMS_TABLE))[0]}'; request fewer, complete that run, or take only its first "
+        "problems."
     )
     assert refusal(taking(problems=5), scripted()) == (
-        f"This sweep takes 5 problems, and the run at '{old.path}' has 4; ask for no more."
+        f"This sweep takes 5 problems, but the run at '{old.path}' has only 4; request no more than that."
     )
     assert refusal(taking(verified=7), scripted(), ConfigError) == (
         f"'verified' is 7, more than the 6 solutions of '{old.path}'."
@@ -54,12 +54,12 @@ def test_a_run_that_cannot_be_taken_from_is_refused(scripted, old, taking, tmp_p
     newer = json.loads(manifest.read_text()) | {"format": 3}
     manifest.write_text(json.dumps(newer))
     assert refusal(taking(), scripted()) == (
-        f"The run at '{old.path}' has the format 3, and this version of isocompute reads formats "
-        "1 and 2; use the version that wrote it, or a newer one."
+        f"The run at '{old.path}' has the format 3, but this version of isocompute reads formats 1 and 2; use the "
+        "version that wrote it, or a newer one."
     )
     manifest.write_text(json.dumps(newer | {"format": 1, "models": [1]}))
     assert refusal(taking(), scripted(), DataError) == (
-        f"The manifest of '{old.path}' has 'models' or 'prompts' that are not by role."
+        f"The manifest of '{old.path}' has 'models' or 'prompts' that are not listed by role."
     )
 
 
@@ -68,7 +68,7 @@ def test_a_refusal_is_one_sentence_on_the_command_line(refused, old, taking, tmp
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(content))
     for options in ([], ["--dry-run"]):
         assert refused("sweep", tmp_path / "sweep.yaml", *options).startswith(
-            "This sweep takes the first 7 of each problem's solutions, and the run at "
+            "This sweep takes the first 7 of each problem's solutions, but the run at "
         )
     assert not (tmp_path / "new").exists()
 
@@ -83,5 +83,5 @@ def test_a_manifest_that_does_not_say_what_was_taken_is_refused(scripted, old, t
     written = run.read_manifest()
     del written["solutions_from"]
     run.write_manifest(written)
-    with pytest.raises(DataError, match=r"has no 'solutions_from' that says what was taken\.$"):
+    with pytest.raises(DataError, match=r"has no valid 'solutions_from' entry\.$"):
         extract_sweep(run.read_manifest(), run.path)

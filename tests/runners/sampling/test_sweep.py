@@ -137,27 +137,27 @@ def test_a_run_grows(small, scripted, changes, sizes):
         ({"verified": 2}, "has verified = 6; a run can grow, not shrink to 2."),
         (
             {"task": {"name": "lab", "problems": 3}},
-            "has 4 problems, 'lab-0-4-0' among them, and this sweep's 3 are without it; a run can grow, not shrink.",
+            "has 4 problems, including 'lab-0-4-0', which is not among this sweep's 3; a run can grow, not shrink.",
         ),
-        ({"seed": 7}, "was made with seed = 0, and this sweep asks for 7; name another run, or ask for the same."),
+        ({"seed": 7}, "was made with seed = 0, but this sweep requests 7; name another run, or request the same."),
         (
             {"solver": {"model": "scripted/other", "prompt": "lab-solve"}},
-            "was made with solver.model = 'scripted/solver', and this sweep asks for 'scripted/other'; "
-            "name another run, or ask for the same.",
+            "was made with solver.model = 'scripted/solver', but this sweep requests 'scripted/other'; name another "
+            "run, or request the same.",
         ),
         (
             {"verifier": {"model": "scripted/verifier", "prompt": "lab-verify", "temperature": 0}},
-            "was made with verifier.temperature = 0.7, and this sweep asks for 0.0; "
-            "name another run, or ask for the same.",
+            "was made with verifier.temperature = 0.7, but this sweep requests 0.0; name another run, or request the "
+            "same.",
         ),
         (
             {"seed": 7, "solver": {"model": "scripted/other", "prompt": "lab-solve", "temperature": 0}},
-            "was made with seed = 0, solver.model = 'scripted/solver', solver.temperature = 0.7, "
-            "and this sweep asks for 7, 'scripted/other', 0.0; name another run, or ask for the same.",
+            "was made with seed = 0, solver.model = 'scripted/solver', solver.temperature = 0.7, but this sweep "
+            "requests 7, 'scripted/other', 0.0; name another run, or request the same.",
         ),
         (
             {"task": {"name": "lab", "problems": 4, "seed": 1}},
-            "was made with task.seed = 0, and this sweep asks for 1; name another run, or ask for the same.",
+            "was made with task.seed = 0, but this sweep requests 1; name another run, or request the same.",
         ),
     ],
 )
@@ -198,7 +198,7 @@ def test_rows_without_a_manifest_are_not_added_to(small, scripted, tmp_path):
     run_sweep(small(), load=scripted())
     (tmp_path / "run" / "manifest.json").unlink()
     engine = scripted()
-    with pytest.raises(RunError, match=r"has solutions and no manifest.json, so nothing says what they were made with"):
+    with pytest.raises(RunError, match=r"has solutions but no manifest.json, so it is unknown how they were made"):
         run_sweep(small(), load=engine)
     assert engine.asked == []
 
@@ -235,7 +235,7 @@ def test_a_run_keeps_its_questions(small, scripted, tmp_path):
     config = small(task={"path": str(file)})
     run_sweep(config, load=scripted())
     file.write_text('{"question": "Start with 1, add 2.", "answer": "3"}\n')
-    with pytest.raises(RunError, match="has another question or answer under the name '1'"):
+    with pytest.raises(RunError, match="has another question or answer for the problem '1'"):
         run_sweep(config, load=scripted())
 
 
@@ -250,7 +250,7 @@ def test_what_no_row_was_made_with_may_still_change(small, scripted):
 def test_a_model_that_is_not_there_is_told_before_anything_is_sampled(small, scripted, tmp_path):
     config = small(verifier={"model": str(tmp_path / "none"), "prompt": "lab-verify"})
     engine = scripted()
-    with pytest.raises(EngineError, match="is not there; give a checkpoint's folder or a hub's name"):
+    with pytest.raises(EngineError, match="does not exist; give a checkpoint's folder or a name on the hub"):
         run_sweep(config, load=engine)
     assert engine.models == []
     assert not Run(config.run).exists

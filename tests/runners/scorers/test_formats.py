@@ -195,7 +195,7 @@ def test_a_chat_template_that_loses_a_text_is_refused(tokenizer):
     with pytest.raises(EngineError, match="changes the texts"):
         RLHFlowFormat(ScorerTokenizer(other, "m"))
     other.chat_template = "{% for m in messages %}{{ loop.revindex }}{{ m.content }}{% endfor %}"
-    with pytest.raises(EngineError, match="writes a turn in another way once others follow"):
+    with pytest.raises(EngineError, match="writes a turn differently if other turns follow"):
         RLHFlowFormat(ScorerTokenizer(other, "m"))
 
 
@@ -230,10 +230,10 @@ def test_a_request_that_knows_more_than_it_has_is_refused(known):
     ("arguments", "said"),
     [
         (("best", "m"), "The scorer 'best' is unknown; there are: lab, math-shepherd, outcome, .*, verdicts"),
-        (("verdicts", "m"), "has no model of its own"),
-        (("rlhflow", "m", "openai"), "runs in vllm or transformers; not in 'openai'"),
-        (("skywork", "m", "vllm"), "The scorer 'skywork' runs in transformers; not in 'vllm'"),
-        (("qwen-prm", "m", "vllm", "lab-solve"), "has a format of its own; leave the prompt out"),
+        (("verdicts", "m"), "takes no model"),
+        (("rlhflow", "m", "openai"), "runs in vllm or transformers, not in 'openai'"),
+        (("skywork", "m", "vllm"), "The scorer 'skywork' runs in transformers, not in 'vllm'"),
+        (("qwen-prm", "m", "vllm", "lab-solve"), "has a fixed format; leave the prompt out"),
     ],
 )
 def test_what_cannot_be_loaded_is_said_before_anything_is(arguments, said):
@@ -242,7 +242,7 @@ def test_what_cannot_be_loaded_is_said_before_anything_is(arguments, said):
 
 
 def test_a_model_folder_that_is_not_there_is_named():
-    with pytest.raises(EngineError, match="The model folder 'data/none' is not there"):
+    with pytest.raises(EngineError, match="The model folder 'data/none' does not exist"):
         scorers.load_scorer("rlhflow", "data/none")
 
 

@@ -270,7 +270,7 @@ def test_weights_of_another_kind_are_refused_and_none_are_drawn_at_random(checkp
 
     architecture(torch, "skywork", len(tokenizer("qwen-prm"))).save_pretrained(tmp_path)
     tokenizer("qwen-prm").save_pretrained(tmp_path)
-    with pytest.raises(EngineError, match=r"has no weights 'score\.0\.bias': it is of another kind"):
+    with pytest.raises(EngineError, match=r"lacks the weights 'score\.0\.bias': it is of another kind"):
         scorers.load_scorer("qwen-prm", str(tmp_path), "transformers")
 
 
@@ -286,7 +286,7 @@ def test_a_language_model_s_head_may_stand_beside_the_one_that_is_read(checkpoin
     save_file(beside, tmp_path / "model.safetensors", {"format": "pt"})
     scorers.load_scorer("qwen-prm", str(tmp_path), "transformers").close()
     save_file({**beside, "other.weight": torch.zeros(3)}, tmp_path / "model.safetensors", {"format": "pt"})
-    with pytest.raises(EngineError, match=r"has weights 'other\.weight' that the model has no place for"):
+    with pytest.raises(EngineError, match=r"has weights 'other\.weight' that the model does not use"):
         scorers.load_scorer("qwen-prm", str(tmp_path), "transformers")
 
 

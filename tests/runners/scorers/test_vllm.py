@@ -86,7 +86,7 @@ def test_the_engine_is_kept_full_and_no_fuller(scorer):
 
 def test_a_call_that_is_given_up_fails_its_request_and_no_other(scorer):
     done = ask(scorer(lost=[3]), ScoreRequest("a", "q", ("x",) * 4), ScoreRequest("b", "q", ("x",)))
-    assert (done["a"].scores, done["a"].status) == (None, "vLLM gave it up: abort")
+    assert (done["a"].scores, done["a"].status) == (None, "vLLM aborted the request: abort")
     assert done["a"].prompt_tokens is None
     assert done["b"].status == "ok"
 

@@ -190,19 +190,22 @@ def test_a_search_grows_by_seeds_and_slots_and_neither_shrinks_nor_changes(searc
     made(searching(searches=more), stepping())
     assert len(run.read_keys(SEARCHES_TABLE)) == 4 * (3 + 3 + 1)
     for searches, sentence in [
-        ([], "has 3 of beam with n = 4 a problem; a run can grow, not shrink."),
-        ([more[0] | {"seeds": 1}, more[1]], "has 3 of beam with n = 4 a problem; a run can grow, not shrink."),
-        ([more[0] | {"rounds": 7}, more[1]], "made with rounds = 6, and this sweep asks for 7; name another run"),
+        ([], "has 3 searches per problem of beam with n = 4; a run can grow, not shrink."),
+        (
+            [more[0] | {"seeds": 1}, more[1]],
+            "has 3 searches per problem of beam with n = 4; a run can grow, not shrink.",
+        ),
+        ([more[0] | {"rounds": 7}, more[1]], "made with rounds = 6, but this sweep requests 7; name another run"),
         (
             [more[0] | {"select": "vanilla"}, more[1]],
-            "made with select = 'weighted', and this sweep asks for 'vanilla'",
+            "made with select = 'weighted', but this sweep requests 'vanilla'",
         ),
     ]:
         with pytest.raises(RunError) as caught:
             made(searching(searches=searches), stepping())
         assert sentence in str(caught.value)
     for change in ({"step": "\n"}, {"boxed_ends": True}, {"scorer": {"kind": "lab", "model": "scripted/other"}}):
-        with pytest.raises(RunError, match="name another run, or ask for the same"):
+        with pytest.raises(RunError, match="name another run, or request the same"):
             made(searching(searches=more, **change), stepping())
 
 
@@ -259,15 +262,13 @@ def test_a_log_that_another_version_wrote_is_not_gone_on_with(searching, steppin
         for path in run.list_parts(table):
             kept = [] if table is SEARCHES_TABLE else [row | {"parent": 0} for row in pq.read_table(path).to_pylist()]
             Path(path).write_bytes(encode_parquet(build_arrow_table(kept, table.schema)))
-    with pytest.raises(
-        RunError, match="and its log has it grown from node 0, so another version of isocompute made it"
-    ):
+    with pytest.raises(RunError, match="but its log continues node 0; it was made by another version of isocompute"):
         made(searching(searches=[{"strategy": "beam", "n": 4, "rounds": 3}]), stepping())
 
 
 def test_a_strategy_that_wants_probabilities_says_so_and_both_models_are_closed(searching, stepping, made):
     engine, scorer = stepping(scores=lambda request: ScoreResult((7.5,) * len(request.new_steps), 1, 0, 1))
-    with pytest.raises(DataError, match=r"Particle filtering draws by probabilities, and the scorer gave 7\.5"):
+    with pytest.raises(DataError, match=r"Particle filtering needs scores in 0 … 1, but the scorer gave 7\.5"):
         made(searching(), (engine, scorer))
     assert (engine.closed, scorer.closed) == (engine.loaded, scorer.loaded)
 

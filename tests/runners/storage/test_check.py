@@ -52,7 +52,7 @@ def test_a_run_of_another_format_is_read_by_nobody(run, scripted, small, format_
             lambda: run_sweep(small(), load=scripted()),
         ):
             with pytest.raises(
-                RunError, match=r"has the format .*, and this version of isocompute reads formats 1 and 2; use "
+                RunError, match=r"has the format .*, but this version of isocompute reads formats 1 and 2; use "
             ):
                 read()
     [found] = list_run_progress(run.path)
@@ -62,7 +62,7 @@ def test_a_run_of_another_format_is_read_by_nobody(run, scripted, small, format_
 def test_a_manifest_with_a_key_twice_is_damage(run):
     path = Path(run.path) / "manifest.json"
     path.write_text(path.read_text().replace('"format": 2', '"format": 2, "format": 2'))
-    assert "the key 'format' stands twice" in check_run(run).damage[0].what
+    assert "the key 'format' appears twice" in check_run(run).damage[0].what
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_manifest_that_asks_for_the_impossible_is_damage(run):
     for count in (10**7, 10**30):
         manifest["config"]["solutions"] = count
         path.write_text(json.dumps(manifest))
-        assert "asks for more than 1,000,000 rows of a kind" in check_run(run).damage[0].what
+        assert "requests more than 1,000,000 rows of one kind" in check_run(run).damage[0].what
 
 
 def test_a_run_that_is_not_there_is_refused_and_nothing_is_made(tmp_path):
@@ -122,9 +122,9 @@ def test_what_lies_about_in_a_run_is_noted(run):
     report = check_run(run)
     assert report.is_whole
     assert [note.partition(":")[0] for note in report.notes] == [
-        "1 file half-written, by a sweep that is at it or was killed; the next sweep removes what is left",
-        "1 file set aside before; delete what is not needed any more",
-        "2 files not a part, and not read",
+        "1 file unfinished, from a sweep that is running or was killed; the next sweep removes leftovers",
+        "1 file set aside earlier; delete what you no longer need",
+        "2 files with an unknown name, not read",
     ]
 
 
@@ -137,7 +137,10 @@ def test_a_shipped_prompt_that_was_another_is_noted_and_a_prompt_of_one_s_own_is
     path.write_text(json.dumps(manifest))
     report = check_run(run)
     assert report.is_whole
-    assert report.notes == ["the prompt 'lab-solve' was another when this run was made; it can be fitted, not added to"]
+    assert report.notes == [
+        "the prompt 'lab-solve' has changed since this run was made; the run can be fitted, but no rows can be added "
+        "to it"
+    ]
 
 
 @pytest.mark.parametrize("name", ["lab", "lab-search", "qwen-gsm-symbolic"])

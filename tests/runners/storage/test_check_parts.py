@@ -42,9 +42,7 @@ def test_a_part_that_the_disk_does_not_give_is_no_damage_and_stays(run, monkeypa
     before = files(run)
     monkeypatch.setattr(type(run.fs), "open", fails)
     said = "Permission denied" if isinstance(error, OSError) else "Input/output error"
-    with pytest.raises(
-        RunError, match=rf"part-00000\.parquet cannot be read: {said}; that says nothing of what is in it"
-    ):
+    with pytest.raises(RunError, match=rf"part-00000\.parquet cannot be read: {said}; its content may be intact"):
         call(run)
     monkeypatch.undo()
     assert {name for name in files(run) if not name.endswith(".lock")} == {n for n in before if not n.endswith(".lock")}
@@ -69,7 +67,7 @@ def test_a_part_that_cannot_be_read_is_lost_and_its_rows_are_asked_for_again(run
     repair_run(run)
     assert Path(f"{part}.damaged").read_bytes() == damaged
     assert len(asked_again()) == sum(gap.rows for gap in report.missing["verifications"]) == 72
-    assert check_run(run).notes == [f"1 file set aside before; delete what is not needed any more: {part}.damaged"]
+    assert check_run(run).notes == [f"1 file set aside earlier; delete what you no longer need: {part}.damaged"]
 
 
 def test_a_part_with_other_columns_is_set_aside_whole(run):

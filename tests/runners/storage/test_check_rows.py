@@ -65,16 +65,20 @@ from isocompute.runners.storage.validation import REPAIR, RESULT_COLUMNS, RESWEE
             {"status": (0, "cut"), "verdict": (0, None), "p_yes": (0, 0.5)},
             "1 row with 'p_yes' and a ",
         ),
-        (SOLUTIONS_TABLE, {"solution_id": (0, 6)}, "1 row with a solution_id outside the 6 asked for; the first: "),
-        (SOLUTIONS_TABLE, {"solution_id": (0, -1)}, "1 row with a solution_id outside the 6 asked for; the first: "),
-        (VERIFICATIONS_TABLE, {"solution_id": (0, 6)}, "1 row with a solution_id outside the 6 asked for; the first: "),
-        (VERIFICATIONS_TABLE, {"verification_id": (0, 3)}, "1 row with a verification_id outside the 3 asked for; "),
+        (SOLUTIONS_TABLE, {"solution_id": (0, 6)}, "1 row with a solution_id outside the 6 requested; the first: "),
+        (SOLUTIONS_TABLE, {"solution_id": (0, -1)}, "1 row with a solution_id outside the 6 requested; the first: "),
+        (
+            VERIFICATIONS_TABLE,
+            {"solution_id": (0, 6)},
+            "1 row with a solution_id outside the 6 requested; the first: ",
+        ),
+        (VERIFICATIONS_TABLE, {"verification_id": (0, 3)}, "1 row with a verification_id outside the 3 requested; "),
         (
             VERIFICATIONS_TABLE,
             {"problem_id": (0, "?")},
-            "1 row of a solution that is not there, or failed; the first: ",
+            "1 row of a solution that does not exist or failed; the first: ",
         ),
-        (VERIFICATIONS_TABLE, {"verification_id": (1, 0)}, "1 row with a key that stood before; the first: "),
+        (VERIFICATIONS_TABLE, {"verification_id": (1, 0)}, "1 row with a key that appeared before; the first: "),
     ],
 )
 def test_a_row_that_cannot_be_believed_is_found_lost_and_asked_for_again(run, table, cells, what, change, asked_again):
@@ -104,7 +108,11 @@ def test_a_row_that_cannot_be_believed_is_found_lost_and_asked_for_again(run, ta
         (SOLUTIONS_TABLE, {"text": (0, None)}, "1 row with status ok and no text; "),
         (VERIFICATIONS_TABLE, {"text": (0, None)}, "1 row with status ok and no text; "),
         (VERIFICATIONS_TABLE, {"verdict": (0, math.inf)}, "1 row with a verdict outside 0 … 1; "),
-        (VERIFICATIONS_TABLE, {"solution_digest": (0, "0" * 32)}, "1 row of another text than its solution's; "),
+        (
+            VERIFICATIONS_TABLE,
+            {"solution_digest": (0, "0" * 32)},
+            "1 row of a text that differs from its solution's; ",
+        ),
     ],
 )
 def test_every_command_refuses_what_check_calls_damaged(run, scripted, small, table, cells, what, change, files):
@@ -146,7 +154,7 @@ def test_step_scores_of_another_tool_may_have_a_range_of_their_own(run):
 def test_a_duration_that_cannot_be_is_damage(run, change, table, seconds):
     change(run, table, seconds=(3, seconds))
     damage, *_ = check_run(run).damage  # a solution's verifications are lost with it
-    assert damage.what.startswith("1 row with seconds that are not 0 or more; the first: ")
+    assert damage.what.startswith("1 row with seconds that are negative or not finite; the first: ")
 
 
 def test_a_repaired_run_of_format_1_says_that_parts_of_today_are_in_it(run, change, as_format_1):
@@ -164,9 +172,9 @@ def test_each_damage_is_told_in_its_part_and_a_row_is_lost_once(run, add):
     found = [(Path(damage.path).name, damage.what.partition(";")[0], damage.rows) for damage in check_run(run).damage]
     assert found == [
         ("part-00001.parquet", "1 row with a verdict outside 0 … 1", 1),
-        ("part-00001.parquet", "1 row with a verification_id outside the 3 asked for", 1),
-        ("part-00001.parquet", "1 row of a solution that is not there, or failed", 1),
-        ("part-00012.parquet", "1 row with a key that stood before", 1),
+        ("part-00001.parquet", "1 row with a verification_id outside the 3 requested", 1),
+        ("part-00001.parquet", "1 row of a solution that does not exist or failed", 1),
+        ("part-00012.parquet", "1 row with a key that appeared before", 1),
     ]
     whole = Path(run.list_parts(VERIFICATIONS_TABLE)[0]).read_bytes()
     repair_run(run)

@@ -57,7 +57,7 @@ def test_searches_are_whole_and_counted(made):
     [
         (SEARCHES_TABLE, {"correct": None}, "with status ok and no correct"),
         (SEARCHES_TABLE, {"answer": None, "correct": True}, "with correct = true and no answer"),
-        (SEARCHES_TABLE, {"seed": -1}, "of a search that was not asked for"),
+        (SEARCHES_TABLE, {"seed": -1}, "of a search that was not requested"),
         (SCORES_TABLE, {"step_scores": None}, "with status ok and no step_scores"),
         (SCORES_TABLE, {"step_scores": [0.5, None]}, "with step_scores outside 0 … 1"),
         (SCORES_TABLE, {"step_scores": [-0.1]}, "with step_scores outside 0 … 1"),
@@ -71,7 +71,7 @@ def test_searches_are_whole_and_counted(made):
         (NODES_TABLE, {"round": 0}, "with a round below 1"),
         (NODES_TABLE, {"n": None}, "without n"),
         (SEARCHES_TABLE, {"n": None}, "without n"),
-        (SEARCHES_TABLE, {"seed": None}, "of a search that was not asked for"),
+        (SEARCHES_TABLE, {"seed": None}, "of a search that was not requested"),
     ],
 )
 def test_a_row_that_cannot_be_is_found_and_no_command_reads_the_run(made, command, table, cells, what):
@@ -120,7 +120,7 @@ def test_nodes_behind_a_lost_one_are_lost_with_it_and_grown_again(made):
         Path(path).unlink()
     (damage,) = check_run(run).damage
     assert damage.rows == len(tree) - 3
-    assert "behind a node that is not there" in damage.what
+    assert "after a node that does not exist" in damage.what
     repair_run(run)
     assert check_run(run).is_whole
     _, asked = made()
@@ -131,13 +131,13 @@ def test_nodes_behind_a_lost_one_are_lost_with_it_and_grown_again(made):
 @pytest.mark.parametrize(
     ("table", "cells", "what"),
     [
-        (NODES_TABLE, {"seed": 9}, "of a search that was not asked for"),
-        (NODES_TABLE, {"strategy": "bean"}, "of a search that was not asked for"),
-        (SEARCHES_TABLE, {"n": 77}, "of a search that was not asked for"),
-        (SEARCHES_TABLE, {"problem_id": "none"}, "of a problem that is not there"),
+        (NODES_TABLE, {"seed": 9}, "of a search that was not requested"),
+        (NODES_TABLE, {"strategy": "bean"}, "of a search that was not requested"),
+        (SEARCHES_TABLE, {"n": 77}, "of a search that was not requested"),
+        (SEARCHES_TABLE, {"problem_id": "none"}, "of a problem that does not exist"),
         (SEARCHES_TABLE, {"scorer_cached_tokens": 10**9}, "with more scorer_cached_tokens than scorer_prompt_tokens"),
         (SEARCHES_TABLE, {"cached_tokens": 10**9}, "with more cached_tokens than prompt_tokens"),
-        (NODES_TABLE, {"scorer_seconds": -0.5}, "with scorer_seconds that are not 0 or more"),
+        (NODES_TABLE, {"scorer_seconds": -0.5}, "with scorer_seconds that are negative or not finite"),
         (NODES_TABLE, {"scorer_cached_tokens": 10**9}, "with more scorer_cached_tokens than scorer_prompt_tokens"),
         (NODES_TABLE, {"completion_tokens": -1}, "with completion_tokens below 0"),
     ],

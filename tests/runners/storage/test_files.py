@@ -94,7 +94,7 @@ def test_a_url_is_written_and_read_in_its_store(tmp_path):
 
 @pytest.mark.parametrize("name", ["manifest.json", "solutions/x.json", "grades/x.json"])
 def test_an_output_does_not_go_into_a_run(written_run, name):
-    with pytest.raises(DataError, match="belongs to a run, which sweeps, grades and repairs alone change"):
+    with pytest.raises(DataError, match="belongs to a run, which only sweeps, regrades and repairs may change"):
         check_output_path(str(written_run / name))
     check_output_path(str(written_run / "profile.json"))
 
@@ -107,7 +107,7 @@ def test_an_output_is_no_folder(written_run, name):
 
 def test_an_import_does_not_leave_its_store(tmp_path, monkeypatch):
     (tmp_path / "t.csv").write_text("problem_id,solution_id,answer,gold\na,1,2,2\n")
-    with pytest.raises(RunError, match="'memory://top' is the top of a store; an import needs a folder in it"):
+    with pytest.raises(RunError, match="'memory://top' is the root of a store; an import needs a folder in it"):
         import_logged_run("table", str(tmp_path / "t.csv"), "memory://top")
     run = f"memory:/{tmp_path}/run"
     import_logged_run("table", str(tmp_path / "t.csv"), run)
@@ -125,7 +125,7 @@ def test_an_import_does_not_clear_a_folder_that_is_not_its_own(tmp_path):
     mine = tmp_path / ".run.importing" / "thesis"
     mine.parent.mkdir()
     mine.write_text("mine")
-    with pytest.raises(RunError, match="thesis' is in the way of the import and no run has it; move it, or"):
+    with pytest.raises(RunError, match="thesis' is in the way of the import and does not belong to a run; move it, or"):
         import_logged_run("table", str(tmp_path / "t.csv"), str(tmp_path / "run"))
     assert mine.read_text() == "mine"
     assert not (tmp_path / "run").exists()

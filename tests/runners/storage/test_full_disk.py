@@ -64,7 +64,7 @@ def test_a_sweep_on_a_full_disk_leaves_a_valid_run_and_goes_on_when_there_is_roo
     config = small(run=str(tiny_disk / "run"), checkpoint_seconds=1e-9)
     with pytest.raises(RunError) as caught:
         run_sweep(config, load=wordy(scripted))
-    assert "could not be written: No space left on device; what was written before is whole" in str(caught.value)
+    assert "could not be written: No space left on device. What was written before is intact" in str(caught.value)
     run = Run(config.run)
     there = run.read_keys(SOLUTIONS_TABLE)
     assert 0 < len(there) < 24

@@ -83,9 +83,9 @@ def test_judgements_of_solutions_that_are_gone_are_set_aside_when_a_sweep_starts
     assert texts(run).keys() == before.keys()
     assert not set(texts(run).values()) & set(before.values())
     assert [note.split(": ")[1].split(";")[0] for note in shown.said] == [
-        "32 rows of a solution that is not there, or failed",
-        "12 rows of a solution that is not there, or failed",
-        "16 rows of a solution that is not there, or failed",
+        "32 rows of a solution that does not exist or failed",
+        "12 rows of a solution that does not exist or failed",
+        "16 rows of a solution that does not exist or failed",
     ]
     assert all("Set aside from " in note for note in shown.said)
     assert_judged(run)
@@ -104,7 +104,7 @@ def test_judgements_of_other_texts_are_damage_and_a_sweep_asks_for_them_again(ju
             Path(part).unlink()
         pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), f"{run.root}/{table.name}/part-00000.parquet")
     found = [damage.what.partition(";")[0] for damage in check_run(run).damage]
-    assert found == [f"{n} rows of another text than its solution's" for n in (32, 12, 16)]
+    assert found == [f"{n} rows of a text that differs from its solution's" for n in (32, 12, 16)]
     again()
     assert_judged(run)
     assert check_run(run).is_whole
@@ -159,5 +159,5 @@ def test_solutions_do_not_go_on_under_another_question(small, scripted, tmp_path
     assert run_sweep(config, load=scripted()).sampled == 0  # the same problems are written again
     shutil.rmtree(Path(run.path) / "problems")
     task.write_text("q,a\nStart with 7 add 1,8\nStart with 2 add 3,5\n")
-    with pytest.raises(RunError, match="no longer says what was asked, and this sweep's problems are others"):
+    with pytest.raises(RunError, match="has lost the question, and this sweep has other problems"):
         run_sweep(config, load=scripted())

@@ -82,7 +82,9 @@ def test_a_folder_with_anything_of_somebody_else_becomes_no_run(small, scripted,
     folder = tmp_path / "run"
     fill(folder, [name])
     engine = scripted()
-    with pytest.raises(RunError, match=r"cannot become a run: it holds '.*', which no run has; name a folder that is"):
+    with pytest.raises(
+        RunError, match=r"cannot become a run: it holds '.*', which does not belong to a run; name an empty"
+    ):
         run_sweep(small(), load=engine)
     assert files(folder) == {name: name.encode()}
     assert engine.models == []
@@ -109,7 +111,7 @@ def test_a_run_that_is_moved_while_it_is_written_is_an_error_and_not_begun_anew(
         return says(prompt, seed)
 
     engine.says = moving
-    with pytest.raises(RunError, match=r"was moved or deleted while it was written; put it back and sweep again"):
+    with pytest.raises(RunError, match=r"was moved or deleted while it was being written; put it back and sweep again"):
         run_sweep(small(checkpoint_seconds=1e-9), load=engine)
     assert not (run / "manifest.json").exists()
     assert not (run / "solutions").exists()
@@ -148,7 +150,9 @@ def test_a_store_that_can_refuse_has_one_writer(tmp_path):
         said = json.loads(first.fs.cat_file(f"{first.root}/.lock"))
         assert (said["process"], said["machine"]) == (os.getpid(), locking.identify_machine())
         with (
-            pytest.raises(RunError, match=rf"is held by process {os.getpid()} of this machine, as its \.lock says"),
+            pytest.raises(
+                RunError, match=rf"is locked by process {os.getpid()} of this machine, according to its \.lock"
+            ),
             second.lock(),
         ):
             pass
@@ -168,7 +172,7 @@ def test_the_lock_of_a_process_that_is_gone_is_taken_and_that_of_another_machine
         pass
     for content in (json.dumps({"machine": "another", "process": 7}).encode(), b"", b"[]"):
         run.fs.pipe_file(lock, content)
-        with pytest.raises(RunError, match=r"is held by another machine.* If it is gone, delete"), run.lock():
+        with pytest.raises(RunError, match=r"is locked by another machine.* If it has ended, delete"), run.lock():
             pass
         assert run.fs.cat_file(lock) == content
 
@@ -177,7 +181,7 @@ def test_a_store_whose_lock_is_taken_away_is_written_no_further(tmp_path, small,
     run = Run(f"memory:/{tmp_path}/run")
     with run.lock():
         run.fs.pipe_file(f"{run.root}/.lock", b"another's")
-        with pytest.raises(RunError, match="another process took it, while it was written"):
+        with pytest.raises(RunError, match="or locked by another process, while it was being written"):
             run.write_manifest({"config": {}})
     assert run.fs.cat_file(f"{run.root}/.lock") == b"another's"
     assert not run.exists
@@ -188,8 +192,8 @@ def test_a_sweep_says_when_nothing_guards_its_run(tmp_path, small, scripted, sto
     shown = notes()
     run = Run(run_sweep(small(run=f"{store}:/{tmp_path}/run"), shown, load=scripted()).run)
     assert shown.said == [
-        f"Nothing guards the run at '{run.path}': its store cannot keep a second writer out. Start no other sweep "
-        "of it before this one has ended."
+        f"The run at '{run.path}' cannot be locked, because its store cannot keep a second writer out. Do not start "
+        "another sweep of it before this one has ended."
     ]
     guarded = notes()
     run_sweep(small(run=f"memory:/{tmp_path}/run"), guarded, load=scripted())

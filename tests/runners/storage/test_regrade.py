@@ -148,7 +148,7 @@ def test_beside_searches_solutions_are_graded_by_their_grader_alone(searching, s
     run = Run(run_sweep(searching(), load=engine, load_scorer=scorer).run)
     with load_grader_by_name("boxed-number") as own:
         assert regrade_run(run, own).changed == 0
-    with pytest.raises(RunError, match=r"^The searches of '.*' selected among answers as boxed-number/\d+ reads them"):
+    with pytest.raises(RunError, match=r"^The searches of '.*' selected answers that boxed-number/\d+ read"):
         regrade_run(run, math)
 
 
@@ -169,4 +169,4 @@ def test_a_right_answer_stays_as_it_was_given_for_whichever_grader_comes_next(sm
     (Path(run.path) / "manifest.json").write_text(json.dumps(manifest))
     with load_grader_by_name("exact") as exact:
         [note] = regrade_run(run, exact).notes
-    assert note.startswith("the right answers of this run are those that boxed-number/1 read in the given ones")
+    assert note.startswith("this run holds the right answers as boxed-number/1 read them")

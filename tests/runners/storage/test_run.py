@@ -239,8 +239,8 @@ def test_a_full_disk_is_a_sentence(local, monkeypatch):
     with pytest.raises(RunError) as caught:
         write(local, solution(1))
     assert str(caught.value) == (
-        f"{local.path}/solutions/part-00001.parquet could not be written: No space left on device; "
-        "what was written before is whole, and the same command goes on from there."
+        f"{local.path}/solutions/part-00001.parquet could not be written: No space left on device. What was written "
+        "before is intact; run the same command again to continue."
     )
     assert os.listdir(f"{local.path}/solutions") == ["part-00000.parquet"]  # half a file would keep it full
 
@@ -248,9 +248,9 @@ def test_a_full_disk_is_a_sentence(local, monkeypatch):
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
     (tmp_path / "file").touch()
     run = Run(tmp_path / "file" / "run")
-    with pytest.raises(RunError, match=r"run/\.lock could not be written: Not a directory; "), run.lock():
+    with pytest.raises(RunError, match=r"run/\.lock could not be written: Not a directory\. "), run.lock():
         pass
-    with pytest.raises(RunError, match=r"manifest\.json could not be written: Not a directory; "):
+    with pytest.raises(RunError, match=r"manifest\.json could not be written: Not a directory\. "):
         run.write_manifest({"config": {}})
 
 
@@ -260,8 +260,8 @@ def test_a_key_stands_once(run):
     with pytest.raises(DataError) as caught:
         run.read_frame(SOLUTIONS_TABLE)
     assert str(caught.value) == (
-        f"{run.path}/solutions holds the row ('p', 1) twice; a key must stand once, and "
-        f"`isocompute check {run.path}` says what would be lost."
+        f"{run.path}/solutions holds the row ('p', 1) twice, but keys must be unique; `isocompute check {run.path}` "
+        "says what would be lost."
     )
 
 

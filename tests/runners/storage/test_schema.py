@@ -47,4 +47,4 @@ def test_a_column_that_stands_twice_is_said_to_stand_twice():
         schema = table.schema.append(pa.field(twice.name, twice.type))
         with pytest.raises(DataError) as caught:
             table.find_columns(schema, "part")
-        assert str(caught.value) == f"part: the column '{twice.name}' stands twice; a table has each column once."
+        assert str(caught.value) == f"part: the column '{twice.name}' appears twice; each column may appear only once."

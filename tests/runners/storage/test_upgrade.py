@@ -203,7 +203,7 @@ def test_what_cannot_be_upgraded_leaves_nothing_behind(written_run, as_format_1,
     with pytest.raises(RunError, match="There is no run at"):
         upgrade_run(Run(tmp_path / "nothing"), Run(tmp_path / "new"))
     old = as_format_1(written_run)
-    with pytest.raises(RunError, match=r"There is something at .* already; an upgrade needs a place of its own"):
+    with pytest.raises(RunError, match=r"exists already; an upgrade needs a new folder"):
         upgrade_run(old, old)
     part = Path(old.list_parts(VERIFICATIONS_TABLE)[0])
     part.write_bytes(part.read_bytes()[:100])

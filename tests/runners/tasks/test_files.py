@@ -95,7 +95,7 @@ def test_a_line_ends_where_a_line_ends_and_nowhere_else(tmp_path):
         (['{"question": "q", "answer": NaN}'], ", line 1: 'answer' must be text or a number; it is nan."),
         (
             ['{"question": "\\ud800", "answer": 1}'],
-            ", line 1: 'question' has half of a surrogate pair, which is no text.",
+            ", line 1: 'question' has half of a surrogate pair, which is not valid text.",
         ),
         ([], " holds no problems."),
     ],
@@ -112,9 +112,9 @@ def test_a_level_that_is_no_whole_number_is_refused(written, level):
 
 def test_a_key_or_a_column_that_stands_twice_is_refused(written, tmp_path):
     path = written('{"question": "q", "answer": 1, "answer": 2}')
-    assert refused(path) == ", line 1: the key 'answer' stands twice; leave one of the two out."
+    assert refused(path) == ", line 1: the key 'answer' appears twice; remove one of the two."
     (tmp_path / "task.csv").write_text("question,answer,note,note,,\nq,1,a,b,,\n")
-    twice = ": the column 'note' stands twice; keep one, or rename the others."
+    twice = ": the column 'note' appears twice; keep one, or rename the others."
     assert refused(str(tmp_path / "task.csv")) == twice
     (tmp_path / "task.csv").write_text("question,answer,note,,\nq,1,a,,\n")  # as spreadsheets write it
     assert len(read_file_problems(str(tmp_path / "task.csv"))) == 1
@@ -128,7 +128,7 @@ def test_a_key_or_a_column_that_stands_twice_is_refused(written, tmp_path):
 
 def test_a_name_that_stands_twice_is_refused(written):
     path = written(*[{"id": "a", "question": "q", "answer": "1"}] * 2)
-    assert refused(path, ProblemColumns(name="id")) == ", line 2: the name 'a' stands twice."
+    assert refused(path, ProblemColumns(name="id")) == ", line 2: the name 'a' appears twice."
 
 
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
@@ -199,10 +199,10 @@ def test_the_right_option_is_given_by_its_letter_or_its_text(written, answer):
         (["B", "A"], "A", "the answer 'A' under 'answer' is the text of one option and the letter of another."),
         (["x"], "A", "a problem has 2 to 26 options; this one has 1."),
         (list(map(str, range(27))), "A", "a problem has 2 to 26 options; this one has 27."),
-        (["x", "x "], "A", "the option 'x' stands twice."),
+        (["x", "x "], "A", "the option 'x' appears twice."),
         (["x", None], "A", "'options[1]' is empty."),
-        ("x, y", "x", "'options' must hold a list of options; it is 'x, y'. Where every option has a column of its "
-                      "own, name them all."),
+        ("x, y", "x", "'options' must hold a list of options; it is 'x, y'. If each option has its own column, name "
+                      "all of them."),
     ],
 )  # fmt: skip
 def test_options_that_leave_the_right_one_unclear_are_refused(written, options, answer, sentence):

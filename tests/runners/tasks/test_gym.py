@@ -87,7 +87,7 @@ def test_the_task_is_loaded_as_its_block_says():
     [
         ("countdown", "has answers that no grader here can compare"),  # several are right
         ("isomorphic_strings", "has answers that no grader here can compare"),  # another problem in every process
-        ("gsm8k", "is no generator of reasoning-gym"),
+        ("gsm8k", "is not a generator of reasoning-gym"),
     ],
 )
 def test_a_generator_that_is_not_taken_is_refused_with_those_that_are(generator, reason):
@@ -107,19 +107,21 @@ def test_an_option_that_is_unknown_or_wrong_is_refused():
         "task.options: the option 'maximum' is unknown; gcd takes min_numbers, max_numbers, min_value, max_value."
     )
     assert refused("gcd", 1, options={"seed": 5}).startswith("task.options: the option 'seed' is unknown; ")
-    assert refused("gcd", 1, options={"min_value": 9, "max_value": 2}).startswith("task.options: gcd cannot use them: ")
-    assert refused("gcd", 1, options={"max_value": "many"}).startswith("task.options: gcd cannot use them: ")
+    assert refused("gcd", 1, options={"min_value": 9, "max_value": 2}).startswith(
+        "task.options: gcd cannot use these options: ",
+    )
+    assert refused("gcd", 1, options={"max_value": "many"}).startswith("task.options: gcd cannot use these options: ")
 
 
 def test_more_different_problems_than_there_are_is_a_sentence(monkeypatch):
     monkeypatch.setattr("isocompute.runners.tasks.gym.GENERATOR_SIZE", 300)
     options = {"min_value": 1, "max_value": 3, "max_numbers": 2}
     assert refused("gcd", 10, options=options) == (
-        "task.problems: gcd has 9 different problems under these options; ask for fewer."
+        "task.problems: gcd has 9 different problems under these options; request fewer."
     )
     assert len(list(draw_gym_entries("gcd", 0, options))) == 300
 
 
 def test_without_the_library_it_is_said_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "reasoning_gym", None)
-    assert refused("gcd", 1) == "The task 'reasoning-gym' needs it: pip install 'isocompute[reasoning-gym]'."
+    assert refused("gcd", 1) == "The task 'reasoning-gym' needs its package: pip install 'isocompute[reasoning-gym]'."

@@ -30,7 +30,7 @@ def test_a_longer_list_of_lab_problems_begins_with_the_shorter_one():
     ("count", "levels", "sentence"),
     [
         (2, [1, 6], "task.levels: the lab has no level 6; it has 1, 2, 3, 4, 5."),
-        (2, [1, 1], "task.levels: a level stands twice in [1, 1]."),
+        (2, [1, 1], "task.levels: a level appears twice in [1, 1]."),
     ],
 )
 def test_bad_levels_are_refused(count, levels, sentence):
@@ -43,7 +43,9 @@ def test_more_problems_than_there_are_is_a_sentence(monkeypatch):
     monkeypatch.setattr(
         "isocompute.runners.tasks.lab_generator.is_held_out", lambda problem: problem.question == "Start with 1."
     )
-    with pytest.raises(ConfigError, match="level 1 of the lab has not that many different problems; ask for fewer"):
+    with pytest.raises(
+        ConfigError, match="level 1 of the lab does not have that many different problems; request fewer"
+    ):
         make_lab_problems(1, [1], seed=0)
 
 
@@ -66,7 +68,7 @@ def test_more_problems_than_a_file_has_are_not_promised(tmp_path):
     path = tmp_path / "mine.jsonl"
     path.write_text('{"question": "q", "answer": "1"}\n' * 3)
     assert len(load_task(FileTask(path=str(path), problems=3)).problems) == 3
-    with pytest.raises(ConfigError, match=r"^task.problems: .*mine.jsonl has 3 problems, and 4 are asked for\.$"):
+    with pytest.raises(ConfigError, match=r"^task.problems: .*mine.jsonl has 3 problems, but 4 are requested\.$"):
         load_task(FileTask(path=str(path), problems=4))
 
 
