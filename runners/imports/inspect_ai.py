@@ -27,8 +27,7 @@ from isocompute.runners.imports.fields import (
     require_field,
 )
 from isocompute.runners.imports.rows import ImportedMetadata, ImportedProblem, ImportedRow, ImportedSolution
-from isocompute.runners.imports.source import ImportSource
-from isocompute.runners.imports.source import require_block as checked
+from isocompute.runners.imports.source import ImportSource, require_block
 from isocompute.runners.parsing.printable import format_error_value
 
 ATTACHMENT_PREFIX = "attachment://"
@@ -86,12 +85,12 @@ def read_eval_archive(source: ImportSource, path: Path) -> tuple[dict[str, Any],
 
 def read_json_log(source: ImportSource, path: Path) -> tuple[dict[str, Any], Iterator[tuple[str, dict[str, Any]]]]:
     """Return the header and the samples of a .json file."""
-    log = checked(source.read_json(path), str(path))
+    log = require_block(source.read_json(path), str(path))
     samples = log.get("samples")
     if not isinstance(samples, list):
         raise DataError(f"{path}: 'samples' must be a list; it is {format_error_value(samples)}.")
     places = ((f"{path}, sample {i}", sample) for i, sample in enumerate(samples, start=1))
-    return log, ((where, checked(sample, where)) for where, sample in places)
+    return log, ((where, require_block(sample, where)) for where, sample in places)
 
 
 def build_inspect_question(sample: dict[str, Any], where: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The format of lm-evaluation-harness: ``samples_TASK_DATE.jsonl`` of ``--log_samples``, a line a document and filter.
+"""The format of lm-evaluation-harness: the lines of ``samples_TASK_DATE.jsonl``, one for each document and filter.
 
     doc_id, doc, target, arguments, resps, filtered_resps, filter, metrics, and a key for each metric
 

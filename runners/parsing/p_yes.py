@@ -86,9 +86,8 @@ def _sum_side_logprobs(logprobs: Mapping[str, float], before: str, word: str, si
     """Return the log-probability of all tokens that spell a word of a side or begin the verdict's counterpart on it."""
     words = {word for opposites in VERDICT_WORDS for word in opposites[side]}
     counterparts = next(pair for pair in VERDICT_WORDS if word.casefold() in pair[0] + pair[1])[side]
-    lead = (
-        before if before.strip(BLANKS_AND_PUNCTUATION) else ""
-    )  # if the token holds words before the verdict, its alternatives must hold them too
+    # If the token holds words before the verdict, its alternatives must hold them too.
+    lead = before if before.strip(BLANKS_AND_PUNCTUATION) else ""
     spelled = []
     for token, logprob in logprobs.items():
         visible = _keep_visible_ascii(token)

@@ -41,7 +41,21 @@ RequestKey = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class SweepSummary:
-    """The rows that a sweep sampled in this process, and the content of its run afterwards."""
+    """The rows that a sweep sampled in this process, and the content of its run afterwards.
+
+    Args:
+        run: path of the run.
+        sampled: number of solutions, verifications and search nodes sampled in this process.
+        failed: number of failures in this process, by status.
+        solutions: number of solutions in the run whose status is ok.
+        verifications: number of verifications in the run whose status is ok.
+        accuracy: share of the graded solutions that are right; NaN without any.
+        refused_comparisons: number of comparisons of answers that the grader gave up on.
+        verdicts: number of verifications of each kind, see `count_verification_kinds`.
+        searches: number of searches in the run whose status is ok.
+        search_accuracy: share of these searches that are right; NaN without any.
+        empty_tables: names of the tables of which rows are requested and none is ok.
+    """
 
     run: str
     sampled: int
@@ -54,11 +68,22 @@ class SweepSummary:
     searches: int
     search_accuracy: float
     empty_tables: tuple[str, ...]
-    """Names of the tables of which rows are requested and none is ok."""
 
 
 class Sampler:
-    """A sampler of the rows that a run lacks, for one process."""
+    """A sampler of the rows that a run lacks, for one process.
+
+    Args:
+        config: the sweep.
+        run: the run, which this process has locked.
+        problems: the problems.
+        texts: the prompts, by role.
+        grader: the grader of answers.
+        display: where progress is shown.
+        load: returns a model's engine, from the engine's name, the model and its options.
+        load_scorer: returns the scorer of the sweep.
+        source: the run whose solutions are verified; None if the solver samples them.
+    """
 
     def __init__(
         self,
@@ -79,7 +104,7 @@ class Sampler:
         self.failed: Counter[str] = Counter()
         self.graded: Counter[bool] = Counter()
         self.sampled = 0
-        self.judged: dict[tuple[str, int], str] = {}
+        self.text_digests: dict[tuple[str, int], str] = {}
         """The digest of each text to be verified, by the key of its solution."""
 
     def sample_missing_rows(self) -> SweepSummary:
@@ -87,37 +112,46 @@ class Sampler:
         self._write_problems()
         self._take_solutions()
         self.classes = self._restore_answer_classes()
-        self.spoken = find_tables_with_text(self.run)
+        self.tables_with_text = find_tables_with_text(self.run)
         config, verifier = self.config, self.config.verifier
-        solutions = self.run.open_writer(SOLUTIONS_TABLE, config.checkpoint_seconds)
-        verifications = self.run.open_writer(VERIFICATIONS_TABLE, config.checkpoint_seconds, after=solutions)
-        self._writers = {SOLUTIONS_TABLE: solutions, VERIFICATIONS_TABLE: verifications}
-        solved, verified = self.run.read_keys(SOLUTIONS_TABLE), self.run.read_keys(VERIFICATIONS_TABLE)
-        solve = deque(self._build_solution_requests(solved))
-        verify = deque(self._build_verification_requests(solved, verified))
+        solution_writer = self.run.open_writer(SOLUTIONS_TABLE, config.checkpoint_seconds)
+        verification_writer = self.run.open_writer(
+            VERIFICATIONS_TABLE, config.checkpoint_seconds, after=solution_writer
+        )
+        self._writers = {SOLUTIONS_TABLE: solution_writer, VERIFICATIONS_TABLE: verification_writer}
+        known_solutions = self.run.read_keys(SOLUTIONS_TABLE)
+        known_verifications = self.run.read_keys(VERIFICATIONS_TABLE)
+        solution_requests = deque(self._build_solution_requests(known_solutions))
+        verification_requests = deque(self._build_verification_requests(known_solutions, known_verifications))
         all_solutions, all_verifications = (
             self.expected.count_rows(table) for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE)
         )
-        waiting = sum(request.key[2] < config.to_verify for request in solve) * config.verifications
+        # Solutions that are still to be sampled have no verification requests yet, but their verifications are missing.
+        later_solutions = sum(request.key[2] < config.to_verify for request in solution_requests)
+        later_verifications = later_solutions * config.verifications
         try:
             if self.source is None and config.solver and verifier and can_share_engine(config.solver, verifier):
                 # Existing solutions are verified first; new ones are verified as soon as they finish.
                 total = all_solutions + all_verifications
-                self.display.start_phase("sampling", total, total - len(solve) - len(verify) - waiting)
-                self._run_requests(config.solver, verify + solve, verified)
+                missing = len(solution_requests) + len(verification_requests) + later_verifications
+                self.display.start_phase("sampling", total, total - missing)
+                self._run_requests(config.solver, verification_requests + solution_requests, known_verifications)
             else:
                 if self.source is None and config.solver is not None:
-                    self.display.start_phase("solving", all_solutions, all_solutions - len(solve))
-                    self._run_requests(config.solver, solve)
+                    self.display.start_phase("solving", all_solutions, all_solutions - len(solution_requests))
+                    self._run_requests(config.solver, solution_requests)
                     self._flush_writers()
-                verify = deque(
+                # The first list of verifications lacked those of the solutions that were sampled just now.
+                verification_requests = deque(
                     self._build_verification_requests(
                         self.run.read_keys(SOLUTIONS_TABLE), self.run.read_keys(VERIFICATIONS_TABLE)
                     )
                 )
                 if verifier is not None:
-                    self.display.start_phase("verifying", all_verifications, all_verifications - len(verify))
-                    self._run_requests(verifier, verify)
+                    self.display.start_phase(
+                        "verifying", all_verifications, all_verifications - len(verification_requests)
+                    )
+                    self._run_requests(verifier, verification_requests)
         finally:
             self._flush_writers()
         self._score_and_search()
@@ -159,6 +193,7 @@ class Sampler:
             writer.flush()
 
     def _write_problems(self) -> None:
+        """Write the problems that the run lacks."""
         written = self.run.read_keys(PROBLEMS_TABLE)
         writer = self.run.open_writer(PROBLEMS_TABLE)
         writer.add_rows(vars(p) for p in self.problems.values() if (p.problem_id,) not in written)
@@ -174,6 +209,7 @@ class Sampler:
             writer.flush()
 
     def _build_solution_requests(self, solved: set[tuple[Any, ...]]) -> Iterator[Request]:
+        """Yield the requests for missing solutions, problem by problem."""
         if self.source is not None or (role := self.config.solver) is None:
             return
         prompt = self.texts["solver"]
@@ -185,23 +221,24 @@ class Sampler:
     def _build_verification_requests(
         self, solved: set[tuple[Any, ...]], verified: set[tuple[Any, ...]]
     ) -> Iterator[Request]:
+        """Yield the requests for missing verifications of the solutions in the run."""
         if not self.config.to_verify:
             return
         frame = self.run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "text"])
-        for problem, i, text in frame.itertuples(index=False, name=None):
-            if (problem, i) in solved and problem in self.problems:
-                yield from self._request_verifications(problem, i, text, verified)
+        for problem, solution_id, text in frame.itertuples(index=False, name=None):
+            if (problem, solution_id) in solved and problem in self.problems:
+                yield from self._request_verifications(problem, solution_id, text, verified)
 
     def _request_verifications(
-        self, problem: str, i: int, solution: str, verified: set[tuple[Any, ...]]
+        self, problem: str, solution_id: int, solution: str, verified: set[tuple[Any, ...]]
     ) -> Iterator[Request]:
         """Yield a solution's missing verifications one after another, because they share their prompt."""
         role = self.config.verifier
-        if role is None or i >= self.config.to_verify:
+        if role is None or solution_id >= self.config.to_verify:
             return
         visible = cut_thinking(solution, self.config.solutions_thinking_end)
-        missing = list(self.expected.find_missing_keys(VERIFICATIONS_TABLE, verified, (problem, i)))
-        digest = self.judged[problem, i] = digest_text(solution)
+        missing = list(self.expected.find_missing_keys(VERIFICATIONS_TABLE, verified, (problem, solution_id)))
+        digest = self.text_digests[problem, solution_id] = digest_text(solution)
         if not visible.strip():
             self._writers[VERIFICATIONS_TABLE].add_rows(build_skipped_row(key, digest) for key in missing)
             return
@@ -210,6 +247,7 @@ class Sampler:
             yield self._build_request((VERIFICATIONS_TABLE, *key), text, role)
 
     def _find_role(self, table: RunTable) -> ModelRole:
+        """Return the model that writes the rows of a table."""
         role = self.config.solver if table is SOLUTIONS_TABLE else self.config.verifier
         assert role is not None, "nothing is sampled without a model"
         return role
@@ -222,28 +260,36 @@ class Sampler:
     def _run_requests(
         self, role: ModelRole, pending: deque[Request], verify_new: set[tuple[Any, ...]] | None = None
     ) -> None:
+        """Sample the requests of one model, grade each completion and write its row.
+
+        Args:
+            role: the model.
+            pending: the requests. The engine takes them from the left while it runs, so requests can be added.
+            verify_new: keys of the verifications in the run, to request those of each new solution as it finishes; None
+                if another model verifies.
+        """
         if not pending:
             return
         engine = self._load_engine(role)
         try:
-            for request, completion in reject_silent_batches(engine.run(pending), self.spoken):
+            for request, completion in reject_silent_batches(engine.run(pending), self.tables_with_text):
                 table, *key = request.key
                 row = build_completion_row(table, key, completion, self.classes.get(key[0]), self._find_role(table))
                 if table is VERIFICATIONS_TABLE:
-                    row[DIGEST_COLUMN.name] = self.judged[key[0], key[1]]
+                    row[DIGEST_COLUMN.name] = self.text_digests[key[0], key[1]]
                 self._writers[table].add_rows([row])
                 self._count_completion(completion, row.get("correct"))
                 if table is SOLUTIONS_TABLE and completion.status == "ok" and verify_new is not None:
-                    follow = list(self._request_verifications(key[0], key[1], completion.text or "", verify_new))
-                    pending.extend(follow)
+                    new_requests = list(self._request_verifications(key[0], key[1], completion.text or "", verify_new))
+                    pending.extend(new_requests)
                     expected = self.config.verifications if key[1] < self.config.to_verify else 0
-                    self.display.update_progress(
-                        expected - len(follow), 0, self._describe_progress()
-                    )  # verifications that exist or are skipped
+                    skipped = expected - len(new_requests)  # they exist already, or the solution has no visible text
+                    self.display.update_progress(skipped, 0, self._describe_progress())
         finally:
             engine.close()
 
     def _count_completion(self, completion: Completion, correct: bool | None) -> None:
+        """Count a completion and its grade, and show the progress."""
         self.sampled += 1
         if completion.status != "ok":
             self.failed[completion.status] += 1
@@ -258,6 +304,7 @@ class Sampler:
         return ", ".join([*parts, f"{failed:,} failed"] if failed else parts)
 
     def _summarise_run(self) -> SweepSummary:
+        """Return what this process sampled, and what the whole run holds."""
         self.run.verify_lock()  # a moved folder would look empty
         correct = self.run.read_frame(SOLUTIONS_TABLE, ["correct"])["correct"].dropna()
         rows = {table: len(self.run.read_keys(table)) for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE)}
@@ -270,10 +317,12 @@ class Sampler:
         search_grades = searches.loc[searches["status"] == "ok", "correct"]
         counts = {SOLUTIONS_TABLE: done[0], VERIFICATIONS_TABLE: done[1], SEARCHES_TABLE: len(search_grades)}
         counts |= {SCORES_TABLE: len(self.run.read_keys(SCORES_TABLE))} if self.config.scored else {}
-        lacking = tuple(table.name for table, count in counts.items() if self.expected.count_rows(table) and not count)
+        empty_tables = tuple(
+            table.name for table, count in counts.items() if self.expected.count_rows(table) and not count
+        )
         return SweepSummary(
             self.run.path, self.sampled, dict(self.failed), *done, accuracy, self.grader.refused_count,
-            verification_counts, len(search_grades), float(search_grades.astype(float).mean()), lacking,
+            verification_counts, len(search_grades), float(search_grades.astype(float).mean()), empty_tables,
         )  # fmt: skip
 
 

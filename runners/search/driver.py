@@ -114,19 +114,20 @@ class Searcher:
             return
         total = expected.count_rows(SEARCHES_TABLE)
         self.display.start_phase("searching", total, total - len(missing))
-        nodes = self.run.open_writer(NODES_TABLE, self.config.checkpoint_seconds)
-        self.search_writer = self.run.open_writer(SEARCHES_TABLE, self.config.checkpoint_seconds, after=nodes)
+        node_writer = self.run.open_writer(NODES_TABLE, self.config.checkpoint_seconds)
+        self.search_writer = self.run.open_writer(SEARCHES_TABLE, self.config.checkpoint_seconds, after=node_writer)
         try:
-            log = read_logged_nodes(self.run, missing)
-            first: list[ModelRequest] = []
+            logged_nodes = read_logged_nodes(self.run, missing)
+            first_requests: list[ModelRequest] = []
             for key in missing:
-                tree = self.build_tree(key, log[key], nodes.add_rows)
+                tree = self.build_tree(key, logged_nodes[key], node_writer.add_rows)
                 self.open_searches[key] = OpenSearch(tree, tree.run())
-                first += self._step_search(key, None)
-            if first:
-                self._serve_requests(first)
+                # A search that the log already completes records its result here, and requests nothing.
+                first_requests += self._step_search(key, None)
+            if first_requests:
+                self._serve_requests(first_requests)
         finally:
-            nodes.flush()
+            node_writer.flush()
             self.search_writer.flush()
 
     def build_tree(
@@ -159,24 +160,29 @@ class Searcher:
         """Pass requests to the models and answers to the nodes until no node is growing."""
         answers: SimpleQueue[Any] = SimpleQueue()
         engine, scorer = self.load_models()
-        solving, scoring = ModelThread[Request](engine, answers.put), ModelThread[ScoreRequest](scorer, answers.put)
-        patience: float | None = THREAD_END_SECONDS
+        solver_thread = ModelThread[Request](engine, answers.put)
+        scorer_thread = ModelThread[ScoreRequest](scorer, answers.put)
+        # After an error, do not wait for long: a thread may be inside a request that never ends.
+        join_seconds: float | None = THREAD_END_SECONDS
         try:
-            solving.submit_requests(request for request in first if isinstance(request, Request))
+            solver_thread.submit_requests(request for request in first if isinstance(request, Request))
             while self.growing_nodes:
                 answer = answers.get()
                 if isinstance(answer, Future):
                     answer.result()  # a thread that ends without being stopped has failed: raise its error
                 requests = self._handle_answer(*answer)
-                solving.submit_requests((request for request in requests if isinstance(request, Request)), first=True)
-                scoring.submit_requests(request for request in requests if isinstance(request, ScoreRequest))
-            patience = None
+                # Requests of running searches go first; those of searches that have not begun wait.
+                solver_thread.submit_requests(
+                    (request for request in requests if isinstance(request, Request)), first=True
+                )
+                scorer_thread.submit_requests(request for request in requests if isinstance(request, ScoreRequest))
+            join_seconds = None
         finally:
-            for model in (solving, scoring):
-                model.stop()
+            for thread in (solver_thread, scorer_thread):
+                thread.stop()
             self.search_writer.flush()
-            for model in (solving, scoring):
-                model.join(patience)
+            for thread in (solver_thread, scorer_thread):
+                thread.join(join_seconds)
 
     def _handle_answer(self, request: ModelRequest, answer: Any) -> list[ModelRequest]:
         """Pass an answer to the nodes that wait for it; return their next requests."""
@@ -185,11 +191,13 @@ class Searcher:
             return self._resume_node(request.key, answer)
         shared = self.open_searches[request.key[:-1]].shared_scores[request.steps, request.known]
         shared.result = answer
+        # A copy, because a resumed node that asks for the same scores again is appended to the list.
         return [further for key in list(shared.nodes) for further in self._resume_node(key, shared.scores_without_cost)]
 
     def _resume_node(self, key: tuple[Any, ...], answer: Any) -> list[ModelRequest]:
         """Pass an answer to one node; return the next requests."""
         growth, cost = self.growing_nodes[key]
+        # The node's generator yields its next request, returns when the node is complete, or raises NodeFailure.
         try:
             return self._filter_request(growth.send(answer))
         except StopIteration as over:
@@ -199,13 +207,13 @@ class Searcher:
             outcome = (None, cost, str(failed))
             self.failure_counts[str(failed)] += 1
         del self.growing_nodes[key]
-        name, number = key[:-1], key[-1]
-        search = self.open_searches[name]
+        search_key, number = key[:-1], key[-1]
+        search = self.open_searches[search_key]
         search.outcomes[number] = outcome
         if len(search.outcomes) < search.awaited_count:
-            return []
+            return []  # the round waits for its other nodes
         search.add_scoring_cost()
-        return self._step_search(name, search.outcomes)
+        return self._step_search(search_key, search.outcomes)
 
     def _filter_request(self, request: ModelRequest) -> list[ModelRequest]:
         """Return a request unless it asks for scores that are known or already requested.
@@ -225,6 +233,7 @@ class Searcher:
     def _step_search(self, key: SearchKey, grown: dict[int, NodeOutcome] | None) -> list[ModelRequest]:
         """Begin a search, or pass it a grown round; return the first requests of its next nodes."""
         search = self.open_searches[key]
+        # The search's generator yields the nodes of its next round, and returns the row of the ended search.
         try:
             pending_nodes = next(search.round_generator) if grown is None else search.round_generator.send(grown)
         except StopIteration as over:
@@ -241,6 +250,7 @@ class Searcher:
         return requests
 
     def _record_search(self, row: SearchRow) -> None:
+        """Write the result of an ended search, and show the progress."""
         self.search_writer.add_rows([row])
         if row["status"] == "ok":
             self.correct_counts[row["correct"]] += 1

@@ -36,7 +36,7 @@ class SearchTree:
         context: the context of its nodes.
         grader: the grader of answers.
         gold: the gold answer.
-        there: its logged nodes, by number.
+        logged_rows: its logged nodes, by number.
         log: receives the rows of a round.
     """
 
@@ -51,14 +51,8 @@ class SearchTree:
         logged_rows: dict[int, SearchRow],
         log: Callable[[list[SearchRow]], None],
     ) -> None:
-        self.key, self.rules, self.seed, self.context, self.logged_rows, self.log = (
-            key,
-            rules,
-            seed,
-            context,
-            logged_rows,
-            log,
-        )
+        self.key, self.rules, self.seed, self.context = key, rules, seed, context
+        self.logged_rows, self.log = logged_rows, log
         logged_answers = [row["answer"] for _, row in sorted(logged_rows.items()) if row["answer"] is not None]
         self.classes = AnswerClasses(grader, gold, logged_answers)
         self.answers: dict[int, tuple[str | None, bool]] = {}

@@ -227,10 +227,9 @@ def check_run_compatibility(
                 f"sweep's {len(given)}; a run can grow, not shrink."
             )
         question, gold = given[name]
-        read = (
-            gold if config.source_run is not None else grader.normalise_answer(gold)
-        )  # runs of earlier versions store the normalised gold
-        if tuple(row) not in ((question, gold), (question, read)):
+        # Runs of earlier versions store the normalised gold.
+        normalised_gold = gold if config.source_run is not None else grader.normalise_answer(gold)
+        if tuple(row) not in ((question, gold), (question, normalised_gold)):
             raise RunError(f"The run at '{run.path}' has another question or answer for the problem '{name}'.")
 
 

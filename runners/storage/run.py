@@ -62,6 +62,7 @@ class Run:
         self.place = locate_store(self.path, "The run")
         self.fs, self.root, self.local = self.place.fs, self.place.root, self.place.local
         self.held: RunLock | None = None
+        """The lock of the run; None unless this process holds it."""
 
     @property
     def exists(self) -> bool:
@@ -75,16 +76,16 @@ class Run:
             RunError: the folder holds no run, or a run of another format.
             DataError: the manifest cannot be read.
         """
-        where = posixpath.join(self.root, MANIFEST_FILE)
+        manifest_path = posixpath.join(self.root, MANIFEST_FILE)
         if not self.fs.exists(self.root):
             raise RunError(f"There is no run at '{self.path}': the folder does not exist.")
-        if not self.fs.exists(where):
+        if not self.fs.exists(manifest_path):
             raise RunError(f"There is no run at '{self.path}': the folder has no {MANIFEST_FILE}.")
-        with self._translate_read_errors(where):
-            content = self.fs.cat_file(where)
-        manifest = parse_json(content, where)
+        with self._translate_read_errors(manifest_path):
+            content = self.fs.cat_file(manifest_path)
+        manifest = parse_json(content, manifest_path)
         if not isinstance(manifest, dict) or not {"config", "imported"} & set(manifest):
-            raise DataError(f"{where} has no 'config'; it is not the manifest of a run.")
+            raise DataError(f"{manifest_path} has no 'config'; it is not the manifest of a run.")
         format_ = manifest.get("format", 1)
         if type(format_) is not int or format_ not in READABLE_FORMATS:
             raise RunError(
@@ -98,10 +99,10 @@ class Run:
         for path in self._list_folder(self.root):
             name = posixpath.basename(path)
             if name in TABLES and self.fs.isdir(path):
-                if strange := [
+                if foreign := [
                     p for p in self._list_folder(path) if not PART_FILE_PATTERN.search(p) and not self._is_temporary(p)
                 ]:
-                    return strange[0]
+                    return foreign[0]
             elif name not in (LOCK_FILE, MANIFEST_FILE) and not self._is_temporary(path):
                 return path
         return None
@@ -139,9 +140,11 @@ class Run:
     def _is_temporary(self, path: str) -> bool:
         """Return whether a path is an unfinished file of this run."""
         folder, name = posixpath.split(path)
-        own = folder == self.root.rstrip("/")
-        table = posixpath.basename(folder) in TABLES and posixpath.dirname(folder) == self.root.rstrip("/")
-        return TEMPORARY_FILE_PATTERN.fullmatch(name) is not None and (own if name.startswith(MANIFEST_FILE) else table)
+        root = self.root.rstrip("/")
+        in_run_folder = folder == root
+        in_table_folder = posixpath.basename(folder) in TABLES and posixpath.dirname(folder) == root
+        in_place = in_run_folder if name.startswith(MANIFEST_FILE) else in_table_folder
+        return TEMPORARY_FILE_PATTERN.fullmatch(name) is not None and in_place
 
     def read_table(self, table: RunTable, columns: list[str] | None = None) -> pa.Table:
         """Read all parts of a table, or some of its columns, and check the columns and required values.
@@ -176,6 +179,7 @@ class Run:
         except (pa.ArrowException, OSError) as error:
             reason = str(error).splitlines()[0].rstrip(".")
             raise DataError(f"{path} cannot be read as Parquet: {reason}; {self._advice}.") from None
+        # Columns that this part lacks, because it is older than they are, are filled with nulls.
         nulls = {field.name: pa.nulls(rows, field.type) for field in schema if field.name not in present}
         cells = [nulls[name] if name in nulls else content[present[name]] for name in schema.names]
         return pa.table(cells, schema=schema)
@@ -188,18 +192,19 @@ class Run:
         Raises:
             DataError: as `read_table`, or a key occurs twice.
         """
-        names = table.key_names
-        needed = columns and list(dict.fromkeys([*names, *columns, *(["status"] if table.has_status else [])]))
+        key_names = table.key_names
+        needed = columns and list(dict.fromkeys([*key_names, *columns, *(["status"] if table.has_status else [])]))
         frame: pd.DataFrame = self.read_table(table, needed).to_pandas()
         if table.has_status:
+            # Rows stand in the order of writing, so a retry follows the failed row whose key it has.
             failed = frame["status"] != "ok"
-            frame = frame[~(failed & frame.duplicated(names, keep="last"))]
-        if (twice := frame.duplicated(names)).any():
-            key = next(frame.loc[twice, names].itertuples(index=False, name=None))
+            frame = frame[~(failed & frame.duplicated(key_names, keep="last"))]
+        if (repeated := frame.duplicated(key_names)).any():
+            key = next(frame.loc[repeated, key_names].itertuples(index=False, name=None))
             raise DataError(
                 f"{self.path}/{table.name} holds the row {key} twice, but keys must be unique; {self._advice}."
             )
-        frame = frame.sort_values(names, kind="stable", ignore_index=True)
+        frame = frame.sort_values(key_names, kind="stable", ignore_index=True)
         if (overlay := OVERLAYS.get(table.name)) is not None:
             self._apply_overlay(frame, overlay)
         return frame if columns is None else frame[columns]
@@ -209,12 +214,14 @@ class Run:
         changed = [c.name for c in overlay.columns[overlay.key :] if c.name in frame.columns]
         if not changed or not self.list_parts(overlay):
             return
-        names = overlay.key_names
-        above = self.read_frame(overlay, [*names, *changed]).set_index(names)
-        place = above.index.get_indexer(pd.MultiIndex.from_frame(frame[names]))
+        key_names = overlay.key_names
+        replacements = self.read_frame(overlay, [*key_names, *changed]).set_index(key_names)
+        position = replacements.index.get_indexer(
+            pd.MultiIndex.from_frame(frame[key_names])
+        )  # -1 without a replacement
         for name in changed:
-            column = frame[name].astype(object)
-            column[place >= 0] = above[name].astype(object).to_numpy()[place[place >= 0]]
+            column = frame[name].astype(object)  # object columns hold None, booleans and text alike
+            column[position >= 0] = replacements[name].astype(object).to_numpy()[position[position >= 0]]
             frame[name] = column.infer_objects()
 
     def read_keys(self, table: RunTable) -> set[tuple[Any, ...]]:
@@ -240,8 +247,8 @@ class Run:
 
         Args:
             table: the table.
-            seconds: how often a part is written, at most.
-            rows: how many rows force a part to be written.
+            seconds: age of the oldest waiting row at which a part is written.
+            rows: number of waiting rows at which a part is written at once.
             after: the writer of rows that these rows refer to; it is flushed first.
         """
         return PartWriter(self, table, seconds, rows, after)
@@ -264,6 +271,7 @@ class Run:
 
     @property
     def _advice(self) -> str:
+        """The command to use on a damaged run, as the end of an error message."""
         return f"`isocompute check {self.path}` says what would be lost"
 
     def verify_lock(self) -> None:
@@ -303,6 +311,7 @@ class Run:
 
     @contextmanager
     def _translate_write_errors(self, path: str) -> Iterator[None]:
+        """Turn write errors of the disk or store into RunError."""
         try:
             yield
         except OSError as error:

@@ -119,9 +119,8 @@ def find_impossible_rows(table: RunTable, content: pa.Table, imported: bool) -> 
             yield f"with {name} that are negative or not finite", mark_impossible_seconds(values)
         if name in RESULT_COLUMNS and table.has_status:
             yield f"with '{name}' and a status that is not ok", ~ok & to_boolean_mask(pc.is_valid(values))
-        if name in LOWEST_NUMBERS and (
-            imported or table in (NODES_TABLE, GRADES_TABLE)
-        ):  # other tables of a sweep are compared with the sweep
+        # Other tables of a sweep are compared with the sweep.
+        if name in LOWEST_NUMBERS and (imported or table in (NODES_TABLE, GRADES_TABLE)):
             yield f"with a {name} below {LOWEST_NUMBERS[name]}", to_boolean_mask(pc.less(values, LOWEST_NUMBERS[name]))
     for column in table.columns:
         if column.within is not None:

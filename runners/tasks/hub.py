@@ -147,9 +147,8 @@ def load_split(name: str, source: BenchmarkSource) -> Any:
                 f"task.name: the dataset of '{name}' is a script, {source.path} at {source.revision[:8]}, which "
                 "isocompute does not run; name a revision that holds data files."
             ) from None
-        message = re.sub(
-            r"//[^/\s@]+@", "//", (str(error).splitlines() or [""])[0]
-        )  # a mirror's URL may hold a password
+        # A mirror's URL may hold a password.
+        message = re.sub(r"//[^/\s@]+@", "//", (str(error).splitlines() or [""])[0])
         raise ConfigError(
             f"task.name: the dataset of '{name}' cannot be loaded: {message[:200].rstrip('.')}. It is {source.path}, "
             f"'{source.config}', at {source.revision[:8]}; see https://huggingface.co/datasets/{source.path} for "
