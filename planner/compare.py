@@ -2,9 +2,9 @@
 
 The allocations to run are chosen on all problems, but their accuracies are cross-fitted: the problems are split into
 folds repeatedly, the allocation is chosen on the other folds, and each problem is scored under an allocation that was
-chosen without it. The strategy with the highest cross-fitted accuracy is recommended. Being ahead is partly luck, so
-the expected accuracy is that of choosing the strategy, too, without the problem that is scored. Intervals resample
-per-problem scores, paired across strategies, see `enclose_intervals`.
+chosen without it. The strategy with the highest cross-fitted accuracy is recommended. That strategy is ahead partly by
+luck, so for the expected accuracy the strategy, too, is chosen again without the problem that is scored. Intervals
+resample per-problem scores, paired across strategies, see `enclose_intervals`.
 """
 
 from __future__ import annotations
@@ -118,8 +118,10 @@ def compare_strategies(profile: Profile, x: float, lam: float | None) -> Compari
         x: the budget, in x.
         lam: λ; None without verifications, or if it is unknown.
     """
+    # The allocations to run: chosen and scored on all problems, which is optimistic.
     affordable = [options for options in list_strategy_options(profile, lam) if options.lowest_cost <= x]
     in_sample_scores = score_in_sample(affordable, [x])
+    # The accuracies to report: each problem is scored under an allocation chosen without it. One problem has no others.
     P = len(profile.self_consistency.accuracy)
     held_out_scores = score_held_out(affordable, [x], split_folds(P)) if P > 1 else in_sample_scores
     means = held_out_scores.accuracy[:-1, :, 0].mean(axis=1)  # the last row is the choice among the strategies
@@ -128,18 +130,21 @@ def compare_strategies(profile: Profile, x: float, lam: float | None) -> Compari
         for o, at in zip(affordable, in_sample_scores.choices.allocation_index[:, 0, 0], strict=True)
     ]
     errors = np.array([options.error for options in affordable])
-    first = int(choose_cheapest(means, costs, errors))
-    rows = [first, *(i for i in range(len(affordable)) if i != first)]
+    # The recommended strategy comes first, the others in their own order.
+    recommended = int(choose_cheapest(means, costs, errors))
+    order = [recommended, *(i for i in range(len(affordable)) if i != recommended)]
+    # Replicates by bootstrap over problems; None with one problem. All strategies share the draws, so gaps are paired.
     held_out = resample_accuracies(held_out_scores.accuracy[:, :, 0])
     probabilities = None if held_out is None else compute_win_shares(held_out[:-1], errors)
     in_sample = resample_accuracies(in_sample_scores.accuracy[:, :, 0])
     is_search_option = [is_search(options.strategy) for options in affordable]
 
     compared = []
-    for i in rows:
+    for i in order:
         grid, chosen = affordable[i].grid, int(in_sample_scores.choices.allocation_index[i, 0, 0])
-        gap = None if i == first else float(means[first] - means[i])
-        in_sample_if_search = in_sample if is_search_option[i] or is_search_option[first] else None
+        gap = None if i == recommended else float(means[recommended] - means[i])
+        in_sample_if_search = in_sample if is_search_option[i] or is_search_option[recommended] else None
+        gap_interval = None if gap is None else enclose_intervals(held_out, in_sample_if_search, [recommended, -1], i)
         compared.append(
             StrategyOption(
                 strategy=affordable[i].strategy,
@@ -149,14 +154,14 @@ def compare_strategies(profile: Profile, x: float, lam: float | None) -> Compari
                 interval=enclose_intervals(held_out, in_sample if is_search_option[i] else None, [i]),
                 probability_best=None if probabilities is None else float(probabilities[i]),
                 gap=gap,
-                gap_interval=None if gap is None else enclose_intervals(held_out, in_sample_if_search, [first, -1], i),
+                gap_interval=gap_interval,
             )
         )
     return Comparison(
         options=compared,
         expected_accuracy=float(held_out_scores.accuracy[-1, :, 0].mean()),
-        interval=enclose_intervals(held_out, in_sample if is_search_option[first] else None, [first, -1]),
-        close_call_share=float((held_out_scores.choices.strategy_index != first).mean()),
+        interval=enclose_intervals(held_out, in_sample if is_search_option[recommended] else None, [recommended, -1]),
+        close_call_share=float((held_out_scores.choices.strategy_index != recommended).mean()),
     )
 
 

@@ -294,9 +294,8 @@ def build_reduced_options(
         pool_options: the options over the whole pool.
     """
     reduced = []
-    fewest = min(
-        pools, key=lambda pool: pool.scored_solutions
-    )  # the draws may take different numbers of scored solutions
+    # The draws may take different numbers of scored solutions.
+    fewest = min(pools, key=lambda pool: pool.scored_solutions)
     for options in pool_options:
         if options.strategy not in STRATEGIES:
             reduced.append(stack_options([options] * len(pools)))

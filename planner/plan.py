@@ -84,7 +84,7 @@ def make_plan(profile: Profile, budget: Budget, lam: float | None = None) -> Pla
     findings = derive_findings(profile, lam)
     x = budget.to_solutions(findings.plateau)
     compared = compare_strategies(profile, x, lam)
-    ceiling, at = get_affordable_coverage(profile, x)
+    coverage, coverage_solutions = get_affordable_coverage(profile, x)
     return Plan(
         budget=x,
         plateau_multiple=x / findings.plateau,
@@ -92,8 +92,8 @@ def make_plan(profile: Profile, budget: Budget, lam: float | None = None) -> Pla
         expected_accuracy=compared.expected_accuracy,
         interval=compared.interval,
         alternatives=compared.options[1:],
-        coverage=ceiling,
-        coverage_solutions=at,
+        coverage=coverage,
+        coverage_solutions=coverage_solutions,
         lam=lam,
         counting=profile.counting,
         odds_exponent=profile.odds_exponent,
@@ -110,19 +110,20 @@ def get_affordable_coverage(profile: Profile, x: float) -> tuple[float | None, i
     Both are None if coverage was not measured or no measured number is affordable.
     """
     curve = profile.coverage
-    within = [] if curve is None else [i for i, S in enumerate(curve.solutions) if x >= S]
-    if curve is None or not within:
+    affordable = [] if curve is None else [i for i, S in enumerate(curve.solutions) if x >= S]  # a solution costs 1x
+    if curve is None or not affordable:
         return None, None
-    return float(curve.array[:, within[-1]].mean()), curve.solutions[within[-1]]
+    return float(curve.array[:, affordable[-1]].mean()), curve.solutions[affordable[-1]]
 
 
 def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compared: Comparison) -> list[str]:
     """Return the warnings of a plan, in sentences."""
     sentences = list(profile.warnings)
-    most = profile.self_consistency.solutions[-1]
-    if x > most:
+    # Budgets and strategies outside of what was measured.
+    most_solutions = profile.self_consistency.solutions[-1]
+    if x > most_solutions:
         sentences.append(
-            f"SC was measured up to {most}x; at {x:,.6g}x its best value up to there is used; the effect "
+            f"SC was measured up to {most_solutions}x; at {x:,.6g}x its best value up to there is used; the effect "
             "of more votes is unknown."
         )
     sentences += describe_scorer_limits(profile, x)
@@ -131,10 +132,10 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
             sentences.append("The profile has no verifications: only SC can be planned.")
     elif lam is not None:
         S, V = profile.genrm.solutions[-1], profile.genrm.verifications[-1]
-        reach = float(compute_allocation_cost(S, V, lam))
-        if x > reach:
+        largest_cost = float(compute_allocation_cost(S, V, lam))
+        if x > largest_cost:
             sentences.append(
-                f"GenRM was measured up to S={S}, V={V}, which is {reach:,.0f}x; at {x:,.6g}x its best value "
+                f"GenRM was measured up to S={S}, V={V}, which is {largest_cost:,.0f}x; at {x:,.6g}x its best value "
                 "up to there is used."
             )
         if compute_allocation_cost(profile.genrm.solutions[0], profile.genrm.verifications[0], lam) > x:
@@ -146,6 +147,7 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
             "λ, the cost of a verification in solutions, is unknown, so GenRM has no cost and only SC is "
             "planned; --lambda sets it."
         )
+    # Too few problems for the intervals.
     if not profile.per_problem:
         sentences.append(
             "The profile holds only means over problems: no interval or probability can be given, and "
@@ -158,6 +160,7 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
         )
     elif profile.problems < MIN_PROBLEMS:
         sentences.append(f"Only {profile.problems} problems: the intervals are too narrow to be trusted.")
+    # A close choice, which another sample of problems might decide otherwise.
     first = compared.options[0]
     if compared.close_call_share > CLOSE_CALL_THRESHOLD and abs(first.accuracy - compared.expected_accuracy) >= 5e-4:
         sentences.append(

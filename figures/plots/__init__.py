@@ -1,1 +1,1 @@
-"""The figures, a module each: a table of what is drawn, and what draws it."""
+"""The figures, one module each: a function that builds the table of what is drawn, and one that draws it."""

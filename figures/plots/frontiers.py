@@ -43,24 +43,25 @@ def build_frontiers_table(profile: Profile) -> pd.DataFrame:
     if len(options) < 2 or not profile.per_problem or profile.problems < 2:
         return pd.DataFrame(columns=list(FRONTIERS_COLUMNS))
     budgets = np.array(list_doubling_budgets(profile))
-    held_out = score_held_out(options, budgets, split_folds(profile.problems)).accuracy[
-        :-1
-    ]  # the last row is the choice among the strategies
+    # The last row of each is left out: it is the choice among the strategies.
+    held_out = score_held_out(options, budgets, split_folds(profile.problems)).accuracy[:-1]
     in_sample = score_in_sample(options, budgets).accuracy[:-1]
     weights = draw_profile_bootstrap(profile)
     lines = []
     for option, held_out_values, in_sample_values in zip(options, held_out, in_sample, strict=True):
-        paid = ~np.isnan(held_out_values[0])
-        if not paid.any():
+        affordable = ~np.isnan(held_out_values[0])
+        if not affordable.any():
             continue
-        lead, in_sample_lead = (held_out_values - held_out[0])[:, paid], (in_sample_values - in_sample[0])[:, paid]
-        held_out_values, in_sample_values = held_out_values[:, paid], in_sample_values[:, paid]
+        # The first strategy is self-consistency, over which the others lead.
+        lead = (held_out_values - held_out[0])[:, affordable]
+        in_sample_lead = (in_sample_values - in_sample[0])[:, affordable]
+        held_out_values, in_sample_values = held_out_values[:, affordable], in_sample_values[:, affordable]
         enclose_in_sample = is_search(option.strategy)
         low, high = enclose_mean_intervals(held_out_values, in_sample_values if enclose_in_sample else None, weights)
         lead_low, lead_high = enclose_mean_intervals(lead, in_sample_lead if enclose_in_sample else None, weights)
         line = {"accuracy": held_out_values.mean(axis=0), "low": low, "high": high,
                 "lead": lead.mean(axis=0), "lead_low": lead_low, "lead_high": lead_high}  # fmt: skip
-        lines.append(pd.DataFrame({"strategy": option.strategy, "budget": budgets[paid], **line}))
+        lines.append(pd.DataFrame({"strategy": option.strategy, "budget": budgets[affordable], **line}))
     return pd.concat(lines, ignore_index=True).assign(problems=profile.problems)
 
 
@@ -97,7 +98,7 @@ def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     check_table(table, FRONTIERS_COLUMNS, "frontiers")
     title = f"{table['problems'].iloc[0]} problems, scored with numbers chosen on other problems"
     axes = draw_two_panels(table, ax, (draw_strategy_accuracies, draw_lead), title)
-    remove_legend(axes[1])
+    remove_legend(axes[1])  # the first panel has the same lines
     return axes
 
 
@@ -105,9 +106,9 @@ def draw_strategy_accuracies(table: pd.DataFrame, ax: Any = None) -> Axes:
     """Draw each strategy's accuracy against the budget, in one Axes."""
     check_table(table, FRONTIERS_COLUMNS, "frontiers")
     with prepare_axes(ax) as (axes,):
-        for strategy, line in group_points_by_strategy(table):
-            shade, style = get_strategy_colour(strategy), get_line_style(strategy)
-            axes.plot(line["budget"], 100 * line["accuracy"], style, color=shade, lw=1.2, label=strategy)
+        for strategy, points in group_points_by_strategy(table):
+            colour, style = get_strategy_colour(strategy), get_line_style(strategy)
+            axes.plot(points["budget"], 100 * points["accuracy"], style, color=colour, lw=1.2, label=strategy)
         finish_axes(axes, "each strategy at its best", BUDGET_LABEL)
         axes.set_ylabel("problems solved (%)")
         axes.legend()
@@ -121,18 +122,18 @@ def draw_lead(table: pd.DataFrame, ax: Any = None) -> Axes:
     other.
     """
     check_table(table, FRONTIERS_COLUMNS, "frontiers")
-    top = find_best_strategy(table)
+    best = find_best_strategy(table)
     with prepare_axes(ax) as (axes,):
         axes.axhline(0, color=get_strategy_colour("sc"), lw=1.6)
-        for strategy, line in group_points_by_strategy(table):
+        for strategy, points in group_points_by_strategy(table):
             if strategy == "sc":
                 continue
-            shade, style = get_strategy_colour(strategy), get_line_style(strategy)
-            axes.plot(line["budget"], 100 * line["lead"], style, color=shade, lw=1.2, label=strategy)
-            if strategy == top:
-                low, high = 100 * line["lead_low"], 100 * line["lead_high"]
-                axes.fill_between(line["budget"], low, high, color=shade, alpha=0.15, lw=0)
-        band = "" if top == "sc" else f", band: 95 %, paired, for {top}"
+            colour, style = get_strategy_colour(strategy), get_line_style(strategy)
+            axes.plot(points["budget"], 100 * points["lead"], style, color=colour, lw=1.2, label=strategy)
+            if strategy == best:
+                low, high = 100 * points["lead_low"], 100 * points["lead_high"]
+                axes.fill_between(points["budget"], low, high, color=colour, alpha=0.15, lw=0)
+        band = "" if best == "sc" else f", band: 95 %, paired, for {best}"
         finish_axes(axes, f"ahead of SC{band}", BUDGET_LABEL)
         axes.set_ylabel("points")
         if axes.get_legend_handles_labels()[0]:

@@ -1,4 +1,4 @@
-"""Folds, and cross-fitted accuracies of choices on problems that they were not made on.
+"""Accuracy of a choice on problems that it was not made on (cross-fitting), and the folds that separate them.
 
 The best of several options looks better on the problems it was chosen on than it is (the winner's curse). Therefore
 the problems are split into folds repeatedly; each fold is scored under an option chosen on the other folds.
@@ -66,7 +66,7 @@ class Folds:
         test = (self.test & inside).reshape(-1, len(level))
         own = (self.train & inside).reshape(-1, len(level))
         train = np.where(own.any(axis=1, keepdims=True), own, np.tile(self.train, (len(inside), 1)))
-        used = test.any(axis=1)
+        used = test.any(axis=1)  # a fold that scores no problem of a level is left out
         return Folds(train[used], test[used])
 
     def stack_copies(self, times: int) -> Folds:
@@ -95,8 +95,9 @@ class ScoredChoices:
 
     Args:
         choices: R choices.
-        accuracy: (n + 1, P, nC) of each strategy at its best allocation, and last of the best strategy. The mean over
-            the choices that a problem is scored under; NaN where nothing is affordable.
+        accuracy: (n + 1, P, nC) accuracy of each problem: a row for each strategy at its best allocation, and a last
+            row for the best strategy. A problem that is scored under several choices has their mean; NaN where nothing
+            is affordable.
     """
 
     choices: AllocationChoices
@@ -126,8 +127,8 @@ def split_folds(problems: int, parts: int = FOLD_COUNT, splits: int = SPLIT_COUN
         raise DataError(f"holding problems out needs at least 2 of them; got {problems}.")
     parts = min(parts, problems)
     rng = np.random.default_rng(seed)
-    place = np.stack([rng.permutation(problems) % parts for _ in range(splits)])
-    test = np.concatenate([place == part for part in range(parts)])
+    part_of_problem = np.stack([rng.permutation(problems) % parts for _ in range(splits)])
+    test = np.concatenate([part_of_problem == part for part in range(parts)])
     return Folds(~test, test)
 
 
@@ -168,9 +169,8 @@ def score_held_out(options: Sequence[AllocationOptions], budgets: ArrayLike, pro
 
     Example:
         >>> from isocompute.fits.choice.options import build_voting_options
-        >>> lucky = build_voting_options([[0.5, 0.9], [0.5, 0.1]], [1,
-        ... 2])  # two votes help one problem and hurt the other
-        >>> score_held_out([lucky], [2], split_folds(2)).accuracy[0].ravel()  # neither is told by the other
+        >>> options = build_voting_options([[0.5, 0.9], [0.5, 0.1]], [1, 2])  # S = 2 helps one problem only
+        >>> score_held_out([options], [2], split_folds(2)).accuracy[0].ravel()  # each takes the other's best S
         array([0.5, 0.1])
     """
     choices = choose_strategies(options, problems.train, budgets)
@@ -221,15 +221,24 @@ def compute_enclosing_interval(
 def _score_choices(
     options: Sequence[AllocationOptions], choices: AllocationChoices, scored: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return (n + 1, P, nC) accuracies, the mean over the choices that a problem is scored under, (R, P)."""
+    """Return the mean accuracy of each problem over the choices that it is scored under, see `ScoredChoices`.
+
+    Args:
+        options: options of n strategies.
+        choices: R choices.
+        scored: (R, P) booleans: the problems that are scored under each choice.
+
+    Returns:
+        (n + 1, P, nC) accuracies.
+    """
     total = np.zeros((len(options) + 1, scored.shape[1], choices.strategy_index.shape[1]))
     for row, problems in enumerate(scored):
-        under = np.stack(
+        accuracy = np.stack(
             [
                 o.compute_accuracies(chosen[row], problems)
                 for o, chosen in zip(options, choices.allocation_index, strict=True)
             ]
         )
-        total[:-1, problems] += under
-        total[-1, problems] += np.take_along_axis(under, choices.strategy_index[row][None, None], axis=0)[0]
+        total[:-1, problems] += accuracy
+        total[-1, problems] += np.take_along_axis(accuracy, choices.strategy_index[row][None, None], axis=0)[0]
     return np.asarray(total / scored.sum(axis=0)[:, None])

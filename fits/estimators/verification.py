@@ -51,21 +51,21 @@ def estimate_genrm(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64
     """
     from isocompute.fits.estimators.kernels import count_selection_wins
 
-    kinds, kind = _group_solutions(pool, "genrm")
+    kind_counts, kind_of_solution = _group_solutions(pool, "genrm")
     S = check_subset_sizes(S, pool.verified_solutions, "S", "verified solutions in the pool")
     V = check_subset_sizes(V, pool.verifications, "V", "verifications of each solution")
     correct = pool.correct[:, : pool.verified_solutions]
     order = np.argsort(correct, axis=1, kind="stable")  # wrong solutions first
-    kind = np.take_along_axis(kind, order, axis=1)
+    kind_of_solution = np.take_along_axis(kind_of_solution, order, axis=1)
     wrong = pool.verified_solutions - correct.sum(axis=1)
     accuracy = np.empty((pool.problems, len(S), len(V)))
     for v, size in enumerate(V.tolist()):
-        below, at_level = _compute_score_levels(kinds, size)
+        below, at_level = _compute_score_levels(kind_counts, size)
         for q, at in group_subset_sizes(pool.verified_solutions, S):
-            top = compute_binomials(pool.verified_solutions, int(S[at].max()), q)[pool.verified_solutions, S[at]]
+            subsets = compute_binomials(pool.verified_solutions, int(S[at].max()), q)[pool.verified_solutions, S[at]]
             nodes, weights = build_quadrature_rule(count_quadrature_nodes(int(S[at].max()) - 1))
-            wins = count_selection_wins(kind, wrong, below, at_level, nodes, weights, S[at], q)
-            accuracy[:, at, v] = wins / top
+            wins = count_selection_wins(kind_of_solution, wrong, below, at_level, nodes, weights, S[at], q)
+            accuracy[:, at, v] = wins / subsets
     return np.minimum(accuracy, 1.0)
 
 
@@ -102,21 +102,21 @@ def estimate_genrm_vote(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.fl
     """
     from isocompute.fits.estimators.kernels_tied import compute_tied_vote_wins
 
-    kinds, kind = _group_solutions(pool, "genrm_vote")
+    kind_counts, kind_of_solution = _group_solutions(pool, "genrm_vote")
     S = check_subset_sizes(S, pool.verified_solutions, "S", "verified solutions in the pool")
     V = check_subset_sizes(V, pool.verifications, "V", "verifications of each solution")
     label, counts = label_answers(pool, pool.verified_solutions)
     order = np.argsort(np.where(label == -1, counts.shape[1], label), axis=1, kind="stable")  # unparsed last
-    kind = np.take_along_axis(kind, order, axis=1)
+    kind_of_solution = np.take_along_axis(kind_of_solution, order, axis=1)
     accuracy = np.empty((pool.problems, len(S), len(V)))
     for q, at in group_subset_sizes(pool.verified_solutions, S, _SHARED_TILT_DEPTH):
         z, read, rarest = _build_circle(pool.verified_solutions, S[at], q)
         largest = int(S[at].max())
         nodes, weights = build_quadrature_rules(count_quadrature_nodes(largest))
         for v, size in enumerate(V.tolist()):
-            below, at_level = _compute_score_levels(kinds, size)
+            below, at_level = _compute_score_levels(kind_counts, size)
             wins = compute_tied_vote_wins(
-                kind, counts, below, at_level, z, q, largest, _NEGLIGIBLE * rarest, nodes, weights
+                kind_of_solution, counts, below, at_level, z, q, largest, _NEGLIGIBLE * rarest, nodes, weights
             )
             accuracy[:, at, v] = (wins @ read).real
     return np.clip(accuracy, 0.0, 1.0)
@@ -134,14 +134,17 @@ def _build_circle(
         z: (m//2 + 1,) points, the first is 1; read: (m//2 + 1, nS), where the real part of F(z) @ read is the share of
         S-subsets; the probability of the rarest S.
     """
+    # The probabilities of the sizes 0 … n, with zeros on both sides so that S - m and S + m are always valid indices.
     chance = np.concatenate([np.zeros(n + 1), compute_binomials(n, n, q)[n], np.zeros(n + 1)])
-    here = S + n + 1
-    m = next(m for m in range(1, n + 2) if (chance[here - m] + chance[here + m] <= _NEGLIGIBLE * chance[here]).all())
+    at = S + n + 1  # the positions of the sizes S
+    m = next(m for m in range(1, n + 2) if (chance[at - m] + chance[at + m] <= _NEGLIGIBLE * chance[at]).all())
     turn = np.arange(m // 2 + 1)
-    twice = np.where((turn == 0) | (2 * turn == m), 1, 2)
+    # A point off the real axis stands for its conjugate too, which is not evaluated.
+    multiplicity = np.where((turn == 0) | (2 * turn == m), 1, 2)
     z = np.exp(2j * np.pi * turn / m)
-    read = twice[:, None] * np.exp(-2j * np.pi * (np.outer(turn, S) % m) / m) / (m * chance[here])
-    return z, read, float(chance[here].min())
+    # turn · S is reduced modulo m while it is an integer: the angle stays small, and its rounding error with it.
+    read = multiplicity[:, None] * np.exp(-2j * np.pi * (np.outer(turn, S) % m) / m) / (m * chance[at])
+    return z, read, float(chance[at].min())
 
 
 def _group_solutions(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -163,8 +166,9 @@ def _group_solutions(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDA
             f"solution {k}, verification {m}: threshold the verdicts first."
         )
     tally = np.stack([yes.sum(axis=2), no.sum(axis=2), judged])
-    tally[2] -= tally[0] + tally[1]
+    tally[2] -= tally[0] + tally[1]  # verdicts that are neither yes nor no could not be parsed
     tally[:, pool.answers[:, : pool.verified_solutions] == -1] = 0
+    # Three counts become one integer, because np.unique is faster on integers than on rows.
     box = (verdicts.shape[2] + 1,) * 3
     codes, kind = np.unique(np.ravel_multi_index(tuple(tally), box).ravel(), return_inverse=True)
     return np.stack(np.unravel_index(codes, box), axis=1), kind.reshape(judged.shape)
@@ -184,17 +188,18 @@ def _compute_score_levels(kinds: NDArray[np.int64], V: int) -> tuple[NDArray[np.
         below, at: (T, L) probabilities of a score less than, and equal to, each level that occurs.
     """
     most = max(V, int(kinds.sum(axis=1).max()))
+    # Every pair of i yes and j no; several pairs can have the same score, such as 1 of 2 and 2 of 4.
     i, j = np.indices((V + 1, V + 1))
     inside = i + j <= V
     i, j = i[inside], j[inside]
     values, level = np.unique(i / np.maximum(i + j, 1), return_inverse=True)
-    ways = compute_binomials(most, V, V / (most + 1))
+    ways = compute_binomials(most, V, V / (most + 1))  # the tilt cancels in the ratio below
     at = np.empty((len(kinds), len(values)))
     for t, (yes, no, unparsed) in enumerate(kinds):
-        held = yes + no + unparsed
-        drawn = min(V, held)
-        joint = ways[yes, i] * ways[no, j] * ways[unparsed, np.maximum(drawn - i - j, 0)] / ways[held, drawn]
-        joint[i + j > drawn] = 0.0
+        verdicts = yes + no + unparsed
+        drawn = min(V, verdicts)
+        joint = ways[yes, i] * ways[no, j] * ways[unparsed, np.maximum(drawn - i - j, 0)] / ways[verdicts, drawn]
+        joint[i + j > drawn] = 0.0  # more yes and no than verdicts are drawn
         at[t] = np.bincount(level, joint, len(values))
     at = np.ascontiguousarray(at[:, at.any(axis=0)])  # otherwise the kernels are compiled again for each layout
     return np.cumsum(at, axis=1) - at, at

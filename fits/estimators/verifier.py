@@ -57,10 +57,10 @@ def measure_verifier(pool: Pool, replicates: int = VERIFIER_REPLICATES, seed: in
     if pool.verdicts is None or pool.judged is None:
         raise DataError("a verifier is measured on verdicts; the pool has none.")
     right, parsed = pool.correct[:, : pool.verified_solutions], ~np.isnan(pool.verdicts)
-    asked, heard = pool.judged.sum(), parsed.sum(axis=2)
+    requested, parsed_counts = pool.judged.sum(), parsed.sum(axis=2)
     yes = np.where(parsed, pool.verdicts, 0.0).sum(axis=2)
     ranked = np.array(
-        [_compute_auroc(y[h > 0] / h[h > 0], r[h > 0]) for y, h, r in zip(yes, heard, right, strict=True)]
+        [_compute_auroc(y[h > 0] / h[h > 0], r[h > 0]) for y, h, r in zip(yes, parsed_counts, right, strict=True)]
     )
     both = ~np.isnan(ranked)
     weights = np.ones((1, pool.problems))
@@ -75,10 +75,10 @@ def measure_verifier(pool: Pool, replicates: int = VERIFIER_REPLICATES, seed: in
         return float(value), float(low), float(high)
 
     return VerifierEstimate(
-        measure_ratio((yes * right).sum(axis=1), (heard * right).sum(axis=1)),
-        measure_ratio((yes * ~right).sum(axis=1), (heard * ~right).sum(axis=1)),
+        measure_ratio((yes * right).sum(axis=1), (parsed_counts * right).sum(axis=1)),
+        measure_ratio((yes * ~right).sum(axis=1), (parsed_counts * ~right).sum(axis=1)),
         measure_ratio(np.where(both, ranked, 0.0), both.astype(float)),
-        float(1 - heard.sum() / asked) if asked else np.nan,
+        float(1 - parsed_counts.sum() / requested) if requested else np.nan,
     )
 
 

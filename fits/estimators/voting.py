@@ -46,12 +46,14 @@ def estimate_self_consistency(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
     right, wrong = counts[:, 0].copy(), counts[:, 1:].copy()
     unparsed, groups = pool.solutions - counts.sum(axis=1), (wrong > 0).sum(axis=1)
     accuracy = np.empty((pool.problems, len(S)))
-    for q, at in group_subset_sizes(pool.solutions, S):
+    for q, at in group_subset_sizes(pool.solutions, S):  # in groups, because large binomials overflow
         largest = int(S[at].max())
         table = compute_binomials(pool.solutions, largest, q)
+        # A right answer with k ≥ 2 votes ties with fewer than S/2 wrong ones, and n nodes are exact up to degree
+        # 2n - 1. The kernel expands k = 1 without nodes.
         nodes, weights = build_quadrature_rules(1 + largest // 4)
         wins = count_vote_wins(right, unparsed, wrong, groups, table, nodes, weights)
-        accuracy[:, at] = wins[:, S[at]] / table[pool.solutions, S[at]]
+        accuracy[:, at] = wins[:, S[at]] / table[pool.solutions, S[at]]  # the share of all S-subsets
     return np.minimum(accuracy, 1.0)
 
 
@@ -72,14 +74,14 @@ def label_answers(pool: Pool, solutions: int) -> tuple[NDArray[np.int64], NDArra
     """
     label, counts = np.full((pool.problems, solutions), -1), []
     for p, (answers, gold) in enumerate(zip(pool.answers[:, :solutions], pool.gold, strict=True)):
-        codes, position, many = np.unique(answers, return_inverse=True, return_counts=True)
+        codes, position, occurrences = np.unique(answers, return_inverse=True, return_counts=True)
         wrong = np.flatnonzero((codes >= 0) & (codes != gold))
-        wrong = wrong[np.argsort(-many[wrong], kind="stable")]
-        name = np.full(len(codes), -1)
-        name[wrong] = np.arange(1, len(wrong) + 1)
-        name[codes == gold] = 0
-        label[p] = name[position]
-        counts.append(np.append(many[codes == gold].sum(), many[wrong]))
+        wrong = wrong[np.argsort(-occurrences[wrong], kind="stable")]
+        label_of_code = np.full(len(codes), -1)
+        label_of_code[wrong] = np.arange(1, len(wrong) + 1)
+        label_of_code[codes == gold] = 0
+        label[p] = label_of_code[position]
+        counts.append(np.append(occurrences[codes == gold].sum(), occurrences[wrong]))
     padded = np.zeros((pool.problems, max(2, *map(len, counts))), dtype=np.int64)
     for p, row in enumerate(counts):
         padded[p, : len(row)] = row

@@ -1,4 +1,8 @@
-"""The third pass of a fit, from a pool and its costs to a profile: the accuracy of every strategy's allocations."""
+"""Estimation of a run's profile: the accuracy of every strategy at each of its allocations.
+
+This is the third pass of a fit. `pool_from_run` reads the comparable rows as arrays, `costs` measures what they cost,
+and this module turns both into a profile.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,7 @@ from isocompute.runners.storage.run import Run
 PROFILE_DRAWS = 32
 """Number of Monte Carlo draws of the strategies that are not exact."""
 PROFILE_SEED = 20250402
+"""The seed of these draws."""
 
 
 def build_size_ladder(most: int) -> list[int]:
@@ -68,9 +73,11 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         name: name of the profile.
     """
     pool = run_pool.pool
+    # Coverage grows smoothly with S, so it is recorded at the powers of two only.
     doublings = [n for n in build_size_ladder(pool.solutions) if n & (n - 1) == 0 or n == pool.solutions]
     strategies: dict[str, Curve | Surface | Searches] = {}
     for strategy in STRATEGIES.values():
+        # Every profile has self-consistency: without answers to vote on, at one solution.
         if strategy.name == "sc" or strategy.can_use(pool, run_pool.has_answers):
             strategies[strategy.name] = estimate_profile_part(strategy, pool, run_pool.has_answers)
     for strategy_name, search in measure_searches(run_pool, costs).items():
@@ -141,6 +148,7 @@ def list_allocations(strategy: Strategy, pool: Pool, has_answers: bool = True) -
         return build_size_ladder(pool.verified_solutions), build_size_ladder(pool.verifications)
     if strategy.needs == "scores":
         return build_size_ladder(pool.scored_solutions), []
+    # Every S up to 16, and from there the ladder.
     sizes = sorted({*range(1, min(pool.solutions, 16) + 1), *build_size_ladder(pool.solutions)})
     return (sizes if has_answers else [1]), []
 
