@@ -1,1 +1,1 @@
-"""The public Python API: one function a command, under the command's name, for notebooks and scripts."""
+"""The public Python API: one function for each command, with its name, for notebooks and scripts."""

@@ -1,4 +1,4 @@
-"""Cells of data frames and samples: what they hold, whatever library made them."""
+"""Reading of cells of data frames and samples as plain Python values, whatever library made them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LONGEST_NUMBER = 80
 
 
 def clean_cell(cell: Any) -> Any:
-    """Return a cell as a plain Python value; None of an empty one: None, NaN, NA, NaT, masked, or blank text."""
+    """Return a cell as a plain Python value; None if it is empty: None, NaN, NA, NaT, masked, or blank text."""
     if cell is None or cell is np.ma.masked or type(cell).__name__ in ("NAType", "NaTType"):
         return None
     if isinstance(cell, np.generic):

@@ -1,4 +1,4 @@
-"""Curves: the accuracy of one strategy over its numbers, with intervals, as a data frame."""
+"""Accuracy curves: one strategy at several numbers of solutions and verifications, as a data frame."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def curve(
     lam: float | str | None = None,
     rho: float | None = None,
 ) -> pd.DataFrame:
-    """Estimate the accuracy of a strategy over its numbers.
+    """Estimate the accuracy of a strategy at several numbers of solutions and verifications.
 
     Args:
         run: a run, or its path.

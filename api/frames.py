@@ -42,12 +42,13 @@ def from_frame(
     cluster: str | None = None,
     name: str = "frame",
 ) -> OpenedRun:
-    """Make a run in memory from a data frame with a row a solution or a row a verification.
+    """Make a run in memory from a data frame with a row for each solution or each verification.
 
-    Rows are verifications where ``problem`` and ``solution`` repeat; then the columns of the solution must repeat too.
-    A cell of ``verdict`` may hold a list, a verdict each, as a list or as JSON text. Numbers of solutions and of
-    verdicts may differ. The order of problems makes no difference, nor that of solutions with names. An empty cell,
-    None or NaN means: no answer could be read, the verdict could not be parsed.
+    Several rows with the same ``problem`` and ``solution`` are verifications of that solution; the columns that
+    describe the solution must then be equal in all of them. A cell of ``verdict`` may also hold all verdicts of a
+    solution, as a list or as JSON text. Problems may differ in their number of solutions, and solutions in their number
+    of verdicts. The order of problems makes no difference, nor that of solutions with names. An empty cell, None or NaN
+    means that no answer could be read, or that the verdict could not be parsed.
 
     Args:
         frame: the rows.
@@ -126,9 +127,8 @@ def read_frame_rows(frame: Any, columns: dict[str, str]) -> list[FrameRow]:
 
 def read_frame_column(column: pd.Series[Any]) -> list[Any]:
     """Return the cells of a column as plain Python values; lists stay lists."""
-    if (
-        column.dtype == "float32" or column.dtype == "float16"
-    ):  # 0.1 stays 0.1, and not what is nearest to it in 64 bits
+    if column.dtype == "float32" or column.dtype == "float16":
+        # tolist would turn 0.1 into 0.10000000149, the nearest 64-bit number.
         return [clean_cell(cell) for cell in column.to_numpy()]
     return [cell if isinstance(cell, list | tuple) else clean_cell(cell) for cell in column.tolist()]
 
@@ -136,8 +136,8 @@ def read_frame_column(column: pd.Series[Any]) -> list[Any]:
 def sort_frame_rows(rows: Sequence[FrameRow]) -> list[FrameRow]:
     """Return rows by problem and, where solutions have names, by solution, so that their order makes no difference.
 
-    Solutions without names stay in the order of their rows, and so do the verdicts of a solution: where numbers are
-    unequal the first of them are taken, and sorting by what they say would choose among them.
+    Solutions without names stay in the order of their rows, and so do the verdicts of a solution. Where their numbers
+    differ, only the first of them may be used, and sorting them by content would bias that choice.
     """
     return sorted(
         rows, key=lambda row: (read_cell_text(row["problem"]) or "", read_cell_text(row.get("solution")) or "")
@@ -174,12 +174,12 @@ def build_import_rows(rows: Sequence[FrameRow]) -> Iterator[ImportedProblem | Im
         label = read_cell_text(row["solution"]) if "solution" in row else position
         if label is None:
             raise DataError(f"{where}: the solution of '{problem_id}' has no name.")
-        one = build_solution_row(row, problem, where)
+        solution = build_solution_row(row, problem, where)
         if (problem_id, label) not in solutions:
-            solutions[problem_id, label] = counts[problem_id], one
+            solutions[problem_id, label] = counts[problem_id], solution
             counts[problem_id] += 1
-            yield one
-        elif solutions[problem_id, label][1] != one:
+            yield solution
+        elif solutions[problem_id, label][1] != solution:
             raise DataError(f"{where}: the solution '{label}' of '{problem_id}' differs from an earlier row of it.")
         elif "verdict" not in row and "p_yes" not in row:
             raise DataError(f"{where}: the solution '{label}' of '{problem_id}' appears twice, without verdicts.")
@@ -220,12 +220,12 @@ def build_verification_rows(
     if "verdict" not in row and "p_yes" not in row:
         return
     role = "verdict" if "verdict" in row else "p_yes"
-    verdicts, spent = read_list_cell(row[role]), read_list_cell(row.get("verification_tokens"))
-    each = [row[role]] if verdicts is None else verdicts
-    costs = [row.get("verification_tokens")] * len(each) if spent is None else spent
-    if len(costs) != len(each):
-        raise DataError(f"{where}: there are {len(each)} verdicts and {len(costs)} numbers of verification tokens.")
-    for value, cost in zip(each, costs, strict=True):
+    verdicts, tokens_list = read_list_cell(row[role]), read_list_cell(row.get("verification_tokens"))
+    values = [row[role]] if verdicts is None else verdicts
+    costs = [row.get("verification_tokens")] * len(values) if tokens_list is None else tokens_list
+    if len(costs) != len(values):
+        raise DataError(f"{where}: there are {len(values)} verdicts and {len(costs)} numbers of verification tokens.")
+    for value, cost in zip(values, costs, strict=True):
         cells = {role: value, "verification_tokens": cost}
         verdict = read_probability_field(cells, role, where)
         tokens = read_count_field(cells, "verification_tokens", where)

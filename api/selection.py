@@ -1,4 +1,4 @@
-"""The answer of one problem's samples: the strategies' rule, applied to samples that are there."""
+"""Choice of one problem's answer from its samples, by the rule of a strategy."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class SelectionResult(Result):
-    """The answer that was chosen, and what spoke for each.
+    """The answer that was chosen, and the support of every answer.
 
     Args:
-        strategy: by which it was chosen.
+        strategy: name of the strategy by which it was chosen.
         names: the answers, in the order of their text.
-        found: what speaks for each.
+        support: the votes, weights or scores of each answer.
         answer: the one that was chosen; None if the best solutions have no answer.
     """
 

@@ -1,1 +1,1 @@
-"""The JSON of every command: one block a command, with its version and the meaning of each key."""
+"""The JSON of every command: one block for each command, with its version and the meaning of each key."""

@@ -53,7 +53,7 @@ def sweep(
     from isocompute.cli.signals import stop_on_signals
     from isocompute.runners.config.sweep import read_sweep
     from isocompute.runners.display import LiveDisplay
-    from isocompute.runners.sampling.sweep import run_sweep as sample_rows
+    from isocompute.runners.sampling.sweep import run_sweep
 
     if dry_run:
         prices = (price_in, price_out, price_hour)
@@ -65,7 +65,7 @@ def sweep(
     console = Console()
     stop_note = "stopped; the written rows are intact, and the same command continues from there"
     with stop_on_signals(stop_note), LiveDisplay(console) as display:
-        summary = sample_rows(read_sweep(str(config)), display)
+        summary = run_sweep(read_sweep(str(config)), display)
     print_sweep_summary(console, summary)
     if summary.empty_tables:
         raise typer.Exit(1)
@@ -79,18 +79,27 @@ def price_dry_run(
     sample: int,
     json_: bool,
 ) -> None:
-    """Print what a sweep would cost."""
+    """Print what a sweep would cost.
+
+    Args:
+        config: path of the sweep file.
+        prices: dollars per million prompt tokens, per million completion tokens, and per hour of the machine.
+        rate: completion tokens per second.
+        parameters: sizes of models that are not in a local folder.
+        sample: number of problems on which lengths and speed are measured first; 0 for none.
+        json_: whether to print JSON.
+    """
     from isocompute.cli.screens.cost import print_price
     from isocompute.runners.config.sweep import read_sweep
-    from isocompute.runners.cost.estimate import quote_sweep as price_of
+    from isocompute.runners.cost.estimate import quote_sweep
     from isocompute.runners.cost.price import UnitPrices
 
-    asked = read_sweep(config)
+    sweep_config = read_sweep(config)
     with Console(stderr=True).status("sampling …" if sample else "counting …"):
-        price = price_of(asked, UnitPrices(*prices), rate, parameters, sample)
+        price = quote_sweep(sweep_config, UnitPrices(*prices), rate, parameters, sample)
     if json_:
         from isocompute.api.json_schema.prices import build_price_json
 
-        print_json(build_price_json(asked.run, price))
+        print_json(build_price_json(sweep_config.run, price))
     else:
-        print_price(Console(), asked.run, price)
+        print_price(Console(), sweep_config.run, price)
