@@ -93,8 +93,9 @@ def list_law_budgets(S: list[int], V: list[int], lam: float) -> list[float]:
     >>> list_law_budgets([2**i for i in range(9)], [2**i for i in range(6)], lam=2.0)[::9]
     [32.0, 16384.0]
     """
-    least, most = float(compute_allocation_cost(S[0], V[0], lam)), float(compute_allocation_cost(S[-1], V[-1], lam))
-    low, high = math.ceil(math.log2(8 * least)), math.floor(math.log2(most) + 1e-9)
+    lowest_cost = float(compute_allocation_cost(S[0], V[0], lam))
+    highest_cost = float(compute_allocation_cost(S[-1], V[-1], lam))
+    low, high = math.ceil(math.log2(8 * lowest_cost)), math.floor(math.log2(highest_cost) + 1e-9)
     cost = compute_allocation_cost(np.array(S)[:, None], np.array(V), lam)
     return [
         2.0**power

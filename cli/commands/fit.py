@@ -54,12 +54,12 @@ def fit(
     target = name_profile_file(output)
     with Console(stderr=True).status("estimating …"):
         profile = fit_profile(source, PurePath(target).stem, entry, lam, rho, parameters or (), read)
-    found, compared = derive_findings(profile, profile.lam), compute_frontier(profile)
+    findings, compared = derive_findings(profile, profile.lam), compute_frontier(profile)
     power = measure_strategy_power(profile, [x for x, _ in compared])
     profile.write(target)
     if json_:
         from isocompute.api.json_schema.plans import build_fit_json
 
-        print_json(build_fit_json(profile, found, compared, power, target))
+        print_json(build_fit_json(profile, findings, compared, power, target))
     else:
-        print_fit(Console(), profile, found, compared, power, target)
+        print_fit(Console(), profile, findings, compared, power, target)

@@ -34,10 +34,10 @@ def grade(
         load_grader_by_name(grader or require_own_grader(opened_run)) as chosen,
         Console(stderr=True).status("grading …"),
     ):
-        found = regrade_run(opened_run, chosen)
+        summary = regrade_run(opened_run, chosen)
     if json_:
         from isocompute.api.json_schema.runs import build_grade_json
 
-        print_json(build_grade_json(found))
+        print_json(build_grade_json(summary))
     else:
-        print_regrading(Console(), found)
+        print_regrading(Console(), summary)

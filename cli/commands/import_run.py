@@ -55,10 +55,10 @@ def import_(
     from isocompute.runners.storage.files import refuse_memory_path
 
     refuse_memory_path(output)
-    found = import_with_progress(format, path, output, grader, columns or [], Console(stderr=True))
+    summary = import_with_progress(format, path, output, grader, columns or [], Console(stderr=True))
     if json_:
         from isocompute.api.json_schema.runs import build_import_json
 
-        print_json(build_import_json(found))
+        print_json(build_import_json(summary))
     else:
-        print_import(Console(), found)
+        print_import(Console(), summary)

@@ -54,22 +54,22 @@ def measure_searches(run: RunPool, costs: RunCosts) -> dict[str, MeasuredSearche
     parts = {}
     for name in names:
         strategy, rule = name.split("+")
-        own = searches[(searches["strategy"] == strategy) & (searches["select"] == rule)]
+        matching = searches[(searches["strategy"] == strategy) & (searches["select"] == rule)]
         numbers: dict[str, list[int]] = {label: [] for label in SEARCH_SHAPE.values()}
-        seeds, spent, accuracies = [], list[dict[str, float | None]](), []
-        for _, rows in own.groupby(list(SEARCH_SHAPE)):
+        seeds, prices, accuracies = [], list[dict[str, float | None]](), []
+        for _, rows in matching.groupby(list(SEARCH_SHAPE)):
             for column, label in SEARCH_SHAPE.items():
                 numbers[label].append(int(rows[column].iloc[0]))
             seeds.append(int(rows["seeds"].iloc[0]))
-            spent.append(price_works(measure_search_work(rows, costs.sizes, writes), costs.solution_work))
-            if 0.0 in spent[-1].values():
+            prices.append(price_works(measure_search_work(rows, costs.sizes, writes), costs.solution_work))
+            if 0.0 in prices[-1].values():
                 raise DataError(f"The searches {name} of '{run.path}' record zero tokens, so their cost is not valid.")
             by_problem = rows["correct"].astype(float).groupby(rows["problem_id"]).mean()
             accuracies.append(by_problem.loc[run.problem_ids])
         parts[name] = MeasuredSearches(
             numbers={label: column for label, column in numbers.items() if any(column)},
             seeds=seeds,
-            costs={way: [cost[way] for cost in spent] for way in spent[0]},
+            costs={way: [cost[way] for cost in prices] for way in prices[0]},
             accuracy=np.stack([column.to_numpy() for column in accuracies], axis=1),
         )
     return parts

@@ -111,9 +111,9 @@ def check_checkpoint_files(
     if folder is None:
         return False
     local = Path(model).expanduser().is_dir()
-    place = read_weights_index(model, folder)
+    file_of_tensor = read_weights_index(model, folder)
     stored: dict[str, set[str]] = {}
-    for tensor, name in place.items():
+    for tensor, name in file_of_tensor.items():
         stored.setdefault(name, set()).add(tensor)
     files = list_weights_files(folder, stored, every)
     if local and not files:
@@ -131,12 +131,12 @@ def check_checkpoint_files(
                     f"is in it; {describe_tensor_count(missing)} missing."
                 )
             if duplicates := {
-                tensor for tensor in header.tensors if place.get(tensor, name) != name and name in stored
+                tensor for tensor in header.tensors if file_of_tensor.get(tensor, name) != name and name in stored
             }:
                 raise EngineError(
                     f"The model '{model}' cannot be loaded: {name} holds the tensor '{min(duplicates)}', which "
                     f"{WEIGHTS_INDEX_FILE} says "
-                    f"is in {place[min(duplicates)]}; {describe_tensor_count(duplicates)} in two files."
+                    f"is in {file_of_tensor[min(duplicates)]}; {describe_tensor_count(duplicates)} in two files."
                 )
         elif local:
             raise EngineError(

@@ -135,17 +135,17 @@ class OpenAIEngine:
         done: SimpleQueue[Any] = SimpleQueue()
         work = asyncio.run_coroutine_threadsafe(self._serve_requests(inbox, done.put), self.loop)
         work.add_done_callback(done.put)  # done by itself only after a failure
-        taken = 0
+        in_flight = 0
         try:
-            while pending or taken:
+            while pending or in_flight:
                 # Another `concurrency` requests wait in the loop, to start while the caller is busy elsewhere.
-                while pending and taken < 2 * self.concurrency:
+                while pending and in_flight < 2 * self.concurrency:
                     self.loop.call_soon_threadsafe(inbox.put_nowait, pending.popleft())
-                    taken += 1
+                    in_flight += 1
                 outcome = done.get()
                 if outcome is work:
                     raise find_loop_error(work) from None
-                taken -= 1
+                in_flight -= 1
                 yield outcome
         finally:
             work.cancel()  # the caller has stopped reading, or all have finished

@@ -169,15 +169,16 @@ class TransformersEngine:
         return text
 
     def _build_tokens(self, sampled: list[int], places: Iterator[list[tuple[int, float]]]) -> tuple[Token, ...]:
-        read = []
-        for i, (own, place) in enumerate(zip(sampled, places, strict=False)):  # steps go on after a row has ended
+        tokens = []
+        # Not strict, because steps go on after a row has ended.
+        for i, (token, candidates) in enumerate(zip(sampled, places, strict=False)):
             before = sampled[max(0, i - CONTEXT_TOKENS) : i]
             likeliest: dict[str, float] = {}
-            for other, logprob in place:
+            for other, logprob in candidates:
                 text = self._decode_token(before, other)
                 likeliest[text] = max(likeliest.get(text, -math.inf), logprob)
-            read.append(Token(self._decode_token(before, own), likeliest))
-        return tuple(read)
+            tokens.append(Token(self._decode_token(before, token), likeliest))
+        return tuple(tokens)
 
     def _decode_token(self, before: list[int], token: int) -> str:
         """Return the text that a token adds to the text before it; empty while a character is incomplete."""

@@ -321,10 +321,11 @@ def read_vllm_completion(output: Any, step: str | None = None) -> Completion:
 def read_vllm_logprobs(sample: Any) -> tuple[Token, ...]:
     """Convert the log-probabilities of a finished sample."""
     tokens = []
-    for token_id, place in zip(sample.token_ids, sample.logprobs, strict=False):  # token_ids may go beyond the stop
+    # Not strict, because token_ids may go beyond the stop.
+    for token_id, candidates in zip(sample.token_ids, sample.logprobs, strict=False):
         likeliest: dict[str, float] = {}
-        for candidate in place.values():
+        for candidate in candidates.values():
             text = candidate.decoded_token or ""
             likeliest[text] = max(likeliest.get(text, -math.inf), candidate.logprob)
-        tokens.append(Token(place[token_id].decoded_token or "", likeliest))
+        tokens.append(Token(candidates[token_id].decoded_token or "", likeliest))
     return tuple(tokens)

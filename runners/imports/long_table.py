@@ -238,11 +238,11 @@ def has_verification(row: dict[str, Any]) -> bool:
 
 def read_table_verification(row: dict[str, Any], problem: str, solution: int, where: str) -> ImportedVerification:
     """Return the verification of a row; without a verdict column the verdict is read in its text."""
-    said = read_text_field(row, "verification", where)
-    verdict = read_probability_field(row, "verdict", where) if "verdict" in row else parse_verdict(said or "")
+    text = read_text_field(row, "verification", where)
+    verdict = read_probability_field(row, "verdict", where) if "verdict" in row else parse_verdict(text or "")
     tokens: dict[str, Any] = {
         kind: read_count_field(row, f"verification_{kind}", where) for kind in TOKEN_COUNT_COLUMNS
     }
     return ImportedVerification(
-        problem, solution, where, said, verdict, read_probability_field(row, "p_yes", where), **tokens
+        problem, solution, where, text, verdict, read_probability_field(row, "p_yes", where), **tokens
     )

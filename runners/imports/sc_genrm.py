@@ -58,23 +58,30 @@ def find_yaml_trees(top: Path) -> tuple[Path, Path | None]:
     Raises:
         DataError: there is no folder of solutions, or more than one of a kind.
     """
-    solved, verified = [], []
-    for folder, inside, names in os.walk(top):
+    solution_folders, verification_folders = [], []
+    for folder, subfolders, names in os.walk(top):
         if any(PROBLEM_FILE_PATTERN.fullmatch(name) for name in names):
-            solved.append(Path(folder))
-        if any(PROBLEM_FOLDER_PATTERN.fullmatch(name) for name in inside):
-            verified.append(Path(folder))
+            solution_folders.append(Path(folder))
+        if any(PROBLEM_FOLDER_PATTERN.fullmatch(name) for name in subfolders):
+            verification_folders.append(Path(folder))
         # os.walk then skips the problem folders.
-        inside[:] = sorted(name for name in inside if not PROBLEM_FOLDER_PATTERN.fullmatch(name))
-    if len(solved) != 1 or len(verified) > 1:
-        found = "; ".join(map(str, sorted(solved if len(solved) != 1 else verified))) or "none"
-        what = "solutions (0.yaml, 1.yaml …)" if len(solved) != 1 else "verifications (problem_0, problem_1 …)"
+        subfolders[:] = sorted(name for name in subfolders if not PROBLEM_FOLDER_PATTERN.fullmatch(name))
+    if len(solution_folders) != 1 or len(verification_folders) > 1:
+        found = (
+            "; ".join(map(str, sorted(solution_folders if len(solution_folders) != 1 else verification_folders)))
+            or "none"
+        )
+        what = (
+            "solutions (0.yaml, 1.yaml …)" if len(solution_folders) != 1 else "verifications (problem_0, problem_1 …)"
+        )
         raise DataError(f"'{top}' must hold one folder of {what}; it holds: {found}.")
-    numbers = {match[1] for path in solved[0].iterdir() if (match := PROBLEM_FILE_PATTERN.fullmatch(path.name))}
-    for path in sorted(verified[0].iterdir(), key=get_natural_key) if verified else ():
+    numbers = {
+        match[1] for path in solution_folders[0].iterdir() if (match := PROBLEM_FILE_PATTERN.fullmatch(path.name))
+    }
+    for path in sorted(verification_folders[0].iterdir(), key=get_natural_key) if verification_folders else ():
         if (match := PROBLEM_FOLDER_PATTERN.fullmatch(path.name)) and match[1] not in numbers:
-            raise DataError(f"'{path}' verifies a problem that has no {match[1]}.yaml in '{solved[0]}'.")
-    return solved[0], verified[0] if verified else None
+            raise DataError(f"'{path}' verifies a problem that has no {match[1]}.yaml in '{solution_folders[0]}'.")
+    return solution_folders[0], verification_folders[0] if verification_folders else None
 
 
 def find_verification_files(source: ImportSource, folder: Path) -> dict[int, Path]:
@@ -102,18 +109,18 @@ def read_sc_genrm_solutions(source: ImportSource, path: Path) -> Generator[Impor
 
 def read_sc_genrm_verifications(source: ImportSource, path: Path, problem: str, solution: int) -> Iterator[ImportedRow]:
     """Yield the verifications of one solution, with the verdicts in their texts."""
-    held = source.read_yaml(path).get("verifications")
-    if not isinstance(held, list):
-        raise DataError(f"{path}: 'verifications' must be a list; it is {format_error_value(held)}.")
-    for i, verification in enumerate(held):
+    verifications = source.read_yaml(path).get("verifications")
+    if not isinstance(verifications, list):
+        raise DataError(f"{path}: 'verifications' must be a list; it is {format_error_value(verifications)}.")
+    for i, verification in enumerate(verifications):
         where = f"{path}, verification {i}"
         if not isinstance(verification, dict) or read_text_field(verification, "verification", where) is None:
             raise DataError(
                 f"{where} must be a block with a text under 'verification'; it is {format_error_value(verification)}."
             )
-        said = read_text_field(verification, "verification", where) or ""
+        text = read_text_field(verification, "verification", where) or ""
         yield ImportedVerification(
-            problem, solution, where, said, parse_verdict(said), compute_sc_genrm_p_yes(verification, where)
+            problem, solution, where, text, parse_verdict(text), compute_sc_genrm_p_yes(verification, where)
         )
 
 

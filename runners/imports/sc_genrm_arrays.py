@@ -53,7 +53,7 @@ def load_sc_genrm_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArra
     Raises:
         DataError: see `read_array_rows`.
     """
-    held: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     try:
         with np.load(path, allow_pickle=False) as archive:
             for info in archive.zip.infolist():
@@ -61,21 +61,23 @@ def load_sc_genrm_arrays(path: Path) -> tuple[NDArray[Any], NDArray[Any], NDArra
                     raise DataError(
                         f"{path}: '{info.filename}' has {info.file_size:,} bytes; at most {MAX_ARRAY_BYTES:,} are read."
                     )
-            held = {name: archive[name] for name in ("answers", "gold", "scores") if name in archive}
+            arrays = {name: archive[name] for name in ("answers", "gold", "scores") if name in archive}
     except DataError:
         raise
     except (*ARCHIVE_ERRORS, AttributeError, MemoryError, SyntaxError, TypeError) as error:
         raise DataError(f"{path} is not a file of plain arrays: {str(error).splitlines()[0].rstrip('.')}.") from None
-    shapes = {name: array.shape for name, array in held.items()}
+    shapes = {name: array.shape for name, array in arrays.items()}
     P, N = shapes["answers"] if len(shapes.get("answers", ())) == 2 else (0, 0)
-    scores = held.get("scores")
+    scores = arrays.get("scores")
     if not P * N or shapes.get("gold") != (P,):
         raise DataError(f"{path} must hold answers (problems, solutions) and gold (problems,); it holds {shapes}.")
     if scores is not None and (scores.ndim != 3 or len(scores) != P or scores.shape[1] > N):
         raise DataError(f"{path}: scores must have the shape ({P}, at most {N}, verifications); it is {scores.shape}.")
-    for name, least in (("answers", -1), ("gold", 0)):
-        if held[name].dtype.kind not in "iu" or held[name].min() < least:
-            raise DataError(f"{path}: {name} must be codes, whole numbers from {least}; they are {held[name].dtype}.")
+    for name, lowest in (("answers", -1), ("gold", 0)):
+        if arrays[name].dtype.kind not in "iu" or arrays[name].min() < lowest:
+            raise DataError(
+                f"{path}: {name} must be codes, whole numbers from {lowest}; they are {arrays[name].dtype}."
+            )
     if scores is not None and (scores.dtype.kind not in "biuf" or ((scores < 0) | (scores > 1)).any()):
         raise DataError(f"{path}: scores must be numbers from 0 to 1, or NaN if unparsed.")
-    return held["answers"], held["gold"], scores
+    return arrays["answers"], arrays["gold"], scores

@@ -146,9 +146,9 @@ def derive_expected_lines(problem: LabProblem, solution: str) -> list[str]:
     value, lines = str(problem.start), []
     operations = iter(problem.operations)
     for line in solution.split("\n"):
-        said = value.isascii() and value.isdecimal() and len(value) <= 3
+        is_value = value.isascii() and value.isdecimal() and len(value) <= 3
         if (step := next(operations, None)) is not None:
-            result = apply_operation(int(value), *step) if said else -1
+            result = apply_operation(int(value), *step) if is_value else -1
             lines.append(
                 f"{value}{step[0]}{step[1]}: {format_working(result)} = {result}"
                 if 0 <= result <= LARGEST_LAB_VALUE
@@ -156,7 +156,7 @@ def derive_expected_lines(problem: LabProblem, solution: str) -> list[str]:
             )
             value = line.rpartition(" = ")[2]
         else:
-            lines.append(f"\\boxed{{{value}}}" if said else "")
+            lines.append(f"\\boxed{{{value}}}" if is_value else "")
             value = ""
     return lines
 
