@@ -7,9 +7,11 @@ from fractions import Fraction
 
 from isocompute.runners.grading.extraction import LONGEST_SHORT_ANSWER, extract_boxed_answer
 from isocompute.runners.grading.latex import clean_latex
+from isocompute.runners.grading.numeric import parse_number
 
 RATIONAL_PATTERN = re.compile(r"([+-]?)(\d{1,60})(?:\.(\d{1,60}))?(?:/(\d{1,60}))?", re.ASCII)
 LATEX_FRACTION_PATTERN = re.compile(r"([+-]?)\\frac\{(-?)(\d{1,60})\}\{(\d{1,60})\}", re.ASCII)
+AMBIGUOUS_GROUPS_PATTERN = re.compile(r"\d{3}(?:,\d{3})+", re.ASCII)
 REDUCED_FRACTION_PATTERN = re.compile(r"-?\d+(?:/\d+)?", re.ASCII)
 
 
@@ -71,7 +73,8 @@ def normalise_math_answer(answer: str) -> str | None:
     text = clean_latex(answer)
     if not text:
         return None
-    value = parse_rational(text)
+    # 150,160 may be one number or two: which, is said by the answer that it is compared with.
+    value = None if AMBIGUOUS_GROUPS_PATTERN.fullmatch(text) else parse_rational(text)
     # A fraction may have a sign before it and one in its numerator.
     if (fraction := LATEX_FRACTION_PATTERN.fullmatch(text)) and int(fraction[4]):
         sign = 1 if (fraction[1] == "-") == (fraction[2] == "-") else -1
@@ -80,16 +83,12 @@ def normalise_math_answer(answer: str) -> str | None:
 
 
 def normalise_numeric_answer(answer: str) -> str | None:
-    r"""Return the number in an answer as a reduced fraction, without currency, percent sign or unit.
+    r"""Return the number that an answer says as a reduced fraction, without currency, percent sign or unit.
 
-    >>> [normalise_numeric_answer(a) for a in [r"\$1,234.50", "5 dollars", "12.5%", "-3", "seven"]]
-    ['2469/2', '5', '25/2', '-3', None]
+    >>> [normalise_numeric_answer(a) for a in [r"\$1,234.50", "5 dollars", "12.5%", "-3", "seven", "5 or 6"]]
+    ['2469/2', '5', '25/2', '-3', '7', None]
     """
-    match = re.search(r"[+-]?(?:\d[\d,]{0,80}(?:\.\d{0,60})?|\.\d{1,60})(?:/\d{1,60})?", answer, re.ASCII)
-    if match is None:
-        return None
-    text = match[0].rstrip(",.")
-    value = parse_rational("0" + text if text.startswith(".") else text)
+    value = parse_number(answer)
     return None if value is None else str(value)
 
 

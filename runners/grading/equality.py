@@ -2,6 +2,8 @@ r"""Equality of parsed answers."""
 
 from __future__ import annotations
 
+import re
+
 import sympy
 
 from isocompute.runners.grading.expression import (
@@ -10,21 +12,27 @@ from isocompute.runners.grading.expression import (
     is_close_value,
     is_equal_expression,
 )
-from isocompute.runners.grading.extraction import parse_choice_letter
 from isocompute.runners.grading.latex import normalise_latex
+from isocompute.runners.grading.letters import parse_choice_letter
 from isocompute.runners.grading.parse_answer import (
     MIRRORED_SIGNS,
     AnswerList,
+    ClockTime,
     NamedValue,
     ParsedAnswer,
+    Ratio,
     RealSet,
     Relation,
+    Residue,
     WordAnswer,
+    compute_ratio,
+    normalise_word_list,
     normalise_words,
     parse_answer,
     to_real_set,
 )
 from isocompute.runners.grading.quantities import Quantity
+from isocompute.runners.grading.set_builder import has_rule
 
 
 def is_equal_answer(one: str, other: str) -> bool:
@@ -37,27 +45,50 @@ def is_equal_answer(one: str, other: str) -> bool:
     Raises:
         ExpressionTooLargeError: one holds a number too large to evaluate.
     """
+    for grouped, listed in ((one, other), (other, one)):
+        if is_list_of_groups(grouped, listed):
+            grouped, listed = (re.sub(r", ?", ", ", text) for text in (grouped, listed))
+            return is_equal_parsed_answer(parse_answer(grouped), parse_answer(listed))
     a, b = parse_answer(one), parse_answer(other)
     if isinstance(a, WordAnswer) or isinstance(b, WordAnswer):
         chosen = parse_choice_letter(one)  # D and (D) 12 are the same choice
-        return normalise_words(normalise_latex(one)) == normalise_words(normalise_latex(other)) or (
-            chosen in (one, other) and chosen == parse_choice_letter(other)
+        said, heard = normalise_latex(one), normalise_latex(other)
+        return (
+            normalise_words(said) == normalise_words(heard)
+            or (normalise_word_list(said) == normalise_word_list(heard) and len(normalise_word_list(said)) > 1)
+            or (chosen in (one, other) and chosen == parse_choice_letter(other))
         )
     return is_equal_parsed_answer(a, b)
+
+
+GROUPS_PATTERN = re.compile(r"\d{3}(?:,\d{3})+", re.ASCII)
+
+
+def is_list_of_groups(one: str, other: str) -> bool:
+    """Return whether 150,160 is a list of numbers, as the other answer is, and not one number with grouped digits."""
+    if not GROUPS_PATTERN.fullmatch(one):
+        return False
+    if re.fullmatch(r"\d{3}(?:, \d{3})+", other, re.ASCII):
+        return True
+    return one.count(",") > 1 and one != other and GROUPS_PATTERN.fullmatch(other) is not None
 
 
 def is_equal_parsed_answer(a: ParsedAnswer, b: ParsedAnswer) -> bool:
     """Return whether two parsed answers are equal, at most one of which consists of words."""
     if isinstance(a, WordAnswer) or isinstance(b, WordAnswer):
         return a == b
+    if isinstance(a, ClockTime | Ratio) or isinstance(b, ClockTime | Ratio):
+        return is_equal_ratio(a, b)
+    if isinstance(a, Residue) or isinstance(b, Residue):
+        return is_equal_residue(a, b)
+    if isinstance(a, AnswerList) and isinstance(b, AnswerList):
+        return is_equal_list(a, b)
     if isinstance(a, NamedValue) or isinstance(b, NamedValue):
         return is_equal_named_value(a, b)
     if isinstance(a, Relation) or isinstance(b, Relation):
         return isinstance(a, Relation) and isinstance(b, Relation) and is_equal_relation(a, b)
     if isinstance(a, RealSet) or isinstance(b, RealSet):
         return is_equal_real_set(a, b)
-    if isinstance(a, AnswerList) and isinstance(b, AnswerList):
-        return is_equal_list(a, b)
     for many, single in ((a, b), (b, a)):
         if isinstance(many, AnswerList):
             return not many.is_ordered and len(many.items) == 1 and is_equal_parsed_answer(many.items[0], single)
@@ -75,23 +106,77 @@ def is_equal_quantity(a: Quantity, b: Quantity) -> bool:
     return () in (a.dimension, b.dimension) and is_equal_expression(a.value, b.value)
 
 
+def is_equal_ratio(a: ParsedAnswer, b: ParsedAnswer) -> bool:
+    """Return whether ratios, or a ratio and a quotient, are equal; 12:00 and 1:00 are times, which differ."""
+    if isinstance(a, ClockTime) and isinstance(b, ClockTime):
+        return a == b
+    if isinstance(a, ClockTime | Ratio) and isinstance(b, ClockTime | Ratio):
+        one, other = (
+            compute_ratio([sympy.Integer(part) for part in x.parts]) if isinstance(x, ClockTime) else x for x in (a, b)
+        )
+        return len(one.parts) == len(other.parts) and all(map(is_equal_expression, one.parts, other.parts))
+    ratio, other = (a, b) if isinstance(a, Ratio) else (b, a)
+    if not isinstance(ratio, Ratio) or not isinstance(other, Quantity) or len(ratio.parts) != 2 or ratio.parts[1] == 0:
+        return False
+    return is_equal_expression(ratio.parts[0] / ratio.parts[1], other.value)
+
+
+def is_equal_residue(a: ParsedAnswer, b: ParsedAnswer) -> bool:
+    """Return whether residues are congruent by the same modulus; the modulus may be left out."""
+    if isinstance(a, Residue) and isinstance(b, Residue):
+        return a.modulus == b.modulus and (a.value - b.value) % a.modulus == 0
+    residue, other = (a, b) if isinstance(a, Residue) else (b, a)
+    assert isinstance(residue, Residue)
+    if isinstance(other, NamedValue):
+        other = other.value
+    return isinstance(other, Quantity) and is_equal_expression(residue.value, other.unitless_value)
+
+
+def collect_names(answers: AnswerList) -> dict[str, ParsedAnswer] | None:
+    """Return the values of a list by their names, if each has a name of its own, such as x=2, y=3; else None."""
+    named = [item for item in answers.items if isinstance(item, NamedValue)]
+    values = {item.name: item.value for item in named}
+    return values if len(values) == len(answers.items) > 1 else None
+
+
 def is_equal_list(a: AnswerList, b: AnswerList) -> bool:
-    """Return whether two lists are equal: in order if both have brackets of one kind, else as sets."""
+    """Return whether two lists are equal.
+
+    In order if both have brackets of one kind, or if only one names its values, as in x=2, y=3 and (2, 3); by name if
+    both do; as sets if one has braces; else as lists in any order, in which 2, 2, 5 differs from 2, 5, 5.
+    """
+    named, other_named = collect_names(a), collect_names(b)
+    if named is not None and other_named is not None:
+        return named.keys() == other_named.keys() and all(
+            is_equal_parsed_answer(value, other_named[name]) for name, value in named.items()
+        )
+    if (named is not None or other_named is not None) and "{}" not in (a.brackets, b.brackets):
+        return len(a.items) == len(b.items) and all(map(is_equal_parsed_answer, a.items, b.items))
     if a.is_ordered and b.is_ordered:
         kind = a.brackets == b.brackets or {a.brackets, b.brackets} == {"()", "<>"}
         return kind and len(a.items) == len(b.items) and all(map(is_equal_parsed_answer, a.items, b.items))
     if a.is_ordered or b.is_ordered:
         ordered, other = (a, b) if a.is_ordered else (b, a)
         return len(other.items) == 1 and is_equal_parsed_answer(other.items[0], ordered)
-    return all(any(is_equal_parsed_answer(x, y) for y in b.items) for x in a.items) and all(
-        any(is_equal_parsed_answer(x, y) for x in a.items) for y in b.items
-    )
+    if WordAnswer(r"\ldots") in (*a.items, *b.items):
+        return len(a.items) == len(b.items) and all(map(is_equal_parsed_answer, a.items, b.items))
+    if "{}" in (a.brackets, b.brackets):
+        return all(any(is_equal_parsed_answer(x, y) for y in b.items) for x in a.items) and all(
+            any(is_equal_parsed_answer(x, y) for x in a.items) for y in b.items
+        )
+    left = list(b.items)
+    for x in a.items:
+        place = next((i for i, y in enumerate(left) if is_equal_parsed_answer(x, y)), None)
+        if place is None:
+            return False
+        del left[place]
+    return not left
 
 
 def is_equal_named_value(a: ParsedAnswer, b: ParsedAnswer) -> bool:
     """Return whether named values are equal; a name may be left out, and an equation rearranged."""
     if isinstance(a, NamedValue) and isinstance(b, NamedValue):
-        if a.name == b.name and is_equal_parsed_answer(a.value, b.value):
+        if (a.name == b.name or isinstance(a.value, RealSet)) and is_equal_parsed_answer(a.value, b.value):
             return True
         return a.relation is not None and b.relation is not None and is_equal_relation(a.relation, b.relation)
     named, other = (a, b) if isinstance(a, NamedValue) else (b, a)
@@ -113,6 +198,8 @@ def is_equal_real_set(a: ParsedAnswer, b: ParsedAnswer) -> bool:
         return False
     if one == other:
         return True
+    if has_rule(one) or has_rule(other):
+        return False
     return bool(one.symmetric_difference(other).is_empty)
 
 

@@ -69,6 +69,8 @@ def parse_expression(text: str) -> Expression:
     if not isinstance(read, (sympy.Expr, MatrixBase)):
         raise UnreadableExpressionError(text)
     bound_value_bits(read)
+    if read.has(sympy.zoo, sympy.nan):
+        raise UnreadableExpressionError(text)
     return read.doit().as_explicit() if isinstance(read, sympy.MatrixExpr) else read
 
 
@@ -104,7 +106,7 @@ def normalise_expression(text: str) -> str:
     text = MIXED_NUMBER_PATTERN.sub(lambda m: rf"({m[1]}+\frac{{{m[2] or m[4]}}}{{{m[3] or m[5]}}})", text)
     text = DECIMAL_PATTERN.sub(lambda m: convert_decimal_to_fraction(*m.groups()), text)
     text = DEGREES_PATTERN.sub(r"(\\frac{\\pi}{180}\\cdot \1)", text)
-    text = re.sub(r"(?<=\d) ?(?=\()", r"\\cdot ", wrap_parenthesised_roots(text))
+    text = re.sub(r"(?<![\^_\d])(\d+) ?(?=\()", r"\1\\cdot ", wrap_parenthesised_roots(text))
     if not re.search(r"_\{? ?i ?=", text):  # there i is an index
         text = IMAGINARY_UNIT_PATTERN.sub(lambda m: "{I}" if m[0] == "i" else m[0], text)
     if re.search(r"\d \d", text):

@@ -1,4 +1,4 @@
-r"""Extraction of answers from texts.
+r"""Extraction of a text's answer: the last box, ``####`` line or statement such as "the answer is 5".
 
 A model's text is hostile: every pattern here runs in time linear in the text, and nothing is evaluated.
 """
@@ -6,24 +6,52 @@ A model's text is hostile: every pattern here runs in time linear in the text, a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 LONGEST_SHORT_ANSWER = 200
 """Characters of the longest answer that is read as a number or a word."""
 
-CHOICE_LETTER_RANGE = "A-J"
+LONGEST_BARE_TEXT = 120
+"""Characters of the longest text of one line that is its own answer."""
 
-STATED_ANSWER_PATTERN = re.compile(r"\banswer\b[^\n]{0,40}?(?:\bis\b|[:=])([^\n]*)", re.IGNORECASE)
-HASH_ANSWER_PATTERN = re.compile(r"^####([^\n]*)", re.MULTILINE)
-NUMBER_PATTERN = re.compile(
-    r"(?<![\w.,/])[+-]?(?:(?:\d{1,3}(?:,\d{3}){1,20}|\d{1,60})(?:\.\d{1,60})?(?:/\d{1,60})?|\.\d{1,60})(?![\w/])",
-    re.ASCII,
+MOST_BOXES = 100
+"""The most boxes that are looked at, from a text's end."""
+
+BOX_PATTERN = re.compile(r"\\f?box(?:ed)?(?![a-zA-Z]) ?(?=[{\w.+-])")
+ADJACENT_BOX_PATTERN = re.compile(r"[\s$.\\(\[\])]{0,8}(?:,|and|or|&)?[\s$\\(\[]{0,8}", re.IGNORECASE)
+STATEMENT_PATTERN = re.compile(
+    r"\b(?:answers?|correct (?:option|choice|letter))\b[^\n.!?;]{0,40}?"
+    r"(?:\b(?:is|are|equals|would be|will be|must be|should be|comes? (?:out )?to)\b|[:=>])"
+    r"|\bI (?:choose|pick|select)\b",
+    re.IGNORECASE,
 )
-SENTENCE_END_PATTERN = re.compile(r"[.!?]\s")
-# "A" and "I" are also words: "the answer is A because …" matches, "the answer is A good one" does not
-CHOICE_LETTER_PATTERN = re.compile(
-    rf"(?:\(([{CHOICE_LETTER_RANGE}])\)|([{CHOICE_LETTER_RANGE}])(?![\w'])(?!(?<=[AI])\s+(?!(?:and|as|because|for|or|since|which|with)\b)[a-z]))"
+CHINESE_STATEMENT_PATTERN = re.compile("答案(?:是|为)?[：:]?")
+HASH_PATTERN = re.compile(r"^[ \t]{0,8}####(?!#)", re.MULTILINE)
+HEADING_PATTERN = re.compile(r"^[#*_ \t]{0,8}(?:final )?answers?[*_ \t:]{0,8}$", re.IGNORECASE | re.MULTILINE)
+SENTENCE_END_PATTERN = re.compile(r"[.!?](?:\s|$)|[。！？]")
+CLAUSE_PATTERN = re.compile(
+    r"(?:\W{0,4})(?:(?:that|this|it|we|to|also|indeed|therefore|thus|simply|now|clearly|always|still) ){0,2}"
+    r"(?:correct|right|wrong|incorrect|reasonable|consistent|valid|verified|plausible|sensible|obtained|found|given|"
+    r"computed|calculated|derived|based|because|since|as|by|in|on|to|from|that|when|where|how|what|which|why|unclear|"
+    r"close|within|positive|negative|unique|likely|an? (?:integer|number|positive|whole)|not (?:an?|the|possible)|"
+    r"add|subtract|multiply|divide|take|use|compute|calculate|find|note|consider|let|first|we|you|i|it|supported|"
+    r"confirmed|simplified|expressed|rounded|supposed|expected|independent|equivalent)\b",
+    re.IGNORECASE,
 )
-LONE_LETTER_PATTERN = re.compile(rf"^\W{{0,8}}([{CHOICE_LETTER_RANGE}])\W{{0,8}}$", re.MULTILINE | re.ASCII)
+OUTER_MARKS = "*_`\"'“”‘’ \t"
+
+
+def read_box(text: str, start: int, longest: int) -> tuple[int, str] | None:
+    """Return the end and the content of the box whose content begins at ``start``; None if it does not end."""
+    if text[start : start + 1] != "{":
+        bare = re.match(r"[-+]?[\w.]{1,40}", text[start : start + 41])
+        return None if bare is None else (start + bare.end(), bare[0].rstrip("."))
+    depth = 0
+    for i in range(start, min(len(text), start + longest + 2)):
+        depth += {"{": 1, "}": -1}.get(text[i], 0)
+        if depth == 0:
+            return i + 1, text[start + 1 : i]
+    return None
 
 
 def extract_boxed_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str | None:
@@ -33,78 +61,92 @@ def extract_boxed_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str 
     '\\frac{1}{2}'
     """
     start = text.rfind("\\boxed{")
-    if start < 0:
+    found = None if start < 0 else read_box(text, start + len("\\boxed"), longest)
+    return None if found is None else found[1]
+
+
+def find_last_box(text: str, longest: int) -> tuple[int, str] | None:
+    r"""Return place and content of the last box, with those right before it, as in \boxed{1} and \boxed{2}."""
+    place, contents = None, list[str]()
+    next_start = 0
+    for found in reversed(list(BOX_PATTERN.finditer(text))[-MOST_BOXES:]):
+        box = read_box(text, found.end(), longest)
+        if box is None or not box[1].strip(" ~\n\t"):
+            continue
+        if place is None:
+            place = found.start()
+        elif box[0] > next_start or not ADJACENT_BOX_PATTERN.fullmatch(text[box[0] : next_start]):
+            break
+        contents.insert(0, box[1])
+        next_start = found.start()
+    if place is None:
         return None
-    start += len("\\boxed{")
-    depth = 1
-    for i in range(start, min(len(text), start + longest + 1)):
-        depth += {"{": 1, "}": -1}.get(text[i], 0)
-        if depth == 0:
-            return text[start:i]
-    return None
+    contents = list(dict.fromkeys(contents))
+    return place, contents[0] if len(contents) == 1 else ", ".join(contents)
+
+
+def find_statements(text: str) -> Iterator[tuple[int, str]]:
+    """Yield place and text of each ``####`` line and each statement of an answer, in order."""
+    starts = [(found.start(), found.end(), False) for found in STATEMENT_PATTERN.finditer(text)]
+    starts += [(found.start(), found.end(), False) for found in CHINESE_STATEMENT_PATTERN.finditer(text)]
+    starts += [(found.start(), found.end(), True) for found in HASH_PATTERN.finditer(text)]
+    starts += [(found.start(), found.end(), True) for found in HEADING_PATTERN.finditer(text)]
+    starts.sort()
+    for place, start, is_line in starts:
+        rest = text[start : start + 4 * LONGEST_BARE_TEXT + LONGEST_SHORT_ANSWER * 4]
+        line = rest.lstrip("*_: \t\n" if is_line else "*_: \t>").partition("\n")[0]
+        yield place, cut_sentence(line)
+
+
+def cut_sentence(line: str) -> str:
+    """Return a line up to the end of its first sentence, without outer quotes and markdown."""
+    said = SENTENCE_END_PATTERN.split(line, maxsplit=1)[0]
+    return re.sub(r"</?\w{1,12}>", " ", said).strip(OUTER_MARKS).removesuffix(".").strip(OUTER_MARKS)
 
 
 def extract_stated_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str | None:
-    r"""Return the text after the last "answer is" or "answer:" on its line, up to the end of the sentence.
+    r"""Return what the last statement of an answer says; statements such as "the answer is correct" are passed over.
 
     >>> extract_stated_answer("**Answer:** 5 cm. That is all.")
     '5 cm'
-    >>> extract_stated_answer(r"The final answer is $\frac{1}{2}$. I hope it is correct.")
+    >>> extract_stated_answer(r"Without tax the answer is 50. With tax the answer is $\frac{1}{2}$. I hope so.")
     '$\\frac{1}{2}$'
     """
-    match = None
-    for match in STATED_ANSWER_PATTERN.finditer(text):  # noqa: B007 - the last one counts
-        pass
-    if match is None:
-        return None
-    statement = SENTENCE_END_PATTERN.split(match[1].strip("*_: \t"), maxsplit=1)[0].strip("*_ \t.")
-    return statement if 0 < len(statement) <= longest else None
+    found = find_last_statement(text, longest)
+    return None if found is None else found[1]
+
+
+def find_last_statement(text: str, longest: int) -> tuple[int, str] | None:
+    """Return place and content of the last statement of an answer."""
+    last = None
+    for place, said in find_statements(text):
+        if 0 < len(said) <= longest and not CLAUSE_PATTERN.match(said):
+            last = (place, said)
+    return last
+
+
+def find_stated_answer(text: str, longest: int) -> str | None:
+    """Return a text's last box or statement; None without either.
+
+    A box counts before a statement in words, since texts explain what they have boxed; only a ``####`` line after it
+    takes its place.
+    """
+    box, statement = find_last_box(text, longest), find_last_statement(text, longest)
+    if box is not None and not (statement and statement[0] > box[0] and HASH_PATTERN.match(text, statement[0])):
+        return box[1]
+    return None if statement is None else statement[1]
 
 
 def extract_final_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str | None:
-    r"""Return a text's answer: the content of its last \boxed{…}, else its stated answer."""
-    inside = extract_boxed_answer(text, longest)
-    return extract_stated_answer(text, longest) if inside is None else inside
+    r"""Return a text's answer: its last box or statement; a short text of one line is its own answer.
 
-
-def extract_number(text: str) -> str | None:
-    """Return a text's number: the last one in its final answer, else after ``####``, else in the whole text.
-
-    >>> extract_number("She pays 3 * $4.50 = $13.50 for them.\\n#### 13.50")
-    '13.50'
-    >>> extract_number("The answer is $1,234.50 per month.")
-    '1,234.50'
+    >>> [extract_final_answer(t) for t in (r"It is \boxed{4}. The answer is right.", "x = 5", "#### 18")]
+    ['4', 'x = 5', '18']
     """
-    said = extract_final_answer(text)
-    if said is None and (hashes := HASH_ANSWER_PATTERN.findall(text)):
-        said = hashes[-1]
-    found = NUMBER_PATTERN.findall(text if said is None else said)
-    return found[-1] if found else None
-
-
-def extract_choice_letter(text: str) -> str | None:
-    r"""Return a text's chosen letter, A to J: boxed, stated, or else alone on a line.
-
-    >>> [extract_choice_letter(t) for t in [r"\boxed{\text{(C)}}", "The answer is (B) because …", "Answer: D",
-    ... "so I take\n**A**"]]
-    ['C', 'B', 'D', 'A']
-    """
-    inside = extract_boxed_answer(text)
-    if inside is not None:
-        return parse_choice_letter(inside)
-    said = extract_stated_answer(text)
-    if said is not None and (found := CHOICE_LETTER_PATTERN.match(said.lstrip("$*_ \"'["))):
-        return found[1] or found[2]
-    alone = LONE_LETTER_PATTERN.findall(text)
-    return alone[-1] if alone else None
-
-
-def parse_choice_letter(answer: str) -> str | None:
-    r"""Return the letter of an answer; None if the answer is not a letter, alone or followed by the option's text.
-
-    >>> [parse_choice_letter(a) for a in ["c", "(C)", r"\text{C}", "C) Paris", "C. 12", "Cat", "12"]]
-    ['C', 'C', 'C', 'C', 'C', None, None]
-    """
-    bare = re.sub(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\b|[\s${}*]", " ", answer).strip()
-    found = re.match(rf"\(?\s*([{CHOICE_LETTER_RANGE}])\s*(?:$|[).:,])", bare, re.IGNORECASE)
-    return found[1].upper() if found else None
+    found = find_stated_answer(text, longest)
+    if found is not None:
+        return found
+    bare = text.strip()
+    if re.search(r"\w", bare[:LONGEST_BARE_TEXT]) and len(bare) <= LONGEST_BARE_TEXT and not re.search("\n|box", bare):
+        return bare.strip(OUTER_MARKS)
+    return None

@@ -15,13 +15,9 @@ from isocompute.runners.grading.canonical import (
     normalise_numeric_answer,
 )
 from isocompute.runners.grading.comparison_process import AnswerComparer
-from isocompute.runners.grading.extraction import (
-    extract_boxed_answer,
-    extract_choice_letter,
-    extract_final_answer,
-    extract_number,
-    parse_choice_letter,
-)
+from isocompute.runners.grading.extraction import extract_boxed_answer, extract_final_answer
+from isocompute.runners.grading.letters import extract_choice_letter, parse_choice_letter
+from isocompute.runners.grading.numeric import extract_number
 
 
 class Grader:
@@ -83,7 +79,7 @@ def make_math_grader() -> Grader:
         package = version("math-verify")
     except PackageNotFoundError:
         raise ConfigError("The grader 'math' needs math-verify: pip install 'isocompute[math]'.") from None
-    title = f"math/1 math-verify=={package}"
+    title = f"math/2 math-verify=={package}"
     return Grader(
         "math",
         title,
@@ -95,12 +91,12 @@ def make_math_grader() -> Grader:
 
 def make_letter_grader() -> Grader:
     """Return the grader of multiple choice."""
-    return Grader("letter", "letter/1", extract_choice_letter, parse_choice_letter)
+    return Grader("letter", "letter/2", extract_choice_letter, parse_choice_letter)
 
 
 def make_numeric_grader() -> Grader:
     """Return the grader of numbers."""
-    return Grader("numeric", "numeric/1", extract_number, normalise_numeric_answer)
+    return Grader("numeric", "numeric/2", extract_number, normalise_numeric_answer)
 
 
 def make_exact_grader() -> Grader:

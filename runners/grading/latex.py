@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from isocompute.runners.grading.notation import normalise_notation, rename_parameter
+
 LONGEST_MATH_ANSWER = 1000
 """Characters of the longest answer in mathematics that is read."""
 
@@ -20,6 +22,7 @@ FORMATTING_PATTERN = re.compile(
     r"|(?<=\d),\\!\s*(?=\d{3}(?!\d))|(?<!\\)\\!\s*|\\(?:phantom|hspace|vspace)\{[^{}]*\}"
 )
 LATEX_BLANKS_PATTERN = re.compile(r"(?:\s|(?<!\\)\\[ ,;:>]|~|\\q?quad(?![a-zA-Z]))+")
+OUTER_MARKS_PATTERN = re.compile(r"^(\*\*|\*|__|`|\"|“)([^*_`\"]+)(?:\1|”)$")
 MATH_DELIMITERS_PATTERN = re.compile(r"\$([^$]*)\$|\\\((.*)\\\)|\\\[(.*)\\\]", re.DOTALL)
 
 
@@ -40,7 +43,8 @@ def clean_latex(text: str) -> str:
         text = re.sub(r"\\[dtc](?=(?:frac|binom)(?![a-zA-Z]))", r"\\", text)
         text = LATEX_BLANKS_PATTERN.sub(" ", text).strip()
         text = re.sub(r"(?<=[(\[]) | (?=[)\],])", "", text)
-        text = re.sub(r"(?<!\\)\\$|\.$", "", text).rstrip()
+        text = re.sub(r"(?<!\\)\\$|(?<!\.)\.$", "", text).rstrip()
+        text = OUTER_MARKS_PATTERN.sub(r"\2", text).strip()
         if wrapped := MATH_DELIMITERS_PATTERN.fullmatch(text):
             text = wrapped[1] or wrapped[2] or wrapped[3] or ""
     return text
@@ -50,15 +54,6 @@ def is_invisible_character(character: str) -> bool:
     """Return whether a character is invisible."""
     return unicodedata.category(character) in INVISIBLE_CATEGORIES
 
-
-UNICODE_TO_LATEX = {
-    "−": "-", "–": "-", "—": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"\div ", "±": r"\pm ",
-    "∓": r"\mp ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "∞": r"\infty ", "∪": r"\cup ",
-    "∩": r"\cap ", "∈": r"\in ", "∉": r"\notin ", "∅": r"\emptyset ", "∖": r"\setminus ", "ℝ": r"\mathbb{R}",
-    "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "°": r"^\circ ", "√": r"\sqrt ", "π": r"\pi ",
-    "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda ", "²": "^2", "³": "^3", "½": r"\frac{1}{2}",
-    "€": r"\text{€}", "£": r"\text{£}", "’": "'", "⟨": r"\langle ", "⟩": r"\rangle ", "％": "%",
-}  # fmt: skip
 
 COMMAND_SYNONYMS = {
     r"\leqslant": r"\le", r"\leq": r"\le", r"\geqslant": r"\ge", r"\geq": r"\ge", r"\neq": r"\ne", r"\lt": "<",
@@ -77,7 +72,9 @@ MATRIX_PATTERN = re.compile(
     r"|\\begin\{([pb]matrix)\}(.*?)\\end\{[pb]matrix\}",
     re.DOTALL,
 )
-VECTOR_PATTERN = re.compile(r"\\(?:mathbf|vec) ?\{ ?(?:\\?([ijk])(?:math)?|\\vec ?\{ ?\\?([ijk])(?:math)? ?\}) ?\}")
+VECTOR_PATTERN = re.compile(
+    r"\\(?:mathbf|vec) ?\{ ?(?:\\?([ijk])(?:math)?|\\(?:vec|mathbf) ?(?:\{ ?)?\\?([ijk])(?:math)? ?(?:\} ?)?)\}"
+)
 FUNCTION_NAME_PATTERN = re.compile(r"\\text ?\{ ?((?:arc)?(?:sin|cos|tan|cot|sec|csc)|ln|log|det|gcd|lcm|max|min) ?\}")
 
 
@@ -87,7 +84,7 @@ def normalise_latex(text: str) -> str:
     >>> normalise_latex(r"x ≤ 2 \text{ or } x \geqslant 3π")
     'x \\le 2 \\text{ or } x \\ge 3\\pi'
     """
-    text = "".join(UNICODE_TO_LATEX.get(c, c) for c in text)
+    text = rename_parameter(normalise_notation(text))
     text = re.sub(r"\\[a-zA-Z]+", lambda m: COMMAND_SYNONYMS.get(m[0], m[0]), text)
     text = re.sub(r"\\(?:text)?color\{[^{}]*\}|\\boxed(?=\{)|\\(?:rm|bf|it)(?![a-zA-Z])", "", text)
     text = re.sub(r"\\text ?\{ ?(\\[$%]|[-+]?[\d.,/]+|i|e|\\pi) ?\}", r"\1", text)  # \text{7}, \mathrm{i}
@@ -100,7 +97,6 @@ def normalise_latex(text: str) -> str:
     text = re.sub(r"\{\s*,\s*\}", ",", text)
     text = re.sub(r"(?<![a-zA-Z\\])pi(?![a-zA-Z])", r"\\pi", text)
     text = re.sub(r"(?<![a-zA-Z\\])(?:infinity|inf)(?![a-zA-Z])|\\text\{\s*infinity\s*\}", r"\\infty", text)
-    text = re.sub(r"(?<![a-zA-Z\\])sqrt(?![a-zA-Z])", r"\\sqrt", text)
     text = text.replace("**", "^")
     return LATEX_BLANKS_PATTERN.sub(" ", text).strip()
 

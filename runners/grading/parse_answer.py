@@ -13,6 +13,7 @@ from sympy import S
 from isocompute.runners.grading.expression import UnreadableExpressionError
 from isocompute.runners.grading.latex import match_outer_brackets, normalise_latex, split_at_separators
 from isocompute.runners.grading.quantities import Quantity, parse_quantity
+from isocompute.runners.grading.set_builder import build_rule_set
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,29 @@ class NamedValue:
     relation: Relation | None = None
 
 
-ParsedAnswer = WordAnswer | Quantity | AnswerList | RealSet | Relation | NamedValue
+@dataclass(frozen=True)
+class ClockTime:
+    """A time of day or a duration, hours first."""
+
+    parts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Residue:
+    """A whole number modulo another."""
+
+    value: sympy.Expr
+    modulus: int
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of two or more numbers, as each over the first that is not 0."""
+
+    parts: tuple[sympy.Expr, ...]
+
+
+ParsedAnswer = WordAnswer | Quantity | AnswerList | RealSet | Relation | NamedValue | ClockTime | Residue | Ratio
 
 NAMED_SETS = {
     r"\mathbb{R}": S.Reals, r"\mathbb{Z}": S.Integers, r"\mathbb{N}": S.Naturals, r"\mathbb{Q}": S.Rationals,
@@ -80,10 +103,19 @@ OR_PATTERN = re.compile(r"\\lor(?![a-zA-Z])|\\text ?\{ ?,? ?or ?\}|(?<![a-zA-Z\\
 AND_PATTERN = re.compile(r",? ?(?:\\land(?![a-zA-Z])|\\text ?\{ ?,? ?and ?\}|(?<![a-zA-Z\\])and(?![a-zA-Z]))|;")
 GROUPED_DIGITS_PATTERN = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!,?\d)", re.ASCII)
 VALUE_NAME_PATTERN = re.compile(
-    r"[a-zA-Z]'*(?:_\{?\w+\}?)?(?:\([a-z](?:, ?[a-z])*\))?|[A-Z]{2,4}|\([a-z](?:, ?[a-z])+\)"
+    r"[a-zA-Z]'*(?:_\{?\\?\w+\}?)?(?:\^\{-1\})?(?:\([a-z](?:, ?[a-z])*\))?|[A-Z]{2,4}|\([a-z](?:, ?[a-z])+\)"
     r"|\\(?:angle|triangle|overline|text|vec|[a-z]*theta|alpha|beta|gamma|phi|lambda|mu|sigma|Delta)(?![a-zA-Z])[^=]*"
 )
 CLOCK_TIME_PATTERN = re.compile(r"\d:\d\d(?:\\text|[ {])*[ap]\.?m", re.IGNORECASE)
+CLOCK_PATTERN = re.compile(r"\d{1,2}(?: ?:\d\d){1,2}")
+RESIDUE_PATTERN = re.compile(
+    r"(?:[a-zA-Z] ?(?:\\equiv|=) ?)?([^=,;<>]+?) ?(?:\\pmod|\( ?(?:\\mod|\\text ?\{ ?mod ?\}|mod)|\\mod|\\text ?\{ ?mod ?\}|mod)"
+    r" ?\{? ?(\d{1,30}) ?\}? ?\)?"
+)
+MEASURE_PATTERN = re.compile(
+    r"\|[^|=]+\||\[[A-Z]{2,}\]|\([A-Z]{2,}\)|\\(?:det|gcd|lcm|deg|dim|max|min|log|arg|sup|inf)(?![a-zA-Z])[^=]*"
+    r"|[-+]?\d*[a-zA-Z](?: ?[-+] ?\d*[a-zA-Z])+|[a-zA-Z]{2,4}|[a-z] ?/ ?[a-z]|\\frac ?\{?[a-zA-Z]\}? ?\{?[a-zA-Z]\}?"
+)
 CONDITION_WORD_PATTERN = (
     r"\\text ?\{ ?(?:if|for|when|otherwise|else)? ?\}|(?<![a-zA-Z\\])(?:if|for|when|otherwise|else)(?![a-zA-Z])"
 )
@@ -110,13 +142,19 @@ def parse_answer(text: str) -> ParsedAnswer:
 def parse_answer_part(text: str) -> ParsedAnswer:
     """Parse a text by its loosest operators first, recursively down to expressions."""
     text = text.strip(" ")
+    if re.search(r"\d\.\d* ?\\ldots", text):
+        raise UnreadableExpressionError(text)
+    if text == r"\ldots":
+        return WordAnswer(text)
+    if residue := RESIDUE_PATTERN.fullmatch(text):
+        return Residue(parse_scalar(residue[1]), int(residue[2]))
     while (pair := match_outer_brackets(text)) and (pair[0], pair[2]) == ("{", "}"):
         text = pair[1]
     if OR_PATTERN.search(text):
         return join_alternatives([parse_answer_part(part) for part in OR_PATTERN.split(text)])
     if not re.search(r"[(\[{][^()\[\]{}]*,", text):  # (12,102) is a pair
         text = GROUPED_DIGITS_PATTERN.sub(lambda m: m[0].replace(",", ""), text)
-    parts = [part for cut in AND_PATTERN.split(text) for part in split_at_separators(cut, ",", ";")[0] if part.strip()]
+    parts = split_conjuncts(text)
     if len(parts) > 1:
         return join_conjuncts([parse_answer_part(part) for part in parts])
     pieces, signs = split_at_separators(text, *RELATION_SIGNS, r"\in", r"\notin")
@@ -135,6 +173,8 @@ def parse_answer_part(text: str) -> ParsedAnswer:
         return parse_cases(function[1])
     pieces = split_at_separators(text, ":")[0]
     pieces = re.split(r"\\text ?\{ ?to ?\}", text) if len(pieces) == 1 else pieces
+    if CLOCK_PATTERN.fullmatch(":".join(piece.strip() for piece in pieces)):
+        return ClockTime(tuple(int(piece) for piece in pieces))
     if len(pieces) > 1 and not CLOCK_TIME_PATTERN.search(text):
         return compute_ratio([parse_scalar(piece.strip()) for piece in pieces])
     return parse_quantity(text)
@@ -191,7 +231,7 @@ def parse_bracketed_answer(opening: str, inside: str, closing: str, text: str) -
     if brackets == "{}":
         condition = split_at_separators(inside, r"\mid", "|", ":")[0]
         if len(condition) == 2:
-            return parse_answer_part(condition[1])
+            return parse_set_builder(*condition)
         return flatten_answers(
             [parse_answer_part(part) for part in split_at_separators(inside, ",", ";")[0] if part.strip()], brackets
         )
@@ -199,6 +239,30 @@ def parse_bracketed_answer(opening: str, inside: str, closing: str, text: str) -
     if len(parts) > 1 and brackets in ("()", "[]", "(]", "[)", "<>"):
         return AnswerList(tuple(parse_answer_part(part) for part in parts), brackets)
     return parse_answer_part(inside) if brackets == "()" else parse_quantity(text)
+
+
+def parse_set_builder(rule: str, condition: str) -> ParsedAnswer:
+    """Parse {rule | condition}: a variable, perhaps with its domain, or an expression, and where it holds.
+
+    Raises:
+        UnreadableExpressionError: the condition is not on the one variable of the rule.
+    """
+    head, signs = split_at_separators(rule, r"\in")
+    said = [parse_answer_part(part) for part in split_conjuncts(condition)]
+    said += [parse_answer_part(rule)] if signs else []
+    domains, names = [], set[str | None]()
+    for part in said:
+        domains.append(to_real_set(part))
+        names.add(part.name if isinstance(part, NamedValue) else part.variable if isinstance(part, RealSet) else None)
+    if len(names) != 1:
+        raise UnreadableExpressionError(rule)
+    variable = sympy.Symbol(names.pop() or "x")
+    return RealSet(build_rule_set(parse_scalar(head[0].strip()), variable, sympy.Intersection(*domains)))
+
+
+def split_conjuncts(text: str) -> list[str]:
+    """Return the parts of a text between commas, semicolons and the word "and"."""
+    return [part for cut in AND_PATTERN.split(text) for part in split_at_separators(cut, ",", ";")[0] if part.strip()]
 
 
 def parse_relation_chain(sides: list[str], signs: list[str]) -> ParsedAnswer:
@@ -246,7 +310,7 @@ def parse_equation(sides: list[str]) -> ParsedAnswer:
         relation = Relation("=", parse_scalar(sides[0]) - parse_scalar(sides[-1]))
     except UnreadableExpressionError:
         relation = None
-    if VALUE_NAME_PATTERN.fullmatch(sides[0]):
+    if VALUE_NAME_PATTERN.fullmatch(sides[0]) or MEASURE_PATTERN.fullmatch(sides[0]):
         return NamedValue(sides[0].replace(" ", ""), parse_answer_part(sides[-1]), relation)
     if relation is None:
         raise UnreadableExpressionError("=".join(sides))
@@ -292,12 +356,16 @@ def parse_scalar(text: str) -> sympy.Expr:
     return value
 
 
-def compute_ratio(values: list[sympy.Expr]) -> ParsedAnswer:
-    """Return a ratio: the quotient of two numbers, or a list of each number over the first."""
-    quotients = [value / values[0] for value in values]
-    if len(values) == 2:
-        return Quantity(1 / quotients[1], 1 / quotients[1])
-    return AnswerList(tuple(Quantity(value, value) for value in quotients), "::")
+def compute_ratio(values: list[sympy.Expr]) -> Ratio:
+    """Return a ratio of numbers.
+
+    Raises:
+        UnreadableExpressionError: all are 0.
+    """
+    first = next((value for value in values if value != 0), None)
+    if first is None:
+        raise UnreadableExpressionError("0")
+    return Ratio(tuple(value / first for value in values))
 
 
 def parse_cases(rows: str) -> ParsedAnswer:
@@ -329,4 +397,17 @@ def normalise_words(text: str) -> str:
     """
     bare = re.sub(r"\\text(?![a-zA-Z])|[{}(),!\"$]|\.(?!\d)", "", text)
     bare = " ".join(bare.replace("\\", " ").casefold().split())
+    bare = re.sub(r"^0?(\d{1,2})(?::(\d\d))? ?([ap])m$", lambda m: f"{m[1]}:{m[2] or '00'} {m[3]}m", bare)
     return re.sub(r"^(?:an?|the) ", "", bare)
+
+
+def normalise_word_list(text: str) -> list[str]:
+    r"""Return the items of a list in words in alphabetical order; one item if the text is no list.
+
+    >>> normalise_word_list(r"\text{Bob and Alice}"), normalise_word_list("(yes, no)")
+    (['alice', 'bob'], ['yes no'])
+    """
+    if re.search(r"[(\[]", text):
+        return [normalise_words(text)]
+    parts = re.split(r",|;|&|(?<![a-zA-Z])and(?![a-zA-Z])", text)
+    return sorted(normalise_words(part) for part in parts if normalise_words(part))

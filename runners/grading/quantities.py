@@ -20,16 +20,17 @@ class Quantity:
     dimension: Dimension | None = None
 
 
-BASED_NUMBER_PATTERN = re.compile(r"(-?)([0-9][0-9A-Z]*) ?_ ?\{? ?(?:\\text\{ ?)?(\d\d?|[a-z]+) ?\}*")
+BASED_NUMBER_PATTERN = re.compile(r"(-?)([0-9][0-9A-Za-z]*) ?_ ?\{? ?(?:\\text\{ ?)?(\d\d?|[a-z]+) ?\}*")
 NUMBER_BASES = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "twelve": 12,
     "sixteen": 16,
 }  # fmt: skip
 UNIT_SUFFIX_PATTERN = re.compile(
-    r"\\text ?\{(?P<text>[^{}]*)\} ?(?P<power>\^ ?\{? ?-?\d ?\}?)?$"
+    r"(?P<micro>\\mu ?)?\\text ?\{(?P<text>(?:[^{}]|\{[^{}]*\})*)\} ?(?P<power>\^ ?\{? ?-?\d ?\}?)?$"
+    r"|(?<=[\d)} ])(?P<ohm>(?:\\mu|[kM])? ?\\Omega)$"
     r"|(?P<sign>\\?[%$])$"
-    r"|\^ ?\{? ?(?P<degree>\\circ) ?\}? ?(?:\\text ?\{ ?(?P<scale>[CF]) ?\})?$"
-    r"|(?<=[\d)} ])(?P<plain>(?<![a-z] )(?:[a-zA-Z]{3,}|[a-z]{2}(?![a-z]))[a-zA-Z ./]*(?:\^ ?\{?\d\}?)?)$"
+    r"|\^ ?\{? ?(?P<degree>\\circ) ?\}? ?(?:\\text ?\{ ?(?P<scale>[CFK]|Celsius|Fahrenheit) ?\}|(?P<letter>[CF]))?$"
+    r"|(?<=[\d)} ])(?P<plain>(?<![a-z] )(?:[a-zA-Z]{3,}|[a-z]{2}(?![a-z])|(?:m|km|ft)(?=/))[a-zA-Z ./]*(?:\^ ?\{?\d\}?)?)$"
 )
 CURRENCY_PATTERN = re.compile(r"(\\?\$|\\text ?\{ ?[€£] ?\}|(?:USD|EUR)(?![a-zA-Z])) ?(.*)")
 FUNCTION_CALL_PATTERN = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|log|ln)(?![a-zA-Z])")
@@ -47,11 +48,13 @@ def parse_quantity(text: str) -> Quantity:
         UnreadableExpressionError: it is not a quantity.
         ExpressionTooLargeError: it holds a number too large to evaluate.
     """
-    if match := BASED_NUMBER_PATTERN.fullmatch(text):
+    if (compound := parse_compound(text)) is not None:
+        return compound
+    if said := BASED_NUMBER_PATTERN.fullmatch(text):
         sign, digits, base = (
-            match[1],
-            match[2],
-            NUMBER_BASES.get(match[3]) or (int(match[3]) if match[3].isdigit() else 0),
+            said[1],
+            said[2].upper(),
+            NUMBER_BASES.get(said[3]) or (int(said[3]) if said[3].isdigit() else 0),
         )
         if base > 1 and all(int(digit, 36) < base for digit in digits):
             bare = parse_expression(sign + digits) if digits.isdigit() else sympy.Symbol(digits)
@@ -63,7 +66,11 @@ def parse_quantity(text: str) -> Quantity:
         and match.start()
         and not (match["degree"] and FUNCTION_CALL_PATTERN.search(text))
     ):
-        name = match["text"] or match["plain"] or match["sign"] or f"degree {match['scale'] or ''}"
+        degrees = {"C": "celsius", "F": "fahrenheit", "K": "kelvin"}.get(
+            (said["scale"] or said["letter"] or "")[:1], "degree"
+        )
+        name = said["text"] or said["plain"] or said["sign"] or said["ohm"] or degrees
+        name = f"μ{name.strip()}" if said["micro"] else name
         try:
             return parse_number_with_unit(text[: match.start()], name.removeprefix("\\") + (match["power"] or ""))
         except UnreadableExpressionError:
@@ -74,6 +81,32 @@ def parse_quantity(text: str) -> Quantity:
         raise UnreadableExpressionError(text)
     value = parse_expression(text)
     return Quantity(value, value)
+
+
+COMPOUND_PART_PATTERN = re.compile(
+    r"\s*(?:\\text ?\{ ?and ?\}|and)?\s*(\d+(?:\.\d+)?)\s*"
+    r"(?:\\text ?\{([^{}]*)\}|('{1,2}|\")|([a-zA-Z]{2,}\.?))\s*,?"
+)
+
+
+def parse_compound(text: str) -> Quantity | None:
+    r"""Parse a quantity in several units of one kind; None for other texts.
+
+    >>> parse_compound(r"2 \text{ hours } 30 \text{ minutes}").unitless_value, parse_compound("5' 6''").unitless_value
+    (5/2, 11/2)
+    """
+    parts, end = [], 0
+    while found := COMPOUND_PART_PATTERN.match(text, end):
+        unit = {"'": "foot", "''": "inch", '"': "inch"}.get(found[3]) or found[2] or found[4]
+        parts.append((sympy.Rational(found[1]), parse_unit(re.sub(r"\band\b", "", unit))))
+        end = found.end()
+    if len(parts) < 2 or end != len(text):
+        return None
+    (_, first), *_ = parts
+    if first is None or not first[1] or any(unit is None or unit[1] != first[1] for _, unit in parts):
+        return None
+    value = sum((number * sympy.Rational(unit[0]) for number, unit in parts if unit), start=sympy.Integer(0))
+    return Quantity(value, value / sympy.Rational(first[0]), first[1])
 
 
 def parse_number_with_unit(text: str, name: str) -> Quantity:
@@ -89,6 +122,8 @@ def parse_number_with_unit(text: str, name: str) -> Quantity:
     if dimension == ((DEGREE_UNIT, 1),):
         return Quantity(said.unitless_value * sympy.pi / 180, said.unitless_value, ())
     value = said.unitless_value * sympy.Rational(scale)
+    if scale > 1 and not dimension:
+        return Quantity(value, value, ())  # 5 million is not 5
     if not dimension and value.is_extended_real and 0 <= said.unitless_value <= 1:
         return Quantity(value, value, ())  # a bare 0.5 is a share, so it must not equal 0.5 %
     return Quantity(value, said.unitless_value, dimension)

@@ -30,11 +30,34 @@ UNITS: dict[str, dict[str, str]] = {
     "euro": {"1": "€ eur euro"},
     "pound sterling": {"1": "£ gbp"},
     "": {
-        "1": "unit radian rad", "1/100": "% percent percentage pct", "1000": "thousand", "1000000": "million",
-        "1000000000": "billion",
+        "1": "unit radian rad", "1/100": "% percent percentage pct", "12": "dozen", "20": "score", "100": "hundred",
+        "1000": "thousand", "1000000": "million", "1000000000": "billion", "1000000000000": "trillion",
     },
     DEGREE_UNIT: {"1": "° degree deg"},
 }  # fmt: skip
+
+SYMBOLS = {
+    "N": "kg m/s^2", "J": "kg m^2/s^2", "W": "kg m^2/s^3", "Pa": "kg/m/s^2", "Hz": "/s", "A": "ampere", "C": "ampere s",
+    "V": "kg m^2/s^3/ampere", "Ω": "kg m^2/s^3/ampere^2", "Omega": "kg m^2/s^3/ampere^2", "F": "farad", "T": "tesla",
+    "H": "henry", "Wb": "weber", "K": "kelvin", "M": "molar", "mol": "mole", "eV": "electronvolt", "L": "litre",
+    "g": "gram", "m": "metre", "s": "second", "B": "byte", "cal": "calorie", "bar": "bar", "Bq": "becquerel",
+}  # fmt: skip
+"""Symbols whose case counts, each as other units; those without a conversion are units of their own."""
+PREFIXES = {
+    "n": Fraction(1, 10**9), "μ": Fraction(1, 10**6), "mu": Fraction(1, 10**6), "m": Fraction(1, 1000),
+    "c": Fraction(1, 100), "d": Fraction(1, 10), "k": Fraction(1000), "M": Fraction(10**6), "G": Fraction(10**9),
+    "T": Fraction(10**12), "p": Fraction(1, 10**12),
+}  # fmt: skip
+NO_UNITS = frozenset(
+    """
+    squared cubed half halves third thirds fourth fourths quarter quarters fifth fifths sixth sixths seventh sevenths
+    eighth eighths ninth ninths tenth tenths hundredth hundredths thousandth thousandths not remainder less fewer more
+    or and is times factorial mod modulo minus plus over than if when where
+    """.split()  # noqa: SIM905 - a list of words is read as a list
+)
+"""Words after a number that change its value, so that they are no units."""
+IDLE_WORDS = frozenset({"chance", "probability", "likelihood", "likely", "exactly", "total", "altogether"})
+"""Words after a unit that say nothing."""
 
 UNIT_NAMES: dict[str, tuple[Fraction, str]] = {
     name: (Fraction(factor), base)
@@ -50,7 +73,7 @@ UNIT_ABBREVIATIONS = {
     "sq": "square",
 }
 POWER_WORDS = {"square": 2, "cubic": 3}
-UNIT_WORD_PATTERN = re.compile(r"\$|€|£|¢|%|°|/|[a-zA-Z]+|\^?-?\d", re.ASCII)
+UNIT_WORD_PATTERN = re.compile(r"\$|€|£|¢|%|°|/|[a-zA-Zμ]+|\^?-?\d", re.ASCII)
 
 
 def parse_unit(text: str) -> tuple[Fraction, Dimension] | None:
@@ -64,12 +87,15 @@ def parse_unit(text: str) -> tuple[Fraction, Dimension] | None:
     ... parse_unit("of the 3 x + 1"))
     (True, (Fraction(1, 100), (('dollar', 1),)), (Fraction(1, 1), (('apple', 1),)), None)
     """
-    name = text.strip().lower().rstrip(".").replace("{", "").replace("}", "").replace("\\", "")
-    words = UNIT_WORD_PATTERN.findall(" ".join(UNIT_ABBREVIATIONS.get(word, word) for word in name.split(" ")))
-    if not words or "".join(words) != re.sub(
-        r"\s", "", " ".join(UNIT_ABBREVIATIONS.get(w, w) for w in name.split(" "))
-    ):
+    said = re.sub(r"\\[ ,;:]|~", " ", text).strip().rstrip(".").replace("{", "").replace("}", "").replace("\\", "")
+    said = re.sub(r"\bper cent\b", "percent", re.sub(r"(?<=[a-zA-Z])\.(?=\s)", "", said)).replace("µ", "μ")
+    if (symbol := convert_symbol(said)) is not None:
+        return symbol
+    said = " ".join(UNIT_ABBREVIATIONS.get(word, word) for word in said.lower().split())
+    words = UNIT_WORD_PATTERN.findall(said)
+    if not words or "".join(words) != re.sub(r"\s", "", said) or NO_UNITS.intersection(words):
         return None
+    words = [word for word in words if word not in IDLE_WORDS] or words
     scale, powers, sign, power, last = Fraction(1), Counter[str](), 1, 1, None
     for word in words:
         if word in ("per", "/"):
@@ -92,6 +118,26 @@ def parse_unit(text: str) -> tuple[Fraction, Dimension] | None:
             powers[base] += sign * power
             power = 1
     return scale, tuple(sorted((base, n) for base, n in powers.items() if base and n))
+
+
+def convert_symbol(text: str) -> tuple[Fraction, Dimension] | None:
+    """Return factor and dimension of a symbol with its prefix, such as kN or nm; None for other texts.
+
+    >>> convert_symbol("kN") == parse_unit("1000 kg m/s^2"), convert_symbol("nm"), convert_symbol("kn")
+    (False, (Fraction(1, 1000000000), (('metre', 1),)), None)
+    """
+    prefix, symbol = next(
+        (
+            (prefix, text[len(prefix) :].lstrip(" "))
+            for prefix in ("", *PREFIXES)
+            if text.startswith(prefix) and text[len(prefix) :].lstrip(" ") in SYMBOLS
+        ),
+        (None, ""),
+    )
+    if prefix is None:
+        return None
+    base = parse_unit(SYMBOLS[symbol])
+    return None if base is None else (PREFIXES.get(prefix, Fraction(1)) * base[0], base[1])
 
 
 def find_unit(word: str) -> tuple[Fraction, str] | None:

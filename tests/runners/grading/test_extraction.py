@@ -15,11 +15,10 @@ from isocompute.runners.grading import AnswerClasses, load_grader_by_name
 from isocompute.runners.grading.canonical import normalise_exact_answer, normalise_math_answer, normalise_numeric_answer
 from isocompute.runners.grading.extraction import (
     LONGEST_SHORT_ANSWER,
-    extract_choice_letter,
     extract_final_answer,
     extract_stated_answer,
-    parse_choice_letter,
 )
+from isocompute.runners.grading.letters import extract_choice_letter, parse_choice_letter
 from isocompute.runners.storage.regrade import read_grader_title
 from isocompute.runners.storage.run import Run
 
@@ -67,7 +66,7 @@ def test_a_box_counts_before_what_is_stated():
         ("Answer: I think not", None),
         ("Answer: Because", None),
         ("All of these.\n(B)\n", "B"),
-        ("Answer: K", None),
+        ("Answer: K", "K"),
         ("Answer: C\nNo.\nAnswer: D", "D"),
         ("", None),
     ],
