@@ -6,16 +6,7 @@ import re
 
 import sympy
 
-from isocompute.runners.grading.expression import (
-    COMPARISON_POINTS,
-    UnreadableExpressionError,
-    is_close_value,
-    is_equal_expression,
-)
-from isocompute.runners.grading.latex import normalise_latex
-from isocompute.runners.grading.letters import parse_choice_letter
-from isocompute.runners.grading.parse_answer import (
-    MIRRORED_SIGNS,
+from isocompute.runners.grading.answers import (
     AnswerList,
     ClockTime,
     NamedValue,
@@ -26,13 +17,20 @@ from isocompute.runners.grading.parse_answer import (
     Residue,
     WordAnswer,
     compute_ratio,
-    normalise_word_list,
-    normalise_words,
-    parse_answer,
     to_real_set,
 )
+from isocompute.runners.grading.expression import (
+    COMPARISON_POINTS,
+    UnreadableExpressionError,
+    is_close_value,
+    is_equal_expression,
+)
+from isocompute.runners.grading.latex import normalise_latex
+from isocompute.runners.grading.letters import parse_choice_letter
+from isocompute.runners.grading.parse_answer import MIRRORED_SIGNS, parse_answer
 from isocompute.runners.grading.quantities import Quantity
 from isocompute.runners.grading.set_builder import has_rule
+from isocompute.runners.grading.words import normalise_word_list, normalise_words
 
 
 def is_equal_answer(one: str, other: str) -> bool:
@@ -111,10 +109,10 @@ def is_equal_ratio(a: ParsedAnswer, b: ParsedAnswer) -> bool:
     if isinstance(a, ClockTime) and isinstance(b, ClockTime):
         return a == b
     if isinstance(a, ClockTime | Ratio) and isinstance(b, ClockTime | Ratio):
-        one, other = (
+        left, right = (
             compute_ratio([sympy.Integer(part) for part in x.parts]) if isinstance(x, ClockTime) else x for x in (a, b)
         )
-        return len(one.parts) == len(other.parts) and all(map(is_equal_expression, one.parts, other.parts))
+        return len(left.parts) == len(right.parts) and all(map(is_equal_expression, left.parts, right.parts))
     ratio, other = (a, b) if isinstance(a, Ratio) else (b, a)
     if not isinstance(ratio, Ratio) or not isinstance(other, Quantity) or len(ratio.parts) != 2 or ratio.parts[1] == 0:
         return False

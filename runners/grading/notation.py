@@ -47,9 +47,7 @@ LEAD_IN_PATTERN = re.compile(
 LEAD_OUT_PATTERN = re.compile(
     r"\s*(?:\\text ?\{)?\s*(?:is|are) (?:the |our )?(?:only |final |correct )*(?:solutions?|answers?)\.?\s*\}?$"
 )
-ALIGNED_PATTERN = re.compile(
-    r"\\begin\{(aligned|align\*?|gathered|split)\}((?:(?!\\begin).)*?)\\end\{\1\}", re.DOTALL
-)
+ALIGNED_PATTERN = re.compile(r"\\begin\{(aligned|align\*?|gathered|split)\}((?:(?!\\begin).)*?)\\end\{\1\}", re.DOTALL)
 FRENCH_INTERVAL_PATTERN = re.compile(r"([\[\](])([^\[\]()]+[,;][^\[\]()]+)([\[\])])")
 RENAMED_DOMAIN_PATTERN = re.compile(
     r",?\s*(?:\\text ?\{[^{}]*\}|\\forall|where|for|with)?\s*([a-zA-Z])\s*\\in\s*\\mathbb ?\{? ?Z ?\}?\s*$"
@@ -60,7 +58,7 @@ def normalise_notation(text: str) -> str:
     r"""Return an answer with plain text and Unicode written as LaTeX.
 
     >>> [normalise_notation(t) for t in ("√10", "x >= 5", "3·10⁸", "sin(x)", "abs(x-1)", "]1, 2[", "2, 4, ...")]
-    ['\\sqrt{10}', 'x \\ge 5', '3\\cdot 10^{8}', '\\sin(x)', '|x-1|', '(1, 2)', '2, 4, \\ldots ']
+    ['\\sqrt{10}', 'x \\ge  5', '3\\cdot 10^{8}', '\\sin(x)', '|x-1|', '(1, 2)', '2, 4, \\ldots ']
     """
     text = "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in text)
     text = SUPERSCRIPT_PATTERN.sub(lambda m: f"^{{{m[0].translate(SUPERSCRIPTS)}}}", text)

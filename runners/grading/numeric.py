@@ -173,10 +173,10 @@ def read_sum(text: str, depth: int = 0) -> tuple[Fraction, str]:
 def read_product(text: str, depth: int) -> tuple[Fraction, str]:
     """Read factors joined by signs of multiplication and division; a mixed number is a sum."""
     value, rest = read_power(text, depth)
-    if mixed := re.match(r" ?(\d{1,30})/(\d{1,30})(?![\d/.])", rest):
-        if rest[0] == " " and value.denominator == 1 and int(mixed[2]):
-            part = Fraction(int(mixed[1]), int(mixed[2]))
-            return (value + part if value >= 0 else value - part), rest[mixed.end() :]
+    mixed = re.match(r" (\d{1,30})/(\d{1,30})(?![\d/.])", rest)
+    if mixed and value.denominator == 1 and int(mixed[2]):
+        part = Fraction(int(mixed[1]), int(mixed[2]))
+        return (value + part if value >= 0 else value - part), rest[mixed.end() :]
     if re.match(r" ?\\[dtc]?frac", rest) and value.denominator == 1:
         part, rest = read_power(rest.lstrip(), depth)
         return (value + part if value >= 0 else value - part), rest

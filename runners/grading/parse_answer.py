@@ -3,87 +3,32 @@ r"""Parsing of LaTeX answers: numbers with units, lists and points, regions, equ
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeGuard
 
 import sympy
 from sympy import S
 
+from isocompute.runners.grading.answers import (
+    AnswerList,
+    ClockTime,
+    NamedValue,
+    ParsedAnswer,
+    RealSet,
+    Relation,
+    Residue,
+    WordAnswer,
+    combine_sets,
+    compute_ratio,
+    flatten_answers,
+    join_alternatives,
+    join_conjuncts,
+    to_real_set,
+)
 from isocompute.runners.grading.expression import UnreadableExpressionError
 from isocompute.runners.grading.latex import match_outer_brackets, normalise_latex, split_at_separators
 from isocompute.runners.grading.quantities import Quantity, parse_quantity
 from isocompute.runners.grading.set_builder import build_rule_set
-
-
-@dataclass(frozen=True)
-class WordAnswer:
-    """A text that is compared as text, ignoring case."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class AnswerList:
-    """Several answers: ordered within round, square or angle brackets, unordered within braces or without brackets."""
-
-    items: tuple[ParsedAnswer, ...]
-    brackets: str = ""
-
-    @property
-    def is_ordered(self) -> bool:
-        """True if the order of the items matters."""
-        return self.brackets not in ("", "{}")
-
-
-@dataclass(frozen=True)
-class RealSet:
-    """A set of real numbers, with its variable if one was named."""
-
-    numbers: sympy.Set
-    variable: str | None = None
-
-
-@dataclass(frozen=True)
-class Relation:
-    """An equation, or an inequality in several variables: ``difference`` is related to 0 by ``sign``."""
-
-    sign: str
-    difference: sympy.Expr
-
-
-@dataclass(frozen=True)
-class NamedValue:
-    """A value with its name: x = 5, f(x) = x², (x, y) = (1, 2)."""
-
-    name: str
-    value: ParsedAnswer
-    relation: Relation | None = None
-
-
-@dataclass(frozen=True)
-class ClockTime:
-    """A time of day or a duration, hours first."""
-
-    parts: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Residue:
-    """A whole number modulo another."""
-
-    value: sympy.Expr
-    modulus: int
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """A ratio of two or more numbers, as each over the first that is not 0."""
-
-    parts: tuple[sympy.Expr, ...]
-
-
-ParsedAnswer = WordAnswer | Quantity | AnswerList | RealSet | Relation | NamedValue | ClockTime | Residue | Ratio
+from isocompute.runners.grading.words import normalise_words
 
 NAMED_SETS = {
     r"\mathbb{R}": S.Reals, r"\mathbb{Z}": S.Integers, r"\mathbb{N}": S.Naturals, r"\mathbb{Q}": S.Rationals,
@@ -109,7 +54,7 @@ VALUE_NAME_PATTERN = re.compile(
 CLOCK_TIME_PATTERN = re.compile(r"\d:\d\d(?:\\text|[ {])*[ap]\.?m", re.IGNORECASE)
 CLOCK_PATTERN = re.compile(r"\d{1,2}(?: ?:\d\d){1,2}")
 RESIDUE_PATTERN = re.compile(
-    r"(?:[a-zA-Z] ?(?:\\equiv|=) ?)?([^=,;<>]+?) ?(?:\\pmod|\( ?(?:\\mod|\\text ?\{ ?mod ?\}|mod)|\\mod|\\text ?\{ ?mod ?\}|mod)"
+    r"(?:[a-zA-Z] ?(?:\\equiv|=) ?)?([^=,;<>]+?) ?(?:\( ?)?(?:\\p?mod|\\text ?\{ ?mod ?\}|mod)"
     r" ?\{? ?(\d{1,30}) ?\}? ?\)?"
 )
 MEASURE_PATTERN = re.compile(
@@ -126,8 +71,8 @@ def parse_answer(text: str) -> ParsedAnswer:
     r"""Parse an answer.
 
     >>> (parse_answer(r"\{1, 2\}").items[1].value, parse_answer("x > 3").numbers, parse_answer(r"5 \text{ cm}").value,
-    ... parse_answer("no solution").text)
-    (2, Interval.open(3, oo), 1/20, 'no solution')
+    ... parse_answer("an ellipse").text)
+    (2, Interval.open(3, oo), 1/20, 'ellipse')
 
     Raises:
         ExpressionTooLargeError: it holds a number too large to evaluate.
@@ -178,40 +123,6 @@ def parse_answer_part(text: str) -> ParsedAnswer:
     if len(pieces) > 1 and not CLOCK_TIME_PATTERN.search(text):
         return compute_ratio([parse_scalar(piece.strip()) for piece in pieces])
     return parse_quantity(text)
-
-
-def join_alternatives(parts: list[ParsedAnswer]) -> ParsedAnswer:
-    """Join answers of which any may hold: regions to their union, others to a list."""
-    regions = [part for part in parts if isinstance(part, RealSet)]
-    if len(regions) == len(parts):
-        return RealSet(sympy.Union(*(part.numbers for part in regions)), find_common_variable(regions))
-    return flatten_answers(parts)
-
-
-def join_conjuncts(parts: list[ParsedAnswer]) -> ParsedAnswer:
-    """Join answers side by side: conditions on one variable to their intersection, others to a list."""
-    regions = [part for part in parts if isinstance(part, RealSet)]
-    if len(regions) == len(parts) and find_common_variable(regions):
-        return RealSet(sympy.Intersection(*(part.numbers for part in regions)), find_common_variable(regions))
-    return flatten_answers(parts)
-
-
-def find_common_variable(regions: list[RealSet]) -> str | None:
-    """Return the common variable of all regions; None if they differ."""
-    names = {part.variable for part in regions}
-    return names.pop() if len(names) == 1 else None
-
-
-def flatten_answers(parts: list[ParsedAnswer], brackets: str = "") -> AnswerList:
-    """Return one list or set of answers, with bare lists among them flattened."""
-    return AnswerList(
-        tuple(item for part in parts for item in (part.items if is_bare_list(part) else (part,))), brackets
-    )
-
-
-def is_bare_list(part: ParsedAnswer) -> TypeGuard[AnswerList]:
-    """Return whether an answer is a list without brackets."""
-    return isinstance(part, AnswerList) and part.brackets == ""
 
 
 def choose_signs(text: str, plus: bool) -> str:
@@ -317,33 +228,6 @@ def parse_equation(sides: list[str]) -> ParsedAnswer:
     return relation if relation.difference.free_symbols else parse_answer_part(sides[-1])
 
 
-def combine_sets(sets: list[sympy.Set], signs: list[str]) -> RealSet:
-    r"""Combine sets by \cup, \cap and \setminus, from left to right."""
-    whole = sets[0]
-    for sign, part in zip(signs, sets[1:], strict=True):
-        whole = {r"\cup": sympy.Union, r"\cap": sympy.Intersection, r"\setminus": sympy.Complement}[sign](whole, part)
-    return RealSet(whole)
-
-
-def to_real_set(said: ParsedAnswer) -> sympy.Set:
-    """Return an answer as a set of real numbers: (1, 2] as an interval, {1, 2} as two numbers.
-
-    Raises:
-        UnreadableExpressionError: it is not a set of real numbers.
-    """
-    if isinstance(said, NamedValue):
-        return to_real_set(said.value)
-    if isinstance(said, RealSet):
-        return said.numbers
-    if isinstance(said, AnswerList) and all(isinstance(item, Quantity) for item in said.items):
-        values = [item.value.doit() for item in said.items if isinstance(item, Quantity)]
-        if not said.is_ordered:
-            return sympy.FiniteSet(*values)
-        if len(values) == 2 and said.brackets != "<>" and all(value.is_extended_real for value in values):
-            return sympy.Interval(*values, said.brackets[0] == "(", said.brackets[1] == ")")
-    raise UnreadableExpressionError(type(said).__name__)
-
-
 def parse_scalar(text: str) -> sympy.Expr:
     """Parse an expression that is not a matrix.
 
@@ -354,18 +238,6 @@ def parse_scalar(text: str) -> sympy.Expr:
     if not isinstance(value, sympy.Expr):
         raise UnreadableExpressionError(text)
     return value
-
-
-def compute_ratio(values: list[sympy.Expr]) -> Ratio:
-    """Return a ratio of numbers.
-
-    Raises:
-        UnreadableExpressionError: all are 0.
-    """
-    first = next((value for value in values if value != 0), None)
-    if first is None:
-        raise UnreadableExpressionError("0")
-    return Ratio(tuple(value / first for value in values))
 
 
 def parse_cases(rows: str) -> ParsedAnswer:
@@ -387,27 +259,3 @@ def parse_cases(rows: str) -> ParsedAnswer:
         pieces.append((parse_scalar(value.strip(" ,")), condition.numbers.as_relational(variable) if said else True))
     function = sympy.Piecewise(*pieces)
     return Quantity(function, function)
-
-
-def normalise_words(text: str) -> str:
-    r"""Return a text in words as it is compared, without markup, case, full stops or articles.
-
-    >>> normalise_words(r"\text{(B)}"), normalise_words(r"\text{an ellipse}."), normalise_words("4:30 p.m.")
-    ('b', 'ellipse', '4:30 pm')
-    """
-    bare = re.sub(r"\\text(?![a-zA-Z])|[{}(),!\"$]|\.(?!\d)", "", text)
-    bare = " ".join(bare.replace("\\", " ").casefold().split())
-    bare = re.sub(r"^0?(\d{1,2})(?::(\d\d))? ?([ap])m$", lambda m: f"{m[1]}:{m[2] or '00'} {m[3]}m", bare)
-    return re.sub(r"^(?:an?|the) ", "", bare)
-
-
-def normalise_word_list(text: str) -> list[str]:
-    r"""Return the items of a list in words in alphabetical order; one item if the text is no list.
-
-    >>> normalise_word_list(r"\text{Bob and Alice}"), normalise_word_list("(yes, no)")
-    (['alice', 'bob'], ['yes no'])
-    """
-    if re.search(r"[(\[]", text):
-        return [normalise_words(text)]
-    parts = re.split(r",|;|&|(?<![a-zA-Z])and(?![a-zA-Z])", text)
-    return sorted(normalise_words(part) for part in parts if normalise_words(part))

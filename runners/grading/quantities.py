@@ -30,7 +30,7 @@ UNIT_SUFFIX_PATTERN = re.compile(
     r"|(?<=[\d)} ])(?P<ohm>(?:\\mu|[kM])? ?\\Omega)$"
     r"|(?P<sign>\\?[%$])$"
     r"|\^ ?\{? ?(?P<degree>\\circ) ?\}? ?(?:\\text ?\{ ?(?P<scale>[CFK]|Celsius|Fahrenheit) ?\}|(?P<letter>[CF]))?$"
-    r"|(?<=[\d)} ])(?P<plain>(?<![a-z] )(?:[a-zA-Z]{3,}|[a-z]{2}(?![a-z])|(?:m|km|ft)(?=/))[a-zA-Z ./]*(?:\^ ?\{?\d\}?)?)$"
+    r"|(?<=[\d)} ])(?P<plain>(?<![a-z] )(?:[a-zA-Z]{3,}|[a-z]{2}(?![a-z])|m(?=/))[a-zA-Z ./]*(?:\^ ?\{?\d\}?)?)$"
 )
 CURRENCY_PATTERN = re.compile(r"(\\?\$|\\text ?\{ ?[€£] ?\}|(?:USD|EUR)(?![a-zA-Z])) ?(.*)")
 FUNCTION_CALL_PATTERN = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|log|ln)(?![a-zA-Z])")

@@ -53,8 +53,8 @@ GRADERS: Registry[GraderEntry] = Registry(
 def load_grader_by_name(name: str) -> Grader:
     """Return a grader by its name or its title.
 
-    >>> load_grader_by_name("letter").title, load_grader_by_name("numeric/1").extract_answer("so 3 + 4 = 7.0")
-    ('letter/1', '7')
+    >>> load_grader_by_name("letter").title, load_grader_by_name("numeric/2").extract_answer("so 3 + 4 = 7.0")
+    ('letter/2', '7')
 
     Raises:
         ConfigError: the name is unknown, or a package that it needs is missing.
