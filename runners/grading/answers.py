@@ -27,7 +27,7 @@ class AnswerList:
 
     @property
     def is_ordered(self) -> bool:
-        """Whether the order of the items matters."""
+        """True if the order of the items matters."""
         return self.brackets not in ("", "{}")
 
 

@@ -11,19 +11,29 @@ from collections.abc import Iterator
 LONGEST_SHORT_ANSWER = 200
 """Characters of the longest answer that is read as a number or a word."""
 
+LONGEST_STATEMENT = 1300
+"""Characters that are looked at after the beginning of a statement."""
+
 LONGEST_BARE_TEXT = 120
 """Characters of the longest text of one line that is its own answer."""
 
 MOST_BOXES = 100
 """The most boxes that are looked at, from a text's end."""
 
-BOX_PATTERN = re.compile(r"\\f?box(?:ed)?(?![a-zA-Z]) ?(?=[{\w.+-])")
+MOST_STATEMENTS = 100
+"""The most statements that are looked at, from a text's end."""
+
+BOX_PATTERN = re.compile(r"\\(?:f|frame)?box(?:ed)?(?![a-zA-Z]) ?(?=[{\w.+-])")
 ADJACENT_BOX_PATTERN = re.compile(r"[\s$.\\(\[\])]{0,8}(?:,|and|or|&)?[\s$\\(\[]{0,8}", re.IGNORECASE)
 STATEMENT_PATTERN = re.compile(
-    r"\b(?:answers?|correct (?:option|choice|letter))\b[^\n.!?;]{0,40}?"
+    r"\b(?:answers?|(?:correct|right|best) (?:option|choice|letter))\b[^\n.!?;]{0,40}?"
     r"(?:\b(?:is|are|equals|would be|will be|must be|should be|comes? (?:out )?to)\b|[:=>])"
     r"|\bI (?:choose|pick|select)\b",
     re.IGNORECASE,
+)
+FRONT_STATEMENT_PATTERN = re.compile(
+    r"(\$[^$\n]{1,200}\$|\\\([^\n]{1,200}?\\\)|(?<!\S)\S{1,60}) (?:is|are) (?:the|our|my) "
+    r"(?:final |correct |right |best ){0,3}(?:answer|choice|option)\b"
 )
 CHINESE_STATEMENT_PATTERN = re.compile("答案(?:是|为)?[：:]?")
 HASH_PATTERN = re.compile(r"^[ \t]{0,8}####(?!#)", re.MULTILINE)
@@ -91,11 +101,18 @@ def find_statements(text: str) -> Iterator[tuple[int, str]]:
     starts += [(found.start(), found.end(), False) for found in CHINESE_STATEMENT_PATTERN.finditer(text)]
     starts += [(found.start(), found.end(), True) for found in HASH_PATTERN.finditer(text)]
     starts += [(found.start(), found.end(), True) for found in HEADING_PATTERN.finditer(text)]
-    starts.sort()
-    for place, start, is_line in starts:
-        rest = text[start : start + 4 * LONGEST_BARE_TEXT + LONGEST_SHORT_ANSWER * 4]
-        line = rest.lstrip("*_: \t\n" if is_line else "*_: \t>").partition("\n")[0]
-        yield place, cut_sentence(line)
+    fronts = {found.start(): found[1] for found in FRONT_STATEMENT_PATTERN.finditer(text)}
+    starts += [(place, 0, False) for place, said in fronts.items() if re.search(r"[$\\\d]|^\W?[A-Z]\W?$", said)]
+    for place, start, is_line in sorted(starts)[-MOST_STATEMENTS:]:
+        if start == 0:
+            yield place, fronts[place].strip(OUTER_MARKS + ",.;:")
+            continue
+        rest = text[start : start + LONGEST_STATEMENT].lstrip("*_: \t>")
+        is_below = rest[:1] == "\n" and (is_line or text[start - 1] == ":" or text[start - 2 : start] == "is")
+        below = re.sub(r"^(?:\\\[|\$\$)\s*", "", rest.strip()) if is_below else rest
+        line = below.partition("\n")[0]
+        if is_line or not is_below or len(line) <= LONGEST_BARE_TEXT:
+            yield place, cut_sentence(line)
 
 
 def cut_sentence(line: str) -> str:

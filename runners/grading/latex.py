@@ -18,7 +18,8 @@ INVISIBLE_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn"}
 """Unicode categories of invisible characters: controls, direction marks, lone surrogates …"""
 
 FORMATTING_PATTERN = re.compile(
-    r"\\(?:left|right|middle)(?![a-zA-Z])\.?|\\(?:[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits)(?![a-zA-Z])"
+    r"\\(?:left|right|middle)(?![a-zA-Z])\.?|\\(?:[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits|large|Large|LARGE|huge|Huge|small|tiny|normalsize"
+    r"|footnotesize|scriptsize|boldmath)(?![a-zA-Z])"
     r"|(?<=\d),\\!\s*(?=\d{3}(?!\d))|(?<!\\)\\!\s*|\\(?:phantom|hspace|vspace)\{[^{}]*\}"
 )
 LATEX_BLANKS_PATTERN = re.compile(r"(?:\s|(?<!\\)\\[ ,;:>]|~|\\q?quad(?![a-zA-Z]))+")

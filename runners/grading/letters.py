@@ -11,8 +11,12 @@ from isocompute.runners.grading.extraction import (
     find_statements,
 )
 
+CORRECT_PATTERN = re.compile(
+    r"\b(?:option|choice|answer) [(\[*]{0,3}([A-Z])[)\]*]{0,3}(?:,| is) (?:the )?(?:correct|right|best|answer)",
+    re.IGNORECASE,
+)
 MARKUP_PATTERN = re.compile(
-    r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathsf|mbox|bf|rm)(?![a-zA-Z])|\\[ ,;:]|[\s${}*_`\"'“”<>]"
+    r"\\[()]|\\(?:text|textbf|textit|textrm|mathrm|mathbf|mathsf|mbox|bf|rm)(?![a-zA-Z])|\\[ ,;:]|[\s${}*_`\"'“”<>]"
 )
 OPTION_PATTERN = re.compile(
     r"^(?:the )?(?:correct |right |best )?(?:option|choice|letter|answer)s?(?: is)?\b[\s:]*", re.IGNORECASE
@@ -39,10 +43,13 @@ def extract_choice_letter(text: str) -> str | None:
     for _, said in find_statements(text):
         if said and (found := read_letter(said)):
             chosen, is_stated = found, True
+    if not is_stated and (correct := CORRECT_PATTERN.findall(text)):
+        return str(correct[-1]).upper()
     if is_stated:
         return None if chosen == "?" else chosen
     bare = text.strip()
-    if len(bare) <= LONGEST_BARE_TEXT and "\n" not in bare and re.match(r"\W{0,4}[A-Z](?:\W|$)", bare):
+    is_short = len(bare) <= LONGEST_BARE_TEXT and "\n" not in bare
+    if is_short and re.match(r"\W{0,4}[A-Z](?:\W|$)|\(?[a-z]\)?\.?$", bare):
         return parse_choice_letter(bare)
     alone = LONE_LETTER_PATTERN.findall(text)
     return alone[-1] if alone else None

@@ -28,9 +28,9 @@ SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙᵢ", "
 SUPERSCRIPT_PATTERN = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ⁿⁱ]+")
 SUBSCRIPT_PATTERN = re.compile("[₀₁₂₃₄₅₆₇₈₉₊₋₍₎ₙᵢ]+")
 
-FUNCTION_NAMES = "arcsin arccos arctan sinh cosh tanh sin cos tan cot csc log ln gcd lcm"
+PLAIN_FUNCTION_NAMES = "arcsin arccos arctan sinh cosh tanh sin cos tan cot csc log ln gcd lcm"
 PLAIN_FUNCTION_PATTERN = re.compile(
-    rf"(?<![a-zA-Z\\])(?:({FUNCTION_NAMES.replace(' ', '|')})(?= ?[({{^_\d\\]| [a-zA-Z]|[a-z](?![a-z]))"
+    rf"(?<![a-zA-Z\\])(?:({PLAIN_FUNCTION_NAMES.replace(' ', '|')})(?= ?[({{^_\d\\]| [a-zA-Z]|[a-z](?![a-z]))"
     r"|(sec|max|min|det)(?=\())"
 )
 REAL_NUMBERS_PATTERN = re.compile(
@@ -44,11 +44,17 @@ LEAD_IN_PATTERN = re.compile(
     r"^(?:\\text ?\{)?[\s*]*(?:the |so |thus |therefore |hence )*(?:final |correct )?answer(?: is|:| =)+:?\s*(\})?\s*",
     re.IGNORECASE,
 )
+LEAD_CLAUSE_PATTERN = re.compile(
+    r"^(?:\\text ?\{)?(?:the|our|its|their|there) (?:[^{}=\d]|\}|\\text ?\{){0,80}?"
+    r"(?: |\{)(?:is|are|equals?)(?: |: ?)(\}?) ?(?=[-+$\\(\[\d]|\}$)",
+    re.IGNORECASE,
+)
 LEAD_OUT_PATTERN = re.compile(
     r"\s*(?:\\text ?\{)?\s*(?:is|are) (?:the |our )?(?:only |final |correct )*(?:solutions?|answers?)\.?\s*\}?$"
 )
 ALIGNED_PATTERN = re.compile(r"\\begin\{(aligned|align\*?|gathered|split)\}((?:(?!\\begin).)*?)\\end\{\1\}", re.DOTALL)
 FRENCH_INTERVAL_PATTERN = re.compile(r"([\[\](])([^\[\]()]+[,;][^\[\]()]+)([\[\])])")
+CONSTANT_DOMAIN_PATTERN = re.compile(r",\s*([abkmC])\s*\\in\s*\\mathbb ?\{? ?R ?\}?\s*$")
 RENAMED_DOMAIN_PATTERN = re.compile(
     r",?\s*(?:\\text ?\{[^{}]*\}|\\forall|where|for|with)?\s*([a-zA-Z])\s*\\in\s*\\mathbb ?\{? ?Z ?\}?\s*$"
 )
@@ -91,6 +97,7 @@ def normalise_decimals(text: str) -> str:
 def normalise_wording(text: str) -> str:
     """Return an answer without words such as "the answer is", and with sets in words as symbols."""
     text = LEAD_OUT_PATTERN.sub("", LEAD_IN_PATTERN.sub("", text, count=1))
+    text = LEAD_CLAUSE_PATTERN.sub("", text, count=1)
     if text.count("{") < text.count("}") and text.endswith("}") and not text.endswith(r"\}"):
         text = text[:-1]  # the lead-in was inside of \text{…}
     words = re.sub(r"\\(?:text|mathrm|textbf)(?![a-zA-Z])|[{}.$]|\\[ ,]", " ", text).casefold()
@@ -143,7 +150,7 @@ def normalise_intervals(text: str) -> str:
     r"""Return a text with open intervals as (a, b), unions as \cup, and sets that are left out as \setminus."""
     if re.search(r"(?:^|\\cup|\\in) ?\]|\[ ?(?:$|\\cup|\\text)", text):
         text = FRENCH_INTERVAL_PATTERN.sub(
-            lambda m: f"{'(' if m[1] in '](' else '['}{m[2]}{')' if m[3] in '[)' else ']'}", text
+            lambda m: f"{'(' if m[1] in '](' else '['}{m[2].replace(';', ',')}{')' if m[3] in '[)' else ']'}", text
         )
     text = re.sub(r"(?<=[)\]}]) ?U ?(?=[(\[{\\])", r"\\cup ", text)
     return re.sub(r"(\\mathbb ?\{? ?[RZNQC] ?\}?) ?(?:-|\\backslash|/) ?(?=\\\{|\\lbrace|\{)", r"\1\\setminus ", text)
@@ -164,6 +171,11 @@ def rename_parameter(text: str) -> str:
     >>> rename_parameter(r"x=\frac{\pi}{4}+n\pi, n \in \mathbb{Z}"), rename_parameter(r"2n+\pi")
     ('x=\\frac{\\pi}{4}+k\\pi', '2k+\\pi')
     """
+    constant = CONSTANT_DOMAIN_PATTERN.search(text)
+    if constant is not None and not find_letter(text, "c"):
+        return re.sub(
+            rf"(?<![a-zA-Z\\]){constant[1]}(?![a-zA-Z(])|(?<![a-zA-Z\\]){constant[1]}(?=[xyz](?![a-zA-Z]))", "c", text
+        )
     found = RENAMED_DOMAIN_PATTERN.search(text)
     if found is not None and found.start():
         head, letter = text[: found.start()], found[1]

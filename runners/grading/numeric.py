@@ -11,10 +11,11 @@ import re
 from fractions import Fraction
 
 from isocompute.runners.grading.extraction import LONGEST_BARE_TEXT, LONGEST_SHORT_ANSWER, find_stated_answer
+from isocompute.runners.grading.notation import SUPERSCRIPT_PATTERN, SUPERSCRIPTS
 
 MOST_DIGITS = 60
 """Digits of the longest number that is read."""
-MOST_BITS = 4000
+MOST_VALUE_BITS = 4000
 """Binary digits of the largest value that is computed."""
 
 NUMBER_WORDS = {
@@ -31,8 +32,6 @@ FRACTION_CHARACTERS = {
     "½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅖": "2/5", "⅗": "3/5", "⅘": "4/5",
     "⅙": "1/6", "⅚": "5/6", "⅛": "1/8", "⅜": "3/8", "⅝": "5/8", "⅞": "7/8",
 }  # fmt: skip
-SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
-SUPERSCRIPT_PATTERN = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
 
 DIGITS = r"(?:\d{1,3}(?:,\d{3}){1,20}(?![\d,]*\d)|\d{1,60})"
 NUMBER_PATTERN = re.compile(
@@ -47,11 +46,11 @@ LEAD_PATTERN = re.compile(
     r"just |simply |nearly |almost |equal to |a total of |USD |EUR |Rs\.? ?)+",
     re.IGNORECASE,
 )
-CONCLUSION_PATTERN = re.compile(
-    r"(?:=|≈|\\approx|\b(?:so|thus|hence|therefore|which (?:is|equals|makes|gives)|making|giving|i\.e\.)\b)(?!.*"
-    r"(?:=|≈|\\approx|\b(?:so|thus|hence|therefore|which (?:is|equals|makes|gives)|making|giving|i\.e\.)\b))",
-    re.IGNORECASE,
+CONCLUSION_WORD = (
+    r"(?:=|≈|\\approx|\b(?:so|thus|hence|therefore)\b"
+    r"|\b(?:which (?:is|equals|makes|gives)|making|giving|i\.e\.)(?=:?,? (?:about |approximately )?[$€£]?-?\.?\d))"
 )
+CONCLUSION_PATTERN = re.compile(rf"{CONCLUSION_WORD}(?!.*{CONCLUSION_WORD})", re.IGNORECASE)
 EXPLANATION_PATTERN = re.compile(
     r"[\s,;]*(?:\(|(?:because|since|as|per|for|if|when|given|that|in|after|by|from|instead|rather|not|with|left|more|less|"
     r"but|at|on)\b|of\b(?! \d)|and (?:not|that|this|the|it|so)\b|to (?:the|be|make|get|pay|have)\b)",
@@ -200,7 +199,7 @@ def read_power(text: str, depth: int) -> tuple[Fraction, str]:
         exponent = int(found[1] or found[2])
         if not value and exponent < 0:
             raise NotANumberError
-        if abs(exponent) * (value.numerator.bit_length() + value.denominator.bit_length()) > MOST_BITS:
+        if abs(exponent) * (value.numerator.bit_length() + value.denominator.bit_length()) > MOST_VALUE_BITS:
             raise NotANumberError
         value, rest = value**exponent, rest[found.end() :]
     return sign * value, rest
@@ -271,7 +270,7 @@ def take_root(value: Fraction) -> Fraction:
 
 def check_size(value: Fraction) -> Fraction:
     """Return a value that is not too large."""
-    if value.numerator.bit_length() + value.denominator.bit_length() > MOST_BITS:
+    if value.numerator.bit_length() + value.denominator.bit_length() > MOST_VALUE_BITS:
         raise NotANumberError
     return value
 

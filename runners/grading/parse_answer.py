@@ -57,9 +57,13 @@ RESIDUE_PATTERN = re.compile(
     r"(?:[a-zA-Z] ?(?:\\equiv|=) ?)?([^=,;<>]+?) ?(?:\( ?)?(?:\\p?mod|\\text ?\{ ?mod ?\}|mod)"
     r" ?\{? ?(\d{1,30}) ?\}? ?\)?"
 )
+REMAINDER_PATTERN = re.compile(
+    r"(\d{1,30}) ?,? ?(?:\\text ?\{ ?(?:R|r|rem|(?:with )?(?:a )?remainder(?: of)?)\.? ?\}|R|r|remainder) ?(\d{1,30})"
+)
 MEASURE_PATTERN = re.compile(
-    r"\|[^|=]+\||\[[A-Z]{2,}\]|\([A-Z]{2,}\)|\\(?:det|gcd|lcm|deg|dim|max|min|log|arg|sup|inf)(?![a-zA-Z])[^=]*"
-    r"|[-+]?\d*[a-zA-Z](?: ?[-+] ?\d*[a-zA-Z])+|[a-zA-Z]{2,4}|[a-z] ?/ ?[a-z]|\\frac ?\{?[a-zA-Z]\}? ?\{?[a-zA-Z]\}?"
+    r"\|[^|=]+\||\[[A-Z]{2,}\]|\([A-Z]{2,}\)|[A-Za-z]{1,4} ?\([^()=]*\)|[a-zA-Z]{2,4}|[a-z] ?/ ?[a-z]"
+    r"|[-+]?\d*[a-zA-Z](?: ?[-+] ?\d*[a-zA-Z])+|\\(?:det|gcd|lcm|deg|dim|max|min|log|arg|sup|inf)(?![a-zA-Z])[^=]*"
+    r"|\\frac ?\{?[a-zA-Z]\}? ?\{?[a-zA-Z]\}?|\\frac ?\{[A-Za-z\[\]| ]+\} ?\{[A-Za-z\[\]| ]+\}"
 )
 CONDITION_WORD_PATTERN = (
     r"\\text ?\{ ?(?:if|for|when|otherwise|else)? ?\}|(?<![a-zA-Z\\])(?:if|for|when|otherwise|else)(?![a-zA-Z])"
@@ -91,6 +95,8 @@ def parse_answer_part(text: str) -> ParsedAnswer:
         raise UnreadableExpressionError(text)
     if text == r"\ldots":
         return WordAnswer(text)
+    if division := REMAINDER_PATTERN.fullmatch(text):
+        return AnswerList(tuple(parse_quantity(part) for part in division.groups()), "R")
     if residue := RESIDUE_PATTERN.fullmatch(text):
         return Residue(parse_scalar(residue[1]), int(residue[2]))
     while (pair := match_outer_brackets(text)) and (pair[0], pair[2]) == ("{", "}"):

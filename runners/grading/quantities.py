@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sympy
 
 from isocompute.runners.grading.expression import Expression, UnreadableExpressionError, parse_expression
-from isocompute.runners.grading.units import DEGREE_UNIT, Dimension, parse_unit
+from isocompute.runners.grading.units import DEGREE_UNIT, SCALE_WORDS, Dimension, parse_unit
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ def parse_quantity(text: str) -> Quantity:
         if base > 1 and all(int(digit, 36) < base for digit in digits):
             bare = parse_expression(sign + digits) if digits.isdigit() else sympy.Symbol(digits)
             return Quantity(sympy.Integer(int(sign + digits, base)), bare, ())
-    if match := CURRENCY_PATTERN.fullmatch(text):
-        return parse_number_with_unit(match[2], re.sub(r"\\text|[\\{} ]", "", match[1]))
+    if said := CURRENCY_PATTERN.fullmatch(text):
+        return parse_number_with_unit(said[2], re.sub(r"\\text|[\\{} ]", "", said[1]))
     if (
-        (match := UNIT_SUFFIX_PATTERN.search(text))
-        and match.start()
-        and not (match["degree"] and FUNCTION_CALL_PATTERN.search(text))
+        (said := UNIT_SUFFIX_PATTERN.search(text))
+        and said.start()
+        and not (said["degree"] and FUNCTION_CALL_PATTERN.search(text))
     ):
         degrees = {"C": "celsius", "F": "fahrenheit", "K": "kelvin"}.get(
             (said["scale"] or said["letter"] or "")[:1], "degree"
@@ -72,7 +72,7 @@ def parse_quantity(text: str) -> Quantity:
         name = said["text"] or said["plain"] or said["sign"] or said["ohm"] or degrees
         name = f"μ{name.strip()}" if said["micro"] else name
         try:
-            return parse_number_with_unit(text[: match.start()], name.removeprefix("\\") + (match["power"] or ""))
+            return parse_number_with_unit(text[: said.start()], name.removeprefix("\\") + (said["power"] or ""))
         except UnreadableExpressionError:
             pass
     if not re.fullmatch("[a-z]{3}", text) and not FUNCTION_NAMES.issuperset(
@@ -115,6 +115,15 @@ def parse_number_with_unit(text: str, name: str) -> Quantity:
     Raises:
         UnreadableExpressionError: the number or the unit cannot be read.
     """
+    if (words := name.strip().split(maxsplit=1)) and SCALE_WORDS.get(words[0].lower(), 1) > 1:
+        scaled = parse_quantity(text.strip())
+        if scaled.dimension is not None or not isinstance(scaled.value, sympy.Expr):
+            raise UnreadableExpressionError(text)
+        text = str(sympy.nsimplify(scaled.value * SCALE_WORDS[words[0].lower()], rational=True))
+        if len(words) == 1:
+            value = parse_expression(text)
+            return Quantity(value, value, ())
+        name = words[1]
     said, found = parse_quantity(text.strip()), parse_unit(name)
     if found is None or said.dimension is not None or not isinstance(said.unitless_value, sympy.Expr):
         raise UnreadableExpressionError(text)
@@ -122,8 +131,6 @@ def parse_number_with_unit(text: str, name: str) -> Quantity:
     if dimension == ((DEGREE_UNIT, 1),):
         return Quantity(said.unitless_value * sympy.pi / 180, said.unitless_value, ())
     value = said.unitless_value * sympy.Rational(scale)
-    if scale > 1 and not dimension:
-        return Quantity(value, value, ())  # 5 million is not 5
     if not dimension and value.is_extended_real and 0 <= said.unitless_value <= 1:
         return Quantity(value, value, ())  # a bare 0.5 is a share, so it must not equal 0.5 %
     return Quantity(value, said.unitless_value, dimension)

@@ -48,6 +48,8 @@ PREFIXES = {
     "c": Fraction(1, 100), "d": Fraction(1, 10), "k": Fraction(1000), "M": Fraction(10**6), "G": Fraction(10**9),
     "T": Fraction(10**12), "p": Fraction(1, 10**12),
 }  # fmt: skip
+SCALE_WORDS = {name: int(factor) for factor, names in UNITS[""].items() if factor.isdigit() for name in names.split()}
+"""Words after a number that multiply it, with their factors; those of 1 say nothing."""
 NO_UNITS = frozenset(
     """
     squared cubed half halves third thirds fourth fourths quarter quarters fifth fifths sixth sixths seventh sevenths
@@ -87,7 +89,14 @@ def parse_unit(text: str) -> tuple[Fraction, Dimension] | None:
     ... parse_unit("of the 3 x + 1"))
     (True, (Fraction(1, 100), (('dollar', 1),)), (Fraction(1, 1), (('apple', 1),)), None)
     """
-    said = re.sub(r"\\[ ,;:]|~", " ", text).strip().rstrip(".").replace("{", "").replace("}", "").replace("\\", "")
+    said = (
+        re.sub(r"\\[ ,;:]|~|\\cdot|·", " ", text)
+        .strip()
+        .rstrip(".")
+        .replace("{", "")
+        .replace("}", "")
+        .replace("\\", "")
+    )
     said = re.sub(r"\bper cent\b", "percent", re.sub(r"(?<=[a-zA-Z])\.(?=\s)", "", said)).replace("µ", "μ")
     if (symbol := convert_symbol(said)) is not None:
         return symbol
