@@ -17,6 +17,9 @@ LONGEST_STATEMENT = 1300
 LONGEST_BARE_TEXT = 120
 """Characters of the longest text of one line that is its own answer."""
 
+MOST_BARE_WORDS = 3
+"""The most words of such a text if it has no number or sign, so that "I do not know" is no answer."""
+
 MOST_BOXES = 100
 """The most boxes that are looked at, from a text's end."""
 
@@ -164,6 +167,7 @@ def extract_final_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str 
     if found is not None:
         return found
     bare = text.strip()
-    if re.search(r"\w", bare[:LONGEST_BARE_TEXT]) and len(bare) <= LONGEST_BARE_TEXT and not re.search("\n|box", bare):
-        return bare.strip(OUTER_MARKS)
-    return None
+    if len(bare) > LONGEST_BARE_TEXT or re.search("\n|box", bare) or not re.search(r"\w", bare):
+        return None
+    is_sentence = len(bare.split()) > MOST_BARE_WORDS and not re.search(r"[\d\\$=]", bare)
+    return None if is_sentence else bare.strip(OUTER_MARKS)

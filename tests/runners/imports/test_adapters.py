@@ -143,7 +143,7 @@ def test_large_language_monkeys_yaml(take, cells, golden):
         ("3", 1, "6", False),
         ("3", 2, "5", True),
     ]
-    assert run.read_manifest()["grader"] == "numeric/1"
+    assert run.read_manifest()["grader"] == "numeric/2"
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "json"])
@@ -185,12 +185,12 @@ def test_lm_eval_repeats_are_solutions(take, cells, golden):
     assert cells(run, SOLUTIONS_TABLE, "problem_id", "solution_id", "text", "answer", "correct") == [
         ("0", 0, "The answer is 5.", "5", True),
         ("0", 1, "The answer is 6.", "6", False),
-        ("0", 2, "five", None, False),
+        ("0", 2, "five", "5", True),
         ("1", 0, "The answer is 11.", "11", False),
         ("1", 1, "The answer is 12.", "12", True),
         ("1", 2, "The answer is 12.", "12", True),
     ]
-    assert run.read_manifest()["grader"] == "numeric/1"
+    assert run.read_manifest()["grader"] == "numeric/2"
 
 
 def test_lm_eval_takes_what_the_first_filter_read(take, cells, golden):
@@ -236,7 +236,7 @@ def test_inspect_ai_epochs_are_solutions(take, cells, golden, tmp_path, kind):
     assert (
         cells(run, SOLUTIONS_TABLE, "problem_id", "solution_id", "answer", "correct", *TOKENS, "finish_reason") == SUMS
     )
-    assert run.read_manifest()["grader"] == "letter/1"
+    assert run.read_manifest()["grader"] == "letter/2"
     assert run.read_manifest()["imported"]["solver"] == "openai/m"
 
 
