@@ -15,7 +15,7 @@ from isocompute.runners.storage.schema import GRADES_TABLE, PROBLEMS_TABLE, SOLU
 
 TEXTS = {
     "a": [r"\boxed{\frac{1}{2}}", r"\boxed{50\%}", r"\boxed{2x}", r"\boxed{x+x}", None],
-    "b": [r"\boxed{7}", "The answer is 7.", "lost", r"\boxed{9^{9^{9}}}", r"\boxed{7.0}"],
+    "b": [r"\boxed{7}", "The answer is 7.", "I am lost here", r"\boxed{9^{9^{9}}}", r"\boxed{7.0}"],
 }
 THOUGHT = "<think>\\boxed{1}?</think>"
 SOLVER = {"model": "scripted/solver", "prompt": "math-solve", "thinking_end": "</think>"}
@@ -65,7 +65,7 @@ def test_a_regrade_lies_over_the_answers_and_says_what_changed(run, math):
     before = contents(run)
     assert answers(run)["a"] == ["\\frac{1}{2}", "50\\%", "2x", "x+x", None]
     found = regrade_run(run, math)
-    assert answers(run) == {"a": ["1/2", "1/2", "2x", "2x", None], "b": ["7", "7", "lost", "9^{9^{9}}", "7"]}
+    assert answers(run) == {"a": ["1/2", "1/2", "2x", "2x", None], "b": ["7", "7", None, "9^{9^{9}}", "7"]}
     frame = run.read_frame(SOLUTIONS_TABLE)
     assert frame["correct"].tolist() == [True, True, False, False, None, True, True, False, False, True]
     assert (found.before, found.grader) == ("boxed-number/1", math.title)
@@ -113,7 +113,7 @@ def test_solutions_that_came_later_keep_their_own_answers(run, math):
     writer = run.open_writer(SOLUTIONS_TABLE)
     writer.add_rows([solution("a", 4, r"\boxed{3x}"), solution("b", 5, r"\boxed{8}")])
     writer.flush()
-    assert answers(run) == {"a": ["1/2", "1/2", "2x", "2x", "3x"], "b": ["7", "7", "lost", "9^{9^{9}}", "7", "8"]}
+    assert answers(run) == {"a": ["1/2", "1/2", "2x", "2x", "3x"], "b": ["7", "7", None, "9^{9^{9}}", "7", "8"]}
     assert run.read_frame(SOLUTIONS_TABLE, ["correct"])["correct"].sum() == 5
 
 
