@@ -78,7 +78,7 @@ def curve(
         S, V = check_numbers(S, "S", usual_S), check_numbers(V, "V", usual_V)
         accuracy = estimate_strategy(entry, run_pool.pool, S, V).accuracy.reshape(run_pool.pool.problems, -1)
         grid: list[tuple[int, int | None]] = [(s, v) for s in S for v in (V or (None,))]
-        numbers = {"S": [s for s, _ in grid], "V": [v for _, v in grid]}
+        numbers = {"S": [s for s, _ in grid], "V": [v or 0 for _, v in grid]}
         known_rho = costs.rhos.get(way) if rho is None else check_rho(rho)
         compute = [price_allocation(entry, s, v, known_lam, known_rho) for s, v in grid]
     low, high = np.full((2, accuracy.shape[1]), np.nan)

@@ -8,7 +8,7 @@ import numpy as np
 
 from isocompute.api.profiles import FittedProfile
 from isocompute.api.results import Result
-from isocompute.api.runs import OpenedRun, RunSource, require_path
+from isocompute.api.runs import SOURCE_KINDS, OpenedRun, RunSource, require_path
 from isocompute.errors import ConfigError
 from isocompute.planner.difficulty import (
     DIFFICULTY_KINDS,
@@ -17,6 +17,7 @@ from isocompute.planner.difficulty import (
     build_profile_study,
     build_source_study,
 )
+from isocompute.planner.profile import apply_costs
 from isocompute.runners.parsing.printable import format_error_value
 
 if TYPE_CHECKING:
@@ -88,24 +89,31 @@ class DifficultyResult(Result):
 
 
 def difficulty(
-    source: RunSource | FittedProfile, bins: str = "agreement", samples: int = DIFFICULTY_SAMPLES
+    source: RunSource | FittedProfile,
+    bins: str = "agreement",
+    samples: int = DIFFICULTY_SAMPLES,
+    *,
+    lam: float | str | None = None,
+    rho: float | None = None,
 ) -> DifficultyResult:
-    """Say what to run on easy and on hard problems, as ``isocompute difficulty`` does.
+    """Choose what to run on easy and on hard problems, as ``isocompute difficulty`` does.
 
     Args:
-        source: a run or its path; or a profile, its name or its file, of which only ``bins="oracle"`` can be told.
-        bins: how difficulty is told: oracle, estimate, agreement, score or level.
-        samples: solutions that are looked at to tell it, and paid for.
+        source: a run or its path; or a profile, its name or its file, which only ``bins="oracle"`` can use.
+        bins: the measure of difficulty: oracle, estimate, agreement, score or level.
+        samples: solutions from which difficulty is estimated; their cost is charged.
+        lam: λ as a number, or a way of counting tokens: completion, prompts or cached.
+        rho: ρ, the cost of scoring a solution in solutions.
 
     Raises:
-        ConfigError: no such way to tell it, or ``samples`` is not a whole number from 1.
-        RunError, DataError: the source is missing or does not hold what ``bins`` needs.
+        ConfigError: ``bins`` is unknown, or ``samples`` is not a whole number from 1.
+        RunError, DataError: the source is missing or does not hold what ``bins`` needs, or λ or ρ is not a cost.
     """
     if bins not in DIFFICULTY_KINDS:
         raise ConfigError(f"bins={format_error_value(bins)} must be one of {', '.join(DIFFICULTY_KINDS)}.")
     if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 1:
         raise ConfigError(f"samples={format_error_value(samples)} must be a whole number from 1.")
     if isinstance(source, FittedProfile):
-        return DifficultyResult(build_profile_study(source._profile, bins))
-    path = source.path if isinstance(source, OpenedRun) else require_path(source, "source")
-    return DifficultyResult(build_source_study(path, bins, samples))
+        return DifficultyResult(build_profile_study(apply_costs(source._profile, lam, rho), bins))
+    path = source.path if isinstance(source, OpenedRun) else require_path(source, "source", SOURCE_KINDS)
+    return DifficultyResult(build_source_study(path, bins, samples, lam, rho))

@@ -152,7 +152,7 @@ def load_profile(profile: ProfileSource = "lab") -> FittedProfile:
     """
     if isinstance(profile, FittedProfile):
         return profile
-    path = require_path(profile, "profile")
+    path = require_path(profile, "profile", "a profile, the name of a bundled one, or a path")
     return FittedProfile(read_profile(path), path)
 
 
@@ -181,7 +181,11 @@ def fit(
         RunError, DataError, EngineError: the source is missing, incomplete or damaged, or a number is bad.
         ConfigError: the source is a grid, which has no tokens for ``parameters`` and ``read``.
     """
-    path = source.path if isinstance(source, OpenedRun) else require_path(source, "source")
+    path = (
+        source.path
+        if isinstance(source, OpenedRun)
+        else require_path(source, "source", "a run or a grid, or the path or URL of one")
+    )
     target = None if output is None else name_profile_file(require_path(output, "output"))
     name = PurePath(path).name.removesuffix(".json") if target is None else PurePath(target).stem
     profile = fit_profile(path, name, entry, lam, rho, parameters, read)

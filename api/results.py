@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Result(ABC):
         """Return the lines that say what the result is."""
 
     def __repr__(self) -> str:
-        lines = [line if len(line) <= SHOWN_WIDTH else f"{line[: SHOWN_WIDTH - 1]}…" for line in self._describe()]
+        lines = [line for text in self._describe() for line in wrap(text, SHOWN_WIDTH, subsequent_indent="  ") or [""]]
         return "\n".join(lines if len(lines) <= SHOWN_LINES else [*lines[: SHOWN_LINES - 1], "…"])
 
     def _repr_html_(self) -> str:

@@ -139,7 +139,7 @@ def open_run(path: RunSource) -> OpenedRun:
     Raises:
         RunError, DataError: there is no run, or its manifest cannot be read.
     """
-    return path if isinstance(path, OpenedRun) else OpenedRun(Run(require_path(path, "the run")))
+    return path if isinstance(path, OpenedRun) else OpenedRun(Run(require_path(path, "the run", RUN_KINDS)))
 
 
 def import_run(
@@ -190,14 +190,29 @@ def sweep(config: str | os.PathLike[str] | Mapping[str, Any]) -> OpenedRun:
     return open_run(run_sweep(sweep_config).run)
 
 
-def require_path(path: object, name: str) -> str:
+RUN_KINDS = "a run, or the path or URL of one"
+SOURCE_KINDS = "a run, a profile, or the path or URL of one"
+RESULT_KINDS = {
+    "DataFrame": "a data frame; iso.from_frame makes a run of it",
+    "OpenedRun": "a run; iso.fit(run) makes a profile of it",
+    "FittedProfile": "a profile, which is fitted already",
+}
+"""Descriptions of objects that are given in the place of others, with the function that helps."""
+
+
+def require_path(path: object, name: str, kinds: str = "a path or a URL") -> str:
     """Return a path as text.
+
+    Args:
+        path: the argument.
+        name: its name, for errors.
+        kinds: what it may be, for errors.
 
     Raises:
         ConfigError: it is not a path.
     """
     text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
-    is_text = isinstance(text, str) and "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
-    if not text or not is_text:
-        raise ConfigError(f"{name} must be a path or a URL; it is {format_error_value(path)}.")
-    return str(text)
+    if isinstance(text, str) and text and "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text):
+        return text
+    description = RESULT_KINDS.get(type(path).__name__) or format_error_value(path)
+    raise ConfigError(f"{name} must be {kinds}; it is {description}.")

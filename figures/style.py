@@ -82,7 +82,7 @@ def prepare_axes(
     A new figure is not registered with pyplot, so it is neither shown nor kept open; it is reached by ``axes.figure``.
 
     Args:
-        ax: one Axes for each panel; None for a new figure in the common style.
+        ax: one Axes for each panel, or one that is split into the panels; None for a new figure in the common style.
         count: number of panels, side by side.
         size: size of a new figure, in inches.
         changes: settings of a new figure that override `FIGURE_STYLE`.
@@ -93,6 +93,8 @@ def prepare_axes(
     """
     if ax is not None:
         given = np.ravel(np.asarray(ax, dtype=object))
+        if count > 1 and len(given) == 1 and isinstance(given[0], Axes):
+            given = split_axes(given[0], count, **layout)
         if len(given) != count or not all(isinstance(each, Axes) for each in given):
             expected = "one matplotlib Axes" if count == 1 else f"{count} matplotlib Axes"
             got = ", ".join(type(each).__name__ for each in given) or "nothing"
@@ -102,6 +104,20 @@ def prepare_axes(
     with use_figure_style(changes):
         figure = Figure(figsize=size or (ONE_PANEL_SIZE if count == 1 else TWO_PANEL_SIZE), layout="constrained")
         yield list(np.ravel(figure.subplots(1, count, **layout)))
+
+
+def split_axes(axes: Axes, count: int, **layout: Any) -> NDArray[np.object_]:
+    """Replace an Axes by several side by side in its place, and return them.
+
+    Raises:
+        DataError: the Axes is not part of a grid, so that it has no place to divide.
+    """
+    place = axes.get_subplotspec()
+    if place is None:
+        raise DataError(f"ax must be {count} matplotlib Axes, or one of a grid; make one with plt.subplots.")
+    figure = axes.figure
+    axes.remove()
+    return np.ravel(place.subgridspec(1, count).subplots(**layout)) if figure is not None else np.array([])
 
 
 def draw_two_panels(

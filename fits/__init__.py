@@ -128,3 +128,7 @@ def __getattr__(name: str) -> object:
     message = f"isocompute.fits.{name} is now called {today}; the next release removes the old name."
     warnings.warn(message, DeprecationWarning, stacklevel=2)
     return globals()[today]
+
+
+def __dir__() -> list[str]:
+    return __all__

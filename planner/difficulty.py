@@ -28,7 +28,7 @@ from isocompute.fits import (
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile, estimate_strategy, list_allocations
-from isocompute.planner.profile import Profile, find_bundled_profiles, read_profile
+from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, apply_costs, find_bundled_profiles, read_profile
 from isocompute.planner.strategies.options import build_pool_options, get_rho, list_strategy_options
 from isocompute.planner.strategies.registry import STRATEGIES, Strategy
 from isocompute.runners.storage.run import Run
@@ -52,6 +52,7 @@ class DifficultyStudy:
         in_practice: whether the level can be found without the gold answer.
         problems: number of problems.
         policy: the choice for each level within each budget, and its accuracy.
+        notes: limits of the options, in sentences.
     """
 
     name: str
@@ -60,15 +61,16 @@ class DifficultyStudy:
     in_practice: bool
     problems: int
     policy: ComputeOptimalPolicy
+    notes: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> list[str]:
         """The limits of the study, in sentences."""
-        sentences = []
+        sentences = list(self.notes)
         if not self.in_practice:
             sentences.append(
                 f"Difficulty by {self.kind_description} needs the right answers, so it cannot be used on new "
-                "problems. It bounds the gain of the kinds that can be used."
+                "problems. It shows the gain if the level were known; by chance another kind can come out above it."
             )
         unaffordable = [f"{x:,.0f}x" for x in self.policy.budgets[np.isnan(self.policy.gain)]]
         if unaffordable:
@@ -112,36 +114,53 @@ def build_figure_studies(profile: Profile, run: RunPool | None) -> list[Difficul
     return [build_pool_study(run, profile, "agreement", name=profile.name), bound]
 
 
-def build_source_study(source: str, kind: str, samples: int = DIFFICULTY_SAMPLES) -> DifficultyStudy:
+def build_source_study(
+    source: str,
+    kind: str,
+    samples: int = DIFFICULTY_SAMPLES,
+    lam: float | str | None = None,
+    rho: float | None = None,
+) -> DifficultyStudy:
     """Choose by difficulty from a run, or from a profile.
 
     Args:
         source: a run's folder; or a profile's file, which ends in ``.json``, or the name of a bundled one.
         kind: one of `DIFFICULTY_KINDS`.
         samples: the number of solutions per problem that an estimate looks at.
+        lam: λ as a number, or a way of counting tokens.
+        rho: ρ, the cost of scoring a solution in solutions.
 
     Raises:
         RunError, DataError: the source is missing or damaged, or does not hold what the kind needs.
     """
     if source.endswith(".json") or source in find_bundled_profiles():
-        return build_profile_study(read_profile(source), kind)
-    return build_run_study(source, kind, samples)
+        return build_profile_study(apply_costs(read_profile(source), lam, rho), kind)
+    return build_run_study(source, kind, samples, lam, rho)
 
 
-def build_run_study(path: str, kind: str, samples: int = DIFFICULTY_SAMPLES) -> DifficultyStudy:
+def build_run_study(
+    path: str,
+    kind: str,
+    samples: int = DIFFICULTY_SAMPLES,
+    lam: float | str | None = None,
+    rho: float | None = None,
+) -> DifficultyStudy:
     """Study a run: choose by difficulty among the strategies and searches of its profile.
 
     Args:
         path: the run's folder.
         kind: one of `DIFFICULTY_KINDS`.
         samples: solutions per problem from which difficulty is estimated.
+        lam: λ as a number, or a way of counting tokens.
+        rho: ρ, the cost of scoring a solution in solutions.
 
     Raises:
         RunError, DataError: the run is missing, incomplete or damaged, or lacks the data that the kind needs.
     """
     run = Run(path)
     pool = read_pool(run)
-    return build_pool_study(pool, build_profile(run, pool, measure_costs(pool), path), kind, samples)
+    profile = apply_costs(build_profile(run, pool, measure_costs(pool), path), lam, rho)
+    return build_pool_study(pool, profile, kind, samples)
 
 
 def build_pool_study(
@@ -175,6 +194,7 @@ def build_pool_study(
         assigned.levels,
         options,
         assigned.charge,
+        (UNKNOWN_LAMBDA_WARNING,) if profile.has_unknown_lambda else (),
     )
 
 
@@ -187,7 +207,7 @@ def build_profile_study(profile: Profile, kind: str) -> DifficultyStudy:
     if kind != "oracle":
         raise DataError(
             f"Difficulty by {kind} needs single solutions, which a profile does not hold; give the run's "
-            "folder, or use --bins oracle."
+            "folder, or use --bins oracle (bins= in Python)."
         )
     if not profile.per_problem or profile.problems < 2:
         raise DataError(
@@ -195,7 +215,8 @@ def build_profile_study(profile: Profile, kind: str) -> DifficultyStudy:
         )
     options = list_strategy_options(profile, profile.lam)
     levels = assign_quantile_levels(profile.self_consistency.array[:, 0])
-    return build_study(profile.name, kind, 0, False, options, levels[None], options, 0.0)
+    notes = (UNKNOWN_LAMBDA_WARNING,) if profile.has_unknown_lambda else ()
+    return build_study(profile.name, kind, 0, False, options, levels[None], options, 0.0, notes)
 
 
 def build_study(
@@ -207,6 +228,7 @@ def build_study(
     levels: NDArray[np.int64],
     pool_options: list[AllocationOptions],
     charge: float,
+    notes: tuple[str, ...] = (),
 ) -> DifficultyStudy:
     """Choose the best option of each level at every power of two up to the highest measured cost.
 
@@ -219,6 +241,7 @@ def build_study(
         levels: (R, P) level of each problem, 1 the easiest.
         pool_options: options of each strategy over the whole pool, P rows, for the one choice for all.
         charge: cost of finding the level, in x.
+        notes: limits of the options, in sentences.
 
     Raises:
         DataError: there is only one problem.
@@ -230,7 +253,7 @@ def build_study(
         raise DataError(f"'{name}' has one problem; levels of difficulty need at least 2.")
     weights = draw_bootstrap_weights(P, STUDY_REPLICATES, STUDY_SEED)
     policy = choose_compute_optimal(options, levels, pool_options, budgets, weights, charge)
-    return DifficultyStudy(name, kind, describe_difficulty_kind(kind, samples), in_practice, P, policy)
+    return DifficultyStudy(name, kind, describe_difficulty_kind(kind, samples), in_practice, P, policy, notes)
 
 
 def describe_difficulty_kind(kind: str, samples: int) -> str:
@@ -260,7 +283,7 @@ def assign_levels(kind: str, run: RunPool, profile: Profile, samples: int) -> Di
         if profile.lam is None:
             raise DataError(
                 f"Difficulty by score needs λ, the cost of a verdict; the run at '{run.path}' does not give "
-                "it, because some rows lack token counts."
+                "it, because some rows lack token counts. Set it with --lambda (lam= in Python)."
             )
         return assign_verdict_levels(run.pool, samples, profile.lam)
     return {"estimate": assign_pass_rate_levels, "agreement": assign_agreement_levels}[kind](run.pool, samples)
@@ -275,7 +298,9 @@ def get_dataset_levels(run: RunPool, profile: Profile) -> NDArray[np.int64]:
     levels = [record.level for record in profile.per_problem]
     if None in levels:
         first = run.problem_ids[levels.index(None)]
-        raise DataError(f"The problem '{first}' of the run at '{run.path}' has no level; choose another --bins.")
+        raise DataError(
+            f"The problem '{first}' of the run at '{run.path}' has no level; choose another --bins (bins= in Python)."
+        )
     return np.array(levels, dtype=np.int64)
 
 

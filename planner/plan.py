@@ -145,7 +145,7 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
     else:
         sentences.append(
             "λ, the cost of a verification in solutions, is unknown, so GenRM has no cost and only SC is "
-            "planned; --lambda sets it."
+            "planned; --lambda (lam= in Python) sets it."
         )
     # Too few problems for the intervals.
     if not profile.per_problem:
@@ -185,7 +185,8 @@ def describe_scorer_limits(profile: Profile, x: float) -> list[str]:
     if names := list_unplaced_strategies(profile):
         sentences.append(
             f"The cost of {', '.join(names)} is unknown with tokens counted as '{profile.counting}', so "
-            "no budget includes it; --lambda sets another way of counting, --rho the cost of scoring."
+            "no budget includes it; --lambda (lam= in Python) sets another way of counting, --rho (rho=) the cost "
+            "of scoring."
         )
     for options in list_scored_options(profile):
         if x < options.lowest_cost:

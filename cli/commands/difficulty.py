@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import JsonOption, print_json
+from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, print_json
 
 commands = typer.Typer()
 
@@ -23,17 +23,19 @@ def difficulty(
     samples: Annotated[
         int, typer.Option(help="Solutions used to estimate difficulty; their cost is charged.", min=1)
     ] = 4,
+    lam: LambdaOption = None,
+    rho: RhoOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Choose what to run on easy and on hard problems, and check whether estimating difficulty is worth its cost.
 
-    The problems are split into five levels of equal size, level 1 the easiest, by
+    The problems are split into five levels, level 1 the easiest, of equal size where estimates do not tie, by
 
       [bold]agreement[/]  how many of a few solutions give the same answer
       [bold]score[/]      the mean verdict on a few solutions, each verified once
       [bold]level[/]      the dataset's own levels
       [bold]estimate[/]   how many of a few solutions are right (needs the right answers)
-      [bold]oracle[/]     how many of all solutions are right (an upper bound for the others)
+      [bold]oracle[/]     how many of all solutions are right (the gain if the level were known)
 
     [bold]Examples[/]
 
@@ -47,7 +49,7 @@ def difficulty(
     if bins not in DIFFICULTY_KINDS:
         raise typer.BadParameter(f"'{bins}' is not one of {', '.join(DIFFICULTY_KINDS)}.", param_hint="'--bins'")
     with Console(stderr=True).status("estimating …"):
-        study = build_source_study(source, bins, samples)
+        study = build_source_study(source, bins, samples, lam, rho)
     if json_:
         from isocompute.api.json_schema.difficulties import build_difficulty_json
 

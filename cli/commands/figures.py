@@ -66,7 +66,14 @@ def figures(
     except ModuleNotFoundError as error:
         raise IsocomputeError(f"Figures need {error.name}: pip install 'isocompute[figures]'.") from None
     from isocompute.figures.files import write_figures
+    from isocompute.figures.registry import FIGURES
     from isocompute.figures.source import open_figure_source
 
+    drawn = set()
     for path in write_figures(open_figure_source(source), output):
+        drawn.add(posixpath.splitext(posixpath.basename(path))[0])
         Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
+    lacking = [name for name in FIGURES if name not in drawn and FIGURES[name].needs != "search"]
+    if lacking:
+        sentence = f"not drawn, because the data that they need is missing or has no known cost: {', '.join(lacking)}"
+        Console().print(sentence, highlight=False, soft_wrap=True)

@@ -169,7 +169,7 @@ def describe_cost_assumptions(origin: Sweep | ImportedRun, known: ModelSizes) ->
         else:
             sentences.append(
                 f"The size of the solver or of the {role} is unknown, so a token of each is assumed to cost "
-                "the same; --parameters sets sizes."
+                "the same; --parameters (parameters= in Python) sets sizes."
             )
     return sentences
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isocompute.errors import ConfigError
-from isocompute.planner.profile import Profile, apply_lambda, check_profile_output, check_rho
+from isocompute.planner.profile import Profile, apply_costs, check_profile_output
 
 
 def name_profile_file(output: str) -> str:
@@ -56,9 +56,7 @@ def fit_profile(
         from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 
         profile = estimate_run_profile(source, name, sizes, read)
-    profile, price = apply_lambda(profile, lam)
-    profile = profile if price is None else profile.use_lambda(price, f"given as {lam}")
-    return profile if rho is None else profile.use_rho(check_rho(rho))
+    return apply_costs(profile, lam, rho)
 
 
 def check_sizes(parameters: object, read: object) -> tuple[float, ...]:

@@ -9,6 +9,9 @@ from isocompute.planner.profile import Curve, Profile, Surface
 from isocompute.runners.documents import parse_json
 from isocompute.runners.storage.files import read_file
 
+PROFILE_KEYS = {"self_consistency", "strategies"}
+"""Keys of which a profile has one, and a file of grids has none."""
+
 
 def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile:
     """Read a grid of mean success rates over S and V, as papers print it, and return it as a profile of means.
@@ -33,6 +36,8 @@ def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile
         raise DataError(
             f"{path} holds no grid; it must hold {{name: {{lambda_, n_problems, self_consistency, best_of_n}}}}."
         )
+    if PROFILE_KEYS & set(content):
+        raise DataError(f"{path} is a profile already; plan with it: plan --budget 128x --profile {path}.")
     if entry is None and len(entries) > 1:
         raise DataError(f"{path} holds several grids; choose one with --entry: {', '.join(entries)}.")
     entry = entry or next(iter(entries))

@@ -12,7 +12,7 @@ from isocompute.errors import DataError
 from isocompute.planner.profile.format1 import upgrade_profile_content
 from isocompute.planner.profile.profile import Profile
 from isocompute.runners.documents import NotJSONError, parse_json
-from isocompute.runners.storage.files import check_output_path, locate_store, read_file
+from isocompute.runners.storage.files import MANIFEST_FILE, check_output_path, locate_store, read_file
 
 PART_KINDS = {"curve", "surface", "searches", "unknown"}
 """Tags of the parts that pydantic puts into error locations; they are not keys of the file."""
@@ -72,6 +72,10 @@ def read_profile_content(name: str) -> tuple[dict[str, Any], str]:
     try:
         content = parse_json(read_file(path).decode(), path)
     except OSError as error:
+        if isinstance(error, IsADirectoryError) and Path(name, MANIFEST_FILE).is_file():
+            raise DataError(
+                f"'{name}' is a run, not a profile; fit it first: isocompute fit {name} -o profile.json."
+            ) from None
         problem = f"'{name}' is a folder" if isinstance(error, IsADirectoryError) else f"There is no profile '{name}'"
         raise DataError(f"{problem}; give a profile's file, or one of: {', '.join(known)}.") from None
     except (UnicodeDecodeError, NotJSONError):

@@ -27,7 +27,7 @@ COUNTING_WAYS = ("completion", "prompts", "cached")
 
 UNKNOWN_LAMBDA_WARNING = (
     "λ, the cost of a verification in solutions, is unknown, because some rows lack token "
-    "counts: the crossover, the law and the frontier of GenRM need it. Give it with --lambda."
+    "counts: the crossover, the law and the frontier of GenRM need it. Set it with --lambda (lam= in Python)."
 )
 """The warning for a profile with `Profile.has_unknown_lambda`."""
 
@@ -182,7 +182,7 @@ class Profile(BaseModel):
             DataError: the profile has no scores, or ρ is negative or not finite.
         """
         if not self.rhos:
-            raise DataError(f"The profile '{self.name}' holds no scores, so ρ has no meaning; leave --rho out.")
+            raise DataError(f"The profile '{self.name}' holds no scores, so ρ has no meaning; leave it out.")
         if not (rho >= 0 and math.isfinite(rho)):
             raise DataError(f"ρ is {rho:g}; the cost of scoring a solution in solutions must be 0 or more.")
         return self.model_copy(update={"rhos": dict.fromkeys(COUNTING_WAYS, rho)})
@@ -248,6 +248,17 @@ def apply_lambda(profile: Profile, lam: float | str | None) -> tuple[Profile, fl
         verified = profile.genrm is not None or not (profile.rhos or profile.searches)
         return profile.use_counting(lam), profile.get_lambda(lam) if verified else None
     return profile, read_lambda(lam)
+
+
+def apply_costs(profile: Profile, lam: float | str | None, rho: float | None) -> Profile:
+    """Return a profile with λ, see `apply_lambda`, and ρ as they are given; None leaves the profile's own.
+
+    Raises:
+        DataError: one is not a cost, or the profile has nothing that it is the cost of.
+    """
+    profile, price = apply_lambda(profile, lam)
+    profile = profile if price is None else profile.use_lambda(price, f"given as {lam}")
+    return profile if rho is None else profile.use_rho(check_rho(rho))
 
 
 def read_lambda(lam: object) -> float:

@@ -79,6 +79,11 @@ class Run:
         manifest_path = posixpath.join(self.root, MANIFEST_FILE)
         if not self.fs.exists(self.root):
             raise RunError(f"There is no run at '{self.path}': the folder does not exist.")
+        if self.fs.isfile(self.root):
+            raise RunError(
+                f"There is no run at '{self.path}': it is a file; `isocompute import FORMAT {self.path} -o RUN` makes "
+                "a run of another tool's log."
+            )
         if not self.fs.exists(manifest_path):
             raise RunError(f"There is no run at '{self.path}': the folder has no {MANIFEST_FILE}.")
         with self._translate_read_errors(manifest_path):

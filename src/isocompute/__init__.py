@@ -18,14 +18,19 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from isocompute import figures
     from isocompute.api.curves import curve
-    from isocompute.api.difficulties import difficulty
+    from isocompute.api.difficulties import DifficultyResult, difficulty
     from isocompute.api.frames import from_frame
-    from isocompute.api.plans import plan
-    from isocompute.api.profiles import fit, load_profile
-    from isocompute.api.runs import import_run, open_run, sweep
-    from isocompute.api.selection import select
+    from isocompute.api.plans import PlanResult, plan
+    from isocompute.api.profiles import FittedProfile, fit, load_profile
+    from isocompute.api.runs import OpenedRun, import_run, open_run, sweep
+    from isocompute.api.selection import SelectionResult, select
 
 PUBLIC = {
+    "DifficultyResult": "isocompute.api.difficulties",
+    "FittedProfile": "isocompute.api.profiles",
+    "OpenedRun": "isocompute.api.runs",
+    "PlanResult": "isocompute.api.plans",
+    "SelectionResult": "isocompute.api.selection",
     "curve": "isocompute.api.curves",
     "difficulty": "isocompute.api.difficulties",
     "fit": "isocompute.api.profiles",
@@ -37,9 +42,14 @@ PUBLIC = {
     "select": "isocompute.api.selection",
     "sweep": "isocompute.api.runs",
 }
-"""The public functions, and the module of each."""
+"""The public functions and the types of their results, with the module of each."""
 
 __all__ = [
+    "DifficultyResult",
+    "FittedProfile",
+    "OpenedRun",
+    "PlanResult",
+    "SelectionResult",
     "curve",
     "difficulty",
     "figures",

@@ -77,7 +77,7 @@ def test_a_run_in_memory_is_saved_and_reads_back(long, tmp_path):
     again = iso.open_run(tmp_path / "kept")
     assert again.solutions.equals(run.solutions)
     assert again.problems.equals(run.problems)
-    with pytest.raises(IsocomputeError, match="something at"):
+    with pytest.raises(IsocomputeError, match="exists already"):
         run.save(tmp_path / "kept")
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import isocompute as iso
@@ -109,7 +110,7 @@ def test_figures_are_drawn_from_runs_and_profiles(lab, written_run):
     ("call", "said"),
     [
         (lambda: iso.open_run("/nowhere"), "There is no run at '/nowhere'"),
-        (lambda: iso.open_run(7), "the run must be a path or a URL; it is 7"),
+        (lambda: iso.open_run(7), "the run must be a run, or the path or URL of one; it is 7"),
         (lambda: iso.load_profile("nowhere"), "nowhere"),
         (lambda: iso.plan("lab", "much"), "much"),
         (lambda: iso.plan("lab", None), "budget must be text such as '128x', or a number above zero; it is None"),
@@ -175,3 +176,48 @@ def test_a_profile_knows_its_file(written_run, tmp_path):
 
 def test_a_plan_names_the_next_best_strategy(lab):
     assert "next best: " in repr(iso.plan(lab, "128x"))
+
+
+def test_an_object_in_the_place_of_another_says_which_function_helps(lab, written_run, tmp_path):
+    frame = pd.DataFrame({"id": ["a"], "ok": [True]})
+    run = iso.open_run(written_run)
+    for call, message in (
+        (lambda: iso.fit(frame), "it is a data frame; iso.from_frame makes a run of it"),
+        (lambda: iso.difficulty(frame), "it is a data frame; iso.from_frame makes a run of it"),
+        (lambda: iso.open_run(frame), "it is a data frame; iso.from_frame makes a run of it"),
+        (lambda: iso.plan(run, "2x"), "it is a run; iso.fit\\(run\\) makes a profile of it"),
+        (lambda: iso.fit(lab), "it is a profile, which is fitted already"),
+        (lambda: iso.plan(written_run, "2x"), "is a run, not a profile; fit it first: isocompute fit"),
+    ):
+        with pytest.raises(IsocomputeError, match=message):
+            call()
+    lab.save(tmp_path / "lab.json")
+    with pytest.raises(IsocomputeError, match="is a profile already; plan with it"):
+        iso.fit(tmp_path / "lab.json")
+    (tmp_path / "log.csv").write_text("a,b\n")
+    with pytest.raises(IsocomputeError, match="it is a file; `isocompute import FORMAT"):
+        iso.open_run(tmp_path / "log.csv")
+
+
+def test_difficulty_takes_lambda_and_says_that_it_is_unknown():
+    rows = [(p, s, (p + s) % 3 == 0, (p * s) % 2) for p in range(6) for s in range(8)]
+    frame = pd.DataFrame(rows, columns=["id", "sample", "ok", "verdict"])
+    run = iso.from_frame(frame, problem="id", solution="sample", correct="ok", verdict="verdict")
+    assert any("λ" in warning for warning in iso.difficulty(run, bins="oracle").warnings)
+    known = iso.difficulty(run, bins="oracle", lam=0.5)
+    assert not any("λ" in warning for warning in known.warnings)
+    assert known.to_frame()["budget"].max() > iso.difficulty(run, bins="oracle").to_frame()["budget"].max()
+    with pytest.raises(IsocomputeError, match="must be above zero"):
+        iso.difficulty(run, bins="oracle", lam=-1)
+
+
+def test_a_figure_of_two_panels_divides_one_axes(lab):
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    ax = figure.subplots(1, 2)
+    drawn = iso.figures.frontiers(lab, ax=ax[1])
+    assert len(drawn.axes) == 2
+    assert len(figure.axes) == 3
+    with pytest.raises(IsocomputeError, match="ax must be 2 matplotlib Axes, or one of a grid"):
+        iso.figures.frontiers(lab, ax=figure.add_axes([0, 0, 1, 1]))

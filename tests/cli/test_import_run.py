@@ -82,7 +82,7 @@ def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, ref
 
     plan = json.loads(command("plan", "-b", "4x", "-p", profile, "--json").out)
     assert (plan["recommendation"]["strategy"], plan["alternatives"], plan["lambda"]) == ("sc", [], None)
-    assert any("only SC is planned; --lambda sets it" in warning for warning in plan["warnings"])
+    assert any("only SC is planned; --lambda (lam= in Python) sets it" in warning for warning in plan["warnings"])
     plan = json.loads(command("plan", "-b", "6x", "-p", profile, "--lambda", "1", "--json").out)
     assert (len(plan["alternatives"]), plan["lambda"], plan["crossover"] is None) == (4, 1.0, False)
     assert not any("only SC is planned" in warning for warning in plan["warnings"])

@@ -88,8 +88,11 @@ def test_what_is_no_axes_is_a_sentence(tables, ax, sentence):
 
 
 def test_a_number_of_axes_that_does_not_fit_is_a_sentence(tables, grid):
-    with pytest.raises(DataError, match=r"^ax must be 2 matplotlib Axes, or None for a new figure; got Axes\.$"):
-        draw_figure1(tables["figure1"], ax=grid[0])
+    three = [*grid, grid[0]]
+    with pytest.raises(
+        DataError, match=r"^ax must be 2 matplotlib Axes, or None for a new figure; got Axes, Axes, Axes"
+    ):
+        draw_figure1(tables["figure1"], ax=three)
     with (
         pytest.raises(DataError, match=r"^ax must be one matplotlib Axes, or None for a new figure; got Axes, Axes"),
         prepare_axes(grid),

@@ -51,7 +51,7 @@ def test_a_profile_has_an_oracle_only(command, refused):
     assert studied(command, "lab", "--bins", "oracle")["problems"] == 100
     assert refused("difficulty", "lab", "--bins", "score") == (
         "Difficulty by score needs single solutions, which a profile does not hold; give the run's "
-        "folder, or use --bins oracle."
+        "folder, or use --bins oracle (bins= in Python)."
     )
     assert refused("difficulty", "llama-3.1-8b-math", "--bins", "oracle") == (
         "The profile 'llama-3.1-8b-math' holds only means over problems, so problems cannot be sorted by difficulty."
@@ -64,7 +64,7 @@ def test_what_a_run_does_not_hold_is_refused(refused, written_run, rewrite):
     )
     rewrite(written_run, PROBLEMS_TABLE, lambda frame: frame.assign(level=None))
     sentence = refused("difficulty", written_run, "--bins", "level")
-    assert sentence.endswith(f"of the run at '{written_run}' has no level; choose another --bins.")
+    assert sentence.endswith(f"of the run at '{written_run}' has no level; choose another --bins (bins= in Python).")
 
 
 def test_a_kind_that_is_not_there(command, written_run):
