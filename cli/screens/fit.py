@@ -187,7 +187,7 @@ def describe_strategy_power(power: StrategyPower) -> str:
     return (
         f"At {power.budget:,.0f}x it takes {needed} {escape(f'[{fewest}, {most}]')} to tell {pair} with "
         f"power {test.power:g}; the profile has {test.problems:,}, enough for a gap of "
-        f"{100 * test.smallest_gap:.1f} points."
+        f"{100 * test.smallest_gap:.2g} points."
     )
 
 

@@ -255,5 +255,9 @@ def check_probabilities(values: NDArray[np.float64], shape: tuple[int, ...]) -> 
 
 
 def round_accuracies(values: NDArray[np.float64]) -> Any:
-    """Return accuracies as nested lists, rounded to `ACCURACY_DIGITS`."""
-    return (np.round(np.clip(values, 0, 1), ACCURACY_DIGITS) + 0.0).tolist()  # + 0.0 turns -0.0 into 0.0
+    """Return accuracies as nested lists, rounded to `ACCURACY_DIGITS`.
+
+    They are rounded to 12 digits first: sums in another order differ in the last bits, which would decide where a value
+    such as 63/64 is a half of the last digit.
+    """
+    return (np.round(np.round(np.clip(values, 0, 1), 12), ACCURACY_DIGITS) + 0.0).tolist()  # + 0.0 turns -0.0 into 0.0

@@ -94,7 +94,7 @@ def test_a_line_says_how_many_with_an_interval_and_what_the_profile_can_tell():
     test, (few, many) = found.paired, found.paired.needed_interval
     assert describe_strategy_power(found).replace("\\", "") == (
         f"At 16x it takes about {test.needed} problems [{few}, {many}] to tell genrm, the best other than sc, from sc "
-        f"with power 0.8; the profile has 60, enough for a gap of {100 * test.smallest_gap:.1f} points."
+        f"with power 0.8; the profile has 60, enough for a gap of {100 * test.smallest_gap:.2g} points."
     )
 
 
