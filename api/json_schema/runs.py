@@ -180,6 +180,23 @@ class OriginJson(JsonBlock):
     """Columns that no row has, as ``table.column``."""
 
 
+class GradeDifferenceJson(JsonBlock):
+    """A solution that the log and the grader judge differently."""
+
+    problem_id: str
+    """The problem."""
+    solution_id: int
+    """The number of the solution."""
+    gold: str | None
+    """The right answer."""
+    answer: str | None
+    """The answer that was read; null if none."""
+    logged: bool
+    """True if it is right in the log."""
+    graded: bool
+    """True if it is right here."""
+
+
 class ImportJson(CommandJson):
     """``import … --json``: what was imported."""
 
@@ -192,6 +209,18 @@ class ImportJson(CommandJson):
     """Comparisons that exceeded the limits on time or memory; their answers count as different."""
     accuracy: Fraction | None
     """Mean accuracy of the solutions; null without right answers."""
+    logged_accuracy: Fraction | None
+    """Mean accuracy as the log says, over the solutions that it judges; null if it judges none."""
+    differing: int
+    """Solutions that the log and the grader judge differently."""
+    examples: list[GradeDifferenceJson]
+    """Some of them."""
+    columns: dict[str, str]
+    """Of a table, the columns that were read, with their names here."""
+    ignored_columns: list[str]
+    """Of a table, its other columns."""
+    notes: list[str]
+    """Doubts about the source, in sentences."""
 
 
 class UpgradeJson(CommandJson):

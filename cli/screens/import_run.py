@@ -94,8 +94,29 @@ def print_import(console: Console, summary: ImportSummary) -> None:
         console, f"{summary.run} holds {', '.join(row_counts)} of {log.task}, imported from {log.format}{model}."
     )
     print_plain_line(console, f"Graded by {summary.grader}.")
+    if summary.columns:
+        read = ", ".join(name if name == ours else f"{name} as {ours}" for name, ours in summary.columns.items())
+        print_plain_line(console, f"Columns read: {read}.")
+    if summary.ignored_columns:
+        print_note(
+            console,
+            f"columns ignored: {', '.join(summary.ignored_columns)}; --columns COLUMN=NAME reads one as ours.",
+        )
     if summary.accuracy is not None:
         print_line(console, f"A solution is right with probability {summary.accuracy:.3f}.")
+    if summary.logged_accuracy is not None and summary.differing:
+        print_line(
+            console,
+            f"The log says {summary.logged_accuracy:.3f}; {summary.differing:,} solutions are judged differently:",
+        )
+        for each in summary.examples:
+            judged = f"{'right' if each.logged else 'wrong'} in the log, {'right' if each.graded else 'wrong'} here"
+            print_plain_line(
+                console,
+                f"  {each.problem_id}, solution {each.solution_id}: gold {each.gold}, read {each.answer}: {judged}",
+            )
+    for sentence in summary.notes:
+        print_note(console, sentence)
     if summary.refused:
         print_note(console, f"{summary.refused:,} answers were too large or too slow to compare, and count as wrong.")
     if log.unknown:

@@ -43,7 +43,13 @@ class AnswerClasses:
 
     def grade(self, text: str) -> tuple[str | None, bool]:
         """Return the representative of a solution's answer, and whether it is right."""
-        answer = self.grader.extract_answer(text)
+        return self._find_representative(self.grader.extract_answer(text))
+
+    def grade_answer(self, answer: str) -> tuple[str | None, bool]:
+        """Return the representative of an answer that was read from its text already, and whether it is right."""
+        return self._find_representative(self.grader.normalise_answer(answer))
+
+    def _find_representative(self, answer: str | None) -> tuple[str | None, bool]:
         if answer is None:
             return None, False
         if answer not in self._representatives:

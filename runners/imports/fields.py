@@ -12,7 +12,7 @@ from isocompute.runners.grading import extract_boxed_answer
 from isocompute.runners.parsing.printable import format_error_value
 
 INT32_MAX = 2**31 - 1
-WHOLE_NUMBER_PATTERN = re.compile(r"[0-9]{1,10}", re.ASCII)
+WHOLE_NUMBER_PATTERN = re.compile(r"([0-9]{1,10})(?:\.0{1,20})?", re.ASCII)
 BOOLEAN_WORDS = {
     "true": True,
     "yes": True,
@@ -96,7 +96,7 @@ def read_block_field(row: Mapping[str, Any], key: str, where: str) -> dict[str, 
 def read_count_field(row: Mapping[str, Any], key: str, where: str) -> int | None:
     """Return a count, such as a number of tokens; None if it is missing or NaN.
 
-    >>> (read_count_field({"n": 3.0}, "n", "here"), read_count_field({"n": " 12"}, "n", "here"),
+    >>> (read_count_field({"n": 3.0}, "n", "here"), read_count_field({"n": " 12.0"}, "n", "here"),
     ... read_count_field({"n": ""}, "n", "here"))
     (3, 12, None)
 
@@ -105,12 +105,28 @@ def read_count_field(row: Mapping[str, Any], key: str, where: str) -> int | None
     """
     value = row.get(key)
     if isinstance(value, str):
-        value = int(value) if WHOLE_NUMBER_PATTERN.fullmatch(value.strip()) else value.strip() or None
+        number = WHOLE_NUMBER_PATTERN.fullmatch(value.strip())
+        value = int(number[1]) if number else value.strip() or None
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool | str) or not isinstance(value, int | float) or not 0 <= value <= INT32_MAX or value % 1:
         raise DataError(f"{where}: '{key}' must be a whole number, 0 or more; it is {format_error_value(row[key])}.")
     return int(value)
+
+
+def read_level_field(row: Mapping[str, Any], key: str, where: str) -> int | None:
+    """Return a level of difficulty: a whole number, or text with one; None if it is missing.
+
+    >>> [read_level_field({"level": level}, "level", "here") for level in (3, "Level 3", "3.0", None)]
+    [3, 3, 3, None]
+
+    Raises:
+        DataError: it holds no whole number.
+    """
+    value = row.get(key)
+    if isinstance(value, str) and (found := re.fullmatch(r"\s*[A-Za-z:_-]+ ?(\d{1,4})\s*", value, re.ASCII)):
+        return int(found[1])
+    return read_count_field(row, key, where)
 
 
 def read_probability_field(row: Mapping[str, Any], key: str, where: str) -> float | None:
@@ -197,4 +213,4 @@ def infer_grader_name(gold: str) -> str | None:
         return "math"
     if "####" in gold:
         return "numeric"
-    return "letter" if re.fullmatch(r"\s*\(?[A-J]\)?\s*", gold) else None
+    return "letter" if re.fullmatch(r"\s*\(?[A-Z]\)?\s*", gold) else None

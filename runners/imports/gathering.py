@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import file_digest
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,22 @@ REPORTABLE_COLUMNS = {
 """Columns that the summary lists as unknown if no row has them."""
 
 
+MOST_EXAMPLES = 3
+"""The most differences between two gradings that are shown."""
+
+
+@dataclass(frozen=True)
+class GradeDifference:
+    """A solution that the log and the grader judge differently."""
+
+    problem_id: str
+    solution_id: int
+    gold: str | None
+    answer: str | None
+    logged: bool
+    graded: bool
+
+
 @dataclass(frozen=True)
 class ImportSummary:
     """The summary of an import.
@@ -59,6 +76,12 @@ class ImportSummary:
         grader: name and version of the grader.
         refused: answers that could not be compared within the limits on time and memory.
         accuracy: share of right solutions; None without any.
+        logged_accuracy: share of right solutions as the log says, over those that it judges; None if it judges none.
+        differing: solutions whose grade differs from the log's.
+        examples: some of them, as (problem, solution, right answer, answer, as logged, as graded).
+        columns: of a table, the columns that were read, with their names here.
+        ignored_columns: of a table, its other columns.
+        notes: doubts about the source, in sentences.
     """
 
     run: str
@@ -66,6 +89,12 @@ class ImportSummary:
     grader: str
     refused: int
     accuracy: float | None
+    logged_accuracy: float | None
+    differing: int
+    examples: list[GradeDifference]
+    columns: dict[str, str]
+    ignored_columns: list[str]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -78,6 +107,8 @@ class SourceSummary:
         task: name of the task if the source gives none.
         files: the number of files.
         sha256: digest of a single file.
+        columns: of a table, the columns that are read, with their names here.
+        ignored_columns: of a table, its other columns.
     """
 
     where: str
@@ -85,13 +116,17 @@ class SourceSummary:
     task: str
     files: int
     sha256: str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    ignored_columns: list[str] = field(default_factory=list)
 
 
 def summarise_source(source: ImportSource) -> SourceSummary:
     """Return what a manifest says of a file or folder."""
     place = source.path.resolve()
     digest = hash_source_file(source.path) if source.path.is_file() else None
-    return SourceSummary(f"'{source.path}'", place.name, place.stem, source.file_count, digest)
+    ignored = [column for column in source.seen_columns if column not in source.used_columns]
+    used = dict(source.used_columns)
+    return SourceSummary(f"'{source.path}'", place.name, place.stem, source.file_count, digest, used, ignored)
 
 
 class ImportWriter:
@@ -111,6 +146,10 @@ class ImportWriter:
         self.rows: Counter[RunTable] = Counter()
         self.reported_columns: set[tuple[RunTable, str]] = set()
         self.correct_counts: Counter[bool] = Counter()
+        self.logged_counts: Counter[bool] = Counter()
+        self.differing = 0
+        self.examples: list[GradeDifference] = []
+        self.raw_answers: dict[str, set[str | None]] = {}
         self.writers = {table: run.open_writer(table, seconds=1e9, rows=50_000) for table in REPORTABLE_COLUMNS}
         self.waiting: Counter[RunTable] = Counter()
 
@@ -185,7 +224,32 @@ class ImportWriter:
         )
         graded = self.correct_counts.total()
         refused = 0 if self.grader is None else self.grader.refused_count
-        return ImportSummary(run, imported, self.title, refused, self.correct_counts[True] / graded if graded else None)
+        judged = self.logged_counts.total()
+        return ImportSummary(
+            run=run,
+            imported=imported,
+            grader=self.title,
+            refused=refused,
+            accuracy=self.correct_counts[True] / graded if graded else None,
+            logged_accuracy=self.logged_counts[True] / judged if judged else None,
+            differing=self.differing,
+            examples=self.examples,
+            columns=source.columns,
+            ignored_columns=source.ignored_columns,
+            notes=self._describe_doubts(),
+        )
+
+    def _describe_doubts(self) -> list[str]:
+        """Return what makes it doubtful that the source was read as it was meant, in sentences."""
+        sampled = {problem: count for (problem, *rest), count in self.numbers.items() if not rest and count > 1}
+        answers = [self.raw_answers.get(problem, set()) for problem in sampled]
+        sentences = []
+        if len(sampled) > 1 and all(len(each) == 1 and None not in each for each in answers):
+            sentences.append(
+                "Every problem has the same answer in all its solutions. If that column is the right answer, import it "
+                "with --columns answer=gold."
+            )
+        return sentences
 
     def _take_problem(self, row: ImportedProblem) -> None:
         if row.problem_id in self.problems:
@@ -199,11 +263,24 @@ class ImportWriter:
         number = self.numbers[row.problem_id,]
         self.numbers[row.problem_id,] += 1
         answer, correct = self._grade_row(row) if row.status == "ok" else (None, None)
+        self.raw_answers.setdefault(row.problem_id, set()).add(row.answer)
         if correct is not None:
             self.correct_counts[correct] += 1
+            self._compare_grades(row, number, answer, correct)
         self._write_row(SOLUTIONS_TABLE, {**vars(row), "solution_id": number, "answer": answer, "correct": correct})
         if row.step_scores is not None:
             self._write_row(SCORES_TABLE, build_imported_score_row(row.problem_id, number, row.step_scores, row.text))
+
+    def _compare_grades(self, row: ImportedSolution, number: int, answer: str | None, correct: bool) -> None:
+        """Count what the log says of a solution, and where the grader says something else."""
+        if row.correct is None:
+            return
+        self.logged_counts[row.correct] += 1
+        if row.correct != correct:
+            self.differing += 1
+            if len(self.examples) < MOST_EXAMPLES:
+                gold = extract_gold_answer(self.problems[row.problem_id].gold)
+                self.examples.append(GradeDifference(row.problem_id, number, gold, answer, row.correct, correct))
 
     def _take_verification(self, row: ImportedVerification) -> None:
         if row.solution_id >= self.numbers[row.problem_id,]:
@@ -234,19 +311,24 @@ class ImportWriter:
                     f"{row.where}: the log does not say whether the solution is right; "
                     f"name a grader for its text: --grader {GRADERS.names_as_text}."
                 )
-            return row.answer, row.correct
-        if row.text is None or problem.problem_id not in self.classes:
-            what = "text to read" if row.text is None else "right answer to compare with"
+            return row.answer or None, row.correct
+        has_gold = problem.problem_id in self.classes
+        if not has_gold or (row.text is None and row.answer is None):
+            what = "text or answer to read" if has_gold else "right answer to compare with"
             raise DataError(
                 f"{row.where}: the grader '{self.grader.name}' has no {what}; --grader {LOGGED_GRADER} needs none."
             )
-        return self.classes[problem.problem_id].grade(row.text)
+        classes = self.classes[problem.problem_id]
+        return classes.grade_answer(row.answer or "") if row.text is None else classes.grade(row.text)
 
     def _choose_grader(self, problem: ImportedProblem, row: ImportedSolution | ImportedSearch) -> None:
         """Choose the grader by the first row to grade."""
         gold = extract_gold_answer(problem.gold)
         usual = IMPORT_FORMATS[self.format].grader
-        if gold is not None and row.text is not None and (name := infer_grader_name(problem.gold or "") or usual):
+        is_readable = row.text is not None or (row.answer is not None and row.correct is None)
+        if row.text is None:
+            usual = usual or find_general_grader()
+        if gold is not None and is_readable and (name := infer_grader_name(problem.gold or "") or usual):
             self.grader = load_grader_by_name(name)
             self.title = self.grader.title
         elif row.correct is not None:
@@ -282,6 +364,11 @@ class ImportWriter:
         if self.waiting[table] > MAX_PART_CHARACTERS:
             self.writers[table].flush()
             self.waiting[table] = 0
+
+
+def find_general_grader() -> str:
+    """Return the grader for answers of any kind: mathematics, or numbers where its package is not installed."""
+    return "numeric" if find_spec("math_verify") is None else "math"
 
 
 def clean_display_name(name: str) -> str:

@@ -1,45 +1,42 @@
-"""The format of a plain long table, as CSV, Parquet or JSON lines, with a row for each solution or verification.
+"""The format of a plain long table with a row for each solution or verification.
 
 Columns have the names of `IMPORT_COLUMNS`, or are renamed: ``--columns their_name=our_name``. If all verification
 columns of a row are empty, its solution was not verified; a verdict that is NaN means a verification without a
-readable verdict.
+readable verdict. A cell may hold a list: verdicts on the row's solution, or, in the columns of solutions, the solutions
+of a problem. Several files are read one after the other; rows that name no solution are further
+solutions of their problem, so that each file may hold a sample of every problem.
 """
 
 from __future__ import annotations
 
-import csv
-import io
+import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from isocompute.errors import ConfigError, DataError
-from isocompute.runners.documents import check_column_names
 from isocompute.runners.imports.fields import (
-    extract_gold_answer,
     read_count_field,
     read_flag_field,
+    read_level_field,
     read_name_field,
     read_probability_field,
     read_text_field,
 )
 from isocompute.runners.imports.rows import ImportedProblem, ImportedRow, ImportedSolution, ImportedVerification
-from isocompute.runners.imports.source import MAX_DOCUMENT_BYTES, ImportSource
+from isocompute.runners.imports.source import ImportSource
+from isocompute.runners.imports.table_files import TABLE_ENDINGS, read_table_file
 from isocompute.runners.parsing.verdicts import parse_verdict
 
 TOKEN_COUNT_COLUMNS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 
 IMPORT_COLUMNS = {
-    "problem_id": "the problem's name",
+    "problem_id": "the problem's name; its question if there is no such column",
     "question": "the question",
     "gold": "the right answer",
     "subject": "field of knowledge",
-    "level": "difficulty, a whole number",
+    "level": "difficulty, a whole number, or text with one such as Level 3",
+    "cluster": "the group that the problem was drawn with",
     "solution_id": "the solution's name, unique in its problem",
     "solution": "what the solver wrote",
     "answer": "the answer read in that text",
@@ -48,8 +45,9 @@ IMPORT_COLUMNS = {
     "cached_tokens": "prompt tokens read from a cache",
     "completion_tokens": "tokens sampled for the solution",
     "finish_reason": "stop, or length",
+    "score": "the solution's reward score, from 0 to 1",
     "verification": "what the verifier wrote",
-    "verdict": "the verdict: yes, no, or a number from 0 to 1",
+    "verdict": "the verdict: yes, no, or a number from 0 to 1; or a list of them",
     "p_yes": "the probability of yes",
     "verification_prompt_tokens": "tokens in the verification's prompt",
     "verification_cached_tokens": "prompt tokens read from a cache",
@@ -57,6 +55,7 @@ IMPORT_COLUMNS = {
 }
 """Columns by name, with their content."""
 
+SOLUTION_COLUMNS = ("solution", "answer", "correct", "score", *TOKEN_COUNT_COLUMNS, "finish_reason", "solution_id")
 VERIFICATION_COLUMNS = ("verification", "verdict", "p_yes", *(f"verification_{kind}" for kind in TOKEN_COUNT_COLUMNS))
 
 
@@ -69,14 +68,12 @@ def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
     """
     if unknown := [ours for ours in source.columns.values() if ours not in IMPORT_COLUMNS]:
         raise ConfigError(f"--columns: '{unknown[0]}' is not a known column; there are {', '.join(IMPORT_COLUMNS)}.")
-    files = source.find_files(".csv", ".parquet", ".jsonl")
-    if len(files) > 1:
-        raise DataError(f"'{source.path}' holds several tables; name one: {', '.join(file.name for file in files)}.")
     problems: dict[str, tuple[str | None, str | None]] = {}
     solutions: dict[tuple[str, str], tuple[int, ImportedSolution]] = {}
     numbers: dict[str, int] = {}
-    for where, row in rename_columns(source, read_table_file(source, files[0])):
-        problem = read_table_problem(row, where)
+    names: dict[str, str] = {}
+    for where, row in read_expanded_rows(source):
+        problem = read_table_problem(row, names, where)
         content = problem.question, problem.gold
         if problem.problem_id not in problems:
             problems[problem.problem_id] = content
@@ -99,6 +96,69 @@ def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
             if label is None:
                 raise DataError(f"{where}: a verification needs the 'solution_id' of its solution.")
             yield read_table_verification(row, problem.problem_id, solutions[key][0], where)
+
+
+def read_expanded_rows(source: ImportSource) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of all files under our column names, with a row for each solution and verification."""
+    columns = frozenset({*IMPORT_COLUMNS, *source.columns})
+    for path in source.find_files(*TABLE_ENDINGS):
+        for where, row in rename_columns(source, read_table_file(source, path, columns)):
+            for place, solution in expand_solutions(row, where):
+                yield from expand_verdicts(solution, place)
+
+
+def expand_solutions(row: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield a row for each solution of a row whose solution columns hold lists; the row itself if none does.
+
+    Raises:
+        DataError: the lists have different lengths.
+    """
+    lists = {name: cells for name in SOLUTION_COLUMNS if (cells := read_list(row.get(name))) is not None}
+    if not lists or not {"solution", "answer", "correct"} & set(lists):
+        yield where, row
+        return
+    count = len(next(iter(lists.values())))
+    lists |= {
+        name: cells
+        for name in VERIFICATION_COLUMNS
+        if (cells := read_list(row.get(name))) is not None and len(cells) == count
+    }
+    if wrong := [name for name, cells in lists.items() if len(cells) != count]:
+        raise DataError(f"{where}: '{next(iter(lists))}' lists {count} solutions, but '{wrong[0]}' another number.")
+    for i in range(count):
+        yield f"{where}, solution {i}", {**row, **{name: cells[i] for name, cells in lists.items()}}
+
+
+def expand_verdicts(row: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield a row for each verification of a row whose verification columns hold lists; the row itself if none does.
+
+    Raises:
+        DataError: the lists have different lengths.
+    """
+    lists = {name: cells for name in VERIFICATION_COLUMNS if (cells := read_list(row.get(name))) is not None}
+    if not lists:
+        yield where, row
+        return
+    count = len(next(iter(lists.values())))
+    if wrong := [name for name, cells in lists.items() if len(cells) != count]:
+        raise DataError(f"{where}: '{next(iter(lists))}' lists {count} verifications, but '{wrong[0]}' another number.")
+    blank = dict.fromkeys(VERIFICATION_COLUMNS)
+    label = row.get("solution_id")
+    marked = {**row, "solution_id": f"row {where}" if label is None else label}  # its verifications have one solution
+    if count == 0:
+        yield where, {**marked, **blank}
+    for i in range(count):
+        yield f"{where}, verification {i}", {**marked, **{name: cells[i] for name, cells in lists.items()}}
+
+
+def read_list(cell: Any) -> list[Any] | None:
+    """Return the entries of a list, or of text that is a JSON list; None of other cells."""
+    if isinstance(cell, str) and cell[:1] == "[" and cell[-1:] == "]":
+        try:
+            cell = json.loads(cell)
+        except (ValueError, RecursionError):
+            return None
+    return cell if isinstance(cell, list) else None
 
 
 def rename_columns(
@@ -124,102 +184,37 @@ def rename_columns(
         ours = {
             column: cell for column, cell in row.items() if column in IMPORT_COLUMNS and column not in source.columns
         }
+        source.used_columns.update({column: column for column in ours} | source.columns)
         yield where, ours | {ours: row[theirs] for theirs, ours in source.columns.items()}
 
 
-def read_table_file(source: ImportSource, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a file, each with its location.
+def read_table_problem(row: dict[str, Any], names: dict[str, str], where: str) -> ImportedProblem:
+    """Return the problem of a row.
+
+    Args:
+        row: the row.
+        names: names of problems by question, for a table without a column of names; new questions are added.
+        where: place of the row, for errors.
 
     Raises:
-        DataError: the file is not in the format of its ending.
+        DataError: it has neither.
     """
-    kinds = {".csv": read_csv_table, ".parquet": read_parquet_table, ".jsonl": ImportSource.read_json_lines}
-    yield from kinds[path.suffix](source, path)
-
-
-def read_csv_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a CSV file, whose first line names the columns; an empty cell becomes None.
-
-    Raises:
-        DataError: it is not CSV, or a column is repeated.
-    """
-    number = 0
-    try:
-        with path.open("rb") as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as decoded:
-            reader = csv.DictReader(decoded, strict=True)
-            with allow_large_fields():
-                names = reader.fieldnames or []
-            check_column_names(names, str(path))
-            for number, row in enumerate(read_large_rows(reader), start=1):
-                if None in row or None in row.values():
-                    raise DataError(f"{path}, row {number} has another number of fields than the first line.")
-                source.bytes_read = file.tell()
-                yield f"{path}, row {number}", {column: cell or None for column, cell in row.items()}
-    except (csv.Error, OSError) as error:
-        raise DataError(f"{path}, after row {number}: not CSV: {error}.") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not UTF-8 text.") from None
-
-
-@contextmanager
-def allow_large_fields() -> Iterator[None]:
-    """Allow large fields in CSV files within the context; the limit applies to the whole process."""
-    usual = csv.field_size_limit(MAX_DOCUMENT_BYTES)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(usual)
-
-
-def read_large_rows(reader: csv.DictReader[str]) -> Iterator[dict[Any, Any]]:
-    """Yield the rows of a reader, allowing large fields."""
-    while True:
-        with allow_large_fields():
-            row = next(reader, None)
-        if row is None:
-            return
-        yield row
-
-
-def read_parquet_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a Parquet file, a batch at a time.
-
-    Raises:
-        DataError: it is not Parquet, or a column is repeated.
-    """
-    number = 0
-    try:
-        file = pq.ParquetFile(path)
-        check_column_names(file.schema_arrow.names, str(path))
-        wanted = [column for column in file.schema_arrow.names if column in IMPORT_COLUMNS or column in source.columns]
-        for batch in file.iter_batches(batch_size=1000, columns=wanted):
-            for row in batch.to_pylist():
-                number += 1
-                yield f"{path}, row {number}", row
-            source.bytes_read = source.total_bytes * number // max(file.metadata.num_rows, 1)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0].rstrip('.')}.") from None
-    except ValueError as error:  # text that is not UTF-8, or a block with a name twice
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}, after row {number}: a row cannot be read: {str(error).rstrip('.')}.") from None
-
-
-def read_table_problem(row: dict[str, Any], where: str) -> ImportedProblem:
-    """Return the problem of a row."""
-    question, gold, subject = (read_text_field(row, key, where) for key in ("question", "gold", "subject"))
-    return ImportedProblem(
-        read_name_field(row, "problem_id", where), where, question, gold, subject, read_count_field(row, "level", where)
+    question, gold, subject, cluster = (
+        read_text_field(row, key, where) for key in ("question", "gold", "subject", "cluster")
     )
+    if "problem_id" not in row and question:
+        name = names.setdefault(question, f"question-{len(names)}")
+    else:
+        name = read_name_field(row, "problem_id", where)
+    return ImportedProblem(name, where, question, gold, subject, read_level_field(row, "level", where), cluster)
 
 
 def read_table_solution(row: dict[str, Any], problem: ImportedProblem, where: str) -> ImportedSolution:
     """Return the solution of a row; in a table with an answer column, a solution with an empty answer is wrong."""
     answer, correct = read_text_field(row, "answer", where), read_flag_field(row, "correct", where)
-    if correct is None and "answer" in row and problem.gold is not None:
-        correct = answer is not None and answer.strip() == extract_gold_answer(problem.gold)
+    answer = "" if answer is None and "answer" in row else answer
     tokens: dict[str, Any] = {kind: read_count_field(row, kind, where) for kind in TOKEN_COUNT_COLUMNS}
-    ended = read_text_field(row, "finish_reason", where)
+    score = read_probability_field(row, "score", where)
     return ImportedSolution(
         problem.problem_id,
         where,
@@ -227,7 +222,8 @@ def read_table_solution(row: dict[str, Any], problem: ImportedProblem, where: st
         answer,
         correct,
         **tokens,
-        finish_reason=ended,
+        finish_reason=read_text_field(row, "finish_reason", where),
+        step_scores=None if score is None else [score],
     )
 
 
@@ -239,10 +235,11 @@ def has_verification(row: dict[str, Any]) -> bool:
 def read_table_verification(row: dict[str, Any], problem: str, solution: int, where: str) -> ImportedVerification:
     """Return the verification of a row; without a verdict column the verdict is read in its text."""
     text = read_text_field(row, "verification", where)
+    p_yes = read_probability_field(row, "p_yes", where)
     verdict = read_probability_field(row, "verdict", where) if "verdict" in row else parse_verdict(text or "")
+    if verdict is None and text is None and row.get("verdict") is None:
+        verdict = p_yes
     tokens: dict[str, Any] = {
         kind: read_count_field(row, f"verification_{kind}", where) for kind in TOKEN_COUNT_COLUMNS
     }
-    return ImportedVerification(
-        problem, solution, where, text, verdict, read_probability_field(row, "p_yes", where), **tokens
-    )
+    return ImportedVerification(problem, solution, where, text, verdict, p_yes, **tokens)

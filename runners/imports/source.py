@@ -45,6 +45,8 @@ class ImportSource:
         file_count: files that `find_files` and `count_files` returned.
         total_bytes: bytes in them.
         bytes_read: bytes read so far.
+        seen_columns: columns of a table that were seen, in order.
+        used_columns: of those, the ones that are read, with their names here.
 
     Raises:
         DataError: there is nothing at the path.
@@ -54,6 +56,8 @@ class ImportSource:
         self.path = Path(path)
         self.columns = dict(columns or {})
         self.total_bytes = self.bytes_read = self.file_count = 0
+        self.seen_columns: dict[str, None] = {}
+        self.used_columns: dict[str, str] = {}
         if not self.path.exists():
             raise DataError(f"There is no file or folder '{path}' to import.")
 

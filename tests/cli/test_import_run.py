@@ -49,7 +49,8 @@ def test_a_table_goes_from_import_to_plan(command, tmp_path):
     assert said.splitlines()[0] == (
         f"{run} holds 2 problems, 4 solutions, 8 verifications of verifications, imported from table."
     )
-    assert "Graded by as-logged/table." in said
+    assert "Graded by math/2" in said
+    assert "Columns read: problem_id, " in said
     assert "A solution is right with probability 0.500." in said
     assert "Unknown, because no row records it: problems.question, solutions.text, solutions.prompt_tokens, " in said
     assert "λ is unknown" not in said

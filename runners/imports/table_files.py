@@ -1,0 +1,123 @@
+"""Files of tables: CSV, Parquet, JSON lines, and JSON lists of objects."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from isocompute.errors import DataError
+from isocompute.runners.documents import check_column_names
+from isocompute.runners.imports.source import MAX_DOCUMENT_BYTES, ImportSource
+
+TABLE_ENDINGS = (".csv", ".parquet", ".jsonl", ".json")
+
+
+def read_table_file(source: ImportSource, path: Path, columns: frozenset[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a file, each with its location; of a Parquet file the named columns.
+
+    Raises:
+        DataError: the file is not in the format of its ending.
+    """
+    kinds = {
+        ".csv": read_csv_table,
+        ".jsonl": ImportSource.read_json_lines,
+        ".json": read_json_table,
+    }
+    if path.suffix == ".parquet":
+        yield from read_parquet_table(source, path, columns)
+        return
+    for where, row in kinds[path.suffix](source, path):
+        source.seen_columns.update(dict.fromkeys(map(str, row)))
+        yield where, row
+
+
+def read_csv_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a CSV file, whose first line names the columns; an empty cell becomes None.
+
+    Raises:
+        DataError: it is not CSV, or a column is repeated.
+    """
+    number = 0
+    try:
+        with path.open("rb") as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as decoded:
+            reader = csv.DictReader(decoded, strict=True)
+            with allow_large_fields():
+                names = reader.fieldnames or []
+            check_column_names(names, str(path))
+            for number, row in enumerate(read_large_rows(reader), start=1):
+                if None in row or None in row.values():
+                    raise DataError(f"{path}, row {number} has another number of fields than the first line.")
+                source.bytes_read = file.tell()
+                yield f"{path}, row {number}", {column: cell or None for column, cell in row.items()}
+    except (csv.Error, OSError) as error:
+        raise DataError(f"{path}, after row {number}: not CSV: {error}.") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is not UTF-8 text.") from None
+
+
+@contextmanager
+def allow_large_fields() -> Iterator[None]:
+    """Allow large fields in CSV files within the context; the limit applies to the whole process."""
+    usual = csv.field_size_limit(MAX_DOCUMENT_BYTES)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(usual)
+
+
+def read_large_rows(reader: csv.DictReader[str]) -> Iterator[dict[Any, Any]]:
+    """Yield the rows of a reader, allowing large fields."""
+    while True:
+        with allow_large_fields():
+            row = next(reader, None)
+        if row is None:
+            return
+        yield row
+
+
+def read_parquet_table(
+    source: ImportSource, path: Path, columns: frozenset[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a Parquet file, a batch at a time.
+
+    Raises:
+        DataError: it is not Parquet, or a column is repeated.
+    """
+    number = 0
+    try:
+        file = pq.ParquetFile(path)
+        check_column_names(file.schema_arrow.names, str(path))
+        source.seen_columns.update(dict.fromkeys(file.schema_arrow.names))
+        wanted = [column for column in file.schema_arrow.names if column in columns]
+        for batch in file.iter_batches(batch_size=1000, columns=wanted):
+            for row in batch.to_pylist():
+                number += 1
+                yield f"{path}, row {number}", row
+            source.bytes_read = source.total_bytes * number // max(file.metadata.num_rows, 1)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0].rstrip('.')}.") from None
+    except ValueError as error:  # text that is not UTF-8, or a block with a name twice
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}, after row {number}: a row cannot be read: {str(error).rstrip('.')}.") from None
+
+
+def read_json_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the objects of a JSON file that holds a list of them.
+
+    Raises:
+        DataError: it is too large, or holds something else.
+    """
+    content = source.read_json(path)
+    rows = content if isinstance(content, list) else [content]
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise DataError(f"{path}, entry {number} is not an object; a table is a list of objects.")
+        yield f"{path}, entry {number}", row
