@@ -149,8 +149,10 @@ def import_run(
     grader: str | None = None,
     columns: Mapping[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    filter: str | None = None,
+    scorer: str | None = None,
 ) -> OpenedRun:
-    """Read what another tool logged into a run, as ``isocompute import`` does.
+    """Import another tool's log as a run, as ``isocompute import`` does.
 
     Args:
         format: one of `isocompute.runners.imports.IMPORT_FORMATS`.
@@ -158,7 +160,9 @@ def import_run(
         output: the new run; nothing may be there yet.
         grader: a grader's name, or ``as-logged``; None for what the right answers call for.
         columns: of a table, what each of its columns is called here.
-        progress: takes how many bytes were read, and of how many.
+        progress: called with the bytes read so far and in total.
+        filter: of lm-eval: the filter whose answers are read; the first if not given.
+        scorer: of lm-eval: the metric that says right or wrong; the first that does if not given.
 
     Raises:
         ConfigError, DataError, RunError: as `isocompute.runners.imports.import_logged_run`.
@@ -170,7 +174,7 @@ def import_run(
     if columns is not None and not isinstance(columns, Mapping):
         raise ConfigError(f"columns must map names to names; it is {format_error_value(columns)}.")
     target = require_path(output, "output")
-    import_logged_run(format, require_path(path, "path"), target, grader, columns, progress)
+    import_logged_run(format, require_path(path, "path"), target, grader, columns, progress, filter, scorer)
     return open_run(target)
 
 

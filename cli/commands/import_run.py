@@ -38,6 +38,13 @@ def import_(
             metavar="COLUMN=NAME", help="For a table: one of its columns, and the name it has here.", show_default=False
         ),
     ] = None,
+    filter: Annotated[
+        str | None, typer.Option(help="Of lm-eval: the filter whose answers are read.", show_default="the first")
+    ] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(help="Of lm-eval: the metric that says right or wrong.", show_default="the first that does"),
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Import another tool's logs into a run, which can be checked, graded, fitted and planned like any other.
@@ -55,7 +62,7 @@ def import_(
     from isocompute.runners.storage.files import refuse_memory_path
 
     refuse_memory_path(output)
-    summary = import_with_progress(format, path, output, grader, columns or [], Console(stderr=True))
+    summary = import_with_progress(format, path, output, grader, columns or [], Console(stderr=True), filter, scorer)
     if json_:
         from isocompute.api.json_schema.runs import build_import_json
 

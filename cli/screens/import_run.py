@@ -25,7 +25,14 @@ class ProgressCallback(Protocol):
 
 
 def import_with_progress(
-    format: str, path: str, run: str, grader: str | None, columns: Sequence[str], progress: Console
+    format: str,
+    path: str,
+    run: str,
+    grader: str | None,
+    columns: Sequence[str],
+    progress: Console,
+    filter: str | None = None,
+    scorer: str | None = None,
 ) -> ImportSummary:
     """Import a run with a progress bar.
 
@@ -36,12 +43,16 @@ def import_with_progress(
         grader: a grader's name, ``as-logged``, or None.
         columns: pairs ``column=our_name``.
         progress: console that shows the bar.
+        filter: the filter of a log whose answers are taken.
+        scorer: the scorer of a log that says right or wrong.
 
     Raises:
         ConfigError, DataError, RunError: as `import_logged_run`.
     """
     with show_progress_bar(progress) as update_progress:
-        return import_logged_run(format, path, run, grader, parse_columns_option(columns), update_progress)
+        return import_logged_run(
+            format, path, run, grader, parse_columns_option(columns), update_progress, filter, scorer
+        )
 
 
 def parse_columns_option(columns: Sequence[str]) -> dict[str, str]:

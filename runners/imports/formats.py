@@ -19,12 +19,14 @@ class FormatEntry:
         description: a description of its files, for users.
         grader: the grader if the form of the right answers does not suggest one; None if it could be any.
         has_columns: whether a user may rename its columns.
+        has_scorers: whether a log may hold several filters and scorers, of which a user may choose.
     """
 
     adapter: str
     description: str
     grader: str | None = None
     has_columns: bool = False
+    has_scorers: bool = False
 
     @property
     def adapter_function(self) -> Callable[[ImportSource], Iterator[ImportedRow]]:
@@ -46,10 +48,12 @@ SEARCH_AND_LEARN = FormatEntry(
 LARGE_LANGUAGE_MONKEYS = FormatEntry(
     f"{IMPORTS_PACKAGE}.monkeys:read_monkeys_rows", "a folder of YAML, or .jsonl, .json", grader="math"
 )
-LM_EVAL = FormatEntry(f"{IMPORTS_PACKAGE}.lm_eval:read_lm_eval_rows", "samples_TASK_DATE.jsonl, from --log_samples")
+LM_EVAL = FormatEntry(
+    f"{IMPORTS_PACKAGE}.lm_eval:read_lm_eval_rows", "samples_TASK_DATE.jsonl, from --log_samples", has_scorers=True
+)
 INSPECT_AI = FormatEntry(f"{IMPORTS_PACKAGE}.inspect_ai:read_inspect_rows", "a log, .eval or .json")
 TABLE = FormatEntry(
-    f"{IMPORTS_PACKAGE}.long_table:read_table_rows", "a long table, .csv, .parquet or .jsonl", has_columns=True
+    f"{IMPORTS_PACKAGE}.long_table:read_table_rows", "tables, .csv, .parquet, .jsonl or .json", has_columns=True
 )
 
 IMPORT_FORMATS_MODULE = "isocompute.runners.imports.formats"

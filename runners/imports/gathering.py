@@ -109,6 +109,7 @@ class SourceSummary:
         sha256: digest of a single file.
         columns: of a table, the columns that are read, with their names here.
         ignored_columns: of a table, its other columns.
+        notes: what was chosen in the source, in sentences.
     """
 
     where: str
@@ -118,6 +119,7 @@ class SourceSummary:
     sha256: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
     ignored_columns: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def summarise_source(source: ImportSource) -> SourceSummary:
@@ -126,7 +128,9 @@ def summarise_source(source: ImportSource) -> SourceSummary:
     digest = hash_source_file(source.path) if source.path.is_file() else None
     ignored = [column for column in source.seen_columns if column not in source.used_columns]
     used = dict(source.used_columns)
-    return SourceSummary(f"'{source.path}'", place.name, place.stem, source.file_count, digest, used, ignored)
+    return SourceSummary(
+        f"'{source.path}'", place.name, place.stem, source.file_count, digest, used, ignored, source.notes
+    )
 
 
 class ImportWriter:
@@ -236,7 +240,7 @@ class ImportWriter:
             examples=self.examples,
             columns=source.columns,
             ignored_columns=source.ignored_columns,
-            notes=self._describe_doubts(),
+            notes=[*source.notes, *self._describe_doubts()],
         )
 
     def _describe_doubts(self) -> list[str]:

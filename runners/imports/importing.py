@@ -19,6 +19,8 @@ def import_logged_run(
     grader: str | None = None,
     columns: Mapping[str, str] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    filter: str | None = None,
+    scorer: str | None = None,
 ) -> ImportSummary:
     """Import another tool's log as a run, completely or not at all.
 
@@ -32,6 +34,8 @@ def import_logged_run(
         grader: a grader's name, or ``as-logged``.
         columns: of a table: maps its column names to those of `long_table.IMPORT_COLUMNS`.
         progress: called with the bytes read so far and in total.
+        filter: of lm-eval: the filter whose answers are taken.
+        scorer: of lm-eval: the metric that says right or wrong.
 
     Raises:
         ConfigError: the format or grader is unknown, or columns are given for a format without them.
@@ -43,7 +47,10 @@ def import_logged_run(
     if columns and not format.has_columns:
         named = ", ".join(other for other, entry in IMPORT_FORMATS.items() if entry.has_columns)
         raise ConfigError(f"--columns is only for the format '{named}'; other formats have fixed keys.")
-    source, target = ImportSource(path, columns), Run(run)
+    if (filter or scorer) and not format.has_scorers:
+        named = ", ".join(other for other, entry in IMPORT_FORMATS.items() if entry.has_scorers)
+        raise ConfigError(f"--filter and --scorer are only for the format '{named}'.")
+    source, target = ImportSource(path, columns, filter, scorer), Run(run)
     with build_hidden_run(target, "import", "importing") as hidden, ImportWriter(hidden, name, grader) as writer:
         with IMPORT_FORMATS.wrap_plugin_errors(name):
             for row in format.adapter_function(source):

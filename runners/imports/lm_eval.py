@@ -3,9 +3,11 @@
     doc_id, doc, target, arguments, resps, filtered_resps, filter, metrics, and a key for each metric
 
 ``resps`` holds the texts of a generating task, ``repeats`` of them for each document: they are the solutions.
-``filtered_resps`` holds a filter's outputs: one for each text, or, after a vote, a single one. If there are several
-filters, the first in the file is used. Source: github.com/EleutherAI/lm-evaluation-harness at 4e7e0d4 (evaluator.py,
-loggers/evaluation_tracker.py). Tokens are not logged.
+``filtered_resps`` holds a filter's outputs: one for each text, or, after a vote, a single one. The first filter of the
+file is used unless another is named. The metric that says right or wrong is the first of `CORRECTNESS_METRICS` among
+the metrics of a line, unless another is named; of several texts it is their share of right ones. Source:
+github.com/EleutherAI/lm-evaluation-harness at 4e7e0d4 (evaluator.py, loggers/evaluation_tracker.py). Tokens are not
+logged.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from typing import Any
 
 from isocompute.errors import DataError
 from isocompute.runners.imports.fields import (
-    extract_gold_answer,
     read_block_field,
     read_name_field,
     read_probability_field,
@@ -31,8 +32,27 @@ SAMPLES_FILE_PATTERN = re.compile(r"samples_(.+)_\d{4}-\d\d-\d\dT[\d.:-]+\.jsonl
 LM_EVAL_INVALID = "[invalid]"
 """Output of an extracting filter that found nothing."""
 
-CORRECTNESS_METRICS = ("exact_match", "acc")
+CORRECTNESS_METRICS = re.compile(
+    r"exact_match(?:[_,].*)?|em|acc|accuracy|pass@1|pass_at_1|math_verify|is_correct|correct|strict_match|flexible_match"
+)
 """Metrics that say right or wrong; the first that a line has is used."""
+
+LINE_KEYS = frozenset(
+    [
+        "doc_id",
+        "doc",
+        "target",
+        "arguments",
+        "resps",
+        "filtered_resps",
+        "filter",
+        "metrics",
+        "doc_hash",
+        "prompt_hash",
+        "target_hash",
+    ]
+)
+"""Keys of a line that are no metrics."""
 
 
 def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
@@ -47,24 +67,71 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
         raise DataError(f"'{source.path}' holds several tasks or dates; name one: {', '.join(f.name for f in files)}.")
     if match := SAMPLES_FILE_PATTERN.fullmatch(files[0].name):
         yield ImportedMetadata(task=match[1])
-    first: str | None = None
+    chosen, filters, metrics = source.filter, dict[str, None](), dict[str, None]()
+    golds: dict[str, str | None] = {}
     for where, row in source.read_json_lines(files[0]):
         filtered = read_text_field(row, "filter", where) or "none"
-        first = first or filtered
-        if filtered == first:
-            document = read_name_field(row, "doc_id", where)
-            gold = read_text_field(row, "target", where)
+        filters[filtered] = None
+        chosen = chosen or filtered
+        if filtered != chosen:
+            continue
+        metric = choose_metric(row, source.scorer, where)
+        metrics[metric or "none"] = None
+        document = read_name_field(row, "doc_id", where)
+        gold = read_text_field(row, "target", where)
+        if metric is None and not (gold or "").strip() and (listed := list_metrics(row)):
+            raise DataError(
+                f"{where}: none of the metrics is known to say right or wrong: {', '.join(listed)}; choose one with "
+                "--scorer."
+            )
+        if document not in golds:
+            golds[document] = gold
             yield ImportedProblem(document, where, read_lm_eval_question(row, where), gold)
-            yield from read_lm_eval_solutions(document, row, gold, where)
+        elif golds[document] != gold:
+            raise DataError(f"{where}: the document '{document}' has another target than before.")
+        yield from read_lm_eval_solutions(document, row, metric, where)
+    if source.filter is not None and source.filter not in filters:
+        raise DataError(f"{files[0]} has no filter '{source.filter}'; it has: {', '.join(filters)}.")
+    if len(filters) > 1:
+        names = ", ".join(filters)
+        source.notes.append(f"The answers are those of the filter '{chosen}'; the log has {names}; see --filter.")
+    named = [metric for metric in metrics if metric != "none"]
+    if named:
+        source.notes.append(f"Right or wrong, as logged, is what '{', '.join(named)}' says; --scorer names another.")
+
+
+def choose_metric(row: dict[str, Any], wanted: str | None, where: str) -> str | None:
+    """Return the metric of a line that says right or wrong; None if it has none.
+
+    Raises:
+        DataError: the line has not the wanted one.
+    """
+    names = list_metrics(row)
+    if wanted is not None:
+        if wanted not in row:
+            raise DataError(f"{where}: there is no metric '{wanted}'; there are: {', '.join(names) or 'none'}.")
+        return wanted
+    return next((name for name in names if CORRECTNESS_METRICS.fullmatch(name) and name in row), None)
+
+
+def list_metrics(row: dict[str, Any]) -> list[str]:
+    """Return the names of a line's metrics."""
+    listed = row.get("metrics")
+    return list(map(str, listed)) if isinstance(listed, list) else [key for key in row if key not in LINE_KEYS]
 
 
 def read_lm_eval_question(row: dict[str, Any], where: str) -> str | None:
     """Return the prompt: the first argument of the first request, a text or the messages of a chat as JSON."""
+    arguments = row.get("arguments")
+    if isinstance(arguments, list):  # before 2024, a list of requests, or a request
+        while isinstance(arguments, list) and arguments:
+            arguments = arguments[0]
+        return arguments if isinstance(arguments, str) else None
     prompt = read_block_field(read_block_field(row, "arguments", where), "gen_args_0", where).get("arg_0")
     return prompt if isinstance(prompt, str) else None
 
 
-def read_lm_eval_solutions(document: str, row: dict[str, Any], gold: str | None, where: str) -> Iterator[ImportedRow]:
+def read_lm_eval_solutions(document: str, row: dict[str, Any], metric: str | None, where: str) -> Iterator[ImportedRow]:
     """Yield a document's solutions.
 
     Raises:
@@ -80,17 +147,29 @@ def read_lm_eval_solutions(document: str, row: dict[str, Any], gold: str | None,
     if not all(isinstance(each, str) for each in responses):
         raise DataError(f"{where}: 'resps' must hold texts; it holds {format_error_value(responses)}.{NO_SAMPLES_HINT}")
     answers = read_filtered_responses(row, len(responses))
-    metric = next((name for name in CORRECTNESS_METRICS if name in row), None)
+    share = None if metric is None else read_share(row, metric, where)
+    judges_all = len(responses) == 1 or (answers is not None and share is not None)
+    right = None if share is None or not judges_all else share * len(responses)
+    if right is not None and abs(right - round(right)) > 1e-6:
+        right = None
+    # Of some right ones among several it is not logged which, so that no text may be said to be right.
+    is_known = right is not None and round(right) in (0, len(responses))
     for i, response in enumerate(responses):
         here = f"{where}, response {i}"
         answer = None if answers is None or answers[i] == LM_EVAL_INVALID else answers[i]
-        correct = None
-        if len(responses) == 1 and metric:  # of several responses the metric may judge the filter's single output
-            score = read_probability_field(row, metric, here)
-            correct = None if score not in (0.0, 1.0) else bool(score)
-        elif answers is not None and gold is not None:
-            correct = answer == extract_gold_answer(gold)
-        yield ImportedSolution(document, here, response, answer, correct)
+        correct = None if right is None else i < round(right)
+        if right is not None and not is_known:
+            yield ImportedSolution(document, here, None, None, correct)
+        else:
+            yield ImportedSolution(document, here, response, answer, correct)
+
+
+def read_share(row: dict[str, Any], metric: str, where: str) -> float | None:
+    """Return what a metric says, from 0 to 1; None if it is something else."""
+    value = row.get(metric)
+    if isinstance(value, bool) or (isinstance(value, int | float) and 0 <= value <= 1):
+        return float(value)
+    return read_probability_field(row, metric, where) if isinstance(value, str) else None
 
 
 NO_SAMPLES_HINT = " Tasks that compare likelihoods sample nothing."

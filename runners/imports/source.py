@@ -40,20 +40,30 @@ class ImportSource:
     Args:
         path: a file or a folder on a local disk.
         columns: of a table: maps its column names to the names here.
+        filter: the filter of a log whose answers are taken; the first if not given.
+        scorer: the scorer or metric of a log that says right or wrong; the first that does if not given.
 
     Attributes:
         file_count: files that `find_files` and `count_files` returned.
         total_bytes: bytes in them.
         bytes_read: bytes read so far.
         seen_columns: columns of a table that were seen, in order.
+        notes: what was chosen in the source, in sentences.
         used_columns: of those, the ones that are read, with their names here.
 
     Raises:
         DataError: there is nothing at the path.
     """
 
-    def __init__(self, path: str, columns: Mapping[str, str] | None = None) -> None:
-        self.path = Path(path)
+    def __init__(
+        self,
+        path: str,
+        columns: Mapping[str, str] | None = None,
+        filter: str | None = None,
+        scorer: str | None = None,
+    ) -> None:
+        self.path, self.filter, self.scorer = Path(path), filter, scorer
+        self.notes: list[str] = []
         self.columns = dict(columns or {})
         self.total_bytes = self.bytes_read = self.file_count = 0
         self.seen_columns: dict[str, None] = {}

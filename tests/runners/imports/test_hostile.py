@@ -161,7 +161,7 @@ def test_likelihoods_are_no_solutions(golden, tmp_path):
         ({"doc_id": None}, "FILE, line 1: 'doc_id', which names the problem, is missing."),
         ({"resps": [[]]}, "FILE, line 1: 'resps' must hold the texts of one request; it is [[]]. Tasks that compare "
                           "likelihoods sample nothing."),
-        ({"arguments": []}, "FILE, line 1: 'arguments' must be a block of keys; it is []."),
+        ({"arguments": "x"}, "FILE, line 1: 'arguments' must be a block of keys; it is 'x'."),
         ({"target": "Paris", "resps": [["a", "b"]]},
          "FILE, line 1, response 0: it is unclear how to compare answers with 'Paris'; name a grader: --grader "
          "boxed-number, math, letter, numeric or exact."),

@@ -67,8 +67,8 @@ def test_a_problem_may_be_a_row_whose_cells_list_its_solutions(take):
 
 
 def test_a_probability_is_the_verdict_where_there_is_no_other(take):
-    rows = pd.DataFrame({"problem_id": ["a"] * 3, "gold": ["7"] * 3, "answer": ["7", "8", "7"], "p_yes": [0.9, 0.2, None],
-                         "solution_id": [0, 1, 2]})  # fmt: skip
+    rows = pd.DataFrame({"problem_id": ["a"] * 3, "gold": ["7"] * 3, "answer": ["7", "8", "7"]})
+    rows = rows.assign(p_yes=[0.9, 0.2, None], solution_id=[0, 1, 2])
     _, run = take(rows)
     assert run.read_frame(VERIFICATIONS_TABLE)["verdict"].tolist() == pytest.approx([0.9, 0.2])
     _, run = take(rows.assign(verdict=["no", None, None]))

@@ -1,0 +1,98 @@
+"""Logs of lm-evaluation-harness: right or wrong is what its metrics say; filters and metrics can be chosen."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from isocompute.errors import ConfigError, DataError
+from isocompute.runners.imports import import_logged_run
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE
+
+
+@pytest.fixture
+def take(tmp_path):
+    """Imports lines, or a file, as a run; returns the summary and the solutions."""
+
+    def run(lines, **choices):
+        path = lines
+        if isinstance(lines, list):
+            path = tmp_path / "samples_toy_2025-01-31T10-20-30.123456.jsonl"
+            path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        target = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
+        summary = import_logged_run("lm-eval", str(path), str(target), **choices)
+        return summary, Run(target).read_frame(SOLUTIONS_TABLE)
+
+    return run
+
+
+def line(document=0, texts=("7",), filtered=None, name="none", target="", metrics=None):
+    """A line of the log, with the metrics as given."""
+    scores = {"exact_match": 1.0} if metrics is None else metrics
+    return {
+        "doc_id": document, "doc": {}, "target": target, "arguments": {"gen_args_0": {"arg_0": "3+4?"}},
+        "resps": [list(texts)], "filtered_resps": list(texts) if filtered is None else filtered, "filter": name,
+        "metrics": list(scores), **scores,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("metric", ["exact_match", "acc", "pass@1", "math_verify", "exact_match,strict-match"])
+def test_a_metric_that_says_right_or_wrong_is_taken_as_logged(take, metric):
+    summary, solutions = take([line(metrics={"f1": 0.3, metric: 1.0}), line(1, metrics={"f1": 0.3, metric: 0.0})])
+    assert solutions["correct"].tolist() == [True, False]
+    assert summary.accuracy == 0.5
+    assert f"is what '{metric}' says" in summary.notes[0]
+
+
+def test_a_log_that_says_neither_names_its_metrics(take):
+    lines = [line(metrics={"bleu_max": 12.0, "bleu_acc": 1})]
+    with pytest.raises(DataError, match="known to say right or wrong: bleu_max, bleu_acc; choose one"):
+        take(lines)
+    assert take(lines, scorer="bleu_acc")[0].accuracy == 1
+    with pytest.raises(DataError, match="there is no metric 'f1'; there are: bleu_max, bleu_acc"):
+        take(lines, scorer="f1")
+
+
+def test_a_share_of_right_texts_is_kept_without_saying_which(take):
+    texts = ["a", "b", "c", "d"]
+    summary, solutions = take([line(texts=texts, filtered=[texts], metrics={"pass@1": 0.25, "pass@4": 1.0})])
+    assert solutions["correct"].tolist() == [True, False, False, False]
+    assert solutions["text"].isna().all()
+    assert summary.accuracy == 0.25
+    _, solutions = take([line(texts=texts, filtered=[texts], metrics={"pass@1": 1.0})])
+    assert solutions["text"].tolist() == texts
+
+
+def test_several_filters_are_named_and_one_is_chosen(take):
+    lines = [line(name="strict", metrics={"exact_match": 0.0}), line(name="flexible", metrics={"exact_match": 1.0})]
+    summary, _ = take(lines)
+    assert summary.accuracy == 0
+    assert "of the filter 'strict'; the log has strict, flexible" in summary.notes[0]
+    assert take(lines, filter="flexible")[0].accuracy == 1
+    with pytest.raises(DataError, match="has no filter 'none'; it has: strict, flexible"):
+        take(lines, filter="none")
+    with pytest.raises(ConfigError, match="--filter and --scorer are only for the format 'lm-eval'"):
+        import_logged_run("table", ".", "run", filter="strict")
+
+
+def test_a_document_that_comes_again_has_further_solutions(take):
+    summary, solutions = take([line(), line(1), line(metrics={"exact_match": 0.0})])
+    assert summary.imported.rows["problems"] == 2
+    assert solutions.sort_values(["problem_id", "solution_id"])["correct"].tolist() == [True, False, True]
+    with pytest.raises(DataError, match="the document '0' has another target than before"):
+        take([line(target="7"), line(target="8")])
+
+
+def test_the_given_logs(take, shared_data):
+    folder = shared_data.parent / "cases" / "imports"
+    if not folder.is_dir():
+        pytest.skip(f"no cases at {folder}")
+    expected = {"he4": 0.35, "gsmx": 1.0, "gsmrep": 1.0, "dup": 1.0, "mc": 1.0, "gsm8k": 0.4}
+    for name, accuracy in expected.items():
+        (path,) = folder.glob(f"samples_{name}_*.jsonl")
+        assert take(path)[0].accuracy == pytest.approx(accuracy), name
+    (path,) = folder.glob("samples_truthfulqa_gen_*.jsonl")
+    assert take(path, scorer="rouge2_acc")[0].accuracy == pytest.approx(0.35)
+    assert take(folder / "lm_eval_old_arguments_list.jsonl")[0].accuracy == 0
