@@ -52,16 +52,21 @@ class Budget:
             raise BudgetError(f"The budget '{text}' must be above zero; 1x is one solution.")
         return cls(number, unit == "x-plateau")
 
-    def to_solutions(self, plateau: float) -> float:
+    def to_solutions(self, plateau: float | None) -> float:
         """Return the budget in x, the compute of one solution.
 
         Args:
-            plateau: the compute at which SC flattens, in x.
+            plateau: the compute at which SC flattens, in x; None if it is unknown.
 
         Raises:
-            BudgetError: the budget does not pay for one solution.
+            BudgetError: the budget does not pay for one solution, or is a multiple of an unknown plateau.
         """
-        x = self.multiple * plateau if self.of_plateau else self.multiple
+        if self.of_plateau and plateau is None:
+            raise BudgetError(
+                f"SC's plateau is unknown, as SC was measured at one solution only; write {self.multiple:g}x "
+                "(solutions' worth)."
+            )
+        x = self.multiple * (plateau or 1) if self.of_plateau else self.multiple
         if x < 1:
             raise BudgetError(f"A budget of {x:g}x does not pay for one solution; the least is 1x.")
         return x

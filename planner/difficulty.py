@@ -109,7 +109,9 @@ def build_figure_studies(profile: Profile, run: RunPool | None) -> list[Difficul
     if not profile.per_problem or profile.problems < 2:
         return []
     bound = build_profile_study(profile, "oracle")
-    if run is None or min(run.pool.solutions, run.pool.verified_solutions or run.pool.solutions) <= DIFFICULTY_SAMPLES:
+    if run is None or not run.has_answers:
+        return [bound]
+    if min(run.pool.solutions, run.pool.verified_solutions or run.pool.solutions) <= DIFFICULTY_SAMPLES:
         return [bound]
     return [build_pool_study(run, profile, "agreement", name=profile.name), bound]
 
@@ -275,6 +277,11 @@ def assign_levels(kind: str, run: RunPool, profile: Profile, samples: int) -> Di
     """
     if kind == "oracle":
         return assign_oracle_levels(run.pool)
+    if kind == "agreement" and not run.has_answers:
+        raise DataError(
+            f"Difficulty by agreement needs answers, and the run at '{run.path}' records only which solutions are "
+            "right."
+        )
     if kind == "level":
         return assign_given_levels(get_dataset_levels(run, profile), run.pool)
     if kind == "score":

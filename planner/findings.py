@@ -24,7 +24,8 @@ class Findings:
     """The plateau, the crossovers and the laws of a profile under one λ.
 
     Args:
-        plateau: compute at which SC flattens, in x: the smallest S within half a point of its maximum.
+        plateau: compute at which SC flattens, in x: the smallest S within half a point of its maximum; None
+            if SC was measured at one solution only.
         plateau_interval: 95 % interval over problems; None without per-problem values.
         crossovers: the budget from which each other strategy's frontier stays at or above SC's, by strategy; strategies
             whose every allocation costs less than one solution are left out.
@@ -32,7 +33,7 @@ class Findings:
             fewer than three budgets.
     """
 
-    plateau: int
+    plateau: int | None
     plateau_interval: tuple[int, int] | None
     crossovers: dict[str, Crossover]
     laws: AllocationLaws | None
@@ -51,8 +52,9 @@ def derive_findings(profile: Profile, lam: float | None) -> Findings:
         lam: λ; None without verifications, or if it is unknown.
     """
     sc, genrm = profile.self_consistency, profile.genrm
-    flat = int(find_plateau(sc.solutions, sc.array.mean(axis=0)))
-    flat_interval = find_plateau_interval(sc.solutions, sc.array) if len(sc.array) > 1 else None
+    is_measured = len(sc.solutions) > 1
+    flat = int(find_plateau(sc.solutions, sc.array.mean(axis=0))) if is_measured else None
+    flat_interval = find_plateau_interval(sc.solutions, sc.array) if is_measured and len(sc.array) > 1 else None
     self_consistency, *others = list_strategy_options(profile, lam)
     crossed = {
         other.strategy: find_crossover(other, self_consistency)

@@ -34,7 +34,7 @@ class Plan:
 
     Args:
         budget: compute per problem, in x (one solution's generation).
-        plateau_multiple: the budget divided by SC's plateau compute.
+        plateau_multiple: the budget divided by SC's plateau compute; None if the plateau is unknown.
         recommendation: the strategy and allocation to run.
         expected_accuracy: accuracy when the strategy, too, is chosen on other problems: the number to rely on.
         interval: 95 % interval of the expected accuracy; None without per-problem values.
@@ -52,7 +52,7 @@ class Plan:
     """
 
     budget: float
-    plateau_multiple: float
+    plateau_multiple: float | None
     recommendation: StrategyOption
     expected_accuracy: float
     interval: ConfidenceInterval | None
@@ -87,7 +87,7 @@ def make_plan(profile: Profile, budget: Budget, lam: float | None = None) -> Pla
     coverage, coverage_solutions = get_affordable_coverage(profile, x)
     return Plan(
         budget=x,
-        plateau_multiple=x / findings.plateau,
+        plateau_multiple=None if findings.plateau is None else x / findings.plateau,
         recommendation=compared.options[0],
         expected_accuracy=compared.expected_accuracy,
         interval=compared.interval,

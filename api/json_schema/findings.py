@@ -57,8 +57,8 @@ class CrossoverJson(JsonBlock):
 
     x: float | Never
     """The budget in x; "never" if the strategy is behind SC at the end of the range."""
-    plateau_multiple: float | Never
-    """The budget divided by SC's plateau."""
+    plateau_multiple: float | Never | None
+    """The budget divided by SC's plateau; null if the plateau is unknown."""
     interval: tuple[float | Never, float | Never] | None
     """95 % interval of the budget; null without per-problem values."""
     probability: Fraction | None
@@ -155,12 +155,12 @@ def build_crossovers(found: Findings) -> dict[str, CrossoverJson]:
     return {name: build_crossover(crossed, found.plateau) for name, crossed in found.crossovers.items()}
 
 
-def build_crossover(found: Crossover, plateau: int) -> CrossoverJson:
+def build_crossover(found: Crossover, plateau: int | None) -> CrossoverJson:
     """Return one crossover."""
     ends = None if found.interval is None else (name_infinity(found.interval[0]), name_infinity(found.interval[1]))
     return CrossoverJson(
         x=name_infinity(found.budget),
-        plateau_multiple=name_infinity(found.budget / plateau),
+        plateau_multiple=None if plateau is None else name_infinity(found.budget / plateau),
         interval=ends,
         probability=found.probability,
         measured_to=float(found.budgets[-1]),

@@ -33,10 +33,10 @@ class BudgetJson(JsonBlock):
 
     x: float
     """Compute per problem, in x: one x is one solution's generation."""
-    plateau_multiple: float
-    """The budget divided by SC's plateau."""
-    plateau: int
-    """Compute at which SC flattens, in x."""
+    plateau_multiple: float | None
+    """The budget divided by SC's plateau; null if the plateau is unknown."""
+    plateau: int | None
+    """Compute at which SC flattens, in x; null if SC was measured at one solution only."""
     plateau_interval: tuple[int, int] | None
     """95 % interval of the plateau; null without per-problem values."""
 
@@ -144,8 +144,8 @@ class FitJson(CommandJson):
     """ρ, the cost of scoring a solution in solutions, by way of counting tokens; null where unknown."""
     searches: dict[str, list[SearchAllocationJson]]
     """The measured allocations of each search strategy."""
-    plateau: int
-    """Compute at which SC flattens, in x."""
+    plateau: int | None
+    """Compute at which SC flattens, in x; null if SC was measured at one solution only."""
     plateau_interval: tuple[int, int] | None
     """95 % interval of the plateau; null without per-problem values."""
     crossover: CrossoverJson | None

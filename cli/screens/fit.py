@@ -66,9 +66,10 @@ def print_fit(
     if power is not None:
         print_line(console, describe_strategy_power(power))
     console.print()
-    print_line(
-        console, f"SC flattens at {format_plateau(findings)} (the smallest S within half a point of its maximum)."
-    )
+    if findings.plateau is not None:
+        print_line(
+            console, f"SC flattens at {format_plateau(findings)} (the smallest S within half a point of its maximum)."
+        )
     for strategy, crossed in findings.crossovers.items():
         print_line(console, describe_crossover(strategy, crossed, findings.plateau))
     if findings.laws is not None:

@@ -98,10 +98,12 @@ def describe_plan_context(profile: Profile, plan: Plan) -> list[str]:
     """Return the lines that give a plan's context: plateau, crossover, law, origin."""
     findings = plan.findings
     solutions = "one solution's" if plan.budget == 1 else f"{plan.budget:,.6g} solutions'"
-    lines = [
-        f"SC flattens at {format_plateau(findings)}, so {plan.budget:,.6g}x ({solutions} worth) is "
-        f"{plan.plateau_multiple:,.3g}x-plateau (times SC's plateau)."
-    ]
+    lines = []
+    if plan.plateau_multiple is not None:
+        lines.append(
+            f"SC flattens at {format_plateau(findings)}, so {plan.budget:,.6g}x ({solutions} worth) is "
+            f"{plan.plateau_multiple:,.3g}x-plateau (times SC's plateau)."
+        )
     strategy_ahead = "genrm" if plan.recommendation.strategy == "sc" else plan.recommendation.strategy
     for strategy in dict.fromkeys(("genrm", strategy_ahead)):
         if strategy in findings.crossovers:
@@ -118,7 +120,7 @@ def format_plateau(findings: Findings) -> str:
     return f"{findings.plateau}x" + ("" if interval is None else f" {format_interval(interval, 1, digits=0)}")
 
 
-def describe_crossover(strategy: str, crossover: Crossover, plateau: int, budget: float | None = None) -> str:
+def describe_crossover(strategy: str, crossover: Crossover, plateau: int | None, budget: float | None = None) -> str:
     """Describe where a strategy overtakes SC, and on which side of the crossover a budget is."""
     name = "GenRM" if strategy == "genrm" else strategy
     interval = (
@@ -133,8 +135,8 @@ def describe_crossover(strategy: str, crossover: Crossover, plateau: int, budget
         )
         return f"{name} does not overtake SC for good up to {top:,.0f}x, the end of the measured range{share}."
     where = "" if budget is None else f"; this budget is {'above' if budget >= crossover.budget else 'below'} it"
-    multiple = f"{crossover.budget / plateau:,.2g}x-plateau"
-    return f"{name} overtakes SC for good at {crossover.budget:,.0f}x ({multiple}){interval}{where}."
+    multiple = "" if plateau is None else f" ({crossover.budget / plateau:,.2g}x-plateau)"
+    return f"{name} overtakes SC for good at {crossover.budget:,.0f}x{multiple}{interval}{where}."
 
 
 def describe_allocation_law(laws: AllocationLaws) -> str:

@@ -32,7 +32,8 @@ class Crossover:
 
     Args:
         budget: the smallest budget from which the held-out gain is never below 0, in x (solutions; divide it by
-            `find_plateau` for the paper's multiples); inf if there is no such budget in range.
+            `find_plateau` for the paper's multiples); inf if there is no such budget in range, or if the strategies tie
+            from there on.
         interval: interval of the crossover of the true frontiers, where inf means never in range; None for one row of
             means.
         probability: probability that the strategy is at least even at the end of the range, and so crosses; None for
@@ -158,16 +159,16 @@ def find_crossover(
     both, P = (theirs, ours), len(ours.accuracy)
     in_sample = np.diff(score_in_sample(both, budgets).accuracy[:2], axis=0)[0]
     if P < 2:
-        budget = _find_lasting_budget(budgets, in_sample[0] >= -TIE_TOLERANCE)
-        return Crossover(float(budget), None, None, budgets, in_sample[0], None, theirs.highest_cost, level)
+        budget = _find_overtaking_budget(budgets, in_sample[0], in_sample[0])
+        return Crossover(budget, None, None, budgets, in_sample[0], None, theirs.highest_cost, level)
     held_out = np.diff(score_held_out(both, budgets, problems or split_folds(P)).accuracy[:2], axis=0)[0]
     low, high = compute_enclosing_interval(held_out, in_sample, level)
-    surely, may_be = low >= -TIE_TOLERANCE, high >= -TIE_TOLERANCE
     gain = held_out.mean(axis=0)
+    ever_ahead = bool((high > TIE_TOLERANCE).any())
     return Crossover(
-        budget=float(_find_lasting_budget(budgets, gain >= -TIE_TOLERANCE)),
-        interval=(float(_find_lasting_budget(budgets, may_be)), float(_find_lasting_budget(budgets, surely))),
-        probability=_compute_probability(held_out[:, -1]),
+        budget=_find_overtaking_budget(budgets, gain, gain),
+        interval=(_find_overtaking_budget(budgets, high, high), _find_overtaking_budget(budgets, low, high)),
+        probability=_compute_probability(held_out[:, -1]) if ever_ahead else 0.0,
         budgets=budgets,
         gain=gain,
         gain_interval=compute_t_interval(held_out, level),
@@ -176,10 +177,16 @@ def find_crossover(
     )
 
 
-def _find_lasting_budget(budgets: NDArray[np.float64], ahead: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return (…) the first budget of the final stretch of `ahead`, (…, nC); inf if the last is not ahead."""
-    still = np.logical_and.accumulate(ahead[..., ::-1], axis=-1).sum(axis=-1)
-    return np.asarray(np.append(budgets, np.inf)[len(budgets) - still])
+def _find_overtaking_budget(
+    budgets: NDArray[np.float64], gain: NDArray[np.float64], possible_gain: NDArray[np.float64]
+) -> float:
+    """Return the first budget of the final stretch in which the gain is not below 0; inf if there is none.
+
+    It is inf too if the possible gain is nowhere above 0 in that stretch: to tie is not to overtake.
+    """
+    still = int(np.logical_and.accumulate(gain[::-1] >= -TIE_TOLERANCE).sum())
+    start = len(budgets) - still
+    return float(budgets[start]) if still and (possible_gain[start:] > TIE_TOLERANCE).any() else np.inf
 
 
 def _compute_probability(values: NDArray[np.float64]) -> float:

@@ -54,3 +54,9 @@ def test_a_budget_pays_for_a_solution_at_least(budget, x):
     with pytest.raises(BudgetError) as caught:
         budget.to_solutions(plateau=32)
     assert str(caught.value) == f"A budget of {x}x does not pay for one solution; the least is 1x."
+
+
+def test_a_multiple_of_an_unknown_plateau_is_refused():
+    with pytest.raises(BudgetError, match="SC's plateau is unknown, as SC was measured at one solution only; write 2x"):
+        Budget.parse("2x-plateau").to_solutions(None)
+    assert Budget.parse("2x").to_solutions(None) == 2

@@ -6,10 +6,13 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import isocompute as iso
+from isocompute.errors import DataError
 from isocompute.fits import Pool, assign_agreement_levels
-from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_reduced_options
+from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_figure_studies, build_reduced_options
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile
@@ -118,3 +121,13 @@ def test_of_solutions_that_were_looked_at_neither_verdict_nor_score_is_left():
         for row, before, scores in zip(left.scores, pool.scores, pool.answers, strict=True):
             assert set(row) <= set(before)
             assert len(scores) == 6
+
+
+def test_without_answers_agreement_is_refused_and_not_drawn(tmp_path):
+    rows = [(problem, (problem * sample) % 3 == 0) for problem in range(6) for sample in range(8)]
+    run = iso.from_frame(pd.DataFrame(rows, columns=["id", "ok"]), problem="id", correct="ok")
+    with pytest.raises(DataError, match="Difficulty by agreement needs answers, and the run at"):
+        iso.difficulty(run, bins="agreement")
+    pool = read_pool(run._run)
+    profile = build_profile(run._run, pool, measure_costs(pool), "x")
+    assert [study.kind for study in build_figure_studies(profile, pool)] == ["oracle"]

@@ -147,3 +147,14 @@ def test_a_bad_request_is_refused_in_one_sentence(call, sentence):
     with pytest.raises(DataError) as caught:
         call()
     assert str(caught.value) == sentence
+
+
+def test_to_tie_is_not_to_overtake():
+    votes = build_voting_options([[0.5, 0.5], [0.25, 0.25], [1.0, 1.0]], [1, 2])
+    verified = build_verified_options([[[0.5], [0.5]], [[0.25], [0.25]], [[1.0], [1.0]]], [1, 2], [1], lam=1.0)
+    found = find_crossover(verified, votes)
+    assert (found.budget, found.interval, found.probability) == (np.inf, (np.inf, np.inf), 0.0)
+    means = find_crossover(
+        build_verified_options([[[0.5], [0.5]]], [1, 2], [1], lam=1.0), build_voting_options([[0.5, 0.5]], [1, 2])
+    )
+    assert means.budget == np.inf
