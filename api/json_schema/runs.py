@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # what they import takes longer than a plan
     from isocompute.runners.config.tasks import TaskEntry
     from isocompute.runners.imports.gathering import ImportSummary
     from isocompute.runners.storage.check import CheckReport
+    from isocompute.runners.storage.grader_comparison import GraderComparison
     from isocompute.runners.storage.progress import RunProgress, UnreadableRun
     from isocompute.runners.storage.regrade import RegradeResult
     from isocompute.runners.storage.upgrade import UpgradedRun
@@ -157,6 +158,48 @@ class GradeJson(CommandJson):
     """Limits of the numbers."""
 
 
+class JudgedDifferenceJson(JsonBlock):
+    """A solution that two graders judge differently."""
+
+    problem_id: str
+    """The problem."""
+    solution_id: int
+    """The number of the solution."""
+    gold: str
+    """The right answer."""
+    answer: str | None
+    """The answer that the first grader read; null if it read none."""
+    other_answer: str | None
+    """The answer that the second grader read; null if it read none, or does not say."""
+    is_right: bool
+    """True if it is right by the first grader alone, false if by the second alone."""
+    ending: str
+    """The end of the text."""
+
+
+class GraderComparisonJson(CommandJson):
+    """``grade RUN --against GRADER --json``: how often two graders agree."""
+
+    run: str
+    """The run's folder."""
+    grader: str
+    """The first grader."""
+    against: str
+    """The second grader."""
+    solutions: int
+    """Number of solutions that both judged."""
+    accuracy: Fraction
+    """Share of right solutions by the first."""
+    other_accuracy: Fraction
+    """Share of right solutions by the second."""
+    only_first: int
+    """Solutions that are right by the first alone."""
+    only_second: int
+    """Solutions that are right by the second alone."""
+    examples: list[JudgedDifferenceJson]
+    """Some of the differences."""
+
+
 class OriginJson(JsonBlock):
     """The origin of an imported run; null where the source does not say."""
 
@@ -295,6 +338,11 @@ def build_check_json(report: CheckReport, is_whole: bool) -> CheckJson:
 def build_grade_json(found: RegradeResult) -> GradeJson:
     """Return what a new grading changed as JSON."""
     return GradeJson.convert(found)
+
+
+def build_comparison_json(comparison: GraderComparison) -> GraderComparisonJson:
+    """Return how often two graders agree as JSON."""
+    return GraderComparisonJson.convert(comparison)
 
 
 def build_import_json(found: ImportSummary) -> ImportJson:

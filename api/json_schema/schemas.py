@@ -12,6 +12,7 @@ from isocompute.api.json_schema.prices import PriceJson
 from isocompute.api.json_schema.runs import (
     CheckJson,
     GradeJson,
+    GraderComparisonJson,
     ImportJson,
     RunProgressJson,
     TasksJson,
@@ -28,7 +29,7 @@ COMMAND_BLOCKS: dict[str, Any] = {
     "sweep": PriceJson,
     "runs": list[RunProgressJson | UnreadableRunJson],
     "check": CheckJson,
-    "grade": GradeJson,
+    "grade": GradeJson | GraderComparisonJson,
     "import": ImportJson,
     "upgrade": UpgradedRunJson | UpgradedProfileJson | UpgradeJson,
     "tasks": TasksJson,

@@ -16,6 +16,10 @@ commands = typer.Typer()
 def grade(
     run: Annotated[str, typer.Argument(help="A run's folder.", show_default=False)],
     grader: Annotated[str | None, typer.Option(help="One of {graders}; the run's own if not given.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Compare with a second grader, one of {graders}, or math-verify; write nothing."),
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Grade the answers of a run again, without sampling, and report how many changed.
@@ -23,13 +27,25 @@ def grade(
     [bold]Example[/]
 
       isocompute grade runs/mine --grader math
+      isocompute grade runs/mine --against math-verify
     """
-    from isocompute.cli.screens.runs import print_regrading
+    from isocompute.cli.screens.runs import print_grader_comparison, print_regrading
     from isocompute.runners.grading import load_grader_by_name
     from isocompute.runners.storage.regrade import regrade_run, require_own_grader
     from isocompute.runners.storage.run import Run
 
     opened_run = Run(run)
+    if against is not None:
+        from isocompute.api.json_schema.runs import build_comparison_json
+        from isocompute.runners.storage.grader_comparison import compare_graders
+
+        with Console(stderr=True).status("grading …"):
+            comparison = compare_graders(opened_run, grader, against)
+        if json_:
+            print_json(build_comparison_json(comparison))
+        else:
+            print_grader_comparison(Console(), comparison)
+        return
     with (
         load_grader_by_name(grader or require_own_grader(opened_run)) as chosen,
         Console(stderr=True).status("grading …"),

@@ -22,6 +22,7 @@ from isocompute.runners.storage.validation import REIMPORT, REPAIR, RESTORE, RES
 if TYPE_CHECKING:  # these imports take longer than most commands
     from isocompute.runners.config.tasks import TaskEntry
     from isocompute.runners.sampling.sampler import SweepSummary
+    from isocompute.runners.storage.grader_comparison import GraderComparison
     from isocompute.runners.storage.regrade import RegradeResult
 
 MAX_SHOWN_ITEMS = 5
@@ -244,3 +245,26 @@ def print_regrading(console: Console, result: RegradeResult) -> None:
         )
     for text in result.notes:
         print_note(console, f"{text}.")
+
+
+def print_grader_comparison(console: Console, comparison: GraderComparison) -> None:
+    """Print how often two graders agree, and solutions on which they differ."""
+    both = comparison.solutions - comparison.only_first - comparison.only_second
+    print_plain_line(
+        console,
+        f"{comparison.solutions:,} solutions of {comparison.run}: {100 * comparison.accuracy:.1f} % are right by "
+        f"{comparison.grader}, {100 * comparison.other_accuracy:.1f} % by {comparison.against}.",
+    )
+    print_line(
+        console,
+        f"They agree on {both:,}; {comparison.only_first:,} are right by the first alone, "
+        f"{comparison.only_second:,} by the second alone.",
+    )
+    for each in comparison.examples:
+        side = "first" if each.is_right else "second"
+        read = "" if each.answer is None else f", read {each.answer}"
+        print_plain_line(
+            console,
+            f"  {each.problem_id}, solution {each.solution_id}: right by the {side} alone; gold {each.gold}{read}; "
+            f"ends: {each.ending[-90:]}",
+        )

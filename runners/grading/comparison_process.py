@@ -48,10 +48,17 @@ class AnswerComparer:
 
     An answer that computes for more than ``seconds``, takes more than ``megabytes`` or crashes the process is refused
     and counted, without effect on later ones. Not to be shared between threads.
+
+    Args:
+        seconds: most CPU seconds of a comparison.
+        megabytes: most memory of a comparison beyond the process's own.
+        by_library: whether whole texts are compared by math-verify as it is, and not answers by our own parser.
     """
 
-    def __init__(self, seconds: float = COMPARISON_SECONDS, megabytes: int = COMPARISON_MEGABYTES) -> None:
-        self.seconds, self.megabytes = seconds, megabytes
+    def __init__(
+        self, seconds: float = COMPARISON_SECONDS, megabytes: int = COMPARISON_MEGABYTES, by_library: bool = False
+    ) -> None:
+        self.seconds, self.megabytes, self.by_library = seconds, megabytes, by_library
         self.comparison_count = self.refused_count = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
@@ -64,7 +71,8 @@ class AnswerComparer:
         """
         self.comparison_count += 1
         reply = self._send_request(
-            {"answer": answer, "among": list(among)}, WALL_CLOCK_FACTOR * self.seconds * len(among)
+            {"answer": answer, "among": list(among), "by_library": self.by_library},
+            WALL_CLOCK_FACTOR * self.seconds * len(among),
         )
         if reply is None:  # the process that guards the worker crashed itself
             self.close()

@@ -4,8 +4,8 @@ Started by `comparison_process` as ``python -m isocompute.runners.grading.compar
 MEGABYTES``. It loads SymPy once and forks, so a new worker starts within milliseconds. Requests and replies are JSON,
 one a line:
 
-    {"answer": "2^{-1}", "among": ["1/3", "\\\\frac{1}{2}"]}     {"equal": 1, "refused": null}
-    {"answer": "9^{9^{9}}", "among": ["1/3"]}                 {"equal": null, "refused": -1}
+    {"answer": "2^{-1}", "among": ["1/3", "\\\\frac{1}{2}"], "by_library": false}     {"equal": 1, "refused": null}
+    {"answer": "9^{9^{9}}", "among": ["1/3"], "by_library": false}                 {"equal": null, "refused": -1}
 
 ``equal`` is the index of the first equal answer, ``refused`` the index at which the worker gave up, -1 for the answer
 itself.
@@ -124,20 +124,23 @@ def compare_answers(lines: TextIO, replies: int, seconds: float) -> None:
     """
     from isocompute.runners.grading.equality import is_equal_answer
     from isocompute.runners.grading.expression import ExpressionTooLargeError
+    from isocompute.runners.grading.library import is_equal_by_library
     from isocompute.runners.grading.parse_answer import parse_answer
 
     for line in lines:
         request = json.loads(line)
-        answer, among = request["answer"], request["among"]
+        answer, among, by_library = request["answer"], request["among"], request["by_library"]
+        is_equal = is_equal_by_library if by_library else is_equal_answer
         limit_cpu_time(seconds)
         try:
-            parse_answer(answer)
+            if not by_library:
+                parse_answer(answer)
         except ExpressionTooLargeError:
             among = []
         os.write(replies, REPLY_READABLE if among else REPLY_REFUSED)
         for other in among:
             try:
-                same = is_equal_answer(other, answer)
+                same = is_equal(other, answer)
             except ExpressionTooLargeError:
                 same = False
             os.write(replies, REPLY_EQUAL if same else REPLY_DIFFERENT)

@@ -89,6 +89,16 @@ def make_math_grader() -> Grader:
     )
 
 
+def make_library_comparer() -> tuple[str, AnswerComparer]:
+    """Return the name and version of math-verify, and a comparer of whole texts by it.
+
+    Raises:
+        ConfigError: math-verify is not installed.
+    """
+    title = make_math_grader().title.partition(" ")[2]
+    return title, AnswerComparer(by_library=True)
+
+
 def make_letter_grader() -> Grader:
     """Return the grader of multiple choice."""
     return Grader("letter", "letter/2", extract_choice_letter, parse_choice_letter)

@@ -1,0 +1,173 @@
+"""Comparison of two graders on the stored texts of a run; nothing is written."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Protocol
+
+from isocompute.errors import RunError
+from isocompute.runners.grading import AnswerClasses, Grader, load_grader_by_name
+from isocompute.runners.grading.graders import make_library_comparer
+from isocompute.runners.parsing.thinking import cut_thinking
+from isocompute.runners.storage.check import require_whole_run
+from isocompute.runners.storage.provenance import LOGGED_GRADER, extract_origin
+from isocompute.runners.storage.regrade import read_grader_title
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE
+
+LIBRARY = "math-verify"
+"""The name of math-verify as a second grader."""
+
+MOST_TEXT = 20_000
+"""Characters at the end of a text that math-verify gets."""
+
+MOST_DIFFERENCES = 10
+"""The most differences that are shown."""
+
+
+class Judge(Protocol):
+    """Something that says whether a solution is right."""
+
+    title: str
+
+    def judge(self, gold: str, text: str) -> tuple[str | None, bool]:
+        """Return the answer that was read, if it is known, and whether it is right."""
+        ...
+
+
+class GraderJudge:
+    """A grader, which keeps the classes of answers of the problem at hand."""
+
+    def __init__(self, grader: Grader) -> None:
+        self.title, self._grader = grader.title, grader
+        self._gold = ""
+        self._classes: AnswerClasses | None = None
+
+    def judge(self, gold: str, text: str) -> tuple[str | None, bool]:
+        """Return the answer, and whether it is right."""
+        if self._classes is None or gold != self._gold:
+            self._gold, self._classes = gold, AnswerClasses(self._grader, gold)
+        return self._classes.grade(text)
+
+
+class LibraryJudge:
+    """math-verify, called plainly on the whole text."""
+
+    def __init__(self) -> None:
+        self.title, self.comparer = make_library_comparer()
+
+    def judge(self, gold: str, text: str) -> tuple[str | None, bool]:
+        """Return no answer, since the library does not say what it read, and whether the text is right."""
+        return None, self.comparer.find_first_equal(text[-MOST_TEXT:], [gold]).equal == 0
+
+
+@dataclass(frozen=True)
+class JudgedDifference:
+    """A solution that two graders judge differently.
+
+    Args:
+        problem_id: the problem.
+        solution_id: the number of the solution.
+        gold: the right answer.
+        answer: the answer that the first grader read; None if it read none, or takes what was logged.
+        other_answer: the answer that the second grader read; None if it read none, or does not say.
+        is_right: whether the solution is right by the first grader; by the second it is not, and the reverse.
+        ending: the end of the text.
+    """
+
+    problem_id: str
+    solution_id: int
+    gold: str
+    answer: str | None
+    other_answer: str | None
+    is_right: bool
+    ending: str
+
+
+@dataclass(frozen=True)
+class GraderComparison:
+    """The agreement of two graders.
+
+    Args:
+        run: the run's folder.
+        grader: name and version of the first grader.
+        against: name and version of the second.
+        solutions: number of solutions that both judged.
+        accuracy: share of right solutions by the first.
+        other_accuracy: share of right solutions by the second.
+        only_first: solutions that are right by the first alone.
+        only_second: solutions that are right by the second alone.
+        examples: some differences, at most `MOST_DIFFERENCES`.
+    """
+
+    run: str
+    grader: str
+    against: str
+    solutions: int
+    accuracy: float
+    other_accuracy: float
+    only_first: int
+    only_second: int
+    examples: list[JudgedDifference]
+
+
+def compare_graders(run: Run, name: str | None, against: str) -> GraderComparison:
+    """Judge every stored text by two graders, and count where they differ.
+
+    Args:
+        run: the run, which is only read.
+        name: the first grader; the run's present grades if None.
+        against: the second grader: a registered one, or `LIBRARY`.
+
+    Raises:
+        RunError: there is no run, or it holds no texts with right answers.
+        ConfigError: a grader is unknown, or its package is missing.
+        DataError: a part is damaged, or a grader cannot read a right answer.
+    """
+    require_whole_run(run)
+    thinking_end = extract_origin(run.read_manifest(), run.path).solutions_thinking_end
+    golds = run.read_frame(PROBLEMS_TABLE, ["problem_id", "gold"]).set_index("problem_id")["gold"]
+    columns = ["problem_id", "solution_id", "text", "answer", "correct", "status"]
+    solutions = run.read_frame(SOLUTIONS_TABLE, columns)
+    solutions = solutions[(solutions["status"] == "ok") & solutions["text"].notna()]
+    solutions = solutions[solutions["problem_id"].map(golds).notna()].sort_values(["problem_id", "solution_id"])
+    if solutions.empty:
+        raise RunError(f"The run at '{run.path}' holds no texts with right answers to compare graders on.")
+    right, other_right, only_first, only_second = 0, 0, 0, 0
+    examples: list[JudgedDifference] = []
+    with ExitStack() as stack:
+        first = None if name in (None, LOGGED_GRADER) else open_judge(str(name), stack)
+        second = open_judge(against, stack)
+        for problem, number, stored, logged, correct, _ in solutions.itertuples(index=False, name=None):
+            gold, text = str(golds[problem]), cut_thinking(stored, thinking_end)
+            present = (logged if isinstance(logged, str) else None, bool(correct))
+            answer, is_right = present if first is None else first.judge(gold, text)
+            other_answer, is_other_right = second.judge(gold, text)
+            right, other_right = right + is_right, other_right + is_other_right
+            if is_right == is_other_right:
+                continue
+            only_first, only_second = only_first + is_right, only_second + is_other_right
+            if len(examples) < MOST_DIFFERENCES:
+                ending = " ".join(text[-200:].split())
+                examples.append(JudgedDifference(problem, number, gold, answer, other_answer, is_right, ending))
+        return GraderComparison(
+            run=run.path,
+            grader=read_grader_title(run) if first is None else first.title,
+            against=second.title,
+            solutions=len(solutions),
+            accuracy=right / len(solutions),
+            other_accuracy=other_right / len(solutions),
+            only_first=only_first,
+            only_second=only_second,
+            examples=examples,
+        )
+
+
+def open_judge(name: str, stack: ExitStack) -> Judge:
+    """Return a judge by the name of a grader, which is closed with the stack."""
+    if name == LIBRARY:
+        library = LibraryJudge()
+        stack.callback(library.comparer.close)
+        return library
+    return GraderJudge(stack.enter_context(load_grader_by_name(name)))
