@@ -102,13 +102,13 @@ def test_a_deeper_model_begins_as_the_model_it_was():
 
 
 TRAINING = """
-import random, sys, torch
+import pathlib, random, sys, torch
 from experiments.lab import train
 torch.manual_seed(0)
-model = train.LlamaForCausalLM(train.architecture())
-train.learn(model, "solver", train.fresh(random.Random(0)), steps=3, rate=1e-3)
-train.save(model, sys.argv[1])
-print(sum(p.numel() for p in train.grown_from(sys.argv[1]).parameters()))
+model = train.LlamaForCausalLM(train.make_architecture())
+train.train_model(model, "solver", train.draw_reference_batches(random.Random(0)), steps=3, rate=1e-3)
+train.save_checkpoint(model, pathlib.Path(sys.argv[1]))
+print(sum(p.numel() for p in train.load_checkpoint(pathlib.Path(sys.argv[1])).parameters()))
 """
 
 

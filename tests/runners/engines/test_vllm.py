@@ -45,7 +45,7 @@ def test_weights_that_are_left_over_are_refused_in_a_sentence(need, tmp_path):
     tensors["model.layers.9.mlp.down_proj.weight"] = tensors["model.layers.3.mlp.down_proj.weight"].clone()
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     options = {"dtype": "float32", "max_model_len": 512, "max_num_seqs": 8, "enforce_eager": True}
-    said = r"^vLLM could not load '.*'; its own messages above say why\. .*\.$"
+    said = r"^vLLM could not load '.*'; its messages above say why\. .*\.$"
     with pytest.raises(EngineError, match=said):
         engines.load_engine("vllm", str(folder), **options)
 
