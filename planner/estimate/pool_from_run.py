@@ -14,9 +14,11 @@ from isocompute.planner.estimate.arrays import PoolArrays, build_pool_arrays
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.scorers.aggregate import aggregate_scores
 from isocompute.runners.storage.check import require_whole_run
+from isocompute.runners.storage.doubts import describe_doubts
 from isocompute.runners.storage.expected import ExpectedRows
 from isocompute.runners.storage.imported_scores import extract_solution_scores
 from isocompute.runners.storage.provenance import ImportedRun, extract_model_sizes, extract_origin
+from isocompute.runners.storage.regrade import read_grader_title
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import (
     PROBLEMS_TABLE,
@@ -138,7 +140,9 @@ def read_pool(run: Run) -> RunPool:
         layout.scores,
         layout.finished,
     )
-    notes = [*layout.notes, *describe_unplaced_searches(origin), *notes]
+    judged = solutions[solutions["status"].eq("ok") & solutions["problem_id"].isin(kept)]
+    doubts = describe_doubts(judged, read_grader_title(run), has_answers)
+    notes = [*doubts, *layout.notes, *describe_unplaced_searches(origin), *notes]
     sizes = extract_model_sizes(manifest, run.path)
     return RunPool(origin, run.path, sizes, pool, has_answers, kept, rows, left_out, notes)
 

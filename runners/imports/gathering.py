@@ -25,6 +25,7 @@ from isocompute.runners.imports.rows import (
 from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.parsing.verdicts import VERDICT_READER
+from isocompute.runners.storage.doubts import describe_doubts
 from isocompute.runners.storage.imported_scores import build_imported_score_row
 from isocompute.runners.storage.provenance import GOLD_AS_GIVEN, LOGGED_GRADER, ImportedRun
 from isocompute.runners.storage.run import RUN_FORMAT, Run
@@ -226,6 +227,10 @@ class ImportWriter:
                 "verdicts": VERDICT_READER if (VERIFICATIONS_TABLE, "text") in self.reported_columns else self.logged,
             }
         )
+        columns = ["problem_id", "answer", "correct", "completion_tokens", "status"]
+        solutions = self.run.read_frame(SOLUTIONS_TABLE, columns)
+        has_answers = not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
+        doubts = describe_doubts(solutions[solutions["status"].eq("ok")], self.title, has_answers)
         graded = self.correct_counts.total()
         refused = 0 if self.grader is None else self.grader.refused_count
         judged = self.logged_counts.total()
@@ -240,7 +245,7 @@ class ImportWriter:
             examples=self.examples,
             columns=source.columns,
             ignored_columns=source.ignored_columns,
-            notes=[*source.notes, *self._describe_doubts()],
+            notes=[*source.notes, *self._describe_doubts(), *doubts],
         )
 
     def _describe_doubts(self) -> list[str]:
