@@ -151,6 +151,7 @@ def import_run(
     progress: Callable[[int, int], None] | None = None,
     filter: str | None = None,
     scorer: str | None = None,
+    failed: str = "drop",
 ) -> OpenedRun:
     """Import another tool's log as a run, as ``isocompute import`` does.
 
@@ -162,7 +163,9 @@ def import_run(
         columns: of a table, what each of its columns is called here.
         progress: called with the bytes read so far and in total.
         filter: of lm-eval: the filter whose answers are read; the first if not given.
-        scorer: of lm-eval: the metric that says right or wrong; the first that does if not given.
+        scorer: of lm-eval and inspect-ai: the metric or scorer that says right or wrong; the first that does if not
+            given.
+        failed: ``drop`` leaves solutions that failed in the log out of estimates, ``wrong`` counts them as wrong.
 
     Raises:
         ConfigError, DataError, RunError: as `isocompute.runners.imports.import_logged_run`.
@@ -174,7 +177,8 @@ def import_run(
     if columns is not None and not isinstance(columns, Mapping):
         raise ConfigError(f"columns must map names to names; it is {format_error_value(columns)}.")
     target = require_path(output, "output")
-    import_logged_run(format, require_path(path, "path"), target, grader, columns, progress, filter, scorer)
+    source = require_path(path, "path")
+    import_logged_run(format, source, target, grader, columns, progress, filter, scorer, failed)
     return open_run(target)
 
 

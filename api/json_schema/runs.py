@@ -254,6 +254,8 @@ class ImportJson(CommandJson):
     """Mean accuracy of the solutions; null without right answers."""
     logged_accuracy: Fraction | None
     """Mean accuracy as the log says, over the solutions that it judges; null if it judges none."""
+    failures: dict[str, int]
+    """Solutions that failed in the log, by reason."""
     differing: int
     """Solutions that the log and the grader judge differently."""
     examples: list[GradeDifferenceJson]

@@ -43,8 +43,15 @@ def import_(
     ] = None,
     scorer: Annotated[
         str | None,
-        typer.Option(help="Of lm-eval: the metric that says right or wrong.", show_default="the first that does"),
+        typer.Option(
+            help="Of lm-eval, inspect-ai: the metric that says right or wrong.",
+            show_default="the first that does",
+        ),
     ] = None,
+    failed: Annotated[
+        str,
+        typer.Option(metavar="drop|wrong", help="Leave out solutions that failed, or count them as wrong."),
+    ] = "drop",
     json_: JsonOption = False,
 ) -> None:
     """Import another tool's logs into a run, which can be checked, graded, fitted and planned like any other.
@@ -62,7 +69,9 @@ def import_(
     from isocompute.runners.storage.files import refuse_memory_path
 
     refuse_memory_path(output)
-    summary = import_with_progress(format, path, output, grader, columns or [], Console(stderr=True), filter, scorer)
+    summary = import_with_progress(
+        format, path, output, grader, columns or [], Console(stderr=True), filter, scorer, failed
+    )
     if json_:
         from isocompute.api.json_schema.runs import build_import_json
 

@@ -33,6 +33,7 @@ def import_with_progress(
     progress: Console,
     filter: str | None = None,
     scorer: str | None = None,
+    failed: str = "drop",
 ) -> ImportSummary:
     """Import a run with a progress bar.
 
@@ -45,13 +46,14 @@ def import_with_progress(
         progress: console that shows the bar.
         filter: the filter of a log whose answers are taken.
         scorer: the scorer of a log that says right or wrong.
+        failed: what becomes of solutions that failed in the log, drop or wrong.
 
     Raises:
         ConfigError, DataError, RunError: as `import_logged_run`.
     """
     with show_progress_bar(progress) as update_progress:
         return import_logged_run(
-            format, path, run, grader, parse_columns_option(columns), update_progress, filter, scorer
+            format, path, run, grader, parse_columns_option(columns), update_progress, filter, scorer, failed
         )
 
 
@@ -115,6 +117,10 @@ def print_import(console: Console, summary: ImportSummary) -> None:
         )
     if summary.accuracy is not None:
         print_line(console, f"A solution is right with probability {summary.accuracy:.3f}.")
+    if summary.failures:
+        count = sum(summary.failures.values())
+        reasons = "; ".join(f"{times:,} × {reason[:80]}" for reason, times in list(summary.failures.items())[:3])
+        print_note(console, f"{count:,} solutions failed in the log: {reasons}. --failed says what they count as.")
     if summary.logged_accuracy is not None and summary.differing:
         print_line(
             console,

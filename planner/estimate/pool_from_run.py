@@ -178,8 +178,11 @@ def read_imported_rows(run: Run, imported: ImportedRun, ids: list[str]) -> tuple
     keys = set(scores[SCORES_TABLE.key_names].itertuples(index=False, name=None))
     beside = extract_solution_scores(run, keys).select(POOL_COLUMNS[SCORES_TABLE]).to_pandas()
     scores = pd.concat([scores, beside], ignore_index=True) if len(beside) else scores
-    left_out = collect_failed_problems(solutions, ids)
-    left_out |= dict.fromkeys(sorted(set(ids) - set(solutions["problem_id"])), "it has no solutions")
+    # Problems of an import may differ in their numbers of solutions, so a failed one leaves out itself alone.
+    failed = collect_failed_problems(solutions, ids)
+    solutions = solutions[solutions["status"] == "ok"].reset_index(drop=True)
+    solved = set(solutions["problem_id"])
+    left_out = {name: failed.get(name, "it has no solutions") for name in ids if name not in solved}
     left_out |= collect_failed_problems(verifications, ids)
     return RunRows(solutions, verifications, scores, pd.DataFrame(columns=POOL_COLUMNS[SEARCHES_TABLE])), left_out
 

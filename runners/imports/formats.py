@@ -51,7 +51,7 @@ LARGE_LANGUAGE_MONKEYS = FormatEntry(
 LM_EVAL = FormatEntry(
     f"{IMPORTS_PACKAGE}.lm_eval:read_lm_eval_rows", "samples_TASK_DATE.jsonl, from --log_samples", has_scorers=True
 )
-INSPECT_AI = FormatEntry(f"{IMPORTS_PACKAGE}.inspect_ai:read_inspect_rows", "a log, .eval or .json")
+INSPECT_AI = FormatEntry(f"{IMPORTS_PACKAGE}.inspect_ai:read_inspect_rows", "a log, .eval or .json", has_scorers=True)
 TABLE = FormatEntry(
     f"{IMPORTS_PACKAGE}.long_table:read_table_rows", "tables, .csv, .parquet, .jsonl or .json", has_columns=True
 )

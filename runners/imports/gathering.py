@@ -78,6 +78,7 @@ class ImportSummary:
         refused: answers that could not be compared within the limits on time and memory.
         accuracy: share of right solutions; None without any.
         logged_accuracy: share of right solutions as the log says, over those that it judges; None if it judges none.
+        failures: failed solutions by reason; they are left out of estimates, or count as wrong if that was asked for.
         differing: solutions whose grade differs from the log's.
         examples: some of them, as (problem, solution, right answer, answer, as logged, as graded).
         columns: of a table, the columns that were read, with their names here.
@@ -91,6 +92,7 @@ class ImportSummary:
     refused: int
     accuracy: float | None
     logged_accuracy: float | None
+    failures: dict[str, int]
     differing: int
     examples: list[GradeDifference]
     columns: dict[str, str]
@@ -137,8 +139,9 @@ def summarise_source(source: ImportSource) -> SourceSummary:
 class ImportWriter:
     """A writer that numbers and grades the rows of an import and writes them to a run."""
 
-    def __init__(self, run: Run, format: str, grader: str | None) -> None:
-        self.run, self.format = run, format
+    def __init__(self, run: Run, format: str, grader: str | None, failed: str = "drop") -> None:
+        self.run, self.format, self.failed = run, format, failed
+        self.failures: Counter[str] = Counter()
         self.logged = f"{LOGGED_GRADER}/{format}"
         self.grader: Grader | None = None if grader in (None, LOGGED_GRADER) else load_grader_by_name(str(grader))
         self.title = self.logged if grader == LOGGED_GRADER else self.grader and self.grader.title
@@ -241,6 +244,7 @@ class ImportWriter:
             refused=refused,
             accuracy=self.correct_counts[True] / graded if graded else None,
             logged_accuracy=self.logged_counts[True] / judged if judged else None,
+            failures=dict(self.failures.most_common()),
             differing=self.differing,
             examples=self.examples,
             columns=source.columns,
@@ -253,7 +257,7 @@ class ImportWriter:
         sampled = {problem: count for (problem, *rest), count in self.numbers.items() if not rest and count > 1}
         answers = [self.raw_answers.get(problem, set()) for problem in sampled]
         sentences = []
-        if len(sampled) > 1 and all(len(each) == 1 and None not in each for each in answers):
+        if self.format == "table" and len(sampled) > 1 and all(len(each) == 1 and None not in each for each in answers):
             sentences.append(
                 "Every problem has the same answer in all its solutions. If that column is the right answer, import it "
                 "with --columns answer=gold."
@@ -271,14 +275,29 @@ class ImportWriter:
     def _take_solution(self, row: ImportedSolution) -> None:
         number = self.numbers[row.problem_id,]
         self.numbers[row.problem_id,] += 1
-        answer, correct = self._grade_row(row) if row.status == "ok" else (None, None)
+        status = self._find_status(row)
+        answer, correct = self._grade_row(row) if status == "ok" else (None, None)
+        if status != "ok":
+            self.failures[status] += 1
+            if self.failed == "wrong":
+                status, correct = "ok", False
         self.raw_answers.setdefault(row.problem_id, set()).add(row.answer)
         if correct is not None:
             self.correct_counts[correct] += 1
             self._compare_grades(row, number, answer, correct)
-        self._write_row(SOLUTIONS_TABLE, {**vars(row), "solution_id": number, "answer": answer, "correct": correct})
+        graded = {"solution_id": number, "answer": answer, "correct": correct, "status": status}
+        self._write_row(SOLUTIONS_TABLE, {**vars(row), **graded})
         if row.step_scores is not None:
             self._write_row(SCORES_TABLE, build_imported_score_row(row.problem_id, number, row.step_scores, row.text))
+
+    def _find_status(self, row: ImportedSolution) -> str:
+        """Return a row's status; one that the log does not judge fails unless a grader reads its text."""
+        if row.status != "ok" or row.unjudged is None:
+            return row.status
+        if self.title is None and self.grader is None:
+            self._choose_grader(self.problems[row.problem_id], row)
+            self._grade_problems()
+        return "ok" if self.grader is not None else row.unjudged
 
     def _compare_grades(self, row: ImportedSolution, number: int, answer: str | None, correct: bool) -> None:
         """Count what the log says of a solution, and where the grader says something else."""
@@ -340,7 +359,7 @@ class ImportWriter:
         if gold is not None and is_readable and (name := infer_grader_name(problem.gold or "") or usual):
             self.grader = load_grader_by_name(name)
             self.title = self.grader.title
-        elif row.correct is not None:
+        elif row.correct is not None or getattr(row, "unjudged", None) is not None:
             self.title = self.logged
         else:
             raise DataError(

@@ -11,6 +11,9 @@ from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.storage.building import build_hidden_run
 from isocompute.runners.storage.run import Run
 
+FAILED_CHOICES = ("drop", "wrong")
+"""The choices for solutions that failed in the log."""
+
 
 def import_logged_run(
     name: str,
@@ -21,6 +24,7 @@ def import_logged_run(
     progress: Callable[[int, int], None] | None = None,
     filter: str | None = None,
     scorer: str | None = None,
+    failed: str = "drop",
 ) -> ImportSummary:
     """Import another tool's log as a run, completely or not at all.
 
@@ -35,7 +39,9 @@ def import_logged_run(
         columns: of a table: maps its column names to those of `long_table.IMPORT_COLUMNS`.
         progress: called with the bytes read so far and in total.
         filter: of lm-eval: the filter whose answers are taken.
-        scorer: of lm-eval: the metric that says right or wrong.
+        scorer: of lm-eval and inspect-ai: the metric or scorer that says right or wrong.
+        failed: what becomes of solutions that failed in the log: ``drop`` leaves them out of estimates, ``wrong``
+            counts them as wrong.
 
     Raises:
         ConfigError: the format or grader is unknown, or columns are given for a format without them.
@@ -48,10 +54,15 @@ def import_logged_run(
         named = ", ".join(other for other, entry in IMPORT_FORMATS.items() if entry.has_columns)
         raise ConfigError(f"--columns is only for the format '{named}'; other formats have fixed keys.")
     if (filter or scorer) and not format.has_scorers:
-        named = ", ".join(other for other, entry in IMPORT_FORMATS.items() if entry.has_scorers)
-        raise ConfigError(f"--filter and --scorer are only for the format '{named}'.")
+        named = " and ".join(other for other, entry in IMPORT_FORMATS.items() if entry.has_scorers)
+        raise ConfigError(f"--filter and --scorer are only for the formats {named}.")
+    if failed not in FAILED_CHOICES:
+        raise ConfigError(f"--failed is '{failed}'; it must be one of {', '.join(FAILED_CHOICES)}.")
     source, target = ImportSource(path, columns, filter, scorer), Run(run)
-    with build_hidden_run(target, "import", "importing") as hidden, ImportWriter(hidden, name, grader) as writer:
+    with (
+        build_hidden_run(target, "import", "importing") as hidden,
+        ImportWriter(hidden, name, grader, failed) as writer,
+    ):
         with IMPORT_FORMATS.wrap_plugin_errors(name):
             for row in format.adapter_function(source):
                 writer.take_row(row)

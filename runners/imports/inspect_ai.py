@@ -2,11 +2,13 @@
 
     eval: task, model …          samples: id, epoch, input, choices, target, output, scores, model_usage, error …
 
-Each epoch of a sample is a solution. Prompt tokens include cached ones, which `input_tokens` there leaves out, whether
-read from a cache or written to it. The seconds of a solution are the `time` of its only call; of several calls only
-the last one's is logged, so the seconds are then unknown, and so is when a call began. Source:
-github.com/UKGovernmentBEIS/inspect_ai at 499e615 (log/_log.py, log/_recorders/eval.py, model/_model_output.py,
-scorer/_metric.py).
+Each epoch of a sample is a solution. A sample that ended in an error or was invalidated is a failed row, whatever its
+score says. Right or wrong is what the first scorer says unless another is named; a score between right and wrong says
+neither. Prompt tokens include cached ones and completion tokens those of reasoning. Whether `input_tokens` and
+`output_tokens` include them differs among providers, so the log's total decides. The seconds of a solution are the
+`time` of its only call; of several calls only the last one's is logged, so the seconds are then unknown, and so is when
+a call began. Source: github.com/UKGovernmentBEIS/inspect_ai at 499e615 (log/_log.py, log/_recorders/eval.py,
+model/_model_output.py, scorer/_metric.py).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from isocompute.errors import DataError
+from isocompute.errors import ConfigError, DataError
 from isocompute.runners.imports.fields import (
     INT32_MAX,
     read_block_field,
@@ -52,7 +54,10 @@ def read_inspect_rows(source: ImportSource) -> Iterator[ImportedRow]:
     spec = read_block_field(header, "eval", str(files[0]))
     model = read_text_field(spec, "model", str(files[0]))
     yield ImportedMetadata(read_text_field(spec, "task", str(files[0])), model)
+    if source.filter is not None:
+        raise ConfigError("--filter is only for lm-eval; logs of inspect_ai have scorers, see --scorer.")
     problems: set[str] = set()
+    scorers: dict[str, None] = {}
     epochs: set[tuple[str, int | None]] = set()
     for where, sample in samples:
         named = read_name_field(sample, "id", where)
@@ -64,7 +69,11 @@ def read_inspect_rows(source: ImportSource) -> Iterator[ImportedRow]:
         if named not in problems:
             problems.add(named)
             yield ImportedProblem(named, where, build_inspect_question(sample, where), gold)
-        yield read_inspect_solution(named, sample, model, where)
+        scorers.update(dict.fromkeys(read_block_field(sample, "scores", where)))
+        yield read_inspect_solution(named, sample, model, source.scorer, where)
+    if len(scorers) > 1:
+        taken = source.scorer or next(iter(scorers))
+        source.notes.append(f"Right or wrong is what '{taken}' says; the log has {', '.join(scorers)}; see --scorer.")
 
 
 def read_eval_archive(source: ImportSource, path: Path) -> tuple[dict[str, Any], Iterator[tuple[str, dict[str, Any]]]]:
@@ -115,13 +124,17 @@ def read_inspect_gold(sample: dict[str, Any], where: str) -> str | None:
     return read_text_field({"target": target}, "target", where)
 
 
-def read_inspect_solution(named: str, sample: dict[str, Any], model: str | None, where: str) -> ImportedSolution:
-    """Return a sample's completion as a solution, with its tokens and the first scorer's judgement."""
+def read_inspect_solution(
+    named: str, sample: dict[str, Any], model: str | None, scorer: str | None, where: str
+) -> ImportedSolution:
+    """Return a sample's completion as a solution, with its tokens and a scorer's judgement."""
     output = read_block_field(sample, "output", where)
     choices = output.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     tokens = read_inspect_usage(sample, output, model, where)
     seconds = read_seconds_field(output, "time", where) if count_model_calls(sample) <= 1 else None
+    if sample.get("invalidation"):
+        return ImportedSolution(named, where, status="invalidated in the log", seconds=seconds, **tokens)
     error = sample.get("error")
     if error is not None:
         message = read_text_field(error, "message", where) if isinstance(error, dict) else None
@@ -130,7 +143,7 @@ def read_inspect_solution(named: str, sample: dict[str, Any], model: str | None,
     completion = read_text_field(output, "completion", where) or extract_message_text(
         read_block_field(choice, "message", where), sample
     )
-    correct, answer, status = read_inspect_score(sample, where)
+    correct, answer, unjudged = read_inspect_score(sample, scorer, where)
     stopped = read_text_field(choice, "stop_reason", where)
     return ImportedSolution(
         named,
@@ -139,7 +152,7 @@ def read_inspect_solution(named: str, sample: dict[str, Any], model: str | None,
         answer,
         correct,
         finish_reason=INSPECT_FINISH_REASONS.get(stopped or "", stopped),
-        status=status,
+        unjudged=unjudged,
         seconds=seconds,
         **tokens,
     )
@@ -187,21 +200,52 @@ def read_inspect_usage(sample: dict[str, Any], output: dict[str, Any], model: st
     prompt = None if fresh is None else fresh + (cache_read or 0) + (cache_written or 0)
     if prompt is not None and prompt > INT32_MAX:
         raise DataError(f"{where}: the prompt has {prompt:,} tokens, which is impossible.")
-    return {
-        "prompt_tokens": prompt,
-        "cached_tokens": cache_read,
-        "completion_tokens": read_count_field(usage, "output_tokens", where),
-    }
+    sampled, reasoning, total = (
+        read_count_field(usage, kind, where) for kind in ("output_tokens", "reasoning_tokens", "total_tokens")
+    )
+    if total is not None and None not in (prompt, fresh, sampled):
+        prompt, sampled = match_total(total, prompt or 0, fresh or 0, sampled or 0, reasoning or 0)
+    return {"prompt_tokens": prompt, "cached_tokens": cache_read, "completion_tokens": sampled}
 
 
-def read_inspect_score(sample: dict[str, Any], where: str) -> tuple[bool | None, str | None, str]:
-    """Return the first scorer's judgement if it is right or wrong, the answer it read, and a status."""
+def match_total(total: int, prompt: int, fresh: int, sampled: int, reasoning: int) -> tuple[int, int]:
+    """Return prompt and completion tokens, by which of the ways to count them adds up to the total.
+
+    Args:
+        total: the log's total.
+        prompt: input tokens with those of caches added.
+        fresh: input tokens as logged, which may include those of caches already.
+        sampled: output tokens as logged, which may include those of reasoning already.
+        reasoning: tokens of reasoning.
+
+    >>> match_total(530, 10, 10, 20, 500), match_total(30, 18, 10, 20, 0), match_total(99, 10, 10, 20, 0)
+    ((10, 520), (10, 20), (10, 20))
+    """
+    for read in (prompt, fresh):
+        for written in (sampled, sampled + reasoning):
+            if read + written == total:
+                return read, written
+    return prompt, sampled
+
+
+def read_inspect_score(
+    sample: dict[str, Any], scorer: str | None, where: str
+) -> tuple[bool | None, str | None, str | None]:
+    """Return a scorer's judgement if it is right or wrong, the answer it read, and the reason if it is neither.
+
+    Raises:
+        DataError: the sample has scores, but none by the named scorer.
+    """
     scores = read_block_field(sample, "scores", where)
-    score = next(iter(scores.values()), None)
+    if scorer is not None and scores and scorer not in scores:
+        raise DataError(f"{where}: there is no scorer '{scorer}'; there are: {', '.join(scores)}.")
+    score = scores.get(scorer) if scorer is not None else next(iter(scores.values()), None)
     if not isinstance(score, dict):
-        return None, None, "ok"
+        return None, None, "not scored"
     value = score.get("value")
-    if isinstance(value, float) and math.isnan(value):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return None, None, "not scored"
     correct = INSPECT_SCORE_VALUES.get(value) if isinstance(value, str | int | float) else None
-    return correct, read_text_field(score, "answer", where), "ok"
+    is_share = value == "P" or (isinstance(value, int | float) and 0 < value < 1)
+    unjudged = None if correct is not None else "scored as partly right" if is_share else None
+    return correct, read_text_field(score, "answer", where), unjudged

@@ -33,7 +33,10 @@ class ImportedProblem:
 
 @dataclass(frozen=True)
 class ImportedSolution:
-    """A solution; ``answer`` and ``correct`` are those that the tool itself logged."""
+    """A solution; ``answer`` and ``correct`` are those that the tool itself logged.
+
+    ``unjudged`` is the reason why the log says neither right nor wrong; such a row fails unless its text is graded.
+    """
 
     problem_id: str
     where: str
@@ -46,6 +49,7 @@ class ImportedSolution:
     finish_reason: str | None = None
     step_scores: list[float] | None = None
     seconds: float | None = None
+    unjudged: str | None = None
     status: str = "ok"
 
 

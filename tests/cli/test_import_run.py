@@ -163,7 +163,15 @@ def test_solutions_may_have_different_numbers_of_verdicts(taken, tmp_path):
 
 def test_a_problem_with_a_failure_or_without_solutions_is_left_out(taken, tmp_path):
     log = json.loads((GOLDEN / "inspect-ai" / "sums.json").read_text())
-    log["samples"][0]["error"] = {"message": "out of quota"}
+    first = [sample for sample in log["samples"] if str(sample["id"]) == "1"]
+    first[0]["error"] = {"message": "out of quota"}
+    (tmp_path / "log.json").write_text(json.dumps(log))
+    found = read_pool(Run(taken("inspect-ai", tmp_path / "log.json")))
+    assert (found.excluded_problems, found.problem_ids) == ({}, ["1", "two"])
+    assert len(found.rows.solutions) == len(log["samples"]) - 1
+    shutil.rmtree(tmp_path / "run")
+    for sample in first:
+        sample["error"] = {"message": "out of quota"}
     (tmp_path / "log.json").write_text(json.dumps(log))
     found = read_pool(Run(taken("inspect-ai", tmp_path / "log.json")))
     assert found.excluded_problems == {"1": "out of quota"}
