@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from types import SimpleNamespace
@@ -197,3 +198,33 @@ def estimators_with(mine, estimate):
     """Give a strategy's own estimator, and another one for one of them."""
     own = Strategy.estimator.fget
     return lambda strategy: estimate if strategy is mine else own(strategy)
+
+
+class FailingEngine:
+    """An engine that answers one request and then fails."""
+
+    def __init__(self, model, **options):
+        self.model, self.closed = model, False
+
+    def run(self, pending):
+        while pending:
+            yield pending.popleft(), "answered"
+            raise KeyError("lost")
+
+    def close(self):
+        self.closed = True
+
+
+def test_an_engine_that_fails_while_it_works_is_named_with_its_package(add, monkeypatch):
+    add(ENGINES, ("mine", "somebody:MINE"))
+    monkeypatch.setattr(Added, "load", lambda self: EngineEntry("somebody:Engine", "mine", is_local=False))
+    monkeypatch.setattr("isocompute.runners.engines.registry.load_object", lambda path: FailingEngine)
+    engine = engines.load_engine("mine", "m")
+    work = engine.run(deque(["first", "second"]))
+    assert next(work) == ("first", "answered")
+    with pytest.raises(ConfigError, match=r"^The engine 'mine' of somebody-s-package does not work: KeyError: 'lost'"):
+        next(work)
+    engine.close()
+    assert (engine.model, engine.closed) == ("m", True)
+    ours = FailingEngine("m")
+    assert ENGINES.guard_worker("vllm", ours) is ours

@@ -110,7 +110,7 @@ def load_engine(name: str, model: str, **options: Any) -> Engine:
         raise EngineError(describe_missing_package(f"The engine '{name}'", error, entry.extra)) from error
     except TypeError as error:
         raise ConfigError(f"The engine '{name}' does not take these options: {error}.") from error
-    return engine
+    return ENGINES.guard_worker(name, engine)
 
 
 def describe_missing_package(what: str, error: ImportError, extra: str) -> str:

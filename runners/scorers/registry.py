@@ -132,7 +132,7 @@ def load_scorer(kind: str, model: str, engine: str = "vllm", prompt: str | None 
         with SCORERS.wrap_plugin_errors(kind):
             if entry.loader:
                 scorer: Scorer = load_object(entry.loader)(model, **options)
-                return scorer
+                return SCORERS.guard_worker(kind, scorer)
             engines.check_model_folder(model)
             return load_format_scorer(model, load_scorer_format(entry, model, prompt), engine, options)
     except ImportError as error:

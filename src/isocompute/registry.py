@@ -9,16 +9,37 @@ on first use. Another package adds entries through entry points of the registry'
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from isocompute.errors import ConfigError, IsocomputeError
 
 Entry = TypeVar("Entry")
+Worker = TypeVar("Worker")
+
+
+class GuardedWorker:
+    """An engine or scorer of another package, which works through a queue within a guard.
+
+    Args:
+        worker: the engine or scorer; all but ``run`` is passed on to it.
+        guard: makes the context that turns its exceptions into errors.
+    """
+
+    def __init__(self, worker: Any, guard: Callable[[], AbstractContextManager[None]]) -> None:
+        self._worker, self._guard = worker, guard
+
+    def run(self, pending: Any) -> Iterator[Any]:
+        """Work through a queue, as `Engine.run` and `Scorer.run` do."""
+        with self._guard():
+            yield from self._worker.run(pending)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._worker, name)
 
 
 class Registry(Mapping[str, Entry], Generic[Entry]):
@@ -104,6 +125,12 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             reason = ": ".join([type(error).__name__, *str(error).splitlines()[:1]]).rstrip(".")
             package = get_package_name(self.plugin_entry_points[name])
             raise ConfigError(f"The {self.kind} '{name}' of {package} does not work: {reason}.") from error
+
+    def guard_worker(self, name: str, worker: Worker) -> Worker:
+        """Return an engine or scorer whose exceptions name the package that it is from; a built-in one unchanged."""
+        if name not in self.plugin_entry_points:
+            return worker
+        return cast("Worker", GuardedWorker(worker, lambda: self.wrap_plugin_errors(name)))
 
     def check_name(self, name: str) -> str:
         """Return a name after checking that it is known, for the validation of configurations.
