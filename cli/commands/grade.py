@@ -24,7 +24,7 @@ def grade(
 ) -> None:
     """Grade the answers of a run again, without sampling, and report how many changed.
 
-    [bold]Example[/]
+    [bold]Examples[/]
 
       isocompute grade runs/mine --grader math
       isocompute grade runs/mine --against math-verify

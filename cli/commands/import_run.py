@@ -56,8 +56,10 @@ def import_(
 ) -> None:
     """Import another tool's logs into a run, which can be checked, graded, fitted and planned like any other.
 
-    What a format does not record, such as tokens, stays unknown. A table has one row per solution or verification, with
-    the columns problem_id, question, gold, solution_id, solution, answer, correct, verification, verdict, p_yes …
+    What a format does not record, such as tokens, stays unknown.
+
+    A table has a row for each solution or verification, with the columns problem_id, question, gold, solution_id,
+    solution, answer, correct, score, verdict, p_yes, completion_tokens, level … A cell may hold a list.
 
     [bold]Examples[/]
 
