@@ -58,8 +58,8 @@ def import_(
 
     What a format does not record, such as tokens, stays unknown.
 
-    A table has a row for each solution or verification, with the columns problem_id, question, gold, solution_id,
-    solution, answer, correct, score, verdict, p_yes, completion_tokens, level … A cell may hold a list.
+    A table has a row for each solution or verification; a cell may hold a list. Its columns
+    are problem_id, question, gold, solution_id, solution, answer, correct, score, verdict, …
 
     [bold]Examples[/]
 
