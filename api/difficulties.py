@@ -8,7 +8,7 @@ import numpy as np
 
 from isocompute.api.profiles import FittedProfile
 from isocompute.api.results import Result
-from isocompute.api.runs import SOURCE_KINDS, OpenedRun, RunSource, require_path
+from isocompute.api.runs import SOURCE_KINDS, OpenedRun, RunSource, describe_place, require_path
 from isocompute.errors import ConfigError
 from isocompute.planner.difficulty import (
     DIFFICULTY_KINDS,
@@ -73,6 +73,7 @@ class DifficultyResult(Result):
 
     def _describe(self) -> list[str]:
         policy = self._study.policy
+        name = describe_place(self._study.name).removeprefix("at ")
         known = np.flatnonzero(~np.isnan(policy.gain))
         if known.size:
             i = int(known[-1])
@@ -82,7 +83,7 @@ class DifficultyResult(Result):
         else:
             sentence = "No measured budget pays for both the estimate of the level and a strategy"
         return [
-            f"Difficulty of '{self._study.name}' by {self._study.kind_description}: {self._study.problems} problems",
+            f"Difficulty of {name} by {self._study.kind_description}: {self._study.problems} problems",
             sentence,
             *(f"warning: {warning}" for warning in self.warnings),
         ]

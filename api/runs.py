@@ -124,7 +124,19 @@ class OpenedRun(Result):
     def _describe(self) -> list[str]:
         tables = (PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE, SEARCHES_TABLE)
         counts = {table.name: len(self._run.read_keys(table)) for table in tables}
-        return [f"Run at '{self.path}'", ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)]
+        return [
+            f"Run {describe_place(self.path)}",
+            ", ".join(f"{count:,} {name}" for name, count in counts.items() if count),
+        ]
+
+
+def describe_place(path: str) -> str:
+    """Return a run's place in words.
+
+    >>> describe_place("runs/mine"), describe_place("memory://isocompute-frames/49ed10a6956ff384/frame")
+    ("at 'runs/mine'", "'frame' in memory")
+    """
+    return f"'{path.rpartition('/')[2]}' in memory" if path.startswith("memory://") else f"at '{path}'"
 
 
 RunSource = OpenedRun | str | os.PathLike[str]
