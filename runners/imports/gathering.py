@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from hashlib import file_digest
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,9 +22,10 @@ from isocompute.runners.imports.rows import (
     ImportedVerification,
 )
 from isocompute.runners.imports.source import ImportSource
+from isocompute.runners.imports.summaries import GradeDifference, ImportSummary, SourceSummary
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.parsing.verdicts import VERDICT_READER
-from isocompute.runners.storage.doubts import describe_doubts
+from isocompute.runners.storage.doubts import describe_doubts, has_known_answers
 from isocompute.runners.storage.imported_scores import build_imported_score_row
 from isocompute.runners.storage.provenance import GOLD_AS_GIVEN, LOGGED_GRADER, ImportedRun
 from isocompute.runners.storage.run import RUN_FORMAT, Run
@@ -53,76 +53,6 @@ REPORTABLE_COLUMNS = {
 
 MOST_EXAMPLES = 3
 """The most differences between two gradings that are shown."""
-
-
-@dataclass(frozen=True)
-class GradeDifference:
-    """A solution that the log and the grader judge differently."""
-
-    problem_id: str
-    solution_id: int
-    gold: str | None
-    answer: str | None
-    logged: bool
-    graded: bool
-
-
-@dataclass(frozen=True)
-class ImportSummary:
-    """The summary of an import.
-
-    Args:
-        run: the run's folder.
-        imported: the import's record in the manifest.
-        grader: name and version of the grader.
-        refused: answers that could not be compared within the limits on time and memory.
-        accuracy: share of right solutions; None without any.
-        logged_accuracy: share of right solutions as the log says, over those that it judges; None if it judges none.
-        failures: failed solutions by reason; they are left out of estimates, or count as wrong if that was asked for.
-        differing: solutions whose grade differs from the log's.
-        examples: some of them, as (problem, solution, right answer, answer, as logged, as graded).
-        columns: of a table, the columns that were read, with their names here.
-        ignored_columns: of a table, its other columns.
-        notes: doubts about the source, in sentences.
-    """
-
-    run: str
-    imported: ImportedRun
-    grader: str
-    refused: int
-    accuracy: float | None
-    logged_accuracy: float | None
-    failures: dict[str, int]
-    differing: int
-    examples: list[GradeDifference]
-    columns: dict[str, str]
-    ignored_columns: list[str]
-    notes: list[str]
-
-
-@dataclass(frozen=True)
-class SourceSummary:
-    """The source of an import, as its manifest stores it.
-
-    Args:
-        where: description of the source, for errors.
-        name: name of the file or the folder.
-        task: name of the task if the source gives none.
-        files: the number of files.
-        sha256: digest of a single file.
-        columns: of a table, the columns that are read, with their names here.
-        ignored_columns: of a table, its other columns.
-        notes: what was chosen in the source, in sentences.
-    """
-
-    where: str
-    name: str
-    task: str
-    files: int
-    sha256: str | None = None
-    columns: dict[str, str] = field(default_factory=dict)
-    ignored_columns: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def summarise_source(source: ImportSource) -> SourceSummary:
@@ -232,8 +162,8 @@ class ImportWriter:
         )
         columns = ["problem_id", "answer", "correct", "completion_tokens", "status"]
         solutions = self.run.read_frame(SOLUTIONS_TABLE, columns)
-        has_answers = not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
-        doubts = describe_doubts(solutions[solutions["status"].eq("ok")], self.title, has_answers)
+        sampled = solutions[solutions["status"].eq("ok")]
+        doubts = describe_doubts(sampled, self.title, has_known_answers(sampled))
         graded = self.correct_counts.total()
         refused = 0 if self.grader is None else self.grader.refused_count
         judged = self.logged_counts.total()
@@ -359,7 +289,7 @@ class ImportWriter:
         if gold is not None and is_readable and (name := infer_grader_name(problem.gold or "") or usual):
             self.grader = load_grader_by_name(name)
             self.title = self.grader.title
-        elif row.correct is not None or getattr(row, "unjudged", None) is not None:
+        elif row.correct is not None or (isinstance(row, ImportedSolution) and row.unjudged):
             self.title = self.logged
         else:
             raise DataError(

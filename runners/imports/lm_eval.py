@@ -67,6 +67,7 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
         raise DataError(f"'{source.path}' holds several tasks or dates; name one: {', '.join(f.name for f in files)}.")
     if match := SAMPLES_FILE_PATTERN.fullmatch(files[0].name):
         yield ImportedMetadata(task=match[1])
+    is_share = False
     chosen, filters, metrics = source.filter, dict[str, None](), dict[str, None]()
     golds: dict[str, str | None] = {}
     for where, row in source.read_json_lines(files[0]):
@@ -89,12 +90,18 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
             yield ImportedProblem(document, where, read_lm_eval_question(row, where), gold)
         elif golds[document] != gold:
             raise DataError(f"{where}: the document '{document}' has another target than before.")
-        yield from read_lm_eval_solutions(document, row, metric, where)
+        for solution in read_lm_eval_solutions(document, row, metric, where):
+            is_share = is_share or solution.text is None
+            yield solution
     if source.filter is not None and source.filter not in filters:
         raise DataError(f"{files[0]} has no filter '{source.filter}'; it has: {', '.join(filters)}.")
     if len(filters) > 1:
         names = ", ".join(filters)
         source.notes.append(f"The answers are those of the filter '{chosen}'; the log has {names}; see --filter.")
+    if is_share:
+        source.notes.append(
+            "Of several texts the log says how many are right, and not which; they are imported without the texts."
+        )
     named = [metric for metric in metrics if metric != "none"]
     if named:
         source.notes.append(f"Right or wrong, as logged, is what '{', '.join(named)}' says; --scorer names another.")
@@ -131,7 +138,9 @@ def read_lm_eval_question(row: dict[str, Any], where: str) -> str | None:
     return prompt if isinstance(prompt, str) else None
 
 
-def read_lm_eval_solutions(document: str, row: dict[str, Any], metric: str | None, where: str) -> Iterator[ImportedRow]:
+def read_lm_eval_solutions(
+    document: str, row: dict[str, Any], metric: str | None, where: str
+) -> Iterator[ImportedSolution]:
     """Yield a document's solutions.
 
     Raises:

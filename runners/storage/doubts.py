@@ -14,6 +14,11 @@ MOST_COPIED = 0.9
 """In a larger share of the problems, solutions that are all alike are copies."""
 
 
+def has_known_answers(solutions: pd.DataFrame) -> bool:
+    """Return whether answers are recorded: a right solution without an answer shows that only right and wrong were."""
+    return not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
+
+
 def describe_doubts(solutions: pd.DataFrame, grader: str, has_answers: bool) -> list[str]:
     """Return the doubts about the solutions of a run, in sentences.
 

@@ -31,6 +31,11 @@ class Judge(Protocol):
 
     title: str
 
+    @property
+    def refused_count(self) -> int:
+        """Comparisons so far that exceeded the limits."""
+        ...
+
     def judge(self, gold: str, text: str) -> tuple[str | None, bool]:
         """Return the answer that was read, if it is known, and whether it is right."""
         ...
@@ -44,6 +49,11 @@ class GraderJudge:
         self._gold = ""
         self._classes: AnswerClasses | None = None
 
+    @property
+    def refused_count(self) -> int:
+        """Comparisons so far that exceeded the limits."""
+        return self._grader.refused_count
+
     def judge(self, gold: str, text: str) -> tuple[str | None, bool]:
         """Return the answer, and whether it is right."""
         if self._classes is None or gold != self._gold:
@@ -56,6 +66,11 @@ class LibraryJudge:
 
     def __init__(self) -> None:
         self.title, self.comparer = make_library_comparer()
+
+    @property
+    def refused_count(self) -> int:
+        """Comparisons so far that exceeded the limits."""
+        return self.comparer.refused_count
 
     def judge(self, gold: str, text: str) -> tuple[str | None, bool]:
         """Return no answer, since the library does not say what it read, and whether the text is right."""
@@ -98,6 +113,7 @@ class GraderComparison:
         other_accuracy: share of right solutions by the second.
         only_first: solutions that are right by the first alone.
         only_second: solutions that are right by the second alone.
+        refused: comparisons that exceeded the limits on time or memory; their solutions count as wrong.
         examples: some differences, at most `MOST_DIFFERENCES`.
     """
 
@@ -109,6 +125,7 @@ class GraderComparison:
     other_accuracy: float
     only_first: int
     only_second: int
+    refused: int
     examples: list[JudgedDifference]
 
 
@@ -160,6 +177,7 @@ def compare_graders(run: Run, name: str | None, against: str) -> GraderCompariso
             other_accuracy=other_right / len(solutions),
             only_first=only_first,
             only_second=only_second,
+            refused=second.refused_count + (0 if first is None else first.refused_count),
             examples=examples,
         )
 

@@ -60,6 +60,7 @@ def test_a_share_of_right_texts_is_kept_without_saying_which(take):
     summary, solutions = take([line(texts=texts, filtered=[texts], metrics={"pass@1": 0.25, "pass@4": 1.0})])
     assert solutions["correct"].tolist() == [True, False, False, False]
     assert solutions["text"].isna().all()
+    assert any("how many are right, and not which" in note for note in summary.notes)
     assert summary.accuracy == 0.25
     _, solutions = take([line(texts=texts, filtered=[texts], metrics={"pass@1": 1.0})])
     assert solutions["text"].tolist() == texts

@@ -43,6 +43,7 @@ def test_math_verify_itself_is_a_second_grader_within_the_limits(run):
     found = compare_graders(run, "math", "math-verify")
     assert found.against.startswith("math-verify==")
     assert (found.solutions, found.only_first) == (5, 0)
+    assert found.refused == 2  # the tower, by each of the two
     assert {(each.problem_id, each.solution_id) for each in found.examples} == {("b", 0)}  # 5 dozen is not 5
 
 
