@@ -124,7 +124,7 @@ def read_level_field(row: Mapping[str, Any], key: str, where: str) -> int | None
         DataError: it holds no whole number.
     """
     value = row.get(key)
-    if isinstance(value, str) and (found := re.fullmatch(r"\s*[A-Za-z:_-]+ ?(\d{1,4})\s*", value, re.ASCII)):
+    if isinstance(value, str) and (found := re.fullmatch(r"\s*[A-Za-z][A-Za-z:_-]* ?(\d{1,4})\s*", value, re.ASCII)):
         return int(found[1])
     return read_count_field(row, key, where)
 

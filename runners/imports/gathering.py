@@ -291,6 +291,8 @@ class ImportWriter:
             self.title = self.grader.title
         elif row.correct is not None or (isinstance(row, ImportedSolution) and row.unjudged):
             self.title = self.logged
+        elif gold is None:
+            raise DataError(f"{row.where}: the log has no right answer, nor does it say whether the solution is right.")
         else:
             raise DataError(
                 f"{row.where}: it is unclear how to compare answers with {format_error_value(problem.gold)}; name a "

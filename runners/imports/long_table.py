@@ -10,6 +10,7 @@ solutions of their problem, so that each file may hold a sample of every problem
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -118,6 +119,8 @@ def expand_solutions(row: dict[str, Any], where: str) -> Iterator[tuple[str, dic
         yield where, row
         return
     count = len(next(iter(lists.values())))
+    if count == 0:
+        raise DataError(f"{where}: '{next(iter(lists))}' is an empty list, so the problem has no solution.")
     lists |= {
         name: cells
         for name in VERIFICATION_COLUMNS
@@ -147,6 +150,8 @@ def expand_verdicts(row: dict[str, Any], where: str) -> Iterator[tuple[str, dict
     marked = {**row, "solution_id": f"row {where}" if label is None else label}  # its verifications have one solution
     if count == 0:
         yield where, {**marked, **blank}
+    if "verdict" in lists:  # an empty entry is a verification whose verdict could not be read
+        lists["verdict"] = [math.nan if verdict is None else verdict for verdict in lists["verdict"]]
     for i in range(count):
         yield f"{where}, verification {i}", {**marked, **{name: cells[i] for name, cells in lists.items()}}
 

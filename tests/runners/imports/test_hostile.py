@@ -74,8 +74,7 @@ def refused(tmp_path):
         ),
         (
             SOLUTION | {"gt_answer": None},
-            "FILE, line 1, sample 0: it is unclear how to compare answers with None; name a grader: --grader "
-            "boxed-number, math, letter, numeric or exact.",
+            "FILE, line 1, sample 0: the log has no right answer, nor does it say whether the solution is right.",
         ),
         (
             SOLUTION | {"gt_answer": "#### none"},
@@ -297,8 +296,8 @@ TABLE = "problem_id,gold,solution_id,answer,verdict\n"
         (TABLE + "a,x,1,x,\na,x,1,x,", "FILE, row 2: the solution '1' of 'a' appears twice."),
         (TABLE + "a,x,1,x,1\na,x,1,y,1", "FILE, row 2: the solution '1' of 'a' differs from the one before."),
         (TABLE + "a,x,1,x,1\na,z,1,x,1", "FILE, row 2: the problem 'a' has another question or answer than before."),
-        ("problem_id\na", "FILE, row 1: it is unclear how to compare answers with None; name a grader: --grader "
-                          "boxed-number, math, letter, numeric or exact."),
+        ("problem_id\na", "FILE, row 1: the log has no right answer, nor does it say whether the "
+            "solution is right."),
     ],
 )  # fmt: skip
 def test_a_table(refused, content, sentence):

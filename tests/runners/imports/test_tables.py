@@ -152,3 +152,23 @@ def test_the_given_tables(take, cases):
     assert summary.imported.rows["solutions"] == 96
     logged = [json.loads(line)["score"] for line in (folder / "qwen_math_lists.jsonl").read_text().splitlines()]
     assert summary.accuracy == pytest.approx(np.mean(logged))
+
+
+def test_an_empty_entry_of_a_list_is_a_verdict_that_could_not_be_read(take):
+    rows = pd.DataFrame({"problem_id": ["a"], "gold": ["7"], "answer": ["7"], "verdict": ['["yes", "no", null]']})
+    verdicts = take(rows)[1].read_frame(VERIFICATIONS_TABLE)["verdict"].tolist()
+    assert verdicts[:2] == [1, 0]
+    assert np.isnan(verdicts[2])
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"level": "-3"}, "'level' must be a whole number, 0 or more; it is '-3'"),
+        ({"answer": "[]"}, "'answer' is an empty list, so the problem has no solution"),
+        ({"gold": None}, "the log has no right answer, nor does it say whether"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_refused(take, changes, sentence):
+    with pytest.raises(DataError, match=sentence):
+        take(pd.DataFrame([{"problem_id": "a", "gold": "7", "answer": "7", **changes}]))
