@@ -194,11 +194,12 @@ def import_run(
     return open_run(target)
 
 
-def sweep(config: str | os.PathLike[str] | Mapping[str, Any]) -> OpenedRun:
+def sweep(config: str | os.PathLike[str] | Mapping[str, Any], keep_going: bool = False) -> OpenedRun:
     """Sample whatever a sweep's run lacks, as ``isocompute sweep`` does.
 
     Args:
         config: the sweep's YAML file, or its content as a mapping.
+        keep_going: whether to go on even if none of the first 40 answers can be read.
 
     Raises:
         ConfigError, DataError, EngineError, RunError: as `isocompute.runners.sampling.sweep.run_sweep`.
@@ -207,7 +208,7 @@ def sweep(config: str | os.PathLike[str] | Mapping[str, Any]) -> OpenedRun:
     from isocompute.runners.sampling.sweep import run_sweep
 
     sweep_config = build_sweep(config) if isinstance(config, Mapping) else read_sweep(require_path(config, "config"))
-    return open_run(run_sweep(sweep_config).run)
+    return open_run(run_sweep(sweep_config, keep_going=keep_going).run)
 
 
 RUN_KINDS = "a run, or the path or URL of one"

@@ -73,6 +73,11 @@ class RunProgressJson(CommandJson):
     """Scored solutions; the tokens are the scorer's."""
     searches: TableProgressJson
     """Searches; the tokens are the solver's."""
+    answers: dict[str, int]
+    """Number of solutions of each kind: right, wrong, truncated (cut at the token limit, without an answer), unread
+    (without an answer otherwise), failed."""
+    verdicts: dict[str, int]
+    """Number of verifications of each kind: yes, no, truncated, unread, skipped (nothing to verify), failed."""
     accuracy: Fraction | None
     """Mean accuracy of the solutions; null without solutions."""
     search_accuracy: Fraction | None

@@ -39,6 +39,9 @@ def sweep(
             "Parameter count of a model that is not in a local folder, such as 8e9; repeat it for each model."
         ),
     ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Go on even if none of the first 40 answers can be read.")
+    ] = False,
     json_: Annotated[bool, make_dry_run_option("Print the cost as JSON, for programs.", "--json")] = False,
 ) -> None:
     """Sample solutions and verifications into a run, score them, and search. Run it again to continue a stopped run.
@@ -65,7 +68,7 @@ def sweep(
     console = Console()
     stop_note = "stopped; the written rows are intact, and the same command continues from there"
     with stop_on_signals(stop_note), LiveDisplay(console) as display:
-        summary = run_sweep(read_sweep(str(config)), display)
+        summary = run_sweep(read_sweep(str(config)), display, keep_going=keep_going)
     print_sweep_summary(console, summary)
     if summary.empty_tables:
         raise typer.Exit(1)

@@ -104,7 +104,7 @@ def describe_verifier_rates(rates: VerifierRates) -> str:
     text = f"verifier: {', '.join(rate_texts) or 'no verdict can be read'}"
     if rates.auroc[0] is not None:
         text += f"; ranks a right above a wrong one {format_measured_share(rates.auroc)} of the time"
-    return text + (f"; {format_percent(rates.unparsed)} of its verdicts unparsed" if rates.unparsed >= 5e-4 else "")
+    return text + (f"; {format_percent(rates.unparsed)} of its verdicts unread" if rates.unparsed >= 5e-4 else "")
 
 
 def print_allocation_laws(console: Console, laws: AllocationLaws) -> None:

@@ -75,6 +75,9 @@ def print_run_progress(console: Console, run: RunProgress) -> None:
         console.print(Padding(table, (0, 0, 0, 2)))
     if run.accuracy is not None:
         print_line(console, f"  A solution is right with probability {run.accuracy:.3f}.")
+        print_line(console, f"  Answers: {format_kinds(run.answers)}.")
+    if any(run.verdicts.values()):
+        print_line(console, f"  Verdicts: {format_kinds(run.verdicts)}.")
     if run.search_accuracy is not None:
         print_line(console, f"  A search is right with probability {run.search_accuracy:.3f}.")
     reasons = sum((Counter(getattr(run, name).failures) for name in tables), Counter[str]())
@@ -186,9 +189,10 @@ def print_sweep_summary(console: Console, summary: SweepSummary) -> None:
     print_line(console, f"{summary.run} holds {row_counts} ({summary.sampled:,} rows sampled now).")
     if summary.solutions:
         print_line(console, f"A solution is right with probability {summary.accuracy:.3f}.")
+    if summary.solutions:
+        print_line(console, f"Answers: {format_kinds(summary.answers)}.")
     if summary.verifications:
-        kinds = [f"{count:,} {kind}" for kind, count in summary.verdicts.items() if count]
-        print_line(console, f"Verdicts: {', '.join(kinds)}.")
+        print_line(console, f"Verdicts: {format_kinds(summary.verdicts)}.")
     if summary.searches:
         print_line(
             console, f"{summary.searches:,} searches; one is right with probability {summary.search_accuracy:.3f}."
@@ -205,6 +209,15 @@ def print_sweep_summary(console: Console, summary: SweepSummary) -> None:
         print_note(console, f"none of the {kind} succeeded, so there is nothing to fit yet; the reasons are above.")
     else:
         print_line(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")
+
+
+def format_kinds(kinds: dict[str, int]) -> str:
+    """Return the number of rows of each kind that there is.
+
+    >>> format_kinds({"failed": 0, "right": 1203, "wrong": 40, "truncated": 2, "unread": 0})
+    '1,203 right, 40 wrong, 2 truncated'
+    """
+    return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
 
 
 def print_tasks(console: Console, entries: dict[str, TaskEntry], generators: dict[str, list[str]]) -> None:

@@ -12,6 +12,7 @@ from isocompute.errors import RunError
 from isocompute.fits import Pool
 from isocompute.planner.estimate.arrays import PoolArrays, build_pool_arrays
 from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.parsing.kinds import count_solution_kinds, count_verification_kinds, describe_unread_rows
 from isocompute.runners.scorers.aggregate import aggregate_scores
 from isocompute.runners.storage.check import require_whole_run
 from isocompute.runners.storage.doubts import describe_doubts, has_known_answers
@@ -40,7 +41,14 @@ POOL_COLUMNS = {
         "status",
         "seconds",
     ],
-    VERIFICATIONS_TABLE: [*VERIFICATIONS_TABLE.key_names, "verdict", *VERIFICATIONS_TABLE.tokens, "status", "seconds"],
+    VERIFICATIONS_TABLE: [
+        *VERIFICATIONS_TABLE.key_names,
+        "verdict",
+        *VERIFICATIONS_TABLE.tokens,
+        "finish_reason",
+        "status",
+        "seconds",
+    ],
     SCORES_TABLE: [*SCORES_TABLE.key_names, "step_scores", *SCORES_TABLE.tokens, "status", "seconds"],
     SEARCHES_TABLE: [*SEARCHES_TABLE.key_names, "correct", *SEARCHES_TABLE.tokens, *SCORER_TOKENS, "status"],
 }
@@ -141,7 +149,11 @@ def read_pool(run: Run) -> RunPool:
     )
     judged = solutions[solutions["status"].eq("ok") & solutions["problem_id"].isin(kept)]
     doubts = describe_doubts(judged, read_grader_title(run), has_answers)
-    notes = [*doubts, *layout.notes, *describe_unplaced_searches(origin), *notes]
+    verifications = rows.verifications[rows.verifications["problem_id"].isin(kept)]
+    unread_rows = describe_unread_rows(
+        count_solution_kinds(judged, has_answers), count_verification_kinds(verifications)
+    )
+    notes = [*unread_rows, *doubts, *layout.notes, *describe_unplaced_searches(origin), *notes]
     sizes = extract_model_sizes(manifest, run.path)
     return RunPool(origin, run.path, sizes, pool, has_answers, kept, rows, left_out, notes)
 

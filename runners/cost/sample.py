@@ -111,7 +111,11 @@ def run_trial_sweep(
         for stage, stage_config in stages.items():
             clocks[stage] = clock = ModelClock()
             summary = run_sweep(
-                stage_config, load=clock.wrap_loader(load), load_scorer=clock.wrap_loader(load_scorer), only=problems
+                stage_config,
+                load=clock.wrap_loader(load),
+                load_scorer=clock.wrap_loader(load_scorer),
+                only=problems,
+                keep_going=True,
             )
             failed |= summary.failed
         token_lengths = measure_token_lengths(run, searching, "sample")

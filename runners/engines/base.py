@@ -86,7 +86,7 @@ class Completion:
         prompt_tokens: tokens of the prompt.
         cached_tokens: prompt tokens that were read from a cache.
         completion_tokens: sampled tokens, the end token included.
-        finish_reason: ``stop``, ``length`` or ``step``.
+        finish_reason: ``stop``, ``length`` or ``step``; None if the engine does not report it.
         status: ``ok``, or why there is no text.
         tokens: None unless `Sampling.logprobs` is set and the engine reports them. Their texts joined are the text, up
             to bytes of cut characters and to the end token or stop string that the text lost.
@@ -106,6 +106,11 @@ class Completion:
     token_ids: tuple[int, ...] | None = None
     started_at: float | None = field(default=None, compare=False)
     seconds: float | None = field(default=None, compare=False)
+
+    @property
+    def is_ended(self) -> bool:
+        """True if the model ended the text, or nothing says otherwise; False if the token limit or a step did."""
+        return self.finish_reason not in ("length", "step")
 
 
 class Engine(Protocol):

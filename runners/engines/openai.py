@@ -30,7 +30,7 @@ from urllib.request import getproxies
 import httpx
 
 from isocompute.errors import ConfigError, EngineError
-from isocompute.runners.engines.base import Completion, Request
+from isocompute.runners.engines.base import Completion, Request, Sampling
 from isocompute.runners.engines.clock import Stopwatch, add_time_span
 from isocompute.runners.engines.openai_protocol import encode_request, parse_completion, parse_error_message
 from isocompute.runners.engines.redaction import build_redactor
@@ -203,7 +203,7 @@ class OpenAIEngine:
             async with self.servers.claim_server() as server:
                 try:
                     answer = self._redact_completion(
-                        await self._send_request(client, server, path, body, request.sampling.step)
+                        await self._send_request(client, server, path, body, request.sampling)
                     )
                 except LostResponseError as lost:
                     why = self._redact_message(str(lost))
@@ -214,7 +214,7 @@ class OpenAIEngine:
         return build_failed_completion(f"no answer in {self.retries + 1} attempts; the last: {why}")
 
     async def _send_request(
-        self, client: httpx.AsyncClient, server: Server, path: str, body: bytes, step: str | None
+        self, client: httpx.AsyncClient, server: Server, path: str, body: bytes, sampling: Sampling
     ) -> Completion:
         """Send a request once.
 
@@ -238,7 +238,10 @@ class OpenAIEngine:
         status = answer.status_code
         if answer.is_success:
             try:
-                return add_time_span(parse_completion(json.loads(content), step, self._redact_message), span)
+                completion = parse_completion(
+                    json.loads(content), sampling.step, self._redact_message, sampling.max_tokens
+                )
+                return add_time_span(completion, span)
             except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
                 raise LostResponseError("an answer that is truncated or does not follow the protocol") from None
         # Not `answer.text`: its encoding is named by the server, and 'base64' does not decode to text.

@@ -19,6 +19,13 @@ FINISH_REASONS = {
     "length": "length",
     "max_tokens": "length",
 }
+"""The two ends of a text, by the names that servers give them.
+
+Some servers leave the reason null or empty: KoboldCpp (PowerShell/AIShell#350), SGLang (sgl-project/sglang#3912).
+"""
+
+BROKEN_OFF = ("abort", "error", "cancelled")
+"""The reasons of a server that broke off the text itself, so that it is not the model's answer."""
 
 UNKNOWN_STEP_END = (
     "the server does not say which string stopped a text, so the end of a step cannot be told from the end of a "
@@ -56,66 +63,135 @@ def encode_request(request: Request, model: str, extra: Mapping[str, Any]) -> tu
     return ("/chat/completions" if request.chat else "/completions"), json.dumps(body).encode()
 
 
-def parse_completion(answer: Any, step: str | None = None, redact: Callable[[str], str] = str) -> Completion:
+def parse_completion(
+    answer: Any, step: str | None = None, redact: Callable[[str], str] = str, max_tokens: int | None = None
+) -> Completion:
     """Parse the response to a request.
+
+    A text is kept whatever reason the server gives for its end, unless the server broke it off. A reason other than
+    those in `FINISH_REASONS` is unknown, and so is a missing one; a text that has all tokens that it may have was cut.
 
     Args:
         answer: JSON as a server sends it.
         step: the stop string that ends a step. The protocol does not say which string stopped a text; vLLM's server
             does, as ``stop_reason``.
         redact: makes a server's own words safe to show.
+        max_tokens: the limit that was asked for.
 
     Raises:
         LookupError, TypeError, ValueError, AttributeError, ArithmeticError: it is not a valid response.
     """
     choice, usage = answer["choices"][0], answer.get("usage")
-    why = replace_surrogates(choice["finish_reason"])
-    if why not in FINISH_REASONS:
-        status = f"the server ended the text for the reason '{redact(why)[:80]}'"
-        return Completion(None, *parse_usage(usage, ""), None, status)
-    reason = FINISH_REASONS[why]
-    if step is not None and reason == "stop":
-        if "stop_reason" not in choice:
-            return Completion(None, *parse_usage(usage, ""), None, UNKNOWN_STEP_END)
-        reason = "step" if choice["stop_reason"] == step else reason
+    named = choice.get("finish_reason")
+    why = "" if named is None else replace_surrogates(named)
     message = choice.get("message")
-    text = replace_surrogates(choice["text"] if message is None else restore_thinking(message))
-    return Completion(text, *parse_usage(usage, text), reason, tokens=parse_logprobs(choice.get("logprobs")))
+    text = replace_surrogates(choice["text"]) if message is None else read_message(message, why)
+    reason = FINISH_REASONS.get(why)
+    if why in BROKEN_OFF or (reason is None and not text):
+        named = f"ended the text for the reason '{redact(why)[:80]}'" if why else "sent no text, and no reason for that"
+        return Completion(None, *parse_usage(usage, ""), None, f"the server {named}")
+    prompt_tokens, cached_tokens, completion_tokens = parse_usage(usage, text)
+    if reason is None and completion_tokens is not None and completion_tokens >= (max_tokens or math.inf):
+        reason = "length"
+    if step is not None and reason != "length":
+        if "stop_reason" not in choice:
+            return Completion(None, prompt_tokens, cached_tokens, completion_tokens, None, UNKNOWN_STEP_END)
+        reason = "step" if choice["stop_reason"] == step else "stop"
+    tokens = parse_logprobs(choice.get("logprobs"))
+    return Completion(text, prompt_tokens, cached_tokens, completion_tokens, reason, tokens=tokens)
 
 
 def parse_usage(usage: Any, text: str) -> tuple[int | None, int | None, int | None]:
     """Return the tokens that a server reports: prompt tokens, cached tokens and completion tokens.
+
+    Completion tokens include those of reasoning. Some servers count these apart: xAI, and gateways to Gemini, some of
+    which report them in the total only (VariantConst/OpenWebUI-Monitor#99, mozilla-ai/any-llm#1291). They are added if
+    the total has room for them, or, without a total, if they are more than the completion tokens that would include
+    them.
 
     An impossible count becomes None, which means unknown; the text is kept. A prompt cannot be empty, no more of it can
     be cached than there is, and a text that is not empty cannot have 0 tokens.
 
     >>> parse_usage({"prompt_tokens": 5, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 50}}, "a")
     (5, None, 3)
+    >>> parse_usage({"prompt_tokens": 20, "completion_tokens": 151, "total_tokens": 553}, "a")
+    (20, None, 533)
     >>> parse_usage({"prompt_tokens": 0, "completion_tokens": True}, "a"), parse_usage(["usage"], "a")
     ((None, None, None), (None, None, None))
     """
     usage = usage if isinstance(usage, dict) else {}
-    details = usage.get("prompt_tokens_details")
+    details, parts = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     prompt = clean_token_count(usage.get("prompt_tokens")) or None
     cached = clean_token_count(details.get("cached_tokens")) if isinstance(details, dict) else None
     if prompt is None or (cached is not None and cached > prompt):
         cached = None
-    sampled = clean_token_count(usage.get("completion_tokens"))
+    sampled, total = clean_token_count(usage.get("completion_tokens")), clean_token_count(usage.get("total_tokens"))
+    reasoning = (clean_token_count(parts.get("reasoning_tokens")) if isinstance(parts, dict) else None) or 0
+    if sampled is not None and prompt is not None and total is not None:
+        sampled = max(sampled, total - prompt)
+    elif sampled is not None and reasoning > sampled:
+        sampled += reasoning
     return prompt, cached, None if text and sampled == 0 else sampled
 
 
-def restore_thinking(message: Mapping[str, Any]) -> str:
+def read_message(message: Mapping[str, Any], why: str) -> str:
     """Return the text of a chat's response, with thinking that the server separated from it put back.
 
-    >>> restore_thinking({"content": "4", "reasoning_content": "2 and 2"})
+    With thinking alone, the thinking is the answer if the server says that the text is complete: a parser took the text
+    of a hybrid model that did not think for thinking (vllm-project/vllm#17609). Otherwise it is unfinished.
+
+    Args:
+        message: the message.
+        why: the server's reason for the end of the text; empty if it gives none.
+
+    >>> read_message({"content": "4", "reasoning_content": "2 and 2"}, "stop")
     '<think>2 and 2</think>4'
+    >>> read_message({"content": None, "reasoning": "It is 4."}, "stop")
+    'It is 4.'
+    >>> read_message({"content": [{"type": "thinking", "thinking": "2"}, {"type": "text", "text": "4"}]}, "stop")
+    '<think>2</think>4'
     """
-    content = message["content"]
-    text = replace_surrogates("" if content is None else content)
+    content = message.get("content")
     thinking = message.get("reasoning_content") or message.get("reasoning")
-    if not (thinking and isinstance(thinking, str)):
+    parts = content if isinstance(content, list) else [] if content is None else [{"type": "text", "text": content}]
+    text = "".join(read_content_part(part, "text") for part in parts)
+    thoughts = "".join(read_content_part(part, "thinking") for part in parts)
+    thoughts = thinking if thinking and isinstance(thinking, str) else thoughts
+    text = replace_surrogates(text or ("" if thoughts else read_refusal(message)))
+    if not thoughts:
         return text
-    return f"<think>{thinking}</think>{text}" if text else f"<think>{thinking}"
+    thoughts = replace_surrogates(thoughts)
+    if not text.strip() and FINISH_REASONS.get(why) == "stop":
+        return thoughts
+    return f"<think>{thoughts}</think>{text}" if text else f"<think>{thoughts}"
+
+
+def read_content_part(part: Any, kind: str) -> str:
+    """Return the text of one part of a message if it is of a kind, ``text`` or ``thinking``; empty otherwise.
+
+    Mistral's thinking is a list of text parts (the content of Magistral's messages).
+
+    Raises:
+        TypeError: the part is neither a text nor a block.
+    """
+    if isinstance(part, str):
+        return part if kind == "text" else ""
+    if not isinstance(part, dict):
+        raise TypeError("a part of the content is neither a text nor a block")
+    if part.get("type", "text") not in (kind, f"output_{kind}"):
+        return ""
+    inner = part.get(kind)
+    if isinstance(inner, list):
+        return "".join(read_content_part(each, "text") for each in inner)
+    if not isinstance(inner, str):
+        raise TypeError("a part of the content has no text")
+    return inner
+
+
+def read_refusal(message: Mapping[str, Any]) -> str:
+    """Return the text with which the model refuses to answer; empty if it does not refuse."""
+    refusal = message.get("refusal")
+    return refusal if isinstance(refusal, str) else ""
 
 
 def parse_logprobs(logprobs: Any) -> tuple[Token, ...] | None:

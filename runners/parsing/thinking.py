@@ -1,32 +1,69 @@
 """The visible text of a thinking model, without its thinking.
 
 A solution's text is logged whole. The thinking is cut before its answer is read, before it is verified, and before a
-verdict is read. The end marker stays in the text if it is not a special token, or if the engine keeps special tokens; a
-server with a reasoning parser separates the thinking itself. Formats with channels in place of one marker (harmony) are
-not supported.
+verdict is read. A thinking model marks its thinking in one of two ways:
+
+- A marker such as ``</think>`` ends it. The sweep names it as ``thinking_end``. A server with a reasoning parser
+  separates the thinking itself, and the engine puts marker and text together again. The marker is in the text unless it
+  is a special token that the engine leaves out.
+- The model writes in channels (OpenAI's harmony format, used by gpt-oss), and the channel ``final`` is visible. Servers
+  that do not know the format pass it on as it is, or without the special tokens, as in ``analysis…assistantfinal…``.
+  Both are recognised without a setting.
 """
 
 from __future__ import annotations
 
+import re
 
-def cut_thinking(text: str, end: str | None) -> str:
+HARMONY_HEADER = re.compile(r"<\|channel\|>\s*+(\w++)[^<]*+(?:<\|constrain\|>[^<]*+)?<\|message\|>")
+HARMONY_END = re.compile(r"<\|(?:end|return|call)\|>")
+BARE_HARMONY = re.compile(r"\s*analysis(?=\S).*assistantfinal(?P<final>.*)", re.DOTALL)
+"""Harmony without its special tokens: the channels' names are glued to the texts."""
+
+
+def cut_thinking(text: str, end: str | None, is_ended: bool) -> str:
     r"""Return the text after the last end of thinking, without blanks around it.
 
-    Chat templates often put the start of thinking into the prompt, so only its end is looked for. Without an end, the
-    visible text is empty: the token limit cut the thinking, which is not an answer.
+    Chat templates often put the start of thinking into the prompt, so mainly its end is looked for. A text without it
+    has answered without thinking, as hybrid models do, if the model ended it. Otherwise the thinking is unfinished and
+    the visible text is empty. So it is if the text itself starts a thinking and does not end it.
 
     Args:
         text: the model's text.
         end: the marker that ends its thinking, such as ``</think>``; None for a model without one.
+        is_ended: whether the model ended the text, and not the token limit.
 
-    >>> cut_thinking("<think>\\boxed{3}? no.</think>\n\nIt is \\boxed{4}.", "</think>")
+    >>> cut_thinking("<think>\\boxed{3}? no.</think>\n\nIt is \\boxed{4}.", "</think>", True)
     'It is \\boxed{4}.'
-    >>> cut_thinking("<think>\\boxed{3}? no, it", "</think>")
+    >>> cut_thinking("<think>\\boxed{3}? no, it", "</think>", False)
     ''
-    >>> cut_thinking("It is 4. ", None)
-    'It is 4. '
+    >>> cut_thinking("It is 4. ", "</think>", True), cut_thinking("It is 4. ", None, True)
+    ('It is 4.', 'It is 4. ')
+    >>> cut_thinking("<|channel|>analysis<|message|>3?<|end|><|channel|>final<|message|>4", None, True)
+    '4'
     """
+    if (harmony := _cut_channels(text, is_ended)) is not None:
+        return harmony
     if end is None:
         return text
     _, found, visible = text.rpartition(end)
-    return visible.strip() if found else ""
+    if found:
+        return visible.strip()
+    start = end.replace("/", "", 1)
+    return text.strip() if is_ended and (start == end or start not in text) else ""
+
+
+def _cut_channels(text: str, is_ended: bool) -> str | None:
+    """Return the visible text of harmony's channels; None if the text has none.
+
+    The last channel is visible if it is ``final``, or if the model ended its text in another one.
+    """
+    if bare := BARE_HARMONY.fullmatch(text):
+        return bare["final"].strip()
+    headers = list(HARMONY_HEADER.finditer(text))
+    if not headers:
+        return None
+    if headers[-1][1] != "final" and not is_ended:
+        return ""
+    finals = [header for header in headers if header[1] == "final"]
+    return HARMONY_END.split(text[(finals or headers)[-1].end() :], maxsplit=1)[0].strip()

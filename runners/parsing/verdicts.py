@@ -24,12 +24,6 @@ from __future__ import annotations
 import re
 import string
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import numpy as np
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 VERDICT_READER = "verdict-forms/1"
 """Name and version of this parser."""
@@ -158,26 +152,3 @@ def parse_verdict(text: str) -> float | None:
     """
     verdict = find_verdict(text)
     return None if verdict is None else verdict.value
-
-
-def count_verification_kinds(verifications: pd.DataFrame) -> dict[str, int]:
-    """Return the number of verifications of each kind; each row is of one kind.
-
-    ``yes`` and ``no`` have a verdict. Without one, ``truncated`` reached the token limit, ``unparsed`` ended by itself,
-    ``skipped`` had nothing to verify, and ``failed`` has a status that is not ok.
-
-    Args:
-        verifications: the columns verdict, finish_reason and status of the table.
-    """
-    verdict = verifications["verdict"].to_numpy(float)
-    ended = verifications["finish_reason"].to_numpy(object)
-    conditions = {
-        "failed": verifications["status"].to_numpy(object) != "ok",
-        "yes": verdict >= 0.5,
-        "no": verdict < 0.5,
-        "truncated": ended == "length",
-        "skipped": ended == SKIPPED_FINISH_REASON,
-        "unparsed": np.isnan(verdict),
-    }
-    kind = np.argmax(list(conditions.values()), axis=0)  # the first true condition
-    return dict(zip(conditions, np.bincount(kind, minlength=len(conditions)).tolist(), strict=True))

@@ -44,7 +44,7 @@ def build_completion_row(
     }
     if completion.text is None:
         return row
-    visible = cut_thinking(completion.text, role.thinking_end)
+    visible = cut_thinking(completion.text, role.thinking_end, completion.is_ended)
     if table is SOLUTIONS_TABLE:
         assert classes is not None, "what is sampled is graded"
         row["answer"], row["correct"] = classes.grade(visible)

@@ -12,15 +12,16 @@ from isocompute.runners.display import Display
 from isocompute.runners.engines import Completion, Engine, Request, Sampling
 from isocompute.runners.grading import AnswerClasses, Grader
 from isocompute.runners.parsing.thinking import cut_thinking
-from isocompute.runners.parsing.verdicts import count_verification_kinds
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.sampling.rows import build_completion_row, build_skipped_row
 from isocompute.runners.sampling.scoring import load_sweep_scorer, score_solutions
 from isocompute.runners.sampling.silence import find_tables_with_text, reject_silent_batches
+from isocompute.runners.sampling.unread import UnreadWatch
 from isocompute.runners.scorers import Scorer
 from isocompute.runners.search.driver import Searcher
 from isocompute.runners.seeds import derive_seed
 from isocompute.runners.storage.digests import digest_text
+from isocompute.runners.storage.doubts import count_run_kinds
 from isocompute.runners.storage.expected import ExpectedRows
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import (
@@ -50,6 +51,7 @@ class SweepSummary:
         solutions: number of solutions in the run whose status is ok.
         verifications: number of verifications in the run whose status is ok.
         accuracy: share of the graded solutions that are right; NaN without any.
+        answers: number of solutions of each kind, see `count_solution_kinds`.
         refused_comparisons: number of comparisons of answers that the grader gave up on.
         verdicts: number of verifications of each kind, see `count_verification_kinds`.
         searches: number of searches in the run whose status is ok.
@@ -63,6 +65,7 @@ class SweepSummary:
     solutions: int
     verifications: int
     accuracy: float
+    answers: dict[str, int]
     refused_comparisons: int
     verdicts: dict[str, int]
     searches: int
@@ -83,6 +86,7 @@ class Sampler:
         load: returns a model's engine, from the engine's name, the model and its options.
         load_scorer: returns the scorer of the sweep.
         source: the run whose solutions are verified; None if the solver samples them.
+        keep_going: whether to go on even if none of the first answers can be read.
     """
 
     def __init__(
@@ -96,14 +100,15 @@ class Sampler:
         load: Callable[..., Engine],
         load_scorer: Callable[..., Scorer],
         source: SourceSolutions | None = None,
+        keep_going: bool = False,
     ) -> None:
         self.config, self.run, self.texts, self.grader, self.source = config, run, texts, grader, source
-        self.display, self.load, self.load_scorer = display, load, load_scorer
+        self.display, self.load, self.load_scorer, self.keep_going = display, load, load_scorer, keep_going
         self.problems = {problem.problem_id: problem for problem in problems}
         self.expected = ExpectedRows(config, list(self.problems))
         self.failed: Counter[str] = Counter()
         self.graded: Counter[bool] = Counter()
-        self.sampled = 0
+        self.sampled, self.unread_answers, self.unread_verdicts = 0, 0, 0
         self.text_digests: dict[tuple[str, int], str] = {}
         """The digest of each text to be verified, by the key of its solution."""
 
@@ -113,6 +118,7 @@ class Sampler:
         self._take_solutions()
         self.classes = self._restore_answer_classes()
         self.tables_with_text = find_tables_with_text(self.run)
+        self.unread_watch = None if self.keep_going or self.source is not None else UnreadWatch(self.config, self.run)
         config, verifier = self.config, self.config.verifier
         solution_writer = self.run.open_writer(SOLUTIONS_TABLE, config.checkpoint_seconds)
         verification_writer = self.run.open_writer(
@@ -126,6 +132,8 @@ class Sampler:
         all_solutions, all_verifications = (
             self.expected.count_rows(table) for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE)
         )
+        if solution_requests and self.unread_watch is not None:
+            self.unread_watch.require_readable()
         # Solutions that are still to be sampled have no verification requests yet, but their verifications are missing.
         later_solutions = sum(request.key[2] < config.to_verify for request in solution_requests)
         later_verifications = later_solutions * config.verifications
@@ -224,19 +232,19 @@ class Sampler:
         """Yield the requests for missing verifications of the solutions in the run."""
         if not self.config.to_verify:
             return
-        frame = self.run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "text"])
-        for problem, solution_id, text in frame.itertuples(index=False, name=None):
+        frame = self.run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "text", "finish_reason"])
+        for problem, solution_id, text, reason in frame.itertuples(index=False, name=None):
             if (problem, solution_id) in solved and problem in self.problems:
-                yield from self._request_verifications(problem, solution_id, text, verified)
+                yield from self._request_verifications(problem, solution_id, text, reason != "length", verified)
 
     def _request_verifications(
-        self, problem: str, solution_id: int, solution: str, verified: set[tuple[Any, ...]]
+        self, problem: str, solution_id: int, solution: str, is_ended: bool, verified: set[tuple[Any, ...]]
     ) -> Iterator[Request]:
         """Yield a solution's missing verifications one after another, because they share their prompt."""
         role = self.config.verifier
         if role is None or solution_id >= self.config.to_verify:
             return
-        visible = cut_thinking(solution, self.config.solutions_thinking_end)
+        visible = cut_thinking(solution, self.config.solutions_thinking_end, is_ended)
         missing = list(self.expected.find_missing_keys(VERIFICATIONS_TABLE, verified, (problem, solution_id)))
         digest = self.text_digests[problem, solution_id] = digest_text(solution)
         if not visible.strip():
@@ -278,9 +286,13 @@ class Sampler:
                 if table is VERIFICATIONS_TABLE:
                     row[DIGEST_COLUMN.name] = self.text_digests[key[0], key[1]]
                 self._writers[table].add_rows([row])
-                self._count_completion(completion, row.get("correct"))
+                self._count_completion(table, completion, row)
                 if table is SOLUTIONS_TABLE and completion.status == "ok" and verify_new is not None:
-                    new_requests = list(self._request_verifications(key[0], key[1], completion.text or "", verify_new))
+                    new_requests = list(
+                        self._request_verifications(
+                            key[0], key[1], completion.text or "", completion.is_ended, verify_new
+                        )
+                    )
                     pending.extend(new_requests)
                     expected = self.config.verifications if key[1] < self.config.to_verify else 0
                     skipped = expected - len(new_requests)  # they exist already, or the solution has no visible text
@@ -288,31 +300,42 @@ class Sampler:
         finally:
             engine.close()
 
-    def _count_completion(self, completion: Completion, correct: bool | None) -> None:
-        """Count a completion and its grade, and show the progress."""
+    def _count_completion(self, table: RunTable, completion: Completion, row: dict[str, Any]) -> None:
+        """Count a completion, its grade and whether it could be read, and show the progress.
+
+        Raises:
+            EngineError: none of the first answers could be read.
+        """
         self.sampled += 1
         if completion.status != "ok":
             self.failed[completion.status] += 1
-        if correct is not None:
-            self.graded[correct] += 1
+        elif table is SOLUTIONS_TABLE:
+            self.graded[row["correct"]] += 1
+            self.unread_answers += row["answer"] is None
+        else:
+            self.unread_verdicts += row["verdict"] is None
         self.display.update_progress(1, completion.completion_tokens or 0, self._describe_progress())
+        if self.unread_watch is not None and table is SOLUTIONS_TABLE and completion.status == "ok":
+            self.unread_watch.add_answer(row["answer"], completion.finish_reason, completion.text or "")
 
     def _describe_progress(self) -> str:
-        """Return the accuracy and the number of failures of this process."""
-        right, failed = self.graded[True], self.failed.total()
-        parts = [f"{right / self.graded.total():.1%} right"] if self.graded else []
-        return ", ".join([*parts, f"{failed:,} failed"] if failed else parts)
+        """Return the accuracy of this process, and the numbers of unread and failed rows."""
+        parts = [f"{self.graded[True] / self.graded.total():.1%} right"] if self.graded else []
+        counts = {
+            "answers unread": self.unread_answers,
+            "verdicts unread": self.unread_verdicts,
+            "failed": self.failed.total(),
+        }
+        return ", ".join([*parts, *(f"{count:,} {what}" for what, count in counts.items() if count)])
 
     def _summarise_run(self) -> SweepSummary:
         """Return what this process sampled, and what the whole run holds."""
         self.run.verify_lock()  # a moved folder would look empty
         correct = self.run.read_frame(SOLUTIONS_TABLE, ["correct"])["correct"].dropna()
+        answers, verdicts = count_run_kinds(self.run)
         rows = {table: len(self.run.read_keys(table)) for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE)}
         accuracy = float(correct.astype(float).mean())
         done = rows[SOLUTIONS_TABLE], rows[VERIFICATIONS_TABLE]
-        verification_counts = count_verification_kinds(
-            self.run.read_frame(VERIFICATIONS_TABLE, ["verdict", "finish_reason", "status"])
-        )
         searches = self.run.read_frame(SEARCHES_TABLE, ["correct", "status"])
         search_grades = searches.loc[searches["status"] == "ok", "correct"]
         counts = {SOLUTIONS_TABLE: done[0], VERIFICATIONS_TABLE: done[1], SEARCHES_TABLE: len(search_grades)}
@@ -321,8 +344,8 @@ class Sampler:
             table.name for table, count in counts.items() if self.expected.count_rows(table) and not count
         )
         return SweepSummary(
-            self.run.path, self.sampled, dict(self.failed), *done, accuracy, self.grader.refused_count,
-            verification_counts, len(search_grades), float(search_grades.astype(float).mean()), empty_tables,
+            self.run.path, self.sampled, dict(self.failed), *done, accuracy, answers, self.grader.refused_count,
+            verdicts, len(search_grades), float(search_grades.astype(float).mean()), empty_tables,
         )  # fmt: skip
 
 

@@ -122,10 +122,11 @@ def build_score_requests(
         missing_keys: the keys of the missing scores.
         texts: receives the digest of each text to be scored.
     """
-    frame = run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "text", "status"])
-    for problem, i, text, status in frame.itertuples(index=False, name=None):
+    frame = run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "text", "finish_reason", "status"])
+    for problem, i, text, reason, status in frame.itertuples(index=False, name=None):
         if status == "ok" and (problem, i) in missing_keys:
-            steps = split_steps(cut_thinking(text, config.solutions_thinking_end), config.step)
+            visible = cut_thinking(text, config.solutions_thinking_end, reason != "length")
+            steps = split_steps(visible, config.step)
             texts[problem, i] = digest_text(text)
             yield ScoreRequest((problem, i), problems[problem].question, steps)
 

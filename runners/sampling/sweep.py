@@ -21,6 +21,7 @@ def run_sweep(
     load: Callable[..., Engine] = engines.load_engine,
     load_scorer: Callable[..., Scorer] = scorers.load_scorer,
     only: Collection[str] | None = None,
+    keep_going: bool = False,
 ) -> SweepSummary:
     """Sample the rows that a run lacks; a sweep may be restarted any number of times.
 
@@ -30,10 +31,11 @@ def run_sweep(
         load: returns the engine for an engine's name, a model and its options.
         load_scorer: returns the scorer for a scorer's kind, a model and its options.
         only: ids of the problems to sample; all if None.
+        keep_going: whether to go on even if none of the first answers can be read.
 
     Raises:
         ConfigError, DataError: the task or a prompt is wrong.
-        EngineError: a model cannot be loaded.
+        EngineError: a model cannot be loaded, or none of its first answers can be read.
         RunError: the run was made by another configuration, or another process is writing it.
     """
     display = display or SilentDisplay()
@@ -55,5 +57,5 @@ def run_sweep(
                 display.note(text)
             problems = [problem for problem in problems if only is None or problem.problem_id in only]
             return Sampler(
-                config, run, problems, texts, grader, display, load, load_scorer, ready.source
+                config, run, problems, texts, grader, display, load, load_scorer, ready.source, keep_going
             ).sample_missing_rows()

@@ -108,7 +108,8 @@ class VerdictScorer:
         if not verifications:
             return math.nan
         verdicts = [
-            parse_verdict(cut_thinking(completion.text or "", self.thinking_end)) for completion in verifications
+            parse_verdict(cut_thinking(completion.text or "", self.thinking_end, completion.is_ended))
+            for completion in verifications
         ]
         return sum(verdict or 0.0 for verdict in verdicts) / max(1, len(verdicts) - verdicts.count(None))
 

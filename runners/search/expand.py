@@ -84,7 +84,7 @@ class SearchContext:
     def build_solution_text(self, node: Node) -> str:
         """Return the solution that ends with a node, without thinking."""
         text = node.text if self.revision is not None else "".join(step.text for step in node.collect_path())
-        return cut_thinking(text, self.role.thinking_end)
+        return cut_thinking(text, self.role.thinking_end, node.end == "stop")
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def grow_attempt(context: SearchContext, pending: PendingNode, cost: NodeCost) -
     attempt = SolutionPart(
         completion.text or "", completion.token_ids, completion.completion_tokens, completion.finish_reason
     )
-    steps = split_steps(cut_thinking(attempt.text, role.thinking_end), context.step)
+    steps = split_steps(cut_thinking(attempt.text, role.thinking_end, attempt.end == "stop"), context.step)
     scores = (yield from score_node_steps(context, pending, steps, 0, cost)) if steps else ()
     return pending.build_node(attempt, (), aggregate_scores(scores, context.aggregate))
 
@@ -239,7 +239,7 @@ def sample_step(
         if (
             delimited
             and context.boxed_ends
-            and extract_boxed_answer(cut_thinking(current.text + text, role.thinking_end)) is not None
+            and extract_boxed_answer(cut_thinking(current.text + text, role.thinking_end, False)) is not None
         ):
             end = "stop"
         elif delimited and tokens_left == completion.completion_tokens:

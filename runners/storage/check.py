@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 from isocompute.errors import DataError, RunError
 from isocompute.runners import prompts
 from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.parsing.kinds import describe_unread_rows
 from isocompute.runners.storage import validation
 from isocompute.runners.storage.digests import digest_text
+from isocompute.runners.storage.doubts import count_run_kinds
 from isocompute.runners.storage.expected import ExpectedRows, Gap
 from isocompute.runners.storage.files import MANIFEST_FILE
 from isocompute.runners.storage.provenance import ImportedRun, extract_origin
@@ -82,7 +84,13 @@ def check_run(run: Run) -> CheckReport:
     Raises:
         RunError: there is no run.
     """
-    return scan_run(run)[0]
+    return note_unread_rows(run, scan_run(run)[0])
+
+
+def note_unread_rows(run: Run, report: CheckReport) -> CheckReport:
+    """Return the report on a run with notes on unread answers and verdicts, which a damaged run does not tell."""
+    unread = describe_unread_rows(*count_run_kinds(run), least=0.0) if report.is_whole else []
+    return replace(report, notes=[*report.notes, *(sentence.rstrip(".") for sentence in unread)])
 
 
 def repair_run(run: Run) -> CheckReport:
@@ -103,6 +111,7 @@ def repair_run(run: Run) -> CheckReport:
         )
     with run.lock():
         report, parts = scan_run(run)
+        report = note_unread_rows(run, report)
         set_aside_damaged_parts(run, parts)
     return report
 

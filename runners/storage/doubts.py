@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from isocompute.runners.parsing.kinds import count_solution_kinds, count_verification_kinds
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
+
 FEW_RIGHT = 0.005
 """A smaller share of right solutions is doubtful."""
 MIN_GRADED = 30
@@ -17,6 +21,13 @@ MOST_COPIED = 0.9
 def has_known_answers(solutions: pd.DataFrame) -> bool:
     """Return whether answers are recorded: a right solution without an answer shows that only right and wrong were."""
     return not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
+
+
+def count_run_kinds(run: Run) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the number of solutions and of verifications of each kind in a run, see `runners.parsing.kinds`."""
+    solutions = run.read_frame(SOLUTIONS_TABLE, ["answer", "correct", "finish_reason", "status"])
+    verifications = run.read_frame(VERIFICATIONS_TABLE, ["verdict", "finish_reason", "status"])
+    return count_solution_kinds(solutions, has_known_answers(solutions)), count_verification_kinds(verifications)
 
 
 def describe_doubts(solutions: pd.DataFrame, grader: str, has_answers: bool) -> list[str]:

@@ -145,7 +145,7 @@ def compare_graders(run: Run, name: str | None, against: str) -> GraderCompariso
     require_whole_run(run)
     thinking_end = extract_origin(run.read_manifest(), run.path).solutions_thinking_end
     golds = run.read_frame(PROBLEMS_TABLE, ["problem_id", "gold"]).set_index("problem_id")["gold"]
-    columns = ["problem_id", "solution_id", "text", "answer", "correct", "status"]
+    columns = ["problem_id", "solution_id", "text", "answer", "correct", "finish_reason", "status"]
     solutions = run.read_frame(SOLUTIONS_TABLE, columns)
     solutions = solutions[(solutions["status"] == "ok") & solutions["text"].notna()]
     solutions = solutions[solutions["problem_id"].map(golds).notna()].sort_values(["problem_id", "solution_id"])
@@ -156,8 +156,8 @@ def compare_graders(run: Run, name: str | None, against: str) -> GraderCompariso
     with ExitStack() as stack:
         first = None if name in (None, LOGGED_GRADER) else open_judge(str(name), stack)
         second = open_judge(against, stack)
-        for problem, number, stored, logged, correct, _ in solutions.itertuples(index=False, name=None):
-            gold, text = str(golds[problem]), cut_thinking(stored, thinking_end)
+        for problem, number, stored, logged, correct, reason, _ in solutions.itertuples(index=False, name=None):
+            gold, text = str(golds[problem]), cut_thinking(stored, thinking_end, reason != "length")
             present = (logged if isinstance(logged, str) else None, bool(correct))
             answer, is_right = present if first is None else first.judge(gold, text)
             other_answer, is_other_right = second.judge(gold, text)

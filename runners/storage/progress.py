@@ -12,6 +12,7 @@ import pandas as pd
 from isocompute.errors import DataError, RunError
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.storage.check import require_whole_run
+from isocompute.runners.storage.doubts import count_run_kinds
 from isocompute.runners.storage.expected import count_expected_rows
 from isocompute.runners.storage.files import MANIFEST_FILE
 from isocompute.runners.storage.provenance import ImportedRun, extract_origin
@@ -64,6 +65,8 @@ class RunProgress:
         verifications: progress of the verifications.
         scores: progress of the scored solutions; the tokens are the scorer's.
         searches: progress of the searches; the tokens are the solver's.
+        answers: number of solutions of each kind, see `count_solution_kinds`.
+        verdicts: number of verifications of each kind, see `count_verification_kinds`.
         accuracy: mean accuracy of the existing solutions; None without solutions.
         search_accuracy: mean accuracy of the ended searches; None without searches.
         written: time of the last write of a part; None if the store does not report it.
@@ -79,6 +82,8 @@ class RunProgress:
     verifications: TableProgress
     scores: TableProgress
     searches: TableProgress
+    answers: dict[str, int]
+    verdicts: dict[str, int]
     accuracy: float | None
     search_accuracy: float | None
     written: datetime | None
@@ -163,6 +168,7 @@ def measure_run_progress(run: Run) -> RunProgress:
         read_token_rows(run, SEARCHES_TABLE, "correct"),
     )
     correct = solutions.loc[solutions["status"] == "ok", "correct"].dropna()
+    answers, verdicts = count_run_kinds(run)
     expected = count_expected_rows(origin, problems)
     search_grades = searches.loc[searches["status"] == "ok", "correct"].dropna()
     return RunProgress(
@@ -178,6 +184,8 @@ def measure_run_progress(run: Run) -> RunProgress:
         ),
         scores=measure_table_progress(read_token_rows(run, SCORES_TABLE), expected.get("scores", 0)),
         searches=measure_table_progress(searches, expected.get("searches", 0)),
+        answers=answers,
+        verdicts=verdicts,
         search_accuracy=float(search_grades.astype(float).mean()) if len(search_grades) else None,
         accuracy=float(correct.astype(float).mean()) if len(correct) else None,
         written=find_last_write(run),

@@ -68,7 +68,7 @@ def regrade_run(run: Run, grader: Grader) -> RegradeResult:
         problems = run.read_frame(PROBLEMS_TABLE, ["problem_id", "gold"])
         golds = dict(problems.itertuples(index=False, name=None))
         solutions = run.read_frame(
-            SOLUTIONS_TABLE, ["problem_id", "solution_id", "text", "answer", "correct", "status"]
+            SOLUTIONS_TABLE, ["problem_id", "solution_id", "text", "answer", "correct", "finish_reason", "status"]
         )
         solutions = solutions[(solutions["status"] == "ok") & solutions["text"].notna()]
         if solutions.empty:
@@ -80,8 +80,8 @@ def regrade_run(run: Run, grader: Grader) -> RegradeResult:
             if not isinstance(golds[problem], str):  # pandas may turn null into NaN
                 raise RunError(f"The run at '{run.path}' lacks the right answer to '{problem}'.")
             classes = AnswerClasses(grader, golds[problem])
-            for number, text in zip(group["solution_id"], group["text"], strict=True):
-                answer, correct = classes.grade(cut_thinking(text, thinking_end))
+            for number, text, reason in group[["solution_id", "text", "finish_reason"]].itertuples(index=False):
+                answer, correct = classes.grade(cut_thinking(text, thinking_end, reason != "length"))
                 rows.append((problem, number, answer, correct, grader.title, digest_text(text)))
         run.replace_table(GRADES_TABLE, (dict(zip(GRADES_TABLE.schema.names, row, strict=True)) for row in rows))
     answers = solutions["answer"].astype(object).where(solutions["answer"].notna(), None).tolist()

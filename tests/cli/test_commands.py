@@ -182,7 +182,7 @@ def test_a_problem_with_a_failed_row_is_left_out_and_named(command, written_run,
 
 
 def test_a_sweep_that_is_stopped_says_that_it_goes_on(command, small, tmp_path, monkeypatch):
-    def stopped(*_):
+    def stopped(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("isocompute.runners.sampling.sweep.run_sweep", stopped)

@@ -54,7 +54,11 @@ def test_a_table_goes_from_import_to_plan(command, tmp_path):
     assert "A solution is right with probability 0.500." in said
     assert "Unknown, because no row records it: problems.question, solutions.text, solutions.prompt_tokens, " in said
     assert "λ is unknown" not in said
-    assert command("check", run).out == f"{run} is intact: 2 problems, 4 solutions, 8 verifications.\n"
+    assert command("check", run).out.splitlines() == [
+        f"{run} is intact: 2 problems, 4 solutions, 8 verifications.",
+        "note: 1 of 4 solutions (25.0 %) have no answer that can be read; they count as wrong.",
+        "note: 2 of 8 verdicts (25.0 %) cannot be read; they count as neither yes nor no.",
+    ]
     [there] = json.loads(command("runs", tmp_path, "--json").out)
     assert (there["imported"], there["models"], there["solutions"]["asked"]) == ("table", {}, 4)
     assert "2 problems of verifications; imported from table; an unnamed model" in command("runs", tmp_path).out
@@ -125,7 +129,10 @@ def test_right_and_wrong_alone_give_coverage_and_no_votes(taken):
 def test_the_fewest_solutions_of_a_problem_are_taken_of_each(taken):
     run = taken("large-language-monkeys", GOLDEN / "large-language-monkeys" / "yaml")
     profile = estimate_run_profile(str(run), "p")
-    assert profile.warnings == ["Problems have 2 to 3 solutions; 2 of each are used."]
+    assert profile.warnings == [
+        "1 of 5 solutions (20.0 %) have no answer that can be read; they count as wrong.",
+        "Problems have 2 to 3 solutions; 2 of each are used.",
+    ]
     assert read_pool(Run(run)).pool.answers.tolist() == [[0, -1], [0, 1]]
 
 
@@ -300,8 +307,10 @@ def test_the_authors_arrays_give_what_their_estimators_give(shared_data, tmp_pat
     )
     assert profile.lam is None
     assert profile.warnings == [
+        "704 of 8,192 solutions (8.6 %) have no answer that can be read; they count as wrong.",
+        "1,693 of 131,072 verdicts (1.3 %) cannot be read; they count as neither yes nor no.",
         "3,102 of 129,379 verdicts are probabilities; each counts as yes above 1/2, and as no otherwise, in genrm and "
-        "genrm+vote."
+        "genrm+vote.",
     ]
 
 

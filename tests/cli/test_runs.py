@@ -115,7 +115,12 @@ def test_runs_looks_here_if_nowhere_else(command, written_run, monkeypatch):
 def test_check_of_a_whole_run_ends_in_0(command, written_run):
     ended = command("check", written_run)
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out == f"{written_run} is intact: 4 problems, 24 solutions, 72 verifications.\n"
+    first, *notes = ended.out.splitlines()
+    assert first == f"{written_run} is intact: 4 problems, 24 solutions, 72 verifications."
+    assert notes == [
+        "note: 9 of 24 solutions (37.5 %) have no answer that can be read; they count as wrong.",
+        "note: 9 of 72 verdicts (12.5 %) cannot be read; they count as neither yes nor no.",
+    ]
     report = json.loads(command("check", written_run, "--json").out)
     assert report["whole"]
     assert report["damage"] == []

@@ -155,16 +155,23 @@ def test_thinking_of_another_shape_is_passed_over_and_an_empty_message_too():
     assert parse_completion(answer(message=None, text="4")).text == "4"
 
 
-@pytest.mark.parametrize("wrong", [5, False, ["x"], {"a": 1}])
+@pytest.mark.parametrize("wrong", [5, False, [5], [{"type": "text"}], {"a": 1}])
 def test_a_text_that_is_none_is_no_answer(wrong):
     for said in ({"text": wrong}, {"message": {"content": wrong}}, {"message": {"content": wrong, "reasoning": "2"}}):
         with pytest.raises((LookupError, TypeError, ValueError, AttributeError)):
             parse_completion(answer(**said))
 
 
-def test_ends_are_stop_or_length_and_any_other_is_a_failure_with_its_tokens():
-    for said, reason in {"stop": "stop", "eos_token": "stop", "length": "length"}.items():
-        assert parse_completion(answer(text="a", finish_reason=said)).finish_reason == reason
+def test_ends_are_stop_or_length_and_with_no_text_any_other_is_a_failure_with_its_tokens():
+    reasons = {"stop": "stop", "eos_token": "stop", "length": "length", "content_filter": None, "": None, None: None}
+    for said, reason in reasons.items():
+        read = parse_completion(answer(text="a", finish_reason=said))
+        assert (read.text, read.status, read.finish_reason) == ("a", "ok", reason)
+    for said in ("abort", "error"):
+        assert parse_completion(answer(text="a", finish_reason=said)).text is None
+    for said in (None, ""):
+        read = parse_completion(answer(text="", finish_reason=said))
+        assert (read.text, read.status) == (None, "the server sent no text, and no reason for that")
     read = parse_completion(answer({"completion_tokens": 4}, message={"content": None}, finish_reason="content_filter"))
     assert read.status == "the server ended the text for the reason 'content_filter'"
     assert (read.text, read.finish_reason, read.completion_tokens) == (None, None, 4)
@@ -173,7 +180,8 @@ def test_ends_are_stop_or_length_and_any_other_is_a_failure_with_its_tokens():
 def test_thinking_that_a_server_took_out_is_put_back():
     for name in ("reasoning_content", "reasoning"):
         assert parse_completion(answer(message={"content": "4", name: "2+2"})).text == "<think>2+2</think>4"
-        assert parse_completion(answer(message={"content": None, name: "2+"})).text == "<think>2+"
+        cut = parse_completion(answer(message={"content": None, name: "2+"}, finish_reason="length"))
+        assert (cut.text, cut.finish_reason) == ("<think>2+", "length")
     assert parse_completion(answer(message={"content": None})).text == ""
 
 

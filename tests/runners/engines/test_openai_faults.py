@@ -79,7 +79,6 @@ def test_a_passing_failure_is_asked_again(stage, connect, status):
         b"null",
         {"object": "error", "message": "overloaded"},
         {"choices": []},
-        {"choices": [{"text": "no end"}]},
         {"choices": [{"text": None, "finish_reason": "stop"}]},
         {"choices": [{"text": "a", "finish_reason": "stop", "logprobs": {"tokens": ["a"], "token_logprobs": []}}]},
     ],

@@ -65,11 +65,11 @@ def test_a_refused_key_stops_the_engine_and_is_shown_nowhere(stage, connect, mon
         ),
         ({"body": {"error": {"message": f"bad {KEY[:9]}\n{KEY[9:]}"}}, "status": 400}, "refused: HTTP 400: bad ***"),
         (
-            {"body": {"choices": [{"text": "a", "finish_reason": f"for {KEY}"}]}},
+            {"body": {"choices": [{"text": "", "finish_reason": f"for {KEY}"}]}},
             "the server ended the text for the reason",
         ),
         (
-            {"body": {"choices": [{"text": "a", "finish_reason": "." * 70 + KEY}]}},
+            {"body": {"choices": [{"text": "", "finish_reason": "." * 70 + KEY}]}},
             "the server ended the text for the reason '" + "." * 70 + "***'",
         ),
         ({"body": b"", "status": 400, "headers": {"X-Key": KEY}}, "refused: HTTP 400: Scripted"),

@@ -25,24 +25,74 @@ END = "</think>"
     ],
 )
 def test_what_comes_after_the_last_end_of_thinking_is_visible(text, visible):
-    assert cut_thinking(text, END) == visible
+    assert cut_thinking(text, END, False) == visible
+
+
+@pytest.mark.parametrize(
+    ("text", "visible"),
+    [
+        ("It is 7.\n", "It is 7."),
+        ("", ""),
+        ("<think>\nIt is 7", ""),  # it thinks, and ends its text by mistake
+        (f"<think>\n\n{END}\n\nIt is 7.", "It is 7."),
+    ],
+)
+def test_a_hybrid_model_that_ends_its_text_without_thinking_has_answered(text, visible):
+    assert cut_thinking(text, END, True) == visible
+
+
+CHANNELS = "<|channel|>analysis<|message|>3+4 is 8? 7.<|end|><|start|>assistant<|channel|>final<|message|>"
+
+
+@pytest.mark.parametrize(
+    ("text", "visible"),
+    [
+        (f"{CHANNELS}It is 7.<|return|>", "It is 7."),
+        (f"{CHANNELS}It is 7.", "It is 7."),
+        (f"{CHANNELS}", ""),
+        ("<|channel|>final <|constrain|>json<|message|>[7]<|return|>", "[7]"),
+        ("<|start|>assistant<|channel|>commentary<|message|>Hm.<|end|>" + CHANNELS + "7<|end|>", "7"),
+        ("analysisWe need 3+4.assistantfinalIt is 7.", "It is 7."),
+        ("analysisWe need 3+4.assistantcommentaryHm.assistantfinal7", "7"),
+    ],
+)
+@pytest.mark.parametrize("end", [None, END, "<|channel|>final<|message|>"])
+@pytest.mark.parametrize("is_ended", [True, False])
+def test_the_final_channel_of_harmony_is_visible(text, visible, end, is_ended):
+    assert cut_thinking(text, end, is_ended) == visible
+
+
+def test_a_channel_before_the_final_one_is_visible_only_if_the_model_ended_in_it():
+    text = "<|channel|>analysis<|message|>3+4 is 7"
+    assert cut_thinking(text, None, True) == "3+4 is 7"
+    assert cut_thinking(text, None, False) == ""
+    assert cut_thinking(f"{CHANNELS}7<|end|>{text}", None, False) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["analysis of assistantfinal", "The analysisX assistantfinal word", "<|channel|>final 7"]
+)
+def test_words_that_only_resemble_channels_are_text(text):
+    assert cut_thinking(text, None, True) == text
 
 
 @given(st.text(), st.text().filter(lambda text: END not in text))
 def test_thinking_is_cut_whatever_it_holds(thinking, said):
-    assert cut_thinking(thinking + END + said, END) == said.strip()
+    assert cut_thinking(thinking + END + said, END, False) == said.strip()
 
 
 @given(st.text())
 def test_a_model_that_does_not_think_aloud_is_left_alone(text):
-    assert cut_thinking(text, None) is text
+    assert cut_thinking(text, None, True) is text
 
 
 @given(st.text())
 def test_what_is_cut_has_no_thinking_to_cut(text):
-    assert END not in cut_thinking(text, END)
+    assert END not in cut_thinking(text, END, True)
 
 
 @pytest.mark.timeout(60)  # milliseconds; hours, were it quadratic
 def test_a_megabyte_of_ends_is_cut_in_linear_time():
-    assert cut_thinking(END * 125_000 + "x", END) == "x"
+    assert cut_thinking(END * 125_000 + "x", END, True) == "x"
+    for text in ("<|channel|>" * 90_000, "<|channel|>" + "x" * 10**6, "analysis" + "assistantfina" * 80_000):
+        assert cut_thinking(text, None, True) == text

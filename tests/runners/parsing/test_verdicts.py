@@ -6,18 +6,12 @@ import json
 import re
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from isocompute.runners.parsing.thinking import cut_thinking
-from isocompute.runners.parsing.verdicts import (
-    SKIPPED_FINISH_REASON,
-    count_verification_kinds,
-    find_verdict,
-    parse_verdict,
-)
+from isocompute.runners.parsing.verdicts import find_verdict, parse_verdict
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import VERIFICATIONS_TABLE
@@ -133,39 +127,4 @@ def test_a_word_in_odd_letters_is_the_word_it_folds_to():
 def test_a_verdict_that_was_only_thought_of_is_none():
     texts = [f"{QUESTION} Yes? Hm", f"{QUESTION} Yes?</think>\n{QUESTION} No", f"{QUESTION} Yes</think>\nIt is."]
     assert [parse_verdict(text) for text in texts[:2]] == [1.0, 0.0]
-    assert [parse_verdict(cut_thinking(text, "</think>")) for text in texts] == [None, 0.0, None]
-
-
-# ----------------------------------------------------------------------------------------------- kinds
-
-ROWS = st.fixed_dictionaries(
-    {
-        "verdict": st.sampled_from([0.0, 1.0, None]),
-        "finish_reason": st.sampled_from(["stop", "length", SKIPPED_FINISH_REASON, None]),
-        "status": st.sampled_from(["ok", "the prompt is too long"]),
-    }
-)
-
-
-@given(st.lists(ROWS))
-def test_every_verification_is_of_one_kind(rows):
-    def kind(row):
-        if row["status"] != "ok":
-            return "failed"
-        if row["verdict"] is not None:
-            return "yes" if row["verdict"] else "no"
-        return {"length": "truncated", SKIPPED_FINISH_REASON: "skipped"}.get(row["finish_reason"], "unparsed")
-
-    frame = pd.DataFrame(rows, columns=["verdict", "finish_reason", "status"])
-    counts = count_verification_kinds(frame)
-    assert counts == {name: sum(kind(row) == name for row in rows) for name in counts}
-    assert list(counts) == ["failed", "yes", "no", "truncated", "skipped", "unparsed"]
-    assert sum(counts.values()) == len(rows)
-
-
-def test_a_written_run_is_counted(written_run):
-    frame = Run(written_run).read_frame(VERIFICATIONS_TABLE)
-    counts = count_verification_kinds(frame)
-    assert counts["yes"] == (frame["verdict"] == 1).sum() > 0
-    assert counts["unparsed"] == frame["verdict"].isna().sum() > 0
-    assert counts["failed"] == counts["truncated"] == counts["skipped"] == 0
+    assert [parse_verdict(cut_thinking(text, "</think>", False)) for text in texts] == [None, 0.0, None]

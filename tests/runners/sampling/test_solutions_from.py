@@ -105,7 +105,9 @@ def test_every_command_works_on_such_a_run(command, scripted, old, taking, tmp_p
     assert checked["whole"]
     assert not any(checked["missing"].values())
     assert checked["notes"] == [
-        f"its solutions were taken from '{old.path}'; a sweep takes missing ones from that run and samples none"
+        f"its solutions were taken from '{old.path}'; a sweep takes missing ones from that run and samples none",
+        "9 of 24 solutions (37.5 %) have no answer that can be read; they count as wrong",
+        "9 of 72 verdicts (12.5 %) cannot be read; they count as neither yes nor no",
     ]
     assert command("fit", new, "-o", profile).code == 0
     assert command("plan", "--budget", "4x", "--profile", profile).code == 0

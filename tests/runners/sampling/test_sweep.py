@@ -10,7 +10,7 @@ from isocompute.errors import EngineError, RunError
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.runners.config.sweep import extract_sweep
 from isocompute.runners.engines import Completion
-from isocompute.runners.parsing.verdicts import count_verification_kinds
+from isocompute.runners.parsing.kinds import count_verification_kinds
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.run import Run
