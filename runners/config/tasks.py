@@ -82,11 +82,6 @@ class FileTask(ConfigBlock):
         return grader
 
     @property
-    def grader_name(self) -> str:
-        """The name of the grader."""
-        return self.grader or ("letter" if self.choices else "boxed-number")
-
-    @property
     def title(self) -> str:
         """The file's path."""
         return self.path

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from isocompute.errors import DataError
-from isocompute.runners.grading import extract_boxed_answer
 from isocompute.runners.parsing.printable import format_error_value
 
 INT32_MAX = 2**31 - 1
@@ -188,29 +187,3 @@ def parse_float_or_word(word: str) -> float | str:
         return float(word)
     except ValueError:
         return word
-
-
-def extract_gold_answer(gold: str | None) -> str | None:
-    r"""Return the right answer at the end of a text: its last box, or the part after ``####``, or all of it.
-
-    >>> (extract_gold_answer("so 3 + 4 = \\boxed{7}."), extract_gold_answer("3 + 4 = <<3+4=7>>7\n#### 7"),
-    ... extract_gold_answer(" (B) "), extract_gold_answer(" "))
-    ('7', '7', '(B)', None)
-    """
-    if gold is None:
-        return None
-    inside = extract_boxed_answer(gold, len(gold))
-    return (gold.rpartition("####")[2] if inside is None else inside).strip() or None
-
-
-def infer_grader_name(gold: str) -> str | None:
-    r"""Return the grader that the form of a right answer suggests; None if it could be any.
-
-    >>> [infer_grader_name(gold) for gold in ["so \\boxed{7}", "3 + 4\n#### 7", "(B)", "7"]]
-    ['math', 'numeric', 'letter', None]
-    """
-    if "\\boxed" in gold:
-        return "math"
-    if "####" in gold:
-        return "numeric"
-    return "letter" if re.fullmatch(r"\s*\(?[A-Z]\)?\s*", gold) else None

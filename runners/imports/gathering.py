@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from hashlib import file_digest
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import isocompute
 from isocompute.errors import DataError
 from isocompute.runners.grading import GRADERS, AnswerClasses, Grader, load_grader_by_name
-from isocompute.runners.imports.fields import extract_gold_answer, infer_grader_name
+from isocompute.runners.grading.golds import extract_gold_answer, find_general_grader, infer_grader_name
 from isocompute.runners.imports.formats import IMPORT_FORMATS
 from isocompute.runners.imports.rows import (
     ImportedMetadata,
@@ -324,11 +323,6 @@ class ImportWriter:
         if self.waiting[table] > MAX_PART_CHARACTERS:
             self.writers[table].flush()
             self.waiting[table] = 0
-
-
-def find_general_grader() -> str:
-    """Return the grader for answers of any kind: mathematics, or numbers where its package is not installed."""
-    return "numeric" if find_spec("math_verify") is None else "math"
 
 
 def clean_display_name(name: str) -> str:

@@ -9,12 +9,14 @@ from typing import Any
 from isocompute.errors import DataError, EngineError, RunError
 from isocompute.runners import engines, grading, prompts, scorers, tasks
 from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.config.tasks import FileTask
 from isocompute.runners.engines.registry import describe_missing_package
 from isocompute.runners.grading import Grader
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.sampling.served_sizes import collect_served_sizes, list_served_roles
 from isocompute.runners.storage.manifest import build_manifest, check_run_compatibility, check_solver_compatibility
 from isocompute.runners.storage.provenance import LOGGED_GRADER
+from isocompute.runners.storage.regrade import read_grader_title
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, TABLES
 from isocompute.runners.storage.taking import SourceSolutions, read_source_solutions
@@ -55,7 +57,7 @@ def prepare_sweep(config: Sweep) -> PreparedSweep:
     run = Run(config.run)
     if config.task is not None:
         source, task = None, tasks.load_task(config.task)
-        grader = grading.load_grader_by_name(task.grader)
+        grader = grading.load_grader_by_name(find_sweep_grader(config, run, task.grader))
         for problem in task.problems:
             check_gold_answer(problem, grader)
         origin: dict[str, Any] = {"origin": task.origin, "grader": grader.title}
@@ -135,6 +137,27 @@ def check_existing_run(ready: PreparedSweep) -> None:
         )
 
 
+def find_sweep_grader(config: Sweep, run: Run, suggested: str) -> str:
+    """Return the name of the grader that a sweep uses: that of its run, if the sweep names none, or the task's own.
+
+    Args:
+        config: the sweep.
+        run: its run.
+        suggested: the task's grader, which may follow from the form of its right answers.
+
+    Raises:
+        RunError, DataError: the run cannot be read.
+    """
+    if chooses_grader(config) and run.exists:
+        return read_grader_title(run).partition("/")[0]
+    return suggested
+
+
+def chooses_grader(config: Sweep) -> bool:
+    """Return whether a sweep leaves its grader to the form of the right answers in a file."""
+    return isinstance(config.task, FileTask) and config.task.grader is None and not config.task.choices
+
+
 def check_gold_answer(problem: Problem, grader: Grader) -> None:
     """Raise unless the grader can read a problem's gold answer. The run stores the gold as given.
 
@@ -170,6 +193,11 @@ def load_sweep_grader(config: Sweep, title: str) -> Grader:
 def collect_sweep_notes(ready: PreparedSweep) -> Iterator[str]:
     """Yield notes for the user: missing or failed solutions of the source run, and unknown or reported model sizes."""
     config = ready.config
+    if chooses_grader(config):
+        yield (
+            f"Answers are graded by {ready.grader.title}, which fits the right answers; to use another grader, set "
+            "task.grader."
+        )
     if ready.source is not None:
         taken = ready.source.source_run
         if ready.source.solutions is None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
 from isocompute.errors import ConfigError
 from isocompute.registry import load_object
 from isocompute.runners.config.tasks import TASKS, BenchmarkTask, FileTask, GymTask, LabTask, TaskBlock, TaskEntry
+from isocompute.runners.grading.golds import choose_grader_name, extract_gold_answer
 from isocompute.runners.tasks.files import read_file_problems, read_task_file
 from isocompute.runners.tasks.gym import GENERATOR_GRADERS, derive_library_seed, describe_library, make_gym_problems
 from isocompute.runners.tasks.hub import BENCHMARK_SOURCES, hash_problems, read_hub_problems
@@ -74,11 +75,19 @@ def load_benchmark_task(task: BenchmarkTask) -> Task:
 
 
 def load_file_task(task: FileTask) -> Task:
-    """Load problems from a file."""
+    """Load problems from a file.
+
+    Raises:
+        ConfigError, DataError: the file cannot be read, or its right answers are programs and no grader is named.
+    """
     columns = ProblemColumns(task.question, task.answer, task.name, task.subject, task.level, task.choices)
     problems = read_file_problems(task.path, columns, task.problems, task.seed)
+    golds = [problem.gold for problem in problems]
+    grader = task.grader or ("letter" if task.choices else choose_grader_name(golds, task.path))
+    if grader != "exact":  # a gold may be a whole solution that ends in its answer
+        problems = [replace(p, gold=extract_gold_answer(p.gold) or p.gold) for p in problems]
     origin = {"sha256": sha256(read_task_file(task.path)).hexdigest()}
-    return Task(take_first_problems(problems, task.problems, task.path), task.grader_name, origin)
+    return Task(take_first_problems(problems, task.problems, task.path), grader, origin)
 
 
 def take_first_problems(problems: list[Problem], count: int | None, where: str) -> list[Problem]:

@@ -114,16 +114,16 @@ def test_a_path_makes_a_task_a_file_whatever_its_name_column_is_called(written):
 @pytest.mark.parametrize(
     ("keys", "choices", "grader"),
     [
-        ({}, (), "boxed-number"),
+        ({}, (), None),
         ({"grader": "math"}, (), "math"),
-        ({"choices": "options"}, ("options",), "letter"),
-        ({"choices": ["a", "b"]}, ("a", "b"), "letter"),
+        ({"choices": "options"}, ("options",), None),
+        ({"choices": ["a", "b"]}, ("a", "b"), None),
         ({"choices": ["a", "b"], "grader": "letter"}, ("a", "b"), "letter"),
     ],
 )
-def test_a_file_is_graded_as_its_answers_are_written(written, keys, choices, grader):
+def test_a_file_names_its_choices_and_its_grader(written, keys, choices, grader):
     task = read_sweep(written(changed("task", {"path": "mine.csv", **keys}))).task
-    assert (task.choices, task.grader_name) == (choices, grader)
+    assert (task.choices, task.grader) == (choices, grader)
 
 
 @pytest.mark.parametrize("task", [{"name": "lab"}, {"name": "aime24"}, {"path": "mine.csv", "choices": "options"}])
