@@ -11,7 +11,7 @@ from isocompute.runners.grading.canonical import parse_rational
 from isocompute.runners.grading.extraction import extract_boxed_answer
 from isocompute.runners.parsing.printable import format_error_value
 
-OPTION_PATTERN = re.compile(r"\s*\(?[A-Z]\)?\s*")
+GOLD_OPTION_PATTERN = re.compile(r"\s*\(?[A-Z]\)?\s*")
 
 PROGRAM_PATTERN = re.compile(
     r"^[ \t]*(?:def \w+\(|class \w+[:(]|import \w+|from [\w.]+ import |#include\b|function \w+\(|public class )",
@@ -43,7 +43,7 @@ def infer_grader_name(gold: str) -> str | None:
         return "math"
     if "####" in gold:
         return "numeric"
-    return "letter" if OPTION_PATTERN.fullmatch(gold) else None
+    return "letter" if GOLD_OPTION_PATTERN.fullmatch(gold) else None
 
 
 def find_general_grader() -> str:

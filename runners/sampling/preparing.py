@@ -148,12 +148,12 @@ def find_sweep_grader(config: Sweep, run: Run, suggested: str) -> str:
     Raises:
         RunError, DataError: the run cannot be read.
     """
-    if chooses_grader(config) and run.exists:
+    if is_grader_open(config) and run.exists:
         return read_grader_title(run).partition("/")[0]
     return suggested
 
 
-def chooses_grader(config: Sweep) -> bool:
+def is_grader_open(config: Sweep) -> bool:
     """Return whether a sweep leaves its grader to the form of the right answers in a file."""
     return isinstance(config.task, FileTask) and config.task.grader is None and not config.task.choices
 
@@ -193,7 +193,7 @@ def load_sweep_grader(config: Sweep, title: str) -> Grader:
 def collect_sweep_notes(ready: PreparedSweep) -> Iterator[str]:
     """Yield notes for the user: missing or failed solutions of the source run, and unknown or reported model sizes."""
     config = ready.config
-    if chooses_grader(config):
+    if is_grader_open(config):
         yield (
             f"Answers are graded by {ready.grader.title}, which fits the right answers; to use another grader, set "
             "task.grader."
