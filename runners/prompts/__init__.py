@@ -4,7 +4,7 @@ r"""Prompts in files, each with a name and a hash.
 ``math-solve``          solve a problem, with a boxed answer
 ``math-revise``         the same, given earlier attempts
 ``choice-solve``        solve a multiple-choice problem, with a boxed letter; the options are part of the question
-``genrm-base``          check a solution step by step and end in ``Is the answer correct (Yes/No)? X``
+``genrm-base``          solve the problem, compare a solution, and end in ``Is the answer correct (Yes/No)? X``
 ``genrm-base-fewshot``  the same, with two worked examples
 ``genrm-base-choice``   the same as ``genrm-base``, for multiple choice
 ``genrm-ft``            problem, solution, ``Verification:``, for a verifier that was trained to continue from there

@@ -57,12 +57,13 @@ def test_the_lab_is_asked_what_its_models_were_trained_on():
 
 
 @pytest.mark.parametrize("name", [name for name in GENRM if name != "genrm-ft"])
-def test_a_zero_shot_verifier_is_told_the_form_that_is_read(name):
+def test_a_verifier_is_told_after_the_solution_to_reason_and_the_form_that_is_read(name):
     template = prompts.load_prompt(name, needs=("question", "solution")).template
     form = "Is the answer correct (Yes/No)? X\n"
     assert template.count(form) == 1
-    assert template.index(form) < template.index("{question}") < template.index("{solution}")
-    assert template.endswith("{solution}\n\nVerification:\n")
+    places = [template.rindex(part) for part in ("{question}", "{solution}", "reasoning", form)]
+    assert places == sorted(places)
+    assert template.removesuffix("\nVerification:\n").endswith(form)
     assert [parse_verdict(form.replace("X", x)) for x in ("Yes", "No")] == [1.0, 0.0]
 
 
