@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import JsonOption, RegistryHelpCommand, print_json
+from isocompute.cli.options import JsonOption, ProblemsWithOption, RegistryHelpCommand, print_json
 
 commands = typer.Typer()
 
@@ -52,6 +52,13 @@ def import_(
         str,
         typer.Option(metavar="drop|wrong", help="Leave out solutions that failed, or count them as wrong."),
     ] = "drop",
+    task: Annotated[
+        str | None, typer.Option(help="The task's name.", show_default="as the log or its file says")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The name of the model that solved.", show_default="as the log says")
+    ] = None,
+    problems_with: ProblemsWithOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Import another tool's logs into a run, which can be checked, graded, fitted and planned like any other.
@@ -72,7 +79,18 @@ def import_(
 
     refuse_memory_path(output)
     summary = import_with_progress(
-        format, path, output, grader, columns or [], Console(stderr=True), filter, scorer, failed
+        format,
+        path,
+        output,
+        grader,
+        columns or [],
+        Console(stderr=True),
+        filter,
+        scorer,
+        failed,
+        task=task,
+        model=model,
+        problems_with=problems_with,
     )
     if json_:
         from isocompute.api.json_schema.runs import build_import_json

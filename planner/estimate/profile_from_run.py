@@ -46,7 +46,9 @@ def build_size_ladder(most: int) -> list[int]:
     return sorted(n for n in rungs if 1 <= n <= most)
 
 
-def estimate_run_profile(path: str, name: str, parameters: Sequence[float] = (), read: float = 1.0) -> Profile:
+def estimate_run_profile(
+    path: str, name: str, parameters: Sequence[float] = (), read: float = 1.0, problems_with: int | None = None
+) -> Profile:
     """Estimate a run's profile: exactly where possible, else by Monte Carlo draws with their error.
 
     Args:
@@ -54,12 +56,13 @@ def estimate_run_profile(path: str, name: str, parameters: Sequence[float] = (),
         name: name of the profile.
         parameters: sizes of models that are not known otherwise, see `planner.estimate.costs.collect_run_sizes`.
         read: weight of a token that is read, relative to a decoded one.
+        problems_with: problems with fewer solutions are left out; all are kept if not given.
 
     Raises:
         RunError, DataError, EngineError: the run or a checkpoint is missing, incomplete or damaged.
     """
     run = Run(path)
-    pool = read_pool(run)
+    pool = read_pool(run, problems_with)
     return build_profile(run, pool, measure_costs(pool, parameters, read), name)
 
 
