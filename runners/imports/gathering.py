@@ -196,6 +196,11 @@ class ImportWriter:
         solutions = self.run.read_frame(SOLUTIONS_TABLE, columns)
         sampled = solutions[solutions["status"].eq("ok")]
         doubts = describe_doubts(sampled, self.title, has_known_answers(sampled))
+        if not has_known_answers(sampled):
+            doubts.append(
+                "The log says which solutions are right, but not their answers: coverage (pass@k) is exact, and votes "
+                "are unknown."
+            )
         doubts += describe_cut_problems(sampled.groupby("problem_id").size())
         graded = self.correct_counts.total()
         refused = 0 if self.grader is None else self.grader.refused_count

@@ -63,12 +63,15 @@ def import_logged_run(
     """
     name = normalise_import_format(name)
     format = IMPORT_FORMATS[name]
-    if columns and not format.has_columns:
-        named = ", ".join(other for other, entry in IMPORT_FORMATS.items() if entry.has_columns)
-        raise ConfigError(f"--columns is only for the format '{named}'; other formats have fixed keys.")
-    if (filter or scorer) and not format.has_scorers:
-        named = " and ".join(other for other, entry in IMPORT_FORMATS.items() if entry.has_scorers)
-        raise ConfigError(f"--filter and --scorer are only for the formats {named}.")
+    for option, given, has_option in (
+        ("columns", columns, "has_columns"),
+        ("filter", filter, "has_filters"),
+        ("scorer", scorer, "has_scorers"),
+    ):
+        if given and not getattr(format, has_option):
+            named = [other for other, entry in IMPORT_FORMATS.items() if getattr(entry, has_option)]
+            only = f"formats {', '.join(named[:-1])} and {named[-1]}" if len(named) > 1 else f"format {named[0]}"
+            raise ConfigError(f"--{option} is only for the {only}.")
     if failed not in FAILED_CHOICES:
         raise ConfigError(f"--failed is '{failed}'; it must be one of {', '.join(FAILED_CHOICES)}.")
     for option, given in (("task", task), ("model", model)):

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from isocompute.errors import ConfigError, DataError
+from isocompute.errors import DataError
 from isocompute.runners.imports.fields import (
     INT32_MAX,
     read_block_field,
@@ -54,8 +54,6 @@ def read_inspect_rows(source: ImportSource) -> Iterator[ImportedRow]:
     spec = read_block_field(header, "eval", str(files[0]))
     model = read_text_field(spec, "model", str(files[0]))
     yield ImportedMetadata(read_text_field(spec, "task", str(files[0])), model)
-    if source.filter is not None:
-        raise ConfigError("--filter is only for lm-eval; logs of inspect_ai have scorers, see --scorer.")
     problems: set[str] = set()
     scorers: dict[str, None] = {}
     epochs: set[tuple[str, int | None]] = set()

@@ -20,8 +20,10 @@ from isocompute.runners.imports.source import MAX_DOCUMENT_BYTES, ImportSource
 TABLE_ENDINGS = (".csv", ".parquet", ".jsonl", ".json")
 
 
-def read_table_file(source: ImportSource, path: Path, columns: frozenset[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a file, each with its location; of a Parquet file the named columns.
+def read_table_file(
+    source: ImportSource, path: Path, columns: frozenset[str] | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a file, each with its location; of a Parquet file the named columns, or all.
 
     Raises:
         DataError: the file is not in the format of its ending.
@@ -80,7 +82,7 @@ def read_large_rows(reader: csv.DictReader[str]) -> Iterator[dict[Any, Any]]:
 
 
 def read_parquet_table(
-    source: ImportSource, path: Path, columns: frozenset[str]
+    source: ImportSource, path: Path, columns: frozenset[str] | None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rows of a Parquet file, a batch at a time.
 
@@ -92,7 +94,7 @@ def read_parquet_table(
         file = pq.ParquetFile(path)
         check_column_names(file.schema_arrow.names, str(path))
         source.seen_columns.update(dict.fromkeys(file.schema_arrow.names))
-        wanted = [column for column in file.schema_arrow.names if column in columns]
+        wanted = [column for column in file.schema_arrow.names if columns is None or column in columns]
         for batch in file.iter_batches(batch_size=1000, columns=wanted):
             for row in batch.to_pylist():
                 number += 1
