@@ -48,6 +48,7 @@ class ImportSource:
         file_count: files that `find_files` and `count_files` returned.
         total_bytes: bytes in them.
         bytes_read: bytes read so far.
+        bytes_unpacked: bytes of the documents that were read of an archive, or of the last whole file.
         seen_columns: columns of a table that were seen, in order.
         notes: what was chosen in the source, in sentences.
         used_columns: of those, the ones that are read, with their names here.
@@ -66,7 +67,7 @@ class ImportSource:
         self.path, self.filter, self.scorer = Path(path), filter, scorer
         self.notes: list[str] = []
         self.columns = dict(columns or {})
-        self.total_bytes = self.bytes_read = self.file_count = 0
+        self.total_bytes = self.bytes_read = self.bytes_unpacked = self.file_count = 0
         self.seen_columns: dict[str, None] = {}
         self.used_columns: dict[str, str] = {}
         if not self.path.exists():
@@ -174,7 +175,8 @@ class ImportSource:
     def _read_whole_file(self, path: Path) -> bytes:
         with open_source_file(path) as file:
             content = file.read(MAX_DOCUMENT_BYTES + 1)
-        self.bytes_read += len(content)
+        self.bytes_read += path.stat().st_size
+        self.bytes_unpacked = len(content)
         if len(content) > MAX_DOCUMENT_BYTES:
             raise DataError(f"{path} is larger than {MAX_DOCUMENT_BYTES:,} bytes, the most that is read at once.")
         return bytes(content)
@@ -193,7 +195,10 @@ class JsonArchive:
             self.zip = zipfile.ZipFile(path)
         except ARCHIVE_ERRORS as error:
             raise DataError(f"{path} is not a zip archive: {str(error).rstrip('.')}.") from None
-        self.names = sorted(self.zip.namelist(), key=get_natural_key)
+        self.names = sorted(
+            set(self.zip.namelist()), key=get_natural_key
+        )  # of a name that comes twice, the last counts
+        self.bytes_unpacked = 0
 
     def __enter__(self) -> JsonArchive:
         return self
@@ -212,6 +217,7 @@ class JsonArchive:
             content = self._read_member(self.zip.getinfo(name))
         except ARCHIVE_ERRORS as error:
             raise DataError(f"{where} cannot be read: {str(error).rstrip('.')}.") from None
+        self.bytes_unpacked += len(content)
         if len(content) > MAX_DOCUMENT_BYTES:
             raise DataError(f"{where} is larger than {MAX_DOCUMENT_BYTES:,} bytes, the most that is read at once.")
         return require_block(parse_json(content, where), where)
