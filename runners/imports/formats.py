@@ -69,6 +69,9 @@ LIVECODEBENCH = FormatEntry(f"{IMPORTS_PACKAGE}.livecodebench:read_livecodebench
 EVALPLUS = FormatEntry(
     f"{IMPORTS_PACKAGE}.evalplus:read_evalplus_rows", "…_eval_results.json, of HumanEval+ or MBPP+", has_scorers=True
 )
+LIGHTEVAL = FormatEntry(
+    f"{IMPORTS_PACKAGE}.lighteval:read_lighteval_rows", "details_TASK_DATE.parquet", has_scorers=True
+)
 
 IMPORT_FORMATS_MODULE = "isocompute.runners.imports.formats"
 
@@ -83,6 +86,7 @@ IMPORT_FORMATS: Registry[FormatEntry] = Registry(
             "large-language-monkeys",
             "lm-eval",
             "inspect-ai",
+            "lighteval",
             "livecodebench",
             "evalplus",
             "table",

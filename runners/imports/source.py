@@ -249,10 +249,10 @@ def enumerate_blocks(content: Any, path: Path) -> Iterator[tuple[str, dict[str, 
 def describe_json_fault(content: bytes) -> str:
     """Return where a text stops being JSON, as the end of a sentence.
 
-    >>> describe_json_fault(b'{\n"a": 1\n}\n{\n"a": 2\n}')
+    >>> describe_json_fault(b'{"a": 1} {"a": 2}')
     ', but several objects over several lines each; write one a line, as `jq -c .` does'
-    >>> describe_json_fault(b'[\n{"a": 1},\n{"a"')
-    ': it breaks off or is damaged in line 3'
+    >>> describe_json_fault(b'[{"a": 1}, {"a"')
+    ': it breaks off or is damaged in line 1'
     """
     try:
         json.loads(content)
