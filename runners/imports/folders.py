@@ -7,7 +7,7 @@ from pathlib import Path
 
 from isocompute.runners.imports.packed import CODECS, get_file_ending
 
-MAX_FOLDER_DEPTH = 3
+MAX_FOLDER_DEPTH = 4
 """Levels of folders below the named one in which files are looked for that it lacks itself."""
 
 MOST_FOLDERS_NAMED = 5
