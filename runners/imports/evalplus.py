@@ -19,8 +19,13 @@ from typing import Any
 
 from isocompute.errors import DataError
 from isocompute.runners.imports.fields import read_block_field, read_probability_field, read_text_field
-from isocompute.runners.imports.livecodebench import PROGRAMS_NOTE
-from isocompute.runners.imports.rows import ImportedMetadata, ImportedProblem, ImportedRow, ImportedSolution
+from isocompute.runners.imports.rows import (
+    PROGRAMS_NOTE,
+    ImportedMetadata,
+    ImportedProblem,
+    ImportedRow,
+    ImportedSolution,
+)
 from isocompute.runners.imports.source import ImportSource, require_block
 from isocompute.runners.parsing.printable import format_error_value
 

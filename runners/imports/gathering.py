@@ -14,6 +14,7 @@ from isocompute.errors import DataError
 from isocompute.runners.grading import GRADERS, AnswerClasses, Grader, load_grader_by_name
 from isocompute.runners.imports.fields import extract_gold_answer, infer_grader_name
 from isocompute.runners.imports.formats import IMPORT_FORMATS
+from isocompute.runners.imports.packed import strip_file_ending
 from isocompute.runners.imports.rows import (
     ImportedMetadata,
     ImportedProblem,
@@ -76,7 +77,7 @@ def summarise_source(
     return SourceSummary(
         f"'{source.path}'",
         place.name,
-        place.stem,
+        strip_file_ending(place),
         source.file_count,
         digest,
         used,

@@ -22,16 +22,19 @@ from isocompute.runners.imports.fields import (
     read_text_field,
     require_field,
 )
-from isocompute.runners.imports.rows import ImportedMetadata, ImportedProblem, ImportedRow, ImportedSolution
+from isocompute.runners.imports.rows import (
+    PROGRAMS_NOTE,
+    ImportedMetadata,
+    ImportedProblem,
+    ImportedRow,
+    ImportedSolution,
+)
 from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.parsing.printable import format_error_value
 
 SCENARIO_PATTERN = re.compile(r"(?:Scenario\.)?(codegeneration|selfrepair|testoutputprediction|codeexecution)_")
 
 DIFFICULTY_LEVELS = {"easy": 1, "medium": 2, "hard": 3}
-
-PROGRAMS_NOTE = "Programs are right or wrong as logged; they are never compared with each other."
-"""The sentence on programs in an import."""
 
 
 def read_livecodebench_rows(source: ImportSource) -> Iterator[ImportedRow]:

@@ -30,6 +30,15 @@ def get_file_ending(path: Path) -> str:
     return within if path.suffix in CODECS and within in TEXT_ENDINGS else path.suffix
 
 
+def strip_file_ending(path: Path) -> str:
+    """Return a file's name without its ending and that of its compression.
+
+    >>> [strip_file_ending(Path(name)) for name in ("a.b.jsonl", "a.jsonl.gz", "a")]
+    ['a.b', 'a', 'a']
+    """
+    return path.stem if get_file_ending(path) == path.suffix else Path(path.stem).stem
+
+
 def open_source_file(path: Path) -> io.BufferedReader:
     """Open a file for reading; one of text is unpacked if its name says that it is compressed.
 
