@@ -165,6 +165,7 @@ def fit(
     rho: float | None = None,
     parameters: Sequence[float] = (),
     read: float = 1.0,
+    problems_with: int | None = None,
 ) -> FittedProfile:
     """Estimate a profile from a run or a published grid, as ``isocompute fit`` does.
 
@@ -176,10 +177,11 @@ def fit(
         rho: ρ, the cost of scoring a solution in solutions.
         parameters: sizes of models that no folder tells: the solver's, the verifier's, the scorer's.
         read: what a token that is only read counts, where a decoded one counts 1.
+        problems_with: problems with fewer solutions are left out; all are kept if not given.
 
     Raises:
         RunError, DataError, EngineError: the source is missing, incomplete or damaged, or a number is bad.
-        ConfigError: the source is a grid, which has no tokens for ``parameters`` and ``read``.
+        ConfigError: the source is a grid, which has no tokens for ``parameters`` and ``read``, nor solutions.
     """
     path = (
         source.path
@@ -188,7 +190,7 @@ def fit(
     )
     target = None if output is None else name_profile_file(require_path(output, "output"))
     name = PurePath(path).name.removesuffix(".json") if target is None else PurePath(target).stem
-    profile = fit_profile(path, name, entry, lam, rho, parameters, read)
+    profile = fit_profile(path, name, entry, lam, rho, parameters, read, problems_with)
     if target is not None:
         profile.write(target)
     return FittedProfile(profile, target)

@@ -21,6 +21,7 @@ from isocompute.runners.storage.schema import (
     VERIFICATIONS_TABLE,
     RunTable,
 )
+from isocompute.runners.storage.unequal import check_fewest_solutions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,6 +165,10 @@ def import_run(
     filter: str | None = None,
     scorer: str | None = None,
     failed: str = "drop",
+    *,
+    task: str | None = None,
+    model: str | None = None,
+    problems_with: int | None = None,
 ) -> OpenedRun:
     """Import another tool's log as a run, as ``isocompute import`` does.
 
@@ -178,6 +183,9 @@ def import_run(
         scorer: of lm-eval and inspect-ai: the metric or scorer that says right or wrong; the first that does if not
             given.
         failed: ``drop`` leaves solutions that failed in the log out of estimates, ``wrong`` counts them as wrong.
+        task: the task's name, whatever the log says.
+        model: the name of the model that solved, whatever the log says.
+        problems_with: problems with fewer solutions are left out; all are kept if not given.
 
     Raises:
         ConfigError, DataError, RunError: as `isocompute.runners.imports.import_logged_run`.
@@ -190,7 +198,23 @@ def import_run(
         raise ConfigError(f"columns must map names to names; it is {format_error_value(columns)}.")
     target = require_path(output, "output")
     source = require_path(path, "path")
-    import_logged_run(format, source, target, grader, columns, progress, filter, scorer, failed)
+    for name, given in (("task", task), ("model", model)):
+        if given is not None and not isinstance(given, str):
+            raise ConfigError(f"{name} must be text; it is {format_error_value(given)}.")
+    import_logged_run(
+        format,
+        source,
+        target,
+        grader,
+        columns,
+        progress,
+        filter,
+        scorer,
+        failed,
+        task=task,
+        model=model,
+        problems_with=check_fewest_solutions(problems_with),
+    )
     return open_run(target)
 
 

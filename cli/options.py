@@ -99,3 +99,14 @@ RhoOption = Annotated[
         show_default=False,
     ),
 ]
+
+ProblemsWithOption = Annotated[
+    int | None,
+    typer.Option(
+        "--problems-with",
+        metavar="N",
+        min=1,
+        help="Leave out problems with fewer than N solutions.",
+        show_default=False,
+    ),
+]

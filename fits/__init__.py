@@ -44,7 +44,12 @@ from isocompute.fits.estimators.monte_carlo import (
     estimate_genrm_sampled,
     estimate_weighted_vote,
 )
-from isocompute.fits.estimators.selection import estimate_best_of_n, estimate_coverage, rank_finished_first
+from isocompute.fits.estimators.selection import (
+    estimate_best_of_n,
+    estimate_coverage,
+    estimate_coverage_of_counts,
+    rank_finished_first,
+)
 from isocompute.fits.estimators.verification import estimate_genrm, estimate_genrm_vote
 from isocompute.fits.estimators.verifier import VerifierEstimate, measure_verifier
 from isocompute.fits.estimators.voting import estimate_self_consistency
@@ -94,6 +99,7 @@ __all__ = [
     "estimate_additive_vote",
     "estimate_best_of_n",
     "estimate_coverage",
+    "estimate_coverage_of_counts",
     "estimate_fused_vote",
     "estimate_genrm",
     "estimate_genrm_sampled",

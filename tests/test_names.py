@@ -56,6 +56,7 @@ PREDICATES = ("is", "has", "can", "to", "from")
 # Not ours to name, or the name of what a user types.
 EXCEPTIONS = {
     "cli/main.py": {"main": "the entry point of the command", "plan_main": "the entry point of `plan`"},
+    "runners/imports/packed.py": dict.fromkeys(("readable", "readinto"), "overrides a method of io.RawIOBase"),
     "runners/documents.py": {"compose_mapping_node": "overrides a method of PyYAML"},
 }
 

@@ -228,6 +228,10 @@ class OriginJson(JsonBlock):
     """Number of rows by table."""
     unknown: tuple[str, ...]
     """Columns that no row has, as ``table.column``."""
+    problems_with: int | None
+    """The fewest solutions of a problem that was imported; null if all were."""
+    short_problems: int
+    """Number of problems that were left out for it."""
 
 
 class GradeDifferenceJson(JsonBlock):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, print_json
+from isocompute.cli.options import JsonOption, LambdaOption, ProblemsWithOption, RhoOption, print_json
 
 commands = typer.Typer()
 
@@ -36,6 +36,7 @@ def fit(
         ),
     ] = None,
     read: Annotated[float, typer.Option(help="Cost of a token that is only read, if a decoded token costs 1.")] = 1.0,
+    problems_with: ProblemsWithOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Estimate accuracies, frontiers, crossovers and scaling laws from a run or a published grid; write a profile.
@@ -43,6 +44,7 @@ def fit(
     [bold]Examples[/]
 
       isocompute fit runs/demo -o runs/demo/profile.json
+      isocompute fit runs/theirs -o theirs.json --problems-with 32
       isocompute fit data/published/llama-3.1-8b-math.json -o llama.json
     """
     from isocompute.cli.screens.fit import print_fit
@@ -53,7 +55,7 @@ def fit(
 
     target = name_profile_file(output)
     with Console(stderr=True).status("estimating …"):
-        profile = fit_profile(source, PurePath(target).stem, entry, lam, rho, parameters or (), read)
+        profile = fit_profile(source, PurePath(target).stem, entry, lam, rho, parameters or (), read, problems_with)
     findings, compared = derive_findings(profile, profile.lam), compute_frontier(profile)
     power = measure_strategy_power(profile, [x for x, _ in compared])
     profile.write(target)

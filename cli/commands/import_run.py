@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from isocompute.cli.options import JsonOption, RegistryHelpCommand, print_json
+from isocompute.cli.options import JsonOption, ProblemsWithOption, RegistryHelpCommand, print_json
 
 commands = typer.Typer()
 
@@ -35,7 +35,7 @@ def import_(
     columns: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="COLUMN=NAME", help="For a table: one of its columns, and the name it has here.", show_default=False
+            metavar="COLUMN=NAME", help="For table, counts: a column, and the name it has here.", show_default=False
         ),
     ] = None,
     filter: Annotated[
@@ -44,7 +44,7 @@ def import_(
     scorer: Annotated[
         str | None,
         typer.Option(
-            help="Of lm-eval, inspect-ai: the metric that says right or wrong.",
+            help="Of a log with several: the metric or scorer that says right or wrong.",
             show_default="the first that does",
         ),
     ] = None,
@@ -52,27 +52,49 @@ def import_(
         str,
         typer.Option(metavar="drop|wrong", help="Leave out solutions that failed, or count them as wrong."),
     ] = "drop",
+    task: Annotated[
+        str | None, typer.Option(help="The task's name.", show_default="as the log or its file says")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The name of the model that solved.", show_default="as the log says")
+    ] = None,
+    problems_with: ProblemsWithOption = None,
     json_: JsonOption = False,
 ) -> None:
     """Import another tool's logs into a run, which can be checked, graded, fitted and planned like any other.
 
     What a format does not record, such as tokens, stays unknown.
 
-    A table has a row for each solution or verification; a cell may hold a list. Its columns
-    are problem_id, question, gold, solution_id, solution, answer, correct, score, verdict, …
+    A table has a row for each solution or verification; a cell may hold a list.
+    Its columns are problem_id, question, gold, solution_id, solution, answer,
+    correct, score, verdict, … A table of counts has problem, n and right.
 
     [bold]Examples[/]
 
-      isocompute import lm-eval results/samples_gsm8k_2025-01-31T10-00-00.jsonl -o runs/gsm8k
+      isocompute import lm-eval samples_gsm8k_2025-01-31T10-00-00.jsonl -o runs/gsm8k
       isocompute import sc-genrm-scaling outputs -o runs/theirs --grader math
-      isocompute import table mine.csv -o runs/mine --columns id=problem_id --columns reply=solution --grader numeric
+      isocompute import table mine.csv -o runs/mine --columns id=problem_id
+      isocompute import table ragged.csv -o runs/long --problems-with 32
+      isocompute import counts passes.csv -o runs/code --task humaneval --model qwen
+      isocompute import evalplus m_eval_results.json -o runs/plus --scorer base
     """
     from isocompute.cli.screens.import_run import import_with_progress, print_import
     from isocompute.runners.storage.files import refuse_memory_path
 
     refuse_memory_path(output)
     summary = import_with_progress(
-        format, path, output, grader, columns or [], Console(stderr=True), filter, scorer, failed
+        format,
+        path,
+        output,
+        grader,
+        columns or [],
+        Console(stderr=True),
+        filter,
+        scorer,
+        failed,
+        task=task,
+        model=model,
+        problems_with=problems_with,
     )
     if json_:
         from isocompute.api.json_schema.runs import build_import_json

@@ -34,6 +34,10 @@ def import_with_progress(
     filter: str | None = None,
     scorer: str | None = None,
     failed: str = "drop",
+    *,
+    task: str | None = None,
+    model: str | None = None,
+    problems_with: int | None = None,
 ) -> ImportSummary:
     """Import a run with a progress bar.
 
@@ -47,13 +51,27 @@ def import_with_progress(
         filter: the filter of a log whose answers are taken.
         scorer: the scorer of a log that says right or wrong.
         failed: what becomes of solutions that failed in the log, drop or wrong.
+        task: the task's name, whatever the log says.
+        model: the solver's name, whatever the log says.
+        problems_with: problems with fewer solutions are left out.
 
     Raises:
         ConfigError, DataError, RunError: as `import_logged_run`.
     """
     with show_progress_bar(progress) as update_progress:
         return import_logged_run(
-            format, path, run, grader, parse_columns_option(columns), update_progress, filter, scorer, failed
+            format,
+            path,
+            run,
+            grader,
+            parse_columns_option(columns),
+            update_progress,
+            filter,
+            scorer,
+            failed,
+            task=task,
+            model=model,
+            problems_with=problems_with,
         )
 
 

@@ -38,6 +38,33 @@ def estimate_coverage(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
     return accuracy
 
 
+def estimate_coverage_of_counts(solutions: ArrayLike, right: ArrayLike, S: ArrayLike) -> NDArray[np.float64]:
+    """Compute coverage as `estimate_coverage` does, of problems that may have different numbers of solutions.
+
+    Args:
+        solutions: (P,) the number of solutions of each problem.
+        right: (P,) how many of them are right.
+        S: (nS,) numbers of solutions, from 1 to the smallest of ``solutions``.
+
+    Returns:
+        (P, nS) probabilities.
+
+    Raises:
+        DataError: S is empty, not integers, or out of range.
+
+    Example:
+        >>> estimate_coverage_of_counts(solutions=[4, 8], right=[1, 4], S=[1, 2])
+        array([[0.25      , 0.5       ],
+               [0.5       , 0.78571429]])
+    """
+    n, c = np.asarray(solutions)[:, None], np.asarray(right)[:, None]
+    sizes = check_subset_sizes(S, int(n.min()), "S", "solutions of each problem")
+    drawn = np.arange(int(sizes.max()))
+    missed = np.cumprod(np.maximum(n - c - drawn, 0) / (n - drawn), axis=1)  # no right one among the first 1, 2 … drawn
+    coverage: NDArray[np.float64] = 1 - missed[:, sizes - 1]
+    return coverage
+
+
 def estimate_best_of_n(scores: ArrayLike, correct: ArrayLike, S: ArrayLike) -> NDArray[np.float64]:
     """Compute the expected accuracy of the solution with the highest score among S drawn without replacement.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from isocompute.errors import ConfigError
 from isocompute.planner.profile import Profile, apply_costs, check_profile_output
+from isocompute.runners.storage.unequal import check_fewest_solutions
 
 
 def name_profile_file(output: str) -> str:
@@ -27,6 +28,7 @@ def fit_profile(
     rho: float | None = None,
     parameters: Sequence[float] = (),
     read: float = 1.0,
+    problems_with: int | None = None,
 ) -> Profile:
     """Estimate a profile.
 
@@ -38,12 +40,13 @@ def fit_profile(
         rho: ρ, the cost of scoring a solution in solutions.
         parameters: sizes of models that no folder tells: the solver's, the verifier's, the scorer's.
         read: what a token that is only read counts, where a decoded one counts 1.
+        problems_with: problems with fewer solutions are left out; all are kept if not given.
 
     Raises:
         RunError, DataError, EngineError: the source is missing, incomplete or damaged, or a number is bad.
-        ConfigError: the source is a grid, which has no tokens for ``parameters`` and ``read``.
+        ConfigError: the source is a grid, which has no tokens for ``parameters`` and ``read``, nor solutions.
     """
-    sizes = check_sizes(parameters, read)
+    sizes, fewest = check_sizes(parameters, read), check_fewest_solutions(problems_with)
     if source.endswith(".json"):
         from isocompute.planner.estimate.profile_from_grid import read_grid_profile
 
@@ -51,11 +54,13 @@ def fit_profile(
             raise ConfigError(
                 "Model sizes (parameters) and the cost of a read token (read) are for a run; a grid has no tokens."
             )
+        if fewest is not None:
+            raise ConfigError("--problems-with (problems_with) is for a run; a grid has no solutions.")
         profile = read_grid_profile(source, entry, name)
     else:
         from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 
-        profile = estimate_run_profile(source, name, sizes, read)
+        profile = estimate_run_profile(source, name, sizes, read, fewest)
     return apply_costs(profile, lam, rho)
 
 

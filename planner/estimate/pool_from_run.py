@@ -30,6 +30,7 @@ from isocompute.runners.storage.schema import (
     VERIFICATIONS_TABLE,
     RunTable,
 )
+from isocompute.runners.storage.unequal import describe_cut_problems, describe_short_problems, find_short_problems
 
 POOL_COLUMNS = {
     SOLUTIONS_TABLE: [
@@ -106,11 +107,15 @@ class RunPool:
         return frame[frame["problem_id"].isin(self.problem_ids)]
 
 
-def read_pool(run: Run) -> RunPool:
+def read_pool(run: Run, problems_with: int | None = None) -> RunPool:
     """Read a run as a pool.
 
     A problem with a failed row in any table is left out: all strategies are compared on the same problems, and a failed
     row is neither right nor wrong.
+
+    Args:
+        run: the run.
+        problems_with: problems with fewer solutions are left out too; all are kept if not given.
 
     Raises:
         RunError: there is no run, rows are missing, every problem has a failed row, or there are no independent
@@ -133,6 +138,12 @@ def read_pool(run: Run) -> RunPool:
             f"Every problem of '{run.path}' has a row that failed; the first: {next(iter(left_out.values()))}."
         )
     solutions = rows.solutions
+    counts = solutions["problem_id"].value_counts().reindex(kept, fill_value=0)
+    cuts = describe_cut_problems(counts)
+    if problems_with is not None:
+        short = find_short_problems(dict(zip(kept, counts, strict=True)), problems_with, f"the run at '{run.path}'")
+        cuts = [describe_short_problems(short, len(kept), problems_with)] if short else []
+        kept = [name for name in kept if name not in set(short)]
     has_answers = has_known_answers(solutions)
     scored, notes = add_scores(solutions, rows.scores, origin)
     layout = build_pool_arrays(scored, rows.verifications, kept)
@@ -153,7 +164,7 @@ def read_pool(run: Run) -> RunPool:
     unread_rows = describe_unread_rows(
         count_solution_kinds(judged, has_answers), count_verification_kinds(verifications)
     )
-    notes = [*unread_rows, *doubts, *layout.notes, *describe_unplaced_searches(origin), *notes]
+    notes = [*unread_rows, *doubts, *layout.notes, *cuts, *describe_unplaced_searches(origin), *notes]
     sizes = extract_model_sizes(manifest, run.path)
     return RunPool(origin, run.path, sizes, pool, has_answers, kept, rows, left_out, notes)
 

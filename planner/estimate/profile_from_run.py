@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from isocompute.fits import Pool, estimate_coverage, measure_verifier
+from isocompute.fits import Pool, estimate_coverage, estimate_coverage_of_counts, measure_verifier
 from isocompute.planner.estimate.costs import RunCosts, get_run_models, measure_costs
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.records import describe_problems
@@ -46,7 +47,9 @@ def build_size_ladder(most: int) -> list[int]:
     return sorted(n for n in rungs if 1 <= n <= most)
 
 
-def estimate_run_profile(path: str, name: str, parameters: Sequence[float] = (), read: float = 1.0) -> Profile:
+def estimate_run_profile(
+    path: str, name: str, parameters: Sequence[float] = (), read: float = 1.0, problems_with: int | None = None
+) -> Profile:
     """Estimate a run's profile: exactly where possible, else by Monte Carlo draws with their error.
 
     Args:
@@ -54,12 +57,13 @@ def estimate_run_profile(path: str, name: str, parameters: Sequence[float] = (),
         name: name of the profile.
         parameters: sizes of models that are not known otherwise, see `planner.estimate.costs.collect_run_sizes`.
         read: weight of a token that is read, relative to a decoded one.
+        problems_with: problems with fewer solutions are left out; all are kept if not given.
 
     Raises:
         RunError, DataError, EngineError: the run or a checkpoint is missing, incomplete or damaged.
     """
     run = Run(path)
-    pool = read_pool(run)
+    pool = read_pool(run, problems_with)
     return build_profile(run, pool, measure_costs(pool, parameters, read), name)
 
 
@@ -80,6 +84,11 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         # Every profile has self-consistency: without answers to vote on, at one solution.
         if strategy.name == "sc" or strategy.can_use(pool, run_pool.has_answers):
             strategies[strategy.name] = estimate_profile_part(strategy, pool, run_pool.has_answers)
+    coverage = estimate_coverage(pool, doublings)
+    if is_right_or_wrong_only(run_pool):  # no rule chooses among the solutions, so that all of each problem count
+        coverage = estimate_counted_coverage(run_pool, doublings)
+        right = estimate_counted_coverage(run_pool, [1])
+        strategies["sc"] = Curve(solutions=[1], accuracy=round_accuracies(right))
     for strategy_name, search in measure_searches(run_pool, costs).items():
         strategies[strategy_name] = Searches(
             numbers=search.numbers, seeds=search.seeds, cost=search.costs, accuracy=round_accuracies(search.accuracy)
@@ -97,7 +106,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         lambda_source=None if lam is None else describe_lambda_source(costs),
         lambdas={} if pool.verdicts is None else costs.known_lambdas,
         rhos=costs.rhos,
-        coverage=Curve(solutions=doublings, accuracy=round_accuracies(estimate_coverage(pool, doublings))),
+        coverage=Curve(solutions=doublings, accuracy=round_accuracies(coverage)),
         verifier=None if pool.verdicts is None else measure_verifier_rates(pool),
         strategies=strategies,
         warnings=[
@@ -109,6 +118,19 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         ],
         per_problem=describe_problems(run, run_pool),
     )
+
+
+def is_right_or_wrong_only(run: RunPool) -> bool:
+    """Return whether nothing is known of solutions but which are right."""
+    return not run.has_answers and run.pool.verdicts is None and run.pool.scores is None
+
+
+def estimate_counted_coverage(run: RunPool, S: list[int]) -> NDArray[np.float64]:
+    """Return coverage (P, nS) by all solutions of each problem, also where a pool uses only the first ones."""
+    rows = run.select_rows(run.rows.solutions)
+    by_problem = rows.assign(right=rows["correct"].eq(True)).groupby("problem_id")["right"].agg(["size", "sum"])
+    counts = by_problem.loc[run.problem_ids]
+    return estimate_coverage_of_counts(counts["size"].to_numpy(), counts["sum"].to_numpy(), S)
 
 
 def estimate_profile_part(strategy: Strategy, pool: Pool, has_answers: bool) -> Curve | Surface:
@@ -191,9 +213,12 @@ def describe_missing_votes(run: RunPool) -> list[str]:
     """Return a sentence if answers are unknown, so that votes cannot be counted."""
     if run.has_answers:
         return []
+    rows = run.select_rows(run.rows.solutions)
+    is_cut = is_right_or_wrong_only(run) and len(rows) > run.pool.problems * run.pool.solutions
     return [
         "The run records which solutions are right, but not their answers: votes cannot be counted, "
-        "so SC is known at one solution only."
+        "so SC is known at one solution only.",
+        *(["SC and coverage count all solutions of each problem."] if is_cut else []),
     ]
 
 

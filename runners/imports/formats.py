@@ -19,7 +19,8 @@ class FormatEntry:
         description: a description of its files, for users.
         grader: the grader if the form of the right answers does not suggest one; None if it could be any.
         has_columns: whether a user may rename its columns.
-        has_scorers: whether a log may hold several filters and scorers, of which a user may choose.
+        has_scorers: whether a log may hold several scorers, of which a user may choose.
+        has_filters: whether a log may hold the answers of several filters, of which a user may choose.
     """
 
     adapter: str
@@ -27,6 +28,7 @@ class FormatEntry:
     grader: str | None = None
     has_columns: bool = False
     has_scorers: bool = False
+    has_filters: bool = False
 
     @property
     def adapter_function(self) -> Callable[[ImportSource], Iterator[ImportedRow]]:
@@ -49,11 +51,26 @@ LARGE_LANGUAGE_MONKEYS = FormatEntry(
     f"{IMPORTS_PACKAGE}.monkeys:read_monkeys_rows", "a folder of YAML, or .jsonl, .json", grader="math"
 )
 LM_EVAL = FormatEntry(
-    f"{IMPORTS_PACKAGE}.lm_eval:read_lm_eval_rows", "samples_TASK_DATE.jsonl, from --log_samples", has_scorers=True
+    f"{IMPORTS_PACKAGE}.lm_eval:read_lm_eval_rows",
+    "samples_TASK_DATE.jsonl, from --log_samples",
+    has_scorers=True,
+    has_filters=True,
 )
 INSPECT_AI = FormatEntry(f"{IMPORTS_PACKAGE}.inspect_ai:read_inspect_rows", "a log, .eval or .json", has_scorers=True)
 TABLE = FormatEntry(
     f"{IMPORTS_PACKAGE}.long_table:read_table_rows", "tables, .csv, .parquet, .jsonl or .json", has_columns=True
+)
+COUNTS = FormatEntry(
+    f"{IMPORTS_PACKAGE}.counts:read_count_rows",
+    "tables of problem, n, right (counts only), .csv, .parquet, .jsonl or .json",
+    has_columns=True,
+)
+LIVECODEBENCH = FormatEntry(f"{IMPORTS_PACKAGE}.livecodebench:read_livecodebench_rows", "SCENARIO_eval_all.json")
+EVALPLUS = FormatEntry(
+    f"{IMPORTS_PACKAGE}.evalplus:read_evalplus_rows", "…_eval_results.json, of HumanEval+ or MBPP+", has_scorers=True
+)
+LIGHTEVAL = FormatEntry(
+    f"{IMPORTS_PACKAGE}.lighteval:read_lighteval_rows", "details_TASK_DATE.parquet", has_scorers=True
 )
 
 IMPORT_FORMATS_MODULE = "isocompute.runners.imports.formats"
@@ -63,7 +80,18 @@ IMPORT_FORMATS: Registry[FormatEntry] = Registry(
     "isocompute.imports",
     {
         name: f"{IMPORT_FORMATS_MODULE}:{name.upper().replace('-', '_')}"
-        for name in ("sc-genrm-scaling", "search-and-learn", "large-language-monkeys", "lm-eval", "inspect-ai", "table")
+        for name in (
+            "sc-genrm-scaling",
+            "search-and-learn",
+            "large-language-monkeys",
+            "lm-eval",
+            "inspect-ai",
+            "lighteval",
+            "livecodebench",
+            "evalplus",
+            "table",
+            "counts",
+        )
     },
     FormatEntry,
 )

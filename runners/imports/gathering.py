@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from isocompute.errors import DataError
 from isocompute.runners.grading import GRADERS, AnswerClasses, Grader, load_grader_by_name
 from isocompute.runners.grading.golds import extract_gold_answer, find_general_grader, infer_grader_name
 from isocompute.runners.imports.formats import IMPORT_FORMATS
+from isocompute.runners.imports.packed import strip_file_ending
 from isocompute.runners.imports.rows import (
     ImportedMetadata,
     ImportedProblem,
@@ -36,6 +38,7 @@ from isocompute.runners.storage.schema import (
     VERIFICATIONS_TABLE,
     RunTable,
 )
+from isocompute.runners.storage.unequal import describe_cut_problems, describe_short_problems
 
 MAX_PART_CHARACTERS = 32 * 2**20
 """Characters of text in a part, and so the most of each table that is held in memory."""
@@ -54,27 +57,54 @@ MOST_EXAMPLES = 3
 """The most differences between two gradings that are shown."""
 
 
-def summarise_source(source: ImportSource) -> SourceSummary:
-    """Return what a manifest says of a file or folder."""
+def summarise_source(
+    source: ImportSource, problems_with: int | None = None, short: list[str] | None = None, problems: int = 0
+) -> SourceSummary:
+    """Return what a manifest says of a file or folder.
+
+    Args:
+        source: the file or folder.
+        problems_with: the fewest solutions of a problem that is kept, if that was asked for.
+        short: the problems that were left out for it.
+        problems: the number of problems with them.
+    """
     place = source.path.resolve()
     digest = hash_source_file(source.path) if source.path.is_file() else None
     ignored = [column for column in source.seen_columns if column not in source.used_columns]
     used = dict(source.used_columns)
+    notes = [*source.notes, *([describe_short_problems(short, problems, problems_with or 0)] if short else [])]
     return SourceSummary(
-        f"'{source.path}'", place.name, place.stem, source.file_count, digest, used, ignored, source.notes
+        f"'{source.path}'",
+        place.name,
+        strip_file_ending(place),
+        source.file_count,
+        digest,
+        used,
+        ignored,
+        notes,
+        problems_with,
+        len(short or ()),
     )
 
 
 class ImportWriter:
     """A writer that numbers and grades the rows of an import and writes them to a run."""
 
-    def __init__(self, run: Run, format: str, grader: str | None, failed: str = "drop") -> None:
+    def __init__(
+        self,
+        run: Run,
+        format: str,
+        grader: str | None,
+        failed: str = "drop",
+        named: ImportedMetadata | None = None,
+    ) -> None:
         self.run, self.format, self.failed = run, format, failed
         self.failures: Counter[str] = Counter()
         self.logged = f"{LOGGED_GRADER}/{format}"
         self.grader: Grader | None = None if grader in (None, LOGGED_GRADER) else load_grader_by_name(str(grader))
         self.title = self.logged if grader == LOGGED_GRADER else self.grader and self.grader.title
-        self.about = ImportedMetadata()
+        self.named = named or ImportedMetadata()
+        self.logged_names, self.about = ImportedMetadata(), self.named
         self.problems: dict[str, ImportedProblem] = {}
         self.classes: dict[str, AnswerClasses] = {}
         self.ungraded: list[ImportedProblem] = []
@@ -107,7 +137,8 @@ class ImportWriter:
         """
         match row:
             case ImportedMetadata():
-                self.about = row
+                self.logged_names = row
+                self.about = replace(row, task=self.named.task or row.task, solver=self.named.solver or row.solver)
             case ImportedProblem():
                 self._take_problem(row)
             case ImportedSolution():
@@ -148,6 +179,8 @@ class ImportWriter:
                 for column in columns
                 if self.rows[table] and (table, column) not in self.reported_columns
             ),
+            problems_with=source.problems_with,
+            short_problems=source.short_problems,
         )
         self.run.write_manifest(
             {
@@ -163,6 +196,12 @@ class ImportWriter:
         solutions = self.run.read_frame(SOLUTIONS_TABLE, columns)
         sampled = solutions[solutions["status"].eq("ok")]
         doubts = describe_doubts(sampled, self.title, has_known_answers(sampled))
+        if not has_known_answers(sampled):
+            doubts.append(
+                "The log says which solutions are right, but not their answers: coverage (pass@k) is exact, and votes "
+                "are unknown."
+            )
+        doubts += describe_cut_problems(sampled.groupby("problem_id").size())
         graded = self.correct_counts.total()
         refused = 0 if self.grader is None else self.grader.refused_count
         judged = self.logged_counts.total()
@@ -178,8 +217,20 @@ class ImportWriter:
             examples=self.examples,
             columns=source.columns,
             ignored_columns=source.ignored_columns,
-            notes=[*source.notes, *self._describe_doubts(), *doubts],
+            notes=[*self._describe_names(), *source.notes, *self._describe_doubts(), *doubts],
         )
+
+    def _describe_names(self) -> list[str]:
+        """Return sentences on names that were given in the place of the log's."""
+        names = [
+            ("task", self.logged_names.task, self.named.task),
+            ("model", self.logged_names.solver, self.named.solver),
+        ]
+        return [
+            f"The log names the {what} '{clean_display_name(logged)}'; the run has the given name."
+            for what, logged, given in names
+            if logged and given and logged != given
+        ]
 
     def _describe_doubts(self) -> list[str]:
         """Return what makes it doubtful that the source was read as it was meant, in sentences."""

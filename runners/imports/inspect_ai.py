@@ -7,18 +7,20 @@ score says. Right or wrong is what the first scorer says unless another is named
 neither. Prompt tokens include cached ones and completion tokens those of reasoning. Whether `input_tokens` and
 `output_tokens` include them differs among providers, so the log's total decides. The seconds of a solution are the
 `time` of its only call; of several calls only the last one's is logged, so the seconds are then unknown, and so is when
-a call began. Source: github.com/UKGovernmentBEIS/inspect_ai at 499e615 (log/_log.py, log/_recorders/eval.py,
-model/_model_output.py, scorer/_metric.py).
+a call began. Where the package is installed its own reader reads the samples, see `inspect_package`. Source:
+github.com/UKGovernmentBEIS/inspect_ai at 499e615 (log/_log.py, log/_recorders/eval.py, model/_model_output.py,
+scorer/_metric.py), and its release 0.3.285.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from isocompute.errors import ConfigError, DataError
+from isocompute.errors import DataError
 from isocompute.runners.imports.fields import (
     INT32_MAX,
     read_block_field,
@@ -28,9 +30,12 @@ from isocompute.runners.imports.fields import (
     read_text_field,
     require_field,
 )
+from isocompute.runners.imports.inspect_package import resolve_samples
 from isocompute.runners.imports.rows import ImportedMetadata, ImportedProblem, ImportedRow, ImportedSolution
 from isocompute.runners.imports.source import ImportSource, require_block
 from isocompute.runners.parsing.printable import format_error_value
+
+SAMPLE_MEMBER_PATTERN = re.compile(r"samples/[^/]+\.json")
 
 ATTACHMENT_PREFIX = "attachment://"
 
@@ -50,12 +55,12 @@ def read_inspect_rows(source: ImportSource) -> Iterator[ImportedRow]:
     files = source.find_files(".eval", ".json")
     if len(files) > 1:
         raise DataError(f"'{source.path}' holds several logs; name one: {', '.join(file.name for file in files)}.")
-    header, samples = (read_eval_archive if files[0].suffix == ".eval" else read_json_log)(source, files[0])
-    spec = read_block_field(header, "eval", str(files[0]))
-    model = read_text_field(spec, "model", str(files[0]))
-    yield ImportedMetadata(read_text_field(spec, "task", str(files[0])), model)
-    if source.filter is not None:
-        raise ConfigError("--filter is only for lm-eval; logs of inspect_ai have scorers, see --scorer.")
+    path = files[0]
+    header, samples = (read_eval_archive if path.suffix == ".eval" else read_json_log)(source, path)
+    samples = resolve_samples(path, samples, lambda: source.bytes_unpacked, source.notes)
+    spec = read_block_field(header, "eval", str(path))
+    model = read_text_field(spec, "model", str(path))
+    yield ImportedMetadata(read_text_field(spec, "task", str(path)), model)
     problems: set[str] = set()
     scorers: dict[str, None] = {}
     epochs: set[tuple[str, int | None]] = set()
@@ -69,7 +74,7 @@ def read_inspect_rows(source: ImportSource) -> Iterator[ImportedRow]:
         if named not in problems:
             problems.add(named)
             yield ImportedProblem(named, where, build_inspect_question(sample, where), gold)
-        scorers.update(dict.fromkeys(read_block_field(sample, "scores", where)))
+        scorers.update(dict.fromkeys(read_inspect_scores(sample, where)))
         yield read_inspect_solution(named, sample, model, source.scorer, where)
     if len(scorers) > 1:
         taken = source.scorer or next(iter(scorers))
@@ -82,12 +87,15 @@ def read_eval_archive(source: ImportSource, path: Path) -> tuple[dict[str, Any],
     begun = [member for member in ("header.json", "_journal/start.json") if member in archive.names]
     if not begun:
         raise DataError(f"{path} has no header.json; it is not a log of inspect_ai.")
-    members = [member for member in archive.names if member.startswith("samples/") and member.endswith(".json")]
+    members = [member for member in archive.names if SAMPLE_MEMBER_PATTERN.fullmatch(member)]
+    if not members and any(member.startswith("samples/") for member in archive.names):
+        raise DataError(f"{path} holds its samples in chunks, which are not read; write it again without chunks.")
 
     def read_samples() -> Iterator[tuple[str, dict[str, Any]]]:
         with archive:
             for member in members:
                 yield f"{path}, {member}", archive.read_json(member)
+                source.bytes_unpacked = archive.bytes_unpacked
 
     return archive.read_json(begun[0]), read_samples()
 
@@ -228,6 +236,12 @@ def match_total(total: int, prompt: int, fresh: int, sampled: int, reasoning: in
     return prompt, sampled
 
 
+def read_inspect_scores(sample: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return a sample's scores by scorer; early logs have a single one without a name."""
+    single = sample.get("score")
+    return {"score": single} if isinstance(single, dict) else read_block_field(sample, "scores", where)
+
+
 def read_inspect_score(
     sample: dict[str, Any], scorer: str | None, where: str
 ) -> tuple[bool | None, str | None, str | None]:
@@ -236,7 +250,7 @@ def read_inspect_score(
     Raises:
         DataError: the sample has scores, but none by the named scorer.
     """
-    scores = read_block_field(sample, "scores", where)
+    scores = read_inspect_scores(sample, where)
     if scorer is not None and scores and scorer not in scores:
         raise DataError(f"{where}: there is no scorer '{scorer}'; there are: {', '.join(scores)}.")
     score = scores.get(scorer) if scorer is not None else next(iter(scores.values()), None)

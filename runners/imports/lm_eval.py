@@ -5,7 +5,8 @@
 ``resps`` holds the texts of a generating task, ``repeats`` of them for each document: they are the solutions.
 ``filtered_resps`` holds a filter's outputs: one for each text, or, after a vote, a single one. The first filter of the
 file is used unless another is named. The metric that says right or wrong is the first of `CORRECTNESS_METRICS` among
-the metrics of a line, unless another is named; of several texts it is their share of right ones. Source:
+the metrics of a line, unless another is named; of several texts it is their share of right ones. Programs
+(pass@1) get no answers, since only running them shows whether two are equal. Source:
 github.com/EleutherAI/lm-evaluation-harness at 4e7e0d4 (evaluator.py, loggers/evaluation_tracker.py). Tokens are not
 logged.
 """
@@ -23,7 +24,13 @@ from isocompute.runners.imports.fields import (
     read_probability_field,
     read_text_field,
 )
-from isocompute.runners.imports.rows import ImportedMetadata, ImportedProblem, ImportedRow, ImportedSolution
+from isocompute.runners.imports.rows import (
+    PROGRAMS_NOTE,
+    ImportedMetadata,
+    ImportedProblem,
+    ImportedRow,
+    ImportedSolution,
+)
 from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.parsing.printable import format_error_value
 
@@ -36,6 +43,9 @@ CORRECTNESS_METRICS = re.compile(
     r"exact_match(?:[_,].*)?|em|acc|accuracy|pass@1|pass_at_1|math_verify|is_correct|correct|strict_match|flexible_match"
 )
 """Metrics that say right or wrong; the first that a line has is used."""
+
+PROGRAM_METRICS = re.compile(r"pass(?:@|_at_)\d+")
+"""Those of them that run programs, which are never compared with each other."""
 
 LINE_KEYS = frozenset(
     [
@@ -105,6 +115,8 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
     named = [metric for metric in metrics if metric != "none"]
     if named:
         source.notes.append(f"Right or wrong, as logged, is what '{', '.join(named)}' says; --scorer names another.")
+    if any(PROGRAM_METRICS.fullmatch(metric) for metric in metrics):
+        source.notes.append(PROGRAMS_NOTE)
 
 
 def choose_metric(row: dict[str, Any], wanted: str | None, where: str) -> str | None:
@@ -165,7 +177,8 @@ def read_lm_eval_solutions(
     is_known = right is not None and round(right) in (0, len(responses))
     for i, response in enumerate(responses):
         here = f"{where}, response {i}"
-        answer = None if answers is None or answers[i] == LM_EVAL_INVALID else answers[i]
+        is_hidden = answers is None or answers[i] == LM_EVAL_INVALID or PROGRAM_METRICS.fullmatch(metric or "")
+        answer = None if answers is None or is_hidden else answers[i]
         correct = None if right is None else i < round(right)
         if right is not None and not is_known:
             yield ImportedSolution(document, here, None, None, correct)

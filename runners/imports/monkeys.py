@@ -14,6 +14,7 @@ from typing import Any
 
 from isocompute.errors import DataError
 from isocompute.runners.imports.fields import read_flag_field, read_text_field, read_text_list_field
+from isocompute.runners.imports.packed import get_file_ending, strip_file_ending
 from isocompute.runners.imports.rows import ImportedProblem, ImportedRow, ImportedSolution
 from isocompute.runners.imports.source import ImportSource, require_block
 from isocompute.runners.parsing.printable import format_error_value
@@ -42,9 +43,10 @@ def read_monkeys_rows(source: ImportSource) -> Iterator[ImportedRow]:
 def read_problem_blocks(source: ImportSource) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield the keys of each problem, with its name and location."""
     for path in source.find_files(".yaml", ".yml", ".jsonl", ".json"):
-        if path.suffix in (".yaml", ".yml"):
-            yield path.stem, str(path), source.read_yaml(path)
-        elif path.suffix == ".jsonl":
+        ending = get_file_ending(path)
+        if ending in (".yaml", ".yml"):
+            yield strip_file_ending(path), str(path), source.read_yaml(path)
+        elif ending == ".jsonl":
             for number, (where, content) in enumerate(source.read_json_lines(path), start=1):
                 yield name_monkeys_problem(content, number, where), where, content
         else:

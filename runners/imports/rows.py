@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PROGRAMS_NOTE = "Programs are right or wrong as logged; they are never compared with each other."
+"""The sentence on programs in an import."""
+
 
 @dataclass(frozen=True)
 class ImportedMetadata:

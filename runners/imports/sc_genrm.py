@@ -17,9 +17,10 @@ from typing import Any
 
 from isocompute.errors import DataError
 from isocompute.runners.imports.fields import read_probability_field, read_text_field, read_text_list_field
+from isocompute.runners.imports.folders import get_natural_key
 from isocompute.runners.imports.rows import ImportedProblem, ImportedRow, ImportedSolution, ImportedVerification
 from isocompute.runners.imports.sc_genrm_arrays import read_array_rows
-from isocompute.runners.imports.source import ImportSource, get_natural_key
+from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.parsing.verdicts import parse_verdict
 

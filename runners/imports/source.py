@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import lzma
-import re
 import struct
 import zipfile
 import zlib
@@ -15,13 +15,14 @@ import pyarrow as pa
 import yaml
 
 from isocompute.errors import DataError
-from isocompute.runners.documents import parse_json
+from isocompute.runners.documents import NotJSONError, parse_json
+from isocompute.runners.imports.file_kinds import identify_unreadable_file, refuse_unreadable_file
+from isocompute.runners.imports.folders import describe_subfolders, get_natural_key, list_matching_files
+from isocompute.runners.imports.packed import get_file_ending, measure_position, open_source_file
+from isocompute.runners.imports.plain_yaml import parse_plain_yaml
 
 MAX_DOCUMENT_BYTES = 256 * 2**20
 """Bytes of the largest document that is read at once: a line, a file of YAML or JSON, a member of an archive."""
-
-MAX_YAML_DEPTH = 60
-"""Most nested blocks of a YAML file; libyaml's own parser overflows the stack on deeper ones."""
 
 ZSTANDARD_METHOD = 93
 """Zip's compression method for Zstandard, which Python's own library reads only from 3.14 on."""
@@ -47,6 +48,7 @@ class ImportSource:
         file_count: files that `find_files` and `count_files` returned.
         total_bytes: bytes in them.
         bytes_read: bytes read so far.
+        bytes_unpacked: bytes of the documents that were read of an archive, or of the last whole file.
         seen_columns: columns of a table that were seen, in order.
         notes: what was chosen in the source, in sentences.
         used_columns: of those, the ones that are read, with their names here.
@@ -65,7 +67,7 @@ class ImportSource:
         self.path, self.filter, self.scorer = Path(path), filter, scorer
         self.notes: list[str] = []
         self.columns = dict(columns or {})
-        self.total_bytes = self.bytes_read = self.file_count = 0
+        self.total_bytes = self.bytes_read = self.bytes_unpacked = self.file_count = 0
         self.seen_columns: dict[str, None] = {}
         self.used_columns: dict[str, str] = {}
         if not self.path.exists():
@@ -74,42 +76,65 @@ class ImportSource:
     def find_files(self, *endings: str, pattern: str = "*") -> list[Path]:
         """Return the file, or the folder's files with one of the endings, 2 before 10.
 
+        A text file may be compressed. A single .json file is taken where .jsonl is wanted, see `read_json_lines`.
+
         Raises:
-            DataError: there are none.
+            DataError: there are none, or one is not what its name says.
         """
+        wanted = f"{' or '.join(endings)} file, which this format needs"
         if self.path.is_file():
-            paths = [self.path] if self.path.suffix in endings else []
-        else:
-            paths = [path for path in self.path.glob(pattern) if path.suffix in endings and path.is_file()]
+            if get_file_ending(self.path) not in (*endings, *([".json"] if ".jsonl" in endings else [])):
+                kind = identify_unreadable_file(self.path)
+                raise DataError(f"'{self.path}' is {f'{kind}; it is ' if kind else ''}not a {wanted}.")
+            return self.count_files([self.path])
+        paths = list_matching_files(self.path, pattern, endings)
         if not paths:
-            what = "is not a" if self.path.is_file() else "has no"
-            raise DataError(f"'{self.path}' {what} {' or '.join(endings)} file, which this format needs.")
+            raise DataError(f"'{self.path}' has no {wanted}{describe_subfolders(self.path, pattern, endings)}.")
         return self.count_files(paths)
 
     def count_files(self, paths: list[Path]) -> list[Path]:
-        """Return files in natural order, and add them to the totals."""
+        """Return files in natural order, and add them to the totals.
+
+        Raises:
+            DataError: one is empty, or of a kind that cannot be read.
+        """
+        for path in paths:
+            refuse_unreadable_file(path)
         self.file_count += len(paths)
         self.total_bytes += sum(path.stat().st_size for path in paths)
         return sorted(paths, key=get_natural_key)
 
     def read_json_lines(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the objects of a JSON-lines file, each with its location.
+        """Yield the objects of a JSON-lines file, or of a JSON list over any number of lines, each with its location.
 
         Raises:
             DataError: a line is too long, is not an object, or repeats a key.
         """
+        before, number, is_begun = self.bytes_read, 0, False
         with open_source_file(path) as file:
-            number = 0
             while line := file.readline(MAX_DOCUMENT_BYTES + 1):
                 number += 1
-                self.bytes_read += len(line)
+                self.bytes_read = before + measure_position(file)
                 where = f"{path}, line {number}"
                 if len(line) > MAX_DOCUMENT_BYTES:
                     raise DataError(
                         f"{where} is longer than {MAX_DOCUMENT_BYTES:,} bytes, the most that is read at once."
                     )
-                if line.strip():
-                    yield where, require_block(parse_json(line, where), where)
+                if not line.strip():
+                    continue
+                try:
+                    value = parse_json(line, where)
+                except NotJSONError:
+                    if is_begun or path.stat().st_size > MAX_DOCUMENT_BYTES:
+                        raise
+                    self.bytes_read = before
+                    yield from enumerate_blocks(self.read_json(path), path)
+                    return
+                if isinstance(value, list) and not is_begun:
+                    yield from enumerate_blocks(value, path)
+                else:
+                    yield where, require_block(value, where)
+                is_begun = True
 
     def read_json(self, path: Path) -> Any:
         """Return the content of a JSON file.
@@ -117,7 +142,11 @@ class ImportSource:
         Raises:
             DataError: it is too large, not JSON, or repeats a key.
         """
-        return parse_json(self._read_whole_file(path), str(path))
+        content = self._read_whole_file(path)
+        try:
+            return parse_json(content, str(path))
+        except NotJSONError as error:
+            raise NotJSONError(f"{str(error).rstrip('.')}{describe_json_fault(content)}.") from None
 
     def read_yaml(self, path: Path) -> dict[str, Any]:
         """Return the block of keys of a YAML file, with plain values only, no aliases and no tags.
@@ -146,7 +175,8 @@ class ImportSource:
     def _read_whole_file(self, path: Path) -> bytes:
         with open_source_file(path) as file:
             content = file.read(MAX_DOCUMENT_BYTES + 1)
-        self.bytes_read += len(content)
+        self.bytes_read += path.stat().st_size
+        self.bytes_unpacked = len(content)
         if len(content) > MAX_DOCUMENT_BYTES:
             raise DataError(f"{path} is larger than {MAX_DOCUMENT_BYTES:,} bytes, the most that is read at once.")
         return bytes(content)
@@ -165,7 +195,10 @@ class JsonArchive:
             self.zip = zipfile.ZipFile(path)
         except ARCHIVE_ERRORS as error:
             raise DataError(f"{path} is not a zip archive: {str(error).rstrip('.')}.") from None
-        self.names = sorted(self.zip.namelist(), key=get_natural_key)
+        self.names = sorted(
+            set(self.zip.namelist()), key=get_natural_key
+        )  # of a name that comes twice, the last counts
+        self.bytes_unpacked = 0
 
     def __enter__(self) -> JsonArchive:
         return self
@@ -184,6 +217,7 @@ class JsonArchive:
             content = self._read_member(self.zip.getinfo(name))
         except ARCHIVE_ERRORS as error:
             raise DataError(f"{where} cannot be read: {str(error).rstrip('.')}.") from None
+        self.bytes_unpacked += len(content)
         if len(content) > MAX_DOCUMENT_BYTES:
             raise DataError(f"{where} is larger than {MAX_DOCUMENT_BYTES:,} bytes, the most that is read at once.")
         return require_block(parse_json(content, where), where)
@@ -202,22 +236,37 @@ class JsonArchive:
             return bytes(stream.read(MAX_DOCUMENT_BYTES + 1))
 
 
-def get_natural_key(path: Path | str) -> list[tuple[int, str]]:
-    """Return a key that sorts names in natural order: ``2.yaml`` before ``10.yaml``."""
-    parts = re.split(r"([0-9]{1,18})", str(path))
-    return [(int(part), "") if i % 2 else (-1, part) for i, part in enumerate(parts)]
+def enumerate_blocks(content: Any, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the objects of a JSON list, or a single object, each with its location."""
+    if not isinstance(content, list):
+        yield str(path), require_block(content, str(path))
+        return
+    for number, entry in enumerate(content, start=1):
+        where = f"{path}, entry {number}"
+        yield where, require_block(entry, where)
 
 
-def open_source_file(path: Path) -> Any:
-    """Open a file for reading.
+def describe_json_fault(content: bytes) -> str:
+    """Return where a text stops being JSON, as the end of a sentence.
 
-    Raises:
-        DataError: it cannot be read.
+    >>> describe_json_fault(b'{"a": 1} {"a": 2}')
+    ', but several objects over several lines each; write one a line, as `jq -c .` does'
+    >>> describe_json_fault(b'[{"a": 1}, {"a"')
+    ': it breaks off or is damaged in line 1'
     """
     try:
-        return path.open("rb")
-    except OSError as error:
-        raise DataError(f"'{path}' cannot be read: {error.strerror}.") from None
+        json.loads(content)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data" and error.doc[error.pos] in "{[":
+            return ", but several objects over several lines each; write one a line, as `jq -c .` does"
+        return f": it breaks off or is damaged in line {error.lineno}"
+    except UnicodeDecodeError:
+        return ": it is not UTF-8 text"
+    except RecursionError:
+        return ": it is nested too deep"
+    except ValueError:
+        pass
+    return ""
 
 
 def require_block(value: Any, where: str) -> dict[str, Any]:
@@ -229,51 +278,3 @@ def require_block(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DataError(f"{where} does not hold a block of keys.")
     return value
-
-
-def parse_plain_yaml(content: str, where: str) -> Any:
-    """Return the content of a YAML document, built event by event.
-
-    An alias can expand a small file to a huge value, and deep nesting overflows the stack of libyaml's own composer.
-
-    Raises:
-        DataError: there is an alias, or nesting is too deep.
-        yaml.YAMLError: it is not YAML, or a value is not plain.
-    """
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(content)
-    root: list[Any] = []
-    within: list[list[Any]] = [root]  # the contents so far of the open blocks
-    try:
-        event: Any = loader.get_event()
-        while not isinstance(event, yaml.StreamEndEvent | yaml.DocumentEndEvent):
-            start, end = event.start_mark, event.end_mark
-            line = f"{where}, line {start.line + 1}"
-            if isinstance(event, yaml.AliasEvent):
-                raise DataError(f"{line}: aliases are not supported; found '*{event.anchor}'.")
-            if isinstance(event, yaml.ScalarEvent):
-                tag = event.tag if event.tag not in (None, "!") else None
-                tag = tag or loader.resolve(yaml.ScalarNode, event.value, event.implicit)
-                within[-1].append(loader.construct_object(yaml.ScalarNode(tag, event.value, start, end)))
-            elif isinstance(event, yaml.CollectionStartEvent):
-                if len(within) > MAX_YAML_DEPTH:
-                    raise DataError(f"{line}: blocks are nested more than {MAX_YAML_DEPTH} deep.")
-                within.append([])
-            elif isinstance(event, yaml.CollectionEndEvent):
-                items = within.pop()
-                within[-1].append(build_yaml_block(items, line) if isinstance(event, yaml.MappingEndEvent) else items)
-            event = loader.get_event()
-    finally:
-        loader.dispose()
-    return root[0] if root else None
-
-
-def build_yaml_block(items: list[Any], where: str) -> dict[Any, Any]:
-    """Return alternating keys and values as a block.
-
-    Raises:
-        DataError: a key is not a plain value, or is repeated.
-    """
-    keys = items[::2]
-    if any(isinstance(key, list | dict) for key in keys) or len(set(keys)) < len(keys):
-        raise DataError(f"{where}: in the block that ends here, a key is a block or appears twice.")
-    return dict(zip(keys, items[1::2], strict=True))

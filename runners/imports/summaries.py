@@ -65,6 +65,8 @@ class SourceSummary:
         columns: of a table, the columns that are read, with their names here.
         ignored_columns: of a table, its other columns.
         notes: what was chosen in the source, in sentences.
+        problems_with: the fewest solutions of a problem that is kept; None if all are.
+        short_problems: the number of problems that were left out for it.
     """
 
     where: str
@@ -75,3 +77,5 @@ class SourceSummary:
     columns: dict[str, str] = field(default_factory=dict)
     ignored_columns: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    problems_with: int | None = None
+    short_problems: int = 0

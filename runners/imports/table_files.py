@@ -1,4 +1,4 @@
-"""Files of tables: CSV, Parquet, JSON lines, and JSON lists of objects."""
+"""Files of tables: CSV, Parquet, JSON lines, and JSON lists of objects; of text also compressed."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ import pyarrow.parquet as pq
 
 from isocompute.errors import DataError
 from isocompute.runners.documents import check_column_names
+from isocompute.runners.imports.packed import get_file_ending, measure_position, open_source_file
 from isocompute.runners.imports.source import MAX_DOCUMENT_BYTES, ImportSource
 
 TABLE_ENDINGS = (".csv", ".parquet", ".jsonl", ".json")
 
 
-def read_table_file(source: ImportSource, path: Path, columns: frozenset[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rows of a file, each with its location; of a Parquet file the named columns.
+def read_table_file(
+    source: ImportSource, path: Path, columns: frozenset[str] | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rows of a file, each with its location; of a Parquet file the named columns, or all.
 
     Raises:
         DataError: the file is not in the format of its ending.
     """
-    kinds = {
-        ".csv": read_csv_table,
-        ".jsonl": ImportSource.read_json_lines,
-        ".json": read_json_table,
-    }
-    if path.suffix == ".parquet":
+    ending = get_file_ending(path)
+    if ending == ".parquet":
         yield from read_parquet_table(source, path, columns)
         return
-    for where, row in kinds[path.suffix](source, path):
+    for where, row in read_csv_table(source, path) if ending == ".csv" else source.read_json_lines(path):
         source.seen_columns.update(dict.fromkeys(map(str, row)))
         yield where, row
 
@@ -44,9 +43,9 @@ def read_csv_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict
     Raises:
         DataError: it is not CSV, or a column is repeated.
     """
-    number = 0
+    number, before = 0, source.bytes_read
     try:
-        with path.open("rb") as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as decoded:
+        with open_source_file(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as decoded:
             reader = csv.DictReader(decoded, strict=True)
             with allow_large_fields():
                 names = reader.fieldnames or []
@@ -54,7 +53,7 @@ def read_csv_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict
             for number, row in enumerate(read_large_rows(reader), start=1):
                 if None in row or None in row.values():
                     raise DataError(f"{path}, row {number} has another number of fields than the first line.")
-                source.bytes_read = file.tell()
+                source.bytes_read = before + measure_position(file)
                 yield f"{path}, row {number}", {column: cell or None for column, cell in row.items()}
     except (csv.Error, OSError) as error:
         raise DataError(f"{path}, after row {number}: not CSV: {error}.") from None
@@ -83,7 +82,7 @@ def read_large_rows(reader: csv.DictReader[str]) -> Iterator[dict[Any, Any]]:
 
 
 def read_parquet_table(
-    source: ImportSource, path: Path, columns: frozenset[str]
+    source: ImportSource, path: Path, columns: frozenset[str] | None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rows of a Parquet file, a batch at a time.
 
@@ -95,7 +94,7 @@ def read_parquet_table(
         file = pq.ParquetFile(path)
         check_column_names(file.schema_arrow.names, str(path))
         source.seen_columns.update(dict.fromkeys(file.schema_arrow.names))
-        wanted = [column for column in file.schema_arrow.names if column in columns]
+        wanted = [column for column in file.schema_arrow.names if columns is None or column in columns]
         for batch in file.iter_batches(batch_size=1000, columns=wanted):
             for row in batch.to_pylist():
                 number += 1
@@ -107,17 +106,3 @@ def read_parquet_table(
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path}, after row {number}: a row cannot be read: {str(error).rstrip('.')}.") from None
-
-
-def read_json_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the objects of a JSON file that holds a list of them.
-
-    Raises:
-        DataError: it is too large, or holds something else.
-    """
-    content = source.read_json(path)
-    rows = content if isinstance(content, list) else [content]
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict):
-            raise DataError(f"{path}, entry {number} is not an object; a table is a list of objects.")
-        yield f"{path}, entry {number}", row

@@ -35,6 +35,8 @@ class ImportedRun(ConfigBlock):
         verifier: the model that verified.
         rows: number of rows of each table.
         unknown: columns that are null in all rows, as ``table.column``.
+        problems_with: the fewest solutions of a problem that was imported; None if all were.
+        short_problems: the number of problems that were left out for it.
     """
 
     format: str
@@ -46,6 +48,8 @@ class ImportedRun(ConfigBlock):
     verifier: str | None = None
     rows: dict[str, RowCount]
     unknown: tuple[str, ...] = ()
+    problems_with: int | None = None
+    short_problems: int = 0
 
     @property
     def task_name(self) -> str:

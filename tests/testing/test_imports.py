@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from isocompute.runners.imports import IMPORT_FORMATS
@@ -44,8 +46,51 @@ class TestTable(ImportSuite):
         monkeypatch.setattr(TestTable, "sample", sample, raising=False)
 
 
+class TestLiveCodeBench(ImportSuite):
+    format = "livecodebench"
+    sample = GOLDEN / "livecodebench" / "Scenario.codegeneration_2_0.2_eval_all.json"
+
+
+class TestEvalPlus(ImportSuite):
+    format = "evalplus"
+    sample = GOLDEN / "evalplus" / "mistralai--Mistral-7B-Instruct-v0.2_vllm_temp_0.0-sanitized_eval_results.json"
+
+
+class TestCounts(ImportSuite):
+    format = "counts"
+    sample = GOLDEN / "counts" / "counts.csv"
+
+
+class TestLighteval(ImportSuite):
+    format = "lighteval"
+
+    @pytest.fixture(autouse=True)
+    def written(self, tmp_path, monkeypatch):
+        sample = tmp_path / "details_x_2025-11-05T14-43-47.148527.parquet"
+        rows = [
+            {
+                "doc": {"query": f"{i}?", "choices": ["7"], "gold_index": [0]},
+                "metric": {"extractive_match": float(i % 2)},
+                "model_response": {"text": [f"It is {6 + i % 2}."]},
+            }
+            for i in range(9)
+        ]
+        pq.write_table(pa.Table.from_pylist(rows), sample)
+        monkeypatch.setattr(TestLighteval, "sample", sample, raising=False)
+
+
 def test_no_format_of_single_files_is_left_out():
-    suites = (TestSearchAndLearn, TestMonkeys, TestLMEval, TestInspect, TestTable)
+    suites = (
+        TestSearchAndLearn,
+        TestMonkeys,
+        TestLMEval,
+        TestInspect,
+        TestTable,
+        TestLiveCodeBench,
+        TestEvalPlus,
+        TestCounts,
+        TestLighteval,
+    )
     assert {suite.format for suite in suites} == set(IMPORT_FORMATS.own) - {
         "sc-genrm-scaling"
     }  # whose logs are folders

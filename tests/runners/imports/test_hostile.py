@@ -53,12 +53,13 @@ def refused(tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("{", "FILE, line 1 is not JSON."),
-        ("[1]", "FILE, line 1 does not hold a block of keys."),
-        ("[" * 100_000, "FILE, line 1 is not JSON."),
-        (b'{"samples": "\xff"}', "FILE, line 1 is not JSON."),
-        ("9" * 5000, "FILE, line 1 is not JSON."),
-        ("", "'FILE' holds no solutions."),
+        ("{", "FILE is not JSON: it breaks off or is damaged in line 1."),
+        (json.dumps(SOLUTION) + "\n{", "FILE, line 2 is not JSON."),
+        ("[1]", "FILE, entry 1 does not hold a block of keys."),
+        ("[" * 100_000, "FILE is not JSON: it is nested too deep."),
+        (b'{"samples": "\xff"}', "FILE is not JSON: it is not UTF-8 text."),
+        ("9" * 5000, "FILE is not JSON."),
+        ("", "'FILE' is empty."),
         ({}, "FILE, line 1: 'samples' is missing or null; there are no keys."),
         (SOLUTION | {"samples": "x"}, "FILE, line 1: 'samples' must be a list of texts; it is 'x'."),
         (SOLUTION | {"samples": ["#### 5", 5]}, "FILE, line 1: 'samples' must be a list of texts; number 1 is 5."),
@@ -96,8 +97,9 @@ def test_a_problem_that_stands_twice(refused):
     [
         ("a: [", "FILE, line 2: not YAML: did not find expected node content."),
         ("- a", "FILE does not hold a block of keys."),
-        ("", "FILE does not hold a block of keys."),
-        (b"\xff\xfe\xff", "FILE is not UTF-8 text."),
+        ("", "'FILE' is empty."),
+        (b"a: \xff\xfe", "FILE is not UTF-8 text."),
+        (b"\xff\xfea\0", "'FILE' is text in UTF-16; save it as UTF-8."),
         ("a: &x [1]\nb: *x", "FILE, line 2: aliases are not supported; found '*x'."),
         ("a: " + "[" * 100_000, "FILE, line 1: blocks are nested more than 60 deep."),
         ("a: 1\na: 2", "FILE, line 3: in the block that ends here, a key is a block or appears twice."),
@@ -217,7 +219,7 @@ def test_a_member_of_an_archive_that_is_damaged(refused):
 
 def test_a_line_that_is_too_long(refused, monkeypatch):
     monkeypatch.setattr(source, "MAX_DOCUMENT_BYTES", 10)
-    assert refused("large-language-monkeys", " " * 20, "x.jsonl") == (
+    assert refused("large-language-monkeys", "x" * 20, "x.jsonl") == (
         "FILE, line 1 is longer than 10 bytes, the most that is read at once."
     )
 
@@ -233,7 +235,7 @@ def arrays(**changes: object) -> bytes:
     ("content", "sentence"),
     [
         (b"PK\3\4", "FILE is not a file of plain arrays: "),
-        (b"\x80\x04K\x01.", "FILE is not a file of plain arrays: "),
+        (b"\x80\x04K\x01.", "'FILE' is a pickle, which may run code when it is read; save its content as "),
         (arrays(gold=None), "FILE must hold answers (problems, solutions) and gold (problems,); it holds {"),
         (
             arrays(gold=np.array([1, 2])),
@@ -284,7 +286,7 @@ TABLE = "problem_id,gold,solution_id,answer,verdict\n"
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("", "'FILE' holds no solutions."),
+        ("", "'FILE' is empty."),
         (TABLE + "a,x", "FILE, row 1 has another number of fields than the first line."),
         (TABLE + "a,x,1,x,1,1", "FILE, row 1 has another number of fields than the first line."),
         ("gold,gold\n", "FILE: the column 'gold' appears twice; keep one, or rename the others."),

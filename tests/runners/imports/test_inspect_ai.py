@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
+import types
+import zipfile
 
 import pytest
 
 import isocompute as iso
 from isocompute.errors import ConfigError, DataError
-from isocompute.runners.imports import import_logged_run
+from isocompute.runners.imports import IMPORT_FORMATS, ImportSource, import_logged_run, inspect_package
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE
 
@@ -55,7 +59,7 @@ def test_inspect_ai_scorers_are_named_and_one_is_chosen(inspect_log, tmp_path):
     path = inspect_log(sample("a", scores=scores), sample("b", scores=scores))
     summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "first"), "as-logged")
     assert summary.accuracy == 1
-    assert "is what 'format' says; the log has format, match" in summary.notes[0]
+    assert any("is what 'format' says; the log has format, match" in note for note in summary.notes)
     assert import_logged_run("inspect-ai", str(path), str(tmp_path / "x"), "as-logged", scorer="match").accuracy == 0
     with pytest.raises(DataError, match="there is no scorer 'f1'; there are: format, match"):
         import_logged_run("inspect-ai", str(path), str(tmp_path / "y"), "as-logged", scorer="f1")
@@ -75,3 +79,112 @@ def test_inspect_ai_tokens_add_up_to_the_log_s_total(inspect_log, tmp_path, usag
     import_logged_run("inspect-ai", str(inspect_log(sample("a", usage=usage))), str(tmp_path / "run"))
     row = Run(tmp_path / "run").read_frame(SOLUTIONS_TABLE).iloc[0]
     assert (row["prompt_tokens"], row["completion_tokens"]) == (prompt, completion)
+
+
+def read_rows(path):
+    """The rows of a log, and the notes on it."""
+    source = ImportSource(str(path))
+    return list(IMPORT_FORMATS["inspect-ai"].adapter_function(source)), source.notes
+
+
+def list_logs(golden, shared_data):
+    cases = shared_data.parent / "cases" / "imports"
+    return [*(golden / "inspect-ai").rglob("*.eval"), *(golden / "inspect-ai").rglob("*.json"), *cases.glob("*.json")]
+
+
+def test_inspect_ai_s_own_reader_gives_the_same_rows(golden, shared_data, monkeypatch):
+    pytest.importorskip("inspect_ai.log")
+    for path in list_logs(golden, shared_data):
+        if path.name.startswith("lcb_"):
+            continue
+        by_package = read_rows(path)[0]
+        monkeypatch.setattr(inspect_package, "find_spec", lambda name: None)
+        assert read_rows(path)[0] == by_package, path.name
+        monkeypatch.undo()
+
+
+@pytest.fixture
+def package(monkeypatch):
+    """Puts a package in the place of inspect_ai whose reader does as it is told."""
+
+    def use(read_eval_log):
+        module = types.ModuleType("inspect_ai.log")
+        module.read_eval_log = read_eval_log
+        monkeypatch.setitem(sys.modules, "inspect_ai", types.ModuleType("inspect_ai"))
+        monkeypatch.setitem(sys.modules, "inspect_ai.log", module)
+        monkeypatch.setattr(inspect_package, "find_spec", lambda name: True)
+
+    return use
+
+
+class PackageSample:
+    """A sample as the package holds it."""
+
+    def __init__(self, **fields):
+        self.fields = fields
+
+    def model_dump(self, **_):
+        return self.fields
+
+
+def test_samples_are_those_of_the_package_where_it_reads_the_log(package, inspect_log):
+    path = inspect_log(sample("a"), sample("b"))
+    package(lambda path: types.SimpleNamespace(samples=[PackageSample(**sample("a", value="I"))]))
+    rows, notes = read_rows(path)
+    assert [row.correct for row in rows if hasattr(row, "correct")] == [False, True]
+    assert notes == []
+
+
+def test_a_log_that_the_package_cannot_read_is_read_without_it(package, inspect_log):
+    path = inspect_log(sample("a"))
+    whole = read_rows(path)[0]
+
+    def fail(path):
+        raise ValueError("no such version\nin this log")
+
+    package(fail)
+    rows, notes = read_rows(path)
+    assert rows == whole
+    assert notes == ["inspect_ai's own reader does not read this log (no such version), so it was read without it."]
+
+
+def test_the_package_is_given_no_log_that_is_large_or_that_is_refused_here(package, inspect_log, monkeypatch):
+    def fail(path):
+        raise AssertionError("it was given the log")
+
+    package(fail)
+    monkeypatch.setattr(inspect_package, "MAX_PACKAGE_BYTES", 1000)
+    rows, notes = read_rows(inspect_log(*(sample(f"s{i}") for i in range(20))))
+    assert (len(rows), notes) == (41, [])
+    monkeypatch.undo()
+    package(fail)
+    with pytest.raises(DataError, match="'id', which names the problem, is missing"):
+        read_rows(inspect_log({"epoch": 1}))
+
+
+def write_archive(path, members):
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as file:
+        for name, content in [("header.json", {"eval": {"task": "t", "model": "m"}}), *members]:
+            file.writestr(name, json.dumps(content))
+    path.write_bytes(held.getvalue())
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_sample_that_was_run_again_counts_as_it_was_written_last(tmp_path):
+    name = "samples/a_epoch_1.json"
+    path = write_archive(tmp_path / "x.eval", [(name, sample("a", value="I")), (name, sample("a"))])
+    assert [row.correct for row in read_rows(path)[0] if hasattr(row, "correct")] == [True]
+
+
+def test_samples_in_chunks_are_said_to_be_so(tmp_path):
+    path = write_archive(tmp_path / "x.eval", [("samples/a_epoch_1/sample.json", sample("a"))])
+    with pytest.raises(DataError, match="holds its samples in chunks, which are not read"):
+        read_rows(path)
+
+
+def test_an_early_log_has_a_score_without_a_name(inspect_log):
+    early = sample("a", score={"value": "C", "answer": "7"})
+    del early["scores"]
+    assert [row.correct for row in read_rows(inspect_log(early))[0] if hasattr(row, "correct")] == [True]

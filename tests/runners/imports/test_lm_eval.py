@@ -66,6 +66,15 @@ def test_a_share_of_right_texts_is_kept_without_saying_which(take):
     assert solutions["text"].tolist() == texts
 
 
+def test_programs_are_right_or_wrong_and_never_compared(take):
+    program = "def add(a, b):\n    return a + b"
+    for metric in ("pass@1", "pass_at_1"):
+        summary, solutions = take([line(texts=(program,), metrics={metric: value}) for value in (1.0, 0.0)])
+        assert solutions["correct"].tolist() == [True, False]
+        assert solutions["answer"].isna().all()
+        assert "Programs are right or wrong as logged; they are never compared with each other." in summary.notes
+
+
 def test_several_filters_are_named_and_one_is_chosen(take):
     lines = [line(name="strict", metrics={"exact_match": 0.0}), line(name="flexible", metrics={"exact_match": 1.0})]
     summary, _ = take(lines)
@@ -74,7 +83,7 @@ def test_several_filters_are_named_and_one_is_chosen(take):
     assert take(lines, filter="flexible")[0].accuracy == 1
     with pytest.raises(DataError, match="has no filter 'none'; it has: strict, flexible"):
         take(lines, filter="none")
-    with pytest.raises(ConfigError, match="--filter and --scorer are only for the formats lm-eval and inspect-ai"):
+    with pytest.raises(ConfigError, match="--filter is only for the format lm-eval"):
         import_logged_run("table", ".", "run", filter="strict")
 
 

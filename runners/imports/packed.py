@@ -1,0 +1,98 @@
+"""Files of text that are compressed with gzip or Zstandard: unpacked while they are read, up to a limit."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from isocompute.errors import DataError
+
+MAX_UNPACKED_BYTES = 2**34
+"""Bytes that are unpacked from one file; a small file can unpack to a huge one."""
+
+CODECS = {".gz": "gzip", ".zst": "zstd"}
+"""Names of compressions by the endings that they add to a file's name."""
+
+TEXT_ENDINGS = (".jsonl", ".json", ".csv", ".yaml", ".yml")
+"""Endings of files that may be compressed."""
+
+
+def get_file_ending(path: Path) -> str:
+    """Return the ending of a file's name, without that of its compression.
+
+    >>> [get_file_ending(Path(name)) for name in ("a.jsonl", "a.jsonl.gz", "a.parquet.gz")]
+    ['.jsonl', '.jsonl', '.gz']
+    """
+    within = Path(path.stem).suffix
+    return within if path.suffix in CODECS and within in TEXT_ENDINGS else path.suffix
+
+
+def strip_file_ending(path: Path) -> str:
+    """Return a file's name without its ending and that of its compression.
+
+    >>> [strip_file_ending(Path(name)) for name in ("a.b.jsonl", "a.jsonl.gz", "a")]
+    ['a.b', 'a', 'a']
+    """
+    return path.stem if get_file_ending(path) == path.suffix else Path(path.stem).stem
+
+
+def open_source_file(path: Path) -> io.BufferedReader:
+    """Open a file for reading; one of text is unpacked if its name says that it is compressed.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror}.") from None
+    is_packed = path.suffix in CODECS and get_file_ending(path) != path.suffix
+    return io.BufferedReader(UnpackedStream(path, file)) if is_packed else file
+
+
+def measure_position(file: io.BufferedReader) -> int:
+    """Return the bytes that have been read of a file, before they are unpacked."""
+    return file.raw.packed.tell() if isinstance(file.raw, UnpackedStream) else file.tell()
+
+
+class UnpackedStream(io.RawIOBase):
+    """The content of a compressed file.
+
+    Args:
+        path: the file.
+        packed: the same, opened.
+
+    Raises:
+        DataError: when it is read: it is damaged, or longer than `MAX_UNPACKED_BYTES`.
+    """
+
+    def __init__(self, path: Path, packed: io.BufferedReader) -> None:
+        self.path, self.packed = path, packed
+        self.codec = CODECS[path.suffix]
+        self.unpacked: Any = pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), self.codec)
+        self.bytes_left = MAX_UNPACKED_BYTES
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read the next bytes into a buffer, and return their number."""
+        try:
+            content = self.unpacked.read(len(buffer))
+        except (pa.ArrowException, OSError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise DataError(f"'{self.path}' is not a whole {self.codec} file: {reason}.") from None
+        self.bytes_left -= len(content)
+        if self.bytes_left < 0:
+            raise DataError(f"'{self.path}' unpacks to more than {MAX_UNPACKED_BYTES:,} bytes, the most that is read.")
+        buffer[: len(content)] = content
+        return len(content)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.packed.close()
+        super().close()
