@@ -164,6 +164,7 @@ def import_run(
     filter: str | None = None,
     scorer: str | None = None,
     failed: str = "drop",
+    deinterleave: bool = False,
 ) -> OpenedRun:
     """Import another tool's log as a run, as ``isocompute import`` does.
 
@@ -178,6 +179,8 @@ def import_run(
         scorer: of lm-eval and inspect-ai: the metric or scorer that says right or wrong; the first that does if not
             given.
         failed: ``drop`` leaves solutions that failed in the log out of estimates, ``wrong`` counts them as wrong.
+        deinterleave: of search-and-learn: put completions back under their own problems, in files from before January
+            2025.
 
     Raises:
         ConfigError, DataError, RunError: as `isocompute.runners.imports.import_logged_run`.
@@ -190,7 +193,7 @@ def import_run(
         raise ConfigError(f"columns must map names to names; it is {format_error_value(columns)}.")
     target = require_path(output, "output")
     source = require_path(path, "path")
-    import_logged_run(format, source, target, grader, columns, progress, filter, scorer, failed)
+    import_logged_run(format, source, target, grader, columns, progress, filter, scorer, failed, deinterleave)
     return open_run(target)
 
 

@@ -52,6 +52,13 @@ def import_(
         str,
         typer.Option(metavar="drop|wrong", help="Leave out solutions that failed, or count them as wrong."),
     ] = "drop",
+    deinterleave: Annotated[
+        bool,
+        typer.Option(
+            "--deinterleave",
+            help="Of search-and-learn before January 2025: put completions back under their own problems.",
+        ),
+    ] = False,
     json_: JsonOption = False,
 ) -> None:
     """Import another tool's logs into a run, which can be checked, graded, fitted and planned like any other.
@@ -66,13 +73,14 @@ def import_(
       isocompute import lm-eval results/samples_gsm8k_2025-01-31T10-00-00.jsonl -o runs/gsm8k
       isocompute import sc-genrm-scaling outputs -o runs/theirs --grader math
       isocompute import table mine.csv -o runs/mine --columns id=problem_id --columns reply=solution --grader numeric
+      isocompute import search-and-learn best_of_n_completions.jsonl -o runs/old --deinterleave
     """
     from isocompute.cli.screens.import_run import import_with_progress, print_import
     from isocompute.runners.storage.files import refuse_memory_path
 
     refuse_memory_path(output)
     summary = import_with_progress(
-        format, path, output, grader, columns or [], Console(stderr=True), filter, scorer, failed
+        format, path, output, grader, columns or [], Console(stderr=True), filter, scorer, failed, deinterleave
     )
     if json_:
         from isocompute.api.json_schema.runs import build_import_json

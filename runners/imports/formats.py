@@ -20,6 +20,7 @@ class FormatEntry:
         grader: the grader if the form of the right answers does not suggest one; None if it could be any.
         has_columns: whether a user may rename its columns.
         has_scorers: whether a log may hold several filters and scorers, of which a user may choose.
+        can_deinterleave: whether completions can be put back under their own problems.
     """
 
     adapter: str
@@ -27,6 +28,7 @@ class FormatEntry:
     grader: str | None = None
     has_columns: bool = False
     has_scorers: bool = False
+    can_deinterleave: bool = False
 
     @property
     def adapter_function(self) -> Callable[[ImportSource], Iterator[ImportedRow]]:
@@ -44,6 +46,7 @@ SEARCH_AND_LEARN = FormatEntry(
     f"{IMPORTS_PACKAGE}.search_and_learn:read_search_and_learn_rows",
     "APPROACH_completions.jsonl, or a folder of them",
     grader="math",
+    can_deinterleave=True,
 )
 LARGE_LANGUAGE_MONKEYS = FormatEntry(
     f"{IMPORTS_PACKAGE}.monkeys:read_monkeys_rows", "a folder of YAML, or .jsonl, .json", grader="math"

@@ -13,7 +13,9 @@ from isocompute.errors import DataError
 from isocompute.runners.grading import GRADERS, AnswerClasses, Grader, load_grader_by_name
 from isocompute.runners.imports.fields import extract_gold_answer, infer_grader_name
 from isocompute.runners.imports.formats import IMPORT_FORMATS
+from isocompute.runners.imports.logged_choices import LoggedChoices
 from isocompute.runners.imports.rows import (
+    ImportedChoice,
     ImportedMetadata,
     ImportedProblem,
     ImportedRow,
@@ -26,7 +28,11 @@ from isocompute.runners.imports.summaries import GradeDifference, ImportSummary,
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.parsing.verdicts import VERDICT_READER
 from isocompute.runners.storage.doubts import describe_doubts, has_known_answers
-from isocompute.runners.storage.imported_scores import build_imported_score_row
+from isocompute.runners.storage.imported_scores import (
+    build_imported_score_row,
+    describe_missing_scores,
+    has_missing_step,
+)
 from isocompute.runners.storage.provenance import GOLD_AS_GIVEN, LOGGED_GRADER, ImportedRun
 from isocompute.runners.storage.run import RUN_FORMAT, Run
 from isocompute.runners.storage.schema import (
@@ -85,6 +91,8 @@ class ImportWriter:
         self.reported_columns: set[tuple[RunTable, str]] = set()
         self.correct_counts: Counter[bool] = Counter()
         self.logged_counts: Counter[bool] = Counter()
+        self.choices = LoggedChoices()
+        self.sampled = self.scored = 0
         self.differing = 0
         self.examples: list[GradeDifference] = []
         self.raw_answers: dict[str, set[str | None]] = {}
@@ -117,6 +125,8 @@ class ImportWriter:
                 self._take_verification(row)
             case ImportedSearch():
                 self._take_search(row)
+            case ImportedChoice():
+                self._take_choice(row)
 
     def finish(self, source: SourceSummary, run: str) -> ImportSummary:
         """Write what has gathered, and the manifest.
@@ -138,6 +148,7 @@ class ImportWriter:
             task=clean_display_name(self.about.task or source.task),
             solver=self.about.solver and clean_display_name(self.about.solver),
             verifier=self.about.verifier and clean_display_name(self.about.verifier),
+            aggregate=self.about.aggregate,
             rows={
                 table.name: self.rows[table]
                 for table in REPORTABLE_COLUMNS
@@ -160,10 +171,11 @@ class ImportWriter:
                 "verdicts": VERDICT_READER if (VERIFICATIONS_TABLE, "text") in self.reported_columns else self.logged,
             }
         )
-        columns = ["problem_id", "answer", "correct", "completion_tokens", "status"]
+        columns = ["problem_id", "solution_id", "answer", "correct", "completion_tokens", "status"]
         solutions = self.run.read_frame(SOLUTIONS_TABLE, columns)
         sampled = solutions[solutions["status"].eq("ok")]
         doubts = describe_doubts(sampled, self.title, has_known_answers(sampled))
+        scores = self.run.read_frame(SCORES_TABLE, ["problem_id", "solution_id", "step_scores"])
         graded = self.correct_counts.total()
         refused = 0 if self.grader is None else self.grader.refused_count
         judged = self.logged_counts.total()
@@ -179,7 +191,13 @@ class ImportWriter:
             examples=self.examples,
             columns=source.columns,
             ignored_columns=source.ignored_columns,
-            notes=[*source.notes, *self._describe_doubts(), *doubts],
+            choices=self.choices.compare_choices(solutions, scores),
+            notes=[
+                *source.notes,
+                *self._describe_doubts(),
+                *doubts,
+                *describe_missing_scores(self.sampled, self.scored),
+            ],
         )
 
     def _describe_doubts(self) -> list[str]:
@@ -217,6 +235,9 @@ class ImportWriter:
             self._compare_grades(row, number, answer, correct)
         graded = {"solution_id": number, "answer": answer, "correct": correct, "status": status}
         self._write_row(SOLUTIONS_TABLE, {**vars(row), **graded})
+        if status == "ok":
+            self.sampled += 1
+            self.scored += row.step_scores is not None and not has_missing_step(row.step_scores)
         if row.step_scores is not None:
             self._write_row(SCORES_TABLE, build_imported_score_row(row.problem_id, number, row.step_scores, row.text))
 
@@ -256,6 +277,11 @@ class ImportWriter:
         self.searches.add(key)
         answer, correct = self._grade_row(row)
         self._write_row(SEARCHES_TABLE, {**vars(row), "answer": answer, "correct": correct, "status": "ok"})
+
+    def _take_choice(self, row: ImportedChoice) -> None:
+        if row.problem_id in self.classes:
+            _, correct = self.classes[row.problem_id].grade(row.text)
+            self.choices.add_choice(row.strategy, row.S, row.problem_id, correct)
 
     def _grade_row(self, row: ImportedSolution | ImportedSearch) -> tuple[str | None, bool]:
         """Return a row's answer and whether it is right."""

@@ -26,6 +26,7 @@ def import_logged_run(
     filter: str | None = None,
     scorer: str | None = None,
     failed: str = "drop",
+    deinterleave: bool = False,
 ) -> ImportSummary:
     """Import another tool's log as a run, completely or not at all.
 
@@ -43,6 +44,8 @@ def import_logged_run(
         scorer: of lm-eval and inspect-ai: the metric or scorer that says right or wrong.
         failed: what becomes of solutions that failed in the log: ``drop`` leaves them out of estimates, ``wrong``
             counts them as wrong.
+        deinterleave: of search-and-learn: whether to put completions back under their own problems, in files from
+            before January 2025.
 
     Raises:
         ConfigError: the format or grader is unknown, or columns are given for a format without them.
@@ -57,9 +60,12 @@ def import_logged_run(
     if (filter or scorer) and not format.has_scorers:
         named = " and ".join(other for other, entry in IMPORT_FORMATS.items() if entry.has_scorers)
         raise ConfigError(f"--filter and --scorer are only for the formats {named}.")
+    if deinterleave and not format.can_deinterleave:
+        named = " and ".join(other for other, entry in IMPORT_FORMATS.items() if entry.can_deinterleave)
+        raise ConfigError(f"--deinterleave is only for the format {named}.")
     if failed not in FAILED_CHOICES:
         raise ConfigError(f"--failed is '{failed}'; it must be one of {', '.join(FAILED_CHOICES)}.")
-    source, target = ImportSource(path, columns, filter, scorer), Run(run)
+    source, target = ImportSource(path, columns, filter, scorer, deinterleave), Run(run)
     with (
         build_hidden_run(target, "import", "importing") as hidden,
         ImportWriter(hidden, name, grader, failed) as writer,

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ImportedMetadata:
-    """The source's task and models."""
+    """The source's task and models, and how step scores become one, as in `scorers.aggregate`."""
 
     task: str | None = None
     solver: str | None = None
     verifier: str | None = None
+    aggregate: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,4 +87,17 @@ class ImportedSearch:
     correct: bool | None = None
 
 
-ImportedRow = ImportedMetadata | ImportedProblem | ImportedSolution | ImportedVerification | ImportedSearch
+@dataclass(frozen=True)
+class ImportedChoice:
+    """The answer that the tool chose by a strategy among the first S solutions of a problem."""
+
+    problem_id: str
+    where: str
+    strategy: str
+    S: int
+    text: str
+
+
+ImportedRow = (
+    ImportedMetadata | ImportedProblem | ImportedSolution | ImportedVerification | ImportedSearch | ImportedChoice
+)

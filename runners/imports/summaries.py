@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from isocompute.runners.imports.logged_choices import ChoiceComparison
 from isocompute.runners.storage.provenance import ImportedRun
 
 
@@ -35,6 +36,7 @@ class ImportSummary:
         examples: some of them, as (problem, solution, right answer, answer, as logged, as graded).
         columns: of a table, the columns that were read, with their names here.
         ignored_columns: of a table, its other columns.
+        choices: the tool's own choices among the solutions, beside those by the same rules here.
         notes: doubts about the source, in sentences.
     """
 
@@ -49,6 +51,7 @@ class ImportSummary:
     examples: list[GradeDifference]
     columns: dict[str, str]
     ignored_columns: list[str]
+    choices: list[ChoiceComparison]
     notes: list[str]
 
 
