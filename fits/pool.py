@@ -102,7 +102,7 @@ class Pool:
 
     @property
     def has_weights(self) -> bool:
-        """Whether there are scores and all of them lie in [0, 1], so that votes can be weighted with them."""
+        """True if there are scores and all of them lie in [0, 1], so that votes can be weighted with them."""
         return self.scores is not None and not bool(((self.scores < 0) | (self.scores > 1)).any())
 
     @property

@@ -220,7 +220,7 @@ class OriginJson(JsonBlock):
     verifier: str | None
     """The model that verified."""
     aggregate: str | None
-    """How a solution's step scores become one: last, min, prod or mean; null if the source does not say."""
+    """The rule that makes one score of step scores: last, min, prod or mean; null if the source does not say."""
     rows: dict[str, int]
     """Number of rows by table."""
     unknown: tuple[str, ...]

@@ -51,7 +51,7 @@ POOL_COLUMNS = {
 """The columns that are read from each table."""
 
 IMPORTED_AGGREGATE = "last"
-"""How step scores of an import become one, if its source does not say: the default of search-and-learn."""
+"""The rule that makes one score of imported step scores, if the source does not say: search-and-learn's default."""
 
 
 @dataclass(frozen=True, eq=False)

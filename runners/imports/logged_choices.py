@@ -1,4 +1,8 @@
-"""The answers that a tool chose among solutions, beside those that its own rules choose among the answers read here."""
+"""The answers that a tool chose among solutions, beside those that its own rules choose among the answers read here.
+
+Ties go to the first, as in the tool; estimates of a strategy break them at random.
+Source: github.com/huggingface/search-and-learn at 6f81cac (src/sal/utils/math.py, utils/score.py).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import pandas as pd
 from isocompute.runners.scorers.aggregate import aggregate_scores
 
 LOGGED_AGGREGATE = "last"
-"""How search-and-learn makes one score of step scores before it chooses, whatever its setting (utils/score.py)."""
+"""The rule by which search-and-learn makes one score of step scores before it chooses, whatever its setting."""
 
 
 @dataclass(frozen=True)

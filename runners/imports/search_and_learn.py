@@ -116,7 +116,7 @@ def read_search_file(source: ImportSource, path: Path, strategy: str, problems: 
         DataError: a line does not hold the expected data.
     """
     counts, largest_k = list[int](), 0
-    for where, row in source.survey_json_lines(path):
+    for where, row in source.scan_json_lines(path):
         counts.append(len(read_text_list_field(row, "completions", where)))
         largest_k = max(largest_k, find_largest_k(row))
     if not counts:

@@ -32,7 +32,7 @@ SEARCH_SETTING_CODES = {"beam_width": "m", "lookahead": "look", "seed": "seed"}
 def infer_approach(path: Path) -> str:
     """Return the approach in the name of a file or its folder.
 
-    A word joined to ``beam_search`` or ``dvts`` names another search, as in ``speculative_beam_search``. A word before
+    A word joined to ``beam_search`` or ``dvts`` names another search, such as a speculative one. A word before
     ``best_of_n`` is part of the file's own name: the content shows whether its completions are independent.
 
     Raises:
@@ -56,7 +56,7 @@ def infer_approach(path: Path) -> str:
 
 def parse_search_settings(path: Path) -> dict[str, Any]:
     """Return a search's settings in the name of a file or its folder; None where it gives none."""
-    return {name: parse_number(rf"--{code}-", path) for name, code in SEARCH_SETTING_CODES.items()}
+    return {name: parse_coded_number(rf"--{code}-", path) for name, code in SEARCH_SETTING_CODES.items()}
 
 
 def parse_aggregate(path: Path) -> str | None:
@@ -86,13 +86,13 @@ def infer_n(path: Path, fewest: int, largest_k: int) -> int:
     >>> infer_n(Path("beam_search_completions.jsonl"), 9, 4)
     4
     """
-    named = parse_number(r"(?:--n-|_n_?)", path)
+    named = parse_coded_number(r"(?:--n-|_n_?)", path)
     if named is not None:
         return named
     return fewest if not largest_k or largest_k <= fewest < 2 * largest_k else largest_k
 
 
-def parse_number(before: str, path: Path) -> int | None:
+def parse_coded_number(before: str, path: Path) -> int | None:
     """Return the number after a pattern in the name of a file or its folder; None if there is none."""
     found = re.search(rf"{before}([0-9]{{1,9}})(?![0-9])", join_names(path))
     return found and int(found[1])

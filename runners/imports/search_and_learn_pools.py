@@ -21,7 +21,7 @@ from isocompute.runners.imports.fields import (
     read_text_field,
     read_text_list_field,
 )
-from isocompute.runners.imports.interleaving import Batches, infer_batches, locate_owners
+from isocompute.runners.imports.interleaving import Batches, infer_batches, locate_completions
 from isocompute.runners.imports.rows import ImportedChoice, ImportedSolution
 from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.parsing.printable import format_error_value
@@ -45,10 +45,10 @@ def choose_batches(source: ImportSource, path: Path) -> Batches:
     found = find_batches(source, path)
     if not source.deinterleave:
         if found is not None and found.size > 1:
+            remedy = "import the whole file" if found.is_cut else "--deinterleave puts each back under its own"
             source.notes.append(
                 f"The completions of '{path.name}' are stored under other problems, in batches of {found.size:,}, as "
-                "search-and-learn did before January 2025, so what is right here is not: --deinterleave puts each "
-                "back under its own."
+                f"search-and-learn did before January 2025, so every number here is wrong; {remedy}."
             )
         return Batches(1)
     if found is None:
@@ -58,7 +58,7 @@ def choose_batches(source: ImportSource, path: Path) -> Batches:
         )
     if found.size == 1:
         raise DataError(f"'{path}': each completion is stored under its own problem; import it without --deinterleave.")
-    if not found.is_whole:
+    if found.is_cut:
         raise DataError(
             f"'{path}' is a part of a file: its completions are interleaved in batches of {found.size:,} problems, of "
             "which it lacks some, so that not all can be put back; import the whole file."
@@ -75,7 +75,7 @@ def find_batches(source: ImportSource, path: Path) -> Batches | None:
     codes: defaultdict[str | None, int] = defaultdict(lambda: len(codes))
     codes[None] = -1
     answers, golds = list[list[int]](), list[int]()
-    for where, row in source.survey_json_lines(path):
+    for where, row in source.scan_json_lines(path):
         texts = read_text_list_field(row, "completions", where)
         gold = read_text_field(row, "answer", where) or read_text_field(row, "solution", where)
         answers.append([codes[read_plain_answer(text)] for text in texts])
@@ -111,7 +111,7 @@ def read_batch_solutions(names: Sequence[str], lines: Sequence[Line]) -> Iterato
     if len(lines) == 1:
         yield from stored[0]
         return
-    owners = locate_owners(len(lines), len(stored[0]), Batches(len(lines))).ravel()
+    owners, _ = locate_completions(len(lines), len(stored[0]), Batches(len(lines)))
     solutions = [solution for line in stored for solution in line]
     for owner, name in enumerate(names):
         for place in np.flatnonzero(owners == owner):

@@ -113,7 +113,7 @@ class ImportSource:
                 if line.strip():
                     yield where, require_block(parse_json(line, where), where)
 
-    def survey_json_lines(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    def scan_json_lines(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the objects of a JSON-lines file that is read once more afterwards.
 
         Raises:
