@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from hashlib import file_digest
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import isocompute
@@ -23,7 +21,6 @@ from isocompute.runners.imports.rows import (
     ImportedSolution,
     ImportedVerification,
 )
-from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.imports.summaries import GradeDifference, ImportSummary, SourceSummary
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.parsing.verdicts import VERDICT_READER
@@ -59,17 +56,6 @@ REPORTABLE_COLUMNS = {
 
 MOST_EXAMPLES = 3
 """The most differences between two gradings that are shown."""
-
-
-def summarise_source(source: ImportSource) -> SourceSummary:
-    """Return what a manifest says of a file or folder."""
-    place = source.path.resolve()
-    digest = hash_source_file(source.path) if source.path.is_file() else None
-    ignored = [column for column in source.seen_columns if column not in source.used_columns]
-    used = dict(source.used_columns)
-    return SourceSummary(
-        f"'{source.path}'", place.name, place.stem, source.file_count, digest, used, ignored, source.notes
-    )
 
 
 class ImportWriter:
@@ -360,9 +346,3 @@ def find_general_grader() -> str:
 def clean_display_name(name: str) -> str:
     """Return a name on one line, cut short, without characters that move a terminal's cursor."""
     return "".join(c if c.isprintable() else " " for c in name)[:200]
-
-
-def hash_source_file(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

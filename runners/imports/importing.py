@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 from isocompute.errors import ConfigError
 from isocompute.runners.imports.formats import IMPORT_FORMATS, normalise_import_format
-from isocompute.runners.imports.gathering import ImportWriter, summarise_source
+from isocompute.runners.imports.gathering import ImportWriter
 from isocompute.runners.imports.source import ImportSource
-from isocompute.runners.imports.summaries import ImportSummary
+from isocompute.runners.imports.summaries import ImportSummary, summarise_source
 from isocompute.runners.storage.building import build_hidden_run
 from isocompute.runners.storage.run import Run
 

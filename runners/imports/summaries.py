@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import file_digest
+from pathlib import Path
 
 from isocompute.runners.imports.logged_choices import ChoiceComparison
+from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.storage.provenance import ImportedRun
 
 
@@ -78,3 +81,20 @@ class SourceSummary:
     columns: dict[str, str] = field(default_factory=dict)
     ignored_columns: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+def summarise_source(source: ImportSource) -> SourceSummary:
+    """Return what a manifest says of a file or folder."""
+    place = source.path.resolve()
+    digest = hash_source_file(source.path) if source.path.is_file() else None
+    ignored = [column for column in source.seen_columns if column not in source.used_columns]
+    used = dict(source.used_columns)
+    return SourceSummary(
+        f"'{source.path}'", place.name, place.stem, source.file_count, digest, used, ignored, source.notes
+    )
+
+
+def hash_source_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
