@@ -165,6 +165,7 @@ def import_run(
     filter: str | None = None,
     scorer: str | None = None,
     failed: str = "drop",
+    deinterleave: bool = False,
     *,
     task: str | None = None,
     model: str | None = None,
@@ -183,6 +184,8 @@ def import_run(
         scorer: of lm-eval and inspect-ai: the metric or scorer that says right or wrong; the first that does if not
             given.
         failed: ``drop`` leaves solutions that failed in the log out of estimates, ``wrong`` counts them as wrong.
+        deinterleave: of search-and-learn: put completions back under their own problems, in files from before January
+            2025.
         task: the task's name, whatever the log says.
         model: the name of the model that solved, whatever the log says.
         problems_with: problems with fewer solutions are left out; all are kept if not given.
@@ -211,6 +214,7 @@ def import_run(
         filter,
         scorer,
         failed,
+        deinterleave,
         task=task,
         model=model,
         problems_with=check_fewest_solutions(problems_with),

@@ -26,7 +26,7 @@ class Pool:
         judged: (P, K) integers 0..M: the number of verdicts of each solution, if solutions differ in it. These come
             first among its M entries (NaN for an unparsed one); the entries behind them must be NaN. Drawing V of a
             solution's verdicts draws min(V, judged); without verdicts its score is 0. None means M for all.
-        scores: (P, L) numbers in [0, 1], L ≤ N: the reward score of each of the first L solutions; NaN for a solution
+        scores: (P, L) finite numbers, L ≤ N: the reward score of each of the first L solutions; NaN for a solution
             without steps. None if nothing was scored.
         finished: (P, L) booleans: whether a scored solution is complete or was cut at the token limit. None means that
             all are complete.
@@ -99,6 +99,11 @@ class Pool:
     def scored_solutions(self) -> int:
         """L, the number of solutions of each problem that were scored; 0 without scores."""
         return 0 if self.scores is None else self.scores.shape[1]
+
+    @property
+    def has_weights(self) -> bool:
+        """True if there are scores and all of them lie in [0, 1], so that votes can be weighted with them."""
+        return self.scores is not None and not bool(((self.scores < 0) | (self.scores > 1)).any())
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -195,12 +200,11 @@ def _check_scores(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float
             f"scores must cover the {problems} problems and at most the {solutions} solutions of answers; "
             f"got {array.shape}."
         )
-    wrong = (array < 0) | (array > 1)
+    wrong = np.isinf(array)
     if wrong.any():
         p, k = np.argwhere(wrong)[0]
         raise DataError(
-            f"scores holds {array[p, k]} at problem {p}, solution {k}: it must lie in [0, 1], or be NaN where it "
-            "is unknown."
+            f"scores holds {array[p, k]} at problem {p}, solution {k}: it must be finite, or NaN where it is unknown."
         )
     return _copy_read_only(array, np.float64)
 

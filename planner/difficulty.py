@@ -29,7 +29,12 @@ from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile, estimate_strategy, list_allocations
 from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, apply_costs, find_bundled_profiles, read_profile
-from isocompute.planner.strategies.options import build_pool_options, get_rho, list_strategy_options
+from isocompute.planner.strategies.options import (
+    build_pool_options,
+    describe_unplaced_strategies,
+    get_rho,
+    list_strategy_options,
+)
 from isocompute.planner.strategies.registry import STRATEGIES, Strategy
 from isocompute.runners.storage.run import Run
 
@@ -196,7 +201,7 @@ def build_pool_study(
         assigned.levels,
         options,
         assigned.charge,
-        (UNKNOWN_LAMBDA_WARNING,) if profile.has_unknown_lambda else (),
+        describe_unknown_costs(profile),
     )
 
 
@@ -217,8 +222,14 @@ def build_profile_study(profile: Profile, kind: str) -> DifficultyStudy:
         )
     options = list_strategy_options(profile, profile.lam)
     levels = assign_quantile_levels(profile.self_consistency.array[:, 0])
-    notes = (UNKNOWN_LAMBDA_WARNING,) if profile.has_unknown_lambda else ()
+    notes = describe_unknown_costs(profile)
     return build_study(profile.name, kind, 0, False, options, levels[None], options, 0.0, notes)
+
+
+def describe_unknown_costs(profile: Profile) -> tuple[str, ...]:
+    """Return sentences on measured strategies that no budget includes, because their cost is unknown."""
+    verified = (UNKNOWN_LAMBDA_WARNING,) if profile.has_unknown_lambda else ()
+    return (*verified, *describe_unplaced_strategies(profile))
 
 
 def build_study(

@@ -16,6 +16,7 @@ from isocompute.planner.compare import (
 from isocompute.planner.findings import Findings, derive_findings
 from isocompute.planner.profile import Profile, check_lambda
 from isocompute.planner.strategies.options import (
+    describe_unplaced_strategies,
     list_scored_options,
     list_strategy_options,
     list_unknown_strategies,
@@ -182,12 +183,7 @@ def describe_scorer_limits(profile: Profile, x: float) -> list[str]:
     sentences = []
     if names := list_unknown_strategies(profile):
         sentences.append(f"The profile has strategies that are unknown here and left out: {', '.join(names)}.")
-    if names := list_unplaced_strategies(profile):
-        sentences.append(
-            f"The cost of {', '.join(names)} is unknown with tokens counted as '{profile.counting}', so "
-            "no budget includes it; --lambda (lam= in Python) sets another way of counting, --rho (rho=) the cost "
-            "of scoring."
-        )
+    sentences += describe_unplaced_strategies(profile)
     for options in list_scored_options(profile):
         if x < options.lowest_cost:
             sentences.append(

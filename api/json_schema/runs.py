@@ -224,6 +224,8 @@ class OriginJson(JsonBlock):
     """The model that solved."""
     verifier: str | None
     """The model that verified."""
+    aggregate: str | None
+    """The rule that makes one score of step scores: last, min, prod or mean; null if the source does not say."""
     rows: dict[str, int]
     """Number of rows by table."""
     unknown: tuple[str, ...]
@@ -251,6 +253,23 @@ class GradeDifferenceJson(JsonBlock):
     """True if it is right here."""
 
 
+class ChoiceComparisonJson(JsonBlock):
+    """A strategy on the first S solutions of each problem, as the tool chose and as read here."""
+
+    strategy: str
+    """The strategy."""
+    S: int
+    """The number of solutions."""
+    problems: int
+    """The problems that are compared."""
+    logged: Fraction
+    """The share of them whose answer in the log is right."""
+    ours: Fraction
+    """The share of them whose answer by the same rule is right here."""
+    differing: int
+    """The problems on which one is right and the other wrong."""
+
+
 class ImportJson(CommandJson):
     """``import … --json``: what was imported."""
 
@@ -275,6 +294,8 @@ class ImportJson(CommandJson):
     """Of a table, the columns that were read, with their names here."""
     ignored_columns: list[str]
     """Of a table, its other columns."""
+    choices: list[ChoiceComparisonJson]
+    """The tool's own choices among the solutions, beside those by the same rules here."""
     notes: list[str]
     """Doubts about the source, in sentences."""
 

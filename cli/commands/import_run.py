@@ -52,6 +52,13 @@ def import_(
         str,
         typer.Option(metavar="drop|wrong", help="Leave out solutions that failed, or count them as wrong."),
     ] = "drop",
+    deinterleave: Annotated[
+        bool,
+        typer.Option(
+            "--deinterleave",
+            help="Of search-and-learn before January 2025: put completions back under their own problems.",
+        ),
+    ] = False,
     task: Annotated[
         str | None, typer.Option(help="The task's name.", show_default="as the log or its file says")
     ] = None,
@@ -77,6 +84,7 @@ def import_(
       isocompute import table ragged.csv -o runs/long --problems-with 32
       isocompute import counts passes.csv -o runs/code --task humaneval --model qwen
       isocompute import evalplus m_eval_results.json -o runs/plus --scorer base
+      isocompute import search-and-learn best_of_n_completions.jsonl -o runs/old --deinterleave
     """
     from isocompute.cli.screens.import_run import import_with_progress, print_import
     from isocompute.runners.storage.files import refuse_memory_path
@@ -92,6 +100,7 @@ def import_(
         filter,
         scorer,
         failed,
+        deinterleave,
         task=task,
         model=model,
         problems_with=problems_with,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -23,8 +25,8 @@ from isocompute.fits.laws.allocation import LAW_FITS, AllocationLaws
 from isocompute.planner.compare import Comparison, compute_interval
 from isocompute.planner.findings import Findings, draw_profile_bootstrap
 from isocompute.planner.power import StrategyPower
-from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, RateEntry, VerifierRates
-from isocompute.planner.strategies.options import list_unknown_strategies
+from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Curve, Profile, RateEntry, VerifierRates
+from isocompute.planner.strategies.options import list_unknown_strategies, list_unplaced_strategies
 from isocompute.planner.strategies.registry import STRATEGIES, describe_strategy
 
 NEGATIVE_LEAD_NOTE = (
@@ -82,6 +84,8 @@ def print_fit(
         )
     if profile.has_unknown_lambda:
         print_line(console, describe_largest_allocation(profile))
+    for line in describe_unplaced_accuracies(profile):
+        print_line(console, line)
     for warning in [*profile.warnings, *([UNKNOWN_LAMBDA_WARNING] if profile.has_unknown_lambda else [])]:
         print_note(console, warning)
     print_line(console, f"Profile written to {path}. Next: plan --budget 128x --profile {path}")
@@ -196,15 +200,33 @@ def describe_largest_allocation(profile: Profile) -> str:
     """Describe the accuracy of GenRM at its largest measured allocation, which needs no λ."""
     surface = profile.genrm
     assert surface is not None, "only of a profile with verifications"
-    accuracies = surface.array[:, -1, -1]
+    reached = format_mean_accuracy(profile, surface.array[:, -1, -1])
+    S, V = surface.solutions[-1], surface.verifications[-1]
+    return f"GenRM reaches {reached} with S={S} and V={V}; its cost is unknown."
+
+
+def describe_unplaced_accuracies(profile: Profile) -> list[str]:
+    """Describe the accuracies of scored strategies whose cost is unknown, beside SC with as many solutions."""
+    curves = {
+        name: part for name in list_unplaced_strategies(profile) if isinstance(part := profile.strategies[name], Curve)
+    }
+    if not curves:
+        return []
+    S = min(part.solutions[-1] for part in curves.values())
+    texts = []
+    for name, part in {"sc": profile.self_consistency, **curves}.items():
+        if S in part.solutions:
+            accuracies = part.array[:, part.solutions.index(S)]
+            texts.append(f"{name} {format_mean_accuracy(profile, accuracies)}")
+    return [f"With S={S}: {', '.join(texts)}. The cost of {', '.join(curves)} is unknown; fit --rho sets it."]
+
+
+def format_mean_accuracy(profile: Profile, accuracies: NDArray[np.float64]) -> str:
+    """Return the mean of the problems' accuracies with its interval as text."""
     interval = (
         compute_interval(resample_means(accuracies, draw_profile_bootstrap(profile))) if profile.per_problem else None
     )
-    S, V = surface.solutions[-1], surface.verifications[-1]
-    return (
-        f"GenRM reaches {format_percent(accuracies.mean())} {format_interval(interval)} with S={S} and "
-        f"V={V}; its cost is unknown."
-    )
+    return f"{format_percent(accuracies.mean())} {format_interval(interval)}"
 
 
 def describe_scoring_and_searches(profile: Profile) -> list[str]:

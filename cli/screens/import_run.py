@@ -34,6 +34,7 @@ def import_with_progress(
     filter: str | None = None,
     scorer: str | None = None,
     failed: str = "drop",
+    deinterleave: bool = False,
     *,
     task: str | None = None,
     model: str | None = None,
@@ -51,6 +52,7 @@ def import_with_progress(
         filter: the filter of a log whose answers are taken.
         scorer: the scorer of a log that says right or wrong.
         failed: what becomes of solutions that failed in the log, drop or wrong.
+        deinterleave: whether to put completions back under their own problems.
         task: the task's name, whatever the log says.
         model: the solver's name, whatever the log says.
         problems_with: problems with fewer solutions are left out.
@@ -59,16 +61,18 @@ def import_with_progress(
         ConfigError, DataError, RunError: as `import_logged_run`.
     """
     with show_progress_bar(progress) as update_progress:
+        names = parse_columns_option(columns)
         return import_logged_run(
             format,
             path,
             run,
             grader,
-            parse_columns_option(columns),
+            names,
             update_progress,
             filter,
             scorer,
             failed,
+            deinterleave,
             task=task,
             model=model,
             problems_with=problems_with,
@@ -150,6 +154,14 @@ def print_import(console: Console, summary: ImportSummary) -> None:
                 console,
                 f"  {each.problem_id}, solution {each.solution_id}: gold {each.gold}, read {each.answer}: {judged}",
             )
+    for choice in summary.choices:
+        print_line(
+            console,
+            f"{choice.strategy} with the first {choice.S:,} solutions of {choice.problems:,} problems: "
+            f"{choice.logged:.3f} as the log chose, {choice.ours:.3f} by the same rule here.",
+        )
+    if any(choice.differing for choice in summary.choices):
+        print_line(console, "They differ where the log reads an answer otherwise, or counts other answers as equal.")
     for sentence in summary.notes:
         print_note(console, sentence)
     if summary.refused:

@@ -115,22 +115,21 @@ def rank_finished_first(scores: ArrayLike, finished: ArrayLike) -> NDArray[np.fl
     lowest.
 
     Args:
-        scores: (P, N) in [0, 1]; NaN where a solution has no score.
+        scores: (P, N) numbers; NaN where a solution has no score.
         finished: (P, N) booleans: whether a solution is complete.
 
     Raises:
-        DataError: scores outside [0, 1], or arrays that do not match.
+        DataError: the arrays do not match.
 
     Example:
         >>> rank_finished_first([[0.9, 0.2, float("nan")]], [[False, True, True]])
-        array([[-1.1,  0.2, -1. ]])
+        array([[-2.,  0., -1.]])
     """
     score, is_finished = np.asarray(scores, dtype=float), np.asarray(finished)
     if is_finished.shape != score.shape or is_finished.dtype.kind != "b":
         raise DataError(
             f"finished must be booleans of shape {score.shape}; got {is_finished.dtype} {is_finished.shape}."
         )
-    if ((score < 0) | (score > 1)).any():
-        p, i = np.argwhere((score < 0) | (score > 1))[0]
-        raise DataError(f"scores holds {score[p, i]} at problem {p}, solution {i}: it must lie in [0, 1], or be NaN.")
-    return np.where(np.isnan(score), -1.0, score) - 2.0 * ~is_finished
+    values, rank = np.unique(score, return_inverse=True)
+    rank = np.where(np.isnan(score), -1, rank.reshape(score.shape))
+    return np.asarray(rank - (len(values) + 1.0) * ~is_finished)

@@ -13,11 +13,15 @@ from isocompute.fits import Pool
 from isocompute.planner.estimate.arrays import PoolArrays, build_pool_arrays
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.parsing.kinds import count_solution_kinds, count_verification_kinds, describe_unread_rows
-from isocompute.runners.scorers.aggregate import aggregate_scores
+from isocompute.runners.scorers.aggregate import AGGREGATE_PHRASES, aggregate_scores
 from isocompute.runners.storage.check import require_whole_run
 from isocompute.runners.storage.doubts import describe_doubts, has_known_answers
 from isocompute.runners.storage.expected import ExpectedRows
-from isocompute.runners.storage.imported_scores import extract_solution_scores
+from isocompute.runners.storage.imported_scores import (
+    describe_missing_scores,
+    extract_solution_scores,
+    has_missing_step,
+)
 from isocompute.runners.storage.provenance import ImportedRun, extract_model_sizes, extract_origin
 from isocompute.runners.storage.regrade import read_grader_title
 from isocompute.runners.storage.run import Run
@@ -56,7 +60,7 @@ POOL_COLUMNS = {
 """The columns that are read from each table."""
 
 IMPORTED_AGGREGATE = "last"
-"""The rule that aggregates step scores of an import into one reward score: the default of search-and-learn."""
+"""The rule that makes one score of imported step scores, if the source does not say: search-and-learn's default."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,34 +240,42 @@ def add_scores(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Add each solution's aggregated step scores (``score``), and whether it was scored (``scored``).
 
-    A row that is not ok gives no score: in a sweep its problem is left out, in an import its solution counts as not
-    scored.
+    A row of a sweep that is not ok gives no score, and its problem is left out. An imported row gives one unless a
+    step's score is missing, also outside 0 … 1.
 
     Returns:
         The solutions, and notes on their scores.
     """
-    steps = scores[scores["status"] == "ok"].set_index(["problem_id", "solution_id"])["step_scores"]
-    notes = describe_unused_scores(scores) if isinstance(origin, ImportedRun) else []
+    steps = select_used_scores(scores, origin)
     if steps.empty:
-        return solutions.assign(score=np.nan, scored=False), notes
-    own = origin.scorer.aggregate if isinstance(origin, Sweep) and origin.scorer is not None else None
-    step_scores = steps.dropna()
-    known = {key: aggregate_scores(row, own or IMPORTED_AGGREGATE) for key, row in step_scores.items()}
+        return solutions.assign(score=np.nan, scored=False), []
+    rule = get_aggregate(origin)
+    known = {key: aggregate_scores(row, rule) for key, row in steps.items()}
     keys = list(zip(solutions["problem_id"], solutions["solution_id"], strict=True))
     scored = solutions.assign(score=[known.get(key, np.nan) for key in keys], scored=[key in known for key in keys])
-    if own or (step_scores.map(len) <= 1).all():
-        return scored, notes
-    return scored, [f"A solution's score is that of its last step ({IMPORTED_AGGREGATE}).", *notes]
+    if not isinstance(origin, ImportedRun):
+        return scored, []
+    notes = describe_missing_scores(len(scored), int(scored["scored"].sum()))
+    if (steps.map(len) > 1).any():
+        notes.insert(0, f"A solution's score is {AGGREGATE_PHRASES[rule]} ({rule}).")
+    if not scored["score"].dropna().between(0, 1).all():
+        notes.append("Imported scores outside 0 … 1 rank solutions in bon; prm-weighted cannot weight votes with them.")
+    return scored, notes
 
 
-def describe_unused_scores(scores: pd.DataFrame) -> list[str]:
-    """Return a sentence on imported step scores that are not used because they lie outside 0 … 1."""
-    unused = scores.loc[scores["status"] != "ok", SCORES_TABLE.key_names]
-    if unused.empty:
-        return []
-    problem, solution = unused.iloc[0]
-    which = f"{len(unused):,} solution{'s' if len(unused) > 1 else ''}, the first {(problem, int(solution))}"
-    return [f"Imported step scores are not used where one is outside 0 … 1: {which}."]
+def select_used_scores(scores: pd.DataFrame, origin: Sweep | ImportedRun) -> pd.Series:
+    """Return the step scores that give a solution a score, by problem and solution."""
+    steps = scores.set_index(["problem_id", "solution_id"])["step_scores"]
+    if isinstance(origin, ImportedRun):
+        return steps[[row is not None and not has_missing_step(row) for row in steps]]
+    return steps[(scores["status"] == "ok").to_numpy()].dropna()
+
+
+def get_aggregate(origin: Sweep | ImportedRun) -> str:
+    """Return how the step scores of a run become one score."""
+    if isinstance(origin, ImportedRun):
+        return origin.aggregate or IMPORTED_AGGREGATE
+    return origin.scorer.aggregate if origin.scorer is not None else IMPORTED_AGGREGATE
 
 
 def describe_unplaced_searches(origin: Sweep | ImportedRun) -> list[str]:

@@ -108,6 +108,17 @@ def list_unplaced_strategies(profile: Profile) -> list[str]:
     return [name for name in scored if name not in placed]
 
 
+def describe_unplaced_strategies(profile: Profile) -> list[str]:
+    """Return a sentence on measured strategies with a scorer whose cost is unknown."""
+    names = list_unplaced_strategies(profile)
+    if not names:
+        return []
+    return [
+        f"The cost of {', '.join(names)} is unknown with tokens counted as '{profile.counting}', so no budget includes "
+        "it; --lambda (lam= in Python) sets another way of counting, --rho (rho=) the cost of scoring."
+    ]
+
+
 def list_doubling_budgets(profile: Profile) -> list[float]:
     """Return the budgets at which strategies are compared: powers of two from 1 up to the highest measured cost.
 

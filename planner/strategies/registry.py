@@ -56,6 +56,7 @@ class Strategy:
         colour: colour of its lines in figures.
         votes: whether it compares answers; such a strategy cannot be estimated where answers are unknown.
         learns: whether it learns parameters on other problems; such a strategy needs at least two problems.
+        ranks_scores: whether it only compares scores with each other, so that they may lie outside 0 … 1.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Strategy:
     colour: str
     votes: bool = True
     learns: bool = False
+    ranks_scores: bool = False
 
     @property
     def estimator(self) -> Callable[..., StrategyEstimate]:
@@ -80,7 +82,12 @@ class Strategy:
             has_answers: whether its answers are known.
         """
         available = {"solutions": True, "verifications": pool.verdicts is not None, "scores": pool.scores is not None}
-        return available[self.needs] and (has_answers or not self.votes) and (pool.problems > 1 or not self.learns)
+        return (
+            available[self.needs]
+            and (has_answers or not self.votes)
+            and (pool.problems > 1 or not self.learns)
+            and (self.needs != "scores" or pool.has_weights or self.ranks_scores)
+        )
 
 
 ESTIMATORS = "isocompute.planner.strategies.estimators"
@@ -133,6 +140,7 @@ BON = Strategy(
     "best of n: sample S solutions, score each, take the best score",
     "#8c8c8c",
     votes=False,
+    ranks_scores=True,
 )
 PRM_WEIGHTED = Strategy(
     "prm-weighted",

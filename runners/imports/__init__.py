@@ -3,6 +3,7 @@
 from isocompute.runners.imports.formats import IMPORT_FORMATS, FormatEntry
 from isocompute.runners.imports.importing import import_logged_run
 from isocompute.runners.imports.rows import (
+    ImportedChoice,
     ImportedMetadata,
     ImportedProblem,
     ImportedRow,
@@ -18,6 +19,7 @@ __all__ = [
     "FormatEntry",
     "ImportSource",
     "ImportSummary",
+    "ImportedChoice",
     "ImportedMetadata",
     "ImportedProblem",
     "ImportedRow",

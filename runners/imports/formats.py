@@ -21,6 +21,7 @@ class FormatEntry:
         has_columns: whether a user may rename its columns.
         has_scorers: whether a log may hold several scorers, of which a user may choose.
         has_filters: whether a log may hold the answers of several filters, of which a user may choose.
+        can_deinterleave: whether completions can be put back under their own problems.
     """
 
     adapter: str
@@ -29,6 +30,7 @@ class FormatEntry:
     has_columns: bool = False
     has_scorers: bool = False
     has_filters: bool = False
+    can_deinterleave: bool = False
 
     @property
     def adapter_function(self) -> Callable[[ImportSource], Iterator[ImportedRow]]:
@@ -46,6 +48,7 @@ SEARCH_AND_LEARN = FormatEntry(
     f"{IMPORTS_PACKAGE}.search_and_learn:read_search_and_learn_rows",
     "APPROACH_completions.jsonl, or a folder of them",
     grader="math",
+    can_deinterleave=True,
 )
 LARGE_LANGUAGE_MONKEYS = FormatEntry(
     f"{IMPORTS_PACKAGE}.monkeys:read_monkeys_rows", "a folder of YAML, or .jsonl, .json", grader="math"

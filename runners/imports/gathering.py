@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from hashlib import file_digest
-from pathlib import Path
 from typing import Any
 
 import isocompute
@@ -13,8 +11,9 @@ from isocompute.errors import DataError
 from isocompute.runners.grading import GRADERS, AnswerClasses, Grader, load_grader_by_name
 from isocompute.runners.grading.golds import extract_gold_answer, find_general_grader, infer_grader_name
 from isocompute.runners.imports.formats import IMPORT_FORMATS
-from isocompute.runners.imports.packed import strip_file_ending
+from isocompute.runners.imports.logged_choices import LoggedChoices
 from isocompute.runners.imports.rows import (
+    ImportedChoice,
     ImportedMetadata,
     ImportedProblem,
     ImportedRow,
@@ -22,12 +21,15 @@ from isocompute.runners.imports.rows import (
     ImportedSolution,
     ImportedVerification,
 )
-from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.imports.summaries import GradeDifference, ImportSummary, SourceSummary
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.parsing.verdicts import VERDICT_READER
 from isocompute.runners.storage.doubts import describe_doubts, has_known_answers
-from isocompute.runners.storage.imported_scores import build_imported_score_row
+from isocompute.runners.storage.imported_scores import (
+    build_imported_score_row,
+    describe_missing_scores,
+    has_missing_step,
+)
 from isocompute.runners.storage.provenance import GOLD_AS_GIVEN, LOGGED_GRADER, ImportedRun
 from isocompute.runners.storage.run import RUN_FORMAT, Run
 from isocompute.runners.storage.schema import (
@@ -38,7 +40,7 @@ from isocompute.runners.storage.schema import (
     VERIFICATIONS_TABLE,
     RunTable,
 )
-from isocompute.runners.storage.unequal import describe_cut_problems, describe_short_problems
+from isocompute.runners.storage.unequal import describe_cut_problems
 
 MAX_PART_CHARACTERS = 32 * 2**20
 """Characters of text in a part, and so the most of each table that is held in memory."""
@@ -55,36 +57,6 @@ REPORTABLE_COLUMNS = {
 
 MOST_EXAMPLES = 3
 """The most differences between two gradings that are shown."""
-
-
-def summarise_source(
-    source: ImportSource, problems_with: int | None = None, short: list[str] | None = None, problems: int = 0
-) -> SourceSummary:
-    """Return what a manifest says of a file or folder.
-
-    Args:
-        source: the file or folder.
-        problems_with: the fewest solutions of a problem that is kept, if that was asked for.
-        short: the problems that were left out for it.
-        problems: the number of problems with them.
-    """
-    place = source.path.resolve()
-    digest = hash_source_file(source.path) if source.path.is_file() else None
-    ignored = [column for column in source.seen_columns if column not in source.used_columns]
-    used = dict(source.used_columns)
-    notes = [*source.notes, *([describe_short_problems(short, problems, problems_with or 0)] if short else [])]
-    return SourceSummary(
-        f"'{source.path}'",
-        place.name,
-        strip_file_ending(place),
-        source.file_count,
-        digest,
-        used,
-        ignored,
-        notes,
-        problems_with,
-        len(short or ()),
-    )
 
 
 class ImportWriter:
@@ -114,6 +86,8 @@ class ImportWriter:
         self.reported_columns: set[tuple[RunTable, str]] = set()
         self.correct_counts: Counter[bool] = Counter()
         self.logged_counts: Counter[bool] = Counter()
+        self.choices = LoggedChoices()
+        self.sampled = self.scored = 0
         self.differing = 0
         self.examples: list[GradeDifference] = []
         self.raw_answers: dict[str, set[str | None]] = {}
@@ -147,6 +121,8 @@ class ImportWriter:
                 self._take_verification(row)
             case ImportedSearch():
                 self._take_search(row)
+            case ImportedChoice():
+                self._take_choice(row)
 
     def finish(self, source: SourceSummary, run: str) -> ImportSummary:
         """Write what has gathered, and the manifest.
@@ -168,6 +144,7 @@ class ImportWriter:
             task=clean_display_name(self.about.task or source.task),
             solver=self.about.solver and clean_display_name(self.about.solver),
             verifier=self.about.verifier and clean_display_name(self.about.verifier),
+            aggregate=self.about.aggregate,
             rows={
                 table.name: self.rows[table]
                 for table in REPORTABLE_COLUMNS
@@ -192,7 +169,7 @@ class ImportWriter:
                 "verdicts": VERDICT_READER if (VERIFICATIONS_TABLE, "text") in self.reported_columns else self.logged,
             }
         )
-        columns = ["problem_id", "answer", "correct", "completion_tokens", "status"]
+        columns = ["problem_id", "solution_id", "answer", "correct", "completion_tokens", "status"]
         solutions = self.run.read_frame(SOLUTIONS_TABLE, columns)
         sampled = solutions[solutions["status"].eq("ok")]
         doubts = describe_doubts(sampled, self.title, has_known_answers(sampled))
@@ -202,6 +179,7 @@ class ImportWriter:
                 "are unknown."
             )
         doubts += describe_cut_problems(sampled.groupby("problem_id").size())
+        scores = self.run.read_frame(SCORES_TABLE, ["problem_id", "solution_id", "step_scores"])
         graded = self.correct_counts.total()
         refused = 0 if self.grader is None else self.grader.refused_count
         judged = self.logged_counts.total()
@@ -217,7 +195,14 @@ class ImportWriter:
             examples=self.examples,
             columns=source.columns,
             ignored_columns=source.ignored_columns,
-            notes=[*self._describe_names(), *source.notes, *self._describe_doubts(), *doubts],
+            choices=self.choices.compare_choices(solutions, scores),
+            notes=[
+                *self._describe_names(),
+                *source.notes,
+                *self._describe_doubts(),
+                *doubts,
+                *describe_missing_scores(self.sampled, self.scored),
+            ],
         )
 
     def _describe_names(self) -> list[str]:
@@ -267,6 +252,9 @@ class ImportWriter:
             self._compare_grades(row, number, answer, correct)
         graded = {"solution_id": number, "answer": answer, "correct": correct, "status": status}
         self._write_row(SOLUTIONS_TABLE, {**vars(row), **graded})
+        if status == "ok":
+            self.sampled += 1
+            self.scored += row.step_scores is not None and not has_missing_step(row.step_scores)
         if row.step_scores is not None:
             self._write_row(SCORES_TABLE, build_imported_score_row(row.problem_id, number, row.step_scores, row.text))
 
@@ -306,6 +294,11 @@ class ImportWriter:
         self.searches.add(key)
         answer, correct = self._grade_row(row)
         self._write_row(SEARCHES_TABLE, {**vars(row), "answer": answer, "correct": correct, "status": "ok"})
+
+    def _take_choice(self, row: ImportedChoice) -> None:
+        if row.problem_id in self.classes:
+            _, correct = self.classes[row.problem_id].grade(row.text)
+            self.choices.add_choice(row.strategy, row.S, row.problem_id, correct)
 
     def _grade_row(self, row: ImportedSolution | ImportedSearch) -> tuple[str | None, bool]:
         """Return a row's answer and whether it is right."""
@@ -379,9 +372,3 @@ class ImportWriter:
 def clean_display_name(name: str) -> str:
     """Return a name on one line, cut short, without characters that move a terminal's cursor."""
     return "".join(c if c.isprintable() else " " for c in name)[:200]
-
-
-def hash_source_file(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 
 from isocompute.errors import ConfigError
 from isocompute.runners.imports.formats import IMPORT_FORMATS, FormatEntry, normalise_import_format
-from isocompute.runners.imports.gathering import ImportWriter, summarise_source
+from isocompute.runners.imports.gathering import ImportWriter
 from isocompute.runners.imports.rows import ImportedMetadata, ImportedProblem, ImportedSolution
 from isocompute.runners.imports.source import ImportSource
-from isocompute.runners.imports.summaries import ImportSummary
+from isocompute.runners.imports.summaries import ImportSummary, summarise_source
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.building import build_hidden_run
 from isocompute.runners.storage.provenance import LOGGED_GRADER
@@ -31,6 +31,7 @@ def import_logged_run(
     filter: str | None = None,
     scorer: str | None = None,
     failed: str = "drop",
+    deinterleave: bool = False,
     *,
     task: str | None = None,
     model: str | None = None,
@@ -52,6 +53,8 @@ def import_logged_run(
         scorer: of lm-eval and inspect-ai: the metric or scorer that says right or wrong.
         failed: what becomes of solutions that failed in the log: ``drop`` leaves them out of estimates, ``wrong``
             counts them as wrong.
+        deinterleave: of search-and-learn: whether to put completions back under their own problems, in files from
+            before January 2025.
         task: the task's name, whatever the log says.
         model: the name of the model that solved, whatever the log says.
         problems_with: problems with fewer solutions are left out; all are kept if not given.
@@ -67,6 +70,7 @@ def import_logged_run(
         ("columns", columns, "has_columns"),
         ("filter", filter, "has_filters"),
         ("scorer", scorer, "has_scorers"),
+        ("deinterleave", deinterleave, "can_deinterleave"),
     ):
         if given and not getattr(format, has_option):
             named = [other for other, entry in IMPORT_FORMATS.items() if getattr(entry, has_option)]
@@ -77,11 +81,11 @@ def import_logged_run(
     for option, given in (("task", task), ("model", model)):
         if given is not None and not given.strip():
             raise ConfigError(f"--{option} is {format_error_value(given)}; it must be a name.")
-    source, target = ImportSource(path, columns, filter, scorer), Run(run)
+    source, target = ImportSource(path, columns, filter, scorer, deinterleave), Run(run)
     short: list[str] = []
     counts: dict[str, int] = {}
     if problems_with is not None:
-        counted = ImportSource(path, columns, filter, scorer)
+        counted = ImportSource(path, columns, filter, scorer, deinterleave)
         counts = count_solutions(format, name, counted, failed == "wrong", grader in (None, LOGGED_GRADER))
         short = find_short_problems(counts, problems_with, f"'{path}'")
     left_out = frozenset(short)

@@ -14,11 +14,12 @@ PROGRAMS_NOTE = "Programs are right or wrong as logged; they are never compared 
 
 @dataclass(frozen=True)
 class ImportedMetadata:
-    """The source's task and models."""
+    """The source's task and models, and how step scores become one, as in `scorers.aggregate`."""
 
     task: str | None = None
     solver: str | None = None
     verifier: str | None = None
+    aggregate: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,4 +90,17 @@ class ImportedSearch:
     correct: bool | None = None
 
 
-ImportedRow = ImportedMetadata | ImportedProblem | ImportedSolution | ImportedVerification | ImportedSearch
+@dataclass(frozen=True)
+class ImportedChoice:
+    """The answer that the tool chose by a strategy among the first S solutions of a problem."""
+
+    problem_id: str
+    where: str
+    strategy: str
+    S: int
+    text: str
+
+
+ImportedRow = (
+    ImportedMetadata | ImportedProblem | ImportedSolution | ImportedVerification | ImportedSearch | ImportedChoice
+)

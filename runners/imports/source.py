@@ -43,6 +43,7 @@ class ImportSource:
         columns: of a table: maps its column names to the names here.
         filter: the filter of a log whose answers are taken; the first if not given.
         scorer: the scorer or metric of a log that says right or wrong; the first that does if not given.
+        deinterleave: whether completions are put back under their own problems.
 
     Attributes:
         file_count: files that `find_files` and `count_files` returned.
@@ -63,8 +64,9 @@ class ImportSource:
         columns: Mapping[str, str] | None = None,
         filter: str | None = None,
         scorer: str | None = None,
+        deinterleave: bool = False,
     ) -> None:
-        self.path, self.filter, self.scorer = Path(path), filter, scorer
+        self.path, self.filter, self.scorer, self.deinterleave = Path(path), filter, scorer, deinterleave
         self.notes: list[str] = []
         self.columns = dict(columns or {})
         self.total_bytes = self.bytes_read = self.bytes_unpacked = self.file_count = 0
@@ -135,6 +137,15 @@ class ImportSource:
                 else:
                     yield where, require_block(value, where)
                 is_begun = True
+
+    def scan_json_lines(self, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the objects of a JSON-lines file that is read once more afterwards.
+
+        Raises:
+            DataError: as `read_json_lines`.
+        """
+        self.total_bytes += path.stat().st_size
+        yield from self.read_json_lines(path)
 
     def read_json(self, path: Path) -> Any:
         """Return the content of a JSON file.

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import file_digest
+from pathlib import Path
 
+from isocompute.runners.imports.logged_choices import ChoiceComparison
+from isocompute.runners.imports.packed import strip_file_ending
+from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.storage.provenance import ImportedRun
+from isocompute.runners.storage.unequal import describe_short_problems
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class ImportSummary:
         examples: some of them, as (problem, solution, right answer, answer, as logged, as graded).
         columns: of a table, the columns that were read, with their names here.
         ignored_columns: of a table, its other columns.
+        choices: the tool's own choices among the solutions, beside those by the same rules here.
         notes: doubts about the source, in sentences.
     """
 
@@ -49,6 +56,7 @@ class ImportSummary:
     examples: list[GradeDifference]
     columns: dict[str, str]
     ignored_columns: list[str]
+    choices: list[ChoiceComparison]
     notes: list[str]
 
 
@@ -79,3 +87,39 @@ class SourceSummary:
     notes: list[str] = field(default_factory=list)
     problems_with: int | None = None
     short_problems: int = 0
+
+
+def summarise_source(
+    source: ImportSource, problems_with: int | None = None, short: list[str] | None = None, problems: int = 0
+) -> SourceSummary:
+    """Return what a manifest says of a file or folder.
+
+    Args:
+        source: the file or folder.
+        problems_with: the fewest solutions of a problem that is kept, if that was asked for.
+        short: the problems that were left out for it.
+        problems: the number of problems with them.
+    """
+    place = source.path.resolve()
+    digest = hash_source_file(source.path) if source.path.is_file() else None
+    ignored = [column for column in source.seen_columns if column not in source.used_columns]
+    used = dict(source.used_columns)
+    notes = [*source.notes, *([describe_short_problems(short, problems, problems_with or 0)] if short else [])]
+    return SourceSummary(
+        f"'{source.path}'",
+        place.name,
+        strip_file_ending(place),
+        source.file_count,
+        digest,
+        used,
+        ignored,
+        notes,
+        problems_with,
+        len(short or ()),
+    )
+
+
+def hash_source_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

@@ -16,6 +16,14 @@ AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
 }
 """The aggregates by name: the last step's score, the lowest, the product, the mean."""
 
+AGGREGATE_PHRASES = {
+    "last": "that of its last step",
+    "min": "that of its worst step",
+    "prod": "the product of its steps' scores",
+    "mean": "the mean of its steps' scores",
+}
+"""The aggregates in words."""
+
 
 def aggregate_scores(scores: Sequence[float], how: str) -> float:
     """Return one score for all steps.

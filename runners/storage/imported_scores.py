@@ -1,7 +1,11 @@
-"""Step scores of imports, including those that imports of format 1 store with their solutions."""
+"""Step scores of imports, including those that imports of format 1 store with their solutions.
+
+A row that is not ok keeps its scores. Those outside 0 … 1 rank solutions; a row with a missing score is not used.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -12,8 +16,11 @@ from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import DIGEST_COLUMN, SCORES_TABLE, SOLUTIONS_TABLE
 
-OUT_OF_RANGE_STATUS = "not used: a step's score is outside 0 … 1"
-"""Status of step scores in another range than 0 … 1. The row keeps them, and nothing uses them."""
+OUT_OF_RANGE_STATUS = "only ranks solutions: a step's score is outside 0 … 1"
+"""Status of step scores in another range than 0 … 1, with which a solution cannot be weighted."""
+
+MISSING_STEP_STATUS = "not used: a step's score is missing"
+"""Status of step scores of which one is missing: what the solution's score would be is unknown."""
 
 
 def build_imported_score_row(problem: str, solution: int, steps: Sequence[float], text: str | None) -> dict[str, Any]:
@@ -22,16 +29,46 @@ def build_imported_score_row(problem: str, solution: int, steps: Sequence[float]
     Args:
         problem: the problem's id.
         solution: the solution's number.
-        steps: the score of each step.
+        steps: the score of each step; NaN where it is missing.
         text: the solution's text; None if the import lacks it.
     """
     return {
         "problem_id": problem,
         "solution_id": solution,
         "step_scores": list(steps),
-        "status": "ok" if all(0 <= step <= 1 for step in steps) else OUT_OF_RANGE_STATUS,
+        "status": find_score_status(steps),
         DIGEST_COLUMN.name: None if text is None else digest_text(text),
     }
+
+
+def find_score_status(steps: Sequence[float]) -> str:
+    """Return the status of a solution's imported step scores.
+
+    >>> find_score_status([0.5, 1.0]), find_score_status([0.5, float("nan")])
+    ('ok', "not used: a step's score is missing")
+    """
+    if has_missing_step(steps):
+        return MISSING_STEP_STATUS
+    return "ok" if all(0 <= step <= 1 for step in steps) else OUT_OF_RANGE_STATUS
+
+
+def has_missing_step(steps: Collection[float]) -> bool:
+    """Return whether a step's score is missing."""
+    return any(math.isnan(step) for step in steps)
+
+
+def describe_missing_scores(solutions: int, scored: int) -> list[str]:
+    """Return a sentence on solutions without a score, where others have one.
+
+    >>> describe_missing_scores(40, 40), describe_missing_scores(40, 0)
+    ([], [])
+    """
+    if not 0 < scored < solutions:
+        return []
+    return [
+        f"{solutions - scored:,} of {solutions:,} solutions have no score. bon and prm-weighted use the solutions of a "
+        "problem before its first one without a score, as many of each problem as of the one with the fewest."
+    ]
 
 
 def extract_solution_scores(run: Run, but: Collection[tuple[str, int]] = ()) -> pa.Table:

@@ -33,6 +33,7 @@ class ImportedRun(ConfigBlock):
         task: the task's name.
         solver: the model that solved.
         verifier: the model that verified.
+        aggregate: how step scores become one, as in `scorers.aggregate`.
         rows: number of rows of each table.
         unknown: columns that are null in all rows, as ``table.column``.
         problems_with: the fewest solutions of a problem that was imported; None if all were.
@@ -46,6 +47,7 @@ class ImportedRun(ConfigBlock):
     task: str
     solver: str | None = None
     verifier: str | None = None
+    aggregate: str | None = None
     rows: dict[str, RowCount]
     unknown: tuple[str, ...] = ()
     problems_with: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -332,6 +333,11 @@ def test_the_scores_of_best_of_n_are_used_and_a_cost_places_them(command, refuse
     assert "A solution's score is that of its last step (last)." in said
     assert "ρ = unknown, the cost of scoring a solution in solutions" in said
     assert {"bon", "prm-weighted"} <= set(read_profile(str(profile)).strategies)
+    flat = " ".join(said.split())
+    assert re.search(r"With S=4: sc [\d.]+ % \[.*?\], bon [\d.]+ % \[.*?\], prm-weighted [\d.]+ % \[", flat)
+    assert "The cost of bon, prm-weighted is unknown; fit --rho sets it." in flat
+    hard = " ".join(command("difficulty", run, "--samples", 2).out.split())
+    assert "The cost of bon, prm-weighted is unknown" in hard
     plan = json.loads(command("plan", "-b", "8x", "-p", profile, "--json").out)
     assert plan["alternatives"] == []
     assert any("The cost of bon, prm-weighted is unknown" in warning for warning in plan["warnings"])
@@ -340,6 +346,24 @@ def test_the_scores_of_best_of_n_are_used_and_a_cost_places_them(command, refuse
     assert options["bon"]["compute"] == pytest.approx(1.5 * options["bon"]["solutions"])
     assert refused("plan", "-b", "8x", "-p", profile, "--rho", "-1").startswith("ρ is -1; ")
     assert refused("plan", "-b", "8x", "-p", "lab", "--rho", "1").startswith("The profile 'lab' holds no scores")
-    assert command("fit", run, "-o", profile, "--rho", "0.25").code == 0
+    said = command("fit", run, "-o", profile, "--rho", "0.25")
+    assert said.code == 0
+    assert "With S=" not in said.out
     assert read_profile(str(profile)).rhos["completion"] == 0.25
     assert command("check", run).code == 0
+
+
+def test_interleaved_completions_are_put_back_on_request(command, refused, tmp_path):
+    lines = (GOLDEN / "search-and-learn-old" / "best_of_n_completions.jsonl").read_text()
+    path = tmp_path / "best_of_n_completions.jsonl"
+    path.write_text(lines)
+    said = " ".join(command("import", "search-and-learn", path, "-o", tmp_path / "stored").out.split())
+    assert "A solution is right with probability 0.188." in said
+    assert "stored under other problems, in batches of 6, as search-and-learn did before January 2025" in said
+    assert "sc with the first 4 solutions of 12 problems: 0." in said
+    said = " ".join(command("import", "search-and-learn", path, "-o", tmp_path / "back", "--deinterleave").out.split())
+    assert "A solution is right with probability 0.708." in said
+    assert "were put back under their own problems, in batches of 6." in said
+    assert refused("import", "lm-eval", path, "-o", tmp_path / "no", "--deinterleave") == (
+        "--deinterleave is only for the format search-and-learn."
+    )

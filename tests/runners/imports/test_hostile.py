@@ -131,8 +131,9 @@ def test_yaml_that_would_run_code_or_merge_is_not_read(refused, content):
                                          "0 or more; it is 1099511627776."),
         ({"completion_tokens": [1.5]}, "FILE, line 1, completion 0: 'completion_tokens' must be a whole number, "
                                        "0 or more; it is 1.5."),
-        ({"scores": [[float("nan")]]}, "FILE, line 1, completion 0: 'scores' must be numbers, one per step; they are "
-                                       "[nan]."),
+        ({"scores": [[1e31]]}, "FILE, line 1, completion 0: 'scores' must be numbers, one per step; they are [1e+31]."),
+        ({"scores": [7]}, "FILE, line 1, completion 0: 'scores' must be numbers, one per step; they are 7."),
+        ({"scores": [[True]]}, "FILE, line 1, completion 0: 'scores' must be numbers, one per step; they are [True]."),
         ({"scores": [["1"]]}, "FILE, line 1, completion 0: 'scores' must be numbers, one per step; they are ['1']."),
     ],
 )  # fmt: skip

@@ -123,11 +123,11 @@ def test_step_scores_beside_the_solutions_of_an_old_import_count_as_its_scores(t
     assert found.rows.scores["scorer_prompt_tokens"].isna().all()
     assert found.notes == expected.notes
     profile = estimate_run_profile(old.path, "p")
-    assert ("bon" in profile.strategies) == (scores is SCORED)
+    assert [name in profile.strategies for name in ("bon", "prm-weighted")] == [True, scores is SCORED]
     assert profile.model_dump() == estimate_run_profile(new.path, "p").model_dump()
 
 
-def test_imported_scores_in_a_range_of_their_own_are_kept_counted_and_not_used(tmp_path):
+def test_imported_scores_in_a_range_of_their_own_are_counted_and_rank_solutions(tmp_path):
     best_of_n(tmp_path / "best_of_n_completions.jsonl", STRANGE)
     import_logged_run("search-and-learn", str(tmp_path / "best_of_n_completions.jsonl"), str(tmp_path / "run"))
     run = Run(tmp_path / "run")
@@ -136,7 +136,7 @@ def test_imported_scores_in_a_range_of_their_own_are_kept_counted_and_not_used(t
     ]  # fmt: skip
     assert check_run(run).is_whole
     assert measure_run_progress(run).scores.failures == {OUT_OF_RANGE_STATUS: 2}
-    assert read_pool(run).pool.scores is None
+    assert read_pool(run).pool.scores.tolist() == [[0.25, 0.125], [7.5, 0.0]]
     assert read_pool(run).notes[-1] == (
-        "Imported step scores are not used where one is outside 0 … 1: 2 solutions, the first ('p0', 0)."
+        "Imported scores outside 0 … 1 rank solutions in bon; prm-weighted cannot weight votes with them."
     )
