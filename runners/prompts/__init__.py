@@ -4,12 +4,16 @@ r"""Prompts in files, each with a name and a hash.
 ``math-solve``          solve a problem, with a boxed answer
 ``math-revise``         the same, given earlier attempts
 ``choice-solve``        solve a multiple-choice problem, with a boxed letter; the options are part of the question
-``genrm-base``          solve the problem, compare a solution, and end in ``Is the answer correct (Yes/No)? X``
+``genrm-base``          check a solution line by line and end in ``Is the answer correct (Yes/No)? Yes`` or ``No``
 ``genrm-base-fewshot``  the same, with two worked examples
 ``genrm-base-choice``   the same as ``genrm-base``, for multiple choice
 ``genrm-ft``            problem, solution, ``Verification:``, for a verifier that was trained to continue from there
 ``lab-…``               the prompts that the lab's models were trained on
 ======================  ===========================================================================================
+
+The prompts ``genrm-base…`` ask after the solution, first for the check and then for the verdict. Asked before the
+problem, a model of 1.5 billion parameters solved the problem anew in place of a verdict; asked for a line alone, it gave
+a bare word. data/runs/qwen-gsm-symbolic-reverified/README.md has the measurements.
 
 A model that is not a chat model may continue after its verdict with a problem of its own, and judge that too: give it
 a ``stop`` such as ``"\nProblem:"``. Questions and solutions are hostile text: a placeholder in them stays as it is, and

@@ -57,20 +57,19 @@ def test_the_lab_is_asked_what_its_models_were_trained_on():
 
 
 @pytest.mark.parametrize("name", [name for name in GENRM if name != "genrm-ft"])
-def test_a_verifier_is_told_after_the_solution_to_reason_and_the_form_that_is_read(name):
+def test_a_verifier_is_asked_after_the_solution_first_to_check_and_then_for_a_line_that_is_read(name):
     template = prompts.load_prompt(name, needs=("question", "solution")).template
-    form = "Is the answer correct (Yes/No)? X\n"
-    assert template.count(form) == 1
-    places = [template.rindex(part) for part in ("{question}", "{solution}", "reasoning", form)]
+    lines = [f"Is the answer correct (Yes/No)? {word}\n" for word in ("Yes", "No")]
+    assert [parse_verdict(line) for line in lines] == [1.0, 0.0]
+    places = [template.rindex(part) for part in ("{question}", "{solution}", "First write down your check", *lines)]
     assert places == sorted(places)
-    assert template.removesuffix("\nVerification:\n").endswith(form)
-    assert [parse_verdict(form.replace("X", x)) for x in ("Yes", "No")] == [1.0, 0.0]
 
 
-@pytest.mark.parametrize("name", ["genrm-base", "genrm-base-choice", "genrm-ft"])
-def test_a_verifier_that_only_repeats_its_prompt_gives_no_verdict(name):
-    prompt = prompts.load_prompt(name, needs=("question", "solution"))
-    assert parse_verdict(prompt.fill(question="2+2?", solution="2+2 = \\boxed{4}")) is None
+def test_a_verifier_that_only_repeats_its_prompt_gives_no_yes():
+    for name in GENRM:
+        prompt = prompts.load_prompt(name, needs=("question", "solution"))
+        repeated = parse_verdict(prompt.fill(question="2+2?", solution="2+2 = \\boxed{4}"))
+        assert repeated == (None if name == "genrm-ft" else 0.0)
 
 
 def test_the_worked_examples_reject_a_wrong_answer_and_accept_a_right_one():
