@@ -133,6 +133,23 @@ class CheckJson(CommandJson):
     """Harmless observations."""
 
 
+class GradeDifferenceJson(JsonBlock):
+    """A solution that the log and the grader judge differently."""
+
+    problem_id: str
+    """The problem."""
+    solution_id: int
+    """The number of the solution."""
+    gold: str | None
+    """The right answer."""
+    answer: str | None
+    """The answer that was read; null if none."""
+    logged: bool
+    """True if it is right in the log."""
+    graded: bool
+    """True if it is right here."""
+
+
 class GradeJson(CommandJson):
     """``grade RUN --json``: what a new grading changed."""
 
@@ -154,6 +171,14 @@ class GradeJson(CommandJson):
     """Solutions without a readable answer."""
     refused: int
     """Comparisons that exceeded the limits on time or memory; their answers count as different."""
+    accuracy: Fraction | None
+    """Mean accuracy of the solutions."""
+    logged_accuracy: Fraction | None
+    """Mean accuracy as the log of an import says, over the solutions that it judges; null if it judges none."""
+    differing: int
+    """Solutions that the log and the grader judge differently."""
+    examples: list[GradeDifferenceJson]
+    """Some of them."""
     notes: list[str]
     """Limits of the numbers."""
 
@@ -223,23 +248,6 @@ class OriginJson(JsonBlock):
     """Number of rows by table."""
     unknown: tuple[str, ...]
     """Columns that no row has, as ``table.column``."""
-
-
-class GradeDifferenceJson(JsonBlock):
-    """A solution that the log and the grader judge differently."""
-
-    problem_id: str
-    """The problem."""
-    solution_id: int
-    """The number of the solution."""
-    gold: str | None
-    """The right answer."""
-    answer: str | None
-    """The answer that was read; null if none."""
-    logged: bool
-    """True if it is right in the log."""
-    graded: bool
-    """True if it is right here."""
 
 
 class ImportJson(CommandJson):

@@ -188,13 +188,8 @@ def describe_probability_verdicts(pool: Pool) -> list[str]:
 
 
 def describe_missing_votes(run: RunPool) -> list[str]:
-    """Return a sentence if answers are unknown, so that votes cannot be counted."""
-    if run.has_answers:
-        return []
-    return [
-        "The run records which solutions are right, but not their answers: votes cannot be counted, "
-        "so SC is known at one solution only."
-    ]
+    """Return a sentence if votes cannot be counted."""
+    return [] if run.missing_votes is None else [run.missing_votes]
 
 
 def describe_run_pool(run: RunPool) -> str:

@@ -201,16 +201,3 @@ def extract_gold_answer(gold: str | None) -> str | None:
         return None
     inside = extract_boxed_answer(gold, len(gold))
     return (gold.rpartition("####")[2] if inside is None else inside).strip() or None
-
-
-def infer_grader_name(gold: str) -> str | None:
-    r"""Return the grader that the form of a right answer suggests; None if it could be any.
-
-    >>> [infer_grader_name(gold) for gold in ["so \\boxed{7}", "3 + 4\n#### 7", "(B)", "7"]]
-    ['math', 'numeric', 'letter', None]
-    """
-    if "\\boxed" in gold:
-        return "math"
-    if "####" in gold:
-        return "numeric"
-    return "letter" if re.fullmatch(r"\s*\(?[A-Z]\)?\s*", gold) else None

@@ -36,7 +36,8 @@ def sample(name, epoch=1, value="C", usage=None, scores=None, **more):
 def test_inspect_ai_counts_what_failed_in_the_log_as_asked_for(inspect_log, tmp_path):
     path = inspect_log(
         sample("a"), sample("a", 2, error={"message": "timeout"}), sample("a", 3, invalidation={"reason": "x"}),
-        sample("a", 4, value="I"), sample("a", 5, value="P"), sample("a", 6, value=0.5), sample("a", 7, scores={}),
+        sample("a", 4, scores={"match": {"value": "I", "answer": "8"}}), sample("a", 5, value="P"),
+        sample("a", 6, value=0.5), sample("a", 7, scores={}),
     )  # fmt: skip
     summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "drop"), "as-logged")
     assert summary.failures == {"scored as partly right": 2, "timeout": 1, "invalidated in the log": 1, "not scored": 1}
