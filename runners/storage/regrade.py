@@ -151,7 +151,7 @@ def require_own_grader(run: Run) -> str:
     if grader.startswith(f"{LOGGED_GRADER}/"):
         raise RunError(
             f"The answers of '{run.path}' were logged by another tool ({grader}), not read by a grader here; name "
-            f"one to read the texts: --grader {GRADERS.names_as_text}."
+            f"one to read them: --grader {GRADERS.names_as_text}."
         )
     return grader
 

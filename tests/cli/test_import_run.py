@@ -97,8 +97,8 @@ def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, ref
     )
     assert "has no λ for 'prompts'" in refused("fit", run, "-o", profile, "--lambda", "prompts")
     assert refused("grade", run) == (
-        f"The run at '{run}' holds no solutions to grade: the import has no solution texts, only the answers read in "
-        "them."
+        f"The answers of '{run}' were logged by another tool (as-logged/sc-genrm-scaling), not read by a grader here; "
+        "name one to read them: --grader boxed-number, math, letter, numeric or exact."
     )
 
 
@@ -204,7 +204,7 @@ def test_an_import_is_graded_again_where_it_has_texts(command, refused, tmp_path
     command("import", "lm-eval", source, "-o", run)
     assert refused("grade", run) == (
         f"The answers of '{run}' were logged by another tool (as-logged/lm-eval), not read by a grader here; name "
-        "one to read the texts: --grader boxed-number, math, letter, numeric or exact."
+        "one to read them: --grader boxed-number, math, letter, numeric or exact."
     )
     found = json.loads(command("grade", run, "--grader", "exact", "--json").out)
     assert (found["before"], found["grader"], found["now_wrong"]) == ("as-logged/lm-eval", "exact/1", 1)
