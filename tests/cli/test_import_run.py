@@ -207,7 +207,12 @@ def test_an_import_is_graded_again_where_it_has_texts(command, refused, tmp_path
         "one to read them: --grader boxed-number, math, letter, numeric or exact."
     )
     found = json.loads(command("grade", run, "--grader", "exact", "--json").out)
+    assert (found["differing"], len(found["examples"])) == (1, 1)
+    assert found["logged_accuracy"] > found["accuracy"]
     assert (found["before"], found["grader"], found["now_wrong"]) == ("as-logged/lm-eval", "exact/1", 1)
+    said = command("grade", run).out
+    assert f"The log says {found['logged_accuracy']:.3f}; 1 solution is judged differently:" in said
+    assert "right in the log, wrong here" in said
     assert json.loads(command("grade", run, "--json").out)["before"] == "exact/1"
     assert command("check", run).code == 0
 
