@@ -248,6 +248,8 @@ class OriginJson(JsonBlock):
     """Number of rows by table."""
     unknown: tuple[str, ...]
     """Columns that no row has, as ``table.column``."""
+    failed: str | None
+    """The treatment of solutions that failed in the log, drop or wrong; null in runs of earlier versions."""
 
 
 class ImportJson(CommandJson):

@@ -133,7 +133,9 @@ def print_import(console: Console, summary: ImportSummary) -> None:
         f"verifications.{COMPLETION_TOKENS_COLUMN}",
     } & set(log.unknown):
         print_note(console, "λ is unknown without completion tokens; give it to fit and plan with --lambda.")
-    if rows["solutions"]:
+    if rows["solutions"] and summary.accuracy is None:
+        print_note(console, "no solution is right or wrong, so nothing can be fitted.")
+    elif rows["solutions"]:
         print_plain_line(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")
     else:
         print_note(

@@ -166,6 +166,7 @@ class ImportWriter:
                 for column in columns
                 if self.rows[table] and (table, column) not in self.reported_columns
             ),
+            failed=self.failed,
         )
         self.run.write_manifest(
             {

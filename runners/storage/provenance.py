@@ -35,6 +35,7 @@ class ImportedRun(ConfigBlock):
         verifier: the model that verified.
         rows: number of rows of each table.
         unknown: columns that are null in all rows, as ``table.column``.
+        failed: the treatment of solutions that failed in the log, drop or wrong; None in runs of earlier versions.
     """
 
     format: str
@@ -46,6 +47,7 @@ class ImportedRun(ConfigBlock):
     verifier: str | None = None
     rows: dict[str, RowCount]
     unknown: tuple[str, ...] = ()
+    failed: str | None = None
 
     @property
     def task_name(self) -> str:

@@ -339,3 +339,19 @@ def test_the_scores_of_best_of_n_are_used_and_a_cost_places_them(command, refuse
     assert command("fit", run, "-o", profile, "--rho", "0.25").code == 0
     assert read_profile(str(profile)).rhos["completion"] == 0.25
     assert command("check", run).code == 0
+
+
+def test_an_import_in_which_every_solution_failed_is_not_to_be_fitted(command, tmp_path):
+    failed = {
+        "id": 1,
+        "epoch": 1,
+        "input": "3+4?",
+        "target": "7",
+        "output": {"completion": "7"},
+        "error": {"message": "x"},
+    }
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({"eval": {"task": "toy", "model": "m"}, "samples": [failed]}))
+    said = command("import", "inspect-ai", path, "-o", tmp_path / "run").out
+    assert "no solution is right or wrong, so nothing can be fitted" in said
+    assert "Next: isocompute fit" not in said

@@ -45,6 +45,7 @@ def test_inspect_ai_counts_what_failed_in_the_log_as_asked_for(inspect_log, tmp_
     assert iso.curve(tmp_path / "drop", "sc", S=[1])["accuracy"].tolist() == [0.5]
     summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "wrong"), "as-logged", failed="wrong")
     assert summary.accuracy == pytest.approx(1 / 7)
+    assert Run(summary.run).read_manifest()["imported"]["failed"] == "wrong"
     summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "graded"), "numeric")
     assert summary.failures == {"timeout": 1, "invalidated in the log": 1}  # a grader reads what the log does not judge
     with pytest.raises(ConfigError, match="--failed is 'keep'; it must be one of drop, wrong"):

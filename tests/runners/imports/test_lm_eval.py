@@ -66,6 +66,13 @@ def test_a_share_of_right_texts_is_kept_without_saying_which(take):
     assert solutions["text"].tolist() == texts
 
 
+def test_one_exact_match_of_several_texts_judges_none_of_them(take):
+    lines = [line(texts=["7", "8"], filtered=[["7", "8"]], target="#### 7", metrics={"exact_match": 1.0})]
+    summary, solutions = take(lines)
+    assert (summary.grader, summary.logged_accuracy) == ("numeric/2", None)
+    assert solutions["correct"].tolist() == [True, False]
+
+
 def test_several_filters_are_named_and_one_is_chosen(take):
     lines = [line(name="strict", metrics={"exact_match": 0.0}), line(name="flexible", metrics={"exact_match": 1.0})]
     summary, _ = take(lines)

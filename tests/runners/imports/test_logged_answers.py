@@ -17,6 +17,7 @@ from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.runners.grading import load_grader_by_name
 from isocompute.runners.imports import import_logged_run
 from isocompute.runners.imports.grader_choice import infer_grader_name
+from isocompute.runners.storage.grader_comparison import compare_graders
 from isocompute.runners.storage.regrade import regrade_run
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE
@@ -158,6 +159,14 @@ def test_a_second_grading_says_what_the_log_says(take):
     )
     assert result.differing == 1
     assert (result.examples[0].solution_id, result.examples[0].graded) == (1, True)
+
+
+def test_two_graders_are_compared_on_answers_without_texts(take):
+    _, run = take([("7", 1), ("14/2", 1), ("8", 0)])
+    for against, accuracy in (("numeric", 2 / 3), ("math-verify", 2 / 3), ("exact", 1 / 3)):
+        compared = compare_graders(run, None, against)
+        assert (compared.solutions, compared.accuracy) == (3, pytest.approx(2 / 3))
+        assert compared.other_accuracy == pytest.approx(accuracy), against
 
 
 def test_a_text_in_the_place_of_an_answer_is_read_by_a_grader(take):
