@@ -20,7 +20,8 @@ class Pool:
     Args:
         answers: (P, N) integers ≥ -1: the canonical answer of each solution, as a code that is valid within its own
             problem only; -1 if no answer could be parsed.
-        gold: (P,) integers ≥ 0: the code of the gold answer. It need not occur among the answers.
+        gold: (P,) integers ≥ 0: the code of the gold answer. It need not occur among the answers. Or (P, R): the codes
+            of all right answers of a problem, which vote apart; a problem with fewer than R repeats one.
         verdicts: (P, K, M) numbers in [0, 1], K ≤ N: verification m of solution k, as 0/1 or as p(yes); NaN if it
             could not be parsed. None if nothing was verified.
         judged: (P, K) integers 0..M: the number of verdicts of each solution, if solutions differ in it. These come
@@ -65,7 +66,7 @@ class Pool:
             )
         _check_minimum(codes, -1, "answers", "a code ≥ 0, or -1 where no answer was parsed")
         right = _check_integers(gold, "gold")
-        if right.shape != codes.shape[:1]:
+        if right.ndim not in (1, 2) or len(right) != len(codes) or right.size == 0:
             raise DataError(f"gold must hold one code per problem, shape ({codes.shape[0]},); got {right.shape}.")
         _check_minimum(right, 0, "gold", "a code ≥ 0")
         object.__setattr__(self, "answers", _copy_read_only(codes))
@@ -107,8 +108,25 @@ class Pool:
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """(P, N) booleans: whether each solution's answer is the gold answer; False for an unparsed answer."""
-        return np.asarray(self.answers == self.gold[:, None])
+        """(P, N) booleans: whether each solution's answer is a gold answer; False for an unparsed answer."""
+        right = self.gold.reshape(self.problems, -1)
+        return np.asarray((self.answers[:, :, None] == right[:, None, :]).any(axis=2))
+
+    def split_right_answers(self) -> tuple[Pool, NDArray[np.int64]]:
+        """Return a pool with a row for each right answer of each problem, and the problem of each row.
+
+        A vote that ends with any of several right answers is right, and the answers do not share their votes. So the
+        probability that a vote is right is the sum over the rows of a problem.
+        """
+        if self.gold.ndim == 1:
+            return self, np.arange(self.problems)
+        codes = [np.unique(row) for row in self.gold]
+        rows = np.repeat(np.arange(self.problems), [len(each) for each in codes])
+        verdicts, judged, scores, finished = (
+            None if column is None else column[rows]
+            for column in (self.verdicts, self.judged, self.scores, self.finished)
+        )
+        return Pool(self.answers[rows], np.concatenate(codes), verdicts, judged, scores, finished), rows
 
 
 def _check_integers(values: ArrayLike, name: str) -> NDArray[Any]:

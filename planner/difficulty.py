@@ -289,10 +289,7 @@ def assign_levels(kind: str, run: RunPool, profile: Profile, samples: int) -> Di
     if kind == "oracle":
         return assign_oracle_levels(run.pool)
     if kind == "agreement" and not run.has_answers:
-        raise DataError(
-            f"Difficulty by agreement needs answers, and the run at '{run.path}' records only which solutions are "
-            "right."
-        )
+        raise DataError(f"Difficulty by agreement cannot be found in '{run.path}'. {run.missing_votes}")
     if kind == "level":
         return assign_given_levels(get_dataset_levels(run, profile), run.pool)
     if kind == "score":

@@ -28,7 +28,8 @@ class Findings:
             if SC was measured at one solution only.
         plateau_interval: 95 % interval over problems; None without per-problem values.
         crossovers: the budget from which each other strategy's frontier stays at or above SC's, by strategy; strategies
-            whose every allocation costs less than one solution are left out.
+            whose every allocation costs less than one solution are left out, and all if SC was measured at one
+            solution only.
         laws: S_opt ∝ C^a, V_opt ∝ C^b, fitted in three ways; None without verifications, with an unknown λ, or with
             fewer than three budgets.
     """
@@ -52,14 +53,13 @@ def derive_findings(profile: Profile, lam: float | None) -> Findings:
         lam: λ; None without verifications, or if it is unknown.
     """
     sc, genrm = profile.self_consistency, profile.genrm
-    is_measured = len(sc.solutions) > 1
-    flat = int(find_plateau(sc.solutions, sc.array.mean(axis=0))) if is_measured else None
-    flat_interval = find_plateau_interval(sc.solutions, sc.array) if is_measured and len(sc.array) > 1 else None
+    flat = int(find_plateau(sc.solutions, sc.array.mean(axis=0))) if profile.has_votes else None
+    flat_interval = find_plateau_interval(sc.solutions, sc.array) if profile.has_votes and len(sc.array) > 1 else None
     self_consistency, *others = list_strategy_options(profile, lam)
     crossed = {
         other.strategy: find_crossover(other, self_consistency)
         for other in others
-        if other.highest_cost >= self_consistency.lowest_cost
+        if profile.has_votes and other.highest_cost >= self_consistency.lowest_cost
     }
     if genrm is None or lam is None:
         return Findings(flat, flat_interval, crossed, None)

@@ -41,8 +41,11 @@ def measure_strategy_power(profile: Profile, budgets: Sequence[float]) -> Strate
         budgets: the budgets to choose from, in x; those that pay for no other strategy are skipped.
 
     Returns:
-        None with fewer than two problems, without per-problem values, or if no other strategy is affordable.
+        None with fewer than two problems, without per-problem values, without votes, or if no other strategy is
+        affordable.
     """
+    if not profile.has_votes:
+        return None
     options = list_strategy_options(profile, profile.lam)
     voting = [each for each in options if each.strategy == "sc"]
     for budget in sorted((x for x in budgets if x <= POWER_BUDGET), reverse=True):

@@ -138,6 +138,23 @@ class CheckJson(CommandJson):
     """Harmless observations."""
 
 
+class GradeDifferenceJson(JsonBlock):
+    """A solution that the log and the grader judge differently."""
+
+    problem_id: str
+    """The problem."""
+    solution_id: int
+    """The number of the solution."""
+    gold: str | None
+    """The right answer."""
+    answer: str | None
+    """The answer that was read; null if none."""
+    logged: bool
+    """True if it is right in the log."""
+    graded: bool
+    """True if it is right here."""
+
+
 class GradeJson(CommandJson):
     """``grade RUN --json``: what a new grading changed."""
 
@@ -159,6 +176,14 @@ class GradeJson(CommandJson):
     """Solutions without a readable answer."""
     refused: int
     """Comparisons that exceeded the limits on time or memory; their answers count as different."""
+    accuracy: Fraction | None
+    """Mean accuracy of the solutions."""
+    logged_accuracy: Fraction | None
+    """Mean accuracy as the log of an import says, over the solutions that it judges; null if it judges none."""
+    differing: int
+    """Solutions that the log and the grader judge differently."""
+    examples: list[GradeDifferenceJson]
+    """Some of them."""
     notes: list[str]
     """Limits of the numbers."""
 
@@ -234,23 +259,8 @@ class OriginJson(JsonBlock):
     """The fewest solutions of a problem that was imported; null if all were."""
     short_problems: int
     """Number of problems that were left out for it."""
-
-
-class GradeDifferenceJson(JsonBlock):
-    """A solution that the log and the grader judge differently."""
-
-    problem_id: str
-    """The problem."""
-    solution_id: int
-    """The number of the solution."""
-    gold: str | None
-    """The right answer."""
-    answer: str | None
-    """The answer that was read; null if none."""
-    logged: bool
-    """True if it is right in the log."""
-    graded: bool
-    """True if it is right here."""
+    failed: str | None
+    """The treatment of solutions that failed in the log, drop or wrong; null in runs of earlier versions."""
 
 
 class ChoiceComparisonJson(JsonBlock):

@@ -57,7 +57,7 @@ def print_fit(
         print_line(console, describe_verifier_rates(profile.verifier))
     for line in describe_scoring_and_searches(profile):
         print_line(console, line)
-    for table in build_frontier_tables(frontier):
+    for table in build_frontier_tables(frontier, profile.has_votes):
         console.print()
         console.print(table)
     print_line(console, "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one.")
@@ -142,8 +142,10 @@ def print_allocation_laws(console: Console, laws: AllocationLaws) -> None:
     console.print()
 
 
-def build_frontier_tables(frontier: list[tuple[float, Comparison]]) -> list[Table]:
+def build_frontier_tables(frontier: list[tuple[float, Comparison]], has_votes: bool) -> list[Table]:
     """Build the tables of accuracies by budget, with the best strategy's allocation and its lead over SC.
+
+    Without votes SC is unknown from two solutions on.
 
     Returns one table if it is narrow enough, otherwise several, with the best strategy in the last.
     """
@@ -151,13 +153,15 @@ def build_frontier_tables(frontier: list[tuple[float, Comparison]]) -> list[Tabl
     order = [name for name in STRATEGIES if name in strategies]
     order += [name for name in strategies if name not in order]
     groups = [order[i : i + STRATEGIES_PER_TABLE] for i in range(0, len(order), STRATEGIES_PER_TABLE)]
-    tables = [build_frontier_table(frontier, group, len(groups) == 1) for group in groups]
+    tables = [build_frontier_table(frontier, group, len(groups) == 1, has_votes) for group in groups]
     if len(groups) > 1:
-        tables.append(build_frontier_table(frontier, [], True))
+        tables.append(build_frontier_table(frontier, [], True, has_votes))
     return tables
 
 
-def build_frontier_table(frontier: list[tuple[float, Comparison]], strategies: list[str], first: bool) -> Table:
+def build_frontier_table(
+    frontier: list[tuple[float, Comparison]], strategies: list[str], first: bool, has_votes: bool
+) -> Table:
     """Build the table of some strategies by budget, and on request the best of all strategies."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("budget", *strategies, *(("best", "numbers", "ahead of sc by") if first else ())):
@@ -165,9 +169,13 @@ def build_frontier_table(frontier: list[tuple[float, Comparison]], strategies: l
         table.add_column(heading, justify="left" if name in ("best", "numbers") else "right", no_wrap=True)
     for budget, compared in frontier:
         options = {option.strategy: option for option in compared.options}
-        cells = [f"{100 * options[name].accuracy:.1f}" if name in options else "" for name in strategies]
+        is_known = has_votes or budget < 2
+        cells = [
+            "" if name not in options else f"{100 * options[name].accuracy:.1f}" if is_known or name != "sc" else "?"
+            for name in strategies
+        ]
         if first:
-            best, lead_over_sc = compared.options[0], compared.get_lead("sc")
+            best, lead_over_sc = compared.options[0], compared.get_lead("sc") if is_known else None
             lead = (
                 ""
                 if lead_over_sc is None

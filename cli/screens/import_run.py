@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from isocompute.cli.screens.plan import print_line, print_note
-from isocompute.cli.screens.runs import print_plain_line
+from isocompute.cli.screens.runs import print_log_comparison, print_plain_line
 from isocompute.runners.imports import ImportSummary, import_logged_run
 
 COMPLETION_TOKENS_COLUMN = "completion_tokens"
@@ -143,17 +143,7 @@ def print_import(console: Console, summary: ImportSummary) -> None:
         count = sum(summary.failures.values())
         reasons = "; ".join(f"{times:,} × {reason[:80]}" for reason, times in list(summary.failures.items())[:3])
         print_note(console, f"{count:,} solutions failed in the log: {reasons}. --failed says what they count as.")
-    if summary.logged_accuracy is not None and summary.differing:
-        print_line(
-            console,
-            f"The log says {summary.logged_accuracy:.3f}; {summary.differing:,} solutions are judged differently:",
-        )
-        for each in summary.examples:
-            judged = f"{'right' if each.logged else 'wrong'} in the log, {'right' if each.graded else 'wrong'} here"
-            print_plain_line(
-                console,
-                f"  {each.problem_id}, solution {each.solution_id}: gold {each.gold}, read {each.answer}: {judged}",
-            )
+    print_log_comparison(console, summary)
     for choice in summary.choices:
         print_line(
             console,
@@ -173,7 +163,9 @@ def print_import(console: Console, summary: ImportSummary) -> None:
         f"verifications.{COMPLETION_TOKENS_COLUMN}",
     } & set(log.unknown):
         print_note(console, "λ is unknown without completion tokens; give it to fit and plan with --lambda.")
-    if rows["solutions"]:
+    if rows["solutions"] and summary.accuracy is None:
+        print_note(console, "no solution is right or wrong, so nothing can be fitted.")
+    elif rows["solutions"]:
         print_plain_line(console, f"Next: isocompute fit {summary.run} -o {summary.run}/profile.json")
     else:
         print_note(

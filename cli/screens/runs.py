@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # these imports take longer than most commands
     from isocompute.runners.config.tasks import TaskEntry
     from isocompute.runners.sampling.sampler import SweepSummary
     from isocompute.runners.storage.grader_comparison import GraderComparison
+    from isocompute.runners.storage.log_comparison import LogComparison
     from isocompute.runners.storage.regrade import RegradeResult
 
 MAX_SHOWN_ITEMS = 5
@@ -250,6 +251,9 @@ def print_regrading(console: Console, result: RegradeResult) -> None:
         console,
         f"  {result.changed:,} answers changed; {result.now_right:,} became right and {result.now_wrong:,} wrong",
     )
+    if result.accuracy is not None:
+        print_line(console, f"  A solution is right with probability {result.accuracy:.3f}.")
+    print_log_comparison(console, result)
     if result.unread:
         print_line(console, f"  {result.unread:,} have no readable answer")
     if result.refused:
@@ -258,6 +262,25 @@ def print_regrading(console: Console, result: RegradeResult) -> None:
         )
     for text in result.notes:
         print_note(console, f"{text}.")
+
+
+def print_log_comparison(console: Console, log: LogComparison) -> None:
+    """Print what the log of an import says, and some solutions that it judges differently."""
+    if log.logged_accuracy is None:
+        return
+    if not log.differing:
+        print_line(console, f"The log says {log.logged_accuracy:.3f}; no solution is judged differently.")
+        return
+    what = "1 solution is" if log.differing == 1 else f"{log.differing:,} solutions are"
+    print_line(console, f"The log says {log.logged_accuracy:.3f}; {what} judged differently:")
+    for each in log.examples:
+        judged = f"{'right' if each.logged else 'wrong'} in the log, {'right' if each.graded else 'wrong'} here"
+        problem, gold, answer = (
+            text and format_one_line(text, 80) for text in (each.problem_id, each.gold, each.answer)
+        )
+        print_plain_line(
+            console, f"  {problem}, solution {each.solution_id}: gold {gold or '?'}, read {answer or 'none'}: {judged}"
+        )
 
 
 def print_grader_comparison(console: Console, comparison: GraderComparison) -> None:

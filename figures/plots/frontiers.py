@@ -36,8 +36,9 @@ def build_frontiers_table(profile: Profile) -> pd.DataFrame:
         cost, if the profile holds means only, or if it has one problem. ``strategy``: its name. ``budget``: compute per
         problem, in x. ``accuracy``: mean over problems, 0 … 1, each scored under an allocation that was chosen on
         others, and ``low``, ``high``: its 95 % interval over problems. ``lead``: accuracy minus that of sc, paired, and
-        ``lead_low``, ``lead_high``: its interval. ``problems``: number of problems. The intervals of a search enclose
-        its in-sample intervals too, as in `planner.compare.enclose_intervals`.
+        ``lead_low``, ``lead_high``: its interval; NaN where sc is unknown because votes were not counted.
+        ``problems``: number of problems. The intervals of a search enclose its in-sample intervals too, as in
+        `planner.compare.enclose_intervals`.
     """
     options = list_strategy_options(profile, profile.lam)
     if len(options) < 2 or not profile.per_problem or profile.problems < 2:
@@ -62,7 +63,11 @@ def build_frontiers_table(profile: Profile) -> pd.DataFrame:
         line = {"accuracy": held_out_values.mean(axis=0), "low": low, "high": high,
                 "lead": lead.mean(axis=0), "lead_low": lead_low, "lead_high": lead_high}  # fmt: skip
         lines.append(pd.DataFrame({"strategy": option.strategy, "budget": budgets[affordable], **line}))
-    return pd.concat(lines, ignore_index=True).assign(problems=profile.problems)
+    table = pd.concat(lines, ignore_index=True).assign(problems=profile.problems)
+    if not profile.has_votes:  # self-consistency is unknown from two solutions on, and so is a lead over it
+        table = table[(table["strategy"] != "sc") | (table["budget"] < 2)].reset_index(drop=True)
+        table.loc[table["budget"] >= 2, ["lead", "lead_low", "lead_high"]] = np.nan
+    return table
 
 
 def enclose_mean_intervals(
@@ -133,6 +138,10 @@ def draw_lead(table: pd.DataFrame, ax: Any = None) -> Axes:
             if strategy == best:
                 low, high = 100 * points["lead_low"], 100 * points["lead_high"]
                 axes.fill_between(points["budget"], low, high, color=colour, alpha=0.15, lw=0)
+        leads = table.loc[table["strategy"] != "sc", "lead"]
+        if len(leads) and leads.isna().all():
+            axes.set_xlim(table["budget"].min() / 2, 2 * table["budget"].max())
+            axes.text(0.5, 0.6, "unknown: votes were not counted", transform=axes.transAxes, ha="center")
         band = "" if best == "sc" else f", band: 95 %, paired, for {best}"
         finish_axes(axes, f"ahead of SC{band}", BUDGET_LABEL)
         axes.set_ylabel("points")

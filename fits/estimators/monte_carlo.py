@@ -12,7 +12,7 @@ from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.estimators.selection import estimate_best_of_n
 from isocompute.fits.estimators.subsets import check_subset_sizes
-from isocompute.fits.estimators.voting import label_answers
+from isocompute.fits.estimators.voting import label_answers, sum_by_problem
 from isocompute.fits.pool import Pool
 
 _STARTS = 8  # subsets taken from each shuffle, which is cheaper than drawing the verdicts again
@@ -156,9 +156,11 @@ def estimate_additive_vote(
             f"by_count must hold {pool.verified_solutions + 1} finite numbers, for 0 to {pool.verified_solutions} "
             "votes."
         )
+    numbers = _check_values(pool, values)
+    pool, problem_of_row = pool.split_right_answers()
     label, _ = label_answers(pool, pool.verified_solutions)
     shares = []
-    for at, sums, parsed, seeds in _draw_batches(pool, values, V, draws, seed):
+    for at, sums, parsed, seeds in _draw_batches(pool, numbers[problem_of_row], V, draws, seed):
         weights = np.ascontiguousarray(weigh(sums, parsed), dtype=float)
         if weights.shape != sums.shape or not np.isfinite(weights).all():
             raise DataError(
@@ -166,7 +168,11 @@ def estimate_additive_vote(
                 + ("." if weights.shape != sums.shape else ", not all finite.")
             )
         shares.append(_average_draws(compute_vote_shares(weights, label[at], S, table, _STARTS, seeds)))
-    return _join_batches(shares, to_S, to_V)
+    estimate = _join_batches(shares, to_S, to_V)
+    return SampledEstimate(
+        sum_by_problem(estimate.accuracy, problem_of_row),
+        np.sqrt(sum_by_problem(estimate.error**2, problem_of_row)),  # the rows of a problem have their own draws
+    )
 
 
 def _sort_sizes(pool: Pool, S: ArrayLike, V: ArrayLike) -> tuple[Ints, Ints, Ints, Ints]:
@@ -180,16 +186,21 @@ def _sort_sizes(pool: Pool, S: ArrayLike, V: ArrayLike) -> tuple[Ints, Ints, Int
     return S, V, to_S, to_V
 
 
+def _check_values(pool: Pool, values: ArrayLike) -> Floats:
+    numbers = np.asarray(values)
+    shape = (pool.problems, pool.verified_solutions, pool.verifications)
+    if numbers.shape != shape:
+        raise DataError(f"values must have the verdicts' shape {shape}; got {numbers.shape}.")
+    return numbers
+
+
 def _draw_batches(
     pool: Pool, values: ArrayLike, V: Ints, draws: int, seed: int
 ) -> Iterator[tuple[slice, Floats, Floats, Ints]]:
     """Yield batches: their slice of the problems, sums and numbers of drawn values (batch, draws, K, nV), and seeds."""
     from isocompute.fits.estimators.kernels_sampled import draw_verdicts
 
-    numbers = np.asarray(values)
-    shape = (pool.problems, pool.verified_solutions, pool.verifications)
-    if numbers.shape != shape:
-        raise DataError(f"values must have the verdicts' shape {shape}; got {numbers.shape}.")
+    numbers = _check_values(pool, values)
     if draws < 2:
         raise DataError(f"draws must be at least 2, so that the error can be estimated; got {draws}.")
     if seed < 0:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from isocompute.errors import DataError
 from isocompute.fits.estimators.quadrature import build_quadrature_rule, build_quadrature_rules, count_quadrature_nodes
 from isocompute.fits.estimators.subsets import check_subset_sizes, compute_binomials, group_subset_sizes
-from isocompute.fits.estimators.voting import label_answers
+from isocompute.fits.estimators.voting import label_answers, sum_by_problem
 from isocompute.fits.pool import Pool
 
 # Subset sizes share an evaluation as long as each is at least exp(-2) as likely as the most likely one. A value read
@@ -102,6 +102,7 @@ def estimate_genrm_vote(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.fl
     """
     from isocompute.fits.estimators.kernels_tied import compute_tied_vote_wins
 
+    pool, problem_of_row = pool.split_right_answers()
     kind_counts, kind_of_solution = _group_solutions(pool, "genrm_vote")
     S = check_subset_sizes(S, pool.verified_solutions, "S", "verified solutions in the pool")
     V = check_subset_sizes(V, pool.verifications, "V", "verifications of each solution")
@@ -119,7 +120,7 @@ def estimate_genrm_vote(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.fl
                 kind_of_solution, counts, below, at_level, z, q, largest, _NEGLIGIBLE * rarest, nodes, weights
             )
             accuracy[:, at, v] = (wins @ read).real
-    return np.clip(accuracy, 0.0, 1.0)
+    return np.clip(sum_by_problem(accuracy, problem_of_row), 0.0, 1.0)
 
 
 def _build_circle(

@@ -21,7 +21,7 @@ def estimate_self_consistency(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
     with u unparsed solutions and n_a solutions with wrong answer a; the power t of y counts the wrong answers that
     tie. Ties are broken uniformly: y^t becomes 1/(t+1) = ∫₀¹ y^t dy, which Gauss-Legendre integrates exactly. All
     terms are positive, so nothing cancels. Unparsed answers cost but never win; a subset of only unparsed answers is
-    wrong.
+    wrong. Several right answers to a problem are counted one after the other, each against all others.
 
     Args:
         pool: the sampled answers.
@@ -42,6 +42,7 @@ def estimate_self_consistency(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
     from isocompute.fits.estimators.kernels import count_vote_wins
 
     S = check_subset_sizes(S, pool.solutions, "S", "solutions in the pool")
+    pool, problem_of_row = pool.split_right_answers()
     _, counts = label_answers(pool, pool.solutions)
     right, wrong = counts[:, 0].copy(), counts[:, 1:].copy()
     unparsed, groups = pool.solutions - counts.sum(axis=1), (wrong > 0).sum(axis=1)
@@ -54,14 +55,26 @@ def estimate_self_consistency(pool: Pool, S: ArrayLike) -> NDArray[np.float64]:
         nodes, weights = build_quadrature_rules(1 + largest // 4)
         wins = count_vote_wins(right, unparsed, wrong, groups, table, nodes, weights)
         accuracy[:, at] = wins[:, S[at]] / table[pool.solutions, S[at]]  # the share of all S-subsets
-    return np.minimum(accuracy, 1.0)
+    return np.minimum(sum_by_problem(accuracy, problem_of_row), 1.0)
+
+
+def sum_by_problem(values: NDArray[np.float64], problem_of_row: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the sum of the rows of each problem, see `Pool.split_right_answers`.
+
+    >>> sum_by_problem(np.array([[0.5], [0.25], [1.0]]), np.array([0, 0, 1]))
+    array([[0.75],
+           [1.  ]])
+    """
+    total = np.zeros((int(problem_of_row[-1]) + 1, *values.shape[1:]))
+    np.add.at(total, problem_of_row, values)
+    return total
 
 
 def label_answers(pool: Pool, solutions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Number the answers of each problem: the right one first, then the wrong ones by frequency.
 
     Args:
-        pool: the sampled answers.
+        pool: the sampled answers, with one right answer to each problem.
         solutions: n; the first n of the N solutions are used.
 
     Returns:

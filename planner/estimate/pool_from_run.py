@@ -15,7 +15,7 @@ from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.parsing.kinds import count_solution_kinds, count_verification_kinds, describe_unread_rows
 from isocompute.runners.scorers.aggregate import AGGREGATE_PHRASES, aggregate_scores
 from isocompute.runners.storage.check import require_whole_run
-from isocompute.runners.storage.doubts import describe_doubts, has_known_answers
+from isocompute.runners.storage.doubts import describe_doubts, explain_missing_votes
 from isocompute.runners.storage.expected import ExpectedRows
 from isocompute.runners.storage.imported_scores import (
     describe_missing_scores,
@@ -89,7 +89,8 @@ class RunPool:
         path: the run's folder.
         parameters: sizes of its models by role, as far as the run holds them.
         pool: answers, verdicts and scores.
-        has_answers: whether the answers are known, so that votes can be counted; if not, every wrong answer is coded 1.
+        missing_votes: the reason why votes cannot be counted, in a sentence; then every wrong answer is coded 1. None
+            if they can.
         problem_ids: ids of the problems in the pool, in order.
         rows: the rows from which the arrays were made.
         excluded_problems: problems left out, each with the reason: a failed row, or no solutions.
@@ -100,11 +101,16 @@ class RunPool:
     path: str
     parameters: dict[str, float]
     pool: Pool
-    has_answers: bool
+    missing_votes: str | None
     problem_ids: list[str]
     rows: RunRows
     excluded_problems: dict[str, str]
     notes: list[str]
+
+    @property
+    def has_answers(self) -> bool:
+        """True if the answers are known, so that votes can be counted."""
+        return self.missing_votes is None
 
     def select_rows(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the rows that belong to the problems in the pool."""
@@ -148,29 +154,28 @@ def read_pool(run: Run, problems_with: int | None = None) -> RunPool:
         short = find_short_problems(dict(zip(kept, counts, strict=True)), problems_with, f"the run at '{run.path}'")
         cuts = [describe_short_problems(short, len(kept), problems_with)] if short else []
         kept = [name for name in kept if name not in set(short)]
-    has_answers = has_known_answers(solutions)
+    missing_votes = explain_missing_votes(solutions)
     scored, notes = add_scores(solutions, rows.scores, origin)
     layout = build_pool_arrays(scored, rows.verifications, kept)
     if layout.verdicts is not None and np.isnan(layout.verdicts).all():
         unread = "No verdict could be read, so no strategy that verifies is estimated."
         layout = replace(layout, verdicts=None, judged=None, notes=[*layout.notes, unread])
     pool = Pool(
-        code_answers(layout, has_answers),
-        np.zeros(len(kept), dtype=np.int64),
+        *code_answers(layout, missing_votes is None),
         layout.verdicts,
         layout.judged,
         layout.scores,
         layout.finished,
     )
     judged = solutions[solutions["status"].eq("ok") & solutions["problem_id"].isin(kept)]
-    doubts = describe_doubts(judged, read_grader_title(run), has_answers)
+    doubts = describe_doubts(judged, read_grader_title(run), missing_votes is None)
     verifications = rows.verifications[rows.verifications["problem_id"].isin(kept)]
     unread_rows = describe_unread_rows(
-        count_solution_kinds(judged, has_answers), count_verification_kinds(verifications)
+        count_solution_kinds(judged, missing_votes is None), count_verification_kinds(verifications)
     )
     notes = [*unread_rows, *doubts, *layout.notes, *cuts, *describe_unplaced_searches(origin), *notes]
     sizes = extract_model_sizes(manifest, run.path)
-    return RunPool(origin, run.path, sizes, pool, has_answers, kept, rows, left_out, notes)
+    return RunPool(origin, run.path, sizes, pool, missing_votes, kept, rows, left_out, notes)
 
 
 def read_swept_rows(run: Run, sweep: Sweep, ids: list[str]) -> tuple[RunRows, dict[str, str]]:
@@ -291,16 +296,35 @@ def collect_failed_problems(frame: pd.DataFrame, ids: list[str]) -> dict[str, st
     return {name: reasons[name] for name in ids if name in reasons}
 
 
-def code_answers(layout: PoolArrays, has_answers: bool) -> NDArray[np.int64]:
-    """Number the answers of each problem: 0 is right, -1 is unparsed, the others are 1, 2 … in order of appearance.
+def code_answers(layout: PoolArrays, has_answers: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Number the answers of each problem: the right one is 0, those that are wrong are 1, 2 … in order of appearance.
 
+    Unparsed answers are -1. Further right answers, which are not equal to the first one, have numbers of their own.
     Where only right and wrong are known, every wrong answer is 1.
+
+    Returns:
+        The codes (P, N), and those of the right answers: (P,), or (P, R) if a problem has several.
     """
     if not has_answers:
-        return np.where(layout.correct, 0, 1)
-    coded = np.zeros(layout.answers.shape, dtype=np.int64)
+        return np.where(layout.correct, 0, 1), np.zeros(len(layout.correct), dtype=np.int64)
+    coded = np.full(layout.answers.shape, -1, dtype=np.int64)
+    right_codes: list[list[int]] = []
     for i, (row, right) in enumerate(zip(layout.answers, layout.correct, strict=True)):
-        number: dict[str, int] = {}
-        for j in np.flatnonzero(~right):
-            coded[i, j] = -1 if pd.isna(row[j]) else number.setdefault(row[j], len(number) + 1)
-    return coded
+        number: dict[tuple[str, bool], int] = {}
+        has_right = False
+        codes = [0]
+        for j in range(len(row)):
+            if pd.isna(row[j]):
+                continue
+            key = row[j], bool(right[j])
+            if key not in number:
+                is_first_right = key[1] and not has_right
+                number[key] = 0 if is_first_right else len(number) + (not has_right)
+                has_right = has_right or key[1]
+                if key[1] and not is_first_right:
+                    codes.append(number[key])
+            coded[i, j] = number[key]
+        right_codes.append(codes)
+    most = max(map(len, right_codes))
+    golds = np.array([codes + [0] * (most - len(codes)) for codes in right_codes], dtype=np.int64)
+    return coded, golds[:, 0] if most == 1 else golds

@@ -210,16 +210,12 @@ def describe_probability_verdicts(pool: Pool) -> list[str]:
 
 
 def describe_missing_votes(run: RunPool) -> list[str]:
-    """Return a sentence if answers are unknown, so that votes cannot be counted."""
-    if run.has_answers:
+    """Return a sentence if votes cannot be counted."""
+    if run.missing_votes is None:
         return []
     rows = run.select_rows(run.rows.solutions)
     is_cut = is_right_or_wrong_only(run) and len(rows) > run.pool.problems * run.pool.solutions
-    return [
-        "The run records which solutions are right, but not their answers: votes cannot be counted, "
-        "so SC is known at one solution only.",
-        *(["SC and coverage count all solutions of each problem."] if is_cut else []),
-    ]
+    return [run.missing_votes, *(["SC and coverage count all solutions of each problem."] if is_cut else [])]
 
 
 def describe_run_pool(run: RunPool) -> str:

@@ -163,6 +163,11 @@ class Profile(BaseModel):
         """True if the profile has verifications of unknown cost λ."""
         return self.genrm is not None and self.lam is None
 
+    @property
+    def has_votes(self) -> bool:
+        """True if self-consistency was measured at more than one solution; if not, what votes add is unknown."""
+        return len(self.self_consistency.solutions) > 1
+
     def use_counting(self, way: str) -> Profile:
         """Return a copy of the profile with scorers and searches priced by another way of counting tokens."""
         return self.model_copy(update={"counting": way})

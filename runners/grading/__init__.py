@@ -5,6 +5,7 @@ from isocompute.runners.grading.classes import AnswerClasses
 from isocompute.runners.grading.comparison_process import AnswerComparer, ComparisonResult
 from isocompute.runners.grading.extraction import extract_boxed_answer
 from isocompute.runners.grading.graders import Grader
+from isocompute.runners.grading.logged import make_logged_grader
 from isocompute.runners.grading.registry import GRADERS, GraderEntry, load_grader_by_name
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "extract_boxed_answer",
     "extract_lab_answer",
     "load_grader_by_name",
+    "make_logged_grader",
     "normalise_lab_answer",
 ]  # fmt: skip

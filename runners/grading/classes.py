@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from isocompute.errors import DataError
-from isocompute.runners.grading.canonical import is_canonical_number
+from isocompute.runners.grading.extraction import LONGEST_BARE_TEXT
 from isocompute.runners.grading.graders import Grader
 
 
@@ -13,12 +13,12 @@ class AnswerClasses:
     """The classes of a problem's answers, each with a representative.
 
     The gold's canonical form represents its class; the first answer seen represents each other class. Whether an answer
-    is right depends only on the answer and the gold. The other classes depend on the order of answers where equality is
-    not transitive: 5 equals both 5 cm and 5 m, which differ from each other.
+    is right depends only on the answer and the gold; without a gold none is. The other classes depend on the order of
+    answers where equality is not transitive: 5 equals both 5 cm and 5 m, which differ from each other.
 
     Args:
         grader: decides which answers are equal.
-        gold: the right answer, as the task gives it.
+        gold: the right answer, as the task gives it; None if another tool judged the answers.
         seen: the representatives so far, in order.
 
     Raises:
@@ -30,14 +30,15 @@ class AnswerClasses:
     [('7/2', True), ('7', False), (None, False)]
     """
 
-    def __init__(self, grader: Grader, gold: str, seen: Iterable[str] = ()) -> None:
+    def __init__(self, grader: Grader, gold: str | None, seen: Iterable[str] = ()) -> None:
         self.grader = grader
-        right = grader.normalise_answer(gold)
-        if right is None:
+        self.gold = None if gold is None else grader.normalise_answer(gold)
+        if self.gold is None and gold is not None:
             raise DataError(f"The grader '{grader.name}' cannot read the right answer '{gold:.60}'.")
-        self.gold = right
-        self._representatives = {right: right}
-        self._comparable_answers = [right]
+        self._representatives: dict[str, str] = {}
+        self._comparable_answers: list[str] = []
+        if self.gold is not None:
+            self._add_class(self.gold)
         for answer in seen:
             self._add_class(answer)
 
@@ -46,8 +47,13 @@ class AnswerClasses:
         return self._find_representative(self.grader.extract_answer(text))
 
     def grade_answer(self, answer: str) -> tuple[str | None, bool]:
-        """Return the representative of an answer that was read from its text already, and whether it is right."""
-        return self._find_representative(self.grader.normalise_answer(answer))
+        """Return the representative of an answer that another tool logged, and whether it is right.
+
+        If the tool logged a whole text as the answer, the answer is read in it.
+        """
+        is_text = "\n" in answer or len(answer) > LONGEST_BARE_TEXT
+        found = self.grader.extract_answer(answer) if is_text else None
+        return self._find_representative(found or self.grader.normalise_answer(answer))
 
     def _find_representative(self, answer: str | None) -> tuple[str | None, bool]:
         if answer is None:
@@ -63,7 +69,7 @@ class AnswerClasses:
         among = [
             other
             for other in self._comparable_answers
-            if not (is_canonical_number(answer) and is_canonical_number(other))
+            if not (self.grader.is_settled(answer) and self.grader.is_settled(other))
         ]
         if judge is None or not among:
             self._add_class(answer)

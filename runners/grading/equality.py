@@ -43,6 +43,8 @@ def is_equal_answer(one: str, other: str) -> bool:
     Raises:
         ExpressionTooLargeError: one holds a number too large to evaluate.
     """
+    if is_same_choice(one, other):
+        return True
     for grouped, listed in ((one, other), (other, one)):
         if is_list_of_groups(grouped, listed):
             grouped, listed = (re.sub(r", ?", ", ", text) for text in (grouped, listed))
@@ -57,6 +59,19 @@ def is_equal_answer(one: str, other: str) -> bool:
             or (chosen in (one, other) and chosen == parse_choice_letter(other))
         )
     return is_equal_parsed_answer(a, b)
+
+
+CHOICE_LETTER_PATTERN = re.compile(r"\(?([A-E])\)?", re.IGNORECASE)
+
+
+def is_same_choice(one: str, other: str) -> bool:
+    """Return whether both answers are the same letter of a choice; c, C and (C) are, since most such letters are.
+
+    >>> [is_same_choice("C", other) for other in ("c", "(C)", "D", "2c")]
+    [True, True, False, False]
+    """
+    chosen, same = CHOICE_LETTER_PATTERN.fullmatch(one), CHOICE_LETTER_PATTERN.fullmatch(other)
+    return chosen is not None and same is not None and chosen[1].upper() == same[1].upper()
 
 
 GROUPS_PATTERN = re.compile(r"\d{3}(?:,\d{3})+", re.ASCII)

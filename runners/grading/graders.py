@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from isocompute.errors import ConfigError
 from isocompute.runners.grading import latex
 from isocompute.runners.grading.canonical import (
+    is_canonical_number,
     normalise_exact_answer,
     normalise_lab_answer,
     normalise_math_answer,
@@ -29,6 +30,8 @@ class Grader:
         extract: returns the part of a text that is its answer, or None.
         canonical: returns an answer's canonical form, or None if it is empty; leaves canonical forms unchanged.
         judge: compares answers whose canonical forms differ; without one such answers are different.
+        is_settled: returns whether a canonical form equals another such form only if the texts are equal, so that the
+            two need not be compared.
     """
 
     def __init__(
@@ -38,9 +41,10 @@ class Grader:
         extract: Callable[[str], str | None],
         canonical: Callable[[str], str | None],
         judge: AnswerComparer | None = None,
+        is_settled: Callable[[str], bool] = is_canonical_number,
     ) -> None:
         self.name, self.title, self.comparer = name, title, judge
-        self._extract, self.normalise_answer = extract, canonical
+        self._extract, self.normalise_answer, self.is_settled = extract, canonical, is_settled
 
     def extract_answer(self, text: str) -> str | None:
         """Return the canonical answer of a solution; None if it gives none."""

@@ -32,7 +32,7 @@ BOXED_NUMBER = GraderEntry(
     "the content of the last box: numbers by value, everything else by text",
 )
 MATH = GraderEntry(f"{GRADERS_MODULE}:make_math_grader", "mathematics in LaTeX, compared by meaning")
-LETTER = GraderEntry(f"{GRADERS_MODULE}:make_letter_grader", "the letter of a choice, A to J")
+LETTER = GraderEntry(f"{GRADERS_MODULE}:make_letter_grader", "the letter of a choice")
 NUMERIC = GraderEntry(f"{GRADERS_MODULE}:make_numeric_grader", "one number, compared by value without its unit")
 EXACT = GraderEntry(f"{GRADERS_MODULE}:make_exact_grader", "a text, compared character by character")
 

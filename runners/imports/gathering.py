@@ -9,8 +9,9 @@ from typing import Any
 import isocompute
 from isocompute.errors import DataError
 from isocompute.runners.grading import GRADERS, AnswerClasses, Grader, load_grader_by_name
-from isocompute.runners.grading.golds import extract_gold_answer, find_general_grader, infer_grader_name
+from isocompute.runners.grading.golds import extract_gold_answer
 from isocompute.runners.imports.formats import IMPORT_FORMATS
+from isocompute.runners.imports.grader_choice import choose_import_grader
 from isocompute.runners.imports.logged_choices import LoggedChoices
 from isocompute.runners.imports.rows import (
     ImportedChoice,
@@ -21,15 +22,17 @@ from isocompute.runners.imports.rows import (
     ImportedSolution,
     ImportedVerification,
 )
-from isocompute.runners.imports.summaries import GradeDifference, ImportSummary, SourceSummary
+from isocompute.runners.imports.summaries import ImportSummary, SourceSummary
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.parsing.verdicts import VERDICT_READER
-from isocompute.runners.storage.doubts import describe_doubts, has_known_answers
+from isocompute.runners.storage.doubts import describe_doubts, explain_missing_votes
 from isocompute.runners.storage.imported_scores import (
     build_imported_score_row,
     describe_missing_scores,
     has_missing_step,
 )
+from isocompute.runners.storage.log_comparison import compare_with_log
+from isocompute.runners.storage.logged_grades import describe_split_verdicts, grade_logged_answers
 from isocompute.runners.storage.provenance import GOLD_AS_GIVEN, LOGGED_GRADER, ImportedRun
 from isocompute.runners.storage.run import RUN_FORMAT, Run
 from isocompute.runners.storage.schema import (
@@ -54,9 +57,8 @@ REPORTABLE_COLUMNS = {
 }  # fmt: skip
 """Columns that the summary lists as unknown if no row has them."""
 
-
-MOST_EXAMPLES = 3
-"""The most differences between two gradings that are shown."""
+MOST_WAITING_PROBLEMS = 200
+"""Problems that are read before the grader is chosen by their right answers."""
 
 
 class ImportWriter:
@@ -79,17 +81,14 @@ class ImportWriter:
         self.logged_names, self.about = ImportedMetadata(), self.named
         self.problems: dict[str, ImportedProblem] = {}
         self.classes: dict[str, AnswerClasses] = {}
-        self.ungraded: list[ImportedProblem] = []
         self.numbers: Counter[tuple[Any, ...]] = Counter()
         self.searches: set[tuple[Any, ...]] = set()
         self.rows: Counter[RunTable] = Counter()
         self.reported_columns: set[tuple[RunTable, str]] = set()
-        self.correct_counts: Counter[bool] = Counter()
-        self.logged_counts: Counter[bool] = Counter()
         self.choices = LoggedChoices()
         self.sampled = self.scored = 0
-        self.differing = 0
-        self.examples: list[GradeDifference] = []
+        self.waiting_rows: list[ImportedRow] = []
+        self.waiting_characters = self.waiting_problems = 0
         self.raw_answers: dict[str, set[str | None]] = {}
         self.writers = {table: run.open_writer(table, seconds=1e9, rows=50_000) for table in REPORTABLE_COLUMNS}
         self.waiting: Counter[RunTable] = Counter()
@@ -104,11 +103,30 @@ class ImportWriter:
             self.grader.close()
 
     def take_row(self, row: ImportedRow) -> None:
-        """Number, grade and write a row.
+        """Number, grade and write a row; the first rows wait until the grader can be chosen.
 
         Raises:
             DataError: it refers to a missing row, or cannot be graded.
         """
+        if self.title is not None:
+            self._write_imported_row(row)
+            return
+        self.waiting_rows.append(row)
+        self.waiting_problems += isinstance(row, ImportedProblem)
+        self.waiting_characters += sum(len(cell) for cell in vars(row).values() if isinstance(cell, str))
+        if self.waiting_problems > MOST_WAITING_PROBLEMS or self.waiting_characters > MAX_PART_CHARACTERS:
+            self._write_waiting_rows()
+
+    def _write_waiting_rows(self) -> None:
+        """Choose the grader, and write the rows that waited for it."""
+        rows, self.waiting_rows = self.waiting_rows, []
+        name = choose_import_grader(rows, IMPORT_FORMATS[self.format].grader)
+        self.grader = None if name == LOGGED_GRADER else load_grader_by_name(name)
+        self.title = self.logged if self.grader is None else self.grader.title
+        for row in rows:
+            self._write_imported_row(row)
+
+    def _write_imported_row(self, row: ImportedRow) -> None:
         match row:
             case ImportedMetadata():
                 self.logged_names = row
@@ -130,10 +148,10 @@ class ImportWriter:
         Raises:
             DataError: the source holds no solutions.
         """
+        if self.title is None:
+            self._write_waiting_rows()
         if not self.rows[SOLUTIONS_TABLE] + self.rows[SEARCHES_TABLE]:
             raise DataError(f"{source.where} holds no solutions.")
-        self.title = self.title or self.logged
-        self._grade_problems()
         for writer in self.writers.values():
             writer.flush()
         imported = ImportedRun(
@@ -158,6 +176,7 @@ class ImportWriter:
             ),
             problems_with=source.problems_with,
             short_problems=source.short_problems,
+            failed=self.failed,
         )
         self.run.write_manifest(
             {
@@ -169,30 +188,15 @@ class ImportWriter:
                 "verdicts": VERDICT_READER if (VERIFICATIONS_TABLE, "text") in self.reported_columns else self.logged,
             }
         )
-        columns = ["problem_id", "solution_id", "answer", "correct", "completion_tokens", "status"]
-        solutions = self.run.read_frame(SOLUTIONS_TABLE, columns)
-        sampled = solutions[solutions["status"].eq("ok")]
-        doubts = describe_doubts(sampled, self.title, has_known_answers(sampled))
-        if not has_known_answers(sampled):
-            doubts.append(
-                "The log says which solutions are right, but not their answers: coverage (pass@k) is exact, and votes "
-                "are unknown."
-            )
-        doubts += describe_cut_problems(sampled.groupby("problem_id").size())
+        notes, refused = self._check_grades()
+        solutions = self.run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "answer", "correct", "status"])
         scores = self.run.read_frame(SCORES_TABLE, ["problem_id", "solution_id", "step_scores"])
-        graded = self.correct_counts.total()
-        refused = 0 if self.grader is None else self.grader.refused_count
-        judged = self.logged_counts.total()
         return ImportSummary(
             run=run,
             imported=imported,
-            grader=self.title,
+            grader=str(self.title),
             refused=refused,
-            accuracy=self.correct_counts[True] / graded if graded else None,
-            logged_accuracy=self.logged_counts[True] / judged if judged else None,
             failures=dict(self.failures.most_common()),
-            differing=self.differing,
-            examples=self.examples,
             columns=source.columns,
             ignored_columns=source.ignored_columns,
             choices=self.choices.compare_choices(solutions, scores),
@@ -200,9 +204,10 @@ class ImportWriter:
                 *self._describe_names(),
                 *source.notes,
                 *self._describe_doubts(),
-                *doubts,
+                *notes,
                 *describe_missing_scores(self.sampled, self.scored),
             ],
+            **vars(compare_with_log(self.run)),
         )
 
     def _describe_names(self) -> list[str]:
@@ -216,6 +221,22 @@ class ImportWriter:
             for what, logged, given in names
             if logged and given and logged != given
         ]
+
+    def _check_grades(self) -> tuple[list[str], int]:
+        """Group logged answers, and return notes on the grades and the number of refused comparisons."""
+        columns = ["problem_id", "answer", "correct", "completion_tokens", "status"]
+        solutions = self.run.read_frame(SOLUTIONS_TABLE, columns)
+        sampled = solutions[solutions["status"].eq("ok")]
+        missing_votes = explain_missing_votes(sampled)
+        notes = [] if missing_votes is None else [missing_votes]
+        refused = 0 if self.grader is None else self.grader.refused_count
+        if self.grader is None and missing_votes is None:
+            split, refused = grade_logged_answers(self.run, self.logged)
+            notes += describe_split_verdicts(split)
+            solutions = self.run.read_frame(SOLUTIONS_TABLE, columns)
+            sampled = solutions[solutions["status"].eq("ok")]
+        doubts = describe_doubts(sampled, str(self.title), missing_votes is None)
+        return [*notes, *doubts, *describe_cut_problems(sampled.groupby("problem_id").size())], refused
 
     def _describe_doubts(self) -> list[str]:
         """Return what makes it doubtful that the source was read as it was meant, in sentences."""
@@ -233,9 +254,15 @@ class ImportWriter:
         if row.problem_id in self.problems:
             raise DataError(f"{row.where}: the problem '{row.problem_id}' appears twice.")
         self.problems[row.problem_id] = row
-        self.ungraded.append(row)
-        if self.title is not None:
-            self._grade_problems()
+        gold = extract_gold_answer(row.gold)
+        if self.grader is not None and gold is not None:
+            if self.grader.normalise_answer(gold) is None:
+                raise DataError(
+                    f"{row.where}: the grader '{self.grader.name}' cannot read the right answer "
+                    f"{format_error_value(gold)}; name another with --grader."
+                )
+            self.classes[row.problem_id] = AnswerClasses(self.grader, gold)
+        self._write_row(PROBLEMS_TABLE, {**vars(row), "gold": gold, "task": self.about.task or self.format})
 
     def _take_solution(self, row: ImportedSolution) -> None:
         number = self.numbers[row.problem_id,]
@@ -247,11 +274,9 @@ class ImportWriter:
             if self.failed == "wrong":
                 status, correct = "ok", False
         self.raw_answers.setdefault(row.problem_id, set()).add(row.answer)
-        if correct is not None:
-            self.correct_counts[correct] += 1
-            self._compare_grades(row, number, answer, correct)
         graded = {"solution_id": number, "answer": answer, "correct": correct, "status": status}
-        self._write_row(SOLUTIONS_TABLE, {**vars(row), **graded})
+        logged = {"logged_answer": row.answer or None, "logged_correct": row.correct}
+        self._write_row(SOLUTIONS_TABLE, {**vars(row), **graded, **logged})
         if status == "ok":
             self.sampled += 1
             self.scored += row.step_scores is not None and not has_missing_step(row.step_scores)
@@ -262,21 +287,7 @@ class ImportWriter:
         """Return a row's status; one that the log does not judge fails unless a grader reads its text."""
         if row.status != "ok" or row.unjudged is None:
             return row.status
-        if self.title is None and self.grader is None:
-            self._choose_grader(self.problems[row.problem_id], row)
-            self._grade_problems()
         return "ok" if self.grader is not None else row.unjudged
-
-    def _compare_grades(self, row: ImportedSolution, number: int, answer: str | None, correct: bool) -> None:
-        """Count what the log says of a solution, and where the grader says something else."""
-        if row.correct is None:
-            return
-        self.logged_counts[row.correct] += 1
-        if row.correct != correct:
-            self.differing += 1
-            if len(self.examples) < MOST_EXAMPLES:
-                gold = extract_gold_answer(self.problems[row.problem_id].gold)
-                self.examples.append(GradeDifference(row.problem_id, number, gold, answer, row.correct, correct))
 
     def _take_verification(self, row: ImportedVerification) -> None:
         if row.solution_id >= self.numbers[row.problem_id,]:
@@ -303,9 +314,6 @@ class ImportWriter:
     def _grade_row(self, row: ImportedSolution | ImportedSearch) -> tuple[str | None, bool]:
         """Return a row's answer and whether it is right."""
         problem = self.problems[row.problem_id]
-        if self.title is None:
-            self._choose_grader(problem, row)
-            self._grade_problems()
         if self.grader is None:
             if row.correct is None:
                 raise DataError(
@@ -321,42 +329,6 @@ class ImportWriter:
             )
         classes = self.classes[problem.problem_id]
         return classes.grade_answer(row.answer or "") if row.text is None else classes.grade(row.text)
-
-    def _choose_grader(self, problem: ImportedProblem, row: ImportedSolution | ImportedSearch) -> None:
-        """Choose the grader by the first row to grade."""
-        gold = extract_gold_answer(problem.gold)
-        usual = IMPORT_FORMATS[self.format].grader
-        is_readable = row.text is not None or (row.answer is not None and row.correct is None)
-        if row.text is None:
-            usual = usual or find_general_grader()
-        if gold is not None and is_readable and (name := infer_grader_name(problem.gold or "") or usual):
-            self.grader = load_grader_by_name(name)
-            self.title = self.grader.title
-        elif row.correct is not None or (isinstance(row, ImportedSolution) and row.unjudged):
-            self.title = self.logged
-        elif gold is None:
-            raise DataError(f"{row.where}: the log has no right answer, nor does it say whether the solution is right.")
-        else:
-            raise DataError(
-                f"{row.where}: it is unclear how to compare answers with {format_error_value(problem.gold)}; name a "
-                f"grader: --grader {GRADERS.names_as_text}."
-            )
-
-    def _grade_problems(self) -> None:
-        """Write the problems that wait for a grader, and check that it can read their right answers."""
-        for problem in self.ungraded:
-            gold = extract_gold_answer(problem.gold)
-            if self.grader is not None and gold is not None:
-                canonical = self.grader.normalise_answer(gold)
-                if canonical is None:
-                    raise DataError(
-                        f"{problem.where}: the grader '{self.grader.name}' cannot read the right answer "
-                        f"{format_error_value(gold)}; name another with --grader."
-                    )
-                self.classes[problem.problem_id] = AnswerClasses(self.grader, gold)
-            task = self.about.task or self.format
-            self._write_row(PROBLEMS_TABLE, {**vars(problem), "gold": gold, "task": task})
-        self.ungraded.clear()
 
     def _write_row(self, table: RunTable, row: dict[str, Any]) -> None:
         self.rows[table] += 1

@@ -169,7 +169,8 @@ def read_lm_eval_solutions(
         raise DataError(f"{where}: 'resps' must hold texts; it holds {format_error_value(responses)}.{NO_SAMPLES_HINT}")
     answers = read_filtered_responses(row, len(responses))
     share = None if metric is None else read_share(row, metric, where)
-    judges_all = len(responses) == 1 or (answers is not None and share is not None)
+    # Only a metric such as pass@1 is a share of several texts; one exact_match of them does not say which it means.
+    judges_all = len(responses) == 1 or (answers is not None and metric is not None and "@" in metric)
     right = None if share is None or not judges_all else share * len(responses)
     if right is not None and abs(right - round(right)) > 1e-6:
         right = None

@@ -25,7 +25,7 @@ from isocompute.runners.parsing.printable import format_error_value
 CHOICE_STRATEGIES = {"maj": "sc", "naive": "bon", "weighted": "prm-weighted"}
 """The strategies whose answers the tool stores as ``pred_maj@k`` and so on, by their names here."""
 
-CHOICE_PATTERN = re.compile(rf"pred_(?:{'|'.join(CHOICE_STRATEGIES)})@([0-9]{{1,9}})")
+LOGGED_CHOICE_KEY_PATTERN = re.compile(rf"pred_(?:{'|'.join(CHOICE_STRATEGIES)})@([0-9]{{1,9}})")
 
 Line = tuple[str, dict[str, Any]]
 """A line's location and its content."""
@@ -163,7 +163,7 @@ def read_step_scores(scores: Any, where: str) -> list[float] | None:
 
 def find_largest_k(row: dict[str, Any]) -> int:
     """Return the largest k of the columns ``pred_maj@k`` and the like; 0 without any."""
-    return max((int(found[1]) for key in row if (found := CHOICE_PATTERN.fullmatch(key))), default=0)
+    return max((int(found[1]) for key in row if (found := LOGGED_CHOICE_KEY_PATTERN.fullmatch(key))), default=0)
 
 
 def read_choices(name: str, where: str, row: dict[str, Any]) -> Iterator[ImportedChoice]:

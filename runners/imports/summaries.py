@@ -9,36 +9,21 @@ from pathlib import Path
 from isocompute.runners.imports.logged_choices import ChoiceComparison
 from isocompute.runners.imports.packed import strip_file_ending
 from isocompute.runners.imports.source import ImportSource
+from isocompute.runners.storage.log_comparison import LogComparison
 from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.unequal import describe_short_problems
 
 
 @dataclass(frozen=True)
-class GradeDifference:
-    """A solution that the log and the grader judge differently."""
-
-    problem_id: str
-    solution_id: int
-    gold: str | None
-    answer: str | None
-    logged: bool
-    graded: bool
-
-
-@dataclass(frozen=True)
-class ImportSummary:
-    """The summary of an import.
+class ImportSummary(LogComparison):
+    """The summary of an import, and its grades beside those of the log.
 
     Args:
         run: the run's folder.
         imported: the import's record in the manifest.
         grader: name and version of the grader.
         refused: answers that could not be compared within the limits on time and memory.
-        accuracy: share of right solutions; None without any.
-        logged_accuracy: share of right solutions as the log says, over those that it judges; None if it judges none.
         failures: failed solutions by reason; they are left out of estimates, or count as wrong if that was asked for.
-        differing: solutions whose grade differs from the log's.
-        examples: some of them, as (problem, solution, right answer, answer, as logged, as graded).
         columns: of a table, the columns that were read, with their names here.
         ignored_columns: of a table, its other columns.
         choices: the tool's own choices among the solutions, beside those by the same rules here.
@@ -49,11 +34,7 @@ class ImportSummary:
     imported: ImportedRun
     grader: str
     refused: int
-    accuracy: float | None
-    logged_accuracy: float | None
     failures: dict[str, int]
-    differing: int
-    examples: list[GradeDifference]
     columns: dict[str, str]
     ignored_columns: list[str]
     choices: list[ChoiceComparison]

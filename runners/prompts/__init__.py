@@ -11,8 +11,8 @@ r"""Prompts in files, each with a name and a hash.
 ``lab-…``               the prompts that the lab's models were trained on
 ======================  ===========================================================================================
 
-The prompts ``genrm-base…`` ask after the solution, first for the check and then for the verdict. Asked before the
-problem, a model of 1.5 billion parameters solved the problem anew in place of a verdict; asked for a line alone, it gave
+The prompts ``genrm-base…`` ask after the solution, first for the check and then for the verdict. A model of 1.5 billion
+parameters that was asked before the problem solved it anew, and gave no verdict. Asked for a line alone, it gave
 a bare word. data/runs/qwen-gsm-symbolic-reverified/README.md has the measurements.
 
 A model that is not a chat model may continue after its verdict with a problem of its own, and judge that too: give it

@@ -16,11 +16,50 @@ MIN_COPIES = 4
 """With fewer solutions of a problem, equal ones are no surprise."""
 MOST_COPIED = 0.9
 """In a larger share of the problems, solutions that are all alike are copies."""
+LONGEST_ANSWER = 120
+"""A longer answer is a text, and so is one with a line break."""
+MOST_ANSWER_WORDS = 12
+"""An answer with more words is a text."""
+LEAST_REPEATED = 0.25
+"""If a smaller share of the pairs of texts to a problem are equal, votes over the texts mean nothing."""
 
 
 def has_known_answers(solutions: pd.DataFrame) -> bool:
     """Return whether answers are recorded: a right solution without an answer shows that only right and wrong were."""
     return not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
+
+
+def explain_missing_votes(solutions: pd.DataFrame) -> str | None:
+    """Return in a sentence why votes over the answers of a run cannot be counted; None if they can."""
+    if not has_known_answers(solutions):
+        return (
+            "The run records which solutions are right, but not their answers: votes cannot be counted, so SC is known "
+            "at one solution only."
+        )
+    if has_text_answers(solutions):
+        return (
+            "The answers are whole texts, and hardly two of them are equal: votes cannot be counted, so SC is known at "
+            "one solution only. If the texts contain answers, import them as solutions, for a grader to read."
+        )
+    return None
+
+
+def has_text_answers(solutions: pd.DataFrame) -> bool:
+    """Return whether most answers are whole texts, such as programs, and hardly two to a problem are equal.
+
+    >>> long = [f"So I add {i} and find that all of the others have to be even as well as odd." for i in range(4)]
+    >>> columns = long, long[:1] * 4, ["7", "8"]
+    >>> [has_text_answers(pd.DataFrame({"problem_id": "a", "answer": each})) for each in columns]
+    [True, False, False]
+    """
+    known = solutions.dropna(subset=["answer"])
+    texts = known["answer"].astype(str)
+    is_text = texts.str.contains("\n", regex=False) | (texts.str.len() > LONGEST_ANSWER)
+    is_text |= texts.str.count(r"(?<!\\)\b[^\W\d_]{2,}\b") > MOST_ANSWER_WORDS
+    if known.empty or is_text.mean() <= 0.5:
+        return False
+    equal, pairs = count_equal_pairs(known, ["problem_id"])
+    return equal < LEAST_REPEATED * pairs or not pairs
 
 
 def count_run_kinds(run: Run) -> tuple[dict[str, int], dict[str, int]]:
@@ -88,14 +127,17 @@ def measure_agreement(solutions: pd.DataFrame) -> tuple[float, float] | None:
     (0.0, 0.5)
     """
     known = solutions.dropna(subset=["answer"])
-    by_problem = known.groupby("problem_id").size()
-    if len(by_problem) < 2 or len(known) < MIN_GRADED:
+    if known["problem_id"].nunique() < 2 or len(known) < MIN_GRADED:
         return None
-    same = known.groupby(["problem_id", "answer"]).size()
-    pairs, equal = by_problem * (by_problem - 1), same * (same - 1)
-    total = known.groupby("answer").size()
-    across_pairs = len(known) * (len(known) - 1) - pairs.sum()
-    across_equal = (total * (total - 1)).sum() - equal.sum()
-    if not pairs.sum() or not across_pairs:
+    equal, pairs = count_equal_pairs(known, ["problem_id"])
+    all_equal, all_pairs = count_equal_pairs(known, [])
+    if not pairs or all_pairs == pairs:
         return None
-    return float(equal.sum() / pairs.sum()), float(across_equal / across_pairs)
+    return equal / pairs, (all_equal - equal) / (all_pairs - pairs)
+
+
+def count_equal_pairs(known: pd.DataFrame, within: list[str]) -> tuple[int, int]:
+    """Return how many ordered pairs of solutions have the same answer, and how many pairs there are, within groups."""
+    same = known.groupby([*within, "answer"]).size()
+    total = known.groupby(within).size() if within else pd.Series([len(known)])
+    return int((same * (same - 1)).sum()), int((total * (total - 1)).sum())

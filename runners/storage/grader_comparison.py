@@ -1,4 +1,4 @@
-"""Comparison of two graders on the stored texts of a run; nothing is written."""
+"""Comparison of two graders on the stored texts of a run, or on logged answers without texts; nothing is written."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from isocompute.runners.grading.graders import make_library_comparer
 from isocompute.runners.parsing.thinking import cut_thinking
 from isocompute.runners.storage.check import require_whole_run
 from isocompute.runners.storage.provenance import LOGGED_GRADER, extract_origin
-from isocompute.runners.storage.regrade import read_grader_title
+from isocompute.runners.storage.regrade import read_gradable_solutions, read_grader_title
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE
+from isocompute.runners.storage.schema import PROBLEMS_TABLE
 
 LIBRARY = "math-verify"
 """The name of math-verify as a second grader."""
@@ -36,8 +36,8 @@ class Judge(Protocol):
         """Comparisons so far that exceeded the limits."""
         ...
 
-    def judge(self, gold: str, text: str) -> tuple[str | None, bool]:
-        """Return the answer that was read, if it is known, and whether it is right."""
+    def judge(self, gold: str, text: str, is_answer: bool) -> tuple[str | None, bool]:
+        """Return the answer that was read in a text, or is one, if it is known, and whether it is right."""
         ...
 
 
@@ -54,11 +54,11 @@ class GraderJudge:
         """Comparisons so far that exceeded the limits."""
         return self._grader.refused_count
 
-    def judge(self, gold: str, text: str) -> tuple[str | None, bool]:
+    def judge(self, gold: str, text: str, is_answer: bool) -> tuple[str | None, bool]:
         """Return the answer, and whether it is right."""
         if self._classes is None or gold != self._gold:
             self._gold, self._classes = gold, AnswerClasses(self._grader, gold)
-        return self._classes.grade(text)
+        return self._classes.grade_answer(text) if is_answer else self._classes.grade(text)
 
 
 class LibraryJudge:
@@ -72,8 +72,9 @@ class LibraryJudge:
         """Comparisons so far that exceeded the limits."""
         return self.comparer.refused_count
 
-    def judge(self, gold: str, text: str) -> tuple[str | None, bool]:
+    def judge(self, gold: str, text: str, is_answer: bool) -> tuple[str | None, bool]:
         """Return no answer, since the library does not say what it read, and whether the text is right."""
+        text = f"\\boxed{{{text}}}" if is_answer else text
         return None, self.comparer.find_first_equal(text[-MOST_TEXT:], [gold]).equal == 0
 
 
@@ -130,7 +131,7 @@ class GraderComparison:
 
 
 def compare_graders(run: Run, name: str | None, against: str) -> GraderComparison:
-    """Judge every stored text by two graders, and count where they differ.
+    """Judge every stored text, or logged answer without a text, by two graders, and count where they differ.
 
     Args:
         run: the run, which is only read.
@@ -145,9 +146,8 @@ def compare_graders(run: Run, name: str | None, against: str) -> GraderCompariso
     require_whole_run(run)
     thinking_end = extract_origin(run.read_manifest(), run.path).solutions_thinking_end
     golds = run.read_frame(PROBLEMS_TABLE, ["problem_id", "gold"]).set_index("problem_id")["gold"]
-    columns = ["problem_id", "solution_id", "text", "answer", "correct", "finish_reason", "status"]
-    solutions = run.read_frame(SOLUTIONS_TABLE, columns)
-    solutions = solutions[(solutions["status"] == "ok") & solutions["text"].notna()]
+    columns = ["problem_id", "solution_id", "text", "logged_answer", "answer", "correct", "finish_reason"]
+    solutions = read_gradable_solutions(run)[columns]
     solutions = solutions[solutions["problem_id"].map(golds).notna()].sort_values(["problem_id", "solution_id"])
     if solutions.empty:
         raise RunError(f"The run at '{run.path}' holds no texts with right answers to compare graders on.")
@@ -156,11 +156,12 @@ def compare_graders(run: Run, name: str | None, against: str) -> GraderCompariso
     with ExitStack() as stack:
         first = None if name in (None, LOGGED_GRADER) else open_judge(str(name), stack)
         second = open_judge(against, stack)
-        for problem, number, stored, logged, correct, reason, _ in solutions.itertuples(index=False, name=None):
-            gold, text = str(golds[problem]), cut_thinking(stored, thinking_end, reason != "length")
-            present = (logged if isinstance(logged, str) else None, bool(correct))
-            answer, is_right = present if first is None else first.judge(gold, text)
-            other_answer, is_other_right = second.judge(gold, text)
+        for problem, number, stored, logged, graded, correct, reason in solutions.itertuples(index=False, name=None):
+            gold, is_answer = str(golds[problem]), not isinstance(stored, str)
+            text = logged if is_answer else cut_thinking(stored, thinking_end, reason != "length")
+            present = (graded if isinstance(graded, str) else None, bool(correct))
+            answer, is_right = present if first is None else first.judge(gold, text, is_answer)
+            other_answer, is_other_right = second.judge(gold, text, is_answer)
             right, other_right = right + is_right, other_right + is_other_right
             if is_right == is_other_right:
                 continue

@@ -136,6 +136,14 @@ DIGEST_COLUMN = Column(
     null=True, later=True,
 )  # fmt: skip
 
+LOGGED_COLUMNS = (
+    Column("logged_answer", pa.string(), "the answer in the log of an import; null without one", null=True, later=True),
+    Column(
+        "logged_correct", pa.bool_(), "whether the log of an import says right; null if it says nothing",
+        null=True, later=True,
+    ),
+)  # fmt: skip
+
 PROBLEMS_TABLE = RunTable(
     "problems", 1,
     (
@@ -159,6 +167,7 @@ SOLUTIONS_TABLE = RunTable(
         Column("correct", pa.bool_(), "whether the answer equals the gold answer; null if status is not ok", null=True),
         *COMPLETION_COLUMNS,
         *CLOCK_COLUMNS,
+        *LOGGED_COLUMNS,
     ),
     MODEL_TOKENS,
     retired=(Column("step_scores", pa.list_(pa.float32()), "step scores of an import; now in `scores`", null=True),),

@@ -27,7 +27,7 @@ from isocompute.runners.storage.provenance import (
     extract_origin,
 )
 from isocompute.runners.storage.run import RUN_FORMAT, Run
-from isocompute.runners.storage.schema import SCORES_TABLE, SOLUTIONS_TABLE, TABLES, RunTable
+from isocompute.runners.storage.schema import LOGGED_COLUMNS, SCORES_TABLE, SOLUTIONS_TABLE, TABLES, RunTable
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,10 @@ def upgrade_run(source: Run, target: Run) -> UpgradedRun | None:
         f"{table.name}.{column.name}"
         for table in TABLES.values()
         for column in table.columns
-        if column.later and rows.get(table.name) and (table.name, column.name) not in filled_columns
+        if column.later
+        and rows.get(table.name)
+        and (table.name, column.name) not in filled_columns
+        and (column not in LOGGED_COLUMNS or isinstance(origin, ImportedRun))
     ]
     unknown += [] if manifest.get("gold") == GOLD_AS_GIVEN else ["problems.gold as it was given"]
     unknown += [f"parameters.{role}" for role in get_origin_models(origin) if role not in parameters]

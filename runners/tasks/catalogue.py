@@ -10,7 +10,7 @@ from typing import Any
 from isocompute.errors import ConfigError
 from isocompute.registry import load_object
 from isocompute.runners.config.tasks import TASKS, BenchmarkTask, FileTask, GymTask, LabTask, TaskBlock, TaskEntry
-from isocompute.runners.grading.golds import choose_grader_name, extract_gold_answer
+from isocompute.runners.grading.golds import choose_task_grader, extract_gold_answer
 from isocompute.runners.tasks.files import read_file_problems, read_task_file
 from isocompute.runners.tasks.gym import GENERATOR_GRADERS, derive_library_seed, describe_library, make_gym_problems
 from isocompute.runners.tasks.hub import BENCHMARK_SOURCES, hash_problems, read_hub_problems
@@ -83,7 +83,7 @@ def load_file_task(task: FileTask) -> Task:
     columns = ProblemColumns(task.question, task.answer, task.name, task.subject, task.level, task.choices)
     problems = read_file_problems(task.path, columns, task.problems, task.seed)
     golds = [problem.gold for problem in problems]
-    grader = task.grader or ("letter" if task.choices else choose_grader_name(golds, task.path))
+    grader = task.grader or ("letter" if task.choices else choose_task_grader(golds, task.path))
     if grader != "exact":  # a gold may be a whole solution that ends in its answer
         problems = [replace(p, gold=extract_gold_answer(p.gold) or p.gold) for p in problems]
     origin = {"sha256": sha256(read_task_file(task.path)).hexdigest()}

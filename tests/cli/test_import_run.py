@@ -102,8 +102,8 @@ def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, ref
     )
     assert "has no λ for 'prompts'" in refused("fit", run, "-o", profile, "--lambda", "prompts")
     assert refused("grade", run) == (
-        f"The run at '{run}' holds no solutions to grade: the import has no solution texts, only the answers read in "
-        "them."
+        f"The answers of '{run}' were logged by another tool (as-logged/sc-genrm-scaling), not read by a grader here; "
+        "name one to read them: --grader boxed-number, math, letter, numeric or exact."
     )
 
 
@@ -212,10 +212,15 @@ def test_an_import_is_graded_again_where_it_has_texts(command, refused, tmp_path
     command("import", "lm-eval", source, "-o", run)
     assert refused("grade", run) == (
         f"The answers of '{run}' were logged by another tool (as-logged/lm-eval), not read by a grader here; name "
-        "one to read the texts: --grader boxed-number, math, letter, numeric or exact."
+        "one to read them: --grader boxed-number, math, letter, numeric or exact."
     )
     found = json.loads(command("grade", run, "--grader", "exact", "--json").out)
+    assert (found["differing"], len(found["examples"])) == (1, 1)
+    assert found["logged_accuracy"] > found["accuracy"]
     assert (found["before"], found["grader"], found["now_wrong"]) == ("as-logged/lm-eval", "exact/1", 1)
+    said = command("grade", run).out
+    assert f"The log says {found['logged_accuracy']:.3f}; 1 solution is judged differently:" in said
+    assert "right in the log, wrong here" in said
     assert json.loads(command("grade", run, "--json").out)["before"] == "exact/1"
     assert command("check", run).code == 0
 
@@ -367,3 +372,19 @@ def test_interleaved_completions_are_put_back_on_request(command, refused, tmp_p
     assert refused("import", "lm-eval", path, "-o", tmp_path / "no", "--deinterleave") == (
         "--deinterleave is only for the format search-and-learn."
     )
+
+
+def test_an_import_in_which_every_solution_failed_is_not_to_be_fitted(command, tmp_path):
+    failed = {
+        "id": 1,
+        "epoch": 1,
+        "input": "3+4?",
+        "target": "7",
+        "output": {"completion": "7"},
+        "error": {"message": "x"},
+    }
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({"eval": {"task": "toy", "model": "m"}, "samples": [failed]}))
+    said = command("import", "inspect-ai", path, "-o", tmp_path / "run").out
+    assert "no solution is right or wrong, so nothing can be fitted" in said
+    assert "Next: isocompute fit" not in said

@@ -45,6 +45,15 @@ def test_means_and_a_strategy_alone_have_no_frontiers(means, lab):
         assert (tuple(table.columns), len(table)) == (FRONTIERS_COLUMNS, 0)
 
 
+def test_without_votes_the_lead_over_self_consistency_is_unknown(lab):
+    voted = lab.self_consistency
+    once = type(voted)(**{**voted.model_dump(), "solutions": [1], "accuracy": [row[:1] for row in voted.accuracy]})
+    table = build_frontiers_table(lab.model_copy(update={"strategies": {**lab.strategies, "sc": once}}))
+    assert table.loc[table["strategy"] == "sc", "budget"].tolist() == [1]
+    assert table.loc[table["budget"] >= 2, ["lead", "lead_low", "lead_high"]].isna().all(axis=None)
+    get_figure(draw_frontiers(table)[1]).canvas.draw()
+
+
 def test_the_lines_are_the_table(tables):
     table = tables["frontiers"]
     left, right = draw_frontiers(table)

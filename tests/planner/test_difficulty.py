@@ -126,7 +126,7 @@ def test_of_solutions_that_were_looked_at_neither_verdict_nor_score_is_left():
 def test_without_answers_agreement_is_refused_and_not_drawn(tmp_path):
     rows = [(problem, (problem * sample) % 3 == 0) for problem in range(6) for sample in range(8)]
     run = iso.from_frame(pd.DataFrame(rows, columns=["id", "ok"]), problem="id", correct="ok")
-    with pytest.raises(DataError, match="Difficulty by agreement needs answers, and the run at"):
+    with pytest.raises(DataError, match="Difficulty by agreement cannot be found in"):
         iso.difficulty(run, bins="agreement")
     pool = read_pool(run._run)
     profile = build_profile(run._run, pool, measure_costs(pool), "x")

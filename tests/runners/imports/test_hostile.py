@@ -164,9 +164,9 @@ def test_likelihoods_are_no_solutions(golden, tmp_path):
         ({"resps": [[]]}, "FILE, line 1: 'resps' must hold the texts of one request; it is [[]]. Tasks that compare "
                           "likelihoods sample nothing."),
         ({"arguments": "x"}, "FILE, line 1: 'arguments' must be a block of keys; it is 'x'."),
-        ({"target": "Paris", "resps": [["a", "b"]]},
-         "FILE, line 1, response 0: it is unclear how to compare answers with 'Paris'; name a grader: --grader "
-         "boxed-number, math, letter, numeric or exact."),
+        ({"target": "It is in Paris.", "resps": [["a", "b"]]},
+         "FILE, line 1, response 0: it is unclear how to compare answers with 'It is in Paris.'; name a grader: "
+         "--grader boxed-number, math, letter, numeric or exact."),
     ],
 )  # fmt: skip
 def test_a_line_of_lm_eval(refused, changes, sentence):

@@ -40,7 +40,8 @@ def sample(name, epoch=1, value="C", usage=None, scores=None, **more):
 def test_inspect_ai_counts_what_failed_in_the_log_as_asked_for(inspect_log, tmp_path):
     path = inspect_log(
         sample("a"), sample("a", 2, error={"message": "timeout"}), sample("a", 3, invalidation={"reason": "x"}),
-        sample("a", 4, value="I"), sample("a", 5, value="P"), sample("a", 6, value=0.5), sample("a", 7, scores={}),
+        sample("a", 4, scores={"match": {"value": "I", "answer": "8"}}), sample("a", 5, value="P"),
+        sample("a", 6, value=0.5), sample("a", 7, scores={}),
     )  # fmt: skip
     summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "drop"), "as-logged")
     assert summary.failures == {"scored as partly right": 2, "timeout": 1, "invalidated in the log": 1, "not scored": 1}
@@ -48,6 +49,7 @@ def test_inspect_ai_counts_what_failed_in_the_log_as_asked_for(inspect_log, tmp_
     assert iso.curve(tmp_path / "drop", "sc", S=[1])["accuracy"].tolist() == [0.5]
     summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "wrong"), "as-logged", failed="wrong")
     assert summary.accuracy == pytest.approx(1 / 7)
+    assert Run(summary.run).read_manifest()["imported"]["failed"] == "wrong"
     summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "graded"), "numeric")
     assert summary.failures == {"timeout": 1, "invalidated in the log": 1}  # a grader reads what the log does not judge
     with pytest.raises(ConfigError, match="--failed is 'keep'; it must be one of drop, wrong"):

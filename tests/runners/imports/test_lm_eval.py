@@ -75,6 +75,13 @@ def test_programs_are_right_or_wrong_and_never_compared(take):
         assert "Programs are right or wrong as logged; they are never compared with each other." in summary.notes
 
 
+def test_one_exact_match_of_several_texts_judges_none_of_them(take):
+    lines = [line(texts=["7", "8"], filtered=[["7", "8"]], target="#### 7", metrics={"exact_match": 1.0})]
+    summary, solutions = take(lines)
+    assert (summary.grader, summary.logged_accuracy) == ("numeric/2", None)
+    assert solutions["correct"].tolist() == [True, False]
+
+
 def test_several_filters_are_named_and_one_is_chosen(take):
     lines = [line(name="strict", metrics={"exact_match": 0.0}), line(name="flexible", metrics={"exact_match": 1.0})]
     summary, _ = take(lines)
@@ -88,7 +95,7 @@ def test_several_filters_are_named_and_one_is_chosen(take):
 
 
 def test_a_document_that_comes_again_has_further_solutions(take):
-    summary, solutions = take([line(), line(1), line(metrics={"exact_match": 0.0})])
+    summary, solutions = take([line(), line(1), line(texts=["8"], metrics={"exact_match": 0.0})])
     assert summary.imported.rows["problems"] == 2
     assert solutions.sort_values(["problem_id", "solution_id"])["correct"].tolist() == [True, False, True]
     with pytest.raises(DataError, match="the document '0' has another target than before"):

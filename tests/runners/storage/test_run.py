@@ -282,7 +282,8 @@ PLACE = SOLUTIONS_TABLE.schema.get_field_index
         (
             SOLUTIONS_TABLE.schema.remove(PLACE("answer")),
             "the column 'answer' is missing; solutions has problem_id, solution_id, text, answer, correct, "
-            "prompt_tokens, cached_tokens, completion_tokens, finish_reason, status, started_at, seconds.",
+            "prompt_tokens, cached_tokens, completion_tokens, finish_reason, status, started_at, seconds, "
+            "logged_answer, logged_correct.",
         ),
         (
             SOLUTIONS_TABLE.schema.append(pa.field("score", pa.float32())),
