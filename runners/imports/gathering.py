@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from hashlib import file_digest
 from importlib.util import find_spec
 from pathlib import Path
@@ -203,6 +204,10 @@ class ImportWriter:
             self._grade_problems()
 
     def _take_solution(self, row: ImportedSolution) -> None:
+        if row.is_share:
+            self._require_grader(row)
+            if self.grader is None:  # no text may be said to be right
+                row = replace(row, text=None, answer=None)
         number = self.numbers[row.problem_id,]
         self.numbers[row.problem_id,] += 1
         status = self._find_status(row)
@@ -224,9 +229,7 @@ class ImportWriter:
         """Return a row's status; one that the log does not judge fails unless a grader reads its text."""
         if row.status != "ok" or row.unjudged is None:
             return row.status
-        if self.title is None and self.grader is None:
-            self._choose_grader(self.problems[row.problem_id], row)
-            self._grade_problems()
+        self._require_grader(row)
         return "ok" if self.grader is not None else row.unjudged
 
     def _compare_grades(self, row: ImportedSolution, number: int, answer: str | None, correct: bool) -> None:
@@ -234,7 +237,7 @@ class ImportWriter:
         if row.correct is None:
             return
         self.logged_counts[row.correct] += 1
-        if row.correct != correct:
+        if row.correct != correct and not row.is_share:
             self.differing += 1
             if len(self.examples) < MOST_EXAMPLES:
                 gold = extract_gold_answer(self.problems[row.problem_id].gold)
@@ -260,9 +263,7 @@ class ImportWriter:
     def _grade_row(self, row: ImportedSolution | ImportedSearch) -> tuple[str | None, bool]:
         """Return a row's answer and whether it is right."""
         problem = self.problems[row.problem_id]
-        if self.title is None:
-            self._choose_grader(problem, row)
-            self._grade_problems()
+        self._require_grader(row)
         if self.grader is None:
             if row.correct is None:
                 raise DataError(
@@ -279,8 +280,14 @@ class ImportWriter:
         classes = self.classes[problem.problem_id]
         return classes.grade_answer(row.answer or "") if row.text is None else classes.grade(row.text)
 
+    def _require_grader(self, row: ImportedSolution | ImportedSearch) -> None:
+        """Choose the grader by the first row to grade, unless it is known."""
+        if self.title is None:
+            self._choose_grader(self.problems[row.problem_id], row)
+            self._grade_problems()
+
     def _choose_grader(self, problem: ImportedProblem, row: ImportedSolution | ImportedSearch) -> None:
-        """Choose the grader by the first row to grade."""
+        """Choose the grader by a row and the right answer to its problem."""
         gold = extract_gold_answer(problem.gold)
         usual = IMPORT_FORMATS[self.format].grader
         is_readable = row.text is not None or (row.answer is not None and row.correct is None)

@@ -59,7 +59,7 @@ def import_logged_run(
         raise ConfigError(f"--filter and --scorer are only for the formats {named}.")
     if failed not in FAILED_CHOICES:
         raise ConfigError(f"--failed is '{failed}'; it must be one of {', '.join(FAILED_CHOICES)}.")
-    source, target = ImportSource(path, columns, filter, scorer), Run(run)
+    source, target = ImportSource(path, columns, filter, scorer, grader), Run(run)
     with (
         build_hidden_run(target, "import", "importing") as hidden,
         ImportWriter(hidden, name, grader, failed) as writer,

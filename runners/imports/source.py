@@ -16,6 +16,7 @@ import yaml
 
 from isocompute.errors import DataError
 from isocompute.runners.documents import parse_json
+from isocompute.runners.storage.provenance import LOGGED_GRADER
 
 MAX_DOCUMENT_BYTES = 256 * 2**20
 """Bytes of the largest document that is read at once: a line, a file of YAML or JSON, a member of an archive."""
@@ -42,6 +43,7 @@ class ImportSource:
         columns: of a table: maps its column names to the names here.
         filter: the filter of a log whose answers are taken; the first if not given.
         scorer: the scorer or metric of a log that says right or wrong; the first that does if not given.
+        grader: the grader that was asked for, if any.
 
     Attributes:
         file_count: files that `find_files` and `count_files` returned.
@@ -49,6 +51,7 @@ class ImportSource:
         bytes_read: bytes read so far.
         seen_columns: columns of a table that were seen, in order.
         notes: what was chosen in the source, in sentences.
+        has_text_grader: whether the grader that was asked for reads the texts, whatever the log says of them.
         used_columns: of those, the ones that are read, with their names here.
 
     Raises:
@@ -61,8 +64,10 @@ class ImportSource:
         columns: Mapping[str, str] | None = None,
         filter: str | None = None,
         scorer: str | None = None,
+        grader: str | None = None,
     ) -> None:
         self.path, self.filter, self.scorer = Path(path), filter, scorer
+        self.has_text_grader = grader not in (None, LOGGED_GRADER)
         self.notes: list[str] = []
         self.columns = dict(columns or {})
         self.total_bytes = self.bytes_read = self.file_count = 0
