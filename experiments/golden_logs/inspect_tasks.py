@@ -40,7 +40,7 @@ USAGES = {
     "cached": ModelUsage(input_tokens=4, output_tokens=10, total_tokens=22, input_tokens_cache_read=8),
     "twice": ModelUsage(input_tokens=12, output_tokens=10, total_tokens=22),
 }
-"""What a provider reports, by problem: tokens of reasoning within those of the output or beside them, and a cache."""
+"""Reports of a provider, by problem: tokens of reasoning within those of the output or beside them, and a cache."""
 
 
 @scorer(metrics=[accuracy(), stderr()])
