@@ -233,6 +233,18 @@ def test_inspect_ai_logs_are_the_same_in_both_formats(logs, take, task):
     assert Counter(map(str, first[key].values.tolist())) == Counter(map(str, second[key].values.tolist()))
 
 
+def test_the_command_takes_filter_scorer_and_what_failed(logs, command, tmp_path):
+    path, reported, _ = find_samples(logs, "sums")
+    options = ("--grader", "as-logged", "--json")
+    said = command("import", "lm-eval", path, "-o", tmp_path / "a", "--filter", "flexible-extract", *options)
+    assert json.loads(said.out)["accuracy"] == pytest.approx(reported["exact_match,flexible-extract"])
+    path = find_inspect_log(logs, "sums")
+    values = [sample["scores"].get("closeness", {}).get("value") for sample in json.loads(path.read_text())["samples"]]
+    options = ("--scorer", "closeness", "--failed", "wrong", *options)
+    said = command("import", "inspect-ai", path, "-o", tmp_path / "b", *options)
+    assert json.loads(said.out)["accuracy"] == pytest.approx(values.count("C") / len(values))
+
+
 def test_the_logs_name_no_folder_of_a_machine(logs):
     texts = [path.read_text() for path in logs.rglob("*.json*")]
     for path in logs.rglob("*.eval"):
