@@ -259,6 +259,8 @@ class OriginJson(JsonBlock):
     """The fewest solutions of a problem that was imported; null if all were."""
     short_problems: int
     """Number of problems that were left out for it."""
+    shares: bool
+    """True if the log says of some problems only how many of their solutions are right."""
     failed: str | None
     """The treatment of solutions that failed in the log, drop or wrong; null in runs of earlier versions."""
 

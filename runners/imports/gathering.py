@@ -87,6 +87,7 @@ class ImportWriter:
         self.reported_columns: set[tuple[RunTable, str]] = set()
         self.choices = LoggedChoices()
         self.sampled = self.scored = 0
+        self.has_shares = False
         self.waiting_rows: list[ImportedRow] = []
         self.waiting_characters = self.waiting_problems = 0
         self.raw_answers: dict[str, set[str | None]] = {}
@@ -177,6 +178,7 @@ class ImportWriter:
             problems_with=source.problems_with,
             short_problems=source.short_problems,
             failed=self.failed,
+            shares=self.has_shares,
         )
         self.run.write_manifest(
             {
@@ -265,6 +267,9 @@ class ImportWriter:
         self._write_row(PROBLEMS_TABLE, {**vars(row), "gold": gold, "task": self.about.task or self.format})
 
     def _take_solution(self, row: ImportedSolution) -> None:
+        self.has_shares = self.has_shares or row.is_share
+        if row.is_share and self.grader is None:  # no text may be said to be right
+            row = replace(row, text=None, answer=None)
         number = self.numbers[row.problem_id,]
         self.numbers[row.problem_id,] += 1
         status = self._find_status(row)

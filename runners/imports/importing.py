@@ -81,11 +81,11 @@ def import_logged_run(
     for option, given in (("task", task), ("model", model)):
         if given is not None and not given.strip():
             raise ConfigError(f"--{option} is {format_error_value(given)}; it must be a name.")
-    source, target = ImportSource(path, columns, filter, scorer, deinterleave), Run(run)
+    source, target = ImportSource(path, columns, filter, scorer, deinterleave, grader), Run(run)
     short: list[str] = []
     counts: dict[str, int] = {}
     if problems_with is not None:
-        counted = ImportSource(path, columns, filter, scorer, deinterleave)
+        counted = ImportSource(path, columns, filter, scorer, deinterleave, grader)
         counts = count_solutions(format, name, counted, failed == "wrong", grader in (None, LOGGED_GRADER))
         short = find_short_problems(counts, problems_with, f"'{path}'")
     left_out = frozenset(short)

@@ -5,8 +5,9 @@
 ``resps`` holds the texts of a generating task, ``repeats`` of them for each document: they are the solutions.
 ``filtered_resps`` holds a filter's outputs: one for each text, or, after a vote, a single one. The first filter of the
 file is used unless another is named. The metric that says right or wrong is the first of `CORRECTNESS_METRICS` among
-the metrics of a line, unless another is named; of several texts it is their share of right ones. Programs
-(pass@1) get no answers, since only running them shows whether two are equal. Source:
+the metrics of a line, unless another is named; of several texts it is their share of right ones. Which ones is known
+where as many outputs equal the target as are right by an exact match. A log without such a metric is refused, unless a
+grader of texts is named. Programs (pass@1) get no answers, since only running them shows whether two are equal. Source:
 github.com/EleutherAI/lm-evaluation-harness at 4e7e0d4 (evaluator.py, loggers/evaluation_tracker.py). Tokens are not
 logged.
 """
@@ -86,22 +87,18 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
         chosen = chosen or filtered
         if filtered != chosen:
             continue
-        metric = choose_metric(row, source.scorer, where)
-        metrics[metric or "none"] = None
+        metric = choose_metric(row, source, where)
         document = read_name_field(row, "doc_id", where)
         gold = read_text_field(row, "target", where)
-        if metric is None and not (gold or "").strip() and (listed := list_metrics(row)):
-            raise DataError(
-                f"{where}: none of the metrics is known to say right or wrong: {', '.join(listed)}; choose one with "
-                "--scorer."
-            )
         if document not in golds:
             golds[document] = gold
             yield ImportedProblem(document, where, read_lm_eval_question(row, where), gold)
         elif golds[document] != gold:
             raise DataError(f"{where}: the document '{document}' has another target than before.")
-        for solution in read_lm_eval_solutions(document, row, metric, where):
-            is_share = is_share or solution.text is None
+        for solution in read_lm_eval_solutions(document, row, metric, source, where):
+            is_share = is_share or solution.is_share
+            if metric is not None and solution.correct is not None:
+                metrics[metric] = None
             yield solution
     if source.filter is not None and source.filter not in filters:
         raise DataError(f"{files[0]} has no filter '{source.filter}'; it has: {', '.join(filters)}.")
@@ -110,7 +107,7 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
         source.notes.append(f"The answers are those of the filter '{chosen}'; the log has {names}; see --filter.")
     if is_share:
         source.notes.append(
-            "Of several texts the log says how many are right, and not which; they are imported without the texts."
+            "Of several texts the log says how many are right, and not which; as logged, they have no texts."
         )
     named = [metric for metric in metrics if metric != "none"]
     if named:
@@ -119,18 +116,24 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
         source.notes.append(PROGRAMS_NOTE)
 
 
-def choose_metric(row: dict[str, Any], wanted: str | None, where: str) -> str | None:
-    """Return the metric of a line that says right or wrong; None if it has none.
+def choose_metric(row: dict[str, Any], source: ImportSource, where: str) -> str | None:
+    """Return the metric of a line that says right or wrong; None if it has none and a grader reads the texts.
 
     Raises:
-        DataError: the line has not the wanted one.
+        DataError: the line has not the wanted one, or has only metrics that say something else.
     """
-    names = list_metrics(row)
+    names, wanted = list_metrics(row), source.scorer
     if wanted is not None:
         if wanted not in row:
             raise DataError(f"{where}: there is no metric '{wanted}'; there are: {', '.join(names) or 'none'}.")
         return wanted
-    return next((name for name in names if CORRECTNESS_METRICS.fullmatch(name) and name in row), None)
+    known = next((name for name in names if CORRECTNESS_METRICS.fullmatch(name) and name in row), None)
+    if known is None and names and not source.has_text_grader:
+        raise DataError(
+            f"{where}: none of the metrics is known to say right or wrong: {', '.join(names)}; choose one with "
+            "--scorer, or name a grader of the texts with --grader."
+        )
+    return known
 
 
 def list_metrics(row: dict[str, Any]) -> list[str]:
@@ -147,16 +150,18 @@ def read_lm_eval_question(row: dict[str, Any], where: str) -> str | None:
             arguments = arguments[0]
         return arguments if isinstance(arguments, str) else None
     prompt = read_block_field(read_block_field(row, "arguments", where), "gen_args_0", where).get("arg_0")
+    if isinstance(prompt, list) and len(prompt) == 1:  # of a chat
+        prompt = prompt[0]
     return prompt if isinstance(prompt, str) else None
 
 
 def read_lm_eval_solutions(
-    document: str, row: dict[str, Any], metric: str | None, where: str
+    document: str, row: dict[str, Any], metric: str | None, source: ImportSource, where: str
 ) -> Iterator[ImportedSolution]:
     """Yield a document's solutions.
 
     Raises:
-        DataError: there are none, as in a task that compares likelihoods.
+        DataError: there are none, as in a task that compares likelihoods; or the metric says neither right nor wrong.
     """
     requests = row.get("resps")
     if not isinstance(requests, list) or len(requests) != 1 or not isinstance(requests[0], list) or not requests[0]:
@@ -169,22 +174,31 @@ def read_lm_eval_solutions(
         raise DataError(f"{where}: 'resps' must hold texts; it holds {format_error_value(responses)}.{NO_SAMPLES_HINT}")
     answers = read_filtered_responses(row, len(responses))
     share = None if metric is None else read_share(row, metric, where)
-    # Only a metric such as pass@1 is a share of several texts; one exact_match of them does not say which it means.
-    judges_all = len(responses) == 1 or (answers is not None and metric is not None and "@" in metric)
+    judges_all = len(responses) == 1 or (answers is not None and share is not None)
     right = None if share is None or not judges_all else share * len(responses)
     if right is not None and abs(right - round(right)) > 1e-6:
         right = None
-    # Of some right ones among several it is not logged which, so that no text may be said to be right.
-    is_known = right is not None and round(right) in (0, len(responses))
+    if metric is not None and not source.has_text_grader and (share is None or (judges_all and right is None)):
+        raise DataError(
+            f"{where}: the metric '{metric}' is {format_error_value(row[metric])}, which says neither right nor wrong; "
+            "choose another with --scorer, or name a grader of the texts with --grader."
+        )
+    count = None if right is None else round(right)
+    which = None if count is None else find_right_responses(row, answers or [], count, len(responses), str(metric))
     for i, response in enumerate(responses):
-        here = f"{where}, response {i}"
         is_hidden = answers is None or answers[i] == LM_EVAL_INVALID or PROGRAM_METRICS.fullmatch(metric or "")
         answer = None if answers is None or is_hidden else answers[i]
-        correct = None if right is None else i < round(right)
-        if right is not None and not is_known:
-            yield ImportedSolution(document, here, None, None, correct)
-        else:
-            yield ImportedSolution(document, here, response, answer, correct)
+        correct = None if count is None else i < count if which is None else which[i]
+        is_share = count is not None and which is None
+        yield ImportedSolution(document, f"{where}, response {i}", response, answer, correct, is_share=is_share)
+
+
+def find_right_responses(row: dict[str, Any], answers: list[str], count: int, n: int, metric: str) -> list[bool] | None:
+    """Return which of n responses are right if ``count`` of them are; None if the line does not tell."""
+    if count in (0, n):
+        return [count == n] * n
+    equal = [answer == row.get("target") for answer in answers]
+    return equal if metric.startswith("exact_match") and sum(equal) == count else None
 
 
 def read_share(row: dict[str, Any], metric: str, where: str) -> float | None:

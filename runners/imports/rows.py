@@ -40,6 +40,7 @@ class ImportedSolution:
     """A solution; ``answer`` and ``correct`` are those that the tool itself logged.
 
     ``unjudged`` is the reason why the log says neither right nor wrong; such a row fails unless its text is graded.
+    With ``is_share`` the log says how many of a problem's solutions are right, and not which.
     """
 
     problem_id: str
@@ -54,6 +55,7 @@ class ImportedSolution:
     step_scores: list[float] | None = None
     seconds: float | None = None
     unjudged: str | None = None
+    is_share: bool = False
     status: str = "ok"
 
 

@@ -20,6 +20,7 @@ from isocompute.runners.imports.file_kinds import identify_unreadable_file, refu
 from isocompute.runners.imports.folders import describe_subfolders, get_natural_key, list_matching_files
 from isocompute.runners.imports.packed import get_file_ending, measure_position, open_source_file
 from isocompute.runners.imports.plain_yaml import parse_plain_yaml
+from isocompute.runners.storage.provenance import LOGGED_GRADER
 
 MAX_DOCUMENT_BYTES = 256 * 2**20
 """Bytes of the largest document that is read at once: a line, a file of YAML or JSON, a member of an archive."""
@@ -44,6 +45,7 @@ class ImportSource:
         filter: the filter of a log whose answers are taken; the first if not given.
         scorer: the scorer or metric of a log that says right or wrong; the first that does if not given.
         deinterleave: whether completions are put back under their own problems.
+        grader: the grader that was asked for, if any.
 
     Attributes:
         file_count: files that `find_files` and `count_files` returned.
@@ -52,6 +54,7 @@ class ImportSource:
         bytes_unpacked: bytes of the documents that were read of an archive, or of the last whole file.
         seen_columns: columns of a table that were seen, in order.
         notes: what was chosen in the source, in sentences.
+        has_text_grader: whether the grader that was asked for reads the texts, whatever the log says of them.
         used_columns: of those, the ones that are read, with their names here.
 
     Raises:
@@ -65,8 +68,10 @@ class ImportSource:
         filter: str | None = None,
         scorer: str | None = None,
         deinterleave: bool = False,
+        grader: str | None = None,
     ) -> None:
         self.path, self.filter, self.scorer, self.deinterleave = Path(path), filter, scorer, deinterleave
+        self.has_text_grader = grader not in (None, LOGGED_GRADER)
         self.notes: list[str] = []
         self.columns = dict(columns or {})
         self.total_bytes = self.bytes_read = self.bytes_unpacked = self.file_count = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from isocompute.runners.storage.provenance import ImportedRun, extract_origin
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE
 
@@ -43,6 +44,8 @@ class LogComparison:
 def compare_with_log(run: Run) -> LogComparison:
     """Compare the present grades of a run with the verdicts of its log.
 
+    Where the log says only how many of a problem's solutions are right, the numbers of right ones are compared.
+
     Raises:
         DataError: a part is damaged.
     """
@@ -53,6 +56,12 @@ def compare_with_log(run: Run) -> LogComparison:
         return LogComparison(None, None, 0, [])
     judged = solutions[solutions["logged_correct"].notna()]
     differing = judged[judged["correct"].astype(bool) != judged["logged_correct"].astype(bool)]
+    count = len(differing)
+    origin = extract_origin(run.read_manifest(), run.path)
+    if isinstance(origin, ImportedRun) and origin.shares:
+        right = judged.groupby("problem_id")[["correct", "logged_correct"]].sum().astype(int)
+        gaps = (right["correct"] - right["logged_correct"]).abs()
+        differing, count = differing[differing["problem_id"].map(gaps) > 0], int(gaps.sum())
     problems = run.read_frame(PROBLEMS_TABLE, ["problem_id", "gold"])
     golds = dict(problems.itertuples(index=False, name=None))
     shown = differing[["problem_id", "solution_id", "answer", "logged_correct", "correct"]].head(MOST_EXAMPLES)
@@ -70,6 +79,6 @@ def compare_with_log(run: Run) -> LogComparison:
     return LogComparison(
         float(solutions["correct"].astype(bool).mean()),
         float(judged["logged_correct"].astype(bool).mean()) if len(judged) else None,
-        len(differing),
+        count,
         examples,
     )

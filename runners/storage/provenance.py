@@ -38,6 +38,7 @@ class ImportedRun(ConfigBlock):
         unknown: columns that are null in all rows, as ``table.column``.
         problems_with: the fewest solutions of a problem that was imported; None if all were.
         short_problems: the number of problems that were left out for it.
+        shares: whether the log says of some problems only how many of their solutions are right.
         failed: the treatment of solutions that failed in the log, drop or wrong; None in runs of earlier versions.
     """
 
@@ -54,6 +55,7 @@ class ImportedRun(ConfigBlock):
     problems_with: int | None = None
     short_problems: int = 0
     failed: str | None = None
+    shares: bool = False
 
     @property
     def task_name(self) -> str:

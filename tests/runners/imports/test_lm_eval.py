@@ -75,11 +75,39 @@ def test_programs_are_right_or_wrong_and_never_compared(take):
         assert "Programs are right or wrong as logged; they are never compared with each other." in summary.notes
 
 
-def test_one_exact_match_of_several_texts_judges_none_of_them(take):
-    lines = [line(texts=["7", "8"], filtered=[["7", "8"]], target="#### 7", metrics={"exact_match": 1.0})]
-    summary, solutions = take(lines)
-    assert (summary.grader, summary.logged_accuracy) == ("numeric/2", None)
-    assert solutions["correct"].tolist() == [True, False]
+def test_which_texts_are_right_is_known_where_as_many_equal_the_target(take):
+    texts = ["a 7", "b 8", "c 7", "d"]
+    read = ["7", "8", "7", "[invalid]"]
+    _, solutions = take([line(texts=texts, filtered=[read], target="7", metrics={"exact_match": 0.5})])
+    assert solutions["correct"].tolist() == [True, False, True, False]
+    assert solutions["text"].tolist() == texts
+    _, solutions = take([line(texts=texts, filtered=[read], target="7", metrics={"exact_match": 0.75})])
+    assert solutions["correct"].tolist() == [True, True, True, False]
+    assert solutions["text"].isna().all()  # one more is right than equal the target
+
+
+@pytest.mark.parametrize("first", [0.5, 1.0])
+def test_texts_are_graded_although_the_log_says_only_how_many_are_right(take, first):
+    texts, read = ["It is 7.0", "It is 8"], ["7.0", "8"]
+    lines = [
+        line(i, texts=texts, filtered=[read], target="3+4\n#### 7", metrics={"exact_match": share})
+        for i, share in enumerate([first, 1.5 - first])
+    ]
+    summary, solutions = take(lines)  # whichever comes first
+    assert summary.grader == "numeric/2"
+    assert solutions["text"].tolist() == texts * 2
+    assert solutions["correct"].tolist() == [True, False] * 2
+    assert summary.logged_accuracy == 0.75
+    assert summary.differing == 1  # in the document that is all right in the log
+    assert take(lines, grader="as-logged")[0].accuracy == 0.75
+
+
+@pytest.mark.parametrize("metrics", [{"mae": 0.5}, {"acc": 0.5}, {"exact_match": float("nan")}])
+def test_a_metric_that_says_neither_is_refused_unless_a_grader_is_named(take, metrics):
+    lines = [line(target="3+4\n#### 7", metrics=metrics)]
+    with pytest.raises(DataError, match=r"say right or wrong|says neither right nor wrong"):
+        take(lines)
+    assert take(lines, grader="numeric")[0].accuracy == 1
 
 
 def test_several_filters_are_named_and_one_is_chosen(take):
