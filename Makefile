@@ -78,7 +78,7 @@ lab-search: $(VENV)/full ## search anew for the shipped run of searches
 
 profiles: $(VENV)/core ## fit the bundled profiles and draw the README's figures from the shipped runs
 	$(BIN)/isocompute fit data/runs/lab -o data/profiles/lab.json
-	$(BIN)/isocompute fit data/runs/qwen-gsm-symbolic -o data/profiles/qwen2.5-coder-1.5b-gsm-symbolic.json
+	$(BIN)/isocompute fit data/runs/qwen-gsm-symbolic-reverified -o data/profiles/qwen2.5-coder-1.5b-gsm-symbolic.json
 	$(BIN)/isocompute fit data/runs/lab-search -o data/profiles/lab-search.json
 	$(BIN)/isocompute fit data/published/llama-3.1-8b-math.json -o data/profiles/llama-3.1-8b-math.json
 	$(BIN)/isocompute figures data/runs/lab -o docs

@@ -73,7 +73,10 @@ def curve(
     else:
         entry = STRATEGIES[strategy]
         if not entry.can_use(run_pool.pool, run_pool.has_answers):
-            raise DataError(f"The run at '{opened.path}' does not hold what '{strategy}' needs: {entry.needs}.")
+            reason = run_pool.missing_votes if entry.needs == "solutions" else None
+            raise DataError(
+                reason or f"The run at '{opened.path}' does not hold what '{strategy}' needs: {entry.needs}."
+            )
         usual_S, usual_V = list_allocations(entry, run_pool.pool, run_pool.has_answers)
         S, V = check_numbers(S, "S", usual_S), check_numbers(V, "V", usual_V)
         accuracy = estimate_strategy(entry, run_pool.pool, S, V).accuracy.reshape(run_pool.pool.problems, -1)

@@ -22,8 +22,7 @@ from isocompute.runners.storage.imported_scores import (
     extract_solution_scores,
     has_missing_step,
 )
-from isocompute.runners.storage.provenance import ImportedRun, extract_model_sizes, extract_origin
-from isocompute.runners.storage.regrade import read_grader_title
+from isocompute.runners.storage.provenance import ImportedRun, extract_model_sizes, extract_origin, read_grader_title
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import (
     PROBLEMS_TABLE,
@@ -154,7 +153,7 @@ def read_pool(run: Run, problems_with: int | None = None) -> RunPool:
         short = find_short_problems(dict(zip(kept, counts, strict=True)), problems_with, f"the run at '{run.path}'")
         cuts = [describe_short_problems(short, len(kept), problems_with)] if short else []
         kept = [name for name in kept if name not in set(short)]
-    missing_votes = explain_missing_votes(solutions)
+    missing_votes = explain_missing_votes(solutions, origin)
     scored, notes = add_scores(solutions, rows.scores, origin)
     layout = build_pool_arrays(scored, rows.verifications, kept)
     if layout.verdicts is not None and np.isnan(layout.verdicts).all():

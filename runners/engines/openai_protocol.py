@@ -18,13 +18,14 @@ FINISH_REASONS = {
     "stop_sequence": "stop",
     "length": "length",
     "max_tokens": "length",
+    "model_length": "length",
 }
 """The two ends of a text, by the names that servers give them.
 
 Some servers leave the reason null or empty: KoboldCpp (PowerShell/AIShell#350), SGLang (sgl-project/sglang#3912).
 """
 
-BROKEN_OFF = ("abort", "error", "cancelled")
+BROKEN_OFF = ("abort", "error", "cancelled", "insufficient_system_resource")
 """The reasons of a server that broke off the text itself, so that it is not the model's answer."""
 
 UNKNOWN_STEP_END = (
@@ -84,10 +85,13 @@ def parse_completion(
     choice, usage = answer["choices"][0], answer.get("usage")
     named = choice.get("finish_reason")
     why = "" if named is None else replace_surrogates(named)
+    known = why.casefold()
+    if isinstance(choice.get("error"), dict):  # a gateway's way to say that the model's server failed
+        known, why = "error", why or "error"
     message = choice.get("message")
-    text = replace_surrogates(choice["text"]) if message is None else read_message(message, why)
-    reason = FINISH_REASONS.get(why)
-    if why in BROKEN_OFF or (reason is None and not text):
+    text = replace_surrogates(choice["text"]) if message is None else read_message(message, known)
+    reason = FINISH_REASONS.get(known)
+    if known in BROKEN_OFF or (reason is None and not text):
         named = f"ended the text for the reason '{redact(why)[:80]}'" if why else "sent no text, and no reason for that"
         return Completion(None, *parse_usage(usage, ""), None, f"the server {named}")
     prompt_tokens, cached_tokens, completion_tokens = parse_usage(usage, text)
@@ -104,10 +108,10 @@ def parse_completion(
 def parse_usage(usage: Any, text: str) -> tuple[int | None, int | None, int | None]:
     """Return the tokens that a server reports: prompt tokens, cached tokens and completion tokens.
 
-    Completion tokens include those of reasoning. Some servers count these apart: xAI, and gateways to Gemini, some of
-    which report them in the total only (VariantConst/OpenWebUI-Monitor#99, mozilla-ai/any-llm#1291). They are added if
-    the total has room for them, or, without a total, if they are more than the completion tokens that would include
-    them.
+    Prompt tokens include cached ones, which some gateways count in the total only (Portkey-AI/gateway#1754). Completion
+    tokens include those of reasoning. Some servers count these apart: xAI, and gateways to Gemini, some of which report
+    them in the total only (VariantConst/OpenWebUI-Monitor#99, mozilla-ai/any-llm#1291). They are added if the total has
+    room for them, or, without a total, if they are more than the completion tokens that would include them.
 
     An impossible count becomes None, which means unknown; the text is kept. A prompt cannot be empty, no more of it can
     be cached than there is, and a text that is not empty cannot have 0 tokens.
@@ -123,14 +127,18 @@ def parse_usage(usage: Any, text: str) -> tuple[int | None, int | None, int | No
     details, parts = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     prompt = clean_token_count(usage.get("prompt_tokens")) or None
     cached = clean_token_count(details.get("cached_tokens")) if isinstance(details, dict) else None
-    if prompt is None or (cached is not None and cached > prompt):
-        cached = None
+    outside = cached if cached is not None else clean_token_count(usage.get("cache_read_input_tokens"))
     sampled, total = clean_token_count(usage.get("completion_tokens")), clean_token_count(usage.get("total_tokens"))
     reasoning = (clean_token_count(parts.get("reasoning_tokens")) if isinstance(parts, dict) else None) or 0
-    if sampled is not None and prompt is not None and total is not None:
-        sampled = max(sampled, total - prompt)
-    elif sampled is not None and reasoning > sampled:
+    uncounted = 0 if None in (sampled, prompt, total) else (total or 0) - (prompt or 0) - (sampled or 0)
+    if uncounted > 0 and uncounted == outside and reasoning != uncounted:
+        prompt = (prompt or 0) + uncounted
+    elif uncounted > 0:
+        sampled = (sampled or 0) + uncounted
+    elif None in (prompt, total) and sampled is not None and reasoning > sampled:
         sampled += reasoning
+    if prompt is None or (cached is not None and cached > prompt):
+        cached = None
     return prompt, cached, None if text and sampled == 0 else sampled
 
 
@@ -153,7 +161,7 @@ def read_message(message: Mapping[str, Any], why: str) -> str:
     """
     content = message.get("content")
     thinking = message.get("reasoning_content") or message.get("reasoning")
-    parts = content if isinstance(content, list) else [] if content is None else [{"type": "text", "text": content}]
+    parts = content if isinstance(content, list) else [] if content is None else [content]
     text = "".join(read_content_part(part, "text") for part in parts)
     thoughts = "".join(read_content_part(part, "thinking") for part in parts)
     thoughts = thinking if thinking and isinstance(thinking, str) else thoughts
@@ -180,7 +188,9 @@ def read_content_part(part: Any, kind: str) -> str:
         raise TypeError("a part of the content is neither a text nor a block")
     if part.get("type", "text") not in (kind, f"output_{kind}"):
         return ""
-    inner = part.get(kind)
+    inner = part.get(kind, 0)
+    if inner is None:
+        return ""
     if isinstance(inner, list):
         return "".join(read_content_part(each, "text") for each in inner)
     if not isinstance(inner, str):

@@ -32,6 +32,7 @@ class AnswerClasses:
 
     def __init__(self, grader: Grader, gold: str | None, seen: Iterable[str] = ()) -> None:
         self.grader = grader
+        self._given_gold = None if gold is None else gold.strip()
         self.gold = None if gold is None else grader.normalise_answer(gold)
         if self.gold is None and gold is not None:
             raise DataError(f"The grader '{grader.name}' cannot read the right answer '{gold:.60}'.")
@@ -44,6 +45,8 @@ class AnswerClasses:
 
     def grade(self, text: str) -> tuple[str | None, bool]:
         """Return the representative of a solution's answer, and whether it is right."""
+        if text.strip() == self._given_gold:
+            return self.gold, True
         return self._find_representative(self.grader.extract_answer(text))
 
     def grade_answer(self, answer: str) -> tuple[str | None, bool]:
@@ -51,6 +54,8 @@ class AnswerClasses:
 
         If the tool logged a whole text as the answer, the answer is read in it.
         """
+        if answer.strip() == self._given_gold:
+            return self.gold, True
         is_text = "\n" in answer or len(answer) > LONGEST_BARE_TEXT
         found = self.grader.extract_answer(answer) if is_text else None
         return self._find_representative(found or self.grader.normalise_answer(answer))

@@ -30,7 +30,7 @@ from isocompute.runners.grading.letters import parse_choice_letter
 from isocompute.runners.grading.parse_answer import MIRRORED_SIGNS, parse_answer
 from isocompute.runners.grading.quantities import Quantity
 from isocompute.runners.grading.set_builder import has_rule
-from isocompute.runners.grading.words import normalise_word_list, normalise_words
+from isocompute.runners.grading.words import is_plain_words, normalise_word_list, normalise_words
 
 
 def is_equal_answer(one: str, other: str) -> bool:
@@ -45,6 +45,8 @@ def is_equal_answer(one: str, other: str) -> bool:
     """
     if is_same_choice(one, other):
         return True
+    if is_plain_words(one) and is_plain_words(other):  # "cat" and "act" would be the same product of variables
+        return normalise_words(one) == normalise_words(other)
     for grouped, listed in ((one, other), (other, one)):
         if is_list_of_groups(grouped, listed):
             grouped, listed = (re.sub(r", ?", ", ", text) for text in (grouped, listed))

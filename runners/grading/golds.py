@@ -16,10 +16,11 @@ from isocompute.runners.parsing.printable import format_error_value
 GOLD_OPTION_PATTERN = re.compile(r"\s*\(?[A-Z]\)?\s*")
 
 PROGRAM_PATTERN = re.compile(
-    r"^[ \t]*(?:def \w+\(|class \w+[:(]|import \w+|from [\w.]+ import |#include\b|function \w+\(|public class )",
+    r"^[ \t]*(?:def \w+\(|class \w+[:(]|import [\w.]+[ \t]*\n|from [\w.]+ import \w+.*\n|#include\b"
+    r"|(?:function|fn) \w+\(|public class |(?:int|void) \w+\(.*\{|return \w.*[-+*/(;]|SELECT .* FROM )",
     re.MULTILINE,
 )
-"""The beginning of a line of a program, in Python, C, JavaScript or Java."""
+"""The beginning of a line of a program, in Python, C, JavaScript, Rust, Java or SQL."""
 
 
 def extract_gold_answer(gold: str | None) -> str | None:
@@ -49,7 +50,7 @@ def infer_grader_name(golds: Collection[str]) -> str | None:
 
 
 def infer_plain_grader_name(golds: Collection[str], general: str) -> str | None:
-    r"""Return the grader of short right answers without a mark: words are compared as text, the others by meaning.
+    r"""Return the grader of short right answers without a mark, which are compared by meaning.
 
     Args:
         golds: the right answers.
@@ -60,11 +61,9 @@ def infer_plain_grader_name(golds: Collection[str], general: str) -> str | None:
 
     >>> examples = ["yajo"], ["New York", "7"], ["7", "A"], ["It is in Rome."]
     >>> [infer_plain_grader_name(golds, "math") for golds in examples]
-    ['exact', 'math', 'math', None]
+    ['math', 'math', 'math', None]
     """
-    if not all(is_short_answer(gold) for gold in golds):
-        return None
-    return "exact" if all(is_words(gold) for gold in golds) else general
+    return general if all(is_short_answer(gold) for gold in golds) else None
 
 
 def is_short_answer(gold: str) -> bool:
@@ -87,7 +86,7 @@ def choose_task_grader(golds: Collection[str], where: str) -> str:
         where: the task's file, for an error.
 
     >>> choose_task_grader(["A", "(C)"], "task.csv"), choose_task_grader(["Paris", "Rome"], "task.csv")
-    ('letter', 'exact')
+    ('letter', 'math')
 
     Raises:
         DataError: an answer is a program or a long text, which no grader compares.

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 import re
 
+PLAIN_WORDS_PATTERN = re.compile(r"[^\W\d_]{3,}(?:[ '’-][^\W\d_]+)*[.!]?")
+
+
+def is_plain_words(text: str) -> bool:
+    """Return whether a text consists of words; a product of variables has shorter ones.
+
+    >>> [is_plain_words(text) for text in ("cat", "New York", "Yes.", "ab", "2x", "x, y")]
+    [True, True, True, False, False, False]
+    """
+    return PLAIN_WORDS_PATTERN.fullmatch(text.strip()) is not None
+
 
 def normalise_words(text: str) -> str:
     r"""Return a text in words as it is compared, without markup, case, full stops or articles.

@@ -190,7 +190,7 @@ class ImportWriter:
                 "verdicts": VERDICT_READER if (VERIFICATIONS_TABLE, "text") in self.reported_columns else self.logged,
             }
         )
-        notes, refused = self._check_grades()
+        notes, refused = self._check_grades(imported)
         solutions = self.run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "answer", "correct", "status"])
         scores = self.run.read_frame(SCORES_TABLE, ["problem_id", "solution_id", "step_scores"])
         return ImportSummary(
@@ -224,12 +224,12 @@ class ImportWriter:
             if logged and given and logged != given
         ]
 
-    def _check_grades(self) -> tuple[list[str], int]:
+    def _check_grades(self, imported: ImportedRun) -> tuple[list[str], int]:
         """Group logged answers, and return notes on the grades and the number of refused comparisons."""
         columns = ["problem_id", "answer", "correct", "completion_tokens", "status"]
         solutions = self.run.read_frame(SOLUTIONS_TABLE, columns)
         sampled = solutions[solutions["status"].eq("ok")]
-        missing_votes = explain_missing_votes(sampled)
+        missing_votes = explain_missing_votes(sampled, imported)
         notes = [] if missing_votes is None else [missing_votes]
         refused = 0 if self.grader is None else self.grader.refused_count
         if self.grader is None and missing_votes is None:

@@ -42,7 +42,9 @@ ATTACHMENT_PREFIX = "attachment://"
 INSPECT_FINISH_REASONS = {"max_tokens": "length", "model_length": "length", "unknown": None}
 """Stop reasons with another name in isocompute."""
 
-INSPECT_SCORE_VALUES: dict[Any, bool] = {"C": True, "I": False, "N": False, 1: True, 0: False}
+INSPECT_SCORE_VALUES: dict[Any, bool] = {
+    "C": True, "I": False, "N": False, 1: True, 0: False, "correct": True, "incorrect": False,
+}  # fmt: skip
 """Values of a score that mean right or wrong; True and 1.0 equal 1."""
 
 
@@ -63,6 +65,7 @@ def read_inspect_rows(source: ImportSource) -> Iterator[ImportedRow]:
     yield ImportedMetadata(read_text_field(spec, "task", str(path)), model)
     problems: set[str] = set()
     scorers: dict[str, None] = {}
+    chosen = source.scorer
     epochs: set[tuple[str, int | None]] = set()
     for where, sample in samples:
         named = read_name_field(sample, "id", where)
@@ -75,10 +78,12 @@ def read_inspect_rows(source: ImportSource) -> Iterator[ImportedRow]:
             problems.add(named)
             yield ImportedProblem(named, where, build_inspect_question(sample, where), gold)
         scorers.update(dict.fromkeys(read_inspect_scores(sample, where)))
-        yield read_inspect_solution(named, sample, model, source.scorer, where)
+        chosen = chosen or next(iter(scorers), None)
+        yield read_inspect_solution(named, sample, model, chosen, source.has_text_grader, where)
+    if chosen is not None and scorers and chosen not in scorers:
+        raise DataError(f"{path}: there is no scorer '{chosen}'; there are: {', '.join(scorers)}.")
     if len(scorers) > 1:
-        taken = source.scorer or next(iter(scorers))
-        source.notes.append(f"Right or wrong is what '{taken}' says; the log has {', '.join(scorers)}; see --scorer.")
+        source.notes.append(f"Right or wrong is what '{chosen}' says; the log has {', '.join(scorers)}; see --scorer.")
 
 
 def read_eval_archive(source: ImportSource, path: Path) -> tuple[dict[str, Any], Iterator[tuple[str, dict[str, Any]]]]:
@@ -133,7 +138,7 @@ def read_inspect_gold(sample: dict[str, Any], where: str) -> str | None:
 
 
 def read_inspect_solution(
-    named: str, sample: dict[str, Any], model: str | None, scorer: str | None, where: str
+    named: str, sample: dict[str, Any], model: str | None, scorer: str | None, has_text_grader: bool, where: str
 ) -> ImportedSolution:
     """Return a sample's completion as a solution, with its tokens and a scorer's judgement."""
     output = read_block_field(sample, "output", where)
@@ -151,7 +156,7 @@ def read_inspect_solution(
     completion = read_text_field(output, "completion", where) or extract_message_text(
         read_block_field(choice, "message", where), sample
     )
-    correct, answer, unjudged = read_inspect_score(sample, scorer, where)
+    correct, answer, unjudged = read_inspect_score(sample, scorer, has_text_grader, where)
     stopped = read_text_field(choice, "stop_reason", where)
     return ImportedSolution(
         named,
@@ -243,17 +248,14 @@ def read_inspect_scores(sample: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def read_inspect_score(
-    sample: dict[str, Any], scorer: str | None, where: str
+    sample: dict[str, Any], scorer: str | None, has_text_grader: bool, where: str
 ) -> tuple[bool | None, str | None, str | None]:
     """Return a scorer's judgement if it is right or wrong, the answer it read, and the reason if it is neither.
 
     Raises:
-        DataError: the sample has scores, but none by the named scorer.
+        DataError: the score says neither right nor wrong nor how far right, and no grader reads the text instead.
     """
-    scores = read_inspect_scores(sample, where)
-    if scorer is not None and scores and scorer not in scores:
-        raise DataError(f"{where}: there is no scorer '{scorer}'; there are: {', '.join(scores)}.")
-    score = scores.get(scorer) if scorer is not None else next(iter(scores.values()), None)
+    score = None if scorer is None else read_inspect_scores(sample, where).get(scorer)
     if not isinstance(score, dict):
         return None, None, "not scored"
     value = score.get("value")
@@ -262,4 +264,9 @@ def read_inspect_score(
     correct = INSPECT_SCORE_VALUES.get(value) if isinstance(value, str | int | float) else None
     is_share = value == "P" or (isinstance(value, int | float) and 0 < value < 1)
     unjudged = None if correct is not None else "scored as partly right" if is_share else None
+    if correct is None and not is_share and not has_text_grader:
+        raise DataError(
+            f"{where}: the scorer '{scorer}' says {format_error_value(value)}, which is neither right nor wrong; "
+            "choose another with --scorer, or name a grader of the texts with --grader."
+        )
     return correct, read_text_field(score, "answer", where), unjudged

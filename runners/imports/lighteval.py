@@ -54,6 +54,7 @@ def read_lighteval_rows(source: ImportSource) -> Iterator[ImportedRow]:
         raise DataError(f"'{source.path}' holds several tasks or dates; name one: {', '.join(f.name for f in files)}.")
     task = DETAILS_FILE_PATTERN.fullmatch(files[0].stem)
     yield ImportedMetadata(task[1] if task else None, infer_lighteval_model(files[0]))
+    source.used_columns.update({column: column for column in DETAILS_COLUMNS})
     taken: dict[str, None] = {}
     is_share = False
     for number, (where, row) in enumerate(read_parquet_table(source, files[0], DETAILS_COLUMNS)):

@@ -126,6 +126,11 @@ def choose_metric(row: dict[str, Any], source: ImportSource, where: str) -> str 
     if wanted is not None:
         if wanted not in row:
             raise DataError(f"{where}: there is no metric '{wanted}'; there are: {', '.join(names) or 'none'}.")
+        if PROGRAM_METRICS.fullmatch(wanted) and not CORRECTNESS_METRICS.fullmatch(wanted):
+            raise DataError(
+                f"{where}: the metric '{wanted}' says how likely one of several texts is right, not which or how many; "
+                "choose pass@1 with --scorer."
+            )
         return wanted
     known = next((name for name in names if CORRECTNESS_METRICS.fullmatch(name) and name in row), None)
     if known is None and names and not source.has_text_grader:

@@ -60,6 +60,10 @@ SOLUTION_COLUMNS = ("solution", "answer", "correct", "score", *TOKEN_COUNT_COLUM
 VERIFICATION_COLUMNS = ("verification", "verdict", "p_yes", *(f"verification_{kind}" for kind in TOKEN_COUNT_COLUMNS))
 
 
+MISSING_ANSWERS = ("nan", "none", "null", "n/a", "<na>", "-", "[invalid]")
+"""Marks that tools write in the place of an answer that they could not read."""
+
+
 def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
     """Yield the rows of a table.
 
@@ -114,7 +118,9 @@ def expand_solutions(row: dict[str, Any], where: str) -> Iterator[tuple[str, dic
     Raises:
         DataError: the lists have different lengths.
     """
-    lists = {name: cells for name in SOLUTION_COLUMNS if (cells := read_list(row.get(name))) is not None}
+    gold = row.get("gold")
+    columns = [name for name in SOLUTION_COLUMNS if name not in ("solution", "answer") or not is_bracketed(gold)]
+    lists = {name: cells for name in columns if (cells := read_list(row.get(name))) is not None}
     if not lists or not {"solution", "answer", "correct"} & set(lists):
         yield where, row
         return
@@ -154,6 +160,11 @@ def expand_verdicts(row: dict[str, Any], where: str) -> Iterator[tuple[str, dict
         lists["verdict"] = [math.nan if verdict is None else verdict for verdict in lists["verdict"]]
     for i in range(count):
         yield f"{where}, verification {i}", {**marked, **{name: cells[i] for name, cells in lists.items()}}
+
+
+def is_bracketed(cell: Any) -> bool:
+    """Return whether a cell is text in square brackets; if a right answer is, so may be the answers."""
+    return isinstance(cell, str) and cell.strip()[:1] == "[" and cell.strip()[-1:] == "]"
 
 
 def read_list(cell: Any) -> list[Any] | None:
@@ -217,6 +228,8 @@ def read_table_problem(row: dict[str, Any], names: dict[str, str], where: str) -
 def read_table_solution(row: dict[str, Any], problem: ImportedProblem, where: str) -> ImportedSolution:
     """Return the solution of a row; in a table with an answer column, a solution with an empty answer is wrong."""
     answer, correct = read_text_field(row, "answer", where), read_flag_field(row, "correct", where)
+    if answer is not None and answer.strip().casefold() in MISSING_ANSWERS and answer != problem.gold:
+        answer = ""
     answer = "" if answer is None and "answer" in row else answer
     tokens: dict[str, Any] = {kind: read_count_field(row, kind, where) for kind in TOKEN_COUNT_COLUMNS}
     score = read_probability_field(row, "score", where)

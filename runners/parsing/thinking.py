@@ -3,9 +3,9 @@
 A solution's text is logged whole. The thinking is cut before its answer is read, before it is verified, and before a
 verdict is read. A thinking model marks its thinking in one of two ways:
 
-- A marker such as ``</think>`` ends it. The sweep names it as ``thinking_end``. A server with a reasoning parser
-  separates the thinking itself, and the engine puts marker and text together again. The marker is in the text unless it
-  is a special token that the engine leaves out.
+- A marker such as ``</think>`` ends it. The sweep names it as ``thinking_end``. The marker is in the text unless it is
+  a special token that the engine leaves out. A server with a reasoning parser separates the thinking itself, and the
+  engine puts it back in front, between ``<think>`` and ``</think>``; a text that begins so is cut without a setting.
 - The model writes in channels (OpenAI's harmony format, used by gpt-oss), and the channel ``final`` is visible. Servers
   that do not know the format pass it on as it is, or without the special tokens, as in ``analysis…assistantfinal…``.
   Both are recognised without a setting.
@@ -17,8 +17,14 @@ import re
 
 HARMONY_HEADER = re.compile(r"<\|channel\|>\s*+(\w++)[^<]*+(?:<\|constrain\|>[^<]*+)?<\|message\|>")
 HARMONY_END = re.compile(r"<\|(?:end|return|call)\|>")
-BARE_HARMONY = re.compile(r"\s*analysis(?=\S).*assistantfinal(?P<final>.*)", re.DOTALL)
+BARE_HARMONY = re.compile(r"\s*analysis(?=\S|\n).*assistantfinal(?P<final>.*)", re.DOTALL)
 """Harmony without its special tokens: the channels' names are glued to the texts."""
+
+BARE_ANALYSIS = re.compile(r"\s*analysis(?:[A-Z]|\n)")
+"""The beginning of harmony without its special tokens, in its first channel."""
+
+THINKING_TAGS = ("<think>", "</think>")
+"""The marks between which the engine puts thinking that a server separated."""
 
 
 def cut_thinking(text: str, end: str | None, is_ended: bool) -> str:
@@ -44,11 +50,16 @@ def cut_thinking(text: str, end: str | None, is_ended: bool) -> str:
     """
     if (harmony := _cut_channels(text, is_ended)) is not None:
         return harmony
+    opened, closed = THINKING_TAGS
+    is_open = text.lstrip().startswith(opened)
+    for mark in ([] if end is None else [end]) + ([closed] if is_open else []):
+        _, found, visible = text.rpartition(mark)
+        if found:
+            return visible.strip()
+    if is_open:
+        return ""
     if end is None:
         return text
-    _, found, visible = text.rpartition(end)
-    if found:
-        return visible.strip()
     start = end.replace("/", "", 1)
     return text.strip() if is_ended and (start == end or start not in text) else ""
 
@@ -62,7 +73,7 @@ def _cut_channels(text: str, is_ended: bool) -> str | None:
         return bare["final"].strip()
     headers = list(HARMONY_HEADER.finditer(text))
     if not headers:
-        return None
+        return "" if not is_ended and BARE_ANALYSIS.match(text) else None
     if headers[-1][1] != "final" and not is_ended:
         return ""
     finals = [header for header in headers if header[1] == "final"]

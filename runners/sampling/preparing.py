@@ -15,8 +15,7 @@ from isocompute.runners.grading import Grader
 from isocompute.runners.prompts import Prompt
 from isocompute.runners.sampling.served_sizes import collect_served_sizes, list_served_roles
 from isocompute.runners.storage.manifest import build_manifest, check_run_compatibility, check_solver_compatibility
-from isocompute.runners.storage.provenance import LOGGED_GRADER
-from isocompute.runners.storage.regrade import read_grader_title
+from isocompute.runners.storage.provenance import LOGGED_GRADER, read_grader_title
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, TABLES
 from isocompute.runners.storage.taking import SourceSolutions, read_source_solutions

@@ -118,7 +118,11 @@ class Sampler:
         self._take_solutions()
         self.classes = self._restore_answer_classes()
         self.tables_with_text = find_tables_with_text(self.run)
-        self.unread_watch = None if self.keep_going or self.source is not None else UnreadWatch(self.config, self.run)
+        self.unread_watch = (
+            None
+            if self.keep_going or self.source is not None
+            else UnreadWatch(self.config, self.run, len(self.problems))
+        )
         config, verifier = self.config, self.config.verifier
         solution_writer = self.run.open_writer(SOLUTIONS_TABLE, config.checkpoint_seconds)
         verification_writer = self.run.open_writer(
@@ -316,7 +320,9 @@ class Sampler:
             self.unread_verdicts += row["verdict"] is None
         self.display.update_progress(1, completion.completion_tokens or 0, self._describe_progress())
         if self.unread_watch is not None and table is SOLUTIONS_TABLE and completion.status == "ok":
-            self.unread_watch.add_answer(row["answer"], completion.finish_reason, completion.text or "")
+            self.unread_watch.add_answer(
+                row["problem_id"], row["answer"], completion.finish_reason, completion.text or ""
+            )
 
     def _describe_progress(self) -> str:
         """Return the accuracy of this process, and the numbers of unread and failed rows."""

@@ -25,18 +25,22 @@ class UnreadWatch:
     Args:
         config: the sweep.
         run: its run, whose answers are counted too.
+        problem_count: the number of problems. With several, answers to one of them alone stop nothing, since one
+            problem may be too hard for any answer.
     """
 
-    def __init__(self, config: Sweep, run: Run) -> None:
+    def __init__(self, config: Sweep, run: Run, problem_count: int) -> None:
         self.config = config
-        frame = run.read_frame(SOLUTIONS_TABLE, ["answer", "text", "finish_reason", "status"])
+        frame = run.read_frame(SOLUTIONS_TABLE, ["problem_id", "answer", "text", "finish_reason", "status"])
         sampled = frame[frame["status"] == "ok"]
         self.is_over = bool(sampled["answer"].notna().any())
         self.unread = len(sampled)
+        self.problems = set(sampled["problem_id"])
+        self.problem_count = problem_count
         self.cut = int((sampled["finish_reason"] == "length").sum())
         self.last_text = "" if sampled.empty else str(sampled["text"].iloc[-1] or "")
 
-    def add_answer(self, answer: str | None, finish_reason: str | None, text: str) -> None:
+    def add_answer(self, problem: str, answer: str | None, finish_reason: str | None, text: str) -> None:
         """Count an answer.
 
         Raises:
@@ -46,6 +50,7 @@ class UnreadWatch:
             self.is_over = True
             return
         self.unread += 1
+        self.problems.add(problem)
         self.cut += finish_reason == "length"
         self.last_text = text
         self.require_readable()
@@ -56,7 +61,8 @@ class UnreadWatch:
         Raises:
             EngineError: the message says what to change, and shows the end of a text.
         """
-        if not self.is_over and self.unread >= FIRST_ANSWERS:
+        several = len(self.problems) > 1 or self.problem_count == 1
+        if not self.is_over and self.unread >= FIRST_ANSWERS and several:
             raise EngineError(self._describe_fault())
 
     def _describe_fault(self) -> str:

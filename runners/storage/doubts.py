@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.parsing.kinds import count_solution_kinds, count_verification_kinds
+from isocompute.runners.storage.provenance import ImportedRun, extract_origin
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
@@ -24,14 +26,28 @@ LEAST_REPEATED = 0.25
 """If a smaller share of the pairs of texts to a problem are equal, votes over the texts mean nothing."""
 
 
-def has_known_answers(solutions: pd.DataFrame) -> bool:
-    """Return whether answers are recorded: a right solution without an answer shows that only right and wrong were."""
+def has_known_answers(solutions: pd.DataFrame, origin: Sweep | ImportedRun) -> bool:
+    """Return whether answers are recorded, and not only which solutions are right.
+
+    A right solution without an answer shows that they are not, and so does an import without texts and answers.
+
+    Args:
+        solutions: rows with answer and correct.
+        origin: what made the run.
+    """
+    if isinstance(origin, ImportedRun) and {"solutions.text", "solutions.answer"} <= set(origin.unknown):
+        return False
     return not (solutions["correct"].eq(True) & solutions["answer"].isna()).any()
 
 
-def explain_missing_votes(solutions: pd.DataFrame) -> str | None:
-    """Return in a sentence why votes over the answers of a run cannot be counted; None if they can."""
-    if not has_known_answers(solutions):
+def explain_missing_votes(solutions: pd.DataFrame, origin: Sweep | ImportedRun) -> str | None:
+    """Return in a sentence why votes over the answers of a run cannot be counted; None if they can.
+
+    Args:
+        solutions: rows with problem_id, answer and correct.
+        origin: what made the run.
+    """
+    if not has_known_answers(solutions, origin):
         return (
             "The run records which solutions are right, but not their answers: votes cannot be counted, so SC is known "
             "at one solution only."
@@ -66,7 +82,8 @@ def count_run_kinds(run: Run) -> tuple[dict[str, int], dict[str, int]]:
     """Return the number of solutions and of verifications of each kind in a run, see `runners.parsing.kinds`."""
     solutions = run.read_frame(SOLUTIONS_TABLE, ["answer", "correct", "finish_reason", "status"])
     verifications = run.read_frame(VERIFICATIONS_TABLE, ["verdict", "finish_reason", "status"])
-    return count_solution_kinds(solutions, has_known_answers(solutions)), count_verification_kinds(verifications)
+    has_answers = has_known_answers(solutions, extract_origin(run.read_manifest(), run.path))
+    return count_solution_kinds(solutions, has_answers), count_verification_kinds(verifications)
 
 
 def describe_doubts(solutions: pd.DataFrame, grader: str, has_answers: bool) -> list[str]:
@@ -79,7 +96,7 @@ def describe_doubts(solutions: pd.DataFrame, grader: str, has_answers: bool) -> 
     """
     sentences = []
     graded = solutions["correct"].dropna().astype(bool)
-    if len(graded) >= MIN_GRADED and graded.mean() < FEW_RIGHT:
+    if has_answers and len(graded) >= MIN_GRADED and graded.mean() < FEW_RIGHT:
         sentences.append(
             f"{graded.sum():,} of {len(graded):,} solutions are right by {grader}. Check that it reads these answers: "
             "isocompute grade RUN --against math."

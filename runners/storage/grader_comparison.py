@@ -11,8 +11,8 @@ from isocompute.runners.grading import AnswerClasses, Grader, load_grader_by_nam
 from isocompute.runners.grading.graders import make_library_comparer
 from isocompute.runners.parsing.thinking import cut_thinking
 from isocompute.runners.storage.check import require_whole_run
-from isocompute.runners.storage.provenance import LOGGED_GRADER, extract_origin
-from isocompute.runners.storage.regrade import read_gradable_solutions, read_grader_title
+from isocompute.runners.storage.provenance import LOGGED_GRADER, extract_origin, read_grader_title
+from isocompute.runners.storage.regrade import read_gradable_solutions
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE
 

@@ -16,8 +16,7 @@ from isocompute.runners.cost.model_size import count_checkpoint_parameters
 from isocompute.runners.grading import Grader
 from isocompute.runners.parsing.verdicts import VERDICT_READER
 from isocompute.runners.prompts import Prompt
-from isocompute.runners.storage.provenance import GOLD_AS_GIVEN, UPGRADED_KEY
-from isocompute.runners.storage.regrade import read_grader_title
+from isocompute.runners.storage.provenance import GOLD_AS_GIVEN, UPGRADED_KEY, read_grader_title
 from isocompute.runners.storage.run import RUN_FORMAT, Run
 from isocompute.runners.storage.schema import (
     NODES_TABLE,

@@ -10,6 +10,8 @@ from isocompute.errors import DataError
 from isocompute.runners.config.base import ConfigBlock
 from isocompute.runners.config.sweep import Sweep, extract_sweep
 from isocompute.runners.config.taken import RowCount, SourceRun
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import GRADES_TABLE
 
 LOGGED_GRADER = "as-logged"
 """Name of the grader of answers that are taken as another tool logged them."""
@@ -109,3 +111,14 @@ def extract_model_sizes(manifest: dict[str, Any], run: str) -> dict[str, float]:
     ):
         raise DataError(f"The manifest of '{run}' has 'parameters' that are not parameter counts by role.")
     return {str(role): float(size) for role, size in sizes.items()}
+
+
+def read_grader_title(run: Run) -> str:
+    """Return name and version of the grader of a run's present answers.
+
+    Raises:
+        RunError: there is no run.
+        DataError: its manifest or its grades cannot be read.
+    """
+    names = run.read_table(GRADES_TABLE, ["grader"])["grader"]
+    return str(names[0].as_py() if len(names) else run.read_manifest().get("grader"))

@@ -19,7 +19,13 @@ from isocompute.runners.parsing.thinking import cut_thinking
 from isocompute.runners.storage.check import require_whole_run
 from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.log_comparison import LogComparison, compare_with_log
-from isocompute.runners.storage.provenance import GOLD_AS_GIVEN, LOGGED_GRADER, ImportedRun, extract_origin
+from isocompute.runners.storage.provenance import (
+    GOLD_AS_GIVEN,
+    LOGGED_GRADER,
+    ImportedRun,
+    extract_origin,
+    read_grader_title,
+)
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import GRADES_TABLE, PROBLEMS_TABLE, SOLUTIONS_TABLE
 
@@ -126,17 +132,6 @@ def note_rewritten_gold(run: Run, grader: Grader) -> list[str]:
         f"this run holds the right answers as {manifest.get('grader')} read them, not as they were given; an answer "
         "that equals only the given form counts as wrong"
     ]
-
-
-def read_grader_title(run: Run) -> str:
-    """Return name and version of the grader of a run's present answers.
-
-    Raises:
-        RunError: there is no run.
-        DataError: its manifest or its grades cannot be read.
-    """
-    names = run.read_table(GRADES_TABLE, ["grader"])["grader"]
-    return str(names[0].as_py() if len(names) else run.read_manifest().get("grader"))
 
 
 def require_own_grader(run: Run) -> str:

@@ -20,8 +20,12 @@ from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.config.taken import SourceRun
 from isocompute.runners.storage.check import require_whole_run
 from isocompute.runners.storage.digests import DIGEST_BYTES
-from isocompute.runners.storage.provenance import extract_model_sizes, extract_origin, extract_source_run
-from isocompute.runners.storage.regrade import read_grader_title
+from isocompute.runners.storage.provenance import (
+    extract_model_sizes,
+    extract_origin,
+    extract_source_run,
+    read_grader_title,
+)
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import GRADES_TABLE, OVERLAYS, PROBLEMS_TABLE, SOLUTIONS_TABLE, RunTable
 from isocompute.runners.tasks import Problem

@@ -19,7 +19,7 @@ from isocompute.runners.grading.extraction import (
     extract_stated_answer,
 )
 from isocompute.runners.grading.letters import extract_choice_letter, parse_choice_letter
-from isocompute.runners.storage.regrade import read_grader_title
+from isocompute.runners.storage.provenance import read_grader_title
 from isocompute.runners.storage.run import Run
 
 MEGABYTE = 1_000_000

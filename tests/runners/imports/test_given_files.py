@@ -28,8 +28,8 @@ TABLES = [
     ("tie.csv", None, {}, 2 / 3),  # df.drop_duplicates(["problem_id", "solution_id"]).correct.mean()
     ("conv_tot_right_wrong.csv", None, {}, 0.0403),  # df.correct.mean()
     ("qwen_math_long_answers_are_texts.csv", None, {}, 0.91),  # df.correct.mean()
-    # df.solution.str.extract(r"answer is\s+(.*)$")[0].str.strip(" .'\"") == df.gold, mean
-    ("esc_long.jsonl", None, {}, 628 / 720),
+    # df.solution.str.extract(r"answer is\s+(.*)$")[0].str.strip(" .'\"").str.lower() == df.gold, mean
+    ("esc_long.jsonl", None, {}, 631 / 720),
     ("e2e_right.csv", "math", {}, 1.0),
     ("e2e_wrong.csv", "math", {}, 0.0),
     ("e2e_numeric.csv", "numeric", {}, 1.0),

@@ -190,3 +190,20 @@ def test_an_early_log_has_a_score_without_a_name(inspect_log):
     early = sample("a", score={"value": "C", "answer": "7"})
     del early["scores"]
     assert [row.correct for row in read_rows(inspect_log(early))[0] if hasattr(row, "correct")] == [True]
+
+
+def test_a_scorer_is_chosen_once_for_all_samples(inspect_log, tmp_path):
+    rows = [sample(i, scores={"b": {"value": "C"}} | ({"a": {"value": "I"}} if i else {})) for i in range(4)]
+    summary = import_logged_run("inspect-ai", str(inspect_log(*rows)), str(tmp_path / "run"), "as-logged")
+    assert summary.accuracy == 1.0
+    assert any("Right or wrong is what 'b' says" in note for note in summary.notes)
+    summary = import_logged_run("inspect-ai", str(inspect_log(*rows)), str(tmp_path / "a"), "as-logged", scorer="a")
+    assert (summary.accuracy, summary.failures) == (0.0, {"not scored": 1})
+
+
+@pytest.mark.parametrize("value", [8, {"correct": 1, "style": 0.5}, "good"])
+def test_a_score_that_says_neither_is_refused_unless_a_grader_is_named(inspect_log, tmp_path, value):
+    path = inspect_log(sample(1, scores={"a": {"value": value}}))
+    with pytest.raises(DataError, match=r"the scorer .a. says .*, which is neither right nor wrong"):
+        import_logged_run("inspect-ai", str(path), str(tmp_path / "none"))
+    assert import_logged_run("inspect-ai", str(path), str(tmp_path / "run"), "numeric").accuracy is not None

@@ -141,3 +141,11 @@ def test_the_given_logs(take, shared_data):
     (path,) = folder.glob("samples_truthfulqa_gen_*.jsonl")
     assert take(path, scorer="rouge2_acc")[0].accuracy == pytest.approx(0.35)
     assert take(folder / "lm_eval_old_arguments_list.jsonl")[0].accuracy == 0
+
+
+def test_pass_at_more_than_one_is_no_share_of_right_texts(take):
+    texts = ["def f(): return 1", "def f(): return 2"]
+    lines = [line(texts=texts, filtered=[texts], target="check(f)", metrics={"pass@1": 0.5, "pass@2": 1.0})]
+    assert take(lines)[0].accuracy == 0.5
+    with pytest.raises(DataError, match=r"'pass@2' says how likely one of several texts is right.*choose pass@1"):
+        take(lines, scorer="pass@2")

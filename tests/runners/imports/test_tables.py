@@ -172,3 +172,25 @@ def test_an_empty_entry_of_a_list_is_a_verdict_that_could_not_be_read(take):
 def test_a_row_that_cannot_be_read_is_refused(take, changes, sentence):
     with pytest.raises(DataError, match=sentence):
         take(pd.DataFrame([{"problem_id": "a", "gold": "7", "answer": "7", **changes}]))
+
+
+def test_answers_in_brackets_are_no_lists_where_the_right_answer_is_in_brackets(take):
+    rows = [{"problem_id": name, "answer": "[3, 4]", "gold": gold} for name in "ab" for gold in ("[3, 4]",) * 2]
+    summary, _ = take(pd.DataFrame(rows))
+    assert (summary.imported.rows["solutions"], summary.accuracy) == (4, 1.0)
+
+
+def test_marks_of_a_missing_answer_do_not_vote(take):
+    answers = ["nan", "NaN", "None", "null", "N/A", "-", "7"]
+    summary, run = take(pd.DataFrame({"problem_id": "a", "answer": answers, "gold": "7"}), "log.parquet")
+    assert summary.accuracy == pytest.approx(1 / 7)
+    assert run.read_frame(SOLUTIONS_TABLE)["answer"].notna().sum() == 1
+    summary, run = take(pd.DataFrame({"problem_id": "a", "answer": ["None", "7"], "gold": "None"}), "log.parquet")
+    assert run.read_frame(SOLUTIONS_TABLE)["correct"].tolist() == [True, False]
+
+
+def test_without_any_right_solution_votes_are_unknown_where_answers_are(take):
+    rows = [{"problem_id": name, "correct": 0} for name in "abc" for _ in range(12)]
+    summary, _ = take(pd.DataFrame(rows))
+    assert any("votes cannot be counted" in note for note in summary.notes)
+    assert not any("right by" in note for note in summary.notes)

@@ -54,6 +54,8 @@ CHANNELS = "<|channel|>analysis<|message|>3+4 is 8? 7.<|end|><|start|>assistant<
         ("<|start|>assistant<|channel|>commentary<|message|>Hm.<|end|>" + CHANNELS + "7<|end|>", "7"),
         ("analysisWe need 3+4.assistantfinalIt is 7.", "It is 7."),
         ("analysisWe need 3+4.assistantcommentaryHm.assistantfinal7", "7"),
+        ("analysis\n3+4\nassistantfinal\n7", "7"),
+        ("<think>Is it 8?</think>It is 7.", "It is 7."),
     ],
 )
 @pytest.mark.parametrize("end", [None, END, "<|channel|>final<|message|>"])
@@ -96,3 +98,10 @@ def test_a_megabyte_of_ends_is_cut_in_linear_time():
     assert cut_thinking(END * 125_000 + "x", END, True) == "x"
     for text in ("<|channel|>" * 90_000, "<|channel|>" + "x" * 10**6, "analysis" + "assistantfina" * 80_000):
         assert cut_thinking(text, None, True) == text
+
+
+@pytest.mark.parametrize("end", [None, "[/THINK]"])
+def test_thinking_that_was_put_in_front_is_cut_without_a_setting(end):
+    assert cut_thinking("<think>\\boxed{8}?</think>It is 7.", end, True) == "It is 7."
+    assert cut_thinking("<think>Perhaps 8. But", end, False) == ""
+    assert cut_thinking("analysisPerhaps 8. But", end, False) == ""

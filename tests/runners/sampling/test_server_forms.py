@@ -117,6 +117,18 @@ FORMS = {
         lambda said: chat({"content": said}, usage=USAGE | {"completion_tokens_details": {"reasoning_tokens": 25}}),
         30,
     ),
+    # Portkey-AI/gateway#1754 (Anthropic): cached prompt tokens in the total only.
+    "cached tokens in the total only": (
+        lambda said: chat(
+            {"content": said},
+            usage={"prompt_tokens": 20, "completion_tokens": 9, "total_tokens": 109, "cache_read_input_tokens": 80},
+        ),
+        9,
+    ),
+    "a part without a text": (
+        lambda said: chat({"content": [{"type": "thinking", "thinking": None}, {"type": "text", "text": said}]}),
+        30,
+    ),
     "a content filter after the answer": (lambda said: chat({"content": said}, "content_filter"), 30),
 }
 
@@ -166,6 +178,7 @@ def test_the_accuracy_is_right_in_every_form(sweep_server, form, thinking_end):
         lambda said: chat({"content": None, "reasoning_content": THOUGHT}, "length"),
         lambda said: chat({"content": f"<think>{THOUGHT}"}, "length"),
         lambda said: chat({"content": THOUGHT}, "length"),
+        lambda said: chat({"content": THOUGHT}, "model_length"),  # Mistral's API
         lambda said: chat({"content": f"<think>{THOUGHT}"}, None, USAGE | {"completion_tokens": 1024}),
         lambda said: chat({"content": f"<|channel|>analysis<|message|>{THOUGHT}"}, "length"),
     ],
@@ -184,6 +197,11 @@ def test_thinking_that_was_cut_is_no_answer(sweep_server, form):
         (lambda said: chat({"content": None, "tool_calls": [{}]}, "tool_calls"), "for the reason 'tool_calls'"),
         (lambda said: chat({"content": None}, None), "sent no text, and no reason for that"),
         (lambda said: chat({"content": said}, "abort"), "ended the text for the reason 'abort'"),
+        (
+            lambda said: chat({"content": said}, "insufficient_system_resource"),
+            "insufficient_system_resource",
+        ),  # DeepSeek
+        (lambda said: chat({"content": said}, None, error={"message": "upstream"}), "for the reason 'error'"),
     ],
 )
 def test_a_row_fails_where_there_is_nothing_to_read(sweep_server, form, status):

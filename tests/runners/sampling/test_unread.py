@@ -93,3 +93,13 @@ def test_the_command_says_it_in_one_sentence(command, small, scripted, tmp_path,
     ended = command("sweep", path, "--keep-going")
     assert ended.code == 0
     assert "Answers: 60 unread." in ended.out
+
+
+def test_one_hard_problem_stops_nothing(small, scripted):
+    hard = 45 * ["no idea"] + 200 * ["\\boxed{7}"]
+    said = iter(hard)
+    config = small(task={"name": "lab", "problems": 2}, solutions=45, verifier=None, verifications=0)
+    summary = run_sweep(config, load=scripted(lambda prompt, seed: next(said)))
+    assert summary.answers["unread"] == 45
+    with pytest.raises(EngineError, match="No answer can be read in the first 46 solutions"):
+        run_sweep(small(run=f"{config.run}-2", **(SIXTY | {"solutions": 45})), load=scripted(lambda *_: "no idea"))

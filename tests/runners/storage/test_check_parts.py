@@ -67,7 +67,7 @@ def test_a_part_that_cannot_be_read_is_lost_and_its_rows_are_asked_for_again(run
     repair_run(run)
     assert Path(f"{part}.damaged").read_bytes() == damaged
     assert len(asked_again()) == sum(gap.rows for gap in report.missing["verifications"]) == 72
-    assert check_run(run).notes == [f"1 file set aside earlier; delete what you no longer need: {part}.damaged"]
+    assert check_run(run).notes[:1] == [f"1 file set aside earlier; delete what you no longer need: {part}.damaged"]
 
 
 def test_a_part_with_other_columns_is_set_aside_whole(run):

@@ -9,7 +9,8 @@ import pytest
 from isocompute.errors import DataError, RunError
 from isocompute.runners.grading import load_grader_by_name
 from isocompute.runners.sampling.sweep import run_sweep
-from isocompute.runners.storage.regrade import read_grader_title, regrade_run
+from isocompute.runners.storage.provenance import read_grader_title
+from isocompute.runners.storage.regrade import regrade_run
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import GRADES_TABLE, PROBLEMS_TABLE, SOLUTIONS_TABLE
 

@@ -22,7 +22,8 @@ from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.manifest import hash_checkpoint
 from isocompute.runners.storage.progress import measure_run_progress
-from isocompute.runners.storage.regrade import read_grader_title, regrade_run
+from isocompute.runners.storage.provenance import read_grader_title
+from isocompute.runners.storage.regrade import regrade_run
 from isocompute.runners.storage.run import RUN_FORMAT, Run
 from isocompute.runners.storage.schema import SCORES_TABLE, SOLUTIONS_TABLE, TABLES, VERIFICATIONS_TABLE
 from isocompute.runners.storage.upgrade import upgrade_run
