@@ -123,7 +123,7 @@ def rank_finished_first(scores: ArrayLike, finished: ArrayLike) -> NDArray[np.fl
 
     Example:
         >>> rank_finished_first([[0.9, 0.2, float("nan")]], [[False, True, True]])
-        array([[-2.,  0., -1.]])
+        array([[-3.,  0., -1.]])
     """
     score, is_finished = np.asarray(scores, dtype=float), np.asarray(finished)
     if is_finished.shape != score.shape or is_finished.dtype.kind != "b":
