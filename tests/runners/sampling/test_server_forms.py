@@ -150,7 +150,7 @@ def sweep_server(stage, tmp_path):
         config = Sweep.model_validate(
             {
                 "run": str(tmp_path / "run"),
-                "task": {"path": str(problems)},
+                "task": {"path": str(problems), "grader": "numeric"},
                 "engine": "openai",
                 "solver": {"model": "m", "prompt": "math-solve", "chat": True, "options": options, **solver},
                 "solutions": 2,
