@@ -56,9 +56,9 @@ def test_a_sweep_counts_every_row_in_its_phase(small, scripted, monkeypatch):
     lines = out.getvalue().splitlines()
     rows = [line.partition(" rows")[0] for line in lines]
     assert rows == [f"solving: {i} of 24" for i in range(1, 25)] + [f"verifying: {i} of 72" for i in range(1, 73)]
-    assert lines[23].endswith(
-        f"{Run(small().run).read_frame(SOLUTIONS_TABLE)['correct'].astype(float).mean():.1%} right"
-    )
+    solutions = Run(small().run).read_frame(SOLUTIONS_TABLE)
+    right, unread = solutions["correct"].astype(float).mean(), solutions["answer"].isna().sum()
+    assert lines[23].endswith(f"{right:.1%} right, {unread} answers unread")
 
 
 def test_one_engine_is_one_phase(small, scripted, monkeypatch):
