@@ -45,7 +45,7 @@ def is_equal_answer(one: str, other: str) -> bool:
     """
     if is_same_choice(one, other):
         return True
-    if is_plain_words(one) and is_plain_words(other):  # "cat" and "act" would be the same product of variables
+    if is_plain_words(one) and is_plain_words(other):  # "stop" and "post" would be the same product of variables
         return normalise_words(one) == normalise_words(other)
     for grouped, listed in ((one, other), (other, one)):
         if is_list_of_groups(grouped, listed):

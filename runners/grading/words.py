@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-PLAIN_WORDS_PATTERN = re.compile(r"[^\W\d_]{3,}(?:[ '’-][^\W\d_]+)*[.!]?")
+PLAIN_WORDS_PATTERN = re.compile(r"(?:[^\W\d_]{4,}|[^\W\d_]{2,}(?:[ '’-][^\W\d_]{2,})+)[.!]?")
 
 
 def is_plain_words(text: str) -> bool:
-    """Return whether a text consists of words; a product of variables has shorter ones.
+    """Return whether a text consists of words; one of up to three letters may be a product of variables.
 
-    >>> [is_plain_words(text) for text in ("cat", "New York", "Yes.", "ab", "2x", "x, y")]
+    >>> [is_plain_words(text) for text in ("stop", "New York", "True.", "abc", "2x", "x, y")]
     [True, True, True, False, False, False]
     """
     return PLAIN_WORDS_PATTERN.fullmatch(text.strip()) is not None

@@ -8,7 +8,7 @@ import pytest
 
 from isocompute.errors import DataError
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.grading import golds
+from isocompute.runners.grading import AnswerClasses, golds, load_grader_by_name
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE
@@ -104,3 +104,11 @@ def test_a_run_goes_on_with_the_grader_that_it_has(sweep_file):
 def test_a_named_grader_is_taken(sweep_file):
     _, run = sweep_file(["A", "B"], "A", grader="exact")
     assert run.read_manifest()["grader"] == "exact/1"
+
+
+def test_words_are_compared_as_text_and_products_by_value():
+    with load_grader_by_name("math") as grader:
+        same = ("return a + b", "return a + b")
+        pairs = [("stop", "post"), ("stop", "STOP"), ("New York", "York New"), ("abc", "bca"), same]
+        right = [AnswerClasses(grader, gold).grade_answer(answer)[1] for gold, answer in pairs]
+    assert right == [False, True, False, True, True]
