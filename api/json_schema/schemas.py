@@ -7,13 +7,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from isocompute.api.json_schema.difficulties import DifficultyJson
+from isocompute.api.json_schema.grades import GradeJson, GraderComparisonJson, ImportJson
 from isocompute.api.json_schema.plans import FitJson, PlanJson
 from isocompute.api.json_schema.prices import PriceJson
 from isocompute.api.json_schema.runs import (
     CheckJson,
-    GradeJson,
-    GraderComparisonJson,
-    ImportJson,
     RunProgressJson,
     TasksJson,
     UnreadableRunJson,

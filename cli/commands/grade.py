@@ -36,7 +36,7 @@ def grade(
 
     opened_run = Run(run)
     if against is not None:
-        from isocompute.api.json_schema.runs import build_comparison_json
+        from isocompute.api.json_schema.grades import build_comparison_json
         from isocompute.runners.storage.grader_comparison import compare_graders
 
         with Console(stderr=True).status("grading …"):
@@ -52,7 +52,7 @@ def grade(
     ):
         summary = regrade_run(opened_run, chosen)
     if json_:
-        from isocompute.api.json_schema.runs import build_grade_json
+        from isocompute.api.json_schema.grades import build_grade_json
 
         print_json(build_grade_json(summary))
     else:

@@ -106,7 +106,7 @@ def import_(
         problems_with=problems_with,
     )
     if json_:
-        from isocompute.api.json_schema.runs import build_import_json
+        from isocompute.api.json_schema.grades import build_import_json
 
         print_json(build_import_json(summary))
     else:
