@@ -19,6 +19,7 @@ from isocompute.runners.grading.answers import (
     compute_ratio,
     to_real_set,
 )
+from isocompute.runners.grading.dates import parse_date
 from isocompute.runners.grading.expression import (
     COMPARISON_POINTS,
     UnreadableExpressionError,
@@ -47,6 +48,9 @@ def is_equal_answer(one: str, other: str) -> bool:
         return True
     if is_plain_words(one) and is_plain_words(other):  # "stop" and "post" would be the same product of variables
         return normalise_words(one) == normalise_words(other)
+    date, other_date = parse_date(one), parse_date(other)
+    if date is not None or other_date is not None:  # 2024-01-01 would be the difference 2022
+        return date == other_date
     for grouped, listed in ((one, other), (other, one)):
         if is_list_of_groups(grouped, listed):
             grouped, listed = (re.sub(r", ?", ", ", text) for text in (grouped, listed))
@@ -122,9 +126,14 @@ def is_equal_quantity(a: Quantity, b: Quantity) -> bool:
 
 
 def is_equal_ratio(a: ParsedAnswer, b: ParsedAnswer) -> bool:
-    """Return whether ratios, or a ratio and a quotient, are equal; 12:00 and 1:00 are times, which differ."""
+    """Return whether ratios, or a ratio and a quotient, are equal; 12:00 and 1:00 are times, which differ.
+
+    A time whose minutes begin with 0 is no ratio, but 12:30 may be one.
+    """
     if isinstance(a, ClockTime) and isinstance(b, ClockTime):
         return a == b
+    if any(isinstance(x, ClockTime) and min(x.parts[1:]) < 10 for x in (a, b)):
+        return False
     if isinstance(a, ClockTime | Ratio) and isinstance(b, ClockTime | Ratio):
         left, right = (
             compute_ratio([sympy.Integer(part) for part in x.parts]) if isinstance(x, ClockTime) else x for x in (a, b)

@@ -10,6 +10,7 @@ import math
 import re
 from fractions import Fraction
 
+from isocompute.runners.grading.dates import parse_date
 from isocompute.runners.grading.extraction import LONGEST_BARE_TEXT, LONGEST_SHORT_ANSWER, find_stated_answer
 from isocompute.runners.grading.notation import SUPERSCRIPT_PATTERN, SUPERSCRIPTS
 
@@ -71,7 +72,7 @@ def parse_number(text: str) -> Fraction | None:
     >>> texts = ["1,234.50 dollars", r"2\frac{1}{2}", "1.2 x 10^3", "1.5 million", "twelve", "12 since 7 > 5", "5kg"]
     >>> [str(parse_number(text)) for text in texts]
     ['2469/2', '5/2', '1200', '1500000', '12', '12', '5']
-    >>> [parse_number(text) for text in ["10-20", "5 or 6", "seven dwarfs and 3 bears", "12:30", "no"]]
+    >>> [parse_number(text) for text in ["10-20", "5 or 6", "seven dwarfs and 3 bears", "12:30", "2024-01-01"]]
     [None, None, None, None, None]
     """
     if len(text) > LONGEST_SHORT_ANSWER:
@@ -80,6 +81,8 @@ def parse_number(text: str) -> Fraction | None:
     if (found := CONCLUSION_PATTERN.search(said)) and found.start() and re.search(r"\d", said[found.end() :]):
         return parse_number(said[found.end() :])
     said = LEAD_PATTERN.sub("", said, count=1) if LEAD_PATTERN.match(said) else said
+    if parse_date(said) is not None:
+        return None
     try:
         value, rest = read_expression(said)
     except NotANumberError:

@@ -65,6 +65,6 @@ def test_the_reference_solutions_are_right(shared_data):
 def test_a_gold_answer_that_is_no_number_is_refused():
     grader = load_grader_by_name("numeric")
     assert grader.normalise_answer("1e3") == "1000"
-    assert [grader.normalise_answer(gold) for gold in ("5 or 6", "seven dwarfs and 3 bears", "12:30", "x")] == [
-        None
-    ] * 4
+    assert [
+        grader.normalise_answer(gold) for gold in ("5 or 6", "seven dwarfs and 3 bears", "12:30", "2024-01-01", "x")
+    ] == [None] * 5
