@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from isocompute.errors import DataError
-from isocompute.runners.grading.extraction import LONGEST_BARE_TEXT
+from isocompute.runners.grading.extraction import LONGEST_BARE_TEXT, has_stated_answer
 from isocompute.runners.grading.graders import Grader
 
 
@@ -50,13 +50,15 @@ class AnswerClasses:
     def grade_answer(self, answer: str) -> tuple[str | None, bool]:
         """Return the representative of an answer that another tool logged, and whether it is right.
 
-        If the tool logged a whole text as the answer, the answer is read in it.
+        If the tool logged a whole text as the answer, or a statement such as "The answer is 7", the answer is read in
+        it.
         """
-        if answer.strip() == self._given_gold:
+        plain = self.grader.normalise_answer(answer)
+        if answer.strip() == self._given_gold or (plain is not None and plain == self.gold):
             return self.gold, True
-        is_text = "\n" in answer or len(answer) > LONGEST_BARE_TEXT
+        is_text = "\n" in answer or len(answer) > LONGEST_BARE_TEXT or has_stated_answer(answer)
         found = self.grader.extract_answer(answer) if is_text else None
-        return self._find_representative(found or self.grader.normalise_answer(answer))
+        return self._find_representative(found or plain)
 
     def _find_representative(self, answer: str | None) -> tuple[str | None, bool]:
         if answer is None:

@@ -51,6 +51,7 @@ CLAUSE_PATTERN = re.compile(
     r"confirmed|simplified|expressed|rounded|supposed|expected|independent|equivalent)\b",
     re.IGNORECASE,
 )
+EMPHASIS_PATTERN = re.compile(r"(\*\*|__|`).+\1", re.DOTALL)
 OUTER_MARKS = "*_`\"'“”‘’ \t"
 
 
@@ -155,6 +156,18 @@ def find_stated_answer(text: str, longest: int) -> str | None:
     if box is not None and not (statement and statement[0] > box[0] and HASH_PATTERN.match(text, statement[0])):
         return box[1]
     return None if statement is None else statement[1]
+
+
+def has_stated_answer(text: str) -> bool:
+    r"""Return whether a short text is not an answer itself, but holds one in a box, a statement or emphasis.
+
+    >>> [has_stated_answer(t) for t in ("The answer is 7", "Answer: B", r"\boxed{7}", "**7**", "7", r"\text{answer: } 7")]
+    [True, True, True, True, False, False]
+    """
+    said = find_stated_answer(text, LONGEST_STATEMENT)
+    if said is None:
+        return EMPHASIS_PATTERN.fullmatch(text.strip()) is not None
+    return said.count("{") == said.count("}")
 
 
 def extract_final_answer(text: str, longest: int = LONGEST_SHORT_ANSWER) -> str | None:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from isocompute.runners.grading.canonical import is_canonical_number, normalise_exact_answer, normalise_math_answer
 from isocompute.runners.grading.comparison_process import AnswerComparer
-from isocompute.runners.grading.extraction import OUTER_MARKS
+from isocompute.runners.grading.extraction import LONGEST_BARE_TEXT, OUTER_MARKS, find_stated_answer
 from isocompute.runners.grading.graders import Grader
 from isocompute.runners.grading.words import normalise_words
 
@@ -41,6 +41,17 @@ def normalise_logged_answer(answer: str) -> str | None:
     return normalise_math_answer(text) or normalise_exact_answer(answer)
 
 
+def extract_logged_answer(answer: str) -> str | None:
+    """Return what a logged answer states, as "The answer is 7" does; a whole text is left as it is.
+
+    >>> extract_logged_answer("The answer is 7"), extract_logged_answer("7")
+    ('7', '7')
+    """
+    is_text = "\n" in answer or len(answer) > LONGEST_BARE_TEXT
+    said = None if is_text else find_stated_answer(answer, LONGEST_BARE_TEXT)
+    return said or normalise_exact_answer(answer)
+
+
 def is_settled_answer(answer: str) -> bool:
     """Return whether a form equals another such form only if the texts are equal: plain numbers, words, letters."""
     return is_canonical_number(answer) or is_words(answer) or CHOICE_PATTERN.fullmatch(answer) is not None
@@ -49,6 +60,4 @@ def is_settled_answer(answer: str) -> bool:
 def make_logged_grader() -> Grader:
     """Return the grader that puts logged answers into groups; without math-verify it compares no LaTeX by meaning."""
     comparer = None if find_spec("math_verify") is None else AnswerComparer()
-    return Grader(
-        "as-logged", "as-logged", normalise_exact_answer, normalise_logged_answer, comparer, is_settled_answer
-    )
+    return Grader("as-logged", "as-logged", extract_logged_answer, normalise_logged_answer, comparer, is_settled_answer)

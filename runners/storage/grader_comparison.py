@@ -8,6 +8,7 @@ from typing import Protocol
 
 from isocompute.errors import RunError
 from isocompute.runners.grading import AnswerClasses, Grader, load_grader_by_name
+from isocompute.runners.grading.extraction import has_stated_answer
 from isocompute.runners.grading.graders import make_library_comparer
 from isocompute.runners.parsing.thinking import cut_thinking
 from isocompute.runners.storage.check import require_whole_run
@@ -74,7 +75,7 @@ class LibraryJudge:
 
     def judge(self, gold: str, text: str, is_answer: bool) -> tuple[str | None, bool]:
         """Return no answer, since the library does not say what it read, and whether the text is right."""
-        text = f"\\boxed{{{text}}}" if is_answer else text
+        text = f"\\boxed{{{text}}}" if is_answer and not has_stated_answer(text) else text
         return None, self.comparer.find_first_equal(text[-MOST_TEXT:], [gold]).equal == 0
 
 

@@ -176,6 +176,29 @@ def test_a_text_in_the_place_of_an_answer_is_read_by_a_grader(take):
     assert (summary.accuracy, summary.logged_accuracy) == (pytest.approx(2 / 3), 1)
 
 
+SEVENS = ["7", "The answer is 7", "Answer: 7.0", "**7**", r"\boxed{7}", "#### 7", "7"]
+
+
+@pytest.mark.parametrize("grader", ["math", "numeric", "as-logged"])
+def test_a_statement_in_the_place_of_an_answer_is_one_answer_with_what_it_states(take, grader):
+    summary, run = take([*((answer, 1) for answer in SEVENS), ("Answer: 8", 0), ("8", 0)], grader)
+    assert run.read_frame(SOLUTIONS_TABLE)["answer"].tolist() == ["7"] * 7 + ["8"] * 2
+    assert summary.accuracy == pytest.approx(7 / 9)
+
+
+def test_a_statement_in_the_place_of_a_letter_or_of_a_text_is_read(tmp_path):
+    path = tmp_path / "log.json"
+    for name, gold, answers in (
+        ("letter", "B", ["Answer: B", "The answer is (B)", "**B**", r"\boxed{B}"]),
+        ("exact", "O(n)", ["Answer: O(n)", "**O(n)**", "`O(n)`", "The answer is O(n)."]),
+        ("exact", "The answer is 7", ["The answer is 7", "the answer"]),
+    ):
+        rows = [{"problem_id": "p", "gold": gold, "answer": answer} for answer in answers]
+        path.write_text(json.dumps(rows))
+        summary = import_logged_run("table", str(path), str(tmp_path / f"{name}-{gold[:1]}"), name)
+        assert summary.accuracy == (0.5 if len(answers) == 2 else 1)
+
+
 @pytest.mark.parametrize(
     ("golds", "grader"), [(["yajo", "nehh"], "math/2"), (["7", "A"], "math/2"), (["A", "B"], "letter/2")]
 )
