@@ -161,8 +161,8 @@ def find_stated_answer(text: str, longest: int) -> str | None:
 def has_stated_answer(text: str) -> bool:
     r"""Return whether a short text is not an answer itself, but holds one in a box, a statement or emphasis.
 
-    >>> [has_stated_answer(t) for t in ("The answer is 7", "Answer: B", r"\boxed{7}", "**7**", "7", r"\text{answer: } 7")]
-    [True, True, True, True, False, False]
+    >>> [has_stated_answer(t) for t in ("The answer is 7", "Answer: B", r"\boxed{7}", "**7**", "7")]
+    [True, True, True, True, False]
     """
     said = find_stated_answer(text, LONGEST_STATEMENT)
     if said is None:

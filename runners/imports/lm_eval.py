@@ -7,9 +7,9 @@
 file is used unless another is named. The metric that says right or wrong is the first of `CORRECTNESS_METRICS` among
 the metrics of a line, unless another is named; of several texts it is their share of right ones. Which ones is known
 where as many outputs equal the target as are right by an exact match. A log without such a metric is refused, unless a
-grader of texts is named. Programs (pass@1) get no answers, since only running them shows whether two are equal. Source:
-github.com/EleutherAI/lm-evaluation-harness at 4e7e0d4 (evaluator.py, loggers/evaluation_tracker.py). Tokens are not
-logged.
+grader of texts is named. Documents that share a number are told apart by their content. Programs (pass@1) get no
+answers, since only running them shows whether two are equal. Source: github.com/EleutherAI/lm-evaluation-harness at
+4e7e0d4 (evaluator.py, loggers/evaluation_tracker.py). Tokens are not logged.
 """
 
 from __future__ import annotations
@@ -19,12 +19,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from isocompute.errors import DataError
-from isocompute.runners.imports.fields import (
-    read_block_field,
-    read_name_field,
-    read_probability_field,
-    read_text_field,
-)
+from isocompute.runners.imports.fields import read_probability_field, read_text_field
+from isocompute.runners.imports.lm_eval_documents import DocumentNames, read_lm_eval_question
 from isocompute.runners.imports.rows import (
     PROGRAMS_NOTE,
     ImportedMetadata,
@@ -80,21 +76,18 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
         yield ImportedMetadata(task=match[1])
     is_share = False
     chosen, filters, metrics = source.filter, dict[str, None](), dict[str, None]()
-    golds: dict[str, str | None] = {}
+    documents = DocumentNames()
     for where, row in source.read_json_lines(files[0]):
         filtered = read_text_field(row, "filter", where) or "none"
         filters[filtered] = None
         chosen = chosen or filtered
+        document = documents.name_document(row, where)
         if filtered != chosen:
             continue
         metric = choose_metric(row, source, where)
-        document = read_name_field(row, "doc_id", where)
-        gold = read_text_field(row, "target", where)
-        if document not in golds:
-            golds[document] = gold
-            yield ImportedProblem(document, where, read_lm_eval_question(row, where), gold)
-        elif golds[document] != gold:
-            raise DataError(f"{where}: the document '{document}' has another target than before.")
+        if documents.take_document(document, row, where):
+            question, gold = read_lm_eval_question(row, where), documents.targets[document]
+            yield ImportedProblem(document, where, question, gold)
         for solution in read_lm_eval_solutions(document, row, metric, source, where):
             is_share = is_share or solution.is_share
             if metric is not None and solution.correct is not None:
@@ -105,6 +98,7 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
     if len(filters) > 1:
         names = ", ".join(filters)
         source.notes.append(f"The answers are those of the filter '{chosen}'; the log has {names}; see --filter.")
+    source.notes += documents.describe_documents(str(chosen))
     if is_share:
         source.notes.append(
             "Of several texts the log says how many are right, and not which; as logged, they have no texts."
@@ -145,19 +139,6 @@ def list_metrics(row: dict[str, Any]) -> list[str]:
     """Return the names of a line's metrics."""
     listed = row.get("metrics")
     return list(map(str, listed)) if isinstance(listed, list) else [key for key in row if key not in LINE_KEYS]
-
-
-def read_lm_eval_question(row: dict[str, Any], where: str) -> str | None:
-    """Return the prompt: the first argument of the first request, a text or the messages of a chat as JSON."""
-    arguments = row.get("arguments")
-    if isinstance(arguments, list):  # before 2024, a list of requests, or a request
-        while isinstance(arguments, list) and arguments:
-            arguments = arguments[0]
-        return arguments if isinstance(arguments, str) else None
-    prompt = read_block_field(read_block_field(row, "arguments", where), "gen_args_0", where).get("arg_0")
-    if isinstance(prompt, list) and len(prompt) == 1:  # of a chat
-        prompt = prompt[0]
-    return prompt if isinstance(prompt, str) else None
 
 
 def read_lm_eval_solutions(

@@ -130,6 +130,30 @@ def test_a_document_that_comes_again_has_further_solutions(take):
         take([line(target="7"), line(target="8")])
 
 
+@pytest.mark.parametrize("key", ["doc_hash", "doc", "prompt_hash", "arguments"])
+def test_documents_that_share_a_number_are_told_apart_by_their_content(take, key):
+    contents = [{"gen_args_0": {"arg_0": text}} for text in ("3+4?", "2+5?")]
+    lines = [
+        line(i) | {key: contents[task] if key[-1] in "cs" else f"{task}{i}"} for task in range(2) for i in range(2)
+    ]
+    summary, solutions = take([*lines, lines[0] | {"exact_match": 0.0}])
+    assert summary.imported.rows["problems"] == 4
+    assert sorted(solutions["problem_id"]) == ["0", "0", "0 (2)", "1", "1 (2)"]
+    assert "2 numbers of documents (doc_id) stand for several documents each" in summary.notes[0]
+    assert "2 more problems than numbers" in summary.notes[0]
+
+
+def test_a_document_is_the_same_with_other_examples_in_its_prompt(take):
+    lines = [line() | {"doc": {"q": "3+4?"}, "arguments": {"gen_args_0": {"arg_0": text}}} for text in ("a", "b")]
+    assert take(lines)[0].imported.rows["problems"] == 1
+
+
+def test_documents_without_the_chosen_filter_are_counted(take):
+    summary, _ = take([line(name="strict"), line(1, name="flexible"), line(2, name="flexible")])
+    assert summary.imported.rows["problems"] == 1
+    assert "2 documents have no line of the filter 'strict', and are left out." in summary.notes
+
+
 def test_the_given_logs(take, shared_data):
     folder = shared_data.parent / "cases" / "imports"
     if not folder.is_dir():
