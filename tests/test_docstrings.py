@@ -31,6 +31,7 @@ FOREIGN_NAMES = {
     "prepare_input": "a function of Skywork's code",
     "prompt_logprobs": "a parameter of vLLM",
     "score_answer": "a method of reasoning-gym's data sets",
+    "take_first": "a filter of lm-evaluation-harness",
     "table.column": "the form of a column's name",
     "zmq_socket_ctx": "a function of vLLM",
 }

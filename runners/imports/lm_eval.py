@@ -21,6 +21,7 @@ from typing import Any
 from isocompute.errors import DataError
 from isocompute.runners.imports.fields import read_probability_field, read_text_field
 from isocompute.runners.imports.lm_eval_documents import DocumentNames, read_lm_eval_question
+from isocompute.runners.imports.lm_eval_outputs import FilterOutputs, read_filtered_responses
 from isocompute.runners.imports.rows import (
     PROGRAMS_NOTE,
     ImportedMetadata,
@@ -76,7 +77,7 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
         yield ImportedMetadata(task=match[1])
     is_share = False
     chosen, filters, metrics = source.filter, dict[str, None](), dict[str, None]()
-    documents = DocumentNames()
+    documents, outputs, read_metrics = DocumentNames(), FilterOutputs(), dict[str, None]()
     for where, row in source.read_json_lines(files[0]):
         filtered = read_text_field(row, "filter", where) or "none"
         filters[filtered] = None
@@ -88,7 +89,10 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
         if documents.take_document(document, row, where):
             question, gold = read_lm_eval_question(row, where), documents.targets[document]
             yield ImportedProblem(document, where, question, gold)
-        for solution in read_lm_eval_solutions(document, row, metric, source, where):
+        read_metrics.update({metric: None} if metric is not None else {})
+        responses = list_responses(row, where)
+        outputs.add_document(row, responses, None if metric is None else read_share(row, metric, where))
+        for solution in read_lm_eval_solutions(document, row, responses, metric, source, where):
             is_share = is_share or solution.is_share
             if metric is not None and solution.correct is not None:
                 metrics[metric] = None
@@ -99,6 +103,7 @@ def read_lm_eval_rows(source: ImportSource) -> Iterator[ImportedRow]:
         names = ", ".join(filters)
         source.notes.append(f"The answers are those of the filter '{chosen}'; the log has {names}; see --filter.")
     source.notes += documents.describe_documents(str(chosen))
+    source.notes += outputs.describe_outputs(str(chosen), list(read_metrics))
     if is_share:
         source.notes.append(
             "Of several texts the log says how many are right, and not which; as logged, they have no texts."
@@ -141,13 +146,11 @@ def list_metrics(row: dict[str, Any]) -> list[str]:
     return list(map(str, listed)) if isinstance(listed, list) else [key for key in row if key not in LINE_KEYS]
 
 
-def read_lm_eval_solutions(
-    document: str, row: dict[str, Any], metric: str | None, source: ImportSource, where: str
-) -> Iterator[ImportedSolution]:
-    """Yield a document's solutions.
+def list_responses(row: dict[str, Any], where: str) -> list[str]:
+    """Return a document's texts.
 
     Raises:
-        DataError: there are none, as in a task that compares likelihoods; or the metric says neither right nor wrong.
+        DataError: there are none, as in a task that compares likelihoods.
     """
     requests = row.get("resps")
     if not isinstance(requests, list) or len(requests) != 1 or not isinstance(requests[0], list) or not requests[0]:
@@ -158,6 +161,17 @@ def read_lm_eval_solutions(
     responses = requests[0]
     if not all(isinstance(each, str) for each in responses):
         raise DataError(f"{where}: 'resps' must hold texts; it holds {format_error_value(responses)}.{NO_SAMPLES_HINT}")
+    return responses
+
+
+def read_lm_eval_solutions(
+    document: str, row: dict[str, Any], responses: list[str], metric: str | None, source: ImportSource, where: str
+) -> Iterator[ImportedSolution]:
+    """Yield a document's solutions.
+
+    Raises:
+        DataError: the metric says neither right nor wrong.
+    """
     answers = read_filtered_responses(row, len(responses))
     share = None if metric is None else read_share(row, metric, where)
     judges_all = len(responses) == 1 or (answers is not None and share is not None)
@@ -196,14 +210,3 @@ def read_share(row: dict[str, Any], metric: str, where: str) -> float | None:
 
 
 NO_SAMPLES_HINT = " Tasks that compare likelihoods sample nothing."
-
-
-def read_filtered_responses(row: dict[str, Any], n: int) -> list[str] | None:
-    """Return the filter's output for each response; None if it has a single output for all."""
-    filtered = row.get("filtered_resps")
-    output = filtered[0] if isinstance(filtered, list) and len(filtered) == 1 else None
-    if isinstance(output, str) and n == 1:
-        return [output]
-    if isinstance(output, list) and len(output) == n and all(isinstance(each, str) for each in output):
-        return output
-    return None

@@ -154,6 +154,27 @@ def test_documents_without_the_chosen_filter_are_counted(take):
     assert "2 documents have no line of the filter 'strict', and are left out." in summary.notes
 
 
+def test_the_log_s_own_accuracy_of_first_texts_stands_beside_ours(take):
+    texts = ["7", "8", "7"]
+    lines = [line(i, texts, texts[i : i + 1], target="7", metrics={"exact_match": 1.0 - i}) for i in range(2)]
+    summary, _ = take(lines[:1])
+    assert summary.accuracy == pytest.approx(2 / 3)
+    assert "(1 for 3; the first text of each), so the log's verdicts are of those outputs" in summary.notes[0]
+    assert summary.notes[0].endswith("by 'exact_match' the log's own accuracy is 1.000.")
+    summary, _ = take(lines)
+    assert (
+        "In 2 documents the filter 'none' has another number of outputs than texts (1 for 3; such" in summary.notes[0]
+    )
+    assert summary.notes[0].endswith("the log's own accuracy is 0.500.")
+
+
+def test_a_number_of_outputs_that_is_neither_one_nor_that_of_the_texts_is_said(take):
+    texts = ["7", "8", "7"]
+    summary, solutions = take([line(0, texts, [texts[:2]], target="7", metrics={"exact_match": 0.5})])
+    assert "(2 for 3; such as the first or a vote)" in summary.notes[0]
+    assert solutions["correct"].tolist() == [True, False, True]
+
+
 def test_the_given_logs(take, shared_data):
     folder = shared_data.parent / "cases" / "imports"
     if not folder.is_dir():

@@ -118,13 +118,15 @@ def test_lm_eval_texts_are_graded_beside_what_the_log_says(logs, take):
 
 @pytest.mark.parametrize("name", ["score-first", "maj@4"])
 def test_lm_eval_filters_that_keep_one_of_four_texts_need_a_grader(logs, take, name):
-    path, _, _ = find_samples(logs, "sums")
+    path, reported, _ = find_samples(logs, "sums")
     with pytest.raises(DataError, match="the log does not say whether the solution is right; name a grader"):
         take("lm-eval", path, filter=name)
     summary, _, solutions = take("lm-eval", path, "numeric", filter=name)
     assert solutions["text"].tolist() == take("lm-eval", path, "numeric")[2]["text"].tolist()
     assert summary.logged_accuracy is None
-    assert not any("exact_match" in note for note in summary.notes)
+    (note,) = [note for note in summary.notes if "exact_match" in note]
+    assert f"the filter '{name}' has another number of outputs than texts (1 for 4" in note
+    assert note.endswith(f"by 'exact_match' the log's own accuracy is {reported[f'exact_match,{name}']:.3f}.")
 
 
 @pytest.mark.parametrize(("task", "metrics"), [("words", "bleu, word_f1"), ("distances", "distance")])
