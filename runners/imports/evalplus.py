@@ -6,9 +6,10 @@
 
 A program is right by the scorer ``base`` if it passes the tests of the original benchmark, and by ``plus`` if it also
 passes those that EvalPlus adds. The tool reports both; its leaderboard ranks by ``plus``, which is taken unless only
-base tests were run. Programs are right or wrong as logged; they are never compared with each other. Source:
-github.com/evalplus/evalplus at 26d6d00, and at its tags v0.1.7 and v0.2.2 (evalplus/evaluate.py, evalplus/codegen.py).
-Tokens are not logged.
+base tests were run. An outcome is null if the tests were not run (``--base-only``), or if the process that ran them was
+killed, which the tool counts as failed. Programs are right or wrong as logged; they are never compared with each other.
+Source: github.com/evalplus/evalplus at 26d6d00, and at its tags v0.1.7 and v0.2.2 (evalplus/evaluate.py,
+evalplus/eval/__init__.py, evalplus/codegen.py). Tokens are not logged.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ KNOWN_STATUSES = (*PASS_STATUSES, "fail", "failed", "timeout", "timed out")
 MODEL_PATTERN = re.compile(r"(.+)_[a-z-]+_temp_[0-9.]+")
 """The beginning of a file's name: the model, with -- for each /, its backend, and the temperature."""
 
+TaskResult = tuple[str | None, str | None, str | None]
+"""The text of a program, and the outcomes of its base tests and of the added ones."""
+
 EVALPLUS_SCORERS = ("plus", "base")
 
 
@@ -56,7 +60,8 @@ def read_evalplus_rows(source: ImportSource) -> Iterator[ImportedRow]:
     if not isinstance(tasks, dict):
         raise DataError(f"{path}: 'eval' must be a block of tasks; it is {format_error_value(tasks)}.")
     results = {name: list_task_results(tasks[name], f"{path}, {name}") for name in tasks}
-    scorer = choose_evalplus_scorer(results, source.scorer, str(path))
+    has_plus = is_plus_evaluation(log, results, str(path))
+    scorer = choose_evalplus_scorer(has_plus, source.scorer, str(path))
     dataset = next(iter(tasks), "").partition("/")[0].lower()
     model = MODEL_PATTERN.match(path.name)
     task = f"{dataset}{'+' if scorer == 'plus' else ''}" if dataset else None
@@ -67,9 +72,10 @@ def read_evalplus_rows(source: ImportSource) -> Iterator[ImportedRow]:
             is_right = base in PASS_STATUSES and (scorer == "base" or plus in PASS_STATUSES)
             yield ImportedSolution(name, f"{path}, {name}, solution {i}", text, correct=is_right)
     source.notes += [PROGRAMS_NOTE, *describe_evalplus_scorer(log, scorer, str(path))]
+    source.notes += describe_missing_outcomes(results, scorer, has_plus)
 
 
-def list_task_results(results: Any, where: str) -> list[tuple[str | None, str | None, str | None]]:
+def list_task_results(results: Any, where: str) -> list[TaskResult]:
     """Return the text of each program of a task, and the outcomes of its base tests and of the added ones.
 
     Raises:
@@ -97,9 +103,13 @@ def list_task_results(results: Any, where: str) -> list[tuple[str | None, str | 
     return found
 
 
-def choose_evalplus_scorer(
-    results: dict[str, list[tuple[str | None, str | None, str | None]]], wanted: str | None, where: str
-) -> str:
+def is_plus_evaluation(log: dict[str, Any], results: dict[str, list[TaskResult]], where: str) -> bool:
+    """Return whether the added tests were run; if not, every ``plus_status`` is null."""
+    block = read_block_field(read_block_field(log, "pass_at_k", where), "plus", where)
+    return bool(block) or any(plus is not None for each in results.values() for _, _, plus in each)
+
+
+def choose_evalplus_scorer(has_plus: bool, wanted: str | None, where: str) -> str:
     """Return the tests that say right or wrong: those asked for, or else all that were run.
 
     Raises:
@@ -107,7 +117,6 @@ def choose_evalplus_scorer(
     """
     if wanted is not None and wanted not in EVALPLUS_SCORERS:
         raise DataError(f"{where}: there is no scorer '{wanted}'; there are: {', '.join(EVALPLUS_SCORERS)}.")
-    has_plus = any(plus is not None for each in results.values() for _, _, plus in each)
     if wanted == "plus" and not has_plus:
         raise DataError(f"{where}: the added tests were not run, so there is no scorer 'plus'; there is: base.")
     return wanted or ("plus" if has_plus else "base")
@@ -120,3 +129,17 @@ def describe_evalplus_scorer(log: dict[str, Any], scorer: str, where: str) -> li
     logged = read_probability_field(block, "pass@1", where)
     own = "" if logged is None else f"; the log's pass@1 of them is {logged:.3f}"
     return [f"Right is what passes {tests}{own}; --scorer base or plus chooses."]
+
+
+def describe_missing_outcomes(results: dict[str, list[TaskResult]], scorer: str, has_plus: bool) -> list[str]:
+    """Return sentences on programs whose added tests have no outcome, although they pass the base tests."""
+    if not has_plus:
+        return ["The added tests (plus) were not run: every plus_status is null."]
+    outcomes = [plus for each in results.values() for _, base, plus in each if base in PASS_STATUSES]
+    if scorer != "plus" or None not in outcomes:
+        return []
+    return [
+        f"The added tests have no outcome (plus_status is null) for {outcomes.count(None):,} of {len(outcomes):,} "
+        "programs that pass the base tests, as when a process is killed; these count as wrong, as in the tool's own "
+        "pass@1. If they were not run, --scorer base judges all programs by the base tests."
+    ]

@@ -55,15 +55,14 @@ class DocumentNames:
     def describe_documents(self, filter: str) -> list[str]:
         """Return sentences on documents with the same number, and on those without the filter's answers."""
         sentences = []
-        if shared := sum(count > 1 for count in self._counts.values()):
-            more = sum(self._counts.values()) - len(self._counts)
+        if more := sum(self._counts.values()) - len(self._counts):
             sentences.append(
-                f"{shared:,} numbers of documents (doc_id) stand for several documents each, as in a file of several "
-                f"tasks; each is a problem of its own, so there are {more:,} more problems than numbers."
+                "Several documents share a number (doc_id), as in a file of several tasks. Each is a problem of its "
+                f"own, so there are {more:,} more problems than numbers."
             )
         if self.untaken:
             sentences.append(
-                f"{len(self.untaken):,} documents have no line of the filter '{filter}', and are left out."
+                f"Documents without a line of the filter '{filter}' are left out; there are {len(self.untaken):,}."
             )
         return sentences
 

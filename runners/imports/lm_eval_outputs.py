@@ -13,7 +13,7 @@ class FilterOutputs:
     """
 
     def __init__(self) -> None:
-        self.documents = 0
+        self.lines = self.unequal = 0
         self.verdicts: list[float] = []
         self.sizes: dict[tuple[int, int], None] = {}
         self.are_first_texts = True
@@ -21,9 +21,10 @@ class FilterOutputs:
     def add_document(self, row: dict[str, Any], responses: list[str], verdict: float | None) -> None:
         """Add a line, its texts, and what its metric says."""
         outputs = list_filter_outputs(row)
+        self.lines += 1
         if len(responses) == 1 or len(outputs) == len(responses):
             return
-        self.documents += 1
+        self.unequal += 1
         self.sizes[len(outputs), len(responses)] = None
         self.are_first_texts = self.are_first_texts and outputs == responses[:1]
         if verdict is not None:
@@ -31,13 +32,13 @@ class FilterOutputs:
 
     def describe_outputs(self, filter: str, metrics: list[str]) -> list[str]:
         """Return a sentence on these documents, with the log's own accuracy."""
-        if not self.documents:
+        if not self.unequal:
             return []
         sizes = ", ".join(f"{outputs:,} for {texts:,}" for outputs, texts in list(self.sizes)[:3])
         kind = "the first text of each" if self.are_first_texts else "such as the first or a vote"
         sentence = (
-            f"In {self.documents:,} documents the filter '{filter}' has another number of outputs than texts ({sizes}; "
-            f"{kind}), so the log's verdicts are of those outputs, and not of each text"
+            f"The filter '{filter}' has another number of outputs than texts ({sizes}; {kind}) in {self.unequal:,} "
+            f"of {self.lines:,} lines, so the log's verdicts are of those outputs, and not of each text"
         )
         if self.verdicts:
             share = sum(self.verdicts) / len(self.verdicts)

@@ -214,11 +214,23 @@ def test_evalplus_of_all_versions_gives_its_own_pass_at_1(take):
            "plus": [["success", []], ["timed out", []], [None, []]]}  # fmt: skip
     assert take({"eval": {"HumanEval/0": old}}, "x_eval_results.json", "evalplus")[0].accuracy == pytest.approx(1 / 3)
     base_only = {"eval": {"HumanEval/0": results(("pass", None), ("fail", None))}}
-    assert take(base_only, "x_eval_results.json", "evalplus")[0].accuracy == 0.5
+    summary, _ = take(base_only, "x_eval_results.json", "evalplus")
+    assert summary.accuracy == 0.5
+    assert "The added tests (plus) were not run: every plus_status is null." in summary.notes
     with pytest.raises(DataError, match="the added tests were not run, so there is no scorer 'plus'; there is: base"):
         take(base_only, "x_eval_results.json", "evalplus", scorer="plus")
     with pytest.raises(DataError, match="there is no scorer 'extra'; there are: plus, base"):
         take(log, "x_eval_results.json", "evalplus", scorer="extra")
+
+
+def test_evalplus_programs_without_an_outcome_of_the_added_tests_are_counted(take):
+    log = {"eval": {"HumanEval/0": results(("pass", "pass"), ("pass", None), ("fail", None))}}
+    summary, _ = take(log, "x_eval_results.json", "evalplus")
+    assert summary.accuracy == pytest.approx(1 / 3)
+    (note,) = [note for note in summary.notes if "plus_status" in note]
+    assert note.startswith("The added tests have no outcome (plus_status is null) for 1 of 2 programs that pass")
+    killed = {"eval": {"HumanEval/0": results(("pass", None))}, "pass_at_k": {"plus": {"pass@1": 0.0}}}
+    assert take(killed, "x_eval_results.json", "evalplus")[0].accuracy == 0
 
 
 @pytest.mark.parametrize(

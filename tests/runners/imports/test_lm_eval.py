@@ -139,7 +139,7 @@ def test_documents_that_share_a_number_are_told_apart_by_their_content(take, key
     summary, solutions = take([*lines, lines[0] | {"exact_match": 0.0}])
     assert summary.imported.rows["problems"] == 4
     assert sorted(solutions["problem_id"]) == ["0", "0", "0 (2)", "1", "1 (2)"]
-    assert "2 numbers of documents (doc_id) stand for several documents each" in summary.notes[0]
+    assert "Several documents share a number (doc_id)" in summary.notes[0]
     assert "2 more problems than numbers" in summary.notes[0]
 
 
@@ -151,7 +151,7 @@ def test_a_document_is_the_same_with_other_examples_in_its_prompt(take):
 def test_documents_without_the_chosen_filter_are_counted(take):
     summary, _ = take([line(name="strict"), line(1, name="flexible"), line(2, name="flexible")])
     assert summary.imported.rows["problems"] == 1
-    assert "2 documents have no line of the filter 'strict', and are left out." in summary.notes
+    assert "Documents without a line of the filter 'strict' are left out; there are 2." in summary.notes
 
 
 def test_the_log_s_own_accuracy_of_first_texts_stands_beside_ours(take):
@@ -159,12 +159,10 @@ def test_the_log_s_own_accuracy_of_first_texts_stands_beside_ours(take):
     lines = [line(i, texts, texts[i : i + 1], target="7", metrics={"exact_match": 1.0 - i}) for i in range(2)]
     summary, _ = take(lines[:1])
     assert summary.accuracy == pytest.approx(2 / 3)
-    assert "(1 for 3; the first text of each), so the log's verdicts are of those outputs" in summary.notes[0]
+    assert "(1 for 3; the first text of each) in 1 of 1 lines, so the log's verdicts are" in summary.notes[0]
     assert summary.notes[0].endswith("by 'exact_match' the log's own accuracy is 1.000.")
     summary, _ = take(lines)
-    assert (
-        "In 2 documents the filter 'none' has another number of outputs than texts (1 for 3; such" in summary.notes[0]
-    )
+    assert "texts (1 for 3; such as the first or a vote) in 2 of 2 lines, so" in summary.notes[0]
     assert summary.notes[0].endswith("the log's own accuracy is 0.500.")
 
 

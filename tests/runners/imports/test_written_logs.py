@@ -125,7 +125,7 @@ def test_lm_eval_filters_that_keep_one_of_four_texts_need_a_grader(logs, take, n
     assert solutions["text"].tolist() == take("lm-eval", path, "numeric")[2]["text"].tolist()
     assert summary.logged_accuracy is None
     (note,) = [note for note in summary.notes if "exact_match" in note]
-    assert f"the filter '{name}' has another number of outputs than texts (1 for 4" in note
+    assert f"The filter '{name}' has another number of outputs than texts (1 for 4" in note
     assert note.endswith(f"by 'exact_match' the log's own accuracy is {reported[f'exact_match,{name}']:.3f}.")
 
 
