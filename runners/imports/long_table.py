@@ -2,16 +2,17 @@
 
 Columns have the names of `IMPORT_COLUMNS`, or are renamed: ``--columns their_name=our_name``. If all verification
 columns of a row are empty, its solution was not verified; a verdict that is NaN means a verification without a
-readable verdict. A cell may hold a list: verdicts on the row's solution, or, in the columns of solutions, the solutions
-of a problem. Several files are read one after the other; rows that name no solution are further
-solutions of their problem, so that each file may hold a sample of every problem.
+readable verdict, unless the row has p_yes, which is then the verdict. A cell may hold a list: verdicts on the row's
+solution, or, in the columns of solutions, the solutions of a problem. Several files are read one after the other; rows
+that name no solution are further solutions of their problem, so that each file may hold a sample of every problem.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -76,6 +77,7 @@ def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
     problems: dict[str, tuple[str | None, str | None]] = {}
     solutions: dict[tuple[str, str], tuple[int, ImportedSolution]] = {}
     numbers: dict[str, int] = {}
+    has_own_verdict: Counter[bool] = Counter()
     names: dict[str, str] = {}
     for where, row in read_expanded_rows(source):
         problem = read_table_problem(row, names, where)
@@ -100,7 +102,11 @@ def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
         if has_verification(row):
             if label is None:
                 raise DataError(f"{where}: a verification needs the 'solution_id' of its solution.")
-            yield read_table_verification(row, problem.problem_id, solutions[key][0], where)
+            verification = read_table_verification(row, problem.problem_id, solutions[key][0], where)
+            if "verdict" in row and verification.p_yes is not None:
+                has_own_verdict[not is_empty_cell(row["verdict"])] += 1
+            yield verification
+    source.notes += describe_empty_verdicts(has_own_verdict)
 
 
 def read_expanded_rows(source: ImportSource) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -250,12 +256,32 @@ def has_verification(row: dict[str, Any]) -> bool:
     return any(row.get(column) is not None for column in VERIFICATION_COLUMNS)
 
 
+def is_empty_cell(cell: Any) -> bool:
+    """Return whether a cell is empty, or NaN.
+
+    >>> [is_empty_cell(cell) for cell in (None, math.nan, " ", "NaN", 0, "no")]
+    [True, True, True, True, False, False]
+    """
+    if isinstance(cell, str):
+        return cell.strip().lower() in ("", "nan")
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
+def describe_empty_verdicts(has_own_verdict: Mapping[bool, int]) -> list[str]:
+    """Return a sentence on verifications with p_yes, by whether they have a verdict of their own."""
+    empty, total = has_own_verdict.get(False, 0), sum(has_own_verdict.values())
+    if not empty:
+        return []
+    where = "in every row" if empty == total else f"in {empty:,} of {total:,} verifications with p_yes"
+    return [f"The column 'verdict' is empty {where}; there the verdict is p_yes."]
+
+
 def read_table_verification(row: dict[str, Any], problem: str, solution: int, where: str) -> ImportedVerification:
-    """Return the verification of a row; without a verdict column the verdict is read in its text."""
+    """Return the verification of a row; without a verdict column the verdict is read in its text, or else is p_yes."""
     text = read_text_field(row, "verification", where)
     p_yes = read_probability_field(row, "p_yes", where)
     verdict = read_probability_field(row, "verdict", where) if "verdict" in row else parse_verdict(text or "")
-    if verdict is None and text is None and row.get("verdict") is None:
+    if verdict is None and is_empty_cell(row.get("verdict")) and ("verdict" in row or text is None):
         verdict = p_yes
     tokens: dict[str, Any] = {
         kind: read_count_field(row, f"verification_{kind}", where) for kind in TOKEN_COUNT_COLUMNS

@@ -75,6 +75,18 @@ def test_a_probability_is_the_verdict_where_there_is_no_other(take):
     assert run.read_frame(VERIFICATIONS_TABLE)["verdict"].tolist() == pytest.approx([0, 0.2])
 
 
+@pytest.mark.parametrize("name", ["log.csv", "log.json", "log.parquet"])
+def test_a_probability_is_the_verdict_of_rows_whose_verdict_is_empty(take, name):
+    rows = pd.DataFrame({"problem_id": ["a"] * 3, "gold": ["7"] * 3, "answer": ["7", "8", "7"]})
+    rows = rows.assign(p_yes=[0.9, 0.2, 0.4], solution_id=[0, 1, 2], verdict=np.nan, verification="I doubt it.")
+    summary, run = take(rows, name)
+    assert run.read_frame(VERIFICATIONS_TABLE)["verdict"].tolist() == pytest.approx([0.9, 0.2, 0.4])
+    assert "The column 'verdict' is empty in every row; there the verdict is p_yes." in summary.notes
+    summary, run = take(rows.assign(verdict=[np.nan, 1, 0]), name)
+    assert run.read_frame(VERIFICATIONS_TABLE)["verdict"].tolist() == pytest.approx([0.9, 1, 0])
+    assert any("empty in 1 of 3 verifications with p_yes" in note for note in summary.notes)
+
+
 def test_a_score_is_the_solution_s_reward(take):
     rows = pd.DataFrame({"problem_id": ["a", "a"], "gold": ["7", "7"], "answer": ["7", "8"], "score": [0.9, 0.25]})
     _, run = take(rows)
