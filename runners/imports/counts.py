@@ -13,6 +13,7 @@ from typing import Any
 
 from isocompute.errors import ConfigError, DataError
 from isocompute.runners.imports.fields import read_count_field, read_level_field, read_name_field, read_text_field
+from isocompute.runners.imports.number_names import NumberNames
 from isocompute.runners.imports.rows import ImportedProblem, ImportedRow, ImportedSolution
 from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.imports.table_files import TABLE_ENDINGS, read_table_file
@@ -44,6 +45,7 @@ def read_count_rows(source: ImportSource) -> Iterator[ImportedRow]:
     if unknown := [ours for ours in source.columns.values() if ours not in COUNT_COLUMNS]:
         raise ConfigError(f"--columns: '{unknown[0]}' is not a known column; there are {', '.join(COUNT_COLUMNS)}.")
     problems: set[str] = set()
+    names = NumberNames()
     total = 0
     for path in source.find_files(*TABLE_ENDINGS):
         columns: dict[str, str] | None = None
@@ -52,7 +54,7 @@ def read_count_rows(source: ImportSource) -> Iterator[ImportedRow]:
             source.used_columns.update({theirs: ours for ours, theirs in columns.items()})
             cells = {ours: row.get(theirs) for ours, theirs in columns.items()}
             problem, n, right = read_counts(cells, where)
-            if problem.problem_id in problems:
+            if names.resolve_name(problem.problem_id) in problems:
                 raise DataError(f"{where}: the problem '{problem.problem_id}' appears twice; give it one row.")
             problems.add(problem.problem_id)
             total += n

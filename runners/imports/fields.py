@@ -51,13 +51,28 @@ def read_text_field(row: Mapping[str, Any], key: str, where: str) -> str | None:
     return str(value)
 
 
+def read_label_field(row: Mapping[str, Any], key: str, where: str) -> str | None:
+    """Return a name as text, 1.0 as 1; None if there is none.
+
+    >>> [read_label_field({"id": value}, "id", "here") for value in (1, 1.0, 1.5, "1.0", None)]
+    ['1', '1', '1.5', '1.0', None]
+
+    Raises:
+        DataError: it is neither text nor a number.
+    """
+    value = row.get(key)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return read_text_field(row, key, where)
+
+
 def read_name_field(row: Mapping[str, Any], key: str, where: str) -> str:
     """Return a name, which must not be blank.
 
     Raises:
         DataError: it is missing or blank.
     """
-    value = (read_text_field(row, key, where) or "").strip()
+    value = (read_label_field(row, key, where) or "").strip()
     if not value:
         raise DataError(f"{where}: '{key}', which names the problem, is missing.")
     return value

@@ -20,11 +20,13 @@ from isocompute.errors import ConfigError, DataError
 from isocompute.runners.imports.fields import (
     read_count_field,
     read_flag_field,
+    read_label_field,
     read_level_field,
     read_name_field,
     read_probability_field,
     read_text_field,
 )
+from isocompute.runners.imports.number_names import NumberNames
 from isocompute.runners.imports.rows import ImportedProblem, ImportedRow, ImportedSolution, ImportedVerification
 from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.imports.table_files import TABLE_ENDINGS, read_table_file
@@ -79,8 +81,10 @@ def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
     numbers: dict[str, int] = {}
     has_own_verdict: Counter[bool] = Counter()
     names: dict[str, str] = {}
+    problem_names, solution_names = NumberNames(), NumberNames()
     for where, row in read_expanded_rows(source):
         problem = read_table_problem(row, names, where)
+        problem = replace(problem, problem_id=problem_names.resolve_name(problem.problem_id))
         content = problem.question, problem.gold
         if problem.problem_id not in problems:
             problems[problem.problem_id] = content
@@ -88,7 +92,8 @@ def read_table_rows(source: ImportSource) -> Iterator[ImportedRow]:
         elif problems[problem.problem_id] != content:
             raise DataError(f"{where}: the problem '{problem.problem_id}' has another question or answer than before.")
         solution = read_table_solution(row, problem, where)
-        label = read_text_field(row, "solution_id", where)
+        label = read_label_field(row, "solution_id", where)
+        label = label and solution_names.resolve_name(label, problem.problem_id)
         # A solution without a name gets a key of its own.
         key = problem.problem_id, label or f"\0{numbers.get(problem.problem_id, 0)}"
         if key not in solutions:

@@ -187,6 +187,13 @@ def test_the_given_evaluation_has_the_log_s_own_pass_at_1(shared_data, tmp_path)
     assert summary.accuracy == pytest.approx(np.mean(logged))
 
 
+def test_counts_of_one_problem_in_two_rows_are_refused_in_any_spelling(tmp_path):
+    path = tmp_path / "counts.csv"
+    path.write_text("problem,n,right\n1,4,2\n1.0,4,2\n")
+    with pytest.raises(DataError, match=r"the problem '1.0' appears twice; give it one row"):
+        import_logged_run("counts", str(path), str(tmp_path / "run"))
+
+
 def test_evalplus_has_two_scorers(golden, tmp_path):
     folder = golden / "evalplus"
     for scorer, accuracy, task in ((None, 0.25, "mbpp+"), ("plus", 0.25, "mbpp+"), ("base", 0.5, "mbpp")):

@@ -87,6 +87,22 @@ def test_a_probability_is_the_verdict_of_rows_whose_verdict_is_empty(take, name)
     assert any("empty in 1 of 3 verifications with p_yes" in note for note in summary.notes)
 
 
+@pytest.mark.parametrize("name", ["log.json", "log.csv"])
+def test_a_problem_is_the_same_whether_its_number_is_whole_or_a_decimal(take, name):
+    ids = [1, 1.0, 2.0, 2] if name == "log.json" else ["1", "1.0", "2.0", "2"]
+    rows = pd.DataFrame({"problem_id": pd.Series(ids, dtype=object), "gold": "7", "answer": ["7", "8", "9", "7"]})
+    _, run = take(rows, name)
+    assert run.read_frame(SOLUTIONS_TABLE)["problem_id"].nunique() == 2
+    _, run = take(rows.assign(problem_id=["v1", "1", "1.0", "2"]), name)
+    assert run.read_frame(SOLUTIONS_TABLE)["problem_id"].nunique() == 4
+
+
+def test_a_solution_is_the_same_whether_its_number_is_whole_or_a_decimal(take):
+    rows = pd.DataFrame({"problem_id": ["a"] * 4, "gold": "7", "answer": ["7", "7", "8", "8"], "verdict": [1, 0, 0, 1]})
+    _, run = take(rows.assign(solution_id=["1", "1.0", "2.0", "2"]))
+    assert len(run.read_frame(SOLUTIONS_TABLE)) == 2
+
+
 def test_a_score_is_the_solution_s_reward(take):
     rows = pd.DataFrame({"problem_id": ["a", "a"], "gold": ["7", "7"], "answer": ["7", "8"], "score": [0.9, 0.25]})
     _, run = take(rows)
