@@ -52,6 +52,8 @@ class GradeJson(CommandJson):
     """Comparisons that exceeded the limits on time or memory; their answers count as different."""
     accuracy: Fraction | None
     """Mean accuracy of the solutions."""
+    problem_accuracy: Fraction | None
+    """Mean over problems of the share of their solutions that is right; null without right answers."""
     logged_accuracy: Fraction | None
     """Mean accuracy as the log of an import says, over the solutions that it judges; null if it judges none."""
     differing: int
@@ -168,6 +170,8 @@ class ImportJson(CommandJson):
     """Comparisons that exceeded the limits on time or memory; their answers count as different."""
     accuracy: Fraction | None
     """Mean accuracy of the solutions; null without right answers."""
+    problem_accuracy: Fraction | None
+    """Mean over problems of the share of their solutions that is right; null without right answers."""
     logged_accuracy: Fraction | None
     """Mean accuracy as the log says, over the solutions that it judges; null if it judges none."""
     failures: dict[str, int]

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from isocompute.cli.screens.plan import print_line, print_note
-from isocompute.cli.screens.runs import print_log_comparison, print_plain_line
+from isocompute.cli.screens.runs import print_accuracy, print_log_comparison, print_plain_line
 from isocompute.runners.imports import ImportSummary, import_logged_run
 
 COMPLETION_TOKENS_COLUMN = "completion_tokens"
@@ -137,8 +137,7 @@ def print_import(console: Console, summary: ImportSummary) -> None:
             console,
             f"columns ignored: {', '.join(summary.ignored_columns)}; --columns COLUMN=NAME reads one as ours.",
         )
-    if summary.accuracy is not None:
-        print_line(console, f"A solution is right with probability {summary.accuracy:.3f}.")
+    print_accuracy(console, summary)
     if summary.failures:
         count = sum(summary.failures.values())
         reasons = "; ".join(f"{times:,} × {reason[:80]}" for reason, times in list(summary.failures.items())[:3])

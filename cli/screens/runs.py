@@ -251,8 +251,7 @@ def print_regrading(console: Console, result: RegradeResult) -> None:
         console,
         f"  {result.changed:,} answers changed; {result.now_right:,} became right and {result.now_wrong:,} wrong",
     )
-    if result.accuracy is not None:
-        print_line(console, f"  A solution is right with probability {result.accuracy:.3f}.")
+    print_accuracy(console, result)
     print_log_comparison(console, result)
     if result.unread:
         print_line(console, f"  {result.unread:,} have no readable answer")
@@ -262,6 +261,20 @@ def print_regrading(console: Console, result: RegradeResult) -> None:
         )
     for text in result.notes:
         print_note(console, f"{text}.")
+
+
+def print_accuracy(console: Console, log: LogComparison) -> None:
+    """Print the mean accuracy over problems, and that over solutions if it differs."""
+    if log.accuracy is None or log.problem_accuracy is None:
+        return
+    if f"{log.problem_accuracy:.3f}" == f"{log.accuracy:.3f}":
+        print_line(console, f"A solution is right with probability {log.accuracy:.3f}.")
+        return
+    print_line(
+        console,
+        f"Of a problem's solutions {log.problem_accuracy:.3f} are right, as the mean over problems, which is what fit "
+        f"reports. Of all solutions {log.accuracy:.3f} are right, since problems with more solutions count more.",
+    )
 
 
 def print_log_comparison(console: Console, log: LogComparison) -> None:

@@ -30,12 +30,14 @@ class LogComparison:
 
     Args:
         accuracy: share of right solutions; None without any.
+        problem_accuracy: mean over problems of the share of their solutions that is right, as estimates use it.
         logged_accuracy: share of right solutions as the log says, over those that it judges; None if it judges none.
         differing: solutions whose grade differs from the log's.
         examples: the first of them, at most `MOST_EXAMPLES`.
     """
 
     accuracy: float | None
+    problem_accuracy: float | None
     logged_accuracy: float | None
     differing: int
     examples: list[GradeDifference]
@@ -53,7 +55,7 @@ def compare_with_log(run: Run) -> LogComparison:
     solutions = run.read_frame(SOLUTIONS_TABLE, columns)
     solutions = solutions[solutions["status"] == "ok"]
     if solutions.empty:
-        return LogComparison(None, None, 0, [])
+        return LogComparison(None, None, None, 0, [])
     judged = solutions[solutions["logged_correct"].notna()]
     differing = judged[judged["correct"].astype(bool) != judged["logged_correct"].astype(bool)]
     count = len(differing)
@@ -78,6 +80,7 @@ def compare_with_log(run: Run) -> LogComparison:
     ]
     return LogComparison(
         float(solutions["correct"].astype(bool).mean()),
+        float(solutions["correct"].astype(bool).groupby(solutions["problem_id"]).mean().mean()),
         float(judged["logged_correct"].astype(bool).mean()) if len(judged) else None,
         count,
         examples,

@@ -73,6 +73,16 @@ def test_a_table_goes_from_import_to_plan(command, tmp_path):
     assert grid[:, -1, -1].tolist() == pytest.approx([0, 1])  # y has one yes of one; z has one, its rival no answer
 
 
+def test_the_mean_over_problems_is_named_where_problems_have_other_numbers_of_solutions(command, tmp_path):
+    table = tmp_path / "counts.csv"
+    table.write_text("problem,n,right\na,998,998\nb,2,0\n")
+    said = command("import", "counts", table, "-o", tmp_path / "run").out
+    assert "Of a problem's solutions 0.500 are right, as the mean over problems, which is what fit reports." in said
+    assert "Of all solutions 0.998 are right, since problems with more solutions count more." in said
+    shown = json.loads(command("import", "counts", table, "-o", tmp_path / "again", "--json").out)
+    assert (shown["problem_accuracy"], shown["accuracy"]) == (0.5, 0.998)
+
+
 def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, refused, arrays, tmp_path):
     run, profile = tmp_path / "run", tmp_path / "p.json"
     said = command("import", "sc-genrm-scaling", arrays, "-o", run).out
