@@ -63,7 +63,7 @@ def read_inspect_rows(source: ImportSource) -> Iterator[ImportedRow]:
     spec = read_block_field(header, "eval", str(path))
     model = read_text_field(spec, "model", str(path))
     yield ImportedMetadata(read_text_field(spec, "task", str(path)), model)
-    problems: set[str] = set()
+    problems: dict[str, str | None] = {}
     scorers: dict[str, None] = {}
     chosen = source.scorer
     epochs: set[tuple[str, int | None]] = set()
@@ -73,9 +73,14 @@ def read_inspect_rows(source: ImportSource) -> Iterator[ImportedRow]:
         if (named, epoch) in epochs:
             raise DataError(f"{where}: epoch {epoch} of the sample '{named}' appears twice.")
         epochs.add((named, epoch))
-        gold = read_inspect_gold(sample, where)
-        if named not in problems:
-            problems.add(named)
+        gold = read_inspect_gold(sample, source.has_text_grader, where)
+        is_new = named not in problems
+        if problems.setdefault(named, gold) != gold:
+            raise DataError(
+                f"{where}: the sample '{named}' has the right answer {format_error_value(gold)}, but in an earlier "
+                f"epoch {format_error_value(problems[named])}; give different samples different ids."
+            )
+        if is_new:
             yield ImportedProblem(named, where, build_inspect_question(sample, where), gold)
         scorers.update(dict.fromkeys(read_inspect_scores(sample, where)))
         chosen = chosen or next(iter(scorers), None)
@@ -129,11 +134,21 @@ def build_inspect_question(sample: dict[str, Any], where: str) -> str | None:
     return "\n".join([question, "", *lettered])
 
 
-def read_inspect_gold(sample: dict[str, Any], where: str) -> str | None:
-    """Return the right answer; None if any of several is right, which no grader here supports."""
+def read_inspect_gold(sample: dict[str, Any], has_text_grader: bool, where: str) -> str | None:
+    """Return the right answer; None if any of several is right.
+
+    Raises:
+        DataError: there are several, and a grader is to compare texts with them.
+    """
     target = require_field(sample, "target", where)
     if isinstance(target, list):
-        target = target[0] if len(target) == 1 else None
+        several = [each for i, each in enumerate(target) if each not in target[:i]]
+        if len(several) > 1 and has_text_grader:
+            raise DataError(
+                f"{where}: the sample has {len(several)} right answers, {format_error_value(target)}, and a grader "
+                "compares with one only; --grader as-logged takes the verdicts of the log."
+            )
+        target = several[0] if len(several) == 1 else None
     return read_text_field({"target": target}, "target", where)
 
 

@@ -19,6 +19,12 @@ from isocompute.runners.imports.source import MAX_DOCUMENT_BYTES, ImportSource
 
 TABLE_ENDINGS = (".csv", ".parquet", ".jsonl", ".json")
 
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+"""The characters that may separate the columns of a CSV file, with their names."""
+
+HEADER_BYTES = 8192
+"""Bytes of a CSV file in which its first line is looked for."""
+
 
 def read_table_file(
     source: ImportSource, path: Path, columns: frozenset[str] | None
@@ -40,13 +46,18 @@ def read_table_file(
 def read_csv_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the rows of a CSV file, whose first line names the columns; an empty cell becomes None.
 
+    A file whose first line has no comma may be separated by semicolons or tabs.
+
     Raises:
         DataError: it is not CSV, or a column is repeated.
     """
     number, before = 0, source.bytes_read
     try:
         with open_source_file(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as decoded:
-            reader = csv.DictReader(decoded, strict=True)
+            delimiter = find_delimiter(file.peek(HEADER_BYTES)[:HEADER_BYTES].decode("utf-8-sig", "replace"))
+            if delimiter != ",":
+                source.notes.append(f"The columns of {path.name} are separated by {DELIMITERS[delimiter]}.")
+            reader = csv.DictReader(decoded, strict=True, delimiter=delimiter)
             with allow_large_fields():
                 names = reader.fieldnames or []
             check_column_names(names, str(path))
@@ -59,6 +70,17 @@ def read_csv_table(source: ImportSource, path: Path) -> Iterator[tuple[str, dict
         raise DataError(f"{path}, after row {number}: not CSV: {error}.") from None
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8 text.") from None
+
+
+def find_delimiter(head: str) -> str:
+    r"""Return what separates the columns that a table's first line names: a comma, unless that finds a single column.
+
+    >>> [find_delimiter(line) for line in ("a,b;c", "a;b", "a\tb", '"a;b"', "a", "")]
+    [',', ';', '\t', ',', ',', ',']
+    """
+    line = head.lstrip().splitlines()[:1]
+    counts = {delimiter: len(next(csv.reader(line, delimiter=delimiter), [])) for delimiter in DELIMITERS}
+    return "," if counts[","] > 1 else max(DELIMITERS, key=counts.__getitem__)
 
 
 @contextmanager

@@ -56,6 +56,20 @@ def test_inspect_ai_counts_what_failed_in_the_log_as_asked_for(inspect_log, tmp_
         import_logged_run("inspect-ai", str(path), str(tmp_path / "none"), failed="keep")
 
 
+def test_inspect_ai_samples_with_several_right_answers_are_taken_as_logged_only(inspect_log, tmp_path):
+    path = inspect_log(sample("a") | {"target": ["7", "seven"]}, sample("b") | {"target": ["7", "7"]})
+    assert import_logged_run("inspect-ai", str(path), str(tmp_path / "run"), "as-logged").accuracy == 1
+    sentence = r"has 2 right answers, \['7', 'seven'\], and a grader compares with one only; --grader as-logged takes"
+    with pytest.raises(DataError, match=sentence):
+        import_logged_run("inspect-ai", str(path), str(tmp_path / "graded"), "math")
+
+
+def test_inspect_ai_epochs_with_other_right_answers_are_refused(inspect_log, tmp_path):
+    path = inspect_log(sample("a"), sample("a", 2) | {"target": "8"})
+    with pytest.raises(DataError, match="the sample 'a' has the right answer '8', but in an earlier epoch '7'; give"):
+        import_logged_run("inspect-ai", str(path), str(tmp_path / "run"))
+
+
 def test_inspect_ai_scorers_are_named_and_one_is_chosen(inspect_log, tmp_path):
     scores = {"format": {"value": "C"}, "match": {"value": "I"}}
     path = inspect_log(sample("a", scores=scores), sample("b", scores=scores))

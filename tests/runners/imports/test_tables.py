@@ -103,6 +103,16 @@ def test_a_solution_is_the_same_whether_its_number_is_whole_or_a_decimal(take):
     assert len(run.read_frame(SOLUTIONS_TABLE)) == 2
 
 
+@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs")])
+def test_a_csv_file_may_be_separated_by_semicolons_or_tabs(take, tmp_path, separator, word):
+    rows = pd.DataFrame({"problem_id": ["a", "a"], "gold": ["7", "7"], "answer": ["7", "8, or 9"], "verdict": [1, 0]})
+    path = tmp_path / "other.csv"
+    rows.assign(solution_id=[0, 1]).to_csv(path, index=False, sep=separator, encoding="utf-8-sig")
+    summary, run = take(path)
+    assert run.read_frame(VERIFICATIONS_TABLE)["verdict"].tolist() == [1, 0]
+    assert f"The columns of other.csv are separated by {word}." in summary.notes
+
+
 def test_a_score_is_the_solution_s_reward(take):
     rows = pd.DataFrame({"problem_id": ["a", "a"], "gold": ["7", "7"], "answer": ["7", "8"], "score": [0.9, 0.25]})
     _, run = take(rows)
