@@ -47,7 +47,7 @@ def import_logged_run(
         path: the file or folder.
         run: the run's folder, which must not exist yet.
         grader: a grader's name, or ``as-logged``.
-        columns: of a table: maps its column names to those of `long_table.IMPORT_COLUMNS`.
+        columns: of a table: maps its column names to those of `table_columns.IMPORT_COLUMNS`.
         progress: called with the bytes read so far and in total.
         filter: of lm-eval: the filter whose answers are taken.
         scorer: of lm-eval and inspect-ai: the metric or scorer that says right or wrong.

@@ -9,7 +9,6 @@ that name no solution are further solutions of their problem, so that each file 
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -29,39 +28,10 @@ from isocompute.runners.imports.fields import (
 from isocompute.runners.imports.number_names import NumberNames
 from isocompute.runners.imports.rows import ImportedProblem, ImportedRow, ImportedSolution, ImportedVerification
 from isocompute.runners.imports.source import ImportSource
+from isocompute.runners.imports.table_columns import IMPORT_COLUMNS, TOKEN_COUNT_COLUMNS, VERIFICATION_COLUMNS
 from isocompute.runners.imports.table_files import TABLE_ENDINGS, read_table_file
+from isocompute.runners.imports.table_lists import expand_solutions, expand_verdicts
 from isocompute.runners.parsing.verdicts import parse_verdict
-
-TOKEN_COUNT_COLUMNS = ("prompt_tokens", "cached_tokens", "completion_tokens")
-
-IMPORT_COLUMNS = {
-    "problem_id": "the problem's name; its question if there is no such column",
-    "question": "the question",
-    "gold": "the right answer",
-    "subject": "field of knowledge",
-    "level": "difficulty, a whole number, or text with one such as Level 3",
-    "cluster": "the group that the problem was drawn with",
-    "solution_id": "the solution's name, unique in its problem",
-    "solution": "what the solver wrote",
-    "answer": "the answer read in that text",
-    "correct": "whether the answer is right",
-    "prompt_tokens": "tokens in the solution's prompt",
-    "cached_tokens": "prompt tokens read from a cache",
-    "completion_tokens": "tokens sampled for the solution",
-    "finish_reason": "stop, or length",
-    "score": "the solution's reward score, from 0 to 1",
-    "verification": "what the verifier wrote",
-    "verdict": "the verdict: yes, no, or a number from 0 to 1; or a list of them",
-    "p_yes": "the probability of yes",
-    "verification_prompt_tokens": "tokens in the verification's prompt",
-    "verification_cached_tokens": "prompt tokens read from a cache",
-    "verification_completion_tokens": "tokens sampled for the verification",
-}
-"""Columns by name, with their content."""
-
-SOLUTION_COLUMNS = ("solution", "answer", "correct", "score", *TOKEN_COUNT_COLUMNS, "finish_reason", "solution_id")
-VERIFICATION_COLUMNS = ("verification", "verdict", "p_yes", *(f"verification_{kind}" for kind in TOKEN_COUNT_COLUMNS))
-
 
 MISSING_ANSWERS = ("nan", "none", "null", "n/a", "<na>", "-", "[invalid]")
 """Marks that tools write in the place of an answer that they could not read."""
@@ -121,71 +91,6 @@ def read_expanded_rows(source: ImportSource) -> Iterator[tuple[str, dict[str, An
         for where, row in rename_columns(source, read_table_file(source, path, columns)):
             for place, solution in expand_solutions(row, where):
                 yield from expand_verdicts(solution, place)
-
-
-def expand_solutions(row: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield a row for each solution of a row whose solution columns hold lists; the row itself if none does.
-
-    Raises:
-        DataError: the lists have different lengths.
-    """
-    gold = row.get("gold")
-    columns = [name for name in SOLUTION_COLUMNS if name not in ("solution", "answer") or not is_bracketed(gold)]
-    lists = {name: cells for name in columns if (cells := read_list(row.get(name))) is not None}
-    if not lists or not {"solution", "answer", "correct"} & set(lists):
-        yield where, row
-        return
-    count = len(next(iter(lists.values())))
-    if count == 0:
-        raise DataError(f"{where}: '{next(iter(lists))}' is an empty list, so the problem has no solution.")
-    lists |= {
-        name: cells
-        for name in VERIFICATION_COLUMNS
-        if (cells := read_list(row.get(name))) is not None and len(cells) == count
-    }
-    if wrong := [name for name, cells in lists.items() if len(cells) != count]:
-        raise DataError(f"{where}: '{next(iter(lists))}' lists {count} solutions, but '{wrong[0]}' another number.")
-    for i in range(count):
-        yield f"{where}, solution {i}", {**row, **{name: cells[i] for name, cells in lists.items()}}
-
-
-def expand_verdicts(row: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield a row for each verification of a row whose verification columns hold lists; the row itself if none does.
-
-    Raises:
-        DataError: the lists have different lengths.
-    """
-    lists = {name: cells for name in VERIFICATION_COLUMNS if (cells := read_list(row.get(name))) is not None}
-    if not lists:
-        yield where, row
-        return
-    count = len(next(iter(lists.values())))
-    if wrong := [name for name, cells in lists.items() if len(cells) != count]:
-        raise DataError(f"{where}: '{next(iter(lists))}' lists {count} verifications, but '{wrong[0]}' another number.")
-    blank = dict.fromkeys(VERIFICATION_COLUMNS)
-    label = row.get("solution_id")
-    marked = {**row, "solution_id": f"row {where}" if label is None else label}  # its verifications have one solution
-    if count == 0:
-        yield where, {**marked, **blank}
-    if "verdict" in lists:  # an empty entry is a verification whose verdict could not be read
-        lists["verdict"] = [math.nan if verdict is None else verdict for verdict in lists["verdict"]]
-    for i in range(count):
-        yield f"{where}, verification {i}", {**marked, **{name: cells[i] for name, cells in lists.items()}}
-
-
-def is_bracketed(cell: Any) -> bool:
-    """Return whether a cell is text in square brackets; if a right answer is, so may be the answers."""
-    return isinstance(cell, str) and cell.strip()[:1] == "[" and cell.strip()[-1:] == "]"
-
-
-def read_list(cell: Any) -> list[Any] | None:
-    """Return the entries of a list, or of text that is a JSON list; None of other cells."""
-    if isinstance(cell, str) and cell[:1] == "[" and cell[-1:] == "]":
-        try:
-            cell = json.loads(cell)
-        except (ValueError, RecursionError):
-            return None
-    return cell if isinstance(cell, list) else None
 
 
 def rename_columns(

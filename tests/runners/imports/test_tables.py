@@ -113,6 +113,20 @@ def test_a_csv_file_may_be_separated_by_semicolons_or_tabs(take, tmp_path, separ
     assert f"The columns of other.csv are separated by {word}." in summary.notes
 
 
+@pytest.mark.parametrize("answers", ["['0', '1']", "['0' '1']", '["0", None]'.replace('"', "'"), "[0.0, None]"])
+def test_a_list_as_python_prints_it_is_a_list(take, answers):
+    rows = pd.DataFrame({"problem_id": ["a"], "gold": ["0"], "answer": [answers], "correct": ["[True, False]"]})
+    summary, run = take(rows, grader="math")
+    assert run.read_frame(SOLUTIONS_TABLE)["correct"].tolist() == [True, False]
+    assert summary.logged_accuracy == 0.5
+
+
+@pytest.mark.parametrize("answer", ["[x, y]", "[0, 1)", "['a' + 'b']", "[f(1)]", "['a', " * 500 + "]", "['\\x']"])
+def test_a_text_in_brackets_that_is_no_list_stays_an_answer(take, answer):
+    rows = pd.DataFrame({"problem_id": ["a"], "gold": ["0"], "answer": [answer]})
+    assert len(take(rows)[1].read_frame(SOLUTIONS_TABLE)) == 1
+
+
 def test_a_score_is_the_solution_s_reward(take):
     rows = pd.DataFrame({"problem_id": ["a", "a"], "gold": ["7", "7"], "answer": ["7", "8"], "score": [0.9, 0.25]})
     _, run = take(rows)
