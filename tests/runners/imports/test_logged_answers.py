@@ -78,11 +78,17 @@ def test_right_answers_that_differ_do_not_vote_together(take):
 
 
 def test_a_tie_between_verdicts_is_wrong(take):
-    summary, _ = take([("7", 1), ("7", 0), ("8", 0)])
+    summary, _ = take([("7.0", 1), ("7.0", 0), ("8", 0)])
     assert (summary.logged_accuracy, summary.accuracy) == (pytest.approx(1 / 3), 0)
-    assert "a tie counts as wrong" in summary.notes[0]
+    assert "a tie counts as wrong unless one is spelt as the right answer" in summary.notes[0]
     assert summary.examples[0].logged
     assert not summary.examples[0].graded
+
+
+def test_a_tie_between_verdicts_of_the_right_answer_as_it_is_spelt_is_right(take):
+    summary, run = take([("7", 1), ("7.0", 0), ("8", 1), ("8", 0)])
+    assert run.read_frame(SOLUTIONS_TABLE)["correct"].tolist() == [True, True, False, False]
+    assert (summary.logged_accuracy, summary.accuracy) == (0.5, 0.5)
 
 
 def test_words_are_compared_as_text(take):
