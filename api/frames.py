@@ -12,7 +12,9 @@ from isocompute.api.cells import clean_cell, normalise_answer_cell, read_cell_te
 from isocompute.api.runs import OpenedRun
 from isocompute.errors import DataError
 from isocompute.runners.imports.fields import read_count_field, read_flag_field, read_probability_field
+from isocompute.runners.imports.finishing import finish_import
 from isocompute.runners.imports.gathering import ImportWriter
+from isocompute.runners.imports.options import ImportOptions
 from isocompute.runners.imports.rows import ImportedMetadata, ImportedProblem, ImportedSolution, ImportedVerification
 from isocompute.runners.imports.summaries import SourceSummary
 from isocompute.runners.parsing.printable import format_error_value
@@ -91,11 +93,12 @@ def from_frame(
         f"memory://isocompute-frames/{secrets.token_hex(8)}/{re.sub(r'[^A-Za-z0-9._-]', '-', name)[:60] or 'run'}"
     )
     source = SourceSummary("The frame", name, name, 0)
-    with build_hidden_run(run, "import", "importing") as begun, ImportWriter(begun, "table", LOGGED_GRADER) as writer:
+    options = ImportOptions(grader=LOGGED_GRADER)
+    with build_hidden_run(run, "import", "importing") as begun, ImportWriter(begun, "table", options) as writer:
         writer.take_row(ImportedMetadata(task=name))
         for row in build_import_rows(sort_frame_rows(rows)):
             writer.take_row(row)
-        writer.finish(source, run.path)
+        finish_import(writer, source, run.path)
     opened = OpenedRun(run)
     weakref.finalize(run, run.fs.rm, run.root.rpartition("/")[0], recursive=True)
     return opened

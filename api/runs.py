@@ -193,7 +193,7 @@ def import_run(
     Raises:
         ConfigError, DataError, RunError: as `isocompute.runners.imports.import_logged_run`.
     """
-    from isocompute.runners.imports import import_logged_run
+    from isocompute.runners.imports import ImportOptions, import_logged_run
 
     if not isinstance(format, str):
         raise ConfigError(f"format must be text; it is {format_error_value(format)}.")
@@ -204,21 +204,18 @@ def import_run(
     for name, given in (("task", task), ("model", model)):
         if given is not None and not isinstance(given, str):
             raise ConfigError(f"{name} must be text; it is {format_error_value(given)}.")
-    import_logged_run(
-        format,
-        source,
-        target,
+    options = ImportOptions(
         grader,
         columns,
-        progress,
         filter,
         scorer,
         failed,
         deinterleave,
-        task=task,
-        model=model,
-        problems_with=check_fewest_solutions(problems_with),
+        task,
+        model,
+        check_fewest_solutions(problems_with),
     )
+    import_logged_run(format, source, target, options, progress)
     return open_run(target)
 
 

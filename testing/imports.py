@@ -14,6 +14,7 @@ from isocompute.runners.imports import (
     ImportedSearch,
     ImportedSolution,
     ImportedVerification,
+    ImportOptions,
     ImportSource,
     import_logged_run,
 )
@@ -36,7 +37,7 @@ class ImportSuite:
 
     def read_rows(self, path: Path) -> list[ImportedRow]:
         """Return the rows that the adapter reads from a file."""
-        return list(IMPORT_FORMATS[self.format].adapter_function(ImportSource(str(path), None)))
+        return list(IMPORT_FORMATS[self.format].adapter_function(ImportSource(str(path))))
 
     def test_a_problem_comes_before_what_is_said_of_it(self) -> None:
         problems: set[str] = set()
@@ -55,7 +56,7 @@ class ImportSuite:
         assert problems
 
     def test_it_becomes_a_run_that_is_whole(self, tmp_path: Path) -> None:
-        import_logged_run(self.format, str(self.sample), str(tmp_path / "run"), self.grader)
+        import_logged_run(self.format, str(self.sample), str(tmp_path / "run"), ImportOptions(grader=self.grader))
         report = check_run(Run(tmp_path / "run"))
         assert not report.damage
         assert report.rows

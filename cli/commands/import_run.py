@@ -86,25 +86,15 @@ def import_(
       isocompute import evalplus m_eval_results.json -o runs/plus --scorer base
       isocompute import search-and-learn best_of_n_completions.jsonl -o runs/old --deinterleave
     """
-    from isocompute.cli.screens.import_run import import_with_progress, print_import
+    from isocompute.cli.screens.import_run import import_with_progress, parse_columns_option, print_import
+    from isocompute.runners.imports import ImportOptions
     from isocompute.runners.storage.files import refuse_memory_path
 
     refuse_memory_path(output)
-    summary = import_with_progress(
-        format,
-        path,
-        output,
-        grader,
-        columns or [],
-        Console(stderr=True),
-        filter,
-        scorer,
-        failed,
-        deinterleave,
-        task=task,
-        model=model,
-        problems_with=problems_with,
+    options = ImportOptions(
+        grader, parse_columns_option(columns or []), filter, scorer, failed, deinterleave, task, model, problems_with
     )
+    summary = import_with_progress(format, path, output, options, Console(stderr=True))
     if json_:
         from isocompute.api.json_schema.grades import build_import_json
 

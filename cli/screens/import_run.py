@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from isocompute.cli.screens.plan import print_line, print_note
 from isocompute.cli.screens.runs import print_accuracy, print_log_comparison, print_plain_line
-from isocompute.runners.imports import ImportSummary, import_logged_run
+from isocompute.runners.imports import ImportOptions, ImportSummary, import_logged_run
 
 COMPLETION_TOKENS_COLUMN = "completion_tokens"
 
@@ -24,59 +24,21 @@ class ProgressCallback(Protocol):
         """Update the progress."""
 
 
-def import_with_progress(
-    format: str,
-    path: str,
-    run: str,
-    grader: str | None,
-    columns: Sequence[str],
-    progress: Console,
-    filter: str | None = None,
-    scorer: str | None = None,
-    failed: str = "drop",
-    deinterleave: bool = False,
-    *,
-    task: str | None = None,
-    model: str | None = None,
-    problems_with: int | None = None,
-) -> ImportSummary:
+def import_with_progress(format: str, path: str, run: str, options: ImportOptions, progress: Console) -> ImportSummary:
     """Import a run with a progress bar.
 
     Args:
         format: one of `runners.imports.IMPORT_FORMATS`.
         path: the file or folder to import.
         run: folder of the new run.
-        grader: a grader's name, ``as-logged``, or None.
-        columns: pairs ``column=our_name``.
+        options: the options of the import.
         progress: console that shows the bar.
-        filter: the filter of a log whose answers are taken.
-        scorer: the scorer of a log that says right or wrong.
-        failed: what becomes of solutions that failed in the log, drop or wrong.
-        deinterleave: whether to put completions back under their own problems.
-        task: the task's name, whatever the log says.
-        model: the solver's name, whatever the log says.
-        problems_with: problems with fewer solutions are left out.
 
     Raises:
         ConfigError, DataError, RunError: as `import_logged_run`.
     """
     with show_progress_bar(progress) as update_progress:
-        names = parse_columns_option(columns)
-        return import_logged_run(
-            format,
-            path,
-            run,
-            grader,
-            names,
-            update_progress,
-            filter,
-            scorer,
-            failed,
-            deinterleave,
-            task=task,
-            model=model,
-            problems_with=problems_with,
-        )
+        return import_logged_run(format, path, run, options, update_progress)
 
 
 def parse_columns_option(columns: Sequence[str]) -> dict[str, str]:

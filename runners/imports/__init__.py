@@ -2,6 +2,7 @@
 
 from isocompute.runners.imports.formats import IMPORT_FORMATS, FormatEntry
 from isocompute.runners.imports.importing import import_logged_run
+from isocompute.runners.imports.options import ImportOptions
 from isocompute.runners.imports.rows import (
     ImportedChoice,
     ImportedMetadata,
@@ -17,6 +18,7 @@ from isocompute.runners.imports.summaries import ImportSummary
 __all__ = [
     "IMPORT_FORMATS",
     "FormatEntry",
+    "ImportOptions",
     "ImportSource",
     "ImportSummary",
     "ImportedChoice",

@@ -7,7 +7,7 @@ import lzma
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from isocompute.errors import DataError
 from isocompute.runners.documents import NotJSONError, parse_json
 from isocompute.runners.imports.file_kinds import identify_unreadable_file, refuse_unreadable_file
 from isocompute.runners.imports.folders import describe_subfolders, get_natural_key, list_matching_files
+from isocompute.runners.imports.options import ImportOptions
 from isocompute.runners.imports.packed import get_file_ending, measure_position, open_source_file
 from isocompute.runners.imports.plain_yaml import parse_plain_yaml
 from isocompute.runners.storage.provenance import LOGGED_GRADER
@@ -41,13 +42,13 @@ class ImportSource:
 
     Args:
         path: a file or a folder on a local disk.
-        columns: of a table: maps its column names to the names here.
-        filter: the filter of a log whose answers are taken; the first if not given.
-        scorer: the scorer or metric of a log that says right or wrong; the first that does if not given.
-        deinterleave: whether completions are put back under their own problems.
-        grader: the grader that was asked for, if any.
+        options: the options of the import.
 
     Attributes:
+        columns: of a table: maps its column names to the names here.
+        filter: the filter of a log whose answers are taken; the first if None.
+        scorer: the scorer or metric of a log that says right or wrong; the first that does if None.
+        deinterleave: whether completions are put back under their own problems.
         file_count: files that `find_files` and `count_files` returned.
         total_bytes: bytes in them.
         bytes_read: bytes read so far.
@@ -61,19 +62,13 @@ class ImportSource:
         DataError: there is nothing at the path.
     """
 
-    def __init__(
-        self,
-        path: str,
-        columns: Mapping[str, str] | None = None,
-        filter: str | None = None,
-        scorer: str | None = None,
-        deinterleave: bool = False,
-        grader: str | None = None,
-    ) -> None:
-        self.path, self.filter, self.scorer, self.deinterleave = Path(path), filter, scorer, deinterleave
-        self.has_text_grader = grader not in (None, LOGGED_GRADER)
+    def __init__(self, path: str, options: ImportOptions | None = None) -> None:
+        options = options or ImportOptions()
+        self.path = Path(path)
+        self.filter, self.scorer, self.deinterleave = options.filter, options.scorer, options.deinterleave
+        self.has_text_grader = options.grader not in (None, LOGGED_GRADER)
         self.notes: list[str] = []
-        self.columns = dict(columns or {})
+        self.columns = dict(options.columns or {})
         self.total_bytes = self.bytes_read = self.bytes_unpacked = self.file_count = 0
         self.seen_columns: dict[str, None] = {}
         self.used_columns: dict[str, str] = {}

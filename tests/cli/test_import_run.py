@@ -17,7 +17,7 @@ from isocompute.fits import Pool, estimate_genrm, estimate_self_consistency
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 from isocompute.planner.profile import read_profile
-from isocompute.runners.imports import import_logged_run
+from isocompute.runners.imports import ImportOptions, import_logged_run
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE
@@ -30,7 +30,7 @@ def taken(tmp_path):
     """Imports something as a run, and returns its folder."""
 
     def run(name: str, path: object, grader: str | None = None) -> Path:
-        import_logged_run(name, str(path), str(tmp_path / "run"), grader)
+        import_logged_run(name, str(path), str(tmp_path / "run"), ImportOptions(grader=grader))
         return tmp_path / "run"
 
     return run

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from isocompute.runners.imports import import_logged_run
+from isocompute.runners.imports import ImportOptions, import_logged_run
 from isocompute.runners.storage.run import Run
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "imports"
@@ -23,7 +23,7 @@ def take(tmp_path):
 
     def run(name: str, path: object, grader: str | None = None, /, **columns: str) -> Run:
         target = tmp_path / "runs" / "imported"
-        import_logged_run(name, str(path), str(target), grader, columns)
+        import_logged_run(name, str(path), str(target), ImportOptions(grader=grader, columns=columns))
         return Run(target)
 
     return run

@@ -13,7 +13,7 @@ import isocompute as iso
 from isocompute.errors import ConfigError, DataError
 from isocompute.fits import estimate_coverage_of_counts
 from isocompute.planner.profile import read_profile
-from isocompute.runners.imports import counts, import_logged_run
+from isocompute.runners.imports import ImportOptions, counts, import_logged_run
 from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE
@@ -37,7 +37,7 @@ def take(tmp_path):
         else:
             path.write_text(json.dumps(content))
         target = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
-        return import_logged_run(format, str(path), str(target), None, columns, **choices), Run(target)
+        return import_logged_run(format, str(path), str(target), ImportOptions(columns=columns, **choices)), Run(target)
 
     return run
 
@@ -197,7 +197,7 @@ def test_counts_of_one_problem_in_two_rows_are_refused_in_any_spelling(tmp_path)
 def test_evalplus_has_two_scorers(golden, tmp_path):
     folder = golden / "evalplus"
     for scorer, accuracy, task in ((None, 0.25, "mbpp+"), ("plus", 0.25, "mbpp+"), ("base", 0.5, "mbpp")):
-        summary = import_logged_run("evalplus", str(folder), str(tmp_path / str(scorer)), scorer=scorer)
+        summary = import_logged_run("evalplus", str(folder), str(tmp_path / str(scorer)), ImportOptions(scorer=scorer))
         assert (summary.accuracy, summary.imported.task) == (accuracy, task)
         assert summary.imported.solver == "mistralai/Mistral-7B-Instruct-v0.2"
     assert summary.notes[:2] == [

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.runners.imports import import_logged_run, packed
+from isocompute.runners.imports import ImportOptions, import_logged_run, packed
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE
 
@@ -51,7 +51,7 @@ def take(tmp_path):
     def run(content: bytes, name: str = "x.jsonl", format: str = "table"):
         (tmp_path / name).write_bytes(content)
         target = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
-        import_logged_run(format, str(tmp_path / name), str(target), "exact")
+        import_logged_run(format, str(tmp_path / name), str(target), ImportOptions(grader="exact"))
         return Run(target).read_frame(SOLUTIONS_TABLE)["answer"].tolist()
 
     return run

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 import isocompute as iso
-from isocompute.runners.imports import import_logged_run
+from isocompute.runners.imports import ImportOptions, import_logged_run
 from isocompute.runners.imports.summaries import ImportSummary
 
 NEMO = {
@@ -61,7 +61,9 @@ def take(shared_data, tmp_path):
     def run(format: str, name: str, grader: str | None = None, columns=None, **choices) -> ImportSummary:
         (path,) = folder.glob(name)
         target = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
-        return import_logged_run(format, str(path), str(target), grader, columns, **choices)
+        return import_logged_run(
+            format, str(path), str(target), ImportOptions(grader=grader, columns=columns, **choices)
+        )
 
     return run
 

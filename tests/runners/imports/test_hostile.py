@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from isocompute.errors import ConfigError, DataError, RunError
-from isocompute.runners.imports import import_logged_run, source
+from isocompute.runners.imports import ImportOptions, import_logged_run, source
 
 SOLUTION = {"question": "?", "prompt": "?", "samples": ["#### 5"], "gt_answer": "#### 5"}
 BEST = {
@@ -40,7 +40,7 @@ def refused(tmp_path):
             path.write_text(content if isinstance(content, str) else json.dumps(content))
         target = tmp_path / "runs" / "mine"
         with pytest.raises(DataError) as found:
-            import_logged_run(name, str(path), str(target), grader, columns)
+            import_logged_run(name, str(path), str(target), ImportOptions(grader=grader, columns=columns))
         assert list(target.parent.iterdir()) == []
         said = str(found.value)
         assert said.endswith(".")
@@ -313,7 +313,9 @@ def test_a_table_with_columns_that_are_not_there(refused, tmp_path):
     with pytest.raises(
         ConfigError, match=r"--columns: 'verdikt' is not a known column; there are problem_id, question"
     ):
-        import_logged_run("table", str(tmp_path / "x.csv"), str(tmp_path / "run"), columns={"id": "verdikt"})
+        import_logged_run(
+            "table", str(tmp_path / "x.csv"), str(tmp_path / "run"), ImportOptions(columns={"id": "verdikt"})
+        )
 
 
 def test_a_key_that_stands_twice(refused):
@@ -355,7 +357,9 @@ def test_a_column_that_takes_the_name_of_another(refused, tmp_path):
     )
     path = tmp_path / "x.csv"
     path.write_text("problem_id,answer,gold\na,1,2\n")  # two columns that change their names are told apart
-    run = import_logged_run("table", str(path), str(tmp_path / "swapped"), columns={"answer": "gold", "gold": "answer"})
+    run = import_logged_run(
+        "table", str(path), str(tmp_path / "swapped"), ImportOptions(columns={"answer": "gold", "gold": "answer"})
+    )
     assert run.imported.rows["solutions"] == 1
 
 
@@ -386,9 +390,13 @@ def test_what_is_asked_for_in_vain(tmp_path):
         (("lm-eval", str(tmp_path / "x.txt"), target), DataError, "is not a .jsonl file, which this format needs"),
         (("lm-eval", str(tmp_path), target), DataError, "has no .jsonl file, which this format needs"),
         (("lm-eval", str(tmp_path / "x.txt"), str(tmp_path)), RunError, "'.*' exists already"),
-        (("lm-eval", str(tmp_path / "x.txt"), target, "maths"), ConfigError, "The grader 'maths' is unknown"),
         (
-            ("lm-eval", str(tmp_path / "x.txt"), target, None, {"a": "gold"}),
+            ("lm-eval", str(tmp_path / "x.txt"), target, ImportOptions(grader="maths")),
+            ConfigError,
+            "The grader 'maths' is unknown",
+        ),
+        (
+            ("lm-eval", str(tmp_path / "x.txt"), target, ImportOptions(columns={"a": "gold"})),
             ConfigError,
             "--columns is only for the format",
         ),

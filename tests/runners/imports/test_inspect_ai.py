@@ -12,7 +12,7 @@ import pytest
 
 import isocompute as iso
 from isocompute.errors import ConfigError, DataError
-from isocompute.runners.imports import IMPORT_FORMATS, ImportSource, import_logged_run, inspect_package
+from isocompute.runners.imports import IMPORT_FORMATS, ImportOptions, ImportSource, import_logged_run, inspect_package
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE
 
@@ -43,25 +43,30 @@ def test_inspect_ai_counts_what_failed_in_the_log_as_asked_for(inspect_log, tmp_
         sample("a", 4, scores={"match": {"value": "I", "answer": "8"}}), sample("a", 5, value="P"),
         sample("a", 6, value=0.5), sample("a", 7, scores={}),
     )  # fmt: skip
-    summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "drop"), "as-logged")
+    summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "drop"), ImportOptions(grader="as-logged"))
     assert summary.failures == {"scored as partly right": 2, "timeout": 1, "invalidated in the log": 1, "not scored": 1}
     assert summary.accuracy == 0.5
     assert iso.curve(tmp_path / "drop", "sc", S=[1])["accuracy"].tolist() == [0.5]
-    summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "wrong"), "as-logged", failed="wrong")
+    summary = import_logged_run(
+        "inspect-ai", str(path), str(tmp_path / "wrong"), ImportOptions(grader="as-logged", failed="wrong")
+    )
     assert summary.accuracy == pytest.approx(1 / 7)
     assert Run(summary.run).read_manifest()["imported"]["failed"] == "wrong"
-    summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "graded"), "numeric")
+    summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "graded"), ImportOptions(grader="numeric"))
     assert summary.failures == {"timeout": 1, "invalidated in the log": 1}  # a grader reads what the log does not judge
     with pytest.raises(ConfigError, match="--failed is 'keep'; it must be one of drop, wrong"):
-        import_logged_run("inspect-ai", str(path), str(tmp_path / "none"), failed="keep")
+        import_logged_run("inspect-ai", str(path), str(tmp_path / "none"), ImportOptions(failed="keep"))
 
 
 def test_inspect_ai_samples_with_several_right_answers_are_taken_as_logged_only(inspect_log, tmp_path):
     path = inspect_log(sample("a") | {"target": ["7", "seven"]}, sample("b") | {"target": ["7", "7"]})
-    assert import_logged_run("inspect-ai", str(path), str(tmp_path / "run"), "as-logged").accuracy == 1
+    assert (
+        import_logged_run("inspect-ai", str(path), str(tmp_path / "run"), ImportOptions(grader="as-logged")).accuracy
+        == 1
+    )
     sentence = r"has 2 right answers, \['7', 'seven'\], and a grader compares with one only; --grader as-logged takes"
     with pytest.raises(DataError, match=sentence):
-        import_logged_run("inspect-ai", str(path), str(tmp_path / "graded"), "math")
+        import_logged_run("inspect-ai", str(path), str(tmp_path / "graded"), ImportOptions(grader="math"))
 
 
 def test_inspect_ai_epochs_with_other_right_answers_are_refused(inspect_log, tmp_path):
@@ -73,12 +78,17 @@ def test_inspect_ai_epochs_with_other_right_answers_are_refused(inspect_log, tmp
 def test_inspect_ai_scorers_are_named_and_one_is_chosen(inspect_log, tmp_path):
     scores = {"format": {"value": "C"}, "match": {"value": "I"}}
     path = inspect_log(sample("a", scores=scores), sample("b", scores=scores))
-    summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "first"), "as-logged")
+    summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "first"), ImportOptions(grader="as-logged"))
     assert summary.accuracy == 1
     assert any("is what 'format' says; the log has format, match" in note for note in summary.notes)
-    assert import_logged_run("inspect-ai", str(path), str(tmp_path / "x"), "as-logged", scorer="match").accuracy == 0
+    assert (
+        import_logged_run(
+            "inspect-ai", str(path), str(tmp_path / "x"), ImportOptions(grader="as-logged", scorer="match")
+        ).accuracy
+        == 0
+    )
     with pytest.raises(DataError, match="there is no scorer 'f1'; there are: format, match"):
-        import_logged_run("inspect-ai", str(path), str(tmp_path / "y"), "as-logged", scorer="f1")
+        import_logged_run("inspect-ai", str(path), str(tmp_path / "y"), ImportOptions(grader="as-logged", scorer="f1"))
 
 
 @pytest.mark.parametrize(
@@ -208,10 +218,14 @@ def test_an_early_log_has_a_score_without_a_name(inspect_log):
 
 def test_a_scorer_is_chosen_once_for_all_samples(inspect_log, tmp_path):
     rows = [sample(i, scores={"b": {"value": "C"}} | ({"a": {"value": "I"}} if i else {})) for i in range(4)]
-    summary = import_logged_run("inspect-ai", str(inspect_log(*rows)), str(tmp_path / "run"), "as-logged")
+    summary = import_logged_run(
+        "inspect-ai", str(inspect_log(*rows)), str(tmp_path / "run"), ImportOptions(grader="as-logged")
+    )
     assert summary.accuracy == 1.0
     assert any("Right or wrong is what 'b' says" in note for note in summary.notes)
-    summary = import_logged_run("inspect-ai", str(inspect_log(*rows)), str(tmp_path / "a"), "as-logged", scorer="a")
+    summary = import_logged_run(
+        "inspect-ai", str(inspect_log(*rows)), str(tmp_path / "a"), ImportOptions(grader="as-logged", scorer="a")
+    )
     assert (summary.accuracy, summary.failures) == (0.0, {"not scored": 1})
 
 
@@ -220,4 +234,7 @@ def test_a_score_that_says_neither_is_refused_unless_a_grader_is_named(inspect_l
     path = inspect_log(sample(1, scores={"a": {"value": value}}))
     with pytest.raises(DataError, match=r"the scorer .a. says .*, which is neither right nor wrong"):
         import_logged_run("inspect-ai", str(path), str(tmp_path / "none"))
-    assert import_logged_run("inspect-ai", str(path), str(tmp_path / "run"), "numeric").accuracy is not None
+    assert (
+        import_logged_run("inspect-ai", str(path), str(tmp_path / "run"), ImportOptions(grader="numeric")).accuracy
+        is not None
+    )

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.runners.imports import import_logged_run
+from isocompute.runners.imports import ImportOptions, import_logged_run
 from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE
@@ -25,7 +25,9 @@ def take(tmp_path):
         folder.mkdir(parents=True)
         pq.write_table(pa.Table.from_pylist(rows), folder / NAME)
         target = tmp_path / f"run-{count}"
-        summary = import_logged_run("lighteval", str(folder / NAME), str(target), grader, **choices)
+        summary = import_logged_run(
+            "lighteval", str(folder / NAME), str(target), ImportOptions(grader=grader, **choices)
+        )
         return summary, Run(target)
 
     return run

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from isocompute.errors import ConfigError, DataError
-from isocompute.runners.imports import import_logged_run
+from isocompute.runners.imports import ImportOptions, import_logged_run
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE
 
@@ -22,7 +22,7 @@ def take(tmp_path):
             path = tmp_path / "samples_toy_2025-01-31T10-20-30.123456.jsonl"
             path.write_text("".join(json.dumps(line) + "\n" for line in lines))
         target = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
-        summary = import_logged_run("lm-eval", str(path), str(target), **choices)
+        summary = import_logged_run("lm-eval", str(path), str(target), ImportOptions(**choices))
         return summary, Run(target).read_frame(SOLUTIONS_TABLE)
 
     return run
@@ -119,7 +119,7 @@ def test_several_filters_are_named_and_one_is_chosen(take):
     with pytest.raises(DataError, match="has no filter 'none'; it has: strict, flexible"):
         take(lines, filter="none")
     with pytest.raises(ConfigError, match="--filter is only for the format lm-eval"):
-        import_logged_run("table", ".", "run", filter="strict")
+        import_logged_run("table", ".", "run", ImportOptions(filter="strict"))
 
 
 def test_a_document_that_comes_again_has_further_solutions(take):

@@ -15,7 +15,7 @@ from isocompute.errors import DataError
 from isocompute.planner.difficulty import build_run_study
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.runners.grading import load_grader_by_name
-from isocompute.runners.imports import import_logged_run
+from isocompute.runners.imports import ImportOptions, import_logged_run
 from isocompute.runners.imports.grader_choice import infer_grader_name
 from isocompute.runners.storage.grader_comparison import compare_graders
 from isocompute.runners.storage.regrade import regrade_run
@@ -36,7 +36,9 @@ def take(tmp_path):
         path = tmp_path / f"log-{len(list(tmp_path.iterdir()))}.json"
         frame = pd.DataFrame(rows, columns=["problem_id", "answer", "correct"]).assign(gold="7")
         path.write_text(frame.to_json(orient="records"))
-        summary = import_logged_run("table", str(path), str(path.with_suffix("")), grader, columns)
+        summary = import_logged_run(
+            "table", str(path), str(path.with_suffix("")), ImportOptions(grader=grader, columns=columns)
+        )
         return summary, Run(summary.run)
 
     return run
@@ -201,7 +203,9 @@ def test_a_statement_in_the_place_of_a_letter_or_of_a_text_is_read(tmp_path):
     ):
         rows = [{"problem_id": "p", "gold": gold, "answer": answer} for answer in answers]
         path.write_text(json.dumps(rows))
-        summary = import_logged_run("table", str(path), str(tmp_path / f"{name}-{gold[:1]}"), name)
+        summary = import_logged_run(
+            "table", str(path), str(tmp_path / f"{name}-{gold[:1]}"), ImportOptions(grader=name)
+        )
         assert summary.accuracy == (0.5 if len(answers) == 2 else 1)
 
 

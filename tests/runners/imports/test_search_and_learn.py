@@ -12,7 +12,7 @@ import pytest
 from isocompute.errors import ConfigError, DataError
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import estimate_run_profile
-from isocompute.runners.imports import import_logged_run
+from isocompute.runners.imports import ImportOptions, import_logged_run
 from isocompute.runners.imports.search_and_learn_names import infer_approach
 from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.imported_scores import MISSING_STEP_STATUS
@@ -49,7 +49,9 @@ def make_lines(problems: int = 12, n: int = 4, batch: int = 1, seed: int = 0) ->
 @pytest.fixture
 def imported(tmp_path):
     def run(path: Path, **options):
-        return import_logged_run("search-and-learn", str(path), str(tmp_path / "run"), **options), Run(tmp_path / "run")
+        return import_logged_run("search-and-learn", str(path), str(tmp_path / "run"), ImportOptions(**options)), Run(
+            tmp_path / "run"
+        )
 
     return run
 
@@ -64,7 +66,7 @@ def test_interleaved_completions_are_named_and_put_back(tmp_path, cells, batch):
         ("as stored", mixed, {}),
         ("put back", mixed, {"deinterleave": True}),
     ):
-        found[name] = import_logged_run("search-and-learn", str(path), str(tmp_path / name), **options)
+        found[name] = import_logged_run("search-and-learn", str(path), str(tmp_path / name), ImportOptions(**options))
         assert check_run(Run(tmp_path / name)).is_whole
     columns = ("problem_id", "solution_id", "text", "answer", "correct")
     expected = cells(Run(tmp_path / "right"), SOLUTIONS_TABLE, *columns)
@@ -115,7 +117,7 @@ def test_tokens_go_with_their_completions(tmp_path, cells, imported):
 def test_what_cannot_be_put_back_is_refused(tmp_path, lines, sentence):
     path = write_lines(tmp_path / "best_of_n_completions.jsonl", lines)
     with pytest.raises(DataError) as caught:
-        import_logged_run("search-and-learn", str(path), str(tmp_path / "run"), deinterleave=True)
+        import_logged_run("search-and-learn", str(path), str(tmp_path / "run"), ImportOptions(deinterleave=True))
     assert str(caught.value).replace(str(path), "FILE") == sentence
     assert not (tmp_path / "run").exists()
 
@@ -123,9 +125,9 @@ def test_what_cannot_be_put_back_is_refused(tmp_path, lines, sentence):
 def test_only_best_of_n_can_be_deinterleaved(tmp_path):
     path = write_lines(tmp_path / "dvts_completions.jsonl", make_lines())
     with pytest.raises(DataError, match=r"holds no Best-of-N; only its completions were ever interleaved\.$"):
-        import_logged_run("search-and-learn", str(path), str(tmp_path / "run"), deinterleave=True)
+        import_logged_run("search-and-learn", str(path), str(tmp_path / "run"), ImportOptions(deinterleave=True))
     with pytest.raises(ConfigError, match=r"^--deinterleave is only for the format search-and-learn\.$"):
-        import_logged_run("lm-eval", str(path), str(tmp_path / "run"), deinterleave=True)
+        import_logged_run("lm-eval", str(path), str(tmp_path / "run"), ImportOptions(deinterleave=True))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 import isocompute as iso
 from isocompute.errors import ConfigError, DataError
-from isocompute.runners.imports import import_logged_run
+from isocompute.runners.imports import ImportOptions, import_logged_run
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE
 from isocompute.runners.storage.unequal import propose_fewest_solutions
@@ -36,7 +36,7 @@ def test_import_and_fit_say_which_number_of_solutions_keeps_how_many_problems(ra
 
 
 def test_import_leaves_out_short_problems_and_records_it(ragged, tmp_path):
-    summary = import_logged_run("table", str(ragged), str(tmp_path / "run"), problems_with=8)
+    summary = import_logged_run("table", str(ragged), str(tmp_path / "run"), ImportOptions(problems_with=8))
     assert summary.notes == [LEFT_OUT]
     assert summary.imported.rows["problems"] == 5
     recorded = Run(tmp_path / "run").read_manifest()["imported"]
@@ -68,14 +68,17 @@ def test_solutions_that_failed_do_not_count_unless_they_count_as_wrong(tmp_path)
     path.write_text(json.dumps({"eval": {"task": "t", "model": "m"}, "samples": samples}))
     for failed, problems in (("drop", 1), ("wrong", 2)):
         summary = import_logged_run(
-            "inspect-ai", str(path), str(tmp_path / failed), "as-logged", failed=failed, problems_with=3
+            "inspect-ai",
+            str(path),
+            str(tmp_path / failed),
+            ImportOptions(grader="as-logged", failed=failed, problems_with=3),
         )
         assert summary.imported.rows["problems"] == problems
 
 
 def test_a_number_that_no_problem_reaches_is_refused(ragged, tmp_path):
     with pytest.raises(DataError, match=r"No problem of '.*ragged.csv' has 9 solutions; the most is 8\.$"):
-        import_logged_run("table", str(ragged), str(tmp_path / "run"), problems_with=9)
+        import_logged_run("table", str(ragged), str(tmp_path / "run"), ImportOptions(problems_with=9))
     assert not (tmp_path / "run").exists()
     run = iso.import_run("table", ragged, tmp_path / "run")
     with pytest.raises(DataError, match=r"No problem of the run at '.*run' has 9 solutions; the most is 8\.$"):
@@ -108,7 +111,7 @@ def test_the_given_ragged_table(shared_data, tmp_path):
         pytest.skip(f"no cases at {path.parent}")
     summary = import_logged_run("table", str(path), str(tmp_path / "all"))
     assert any("--problems-with 32 keeps 19 of 20 problems" in note for note in summary.notes)
-    summary = import_logged_run("table", str(path), str(tmp_path / "long"), problems_with=32)
+    summary = import_logged_run("table", str(path), str(tmp_path / "long"), ImportOptions(problems_with=32))
     assert (summary.imported.rows["problems"], summary.imported.rows["solutions"]) == (19, 608)
     assert iso.curve(tmp_path / "long", "sc")["S"].max() == 32
 
@@ -126,7 +129,9 @@ def test_names_are_given_in_the_place_of_the_log_s(ragged, command, tmp_path):
 
 def test_a_name_that_differs_from_the_log_s_is_said(golden, tmp_path):
     path = golden / "inspect-ai" / "sums.json"
-    summary = import_logged_run("inspect-ai", str(path), str(tmp_path / "run"), task="other", model="mine")
+    summary = import_logged_run(
+        "inspect-ai", str(path), str(tmp_path / "run"), ImportOptions(task="other", model="mine")
+    )
     logged = json.loads(path.read_text())["eval"]
     assert (summary.imported.task, summary.imported.solver) == ("other", "mine")
     assert summary.notes[:2] == [
@@ -135,6 +140,6 @@ def test_a_name_that_differs_from_the_log_s_is_said(golden, tmp_path):
     ]
     for name in ({"task": " "}, {"model": ""}):
         with pytest.raises(ConfigError, match="it must be a name"):
-            import_logged_run("inspect-ai", str(path), str(tmp_path / "none"), **name)
+            import_logged_run("inspect-ai", str(path), str(tmp_path / "none"), ImportOptions(**name))
     with pytest.raises(ConfigError, match="model must be text; it is 7"):
         iso.import_run("inspect-ai", path, tmp_path / "none", model=7)

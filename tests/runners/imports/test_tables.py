@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.runners.imports import import_logged_run
+from isocompute.runners.imports import ImportOptions, import_logged_run
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SCORES_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
@@ -29,7 +29,7 @@ def take(tmp_path):
             else:
                 rows.to_parquet(path)
         target = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
-        summary = import_logged_run("table", str(path), str(target), grader, columns)
+        summary = import_logged_run("table", str(path), str(target), ImportOptions(grader=grader, columns=columns))
         return summary, Run(target)
 
     return run

@@ -16,7 +16,7 @@ import pytest
 import isocompute as iso
 from experiments.golden_logs.make import HERE, PRIVATE_TEXT
 from isocompute.errors import DataError
-from isocompute.runners.imports import import_logged_run
+from isocompute.runners.imports import ImportOptions, import_logged_run
 from isocompute.runners.imports.source import ImportSource
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE
@@ -58,7 +58,7 @@ def take(tmp_path):
 
     def run(name, path, grader="as-logged", **choices):
         target = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
-        summary = import_logged_run(name, str(path), str(target), grader, **choices)
+        summary = import_logged_run(name, str(path), str(target), ImportOptions(grader=grader, **choices))
         return summary, target, Run(target).read_frame(SOLUTIONS_TABLE)
 
     return run

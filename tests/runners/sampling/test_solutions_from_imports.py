@@ -7,7 +7,7 @@ import json
 import pytest
 
 from isocompute.planner.estimate.profile_from_run import estimate_run_profile
-from isocompute.runners.imports import import_logged_run
+from isocompute.runners.imports import ImportOptions, import_logged_run
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.run import Run
@@ -21,7 +21,7 @@ def imported(tmp_path, rows, **columns):
     """A run that was imported from a table of these rows."""
     source = tmp_path / "table.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    import_logged_run("table", str(source), str(tmp_path / "theirs"), columns=columns)
+    import_logged_run("table", str(source), str(tmp_path / "theirs"), ImportOptions(columns=columns))
     return Run(tmp_path / "theirs")
 
 

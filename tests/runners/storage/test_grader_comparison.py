@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from isocompute.errors import ConfigError, RunError
-from isocompute.runners.imports import import_logged_run
+from isocompute.runners.imports import ImportOptions, import_logged_run
 from isocompute.runners.storage.grader_comparison import compare_graders
 from isocompute.runners.storage.run import Run
 
@@ -19,7 +19,7 @@ def run(tmp_path):
     texts = [r"\boxed{\frac{1}{2}}", r"\boxed{0.5}", r"\boxed{5 \text{ dozen}}", "so it is 7", r"\boxed{9^{9^{9}}}"]
     rows = pd.DataFrame({"problem_id": list("aabbb"), "gold": ["1/2", "1/2", "5", "5", "5"], "solution": texts})
     rows.to_csv(tmp_path / "log.csv", index=False)
-    import_logged_run("table", str(tmp_path / "log.csv"), str(tmp_path / "run"), "math")
+    import_logged_run("table", str(tmp_path / "log.csv"), str(tmp_path / "run"), ImportOptions(grader="math"))
     return Run(tmp_path / "run")
 
 
