@@ -156,8 +156,8 @@ class ImportWriter:
 
     def _take_solution(self, row: ImportedSolution) -> None:
         self.has_shares = self.has_shares or row.is_share
-        if row.is_share and self.grading.grader is None:  # no text may be said to be right
-            row = replace(row, text=None, answer=None)
+        if row.is_share and self.grading.grader is None:  # neither a text nor its length may be said to be right
+            row = replace(row, text=None, answer=None, completion_tokens=None)
         number = self.numbers[row.problem_id,]
         self.numbers[row.problem_id,] += 1
         status = self.grading.find_status(row)

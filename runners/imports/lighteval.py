@@ -69,12 +69,14 @@ def read_lighteval_rows(source: ImportSource) -> Iterator[ImportedRow]:
         taken.update({} if metric is None else {metric: None})
         yield problem
         for solution in judge_texts(problem.problem_id, texts, share, row, where):
-            is_share = is_share or solution.text is None
+            is_share = is_share or solution.is_share
             yield solution
     if taken:
         source.notes.append(f"Right or wrong, as logged, is what '{', '.join(taken)}' says; --scorer names another.")
     if is_share:
-        source.notes.append("The log says how many of several texts are right, and not which; they are left out.")
+        source.notes.append(
+            "Of several texts the log says how many are right, and not which; as logged, they have no texts."
+        )
 
 
 def infer_lighteval_model(path: Path) -> str | None:
@@ -176,18 +178,22 @@ def is_mean(metric: str, texts: int) -> bool:
 def judge_texts(
     problem: str, texts: list[str], share: float | None, row: dict[str, Any], where: str
 ) -> Iterator[ImportedSolution]:
-    """Yield the solutions of a document; without their texts if it is not known which of them are right."""
+    """Yield the solutions of a document; if it is not known which are right, in a random order of right and wrong."""
     right = None if share is None else round(share * len(texts))
     is_whole = right is not None and abs(share * len(texts) - right) < 1e-6  # type: ignore[operator]
-    if right is not None and is_whole and 0 < right < len(texts):
-        yield from shuffle_right_solutions(problem, len(texts), right, where)
-        return
+    is_share = right is not None and is_whole and 0 < right < len(texts)
+    order = list(shuffle_right_solutions(problem, len(texts), right or 0, where)) if is_share else []
     tokens = list_token_counts(row, len(texts))
     for i, text in enumerate(texts):
-        correct = right == len(texts) if is_whole else None
-        unjudged = "scored as partly right" if share is not None and not is_whole else None
+        correct = order[i].correct if is_share else right == len(texts) if is_whole else None
         yield ImportedSolution(
-            problem, f"{where}, text {i}", text, correct=correct, unjudged=unjudged, completion_tokens=tokens[i]
+            problem,
+            f"{where}, text {i}",
+            text,
+            correct=correct,
+            completion_tokens=tokens[i],
+            unjudged="scored as partly right" if share is not None and not is_whole else None,
+            is_share=is_share,
         )
 
 

@@ -73,7 +73,7 @@ def test_of_several_texts_it_is_known_how_many_are_right(take, metric):
     summary, run = take([detail(texts, {"maj@n:n=4": 1.0, metric: 0.25})])
     solutions = run.read_frame(SOLUTIONS_TABLE)
     assert (summary.accuracy, solutions["correct"].sum(), solutions["text"].isna().all()) == (0.25, 1, True)
-    assert any("how many of several texts are right, and not which" in note for note in summary.notes)
+    assert any("how many are right, and not which" in note for note in summary.notes)
     _, run = take([detail(texts, {metric: 0.0})])
     assert run.read_frame(SOLUTIONS_TABLE)["text"].tolist() == texts
 
@@ -114,3 +114,28 @@ def test_likelihoods_and_several_files_are_refused(take, tmp_path):
         (tmp_path / name).write_bytes(b"PAR1")
     with pytest.raises(DataError, match="holds several tasks or dates; name one: details_lighteval"):
         import_logged_run("lighteval", str(tmp_path), str(tmp_path / "run"))
+
+
+def test_texts_are_graded_although_the_log_says_only_how_many_are_right(take):
+    texts = ["The answer is 7.", "The answer is 8.", "7", "6"]
+    summary, run = take([detail(texts, {"pass@k:k=1&n=4": 0.5})], "math")
+    solutions = run.read_frame(SOLUTIONS_TABLE)
+    assert solutions["text"].tolist() == texts
+    assert solutions["correct"].tolist() == [True, False, True, False]
+    assert solutions["completion_tokens"].tolist() == [3] * 4
+    assert (summary.accuracy, summary.logged_accuracy, summary.differing) == (0.5, 0.5, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "scorer", "accuracy"),
+    [("single", "em", 0.25), ("single", "extractive_match", 0.5), ("pass", "pass@k:k=1&n=4", 0.4375)],
+)
+def test_details_that_lighteval_wrote_have_the_accuracy_that_it_reports(golden, tmp_path, name, scorer, accuracy):
+    (path,) = (golden / "written" / "lighteval").glob(f"details_toy_{name}_*.parquet")
+    for grader in ("as-logged", "math"):
+        options = ImportOptions(grader=grader, scorer=scorer)
+        summary = import_logged_run("lighteval", str(path), str(tmp_path / grader), options)
+        assert summary.logged_accuracy == accuracy
+        assert summary.imported.task == f"toy_{name}"
+    assert summary.accuracy == (0.4375 if name == "pass" else 0.5)
+    assert summary.differing == (1 if scorer == "em" else 0)
