@@ -4,6 +4,7 @@ from isocompute.planner.profile.files import check_profile_output, find_bundled_
 from isocompute.planner.profile.parts import (
     ACCURACY_DIGITS,
     Curve,
+    MissingRows,
     ModelRecord,
     ProblemRecord,
     RateEntry,
@@ -30,6 +31,7 @@ __all__ = [
     "COUNTING_WAYS",
     "UNKNOWN_LAMBDA_WARNING",
     "Curve",
+    "MissingRows",
     "ModelRecord",
     "ProblemRecord",
     "Profile",

@@ -12,6 +12,7 @@ from isocompute.errors import DataError
 from isocompute.planner.profile.parts import (
     Allocations,
     Curve,
+    MissingRows,
     ModelRecord,
     PositiveNumber,
     ProblemRecord,
@@ -52,6 +53,7 @@ class Profile(BaseModel):
             without scores.
         coverage: share of problems that at least one of S solutions solves.
         verifier: rates of the verifier; None without verifications.
+        missing: shares of rows that failed or were cut, and bounds of what they could change; None if unknown.
         strategies: accuracies by strategy; ``sc`` is required. The name of a search includes its rule of selection,
             such as ``beam+weighted``. Between knots, accuracies are interpolated in log S and log V.
         policies: policies by name; they are kept and not used.
@@ -73,6 +75,7 @@ class Profile(BaseModel):
     rhos: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)] | None] = {}
     coverage: Curve | None = None
     verifier: VerifierRates | None = None
+    missing: MissingRows | None = None
     strategies: dict[str, Allocations]
     policies: dict[str, Any] = {}
     warnings: list[str] = []
@@ -230,7 +233,7 @@ class Profile(BaseModel):
 
     def write(self, path: str) -> None:
         """Write the profile with one line per problem; the same content gives the same bytes."""
-        content = self.model_dump(mode="json", by_alias=True)
+        content = self.model_dump(mode="json", by_alias=True, exclude={"missing"} if self.missing is None else None)
         fields = {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
         if content["coverage"] is not None:
             fields["coverage"] = encode_part(content["coverage"])

@@ -43,7 +43,7 @@ from isocompute.runners.storage.schema import (
     VERIFICATIONS_TABLE,
     RunTable,
 )
-from isocompute.runners.storage.unequal import describe_cut_problems
+from isocompute.runners.storage.unequal import describe_few_solutions
 
 MAX_PART_CHARACTERS = 32 * 2**20
 """Characters of text in a part, and so the most of each table that is held in memory."""
@@ -238,7 +238,8 @@ class ImportWriter:
             solutions = self.run.read_frame(SOLUTIONS_TABLE, columns)
             sampled = solutions[solutions["status"].eq("ok")]
         doubts = describe_doubts(sampled, str(self.title), missing_votes is None)
-        return [*notes, *doubts, *describe_cut_problems(sampled.groupby("problem_id").size())], refused
+        counts = {str(name): int(count) for name, count in sampled.groupby("problem_id").size().items()}
+        return [*notes, *doubts, *describe_few_solutions(counts)], refused
 
     def _describe_doubts(self) -> list[str]:
         """Return what makes it doubtful that the source was read as it was meant, in sentences."""
