@@ -16,7 +16,11 @@ _UNSEEN = 10  # the largest difference is taken as (1 + 10/n) times the largest 
 
 
 def compute_mean_interval(
-    values: ArrayLike, strata: ArrayLike | None = None, clusters: ArrayLike | None = None, level: float = 0.95
+    values: ArrayLike,
+    strata: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
+    level: float = 0.95,
+    weights: ArrayLike | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute an interval of a mean over problems of values in [0, 1], such as accuracies.
 
@@ -38,12 +42,15 @@ def compute_mean_interval(
         clusters: (P,) label of each problem's cluster; problems of a cluster are not independent of each other. None if
             all are.
         level: coverage probability, in (0, 1).
+        weights: (P,) weight of each problem in the mean, above 0, such as its number of verdicts for a share of
+            verdicts; None for equal weights.
 
     Returns:
         low, high: arrays of the shape (…); 0 and 1 if there is only one cluster.
 
     Raises:
-        DataError: no problems, a value outside [0, 1] or NaN, labels of another length, or a level outside (0, 1).
+        DataError: no problems, a value outside [0, 1] or NaN, labels or weights of another length, a weight that is not
+            above 0, or a level outside (0, 1).
 
     Example:
         >>> low, high = compute_mean_interval([1.0] * 40)
@@ -55,7 +62,10 @@ def compute_mean_interval(
     """
     table = _check_values(values, 0, 1, level)
     ends = np.zeros(table.shape[1:]), np.ones(table.shape[1:])
-    return _enclose_mean(table, ends, code_problem_groups(len(table), strata, clusters), level)
+    each = np.ones(len(table)) if weights is None else np.asarray(weights, dtype=float)
+    if each.shape != (len(table),) or not (each > 0).all():
+        raise DataError(f"weights must hold a number above 0 for each of the {len(table)} problems.")
+    return _enclose_mean(table, each, ends, code_problem_groups(len(table), strata, clusters), level)
 
 
 def compute_difference_interval(
@@ -93,30 +103,31 @@ def compute_difference_interval(
     reach = np.where(largest > _SLACK, np.minimum(1, (1 + _UNSEEN / groups.clusters) * largest), 1.0)
     if groups.clusters < 2:
         reach = np.ones_like(reach)
-    return _enclose_mean(table, (-reach, reach), groups, level)
+    return _enclose_mean(table, np.ones(len(table)), (-reach, reach), groups, level)
 
 
 def _enclose_mean(
-    table: Floats, support: tuple[Floats, Floats], groups: ProblemGroups, level: float
+    table: Floats, weights: Floats, support: tuple[Floats, Floats], groups: ProblemGroups, level: float
 ) -> tuple[Floats, Floats]:
-    """Return the interval of the mean over problems, (…) each end, for values (P, …) on a support (…)."""
+    """Return the interval of the weighted mean over problems, (…) each end, for values (P, …) on a support (…)."""
     n, (lowest, highest) = groups.clusters, support
     if n < 2:
         return lowest, highest
-    mean = table.mean(axis=0)
+    mean = np.tensordot(weights / weights.sum(), table, axes=1)
     # Linearised values of the clusters, with the problems' mean; for clusters of equal size they are cluster means.
+    sizes = np.bincount(groups.cluster, weights)
     sums = np.zeros((n, *table.shape[1:]))
-    np.add.at(sums, groups.cluster, table - mean)
-    linear = mean + sums / groups.sizes.mean()
+    np.add.at(sums, groups.cluster, (table - mean) * weights.reshape(-1, *(1,) * (table.ndim - 1)))
+    linear = mean + sums / sizes.mean()
     # An unseen cluster may be as large as the cluster of an average problem.
-    size = (groups.sizes**2).sum() / groups.sizes.sum() / groups.sizes.mean()
+    size = (sizes**2).sum() / sizes.sum() / sizes.mean()
     low_bound = np.minimum(mean + size * (lowest - mean), linear.min(axis=0))
     high_bound = np.maximum(mean + size * (highest - mean), linear.max(axis=0))
-    independent = groups.sizes.sum() ** 2 / (groups.sizes**2).sum()  # Kish: fewer than n if sizes differ
+    independent = sizes.sum() ** 2 / (sizes**2).sum()  # Kish: fewer than n if sizes differ
     t = stdtrit(max(independent - groups.stratum.max() - 1, 1), (1 + level) / 2)
     limit = t**2 / (2 * n) * _compare_variances(linear, groups)
     low, high = -_find_highest_mean(-linear, -low_bound, limit), _find_highest_mean(linear, high_bound, limit)
-    return np.clip(low, lowest, highest), np.clip(high, lowest, highest)
+    return np.clip(low, lowest, highest) + 0.0, np.clip(high, lowest, highest) + 0.0  # 0.0 instead of -0.0
 
 
 def _compare_variances(linear: Floats, groups: ProblemGroups) -> Floats:

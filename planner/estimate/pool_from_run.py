@@ -19,11 +19,17 @@ from isocompute.planner.estimate.run_rows import (
     read_imported_rows,
     read_swept_rows,
 )
+from isocompute.planner.profile import number_clusters, select_strata
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.parsing.kinds import count_solution_kinds, count_verification_kinds, describe_unread_rows
 from isocompute.runners.scorers.aggregate import AGGREGATE_PHRASES, aggregate_scores
 from isocompute.runners.storage.check import require_whole_run
-from isocompute.runners.storage.doubts import describe_doubts, explain_missing_votes
+from isocompute.runners.storage.doubts import (
+    describe_doubts,
+    describe_problem_clusters,
+    explain_missing_votes,
+    find_problem_clusters,
+)
 from isocompute.runners.storage.imported_scores import (
     describe_missing_scores,
     has_missing_step,
@@ -52,6 +58,8 @@ class RunPool:
         missing_votes: the reason why votes cannot be counted, in a sentence; then every wrong answer is coded 1. None
             if they can.
         problem_ids: ids of the problems in the pool, in order.
+        levels: level of each of them; None where it is unknown.
+        clusters: cluster of each of them, given or of a repeated question, see `find_problem_clusters`; None without.
         rows: the rows from which the arrays were made, without failed ones. Scores of an import keep theirs.
         failed: the rows that failed.
         excluded_problems: problems left out because too few of their rows did not fail, or were sampled, each with what
@@ -65,10 +73,17 @@ class RunPool:
     pool: Pool
     missing_votes: str | None
     problem_ids: list[str]
+    levels: list[int | None]
+    clusters: list[str | None]
     rows: RunRows
     failed: RunRows
     excluded_problems: dict[str, str]
     notes: list[str]
+
+    @property
+    def groups(self) -> tuple[list[int] | None, list[int] | None]:
+        """The strata and the clusters of the problems, for intervals."""
+        return select_strata(self.levels), number_clusters(self.clusters)
 
     @property
     def has_answers(self) -> bool:
@@ -97,7 +112,8 @@ def read_pool(run: Run, problems_with: int | None = None) -> RunPool:
     manifest = run.read_manifest()
     origin = extract_origin(manifest, run.path)
     require_whole_run(run)
-    ids = run.read_frame(PROBLEMS_TABLE, ["problem_id"])["problem_id"].tolist()
+    problems = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "gold", "level", "cluster"])
+    ids = problems["problem_id"].tolist()
     if not ids:
         raise RunError(f"The run at '{run.path}' holds no problems yet; run its sweep again to complete it.")
     rows, failed = read_swept_rows(run, origin, ids) if isinstance(origin, Sweep) else read_imported_rows(run, origin)
@@ -138,10 +154,25 @@ def read_pool(run: Run, problems_with: int | None = None) -> RunPool:
     unread_rows = describe_unread_rows(
         count_solution_kinds(judged, missing_votes is None), count_verification_kinds(verifications)
     )
+    in_pool = problems[problems["problem_id"].isin(kept)]
+    clusters, repeats = find_problem_clusters(in_pool)
+    levels = in_pool.set_index("problem_id")["level"].dropna().astype(int).to_dict()
+    doubts += describe_problem_clusters(len(kept), clusters, repeats)
     notes = [*unread_rows, *doubts, *layout.notes, *cuts, *describe_unplaced_searches(origin), *notes]
-    sizes = extract_model_sizes(manifest, run.path)
-    left_out = {name: left_out[name] for name in ids if name in left_out}
-    return RunPool(origin, run.path, sizes, pool, missing_votes, kept, rows, failed, left_out, notes)
+    return RunPool(
+        origin=origin,
+        path=run.path,
+        parameters=extract_model_sizes(manifest, run.path),
+        pool=pool,
+        missing_votes=missing_votes,
+        problem_ids=kept,
+        levels=[levels.get(name) for name in kept],
+        clusters=[clusters.get(name) for name in kept],
+        rows=rows,
+        failed=failed,
+        excluded_problems={name: left_out[name] for name in ids if name in left_out},
+        notes=notes,
+    )
 
 
 def add_scores(

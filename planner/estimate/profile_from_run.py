@@ -112,7 +112,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         lambdas={} if pool.verdicts is None else costs.known_lambdas,
         rhos=costs.rhos,
         coverage=Curve(solutions=doublings, accuracy=round_accuracies(coverage)),
-        verifier=None if pool.verdicts is None else measure_verifier_rates(pool),
+        verifier=None if pool.verdicts is None else measure_verifier_rates(pool, *run_pool.groups),
         missing=missing,
         strategies=strategies,
         warnings=[
@@ -194,9 +194,9 @@ def describe_lambda_source(costs: RunCosts) -> str:
     return text + (f"; a verifier of {relative:.3g} times the parameters" if relative != 1 else "")
 
 
-def measure_verifier_rates(pool: Pool) -> VerifierRates:
+def measure_verifier_rates(pool: Pool, strata: list[int] | None, clusters: list[int] | None) -> VerifierRates:
     """Return the verifier's rates with their intervals, rounded; None where they cannot be measured."""
-    rates = measure_verifier(pool)
+    rates = measure_verifier(pool, strata, clusters)
     return VerifierRates.model_validate(
         {
             name: value if name == "unparsed" else [None if np.isnan(x) else round(x, ACCURACY_DIGITS) for x in value]

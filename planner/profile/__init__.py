@@ -13,7 +13,9 @@ from isocompute.planner.profile.parts import (
     TokenMeans,
     UnknownPart,
     VerifierRates,
+    number_clusters,
     round_accuracies,
+    select_strata,
 )
 from isocompute.planner.profile.profile import (
     COUNTING_WAYS,
@@ -47,8 +49,10 @@ __all__ = [
     "check_profile_output",
     "check_rho",
     "find_bundled_profiles",
+    "number_clusters",
     "read_lambda",
     "read_profile",
     "round_accuracies",
+    "select_strata",
     "upgrade_profile",
 ]

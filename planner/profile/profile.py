@@ -20,6 +20,8 @@ from isocompute.planner.profile.parts import (
     Surface,
     UnknownPart,
     VerifierRates,
+    number_clusters,
+    select_strata,
 )
 from isocompute.runners.storage.files import write_output
 
@@ -174,18 +176,12 @@ class Profile(BaseModel):
     @property
     def clusters(self) -> list[int] | None:
         """The number of each problem's cluster, for intervals; None if no two problems share one, or none is known."""
-        names = [record.cluster for record in self.per_problem]
-        known = [name for name in names if name is not None]
-        if len(set(known)) == len(known):
-            return None
-        number: dict[object, int] = {}
-        return [number.setdefault(at if name is None else name, len(number)) for at, name in enumerate(names)]
+        return number_clusters([record.cluster for record in self.per_problem])
 
     @property
     def strata(self) -> list[int] | None:
         """The level of each problem, for intervals; None unless all levels are known and two of them differ."""
-        levels = [record.level for record in self.per_problem if record.level is not None]
-        return levels if len(levels) == self.problems and len(set(levels)) > 1 else None
+        return select_strata([record.level for record in self.per_problem])
 
     @property
     def independent_problems(self) -> int:
