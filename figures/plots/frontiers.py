@@ -59,8 +59,8 @@ def build_frontiers_table(profile: Profile) -> pd.DataFrame:
         enclose_in_sample = is_search(option.strategy)
         accuracies = [held_out_values, *([in_sample_values] if enclose_in_sample else [])]
         leads = [lead, *([in_sample_lead] if enclose_in_sample else [])]
-        low, high = enclose_intervals([compute_mean_interval(each, *groups) for each in accuracies])
-        lead_low, lead_high = enclose_intervals([compute_difference_interval(each, *groups) for each in leads])
+        low, high = join_intervals([compute_mean_interval(each, *groups) for each in accuracies])
+        lead_low, lead_high = join_intervals([compute_difference_interval(each, *groups) for each in leads])
         # One solution is the same under every strategy, and sc does not lead over itself.
         is_same = (budgets[affordable] < 2) | (option is options[0])
         lead_low, lead_high = np.where(is_same, 0.0, lead_low), np.where(is_same, 0.0, lead_high)
@@ -74,7 +74,7 @@ def build_frontiers_table(profile: Profile) -> pd.DataFrame:
     return table
 
 
-def enclose_intervals(
+def join_intervals(
     intervals: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the lowest of the low ends and the highest of the high ends of intervals."""

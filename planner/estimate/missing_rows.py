@@ -33,8 +33,8 @@ def measure_missing_rows(run: RunPool, self_consistency: Curve) -> MissingRows:
     single = voted = None
     S = self_consistency.solutions[-1]
     if len(failed.solutions) or run.excluded_problems:
-        single = bound_accuracy(run, self_consistency.array[:, 0], 1)
-        voted = bound_accuracy(run, self_consistency.array[:, -1], S) if S > 1 else None
+        single = compute_accuracy_bounds(run, self_consistency.array[:, 0], 1)
+        voted = compute_accuracy_bounds(run, self_consistency.array[:, -1], S) if S > 1 else None
     return MissingRows(
         failed_solutions=compute_share(len(failed.solutions), len(rows.solutions) + len(failed.solutions)),
         failed_verifications=compute_share(
@@ -61,7 +61,7 @@ def compute_cut_share(frame: pd.DataFrame) -> float:
     return compute_share(int(frame["finish_reason"].eq("length").sum()), len(frame))
 
 
-def bound_accuracy(run: RunPool, accuracy: NDArray[np.float64], S: int) -> Bounds:
+def compute_accuracy_bounds(run: RunPool, accuracy: NDArray[np.float64], S: int) -> Bounds:
     """Return the bounds of the accuracy of a vote over S solutions, over the problems kept and those left out.
 
     Args:
@@ -75,7 +75,7 @@ def bound_accuracy(run: RunPool, accuracy: NDArray[np.float64], S: int) -> Bound
     for i, name in enumerate(run.problem_ids):
         failed = int(failures.get(name, 0))
         if failed or len(rows[name]) != run.pool.solutions:  # else the pool holds all rows of the problem
-            low[i], high[i] = bound_problem_accuracy(rows[name], failed, run.has_answers, S)
+            low[i], high[i] = compute_problem_bounds(rows[name], failed, run.has_answers, S)
     left_out = len(run.excluded_problems)
     total = len(accuracy) + left_out
     return round(float(low.sum()) / total, ACCURACY_DIGITS), round(
@@ -83,7 +83,7 @@ def bound_accuracy(run: RunPool, accuracy: NDArray[np.float64], S: int) -> Bound
     )
 
 
-def bound_problem_accuracy(rows: pd.DataFrame, failed: int, has_answers: bool, S: int) -> Bounds:
+def compute_problem_bounds(rows: pd.DataFrame, failed: int, has_answers: bool, S: int) -> Bounds:
     """Return the accuracy of a vote over S solutions of a problem if the failed ones are wrong, and if they are right.
 
     Args:
@@ -93,7 +93,7 @@ def bound_problem_accuracy(rows: pd.DataFrame, failed: int, has_answers: bool, S
         S: number of solutions of the vote.
 
     >>> rows = pd.DataFrame({"answer": ["7", "7", "8"], "correct": [True, True, False]})
-    >>> bound_problem_accuracy(rows, 1, True, 4), bound_problem_accuracy(rows, 1, True, 1)
+    >>> compute_problem_bounds(rows, 1, True, 4), compute_problem_bounds(rows, 1, True, 1)
     ((0.5, 1.0), (0.5, 0.75))
     """
     answers, correct = rows["answer"].to_numpy(object)[None], rows["correct"].eq(True).to_numpy()[None]

@@ -19,7 +19,7 @@ from isocompute.planner.estimate.run_rows import (
     read_imported_rows,
     read_swept_rows,
 )
-from isocompute.planner.profile import number_clusters, select_strata
+from isocompute.planner.profile import code_clusters, select_strata
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.parsing.kinds import count_solution_kinds, count_verification_kinds, describe_unread_rows
 from isocompute.runners.scorers.aggregate import AGGREGATE_PHRASES, aggregate_scores
@@ -83,7 +83,7 @@ class RunPool:
     @property
     def groups(self) -> tuple[list[int] | None, list[int] | None]:
         """The strata and the clusters of the problems, for intervals."""
-        return select_strata(self.levels), number_clusters(self.clusters)
+        return select_strata(self.levels), code_clusters(self.clusters)
 
     @property
     def has_answers(self) -> bool:

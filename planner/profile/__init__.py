@@ -13,7 +13,7 @@ from isocompute.planner.profile.parts import (
     TokenMeans,
     UnknownPart,
     VerifierRates,
-    number_clusters,
+    code_clusters,
     round_accuracies,
     select_strata,
 )
@@ -48,8 +48,8 @@ __all__ = [
     "check_lambda",
     "check_profile_output",
     "check_rho",
+    "code_clusters",
     "find_bundled_profiles",
-    "number_clusters",
     "read_lambda",
     "read_profile",
     "round_accuracies",

@@ -206,10 +206,10 @@ class ProblemRecord(BaseModel):
     tokens: dict[str, TokenMeans] = {}
 
 
-def number_clusters(names: Sequence[object | None]) -> list[int] | None:
+def code_clusters(names: Sequence[object | None]) -> list[int] | None:
     """Number the clusters of problems; a problem without one is its own. None if no two problems share a cluster.
 
-    >>> number_clusters(["x", None, "x"]), number_clusters(["x", None, "y"])
+    >>> code_clusters(["x", None, "x"]), code_clusters(["x", None, "y"])
     ([0, 1, 0], None)
     """
     known = [name for name in names if name is not None]

@@ -20,7 +20,7 @@ from isocompute.planner.profile.parts import (
     Surface,
     UnknownPart,
     VerifierRates,
-    number_clusters,
+    code_clusters,
     select_strata,
 )
 from isocompute.runners.storage.files import write_output
@@ -176,7 +176,7 @@ class Profile(BaseModel):
     @property
     def clusters(self) -> list[int] | None:
         """The number of each problem's cluster, for intervals; None if no two problems share one, or none is known."""
-        return number_clusters([record.cluster for record in self.per_problem])
+        return code_clusters([record.cluster for record in self.per_problem])
 
     @property
     def strata(self) -> list[int] | None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isocompute.planner.estimate.missing_rows import bound_problem_accuracy
+from isocompute.planner.estimate.missing_rows import compute_problem_bounds
 from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
@@ -56,7 +56,7 @@ def test_the_bounds_are_the_extremes_of_all_possible_outcomes(answers):
             votes = pd.Series([*answers, *extra]).value_counts()
             top = votes.index[votes == votes.max()]
             outcomes.append(("7" in top) / len(top))
-        low, high = bound_problem_accuracy(rows, failed, True, len(answers) + failed)
+        low, high = compute_problem_bounds(rows, failed, True, len(answers) + failed)
         assert (low, high) == pytest.approx((min(outcomes), max(outcomes)))
 
 
