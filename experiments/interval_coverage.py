@@ -22,6 +22,7 @@ from rich.progress import track
 from statsmodels.stats.proportion import proportion_confint
 
 from experiments.beta_binomial import BetaBinomial, fit_beta_binomial, resample_curve
+from experiments.worlds_intervals import INTERVAL_WORLDS
 from experiments.worlds_plans import PLAN_WORLDS
 from experiments.worlds_strategies import STRATEGY_WORLDS
 from isocompute.fits import (
@@ -141,6 +142,7 @@ def simulate_extrapolation(rng: np.random.Generator) -> Held:
 
 STATISTICS: dict[str, Callable[[np.random.Generator], Held]] = {
     "means": simulate_means,
+    **INTERVAL_WORLDS,
     "surfaces": simulate_surfaces,
     "laws": simulate_laws,
     "extrapolation": simulate_extrapolation,
@@ -184,8 +186,9 @@ def format_page(done: dict[tuple[str, int], Held], worlds: int) -> str:
     lines = [
         "# How often the intervals hold",
         "",
-        f"`python -m experiments.interval_coverage`, seed {SEED}: simulated worlds of {PROBLEMS} problems with a known "
-        f"truth, and {REPLICATES:,} bootstrap resamples of the problems in each. A 95 % interval should contain the "
+        f"`python -m experiments.interval_coverage`, seed {SEED}: simulated worlds of {PROBLEMS} problems, where the "
+        f"quantity names no other number, with a known truth, and {REPLICATES:,} bootstrap resamples of the problems "
+        "in each where they are resampled. A 95 % interval should contain the "
         f"truth in 95 % of the worlds; this project accepts {HOLDS[0]:.0%} to {HOLDS[1]:.0%} over at least {SETTLED}. "
         "The share has its own interval (Wilson, 95 %). The functions of the script describe the worlds.",
         "",

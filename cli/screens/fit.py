@@ -20,10 +20,10 @@ from isocompute.cli.screens.plan import (
     print_line,
     print_note,
 )
-from isocompute.fits.bootstrap import resample_means
 from isocompute.fits.laws.allocation import LAW_FITS, AllocationLaws
-from isocompute.planner.compare import Comparison, compute_interval
-from isocompute.planner.findings import Findings, draw_profile_bootstrap
+from isocompute.fits.mean_intervals import compute_mean_interval
+from isocompute.planner.compare import Comparison
+from isocompute.planner.findings import Findings
 from isocompute.planner.power import StrategyPower
 from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Curve, Profile, RateEntry, VerifierRates
 from isocompute.planner.strategies.options import list_unknown_strategies, list_unplaced_strategies
@@ -231,9 +231,10 @@ def describe_unplaced_accuracies(profile: Profile) -> list[str]:
 
 def format_mean_accuracy(profile: Profile, accuracies: NDArray[np.float64]) -> str:
     """Return the mean of the problems' accuracies with its interval as text."""
-    interval = (
-        compute_interval(resample_means(accuracies, draw_profile_bootstrap(profile))) if profile.per_problem else None
-    )
+    interval = None
+    if profile.independent_problems > 1:
+        low, high = compute_mean_interval(accuracies, profile.strata, profile.clusters)
+        interval = float(low), float(high)
     return f"{format_percent(accuracies.mean())} {format_interval(interval)}"
 
 

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from isocompute.figures.style import LINE_COLOUR_MAP, finish_axes, label_panels, prepare_axes, remove_legend
 from isocompute.figures.tables import check_table
-from isocompute.fits.bootstrap import compute_percentile_interval, resample_means
 from isocompute.fits.cost import compute_allocation_cost
-from isocompute.planner.findings import draw_profile_bootstrap
+from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.registry import get_strategy_colour
 
@@ -42,15 +41,12 @@ def build_figure1_table(profile: Profile) -> pd.DataFrame:
         >>> table.query("S == 4 and V < 2")[["strategy", "V", "compute", "accuracy"]].values.tolist()
         [['sc', 0, 4.0, 0.414], ['genrm', 1, 12.0, 0.409]]
     """
-    weights = draw_profile_bootstrap(profile)
     sc, genrm = profile.self_consistency, profile.genrm
     kept = [i for i, S in enumerate(sc.solutions) if S & (S - 1) == 0]
-    lines = [build_line_table("sc", [sc.solutions[i] for i in kept], 0, None, sc.array[:, kept], weights)]
+    lines = [build_line_table(profile, "sc", [sc.solutions[i] for i in kept], 0, sc.array[:, kept])]
     if genrm is not None:
         grid, S, verifications = genrm.select_doublings()
-        lines += [
-            build_line_table("genrm", S, V, profile.lam, grid[:, :, j], weights) for j, V in enumerate(verifications)
-        ]
+        lines += [build_line_table(profile, "genrm", S, V, grid[:, :, j]) for j, V in enumerate(verifications)]
     table = pd.concat(lines, ignore_index=True).assign(problems=profile.problems)
     if not profile.per_problem:
         table[["low", "high"]] = np.nan
@@ -58,19 +54,19 @@ def build_figure1_table(profile: Profile) -> pd.DataFrame:
 
 
 def build_line_table(
-    strategy: str, S: list[int], V: int, lam: float | None, values: NDArray[np.float64], weights: NDArray[np.float64]
+    profile: Profile, strategy: str, S: list[int], V: int, values: NDArray[np.float64]
 ) -> pd.DataFrame:
     """Return the points of one line.
 
     Args:
+        profile: the measurements.
         strategy: ``sc`` or ``genrm``.
         S: (nS,) numbers of solutions.
         V: verifications of each solution, 0 for sc.
-        lam: λ; None if it is unknown.
         values: (P, nS) accuracies.
-        weights: (B, P) bootstrap weights.
     """
-    low, high = compute_percentile_interval(resample_means(values, weights))
+    low, high = compute_mean_interval(values, profile.strata, profile.clusters)
+    lam = profile.lam
     cost = [float(s) if not V else np.nan if lam is None else float(compute_allocation_cost(s, V, lam)) for s in S]
     return pd.DataFrame(
         {"strategy": strategy, "S": S, "V": V, "compute": cost, "accuracy": values.mean(axis=0), "low": low,

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from isocompute.figures.style import draw_two_panels, finish_axes, prepare_axes, remove_legend
 from isocompute.figures.tables import check_table
-from isocompute.fits.bootstrap import compute_percentile_interval, resample_means
 from isocompute.fits.choice.held_out import score_held_out, score_in_sample, split_folds
-from isocompute.planner.findings import draw_profile_bootstrap
+from isocompute.fits.mean_intervals import compute_difference_interval, compute_mean_interval
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import list_doubling_budgets, list_strategy_options
 from isocompute.planner.strategies.registry import get_line_style, get_strategy_colour, is_search
@@ -47,7 +46,7 @@ def build_frontiers_table(profile: Profile) -> pd.DataFrame:
     # The last row of each is left out: it is the choice among the strategies.
     held_out = score_held_out(options, budgets, split_folds(profile.problems)).accuracy[:-1]
     in_sample = score_in_sample(options, budgets).accuracy[:-1]
-    weights = draw_profile_bootstrap(profile)
+    groups = profile.strata, profile.clusters
     lines = []
     for option, held_out_values, in_sample_values in zip(options, held_out, in_sample, strict=True):
         affordable = ~np.isnan(held_out_values[0])
@@ -58,8 +57,13 @@ def build_frontiers_table(profile: Profile) -> pd.DataFrame:
         in_sample_lead = (in_sample_values - in_sample[0])[:, affordable]
         held_out_values, in_sample_values = held_out_values[:, affordable], in_sample_values[:, affordable]
         enclose_in_sample = is_search(option.strategy)
-        low, high = enclose_mean_intervals(held_out_values, in_sample_values if enclose_in_sample else None, weights)
-        lead_low, lead_high = enclose_mean_intervals(lead, in_sample_lead if enclose_in_sample else None, weights)
+        accuracies = [held_out_values, *([in_sample_values] if enclose_in_sample else [])]
+        leads = [lead, *([in_sample_lead] if enclose_in_sample else [])]
+        low, high = join_intervals([compute_mean_interval(each, *groups) for each in accuracies])
+        lead_low, lead_high = join_intervals([compute_difference_interval(each, *groups) for each in leads])
+        # One solution is the same under every strategy, and sc does not lead over itself.
+        is_same = (budgets[affordable] < 2) | (option is options[0])
+        lead_low, lead_high = np.where(is_same, 0.0, lead_low), np.where(is_same, 0.0, lead_high)
         line = {"accuracy": held_out_values.mean(axis=0), "low": low, "high": high,
                 "lead": lead.mean(axis=0), "lead_low": lead_low, "lead_high": lead_high}  # fmt: skip
         lines.append(pd.DataFrame({"strategy": option.strategy, "budget": budgets[affordable], **line}))
@@ -70,21 +74,12 @@ def build_frontiers_table(profile: Profile) -> pd.DataFrame:
     return table
 
 
-def enclose_mean_intervals(
-    held_out: NDArray[np.float64], in_sample: NDArray[np.float64] | None, weights: NDArray[np.float64]
+def join_intervals(
+    intervals: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the 95 % interval of means over problems.
-
-    Args:
-        held_out: (P, nC) held-out values.
-        in_sample: (P, nC) in-sample values, whose interval is enclosed too; None to leave them out.
-        weights: (B, P) bootstrap weights.
-    """
-    low, high = compute_percentile_interval(resample_means(held_out, weights))
-    if in_sample is None:
-        return low, high
-    other_low, other_high = compute_percentile_interval(resample_means(in_sample, weights))
-    return np.minimum(low, other_low), np.maximum(high, other_high)
+    """Return the lowest of the low ends and the highest of the high ends of intervals."""
+    lows, highs = zip(*intervals, strict=True)
+    return np.min(lows, axis=0), np.max(highs, axis=0)
 
 
 def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:

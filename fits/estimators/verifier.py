@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.bootstrap import compute_percentile_interval, draw_bootstrap_weights
+from isocompute.fits.groups import code_problem_groups
+from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.fits.pool import Pool
 
 RateWithInterval = tuple[float, float, float]
 """A value and the ends of its 95 % interval; NaN if the pool has nothing to measure it on."""
-
-VERIFIER_REPLICATES = 4000
-VERIFIER_SEED = 1957
 
 
 @dataclass(frozen=True)
@@ -36,18 +34,20 @@ class VerifierEstimate:
     unparsed: float
 
 
-def measure_verifier(pool: Pool, replicates: int = VERIFIER_REPLICATES, seed: int = VERIFIER_SEED) -> VerifierEstimate:
-    """Measure a verifier's rates as ratios of sums over problems, with a bootstrap over problems.
+def measure_verifier(
+    pool: Pool, strata: ArrayLike | None = None, clusters: ArrayLike | None = None
+) -> VerifierEstimate:
+    """Measure a verifier's rates as ratios of sums over problems, with intervals by `compute_mean_interval`.
 
     A verdict given as p(yes) counts as that fraction of a yes. A solution without a parsed verdict has no mean.
 
     Args:
         pool: a pool with verdicts.
-        replicates: number of bootstrap replicates.
-        seed: seed of the bootstrap.
+        strata: (P,) label of each problem's stratum; None for one.
+        clusters: (P,) label of each problem's cluster; None if all are independent.
 
     Raises:
-        DataError: a pool without verdicts.
+        DataError: a pool without verdicts, or labels of another length.
 
     Example:
         >>> found = measure_verifier(Pool([[0, 1], [0, 0]], [0, 0], [[[1, 1], [0, 1]], [[1, 0], [1, float("nan")]]]))
@@ -62,18 +62,20 @@ def measure_verifier(pool: Pool, replicates: int = VERIFIER_REPLICATES, seed: in
     ranked = np.array(
         [_compute_auroc(y[h > 0] / h[h > 0], r[h > 0]) for y, h, r in zip(yes, parsed_counts, right, strict=True)]
     )
-    both = ~np.isnan(ranked)
-    weights = np.ones((1, pool.problems))
-    if pool.problems > 1:
-        weights = np.vstack([weights, draw_bootstrap_weights(pool.problems, replicates, seed)])
+    groups = code_problem_groups(pool.problems, strata, clusters)
+    stratum = groups.stratum[groups.cluster]
 
     def measure_ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> RateWithInterval:
-        with np.errstate(invalid="ignore"):
-            value, *replicates = (weights @ part) / (weights @ whole)
-        known = np.array([x for x in replicates if not np.isnan(x)])
-        low, high = compute_percentile_interval(known) if known.size else (np.nan, np.nan)
-        return float(value), float(low), float(high)
+        has = whole > 0
+        if not has.any():
+            return np.nan, np.nan, np.nan
+        value = float(part[has].sum() / whole[has].sum())
+        if len(np.unique(groups.cluster[has])) < 2:
+            return value, np.nan, np.nan
+        low, high = compute_mean_interval(part[has] / whole[has], stratum[has], groups.cluster[has], weights=whole[has])
+        return value, float(low), float(high)
 
+    both = ~np.isnan(ranked)
     return VerifierEstimate(
         measure_ratio((yes * right).sum(axis=1), (parsed_counts * right).sum(axis=1)),
         measure_ratio((yes * ~right).sum(axis=1), (parsed_counts * ~right).sum(axis=1)),

@@ -1,4 +1,4 @@
-"""Conversion of solution and verification rows to arrays, truncated to the same counts for all problems."""
+"""Conversion of solution and verification rows to the arrays of a pool."""
 
 from __future__ import annotations
 
@@ -9,73 +9,86 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from isocompute.planner.estimate.places import assign_places, choose_pool_shape
+
 
 @dataclass(frozen=True, eq=False)
 class PoolArrays:
     """Arrays of P problems with N solutions each, of which the first K were verified, at most M times.
 
     Args:
+        problems: ids of the problems.
         answers: (P, N) answer texts, None where unparsed.
         correct: (P, N) whether each solution is right.
         verdicts: (P, K, M), NaN where unparsed or beyond a solution's last verdict; None if K is 0.
         judged: (P, K) number of verdicts of each solution; None if K is 0 or all numbers are equal.
         scores: (P, L) reward scores of the first L solutions, NaN for a solution without a step; None if L is 0.
         finished: (P, L) whether these solutions are complete; None if L is 0.
+        short: problems that are left out, with what they have too few of, such as ``1 of 8 solutions``.
         notes: sentences on unequal counts.
     """
 
+    problems: list[str]
     answers: NDArray[Any]
     correct: NDArray[np.bool_]
     verdicts: NDArray[np.float64] | None
     judged: NDArray[np.int64] | None
     scores: NDArray[np.float64] | None
     finished: NDArray[np.bool_] | None
+    short: dict[str, str]
     notes: list[str]
 
 
-def build_pool_arrays(solutions: pd.DataFrame, verifications: pd.DataFrame, problems: list[str]) -> PoolArrays:
+def build_pool_arrays(
+    solutions: pd.DataFrame, verifications: pd.DataFrame, problems: list[str], fewest: bool = False
+) -> PoolArrays:
     """Arrange rows in arrays by problem, solution and verification.
 
-    Verified solutions come first; otherwise solutions stay in the order of their ids. If problems have different
-    numbers of solutions, or of verified ones, each contributes its first ones, as many as the problem with the fewest.
+    Verified and scored solutions come first; otherwise solutions stay in the order of their ids. Where problems have
+    different numbers of rows, `choose_pool_shape` decides which are used, and `assign_places` fills what is missing.
 
     Args:
         solutions: columns problem_id, solution_id, answer, correct, finish_reason, score and scored, sorted by key,
             with at least one row per problem.
         verifications: columns problem_id, solution_id and verdict, sorted by key; each row's solution must exist.
         problems: ids of the problems to include, in order; rows of other problems are ignored.
+        fewest: leave out no problem for its number of solutions, and use as many of each as the one with the fewest.
     """
     solutions = solutions[solutions["problem_id"].isin(problems)]
     verifications = verifications[verifications["problem_id"].isin(problems)]
     width = int(solutions["solution_id"].max()) + 1
-    shape = (len(problems), width)
     solved, judged = locate_solutions(solutions, problems, width), locate_solutions(verifications, problems, width)
 
-    is_present = np.zeros(shape, dtype=bool)
-    is_present.flat[solved] = True
-    verdicts_each = np.bincount(judged, minlength=is_present.size).reshape(shape)
-    # Verified solutions get 0, others 1 and missing ones 2.
-    order = np.argsort(np.where(is_present, verdicts_each == 0, 2), axis=1, kind="stable")
-    solved_each, verified_each = is_present.sum(axis=1), (verdicts_each > 0).sum(axis=1)
-    N, K = int(solved_each.min()), int(verified_each.min())
-
     def place_column(column: str, empty: Any) -> NDArray[Any]:
-        cells = np.full(shape, empty, dtype=object)
+        cells = np.full((len(problems), width), empty, dtype=object)
         cells.flat[solved] = solutions[column].to_numpy(object)
-        return np.take_along_axis(cells, order, axis=1)[:, :N]
+        return cells
 
-    counts = np.take_along_axis(verdicts_each, order, axis=1)[:, :K]
-    # Only scores without a gap from the first solution on are used.
-    scored = np.logical_and.accumulate(place_column("scored", False).astype(bool), axis=1)
-    L = int(scored.sum(axis=1).min())
+    scored = place_column("scored", False).astype(bool)
+    present = np.zeros(scored.shape, dtype=bool)
+    present.flat[solved] = True
+    counts = np.bincount(judged, minlength=present.size).reshape(present.shape)
+    shape = choose_pool_shape(present, counts > 0, scored, fewest)
+    kept = [i for i in range(len(problems)) if i not in shape.short]
+    places, again = assign_places(present[kept], counts[kept] > 0, scored[kept], shape)
+    N, K, L = shape.solutions, shape.verified, shape.scored
+
+    def take(cells: NDArray[Any], size: int) -> NDArray[Any]:
+        return np.asarray(cells[np.array(kept, dtype=np.int64)[:, None], places[:, :size]])
+
+    verdict_counts = take(counts, K)
+    each = stack_verdicts(verifications["verdict"].to_numpy(float), judged, counts) if K else None
+    solved_each, verified_each, scored_each = (mask.sum(axis=1) for mask in (present, counts > 0, scored))
     return PoolArrays(
-        answers=place_column("answer", None),
-        correct=place_column("correct", False) == True,  # noqa: E712 - None in a failed row
-        verdicts=stack_verdicts(verifications["verdict"].to_numpy(float), judged, order, counts) if K else None,
-        judged=counts if K and counts.min() < counts.max() else None,
-        scores=place_column("score", np.nan)[:, :L].astype(float) if L else None,
-        finished=place_column("finish_reason", None)[:, :L] != "length" if L else None,
-        notes=describe_unequal_counts(solved_each, verified_each, counts, scored.sum(axis=1)),
+        problems=[problems[i] for i in kept],
+        answers=take(place_column("answer", None), N),
+        correct=take(place_column("correct", False), N) == True,  # noqa: E712 - None where it is unknown
+        verdicts=None if each is None else take(each, K)[:, :, : verdict_counts.max()],
+        judged=verdict_counts if K and verdict_counts.min() < verdict_counts.max() else None,
+        scores=take(place_column("score", np.nan), L).astype(float) if L else None,
+        finished=take(place_column("finish_reason", None), L) != "length" if L else None,
+        short={problems[i]: reason for i, reason in shape.short.items()},
+        notes=describe_unequal_counts(solved_each, verified_each, scored_each, (N, K, L), verdict_counts, again),
     )
 
 
@@ -86,44 +99,56 @@ def locate_solutions(rows: pd.DataFrame, problems: list[str], width: int) -> NDA
 
 
 def stack_verdicts(
-    verdicts: NDArray[np.float64], judged: NDArray[np.int64], order: NDArray[np.int64], counts: NDArray[np.int64]
+    verdicts: NDArray[np.float64], judged: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return verdicts as an array (P, K, M): those of each solution first, then NaN.
+    """Return verdicts as an array (P, width, M): those of each solution first, then NaN.
 
     Args:
         verdicts: (rows,) verdicts.
         judged: (rows,) flat index of each verdict's solution, see `locate_solutions`.
-        order: (P, width) order of the solutions, verified ones first.
-        counts: (P, K) number of verdicts of each verified solution.
+        counts: (P, width) number of verdicts of each solution.
     """
-    P, K = counts.shape
-    rank = np.argsort(order, axis=1).ravel()[judged]  # position of the row's solution among those of its problem
-    problem = judged // order.shape[1]
     line = np.argsort(judged, kind="stable")
     number = np.empty_like(judged)
     number[line] = np.arange(len(judged)) - np.searchsorted(judged[line], judged[line])
-    array = np.full((P, K, int(counts.max())), np.nan)
-    kept = rank < K
-    array[problem[kept], rank[kept], number[kept]] = verdicts[kept]
-    return array
+    array = np.full((counts.size, int(counts.max())), np.nan)
+    array[judged, number] = verdicts
+    return array.reshape(*counts.shape, -1)
 
 
 def describe_unequal_counts(
-    solved: NDArray[np.int64], verified: NDArray[np.int64], counts: NDArray[np.int64], scored: NDArray[np.int64]
+    solved: NDArray[np.int64],
+    verified: NDArray[np.int64],
+    scored: NDArray[np.int64],
+    sizes: tuple[int, int, int],
+    counts: NDArray[np.int64],
+    again: NDArray[np.int64],
 ) -> list[str]:
-    """Return sentences on counts that differ between problems, and on what is used of them."""
+    """Return sentences on counts that differ between problems, and on what is used of them.
+
+    Args:
+        solved: (P,) number of solutions of each problem.
+        verified: (P,) number of verified ones.
+        scored: (P,) number of scored ones.
+        sizes: N, K and L.
+        counts: number of verdicts of each verified solution in the pool.
+        again: number of places of each problem in the pool that hold a solution again.
+    """
     notes = []
-    if solved.min() < solved.max():
+    for each, size, done, unknown in (
+        (solved, sizes[0], "", ""),
+        (verified, sizes[1], " were verified", "so GenRM is not estimated"),
+        (scored, sizes[2], " were scored", "so bon and prm-weighted are not estimated"),
+    ):
+        if each.min() < each.max():
+            used = f"{size:,} of each are used" if size else unknown
+            numbers = f"{each.min():,} to {each.max():,} solutions"
+            notes.append(f"{numbers} of a problem{done}; {used}." if done else f"Problems have {numbers}; {used}.")
+    if again.any():
+        places, problems = f"{again.sum():,} of {len(again) * sizes[0]:,}", int((again > 0).sum())
         notes.append(
-            f"Problems have {solved.min():,} to {solved.max():,} solutions; {solved.min():,} of each are used."
-        )
-    if verified.min() < verified.max():
-        used = f"{verified.min():,} of each are used" if verified.min() else "so GenRM is not estimated"
-        notes.append(f"{verified.min():,} to {verified.max():,} solutions of a problem were verified; {used}.")
-    if scored.min() < min(scored.max(), solved.min()):
-        used = f"{scored.min():,} of each are used" if scored.min() else "so bon and prm-weighted are not estimated"
-        notes.append(
-            f"The first {scored.min():,} to {scored.max():,} solutions of a problem were scored without a gap; {used}."
+            f"{places} solutions are missing, in {problems:,} of {len(again):,} problems; others of the same problem "
+            "take their places, as if they were missing at random."
         )
     if counts.size and counts.min() < counts.max():
         notes.append(

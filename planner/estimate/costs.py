@@ -109,9 +109,9 @@ def compute_scoring_ratios(run: RunPool, solution: ModelWork, known: ModelSizes)
     scores = run.select_rows(run.rows.scores)
     if not isinstance(run.origin, Sweep) or run.origin.scorer is None or scores.empty:
         return dict.fromkeys(COUNTING_WAYS)
-    solutions = run.select_rows(run.rows.solutions)
-    first = solutions[solutions["solution_id"] < run.origin.scored]
-    work = measure_scoring_work(scores, first["completion_tokens"], known, run.origin.scorer.uses_verifier)
+    keys = ["problem_id", "solution_id"]
+    solved = scores[keys].merge(run.rows.solutions[[*keys, "completion_tokens"]], on=keys, how="left")
+    work = measure_scoring_work(scores, solved["completion_tokens"], known, run.origin.scorer.uses_verifier)
     return price_works([work], solution)
 
 

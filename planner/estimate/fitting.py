@@ -40,7 +40,7 @@ def fit_profile(
         rho: ρ, the cost of scoring a solution in solutions.
         parameters: sizes of models that no folder tells: the solver's, the verifier's, the scorer's.
         read: what a token that is only read counts, where a decoded one counts 1.
-        problems_with: problems with fewer solutions are left out; all are kept if not given.
+        problems_with: leave out problems with fewer solutions and keep all others; if not given, see `read_pool`.
 
     Raises:
         RunError, DataError, EngineError: the source is missing, incomplete or damaged, or a number is bad.

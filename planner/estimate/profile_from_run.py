@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from isocompute.fits import Pool, estimate_coverage, estimate_coverage_of_counts, measure_verifier
 from isocompute.planner.estimate.costs import RunCosts, get_run_models, measure_costs
+from isocompute.planner.estimate.missing_rows import describe_missing_rows, measure_missing_rows
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.records import describe_problems
 from isocompute.planner.estimate.searches import measure_searches
@@ -30,6 +31,7 @@ from isocompute.planner.strategies.registry import STRATEGIES, Strategy, Strateg
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.unequal import MOST_NAMED
 
 PROFILE_DRAWS = 32
 """Number of Monte Carlo draws of the strategies that are not exact."""
@@ -57,7 +59,7 @@ def estimate_run_profile(
         name: name of the profile.
         parameters: sizes of models that are not known otherwise, see `planner.estimate.costs.collect_run_sizes`.
         read: weight of a token that is read, relative to a decoded one.
-        problems_with: problems with fewer solutions are left out; all are kept if not given.
+        problems_with: leave out problems with fewer solutions and keep all others; if not given, see `read_pool`.
 
     Raises:
         RunError, DataError, EngineError: the run or a checkpoint is missing, incomplete or damaged.
@@ -93,6 +95,9 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         strategies[strategy_name] = Searches(
             numbers=search.numbers, seeds=search.seeds, cost=search.costs, accuracy=round_accuracies(search.accuracy)
         )
+    self_consistency = strategies["sc"]
+    assert isinstance(self_consistency, Curve), "made above"
+    missing = measure_missing_rows(run_pool, self_consistency)
     lam = costs.lam if pool.verdicts is not None else None
     return Profile(
         name=name,
@@ -107,10 +112,12 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         lambdas={} if pool.verdicts is None else costs.known_lambdas,
         rhos=costs.rhos,
         coverage=Curve(solutions=doublings, accuracy=round_accuracies(coverage)),
-        verifier=None if pool.verdicts is None else measure_verifier_rates(pool),
+        verifier=None if pool.verdicts is None else measure_verifier_rates(pool, *run_pool.groups),
+        missing=missing,
         strategies=strategies,
         warnings=[
             *describe_excluded_problems(run_pool),
+            *describe_missing_rows(run_pool, missing),
             *run_pool.notes,
             *costs.notes,
             *describe_missing_votes(run_pool),
@@ -187,9 +194,9 @@ def describe_lambda_source(costs: RunCosts) -> str:
     return text + (f"; a verifier of {relative:.3g} times the parameters" if relative != 1 else "")
 
 
-def measure_verifier_rates(pool: Pool) -> VerifierRates:
+def measure_verifier_rates(pool: Pool, strata: list[int] | None, clusters: list[int] | None) -> VerifierRates:
     """Return the verifier's rates with their intervals, rounded; None where they cannot be measured."""
-    rates = measure_verifier(pool)
+    rates = measure_verifier(pool, strata, clusters)
     return VerifierRates.model_validate(
         {
             name: value if name == "unparsed" else [None if np.isnan(x) else round(x, ACCURACY_DIGITS) for x in value]
@@ -240,9 +247,11 @@ def describe_excluded_problems(run: RunPool) -> list[str]:
     """Return a sentence on the problems that are left out of the pool."""
     if not run.excluded_problems:
         return []
-    reason = next(iter(run.excluded_problems.values()))
-    count = len(run.excluded_problems)
-    return [f"{count} problem{'s are' if count > 1 else ' is'} left out because a row failed: {reason}."]
+    count, total = len(run.excluded_problems), len(run.excluded_problems) + run.pool.problems
+    named = [f"'{name}' has {what}" for name, what in list(run.excluded_problems.items())[:MOST_NAMED]]
+    more = f", and {count - MOST_NAMED:,} more" if count > MOST_NAMED else ""
+    verb = "is" if count == 1 else "are"
+    return [f"{count:,} of {total:,} problems {verb} left out, with too few rows: {', '.join(named)}{more}."]
 
 
 def list_search_names(run: RunPool) -> list[str]:

@@ -24,7 +24,7 @@ TOKEN_FIELDS = ("prompt", "cached", "completion", "seconds")
 
 def describe_problems(run: Run, pool: RunPool) -> list[ProblemRecord]:
     """Return what is known of each problem of a pool, in its order."""
-    problems = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "level", "cluster"]).set_index("problem_id")
+    questions = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question"]).set_index("problem_id")["question"].to_dict()
     rows = pool.rows
     means = {
         role: average_problem_tokens(frame, table)
@@ -35,17 +35,15 @@ def describe_problems(run: Run, pool: RunPool) -> list[ProblemRecord]:
         )
         if len(frame)
     }
-    questions, levels = problems["question"].to_dict(), problems["level"].dropna().astype(int).to_dict()
-    clusters = problems["cluster"].dropna().to_dict()
     records = []
-    for name in pool.problem_ids:
+    for name, level, cluster in zip(pool.problem_ids, pool.levels, pool.clusters, strict=True):
         question = questions[name]
         records.append(
             ProblemRecord(
                 id=name,
                 digest=digest_text(question) if isinstance(question, str) else None,
-                level=levels.get(name),
-                cluster=clusters.get(name),
+                level=level,
+                cluster=cluster,
                 tokens={role: table[name] for role, table in means.items() if name in table},
             )
         )

@@ -4,6 +4,7 @@ from isocompute.planner.profile.files import check_profile_output, find_bundled_
 from isocompute.planner.profile.parts import (
     ACCURACY_DIGITS,
     Curve,
+    MissingRows,
     ModelRecord,
     ProblemRecord,
     RateEntry,
@@ -12,7 +13,9 @@ from isocompute.planner.profile.parts import (
     TokenMeans,
     UnknownPart,
     VerifierRates,
+    code_clusters,
     round_accuracies,
+    select_strata,
 )
 from isocompute.planner.profile.profile import (
     COUNTING_WAYS,
@@ -30,6 +33,7 @@ __all__ = [
     "COUNTING_WAYS",
     "UNKNOWN_LAMBDA_WARNING",
     "Curve",
+    "MissingRows",
     "ModelRecord",
     "ProblemRecord",
     "Profile",
@@ -44,9 +48,11 @@ __all__ = [
     "check_lambda",
     "check_profile_output",
     "check_rho",
+    "code_clusters",
     "find_bundled_profiles",
     "read_lambda",
     "read_profile",
     "round_accuracies",
+    "select_strata",
     "upgrade_profile",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -137,6 +138,32 @@ class VerifierRates(BaseModel):
     unparsed: Share
 
 
+class MissingRows(BaseModel):
+    """Rows that failed or were cut, and bounds of what they could change.
+
+    Args:
+        failed_solutions: share of the solutions that failed.
+        failed_verifications: share of the verifications that failed; None without verifications.
+        cut_solutions: share of the solutions that ended at the token limit.
+        cut_verifications: the same of the verifications; None without verifications.
+        problems: number of problems that the bounds are means over: those of the profile, and those left out.
+        single: bounds of the accuracy of one solution: if all failed solutions were wrong, and if all were right;
+            problems that are left out count as 0 and as 1. None if nothing failed and no problem is left out.
+        voted: the same of self-consistency with `voted_solutions` solutions; None if votes cannot be counted.
+        voted_solutions: S of `voted`.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    failed_solutions: Share
+    failed_verifications: Share | None = None
+    cut_solutions: Share
+    cut_verifications: Share | None = None
+    problems: Annotated[int, Field(ge=1)]
+    single: tuple[Share, Share] | None = None
+    voted: tuple[Share, Share] | None = None
+    voted_solutions: Annotated[int, Field(ge=1)] | None = None
+
+
 class UnknownPart(BaseModel):
     """A strategy stored in an unknown form: its content is kept, and plans leave it out."""
 
@@ -167,7 +194,7 @@ class ProblemRecord(BaseModel):
         id: the problem's id; None in profiles of format 1, which do not have it.
         digest: digest of the question.
         level: difficulty given by the dataset, 1 the easiest.
-        cluster: the group of problems that it was drawn with, if any.
+        cluster: the group of problems that it was drawn with, or that ask the same question; None if it is alone.
         tokens: mean tokens by role: solver, verifier, scorer.
     """
 
@@ -177,6 +204,29 @@ class ProblemRecord(BaseModel):
     level: int | None = None
     cluster: str | None = None
     tokens: dict[str, TokenMeans] = {}
+
+
+def code_clusters(names: Sequence[object | None]) -> list[int] | None:
+    """Number the clusters of problems; a problem without one is its own. None if no two problems share a cluster.
+
+    >>> code_clusters(["x", None, "x"]), code_clusters(["x", None, "y"])
+    ([0, 1, 0], None)
+    """
+    known = [name for name in names if name is not None]
+    if len(set(known)) == len(known):
+        return None
+    number: dict[object, int] = {}
+    return [number.setdefault((at, None) if name is None else name, len(number)) for at, name in enumerate(names)]
+
+
+def select_strata(levels: Sequence[int | None]) -> list[int] | None:
+    """Return the levels of problems as strata; None unless all are known and two of them differ.
+
+    >>> select_strata([2, 1]), select_strata([2, 2]), select_strata([2, None])
+    ([2, 1], None, None)
+    """
+    known = [level for level in levels if level is not None]
+    return known if len(known) == len(levels) and len(set(known)) > 1 else None
 
 
 class ModelRecord(BaseModel):

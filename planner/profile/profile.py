@@ -12,6 +12,7 @@ from isocompute.errors import DataError
 from isocompute.planner.profile.parts import (
     Allocations,
     Curve,
+    MissingRows,
     ModelRecord,
     PositiveNumber,
     ProblemRecord,
@@ -19,6 +20,8 @@ from isocompute.planner.profile.parts import (
     Surface,
     UnknownPart,
     VerifierRates,
+    code_clusters,
+    select_strata,
 )
 from isocompute.runners.storage.files import write_output
 
@@ -52,6 +55,7 @@ class Profile(BaseModel):
             without scores.
         coverage: share of problems that at least one of S solutions solves.
         verifier: rates of the verifier; None without verifications.
+        missing: shares of rows that failed or were cut, and bounds of what they could change; None if unknown.
         strategies: accuracies by strategy; ``sc`` is required. The name of a search includes its rule of selection,
             such as ``beam+weighted``. Between knots, accuracies are interpolated in log S and log V.
         policies: policies by name; they are kept and not used.
@@ -73,6 +77,7 @@ class Profile(BaseModel):
     rhos: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)] | None] = {}
     coverage: Curve | None = None
     verifier: VerifierRates | None = None
+    missing: MissingRows | None = None
     strategies: dict[str, Allocations]
     policies: dict[str, Any] = {}
     warnings: list[str] = []
@@ -168,6 +173,23 @@ class Profile(BaseModel):
         """True if self-consistency was measured at more than one solution; if not, what votes add is unknown."""
         return len(self.self_consistency.solutions) > 1
 
+    @property
+    def clusters(self) -> list[int] | None:
+        """The number of each problem's cluster, for intervals; None if no two problems share one, or none is known."""
+        return code_clusters([record.cluster for record in self.per_problem])
+
+    @property
+    def strata(self) -> list[int] | None:
+        """The level of each problem, for intervals; None unless all levels are known and two of them differ."""
+        return select_strata([record.level for record in self.per_problem])
+
+    @property
+    def independent_problems(self) -> int:
+        """The number of clusters, of problems where each is its own, and 0 with means over problems alone."""
+        if not self.per_problem:
+            return 0
+        return self.problems if self.clusters is None else max(self.clusters) + 1
+
     def use_counting(self, way: str) -> Profile:
         """Return a copy of the profile with scorers and searches priced by another way of counting tokens."""
         return self.model_copy(update={"counting": way})
@@ -207,7 +229,7 @@ class Profile(BaseModel):
 
     def write(self, path: str) -> None:
         """Write the profile with one line per problem; the same content gives the same bytes."""
-        content = self.model_dump(mode="json", by_alias=True)
+        content = self.model_dump(mode="json", by_alias=True, exclude={"missing"} if self.missing is None else None)
         fields = {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
         if content["coverage"] is not None:
             fields["coverage"] = encode_part(content["coverage"])

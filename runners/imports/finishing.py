@@ -19,7 +19,7 @@ from isocompute.runners.storage.schema import (
     SOLUTIONS_TABLE,
     VERIFICATIONS_TABLE,
 )
-from isocompute.runners.storage.unequal import describe_cut_problems
+from isocompute.runners.storage.unequal import describe_few_solutions
 
 
 def finish_import(writer: ImportWriter, source: SourceSummary, run: str) -> ImportSummary:
@@ -115,7 +115,8 @@ def check_grades(writer: ImportWriter, imported: ImportedRun) -> tuple[list[str]
         solutions = writer.run.read_frame(SOLUTIONS_TABLE, columns)
         sampled = solutions[solutions["status"].eq("ok")]
     doubts = describe_doubts(sampled, str(writer.grading.title), missing_votes is None)
-    return [*notes, *doubts, *describe_cut_problems(sampled.groupby("problem_id").size())], refused
+    counts = {str(name): int(count) for name, count in sampled.groupby("problem_id").size().items()}
+    return [*notes, *doubts, *describe_few_solutions(counts)], refused
 
 
 def describe_given_names(writer: ImportWriter) -> list[str]:

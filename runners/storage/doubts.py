@@ -6,6 +6,7 @@ import pandas as pd
 
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.parsing.kinds import count_solution_kinds, count_verification_kinds
+from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.provenance import ImportedRun, extract_origin
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, VERIFICATIONS_TABLE
@@ -158,3 +159,65 @@ def count_equal_pairs(known: pd.DataFrame, within: list[str]) -> tuple[int, int]
     same = known.groupby([*within, "answer"]).size()
     total = known.groupby(within).size() if within else pd.Series([len(known)])
     return int((same * (same - 1)).sum()), int((total * (total - 1)).sum())
+
+
+def find_problem_clusters(problems: pd.DataFrame) -> tuple[dict[str, str], int]:
+    """Return the clusters of problems: those given, and one for each question that several problems ask.
+
+    A question is repeated if its words and its right answer are the same. A cluster given to one of these problems
+    takes in the others, and clusters that share a question become one. If all problems have the same question, as
+    where a log lacks it, none is a repetition.
+
+    Args:
+        problems: rows with problem_id, question, gold and cluster.
+
+    Returns:
+        The cluster of each problem that has one, and the number of problems that repeat another's question.
+
+    >>> columns = {"problem_id": list("abcd"), "question": ["1 + 1", "1 +  1", "2 + 2", "2 + 3"], "gold": list("2245")}
+    >>> find_problem_clusters(pd.DataFrame({**columns, "cluster": [None, "x", None, "x"]}))
+    ({'b': 'x', 'd': 'x', 'a': 'x'}, 1)
+    """
+    given = problems.set_index("problem_id")["cluster"].dropna()
+    clusters = {str(name): str(cluster) for name, cluster in given.items()}
+    known = problems.dropna(subset=["question"])
+    questions = known["question"].astype(str).str.split().str.join(" ")
+    if questions.nunique() < 2:
+        return clusters, 0
+    joined: dict[str, str] = {}
+
+    def find_joined(label: str) -> str:
+        while label in joined:
+            label = joined[label]
+        return label
+
+    repeats = 0
+    gold = known["gold"].astype(object).where(known["gold"].notna(), None)
+    for (question, _), names in known["problem_id"].groupby([questions, gold], dropna=False, sort=False):
+        if len(names) < 2:
+            continue
+        repeats += len(names) - 1
+        labels = sorted({find_joined(clusters[name]) for name in names if name in clusters})
+        first, *others = labels or [f"question {digest_text(str(question))[:16]}"]
+        joined |= dict.fromkeys(others, first)
+        clusters |= {name: first for name in names if name not in clusters}
+    return {name: find_joined(label) for name, label in clusters.items()}, repeats
+
+
+def describe_problem_clusters(problems: int, clusters: dict[str, str], repeats: int) -> list[str]:
+    """Return a sentence on problems that are not independent, and on how many intervals count.
+
+    Args:
+        problems: number of problems.
+        clusters: the cluster of each problem that has one.
+        repeats: number of problems that repeat another's question.
+
+    >>> describe_problem_clusters(3, {"a": "x", "b": "x"}, 1), describe_problem_clusters(2, {"a": "x"}, 0)
+    (["3 problems, of which 1 repeats another's question: intervals count 2."], [])
+    """
+    independent = problems - len(clusters) + len(set(clusters.values()))
+    if independent == problems:
+        return []
+    repeated = f"of which {repeats:,} {'repeats' if repeats == 1 else 'repeat'} another's question"
+    why = repeated if repeats else "some of them in clusters"
+    return [f"{problems:,} problems, {why}: intervals count {independent:,}."]

@@ -131,14 +131,27 @@ class ExpectedRows:
             mask.append(known[key])
         return pd.Series(mask, index=frame.index, dtype=bool)
 
-    def require_rows(self, run: Run, table: RunTable, columns: Sequence[str]) -> pd.DataFrame:
+    def require_rows(
+        self, run: Run, table: RunTable, columns: Sequence[str], failed: Set[RowKey] = frozenset()
+    ) -> pd.DataFrame:
         """Read the requested rows; those of numbered tables are sorted by key.
+
+        Args:
+            run: the run.
+            table: the table.
+            columns: the columns to read.
+            failed: problem and number of the solutions that failed, of which there are no other rows.
 
         Raises:
             RunError: rows are missing.
         """
         frame = self.select_rows(table, run.read_frame(table, list(columns)))
         expected = self.count_rows(table)
+        if failed:
+            keys = zip(frame["problem_id"], frame["solution_id"], strict=True)
+            frame = frame[np.array([key not in failed for key in keys], dtype=bool)]
+            first, *others = self.get_axis_sizes(table).values() or (0,)
+            expected -= sum(number < first for _, number in failed) * math.prod(others)
         if len(frame) < expected:
             raise RunError(
                 f"The run at '{run.path}' is not complete: it has {len(frame):,} of {expected:,} {table.name}; "

@@ -65,10 +65,7 @@ def describe_missing_scores(solutions: int, scored: int) -> list[str]:
     """
     if not 0 < scored < solutions:
         return []
-    return [
-        f"{solutions - scored:,} of {solutions:,} solutions have no score. bon and prm-weighted use the solutions of a "
-        "problem before its first one without a score, as many of each problem as of the one with the fewest."
-    ]
+    return [f"{solutions - scored:,} of {solutions:,} solutions have no score; bon and prm-weighted use the others."]
 
 
 def extract_solution_scores(run: Run, but: Collection[tuple[str, int]] = ()) -> pa.Table:

@@ -162,8 +162,11 @@ def test_single_precision_and_nullable_columns_are_read_as_they_look():
 
 def test_a_missing_score_is_said():
     profile = iso.fit(iso.from_frame(small(s=[None, 0.5, 0.5]), **SMALL, score="s"))
+    assert "bon" in profile.strategies
+    assert any("1 of 3 solutions have no score" in w for w in profile.warnings)
+    profile = iso.fit(iso.from_frame(small(s=[0.5, 0.5, None]), **SMALL, score="s"))
     assert "bon" not in profile.strategies
-    assert any("were scored without a gap; so bon and prm-weighted are not estimated" in w for w in profile.warnings)
+    assert any("were scored; so bon and prm-weighted are not estimated" in w for w in profile.warnings)
 
 
 def test_a_verifier_that_nobody_can_read_ranks_nothing():

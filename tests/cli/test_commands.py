@@ -172,13 +172,24 @@ def test_a_run_without_verifications_is_planned_with_sc_alone(command, without_v
     assert plan["laws"] is None
 
 
-def test_a_problem_with_a_failed_row_is_left_out_and_named(command, written_run, rewrite, tmp_path):
+def test_failed_rows_and_what_they_may_change_are_said_by_fit_and_plan(command, written_run, rewrite, tmp_path):
     lost = {"text": None, "answer": None, "correct": None, "status": "too long"}
-    rewrite(written_run, VERIFICATIONS_TABLE, lambda f: f[(f["problem_id"] != "lab-0-4-0") | (f["solution_id"] != 5)])
-    rewrite(written_run, SOLUTIONS_TABLE, lambda f: pd.concat([f[:-1].astype(object), f[-1:].assign(**lost)]))
+
+    def fail(frame):
+        is_lost = frame["solution_id"].eq(5) | frame["problem_id"].eq("lab-0-4-0")
+        return pd.concat([frame[~is_lost].astype(object), frame[is_lost].astype(object).assign(**lost)])
+
+    rewrite(written_run, VERIFICATIONS_TABLE, lambda f: f[(f["problem_id"] != "lab-0-4-0") & (f["solution_id"] != 5)])
+    rewrite(written_run, SOLUTIONS_TABLE, fail)
     ended = command("fit", written_run, "-o", tmp_path / "p.json")
     assert ended.code == 0
-    assert "1 problem is left out because a row failed: too long." in ended.out
+    named = "1 of 4 problems is left out, with too few rows: 'lab-0-4-0' has no solutions (too long)."
+    failed = "9 of 24 solutions (37.5 %) failed."
+    planned = command("plan", "-b", "4x", "-p", tmp_path / "p.json")
+    for said in (ended.out, planned.out):
+        assert named in said
+        assert failed in said
+        assert "if all that failed or is left out were wrong or right" in said
 
 
 def test_a_sweep_that_is_stopped_says_that_it_goes_on(command, small, tmp_path, monkeypatch):

@@ -7,8 +7,7 @@ import pytest
 
 from isocompute.figures.plots.figure1 import FIGURE1_COLUMNS, build_figure1_table, draw_figure1
 from isocompute.figures.style import get_figure, render_figure
-from isocompute.fits import draw_bootstrap_weights
-from isocompute.planner.findings import FINDINGS_REPLICATES, FINDINGS_SEED
+from isocompute.fits import compute_mean_interval
 from isocompute.planner.strategies.registry import get_strategy_colour
 
 
@@ -28,12 +27,10 @@ def test_the_table_holds_the_profile_at_powers_of_two(lab, tables):
         assert {n & (n - 1) for n in table[column] if n} == {0}
 
 
-def test_the_intervals_are_percentiles_of_a_bootstrap_over_problems(lab, tables):
+def test_the_intervals_are_those_of_means_over_problems(lab, tables):
     row = tables["figure1"].query("strategy == 'sc' and S == 16").iloc[0]
     values = lab.self_consistency.array[:, lab.self_consistency.solutions.index(16)]
-    drawn = draw_bootstrap_weights(lab.problems, FINDINGS_REPLICATES, FINDINGS_SEED) @ values
-    assert row["low"] == pytest.approx(np.percentile(drawn, 2.5, method="lower"))
-    assert row["high"] == pytest.approx(np.percentile(drawn, 97.5, method="higher"))
+    assert (row["low"], row["high"]) == pytest.approx(compute_mean_interval(values, lab.strata, lab.clusters))
 
 
 def test_means_have_no_intervals_and_the_title_says_so(means):

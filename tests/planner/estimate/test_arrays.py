@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from isocompute.planner.estimate.arrays import build_pool_arrays
+from isocompute.runners.storage.unequal import choose_pool_size
 
 COLUMNS = ["problem_id", "solution_id", "answer", "correct", "finish_reason", "score", "scored"]
 
@@ -30,32 +31,78 @@ def drawn(seed):
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_rows_are_laid_out_as_one_by_one(seed):
+def test_each_place_holds_a_row_of_its_problem_and_no_row_is_wasted(seed):
     solutions, verifications, nested = drawn(seed)
-    kept = ["a", "c"]
-    layout = build_pool_arrays(solutions, verifications, kept)
-    lists = [sorted(nested[problem], key=lambda one: not one[2]) for problem in kept]  # stable
-    N = min(map(len, lists))
-    K = min(sum(bool(row[2]) for row in one) for one in lists)
-    assert layout.answers.tolist() == [[row[0] for row in one[:N]] for one in lists]
-    assert layout.correct.tolist() == [[row[1] for row in one[:N]] for one in lists]
-    L = min(next((i for i, row in enumerate(one[:N]) if not row[5]), N) for one in lists)
-    if L:
-        assert layout.scores.tolist() == [[row[4] for row in one[:L]] for one in lists]
-        assert layout.finished.tolist() == [[row[3] == "stop" for row in one[:L]] for one in lists]
-    else:
-        assert layout.scores is layout.finished is None
-    if not K:
-        assert layout.verdicts is None
-        return
-    counts = [[len(row[2]) for row in one[:K]] for one in lists]
-    M = np.max(counts)
-    padded = [[row[2] + [np.nan] * (M - len(row[2])) for row in one[:K]] for one in lists]
-    np.testing.assert_array_equal(layout.verdicts, padded)
-    equal = np.min(counts) == M
-    assert (layout.judged is None) == equal
-    if not equal:
-        assert layout.judged.tolist() == counts
+    layout = build_pool_arrays(solutions, verifications, ["a", "b", "c"])
+    N, P = layout.answers.shape[1], len(layout.problems)
+    K = 0 if layout.verdicts is None else layout.verdicts.shape[1]
+    L = 0 if layout.scores is None else layout.scores.shape[1]
+    assert set(layout.problems) | set(layout.short) == {"a", "b", "c"}
+    assert choose_pool_size([len(rows) for rows in nested.values()]) == N
+    counts = np.full((P, K), -1) if layout.verdicts is None else np.full((P, K), layout.verdicts.shape[2])
+    counts = counts if layout.judged is None else layout.judged
+    for i, problem in enumerate(layout.problems):
+        rows = nested[problem]
+        verdicts = [None if j >= K else layout.verdicts[i, j, : counts[i, j]].tolist() for j in range(N)]
+        for j in range(N):
+            place = (layout.answers[i, j], layout.correct[i, j])
+            alike = [k for k, row in enumerate(rows) if row[:2] == place and (j >= K or row[2] == verdicts[j])]
+            if j < L:
+                finish = "stop" if layout.finished[i, j] else "length"
+                alike = [k for k in alike if rows[k][3:] == (finish, layout.scores[i, j], True)]
+                assert alike
+            assert alike
+        assert 2 * len(rows) >= N
+        assert 2 * sum(bool(row[2]) for row in rows) >= K
+        assert 2 * sum(row[5] for row in rows) >= L
+        if L:  # scores tell the solutions apart
+            least = min(L, sum(row[5] and (bool(row[2]) or not K) for row in rows))
+            assert len({*layout.scores[i].tolist()}) >= least
+
+
+def test_rows_that_suffice_are_laid_out_in_their_order_verified_ones_first():
+    solutions = pd.DataFrame(
+        [(p, i, f"{p}{i}", i == 1, "stop", i / 8, i < 3) for p in "ab" for i in range(4)], columns=COLUMNS
+    )
+    verdicts = [(p, i, v) for p, ids in (("a", (1, 3)), ("b", (0, 1))) for i in ids for v in (1.0, i / 8)]
+    layout = build_pool_arrays(
+        solutions, pd.DataFrame(verdicts, columns=["problem_id", "solution_id", "verdict"]), ["a", "b"]
+    )
+    assert layout.short == {}
+    assert layout.verdicts.shape == (2, 2, 2)
+    assert layout.answers[1].tolist() == ["b0", "b1", "b2", "b3"]
+    # Places 0 and 1 need a verdict and a score; of "a" only solution 1 has both.
+    assert layout.answers[0].tolist() == ["a1", "a1", "a0", "a2"]
+    assert layout.scores[0].tolist() == [1 / 8, 1 / 8, 0]
+    assert layout.notes == [
+        "1 of 8 solutions are missing, in 1 of 2 problems; others of the same problem take their places, as if they "
+        "were missing at random."
+    ]
+
+
+def test_missing_solutions_are_replaced_in_turn_and_short_problems_left_out():
+    ids = {"a": range(8), "b": (0, 2, 3, 5, 7), "c": (4,), "d": range(8), "e": range(8)}
+    rows = [(p, i, f"{p}{i}", False, "stop", np.nan, False) for p, each in ids.items() for i in each]
+    verdicts = [(p, i, 1.0) for p, each in ids.items() for i in each for _ in range(2) if i != 2]
+    verdicts.remove(("a", 3, 1.0))
+    layout = build_pool_arrays(
+        pd.DataFrame(rows, columns=COLUMNS),
+        pd.DataFrame(verdicts, columns=["problem_id", "solution_id", "verdict"]),
+        list(ids),
+    )
+    assert layout.problems == ["a", "b", "d", "e"]
+    assert layout.short == {"c": "1 of 8 solutions"}
+    assert layout.verdicts.shape == (4, 7, 2)
+    assert layout.answers[0].tolist() == ["a0", "a1", "a3", "a4", "a5", "a6", "a7", "a2"]
+    assert layout.answers[1].tolist() == ["b0", "b3", "b5", "b7", "b0", "b3", "b5", "b2"]
+    assert layout.judged[0].tolist() == [2, 2, 1, 2, 2, 2, 2]
+    all_kept = build_pool_arrays(
+        pd.DataFrame(rows, columns=COLUMNS),
+        pd.DataFrame(columns=["problem_id", "solution_id", "verdict"]),
+        list(ids),
+        fewest=True,
+    )
+    assert (all_kept.short, all_kept.answers.shape) == ({}, (5, 1))
 
 
 def test_equal_numbers_are_laid_out_without_a_note():

@@ -70,16 +70,34 @@ def test_an_object_store_serves_as_well_as_a_folder(small, scripted, written_run
     np.testing.assert_array_equal(read_pool(Run(config.run)).pool.verdicts, read_pool(Run(written_run)).pool.verdicts)
 
 
-def test_a_problem_with_a_failed_row_has_no_place(written_run, rewrite):
+def test_what_is_left_of_a_problem_with_failed_rows_is_kept(written_run, rewrite):
     rewrite(written_run, VERIFICATIONS_TABLE, lambda f: f.assign(status=["too long"] + ["ok"] * 71))
     rewrite(written_run, VERIFICATIONS_TABLE, lambda f: f.assign(verdict=[None, *f["verdict"][1:]]))
     lost = {"text": None, "answer": None, "correct": None, "status": "cut off"}
     rewrite(written_run, VERIFICATIONS_TABLE, lambda f: f[(f["problem_id"] != "lab-0-4-0") | (f["solution_id"] != 5)])
     rewrite(written_run, SOLUTIONS_TABLE, lambda f: pd.concat([f[:-1].astype(object), f[-1:].assign(**lost)]))
     found = read_pool(Run(written_run))
-    assert found.excluded_problems == {"lab-0-1-0": "too long", "lab-0-4-0": "cut off"}
-    assert found.problem_ids == ["lab-0-2-0", "lab-0-3-0"]
-    assert found.pool.verdicts.shape == (2, 6, 3)
+    assert found.excluded_problems == {}
+    assert found.pool.verdicts.shape == (4, 6, 3)
+    assert found.pool.judged.tolist() == [[2, 3, 3, 3, 3, 3], *[[3] * 6] * 3]
+    np.testing.assert_array_equal(found.pool.answers[3, 5], found.pool.answers[3, 0])
+    np.testing.assert_array_equal(found.pool.verdicts[3, 5], found.pool.verdicts[3, 0])
+    assert (len(found.failed.solutions), len(found.failed.verifications)) == (1, 1)
+    assert any(note.startswith("1 of 24 solutions are missing, in 1 of 4 problems") for note in found.notes)
+
+
+def test_a_problem_with_less_than_half_of_its_rows_is_left_out(written_run, rewrite):
+    lost = {"text": None, "answer": None, "correct": None, "status": "cut off"}
+
+    def fail(frame):
+        is_lost = (frame["problem_id"] == "lab-0-4-0") & (frame["solution_id"] > 1)
+        return pd.concat([frame[~is_lost].astype(object), frame[is_lost].astype(object).assign(**lost)])
+
+    rewrite(written_run, VERIFICATIONS_TABLE, lambda f: f[(f["problem_id"] != "lab-0-4-0") | (f["solution_id"] < 2)])
+    rewrite(written_run, SOLUTIONS_TABLE, fail)
+    found = read_pool(Run(written_run))
+    assert found.excluded_problems == {"lab-0-4-0": "2 of 6 solutions (cut off)"}
+    assert found.pool.verdicts.shape == (3, 6, 3)
 
 
 def test_a_profile_holds_what_the_estimators_say_of_the_pool(written_run):

@@ -106,10 +106,24 @@ def without(frame, row, status):
     return frame
 
 
-def test_a_failed_search_leaves_its_problem_out_and_a_missing_one_is_asked_for(searched_run, rewrite):
+def test_what_is_left_of_failed_searches_is_kept_and_a_missing_one_is_asked_for(searched_run, rewrite):
+    whole = measure_searches(read_pool(Run(searched_run)), measure_costs(read_pool(Run(searched_run))))
+    row = Run(searched_run).read_frame(SEARCHES_TABLE).iloc[0]
     rewrite(searched_run, SEARCHES_TABLE, lambda f: without(f, 0, "a node failed: lost"))
     found = read_pool(Run(searched_run))
-    assert list(found.excluded_problems.values()) == ["a node failed: lost"]
+    assert found.excluded_problems == {}
+    left = measure_searches(found, measure_costs(found))
+    assert {name: part.accuracy.shape for name, part in left.items()} == {
+        name: part.accuracy.shape for name, part in whole.items()
+    }
+
+    def lose_all_seeds(frame):
+        same = (frame[["problem_id", "strategy", "n"]] == row[["problem_id", "strategy", "n"]]).all(axis=1)
+        return without(frame, same, "a node failed: lost")
+
+    rewrite(searched_run, SEARCHES_TABLE, lose_all_seeds)
+    found = read_pool(Run(searched_run))
+    assert found.excluded_problems == {row["problem_id"]: "no search of some kind (a node failed: lost)"}
     searches = measure_searches(found, measure_costs(found))
     assert found.pool.problems == len(found.pool.scores) == len(searches["beam+vanilla"].accuracy) == 3
     rewrite(searched_run, SEARCHES_TABLE, lambda f: f.iloc[1:])

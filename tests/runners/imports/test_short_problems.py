@@ -1,4 +1,4 @@
-"""Problems with few solutions: they cut the others, which is said, and may be left out at import or in a fit."""
+"""Problems with few solutions: they do not cut the others, and are left out of a fit, or already at import."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from isocompute.errors import ConfigError, DataError
 from isocompute.runners.imports import ImportOptions, import_logged_run
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE
-from isocompute.runners.storage.unequal import propose_fewest_solutions
+from isocompute.runners.storage.unequal import choose_pool_size
 
-CUT = "Short problems cut the others to 2 solutions: --problems-with 8 keeps 5 of 6 problems."
+FEW = (
+    "1 of 6 problems has fewer than half of 8 solutions, and a fit leaves it out: 'p0'. --problems-with 2 keeps it, "
+    "with 2 solutions of each problem."
+)
 LEFT_OUT = "1 of 6 problems is left out, with fewer than 8 solutions: 'p0'."
 
 
@@ -27,12 +30,12 @@ def ragged(tmp_path):
     return path
 
 
-def test_import_and_fit_say_which_number_of_solutions_keeps_how_many_problems(ragged, tmp_path):
+def test_a_short_problem_does_not_cut_the_others(ragged, tmp_path):
     summary = import_logged_run("table", str(ragged), str(tmp_path / "run"))
-    assert CUT in summary.notes
+    assert FEW in summary.notes
     profile = iso.fit(tmp_path / "run")
-    assert CUT in profile.warnings
-    assert iso.curve(tmp_path / "run", "sc")["S"].max() == 2
+    assert profile.warnings[0] == "1 of 6 problems is left out, with too few rows: 'p0' has 2 of 8 solutions."
+    assert (profile.problems, iso.curve(tmp_path / "run", "sc")["S"].max()) == (5, 8)
 
 
 def test_import_leaves_out_short_problems_and_records_it(ragged, tmp_path):
@@ -42,7 +45,7 @@ def test_import_leaves_out_short_problems_and_records_it(ragged, tmp_path):
     recorded = Run(tmp_path / "run").read_manifest()["imported"]
     assert (recorded["problems_with"], recorded["short_problems"]) == (8, 1)
     assert iso.curve(tmp_path / "run", "sc")["S"].max() == 8
-    assert not any("cut" in warning for warning in iso.fit(tmp_path / "run").warnings)
+    assert not any("left out" in warning for warning in iso.fit(tmp_path / "run").warnings)
 
 
 def test_fit_leaves_out_short_problems(ragged, command, tmp_path):
@@ -50,7 +53,8 @@ def test_fit_leaves_out_short_problems(ragged, command, tmp_path):
     profile = iso.fit(run, problems_with=8)
     assert profile.problems == 5
     assert profile.warnings[0] == LEFT_OUT
-    assert iso.fit(run, problems_with=2).problems == 6
+    least = iso.fit(run, problems_with=2)
+    assert (least.problems, least._profile.self_consistency.solutions) == (6, [1, 2])
     said = command("fit", tmp_path / "run", "-o", tmp_path / "p", "--problems-with", 8, "--json").out
     assert json.loads(said)["problems"] == 5
 
@@ -92,17 +96,21 @@ def test_a_number_that_no_problem_reaches_is_refused(ragged, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("counts", "choices"),
+    ("counts", "size"),
     [
-        ([], []),
-        ([4, 4, 4], []),
-        ([2, 3], []),
-        ([0, 4], [(4, 1)]),
-        ([1, 2, 4, 8, 16], [(4, 3), (8, 2), (16, 1)]),
+        ([4, 4, 4], 4),
+        ([2, 3], 2),
+        ([1] + [8] * 3, 8),
+        ([1, 1] + [8] * 3, 1),  # at most a quarter may be left out
+        ([0] + [4] * 3, 4),
+        ([0, 0, 4, 4], 0),
+        ([31] + [32] * 9, 32),
+        ([16] * 10 + [32] * 10, 16),
+        ([16] * 10 + [32] * 11, 32),
     ],
 )
-def test_numbers_are_proposed_that_use_more_solutions_in_all(counts, choices):
-    assert propose_fewest_solutions(counts) == choices
+def test_the_size_of_a_pool_uses_most_rows(counts, size):
+    assert choose_pool_size(counts) == size
 
 
 def test_the_given_ragged_table(shared_data, tmp_path):
@@ -110,7 +118,7 @@ def test_the_given_ragged_table(shared_data, tmp_path):
     if not path.is_file():
         pytest.skip(f"no cases at {path.parent}")
     summary = import_logged_run("table", str(path), str(tmp_path / "all"))
-    assert any("--problems-with 32 keeps 19 of 20 problems" in note for note in summary.notes)
+    assert any("1 of 20 problems has fewer than half of 32 solutions" in note for note in summary.notes)
     summary = import_logged_run("table", str(path), str(tmp_path / "long"), ImportOptions(problems_with=32))
     assert (summary.imported.rows["problems"], summary.imported.rows["solutions"]) == (19, 608)
     assert iso.curve(tmp_path / "long", "sc")["S"].max() == 32
@@ -121,7 +129,7 @@ def test_names_are_given_in_the_place_of_the_log_s(ragged, command, tmp_path):
     assert "of toy, imported from table; org/m-7b." in said
     [listed] = json.loads(command("runs", tmp_path / "run", "--json").out)
     assert (listed["task"], listed["models"]) == ("toy", {"solver": "org/m-7b"})
-    described = "org/m-7b on 6 problems of toy, 2 solutions each; imported from table"
+    described = "org/m-7b on 5 problems of toy, 8 solutions each; imported from table"
     assert described in " ".join(command("fit", tmp_path / "run", "-o", tmp_path / "p.json").out.split())
     assert described in " ".join(command("plan", "-b", "2x", "-p", tmp_path / "p.json").out.split())
     assert Run(tmp_path / "run").read_frame(PROBLEMS_TABLE)["task"].unique() == ["toy"]

@@ -54,8 +54,9 @@ def test_what_failed_there_stands_as_a_failure_and_is_taken_once_it_came(small, 
     assert (
         summary.accuracy == there.accuracy == old.read_frame(SOLUTIONS_TABLE)["correct"].dropna().astype(float).mean()
     )
-    assert read_pool(run).excluded_problems == {first.problem_id: "out of memory"}
-    assert estimate_run_profile(run.path, "p").problems == 3
+    found = read_pool(run)
+    assert (found.excluded_problems, found.failed.solutions["status"].tolist()) == ({}, ["out of memory"])
+    assert estimate_run_profile(run.path, "p").problems == 4
     assert check_run(run).is_whole
     assert sum(gap.rows for gap in check_run(run).missing["solutions"]) == 1
     assert quote_sweep(taking()).roles["verifier"].requests == 0
@@ -64,7 +65,7 @@ def test_what_failed_there_stands_as_a_failure_and_is_taken_once_it_came(small, 
     assert quote_sweep(taking()).roles["verifier"].requests == 3
     again = run_sweep(taking(), load=scripted())
     assert (again.sampled, again.solutions, again.verifications) == (3, 24, 72)
-    assert read_pool(run).excluded_problems == {}
+    assert read_pool(run).failed.solutions.empty
     assert not any(check_run(run).missing.values())
 
 

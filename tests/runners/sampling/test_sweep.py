@@ -283,7 +283,7 @@ def test_a_row_that_fails_again_and_again_stands_once_and_its_problem_is_left_ou
     assert summary.failed == {"too long": 6}
     assert len(Run(summary.run).read_frame(SOLUTIONS_TABLE)) == 24
     found = read_pool(Run(summary.run))
-    assert found.excluded_problems == {first.problem_id: "too long"}
+    assert found.excluded_problems == {first.problem_id: "no solutions (too long)"}
     assert found.pool.verdicts.shape == (3, 6, 3)
 
 
