@@ -12,8 +12,9 @@ from isocompute.errors import ConfigError, DataError
 from isocompute.fits import compute_percentile_interval, draw_bootstrap_weights, resample_means
 from isocompute.planner.compare import COMPARISON_REPLICATES, COMPARISON_SEED
 from isocompute.planner.estimate.costs import RunCosts, measure_costs
+from isocompute.planner.estimate.drawing import estimate_strategy
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.planner.estimate.profile_from_run import estimate_strategy, list_allocations
+from isocompute.planner.estimate.profile_from_run import list_allocations
 from isocompute.planner.estimate.searches import measure_searches
 from isocompute.planner.profile import COUNTING_WAYS, check_lambda, check_rho, read_lambda
 from isocompute.planner.strategies.registry import STRATEGIES, is_search

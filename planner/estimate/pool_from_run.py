@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isocompute.errors import RunError
-from isocompute.fits import Pool
+from isocompute.fits import Pool, compute_problem_keys
 from isocompute.planner.estimate.arrays import PoolArrays, build_pool_arrays
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.parsing.kinds import count_solution_kinds, count_verification_kinds, describe_unread_rows
@@ -165,6 +165,7 @@ def read_pool(run: Run, problems_with: int | None = None) -> RunPool:
         layout.judged,
         layout.scores,
         layout.finished,
+        compute_problem_keys(kept),
     )
     judged = solutions[solutions["status"].eq("ok") & solutions["problem_id"].isin(kept)]
     doubts = describe_doubts(judged, read_grader_title(run), missing_votes is None)
