@@ -19,7 +19,8 @@ ODDS_EXPONENTS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 """Exponents κ that `fit_fused_vote` tries: from a plain vote (0) towards the best mean verdict with ties by vote."""
 
 _PRIOR = 0.1  # Beta(0.1, 0.1): a verifier mostly repeats itself, so its rates of yes lie near 0 and 1
-_LAST: WeakKeyDictionary[Pool, tuple[tuple[int | None, ...], DrawnVotes | None]] = WeakKeyDictionary()
+_Remembered = dict[tuple[int | None, ...], tuple[DrawnVotes, dict[int, list[SampledEstimate]]]]
+_LAST: WeakKeyDictionary[Pool, _Remembered] = WeakKeyDictionary()
 _MAX_EXPONENT = 50.0  # keeps weights below the largest double even with a million verdicts
 
 
@@ -74,7 +75,8 @@ def estimate_verdict_votes(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, s
     """Estimate the vote weighted by mean verdicts and the fused vote under each of `ODDS_EXPONENTS`, in one pass.
 
     All take the same draws; the bytes are those of `estimate_weighted_vote` and `estimate_fused_vote`. The last
-    draws are remembered for as long as the pool is in use; a call for more draws of the same sizes adds the rest.
+    draws and estimates are remembered for as long as the pool is in use; a call for more draws of the same sizes adds
+    the rest.
 
     Args:
         pool: sampled answers with verdicts.
@@ -90,12 +92,18 @@ def estimate_verdict_votes(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, s
         DataError: an input that `estimate_additive_votes` rejects.
     """
     wanted = (*np.asarray(S).tolist(), None, *np.asarray(V).tolist(), None, seed)
-    last, votes = _LAST.get(pool, ((), None))
-    if votes is None or last != wanted or votes.draws > draws:
+    votes, known = _LAST.get(pool, {}).get(wanted, (None, {}))
+    if draws in known:
+        return known[draws]
+    if votes is None or votes.draws > draws:
         rules = [average_verdicts, *(_build_rule(trust) for trust in ODDS_EXPONENTS)]
         votes = DrawnVotes(pool, require_verdicts(pool, "weighted"), rules, S, V, seed)
-        _LAST[pool] = (wanted, votes)
-    return votes.estimate(draws)
+    known[draws] = votes.estimate(draws)
+    for estimate in known[draws]:  # several callers have them
+        estimate.accuracy.setflags(write=False)
+        estimate.error.setflags(write=False)
+    _LAST[pool] = {wanted: (votes, known)}  # other sizes are forgotten
+    return known[draws]
 
 
 @dataclass(frozen=True, eq=False)

@@ -58,7 +58,7 @@ def enumerate_vote(pool, p, S, V):
 
 @pytest.mark.parametrize("rights", [1, 2])
 def test_corrected_shares_miss_enumeration_by_what_their_errors_say(rights):
-    pool, S, V = make_binary_pool(40, 6, 3, 1, rights), [2, 3, 4], [1, 2]
+    pool, S, V = make_binary_pool(40, 5, 3, 1, rights), [2, 3, 4], [1, 2]
     expected = np.array([[[enumerate_vote(pool, p, s, v) for v in V] for s in S] for p in range(40)])
     missed, errors = [], []
     for seed in range(20):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from isocompute.planner.estimate.drawing import (
     estimate_strategy,
     measure_error_share,
 )
-from isocompute.planner.strategies.registry import STRATEGIES, Strategy, StrategyEstimate
+from isocompute.planner.strategies.registry import STRATEGIES, StrategyEstimate
 
 DRAWN = ("weighted", "fused", "prm-weighted")
 
@@ -37,23 +38,21 @@ def make_pool(problems, solutions=12, verifications=4, seed=0):
     return Pool(answers, np.zeros(problems, dtype=int), verdicts, scores=scores, keys=keys)
 
 
-def describe_known_error(draws):
-    """Return a strategy whose error after some draws is known, and the numbers of draws it was asked for."""
+def build_known_strategy(needed):
+    """Return a strategy whose error does not matter after the needed draws, and a list of what it is asked for."""
     asked = []
 
     def estimate(pool, S, V, draws, seed):
         asked.append(draws)
         return StrategyEstimate(np.full((pool.problems, len(S)), 0.5), error=0.0005 * (needed / draws) ** 0.5)
 
-    needed = draws
-    entry = Strategy("known", "a:b", "solutions", "known", "#000000")
-    return type("Known", (), {"needs": entry.needs, "name": "known", "estimator": staticmethod(estimate)})(), asked
+    return SimpleNamespace(needs="solutions", estimator=estimate), asked
 
 
 @pytest.mark.parametrize(("needed", "asked"), [(100, [128]), (500, [128, 512]), (10**6, [128, 2048])])
 def test_draws_are_doubled_until_the_error_does_not_matter(needed, asked):
     pool = Pool(np.zeros((4, 3), int), [0, 0, 0, 0])  # all accuracies are equal, so the smallest error counts
-    strategy, seen = describe_known_error(needed)
+    strategy, seen = build_known_strategy(needed)
     found = estimate_strategy(strategy, pool, [1, 2], [])
     assert seen == asked
     assert found.is_blurred == (needed > MOST_DRAWS)
@@ -68,22 +67,22 @@ def test_an_exact_strategy_is_asked_once():
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_the_drawing_error_is_a_tenth_of_what_it_blurs(name):
-    pool, strategy = make_pool(60), STRATEGIES[name]
-    S, V = [2, 4, 8, 12], [1, 2, 4] if name != "prm-weighted" else []
+    pool, strategy = make_pool(40), STRATEGIES[name]
+    S, V = [2, 8, 12], [1, 4] if name != "prm-weighted" else []
     found = estimate_strategy(strategy, pool, S, V)
     assert not found.is_blurred
     assert measure_error_share(found, estimate_references(strategy, pool, S, V), pool.keys) <= 0.1
-    many = strategy.estimator(pool, S, V, 4000, 1).accuracy.mean(axis=0)
+    many = strategy.estimator(pool, S, V, 2000, 1).accuracy.mean(axis=0)
     assert np.abs(found.accuracy.mean(axis=0) - many).max() <= 5 * found.error
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_nine_orders_of_the_problems_give_each_the_same_bytes(name):
-    pool, strategy = make_pool(24), STRATEGIES[name]
+def test_orders_of_the_problems_give_each_the_same_bytes(name):
+    pool, strategy = make_pool(16), STRATEGIES[name]
     S, V = [2, 8, 12], [1, 4] if name != "prm-weighted" else []
     found = estimate_strategy(strategy, pool, S, V)
-    for seed in range(9):
-        order = np.random.default_rng(seed).permutation(24)
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(16)
         turned = estimate_strategy(strategy, pool.select_problems(order), S, V)
         assert turned.accuracy.tobytes() == found.accuracy[order].tobytes()
         assert (turned.error, turned.parameters) == (found.error, found.parameters)
@@ -97,7 +96,7 @@ def test_the_cap_is_said():
     )
 
 
-def make_rows(problems=16, solutions=10, verifications=3):
+def make_rows(problems=10, solutions=8, verifications=2):
     """Return a frame with a row for each verification."""
     rng, rows = np.random.default_rng(3), []
     for p in range(problems):
@@ -114,9 +113,9 @@ def make_rows(problems=16, solutions=10, verifications=3):
 ROLES = {name: name for name in ("problem", "solution", "answer", "gold", "verdict")}
 
 
-def test_nine_orders_of_the_same_rows_give_the_same_profile_and_the_same_recommendation():
+def test_orders_of_the_same_rows_give_the_same_profile_and_the_same_recommendation():
     frame, seen = make_rows(), set()
-    for seed in range(9):
+    for seed in range(4):
         shuffled = frame.sample(frac=1, random_state=seed, ignore_index=True)
         profile = iso.fit(iso.from_frame(shuffled, **ROLES))
         seen.add((json.dumps(profile.to_dict()), json.dumps(iso.plan(profile, "8x", lam=1.0).to_dict())))
@@ -125,23 +124,26 @@ def test_nine_orders_of_the_same_rows_give_the_same_profile_and_the_same_recomme
 
 @pytest.mark.soak
 def test_nine_orders_of_the_lab_give_the_same_profile_and_the_same_recommendation(tmp_path):
-    source, seen = Path("data/runs/lab"), set()
+    seen = set()
     for seed in range(9):
-        run = tmp_path / str(seed)
-        shutil.copytree(source, run)
+        run = tmp_path / str(seed) / "lab"
+        shutil.copytree("data/runs/lab", run)
         for table in ("problems", "solutions", "verifications"):
             parts = sorted((run / table).glob("*.parquet"))
-            rows = pq.read_table(parts[0]) if len(parts) == 1 else pa.concat_tables([pq.read_table(p) for p in parts])
-            order = np.random.default_rng(seed).permutation(len(rows))
-            pq.write_table(rows.take(order), parts[0])
+            rows = pa.concat_tables([pq.read_table(part) for part in parts])
+            pq.write_table(rows.take(np.random.default_rng(seed).permutation(len(rows))), parts[0])
             for part in parts[1:]:
                 part.unlink()
         profile = iso.fit(run)
         advice = iso.plan(profile, "128x").to_dict()
-        seen.add((json.dumps(profile.to_dict()), json.dumps(advice)))
+        profile.save(run / "profile.json")
+        seen.add(((run / "profile.json").read_bytes(), json.dumps(advice)))
     assert len(seen) == 1
-    surface = profile.to_dict()["strategies"]["weighted"]
-    cell = surface["solutions"].index(64), surface["verifications"].index(1)
-    best = profile.to_dict()["strategies"]["genrm+vote"]["accuracy"]
-    weighted = np.mean([one[cell[0]][cell[1]] for one in surface["accuracy"]])
-    assert abs(weighted - np.mean([one[cell[0]][cell[1]] for one in best])) < 0.002  # they differ by 0.0007 at S = 61
+
+
+@pytest.mark.soak
+def test_one_verdict_each_on_the_lab_is_known_to_a_hundredth_of_a_point():
+    """Exactly, the two are 65.60 and 65.53 at S=61 and V=1."""
+    for strategy, accuracy in (("weighted", 0.6560), ("genrm+vote", 0.6553)):
+        found = iso.curve("data/runs/lab", strategy, S=[61], V=[1])["accuracy"].item()
+        assert found == pytest.approx(accuracy, abs=2e-4)
