@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -98,8 +99,10 @@ def estimate_verdict_votes(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, s
     if votes is None or votes.draws > draws:
         rules = [average_verdicts, *(_build_rule(trust) for trust in ODDS_EXPONENTS)]
         votes = DrawnVotes(pool, require_verdicts(pool, "weighted"), rules, S, V, seed)
+    while 0 < 2 * votes.draws < draws:  # fewer draws may be asked for next, by doubling
+        known[2 * votes.draws] = votes.estimate(2 * votes.draws)
     known[draws] = votes.estimate(draws)
-    for estimate in known[draws]:  # several callers have them
+    for estimate in chain.from_iterable(known.values()):  # several callers have them
         estimate.accuracy.setflags(write=False)
         estimate.error.setflags(write=False)
     _LAST[pool] = {wanted: (votes, known)}  # other sizes are forgotten
