@@ -11,8 +11,9 @@ from isocompute.api.runs import RunSource, open_run
 from isocompute.errors import ConfigError, DataError
 from isocompute.fits import compute_mean_interval
 from isocompute.planner.estimate.costs import RunCosts, measure_costs
+from isocompute.planner.estimate.drawing import estimate_strategy
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.planner.estimate.profile_from_run import estimate_strategy, list_allocations
+from isocompute.planner.estimate.profile_from_run import list_allocations
 from isocompute.planner.estimate.searches import measure_searches
 from isocompute.planner.profile import COUNTING_WAYS, check_lambda, check_rho, read_lambda
 from isocompute.planner.strategies.registry import STRATEGIES, is_search

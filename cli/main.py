@@ -49,6 +49,8 @@ def handle_version_option(version: VersionOption = False) -> None:
 
 def run_application(application: typer.Typer) -> Any:
     """Run a command; an `IsocomputeError` becomes one sentence on stderr and exit code 2."""
+    # The matrix products of a plan are small: numpy's threads would wait for each other longer than they compute.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     errors = Console(stderr=True, soft_wrap=True)
     try:
         with block_standard_input():

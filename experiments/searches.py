@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from isocompute.figures.style import finish_axes, render_figure, use_figure_style
 from isocompute.fits import compute_percentile_interval, draw_bootstrap_weights, resample_means
 from isocompute.planner.estimate.costs import RunCosts, measure_costs
+from isocompute.planner.estimate.drawing import estimate_strategy
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
-from isocompute.planner.estimate.profile_from_run import estimate_strategy
 from isocompute.planner.estimate.searches import measure_searches
 from isocompute.planner.strategies.registry import STRATEGIES, get_line_style, get_strategy_colour, is_search
 from isocompute.runners.storage.files import write_output

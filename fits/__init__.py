@@ -37,13 +37,18 @@ from isocompute.fits.difficulty import (
     assign_quantile_levels,
     assign_verdict_levels,
 )
-from isocompute.fits.estimators.fused import FusedEstimate, estimate_fused_vote, fit_fused_vote
-from isocompute.fits.estimators.monte_carlo import (
-    SampledEstimate,
+from isocompute.fits.estimators.additive_vote import (
     estimate_additive_vote,
-    estimate_genrm_sampled,
+    estimate_additive_votes,
     estimate_weighted_vote,
 )
+from isocompute.fits.estimators.fused import (
+    FusedEstimate,
+    estimate_fused_vote,
+    estimate_verdict_votes,
+    fit_fused_vote,
+)
+from isocompute.fits.estimators.monte_carlo import SampledEstimate, estimate_genrm_sampled
 from isocompute.fits.estimators.selection import (
     estimate_best_of_n,
     estimate_coverage,
@@ -59,7 +64,7 @@ from isocompute.fits.laws.crossover import Crossover, find_crossover, find_plate
 from isocompute.fits.laws.power_law import PowerLaw
 from isocompute.fits.laws.surface import SurfaceSmoother, fit_smoother
 from isocompute.fits.mean_intervals import compute_difference_interval, compute_mean_interval
-from isocompute.fits.pool import Pool
+from isocompute.fits.pool import Pool, compute_problem_keys
 from isocompute.fits.power import PairedPower, compute_paired_power
 
 __all__ = [
@@ -96,6 +101,7 @@ __all__ = [
     "compute_mean_interval",
     "compute_paired_power",
     "compute_percentile_interval",
+    "compute_problem_keys",
     "compute_t_interval",
     "compute_verification_ratio",
     "compute_verification_ratios",
@@ -103,6 +109,7 @@ __all__ = [
     "count_row_tokens",
     "draw_bootstrap_weights",
     "estimate_additive_vote",
+    "estimate_additive_votes",
     "estimate_best_of_n",
     "estimate_coverage",
     "estimate_coverage_of_counts",
@@ -111,6 +118,7 @@ __all__ = [
     "estimate_genrm_sampled",
     "estimate_genrm_vote",
     "estimate_self_consistency",
+    "estimate_verdict_votes",
     "estimate_weighted_vote",
     "find_crossover",
     "find_plateau",

@@ -247,7 +247,7 @@ def _remove_solutions(pool: Pool, taken: NDArray[np.int64]) -> Pool:
         verdicts = verdicts[kept].reshape(pool.problems, -1, pool.verifications)
         judged = judged[kept].reshape(pool.problems, -1)
     scores, finished = (_keep_first(column, keep) for column in (pool.scores, pool.finished))
-    return Pool(answers, pool.gold, verdicts, judged, scores, finished)
+    return Pool(answers, pool.gold, verdicts, judged, scores, finished, pool.keys)
 
 
 def _keep_first(column: NDArray[Any] | None, keep: NDArray[np.bool_]) -> NDArray[Any] | None:

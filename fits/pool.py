@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
+from isocompute.fits.pool_checks import (
+    check_finished,
+    check_integers,
+    check_keys,
+    check_minimum,
+    check_scores,
+    check_verdict_counts,
+    check_verdicts,
+    copy_read_only,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +42,8 @@ class Pool:
             without steps. None if nothing was scored.
         finished: (P, L) booleans: whether a scored solution is complete or was cut at the token limit. None means that
             all are complete.
+        keys: (P,) integers 0 … 2⁶⁴-1 that identify the problems, see `compute_problem_keys`. The random draws of a
+            problem depend on its key, not on its position. None means its position.
 
     Raises:
         DataError: an array of wrong shape, type or range; the message gives the position of the first bad value.
@@ -49,6 +62,7 @@ class Pool:
     judged: NDArray[np.int64] | None
     scores: NDArray[np.float64] | None
     finished: NDArray[np.bool_] | None
+    keys: NDArray[np.uint64]
 
     def __init__(
         self,
@@ -58,23 +72,25 @@ class Pool:
         judged: ArrayLike | None = None,
         scores: ArrayLike | None = None,
         finished: ArrayLike | None = None,
+        keys: ArrayLike | None = None,
     ) -> None:
-        codes = _check_integers(answers, "answers")
+        codes = check_integers(answers, "answers")
         if codes.ndim != 2 or codes.size == 0:
             raise DataError(
                 f"answers must have the shape (problems, solutions) with at least one of each; got {codes.shape}."
             )
-        _check_minimum(codes, -1, "answers", "a code ≥ 0, or -1 where no answer was parsed")
-        right = _check_integers(gold, "gold")
+        check_minimum(codes, -1, "answers", "a code ≥ 0, or -1 where no answer was parsed")
+        right = check_integers(gold, "gold")
         if right.ndim not in (1, 2) or len(right) != len(codes) or right.size == 0:
             raise DataError(f"gold must hold one code per problem, shape ({codes.shape[0]},); got {right.shape}.")
-        _check_minimum(right, 0, "gold", "a code ≥ 0")
-        object.__setattr__(self, "answers", _copy_read_only(codes))
-        object.__setattr__(self, "gold", _copy_read_only(right))
-        object.__setattr__(self, "verdicts", None if verdicts is None else _check_verdicts(verdicts, codes.shape))
-        object.__setattr__(self, "judged", _check_verdict_counts(judged, self.verdicts))
-        object.__setattr__(self, "scores", None if scores is None else _check_scores(scores, codes.shape))
-        object.__setattr__(self, "finished", _check_finished(finished, self.scores))
+        check_minimum(right, 0, "gold", "a code ≥ 0")
+        object.__setattr__(self, "answers", copy_read_only(codes))
+        object.__setattr__(self, "gold", copy_read_only(right))
+        object.__setattr__(self, "verdicts", None if verdicts is None else check_verdicts(verdicts, codes.shape))
+        object.__setattr__(self, "judged", check_verdict_counts(judged, self.verdicts))
+        object.__setattr__(self, "scores", None if scores is None else check_scores(scores, codes.shape))
+        object.__setattr__(self, "finished", check_finished(finished, self.scores))
+        object.__setattr__(self, "keys", check_keys(np.arange(len(codes)) if keys is None else keys, len(codes)))
 
     @property
     def problems(self) -> int:
@@ -112,6 +128,15 @@ class Pool:
         right = self.gold.reshape(self.problems, -1)
         return np.asarray((self.answers[:, :, None] == right[:, None, :]).any(axis=2))
 
+    def select_problems(self, positions: ArrayLike) -> Pool:
+        """Return the pool of the problems at the given positions, in their order; repeats are allowed."""
+        at = np.asarray(positions)
+        verdicts, judged, scores, finished = (
+            None if column is None else column[at]
+            for column in (self.verdicts, self.judged, self.scores, self.finished)
+        )
+        return Pool(self.answers[at], self.gold[at], verdicts, judged, scores, finished, self.keys[at])
+
     def split_right_answers(self) -> tuple[Pool, NDArray[np.int64]]:
         """Return a pool with a row for each right answer of each problem, and the problem of each row.
 
@@ -122,123 +147,16 @@ class Pool:
             return self, np.arange(self.problems)
         codes = [np.unique(row) for row in self.gold]
         rows = np.repeat(np.arange(self.problems), [len(each) for each in codes])
-        verdicts, judged, scores, finished = (
-            None if column is None else column[rows]
-            for column in (self.verdicts, self.judged, self.scores, self.finished)
-        )
-        return Pool(self.answers[rows], np.concatenate(codes), verdicts, judged, scores, finished), rows
+        pool = self.select_problems(rows)
+        gold = np.concatenate(codes)
+        return Pool(pool.answers, gold, pool.verdicts, pool.judged, pool.scores, pool.finished, pool.keys), rows
 
 
-def _check_integers(values: ArrayLike, name: str) -> NDArray[Any]:
-    array = _to_array(values, name)
-    if array.dtype.kind == "f" and np.isnan(array).any():
-        place = ", ".join(map(str, np.argwhere(np.isnan(array))[0]))
-        why = ": an unparsed answer is coded -1." if name == "answers" else "."
-        raise DataError(f"{name} must be integers; got NaN at index ({place}){why}")
-    if array.dtype.kind not in "iu" and array.size:
-        raise DataError(f"{name} must be integers; got an array of {array.dtype}.")
-    return array
+def compute_problem_keys(ids: Sequence[str]) -> NDArray[np.uint64]:
+    """Return a key for each problem from its id: the first 8 bytes of its BLAKE2b hash.
 
-
-def _to_array(values: ArrayLike, name: str) -> NDArray[Any]:
-    try:
-        return np.asarray(values)
-    except ValueError as error:
-        raise DataError(f"{name} must be a rectangular array; its rows have different lengths.") from error
-
-
-def _check_minimum(array: NDArray[Any], smallest: int, name: str, right: str) -> None:
-    if array.min() < smallest:
-        place = np.argwhere(array < smallest)[0]
-        where = f"problem {place[0]}" + (f", solution {place[1]}" if len(place) > 1 else "")
-        raise DataError(f"{name} holds {array[tuple(place)]} at {where}: it must be {right}.")
-
-
-def _check_verdicts(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    array = _to_array(values, "verdicts")
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"verdicts must be numbers in [0, 1] or NaN; got an array of {array.dtype}.")
-    if array.ndim != 3 or array.size == 0:
-        raise DataError(
-            "verdicts must have the shape (problems, verified solutions, verifications) with at least one "
-            f"of each; got {array.shape}."
-        )
-    problems, solutions = shape
-    if array.shape[0] != problems:
-        raise DataError(f"verdicts must cover the {problems} problems of answers; got {array.shape[0]}.")
-    if array.shape[1] > solutions:
-        raise DataError(f"verdicts must cover at most the {solutions} solutions of answers; got {array.shape[1]}.")
-    wrong = (array < 0) | (array > 1)
-    if wrong.any():
-        p, k, m = np.argwhere(wrong)[0]
-        raise DataError(
-            f"verdicts holds {array[p, k, m]} at problem {p}, solution {k}, verification {m}: "
-            "it must lie in [0, 1], or be NaN where it was not parsed."
-        )
-    return _copy_read_only(array, np.float64)
-
-
-def _check_verdict_counts(values: ArrayLike | None, verdicts: NDArray[np.float64] | None) -> NDArray[np.int64] | None:
-    if verdicts is None:
-        if values is None:
-            return None
-        raise DataError("judged says how many verdicts each solution has; it needs verdicts.")
-    many = verdicts.shape[2]
-    if values is None:
-        return _copy_read_only(np.full(verdicts.shape[:2], many))
-    array = _check_integers(values, "judged")
-    if array.shape != verdicts.shape[:2]:
-        raise DataError(
-            f"judged must hold one number per verified solution, shape {verdicts.shape[:2]}; got {array.shape}."
-        )
-    outside = (array < 0) | (array > many)
-    if outside.any():
-        p, k = np.argwhere(outside)[0]
-        raise DataError(
-            f"judged holds {array[p, k]} at problem {p}, solution {k}: it must lie between 0 and {many}, "
-            "the verifications of each solution."
-        )
-    beyond = ~np.isnan(verdicts) & (np.arange(many) >= array[..., None])
-    if beyond.any():
-        p, k, m = np.argwhere(beyond)[0]
-        raise DataError(
-            f"verdicts holds {verdicts[p, k, m]} at problem {p}, solution {k}, verification {m}, but "
-            f"judged gives the solution only {array[p, k]}: it must be NaN there."
-        )
-    return _copy_read_only(array)
-
-
-def _check_scores(values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    array = _to_array(values, "scores")
-    problems, solutions = shape
-    if array.dtype.kind not in "biuf" or array.ndim != 2 or array.size == 0:
-        raise DataError(f"scores must be numbers of shape (problems, scored solutions); got {array.shape}.")
-    if array.shape[0] != problems or array.shape[1] > solutions:
-        raise DataError(
-            f"scores must cover the {problems} problems and at most the {solutions} solutions of answers; "
-            f"got {array.shape}."
-        )
-    wrong = np.isinf(array)
-    if wrong.any():
-        p, k = np.argwhere(wrong)[0]
-        raise DataError(
-            f"scores holds {array[p, k]} at problem {p}, solution {k}: it must be finite, or NaN where it is unknown."
-        )
-    return _copy_read_only(array, np.float64)
-
-
-def _check_finished(values: ArrayLike | None, scores: NDArray[np.float64] | None) -> NDArray[np.bool_] | None:
-    if scores is None:
-        if values is None:
-            return None
-        raise DataError("finished says which scored solutions are complete; it needs scores.")
-    array = np.ones(scores.shape, dtype=bool) if values is None else _to_array(values, "finished")
-    if array.dtype.kind != "b" or array.shape != scores.shape:
-        raise DataError(f"finished must be booleans of the shape of scores, {scores.shape}; got {array.shape}.")
-    return _copy_read_only(array, np.bool_)
-
-
-def _copy_read_only(array: NDArray[Any], dtype: type = np.int64) -> NDArray[Any]:
-    copy: NDArray[Any] = np.array(array, dtype=dtype, order="C")
-    copy.setflags(write=False)
-    return copy
+    >>> compute_problem_keys(["a", "b"])[0] == compute_problem_keys(["b", "a"])[1]
+    np.True_
+    """
+    hashes = b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in ids)
+    return np.frombuffer(hashes, dtype="<u8").astype(np.uint64)

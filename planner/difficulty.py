@@ -26,8 +26,9 @@ from isocompute.fits import (
     stack_options,
 )
 from isocompute.planner.estimate.costs import measure_costs
+from isocompute.planner.estimate.drawing import estimate_strategy
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
-from isocompute.planner.estimate.profile_from_run import build_profile, estimate_strategy, list_allocations
+from isocompute.planner.estimate.profile_from_run import build_profile, list_allocations
 from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, apply_costs, find_bundled_profiles, read_profile
 from isocompute.planner.strategies.options import (
     build_pool_options,

@@ -231,14 +231,14 @@ def _score_choices(
     Returns:
         (n + 1, P, nC) accuracies.
     """
+    tables, columns = [], []
+    for option, chosen in zip(options, choices.allocation_index, strict=True):
+        taken, column = np.unique(chosen, return_inverse=True)  # choices repeat, so each allocation is computed once
+        tables.append(option.compute_accuracies(taken))
+        columns.append(column.reshape(chosen.shape))
     total = np.zeros((len(options) + 1, scored.shape[1], choices.strategy_index.shape[1]))
     for row, problems in enumerate(scored):
-        accuracy = np.stack(
-            [
-                o.compute_accuracies(chosen[row], problems)
-                for o, chosen in zip(options, choices.allocation_index, strict=True)
-            ]
-        )
+        accuracy = np.stack([table[problems][:, at[row]] for table, at in zip(tables, columns, strict=True)])
         total[:-1, problems] += accuracy
         total[-1, problems] += np.take_along_axis(accuracy, choices.strategy_index[row][None, None], axis=0)[0]
     return np.asarray(total / scored.sum(axis=0)[:, None])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,13 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from isocompute.errors import DataError
 from isocompute.fits.choice.held_out import Folds
 from isocompute.fits.choice.ties import TIE_TOLERANCE
-from isocompute.fits.estimators.monte_carlo import SampledEstimate, estimate_additive_vote
+from isocompute.fits.estimators.additive_vote import DrawnVotes, Weigh, estimate_additive_votes
+from isocompute.fits.estimators.monte_carlo import SampledEstimate, average_verdicts, require_verdicts
 from isocompute.fits.pool import Pool
 
 ODDS_EXPONENTS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 """Exponents κ that `fit_fused_vote` tries: from a plain vote (0) towards the best mean verdict with ties by vote."""
 
 _PRIOR = 0.1  # Beta(0.1, 0.1): a verifier mostly repeats itself, so its rates of yes lie near 0 and 1
+_Remembered = dict[tuple[int | None, ...], tuple[DrawnVotes, dict[int, list[SampledEstimate]]]]
+_LAST: WeakKeyDictionary[Pool, _Remembered] = WeakKeyDictionary()
 _MAX_EXPONENT = 50.0  # keeps weights below the largest double even with a million verdicts
 
 
@@ -35,7 +40,7 @@ def estimate_fused_vote(pool: Pool, S: ArrayLike, V: ArrayLike, trust: float, dr
 
     Draws S of the K verified solutions, and V of the verdicts of each (all if it has fewer). p(yes) counts as that
     fraction of a yes; a solution without a parsed verdict has odds of 1. Ties are broken uniformly. Unparsed answers
-    cost but never win. See `estimate_additive_vote`; the same seed gives the same draws for every κ.
+    cost but never win. See `estimate_additive_votes`; the same seed gives the same draws for every κ.
 
     Args:
         pool: sampled answers with verdicts, which may be p(yes).
@@ -49,7 +54,7 @@ def estimate_fused_vote(pool: Pool, S: ArrayLike, V: ArrayLike, trust: float, dr
         The accuracies and their errors; S=1 is the fraction of right solutions.
 
     Raises:
-        DataError: a trust out of range, or an input that `estimate_additive_vote` rejects.
+        DataError: a trust out of range, or an input that `estimate_additive_votes` rejects.
 
     Example:
         >>> pool = Pool(answers=[[0, 1, 1]], gold=[0], verdicts=[[[0.9], [0.3], [0.4]]])
@@ -58,13 +63,50 @@ def estimate_fused_vote(pool: Pool, S: ArrayLike, V: ArrayLike, trust: float, dr
     """
     if not 0 <= trust <= _MAX_EXPONENT:
         raise DataError(f"trust must lie between 0 and {_MAX_EXPONENT:g}; got {trust}.")
+    verdicts = require_verdicts(pool, "fused")
+    return estimate_additive_votes(pool, verdicts, [_build_rule(trust)], S, V, draws, seed)[0]
 
-    def weigh_solutions(sums: NDArray[np.float64], parsed: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(((sums + _PRIOR) / (parsed - sums + _PRIOR)) ** trust)
 
-    if pool.verdicts is None:
-        raise DataError("fused needs a pool with verdicts of shape (problems, solutions, verifications).")
-    return estimate_additive_vote(pool, pool.verdicts, weigh_solutions, S, V, draws, seed)
+def _build_rule(trust: float) -> Weigh:
+    """Return the weight of a solution, its odds to the power κ, as a function of its sum and number of verdicts."""
+    return lambda sums, parsed: np.asarray(((sums + _PRIOR) / (parsed - sums + _PRIOR)) ** trust)
+
+
+def estimate_verdict_votes(pool: Pool, S: ArrayLike, V: ArrayLike, draws: int, seed: int) -> list[SampledEstimate]:
+    """Estimate the vote weighted by mean verdicts and the fused vote under each of `ODDS_EXPONENTS`, in one pass.
+
+    All take the same draws; the bytes are those of `estimate_weighted_vote` and `estimate_fused_vote`. The last
+    draws and estimates are remembered for as long as the pool is in use; a call for more draws of the same sizes adds
+    the rest.
+
+    Args:
+        pool: sampled answers with verdicts.
+        S: (nS,) numbers of solutions.
+        V: (nV,) numbers of verifications per solution.
+        draws: as for `estimate_additive_votes`.
+        seed: as for `estimate_additive_votes`.
+
+    Returns:
+        The weighted vote, then the fused vote under each exponent.
+
+    Raises:
+        DataError: an input that `estimate_additive_votes` rejects.
+    """
+    wanted = (*np.asarray(S).tolist(), None, *np.asarray(V).tolist(), None, seed)
+    votes, known = _LAST.get(pool, {}).get(wanted, (None, {}))
+    if draws in known:
+        return known[draws]
+    if votes is None or votes.draws > draws:
+        rules = [average_verdicts, *(_build_rule(trust) for trust in ODDS_EXPONENTS)]
+        votes = DrawnVotes(pool, require_verdicts(pool, "weighted"), rules, S, V, seed)
+    while 0 < 2 * votes.draws < draws:  # fewer draws may be asked for next, by doubling
+        known[2 * votes.draws] = votes.estimate(2 * votes.draws)
+    known[draws] = votes.estimate(draws)
+    for estimate in chain.from_iterable(known.values()):  # several callers have them
+        estimate.accuracy.setflags(write=False)
+        estimate.error.setflags(write=False)
+    _LAST[pool] = {wanted: (votes, known)}  # other sizes are forgotten
+    return known[draws]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,10 +153,12 @@ def fit_fused_vote(
     times = folds.test.sum(axis=0)
     if folds.test.shape[1] != pool.problems or not times.all():
         raise DataError(f"folds must score each of the pool's {pool.problems} problems; got {folds.test.shape}.")
-    estimates = [estimate_fused_vote(pool, S, V, trust, draws, seed) for trust in ODDS_EXPONENTS]
+    estimates = estimate_verdict_votes(pool, S, V, draws, seed)[1:]
     accuracy = np.stack([estimate.accuracy for estimate in estimates])  # (trusts, P, nS, nV)
     by_problem = accuracy.mean(axis=(2, 3))
-    best = _choose_exponents(by_problem, np.concatenate([np.ones((1, pool.problems)), folds.train]))
+    order = np.argsort(pool.keys, kind="stable")  # so that means do not depend on the order of the problems
+    rows = np.concatenate([np.ones((1, pool.problems)), folds.train])
+    best = _choose_exponents(by_problem[:, order], rows[:, order])
     share = np.zeros((len(ODDS_EXPONENTS), pool.problems))  # share of a problem's scorings under each κ
     np.add.at(share, best[1:], folds.test / times)
     error = np.stack([estimate.error for estimate in estimates])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,6 +18,10 @@ from isocompute.fits.pool import Pool
 _SHARED_TILT_DEPTH = 2.0
 # Terms below this probability are skipped; it is small compared with rounding errors.
 _NEGLIGIBLE = 1e-16
+
+# What `estimate_genrm_vote` returned for each pool in use: it is also the known mean of a control variate.
+_KNOWN: WeakKeyDictionary[Pool, dict[tuple[tuple[int, ...], tuple[int, ...]], NDArray[np.float64]]]
+_KNOWN = WeakKeyDictionary()
 
 
 def estimate_genrm(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64]:
@@ -55,7 +61,7 @@ def estimate_genrm(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.float64
     S = check_subset_sizes(S, pool.verified_solutions, "S", "verified solutions in the pool")
     V = check_subset_sizes(V, pool.verifications, "V", "verifications of each solution")
     correct = pool.correct[:, : pool.verified_solutions]
-    order = np.argsort(correct, axis=1, kind="stable")  # wrong solutions first
+    order = np.lexsort((kind_of_solution, correct), axis=1)  # wrong solutions first
     kind_of_solution = np.take_along_axis(kind_of_solution, order, axis=1)
     wrong = pool.verified_solutions - correct.sum(axis=1)
     accuracy = np.empty((pool.problems, len(S), len(V)))
@@ -100,14 +106,23 @@ def estimate_genrm_vote(pool: Pool, S: ArrayLike, V: ArrayLike) -> NDArray[np.fl
         >>> estimate_genrm(pool, S=[3], V=[1]).round(4), estimate_genrm_vote(pool, S=[3], V=[1])
         (array([[[0.6667]]]), array([[[1.]]]))
     """
+    _require_verdicts(pool, "genrm_vote")
+    S = check_subset_sizes(S, pool.verified_solutions, "S", "verified solutions in the pool")
+    V = check_subset_sizes(V, pool.verifications, "V", "verifications of each solution")
+    known, sizes = _KNOWN.setdefault(pool, {}), (tuple(S.tolist()), tuple(V.tolist()))
+    if sizes not in known:
+        known[sizes] = _compute_genrm_vote(pool, S, V)
+    return known[sizes].copy()
+
+
+def _compute_genrm_vote(pool: Pool, S: NDArray[np.int64], V: NDArray[np.int64]) -> NDArray[np.float64]:
     from isocompute.fits.estimators.kernels_tied import compute_tied_vote_wins
 
     pool, problem_of_row = pool.split_right_answers()
     kind_counts, kind_of_solution = _group_solutions(pool, "genrm_vote")
-    S = check_subset_sizes(S, pool.verified_solutions, "S", "verified solutions in the pool")
-    V = check_subset_sizes(V, pool.verifications, "V", "verifications of each solution")
     label, counts = label_answers(pool, pool.verified_solutions)
-    order = np.argsort(np.where(label == -1, counts.shape[1], label), axis=1, kind="stable")  # unparsed last
+    # By answer, unparsed ones last, and by kind, so that the order of the solutions does not change a byte.
+    order = np.lexsort((kind_of_solution, np.where(label == -1, counts.shape[1], label)), axis=1)
     kind_of_solution = np.take_along_axis(kind_of_solution, order, axis=1)
     accuracy = np.empty((pool.problems, len(S), len(V)))
     for q, at in group_subset_sizes(pool.verified_solutions, S, _SHARED_TILT_DEPTH):
@@ -148,6 +163,12 @@ def _build_circle(
     return z, read, float(chance[at].min())
 
 
+def _require_verdicts(pool: Pool, estimator: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    if pool.verdicts is None or pool.judged is None:
+        raise DataError(f"{estimator} needs a pool with verdicts of shape (problems, solutions, verifications).")
+    return pool.verdicts, pool.judged
+
+
 def _group_solutions(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Group solutions by their verdicts.
 
@@ -155,9 +176,7 @@ def _group_solutions(pool: Pool, estimator: str) -> tuple[NDArray[np.int64], NDA
         (T, 3) counts of yes, no and unparsed verdicts of each kind of solution; (P, K) the kind of each solution.
         Solutions with an unparsed answer count as without verdicts: 0, 0, 0.
     """
-    verdicts, judged = pool.verdicts, pool.judged
-    if verdicts is None or judged is None:
-        raise DataError(f"{estimator} needs a pool with verdicts of shape (problems, solutions, verifications).")
+    verdicts, judged = _require_verdicts(pool, estimator)
     yes, no = (verdicts == 1), (verdicts == 0)
     between = ~(yes | no | np.isnan(verdicts))
     if between.any():

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isocompute.errors import RunError
-from isocompute.fits import Pool
+from isocompute.fits import Pool, compute_problem_keys
 from isocompute.planner.estimate.arrays import build_pool_arrays
 from isocompute.planner.estimate.run_rows import (
     RunRows,
@@ -147,6 +147,7 @@ def read_pool(run: Run, problems_with: int | None = None) -> RunPool:
         layout.judged,
         layout.scores,
         layout.finished,
+        compute_problem_keys(kept),
     )
     judged = solutions[solutions["problem_id"].isin(kept)]
     doubts = describe_doubts(judged, read_grader_title(run), missing_votes is None)

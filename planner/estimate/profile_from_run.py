@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from isocompute.fits import Pool, estimate_coverage, estimate_coverage_of_counts, measure_verifier
 from isocompute.planner.estimate.costs import RunCosts, get_run_models, measure_costs
 from isocompute.planner.estimate.missing_rows import describe_missing_rows, measure_missing_rows
+from isocompute.planner.estimate.drawing import describe_blurred_strategies, estimate_strategy
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.records import describe_problems
 from isocompute.planner.estimate.searches import measure_searches
@@ -32,11 +33,6 @@ from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.unequal import MOST_NAMED
-
-PROFILE_DRAWS = 32
-"""Number of Monte Carlo draws of the strategies that are not exact."""
-PROFILE_SEED = 20250402
-"""The seed of these draws."""
 
 
 def build_size_ladder(most: int) -> list[int]:
@@ -82,10 +78,12 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
     # Coverage grows smoothly with S, so it is recorded at the powers of two only.
     doublings = [n for n in build_size_ladder(pool.solutions) if n & (n - 1) == 0 or n == pool.solutions]
     strategies: dict[str, Curve | Surface | Searches] = {}
+    blurred: list[str] = []
     for strategy in STRATEGIES.values():
         # Every profile has self-consistency: without answers to vote on, at one solution.
         if strategy.name == "sc" or strategy.can_use(pool, run_pool.has_answers):
-            strategies[strategy.name] = estimate_profile_part(strategy, pool, run_pool.has_answers)
+            strategies[strategy.name], is_blurred = estimate_profile_part(strategy, pool, run_pool.has_answers)
+            blurred += [strategy.name] if is_blurred else []
     coverage = estimate_coverage(pool, doublings)
     if is_right_or_wrong_only(run_pool):  # no rule chooses among the solutions, so that all of each problem count
         coverage = estimate_counted_coverage(run_pool, doublings)
@@ -122,6 +120,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
             *costs.notes,
             *describe_missing_votes(run_pool),
             *describe_probability_verdicts(pool),
+            *describe_blurred_strategies(blurred),
         ],
         per_problem=describe_problems(run, run_pool),
     )
@@ -140,8 +139,11 @@ def estimate_counted_coverage(run: RunPool, S: list[int]) -> NDArray[np.float64]
     return estimate_coverage_of_counts(counts["size"].to_numpy(), counts["sum"].to_numpy(), S)
 
 
-def estimate_profile_part(strategy: Strategy, pool: Pool, has_answers: bool) -> Curve | Surface:
+def estimate_profile_part(strategy: Strategy, pool: Pool, has_answers: bool) -> tuple[Curve | Surface, bool]:
     """Estimate a strategy over the allocations of `list_allocations`, as a part of a profile.
+
+    Returns:
+        The part, and whether its drawing error still matters.
 
     Raises:
         ConfigError: a strategy of another package fails.
@@ -152,7 +154,8 @@ def estimate_profile_part(strategy: Strategy, pool: Pool, has_answers: bool) -> 
         check_estimate(estimate, (pool.problems, len(S), *([len(V)] if V else [])))
     fields = {"solutions": S, "error": estimate.error, "parameters": dict(estimate.parameters)}
     accuracy = round_accuracies(estimate.accuracy)
-    return Surface(verifications=V, accuracy=accuracy, **fields) if V else Curve(accuracy=accuracy, **fields)
+    part = Surface(verifications=V, accuracy=accuracy, **fields) if V else Curve(accuracy=accuracy, **fields)
+    return part, estimate.is_blurred
 
 
 def check_estimate(estimate: StrategyEstimate, shape: tuple[int, ...]) -> None:
@@ -180,11 +183,6 @@ def list_allocations(strategy: Strategy, pool: Pool, has_answers: bool = True) -
     # Every S up to 16, and from there the ladder.
     sizes = sorted({*range(1, min(pool.solutions, 16) + 1), *build_size_ladder(pool.solutions)})
     return (sizes if has_answers else [1]), []
-
-
-def estimate_strategy(strategy: Strategy, pool: Pool, S: list[int], V: list[int]) -> StrategyEstimate:
-    """Estimate a strategy with the draws and the seed that all profiles use."""
-    return strategy.estimator(pool, S, V, PROFILE_DRAWS, PROFILE_SEED)
 
 
 def describe_lambda_source(costs: RunCosts) -> str:

@@ -7,16 +7,21 @@ ignore the draws and the seed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.fits import (
+    Folds,
     Pool,
+    SampledEstimate,
     estimate_best_of_n,
     estimate_genrm,
     estimate_genrm_vote,
     estimate_self_consistency,
+    estimate_verdict_votes,
     estimate_weighted_vote,
     fit_fused_vote,
     rank_finished_first,
@@ -25,6 +30,8 @@ from isocompute.fits import (
 from isocompute.planner.strategies.registry import StrategyEstimate
 
 Numbers = Sequence[int]
+
+_DECIDED: WeakKeyDictionary[Pool, Pool] = WeakKeyDictionary()
 
 
 def apply_sc(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:
@@ -44,8 +51,7 @@ def apply_genrm_vote(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) 
 
 def apply_weighted(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:
     """Estimate a vote weighted by mean verdicts, by Monte Carlo draws; verdicts may be probabilities."""
-    estimate = estimate_weighted_vote(pool, S, V, draws, seed)
-    return StrategyEstimate(estimate.accuracy, compute_mean_error(estimate.error))
+    return describe_sampled(estimate_verdict_votes(pool, S, V, draws, seed)[0])
 
 
 def apply_fused(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:
@@ -53,10 +59,10 @@ def apply_fused(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> St
 
     κ is learnt on other problems than the one that is scored. The ``trust`` that is returned is κ learnt on all.
     """
-    estimate = fit_fused_vote(pool, S, V, split_folds(pool.problems), draws, seed)
-    return StrategyEstimate(
-        estimate.estimate.accuracy, compute_mean_error(estimate.estimate.error), {"trust": estimate.odds_exponent}
-    )
+    folds = split_folds(pool.problems)
+    rank = np.argsort(np.argsort(pool.keys, kind="stable"))  # a problem's folds depend on its key, not on its position
+    estimate = fit_fused_vote(pool, S, V, Folds(folds.train[:, rank], folds.test[:, rank]), draws, seed)
+    return replace(describe_sampled(estimate.estimate), parameters={"trust": estimate.odds_exponent})
 
 
 def apply_bon(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:
@@ -79,19 +85,36 @@ def apply_prm_weighted(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int
     """
     assert pool.scores is not None
     # A score acts as the single verdict of its solution, so that the weighted vote can be reused.
-    fixed = Pool(pool.answers[:, : pool.scored_solutions], pool.gold, pool.scores[:, :, None])
-    estimate = estimate_weighted_vote(fixed, S, [1], draws, seed)
-    return StrategyEstimate(estimate.accuracy[:, :, 0], compute_mean_error(estimate.error))
+    votes = Pool(pool.answers[:, : pool.scored_solutions], pool.gold, pool.scores[:, :, None], keys=pool.keys)
+    estimate = estimate_weighted_vote(votes, S, [1], draws, seed)
+    return describe_sampled(SampledEstimate(estimate.accuracy[:, :, 0], estimate.error[:, :, 0]))
+
+
+def describe_sampled(estimate: SampledEstimate) -> StrategyEstimate:
+    """Return an estimate by Monte Carlo draws with the errors of its means over problems."""
+    return StrategyEstimate(
+        estimate.accuracy, compute_mean_error(estimate.error), cell_errors=compute_mean_errors(estimate.error)
+    )
 
 
 def compute_mean_error(error: NDArray[np.float64]) -> float:
     """Return the largest standard error of a mean over problems, given the errors of single problems, (P, …)."""
-    return float((np.sqrt((error**2).sum(axis=0)) / len(error)).max())
+    return float(compute_mean_errors(error).max())
+
+
+def compute_mean_errors(error: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the standard errors of means over problems, given those of single problems, (P, …).
+
+    The squares are sorted before they are added, so that the order of the problems does not change a byte.
+    """
+    return np.asarray(np.sqrt(np.sort(error**2, axis=0).sum(axis=0)) / len(error))
 
 
 def decide_verdicts(pool: Pool) -> Pool:
     """Return the pool with p(yes) verdicts turned into yes above 1/2, else no, as `fits.estimate_genrm` requires."""
     if pool.verdicts is None or not ((pool.verdicts > 0) & (pool.verdicts < 1)).any():
         return pool
-    verdicts = np.where(np.isnan(pool.verdicts), np.nan, pool.verdicts > 0.5)
-    return Pool(pool.answers, pool.gold, verdicts, pool.judged, pool.scores, pool.finished)
+    if pool not in _DECIDED:  # exact estimates are remembered by pool, so that each pool is decided once
+        verdicts = np.where(np.isnan(pool.verdicts), np.nan, pool.verdicts > 0.5)
+        _DECIDED[pool] = Pool(pool.answers, pool.gold, verdicts, pool.judged, pool.scores, pool.finished, pool.keys)
+    return _DECIDED[pool]

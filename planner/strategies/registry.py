@@ -35,11 +35,16 @@ class StrategyEstimate:
         accuracy: (P, nS), or (P, nS, nV) for a strategy that needs verifications.
         error: the largest standard error of a mean over problems that comes from Monte Carlo draws; None if exact.
         parameters: parameters learnt from all problems, by name, such as ``trust``.
+        cell_errors: (nS,) or (nS, nV) these standard errors for each allocation; None if exact or unknown.
+        is_blurred: whether the draws stopped at the most that are made, with an error that still matters, see
+            `planner.estimate.drawing`.
     """
 
     accuracy: NDArray[np.float64]
     error: float | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
+    cell_errors: NDArray[np.float64] | None = None
+    is_blurred: bool = False
 
 
 @dataclass(frozen=True)

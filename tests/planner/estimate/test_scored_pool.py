@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from isocompute.fits import Pool, estimate_weighted_vote
-from isocompute.planner.estimate.profile_from_run import estimate_strategy
+from isocompute.planner.estimate.drawing import estimate_strategy
 from isocompute.planner.strategies.registry import STRATEGIES
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.search.strategies import Node

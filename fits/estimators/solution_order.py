@@ -1,0 +1,69 @@
+"""An order of a problem's solutions and verdicts that depends on what they are, not on how they are listed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isocompute.fits.arrays import Floats, Ints
+from isocompute.fits.pool import Pool
+
+
+def sort_solutions(label: Ints, values: Floats, judged: Ints) -> tuple[Ints, Floats, Ints]:
+    """Sort the solutions of each problem by answer and values, and the values of each solution.
+
+    Random draws take solutions and values by position. In this order, the same solutions in any order give the same
+    draws. Answers stand by falling frequency, and unparsed ones last. Equally frequent answers stand in the order of
+    their solutions' values; if these are equal too, a right answer comes first, and two wrong ones can be exchanged.
+
+    Args:
+        label: (P, K) numbers of the answers, the right ones first, -1 if unparsed.
+        values: (P, K, M) a number for each verdict, NaN where it is unparsed.
+        judged: (P, K) the numbers of verdicts of the solutions; the entries behind them are NaN.
+
+    Returns:
+        The three arrays, sorted; NaN comes last.
+
+    Example:
+        >>> verdicts = np.array([[[0.0], [1.0], [1.0], [0.0]]])
+        >>> label, values, _ = sort_solutions(np.array([[1, 0, 2, 2]]), verdicts, np.ones((1, 4), dtype=int))
+        >>> label, values.ravel()
+        (array([[2, 2, 1, 0]]), array([0., 1., 0., 1.]))
+    """
+    values = np.sort(values, axis=2)
+    order = np.empty(label.shape, dtype=np.int64)
+    for p, (answers, numbers) in enumerate(
+        zip(label, np.append(np.nan_to_num(values, nan=np.inf), judged[..., None], axis=2), strict=True)
+    ):
+        listed = np.lexsort(numbers.T[::-1])
+        new = numbers[listed][1:] != numbers[listed][:-1]
+        rank = np.empty(len(answers), dtype=np.int64)  # of a solution's values among those of its problem
+        rank[listed] = np.append(0, np.cumsum(new.any(axis=1)))
+        members: dict[int, list[int]] = {}
+        for answer, one in zip(answers.tolist(), rank.tolist(), strict=True):
+            members.setdefault(answer, []).append(one)
+        parsed = sorted((-len(ranks), sorted(ranks), a) for a, ranks in members.items() if a >= 0)
+        place = {a: i for i, (_, _, a) in enumerate(parsed)}
+        at = np.array([place.get(a, len(parsed)) for a in answers.tolist()])
+        order[p] = np.lexsort((rank, at))
+    return (
+        np.take_along_axis(label, order, axis=1),
+        np.take_along_axis(values, order[:, :, None], axis=1),
+        np.take_along_axis(judged, order, axis=1),
+    )
+
+
+def label_right_first(pool: Pool) -> tuple[Ints, Ints]:
+    """Number the answers of each problem's verified solutions from 0, the right ones first.
+
+    Returns:
+        label: (P, K), -1 where unparsed; rights: (P,) how many numbers stand for right answers.
+    """
+    answers, correct = pool.answers[:, : pool.verified_solutions], pool.correct[:, : pool.verified_solutions]
+    label, rights = np.full(answers.shape, -1), np.zeros(pool.problems, dtype=np.int64)
+    for p in range(pool.problems):
+        right, wrong = np.unique(answers[p][correct[p]]), np.unique(answers[p][~correct[p] & (answers[p] >= 0)])
+        rights[p] = len(right)
+        label[p, correct[p]] = np.searchsorted(right, answers[p][correct[p]])
+        is_wrong = ~correct[p] & (answers[p] >= 0)
+        label[p, is_wrong] = len(right) + np.searchsorted(wrong, answers[p][is_wrong])
+    return label, rights
