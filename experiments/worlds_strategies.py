@@ -82,7 +82,7 @@ def make_crossover_world(
 
 def simulate_plateau(rng: np.random.Generator) -> Held:
     """Check the interval of SC's plateau against the plateau of the expected curve."""
-    truth = int(find_plateau(S, 0.5 + 0.03 * VOTES))
+    truth = float(find_plateau(S, 0.5 + 0.03 * VOTES))
     low, high = find_plateau_interval(S, CrossoverWorld(behind=0.0).draw_options(100, rng)[1].accuracy)
     return {"plateau of SC": bool(low <= truth <= high)}
 

@@ -54,7 +54,8 @@ from isocompute.fits.estimators.verification import estimate_genrm, estimate_gen
 from isocompute.fits.estimators.verifier import VerifierEstimate, measure_verifier
 from isocompute.fits.estimators.voting import estimate_self_consistency
 from isocompute.fits.laws.allocation import AllocationLaw, AllocationLaws, fit_allocation_laws
-from isocompute.fits.laws.crossover import Crossover, find_crossover, find_plateau, find_plateau_interval
+from isocompute.fits.laws.crossover import Crossover, find_crossover
+from isocompute.fits.laws.plateau import find_plateau, find_plateau_interval
 from isocompute.fits.laws.power_law import PowerLaw
 from isocompute.fits.laws.surface import SurfaceSmoother, fit_smoother
 from isocompute.fits.pool import Pool

@@ -14,12 +14,14 @@ from isocompute.api.json_schema.findings import (
     LawsJson,
     OptionJson,
     PowerJson,
+    StrategyLawJson,
     build_crossover,
     build_crossovers,
     build_expected,
     build_laws,
     build_option,
     build_power,
+    build_strategy_law,
 )
 from isocompute.planner.compare import Comparison
 from isocompute.planner.findings import Findings
@@ -35,9 +37,9 @@ class BudgetJson(JsonBlock):
     """Compute per problem, in x: one x is one solution's generation."""
     plateau_multiple: float | None
     """The budget divided by SC's plateau; null if the plateau is unknown."""
-    plateau: int | None
+    plateau: float | None
     """Compute at which SC flattens, in x; null if SC was measured at one solution only."""
-    plateau_interval: tuple[int, int] | None
+    plateau_interval: tuple[float, float] | None
     """95 % interval of the plateau; null without per-problem values."""
 
 
@@ -66,7 +68,11 @@ class PlanJson(CommandJson):
     crossovers: dict[str, CrossoverJson]
     """The crossover of each strategy with SC. A strategy whose cost or accuracy is unknown is left out."""
     laws: LawsJson | None
-    """Null without verifications, with an unknown λ, or with fewer than three budgets."""
+    """GenRM's law, in three fits; null without verifications, with an unknown λ, or with fewer than three budgets."""
+    laws_by_strategy: dict[str, StrategyLawJson]
+    """The law to use of each strategy with verifications; empty with an unknown λ or fewer than three budgets."""
+    published_note: str | None
+    """The relation of the plateau to a paper's on the same data, in sentences; null if the profile names no paper."""
     lam: float | None = Field(alias="lambda")
     """λ, the cost of a verification in solutions; null without verifications, or if it is unknown."""
     counting: str
@@ -144,16 +150,20 @@ class FitJson(CommandJson):
     """ρ, the cost of scoring a solution in solutions, by way of counting tokens; null where unknown."""
     searches: dict[str, list[SearchAllocationJson]]
     """The measured allocations of each search strategy."""
-    plateau: int | None
+    plateau: float | None
     """Compute at which SC flattens, in x; null if SC was measured at one solution only."""
-    plateau_interval: tuple[int, int] | None
+    plateau_interval: tuple[float, float] | None
     """95 % interval of the plateau; null without per-problem values."""
     crossover: CrossoverJson | None
     """GenRM's crossover with SC; null without verifications, or if λ is unknown."""
     crossovers: dict[str, CrossoverJson]
     """The crossover of each strategy with SC. A strategy whose cost or accuracy is unknown is left out."""
     laws: LawsJson | None
-    """Null without verifications, with an unknown λ, or with fewer than three budgets."""
+    """GenRM's law, in three fits; null without verifications, with an unknown λ, or with fewer than three budgets."""
+    laws_by_strategy: dict[str, StrategyLawJson]
+    """The law to use of each strategy with verifications; empty with an unknown λ or fewer than three budgets."""
+    published_note: str | None
+    """The relation of the plateau to a paper's on the same data, in sentences; null if the profile names no paper."""
     frontier: list[FrontierJson]
     """The strategies within each power of two."""
     power: PowerJson | None
@@ -229,6 +239,8 @@ def build_findings_fields(found: Findings) -> dict[str, Any]:
         "crossover": None if genrm is None else build_crossover(genrm, found.plateau),
         "crossovers": build_crossovers(found),
         "laws": None if found.laws is None else build_laws(found.laws),
+        "published_note": found.published_note,
+        "laws_by_strategy": {name: build_strategy_law(laws) for name, laws in found.laws_by_strategy.items()},
     }
 
 

@@ -194,6 +194,25 @@ class ModelRecord(BaseModel):
     active_parameters: PositiveNumber | None = None
 
 
+class PublishedMultiples(BaseModel):
+    """Statements of a paper on the same data, in multiples of SC's plateau.
+
+    Args:
+        source: the paper.
+        matches_at: the multiple at which GenRM first matches SC.
+        gains_at: the multiple at which GenRM gains most.
+        gain: that gain in accuracy.
+        plateau: the S that fits both multiples, where the paper does not print its plateau.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    source: str
+    matches_at: PositiveNumber
+    gains_at: PositiveNumber
+    gain: float
+    plateau: PositiveNumber
+
+
 def classify_part(part: object) -> str:
     """Return the tag of a strategy's part, found from its keys."""
     keys = set(part) if isinstance(part, dict) else set(vars(part))

@@ -15,6 +15,7 @@ from isocompute.planner.profile.parts import (
     ModelRecord,
     PositiveNumber,
     ProblemRecord,
+    PublishedMultiples,
     Searches,
     Surface,
     UnknownPart,
@@ -55,6 +56,7 @@ class Profile(BaseModel):
         strategies: accuracies by strategy; ``sc`` is required. The name of a search includes its rule of selection,
             such as ``beam+weighted``. Between knots, accuracies are interpolated in log S and log V.
         policies: policies by name; they are kept and not used.
+        published: what a paper says of the same data in multiples of SC's plateau; None of measurements of one's own.
         warnings: limits of the measurement, in sentences.
         per_problem: a record for each problem; empty where the accuracies are means over problems, which allow no
             intervals.
@@ -75,6 +77,7 @@ class Profile(BaseModel):
     verifier: VerifierRates | None = None
     strategies: dict[str, Allocations]
     policies: dict[str, Any] = {}
+    published: PublishedMultiples | None = None
     warnings: list[str] = []
     per_problem: list[ProblemRecord] = []
 
