@@ -6,7 +6,14 @@ from isocompute.fits.bootstrap import (
     draw_bootstrap_weights,
     resample_means,
 )
-from isocompute.fits.choice.compute_optimal import ComputeOptimalPolicy, choose_compute_optimal, stack_options
+from isocompute.fits.choice.compute_optimal import (
+    ComputeOptimalPolicy,
+    SingleChoice,
+    add_charge,
+    choose_compute_optimal,
+    score_single_choice,
+    stack_options,
+)
 from isocompute.fits.choice.held_out import (
     Folds,
     compute_enclosing_interval,
@@ -36,6 +43,8 @@ from isocompute.fits.difficulty import (
     assign_pass_rate_levels,
     assign_quantile_levels,
     assign_verdict_levels,
+    cut_pool,
+    order_seen_first,
 )
 from isocompute.fits.estimators.fused import FusedEstimate, estimate_fused_vote, fit_fused_vote
 from isocompute.fits.estimators.monte_carlo import (
@@ -75,8 +84,10 @@ __all__ = [
     "Pool",
     "PowerLaw",
     "SampledEstimate",
+    "SingleChoice",
     "SurfaceSmoother",
     "VerifierEstimate",
+    "add_charge",
     "assign_agreement_levels",
     "assign_given_levels",
     "assign_oracle_levels",
@@ -96,6 +107,7 @@ __all__ = [
     "compute_verification_ratios",
     "convert_to_solutions",
     "count_row_tokens",
+    "cut_pool",
     "draw_bootstrap_weights",
     "estimate_additive_vote",
     "estimate_best_of_n",
@@ -114,10 +126,12 @@ __all__ = [
     "fit_fused_vote",
     "fit_smoother",
     "measure_verifier",
+    "order_seen_first",
     "rank_finished_first",
     "resample_means",
     "score_held_out",
     "score_in_sample",
+    "score_single_choice",
     "split_folds",
     "stack_options",
 ]

@@ -6,7 +6,7 @@ ignore the draws and the seed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from isocompute.fits import (
     Pool,
     estimate_best_of_n,
+    estimate_fused_vote,
     estimate_genrm,
     estimate_genrm_vote,
     estimate_self_consistency,
@@ -57,6 +58,14 @@ def apply_fused(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> St
     return StrategyEstimate(
         estimate.estimate.accuracy, compute_mean_error(estimate.estimate.error), {"trust": estimate.odds_exponent}
     )
+
+
+def apply_learnt_fused(
+    pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int, parameters: Mapping[str, float]
+) -> StrategyEstimate:
+    """Estimate the fused vote with a κ that was learnt before, ``trust``."""
+    estimate = estimate_fused_vote(pool, S, V, parameters["trust"], draws, seed)
+    return StrategyEstimate(estimate.accuracy, compute_mean_error(estimate.error), parameters)
 
 
 def apply_bon(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:
