@@ -64,6 +64,7 @@ from isocompute.fits.estimators.verifier import VerifierEstimate, measure_verifi
 from isocompute.fits.estimators.voting import estimate_self_consistency
 from isocompute.fits.laws.allocation import AllocationLaw, AllocationLaws, fit_allocation_laws
 from isocompute.fits.laws.crossover import Crossover, find_crossover
+from isocompute.fits.laws.extrapolation import Extrapolation, extrapolate_accuracy, extrapolate_coverage
 from isocompute.fits.laws.plateau import find_plateau, find_plateau_interval
 from isocompute.fits.laws.power_law import PowerLaw
 from isocompute.fits.laws.surface import SurfaceSmoother, fit_smoother
@@ -77,6 +78,7 @@ __all__ = [
     "ComputeOptimalPolicy",
     "Crossover",
     "DifficultyLevels",
+    "Extrapolation",
     "Folds",
     "FusedEstimate",
     "ModelWork",
@@ -119,6 +121,8 @@ __all__ = [
     "estimate_genrm_vote",
     "estimate_self_consistency",
     "estimate_weighted_vote",
+    "extrapolate_accuracy",
+    "extrapolate_coverage",
     "find_crossover",
     "find_plateau",
     "find_plateau_interval",

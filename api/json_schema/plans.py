@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from isocompute.api.json_schema.blocks import CommandJson, Fraction, JsonBlock
+from isocompute.api.json_schema.blocks import CommandJson, Fraction, Interval, JsonBlock
 from isocompute.api.json_schema.findings import (
     AlternativeJson,
     CrossoverJson,
@@ -24,6 +24,7 @@ from isocompute.api.json_schema.findings import (
     build_strategy_law,
 )
 from isocompute.planner.compare import Comparison
+from isocompute.planner.extrapolate import extrapolate_voting
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
 from isocompute.planner.power import StrategyPower
@@ -52,6 +53,23 @@ class CoverageJson(JsonBlock):
     """The share."""
 
 
+class ExtrapolatedJson(JsonBlock):
+    """An accuracy beyond the measured number of solutions. No plan recommends on it alone."""
+
+    solutions: int
+    """S: all that the budget pays for, at most four times the measured number."""
+    accuracy: Fraction
+    """Mean over problems."""
+    interval: Interval | None
+    """95 % interval over problems, widened by the error; null without per-problem values."""
+    error: Fraction
+    """Error of the method in the mean accuracy, fitted on a part of the solutions and held against all."""
+    method: str
+    """The model: mixture, plug-in, dirichlet or curve."""
+    measured_to: int
+    """The largest measured number of solutions."""
+
+
 class PlanJson(CommandJson):
     """``plan --budget … --json``: what to run within a budget, and what to expect of it."""
 
@@ -63,6 +81,8 @@ class PlanJson(CommandJson):
     """Each other strategy at its best allocation."""
     coverage: CoverageJson | None
     """Null if coverage was not measured."""
+    extrapolated: dict[str, ExtrapolatedJson]
+    """Accuracy of ``sc`` beyond its measured range; empty within it, or where it is unknown."""
     crossover: CrossoverJson | None
     """GenRM's crossover with SC; null without verifications, or if λ is unknown."""
     crossovers: dict[str, CrossoverJson]
@@ -175,6 +195,7 @@ class FitJson(CommandJson):
 def build_plan_json(plan: Plan) -> PlanJson:
     """Return a plan as JSON, see `Plan`."""
     found = plan.findings
+    more = extrapolate_voting(found.profile, plan.budget)
     coverage = None
     if plan.coverage is not None and plan.coverage_solutions is not None:
         coverage = CoverageJson(solutions=plan.coverage_solutions, accuracy=plan.coverage)
@@ -189,6 +210,7 @@ def build_plan_json(plan: Plan) -> PlanJson:
         expected=ExpectedJson(accuracy=plan.expected_accuracy, interval=plan.interval),
         alternatives=[build_option(option) for option in plan.alternatives],
         coverage=coverage,
+        extrapolated={} if more is None else {"sc": ExtrapolatedJson.convert(more)},
         **build_findings_fields(found),
         lam=plan.lam,
         counting=plan.counting,

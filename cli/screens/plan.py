@@ -11,6 +11,7 @@ from rich.table import Table
 from isocompute.cli.screens.laws import describe_strategy_law
 from isocompute.fits.laws.crossover import Crossover
 from isocompute.planner.compare import ConfidenceInterval
+from isocompute.planner.extrapolate import extrapolate_voting
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
 from isocompute.planner.profile import Profile
@@ -103,6 +104,8 @@ def describe_plan_context(profile: Profile, plan: Plan) -> list[str]:
             f"SC flattens at {format_plateau(findings)}, so {plan.budget:,.6g}x ({solutions} worth) is "
             f"{plan.plateau_multiple:,.3g}x-plateau (times SC's plateau)."
         )
+    if (more := extrapolate_voting(profile, plan.budget)) is not None:
+        lines.append(escape(more.describe("SC")))
     strategy_ahead = "genrm" if plan.recommendation.strategy == "sc" else plan.recommendation.strategy
     for strategy in dict.fromkeys(("genrm", strategy_ahead)):
         if strategy in findings.crossovers:

@@ -16,6 +16,7 @@ from isocompute.planner.estimate.costs import RunCosts, get_run_models, measure_
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.records import describe_problems
 from isocompute.planner.estimate.searches import measure_searches
+from isocompute.planner.extrapolate import extrapolate_pool
 from isocompute.planner.profile import (
     ACCURACY_DIGITS,
     Curve,
@@ -109,6 +110,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         coverage=Curve(solutions=doublings, accuracy=round_accuracies(coverage)),
         verifier=None if pool.verdicts is None else measure_verifier_rates(pool),
         strategies=strategies,
+        extrapolations=extrapolate_pool(pool) if run_pool.has_answers else {},
         warnings=[
             *describe_excluded_problems(run_pool),
             *run_pool.notes,

@@ -4,6 +4,7 @@ from isocompute.planner.profile.files import check_profile_output, find_bundled_
 from isocompute.planner.profile.parts import (
     ACCURACY_DIGITS,
     Curve,
+    ExtrapolatedCurve,
     ModelRecord,
     ProblemRecord,
     PublishedMultiples,
@@ -31,6 +32,7 @@ __all__ = [
     "COUNTING_WAYS",
     "UNKNOWN_LAMBDA_WARNING",
     "Curve",
+    "ExtrapolatedCurve",
     "ModelRecord",
     "ProblemRecord",
     "Profile",

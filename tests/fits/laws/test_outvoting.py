@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.beta_binomial import BetaBinomial
-from experiments.outvoting import EXACT, _compute_exact_wins, _compute_normal_wins, compute_win_probability
+from isocompute.fits.laws.outvoting import EXACT, _compute_exact_wins, _compute_normal_wins, compute_win_probability
 
 
 def enumerated(p, r, S):
