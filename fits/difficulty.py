@@ -83,7 +83,7 @@ def assign_oracle_levels(pool: Pool, bins: int = DIFFICULTY_BINS) -> DifficultyL
         array([[1, 2, 3]])
     """
     levels = assign_quantile_levels(pool.correct.mean(axis=1), bins)[None]
-    return DifficultyLevels(levels, 0.0, in_practice=False, seen=_see_nothing(pool))
+    return DifficultyLevels(levels, 0.0, in_practice=False, seen=_make_unseen(pool))
 
 
 def assign_given_levels(levels: ArrayLike, pool: Pool) -> DifficultyLevels:
@@ -99,7 +99,7 @@ def assign_given_levels(levels: ArrayLike, pool: Pool) -> DifficultyLevels:
     level = np.asarray(levels)
     if level.shape != (pool.problems,) or level.dtype.kind not in "iu":
         raise DataError(f"levels must be one integer for each of {pool.problems} problems; got {level.shape}.")
-    return DifficultyLevels(level.astype(np.int64)[None], 0.0, in_practice=True, seen=_see_nothing(pool))
+    return DifficultyLevels(level.astype(np.int64)[None], 0.0, in_practice=True, seen=_make_unseen(pool))
 
 
 def assign_pass_rate_levels(
@@ -263,7 +263,7 @@ def cut_pool(pool: Pool, solutions: int, verifications: int = 0) -> Pool:
     return Pool(pool.answers[:, :solutions], pool.gold, verdicts, judged, scores, finished)
 
 
-def _see_nothing(pool: Pool) -> NDArray[np.int64]:
+def _make_unseen(pool: Pool) -> NDArray[np.int64]:
     return np.zeros((1, pool.problems, 0), dtype=np.int64)
 
 
