@@ -9,11 +9,11 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from experiments.outvoting import compute_win_probability
 from isocompute.errors import DataError
 from isocompute.fits.bootstrap import compute_percentile_interval, resample_means
 from isocompute.fits.estimators.selection import estimate_coverage
 from isocompute.fits.estimators.voting import estimate_self_consistency
+from isocompute.fits.laws.outvoting import compute_win_probability
 from isocompute.fits.pool import Pool
 
 _BOUND = 6.0  # of the logarithms of the parameters: data cannot distinguish a narrower or wider Beta from a limit

@@ -134,7 +134,7 @@ def build_law_rows(grid: Grid) -> list[str]:
 
 
 def build_crossover_row(grid: Grid) -> str:
-    flat = int(find_plateau(grid.curve_S, grid.curve.mean(axis=0)))
+    flat = float(find_plateau(grid.curve_S, grid.curve.mean(axis=0)))
     verified = build_verified_options(grid.surface, grid.S, grid.V, grid.lam)
     found = find_crossover(verified, build_voting_options(grid.curve, grid.curve_S))
 
@@ -145,7 +145,7 @@ def build_crossover_row(grid: Grid) -> str:
 
     spread = "–" if found.interval is None else " to ".join(map(format_budget, found.interval))
     multiple = format_budget(found.budget, flat)
-    return f"| {grid.title} | {flat}x | {format_budget(found.budget)} | {spread} | {multiple} | {grid.multiple} |"
+    return f"| {grid.title} | {flat:.3g}x | {format_budget(found.budget)} | {spread} | {multiple} | {grid.multiple} |"
 
 
 TEXT = """# The allocation law on published grids
@@ -170,9 +170,9 @@ with w = λV/(1 + λV), is 1 where S and V together spend the budget.
 
 ## One crossover rule
 
-The plateau is the smallest S at which SC is within half a point of its maximum. The crossover is the budget from which
-on GenRM's frontier stays at or above SC's. The rule is the same for every grid; both frontiers are interpolated between
-the cells.
+The plateau is the smallest S at which SC, interpolated in log S, is within half a point of its maximum. The crossover
+is the budget from which on GenRM's frontier stays at or above SC's. The rule is the same for every grid; both frontiers
+are interpolated between the cells.
 
 | grid | plateau of SC | crossover | 95 % interval | in multiples of the plateau | published: first matches SC at |
 |---|--:|--:|---|--:|---|
@@ -194,10 +194,12 @@ The study's multiples for other pairs: Qwen-2.5-7B on MATH 64x, Llama-3.3-70B on
 - **Noise.** Near the optimum neighbouring cells differ by less than a point, and the published grids are means over 64
   to 128 problems. On the traces the intervals of the censored exponents contain nearly every law: 64 problems cannot
   distinguish a from b.
-- **The meaning of x.** The published multiples are of SC's plateau, whose rule the paper does not print. Under the rule
-  above, the plateau jumps by a factor of two where SC moves by less than a point: GenRM overtakes at 18.5 times the
-  plateau in the figure, and at 9.25 times in the authors' own table of the same experiment; the paper says 8. In x,
-  which needs no plateau, both are the same. The interval on the traces is 4x to never: 64 problems do not settle it.
+- **The meaning of x.** The published multiples, 8x and 128x, are of SC's plateau, whose rule the paper does not print.
+  A plateau of S = 128 fits both: 8x is then 1,024x, beside the cell S=32, V=16 (1,056x), which is the first to reach
+  SC's 55.4 %; 128x is 16,384x, within which GenRM's best cell is 3.8 points above. Under the rule above the plateau
+  differs between the figure and the authors' own table of the same experiment, and with it the multiple at which GenRM
+  overtakes. In x, which needs no plateau, both are the same. The interval on the traces is 4x to never: 64 problems do
+  not settle it.
 """
 
 

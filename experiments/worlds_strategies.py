@@ -25,6 +25,7 @@ from isocompute.fits import (
     find_plateau,
     find_plateau_interval,
     score_in_sample,
+    score_single_choice,
 )
 
 S, V = 2 ** np.arange(7), 2 ** np.arange(5)
@@ -82,7 +83,7 @@ def make_crossover_world(
 
 def simulate_plateau(rng: np.random.Generator) -> Held:
     """Check the interval of SC's plateau against the plateau of the expected curve."""
-    truth = int(find_plateau(S, 0.5 + 0.03 * VOTES))
+    truth = float(find_plateau(S, 0.5 + 0.03 * VOTES))
     low, high = find_plateau_interval(S, CrossoverWorld(behind=0.0).draw_options(100, rng)[1].accuracy)
     return {"plateau of SC": bool(low <= truth <= high)}
 
@@ -123,7 +124,12 @@ def simulate_gains(rng: np.random.Generator) -> Held:
     ):
         levels, options = draw(100, rng)
         found = choose_compute_optimal(
-            [options], levels[None], [options], [20], draw_bootstrap_weights(100, 100, 0), charge=4
+            [options],
+            levels[None],
+            score_single_choice([options], [20]),
+            [20],
+            draw_bootstrap_weights(100, 100, 0),
+            charge=4,
         )
         held[f"gain of choosing by difficulty{name}"] = bool(found.gain_low[0] <= truth <= found.gain_high[0])
     return held

@@ -6,7 +6,14 @@ from isocompute.fits.bootstrap import (
     draw_bootstrap_weights,
     resample_means,
 )
-from isocompute.fits.choice.compute_optimal import ComputeOptimalPolicy, choose_compute_optimal, stack_options
+from isocompute.fits.choice.compute_optimal import (
+    ComputeOptimalPolicy,
+    SingleChoice,
+    add_charge,
+    choose_compute_optimal,
+    score_single_choice,
+    stack_options,
+)
 from isocompute.fits.choice.held_out import (
     Folds,
     compute_enclosing_interval,
@@ -36,6 +43,8 @@ from isocompute.fits.difficulty import (
     assign_pass_rate_levels,
     assign_quantile_levels,
     assign_verdict_levels,
+    cut_pool,
+    order_seen_first,
 )
 from isocompute.fits.estimators.additive_vote import (
     estimate_additive_vote,
@@ -60,7 +69,9 @@ from isocompute.fits.estimators.verifier import VerifierEstimate, measure_verifi
 from isocompute.fits.estimators.voting import estimate_self_consistency
 from isocompute.fits.groups import ProblemGroups, code_problem_groups
 from isocompute.fits.laws.allocation import AllocationLaw, AllocationLaws, fit_allocation_laws
-from isocompute.fits.laws.crossover import Crossover, find_crossover, find_plateau, find_plateau_interval
+from isocompute.fits.laws.crossover import Crossover, find_crossover
+from isocompute.fits.laws.extrapolation import Extrapolation, extrapolate_accuracy, extrapolate_coverage
+from isocompute.fits.laws.plateau import find_plateau, find_plateau_interval
 from isocompute.fits.laws.power_law import PowerLaw
 from isocompute.fits.laws.surface import SurfaceSmoother, fit_smoother
 from isocompute.fits.mean_intervals import compute_difference_interval, compute_mean_interval
@@ -74,6 +85,7 @@ __all__ = [
     "ComputeOptimalPolicy",
     "Crossover",
     "DifficultyLevels",
+    "Extrapolation",
     "Folds",
     "FusedEstimate",
     "ModelWork",
@@ -82,8 +94,10 @@ __all__ = [
     "PowerLaw",
     "ProblemGroups",
     "SampledEstimate",
+    "SingleChoice",
     "SurfaceSmoother",
     "VerifierEstimate",
+    "add_charge",
     "assign_agreement_levels",
     "assign_given_levels",
     "assign_oracle_levels",
@@ -107,6 +121,7 @@ __all__ = [
     "compute_verification_ratios",
     "convert_to_solutions",
     "count_row_tokens",
+    "cut_pool",
     "draw_bootstrap_weights",
     "estimate_additive_vote",
     "estimate_additive_votes",
@@ -120,6 +135,8 @@ __all__ = [
     "estimate_self_consistency",
     "estimate_verdict_votes",
     "estimate_weighted_vote",
+    "extrapolate_accuracy",
+    "extrapolate_coverage",
     "find_crossover",
     "find_plateau",
     "find_plateau_interval",
@@ -127,10 +144,12 @@ __all__ = [
     "fit_fused_vote",
     "fit_smoother",
     "measure_verifier",
+    "order_seen_first",
     "rank_finished_first",
     "resample_means",
     "score_held_out",
     "score_in_sample",
+    "score_single_choice",
     "split_folds",
     "stack_options",
 ]

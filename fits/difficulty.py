@@ -1,10 +1,9 @@
-"""Levels of problem difficulty, the cost of estimating them, and the solutions that remain to be used."""
+"""Levels of problem difficulty, and the solutions and verdicts that they are estimated from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,19 +17,26 @@ DIFFICULTY_SEED = 2408
 
 @dataclass(frozen=True, eq=False)
 class DifficultyLevels:
-    """Difficulty levels of problems, estimated R times, with the rest of the pool each time.
+    """Difficulty levels of problems, estimated R times, with the solutions that they were estimated from.
 
     Args:
         levels: (R, P) level of each problem; 1 is the easiest.
-        charge: cost of finding the level of a problem, in x; it is subtracted from every budget.
-        pools: R pools without the solutions that the level was estimated from.
+        charge: cost of finding the level of a problem, in x, which every budget has to pay.
         in_practice: whether the level can be found without knowing the gold answer.
+        seen: (R, P, m) indices of the solutions that the level was estimated from; m is 0 if nothing was sampled.
+        seen_verdicts: (R, P, m) index of the verdict that was read of each of them; None if none was.
     """
 
     levels: NDArray[np.int64]
     charge: float
-    pools: tuple[Pool, ...]
     in_practice: bool
+    seen: NDArray[np.int64]
+    seen_verdicts: NDArray[np.int64] | None = None
+
+    @property
+    def samples(self) -> int:
+        """m, the number of solutions of each problem that the level was estimated from."""
+        return int(self.seen.shape[2])
 
 
 def assign_quantile_levels(ease: ArrayLike, bins: int = DIFFICULTY_BINS) -> NDArray[np.int64]:
@@ -76,9 +82,8 @@ def assign_oracle_levels(pool: Pool, bins: int = DIFFICULTY_BINS) -> DifficultyL
         >>> assign_oracle_levels(Pool([[0, 0], [1, 0], [1, 1]], [0, 0, 0]), bins=3).levels
         array([[1, 2, 3]])
     """
-    return DifficultyLevels(
-        assign_quantile_levels(pool.correct.mean(axis=1), bins)[None], 0.0, (pool,), in_practice=False
-    )
+    levels = assign_quantile_levels(pool.correct.mean(axis=1), bins)[None]
+    return DifficultyLevels(levels, 0.0, in_practice=False, seen=_make_unseen(pool))
 
 
 def assign_given_levels(levels: ArrayLike, pool: Pool) -> DifficultyLevels:
@@ -94,16 +99,16 @@ def assign_given_levels(levels: ArrayLike, pool: Pool) -> DifficultyLevels:
     level = np.asarray(levels)
     if level.shape != (pool.problems,) or level.dtype.kind not in "iu":
         raise DataError(f"levels must be one integer for each of {pool.problems} problems; got {level.shape}.")
-    return DifficultyLevels(level.astype(np.int64)[None], 0.0, (pool,), in_practice=True)
+    return DifficultyLevels(level.astype(np.int64)[None], 0.0, in_practice=True, seen=_make_unseen(pool))
 
 
 def assign_pass_rate_levels(
     pool: Pool, samples: int, repeats: int = 8, bins: int = DIFFICULTY_BINS, seed: int = DIFFICULTY_SEED
 ) -> DifficultyLevels:
-    """Assign quantile levels of pass@1 over a few solutions that are used for nothing else.
+    """Assign quantile levels of pass@1 over a few solutions, each of which costs 1x.
 
-    These solutions are drawn `repeats` times, and results are averaged over the draws. They are drawn from those
-    without verdicts and scores if there are enough of them, so that no verdict or score is lost. Each costs 1x.
+    These solutions are drawn `repeats` times, and results are averaged over the draws. They are drawn from the verified
+    and scored solutions if there are any, so that every strategy can go on from them (`order_seen_first`).
 
     Args:
         pool: the sampled solutions.
@@ -113,28 +118,19 @@ def assign_pass_rate_levels(
         seed: seed of the draws.
 
     Raises:
-        DataError: so many samples that no solution is left.
+        DataError: more samples than there are solutions to draw from.
 
     Example:
         >>> found = assign_pass_rate_levels(Pool([[0, 0, 0], [1, 1, 1]], [0, 0]), samples=2, repeats=1, bins=2)
-        >>> found.levels, found.charge, found.pools[0].solutions
-        (array([[1, 2]]), 2.0, 1)
+        >>> found.levels, found.charge, found.seen.shape
+        (array([[1, 2]]), 2.0, (1, 2, 2))
     """
 
-    def measure_pass_rate(taken: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
-        return np.asarray(np.take_along_axis(pool.correct, taken, axis=1).mean(axis=1))
+    def measure_pass_rate(seen: NDArray[np.int64], verdict: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.asarray(np.take_along_axis(pool.correct, seen, axis=1).mean(axis=1))
 
-    return _build_levels(
-        pool,
-        samples,
-        _pick_solutions(pool, samples),
-        measure_pass_rate,
-        repeats,
-        bins,
-        seed,
-        samples,
-        in_practice=False,
-    )
+    levels, seen, _ = _build_levels(pool, samples, measure_pass_rate, repeats, bins, seed)
+    return DifficultyLevels(levels, float(samples), in_practice=False, seen=seen)
 
 
 def assign_agreement_levels(
@@ -142,8 +138,7 @@ def assign_agreement_levels(
 ) -> DifficultyLevels:
     """Assign quantile levels by how many of a few solutions agree; the gold answer is not needed.
 
-    The ease is the share of the most frequent answer among m solutions, which are used for nothing else. An unparsed
-    answer agrees with no other.
+    The ease is the share of the most frequent answer among m solutions. An unparsed answer agrees with no other.
 
     Args, Returns and Raises are those of `assign_pass_rate_levels`.
 
@@ -152,20 +147,19 @@ def assign_agreement_levels(
         array([[1, 2]])
     """
 
-    def measure_agreement(taken: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
-        answers = np.take_along_axis(pool.answers, taken, axis=1)
+    def measure_agreement(seen: NDArray[np.int64], verdict: NDArray[np.int64]) -> NDArray[np.float64]:
+        answers = np.take_along_axis(pool.answers, seen, axis=1)
         same = (answers[:, :, None] == answers[:, None, :]) & (answers >= 0)[:, :, None]
         return np.asarray(same.sum(axis=2).max(axis=1) / samples)
 
-    return _build_levels(
-        pool, samples, _pick_solutions(pool, samples), measure_agreement, repeats, bins, seed, samples, in_practice=True
-    )
+    levels, seen, _ = _build_levels(pool, samples, measure_agreement, repeats, bins, seed)
+    return DifficultyLevels(levels, float(samples), in_practice=True, seen=seen)
 
 
 def assign_verdict_levels(
     pool: Pool, samples: int, lam: float, repeats: int = 8, bins: int = DIFFICULTY_BINS, seed: int = DIFFICULTY_SEED
 ) -> DifficultyLevels:
-    """Assign quantile levels of the mean verdict on a few solutions, each verified once and used for nothing else.
+    """Assign quantile levels of the mean verdict on a few solutions, each verified once.
 
     This is the predicted difficulty of Snell et al. 2024, with a generative verifier's verdicts instead of PRM scores,
     and with its cost m(1 + λ) charged. An unparsed verdict, or one on an unparsed answer, counts as 0.
@@ -179,85 +173,120 @@ def assign_verdict_levels(
         seed: seed of the draws.
 
     Raises:
-        DataError: no verdicts, or so many samples that no verified solution is left.
+        DataError: no verdicts, or more samples than there are verified solutions to draw from.
     """
     verdicts = pool.verdicts
     if verdicts is None:
         raise DataError("difficulty by score needs verdicts; this pool has none.")
 
-    def average_verdicts(taken: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
-        which = rng.integers(pool.verifications, size=taken.shape)
-        seen = verdicts[np.arange(pool.problems)[:, None], taken, which]
-        answered = np.take_along_axis(pool.answers, taken, axis=1) >= 0
-        return np.asarray(np.where(answered, np.nan_to_num(seen), 0.0).mean(axis=1))
+    def average_verdicts(seen: NDArray[np.int64], verdict: NDArray[np.int64]) -> NDArray[np.float64]:
+        read = verdicts[np.arange(pool.problems)[:, None], seen, verdict]
+        answered = np.take_along_axis(pool.answers, seen, axis=1) >= 0
+        return np.asarray(np.where(answered, np.nan_to_num(read), 0.0).mean(axis=1))
 
-    return _build_levels(
-        pool,
-        samples,
-        range(pool.verified_solutions),
-        average_verdicts,
-        repeats,
-        bins,
-        seed,
-        samples * (1 + lam),
-        in_practice=True,
+    levels, seen, read = _build_levels(pool, samples, average_verdicts, repeats, bins, seed)
+    return DifficultyLevels(levels, samples * (1 + lam), in_practice=True, seen=seen, seen_verdicts=read)
+
+
+def order_seen_first(
+    levels: DifficultyLevels,
+    draw: int,
+    pool: Pool,
+    solutions: int,
+    verified: bool,
+    orders: int = 1,
+    seed: int = DIFFICULTY_SEED,
+) -> Pool:
+    """Put the pool into random orders in which everything that the level was estimated from comes first.
+
+    The first S solutions with their first V verdicts are then what a strategy uses that goes on from the solutions that
+    it paid for: a random S-subset with random V-subsets, given that they contain what was seen.
+
+    Args:
+        levels: the levels of R draws, estimated from m solutions each.
+        draw: the draw, 0..R-1.
+        pool: the pool that they were estimated from.
+        solutions: n ≥ m; the first n solutions of the pool are ordered, the others left out.
+        verified: whether to keep the verdicts; n is then at most the number of verified solutions.
+        orders: T, the number of random orders.
+        seed: seed of the orders; each draw has its own.
+
+    Returns:
+        A pool of T·P rows, order by order, with n solutions each.
+
+    Example:
+        >>> pool = Pool(np.arange(6)[None], [0])
+        >>> levels = assign_agreement_levels(pool, 2, repeats=3)
+        >>> ordered = order_seen_first(levels, 1, pool, 6, verified=False)
+        >>> set(ordered.answers[0, :2].tolist()) == set(levels.seen[1, 0].tolist())
+        True
+    """
+    rng = np.random.default_rng((seed, draw, 1))
+    problem = np.tile(np.arange(pool.problems), orders)
+    seen, rows, own = levels.seen[draw][problem], problem[:, None], np.arange(len(problem))[:, None]
+    keys = rng.random((len(problem), solutions))
+    np.put_along_axis(keys, seen, rng.random(seen.shape) - 1, axis=1)  # below all other keys
+    order = np.argsort(keys, axis=1)
+    answers, gold = pool.answers[rows, order], pool.gold[problem]
+    scores, finished = (
+        None if column is None or solutions > column.shape[1] else column[rows, order]
+        for column in (pool.scores, pool.finished)
     )
+    if not verified or pool.verdicts is None or pool.judged is None:
+        return Pool(answers, gold, scores=scores, finished=finished)
+    keys = rng.random((len(problem), solutions, pool.verifications))
+    if levels.seen_verdicts is not None:
+        keys[own, seen, levels.seen_verdicts[draw][problem]] = -1.0
+    judged = pool.judged[problem, :solutions]
+    keys[judged[:, :, None] <= np.arange(pool.verifications)] = 2.0  # places without a verdict stay last
+    verdicts = np.take_along_axis(pool.verdicts[problem, :solutions], np.argsort(keys, axis=2), axis=2)
+    return Pool(answers, gold, verdicts[own, order], judged[own, order], scores, finished)
 
 
-def _pick_solutions(pool: Pool, samples: int) -> range:
-    """Return the range of solutions to draw from: those without verdicts and scores, if there are enough of them."""
-    judged = max(pool.verified_solutions, pool.scored_solutions)
-    enough = pool.solutions - judged >= samples and judged > 0
-    return range(judged, pool.solutions) if enough else range(pool.verified_solutions or pool.solutions)
+def cut_pool(pool: Pool, solutions: int, verifications: int = 0) -> Pool:
+    """Return the pool with the first solutions of each problem, and the first verdicts of each.
+
+    Args:
+        pool: the pool.
+        solutions: S ≥ 1.
+        verifications: V; 0 leaves the verdicts out.
+
+    Example:
+        >>> cut_pool(Pool([[0, 1, 2]], [0], [[[1, 0], [0, 0]]]), 1, 1).verdicts
+        array([[[1.]]])
+    """
+    verdicts = judged = None
+    if verifications and pool.verdicts is not None and pool.judged is not None:
+        verdicts = pool.verdicts[:, :solutions, :verifications]
+        judged = np.minimum(pool.judged[:, :solutions], verifications)
+    scores, finished = (None if column is None else column[:, :solutions] for column in (pool.scores, pool.finished))
+    return Pool(pool.answers[:, :solutions], pool.gold, verdicts, judged, scores, finished)
+
+
+def _make_unseen(pool: Pool) -> NDArray[np.int64]:
+    return np.zeros((1, pool.problems, 0), dtype=np.int64)
 
 
 def _build_levels(
     pool: Pool,
     samples: int,
-    among: range,
-    ease: Callable[[NDArray[np.int64], np.random.Generator], NDArray[np.float64]],
+    ease: Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]],
     repeats: int,
     bins: int,
     seed: int,
-    charge: float,
-    in_practice: bool,
-) -> DifficultyLevels:
-    left = pool.solutions if among.start else len(among)
-    if not 1 <= samples < left:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the levels (R, P), and the solutions and a verdict of each that were drawn, (R, P, m)."""
+    among = min(pool.verified_solutions or pool.solutions, pool.scored_solutions or pool.solutions)
+    if not 1 <= samples <= among:
         raise DataError(
-            f"samples must lie between 1 and {left - 1}, so that one solution is left for the strategy; got {samples}."
+            f"samples must lie between 1 and {among}, the solutions that every strategy can use; got {samples}."
         )
     rng = np.random.default_rng(seed)
-    values, pools = [], []
+    values, seen, read = [], [], []
     for _ in range(repeats):
-        taken = among.start + np.argsort(rng.random((pool.problems, len(among))), axis=1)[:, :samples]
-        values.append(ease(taken, rng))
-        pools.append(_remove_solutions(pool, taken))
-    return DifficultyLevels(assign_quantile_levels(values, bins), float(charge), tuple(pools), in_practice)
-
-
-def _remove_solutions(pool: Pool, taken: NDArray[np.int64]) -> Pool:
-    """Return the pool without some solutions of each problem, which are either all verified or all not."""
-    keep = np.ones(pool.answers.shape, dtype=bool)
-    np.put_along_axis(keep, taken, False, axis=1)
-    answers = pool.answers[keep].reshape(pool.problems, -1)
-    verdicts, judged = pool.verdicts, pool.judged
-    if verdicts is not None and judged is not None:
-        kept = keep[:, : pool.verified_solutions]
-        verdicts = verdicts[kept].reshape(pool.problems, -1, pool.verifications)
-        judged = judged[kept].reshape(pool.problems, -1)
-    scores, finished = (_keep_first(column, keep) for column in (pool.scores, pool.finished))
-    return Pool(answers, pool.gold, verdicts, judged, scores, finished, pool.keys)
-
-
-def _keep_first(column: NDArray[Any] | None, keep: NDArray[np.bool_]) -> NDArray[Any] | None:
-    """Remove solutions from a column over the first solutions, and cut all problems to the length of the shortest.
-
-    The removed solutions may include more scored ones for some problems than for others.
-    """
-    if column is None:
-        return None
-    kept = keep[:, : column.shape[1]]
-    fewest = int(kept.sum(axis=1).min())
-    rows = [row[own][:fewest] for row, own in zip(column, kept, strict=True)]
-    return np.stack(rows) if fewest else None
+        seen.append(np.argsort(rng.random((pool.problems, among)), axis=1)[:, :samples])
+        share = rng.random((pool.problems, samples))
+        many = 1 if pool.judged is None else np.maximum(np.take_along_axis(pool.judged, seen[-1], axis=1), 1)
+        read.append((share * many).astype(np.int64))
+        values.append(ease(seen[-1], read[-1]))
+    return assign_quantile_levels(values, bins), np.stack(seen), np.stack(read)

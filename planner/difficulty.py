@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from isocompute.fits import (
     AllocationOptions,
     ComputeOptimalPolicy,
     DifficultyLevels,
-    Pool,
+    SingleChoice,
     assign_agreement_levels,
     assign_given_levels,
     assign_oracle_levels,
@@ -23,20 +22,14 @@ from isocompute.fits import (
     assign_verdict_levels,
     choose_compute_optimal,
     draw_bootstrap_weights,
-    stack_options,
+    score_single_choice,
 )
 from isocompute.planner.estimate.costs import measure_costs
-from isocompute.planner.estimate.drawing import estimate_strategy
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
-from isocompute.planner.estimate.profile_from_run import build_profile, list_allocations
+from isocompute.planner.estimate.profile_from_run import build_profile
 from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, apply_costs, find_bundled_profiles, read_profile
-from isocompute.planner.strategies.options import (
-    build_pool_options,
-    describe_unplaced_strategies,
-    get_rho,
-    list_strategy_options,
-)
-from isocompute.planner.strategies.registry import STRATEGIES, Strategy
+from isocompute.planner.reuse import build_reusing_options
+from isocompute.planner.strategies.options import describe_unplaced_strategies, list_strategy_options
 from isocompute.runners.storage.run import Run
 
 DIFFICULTY_KINDS = ("oracle", "estimate", "agreement", "score", "level")
@@ -58,6 +51,8 @@ class DifficultyStudy:
         in_practice: whether the level can be found without the gold answer.
         problems: number of problems.
         policy: the choice for each level within each budget, and its accuracy.
+        charge: cost of finding the level, in x, which every budget has to pay.
+        samples: number of solutions that the level is estimated from; a strategy over the pool goes on from them.
         notes: limits of the options, in sentences.
     """
 
@@ -67,6 +62,8 @@ class DifficultyStudy:
     in_practice: bool
     problems: int
     policy: ComputeOptimalPolicy
+    charge: float
+    samples: int
     notes: tuple[str, ...] = ()
 
     @property
@@ -81,8 +78,8 @@ class DifficultyStudy:
         unaffordable = [f"{x:,.0f}x" for x in self.policy.budgets[np.isnan(self.policy.gain)]]
         if unaffordable:
             sentences.append(
-                f"Estimating the level costs {self.policy.charge:,.3g}x, so a budget of {', '.join(unaffordable)} "
-                "leaves nothing for the strategy."
+                f"Finding the level costs {self.charge:,.3g}x, which a budget of {', '.join(unaffordable)} does not "
+                "pay for."
             )
         levels = [level.level for level in self.policy.levels]
         empty_levels = [str(level) for level in range(1, levels[-1]) if level not in levels]
@@ -117,7 +114,11 @@ def build_figure_studies(profile: Profile, run: RunPool | None) -> list[Difficul
     bound = build_profile_study(profile, "oracle")
     if run is None or not run.has_answers:
         return [bound]
-    if min(run.pool.solutions, run.pool.verified_solutions or run.pool.solutions) <= DIFFICULTY_SAMPLES:
+    pool = run.pool
+    if (
+        min(pool.solutions, pool.verified_solutions or pool.solutions, pool.scored_solutions or pool.solutions)
+        < DIFFICULTY_SAMPLES
+    ):
         return [bound]
     return [build_pool_study(run, profile, "agreement", name=profile.name), bound]
 
@@ -188,22 +189,10 @@ def build_pool_study(
     """
     options = list_strategy_options(profile, profile.lam)
     assigned = assign_levels(kind, run, profile, samples)
-    reduced_options = (
-        options
-        if assigned.pools == (run.pool,)
-        else build_reduced_options(assigned.pools, run.has_answers, profile, options)
+    reusing = (
+        build_reusing_options(assigned, run.pool, run.has_answers, profile, options) if assigned.samples else options
     )
-    return build_study(
-        name or run.path,
-        kind,
-        samples,
-        assigned.in_practice,
-        reduced_options,
-        assigned.levels,
-        options,
-        assigned.charge,
-        describe_unknown_costs(profile),
-    )
+    return build_study(name or run.path, kind, assigned, reusing, options, describe_unknown_costs(profile))
 
 
 def build_profile_study(profile: Profile, kind: str) -> DifficultyStudy:
@@ -223,8 +212,9 @@ def build_profile_study(profile: Profile, kind: str) -> DifficultyStudy:
         )
     options = list_strategy_options(profile, profile.lam)
     levels = assign_quantile_levels(profile.self_consistency.array[:, 0])
-    notes = describe_unknown_costs(profile)
-    return build_study(profile.name, kind, 0, False, options, levels[None], options, 0.0, notes)
+    seen = np.zeros((1, profile.problems, 0), dtype=np.int64)
+    assigned = DifficultyLevels(levels[None], 0.0, in_practice=False, seen=seen)
+    return build_study(profile.name, kind, assigned, options, options, describe_unknown_costs(profile))
 
 
 def describe_unknown_costs(profile: Profile) -> tuple[str, ...]:
@@ -236,12 +226,9 @@ def describe_unknown_costs(profile: Profile) -> tuple[str, ...]:
 def build_study(
     name: str,
     kind: str,
-    samples: int,
-    in_practice: bool,
+    assigned: DifficultyLevels,
     options: list[AllocationOptions],
-    levels: NDArray[np.int64],
     pool_options: list[AllocationOptions],
-    charge: float,
     notes: tuple[str, ...] = (),
 ) -> DifficultyStudy:
     """Choose the best option of each level at every power of two up to the highest measured cost.
@@ -249,12 +236,9 @@ def build_study(
     Args:
         name: name of the study.
         kind: one of `DIFFICULTY_KINDS`.
-        samples: solutions per problem from which difficulty is estimated.
-        in_practice: whether the level can be found without the gold answer.
-        options: of each strategy, over R·P rows, without the solutions that the level was found from.
-        levels: (R, P) level of each problem, 1 the easiest.
+        assigned: the levels of R draws.
+        options: of each strategy, over R·P rows, with the cost of finding the level in their costs.
         pool_options: options of each strategy over the whole pool, P rows, for the one choice for all.
-        charge: cost of finding the level, in x.
         notes: limits of the options, in sentences.
 
     Raises:
@@ -262,27 +246,39 @@ def build_study(
     """
     most = max(table.highest_cost for table in pool_options)
     budgets = [2.0**power for power in range(math.floor(math.log2(most)) + 1)]
-    P = levels.shape[1]
+    P = assigned.levels.shape[1]
     if P < 2:
         raise DataError(f"'{name}' has one problem; levels of difficulty need at least 2.")
     weights = draw_bootstrap_weights(P, STUDY_REPLICATES, STUDY_SEED)
-    policy = choose_compute_optimal(options, levels, pool_options, budgets, weights, charge)
-    return DifficultyStudy(name, kind, describe_difficulty_kind(kind, samples), in_practice, P, policy, notes)
+    single = score_plan_choice(pool_options, budgets)
+    policy = choose_compute_optimal(options, assigned.levels, single, budgets, weights)
+    description = describe_difficulty_kind(kind, assigned.samples)
+    return DifficultyStudy(
+        name, kind, description, assigned.in_practice, P, policy, assigned.charge, assigned.samples, notes
+    )
+
+
+def score_plan_choice(options: list[AllocationOptions], budgets: list[float]) -> SingleChoice:
+    """Return the single choice that a plan makes at each budget, with each problem's accuracy under it.
+
+    A plan reports `held_out` as its expected accuracy, see `compare_strategies`.
+    """
+    return score_single_choice(options, budgets)
 
 
 def describe_difficulty_kind(kind: str, samples: int) -> str:
     """Return in words how a kind measures difficulty."""
     return {
         "oracle": "pass@1 over the whole pool",
-        "estimate": f"pass@1 over {samples} solutions that are used for nothing else",
-        "agreement": f"agreement among {samples} solutions that are used for nothing else",
-        "score": f"the mean verdict on {samples} solutions that are used for nothing else",
+        "estimate": f"pass@1 over the first {samples} solutions",
+        "agreement": f"agreement among the first {samples} solutions",
+        "score": f"the mean of one verdict on each of the first {samples} solutions",
         "level": "the level that the dataset gives",
     }[kind]
 
 
 def assign_levels(kind: str, run: RunPool, profile: Profile, samples: int) -> DifficultyLevels:
-    """Assign the problems to levels, and return the pools that remain for the strategies.
+    """Assign the problems to levels.
 
     Raises:
         DataError: the pool lacks the data that the kind needs.
@@ -318,56 +314,3 @@ def get_dataset_levels(run: RunPool, profile: Profile) -> NDArray[np.int64]:
             f"The problem '{first}' of the run at '{run.path}' has no level; choose another --bins (bins= in Python)."
         )
     return np.array(levels, dtype=np.int64)
-
-
-def build_reduced_options(
-    pools: tuple[Pool, ...], has_answers: bool, profile: Profile, pool_options: Sequence[AllocationOptions]
-) -> list[AllocationOptions]:
-    """Return the options of each strategy over R reduced pools, see `stack_options`.
-
-    Searches use none of the pool's solutions, so their options stay unchanged. A strategy that the reduced pools
-    cannot support is left out.
-
-    Args:
-        pools: R pools of the same problems and sizes, without the solutions that the level was found from.
-        has_answers: whether answers are known.
-        profile: gives λ and ρ.
-        pool_options: the options over the whole pool.
-    """
-    reduced = []
-    # The draws may take different numbers of scored solutions.
-    fewest = min(pools, key=lambda pool: pool.scored_solutions)
-    for options in pool_options:
-        if options.strategy not in STRATEGIES:
-            reduced.append(stack_options([options] * len(pools)))
-            continue
-        strategy = STRATEGIES[options.strategy]
-        if not (strategy.name == "sc" or strategy.can_use(fewest, has_answers)):
-            continue
-        S, V = list_allocations(strategy, fewest, has_answers)
-        tables: list[AllocationOptions] = []
-        for i, pool in enumerate(pools):
-            if i and has_same_inputs(strategy, pool, pools[0]):  # common: only solutions without verdicts were taken
-                tables.append(tables[0])
-                continue
-            estimate = estimate_strategy(strategy, pool, S, V)
-            table = build_pool_options(
-                strategy, estimate.accuracy, S, V, profile.lam, get_rho(profile), estimate.error or 0.0
-            )
-            assert table is not None, "the whole pool's cost is known"
-            tables.append(table)
-        reduced.append(stack_options(tables))
-    return reduced
-
-
-def has_same_inputs(strategy: Strategy, pool: Pool, other: Pool) -> bool:
-    """Return whether two pools are equal in everything that a strategy reads."""
-    if strategy.needs == "solutions":
-        return np.array_equal(pool.answers, other.answers)
-    verified = strategy.needs == "verifications"
-    names = ("verdicts", "judged") if verified else ("scores", "finished")
-    for own_values, other_values in ((getattr(pool, name), getattr(other, name)) for name in names):
-        if own_values is None or other_values is None or not np.array_equal(own_values, other_values, equal_nan=True):
-            return False
-    K = other.verified_solutions if verified else other.scored_solutions
-    return np.array_equal(pool.answers[:, :K], other.answers[:, :K])

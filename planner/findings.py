@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 from isocompute.fits.bootstrap import draw_bootstrap_weights
 from isocompute.fits.cost import compute_allocation_cost
 from isocompute.fits.laws.allocation import AllocationLaws, fit_allocation_laws
-from isocompute.fits.laws.crossover import Crossover, find_crossover, find_plateau, find_plateau_interval
-from isocompute.planner.profile import Profile
+from isocompute.fits.laws.crossover import Crossover, find_crossover
+from isocompute.fits.laws.plateau import find_plateau, find_plateau_interval
+from isocompute.fits.laws.power_law import MIN_LINE_POINTS
+from isocompute.planner.profile import Profile, Surface
 from isocompute.planner.strategies.options import list_strategy_options
+from isocompute.planner.strategies.registry import STRATEGIES
 
 FINDINGS_REPLICATES = 1000
 FINDINGS_SEED = 20250402
@@ -24,25 +28,65 @@ class Findings:
     """The plateau, the crossovers and the laws of a profile under one λ.
 
     Args:
-        plateau: compute at which SC flattens, in x: the smallest S within half a point of its maximum; None
-            if SC was measured at one solution only.
+        plateau: compute at which SC flattens, in x: the smallest S within half a point of its maximum, a real number;
+            None if SC was measured at one solution only.
         plateau_interval: 95 % interval over problems; None without per-problem values.
         crossovers: the budget from which each other strategy's frontier stays at or above SC's, by strategy; strategies
             whose every allocation costs less than one solution are left out, and all if SC was measured at one
             solution only.
-        laws: S_opt ∝ C^a, V_opt ∝ C^b, fitted in three ways; None without verifications, with an unknown λ, or with
-            fewer than three budgets.
+        profile: the profile.
+        lam: λ; None without verifications, or if it is unknown.
     """
 
-    plateau: int | None
-    plateau_interval: tuple[int, int] | None
+    plateau: float | None
+    plateau_interval: tuple[float, float] | None
     crossovers: dict[str, Crossover]
-    laws: AllocationLaws | None
+    profile: Profile
+    lam: float | None
 
     @property
     def genrm_crossover(self) -> Crossover | None:
         """The crossover of GenRM's frontier with SC's; None without verifications, or with an unknown λ."""
         return self.crossovers.get("genrm")
+
+    @property
+    def laws(self) -> AllocationLaws | None:
+        """GenRM's S_opt ∝ C^a and V_opt ∝ C^b; None as in `fit_strategy_laws`."""
+        return self.get_laws("genrm")
+
+    @property
+    def laws_by_strategy(self) -> dict[str, AllocationLaws]:
+        """The laws of all strategies with verifications, without those for which `fit_strategy_laws` returns None."""
+        found = {name: self.get_laws(name) for name in list_law_strategies(self.profile)}
+        return {name: laws for name, laws in found.items() if laws is not None}
+
+    @property
+    def published_note(self) -> str | None:
+        """A sentence on how the plateau relates to a paper's on the same data; None if the profile names no paper."""
+        claim, genrm = self.profile.published, self.genrm_crossover
+        if claim is None or self.plateau is None:
+            return None
+        multiples = [x * claim.plateau for x in (claim.matches_at, claim.gains_at)]
+        overtakes = (
+            "" if genrm is None or math.isinf(genrm.budget) else f" (here GenRM overtakes at {genrm.budget:,.0f}x)"
+        )
+        return (
+            f"{claim.source} say of these data that GenRM matches SC at {claim.matches_at:g}x and gains "
+            f"{100 * claim.gain:.1f} % at {claim.gains_at:g}x, in multiples of SC's plateau, which they do not print. "
+            f"A plateau of S={claim.plateau:g} fits both: {multiples[0]:,.0f}x{overtakes} and {multiples[1]:,.0f}x. "
+            f"Here SC flattens at {self.plateau:,.3g}x, where it is within half a point of its maximum, so their "
+            f"{claim.matches_at:g}x is {multiples[0] / self.plateau:.3g}x-plateau."
+        )
+
+    def get_laws(self, strategy: str) -> AllocationLaws | None:
+        """Return the laws of a strategy; they are fitted when first asked for, because a plan shows few of them."""
+        if strategy not in self._fitted:
+            self._fitted[strategy] = fit_strategy_laws(self.profile, strategy, self.lam)
+        return self._fitted[strategy]
+
+    @cached_property
+    def _fitted(self) -> dict[str, AllocationLaws | None]:
+        return {}
 
 
 def derive_findings(profile: Profile, lam: float | None) -> Findings:
@@ -52,8 +96,8 @@ def derive_findings(profile: Profile, lam: float | None) -> Findings:
         profile: the measurements.
         lam: λ; None without verifications, or if it is unknown.
     """
-    sc, genrm = profile.self_consistency, profile.genrm
-    flat = int(find_plateau(sc.solutions, sc.array.mean(axis=0))) if profile.has_votes else None
+    sc = profile.self_consistency
+    flat = float(find_plateau(sc.solutions, sc.array.mean(axis=0))) if profile.has_votes else None
     flat_interval = find_plateau_interval(sc.solutions, sc.array) if profile.has_votes and len(sc.array) > 1 else None
     self_consistency, *others = list_strategy_options(profile, lam)
     crossed = {
@@ -61,18 +105,39 @@ def derive_findings(profile: Profile, lam: float | None) -> Findings:
         for other in others
         if profile.has_votes and other.highest_cost >= self_consistency.lowest_cost
     }
-    if genrm is None or lam is None:
-        return Findings(flat, flat_interval, crossed, None)
-    weights = draw_profile_bootstrap(profile)
-    grid, S, V = genrm.select_doublings()
+    return Findings(flat, flat_interval, crossed, profile, lam)
+
+
+def list_law_strategies(profile: Profile) -> list[str]:
+    """Return the names of the strategies whose S and V a law can describe, in the order of the registry."""
+    return [
+        name
+        for name, strategy in STRATEGIES.items()
+        if strategy.needs == "verifications" and isinstance(profile.strategies.get(name), Surface)
+    ]
+
+
+def fit_strategy_laws(profile: Profile, strategy: str, lam: float | None) -> AllocationLaws | None:
+    """Fit S_opt ∝ C^a and V_opt ∝ C^b to a strategy's accuracies at powers of two, in three ways.
+
+    Args:
+        profile: the measurements.
+        strategy: a strategy with verifications.
+        lam: λ; None if it is unknown.
+
+    Returns:
+        None without λ or the strategy's surface, or with fewer than three budgets.
+    """
+    part = profile.strategies.get(strategy)
+    if lam is None or not isinstance(part, Surface):
+        return None
+    grid, S, V = part.select_doublings()
     budgets = list_law_budgets(S, V, lam)
-    laws = None
-    if len(budgets) >= 3:
-        if profile.per_problem:
-            laws = fit_allocation_laws(grid, S, V, lam, budgets, weights=weights)
-        else:
-            laws = fit_allocation_laws(grid[0], S, V, lam, budgets)
-    return Findings(flat, flat_interval, crossed, laws)
+    if len(budgets) < MIN_LINE_POINTS:
+        return None
+    if profile.per_problem:
+        return fit_allocation_laws(grid, S, V, lam, budgets, weights=draw_profile_bootstrap(profile))
+    return fit_allocation_laws(grid[0], S, V, lam, budgets)
 
 
 def draw_profile_bootstrap(profile: Profile) -> NDArray[np.float64]:

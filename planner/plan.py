@@ -13,6 +13,7 @@ from isocompute.planner.compare import (
     compare_strategies,
     find_cheaper_option,
 )
+from isocompute.planner.extrapolate import extrapolate_voting
 from isocompute.planner.findings import Findings, derive_findings
 from isocompute.planner.profile import Profile, check_lambda
 from isocompute.planner.strategies.options import (
@@ -125,7 +126,7 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
     if x > most_solutions:
         sentences.append(
             f"SC was measured up to {most_solutions}x; at {x:,.6g}x its best value up to there is used; the effect "
-            "of more votes is unknown."
+            f"of more votes is {'unknown' if extrapolate_voting(profile, x) is None else 'extrapolated only'}."
         )
     sentences += describe_scorer_limits(profile, x)
     if profile.genrm is None:

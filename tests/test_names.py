@@ -19,8 +19,8 @@ VERBS = frozenset(
     add aggregate align allow append apply assign average bind block bound build calibrate call check choose
     claim classify clean clear clip close code collect combine compare complete compute convert copy count cut
     decide decode derive describe detect digest divide download draw drop enclose encode enter enumerate escape
-    estimate evaluate exclude execute expand explain explore extend extract fetch fill filter find finish fit
-    flatten flush fold follow format gather get grade group grow guard handle hash hold identify ignore import
+    estimate evaluate exclude execute expand explain explore extend extract extrapolate fetch fill filter find finish
+    fit flatten flush fold follow format gather get grade group grow guard handle hash hold identify ignore import
     infer insert install integrate interpolate invert join judge keep kill label launch limit link list load locate
     lock log make map mark mask match measure merge move multiply name normalise note open order pack pad parse
     pause permute pick place predict prefer prepare price print prompt propose protect prune put quote raise

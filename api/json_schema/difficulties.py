@@ -39,7 +39,9 @@ class DifficultyBudgetJson(JsonBlock):
     by_difficulty: ReachedJson
     """With a choice for each level."""
     one_for_all: ReachedJson
-    """With one choice for all levels, at the whole budget."""
+    """With one choice for all levels at the whole budget: what a plan expects of its choice."""
+    one_for_all_run: str | None
+    """That choice: its strategy and allocation."""
     gain: float | None
     """Accuracy by difficulty minus one for all, paired; null where no strategy can be afforded."""
     gain_interval: Interval | None
@@ -59,7 +61,9 @@ class DifficultyJson(CommandJson):
     problems: int
     """Number of problems."""
     charge: float
-    """The part of a budget that is spent on finding the level, in x."""
+    """Cost of finding the level, in x, which every budget has to pay."""
+    samples: int
+    """Solutions that the level is estimated from, the first of those that a strategy over the pool uses."""
     budgets: list[DifficultyBudgetJson]
     warnings: list[str]
     """Limits of the study, in sentences."""
@@ -72,7 +76,8 @@ def build_difficulty_json(study: DifficultyStudy) -> DifficultyJson:
         bins=study.kind,
         in_practice=study.in_practice,
         problems=study.problems,
-        charge=study.policy.charge,
+        charge=study.charge,
+        samples=study.samples,
         budgets=[build_difficulty_budget(study.policy, i) for i in range(len(study.policy.budgets))],
         warnings=study.warnings,
     )
@@ -84,6 +89,7 @@ def build_difficulty_budget(found: ComputeOptimalPolicy, i: int) -> DifficultyBu
         x=float(found.budgets[i]),
         by_difficulty=build_reached(found.by_difficulty, i),
         one_for_all=build_reached(found.one_for_all, i),
+        one_for_all_run=found.one_for_all_choices[i],
         gain=replace_nan(found.gain[i]),
         gain_interval=build_interval(found.gain_low[i], found.gain_high[i]),
         levels=[build_level(level, i) for level in found.levels],

@@ -115,6 +115,37 @@ class LawsJson(JsonBlock):
     """Limits of the fits, in sentences."""
 
 
+class StrategyLawJson(JsonBlock):
+    """The law of one strategy: S_opt = S_prefactor · C^a, V_opt = V_prefactor · C^b; null where it is unknown."""
+
+    budgets: list[float]
+    """The budgets C that the law is fitted on, in x."""
+    a: float | None
+    """Exponent of S."""
+    b: float | None
+    """Exponent of V."""
+    S_prefactor: float | None
+    """The best S at C = 1."""
+    V_prefactor: float | None
+    """The best V at C = 1."""
+    a_interval: Interval | None
+    """95 % interval of a; null without per-problem values, or if all replicates have the same."""
+    b_interval: Interval | None
+    """95 % interval of b; null likewise."""
+    S_prefactor_interval: Interval | None
+    """95 % interval of S_prefactor; null likewise."""
+    V_prefactor_interval: Interval | None
+    """95 % interval of V_prefactor; null likewise."""
+    edges: list[str]
+    """The edge of the grid that the optimum of each budget lies on, such as ``V lower``; "" inside."""
+    optima: int
+    """The number of budgets, each with an optimum."""
+    at_edge: int
+    """The number of optima at an edge, which are bounds only."""
+    unknown_reason: str | None
+    """A sentence on why the law is unknown; null if it is known."""
+
+
 class PowerJson(JsonBlock):
     """The number of problems that it takes to distinguish the best other strategy from SC."""
 
@@ -155,7 +186,7 @@ def build_crossovers(found: Findings) -> dict[str, CrossoverJson]:
     return {name: build_crossover(crossed, found.plateau) for name, crossed in found.crossovers.items()}
 
 
-def build_crossover(found: Crossover, plateau: int | None) -> CrossoverJson:
+def build_crossover(found: Crossover, plateau: float | None) -> CrossoverJson:
     """Return one crossover."""
     ends = None if found.interval is None else (name_infinity(found.interval[0]), name_infinity(found.interval[1]))
     return CrossoverJson(
@@ -196,6 +227,28 @@ def build_law(law: AllocationLaw, laws: AllocationLaws) -> LawJson:
         b_without_edges=inside[1],
         identity=law.identity,
         share=law.replicate_share,
+    )
+
+
+def build_strategy_law(laws: AllocationLaws) -> StrategyLawJson:
+    """Return the law of a strategy that is to be used, with optima at an edge as bounds."""
+    law = laws.usable
+    S, V = (None, None) if law is None else (law.solutions, law.verifications)
+    at = law or laws.smooth
+    return StrategyLawJson(
+        budgets=laws.budgets.tolist(),
+        a=S and S.exponent,
+        b=V and V.exponent,
+        S_prefactor=S and S.prefactor,
+        V_prefactor=V and V.prefactor,
+        a_interval=S and S.interval,
+        b_interval=V and V.interval,
+        S_prefactor_interval=S and S.prefactor_interval,
+        V_prefactor_interval=V and V.prefactor_interval,
+        edges=list(at.edges),
+        optima=len(at.edges),
+        at_edge=int(at.is_at_edge.sum()),
+        unknown_reason=laws.unknown_reason,
     )
 
 

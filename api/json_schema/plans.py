@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from isocompute.api.json_schema.blocks import CommandJson, Fraction, JsonBlock
+from isocompute.api.json_schema.blocks import CommandJson, Fraction, Interval, JsonBlock
 from isocompute.api.json_schema.findings import (
     AlternativeJson,
     CrossoverJson,
@@ -14,14 +14,17 @@ from isocompute.api.json_schema.findings import (
     LawsJson,
     OptionJson,
     PowerJson,
+    StrategyLawJson,
     build_crossover,
     build_crossovers,
     build_expected,
     build_laws,
     build_option,
     build_power,
+    build_strategy_law,
 )
 from isocompute.planner.compare import Comparison
+from isocompute.planner.extrapolate import extrapolate_voting
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
 from isocompute.planner.power import StrategyPower
@@ -35,9 +38,9 @@ class BudgetJson(JsonBlock):
     """Compute per problem, in x: one x is one solution's generation."""
     plateau_multiple: float | None
     """The budget divided by SC's plateau; null if the plateau is unknown."""
-    plateau: int | None
+    plateau: float | None
     """Compute at which SC flattens, in x; null if SC was measured at one solution only."""
-    plateau_interval: tuple[int, int] | None
+    plateau_interval: tuple[float, float] | None
     """95 % interval of the plateau; null without per-problem values."""
 
 
@@ -48,6 +51,23 @@ class CoverageJson(JsonBlock):
     """The largest measured number of solutions that the budget pays for."""
     accuracy: Fraction
     """The share."""
+
+
+class ExtrapolatedJson(JsonBlock):
+    """An accuracy beyond the measured number of solutions. No plan recommends on it alone."""
+
+    solutions: int
+    """S: all that the budget pays for, at most four times the measured number."""
+    accuracy: Fraction
+    """Mean over problems."""
+    interval: Interval | None
+    """95 % interval over problems, widened by the error; null without per-problem values."""
+    error: Fraction
+    """Error of the method in the mean accuracy, fitted on a part of the solutions and held against all."""
+    method: str
+    """The model: mixture, plug-in, dirichlet or curve."""
+    measured_to: int
+    """The largest measured number of solutions."""
 
 
 class PlanJson(CommandJson):
@@ -61,12 +81,18 @@ class PlanJson(CommandJson):
     """Each other strategy at its best allocation."""
     coverage: CoverageJson | None
     """Null if coverage was not measured."""
+    extrapolated: dict[str, ExtrapolatedJson]
+    """Accuracy of ``sc`` beyond its measured range; empty within it, or where it is unknown."""
     crossover: CrossoverJson | None
     """GenRM's crossover with SC; null without verifications, or if λ is unknown."""
     crossovers: dict[str, CrossoverJson]
     """The crossover of each strategy with SC. A strategy whose cost or accuracy is unknown is left out."""
     laws: LawsJson | None
-    """Null without verifications, with an unknown λ, or with fewer than three budgets."""
+    """GenRM's law, in three fits; null without verifications, with an unknown λ, or with fewer than three budgets."""
+    laws_by_strategy: dict[str, StrategyLawJson]
+    """The law to use of each strategy with verifications; empty with an unknown λ or fewer than three budgets."""
+    published_note: str | None
+    """The relation of the plateau to a paper's on the same data, in sentences; null if the profile names no paper."""
     lam: float | None = Field(alias="lambda")
     """λ, the cost of a verification in solutions; null without verifications, or if it is unknown."""
     counting: str
@@ -144,16 +170,20 @@ class FitJson(CommandJson):
     """ρ, the cost of scoring a solution in solutions, by way of counting tokens; null where unknown."""
     searches: dict[str, list[SearchAllocationJson]]
     """The measured allocations of each search strategy."""
-    plateau: int | None
+    plateau: float | None
     """Compute at which SC flattens, in x; null if SC was measured at one solution only."""
-    plateau_interval: tuple[int, int] | None
+    plateau_interval: tuple[float, float] | None
     """95 % interval of the plateau; null without per-problem values."""
     crossover: CrossoverJson | None
     """GenRM's crossover with SC; null without verifications, or if λ is unknown."""
     crossovers: dict[str, CrossoverJson]
     """The crossover of each strategy with SC. A strategy whose cost or accuracy is unknown is left out."""
     laws: LawsJson | None
-    """Null without verifications, with an unknown λ, or with fewer than three budgets."""
+    """GenRM's law, in three fits; null without verifications, with an unknown λ, or with fewer than three budgets."""
+    laws_by_strategy: dict[str, StrategyLawJson]
+    """The law to use of each strategy with verifications; empty with an unknown λ or fewer than three budgets."""
+    published_note: str | None
+    """The relation of the plateau to a paper's on the same data, in sentences; null if the profile names no paper."""
     frontier: list[FrontierJson]
     """The strategies within each power of two."""
     power: PowerJson | None
@@ -165,6 +195,7 @@ class FitJson(CommandJson):
 def build_plan_json(plan: Plan) -> PlanJson:
     """Return a plan as JSON, see `Plan`."""
     found = plan.findings
+    more = extrapolate_voting(found.profile, plan.budget)
     coverage = None
     if plan.coverage is not None and plan.coverage_solutions is not None:
         coverage = CoverageJson(solutions=plan.coverage_solutions, accuracy=plan.coverage)
@@ -179,6 +210,7 @@ def build_plan_json(plan: Plan) -> PlanJson:
         expected=ExpectedJson(accuracy=plan.expected_accuracy, interval=plan.interval),
         alternatives=[build_option(option) for option in plan.alternatives],
         coverage=coverage,
+        extrapolated={} if more is None else {"sc": ExtrapolatedJson.convert(more)},
         **build_findings_fields(found),
         lam=plan.lam,
         counting=plan.counting,
@@ -229,6 +261,8 @@ def build_findings_fields(found: Findings) -> dict[str, Any]:
         "crossover": None if genrm is None else build_crossover(genrm, found.plateau),
         "crossovers": build_crossovers(found),
         "laws": None if found.laws is None else build_laws(found.laws),
+        "published_note": found.published_note,
+        "laws_by_strategy": {name: build_strategy_law(laws) for name, laws in found.laws_by_strategy.items()},
     }
 
 

@@ -17,7 +17,7 @@ AccuracyCells = tuple[str, str]
 def print_study(console: Console, study: DifficultyStudy) -> None:
     """Print the choice and its accuracy for each level, and the gain over one choice for all problems."""
     policy = study.policy
-    cost = f", which costs {policy.charge:,.3g}x of every budget" if policy.charge else ""
+    cost = f", which cost {study.charge:,.3g}x; the strategies go on from them" if study.samples else ""
     print_line(
         console, f"[bold]{study.name}[/]: difficulty by {study.kind_description}{cost}; {study.problems} problems"
     )

@@ -10,17 +10,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from isocompute.cli.screens.laws import build_fits_table, describe_strategy_law
 from isocompute.cli.screens.plan import (
     HELD_OUT_NOTE,
     describe_crossover,
-    format_exponent,
     format_interval,
     format_percent,
     format_plateau,
     print_line,
     print_note,
 )
-from isocompute.fits.laws.allocation import LAW_FITS, AllocationLaws
 from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.planner.compare import Comparison
 from isocompute.planner.findings import Findings
@@ -74,8 +73,8 @@ def print_fit(
         )
     for strategy, crossed in findings.crossovers.items():
         print_line(console, describe_crossover(strategy, crossed, findings.plateau))
-    if findings.laws is not None:
-        print_allocation_laws(console, findings.laws)
+    if findings.laws_by_strategy:
+        print_allocation_laws(console, findings)
     if profile.largest_drawing_error is not None:
         *names, last = profile.drawing_errors
         estimates = f"The estimates of {', '.join(names)} and {last} use" if names else f"The estimate of {last} uses"
@@ -111,26 +110,17 @@ def describe_verifier_rates(rates: VerifierRates) -> str:
     return text + (f"; {format_percent(rates.unparsed)} of its verdicts unread" if rates.unparsed >= 5e-4 else "")
 
 
-def print_allocation_laws(console: Console, laws: AllocationLaws) -> None:
-    """Print the three fits of the allocation law side by side, and their notes."""
+def print_allocation_laws(console: Console, findings: Findings) -> None:
+    """Print the law of each strategy, then GenRM's fitted in three ways, as published laws are GenRM's."""
     console.print()
-    print_line(
-        console,
-        f"As the budget C grows, S ∝ C^a and V ∝ C^b, over {laws.budgets[0]:,.0f}x to {laws.budgets[-1]:,.0f}x:",
-    )
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("fitted on", "a", "b", "inside: a, b", "a + wb"):
-        table.add_column(heading, no_wrap=True)
-    for law in laws:
-        inside = "–" if law.inner_exponents is None else "{:.2f}, {:.2f}".format(*law.inner_exponents)
-        table.add_row(
-            LAW_FITS[law.way],
-            format_exponent(law.solutions),
-            format_exponent(law.verifications),
-            inside,
-            f"{1 + law.identity:.2f}",
-        )
-    console.print(table)
+    for name, each in findings.laws_by_strategy.items():
+        print_line(console, describe_strategy_law(name, each))
+    laws = findings.laws
+    if laws is None:
+        return
+    console.print()
+    print_line(console, "GenRM's law, S ∝ C^a and V ∝ C^b, fitted in three ways:")
+    console.print(build_fits_table(laws))
     edge = [f"{budget:,.0f}x" for budget, at_edge in zip(laws.budgets, laws.smooth.is_at_edge, strict=True) if at_edge]
     print_line(
         console,

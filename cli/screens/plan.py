@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from isocompute.fits.laws.allocation import AllocationLaws
+from isocompute.cli.screens.laws import describe_strategy_law
 from isocompute.fits.laws.crossover import Crossover
-from isocompute.fits.laws.power_law import PowerLaw
 from isocompute.planner.compare import ConfidenceInterval
+from isocompute.planner.extrapolate import extrapolate_voting
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
 from isocompute.planner.profile import Profile
@@ -81,7 +81,7 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     console.print()
     for line in describe_plan_context(profile, plan):
         print_line(console, line)
-    for warning in plan.warnings:
+    for warning in [*([] if (note := plan.findings.published_note) is None else [note]), *plan.warnings]:
         print_note(console, warning)
 
 
@@ -104,12 +104,16 @@ def describe_plan_context(profile: Profile, plan: Plan) -> list[str]:
             f"SC flattens at {format_plateau(findings)}, so {plan.budget:,.6g}x ({solutions} worth) is "
             f"{plan.plateau_multiple:,.3g}x-plateau (times SC's plateau)."
         )
+    if (more := extrapolate_voting(profile, plan.budget)) is not None:
+        lines.append(escape(more.describe("SC")))
     strategy_ahead = "genrm" if plan.recommendation.strategy == "sc" else plan.recommendation.strategy
     for strategy in dict.fromkeys(("genrm", strategy_ahead)):
         if strategy in findings.crossovers:
             lines.append(describe_crossover(strategy, findings.crossovers[strategy], findings.plateau, plan.budget))
-    if findings.laws is not None:
-        lines.append(describe_allocation_law(findings.laws))
+    # The law of what is recommended comes first. The published law is one of GenRM.
+    for strategy in dict.fromkeys((plan.recommendation.strategy, "genrm")):
+        if (laws := findings.get_laws(strategy)) is not None:
+            lines.append(describe_strategy_law(strategy, laws))
     lam = "" if plan.lam is None else f"; λ = {plan.lam:.3g}"
     return [*lines, escape(f"From profile '{profile.name}': {profile.description}{lam}.")]
 
@@ -117,10 +121,10 @@ def describe_plan_context(profile: Profile, plan: Plan) -> list[str]:
 def format_plateau(findings: Findings) -> str:
     """Return SC's plateau with its interval."""
     interval = findings.plateau_interval
-    return f"{findings.plateau}x" + ("" if interval is None else f" {format_interval(interval, 1, digits=0)}")
+    return f"{findings.plateau:,.3g}x" + ("" if interval is None else f" {format_interval(interval, 1, digits=0)}")
 
 
-def describe_crossover(strategy: str, crossover: Crossover, plateau: int | None, budget: float | None = None) -> str:
+def describe_crossover(strategy: str, crossover: Crossover, plateau: float | None, budget: float | None = None) -> str:
     """Describe where a strategy overtakes SC, and on which side of the crossover a budget is."""
     name = "GenRM" if strategy == "genrm" else strategy
     interval = (
@@ -137,23 +141,6 @@ def describe_crossover(strategy: str, crossover: Crossover, plateau: int | None,
     where = "" if budget is None else f"; this budget is {'above' if budget >= crossover.budget else 'below'} it"
     multiple = "" if plateau is None else f" ({crossover.budget / plateau:,.2g}x-plateau)"
     return f"{name} overtakes SC for good at {crossover.budget:,.0f}x{multiple}{interval}{where}."
-
-
-def describe_allocation_law(laws: AllocationLaws) -> str:
-    """Describe how S and V should grow, by the censored fit or, if that is missing, by the smooth fit."""
-    law = laws.censored or laws.smooth
-    text = f"As the budget C grows, S ∝ C^a with a = {format_exponent(law.solutions)}, V ∝ C^b with b = "
-    text += f"{format_exponent(law.verifications)}, over {laws.budgets[0]:,.0f}x to {laws.budgets[-1]:,.0f}x"
-    edge = law.is_at_edge.sum()
-    if not edge:
-        return text + "; no optimum lies at an edge of the grid."
-    how = "taken as bounds" if law is laws.censored else "too few others to take them as bounds"
-    return text + f"; {edge} of {len(laws.budgets)} optima lie at an edge of the grid ({how})."
-
-
-def format_exponent(part: PowerLaw) -> str:
-    """Return an exponent with its interval."""
-    return f"{part.exponent:.2f}" + ("" if part.interval is None else f" {format_interval(part.interval, 1, digits=2)}")
 
 
 def print_line(console: Console, line: str) -> None:

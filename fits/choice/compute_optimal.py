@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
 from isocompute.fits.bootstrap import compute_percentile_interval, resample_means
+from isocompute.fits.choice.allocation_grid import AllocationGrid
 from isocompute.fits.choice.held_out import (
     AllocationChoices,
     Folds,
@@ -40,6 +41,21 @@ class PolicyAccuracy:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     optimistic: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class SingleChoice:
+    """One choice for all problems at each of nC budgets.
+
+    Args:
+        held_out: (P, nC) accuracy of each problem under a choice made without it; NaN where nothing is affordable.
+        in_sample: (P, nC) accuracy of each problem under the choice made on all.
+        choices: (nC,) the option chosen on all problems, in words; None where nothing is affordable.
+    """
+
+    held_out: NDArray[np.float64]
+    in_sample: NDArray[np.float64]
+    choices: list[str | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +89,7 @@ class ComputeOptimalPolicy:
         charge: the part of a budget that is spent on finding the level, in x.
         by_difficulty: accuracy with an option for each level.
         one_for_all: accuracy with one option for all problems, at the whole budget.
+        one_for_all_choices: (nC,) that option in words; None where nothing is affordable.
         gain: (nC,) held-out accuracy by difficulty minus that of one option for all, paired.
         gain_low, gain_high: (nC,) its interval.
         levels: the levels that have problems, in order.
@@ -82,6 +99,7 @@ class ComputeOptimalPolicy:
     charge: float
     by_difficulty: PolicyAccuracy
     one_for_all: PolicyAccuracy
+    one_for_all_choices: list[str | None]
     gain: NDArray[np.float64]
     gain_low: NDArray[np.float64]
     gain_high: NDArray[np.float64]
@@ -101,10 +119,46 @@ def stack_options(tables: Sequence[AllocationOptions]) -> AllocationOptions:
     return AllocationOptions(first.strategy, accuracy, first.grid, max(table.error for table in tables))
 
 
+def add_charge(options: AllocationOptions, charge: ArrayLike) -> AllocationOptions:
+    """Return the options with a charge added to their costs, in the order of the new costs.
+
+    Args:
+        options: options of a strategy.
+        charge: what each allocation costs beside its own cost, (A,) or one number, in x.
+
+    Example:
+        >>> from isocompute.fits.choice.options import build_voting_options
+        >>> add_charge(build_voting_options([[0.5, 0.6, 0.7]], [1, 2, 3]), [2, 1, 0]).grid.cost
+        array([3., 3., 3.])
+    """
+    grid = options.grid
+    cost = grid.cost + np.asarray(charge, dtype=float)
+    order = np.argsort(cost, kind="stable")
+    numbers = {name: column[order] for name, column in grid.numbers.items()}
+    charged = AllocationGrid(numbers, cost[order], grid.weights[:, order])
+    return AllocationOptions(options.strategy, options.accuracy, charged, options.error)
+
+
+def score_single_choice(
+    options: Sequence[AllocationOptions], budgets: ArrayLike, problems: Folds | None = None
+) -> SingleChoice:
+    """Choose one option for all problems within each budget, and score it in sample and on held-out problems.
+
+    Args:
+        options: options of n strategies over P ≥ 2 problems.
+        budgets: (nC,) compute per problem, in x.
+        problems: the folds; `split_folds` if not given.
+    """
+    in_sample = score_in_sample(options, budgets)
+    held_out = score_held_out(options, budgets, problems or split_folds(len(options[0].accuracy)))
+    choices, _ = _describe_choices(options, in_sample.choices, 0)
+    return SingleChoice(held_out.accuracy[-1], in_sample.accuracy[-1], choices)
+
+
 def choose_compute_optimal(
     options: Sequence[AllocationOptions],
     levels: ArrayLike,
-    one_for_all: Sequence[AllocationOptions],
+    one_for_all: SingleChoice,
     budgets: ArrayLike,
     weights: ArrayLike,
     charge: float = 0.0,
@@ -123,10 +177,10 @@ def choose_compute_optimal(
     Args:
         options: options of n strategies, each over R·P rows; see `stack_options`.
         levels: (R, P) level of each problem in each draw.
-        one_for_all: options of the same strategies over P rows, on the whole pool.
+        one_for_all: one choice for all problems at the same budgets, from the same strategies on the whole pool.
         budgets: (nC,) compute per problem, in x.
         weights: (B, P) from `draw_bootstrap_weights`.
-        charge: cost of finding the level, in x.
+        charge: cost of finding the level that the options' costs do not include, in x.
         problems: the folds; `split_folds` if not given.
         level: confidence level of the intervals.
 
@@ -137,7 +191,8 @@ def choose_compute_optimal(
         >>> from isocompute.fits.choice.options import build_listed_options
         >>> easy, hard = [[0.9, 0.5]] * 4, [[0.1, 0.5]] * 4  # accuracies of two options of equal cost
         >>> both = build_listed_options(easy + hard, [8, 8], {"N": [1, 2]}, "search")
-        >>> found = choose_compute_optimal([both], [[1] * 4 + [2] * 4], [both], [8, 16], np.full((1, 8), 1 / 8),
+        >>> single = score_single_choice([both], [8, 16])
+        >>> found = choose_compute_optimal([both], [[1] * 4 + [2] * 4], single, [8, 16], np.full((1, 8), 1 / 8),
         ... charge=4)
         >>> found.by_difficulty.accuracy, [level.choices[1] for level in found.levels]
         (array([nan, 0.7]), ['search N=1', 'search N=2'])
@@ -155,8 +210,7 @@ def choose_compute_optimal(
     out = score_held_out(options, left, inside).accuracy[-1].reshape(*cases.shape, -1)
     in_sample = score_in_sample(options, left, cases.ravel())
     optimistic_scores = in_sample.accuracy[-1].reshape(*cases.shape, -1)
-    common = score_held_out(one_for_all, limits, apart).accuracy[-1][None]
-    common_optimistic = score_in_sample(one_for_all, limits).accuracy[-1][None]
+    common, common_optimistic = one_for_all.held_out[None], one_for_all.in_sample[None]
     gain = out.mean(axis=0) - common[0]
     gain_low, gain_high = compute_enclosing_interval(gain, optimistic_scores.mean(axis=0) - common_optimistic[0], level)
     level_choices = []
@@ -178,6 +232,7 @@ def choose_compute_optimal(
         charge=charge,
         by_difficulty=_summarise_accuracy(out, optimistic_scores, np.ones(cases.shape, dtype=bool), rows, level),
         one_for_all=_summarise_accuracy(common, common_optimistic, np.ones((1, P), dtype=bool), rows, level),
+        one_for_all_choices=one_for_all.choices,
         gain=gain.mean(axis=0),
         gain_low=gain_low,
         gain_high=gain_high,

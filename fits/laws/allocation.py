@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -20,6 +21,13 @@ from isocompute.fits.laws.surface import SurfaceSmoother, fit_smoother
 LAW_FITS = {"grid": "best cells", "smooth": "smoothed surface", "censored": "edges as bounds"}
 """The three fits, each with its description."""
 
+_EDGE_NAMES = {
+    "S upper": "the largest S",
+    "S lower": "the smallest S",
+    "V upper": "the largest V",
+    "V lower": "the smallest V",
+}
+_NO_WIDTH = 1e-9  # an interval that is narrower is that of values that differ by rounding
 _POSSIBLE_SHARE = 0.95  # a note warns if a fit was possible on a smaller share of the replicates
 
 
@@ -31,7 +39,7 @@ class AllocationLaw:
         way: "grid", "smooth" or "censored".
         solutions: S_opt ∝ C^a.
         verifications: V_opt ∝ C^b.
-        difference_interval: interval of a - b; None without replicates.
+        difference_interval: interval of a - b; None without replicates, or if all replicates have the same.
         S_opt: (nC,) best S at each budget.
         V_opt: (nC,) best V at each budget.
         edges: (nC,) the edge of the grid that the optimum lies on: "S upper", "S lower", "V upper", "V lower" or two
@@ -72,6 +80,11 @@ class AllocationLaw:
         """(nC,) booleans: whether the optimum of each budget lies on an edge."""
         return np.array([edge != "" for edge in self.edges])
 
+    @property
+    def is_known(self) -> bool:
+        """True if at least 3 optima lie inside the grid; a line through its edges would describe the grid instead."""
+        return int((~self.is_at_edge).sum()) >= MIN_LINE_POINTS
+
 
 @dataclass(frozen=True, eq=False)
 class AllocationLaws:
@@ -95,6 +108,23 @@ class AllocationLaws:
     surface: SurfaceSmoother
     notes: tuple[str, ...]
     level: float
+
+    @property
+    def usable(self) -> AllocationLaw | None:
+        """The law to use, with optima at an edge as bounds; None if fewer than 3 are inside, so that none is known."""
+        return self.censored
+
+    @property
+    def unknown_reason(self) -> str | None:
+        """A sentence on why no law is known, with the edges that the optima lie on; None if there is one."""
+        if self.usable is not None:
+            return None
+        edges = Counter(edge for edge in self.smooth.edges if edge)
+        listed = ", ".join(f"{_EDGE_NAMES[edge]} at {count}" for edge, count in edges.most_common())
+        return (
+            f"{edges.total()} of {len(self.budgets)} optima lie at an edge of the measured grid ({listed}), and a law "
+            f"needs {MIN_LINE_POINTS} inside."
+        )
 
     def __iter__(self) -> Iterator[AllocationLaw]:
         """Iterate over the laws that could be fitted."""
@@ -211,10 +241,20 @@ def _build_power_law(exponent: Floats, intercept: Floats, level: float) -> Power
 
 
 def _compute_possible_interval(replicates: Floats, level: float) -> tuple[float, float] | None:
-    """Return the interval over the replicates in which the fit was possible; None if it never was."""
+    """Return the interval over the replicates in which the fit was possible; None if it never was.
+
+    None, too, if it has no width. The same optima in all replicates, at edges or at cells a factor of two apart, say
+    that the grid is too coarse or too small to show how uncertain they are, not that they are certain.
+    """
+    low, high = _compute_spread(replicates, level)
+    return (low, high) if high - low > _NO_WIDTH else None
+
+
+def _compute_spread(replicates: Floats, level: float) -> tuple[float, float]:
+    """Return the interval over the replicates that are not NaN, of any width; NaN if there are none."""
     possible = replicates[~np.isnan(replicates)]
     if not possible.size:
-        return None
+        return np.nan, np.nan
     low, high = compute_percentile_interval(possible, level)
     return float(low), float(high)
 
@@ -229,7 +269,7 @@ def _write_notes(laws: list[AllocationLaw | None], budgets: int, level: float) -
         yield f"The exponents a and b cannot be told apart ({', '.join(indistinct)})."
     for one, other in combinations(fitted_laws, 2):
         apart = one.replicates - other.replicates
-        if all(_has_zero(_compute_possible_interval(apart[:, i], level)) for i in (0, 1)):
+        if all(_has_zero(_compute_spread(apart[:, i], level)) for i in (0, 1)):
             yield f"The fits '{LAW_FITS[one.way]}' and '{LAW_FITS[other.way]}' cannot be told apart."
     for law in fitted_laws:
         if law.replicate_share is not None and law.replicate_share < _POSSIBLE_SHARE:

@@ -1,16 +1,15 @@
-"""SC's plateau, and the budget from which one strategy's frontier stays ahead of another's."""
+"""The budget from which one strategy's frontier stays ahead of another's."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr, stdtrit
+from numpy.typing import NDArray
+from scipy.special import stdtr
 
 from isocompute.errors import DataError
 from isocompute.fits.bootstrap import compute_t_interval
-from isocompute.fits.choice.allocation_grid import check_accuracies, check_knots
 from isocompute.fits.choice.held_out import (
     Folds,
     compute_enclosing_interval,
@@ -21,8 +20,6 @@ from isocompute.fits.choice.held_out import (
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.ties import TIE_TOLERANCE
 
-PLATEAU_TOLERANCE = 0.005
-"""Half a point of accuracy: SC has flattened where it is within this of its maximum."""
 _BUDGETS_PER_OCTAVE = 16  # budgets per doubling
 
 
@@ -55,69 +52,6 @@ class Crossover:
     gain_interval: tuple[NDArray[np.float64], NDArray[np.float64]] | None
     other_highest_cost: float
     level: float
-
-
-def find_plateau(S: ArrayLike, curve: ArrayLike, tolerance: float = PLATEAU_TOLERANCE) -> NDArray[np.int64]:
-    """Find the compute at which SC stops improving: the smallest measured S within `tolerance` of its maximum.
-
-    Args:
-        S: (nS,) the knots.
-        curve: (…, nS) accuracies.
-        tolerance: difference in accuracy; half a point by default.
-
-    Returns:
-        (…) values of S.
-
-    Raises:
-        DataError: knots and curve that do not match.
-
-    Example:
-        >>> int(find_plateau([1, 2, 4, 8], [0.4, 0.5, 0.552, 0.555]))
-        4
-    """
-    at = check_knots(S, "S")
-    values = check_accuracies(curve, (len(at),), "curve")
-    near = values >= values.max(axis=-1, keepdims=True) - tolerance
-    return np.asarray(at[near.argmax(axis=-1)])
-
-
-def find_plateau_interval(
-    S: ArrayLike, curve: ArrayLike, tolerance: float = PLATEAU_TOLERANCE, level: float = 0.95
-) -> tuple[int, int]:
-    """Compute the interval of the plateau, from the first S that is possibly on it to the first that is surely on it.
-
-    On the plateau, accuracy is within `tolerance` of the best. S is possibly on it if no other S is better by more than
-    `tolerance` at the low end of their paired interval (Student's t over problems), and surely on it if no other S is
-    at the high end. Because S is discrete, the coverage exceeds the level: 95 to 100 % in simulations with 100
-    problems, where a percentile bootstrap of the plateau fell to 90 % on a noisy curve that flattens early.
-
-    Args:
-        S: (nS,) the knots.
-        curve: (P, nS) accuracy of each problem, P ≥ 2.
-        tolerance: difference in accuracy.
-        level: coverage probability, in (0, 1).
-
-    Returns:
-        low, high: values of S, at most the largest measured one: the plateau is that of the measured range.
-
-    Raises:
-        DataError: fewer than 2 problems, or knots and curve that do not match.
-
-    Example:
-        >>> find_plateau_interval([1, 2, 4], [[0.4, 0.5, 0.5], [0.3, 0.4, 0.42], [0.5, 0.6, 0.58]])
-        (2, 4)
-    """
-    at = check_knots(S, "S")
-    values = check_accuracies(curve, (len(at),), "curve")
-    if values.ndim != 2 or len(values) < 2:
-        raise DataError(f"an interval of the plateau needs a curve of at least 2 problems; got {values.shape}.")
-    mean, spread = values.mean(axis=0), np.atleast_2d(np.cov(values.T))
-    variance = np.diag(spread)[:, None] + np.diag(spread) - 2 * spread  # of the difference of two S
-    reach = stdtrit(len(values) - 1, (1 + level) / 2) * np.sqrt(np.maximum(variance, 0) / len(values))
-    better = mean - mean[:, None]  # (S, other S)
-    may_be = ((better - reach).max(axis=1) <= tolerance).argmax()
-    surely = np.append((better + reach).max(axis=1)[:-1] <= tolerance, True).argmax()
-    return int(at[may_be]), int(at[surely])
 
 
 def find_crossover(

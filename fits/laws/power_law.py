@@ -24,14 +24,22 @@ class PowerLaw:
     Args:
         exponent: a or b.
         prefactor: the optimum at C = 1.
-        interval: bootstrap interval of the exponent; None without replicates.
-        prefactor_interval: bootstrap interval of the prefactor; None without replicates.
+        interval: bootstrap interval of the exponent; None without replicates, or if all replicates have the same.
+        prefactor_interval: bootstrap interval of the prefactor; None likewise.
     """
 
     exponent: float
     prefactor: float
     interval: tuple[float, float] | None
     prefactor_interval: tuple[float, float] | None
+
+    def predict_optimum(self, budget: float) -> float:
+        """Return prefactor · C^exponent, the optimum at a budget in x.
+
+        >>> PowerLaw(0.5, 2.0, None, None).predict_optimum(16)
+        8.0
+        """
+        return float(self.prefactor * budget**self.exponent)
 
 
 def fit_least_squares(x: ArrayLike, y: ArrayLike, used: ArrayLike | None = None) -> tuple[Floats, Floats]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from isocompute.errors import DataError
-from isocompute.planner.profile import Curve, Profile, Surface
+from isocompute.planner.profile import Curve, Profile, PublishedMultiples, Surface
 from isocompute.runners.documents import parse_json
 from isocompute.runners.storage.files import read_file
 
@@ -18,7 +20,7 @@ def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile
 
     Args:
         path: a JSON file of one or more entries, each with ``lambda_``, ``n_problems``, ``self_consistency``
-            {S: success} and ``best_of_n`` [{S, V, success}].
+            {S: success} and ``best_of_n`` [{S, V, success}], and ``published`` (`PublishedMultiples`) if it is known.
         entry: name of the entry; None if there is only one.
         name: name of the profile; the entry's name if not given.
 
@@ -57,9 +59,25 @@ def read_grid_profile(path: str, entry: str | None, name: str | None) -> Profile
         lam=check_positive_number(grid, "lambda_", where, float),
         lambda_source="given with the grid",
         coverage=read_grid_curve(grid, "coverage", where) if "coverage" in grid else None,
+        published=read_published_multiples(grid, where),
         strategies={"sc": self_consistency, "genrm": Surface(solutions=S, verifications=V, accuracy=[cells])},
         warnings=[warning],
     )
+
+
+def read_published_multiples(grid: dict[str, Any], where: str) -> PublishedMultiples | None:
+    """Return what the paper says of an entry in multiples of SC's plateau; None if the entry does not have it.
+
+    Raises:
+        DataError: a number of it is missing or bad.
+    """
+    if "published" not in grid:
+        return None
+    try:
+        return PublishedMultiples.model_validate(grid["published"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DataError(f"{where}: published.{'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
 
 
 def check_positive_number(grid: dict[str, Any], key: str, where: str, kind: type[int] | type[float]) -> Any:

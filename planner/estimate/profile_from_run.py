@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from isocompute.fits import Pool, estimate_coverage, estimate_coverage_of_counts, measure_verifier
 from isocompute.planner.estimate.costs import RunCosts, get_run_models, measure_costs
-from isocompute.planner.estimate.missing_rows import describe_missing_rows, measure_missing_rows
 from isocompute.planner.estimate.drawing import describe_blurred_strategies, estimate_strategy
+from isocompute.planner.estimate.missing_rows import describe_missing_rows, measure_missing_rows
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.records import describe_problems
 from isocompute.planner.estimate.searches import measure_searches
+from isocompute.planner.extrapolate import extrapolate_pool
 from isocompute.planner.profile import (
     ACCURACY_DIGITS,
     Curve,
@@ -113,6 +114,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         verifier=None if pool.verdicts is None else measure_verifier_rates(pool, *run_pool.groups),
         missing=missing,
         strategies=strategies,
+        extrapolations=extrapolate_pool(pool) if run_pool.has_answers else {},
         warnings=[
             *describe_excluded_problems(run_pool),
             *describe_missing_rows(run_pool, missing),

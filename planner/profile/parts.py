@@ -244,6 +244,58 @@ class ModelRecord(BaseModel):
     active_parameters: PositiveNumber | None = None
 
 
+class ExtrapolatedCurve(BaseModel):
+    """Accuracies beyond the measured numbers of solutions, see `fits.extrapolate_accuracy`.
+
+    Args:
+        method: the model, one of ``fits.laws.extrapolation.EXTRAPOLATION_METHODS``.
+        error: its error in the mean accuracy where it could be checked.
+        errors: the same of every model that was tried.
+        measured_to: the largest measured number of solutions.
+        solutions: numbers of solutions S beyond it, increasing.
+        accuracy: (problems, solutions).
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    method: str
+    error: NonNegativeNumber
+    errors: dict[str, NonNegativeNumber] = {}
+    measured_to: Annotated[int, Field(ge=1)]
+    solutions: Knots
+    accuracy: list[list[float]]
+
+    @model_validator(mode="after")
+    def _check_rectangle(self) -> ExtrapolatedCurve:
+        check_knot_accuracies(self.array, self.solutions)
+        if self.solutions[0] <= self.measured_to:
+            raise ValueError(f"'solutions' must lie beyond 'measured_to', {self.measured_to}")
+        return self
+
+    @cached_property
+    def array(self) -> NDArray[np.float64]:
+        """The accuracies, (problems, solutions)."""
+        return to_accuracy_array(self.accuracy)
+
+
+class PublishedMultiples(BaseModel):
+    """Statements of a paper on the same data, in multiples of SC's plateau.
+
+    Args:
+        source: the paper.
+        matches_at: the multiple at which GenRM first matches SC.
+        gains_at: the multiple at which GenRM gains most.
+        gain: that gain in accuracy.
+        plateau: the S that fits both multiples, where the paper does not print its plateau.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    source: str
+    matches_at: PositiveNumber
+    gains_at: PositiveNumber
+    gain: float
+    plateau: PositiveNumber
+
+
 def classify_part(part: object) -> str:
     """Return the tag of a strategy's part, found from its keys."""
     keys = set(part) if isinstance(part, dict) else set(vars(part))

@@ -12,10 +12,12 @@ from isocompute.errors import DataError
 from isocompute.planner.profile.parts import (
     Allocations,
     Curve,
+    ExtrapolatedCurve,
     MissingRows,
     ModelRecord,
     PositiveNumber,
     ProblemRecord,
+    PublishedMultiples,
     Searches,
     Surface,
     UnknownPart,
@@ -59,6 +61,9 @@ class Profile(BaseModel):
         strategies: accuracies by strategy; ``sc`` is required. The name of a search includes its rule of selection,
             such as ``beam+weighted``. Between knots, accuracies are interpolated in log S and log V.
         policies: policies by name; they are kept and not used.
+        extrapolations: accuracies of ``sc``, and ``coverage``, beyond the measured numbers of solutions; no plan
+            recommends on them alone.
+        published: what a paper says of the same data in multiples of SC's plateau; None of measurements of one's own.
         warnings: limits of the measurement, in sentences.
         per_problem: a record for each problem; empty where the accuracies are means over problems, which allow no
             intervals.
@@ -80,6 +85,8 @@ class Profile(BaseModel):
     missing: MissingRows | None = None
     strategies: dict[str, Allocations]
     policies: dict[str, Any] = {}
+    extrapolations: dict[str, ExtrapolatedCurve] = {}
+    published: PublishedMultiples | None = None
     warnings: list[str] = []
     per_problem: list[ProblemRecord] = []
 
@@ -89,7 +96,8 @@ class Profile(BaseModel):
             raise ValueError(f"'per_problem' has {len(self.per_problem)} problems; it must have {self.problems}")
         rows = self.problems if self.per_problem else 1
         parts = {} if self.coverage is None else {"coverage": self.coverage}
-        for name, part in (parts | self.strategies).items():
+        extrapolated = {f"extrapolations.{name}": part for name, part in self.extrapolations.items()}
+        for name, part in (parts | self.strategies | extrapolated).items():
             if not isinstance(part, UnknownPart) and len(part.accuracy) != rows:
                 raise ValueError(f"{name} has {len(part.accuracy)} rows of accuracies; it must have {rows}")
         self_consistency = self.strategies.get("sc")
@@ -233,8 +241,9 @@ class Profile(BaseModel):
         fields = {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
         if content["coverage"] is not None:
             fields["coverage"] = encode_part(content["coverage"])
-        strategies = (f"{json.dumps(name)}: {encode_part(part)}" for name, part in content["strategies"].items())
-        fields["strategies"] = "{" + ",\n".join(strategies) + "}"
+        for key in ("strategies", "extrapolations"):
+            parts = (f"{json.dumps(name)}: {encode_part(part)}" for name, part in content[key].items())
+            fields[key] = "{" + ",\n".join(parts) + "}"
         records = (json.dumps(record, ensure_ascii=False) for record in content["per_problem"])
         fields["per_problem"] = "[" + ",\n".join(records) + "]"
         text = ",\n".join(f"{json.dumps(key)}: {value}" for key, value in fields.items())

@@ -6,7 +6,7 @@ ignore the draws and the seed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
@@ -18,6 +18,7 @@ from isocompute.fits import (
     Pool,
     SampledEstimate,
     estimate_best_of_n,
+    estimate_fused_vote,
     estimate_genrm,
     estimate_genrm_vote,
     estimate_self_consistency,
@@ -63,6 +64,14 @@ def apply_fused(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> St
     rank = np.argsort(np.argsort(pool.keys, kind="stable"))  # a problem's folds depend on its key, not on its position
     estimate = fit_fused_vote(pool, S, V, Folds(folds.train[:, rank], folds.test[:, rank]), draws, seed)
     return replace(describe_sampled(estimate.estimate), parameters={"trust": estimate.odds_exponent})
+
+
+def apply_learnt_fused(
+    pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int, parameters: Mapping[str, float]
+) -> StrategyEstimate:
+    """Estimate the fused vote with a κ that was learnt before, ``trust``."""
+    estimate = estimate_fused_vote(pool, S, V, parameters["trust"], draws, seed)
+    return StrategyEstimate(estimate.accuracy, compute_mean_error(estimate.error), parameters)
 
 
 def apply_bon(pool: Pool, S: Numbers, V: Numbers, draws: int, seed: int) -> StrategyEstimate:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from isocompute.registry import Registry, load_object
@@ -62,6 +63,8 @@ class Strategy:
         votes: whether it compares answers; such a strategy cannot be estimated where answers are unknown.
         learns: whether it learns parameters on other problems; such a strategy needs at least two problems.
         ranks_scores: whether it only compares scores with each other, so that they may lie outside 0 … 1.
+        estimate_learnt: for a strategy that learns, ``module:function`` like `estimate` that takes the learnt
+            parameters as well and learns nothing; empty if there is none.
     """
 
     name: str
@@ -72,12 +75,19 @@ class Strategy:
     votes: bool = True
     learns: bool = False
     ranks_scores: bool = False
+    estimate_learnt: str = ""
 
     @property
     def estimator(self) -> Callable[..., StrategyEstimate]:
         """The function that `estimate` names."""
         function: Callable[..., StrategyEstimate] = load_object(self.estimate)
         return function
+
+    def apply_parameters(self, parameters: Mapping[str, float]) -> Callable[..., StrategyEstimate]:
+        """Return an estimator that uses parameters learnt before, if the strategy has one; else its own estimator."""
+        if not self.estimate_learnt:
+            return self.estimator
+        return partial(load_object(self.estimate_learnt), parameters=parameters)
 
     def can_use(self, pool: Pool, has_answers: bool) -> bool:
         """Return whether the strategy can be estimated from a pool.
@@ -137,6 +147,7 @@ FUSED = Strategy(
     f"{{trust:g}}",
     "#440154",
     learns=True,
+    estimate_learnt=f"{ESTIMATORS}:apply_learnt_fused",
 )
 BON = Strategy(
     "bon",

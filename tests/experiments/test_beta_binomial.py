@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import betabinom
 
 from experiments.beta_binomial import BetaBinomial, check_extrapolation, fit_beta_binomial, resample_curve
-from experiments.outvoting import compute_win_probability
 from isocompute.errors import DataError
 from isocompute.fits import Pool, compute_percentile_interval, draw_bootstrap_weights
+from isocompute.fits.laws.outvoting import compute_win_probability
 
 
 def drawn(rng, problems, solutions, right=(0.6, 1.2), rival=(1.5, 2.0)):

@@ -12,6 +12,8 @@ from isocompute.fits import (
     assign_pass_rate_levels,
     assign_quantile_levels,
     assign_verdict_levels,
+    cut_pool,
+    order_seen_first,
 )
 
 
@@ -43,25 +45,52 @@ def test_equal_values_are_never_split():
     assert assign_quantile_levels([0.5, 0.5, 0.5]).tolist() == [3, 3, 3]
 
 
-@pytest.mark.parametrize(("verified", "lost"), [(0, 0), (4, 0), (12, 3)])
+@pytest.mark.parametrize("verified", [0, 4, 12])
 @pytest.mark.parametrize("tell", [assign_pass_rate_levels, assign_agreement_levels])
-def test_samples_are_used_for_nothing_else(numbered, tell, verified, lost):
+def test_what_was_seen_comes_first_and_every_strategy_can_use_it(numbered, tell, verified):
     pool = numbered(5, 12, verified)
     found = tell(pool, samples=3, repeats=6)
-    assert (found.levels.shape, found.charge, len(found.pools)) == ((6, 5), 3.0, 6)
-    for left in found.pools:
-        assert (left.solutions, left.verified_solutions) == (9, verified - lost)
-        assert all(len(set(row)) == 9 for row in left.answers)
+    assert (found.levels.shape, found.charge, found.samples) == ((6, 5), 3.0, 3)
+    assert found.seen.max() < (verified or 12)
+    for draw in range(6):
+        ordered = order_seen_first(found, draw, pool, verified or 12, bool(verified), orders=2)
+        assert ordered.problems == 10
+        for row, answers in enumerate(ordered.answers):
+            assert set(answers[:3]) == set(found.seen[draw, row % 5])
+            assert len(set(answers)) == (verified or 12)
         if verified:  # verdicts still stand beside their own solutions
-            np.testing.assert_allclose(left.verdicts[:, :, 0], (left.answers[:, : left.verified_solutions] + 1) / 100)
-    assert any((a.answers != b.answers).any() for a, b in zip(found.pools, found.pools[1:], strict=False))
+            np.testing.assert_allclose(ordered.verdicts[:, :, 0], (ordered.answers + 1) / 100)
+    assert any((one != other).any() for one, other in zip(found.seen, found.seen[1:], strict=False))
 
 
-def test_what_is_left_says_nothing_of_what_was_taken(numbered):
-    """Over many draws a solution is taken as often as any other."""
-    found = assign_pass_rate_levels(numbered(1, 6, 0), samples=2, repeats=3000)
-    kept = np.bincount(np.concatenate([left.answers[0] for left in found.pools])) / 3000
-    np.testing.assert_allclose(kept, 4 / 6, atol=0.04)
+def test_every_solution_is_seen_as_often_as_any_other_and_follows_as_often(numbered):
+    pool = numbered(1, 6, 0)
+    found = assign_pass_rate_levels(pool, samples=2, repeats=2000)
+    np.testing.assert_allclose(np.bincount(found.seen.ravel()) / 2000, 2 / 6, atol=0.04)
+    third = [order_seen_first(found, draw, pool, 6, False).answers[0, 2] for draw in range(2000)]
+    np.testing.assert_allclose(np.bincount(third) / 2000, 1 / 6, atol=0.03)
+
+
+def test_the_verdict_that_was_read_comes_first_and_missing_ones_last():
+    verdicts = np.arange(24).reshape(1, 4, 6) / 100
+    verdicts[0, :, 4:] = np.nan
+    pool = Pool([[0, 1, 2, 3]], [0], verdicts, judged=[[4] * 4])
+    found = assign_verdict_levels(pool, 2, 1.0, repeats=20)
+    for draw in range(20):
+        ordered = order_seen_first(found, draw, pool, 4, True)
+        read = [verdicts[0, s, v] for s, v in zip(found.seen[draw, 0], found.seen_verdicts[draw, 0], strict=True)]
+        assert set(ordered.verdicts[0, :2, 0]) == set(read)
+        assert np.isnan(ordered.verdicts[0, :, 4:]).all()
+        assert not np.isnan(ordered.verdicts[0, :, :4]).any()
+
+
+def test_a_cut_pool_keeps_the_first_solutions_and_verdicts(random_pool):
+    pool = random_pool(4, 6, 5)
+    cut = cut_pool(pool, 3, 2)
+    np.testing.assert_array_equal(cut.answers, pool.answers[:, :3])
+    np.testing.assert_array_equal(cut.verdicts, pool.verdicts[:, :3, :2])
+    assert (cut.judged == 2).all()
+    assert cut_pool(pool, 3).verdicts is None
 
 
 def test_pass_rate_and_agreement_count_the_samples():
@@ -80,7 +109,7 @@ def test_the_mean_verdict_pays_for_its_verifications():
     )
     assert found.charge == pytest.approx(2 * 1.7)
     assert (found.levels == [4, 1, 2, 4]).all()
-    assert all((left.solutions, left.verified_solutions) == (6, 4) for left in found.pools)
+    assert found.seen_verdicts.shape == (3, 4, 2)
 
 
 def test_only_the_oracles_take_the_right_answers(random_pool):
@@ -99,16 +128,18 @@ def test_only_the_oracles_take_the_right_answers(random_pool):
 def test_the_same_seed_gives_the_same_draws(random_pool):
     pool = random_pool(6, 8)
     one, two, other = (assign_agreement_levels(pool, 2, seed=seed) for seed in (1, 1, 2))
-    assert all((a.answers == b.answers).all() for a, b in zip(one.pools, two.pools, strict=True))
-    assert any((a.answers != b.answers).any() for a, b in zip(one.pools, other.pools, strict=True))
+    assert (one.seen == two.seen).all()
+    assert (one.seen != other.seen).any()
+    first, second = (order_seen_first(one, 1, pool, 8, False).answers for _ in range(2))
+    assert (first == second).all()
 
 
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
         (
-            lambda: assign_pass_rate_levels(Pool([[0, 1, 1]], [0]), 3),
-            "samples must lie between 1 and 2, so that one solution is left for the strategy; got 3.",
+            lambda: assign_pass_rate_levels(Pool([[0, 1, 1]], [0]), 4),
+            "samples must lie between 1 and 3, the solutions that every strategy can use; got 4.",
         ),
         (
             lambda: assign_verdict_levels(Pool([[0, 1]], [0]), 1, 1.0),

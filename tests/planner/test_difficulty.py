@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 
@@ -11,12 +12,16 @@ import pytest
 
 import isocompute as iso
 from isocompute.errors import DataError
-from isocompute.fits import Pool, assign_agreement_levels
-from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_figure_studies, build_reduced_options
+from isocompute.fits import DifficultyLevels, Pool, assign_agreement_levels, assign_verdict_levels
+from isocompute.planner.compare import compare_strategies
+from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_figure_studies, build_profile_study
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile
+from isocompute.planner.profile import Curve, Surface, read_profile
+from isocompute.planner.reuse import build_reusing_options, estimate_reusing
 from isocompute.planner.strategies.options import list_strategy_options
+from isocompute.planner.strategies.registry import STRATEGIES
 from isocompute.runners.sampling.sweep import run_sweep
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE
@@ -36,7 +41,7 @@ def test_every_kind_of_difficulty_is_planned_and_charged(command, written_run, b
     assert found["in_practice"] == (bins not in ("oracle", "estimate"))
     assert any("needs the right answers" in said for said in found["warnings"]) == (not found["in_practice"])
     for budget in found["budgets"]:
-        broke = budget["x"] < found["charge"] + 1
+        broke = budget["x"] < found["charge"]
         assert (budget["gain"] is None) == broke
         assert all((level["run"] is None) == broke for level in budget["levels"])
         assert budget["one_for_all"]["accuracy"] is not None
@@ -45,8 +50,10 @@ def test_every_kind_of_difficulty_is_planned_and_charged(command, written_run, b
 
 def test_what_cannot_be_afforded_is_said(command, written_run):
     said = command("difficulty", written_run, "--samples", 3).out
-    assert "which costs 3x of every budget" in said
-    assert "Estimating the level costs 3x, so a budget of 1x, 2x leaves nothing for the strategy." in said
+    assert "agreement among the first 3 solutions, which cost 3x; the strategies go on from them" in " ".join(
+        said.split()
+    )
+    assert "Finding the level costs 3x, which a budget of 1x, 2x does not pay for." in said
     assert re.search(r"Level [\d, ]+ has fewer than 10 problems", said)
 
 
@@ -62,8 +69,8 @@ def test_a_profile_has_an_oracle_only(command, refused):
 
 
 def test_what_a_run_does_not_hold_is_refused(refused, written_run, rewrite):
-    assert refused("difficulty", written_run, "--samples", 6) == (
-        "samples must lie between 1 and 5, so that one solution is left for the strategy; got 6."
+    assert refused("difficulty", written_run, "--samples", 7) == (
+        "samples must lie between 1 and 6, the solutions that every strategy can use; got 7."
     )
     rewrite(written_run, PROBLEMS_TABLE, lambda frame: frame.assign(level=None))
     sentence = refused("difficulty", written_run, "--bins", "level")
@@ -106,21 +113,87 @@ def test_by_agreement_every_strategy_and_search_can_be_chosen(written_run, searc
     profile = build_profile(Run(config.run), found, measure_costs(found), "p")
     whole = list_strategy_options(profile, profile.lam)
     told = assign_agreement_levels(found.pool, 2)
-    left = build_reduced_options(told.pools, found.has_answers, profile, whole)
-    assert [options.strategy for options in left] == ["sc", "bon", "prm-weighted", "beam+weighted"]
-    assert [options.strategy for options in left] == [options.strategy for options in whole]
-    assert all(len(options.accuracy) == told.levels.size for options in left)
+    going_on = build_reusing_options(told, found.pool, found.has_answers, profile, whole)
+    assert [options.strategy for options in going_on] == ["sc", "bon", "prm-weighted", "beam+weighted"]
+    assert [options.strategy for options in going_on] == [options.strategy for options in whole]
+    assert all(len(options.accuracy) == told.levels.size for options in going_on)
+    for own, plain in zip(going_on, whole, strict=True):
+        if own.strategy == "beam+weighted":  # uses none of the solutions, and pays for them
+            np.testing.assert_allclose(own.grid.cost, plain.grid.cost + 2)
+        else:  # from S = 2 on, the solutions that were seen are among those that are paid for anyway
+            np.testing.assert_allclose(np.sort(own.grid.cost)[1:], plain.grid.cost[1:])
+            assert own.grid.cost.min() >= 2
 
 
-def test_of_solutions_that_were_looked_at_neither_verdict_nor_score_is_left():
-    rng = np.random.default_rng(0)
-    pool = Pool(rng.integers(0, 3, (3, 6)), [0] * 3, scores=rng.random((3, 4)))
-    told = assign_agreement_levels(pool, 3, repeats=4)
-    for left in told.pools:
-        assert left.solutions == 3
-        for row, before, scores in zip(left.scores, pool.scores, pool.answers, strict=True):
-            assert set(row) <= set(before)
-            assert len(scores) == 6
+def known_pool():
+    """Six problems with verdicts, of which votes and verdicts tell something."""
+    rng = np.random.default_rng(3)
+    answers = np.where(rng.random((6, 5)) < np.linspace(0.2, 0.8, 6)[:, None], 0, rng.integers(1, 3, (6, 5)))
+    verdicts = rng.random((6, 5, 2)) < np.where(answers == 0, 0.8, 0.3)[:, :, None]
+    return Pool(answers, np.zeros(6, dtype=int), verdicts.astype(float))
+
+
+@pytest.mark.parametrize(("kind", "name"), [("agreement", "sc"), ("agreement", "genrm+vote"), ("score", "genrm")])
+def test_the_accuracy_given_what_was_seen_is_that_of_every_way_to_go_on(name, kind):
+    """Over many draws of one and the same seen set, the estimate is the mean over all orders, by enumeration."""
+    pool, strategy = known_pool(), STRATEGIES[name]
+    one = assign_agreement_levels(pool, 2, repeats=1) if kind == "agreement" else assign_verdict_levels(pool, 2, 1.0, 1)
+    many = 60  # half with this seen set, half with random ones, whose mean is the known accuracy
+    rest = (
+        assign_agreement_levels(pool, 2, repeats=many)
+        if kind == "agreement"
+        else assign_verdict_levels(pool, 2, 1.0, many)
+    )
+    verdict = None if kind == "agreement" else np.concatenate([one.seen_verdicts] * many + [rest.seen_verdicts])
+    levels = DifficultyLevels(
+        np.ones((2 * many, 6), dtype=int), 2.0, True, np.concatenate([one.seen] * many + [rest.seen]), verdict
+    )
+    V = [1] if strategy.needs == "verifications" else []
+    whole = strategy.estimator(pool, [1, 2, 4], V, 2, 0).accuracy
+    part = (Surface(solutions=[1, 2, 4], verifications=V, accuracy=whole.tolist()) if V else
+            Curve(solutions=[1, 2, 4], accuracy=whole.tolist()))  # fmt: skip
+    found = estimate_reusing(strategy, levels, pool, True, part).reshape(2 * many, 6, 3)
+    np.testing.assert_allclose(found.mean(axis=0), whole.reshape(6, 3), atol=1e-12)
+    apart = found[:many].mean(axis=0) - found[many:].mean(axis=0)
+    for p in range(6):
+        seen = one.seen[0, p]
+        for i, S in enumerate((2, 4)):
+            values = []
+            for others in itertools.combinations([k for k in range(5) if k not in seen], S - 2):
+                taken = [*seen, *others]
+                verdicts = pool.verdicts[[p]][:, taken]
+                if kind == "agreement":
+                    values.append(run_strategy(strategy, pool.answers[p, taken], verdicts, V))
+                    continue
+                for choice in itertools.product((0, 1), repeat=S - 2):  # of the others any verdict
+                    read = [*one.seen_verdicts[0, p], *choice]
+                    chosen = np.take_along_axis(verdicts, np.array(read)[None, :, None], axis=2)
+                    values.append(run_strategy(strategy, pool.answers[p, taken], chosen, V))
+            assert apart[p, 1 + i] == pytest.approx(np.mean(values) - whole.reshape(6, 3)[p, 1 + i], abs=0.17)
+
+
+def run_strategy(strategy, answers, verdicts, V):
+    """The accuracy of a strategy that uses all solutions of one problem."""
+    return float(strategy.estimator(Pool([answers], [0], verdicts), [len(answers)], V, 2, 0).accuracy.ravel()[0])
+
+
+def test_learnt_parameters_are_not_learnt_again():
+    pool = known_pool()
+    learnt = STRATEGIES["fused"].estimator(pool, [2], [1], 2, 0)
+    again = STRATEGIES["fused"].apply_parameters(learnt.parameters)(pool, [2], [1], 2, 0)
+    assert again.parameters == learnt.parameters
+    assert STRATEGIES["sc"].apply_parameters({}) is STRATEGIES["sc"].estimator
+
+
+def test_the_single_choice_is_the_plan_s():
+    profile = read_profile("lab-search")
+    study = build_profile_study(profile, "oracle")
+    for i, budget in enumerate(study.policy.budgets[:6]):
+        compared = compare_strategies(profile, budget, profile.lam)
+        assert study.policy.one_for_all.accuracy[i] == pytest.approx(compared.expected_accuracy)
+        best = compared.options[0]
+        assert study.policy.one_for_all_choices[i].split()[0] in {option.strategy for option in compared.options}
+        assert best.compute <= budget
 
 
 def test_without_answers_agreement_is_refused_and_not_drawn(tmp_path):

@@ -17,6 +17,7 @@ from isocompute.fits import (
     draw_bootstrap_weights,
     find_crossover,
     score_in_sample,
+    score_single_choice,
     split_folds,
 )
 from isocompute.planner.compare import compare_strategies
@@ -86,9 +87,9 @@ def binned(world):
     """The gain of choosing for each of four levels that say nothing."""
     options, levels = list(both(world)), np.arange(P) % 4
     weights = draw_bootstrap_weights(P, 10, 0)
-    found = choose_compute_optimal(
-        options, levels[None], options, [DEAREST], weights, problems=split_folds(P, splits=4)
-    )
+    folds = split_folds(P, splits=4)
+    single = score_single_choice(options, [DEAREST], folds)
+    found = choose_compute_optimal(options, levels[None], single, [DEAREST], weights, problems=folds)
     return found.gain[0], found.by_difficulty.optimistic[0] - found.one_for_all.optimistic[0]
 
 

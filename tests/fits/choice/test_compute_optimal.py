@@ -9,6 +9,7 @@ from isocompute.fits import (
     build_voting_options,
     choose_compute_optimal,
     draw_bootstrap_weights,
+    score_single_choice,
     split_folds,
     stack_options,
 )
@@ -27,7 +28,13 @@ def search(noise=0.0, seed=0, hard=0.3):
 def chosen(options, levels=LEVELS[None], whole=None, budgets=(8.0, 16.0), charge=0.0):
     weights = draw_bootstrap_weights(40, 200, 0)
     return choose_compute_optimal(
-        [options], levels, [whole or options], budgets, weights, charge, split_folds(40, splits=4)
+        [options],
+        levels,
+        score_single_choice([whole or options], budgets, split_folds(40, splits=4)),
+        budgets,
+        weights,
+        charge,
+        split_folds(40, splits=4),
     )
 
 

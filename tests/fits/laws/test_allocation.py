@@ -95,6 +95,22 @@ def test_with_too_few_budgets_inside_there_is_no_censored_law():
     assert [law.way for law in laws] == ["grid", "smooth"]
 
 
+def test_an_interval_without_width_is_unknown():
+    """All replicates have their optima at the same edge, by which a line would look certain."""
+    problems = drawn(np.random.default_rng(5), known(S, V[:2], 0.5), 40)
+    laws = fit_allocation_laws(problems, S, V[:2], LAM, [128, 256, 512], draw_bootstrap_weights(40, 60, seed=1))
+    assert laws.usable is None
+    assert laws.unknown_reason == (
+        "3 of 3 optima lie at an edge of the measured grid (the largest V at 3), and a law needs 3 inside."
+    )
+    for law in laws:
+        assert not law.is_known
+        for part in (law.solutions, law.verifications):
+            assert part.interval is None
+            assert part.prefactor_interval is None
+        assert law.difference_interval is None
+
+
 def test_the_bootstrap_repeats_the_whole_fit():
     rng = np.random.default_rng(6)
     problems = drawn(rng, known(S, V[:6], 0.55), 64)

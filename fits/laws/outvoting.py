@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-EXACT = 256
+from isocompute.fits.arrays import Floats
+
+LARGEST_EXACT_VOTE = 256
 """The largest S at which votes are counted exactly; beyond, the lead of the right answer is taken as normal."""
-
-Floats = NDArray[np.float64]
 
 
 def compute_win_probability(p: ArrayLike, r: ArrayLike, S: int) -> Floats:
@@ -33,7 +33,7 @@ def compute_win_probability(p: ArrayLike, r: ArrayLike, S: int) -> Floats:
     """
     p, r = (np.asarray(share, dtype=float) for share in (p, r))
     rest = (1 - p) * (1 - r)
-    ahead = _compute_exact_wins(p, r, S) if S <= EXACT else _compute_normal_wins(p, r, S)
+    ahead = _compute_exact_wins(p, r, S) if S <= LARGEST_EXACT_VOTE else _compute_normal_wins(p, r, S)
     alone = S * p * rest ** (S - 1)  # one vote for the right answer, none for its rival: one of S that tie, not ahead
     both = S * (S - 1) * p * (1 - p) * r * rest ** max(S - 2, 0)  # one vote each: two of S that tie
     return np.asarray(ahead - rest**S / 2 - alone * (1 - 1 / S) - both * (1 / 2 - 1 / S))

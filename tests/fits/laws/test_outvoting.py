@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from experiments.beta_binomial import BetaBinomial
-from experiments.outvoting import EXACT, _compute_exact_wins, _compute_normal_wins, compute_win_probability
+from isocompute.fits.laws.outvoting import (
+    LARGEST_EXACT_VOTE,
+    _compute_exact_wins,
+    _compute_normal_wins,
+    compute_win_probability,
+)
 
 
 def enumerated(p, r, S):
@@ -32,5 +37,7 @@ def test_the_vote_is_that_of_enumeration(p, r, S):
 def test_the_normal_approximation_is_within_its_bound(right, rival):
     model = BetaBinomial(right, rival, 64)
     p, r, weight = model._mixture()
-    gap = (weight * (_compute_normal_wins(p, r, EXACT) - _compute_exact_wins(p, r, EXACT))).sum()
+    gap = (
+        weight * (_compute_normal_wins(p, r, LARGEST_EXACT_VOTE) - _compute_exact_wins(p, r, LARGEST_EXACT_VOTE))
+    ).sum()
     assert abs(gap) < 0.001

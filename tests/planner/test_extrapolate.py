@@ -1,0 +1,73 @@
+"""Accuracies beyond the measured range, in profiles and in plans."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from isocompute.fits import Pool
+from isocompute.planner.extrapolate import extrapolate_pool, extrapolate_voting, predict_extrapolated_accuracy
+from isocompute.planner.profile import read_profile
+
+
+def test_a_profile_keeps_its_extrapolations_with_their_errors(tmp_path):
+    profile = read_profile("lab")
+    for name, curve in profile.extrapolations.items():
+        assert name in ("sc", "coverage")
+        assert (curve.measured_to, curve.solutions) == (256, [384, 512, 768, 1024])
+        assert curve.error == min(curve.errors.values()) < 0.02
+    profile.write(str(tmp_path / "again.json"))
+    again = read_profile(str(tmp_path / "again.json"))
+    assert again.model_dump() == profile.model_dump()
+
+
+def test_beyond_the_range_a_plan_says_what_sc_would_reach(command):
+    said = " ".join(command("plan", "--budget", "1024x").out.split())
+    assert "SC at S=1,024: 58." in said
+    assert "extrapolated from S up to 256 by" in said
+    assert "the effect of more votes is extrapolated only." in said
+    found = json.loads(command("plan", "--budget", "1024x", "--json").out)["extrapolated"]["sc"]
+    assert (found["solutions"], found["measured_to"]) == (1024, 256)
+    assert found["interval"][0] < found["accuracy"] < found["interval"][1]
+    # Nothing is recommended on an extrapolation.
+    options = json.loads(command("plan", "--budget", "1024x", "--json").out)
+    assert all(o["solutions"] <= 256 for o in (options["recommendation"], *options["alternatives"]))
+
+
+def test_within_the_range_and_without_an_extrapolation_nothing_is_said(command):
+    assert "extrapolated" not in command("plan", "--budget", "128x").out
+    assert json.loads(command("plan", "--budget", "128x", "--json").out)["extrapolated"] == {}
+    published = read_profile("llama-3.1-8b-math")
+    assert extrapolate_voting(published, 1e6) is None
+
+
+def test_the_curve_goes_on_from_the_measured_one_and_ends_at_four_times():
+    profile = read_profile("lab")
+    last = profile.self_consistency.array[:, -1].mean()
+    assert predict_extrapolated_accuracy(profile, "sc", 256) is None
+    assert predict_extrapolated_accuracy(profile, "sc", 1025) is None
+    assert predict_extrapolated_accuracy(profile, "genrm", 512) is None
+    near = predict_extrapolated_accuracy(profile, "sc", 257)
+    assert near.accuracy == pytest.approx(last, abs=1e-4)
+    assert near.by_problem.shape == (100,)
+    curve = profile.extrapolations["sc"]
+    between = predict_extrapolated_accuracy(profile, "sc", 512)
+    assert between.by_problem == pytest.approx(curve.array[:, 1])
+    assert extrapolate_voting(profile, 5000.0).solutions == 1024
+    assert predict_extrapolated_accuracy(profile, "coverage", 512).accuracy >= profile.coverage.array[:, -1].mean()
+
+
+def test_a_pool_of_few_solutions_is_not_extrapolated():
+    assert extrapolate_pool(Pool(np.zeros((3, 15), dtype=int), [0, 0, 0])) == {}
+
+
+def test_an_extrapolation_within_the_measured_range_is_refused(tmp_path, refused):
+    content = json.loads(json.dumps(read_profile("lab").model_dump(mode="json", by_alias=True)))
+    content["extrapolations"]["sc"]["measured_to"] = 400
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert refused("plan", "--budget", "8x", "--profile", path).endswith(
+        "extrapolations.sc: 'solutions' must lie beyond 'measured_to', 400."
+    )
