@@ -53,10 +53,12 @@ from isocompute.fits.estimators.selection import (
 from isocompute.fits.estimators.verification import estimate_genrm, estimate_genrm_vote
 from isocompute.fits.estimators.verifier import VerifierEstimate, measure_verifier
 from isocompute.fits.estimators.voting import estimate_self_consistency
+from isocompute.fits.groups import ProblemGroups, code_problem_groups
 from isocompute.fits.laws.allocation import AllocationLaw, AllocationLaws, fit_allocation_laws
 from isocompute.fits.laws.crossover import Crossover, find_crossover, find_plateau, find_plateau_interval
 from isocompute.fits.laws.power_law import PowerLaw
 from isocompute.fits.laws.surface import SurfaceSmoother, fit_smoother
+from isocompute.fits.mean_intervals import compute_difference_interval, compute_mean_interval
 from isocompute.fits.pool import Pool
 from isocompute.fits.power import PairedPower, compute_paired_power
 
@@ -73,6 +75,7 @@ __all__ = [
     "PairedPower",
     "Pool",
     "PowerLaw",
+    "ProblemGroups",
     "SampledEstimate",
     "SurfaceSmoother",
     "VerifierEstimate",
@@ -86,8 +89,11 @@ __all__ = [
     "build_verified_options",
     "build_voting_options",
     "choose_compute_optimal",
+    "code_problem_groups",
     "compute_allocation_cost",
+    "compute_difference_interval",
     "compute_enclosing_interval",
+    "compute_mean_interval",
     "compute_paired_power",
     "compute_percentile_interval",
     "compute_t_interval",

@@ -7,35 +7,56 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 from isocompute.errors import DataError
+from isocompute.fits.groups import code_problem_groups
 
 _LAYERS = 20  # resamplings of the verdicts; with fewer, their spread is not measurable
 
 
-def draw_bootstrap_weights(problems: int, replicates: int, seed: int | np.random.SeedSequence) -> NDArray[np.float64]:
+def draw_bootstrap_weights(
+    problems: int,
+    replicates: int,
+    seed: int | np.random.SeedSequence,
+    strata: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
+) -> NDArray[np.float64]:
     """Draw weights for a bootstrap over problems: how often a replicate draws each problem, divided by P.
 
     Using the same weights for two strategies keeps their pairing: the interval of a difference comes from the
-    difference of their replicates.
+    difference of their replicates. Clusters are drawn whole, in each stratum as many as it has; each stratum keeps its
+    share of the weight, whatever the sizes of the clusters drawn.
 
     Args:
         problems: P ≥ 2.
         replicates: B ≥ 1.
         seed: seed of the draws.
+        strata: (P,) label of each problem's stratum, such as its level, see `code_problem_groups`; None for one.
+        clusters: (P,) label of each problem's cluster; None if all problems are independent.
 
     Returns:
-        (B, P) weights, multinomial(P, 1/P) / P; each row sums to 1.
+        (B, P) weights; each row sums to 1. Without strata and clusters they are multinomial(P, 1/P) / P.
 
     Raises:
-        DataError: fewer than 2 problems, whose spread cannot be estimated.
+        DataError: fewer than 2 problems or clusters, whose spread cannot be estimated, or labels of another length.
 
     Example:
         >>> draw_bootstrap_weights(4, 2, seed=0).sum(axis=1)
         array([1., 1.])
+        >>> draw_bootstrap_weights(4, 2, seed=1, clusters=["a", "a", "b", "b"])
+        array([[0.25, 0.25, 0.25, 0.25],
+               [0.5 , 0.5 , 0.  , 0.  ]])
     """
     if problems < 2:
         raise DataError(f"an interval needs at least 2 problems to resample; got {problems}.")
-    draws = np.random.default_rng(seed).multinomial(problems, np.full(problems, 1 / problems), replicates)
-    return np.asarray(draws / problems)
+    groups = code_problem_groups(problems, strata, clusters)
+    if groups.clusters < 2:
+        raise DataError(f"an interval needs at least 2 clusters to resample; the {problems} problems are in one.")
+    rng = np.random.default_rng(seed)
+    weights = np.empty((replicates, groups.clusters))
+    for stratum in range(groups.stratum.max() + 1):
+        at = np.flatnonzero(groups.stratum == stratum)
+        draws, sizes = rng.multinomial(len(at), np.full(len(at), 1 / len(at)), replicates), groups.sizes[at]
+        weights[:, at] = draws * (sizes.sum() / problems) / (draws @ sizes)[:, None]
+    return np.asarray(weights[:, groups.cluster])
 
 
 def resample_means(values: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:

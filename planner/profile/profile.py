@@ -168,6 +168,29 @@ class Profile(BaseModel):
         """True if self-consistency was measured at more than one solution; if not, what votes add is unknown."""
         return len(self.self_consistency.solutions) > 1
 
+    @property
+    def clusters(self) -> list[int] | None:
+        """The number of each problem's cluster, for intervals; None if no two problems share one, or none is known."""
+        names = [record.cluster for record in self.per_problem]
+        known = [name for name in names if name is not None]
+        if len(set(known)) == len(known):
+            return None
+        number: dict[object, int] = {}
+        return [number.setdefault(at if name is None else name, len(number)) for at, name in enumerate(names)]
+
+    @property
+    def strata(self) -> list[int] | None:
+        """The level of each problem, for intervals; None unless all levels are known and two of them differ."""
+        levels = [record.level for record in self.per_problem if record.level is not None]
+        return levels if len(levels) == self.problems and len(set(levels)) > 1 else None
+
+    @property
+    def independent_problems(self) -> int:
+        """The number of clusters, of problems where each is its own, and 0 with means over problems alone."""
+        if not self.per_problem:
+            return 0
+        return self.problems if self.clusters is None else max(self.clusters) + 1
+
     def use_counting(self, way: str) -> Profile:
         """Return a copy of the profile with scorers and searches priced by another way of counting tokens."""
         return self.model_copy(update={"counting": way})

@@ -230,3 +230,19 @@ def test_another_json_file_is_refused_with_what_makes_a_profile(tmp_path):
     path = tmp_path / "p.json"
     path.write_text("{}")
     assert refused(str(path)) == " is not a profile: make one with `isocompute fit RUN -o p.json`."
+
+
+def describe_groups(**columns):
+    records = [
+        ProblemRecord(**dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)
+    ]
+    curve = Curve(solutions=[1], accuracy=[[0.5]] * len(records))
+    found = Profile(name="g", description="", problems=len(records), per_problem=records, strategies={"sc": curve})
+    return found.clusters, found.strata, found.independent_problems
+
+
+def test_clusters_and_levels_are_known_from_the_records():
+    assert describe_groups(id=list("abc")) == (None, None, 3)
+    assert describe_groups(cluster=[None, "x", None, "x"], level=[1, 1, 1, 1]) == ([0, 1, 2, 1], None, 3)
+    assert describe_groups(cluster=["x", "y", "z"], level=[2, 1, 2]) == (None, [2, 1, 2], 3)
+    assert describe_groups(level=[2, None, 1]) == (None, None, 3)
