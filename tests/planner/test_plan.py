@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from isocompute.cli.screens.plan import TIE_NOTE, print_plan
+from isocompute.cli.screens.plan import CHEAPER_NOTE, print_plan
 from isocompute.errors import BudgetError
 from isocompute.planner.budget import Budget
 from isocompute.planner.compare import compare_strategies, compute_frontier
@@ -214,4 +214,4 @@ def test_a_lead_below_zero_is_explained_and_there_is_none_without_drawing(capsys
     print_plan(Console(width=200), world, decided)
     said = capsys.readouterr().out
     assert ("-1.0 [" in said) == tied
-    assert (TIE_NOTE in said) == tied
+    assert (CHEAPER_NOTE in said) == tied
