@@ -10,7 +10,6 @@ import numpy as np
 from isocompute.api.runs import RunSource, open_run
 from isocompute.errors import ConfigError, DataError
 from isocompute.fits import compute_percentile_interval, draw_bootstrap_weights, resample_means
-from isocompute.planner.compare import COMPARISON_SEED
 from isocompute.planner.estimate.costs import RunCosts, measure_costs
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import estimate_strategy, list_allocations
@@ -86,7 +85,7 @@ def curve(
         compute = [price_allocation(entry, s, v, known_lam, known_rho) for s, v in grid]
     low, high = np.full((2, accuracy.shape[1]), np.nan)
     if run_pool.pool.problems > 1:
-        weights = draw_bootstrap_weights(run_pool.pool.problems, 4000, COMPARISON_SEED)
+        weights = draw_bootstrap_weights(run_pool.pool.problems, 4000, 128)
         low, high = compute_percentile_interval(resample_means(accuracy, weights))
     return pd.DataFrame(
         {

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from isocompute.fits.arrays import Floats
 from isocompute.fits.bootstrap import compute_percentile_interval
+from isocompute.fits.choice.certainty import compute_best_probabilities, enclose_differences
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.posterior import AccuracyPosterior, compute_posterior
 from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN, ChosenAllocation, recommend_allocations
@@ -27,10 +27,6 @@ from isocompute.planner.strategies.options import list_doubling_budgets, list_st
 
 EQUIVALENCE_POINTS = 100 * EQUIVALENCE_MARGIN
 """The equivalence margin in points of accuracy."""
-COMPARISON_DRAWS = 10_000
-"""The number of draws from which the probability of being best is computed; its error is at most half a percent."""
-COMPARISON_SEED = 128
-_LEVEL = 0.95
 
 ConfidenceInterval = tuple[float, float]
 
@@ -55,6 +51,8 @@ class StrategyOption:
         equivalence_points: points of accuracy within which strategies are equivalent.
         gap: expected accuracy of the recommendation minus that of this strategy; None for the recommendation itself.
         gap_interval: 95 % interval of the gap.
+        lead: expected accuracy of this strategy minus that of SC at its best allocation.
+        lead_interval: 95 % interval of the lead.
     """
 
     strategy: str
@@ -69,6 +67,8 @@ class StrategyOption:
     equivalence_points: float = EQUIVALENCE_POINTS
     gap: float | None = None
     gap_interval: ConfidenceInterval | None = None
+    lead: float = 0.0
+    lead_interval: ConfidenceInterval | None = None
 
     @property
     def settings(self) -> str:
@@ -105,18 +105,6 @@ class Comparison:
     def interval(self) -> ConfidenceInterval | None:
         """Its 95 % interval; None without per-problem values."""
         return self.options[0].interval
-
-    def get_lead(self, strategy: str) -> tuple[float, ConfidenceInterval | None] | None:
-        """Return the expected lead of the recommendation over a strategy, and its interval.
-
-        Returns:
-            None for the recommended strategy itself, and for a strategy that the budget does not pay for.
-        """
-        for option in self.options[1:]:
-            if option.strategy == strategy:
-                assert option.gap is not None, "only the recommendation has none"
-                return option.gap, option.gap_interval
-        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,25 +173,31 @@ def _describe_rows(
     profile: Profile, expected: ExpectedAccuracies, rows: list[ChosenAllocation], budget: float
 ) -> list[StrategyOption]:
     """Return the strategies of a recommendation, the recommended one first, with what is known of their error."""
-    leads, probabilities = _compare_rows(expected.posterior, rows)
+    posterior = expected.posterior
+    votes = next(i for i, row in enumerate(rows) if expected.tables[row.table].strategy == "sc")
+    gaps = None if posterior is None else enclose_differences(posterior, rows, 0)
+    leads = None if posterior is None else [(-high, -low) for low, high in enclose_differences(posterior, rows, votes)]
+    best = None if posterior is None else compute_best_probabilities(posterior, rows, EQUIVALENCE_MARGIN)
+    highest = None if posterior is None else compute_best_probabilities(posterior, rows, 0.0)
     options = []
     for i, row in enumerate(rows):
         table = expected.tables[row.table]
-        numbers = {name: int(column[row.allocation]) for name, column in table.grid.numbers.items()}
         values = table.compute_accuracies(np.array([row.allocation]))[:, 0]
         options.append(
             StrategyOption(
                 strategy=table.strategy,
-                numbers=numbers,
+                numbers={name: int(column[row.allocation]) for name, column in table.grid.numbers.items()},
                 compute=row.cost,
                 accuracy=row.accuracy,
                 measured_accuracy=float(values.mean()),
-                interval=None if expected.posterior is None else _enclose_accuracy(profile, values, row.accuracy),
-                probability_best=None if probabilities is None else probabilities[EQUIVALENCE_MARGIN][i],
-                probability_highest=None if probabilities is None else probabilities[0.0][i],
+                interval=None if posterior is None else _enclose_accuracy(profile, values, row.accuracy),
+                probability_best=None if best is None else best[i],
+                probability_highest=None if highest is None else highest[i],
                 at_limit=_find_limits(table, row.allocation, budget),
                 gap=rows[0].accuracy - row.accuracy if i else None,
-                gap_interval=None if leads is None or not i else leads[i],
+                gap_interval=None if gaps is None or not i else gaps[i],
+                lead=row.accuracy - rows[votes].accuracy,
+                lead_interval=None if leads is None else leads[i],
             )
         )
     return options
@@ -211,37 +205,9 @@ def _describe_rows(
 
 def _enclose_accuracy(profile: Profile, values: Floats, accuracy: float) -> ConfidenceInterval:
     """Return the interval of the mean over problems, moved by the expected accuracy's difference from the mean."""
-    low, high = compute_mean_interval(values, profile.strata, profile.clusters, _LEVEL)
+    low, high = compute_mean_interval(values, profile.strata, profile.clusters)
     shift = accuracy - values.mean()
     return max(0.0, float(low + shift)), min(1.0, float(high + shift))
-
-
-def _compare_rows(
-    posterior: AccuracyPosterior | None, rows: list[ChosenAllocation]
-) -> tuple[list[ConfidenceInterval] | None, dict[float, list[float]] | None]:
-    """Return the interval of the first row's lead over each row, and each row's probabilities of being best, by margin.
-
-    Rows within the margin of the best are all best, so these probabilities may add up to more than 1.
-    """
-    if posterior is None:
-        return None, None
-    covariance = posterior.compute_covariance([(row.table, row.allocation) for row in rows])
-    accuracy = np.array([row.accuracy for row in rows])
-    spread = np.sqrt(np.maximum(covariance[0, 0] + covariance.diagonal() - 2 * covariance[0], 0))
-    reach = stdtrit(posterior.freedom, (1 + _LEVEL) / 2) * spread
-    lead = accuracy[0] - accuracy
-    drawn = accuracy + np.random.default_rng(COMPARISON_SEED).standard_normal(
-        (COMPARISON_DRAWS, len(rows))
-    ) @ _find_root(covariance)
-    behind = drawn.max(axis=1, keepdims=True) - drawn
-    probabilities = {margin: (behind <= margin).mean(axis=0).tolist() for margin in (0.0, EQUIVALENCE_MARGIN)}
-    return list(zip((lead - reach).tolist(), (lead + reach).tolist(), strict=True)), probabilities
-
-
-def _find_root(covariance: Floats) -> Floats:
-    """Return the symmetric root of a covariance, which may be singular."""
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors * np.sqrt(np.clip(values, 0, None)) @ vectors.T)
 
 
 def _find_limits(table: AllocationOptions, chosen: int, budget: float) -> tuple[str, ...]:

@@ -40,6 +40,10 @@ class OptionJson(JsonBlock):
     """Points of accuracy within which strategies are equivalent, so that the cheapest is recommended."""
     at_limit: list[str]
     """Numbers that are the largest measured, although the budget would pay for more."""
+    lead: float
+    """Expected accuracy minus that of SC at its best allocation within the budget."""
+    lead_interval: Interval | None
+    """95 % interval of the lead; null without per-problem values."""
 
 
 class AlternativeJson(OptionJson):

@@ -61,7 +61,7 @@ def print_fit(
     )
     if profile.per_problem and profile.problems > 1:
         print_line(console, EXPECTED_NOTE)
-    if any(lead is not None and lead[0] < 0 for lead in (compared.get_lead("sc") for _, compared in frontier)):
+    if any(compared.options[0].lead < 0 for _, compared in frontier):
         print_line(console, CHEAPER_NOTE)
     if power is not None:
         print_line(console, describe_strategy_power(power))
@@ -173,11 +173,11 @@ def build_frontier_table(
             for name in strategies
         ]
         if first:
-            best, lead_over_sc = compared.options[0], compared.get_lead("sc") if is_known else None
+            best = compared.options[0]
             lead = (
-                ""
-                if lead_over_sc is None
-                else f"{100 * lead_over_sc[0]:+.1f} {format_interval(lead_over_sc[1], sign='+')}"
+                f"{100 * best.lead:+.1f} {format_interval(best.lead_interval, sign='+')}"
+                if is_known and best.strategy != "sc"
+                else ""
             )
             cells += [best.strategy, best.settings, lead]
         table.add_row(f"{budget:,.0f}x", *cells)

@@ -14,6 +14,8 @@ from isocompute.fits.choice.options import AllocationOptions
 
 SIMULATED_SPREAD = 0.01
 """Spread over tasks of what the worlds do not have of a strategy that was simulated."""
+SIMULATED_PROBLEM_SPREAD = 0.03
+"""The same over the problems of a task."""
 UNSIMULATED_SPREAD = 0.1
 """Spread over tasks of the accuracy of a strategy that was not simulated, about that of SC at the same compute."""
 UNSIMULATED_PROBLEM_SPREAD = 0.35
@@ -99,6 +101,7 @@ class AccuracyPrior:
             block = slice(start, start + len(expected))
             kernel = _compute_kernel(table.grid)
             covariances[0][block, block] += SIMULATED_SPREAD**2 * kernel
+            covariances[1][block, block] += SIMULATED_PROBLEM_SPREAD**2 * kernel
             if table.strategy not in self.parts:
                 covariances[0][block, block] += UNSIMULATED_SPREAD**2 * kernel
                 covariances[1][block, block] += UNSIMULATED_PROBLEM_SPREAD**2 * kernel

@@ -55,9 +55,9 @@ def recommend_allocations(
     """Recommend a strategy and its allocation within each of some budgets.
 
     A strategy takes the affordable allocation with the highest expected accuracy; ties go to the cheapest. Of the
-    strategies within the margin of the highest, the cheapest is recommended; equal costs go to the highest. The
-    expected accuracy never falls with the budget: a strategy that is expected to do worse than what a smaller budget
-    was advised is passed over.
+    strategies within the margin of the highest, the cheapest is recommended; equal costs go to the highest. A strategy
+    is passed over if another is expected to do better at the same compute or less. The expected accuracy never falls
+    with the budget, so one that is expected to do worse than what a smaller budget was advised is passed over too.
 
     Args:
         tables: options of n strategies.
@@ -88,15 +88,21 @@ def recommend_allocations(
     order = sorted(range(len(budgets)), key=lambda i: budgets[i])
     found: list[Recommendation | None] = [None] * len(budgets)
     rows: dict[int, ChosenAllocation] = {}
+    beaten: dict[int, bool] = {}  # whether another strategy does better at the compute of a row
     best: ChosenAllocation | None = None
     taken = 0
     for i in order:
         while taken < len(steps) and steps[taken].cost <= budgets[i] * (1 + 1e-12):
-            cost = steps[taken].cost
-            while taken < len(steps) and steps[taken].cost == cost:
+            first = taken
+            while taken < len(steps) and steps[taken].cost == steps[first].cost:
                 rows[steps[taken].table] = steps[taken]
                 taken += 1
-            best = _choose_row(list(rows.values()), margin, -np.inf if best is None else best.accuracy)
+            highest = max(row.accuracy for row in rows.values())
+            beaten |= {step.table: step.accuracy < highest for step in steps[first:taken]}
+            promised = -np.inf if best is None else best.accuracy
+            near = [row for row in rows.values() if row.accuracy >= max(highest - margin, promised)]
+            unbeaten = [row for row in near if not beaten[row.table]]
+            best = min(unbeaten, key=lambda row: (row.cost, -row.accuracy, row.table))
         if best is not None:
             found[i] = Recommendation(best, tuple(rows[table] for table in sorted(rows)))
     return found
@@ -112,9 +118,3 @@ def _list_improvements(accuracy: Floats, cost: Floats) -> list[tuple[int, float,
             steps.pop()
         steps.append((at, float(accuracy[at]), float(cost[at])))
     return steps
-
-
-def _choose_row(rows: list[ChosenAllocation], margin: float, promised: float) -> ChosenAllocation:
-    highest = max(row.accuracy for row in rows)
-    near = [row for row in rows if row.accuracy >= max(highest - margin, promised)]
-    return min(near, key=lambda row: (row.cost, -row.accuracy, row.table))
