@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import eigh
 
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
@@ -20,12 +21,13 @@ from isocompute.fits.choice.accuracy_prior import AccuracyPrior
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.groups import ProblemGroups, code_problem_groups
 
-DIRECTIONS = 16
+DIRECTIONS = 24
 """The number of directions in which accuracies are estimated, chosen by regret on simulated worlds."""
 EXTRA_DIRECTIONS = 2
 """Further directions for each strategy that the prior does not know."""
 PRIOR_PROBLEMS = 100
 """Weight of the prior's covariance over problems, in problems; chosen likewise."""
+_NOISE = 0.1  # spread of noise that directions must rise above, so that small differences do not decide
 _WIDENINGS = 2.0 ** np.arange(13)  # factors tried on the prior's covariance
 _REST_SPREAD = 0.003  # what the directions miss of a typical surface
 _SCALE_PROBLEMS = 3  # weight of the prior's scale of that covariance, so that equal problems are not taken for certain
@@ -94,33 +96,48 @@ def compute_posterior(
     if groups.clusters < 2:
         raise DataError(f"expected accuracies need at least 2 independent problems; got {groups.clusters}.")
     placed = prior.place(tables)
-    basis = _find_basis(placed.between + placed.within / _TYPICAL_PROBLEMS, _count_directions(tables, prior))
+    between, within = _centre(placed.between), _centre(placed.within)
+    basis = _find_basis(between, within, _count_directions(tables, prior))
     problems = values - placed.mean
     level = problems.mean()
     inside = problems @ basis
-    chance = _estimate_chance(inside, basis.T @ placed.within @ basis, groups)
-    between = _widen_prior(basis.T @ placed.between @ basis, chance, inside.mean(axis=0))
-    gain = np.linalg.solve(between + chance, between).T
-    covariance = between - gain @ between
-    rest, rest_spread = _shrink_rest(problems - inside @ basis.T - problems.mean(axis=1, keepdims=True), groups)
+    chance = _estimate_chance(inside, basis.T @ within @ basis, groups)
+    seen = basis.T @ between @ basis
+    factor = _choose_widening(seen, chance, inside.mean(axis=0))
+    gain = np.linalg.solve(factor * seen + chance, factor * basis.T @ between).T
+    covariance = factor * between - gain @ basis.T @ (factor * between)
+    span = np.linalg.qr(between @ basis)[0]
+    rest, rest_spread = _shrink_rest(_remove_span(problems, span), groups)
     return AccuracyPosterior(
         tables=tuple(tables),
-        mean=placed.mean + level + basis @ (gain @ inside.mean(axis=0)) + rest,
-        factor=np.column_stack([basis @ _factorise(covariance), np.diag(rest_spread)]),
+        mean=placed.mean + level + gain @ inside.mean(axis=0) + rest,
+        factor=np.column_stack([_factorise(covariance), np.diag(rest_spread)]),
         freedom=groups.clusters - 1 + PRIOR_PROBLEMS,
     )
+
+
+def _centre(covariance: Floats) -> Floats:
+    """Return the covariance of accuracies minus their mean over all knots."""
+    rows = covariance.mean(axis=0)
+    return np.asarray(covariance - rows - rows[:, None] + rows.mean())
+
+
+def _remove_span(problems: Floats, span: Floats) -> Floats:
+    """Return what remains of (P, K) values outside of some directions and of the common level."""
+    centred = problems - problems.mean(axis=1, keepdims=True)
+    return np.asarray(centred - centred @ span @ span.T)
 
 
 def _count_directions(tables: Sequence[AllocationOptions], prior: AccuracyPrior) -> int:
     return DIRECTIONS + EXTRA_DIRECTIONS * sum(table.strategy not in prior.parts for table in tables)
 
 
-def _find_basis(covariance: Floats, count: int) -> Floats:
-    """Return (K, r) orthonormal directions of largest variance among the differences between accuracies."""
-    rest = covariance - covariance.mean(axis=0) - covariance.mean(axis=1, keepdims=True) + covariance.mean()
-    _, directions = np.linalg.eigh((rest + rest.T) / 2)
-    # The last direction is the common level, in which the rest has no variance.
-    return np.asarray(directions[:, ::-1][:, : min(count, len(covariance) - 1)])
+def _find_basis(between: Floats, within: Floats, count: int) -> Floats:
+    """Return (K, r) directions in which tasks differ most in relation to chance."""
+    noise = within + _NOISE**2 * np.eye(len(within))
+    _, directions = eigh(between, noise)
+    chosen = directions[:, ::-1][:, : min(count, len(between) - 1)]
+    return np.asarray(chosen - chosen.mean(axis=0))
 
 
 def _estimate_chance(problems: Floats, shape: Floats, groups: ProblemGroups) -> Floats:
@@ -132,8 +149,8 @@ def _estimate_chance(problems: Floats, shape: Floats, groups: ProblemGroups) -> 
     return np.asarray((PRIOR_PROBLEMS * scale * shape + freedom * measured) / total / groups.clusters)
 
 
-def _widen_prior(between: Floats, chance: Floats, mean: Floats) -> Floats:
-    """Return the prior's covariance, widened by the factor under which the measured mean is most likely.
+def _choose_widening(between: Floats, chance: Floats, mean: Floats) -> float:
+    """Return the factor on the prior's covariance under which the measured mean is most likely.
 
     A task that is unlike all worlds is thus not forced into their shape: its measurement decides.
     """
@@ -141,7 +158,7 @@ def _widen_prior(between: Floats, chance: Floats, mean: Floats) -> Floats:
     for factor in _WIDENINGS:
         covariance = factor * between + chance
         likelihoods.append(-np.linalg.slogdet(covariance)[1] - mean @ np.linalg.solve(covariance, mean))
-    return np.asarray(_WIDENINGS[int(np.argmax(likelihoods))] * between)
+    return float(_WIDENINGS[int(np.argmax(likelihoods))])
 
 
 def _shrink_rest(problems: Floats, groups: ProblemGroups) -> tuple[Floats, Floats]:
