@@ -40,7 +40,7 @@ class PlanResult(Result):
 
     @property
     def accuracy(self) -> float:
-        """The accuracy to expect, 0 … 1, with the strategy too chosen on other problems."""
+        """The accuracy to expect on new problems, 0 … 1."""
         return self._plan.expected_accuracy
 
     @property
@@ -56,7 +56,8 @@ class PlanResult(Result):
     def to_frame(self) -> pd.DataFrame:
         """Return the strategies at the budget, the recommended one first.
 
-        Columns: strategy, S, V, settings, compute, accuracy, low, high, probability_best.
+        Columns: strategy, S, V, settings, compute, accuracy, measured_accuracy, low, high, probability_best,
+        probability_highest.
         """
         import pandas as pd
 

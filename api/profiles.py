@@ -94,7 +94,8 @@ class FittedProfile(Result):
     def to_frame(self) -> pd.DataFrame:
         """Return the frontier: the best allocation of each strategy within each power of two.
 
-        Columns: budget, strategy, S, V, settings, compute, accuracy, low, high, probability_best.
+        Columns: budget, strategy, S, V, settings, compute, accuracy, measured_accuracy, low, high, probability_best,
+        probability_highest.
         """
         import pandas as pd
 
@@ -138,9 +139,11 @@ def describe_option(option: Any) -> dict[str, Any]:
         "settings": option.settings,
         "compute": option.compute,
         "accuracy": option.accuracy,
+        "measured_accuracy": option.measured_accuracy,
         "low": low,
         "high": high,
         "probability_best": option.probability_best,
+        "probability_highest": option.probability_highest,
     }
 
 

@@ -1,29 +1,32 @@
-"""Comparison of the strategies within a budget, with intervals.
+"""Comparison of the strategies within a budget: what to run, what to expect of it, and how sure that is.
 
-The allocations to run are chosen on all problems, but their accuracies are cross-fitted: the problems are split into
-folds repeatedly, the allocation is chosen on the other folds, and each problem is scored under an allocation that was
-chosen without it. The strategy with the highest cross-fitted accuracy is recommended. That strategy is ahead partly by
-luck, so for the expected accuracy the strategy, too, is chosen again without the problem that is scored. Intervals
-resample per-problem scores, paired across strategies, see `enclose_intervals`.
+The mean accuracies on new problems are estimated together, by shrinking what was measured towards a prior from
+simulated worlds (`isocompute.fits.choice.posterior`). Each strategy takes the allocation with the highest expected
+accuracy; of the strategies within half a point of the best, the cheapest is recommended
+(`isocompute.fits.choice.recommendation`). Everything that is printed is an expectation on new problems, so no number
+is high because it was selected on the problems that it is reported on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
 from isocompute.fits.arrays import Floats
-from isocompute.fits.bootstrap import compute_percentile_interval, draw_bootstrap_weights, resample_means
-from isocompute.fits.choice.held_out import score_held_out, score_in_sample, split_folds
-from isocompute.fits.choice.ties import choose_cheapest, find_ties
+from isocompute.fits.bootstrap import compute_percentile_interval
+from isocompute.fits.choice.certainty import compute_best_probabilities, enclose_differences
+from isocompute.fits.choice.options import AllocationOptions
+from isocompute.fits.choice.posterior import AccuracyPosterior, compute_posterior
+from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN, ChosenAllocation, recommend_allocations
+from isocompute.fits.mean_intervals import compute_mean_interval
+from isocompute.planner.prior import read_accuracy_prior
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import list_doubling_budgets, list_strategy_options
-from isocompute.planner.strategies.registry import is_search
 
-COMPARISON_REPLICATES = 4000
-COMPARISON_SEED = 128
+EQUIVALENCE_POINTS = 100 * EQUIVALENCE_MARGIN
+"""The equivalence margin in points of accuracy."""
 
 ConfidenceInterval = tuple[float, float]
 
@@ -38,22 +41,34 @@ class StrategyOption:
         numbers: the allocation: S solutions and V verifications of each; for a search N slots, width M and
             lookahead k.
         compute: cost of the allocation, in x.
-        accuracy: mean over problems, each scored under an allocation that was chosen on other problems.
-        interval: 95 % interval of the accuracy over problems; None without per-problem values.
-        probability_best: share of the bootstrap replicates in which no other strategy is ahead; None without
+        accuracy: expected accuracy on new problems.
+        measured_accuracy: mean over the measured problems at the same allocation.
+        interval: 95 % interval of the expected accuracy; None without per-problem values.
+        probability_best: probability that no other strategy is better by more than `EQUIVALENCE_MARGIN`; None without
             per-problem values.
-        gap: accuracy of the recommendation minus that of this strategy; None for the recommendation itself.
-        gap_interval: 95 % interval of the gap, paired; it allows for the luck of being recommended.
+        probability_highest: probability that no other strategy is better at all; None likewise.
+        at_limit: the numbers that are the largest measured, although the budget would pay for more.
+        equivalence_points: points of accuracy within which strategies are equivalent.
+        gap: expected accuracy of the recommendation minus that of this strategy; None for the recommendation itself.
+        gap_interval: 95 % interval of the gap.
+        lead: expected accuracy of this strategy minus that of SC at its best allocation.
+        lead_interval: 95 % interval of the lead.
     """
 
     strategy: str
     numbers: dict[str, int]
     compute: float
     accuracy: float
+    measured_accuracy: float
     interval: ConfidenceInterval | None
     probability_best: float | None
+    probability_highest: float | None
+    at_limit: tuple[str, ...] = ()
+    equivalence_points: float = EQUIVALENCE_POINTS
     gap: float | None = None
     gap_interval: ConfidenceInterval | None = None
+    lead: float = 0.0
+    lead_interval: ConfidenceInterval | None = None
 
     @property
     def settings(self) -> str:
@@ -77,28 +92,34 @@ class Comparison:
 
     Args:
         options: each strategy at its best allocation, the recommended one first.
-        expected_accuracy: accuracy on problems that had no part in choosing the strategy or its allocation.
-        interval: 95 % interval of the expected accuracy; None without per-problem values.
-        close_call_share: share of the training folds in which a strategy other than the recommended one was ahead.
     """
 
     options: list[StrategyOption]
-    expected_accuracy: float
-    interval: ConfidenceInterval | None
-    close_call_share: float
 
-    def get_lead(self, strategy: str) -> tuple[float, ConfidenceInterval | None] | None:
-        """Return the lead of the choice over a strategy on held-out problems, and its interval.
+    @property
+    def expected_accuracy(self) -> float:
+        """The accuracy to expect of the recommendation on new problems."""
+        return self.options[0].accuracy
 
-        The lead is below zero where the choice is so close that, repeated on other problems, it loses.
+    @property
+    def interval(self) -> ConfidenceInterval | None:
+        """Its 95 % interval; None without per-problem values."""
+        return self.options[0].interval
 
-        Returns:
-            None for the recommended strategy itself, and for a strategy that the budget does not pay for.
-        """
-        for option in self.options[1:]:
-            if option.strategy == strategy:
-                return self.expected_accuracy - option.accuracy, option.gap_interval
-        return None
+
+@dataclass(frozen=True, eq=False)
+class ExpectedAccuracies:
+    """The expected accuracies of a profile's allocations.
+
+    Args:
+        tables: the options of each strategy with a known cost.
+        accuracy: for each table (A,) the expected accuracy of its allocations.
+        posterior: their joint distribution; None for a profile of means, or with one independent problem.
+    """
+
+    tables: list[AllocationOptions]
+    accuracy: list[Floats]
+    posterior: AccuracyPosterior | None
 
 
 def compute_frontier(profile: Profile) -> list[tuple[float, Comparison]]:
@@ -107,132 +128,115 @@ def compute_frontier(profile: Profile) -> list[tuple[float, Comparison]]:
     Returns:
         Pairs of a budget in x and the comparison at that budget.
     """
-    return [(x, compare_strategies(profile, x, profile.lam)) for x in list_doubling_budgets(profile)]
+    budgets = list_doubling_budgets(profile)
+    return list(zip(budgets, compare_budgets(profile, budgets, profile.lam), strict=True))
 
 
 def compare_strategies(profile: Profile, x: float, lam: float | None) -> Comparison:
-    """Compare the best allocations of the strategies within a budget; ties go to the cheapest.
+    """Compare the strategies within one budget, see `compare_budgets`."""
+    return compare_budgets(profile, [x], lam)[0]
+
+
+def compare_budgets(profile: Profile, budgets: Sequence[float], lam: float | None) -> list[Comparison]:
+    """Compare the best allocations of the strategies within each of some budgets.
 
     Args:
         profile: the measurements.
-        x: the budget, in x.
+        budgets: the budgets, in x; each pays for at least one solution.
         lam: λ; None without verifications, or if it is unknown.
     """
-    # The allocations to run: chosen and scored on all problems, which is optimistic.
-    affordable = [options for options in list_strategy_options(profile, lam) if options.lowest_cost <= x]
-    in_sample_scores = score_in_sample(affordable, [x])
-    # The accuracies to report: each problem is scored under an allocation chosen without it. One problem has no others.
-    P = len(profile.self_consistency.accuracy)
-    held_out_scores = score_held_out(affordable, [x], split_folds(P)) if P > 1 else in_sample_scores
-    means = held_out_scores.accuracy[:-1, :, 0].mean(axis=1)  # the last row is the choice among the strategies
-    costs = [
-        float(o.grid.cost[at])
-        for o, at in zip(affordable, in_sample_scores.choices.allocation_index[:, 0, 0], strict=True)
-    ]
-    errors = np.array([options.error for options in affordable])
-    # The recommended strategy comes first, the others in their own order.
-    recommended = int(choose_cheapest(means, costs, errors))
-    order = [recommended, *(i for i in range(len(affordable)) if i != recommended)]
-    # Replicates by bootstrap over problems; None with one problem. All strategies share the draws, so gaps are paired.
-    held_out = resample_accuracies(held_out_scores.accuracy[:, :, 0])
-    probabilities = None if held_out is None else compute_win_shares(held_out[:-1], errors)
-    in_sample = resample_accuracies(in_sample_scores.accuracy[:, :, 0])
-    is_search_option = [is_search(options.strategy) for options in affordable]
+    expected = compute_expected_accuracies(profile, lam)
+    found = recommend_allocations(expected.tables, expected.accuracy, budgets)
+    comparisons = []
+    for budget, recommendation in zip(budgets, found, strict=True):
+        assert recommendation is not None, "one solution costs 1x, and a smaller budget is refused"
+        rows = [recommendation.best, *(row for row in recommendation.rows if row != recommendation.best)]
+        comparisons.append(Comparison(_describe_rows(profile, expected, rows, budget)))
+    return comparisons
 
-    compared = []
-    for i in order:
-        grid, chosen = affordable[i].grid, int(in_sample_scores.choices.allocation_index[i, 0, 0])
-        gap = None if i == recommended else float(means[recommended] - means[i])
-        in_sample_if_search = in_sample if is_search_option[i] or is_search_option[recommended] else None
-        gap_interval = None if gap is None else enclose_intervals(held_out, in_sample_if_search, [recommended, -1], i)
-        compared.append(
+
+def compute_expected_accuracies(profile: Profile, lam: float | None) -> ExpectedAccuracies:
+    """Compute the expected accuracy of each allocation on new problems; that of means is the mean itself.
+
+    Args:
+        profile: the measurements.
+        lam: λ; None without verifications, or if it is unknown.
+    """
+    tables = list_strategy_options(profile, lam)
+    if profile.independent_problems < 2:
+        return ExpectedAccuracies(tables, [t.accuracy.mean(axis=0) @ t.grid.weights for t in tables], None)
+    posterior = compute_posterior(tables, read_accuracy_prior(), profile.strata, profile.clusters)
+    return ExpectedAccuracies(tables, posterior.compute_expected_accuracies(), posterior)
+
+
+def _describe_rows(
+    profile: Profile, expected: ExpectedAccuracies, rows: list[ChosenAllocation], budget: float
+) -> list[StrategyOption]:
+    """Return the strategies of a recommendation, the recommended one first, with what is known of their error."""
+    posterior = expected.posterior
+    votes = next(i for i, row in enumerate(rows) if expected.tables[row.table].strategy == "sc")
+    gaps = None if posterior is None else enclose_differences(posterior, rows, 0)
+    leads = None if posterior is None else [(-high, -low) for low, high in enclose_differences(posterior, rows, votes)]
+    best = None if posterior is None else compute_best_probabilities(posterior, rows, EQUIVALENCE_MARGIN)
+    highest = None if posterior is None else compute_best_probabilities(posterior, rows, 0.0)
+    options = []
+    for i, row in enumerate(rows):
+        table = expected.tables[row.table]
+        values = table.compute_accuracies(np.array([row.allocation]))[:, 0]
+        options.append(
             StrategyOption(
-                strategy=affordable[i].strategy,
-                numbers={name: int(numbers[chosen]) for name, numbers in grid.numbers.items()},
-                compute=costs[i],
-                accuracy=float(means[i]),
-                interval=enclose_intervals(held_out, in_sample if is_search_option[i] else None, [i]),
-                probability_best=None if probabilities is None else float(probabilities[i]),
-                gap=gap,
-                gap_interval=gap_interval,
+                strategy=table.strategy,
+                numbers={name: int(column[row.allocation]) for name, column in table.grid.numbers.items()},
+                compute=row.cost,
+                accuracy=row.accuracy,
+                measured_accuracy=float(values.mean()),
+                interval=None if posterior is None else _enclose_accuracy(profile, values, row.accuracy),
+                probability_best=None if best is None else best[i],
+                probability_highest=None if highest is None else highest[i],
+                at_limit=_find_limits(table, row.allocation, budget),
+                gap=rows[0].accuracy - row.accuracy if i else None,
+                gap_interval=None if gaps is None or not i else gaps[i],
+                lead=row.accuracy - rows[votes].accuracy,
+                lead_interval=None if leads is None else leads[i],
             )
         )
-    return Comparison(
-        options=compared,
-        expected_accuracy=float(held_out_scores.accuracy[-1, :, 0].mean()),
-        interval=enclose_intervals(held_out, in_sample if is_search_option[recommended] else None, [recommended, -1]),
-        close_call_share=float((held_out_scores.choices.strategy_index != recommended).mean()),
+    return options
+
+
+def _enclose_accuracy(profile: Profile, values: Floats, accuracy: float) -> ConfidenceInterval:
+    """Return the interval of the mean over problems, moved by the expected accuracy's difference from the mean."""
+    low, high = compute_mean_interval(values, profile.strata, profile.clusters)
+    shift = accuracy - values.mean()
+    return max(0.0, float(low + shift)), min(1.0, float(high + shift))
+
+
+def _find_limits(table: AllocationOptions, chosen: int, budget: float) -> tuple[str, ...]:
+    """Return the numbers that are the largest measured, although the budget would pay for more of each.
+
+    More of one number may mean fewer of the other, so the optimum may lie beyond what was measured.
+    """
+    grid = table.grid
+    numbers = {name: int(column[chosen]) for name, column in grid.numbers.items()}
+    size = numbers.get("S", numbers.get("N"))
+    if size is None:
+        return ()
+    each = grid.cost[chosen] / size  # 1 + λV, 1 + ρ, or the cost of a slot of a search
+    verification = (each - 1) / numbers["V"] if "V" in numbers else 0.0
+    cheapest = 1 + verification if "V" in numbers else each
+    costs = {"S": (size + 1) * cheapest, "N": (size + 1) * cheapest}
+    if "V" in numbers:
+        costs["V"] = 1 + verification * (numbers["V"] + 1)
+    return tuple(
+        name
+        for name, number in numbers.items()
+        if name in costs and number == grid.numbers[name].max() and costs[name] <= budget
     )
-
-
-def resample_accuracies(values: Floats) -> Floats | None:
-    """Return the bootstrap replicates of mean accuracies over problems, (options, replicates).
-
-    Args:
-        values: (options, P) accuracies.
-
-    Returns:
-        None with fewer than two problems.
-    """
-    if values.shape[1] < 2:
-        return None
-    return resample_means(values.T, draw_resamplings(values.shape[1])).T
-
-
-@lru_cache(maxsize=1)
-def draw_resamplings(problems: int) -> Floats:
-    """Return the bootstrap weights for a number of problems; every comparison uses the same."""
-    return draw_bootstrap_weights(problems, COMPARISON_REPLICATES, COMPARISON_SEED)
-
-
-def compute_win_shares(spread: Floats, errors: Floats) -> Floats:
-    """Return the share of replicates in which each option is the best; options that tie share the replicate.
-
-    Args:
-        spread: (options, replicates) of mean accuracies.
-        errors: (options,) standard errors of the means that come from Monte Carlo draws.
-    """
-    top = find_ties(spread, errors[:, None])
-    return np.asarray((top / top.sum(axis=0)).mean(axis=1))
 
 
 def compute_interval(replicates: Floats) -> ConfidenceInterval:
     """Return the 95 % percentile interval of replicates."""
     low, high = compute_percentile_interval(replicates)
     return float(low), float(high)
-
-
-def enclose_intervals(
-    held_out: Floats | None, in_sample: Floats | None, rows: list[int], other: int | None = None
-) -> ConfidenceInterval | None:
-    """Return a 95 % interval of an option's accuracy, or of its lead over another, enclosing those of several rows.
-
-    The recommended option is ahead partly by luck. Its own row is a little too high; the row of the repeated choice is
-    a little too low where the choice is close. Either interval alone covers the truth too rarely, and the interval
-    that encloses both covers it (docs/coverage.md).
-
-    For a search the in-sample interval is enclosed as well. A search has only one answer per problem and seed, and each
-    allocation has its own, so the chosen allocation depends largely on luck, and the held-out score varies with the
-    choice by more than the bootstrap shows. In simulation (60 and 150 problems, 1 and 2 seeds, 600 worlds each) the
-    held-out interval alone covers 88 to 92 %, and both together 94 to 96 %.
-    See `fits.choice.held_out.compute_enclosing_interval`.
-
-    Args:
-        held_out: (options + 1, replicates) of held-out accuracies; None if there are no replicates.
-        in_sample: the same in sample; None where no search is involved.
-        rows: the option's row, and -1 for the repeated choice.
-        other: the row over which the lead is measured; None for the accuracy itself.
-    """
-    if held_out is None:
-        return None
-    replicate_rows = [
-        replicates[row] - (0 if other is None else replicates[other])
-        for replicates in (held_out, in_sample)
-        if replicates is not None
-        for row in rows
-    ]
-    lows, highs = zip(*map(compute_interval, replicate_rows), strict=True)
-    return min(lows), max(highs)
 
 
 def find_cheaper_option(options: list[StrategyOption]) -> StrategyOption | None:

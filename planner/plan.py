@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from isocompute.fits.cost import compute_allocation_cost
 from isocompute.planner.budget import Budget
 from isocompute.planner.compare import (
@@ -26,8 +28,8 @@ from isocompute.planner.strategies.options import (
 
 MIN_PROBLEMS = 30
 """With fewer problems, intervals are too narrow."""
-CLOSE_CALL_THRESHOLD = 0.2
-"""A plan warns of a close choice if the strategy differs in more than this share of the folds."""
+RISE_THRESHOLD = 0.0025
+"""A curve that gains less than a quarter of a point in a doubling has flattened."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ class Plan:
         budget: compute per problem, in x (one solution's generation).
         plateau_multiple: the budget divided by SC's plateau compute; None if the plateau is unknown.
         recommendation: the strategy and allocation to run.
-        expected_accuracy: accuracy when the strategy, too, is chosen on other problems: the number to rely on.
+        expected_accuracy: expected accuracy of the recommendation on new problems.
         interval: 95 % interval of the expected accuracy; None without per-problem values.
         alternatives: each other strategy at its best allocation within the same budget.
         coverage: share of problems that at least one of `coverage_solutions` solutions solves, an upper bound for every
@@ -127,7 +129,9 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
         sentences.append(
             f"SC was measured up to {most_solutions}x; at {x:,.6g}x its best value up to there is used; the effect "
             f"of more votes is {'unknown' if extrapolate_voting(profile, x) is None else 'extrapolated only'}."
+            f"{describe_rise(profile)}"
         )
+    sentences += describe_limits(compared)
     sentences += describe_scorer_limits(profile, x)
     if profile.genrm is None:
         if len(list_strategy_options(profile, lam)) == 1 and not list_unplaced_strategies(profile):
@@ -162,14 +166,6 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
         )
     elif profile.problems < MIN_PROBLEMS:
         sentences.append(f"Only {profile.problems} problems: the intervals are too narrow to be trusted.")
-    # A close choice, which another sample of problems might decide otherwise.
-    first = compared.options[0]
-    if compared.close_call_share > CLOSE_CALL_THRESHOLD and abs(first.accuracy - compared.expected_accuracy) >= 5e-4:
-        sentences.append(
-            f"The choice of strategy is close: {compared.close_call_share:.0%} of the folds choose "
-            f"another one, so the expected accuracy is {100 * compared.expected_accuracy:.1f} %, not the "
-            f"{100 * first.accuracy:.1f} % of {first.strategy} in the table."
-        )
     if (cheaper := find_cheaper_option(compared.options)) is not None:
         assert cheaper.gap is not None, "it is not the recommendation"
         sentences.append(
@@ -177,6 +173,31 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
             f"and costs {cheaper.compute:,.4g}x."
         )
     return sentences
+
+
+def describe_limits(compared: Comparison) -> list[str]:
+    """Return a sentence on the strategies that take the largest number measured, although the budget pays for more."""
+    limited = [
+        f"{option.strategy} takes {' and '.join(f'{name}={option.numbers[name]}' for name in option.at_limit)}"
+        for option in compared.options
+        if option.at_limit and option.strategy != "sc"
+    ]
+    return [f"{'; '.join(limited)}: that is all that was measured, and more may be better."] if limited else []
+
+
+def describe_rise(profile: Profile) -> str:
+    """Say whether SC still rises at the end of its measured range, and by how much in the last doubling."""
+    curve = profile.self_consistency
+    sizes, means = np.array(curve.solutions), curve.array.mean(axis=0)
+    if sizes[-1] < 4:
+        return ""
+    rise = means[-1] - np.interp(np.log(sizes[-1] / 2), np.log(sizes), means)
+    if rise < RISE_THRESHOLD:
+        return ""
+    return (
+        f" It still rose by {100 * rise:.1f} points in the last doubling, so the comparison at this budget is not at "
+        "equal compute and favours the others."
+    )
 
 
 def describe_scorer_limits(profile: Profile, x: float) -> list[str]:

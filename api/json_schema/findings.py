@@ -27,27 +27,39 @@ class OptionJson(JsonBlock):
     compute: float
     """Cost of the allocation per problem, in x (one solution's generation)."""
     accuracy: float
-    """Mean over problems, each scored under an allocation chosen on other problems."""
+    """Expected accuracy on new problems."""
+    measured_accuracy: float
+    """Mean over the measured problems at the same allocation."""
     interval: Interval | None
-    """95 % interval of the accuracy over problems; null without per-problem values."""
+    """95 % interval of the expected accuracy; null without per-problem values."""
     probability_best: Fraction | None
-    """Probability that no other strategy is better; null without per-problem values."""
+    """Probability that no other strategy is better by more than ``equivalence_points``; null likewise."""
+    probability_highest: Fraction | None
+    """Probability that no other strategy is better at all; null likewise."""
+    equivalence_points: float
+    """Points of accuracy within which strategies are equivalent, so that the cheapest is recommended."""
+    at_limit: list[str]
+    """Numbers that are the largest measured, although the budget would pay for more."""
+    lead: float
+    """Expected accuracy minus that of SC at its best allocation within the budget."""
+    lead_interval: Interval | None
+    """95 % interval of the lead; null without per-problem values."""
 
 
 class AlternativeJson(OptionJson):
     """Another strategy at its best allocation, compared with the recommended one."""
 
     gap: float
-    """Accuracy of the recommendation minus this one's."""
+    """Expected accuracy of the recommendation minus this one's; below zero if this one is better and dearer."""
     gap_interval: Interval | None
-    """Paired 95 % interval of the gap; null without per-problem values."""
+    """95 % interval of the gap; null without per-problem values."""
 
 
 class ExpectedJson(JsonBlock):
-    """The accuracy to rely on: the strategy, too, is chosen on other problems."""
+    """The accuracy to expect of the recommendation on new problems."""
 
     accuracy: float
-    """Mean over problems, 0 … 1."""
+    """Mean over new problems, 0 … 1."""
     interval: Interval | None
     """95 % interval; null without per-problem values."""
 

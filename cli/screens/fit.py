@@ -12,7 +12,8 @@ from rich.table import Table
 
 from isocompute.cli.screens.laws import build_fits_table, describe_strategy_law
 from isocompute.cli.screens.plan import (
-    HELD_OUT_NOTE,
+    CHEAPER_NOTE,
+    EXPECTED_NOTE,
     describe_crossover,
     format_interval,
     format_percent,
@@ -27,12 +28,6 @@ from isocompute.planner.power import StrategyPower
 from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Curve, Profile, RateEntry, VerifierRates
 from isocompute.planner.strategies.options import list_unknown_strategies, list_unplaced_strategies
 from isocompute.planner.strategies.registry import STRATEGIES, describe_strategy
-
-NEGATIVE_LEAD_NOTE = (
-    "A lead below zero means that the choice is too close to hold on other problems. Strategies "
-    "that differ by less than the error of the random draws tie, and ties go to the cheapest."
-)
-"""Explanation of a negative lead in the table."""
 
 STRATEGIES_PER_TABLE = 5
 """The most strategies in one table, so that it fits a small terminal."""
@@ -59,11 +54,14 @@ def print_fit(
     for table in build_frontier_tables(frontier, profile.has_votes):
         console.print()
         console.print(table)
-    print_line(console, "Accuracy in percent of each strategy at its best allocation, and the numbers of the best one.")
+    print_line(
+        console,
+        "Expected accuracy in percent of each strategy at its best allocation, and the numbers of the recommended one.",
+    )
     if profile.per_problem and profile.problems > 1:
-        print_line(console, HELD_OUT_NOTE.format(last="lead"))
-    if any(lead is not None and lead[0] < 0 for lead in (compared.get_lead("sc") for _, compared in frontier)):
-        print_line(console, NEGATIVE_LEAD_NOTE)
+        print_line(console, EXPECTED_NOTE)
+    if any(compared.options[0].lead < 0 for _, compared in frontier):
+        print_line(console, CHEAPER_NOTE)
     if power is not None:
         print_line(console, describe_strategy_power(power))
     console.print()
@@ -154,9 +152,9 @@ def build_frontier_table(
 ) -> Table:
     """Build the table of some strategies by budget, and on request the best of all strategies."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("budget", *strategies, *(("best", "numbers", "ahead of sc by") if first else ())):
+    for name in ("budget", *strategies, *(("recommended", "numbers", "ahead of sc by") if first else ())):
         heading = name.replace("+", "+\n")
-        table.add_column(heading, justify="left" if name in ("best", "numbers") else "right", no_wrap=True)
+        table.add_column(heading, justify="left" if name in ("recommended", "numbers") else "right", no_wrap=True)
     for budget, compared in frontier:
         options = {option.strategy: option for option in compared.options}
         is_known = has_votes or budget < 2
@@ -165,11 +163,11 @@ def build_frontier_table(
             for name in strategies
         ]
         if first:
-            best, lead_over_sc = compared.options[0], compared.get_lead("sc") if is_known else None
+            best = compared.options[0]
             lead = (
-                ""
-                if lead_over_sc is None
-                else f"{100 * lead_over_sc[0]:+.1f} {format_interval(lead_over_sc[1], sign='+')}"
+                f"{100 * best.lead:+.1f} {format_interval(best.lead_interval, sign='+')}"
+                if is_known and best.strategy != "sc"
+                else ""
             )
             cells += [best.strategy, best.settings, lead]
         table.add_row(f"{budget:,.0f}x", *cells)

@@ -10,17 +10,18 @@ from rich.table import Table
 
 from isocompute.cli.screens.laws import describe_strategy_law
 from isocompute.fits.laws.crossover import Crossover
-from isocompute.planner.compare import ConfidenceInterval
+from isocompute.planner.compare import EQUIVALENCE_POINTS, ConfidenceInterval, StrategyOption
 from isocompute.planner.extrapolate import extrapolate_voting
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.registry import describe_strategy
 
-TIE_NOTE = (
-    "A lead below zero lies within the error of the random draws: the two tie, and ties go to the cheapest strategy."
+EXPECTED_NOTE = "Expected: on new problems. It is what was measured, shrunk towards what is usual in simulated tasks."
+CHEAPER_NOTE = (
+    "A lead below zero: the strategies are expected to be within half a point of each other, and the cheapest is "
+    "recommended."
 )
-HELD_OUT_NOTE = "Scored with numbers chosen on other problems; for the {last}, the strategy too."
 
 
 def format_percent(value: float) -> str:
@@ -44,10 +45,11 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     interval = "" if plan.interval is None else f", 95 % interval {format_interval(plan.interval)}"
     print_line(
         console,
-        f"  expected accuracy [bold]{format_percent(plan.expected_accuracy)}[/]{interval}, for {best.compute:,.4g}x",
+        f"  expected accuracy [bold]{format_percent(plan.expected_accuracy)}[/]{interval}, for {best.compute:,.4g}x "
+        f"(measured {format_percent(best.measured_accuracy)})",
     )
     if best.probability_best is not None and plan.alternatives:
-        print_line(console, f"  ahead of the other strategies with probability {best.probability_best:.2f}")
+        print_line(console, f"  {describe_probability_best(best)}")
     if profile.unknown_sizes:
         print_note(console, describe_unknown_sizes(profile))
     console.print()
@@ -55,7 +57,7 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("strategy", "numbers"):
         table.add_column(heading)
-    for heading in ("compute", "accuracy", "95 % interval", "recommended\nis ahead by", "P(best)"):
+    for heading in ("compute", "expected", "95 % interval", "recommended\nis ahead by", "P(best)"):
         table.add_column(heading, justify="right", no_wrap=True)
     for option in (best, *plan.alternatives):
         lead = "" if option.gap is None else f"{100 * option.gap:+.1f} {format_interval(option.gap_interval, sign='+')}"
@@ -74,15 +76,25 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
             "(coverage)", f"S={plan.coverage_solutions}", "", format_percent(plan.coverage), "", "", "", style="dim"
         )
     console.print(table)
-    if plan.interval is not None and plan.alternatives:
-        print_line(console, HELD_OUT_NOTE.format(last="expected accuracy"))
+    if plan.interval is not None:
+        print_line(console, EXPECTED_NOTE)
     if any(option.gap is not None and option.gap < 0 for option in plan.alternatives):
-        print_line(console, TIE_NOTE)
+        print_line(console, CHEAPER_NOTE)
     console.print()
     for line in describe_plan_context(profile, plan):
         print_line(console, line)
     for warning in [*([] if (note := plan.findings.published_note) is None else [note]), *plan.warnings]:
         print_note(console, warning)
+
+
+def describe_probability_best(option: StrategyOption) -> str:
+    """Describe how sure it is that a strategy is the best, within the equivalence margin and without it."""
+    assert option.probability_best is not None
+    assert option.probability_highest is not None
+    return (
+        f"P(best) = {option.probability_best:.2f} that no other strategy is better by more than "
+        f"{EQUIVALENCE_POINTS:g} points ({option.probability_highest:.2f} that none is better at all)"
+    )
 
 
 def describe_unknown_sizes(profile: Profile) -> str:

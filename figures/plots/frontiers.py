@@ -1,7 +1,4 @@
-"""The frontiers figure: each strategy's held-out accuracy within each budget, and its lead over self-consistency.
-
-Allocations are chosen on other problems than the ones scored, so a profile of means is not enough.
-"""
+"""The frontiers figure: each strategy's expected accuracy within each budget, and its lead over self-consistency."""
 
 from __future__ import annotations
 
@@ -14,11 +11,10 @@ from numpy.typing import NDArray
 
 from isocompute.figures.style import draw_two_panels, finish_axes, prepare_axes, remove_legend
 from isocompute.figures.tables import check_table
-from isocompute.fits.choice.held_out import score_held_out, score_in_sample, split_folds
-from isocompute.fits.mean_intervals import compute_difference_interval, compute_mean_interval
+from isocompute.planner.compare import compute_frontier
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.options import list_doubling_budgets, list_strategy_options
-from isocompute.planner.strategies.registry import get_line_style, get_strategy_colour, is_search
+from isocompute.planner.strategies.options import list_strategy_options
+from isocompute.planner.strategies.registry import get_line_style, get_strategy_colour
 
 FRONTIERS_COLUMNS = ("strategy", "budget", "accuracy", "low", "high", "lead", "lead_low", "lead_high", "problems")
 BUDGET_LABEL = "budget C per problem, in solutions' worth (x)"
@@ -31,55 +27,28 @@ def build_frontiers_table(profile: Profile) -> pd.DataFrame:
         profile: the measurements.
 
     Returns:
-        A row for each strategy and each budget that pays for it; no rows if fewer than two strategies have a known
-        cost, if the profile holds means only, or if it has one problem. ``strategy``: its name. ``budget``: compute per
-        problem, in x. ``accuracy``: mean over problems, 0 … 1, each scored under an allocation that was chosen on
-        others, and ``low``, ``high``: its 95 % interval over problems. ``lead``: accuracy minus that of sc, paired, and
+        A row for each strategy and each budget that pays for it, from `planner.compare.compute_frontier`; no rows if
+        fewer than two strategies have a known cost, if the profile holds means only, or if it has one independent
+        problem. ``strategy``: its name. ``budget``: compute per problem, in x. ``accuracy``: expected on
+        new problems, 0 … 1, and ``low``, ``high``: its 95 % interval. ``lead``: accuracy minus that of sc, and
         ``lead_low``, ``lead_high``: its interval; NaN where sc is unknown because votes were not counted.
-        ``problems``: number of problems. The intervals of a search enclose its in-sample intervals too, as in
-        `planner.compare.enclose_intervals`.
+        ``problems``: number of problems.
     """
-    options = list_strategy_options(profile, profile.lam)
-    if len(options) < 2 or not profile.per_problem or profile.problems < 2:
+    names = [options.strategy for options in list_strategy_options(profile, profile.lam)]
+    if len(names) < 2 or profile.independent_problems < 2:
         return pd.DataFrame(columns=list(FRONTIERS_COLUMNS))
-    budgets = np.array(list_doubling_budgets(profile))
-    # The last row of each is left out: it is the choice among the strategies.
-    held_out = score_held_out(options, budgets, split_folds(profile.problems)).accuracy[:-1]
-    in_sample = score_in_sample(options, budgets).accuracy[:-1]
-    groups = profile.strata, profile.clusters
-    lines = []
-    for option, held_out_values, in_sample_values in zip(options, held_out, in_sample, strict=True):
-        affordable = ~np.isnan(held_out_values[0])
-        if not affordable.any():
-            continue
-        # The first strategy is self-consistency, over which the others lead.
-        lead = (held_out_values - held_out[0])[:, affordable]
-        in_sample_lead = (in_sample_values - in_sample[0])[:, affordable]
-        held_out_values, in_sample_values = held_out_values[:, affordable], in_sample_values[:, affordable]
-        enclose_in_sample = is_search(option.strategy)
-        accuracies = [held_out_values, *([in_sample_values] if enclose_in_sample else [])]
-        leads = [lead, *([in_sample_lead] if enclose_in_sample else [])]
-        low, high = join_intervals([compute_mean_interval(each, *groups) for each in accuracies])
-        lead_low, lead_high = join_intervals([compute_difference_interval(each, *groups) for each in leads])
-        # One solution is the same under every strategy, and sc does not lead over itself.
-        is_same = (budgets[affordable] < 2) | (option is options[0])
-        lead_low, lead_high = np.where(is_same, 0.0, lead_low), np.where(is_same, 0.0, lead_high)
-        line = {"accuracy": held_out_values.mean(axis=0), "low": low, "high": high,
-                "lead": lead.mean(axis=0), "lead_low": lead_low, "lead_high": lead_high}  # fmt: skip
-        lines.append(pd.DataFrame({"strategy": option.strategy, "budget": budgets[affordable], **line}))
-    table = pd.concat(lines, ignore_index=True).assign(problems=profile.problems)
+    rows = []
+    for budget, comparison in compute_frontier(profile):
+        for option in sorted(comparison.options, key=lambda option: names.index(option.strategy)):
+            low, high = option.interval or (np.nan, np.nan)
+            lead_low, lead_high = option.lead_interval or (np.nan, np.nan)
+            rows.append((option.strategy, budget, option.accuracy, low, high, option.lead, lead_low, lead_high))
+    table = pd.DataFrame(rows, columns=list(FRONTIERS_COLUMNS[:-1])).assign(problems=profile.problems)
+    table = table.sort_values("strategy", key=lambda column: column.map(names.index), kind="stable", ignore_index=True)
     if not profile.has_votes:  # self-consistency is unknown from two solutions on, and so is a lead over it
         table = table[(table["strategy"] != "sc") | (table["budget"] < 2)].reset_index(drop=True)
         table.loc[table["budget"] >= 2, ["lead", "lead_low", "lead_high"]] = np.nan
     return table
-
-
-def join_intervals(
-    intervals: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lowest of the low ends and the highest of the high ends of intervals."""
-    lows, highs = zip(*intervals, strict=True)
-    return np.min(lows, axis=0), np.max(highs, axis=0)
 
 
 def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
@@ -96,7 +65,7 @@ def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
         DataError: a column is missing, there are no rows, or ``ax`` is not two Axes.
     """
     check_table(table, FRONTIERS_COLUMNS, "frontiers")
-    title = f"{table['problems'].iloc[0]} problems, scored with numbers chosen on other problems"
+    title = f"{table['problems'].iloc[0]} problems, expected accuracies on new ones"
     axes = draw_two_panels(table, ax, (draw_strategy_accuracies, draw_lead), title)
     remove_legend(axes[1])  # the first panel has the same lines
     return axes
@@ -137,7 +106,7 @@ def draw_lead(table: pd.DataFrame, ax: Any = None) -> Axes:
         if len(leads) and leads.isna().all():
             axes.set_xlim(table["budget"].min() / 2, 2 * table["budget"].max())
             axes.text(0.5, 0.6, "unknown: votes were not counted", transform=axes.transAxes, ha="center")
-        band = "" if best == "sc" else f", band: 95 %, paired, for {best}"
+        band = "" if best == "sc" else f", band: 95 %, for {best}"
         finish_axes(axes, f"ahead of SC{band}", BUDGET_LABEL)
         axes.set_ylabel("points")
         if axes.get_legend_handles_labels()[0]:

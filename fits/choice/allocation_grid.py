@@ -62,11 +62,13 @@ def check_accuracies(values: ArrayLike, shape: tuple[int, ...], name: str) -> ND
     return array
 
 
-def compute_knot_weights(at: NDArray[np.int64], on: NDArray[np.int64], name: str) -> NDArray[np.float64]:
+def compute_knot_weights(
+    at: NDArray[np.int64] | NDArray[np.float64], on: NDArray[np.int64] | NDArray[np.float64], name: str
+) -> NDArray[np.float64]:
     """Return weights of the knots that interpolate linearly in the logarithm.
 
     Args:
-        at: (n,) integers within the knots' range.
+        at: (n,) numbers within the knots' range.
         on: (m,) knots.
         name: "S" or "V", for the message.
 
@@ -112,6 +114,11 @@ class AllocationGrid:
     numbers: Mapping[str, NDArray[np.int64]]
     cost: NDArray[np.float64]
     weights: NDArray[np.float64]
+
+    @property
+    def knots(self) -> NDArray[np.int64]:
+        """(K,) the index of the allocation at each knot."""
+        return np.asarray(self.weights.argmax(axis=1))
 
 
 def build_voting_grid(S: ArrayLike) -> AllocationGrid:

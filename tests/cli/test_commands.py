@@ -104,7 +104,8 @@ def test_a_run_s_profile_gives_intervals_and_probabilities(command, profile):
     best, others = plan["recommendation"], plan["alternatives"]
     assert {best["strategy"], *(o["strategy"] for o in others)} == {"sc", "genrm", "genrm+vote", "weighted", "fused"}
     assert best["interval"][0] <= best["accuracy"] <= best["interval"][1]
-    assert best["probability_best"] + sum(other["probability_best"] for other in others) == pytest.approx(1)
+    assert best["probability_highest"] + sum(o["probability_highest"] for o in others) == pytest.approx(1)
+    assert all(option["probability_best"] >= option["probability_highest"] for option in (best, *others))
     for other in others:
         assert other["gap"] == pytest.approx(best["accuracy"] - other["accuracy"])
     assert plan["trust"] in ODDS_EXPONENTS

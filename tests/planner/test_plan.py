@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from isocompute.cli.screens.plan import TIE_NOTE, print_plan
+from isocompute.cli.screens.plan import CHEAPER_NOTE, print_plan
 from isocompute.errors import BudgetError
+from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN
 from isocompute.planner.budget import Budget
-from isocompute.planner.compare import compare_strategies, compute_frontier
+from isocompute.planner.compare import compare_budgets, compare_strategies, compute_frontier
 from isocompute.planner.plan import make_plan
 from isocompute.planner.profile import Curve, ProblemRecord, Profile, Surface, read_profile, round_accuracies
 
@@ -66,14 +67,28 @@ def test_the_gap_is_the_difference_of_what_is_printed():
     for other in decided.alternatives:
         assert other.gap == pytest.approx(decided.recommendation.accuracy - other.accuracy, abs=1e-12)
         assert other.gap_interval[0] <= other.gap <= other.gap_interval[1]
-    assert sum(o.probability_best for o in (decided.recommendation, *decided.alternatives)) == pytest.approx(1)
+    options = (decided.recommendation, *decided.alternatives)
+    assert sum(option.probability_highest for option in options) == pytest.approx(1)
+    assert all(option.probability_highest <= option.probability_best for option in options)
 
 
-def test_none_of_the_others_is_ahead_of_what_is_recommended():
+def test_the_recommendation_is_the_cheapest_within_the_margin():
     for seed in range(20):
-        first, *others = compare_strategies(profile(*surfaces(np.random.default_rng(seed), 40, 0.6)), 24.0, 1.0).options
-        assert all(other.gap >= 0 for other in others)
-        assert first.accuracy == max(option.accuracy for option in (first, *others))
+        world = profile(*surfaces(np.random.default_rng(seed), 40, 0.6))
+        options = compare_strategies(world, 24.0, 1.0).options
+        highest = max(option.accuracy for option in options)
+        near = [option for option in options if option.accuracy >= highest - EQUIVALENCE_MARGIN]
+        assert options[0].compute == min(option.compute for option in near)
+        assert all(option.gap >= -EQUIVALENCE_MARGIN for option in options[1:])
+
+
+def test_the_expected_accuracy_never_falls_with_the_budget():
+    for seed in range(5):
+        world = profile(*surfaces(np.random.default_rng(seed), 30, 0.6))
+        expected = [at.expected_accuracy for at in compare_budgets(world, np.geomspace(1, 2000, 60).tolist(), 1.0)]
+        assert (np.diff(expected) >= 0).all()
+        alone = compare_strategies(world, 300.0, 1.0).expected_accuracy
+        assert alone == compare_budgets(world, [3.0, 300.0], 1.0)[1].expected_accuracy
 
 
 def alike(problems: int, cost: float, ahead: float = 0.0) -> Profile:
@@ -97,37 +112,38 @@ def alike(problems: int, cost: float, ahead: float = 0.0) -> Profile:
     )
 
 
-def test_a_close_choice_says_so_and_promises_less():
+def test_a_close_choice_says_so():
     decided = make_plan(alike(80, 1.0, 0.001), Budget(2))
     best, (other,) = decided.recommendation, decided.alternatives
-    assert decided.expected_accuracy < min(best.accuracy, other.accuracy)
-    assert decided.interval[0] < decided.expected_accuracy < best.accuracy < decided.interval[1]
-    assert other.gap_interval[0] < 0 < other.gap < other.gap_interval[1]
-    assert 0.3 < other.probability_best < best.probability_best < 0.7
-    (said,) = (warning for warning in decided.warnings if warning.startswith("The choice of strategy is close"))
-    assert f"so the expected accuracy is {100 * decided.expected_accuracy:.1f} %" in said
+    assert best.strategy == "sc", "it is cheaper"
+    assert other.gap_interval[0] < 0 < other.gap_interval[1]
+    assert 0.4 < best.probability_highest < 0.6
+    assert best.probability_best > best.probability_highest
 
 
-def test_what_a_choice_is_ahead_by_is_reckoned_where_it_was_not_made():
-    compared = compare_strategies(alike(80, 1.0, 0.001), 2.0, 1.0)
-    best, other = compared.options
-    lead, interval = compared.get_lead(other.strategy)
-    assert lead == compared.expected_accuracy - other.accuracy < 0 < other.gap
-    assert interval == other.gap_interval
-    assert interval[0] <= lead
-    assert compared.get_lead(best.strategy) is None
-    assert compared.get_lead("bon") is None
-
-
-def test_a_clear_choice_is_promised_what_it_has():
+def test_what_was_measured_clearly_is_expected():
+    """No world has two strategies apart at S=1 V=1, and 80 problems that agree are believed all the same."""
     decided = make_plan(alike(80, 1.0, 0.3), Budget(2))
-    assert decided.expected_accuracy == decided.recommendation.accuracy
-    assert not any("close one" in warning for warning in decided.warnings)
+    best = decided.recommendation
+    assert best.strategy == "genrm"
+    assert decided.expected_accuracy == best.accuracy == pytest.approx(best.measured_accuracy, abs=0.01)
+    assert decided.alternatives[0].gap_interval[0] > 0.2
+    assert best.probability_highest > 0.99
+    assert best.lead == decided.alternatives[0].gap
+    assert best.lead_interval == pytest.approx(decided.alternatives[0].gap_interval)
 
 
-@pytest.mark.parametrize(("cost", "ahead", "said"), [(1.0, 0.01, True), (0.5, 0.01, False), (1.0, 0.3, False)])
+def test_of_few_problems_little_is_concluded():
+    """The same lead on fewer problems is expected to be smaller, and is less sure."""
+    few, many = (make_plan(alike(problems, 0.2, 0.08), Budget(2)) for problems in (12, 400))
+    leads = [max(option.lead for option in (plan.recommendation, *plan.alternatives)) for plan in (few, many)]
+    assert leads[0] < leads[1] == pytest.approx(0.08, abs=0.02)
+    assert few.recommendation.probability_highest < many.recommendation.probability_highest
+
+
+@pytest.mark.parametrize(("cost", "ahead", "said"), [(1.0, 0.03, True), (0.5, 0.03, False), (1.0, 0.3, False)])
 def test_what_costs_half_and_may_be_as_good_is_named(cost, ahead, said):
-    decided = make_plan(alike(80, cost, ahead), Budget(2))
+    decided = make_plan(alike(160, cost, ahead), Budget(2))
     assert decided.recommendation.strategy == "genrm"
     behind = f"{100 * decided.alternatives[0].gap:.1f}"
     thrifty = f"sc S=1 is {behind} points behind, which may be chance, and costs 1x."
@@ -179,8 +195,8 @@ def test_the_frontier_has_every_doubling():
 
 
 def test_what_is_promised_holds():
-    """In 400 worlds the 95 % interval holds the truth of the recommended allocation 92 to 98 % of the time, and
-    the promise is not too high on average: the choice is scored on other problems than it is made on."""
+    """In 400 worlds, unlike those of the prior, the 95 % interval holds the truth of the recommended allocation 92 to
+    98 % of the time, and what is expected is right to half a point on average."""
     rng = np.random.default_rng(8)
     truth_votes, truth_verified = (t.mean(axis=0) for t in surfaces(rng, 200_000, 0.75))
     truth = profile(truth_votes[None], truth_verified[None])
@@ -196,22 +212,35 @@ def test_what_is_promised_holds():
         held += compared.interval[0] <= expected <= compared.interval[1]
         excess.append(compared.expected_accuracy - expected)
     assert 0.92 <= held / 400 <= 0.98
-    assert np.mean(excess) < 3 * np.std(excess) / np.sqrt(400)
+    assert abs(np.mean(excess)) < 0.005 + 3 * np.std(excess) / np.sqrt(400)
 
 
-@pytest.mark.parametrize(("error", "tied"), [(0.02, True), (0.0, False)])
-def test_a_lead_below_zero_is_explained_and_there_is_none_without_drawing(capsys, error, tied):
-    """Drawn votes are ahead of SC by less than their error, and SC is cheaper."""
-    ease = np.random.default_rng(2).uniform(0.2, 0.6, 60)
-    world = profile(np.tile(ease[:, None], len(S)), np.zeros((60, len(S), len(V))))
-    votes = Surface(
-        solutions=[1], verifications=[1], accuracy=round_accuracies(ease[:, None, None] + 0.01), error=error
-    )
-    world = world.model_copy(update={"strategies": {"sc": world.strategies["sc"], "weighted": votes}})
+def test_a_number_at_its_limit_is_named():
+    """S=64 and V=16 are the largest measured; a budget that pays for more of either says so."""
+    votes, verified = surfaces(np.random.default_rng(0), 200, verifier=0.9)
+    rising = profile(0.5 * votes, verified * np.linspace(0.5, 1, len(S))[:, None])
+    decided = make_plan(rising, Budget(1e4))
+    assert decided.recommendation.at_limit
+    (said,) = (warning for warning in decided.warnings if "all that was measured" in warning)
+    assert f"{decided.recommendation.strategy} takes" in said
+    assert not make_plan(rising, Budget(4)).recommendation.at_limit
+
+
+def test_a_curve_that_ends_while_it_rises_is_said():
+    votes, verified = surfaces(np.random.default_rng(1), 100, verifier=0.5)
+    rising = profile(votes * np.linspace(0.5, 1, len(S)), verified)
+    (said,) = (warning for warning in make_plan(rising, Budget(1e4)).warnings if warning.startswith("SC was measured"))
+    assert "It still rose by" in said
+    flat = profile(np.tile(votes[:, :1], len(S)), verified)
+    (said,) = (warning for warning in make_plan(flat, Budget(1e4)).warnings if warning.startswith("SC was measured"))
+    assert "rose" not in said
+
+
+def test_a_lead_below_zero_is_explained(capsys):
+    """GenRM is expected to be a little better than SC, and dearer."""
+    world = alike(2000, 1.0, 0.004)
     decided = make_plan(world, Budget(2))
-    assert decided.recommendation.strategy == ("sc" if tied else "weighted")
-    assert (decided.alternatives[0].gap < 0) == tied
+    assert decided.recommendation.strategy == "sc"
+    assert decided.alternatives[0].gap < 0
     print_plan(Console(width=200), world, decided)
-    said = capsys.readouterr().out
-    assert ("-1.0 [" in said) == tied
-    assert (TIE_NOTE in said) == tied
+    assert CHEAPER_NOTE in capsys.readouterr().out

@@ -1,0 +1,59 @@
+"""How sure a comparison of allocations is: intervals of differences, and the probability of being the best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import stdtrit
+
+from isocompute.fits.arrays import Floats
+from isocompute.fits.choice.posterior import AccuracyPosterior
+from isocompute.fits.choice.recommendation import ChosenAllocation
+
+DRAWS = 10_000
+"""The number of draws from which the probability of being best is computed; its error is at most half a percent."""
+SEED = 128
+
+
+def enclose_differences(
+    posterior: AccuracyPosterior, rows: Sequence[ChosenAllocation], first: int, level: float = 0.95
+) -> list[tuple[float, float]]:
+    """Return the interval of one allocation's accuracy minus that of each.
+
+    Args:
+        posterior: the expected accuracies.
+        rows: the allocations.
+        first: index of the one.
+        level: probability that an interval holds, in (0, 1).
+    """
+    covariance = posterior.compute_covariance([(row.table, row.allocation) for row in rows])
+    variance = covariance[first, first] + covariance.diagonal() - 2 * covariance[first]
+    reach = stdtrit(posterior.freedom, (1 + level) / 2) * np.sqrt(np.maximum(variance, 0))
+    difference = np.array([rows[first].accuracy - row.accuracy for row in rows])
+    return list(zip((difference - reach).tolist(), (difference + reach).tolist(), strict=True))
+
+
+def compute_best_probabilities(
+    posterior: AccuracyPosterior, rows: Sequence[ChosenAllocation], margin: float
+) -> list[float]:
+    """Return for each allocation the probability that no other is better by more than the margin.
+
+    Those within the margin of the best are all best, so these probabilities may add up to more than 1.
+
+    Args:
+        posterior: the expected accuracies.
+        rows: the allocations.
+        margin: difference in accuracy.
+    """
+    covariance = posterior.compute_covariance([(row.table, row.allocation) for row in rows])
+    noise = np.random.default_rng(SEED).standard_normal((DRAWS, len(rows)))
+    drawn = np.array([row.accuracy for row in rows]) + noise @ _find_root(covariance)
+    behind = drawn.max(axis=1, keepdims=True) - drawn
+    return [float(share) for share in (behind <= margin).mean(axis=0)]
+
+
+def _find_root(covariance: Floats) -> Floats:
+    """Return the symmetric root of a covariance, which may be singular."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(np.clip(values, 0, None)) @ vectors.T)

@@ -1,0 +1,191 @@
+"""Expected accuracies of allocations on new problems: what was measured, shrunk towards a prior.
+
+The mean over a few problems is a poor guide to the best of hundreds of allocations: the highest mean is high partly by
+luck. Therefore the means of all strategies are estimated together. The prior says how accuracies vary over tasks
+(`AccuracyPrior`), and the problems show how much a mean of so many problems varies by chance. With few problems the
+estimate stays near the prior, and with many it follows the measurement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import eigh
+
+from isocompute.errors import DataError
+from isocompute.fits.arrays import Floats
+from isocompute.fits.choice.accuracy_prior import AccuracyPrior
+from isocompute.fits.choice.options import AllocationOptions
+from isocompute.fits.groups import ProblemGroups, code_problem_groups
+
+DIRECTIONS = 24
+"""The number of directions in which accuracies are estimated, chosen by regret on simulated worlds."""
+EXTRA_DIRECTIONS = 2
+"""Further directions for each strategy that the prior does not know."""
+PRIOR_PROBLEMS = 100
+"""Weight of the prior's covariance over problems, in problems; chosen likewise."""
+_NOISE = 0.1  # spread of noise that directions must rise above, so that small differences do not decide
+_WIDENINGS = 2.0 ** np.arange(13)  # factors tried on the prior's covariance
+_REST_SPREAD = 0.003  # what the directions miss of a typical surface
+_SCALE_PROBLEMS = 3  # weight of the prior's scale of that covariance, so that equal problems are not taken for certain
+_TYPICAL_PROBLEMS = 20  # directions are ordered by the variance of a mean over so many problems
+
+
+@dataclass(frozen=True, eq=False)
+class AccuracyPosterior:
+    """The distribution of the mean accuracies on new problems, at the knots of n tables, one after the other.
+
+    Args:
+        tables: the tables.
+        mean: (K,) expected accuracy at each knot.
+        factor: (K, r) F: F Fᵀ is the covariance of the accuracies, up to a common level, so that it gives the error of
+            differences only.
+        freedom: degrees of freedom of the covariance, for t quantiles.
+    """
+
+    tables: tuple[AllocationOptions, ...]
+    mean: Floats
+    factor: Floats
+    freedom: float
+
+    def compute_expected_accuracies(self) -> list[Floats]:
+        """Return for each table (A,) the expected accuracy of each of its allocations."""
+        parts = self._split(self.mean)
+        return [part @ table.grid.weights for part, table in zip(parts, self.tables, strict=True)]
+
+    def compute_covariance(self, chosen: Sequence[tuple[int, int]]) -> Floats:
+        """Return (m, m) the covariance of m allocations, each given by its table and index, up to a common level."""
+        parts = self._split(self.factor)
+        rows = np.stack([self.tables[table].grid.weights[:, at] @ parts[table] for table, at in chosen])
+        return rows @ rows.T
+
+    def _split(self, values: Floats) -> list[Floats]:
+        ends = np.cumsum([table.accuracy.shape[1] for table in self.tables])
+        return np.split(values, ends[:-1])
+
+
+def compute_posterior(
+    tables: Sequence[AllocationOptions],
+    prior: AccuracyPrior,
+    strata: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
+) -> AccuracyPosterior:
+    """Estimate the mean accuracies of all allocations on new problems.
+
+    With the measured means y = m + e at K knots, the prior m ~ N(μ, B) and the chance e ~ N(0, C), the posterior is
+    normal with the mean μ + B(B + C)⁻¹(y - μ) and the covariance B - B(B + C)⁻¹B. C is the covariance over problems
+    divided by their number, itself shrunk to the prior's shape, because with fewer problems than knots it is singular.
+    This is done in the `DIRECTIONS` that vary most, which smooths the surfaces. What lies outside of them is shrunk
+    towards 0 knot by knot; it counts as chance unless it is more than twice as large as chance makes it. The mean over
+    all knots is the measured one: the prior is for differences between allocations only.
+
+    Args:
+        tables: options of n strategies, on the same P ≥ 2 problems.
+        prior: what is expected without a measurement.
+        strata: (P,) label of each problem's stratum, as for `fits.compute_mean_interval`.
+        clusters: (P,) label of each problem's cluster, likewise.
+
+    Raises:
+        DataError: fewer than 2 problems or clusters, or tables of different problems.
+    """
+    values = np.concatenate([table.accuracy for table in tables], axis=1)
+    groups = code_problem_groups(len(values), strata, clusters)
+    if groups.clusters < 2:
+        raise DataError(f"expected accuracies need at least 2 independent problems; got {groups.clusters}.")
+    placed = prior.place(tables)
+    between, within = _centre(placed.between), _centre(placed.within)
+    basis = _find_basis(between, within, _count_directions(tables, prior))
+    problems = values - placed.mean
+    level = problems.mean()
+    inside = problems @ basis
+    chance = _estimate_chance(inside, basis.T @ within @ basis, groups)
+    seen = basis.T @ between @ basis
+    factor = _choose_widening(seen, chance, inside.mean(axis=0))
+    gain = np.linalg.solve(factor * seen + chance, factor * basis.T @ between).T
+    covariance = factor * between - gain @ basis.T @ (factor * between)
+    span = np.linalg.qr(between @ basis)[0]
+    rest, rest_spread = _shrink_rest(_remove_span(problems, span), groups)
+    return AccuracyPosterior(
+        tables=tuple(tables),
+        mean=placed.mean + level + gain @ inside.mean(axis=0) + rest,
+        factor=np.column_stack([_factorise(covariance), np.diag(rest_spread)]),
+        freedom=groups.clusters - 1 + PRIOR_PROBLEMS,
+    )
+
+
+def _centre(covariance: Floats) -> Floats:
+    """Return the covariance of accuracies minus their mean over all knots."""
+    rows = covariance.mean(axis=0)
+    return np.asarray(covariance - rows - rows[:, None] + rows.mean())
+
+
+def _remove_span(problems: Floats, span: Floats) -> Floats:
+    """Return what remains of (P, K) values outside of some directions and of the common level."""
+    centred = problems - problems.mean(axis=1, keepdims=True)
+    return np.asarray(centred - centred @ span @ span.T)
+
+
+def _count_directions(tables: Sequence[AllocationOptions], prior: AccuracyPrior) -> int:
+    return DIRECTIONS + EXTRA_DIRECTIONS * sum(table.strategy not in prior.parts for table in tables)
+
+
+def _find_basis(between: Floats, within: Floats, count: int) -> Floats:
+    """Return (K, r) directions in which tasks differ most in relation to chance."""
+    noise = within + _NOISE**2 * np.eye(len(within))
+    _, directions = eigh(between, noise)
+    chosen = directions[:, ::-1][:, : min(count, len(between) - 1)]
+    return np.asarray(chosen - chosen.mean(axis=0))
+
+
+def _estimate_chance(problems: Floats, shape: Floats, groups: ProblemGroups) -> Floats:
+    """Return the covariance of the mean over problems, (r, r), from (P, r) values and the prior's shape (r, r)."""
+    deviations, freedom = _compute_deviations(problems, groups)
+    measured = deviations.T @ deviations / freedom
+    scale = (np.trace(measured) * freedom / np.trace(shape) + _SCALE_PROBLEMS) / (freedom + _SCALE_PROBLEMS)
+    total = PRIOR_PROBLEMS + freedom
+    return np.asarray((PRIOR_PROBLEMS * scale * shape + freedom * measured) / total / groups.clusters)
+
+
+def _choose_widening(between: Floats, chance: Floats, mean: Floats) -> float:
+    """Return the factor on the prior's covariance under which the measured mean is most likely.
+
+    A task that is unlike all worlds is thus not forced into their shape: its measurement decides.
+    """
+    likelihoods = []
+    for factor in _WIDENINGS:
+        covariance = factor * between + chance
+        likelihoods.append(-np.linalg.slogdet(covariance)[1] - mean @ np.linalg.solve(covariance, mean))
+    return float(_WIDENINGS[int(np.argmax(likelihoods))])
+
+
+def _shrink_rest(problems: Floats, groups: ProblemGroups) -> tuple[Floats, Floats]:
+    """Return (K,) the shrunk mean of what lies outside of the directions, and its spread, from (P, K) values."""
+    deviations, freedom = _compute_deviations(problems, groups)
+    chance = (deviations**2).sum(axis=0) / freedom / groups.clusters
+    mean = problems.mean(axis=0)
+    missed = max(_REST_SPREAD**2, float((mean**2).mean() - 2 * chance.mean()))
+    gain = missed / (missed + chance)
+    return gain * mean, np.sqrt(gain * chance)
+
+
+def _compute_deviations(problems: Floats, groups: ProblemGroups) -> tuple[Floats, int]:
+    """Return the deviations of n clusters from the mean of their stratum, (n, …), and their degrees of freedom."""
+    sizes = groups.sizes / groups.sizes.mean()
+    sums = np.zeros((groups.clusters, problems.shape[1]))
+    np.add.at(sums, groups.cluster, problems)
+    linear = sums / groups.sizes.mean() - problems.mean(axis=0) * sizes[:, None]
+    strata = int(groups.stratum.max()) + 1
+    if strata > 1:  # the shares of the strata are fixed, so that only the variance within them counts
+        within = np.zeros((strata, linear.shape[1]))
+        np.add.at(within, groups.stratum, linear)
+        linear = linear - (within / np.bincount(groups.stratum)[:, None])[groups.stratum]
+    return linear, groups.clusters - strata
+
+
+def _factorise(covariance: Floats) -> Floats:
+    """Return a factor F of a covariance F Fᵀ; rounding may have made it slightly indefinite."""
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    return np.asarray(vectors * np.sqrt(np.clip(values, 0, None)))

@@ -1,0 +1,120 @@
+"""The rule that recommends: of the strategies whose expected accuracy is near the highest, the cheapest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from isocompute.errors import DataError
+from isocompute.fits.arrays import Floats
+from isocompute.fits.choice.options import AllocationOptions
+from isocompute.fits.choice.ties import TIE_TOLERANCE
+
+EQUIVALENCE_MARGIN = 0.005
+"""Half a point: strategies whose expected accuracies differ by less are equivalent, and the cheapest is recommended."""
+
+
+@dataclass(frozen=True)
+class ChosenAllocation:
+    """A strategy's allocation within a budget.
+
+    Args:
+        table: index of the strategy's table.
+        allocation: index of the allocation in it.
+        accuracy: its expected accuracy.
+        cost: its cost, in x.
+    """
+
+    table: int
+    allocation: int
+    accuracy: float
+    cost: float
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to run within a budget.
+
+    Args:
+        best: the recommended strategy at its allocation.
+        rows: each affordable strategy at its allocation, in the order of the tables.
+    """
+
+    best: ChosenAllocation
+    rows: tuple[ChosenAllocation, ...]
+
+
+def recommend_allocations(
+    tables: Sequence[AllocationOptions],
+    expected: Sequence[Floats],
+    budgets: Sequence[float],
+    margin: float = EQUIVALENCE_MARGIN,
+) -> list[Recommendation | None]:
+    """Recommend a strategy and its allocation within each of some budgets.
+
+    A strategy takes the affordable allocation with the highest expected accuracy; ties go to the cheapest. Of the
+    strategies within the margin of the highest, the cheapest is recommended; equal costs go to the highest. A strategy
+    is passed over if another is expected to do better at the same compute or less. The expected accuracy never falls
+    with the budget, so one that is expected to do worse than what a smaller budget was advised is passed over too.
+
+    Args:
+        tables: options of n strategies.
+        expected: for each table (A,) the expected accuracy of each allocation.
+        budgets: compute per problem, in x.
+        margin: difference in accuracy below which strategies are equivalent.
+
+    Returns:
+        For each budget a recommendation; None where no allocation is affordable.
+
+    Raises:
+        DataError: accuracies for another number of allocations.
+
+    Example:
+        >>> from isocompute.fits.choice.options import build_voting_options
+        >>> cheap = build_voting_options([[0.6, 0.700]], [1, 2])
+        >>> dear = build_voting_options([[0.6, 0.704]], [1, 2], "bon", each=1.5)
+        >>> found = recommend_allocations([cheap, dear], [np.array([0.6, 0.700]), np.array([0.6, 0.704])], [0.5, 3])
+        >>> found[0] is None, found[1].best.table, [row.cost for row in found[1].rows]
+        (True, 0, [2.0, 3.0])
+    """
+    steps = []
+    for index, (table, accuracy) in enumerate(zip(tables, expected, strict=True)):
+        if accuracy.shape != table.grid.cost.shape:
+            raise DataError(f"{table.strategy} has {len(table.grid.cost)} allocations; got {accuracy.shape}.")
+        steps += [ChosenAllocation(index, *step) for step in _list_improvements(accuracy, table.grid.cost)]
+    steps.sort(key=lambda step: (step.cost, step.table))
+    order = sorted(range(len(budgets)), key=lambda i: budgets[i])
+    found: list[Recommendation | None] = [None] * len(budgets)
+    rows: dict[int, ChosenAllocation] = {}
+    beaten: dict[int, bool] = {}  # whether another strategy does better at the compute of a row
+    best: ChosenAllocation | None = None
+    taken = 0
+    for i in order:
+        while taken < len(steps) and steps[taken].cost <= budgets[i] * (1 + 1e-12):
+            first = taken
+            while taken < len(steps) and steps[taken].cost == steps[first].cost:
+                rows[steps[taken].table] = steps[taken]
+                taken += 1
+            highest = max(row.accuracy for row in rows.values())
+            beaten |= {step.table: step.accuracy < highest for step in steps[first:taken]}
+            promised = -np.inf if best is None else best.accuracy
+            near = [row for row in rows.values() if row.accuracy >= max(highest - margin, promised)]
+            unbeaten = [row for row in near if not beaten[row.table]]
+            best = min(unbeaten, key=lambda row: (row.cost, -row.accuracy, row.table))
+        if best is not None:
+            found[i] = Recommendation(best, tuple(rows[table] for table in sorted(rows)))
+    return found
+
+
+def _list_improvements(accuracy: Floats, cost: Floats) -> list[tuple[int, float, float]]:
+    """Return index, accuracy and cost of each allocation that is better than every cheaper one."""
+    steps: list[tuple[int, float, float]] = []
+    for at in range(len(cost)):
+        if steps and accuracy[at] <= steps[-1][1] + TIE_TOLERANCE:
+            continue
+        if steps and cost[at] == steps[-1][2]:
+            steps.pop()
+        steps.append((at, float(accuracy[at]), float(cost[at])))
+    return steps
