@@ -13,7 +13,6 @@ from isocompute.fits import (
     AllocationOptions,
     ComputeOptimalPolicy,
     DifficultyLevels,
-    SingleChoice,
     assign_agreement_levels,
     assign_given_levels,
     assign_oracle_levels,
@@ -22,11 +21,11 @@ from isocompute.fits import (
     assign_verdict_levels,
     choose_compute_optimal,
     draw_bootstrap_weights,
-    score_single_choice,
 )
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile
+from isocompute.planner.plan_choice import score_plan_choice
 from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, apply_costs, find_bundled_profiles, read_profile
 from isocompute.planner.reuse import build_reusing_options
 from isocompute.planner.strategies.options import describe_unplaced_strategies, list_strategy_options
@@ -256,14 +255,6 @@ def build_study(
     return DifficultyStudy(
         name, kind, description, assigned.in_practice, P, policy, assigned.charge, assigned.samples, notes
     )
-
-
-def score_plan_choice(options: list[AllocationOptions], budgets: list[float]) -> SingleChoice:
-    """Return the single choice that a plan makes at each budget, with each problem's accuracy under it.
-
-    A plan reports `held_out` as its expected accuracy, see `compare_strategies`.
-    """
-    return score_single_choice(options, budgets)
 
 
 def describe_difficulty_kind(kind: str, samples: int) -> str:

@@ -142,6 +142,8 @@ def _find_basis(between: Floats, within: Floats, count: int) -> Floats:
 
 def _estimate_chance(problems: Floats, shape: Floats, groups: ProblemGroups) -> Floats:
     """Return the covariance of the mean over problems, (r, r), from (P, r) values and the prior's shape (r, r)."""
+    if not shape.size:  # a single knot leaves no difference to estimate
+        return shape
     deviations, freedom = _compute_deviations(problems, groups)
     measured = deviations.T @ deviations / freedom
     scale = (np.trace(measured) * freedom / np.trace(shape) + _SCALE_PROBLEMS) / (freedom + _SCALE_PROBLEMS)

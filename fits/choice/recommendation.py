@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,10 @@ from isocompute.fits.choice.ties import TIE_TOLERANCE
 
 EQUIVALENCE_MARGIN = 0.005
 """Half a point: strategies whose expected accuracies differ by less are equivalent, and the cheapest is recommended."""
+SAME_COMPUTE = 1.05
+"""Costs whose ratio is at most this are the same: whole numbers seldom spend a budget exactly."""
+SIMPLEST = "sc"
+"""The strategy that needs no verifier and no scorer."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,10 @@ def recommend_allocations(
     """Recommend a strategy and its allocation within each of some budgets.
 
     A strategy takes the affordable allocation with the highest expected accuracy; ties go to the cheapest. Of the
-    strategies within the margin of the highest, the cheapest is recommended; equal costs go to the highest. A strategy
-    is passed over if another is expected to do better at the same compute or less. The expected accuracy never falls
-    with the budget, so one that is expected to do worse than what a smaller budget was advised is passed over too.
+    strategies within the margin of the highest, the cheapest is recommended, and of several at the same compute SC,
+    which needs no second model. Another strategy is passed over if a third one is expected to do better at the same
+    compute or less. The expected accuracy never falls with the budget, so a strategy that is expected to do worse than
+    what a smaller budget was advised is passed over too.
 
     Args:
         tables: options of n strategies.
@@ -101,8 +106,7 @@ def recommend_allocations(
             beaten |= {step.table: step.accuracy < highest for step in steps[first:taken]}
             promised = -np.inf if best is None else best.accuracy
             near = [row for row in rows.values() if row.accuracy >= max(highest - margin, promised)]
-            unbeaten = [row for row in near if not beaten[row.table]]
-            best = min(unbeaten, key=lambda row: (row.cost, -row.accuracy, row.table))
+            best = _choose_cheapest_row(near, beaten, tables)
         if best is not None:
             found[i] = Recommendation(best, tuple(rows[table] for table in sorted(rows)))
     return found
@@ -118,3 +122,15 @@ def _list_improvements(accuracy: Floats, cost: Floats) -> list[tuple[int, float,
             steps.pop()
         steps.append((at, float(accuracy[at]), float(cost[at])))
     return steps
+
+
+def _choose_cheapest_row(
+    near: Sequence[ChosenAllocation], beaten: Mapping[int, bool], tables: Sequence[AllocationOptions]
+) -> ChosenAllocation:
+    """Return the cheapest unbeaten row, or SC if it is near the highest and costs no more than the same."""
+    unbeaten = [row for row in near if not beaten[row.table]]
+    cheapest = min(unbeaten, key=lambda row: (row.cost, -row.accuracy, row.table))
+    for row in near:
+        if tables[row.table].strategy == SIMPLEST and row.cost <= SAME_COMPUTE * cheapest.cost:
+            return row
+    return cheapest

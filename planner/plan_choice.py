@@ -1,0 +1,67 @@
+"""The plan's choice scored on problems that it was not made on, so that other policies can be compared with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from isocompute.fits import AllocationOptions, SingleChoice, split_folds
+from isocompute.fits.arrays import Floats
+from isocompute.fits.choice.posterior import compute_posterior
+from isocompute.fits.choice.recommendation import Recommendation, recommend_allocations
+from isocompute.planner.prior import read_accuracy_prior
+
+CHOICE_SPLITS = 4
+"""The number of times that the problems are split into folds; each fold takes an estimate of all expectations."""
+
+
+def score_plan_choice(options: Sequence[AllocationOptions], budgets: Sequence[float]) -> SingleChoice:
+    """Score the choice that a plan makes at each budget, with each problem's accuracy under it.
+
+    Args:
+        options: options of n strategies over P ≥ 2 problems.
+        budgets: (nC,) compute per problem, in x.
+    """
+    P = len(options[0].accuracy)
+    folds = split_folds(P, splits=CHOICE_SPLITS)
+    held_out = np.zeros((P, len(budgets)))
+    for train, test in zip(folds.train, folds.test, strict=True):
+        held_out[test] += _score_choices(options, _recommend(options, train, budgets), test)
+    found = _recommend(options, np.ones(P, dtype=bool), budgets)
+    in_sample = _score_choices(options, found, np.ones(P, dtype=bool))
+    return SingleChoice(held_out / CHOICE_SPLITS, in_sample, [_describe_choice(options, each) for each in found])
+
+
+def _recommend(
+    options: Sequence[AllocationOptions], problems: np.ndarray, budgets: Sequence[float]
+) -> list[Recommendation | None]:
+    """Return what is recommended within each budget from some of the problems."""
+    tables = [replace(option, accuracy=option.accuracy[problems]) for option in options]
+    if problems.sum() < 2:  # nothing can be said of chance, so the measured means decide
+        expected = [table.accuracy.mean(axis=0) @ table.grid.weights for table in tables]
+    else:
+        expected = compute_posterior(tables, read_accuracy_prior()).compute_expected_accuracies()
+    return recommend_allocations(tables, expected, budgets)
+
+
+def _score_choices(
+    options: Sequence[AllocationOptions], found: Sequence[Recommendation | None], problems: np.ndarray
+) -> Floats:
+    """Return (problems, nC) the accuracies under the recommendations; NaN where there is none."""
+    columns = [
+        np.full(problems.sum(), np.nan)
+        if each is None
+        else options[each.best.table].compute_accuracies(np.array([each.best.allocation]), problems)[:, 0]
+        for each in found
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _describe_choice(options: Sequence[AllocationOptions], found: Recommendation | None) -> str | None:
+    """Return a recommendation in words; None where there is none."""
+    if found is None:
+        return None
+    table = options[found.best.table]
+    return f"{table.strategy} {table.label_allocation(found.best.allocation)}"
