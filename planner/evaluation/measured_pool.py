@@ -34,6 +34,8 @@ class MeasuredPool:
         lam: λ; None without verifications, or if it is unknown.
         rho: ρ; None without scores, or if it is unknown.
         has_answers: whether answers are known.
+        strata: (P,) level of each problem, which the planner's expectations use; None if it is unknown.
+        clusters: (P,) cluster of each problem, likewise; a cluster is never in a pilot and scored, too.
     """
 
     pool: Pool
@@ -41,6 +43,8 @@ class MeasuredPool:
     lam: float | None = None
     rho: float | None = None
     has_answers: bool = True
+    strata: Ints | None = None
+    clusters: Ints | None = None
 
     @cached_property
     def budgets(self) -> tuple[float, ...]:

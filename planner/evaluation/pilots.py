@@ -44,7 +44,8 @@ class PilotShape:
 
     def __str__(self) -> str:
         text = f"{self.problems} problems × {self.solutions} solutions"
-        return text + (f", {self.verified} verified {self.verifications} times" if self.verified else "")
+        times = "once" if self.verifications == 1 else f"{self.verifications} times"
+        return text + (f", {self.verified} verified {times}" if self.verified else "")
 
 
 def get_full_shape(pool: Pool) -> PilotShape:

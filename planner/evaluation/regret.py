@@ -146,10 +146,30 @@ def evaluate_split(measured: MeasuredPool, shape: PilotShape, split: int, seed: 
         seed: seed of all splits.
     """
     rng = np.random.default_rng((seed, split))
-    problems = np.sort(rng.permutation(measured.pool.problems)[: shape.problems])
-    advised = choose_advised_allocations(measured.estimate_pilot(problems, shape, rng), measured.budgets)
-    others = np.setdiff1d(np.arange(measured.pool.problems), problems)
+    problems, others = split_problems(measured, shape.problems, rng)
+    strata, clusters = (None if labels is None else labels[problems] for labels in (measured.strata, measured.clusters))
+    tables = measured.estimate_pilot(problems, shape, rng)
+    advised = choose_advised_allocations(tables, measured.budgets, strata, clusters)
     return measure_regret(measured, others, {ADVICE: list(map(measured.weigh, advised)), **measured.fixed_rules})
+
+
+def split_problems(measured: MeasuredPool, count: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Draw the problems of a pilot, and return them and those that score its advice.
+
+    Clusters are drawn whole until the pilot has enough problems; what is left of the last one scores nothing.
+
+    Raises:
+        DataError: the pilot has problems of every cluster, or of fewer than two.
+    """
+    clusters = np.arange(measured.pool.problems) if measured.clusters is None else measured.clusters
+    problems = np.sort(np.argsort(rng.permutation(clusters.max() + 1)[clusters], kind="stable")[:count])
+    others = np.flatnonzero(~np.isin(clusters, clusters[problems]))
+    if not len(others) or len(np.unique(clusters[problems])) < 2:
+        raise DataError(
+            f"A pilot of {count} problems does not leave clusters to score it on, or has one cluster; the run has "
+            f"{len(np.unique(clusters))} clusters of problems."
+        )
+    return problems, others
 
 
 def measure_regret(
@@ -170,9 +190,24 @@ def measure_regret(
     }
 
 
-def choose_advised_allocations(tables: Sequence[AllocationOptions], budgets: Sequence[float]) -> list[Allocation]:
-    """Return what the planner advises within each budget, from the tables of a pilot."""
-    expected = compute_posterior(tables, read_accuracy_prior()).compute_expected_accuracies()
+def choose_advised_allocations(
+    tables: Sequence[AllocationOptions],
+    budgets: Sequence[float],
+    strata: Ints | None = None,
+    clusters: Ints | None = None,
+) -> list[Allocation]:
+    """Return what the planner advises within each budget, from the tables of a pilot.
+
+    Args:
+        tables: options of each strategy over the n problems of the pilot.
+        budgets: in x.
+        strata: (n,) level of each problem; None if it is unknown.
+        clusters: (n,) cluster of each problem; None if each is its own.
+
+    Raises:
+        DataError: a budget pays for nothing.
+    """
+    expected = compute_posterior(tables, read_accuracy_prior(), strata, clusters).compute_expected_accuracies()
     advised = []
     for budget, found in zip(budgets, recommend_allocations(tables, expected, budgets), strict=True):
         if found is None:

@@ -119,8 +119,10 @@ def measure_run(run: Run, pool: RunPool, lam: float | str | None = None, rho: fl
     profile = apply_costs(build_profile(run, pool, measure_costs(pool), run.path), lam, rho)
     tables = tuple(list_strategy_options(profile, profile.lam))
     if sum(len(table.grid.cost) for table in tables) < 2:
-        raise DataError(f"The run at '{run.path}' has one allocation, so that there is no advice to evaluate.")
-    measured = MeasuredPool(pool.pool, tables, profile.lam, get_rho(profile), pool.has_answers)
+        sentence = f"The run at '{run.path}' has one allocation of known cost, so that there is no advice to evaluate."
+        raise DataError(" ".join([sentence, *describe_unknown_costs(profile)]))
+    groups = (None if labels is None else np.array(labels) for labels in (profile.strata, profile.clusters))
+    measured = MeasuredPool(pool.pool, tables, profile.lam, get_rho(profile), pool.has_answers, *groups)
     return MeasuredRun(run.path, measured, describe_unknown_costs(profile))
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import isocompute as iso
-from isocompute.errors import DataError
+from isocompute.errors import DataError, IsocomputeError
 from isocompute.fits import Pool
 from isocompute.fits.choice.recommendation import recommend_allocations
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.evaluation.measured_pool import measure_pool
 from isocompute.planner.evaluation.pilots import PilotShape, choose_default_shape, complete_shape, draw_pilot
-from isocompute.planner.evaluation.regret import ADVICE, evaluate_pool, evaluate_split, measure_regret
+from isocompute.planner.evaluation.regret import ADVICE, evaluate_pool, evaluate_split, measure_regret, split_problems
 from isocompute.planner.evaluation.rules import ALWAYS_SC, PUBLISHED_LAW, Allocation, list_fixed_rules
 from isocompute.planner.evaluation.run_evaluation import evaluate_run, sort_problems
 from isocompute.runners.storage.run import Run
@@ -44,6 +45,12 @@ def draw_numbered_pool(verified, scored):
     judged = 1 + answers[:, :verified] % M
     verdicts[np.arange(M) >= judged[..., None]] = np.nan
     return Pool(answers, answers[:, 0], verdicts, judged, answers[:, :scored] / 1000, answers[:, :scored] % 2 == 0)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """Thirty problems with every strategy that verifies, at λ = 0.5."""
+    return measure_pool(draw_verified_pool(), 0.5)
 
 
 @pytest.mark.parametrize(("verified", "scored"), [(6, 6), (4, 9), (9, 4), (12, 3), (3, 12)])
@@ -91,8 +98,7 @@ def test_the_default_pilot_costs_a_tenth_and_is_wide():
     assert complete_shape(pool, 1.067, {"solutions": 32, "verified": None}) == PilotShape(60, 32, 32, 4)
 
 
-def test_regret_is_zero_for_the_best_allocation_and_never_below():
-    measured = measure_pool(draw_verified_pool(), 0.5)
+def test_regret_is_zero_for_the_best_allocation_and_never_below(measured):
     others = np.arange(10, 30)
     means = [table.accuracy[others].mean(axis=0) @ table.grid.weights for table in measured.tables]
     oracle = []
@@ -107,8 +113,7 @@ def test_regret_is_zero_for_the_best_allocation_and_never_below():
     assert all((values > -1e-9).all() for values in regret.values())
 
 
-def test_rules_spend_the_budget_and_fall_back_on_sc():
-    measured = measure_pool(draw_verified_pool(), 0.5)
+def test_rules_spend_the_budget_and_fall_back_on_sc(measured):
     rules = list_fixed_rules(measured.tables, 0.5)
     assert rules[ALWAYS_SC](7.9) == Allocation("sc", {"S": 7})
     assert rules[ALWAYS_SC](500) == Allocation("sc", {"S": 16})
@@ -117,9 +122,7 @@ def test_rules_spend_the_budget_and_fall_back_on_sc():
     assert rules[PUBLISHED_LAW](16) == Allocation("genrm", {"S": 3, "V": 4})
 
 
-def test_a_whole_pilot_takes_the_rows_and_each_split_has_its_own_numbers():
-    pool = draw_verified_pool()
-    measured = measure_pool(pool, 0.5)
+def test_a_whole_pilot_takes_the_rows_and_each_split_has_its_own_numbers(measured):
     whole = PilotShape(5, 16, 8, 4)
     tables = measured.estimate_pilot(np.array([3, 1]), whole, np.random.default_rng(0))
     for table, all_problems in zip(tables, measured.tables, strict=True):
@@ -132,10 +135,25 @@ def test_a_whole_pilot_takes_the_rows_and_each_split_has_its_own_numbers():
     assert found.cost_share == pytest.approx(5 / 30)
 
 
-def test_a_shape_that_does_not_fit_is_refused_in_a_sentence():
-    pool = draw_verified_pool()
+def test_a_cluster_is_in_the_pilot_or_scored_and_never_both(measured):
+    clusters = np.repeat(np.arange(10), 3)
+    measured = replace(measured, clusters=clusters)
+    for seed in range(20):
+        problems, others = split_problems(measured, 10, np.random.default_rng(seed))
+        assert len(problems) == 10
+        assert len(others) == 18
+        assert not set(clusters[problems]) & set(clusters[others])
+    with pytest.raises(DataError, match="the run has 10 clusters of problems"):
+        evaluate_split(measured, PilotShape(28, 16, 8, 4), 0)
+    plain, levels = (replace(measured, clusters=None, strata=strata) for strata in (None, np.arange(30) % 2))
+    split = evaluate_split(levels, PilotShape(12, 8, 4, 2), 0)
+    assert (split[ALWAYS_SC] == evaluate_split(plain, PilotShape(12, 8, 4, 2), 0)[ALWAYS_SC]).all()
+
+
+def test_a_shape_that_does_not_fit_is_refused_in_a_sentence(measured):
+    pool = measured.pool
     with pytest.raises(DataError, match="The number of problems of a pilot from this run must be 2 to 28; got 29"):
-        evaluate_pool(measure_pool(pool, 0.5), PilotShape(29, 16, 8, 4))
+        evaluate_pool(measured, PilotShape(29, 16, 8, 4))
     with pytest.raises(DataError, match="A pilot verifies at most its 4 solutions; got 5"):
         complete_shape(pool, None, {"solutions": 4, "verified": 5})
     with pytest.raises(DataError, match="verifications of each solution of a pilot from this run must be 0; got 1"):
@@ -186,7 +204,7 @@ def test_command_and_function_say_the_same(command, framed_run):
 def test_the_table_says_what_was_drawn_and_what_the_numbers_mean(command, framed_run):
     printed = command("evaluate", framed_run, "--splits", 2).out
     text = " ".join(printed.split())
-    assert "2 pilots of 7 problems × 3 solutions, 3 verified 1 times" in text
+    assert "2 pilots of 7 problems × 3 solutions, 3 verified once" in text
     assert "the advice is scored on the other 5 problems" in text
     rows = [line.split("  ")[0] for line in printed.splitlines() if "±" in line]
     assert rows[:3] == [ADVICE, ALWAYS_SC, PUBLISHED_LAW] or rows[1].startswith("best fixed: ")
@@ -199,6 +217,21 @@ def test_a_shape_that_a_run_does_not_have_is_refused(refused, framed_run):
     assert refused("evaluate", framed_run, "--solutions", 7) == said
     assert refused("evaluate", framed_run, "--problems", 11).endswith("must be 2 to 10; got 11.")
     assert refused("evaluate", framed_run + "-none").startswith("There is no run at ")
+
+
+def test_a_run_without_a_choice_is_refused_in_a_sentence():
+    frame = pd.DataFrame({"id": list("aabbccdd"), "ok": [1, 0] * 4, "verdict": [1, 0] * 4})
+    run = iso.from_frame(frame, problem="id", correct="ok", verdict="verdict")
+    with pytest.raises(DataError, match=r"has one allocation of known cost, .* λ, the cost of a verification"):
+        iso.evaluate(run, splits=2)
+    for arguments, said in (
+        ({"splits": 1}, "splits=1 must be a whole number from 2"),
+        ({"problems": 2.5}, "problems=2.5 must be a whole number from 0"),
+        ({"lam": -1.0}, "λ is -1; the cost of a verification in solutions must be above zero"),
+    ):
+        with pytest.raises(IsocomputeError, match=said):
+            iso.evaluate(run, **arguments)
+    assert iso.evaluate(run, splits=2, lam=0.5).to_dict()["lambda"] == 0.5
 
 
 def test_the_order_of_rows_changes_nothing(framed_run, rewrite):
