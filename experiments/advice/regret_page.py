@@ -15,12 +15,8 @@ from isocompute.planner.evaluation.regret import ADVICE
 from isocompute.planner.evaluation.rules import ALWAYS_SC, PUBLISHED_LAW
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "regret.md"
-NAMES = {
-    "lab": "the shipped run `data/runs/lab`, 100 problems",
-    "gpqa": "the authors' traces of Llama-3.3-70B on GPQA-Diamond, 64 problems, λ = 1 as in the study",
-    "world": "simulated worlds with odd numbers, 200 problems each",
-    "second": "those of them that belong to the second family",
-}
+NAMES = {"lab": "lab", "gpqa": "GPQA", "world": "worlds", "second": "worlds of the second family"}
+"""The names of the kinds of data in the tables, in their order."""
 ABSENT = "The GPQA traces of the study's authors were not at hand when this page was made."
 Floats = NDArray[np.float64]
 
@@ -36,14 +32,16 @@ run, with a part of their solutions and verifications, drawn at random. The plan
 - "always SC" spends the budget on solutions. "law" is S = 0.66 C^0.57 with the rest of the budget for V, which the
   study published for GenRM with Llama-3.1-8B on MATH. "best fixed" is the best of all strategies with V fixed at 1, 2,
   4 …, for each data set, and each world, its own. None of them needs a pilot.
+- "lab" is the shipped run `data/runs/lab` of 100 problems. "GPQA" are the authors' traces of Llama-3.3-70B on 64
+  problems of GPQA-Diamond, at λ = 1 as in the study. A world has 200 problems.
 - Pilots of the lab and of GPQA, and the problems that score them, are parts of one small set of problems. What is
   unusually good on a pilot is unusually bad on the rest, so that regret is larger than on fresh problems. Their errors
   are standard errors over {splits} splits of the same problems, not over other problems or tasks.
 - Simulated worlds are drawn at random with a number as their seed (`experiments/advice/worlds.py`): how hard the
   problems are, how wrong answers spread, how good the verifier is, and λ. Worlds with even numbers made the planner's
   prior, and its settings were chosen on them. The worlds below have odd numbers, which were used for nothing else.
-  The second family has other distributions of difficulty and of verdicts, which no even world has. Each world has
-  {world_splits} pilots of each shape. Errors are over worlds.
+  The second family has other distributions of difficulty and of verdicts, which no even world has. Pilots of each shape
+  in a world: {world_splits}. Errors are over worlds.
 - Advice is made without intervals. Strategies that are drawn take fewer draws on a pilot than in `isocompute fit`. A
   fused vote is scored under the exponent learnt on the whole run.
 {absent}
@@ -105,7 +103,7 @@ def build_regret_table(groups: Groups) -> str:
         share = np.mean([rows[0]["cost_share"] for rows in by_data.values()])
         plans = np.concatenate([extract_regret(rows, ADVICE).ravel() for rows in by_data.values()])
         cells = [
-            f"{len(by_data)} {NAMES[kind]}" if len(by_data) > 1 else NAMES[kind],
+            f"{len(by_data)} {NAMES[kind]}" if kind in ("world", "second") else NAMES[kind],
             describe_shape(shape),
             f"{share:.1%}",
             summarise_data(by_data),
@@ -132,7 +130,7 @@ def build_budget_table(groups: Groups) -> str:
             having = [rows for rows in by_data.values() if x in rows[0]["budgets"]]
             at = [extract_regret(rows, ADVICE)[:, rows[0]["budgets"].index(x)].mean() for rows in having]
             means.append(f"{np.mean(at):.2f}" if at else "–")
-        lines.append(f"| {NAMES[kind].split(',')[0]} | {describe_shape(shape)} | {' | '.join(means)} |")
+        lines.append(f"| {NAMES[kind]} | {describe_shape(shape)} | {' | '.join(means)} |")
     return "\n".join(lines)
 
 

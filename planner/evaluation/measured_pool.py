@@ -10,7 +10,7 @@ import numpy as np
 
 from isocompute.fits import AllocationOptions, Pool
 from isocompute.fits.arrays import Ints
-from isocompute.planner.estimate.profile_from_run import PROFILE_SEED, list_allocations
+from isocompute.planner.estimate.profile_from_run import list_allocations
 from isocompute.planner.evaluation.pilots import PilotShape, draw_pilot, get_full_shape
 from isocompute.planner.evaluation.rules import Allocation, WeighedAllocation, list_fixed_rules, weigh_allocation
 from isocompute.planner.strategies.options import build_pool_options
@@ -18,6 +18,8 @@ from isocompute.planner.strategies.registry import STRATEGIES
 
 EVALUATION_BUDGETS = tuple(2.0**power for power in range(3, 10))
 """8x to 512x."""
+EVALUATION_SEED = 2025
+"""The seed of the pilots, and of Monte Carlo draws."""
 POOL_DRAWS = 64
 """Number of Monte Carlo draws over a whole pool, which scores the advice."""
 PILOT_DRAWS = 8
@@ -115,7 +117,7 @@ def estimate_pool_options(
         priced = {"solutions": True, "verifications": lam is not None, "scores": rho is not None}[strategy.needs]
         if priced and (strategy.name == "sc" or strategy.can_use(pool, has_answers)):
             S, V = list_allocations(strategy, pool, has_answers)
-            accuracy = np.asarray(strategy.estimator(pool, S, V, draws, PROFILE_SEED).accuracy)
+            accuracy = np.asarray(strategy.estimator(pool, S, V, draws, EVALUATION_SEED).accuracy)
             table = build_pool_options(strategy, accuracy, S, V, lam, rho, 0.0)
             assert table is not None, "its cost is known"
             tables.append(table)

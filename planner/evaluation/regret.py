@@ -17,14 +17,13 @@ from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.posterior import compute_posterior
 from isocompute.fits.choice.recommendation import recommend_allocations
-from isocompute.planner.evaluation.measured_pool import MeasuredPool
+from isocompute.planner.evaluation.measured_pool import EVALUATION_SEED, MeasuredPool
 from isocompute.planner.evaluation.pilots import PilotShape, check_shape
 from isocompute.planner.evaluation.rules import REFERENCE_RULES, Allocation, WeighedAllocation
 from isocompute.planner.prior import read_accuracy_prior
 
 ADVICE = "advice"
 EVALUATION_SPLITS = 200
-EVALUATION_SEED = 2025
 
 SplitRegret = dict[str, Floats]
 """Rule → (nC,) accuracy below the best allocation in hindsight, of one split; ``advice`` is the planner's."""
