@@ -12,7 +12,7 @@ export TOKENIZERS_PARALLELISM = false
 export VLLM_NO_USAGE_STATS = 1
 export VLLM_CPU_KVCACHE_SPACE ?= 2
 
-.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search profiles bench docs lock lock-light check-light clean
+.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search profiles bench docs regret lock lock-light check-light clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -49,8 +49,9 @@ test: check ## check, then every test and doctest; vLLM's included
 	$(BIN)/pytest -q --doctest-modules src/isocompute/registry.py src/isocompute/api src/isocompute/cli src/isocompute/figures src/isocompute/planner src/isocompute/runners src/isocompute/fits src/isocompute/testing
 	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q --durations=8 tests
 
-soak: check check-light ## every test at full size: kills, copies, real chat models; well over an hour on two cores
+soak: check check-light ## every test at full size, then `make regret`: kills, copies, real chat models; two hours on two cores
 	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q --soak --durations=20 tests
+	$(MAKE) regret
 
 check-fast: $(VENV)/full ## check, then the tests that load no model and start no process, in about two minutes
 	$(BIN)/ruff check .
@@ -88,6 +89,9 @@ bench: $(VENV)/full ## time estimators, engines, logs and searches against a pee
 
 docs: $(VENV)/full ## the tables in docs/ anew: intervals in simulated worlds, published laws, strategies and searches, JSON Schemas
 	for b in interval_coverage published_laws strategies searches json_schemas; do $(BIN)/python -m experiments.$$b || exit 1; done
+
+regret: $(VENV)/core ## docs/regret.md anew, about 40 minutes on two cores; a run that was stopped goes on
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m experiments.advice.regret
 
 lock: $(VENV)/full ## write the versions that are installed to requirements.lock
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock

@@ -17,6 +17,7 @@ from rich.console import Console
 from isocompute.cli.commands import (
     check,
     difficulty,
+    evaluate,
     figures,
     fit,
     grade,
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (sweep, import_run, grade, tasks, runs, check, upgrade, tree, fit, plan, difficulty, figures):
+for module in (sweep, import_run, grade, tasks, runs, check, upgrade, tree, fit, plan, difficulty, evaluate, figures):
     app.add_typer(module.commands)
 
 

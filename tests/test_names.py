@@ -38,6 +38,7 @@ COMMANDS = frozenset(
         "check",
         "curve",
         "difficulty",
+        "evaluate",
         "figures",
         "fit",
         "grade",

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from isocompute.api.json_schema.difficulties import DifficultyJson
+from isocompute.api.json_schema.evaluations import EvaluationJson
 from isocompute.api.json_schema.grades import GradeJson, GraderComparisonJson, ImportJson
 from isocompute.api.json_schema.plans import FitJson, PlanJson
 from isocompute.api.json_schema.prices import PriceJson
@@ -24,6 +25,7 @@ COMMAND_BLOCKS: dict[str, Any] = {
     "plan": PlanJson,
     "fit": FitJson,
     "difficulty": DifficultyJson,
+    "evaluate": EvaluationJson,
     "sweep": PriceJson,
     "runs": list[RunProgressJson | UnreadableRunJson],
     "check": CheckJson,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from isocompute import figures
     from isocompute.api.curves import curve
     from isocompute.api.difficulties import DifficultyResult, difficulty
+    from isocompute.api.evaluations import EvaluationResult, evaluate
     from isocompute.api.frames import from_frame
     from isocompute.api.plans import PlanResult, plan
     from isocompute.api.profiles import FittedProfile, fit, load_profile
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
 
 PUBLIC = {
     "DifficultyResult": "isocompute.api.difficulties",
+    "EvaluationResult": "isocompute.api.evaluations",
     "FittedProfile": "isocompute.api.profiles",
     "OpenedRun": "isocompute.api.runs",
     "PlanResult": "isocompute.api.plans",
     "SelectionResult": "isocompute.api.selection",
     "curve": "isocompute.api.curves",
     "difficulty": "isocompute.api.difficulties",
+    "evaluate": "isocompute.api.evaluations",
     "fit": "isocompute.api.profiles",
     "from_frame": "isocompute.api.frames",
     "import_run": "isocompute.api.runs",
@@ -46,12 +49,14 @@ PUBLIC = {
 
 __all__ = [
     "DifficultyResult",
+    "EvaluationResult",
     "FittedProfile",
     "OpenedRun",
     "PlanResult",
     "SelectionResult",
     "curve",
     "difficulty",
+    "evaluate",
     "figures",
     "fit",
     "from_frame",

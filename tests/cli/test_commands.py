@@ -207,7 +207,7 @@ def test_a_sweep_that_is_stopped_says_that_it_goes_on(command, small, tmp_path, 
 
 def test_the_version_and_the_help(command):
     assert command("--version").out == f"isocompute {isocompute.__version__}\n"
-    for name in ("sweep", "runs", "check", "fit", "plan", "difficulty", "figures"):
+    for name in ("sweep", "runs", "check", "fit", "plan", "difficulty", "evaluate", "figures"):
         assert name in command("--help").out
         assert command(name, "--help").code == 0
 
