@@ -1,4 +1,4 @@
-"""Comparison of the strategies within a budget: what to run, what to expect of it, and how sure that is.
+"""Comparison of the strategies within a budget, by their expected accuracies on new problems.
 
 The mean accuracies on new problems are estimated together, by shrinking what was measured towards a prior from
 simulated worlds (`isocompute.fits.choice.posterior`). Each strategy takes the allocation with the highest expected
@@ -19,7 +19,7 @@ from isocompute.fits.bootstrap import compute_percentile_interval
 from isocompute.fits.choice.certainty import compute_best_probabilities, enclose_differences
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.posterior import AccuracyPosterior, compute_posterior
-from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN, ChosenAllocation, recommend_allocations
+from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN, ChosenAllocation, choose_recommendations
 from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.planner.prior import read_accuracy_prior
 from isocompute.planner.profile import Profile
@@ -146,7 +146,7 @@ def compare_budgets(profile: Profile, budgets: Sequence[float], lam: float | Non
         lam: λ; None without verifications, or if it is unknown.
     """
     expected = compute_expected_accuracies(profile, lam)
-    found = recommend_allocations(expected.tables, expected.accuracy, budgets)
+    found = choose_recommendations(expected.tables, expected.accuracy, budgets)
     comparisons = []
     for budget, recommendation in zip(budgets, found, strict=True):
         assert recommendation is not None, "one solution costs 1x, and a smaller budget is refused"

@@ -10,7 +10,7 @@ import numpy as np
 from isocompute.fits import AllocationOptions, SingleChoice, split_folds
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.posterior import compute_posterior
-from isocompute.fits.choice.recommendation import Recommendation, recommend_allocations
+from isocompute.fits.choice.recommendation import Recommendation, choose_recommendations
 from isocompute.planner.prior import read_accuracy_prior
 
 CHOICE_SPLITS = 4
@@ -28,13 +28,13 @@ def score_plan_choice(options: Sequence[AllocationOptions], budgets: Sequence[fl
     folds = split_folds(P, splits=CHOICE_SPLITS)
     held_out = np.zeros((P, len(budgets)))
     for train, test in zip(folds.train, folds.test, strict=True):
-        held_out[test] += _score_choices(options, _recommend(options, train, budgets), test)
-    found = _recommend(options, np.ones(P, dtype=bool), budgets)
+        held_out[test] += _score_choices(options, _choose_from_problems(options, train, budgets), test)
+    found = _choose_from_problems(options, np.ones(P, dtype=bool), budgets)
     in_sample = _score_choices(options, found, np.ones(P, dtype=bool))
     return SingleChoice(held_out / CHOICE_SPLITS, in_sample, [_describe_choice(options, each) for each in found])
 
 
-def _recommend(
+def _choose_from_problems(
     options: Sequence[AllocationOptions], problems: np.ndarray, budgets: Sequence[float]
 ) -> list[Recommendation | None]:
     """Return what is recommended within each budget from some of the problems."""
@@ -43,7 +43,7 @@ def _recommend(
         expected = [table.accuracy.mean(axis=0) @ table.grid.weights for table in tables]
     else:
         expected = compute_posterior(tables, read_accuracy_prior()).compute_expected_accuracies()
-    return recommend_allocations(tables, expected, budgets)
+    return choose_recommendations(tables, expected, budgets)
 
 
 def _score_choices(

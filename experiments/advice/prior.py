@@ -50,7 +50,7 @@ def build_prior(worlds: list[Floats]) -> dict[str, object]:
     within = np.mean([np.cov(world.T) for world in worlds], axis=0)
     # The means of 200 problems vary by chance too, which is not a difference between worlds.
     between = np.cov(means.T) - within / PROBLEMS
-    factors = {"between": factorise(between), "within": factorise(within)}
+    factors = {"between": compute_factor(between), "within": compute_factor(within)}
     parts: dict[str, object] = {}
     start = 0
     for name in SIMULATED:
@@ -65,7 +65,7 @@ def build_prior(worlds: list[Floats]) -> dict[str, object]:
     return {"worlds": len(worlds), "problems": PROBLEMS, "strategies": parts}
 
 
-def factorise(covariance: Floats) -> Floats:
+def compute_factor(covariance: Floats) -> Floats:
     """Return (K, FACTORS) the factor of a covariance in its largest directions, with a fixed sign."""
     values, vectors = np.linalg.eigh(covariance)
     factor = vectors[:, ::-1][:, :FACTORS] * np.sqrt(np.clip(values[::-1][:FACTORS], 0, None))

@@ -51,7 +51,7 @@ class World:
 
     @property
     def is_second_family(self) -> bool:
-        """Whether problems are solvable, hopeless or easy, and verdicts follow Beta distributions."""
+        """True of worlds with hopeless, easy and other problems, and verdicts whose rates follow Beta distributions."""
         return self.number % 4 == 3
 
 

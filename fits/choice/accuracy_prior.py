@@ -1,4 +1,4 @@
-"""What is expected of strategies before any measurement: the means and covariances of accuracies over many worlds."""
+"""The prior: means and covariances of the accuracies of strategies over many simulated worlds."""
 
 from __future__ import annotations
 

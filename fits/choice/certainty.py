@@ -1,4 +1,4 @@
-"""How sure a comparison of allocations is: intervals of differences, and the probability of being the best."""
+"""Intervals of differences between allocations, and the probability that one is the best."""
 
 from __future__ import annotations
 

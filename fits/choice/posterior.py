@@ -96,7 +96,7 @@ def compute_posterior(
     if groups.clusters < 2:
         raise DataError(f"expected accuracies need at least 2 independent problems; got {groups.clusters}.")
     placed = prior.place(tables)
-    between, within = _centre(placed.between), _centre(placed.within)
+    between, within = _subtract_means(placed.between), _subtract_means(placed.within)
     basis = _find_basis(between, within, _count_directions(tables, prior))
     problems = values - placed.mean
     level = problems.mean()
@@ -111,12 +111,12 @@ def compute_posterior(
     return AccuracyPosterior(
         tables=tuple(tables),
         mean=placed.mean + level + gain @ inside.mean(axis=0) + rest,
-        factor=np.column_stack([_factorise(covariance), np.diag(rest_spread)]),
+        factor=np.column_stack([_compute_factor(covariance), np.diag(rest_spread)]),
         freedom=groups.clusters - 1 + PRIOR_PROBLEMS,
     )
 
 
-def _centre(covariance: Floats) -> Floats:
+def _subtract_means(covariance: Floats) -> Floats:
     """Return the covariance of accuracies minus their mean over all knots."""
     rows = covariance.mean(axis=0)
     return np.asarray(covariance - rows - rows[:, None] + rows.mean())
@@ -187,7 +187,7 @@ def _compute_deviations(problems: Floats, groups: ProblemGroups) -> tuple[Floats
     return linear, groups.clusters - strata
 
 
-def _factorise(covariance: Floats) -> Floats:
+def _compute_factor(covariance: Floats) -> Floats:
     """Return a factor F of a covariance F Fᵀ; rounding may have made it slightly indefinite."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     return np.asarray(vectors * np.sqrt(np.clip(values, 0, None)))

@@ -14,8 +14,6 @@ from isocompute.fits.choice.ties import TIE_TOLERANCE
 
 EQUIVALENCE_MARGIN = 0.005
 """Half a point: strategies whose expected accuracies differ by less are equivalent, and the cheapest is recommended."""
-SAME_COMPUTE = 1.05
-"""Costs whose ratio is at most this are the same: whole numbers seldom spend a budget exactly."""
 SIMPLEST = "sc"
 """The strategy that needs no verifier and no scorer."""
 
@@ -50,7 +48,7 @@ class Recommendation:
     rows: tuple[ChosenAllocation, ...]
 
 
-def recommend_allocations(
+def choose_recommendations(
     tables: Sequence[AllocationOptions],
     expected: Sequence[Floats],
     budgets: Sequence[float],
@@ -80,7 +78,7 @@ def recommend_allocations(
         >>> from isocompute.fits.choice.options import build_voting_options
         >>> cheap = build_voting_options([[0.6, 0.700]], [1, 2])
         >>> dear = build_voting_options([[0.6, 0.704]], [1, 2], "bon", each=1.5)
-        >>> found = recommend_allocations([cheap, dear], [np.array([0.6, 0.700]), np.array([0.6, 0.704])], [0.5, 3])
+        >>> found = choose_recommendations([cheap, dear], [np.array([0.6, 0.700]), np.array([0.6, 0.704])], [0.5, 3])
         >>> found[0] is None, found[1].best.table, [row.cost for row in found[1].rows]
         (True, 0, [2.0, 3.0])
     """
@@ -127,10 +125,10 @@ def _list_improvements(accuracy: Floats, cost: Floats) -> list[tuple[int, float,
 def _choose_cheapest_row(
     near: Sequence[ChosenAllocation], beaten: Mapping[int, bool], tables: Sequence[AllocationOptions]
 ) -> ChosenAllocation:
-    """Return the cheapest unbeaten row, or SC if it is near the highest and costs no more than the same."""
+    """Return the cheapest unbeaten row, or SC if it is near the highest and costs no more."""
     unbeaten = [row for row in near if not beaten[row.table]]
     cheapest = min(unbeaten, key=lambda row: (row.cost, -row.accuracy, row.table))
     for row in near:
-        if tables[row.table].strategy == SIMPLEST and row.cost <= SAME_COMPUTE * cheapest.cost:
+        if tables[row.table].strategy == SIMPLEST and row.cost <= cheapest.cost:
             return row
     return cheapest

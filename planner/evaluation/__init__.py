@@ -1,1 +1,1 @@
-"""Whether the planner's advice is good: pilots drawn from a run, and the regret of what is advised from them."""
+"""Evaluation of the planner's advice: pilots drawn from a run, and the regret of what is advised from them."""

@@ -144,6 +144,7 @@ def draw_pilot(pool: Pool, problems: Ints, shape: PilotShape, rng: np.random.Gen
         judged=judged,
         scores=None if pool.scores is None else pool.scores[rows, scored],
         finished=None if pool.finished is None else pool.finished[rows, scored],
+        keys=pool.keys[problems],
     )
 
 

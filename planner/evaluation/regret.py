@@ -16,7 +16,7 @@ from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.posterior import compute_posterior
-from isocompute.fits.choice.recommendation import recommend_allocations
+from isocompute.fits.choice.recommendation import choose_recommendations
 from isocompute.planner.evaluation.measured_pool import EVALUATION_SEED, MeasuredPool
 from isocompute.planner.evaluation.pilots import PilotShape, check_shape
 from isocompute.planner.evaluation.rules import REFERENCE_RULES, Allocation, WeighedAllocation
@@ -135,7 +135,7 @@ def evaluate_split(measured: MeasuredPool, shape: PilotShape, split: int, seed: 
     """Draw one pilot, and score the advice that it gives and the fixed rules on the other problems.
 
     The advice is that of `planner.plan`: expected accuracies as `compute_posterior` estimates them, and the rule
-    of `recommend_allocations`. It is scored with the tables of the whole pool; a fused vote is scored under the
+    of `choose_recommendations`. It is scored with the tables of the whole pool; a fused vote is scored under the
     exponent κ that was learnt on the whole pool without the scored problem, not under the pilot's.
 
     Args:
@@ -208,7 +208,7 @@ def choose_advised_allocations(
     """
     expected = compute_posterior(tables, read_accuracy_prior(), strata, clusters).compute_expected_accuracies()
     advised = []
-    for budget, found in zip(budgets, recommend_allocations(tables, expected, budgets), strict=True):
+    for budget, found in zip(budgets, choose_recommendations(tables, expected, budgets), strict=True):
         if found is None:
             raise DataError(f"The pilot has no allocation that a budget of {budget:g}x pays for.")
         table = tables[found.best.table]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isocompute.errors import DataError
-from isocompute.fits import Pool
 from isocompute.planner.difficulty import describe_unknown_costs
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
@@ -128,10 +127,6 @@ def measure_run(run: Run, pool: RunPool, lam: float | str | None = None, rho: fl
 
 def sort_problems(run: RunPool) -> RunPool:
     """Return the pool with its problems in order of their ids, so that splits do not depend on the order of rows."""
-    order = np.argsort(np.array(run.problem_ids), kind="stable")
-    pool = run.pool
-    verdicts, judged, scores, finished = (
-        None if column is None else column[order] for column in (pool.verdicts, pool.judged, pool.scores, pool.finished)
-    )
-    ordered = Pool(pool.answers[order], pool.gold[order], verdicts, judged, scores, finished)
-    return replace(run, pool=ordered, problem_ids=[run.problem_ids[i] for i in order])
+    order = np.argsort(np.array(run.problem_ids), kind="stable").tolist()
+    ids, levels, clusters = ([column[i] for i in order] for column in (run.problem_ids, run.levels, run.clusters))
+    return replace(run, pool=run.pool.select_problems(order), problem_ids=ids, levels=levels, clusters=clusters)

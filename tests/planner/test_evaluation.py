@@ -12,7 +12,7 @@ import pytest
 import isocompute as iso
 from isocompute.errors import DataError, IsocomputeError
 from isocompute.fits import Pool
-from isocompute.fits.choice.recommendation import recommend_allocations
+from isocompute.fits.choice.recommendation import choose_recommendations
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.evaluation.measured_pool import measure_pool
 from isocompute.planner.evaluation.pilots import PilotShape, choose_default_shape, complete_shape, draw_pilot
@@ -102,7 +102,7 @@ def test_regret_is_zero_for_the_best_allocation_and_never_below(measured):
     others = np.arange(10, 30)
     means = [table.accuracy[others].mean(axis=0) @ table.grid.weights for table in measured.tables]
     oracle = []
-    for found in recommend_allocations(measured.tables, means, measured.budgets, margin=0.0):
+    for found in choose_recommendations(measured.tables, means, measured.budgets, margin=0.0):
         table = measured.tables[found.best.table]
         numbers = {name: int(column[found.best.allocation]) for name, column in table.grid.numbers.items()}
         oracle.append(measured.weigh(Allocation(table.strategy, numbers)))
