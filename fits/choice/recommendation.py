@@ -37,7 +37,7 @@ class ChosenAllocation:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What to run within a budget.
+    """A recommended strategy within a budget, beside the others.
 
     Args:
         best: the recommended strategy at its allocation.
