@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from isocompute.api.json_schema.difficulties import DifficultyJson
 from isocompute.api.json_schema.grades import GradeJson, GraderComparisonJson, ImportJson
+from isocompute.api.json_schema.pilots import PilotJson
 from isocompute.api.json_schema.plans import FitJson, PlanJson
 from isocompute.api.json_schema.prices import PriceJson
 from isocompute.api.json_schema.runs import (
@@ -23,6 +24,7 @@ from isocompute.api.json_schema.runs import (
 COMMAND_BLOCKS: dict[str, Any] = {
     "plan": PlanJson,
     "fit": FitJson,
+    "pilot": PilotJson,
     "difficulty": DifficultyJson,
     "sweep": PriceJson,
     "runs": list[RunProgressJson | UnreadableRunJson],

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
-from isocompute.fits.choice.accuracy_prior import AccuracyPrior
+from isocompute.fits.choice.accuracy_prior import AccuracyPrior, PlacedPrior
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.groups import ProblemGroups, code_problem_groups
 
@@ -39,15 +40,32 @@ class AccuracyPosterior:
     Args:
         tables: the tables.
         mean: (K,) expected accuracy at each knot.
-        factor: (K, r) F: F Fᵀ is the covariance of the accuracies, up to a common level, so that it gives the error of
-            differences only.
+        directions: (K, d) the orthonormal directions in which accuracies are estimated.
+        covariance: (d, d) covariance of the accuracies in these directions.
+        remainder: (K,) standard deviation of what lies outside of them, knot by knot.
         freedom: degrees of freedom of the covariance, for t quantiles.
+        expected_spread: (d, d) covariance of the accuracies in the directions without the measurement.
+        chance: (d, d) covariance of the measured means around the accuracies.
     """
 
     tables: tuple[AllocationOptions, ...]
     mean: Floats
-    factor: Floats
+    directions: Floats
+    covariance: Floats
+    remainder: Floats
     freedom: float
+    expected_spread: Floats
+    chance: Floats
+
+    @cached_property
+    def smooth_factor(self) -> Floats:
+        """(K, d) F: F Fᵀ is the covariance of the accuracies in the directions."""
+        return self.directions @ _factorise(self.covariance)
+
+    @cached_property
+    def factor(self) -> Floats:
+        """(K, d + K) F: F Fᵀ is the covariance of the accuracies up to a common level: of differences only."""
+        return np.column_stack([self.smooth_factor, np.diag(self.remainder)])
 
     def compute_expected_accuracies(self) -> list[Floats]:
         """Return for each table (A,) the expected accuracy of each of its allocations."""
@@ -63,6 +81,19 @@ class AccuracyPosterior:
     def _split(self, values: Floats) -> list[Floats]:
         ends = np.cumsum([table.accuracy.shape[1] for table in self.tables])
         return np.split(values, ends[:-1])
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPrior:
+    """A prior at the K knots of some tables, so that several measurements at these knots can be taken into account.
+
+    Args:
+        placed: the prior.
+        directions: (K, d) the directions in which accuracies are estimated.
+    """
+
+    placed: PlacedPrior
+    directions: Floats
 
 
 def compute_posterior(
@@ -89,25 +120,54 @@ def compute_posterior(
     Raises:
         DataError: fewer than 2 problems or clusters, or tables of different problems.
     """
+    return update_prior(prepare_prior(tables, prior), tables, strata, clusters)
+
+
+def prepare_prior(tables: Sequence[AllocationOptions], prior: AccuracyPrior) -> PreparedPrior:
+    """Place a prior at the knots of some tables and choose the directions; the problems' values do not matter."""
+    placed = prior.place(tables)
+    basis = _find_basis(placed.between + placed.within / _TYPICAL_PROBLEMS, _count_directions(tables, prior))
+    return PreparedPrior(placed, basis)
+
+
+def update_prior(
+    prepared: PreparedPrior,
+    tables: Sequence[AllocationOptions],
+    strata: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
+) -> AccuracyPosterior:
+    """Estimate the mean accuracies as `compute_posterior` does, from a prior that is prepared for the same knots.
+
+    Args:
+        prepared: the prior.
+        tables: options of n strategies, on the same P ≥ 2 problems.
+        strata: (P,) label of each problem's stratum.
+        clusters: (P,) label of each problem's cluster.
+
+    Raises:
+        DataError: fewer than 2 problems or clusters, or tables of different problems.
+    """
+    placed, basis = prepared.placed, prepared.directions
     values = np.concatenate([table.accuracy for table in tables], axis=1)
     groups = code_problem_groups(len(values), strata, clusters)
     if groups.clusters < 2:
         raise DataError(f"expected accuracies need at least 2 independent problems; got {groups.clusters}.")
-    placed = prior.place(tables)
-    basis = _find_basis(placed.between + placed.within / _TYPICAL_PROBLEMS, _count_directions(tables, prior))
     problems = values - placed.mean
     level = problems.mean()
     inside = problems @ basis
     chance = _estimate_chance(inside, basis.T @ placed.within @ basis, groups)
     between = _widen_prior(basis.T @ placed.between @ basis, chance, inside.mean(axis=0))
     gain = np.linalg.solve(between + chance, between).T
-    covariance = between - gain @ between
     rest, rest_spread = _shrink_rest(problems - inside @ basis.T - problems.mean(axis=1, keepdims=True), groups)
     return AccuracyPosterior(
         tables=tuple(tables),
         mean=placed.mean + level + basis @ (gain @ inside.mean(axis=0)) + rest,
-        factor=np.column_stack([basis @ _factorise(covariance), np.diag(rest_spread)]),
+        directions=basis,
+        covariance=between - gain @ between,
+        remainder=rest_spread,
         freedom=groups.clusters - 1 + PRIOR_PROBLEMS,
+        expected_spread=between,
+        chance=chance,
     )
 
 
@@ -125,6 +185,8 @@ def _find_basis(covariance: Floats, count: int) -> Floats:
 
 def _estimate_chance(problems: Floats, shape: Floats, groups: ProblemGroups) -> Floats:
     """Return the covariance of the mean over problems, (r, r), from (P, r) values and the prior's shape (r, r)."""
+    if not shape.size:  # a single allocation has no differences
+        return shape
     deviations, freedom = _compute_deviations(problems, groups)
     measured = deviations.T @ deviations / freedom
     scale = (np.trace(measured) * freedom / np.trace(shape) + _SCALE_PROBLEMS) / (freedom + _SCALE_PROBLEMS)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from isocompute.api.curves import curve
     from isocompute.api.difficulties import DifficultyResult, difficulty
     from isocompute.api.frames import from_frame
+    from isocompute.api.pilots import PilotResult, pilot
     from isocompute.api.plans import PlanResult, plan
     from isocompute.api.profiles import FittedProfile, fit, load_profile
     from isocompute.api.runs import OpenedRun, import_run, open_run, sweep
@@ -29,6 +30,7 @@ PUBLIC = {
     "DifficultyResult": "isocompute.api.difficulties",
     "FittedProfile": "isocompute.api.profiles",
     "OpenedRun": "isocompute.api.runs",
+    "PilotResult": "isocompute.api.pilots",
     "PlanResult": "isocompute.api.plans",
     "SelectionResult": "isocompute.api.selection",
     "curve": "isocompute.api.curves",
@@ -38,6 +40,7 @@ PUBLIC = {
     "import_run": "isocompute.api.runs",
     "load_profile": "isocompute.api.profiles",
     "open_run": "isocompute.api.runs",
+    "pilot": "isocompute.api.pilots",
     "plan": "isocompute.api.plans",
     "select": "isocompute.api.selection",
     "sweep": "isocompute.api.runs",
@@ -48,6 +51,7 @@ __all__ = [
     "DifficultyResult",
     "FittedProfile",
     "OpenedRun",
+    "PilotResult",
     "PlanResult",
     "SelectionResult",
     "curve",
@@ -58,6 +62,7 @@ __all__ = [
     "import_run",
     "load_profile",
     "open_run",
+    "pilot",
     "plan",
     "select",
     "sweep",
