@@ -10,11 +10,12 @@ import numpy as np
 from isocompute.api.plans import read_budget_number
 from isocompute.api.profiles import FittedProfile
 from isocompute.api.results import Result
-from isocompute.api.runs import OpenedRun, require_path
+from isocompute.api.runs import RUN_KINDS, OpenedRun, describe_place, require_path
 from isocompute.errors import BudgetError, ConfigError
 from isocompute.planner.budget import Budget
 from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.pilot.expectation import ExpectedRegret
+from isocompute.planner.pilot.next_rows import NextOption, NextRows, find_next_rows
 from isocompute.planner.pilot.planning import PilotGoal, PricedPilot, choose_pilot
 from isocompute.planner.pilot.shapes import PILOT_PROBLEMS
 from isocompute.runners.parsing.printable import format_error_value
@@ -146,6 +147,101 @@ def pilot(
         int(problems),
     )
     return PilotResult(found)
+
+
+class NextRowsResult(Result):
+    """The rows to add to a run: what each option costs, and the regret to expect of the decision afterwards.
+
+    Args:
+        found: the options.
+    """
+
+    def __init__(self, found: NextRows) -> None:
+        self._found = found
+
+    @property
+    def regret(self) -> float:
+        """The regret to expect of the decision now, 0 … 1."""
+        return self._found.regret
+
+    @property
+    def best(self) -> NextOption | None:
+        """The rows to add; None if none are worth it."""
+        return self._found.best
+
+    @property
+    def dominated(self) -> list[str]:
+        """The strategies that can be dropped."""
+        return list(self._found.dominated)
+
+    @property
+    def warnings(self) -> list[str]:
+        """The limits of the options, in sentences."""
+        return self._found.warnings
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the options, the one that gains most per cost first.
+
+        Columns: rows, problems, N, K, M, cost, regret, gain.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                (
+                    option.rows,
+                    option.shape.problems,
+                    option.shape.solutions,
+                    option.shape.verified,
+                    option.shape.verifications,
+                    option.cost,
+                    option.regret,
+                    option.gain,
+                )
+                for option in self._found.options
+            ],
+            columns=["rows", "problems", "N", "K", "M", "cost", "regret", "gain"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``isocompute next --json`` prints."""
+        from isocompute.api.json_schema.pilots import build_next_json
+
+        return build_next_json(self._found).to_dict()
+
+    def _describe(self) -> list[str]:
+        found = self._found
+        best = "no rows are worth adding"
+        if found.best is not None:
+            best = (
+                f"add {found.best.rows}, for {found.best.cost:,.0f}x: expected regret {100 * found.best.regret:.2f} "
+                "points afterwards"
+            )
+        return [
+            f"Run {describe_place(found.run)}: {found.shape}",
+            f"at {found.budget:g}x {found.recommended}, expected regret {100 * found.regret:.2f} points",
+            best,
+            *(f"warning: {warning}" for warning in self.warnings),
+        ]
+
+
+def next_rows(
+    run: OpenedRun | str | os.PathLike[str], budget: str | float | None = None, *, lam: float | str | None = None
+) -> NextRowsResult:
+    """Say which rows to add to a run, finished or not, as ``isocompute next`` does.
+
+    Args:
+        run: the run or its path.
+        budget: the budget per problem that is decided about: ``"128x"``, or a number of solutions' worth; 128x, or the
+            highest measured cost below it, if not given.
+        lam: λ as a number, or a way of counting tokens: completion, prompts or cached.
+
+    Raises:
+        BudgetError: the budget cannot be read, or pays for nothing.
+        DataError, RunError: the run is missing or damaged, or has fewer than 2 finished problems, or λ is unknown.
+    """
+    path = run.path if isinstance(run, OpenedRun) else require_path(run, "run", RUN_KINDS)
+    return NextRowsResult(find_next_rows(path, None if budget is None else read_worth(budget), lam))
 
 
 def name_profile(profile: FittedProfile | str | os.PathLike[str] | None) -> str | None:

@@ -21,6 +21,7 @@ from isocompute.cli.commands import (
     fit,
     grade,
     import_run,
+    next_rows,
     pilot,
     plan,
     runs,
@@ -39,7 +40,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (sweep, import_run, grade, tasks, runs, check, upgrade, tree, fit, plan, pilot, difficulty, figures):
+for module in (
+    sweep,
+    import_run,
+    grade,
+    tasks,
+    runs,
+    check,
+    upgrade,
+    tree,
+    fit,
+    plan,
+    pilot,
+    next_rows,
+    difficulty,
+    figures,
+):
     app.add_typer(module.commands)
 
 

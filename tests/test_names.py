@@ -41,6 +41,7 @@ COMMANDS = frozenset(
         "figures",
         "fit",
         "grade",
+        "next_rows",
         "pilot",
         "plan",
         "runs",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from isocompute.api.json_schema.blocks import CommandJson, Fraction, JsonBlock
 from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.pilot.expectation import ExpectedRegret
+from isocompute.planner.pilot.next_rows import NextOption, NextRows
 from isocompute.planner.pilot.planning import PricedPilot
 
 
@@ -136,4 +137,83 @@ def build_expected_regret(expected: ExpectedRegret) -> ExpectedRegretJson:
         interval_points=(100 * low, 100 * high),
         high_points=100 * expected.high,
         tasks=len(expected.regret),
+    )
+
+
+class NextOptionJson(JsonBlock):
+    """Rows that could be added."""
+
+    rows: str
+    """The rows in words."""
+    shape: PilotShapeJson
+    """The whole run afterwards; with problems of other samples, the added ones."""
+    cost: float
+    """Total cost of the rows, in x."""
+    regret_points: float
+    """The regret to expect of the decision afterwards, in points."""
+    gain_points: float
+    """The regret to expect now minus that, in points."""
+
+
+class NextJson(CommandJson):
+    """``next … --json``: the rows that sharpen a run's decision most per unit of cost."""
+
+    run: str
+    """Path of the run."""
+    shape: PilotShapeJson
+    """The samples that the decision rests on."""
+    cost: float
+    """Their total cost, in x."""
+    budget: float
+    """The budget per problem of the decision, in x."""
+    lam: float
+    """λ, the cost of a verification in solutions."""
+    recommended: str
+    """The allocation that is recommended now."""
+    regret_points: float
+    """The regret to expect of it, in points."""
+    best: NextOptionJson | None
+    """The rows to add; null if none are worth it."""
+    options: list[NextOptionJson]
+    """All options, by what they gain per cost."""
+    dominated: list[str]
+    """Strategies that can be dropped: they are within the equivalence margin of the best with a low probability."""
+    enough_solutions: int
+    """The smallest S up to which an allocation near the best is found almost surely."""
+    enough_verifications: int
+    """The same of V; 0 if no verifications are needed."""
+    unfinished: int
+    """Number of problems that are left out because rows are missing or failed."""
+    warnings: list[str]
+    """Limits of the options, in sentences."""
+
+
+def build_next_json(found: NextRows) -> NextJson:
+    """Return the rows to add as JSON."""
+    return NextJson(
+        run=found.run,
+        shape=PilotShapeJson.convert(found.shape),
+        cost=found.cost,
+        budget=found.budget,
+        lam=found.lam,
+        recommended=found.recommended,
+        regret_points=100 * found.regret,
+        best=None if found.best is None else build_next_option(found.best),
+        options=[build_next_option(option) for option in found.options],
+        dominated=list(found.dominated),
+        enough_solutions=found.enough_solutions,
+        enough_verifications=found.enough_verifications,
+        unfinished=found.unfinished,
+        warnings=found.warnings,
+    )
+
+
+def build_next_option(option: NextOption) -> NextOptionJson:
+    """Return rows that could be added as JSON."""
+    return NextOptionJson(
+        rows=option.rows,
+        shape=PilotShapeJson.convert(option.shape),
+        cost=option.cost,
+        regret_points=100 * option.regret,
+        gain_points=100 * option.gain,
     )

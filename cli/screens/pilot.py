@@ -1,4 +1,4 @@
-"""Terminal output of `isocompute pilot`."""
+"""Terminal output of `isocompute pilot` and `isocompute next`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from isocompute.cli.screens.plan import print_line, print_note
 from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.pilot.costs import PilotCosts
 from isocompute.planner.pilot.expectation import ExpectedRegret
+from isocompute.planner.pilot.next_rows import NextRows
 from isocompute.planner.pilot.planning import PricedPilot
 
 
@@ -37,6 +38,31 @@ def print_pilot(console: Console, found: PricedPilot) -> None:
         console.print(build_shape_table(plan.others, plan.model.lam))
     console.print()
     print_note(console, f"Tasks are those of {plan.model.source}, with λ = {plan.model.lam:.3g}.")
+    for warning in found.warnings:
+        print_note(console, warning)
+
+
+def print_next_rows(console: Console, found: NextRows) -> None:
+    """Print the decision of a run, the rows to add, all options, and what can be dropped."""
+    print_line(console, f"[bold]{found.run}[/]: {found.shape}, {found.cost:,.0f}x in total")
+    print_line(console, f"at {found.budget:g}x: {found.recommended}; expected regret {100 * found.regret:.2f} points")
+    if found.best is None:
+        print_line(console, "no rows are worth adding")
+    else:
+        print_line(console, f"add [bold]{found.best.rows}[/], for {found.best.cost:,.0f}x")
+    console.print()
+    table = make_empty_table("rows", "cost", "expected regret", "gain per 1,000x")
+    table.columns[0].justify = "left"
+    table.caption = "In points of accuracy."
+    for option in found.options:
+        gain = f"{option.gain_per_cost:.4f}"
+        table.add_row(option.rows, f"{option.cost:,.0f}x", f"{100 * option.regret:.2f}", gain)
+    console.print(table)
+    console.print()
+    if found.dominated:
+        print_line(console, f"can be dropped: {', '.join(found.dominated)}")
+    depth = f"S={found.enough_solutions}, V={found.enough_verifications}"
+    print_line(console, f"enough at this budget: {depth}")
     for warning in found.warnings:
         print_note(console, warning)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -116,7 +117,7 @@ class RunPool:
         return frame[frame["problem_id"].isin(self.problem_ids)]
 
 
-def read_pool(run: Run, problems_with: int | None = None) -> RunPool:
+def read_pool(run: Run, problems_with: int | None = None, only: Collection[str] | None = None) -> RunPool:
     """Read a run as a pool.
 
     A problem with a failed row in any table is left out: all strategies are compared on the same problems, and a failed
@@ -125,6 +126,7 @@ def read_pool(run: Run, problems_with: int | None = None) -> RunPool:
     Args:
         run: the run.
         problems_with: problems with fewer solutions are left out too; all are kept if not given.
+        only: ids of the problems to read, see `find_finished_problems`; all if not given.
 
     Raises:
         RunError: there is no run, rows are missing, every problem has a failed row, or there are no independent
@@ -135,6 +137,7 @@ def read_pool(run: Run, problems_with: int | None = None) -> RunPool:
     origin = extract_origin(manifest, run.path)
     require_whole_run(run)
     ids = run.read_frame(PROBLEMS_TABLE, ["problem_id"])["problem_id"].tolist()
+    ids = [name for name in ids if only is None or name in only]
     if not ids:
         raise RunError(f"The run at '{run.path}' holds no problems yet; run its sweep again to complete it.")
     if isinstance(origin, Sweep):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from isocompute.api.curves import curve
     from isocompute.api.difficulties import DifficultyResult, difficulty
     from isocompute.api.frames import from_frame
-    from isocompute.api.pilots import PilotResult, pilot
+    from isocompute.api.pilots import NextRowsResult, PilotResult, next_rows, pilot
     from isocompute.api.plans import PlanResult, plan
     from isocompute.api.profiles import FittedProfile, fit, load_profile
     from isocompute.api.runs import OpenedRun, import_run, open_run, sweep
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 PUBLIC = {
     "DifficultyResult": "isocompute.api.difficulties",
     "FittedProfile": "isocompute.api.profiles",
+    "NextRowsResult": "isocompute.api.pilots",
     "OpenedRun": "isocompute.api.runs",
     "PilotResult": "isocompute.api.pilots",
     "PlanResult": "isocompute.api.plans",
@@ -39,6 +40,7 @@ PUBLIC = {
     "from_frame": "isocompute.api.frames",
     "import_run": "isocompute.api.runs",
     "load_profile": "isocompute.api.profiles",
+    "next_rows": "isocompute.api.pilots",
     "open_run": "isocompute.api.runs",
     "pilot": "isocompute.api.pilots",
     "plan": "isocompute.api.plans",
@@ -50,6 +52,7 @@ PUBLIC = {
 __all__ = [
     "DifficultyResult",
     "FittedProfile",
+    "NextRowsResult",
     "OpenedRun",
     "PilotResult",
     "PlanResult",
@@ -61,6 +64,7 @@ __all__ = [
     "from_frame",
     "import_run",
     "load_profile",
+    "next_rows",
     "open_run",
     "pilot",
     "plan",
