@@ -86,8 +86,8 @@ profiles: $(VENV)/core ## fit the bundled profiles and draw the README's figures
 bench: $(VENV)/full ## time estimators, engines, logs and searches against a peer or a bound
 	for b in estimators engines log search; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
-docs: $(VENV)/full ## the tables in docs/ anew: intervals in simulated worlds, published laws, strategies and searches, JSON Schemas
-	for b in interval_coverage published_laws strategies searches json_schemas; do $(BIN)/python -m experiments.$$b || exit 1; done
+docs: $(VENV)/full ## the tables in docs/ anew: intervals in simulated worlds, published laws, strategies, searches and pilots, JSON Schemas
+	for b in interval_coverage published_laws strategies searches advice.pilots json_schemas; do $(BIN)/python -m experiments.$$b || exit 1; done
 
 lock: $(VENV)/full ## write the versions that are installed to requirements.lock
 	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock

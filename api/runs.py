@@ -241,6 +241,8 @@ def sweep(
 
     rule = None if until is None else parse_stopping_rule(until)
     sweep_config = build_sweep(config) if isinstance(config, Mapping) else read_sweep(require_path(config, "config"))
+    if rule is not None:
+        rule.check_sweep(sweep_config)
     should_stop = None if rule is None else rule.find_reason
     return open_run(run_sweep(sweep_config, keep_going=keep_going, should_stop=should_stop).run)
 

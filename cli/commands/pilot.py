@@ -44,7 +44,8 @@ def pilot(
     """Choose how many problems, solutions and verifications to sample before a sweep, and what regret to expect.
 
     The regret is how much the advice that the pilot gives loses against the best allocation in hindsight. It is
-    simulated: on tasks like a profile's or a run's, or else on the planner's own simulated worlds.
+    simulated: on tasks like a profile's or a run's, or else on the planner's own simulated worlds. Scorers and searches
+    are left out.
 
     [bold]Examples[/]
 

@@ -78,15 +78,18 @@ def sweep(
         return
     if json_ or parameters or {tokens_per_second, sample, price_in, price_out, price_hour} != {None}:
         raise typer.BadParameter("--tokens-per-second, --sample, prices, --parameters and --json need --dry-run.")
+    sweep_config = read_sweep(str(config))
     should_stop = None
     if until is not None:
         from isocompute.planner.pilot.stopping import parse_stopping_rule
 
-        should_stop = parse_stopping_rule(until).find_reason
+        rule = parse_stopping_rule(until)
+        rule.check_sweep(sweep_config)
+        should_stop = rule.find_reason
     console = Console()
     stop_note = "stopped; the written rows are intact, and the same command continues from there"
     with stop_on_signals(stop_note), LiveDisplay(console) as display:
-        summary = run_sweep(read_sweep(str(config)), display, keep_going=keep_going, should_stop=should_stop)
+        summary = run_sweep(sweep_config, display, keep_going=keep_going, should_stop=should_stop)
     print_sweep_summary(console, summary)
     if summary.empty_tables:
         raise typer.Exit(1)

@@ -28,6 +28,7 @@ from isocompute.planner.pilot.tasks import (
     choose_run_lambda,
 )
 from isocompute.planner.profile import (
+    COUNTING_WAYS,
     ModelRecord,
     ProblemRecord,
     apply_costs,
@@ -151,5 +152,7 @@ def read_task_model(
             for role, name in get_run_models(pool.origin).items()
         }
         return build_run_model(pool, choose_run_lambda(pool, lam)), describe_problems(opened, pool), models
+    if lam in COUNTING_WAYS:
+        raise ConfigError(f"λ by '{lam}' is measured on a profile or a run; give one, or λ as a number.")
     given = TYPICAL_LAMBDA if lam is None else check_lambda(read_lambda(lam))
     return build_typical_model(given), (), {}

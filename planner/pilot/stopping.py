@@ -14,6 +14,7 @@ from isocompute.planner.pilot.decision import build_decision
 from isocompute.planner.pilot.tasks import choose_run_lambda, estimate_doubling_options
 from isocompute.planner.power import POWER_BUDGET
 from isocompute.planner.prior import read_accuracy_prior
+from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.run import Run
 
@@ -31,6 +32,17 @@ class StoppingRule:
 
     points: float
     budget: float | None = None
+
+    def check_sweep(self, sweep: Sweep) -> None:
+        """Raise unless the rule knows all that a sweep measures.
+
+        Raises:
+            ConfigError: the sweep has a scorer or searches, or verifies nothing.
+        """
+        if sweep.scorer is not None or sweep.searches:
+            raise ConfigError("A rule to stop knows solutions and verifications; this sweep has a scorer or searches.")
+        if not sweep.to_verify or not sweep.verifications:
+            raise ConfigError("A rule to stop needs a decision to take; this sweep verifies nothing.")
 
     def choose_budget(self, tables: list[AllocationOptions]) -> float:
         """Return the budget of the decision, in x."""

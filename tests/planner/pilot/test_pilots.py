@@ -145,6 +145,8 @@ def test_goals_that_cannot_be_planned_are_refused():
         iso.pilot("5x")
     with pytest.raises(BudgetError, match="solutions' worth"):
         iso.pilot("5x-plateau")
+    with pytest.raises(ConfigError, match="give one, or λ as a number"):
+        iso.pilot("5000x", lam="prompts")
     with pytest.raises(DataError, match="no values of single problems"):
         iso.pilot("5000x", profile="llama-3.1-8b-math")
 

@@ -77,3 +77,9 @@ def test_the_command_stops_by_its_rule(small, scripted, command, tmp_path, monke
 def test_rules_that_mean_nothing_are_refused(text):
     with pytest.raises(ConfigError):
         parse_stopping_rule(text)
+
+
+def test_a_sweep_with_nothing_to_decide_is_refused(small):
+    config = small(verifications=0, verifier=None).model_dump(mode="json", exclude_defaults=True)
+    with pytest.raises(ConfigError, match="verifies nothing"):
+        iso.sweep(config, until="regret < 1")
