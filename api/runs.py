@@ -219,21 +219,29 @@ def import_run(
     return open_run(target)
 
 
-def sweep(config: str | os.PathLike[str] | Mapping[str, Any], keep_going: bool = False) -> OpenedRun:
+def sweep(
+    config: str | os.PathLike[str] | Mapping[str, Any], keep_going: bool = False, *, until: str | None = None
+) -> OpenedRun:
     """Sample whatever a sweep's run lacks, as ``isocompute sweep`` does.
 
     Args:
         config: the sweep's YAML file, or its content as a mapping.
         keep_going: whether to go on even if none of the first 40 answers can be read.
+        until: a rule to stop, such as ``"regret < 1"`` or ``"regret < 1 at 64x"`` (points); all is sampled without one.
 
     Raises:
         ConfigError, DataError, EngineError, RunError: as `isocompute.runners.sampling.sweep.run_sweep`.
     """
+    from isocompute.planner.pilot.stopping import parse_stopping_rule
     from isocompute.runners.config.sweep import build_sweep, read_sweep
     from isocompute.runners.sampling.sweep import run_sweep
 
+    rule = None if until is None else parse_stopping_rule(until)
     sweep_config = build_sweep(config) if isinstance(config, Mapping) else read_sweep(require_path(config, "config"))
-    return open_run(run_sweep(sweep_config, keep_going=keep_going).run)
+    if rule is not None:
+        rule.check_sweep(sweep_config)
+    should_stop = None if rule is None else rule.find_reason
+    return open_run(run_sweep(sweep_config, keep_going=keep_going, should_stop=should_stop).run)
 
 
 RUN_KINDS = "a run, or the path or URL of one"

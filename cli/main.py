@@ -22,6 +22,8 @@ from isocompute.cli.commands import (
     fit,
     grade,
     import_run,
+    next_rows,
+    pilot,
     plan,
     runs,
     sweep,
@@ -39,7 +41,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (sweep, import_run, grade, tasks, runs, check, upgrade, tree, fit, plan, difficulty, evaluate, figures):
+for module in (
+    sweep,
+    import_run,
+    grade,
+    tasks,
+    runs,
+    check,
+    upgrade,
+    tree,
+    fit,
+    plan,
+    pilot,
+    next_rows,
+    difficulty,
+    evaluate,
+    figures,
+):
     app.add_typer(module.commands)
 
 

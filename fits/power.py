@@ -87,8 +87,8 @@ def compute_paired_power(differences: ArrayLike, power: float = 0.8) -> PairedPo
         gap=gap,
         standard_deviation=spread,
         problems=problems,
-        needed=_count_problems(effect, power),
-        needed_interval=(_count_problems(high, power), _count_problems(low, power)),
+        needed=count_needed_problems(effect, power),
+        needed_interval=(count_needed_problems(high, power), count_needed_problems(low, power)),
         smallest_gap=spread * _solve_effect(problems, power),
         power=power,
     )
@@ -105,8 +105,20 @@ def _compute_effect_interval(effect: float, problems: int) -> tuple[float, float
     return float(low * scale), float(high * scale)
 
 
-def _count_problems(effect: float, power: float) -> int | None:
-    """Return how many problems detect an effect; None without an effect, or beyond `PROBLEM_LIMIT`."""
+def count_needed_problems(effect: float, power: float) -> int | None:
+    """Count the problems with which a paired t test detects an effect, see `compute_paired_power`.
+
+    Args:
+        effect: mean of the differences over their standard deviation.
+        power: probability of detecting it.
+
+    Returns:
+        None without an effect, or beyond `PROBLEM_LIMIT`.
+
+    Example:
+        >>> count_needed_problems(0.5, 0.8)
+        34
+    """
     from statsmodels.stats.power import TTestPower  # slow to import, as it imports scipy.stats
 
     if effect <= 0:

@@ -35,7 +35,7 @@ class RuleJson(RegretJson):
     budgets: list[BudgetRegretJson]
 
 
-class PilotJson(JsonBlock):
+class EvaluatedPilotJson(JsonBlock):
     """The shape of the pilots."""
 
     problems: int
@@ -59,7 +59,7 @@ class EvaluationJson(CommandJson):
     """Number of problems; those that are not in a pilot score its advice."""
     splits: int
     """Number of pilots that were drawn."""
-    pilot: PilotJson
+    pilot: EvaluatedPilotJson
     lam: float | None = Field(alias="lambda")
     """λ, the cost of a verification in solutions; null without verifications, or if it is unknown."""
     best_fixed_rule: str
@@ -88,7 +88,7 @@ def build_evaluation_json(found: RunEvaluation) -> EvaluationJson:
         source=found.run.name,
         problems=found.problems,
         splits=evaluation.splits,
-        pilot=PilotJson(**vars(evaluation.shape), cost_share=evaluation.cost_share),
+        pilot=EvaluatedPilotJson(**vars(evaluation.shape), cost_share=evaluation.cost_share),
         lam=found.run.measured.lam,
         best_fixed_rule=evaluation.best_fixed_rule,
         rules=rules,

@@ -42,13 +42,24 @@ def sweep(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Go on even if none of the first 40 answers can be read.")
     ] = False,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            help="Stop when the decision is good enough: 'regret < 1', or 'regret < 1 at 64x' (points of accuracy).",
+            show_default=False,
+        ),
+    ] = None,
     json_: Annotated[bool, make_dry_run_option("Print the cost as JSON, for programs.", "--json")] = False,
 ) -> None:
     """Sample solutions and verifications into a run, score them, and search. Run it again to continue a stopped run.
 
+    With --until, problems are sampled in random order, and after 20, 30, 45, 68 … of them the sweep stops if the regret
+    to expect of the decision is low enough. The budget of the decision is 128x, or the highest measured cost below it.
+
     [bold]Examples[/]
 
       isocompute sweep runners/recipes/lab-demo.yaml
+      isocompute sweep runners/recipes/lab.yaml --until "regret < 1 at 64x"
       isocompute sweep runners/recipes/lab-demo.yaml --dry-run --tokens-per-second 9000 --price-hour 2.50
       isocompute sweep runners/recipes/lab-search.yaml --dry-run --sample 5
     """
@@ -58,6 +69,8 @@ def sweep(
     from isocompute.runners.display import LiveDisplay
     from isocompute.runners.sampling.sweep import run_sweep
 
+    if until is not None and dry_run:
+        raise typer.BadParameter("--until does not go with --dry-run.")
     if dry_run:
         prices = (price_in, price_out, price_hour)
         with stop_on_signals("stopped; nothing was written"):
@@ -65,10 +78,18 @@ def sweep(
         return
     if json_ or parameters or {tokens_per_second, sample, price_in, price_out, price_hour} != {None}:
         raise typer.BadParameter("--tokens-per-second, --sample, prices, --parameters and --json need --dry-run.")
+    sweep_config = read_sweep(str(config))
+    should_stop = None
+    if until is not None:
+        from isocompute.planner.pilot.stopping import parse_stopping_rule
+
+        rule = parse_stopping_rule(until)
+        rule.check_sweep(sweep_config)
+        should_stop = rule.find_reason
     console = Console()
     stop_note = "stopped; the written rows are intact, and the same command continues from there"
     with stop_on_signals(stop_note), LiveDisplay(console) as display:
-        summary = run_sweep(read_sweep(str(config)), display, keep_going=keep_going)
+        summary = run_sweep(sweep_config, display, keep_going=keep_going, should_stop=should_stop)
     print_sweep_summary(console, summary)
     if summary.empty_tables:
         raise typer.Exit(1)

@@ -198,6 +198,8 @@ def print_sweep_summary(console: Console, summary: SweepSummary) -> None:
         print_line(
             console, f"{summary.searches:,} searches; one is right with probability {summary.search_accuracy:.3f}."
         )
+    if summary.stopped is not None:
+        print_line(console, f"Stopped {summary.stopped}; without --until the sweep goes on from here.")
     for reason, count in summary.failed.items():
         print_note(console, f"{count:,} rows failed: {reason}; run the sweep again to retry them.")
     if summary.refused_comparisons:

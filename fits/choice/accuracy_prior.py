@@ -110,6 +110,11 @@ class AccuracyPrior:
 
     def _interpolate(self, table: AllocationOptions) -> tuple[Floats, Floats, Floats]:
         """Return mean (n,) and factors (n, R) and (n, Q) at the knots of one table."""
+        part, weights = self.compute_part_weights(table)
+        return weights @ part.mean, weights @ part.between, weights @ part.within
+
+    def compute_part_weights(self, table: AllocationOptions) -> tuple[PriorPart, Floats]:
+        """Return the part that stands for a table's strategy, and (n, K) weights of its knots at those of the table."""
         part, grid = self.parts.get(table.strategy, self.parts["sc"]), table.grid
         if table.strategy in self.parts and "S" in grid.numbers:
             sizes = grid.numbers["S"][grid.knots].astype(float)
@@ -121,7 +126,7 @@ class AccuracyPrior:
             inside = np.clip(given, part.verifications[0], part.verifications[-1])
             by_v = compute_knot_weights(inside, part.verifications, "V")
             weights = (weights[:, :, None] * by_v[:, None, :]).reshape(len(weights), -1)
-        return weights @ part.mean, weights @ part.between, weights @ part.within
+        return part, weights
 
 
 def _compute_kernel(grid: AllocationGrid) -> Floats:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,6 +31,7 @@ PRIOR_PROBLEMS = 100
 _NOISE = 0.1  # spread of noise that directions must rise above, so that small differences do not decide
 _WIDENINGS = 2.0 ** np.arange(13)  # factors tried on the prior's covariance
 _REST_SPREAD = 0.003  # what the directions miss of a typical surface
+_NEGLIGIBLE = 1e-6  # share of a variance below which a direction is left out
 _SCALE_PROBLEMS = 3  # weight of the prior's scale of that covariance, so that equal problems are not taken for certain
 _TYPICAL_PROBLEMS = 20  # directions are ordered by the variance of a mean over so many problems
 
@@ -38,18 +40,40 @@ _TYPICAL_PROBLEMS = 20  # directions are ordered by the variance of a mean over 
 class AccuracyPosterior:
     """The distribution of the mean accuracies on new problems, at the knots of n tables, one after the other.
 
+    The accuracies are m = μ + L u, up to a common level and a rest, with d unknown numbers u. A measurement of the
+    accuracies with the errors e measures u with the errors Uᵀe.
+
     Args:
         tables: the tables.
         mean: (K,) expected accuracy at each knot.
-        factor: (K, r) F: F Fᵀ is the covariance of the accuracies, up to a common level, so that it gives the error of
-            differences only.
+        loadings: (K, d) L.
+        projection: (K, d) U.
+        covariance: (d, d) covariance of u.
+        rest: (K, r) factor of the covariance of the rest.
         freedom: degrees of freedom of the covariance, for t quantiles.
+        expected_spread: (d, d) covariance of u without the measurement.
+        chance: (d, d) covariance of what was measured of u, around u.
     """
 
     tables: tuple[AllocationOptions, ...]
     mean: Floats
-    factor: Floats
+    loadings: Floats
+    projection: Floats
+    covariance: Floats
+    rest: Floats
     freedom: float
+    expected_spread: Floats
+    chance: Floats
+
+    @cached_property
+    def smooth_factor(self) -> Floats:
+        """(K, d) F: F Fᵀ is the covariance of L u."""
+        return self.loadings @ _compute_factor(self.covariance)
+
+    @cached_property
+    def factor(self) -> Floats:
+        """(K, d + r) F: F Fᵀ is the covariance of the accuracies up to a common level: of differences only."""
+        return np.column_stack([self.smooth_factor, self.rest])
 
     def compute_expected_accuracies(self) -> list[Floats]:
         """Return for each table (A,) the expected accuracy of each of its allocations."""
@@ -65,6 +89,23 @@ class AccuracyPosterior:
     def _split(self, values: Floats) -> list[Floats]:
         ends = np.cumsum([table.accuracy.shape[1] for table in self.tables])
         return np.split(values, ends[:-1])
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPrior:
+    """A prior at the K knots of some tables, so that several measurements at these knots can be taken into account.
+
+    Args:
+        mean: (K,) expected accuracies, up to a common level.
+        between: (K, K) covariance over tasks, without the level.
+        within: (K, K) covariance over the problems of a task, without the level.
+        projection: (K, d) the directions in which accuracies are estimated.
+    """
+
+    mean: Floats
+    between: Floats
+    within: Floats
+    projection: Floats
 
 
 def compute_posterior(
@@ -91,28 +132,59 @@ def compute_posterior(
     Raises:
         DataError: fewer than 2 problems or clusters, or tables of different problems.
     """
+    return update_prior(prepare_prior(tables, prior), tables, strata, clusters)
+
+
+def prepare_prior(tables: Sequence[AllocationOptions], prior: AccuracyPrior) -> PreparedPrior:
+    """Place a prior at the knots of some tables and choose the directions; the problems' values do not matter."""
+    placed = prior.place(tables)
+    between, within = _subtract_means(placed.between), _subtract_means(placed.within)
+    projection = _find_directions(between, within, _count_directions(tables, prior))
+    return PreparedPrior(placed.mean, between, within, projection)
+
+
+def update_prior(
+    prepared: PreparedPrior,
+    tables: Sequence[AllocationOptions],
+    strata: ArrayLike | None = None,
+    clusters: ArrayLike | None = None,
+) -> AccuracyPosterior:
+    """Estimate the mean accuracies as `compute_posterior` does, from a prior that is prepared for the same knots.
+
+    Args:
+        prepared: the prior.
+        tables: options of n strategies, on the same P ≥ 2 problems.
+        strata: (P,) label of each problem's stratum.
+        clusters: (P,) label of each problem's cluster.
+
+    Raises:
+        DataError: fewer than 2 problems or clusters, or tables of different problems.
+    """
     values = np.concatenate([table.accuracy for table in tables], axis=1)
     groups = code_problem_groups(len(values), strata, clusters)
     if groups.clusters < 2:
         raise DataError(f"expected accuracies need at least 2 independent problems; got {groups.clusters}.")
-    placed = prior.place(tables)
-    between, within = _subtract_means(placed.between), _subtract_means(placed.within)
-    basis = _find_basis(between, within, _count_directions(tables, prior))
-    problems = values - placed.mean
-    level = problems.mean()
-    inside = problems @ basis
-    chance = _estimate_chance(inside, basis.T @ within @ basis, groups)
-    seen = basis.T @ between @ basis
-    factor = _choose_widening(seen, chance, inside.mean(axis=0))
-    gain = np.linalg.solve(factor * seen + chance, factor * basis.T @ between).T
-    covariance = factor * between - gain @ basis.T @ (factor * between)
-    span = np.linalg.qr(between @ basis)[0]
-    rest, rest_spread = _shrink_rest(_remove_span(problems, span), groups)
+    projection, problems = prepared.projection, values - prepared.mean
+    inside = problems @ projection
+    chance = _estimate_chance(inside, projection.T @ prepared.within @ projection, groups)
+    spread = projection.T @ prepared.between @ projection
+    factor = _choose_widening(spread, chance, inside.mean(axis=0))
+    loadings = np.asarray(np.linalg.solve(spread, projection.T @ prepared.between).T, dtype=float)
+    spread, between = factor * spread, factor * prepared.between
+    gain = np.linalg.solve(spread + chance, spread).T
+    span = np.linalg.qr(loadings)[0]
+    missed, missed_spread = _shrink_rest(_remove_span(problems, span), groups)
+    unseen = between - loadings @ spread @ loadings.T  # what accuracies vary over tasks beyond L u
     return AccuracyPosterior(
         tables=tuple(tables),
-        mean=placed.mean + level + gain @ inside.mean(axis=0) + rest,
-        factor=np.column_stack([_compute_factor(covariance), np.diag(rest_spread)]),
+        mean=prepared.mean + problems.mean() + loadings @ (gain @ inside.mean(axis=0)) + missed,
+        loadings=loadings,
+        projection=projection,
+        covariance=spread - gain @ spread,
+        rest=np.column_stack([_compute_factor(unseen), np.diag(missed_spread)]),
         freedom=groups.clusters - 1 + PRIOR_PROBLEMS,
+        expected_spread=spread,
+        chance=chance,
     )
 
 
@@ -132,7 +204,7 @@ def _count_directions(tables: Sequence[AllocationOptions], prior: AccuracyPrior)
     return DIRECTIONS + EXTRA_DIRECTIONS * sum(table.strategy not in prior.parts for table in tables)
 
 
-def _find_basis(between: Floats, within: Floats, count: int) -> Floats:
+def _find_directions(between: Floats, within: Floats, count: int) -> Floats:
     """Return (K, r) directions in which tasks differ most in relation to chance."""
     noise = within + _NOISE**2 * np.eye(len(within))
     _, directions = eigh(between, noise)
@@ -190,4 +262,5 @@ def _compute_deviations(problems: Floats, groups: ProblemGroups) -> tuple[Floats
 def _compute_factor(covariance: Floats) -> Floats:
     """Return a factor F of a covariance F Fᵀ; rounding may have made it slightly indefinite."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
-    return np.asarray(vectors * np.sqrt(np.clip(values, 0, None)))
+    kept = values > _NEGLIGIBLE * max(float(np.trace(covariance)), 0.0)
+    return np.asarray(vectors[:, kept] * np.sqrt(values[kept]))

@@ -113,12 +113,13 @@ def choose_recommendations(
 def _list_improvements(accuracy: Floats, cost: Floats) -> list[tuple[int, float, float]]:
     """Return index, accuracy and cost of each allocation that is better than every cheaper one."""
     steps: list[tuple[int, float, float]] = []
-    for at in range(len(cost)):
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(accuracy)[:-1]])
+    for at in np.flatnonzero(accuracy > before):
         if steps and accuracy[at] <= steps[-1][1] + TIE_TOLERANCE:
             continue
         if steps and cost[at] == steps[-1][2]:
             steps.pop()
-        steps.append((at, float(accuracy[at]), float(cost[at])))
+        steps.append((int(at), float(accuracy[at]), float(cost[at])))
     return steps
 
 

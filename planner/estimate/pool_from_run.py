@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,7 +96,7 @@ class RunPool:
         return frame[frame["problem_id"].isin(self.problem_ids)]
 
 
-def read_pool(run: Run, problems_with: int | None = None) -> RunPool:
+def read_pool(run: Run, problems_with: int | None = None, only: Collection[str] | None = None) -> RunPool:
     """Read a run as a pool.
 
     Failed rows are left out, and other rows of the same problem take their places; a problem with fewer than half of
@@ -104,6 +105,7 @@ def read_pool(run: Run, problems_with: int | None = None) -> RunPool:
     Args:
         run: the run.
         problems_with: leave out problems with fewer solutions, and use as many of each as the one with the fewest.
+        only: ids of the problems to read, see `find_finished_problems`; all if not given.
 
     Raises:
         RunError: there is no run, rows are missing, every problem is left out, or there are no independent solutions.
@@ -113,7 +115,7 @@ def read_pool(run: Run, problems_with: int | None = None) -> RunPool:
     origin = extract_origin(manifest, run.path)
     require_whole_run(run)
     problems = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "gold", "level", "cluster"])
-    ids = problems["problem_id"].tolist()
+    ids = [name for name in problems["problem_id"].tolist() if only is None or name in only]
     if not ids:
         raise RunError(f"The run at '{run.path}' holds no problems yet; run its sweep again to complete it.")
     rows, failed = read_swept_rows(run, origin, ids) if isinstance(origin, Sweep) else read_imported_rows(run, origin)

@@ -57,6 +57,7 @@ class SweepSummary:
         searches: number of searches in the run whose status is ok.
         search_accuracy: share of these searches that are right; NaN without any.
         empty_tables: names of the tables of which rows are requested and none is ok.
+        stopped: the reason for which the sweep stopped before its last problem; None if it did not.
     """
 
     run: str
@@ -71,6 +72,7 @@ class SweepSummary:
     searches: int
     search_accuracy: float
     empty_tables: tuple[str, ...]
+    stopped: str | None = None
 
 
 class Sampler:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from isocompute.runners import engines, scorers
 from isocompute.runners.config.sweep import Sweep
@@ -11,8 +14,17 @@ from isocompute.runners.engines import Engine
 from isocompute.runners.sampling.preparing import check_existing_run, check_models, collect_sweep_notes, prepare_sweep
 from isocompute.runners.sampling.sampler import Sampler, SweepSummary
 from isocompute.runners.scorers import Scorer
+from isocompute.runners.seeds import derive_seed
 from isocompute.runners.storage.check import set_aside_stray_judgements
 from isocompute.runners.storage.manifest import extract_kept_provenance
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import PROBLEMS_TABLE
+from isocompute.runners.tasks import Problem
+
+FIRST_BATCH = 20
+"""The number of problems after which a sweep with a rule to stop is looked at first."""
+STOPPED_KEY = "stopped"
+"""The key of a manifest under which the reason stands for which a sweep stopped before its last problem."""
 
 
 def run_sweep(
@@ -22,6 +34,7 @@ def run_sweep(
     load_scorer: Callable[..., Scorer] = scorers.load_scorer,
     only: Collection[str] | None = None,
     keep_going: bool = False,
+    should_stop: Callable[[Run], str | None] | None = None,
 ) -> SweepSummary:
     """Sample the rows that a run lacks; a sweep may be restarted any number of times.
 
@@ -32,6 +45,9 @@ def run_sweep(
         load_scorer: returns the scorer for a scorer's kind, a model and its options.
         only: ids of the problems to sample; all if None.
         keep_going: whether to go on even if none of the first answers can be read.
+        should_stop: function that is called with the run after each of `list_batch_sizes` and returns a reason to stop,
+            or None. Problems are then sampled in a random order of their own; those that were not begun are left out
+            of the run, and the manifest holds the reason as ``stopped``. Each batch loads its models again.
 
     Raises:
         ConfigError, DataError: the task or a prompt is wrong.
@@ -52,10 +68,43 @@ def run_sweep(
             check_existing_run(ready)  # again: another process may have begun it since
             for stray in set_aside_stray_judgements(run) if run.exists else ():
                 display.note(f"Set aside from {stray.path}: {stray.what}.")
-            run.write_manifest(manifest | (extract_kept_provenance(run) if run.exists else {}))
+            manifest |= extract_kept_provenance(run) if run.exists else {}
+            run.write_manifest(manifest)
             for text in collect_sweep_notes(ready):
                 display.note(text)
             problems = [problem for problem in problems if only is None or problem.problem_id in only]
-            return Sampler(
-                config, run, problems, texts, grader, display, load, load_scorer, ready.source, keep_going
-            ).sample_missing_rows()
+            sampled, failed = 0, Counter[str]()
+            for batch in [problems] if should_stop is None else list_batches(config, run, problems):
+                summary = Sampler(
+                    config, run, batch, texts, grader, display, load, load_scorer, ready.source, keep_going
+                ).sample_missing_rows()
+                sampled, failed = sampled + summary.sampled, failed + Counter(summary.failed)
+                if should_stop is not None and (reason := should_stop(run)) is not None:
+                    run.write_manifest(manifest | {STOPPED_KEY: reason})
+                    summary = replace(summary, stopped=reason)
+                    break
+            return replace(summary, sampled=sampled, failed=dict(failed))
+
+
+def list_batches(config: Sweep, run: Run, problems: list[Problem]) -> list[list[Problem]]:
+    """List growing batches of the problems in a random order: those that the run has begun, then by their ids' seeds.
+
+    A problem's place does not depend on the order of the data, which may be by difficulty.
+    """
+    begun = run.read_keys(PROBLEMS_TABLE)
+    order = sorted(
+        problems, key=lambda each: ((each.problem_id,) not in begun, derive_seed(config.seed, "order", each.problem_id))
+    )
+    return [order[:size] for size in list_batch_sizes(len(order))]
+
+
+def list_batch_sizes(problems: int) -> list[int]:
+    """List the numbers of problems after which a sweep may stop: `FIRST_BATCH`, then half as many more each time.
+
+    >>> list_batch_sizes(100)
+    [20, 30, 45, 68, 100]
+    """
+    sizes = [FIRST_BATCH]
+    while sizes[-1] < problems:
+        sizes.append(math.ceil(1.5 * sizes[-1]))
+    return [*sizes[:-1], problems]

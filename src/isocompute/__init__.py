@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from isocompute.api.difficulties import DifficultyResult, difficulty
     from isocompute.api.evaluations import EvaluationResult, evaluate
     from isocompute.api.frames import from_frame
+    from isocompute.api.pilots import NextRowsResult, PilotResult, next_rows, pilot
     from isocompute.api.plans import PlanResult, plan
     from isocompute.api.profiles import FittedProfile, fit, load_profile
     from isocompute.api.runs import OpenedRun, import_run, open_run, sweep
@@ -30,7 +31,9 @@ PUBLIC = {
     "DifficultyResult": "isocompute.api.difficulties",
     "EvaluationResult": "isocompute.api.evaluations",
     "FittedProfile": "isocompute.api.profiles",
+    "NextRowsResult": "isocompute.api.pilots",
     "OpenedRun": "isocompute.api.runs",
+    "PilotResult": "isocompute.api.pilots",
     "PlanResult": "isocompute.api.plans",
     "SelectionResult": "isocompute.api.selection",
     "curve": "isocompute.api.curves",
@@ -40,7 +43,9 @@ PUBLIC = {
     "from_frame": "isocompute.api.frames",
     "import_run": "isocompute.api.runs",
     "load_profile": "isocompute.api.profiles",
+    "next_rows": "isocompute.api.pilots",
     "open_run": "isocompute.api.runs",
+    "pilot": "isocompute.api.pilots",
     "plan": "isocompute.api.plans",
     "select": "isocompute.api.selection",
     "sweep": "isocompute.api.runs",
@@ -51,7 +56,9 @@ __all__ = [
     "DifficultyResult",
     "EvaluationResult",
     "FittedProfile",
+    "NextRowsResult",
     "OpenedRun",
+    "PilotResult",
     "PlanResult",
     "SelectionResult",
     "curve",
@@ -62,7 +69,9 @@ __all__ = [
     "from_frame",
     "import_run",
     "load_profile",
+    "next_rows",
     "open_run",
+    "pilot",
     "plan",
     "select",
     "sweep",

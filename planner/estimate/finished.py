@@ -1,0 +1,39 @@
+"""The problems of a sweep that are finished, so that an unfinished run can be read."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.storage.expected import ExpectedRows
+from isocompute.runners.storage.provenance import extract_origin
+from isocompute.runners.storage.run import Run
+from isocompute.runners.storage.schema import (
+    PROBLEMS_TABLE,
+    SCORES_TABLE,
+    SEARCHES_TABLE,
+    SOLUTIONS_TABLE,
+    VERIFICATIONS_TABLE,
+)
+
+
+def find_finished_problems(run: Run) -> list[str]:
+    """Return the ids of the problems of which no requested row is missing or failed, in the order of the run.
+
+    All problems of an import are finished.
+
+    Raises:
+        RunError, DataError: there is no run, or it cannot be read.
+    """
+    origin = extract_origin(run.read_manifest(), run.path)
+    ids: list[str] = run.read_frame(PROBLEMS_TABLE, ["problem_id"])["problem_id"].tolist()
+    if not isinstance(origin, Sweep) or not ids:
+        return ids
+    expected, one = ExpectedRows(origin, ids), ExpectedRows(origin, ids[:1])
+    finished = pd.Series(True, index=ids)
+    for table in (SOLUTIONS_TABLE, VERIFICATIONS_TABLE, SCORES_TABLE, SEARCHES_TABLE):
+        if needed := one.count_rows(table):
+            frame = expected.select_rows(table, run.read_frame(table, [*table.key_names, "status"]))
+            counts = frame[frame["status"] == "ok"]["problem_id"].value_counts()
+            finished &= counts.reindex(ids, fill_value=0) >= needed
+    return [name for name in ids if finished[name]]

@@ -1,0 +1,166 @@
+"""The decision at a budget: the regret to expect of it now, and after further measurements (value of information).
+
+The accuracies θ are normal, given what was measured. The decision now takes the allocation that is recommended from
+their expectations, so its expected regret is E[max θ] - E[θ of the recommended one]. A further measurement moves the
+expectations by a normal amount whose covariance is that of θ now minus that of θ afterwards; the decision is taken
+again, and the expected regret is E[max θ] - E[expectation of the one that is then recommended] (Raiffa & Schlaifer
+1961, preposterior analysis).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from isocompute.errors import BudgetError
+from isocompute.fits.arrays import Floats
+from isocompute.fits.choice.posterior import AccuracyPosterior
+from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN
+
+DECISION_DRAWS = 2000
+"""Draws of the accuracies, and of the expectations after a measurement; the same for all measurements."""
+DECISION_SEED = 1612
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """The affordable allocations at one budget, with their expectations.
+
+    Args:
+        posterior: the joint distribution of the accuracies.
+        strategies: name of each strategy that the budget pays for.
+        table: (A,) the index of each allocation's strategy among them.
+        numbers: (A, 2) S and V of each allocation; V is 0 without verifications.
+        cost: (A,) in x.
+        mean: (A,) expected accuracy.
+        loadings: (A, d) loadings on the directions of the posterior.
+        rest: (A, r) loadings on the rest of the posterior, which no further measurement is expected to tell.
+    """
+
+    posterior: AccuracyPosterior
+    strategies: tuple[str, ...]
+    table: np.ndarray
+    numbers: np.ndarray
+    cost: Floats
+    mean: Floats
+    loadings: Floats
+    rest: Floats
+
+    def draw_accuracies(self) -> Floats:
+        """Draw (n, A) accuracies of the allocations, up to a common level."""
+        return self.mean + self._draw(self.posterior.covariance) + self._drawn_rest
+
+    @cached_property
+    def _drawn_rest(self) -> Floats:
+        normal = np.random.default_rng((DECISION_SEED, 1)).standard_normal((DECISION_DRAWS, self.rest.shape[1]))
+        return np.asarray(normal @ self.rest.T)
+
+    def compute_regret(self) -> float:
+        """Return the expected regret of what is recommended now."""
+        chosen = choose_recommended(self.mean[None], self.table, self.cost)[0]
+        drawn = self.draw_accuracies()
+        return float((drawn.max(axis=1) - drawn[:, chosen]).mean())
+
+    def compute_regret_after(self, chance: Floats) -> float:
+        """Return the expected regret of what is recommended after a further measurement.
+
+        Args:
+            chance: (d, d) covariance of the measured means around the accuracies, the new measurement included.
+        """
+        prior = self.posterior.expected_spread
+        left = prior - prior @ np.linalg.solve(prior + chance, prior)
+        expectations = self.mean + self._draw(self.posterior.covariance - left)
+        chosen = choose_recommended(expectations, self.table, self.cost)
+        drawn = self.draw_accuracies()
+        # Both means have the expectation of the most likely decision in common, which takes most of the drawing error.
+        now = int(choose_recommended(self.mean[None], self.table, self.cost)[0])
+        best = (drawn.max(axis=1) - drawn[:, now]).mean()
+        gained = expectations[np.arange(len(chosen)), chosen] - expectations[:, now]
+        return max(float(best - gained.mean()), 0.0)
+
+    def compute_near_best(self, kept: np.ndarray) -> float:
+        """Return the probability that one of some allocations is within the equivalence margin of the best.
+
+        Args:
+            kept: (A,) which allocations.
+        """
+        if not kept.any():
+            return 0.0
+        drawn = self.draw_accuracies()
+        return float((drawn[:, kept].max(axis=1) >= drawn.max(axis=1) - EQUIVALENCE_MARGIN).mean())
+
+    def _draw(self, covariance: Floats) -> Floats:
+        values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+        root = vectors * np.sqrt(np.clip(values, 0, None)) @ vectors.T  # symmetric, so that draws change smoothly
+        normal = np.random.default_rng(DECISION_SEED).standard_normal((DECISION_DRAWS, len(root)))
+        return np.asarray(normal @ root @ self.loadings.T)
+
+
+def build_decision(posterior: AccuracyPosterior, budget: float) -> Decision:
+    """Return the decision at a budget.
+
+    Args:
+        posterior: the joint distribution of the accuracies.
+        budget: in x.
+
+    Raises:
+        BudgetError: it pays for no allocation.
+    """
+    strategies: list[str] = []
+    columns: list[tuple[np.ndarray, ...]] = []
+    start = 0
+    for table in posterior.tables:
+        grid = table.grid
+        block = slice(start, start := start + len(grid.knots))
+        paid = np.flatnonzero(grid.cost <= budget * (1 + 1e-12))
+        if not len(paid):
+            continue
+        weights = grid.weights[:, paid]
+        numbers = [grid.numbers[name][paid] if name in grid.numbers else np.zeros(len(paid), int) for name in "SV"]
+        columns.append(
+            (
+                np.full(len(paid), len(strategies)),
+                np.stack(numbers, axis=1),
+                grid.cost[paid],
+                posterior.mean[block] @ weights,
+                weights.T @ posterior.loadings[block],
+                weights.T @ posterior.rest[block],
+            )
+        )
+        strategies.append(table.strategy)
+    if not columns:
+        raise BudgetError(f"A budget of {budget:g}x pays for no measured allocation.")
+    return Decision(posterior, tuple(strategies), *(np.concatenate(part) for part in zip(*columns, strict=True)))
+
+
+def choose_recommended(expectations: Floats, table: np.ndarray, cost: Floats) -> np.ndarray:
+    """Return for each row of expectations the allocation that the rule recommends.
+
+    Each strategy takes its highest expectation; of those within the margin of the highest, the cheapest is chosen.
+
+    Args:
+        expectations: (n, A) expected accuracies.
+        table: (A,) the index of each allocation's strategy, not decreasing.
+        cost: (A,) in x.
+
+    Example:
+        >>> choose_recommended(np.array([[0.5, 0.60, 0.603]]), np.array([0, 0, 1]), np.array([1.0, 2.0, 3.0]))
+        array([1])
+    """
+    best: list[np.ndarray] = []
+    for index in range(int(table.max()) + 1):
+        inside = np.flatnonzero(table == index)
+        best.append(inside[expectations[:, inside].argmax(axis=1)])
+    rows = np.stack(best, axis=1)
+    values = np.take_along_axis(expectations, rows, axis=1)
+    near = values >= values.max(axis=1, keepdims=True) - EQUIVALENCE_MARGIN
+    price = np.where(near, cost[rows], np.inf)
+    return np.asarray(np.take_along_axis(rows, price.argmin(axis=1)[:, None], axis=1)[:, 0])
+
+
+def average_regret(posterior: AccuracyPosterior, budgets: Sequence[float]) -> float:
+    """Return the mean expected regret of the decisions at some budgets."""
+    return float(np.mean([build_decision(posterior, budget).compute_regret() for budget in budgets]))

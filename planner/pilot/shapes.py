@@ -1,0 +1,268 @@
+"""The cheapest pilot for a goal: a budget, a regret, or a gap that it is to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from isocompute.errors import BudgetError, DataError
+from isocompute.planner.evaluation.measured_pool import EVALUATION_BUDGETS
+from isocompute.planner.evaluation.pilots import PilotShape
+from isocompute.planner.pilot.expectation import ExpectedRegret, simulate_regret
+from isocompute.planner.pilot.tasks import TaskModel
+from isocompute.planner.pilot.variance import (
+    VarianceSplit,
+    choose_contrast,
+    count_gap_problems,
+    split_variance,
+)
+from isocompute.planner.power import POWER_BUDGET
+
+PILOT_TASKS = 200
+"""The number of simulated tasks from which the regret of the chosen pilot is expected."""
+PILOT_PROBLEMS = 500
+"""The most problems of a pilot, unless it is set."""
+FEWEST_PILOT_PROBLEMS = 8
+"""With fewer, expectations are those of the prior."""
+_SCREENING = ((12, 6), (48, 3))  # simulated tasks of each candidate, and how many candidates go on
+
+
+@dataclass(frozen=True, eq=False)
+class PilotPlan:
+    """A pilot to sample.
+
+    Args:
+        shape: its problems and the samples of each.
+        cost: its total cost, in x.
+        expected: the regret to expect of the advice that it gives.
+        others: other shapes with the same goal, and their regret, which is simulated on fewer tasks.
+        budgets: the budgets that the advice is for, in x.
+        split: the variance of the lead of the best other strategy over SC, as the pilot measures it.
+        gap: the gap that it tells with the power `PILOT_POWER`, 0 … 1; None for other goals.
+        model: the tasks.
+    """
+
+    shape: PilotShape
+    cost: float
+    expected: ExpectedRegret
+    others: tuple[tuple[PilotShape, ExpectedRegret], ...]
+    budgets: tuple[float, ...]
+    split: VarianceSplit
+    gap: float | None
+    model: TaskModel
+
+    @property
+    def warnings(self) -> list[str]:
+        """The limits of the plan, in sentences."""
+        kinds = {
+            "simulated worlds": "Nothing is known of the task, so that it is taken for one of the planner's simulated "
+            "worlds; a profile or run of a similar task says more.",
+        }
+        sentences = [kinds[self.model.source]] if self.model.source in kinds else []
+        if not self.model.has_verifications:
+            sentences.append(f"The {self.model.source} has no verifications, so that the pilot is for SC alone.")
+        return sentences
+
+
+def choose_pilot_within(
+    model: TaskModel,
+    worth: float,
+    budgets: Sequence[float] = EVALUATION_BUDGETS,
+    most: int = PILOT_PROBLEMS,
+    tasks: int = PILOT_TASKS,
+) -> PilotPlan:
+    """Choose the pilot with the lowest expected regret within a total cost.
+
+    Args:
+        model: the tasks.
+        worth: what the pilot may cost in total, in x.
+        budgets: the budgets that the advice is for, in x.
+        most: the number of problems that there are.
+        tasks: number of simulated tasks for the chosen pilot.
+
+    Raises:
+        BudgetError: the cost does not pay for any pilot.
+    """
+    kept = check_advice_budgets(model, budgets)
+    ranked = rank_shapes(model, worth, kept, most)
+    best = min(
+        ((shape, simulate_regret(model, shape, kept, tasks)) for shape, _ in ranked[:2]), key=lambda each: each[1].mean
+    )
+    others = tuple(each for each in ranked if each[0] != best[0])
+    return build_pilot_plan(model, best[0], best[1], others, kept, None)
+
+
+def choose_pilot_for_regret(
+    model: TaskModel,
+    target: float,
+    budgets: Sequence[float] = EVALUATION_BUDGETS,
+    most: int = PILOT_PROBLEMS,
+    tasks: int = PILOT_TASKS,
+) -> PilotPlan:
+    """Choose the cheapest pilot whose expected regret is at most a target; costs double from one try to the next.
+
+    Args:
+        model: the tasks.
+        target: the regret, 0 … 1.
+        budgets: the budgets that the advice is for, in x.
+        most: the number of problems that there are.
+        tasks: number of simulated tasks for the chosen pilot.
+
+    Raises:
+        DataError: no pilot is expected to lose as little.
+    """
+    kept = check_advice_budgets(model, budgets)
+    full = replace(model.full, problems=most).compute_cost(model.lam)
+    ladder = [full]
+    while ladder[-1] / 2 > FEWEST_PILOT_PROBLEMS * min(shape.compute_cost(model.lam) for shape in list_samples(model)):
+        ladder.append(ladder[-1] / 2)
+    ladder.reverse()
+    low, high = 0, len(ladder) - 1
+    while low < high:  # regret falls with the cost
+        middle = (low + high) // 2
+        reached = rank_shapes(model, ladder[middle], kept, most)[0][1].mean <= target
+        low, high = (low, middle) if reached else (middle + 1, high)
+    for worth in ladder[low:]:
+        plan = choose_pilot_within(model, worth, kept, most, tasks)
+        if plan.expected.mean <= target:
+            return plan
+    raise DataError(
+        f"No pilot of at most {most} problems is expected to lose {100 * target:g} points or less; the largest loses "
+        f"{100 * plan.expected.mean:.2g}."
+    )
+
+
+def choose_pilot_for_gap(
+    model: TaskModel,
+    gap: float,
+    budgets: Sequence[float] = EVALUATION_BUDGETS,
+    most: int = PILOT_PROBLEMS,
+    tasks: int = PILOT_TASKS,
+) -> PilotPlan:
+    """Choose the cheapest pilot that tells a gap between SC and the best other strategy, with the power `PILOT_POWER`.
+
+    Args:
+        model: the tasks.
+        gap: the difference of their accuracies, 0 … 1.
+        budgets: the budgets that the advice is for, in x; the gap is that at the largest of them up to `POWER_BUDGET`.
+        most: the number of problems that there are.
+        tasks: number of simulated tasks for the regret.
+
+    Raises:
+        DataError: it takes more problems.
+    """
+    kept = check_advice_budgets(model, budgets)
+    budget = choose_contrast_budget(kept)
+    contrast = choose_contrast(model, model.full, budget)
+    found, fewest = [], None
+    for samples in list_samples(model):
+        measured = [bool(inside) for part in model.select_knots(samples) for inside in part]
+        if any(weight and not inside for weight, inside in zip(contrast.weights, measured, strict=True)):
+            continue
+        needed = count_gap_problems(model, samples, contrast, gap)
+        if needed is not None:
+            shape = replace(samples, problems=max(needed, FEWEST_PILOT_PROBLEMS))
+            fewest = shape.problems if fewest is None else min(fewest, shape.problems)
+            found.append(shape)
+    within = [shape for shape in found if shape.problems <= most]
+    if not within:
+        takes = "over a million" if fewest is None else f"at least {fewest:,}"
+        raise DataError(
+            f"A gap of {100 * gap:g} points between {contrast.allocation} and {contrast.baseline} takes {takes} "
+            f"problems; there are {most:,}."
+        )
+    shape = min(within, key=lambda each: each.compute_cost(model.lam))
+    return build_pilot_plan(model, shape, simulate_regret(model, shape, kept, tasks), (), kept, gap)
+
+
+def build_pilot_plan(
+    model: TaskModel,
+    shape: PilotShape,
+    expected: ExpectedRegret,
+    others: tuple[tuple[PilotShape, ExpectedRegret], ...],
+    budgets: tuple[float, ...],
+    gap: float | None,
+) -> PilotPlan:
+    """Return the plan of a shape, with its cost and the split of its variance."""
+    contrast = choose_contrast(model, shape, choose_contrast_budget(budgets))
+    split = split_variance(model, shape, contrast)
+    return PilotPlan(shape, shape.compute_cost(model.lam), expected, others, budgets, split, gap, model)
+
+
+def rank_shapes(
+    model: TaskModel, worth: float, budgets: Sequence[float], most: int
+) -> list[tuple[PilotShape, ExpectedRegret]]:
+    """Return the shapes with the lowest expected regret within a cost, the best first.
+
+    Candidates are screened on few tasks, and the better ones on more; all see the same tasks.
+
+    Raises:
+        BudgetError: the cost does not pay for any pilot.
+    """
+    shapes = list_shapes(model, worth, most)
+    ranked: list[tuple[PilotShape, ExpectedRegret]] = []
+    for tasks, kept in _SCREENING:
+        found = [(shape, simulate_regret(model, shape, budgets, tasks)) for shape in shapes]
+        ranked = sorted(found, key=lambda each: (each[1].mean, each[0].compute_cost(model.lam)))[:kept]
+        shapes = [shape for shape, _ in ranked]
+    return ranked
+
+
+def list_shapes(model: TaskModel, worth: float, most: int) -> list[PilotShape]:
+    """List the shapes that a cost pays for, each with as many problems as it does.
+
+    Raises:
+        BudgetError: it pays for none.
+    """
+    found = []
+    for samples in list_samples(model):
+        problems = min(most, int(worth / samples.compute_cost(model.lam)))
+        if problems >= FEWEST_PILOT_PROBLEMS:
+            found.append(replace(samples, problems=problems))
+    if not found:
+        cheapest = min(samples.compute_cost(model.lam) for samples in list_samples(model))
+        raise BudgetError(
+            f"A pilot takes at least {FEWEST_PILOT_PROBLEMS} problems, which cost "
+            f"{FEWEST_PILOT_PROBLEMS * cheapest:,.0f}x; the budget is {worth:,.6g}x."
+        )
+    return found
+
+
+def list_samples(model: TaskModel) -> list[PilotShape]:
+    """List the samples of one problem that are tried: powers of two of N, K = N or N/2, and powers of two of M."""
+    found = []
+    for N in list_powers(model.full.solutions):
+        if N < 8 and model.full.solutions >= 8:
+            continue
+        if not model.has_verifications:
+            found.append(PilotShape(1, N))
+            continue
+        for K in sorted({min(N, model.full.verified), min(max(N // 2, 1), model.full.verified)}):
+            found += [PilotShape(1, N, K, M) for M in list_powers(model.full.verifications)]
+    return found
+
+
+def list_powers(most: int) -> list[int]:
+    """List the powers of two up to a number.
+
+    >>> list_powers(6)
+    [1, 2, 4]
+    """
+    return [2**power for power in range(most.bit_length())]
+
+
+def check_advice_budgets(model: TaskModel, budgets: Sequence[float]) -> tuple[float, ...]:
+    """Return the budgets up to the highest measured cost, or the lowest of them.
+
+    Raises:
+        BudgetError: one does not pay for a solution.
+    """
+    if not budgets or min(budgets) < 1:
+        raise BudgetError("The budget of the advice must pay for at least one solution, which costs 1x.")
+    highest = max(table.highest_cost for table in model.tables)
+    return tuple(x for x in budgets if x <= highest) or (min(budgets),)
+
+
+def choose_contrast_budget(budgets: Sequence[float]) -> float:
+    """Return the largest budget up to `POWER_BUDGET`, or else the smallest."""
+    return max((x for x in budgets if x <= POWER_BUDGET), default=min(budgets))

@@ -1,0 +1,99 @@
+"""Rows to add during a sweep: the expected regret of a decision, and what further measurements take off it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import isocompute as iso
+from isocompute.errors import BudgetError, DataError
+from isocompute.fits.choice.options import build_verified_options, build_voting_options
+from isocompute.fits.choice.posterior import compute_posterior
+from isocompute.planner.evaluation.pilots import PilotShape
+from isocompute.planner.pilot.decision import build_decision, choose_recommended
+from isocompute.planner.pilot.next_rows import find_dominated_strategies, limit_samples, list_additions
+from isocompute.planner.pilot.noise import place_typical_noise
+from isocompute.planner.prior import read_accuracy_prior
+from isocompute.runners.sampling.sweep import run_sweep
+from isocompute.runners.storage.schema import VERIFICATIONS_TABLE
+
+S, V = [1, 2, 4, 8, 16], [1, 2, 4]
+
+
+def make_decision(problems: int, gain: float, budget: float = 16.0):
+    """Return a decision between votes and a verifier that gains so much, problem by problem."""
+    rng = np.random.default_rng(3)
+    right = rng.random((problems, 1))
+    votes = np.clip(right + 0.02 * np.log2(S), 0, 1)
+    judged = np.clip(votes[:, :, None] + gain + 0.1 * rng.standard_normal((problems, 1, 1)), 0, 1) * np.ones(3)
+    tables = [build_voting_options(votes, S), build_verified_options(judged, S, V, 0.5, "genrm")]
+    return build_decision(compute_posterior(tables, read_accuracy_prior()), budget)
+
+
+def test_a_certain_decision_has_little_regret_and_names_what_is_dominated():
+    near, far = make_decision(30, 0.02), make_decision(30, 0.3)
+    assert far.compute_regret() < near.compute_regret()
+    assert find_dominated_strategies(far) == ("sc",)
+
+
+def test_the_regret_is_that_of_draws_and_vanishes_with_perfect_knowledge():
+    decision = make_decision(20, 0.05)
+    tiny = 1e-9 * np.eye(len(decision.posterior.chance))
+    assert 0 <= decision.compute_regret_after(tiny) < decision.compute_regret()
+    halves = [decision.compute_regret_after(decision.posterior.chance / n) for n in (2, 8, 32)]
+    assert halves == sorted(halves, reverse=True)
+    assert decision.compute_regret() == decision.compute_regret()
+
+
+def test_the_rule_is_that_of_the_plan():
+    table, cost = np.array([0, 0, 1, 1]), np.array([1.0, 4.0, 2.0, 6.0])
+    rows = np.array([[0.5, 0.6, 0.599, 0.55], [0.5, 0.6, 0.59, 0.55], [0.5, 0.7, 0.59, 0.8]])
+    assert choose_recommended(rows, table, cost).tolist() == [2, 1, 3]
+
+
+def test_additions_cost_what_their_rows_cost():
+    decision = make_decision(20, 0.05)
+    shape = PilotShape(20, 16, 16, 4)
+    noise = place_typical_noise(decision.posterior.tables)
+    found = {rows: (after, cost) for rows, after, cost, _ in list_additions(decision, shape, noise, 0.5, (8, 1))}
+    assert found["20 more problems"] == (replace(shape, problems=40), 20 * (16 + 0.5 * 64))
+    assert found["N=32 on the same problems"][1] == 20 * 16
+    assert found["M=8 on the same problems"][1] == 20 * 0.5 * 16 * 4
+    assert found["20 more problems with N=8 K=8 M=1"] == (PilotShape(20, 8, 8, 1), 20 * (8 + 0.5 * 8))
+    assert "K=32 on the same problems" not in found  # there are no more solutions to verify
+    assert limit_samples(PilotShape(1, 16, 16, 4), 3, 0) == PilotShape(1, 4)
+
+
+def test_a_budget_that_pays_for_nothing_is_refused():
+    with pytest.raises(BudgetError, match="no measured allocation"):
+        make_decision(20, 0.05, budget=0.5)
+
+
+def test_an_unfinished_run_is_read_as_far_as_it_is_finished(small, scripted, command):
+    run = run_sweep(small(), load=scripted()).run
+    whole = iso.next_rows(run, lam=1.0)
+    opened = iso.open_run(run)
+    rows = opened.verifications.astype(object)
+    rows = rows.where(rows.notna(), None)
+    last = opened.problems["problem_id"].iloc[-1]
+    opened._run.replace_table(VERIFICATIONS_TABLE, rows[rows["problem_id"] != last].to_dict("records"))
+    if len(opened.problems) < 3:
+        with pytest.raises(DataError, match="1 finished problems"):
+            iso.next_rows(run, lam=1.0)
+    else:
+        part = iso.next_rows(run, lam=1.0)
+        assert part.to_dict()["shape"]["problems"] == whole.to_dict()["shape"]["problems"] - 1
+        assert any("1 problems are left out" in warning for warning in part.warnings)
+
+
+def test_the_command_prints_what_the_function_returns(small, scripted, command):
+    run = run_sweep(small(), load=scripted()).run
+    found = iso.next_rows(run, "2x", lam=1.0)
+    printed = command("next", run, "--budget", "2x", "--lambda", "1", "--json")
+    assert json.loads(printed.out) == found.to_dict()
+    assert "expected regret" in command("next", run, "--budget", "2x", "--lambda", "1").out
+    assert "expected regret" in repr(found)
+    assert list(found.to_frame().columns) == ["rows", "problems", "N", "K", "M", "cost", "regret", "gain"]
