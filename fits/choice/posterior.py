@@ -76,9 +76,9 @@ class AccuracyPosterior:
         return np.column_stack([self.smooth_factor, self.rest])
 
     def compute_expected_accuracies(self) -> list[Floats]:
-        """Return for each table (A,) the expected accuracy of each of its allocations."""
+        """Return for each table (A,) the expected accuracy of each of its allocations, 0 … 1."""
         parts = self._split(self.mean)
-        return [part @ table.grid.weights for part, table in zip(parts, self.tables, strict=True)]
+        return [np.clip(part @ table.grid.weights, 0, 1) for part, table in zip(parts, self.tables, strict=True)]
 
     def compute_covariance(self, chosen: Sequence[tuple[int, int]]) -> Floats:
         """Return (m, m) the covariance of m allocations, each given by its table and index, up to a common level."""

@@ -1,10 +1,10 @@
 """The decision at a budget: the regret to expect of it now, and after further measurements (value of information).
 
-The accuracies θ are normal, given what was measured. The decision now takes the allocation that is recommended from
-their expectations, so its expected regret is E[max θ] - E[θ of the recommended one]. A further measurement moves the
-expectations by a normal amount whose covariance is that of θ now minus that of θ afterwards; the decision is taken
-again, and the expected regret is E[max θ] - E[expectation of the one that is then recommended] (Raiffa & Schlaifer
-1961, preposterior analysis).
+The accuracies θ are normal, given what was measured. The decision takes the allocation that is recommended from their
+expectations m, so its expected regret is E[max θ] - m of the recommended one. A further measurement moves the
+expectations by a normal amount, to m', whose covariance is that of θ now minus that of θ afterwards. It is worth
+E[max m'] - max m (preposterior analysis, Raiffa & Schlaifer 1961), and lowers the expected regret by that. The rest of
+the regret is what is still unknown, and what the rule gives up on purpose within the equivalence margin.
 """
 
 from __future__ import annotations
@@ -73,13 +73,8 @@ class Decision:
         prior = self.posterior.expected_spread
         left = prior - prior @ np.linalg.solve(prior + chance, prior)
         expectations = self.mean + self._draw(self.posterior.covariance - left)
-        chosen = choose_recommended(expectations, self.table, self.cost)
-        drawn = self.draw_accuracies()
-        # Both means have the expectation of the most likely decision in common, which takes most of the drawing error.
-        now = int(choose_recommended(self.mean[None], self.table, self.cost)[0])
-        best = (drawn.max(axis=1) - drawn[:, now]).mean()
-        gained = expectations[np.arange(len(chosen)), chosen] - expectations[:, now]
-        return max(float(best - gained.mean()), 0.0)
+        gained = float(expectations.max(axis=1).mean() - self.mean.max())
+        return max(self.compute_regret() - max(gained, 0.0), 0.0)
 
     def compute_near_best(self, kept: np.ndarray) -> float:
         """Return the probability that one of some allocations is within the equivalence margin of the best.
