@@ -179,6 +179,7 @@ def _describe_rows(
     leads = None if posterior is None else [(-high, -low) for low, high in enclose_differences(posterior, rows, votes)]
     best = None if posterior is None else compute_best_probabilities(posterior, rows, EQUIVALENCE_MARGIN)
     highest = None if posterior is None else compute_best_probabilities(posterior, rows, 0.0)
+    accuracy = np.clip([row.accuracy for row in rows], 0, 1).tolist()
     options = []
     for i, row in enumerate(rows):
         table = expected.tables[row.table]
@@ -188,15 +189,15 @@ def _describe_rows(
                 strategy=table.strategy,
                 numbers={name: int(column[row.allocation]) for name, column in table.grid.numbers.items()},
                 compute=row.cost,
-                accuracy=row.accuracy,
+                accuracy=accuracy[i],
                 measured_accuracy=float(values.mean()),
-                interval=None if posterior is None else _enclose_accuracy(profile, values, row.accuracy),
+                interval=None if posterior is None else _enclose_accuracy(profile, values, accuracy[i]),
                 probability_best=None if best is None else best[i],
                 probability_highest=None if highest is None else highest[i],
                 at_limit=_find_limits(table, row.allocation, budget),
-                gap=rows[0].accuracy - row.accuracy if i else None,
+                gap=accuracy[0] - accuracy[i] if i else None,
                 gap_interval=None if gaps is None or not i else gaps[i],
-                lead=row.accuracy - rows[votes].accuracy,
+                lead=accuracy[i] - accuracy[votes],
                 lead_interval=None if leads is None else leads[i],
             )
         )

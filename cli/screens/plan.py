@@ -92,8 +92,8 @@ def describe_probability_best(option: StrategyOption) -> str:
     assert option.probability_best is not None
     assert option.probability_highest is not None
     return (
-        f"P(best) = {option.probability_best:.2f} that no other strategy is better by more than "
-        f"{EQUIVALENCE_POINTS:g} points ({option.probability_highest:.2f} that none is better at all)"
+        f"P(no other strategy is better by more than {EQUIVALENCE_POINTS:g} points) = {option.probability_best:.2f}; "
+        f"P(none is better at all) = {option.probability_highest:.2f}"
     )
 
 

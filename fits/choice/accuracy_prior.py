@@ -21,6 +21,7 @@ UNSIMULATED_SPREAD = 0.1
 UNSIMULATED_PROBLEM_SPREAD = 0.35
 """The same over the problems of a task; about the spread of a strategy's lead over another in the worlds."""
 _REACH = 2.0  # doublings of S or V over which a surprise stays correlated
+_LEAST = 0.1  # size of a surprise at one solution
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +131,12 @@ class AccuracyPrior:
 
 
 def _compute_kernel(grid: AllocationGrid) -> Floats:
-    """Return the correlation of a strategy's surprises at pairs of its knots, (n, n); it falls with the distance."""
+    """Return the covariance of a strategy's surprises at pairs of its knots, (n, n), up to a factor.
+
+    The correlation falls with the distance. One solution leaves no choice, so that surprises are small there.
+    """
     columns = [grid.numbers[name].astype(float) for name in ("S", "V") if name in grid.numbers] or [grid.cost]
-    doublings = np.log2(np.stack([column[grid.knots] for column in columns])) / _REACH
-    return np.asarray(np.exp(-((doublings[:, :, None] - doublings[:, None, :]) ** 2).sum(axis=0) / 2))
+    doublings = np.log2(np.stack([column[grid.knots] for column in columns]))
+    apart = ((doublings[:, :, None] - doublings[:, None, :]) / _REACH) ** 2
+    size = np.clip(doublings[0], _LEAST, 1.0)
+    return np.asarray(np.exp(-apart.sum(axis=0) / 2) * size[:, None] * size)

@@ -29,7 +29,7 @@ EXTRA_DIRECTIONS = 2
 PRIOR_PROBLEMS = 100
 """Weight of the prior's covariance over problems, in problems; chosen likewise."""
 _NOISE = 0.1  # spread of noise that directions must rise above, so that small differences do not decide
-_WIDENINGS = 2.0 ** np.arange(13)  # factors tried on the prior's covariance
+_WIDENINGS = 2.0 ** np.arange(0, 19, 1.5)  # factors tried on the prior's covariance
 _REST_SPREAD = 0.003  # what the directions miss of a typical surface
 _NEGLIGIBLE = 1e-6  # share of a variance below which a direction is left out
 _SCALE_PROBLEMS = 3  # weight of the prior's scale of that covariance, so that equal problems are not taken for certain
@@ -76,9 +76,12 @@ class AccuracyPosterior:
         return np.column_stack([self.smooth_factor, self.rest])
 
     def compute_expected_accuracies(self) -> list[Floats]:
-        """Return for each table (A,) the expected accuracy of each of its allocations, 0 … 1."""
+        """Return for each table (A,) the expected accuracy of each of its allocations.
+
+        Where nearly all problems are right, it may be slightly above 1, so that it still tells which is better.
+        """
         parts = self._split(self.mean)
-        return [np.clip(part @ table.grid.weights, 0, 1) for part, table in zip(parts, self.tables, strict=True)]
+        return [part @ table.grid.weights for part, table in zip(parts, self.tables, strict=True)]
 
     def compute_covariance(self, chosen: Sequence[tuple[int, int]]) -> Floats:
         """Return (m, m) the covariance of m allocations, each given by its table and index, up to a common level."""

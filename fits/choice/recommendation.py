@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,8 @@ from isocompute.fits.choice.ties import TIE_TOLERANCE
 
 EQUIVALENCE_MARGIN = 0.005
 """Half a point: strategies whose expected accuracies differ by less are equivalent, and the cheapest is recommended."""
+AS_GOOD = 0.0005
+"""A twentieth of a point: a strategy that gains less for more compute is as good as a cheaper one."""
 SIMPLEST = "sc"
 """The strategy that needs no verifier and no scorer."""
 
@@ -58,8 +60,8 @@ def choose_recommendations(
 
     A strategy takes the affordable allocation with the highest expected accuracy; ties go to the cheapest. Of the
     strategies within the margin of the highest, the cheapest is recommended, and of several at the same compute SC,
-    which needs no second model. Another strategy is passed over if a third one is expected to do better at the same
-    compute or less. The expected accuracy never falls with the budget, so a strategy that is expected to do worse than
+    which needs no second model. A strategy is passed over if another is expected to do better at the same compute, or
+    as well at less. The expected accuracy never falls with the budget, so a strategy that is expected to do worse than
     what a smaller budget was advised is passed over too.
 
     Args:
@@ -101,7 +103,7 @@ def choose_recommendations(
                 rows[steps[taken].table] = steps[taken]
                 taken += 1
             highest = max(row.accuracy for row in rows.values())
-            beaten |= {step.table: step.accuracy < highest for step in steps[first:taken]}
+            beaten |= {step.table: _is_beaten(step, rows.values()) for step in steps[first:taken]}
             promised = -np.inf if best is None else best.accuracy
             near = [row for row in rows.values() if row.accuracy >= max(highest - margin, promised)]
             best = _choose_cheapest_row(near, beaten, tables)
@@ -123,11 +125,23 @@ def _list_improvements(accuracy: Floats, cost: Floats) -> list[tuple[int, float,
     return steps
 
 
+def _is_beaten(step: ChosenAllocation, rows: Iterable[ChosenAllocation]) -> bool:
+    """Return whether another strategy does better at the same compute, or as well at less."""
+    return any(
+        row.accuracy > step.accuracy or (row.cost < step.cost and row.accuracy >= step.accuracy - AS_GOOD)
+        for row in rows
+        if row.table != step.table
+    )
+
+
 def _choose_cheapest_row(
     near: Sequence[ChosenAllocation], beaten: Mapping[int, bool], tables: Sequence[AllocationOptions]
 ) -> ChosenAllocation:
-    """Return the cheapest unbeaten row, or SC if it is near the highest and costs no more."""
-    unbeaten = [row for row in near if not beaten[row.table]]
+    """Return the cheapest unbeaten row, or SC if it is near the highest and costs no more.
+
+    All may be beaten, if those that are as good at less compute are below what a smaller budget was advised.
+    """
+    unbeaten = [row for row in near if not beaten[row.table]] or near
     cheapest = min(unbeaten, key=lambda row: (row.cost, -row.accuracy, row.table))
     for row in near:
         if tables[row.table].strategy == SIMPLEST and row.cost <= cheapest.cost:

@@ -141,7 +141,7 @@ def test_of_few_problems_little_is_concluded():
     assert few.recommendation.probability_highest < many.recommendation.probability_highest
 
 
-@pytest.mark.parametrize(("cost", "ahead", "said"), [(1.0, 0.03, True), (0.5, 0.03, False), (1.0, 0.3, False)])
+@pytest.mark.parametrize(("cost", "ahead", "said"), [(1.0, 0.06, True), (0.5, 0.06, False), (1.0, 0.3, False)])
 def test_what_costs_half_and_may_be_as_good_is_named(cost, ahead, said):
     decided = make_plan(alike(160, cost, ahead), Budget(2))
     assert decided.recommendation.strategy == "genrm"

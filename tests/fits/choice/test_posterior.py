@@ -78,9 +78,9 @@ def test_the_expected_accuracies_regret_less_than_the_measured_means():
         expected = compute_posterior(filled, read_accuracy_prior()).compute_expected_accuracies()
         plain = [table.accuracy.mean(axis=0) @ table.grid.weights for table in filled]
         for i, means in enumerate((expected, plain)):
-            (found,) = choose_recommendations(filled, means, [BUDGET])
+            (found,) = choose_recommendations(filled, means, [BUDGET], margin=0.0)
             regret[task, i] = best - truth[found.best.table][found.best.allocation]
-    assert regret[:, 0].mean() < 0.7 * regret[:, 1].mean()
+    assert regret[:, 0].mean() < 0.85 * regret[:, 1].mean()
 
 
 def test_many_problems_are_believed_whatever_the_prior_says():
