@@ -22,6 +22,7 @@ from rich.progress import track
 from statsmodels.stats.proportion import proportion_confint
 
 from experiments.beta_binomial import BetaBinomial, fit_beta_binomial, resample_curve
+from experiments.worlds_advice import ADVICE_WORLDS, SURE
 from experiments.worlds_intervals import INTERVAL_WORLDS
 from experiments.worlds_plans import PLAN_WORLDS
 from experiments.worlds_strategies import STRATEGY_WORLDS
@@ -148,6 +149,7 @@ STATISTICS: dict[str, Callable[[np.random.Generator], Held]] = {
     "extrapolation": simulate_extrapolation,
     **STRATEGY_WORLDS,
     **PLAN_WORLDS,
+    **ADVICE_WORLDS,
 }
 
 
@@ -190,7 +192,8 @@ def format_page(done: dict[tuple[str, int], Held], worlds: int) -> str:
         f"quantity names no other number, with a known truth, and {REPLICATES:,} bootstrap resamples of the problems "
         "in each where they are resampled. A 95 % interval should contain the "
         f"truth in 95 % of the worlds; this project accepts {HOLDS[0]:.0%} to {HOLDS[1]:.0%} over at least {SETTLED}. "
-        "The share has its own interval (Wilson, 95 %). The functions of the script describe the worlds.",
+        "The share has its own interval (Wilson, 95 %). A probability of being best that is said to be 0.85 to 0.95 "
+        "should be right in such a share of the worlds. The functions of the script describe the worlds.",
         "",
         "| quantity | worlds | held | 95 % interval of that share | note |",
         "|---|--:|--:|---|---|",
@@ -198,14 +201,18 @@ def format_page(done: dict[tuple[str, int], Held], worlds: int) -> str:
     for quantity, held in found.items():
         given = [one for one in held if one is not None]
         notes = explain_quantity(quantity)
+        is_probability = quantity.startswith("P(best)")
         if len(given) < len(held):
-            notes.append(f"no interval in {len(held) - len(given)} worlds")
+            notes.append(f"{'another value' if is_probability else 'no interval'} in {len(held) - len(given)} worlds")
         if not given:
             lines.append(f"| {quantity} | {len(held)} | – | – | no interval in any world |")
             continue
         share = float(np.mean(given))
         low, high = proportion_confint(sum(given), len(given), method="wilson")
-        if len(given) < SETTLED:
+        if is_probability:
+            if high < SURE[0] or low > SURE[1]:
+                notes.insert(0, "**too sure**" if high < SURE[0] else "less sure than it could be")
+        elif len(given) < SETTLED:
             notes.append("too few worlds to decide")
         elif not HOLDS[0] <= share <= HOLDS[1]:
             notes.insert(0, "**does not hold**" if share < HOLDS[0] else "wider than needed")
