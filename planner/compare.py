@@ -45,7 +45,7 @@ class StrategyOption:
         measured_accuracy: mean over the measured problems at the same allocation.
         interval: 95 % interval of the expected accuracy; None without per-problem values.
         probability_best: probability that no other strategy is better by more than `EQUIVALENCE_MARGIN`; None without
-            per-problem values.
+            per-problem values, and without votes.
         probability_highest: probability that no other strategy is better at all; None likewise.
         at_limit: the numbers that are the largest measured, although the budget would pay for more.
         equivalence_points: points of accuracy within which strategies are equivalent.
@@ -177,8 +177,10 @@ def _describe_rows(
     votes = next(i for i, row in enumerate(rows) if expected.tables[row.table].strategy == "sc")
     gaps = None if posterior is None else enclose_differences(posterior, rows, 0)
     leads = None if posterior is None else [(-high, -low) for low, high in enclose_differences(posterior, rows, votes)]
-    best = None if posterior is None else compute_best_probabilities(posterior, rows, EQUIVALENCE_MARGIN)
-    highest = None if posterior is None else compute_best_probabilities(posterior, rows, 0.0)
+    # Without votes SC is unknown from two solutions on, and so is which strategy is the best.
+    is_known = posterior is not None and (profile.has_votes or budget < 2)
+    best = compute_best_probabilities(posterior, rows, EQUIVALENCE_MARGIN) if posterior and is_known else None
+    highest = compute_best_probabilities(posterior, rows, 0.0) if posterior and is_known else None
     accuracy = np.clip([row.accuracy for row in rows], 0, 1).tolist()
     options = []
     for i, row in enumerate(rows):
@@ -205,7 +207,7 @@ def _describe_rows(
 
 
 def _enclose_accuracy(profile: Profile, values: Floats, accuracy: float) -> ConfidenceInterval:
-    """Return the interval of the mean over problems, moved by the expected accuracy's difference from the mean."""
+    """Return the interval of a mean over problems, moved to the expected accuracy."""
     low, high = compute_mean_interval(values, profile.strata, profile.clusters)
     shift = accuracy - values.mean()
     return max(0.0, float(low + shift)), min(1.0, float(high + shift))

@@ -27,7 +27,7 @@ from isocompute.planner.strategies.options import (
 )
 
 MIN_PROBLEMS = 30
-"""With fewer problems, intervals are too narrow."""
+"""With fewer problems, the simulated tasks count for more than what was measured."""
 RISE_THRESHOLD = 0.0025
 """A curve that gains less than a quarter of a point in a doubling has flattened."""
 
@@ -153,7 +153,7 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
             "λ, the cost of a verification in solutions, is unknown, so GenRM has no cost and only SC is "
             "planned; --lambda (lam= in Python) sets it."
         )
-    # Too few problems for the intervals.
+    # Few problems.
     if not profile.per_problem:
         sentences.append(
             "The profile holds only means over problems: no interval or probability can be given, and "
@@ -165,7 +165,9 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
             "reported accuracy, and no interval is given."
         )
     elif profile.problems < MIN_PROBLEMS:
-        sentences.append(f"Only {profile.problems} problems: the intervals are too narrow to be trusted.")
+        sentences.append(
+            f"Only {profile.problems} problems: what is expected rests more on simulated tasks than on the measurement."
+        )
     if (cheaper := find_cheaper_option(compared.options)) is not None:
         assert cheaper.gap is not None, "it is not the recommendation"
         sentences.append(
