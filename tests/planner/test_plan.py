@@ -104,7 +104,7 @@ def alike(problems: int, cost: float, ahead: float = 0.0) -> Profile:
         lam=cost,
         lambda_source="set",
         strategies={
-            "sc": Curve(solutions=[1], accuracy=round_accuracies(np.clip(votes, 0, 1)[:, None])),
+            "sc": Curve(solutions=[1, 2], accuracy=round_accuracies(np.clip(votes, 0, 1)[:, None].repeat(2, axis=1))),
             "genrm": Surface(
                 solutions=[1], verifications=[1], accuracy=round_accuracies(np.clip(verified, 0, 1)[:, None, None])
             ),
@@ -141,12 +141,27 @@ def test_of_few_problems_little_is_concluded():
     assert few.recommendation.probability_highest < many.recommendation.probability_highest
 
 
-@pytest.mark.parametrize(("cost", "ahead", "said"), [(1.0, 0.06, True), (0.5, 0.06, False), (1.0, 0.3, False)])
+@pytest.mark.parametrize(("cost", "ahead", "said"), [(1.0, 0.04, True), (0.5, 0.04, False), (1.0, 0.3, False)])
 def test_what_costs_half_and_may_be_as_good_is_named(cost, ahead, said):
-    decided = make_plan(alike(160, cost, ahead), Budget(2))
+    """SC with four solutions, at 4x, and GenRM with four verified ones, at 8x or 6x."""
+    luck = np.random.default_rng(9).normal(0, 0.15, 160)
+    luck -= luck.mean()
+    votes = np.stack([0.4 + 0.5 * luck, 0.4 + 0.5 * luck, 0.5 + luck], axis=1)
+    verified = np.stack([0.4 + 0.5 * luck, 0.5 + ahead - luck], axis=1)[:, :, None]
+    world = alike(160, cost).model_copy(
+        update={
+            "strategies": {
+                "sc": Curve(solutions=[1, 2, 4], accuracy=round_accuracies(np.clip(votes, 0, 1))),
+                "genrm": Surface(
+                    solutions=[1, 4], verifications=[1], accuracy=round_accuracies(np.clip(verified, 0, 1))
+                ),
+            }
+        }
+    )
+    decided = make_plan(world, Budget(4 * (1 + cost)))
     assert decided.recommendation.strategy == "genrm"
     behind = f"{100 * decided.alternatives[0].gap:.1f}"
-    thrifty = f"sc S=1 is {behind} points behind, which may be chance, and costs 1x."
+    thrifty = f"sc S=4 is {behind} points behind, which may be chance, and costs 4x."
     assert (thrifty in decided.warnings) == said
 
 
@@ -213,6 +228,15 @@ def test_what_is_promised_holds():
         excess.append(compared.expected_accuracy - expected)
     assert 0.92 <= held / 400 <= 0.98
     assert abs(np.mean(excess)) < 0.005 + 3 * np.std(excess) / np.sqrt(400)
+
+
+def test_without_votes_no_strategy_is_called_the_best():
+    world = alike(80, 1.0, 0.3)
+    voted = world.self_consistency
+    once = Curve(solutions=[1], accuracy=[row[:1] for row in voted.accuracy])
+    decided = make_plan(world.model_copy(update={"strategies": {**world.strategies, "sc": once}}), Budget(2))
+    assert decided.recommendation.probability_best is None
+    assert decided.recommendation.interval is not None
 
 
 def test_a_number_at_its_limit_is_named():
