@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from isocompute.fits.arrays import Floats
-from isocompute.fits.bootstrap import compute_percentile_interval
 from isocompute.fits.choice.certainty import compute_best_probabilities, enclose_differences
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.posterior import AccuracyPosterior, compute_posterior
@@ -234,12 +233,6 @@ def _find_limits(table: AllocationOptions, chosen: int, budget: float) -> tuple[
         for name, number in numbers.items()
         if name in costs and number == grid.numbers[name].max() and costs[name] <= budget
     )
-
-
-def compute_interval(replicates: Floats) -> ConfidenceInterval:
-    """Return the 95 % percentile interval of replicates."""
-    low, high = compute_percentile_interval(replicates)
-    return float(low), float(high)
 
 
 def find_cheaper_option(options: list[StrategyOption]) -> StrategyOption | None:

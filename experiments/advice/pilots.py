@@ -20,7 +20,8 @@ from scipy.special import stdtrit
 from statsmodels.stats.proportion import proportion_confint
 
 from experiments.advice.prior import TABLES, estimate_world
-from isocompute.fits.choice.posterior import prepare_prior, update_prior
+from isocompute.fits.choice.posterior import update_prior
+from isocompute.fits.choice.prepared_prior import prepare_prior
 from isocompute.fits.choice.recommendation import choose_recommendations
 from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.planner.evaluation.measured_pool import EVALUATION_BUDGETS

@@ -14,26 +14,20 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import eigh
 
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.accuracy_prior import AccuracyPrior
 from isocompute.fits.choice.options import AllocationOptions
+from isocompute.fits.choice.prepared_prior import PreparedPrior, prepare_prior
 from isocompute.fits.groups import ProblemGroups, code_problem_groups
 
-DIRECTIONS = 24
-"""The number of directions in which accuracies are estimated, chosen by regret on simulated worlds."""
-EXTRA_DIRECTIONS = 2
-"""Further directions for each strategy that the prior does not know."""
 PRIOR_PROBLEMS = 100
-"""Weight of the prior's covariance over problems, in problems; chosen likewise."""
-_NOISE = 0.1  # spread of noise that directions must rise above, so that small differences do not decide
+"""Weight of the prior's covariance over problems, in problems; chosen by regret on the worlds with even numbers."""
 _WIDENINGS = 2.0 ** np.arange(0, 19, 1.5)  # factors tried on the prior's covariance
 _REST_SPREAD = 0.003  # what the directions miss of a typical surface
 _NEGLIGIBLE = 1e-6  # share of a variance below which a direction is left out
 _SCALE_PROBLEMS = 3  # weight of the prior's scale of that covariance, so that equal problems are not taken for certain
-_TYPICAL_PROBLEMS = 20  # directions are ordered by the variance of a mean over so many problems
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,23 +88,6 @@ class AccuracyPosterior:
         return np.split(values, ends[:-1])
 
 
-@dataclass(frozen=True, eq=False)
-class PreparedPrior:
-    """A prior at the K knots of some tables, so that several measurements at these knots can be taken into account.
-
-    Args:
-        mean: (K,) expected accuracies, up to a common level.
-        between: (K, K) covariance over tasks, without the level.
-        within: (K, K) covariance over the problems of a task, without the level.
-        projection: (K, d) the directions in which accuracies are estimated.
-    """
-
-    mean: Floats
-    between: Floats
-    within: Floats
-    projection: Floats
-
-
 def compute_posterior(
     tables: Sequence[AllocationOptions],
     prior: AccuracyPrior,
@@ -136,14 +113,6 @@ def compute_posterior(
         DataError: fewer than 2 problems or clusters, or tables of different problems.
     """
     return update_prior(prepare_prior(tables, prior), tables, strata, clusters)
-
-
-def prepare_prior(tables: Sequence[AllocationOptions], prior: AccuracyPrior) -> PreparedPrior:
-    """Place a prior at the knots of some tables and choose the directions; the problems' values do not matter."""
-    placed = prior.place(tables)
-    between, within = _subtract_means(placed.between), _subtract_means(placed.within)
-    projection = _find_directions(between, within, _count_directions(tables, prior))
-    return PreparedPrior(placed.mean, between, within, projection)
 
 
 def update_prior(
@@ -191,28 +160,10 @@ def update_prior(
     )
 
 
-def _subtract_means(covariance: Floats) -> Floats:
-    """Return the covariance of accuracies minus their mean over all knots."""
-    rows = covariance.mean(axis=0)
-    return np.asarray(covariance - rows - rows[:, None] + rows.mean())
-
-
 def _remove_span(problems: Floats, span: Floats) -> Floats:
     """Return what remains of (P, K) values outside of some directions and of the common level."""
     centred = problems - problems.mean(axis=1, keepdims=True)
     return np.asarray(centred - centred @ span @ span.T)
-
-
-def _count_directions(tables: Sequence[AllocationOptions], prior: AccuracyPrior) -> int:
-    return DIRECTIONS + EXTRA_DIRECTIONS * sum(table.strategy not in prior.parts for table in tables)
-
-
-def _find_directions(between: Floats, within: Floats, count: int) -> Floats:
-    """Return (K, r) directions in which tasks differ most in relation to chance."""
-    noise = within + _NOISE**2 * np.eye(len(within))
-    _, directions = eigh(between, noise)
-    chosen = directions[:, ::-1][:, : min(count, len(between) - 1)]
-    return np.asarray(chosen - chosen.mean(axis=0))
 
 
 def _estimate_chance(problems: Floats, shape: Floats, groups: ProblemGroups) -> Floats:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.options import AllocationOptions
-from isocompute.fits.choice.posterior import PreparedPrior, prepare_prior, update_prior
+from isocompute.fits.choice.posterior import update_prior
+from isocompute.fits.choice.prepared_prior import PreparedPrior, prepare_prior
 from isocompute.fits.choice.recommendation import choose_recommendations
 from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.evaluation.regret import find_best_accuracies
