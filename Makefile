@@ -11,6 +11,8 @@ export HF_HUB_OFFLINE = 1
 export TOKENIZERS_PARALLELISM = false
 export VLLM_NO_USAGE_STATS = 1
 export VLLM_CPU_KVCACHE_SPACE ?= 2
+# Threads of BLAS cost more than they save on the small matrices here, and much more beside another process.
+export OPENBLAS_NUM_THREADS ?= 1
 
 .PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search profiles bench docs regret lock lock-light check-light clean
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from isocompute.fits import AllocationOptions, SingleChoice, split_folds
 from isocompute.fits.arrays import Floats
-from isocompute.fits.choice.posterior import compute_posterior
+from isocompute.fits.choice.posterior import update_prior
+from isocompute.fits.choice.prepared_prior import PreparedPrior, prepare_prior
 from isocompute.fits.choice.recommendation import Recommendation, choose_recommendations
 from isocompute.planner.prior import read_accuracy_prior
 
@@ -25,24 +26,24 @@ def score_plan_choice(options: Sequence[AllocationOptions], budgets: Sequence[fl
         budgets: (nC,) compute per problem, in x.
     """
     P = len(options[0].accuracy)
-    folds = split_folds(P, splits=CHOICE_SPLITS)
+    folds, prior = split_folds(P, splits=CHOICE_SPLITS), prepare_prior(options, read_accuracy_prior())
     held_out = np.zeros((P, len(budgets)))
     for train, test in zip(folds.train, folds.test, strict=True):
-        held_out[test] += _score_choices(options, _choose_from_problems(options, train, budgets), test)
-    found = _choose_from_problems(options, np.ones(P, dtype=bool), budgets)
+        held_out[test] += _score_choices(options, _choose_from_problems(options, prior, train, budgets), test)
+    found = _choose_from_problems(options, prior, np.ones(P, dtype=bool), budgets)
     in_sample = _score_choices(options, found, np.ones(P, dtype=bool))
     return SingleChoice(held_out / CHOICE_SPLITS, in_sample, [_describe_choice(options, each) for each in found])
 
 
 def _choose_from_problems(
-    options: Sequence[AllocationOptions], problems: np.ndarray, budgets: Sequence[float]
+    options: Sequence[AllocationOptions], prior: PreparedPrior, problems: np.ndarray, budgets: Sequence[float]
 ) -> list[Recommendation | None]:
     """Return what is recommended within each budget from some of the problems."""
     tables = [replace(option, accuracy=option.accuracy[problems]) for option in options]
     if problems.sum() < 2:  # nothing can be said of chance, so the measured means decide
         expected = [table.accuracy.mean(axis=0) @ table.grid.weights for table in tables]
     else:
-        expected = compute_posterior(tables, read_accuracy_prior()).compute_expected_accuracies()
+        expected = update_prior(prior, tables).compute_expected_accuracies()
     return choose_recommendations(tables, expected, budgets)
 
 

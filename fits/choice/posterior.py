@@ -43,7 +43,8 @@ class AccuracyPosterior:
         loadings: (K, d) L.
         projection: (K, d) U.
         covariance: (d, d) covariance of u.
-        rest: (K, r) factor of the covariance of the rest.
+        unseen: (K, K) covariance of what accuracies vary over tasks beyond L u.
+        missed: (K,) standard deviation of what a task has beyond that, knot by knot.
         freedom: degrees of freedom of the covariance, for t quantiles.
         expected_spread: (d, d) covariance of u without the measurement.
         chance: (d, d) covariance of what was measured of u, around u.
@@ -54,10 +55,16 @@ class AccuracyPosterior:
     loadings: Floats
     projection: Floats
     covariance: Floats
-    rest: Floats
+    unseen: Floats
+    missed: Floats
     freedom: float
     expected_spread: Floats
     chance: Floats
+
+    @cached_property
+    def rest(self) -> Floats:
+        """(K, r) factor of the covariance of the rest."""
+        return np.column_stack([_compute_factor(self.unseen), np.diag(self.missed)])
 
     @cached_property
     def smooth_factor(self) -> Floats:
@@ -146,14 +153,14 @@ def update_prior(
     gain = np.linalg.solve(spread + chance, spread).T
     span = np.linalg.qr(loadings)[0]
     missed, missed_spread = _shrink_rest(_remove_span(problems, span), groups)
-    unseen = between - loadings @ spread @ loadings.T  # what accuracies vary over tasks beyond L u
     return AccuracyPosterior(
         tables=tuple(tables),
         mean=prepared.mean + problems.mean() + loadings @ (gain @ inside.mean(axis=0)) + missed,
         loadings=loadings,
         projection=projection,
         covariance=spread - gain @ spread,
-        rest=np.column_stack([_compute_factor(unseen), np.diag(missed_spread)]),
+        unseen=between - loadings @ spread @ loadings.T,
+        missed=missed_spread,
         freedom=groups.clusters - 1 + PRIOR_PROBLEMS,
         expected_spread=spread,
         chance=chance,
