@@ -18,7 +18,7 @@ import numpy as np
 from isocompute.errors import BudgetError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.posterior import AccuracyPosterior
-from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN
+from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN, choose_recommendations
 
 DECISION_DRAWS = 2000
 """Draws of the accuracies, and of the expectations after a measurement; the same for all measurements."""
@@ -38,6 +38,7 @@ class Decision:
         mean: (A,) expected accuracy.
         loadings: (A, d) loadings on the directions of the posterior.
         rest: (A, r) loadings on the rest of the posterior, which no further measurement is expected to tell.
+        chosen: index of the allocation that is recommended.
     """
 
     posterior: AccuracyPosterior
@@ -48,6 +49,7 @@ class Decision:
     mean: Floats
     loadings: Floats
     rest: Floats
+    chosen: int
 
     def draw_accuracies(self) -> Floats:
         """Draw (n, A) accuracies of the allocations, up to a common level."""
@@ -60,9 +62,8 @@ class Decision:
 
     def compute_regret(self) -> float:
         """Return the expected regret of what is recommended now."""
-        chosen = choose_recommended(self.mean[None], self.table, self.cost)[0]
         drawn = self.draw_accuracies()
-        return float((drawn.max(axis=1) - drawn[:, chosen]).mean())
+        return float((drawn.max(axis=1) - drawn[:, self.chosen]).mean())
 
     def compute_regret_after(self, chance: Floats) -> float:
         """Return the expected regret of what is recommended after a further measurement.
@@ -104,15 +105,23 @@ def build_decision(posterior: AccuracyPosterior, budget: float) -> Decision:
     Raises:
         BudgetError: it pays for no allocation.
     """
+    (found,) = choose_recommendations(posterior.tables, posterior.compute_expected_accuracies(), [budget])
+    if found is None:
+        raise BudgetError(f"A budget of {budget:g}x pays for no measured allocation.")
     strategies: list[str] = []
     columns: list[tuple[np.ndarray, ...]] = []
-    start = 0
-    for table in posterior.tables:
+    start = chosen = listed = 0
+    for index, table in enumerate(posterior.tables):
         grid = table.grid
         block = slice(start, start := start + len(grid.knots))
         paid = np.flatnonzero(grid.cost <= budget * (1 + 1e-12))
         if not len(paid):
             continue
+        if index == found.best.table:
+            chosen = (
+                listed + found.best.allocation
+            )  # allocations are in order of cost, so that the paid ones come first
+        listed += len(paid)
         weights = grid.weights[:, paid]
         numbers = [grid.numbers[name][paid] if name in grid.numbers else np.zeros(len(paid), int) for name in "SV"]
         columns.append(
@@ -126,34 +135,8 @@ def build_decision(posterior: AccuracyPosterior, budget: float) -> Decision:
             )
         )
         strategies.append(table.strategy)
-    if not columns:
-        raise BudgetError(f"A budget of {budget:g}x pays for no measured allocation.")
-    return Decision(posterior, tuple(strategies), *(np.concatenate(part) for part in zip(*columns, strict=True)))
-
-
-def choose_recommended(expectations: Floats, table: np.ndarray, cost: Floats) -> np.ndarray:
-    """Return for each row of expectations the allocation that the rule recommends.
-
-    Each strategy takes its highest expectation; of those within the margin of the highest, the cheapest is chosen.
-
-    Args:
-        expectations: (n, A) expected accuracies.
-        table: (A,) the index of each allocation's strategy, not decreasing.
-        cost: (A,) in x.
-
-    Example:
-        >>> choose_recommended(np.array([[0.5, 0.60, 0.603]]), np.array([0, 0, 1]), np.array([1.0, 2.0, 3.0]))
-        array([1])
-    """
-    best: list[np.ndarray] = []
-    for index in range(int(table.max()) + 1):
-        inside = np.flatnonzero(table == index)
-        best.append(inside[expectations[:, inside].argmax(axis=1)])
-    rows = np.stack(best, axis=1)
-    values = np.take_along_axis(expectations, rows, axis=1)
-    near = values >= values.max(axis=1, keepdims=True) - EQUIVALENCE_MARGIN
-    price = np.where(near, cost[rows], np.inf)
-    return np.asarray(np.take_along_axis(rows, price.argmin(axis=1)[:, None], axis=1)[:, 0])
+    index_of, numbers_of, cost, mean, loadings, rest = (np.concatenate(part) for part in zip(*columns, strict=True))
+    return Decision(posterior, tuple(strategies), index_of, numbers_of, cost, mean, loadings, rest, chosen)
 
 
 def average_regret(posterior: AccuracyPosterior, budgets: Sequence[float]) -> float:

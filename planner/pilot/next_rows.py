@@ -13,7 +13,7 @@ from isocompute.fits.choice.posterior import compute_posterior
 from isocompute.planner.estimate.finished import find_finished_problems
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.evaluation.pilots import PilotShape, get_full_shape
-from isocompute.planner.pilot.decision import Decision, build_decision, choose_recommended
+from isocompute.planner.pilot.decision import Decision, build_decision
 from isocompute.planner.pilot.noise import SamplingNoise, measure_sampling_noise
 from isocompute.planner.pilot.tasks import choose_run_lambda, estimate_doubling_options
 from isocompute.planner.prior import read_accuracy_prior
@@ -246,6 +246,5 @@ def _find_enough(decision: Decision, column: int) -> int:
 
 
 def _name_recommended(decision: Decision) -> str:
-    at = int(choose_recommended(decision.mean[None], decision.table, decision.cost)[0])
-    S, V = decision.numbers[at]
-    return f"{decision.strategies[decision.table[at]]} S={S}" + (f" V={V}" if V else "")
+    S, V = decision.numbers[decision.chosen]
+    return f"{decision.strategies[decision.table[decision.chosen]]} S={S}" + (f" V={V}" if V else "")

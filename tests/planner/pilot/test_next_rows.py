@@ -12,8 +12,9 @@ import isocompute as iso
 from isocompute.errors import BudgetError, DataError
 from isocompute.fits.choice.options import build_verified_options, build_voting_options
 from isocompute.fits.choice.posterior import compute_posterior
+from isocompute.fits.choice.recommendation import choose_recommendations
 from isocompute.planner.evaluation.pilots import PilotShape
-from isocompute.planner.pilot.decision import build_decision, choose_recommended
+from isocompute.planner.pilot.decision import build_decision
 from isocompute.planner.pilot.next_rows import find_dominated_strategies, limit_samples, list_additions
 from isocompute.planner.pilot.noise import place_typical_noise
 from isocompute.planner.prior import read_accuracy_prior
@@ -49,9 +50,16 @@ def test_the_regret_is_that_of_draws_and_vanishes_with_perfect_knowledge():
 
 
 def test_the_rule_is_that_of_the_plan():
-    table, cost = np.array([0, 0, 1, 1]), np.array([1.0, 4.0, 2.0, 6.0])
-    rows = np.array([[0.5, 0.6, 0.599, 0.55], [0.5, 0.6, 0.59, 0.55], [0.5, 0.7, 0.59, 0.8]])
-    assert choose_recommended(rows, table, cost).tolist() == [2, 1, 3]
+    """The decision names the allocation that the plan recommends, at budgets that some strategies do not pay for."""
+    posterior = make_decision(20, 0.05).posterior
+    expected = posterior.compute_expected_accuracies()
+    for budget in (1.0, 3.0, 9.0, 40.0):
+        decision = build_decision(posterior, budget)
+        (found,) = choose_recommendations(posterior.tables, expected, [budget])
+        assert decision.strategies[decision.table[decision.chosen]] == posterior.tables[found.best.table].strategy
+        assert (decision.cost[decision.chosen], decision.mean[decision.chosen]) == pytest.approx(
+            (found.best.cost, found.best.accuracy)
+        )
 
 
 def test_additions_cost_what_their_rows_cost():

@@ -8,7 +8,7 @@ import pytest
 from experiments.advice.pilots import LAMBDA, THRESHOLDS, draw_normal_world, replay_sweep
 from isocompute.planner.pilot.tasks import build_typical_model
 
-WORLDS = 25
+WORLDS = 80
 
 
 @pytest.fixture(scope="module")
