@@ -118,9 +118,8 @@ def build_decision(posterior: AccuracyPosterior, budget: float) -> Decision:
         if not len(paid):
             continue
         if index == found.best.table:
-            chosen = (
-                listed + found.best.allocation
-            )  # allocations are in order of cost, so that the paid ones come first
+            # Allocations are in order of cost, so that those that the budget pays for come first.
+            chosen = listed + found.best.allocation
         listed += len(paid)
         weights = grid.weights[:, paid]
         numbers = [grid.numbers[name][paid] if name in grid.numbers else np.zeros(len(paid), int) for name in "SV"]
