@@ -206,10 +206,13 @@ def _describe_rows(
 
 
 def _enclose_accuracy(profile: Profile, values: Floats, accuracy: float) -> ConfidenceInterval:
-    """Return the interval of a mean over problems, moved to the expected accuracy."""
+    """Return the interval of a mean over problems, moved to the expected accuracy; an end at 0 or 1 stays there."""
     low, high = compute_mean_interval(values, profile.strata, profile.clusters)
     shift = accuracy - values.mean()
-    return max(0.0, float(low + shift)), min(1.0, float(high + shift))
+    return (
+        0.0 if low == 0 else float(np.clip(low + shift, 0, 1)),
+        1.0 if high == 1 else float(np.clip(high + shift, 0, 1)),
+    )
 
 
 def _find_limits(table: AllocationOptions, chosen: int, budget: float) -> tuple[str, ...]:

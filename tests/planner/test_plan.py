@@ -230,6 +230,15 @@ def test_what_is_promised_holds():
     assert abs(np.mean(excess)) < 0.005 + 3 * np.std(excess) / np.sqrt(400)
 
 
+@pytest.mark.parametrize(("right", "end"), [(1.0, 1), (0.0, 0)])
+def test_where_all_is_right_or_wrong_the_interval_reaches_the_bound(right, end):
+    votes, verified = np.full((20, len(S)), right), np.full((20, len(S), len(V)), right)
+    for option in compare_strategies(profile(votes, verified), 32.0, 1.0).options:
+        assert option.interval[end] == right
+        assert option.interval[0] <= option.accuracy <= option.interval[1]
+        assert option.interval[1] - option.interval[0] > 0.05
+
+
 def test_without_votes_no_strategy_is_called_the_best():
     world = alike(80, 1.0, 0.3)
     voted = world.self_consistency
