@@ -261,9 +261,9 @@ def read_worth(budget: str | float) -> float:
     """Return a budget in solutions' worth.
 
     Raises:
-        BudgetError: it cannot be read, or is a multiple of the plateau.
+        BudgetError: it cannot be read, is a multiple of the plateau, or has another unit.
     """
     parsed = Budget.parse(budget) if isinstance(budget, str) else read_budget_number(budget)
-    if parsed.of_plateau:
+    if parsed.of_plateau or parsed.unit != "x":
         raise BudgetError(f"The budget '{budget}' must be in solutions' worth, such as 128x.")
     return parsed.multiple
