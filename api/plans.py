@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from isocompute.api.profiles import ProfileSource, describe_option, load_profile
@@ -10,8 +12,10 @@ from isocompute.api.results import Result
 from isocompute.errors import BudgetError
 from isocompute.planner.budget import Budget
 from isocompute.planner.compare import StrategyOption
-from isocompute.planner.plan import Plan, make_plan
-from isocompute.planner.profile import apply_lambda, check_rho
+from isocompute.planner.costs.report import describe_costs
+from isocompute.planner.costs.request import build_request
+from isocompute.planner.plan import Plan
+from isocompute.planner.priced_plan import make_priced_plan
 from isocompute.runners.parsing.printable import format_error_value
 
 if TYPE_CHECKING:
@@ -72,9 +76,12 @@ class PlanResult(Result):
     def _describe(self) -> list[str]:
         plan, best = self._plan, self._plan.recommendation
         low_high = "" if plan.interval is None else " [{:.1f}, {:.1f}]".format(*(100 * end for end in plan.interval))
+        costs = [] if plan.costs is None else describe_costs(plan.costs)[:1]
         return [
+            *([] if plan.toy_note is None else [plan.toy_note]),
             f"At {plan.budget:g}x per problem: {best.strategy} {best.settings}, for {best.compute:,.4g}x",
             f"expected accuracy {100 * plan.expected_accuracy:.1f} %{low_high}, from profile '{plan.profile_name}'",
+            *costs,
             *(describe_alternative(option) for option in plan.alternatives[:1]),
             *(f"warning: {warning}" for warning in plan.warnings),
         ]
@@ -89,8 +96,15 @@ def describe_alternative(option: StrategyOption) -> str:
 
 def plan(
     profile: ProfileSource = "lab",
-    budget: str | float = "128x",
+    budget: str | float | None = None,
     *,
+    problems: int | None = None,
+    cost: str | None = None,
+    prices: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    device: str | None = None,
+    batch: int | None = None,
+    target: float | str | None = None,
+    latency: float | str | None = None,
     lam: float | str | None = None,
     rho: float | None = None,
 ) -> PlanResult:
@@ -98,18 +112,41 @@ def plan(
 
     Args:
         profile: from `fit` or `load_profile`, a bundled profile's name, or a file.
-        budget: compute per problem: ``"128x"``, ``"4x-plateau"``, or a number of solutions' worth.
+        budget: compute per problem: ``"128x"``, ``"4x-plateau"``, ``"3.2M tokens"``, ``"2e15 FLOPs"``, ``"$0.02"``,
+            ``"2 gpu-hours"``, ``"20 s"`` of latency, or a number of solutions' worth. 128x if neither it nor a target
+            or a latency is given.
+        problems: number of problems of a job, for which budgets but for x and seconds are totals.
+        cost: cost model: tokens, prompts, cached, flops, kv, dollars or seconds; that of the budget's unit if not
+            given.
+        prices: a file of prices by model, or its content; see docs/costs.md.
+        device: a100, h100, h200, b200 or l4, for ``kv`` and GPU-hours.
+        batch: requests that are decoded together, for ``kv``; large if not given.
+        target: an accuracy such as 0.6; the cheapest allocation that reaches it with 90 % probability is recommended.
+        latency: the longest expected time until an answer, in seconds or as ``"20 s"``.
         lam: λ as a number, or a way of counting tokens: completion, prompts or cached.
         rho: ρ, the cost of scoring a solution in solutions.
 
     Raises:
-        BudgetError: the budget cannot be read, or buys nothing.
-        DataError: the profile cannot be read, or a number is bad.
+        BudgetError: the budget cannot be read, or buys nothing; nothing reaches the target or keeps the latency.
+        ConfigError: an argument is not known, or two of them do not fit together.
+        DataError: the profile or the prices cannot be read, or a number is bad.
     """
-    parsed = Budget.parse(budget) if isinstance(budget, str) else read_budget_number(budget)
-    measured, price = apply_lambda(load_profile(profile)._profile, lam)
-    measured = measured if rho is None else measured.use_rho(check_rho(rho))
-    return PlanResult(make_plan(measured, parsed, price))
+    if budget is None and target is None and latency is None:
+        budget = "128x"
+    parsed = Budget.parse(budget) if isinstance(budget, str) else None if budget is None else read_budget_number(budget)
+    request = build_request(
+        parsed,
+        cost=cost,
+        prices=os.fspath(prices) if isinstance(prices, os.PathLike) else prices,
+        device=device,
+        batch=batch,
+        problems=problems,
+        target=target,
+        latency=latency,
+        lam=lam,
+        rho=rho,
+    )
+    return PlanResult(make_priced_plan(load_profile(profile)._profile, request))
 
 
 def read_budget_number(budget: object) -> Budget:

@@ -131,25 +131,41 @@ def compute_frontier(profile: Profile) -> list[tuple[float, Comparison]]:
     return list(zip(budgets, compare_budgets(profile, budgets, profile.lam), strict=True))
 
 
-def compare_strategies(profile: Profile, x: float, lam: float | None) -> Comparison:
+def compare_strategies(
+    profile: Profile,
+    x: float,
+    lam: float | None,
+    expected: ExpectedAccuracies | None = None,
+    first: str | None = None,
+) -> Comparison:
     """Compare the strategies within one budget, see `compare_budgets`."""
-    return compare_budgets(profile, [x], lam)[0]
+    return compare_budgets(profile, [x], lam, expected, first)[0]
 
 
-def compare_budgets(profile: Profile, budgets: Sequence[float], lam: float | None) -> list[Comparison]:
+def compare_budgets(
+    profile: Profile,
+    budgets: Sequence[float],
+    lam: float | None,
+    expected: ExpectedAccuracies | None = None,
+    first: str | None = None,
+) -> list[Comparison]:
     """Compare the best allocations of the strategies within each of some budgets.
 
     Args:
         profile: the measurements.
         budgets: the budgets, in x; each pays for at least one solution.
         lam: λ; None without verifications, or if it is unknown.
+        expected: the expected accuracies, if they are known already; -inf for an allocation that must not be chosen.
+        first: the strategy to put first instead of the recommended one.
     """
-    expected = compute_expected_accuracies(profile, lam)
+    expected = compute_expected_accuracies(profile, lam) if expected is None else expected
     found = choose_recommendations(expected.tables, expected.accuracy, budgets)
     comparisons = []
     for budget, recommendation in zip(budgets, found, strict=True):
         assert recommendation is not None, "one solution costs 1x, and a smaller budget is refused"
-        rows = [recommendation.best, *(row for row in recommendation.rows if row != recommendation.best)]
+        chosen = (row for row in recommendation.rows if expected.tables[row.table].strategy == first)
+        best = next(chosen, recommendation.best)
+        rows = [best, *(row for row in recommendation.rows if row != best)]
         comparisons.append(Comparison(_describe_rows(profile, expected, rows, budget)))
     return comparisons
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,13 +12,14 @@ from isocompute.planner.budget import Budget
 from isocompute.planner.compare import (
     Comparison,
     ConfidenceInterval,
+    ExpectedAccuracies,
     StrategyOption,
     compare_strategies,
     find_cheaper_option,
 )
 from isocompute.planner.extrapolate import extrapolate_voting
 from isocompute.planner.findings import Findings, derive_findings
-from isocompute.planner.profile import Profile, check_lambda
+from isocompute.planner.profile import COUNTING_WAYS, Profile, check_lambda
 from isocompute.planner.strategies.options import (
     describe_unplaced_strategies,
     list_scored_options,
@@ -26,6 +28,11 @@ from isocompute.planner.strategies.options import (
     list_unplaced_strategies,
 )
 
+if TYPE_CHECKING:
+    from isocompute.planner.costs.report import PlanCosts
+
+TOY_FOLDER = "data/lab/"
+"""The folder of the toy lab's models."""
 MIN_PROBLEMS = 30
 """With fewer problems, the simulated tasks count for more than what was measured."""
 RISE_THRESHOLD = 0.0025
@@ -53,6 +60,8 @@ class Plan:
         findings: plateau, crossovers and laws.
         warnings: limits of the plan, in sentences.
         profile_name: name of the profile.
+        toy_note: a sentence if the numbers are those of the toy lab; None otherwise.
+        costs: what the plan costs in every unit, and where it flips; None of a plan by `make_plan` alone.
     """
 
     budget: float
@@ -70,15 +79,27 @@ class Plan:
     findings: Findings
     warnings: list[str]
     profile_name: str
+    toy_note: str | None = None
+    costs: PlanCosts | None = None
 
 
-def make_plan(profile: Profile, budget: Budget, lam: float | None = None) -> Plan:
-    """Recommend a strategy and its allocation within a budget.
+def make_plan(
+    profile: Profile,
+    budget: Budget,
+    lam: float | None = None,
+    expected: ExpectedAccuracies | None = None,
+    first: str | None = None,
+    is_limit: bool = True,
+) -> Plan:
+    """Recommend a strategy and its allocation within a budget of compute.
 
     Args:
         profile: the measurements.
-        budget: compute per problem.
+        budget: compute per problem, in x.
         lam: λ to use instead of the profile's.
+        expected: the expected accuracies, if they are known already, see `compare_budgets`.
+        first: the strategy to recommend instead, likewise.
+        is_limit: whether compute is what limits the plan, so that a budget beyond the measured costs is warned of.
 
     Raises:
         BudgetError: the budget does not pay for one solution.
@@ -87,7 +108,7 @@ def make_plan(profile: Profile, budget: Budget, lam: float | None = None) -> Pla
     lam = profile.lam if lam is None else check_lambda(lam)
     findings = derive_findings(profile, lam)
     x = budget.to_solutions(findings.plateau)
-    compared = compare_strategies(profile, x, lam)
+    compared = compare_strategies(profile, x, lam, expected, first)
     coverage, coverage_solutions = get_affordable_coverage(profile, x)
     return Plan(
         budget=x,
@@ -101,10 +122,21 @@ def make_plan(profile: Profile, budget: Budget, lam: float | None = None) -> Pla
         lam=lam,
         counting=profile.counting,
         odds_exponent=profile.odds_exponent,
-        unknown_sizes=profile.unknown_sizes,
+        unknown_sizes=profile.unknown_sizes if profile.counting in COUNTING_WAYS else [],
         findings=findings,
-        warnings=collect_plan_warnings(profile, x, lam, compared),
+        warnings=collect_plan_warnings(profile, x, lam, compared, is_limit),
         profile_name=profile.name,
+        toy_note=describe_toy_models(profile),
+    )
+
+
+def describe_toy_models(profile: Profile) -> str | None:
+    """Return a sentence if a profile's models are those of the toy lab, whose numbers say little of other models."""
+    if not any(TOY_FOLDER in (model.name or "") for model in profile.models.values()):
+        return None
+    return (
+        f"The profile '{profile.name}' is of a toy lab, tiny models on made-up sums, and not of your model: fit your "
+        "own run with isocompute fit RUN -o mine.json, and plan with --profile mine.json."
     )
 
 
@@ -120,26 +152,28 @@ def get_affordable_coverage(profile: Profile, x: float) -> tuple[float | None, i
     return float(curve.array[:, affordable[-1]].mean()), curve.solutions[affordable[-1]]
 
 
-def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compared: Comparison) -> list[str]:
-    """Return the warnings of a plan, in sentences."""
+def collect_plan_warnings(
+    profile: Profile, x: float, lam: float | None, compared: Comparison, is_limit: bool = True
+) -> list[str]:
+    """Return the warnings of a plan, in sentences; see `make_plan`."""
     sentences = list(profile.warnings)
     # Budgets and strategies outside of what was measured.
     most_solutions = profile.self_consistency.solutions[-1]
-    if x > most_solutions:
+    if is_limit and x > most_solutions:
         sentences.append(
             f"SC was measured up to {most_solutions}x; at {x:,.6g}x its best value up to there is used; the effect "
             f"of more votes is {'unknown' if extrapolate_voting(profile, x) is None else 'extrapolated only'}."
             f"{describe_rise(profile)}"
         )
-    sentences += describe_limits(compared)
-    sentences += describe_scorer_limits(profile, x)
+    sentences += describe_limits(compared) if is_limit else []
+    sentences += describe_scorer_limits(profile, x, is_limit)
     if profile.genrm is None:
         if len(list_strategy_options(profile, lam)) == 1 and not list_unplaced_strategies(profile):
             sentences.append("The profile has no verifications: only SC can be planned.")
     elif lam is not None:
         S, V = profile.genrm.solutions[-1], profile.genrm.verifications[-1]
         largest_cost = float(compute_allocation_cost(S, V, lam))
-        if x > largest_cost:
+        if is_limit and x > largest_cost:
             sentences.append(
                 f"GenRM was measured up to S={S}, V={V}, which is {largest_cost:,.0f}x; at {x:,.6g}x its best value "
                 "up to there is used."
@@ -202,7 +236,7 @@ def describe_rise(profile: Profile) -> str:
     )
 
 
-def describe_scorer_limits(profile: Profile, x: float) -> list[str]:
+def describe_scorer_limits(profile: Profile, x: float, is_limit: bool = True) -> list[str]:
     """Return sentences on strategies that are unknown or unpriced, and on scored ones outside their measured costs."""
     sentences = []
     if names := list_unknown_strategies(profile):
@@ -214,7 +248,7 @@ def describe_scorer_limits(profile: Profile, x: float) -> list[str]:
                 f"{options.strategy} cannot be afforded at {x:g}x: {options.label_allocation(0)} costs "
                 f"{options.lowest_cost:.3g}x."
             )
-        elif x > options.highest_cost:
+        elif is_limit and x > options.highest_cost:
             sentences.append(
                 f"{options.strategy} was measured up to {options.label_allocation(-1)}, which is "
                 f"{options.highest_cost:,.3g}x; at {x:,.6g}x its best value up to there is used."

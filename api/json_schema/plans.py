@@ -70,12 +70,109 @@ class ExtrapolatedJson(JsonBlock):
     """The largest measured number of solutions."""
 
 
+class CostsJson(JsonBlock):
+    """Mean costs for a problem, or of a job, in every unit; null where unknown. Each can be given as a budget."""
+
+    x: float | None = None
+    """In solutions' worth under the plan's cost model; null for a job."""
+    tokens: float | None = None
+    """Completion tokens, and what a scorer reads for the first time; those of other models by size, in the solver's."""
+    prompts: float | None = None
+    """The same with all prompt tokens."""
+    cached: float | None = None
+    """The same with the prompt tokens that are not read from a cache."""
+    flops: float | None = None
+    """2P FLOPs a token, sampled or read uncached."""
+    kv: float | None = None
+    """FLOPs with attention and reads of the KV cache, at the device's FLOPs per byte; null without a device."""
+    dollars: float | None = None
+    """At the given prices; null without prices."""
+    seconds: float | None = None
+    """Expected latency of one answer, at the load of the run; null for a job."""
+    gpu_hours: float | None = None
+    """At 40 % of the device's peak; null without a device."""
+
+
+class RoleTokensJson(JsonBlock):
+    """Mean tokens of one role's requests for a problem; null where unknown."""
+
+    prompt: float | None
+    """Prompt tokens."""
+    cached: float | None
+    """Prompt tokens read from the prefix cache."""
+    completion: float | None
+    """Completion tokens."""
+
+
+class SpreadJson(JsonBlock):
+    """What the recommendation takes on single problems, in x."""
+
+    mean: float
+    """Mean over problems."""
+    low: float
+    """On the cheapest measured problem."""
+    high: float
+    """On the dearest one."""
+    interval: tuple[float, float] | None
+    """95 % interval of the mean; null with too few problems."""
+
+
+class RecommendationJson(OptionJson):
+    """The strategy and allocation to run, with its costs."""
+
+    costs: CostsJson
+    """For a problem."""
+    job_costs: CostsJson | None
+    """For all problems of the job; null without a number of problems."""
+    tokens_by_role: dict[str, RoleTokensJson]
+    """Tokens for a problem by role: solver, verifier, scorer."""
+    unknown_costs: dict[str, str]
+    """Why a cost is null, by its name."""
+    spread: SpreadJson | None
+    """Null where the tokens of problems are unknown."""
+
+
+class FlipJson(JsonBlock):
+    """The nearest price at which the recommended strategy changes."""
+
+    role: str
+    """The role whose price changes: verifier or scorer."""
+    factor: float
+    """The factor on the cost of its request, from which on another strategy is recommended."""
+    ratio: float
+    """λ or ρ there."""
+    strategy: str
+    """The strategy that is recommended beyond."""
+
+
 class PlanJson(CommandJson):
     """``plan --budget … --json``: what to run within a budget, and what to expect of it."""
 
     budget: BudgetJson
-    recommendation: OptionJson
+    recommendation: RecommendationJson
     """The strategy and allocation to run."""
+    cost_model: str
+    """The cost model of the budget: tokens, prompts, cached, flops, kv, dollars or seconds."""
+    problems: int | None
+    """Number of problems of the job; null if budgets are for one problem."""
+    solution_cost: float | None
+    """Mean cost of a solution in the unit of the cost model; null if unknown."""
+    lambda_interval: tuple[float, float] | None
+    """95 % interval of λ over problems; null where it was given or is unknown."""
+    lambda_changes: list[tuple[float, str]]
+    """The ends of that interval at which another strategy is recommended, each with that strategy."""
+    flips: list[FlipJson]
+    """The nearest prices of a verification or a score, in both directions, at which the recommendation changes."""
+    setting_flips: list[tuple[str, str]]
+    """Devices and batches at which another strategy is recommended, each with that strategy."""
+    latency_limit: float | None
+    """Seconds until an answer that a plan keeps; null without a limit."""
+    target: Fraction | None
+    """The accuracy to reach; null without one."""
+    target_bound: Fraction | None
+    """The accuracy that the recommendation reaches with 90 % probability; null without a target."""
+    toy_note: str | None
+    """A sentence if the numbers are those of the toy lab and not of a model of the user; null otherwise."""
     expected: ExpectedJson
     alternatives: list[AlternativeJson]
     """Each other strategy at its best allocation."""
@@ -96,7 +193,7 @@ class PlanJson(CommandJson):
     lam: float | None = Field(alias="lambda")
     """λ, the cost of a verification in solutions; null without verifications, or if it is unknown."""
     counting: str
-    """The way of counting tokens by which scorers and searches are priced."""
+    """The way of counting tokens by which scorers and searches are priced, or the cost model if it is another one."""
     odds_exponent: float | None
     """κ, the exponent of the verifier's odds in the fused vote; null without it."""
     trust: float | None
@@ -206,7 +303,8 @@ def build_plan_json(plan: Plan) -> PlanJson:
             plateau=found.plateau,
             plateau_interval=found.plateau_interval,
         ),
-        recommendation=build_option(plan.recommendation),
+        recommendation=build_recommendation(plan),
+        **build_cost_fields(plan),
         expected=ExpectedJson(accuracy=plan.expected_accuracy, interval=plan.interval),
         alternatives=[build_option(option) for option in plan.alternatives],
         coverage=coverage,
@@ -220,6 +318,40 @@ def build_plan_json(plan: Plan) -> PlanJson:
         warnings=plan.warnings,
         profile=plan.profile_name,
     )
+
+
+def build_recommendation(plan: Plan) -> RecommendationJson:
+    """Return the recommendation with its costs."""
+    costs = plan.costs
+    option = build_option(plan.recommendation)
+    return RecommendationJson(
+        **{name: getattr(option, name) for name in OptionJson.model_fields},
+        costs=CostsJson(x=plan.recommendation.compute) if costs is None else CostsJson(**costs.per_problem),
+        job_costs=None if costs is None or costs.job is None else CostsJson(**costs.job),
+        tokens_by_role={}
+        if costs is None
+        else {role: RoleTokensJson(**counts) for role, counts in costs.tokens.items()},
+        unknown_costs={} if costs is None else dict(costs.unknown),
+        spread=None if costs is None or costs.spread is None else SpreadJson.convert(costs.spread),
+    )
+
+
+def build_cost_fields(plan: Plan) -> dict[str, Any]:
+    """Return the fields on the cost model, on prices and on limits."""
+    costs = plan.costs
+    return {
+        "cost_model": plan.counting if costs is None else costs.model,
+        "problems": None if costs is None else costs.problems,
+        "solution_cost": None if costs is None else costs.solution,
+        "lambda_interval": None if costs is None else costs.ratio_interval,
+        "lambda_changes": [] if costs is None else costs.ratio_changes,
+        "flips": [] if costs is None else [FlipJson.convert(flip) for flip in costs.flips],
+        "setting_flips": [] if costs is None else costs.setting_flips,
+        "latency_limit": None if costs is None else costs.latency_limit,
+        "target": None if costs is None else costs.target,
+        "target_bound": None if costs is None else costs.target_bound,
+        "toy_note": plan.toy_note,
+    }
 
 
 def build_fit_json(

@@ -18,26 +18,70 @@ commands = typer.Typer()
 PLAN_HELP = """Recommend a strategy and its numbers for a budget, and say how certain that is.
 
 [bold]128x[/] is 128 solutions' worth of compute per problem. [bold]128x-plateau[/] is 128 times the compute at which
-voting flattens; Singhi et al. 2025 mean this by 128x.
+voting flattens; Singhi et al. 2025 mean this by 128x. Other budgets: [bold]3.2M tokens[/], [bold]2e15 FLOPs[/],
+[bold]$0.02[/], [bold]2 gpu-hours[/], and [bold]20 s[/] of latency. With --problems N, all but x and s are totals of the
+job. docs/costs.md says how each is priced.
 
 [bold]Examples[/]
 
   plan --budget 128x
   plan --budget 8x-plateau --profile llama-3.1-8b-math
   plan --budget 64x --profile runs/mine/profile.json --lambda 1.5 --json
+  plan --budget '$20' --problems 5000 --prices prices.yaml --profile mine.json
+  plan --target 0.6 --latency '20 s' --profile mine.json
 """
 
 
 @plan_app.command(help=PLAN_HELP, name="plan")
 @commands.command(help=PLAN_HELP)
 def plan(
+    context: typer.Context,
     budget: Annotated[
-        str,
-        typer.Option("--budget", "-b", help="Compute per problem: 128x or 128x-plateau.", show_default=False),
-    ],
+        str | None,
+        typer.Option(
+            "--budget",
+            "-b",
+            help="Compute per problem: 128x, 128x-plateau, 3.2M tokens, 2e15 FLOPs, $0.02, 2 gpu-hours, 20 s.",
+            show_default=False,
+        ),
+    ] = None,
     profile: Annotated[
         str, typer.Option("--profile", "-p", help="A bundled profile's name, or a file from `fit`.")
     ] = "lab",
+    problems: Annotated[
+        int | None,
+        typer.Option("--problems", metavar="N", min=1, help="The budget is for N problems.", show_default=False),
+    ] = None,
+    cost: Annotated[
+        str | None,
+        typer.Option(
+            "--cost",
+            metavar="MODEL",
+            help="Cost model: tokens, prompts, cached, flops, kv, dollars or seconds. Default: that of the budget's "
+            "unit.",
+            show_default=False,
+        ),
+    ] = None,
+    prices: Annotated[
+        str | None,
+        typer.Option("--prices", metavar="FILE", help="Dollars per million tokens by model.", show_default=False),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", help="a100, h100, h200, b200 or l4, for kv and gpu-hours.", show_default=False),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option("--batch", min=1, help="Requests decoded together, for kv.", show_default=False),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", help="Cheapest allocation that reaches this accuracy.", show_default=False),
+    ] = None,
+    latency: Annotated[
+        str | None,
+        typer.Option("--latency", help="Longest expected time until an answer, such as 20 s.", show_default=False),
+    ] = None,
     lam: LambdaOption = None,
     rho: RhoOption = None,
     json_: JsonOption = False,
@@ -46,17 +90,28 @@ def plan(
     """Recommend a strategy and its numbers for a budget."""
     from isocompute.cli.screens.plan import print_plan
     from isocompute.planner.budget import Budget
-    from isocompute.planner.plan import make_plan
-    from isocompute.planner.profile import apply_lambda, read_profile
+    from isocompute.planner.costs.request import build_request
+    from isocompute.planner.priced_plan import make_priced_plan
+    from isocompute.planner.profile import read_profile
 
-    parsed = Budget.parse(budget)
-    measured = read_profile(profile)
-    measured, price = apply_lambda(measured, lam)
-    measured = measured if rho is None else measured.use_rho(rho)
-    decision = make_plan(measured, parsed, price)
+    if budget is None and target is None and latency is None:
+        context.fail("Missing option '--budget', such as 128x; --target or --latency may stand in its place.")
+    request = build_request(
+        None if budget is None else Budget.parse(budget),
+        cost=cost,
+        prices=prices,
+        device=device,
+        batch=batch,
+        problems=problems,
+        target=target,
+        latency=latency,
+        lam=lam,
+        rho=rho,
+    )
+    decision = make_priced_plan(read_profile(profile), request)
     if json_:
         from isocompute.api.json_schema.plans import build_plan_json
 
         print_json(build_plan_json(decision))
     else:
-        print_plan(Console(), measured, decision)
+        print_plan(Console(), decision.findings.profile, decision)

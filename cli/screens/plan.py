@@ -10,7 +10,9 @@ from rich.table import Table
 
 from isocompute.cli.screens.laws import describe_strategy_law
 from isocompute.fits.laws.crossover import Crossover
+from isocompute.planner.budget import format_amount
 from isocompute.planner.compare import EQUIVALENCE_POINTS, ConfidenceInterval, StrategyOption
+from isocompute.planner.costs.report import PlanCosts, describe_costs, describe_flips, describe_settings
 from isocompute.planner.extrapolate import extrapolate_voting
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
@@ -40,7 +42,9 @@ def format_interval(interval: ConfidenceInterval | None, scale: float = 100, sig
 def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     """Print a plan."""
     best = plan.recommendation
-    print_line(console, f"At {plan.budget:,.6g}x per problem: [bold green]{best.strategy} {best.settings}[/]")
+    if plan.toy_note is not None:
+        print_note(console, plan.toy_note)
+    print_line(console, f"{describe_budget(plan)}: [bold green]{best.strategy} {best.settings}[/]")
     print_line(console, f"  {describe_strategy(best.strategy, profile.get_parameters(best.strategy))}")
     interval = "" if plan.interval is None else f", 95 % interval {format_interval(plan.interval)}"
     print_line(
@@ -50,7 +54,9 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     )
     if best.probability_best is not None and plan.alternatives:
         print_line(console, f"  {describe_probability_best(best)}")
-    if profile.unknown_sizes:
+    for line in [] if plan.costs is None else describe_costs(plan.costs):
+        print_line(console, f"  {escape(line)}")
+    if plan.unknown_sizes:
         print_note(console, describe_unknown_sizes(profile))
     console.print()
 
@@ -83,8 +89,42 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     console.print()
     for line in describe_plan_context(profile, plan):
         print_line(console, line)
+    for line in [] if plan.costs is None else list_cost_lines(profile, plan, plan.costs):
+        print_line(console, escape(line))
     for warning in [*([] if (note := plan.findings.published_note) is None else [note]), *plan.warnings]:
         print_note(console, warning)
+
+
+def describe_budget(plan: Plan) -> str:
+    """Return what limits a plan: compute in x, and the budget as it was typed, a latency or a target."""
+    costs = plan.costs
+    compute = f"At {plan.budget:,.6g}x per problem"
+    if costs is None:
+        return compute
+    if costs.target is not None and costs.target_bound is not None:
+        return escape(
+            f"{format_percent(costs.target)} is reached with 90 % probability ({format_percent(costs.target_bound)}) "
+            f"at {plan.recommendation.compute:,.4g}x per problem"
+        )
+    limits = []
+    if costs.latency_limit is not None:
+        limits.append(f"within {format_amount(costs.latency_limit, 's', 4)} of latency")
+    if costs.budget is not None and not costs.budget.endswith(("x", "x-plateau", " s")):
+        of_job = "" if costs.problems is None else f" for {costs.problems:,} problems"
+        limits.append(f"{costs.budget}{of_job}")
+    is_compute = costs.budget is not None and not costs.budget.endswith(" s") and costs.model != "seconds"
+    return escape(", ".join([*([compute] if is_compute else []), *limits]))
+
+
+def list_cost_lines(profile: Profile, plan: Plan, costs: PlanCosts) -> list[str]:
+    """Return the lines on the cost model, its settings, and where the recommendation flips."""
+    lines = []
+    if costs.model != "tokens":
+        unit = {"dollars": "$", "flops": "FLOPs", "kv": "FLOPs", "seconds": "s"}.get(costs.model, "tokens")
+        one = "" if costs.solution is None or unit == "s" else f", {format_amount(costs.solution, unit, 4)} a solution"
+        lines.append(f"Cost model: {costs.model}{one}.")
+    verifier = profile.models.get("verifier")
+    return [*lines, *describe_settings(costs), *describe_flips(costs, plan.lam, verifier.name if verifier else None)]
 
 
 def describe_probability_best(option: StrategyOption) -> str:

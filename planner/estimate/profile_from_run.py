@@ -18,6 +18,7 @@ from isocompute.planner.estimate.missing_rows import describe_missing_rows, meas
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.records import describe_problems
 from isocompute.planner.estimate.searches import measure_searches
+from isocompute.planner.estimate.timings import measure_timings
 from isocompute.planner.extrapolate import extrapolate_pool
 from isocompute.planner.profile import (
     ACCURACY_DIGITS,
@@ -31,6 +32,7 @@ from isocompute.planner.profile import (
 )
 from isocompute.planner.strategies.registry import STRATEGIES, Strategy, StrategyEstimate
 from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.cost.model_size import read_architecture
 from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.unequal import MOST_NAMED
@@ -92,7 +94,11 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         strategies["sc"] = Curve(solutions=[1], accuracy=round_accuracies(right))
     for strategy_name, search in measure_searches(run_pool, costs).items():
         strategies[strategy_name] = Searches(
-            numbers=search.numbers, seeds=search.seeds, cost=search.costs, accuracy=round_accuracies(search.accuracy)
+            numbers=search.numbers,
+            seeds=search.seeds,
+            cost=search.costs,
+            tokens=search.tokens,
+            accuracy=round_accuracies(search.accuracy),
         )
     self_consistency = strategies["sc"]
     assert isinstance(self_consistency, Curve), "made above"
@@ -103,7 +109,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         description=describe_run_pool(run_pool),
         problems=pool.problems,
         models={
-            role: ModelRecord(name=model, parameters=costs.sizes.parameters.get(role))
+            role: describe_model(model, costs.sizes.parameters.get(role))
             for role, model in get_run_models(run_pool.origin).items()
         },
         lam=lam,
@@ -115,6 +121,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         missing=missing,
         strategies=strategies,
         extrapolations=extrapolate_pool(pool) if run_pool.has_answers else {},
+        timings=measure_timings(run_pool),
         warnings=[
             *describe_excluded_problems(run_pool),
             *describe_missing_rows(run_pool, missing),
@@ -125,6 +132,25 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
             *describe_blurred_strategies(blurred),
         ],
         per_problem=describe_problems(run, run_pool),
+    )
+
+
+def describe_model(name: str, used_parameters: float | None) -> ModelRecord:
+    """Return the record of a model, with what the config.json of a local folder says of its KV cache and attention.
+
+    Args:
+        name: the model's name or folder.
+        used_parameters: the parameters that a token uses; None if unknown.
+    """
+    shape = read_architecture(name)
+    unused = 0.0 if shape is None else shape.unused_parameters
+    is_mixture = used_parameters is not None and bool(unused)
+    return ModelRecord(
+        name=name,
+        parameters=used_parameters + (unused or 0) if used_parameters is not None and is_mixture else used_parameters,
+        active_parameters=used_parameters if is_mixture else None,
+        kv_bytes=None if shape is None else shape.kv_bytes,
+        attention_flops=None if shape is None else shape.attention_flops,
     )
 
 

@@ -18,8 +18,8 @@ from isocompute.runners.storage.schema import (
     RunTable,
 )
 
-TOKEN_FIELDS = ("prompt", "cached", "completion", "seconds")
-"""The fields of `TokenMeans`, in the order of `RunTable.tokens`, then seconds."""
+TOKEN_FIELDS = ("prompt", "cached", "completion", "seconds", "completion_sd")
+"""The fields of `TokenMeans`, in the order of `RunTable.tokens`, then seconds, then the spread of completion tokens."""
 
 
 def describe_problems(run: Run, pool: RunPool) -> list[ProblemRecord]:
@@ -59,6 +59,7 @@ def average_problem_tokens(frame: pd.DataFrame, table: RunTable) -> dict[str, To
     grouped = ok[[*table.tokens, "seconds"]].astype(float).groupby(ok["problem_id"].astype(str))
     is_known = grouped.count().to_numpy() == grouped.size().to_numpy()[:, None]
     means = grouped.mean().where(is_known)
+    means["spread"] = grouped[table.tokens[2]].std(ddof=0).where(is_known[:, 2])
     tokens = {}
     for name, row in zip(means.index, means.to_numpy(), strict=True):
         known = [None if math.isnan(value) else round(float(value), 3) for value in row]

@@ -30,6 +30,7 @@ POOL_COLUMNS = {
         *SOLUTIONS_TABLE.tokens,
         "finish_reason",
         "status",
+        "started_at",
         "seconds",
     ],
     VERIFICATIONS_TABLE: [
@@ -38,10 +39,11 @@ POOL_COLUMNS = {
         *VERIFICATIONS_TABLE.tokens,
         "finish_reason",
         "status",
+        "started_at",
         "seconds",
     ],
-    SCORES_TABLE: [*SCORES_TABLE.key_names, "step_scores", *SCORES_TABLE.tokens, "status", "seconds"],
-    SEARCHES_TABLE: [*SEARCHES_TABLE.key_names, "correct", *SEARCHES_TABLE.tokens, *SCORER_TOKENS, "status"],
+    SCORES_TABLE: [*SCORES_TABLE.key_names, "step_scores", *SCORES_TABLE.tokens, "status", "started_at", "seconds"],
+    SEARCHES_TABLE: [*SEARCHES_TABLE.key_names, "correct", *SEARCHES_TABLE.tokens, *SCORER_TOKENS, "status", "seconds"],
 }
 """The columns that are read from each table."""
 

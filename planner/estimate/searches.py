@@ -12,11 +12,17 @@ from isocompute.errors import DataError
 from isocompute.fits import ModelWork, count_row_tokens
 from isocompute.planner.estimate.costs import ModelSizes, RunCosts, get_token_columns, measure_scoring_work, price_works
 from isocompute.planner.estimate.pool_from_run import RunPool
+from isocompute.planner.estimate.records import TOKEN_FIELDS
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.storage.schema import SEARCHES_TABLE
+from isocompute.runners.storage.schema import SCORER_TOKENS, SEARCHES_TABLE
 
 SEARCH_SHAPE = {"n": "N", "beam_width": "M", "lookahead": "k"}
 """The columns that distinguish the allocations of a search, and their names in a profile."""
+SEARCH_TOKENS = {
+    "solver": dict(zip((*TOKEN_FIELDS[:3], "seconds"), (*SEARCHES_TABLE.tokens, "seconds"), strict=True)),
+    "scorer": dict(zip(TOKEN_FIELDS[:3], SCORER_TOKENS, strict=True)),
+}
+"""The columns of searches by role, under their names in `TokenMeans`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +33,7 @@ class MeasuredSearches:
         numbers: the allocations, (A,) each: N slots, and width M and lookahead k where the strategy has them.
         seeds: (A,) number of searches of each problem.
         costs: (A,) in x, by way of counting tokens, means over problems and seeds; None where unknown.
+        tokens: by role, columns of `TokenMeans`, (A,) means of a search; the solver's seconds are those of the search.
         accuracy: (P, A) means over seeds. Their spread between problems includes the spread between seeds, and so does
             every interval over problems.
     """
@@ -34,6 +41,7 @@ class MeasuredSearches:
     numbers: dict[str, list[int]]
     seeds: list[int]
     costs: dict[str, list[float | None]]
+    tokens: dict[str, dict[str, list[float | None]]]
     accuracy: NDArray[np.float64]
 
 
@@ -57,6 +65,9 @@ def measure_searches(run: RunPool, costs: RunCosts) -> dict[str, MeasuredSearche
         matching = searches[(searches["strategy"] == strategy) & (searches["select"] == rule)]
         numbers: dict[str, list[int]] = {label: [] for label in SEARCH_SHAPE.values()}
         seeds, prices, accuracies = [], list[dict[str, float | None]](), []
+        tokens: dict[str, dict[str, list[float | None]]] = {
+            role: {field: [] for field in columns} for role, columns in SEARCH_TOKENS.items()
+        }
         for _, rows in matching.groupby(list(SEARCH_SHAPE)):
             for column, label in SEARCH_SHAPE.items():
                 numbers[label].append(int(rows[column].iloc[0]))
@@ -64,15 +75,24 @@ def measure_searches(run: RunPool, costs: RunCosts) -> dict[str, MeasuredSearche
             prices.append(price_works(measure_search_work(rows, costs.sizes, writes), costs.solution_work))
             if 0.0 in prices[-1].values():
                 raise DataError(f"The searches {name} of '{run.path}' record zero tokens, so their cost is not valid.")
+            for role, columns in SEARCH_TOKENS.items():
+                for field, column in columns.items():
+                    tokens[role][field].append(average_column(rows[column]))
             by_problem = rows["correct"].astype(float).groupby(rows["problem_id"]).mean()
             accuracies.append(by_problem.loc[run.problem_ids])
         parts[name] = MeasuredSearches(
             numbers={label: column for label, column in numbers.items() if any(column)},
             seeds=seeds,
             costs={way: [cost[way] for cost in prices] for way in prices[0]},
+            tokens=tokens,
             accuracy=np.stack([column.to_numpy() for column in accuracies], axis=1),
         )
     return parts
+
+
+def average_column(values: pd.Series) -> float | None:
+    """Return the mean of a column; None if a value is missing."""
+    return None if values.isna().any() else round(float(values.astype(float).mean()), 3)
 
 
 def measure_search_work(searches: pd.DataFrame, known: ModelSizes, writes: bool) -> list[ModelWork]:

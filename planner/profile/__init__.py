@@ -3,6 +3,7 @@
 from isocompute.planner.profile.files import check_profile_output, find_bundled_profiles, read_profile, upgrade_profile
 from isocompute.planner.profile.parts import (
     ACCURACY_DIGITS,
+    TIME_LEVELS,
     Curve,
     ExtrapolatedCurve,
     MissingRows,
@@ -12,6 +13,7 @@ from isocompute.planner.profile.parts import (
     RateEntry,
     Searches,
     Surface,
+    TimeSpread,
     TokenMeans,
     UnknownPart,
     VerifierRates,
@@ -33,6 +35,7 @@ from isocompute.planner.profile.profile import (
 __all__ = [
     "ACCURACY_DIGITS",
     "COUNTING_WAYS",
+    "TIME_LEVELS",
     "UNKNOWN_LAMBDA_WARNING",
     "Curve",
     "ExtrapolatedCurve",
@@ -44,6 +47,7 @@ __all__ = [
     "RateEntry",
     "Searches",
     "Surface",
+    "TimeSpread",
     "TokenMeans",
     "UnknownPart",
     "VerifierRates",

@@ -92,6 +92,7 @@ class Searches(BaseModel):
         numbers: the allocations, (A,) each: N slots, width M and lookahead k, those that the strategy has.
         seeds: (A,) number of searches of each problem.
         cost: (A,) in x, by way of counting tokens; None where unknown.
+        tokens: by role, the columns of `TokenMeans`, (A,) means of a search; empty in older profiles.
         accuracy: (problems, A) means over seeds.
     """
 
@@ -99,11 +100,13 @@ class Searches(BaseModel):
     numbers: Annotated[dict[str, list[Annotated[int, Field(ge=0, le=10**9)]]], Field(min_length=1)]
     seeds: Knots
     cost: dict[str, list[PositiveNumber | None]]
+    tokens: dict[str, dict[str, list[NonNegativeNumber | None]]] = {}
     accuracy: list[list[float]]
 
     @model_validator(mode="after")
     def _check_rectangle(self) -> Searches:
-        sizes = {name: len(column) for part in (self.numbers, self.cost) for name, column in part.items()}
+        parts: list[dict[str, Any]] = [self.numbers, self.cost, *self.tokens.values()]
+        sizes = {name: len(column) for part in parts for name, column in part.items()}
         for name, size in sizes.items():
             if size != len(self.seeds):
                 raise ValueError(f"'{name}' has {size} entries; there are {len(self.seeds)} allocations")
@@ -177,6 +180,7 @@ class TokenMeans(BaseModel):
         prompt: prompt tokens.
         cached: prompt tokens read from the prefix cache.
         completion: completion tokens.
+        completion_sd: standard deviation of the completion tokens over the problem's rows; None in older profiles.
         seconds: wall time from the engine starting a row to its completion, while other rows ran concurrently.
     """
 
@@ -184,6 +188,7 @@ class TokenMeans(BaseModel):
     prompt: NonNegativeNumber | None = None
     cached: NonNegativeNumber | None = None
     completion: NonNegativeNumber | None = None
+    completion_sd: NonNegativeNumber | None = None
     seconds: NonNegativeNumber | None = None
 
 
@@ -236,12 +241,37 @@ class ModelRecord(BaseModel):
         name: a folder, a name on a model hub, or a server's name for the model.
         parameters: number of parameters; None if unknown.
         active_parameters: number of parameters that each token uses; None if unknown, or if it is all of them.
+        kv_bytes: bytes of KV cache of a token; None if unknown.
+        attention_flops: FLOPs of the attention of a token to one earlier token, in all layers; None if unknown.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
     name: str | None = None
     parameters: PositiveNumber | None = None
     active_parameters: PositiveNumber | None = None
+    kv_bytes: PositiveNumber | None = None
+    attention_flops: PositiveNumber | None = None
+
+
+class TimeSpread(BaseModel):
+    """How the wall times of one role's rows spread around the mean of their problem, and how many ran at once.
+
+    Args:
+        ratios: quantiles of a row's seconds over the mean of its problem, at `TIME_LEVELS`.
+        rows: number of rows.
+        busy: seconds during which at least one of the rows was under way; None if their start is unknown.
+        concurrency: mean number of rows under way while any was; None likewise.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    ratios: Annotated[list[NonNegativeNumber], Field(min_length=33, max_length=33)]
+    rows: Annotated[int, Field(ge=1)]
+    busy: PositiveNumber | None = None
+    concurrency: PositiveNumber | None = None
+
+
+TIME_LEVELS = tuple(1 - (1 - k / 32) ** 2 for k in range(33))
+"""The 33 levels of the quantiles in `TimeSpread`, denser towards 1, because the slowest of many rows counts."""
 
 
 class ExtrapolatedCurve(BaseModel):

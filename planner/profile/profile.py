@@ -20,6 +20,7 @@ from isocompute.planner.profile.parts import (
     PublishedMultiples,
     Searches,
     Surface,
+    TimeSpread,
     UnknownPart,
     VerifierRates,
     code_clusters,
@@ -52,7 +53,8 @@ class Profile(BaseModel):
         lambdas: λ by way of counting tokens, see `COUNTING_WAYS`: completion tokens only, as in `lam`; prompts
             included; prompts included except for cached tokens. None where tokens are unknown; empty if λ was not
             measured.
-        counting: the way of counting tokens by which scorers and searches are priced.
+        counting: the way of counting tokens by which scorers and searches are priced; in a copy by
+            `isocompute.planner.costs.models.reprice_profile`, which no file holds, the name of another cost model.
         rhos: ρ, the cost of scoring a solution in solutions, by way of counting; None where tokens are unknown; empty
             without scores.
         coverage: share of problems that at least one of S solutions solves.
@@ -63,6 +65,7 @@ class Profile(BaseModel):
         policies: policies by name; they are kept and not used.
         extrapolations: accuracies of ``sc``, and ``coverage``, beyond the measured numbers of solutions; no plan
             recommends on them alone.
+        timings: spread of the wall times of rows, by role; empty where rows have no times, and in older profiles.
         published: what a paper says of the same data in multiples of SC's plateau; None of measurements of one's own.
         warnings: limits of the measurement, in sentences.
         per_problem: a record for each problem; empty where the accuracies are means over problems, which allow no
@@ -86,6 +89,7 @@ class Profile(BaseModel):
     strategies: dict[str, Allocations]
     policies: dict[str, Any] = {}
     extrapolations: dict[str, ExtrapolatedCurve] = {}
+    timings: dict[str, TimeSpread] = {}
     published: PublishedMultiples | None = None
     warnings: list[str] = []
     per_problem: list[ProblemRecord] = []

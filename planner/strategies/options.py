@@ -13,7 +13,7 @@ from isocompute.fits.choice.options import (
     build_verified_options,
     build_voting_options,
 )
-from isocompute.planner.profile import Curve, Profile, Searches, Surface
+from isocompute.planner.profile import COUNTING_WAYS, Curve, Profile, Searches, Surface
 from isocompute.planner.strategies.registry import STRATEGIES, Strategy, is_known_strategy, is_search
 
 PART_TYPES: dict[str, type[Curve] | type[Surface]] = {"solutions": Curve, "scores": Curve, "verifications": Surface}
@@ -116,6 +116,9 @@ def describe_unplaced_strategies(profile: Profile) -> list[str]:
     return [
         f"The cost of {', '.join(names)} is unknown with tokens counted as '{profile.counting}', so no budget includes "
         "it; --lambda (lam= in Python) sets another way of counting, --rho (rho=) the cost of scoring."
+        if profile.counting in COUNTING_WAYS
+        else f"The cost of {', '.join(names)} is unknown under the cost model {profile.counting}, so no budget "
+        "includes it."
     ]
 
 

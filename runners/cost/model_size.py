@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from isocompute.errors import EngineError
+from isocompute.runners.cost.architecture import Architecture, count_unused_parameters, derive_architecture
 
 FLOAT_DTYPES = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
 PACKED_DTYPES = {"I32", "U32", "I16", "U16", "I8", "U8"}
@@ -19,7 +20,6 @@ MAX_HEADER_BYTES = 100_000_000
 """The longest header that a safetensors file may have, in bytes."""
 LFS_POINTER_PREFIX = b"version https://git-lfs.github.com/spec/"
 """The first bytes of a pointer file that git-lfs leaves in place of a large file."""
-EXPERT_COUNT_KEYS = ("num_local_experts", "num_experts", "n_routed_experts")
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,15 @@ def find_model_sizes(
 
 
 def count_checkpoint_parameters(model: str) -> float | None:
-    """Return the number of parameters in a local checkpoint, from the headers of its safetensors files.
+    """Return the number of parameters that a token uses in a local checkpoint, from its safetensors files' headers.
+
+    Of a mixture of experts, the parameters of the experts that a token does not use are subtracted. Without such files,
+    and with packed integers, of which one number may hold several weights, config.json is counted if its architecture
+    is known.
 
     Returns:
-        The number; None without such files, and where a token does not use every stored number as one weight: packed
-        integers, and mixtures of experts.
+        The number; None where it is unknown, as for a mixture whose config.json does not say how many experts a token
+        uses.
 
     Raises:
         EngineError: a file is invalid.
@@ -87,15 +91,28 @@ def count_checkpoint_parameters(model: str) -> float | None:
         tensors = [
             tensor for name in sorted(set(names)) for tensor in read_safetensors_header(folder / name).tensors.values()
         ]
-        if any(settings.get(name) for name in EXPERT_COUNT_KEYS) or any(
-            tensor["dtype"] in PACKED_DTYPES for tensor in tensors
-        ):
+        if any(tensor["dtype"] in PACKED_DTYPES for tensor in tensors):
+            return _count_from_config(model)
+        if (unused := count_unused_parameters(settings)) is None:
             return None
-        return float(sum(math.prod(tensor["shape"]) for tensor in tensors if tensor["dtype"] in FLOAT_DTYPES))
+        return float(sum(math.prod(tensor["shape"]) for tensor in tensors if tensor["dtype"] in FLOAT_DTYPES)) - unused
     except FileNotFoundError:
-        return None
+        return _count_from_config(model)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise EngineError(f"The checkpoint in '{model}' cannot be read: {error!r}.") from None
+
+
+def _count_from_config(model: str) -> float | None:
+    architecture = read_architecture(model)
+    return None if architecture is None else architecture.active_parameters
+
+
+def read_architecture(model: str) -> Architecture | None:
+    """Return what the config.json of a local checkpoint says of its cost; None without one that can be read."""
+    try:
+        return derive_architecture(json.loads((Path(model).expanduser() / "config.json").read_bytes()))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
 
 
 def read_safetensors_header(path: Path) -> SafetensorsHeader:

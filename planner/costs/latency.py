@@ -1,0 +1,112 @@
+"""A limit on the latency of one answer: the allocations that exceed it are left out of a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from isocompute.errors import BudgetError
+from isocompute.fits.arrays import Floats
+from isocompute.fits.choice.options import AllocationOptions
+from isocompute.planner.budget import format_amount
+from isocompute.planner.compare import ExpectedAccuracies, StrategyOption
+from isocompute.planner.costs.allocation import count_requests, find_search_allocation
+from isocompute.planner.costs.seconds import compute_latency
+from isocompute.planner.costs.usage import UnknownCostError, measure_search_usage, measure_usage
+from isocompute.planner.profile import Profile, Searches
+from isocompute.planner.strategies.registry import STRATEGIES
+
+
+@dataclass(frozen=True)
+class LimitedAccuracies:
+    """The expected accuracies of the allocations within a latency.
+
+    Args:
+        expected: those of the others are -inf, so that they are never chosen.
+        highest_cost: cost of the most expensive allocation within it, in x.
+        notes: what was left out, in sentences.
+    """
+
+    expected: ExpectedAccuracies
+    highest_cost: float
+    notes: list[str]
+
+
+def compute_table_latency(profile: Profile, table: AllocationOptions) -> Floats:
+    """Compute the expected latency of each allocation of a table, in the order of its grid.
+
+    Raises:
+        UnknownCostError: the rows of a role have no times, or the profile does not hold their spread.
+    """
+    numbers = table.grid.numbers
+    part = profile.strategies.get(table.strategy)
+    if isinstance(part, Searches):
+        usage = measure_search_usage(profile, part).get("solver")
+        if usage is None:
+            raise UnknownCostError("the profile does not hold the seconds of its searches")
+        seconds = usage.require_tokens("seconds")
+        places = {tuple(column): at for at, column in enumerate(zip(*part.numbers.values(), strict=True))}
+        columns = zip(*(numbers[name].tolist() for name in part.numbers), strict=True)
+        return np.array([seconds[places[column]] for column in columns])
+    scored = STRATEGIES[table.strategy].needs == "scores"
+    verifications = numbers.get("V", np.zeros_like(numbers["S"]))
+    return compute_latency(profile, measure_usage(profile), numbers["S"], verifications, scored)
+
+
+def compute_option_latency(profile: Profile, option: StrategyOption) -> float:
+    """Return the expected latency of an option.
+
+    Raises:
+        UnknownCostError: it is unknown.
+    """
+    requests = count_requests(option)
+    if requests is not None and option.solutions is not None:
+        usage = measure_usage(profile)
+        return float(
+            compute_latency(profile, usage, [option.solutions], [option.verifications or 0], "scorer" in requests)[0]
+        )
+    part, at = profile.strategies.get(option.strategy), find_search_allocation(profile, option)
+    usage = measure_search_usage(profile, part) if isinstance(part, Searches) else {}
+    if "solver" not in usage or at is None:
+        raise UnknownCostError("the profile does not hold the seconds of its searches")
+    return float(usage["solver"].require_tokens("seconds")[at])
+
+
+def limit_latency(profile: Profile, expected: ExpectedAccuracies, limit: float) -> LimitedAccuracies:
+    """Leave out the allocations whose expected latency is above a limit, and the strategies whose latency is unknown.
+
+    Args:
+        profile: the profile.
+        expected: the expected accuracies.
+        limit: seconds until an answer.
+
+    Raises:
+        BudgetError: the latency of a solution is unknown, or above the limit.
+    """
+    accuracy: list[Floats] = []
+    unknown: dict[str, list[str]] = {}
+    left_out, highest, fastest = 0, 0.0, np.inf
+    for table, values in zip(expected.tables, expected.accuracy, strict=True):
+        try:
+            latency = compute_table_latency(profile, table)
+        except UnknownCostError as error:
+            if table.strategy == "sc":
+                raise BudgetError(f"The latency of a solution is unknown: {error}.") from None
+            unknown.setdefault(str(error), []).append(table.strategy)
+            accuracy.append(np.full_like(values, -np.inf))
+            continue
+        is_fast = latency <= limit * (1 + 1e-12)
+        left_out += int((~is_fast).sum())
+        highest = max(highest, float(table.grid.cost[is_fast].max(initial=0.0)))
+        fastest = min(fastest, float(latency.min()))
+        accuracy.append(np.where(is_fast, values, -np.inf))
+    if fastest > limit:
+        raise BudgetError(
+            f"No answer comes within {format_amount(limit, 's', 4)}: one solution takes "
+            f"{format_amount(fastest, 's', 4)} on average."
+        )
+    notes = [f"{', '.join(names)} left out, whose latency is unknown: {why}." for why, names in unknown.items()]
+    if left_out:
+        notes.append(f"Allocations that take more than {format_amount(limit, 's', 4)} on average are left out.")
+    return LimitedAccuracies(replace(expected, accuracy=accuracy), highest, notes)

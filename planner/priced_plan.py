@@ -1,0 +1,284 @@
+"""Plans in the units that people pay: the budget is converted to x under a cost model, and the answer to every unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from isocompute.errors import BudgetError, DataError
+from isocompute.fits.ratio_interval import compute_ratio_interval
+from isocompute.planner.budget import JOB_UNITS, Budget, format_amount, round_up
+from isocompute.planner.compare import ExpectedAccuracies, compute_expected_accuracies
+from isocompute.planner.costs.allocation import (
+    compute_option_cost,
+    count_role_tokens,
+    measure_spread,
+    multiply_costs,
+)
+from isocompute.planner.costs.devices import DEVICES, UTILISATION
+from isocompute.planner.costs.flips import find_flips, recommend_at
+from isocompute.planner.costs.latency import compute_option_latency, limit_latency
+from isocompute.planner.costs.models import (
+    COUNTED_MODELS,
+    MODEL_UNITS,
+    PRICED_MODELS,
+    RequestCosts,
+    list_needed_roles,
+    price_profile_requests,
+    reprice_profile,
+)
+from isocompute.planner.costs.report import PlanCosts
+from isocompute.planner.costs.request import PlanRequest
+from isocompute.planner.costs.seconds import compute_slowest_request, describe_load
+from isocompute.planner.costs.settings import CostSettings
+from isocompute.planner.costs.target import TargetAllocation, find_target_allocation
+from isocompute.planner.costs.usage import REQUESTS, UnknownCostError, measure_usage
+from isocompute.planner.findings import derive_findings
+from isocompute.planner.plan import Plan, make_plan
+from isocompute.planner.profile import Profile, apply_lambda, check_rho
+from isocompute.planner.strategies.options import get_rho
+
+BATCHES = tuple(2**power for power in range(11))
+"""The batches at which a plan with KV reads looks for another recommendation."""
+SECONDS_PER_HOUR = 3600
+
+
+def make_priced_plan(profile: Profile, request: PlanRequest) -> Plan:
+    """Recommend a strategy and its allocation within a budget in any unit, and say what it costs in all of them.
+
+    Args:
+        profile: the measurements.
+        request: the budget, the cost model and its settings, the target and the latency.
+
+    Raises:
+        BudgetError: the budget does not pay for one solution, or nothing reaches the target or keeps the latency.
+        DataError: the cost model cannot price a solution with what the profile holds.
+    """
+    model = request.name_model(profile)
+    priced_profile, lam, costs = apply_cost_model(profile, model, request)
+    expected = compute_expected_accuracies(priced_profile, priced_profile.lam if lam is None else lam)
+    most = max(table.highest_cost for table in expected.tables)
+    notes: list[str] = []
+    limit = choose_latency_limit(priced_profile, request, model, lam)
+    if limit is not None:
+        limited = limit_latency(priced_profile, expected, limit)
+        expected, most = limited.expected, limited.highest_cost
+        notes += [*limited.notes, describe_load(priced_profile)]
+    x = convert_budget(priced_profile, request, model, costs, lam)
+    target: TargetAllocation | None = None
+    if request.target is not None:
+        target = find_target_allocation(priced_profile, expected, request.target, most if x is None else x)
+        x = target.cost
+    plan = make_plan(
+        priced_profile,
+        Budget(most if x is None else x),
+        lam,
+        expected,
+        None if target is None else target.strategy,
+        is_limit=x is not None and target is None,
+    )
+    notes += describe_unknown_requests(priced_profile, costs)
+    report = report_costs(plan, priced_profile, expected, costs, request, model)
+    report = replace(report, latency_limit=limit, target=request.target, target_bound=target.bound if target else None)
+    return replace(plan, costs=report, warnings=[*plan.warnings, *notes])
+
+
+def apply_cost_model(profile: Profile, model: str, request: PlanRequest) -> tuple[Profile, float | None, RequestCosts]:
+    """Return the profile under a cost model, λ if it was given, and the costs of its requests.
+
+    Raises:
+        DataError: the cost of a solution is unknown, or in dollars that of any request.
+    """
+    if model in PRICED_MODELS:
+        costs = price_profile_requests(profile, model, request.settings)
+        needed = list_needed_roles(profile) if model == "dollars" else ["solver"]
+        for role in needed:
+            if role not in costs.each:
+                raise DataError(
+                    f"The cost of {REQUESTS[role]} in {MODEL_UNITS[model]} ({model}) is unknown: {costs.unknown[role]}."
+                )
+        return reprice_profile(profile, costs), None, costs
+    asked = COUNTED_MODELS.get(request.model or "")
+    measured, lam = apply_lambda(profile, asked or request.lam)
+    if request.rho is not None:
+        measured = measured.use_rho(check_rho(request.rho))
+    way = next(name for name, counted in COUNTED_MODELS.items() if counted == measured.counting)
+    return measured, lam, price_profile_requests(measured, way, request.settings)
+
+
+def choose_latency_limit(profile: Profile, request: PlanRequest, model: str, lam: float | None) -> float | None:
+    """Return the seconds within which an answer must come; None without a limit.
+
+    Raises:
+        BudgetError: the budget is in x of a latency that is unknown.
+    """
+    limits = [] if request.latency is None else [request.latency]
+    budget = request.budget
+    if budget is not None and budget.unit == "s":
+        limits.append(budget.multiple)
+    elif budget is not None and model == "seconds":
+        usage = measure_usage(profile)
+        try:
+            if "solver" not in usage:
+                raise UnknownCostError(f"the profile does not hold the seconds of {REQUESTS['solver']}")
+            one = float(compute_slowest_request(profile, usage["solver"], [1])[0])
+        except UnknownCostError as error:
+            raise BudgetError(f"The latency of a solution is unknown: {error}.") from None
+        plateau = derive_findings(profile, lam or profile.lam).plateau if budget.of_plateau else None
+        limits.append(one * budget.to_solutions(plateau))
+    return min(limits, default=None)
+
+
+def convert_budget(
+    profile: Profile, request: PlanRequest, model: str, costs: RequestCosts, lam: float | None
+) -> float | None:
+    """Return a budget in x per problem; None if compute is not limited.
+
+    Raises:
+        BudgetError: it does not pay for one solution, or the cost of a solution is unknown.
+    """
+    budget = request.budget
+    if budget is None or budget.unit == "s" or model == "seconds":
+        return None
+    if budget.unit == "x":
+        return budget.to_solutions(derive_findings(profile, lam or profile.lam).plateau if budget.of_plateau else None)
+    solution = costs.get_mean("solver")
+    if not solution:
+        reason = costs.unknown.get("solver", "its solutions cost nothing")
+        raise BudgetError(f"A budget in {budget.unit} cannot be converted to solutions: {reason}; write it in x.")
+    amount = compute_unit_amount(budget, request.settings)
+    if request.problems is not None and budget.unit in JOB_UNITS:
+        amount /= request.problems
+    if amount < solution * (1 - 1e-12):
+        unit = MODEL_UNITS[costs.model]
+        share = "" if request.problems is None else f" for each of {request.problems:,} problems"
+        raise BudgetError(
+            f"A budget of {budget.text}{share} does not pay for one solution, which costs "
+            f"{format_amount(round_up(solution, 4), unit, 4)}."
+        )
+    return max(1.0, amount / solution)
+
+
+def compute_unit_amount(budget: Budget, settings: CostSettings) -> float:
+    """Return a budget in the unit of its cost model: FLOPs for GPU-hours."""
+    if budget.unit != "gpu-hours":
+        return budget.multiple
+    assert settings.device is not None, "checked by the request"
+    return budget.multiple * SECONDS_PER_HOUR * settings.device.flops * UTILISATION
+
+
+def describe_unknown_requests(profile: Profile, costs: RequestCosts) -> list[str]:
+    """Return sentences on requests that a cost model cannot price, so that their strategies are left out."""
+    if costs.model not in PRICED_MODELS:
+        return []
+    return [
+        f"The cost of {REQUESTS[role]} in {costs.unit} ({costs.model}) is unknown: {costs.unknown[role]}."
+        for role in list_needed_roles(profile)
+        if role in costs.unknown
+    ]
+
+
+def report_costs(
+    plan: Plan,
+    profile: Profile,
+    expected: ExpectedAccuracies,
+    costs: RequestCosts,
+    request: PlanRequest,
+    model: str,
+) -> PlanCosts:
+    """Return what a plan costs in every unit that is known, and where it flips."""
+    best, settings = plan.recommendation, request.settings
+    amounts: dict[str, float | None] = {"x": best.compute}
+    unknown: dict[str, str] = {}
+    for name in (*COUNTED_MODELS, *PRICED_MODELS):
+        own = costs if costs.model == name else price_profile_requests(profile, name, settings)
+        amounts[name] = compute_option_cost(profile, best, own)
+        if own is costs and (solution := own.get_mean("solver")):
+            amounts[name] = best.compute * solution  # also where λ was given
+        if amounts[name] is None:
+            unknown[name] = next(iter(own.unknown.values()), f"the cost of {best.strategy} is not recorded")
+    try:
+        amounts["seconds"] = compute_option_latency(profile, best)
+    except UnknownCostError as error:
+        amounts["seconds"], unknown["seconds"] = None, str(error)
+    work = amounts["kv"] if amounts["kv"] is not None and model == "kv" else amounts["flops"]
+    amounts["gpu_hours"] = None
+    if settings.device is None:
+        unknown["gpu_hours"] = "there is no device; --device (device= in Python) names it"
+    elif work is not None:
+        amounts["gpu_hours"] = work / (settings.device.flops * UTILISATION * SECONDS_PER_HOUR)
+    lam_given = isinstance(request.lam, int | float) or (isinstance(request.lam, str) and plan.lam != profile.lam)
+    ratio_interval = None if lam_given else enclose_ratio(profile, costs)
+    rho = None if profile.searches else get_rho(profile)
+    return PlanCosts(
+        model=model,
+        budget=None if request.budget is None else request.budget.text,
+        problems=request.problems,
+        settings=settings,
+        solution=costs.get_mean("solver"),
+        per_problem=amounts,
+        job=None if request.problems is None else multiply_costs(amounts, request.problems, ("x", "seconds")),
+        tokens=count_role_tokens(profile, best),
+        unknown=unknown,
+        spread=measure_spread(profile, best, costs),
+        ratio_interval=ratio_interval,
+        ratio_changes=[] if request.target is not None else find_ratio_changes(plan, expected, ratio_interval or ()),
+        flips=[] if request.target is not None else find_flips(expected, plan.budget, best.strategy, plan.lam, rho),
+        setting_flips=find_setting_flips(plan, profile, expected, request) if model == "kv" else [],
+    )
+
+
+def enclose_ratio(profile: Profile, costs: RequestCosts) -> tuple[float, float] | None:
+    """Return the 95 % interval of λ over problems; None without verifications, or if it is unknown."""
+    solution, verification = costs.each.get("solver"), costs.each.get("verifier")
+    if solution is None or verification is None or profile.genrm is None:
+        return None
+    return compute_ratio_interval(verification, solution, profile.strata, profile.clusters)
+
+
+def find_ratio_changes(plan: Plan, expected: ExpectedAccuracies, ends: Sequence[float]) -> list[tuple[float, str]]:
+    """Return the ends of λ's interval at which another strategy is recommended, each with that strategy."""
+    changes = []
+    for end in ends:
+        found = recommend_at(expected, plan.budget, end)
+        if found is not None and found[0] != plan.recommendation.strategy:
+            changes.append((end, found[0]))
+    return changes
+
+
+def find_setting_flips(
+    plan: Plan, profile: Profile, expected: ExpectedAccuracies, request: PlanRequest
+) -> list[tuple[str, str]]:
+    """Return the devices, and the nearest batch on each side, at which another strategy is recommended.
+
+    A budget in x stays in x; one in FLOPs or GPU-hours pays for as many solutions as it does under the other setting.
+    """
+    settings, found = request.settings, []
+    for device in DEVICES.values():
+        if device is not settings.device:
+            strategy = recommend_under(plan, profile, expected, request, replace(settings, device=device))
+            found += [(f"On {device.name}", strategy)] if strategy else []
+    own = math.inf if settings.batch is None else settings.batch
+    smaller = [batch for batch in reversed(BATCHES) if batch < own]
+    larger = [batch for batch in BATCHES if batch > own]
+    for side, batches in (("or smaller", smaller), ("or larger", larger)):
+        for batch in batches:
+            strategy = recommend_under(plan, profile, expected, request, replace(settings, batch=batch))
+            if strategy:
+                found.append((f"At a batch of {batch} {side}", strategy))
+                break
+    return found
+
+
+def recommend_under(
+    plan: Plan, profile: Profile, expected: ExpectedAccuracies, request: PlanRequest, settings: CostSettings
+) -> str | None:
+    """Return the strategy that is recommended under other settings of KV reads, if it is another one; else None."""
+    costs = price_profile_requests(profile, "kv", settings)
+    lam, x, budget = costs.compute_ratio("verifier"), plan.budget, request.budget
+    solution = costs.get_mean("solver")
+    if budget is not None and budget.unit in ("FLOPs", "gpu-hours") and solution:
+        x = compute_unit_amount(budget, settings) / (request.problems or 1) / solution
+    chosen = recommend_at(expected, x, lam, costs.compute_ratio("scorer"))
+    return None if chosen is None or chosen[0] == plan.recommendation.strategy else chosen[0]
