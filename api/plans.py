@@ -12,7 +12,7 @@ from isocompute.api.results import Result
 from isocompute.errors import BudgetError
 from isocompute.planner.budget import Budget
 from isocompute.planner.compare import StrategyOption
-from isocompute.planner.costs.report import describe_costs
+from isocompute.planner.costs.report import describe_plan_costs
 from isocompute.planner.costs.request import build_request
 from isocompute.planner.plan import Plan
 from isocompute.planner.priced_plan import make_priced_plan
@@ -76,7 +76,7 @@ class PlanResult(Result):
     def _describe(self) -> list[str]:
         plan, best = self._plan, self._plan.recommendation
         low_high = "" if plan.interval is None else " [{:.1f}, {:.1f}]".format(*(100 * end for end in plan.interval))
-        costs = [] if plan.costs is None else describe_costs(plan.costs)[:1]
+        costs = [] if plan.costs is None else describe_plan_costs(plan.costs)[:1]
         return [
             *([] if plan.toy_note is None else [plan.toy_note]),
             f"At {plan.budget:g}x per problem: {best.strategy} {best.settings}, for {best.compute:,.4g}x",

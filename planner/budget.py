@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from isocompute.errors import BudgetError
 
 BUDGET_PATTERN = re.compile(
-    r"\s*(?P<sign>\$?)\s*(?P<number>[+-]?(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,12})?(?:e[+-]?\d{1,3})?)\s*"
+    r"\s*(?P<sign>\$?)\s*(?P<number>[+-]?(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?)\s*"
     r"(?P<unit>[^\s\d,._](?:.*\S)?)?\s*",
     re.ASCII | re.IGNORECASE,
 )
@@ -23,7 +23,7 @@ UNIT_PATTERNS = {
     "s": re.compile(r"s|sec|seconds?"),
     "gpu-hours": re.compile(r"gpu[- ](?:h|hours?)"),
 }
-"""How each unit may be written, in lower case; a scale is a prefix such as M for million."""
+"""The ways to write each unit, in lower case; a scale is a prefix such as M for million."""
 
 SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12, "p": 1e15, "e": 1e18, "z": 1e21}
 
@@ -69,7 +69,7 @@ class Budget:
         number, written = float(match["number"].replace(",", "")), (match["unit"] or "")
         if match["sign"]:
             written = f"$ {written}" if written else "$"
-        unit, scale = find_unit(written)
+        unit, scale = find_budget_unit(written)
         if unit is None:
             unit_text = f"the unit '{written}'" if written else "no unit"
             raise BudgetError(
@@ -111,10 +111,10 @@ class Budget:
         return x
 
 
-def find_unit(written: str) -> tuple[str | None, float]:
+def find_budget_unit(written: str) -> tuple[str | None, float]:
     """Return the unit that a text means, and the factor of its prefix; None for an unknown one.
 
-    >>> find_unit("M tokens"), find_unit("PFLOPs"), find_unit("gpu hours"), find_unit("h")
+    >>> find_budget_unit("M tokens"), find_budget_unit("PFLOPs"), find_budget_unit("gpu hours"), find_budget_unit("h")
     (('tokens', 1000000.0), ('FLOPs', 1000000000000000.0), ('gpu-hours', 1.0), (None, 1.0))
     """
     plain = " ".join(written.lower().split())

@@ -25,8 +25,8 @@ from isocompute.planner.costs.models import (
     PRICED_MODELS,
     RequestCosts,
     list_needed_roles,
+    price_profile,
     price_profile_requests,
-    reprice_profile,
 )
 from isocompute.planner.costs.report import PlanCosts
 from isocompute.planner.costs.request import PlanRequest
@@ -36,7 +36,7 @@ from isocompute.planner.costs.target import TargetAllocation, find_target_alloca
 from isocompute.planner.costs.usage import REQUESTS, UnknownCostError, measure_usage
 from isocompute.planner.findings import derive_findings
 from isocompute.planner.plan import Plan, make_plan
-from isocompute.planner.profile import Profile, apply_lambda, check_rho
+from isocompute.planner.profile import Profile, apply_lambda, check_lambda, check_rho
 from isocompute.planner.strategies.options import get_rho
 
 BATCHES = tuple(2**power for power in range(11))
@@ -98,9 +98,10 @@ def apply_cost_model(profile: Profile, model: str, request: PlanRequest) -> tupl
                 raise DataError(
                     f"The cost of {REQUESTS[role]} in {MODEL_UNITS[model]} ({model}) is unknown: {costs.unknown[role]}."
                 )
-        return reprice_profile(profile, costs), None, costs
+        return price_profile(profile, costs), None, costs
     asked = COUNTED_MODELS.get(request.model or "")
     measured, lam = apply_lambda(profile, asked or request.lam)
+    lam = None if lam is None else check_lambda(lam)
     if request.rho is not None:
         measured = measured.use_rho(check_rho(request.rho))
     way = next(name for name, counted in COUNTED_MODELS.items() if counted == measured.counting)

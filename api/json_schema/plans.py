@@ -105,7 +105,7 @@ class RoleTokensJson(JsonBlock):
 
 
 class SpreadJson(JsonBlock):
-    """What the recommendation takes on single problems, in x."""
+    """Cost of the recommendation on single problems, in x."""
 
     mean: float
     """Mean over problems."""
@@ -127,7 +127,7 @@ class RecommendationJson(OptionJson):
     tokens_by_role: dict[str, RoleTokensJson]
     """Tokens for a problem by role: solver, verifier, scorer."""
     unknown_costs: dict[str, str]
-    """Why a cost is null, by its name."""
+    """The reason why a cost is null, by its name."""
     spread: SpreadJson | None
     """Null where the tokens of problems are unknown."""
 

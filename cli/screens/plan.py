@@ -12,7 +12,7 @@ from isocompute.cli.screens.laws import describe_strategy_law
 from isocompute.fits.laws.crossover import Crossover
 from isocompute.planner.budget import format_amount
 from isocompute.planner.compare import EQUIVALENCE_POINTS, ConfidenceInterval, StrategyOption
-from isocompute.planner.costs.report import PlanCosts, describe_costs, describe_flips, describe_settings
+from isocompute.planner.costs.report import PlanCosts, describe_flips, describe_plan_costs, describe_settings
 from isocompute.planner.extrapolate import extrapolate_voting
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
@@ -54,10 +54,10 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     )
     if best.probability_best is not None and plan.alternatives:
         print_line(console, f"  {describe_probability_best(best)}")
-    for line in [] if plan.costs is None else describe_costs(plan.costs):
-        print_line(console, f"  {escape(line)}")
     if plan.unknown_sizes:
         print_note(console, describe_unknown_sizes(profile))
+    for line in [] if plan.costs is None else describe_plan_costs(plan.costs):
+        print_line(console, f"  {escape(line)}")
     console.print()
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))

@@ -1,4 +1,4 @@
-"""What an allocation costs per problem: its requests by role, tokens by role, and its cost under each cost model."""
+"""Costs of an allocation for a problem: its requests by role, tokens by role, and its cost under each cost model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from isocompute.planner.costs.usage import RoleUsage, UnknownCostError, measure_
 from isocompute.planner.profile import Profile, Searches
 from isocompute.planner.strategies.registry import STRATEGIES
 
-COUNTS = ("prompt", "cached", "completion")
+TOKEN_COUNTS = ("prompt", "cached", "completion")
 """The token counts that are given by role."""
 
 
@@ -105,8 +105,8 @@ def count_role_tokens(profile: Profile, option: StrategyOption) -> dict[str, dic
 
 def _sum_tokens(usage: RoleUsage | None, count: int, at: int | None = None) -> dict[str, float | None]:
     """Return a role's tokens: the mean over problems times a number of requests, or those of one search."""
-    tokens: dict[str, float | None] = dict.fromkeys(COUNTS)
-    for name in COUNTS if usage is not None else ():
+    tokens: dict[str, float | None] = dict.fromkeys(TOKEN_COUNTS)
+    for name in TOKEN_COUNTS if usage is not None else ():
         try:
             values = usage.require_tokens(name)  # type: ignore[union-attr]
         except UnknownCostError:

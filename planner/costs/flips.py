@@ -1,4 +1,4 @@
-"""Where a recommendation flips: the factor on the price of a verification or a score from which another strategy leads.
+"""Flips of a recommendation: the factor on the price of a verification or a score from which another strategy leads.
 
 Prices enter a plan only as λ and ρ, so another price reorders the allocations by cost, and their expected accuracies
 stay as they are.
@@ -43,7 +43,7 @@ class Flip:
 
     @property
     def is_above(self) -> bool:
-        """Whether the price rises."""
+        """True if the price rises."""
         return self.factor > 1
 
 
@@ -105,13 +105,15 @@ def find_flips(
         if ratio is None:
             continue
         for direction in (1, -1):
-            found = _find_flip(_fix_role(expected, x, role, ratio), strategy, direction)
+            found = _find_flip(_build_recommender(expected, x, role, ratio), strategy, direction)
             if found is not None:
                 flips.append(Flip(role, found[0], ratio * found[0], found[1]))
     return flips
 
 
-def _fix_role(expected: ExpectedAccuracies, x: float, role: str, ratio: float) -> Callable[[float], str | None]:
+def _build_recommender(
+    expected: ExpectedAccuracies, x: float, role: str, ratio: float
+) -> Callable[[float], str | None]:
     """Return a function from the factor on a role's price to the strategy that is recommended."""
 
     def recommend_strategy(factor: float) -> str | None:

@@ -183,7 +183,7 @@ def is_proportional(profile: Profile, costs: RequestCosts) -> bool:
     return priced is not None and counted is not None and abs(priced - counted) <= AGREEMENT * counted
 
 
-def reprice_profile(profile: Profile, costs: RequestCosts) -> Profile:
+def price_profile(profile: Profile, costs: RequestCosts) -> Profile:
     """Return a copy of a profile whose λ, ρ and searches are priced by a cost model other than tokens.
 
     A plan with it is one under that cost model: 1x is the cost of one solution.

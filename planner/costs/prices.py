@@ -16,7 +16,7 @@ from isocompute.runners.storage.files import read_file
 
 OWN_KEYS = {"input": "input", "output": "output", "cached_read": "cached_read", "batch_discount": "batch_discount"}
 INSPECT_KEYS = {"input_cache_read": "cached_read", "input_cache_write": "cached_write"}
-"""inspect_ai's further keys (its ``ModelCost``). Runs do not log writes to a cache, so they are billed as input."""
+"""inspect_ai's further keys. Runs do not log writes to a cache, so they are billed as input."""
 PRICE_KEYS = OWN_KEYS | INSPECT_KEYS
 MILLION = 1e6
 SHOWN_MODELS = 12

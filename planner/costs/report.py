@@ -29,13 +29,13 @@ COST_WORDS = {
     "kv": "with KV reads",
     "seconds": "until the answer",
 }
-"""What is added to an amount whose unit does not say it all."""
+"""Words added to an amount whose unit does not say it all."""
 PRINTED_DIGITS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class PlanCosts:
-    """What a plan costs, and under which prices.
+    """Costs of a plan, and the prices behind them.
 
     Args:
         model: name of the cost model that the plan is made under.
@@ -76,7 +76,7 @@ class PlanCosts:
     target_bound: float | None = None
 
 
-def describe_costs(costs: PlanCosts) -> list[str]:
+def describe_plan_costs(costs: PlanCosts) -> list[str]:
     """Return lines on the costs of a plan, in amounts that can be typed back as budgets."""
     lines = [f"costs per problem: {list_amounts(costs.per_problem)}"]
     if costs.tokens and (parts := list_role_tokens(costs)):

@@ -1,4 +1,4 @@
-"""What a user asks a plan for: a budget in some unit, a cost model with its settings, a target and a latency."""
+"""The request for a plan: a budget in some unit, a cost model with its settings, a target and a latency."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WHOLE_NUMBERS = {"problems": "the number of problems", "batch": "the batch"}
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """What a plan is asked for.
+    """The request for a plan.
 
     Args:
         budget: the budget; None if a target or a latency is the only limit.

@@ -1,4 +1,4 @@
-"""What a cost model is told besides the profile: prices, device and batch."""
+"""Settings of cost models besides the profile: prices, device and batch."""
 
 from __future__ import annotations
 

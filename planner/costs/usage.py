@@ -22,7 +22,7 @@ class UnknownCostError(DataError):
 
 @dataclass(frozen=True, eq=False)
 class RoleUsage:
-    """What a request of one role uses, (P,) means of each problem; for searches (A,) means of each allocation.
+    """Tokens and seconds of a request of one role: (P,) means of each problem, or (A,) of each search's allocation.
 
     Args:
         role: ``solver``, ``verifier`` or ``scorer``.

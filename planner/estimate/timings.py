@@ -8,7 +8,7 @@ import pandas as pd
 from isocompute.planner.estimate.pool_from_run import RunPool
 from isocompute.planner.profile import TIME_LEVELS, TimeSpread
 
-DIGITS = 5
+TIME_DIGITS = 5
 
 
 def measure_timings(pool: RunPool) -> dict[str, TimeSpread]:
@@ -31,10 +31,10 @@ def measure_time_spread(frame: pd.DataFrame) -> TimeSpread | None:
     ratios = np.divide(seconds, means, out=np.ones_like(seconds), where=means > 0)
     busy = measure_busy_seconds(ok["started_at"], seconds)
     return TimeSpread(
-        ratios=np.round(np.quantile(ratios, TIME_LEVELS), DIGITS).tolist(),
+        ratios=np.round(np.quantile(ratios, TIME_LEVELS), TIME_DIGITS).tolist(),
         rows=len(ok),
-        busy=None if busy is None else round(busy, DIGITS),
-        concurrency=None if busy is None else round(float(seconds.sum()) / busy, DIGITS),
+        busy=None if busy is None else round(busy, TIME_DIGITS),
+        concurrency=None if busy is None else round(float(seconds.sum()) / busy, TIME_DIGITS),
     )
 
 

@@ -76,8 +76,13 @@ def read_profile_content(name: str) -> tuple[dict[str, Any], str]:
             raise DataError(
                 f"'{name}' is a run, not a profile; fit it first: isocompute fit {name} -o profile.json."
             ) from None
-        problem = f"'{name}' is a folder" if isinstance(error, IsADirectoryError) else f"There is no profile '{name}'"
-        raise DataError(f"{problem}; give a profile's file, or one of: {', '.join(known)}.") from None
+        if isinstance(error, IsADirectoryError):
+            raise DataError(
+                f"'{name}' is a folder; give a profile's file, or fit a run first: isocompute fit RUN -o profile.json."
+            ) from None
+        raise DataError(
+            f"There is no profile '{name}'; give a profile's file, or one of: {', '.join(known)}."
+        ) from None
     except (UnicodeDecodeError, NotJSONError):
         raise DataError(f"{path} is not a profile: it is not JSON.") from None
     if not isinstance(content, dict) or not {"self_consistency", "strategies"} & set(content):

@@ -254,7 +254,7 @@ class ModelRecord(BaseModel):
 
 
 class TimeSpread(BaseModel):
-    """How the wall times of one role's rows spread around the mean of their problem, and how many ran at once.
+    """Spread of the wall times of one role's rows around the mean of their problem, and the number that ran at once.
 
     Args:
         ratios: quantiles of a row's seconds over the mean of its problem, at `TIME_LEVELS`.

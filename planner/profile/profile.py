@@ -54,7 +54,7 @@ class Profile(BaseModel):
             included; prompts included except for cached tokens. None where tokens are unknown; empty if λ was not
             measured.
         counting: the way of counting tokens by which scorers and searches are priced; in a copy by
-            `isocompute.planner.costs.models.reprice_profile`, which no file holds, the name of another cost model.
+            `isocompute.planner.costs.models.price_profile`, which no file holds, the name of another cost model.
         rhos: ρ, the cost of scoring a solution in solutions, by way of counting; None where tokens are unknown; empty
             without scores.
         coverage: share of problems that at least one of S solutions solves.
@@ -241,7 +241,8 @@ class Profile(BaseModel):
 
     def write(self, path: str) -> None:
         """Write the profile with one line per problem; the same content gives the same bytes."""
-        content = self.model_dump(mode="json", by_alias=True, exclude={"missing"} if self.missing is None else None)
+        absent = {name for name in ("missing", "timings") if not getattr(self, name)}
+        content = self.model_dump(mode="json", by_alias=True, exclude=absent)
         fields = {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
         if content["coverage"] is not None:
             fields["coverage"] = encode_part(content["coverage"])

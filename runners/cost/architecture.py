@@ -23,7 +23,7 @@ CACHE_BYTES = 2
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a configuration says of a model's cost; None where unknown.
+    """The part of a configuration that decides a model's cost; None where unknown.
 
     Args:
         parameters: number of parameters.

@@ -18,18 +18,22 @@ from isocompute.fits import Pool, estimate_coverage, estimate_genrm, estimate_se
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
 LLAMA = ("--profile", "llama-3.1-8b-math")
+UNITS = (
+    "write 128x (solutions' worth), 128x-plateau (times SC's plateau), or an amount of tokens, FLOPs, $, s or "
+    "gpu-hours."
+)
 
 
 @pytest.mark.parametrize(
     ("budget", "sentence"),
     [
-        ("128", "The budget '128' has no unit; write 128x (solutions' worth) or 128x-plateau (times SC's plateau)."),
+        ("128", f"The budget '128' has no unit; {UNITS}"),
         (
             "128h",
-            "The budget '128h' has the unit 'h'; write 128x (solutions' worth) or 128x-plateau (times SC's plateau).",
+            f"The budget '128h' has the unit 'h'; {UNITS}",
         ),
-        ("much", "The budget 'much' cannot be read; write it as 128x or 128x-plateau."),
-        ("nanx", "The budget 'nanx' cannot be read; write it as 128x or 128x-plateau."),
+        ("much", "The budget 'much' cannot be read; write it as 128x, 128x-plateau, $0.02 or 20 s."),
+        ("nanx", "The budget 'nanx' cannot be read; write it as 128x, 128x-plateau, $0.02 or 20 s."),
         ("0x", "The budget '0x' must be above zero; 1x is one solution."),
         ("-5x", "The budget '-5x' must be above zero; 1x is one solution."),
         ("0.5x", "A budget of 0.5x does not pay for one solution; the least is 1x."),
