@@ -13,6 +13,7 @@ from isocompute.fits.laws.crossover import Crossover
 from isocompute.planner.budget import format_amount
 from isocompute.planner.compare import EQUIVALENCE_POINTS, ConfidenceInterval, StrategyOption
 from isocompute.planner.costs.report import PlanCosts, describe_flips, describe_plan_costs, describe_settings
+from isocompute.planner.costs.seconds import describe_load
 from isocompute.planner.extrapolate import extrapolate_voting
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
@@ -106,14 +107,13 @@ def describe_budget(plan: Plan) -> str:
             f"{format_percent(costs.target)} is reached with 90 % probability ({format_percent(costs.target_bound)}) "
             f"at {plan.recommendation.compute:,.4g}x per problem"
         )
-    limits = []
-    if costs.latency_limit is not None:
-        limits.append(f"within {format_amount(costs.latency_limit, 's', 4)} of latency")
-    if costs.budget is not None and not costs.budget.endswith(("x", "x-plateau", " s")):
-        of_job = "" if costs.problems is None else f" for {costs.problems:,} problems"
-        limits.append(f"{costs.budget}{of_job}")
     is_compute = costs.budget is not None and not costs.budget.endswith(" s") and costs.model != "seconds"
-    return escape(", ".join([*([compute] if is_compute else []), *limits]))
+    limits = [compute] if is_compute else []
+    if costs.budget is not None and is_compute and not costs.budget.endswith(("x", "x-plateau")):
+        limits.append(costs.budget if costs.problems is None else f"{costs.budget} for {costs.problems:,} problems")
+    if costs.latency_limit is not None:
+        limits.append(f"{'within' if limits else 'Within'} {format_amount(costs.latency_limit, 's', 4)} of latency")
+    return escape(", ".join(limits))
 
 
 def list_cost_lines(profile: Profile, plan: Plan, costs: PlanCosts) -> list[str]:
@@ -124,6 +124,8 @@ def list_cost_lines(profile: Profile, plan: Plan, costs: PlanCosts) -> list[str]
         one = "" if costs.solution is None or unit == "s" else f", {format_amount(costs.solution, unit, 4)} a solution"
         lines.append(f"Cost model: {costs.model}{one}.")
     verifier = profile.models.get("verifier")
+    if costs.per_problem.get("seconds") is not None and costs.latency_limit is None:
+        lines.append(describe_load(profile))
     return [*lines, *describe_settings(costs), *describe_flips(costs, plan.lam, verifier.name if verifier else None)]
 
 

@@ -31,6 +31,8 @@ COST_WORDS = {
 }
 """Words added to an amount whose unit does not say it all."""
 PRINTED_DIGITS = 4
+SMALLEST_RANGE = 1e-6
+"""A narrower interval, as that of S solutions in solutions' worth, is a single number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +86,10 @@ def describe_plan_costs(costs: PlanCosts) -> list[str]:
     if costs.spread is not None:
         low, mean, high = (f"{x:,.4g}x" for x in (costs.spread.low, costs.spread.mean, costs.spread.high))
         interval = costs.spread.interval
-        ends = "" if interval is None else f" (95 % interval of the mean {interval[0]:,.4g}x to {interval[1]:,.4g}x)"
+        is_range = interval is not None and interval[1] - interval[0] > SMALLEST_RANGE * costs.spread.mean
+        ends = (
+            f" (95 % interval of the mean {interval[0]:,.4g}x to {interval[1]:,.4g}x)" if interval and is_range else ""
+        )
         lines.append(f"single problems take {low} to {high}, {mean} on average{ends}")
     if costs.job is not None:
         lines.append(f"costs of {costs.problems:,} problems: {list_amounts(costs.job)}")

@@ -86,9 +86,11 @@ def compute_latency(profile: Profile, usage: dict[str, RoleUsage], S: ArrayLike,
 
 
 def describe_load(profile: Profile) -> str:
-    """Say under which load the times were measured."""
+    """Say under which load the times were measured: requests at once, and how many of them end in a second."""
     loads = [
-        f"{spread.concurrency:,.3g} for the {role}" for role, spread in profile.timings.items() if spread.concurrency
+        f"{spread.concurrency:,.3g} for the {role} ({spread.rows / spread.busy:,.3g} done a second)"
+        for role, spread in profile.timings.items()
+        if spread.concurrency and spread.busy
     ]
     if not loads:
         return "Latencies hold at the load of the run, whose number of requests at once is unknown."

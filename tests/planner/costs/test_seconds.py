@@ -40,7 +40,9 @@ def test_unknown_times_are_said(hand_profile):
 
 
 def test_the_load_is_named(hand_profile):
-    assert describe_load(hand_profile).endswith("requests at once: 8 for the solver, 8 for the verifier.")
+    assert describe_load(hand_profile).endswith(
+        "requests at once: 8 for the solver (6.4 done a second), 8 for the verifier (6.4 done a second)."
+    )
     unknown = {"solver": TimeSpread(ratios=[1.0] * 33, rows=1)}
     assert "is unknown" in describe_load(hand_profile.model_copy(update={"timings": unknown}))
 
