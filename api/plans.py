@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from isocompute.api.model_plans import ModelPlanResult
 from isocompute.api.profiles import ProfileSource, describe_option, load_profile
 from isocompute.api.results import Result
 from isocompute.errors import BudgetError
@@ -14,6 +15,7 @@ from isocompute.planner.budget import Budget
 from isocompute.planner.compare import StrategyOption
 from isocompute.planner.costs.report import describe_plan_costs
 from isocompute.planner.costs.request import build_request
+from isocompute.planner.models.model_plan import plan_models
 from isocompute.planner.plan import Plan
 from isocompute.planner.priced_plan import make_priced_plan
 from isocompute.runners.parsing.printable import format_error_value
@@ -95,7 +97,7 @@ def describe_alternative(option: StrategyOption) -> str:
 
 
 def plan(
-    profile: ProfileSource = "lab",
+    profile: ProfileSource | Sequence[ProfileSource] = "lab",
     budget: str | float | None = None,
     *,
     problems: int | None = None,
@@ -107,11 +109,12 @@ def plan(
     latency: float | str | None = None,
     lam: float | str | None = None,
     rho: float | None = None,
-) -> PlanResult:
+) -> PlanResult | ModelPlanResult:
     """Say which strategy to run within a budget, with which numbers, and how sure that is.
 
     Args:
-        profile: from `fit` or `load_profile`, a bundled profile's name, or a file.
+        profile: from `fit` or `load_profile`, a bundled profile's name, or a file. A list of two or more, measured on
+            the same problems, compares models at equal cost.
         budget: compute per problem: ``"128x"``, ``"4x-plateau"``, ``"3.2M tokens"``, ``"2e15 FLOPs"``, ``"$0.02"``,
             ``"2 gpu-hours"``, ``"20 s"`` of latency, or a number of solutions' worth. 128x if neither it nor a target
             or a latency is given.
@@ -146,6 +149,10 @@ def plan(
         lam=lam,
         rho=rho,
     )
+    if isinstance(profile, Sequence) and not isinstance(profile, str):
+        if len(profile) != 1:
+            return ModelPlanResult(plan_models([load_profile(each)._profile for each in profile], request))
+        profile = profile[0]
     return PlanResult(make_priced_plan(load_profile(profile)._profile, request))
 
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from isocompute.api.json_schema.difficulties import DifficultyJson
 from isocompute.api.json_schema.evaluations import EvaluationJson
 from isocompute.api.json_schema.grades import GradeJson, GraderComparisonJson, ImportJson
+from isocompute.api.json_schema.model_plans import ModelPlanJson
 from isocompute.api.json_schema.pilots import NextJson, PilotJson
 from isocompute.api.json_schema.plans import FitJson, PlanJson
 from isocompute.api.json_schema.prices import PriceJson
@@ -23,7 +24,7 @@ from isocompute.api.json_schema.runs import (
 )
 
 COMMAND_BLOCKS: dict[str, Any] = {
-    "plan": PlanJson,
+    "plan": PlanJson | ModelPlanJson,
     "fit": FitJson,
     "pilot": PilotJson,
     "next": NextJson,

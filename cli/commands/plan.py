@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, VersionOption, print_json
+
+if TYPE_CHECKING:
+    from isocompute.planner.costs.request import PlanRequest
+    from isocompute.planner.profile import Profile
 
 plan_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -20,7 +24,7 @@ PLAN_HELP = """Recommend a strategy and its numbers for a budget, and say how ce
 [bold]128x[/] is 128 solutions' worth of compute per problem. [bold]128x-plateau[/] is 128 times the compute at which
 voting flattens; Singhi et al. 2025 mean this by 128x. Other budgets: [bold]3.2M tokens[/], [bold]2e15 FLOPs[/],
 [bold]$0.02[/], [bold]2 gpu-hours[/], and [bold]20 s[/] of latency. With --problems N, all but x and s are totals of the
-job. docs/costs.md says how each is priced.
+job. docs/costs.md says how each is priced. Several profiles of the same problems are compared at equal cost.
 
 [bold]Examples[/]
 
@@ -29,6 +33,7 @@ job. docs/costs.md says how each is priced.
   plan --budget 64x --profile runs/mine/profile.json --lambda 1.5 --json
   plan --budget '$20' --problems 5000 --prices prices.yaml --profile mine.json
   plan --target 0.6 --latency '20 s' --profile mine.json
+  plan --budget '2e15 FLOPs' --profile small.json --profile large.json
 """
 
 
@@ -46,8 +51,11 @@ def plan(
         ),
     ] = None,
     profile: Annotated[
-        str, typer.Option("--profile", "-p", help="A bundled profile's name, or a file from `fit`.")
-    ] = "lab",
+        list[str],
+        typer.Option(
+            "--profile", "-p", help="A bundled profile's name, or a file from `fit`; give several to compare models."
+        ),
+    ] = ["lab"],  # noqa: B006
     problems: Annotated[
         int | None,
         typer.Option("--problems", metavar="N", min=1, help="The budget is for N problems.", show_default=False),
@@ -108,10 +116,27 @@ def plan(
         lam=lam,
         rho=rho,
     )
-    decision = make_priced_plan(read_profile(profile), request)
+    if len(profile) > 1:
+        print_models([read_profile(name) for name in profile], request, json_)
+        return
+    decision = make_priced_plan(read_profile(profile[0]), request)
     if json_:
         from isocompute.api.json_schema.plans import build_plan_json
 
         print_json(build_plan_json(decision))
     else:
         print_plan(Console(), decision.findings.profile, decision)
+
+
+def print_models(profiles: list[Profile], request: PlanRequest, as_json: bool) -> None:
+    """Print a plan over several models."""
+    from isocompute.cli.screens.models import print_model_plan
+    from isocompute.planner.models.model_plan import plan_models
+
+    decision = plan_models(profiles, request)
+    if as_json:
+        from isocompute.api.json_schema.model_plans import build_model_plan_json
+
+        print_json(build_model_plan_json(decision))
+    else:
+        print_model_plan(Console(), decision)

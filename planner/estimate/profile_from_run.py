@@ -18,6 +18,8 @@ from isocompute.planner.estimate.missing_rows import describe_missing_rows, meas
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.records import describe_problems
 from isocompute.planner.estimate.searches import measure_searches
+from isocompute.planner.estimate.settled import estimate_settled_part
+from isocompute.planner.estimate.size_ladder import build_size_ladder
 from isocompute.planner.estimate.timings import measure_timings
 from isocompute.planner.extrapolate import extrapolate_pool
 from isocompute.planner.profile import (
@@ -36,16 +38,6 @@ from isocompute.runners.cost.model_size import read_architecture
 from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.unequal import MOST_NAMED
-
-
-def build_size_ladder(most: int) -> list[int]:
-    """Return 1, 2, 3, 4, 6, 8, 12 … up to ``most``: the powers of two, the midpoints between them, and ``most``.
-
-    >>> build_size_ladder(16)
-    [1, 2, 3, 4, 6, 8, 12, 16]
-    """
-    rungs = {n for power in range(most.bit_length()) for n in (2**power, 3 * 2**power // 2)} | {most}
-    return sorted(n for n in rungs if 1 <= n <= most)
 
 
 def estimate_run_profile(
@@ -121,6 +113,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         missing=missing,
         strategies=strategies,
         extrapolations=extrapolate_pool(pool) if run_pool.has_answers else {},
+        settled=estimate_settled_part(pool) if run_pool.has_answers else None,
         timings=measure_timings(run_pool),
         warnings=[
             *describe_excluded_problems(run_pool),

@@ -31,6 +31,7 @@ from isocompute.planner.profile.profile import (
     check_rho,
     read_lambda,
 )
+from isocompute.planner.profile.settled_votes import SettledVotes
 
 __all__ = [
     "ACCURACY_DIGITS",
@@ -46,6 +47,7 @@ __all__ = [
     "PublishedMultiples",
     "RateEntry",
     "Searches",
+    "SettledVotes",
     "Surface",
     "TimeSpread",
     "TokenMeans",

@@ -26,6 +26,7 @@ from isocompute.planner.profile.parts import (
     code_clusters,
     select_strata,
 )
+from isocompute.planner.profile.settled_votes import SettledVotes
 from isocompute.runners.storage.files import write_output
 
 COUNTING_WAYS = ("completion", "prompts", "cached")
@@ -66,6 +67,7 @@ class Profile(BaseModel):
         extrapolations: accuracies of ``sc``, and ``coverage``, beyond the measured numbers of solutions; no plan
             recommends on them alone.
         timings: spread of the wall times of rows, by role; empty where rows have no times, and in older profiles.
+        settled: how often votes are settled, for cascades of models; None without votes, and in older profiles.
         published: what a paper says of the same data in multiples of SC's plateau; None of measurements of one's own.
         warnings: limits of the measurement, in sentences.
         per_problem: a record for each problem; empty where the accuracies are means over problems, which allow no
@@ -90,6 +92,7 @@ class Profile(BaseModel):
     policies: dict[str, Any] = {}
     extrapolations: dict[str, ExtrapolatedCurve] = {}
     timings: dict[str, TimeSpread] = {}
+    settled: SettledVotes | None = None
     published: PublishedMultiples | None = None
     warnings: list[str] = []
     per_problem: list[ProblemRecord] = []
@@ -101,6 +104,8 @@ class Profile(BaseModel):
         rows = self.problems if self.per_problem else 1
         parts = {} if self.coverage is None else {"coverage": self.coverage}
         extrapolated = {f"extrapolations.{name}": part for name, part in self.extrapolations.items()}
+        if self.settled is not None and len(self.settled.settled) != rows:
+            raise ValueError(f"settled has {len(self.settled.settled)} problems; it must have {rows}")
         for name, part in (parts | self.strategies | extrapolated).items():
             if not isinstance(part, UnknownPart) and len(part.accuracy) != rows:
                 raise ValueError(f"{name} has {len(part.accuracy)} rows of accuracies; it must have {rows}")
@@ -241,11 +246,13 @@ class Profile(BaseModel):
 
     def write(self, path: str) -> None:
         """Write the profile with one line per problem; the same content gives the same bytes."""
-        absent = {name for name in ("missing", "timings") if not getattr(self, name)}
+        absent = {name for name in ("missing", "timings", "settled") if not getattr(self, name)}
         content = self.model_dump(mode="json", by_alias=True, exclude=absent)
         fields = {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
         if content["coverage"] is not None:
             fields["coverage"] = encode_part(content["coverage"])
+        if "settled" in content:
+            fields["settled"] = encode_part(content["settled"])
         for key in ("strategies", "extrapolations"):
             parts = (f"{json.dumps(name)}: {encode_part(part)}" for name, part in content[key].items())
             fields[key] = "{" + ",\n".join(parts) + "}"
@@ -258,8 +265,9 @@ class Profile(BaseModel):
 def encode_part(part: dict[str, Any]) -> str:
     """Return a part as JSON with one line per problem, so that a change in one problem changes one line."""
     fields = {key: json.dumps(value, ensure_ascii=False) for key, value in part.items()}
-    if isinstance(part.get("accuracy"), list):
-        fields["accuracy"] = "[" + ",\n".join(json.dumps(row) for row in part["accuracy"]) + "]"
+    for name in ("accuracy", "settled", "right"):
+        if isinstance(part.get(name), list):
+            fields[name] = "[" + ",\n".join(json.dumps(row) for row in part[name]) + "]"
     return "{" + ", ".join(f"{json.dumps(key)}: {value}" for key, value in fields.items()) + "}"
 
 

@@ -1,0 +1,77 @@
+"""Terminal output of `isocompute plan` with several profiles."""
+
+from __future__ import annotations
+
+import math
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from isocompute.cli.screens.plan import format_interval, format_percent, print_line, print_note
+from isocompute.planner.budget import format_amount
+from isocompute.planner.costs.report import COST_WORDS
+from isocompute.planner.models.equal_accuracy import EqualAccuracy
+from isocompute.planner.models.model_plan import ModelPlan
+
+PRINTED_DIGITS = 3
+
+
+def print_model_plan(console: Console, plan: ModelPlan) -> None:
+    """Print a plan over several models."""
+    best, first = plan.recommendation, plan.options[0]
+    words = COST_WORDS.get(plan.cost_model)
+    unit = f" {words}" if words else ""
+    budget = format_amount(plan.budget, plan.unit, PRINTED_DIGITS)
+    print_line(
+        console,
+        f"At {budget}{unit} per problem: [bold green]{escape(best.model)}: {best.strategy} {escape(best.settings)}[/]",
+    )
+    print_line(
+        console,
+        f"  expected accuracy [bold]{format_percent(best.accuracy)}[/], 95 % interval "
+        f"{format_interval(first.interval)}, for {format_amount(best.cost, plan.unit, PRINTED_DIGITS)}",
+    )
+    console.print()
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("model", "strategy", "numbers"):
+        table.add_column(heading)
+    for heading in ("cost", "expected", "95 % interval", "recommended\nis ahead by", "P(best)"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for option in plan.options:
+        each = option.candidate
+        gap = "" if option.gap is None else f"{100 * option.gap:+.1f} {format_interval(option.gap_interval, sign='+')}"
+        table.add_row(
+            escape(each.model),
+            each.strategy,
+            escape(each.settings),
+            format_amount(each.cost, plan.unit, PRINTED_DIGITS),
+            format_percent(each.accuracy),
+            format_interval(option.interval),
+            gap,
+            f"{option.probability_best:.2f}",
+        )
+    console.print(table)
+    print_line(console, f"On the {plan.problems} problems that all models were measured on; gaps are paired.")
+    console.print()
+    for equal in plan.equal:
+        print_line(console, escape(describe_equal_accuracy(equal, plan.unit)))
+    for note in plan.notes:
+        print_note(console, note)
+
+
+def describe_equal_accuracy(equal: EqualAccuracy, unit: str) -> str:
+    """Say what a cheaper model needs to be as accurate as a dearer one, and what it costs in relation to it."""
+    reference = equal.reference
+    what = "one answer" if reference.numbers.get("S") == 1 else f"its best vote, {reference.settings},"
+    low, high = (f"{end:.3g}" if math.isfinite(end) else "never" for end in equal.interval)
+    target = f"{reference.model}'s {what} is expected to be {format_percent(reference.accuracy)} right"
+    if equal.candidate is None:
+        return f"{target}; {equal.model} does not get there, with what was measured (95 % interval [{low}, {high}])."
+    verdict = "cheaper" if equal.ratio < 1 else "dearer"
+    settled = "" if equal.interval[1] < 1 or equal.interval[0] > 1 else ", which is not settled"
+    return (
+        f"{target}, for {format_amount(reference.cost, unit, PRINTED_DIGITS)}; {equal.model} gets there with "
+        f"{equal.candidate.strategy} {equal.candidate.settings} at {equal.ratio:.3g} [{low}, {high}] times that cost, "
+        f"so it is {verdict}{settled}."
+    )
