@@ -39,7 +39,7 @@ def compute_ratio_interval(
     Example:
         >>> low, high = compute_ratio_interval([1.0, 2.0, 3.0, 4.0], [2.0, 3.5, 6.5, 8.0])
         >>> round(low, 3), round(high, 3)
-        (0.443, 0.564)
+        (0.439, 0.569)
     """
     n, d = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     if n.shape != d.shape or n.ndim != 1 or not len(n):

@@ -209,8 +209,7 @@ def report_costs(
         unknown["gpu_hours"] = "there is no device; --device (device= in Python) names it"
     elif work is not None:
         amounts["gpu_hours"] = work / (settings.device.flops * UTILISATION * SECONDS_PER_HOUR)
-    lam_given = isinstance(request.lam, int | float) or (isinstance(request.lam, str) and plan.lam != profile.lam)
-    ratio_interval = None if lam_given else enclose_ratio(profile, costs)
+    ratio_interval = enclose_ratio(profile, costs, plan.lam)
     rho = None if profile.searches else get_rho(profile)
     return PlanCosts(
         model=model,
@@ -230,10 +229,13 @@ def report_costs(
     )
 
 
-def enclose_ratio(profile: Profile, costs: RequestCosts) -> tuple[float, float] | None:
-    """Return the 95 % interval of λ over problems; None without verifications, or if it is unknown."""
+def enclose_ratio(profile: Profile, costs: RequestCosts, lam: float | None) -> tuple[float, float] | None:
+    """Return the 95 % interval of λ over problems; None if it is unknown, or was given and not measured."""
     solution, verification = costs.each.get("solver"), costs.each.get("verifier")
-    if solution is None or verification is None or profile.genrm is None:
+    measured = costs.compute_ratio("verifier")
+    if solution is None or verification is None or lam is None or measured is None:
+        return None
+    if not math.isclose(measured, lam, rel_tol=1e-6):
         return None
     return compute_ratio_interval(verification, solution, profile.strata, profile.clusters)
 

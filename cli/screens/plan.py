@@ -12,7 +12,14 @@ from isocompute.cli.screens.laws import describe_strategy_law
 from isocompute.fits.laws.crossover import Crossover
 from isocompute.planner.budget import format_amount
 from isocompute.planner.compare import EQUIVALENCE_POINTS, ConfidenceInterval, StrategyOption
-from isocompute.planner.costs.report import PlanCosts, describe_flips, describe_plan_costs, describe_settings
+from isocompute.planner.costs.models import MODEL_UNITS
+from isocompute.planner.costs.report import (
+    PlanCosts,
+    describe_flips,
+    describe_plan_costs,
+    describe_settings,
+    describe_token_weights,
+)
 from isocompute.planner.costs.seconds import describe_load
 from isocompute.planner.extrapolate import extrapolate_voting
 from isocompute.planner.findings import Findings
@@ -120,12 +127,13 @@ def list_cost_lines(profile: Profile, plan: Plan, costs: PlanCosts) -> list[str]
     """Return the lines on the cost model, its settings, and where the recommendation flips."""
     lines = []
     if costs.model != "tokens":
-        unit = {"dollars": "$", "flops": "FLOPs", "kv": "FLOPs", "seconds": "s"}.get(costs.model, "tokens")
+        unit = MODEL_UNITS[costs.model]
         one = "" if costs.solution is None or unit == "s" else f", {format_amount(costs.solution, unit, 4)} a solution"
         lines.append(f"Cost model: {costs.model}{one}.")
     verifier = profile.models.get("verifier")
     if costs.per_problem.get("seconds") is not None and costs.latency_limit is None:
         lines.append(describe_load(profile))
+    lines += describe_token_weights(profile) if costs.tokens else []
     return [*lines, *describe_settings(costs), *describe_flips(costs, plan.lam, verifier.name if verifier else None)]
 
 

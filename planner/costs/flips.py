@@ -61,19 +61,22 @@ def recommend_at(
     Returns:
         None where no allocation is affordable.
     """
-    tables, accuracies, orders = [], [], []
+    tables, accuracies, kept = [], [], []
     for table, accuracy in zip(expected.tables, expected.accuracy, strict=True):
         cost = _price_table(table, lam, rho)
-        order = np.argsort(cost, kind="stable")
-        grid = AllocationGrid({}, cost[order], np.zeros((0, len(cost))))
+        within = np.flatnonzero(cost <= x * (1 + 1e-12))
+        order = within[np.argsort(cost[within], kind="stable")]
+        if not len(order):
+            continue
+        grid = AllocationGrid({}, cost[order], np.zeros((0, len(order))))
         tables.append(AllocationOptions(table.strategy, np.zeros((0, 0)), grid))
         accuracies.append(accuracy[order])
-        orders.append(order)
+        kept.append((table, order))
     found = choose_recommendations(tables, accuracies, [x])[0]
     if found is None:
         return None
-    chosen = expected.tables[found.best.table]
-    at = orders[found.best.table][found.best.allocation]
+    chosen, places = kept[found.best.table]
+    at = places[found.best.allocation]
     return chosen.strategy, {name: int(column[at]) for name, column in chosen.grid.numbers.items()}
 
 

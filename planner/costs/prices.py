@@ -12,6 +12,7 @@ from typing import Any
 
 from isocompute.errors import ConfigError, DataError
 from isocompute.runners.documents import NotJSONError, parse_json, parse_yaml
+from isocompute.runners.parsing.printable import format_one_line
 from isocompute.runners.storage.files import read_file
 
 OWN_KEYS = {"input": "input", "output": "output", "cached_read": "cached_read", "batch_discount": "batch_discount"}
@@ -68,7 +69,7 @@ class PriceTable:
 
     def describe_models(self) -> str:
         """Return the names of its models, the first ones if there are many."""
-        names = sorted(self.models)
+        names = [format_one_line(name, 80) for name in sorted(self.models)]
         more = f" and {len(names) - SHOWN_MODELS:,} more" if len(names) > SHOWN_MODELS else ""
         return ", ".join(f"'{name}'" for name in names[:SHOWN_MODELS]) + more
 

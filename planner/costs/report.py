@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from isocompute.planner.costs.allocation import ProblemSpread
 from isocompute.planner.costs.devices import UTILISATION
 from isocompute.planner.costs.flips import Flip
 from isocompute.planner.costs.settings import CostSettings
+from isocompute.planner.profile import Profile
 
 COST_UNITS = {
     "x": "x",
@@ -133,6 +135,18 @@ def describe_settings(costs: PlanCosts) -> list[str]:
                 f"{batch}."
             )
     return sentences
+
+
+def describe_token_weights(profile: Profile) -> list[str]:
+    """Return a sentence on models of another size than the solver's, whose tokens count more or less than its own."""
+    sizes = {role: model.active_parameters or model.parameters for role, model in profile.models.items()}
+    solver = sizes.pop("solver", None)
+    weights = [
+        f"a token of the {role} counts {size / solver:.3g}"
+        for role, size in sizes.items()
+        if size and solver and not math.isclose(size, solver, rel_tol=1e-3)
+    ]
+    return [f"Tokens are counted in the solver's: {', '.join(weights)}."] if weights else []
 
 
 def describe_flips(costs: PlanCosts, lam: float | None, verifier: str | None) -> list[str]:

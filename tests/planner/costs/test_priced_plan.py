@@ -147,6 +147,10 @@ def test_lambda_has_an_interval_that_holds_it(lab):
     costs = plan(lab, "128x").costs
     assert costs.ratio_interval[0] < lab.lam < costs.ratio_interval[1]
     assert plan(lab, "128x", lam=1.5).costs.ratio_interval is None
+    assert plan(lab.use_lambda(2.0, "given"), "128x").costs.ratio_interval is None
+    low, high = plan(lab, "128x", cost="prompts").costs.ratio_interval
+    assert low < lab.lambdas["prompts"] < high
+    assert plan(lab, "128x", lam="prompts").costs.ratio_interval == (low, high)
     assert costs.spread.low < costs.spread.mean < costs.spread.high
     assert costs.spread.mean == pytest.approx(plan(lab, "128x").recommendation.compute)
 
