@@ -47,6 +47,8 @@ class StrategyOption:
             per-problem values, and without votes.
         probability_highest: probability that no other strategy is better at all; None likewise.
         at_limit: the numbers that are the largest measured, although the budget would pay for more.
+        is_informative: whether the verdicts or scores that it pays for were shown to tell right solutions from wrong
+            ones, see `is_selector_informative`. A strategy of which this is false is not recommended.
         equivalence_points: points of accuracy within which strategies are equivalent.
         gap: expected accuracy of the recommendation minus that of this strategy; None for the recommendation itself.
         gap_interval: 95 % interval of the gap.
@@ -63,6 +65,7 @@ class StrategyOption:
     probability_best: float | None
     probability_highest: float | None
     at_limit: tuple[str, ...] = ()
+    is_informative: bool = True
     equivalence_points: float = EQUIVALENCE_POINTS
     gap: float | None = None
     gap_interval: ConfidenceInterval | None = None
@@ -145,12 +148,12 @@ def compare_budgets(profile: Profile, budgets: Sequence[float], lam: float | Non
         lam: λ; None without verifications, or if it is unknown.
     """
     expected = compute_expected_accuracies(profile, lam)
-    found = choose_recommendations(expected.tables, expected.accuracy, budgets)
+    found = choose_recommendations(expected.tables, expected.accuracy, budgets, clusters=profile.clusters)
     comparisons = []
     for budget, recommendation in zip(budgets, found, strict=True):
         assert recommendation is not None, "one solution costs 1x, and a smaller budget is refused"
         rows = [recommendation.best, *(row for row in recommendation.rows if row != recommendation.best)]
-        comparisons.append(Comparison(_describe_rows(profile, expected, rows, budget)))
+        comparisons.append(Comparison(_describe_rows(profile, expected, rows, budget, recommendation.uninformed)))
     return comparisons
 
 
@@ -169,7 +172,11 @@ def compute_expected_accuracies(profile: Profile, lam: float | None) -> Expected
 
 
 def _describe_rows(
-    profile: Profile, expected: ExpectedAccuracies, rows: list[ChosenAllocation], budget: float
+    profile: Profile,
+    expected: ExpectedAccuracies,
+    rows: list[ChosenAllocation],
+    budget: float,
+    uninformed: frozenset[int],
 ) -> list[StrategyOption]:
     """Return the strategies of a recommendation, the recommended one first, with what is known of their error."""
     posterior = expected.posterior
@@ -196,6 +203,7 @@ def _describe_rows(
                 probability_best=None if best is None else best[i],
                 probability_highest=None if highest is None else highest[i],
                 at_limit=_find_limits(table, row.allocation, budget),
+                is_informative=row.table not in uninformed,
                 gap=accuracy[0] - accuracy[i] if i else None,
                 gap_interval=None if gaps is None or not i else gaps[i],
                 lead=accuracy[i] - accuracy[votes],

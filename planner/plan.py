@@ -131,6 +131,7 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
             f"of more votes is {'unknown' if extrapolate_voting(profile, x) is None else 'extrapolated only'}."
             f"{describe_rise(profile)}"
         )
+    sentences += describe_uninformative_selectors(compared)
     sentences += describe_limits(compared)
     sentences += describe_scorer_limits(profile, x)
     if profile.genrm is None:
@@ -175,6 +176,17 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
             f"and costs {cheaper.compute:,.4g}x."
         )
     return sentences
+
+
+def describe_uninformative_selectors(compared: Comparison) -> list[str]:
+    """Return a sentence on the strategies whose verdicts or scores were not shown to tell right from wrong."""
+    names = [option.strategy for option in compared.options if not option.is_informative]
+    if not names:
+        return []
+    return [
+        f"Not recommended: {', '.join(names)}. What was measured does not show that the verdicts or scores they pay for "
+        "tell right solutions from wrong ones: given two solutions, they choose no better than chance would."
+    ]
 
 
 def describe_limits(compared: Comparison) -> list[str]:

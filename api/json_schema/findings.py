@@ -40,6 +40,9 @@ class OptionJson(JsonBlock):
     """Points of accuracy within which strategies are equivalent, so that the cheapest is recommended."""
     at_limit: list[str]
     """Numbers that are the largest measured, although the budget would pay for more."""
+    is_informative: bool
+    """Whether the verdicts or scores that it pays for were shown to tell right solutions from wrong ones; true also
+    where it pays for none. A strategy of which this is false is not recommended."""
     lead: float
     """Expected accuracy minus that of SC at its best allocation within the budget."""
     lead_interval: Interval | None

@@ -78,7 +78,7 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     console.print(table)
     if plan.interval is not None:
         print_line(console, EXPECTED_NOTE)
-    if any(option.gap is not None and option.gap < 0 for option in plan.alternatives):
+    if any(option.is_informative and option.gap is not None and option.gap < 0 for option in plan.alternatives):
         print_line(console, CHEAPER_NOTE)
     console.print()
     for line in describe_plan_context(profile, plan):

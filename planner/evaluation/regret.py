@@ -208,7 +208,7 @@ def choose_advised_allocations(
     """
     expected = compute_posterior(tables, read_accuracy_prior(), strata, clusters).compute_expected_accuracies()
     advised = []
-    for budget, found in zip(budgets, choose_recommendations(tables, expected, budgets), strict=True):
+    for budget, found in zip(budgets, choose_recommendations(tables, expected, budgets, clusters=clusters), strict=True):
         if found is None:
             raise DataError(f"The pilot has no allocation that a budget of {budget:g}x pays for.")
         table = tables[found.best.table]
