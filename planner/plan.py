@@ -184,8 +184,8 @@ def describe_uninformative_selectors(compared: Comparison) -> list[str]:
     if not names:
         return []
     return [
-        f"Not recommended: {', '.join(names)}. What was measured does not show that the verdicts or scores they pay for "
-        "tell right solutions from wrong ones: given two solutions, they choose no better than chance would."
+        f"Not recommended: {', '.join(names)}. What was measured does not show that the verdicts or scores they pay "
+        "for tell right solutions from wrong ones: given two solutions, they choose no better than chance would."
     ]
 
 

@@ -186,7 +186,7 @@ def _estimate_chance(problems: Floats, shape: Floats, groups: ProblemGroups) -> 
 
 
 def _average_scales(between: Floats, chance: Floats, mean: Floats) -> tuple[Floats, Floats, float]:
-    """Return the mean (d,) and the covariance (d, d) of u, and the mean scale of the task, given its measured mean (d,).
+    """Return the mean (d,) and covariance (d, d) of u given the measured mean (d,), and the mean scale of the task.
 
     A scale s is a factor on the prior's covariance B. A task may differ less from the average world than worlds do; or
     it is unlike all worlds, and its measurement decides. In the basis in which B + C is the identity and B is diagonal,

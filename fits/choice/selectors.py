@@ -77,7 +77,8 @@ def _measure_selection(table: AllocationOptions) -> tuple[Floats, Floats, int] |
         return None
     S, cost = numbers["S"][knots], table.grid.cost[knots]
     V = numbers["V"][knots] if "V" in numbers else np.ones_like(S)
-    one, two = (np.flatnonzero((S == size) & (V == V.max())) for size in (1, 2))
+    is_deepest = V == V.max()
+    one, two = (np.flatnonzero(is_deepest & (S == size)) for size in (1, 2))
     if not (len(one) and len(two)) or cost[two[0]] <= 2:
         return None
     single = table.accuracy[:, one[0]]

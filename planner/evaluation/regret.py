@@ -207,8 +207,9 @@ def choose_advised_allocations(
         DataError: a budget pays for nothing.
     """
     expected = compute_posterior(tables, read_accuracy_prior(), strata, clusters).compute_expected_accuracies()
+    recommended = choose_recommendations(tables, expected, budgets, clusters=clusters)
     advised = []
-    for budget, found in zip(budgets, choose_recommendations(tables, expected, budgets, clusters=clusters), strict=True):
+    for budget, found in zip(budgets, recommended, strict=True):
         if found is None:
             raise DataError(f"The pilot has no allocation that a budget of {budget:g}x pays for.")
         table = tables[found.best.table]
