@@ -25,9 +25,10 @@ from isocompute.fits.groups import ProblemGroups, code_problem_groups
 
 PRIOR_PROBLEMS = 100
 """Weight of the prior's covariance over problems, in problems; chosen by regret on the worlds with even numbers."""
-SCALE_SPREAD, SCALE_TAIL = 1.0, 4.0
-"""Prior of the scale of a task: the standard deviation of its logarithm to base 2, below and above a scale of 1."""
-_SCALES = 2.0 ** np.arange(-6, 19)  # scales that are averaged over
+SCALE_SPREAD = 1.0
+"""Scales of a task below 1 are normal in their logarithm to base 2, with this standard deviation; those above 1 are as
+likely as 1. Chosen by regret on the worlds with even numbers."""
+_OCTAVES = np.arange(-6.0, 25.0)  # the logarithms of the scales that are averaged over
 _REST_SPREAD = 0.003  # what the directions miss of a typical surface
 _NEGLIGIBLE = 1e-6  # share of a variance below which a direction is left out
 _SCALE_PROBLEMS = 3  # weight of the prior's scale of that covariance, so that equal problems are not taken for certain
@@ -186,7 +187,7 @@ def _estimate_chance(problems: Floats, shape: Floats, groups: ProblemGroups) -> 
 
 
 def _average_scales(between: Floats, chance: Floats, mean: Floats) -> tuple[Floats, Floats, float]:
-    """Return the mean (d,) and covariance (d, d) of u given the measured mean (d,), and the mean scale of the task.
+    """Return the mean (d,) and covariance (d, d) of u given the measured mean (d,), and the task's scale.
 
     A scale s is a factor on the prior's covariance B. A task may differ less from the average world than worlds do; or
     it is unlike all worlds, and its measurement decides. In the basis in which B + C is the identity and B is diagonal,
@@ -195,18 +196,18 @@ def _average_scales(between: Floats, chance: Floats, mean: Floats) -> tuple[Floa
     t, basis = eigh(between, between + chance)
     t = np.clip(t, 0, 1)
     measured, back = basis.T @ mean, (between + chance) @ basis
-    octaves = np.log2(_SCALES)
-    variance = _SCALES[:, None] * t + 1 - t
+    scales = 2 ** _OCTAVES[:, None]
+    variance = scales * t + 1 - t
     log_weight = -0.5 * (np.log(variance) + measured**2 / variance).sum(axis=1)
-    log_weight -= 0.5 * (octaves / np.where(octaves > 0, SCALE_TAIL, SCALE_SPREAD)) ** 2
+    log_weight -= 0.5 * (np.minimum(_OCTAVES, 0) / SCALE_SPREAD) ** 2
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
-    shrinkage = _SCALES[:, None] * t / variance
+    shrinkage = scales * t / variance
     average = weight @ shrinkage
     # For a scale the variance is k(1 - t) in this basis; between scales the means differ too.
     apart = (shrinkage - average) * measured
     inner = np.diag(average * (1 - t)) + (weight[:, None] * apart).T @ apart
-    return back @ (average * measured), np.asarray(back @ inner @ back.T), float(weight @ _SCALES)
+    return back @ (average * measured), np.asarray(back @ inner @ back.T), float(2 ** (weight @ _OCTAVES))
 
 
 def _shrink_rest(problems: Floats, groups: ProblemGroups) -> tuple[Floats, Floats]:

@@ -75,14 +75,13 @@ def _measure_selection(table: AllocationOptions) -> tuple[Floats, Floats, int] |
     numbers, knots = table.grid.numbers, table.grid.knots
     if "S" not in numbers:
         return None
-    S, cost = numbers["S"][knots], table.grid.cost[knots]
-    V = numbers["V"][knots] if "V" in numbers else np.ones_like(S)
-    is_deepest = V == V.max()
-    one, two = (np.flatnonzero(is_deepest & (S == size)) for size in (1, 2))
+    sizes, cost = numbers["S"][knots], table.grid.cost[knots]
+    depths = numbers["V"][knots] if "V" in numbers else np.ones_like(sizes)
+    one, two = (np.flatnonzero((sizes == size) & (depths == depths.max())) for size in (1, 2))
     if not (len(one) and len(two)) or cost[two[0]] <= 2:
         return None
     single = table.accuracy[:, one[0]]
-    return single, table.accuracy[:, two[0]] - single, int(S.max())
+    return single, table.accuracy[:, two[0]] - single, int(sizes.max())
 
 
 def _compute_null_errors(single: Floats, solutions: int) -> Floats:
