@@ -29,6 +29,7 @@ from isocompute.planner.plan_choice import score_plan_choice
 from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, apply_costs, find_bundled_profiles, read_profile
 from isocompute.planner.reuse import build_reusing_options
 from isocompute.planner.strategies.options import describe_unplaced_strategies, list_strategy_options
+from isocompute.runners.storage.files import describe_place
 from isocompute.runners.storage.run import Run
 
 DIFFICULTY_KINDS = ("oracle", "estimate", "agreement", "score", "level")
@@ -282,10 +283,10 @@ def assign_levels(kind: str, run: RunPool, profile: Profile, samples: int) -> Di
         return assign_given_levels(get_dataset_levels(run, profile), run.pool)
     if kind == "score":
         if run.pool.verdicts is None:
-            raise DataError(f"Difficulty by score needs verdicts, and the run at '{run.path}' has none.")
+            raise DataError(f"Difficulty by score needs verdicts, and the run {describe_place(run.path)} has none.")
         if profile.lam is None:
             raise DataError(
-                f"Difficulty by score needs λ, the cost of a verdict; the run at '{run.path}' does not give "
+                f"Difficulty by score needs λ, the cost of a verdict; the run {describe_place(run.path)} does not give "
                 "it, because some rows lack token counts. Set it with --lambda (lam= in Python)."
             )
         return assign_verdict_levels(run.pool, samples, profile.lam)
@@ -302,6 +303,7 @@ def get_dataset_levels(run: RunPool, profile: Profile) -> NDArray[np.int64]:
     if None in levels:
         first = run.problem_ids[levels.index(None)]
         raise DataError(
-            f"The problem '{first}' of the run at '{run.path}' has no level; choose another --bins (bins= in Python)."
+            f"The problem '{first}' of the run {describe_place(run.path)} has no level; choose another --bins "
+            "(bins= in Python)."
         )
     return np.array(levels, dtype=np.int64)

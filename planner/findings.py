@@ -15,6 +15,7 @@ from isocompute.fits.laws.allocation import AllocationLaws, fit_allocation_laws
 from isocompute.fits.laws.crossover import Crossover, find_crossover
 from isocompute.fits.laws.plateau import find_plateau, find_plateau_interval
 from isocompute.fits.laws.power_law import MIN_LINE_POINTS
+from isocompute.planner.budget import format_compute
 from isocompute.planner.profile import Profile, Surface
 from isocompute.planner.strategies.options import list_strategy_options
 from isocompute.planner.strategies.registry import STRATEGIES
@@ -68,14 +69,17 @@ class Findings:
             return None
         multiples = [x * claim.plateau for x in (claim.matches_at, claim.gains_at)]
         overtakes = (
-            "" if genrm is None or math.isinf(genrm.budget) else f" (here GenRM overtakes at {genrm.budget:,.0f}x)"
+            ""
+            if genrm is None or math.isinf(genrm.budget)
+            else f" (here GenRM overtakes at {format_compute(genrm.budget)})"
         )
+        here = format_compute(multiples[0] / self.plateau)
         return (
             f"{claim.source} say of these data that GenRM matches SC at {claim.matches_at:g}x and gains "
             f"{100 * claim.gain:.1f} % at {claim.gains_at:g}x, in multiples of SC's plateau, which they do not print. "
-            f"A plateau of S={claim.plateau:g} fits both: {multiples[0]:,.0f}x{overtakes} and {multiples[1]:,.0f}x. "
-            f"Here SC flattens at {self.plateau:,.3g}x, where it is within half a point of its maximum, so their "
-            f"{claim.matches_at:g}x is {multiples[0] / self.plateau:.3g}x-plateau."
+            f"A plateau of S={claim.plateau:g} fits both: {format_compute(multiples[0])}{overtakes} and "
+            f"{format_compute(multiples[1])}. Here SC flattens at {format_compute(self.plateau)}, where it is within "
+            f"half a point of its maximum, so their {claim.matches_at:g}x is {here}-plateau."
         )
 
     def get_laws(self, strategy: str) -> AllocationLaws | None:

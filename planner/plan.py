@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from isocompute.fits.cost import compute_allocation_cost
-from isocompute.planner.budget import Budget
+from isocompute.planner.budget import Budget, format_compute
 from isocompute.planner.compare import (
+    FEWEST_FOR_PROBABILITY,
     Comparison,
     ConfidenceInterval,
     StrategyOption,
@@ -126,10 +127,10 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
     # Budgets and strategies outside of what was measured.
     most_solutions = profile.self_consistency.solutions[-1]
     if x > most_solutions:
+        known = "unknown" if extrapolate_voting(profile, x) is None else "extrapolated only"
         sentences.append(
-            f"SC was measured up to {most_solutions}x; at {x:,.6g}x its best value up to there is used; the effect "
-            f"of more votes is {'unknown' if extrapolate_voting(profile, x) is None else 'extrapolated only'}."
-            f"{describe_rise(profile)}"
+            f"SC was measured up to {format_compute(most_solutions)}; at {format_compute(x)} its best value up to "
+            f"there is used; the effect of more votes is {known}.{describe_rise(profile, len(compared.options) > 1)}"
         )
     sentences += describe_limits(compared)
     sentences += describe_scorer_limits(profile, x)
@@ -141,11 +142,12 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
         largest_cost = float(compute_allocation_cost(S, V, lam))
         if x > largest_cost:
             sentences.append(
-                f"GenRM was measured up to S={S}, V={V}, which is {largest_cost:,.0f}x; at {x:,.6g}x its best value "
-                "up to there is used."
+                f"GenRM was measured up to S={S}, V={V}, which is {format_compute(largest_cost)}; at "
+                f"{format_compute(x)} its best value up to there is used."
             )
         if compute_allocation_cost(profile.genrm.solutions[0], profile.genrm.verifications[0], lam) > x:
-            sentences.append(f"GenRM cannot be afforded at {x:g}x: one verified solution costs {1 + lam:.3g}x.")
+            least = format_compute(1 + lam)
+            sentences.append(f"GenRM cannot be afforded at {format_compute(x)}: one verified solution costs {least}.")
         if profile.lam is not None and lam != profile.lam:
             sentences.append(f"λ = {lam:g} was given; the profile's is {profile.lam:.3g}.")
     else:
@@ -159,20 +161,19 @@ def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compare
             "The profile holds only means over problems: no interval or probability can be given, and "
             "the allocation is chosen on the reported accuracies."
         )
-    elif profile.problems == 1:
+    elif profile.independent_problems == 1:
+        only = "problem" if profile.problems == 1 else "cluster of problems"
         sentences.append(
-            "There is only one problem: nothing was held out, so the allocation is chosen on the "
-            "reported accuracy, and no interval is given."
+            f"There is only one {only}: nothing was held out, so the allocation is chosen on the reported accuracy, "
+            "and no interval is given."
         )
-    elif profile.problems < MIN_PROBLEMS:
-        sentences.append(
-            f"Only {profile.problems} problems: what is expected rests more on simulated tasks than on the measurement."
-        )
+    else:
+        sentences += describe_few_problems(profile, len(compared.options))
     if (cheaper := find_cheaper_option(compared.options)) is not None:
         assert cheaper.gap is not None, "it is not the recommendation"
         sentences.append(
             f"{cheaper.strategy} {cheaper.settings} is {100 * cheaper.gap:.1f} points behind, which may be chance, "
-            f"and costs {cheaper.compute:,.4g}x."
+            f"and costs {format_compute(cheaper.compute)}."
         )
     return sentences
 
@@ -187,8 +188,32 @@ def describe_limits(compared: Comparison) -> list[str]:
     return [f"{'; '.join(limited)}: that is all that was measured, and more may be better."] if limited else []
 
 
-def describe_rise(profile: Profile) -> str:
-    """Say whether SC still rises at the end of its measured range, and by how much in the last doubling."""
+def describe_few_problems(profile: Profile, strategies: int) -> list[str]:
+    """Return sentences on what few independent problems do to expectations and probabilities.
+
+    Args:
+        profile: the measurements, with at least two independent problems.
+        strategies: number of strategies that are compared.
+    """
+    count, sentences = profile.independent_problems, []
+    only = f"Only {count} {'problems' if profile.clusters is None else 'clusters of problems'}"
+    # Expectations are shrunk where there is a choice between allocations.
+    if count < MIN_PROBLEMS and (strategies > 1 or profile.has_votes):
+        sentences.append(f"{only}: what is expected rests more on simulated tasks than on the measurement.")
+    if count < FEWEST_FOR_PROBABILITY and strategies > 1:
+        sentences.append(
+            f"{only}: P(best), the probability that a strategy is the best, takes {FEWEST_FOR_PROBABILITY} or more."
+        )
+    return sentences
+
+
+def describe_rise(profile: Profile, has_others: bool) -> str:
+    """Say whether SC still rises at the end of its measured range, and by how much in the last doubling.
+
+    Args:
+        profile: the measurements.
+        has_others: whether SC is compared with other strategies.
+    """
     curve = profile.self_consistency
     sizes, means = np.array(curve.solutions), curve.array.mean(axis=0)
     if sizes[-1] < 4:
@@ -196,10 +221,10 @@ def describe_rise(profile: Profile) -> str:
     rise = means[-1] - np.interp(np.log(sizes[-1] / 2), np.log(sizes), means)
     if rise < RISE_THRESHOLD:
         return ""
-    return (
-        f" It still rose by {100 * rise:.1f} points in the last doubling, so the comparison at this budget is not at "
-        "equal compute and favours the others."
-    )
+    rose = f" It still rose by {100 * rise:.1f} points in the last doubling"
+    if not has_others:
+        return f"{rose}."
+    return f"{rose}, so the comparison at this budget is not at equal compute and favours the others."
 
 
 def describe_scorer_limits(profile: Profile, x: float) -> list[str]:
@@ -211,12 +236,12 @@ def describe_scorer_limits(profile: Profile, x: float) -> list[str]:
     for options in list_scored_options(profile):
         if x < options.lowest_cost:
             sentences.append(
-                f"{options.strategy} cannot be afforded at {x:g}x: {options.label_allocation(0)} costs "
-                f"{options.lowest_cost:.3g}x."
+                f"{options.strategy} cannot be afforded at {format_compute(x)}: {options.label_allocation(0)} costs "
+                f"{format_compute(options.lowest_cost)}."
             )
         elif x > options.highest_cost:
             sentences.append(
                 f"{options.strategy} was measured up to {options.label_allocation(-1)}, which is "
-                f"{options.highest_cost:,.3g}x; at {x:,.6g}x its best value up to there is used."
+                f"{format_compute(options.highest_cost)}; at {format_compute(x)} its best value up to there is used."
             )
     return sentences

@@ -14,8 +14,9 @@ from isocompute.fits.choice.options import build_verified_options, build_voting_
 from isocompute.fits.choice.posterior import compute_posterior
 from isocompute.fits.choice.recommendation import choose_recommendations
 from isocompute.planner.evaluation.pilots import PilotShape
+from isocompute.planner.pilot.additions import limit_samples, list_additions
 from isocompute.planner.pilot.decision import build_decision
-from isocompute.planner.pilot.next_rows import find_dominated_strategies, limit_samples, list_additions
+from isocompute.planner.pilot.next_rows import find_dominated_strategies
 from isocompute.planner.pilot.noise import place_typical_noise
 from isocompute.planner.prior import read_accuracy_prior
 from isocompute.runners.sampling.sweep import run_sweep
