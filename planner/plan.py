@@ -4,33 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from isocompute.fits.cost import compute_allocation_cost
-from isocompute.planner.budget import Budget, format_compute
-from isocompute.planner.compare import (
-    FEWEST_FOR_PROBABILITY,
-    Comparison,
-    ConfidenceInterval,
-    StrategyOption,
-    compare_strategies,
-    find_cheaper_option,
-)
-from isocompute.planner.extrapolate import extrapolate_voting
+from isocompute.planner.budget import Budget
+from isocompute.planner.compare import ConfidenceInterval, StrategyOption, compare_strategies
+from isocompute.planner.extrapolate import ExtrapolatedAccuracy, extrapolate_voting
 from isocompute.planner.findings import Findings, derive_findings
+from isocompute.planner.plan_warnings import collect_plan_warnings
 from isocompute.planner.profile import Profile, check_lambda
-from isocompute.planner.strategies.options import (
-    describe_unplaced_strategies,
-    list_scored_options,
-    list_strategy_options,
-    list_unknown_strategies,
-    list_unplaced_strategies,
-)
-
-MIN_PROBLEMS = 30
-"""With fewer problems, the simulated tasks count for more than what was measured."""
-RISE_THRESHOLD = 0.0025
-"""A curve that gains less than a quarter of a point in a doubling has flattened."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +26,7 @@ class Plan:
         coverage: share of problems that at least one of `coverage_solutions` solutions solves, an upper bound for every
             selection among them; None if it was not measured.
         coverage_solutions: the largest measured number of solutions that the budget pays for; None likewise.
+        extrapolated_voting: SC with all the solutions that the budget pays for; None within the measured range.
         lam: the λ used; None without verifications, or if it is unknown.
         counting: the way of counting tokens by which scorers and searches are priced.
         odds_exponent: κ of the fused vote; None without it.
@@ -64,6 +44,7 @@ class Plan:
     alternatives: list[StrategyOption]
     coverage: float | None
     coverage_solutions: int | None
+    extrapolated_voting: ExtrapolatedAccuracy | None
     lam: float | None
     counting: str
     odds_exponent: float | None
@@ -90,6 +71,8 @@ def make_plan(profile: Profile, budget: Budget, lam: float | None = None) -> Pla
     x = budget.to_solutions(findings.plateau)
     compared = compare_strategies(profile, x, lam)
     coverage, coverage_solutions = get_affordable_coverage(profile, x)
+    voting = next(option for option in compared.options if option.strategy == "sc")
+    more = extrapolate_voting(profile, x, voting.measured_accuracy, voting.accuracy)
     return Plan(
         budget=x,
         plateau_multiple=None if findings.plateau is None else x / findings.plateau,
@@ -99,12 +82,13 @@ def make_plan(profile: Profile, budget: Budget, lam: float | None = None) -> Pla
         alternatives=compared.options[1:],
         coverage=coverage,
         coverage_solutions=coverage_solutions,
+        extrapolated_voting=more,
         lam=lam,
         counting=profile.counting,
         odds_exponent=profile.odds_exponent,
         unknown_sizes=profile.unknown_sizes,
         findings=findings,
-        warnings=collect_plan_warnings(profile, x, lam, compared),
+        warnings=collect_plan_warnings(profile, x, lam, compared, more is not None),
         profile_name=profile.name,
     )
 
@@ -119,129 +103,3 @@ def get_affordable_coverage(profile: Profile, x: float) -> tuple[float | None, i
     if curve is None or not affordable:
         return None, None
     return float(curve.array[:, affordable[-1]].mean()), curve.solutions[affordable[-1]]
-
-
-def collect_plan_warnings(profile: Profile, x: float, lam: float | None, compared: Comparison) -> list[str]:
-    """Return the warnings of a plan, in sentences."""
-    sentences = list(profile.warnings)
-    # Budgets and strategies outside of what was measured.
-    most_solutions = profile.self_consistency.solutions[-1]
-    if x > most_solutions:
-        known = "unknown" if extrapolate_voting(profile, x) is None else "extrapolated only"
-        sentences.append(
-            f"SC was measured up to {format_compute(most_solutions)}; at {format_compute(x)} its best value up to "
-            f"there is used; the effect of more votes is {known}.{describe_rise(profile, len(compared.options) > 1)}"
-        )
-    sentences += describe_limits(compared)
-    sentences += describe_scorer_limits(profile, x)
-    if profile.genrm is None:
-        if len(list_strategy_options(profile, lam)) == 1 and not list_unplaced_strategies(profile):
-            sentences.append("The profile has no verifications: only SC can be planned.")
-    elif lam is not None:
-        S, V = profile.genrm.solutions[-1], profile.genrm.verifications[-1]
-        largest_cost = float(compute_allocation_cost(S, V, lam))
-        if x > largest_cost:
-            sentences.append(
-                f"GenRM was measured up to S={S}, V={V}, which is {format_compute(largest_cost)}; at "
-                f"{format_compute(x)} its best value up to there is used."
-            )
-        if compute_allocation_cost(profile.genrm.solutions[0], profile.genrm.verifications[0], lam) > x:
-            least = format_compute(1 + lam)
-            sentences.append(f"GenRM cannot be afforded at {format_compute(x)}: one verified solution costs {least}.")
-        if profile.lam is not None and lam != profile.lam:
-            sentences.append(f"λ = {lam:g} was given; the profile's is {profile.lam:.3g}.")
-    else:
-        sentences.append(
-            "λ, the cost of a verification in solutions, is unknown, so GenRM has no cost and only SC is "
-            "planned; --lambda (lam= in Python) sets it."
-        )
-    # Few problems.
-    if not profile.per_problem:
-        sentences.append(
-            "The profile holds only means over problems: no interval or probability can be given, and "
-            "the allocation is chosen on the reported accuracies."
-        )
-    elif profile.independent_problems == 1:
-        only = "problem" if profile.problems == 1 else "cluster of problems"
-        sentences.append(
-            f"There is only one {only}: nothing was held out, so the allocation is chosen on the reported accuracy, "
-            "and no interval is given."
-        )
-    else:
-        sentences += describe_few_problems(profile, len(compared.options))
-    if (cheaper := find_cheaper_option(compared.options)) is not None:
-        assert cheaper.gap is not None, "it is not the recommendation"
-        sentences.append(
-            f"{cheaper.strategy} {cheaper.settings} is {100 * cheaper.gap:.1f} points behind, which may be chance, "
-            f"and costs {format_compute(cheaper.compute)}."
-        )
-    return sentences
-
-
-def describe_limits(compared: Comparison) -> list[str]:
-    """Return a sentence on the strategies that take the largest number measured, although the budget pays for more."""
-    limited = [
-        f"{option.strategy} takes {' and '.join(f'{name}={option.numbers[name]}' for name in option.at_limit)}"
-        for option in compared.options
-        if option.at_limit and option.strategy != "sc"
-    ]
-    return [f"{'; '.join(limited)}: that is all that was measured, and more may be better."] if limited else []
-
-
-def describe_few_problems(profile: Profile, strategies: int) -> list[str]:
-    """Return sentences on what few independent problems do to expectations and probabilities.
-
-    Args:
-        profile: the measurements, with at least two independent problems.
-        strategies: number of strategies that are compared.
-    """
-    count, sentences = profile.independent_problems, []
-    only = f"Only {count} {'problems' if profile.clusters is None else 'clusters of problems'}"
-    # Expectations are shrunk where there is a choice between allocations.
-    if count < MIN_PROBLEMS and (strategies > 1 or profile.has_votes):
-        sentences.append(f"{only}: what is expected rests more on simulated tasks than on the measurement.")
-    if count < FEWEST_FOR_PROBABILITY and strategies > 1:
-        sentences.append(
-            f"{only}: P(best), the probability that a strategy is the best, takes {FEWEST_FOR_PROBABILITY} or more."
-        )
-    return sentences
-
-
-def describe_rise(profile: Profile, has_others: bool) -> str:
-    """Say whether SC still rises at the end of its measured range, and by how much in the last doubling.
-
-    Args:
-        profile: the measurements.
-        has_others: whether SC is compared with other strategies.
-    """
-    curve = profile.self_consistency
-    sizes, means = np.array(curve.solutions), curve.array.mean(axis=0)
-    if sizes[-1] < 4:
-        return ""
-    rise = means[-1] - np.interp(np.log(sizes[-1] / 2), np.log(sizes), means)
-    if rise < RISE_THRESHOLD:
-        return ""
-    rose = f" It still rose by {100 * rise:.1f} points in the last doubling"
-    if not has_others:
-        return f"{rose}."
-    return f"{rose}, so the comparison at this budget is not at equal compute and favours the others."
-
-
-def describe_scorer_limits(profile: Profile, x: float) -> list[str]:
-    """Return sentences on strategies that are unknown or unpriced, and on scored ones outside their measured costs."""
-    sentences = []
-    if names := list_unknown_strategies(profile):
-        sentences.append(f"The profile has strategies that are unknown here and left out: {', '.join(names)}.")
-    sentences += describe_unplaced_strategies(profile)
-    for options in list_scored_options(profile):
-        if x < options.lowest_cost:
-            sentences.append(
-                f"{options.strategy} cannot be afforded at {format_compute(x)}: {options.label_allocation(0)} costs "
-                f"{format_compute(options.lowest_cost)}."
-            )
-        elif x > options.highest_cost:
-            sentences.append(
-                f"{options.strategy} was measured up to {options.label_allocation(-1)}, which is "
-                f"{format_compute(options.highest_cost)}; at {format_compute(x)} its best value up to there is used."
-            )
-    return sentences

@@ -12,7 +12,6 @@ from isocompute.cli.screens.laws import describe_strategy_law
 from isocompute.fits.laws.crossover import Crossover
 from isocompute.planner.budget import format_compute
 from isocompute.planner.compare import EQUIVALENCE_POINTS, ConfidenceInterval, StrategyOption
-from isocompute.planner.extrapolate import extrapolate_voting
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
 from isocompute.planner.profile import Profile
@@ -126,7 +125,7 @@ def describe_plan_context(profile: Profile, plan: Plan) -> list[str]:
             f"SC flattens at {format_plateau(findings)}, so {budget} ({solutions} worth) is "
             f"{format_compute(plan.plateau_multiple)}-plateau (times SC's plateau)."
         )
-    if (more := extrapolate_voting(profile, plan.budget)) is not None:
+    if (more := plan.extrapolated_voting) is not None:
         lines.append(escape(more.describe("SC")))
     strategy_ahead = "genrm" if plan.recommendation.strategy == "sc" else plan.recommendation.strategy
     for strategy in dict.fromkeys(("genrm", strategy_ahead)):

@@ -11,6 +11,7 @@ from isocompute.fits.arrays import Floats
 from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.pilot.decision import Decision
 from isocompute.planner.pilot.noise import SamplingNoise
+from isocompute.runners.parsing.printable import format_count
 
 _MORE_PROBLEMS = (0.25, 1.0)
 
@@ -44,7 +45,7 @@ def list_additions(
     one = replace(shape, problems=1)
     lean = limit_samples(one, *enough)
     for added in dict.fromkeys(max(round(part * shape.problems), 1) for part in _MORE_PROBLEMS):
-        more = f"{added} more problem" + ("" if added == 1 else "s")
+        more = format_count(added, "more problem")
         yield (
             more,
             replace(shape, problems=shape.problems + added),

@@ -21,6 +21,7 @@ from isocompute.planner.pilot.tasks import choose_run_lambda
 from isocompute.planner.power import POWER_BUDGET
 from isocompute.planner.profile import COUNTING_WAYS, Profile
 from isocompute.planner.strategies.registry import STRATEGIES
+from isocompute.runners.parsing.printable import format_count
 from isocompute.runners.storage.files import describe_place
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE
@@ -130,7 +131,7 @@ def find_next_rows(path: str, budget: float | None = None, lam: float | str | No
     run = Run(path)
     finished = find_finished_problems(run)
     if len(finished) < 2:
-        has = f"{len(finished)} finished problem" + ("" if len(finished) == 1 else "s")
+        has = format_count(len(finished), "finished problem")
         raise DataError(f"The run {describe_place(path)} has {has}; a decision takes at least 2.")
     pool = read_pool(run, only=finished)
     unfinished = len(run.read_keys(PROBLEMS_TABLE)) - len(pool.problem_ids)
