@@ -136,8 +136,8 @@ def choose_pilot_for_regret(
         low, failed = low + 1, low
         if low == len(ladder):
             raise DataError(
-                f"No pilot of at most {format_count(most, 'problem')} is expected to lose {100 * target:g} points or less; "
-                f"the largest loses {100 * plan.expected.mean:.2g}."
+                f"No pilot of at most {format_count(most, 'problem')} is expected to lose {100 * target:g} points or "
+                f"less; the largest loses {100 * plan.expected.mean:.2g}."
             )
         plan = choose_pilot_within(model, ladder[low], kept, most, tasks)
     least = ladder[failed] if failed >= 0 else FEWEST_PILOT_PROBLEMS * compute_lowest_cost(model)
