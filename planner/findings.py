@@ -105,7 +105,7 @@ def derive_findings(profile: Profile, lam: float | None) -> Findings:
     flat_interval = find_plateau_interval(sc.solutions, sc.array) if profile.has_votes and len(sc.array) > 1 else None
     self_consistency, *others = list_strategy_options(profile, lam)
     crossed = {
-        other.strategy: find_crossover(other, self_consistency)
+        other.strategy: find_crossover(other, self_consistency, clusters=profile.clusters)
         for other in others
         if profile.has_votes and other.highest_cost >= self_consistency.lowest_cost
     }
@@ -147,11 +147,12 @@ def fit_strategy_laws(profile: Profile, strategy: str, lam: float | None) -> All
 def draw_profile_bootstrap(profile: Profile) -> NDArray[np.float64]:
     """Return the bootstrap weights of a profile's problems, (replicates, P).
 
-    A profile of means, or of one problem, has nothing to resample: it gets a single row of equal weights.
+    Clusters are resampled whole. A profile of means, of one problem or of one cluster has nothing to resample: it gets
+    a single row of equal weights.
     """
-    if not profile.per_problem or profile.problems < 2:
+    if profile.independent_problems < 2:
         return np.ones((1, 1)) if not profile.per_problem else np.ones((1, profile.problems)) / profile.problems
-    return draw_bootstrap_weights(profile.problems, FINDINGS_REPLICATES, FINDINGS_SEED)
+    return draw_bootstrap_weights(profile.problems, FINDINGS_REPLICATES, FINDINGS_SEED, clusters=profile.clusters)
 
 
 def list_law_budgets(S: list[int], V: list[int], lam: float) -> list[float]:
