@@ -15,6 +15,8 @@ from isocompute.planner.profile import ACCURACY_DIGITS, Curve, ExtrapolatedCurve
 
 EXTRAPOLATED_REACH = 4
 """Accuracies are extrapolated up to so many times the measured solutions, as far as the models are checked."""
+RISE_THRESHOLD = 0.0025
+"""A curve that gains less than a quarter of a point in a doubling has flattened."""
 EXTRAPOLATORS: dict[str, Callable[[Pool, ArrayLike], Extrapolation]] = {
     "sc": extrapolate_accuracy,
     "coverage": extrapolate_coverage,
@@ -128,7 +130,7 @@ def extrapolate_voting(profile: Profile, x: float, measured: float, expected: fl
     if found is None:
         return None
     accuracy = min(max(found.accuracy + expected - measured, 0.0), 1.0)
-    if measure_last_rise(profile.self_consistency) >= 0:
+    if measure_last_rise(profile.self_consistency) > -RISE_THRESHOLD:
         accuracy = max(accuracy, expected)
     shift = accuracy - found.accuracy
     ends = found.interval and (max(found.interval[0] + shift, 0.0), min(found.interval[1] + shift, 1.0))

@@ -10,7 +10,7 @@ from isocompute.planner.compare import (
     Comparison,
     find_cheaper_option,
 )
-from isocompute.planner.extrapolate import measure_last_rise
+from isocompute.planner.extrapolate import RISE_THRESHOLD, measure_last_rise
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import (
     describe_unplaced_strategies,
@@ -22,8 +22,6 @@ from isocompute.planner.strategies.options import (
 
 MIN_PROBLEMS = 30
 """With fewer problems, the simulated tasks count for more than what was measured."""
-RISE_THRESHOLD = 0.0025
-"""A curve that gains less than a quarter of a point in a doubling has flattened."""
 
 
 def collect_plan_warnings(

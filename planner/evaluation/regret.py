@@ -167,8 +167,8 @@ def split_problems(measured: MeasuredPool, count: int, rng: np.random.Generator)
         total = len(np.unique(clusters))
         if total < 3:
             raise DataError(
-                "An evaluation takes at least 3 clusters of problems, 2 for the pilot and 1 to score its advice on; this "
-                f"run has {total}."
+                "An evaluation takes at least 3 clusters of problems, 2 for the pilot and 1 to score its advice on; "
+                f"this run has {total}."
             )
         if len(others):
             raise DataError(

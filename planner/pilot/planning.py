@@ -69,9 +69,7 @@ class PilotGoal:
             raise ConfigError(f"The budget of a pilot must be a finite number above zero; got {self.worth:g}.")
         for name, value in (("regret", self.regret), ("gap", self.gap)):
             if value is not None and not 0 < value < 100:
-                raise ConfigError(
-                    f"A {name} must be a finite number of points above zero and below 100; got {value:g}."
-                )
+                raise ConfigError(f"A {name} must be a finite number of points above 0 and below 100; got {value:g}.")
 
 
 @dataclass(frozen=True, eq=False)
