@@ -66,7 +66,7 @@ def code_problem_groups(
     return ProblemGroups(cluster, stratum, np.bincount(cluster))
 
 
-def linearise_clusters(values: ArrayLike, clusters: ArrayLike | None = None) -> NDArray[np.float64]:
+def compute_cluster_values(values: ArrayLike, clusters: ArrayLike | None = None) -> NDArray[np.float64]:
     """Return the linearised value of each cluster, by which the error of a mean over problems is that of clusters.
 
     It is the mean over problems plus the sum of the cluster's deviations from it, divided by the mean cluster size; for
@@ -80,7 +80,7 @@ def linearise_clusters(values: ArrayLike, clusters: ArrayLike | None = None) -> 
         (n, …) for n clusters; the values themselves without clusters.
 
     Example:
-        >>> linearise_clusters([0.0, 0.5, 1.0, 0.5], clusters=["a", "a", "b", "b"])
+        >>> compute_cluster_values([0.0, 0.5, 1.0, 0.5], clusters=["a", "a", "b", "b"])
         array([0.25, 0.75])
     """
     table = np.asarray(values, dtype=float)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from isocompute.fits.choice.held_out import score_held_out, score_in_sample, split_folds
-from isocompute.fits.groups import linearise_clusters
+from isocompute.fits.groups import compute_cluster_values
 from isocompute.fits.power import PairedPower, compute_paired_power
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import list_strategy_options
@@ -58,7 +58,7 @@ def measure_strategy_power(profile: Profile, budgets: Sequence[float]) -> Strate
             rival = score_held_out(others, [budget], problems).accuracy[-1, :, 0]
             votes = score_held_out(voting, [budget], problems).accuracy[0, :, 0]
             unit = "problems" if profile.clusters is None else "clusters of problems"
-            lead = linearise_clusters(rival - votes, profile.clusters)
+            lead = compute_cluster_values(rival - votes, profile.clusters)
             best_other = others[int(score_in_sample(others, [budget]).choices.strategy_index[0, 0])].strategy
             return StrategyPower(budget, best_other, "sc", compute_paired_power(lead), unit)
     return None

@@ -25,7 +25,7 @@ from isocompute.fits.choice.held_out import (
     split_folds,
 )
 from isocompute.fits.choice.options import AllocationOptions
-from isocompute.fits.groups import linearise_clusters
+from isocompute.fits.groups import compute_cluster_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,7 +218,7 @@ def choose_compute_optimal(
     gain = out.mean(axis=0) - common[0]
     optimistic_gain = optimistic_scores.mean(axis=0) - common_optimistic[0]
     gain_low, gain_high = compute_enclosing_interval(
-        linearise_clusters(gain, clusters), linearise_clusters(optimistic_gain, clusters), level
+        compute_cluster_values(gain, clusters), compute_cluster_values(optimistic_gain, clusters), level
     )
     level_choices = []
     for row, number in enumerate(np.unique(cases)):

@@ -19,7 +19,7 @@ from isocompute.fits.choice.held_out import (
 )
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.ties import TIE_TOLERANCE
-from isocompute.fits.groups import linearise_clusters
+from isocompute.fits.groups import compute_cluster_values
 
 _BUDGETS_PER_OCTAVE = 16  # budgets per doubling
 
@@ -99,12 +99,12 @@ def find_crossover(
     budgets = np.geomspace(first, last, int(np.ceil(np.log2(last / first) * _BUDGETS_PER_OCTAVE)) + 1)
     both, P = (theirs, ours), len(ours.accuracy)
     in_sample = np.diff(score_in_sample(both, budgets).accuracy[:2], axis=0)[0]
-    in_sample = linearise_clusters(in_sample, clusters)
+    in_sample = compute_cluster_values(in_sample, clusters)
     if len(in_sample) < 2:
         budget = _find_overtaking_budget(budgets, in_sample[0], in_sample[0])
         return Crossover(budget, None, None, budgets, in_sample[0], None, theirs.highest_cost, level)
     folds = problems or split_folds(P, clusters=clusters)
-    held_out = linearise_clusters(np.diff(score_held_out(both, budgets, folds).accuracy[:2], axis=0)[0], clusters)
+    held_out = compute_cluster_values(np.diff(score_held_out(both, budgets, folds).accuracy[:2], axis=0)[0], clusters)
     low, high = compute_enclosing_interval(held_out, in_sample, level)
     gain = held_out.mean(axis=0)
     ever_ahead = bool((high > TIE_TOLERANCE).any())

@@ -31,7 +31,7 @@ PILOT_TASKS = 200
 PILOT_PROBLEMS = 500
 """The most problems of a pilot, unless it is set."""
 COST_FACTOR = 1.1
-"""How much a pilot for a regret may cost in relation to the cheapest one."""
+"""The largest ratio of the cost of a pilot for a regret to that of the cheapest one."""
 
 
 @dataclass(frozen=True, eq=False)

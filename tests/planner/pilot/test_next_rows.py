@@ -18,7 +18,7 @@ from isocompute.fits.choice.recommendation import choose_recommendations
 from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.pilot.additions import limit_samples, list_additions
 from isocompute.planner.pilot.decision import build_decision
-from isocompute.planner.pilot.next_rows import find_dominated_strategies
+from isocompute.planner.pilot.next_rows import NextOption, find_dominated_strategies
 from isocompute.planner.pilot.noise import place_typical_noise
 from isocompute.planner.prior import read_accuracy_prior
 from isocompute.runners.sampling.sweep import run_sweep
@@ -117,6 +117,14 @@ def test_problems_of_one_cluster_and_runs_in_memory_are_named_in_words():
     few = iso.next_rows(make_run(2), "4x", lam=1.0).to_dict()
     assert few["options"][0]["rows"].split(" with ")[0] != "1 more problems"
     assert any(option["rows"].startswith("1 more problem") for option in few["options"])
+
+
+def test_the_rows_to_add_are_the_first_that_gain_enough():
+    cheap, enough = (NextOption("rows", PilotShape(2, 1), cost, 0.01, gain) for cost, gain in ((1, 4e-4), (50, 9e-4)))
+    found = iso.next_rows(make_run(4), "4x", lam=1.0)._found
+    assert replace(found, options=(cheap, enough)).best is enough
+    assert replace(found, options=(cheap,)).best is None
+    assert any(warning.startswith("1 problem is left out") for warning in replace(found, unfinished=1).warnings)
 
 
 def test_additions_cost_what_their_rows_cost():
