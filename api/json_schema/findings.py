@@ -33,7 +33,8 @@ class OptionJson(JsonBlock):
     interval: Interval | None
     """95 % interval of the expected accuracy; null without per-problem values."""
     probability_best: Fraction | None
-    """Probability that no other strategy is better by more than ``equivalence_points``; null also without votes."""
+    """Probability that no other strategy is better by more than ``equivalence_points``; null also without votes,
+    and with fewer than five independent problems."""
     probability_highest: Fraction | None
     """Probability that no other strategy is better at all; null likewise."""
     equivalence_points: float
