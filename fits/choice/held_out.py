@@ -132,8 +132,8 @@ def split_folds(
         >>> split_folds(6, parts=3, splits=1).test.sum(axis=1)
         array([2, 2, 2])
         >>> split_folds(4, parts=2, splits=1, clusters=["a", "a", "b", "b"]).test.astype(int)
-        array([[1, 1, 0, 0],
-               [0, 0, 1, 1]])
+        array([[0, 0, 1, 1],
+               [1, 1, 0, 0]])
     """
     groups = code_problem_groups(problems, clusters=clusters)
     if groups.clusters < 2:
