@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from isocompute.api.profiles import ProfileSource, describe_option, load_profile
 from isocompute.api.results import Result
 from isocompute.errors import BudgetError
-from isocompute.planner.budget import Budget
+from isocompute.planner.budget import Budget, format_compute
 from isocompute.planner.compare import StrategyOption
 from isocompute.planner.plan import Plan, make_plan
 from isocompute.planner.profile import apply_lambda, check_rho
@@ -72,9 +72,11 @@ class PlanResult(Result):
     def _describe(self) -> list[str]:
         plan, best = self._plan, self._plan.recommendation
         low_high = "" if plan.interval is None else " [{:.1f}, {:.1f}]".format(*(100 * end for end in plan.interval))
+        kind = "measured" if plan.interval is None else "expected"
         return [
-            f"At {plan.budget:g}x per problem: {best.strategy} {best.settings}, for {best.compute:,.4g}x",
-            f"expected accuracy {100 * plan.expected_accuracy:.1f} %{low_high}, from profile '{plan.profile_name}'",
+            f"At {format_compute(plan.budget)} per problem: {best.strategy} {best.settings}, for "
+            f"{format_compute(best.compute)}",
+            f"{kind} accuracy {100 * plan.expected_accuracy:.1f} %{low_high}, from profile '{plan.profile_name}'",
             *(describe_alternative(option) for option in plan.alternatives[:1]),
             *(f"warning: {warning}" for warning in plan.warnings),
         ]
@@ -84,7 +86,7 @@ def describe_alternative(option: StrategyOption) -> str:
     """Return a line on the best alternative to the recommended strategy."""
     gap = "" if option.gap is None else f", {100 * option.gap:.1f} points behind"
     ends = "" if option.gap_interval is None else " [{:+.1f}, {:+.1f}]".format(*(100 * x for x in option.gap_interval))
-    return f"next best: {option.strategy} {option.settings}, for {option.compute:,.4g}x{gap}{ends}"
+    return f"next best: {option.strategy} {option.settings}, for {format_compute(option.compute)}{gap}{ends}"
 
 
 def plan(
@@ -124,5 +126,5 @@ def read_budget_number(budget: object) -> Budget:
         number = math.nan
     if not (number > 0 and math.isfinite(number)):
         shown = format_error_value(budget)
-        raise BudgetError(f"budget must be text such as '128x', or a number above zero; it is {shown}.")
+        raise BudgetError(f"budget must be text such as '128x', or a finite number above zero; it is {shown}.")
     return Budget(number)

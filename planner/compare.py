@@ -27,6 +27,9 @@ from isocompute.planner.strategies.options import list_doubling_budgets, list_st
 EQUIVALENCE_POINTS = 100 * EQUIVALENCE_MARGIN
 """The equivalence margin in points of accuracy."""
 
+FEWEST_FOR_PROBABILITY = 5
+"""With fewer independent problems no probability of being the best is given: the simulated tasks would make it."""
+
 ConfidenceInterval = tuple[float, float]
 
 
@@ -43,8 +46,8 @@ class StrategyOption:
         accuracy: expected accuracy on new problems.
         measured_accuracy: mean over the measured problems at the same allocation.
         interval: 95 % interval of the expected accuracy; None without per-problem values.
-        probability_best: probability that no other strategy is better by more than `EQUIVALENCE_MARGIN`; None without
-            per-problem values, and without votes.
+        probability_best: probability that no other strategy is better by more than `EQUIVALENCE_MARGIN`; None with
+            fewer than `FEWEST_FOR_PROBABILITY` independent problems, and without votes.
         probability_highest: probability that no other strategy is better at all; None likewise.
         at_limit: the numbers that are the largest measured, although the budget would pay for more.
         is_informative: whether the verdicts or scores that it pays for were shown to tell right solutions from wrong
@@ -184,7 +187,7 @@ def _describe_rows(
     gaps = None if posterior is None else enclose_differences(posterior, rows, 0)
     leads = None if posterior is None else [(-high, -low) for low, high in enclose_differences(posterior, rows, votes)]
     # Without votes SC is unknown from two solutions on, and so is which strategy is the best.
-    is_known = posterior is not None and (profile.has_votes or budget < 2)
+    is_known = profile.independent_problems >= FEWEST_FOR_PROBABILITY and (profile.has_votes or budget < 2)
     best = compute_best_probabilities(posterior, rows, EQUIVALENCE_MARGIN) if posterior and is_known else None
     highest = compute_best_probabilities(posterior, rows, 0.0) if posterior and is_known else None
     accuracy = np.clip([row.accuracy for row in rows], 0, 1).tolist()

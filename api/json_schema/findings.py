@@ -33,7 +33,8 @@ class OptionJson(JsonBlock):
     interval: Interval | None
     """95 % interval of the expected accuracy; null without per-problem values."""
     probability_best: Fraction | None
-    """Probability that no other strategy is better by more than ``equivalence_points``; null also without votes."""
+    """Probability that no other strategy is better by more than ``equivalence_points``; null also without votes,
+    and with fewer than five independent problems."""
     probability_highest: Fraction | None
     """Probability that no other strategy is better at all; null likewise."""
     equivalence_points: float
@@ -175,9 +176,9 @@ class PowerJson(JsonBlock):
     standard_deviation: float
     """Standard deviation of the difference over problems."""
     problems: int
-    """The number of measured problems."""
+    """The number of measured problems, or of clusters where problems are in clusters."""
     needed: int | Literal["over 1000000"] | None
-    """Problems that give the test its power at the measured gap; null if the differences do not vary."""
+    """Problems or clusters that give the test its power at the measured gap; null if the differences do not vary."""
     needed_interval: tuple[int | Literal["over 1000000"] | None, int | Literal["over 1000000"] | None]
     """The same at the ends of the 95 % interval of gap / standard deviation, the fewer first."""
     smallest_gap: float | None

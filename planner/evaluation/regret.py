@@ -164,9 +164,19 @@ def split_problems(measured: MeasuredPool, count: int, rng: np.random.Generator)
     problems = np.sort(np.argsort(rng.permutation(clusters.max() + 1)[clusters], kind="stable")[:count])
     others = np.flatnonzero(~np.isin(clusters, clusters[problems]))
     if not len(others) or len(np.unique(clusters[problems])) < 2:
+        total = len(np.unique(clusters))
+        if total < 3:
+            raise DataError(
+                "An evaluation takes at least 3 clusters of problems, 2 for the pilot and 1 to score its advice on; "
+                f"this run has {total}."
+            )
+        if len(others):
+            raise DataError(
+                f"A pilot of {count} problems lies in one cluster, and takes at least 2; draw more problems."
+            )
         raise DataError(
-            f"A pilot of {count} problems does not leave clusters to score it on, or has one cluster; the run has "
-            f"{len(np.unique(clusters))} clusters of problems."
+            f"A pilot of {count} problems touches all {total} clusters, so that none is left to score its advice on; "
+            "draw fewer problems."
         )
     return problems, others
 
