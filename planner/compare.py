@@ -252,14 +252,17 @@ def _find_limits(table: AllocationOptions, chosen: int, budget: float) -> tuple[
 def find_cheaper_option(options: list[StrategyOption]) -> StrategyOption | None:
     """Return the most accurate option that costs at most half of the first and is not clearly behind it, if any.
 
-    An option is clearly behind if its gap interval lies above zero.
+    It may be recommended: its selector is informative. An option is clearly behind if its gap interval lies above zero.
     """
     first, *others = options
     return next(
         (
             option
             for option in sorted(others, key=lambda option: -option.accuracy)
-            if 2 * option.compute <= first.compute and option.gap_interval is not None and option.gap_interval[0] <= 0
+            if option.is_informative
+            and 2 * option.compute <= first.compute
+            and option.gap_interval is not None
+            and option.gap_interval[0] <= 0
         ),
         None,
     )

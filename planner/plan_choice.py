@@ -56,7 +56,7 @@ def _choose_from_problems(
         expected = [table.accuracy.mean(axis=0) @ table.grid.weights for table in tables]
     else:
         expected = update_prior(prior, tables, clusters=clusters[problems]).compute_expected_accuracies()
-    return choose_recommendations(tables, expected, budgets)
+    return choose_recommendations(tables, expected, budgets, clusters=clusters[problems])
 
 
 def _score_choices(

@@ -37,6 +37,7 @@ def collect_plan_warnings(
             f"SC was measured up to {format_compute(most_solutions)}; at {format_compute(x)} its best value up to "
             f"there is used; the effect of more votes is {known}.{describe_rise(profile, len(compared.options) > 1)}"
         )
+    sentences += describe_uninformative_selectors(compared)
     sentences += describe_unused_budget(compared, x) + describe_limits(compared)
     sentences += describe_scorer_limits(profile, x)
     if profile.genrm is None:
@@ -90,7 +91,7 @@ def describe_unused_budget(compared: Comparison, x: float) -> list[str]:
         return []
     return [
         f"{best.strategy} {best.settings} uses {format_compute(best.compute)} of {format_compute(x)}: of what was "
-        f"measured, no dearer allocation is better by more than {EQUIVALENCE_POINTS:g} points."
+        f"measured and may be recommended, no dearer allocation is better by more than {EQUIVALENCE_POINTS:g} points."
     ]
 
 

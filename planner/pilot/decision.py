@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from isocompute.errors import BudgetError
 from isocompute.fits.arrays import Floats
@@ -95,17 +96,19 @@ class Decision:
         return np.asarray(normal @ root @ self.loadings.T)
 
 
-def build_decision(posterior: AccuracyPosterior, budget: float) -> Decision:
+def build_decision(posterior: AccuracyPosterior, budget: float, clusters: ArrayLike | None = None) -> Decision:
     """Return the decision at a budget.
 
     Args:
         posterior: the joint distribution of the accuracies.
         budget: in x.
+        clusters: (P,) label of each problem's cluster; None if each problem is its own.
 
     Raises:
         BudgetError: it pays for no allocation.
     """
-    (found,) = choose_recommendations(posterior.tables, posterior.compute_expected_accuracies(), [budget])
+    expected = posterior.compute_expected_accuracies()
+    (found,) = choose_recommendations(posterior.tables, expected, [budget], clusters=clusters)
     if found is None:
         raise BudgetError(f"A budget of {format_compute(budget)} pays for no measured allocation.")
     strategies: list[str] = []

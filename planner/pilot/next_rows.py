@@ -159,7 +159,7 @@ def rank_next_rows(
         raise DataError(f"The run {describe_place(run.path)} has one independent problem; a decision takes at least 2.")
     highest = max(table.highest_cost for table in expected.tables)
     budget = min(POWER_BUDGET, highest) if budget is None else budget
-    decision = build_decision(expected.posterior, budget)
+    decision = build_decision(expected.posterior, budget, profile.clusters)
     shape = get_full_shape(run.pool)
     noise = measure_sampling_noise(run.pool, expected.tables)
     now = decision.compute_regret()

@@ -1,4 +1,4 @@
-"""Pilots of 40 problems with a verifier that knows nothing: verifying is recommended in at most one of twenty at 64x."""
+"""Pilots of 40 problems with a verifier that knows nothing: at 64x verifying is recommended in at most 1 of 20."""
 
 from __future__ import annotations
 
