@@ -8,7 +8,7 @@ import numpy as np
 
 from isocompute.api.profiles import FittedProfile
 from isocompute.api.results import Result
-from isocompute.api.runs import SOURCE_KINDS, OpenedRun, RunSource, describe_place, require_path
+from isocompute.api.runs import SOURCE_KINDS, OpenedRun, RunSource, require_path
 from isocompute.errors import ConfigError
 from isocompute.planner.difficulty import (
     DIFFICULTY_KINDS,
@@ -19,6 +19,7 @@ from isocompute.planner.difficulty import (
 )
 from isocompute.planner.profile import apply_costs
 from isocompute.runners.parsing.printable import format_error_value
+from isocompute.runners.storage.files import describe_place
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isocompute.api.results import Result
-from isocompute.api.runs import RunSource, describe_place, open_run
+from isocompute.api.runs import RunSource, open_run
 from isocompute.errors import ConfigError
 from isocompute.planner.evaluation.regret import ADVICE, EVALUATION_SPLITS
 from isocompute.planner.evaluation.run_evaluation import RunEvaluation, evaluate_run
 from isocompute.runners.parsing.printable import format_error_value
+from isocompute.runners.storage.files import describe_place
 
 if TYPE_CHECKING:
     import pandas as pd

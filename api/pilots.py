@@ -10,15 +10,16 @@ import numpy as np
 from isocompute.api.plans import read_budget_number
 from isocompute.api.profiles import FittedProfile
 from isocompute.api.results import Result
-from isocompute.api.runs import RUN_KINDS, OpenedRun, describe_place, require_path
+from isocompute.api.runs import RUN_KINDS, OpenedRun, require_path
 from isocompute.errors import BudgetError, ConfigError
-from isocompute.planner.budget import Budget
+from isocompute.planner.budget import Budget, format_compute
 from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.pilot.expectation import ExpectedRegret
 from isocompute.planner.pilot.next_rows import NextOption, NextRows, find_next_rows
 from isocompute.planner.pilot.planning import PilotGoal, PricedPilot, choose_pilot
 from isocompute.planner.pilot.shapes import PILOT_PROBLEMS
 from isocompute.runners.parsing.printable import format_error_value
+from isocompute.runners.storage.files import describe_place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +82,7 @@ class PilotResult(Result):
         plan = self._found.plan
         low, high = plan.expected.interval
         return [
-            f"Pilot of {plan.shape}, for {plan.cost:,.0f}x in total",
+            f"Pilot of {plan.shape}, for {format_compute(plan.cost)} in total",
             f"expected regret {100 * plan.expected.mean:.2f} points [{100 * low:.2f}, {100 * high:.2f}], "
             f"from {plan.model.source}",
             *(f"warning: {warning}" for warning in self.warnings),
@@ -214,12 +215,12 @@ class NextRowsResult(Result):
         best = "no rows are worth adding"
         if found.best is not None:
             best = (
-                f"add {found.best.rows}, for {found.best.cost:,.0f}x: expected regret {100 * found.best.regret:.2f} "
-                "points afterwards"
+                f"add {found.best.rows}, for {format_compute(found.best.cost)}: expected regret "
+                f"{100 * found.best.regret:.2f} points afterwards"
             )
         return [
             f"Run {describe_place(found.run)}: {found.shape}",
-            f"at {found.budget:g}x {found.recommended}, expected regret {100 * found.regret:.2f} points",
+            f"at {format_compute(found.budget)} {found.recommended}, expected regret {100 * found.regret:.2f} points",
             best,
             *(f"warning: {warning}" for warning in self.warnings),
         ]

@@ -11,7 +11,7 @@ from isocompute.api.model_plans import ModelPlanResult
 from isocompute.api.profiles import ProfileSource, describe_option, load_profile
 from isocompute.api.results import Result
 from isocompute.errors import BudgetError
-from isocompute.planner.budget import Budget
+from isocompute.planner.budget import Budget, format_compute
 from isocompute.planner.compare import StrategyOption
 from isocompute.planner.costs.report import describe_plan_costs
 from isocompute.planner.costs.request import build_request
@@ -79,10 +79,12 @@ class PlanResult(Result):
         plan, best = self._plan, self._plan.recommendation
         low_high = "" if plan.interval is None else " [{:.1f}, {:.1f}]".format(*(100 * end for end in plan.interval))
         costs = [] if plan.costs is None else describe_plan_costs(plan.costs)[:1]
+        kind = "measured" if plan.interval is None else "expected"
         return [
             *([] if plan.toy_note is None else [plan.toy_note]),
-            f"At {plan.budget:g}x per problem: {best.strategy} {best.settings}, for {best.compute:,.4g}x",
-            f"expected accuracy {100 * plan.expected_accuracy:.1f} %{low_high}, from profile '{plan.profile_name}'",
+            f"At {format_compute(plan.budget)} per problem: {best.strategy} {best.settings}, for "
+            f"{format_compute(best.compute)}",
+            f"{kind} accuracy {100 * plan.expected_accuracy:.1f} %{low_high}, from profile '{plan.profile_name}'",
             *costs,
             *(describe_alternative(option) for option in plan.alternatives[:1]),
             *(f"warning: {warning}" for warning in plan.warnings),
@@ -93,7 +95,7 @@ def describe_alternative(option: StrategyOption) -> str:
     """Return a line on the best alternative to the recommended strategy."""
     gap = "" if option.gap is None else f", {100 * option.gap:.1f} points behind"
     ends = "" if option.gap_interval is None else " [{:+.1f}, {:+.1f}]".format(*(100 * x for x in option.gap_interval))
-    return f"next best: {option.strategy} {option.settings}, for {option.compute:,.4g}x{gap}{ends}"
+    return f"next best: {option.strategy} {option.settings}, for {format_compute(option.compute)}{gap}{ends}"
 
 
 def plan(
@@ -168,5 +170,5 @@ def read_budget_number(budget: object) -> Budget:
         number = math.nan
     if not (number > 0 and math.isfinite(number)):
         shown = format_error_value(budget)
-        raise BudgetError(f"budget must be text such as '128x', or a number above zero; it is {shown}.")
+        raise BudgetError(f"budget must be text such as '128x', or a finite number above zero; it is {shown}.")
     return Budget(number)

@@ -15,6 +15,7 @@ from isocompute.planner.estimate.fitting import fit_profile, name_profile_file
 from isocompute.planner.findings import Findings, derive_findings
 from isocompute.planner.power import StrategyPower, measure_strategy_power
 from isocompute.planner.profile import Profile, read_profile
+from isocompute.runners.parsing.printable import format_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,8 @@ class FittedProfile(Result):
         best = at.options[0]
         lam = "" if profile.lam is None else f"; λ = {profile.lam:.3g}"
         return [
-            f"Profile '{profile.name}': {profile.problems:,} problems{lam}; {', '.join(profile.strategies)}",
+            f"Profile '{profile.name}': {format_count(profile.problems, 'problem')}{lam}; "
+            f"{', '.join(profile.strategies)}",
             profile.description,
             f"At {budget:,.0f}x the best is {best.strategy} {best.settings}; "
             f"{100 * at.expected_accuracy:.1f} % expected accuracy",

@@ -10,6 +10,7 @@ from isocompute.api.results import Result
 from isocompute.errors import ConfigError
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.building import build_hidden_run
+from isocompute.runners.storage.files import describe_place
 from isocompute.runners.storage.locking import LOCK_FILE
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import (
@@ -129,15 +130,6 @@ class OpenedRun(Result):
             f"Run {describe_place(self.path)}",
             ", ".join(f"{count:,} {name}" for name, count in counts.items() if count),
         ]
-
-
-def describe_place(path: str) -> str:
-    """Return a run's place in words.
-
-    >>> describe_place("runs/mine"), describe_place("memory://isocompute-frames/49ed10a6956ff384/frame")
-    ("at 'runs/mine'", "'frame' in memory")
-    """
-    return f"'{path.rpartition('/')[2]}' in memory" if path.startswith("memory://") else f"at '{path}'"
 
 
 RunSource = OpenedRun | str | os.PathLike[str]

@@ -66,6 +66,32 @@ def code_problem_groups(
     return ProblemGroups(cluster, stratum, np.bincount(cluster))
 
 
+def compute_cluster_values(values: ArrayLike, clusters: ArrayLike | None = None) -> NDArray[np.float64]:
+    """Return the linearised value of each cluster, by which the error of a mean over problems is that of clusters.
+
+    It is the mean over problems plus the sum of the cluster's deviations from it, divided by the mean cluster size; for
+    clusters of equal size, the cluster's mean. The mean of these values is the mean over problems.
+
+    Args:
+        values: (P, …) per-problem values.
+        clusters: (P,) label of each problem's cluster; None if each problem is its own.
+
+    Returns:
+        (n, …) for n clusters; the values themselves without clusters.
+
+    Example:
+        >>> compute_cluster_values([0.0, 0.5, 1.0, 0.5], clusters=["a", "a", "b", "b"])
+        array([0.25, 0.75])
+    """
+    table = np.asarray(values, dtype=float)
+    if clusters is None:
+        return table
+    groups, mean = code_problem_groups(len(table), clusters=clusters), table.mean(axis=0)
+    sums = np.zeros((groups.clusters, *table.shape[1:]))
+    np.add.at(sums, groups.cluster, table - mean)
+    return np.asarray(mean + sums / groups.sizes.mean())
+
+
 def _join_small_strata(codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the new number of each stratum, after small ones are joined with the next."""
     joined: list[int] = []

@@ -107,7 +107,7 @@ class Budget:
             )
         x = self.multiple * (plateau or 1) if self.of_plateau else self.multiple
         if x < 1:
-            raise BudgetError(f"A budget of {x:g}x does not pay for one solution; the least is 1x.")
+            raise BudgetError(f"A budget of {format_compute(x)} does not pay for one solution; the least is 1x.")
         return x
 
 
@@ -166,3 +166,12 @@ def _format_number(number: float, digits: int) -> str:
     if "e" not in text or number < 1:
         return text
     return f"{float(text.replace(',', '')):,.0f}" if number < 1e15 else text
+
+
+def format_compute(x: float) -> str:
+    """Return compute in x for a sentence: three significant digits below 100x, four below 1,000x, then whole numbers.
+
+    >>> format_compute(4.151), format_compute(52.9113), format_compute(8), format_compute(126.52)
+    ('4.15x', '52.9x', '8x', '126.5x')
+    """
+    return f"{x:.3g}x" if x < 99.95 else f"{x:.4g}x" if x < 999.95 else f"{x:,.0f}x"

@@ -27,6 +27,9 @@ from isocompute.planner.strategies.options import list_doubling_budgets, list_st
 EQUIVALENCE_POINTS = 100 * EQUIVALENCE_MARGIN
 """The equivalence margin in points of accuracy."""
 
+FEWEST_FOR_PROBABILITY = 5
+"""With fewer independent problems no probability of being the best is given: the simulated tasks would make it."""
+
 ConfidenceInterval = tuple[float, float]
 
 
@@ -43,10 +46,12 @@ class StrategyOption:
         accuracy: expected accuracy on new problems.
         measured_accuracy: mean over the measured problems at the same allocation.
         interval: 95 % interval of the expected accuracy; None without per-problem values.
-        probability_best: probability that no other strategy is better by more than `EQUIVALENCE_MARGIN`; None without
-            per-problem values, and without votes.
+        probability_best: probability that no other strategy is better by more than `EQUIVALENCE_MARGIN`; None with
+            fewer than `FEWEST_FOR_PROBABILITY` independent problems, and without votes.
         probability_highest: probability that no other strategy is better at all; None likewise.
         at_limit: the numbers that are the largest measured, although the budget would pay for more.
+        is_informative: whether the verdicts or scores that it pays for were shown to tell right solutions from wrong
+            ones, see `is_selector_informative`. A strategy of which this is false is not recommended.
         equivalence_points: points of accuracy within which strategies are equivalent.
         gap: expected accuracy of the recommendation minus that of this strategy; None for the recommendation itself.
         gap_interval: 95 % interval of the gap.
@@ -63,6 +68,7 @@ class StrategyOption:
     probability_best: float | None
     probability_highest: float | None
     at_limit: tuple[str, ...] = ()
+    is_informative: bool = True
     equivalence_points: float = EQUIVALENCE_POINTS
     gap: float | None = None
     gap_interval: ConfidenceInterval | None = None
@@ -159,14 +165,14 @@ def compare_budgets(
         first: the strategy to put first instead of the recommended one.
     """
     expected = compute_expected_accuracies(profile, lam) if expected is None else expected
-    found = choose_recommendations(expected.tables, expected.accuracy, budgets)
+    found = choose_recommendations(expected.tables, expected.accuracy, budgets, clusters=profile.clusters)
     comparisons = []
     for budget, recommendation in zip(budgets, found, strict=True):
         assert recommendation is not None, "one solution costs 1x, and a smaller budget is refused"
         chosen = (row for row in recommendation.rows if expected.tables[row.table].strategy == first)
         best = next(chosen, recommendation.best)
         rows = [best, *(row for row in recommendation.rows if row != best)]
-        comparisons.append(Comparison(_describe_rows(profile, expected, rows, budget)))
+        comparisons.append(Comparison(_describe_rows(profile, expected, rows, budget, recommendation.uninformed)))
     return comparisons
 
 
@@ -185,7 +191,11 @@ def compute_expected_accuracies(profile: Profile, lam: float | None) -> Expected
 
 
 def _describe_rows(
-    profile: Profile, expected: ExpectedAccuracies, rows: list[ChosenAllocation], budget: float
+    profile: Profile,
+    expected: ExpectedAccuracies,
+    rows: list[ChosenAllocation],
+    budget: float,
+    uninformed: frozenset[int],
 ) -> list[StrategyOption]:
     """Return the strategies of a recommendation, the recommended one first, with what is known of their error."""
     posterior = expected.posterior
@@ -193,7 +203,7 @@ def _describe_rows(
     gaps = None if posterior is None else enclose_differences(posterior, rows, 0)
     leads = None if posterior is None else [(-high, -low) for low, high in enclose_differences(posterior, rows, votes)]
     # Without votes SC is unknown from two solutions on, and so is which strategy is the best.
-    is_known = posterior is not None and (profile.has_votes or budget < 2)
+    is_known = profile.independent_problems >= FEWEST_FOR_PROBABILITY and (profile.has_votes or budget < 2)
     best = compute_best_probabilities(posterior, rows, EQUIVALENCE_MARGIN) if posterior and is_known else None
     highest = compute_best_probabilities(posterior, rows, 0.0) if posterior and is_known else None
     accuracy = np.clip([row.accuracy for row in rows], 0, 1).tolist()
@@ -212,6 +222,7 @@ def _describe_rows(
                 probability_best=None if best is None else best[i],
                 probability_highest=None if highest is None else highest[i],
                 at_limit=_find_limits(table, row.allocation, budget),
+                is_informative=row.table not in uninformed,
                 gap=accuracy[0] - accuracy[i] if i else None,
                 gap_interval=None if gaps is None or not i else gaps[i],
                 lead=accuracy[i] - accuracy[votes],
@@ -257,14 +268,17 @@ def _find_limits(table: AllocationOptions, chosen: int, budget: float) -> tuple[
 def find_cheaper_option(options: list[StrategyOption]) -> StrategyOption | None:
     """Return the most accurate option that costs at most half of the first and is not clearly behind it, if any.
 
-    An option is clearly behind if its gap interval lies above zero.
+    It may be recommended: its selector is informative. An option is clearly behind if its gap interval lies above zero.
     """
     first, *others = options
     return next(
         (
             option
             for option in sorted(others, key=lambda option: -option.accuracy)
-            if 2 * option.compute <= first.compute and option.gap_interval is not None and option.gap_interval[0] <= 0
+            if option.is_informative
+            and 2 * option.compute <= first.compute
+            and option.gap_interval is not None
+            and option.gap_interval[0] <= 0
         ),
         None,
     )

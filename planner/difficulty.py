@@ -29,6 +29,7 @@ from isocompute.planner.plan_choice import score_plan_choice
 from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, apply_costs, find_bundled_profiles, read_profile
 from isocompute.planner.reuse import build_reusing_options
 from isocompute.planner.strategies.options import describe_unplaced_strategies, list_strategy_options
+from isocompute.runners.storage.files import describe_place
 from isocompute.runners.storage.run import Run
 
 DIFFICULTY_KINDS = ("oracle", "estimate", "agreement", "score", "level")
@@ -108,7 +109,7 @@ def build_figure_studies(profile: Profile, run: RunPool | None) -> list[Difficul
     Returns:
         An empty list for a profile of means or of one problem.
     """
-    if not profile.per_problem or profile.problems < 2:
+    if profile.independent_problems < 2:
         return []
     bound = build_profile_study(profile, "oracle")
     if run is None or not run.has_answers:
@@ -191,7 +192,9 @@ def build_pool_study(
     reusing = (
         build_reusing_options(assigned, run.pool, run.has_answers, profile, options) if assigned.samples else options
     )
-    return build_study(name or run.path, kind, assigned, reusing, options, describe_unknown_costs(profile))
+    return build_study(
+        name or run.path, kind, assigned, reusing, options, describe_unknown_costs(profile), profile.clusters
+    )
 
 
 def build_profile_study(profile: Profile, kind: str) -> DifficultyStudy:
@@ -213,7 +216,9 @@ def build_profile_study(profile: Profile, kind: str) -> DifficultyStudy:
     levels = assign_quantile_levels(profile.self_consistency.array[:, 0])
     seen = np.zeros((1, profile.problems, 0), dtype=np.int64)
     assigned = DifficultyLevels(levels[None], 0.0, in_practice=False, seen=seen)
-    return build_study(profile.name, kind, assigned, options, options, describe_unknown_costs(profile))
+    return build_study(
+        profile.name, kind, assigned, options, options, describe_unknown_costs(profile), profile.clusters
+    )
 
 
 def describe_unknown_costs(profile: Profile) -> tuple[str, ...]:
@@ -229,6 +234,7 @@ def build_study(
     options: list[AllocationOptions],
     pool_options: list[AllocationOptions],
     notes: tuple[str, ...] = (),
+    clusters: list[int] | None = None,
 ) -> DifficultyStudy:
     """Choose the best option of each level at every power of two up to the highest measured cost.
 
@@ -239,18 +245,21 @@ def build_study(
         options: of each strategy, over R·P rows, with the cost of finding the level in their costs.
         pool_options: options of each strategy over the whole pool, P rows, for the one choice for all.
         notes: limits of the options, in sentences.
+        clusters: (P,) cluster of each problem; None if each is its own.
 
     Raises:
-        DataError: there is only one problem.
+        DataError: there is only one problem, or one cluster.
     """
     most = max(table.highest_cost for table in pool_options)
     budgets = [2.0**power for power in range(math.floor(math.log2(most)) + 1)]
     P = assigned.levels.shape[1]
-    if P < 2:
-        raise DataError(f"'{name}' has one problem; levels of difficulty need at least 2.")
-    weights = draw_bootstrap_weights(P, STUDY_REPLICATES, STUDY_SEED)
-    single = score_plan_choice(pool_options, budgets)
-    policy = choose_compute_optimal(options, assigned.levels, single, budgets, weights)
+    groups = None if clusters is None else np.array(clusters)
+    if P < 2 or (groups is not None and len(np.unique(groups)) < 2):
+        only = "problem" if P < 2 else "cluster of problems"
+        raise DataError(f"'{name}' has one {only}; levels of difficulty need at least 2.")
+    weights = draw_bootstrap_weights(P, STUDY_REPLICATES, STUDY_SEED, clusters=groups)
+    single = score_plan_choice(pool_options, budgets, groups)
+    policy = choose_compute_optimal(options, assigned.levels, single, budgets, weights, clusters=groups)
     description = describe_difficulty_kind(kind, assigned.samples)
     return DifficultyStudy(
         name, kind, description, assigned.in_practice, P, policy, assigned.charge, assigned.samples, notes
@@ -282,10 +291,10 @@ def assign_levels(kind: str, run: RunPool, profile: Profile, samples: int) -> Di
         return assign_given_levels(get_dataset_levels(run, profile), run.pool)
     if kind == "score":
         if run.pool.verdicts is None:
-            raise DataError(f"Difficulty by score needs verdicts, and the run at '{run.path}' has none.")
+            raise DataError(f"Difficulty by score needs verdicts, and the run {describe_place(run.path)} has none.")
         if profile.lam is None:
             raise DataError(
-                f"Difficulty by score needs λ, the cost of a verdict; the run at '{run.path}' does not give "
+                f"Difficulty by score needs λ, the cost of a verdict; the run {describe_place(run.path)} does not give "
                 "it, because some rows lack token counts. Set it with --lambda (lam= in Python)."
             )
         return assign_verdict_levels(run.pool, samples, profile.lam)
@@ -302,6 +311,7 @@ def get_dataset_levels(run: RunPool, profile: Profile) -> NDArray[np.int64]:
     if None in levels:
         first = run.problem_ids[levels.index(None)]
         raise DataError(
-            f"The problem '{first}' of the run at '{run.path}' has no level; choose another --bins (bins= in Python)."
+            f"The problem '{first}' of the run {describe_place(run.path)} has no level; choose another --bins "
+            "(bins= in Python)."
         )
     return np.array(levels, dtype=np.int64)

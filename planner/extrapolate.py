@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,10 +11,12 @@ from scipy.special import ndtri
 
 from isocompute.fits import Extrapolation, Pool, compute_t_interval, extrapolate_accuracy, extrapolate_coverage
 from isocompute.fits.laws.extrapolation import EXTRAPOLATION_METHODS, MIN_EXTRAPOLATED_SOLUTIONS
-from isocompute.planner.profile import ACCURACY_DIGITS, ExtrapolatedCurve, Profile, round_accuracies
+from isocompute.planner.profile import ACCURACY_DIGITS, Curve, ExtrapolatedCurve, Profile, round_accuracies
 
 EXTRAPOLATED_REACH = 4
 """Accuracies are extrapolated up to so many times the measured solutions, as far as the models are checked."""
+RISE_THRESHOLD = 0.0025
+"""A curve that gains less than a quarter of a point in a doubling has flattened."""
 EXTRAPOLATORS: dict[str, Callable[[Pool, ArrayLike], Extrapolation]] = {
     "sc": extrapolate_accuracy,
     "coverage": extrapolate_coverage,
@@ -28,12 +30,12 @@ class ExtrapolatedAccuracy:
 
     Args:
         solutions: S.
-        accuracy: mean over problems.
+        accuracy: mean over problems; of a plan, moved to what is expected on new problems.
         interval: 95 % interval over problems, widened by the method's error; None without per-problem values.
         error: the method's error in the mean accuracy where it could be checked.
         method: one of ``fits.laws.extrapolation.EXTRAPOLATION_METHODS``.
         measured_to: the largest measured number of solutions.
-        by_problem: (P,) accuracy of each problem, to be paired with other strategies.
+        by_problem: (P,) accuracy of each problem, to be paired with other strategies; never moved.
     """
 
     solutions: int
@@ -105,15 +107,43 @@ def predict_extrapolated_accuracy(profile: Profile, name: str, S: int) -> Extrap
     return ExtrapolatedAccuracy(S, float(values.mean()), interval, curve.error, curve.method, curve.measured_to, values)
 
 
-def extrapolate_voting(profile: Profile, x: float) -> ExtrapolatedAccuracy | None:
+def extrapolate_voting(profile: Profile, x: float, measured: float, expected: float) -> ExtrapolatedAccuracy | None:
     """Return SC's accuracy with all the solutions that a budget pays for, up to the extrapolated range.
+
+    The extrapolation goes on from measured means, while a plan shows what is expected on new problems. So it is moved
+    by the difference of the two. Where votes did not lose accuracy over the last measured doubling, it is at least what
+    is expected within the measured range.
 
     Args:
         profile: the profile.
         x: the budget, in x.
+        measured: SC's measured accuracy at the allocation that a plan shows.
+        expected: its expected accuracy there.
 
     Returns:
         None within the measured range, or if the profile has no extrapolation.
     """
     curve = profile.extrapolations.get("sc")
-    return None if curve is None else predict_extrapolated_accuracy(profile, "sc", min(int(x), curve.solutions[-1]))
+    if curve is None:
+        return None
+    found = predict_extrapolated_accuracy(profile, "sc", min(int(x), curve.solutions[-1]))
+    if found is None:
+        return None
+    accuracy = min(max(found.accuracy + expected - measured, 0.0), 1.0)
+    if measure_last_rise(profile.self_consistency) > -RISE_THRESHOLD:
+        accuracy = max(accuracy, expected)
+    shift = accuracy - found.accuracy
+    ends = found.interval and (max(found.interval[0] + shift, 0.0), min(found.interval[1] + shift, 1.0))
+    return replace(found, accuracy=accuracy, interval=ends)
+
+
+def measure_last_rise(curve: Curve) -> float:
+    """Return how much the mean accuracy gained over the last doubling of the measured solutions; 0 with fewer than 4.
+
+    >>> round(measure_last_rise(Curve(solutions=[1, 2, 4], accuracy=[[0.5, 0.5, 0.6]])), 6)
+    0.1
+    """
+    sizes, means = np.array(curve.solutions), curve.array.mean(axis=0)
+    if sizes[-1] < 4:
+        return 0.0
+    return float(means[-1] - np.interp(np.log(sizes[-1] / 2), np.log(sizes), means))

@@ -15,6 +15,7 @@ from isocompute.fits.laws.allocation import AllocationLaws, fit_allocation_laws
 from isocompute.fits.laws.crossover import Crossover, find_crossover
 from isocompute.fits.laws.plateau import find_plateau, find_plateau_interval
 from isocompute.fits.laws.power_law import MIN_LINE_POINTS
+from isocompute.planner.budget import format_compute
 from isocompute.planner.profile import Profile, Surface
 from isocompute.planner.strategies.options import list_strategy_options
 from isocompute.planner.strategies.registry import STRATEGIES
@@ -68,14 +69,17 @@ class Findings:
             return None
         multiples = [x * claim.plateau for x in (claim.matches_at, claim.gains_at)]
         overtakes = (
-            "" if genrm is None or math.isinf(genrm.budget) else f" (here GenRM overtakes at {genrm.budget:,.0f}x)"
+            ""
+            if genrm is None or math.isinf(genrm.budget)
+            else f" (here GenRM overtakes at {format_compute(genrm.budget)})"
         )
+        here = format_compute(multiples[0] / self.plateau)
         return (
             f"{claim.source} say of these data that GenRM matches SC at {claim.matches_at:g}x and gains "
             f"{100 * claim.gain:.1f} % at {claim.gains_at:g}x, in multiples of SC's plateau, which they do not print. "
-            f"A plateau of S={claim.plateau:g} fits both: {multiples[0]:,.0f}x{overtakes} and {multiples[1]:,.0f}x. "
-            f"Here SC flattens at {self.plateau:,.3g}x, where it is within half a point of its maximum, so their "
-            f"{claim.matches_at:g}x is {multiples[0] / self.plateau:.3g}x-plateau."
+            f"A plateau of S={claim.plateau:g} fits both: {format_compute(multiples[0])}{overtakes} and "
+            f"{format_compute(multiples[1])}. Here SC flattens at {format_compute(self.plateau)}, where it is within "
+            f"half a point of its maximum, so their {claim.matches_at:g}x is {here}-plateau."
         )
 
     def get_laws(self, strategy: str) -> AllocationLaws | None:
@@ -101,7 +105,7 @@ def derive_findings(profile: Profile, lam: float | None) -> Findings:
     flat_interval = find_plateau_interval(sc.solutions, sc.array) if profile.has_votes and len(sc.array) > 1 else None
     self_consistency, *others = list_strategy_options(profile, lam)
     crossed = {
-        other.strategy: find_crossover(other, self_consistency)
+        other.strategy: find_crossover(other, self_consistency, clusters=profile.clusters)
         for other in others
         if profile.has_votes and other.highest_cost >= self_consistency.lowest_cost
     }
@@ -143,11 +147,12 @@ def fit_strategy_laws(profile: Profile, strategy: str, lam: float | None) -> All
 def draw_profile_bootstrap(profile: Profile) -> NDArray[np.float64]:
     """Return the bootstrap weights of a profile's problems, (replicates, P).
 
-    A profile of means, or of one problem, has nothing to resample: it gets a single row of equal weights.
+    Clusters are resampled whole. A profile of means, of one problem or of one cluster has nothing to resample: it gets
+    a single row of equal weights.
     """
-    if not profile.per_problem or profile.problems < 2:
+    if profile.independent_problems < 2:
         return np.ones((1, 1)) if not profile.per_problem else np.ones((1, profile.problems)) / profile.problems
-    return draw_bootstrap_weights(profile.problems, FINDINGS_REPLICATES, FINDINGS_SEED)
+    return draw_bootstrap_weights(profile.problems, FINDINGS_REPLICATES, FINDINGS_SEED, clusters=profile.clusters)
 
 
 def list_law_budgets(S: list[int], V: list[int], lam: float) -> list[float]:

@@ -5,38 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from isocompute.fits.cost import compute_allocation_cost
 from isocompute.planner.budget import Budget
-from isocompute.planner.compare import (
-    Comparison,
-    ConfidenceInterval,
-    ExpectedAccuracies,
-    StrategyOption,
-    compare_strategies,
-    find_cheaper_option,
-)
-from isocompute.planner.extrapolate import extrapolate_voting
+from isocompute.planner.compare import ConfidenceInterval, ExpectedAccuracies, StrategyOption, compare_strategies
+from isocompute.planner.extrapolate import ExtrapolatedAccuracy, extrapolate_voting
 from isocompute.planner.findings import Findings, derive_findings
+from isocompute.planner.plan_warnings import collect_plan_warnings
 from isocompute.planner.profile import COUNTING_WAYS, Profile, check_lambda
-from isocompute.planner.strategies.options import (
-    describe_unplaced_strategies,
-    list_scored_options,
-    list_strategy_options,
-    list_unknown_strategies,
-    list_unplaced_strategies,
-)
 
 if TYPE_CHECKING:
     from isocompute.planner.costs.report import PlanCosts
 
 TOY_FOLDER = "data/lab/"
 """The folder of the toy lab's models."""
-MIN_PROBLEMS = 30
-"""With fewer problems, the simulated tasks count for more than what was measured."""
-RISE_THRESHOLD = 0.0025
-"""A curve that gains less than a quarter of a point in a doubling has flattened."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +33,7 @@ class Plan:
         coverage: share of problems that at least one of `coverage_solutions` solutions solves, an upper bound for every
             selection among them; None if it was not measured.
         coverage_solutions: the largest measured number of solutions that the budget pays for; None likewise.
+        extrapolated_voting: SC with all the solutions that the budget pays for; None within the measured range.
         lam: the λ used; None without verifications, or if it is unknown.
         counting: the way of counting tokens by which scorers and searches are priced.
         odds_exponent: κ of the fused vote; None without it.
@@ -72,6 +53,7 @@ class Plan:
     alternatives: list[StrategyOption]
     coverage: float | None
     coverage_solutions: int | None
+    extrapolated_voting: ExtrapolatedAccuracy | None
     lam: float | None
     counting: str
     odds_exponent: float | None
@@ -110,6 +92,8 @@ def make_plan(
     x = budget.to_solutions(findings.plateau)
     compared = compare_strategies(profile, x, lam, expected, first)
     coverage, coverage_solutions = get_affordable_coverage(profile, x)
+    voting = next(option for option in compared.options if option.strategy == "sc")
+    more = extrapolate_voting(profile, x, voting.measured_accuracy, voting.accuracy)
     return Plan(
         budget=x,
         plateau_multiple=None if findings.plateau is None else x / findings.plateau,
@@ -119,12 +103,13 @@ def make_plan(
         alternatives=compared.options[1:],
         coverage=coverage,
         coverage_solutions=coverage_solutions,
+        extrapolated_voting=more,
         lam=lam,
         counting=profile.counting,
         odds_exponent=profile.odds_exponent,
         unknown_sizes=profile.unknown_sizes if profile.counting in COUNTING_WAYS else [],
         findings=findings,
-        warnings=collect_plan_warnings(profile, x, lam, compared, is_limit),
+        warnings=collect_plan_warnings(profile, x, lam, compared, more is not None, is_limit),
         profile_name=profile.name,
         toy_note=describe_toy_models(profile),
     )
@@ -150,107 +135,3 @@ def get_affordable_coverage(profile: Profile, x: float) -> tuple[float | None, i
     if curve is None or not affordable:
         return None, None
     return float(curve.array[:, affordable[-1]].mean()), curve.solutions[affordable[-1]]
-
-
-def collect_plan_warnings(
-    profile: Profile, x: float, lam: float | None, compared: Comparison, is_limit: bool = True
-) -> list[str]:
-    """Return the warnings of a plan, in sentences; see `make_plan`."""
-    sentences = list(profile.warnings)
-    # Budgets and strategies outside of what was measured.
-    most_solutions = profile.self_consistency.solutions[-1]
-    if is_limit and x > most_solutions:
-        sentences.append(
-            f"SC was measured up to {most_solutions}x; at {x:,.6g}x its best value up to there is used; the effect "
-            f"of more votes is {'unknown' if extrapolate_voting(profile, x) is None else 'extrapolated only'}."
-            f"{describe_rise(profile)}"
-        )
-    sentences += describe_limits(compared) if is_limit else []
-    sentences += describe_scorer_limits(profile, x, is_limit)
-    if profile.genrm is None:
-        if len(list_strategy_options(profile, lam)) == 1 and not list_unplaced_strategies(profile):
-            sentences.append("The profile has no verifications: only SC can be planned.")
-    elif lam is not None:
-        S, V = profile.genrm.solutions[-1], profile.genrm.verifications[-1]
-        largest_cost = float(compute_allocation_cost(S, V, lam))
-        if is_limit and x > largest_cost:
-            sentences.append(
-                f"GenRM was measured up to S={S}, V={V}, which is {largest_cost:,.0f}x; at {x:,.6g}x its best value "
-                "up to there is used."
-            )
-        if compute_allocation_cost(profile.genrm.solutions[0], profile.genrm.verifications[0], lam) > x:
-            sentences.append(f"GenRM cannot be afforded at {x:g}x: one verified solution costs {1 + lam:.3g}x.")
-        if profile.lam is not None and lam != profile.lam:
-            sentences.append(f"λ = {lam:g} was given; the profile's is {profile.lam:.3g}.")
-    else:
-        sentences.append(
-            "λ, the cost of a verification in solutions, is unknown, so GenRM has no cost and only SC is "
-            "planned; --lambda (lam= in Python) sets it."
-        )
-    # Few problems.
-    if not profile.per_problem:
-        sentences.append(
-            "The profile holds only means over problems: no interval or probability can be given, and "
-            "the allocation is chosen on the reported accuracies."
-        )
-    elif profile.problems == 1:
-        sentences.append(
-            "There is only one problem: nothing was held out, so the allocation is chosen on the "
-            "reported accuracy, and no interval is given."
-        )
-    elif profile.problems < MIN_PROBLEMS:
-        sentences.append(
-            f"Only {profile.problems} problems: what is expected rests more on simulated tasks than on the measurement."
-        )
-    if (cheaper := find_cheaper_option(compared.options)) is not None:
-        assert cheaper.gap is not None, "it is not the recommendation"
-        sentences.append(
-            f"{cheaper.strategy} {cheaper.settings} is {100 * cheaper.gap:.1f} points behind, which may be chance, "
-            f"and costs {cheaper.compute:,.4g}x."
-        )
-    return sentences
-
-
-def describe_limits(compared: Comparison) -> list[str]:
-    """Return a sentence on the strategies that take the largest number measured, although the budget pays for more."""
-    limited = [
-        f"{option.strategy} takes {' and '.join(f'{name}={option.numbers[name]}' for name in option.at_limit)}"
-        for option in compared.options
-        if option.at_limit and option.strategy != "sc"
-    ]
-    return [f"{'; '.join(limited)}: that is all that was measured, and more may be better."] if limited else []
-
-
-def describe_rise(profile: Profile) -> str:
-    """Say whether SC still rises at the end of its measured range, and by how much in the last doubling."""
-    curve = profile.self_consistency
-    sizes, means = np.array(curve.solutions), curve.array.mean(axis=0)
-    if sizes[-1] < 4:
-        return ""
-    rise = means[-1] - np.interp(np.log(sizes[-1] / 2), np.log(sizes), means)
-    if rise < RISE_THRESHOLD:
-        return ""
-    return (
-        f" It still rose by {100 * rise:.1f} points in the last doubling, so the comparison at this budget is not at "
-        "equal compute and favours the others."
-    )
-
-
-def describe_scorer_limits(profile: Profile, x: float, is_limit: bool = True) -> list[str]:
-    """Return sentences on strategies that are unknown or unpriced, and on scored ones outside their measured costs."""
-    sentences = []
-    if names := list_unknown_strategies(profile):
-        sentences.append(f"The profile has strategies that are unknown here and left out: {', '.join(names)}.")
-    sentences += describe_unplaced_strategies(profile)
-    for options in list_scored_options(profile):
-        if x < options.lowest_cost:
-            sentences.append(
-                f"{options.strategy} cannot be afforded at {x:g}x: {options.label_allocation(0)} costs "
-                f"{options.lowest_cost:.3g}x."
-            )
-        elif is_limit and x > options.highest_cost:
-            sentences.append(
-                f"{options.strategy} was measured up to {options.label_allocation(-1)}, which is "
-                f"{options.highest_cost:,.3g}x; at {x:,.6g}x its best value up to there is used."
-            )
-    return sentences

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from isocompute.fits import AllocationOptions, SingleChoice, split_folds
-from isocompute.fits.arrays import Floats
+from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.choice.posterior import update_prior
 from isocompute.fits.choice.prepared_prior import PreparedPrior, prepare_prior
 from isocompute.fits.choice.recommendation import Recommendation, choose_recommendations
@@ -18,33 +18,45 @@ CHOICE_SPLITS = 4
 """The number of times that the problems are split into folds; each fold takes an estimate of all expectations."""
 
 
-def score_plan_choice(options: Sequence[AllocationOptions], budgets: Sequence[float]) -> SingleChoice:
+def score_plan_choice(
+    options: Sequence[AllocationOptions], budgets: Sequence[float], clusters: Ints | None = None
+) -> SingleChoice:
     """Score the choice that a plan makes at each budget, with each problem's accuracy under it.
 
     Args:
         options: options of n strategies over P ≥ 2 problems.
         budgets: (nC,) compute per problem, in x.
+        clusters: (P,) cluster of each problem, which are held out whole; None if each problem is its own.
+
+    Raises:
+        DataError: fewer than 2 clusters.
     """
     P = len(options[0].accuracy)
-    folds, prior = split_folds(P, splits=CHOICE_SPLITS), prepare_prior(options, read_accuracy_prior())
+    groups = np.arange(P) if clusters is None else clusters
+    folds = split_folds(P, splits=CHOICE_SPLITS, clusters=clusters)
+    prior = prepare_prior(options, read_accuracy_prior())
     held_out = np.zeros((P, len(budgets)))
     for train, test in zip(folds.train, folds.test, strict=True):
-        held_out[test] += _score_choices(options, _choose_from_problems(options, prior, train, budgets), test)
-    found = _choose_from_problems(options, prior, np.ones(P, dtype=bool), budgets)
+        held_out[test] += _score_choices(options, _choose_from_problems(options, prior, train, budgets, groups), test)
+    found = _choose_from_problems(options, prior, np.ones(P, dtype=bool), budgets, groups)
     in_sample = _score_choices(options, found, np.ones(P, dtype=bool))
     return SingleChoice(held_out / CHOICE_SPLITS, in_sample, [_describe_choice(options, each) for each in found])
 
 
 def _choose_from_problems(
-    options: Sequence[AllocationOptions], prior: PreparedPrior, problems: np.ndarray, budgets: Sequence[float]
+    options: Sequence[AllocationOptions],
+    prior: PreparedPrior,
+    problems: np.ndarray,
+    budgets: Sequence[float],
+    clusters: Ints,
 ) -> list[Recommendation | None]:
     """Return what is recommended within each budget from some of the problems."""
     tables = [replace(option, accuracy=option.accuracy[problems]) for option in options]
-    if problems.sum() < 2:  # nothing can be said of chance, so the measured means decide
+    if len(np.unique(clusters[problems])) < 2:  # nothing can be said of chance, so the measured means decide
         expected = [table.accuracy.mean(axis=0) @ table.grid.weights for table in tables]
     else:
-        expected = update_prior(prior, tables).compute_expected_accuracies()
-    return choose_recommendations(tables, expected, budgets)
+        expected = update_prior(prior, tables, clusters=clusters[problems]).compute_expected_accuracies()
+    return choose_recommendations(tables, expected, budgets, clusters=clusters[problems])
 
 
 def _score_choices(

@@ -33,13 +33,17 @@ class OptionJson(JsonBlock):
     interval: Interval | None
     """95 % interval of the expected accuracy; null without per-problem values."""
     probability_best: Fraction | None
-    """Probability that no other strategy is better by more than ``equivalence_points``; null also without votes."""
+    """Probability that no other strategy is better by more than ``equivalence_points``; null also without votes,
+    and with fewer than five independent problems."""
     probability_highest: Fraction | None
     """Probability that no other strategy is better at all; null likewise."""
     equivalence_points: float
     """Points of accuracy within which strategies are equivalent, so that the cheapest is recommended."""
     at_limit: list[str]
     """Numbers that are the largest measured, although the budget would pay for more."""
+    is_informative: bool
+    """Whether the verdicts or scores that it pays for were shown to tell right solutions from wrong ones; true also
+    where it pays for none. A strategy of which this is false is not recommended."""
     lead: float
     """Expected accuracy minus that of SC at its best allocation within the budget."""
     lead_interval: Interval | None
@@ -172,9 +176,9 @@ class PowerJson(JsonBlock):
     standard_deviation: float
     """Standard deviation of the difference over problems."""
     problems: int
-    """The number of measured problems."""
+    """The number of measured problems, or of clusters where problems are in clusters."""
     needed: int | Literal["over 1000000"] | None
-    """Problems that give the test its power at the measured gap; null if the differences do not vary."""
+    """Problems or clusters that give the test its power at the measured gap; null if the differences do not vary."""
     needed_interval: tuple[int | Literal["over 1000000"] | None, int | Literal["over 1000000"] | None]
     """The same at the ends of the 95 % interval of gap / standard deviation, the fewer first."""
     smallest_gap: float | None

@@ -100,13 +100,13 @@ def build_model_plan_json(plan: ModelPlan) -> ModelPlanJson:
 
 def build_candidate(candidate: Candidate) -> CandidateJson:
     """Return the JSON of a candidate."""
-    return CandidateJson(**_describe_candidate(candidate))  # type: ignore[arg-type]
+    return CandidateJson(**_describe_candidate(candidate))
 
 
 def build_model_option(option: ModelOption) -> ModelOptionJson:
     """Return the JSON of a compared candidate."""
     return ModelOptionJson(
-        **_describe_candidate(option.candidate),  # type: ignore[arg-type]
+        **_describe_candidate(option.candidate),
         interval=option.interval,
         gap=option.gap,
         gap_interval=option.gap_interval,

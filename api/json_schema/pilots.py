@@ -96,7 +96,8 @@ class PilotJson(CommandJson):
     expected_regret: ExpectedRegretJson
     budgets: list[float]
     """The budgets that the advice is for, in x; the regret is the mean over them."""
-    variance: VarianceSplitJson
+    variance: VarianceSplitJson | None
+    """Null where the budget pays for one solution only."""
     others: list[OtherShapeJson]
     """Other shapes within the same cost."""
     lam: float
@@ -116,7 +117,7 @@ def build_pilot_json(found: PricedPilot) -> PilotJson:
         costs=PilotCostsJson.convert(found.costs),
         expected_regret=build_expected_regret(plan.expected),
         budgets=list(plan.budgets),
-        variance=VarianceSplitJson.convert(plan.split),
+        variance=None if plan.split is None else VarianceSplitJson.convert(plan.split),
         others=[build_other_shape(*each) for each in plan.others],
         lam=plan.model.lam,
         source=plan.model.source,

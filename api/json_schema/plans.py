@@ -24,7 +24,6 @@ from isocompute.api.json_schema.findings import (
     build_strategy_law,
 )
 from isocompute.planner.compare import Comparison
-from isocompute.planner.extrapolate import extrapolate_voting
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
 from isocompute.planner.power import StrategyPower
@@ -292,7 +291,7 @@ class FitJson(CommandJson):
 def build_plan_json(plan: Plan) -> PlanJson:
     """Return a plan as JSON, see `Plan`."""
     found = plan.findings
-    more = extrapolate_voting(found.profile, plan.budget)
+    more = plan.extrapolated_voting
     coverage = None
     if plan.coverage is not None and plan.coverage_solutions is not None:
         coverage = CoverageJson(solutions=plan.coverage_solutions, accuracy=plan.coverage)

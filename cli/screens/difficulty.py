@@ -10,6 +10,7 @@ from rich.table import Table
 from isocompute.cli.screens.plan import format_interval, print_line, print_note
 from isocompute.fits.choice.compute_optimal import ComputeOptimalPolicy, PolicyAccuracy
 from isocompute.planner.difficulty import DifficultyStudy
+from isocompute.runners.parsing.printable import format_count
 
 AccuracyCells = tuple[str, str]
 
@@ -18,9 +19,8 @@ def print_study(console: Console, study: DifficultyStudy) -> None:
     """Print the choice and its accuracy for each level, and the gain over one choice for all problems."""
     policy = study.policy
     cost = f", which cost {study.charge:,.3g}x; the strategies go on from them" if study.samples else ""
-    print_line(
-        console, f"[bold]{study.name}[/]: difficulty by {study.kind_description}{cost}; {study.problems} problems"
-    )
+    size = format_count(study.problems, "problem")
+    print_line(console, f"[bold]{study.name}[/]: difficulty by {study.kind_description}{cost}; {size}")
     console.print()
     console.print(build_gain_table(policy))
     console.print()

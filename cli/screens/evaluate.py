@@ -11,6 +11,7 @@ from rich.table import Table
 
 from isocompute.cli.screens.difficulty import make_empty_table
 from isocompute.cli.screens.plan import print_line, print_note
+from isocompute.planner.budget import format_compute
 from isocompute.planner.evaluation.regret import Evaluation
 from isocompute.planner.evaluation.run_evaluation import RunEvaluation
 
@@ -42,7 +43,7 @@ def print_evaluation(console: Console, found: RunEvaluation) -> None:
 
 def build_regret_table(evaluation: Evaluation) -> Table:
     """Return the table of the reported rules, the advice first."""
-    table = make_empty_table("rule", "regret", "90 %", *(f"{budget:,.0f}x" for budget in evaluation.budgets))
+    table = make_empty_table("rule", "regret", "90 %", *map(format_compute, evaluation.budgets))
     table.columns[0].justify = "left"
     table.caption = (
         "Regret: points of accuracy below the best allocation in hindsight. Mean over pilots and budgets ± its "

@@ -184,7 +184,9 @@ def describe_strategy_power(power: StrategyPower) -> str:
             "apart cannot be estimated."
         )
     fewest, most = ("unbounded" if end is None else f"{end:,}" for end in test.needed_interval)
-    needed = "more problems than can be estimated" if test.needed is None else f"about {test.needed:,} problems"
+    needed = (
+        f"more {power.unit} than can be estimated" if test.needed is None else f"about {test.needed:,} {power.unit}"
+    )
     return (
         f"At {power.budget:,.0f}x it takes {needed} {escape(f'[{fewest}, {most}]')} to tell {pair} with "
         f"power {test.power:g}; the profile has {test.problems:,}, enough for a gap of "

@@ -22,7 +22,8 @@ def describe_strategy_law(strategy: str, laws: AllocationLaws) -> str:
     edge = law.is_at_edge.sum()
     if not edge:
         return text + "; no optimum lies at an edge of the grid."
-    return text + f"; {edge} of {len(laws.budgets)} optima lie at an edge of the grid (taken as bounds)."
+    lie = "1 optimum lies" if len(laws.budgets) == 1 else f"{len(laws.budgets)} optima lie"
+    return text + f"; {edge} of {lie} at an edge of the grid (taken as {'a bound' if edge == 1 else 'bounds'})."
 
 
 def describe_law_range(laws: AllocationLaws) -> str:

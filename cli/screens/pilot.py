@@ -7,6 +7,7 @@ from rich.table import Table
 
 from isocompute.cli.screens.difficulty import make_empty_table
 from isocompute.cli.screens.plan import print_line, print_note
+from isocompute.planner.budget import format_compute
 from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.pilot.costs import PilotCosts
 from isocompute.planner.pilot.expectation import ExpectedRegret
@@ -17,20 +18,20 @@ from isocompute.planner.pilot.planning import PricedPilot
 def print_pilot(console: Console, found: PricedPilot) -> None:
     """Print a pilot, its cost, the regret to expect, other shapes, and where the variance comes from."""
     plan = found.plan
-    budgets = " to ".join(f"{x:g}x" for x in dict.fromkeys((plan.budgets[0], plan.budgets[-1])))
+    budgets = " to ".join(format_compute(x) for x in dict.fromkeys((plan.budgets[0], plan.budgets[-1])))
     print_line(console, f"[bold]{plan.shape}[/]: {describe_costs(found.costs)}")
     print_line(
         console,
         f"expected regret of its advice at {budgets}: {format_regret(plan.expected)}; one task in ten loses more than "
         f"{100 * plan.expected.high:.1f}",
     )
-    split = plan.split
-    parts = [f"problems {split.problems:.0%}", f"solutions {split.solutions:.0%}"]
-    parts += [f"verdicts {split.verdicts:.0%}"] if plan.shape.verified else []
-    print_line(
-        console,
-        f"variance of the measured lead of {split.allocation} over {split.baseline}: {', '.join(parts)}",
-    )
+    if (split := plan.split) is None:
+        print_line(console, "this budget pays for one solution, so that there is nothing to choose")
+    else:
+        parts = [f"problems {split.problems:.0%}", f"solutions {split.solutions:.0%}"]
+        parts += [f"verdicts {split.verdicts:.0%}"] if plan.shape.verified else []
+        lead = f"the measured lead of {split.allocation} over {split.baseline}"
+        print_line(console, f"variance of {lead}: {', '.join(parts)}")
     if plan.gap is not None:
         print_line(console, f"a gap of {100 * plan.gap:g} points between these two is told with probability 0.8")
     if plan.others:
@@ -44,19 +45,22 @@ def print_pilot(console: Console, found: PricedPilot) -> None:
 
 def print_next_rows(console: Console, found: NextRows) -> None:
     """Print the decision of a run, the rows to add, all options, and what can be dropped."""
-    print_line(console, f"[bold]{found.run}[/]: {found.shape}, {found.cost:,.0f}x in total")
-    print_line(console, f"at {found.budget:g}x: {found.recommended}; expected regret {100 * found.regret:.2f} points")
+    print_line(console, f"[bold]{found.run}[/]: {found.shape}, {format_compute(found.cost)} in total")
+    print_line(
+        console,
+        f"at {format_compute(found.budget)}: {found.recommended}; expected regret {100 * found.regret:.2f} points",
+    )
     if found.best is None:
         print_line(console, "no rows are worth adding")
     else:
-        print_line(console, f"add [bold]{found.best.rows}[/], for {found.best.cost:,.0f}x")
+        print_line(console, f"add [bold]{found.best.rows}[/], for {format_compute(found.best.cost)}")
     console.print()
     table = make_empty_table("rows", "cost", "expected regret", "gain per 1,000x")
     table.columns[0].justify = "left"
     table.caption = "In points of accuracy."
     for option in found.options:
         gain = f"{option.gain_per_cost:.4f}"
-        table.add_row(option.rows, f"{option.cost:,.0f}x", f"{100 * option.regret:.2f}", gain)
+        table.add_row(option.rows, format_compute(option.cost), f"{100 * option.regret:.2f}", gain)
     console.print(table)
     console.print()
     if found.dominated:
@@ -72,13 +76,13 @@ def build_shape_table(others: tuple[tuple[PilotShape, ExpectedRegret], ...], lam
     table = make_empty_table("other pilots", "cost", "expected regret")
     table.columns[0].justify = "left"
     for shape, expected in others:
-        table.add_row(str(shape), f"{shape.compute_cost(lam):,.0f}x", format_regret(expected))
+        table.add_row(str(shape), format_compute(shape.compute_cost(lam)), format_regret(expected))
     return table
 
 
 def describe_costs(costs: PilotCosts) -> str:
     """Return the costs that are known, in words."""
-    parts = [f"{costs.solutions_worth:,.0f}x in total"]
+    parts = [f"{format_compute(costs.solutions_worth)} in total"]
     tokens = ((costs.completion_tokens, "tokens written"), (costs.prompt_tokens, "tokens read"))
     parts += [f"{value:.3g} {name}" if value < 1e4 else f"{value:,.0f} {name}" for value, name in tokens if value]
     parts += [f"{costs.flops:.2g} FLOPs"] if costs.flops else []

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from isocompute.cli.screens.laws import describe_strategy_law
 from isocompute.fits.laws.crossover import Crossover
-from isocompute.planner.budget import format_amount
+from isocompute.planner.budget import format_amount, format_compute
 from isocompute.planner.compare import EQUIVALENCE_POINTS, ConfidenceInterval, StrategyOption
 from isocompute.planner.costs.models import MODEL_UNITS
 from isocompute.planner.costs.report import (
@@ -21,7 +21,6 @@ from isocompute.planner.costs.report import (
     describe_token_weights,
 )
 from isocompute.planner.costs.seconds import describe_load
-from isocompute.planner.extrapolate import extrapolate_voting
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
 from isocompute.planner.profile import Profile
@@ -47,6 +46,12 @@ def format_interval(interval: ConfidenceInterval | None, scale: float = 100, sig
     return escape(f"[{low}, {high}]")
 
 
+def format_compute_interval(interval: ConfidenceInterval) -> str:
+    """Return an interval of compute in brackets, in x; Rich does not read it as markup."""
+    ends = (format_compute(end).removesuffix("x") if math.isfinite(end) else "never" for end in interval)
+    return escape(f"[{', '.join(ends)}]")
+
+
 def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     """Print a plan."""
     best = plan.recommendation
@@ -55,10 +60,12 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     print_line(console, f"{describe_budget(plan)}: [bold green]{best.strategy} {best.settings}[/]")
     print_line(console, f"  {describe_strategy(best.strategy, profile.get_parameters(best.strategy))}")
     interval = "" if plan.interval is None else f", 95 % interval {format_interval(plan.interval)}"
+    kind = "measured" if plan.interval is None else "expected"
+    measured = "" if plan.interval is None else f" (measured {format_percent(best.measured_accuracy)})"
     print_line(
         console,
-        f"  expected accuracy [bold]{format_percent(plan.expected_accuracy)}[/]{interval}, for {best.compute:,.4g}x "
-        f"(measured {format_percent(best.measured_accuracy)})",
+        f"  {kind} accuracy [bold]{format_percent(plan.expected_accuracy)}[/]{interval}, for "
+        f"{format_compute(best.compute)}{measured}",
     )
     if best.probability_best is not None and plan.alternatives:
         print_line(console, f"  {describe_probability_best(best)}")
@@ -71,7 +78,7 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in ("strategy", "numbers"):
         table.add_column(heading)
-    for heading in ("compute", "expected", "95 % interval", "recommended\nis ahead by", "P(best)"):
+    for heading in ("compute", kind, "95 % interval", "recommended\nis ahead by", "P(best)"):
         table.add_column(heading, justify="right", no_wrap=True)
     for option in (best, *plan.alternatives):
         lead = "" if option.gap is None else f"{100 * option.gap:+.1f} {format_interval(option.gap_interval, sign='+')}"
@@ -79,7 +86,7 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
         table.add_row(
             option.strategy,
             option.settings,
-            f"{option.compute:,.4g}x",
+            format_compute(option.compute),
             format_percent(option.accuracy),
             format_interval(option.interval),
             lead,
@@ -92,7 +99,7 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     console.print(table)
     if plan.interval is not None:
         print_line(console, EXPECTED_NOTE)
-    if any(option.gap is not None and option.gap < 0 for option in plan.alternatives):
+    if any(option.is_informative and option.gap is not None and option.gap < 0 for option in plan.alternatives):
         print_line(console, CHEAPER_NOTE)
     console.print()
     for line in describe_plan_context(profile, plan):
@@ -159,14 +166,15 @@ def describe_unknown_sizes(profile: Profile) -> str:
 def describe_plan_context(profile: Profile, plan: Plan) -> list[str]:
     """Return the lines that give a plan's context: plateau, crossover, law, origin."""
     findings = plan.findings
-    solutions = "one solution's" if plan.budget == 1 else f"{plan.budget:,.6g} solutions'"
+    budget = format_compute(plan.budget)
+    solutions = "one solution's" if plan.budget == 1 else f"{budget.removesuffix('x')} solutions'"
     lines = []
     if plan.plateau_multiple is not None:
         lines.append(
-            f"SC flattens at {format_plateau(findings)}, so {plan.budget:,.6g}x ({solutions} worth) is "
-            f"{plan.plateau_multiple:,.3g}x-plateau (times SC's plateau)."
+            f"SC flattens at {format_plateau(findings)}, so {budget} ({solutions} worth) is "
+            f"{format_compute(plan.plateau_multiple)}-plateau (times SC's plateau)."
         )
-    if (more := extrapolate_voting(profile, plan.budget)) is not None:
+    if (more := plan.extrapolated_voting) is not None:
         lines.append(escape(more.describe("SC")))
     strategy_ahead = "genrm" if plan.recommendation.strategy == "sc" else plan.recommendation.strategy
     for strategy in dict.fromkeys(("genrm", strategy_ahead)):
@@ -182,27 +190,26 @@ def describe_plan_context(profile: Profile, plan: Plan) -> list[str]:
 
 def format_plateau(findings: Findings) -> str:
     """Return SC's plateau with its interval."""
+    assert findings.plateau is not None, "the caller knows it"
     interval = findings.plateau_interval
-    return f"{findings.plateau:,.3g}x" + ("" if interval is None else f" {format_interval(interval, 1, digits=0)}")
+    return format_compute(findings.plateau) + ("" if interval is None else f" {format_compute_interval(interval)}")
 
 
 def describe_crossover(strategy: str, crossover: Crossover, plateau: float | None, budget: float | None = None) -> str:
     """Describe where a strategy overtakes SC, and on which side of the crossover a budget is."""
     name = "GenRM" if strategy == "genrm" else strategy
-    interval = (
-        "" if crossover.interval is None else f", 95 % interval {format_interval(crossover.interval, 1, digits=0)}"
-    )
-    top = crossover.budgets[-1]
+    interval = "" if crossover.interval is None else f", 95 % interval {format_compute_interval(crossover.interval)}"
     if not math.isfinite(crossover.budget):
         share = (
             ""
             if crossover.probability is None
             else f" (probability that it does: {crossover.probability:.2f}{interval})"
         )
-        return f"{name} does not overtake SC for good up to {top:,.0f}x, the end of the measured range{share}."
+        top = format_compute(float(crossover.budgets[-1]))
+        return f"{name} does not overtake SC for good up to {top}, the end of the measured range{share}."
     where = "" if budget is None else f"; this budget is {'above' if budget >= crossover.budget else 'below'} it"
-    multiple = "" if plateau is None else f" ({crossover.budget / plateau:,.2g}x-plateau)"
-    return f"{name} overtakes SC for good at {crossover.budget:,.0f}x{multiple}{interval}{where}."
+    multiple = "" if plateau is None else f" ({format_compute(crossover.budget / plateau)}-plateau)"
+    return f"{name} overtakes SC for good at {format_compute(crossover.budget)}{multiple}{interval}{where}."
 
 
 def print_line(console: Console, line: str) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from isocompute.cli.screens.plan import print_line, print_note
-from isocompute.runners.parsing.printable import format_one_line, format_short_number
+from isocompute.runners.parsing.printable import format_count, format_one_line, format_short_number
 from isocompute.runners.storage.check import CheckReport
 from isocompute.runners.storage.expected import Gap
 from isocompute.runners.storage.progress import RunProgress, TableProgress, UnreadableRun
@@ -56,7 +56,7 @@ def print_run_progress(console: Console, run: RunProgress) -> None:
     solver = run.models.get("solver", "an unnamed model")
     print_plain_line(
         console,
-        f"  {run.problems:,} problems of {format_one_line(run.task)}; "
+        f"  {format_count(run.problems, 'problem')} of {format_one_line(run.task)}; "
         f"{origin}{format_one_line(solver)}{format_one_line(verifier)}",
     )
     table = make_number_table("", "rows", "done", "failed", "prompt\ntokens", "cached\ntokens", "completion\ntokens")

@@ -25,6 +25,7 @@ from isocompute.fits.choice.held_out import (
     split_folds,
 )
 from isocompute.fits.choice.options import AllocationOptions
+from isocompute.fits.groups import compute_cluster_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,6 +165,7 @@ def choose_compute_optimal(
     charge: float = 0.0,
     problems: Folds | None = None,
     level: float = 0.95,
+    clusters: ArrayLike | None = None,
 ) -> ComputeOptimalPolicy:
     """Choose the best option of each level within each budget, and score it on held-out problems.
 
@@ -183,6 +185,8 @@ def choose_compute_optimal(
         charge: cost of finding the level that the options' costs do not include, in x.
         problems: the folds; `split_folds` if not given.
         level: confidence level of the intervals.
+        clusters: (P,) label of each problem's cluster; clusters are held out whole, and count as one problem. None if
+            each problem is its own.
 
     Raises:
         DataError: shapes that do not match, or fewer than 2 problems.
@@ -204,7 +208,7 @@ def choose_compute_optimal(
             f"{[len(table.accuracy) for table in options]}."
         )
     P = cases.shape[1]
-    apart = problems or split_folds(P)
+    apart = problems or split_folds(P, clusters=clusters)
     left = np.maximum(limits - charge, np.finfo(float).tiny)  # tiny affords nothing
     inside = apart.stack_copies(len(cases)).split_by_level(cases.ravel())
     out = score_held_out(options, left, inside).accuracy[-1].reshape(*cases.shape, -1)
@@ -212,7 +216,10 @@ def choose_compute_optimal(
     optimistic_scores = in_sample.accuracy[-1].reshape(*cases.shape, -1)
     common, common_optimistic = one_for_all.held_out[None], one_for_all.in_sample[None]
     gain = out.mean(axis=0) - common[0]
-    gain_low, gain_high = compute_enclosing_interval(gain, optimistic_scores.mean(axis=0) - common_optimistic[0], level)
+    optimistic_gain = optimistic_scores.mean(axis=0) - common_optimistic[0]
+    gain_low, gain_high = compute_enclosing_interval(
+        compute_cluster_values(gain, clusters), compute_cluster_values(optimistic_gain, clusters), level
+    )
     level_choices = []
     for row, number in enumerate(np.unique(cases)):
         members = cases == number

@@ -16,6 +16,7 @@ from isocompute.errors import DataError
 from isocompute.fits.bootstrap import compute_t_interval
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.ties import choose_cheapest
+from isocompute.fits.groups import code_problem_groups
 
 FOLD_COUNT = 5
 SPLIT_COUNT = 20
@@ -104,30 +105,43 @@ class ScoredChoices:
     accuracy: NDArray[np.float64]
 
 
-def split_folds(problems: int, parts: int = FOLD_COUNT, splits: int = SPLIT_COUNT, seed: int = FOLD_SEED) -> Folds:
-    """Split problems repeatedly into folds whose sizes differ by at most one.
+def split_folds(
+    problems: int,
+    parts: int = FOLD_COUNT,
+    splits: int = SPLIT_COUNT,
+    seed: int = FOLD_SEED,
+    clusters: ArrayLike | None = None,
+) -> Folds:
+    """Split problems repeatedly into folds whose sizes differ by at most one; clusters stay whole.
 
     Args:
         problems: P ≥ 2.
         parts: number of folds per split, ≥ 2; at most P are made.
         splits: number of splits.
         seed: seed of the splits.
+        clusters: (P,) label of each problem's cluster, whose number the folds then differ by at most one in; None if
+            each problem is its own.
 
     Returns:
         parts · splits folds; each split holds every problem out once.
 
     Raises:
-        DataError: fewer than two problems.
+        DataError: fewer than two problems or clusters.
 
     Example:
         >>> split_folds(6, parts=3, splits=1).test.sum(axis=1)
         array([2, 2, 2])
+        >>> split_folds(4, parts=2, splits=1, clusters=["a", "a", "b", "b"]).test.astype(int)
+        array([[0, 0, 1, 1],
+               [1, 1, 0, 0]])
     """
-    if problems < 2:
-        raise DataError(f"holding problems out needs at least 2 of them; got {problems}.")
-    parts = min(parts, problems)
+    groups = code_problem_groups(problems, clusters=clusters)
+    if groups.clusters < 2:
+        what = "problems" if clusters is None else "clusters of problems"
+        raise DataError(f"holding {what} out needs at least 2 of them; got {groups.clusters}.")
+    parts = min(parts, groups.clusters)
     rng = np.random.default_rng(seed)
-    part_of_problem = np.stack([rng.permutation(problems) % parts for _ in range(splits)])
+    part_of_problem = np.stack([(rng.permutation(groups.clusters) % parts)[groups.cluster] for _ in range(splits)])
     test = np.concatenate([part_of_problem == part for part in range(parts)])
     return Folds(~test, test)
 

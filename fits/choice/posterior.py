@@ -14,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import eigh
 
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
@@ -24,7 +25,10 @@ from isocompute.fits.groups import ProblemGroups, code_problem_groups
 
 PRIOR_PROBLEMS = 100
 """Weight of the prior's covariance over problems, in problems; chosen by regret on the worlds with even numbers."""
-_WIDENINGS = 2.0 ** np.arange(0, 19, 1.5)  # factors tried on the prior's covariance
+SCALE_SPREAD = 1.0
+"""Scales of a task below 1 are normal in their logarithm to base 2, with this standard deviation; those above 1 are as
+likely as 1. Chosen by regret on the worlds with even numbers."""
+_OCTAVES = np.arange(-6.0, 25.0)  # the logarithms of the scales that are averaged over
 _REST_SPREAD = 0.003  # what the directions miss of a typical surface
 _NEGLIGIBLE = 1e-6  # share of a variance below which a direction is left out
 _SCALE_PROBLEMS = 3  # weight of the prior's scale of that covariance, so that equal problems are not taken for certain
@@ -147,22 +151,20 @@ def update_prior(
     inside = problems @ projection
     chance = _estimate_chance(inside, projection.T @ prepared.within @ projection, groups)
     spread = projection.T @ prepared.between @ projection
-    factor = _choose_widening(spread, chance, inside.mean(axis=0))
     loadings = np.asarray(np.linalg.solve(spread, projection.T @ prepared.between).T, dtype=float)
-    spread, between = factor * spread, factor * prepared.between
-    gain = np.linalg.solve(spread + chance, spread).T
+    unknown, covariance, scale = _average_scales(spread, chance, inside.mean(axis=0))
     span = np.linalg.qr(loadings)[0]
     missed, missed_spread = _shrink_rest(_remove_span(problems, span), groups)
     return AccuracyPosterior(
         tables=tuple(tables),
-        mean=prepared.mean + problems.mean() + loadings @ (gain @ inside.mean(axis=0)) + missed,
+        mean=prepared.mean + problems.mean() + loadings @ unknown + missed,
         loadings=loadings,
         projection=projection,
-        covariance=spread - gain @ spread,
-        unseen=between - loadings @ spread @ loadings.T,
+        covariance=covariance,
+        unseen=scale * (prepared.between - loadings @ spread @ loadings.T),
         missed=missed_spread,
         freedom=groups.clusters - 1 + PRIOR_PROBLEMS,
-        expected_spread=spread,
+        expected_spread=scale * spread,
         chance=chance,
     )
 
@@ -184,16 +186,28 @@ def _estimate_chance(problems: Floats, shape: Floats, groups: ProblemGroups) -> 
     return np.asarray((PRIOR_PROBLEMS * scale * shape + freedom * measured) / total / groups.clusters)
 
 
-def _choose_widening(between: Floats, chance: Floats, mean: Floats) -> float:
-    """Return the factor on the prior's covariance under which the measured mean is most likely.
+def _average_scales(between: Floats, chance: Floats, mean: Floats) -> tuple[Floats, Floats, float]:
+    """Return the mean (d,) and covariance (d, d) of u given the measured mean (d,), and the task's scale.
 
-    A task that is unlike all worlds is thus not forced into their shape: its measurement decides.
+    A scale s is a factor on the prior's covariance B. A task may differ less from the average world than worlds do; or
+    it is unlike all worlds, and its measurement decides. In the basis in which B + C is the identity and B is diagonal,
+    t, the posterior for a scale is k = st / (st + 1 - t) times the measurement. It is averaged over the scales.
     """
-    likelihoods = []
-    for factor in _WIDENINGS:
-        covariance = factor * between + chance
-        likelihoods.append(-np.linalg.slogdet(covariance)[1] - mean @ np.linalg.solve(covariance, mean))
-    return float(_WIDENINGS[int(np.argmax(likelihoods))])
+    t, basis = eigh(between, between + chance)
+    t = np.clip(t, 0, 1)
+    measured, back = basis.T @ mean, (between + chance) @ basis
+    scales = 2 ** _OCTAVES[:, None]
+    variance = scales * t + 1 - t
+    log_weight = -0.5 * (np.log(variance) + measured**2 / variance).sum(axis=1)
+    log_weight -= 0.5 * (np.minimum(_OCTAVES, 0) / SCALE_SPREAD) ** 2
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    shrinkage = scales * t / variance
+    average = weight @ shrinkage
+    # For a scale the variance is k(1 - t) in this basis; between scales the means differ too.
+    apart = (shrinkage - average) * measured
+    inner = np.diag(average * (1 - t)) + (weight[:, None] * apart).T @ apart
+    return back @ (average * measured), np.asarray(back @ inner @ back.T), float(2 ** (weight @ _OCTAVES))
 
 
 def _shrink_rest(problems: Floats, groups: ProblemGroups) -> tuple[Floats, Floats]:

@@ -16,6 +16,7 @@ DIRECTIONS = 24
 """The number of directions in which accuracies are estimated, chosen by regret on the worlds with even numbers."""
 EXTRA_DIRECTIONS = 2
 """Further directions for each strategy that the prior does not know."""
+_NEGLIGIBLE_SPREAD = 1e-6  # share of the largest below which tasks do not differ, and rounding errors decide
 _NOISE = 0.1  # spread of noise that directions must rise above, so that small differences do not decide
 
 
@@ -57,6 +58,7 @@ def _count_directions(tables: Sequence[AllocationOptions], prior: AccuracyPrior)
 def _find_directions(between: Floats, within: Floats, count: int) -> Floats:
     """Return (K, r) directions in which tasks differ most in relation to chance."""
     noise = within + _NOISE**2 * np.eye(len(within))
-    _, directions = eigh(between, noise)
-    chosen = directions[:, ::-1][:, : min(count, len(between) - 1)]
+    spreads, directions = eigh(between, noise)
+    kept = spreads > _NEGLIGIBLE_SPREAD * spreads.max(initial=0.0)
+    chosen = directions[:, kept][:, ::-1][:, : min(count, len(between) - 1)]
     return np.asarray(chosen - chosen.mean(axis=0))

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.options import AllocationOptions
+from isocompute.fits.choice.selectors import is_selector_informative
 from isocompute.fits.choice.ties import TIE_TOLERANCE
 
 EQUIVALENCE_MARGIN = 0.005
@@ -44,10 +46,13 @@ class Recommendation:
     Args:
         best: the recommended strategy at its allocation.
         rows: each affordable strategy at its allocation, in the order of the tables.
+        uninformed: the tables of the strategies that were not considered, because their selector was not shown to tell
+            right from wrong.
     """
 
     best: ChosenAllocation
     rows: tuple[ChosenAllocation, ...]
+    uninformed: frozenset[int] = frozenset()
 
 
 def choose_recommendations(
@@ -55,6 +60,7 @@ def choose_recommendations(
     expected: Sequence[Floats],
     budgets: Sequence[float],
     margin: float = EQUIVALENCE_MARGIN,
+    clusters: ArrayLike | None = None,
 ) -> list[Recommendation | None]:
     """Recommend a strategy and its allocation within each of some budgets.
 
@@ -64,11 +70,15 @@ def choose_recommendations(
     as well at less. The expected accuracy never falls with the budget, so a strategy that is expected to do worse than
     what a smaller budget was advised is passed over too.
 
+    A strategy that pays for verdicts or scores is considered once they were shown to tell right from wrong, see
+    `is_selector_informative`. If no strategy was, all are considered.
+
     Args:
         tables: options of n strategies.
         expected: for each table (A,) the expected accuracy of each allocation.
         budgets: compute per problem, in x.
         margin: difference in accuracy below which strategies are equivalent.
+        clusters: (P,) label of each problem's cluster; None if each problem is its own.
 
     Returns:
         For each budget a recommendation; None where no allocation is affordable.
@@ -84,6 +94,7 @@ def choose_recommendations(
         >>> found[0] is None, found[1].best.table, [row.cost for row in found[1].rows]
         (True, 0, [2.0, 3.0])
     """
+    uninformed = _find_uninformed(tables, clusters)
     steps = []
     for index, (table, accuracy) in enumerate(zip(tables, expected, strict=True)):
         if accuracy.shape != table.grid.cost.shape:
@@ -102,14 +113,21 @@ def choose_recommendations(
             while taken < len(steps) and steps[taken].cost == steps[first].cost:
                 rows[steps[taken].table] = steps[taken]
                 taken += 1
-            highest = max(row.accuracy for row in rows.values())
-            beaten |= {step.table: _is_beaten(step, rows.values()) for step in steps[first:taken]}
+            considered = [row for table, row in rows.items() if table not in uninformed] or list(rows.values())
+            highest = max(row.accuracy for row in considered)
+            beaten |= {step.table: _is_beaten(step, considered) for step in steps[first:taken]}
             promised = -np.inf if best is None else best.accuracy
-            near = [row for row in rows.values() if row.accuracy >= max(highest - margin, promised)]
-            best = _choose_cheapest_row(near, beaten, tables)
+            near = [row for row in considered if row.accuracy >= max(highest - margin, promised)]
+            best = _choose_cheapest_row(near, beaten, tables) if near else best
         if best is not None:
-            found[i] = Recommendation(best, tuple(rows[table] for table in sorted(rows)))
+            found[i] = Recommendation(best, tuple(rows[table] for table in sorted(rows)), uninformed)
     return found
+
+
+def _find_uninformed(tables: Sequence[AllocationOptions], clusters: ArrayLike | None) -> frozenset[int]:
+    """Return the tables whose selector was not shown to tell right from wrong; none if that holds for all."""
+    found = {index for index, table in enumerate(tables) if not is_selector_informative(table, clusters)}
+    return frozenset(found if len(found) < len(tables) else ())
 
 
 def _list_improvements(accuracy: Floats, cost: Floats) -> list[tuple[int, float, float]]:

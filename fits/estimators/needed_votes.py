@@ -16,4 +16,4 @@ def count_needed_votes(S: ArrayLike, shares: Sequence[float]) -> NDArray[np.int6
         [[3, 3, 4], [3, 4, 5]]
     """
     sizes, least = np.asarray(S, dtype=np.int64)[:, None], np.asarray(shares, dtype=float)
-    return np.maximum(sizes // 2 + 1, np.ceil(sizes * least - 1e-9).astype(np.int64))
+    return np.asarray(np.maximum(sizes // 2 + 1, np.ceil(sizes * least - 1e-9).astype(np.int64)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
 
 from isocompute.errors import DataError
@@ -19,6 +19,7 @@ from isocompute.fits.choice.held_out import (
 )
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.ties import TIE_TOLERANCE
+from isocompute.fits.groups import compute_cluster_values
 
 _BUDGETS_PER_OCTAVE = 16  # budgets per doubling
 
@@ -55,7 +56,11 @@ class Crossover:
 
 
 def find_crossover(
-    ours: AllocationOptions, theirs: AllocationOptions, problems: Folds | None = None, level: float = 0.95
+    ours: AllocationOptions,
+    theirs: AllocationOptions,
+    problems: Folds | None = None,
+    level: float = 0.95,
+    clusters: ArrayLike | None = None,
 ) -> Crossover:
     """Find the smallest budget from which our frontier stays at or above theirs, to the end of our measured range.
 
@@ -71,6 +76,8 @@ def find_crossover(
         theirs: the other strategy, on the same problems.
         problems: the folds; `split_folds` if not given.
         level: confidence level of the intervals.
+        clusters: (P,) label of each problem's cluster; clusters are held out whole, and count as one problem. None if
+            each problem is its own.
 
     Raises:
         DataError: options on different problems, or no budget at which both were measured.
@@ -92,10 +99,12 @@ def find_crossover(
     budgets = np.geomspace(first, last, int(np.ceil(np.log2(last / first) * _BUDGETS_PER_OCTAVE)) + 1)
     both, P = (theirs, ours), len(ours.accuracy)
     in_sample = np.diff(score_in_sample(both, budgets).accuracy[:2], axis=0)[0]
-    if P < 2:
+    in_sample = compute_cluster_values(in_sample, clusters)
+    if len(in_sample) < 2:
         budget = _find_overtaking_budget(budgets, in_sample[0], in_sample[0])
         return Crossover(budget, None, None, budgets, in_sample[0], None, theirs.highest_cost, level)
-    held_out = np.diff(score_held_out(both, budgets, problems or split_folds(P)).accuracy[:2], axis=0)[0]
+    folds = problems or split_folds(P, clusters=clusters)
+    held_out = compute_cluster_values(np.diff(score_held_out(both, budgets, folds).accuracy[:2], axis=0)[0], clusters)
     low, high = compute_enclosing_interval(held_out, in_sample, level)
     gain = held_out.mean(axis=0)
     ever_ahead = bool((high > TIE_TOLERANCE).any())

@@ -15,6 +15,7 @@ from isocompute.planner.estimate.pool_from_run import RunPool
 from isocompute.planner.profile import COUNTING_WAYS
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.cost.model_size import find_model_sizes
+from isocompute.runners.storage.files import describe_place
 from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.schema import MODEL_TOKENS, SCORER_TOKENS
 
@@ -210,7 +211,7 @@ def average_completion_tokens(path: str, frame: pd.DataFrame) -> float | None:
     if tokens.isna().any():
         return None
     if not tokens.any():
-        raise DataError(f"All completion_tokens of the run at '{path}' are zero.")
+        raise DataError(f"All completion_tokens of the run {describe_place(path)} are zero.")
     return float(tokens.mean())
 
 

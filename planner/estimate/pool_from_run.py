@@ -31,6 +31,7 @@ from isocompute.runners.storage.doubts import (
     explain_missing_votes,
     find_problem_clusters,
 )
+from isocompute.runners.storage.files import describe_place
 from isocompute.runners.storage.imported_scores import (
     describe_missing_scores,
     has_missing_step,
@@ -117,7 +118,7 @@ def read_pool(run: Run, problems_with: int | None = None, only: Collection[str] 
     problems = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "gold", "level", "cluster"])
     ids = [name for name in problems["problem_id"].tolist() if only is None or name in only]
     if not ids:
-        raise RunError(f"The run at '{run.path}' holds no problems yet; run its sweep again to complete it.")
+        raise RunError(f"The run {describe_place(run.path)} holds no problems yet; run its sweep again to complete it.")
     rows, failed = read_swept_rows(run, origin, ids) if isinstance(origin, Sweep) else read_imported_rows(run, origin)
     counts = rows.solutions["problem_id"].value_counts().reindex(ids, fill_value=0)
     left_out = dict.fromkeys(counts.index[counts == 0], "no solutions") | find_lost_searches(rows, failed, ids)
@@ -130,7 +131,7 @@ def read_pool(run: Run, problems_with: int | None = None, only: Collection[str] 
     cuts: list[str] = []
     if problems_with is not None:
         short = find_short_problems(
-            {name: int(counts[name]) for name in kept}, problems_with, f"the run at '{run.path}'"
+            {name: int(counts[name]) for name in kept}, problems_with, f"the run {describe_place(run.path)}"
         )
         cuts = [describe_short_problems(short, len(kept), problems_with)] if short else []
         kept = [name for name in kept if name not in set(short)]

@@ -35,6 +35,7 @@ from isocompute.planner.profile import (
 from isocompute.planner.strategies.registry import STRATEGIES, Strategy, StrategyEstimate
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.cost.model_size import read_architecture
+from isocompute.runners.parsing.printable import format_count
 from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.unequal import MOST_NAMED
@@ -248,7 +249,8 @@ def describe_run_pool(run: RunPool) -> str:
     """Return a one-line description of the measurement."""
     pool, models = run.pool, get_run_models(run.origin)
     solver = models.get("solver", "an unnamed model")
-    text = f"{solver} on {pool.problems} problems of {run.origin.task_name}, {pool.solutions} solutions each"
+    problems, solutions = format_count(pool.problems, "problem"), format_count(pool.solutions, "solution")
+    text = f"{solver} on {problems} of {run.origin.task_name}, {solutions} each"
     if pool.verdicts is not None:
         verifier = models.get("verifier", "an unnamed model")
         text += f"; {verifier} verifying {pool.verified_solutions} of them {pool.verifications} times"

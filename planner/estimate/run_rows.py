@@ -10,6 +10,7 @@ import pandas as pd
 from isocompute.errors import RunError
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.storage.expected import ExpectedRows
+from isocompute.runners.storage.files import describe_place
 from isocompute.runners.storage.imported_scores import extract_solution_scores
 from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.run import Run
@@ -139,12 +140,12 @@ def read_imported_table(run: Run, table: RunTable, imported: ImportedRun) -> pd.
     expected = imported.rows.get(table.name, 0)
     if len(frame) != expected:
         raise RunError(
-            f"The run at '{run.path}' is incomplete: it has {len(frame):,} of {expected:,} imported "
+            f"The run {describe_place(run.path)} is incomplete: it has {len(frame):,} of {expected:,} imported "
             f"{table.name}; import its source again."
         )
     if table is SOLUTIONS_TABLE and frame.empty:
         raise RunError(
-            f"The run at '{run.path}' holds searches but no independent solutions, so nothing can be "
+            f"The run {describe_place(run.path)} holds searches but no independent solutions, so nothing can be "
             "fitted: a search's scorer selects its solutions, so votes over them are not "
             "self-consistency."
         )

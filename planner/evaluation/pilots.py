@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from isocompute.errors import DataError
 from isocompute.fits import Pool
 from isocompute.fits.arrays import Ints
+from isocompute.runners.parsing.printable import format_count
 
 PILOT_NUMBERS = {
     "problems": "problems",
@@ -43,7 +44,7 @@ class PilotShape:
         return self.problems * (self.solutions + (lam or 0.0) * self.verified * self.verifications)
 
     def __str__(self) -> str:
-        text = f"{self.problems} problems × {self.solutions} solutions"
+        text = f"{format_count(self.problems, 'problem')} × {format_count(self.solutions, 'solution')}"
         times = "once" if self.verifications == 1 else f"{self.verifications} times"
         return text + (f", {self.verified} verified {times}" if self.verified else "")
 

@@ -164,9 +164,19 @@ def split_problems(measured: MeasuredPool, count: int, rng: np.random.Generator)
     problems = np.sort(np.argsort(rng.permutation(clusters.max() + 1)[clusters], kind="stable")[:count])
     others = np.flatnonzero(~np.isin(clusters, clusters[problems]))
     if not len(others) or len(np.unique(clusters[problems])) < 2:
+        total = len(np.unique(clusters))
+        if total < 3:
+            raise DataError(
+                "An evaluation takes at least 3 clusters of problems, 2 for the pilot and 1 to score its advice on; "
+                f"this run has {total}."
+            )
+        if len(others):
+            raise DataError(
+                f"A pilot of {count} problems lies in one cluster, and takes at least 2; draw more problems."
+            )
         raise DataError(
-            f"A pilot of {count} problems does not leave clusters to score it on, or has one cluster; the run has "
-            f"{len(np.unique(clusters))} clusters of problems."
+            f"A pilot of {count} problems touches all {total} clusters, so that none is left to score its advice on; "
+            "draw fewer problems."
         )
     return problems, others
 
@@ -207,8 +217,9 @@ def choose_advised_allocations(
         DataError: a budget pays for nothing.
     """
     expected = compute_posterior(tables, read_accuracy_prior(), strata, clusters).compute_expected_accuracies()
+    recommended = choose_recommendations(tables, expected, budgets, clusters=clusters)
     advised = []
-    for budget, found in zip(budgets, choose_recommendations(tables, expected, budgets), strict=True):
+    for budget, found in zip(budgets, recommended, strict=True):
         if found is None:
             raise DataError(f"The pilot has no allocation that a budget of {budget:g}x pays for.")
         table = tables[found.best.table]

@@ -18,6 +18,7 @@ from isocompute.planner.evaluation.regret import EVALUATION_SPLITS, Evaluation, 
 from isocompute.planner.profile import apply_costs
 from isocompute.planner.strategies.options import get_rho, list_strategy_options
 from isocompute.planner.strategies.registry import STRATEGIES
+from isocompute.runners.storage.files import describe_place
 from isocompute.runners.storage.run import Run
 
 HINDSIGHT_WARNING = (
@@ -118,7 +119,8 @@ def measure_run(run: Run, pool: RunPool, lam: float | str | None = None, rho: fl
     profile = apply_costs(build_profile(run, pool, measure_costs(pool), run.path), lam, rho)
     tables = tuple(list_strategy_options(profile, profile.lam))
     if sum(len(table.grid.cost) for table in tables) < 2:
-        sentence = f"The run at '{run.path}' has one allocation of known cost, so that there is no advice to evaluate."
+        place = describe_place(run.path)
+        sentence = f"The run {place} has one allocation of known cost, so that there is no advice to evaluate."
         raise DataError(" ".join([sentence, *describe_unknown_costs(profile)]))
     groups = (None if labels is None else np.array(labels) for labels in (profile.strata, profile.clusters))
     measured = MeasuredPool(pool.pool, tables, profile.lam, get_rho(profile), pool.has_answers, *groups)

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from isocompute.fits.arrays import Floats, Ints
+from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.held_out import split_folds
 from isocompute.fits.estimators.needed_votes import count_needed_votes
 from isocompute.planner.costs.models import RequestCosts
@@ -75,7 +76,7 @@ def build_cascades(small: PricedModel, large: PricedModel) -> CascadeOptions | N
     )
 
 
-def choose_cascade(options: CascadeOptions, budget: float, clusters: Ints | None = None) -> Candidate | None:
+def choose_cascade(options: CascadeOptions, budget: float, clusters: ArrayLike | None = None) -> Candidate | None:
     """Choose the best cascade within a budget, and score it on problems that it was not chosen on.
 
     The problems are split into folds repeatedly; the cascade for a fold is chosen on the other folds. The accuracy of

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from isocompute.fits.arrays import Floats, Ints
+from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN
 from isocompute.fits.groups import code_problem_groups
 from isocompute.fits.mean_intervals import compute_difference_interval, compute_mean_interval
@@ -59,7 +60,7 @@ def _beats(other: Candidate, each: Candidate) -> bool:
 
 
 def compare_candidates(
-    candidates: Sequence[Candidate], strata: Ints | None = None, clusters: Ints | None = None
+    candidates: Sequence[Candidate], strata: ArrayLike | None = None, clusters: ArrayLike | None = None
 ) -> list[ModelOption]:
     """Compare candidates with the recommended one, which comes first; the others follow by expected accuracy.
 
@@ -86,7 +87,9 @@ def compare_candidates(
     ]
 
 
-def _enclose_gap(best: Candidate, other: Candidate, strata: Ints | None, clusters: Ints | None) -> tuple[float, float]:
+def _enclose_gap(
+    best: Candidate, other: Candidate, strata: ArrayLike | None, clusters: ArrayLike | None
+) -> tuple[float, float]:
     """Return the paired 95 % interval of one accuracy minus another, moved to the expected difference."""
     difference = best.values - other.values
     shift = best.accuracy - other.accuracy - float(difference.mean())
@@ -98,7 +101,7 @@ def _shift_interval(interval: tuple[Floats, Floats], shift: float, bounds: tuple
     return low, high
 
 
-def _compute_best_probabilities(options: Sequence[Candidate], clusters: Ints | None) -> list[float]:
+def _compute_best_probabilities(options: Sequence[Candidate], clusters: ArrayLike | None) -> list[float]:
     """Return for each candidate the probability that no other is better by more than the equivalence margin.
 
     The accuracies are drawn around what is expected, with the covariance of the means over clusters of problems.

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from isocompute.fits.arrays import Floats, Ints
+from isocompute.fits.arrays import Floats
 from isocompute.fits.bootstrap import compute_percentile_interval, draw_bootstrap_weights
 from isocompute.planner.models.candidates import Candidate, PricedModel
 
@@ -34,7 +35,7 @@ class EqualAccuracy:
     interval: tuple[float, float]
 
 
-def compare_at_equal_accuracy(models: Sequence[PricedModel], clusters: Ints | None = None) -> list[EqualAccuracy]:
+def compare_at_equal_accuracy(models: Sequence[PricedModel], clusters: ArrayLike | None = None) -> list[EqualAccuracy]:
     """Compare each model with every dearer one at equal accuracy: with one of its answers, and with its best vote.
 
     Args:

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from isocompute.errors import BudgetError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.posterior import AccuracyPosterior
 from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN, choose_recommendations
+from isocompute.planner.budget import format_compute
 
 DECISION_DRAWS = 2000
 """Draws of the accuracies, and of the expectations after a measurement; the same for all measurements."""
@@ -39,6 +41,7 @@ class Decision:
         loadings: (A, d) loadings on the directions of the posterior.
         rest: (A, r) loadings on the rest of the posterior, which no further measurement is expected to tell.
         chosen: index of the allocation that is recommended.
+        recommended: that allocation in words, such as ``sc S=8``.
     """
 
     posterior: AccuracyPosterior
@@ -50,19 +53,17 @@ class Decision:
     loadings: Floats
     rest: Floats
     chosen: int
-
-    def draw_accuracies(self) -> Floats:
-        """Draw (n, A) accuracies of the allocations, up to a common level."""
-        return self.mean + self._draw(self.posterior.covariance) + self._drawn_rest
+    recommended: str
 
     @cached_property
-    def _drawn_rest(self) -> Floats:
+    def drawn_accuracies(self) -> Floats:
+        """(n, A) draws of the accuracies of the allocations, up to a common level."""
         normal = np.random.default_rng((DECISION_SEED, 1)).standard_normal((DECISION_DRAWS, self.rest.shape[1]))
-        return np.asarray(normal @ self.rest.T)
+        return np.asarray(self.mean + self._draw(self.posterior.covariance) + normal @ self.rest.T)
 
     def compute_regret(self) -> float:
         """Return the expected regret of what is recommended now."""
-        drawn = self.draw_accuracies()
+        drawn = self.drawn_accuracies
         return float((drawn.max(axis=1) - drawn[:, self.chosen]).mean())
 
     def compute_regret_after(self, chance: Floats) -> float:
@@ -85,7 +86,7 @@ class Decision:
         """
         if not kept.any():
             return 0.0
-        drawn = self.draw_accuracies()
+        drawn = self.drawn_accuracies
         return float((drawn[:, kept].max(axis=1) >= drawn.max(axis=1) - EQUIVALENCE_MARGIN).mean())
 
     def _draw(self, covariance: Floats) -> Floats:
@@ -95,19 +96,21 @@ class Decision:
         return np.asarray(normal @ root @ self.loadings.T)
 
 
-def build_decision(posterior: AccuracyPosterior, budget: float) -> Decision:
+def build_decision(posterior: AccuracyPosterior, budget: float, clusters: ArrayLike | None = None) -> Decision:
     """Return the decision at a budget.
 
     Args:
         posterior: the joint distribution of the accuracies.
         budget: in x.
+        clusters: (P,) label of each problem's cluster; None if each problem is its own.
 
     Raises:
         BudgetError: it pays for no allocation.
     """
-    (found,) = choose_recommendations(posterior.tables, posterior.compute_expected_accuracies(), [budget])
+    expected = posterior.compute_expected_accuracies()
+    (found,) = choose_recommendations(posterior.tables, expected, [budget], clusters=clusters)
     if found is None:
-        raise BudgetError(f"A budget of {budget:g}x pays for no measured allocation.")
+        raise BudgetError(f"A budget of {format_compute(budget)} pays for no measured allocation.")
     strategies: list[str] = []
     columns: list[tuple[np.ndarray, ...]] = []
     start = chosen = listed = 0
@@ -135,7 +138,9 @@ def build_decision(posterior: AccuracyPosterior, budget: float) -> Decision:
         )
         strategies.append(table.strategy)
     index_of, numbers_of, cost, mean, loadings, rest = (np.concatenate(part) for part in zip(*columns, strict=True))
-    return Decision(posterior, tuple(strategies), index_of, numbers_of, cost, mean, loadings, rest, chosen)
+    best = posterior.tables[found.best.table]
+    recommended = f"{best.strategy} {best.label_allocation(found.best.allocation)}"
+    return Decision(posterior, tuple(strategies), index_of, numbers_of, cost, mean, loadings, rest, chosen, recommended)
 
 
 def average_regret(posterior: AccuracyPosterior, budgets: Sequence[float]) -> float:

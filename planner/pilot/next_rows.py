@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from isocompute.errors import DataError
-from isocompute.fits.arrays import Floats
-from isocompute.fits.choice.posterior import compute_posterior
+from isocompute.planner.budget import format_compute
+from isocompute.planner.compare import compute_expected_accuracies
+from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.finished import find_finished_problems
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
+from isocompute.planner.estimate.profile_from_run import build_profile
 from isocompute.planner.evaluation.pilots import PilotShape, get_full_shape
+from isocompute.planner.pilot.additions import list_additions
 from isocompute.planner.pilot.decision import Decision, build_decision
-from isocompute.planner.pilot.noise import SamplingNoise, measure_sampling_noise
-from isocompute.planner.pilot.tasks import choose_run_lambda, estimate_doubling_options
-from isocompute.planner.prior import read_accuracy_prior
+from isocompute.planner.pilot.noise import measure_sampling_noise
+from isocompute.planner.pilot.tasks import choose_run_lambda
+from isocompute.planner.power import POWER_BUDGET
+from isocompute.planner.profile import COUNTING_WAYS, Profile
+from isocompute.planner.strategies.registry import STRATEGIES
+from isocompute.runners.parsing.printable import format_count
+from isocompute.runners.storage.files import describe_place
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE
 
@@ -24,7 +30,6 @@ DOMINATED_PROBABILITY = 0.05
 """Strategies and depths that are near the best with a lower probability can be dropped."""
 SMALLEST_GAIN = 0.0005
 """Rows that reduce the expected regret by less are not worth adding: a twentieth of a point."""
-_MORE_PROBLEMS = (0.25, 1.0)
 
 
 @dataclass(frozen=True)
@@ -60,20 +65,23 @@ class NextRows:
         shape: what is measured.
         cost: what that cost in total, in x.
         budget: the budget of the decision, in x.
+        highest_cost: the cost of the dearest measured allocation, in x.
         lam: λ.
         regret: the regret to expect of the decision now, 0 … 1.
-        recommended: the allocation that is recommended now.
+        recommended: the allocation that a plan recommends now.
         options: the options, by what they gain per cost.
         dominated: strategies that are hardly near the best.
         enough_solutions: the smallest S that is enough: with allocations up to it the best is reached almost surely.
         enough_verifications: the same of V; 0 if no verifications are needed.
         unfinished: number of problems that are left out because rows are missing or failed.
+        unpriced: strategies that need scores or searches, whose rows are in no cost.
     """
 
     run: str
     shape: PilotShape
     cost: float
     budget: float
+    highest_cost: float
     lam: float
     regret: float
     recommended: str
@@ -82,11 +90,12 @@ class NextRows:
     enough_solutions: int
     enough_verifications: int
     unfinished: int
+    unpriced: tuple[str, ...] = ()
 
     @property
     def best(self) -> NextOption | None:
         """The rows to add; None if none are worth it."""
-        return self.options[0] if self.options and self.options[0].gain >= SMALLEST_GAIN else None
+        return next((option for option in self.options if option.gain >= SMALLEST_GAIN), None)
 
     @property
     def warnings(self) -> list[str]:
@@ -94,8 +103,16 @@ class NextRows:
         sentences = [
             "Values beyond the measured S and V are not counted on: what more of them would allow is unknown.",
         ]
+        if self.budget > self.highest_cost:
+            sentences.append(
+                f"The budget of {format_compute(self.budget)} lies above the dearest measured allocation, "
+                f"{format_compute(self.highest_cost)}; the decision is between those that were measured."
+            )
+        if self.unpriced:
+            sentences.append(f"The scores and searches of {', '.join(self.unpriced)} are not in the costs.")
         if self.unfinished:
-            sentences.append(f"{self.unfinished} problems are left out because rows are missing or failed.")
+            left_out = "1 problem is" if self.unfinished == 1 else f"{self.unfinished:,} problems are"
+            sentences.append(f"{left_out} left out because rows are missing or failed.")
         return sentences
 
 
@@ -114,32 +131,44 @@ def find_next_rows(path: str, budget: float | None = None, lam: float | str | No
     run = Run(path)
     finished = find_finished_problems(run)
     if len(finished) < 2:
-        raise DataError(f"The run at '{path}' has {len(finished)} finished problems; a decision takes at least 2.")
+        has = format_count(len(finished), "finished problem")
+        raise DataError(f"The run {describe_place(path)} has {has}; a decision takes at least 2.")
     pool = read_pool(run, only=finished)
     unfinished = len(run.read_keys(PROBLEMS_TABLE)) - len(pool.problem_ids)
-    return rank_next_rows(pool, choose_run_lambda(pool, lam), budget, unfinished)
+    price = choose_run_lambda(pool, lam)
+    profile = build_profile(run, pool, measure_costs(pool), path)
+    if isinstance(lam, str) and lam in COUNTING_WAYS:
+        profile = profile.use_counting(lam)
+    return rank_next_rows(pool, profile, price, budget, unfinished)
 
 
-def rank_next_rows(run: RunPool, lam: float, budget: float | None = None, unfinished: int = 0) -> NextRows:
+def rank_next_rows(
+    run: RunPool, profile: Profile, lam: float, budget: float | None = None, unfinished: int = 0
+) -> NextRows:
     """Rank the rows that could be added to a pool, see `find_next_rows`.
 
     Args:
         run: the run's pool.
-        lam: λ.
+        profile: its profile, from which a plan would recommend.
+        lam: λ; any positive number without verifications.
         budget: the budget of the decision, in x.
         unfinished: number of problems that are not in the pool.
     """
-    tables = estimate_doubling_options(run, lam)
-    posterior = compute_posterior(tables, read_accuracy_prior())
-    highest = max(table.highest_cost for table in tables)
-    budget = min(128.0, highest) if budget is None else budget
-    decision = build_decision(posterior, budget)
+    expected = compute_expected_accuracies(profile, lam)
+    if expected.posterior is None:
+        raise DataError(f"The run {describe_place(run.path)} has one independent problem; a decision takes at least 2.")
+    highest = max(table.highest_cost for table in expected.tables)
+    budget = min(POWER_BUDGET, highest) if budget is None else budget
+    decision = build_decision(expected.posterior, budget, profile.clusters)
     shape = get_full_shape(run.pool)
-    noise = measure_sampling_noise(run.pool, tables)
+    noise = measure_sampling_noise(run.pool, expected.tables)
     now = decision.compute_regret()
     options = []
-    enough = [_find_enough(decision, column) for column in range(2)]
-    for rows, after, cost, chance in list_additions(decision, shape, noise, lam, (enough[0], enough[1])):
+    unpriced = tuple(name for name in decision.strategies if not _is_sampled(name))
+    enough = (_find_enough(decision, 0), _find_enough(decision, 1))
+    # A search or a score may need other rows, so that with them no rows are taken to be needless.
+    kept = (shape.solutions, shape.verifications) if unpriced else enough
+    for rows, after, cost, chance in list_additions(decision, shape, noise, lam, kept):
         regret = min(decision.compute_regret_after(chance), now)  # a draw's error aside, more rows never harm
         options.append(NextOption(rows, after, cost, regret, now - regret))
     options.sort(key=lambda option: (-option.gain / option.cost, option.cost))
@@ -148,81 +177,17 @@ def rank_next_rows(run: RunPool, lam: float, budget: float | None = None, unfini
         shape=shape,
         cost=shape.compute_cost(lam),
         budget=budget,
+        highest_cost=highest,
         lam=lam,
         regret=now,
-        recommended=_name_recommended(decision),
+        recommended=decision.recommended,
         options=tuple(options),
         dominated=find_dominated_strategies(decision),
         enough_solutions=enough[0],
         enough_verifications=enough[1],
         unfinished=unfinished,
+        unpriced=unpriced,
     )
-
-
-def list_additions(
-    decision: Decision, shape: PilotShape, noise: SamplingNoise, lam: float, enough: tuple[int, int]
-) -> Iterator[tuple[str, PilotShape, float, Floats]]:
-    """List what can be added: words, the shape, the cost in x, and (d, d) the chance of the means afterwards.
-
-    Problems with the same samples or only with those that are enough, twice the solutions, twice the verified ones, or
-    twice the verdicts.
-
-    Args:
-        decision: the decision.
-        shape: what is measured.
-        noise: the sampling noise of a problem.
-        lam: λ.
-        enough: the S and the V that are enough.
-    """
-    directions = decision.posterior.projection
-    spread = decision.posterior.chance * shape.problems  # of one problem
-
-    def compute_noise(samples: PilotShape) -> Floats:
-        return np.asarray(directions.T @ sum(noise.compute_covariances(samples)) @ directions)
-
-    def replace_samples(samples: PilotShape) -> Floats:
-        """Return the covariance of a problem with other samples; noise is measured apart, so it is kept positive."""
-        values, vectors = np.linalg.eigh(spread + compute_noise(samples) - compute_noise(shape))
-        return np.asarray(vectors * np.clip(values, 1e-9, None) @ vectors.T)
-
-    one = replace(shape, problems=1)
-    lean = limit_samples(one, *enough)
-    for part in _MORE_PROBLEMS:
-        added = max(round(part * shape.problems), 1)
-        yield (
-            f"{added} more problems",
-            replace(shape, problems=shape.problems + added),
-            replace(one, problems=added).compute_cost(lam),
-            spread / (shape.problems + added),
-        )
-        if lean != one:
-            precision = np.linalg.inv(spread / shape.problems) + np.linalg.inv(replace_samples(lean) / added)
-            whole = replace(lean, problems=added)
-            words = f"{added} more problems with N={lean.solutions}"
-            words += f" K={lean.verified} M={lean.verifications}" if lean.verified else ", none verified"
-            yield words, whole, whole.compute_cost(lam), np.linalg.inv(precision)
-    deeper = [(f"N={2 * shape.solutions}", replace(shape, solutions=2 * shape.solutions))]
-    if shape.verified:
-        deeper.append((f"M={2 * shape.verifications}", replace(shape, verifications=2 * shape.verifications)))
-        if 2 * shape.verified <= shape.solutions:
-            deeper.append((f"K={2 * shape.verified}", replace(shape, verified=2 * shape.verified)))
-    for name, after in deeper:
-        cost = after.compute_cost(lam) - shape.compute_cost(lam)
-        yield f"{name} on the same problems", after, cost, replace_samples(after) / shape.problems
-
-
-def limit_samples(samples: PilotShape, S: int, V: int) -> PilotShape:
-    """Return the samples of a problem without those beyond the powers of two that hold S and V.
-
-    Example:
-        >>> limit_samples(PilotShape(1, 256, 64, 32), 53, 3)
-        PilotShape(problems=1, solutions=64, verified=64, verifications=4)
-    """
-    solutions = min(samples.solutions, 1 << (S - 1).bit_length())
-    if not V or not samples.verified:
-        return replace(samples, solutions=solutions, verified=0, verifications=0)
-    verifications = min(samples.verifications, 1 << (V - 1).bit_length())
-    return replace(samples, solutions=solutions, verified=min(samples.verified, solutions), verifications=verifications)
 
 
 def find_dominated_strategies(decision: Decision) -> tuple[str, ...]:
@@ -245,6 +210,6 @@ def _find_enough(decision: Decision, column: int) -> int:
     return int(limits[low])
 
 
-def _name_recommended(decision: Decision) -> str:
-    S, V = decision.numbers[decision.chosen]
-    return f"{decision.strategies[decision.table[decision.chosen]]} S={S}" + (f" V={V}" if V else "")
+def _is_sampled(strategy: str) -> bool:
+    """Return whether a strategy needs no rows but solutions and verifications."""
+    return strategy in STRATEGIES and STRATEGIES[strategy].needs != "scores"

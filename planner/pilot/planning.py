@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from isocompute.errors import BudgetError, ConfigError, DataError
+from isocompute.planner.budget import format_compute
 from isocompute.planner.estimate.costs import collect_run_sizes, get_run_models
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.records import describe_problems
 from isocompute.planner.evaluation.measured_pool import EVALUATION_BUDGETS
+from isocompute.planner.pilot.candidates import FEWEST_PILOT_PROBLEMS
 from isocompute.planner.pilot.costs import PilotCosts, compute_pilot_costs
 from isocompute.planner.pilot.shapes import (
-    FEWEST_PILOT_PROBLEMS,
     PILOT_PROBLEMS,
     PILOT_TASKS,
     PilotPlan,
@@ -52,7 +54,7 @@ class PilotGoal:
         gap: the gap between SC and the best other strategy that it is to tell, in points.
 
     Raises:
-        ConfigError: none or several are set, or one is not above zero.
+        ConfigError: none or several are set, or one is not above zero and finite, or not below 100 points.
     """
 
     worth: float | None = None
@@ -63,8 +65,11 @@ class PilotGoal:
         given = [value for value in (self.worth, self.regret, self.gap) if value is not None]
         if len(given) != 1:
             raise ConfigError("A pilot is planned for one goal: --budget, --regret or --gap (budget=, regret=, gap=).")
-        if not 0 < given[0] < float("inf"):
-            raise ConfigError(f"The goal of a pilot must be above zero; got {given[0]:g}.")
+        if self.worth is not None and not 0 < self.worth < math.inf:
+            raise ConfigError(f"The budget of a pilot must be a finite number above zero; got {self.worth:g}.")
+        for name, value in (("regret", self.regret), ("gap", self.gap)):
+            if value is not None and not 0 < value < 100:
+                raise ConfigError(f"A {name} must be a finite number of points above 0 and below 100; got {value:g}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +122,7 @@ def choose_pilot(
     if problems < FEWEST_PILOT_PROBLEMS:
         raise ConfigError(f"A pilot takes at least {FEWEST_PILOT_PROBLEMS} problems; {problems} were given.")
     if at is not None and at < 1:
-        raise BudgetError(f"The advice is for {at:g}x, which does not pay for one solution.")
+        raise BudgetError(f"The advice is for {format_compute(at)}, which does not pay for one solution.")
     model, records, models = read_task_model(profile, run, lam)
     budgets = EVALUATION_BUDGETS if at is None else (at,)
     if goal.worth is not None:

@@ -6,8 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from isocompute.errors import BudgetError, DataError
+from isocompute.planner.budget import format_compute
 from isocompute.planner.evaluation.measured_pool import EVALUATION_BUDGETS
 from isocompute.planner.evaluation.pilots import PilotShape
+from isocompute.planner.pilot.candidates import (
+    FEWEST_PILOT_PROBLEMS,
+    compute_lowest_cost,
+    list_samples,
+    rank_shapes,
+)
 from isocompute.planner.pilot.expectation import ExpectedRegret, simulate_regret
 from isocompute.planner.pilot.tasks import TaskModel
 from isocompute.planner.pilot.variance import (
@@ -17,14 +24,14 @@ from isocompute.planner.pilot.variance import (
     split_variance,
 )
 from isocompute.planner.power import POWER_BUDGET
+from isocompute.runners.parsing.printable import format_count
 
 PILOT_TASKS = 200
 """The number of simulated tasks from which the regret of the chosen pilot is expected."""
 PILOT_PROBLEMS = 500
 """The most problems of a pilot, unless it is set."""
-FEWEST_PILOT_PROBLEMS = 8
-"""With fewer, expectations are those of the prior."""
-_SCREENING = ((12, 6), (48, 3))  # simulated tasks of each candidate, and how many candidates go on
+COST_FACTOR = 1.1
+"""The largest ratio of the cost of a pilot for a regret to that of the cheapest one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +42,10 @@ class PilotPlan:
         shape: its problems and the samples of each.
         cost: its total cost, in x.
         expected: the regret to expect of the advice that it gives.
-        others: other shapes with the same goal, and their regret, which is simulated on fewer tasks.
+        others: other shapes with the same goal, and their regret, simulated on the same tasks.
         budgets: the budgets that the advice is for, in x.
-        split: the variance of the lead of the best other strategy over SC, as the pilot measures it.
+        split: the variance of the lead of the best other strategy over SC, as the pilot measures it; None
+            where the budget pays for one solution only.
         gap: the gap that it tells with the power `PILOT_POWER`, 0 … 1; None for other goals.
         model: the tasks.
     """
@@ -47,7 +55,7 @@ class PilotPlan:
     expected: ExpectedRegret
     others: tuple[tuple[PilotShape, ExpectedRegret], ...]
     budgets: tuple[float, ...]
-    split: VarianceSplit
+    split: VarianceSplit | None
     gap: float | None
     model: TaskModel
 
@@ -85,11 +93,9 @@ def choose_pilot_within(
     """
     kept = check_advice_budgets(model, budgets)
     ranked = rank_shapes(model, worth, kept, most)
-    best = min(
-        ((shape, simulate_regret(model, shape, kept, tasks)) for shape, _ in ranked[:2]), key=lambda each: each[1].mean
-    )
-    others = tuple(each for each in ranked if each[0] != best[0])
-    return build_pilot_plan(model, best[0], best[1], others, kept, None)
+    found = [(shape, simulate_regret(model, shape, kept, tasks)) for shape, _ in ranked]
+    (shape, expected), *others = sorted(found, key=lambda each: (each[1].mean, each[0].compute_cost(model.lam)))
+    return build_pilot_plan(model, shape, expected, tuple(others), kept, None)
 
 
 def choose_pilot_for_regret(
@@ -99,7 +105,10 @@ def choose_pilot_for_regret(
     most: int = PILOT_PROBLEMS,
     tasks: int = PILOT_TASKS,
 ) -> PilotPlan:
-    """Choose the cheapest pilot whose expected regret is at most a target; costs double from one try to the next.
+    """Choose the cheapest pilot whose expected regret is at most a target, within a factor of `COST_FACTOR` in cost.
+
+    Costs double from one try to the next. Between the last that fails and the first that reaches the target they are
+    halved (on a logarithmic scale).
 
     Args:
         model: the tasks.
@@ -114,7 +123,7 @@ def choose_pilot_for_regret(
     kept = check_advice_budgets(model, budgets)
     full = replace(model.full, problems=most).compute_cost(model.lam)
     ladder = [full]
-    while ladder[-1] / 2 > FEWEST_PILOT_PROBLEMS * min(shape.compute_cost(model.lam) for shape in list_samples(model)):
+    while ladder[-1] / 2 > FEWEST_PILOT_PROBLEMS * compute_lowest_cost(model):
         ladder.append(ladder[-1] / 2)
     ladder.reverse()
     low, high = 0, len(ladder) - 1
@@ -122,14 +131,24 @@ def choose_pilot_for_regret(
         middle = (low + high) // 2
         reached = rank_shapes(model, ladder[middle], kept, most)[0][1].mean <= target
         low, high = (low, middle) if reached else (middle + 1, high)
-    for worth in ladder[low:]:
-        plan = choose_pilot_within(model, worth, kept, most, tasks)
-        if plan.expected.mean <= target:
-            return plan
-    raise DataError(
-        f"No pilot of at most {most} problems is expected to lose {100 * target:g} points or less; the largest loses "
-        f"{100 * plan.expected.mean:.2g}."
-    )
+    failed, plan = low - 1, choose_pilot_within(model, ladder[low], kept, most, tasks)
+    while plan.expected.mean > target:  # few tasks promised more
+        low, failed = low + 1, low
+        if low == len(ladder):
+            raise DataError(
+                f"No pilot of at most {format_count(most, 'problem')} is expected to lose {100 * target:g} points or "
+                f"less; the largest loses {100 * plan.expected.mean:.2g}."
+            )
+        plan = choose_pilot_within(model, ladder[low], kept, most, tasks)
+    least = ladder[failed] if failed >= 0 else FEWEST_PILOT_PROBLEMS * compute_lowest_cost(model)
+    while plan.cost > COST_FACTOR * least:
+        middle = (least * plan.cost) ** 0.5
+        tried = choose_pilot_within(model, middle, kept, most, tasks)
+        if tried.expected.mean <= target:
+            plan = tried
+        else:
+            least = middle
+    return plan
 
 
 def choose_pilot_for_gap(
@@ -149,11 +168,16 @@ def choose_pilot_for_gap(
         tasks: number of simulated tasks for the regret.
 
     Raises:
-        DataError: it takes more problems.
+        DataError: it takes more problems, or the budget leaves nothing to tell.
     """
     kept = check_advice_budgets(model, budgets)
     budget = choose_contrast_budget(kept)
     contrast = choose_contrast(model, model.full, budget)
+    if contrast is None:
+        raise DataError(
+            f"At {format_compute(budget)} per problem every strategy does best with one solution of those measured, so "
+            "that there is no gap to tell; a larger --at (at= in Python) leaves a choice."
+        )
     found, fewest = [], None
     for samples in list_samples(model):
         measured = [bool(inside) for part in model.select_knots(samples) for inside in part]
@@ -185,70 +209,8 @@ def build_pilot_plan(
 ) -> PilotPlan:
     """Return the plan of a shape, with its cost and the split of its variance."""
     contrast = choose_contrast(model, shape, choose_contrast_budget(budgets))
-    split = split_variance(model, shape, contrast)
+    split = None if contrast is None else split_variance(model, shape, contrast)
     return PilotPlan(shape, shape.compute_cost(model.lam), expected, others, budgets, split, gap, model)
-
-
-def rank_shapes(
-    model: TaskModel, worth: float, budgets: Sequence[float], most: int
-) -> list[tuple[PilotShape, ExpectedRegret]]:
-    """Return the shapes with the lowest expected regret within a cost, the best first.
-
-    Candidates are screened on few tasks, and the better ones on more; all see the same tasks.
-
-    Raises:
-        BudgetError: the cost does not pay for any pilot.
-    """
-    shapes = list_shapes(model, worth, most)
-    ranked: list[tuple[PilotShape, ExpectedRegret]] = []
-    for tasks, kept in _SCREENING:
-        found = [(shape, simulate_regret(model, shape, budgets, tasks)) for shape in shapes]
-        ranked = sorted(found, key=lambda each: (each[1].mean, each[0].compute_cost(model.lam)))[:kept]
-        shapes = [shape for shape, _ in ranked]
-    return ranked
-
-
-def list_shapes(model: TaskModel, worth: float, most: int) -> list[PilotShape]:
-    """List the shapes that a cost pays for, each with as many problems as it does.
-
-    Raises:
-        BudgetError: it pays for none.
-    """
-    found = []
-    for samples in list_samples(model):
-        problems = min(most, int(worth / samples.compute_cost(model.lam)))
-        if problems >= FEWEST_PILOT_PROBLEMS:
-            found.append(replace(samples, problems=problems))
-    if not found:
-        cheapest = min(samples.compute_cost(model.lam) for samples in list_samples(model))
-        raise BudgetError(
-            f"A pilot takes at least {FEWEST_PILOT_PROBLEMS} problems, which cost "
-            f"{FEWEST_PILOT_PROBLEMS * cheapest:,.0f}x; the budget is {worth:,.6g}x."
-        )
-    return found
-
-
-def list_samples(model: TaskModel) -> list[PilotShape]:
-    """List the samples of one problem that are tried: powers of two of N, K = N or N/2, and powers of two of M."""
-    found = []
-    for N in list_powers(model.full.solutions):
-        if N < 8 and model.full.solutions >= 8:
-            continue
-        if not model.has_verifications:
-            found.append(PilotShape(1, N))
-            continue
-        for K in sorted({min(N, model.full.verified), min(max(N // 2, 1), model.full.verified)}):
-            found += [PilotShape(1, N, K, M) for M in list_powers(model.full.verifications)]
-    return found
-
-
-def list_powers(most: int) -> list[int]:
-    """List the powers of two up to a number.
-
-    >>> list_powers(6)
-    [1, 2, 4]
-    """
-    return [2**power for power in range(most.bit_length())]
 
 
 def check_advice_budgets(model: TaskModel, budgets: Sequence[float]) -> tuple[float, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from isocompute.errors import ConfigError
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.posterior import compute_posterior
+from isocompute.planner.budget import format_compute
 from isocompute.planner.estimate.finished import find_finished_problems
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.pilot.decision import build_decision
@@ -65,8 +66,8 @@ class StoppingRule:
         if points >= self.points:
             return None
         return (
-            f"after {len(finished)} problems the expected regret at {budget:g}x is {points:.2f} points, below "
-            f"{self.points:g}"
+            f"after {len(finished)} problems the expected regret at {format_compute(budget)} is {points:.2f} points, "
+            f"below {self.points:g}"
         )
 
 

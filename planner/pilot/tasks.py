@@ -23,6 +23,7 @@ from isocompute.planner.prior import read_accuracy_prior
 from isocompute.planner.profile import Curve, Profile, Surface, check_lambda, read_lambda
 from isocompute.planner.strategies.options import build_pool_options
 from isocompute.planner.strategies.registry import STRATEGIES
+from isocompute.runners.storage.files import describe_place
 
 TYPICAL_SHAPE = PilotShape(1, 256, 64, 16)
 """The samples of each problem of the worlds that the prior comes from."""
@@ -213,7 +214,7 @@ def choose_run_lambda(run: RunPool, lam: float | str | None) -> float:
     ways = costs.known_lambdas
     value = costs.lam if lam is None else ways[lam] if isinstance(lam, str) and lam in ways else read_lambda(lam)
     if value is None:
-        raise DataError(f"λ of the run at '{run.path}' is unknown; --lambda (lam= in Python) sets it.")
+        raise DataError(f"λ of the run {describe_place(run.path)} is unknown; --lambda (lam= in Python) sets it.")
     return check_lambda(value)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.power import count_needed_problems
+from isocompute.planner.budget import format_compute
 from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.pilot.tasks import TaskModel
 
@@ -52,11 +53,14 @@ class Contrast:
     weights: Floats
 
 
-def choose_contrast(model: TaskModel, shape: PilotShape, budget: float) -> Contrast:
+def choose_contrast(model: TaskModel, shape: PilotShape, budget: float) -> Contrast | None:
     """Choose the comparison at a budget: the best allocation of another strategy and that of SC.
 
     Both are the best in expectation of those that a pilot of this shape measures. Where no other strategy is measured
     within the budget, SC at half of the budget takes its place.
+
+    Returns:
+        None where both take one solution, which leaves nothing to compare.
 
     Raises:
         DataError: the budget pays for no measured allocation.
@@ -64,15 +68,15 @@ def choose_contrast(model: TaskModel, shape: PilotShape, budget: float) -> Contr
     found = [_find_best(model, index, shape, budget) for index in range(len(model.tables))]
     base, *others = found
     if base is None:
-        raise DataError(f"A budget of {budget:g}x pays for nothing that the pilot measures.")
+        raise DataError(f"A budget of {format_compute(budget)} pays for nothing that the pilot measures.")
     rivals = [each for each in others if each is not None]
-    rival = max(rivals, key=lambda each: each[0]) if rivals else _find_best(model, 0, shape, max(budget / 2, 1.0))
+    rival = max(rivals, key=lambda each: each[1]) if rivals else _find_best(model, 0, shape, max(budget / 2, 1.0))
     assert rival is not None, "one solution is measured by every pilot"
-    return Contrast(rival[1], base[1], rival[2] - base[2])
+    return None if rival[0] == base[0] == 1 else Contrast(rival[2], base[2], rival[3] - base[3])
 
 
-def _find_best(model: TaskModel, index: int, shape: PilotShape, budget: float) -> tuple[float, str, Floats] | None:
-    """Return a strategy's best measured allocation within a budget: accuracy, name and (K,) weights of the knots."""
+def _find_best(model: TaskModel, index: int, shape: PilotShape, budget: float) -> tuple[int, float, str, Floats] | None:
+    """Return a strategy's best measured allocation within a budget: S, accuracy, name and (K,) weights of the knots."""
     kept = model.select_knots(shape)
     start, table = sum(map(len, kept[:index])), model.tables[index]
     grid = table.grid
@@ -84,7 +88,7 @@ def _find_best(model: TaskModel, index: int, shape: PilotShape, budget: float) -
     at = int(values.argmax())
     weights = np.zeros(len(model.mean))
     weights[block] = grid.weights[:, at]
-    return float(values[at]), f"{table.strategy} {table.label_allocation(at)}", weights
+    return int(grid.numbers["S"][at]), float(values[at]), f"{table.strategy} {table.label_allocation(at)}", weights
 
 
 def split_variance(model: TaskModel, shape: PilotShape, contrast: Contrast) -> VarianceSplit:

@@ -32,6 +32,9 @@ from isocompute.runners.storage.files import write_output
 COUNTING_WAYS = ("completion", "prompts", "cached")
 """The ways of counting a row's tokens as compute, see `fits.cost.count_row_tokens`."""
 
+SMALLEST_LAMBDA, LARGEST_LAMBDA = 1e-6, 1e6
+"""The range of λ, the cost of a verification in solutions: no verifier is cheaper or dearer by such a factor."""
+
 UNKNOWN_LAMBDA_WARNING = (
     "λ, the cost of a verification in solutions, is unknown, because some rows lack token "
     "counts: the crossover, the law and the frontier of GenRM need it. Set it with --lambda (lam= in Python)."
@@ -275,10 +278,13 @@ def check_lambda(lam: float) -> float:
     """Check λ and return it.
 
     Raises:
-        DataError: λ is not positive and finite.
+        DataError: λ is not a number from 1e-6 to 1e6.
     """
-    if not (lam > 0 and math.isfinite(lam)):
-        raise DataError(f"λ is {lam:g}; the cost of a verification in solutions must be above zero.")
+    if not SMALLEST_LAMBDA <= lam <= LARGEST_LAMBDA:
+        raise DataError(
+            f"λ is {lam:g}; the cost of a verification in solutions must be above zero, from {SMALLEST_LAMBDA:g} to "
+            f"{LARGEST_LAMBDA:,.0f}."
+        )
     return lam
 
 

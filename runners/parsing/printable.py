@@ -15,6 +15,15 @@ def format_error_value(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+def format_count(count: int, noun: str) -> str:
+    """Return a number of things in words.
+
+    >>> format_count(1, "problem"), format_count(1200, "problem")
+    ('1 problem', '1,200 problems')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def format_short_number(number: float | None) -> str:
     """Return a number with three digits and a unit.
 

@@ -193,3 +193,12 @@ def write_output(path: str, content: bytes) -> None:
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or str(error) or "its store cannot be written to"
         raise DataError(f"'{path}' cannot be written: {reason.rstrip('.')}.") from None
+
+
+def describe_place(path: str) -> str:
+    """Return a run's place in words.
+
+    >>> describe_place("runs/mine"), describe_place("memory://isocompute-frames/49ed10a6956ff384/frame")
+    ("at 'runs/mine'", "'frame' in memory")
+    """
+    return f"'{path.rpartition('/')[2]}' in memory" if path.startswith("memory://") else f"at '{path}'"

@@ -114,7 +114,7 @@ def test_figures_are_drawn_from_runs_and_profiles(lab, written_run):
         (lambda: iso.open_run(7), "the run must be a run, or the path or URL of one; it is 7"),
         (lambda: iso.load_profile("nowhere"), "nowhere"),
         (lambda: iso.plan("lab", "much"), "much"),
-        (lambda: iso.plan("lab", True), "budget must be text such as '128x', or a number above zero; it is True"),
+        (lambda: iso.plan("lab", True), "text such as '128x', or a finite number above zero; it is True"),
         (lambda: iso.plan("lab", float("inf")), "budget must be text"),
         (lambda: iso.plan("lab", 10**400), "budget must be text"),
         (lambda: iso.plan("lab", "128x", lam=10**400), "it must be a number, or one of"),

@@ -153,3 +153,12 @@ def test_bad_input_is_said_in_a_sentence(call, sentence):
     with pytest.raises(DataError) as caught:
         call()
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize("problems", [3, 4, 5])
+@pytest.mark.parametrize("p", [0.2, 0.5, 0.8, 0.95, None])
+def test_three_to_five_problems_are_covered(problems, p):
+    rng = np.random.default_rng(problems)
+    shape = (problems, WORLDS)
+    values = rng.beta(0.5, 0.5, shape) if p is None else (rng.random(shape) < p).astype(float)
+    assert share_held(compute_mean_interval(values), 0.5 if p is None else p) >= 0.92

@@ -18,7 +18,7 @@ from isocompute.planner.difficulty import DIFFICULTY_KINDS, build_figure_studies
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile
-from isocompute.planner.profile import Curve, Surface, read_profile
+from isocompute.planner.profile import Curve, ProblemRecord, Profile, Surface, read_profile
 from isocompute.planner.reuse import build_reusing_options, estimate_reusing
 from isocompute.planner.strategies.options import list_strategy_options
 from isocompute.planner.strategies.registry import STRATEGIES
@@ -203,3 +203,23 @@ def test_without_answers_agreement_is_refused_and_not_drawn(tmp_path):
     pool = read_pool(run._run)
     profile = build_profile(run._run, pool, measure_costs(pool), "x")
     assert [study.kind for study in build_figure_studies(profile, pool)] == ["oracle"]
+
+
+def test_clusters_are_held_out_whole_and_one_alone_is_refused():
+    """Copies of problems in clusters add nothing: the gain and its interval are those of the problems alone."""
+    rng = np.random.default_rng(4)
+    curve = np.clip(rng.random((12, 1)) + rng.normal(0, 0.2, (12, 3)), 0, 1).round(3)
+
+    def build(copies, cluster):
+        records = [ProblemRecord(cluster=cluster(number)) for number in range(12 * copies)]
+        accuracy = np.tile(curve, (copies, 1)).tolist()
+        strategies = {"sc": Curve(solutions=[1, 2, 4], accuracy=accuracy)}
+        fields = {"problems": 12 * copies, "per_problem": records, "strategies": strategies}
+        return Profile(name="made", description="made", **fields)
+
+    alone = build_profile_study(build(1, lambda number: None), "oracle").policy
+    copied = build_profile_study(build(3, lambda number: f"c{number % 12}"), "oracle").policy
+    np.testing.assert_allclose(copied.one_for_all.accuracy, alone.one_for_all.accuracy, atol=1e-9)
+    np.testing.assert_allclose((copied.gain_low, copied.gain_high), (alone.gain_low, alone.gain_high), atol=1e-9)
+    with pytest.raises(DataError, match="'made' has one cluster of problems; levels of difficulty need at least 2"):
+        build_profile_study(build(1, lambda number: "c"), "oracle")

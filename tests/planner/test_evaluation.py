@@ -143,8 +143,12 @@ def test_a_cluster_is_in_the_pilot_or_scored_and_never_both(measured):
         assert len(problems) == 10
         assert len(others) == 18
         assert not set(clusters[problems]) & set(clusters[others])
-    with pytest.raises(DataError, match="the run has 10 clusters of problems"):
+    with pytest.raises(DataError, match="28 problems touches all 10 clusters"):
         evaluate_split(measured, PilotShape(28, 16, 8, 4), 0)
+    with pytest.raises(DataError, match=r"at least 3 clusters of problems, .* this run has 2"):
+        evaluate_split(replace(measured, clusters=np.arange(30) % 2), PilotShape(10, 16, 8, 4), 0)
+    with pytest.raises(DataError, match="2 problems lies in one cluster"):
+        evaluate_split(measured, PilotShape(2, 16, 8, 4), 0)
     plain, levels = (replace(measured, clusters=None, strata=strata) for strata in (None, np.arange(30) % 2))
     split = evaluate_split(levels, PilotShape(12, 8, 4, 2), 0)
     assert (split[ALWAYS_SC] == evaluate_split(plain, PilotShape(12, 8, 4, 2), 0)[ALWAYS_SC]).all()
@@ -232,6 +236,31 @@ def test_a_run_without_a_choice_is_refused_in_a_sentence():
         with pytest.raises(IsocomputeError, match=said):
             iso.evaluate(run, **arguments)
     assert iso.evaluate(run, splits=2, lam=0.5).to_dict()["lambda"] == 0.5
+
+
+def test_the_order_of_a_frame_changes_nothing_with_clusters_and_levels():
+    rng, rows = np.random.default_rng(5), []
+    for problem in range(12):
+        for solution in range(4):
+            right = rng.random() < (problem + 1) / 14
+            rows.append(
+                {
+                    "problem": f"q{problem}",
+                    "solution": f"s{solution}",
+                    "answer": "1" if right else str(rng.integers(2, 4)),
+                    "gold": "1",
+                    "verdict": (rng.random(3) < (0.8 if right else 0.3)).tolist(),
+                    "level": problem % 2,
+                    "cluster": f"c{problem // 2}",
+                }
+            )
+    frame, seen = pd.DataFrame(rows), set()
+    for seed in range(3):
+        shuffled = frame.sample(frac=1, random_state=seed, ignore_index=True)
+        run = iso.from_frame(shuffled, **{name: name for name in frame.columns})
+        found = iso.evaluate(run, splits=3, lam=1.0, problems=6, solutions=2).to_dict()
+        seen.add(json.dumps(found["rules"]))
+    assert len(seen) == 1
 
 
 def test_the_order_of_rows_changes_nothing(framed_run, rewrite):

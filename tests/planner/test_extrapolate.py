@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import isocompute as iso
 from isocompute.fits import Pool
+from isocompute.planner.budget import Budget
 from isocompute.planner.extrapolate import extrapolate_pool, extrapolate_voting, predict_extrapolated_accuracy
-from isocompute.planner.profile import read_profile
+from isocompute.planner.plan import make_plan
+from isocompute.planner.profile import Curve, read_profile
 
 
 def test_a_profile_keeps_its_extrapolations_with_their_errors(tmp_path):
@@ -25,7 +29,7 @@ def test_a_profile_keeps_its_extrapolations_with_their_errors(tmp_path):
 
 def test_beyond_the_range_a_plan_says_what_sc_would_reach(command):
     said = " ".join(command("plan", "--budget", "1024x").out.split())
-    assert "SC at S=1,024: 58." in said
+    assert "SC at S=1,024: 57." in said
     assert "extrapolated from S up to 256 by" in said
     assert "the effect of more votes is extrapolated only." in said
     found = json.loads(command("plan", "--budget", "1024x", "--json").out)["extrapolated"]["sc"]
@@ -40,7 +44,7 @@ def test_within_the_range_and_without_an_extrapolation_nothing_is_said(command):
     assert "extrapolated" not in command("plan", "--budget", "128x").out
     assert json.loads(command("plan", "--budget", "128x", "--json").out)["extrapolated"] == {}
     published = read_profile("llama-3.1-8b-math")
-    assert extrapolate_voting(published, 1e6) is None
+    assert extrapolate_voting(published, 1e6, 0.5, 0.5) is None
 
 
 def test_the_curve_goes_on_from_the_measured_one_and_ends_at_four_times():
@@ -55,7 +59,7 @@ def test_the_curve_goes_on_from_the_measured_one_and_ends_at_four_times():
     curve = profile.extrapolations["sc"]
     between = predict_extrapolated_accuracy(profile, "sc", 512)
     assert between.by_problem == pytest.approx(curve.array[:, 1])
-    assert extrapolate_voting(profile, 5000.0).solutions == 1024
+    assert extrapolate_voting(profile, 5000.0, 0.5, 0.5).solutions == 1024
     assert predict_extrapolated_accuracy(profile, "coverage", 512).accuracy >= profile.coverage.array[:, -1].mean()
 
 
@@ -71,3 +75,33 @@ def test_an_extrapolation_within_the_measured_range_is_refused(tmp_path, refused
     assert refused("plan", "--budget", "8x", "--profile", path).endswith(
         "extrapolations.sc: 'solutions' must lie beyond 'measured_to', 400."
     )
+
+
+def test_a_plan_goes_on_from_what_it_expects_and_does_not_fall_below_it():
+    profile = read_profile("lab")
+    plain = predict_extrapolated_accuracy(profile, "sc", 1024)
+    moved = extrapolate_voting(profile, 1024.0, 0.50, 0.52)
+    assert moved.accuracy == pytest.approx(plain.accuracy + 0.02)
+    assert moved.interval == pytest.approx((plain.interval[0] + 0.02, plain.interval[1] + 0.02))
+    assert extrapolate_voting(profile, 1024.0, 0.60, 0.62).accuracy == pytest.approx(0.62)
+    sc = profile.self_consistency  # where votes fall, they may go on falling
+    falling = Curve(solutions=sc.solutions, accuracy=np.sort(sc.array)[:, ::-1].tolist())
+    fallen = profile.model_copy(update={"strategies": profile.strategies | {"sc": falling}})
+    assert extrapolate_voting(fallen, 1024.0, 0.60, 0.62).accuracy == pytest.approx(plain.accuracy + 0.02)
+    plan = make_plan(profile, Budget(1024))
+    voting = next(option for option in plan.alternatives if option.strategy == "sc")
+    assert plan.extrapolated_voting.accuracy >= voting.accuracy
+
+
+def test_a_problem_that_votes_rise_on_is_not_extrapolated_downwards():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"problem": "p", "answer": np.where(rng.random(64) < 0.4, 1, rng.integers(2, 5, 64)), "gold": 1}
+    )
+    profile = iso.fit(iso.from_frame(frame, problem="problem", answer="answer", gold="gold"))
+    plan = iso.plan(profile, "128x")
+    said = plan.to_dict()
+    assert said["extrapolated"]["sc"]["accuracy"] >= said["recommendation"]["accuracy"]
+    assert "measured accuracy" in repr(plan)
+    assert not any("favours the others" in warning for warning in plan.warnings)
+    assert not any("simulated tasks" in warning for warning in plan.warnings)

@@ -104,4 +104,4 @@ def test_a_plateau_is_printed_with_three_digits(lab_findings):
     with console.capture() as printed:
         console.print(format_plateau(lab_findings), highlight=False)
     low, high = lab_findings.plateau_interval
-    assert printed.get().strip() == f"{lab_findings.plateau:.3g}x [{low:.0f}, {high:.0f}]"
+    assert printed.get().strip() == f"{lab_findings.plateau:.3g}x [{low:.3g}, {high:.3g}]"

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from isocompute.cli.screens.plan import CHEAPER_NOTE, print_plan
-from isocompute.errors import BudgetError
+from isocompute.errors import BudgetError, DataError
 from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN
 from isocompute.planner.budget import Budget
 from isocompute.planner.compare import compare_budgets, compare_strategies, compute_frontier
@@ -277,3 +277,59 @@ def test_a_lead_below_zero_is_explained(capsys):
     assert decided.alternatives[0].gap < 0
     print_plan(Console(width=200), world, decided)
     assert CHEAPER_NOTE in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("problems", "known"), [(2, False), (4, False), (5, True)])
+def test_fewer_than_five_problems_give_no_probability_of_being_the_best(problems, known, capsys):
+    world = profile(*surfaces(np.random.default_rng(3), problems, 0.8))
+    plan = make_plan(world, Budget(64))
+    options = (plan.recommendation, *plan.alternatives)
+    assert all((option.probability_best is not None) == known for option in options)
+    assert all((option.probability_highest is not None) == known for option in options)
+    assert any("P(best)" in warning for warning in plan.warnings) != known
+    print_plan(Console(width=120), world, plan)
+    assert ("takes 5 or more" in capsys.readouterr().out) != known
+
+
+def test_one_cluster_is_measured_and_not_expected(capsys):
+    votes, verified = surfaces(np.random.default_rng(3), 6, 0.8)
+    world = profile(votes, verified).model_copy(update={"per_problem": [ProblemRecord(cluster="c")] * 6})
+    print_plan(Console(width=120), world, make_plan(world, Budget(64)))
+    said = capsys.readouterr().out
+    assert "measured accuracy" in said
+    assert "expected" not in said.split("SC flattens")[0]
+    assert "only one cluster of problems" in " ".join(said.split())
+    assert "simulated tasks" not in said
+
+
+def test_half_of_a_budget_left_is_said_with_its_reason():
+    S = [1, 2, 4, 8, 16, 32, 64, 128]
+    votes = np.tile([0.4, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.8], (60, 1))
+    world = profile(*surfaces(np.random.default_rng(0), 60, 0.8))
+    world = world.model_copy(update={"strategies": {"sc": Curve(solutions=S, accuracy=votes.tolist())}})
+    plan = make_plan(world, Budget(128))
+    assert plan.recommendation.compute <= 64
+    assert any("of 128x: of what was measured, no dearer allocation" in warning for warning in plan.warnings)
+    rising = world.model_copy(update={"strategies": {"sc": Curve(solutions=S, accuracy=np.sort(votes).tolist())}})
+    assert not any("no dearer" in warning for warning in make_plan(rising, Budget(128)).warnings)
+
+
+def test_compute_is_printed_with_three_digits_so_that_it_agrees_with_what_is_said(capsys):
+    world = profile(*surfaces(np.random.default_rng(0), 200, verifier=0.9))
+    crossover = make_plan(world, Budget(16)).findings.genrm_crossover.budget
+    assert 1 < crossover < 100
+    print_plan(Console(width=200), world, make_plan(world, Budget(round(crossover - 0.02, 2))))
+    said = capsys.readouterr().out
+    assert f"overtakes SC for good at {crossover:.3g}x" in said
+    assert "this budget is below it" in said
+    print_plan(Console(width=200), world, make_plan(world, Budget(52.9113)))
+    said = capsys.readouterr().out
+    assert "At 52.9x per problem" in said
+    assert "52.91" not in said
+
+
+@pytest.mark.parametrize("lam", [1e300, 1e-7, -1, float("nan"), float("inf")])
+def test_a_lambda_beyond_all_verifiers_is_refused(lam):
+    with pytest.raises(DataError, match=r"from 1e-06 to 1,000,000\.$") as raised:
+        make_plan(read_profile("lab"), Budget(64), lam)
+    assert len(str(raised.value)) < 150

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from isocompute.cli.screens.fit import describe_strategy_power
+from isocompute.planner.findings import derive_findings
 from isocompute.planner.power import measure_strategy_power
 from isocompute.planner.profile import Curve, ProblemRecord, Profile, Surface, round_accuracies
 
@@ -109,3 +110,21 @@ def test_two_strategies_that_are_the_same_are_told_apart_by_nothing():
         "At 16x genrm and sc differ by 0.0 points on every problem, so the number of problems that tells "
         "them apart cannot be estimated."
     )
+
+
+def test_clusters_count_as_one_problem():
+    """Every problem is there three times, in a cluster: the test knows twenty problems, as without the copies."""
+    alone, copies = profile(0.05, 20), profile(0.05, 20)
+    parts = {
+        name: type(part)(**part.model_dump() | {"accuracy": 3 * part.accuracy})
+        for name, part in copies.strategies.items()
+    }
+    records = [ProblemRecord(cluster=f"c{number % 20}") for number in range(60)]
+    tripled = Profile(**dict(copies) | {"strategies": parts, "problems": 60, "per_problem": records})
+    first, second = (measure_strategy_power(world, BUDGETS) for world in (alone, tripled))
+    assert second.paired.problems == first.paired.problems == 20
+    assert second.paired.standard_deviation == pytest.approx(first.paired.standard_deviation)
+    assert second.paired.needed == pytest.approx(first.paired.needed, rel=0.05)
+    assert "clusters of problems" in describe_strategy_power(second)
+    crossed, apart = (derive_findings(world, 1.0).genrm_crossover for world in (tripled, alone))
+    assert crossed.gain_interval[1] == pytest.approx(apart.gain_interval[1])

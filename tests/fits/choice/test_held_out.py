@@ -103,3 +103,14 @@ def test_a_bad_request_is_refused_in_one_sentence(call, sentence):
     with pytest.raises(DataError) as caught:
         call()
     assert str(caught.value) == sentence
+
+
+def test_clusters_stay_whole_in_folds_and_alone_are_refused():
+    clusters = np.repeat(np.arange(7), 3)
+    folds = split_folds(21, splits=3, clusters=clusters)
+    for test in folds.test:
+        assert all(test[clusters == cluster].all() or not test[clusters == cluster].any() for cluster in range(7))
+    assert folds.test.sum(axis=0).tolist() == [3] * 21
+    assert (split_folds(9, clusters=np.arange(9)).test == split_folds(9).test).all()
+    with pytest.raises(DataError, match="holding clusters of problems out needs at least 2"):
+        split_folds(4, clusters=["a"] * 4)

@@ -17,7 +17,12 @@ from isocompute.planner.pilot.costs import compute_pilot_costs
 from isocompute.planner.pilot.expectation import simulate_regret
 from isocompute.planner.pilot.noise import measure_sampling_noise
 from isocompute.planner.pilot.planning import PilotGoal, choose_pilot
-from isocompute.planner.pilot.shapes import choose_pilot_for_gap, choose_pilot_within
+from isocompute.planner.pilot.shapes import (
+    COST_FACTOR,
+    choose_pilot_for_gap,
+    choose_pilot_for_regret,
+    choose_pilot_within,
+)
 from isocompute.planner.pilot.tasks import build_profile_model, build_typical_model
 from isocompute.planner.pilot.variance import choose_contrast, count_gap_problems, split_variance
 from isocompute.planner.profile import ModelRecord, ProblemRecord, read_profile
@@ -111,6 +116,30 @@ def test_a_gap_that_takes_too_many_problems_is_refused(model):
         choose_pilot_for_gap(model, 0.001, [32.0], tasks=2)
 
 
+def test_at_one_solution_there_is_no_gap_to_tell(model, refused):
+    for budget in (1.0, 1.9):
+        assert choose_contrast(model, model.full, budget) is None
+    said = refused("pilot", "--gap", 5, "--at", "1x", "--profile", "lab")
+    assert said.startswith("At 1x per problem every strategy does best with one solution")
+    plan = choose_pilot_within(model, 400.0, [1.0], tasks=2)
+    assert plan.split is None
+
+
+def test_a_pilot_for_a_regret_is_the_cheapest_within_a_tenth(model):
+    target, tasks = 0.02, 20
+    plan = choose_pilot_for_regret(model, target, [32.0], tasks=tasks)
+    assert plan.expected.mean <= target
+    cheaper = choose_pilot_within(model, plan.cost / COST_FACTOR, [32.0], tasks=tasks)
+    assert cheaper.expected.mean > target
+
+
+def test_pilots_that_are_shown_together_are_scored_on_the_same_tasks(model):
+    plan = choose_pilot_within(model, 2000.0, [32.0], tasks=20)
+    assert plan.others
+    assert {len(expected.regret) for _, expected in plan.others} == {len(plan.expected.regret)} == {20}
+    assert all(plan.expected.mean <= expected.mean for _, expected in plan.others)
+
+
 def test_a_pilot_from_a_profile_knows_its_tokens():
     profile = read_profile("lab")
     found = choose_pilot(PilotGoal(gap=8.0), profile="lab", at=64.0, tasks=5)
@@ -137,8 +166,16 @@ def test_goals_that_cannot_be_planned_are_refused():
         iso.pilot()
     with pytest.raises(ConfigError, match="one goal"):
         iso.pilot("1000x", gap=1)
-    with pytest.raises(ConfigError, match="above zero"):
-        iso.pilot(gap=-1)
+    for goal in ({"gap": -1}, {"gap": 150}, {"gap": float("inf")}, {"regret": 100}, {"regret": float("nan")}):
+        with pytest.raises(ConfigError, match="must be a finite number of points above 0 and below 100"):
+            iso.pilot(**goal)
+    with pytest.raises(BudgetError, match="a finite number above zero; it is inf"):
+        iso.pilot(float("inf"))
+    with pytest.raises(ConfigError, match="a finite number above zero; got inf"):
+        PilotGoal(worth=float("inf"))
+    for lam in (1e300, 0, 1e-9, float("nan")):
+        with pytest.raises(DataError, match="from 1e-06 to 1,000,000"):
+            iso.pilot("1000x", lam=lam)
     with pytest.raises(ConfigError, match="give one of them"):
         iso.pilot("1000x", profile="lab", run="data/runs/lab")
     with pytest.raises(BudgetError, match="at least 8 problems"):
