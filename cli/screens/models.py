@@ -34,20 +34,18 @@ def print_model_plan(console: Console, plan: ModelPlan) -> None:
     )
     console.print()
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("model", "strategy", "numbers"):
-        table.add_column(heading)
-    for heading in ("cost", "expected", "95 % interval", "recommended\nis ahead by", "P(best)"):
+    for heading in ("model", "strategy"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("cost", "expected", "recommended\nis ahead by", "P(best)"):
         table.add_column(heading, justify="right", no_wrap=True)
     for option in plan.options:
         each = option.candidate
         gap = "" if option.gap is None else f"{100 * option.gap:+.1f} {format_interval(option.gap_interval, sign='+')}"
         table.add_row(
             escape(each.model),
-            each.strategy,
-            escape(each.settings),
+            escape(f"{each.strategy} {each.settings}"),
             format_amount(each.cost, plan.unit, PRINTED_DIGITS),
             format_percent(each.accuracy),
-            format_interval(option.interval),
             gap,
             f"{option.probability_best:.2f}",
         )
@@ -63,13 +61,13 @@ def print_model_plan(console: Console, plan: ModelPlan) -> None:
 def describe_equal_accuracy(equal: EqualAccuracy, unit: str) -> str:
     """Say what a cheaper model needs to be as accurate as a dearer one, and what it costs in relation to it."""
     reference = equal.reference
-    what = "one answer" if reference.numbers.get("S") == 1 else f"its best vote, {reference.settings},"
+    what = "one answer" if reference.numbers.get("S") == 1 else f"best vote ({reference.settings})"
     low, high = (f"{end:.3g}" if math.isfinite(end) else "never" for end in equal.interval)
     target = f"{reference.model}'s {what} is expected to be {format_percent(reference.accuracy)} right"
     if equal.candidate is None:
         return f"{target}; {equal.model} does not get there, with what was measured (95 % interval [{low}, {high}])."
-    verdict = "cheaper" if equal.ratio < 1 else "dearer"
-    settled = "" if equal.interval[1] < 1 or equal.interval[0] > 1 else ", which is not settled"
+    verdict = "cheaper" if equal.ratio < 1 else "not cheaper"
+    settled = "" if equal.interval[1] < 1 or equal.interval[0] >= 1 else ", which is not settled"
     return (
         f"{target}, for {format_amount(reference.cost, unit, PRINTED_DIGITS)}; {equal.model} gets there with "
         f"{equal.candidate.strategy} {equal.candidate.settings} at {equal.ratio:.3g} [{low}, {high}] times that cost, "
