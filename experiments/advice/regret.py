@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -80,15 +81,20 @@ def load_data(name: str) -> MeasuredPool:
         return measure_run(run, sort_problems(read_pool(run)), lam=1.0).measured  # λ = 1, as in the study
 
 
-def evaluate_chunk(chunk: list[Split]) -> list[dict[str, Any]]:
-    """Evaluate some splits of the same data, each as a row."""
+def evaluate_chunk(chunk: list[Split], version: str) -> list[dict[str, Any]]:
+    """Evaluate some splits of the same data, each as a row.
+
+    Args:
+        chunk: the splits.
+        version: the version of the code when it was loaded; files may change while it runs.
+    """
     rows = []
     for name, shape, split in chunk:
         measured = load_data(name)
         regret = evaluate_split(measured, shape, split)
         rows.append(
             {
-                "version": compute_version(),
+                "version": version,
                 "data": name,
                 "shape": list(vars(shape).values()),
                 "split": split,
@@ -135,7 +141,7 @@ def collect_rows(wanted: list[Split], file: Path, jobs: int) -> list[dict[str, A
         chunks[-1].append(split)
     file.parent.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(jobs) as pool, file.open("a", encoding="utf-8") as saved:
-        for rows in track(pool.map(evaluate_chunk, chunks), "splits", total=len(chunks)):
+        for rows in track(pool.map(evaluate_chunk, chunks, repeat(compute_version())), "splits", total=len(chunks)):
             # A line of its own first: the last run may have been stopped within a line.
             saved.write("".join(f"\n{json.dumps(row)}" for row in rows) + "\n")
             saved.flush()

@@ -32,7 +32,7 @@ def evaluated(monkeypatch):
     """The splits that are evaluated, in place of what takes long."""
     asked = []
 
-    def evaluate(chunk):
+    def evaluate(chunk, version):
         asked.extend(chunk)
         return [build_row(data, split, shape=shape) for data, shape, split in chunk]
 
@@ -93,7 +93,7 @@ def test_the_page_has_a_row_for_each_kind_and_shape(tmp_path):
 def test_a_split_of_a_world_is_a_row(monkeypatch):
     monkeypatch.setattr(regret, "WORLD_PROBLEMS", 6)
     regret.load_data.cache_clear()
-    (row,) = regret.evaluate_chunk([("world-1", PilotShape(3, 4, 2, 1), 0)])
+    (row,) = regret.evaluate_chunk([("world-1", PilotShape(3, 4, 2, 1), 0)], "v1")
     regret.load_data.cache_clear()
     assert list(row["budgets"]) == [8, 16, 32, 64, 128, 256, 512]
     assert set(row["regret"]) >= set(RULES)
