@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, overload
 
 from isocompute.api.model_plans import ModelPlanResult
 from isocompute.api.profiles import ProfileSource, describe_option, load_profile
@@ -98,8 +98,38 @@ def describe_alternative(option: StrategyOption) -> str:
     return f"next best: {option.strategy} {option.settings}, for {format_compute(option.compute)}{gap}{ends}"
 
 
+@overload
 def plan(
-    profile: ProfileSource | Sequence[ProfileSource] = "lab",
+    profile: list[ProfileSource] | tuple[ProfileSource, ...],
+    budget: str | float,
+    *,
+    problems: int | None = None,
+    cost: str | None = None,
+    prices: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    device: str | None = None,
+    batch: int | None = None,
+) -> ModelPlanResult: ...
+
+
+@overload
+def plan(
+    profile: ProfileSource = "lab",
+    budget: str | float | None = None,
+    *,
+    problems: int | None = None,
+    cost: str | None = None,
+    prices: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    device: str | None = None,
+    batch: int | None = None,
+    target: float | str | None = None,
+    latency: float | str | None = None,
+    lam: float | str | None = None,
+    rho: float | None = None,
+) -> PlanResult: ...
+
+
+def plan(
+    profile: ProfileSource | list[ProfileSource] | tuple[ProfileSource, ...] = "lab",
     budget: str | float | None = None,
     *,
     problems: int | None = None,
@@ -151,10 +181,8 @@ def plan(
         lam=lam,
         rho=rho,
     )
-    if isinstance(profile, Sequence) and not isinstance(profile, str):
-        if len(profile) != 1:
-            return ModelPlanResult(plan_models([load_profile(each)._profile for each in profile], request))
-        profile = profile[0]
+    if isinstance(profile, list | tuple):
+        return ModelPlanResult(plan_models([load_profile(each)._profile for each in profile], request))
     return PlanResult(make_priced_plan(load_profile(profile)._profile, request))
 
 

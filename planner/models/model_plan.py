@@ -60,9 +60,12 @@ def plan_models(profiles: Sequence[Profile], request: PlanRequest) -> ModelPlan:
 
     Raises:
         BudgetError: there is no budget, or it pays for no solution of any model.
-        ConfigError: the cost model does not compare the models, or an argument has no meaning for several models.
+        ConfigError: there are fewer than two profiles, the cost model does not compare the models, or an argument has
+            no meaning for several models.
         DataError: the profiles share too few problems, or a cost is unknown.
     """
+    if len(profiles) < 2:
+        raise ConfigError(f"Models are compared from two or more profiles; got {len(profiles)}.")
     budget = request.budget
     if budget is None or request.target is not None or request.latency is not None:
         raise BudgetError("Several profiles are compared within a budget; --target and --latency are for one profile.")
