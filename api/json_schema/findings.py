@@ -42,8 +42,8 @@ class OptionJson(JsonBlock):
     at_limit: list[str]
     """Numbers that are the largest measured, although the budget would pay for more."""
     is_informative: bool
-    """Whether the verdicts or scores that it pays for were shown to tell right solutions from wrong ones; true also
-    where it pays for none. A strategy of which this is false is not recommended."""
+    """False if the verdicts or scores that it pays for were not shown to tell right solutions from wrong ones; such a
+    strategy is not recommended. True where it pays for none."""
     lead: float
     """Expected accuracy minus that of SC at its best allocation within the budget."""
     lead_interval: Interval | None

@@ -1,4 +1,4 @@
-"""Whether a strategy's selector tells right from wrong: with two solutions, does it choose better than chance?
+"""The test of a selector: given two solutions of a problem, it must choose the right one more often than chance.
 
 A strategy that pays for verdicts or scores can only gain by them if they tell right solutions from wrong ones of the
 same problem. With S = 2, each strategy takes one of two solutions, so its gain over S = 1 shows this for each problem

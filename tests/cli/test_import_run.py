@@ -108,7 +108,7 @@ def test_without_tokens_lambda_is_unknown_and_what_needs_it_says_so(command, ref
     assert given["crossover"] is not None
     assert not read_profile(str(profile)).has_unknown_lambda
     assert refused("fit", run, "-o", profile, "--lambda", "-1") == (
-        "λ is -1; the cost of a verification in solutions must be above zero."
+        "λ is -1; the cost of a verification in solutions must be above zero, from 1e-06 to 1,000,000."
     )
     assert "has no λ for 'prompts'" in refused("fit", run, "-o", profile, "--lambda", "prompts")
     assert refused("grade", run) == (

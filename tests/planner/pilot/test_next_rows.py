@@ -32,13 +32,15 @@ def make_decision(problems: int, gain: float, budget: float = 16.0):
     rng = np.random.default_rng(3)
     right = rng.random((problems, 1))
     votes = np.clip(right + 0.02 * np.log2(S), 0, 1)
-    judged = np.clip(votes[:, :, None] + gain + 0.1 * rng.standard_normal((problems, 1, 1)), 0, 1) * np.ones(3)
+    gained = gain + 0.1 * rng.standard_normal((problems, 1))
+    gained = np.where(np.array(S) > 1, gained, 0)  # with one solution there is nothing to choose from
+    judged = np.clip(votes + gained, 0, 1)[:, :, None] * np.ones(3)
     tables = [build_voting_options(votes, S), build_verified_options(judged, S, V, 0.5, "genrm")]
     return build_decision(compute_posterior(tables, read_accuracy_prior()), budget)
 
 
 def test_a_certain_decision_has_little_regret_and_names_what_is_dominated():
-    near, far = make_decision(30, 0.02), make_decision(30, 0.3)
+    near, far = make_decision(30, 0.05), make_decision(30, 0.3)
     assert far.compute_regret() < near.compute_regret()
     assert find_dominated_strategies(far) == ("sc",)
 
