@@ -15,7 +15,7 @@ from isocompute.planner.budget import Budget, format_compute
 from isocompute.planner.compare import StrategyOption
 from isocompute.planner.costs.report import describe_plan_costs
 from isocompute.planner.costs.request import build_request
-from isocompute.planner.models.model_plan import plan_models
+from isocompute.planner.models.model_plan import make_model_plan
 from isocompute.planner.plan import Plan
 from isocompute.planner.priced_plan import make_priced_plan
 from isocompute.runners.parsing.printable import format_error_value
@@ -182,7 +182,7 @@ def plan(
         rho=rho,
     )
     if isinstance(profile, list | tuple):
-        return ModelPlanResult(plan_models([load_profile(each)._profile for each in profile], request))
+        return ModelPlanResult(make_model_plan([load_profile(each)._profile for each in profile], request))
     return PlanResult(make_priced_plan(load_profile(profile)._profile, request))
 
 

@@ -77,7 +77,8 @@ def walk_public(node: ast.AST) -> Iterator[ast.ClassDef | ast.FunctionDef | ast.
     """Yield the public classes, functions and methods of a module; the tests of a suite have sentences for names."""
     for child in getattr(node, "body", []):
         is_definition = isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if is_definition and not child.name.startswith(("_", "test_")):
+        overloads = [name for name in getattr(child, "decorator_list", []) if getattr(name, "id", "") == "overload"]
+        if is_definition and not overloads and not child.name.startswith(("_", "test_")):
             yield child
             if isinstance(child, ast.ClassDef):
                 yield from walk_public(child)

@@ -38,7 +38,7 @@ class ModelOptionJson(CandidateJson):
     probability_best: Fraction
     """Probability that no other candidate is better by more than half a point."""
     is_informative: bool
-    """Whether the verdicts or scores that it pays for were shown to tell right from wrong; else not recommended."""
+    """False if the verdicts or scores that it pays for were not shown to tell right from wrong; then not recommended."""
 
 
 class EqualAccuracyJson(JsonBlock):
@@ -72,11 +72,11 @@ class ModelPlanJson(CommandJson):
     problems: int
     """Number of problems that all models were measured on."""
     recommendation: ModelOptionJson
-    """What to run."""
+    """The allocation to run."""
     alternatives: list[ModelOptionJson]
     """The best allocation of each other strategy of each model, and of each cascade."""
     equal_accuracy: list[EqualAccuracyJson]
-    """What cheaper models need to be as accurate as dearer ones."""
+    """The allocations with which cheaper models are as accurate as dearer ones."""
     warnings: list[str]
     """Limits of the plan, in sentences."""
 

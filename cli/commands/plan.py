@@ -131,9 +131,9 @@ def plan(
 def print_models(profiles: list[Profile], request: PlanRequest, as_json: bool) -> None:
     """Print a plan over several models."""
     from isocompute.cli.screens.models import print_model_plan
-    from isocompute.planner.models.model_plan import plan_models
+    from isocompute.planner.models.model_plan import make_model_plan
 
-    decision = plan_models(profiles, request)
+    decision = make_model_plan(profiles, request)
     if as_json:
         from isocompute.api.json_schema.model_plans import build_model_plan_json
 

@@ -14,7 +14,7 @@ from isocompute.planner.costs.report import COST_WORDS
 from isocompute.planner.models.equal_accuracy import EqualAccuracy
 from isocompute.planner.models.model_plan import ModelPlan
 
-PRINTED_DIGITS = 3
+MODEL_DIGITS = 3
 
 
 def print_model_plan(console: Console, plan: ModelPlan) -> None:
@@ -22,7 +22,7 @@ def print_model_plan(console: Console, plan: ModelPlan) -> None:
     best, first = plan.recommendation, plan.options[0]
     words = COST_WORDS.get(plan.cost_model)
     unit = f" {words}" if words else ""
-    budget = format_amount(plan.budget, plan.unit, PRINTED_DIGITS)
+    budget = format_amount(plan.budget, plan.unit, MODEL_DIGITS)
     print_line(
         console,
         f"At {budget}{unit} per problem: [bold green]{escape(best.model)}: {best.strategy} {escape(best.settings)}[/]",
@@ -30,7 +30,7 @@ def print_model_plan(console: Console, plan: ModelPlan) -> None:
     print_line(
         console,
         f"  expected accuracy [bold]{format_percent(best.accuracy)}[/], 95 % interval "
-        f"{format_interval(first.interval)}, for {format_amount(best.cost, plan.unit, PRINTED_DIGITS)}",
+        f"{format_interval(first.interval)}, for {format_amount(best.cost, plan.unit, MODEL_DIGITS)}",
     )
     console.print()
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
@@ -44,7 +44,7 @@ def print_model_plan(console: Console, plan: ModelPlan) -> None:
         table.add_row(
             escape(each.model),
             escape(f"{each.strategy} {each.settings}"),
-            format_amount(each.cost, plan.unit, PRINTED_DIGITS),
+            format_amount(each.cost, plan.unit, MODEL_DIGITS),
             format_percent(each.accuracy),
             gap,
             f"{option.probability_best:.2f}",
@@ -69,7 +69,7 @@ def describe_equal_accuracy(equal: EqualAccuracy, unit: str) -> str:
     verdict = "cheaper" if equal.ratio < 1 else "not cheaper"
     settled = "" if equal.interval[1] < 1 or equal.interval[0] >= 1 else ", which is not settled"
     return (
-        f"{target}, for {format_amount(reference.cost, unit, PRINTED_DIGITS)}; {equal.model} gets there with "
+        f"{target}, for {format_amount(reference.cost, unit, MODEL_DIGITS)}; {equal.model} gets there with "
         f"{equal.candidate.strategy} {equal.candidate.settings} at {equal.ratio:.3g} [{low}, {high}] times that cost, "
         f"so it is {verdict}{settled}."
     )

@@ -1,4 +1,4 @@
-"""How often a vote is settled: one answer has a large share of S solutions, and how often that answer is right."""
+"""The probability that a vote is settled, one answer having a large share of it, and that this answer is right."""
 
 from __future__ import annotations
 

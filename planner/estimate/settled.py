@@ -1,4 +1,4 @@
-"""How often the votes of a run are settled, for cascades of models."""
+"""Estimation of how often the votes of a run are settled, for cascades of models."""
 
 from __future__ import annotations
 

@@ -49,11 +49,11 @@ def choose_candidate(candidates: Sequence[Candidate]) -> Candidate:
     considered = [each for each in candidates if each.is_informative] or list(candidates)
     highest = max(each.accuracy for each in considered)
     near = [each for each in considered if each.accuracy >= highest - EQUIVALENCE_MARGIN]
-    unbeaten = [each for each in near if not any(_beats(other, each) for other in considered)]
+    unbeaten = [each for each in near if not any(_is_better(other, each) for other in considered)]
     return min(unbeaten or near, key=lambda each: (each.cost, -each.accuracy))
 
 
-def _beats(other: Candidate, each: Candidate) -> bool:
+def _is_better(other: Candidate, each: Candidate) -> bool:
     """Return whether another candidate is at least as accurate and no dearer, and better in one of the two."""
     cost, accuracy = other.cost - each.cost, other.accuracy - each.accuracy
     return cost <= 0 and accuracy >= -_TIE and (cost < 0 or accuracy > _TIE)
@@ -76,7 +76,7 @@ def compare_candidates(
     return [
         ModelOption(
             candidate=each,
-            interval=_shift_interval(
+            interval=_move_interval(
                 compute_mean_interval(each.values, strata, clusters), each.accuracy - each.values.mean(), (0, 1)
             ),
             gap=None if each is best else best.accuracy - each.accuracy,
@@ -93,10 +93,10 @@ def _enclose_gap(
     """Return the paired 95 % interval of one accuracy minus another, moved to the expected difference."""
     difference = best.values - other.values
     shift = best.accuracy - other.accuracy - float(difference.mean())
-    return _shift_interval(compute_difference_interval(difference, strata, clusters), shift, (-1, 1))
+    return _move_interval(compute_difference_interval(difference, strata, clusters), shift, (-1, 1))
 
 
-def _shift_interval(interval: tuple[Floats, Floats], shift: float, bounds: tuple[float, float]) -> tuple[float, float]:
+def _move_interval(interval: tuple[Floats, Floats], shift: float, bounds: tuple[float, float]) -> tuple[float, float]:
     low, high = (float(np.clip(end + shift, *bounds)) for end in interval)
     return low, high
 

@@ -1,4 +1,4 @@
-"""What a cheaper model needs to reach the accuracy of a dearer one, and what that costs in relation to it."""
+"""The allocation with which a cheaper model is as accurate as a dearer one, and the ratio of their costs."""
 
 from __future__ import annotations
 

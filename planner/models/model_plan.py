@@ -47,11 +47,11 @@ class ModelPlan:
 
     @property
     def recommendation(self) -> Candidate:
-        """What to run."""
+        """The allocation to run."""
         return self.options[0].candidate
 
 
-def plan_models(profiles: Sequence[Profile], request: PlanRequest) -> ModelPlan:
+def make_model_plan(profiles: Sequence[Profile], request: PlanRequest) -> ModelPlan:
     """Recommend a model, a strategy and its allocation within a budget that all models share.
 
     Args:

@@ -309,7 +309,9 @@ def test_half_of_a_budget_left_is_said_with_its_reason():
     world = world.model_copy(update={"strategies": {"sc": Curve(solutions=S, accuracy=votes.tolist())}})
     plan = make_plan(world, Budget(128))
     assert plan.recommendation.compute <= 64
-    assert any("of 128x: of what was measured and may be recommended, no dearer" in warning for warning in plan.warnings)
+    assert any(
+        "of 128x: of what was measured and may be recommended, no dearer" in warning for warning in plan.warnings
+    )
     rising = world.model_copy(update={"strategies": {"sc": Curve(solutions=S, accuracy=np.sort(votes).tolist())}})
     assert not any("no dearer" in warning for warning in make_plan(rising, Budget(128)).warnings)
 

@@ -13,7 +13,7 @@ from isocompute.planner.estimate.settled import estimate_settled_part
 from isocompute.planner.models.candidates import price_model
 from isocompute.planner.models.cascade import build_cascades, choose_cascade
 from isocompute.planner.models.choice import choose_candidate
-from isocompute.planner.models.model_plan import plan_models
+from isocompute.planner.models.model_plan import make_model_plan
 from isocompute.planner.models.shared_problems import name_models, select_shared_problems
 from isocompute.planner.profile import Curve, ModelRecord, ProblemRecord, Profile, TokenMeans, round_accuracies
 from isocompute.planner.profile.subset import select_problems
@@ -62,7 +62,7 @@ def request(budget, **given):
 
 
 def test_costs_are_in_flops_and_a_budget_in_x_is_in_solutions_of_the_first_model(small, large):
-    plan = plan_models([small, large], request("40x"))
+    plan = make_model_plan([small, large], request("40x"))
     assert plan.cost_model == "flops"
     # 2 FLOPs a parameter and token, over 50 prompt and 150 completion tokens on average
     assert plan.solution == pytest.approx({"small": 2 * 1e9 * 200, "large": 2 * 10e9 * 200})
@@ -73,7 +73,7 @@ def test_costs_are_in_flops_and_a_budget_in_x_is_in_solutions_of_the_first_model
 
 
 def test_the_order_of_profiles_does_not_matter_in_flops(small, large):
-    one, two = (plan_models(each, request("2e13 FLOPs")) for each in ([small, large], [large, small]))
+    one, two = (make_model_plan(each, request("2e13 FLOPs")) for each in ([small, large], [large, small]))
     assert one.recommendation == pytest.approx(two.recommendation) or vars(one.recommendation).keys()
     assert (one.recommendation.model, one.recommendation.settings) == (
         two.recommendation.model,
@@ -110,7 +110,7 @@ def test_a_cascade_is_scored_on_problems_that_it_was_not_chosen_on(small, large)
 
 def test_a_cascade_beats_both_models_where_small_votes_are_mostly_settled():
     small, large = make_profile("small", 1e9, -0.5), make_profile("large", 20e9, 3.0, seed=1)
-    plan = plan_models([small, large], request("18x"))
+    plan = make_model_plan([small, large], request("18x"))
     by_model = {option.candidate.model: option.candidate for option in plan.options}
     assert plan.recommendation.model == "small → large"
     assert by_model["small → large"].accuracy > by_model["small"].accuracy + 0.02
@@ -118,7 +118,7 @@ def test_a_cascade_beats_both_models_where_small_votes_are_mostly_settled():
 
 
 def test_equal_accuracy_names_the_cheapest_allocation_and_its_cost(small, large):
-    plan = plan_models([small, large], request("160x"))
+    plan = make_model_plan([small, large], request("160x"))
     single, vote = plan.equal
     assert single.reference.numbers == {"S": 1}
     assert single.model == "small"
@@ -132,14 +132,14 @@ def test_equal_accuracy_names_the_cheapest_allocation_and_its_cost(small, large)
 
 def test_a_model_that_never_gets_there_has_no_ratio():
     weak, strong = make_profile("weak", 1e9, -4.0), make_profile("strong", 2e9, 3.0, seed=1)
-    plan = plan_models([weak, strong], request("8x"))
+    plan = make_model_plan([weak, strong], request("8x"))
     assert all(each.candidate is None and each.ratio == np.inf for each in plan.equal)
     assert plan.recommendation.model == "strong"
 
 
 def test_only_shared_problems_count_and_gaps_are_paired(small):
     other = make_profile("other", 1e9, 0.0, drop=range(20))
-    plan = plan_models([small, other], request("8x", cost="flops"))
+    plan = make_model_plan([small, other], request("8x", cost="flops"))
     assert plan.problems == 40
     assert "40 problems" in plan.notes[0]
     twin = next(option for option in plan.options[1:] if option.candidate.strategy == "sc")
@@ -156,7 +156,7 @@ def test_a_subset_of_problems_keeps_their_values(small):
 
 
 def test_of_equal_candidates_the_cheapest_is_chosen(small, large):
-    plan = plan_models([small, large], request("400x"))
+    plan = make_model_plan([small, large], request("400x"))
     chosen = choose_candidate([option.candidate for option in plan.options])
     highest = max(option.candidate.accuracy for option in plan.options)
     cheap = [o.candidate.cost for o in plan.options if o.candidate.accuracy >= highest - 0.005]
@@ -173,14 +173,14 @@ def test_of_equal_candidates_the_cheapest_is_chosen(small, large):
 )
 def test_what_has_no_meaning_for_several_models_is_refused(small, large, given, error, message):
     with pytest.raises(error, match=message):
-        plan_models([small, large], request("8x", **given))
+        make_model_plan([small, large], request("8x", **given))
 
 
 def test_models_that_cannot_be_compared_are_refused(small, large):
     with pytest.raises(BudgetError, match="that of one model"):
-        plan_models([small, large], request("8x-plateau"))
+        make_model_plan([small, large], request("8x-plateau"))
     with pytest.raises(BudgetError, match="do not pay for one solution; the cheapest costs"):
-        plan_models([small, large], request("100 FLOPs"))
+        make_model_plan([small, large], request("100 FLOPs"))
     stranger = small.model_copy(
         update={"name": "stranger", "per_problem": [ProblemRecord(id=f"q{i}", digest=f"e{i}") for i in range(60)]}
     )
