@@ -38,7 +38,7 @@ class ModelOptionJson(CandidateJson):
     probability_best: Fraction
     """Probability that no other candidate is better by more than half a point."""
     is_informative: bool
-    """False if the verdicts or scores that it pays for were not shown to tell right from wrong; then not recommended."""
+    """False if its verdicts or scores were not shown to tell right from wrong; it is not recommended then."""
 
 
 class EqualAccuracyJson(JsonBlock):

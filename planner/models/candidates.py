@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from isocompute.fits.choice.selectors import is_selector_informative
 
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.allocation_grid import AllocationGrid
 from isocompute.fits.choice.options import AllocationOptions
+from isocompute.fits.choice.selectors import is_selector_informative
 from isocompute.planner.compare import ExpectedAccuracies, compute_expected_accuracies
 from isocompute.planner.costs.latency import compute_table_latency
 from isocompute.planner.costs.models import RequestCosts

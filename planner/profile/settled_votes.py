@@ -10,7 +10,7 @@ from isocompute.planner.profile.parts import Knots, check_probabilities, to_accu
 
 
 class SettledVotes(BaseModel):
-    """The probability that a vote is settled, so that a cascade needs no larger model, see `fits.estimators.settled_votes`.
+    """The probability that a vote is settled and needs no larger model, see `fits.estimators.settled_votes`.
 
     Args:
         solutions: numbers of solutions S, increasing.
