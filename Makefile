@@ -79,11 +79,9 @@ lab-search: $(VENV)/full ## search anew for the shipped run of searches
 	# vLLM would bind both engines to the same core
 	VLLM_CPU_OMP_THREADS_BIND=nobind OMP_NUM_THREADS=1 $(BIN)/isocompute sweep runners/recipes/lab-search.yaml
 
-profiles: $(VENV)/core ## fit the bundled profiles and draw the README's figures from the shipped runs
-	$(BIN)/isocompute fit data/runs/lab -o data/profiles/lab.json
-	$(BIN)/isocompute fit data/runs/qwen-gsm-symbolic-reverified -o data/profiles/qwen2.5-coder-1.5b-gsm-symbolic.json
-	$(BIN)/isocompute fit data/runs/lab-search -o data/profiles/lab-search.json
+profiles: $(VENV)/full ## fit the bundled profiles, and renew the figures and the outputs that READMEs show
 	$(BIN)/isocompute fit data/published/llama-3.1-8b-math.json -o data/profiles/llama-3.1-8b-math.json
+	$(BIN)/python -m experiments.shown_outputs
 	$(BIN)/isocompute figures data/runs/lab -o docs
 
 bench: $(VENV)/full ## time estimators, engines, logs and searches against a peer or a bound

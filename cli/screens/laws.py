@@ -22,8 +22,9 @@ def describe_strategy_law(strategy: str, laws: AllocationLaws) -> str:
     edge = law.is_at_edge.sum()
     if not edge:
         return text + "; no optimum lies at an edge of the grid."
-    lie = "1 optimum lies" if len(laws.budgets) == 1 else f"{len(laws.budgets)} optima lie"
-    return text + f"; {edge} of {lie} at an edge of the grid (taken as {'a bound' if edge == 1 else 'bounds'})."
+    optima = "1 optimum" if len(laws.budgets) == 1 else f"{len(laws.budgets)} optima"
+    where = "lies at an edge of the grid (taken as a bound)" if edge == 1 else "lie at an edge of the grid (as bounds)"
+    return text + f"; {edge} of {optima} {where}."
 
 
 def describe_law_range(laws: AllocationLaws) -> str:
