@@ -54,7 +54,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "data").mkdir()
-        for part in ("runs", "published", "profiles"):
+        for part in ("lab", "runs", "published", "profiles"):
             (folder / "data" / part).symlink_to(ROOT / "data" / part)
         for path in paths:
             renew_outputs(path, folder)

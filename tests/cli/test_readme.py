@@ -38,7 +38,8 @@ def test_what_is_said_of_the_lab_at_128x_is_what_plan_says(command):
 @pytest.mark.soak
 def test_what_fit_is_shown_to_print_is_what_it_prints(command, tmp_path, monkeypatch):
     (tmp_path / "data" / "profiles").mkdir(parents=True)
-    (tmp_path / "data" / "runs").symlink_to(LAB_RUN.parent)
+    for part in ("runs", "lab"):  # the models' sizes are read from their folders
+        (tmp_path / "data" / part).symlink_to(ROOT / "data" / part)
     monkeypatch.chdir(tmp_path)
     printed = command("fit", "data/runs/lab", "-o", "data/profiles/lab.json", columns=104).out
     shown = re.search(r"```\n(lab: data.*?)```", (LAB_RUN / "README.md").read_text(encoding="utf-8"), re.DOTALL)[1]
