@@ -19,6 +19,7 @@ from isocompute.fits.choice.certainty import compute_best_probabilities, enclose
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.posterior import AccuracyPosterior, compute_posterior
 from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN, ChosenAllocation, choose_recommendations
+from isocompute.fits.choice.selectors import find_uninformed_tables
 from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.planner.prior import read_accuracy_prior
 from isocompute.planner.profile import Profile
@@ -120,11 +121,13 @@ class ExpectedAccuracies:
         tables: the options of each strategy with a known cost.
         accuracy: for each table (A,) the expected accuracy of its allocations.
         posterior: their joint distribution; None for a profile of means, or with one independent problem.
+        uninformed: the tables whose selector was not shown to tell right from wrong, which are not recommended.
     """
 
     tables: list[AllocationOptions]
     accuracy: list[Floats]
     posterior: AccuracyPosterior | None
+    uninformed: frozenset[int] = frozenset()
 
 
 def compute_frontier(profile: Profile) -> list[tuple[float, Comparison]]:
@@ -165,7 +168,7 @@ def compare_budgets(
         first: the strategy to put first instead of the recommended one.
     """
     expected = compute_expected_accuracies(profile, lam) if expected is None else expected
-    found = choose_recommendations(expected.tables, expected.accuracy, budgets, clusters=profile.clusters)
+    found = choose_recommendations(expected.tables, expected.accuracy, budgets, uninformed=expected.uninformed)
     comparisons = []
     for budget, recommendation in zip(budgets, found, strict=True):
         assert recommendation is not None, "one solution costs 1x, and a smaller budget is refused"
@@ -187,7 +190,8 @@ def compute_expected_accuracies(profile: Profile, lam: float | None) -> Expected
     if profile.independent_problems < 2:
         return ExpectedAccuracies(tables, [t.accuracy.mean(axis=0) @ t.grid.weights for t in tables], None)
     posterior = compute_posterior(tables, read_accuracy_prior(), profile.strata, profile.clusters)
-    return ExpectedAccuracies(tables, posterior.compute_expected_accuracies(), posterior)
+    uninformed = find_uninformed_tables(tables, profile.clusters)
+    return ExpectedAccuracies(tables, posterior.compute_expected_accuracies(), posterior, uninformed)
 
 
 def _describe_rows(

@@ -12,6 +12,7 @@ from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.choice.posterior import update_prior
 from isocompute.fits.choice.prepared_prior import PreparedPrior, prepare_prior
 from isocompute.fits.choice.recommendation import Recommendation, choose_recommendations
+from isocompute.fits.choice.selectors import find_uninformed_tables
 from isocompute.planner.prior import read_accuracy_prior
 
 CHOICE_SPLITS = 4
@@ -56,7 +57,8 @@ def _choose_from_problems(
         expected = [table.accuracy.mean(axis=0) @ table.grid.weights for table in tables]
     else:
         expected = update_prior(prior, tables, clusters=clusters[problems]).compute_expected_accuracies()
-    return choose_recommendations(tables, expected, budgets, clusters=clusters[problems])
+    uninformed = find_uninformed_tables(tables, clusters[problems])
+    return choose_recommendations(tables, expected, budgets, uninformed=uninformed)
 
 
 def _score_choices(

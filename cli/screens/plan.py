@@ -113,7 +113,7 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
 def describe_budget(plan: Plan) -> str:
     """Return what limits a plan: compute in x, and the budget as it was typed, a latency or a target."""
     costs = plan.costs
-    compute = f"At {plan.budget:,.6g}x per problem"
+    compute = f"At {format_compute(plan.budget)} per problem"
     if costs is None:
         return compute
     if costs.target is not None and costs.target_bound is not None:

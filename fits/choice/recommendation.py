@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.options import AllocationOptions
-from isocompute.fits.choice.selectors import is_selector_informative
+from isocompute.fits.choice.selectors import find_uninformed_tables
 from isocompute.fits.choice.ties import TIE_TOLERANCE
 
 EQUIVALENCE_MARGIN = 0.005
@@ -60,7 +59,7 @@ def choose_recommendations(
     expected: Sequence[Floats],
     budgets: Sequence[float],
     margin: float = EQUIVALENCE_MARGIN,
-    clusters: ArrayLike | None = None,
+    uninformed: Collection[int] | None = None,
 ) -> list[Recommendation | None]:
     """Recommend a strategy and its allocation within each of some budgets.
 
@@ -71,14 +70,14 @@ def choose_recommendations(
     what a smaller budget was advised is passed over too.
 
     A strategy that pays for verdicts or scores is considered once they were shown to tell right from wrong, see
-    `is_selector_informative`. If no strategy was, all are considered.
+    `find_uninformed_tables`.
 
     Args:
         tables: options of n strategies.
         expected: for each table (A,) the expected accuracy of each allocation.
         budgets: compute per problem, in x.
         margin: difference in accuracy below which strategies are equivalent.
-        clusters: (P,) label of each problem's cluster; None if each problem is its own.
+        uninformed: the tables that are not considered; those of `find_uninformed_tables` if not given.
 
     Returns:
         For each budget a recommendation; None where no allocation is affordable.
@@ -94,7 +93,7 @@ def choose_recommendations(
         >>> found[0] is None, found[1].best.table, [row.cost for row in found[1].rows]
         (True, 0, [2.0, 3.0])
     """
-    uninformed = _find_uninformed(tables, clusters)
+    left_out = find_uninformed_tables(tables) if uninformed is None else frozenset(uninformed)
     steps = []
     for index, (table, accuracy) in enumerate(zip(tables, expected, strict=True)):
         if accuracy.shape != table.grid.cost.shape:
@@ -113,21 +112,15 @@ def choose_recommendations(
             while taken < len(steps) and steps[taken].cost == steps[first].cost:
                 rows[steps[taken].table] = steps[taken]
                 taken += 1
-            considered = [row for table, row in rows.items() if table not in uninformed] or list(rows.values())
+            considered = [row for table, row in rows.items() if table not in left_out] or list(rows.values())
             highest = max(row.accuracy for row in considered)
             beaten |= {step.table: _is_beaten(step, considered) for step in steps[first:taken]}
             promised = -np.inf if best is None else best.accuracy
             near = [row for row in considered if row.accuracy >= max(highest - margin, promised)]
             best = _choose_cheapest_row(near, beaten, tables) if near else best
         if best is not None:
-            found[i] = Recommendation(best, tuple(rows[table] for table in sorted(rows)), uninformed)
+            found[i] = Recommendation(best, tuple(rows[table] for table in sorted(rows)), left_out)
     return found
-
-
-def _find_uninformed(tables: Sequence[AllocationOptions], clusters: ArrayLike | None) -> frozenset[int]:
-    """Return the tables whose selector was not shown to tell right from wrong; none if that holds for all."""
-    found = {index for index, table in enumerate(tables) if not is_selector_informative(table, clusters)}
-    return frozenset(found if len(found) < len(tables) else ())
 
 
 def _list_improvements(accuracy: Floats, cost: Floats) -> list[tuple[int, float, float]]:

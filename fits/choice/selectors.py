@@ -8,6 +8,8 @@ ranks a right one above a wrong one. Votes gain nothing at S = 2, since ties are
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
@@ -65,6 +67,17 @@ def is_selector_informative(table: AllocationOptions, clusters: ArrayLike | None
     error = sum_clusters(gain - gain.mean()).std(ddof=1) / np.sqrt(groups.clusters)
     needed = max(ndtri(RANK_CONFIDENCE) * rank_error, stdtrit(groups.clusters - 1, GAIN_CONFIDENCE) * error)
     return bool(gain.mean() > needed + _ROUNDING)
+
+
+def find_uninformed_tables(tables: Sequence[AllocationOptions], clusters: ArrayLike | None = None) -> frozenset[int]:
+    """Return the tables whose selector was not shown to tell right from wrong, by index; none if that holds for all.
+
+    Args:
+        tables: options of n strategies.
+        clusters: (P,) label of each problem's cluster; None if each is its own.
+    """
+    found = {index for index, table in enumerate(tables) if not is_selector_informative(table, clusters)}
+    return frozenset(found if len(found) < len(tables) else ())
 
 
 def _measure_selection(table: AllocationOptions) -> tuple[Floats, Floats, int] | None:

@@ -61,18 +61,21 @@ def recommend_at(
     Returns:
         None where no allocation is affordable.
     """
-    tables, accuracies, kept = [], [], []
-    for table, accuracy in zip(expected.tables, expected.accuracy, strict=True):
+    tables: list[AllocationOptions] = []
+    accuracies, kept = [], []
+    uninformed = set()
+    for index, (table, accuracy) in enumerate(zip(expected.tables, expected.accuracy, strict=True)):
         cost = _price_table(table, lam, rho)
         within = np.flatnonzero(cost <= x * (1 + 1e-12))
         order = within[np.argsort(cost[within], kind="stable")]
         if not len(order):
             continue
         grid = AllocationGrid({}, cost[order], np.zeros((0, len(order))))
+        uninformed |= {len(tables)} if index in expected.uninformed else set()
         tables.append(AllocationOptions(table.strategy, np.zeros((0, 0)), grid))
         accuracies.append(accuracy[order])
         kept.append((table, order))
-    found = choose_recommendations(tables, accuracies, [x])[0]
+    found = choose_recommendations(tables, accuracies, [x], uninformed=uninformed)[0]
     if found is None:
         return None
     chosen, places = kept[found.best.table]

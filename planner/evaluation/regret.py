@@ -17,6 +17,7 @@ from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.posterior import compute_posterior
 from isocompute.fits.choice.recommendation import choose_recommendations
+from isocompute.fits.choice.selectors import find_uninformed_tables
 from isocompute.planner.evaluation.measured_pool import EVALUATION_SEED, MeasuredPool
 from isocompute.planner.evaluation.pilots import PilotShape, check_shape
 from isocompute.planner.evaluation.rules import REFERENCE_RULES, Allocation, WeighedAllocation
@@ -217,7 +218,7 @@ def choose_advised_allocations(
         DataError: a budget pays for nothing.
     """
     expected = compute_posterior(tables, read_accuracy_prior(), strata, clusters).compute_expected_accuracies()
-    recommended = choose_recommendations(tables, expected, budgets, clusters=clusters)
+    recommended = choose_recommendations(tables, expected, budgets, uninformed=find_uninformed_tables(tables, clusters))
     advised = []
     for budget, found in zip(budgets, recommended, strict=True):
         if found is None:

@@ -11,7 +11,6 @@ from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.allocation_grid import AllocationGrid
 from isocompute.fits.choice.options import AllocationOptions
-from isocompute.fits.choice.selectors import is_selector_informative
 from isocompute.planner.compare import ExpectedAccuracies, compute_expected_accuracies
 from isocompute.planner.costs.latency import compute_table_latency
 from isocompute.planner.costs.models import RequestCosts
@@ -112,7 +111,7 @@ def price_model(name: str, profile: Profile, request: PlanRequest, model: str) -
     expected = compute_expected_accuracies(priced, priced.lam if lam is None else lam)
     if expected.posterior is None:
         raise DataError("Models are compared on at least two independent problems.")
-    informative = tuple(is_selector_informative(table, profile.clusters) for table in expected.tables)
+    informative = tuple(index not in expected.uninformed for index in range(len(expected.tables)))
     if model == "seconds":
         return _order_by_latency(name, priced, costs, expected, informative)
     solution = costs.get_mean("solver")

@@ -20,6 +20,7 @@ from isocompute.errors import BudgetError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.posterior import AccuracyPosterior
 from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN, choose_recommendations
+from isocompute.fits.choice.selectors import find_uninformed_tables
 from isocompute.planner.budget import format_compute
 
 DECISION_DRAWS = 2000
@@ -108,7 +109,8 @@ def build_decision(posterior: AccuracyPosterior, budget: float, clusters: ArrayL
         BudgetError: it pays for no allocation.
     """
     expected = posterior.compute_expected_accuracies()
-    (found,) = choose_recommendations(posterior.tables, expected, [budget], clusters=clusters)
+    uninformed = find_uninformed_tables(posterior.tables, clusters)
+    (found,) = choose_recommendations(posterior.tables, expected, [budget], uninformed=uninformed)
     if found is None:
         raise BudgetError(f"A budget of {format_compute(budget)} pays for no measured allocation.")
     strategies: list[str] = []

@@ -123,13 +123,13 @@ def test_a_flip_is_where_the_recommendation_changes(lab):
     from isocompute.planner.compare import compute_expected_accuracies
 
     expected = compute_expected_accuracies(lab, lab.lam)
-    strategy = recommend_at(expected, 140)[0]
-    flips = find_flips(expected, 140, strategy, lab.lam, None)
+    strategy = recommend_at(expected, 16)[0]
+    flips = find_flips(expected, 16, strategy, lab.lam, None)
     assert flips
     for flip in flips:
         inside, outside = (flip.factor ** (1 + sign * 0.02) for sign in (-1, 1))
-        assert recommend_at(expected, 140, lab.lam * inside)[0] == strategy
-        assert recommend_at(expected, 140, lab.lam * outside)[0] == flip.strategy
+        assert recommend_at(expected, 16, lab.lam * inside)[0] == strategy
+        assert recommend_at(expected, 16, lab.lam * outside)[0] == flip.strategy
         assert flip.ratio == pytest.approx(lab.lam * flip.factor)
 
 
