@@ -198,9 +198,8 @@ which flattens their surfaces, so that pilots that measure few S or V lose less 
 `sweep --until` looks after 20, 30, 45, 68 … problems of 64 solutions, 32 verified 4 times, and stops when the regret to
 expect at 64x is low enough, or after 228 problems. Here regret is below the best of what was measured. Leads: share of
 the 95 % intervals of the recommendation's lead over each other strategy that hold after the stop. Accuracy: the same of
-the recommendation's accuracy, with a 95 % interval of that share. The stated regret is right for normal worlds. For the
-odd ones it is about twice what happens: a task that is unlike the prior widens it, so a sweep stops late rather than
-early.
+the recommendation's accuracy, with a 95 % interval of that share. The stated regret is near what happens: 0.9 to 1.2
+times for normal worlds, and up to 1.5 times for the odd ones, where a sweep stops late rather than early.
 
 | worlds | stop | problems | stated | happened | leads | accuracy |
 |---|---|--:|--:|--:|--:|--:|
