@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from isocompute.api.caps import CapResult
 from isocompute.api.profiles import ProfileSource, describe_option, load_profile
 from isocompute.api.results import Result
 from isocompute.errors import BudgetError
 from isocompute.planner.budget import Budget
+from isocompute.planner.caps import CapComparison, compare_caps
 from isocompute.planner.compare import StrategyOption
 from isocompute.planner.plan import Plan, make_plan
 from isocompute.planner.profile import apply_lambda, check_rho
@@ -23,10 +25,12 @@ class PlanResult(Result):
 
     Args:
         plan: the plan.
+        caps: limits on the length of solutions within its budget; None if they were not asked for.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, caps: CapComparison | None = None) -> None:
         self._plan = plan
+        self._caps = caps
 
     @property
     def strategy(self) -> str:
@@ -53,6 +57,11 @@ class PlanResult(Result):
         """The limits of the plan, in sentences."""
         return list(self._plan.warnings)
 
+    @property
+    def caps(self) -> CapResult | None:
+        """The limits on the length of solutions; None without ``cap=True``."""
+        return None if self._caps is None else CapResult(self._caps)
+
     def to_frame(self) -> pd.DataFrame:
         """Return the strategies at the budget, the recommended one first.
 
@@ -67,7 +76,7 @@ class PlanResult(Result):
         """Return what ``plan --json`` prints."""
         from isocompute.api.json_schema.plans import build_plan_json
 
-        return build_plan_json(self._plan).to_dict()
+        return build_plan_json(self._plan, self._caps).to_dict()
 
     def _describe(self) -> list[str]:
         plan, best = self._plan, self._plan.recommendation
@@ -76,6 +85,7 @@ class PlanResult(Result):
             f"At {plan.budget:g}x per problem: {best.strategy} {best.settings}, for {best.compute:,.4g}x",
             f"expected accuracy {100 * plan.expected_accuracy:.1f} %{low_high}, from profile '{plan.profile_name}'",
             *(describe_alternative(option) for option in plan.alternatives[:1]),
+            *([] if self._caps is None else [self._caps.describe_best()]),
             *(f"warning: {warning}" for warning in plan.warnings),
         ]
 
@@ -93,6 +103,7 @@ def plan(
     *,
     lam: float | str | None = None,
     rho: float | None = None,
+    cap: bool = False,
 ) -> PlanResult:
     """Say which strategy to run within a budget, with which numbers, and how sure that is.
 
@@ -101,15 +112,17 @@ def plan(
         budget: compute per problem: ``"128x"``, ``"4x-plateau"``, or a number of solutions' worth.
         lam: λ as a number, or a way of counting tokens: completion, prompts or cached.
         rho: ρ, the cost of scoring a solution in solutions.
+        cap: whether to compare limits on the length of solutions too, see `PlanResult.caps`.
 
     Raises:
         BudgetError: the budget cannot be read, or buys nothing.
-        DataError: the profile cannot be read, or a number is bad.
+        DataError: the profile cannot be read, a number is bad, or the profile holds no caps.
     """
     parsed = Budget.parse(budget) if isinstance(budget, str) else read_budget_number(budget)
     measured, price = apply_lambda(load_profile(profile)._profile, lam)
     measured = measured if rho is None else measured.use_rho(check_rho(rho))
-    return PlanResult(make_plan(measured, parsed, price))
+    planned = make_plan(measured, parsed, price)
+    return PlanResult(planned, compare_caps(measured, planned.budget) if cap else None)
 
 
 def read_budget_number(budget: object) -> Budget:

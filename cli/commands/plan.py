@@ -25,6 +25,7 @@ voting flattens; Singhi et al. 2025 mean this by 128x.
   plan --budget 128x
   plan --budget 8x-plateau --profile llama-3.1-8b-math
   plan --budget 64x --profile runs/mine/profile.json --lambda 1.5 --json
+  plan --budget 64x --profile runs/mine/profile.json --cap
 """
 
 
@@ -40,12 +41,17 @@ def plan(
     ] = "lab",
     lam: LambdaOption = None,
     rho: RhoOption = None,
+    cap: Annotated[
+        bool, typer.Option("--cap", help="Compare limits on the length of solutions, from the run's own rows.")
+    ] = False,
     json_: JsonOption = False,
     version: VersionOption = False,
 ) -> None:
     """Recommend a strategy and its numbers for a budget."""
+    from isocompute.cli.screens.caps import print_caps
     from isocompute.cli.screens.plan import print_plan
     from isocompute.planner.budget import Budget
+    from isocompute.planner.caps import compare_caps
     from isocompute.planner.plan import make_plan
     from isocompute.planner.profile import apply_lambda, read_profile
 
@@ -54,9 +60,12 @@ def plan(
     measured, price = apply_lambda(measured, lam)
     measured = measured if rho is None else measured.use_rho(rho)
     decision = make_plan(measured, parsed, price)
+    caps = compare_caps(measured, decision.budget) if cap else None
     if json_:
         from isocompute.api.json_schema.plans import build_plan_json
 
-        print_json(build_plan_json(decision))
+        print_json(build_plan_json(decision, caps))
     else:
         print_plan(Console(), measured, decision)
+        if caps is not None:
+            print_caps(Console(), caps)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.fits import Pool, estimate_coverage, estimate_coverage_of_counts, measure_verifier
+from isocompute.planner.estimate.caps import measure_caps
 from isocompute.planner.estimate.costs import RunCosts, get_run_models, measure_costs
 from isocompute.planner.estimate.drawing import describe_blurred_strategies, estimate_strategy
 from isocompute.planner.estimate.missing_rows import describe_missing_rows, measure_missing_rows
@@ -113,6 +114,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         coverage=Curve(solutions=doublings, accuracy=round_accuracies(coverage)),
         verifier=None if pool.verdicts is None else measure_verifier_rates(pool, *run_pool.groups),
         missing=missing,
+        caps=measure_caps(run_pool, build_size_ladder(pool.solutions)),
         strategies=strategies,
         extrapolations=extrapolate_pool(pool) if run_pool.has_answers else {},
         warnings=[

@@ -1,6 +1,7 @@
 """Profiles: the measurements that a fit writes and the planner reads."""
 
 from isocompute.planner.profile.files import check_profile_output, find_bundled_profiles, read_profile, upgrade_profile
+from isocompute.planner.profile.length_caps import LengthCaps
 from isocompute.planner.profile.parts import (
     ACCURACY_DIGITS,
     Curve,
@@ -36,6 +37,7 @@ __all__ = [
     "UNKNOWN_LAMBDA_WARNING",
     "Curve",
     "ExtrapolatedCurve",
+    "LengthCaps",
     "MissingRows",
     "ModelRecord",
     "ProblemRecord",

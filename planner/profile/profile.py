@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from isocompute.errors import DataError
+from isocompute.planner.profile.length_caps import LengthCaps
 from isocompute.planner.profile.parts import (
     Allocations,
     Curve,
@@ -58,6 +59,7 @@ class Profile(BaseModel):
         coverage: share of problems that at least one of S solutions solves.
         verifier: rates of the verifier; None without verifications.
         missing: shares of rows that failed or were cut, and bounds of what they could change; None if unknown.
+        caps: self-consistency under lower limits on the length of a solution; None if it was not measured.
         strategies: accuracies by strategy; ``sc`` is required. The name of a search includes its rule of selection,
             such as ``beam+weighted``. Between knots, accuracies are interpolated in log S and log V.
         policies: policies by name; they are kept and not used.
@@ -83,6 +85,7 @@ class Profile(BaseModel):
     coverage: Curve | None = None
     verifier: VerifierRates | None = None
     missing: MissingRows | None = None
+    caps: LengthCaps | None = None
     strategies: dict[str, Allocations]
     policies: dict[str, Any] = {}
     extrapolations: dict[str, ExtrapolatedCurve] = {}
@@ -95,7 +98,8 @@ class Profile(BaseModel):
         if self.per_problem and len(self.per_problem) != self.problems:
             raise ValueError(f"'per_problem' has {len(self.per_problem)} problems; it must have {self.problems}")
         rows = self.problems if self.per_problem else 1
-        parts = {} if self.coverage is None else {"coverage": self.coverage}
+        measured = {"coverage": self.coverage, "caps": self.caps}
+        parts = {name: part for name, part in measured.items() if part is not None}
         extrapolated = {f"extrapolations.{name}": part for name, part in self.extrapolations.items()}
         for name, part in (parts | self.strategies | extrapolated).items():
             if not isinstance(part, UnknownPart) and len(part.accuracy) != rows:
@@ -237,10 +241,10 @@ class Profile(BaseModel):
 
     def write(self, path: str) -> None:
         """Write the profile with one line per problem; the same content gives the same bytes."""
-        content = self.model_dump(mode="json", by_alias=True, exclude={"missing"} if self.missing is None else None)
+        absent = {name for name in ("missing", "caps") if getattr(self, name) is None}
+        content = self.model_dump(mode="json", by_alias=True, exclude=absent)
         fields = {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
-        if content["coverage"] is not None:
-            fields["coverage"] = encode_part(content["coverage"])
+        fields |= {name: encode_part(content[name]) for name in ("coverage", "caps") if content.get(name) is not None}
         for key in ("strategies", "extrapolations"):
             parts = (f"{json.dumps(name)}: {encode_part(part)}" for name, part in content[key].items())
             fields[key] = "{" + ",\n".join(parts) + "}"

@@ -171,6 +171,23 @@ def test_what_else_is_in_the_batch_changes_no_text(engine):
     assert {k: c.text for k, c in backwards.items()} == {k: c.text for k, c in together.items()}
 
 
+def test_a_lower_token_limit_gives_the_beginning_of_the_same_text(engine):
+    """So the rows of a run hold what a lower limit would have given; see docs/caps.md."""
+    long, low = Sampling(temperature=1.0, max_tokens=200), Sampling(temperature=1.0, max_tokens=48)
+    whole = collect_engine_completions(engine, problems(24, long))
+    cut = collect_engine_completions(engine, problems(24, low))
+    shortened = 0
+    for key, completion in cut.items():
+        assert completion.completion_tokens == min(whole[key].completion_tokens, 48)
+        if whole[key].completion_tokens <= 48:
+            assert (completion.text, completion.finish_reason) == (whole[key].text, whole[key].finish_reason)
+        else:
+            shortened += 1
+            assert completion.finish_reason == "length"
+            assert whole[key].text.startswith(completion.text.rstrip("\ufffd"))  # a cut character
+    assert shortened >= 3
+
+
 @on_the_lab
 def test_seeds_draw_from_the_models_own_distribution(engine, reference):
     model, tokenizer = reference
