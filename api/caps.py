@@ -28,7 +28,7 @@ class CapResult(Result):
 
     @property
     def is_settled(self) -> bool | None:
-        """Whether that is beyond chance; None without intervals."""
+        """True if that is beyond chance, False if it may be chance; None without intervals."""
         return self._comparison.is_settled
 
     def to_frame(self) -> pd.DataFrame:

@@ -1,7 +1,8 @@
 """Comparison of limits on the length of solutions within a budget, by self-consistency at equal compute.
 
 C = S·T(1 + λV): a lower limit makes a solution cheaper, so that the same budget pays for more of them. Each limit gets
-all solutions that the budget pays for, and is compared with the run's own limit on the same problems.
+all solutions that the budget pays for, and is compared with the run's own limit on the same problems. What the best
+limit gains is measured on other problems than those that it was chosen on.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isocompute.errors import DataError
+from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.allocation_grid import compute_knot_weights
+from isocompute.fits.choice.held_out import split_folds
 from isocompute.fits.mean_intervals import compute_difference_interval, compute_mean_interval
 from isocompute.planner.compare import ConfidenceInterval
 from isocompute.planner.profile import LengthCaps, Profile
@@ -60,11 +62,16 @@ class CapComparison:
         budget: compute per problem, in x: one x is a solution under the run's own limit.
         own_limit: the run's own ``max_tokens``; None if it is unknown.
         options: the limits, increasing. The last one is the length of the longest solution, which changes nothing.
+        held_out_gain: gain of the best limit over the run's own, on problems that it was not chosen on; None without
+            intervals.
+        held_out_interval: its 95 % interval.
     """
 
     budget: float
     own_limit: int | None
     options: list[CapOption]
+    held_out_gain: float | None
+    held_out_interval: ConfidenceInterval | None
 
     @property
     def best(self) -> CapOption:
@@ -73,38 +80,38 @@ class CapComparison:
 
     @property
     def is_settled(self) -> bool | None:
-        """Whether the best limit differs from the run's own, or this one from all lower ones, beyond chance.
+        """True if the best limit beats the run's own, or this one all lower ones, beyond chance.
 
         None without intervals.
         """
-        *lower, own = self.options
-        if any(option.joint_interval is None for option in lower):
+        if self.held_out_interval is None:
             return None
-        if self.best is own:
-            return all(option.joint_interval[1] < 0 for option in lower if option.joint_interval)
-        return self.best.joint_interval is not None and self.best.joint_interval[0] > 0
+        return not self._open_limits if self.best is self.options[-1] else self.held_out_interval[0] > 0
+
+    @property
+    def _open_limits(self) -> list[int]:
+        """The lower limits that may be as good as the run's own."""
+        ends = [(option.limit, option.joint_interval) for option in self.options]
+        return [limit for limit, interval in ends if interval is not None and interval[1] >= 0]
 
     def describe_best(self) -> str:
         """Return a sentence on the limit that is best at the budget, and on whether that is settled."""
-        lower = self.options[:-1]
-        best, at = self.best, f"At {self.budget:,.6g}x"
-        if best.gain is None:
+        at, unknown = f"At {self.budget:,.6g}x", "a profile of means does not tell whether that is chance"
+        if self.best is self.options[-1]:
             text = f"{at} no lower limit gives SC a higher accuracy than the run's own"
             if self.is_settled is None:
-                return f"{text}; a profile of means does not tell whether that is chance."
+                return f"{text}; {unknown}."
             if self.is_settled:
                 return f"{text}; that is settled: each of them is worse beyond chance."
-            open_limits = ", ".join(f"{o.limit:,}" for o in lower if o.joint_interval and o.joint_interval[1] >= 0)
-            return f"{text}; that is not settled: with {open_limits} tokens the difference may be chance."
-        text = f"{at} a limit of {best.limit:,} tokens gives SC the highest accuracy"
-        if best.joint_interval is None:
-            return f"{text}; a profile of means does not tell whether that is chance."
-        low, high = (f"{100 * end:+.1f}" for end in best.joint_interval)
-        verdict = "settled" if self.is_settled else "not settled"
-        counted = "" if len(lower) == 1 else f", with the choice among {len(self.options)} limits counted"
+            limits = ", ".join(f"{limit:,}" for limit in self._open_limits)
+            return f"{text}; that is not settled: with {limits} tokens the difference may be chance."
+        text = f"{at} a limit of {self.best.limit:,} tokens gives SC the highest accuracy"
+        if self.held_out_gain is None or self.held_out_interval is None:
+            return f"{text}; {unknown}."
+        low, high = (f"{100 * end:+.1f}" for end in self.held_out_interval)
         return (
-            f"{text}; that it beats the run's own is {verdict}: {100 * best.gain:+.1f} points, "
-            f"95 % interval [{low}, {high}]{counted}."
+            f"{text}. Chosen on other problems, the best limit gains {100 * self.held_out_gain:+.1f} points over the "
+            f"run's own, 95 % interval [{low}, {high}], so that is {'settled' if self.is_settled else 'not settled'}."
         )
 
     def describe_limits(self) -> str | None:
@@ -137,7 +144,7 @@ def compare_caps(profile: Profile, budget: float) -> CapComparison:
     paid = [math.floor(budget / cost + 1e-9) for cost in costs]
     solutions = [min(S, caps.solutions[-1]) for S in paid]
     weights = compute_knot_weights(np.array(solutions), np.array(caps.solutions), "S")
-    values: NDArray[np.float64] = np.einsum("pls,ls->pl", caps.array, weights)
+    values: Floats = np.einsum("pls,ls->pl", caps.array, weights)
     intervals, gains, joint = enclose_caps(profile, values)
     options = [
         CapOption(
@@ -155,7 +162,30 @@ def compare_caps(profile: Profile, budget: float) -> CapComparison:
         )
         for i, limit in enumerate(caps.limits)
     ]
-    return CapComparison(budget, caps.own_limit, options)
+    held_out = score_chosen_limits(values) if joint is not None else None
+    held_out_interval = None
+    if held_out is not None:
+        low, high = compute_difference_interval(held_out, profile.strata, profile.clusters, CONFIDENCE)
+        held_out_interval = float(low), float(high)
+    gain = None if held_out is None else float(held_out.mean())
+    return CapComparison(budget, caps.own_limit, options, gain, held_out_interval)
+
+
+def score_chosen_limits(values: Floats) -> Floats:
+    """Return what each problem gains over the last limit by the best limit on other problems, the mean over folds.
+
+    Args:
+        values: (P, L) accuracies of P ≥ 2 problems.
+
+    >>> score_chosen_limits(np.array([[0.9, 0.5], [0.1, 0.5]]))  # each takes the other's best limit
+    array([ 0. , -0.4])
+    """
+    folds = split_folds(len(values))
+    gains = values - values[:, -1:]
+    means = folds.train.astype(float) @ gains / folds.train.sum(axis=1, keepdims=True)
+    chosen = means.shape[1] - 1 - np.argmax(means.round(9)[:, ::-1], axis=1)  # of equal ones the highest
+    scores = np.where(folds.test, gains[:, chosen].T, 0.0)
+    return np.asarray(scores.sum(axis=0) / folds.test.sum(axis=0))
 
 
 def require_caps(profile: Profile) -> LengthCaps:
@@ -173,7 +203,7 @@ def require_caps(profile: Profile) -> LengthCaps:
 
 
 def enclose_caps(
-    profile: Profile, values: NDArray[np.float64]
+    profile: Profile, values: Floats
 ) -> tuple[list[ConfidenceInterval] | None, list[ConfidenceInterval] | None, list[ConfidenceInterval] | None]:
     """Return the intervals of the accuracies, of the gains over the last column, and of all gains at once.
 

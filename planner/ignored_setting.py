@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import stdtrit
 
+from isocompute.fits.ratio_interval import compute_ratio_interval
 from isocompute.planner.profile import ProblemRecord, code_clusters
 from isocompute.runners.parsing.printable import format_error_value, format_one_line
 
@@ -56,7 +55,7 @@ class TokenRatio:
 
     @property
     def is_one(self) -> bool:
-        """Whether the interval lies within 1 ± `EQUIVALENT_RATIO`."""
+        """True if the interval lies within 1 ± `EQUIVALENT_RATIO`."""
         return self.low >= 1 - EQUIVALENT_RATIO and self.high <= 1 + EQUIVALENT_RATIO
 
 
@@ -78,14 +77,15 @@ def describe_ignored_setting(first: MeasuredTokens, second: MeasuredTokens) -> s
     if ratio is None or not ratio.is_one:
         return None
     values = [dict(flatten_settings(each.settings)).get(name) for each in (first, second)]
-    shown = [format_error_value(value) for value in values]
+    one, other = (format_error_value(value) for value in values)
     # A limit on thinking changes nothing if no solution reaches it.
     is_limit = any(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     reason = "the server ignored it, or no solution thinks that long" if is_limit else "the server ignored it"
     return (
         f"The setting '{format_one_line(name, 80)}' changed no token count: solutions have {ratio.first:,.4g} "
-        f"completion tokens with {shown[0]} and {ratio.second:,.4g} with {shown[1]}, a ratio of {ratio.second / ratio.first:.3f} "
-        f"[{ratio.low:.3f}, {ratio.high:.3f}] over {ratio.problems:,} problems; {reason}."
+        f"completion tokens with {one} and {ratio.second:,.4g} with {other}, a ratio of "
+        f"{ratio.second / ratio.first:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] over {ratio.problems:,} problems; "
+        f"{reason}."
     )
 
 
@@ -126,49 +126,14 @@ def compare_mean_tokens(first: Sequence[ProblemRecord], second: Sequence[Problem
     if not shared or not sum(one for _, one, _ in shared):
         return None
     clusters = code_clusters([record.cluster for record, _, _ in shared])
-    ends = enclose_token_ratio([one for _, one, _ in shared], [other for _, _, other in shared], clusters)
+    one, other = np.array([tokens for _, *tokens in shared]).T
+    ends = compute_ratio_interval(other, one, clusters=clusters)
     if ends is None:
         return None
-    return TokenRatio(
-        first=float(np.mean([one for _, one, _ in shared])),
-        second=float(np.mean([other for _, _, other in shared])),
-        low=ends[0],
-        high=ends[1],
-        problems=len(shared),
-    )
+    return TokenRatio(float(one.mean()), float(other.mean()), *ends, len(shared))
 
 
 def get_solution_tokens(record: ProblemRecord) -> float | None:
     """Return the mean completion tokens of a problem's solutions; None if they are unknown."""
     solver = record.tokens.get("solver")
     return None if solver is None else solver.completion
-
-
-def enclose_token_ratio(
-    first: ArrayLike, second: ArrayLike, clusters: Sequence[int] | None = None, level: float = 0.95
-) -> tuple[float, float] | None:
-    """Return the interval of Σ second / Σ first, paired over problems, by linearisation and Student's t.
-
-    With R the ratio, its standard error is that of the mean of (second - R·first) over the mean of first; a cluster of
-    problems counts as one observation.
-
-    Args:
-        first: (P,) tokens, with a sum above 0.
-        second: (P,) tokens of the same problems.
-        clusters: (P,) number of each problem's cluster; None if each is its own.
-        level: coverage probability, in (0, 1).
-
-    Returns:
-        None with fewer than two clusters.
-
-    >>> enclose_token_ratio([100, 200], [100, 200]), enclose_token_ratio([100], [100])
-    ((1.0, 1.0), None)
-    """
-    one, other = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    ratio = other.sum() / one.sum()
-    rest = np.bincount(np.arange(len(one)) if clusters is None else clusters, other - ratio * one)
-    n = len(rest)
-    if n < 2:
-        return None
-    reach = float(stdtrit(n - 1, (1 + level) / 2) * np.sqrt(n / (n - 1) * (rest**2).sum()) / one.sum())
-    return float(ratio - reach), float(ratio + reach)

@@ -20,7 +20,7 @@ class CapOptionJson(JsonBlock):
     solutions: int
     """S, the number of solutions that the budget pays for, at most those that were measured."""
     at_limit: bool
-    """Whether the budget pays for more solutions than were measured."""
+    """True if the budget pays for more solutions than were measured."""
     accuracy: Fraction
     """Mean over the measured problems."""
     interval: Interval | None
@@ -42,13 +42,16 @@ class CapsJson(JsonBlock):
     """The limits, increasing. The last one is the length of the longest solution, which changes nothing."""
     best: int
     """The limit with the highest accuracy; the last one if no lower limit is better than the run's own."""
+    held_out_gain: float | None
+    """Gain of the best limit over the run's own, on problems that it was not chosen on; null without intervals."""
+    held_out_interval: Interval | None
+    """Its 95 % interval; null likewise."""
     settled: bool | None
-    """Whether the best limit differs from the run's own, or this one from all lower ones, beyond chance; null without
-    intervals."""
+    """True if the best limit beats the run's own, or this one all lower ones, beyond chance; null without intervals."""
     summary: str
-    """Which limit is best and whether that is settled, in a sentence."""
+    """A sentence on the best limit, and on whether that is settled."""
     note: str | None
-    """Where the comparison is not at equal compute, in a sentence; null if it is everywhere."""
+    """A sentence on the limits that are not compared at equal compute; null if there are none."""
 
 
 def build_caps(caps: CapComparison) -> CapsJson:
@@ -57,6 +60,8 @@ def build_caps(caps: CapComparison) -> CapsJson:
         own_limit=caps.own_limit,
         options=[CapOptionJson.convert(option) for option in caps.options],
         best=caps.best.limit,
+        held_out_gain=caps.held_out_gain,
+        held_out_interval=caps.held_out_interval,
         settled=caps.is_settled,
         summary=caps.describe_best(),
         note=caps.describe_limits(),

@@ -18,7 +18,7 @@ def print_caps(console: Console, caps: CapComparison) -> None:
     """Print the limits within a budget, and which of them is the best."""
     console.print()
     print_line(console, f"Limits on the length of solutions, for SC at {caps.budget:,.6g}x")
-    console.print(build_caps_table(caps))
+    console.print(build_limits_table(caps))
     print_line(console, CAPS_NOTE)
     print_line(console, describe_own_limit(caps))
     print_line(console, f"[bold]{caps.describe_best()}[/]")
@@ -26,7 +26,7 @@ def print_caps(console: Console, caps: CapComparison) -> None:
         print_note(console, note)
 
 
-def build_caps_table(caps: CapComparison) -> Table:
+def build_limits_table(caps: CapComparison) -> Table:
     """Build the table with a row for each limit; the last one is the run's own."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in (

@@ -125,7 +125,7 @@ def draw_budget_lines(table: pd.DataFrame, columns: tuple[str, str, str], title:
             if budget == budgets[-1]:
                 axes.fill_between(line["limit"], 100 * line[low], 100 * line[high], color=shade, alpha=0.15, lw=0)
         finish_axes(axes, title, LIMIT_LABEL)
-        axes.xaxis.set_major_locator(FixedLocator(space_ticks(table["limit"].tolist())))
+        axes.xaxis.set_major_locator(FixedLocator(pick_tick_limits(table["limit"].tolist())))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_ylabel(label)
@@ -133,10 +133,10 @@ def draw_budget_lines(table: pd.DataFrame, columns: tuple[str, str, str], title:
     return axes
 
 
-def space_ticks(limits: Sequence[float]) -> list[float]:
+def pick_tick_limits(limits: Sequence[float]) -> list[float]:
     """Return the limits to write below an axis: from the largest downwards, all that leave room for their numbers.
 
-    >>> space_ticks([290, 360, 440, 490, 640, 768, 290])
+    >>> pick_tick_limits([290, 360, 440, 490, 640, 768, 290])
     [290, 360, 490, 640, 768]
     """
     low, high = min(limits), max(limits)

@@ -56,7 +56,7 @@ class RunPool:
         path: the run's folder.
         parameters: sizes of its models by role, as far as the run holds them.
         pool: answers, verdicts and scores.
-        places: (P, N) position in ``rows.solutions`` of the row of each solution of the pool.
+        places: (P, N) position of each solution of the pool among those of `rows`.
         missing_votes: the reason why votes cannot be counted, in a sentence; then every wrong answer is coded 1. None
             if they can.
         problem_ids: ids of the problems in the pool, in order.
