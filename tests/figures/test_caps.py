@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from isocompute.figures.plots.caps import CAPS_COLUMNS, build_caps_table, draw_caps
 from isocompute.figures.style import get_figure
 from isocompute.planner.caps import compare_caps
-from isocompute.planner.profile import LengthCaps, round_accuracies
-
-
-@pytest.fixture(scope="module")
-def capped(lab):
-    """The lab's profile with limits whose accuracies are made up: the lower, the worse."""
-    knots = [1, 2, 4, 8, 16, 32, 64, 128, 256]
-    own = lab.self_consistency.array[:, [lab.self_consistency.solutions.index(S) for S in knots]]
-    limits, cut, tokens = [65, 99, 130, 143], [0.5, 0.25, 0.02, 0.0], [52.0, 66.0, 71.0, 71.5]
-    accuracy = round_accuracies(np.stack([own * share for share in (0.7, 0.9, 1.0, 1.0)], axis=1))
-    caps = LengthCaps(limits=limits, cut=cut, tokens=tokens, own_limit=200, solutions=knots, accuracy=accuracy)
-    return lab.model_copy(update={"caps": caps})
 
 
 def test_the_table_holds_what_the_planner_compares(capped):
