@@ -64,19 +64,23 @@ def measure_caps(run: RunPool, S: Sequence[int]) -> LengthCaps | None:
 def choose_limits(tokens: ArrayLike) -> list[int]:
     """Choose limits at quantiles of the solutions' lengths, rounded up to two digits; the last is the longest length.
 
-    A limit that cuts less than `LEAST_CUT` is left out.
+    A limit that cuts less than `LEAST_CUT` is left out. If at least half of the solutions have the longest length, as
+    where the run cut them, quantiles of the others are taken.
 
     Args:
         tokens: completion tokens of the solutions, of any shape.
 
-    >>> choose_limits([40, 64, 65, 70, 123, 512, 512, 512])
-    [100, 512]
+    >>> choose_limits([40, 64, 65, 70, 123, 512, 512, 512]), choose_limits([40, 64, 512, 512, 512])
+    ([97, 512], [52, 58, 62, 63, 64, 512])
     >>> choose_limits([7, 7])
     [7]
     """
-    lengths = np.asarray(tokens, dtype=float)
+    lengths = np.ravel(np.asarray(tokens, dtype=float))
     longest = int(lengths.max())
-    limits = {round_up_limit(float(length)) for length in np.quantile(lengths, CAP_QUANTILES)}
+    shorter = lengths[lengths < longest]
+    used = lengths if 2 * shorter.size > lengths.size else shorter
+    quantiles = np.quantile(used, CAP_QUANTILES) if used.size else []
+    limits = {round_up_limit(float(length)) for length in quantiles}
     return [*sorted(limit for limit in limits if (lengths > limit).mean() >= LEAST_CUT), longest]
 
 
