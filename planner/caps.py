@@ -104,7 +104,8 @@ class CapComparison:
             if self.is_settled:
                 return f"{text}; that is settled: each of them is worse beyond chance."
             limits = ", ".join(f"{limit:,}" for limit in self._open_limits)
-            return f"{text}; that is not settled: with {limits} tokens the difference may be chance."
+            counted = "" if len(self.options) == 2 else f", with all {len(self.options) - 1} lower limits counted"
+            return f"{text}; that is not settled: with {limits} tokens the difference may be chance{counted}."
         text = f"{at} a limit of {self.best.limit:,} tokens gives SC the highest accuracy"
         if self.held_out_gain is None or self.held_out_interval is None:
             return f"{text}; {unknown}."
