@@ -7,11 +7,13 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
+from isocompute.api.caps import CapResult
 from isocompute.api.model_plans import ModelPlanResult
 from isocompute.api.profiles import ProfileSource, describe_option, load_profile
 from isocompute.api.results import Result
-from isocompute.errors import BudgetError
+from isocompute.errors import BudgetError, ConfigError
 from isocompute.planner.budget import Budget, format_compute
+from isocompute.planner.caps import CapComparison, compare_caps
 from isocompute.planner.compare import StrategyOption
 from isocompute.planner.costs.report import describe_plan_costs
 from isocompute.planner.costs.request import build_request
@@ -29,10 +31,12 @@ class PlanResult(Result):
 
     Args:
         plan: the plan.
+        caps: limits on the length of solutions within its budget; None if they were not asked for.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, caps: CapComparison | None = None) -> None:
         self._plan = plan
+        self._caps = caps
 
     @property
     def strategy(self) -> str:
@@ -59,6 +63,11 @@ class PlanResult(Result):
         """The limits of the plan, in sentences."""
         return list(self._plan.warnings)
 
+    @property
+    def caps(self) -> CapResult | None:
+        """The limits on the length of solutions; None without ``cap=True``."""
+        return None if self._caps is None else CapResult(self._caps)
+
     def to_frame(self) -> pd.DataFrame:
         """Return the strategies at the budget, the recommended one first.
 
@@ -73,7 +82,7 @@ class PlanResult(Result):
         """Return what ``plan --json`` prints."""
         from isocompute.api.json_schema.plans import build_plan_json
 
-        return build_plan_json(self._plan).to_dict()
+        return build_plan_json(self._plan, self._caps).to_dict()
 
     def _describe(self) -> list[str]:
         plan, best = self._plan, self._plan.recommendation
@@ -87,6 +96,7 @@ class PlanResult(Result):
             f"{kind} accuracy {100 * plan.expected_accuracy:.1f} %{low_high}, from profile '{plan.profile_name}'",
             *costs,
             *(describe_alternative(option) for option in plan.alternatives[:1]),
+            *([] if self._caps is None else [self._caps.describe_best()]),
             *(f"warning: {warning}" for warning in plan.warnings),
         ]
 
@@ -125,6 +135,7 @@ def plan(
     latency: float | str | None = None,
     lam: float | str | None = None,
     rho: float | None = None,
+    cap: bool = False,
 ) -> PlanResult: ...
 
 
@@ -141,6 +152,7 @@ def plan(
     latency: float | str | None = None,
     lam: float | str | None = None,
     rho: float | None = None,
+    cap: bool = False,
 ) -> PlanResult | ModelPlanResult:
     """Say which strategy to run within a budget, with which numbers, and how sure that is.
 
@@ -160,11 +172,12 @@ def plan(
         latency: the longest expected time until an answer, in seconds or as ``"20 s"``.
         lam: λ as a number, or a way of counting tokens: completion, prompts or cached.
         rho: ρ, the cost of scoring a solution in solutions.
+        cap: whether to compare limits on the length of solutions too, see `PlanResult.caps`.
 
     Raises:
         BudgetError: the budget cannot be read, or buys nothing; nothing reaches the target or keeps the latency.
         ConfigError: an argument is not known, or two of them do not fit together.
-        DataError: the profile or the prices cannot be read, or a number is bad.
+        DataError: the profile or the prices cannot be read, a number is bad, or the profile holds no caps.
     """
     if budget is None and target is None and latency is None:
         budget = "128x"
@@ -182,8 +195,11 @@ def plan(
         rho=rho,
     )
     if isinstance(profile, list | tuple):
+        if cap:
+            raise ConfigError("Limits on length (cap=True) are compared for one profile; leave cap out for several.")
         return ModelPlanResult(make_model_plan([load_profile(each)._profile for each in profile], request))
-    return PlanResult(make_priced_plan(load_profile(profile)._profile, request))
+    planned = make_priced_plan(load_profile(profile)._profile, request)
+    return PlanResult(planned, compare_caps(planned.findings.profile, planned.budget) if cap else None)
 
 
 def read_budget_number(budget: object) -> Budget:

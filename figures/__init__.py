@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     figure1: Figure
     frontiers: Figure
     difficulty: Figure
+    caps: Figure
 
 
 def __getattr__(name: str) -> Figure:

@@ -46,8 +46,8 @@ class Figure:
         table = self.build_table(source)
         if table.empty:
             raise DataError(
-                f"The figure '{self.name}' has nothing to draw: no strategy has a known cost. If λ is "
-                "unknown, fit the profile with lam=."
+                f"The figure '{self.name}' has nothing to draw: the data that it needs is missing or has no known "
+                "cost. If λ is unknown, fit the profile with lam=."
             )
         with FIGURES.wrap_plugin_errors(self.name):
             return DrawnFigure(FIGURES[self.name].draw_function(table, ax=ax), table)

@@ -85,6 +85,13 @@ DIFFICULTY = FigureEntry(
     "isocompute.figures.plots.difficulty:build_difficulty_table",
     "isocompute.figures.plots.difficulty:draw_difficulty",
 )
+CAPS = FigureEntry(
+    "caps",
+    "self-consistency under limits on the length of solutions, at equal compute",
+    "profile",
+    "isocompute.figures.plots.caps:build_caps_table",
+    "isocompute.figures.plots.caps:draw_caps",
+)
 SEARCH_TREE = FigureEntry(
     "search_tree",
     "a search: its nodes with their scores, and the path to the answer",
@@ -98,7 +105,10 @@ FIGURES_MODULE = "isocompute.figures.registry"
 FIGURES: Registry[FigureEntry] = Registry(
     "figure",
     "isocompute.figures",
-    {name: f"{FIGURES_MODULE}:{name.upper()}" for name in ("figure1", "frontiers", "difficulty", "search_tree")},
+    {
+        name: f"{FIGURES_MODULE}:{name.upper()}"
+        for name in ("figure1", "frontiers", "difficulty", "caps", "search_tree")
+    },
     FigureEntry,
 )
 """Every figure by name."""

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from isocompute.api.json_schema.blocks import CommandJson, Fraction, Interval, JsonBlock
+from isocompute.api.json_schema.caps import CapsJson, build_caps
 from isocompute.api.json_schema.findings import (
     AlternativeJson,
     CrossoverJson,
@@ -23,6 +24,7 @@ from isocompute.api.json_schema.findings import (
     build_power,
     build_strategy_law,
 )
+from isocompute.planner.caps import CapComparison
 from isocompute.planner.compare import Comparison
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
@@ -201,6 +203,8 @@ class PlanJson(CommandJson):
     """Roles whose model size is unknown, so that it is assumed to be the solver's."""
     warnings: list[str]
     """Limits of the plan, in sentences."""
+    caps: CapsJson | None
+    """Limits on the length of solutions; null unless they are asked for."""
     profile: str
     """The profile's name."""
 
@@ -288,8 +292,8 @@ class FitJson(CommandJson):
     """Limits of the measurement, in sentences."""
 
 
-def build_plan_json(plan: Plan) -> PlanJson:
-    """Return a plan as JSON, see `Plan`."""
+def build_plan_json(plan: Plan, caps: CapComparison | None = None) -> PlanJson:
+    """Return a plan as JSON, see `Plan`, with limits on length if they are asked for."""
     found = plan.findings
     more = plan.extrapolated_voting
     coverage = None
@@ -315,6 +319,7 @@ def build_plan_json(plan: Plan) -> PlanJson:
         trust=plan.odds_exponent,
         unknown_sizes=plan.unknown_sizes,
         warnings=plan.warnings,
+        caps=None if caps is None else build_caps(caps),
         profile=plan.profile_name,
     )
 

@@ -34,6 +34,7 @@ job. docs/costs.md says how each is priced. Several profiles of the same problem
   plan --budget '$20' --problems 5000 --prices prices.yaml --profile mine.json
   plan --target 0.6 --latency '20 s' --profile mine.json
   plan --budget '2e15 FLOPs' --profile small.json --profile large.json
+  plan --budget 64x --profile runs/mine/profile.json --cap
 """
 
 
@@ -92,12 +93,17 @@ def plan(
     ] = None,
     lam: LambdaOption = None,
     rho: RhoOption = None,
+    cap: Annotated[
+        bool, typer.Option("--cap", help="Compare limits on the length of solutions, from the run's own rows.")
+    ] = False,
     json_: JsonOption = False,
     version: VersionOption = False,
 ) -> None:
     """Recommend a strategy and its numbers for a budget."""
+    from isocompute.cli.screens.caps import print_caps
     from isocompute.cli.screens.plan import print_plan
     from isocompute.planner.budget import Budget
+    from isocompute.planner.caps import compare_caps
     from isocompute.planner.costs.request import build_request
     from isocompute.planner.priced_plan import make_priced_plan
     from isocompute.planner.profile import read_profile
@@ -117,15 +123,20 @@ def plan(
         rho=rho,
     )
     if len(profile) > 1:
+        if cap:
+            context.fail("--cap compares limits on length for one profile; leave it out for several.")
         print_models([read_profile(name) for name in profile], request, json_)
         return
     decision = make_priced_plan(read_profile(profile[0]), request)
+    caps = compare_caps(decision.findings.profile, decision.budget) if cap else None
     if json_:
         from isocompute.api.json_schema.plans import build_plan_json
 
-        print_json(build_plan_json(decision))
+        print_json(build_plan_json(decision, caps))
     else:
         print_plan(Console(), decision.findings.profile, decision)
+        if caps is not None:
+            print_caps(Console(), caps)
 
 
 def print_models(profiles: list[Profile], request: PlanRequest, as_json: bool) -> None:

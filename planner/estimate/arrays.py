@@ -18,6 +18,7 @@ class PoolArrays:
 
     Args:
         problems: ids of the problems.
+        rows: (P, N) position of each solution's row among the given ones.
         answers: (P, N) answer texts, None where unparsed.
         correct: (P, N) whether each solution is right.
         verdicts: (P, K, M), NaN where unparsed or beyond a solution's last verdict; None if K is 0.
@@ -29,6 +30,7 @@ class PoolArrays:
     """
 
     problems: list[str]
+    rows: NDArray[np.int64]
     answers: NDArray[Any]
     correct: NDArray[np.bool_]
     verdicts: NDArray[np.float64] | None
@@ -54,7 +56,8 @@ def build_pool_arrays(
         problems: ids of the problems to include, in order; rows of other problems are ignored.
         fewest: leave out no problem for its number of solutions, and use as many of each as the one with the fewest.
     """
-    solutions = solutions[solutions["problem_id"].isin(problems)]
+    is_used = solutions["problem_id"].isin(problems).to_numpy()
+    solutions = solutions[is_used]
     verifications = verifications[verifications["problem_id"].isin(problems)]
     width = int(solutions["solution_id"].max()) + 1
     solved, judged = locate_solutions(solutions, problems, width), locate_solutions(verifications, problems, width)
@@ -65,8 +68,9 @@ def build_pool_arrays(
         return cells
 
     scored = place_column("scored", False).astype(bool)
-    present = np.zeros(scored.shape, dtype=bool)
-    present.flat[solved] = True
+    rows = np.full(scored.shape, -1)
+    rows.flat[solved] = np.flatnonzero(is_used)
+    present = rows >= 0
     counts = np.bincount(judged, minlength=present.size).reshape(present.shape)
     shape = choose_pool_shape(present, counts > 0, scored, fewest)
     kept = [i for i in range(len(problems)) if i not in shape.short]
@@ -81,6 +85,7 @@ def build_pool_arrays(
     solved_each, verified_each, scored_each = (mask.sum(axis=1) for mask in (present, counts > 0, scored))
     return PoolArrays(
         problems=[problems[i] for i in kept],
+        rows=take(rows, N),
         answers=take(place_column("answer", None), N),
         correct=take(place_column("correct", False), N) == True,  # noqa: E712 - None where it is unknown
         verdicts=None if each is None else take(each, K)[:, :, : verdict_counts.max()],

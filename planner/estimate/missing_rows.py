@@ -12,10 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from isocompute.fits import Pool, estimate_self_consistency
+from isocompute.planner.estimate.caps import get_token_limit
 from isocompute.planner.estimate.pool_from_run import RunPool, code_answers
 from isocompute.planner.profile import ACCURACY_DIGITS, Curve, MissingRows
 
 Bounds = tuple[float, float]
+
+MENTIONED_CUT = 0.01
+"""A smaller share of cut rows is not worth a sentence."""
 
 LEAST_BOUNDS = 0.001
 """Bounds that are closer together are not printed."""
@@ -110,7 +114,7 @@ def compute_problem_bounds(rows: pd.DataFrame, failed: int, has_answers: bool, S
 
 
 def describe_missing_rows(run: RunPool, missing: MissingRows) -> list[str]:
-    """Return sentences on failed rows and what they could change.
+    """Return sentences on failed rows and what they could change, and on cut rows.
 
     Args:
         run: the pool.
@@ -126,8 +130,6 @@ def describe_missing_rows(run: RunPool, missing: MissingRows) -> list[str]:
         if len(lost)
     ]
     sentences = [f"{' and '.join(shares)} failed."] if shares else []
-    if shares and missing.cut_solutions:
-        sentences[0] = f"{sentences[0][:-1]}; {100 * missing.cut_solutions:.3g} % of the solutions were cut."
     bounds = [
         f"{what} {100 * ends[0]:.1f} to {100 * ends[1]:.1f} %"
         for what, ends in (
@@ -141,4 +143,25 @@ def describe_missing_rows(run: RunPool, missing: MissingRows) -> list[str]:
             f"Over all {missing.problems:,} problems, if all that failed or is left out were wrong or right: "
             f"{', '.join(bounds)}."
         )
+    return sentences + describe_cut_rows(run, missing)
+
+
+def describe_cut_rows(run: RunPool, missing: MissingRows) -> list[str]:
+    """Return a sentence on the solutions and one on the verifications that the token limit cut, if they are many."""
+    sentences = []
+    for role, frame, cut in (
+        ("solver", run.rows.solutions, missing.cut_solutions),
+        ("verifier", run.rows.verifications, missing.cut_verifications),
+    ):
+        if cut is None or cut <= MENTIONED_CUT:
+            continue
+        ended = frame[frame["finish_reason"].eq("length")]
+        limit = get_token_limit(run.origin, role)
+        at = "" if limit is None else f" of {limit:,}"
+        what = f"{100 * cut:.3g} % of the {'solutions' if role == 'solver' else 'verifications'} ({len(ended):,})"
+        text = f"{what} were cut at the token limit{at}"
+        if role == "solver":
+            text += f", and {100 * ended['correct'].eq(True).mean():.3g} % of these are right"
+        advice = "a higher limit" if limit is None else f"a higher {role}.max_tokens"
+        sentences.append(f"{text}; {advice} may give other accuracies.")
     return sentences

@@ -57,6 +57,7 @@ class RunPool:
         path: the run's folder.
         parameters: sizes of its models by role, as far as the run holds them.
         pool: answers, verdicts and scores.
+        places: (P, N) position of each solution of the pool among those of `rows`.
         missing_votes: the reason why votes cannot be counted, in a sentence; then every wrong answer is coded 1. None
             if they can.
         problem_ids: ids of the problems in the pool, in order.
@@ -73,6 +74,7 @@ class RunPool:
     path: str
     parameters: dict[str, float]
     pool: Pool
+    places: NDArray[np.int64]
     missing_votes: str | None
     problem_ids: list[str]
     levels: list[int | None]
@@ -168,6 +170,7 @@ def read_pool(run: Run, problems_with: int | None = None, only: Collection[str] 
         path=run.path,
         parameters=extract_model_sizes(manifest, run.path),
         pool=pool,
+        places=layout.rows,
         missing_votes=missing_votes,
         problem_ids=kept,
         levels=[levels.get(name) for name in kept],

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isocompute.fits import Pool, estimate_coverage, estimate_coverage_of_counts, measure_verifier
+from isocompute.planner.estimate.caps import measure_caps
 from isocompute.planner.estimate.costs import RunCosts, get_run_models, measure_costs
 from isocompute.planner.estimate.drawing import describe_blurred_strategies, estimate_strategy
 from isocompute.planner.estimate.missing_rows import describe_missing_rows, measure_missing_rows
+from isocompute.planner.estimate.models import collect_settings, describe_model
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.records import describe_problems
 from isocompute.planner.estimate.searches import measure_searches
@@ -25,7 +27,6 @@ from isocompute.planner.extrapolate import extrapolate_pool
 from isocompute.planner.profile import (
     ACCURACY_DIGITS,
     Curve,
-    ModelRecord,
     Profile,
     Searches,
     Surface,
@@ -34,7 +35,6 @@ from isocompute.planner.profile import (
 )
 from isocompute.planner.strategies.registry import STRATEGIES, Strategy, StrategyEstimate
 from isocompute.runners.config.sweep import Sweep
-from isocompute.runners.cost.model_size import read_architecture
 from isocompute.runners.parsing.printable import format_count
 from isocompute.runners.storage.provenance import ImportedRun
 from isocompute.runners.storage.run import Run
@@ -102,7 +102,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         description=describe_run_pool(run_pool),
         problems=pool.problems,
         models={
-            role: describe_model(model, costs.sizes.parameters.get(role))
+            role: describe_model(model, costs.sizes.parameters.get(role), collect_settings(run_pool.origin, role))
             for role, model in get_run_models(run_pool.origin).items()
         },
         lam=lam,
@@ -112,6 +112,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
         coverage=Curve(solutions=doublings, accuracy=round_accuracies(coverage)),
         verifier=None if pool.verdicts is None else measure_verifier_rates(pool, *run_pool.groups),
         missing=missing,
+        caps=measure_caps(run_pool, build_size_ladder(pool.solutions)),
         strategies=strategies,
         extrapolations=extrapolate_pool(pool) if run_pool.has_answers else {},
         settled=estimate_settled_part(pool) if run_pool.has_answers else None,
@@ -126,25 +127,6 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
             *describe_blurred_strategies(blurred),
         ],
         per_problem=describe_problems(run, run_pool),
-    )
-
-
-def describe_model(name: str, used_parameters: float | None) -> ModelRecord:
-    """Return the record of a model, with what the config.json of a local folder says of its KV cache and attention.
-
-    Args:
-        name: the model's name or folder.
-        used_parameters: the parameters that a token uses; None if unknown.
-    """
-    shape = read_architecture(name)
-    unused = 0.0 if shape is None else shape.unused_parameters
-    is_mixture = used_parameters is not None and bool(unused)
-    return ModelRecord(
-        name=name,
-        parameters=used_parameters + (unused or 0) if used_parameters is not None and is_mixture else used_parameters,
-        active_parameters=used_parameters if is_mixture else None,
-        kv_bytes=None if shape is None else shape.kv_bytes,
-        attention_flops=None if shape is None else shape.attention_flops,
     )
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import combinations, permutations
 
 from isocompute.errors import BudgetError, ConfigError
 from isocompute.planner.budget import JOB_UNITS, format_amount
 from isocompute.planner.costs.models import COUNTED_MODELS, MODEL_UNITS
 from isocompute.planner.costs.request import PlanRequest
+from isocompute.planner.ignored_setting import MeasuredTokens, describe_ignored_setting
 from isocompute.planner.models.candidates import Candidate, PricedModel, price_model
 from isocompute.planner.models.cascade import build_cascades, choose_cascade
 from isocompute.planner.models.choice import ModelOption, compare_candidates
 from isocompute.planner.models.equal_accuracy import EqualAccuracy, compare_at_equal_accuracy
 from isocompute.planner.models.shared_problems import name_models, select_shared_problems
 from isocompute.planner.priced_plan import compute_unit_amount
-from isocompute.planner.profile import Profile
+from isocompute.planner.profile import ModelRecord, Profile
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,7 @@ def make_model_plan(profiles: Sequence[Profile], request: PlanRequest) -> ModelP
         options=tuple(compare_candidates(candidates, strata, clusters)),
         equal=tuple(compare_at_equal_accuracy(models, clusters)),
         problems=shared[0].problems,
-        notes=(*_describe_shared(profiles, shared), *notes),
+        notes=(*_describe_shared(profiles, shared), *_describe_ignored(shared), *notes),
     )
 
 
@@ -159,6 +160,22 @@ def _list_cascades(
         best = choose_cascade(options, budget, clusters)
         found += [] if best is None else [best]
     return found, notes
+
+
+def _describe_ignored(profiles: Sequence[Profile]) -> list[str]:
+    """Return a sentence for each pair of profiles of one model whose only difference the server ignored."""
+    sentences = []
+    for first, second in combinations(profiles, 2):
+        solvers = [each.models.get("solver", ModelRecord()) for each in (first, second)]
+        if solvers[0].name != solvers[1].name:
+            continue
+        measured = [
+            MeasuredTokens(solver.settings, each.per_problem)
+            for solver, each in zip(solvers, (first, second), strict=True)
+        ]
+        said = describe_ignored_setting(*measured)
+        sentences += [] if said is None else [said]
+    return sentences
 
 
 def _describe_shared(profiles: Sequence[Profile], shared: Sequence[Profile]) -> list[str]:

@@ -1,6 +1,7 @@
 """Profiles: the measurements that a fit writes and the planner reads."""
 
 from isocompute.planner.profile.files import check_profile_output, find_bundled_profiles, read_profile, upgrade_profile
+from isocompute.planner.profile.length_caps import LengthCaps
 from isocompute.planner.profile.parts import (
     ACCURACY_DIGITS,
     TIME_LEVELS,
@@ -40,6 +41,7 @@ __all__ = [
     "UNKNOWN_LAMBDA_WARNING",
     "Curve",
     "ExtrapolatedCurve",
+    "LengthCaps",
     "MissingRows",
     "ModelRecord",
     "ProblemRecord",

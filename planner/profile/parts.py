@@ -243,6 +243,7 @@ class ModelRecord(BaseModel):
         active_parameters: number of parameters that each token uses; None if unknown, or if it is all of them.
         kv_bytes: bytes of KV cache of a token; None if unknown.
         attention_flops: FLOPs of the attention of a token to one earlier token, in all layers; None if unknown.
+        settings: what its requests were made with, such as the temperature and a reasoning effort; empty if unknown.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -251,6 +252,7 @@ class ModelRecord(BaseModel):
     active_parameters: PositiveNumber | None = None
     kv_bytes: PositiveNumber | None = None
     attention_flops: PositiveNumber | None = None
+    settings: dict[str, Any] = {}
 
 
 class TimeSpread(BaseModel):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from isocompute.errors import DataError
+from isocompute.planner.profile.length_caps import LengthCaps
 from isocompute.planner.profile.parts import (
     Allocations,
     Curve,
@@ -64,6 +65,7 @@ class Profile(BaseModel):
         coverage: share of problems that at least one of S solutions solves.
         verifier: rates of the verifier; None without verifications.
         missing: shares of rows that failed or were cut, and bounds of what they could change; None if unknown.
+        caps: self-consistency under lower limits on the length of a solution; None if it was not measured.
         strategies: accuracies by strategy; ``sc`` is required. The name of a search includes its rule of selection,
             such as ``beam+weighted``. Between knots, accuracies are interpolated in log S and log V.
         policies: policies by name; they are kept and not used.
@@ -91,6 +93,7 @@ class Profile(BaseModel):
     coverage: Curve | None = None
     verifier: VerifierRates | None = None
     missing: MissingRows | None = None
+    caps: LengthCaps | None = None
     strategies: dict[str, Allocations]
     policies: dict[str, Any] = {}
     extrapolations: dict[str, ExtrapolatedCurve] = {}
@@ -105,7 +108,8 @@ class Profile(BaseModel):
         if self.per_problem and len(self.per_problem) != self.problems:
             raise ValueError(f"'per_problem' has {len(self.per_problem)} problems; it must have {self.problems}")
         rows = self.problems if self.per_problem else 1
-        parts = {} if self.coverage is None else {"coverage": self.coverage}
+        measured = {"coverage": self.coverage, "caps": self.caps}
+        parts = {name: part for name, part in measured.items() if part is not None}
         extrapolated = {f"extrapolations.{name}": part for name, part in self.extrapolations.items()}
         if self.settled is not None and len(self.settled.settled) != rows:
             raise ValueError(f"settled has {len(self.settled.settled)} problems; it must have {rows}")
@@ -249,13 +253,11 @@ class Profile(BaseModel):
 
     def write(self, path: str) -> None:
         """Write the profile with one line per problem; the same content gives the same bytes."""
-        absent = {name for name in ("missing", "timings", "settled") if not getattr(self, name)}
+        absent = {name for name in ("missing", "timings", "settled", "caps") if not getattr(self, name)}
         content = self.model_dump(mode="json", by_alias=True, exclude=absent)
         fields = {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
-        if content["coverage"] is not None:
-            fields["coverage"] = encode_part(content["coverage"])
-        if "settled" in content:
-            fields["settled"] = encode_part(content["settled"])
+        parts = [name for name in ("coverage", "caps", "settled") if content.get(name) is not None]
+        fields |= {name: encode_part(content[name]) for name in parts}
         for key in ("strategies", "extrapolations"):
             parts = (f"{json.dumps(name)}: {encode_part(part)}" for name, part in content[key].items())
             fields[key] = "{" + ",\n".join(parts) + "}"

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from isocompute.planner.profile.length_caps import LengthCaps
 from isocompute.planner.profile.parts import Curve, ExtrapolatedCurve, Searches, Surface
 from isocompute.planner.profile.profile import Profile
 from isocompute.planner.profile.settled_votes import SettledVotes
@@ -17,6 +18,7 @@ ROW_FIELDS = {
     Surface: ("accuracy",),
     Searches: ("accuracy",),
     ExtrapolatedCurve: ("accuracy",),
+    LengthCaps: ("accuracy",),
     SettledVotes: ("settled", "right"),
 }
 """The fields of a part that have an entry for each problem."""
@@ -38,6 +40,7 @@ def select_problems(profile: Profile, positions: Sequence[int]) -> Profile:
             "coverage": None if profile.coverage is None else _select_rows(profile.coverage, positions),
             "strategies": parts,
             "extrapolations": {name: _select_rows(part, positions) for name, part in profile.extrapolations.items()},
+            "caps": None if profile.caps is None else _select_rows(profile.caps, positions),
             "settled": None if profile.settled is None else _select_rows(profile.settled, positions),
             "per_problem": [profile.per_problem[at] for at in positions],
         }

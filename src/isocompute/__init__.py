@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from isocompute import figures
+    from isocompute.api.caps import CapResult
     from isocompute.api.curves import curve
     from isocompute.api.difficulties import DifficultyResult, difficulty
     from isocompute.api.evaluations import EvaluationResult, evaluate
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from isocompute.api.selection import SelectionResult, select
 
 PUBLIC = {
+    "CapResult": "isocompute.api.caps",
     "DifficultyResult": "isocompute.api.difficulties",
     "EvaluationResult": "isocompute.api.evaluations",
     "FittedProfile": "isocompute.api.profiles",
@@ -53,6 +55,7 @@ PUBLIC = {
 """The public functions and the types of their results, with the module of each."""
 
 __all__ = [
+    "CapResult",
     "DifficultyResult",
     "EvaluationResult",
     "FittedProfile",

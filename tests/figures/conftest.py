@@ -8,12 +8,13 @@ from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 
 from isocompute import registry
 from isocompute.figures.registry import FIGURES
 from isocompute.planner.difficulty import build_figure_studies
-from isocompute.planner.profile import read_profile
+from isocompute.planner.profile import LengthCaps, read_profile, round_accuracies
 
 collect_ignore_glob = [] if find_spec("matplotlib") else ["test_*.py"]
 
@@ -44,8 +45,20 @@ def studies(lab_search):
 
 
 @pytest.fixture(scope="session")
-def tables(lab, lab_search, studies):
+def capped(lab):
+    """The lab's profile with limits whose accuracies are made up: the lower, the worse."""
+    knots = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+    own = lab.self_consistency.array[:, [lab.self_consistency.solutions.index(S) for S in knots]]
+    limits, cut, tokens = [65, 99, 130, 143], [0.5, 0.25, 0.02, 0.0], [52.0, 66.0, 71.0, 71.5]
+    accuracy = round_accuracies(np.stack([own * share for share in (0.7, 0.9, 1.0, 1.0)], axis=1))
+    caps = LengthCaps(limits=limits, cut=cut, tokens=tokens, own_limit=200, solutions=knots, accuracy=accuracy)
+    return lab.model_copy(update={"caps": caps})
+
+
+@pytest.fixture(scope="session")
+def tables(lab, lab_search, studies, capped):
     """The table of each figure of two panels, by its name."""
+    from isocompute.figures.plots.caps import build_caps_table
     from isocompute.figures.plots.difficulty import build_difficulty_table
     from isocompute.figures.plots.figure1 import build_figure1_table
     from isocompute.figures.plots.frontiers import build_frontiers_table
@@ -54,6 +67,7 @@ def tables(lab, lab_search, studies):
         "figure1": build_figure1_table(lab),
         "frontiers": build_frontiers_table(lab_search),
         "difficulty": build_difficulty_table(studies),
+        "caps": build_caps_table(capped),
     }
 
 

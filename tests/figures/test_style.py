@@ -9,16 +9,18 @@ import pytest
 from matplotlib.figure import Figure
 
 from isocompute.errors import DataError
+from isocompute.figures.plots.caps import draw_capped_accuracies, draw_capped_gains, draw_caps
 from isocompute.figures.plots.difficulty import draw_choices, draw_difficulty, draw_levels
 from isocompute.figures.plots.figure1 import draw_by_compute, draw_by_solutions, draw_figure1
 from isocompute.figures.plots.frontiers import draw_frontiers, draw_lead, draw_strategy_accuracies
 from isocompute.figures.style import add_title_prefix, get_figure, prepare_axes, render_figure, render_file
 
-PAIRS = {"figure1": draw_figure1, "frontiers": draw_frontiers, "difficulty": draw_difficulty}
+PAIRS = {"figure1": draw_figure1, "frontiers": draw_frontiers, "difficulty": draw_difficulty, "caps": draw_caps}
 PANELS = {
     "figure1": (draw_by_solutions, draw_by_compute),
     "frontiers": (draw_strategy_accuracies, draw_lead),
     "difficulty": (draw_choices, draw_levels),
+    "caps": (draw_capped_accuracies, draw_capped_gains),
 }
 
 

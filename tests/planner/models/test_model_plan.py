@@ -191,3 +191,14 @@ def test_models_that_cannot_be_compared_are_refused(small, large):
     means = Profile(name="means", description="", problems=9, strategies={"sc": Curve(solutions=[1], accuracy=[[0.5]])})
     with pytest.raises(DataError, match="holds means over problems"):
         select_shared_problems([small, means])
+
+
+def test_a_setting_that_the_server_ignored_is_said():
+    solver = ModelRecord(name="m", parameters=1e9)
+    pair = []
+    for name, effort in (("low", "low"), ("high", "high")):
+        record = solver.model_copy(update={"settings": {"options.extra.reasoning_effort": effort}})
+        pair.append(make_profile(name, 1e9, 0.0).model_copy(update={"models": {"solver": record}}))
+    plan = make_model_plan(pair, request("8x"))
+    assert plan.cost_model == "tokens"
+    assert "the server ignored it" in " ".join(plan.notes)

@@ -23,6 +23,7 @@ DRAW = Sampling(temperature=1.0, max_tokens=120)
 SHORT = Sampling(temperature=1.0, max_tokens=16)
 GREEDY = Sampling(temperature=0.0, max_tokens=24)
 LIMIT = 512
+LOW = 32
 
 LAB_ENGINES = [
     "transformers",
@@ -169,6 +170,23 @@ def test_what_else_is_in_the_batch_changes_no_text(engine):
     backwards = collect_engine_completions(engine, problems(40)[::-1])
     assert all(alone(engine, request).text == together[request.key].text for request in problems(5))
     assert {k: c.text for k, c in backwards.items()} == {k: c.text for k, c in together.items()}
+
+
+def test_a_lower_token_limit_gives_the_beginning_of_the_same_text(engine):
+    """So the rows of a run hold what a lower limit would have given; see docs/caps.md."""
+    long, low = Sampling(temperature=1.0, max_tokens=96), Sampling(temperature=1.0, max_tokens=LOW)
+    whole = collect_engine_completions(engine, problems(8, long))
+    cut = collect_engine_completions(engine, problems(8, low))
+    shortened = 0
+    for key, completion in cut.items():
+        assert completion.completion_tokens == min(whole[key].completion_tokens, LOW)
+        if whole[key].completion_tokens <= LOW:
+            assert (completion.text, completion.finish_reason) == (whole[key].text, whole[key].finish_reason)
+        else:
+            shortened += 1
+            assert completion.finish_reason == "length"
+            assert whole[key].text.startswith(completion.text.rstrip("\ufffd"))  # a cut character
+    assert shortened >= 3
 
 
 @on_the_lab
