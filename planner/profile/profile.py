@@ -256,8 +256,8 @@ class Profile(BaseModel):
         absent = {name for name in ("missing", "timings", "settled", "caps") if not getattr(self, name)}
         content = self.model_dump(mode="json", by_alias=True, exclude=absent)
         fields = {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
-        parts = [name for name in ("coverage", "caps", "settled") if content.get(name) is not None]
-        fields |= {name: encode_part(content[name]) for name in parts}
+        present = [name for name in ("coverage", "caps", "settled") if content.get(name) is not None]
+        fields |= {name: encode_part(content[name]) for name in present}
         for key in ("strategies", "extrapolations"):
             parts = (f"{json.dumps(name)}: {encode_part(part)}" for name, part in content[key].items())
             fields[key] = "{" + ",\n".join(parts) + "}"
