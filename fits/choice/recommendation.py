@@ -105,7 +105,7 @@ def choose_recommendations(
     rows: dict[int, ChosenAllocation] = {}
     beaten: dict[int, bool] = {}  # whether another strategy does better at the compute of a row
     best: ChosenAllocation | None = None
-    taken = 0
+    taken, promised, least = 0, -np.inf, -np.inf
     for i in order:
         while taken < len(steps) and steps[taken].cost <= budgets[i] * (1 + 1e-12):
             first = taken
@@ -113,11 +113,14 @@ def choose_recommendations(
                 rows[steps[taken].table] = steps[taken]
                 taken += 1
             considered = [row for table, row in rows.items() if table not in left_out] or list(rows.values())
-            highest = max(row.accuracy for row in considered)
+            before, least = least, max(max([row.accuracy for row in considered]) - margin, promised)
+            if least == before and all([step.accuracy < least for step in steps[first:taken]]):
+                continue  # the rows near the highest are the same as before, and so is the cheapest of them
             beaten |= {step.table: _is_beaten(step, considered) for step in steps[first:taken]}
-            promised = -np.inf if best is None else best.accuracy
-            near = [row for row in considered if row.accuracy >= max(highest - margin, promised)]
-            best = _choose_cheapest_row(near, beaten, tables) if near else best
+            near = [row for row in considered if row.accuracy >= least]
+            if near:
+                best = _choose_cheapest_row(near, beaten, tables)
+                promised = best.accuracy
         if best is not None:
             found[i] = Recommendation(best, tuple(rows[table] for table in sorted(rows)), left_out)
     return found

@@ -119,11 +119,14 @@ def _update_tobit(
     """Run one round of EM: a normal beyond z has mean h and variance 1 + zh - h², with the hazard h = φ(z)/Φ(-z)."""
     from scipy.special import log_ndtr
 
-    mean, spread = intercept[:, None] + slope[:, None] * x, sigma[:, None]
-    z = side * (y - mean) / spread
+    row, column = np.nonzero(side)
+    way, spread = side[row, column], sigma[row]
+    mean = intercept[row] + slope[row] * x[column]
+    z = way * (y[row, column] - mean) / spread
     hazard = np.exp(-0.5 * z**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(-z))
-    filled = np.where(side == 0, y, mean + side * spread * hazard)
-    variance = np.where(side == 0, 0, spread**2 * np.maximum(1 + z * hazard - hazard**2, 0))
+    filled, variance = y.copy(), np.zeros(y.shape)
+    filled[row, column] = mean + way * spread * hazard
+    variance[row, column] = spread**2 * np.maximum(1 + z * hazard - hazard**2, 0)
     slope, intercept = fit_least_squares(x, filled)
     left = filled - (intercept[:, None] + slope[:, None] * x)
     return slope, intercept, np.maximum(np.sqrt((left**2 + variance).mean(axis=1)), _MIN_SIGMA)
