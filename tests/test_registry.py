@@ -6,7 +6,7 @@ import json
 import re
 from collections import deque
 from dataclasses import replace
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from types import SimpleNamespace
 
 import numpy as np
@@ -50,7 +50,7 @@ def add(monkeypatch):
 
     def adds(to: Registry, *entries: tuple[str, str]) -> None:
         points = [Added(name=name, value=value, group=to.group) for name, value in entries]
-        monkeypatch.setattr(registry, "entry_points", lambda group: points if group == to.group else [])
+        monkeypatch.setattr(registry, "read_entry_points", lambda: EntryPoints(points))
         monkeypatch.delitem(vars(to), "plugin_entry_points", raising=False)
         monkeypatch.setattr(to, "_loaded", {})
 

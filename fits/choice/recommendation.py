@@ -105,7 +105,7 @@ def choose_recommendations(
     rows: dict[int, ChosenAllocation] = {}
     beaten: dict[int, bool] = {}  # whether another strategy does better at the compute of a row
     best: ChosenAllocation | None = None
-    taken = 0
+    taken, promised, least = 0, -np.inf, -np.inf
     for i in order:
         while taken < len(steps) and steps[taken].cost <= budgets[i] * (1 + 1e-12):
             first = taken
@@ -113,11 +113,16 @@ def choose_recommendations(
                 rows[steps[taken].table] = steps[taken]
                 taken += 1
             considered = [row for table, row in rows.items() if table not in left_out] or list(rows.values())
-            highest = max(row.accuracy for row in considered)
-            beaten |= {step.table: _is_beaten(step, considered) for step in steps[first:taken]}
-            promised = -np.inf if best is None else best.accuracy
-            near = [row for row in considered if row.accuracy >= max(highest - margin, promised)]
-            best = _choose_cheapest_row(near, beaten, tables) if near else best
+            before, least = least, max(max([row.accuracy for row in considered]) - margin, promised)
+            changed = [step for step in steps[first:taken] if step.accuracy >= least]
+            if least == before and not changed:
+                continue  # the rows near the highest are the same as before, and so is the cheapest of them
+            for step in changed:
+                beaten[step.table] = _is_beaten(step, considered)
+            near = [row for row in considered if row.accuracy >= least]
+            if near:
+                best = _choose_cheapest_row(near, beaten, tables)
+                promised = best.accuracy
         if best is not None:
             found[i] = Recommendation(best, tuple(rows[table] for table in sorted(rows)), left_out)
     return found
@@ -127,22 +132,24 @@ def _list_improvements(accuracy: Floats, cost: Floats) -> list[tuple[int, float,
     """Return index, accuracy and cost of each allocation that is better than every cheaper one."""
     steps: list[tuple[int, float, float]] = []
     before = np.concatenate([[-np.inf], np.maximum.accumulate(accuracy)[:-1]])
-    for at in np.flatnonzero(accuracy > before):
-        if steps and accuracy[at] <= steps[-1][1] + TIE_TOLERANCE:
+    better = np.flatnonzero(accuracy > before)
+    for step in zip(better.tolist(), accuracy[better].tolist(), cost[better].tolist(), strict=True):
+        if steps and step[1] <= steps[-1][1] + TIE_TOLERANCE:
             continue
-        if steps and cost[at] == steps[-1][2]:
+        if steps and step[2] == steps[-1][2]:
             steps.pop()
-        steps.append((int(at), float(accuracy[at]), float(cost[at])))
+        steps.append(step)
     return steps
 
 
 def _is_beaten(step: ChosenAllocation, rows: Iterable[ChosenAllocation]) -> bool:
     """Return whether another strategy does better at the same compute, or as well at less."""
-    return any(
-        row.accuracy > step.accuracy or (row.cost < step.cost and row.accuracy >= step.accuracy - AS_GOOD)
-        for row in rows
-        if row.table != step.table
-    )
+    for row in rows:
+        if row.table != step.table and (
+            row.accuracy > step.accuracy or (row.cost < step.cost and row.accuracy >= step.accuracy - AS_GOOD)
+        ):
+            return True
+    return False
 
 
 def _choose_cheapest_row(

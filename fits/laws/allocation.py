@@ -208,8 +208,8 @@ def _fit_allocation_law(way: str, optima: Optima, budgets: Floats, lam: float, l
     """Fit lines through the optima; row 0 is the estimate, the others are replicates."""
     x, inside = np.log(budgets), optima.side == 0
     if way == "censored":
-        a, s_log, _ = fit_tobit(x, np.log(optima.S), -optima.side)
-        b, v_log, _ = fit_tobit(x, np.log(optima.V), optima.side)
+        both, sides = np.log(np.concatenate([optima.S, optima.V])), np.concatenate([-optima.side, optima.side])
+        (a, b), (s_log, v_log), _ = (np.split(fitted, 2) for fitted in fit_tobit(x, both, sides))
     else:
         a, s_log = fit_least_squares(x, np.log(optima.S))
         b, v_log = fit_least_squares(x, np.log(optima.V))

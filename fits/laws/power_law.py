@@ -63,9 +63,14 @@ def fit_least_squares(x: ArrayLike, y: ArrayLike, used: ArrayLike | None = None)
     count = keep.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         weight = np.where(count >= MIN_LINE_POINTS, 1 / count, np.nan)[:, None] * keep
-        x_mean, y_mean = weight @ at, (weight * rows).sum(axis=1)
-        deviation = at - x_mean[:, None]
-        slope = (weight * deviation * rows).sum(axis=1) / (weight * deviation**2).sum(axis=1)
+        return _fit_weighted(at, rows, weight)
+
+
+def _fit_weighted(x: Floats, y: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Fit a straight line to each row of (R, n) points with weights that add up to 1."""
+    x_mean, y_mean = weight @ x, (weight * y).sum(axis=1)
+    deviation = x - x_mean[:, None]
+    slope = (weight * deviation * y).sum(axis=1) / (weight * deviation**2).sum(axis=1)
     return slope, y_mean - slope * x_mean
 
 
@@ -108,8 +113,8 @@ def fit_tobit(x: ArrayLike, y: ArrayLike, side: ArrayLike) -> tuple[Floats, Floa
         before = slope[moving], intercept[moving], sigma[moving]
         after = _update_tobit(at, rows[moving], sides[moving], *before)
         slope[moving], intercept[moving], sigma[moving] = after
-        change = np.max([abs(new - old) for new, old in zip(after, before, strict=True)], axis=0)
-        moving = moving[change > _CLOSE]
+        changes = [abs(new - old) > _CLOSE for new, old in zip(after, before, strict=True)]
+        moving = moving[changes[0] | changes[1] | changes[2]]
     return slope, intercept, sigma
 
 
@@ -119,11 +124,14 @@ def _update_tobit(
     """Run one round of EM: a normal beyond z has mean h and variance 1 + zh - h², with the hazard h = φ(z)/Φ(-z)."""
     from scipy.special import log_ndtr
 
-    mean, spread = intercept[:, None] + slope[:, None] * x, sigma[:, None]
-    z = side * (y - mean) / spread
+    row, column = np.nonzero(side)
+    way, spread = side[row, column], sigma[row]
+    mean = intercept[row] + slope[row] * x[column]
+    z = way * (y[row, column] - mean) / spread
     hazard = np.exp(-0.5 * z**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(-z))
-    filled = np.where(side == 0, y, mean + side * spread * hazard)
-    variance = np.where(side == 0, 0, spread**2 * np.maximum(1 + z * hazard - hazard**2, 0))
-    slope, intercept = fit_least_squares(x, filled)
+    filled, variance = y.copy(), np.zeros(y.shape)
+    filled[row, column] = mean + way * spread * hazard
+    variance[row, column] = spread**2 * np.maximum(1 + z * hazard - hazard**2, 0)
+    slope, intercept = _fit_weighted(x, filled, np.full(y.shape, 1 / len(x)))
     left = filled - (intercept[:, None] + slope[:, None] * x)
-    return slope, intercept, np.maximum(np.sqrt((left**2 + variance).mean(axis=1)), _MIN_SIGMA)
+    return slope, intercept, np.maximum(np.sqrt((left**2 + variance).sum(axis=1) / len(x)), _MIN_SIGMA)

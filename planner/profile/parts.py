@@ -31,7 +31,7 @@ class Curve(BaseModel):
         accuracy: (problems, solutions), or one row of means.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     solutions: Knots
     error: NonNegativeNumber | None = None
     parameters: dict[str, float] = {}
@@ -59,7 +59,7 @@ class Surface(BaseModel):
         accuracy: (problems, solutions, verifications), or one layer of means.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     solutions: Knots
     verifications: Knots
     error: NonNegativeNumber | None = None
@@ -96,7 +96,7 @@ class Searches(BaseModel):
         accuracy: (problems, A) means over seeds.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     numbers: Annotated[dict[str, list[Annotated[int, Field(ge=0, le=10**9)]]], Field(min_length=1)]
     seeds: Knots
     cost: dict[str, list[PositiveNumber | None]]
@@ -134,7 +134,7 @@ class VerifierRates(BaseModel):
     See `fits.measure_verifier`. ``unparsed`` is the share of unparsed verdicts, without an interval.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     true_positive: RateEntry
     false_positive: RateEntry
     auroc: RateEntry
@@ -156,7 +156,7 @@ class MissingRows(BaseModel):
         voted_solutions: S of `voted`.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     failed_solutions: Share
     failed_verifications: Share | None = None
     cut_solutions: Share
@@ -170,7 +170,7 @@ class MissingRows(BaseModel):
 class UnknownPart(BaseModel):
     """A strategy stored in an unknown form: its content is kept, and plans leave it out."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
 
 class TokenMeans(BaseModel):
@@ -184,7 +184,7 @@ class TokenMeans(BaseModel):
         seconds: wall time from the engine starting a row to its completion, while other rows ran concurrently.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     prompt: NonNegativeNumber | None = None
     cached: NonNegativeNumber | None = None
     completion: NonNegativeNumber | None = None
@@ -203,7 +203,7 @@ class ProblemRecord(BaseModel):
         tokens: mean tokens by role: solver, verifier, scorer.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     id: str | None = None
     digest: str | None = None
     level: int | None = None
@@ -246,7 +246,7 @@ class ModelRecord(BaseModel):
         settings: what its requests were made with, such as the temperature and a reasoning effort; empty if unknown.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     name: str | None = None
     parameters: PositiveNumber | None = None
     active_parameters: PositiveNumber | None = None
@@ -265,7 +265,7 @@ class TimeSpread(BaseModel):
         concurrency: mean number of rows under way while any was; None likewise.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     ratios: Annotated[list[NonNegativeNumber], Field(min_length=33, max_length=33)]
     rows: Annotated[int, Field(ge=1)]
     busy: PositiveNumber | None = None
@@ -288,7 +288,7 @@ class ExtrapolatedCurve(BaseModel):
         accuracy: (problems, solutions).
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     method: str
     error: NonNegativeNumber
     errors: dict[str, NonNegativeNumber] = {}
@@ -320,7 +320,7 @@ class PublishedMultiples(BaseModel):
         plateau: the S that fits both multiples, where the paper does not print its plateau.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     source: str
     matches_at: PositiveNumber
     gains_at: PositiveNumber

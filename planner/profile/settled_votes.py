@@ -19,7 +19,7 @@ class SettledVotes(BaseModel):
         right: (problems, solutions, shares) probability that it is settled on a right answer.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
     solutions: Knots
     shares: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)]
     settled: list[list[list[float]]]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
@@ -20,6 +20,10 @@ from isocompute.errors import ConfigError, IsocomputeError
 
 Entry = TypeVar("Entry")
 Worker = TypeVar("Worker")
+
+
+read_entry_points = cache(entry_points)
+"""Reads the entry points of all installed packages, once for all registries: each package has a file of its own."""
 
 
 class GuardedWorker:
@@ -69,7 +73,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             ConfigError: two packages add the same name, or a package adds the name of a built-in entry.
         """
         points: dict[str, EntryPoint] = {}
-        for point in sorted(entry_points(group=self.group), key=lambda point: point.name):
+        for point in sorted(read_entry_points().select(group=self.group), key=lambda point: point.name):
             if point.name in self.own or (point.name in points and points[point.name].value != point.value):
                 raise ConfigError(
                     f"The {self.kind} '{point.name}' of {get_package_name(point)} already exists; give it another name."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from importlib.util import find_spec
 from types import ModuleType, SimpleNamespace
 
@@ -94,7 +94,7 @@ def add(monkeypatch):
         vars(module).update(functions | entries)
         monkeypatch.setitem(sys.modules, "somebody", module)
         points = [Added(name=name, value=f"somebody:{name}", group=FIGURES.group) for name in entries]
-        monkeypatch.setattr(registry, "entry_points", lambda group: points if group == FIGURES.group else [])
+        monkeypatch.setattr(registry, "read_entry_points", lambda: EntryPoints(points))
         monkeypatch.setattr(FIGURES, "_loaded", {})
         vars(FIGURES).pop("plugin_entry_points", None)
 
