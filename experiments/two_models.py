@@ -2,7 +2,8 @@
 
     python -m experiments.two_models
 
-Writes docs/two_models.md from the profiles lab-both-small and lab-both-large, which are of the same 200 problems.
+Writes docs/two_models.md from the profiles lab-both-small and lab-both-large, which are of the same 200 problems. The
+second is not shipped yet: sweep runners/recipes/lab-both-large.yaml and fit it.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ Made by `python -m experiments.two_models` from two runs on the same {problems} 
 million parameters and `solver-large` 4.28 million. Each has 128 solutions a problem, 32 of them verified 8 times by the
 small verifier, all scored by the small PRM, and beam search, DVTS and REBASE with 4, 16 and 64 slots. So verdicts and
 PRM searches stand on the same problems. [models.md](models.md) says how models are compared, and [costs.md](costs.md)
-how they are priced. Budgets are {multiples} solutions of the small model. Dollars are at made-up prices in proportion to
-the sizes: nobody sells tokens of a toy lab. Seconds are at the load of the runs, on two CPU cores. Gaps are paired.
+how they are priced. Budgets are {multiples} solutions of the small model. Dollars are at made-up prices, in proportion
+to the sizes: nobody sells tokens of a toy lab. Seconds are at the load of the runs, on two CPU cores. Gaps are paired.
 
 {answer}
 
