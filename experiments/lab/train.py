@@ -1,8 +1,9 @@
-"""Training of the lab's models from scratch: a solver, then from it a generative verifier and a PRM.
+"""Training of the lab's models: a solver from scratch, and from it a generative verifier, a PRM and a larger solver.
 
     python -m experiments.lab.train data/lab
+    python -m experiments.lab.train data/lab --only solver-large
 
-Everything is seeded. The solver's training stops early on purpose, so that it makes mistakes of its own.
+Everything is seeded. The solvers' training stops early on purpose, so that they make mistakes of their own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from experiments.lab import corpus
 from experiments.lab.corpus import IGNORED, TOKENIZER, Example
+from experiments.lab.growth import add_layers, widen_model
 from isocompute.runners.engines import Request, Sampling
 from isocompute.runners.engines.transformers import TransformersEngine
 from isocompute.runners.grading import extract_lab_answer
@@ -29,9 +31,14 @@ from isocompute.runners.tasks.lab_generator import LAB_LEVELS, LabProblem
 
 SEED = 0
 EXAMPLES = {1: 48, 2: 40, 3: 32, 4: 24, 5: 16}
-"""Examples of each level in a batch of the solver's; the verifier and the PRM get half as many."""
+"""Examples of each level in a batch of the small solver's; the other models get a share of it."""
 WARM_UP = 100
 SOLVER_STEPS, SOLVER_RATE = 900, 1.6e-3
+LARGE_STEPS, LARGE_RATE, LARGE_WARM_UP, LARGE_FALL = 80, 4e-4, 20, 250
+"""The rate would fall to zero in 250 steps; the training stops at 80, where the solver is better and still errs."""
+LARGE_SHARE = 0.25
+LARGE_WIDTH, LARGE_LAYERS = 2, 1
+"""The large solver's width in the small one's, and its layers above the small one's."""
 JUDGED_PROBLEMS = {1: 2400, 2: 2400, 3: 2400, 4: 1600, 5: 1200}
 """Problems of each level whose sampled solutions the verifier and the PRM learn from."""
 VERIFIER_STEPS, VERIFIER_RATE = 300, 1e-3
@@ -55,7 +62,14 @@ def make_architecture() -> LlamaConfig:
 
 
 def train_model(
-    model: LlamaForCausalLM, name: str, batches: Iterator[Batch], steps: int, rate: float, fall: bool = False
+    model: LlamaForCausalLM,
+    name: str,
+    batches: Iterator[Batch],
+    steps: int,
+    rate: float,
+    fall: int | None = None,
+    warm_up: int = WARM_UP,
+    half_precision: bool = True,
 ) -> None:
     """Train on the cross-entropy of targets and labels: AdamW, a short warm-up, then a rate that is constant or falls.
 
@@ -65,11 +79,13 @@ def train_model(
         batches: the training data. Where there are labels, the loss of targets is weighted by PRM_WRITES.
         steps: number of batches.
         rate: the highest learning rate.
-        fall: whether the rate falls linearly to zero.
+        fall: the batch at which the rate, falling linearly, reaches zero; without it, the rate is constant.
+        warm_up: batches over which the rate rises to its highest.
+        half_precision: whether products of matrices are computed in bfloat16, which is fast only on a CPU that has it.
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda i: min(1.0, (i + 1) / WARM_UP, (steps - i) / steps if fall else 1.0)
+        optimizer, lambda i: min(1.0, (i + 1) / warm_up, (fall - i) / fall if fall else 1.0)
     )
     model.train()
     for step in track(range(1, steps + 1), description=name, console=console, disable=not console.is_terminal):
@@ -79,7 +95,7 @@ def train_model(
         padded = [corpus.pad_examples(examples) for examples in batch.values()]
         to_say, to_judge = (sum(int((part[i] != IGNORED).sum()) for part in padded) for i in (1, 2))
         for tokens, targets, labels in padded:  # a level at a time, as its sequences are about equally long
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half_precision):
                 logits = model(input_ids=tokens).logits[:, :-1].float()
             loss = cross_entropy(logits, targets[:, 1:]) / to_say
             if to_judge:
@@ -103,11 +119,13 @@ def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     )
 
 
-def draw_reference_batches(rng: random.Random) -> Iterator[Batch]:
-    """Yield batches of reference solutions of new random problems."""
+def draw_reference_batches(rng: random.Random, share: float = 1.0) -> Iterator[Batch]:
+    """Yield batches of reference solutions of new random problems, a share of EXAMPLES at each level."""
     while True:
         yield {
-            level: [corpus.make_solver_example(corpus.sample_training_problem(level, rng)) for _ in range(n)]
+            level: [
+                corpus.make_solver_example(corpus.sample_training_problem(level, rng)) for _ in range(int(n * share))
+            ]
             for level, n in EXAMPLES.items()
         }
 
@@ -165,30 +183,24 @@ def load_checkpoint(folder: Path) -> LlamaForCausalLM:
     return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
 
 
-def add_layers(model: LlamaForCausalLM, layers: int) -> LlamaForCausalLM:
-    """Return a model with more layers on top, copies of the first ones that add nothing yet.
-
-    Their output projections are zero, so the deeper model starts with the same output (Wu et al. 2024, LLaMA Pro, arXiv
-    2401.02415, section 3.1).
-    """
-    config = copy.deepcopy(model.config)
-    config.num_hidden_layers += layers
-    config.layer_types = None  # set again for each layer
-    deeper = LlamaForCausalLM(config)
-    deeper.load_state_dict(model.state_dict(), strict=False)
-    for layer, like in zip(deeper.model.layers[-layers:], model.model.layers, strict=False):
-        layer.load_state_dict(like.state_dict())
-        torch.nn.init.zeros_(layer.self_attn.o_proj.weight)
-        torch.nn.init.zeros_(layer.mlp.down_proj.weight)
-    return deeper
-
-
 def train_solver(folder: Path) -> None:
     """Train a solver from scratch on reference solutions."""
     torch.manual_seed(SEED)
     solver = LlamaForCausalLM(make_architecture())
     train_model(solver, "solver", draw_reference_batches(random.Random(f"solver/{SEED}")), SOLVER_STEPS, SOLVER_RATE)
     save_checkpoint(solver, folder / "solver")
+
+
+def train_large_solver(folder: Path) -> None:
+    """Train a solver of 4.28 million parameters, grown from the small one, on further reference solutions."""
+    torch.manual_seed(SEED)
+    solver = add_layers(widen_model(load_checkpoint(folder / "solver"), LARGE_WIDTH), LARGE_LAYERS)
+    batches = draw_reference_batches(random.Random(f"solver-large/{SEED}"), LARGE_SHARE)
+    train_model(
+        solver, "solver-large", batches, LARGE_STEPS, LARGE_RATE,
+        fall=LARGE_FALL, warm_up=LARGE_WARM_UP, half_precision=False,
+    )  # fmt: skip
+    save_checkpoint(solver, folder / "solver-large")
 
 
 def train_verifier_and_prm(folder: Path) -> None:
@@ -201,17 +213,27 @@ def train_verifier_and_prm(folder: Path) -> None:
 
     prm = add_layers(load_checkpoint(folder / "solver"), PRM_LAYERS)
     batches = draw_sampled_batches(solutions, corpus.make_prm_example, random.Random(f"prm/{SEED}"))
-    train_model(prm, "prm", batches, PRM_STEPS, PRM_RATE, fall=True)
+    train_model(prm, "prm", batches, PRM_STEPS, PRM_RATE, fall=PRM_STEPS)
     save_checkpoint(prm, folder / "prm")
 
 
+TRAININGS: dict[str, Callable[[Path], None]] = {
+    "solver": train_solver,
+    "verifier-and-prm": train_verifier_and_prm,
+    "solver-large": train_large_solver,
+}
+"""What is trained, in this order: all but the first start from the small solver."""
+
+
 def main() -> None:
-    """Train all three."""
+    """Train all models, or those that are named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder for the checkpoints")
-    folder = parser.parse_args().folder
-    train_solver(folder)
-    train_verifier_and_prm(folder)
+    parser.add_argument("--only", choices=TRAININGS, help="train these only; without it, all")
+    arguments = parser.parse_args()
+    for name, training in TRAININGS.items():
+        if arguments.only in (None, name):
+            training(arguments.folder)
 
 
 if __name__ == "__main__":

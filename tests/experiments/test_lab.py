@@ -90,15 +90,40 @@ def test_a_prm_always_reads_plus_and_learns_where_each_line_goes_wrong():
     assert all(target == corpus.IGNORED for target in example.targets[slip + 1 : marks[1]])
 
 
-def test_a_deeper_model_begins_as_the_model_it_was():
+@pytest.mark.parametrize(("grow", "parameters"), [("add_layers", 1_286_912), ("widen_model", 3_424_768)])
+def test_a_grown_model_begins_as_the_model_it_was(grow, parameters):
     train = pytest.importorskip("experiments.lab.train")
+    growth = pytest.importorskip("experiments.lab.growth")
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     model = train.LlamaForCausalLM(train.make_architecture()).eval()
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.1)  # norms too, and outputs that differ clearly
     tokens = torch.tensor([[1, 5, 9, 20]])
-    deeper = train.add_layers(model, 2).eval()
-    assert deeper.config.num_hidden_layers == model.config.num_hidden_layers + 2
-    torch.testing.assert_close(deeper(input_ids=tokens).logits, model(input_ids=tokens).logits)
+    grown = getattr(growth, grow)(model, 2).eval()
+    assert sum(weight.numel() for weight in grown.parameters()) == parameters
+    before = model(input_ids=tokens).logits
+    assert before.std() > 0.1
+    torch.testing.assert_close(grown(input_ids=tokens).logits, before)
+
+
+def test_every_part_of_a_wider_model_learns():
+    """Nothing that was added stays without a gradient after the first step."""
+    train = pytest.importorskip("experiments.lab.train")
+    growth = pytest.importorskip("experiments.lab.growth")
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    model = growth.widen_model(train.LlamaForCausalLM(train.make_architecture()), 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        tokens = torch.randint(3, 40, (4, 12), generator=torch.Generator().manual_seed(0))
+        model(input_ids=tokens, labels=tokens).loss.backward()
+        optimizer.step()
+    layer = model.model.layers[1]
+    for weight in (layer.self_attn.o_proj.weight, layer.mlp.down_proj.weight, layer.mlp.gate_proj.weight):
+        new = weight.grad[weight.shape[0] // 2 :, weight.shape[1] // 2 :]
+        assert (new != 0).float().mean() > 0.9
 
 
 TRAINING = """
@@ -122,7 +147,7 @@ def test_training_goes_its_steps_and_saves_what_loads(tmp_path):
     assert int(said.split()[-1]) < 1e6
 
 
-@pytest.mark.parametrize("name", ["solver", "verifier", "prm"])
+@pytest.mark.parametrize("name", ["solver", "solver-large", "verifier", "prm"])
 def test_checkpoints_are_small_and_safe(name):
     folder = DATA / "lab" / name
     kinds = {path.suffix for path in folder.iterdir()}
