@@ -14,7 +14,7 @@ export VLLM_CPU_KVCACHE_SPACE ?= 2
 # Threads of BLAS cost more than they save on the small matrices here, and much more beside another process.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search profiles bench docs regret lock lock-light check-light clean
+.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search lab-both profiles bench docs regret lock lock-light check-light clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -78,6 +78,10 @@ lab-run: $(VENV)/full ## sample the shipped lab run anew (about half an hour on 
 lab-search: $(VENV)/full ## search anew for the shipped run of searches
 	# vLLM would bind both engines to the same core
 	VLLM_CPU_OMP_THREADS_BIND=nobind OMP_NUM_THREADS=1 $(BIN)/isocompute sweep runners/recipes/lab-search.yaml
+
+lab-both: $(VENV)/full ## sample and search the lab anew with both its solvers
+	for size in small large; do \
+	  VLLM_CPU_OMP_THREADS_BIND=nobind OMP_NUM_THREADS=1 $(BIN)/isocompute sweep runners/recipes/lab-both-$$size.yaml || exit 1; done
 
 profiles: $(VENV)/full ## fit the bundled profiles, and renew the figures and the outputs that READMEs show
 	$(BIN)/isocompute fit data/published/llama-3.1-8b-math.json -o data/profiles/llama-3.1-8b-math.json
