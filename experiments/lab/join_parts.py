@@ -20,7 +20,7 @@ from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import TABLES
 
 RESOLUTION_MS = 100
-"""What times are rounded to, in milliseconds."""
+"""The unit that times are rounded to, in milliseconds."""
 
 
 def round_times(table: pa.Table) -> pa.Table:

@@ -222,7 +222,7 @@ TRAININGS: dict[str, Callable[[Path], None]] = {
     "verifier-and-prm": train_verifier_and_prm,
     "solver-large": train_large_solver,
 }
-"""What is trained, in this order: all but the first start from the small solver."""
+"""The models that are trained, in this order: all but the first start from the small solver."""
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ from isocompute.planner.budget import Budget
 from isocompute.planner.costs.models import price_profile_requests
 from isocompute.planner.costs.request import build_request
 from isocompute.planner.costs.settings import CostSettings
-from isocompute.planner.estimate.profile_from_run import describe_model, estimate_run_profile
+from isocompute.planner.estimate.models import describe_model
+from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 from isocompute.planner.priced_plan import make_priced_plan
 from isocompute.planner.profile import TIME_LEVELS, read_profile
 from isocompute.runners.engines import Completion
@@ -63,8 +64,8 @@ def test_a_search_s_flops_from_its_tokens_are_those_of_its_cost_in_uncached_toke
 def test_a_mixture_s_record_has_both_sizes(tmp_path):
     config = Path(__file__).parents[2] / "runners" / "cost" / "configs" / "mixtral-8x7b.json"
     (tmp_path / "config.json").write_text(config.read_text())
-    record = describe_model(str(tmp_path), 12_879_925_248.0)
+    record = describe_model(str(tmp_path), 12_879_925_248.0, {})
     assert (record.parameters, record.active_parameters) == (46_702_792_704, 12_879_925_248)
     assert record.kv_bytes == 131_072
-    plain = describe_model("far/away", 8e9)
+    plain = describe_model("far/away", 8e9, {})
     assert (plain.parameters, plain.active_parameters, plain.kv_bytes) == (8e9, None, None)
