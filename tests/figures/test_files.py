@@ -23,7 +23,7 @@ def test_files_depend_neither_on_the_folder_nor_on_the_order_of_rows(
     assert command("figures", ".", "-o", tmp_path / "here").code == 0
     drawn = sorted((tmp_path / "there").iterdir())
     assert [path.name for path in drawn] == [
-        f"{name}.{kind}" for name in ("difficulty", "figure1", "frontiers") for kind in ("csv", "pdf", "png")
+        f"{name}.{kind}" for name in ("caps", "difficulty", "figure1", "frontiers") for kind in ("csv", "pdf", "png")
     ]
     for path in drawn:
         content = path.read_bytes()
