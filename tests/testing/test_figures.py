@@ -25,6 +25,11 @@ class TestDifficulty(FigureSuite):
     panels = 2
 
 
+class TestCaps(FigureSuite):
+    entry = FIGURES["caps"]
+    panels = 2
+
+
 def test_no_figure_of_a_profile_is_left_out():
-    tested = [suite.entry for suite in (TestFigure1, TestFrontiers, TestDifficulty)]
+    tested = [suite.entry for suite in (TestFigure1, TestFrontiers, TestDifficulty, TestCaps)]
     assert [FIGURES[name] for name in FIGURES.own if FIGURES[name].needs != "search"] == tested
