@@ -96,8 +96,8 @@ def round_up_limit(length: float) -> int:
 
 
 def get_token_limit(origin: Sweep | ImportedRun, role: str) -> int | None:
-    """Return ``max_tokens`` of a run's solver or verifier; None if the run took these rows or does not say."""
-    if not isinstance(origin, Sweep) or (role == "solver" and origin.solutions_from is not None):
+    """Return ``max_tokens`` of the solver or verifier that a run's rows are from; None if the run does not say."""
+    if not isinstance(origin, Sweep):
         return None
-    block = origin.solver if role == "solver" else origin.verifier
+    block = origin.sampling_solver if role == "solver" else origin.verifier
     return None if block is None else block.max_tokens

@@ -41,7 +41,9 @@ def collect_settings(origin: Sweep | ImportedRun, role: str) -> dict[str, Any]:
 
     Of an engine's options only those on thinking are kept: others may hold addresses or keys, and change no text.
     """
-    config = getattr(origin, role, None) if isinstance(origin, Sweep) else None
+    if not isinstance(origin, Sweep):
+        return {}
+    config = origin.sampling_solver if role == "solver" else getattr(origin, role, None)
     if config is None:
         return {}
     content = config.model_dump(mode="json")

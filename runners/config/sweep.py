@@ -150,6 +150,16 @@ class Sweep(ConfigBlock):
         return self._taken
 
     @property
+    def sampling_solver(self) -> ModelRole | None:
+        """The solver that sampled the solutions, for taken ones that of the other run; None if that is unknown."""
+        if self.solutions_from is None:
+            return self.solver
+        try:
+            return ModelRole.model_validate(None if self.source_run is None else self.source_run.sampling_solver)
+        except ValidationError:
+            return None
+
+    @property
     def solution_count(self) -> int:
         """The number of solutions of each problem, sampled or taken."""
         assert self.solutions is not None, "with 'solutions_from', the other run gives the number"

@@ -60,3 +60,10 @@ class SourceRun(ConfigBlock):
     def is_from_import(self) -> bool:
         """True if the solutions were imported, here or further up the chain; some of their columns may then be null."""
         return self.imported is not None or (self.solutions_from is not None and self.solutions_from.is_from_import)
+
+    @property
+    def sampling_solver(self) -> Any:
+        """The solver's block of the sweep that sampled the solutions, here or further up the chain; None if unknown."""
+        if self.solutions_from is not None:
+            return self.solutions_from.sampling_solver
+        return (self.config or {}).get("solver")
