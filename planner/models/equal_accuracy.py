@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from isocompute.fits.arrays import Floats
 from isocompute.fits.bootstrap import compute_percentile_interval, draw_bootstrap_weights
+from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN
 from isocompute.planner.models.candidates import Candidate, PricedModel
 
 REPLICATES, SEED = 500, 2508
@@ -38,6 +39,9 @@ class EqualAccuracy:
 def compare_at_equal_accuracy(models: Sequence[PricedModel], clusters: ArrayLike | None = None) -> list[EqualAccuracy]:
     """Compare each model with every dearer one at equal accuracy: with one of its answers, and with its best vote.
 
+    The best vote is the cheapest that is expected to be within half a point of the most accurate one. A larger vote
+    would make every other allocation look cheap.
+
     Args:
         models: the models, on the same problems and under the same cost model.
         clusters: (P,) cluster of each problem; None if each is its own.
@@ -47,7 +51,7 @@ def compare_at_equal_accuracy(models: Sequence[PricedModel], clusters: ArrayLike
     found = []
     for at, dear in enumerate(ordered):
         votes, expected = dear.tables[0], dear.expected[0]
-        single, best = 0, int(np.argmax(expected >= expected.max() - 1e-9))
+        single, best = 0, int(np.argmax(expected >= expected.max() - EQUIVALENCE_MARGIN))
         for cheap in ordered[:at]:
             for place in dict.fromkeys((single, best)):
                 reference = dear.describe_allocation(votes, expected, place)
