@@ -139,26 +139,25 @@ def describe_equal(plan: ModelPlan) -> str:
 
 def describe_answer(plans: dict[str, list[ModelPlan]]) -> str:
     """Return the answer in a few sentences, each counted from the plans."""
+    small, large = next(iter(plans.values()))[0].models
     sentences = []
-    for at, what in enumerate(("one answer", "its best vote")):
-        words = []
+    for at, what in enumerate(("one answer", "the best vote")):
+        units: dict[str, list[str]] = {"cheaper": [], "dearer": [], "not told apart": []}
         for name, each in plans.items():
             equal = each[-1].equal[at]
+            assert equal.model == small, "the small model is cheaper in every unit, answer by answer"
             low, high = equal.interval
-            verdict = "cheaper" if high < 1 else "dearer" if low > 1 else "not told apart from it"
-            words.append(f"{verdict} in {name} ({equal.model} at {equal.ratio:.2g} times)")
+            units["cheaper" if high < 1 else "dearer" if low > 1 else "not told apart"].append(name)
+        said = [f"{verdict} in {', '.join(names)}" for verdict, names in units.items() if names]
         sentences.append(
-            f"As accurate as the other model's {what}, the model that is cheaper by the answer is "
-            + "; ".join(words)
-            + "."
+            f"As accurate as {what} of {large}, {small} with votes, verdicts or a search is {'; '.join(said)}."
         )
-    every = [plan.recommendation for each in plans.values() for plan in each]
-    counts = Counter(each.strategy for each in every)
+    counts = Counter(plan.recommendation.strategy for each in plans.values() for plan in each)
+    total = f"Of the {counts.total()} recommendations below "
     sentences.append(
-        f"Of the {len(every)} recommendations, "
+        total
         + ", ".join(f"{count} {'is' if count == 1 else 'are'} `{strategy}`" for strategy, count in counts.most_common())
-        + ". SC alone is recommended in "
-        + f"{counts.get('sc', 0)}, and strategies with verdicts in {sum(counts.get(each, 0) for each in VERDICTS)}."
+        + f"; {sum(counts[each] for each in VERDICTS) or 'none'} use verdicts."
     )
     return " ".join(sentences)
 
