@@ -39,7 +39,7 @@ demo: $(VENV)/core ## sweep the lab's models live, fit, plan at 128x, draw the f
 	$(BIN)/isocompute fit $(DEMO) -o $(DEMO)/profile.json
 	$(BIN)/isocompute figures $(DEMO) -o $(DEMO)/figures
 	$(BIN)/plan --budget 128x --profile $(DEMO)/profile.json
-	$(BIN)/plan --budget 128x --profile lab
+	$(BIN)/plan --budget 128x
 
 check: $(VENV)/full ## lint, types, import contracts
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from isocompute.api.model_plans import ModelPlanResult
 from isocompute.api.profiles import ProfileSource, describe_option, load_profile
 from isocompute.api.results import Result
 from isocompute.errors import BudgetError, ConfigError
+from isocompute.planner import DEFAULT_PROFILE
 from isocompute.planner.budget import Budget, format_compute
 from isocompute.planner.caps import CapComparison, compare_caps
 from isocompute.planner.compare import StrategyOption
@@ -123,7 +124,7 @@ def plan(
 
 @overload
 def plan(
-    profile: ProfileSource = "lab",
+    profile: ProfileSource = DEFAULT_PROFILE,
     budget: str | float | None = None,
     *,
     problems: int | None = None,
@@ -140,7 +141,7 @@ def plan(
 
 
 def plan(
-    profile: ProfileSource | list[ProfileSource] | tuple[ProfileSource, ...] = "lab",
+    profile: ProfileSource | list[ProfileSource] | tuple[ProfileSource, ...] = DEFAULT_PROFILE,
     budget: str | float | None = None,
     *,
     problems: int | None = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from isocompute.api.results import Result
 from isocompute.api.runs import OpenedRun, RunSource, require_path
+from isocompute.planner import DEFAULT_PROFILE
 from isocompute.planner.compare import Comparison, compute_frontier
 from isocompute.planner.estimate.fitting import fit_profile, name_profile_file
 from isocompute.planner.findings import Findings, derive_findings
@@ -149,7 +150,7 @@ def describe_option(option: Any) -> dict[str, Any]:
     }
 
 
-def load_profile(profile: ProfileSource = "lab") -> FittedProfile:
+def load_profile(profile: ProfileSource = DEFAULT_PROFILE) -> FittedProfile:
     """Read a profile: a bundled one by its name, or a file from `fit`.
 
     Raises:

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from isocompute.cli.options import JsonOption, LambdaOption, RhoOption, VersionOption, print_json
+from isocompute.planner import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
     from isocompute.planner.costs.request import PlanRequest
@@ -56,7 +57,7 @@ def plan(
         typer.Option(
             "--profile", "-p", help="A bundled profile's name, or a file from `fit`; give several to compare models."
         ),
-    ] = ["lab"],  # noqa: B006
+    ] = [DEFAULT_PROFILE],  # noqa: B006
     problems: Annotated[
         int | None,
         typer.Option("--problems", metavar="N", min=1, help="The budget is for N problems.", show_default=False),

@@ -22,8 +22,25 @@ def test_what_plan_is_shown_to_print_is_what_it_prints(command):
     assert [line.rstrip() for line in printed.splitlines()] == shown.splitlines()
 
 
-def test_what_is_said_of_the_lab_at_128x_is_what_plan_says(command):
+def test_what_is_said_of_votes_verdicts_and_searches_is_what_plan_says(command):
     plan = json.loads(command("plan", "--budget", "128x", "--json").out)
+    best, others = plan["recommendation"], {option["strategy"]: option for option in plan["alternatives"]}
+    search = max(
+        (others[name] for name in others if others[name]["numbers"].keys() & {"N"}), key=lambda each: each["accuracy"]
+    )
+    ahead = [f"{100 * x:+.1f}" for x in others["fused"]["gap_interval"]]
+    said = (
+        f"at 128x {100 * plan['expected']['accuracy']:.1f} % are expected of `{best['strategy']}`, the vote weighted by "
+        f"the PRM's scores, {100 * search['accuracy']:.1f} % of `{search['strategy']}`, the best search, "
+        f"{100 * others['fused']['accuracy']:.1f} % of `fused`, the best use of verdicts, and "
+        f"{100 * others['sc']['accuracy']:.1f} % of SC. The first is ahead of `fused` by "
+        f"{100 * others['fused']['gap']:.1f} points [{', '.join(ahead)}]"
+    )
+    assert said in " ".join(README.split())
+
+
+def test_what_is_said_of_the_lab_at_128x_is_what_plan_says(command):
+    plan = json.loads(command("plan", "--profile", "lab", "--budget", "128x", "--json").out)
     best, others = plan["recommendation"], {option["strategy"]: option for option in plan["alternatives"]}
     expected, voted = plan["expected"]["accuracy"], others["sc"]["accuracy"]
     low, high = others["sc"]["gap_interval"]

@@ -28,21 +28,21 @@ def test_a_profile_keeps_its_extrapolations_with_their_errors(tmp_path):
 
 
 def test_beyond_the_range_a_plan_says_what_sc_would_reach(command):
-    said = " ".join(command("plan", "--budget", "1024x").out.split())
+    said = " ".join(command("plan", "--profile", "lab", "--budget", "1024x").out.split())
     assert "SC at S=1,024: 57." in said
     assert "extrapolated from S up to 256 by" in said
     assert "the effect of more votes is extrapolated only." in said
-    found = json.loads(command("plan", "--budget", "1024x", "--json").out)["extrapolated"]["sc"]
+    found = json.loads(command("plan", "--profile", "lab", "--budget", "1024x", "--json").out)["extrapolated"]["sc"]
     assert (found["solutions"], found["measured_to"]) == (1024, 256)
     assert found["interval"][0] < found["accuracy"] < found["interval"][1]
     # Nothing is recommended on an extrapolation.
-    options = json.loads(command("plan", "--budget", "1024x", "--json").out)
+    options = json.loads(command("plan", "--profile", "lab", "--budget", "1024x", "--json").out)
     assert all(o["solutions"] <= 256 for o in (options["recommendation"], *options["alternatives"]))
 
 
 def test_within_the_range_and_without_an_extrapolation_nothing_is_said(command):
-    assert "extrapolated" not in command("plan", "--budget", "128x").out
-    assert json.loads(command("plan", "--budget", "128x", "--json").out)["extrapolated"] == {}
+    assert "extrapolated" not in command("plan", "--profile", "lab", "--budget", "128x").out
+    assert json.loads(command("plan", "--profile", "lab", "--budget", "128x", "--json").out)["extrapolated"] == {}
     published = read_profile("llama-3.1-8b-math")
     assert extrapolate_voting(published, 1e6, 0.5, 0.5) is None
 

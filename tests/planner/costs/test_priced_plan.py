@@ -9,6 +9,7 @@ import pytest
 
 import isocompute as iso
 from isocompute.errors import BudgetError, ConfigError, DataError, IsocomputeError
+from isocompute.planner import DEFAULT_PROFILE
 from isocompute.planner.budget import Budget, format_amount, round_up
 from isocompute.planner.costs.flips import find_flips, recommend_at
 from isocompute.planner.costs.report import COST_UNITS
@@ -267,10 +268,12 @@ def test_a_verifier_of_unknown_cost_is_left_out_and_said(hand_profile):
 def test_the_toy_lab_says_so_first_and_others_do_not(command):
     said = command("plan", "--budget", "8x").out
     assert said.startswith(
-        "note: The profile 'lab' is of a toy lab, tiny models on made-up sums, and not of your model"
+        f"note: The profile '{DEFAULT_PROFILE}' is of a toy lab, tiny models on made-up sums, and not of your model"
     )
     assert "toy lab" in repr(iso.plan("lab", "8x")).splitlines()[0]
-    assert json.loads(command("plan", "--budget", "8x", "--json").out)["toy_note"].startswith("The profile 'lab' is of")
+    printed = json.loads(command("plan", "--budget", "8x", "--json").out)
+    assert printed["toy_note"].startswith(f"The profile '{DEFAULT_PROFILE}' is of")
+    assert printed == json.loads(json.dumps(iso.plan(budget="8x").to_dict()))
     other = command("plan", "--budget", "8x", "--profile", "qwen2.5-coder-1.5b-gsm-symbolic").out
     assert "toy lab" not in other
 
@@ -278,7 +281,7 @@ def test_the_toy_lab_says_so_first_and_others_do_not(command):
 def test_the_command_and_python_say_the_same(command, tmp_path):
     prices = tmp_path / "prices.json"
     prices.write_text(json.dumps(PRICES))
-    arguments = ("--budget", "$20", "--problems", "5000", "--prices", prices, "--device", "h100")
+    arguments = ("--profile", "lab", "--budget", "$20", "--problems", "5000", "--prices", prices, "--device", "h100")
     printed = json.loads(command("plan", *arguments, "--json").out)
     result = iso.plan("lab", "$20", problems=5000, prices=prices, device="h100").to_dict()
     assert json.loads(json.dumps(result)) == printed
