@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from isocompute.fits import estimate_coverage, estimate_self_consistency
 from isocompute.planner.estimate.pool_from_run import read_pool
+from isocompute.planner.profile import read_profile
 from isocompute.runners.grading import extract_lab_answer
 from isocompute.runners.parsing.verdicts import parse_verdict
 from isocompute.runners.storage.run import Run
@@ -171,6 +173,23 @@ def test_the_shipped_run_is_what_its_card_says(run):
         frame = run.read_frame(table, ["prompt_tokens", "completion_tokens", "status"])
         assert frame[["prompt_tokens", "completion_tokens"]].gt(0).all(axis=None)
         assert (frame["status"] == "ok").all()
+
+
+def test_both_solvers_have_the_same_problems_and_every_strategy():
+    """Votes, verdicts, scores and searches, so that one table ranks them and two profiles compare the models."""
+    small, large = (Run(DATA / "runs" / f"lab-both-{size}") for size in ("small", "large"))
+    assert small.read_table(PROBLEMS_TABLE).equals(large.read_table(PROBLEMS_TABLE))
+    profiles = [read_profile(f"lab-both-{size}") for size in ("small", "large")]
+    for run, profile in zip((small, large), profiles, strict=True):
+        pool = read_pool(run).pool
+        assert (pool.problems, pool.solutions, pool.verified_solutions, pool.verifications) == (200, 128, 32, 8)
+        votes = profile.self_consistency
+        np.testing.assert_allclose(votes.array, estimate_self_consistency(pool, votes.solutions), atol=1e-5)
+        assert {"sc", "genrm", "genrm+vote", "weighted", "fused", "bon", "prm-weighted"} <= profile.strategies.keys()
+        assert set(profile.searches) == {"beam+weighted", "dvts+weighted", "rebase+weighted"}
+        assert profile.timings.keys() >= {"solver", "verifier", "scorer"}
+    sizes = [profile.models["solver"].parameters for profile in profiles]
+    assert sizes[1] >= 4 * sizes[0]
 
 
 def test_the_shipped_models_are_interesting(run):

@@ -151,8 +151,11 @@ def test_a_shipped_prompt_that_was_another_is_noted_and_a_prompt_of_one_s_own_is
     ]
 
 
-@pytest.mark.parametrize("name", ["lab", "lab-search", "qwen-gsm-symbolic", "qwen-gsm-symbolic-reverified"])
+SHIPPED = Path(__file__).resolve().parents[3] / "data" / "runs"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SHIPPED.iterdir()))
 def test_the_shipped_runs_are_whole(name):
-    report = check_run(Run(Path(__file__).resolve().parents[3] / "data" / "runs" / name))
+    report = check_run(Run(SHIPPED / name))
     assert report.is_whole
     assert not any(report.missing.values())
