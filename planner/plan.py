@@ -92,8 +92,8 @@ def make_plan(
     x = budget.to_solutions(findings.plateau)
     compared = compare_strategies(profile, x, lam, expected, first)
     coverage, coverage_solutions = get_affordable_coverage(profile, x)
-    voting = next(option for option in compared.options if option.strategy == "sc")
-    more = extrapolate_voting(profile, x, voting.measured_accuracy, voting.accuracy)
+    voting = next((option for option in compared.options if option.strategy == "sc"), None)
+    more = None if voting is None else extrapolate_voting(profile, x, voting.measured_accuracy, voting.accuracy)
     return Plan(
         budget=x,
         plateau_multiple=None if findings.plateau is None else x / findings.plateau,
