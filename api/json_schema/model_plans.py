@@ -23,7 +23,8 @@ class CandidateJson(JsonBlock):
     cost: float
     """Mean cost per problem, in the unit."""
     accuracy: Fraction
-    """Expected accuracy on new problems; of a cascade the mean over problems that it was not chosen on."""
+    """Expected accuracy on new problems; of a cascade the mean over problems that it was not chosen on, moved as the
+    expectations of its two stages are."""
 
 
 class ModelOptionJson(CandidateJson):
