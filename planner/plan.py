@@ -115,13 +115,16 @@ def make_plan(
     )
 
 
-def describe_toy_models(profile: Profile) -> str | None:
-    """Return a sentence if a profile's models are those of the toy lab, whose numbers say little of other models."""
-    if not any(TOY_FOLDER in (model.name or "") for model in profile.models.values()):
+def describe_toy_models(*profiles: Profile) -> str | None:
+    """Return a sentence if models are those of the toy lab, whose numbers say little of other models; else None."""
+    toys = [each for each in profiles if any(TOY_FOLDER in (model.name or "") for model in each.models.values())]
+    if not toys:
         return None
+    names = " and ".join(f"'{each.name}'" for each in toys)
+    what = f"profile {names} is" if len(toys) == 1 else f"profiles {names} are"
     return (
-        f"The profile '{profile.name}' is of a toy lab, tiny models on made-up sums, and not of your model: fit your "
-        "own run with isocompute fit RUN -o mine.json, and plan with --profile mine.json."
+        f"The {what} of a toy lab, tiny models on made-up sums, and not of your model: fit your own run with "
+        "isocompute fit RUN -o mine.json, and plan with --profile mine.json."
     )
 
 

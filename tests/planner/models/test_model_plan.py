@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from isocompute.api.model_plans import ModelPlanResult
+from isocompute.cli.screens.models import print_model_plan
 from isocompute.errors import BudgetError, ConfigError, DataError
 from isocompute.fits import Pool, estimate_self_consistency
 from isocompute.planner.budget import Budget
@@ -216,6 +219,21 @@ def test_models_that_cannot_be_compared_are_refused(small, large):
     means = Profile(name="means", description="", problems=9, strategies={"sc": Curve(solutions=[1], accuracy=[[0.5]])})
     with pytest.raises(DataError, match="holds means over problems"):
         select_shared_problems([small, means])
+
+
+def test_the_toy_lab_is_named_first(small, large, capsys):
+    assert make_model_plan([small, large], request("8x")).toy_note is None
+    toys = [
+        each.model_copy(update={"models": {"solver": ModelRecord(name=f"data/lab/{each.name}", parameters=size)}})
+        for each, size in ((small, 1e9), (large, 1e10))
+    ]
+    one, two = (make_model_plan(each, request("8x")) for each in ([small, toys[1]], toys))
+    assert one.toy_note.startswith("The profile 'large' is of a toy lab")
+    assert two.toy_note.startswith("The profiles 'small' and 'large' are of a toy lab")
+    assert repr(ModelPlanResult(two)).startswith("The profiles 'small' and 'large' are of a toy lab")
+    assert ModelPlanResult(two).to_dict()["toy_note"] == two.toy_note
+    print_model_plan(Console(), two)
+    assert capsys.readouterr().out.startswith("note: The profiles 'small' and 'large' are of a toy lab")
 
 
 def test_a_setting_that_the_server_ignored_is_said():
