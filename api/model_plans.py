@@ -84,6 +84,7 @@ class ModelPlanResult(Result):
         plan, best = self._plan, self._plan.recommendation
         low, high = (100 * end for end in plan.options[0].interval)
         return [
+            *([] if plan.toy_note is None else [plan.toy_note]),
             f"At {format_amount(plan.budget, plan.unit, 3)} per problem: {best.model}: {best.strategy} {best.settings}",
             f"expected accuracy {100 * best.accuracy:.1f} % [{low:.1f}, {high:.1f}], "
             f"for {format_amount(best.cost, plan.unit, 3)}",

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
@@ -163,7 +164,7 @@ def compare_caps(profile: Profile, budget: float) -> CapComparison:
         )
         for i, limit in enumerate(caps.limits)
     ]
-    held_out = score_chosen_limits(values) if joint is not None else None
+    held_out = score_chosen_limits(values, profile.clusters) if joint is not None else None
     held_out_interval = None
     if held_out is not None:
         low, high = compute_difference_interval(held_out, profile.strata, profile.clusters, CONFIDENCE)
@@ -172,16 +173,17 @@ def compare_caps(profile: Profile, budget: float) -> CapComparison:
     return CapComparison(budget, caps.own_limit, options, gain, held_out_interval)
 
 
-def score_chosen_limits(values: Floats) -> Floats:
+def score_chosen_limits(values: Floats, clusters: ArrayLike | None = None) -> Floats:
     """Return what each problem gains over the last limit by the best limit on other problems, the mean over folds.
 
     Args:
         values: (P, L) accuracies of P ≥ 2 problems.
+        clusters: (P,) cluster of each problem, held out whole; None if each is its own.
 
     >>> score_chosen_limits(np.array([[0.9, 0.5], [0.1, 0.5]]))  # each takes the other's best limit
     array([ 0. , -0.4])
     """
-    folds = split_folds(len(values))
+    folds = split_folds(len(values), clusters=clusters)
     gains = values - values[:, -1:]
     means = folds.train.astype(float) @ gains / folds.train.sum(axis=1, keepdims=True)
     chosen = means.shape[1] - 1 - np.argmax(means.round(9)[:, ::-1], axis=1)  # of equal ones the highest

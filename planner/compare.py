@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isocompute.errors import BudgetError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.certainty import compute_best_probabilities, enclose_differences
 from isocompute.fits.choice.options import AllocationOptions
@@ -21,6 +22,7 @@ from isocompute.fits.choice.posterior import AccuracyPosterior, compute_posterio
 from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN, ChosenAllocation, choose_recommendations
 from isocompute.fits.choice.selectors import find_uninformed_tables
 from isocompute.fits.mean_intervals import compute_mean_interval
+from isocompute.planner.budget import format_compute
 from isocompute.planner.prior import read_accuracy_prior
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import list_doubling_budgets, list_strategy_options
@@ -56,8 +58,9 @@ class StrategyOption:
         equivalence_points: points of accuracy within which strategies are equivalent.
         gap: expected accuracy of the recommendation minus that of this strategy; None for the recommendation itself.
         gap_interval: 95 % interval of the gap.
-        lead: expected accuracy of this strategy minus that of SC at its best allocation.
-        lead_interval: 95 % interval of the lead.
+        lead: expected accuracy of this strategy minus that of SC at its best allocation; None if no SC is within the
+            limits, as where one solution takes longer than the latency.
+        lead_interval: 95 % interval of the lead; None likewise.
     """
 
     strategy: str
@@ -73,7 +76,7 @@ class StrategyOption:
     equivalence_points: float = EQUIVALENCE_POINTS
     gap: float | None = None
     gap_interval: ConfidenceInterval | None = None
-    lead: float = 0.0
+    lead: float | None = None
     lead_interval: ConfidenceInterval | None = None
 
     @property
@@ -166,12 +169,23 @@ def compare_budgets(
         lam: λ; None without verifications, or if it is unknown.
         expected: the expected accuracies, if they are known already; -inf for an allocation that must not be chosen.
         first: the strategy to put first instead of the recommended one.
+
+    Raises:
+        BudgetError: no allocation that may be chosen is within a budget.
     """
     expected = compute_expected_accuracies(profile, lam) if expected is None else expected
     found = choose_recommendations(expected.tables, expected.accuracy, budgets, uninformed=expected.uninformed)
     comparisons = []
     for budget, recommendation in zip(budgets, found, strict=True):
-        assert recommendation is not None, "one solution costs 1x, and a smaller budget is refused"
+        if recommendation is None:
+            least = min(
+                float(table.grid.cost[np.isfinite(values)].min(initial=np.inf))
+                for table, values in zip(expected.tables, expected.accuracy, strict=True)
+            )
+            raise BudgetError(
+                f"{format_compute(budget)} pays for nothing that is within the latency; the cheapest allocation that "
+                f"is costs {format_compute(least)}."
+            )
         chosen = (row for row in recommendation.rows if expected.tables[row.table].strategy == first)
         best = next(chosen, recommendation.best)
         rows = [best, *(row for row in recommendation.rows if row != best)]
@@ -203,9 +217,11 @@ def _describe_rows(
 ) -> list[StrategyOption]:
     """Return the strategies of a recommendation, the recommended one first, with what is known of their error."""
     posterior = expected.posterior
-    votes = next(i for i, row in enumerate(rows) if expected.tables[row.table].strategy == "sc")
+    votes = next((i for i, row in enumerate(rows) if expected.tables[row.table].strategy == "sc"), None)
     gaps = None if posterior is None else enclose_differences(posterior, rows, 0)
-    leads = None if posterior is None else [(-high, -low) for low, high in enclose_differences(posterior, rows, votes)]
+    leads = None
+    if posterior is not None and votes is not None:
+        leads = [(-high, -low) for low, high in enclose_differences(posterior, rows, votes)]
     # Without votes SC is unknown from two solutions on, and so is which strategy is the best.
     is_known = profile.independent_problems >= FEWEST_FOR_PROBABILITY and (profile.has_votes or budget < 2)
     best = compute_best_probabilities(posterior, rows, EQUIVALENCE_MARGIN) if posterior and is_known else None
@@ -229,7 +245,7 @@ def _describe_rows(
                 is_informative=row.table not in uninformed,
                 gap=accuracy[0] - accuracy[i] if i else None,
                 gap_interval=None if gaps is None or not i else gaps[i],
-                lead=accuracy[i] - accuracy[votes],
+                lead=None if votes is None else accuracy[i] - accuracy[votes],
                 lead_interval=None if leads is None else leads[i],
             )
         )

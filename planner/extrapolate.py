@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from isocompute.fits import Extrapolation, Pool, compute_t_interval, extrapolate_accuracy, extrapolate_coverage
+from isocompute.fits.groups import compute_cluster_values
 from isocompute.fits.laws.extrapolation import EXTRAPOLATION_METHODS, MIN_EXTRAPOLATED_SOLUTIONS
 from isocompute.planner.profile import ACCURACY_DIGITS, Curve, ExtrapolatedCurve, Profile, round_accuracies
 
@@ -100,8 +101,8 @@ def predict_extrapolated_accuracy(profile: Profile, name: str, S: int) -> Extrap
     weights = np.array([np.interp(np.log(S), np.log(on), row) for row in np.eye(len(on))])
     values = table @ weights
     interval = None
-    if len(values) > 1:
-        low, high = compute_t_interval(values)
+    if profile.independent_problems > 1:
+        low, high = compute_t_interval(compute_cluster_values(values, profile.clusters))
         reach = float(np.hypot((high - low) / 2, ndtri(0.975) * curve.error))
         interval = max(float(values.mean()) - reach, 0.0), min(float(values.mean()) + reach, 1.0)
     return ExtrapolatedAccuracy(S, float(values.mean()), interval, curve.error, curve.method, curve.measured_to, values)

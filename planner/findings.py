@@ -102,7 +102,9 @@ def derive_findings(profile: Profile, lam: float | None) -> Findings:
     """
     sc = profile.self_consistency
     flat = float(find_plateau(sc.solutions, sc.array.mean(axis=0))) if profile.has_votes else None
-    flat_interval = find_plateau_interval(sc.solutions, sc.array) if profile.has_votes and len(sc.array) > 1 else None
+    flat_interval = None
+    if profile.has_votes and profile.independent_problems > 1:
+        flat_interval = find_plateau_interval(sc.solutions, sc.array, clusters=profile.clusters)
     self_consistency, *others = list_strategy_options(profile, lam)
     crossed = {
         other.strategy: find_crossover(other, self_consistency, clusters=profile.clusters)

@@ -92,8 +92,8 @@ def make_plan(
     x = budget.to_solutions(findings.plateau)
     compared = compare_strategies(profile, x, lam, expected, first)
     coverage, coverage_solutions = get_affordable_coverage(profile, x)
-    voting = next(option for option in compared.options if option.strategy == "sc")
-    more = extrapolate_voting(profile, x, voting.measured_accuracy, voting.accuracy)
+    voting = next((option for option in compared.options if option.strategy == "sc"), None)
+    more = None if voting is None else extrapolate_voting(profile, x, voting.measured_accuracy, voting.accuracy)
     return Plan(
         budget=x,
         plateau_multiple=None if findings.plateau is None else x / findings.plateau,
@@ -115,13 +115,16 @@ def make_plan(
     )
 
 
-def describe_toy_models(profile: Profile) -> str | None:
-    """Return a sentence if a profile's models are those of the toy lab, whose numbers say little of other models."""
-    if not any(TOY_FOLDER in (model.name or "") for model in profile.models.values()):
+def describe_toy_models(*profiles: Profile) -> str | None:
+    """Return a sentence if models are those of the toy lab, whose numbers say little of other models; else None."""
+    toys = [each for each in profiles if any(TOY_FOLDER in (model.name or "") for model in each.models.values())]
+    if not toys:
         return None
+    names = " and ".join(f"'{each.name}'" for each in toys)
+    what = f"profile {names} is" if len(toys) == 1 else f"profiles {names} are"
     return (
-        f"The profile '{profile.name}' is of a toy lab, tiny models on made-up sums, and not of your model: fit your "
-        "own run with isocompute fit RUN -o mine.json, and plan with --profile mine.json."
+        f"The {what} of a toy lab, tiny models on made-up sums, and not of your model: fit your own run with "
+        "isocompute fit RUN -o mine.json, and plan with --profile mine.json."
     )
 
 

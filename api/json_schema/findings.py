@@ -44,10 +44,11 @@ class OptionJson(JsonBlock):
     is_informative: bool
     """False if the verdicts or scores that it pays for were not shown to tell right solutions from wrong ones; such a
     strategy is not recommended. True where it pays for none."""
-    lead: float
-    """Expected accuracy minus that of SC at its best allocation within the budget."""
+    lead: float | None
+    """Expected accuracy minus that of SC at its best allocation within the budget; null if no SC is within the
+    latency."""
     lead_interval: Interval | None
-    """95 % interval of the lead; null without per-problem values."""
+    """95 % interval of the lead; null likewise, and without per-problem values."""
 
 
 class AlternativeJson(OptionJson):

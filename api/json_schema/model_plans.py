@@ -23,7 +23,8 @@ class CandidateJson(JsonBlock):
     cost: float
     """Mean cost per problem, in the unit."""
     accuracy: Fraction
-    """Expected accuracy on new problems; of a cascade the mean over problems that it was not chosen on."""
+    """Expected accuracy on new problems; of a cascade the mean over problems that it was not chosen on, moved as the
+    expectations of its two stages are."""
 
 
 class ModelOptionJson(CandidateJson):
@@ -59,6 +60,8 @@ class EqualAccuracyJson(JsonBlock):
 class ModelPlanJson(CommandJson):
     """A plan over several models."""
 
+    toy_note: str | None
+    """A sentence if numbers are those of the toy lab; null otherwise."""
     models: list[str]
     """Names of the models."""
     cost_model: str
@@ -85,6 +88,7 @@ def build_model_plan_json(plan: ModelPlan) -> ModelPlanJson:
     """Return the JSON of a plan over several models."""
     options = [build_model_option(option) for option in plan.options]
     return ModelPlanJson(
+        toy_note=plan.toy_note,
         models=list(plan.models),
         cost_model=plan.cost_model,
         unit=plan.unit,

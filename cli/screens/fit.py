@@ -60,7 +60,7 @@ def print_fit(
     )
     if profile.per_problem and profile.problems > 1:
         print_line(console, EXPECTED_NOTE)
-    if any(compared.options[0].lead < 0 for _, compared in frontier):
+    if any(lead is not None and lead < 0 for lead in (compared.options[0].lead for _, compared in frontier)):
         print_line(console, CHEAPER_NOTE)
     if power is not None:
         print_line(console, describe_strategy_power(power))
@@ -166,7 +166,7 @@ def build_frontier_table(
             best = compared.options[0]
             lead = (
                 f"{100 * best.lead:+.1f} {format_interval(best.lead_interval, sign='+')}"
-                if is_known and best.strategy != "sc"
+                if is_known and best.lead is not None and best.strategy != "sc"
                 else ""
             )
             cells += [best.strategy, best.settings, lead]

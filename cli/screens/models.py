@@ -20,6 +20,8 @@ MODEL_DIGITS = 3
 def print_model_plan(console: Console, plan: ModelPlan) -> None:
     """Print a plan over several models."""
     best, first = plan.recommendation, plan.options[0]
+    if plan.toy_note is not None:
+        print_note(console, plan.toy_note)
     words = COST_WORDS.get(plan.cost_model)
     unit = f" {words}" if words else ""
     budget = format_amount(plan.budget, plan.unit, MODEL_DIGITS)

@@ -8,6 +8,7 @@ from scipy.special import stdtrit
 
 from isocompute.errors import DataError
 from isocompute.fits.choice.allocation_grid import check_accuracies, check_knots
+from isocompute.fits.groups import compute_cluster_values
 
 PLATEAU_TOLERANCE = 0.005
 """Half a point of accuracy: SC has flattened where it is within this of its maximum."""
@@ -52,7 +53,11 @@ def find_plateau(S: ArrayLike, curve: ArrayLike, tolerance: float = PLATEAU_TOLE
 
 
 def find_plateau_interval(
-    S: ArrayLike, curve: ArrayLike, tolerance: float = PLATEAU_TOLERANCE, level: float = 0.95
+    S: ArrayLike,
+    curve: ArrayLike,
+    tolerance: float = PLATEAU_TOLERANCE,
+    level: float = 0.95,
+    clusters: ArrayLike | None = None,
 ) -> tuple[float, float]:
     """Compute the interval of the plateau, from the first S that is possibly on it to the first that is surely on it.
 
@@ -68,12 +73,13 @@ def find_plateau_interval(
         curve: (P, nS) accuracy of each problem, P ≥ 2.
         tolerance: difference in accuracy.
         level: coverage probability, in (0, 1).
+        clusters: (P,) label of each problem's cluster, which counts as one problem; None if each problem is its own.
 
     Returns:
         low, high: real values of S, at most the largest measured one: the plateau is that of the measured range.
 
     Raises:
-        DataError: fewer than 2 problems, or knots and curve that do not match.
+        DataError: fewer than 2 problems or clusters, or knots and curve that do not match.
 
     Example:
         >>> low, high = find_plateau_interval([1, 2, 4], [[0.4, 0.5, 0.5], [0.3, 0.4, 0.42], [0.5, 0.6, 0.58]])
@@ -84,7 +90,9 @@ def find_plateau_interval(
     values = check_accuracies(curve, (len(at),), "curve")
     if values.ndim != 2 or len(values) < 2:
         raise DataError(f"an interval of the plateau needs a curve of at least 2 problems; got {values.shape}.")
-    mean = values.mean(axis=0)
+    mean, values = values.mean(axis=0), compute_cluster_values(values, clusters)
+    if len(values) < 2:
+        raise DataError("an interval of the plateau needs problems of at least 2 clusters; got 1.")
     steps = int(np.ceil(np.log2(at[-1] / at[0]) * _STEPS_PER_OCTAVE)) + 1
     tried = np.unique(
         np.concatenate([np.geomspace(at[0], at[-1], steps)[1:-1], at, [find_plateau(at, mean, tolerance)]])

@@ -16,6 +16,7 @@ from isocompute.planner.models.cascade import build_cascades, choose_cascade
 from isocompute.planner.models.choice import ModelOption, compare_candidates
 from isocompute.planner.models.equal_accuracy import EqualAccuracy, compare_at_equal_accuracy
 from isocompute.planner.models.shared_problems import name_models, select_shared_problems
+from isocompute.planner.plan import describe_toy_models
 from isocompute.planner.priced_plan import compute_unit_amount
 from isocompute.planner.profile import ModelRecord, Profile
 
@@ -34,6 +35,7 @@ class ModelPlan:
         equal: what cheaper models need to be as accurate as dearer ones.
         problems: number of shared problems.
         notes: limits of the plan, in sentences.
+        toy_note: a sentence if numbers are those of the toy lab; None otherwise.
     """
 
     models: tuple[str, ...]
@@ -45,6 +47,7 @@ class ModelPlan:
     equal: tuple[EqualAccuracy, ...]
     problems: int
     notes: tuple[str, ...]
+    toy_note: str | None = None
 
     @property
     def recommendation(self) -> Candidate:
@@ -100,6 +103,7 @@ def make_model_plan(profiles: Sequence[Profile], request: PlanRequest) -> ModelP
         equal=tuple(compare_at_equal_accuracy(models, clusters)),
         problems=shared[0].problems,
         notes=(*_describe_shared(profiles, shared), *_describe_ignored(shared), *notes),
+        toy_note=describe_toy_models(*profiles),
     )
 
 

@@ -107,8 +107,9 @@ def choose_pilot_for_regret(
 ) -> PilotPlan:
     """Choose the cheapest pilot whose expected regret is at most a target, within a factor of `COST_FACTOR` in cost.
 
-    Costs double from one try to the next. Between the last that fails and the first that reaches the target they are
-    halved (on a logarithmic scale).
+    Costs double from one try to the next. Where to start is found on the few tasks of the screening, which often expect
+    another regret, so that the costs around it are tried on all tasks. Between the last that fails and the first that
+    reaches the target they are halved (on a logarithmic scale).
 
     Args:
         model: the tasks.
@@ -131,16 +132,23 @@ def choose_pilot_for_regret(
         middle = (low + high) // 2
         reached = rank_shapes(model, ladder[middle], kept, most)[0][1].mean <= target
         low, high = (low, middle) if reached else (middle + 1, high)
-    failed, plan = low - 1, choose_pilot_within(model, ladder[low], kept, most, tasks)
-    while plan.expected.mean > target:  # few tasks promised more
-        low, failed = low + 1, low
+    plan = choose_pilot_within(model, ladder[low], kept, most, tasks)
+    least = FEWEST_PILOT_PROBLEMS * compute_lowest_cost(model)
+    if plan.expected.mean <= target:
+        for worth in reversed(ladder[:low]):
+            cheaper = choose_pilot_within(model, worth, kept, most, tasks)
+            if cheaper.expected.mean > target:
+                least = worth
+                break
+            plan = cheaper
+    while plan.expected.mean > target:
+        least, low = ladder[low], low + 1
         if low == len(ladder):
             raise DataError(
                 f"No pilot of at most {format_count(most, 'problem')} is expected to lose {100 * target:g} points or "
                 f"less; the largest loses {100 * plan.expected.mean:.2g}."
             )
         plan = choose_pilot_within(model, ladder[low], kept, most, tasks)
-    least = ladder[failed] if failed >= 0 else FEWEST_PILOT_PROBLEMS * compute_lowest_cost(model)
     while plan.cost > COST_FACTOR * least:
         middle = (least * plan.cost) ** 0.5
         tried = choose_pilot_within(model, middle, kept, most, tasks)

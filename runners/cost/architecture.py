@@ -71,8 +71,10 @@ def count_config_parameters(config: Mapping[str, Any]) -> float:
     heads, shared, size = get_head_counts(config)
     attention = 2 * width * heads * size + 2 * width * shared * size
     attention += (heads + 2 * shared) * size if kind in BIASED_TYPES or config.get("attention_bias") else 0
+    attention += width if config.get("attention_bias") and kind not in BIASED_TYPES else 0  # of the output projection
     attention += 2 * size if kind in NORMED_TYPES else 0
-    dense = 3 * width * int(config["intermediate_size"])
+    inner = int(config["intermediate_size"])
+    dense = 3 * width * inner + (2 * inner + width if config.get("mlp_bias") else 0)
     sparse_layers = count_sparse_layers(config)
     mixture = 0
     if sparse_layers:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from isocompute.errors import DataError
-from isocompute.planner.caps import compare_caps
+from isocompute.planner.caps import compare_caps, score_chosen_limits
 from isocompute.planner.profile import Curve, LengthCaps, ProblemRecord, Profile, round_accuracies
 
 
@@ -81,9 +81,9 @@ def test_lower_limits_that_are_clearly_worse_are_settled():
     assert worse.best is worse.options[-1]
     assert worse.is_settled
     assert worse.describe_best().endswith("that is settled: each of them is worse beyond chance.")
-    half = compare_caps(build_profile(draw_accuracies(3, [-0.3, -0.001, 0], noise=0.01)), 8)
-    if half.best is half.options[-1]:
-        assert "not settled: with 120 tokens the difference may be chance" in half.describe_best()
+    half = compare_caps(build_profile(draw_accuracies(3, [-0.3, -0.002, 0], noise=0.01)), 8)
+    assert half.best is half.options[-1]
+    assert "not settled: with 120 tokens the difference may be chance" in half.describe_best()
 
 
 def test_of_equal_limits_the_highest_is_the_best():
@@ -106,6 +106,16 @@ def test_where_all_limits_are_the_same_none_gains_on_other_problems():
     assert abs(np.mean(honest)) < 3 * error
     assert np.mean(optimistic) > 5 * error
     assert settled <= 0.06 * worlds
+
+
+def test_problems_of_a_cluster_do_not_choose_the_limit_for_each_other():
+    values = np.array([[0.9, 0.5]] * 3 + [[0.2, 0.5]] * 2)
+    assert score_chosen_limits(values) == pytest.approx([0.4] * 3 + [-0.3] * 2)
+    assert score_chosen_limits(values, [0, 0, 0, 1, 2]) == pytest.approx([0] * 3 + [-0.3] * 2)
+    profile = build_profile(np.repeat(values[:, :, None], 5, axis=2), tokens=(50.0, 100.0))
+    records = [ProblemRecord(id=str(i), cluster=name) for i, name in enumerate("aaabc")]
+    compared = compare_caps(profile.model_copy(update={"per_problem": records}), 1)
+    assert compared.held_out_gain == pytest.approx(-0.12)
 
 
 def test_what_was_not_measured_is_said():

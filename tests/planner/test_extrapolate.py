@@ -12,8 +12,10 @@ import isocompute as iso
 from isocompute.fits import Pool
 from isocompute.planner.budget import Budget
 from isocompute.planner.extrapolate import extrapolate_pool, extrapolate_voting, predict_extrapolated_accuracy
+from isocompute.planner.findings import derive_findings
 from isocompute.planner.plan import make_plan
 from isocompute.planner.profile import Curve, read_profile
+from isocompute.planner.profile.subset import select_problems
 
 
 def test_a_profile_keeps_its_extrapolations_with_their_errors(tmp_path):
@@ -75,6 +77,17 @@ def test_an_extrapolation_within_the_measured_range_is_refused(tmp_path, refused
     assert refused("plan", "--budget", "8x", "--profile", path).endswith(
         "extrapolations.sc: 'solutions' must lie beyond 'measured_to', 400."
     )
+
+
+def test_copies_of_problems_do_not_narrow_intervals():
+    profile = read_profile("lab")
+    once = select_problems(profile, range(0, 100, 5))
+    copies = select_problems(profile, [at for at in range(0, 100, 5) for _ in range(4)])
+    records = [record.model_copy(update={"cluster": record.id}) for record in copies.per_problem]
+    copies = copies.model_copy(update={"per_problem": records})
+    one, two = (predict_extrapolated_accuracy(each, "sc", 1024) for each in (once, copies))
+    assert two.interval == pytest.approx(one.interval)
+    assert derive_findings(copies, 1.0).plateau_interval == derive_findings(once, 1.0).plateau_interval
 
 
 def test_a_plan_goes_on_from_what_it_expects_and_does_not_fall_below_it():

@@ -50,6 +50,18 @@ def test_the_interval_covers_the_plateau_and_contains_its_estimate(problems, cur
     assert np.mean(covered) > 0.93
 
 
+def test_copies_of_a_problem_count_once():
+    rng = np.random.default_rng(5)
+    curves = 0.5 + 0.1 * (1 - S**-0.5) + rng.normal(0, 0.05, (12, 7))
+    copies, names = np.repeat(curves, 5, axis=0), np.repeat(np.arange(12), 5)
+    once = find_plateau_interval(S, curves)
+    assert find_plateau_interval(S, copies, clusters=names) == pytest.approx(once)
+    low, high = find_plateau_interval(S, copies)
+    assert (low - once[0], once[1] - high) > (0, 0)
+    with pytest.raises(DataError, match="needs problems of at least 2 clusters; got 1"):
+        find_plateau_interval(S, curves, clusters=[0] * 12)
+
+
 def test_one_problem_has_no_interval():
     with pytest.raises(DataError) as caught:
         find_plateau_interval([1, 2], [[0.1, 0.2]])

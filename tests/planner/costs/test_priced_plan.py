@@ -198,6 +198,18 @@ def test_a_latency_leaves_out_what_takes_longer(lab):
         plan(read_profile("lab"), "20 s")
 
 
+def test_a_latency_that_only_a_search_keeps():
+    measured = read_profile("lab-both-small")  # one solution takes 141 s at the load of its run, a small search 43 s
+    decided = plan(measured, "50 s")
+    assert decided.recommendation.strategy == "dvts+weighted"
+    options = [decided.recommendation, *decided.alternatives]
+    assert "sc" not in {option.strategy for option in options}
+    assert {option.lead for option in options} == {None}
+    assert decided.extrapolated_voting is None
+    with pytest.raises(BudgetError, match=r"^1x pays for nothing that is within the latency; .* costs 9\.98x\.$"):
+        plan(measured, "1x", latency="50 s")
+
+
 def test_x_of_seconds_is_the_latency_of_a_solution(lab):
     decided = plan(lab, "3x", cost="seconds")
     one = np.mean([record.tokens["solver"].completion / 50 for record in lab.per_problem])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from isocompute.api.model_plans import ModelPlanResult
+from isocompute.cli.screens.models import print_model_plan
 from isocompute.errors import BudgetError, ConfigError, DataError
 from isocompute.fits import Pool, estimate_self_consistency
 from isocompute.planner.budget import Budget
@@ -74,7 +77,6 @@ def test_costs_are_in_flops_and_a_budget_in_x_is_in_solutions_of_the_first_model
 
 def test_the_order_of_profiles_does_not_matter_in_flops(small, large):
     one, two = (make_model_plan(each, request("2e13 FLOPs")) for each in ([small, large], [large, small]))
-    assert one.recommendation == pytest.approx(two.recommendation) or vars(one.recommendation).keys()
     assert (one.recommendation.model, one.recommendation.settings) == (
         two.recommendation.model,
         two.recommendation.settings,
@@ -96,13 +98,39 @@ def test_a_cascade_is_exact_and_charges_every_attempt(small, large):
     np.testing.assert_allclose(options.cost[:, at], 2e9 * tokens * 4 + (1 - settled) * 2e10 * tokens * 8)
 
 
+def test_what_is_expected_of_a_cascade_is_moved_as_its_stages_are(small, large):
+    """With problems that the small model never settles, a cascade is the larger model's allocation, for more."""
+    part = small.settled
+    never = part.model_copy(update={name: np.zeros_like(getattr(part, name)).tolist() for name in ("settled", "right")})
+    models = [
+        price_model(p.name, p, request("1x"), "flops") for p in (small.model_copy(update={"settled": never}), large)
+    ]
+    table, expected = models[1].tables[0], models[1].expected[0]
+    options = build_cascades(*models)
+    for numbers, values, shift in zip(options.numbers, options.accuracy.T, options.shift, strict=True):
+        at = table.grid.numbers["S"].tolist().index(numbers["large_S"])
+        assert values.mean() + shift == pytest.approx(expected[at])
+    found = choose_cascade(options, np.inf)
+    assert np.abs(options.shift).max() > 1e-3, "what was measured is shrunk"
+    assert found.accuracy <= expected.max() + 1e-9
+    always = part.model_copy(update={"settled": np.ones_like(part.settled).tolist()})
+    models[0] = price_model("small", small.model_copy(update={"settled": always}), request("1x"), "flops")
+    votes = dict(zip(models[0].tables[0].grid.numbers["S"].tolist(), models[0].expected[0], strict=True))
+    measured = dict(zip(S, small.self_consistency.array.mean(axis=0), strict=True))
+    options = build_cascades(*models)
+    for numbers, shift in zip(options.numbers, options.shift, strict=True):
+        size = min(numbers["S"], S[-1])
+        assert shift == pytest.approx(votes[size] - measured[size])
+
+
 def test_a_cascade_is_scored_on_problems_that_it_was_not_chosen_on(small, large):
     models = [price_model(p.name, p, request("1x"), "flops") for p in (small, large)]
     options = build_cascades(*models)
     budget = 30 * models[0].tables[0].lowest_cost
     found = choose_cascade(options, budget)
     assert found.cost <= budget * (1 + 1e-9)
-    in_sample = options.accuracy.mean(axis=0)[options.cost.mean(axis=0) <= budget].max()
+    expected = options.accuracy.mean(axis=0) + options.shift
+    in_sample = expected[options.cost.mean(axis=0) <= budget].max()
     assert found.accuracy <= in_sample + 1e-9
     assert found.accuracy > 0.9 * in_sample
     assert choose_cascade(options, 1.0) is None
@@ -191,6 +219,21 @@ def test_models_that_cannot_be_compared_are_refused(small, large):
     means = Profile(name="means", description="", problems=9, strategies={"sc": Curve(solutions=[1], accuracy=[[0.5]])})
     with pytest.raises(DataError, match="holds means over problems"):
         select_shared_problems([small, means])
+
+
+def test_the_toy_lab_is_named_first(small, large, capsys):
+    assert make_model_plan([small, large], request("8x")).toy_note is None
+    toys = [
+        each.model_copy(update={"models": {"solver": ModelRecord(name=f"data/lab/{each.name}", parameters=size)}})
+        for each, size in ((small, 1e9), (large, 1e10))
+    ]
+    one, two = (make_model_plan(each, request("8x")) for each in ([small, toys[1]], toys))
+    assert one.toy_note.startswith("The profile 'large' is of a toy lab")
+    assert two.toy_note.startswith("The profiles 'small' and 'large' are of a toy lab")
+    assert repr(ModelPlanResult(two)).startswith("The profiles 'small' and 'large' are of a toy lab")
+    assert ModelPlanResult(two).to_dict()["toy_note"] == two.toy_note
+    print_model_plan(Console(), two)
+    assert capsys.readouterr().out.startswith("note: The profiles 'small' and 'large' are of a toy lab")
 
 
 def test_a_setting_that_the_server_ignored_is_said():

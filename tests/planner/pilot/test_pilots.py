@@ -13,8 +13,9 @@ from isocompute.errors import BudgetError, ConfigError, DataError
 from isocompute.fits import Pool
 from isocompute.fits.choice.options import build_verified_options, build_voting_options
 from isocompute.planner.evaluation.pilots import PilotShape
+from isocompute.planner.pilot import shapes
 from isocompute.planner.pilot.costs import compute_pilot_costs
-from isocompute.planner.pilot.expectation import simulate_regret
+from isocompute.planner.pilot.expectation import ExpectedRegret, simulate_regret
 from isocompute.planner.pilot.noise import measure_sampling_noise
 from isocompute.planner.pilot.planning import PilotGoal, choose_pilot
 from isocompute.planner.pilot.shapes import (
@@ -131,6 +132,23 @@ def test_a_pilot_for_a_regret_is_the_cheapest_within_a_tenth(model):
     assert plan.expected.mean <= target
     cheaper = choose_pilot_within(model, plan.cost / COST_FACTOR, [32.0], tasks=tasks)
     assert cheaper.expected.mean > target
+
+
+@pytest.mark.parametrize("bias", [0.25, 1.0, 3.0])
+def test_a_pilot_for_a_regret_is_the_cheapest_although_the_screening_expects_another_regret(model, bias, monkeypatch):
+    def expect(shape, factor=1.0):
+        return ExpectedRegret(np.full(4, factor * 10 / shape.compute_cost(1.0)))
+
+    def screen(model, worth, budgets, most):
+        shape = replace(PilotShape(1, 8, 8, 1), problems=min(most, int(worth / 16)))
+        return [(shape, expect(shape, bias))]
+
+    monkeypatch.setattr(shapes, "rank_shapes", screen)
+    monkeypatch.setattr(shapes, "simulate_regret", lambda model, shape, budgets, tasks: expect(shape))
+    plan = choose_pilot_for_regret(model, 0.01, [32.0])
+    assert 1000 <= plan.cost <= COST_FACTOR * 1000
+    with pytest.raises(DataError, match=r"is expected to lose 0.001 points or less; the largest loses"):
+        choose_pilot_for_regret(model, 1e-5, [32.0])
 
 
 def test_pilots_that_are_shown_together_are_scored_on_the_same_tasks(model):

@@ -36,6 +36,17 @@ def test_a_mixture_uses_a_part_of_its_parameters():
     assert found.active_parameters == 32 * (rest + 2 * expert) + ends == 12_879_925_248  # "12.9B"
 
 
+def test_biases_are_counted():
+    plain = {
+        "model_type": "llama", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "intermediate_size": 48, "vocab_size": 50,
+    }  # fmt: skip
+    attention, mlp = 32 + 2 * 16 + 32, 2 * 48 + 32  # of queries, keys and values, and the output; of the three matrices
+    found = [derive_architecture({**plain, **more}).parameters for more in ({}, {"attention_bias": True})]
+    assert found == [18_720, 18_720 + 2 * attention]  # as transformers builds them
+    assert derive_architecture({**plain, "mlp_bias": True}).parameters == 18_720 + 2 * mlp
+
+
 @pytest.mark.parametrize(
     ("name", "parameters", "active"),
     [
