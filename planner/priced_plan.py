@@ -16,6 +16,7 @@ from isocompute.planner.costs.allocation import (
     measure_spread,
     multiply_costs,
 )
+from isocompute.planner.costs.cost_deviations import CostDeviations, measure_cost_deviations
 from isocompute.planner.costs.devices import DEVICES, UTILISATION
 from isocompute.planner.costs.flips import find_flips, recommend_at
 from isocompute.planner.costs.latency import compute_option_latency, limit_latency
@@ -70,6 +71,7 @@ def make_priced_plan(profile: Profile, request: PlanRequest) -> Plan:
     if request.target is not None:
         target = find_target_allocation(priced_profile, expected, request.target, most if x is None else x)
         x = target.cost
+    expected = replace(expected, deviations=measure_deviations(priced_profile, request, model, costs, lam))
     plan = make_plan(
         priced_profile,
         Budget(most if x is None else x),
@@ -159,6 +161,28 @@ def convert_budget(
             f"{format_amount(round_up(solution, 4), unit, 4)}."
         )
     return max(1.0, amount / solution)
+
+
+def measure_deviations(
+    profile: Profile, request: PlanRequest, model: str, costs: RequestCosts, lam: float | None
+) -> CostDeviations | None:
+    """Measure how far costs deviate between problems, which makes the accuracy within a budget less sure.
+
+    Args:
+        profile: the profile under the cost model.
+        request: the request for the plan.
+        model: name of the cost model.
+        costs: the costs of requests.
+        lam: λ if it was given.
+
+    Returns:
+        None where costs do not limit the plan, as with a latency, a target, or a profile without problems.
+    """
+    budget = request.budget
+    if budget is None or budget.unit == "s" or model == "seconds" or request.target is not None:
+        return None
+    ratio = profile.lam if lam is None else lam
+    return measure_cost_deviations(costs, ratio, get_rho(profile), of_solutions=budget.unit == "x")
 
 
 def compute_unit_amount(budget: Budget, settings: CostSettings) -> float:
