@@ -77,7 +77,7 @@ def test_the_units_of_one_plan_agree_with_its_tokens_by_role(lab):
     assert costs.per_problem["cached"] == pytest.approx(uncached, rel=1e-5)
     assert costs.per_problem["flops"] == pytest.approx(2 * 860416 * uncached)
     hour = 989.4e12 * 0.4 * 3600
-    assert costs.per_problem["gpu_hours"] == pytest.approx(costs.per_problem["flops"] / hour)
+    assert costs.hours.of_device == pytest.approx(costs.per_problem["flops"] / hour)
 
 
 def test_x_is_the_cost_of_a_solution_under_the_cost_model(lab):
@@ -218,7 +218,7 @@ def test_kv_says_at_which_batch_and_device_it_flips(hand_profile):
         ("$1", {"cost": "flops", "prices": HAND_PRICES}, "A budget in $ is priced by dollars; the cost model flops"),
         ("1e9 FLOPs", {"cost": "tokens"}, "A budget in FLOPs is priced by flops or kv; the cost model tokens prices"),
         ("96x", {"cost": "kv"}, "The cost model kv needs a device: --device h100"),
-        ("2 gpu-hours", {}, "A budget in gpu-hours needs a device"),
+        ("2 gpu-hours", {"cost": "flops"}, "A budget in gpu-hours needs a device"),
         ("96x", {"cost": "flops", "lam": 1.0}, "λ (--lambda, lam=) and the cost model flops both say what a request"),
         ("96x", {"cost": "prompts", "lam": 1.0}, "is given as 1.0 and the cost model as prompts"),
         ("96x", {"device": "tpu"}, "The device 'tpu' is not known; it must be one of a100, h100"),
