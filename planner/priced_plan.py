@@ -351,5 +351,10 @@ def recommend_under(
     solution = costs.get_mean("solver")
     if budget is not None and budget.unit in ("FLOPs", "gpu-hours") and solution:
         x = compute_unit_amount(budget, settings) / (request.problems or 1) / solution
-    chosen = recommend_at(expected, x, lam, costs.compute_ratio("scorer"))
+    searches = {
+        name: dict(zip(zip(*part.numbers.values(), strict=True), costs.searches[name] / solution, strict=True))
+        for name, part in profile.searches.items()
+        if name in costs.searches and solution
+    }
+    chosen = recommend_at(expected, x, lam, costs.compute_ratio("scorer"), searches)
     return None if chosen is None or chosen[0] == plan.recommendation.strategy else chosen[0]

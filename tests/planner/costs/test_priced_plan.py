@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -209,6 +210,28 @@ def test_kv_says_at_which_batch_and_device_it_flips(hand_profile):
     assert {strategy for _, strategy in decided.costs.setting_flips} <= {"sc", "genrm"} - {
         decided.recommendation.strategy
     }
+
+
+def test_under_another_device_searches_have_another_cost():
+    """What flips are computed from, against a plan that is made under the other device."""
+    from isocompute.planner.compare import compute_expected_accuracies
+    from isocompute.planner.costs.devices import DEVICES
+    from isocompute.planner.priced_plan import apply_cost_model, recommend_under
+
+    searched = read_profile("lab-both-small")
+    first = build_request(Budget.parse("8x"), cost="kv", device="a100", batch=1)
+    profile, lam, _ = apply_cost_model(searched, "kv", first)
+    expected = compute_expected_accuracies(profile, profile.lam if lam is None else lam)
+    done = make_priced_plan(searched, first)
+    for name, batch in (("l4", 1), ("a100", None)):
+        settings = replace(first.settings, device=DEVICES[name], batch=batch)
+        other = plan(searched, "8x", cost="kv", device=name, batch=batch).recommendation.strategy
+        found = recommend_under(done, profile, expected, first, settings)
+        assert found == (None if other == done.recommendation.strategy else other)
+    table = next(each for each in expected.tables if each.strategy == "beam+weighted")
+    cheap = {"beam+weighted": dict.fromkeys(zip(*(c.tolist() for c in table.grid.numbers.values()), strict=True), 1.0)}
+    assert recommend_at(expected, 1.0, searches=cheap)[0] == "beam+weighted"
+    assert recommend_at(expected, 1e6, searches={})[0] not in searched.searches
 
 
 @pytest.mark.parametrize(
