@@ -34,10 +34,10 @@ class Device:
 # Peak FLOPs are dense: NVIDIA prints most of them with 2:4 sparsity, which doubles them. Sources, NVIDIA's documents as
 # others quote them, each number from two of them at least:
 # a100, 80 GB SXM4: 312 TFLOPs (624 sparse), 2,039 GB/s. Data sheet nvidia-1758950-r4.
-# h100, 80 GB SXM5: 989.4 TFLOPs (1,978.9 sparse), 3.35 TB/s. Hopper white paper, table 2; data sheet (1,979 sparse).
+# h100, 80 GB SXM5: 989.4 TFLOPs (1,978.9 sparse), 3.35 TB/s. Hopper white paper; data sheet (1,979 sparse).
 # h200, 141 GB SXM: the same chip (1,979 sparse) with 4.8 TB/s. nvidia.com/en-us/data-center/h200.
-# b200, 180 GB HGX: 2,250 TFLOPs (4,500 sparse), 7.7 TB/s. Blackwell technical brief, table 3. A bus of 7,680 bits at 3,996
-# MHz, which a driver reports, is 7.67 TB/s (github.com/pytorch/ao/pull/4002); the 8 TB/s often quoted is of 192 GB.
+# b200, 180 GB HGX: 2,250 TFLOPs (4,500 sparse), 7.7 TB/s. Blackwell technical brief, table 3. A bus of 7,680 bits at
+# 3,996 MHz, which a driver reports, is 7.67 TB/s (github.com/pytorch/ao/pull/4002); 8 TB/s is often quoted, of 192 GB.
 # l4, 24 GB: 121 TFLOPs (242 sparse), 300 GB/s. Data sheet, nvidia.com/en-us/data-center/l4.
 DEVICES = {
     device.name: device
