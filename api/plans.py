@@ -167,8 +167,9 @@ def plan(
         cost: cost model: tokens, prompts, cached, flops, kv, dollars or seconds; that of the budget's unit if not
             given.
         prices: a file of prices by model, or its content; see docs/costs.md.
-        device: a100, h100, h200, b200 or l4, for ``kv`` and GPU-hours.
-        batch: requests that are decoded together, for ``kv``; large if not given.
+        device: a100, h100, h200, b200 or l4, for ``kv``, and for GPU-hours where rows carry no times.
+        batch: requests that are decoded together: for ``kv``, large if not given; for ``seconds``, where rows ran at
+            several loads, those of one answer if not given.
         target: an accuracy such as 0.6; the cheapest allocation that reaches it with 90 % probability is recommended.
         latency: the longest expected time until an answer, in seconds or as ``"20 s"``.
         lam: λ as a number, or a way of counting tokens: completion, prompts or cached.

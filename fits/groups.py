@@ -92,6 +92,37 @@ def compute_cluster_values(values: ArrayLike, clusters: ArrayLike | None = None)
     return np.asarray(mean + sums / groups.sizes.mean())
 
 
+def compute_cluster_deviations(values: ArrayLike, groups: ProblemGroups) -> tuple[NDArray[np.float64], int]:
+    """Return the deviations of clusters from the mean of their stratum, and their degrees of freedom.
+
+    They are linearised for clusters of different sizes. Their products, summed over the clusters and divided by the
+    degrees of freedom and the number of clusters, are the covariance of the means over problems.
+
+    Args:
+        values: (P, K) per-problem values.
+        groups: the clusters and strata of the problems.
+
+    Returns:
+        (n, K) deviations of n clusters, and n less the number of strata.
+
+    Example:
+        >>> deviations, freedom = compute_cluster_deviations([[0.0], [1.0], [0.5]], code_problem_groups(3))
+        >>> deviations.ravel().tolist(), freedom
+        ([-0.5, 0.5, 0.0], 2)
+    """
+    problems = np.asarray(values, dtype=float)
+    sizes = groups.sizes / groups.sizes.mean()
+    sums = np.zeros((groups.clusters, problems.shape[1]))
+    np.add.at(sums, groups.cluster, problems)
+    linear = sums / groups.sizes.mean() - problems.mean(axis=0) * sizes[:, None]
+    strata = int(groups.stratum.max()) + 1
+    if strata > 1:  # the shares of the strata are fixed, so that only the variance within them counts
+        within = np.zeros((strata, linear.shape[1]))
+        np.add.at(within, groups.stratum, linear)
+        linear = linear - (within / np.bincount(groups.stratum)[:, None])[groups.stratum]
+    return linear, groups.clusters - strata
+
+
 def _join_small_strata(codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the new number of each stratum, after small ones are joined with the next."""
     joined: list[int] = []

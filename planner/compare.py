@@ -17,12 +17,14 @@ import numpy as np
 from isocompute.errors import BudgetError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.certainty import compute_best_probabilities, enclose_differences
+from isocompute.fits.choice.cost_error import compute_shift_covariance, widen_mean_interval
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.posterior import AccuracyPosterior, compute_posterior
 from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN, ChosenAllocation, choose_recommendations
 from isocompute.fits.choice.selectors import find_uninformed_tables
 from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.planner.budget import format_compute
+from isocompute.planner.costs.cost_deviations import CostDeviations, measure_profile_deviations
 from isocompute.planner.prior import read_accuracy_prior
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import list_doubling_budgets, list_strategy_options
@@ -125,12 +127,15 @@ class ExpectedAccuracies:
         accuracy: for each table (A,) the expected accuracy of its allocations.
         posterior: their joint distribution; None for a profile of means, or with one independent problem.
         uninformed: the tables whose selector was not shown to tell right from wrong, which are not recommended.
+        deviations: how far costs deviate between problems, which widens the intervals of accuracies within a budget;
+            None where costs have no error: they are given, or not known by problem, or do not limit the plan.
     """
 
     tables: list[AllocationOptions]
     accuracy: list[Floats]
     posterior: AccuracyPosterior | None
     uninformed: frozenset[int] = frozenset()
+    deviations: CostDeviations | None = None
 
 
 def compute_frontier(profile: Profile) -> list[tuple[float, Comparison]]:
@@ -205,7 +210,8 @@ def compute_expected_accuracies(profile: Profile, lam: float | None) -> Expected
         return ExpectedAccuracies(tables, [t.accuracy.mean(axis=0) @ t.grid.weights for t in tables], None)
     posterior = compute_posterior(tables, read_accuracy_prior(), profile.strata, profile.clusters)
     uninformed = find_uninformed_tables(tables, profile.clusters)
-    return ExpectedAccuracies(tables, posterior.compute_expected_accuracies(), posterior, uninformed)
+    deviations = measure_profile_deviations(profile, lam)
+    return ExpectedAccuracies(tables, posterior.compute_expected_accuracies(), posterior, uninformed, deviations)
 
 
 def _describe_rows(
@@ -218,19 +224,30 @@ def _describe_rows(
     """Return the strategies of a recommendation, the recommended one first, with what is known of their error."""
     posterior = expected.posterior
     votes = next((i for i, row in enumerate(rows) if expected.tables[row.table].strategy == "sc"), None)
-    gaps = None if posterior is None else enclose_differences(posterior, rows, 0)
-    leads = None
+    # If an allocation is dearer than measured, the budget pays for less of it.
+    added = shifts = None
+    if expected.deviations is not None:
+        shifts = expected.deviations.measure_shifts(
+            expected.tables, expected.accuracy, rows, budget, profile.strata, profile.clusters
+        )
+    if posterior is not None and shifts is not None:
+        chosen = [(row.table, row.allocation) for row in rows]
+        added = compute_shift_covariance(posterior, chosen, shifts, profile.strata, profile.clusters)
+    gaps = leads = None
+    if posterior is not None:
+        gaps = enclose_differences(posterior, rows, 0, added=added)
     if posterior is not None and votes is not None:
-        leads = [(-high, -low) for low, high in enclose_differences(posterior, rows, votes)]
+        leads = [(-high, -low) for low, high in enclose_differences(posterior, rows, votes, added=added)]
     # Without votes SC is unknown from two solutions on, and so is which strategy is the best.
     is_known = profile.independent_problems >= FEWEST_FOR_PROBABILITY and (profile.has_votes or budget < 2)
-    best = compute_best_probabilities(posterior, rows, EQUIVALENCE_MARGIN) if posterior and is_known else None
-    highest = compute_best_probabilities(posterior, rows, 0.0) if posterior and is_known else None
+    best = compute_best_probabilities(posterior, rows, EQUIVALENCE_MARGIN, added) if posterior and is_known else None
+    highest = compute_best_probabilities(posterior, rows, 0.0, added) if posterior and is_known else None
     accuracy = np.clip([row.accuracy for row in rows], 0, 1).tolist()
     options = []
     for i, row in enumerate(rows):
         table = expected.tables[row.table]
         values = table.compute_accuracies(np.array([row.allocation]))[:, 0]
+        shift = None if shifts is None else shifts[:, i]
         options.append(
             StrategyOption(
                 strategy=table.strategy,
@@ -238,7 +255,7 @@ def _describe_rows(
                 compute=row.cost,
                 accuracy=accuracy[i],
                 measured_accuracy=float(values.mean()),
-                interval=None if posterior is None else _enclose_accuracy(profile, values, accuracy[i]),
+                interval=None if posterior is None else _enclose_accuracy(profile, values, accuracy[i], shift),
                 probability_best=None if best is None else best[i],
                 probability_highest=None if highest is None else highest[i],
                 at_limit=_find_limits(table, row.allocation, budget),
@@ -252,10 +269,22 @@ def _describe_rows(
     return options
 
 
-def _enclose_accuracy(profile: Profile, values: Floats, accuracy: float) -> ConfidenceInterval:
-    """Return the interval of a mean over problems, moved to the expected accuracy; an end at 0 or 1 stays there."""
-    low, high = compute_mean_interval(values, profile.strata, profile.clusters)
-    shift = accuracy - values.mean()
+def _enclose_accuracy(
+    profile: Profile, values: Floats, accuracy: float, shifts: Floats | None = None
+) -> ConfidenceInterval:
+    """Return the interval of a mean over problems, moved to the expected accuracy; an end at 0 or 1 stays there.
+
+    Args:
+        profile: with the strata and clusters of the problems.
+        values: (P,) accuracy of each problem.
+        accuracy: the expected accuracy.
+        shifts: (P,) what each problem adds through its cost; None for nothing.
+    """
+    low, high = (float(end) for end in compute_mean_interval(values, profile.strata, profile.clusters))
+    mean = float(values.mean())
+    if shifts is not None:
+        low, high = widen_mean_interval((low, high), mean, values, shifts, profile.strata, profile.clusters)
+    shift = accuracy - mean
     return (
         0.0 if low == 0 else float(np.clip(low + shift, 0, 1)),
         1.0 if high == 1 else float(np.clip(high + shift, 0, 1)),

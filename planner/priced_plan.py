@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from isocompute.errors import BudgetError, DataError
+from isocompute.errors import BudgetError, ConfigError, DataError
 from isocompute.fits.ratio_interval import compute_ratio_interval
 from isocompute.planner.budget import JOB_UNITS, Budget, format_amount, round_up
 from isocompute.planner.compare import ExpectedAccuracies, compute_expected_accuracies
@@ -16,8 +16,15 @@ from isocompute.planner.costs.allocation import (
     measure_spread,
     multiply_costs,
 )
-from isocompute.planner.costs.devices import DEVICES, UTILISATION
+from isocompute.planner.costs.cost_deviations import CostDeviations, measure_cost_deviations
+from isocompute.planner.costs.devices import DEVICES
 from isocompute.planner.costs.flips import find_flips, recommend_at
+from isocompute.planner.costs.gpu_hours import (
+    SECONDS_PER_HOUR,
+    compute_device_flops,
+    has_machine_times,
+    measure_gpu_hours,
+)
 from isocompute.planner.costs.latency import compute_option_latency, limit_latency
 from isocompute.planner.costs.models import (
     COUNTED_MODELS,
@@ -41,7 +48,6 @@ from isocompute.planner.strategies.options import get_rho
 
 BATCHES = tuple(2**power for power in range(11))
 """The batches at which a plan with KV reads looks for another recommendation."""
-SECONDS_PER_HOUR = 3600
 
 
 def make_priced_plan(profile: Profile, request: PlanRequest) -> Plan:
@@ -55,21 +61,22 @@ def make_priced_plan(profile: Profile, request: PlanRequest) -> Plan:
         BudgetError: the budget does not pay for one solution, or nothing reaches the target or keeps the latency.
         DataError: the cost model cannot price a solution with what the profile holds.
     """
-    model = request.name_model(profile)
+    model = choose_plan_model(profile, request)
     priced_profile, lam, costs = apply_cost_model(profile, model, request)
     expected = compute_expected_accuracies(priced_profile, priced_profile.lam if lam is None else lam)
     most = max(table.highest_cost for table in expected.tables)
     notes: list[str] = []
     limit = choose_latency_limit(priced_profile, request, model, lam)
     if limit is not None:
-        limited = limit_latency(priced_profile, expected, limit)
+        limited = limit_latency(priced_profile, expected, limit, request.settings.batch)
         expected, most = limited.expected, limited.highest_cost
-        notes += [*limited.notes, describe_load(priced_profile)]
+        notes += [*limited.notes, describe_load(priced_profile, request.settings.batch)]
     x = convert_budget(priced_profile, request, model, costs, lam)
     target: TargetAllocation | None = None
     if request.target is not None:
         target = find_target_allocation(priced_profile, expected, request.target, most if x is None else x)
         x = target.cost
+    expected = replace(expected, deviations=measure_deviations(priced_profile, request, model, costs, lam))
     plan = make_plan(
         priced_profile,
         Budget(most if x is None else x),
@@ -82,6 +89,23 @@ def make_priced_plan(profile: Profile, request: PlanRequest) -> Plan:
     report = report_costs(plan, priced_profile, expected, costs, request, model)
     report = replace(report, latency_limit=limit, target=request.target, target_bound=target.bound if target else None)
     return replace(plan, costs=report, warnings=[*plan.warnings, *notes])
+
+
+def choose_plan_model(profile: Profile, request: PlanRequest) -> str:
+    """Return the name of a plan's cost model; GPU-hours are priced by the run's times where rows carry them.
+
+    Raises:
+        ConfigError: GPU-hours need a device.
+    """
+    is_hours = request.budget is not None and request.budget.unit == "gpu-hours"
+    if is_hours and not request.is_asked and is_machine_priced(profile, request):
+        return "seconds"
+    if is_hours and request.settings.device is None:
+        raise ConfigError(
+            "A budget in gpu-hours needs a device: --device h100 (device= in Python); the profile holds no times by "
+            "which it could be priced without one."
+        )
+    return request.name_model(profile)
 
 
 def apply_cost_model(profile: Profile, model: str, request: PlanRequest) -> tuple[Profile, float | None, RequestCosts]:
@@ -99,6 +123,9 @@ def apply_cost_model(profile: Profile, model: str, request: PlanRequest) -> tupl
                     f"The cost of {REQUESTS[role]} in {MODEL_UNITS[model]} ({model}) is unknown: {costs.unknown[role]}."
                 )
         return price_profile(profile, costs), None, costs
+    if model == "seconds" and is_machine_priced(profile, request):
+        costs = price_profile_requests(profile, model, request.settings)
+        return price_profile(profile, costs), None, costs
     asked = COUNTED_MODELS.get(request.model or "")
     measured, lam = apply_lambda(profile, asked or request.lam)
     lam = None if lam is None else check_lambda(lam)
@@ -106,6 +133,16 @@ def apply_cost_model(profile: Profile, model: str, request: PlanRequest) -> tupl
         measured = measured.use_rho(check_rho(request.rho))
     way = next(name for name, counted in COUNTED_MODELS.items() if counted == measured.counting)
     return measured, lam, price_profile_requests(measured, way, request.settings)
+
+
+def is_machine_priced(profile: Profile, request: PlanRequest) -> bool:
+    """Return whether a plan in seconds counts compute as time of the machine; it counts tokens otherwise.
+
+    A latency limits searches too, whose machine time is unknown, so with searches tokens are counted.
+    """
+    is_hours = request.budget is not None and request.budget.unit == "gpu-hours"
+    is_known = request.lam is None and request.rho is None and (is_hours or not profile.searches)
+    return is_known and has_machine_times(profile, request.settings)
 
 
 def choose_latency_limit(profile: Profile, request: PlanRequest, model: str, lam: float | None) -> float | None:
@@ -118,17 +155,22 @@ def choose_latency_limit(profile: Profile, request: PlanRequest, model: str, lam
     budget = request.budget
     if budget is not None and budget.unit == "s":
         limits.append(budget.multiple)
-    elif budget is not None and model == "seconds":
+    elif budget is not None and not is_compute_limit(budget, model):
         usage = measure_usage(profile)
         try:
             if "solver" not in usage:
                 raise UnknownCostError(f"the profile does not hold the seconds of {REQUESTS['solver']}")
-            one = float(compute_slowest_request(profile, usage["solver"], [1])[0])
+            one = float(compute_slowest_request(profile, usage["solver"], [1], request.settings.batch)[0])
         except UnknownCostError as error:
             raise BudgetError(f"The latency of a solution is unknown: {error}.") from None
         plateau = derive_findings(profile, lam or profile.lam).plateau if budget.of_plateau else None
         limits.append(one * budget.to_solutions(plateau))
     return min(limits, default=None)
+
+
+def is_compute_limit(budget: Budget, model: str) -> bool:
+    """Return whether a budget limits compute, and not the latency of an answer."""
+    return budget.unit != "s" and not (model == "seconds" and budget.unit == "x")
 
 
 def convert_budget(
@@ -140,7 +182,7 @@ def convert_budget(
         BudgetError: it does not pay for one solution, or the cost of a solution is unknown.
     """
     budget = request.budget
-    if budget is None or budget.unit == "s" or model == "seconds":
+    if budget is None or not is_compute_limit(budget, model):
         return None
     if budget.unit == "x":
         return budget.to_solutions(derive_findings(profile, lam or profile.lam).plateau if budget.of_plateau else None)
@@ -148,7 +190,7 @@ def convert_budget(
     if not solution:
         reason = costs.unknown.get("solver", "its solutions cost nothing")
         raise BudgetError(f"A budget in {budget.unit} cannot be converted to solutions: {reason}; write it in x.")
-    amount = compute_unit_amount(budget, request.settings)
+    amount = budget.multiple * SECONDS_PER_HOUR if model == "seconds" else compute_unit_amount(budget, request.settings)
     if request.problems is not None and budget.unit in JOB_UNITS:
         amount /= request.problems
     if amount < solution * (1 - 1e-12):
@@ -161,12 +203,39 @@ def convert_budget(
     return max(1.0, amount / solution)
 
 
+def measure_deviations(
+    profile: Profile, request: PlanRequest, model: str, costs: RequestCosts, lam: float | None
+) -> CostDeviations | None:
+    """Measure how far costs deviate between problems, which makes the accuracy within a budget less sure.
+
+    Args:
+        profile: the profile under the cost model.
+        request: the request for the plan.
+        model: name of the cost model.
+        costs: the costs of requests.
+        lam: λ if it was given.
+
+    Returns:
+        None where costs do not limit the plan, as with a latency, a target, or a profile without problems.
+    """
+    budget = request.budget
+    if budget is None or request.target is not None or not is_compute_limit(budget, model):
+        return None
+    ratio = profile.lam if lam is None else lam
+    return measure_cost_deviations(costs, ratio, get_rho(profile), of_solutions=budget.unit == "x")
+
+
 def compute_unit_amount(budget: Budget, settings: CostSettings) -> float:
-    """Return a budget in the unit of its cost model: FLOPs for GPU-hours."""
+    """Return a budget in the unit of its cost model: FLOPs for GPU-hours.
+
+    Raises:
+        ConfigError: GPU-hours need a device.
+    """
     if budget.unit != "gpu-hours":
         return budget.multiple
-    assert settings.device is not None, "checked by the request"
-    return budget.multiple * SECONDS_PER_HOUR * settings.device.flops * UTILISATION
+    if settings.device is None:
+        raise ConfigError("A budget in gpu-hours needs a device: --device h100 (device= in Python).")
+    return compute_device_flops(budget.multiple, settings.device)
 
 
 def describe_unknown_requests(profile: Profile, costs: RequestCosts) -> list[str]:
@@ -200,15 +269,13 @@ def report_costs(
         if amounts[name] is None:
             unknown[name] = next(iter(own.unknown.values()), f"the cost of {best.strategy} is not recorded")
     try:
-        amounts["seconds"] = compute_option_latency(profile, best)
+        amounts["seconds"] = compute_option_latency(profile, best, settings.batch)
     except UnknownCostError as error:
         amounts["seconds"], unknown["seconds"] = None, str(error)
-    work = amounts["kv"] if amounts["kv"] is not None and model == "kv" else amounts["flops"]
-    amounts["gpu_hours"] = None
-    if settings.device is None:
-        unknown["gpu_hours"] = "there is no device; --device (device= in Python) names it"
-    elif work is not None:
-        amounts["gpu_hours"] = work / (settings.device.flops * UTILISATION * SECONDS_PER_HOUR)
+    hours = measure_gpu_hours(profile, best, amounts, settings, model)
+    amounts["gpu_hours"] = hours.amount
+    if hours.reason is not None:
+        unknown["gpu_hours"] = hours.reason
     ratio_interval = enclose_ratio(profile, costs, plan.lam)
     rho = None if profile.searches else get_rho(profile)
     return PlanCosts(
@@ -226,6 +293,7 @@ def report_costs(
         ratio_changes=[] if request.target is not None else find_ratio_changes(plan, expected, ratio_interval or ()),
         flips=[] if request.target is not None else find_flips(expected, plan.budget, best.strategy, plan.lam, rho),
         setting_flips=find_setting_flips(plan, profile, expected, request) if model == "kv" else [],
+        hours=hours,
     )
 
 
@@ -283,5 +351,10 @@ def recommend_under(
     solution = costs.get_mean("solver")
     if budget is not None and budget.unit in ("FLOPs", "gpu-hours") and solution:
         x = compute_unit_amount(budget, settings) / (request.problems or 1) / solution
-    chosen = recommend_at(expected, x, lam, costs.compute_ratio("scorer"))
+    searches = {
+        name: dict(zip(zip(*part.numbers.values(), strict=True), costs.searches[name] / solution, strict=True))
+        for name, part in profile.searches.items()
+        if name in costs.searches and solution
+    }
+    chosen = recommend_at(expected, x, lam, costs.compute_ratio("scorer"), searches)
     return None if chosen is None or chosen[0] == plan.recommendation.strategy else chosen[0]

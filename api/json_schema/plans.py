@@ -89,9 +89,9 @@ class CostsJson(JsonBlock):
     dollars: float | None = None
     """At the given prices; null without prices."""
     seconds: float | None = None
-    """Expected latency of one answer, at the load of the run; null for a job."""
+    """Expected latency of one answer; null for a job."""
     gpu_hours: float | None = None
-    """At 40 % of the device's peak; null without a device."""
+    """By the run's measured throughput, or at 40 % of the device's peak, see gpu_hours_source; null without both."""
 
 
 class RoleTokensJson(JsonBlock):
@@ -156,6 +156,8 @@ class PlanJson(CommandJson):
     """The cost model of the budget: tokens, prompts, cached, flops, kv, dollars or seconds."""
     problems: int | None
     """Number of problems of the job; null if budgets are for one problem."""
+    gpu_hours_source: str | None
+    """The source of GPU-hours: run, its measured throughput, or device, its peak FLOPs; null if they are unknown."""
     solution_cost: float | None
     """Mean cost of a solution in the unit of the cost model; null if unknown."""
     lambda_interval: tuple[float, float] | None
@@ -346,6 +348,7 @@ def build_cost_fields(plan: Plan) -> dict[str, Any]:
     return {
         "cost_model": plan.counting if costs is None else costs.model,
         "problems": None if costs is None else costs.problems,
+        "gpu_hours_source": None if costs is None or costs.hours is None else costs.hours.source,
         "solution_cost": None if costs is None else costs.solution,
         "lambda_interval": None if costs is None else costs.ratio_interval,
         "lambda_changes": [] if costs is None else costs.ratio_changes,

@@ -82,7 +82,7 @@ def plan(
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option("--batch", min=1, help="Requests decoded together, for kv.", show_default=False),
+        typer.Option("--batch", min=1, help="Requests decoded together, for kv and seconds.", show_default=False),
     ] = None,
     target: Annotated[
         str | None,

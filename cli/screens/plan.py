@@ -121,7 +121,8 @@ def describe_budget(plan: Plan) -> str:
             f"{format_percent(costs.target)} is reached with 90 % probability ({format_percent(costs.target_bound)}) "
             f"at {plan.recommendation.compute:,.4g}x per problem"
         )
-    is_compute = costs.budget is not None and not costs.budget.endswith(" s") and costs.model != "seconds"
+    is_latency = costs.latency_limit is not None and costs.model == "seconds"
+    is_compute = costs.budget is not None and not costs.budget.endswith(" s") and not is_latency
     limits = [compute] if is_compute else []
     if costs.budget is not None and is_compute and not costs.budget.endswith(("x", "x-plateau")):
         limits.append(costs.budget if costs.problems is None else f"{costs.budget} for {costs.problems:,} problems")
@@ -134,12 +135,14 @@ def list_cost_lines(profile: Profile, plan: Plan, costs: PlanCosts) -> list[str]
     """Return the lines on the cost model, its settings, and where the recommendation flips."""
     lines = []
     if costs.model != "tokens":
-        unit = MODEL_UNITS[costs.model]
-        one = "" if costs.solution is None or unit == "s" else f", {format_amount(costs.solution, unit, 4)} a solution"
-        lines.append(f"Cost model: {costs.model}{one}.")
+        is_counted = costs.model == "seconds" and plan.counting != "seconds"  # seconds limit latency, tokens are paid
+        unit = "tokens" if is_counted else MODEL_UNITS[costs.model]
+        one = "" if costs.solution is None else f", {format_amount(costs.solution, unit, 4)} a solution"
+        of_machine = " of the machine" if plan.counting == "seconds" else ""
+        lines.append(f"Cost model: {costs.model}{one}{of_machine}.")
     verifier = profile.models.get("verifier")
     if costs.per_problem.get("seconds") is not None and costs.latency_limit is None:
-        lines.append(describe_load(profile))
+        lines.append(describe_load(profile, costs.settings.batch))
     lines += describe_token_weights(profile) if costs.tokens else []
     return [*lines, *describe_settings(costs), *describe_flips(costs, plan.lam, verifier.name if verifier else None)]
 

@@ -17,7 +17,11 @@ SEED = 128
 
 
 def enclose_differences(
-    posterior: AccuracyPosterior, rows: Sequence[ChosenAllocation], first: int, level: float = 0.95
+    posterior: AccuracyPosterior,
+    rows: Sequence[ChosenAllocation],
+    first: int,
+    level: float = 0.95,
+    added: Floats | None = None,
 ) -> list[tuple[float, float]]:
     """Return the interval of one allocation's accuracy minus that of each.
 
@@ -26,8 +30,9 @@ def enclose_differences(
         rows: the allocations.
         first: index of the one.
         level: probability that an interval holds, in (0, 1).
+        added: (m, m) what the errors of costs add to the covariance, see `compute_shift_covariance`; None for nothing.
     """
-    covariance = posterior.compute_covariance([(row.table, row.allocation) for row in rows])
+    covariance = _compute_covariance(posterior, rows, added)
     variance = covariance[first, first] + covariance.diagonal() - 2 * covariance[first]
     reach = stdtrit(posterior.freedom, (1 + level) / 2) * np.sqrt(np.maximum(variance, 0))
     difference = np.array([rows[first].accuracy - row.accuracy for row in rows])
@@ -35,7 +40,7 @@ def enclose_differences(
 
 
 def compute_best_probabilities(
-    posterior: AccuracyPosterior, rows: Sequence[ChosenAllocation], margin: float
+    posterior: AccuracyPosterior, rows: Sequence[ChosenAllocation], margin: float, added: Floats | None = None
 ) -> list[float]:
     """Return for each allocation the probability that no other is better by more than the margin.
 
@@ -45,15 +50,22 @@ def compute_best_probabilities(
         posterior: the expected accuracies.
         rows: the allocations.
         margin: difference in accuracy.
+        added: as in `enclose_differences`.
     """
-    covariance = posterior.compute_covariance([(row.table, row.allocation) for row in rows])
+    covariance = _compute_covariance(posterior, rows, added)
     noise = np.random.default_rng(SEED).standard_normal((DRAWS, len(rows)))
     drawn = np.array([row.accuracy for row in rows]) + noise @ _find_root(covariance)
     behind = drawn.max(axis=1, keepdims=True) - drawn
     return [float(share) for share in (behind <= margin).mean(axis=0)]
 
 
+def _compute_covariance(posterior: AccuracyPosterior, rows: Sequence[ChosenAllocation], added: Floats | None) -> Floats:
+    """Return (m, m) the covariance of allocations up to a common level, with what errors of costs add."""
+    covariance = posterior.compute_covariance([(row.table, row.allocation) for row in rows])
+    return covariance if added is None else covariance + added
+
+
 def _find_root(covariance: Floats) -> Floats:
-    """Return the symmetric root of a covariance, which may be singular."""
+    """Return the symmetric root of a covariance, which may be singular, or slightly indefinite."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray(vectors * np.sqrt(np.clip(values, 0, None)) @ vectors.T)

@@ -21,7 +21,7 @@ from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.accuracy_prior import AccuracyPrior
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.fits.choice.prepared_prior import PreparedPrior, prepare_prior
-from isocompute.fits.groups import ProblemGroups, code_problem_groups
+from isocompute.fits.groups import ProblemGroups, code_problem_groups, compute_cluster_deviations
 
 PRIOR_PROBLEMS = 100
 """Weight of the prior's covariance over problems, in problems; chosen by regret on the worlds with even numbers."""
@@ -90,9 +90,13 @@ class AccuracyPosterior:
 
     def compute_covariance(self, chosen: Sequence[tuple[int, int]]) -> Floats:
         """Return (m, m) the covariance of m allocations, each given by its table and index, up to a common level."""
-        parts = self._split(self.factor)
-        rows = np.stack([self.tables[table].grid.weights[:, at] @ parts[table] for table, at in chosen])
+        rows = self.interpolate(self.factor, chosen)
         return rows @ rows.T
+
+    def interpolate(self, values: Floats, chosen: Sequence[tuple[int, int]]) -> Floats:
+        """Return (m, …) the values of m allocations, each given by its table and index, from (K, …) those at knots."""
+        parts = self._split(values)
+        return np.stack([self.tables[table].grid.weights[:, at] @ parts[table] for table, at in chosen])
 
     def _split(self, values: Floats) -> list[Floats]:
         ends = np.cumsum([table.accuracy.shape[1] for table in self.tables])
@@ -179,7 +183,7 @@ def _estimate_chance(problems: Floats, shape: Floats, groups: ProblemGroups) -> 
     """Return the covariance of the mean over problems, (r, r), from (P, r) values and the prior's shape (r, r)."""
     if not shape.size:  # a single knot leaves no difference to estimate
         return shape
-    deviations, freedom = _compute_deviations(problems, groups)
+    deviations, freedom = compute_cluster_deviations(problems, groups)
     measured = deviations.T @ deviations / freedom
     scale = (np.trace(measured) * freedom / np.trace(shape) + _SCALE_PROBLEMS) / (freedom + _SCALE_PROBLEMS)
     total = PRIOR_PROBLEMS + freedom
@@ -212,26 +216,12 @@ def _average_scales(between: Floats, chance: Floats, mean: Floats) -> tuple[Floa
 
 def _shrink_rest(problems: Floats, groups: ProblemGroups) -> tuple[Floats, Floats]:
     """Return (K,) the shrunk mean of what lies outside of the directions, and its spread, from (P, K) values."""
-    deviations, freedom = _compute_deviations(problems, groups)
+    deviations, freedom = compute_cluster_deviations(problems, groups)
     chance = (deviations**2).sum(axis=0) / freedom / groups.clusters
     mean = problems.mean(axis=0)
     missed = max(_REST_SPREAD**2, float((mean**2).mean() - 2 * chance.mean()))
     gain = missed / (missed + chance)
     return gain * mean, np.sqrt(gain * chance)
-
-
-def _compute_deviations(problems: Floats, groups: ProblemGroups) -> tuple[Floats, int]:
-    """Return the deviations of n clusters from the mean of their stratum, (n, …), and their degrees of freedom."""
-    sizes = groups.sizes / groups.sizes.mean()
-    sums = np.zeros((groups.clusters, problems.shape[1]))
-    np.add.at(sums, groups.cluster, problems)
-    linear = sums / groups.sizes.mean() - problems.mean(axis=0) * sizes[:, None]
-    strata = int(groups.stratum.max()) + 1
-    if strata > 1:  # the shares of the strata are fixed, so that only the variance within them counts
-        within = np.zeros((strata, linear.shape[1]))
-        np.add.at(within, groups.stratum, linear)
-        linear = linear - (within / np.bincount(groups.stratum)[:, None])[groups.stratum]
-    return linear, groups.clusters - strata
 
 
 def _compute_factor(covariance: Floats) -> Floats:

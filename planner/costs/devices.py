@@ -31,16 +31,21 @@ class Device:
         return self.flops / self.bandwidth
 
 
-# NVIDIA's data sheets, bfloat16 without sparsity: A100 80GB SXM 312 TFLOPs and 2,039 GB/s; H100 SXM 989.4 TFLOPs and
-# 3.35 TB/s; H200 SXM the same FLOPs and 4.8 TB/s; B200 (HGX) 2,250 TFLOPs and 8 TB/s, rounded as printed there;
-# L4 121 TFLOPs (242 with sparsity) and 300 GB/s.
+# Peak FLOPs are dense: NVIDIA prints most of them with 2:4 sparsity, which doubles them. Sources, NVIDIA's documents as
+# others quote them, each number from two of them at least:
+# a100, 80 GB SXM4: 312 TFLOPs (624 sparse), 2,039 GB/s. Data sheet nvidia-1758950-r4.
+# h100, 80 GB SXM5: 989.4 TFLOPs (1,978.9 sparse), 3.35 TB/s. Hopper white paper; data sheet (1,979 sparse).
+# h200, 141 GB SXM: the same chip (1,979 sparse) with 4.8 TB/s. nvidia.com/en-us/data-center/h200.
+# b200, 180 GB HGX: 2,250 TFLOPs (4,500 sparse), 7.7 TB/s. Blackwell technical brief, table 3. A bus of 7,680 bits at
+# 3,996 MHz, which a driver reports, is 7.67 TB/s (github.com/pytorch/ao/pull/4002); 8 TB/s is often quoted, of 192 GB.
+# l4, 24 GB: 121 TFLOPs (242 sparse), 300 GB/s. Data sheet, nvidia.com/en-us/data-center/l4.
 DEVICES = {
     device.name: device
     for device in (
         Device("a100", 312e12, 2.039e12),
         Device("h100", 989.4e12, 3.35e12),
         Device("h200", 989.4e12, 4.8e12),
-        Device("b200", 2250e12, 8e12),
+        Device("b200", 2250e12, 7.7e12),
         Device("l4", 121e12, 0.3e12),
     )
 }

@@ -33,7 +33,7 @@ def require_price(usage: RoleUsage, settings: CostSettings) -> ModelPrice:
     """Return the price of a role's model.
 
     Raises:
-        UnknownCostError: there are no prices, or none of this model; the message names the models that have one.
+        UnknownCostError: there are no prices, or not one of this model; the message names the models that have one.
     """
     if settings.prices is None:
         raise UnknownCostError("there are no prices; --prices FILE (prices= in Python) sets them")
@@ -42,8 +42,6 @@ def require_price(usage: RoleUsage, settings: CostSettings) -> ModelPrice:
         raise UnknownCostError(f"the profile does not name the {usage.role}'s model")
     price = settings.prices.find_price(name)
     if price is None:
-        raise UnknownCostError(
-            f"the prices in {settings.prices.source} have no '{name}', the {usage.role}'s model; they have "
-            f"{settings.prices.describe_models()}"
-        )
+        missing = settings.prices.explain_missing(name, f"the {usage.role}'s model")
+        raise UnknownCostError(f"the prices in {settings.prices.source} {missing}")
     return price

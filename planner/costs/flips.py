@@ -7,7 +7,7 @@ stay as they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from isocompute.fits.choice.recommendation import choose_recommendations
 from isocompute.planner.compare import ExpectedAccuracies
 from isocompute.planner.strategies.registry import STRATEGIES
 
+SearchPrices = Mapping[str, Mapping[tuple[int, ...], float]]
+"""Costs of searches, by strategy and the values of its numbers."""
 STEPS = 4
 """Factors are tried at so many steps per doubling, so a strategy that leads in a narrower range is missed."""
 MOST_DOUBLINGS = 4
@@ -48,7 +50,11 @@ class Flip:
 
 
 def recommend_at(
-    expected: ExpectedAccuracies, x: float, lam: float | None = None, rho: float | None = None
+    expected: ExpectedAccuracies,
+    x: float,
+    lam: float | None = None,
+    rho: float | None = None,
+    searches: SearchPrices | None = None,
 ) -> tuple[str, dict[str, int]] | None:
     """Return the strategy and the numbers that are recommended within a budget under another λ or ρ.
 
@@ -56,7 +62,9 @@ def recommend_at(
         expected: the expected accuracies.
         x: the budget.
         lam: λ; the one of the tables if not given.
-        rho: ρ; likewise. Searches keep their cost.
+        rho: ρ; likewise.
+        searches: costs of searches in x, by strategy and numbers; those of the tables if not given, and a search
+            without one is left out.
 
     Returns:
         None where no allocation is affordable.
@@ -65,7 +73,7 @@ def recommend_at(
     accuracies, kept = [], []
     uninformed = set()
     for index, (table, accuracy) in enumerate(zip(expected.tables, expected.accuracy, strict=True)):
-        cost = _price_table(table, lam, rho)
+        cost = _price_table(table, lam, rho, searches)
         within = np.flatnonzero(cost <= x * (1 + 1e-12))
         order = within[np.argsort(cost[within], kind="stable")]
         if not len(order):
@@ -83,7 +91,9 @@ def recommend_at(
     return chosen.strategy, {name: int(column[at]) for name, column in chosen.grid.numbers.items()}
 
 
-def _price_table(table: AllocationOptions, lam: float | None, rho: float | None) -> np.ndarray:
+def _price_table(
+    table: AllocationOptions, lam: float | None, rho: float | None, searches: SearchPrices | None
+) -> np.ndarray:
     """Return the cost of a table's allocations under another λ or ρ."""
     needs = STRATEGIES[table.strategy].needs if table.strategy in STRATEGIES else "search"
     numbers = table.grid.numbers
@@ -91,6 +101,9 @@ def _price_table(table: AllocationOptions, lam: float | None, rho: float | None)
         return np.asarray(numbers["S"] * (1 + lam * numbers["V"]), dtype=float)
     if needs == "scores" and rho is not None:
         return np.asarray(numbers["S"] * (1 + rho), dtype=float)
+    if needs == "search" and searches is not None:
+        prices, rows = searches.get(table.strategy, {}), np.stack([*numbers.values()], axis=1).tolist()
+        return np.array([prices.get(tuple(row), np.inf) for row in rows])
     return table.grid.cost
 
 

@@ -32,27 +32,41 @@ def compute_request_work(usage: RoleUsage, settings: CostSettings) -> Floats:
         settings: with the device and, if wanted, the batch.
 
     Raises:
-        UnknownCostError: a count, the model's size or its architecture is unknown, there is no device, or a request is
-            a search, whose texts are many.
+        UnknownCostError: a count, the model's size or its architecture is unknown, or there is no device.
     """
     if settings.device is None:
         raise UnknownCostError("memory reads need a device; --device (device= in Python) names it")
-    if usage.of_search:
-        raise UnknownCostError("the KV reads of a search are not recorded")
     model = usage.model
     if model.kv_bytes is None or model.attention_flops is None:
         raise UnknownCostError(
             f"the layers and heads of the {usage.role}'s model are unknown; fit reads them from config.json where the "
             "run's model is a local folder"
         )
-    sampled, given, read = usage.require_tokens("completion"), usage.require_tokens("prompt"), usage.uncached
-    spread = np.zeros_like(sampled) if usage.completion_sd is None else usage.completion_sd
-    decoded_pairs = sampled * given + (sampled**2 + spread**2) / 2  # step i reads the prompt and i earlier tokens
-    pairs = decoded_pairs + read * (given - read / 2)
+    decoded_pairs, read_pairs = count_pairs(usage)
     reads = model.kv_bytes * decoded_pairs
     if settings.batch is not None:
-        reads = reads + measure_weight_reads(usage, settings.batch) * sampled
-    return compute_request_flops(usage) + model.attention_flops * pairs + settings.device.intensity * reads
+        reads = reads + measure_weight_reads(usage, settings.batch) * usage.require_tokens("completion")
+    attention = model.attention_flops * (decoded_pairs + read_pairs)
+    return compute_request_flops(usage) + attention + settings.device.intensity * reads
+
+
+def count_pairs(usage: RoleUsage) -> tuple[Floats, Floats]:
+    """Return the pairs of a token and an earlier one that it reads: of sampled tokens, and of uncached prompt tokens.
+
+    Args:
+        usage: the tokens of a request; a search's pairs were counted node by node.
+
+    Raises:
+        UnknownCostError: a count is unknown.
+    """
+    if usage.of_search:
+        if usage.decoded_pairs is None or usage.read_pairs is None:
+            raise UnknownCostError("the profile does not hold the positions that searches read; fit the run again")
+        return usage.decoded_pairs, usage.read_pairs
+    sampled, given, read = usage.require_tokens("completion"), usage.require_tokens("prompt"), usage.uncached
+    spread = np.zeros_like(sampled) if usage.completion_sd is None else usage.completion_sd
+    decoded = sampled * given + (sampled**2 + spread**2) / 2  # step i reads the prompt and i earlier tokens
+    return decoded, read * (given - read / 2)
 
 
 def measure_weight_reads(usage: RoleUsage, batch: int) -> float:

@@ -33,8 +33,13 @@ class LimitedAccuracies:
     notes: list[str]
 
 
-def compute_table_latency(profile: Profile, table: AllocationOptions) -> Floats:
+def compute_table_latency(profile: Profile, table: AllocationOptions, batch: int | None = None) -> Floats:
     """Compute the expected latency of each allocation of a table, in the order of its grid.
+
+    Args:
+        profile: the profile.
+        table: a strategy's options.
+        batch: requests at once, as in `isocompute.planner.costs.seconds.compute_slowest_request`.
 
     Raises:
         UnknownCostError: the rows of a role have no times, or the profile does not hold their spread.
@@ -51,21 +56,24 @@ def compute_table_latency(profile: Profile, table: AllocationOptions) -> Floats:
         return np.array([seconds[places[column]] for column in columns])
     scored = STRATEGIES[table.strategy].needs == "scores"
     verifications = numbers.get("V", np.zeros_like(numbers["S"]))
-    return compute_latency(profile, measure_usage(profile), numbers["S"], verifications, scored)
+    return compute_latency(profile, measure_usage(profile), numbers["S"], verifications, scored, batch)
 
 
-def compute_option_latency(profile: Profile, option: StrategyOption) -> float:
+def compute_option_latency(profile: Profile, option: StrategyOption, batch: int | None = None) -> float:
     """Return the expected latency of an option.
+
+    Args:
+        profile: the profile.
+        option: the option.
+        batch: requests at once, as in `compute_table_latency`.
 
     Raises:
         UnknownCostError: it is unknown.
     """
     requests = count_requests(option)
     if requests is not None and option.solutions is not None:
-        usage = measure_usage(profile)
-        return float(
-            compute_latency(profile, usage, [option.solutions], [option.verifications or 0], "scorer" in requests)[0]
-        )
+        usage, V = measure_usage(profile), option.verifications or 0
+        return float(compute_latency(profile, usage, [option.solutions], [V], "scorer" in requests, batch)[0])
     part, at = profile.strategies.get(option.strategy), find_search_allocation(profile, option)
     usage = measure_search_usage(profile, part) if isinstance(part, Searches) else {}
     if "solver" not in usage or at is None:
@@ -73,13 +81,16 @@ def compute_option_latency(profile: Profile, option: StrategyOption) -> float:
     return float(usage["solver"].require_tokens("seconds")[at])
 
 
-def limit_latency(profile: Profile, expected: ExpectedAccuracies, limit: float) -> LimitedAccuracies:
+def limit_latency(
+    profile: Profile, expected: ExpectedAccuracies, limit: float, batch: int | None = None
+) -> LimitedAccuracies:
     """Leave out the allocations whose expected latency is above a limit, and the strategies whose latency is unknown.
 
     Args:
         profile: the profile.
         expected: the expected accuracies.
         limit: seconds until an answer.
+        batch: requests at once, as in `compute_table_latency`.
 
     Raises:
         BudgetError: the latency of a solution is unknown, or above the limit.
@@ -89,7 +100,7 @@ def limit_latency(profile: Profile, expected: ExpectedAccuracies, limit: float) 
     left_out, highest, fastest = 0, 0.0, np.inf
     for table, values in zip(expected.tables, expected.accuracy, strict=True):
         try:
-            latency = compute_table_latency(profile, table)
+            latency = compute_table_latency(profile, table, batch)
         except UnknownCostError as error:
             if table.strategy == "sc":
                 raise BudgetError(f"The latency of a solution is unknown: {error}.") from None

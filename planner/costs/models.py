@@ -12,6 +12,7 @@ from isocompute.fits.arrays import Floats
 from isocompute.planner.costs.dollars import compute_request_dollars
 from isocompute.planner.costs.flops import compute_request_flops
 from isocompute.planner.costs.kv import compute_request_work
+from isocompute.planner.costs.seconds import compute_machine_seconds
 from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.costs.usage import REQUESTS, RoleUsage, UnknownCostError, measure_search_usage, measure_usage
 from isocompute.planner.profile import Profile, Searches
@@ -85,7 +86,7 @@ def price_profile_requests(profile: Profile, model: str, settings: CostSettings)
 
     Args:
         profile: the profile.
-        model: a cost model but for seconds, which are no sum over requests.
+        model: a cost model; ``seconds`` are those of the machine, as latencies are no sum over requests.
         settings: prices, device and batch.
     """
     usage = measure_usage(profile)
@@ -113,6 +114,8 @@ def price_usage(
     """
     if model in PRICED_MODELS:
         return PRICED_MODELS[model](usage[role], settings)
+    if model == "seconds":
+        return compute_machine_seconds(profile, usage[role], settings.batch)
     return count_request_tokens(profile, usage, role, COUNTED_MODELS[model])
 
 
@@ -146,9 +149,11 @@ def price_searches(profile: Profile, costs: RequestCosts, settings: CostSettings
     """Price the searches of a profile at each allocation; those of unknown cost are left out.
 
     They are priced from their tokens by role. Where an older profile does not hold these, FLOPs follow from the cost in
-    uncached tokens, if the two agree on the cost of scoring a solution.
+    uncached tokens, if the two agree on the cost of scoring a solution. The machine time of a search is not recorded.
     """
-    found = {}
+    found: dict[str, Floats] = {}
+    if costs.model == "seconds":
+        return found
     for name, part in profile.searches.items():
         if not is_search(name):
             continue
@@ -206,9 +211,14 @@ def price_profile(profile: Profile, costs: RequestCosts) -> Profile:
     )
 
 
-def list_needed_roles(profile: Profile) -> list[str]:
-    """Return the roles whose requests some strategy of a profile makes, the solver first."""
+def list_needed_roles(profile: Profile, with_searches: bool = True) -> list[str]:
+    """Return the roles whose requests some strategy of a profile makes, the solver first.
+
+    Args:
+        profile: the profile.
+        with_searches: whether its searches count.
+    """
     needs = {STRATEGIES[name].needs for name in profile.strategies if name in STRATEGIES}
     roles = ["solver"]
     roles += ["verifier"] if "verifications" in needs else []
-    return roles + (["scorer"] if "scores" in needs or profile.searches else [])
+    return roles + (["scorer"] if "scores" in needs or (with_searches and profile.searches) else [])

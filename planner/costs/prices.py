@@ -1,13 +1,12 @@
-"""Price files: dollars per million tokens by model, in the project's own form or in inspect_ai's."""
+"""Price files: dollars per million tokens by model, in the project's own form, in inspect_ai's or in litellm's."""
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import math
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from isocompute.errors import ConfigError, DataError
@@ -17,10 +16,16 @@ from isocompute.runners.storage.files import read_file
 
 OWN_KEYS = {"input": "input", "output": "output", "cached_read": "cached_read", "batch_discount": "batch_discount"}
 INSPECT_KEYS = {"input_cache_read": "cached_read", "input_cache_write": "cached_write"}
-"""inspect_ai's further keys. Runs do not log writes to a cache, so they are billed as input."""
+"""inspect_ai's further keys. Runs do not log writes to a cache, so they are billed as input. Its documentation asks for
+0 where a price is not used, so cached reads at 0 are billed as input."""
 PRICE_KEYS = OWN_KEYS | INSPECT_KEYS
 MILLION = 1e6
 SHOWN_MODELS = 12
+LITELLM_FILE = "model_prices_and_context_window_backup.json"
+"""litellm's table, as the package ships it."""
+LITELLM_INPUT, LITELLM_OUTPUT = "input_cost_per_token", "output_cost_per_token"
+LITELLM_EXAMPLE = "sample_spec"
+"""The entry of litellm's table that is an example."""
 
 
 @dataclass(frozen=True)
@@ -53,32 +58,57 @@ class PriceTable:
     models: Mapping[str, ModelPrice]
 
     def find_price(self, name: str) -> ModelPrice | None:
-        """Return the price of a model; None if there is none.
-
-        A name is also found by its last part, so that ``gpt-4o`` is found as ``openai/gpt-4o``, if only one matches.
+        """Return the price of a model; None if there is none, or if several prices fit its name, see `find_matches`.
 
         >>> table = PriceTable("a.yaml", {"openai/gpt-4o": ModelPrice(2.5, 10)})
         >>> table.find_price("gpt-4o").output, table.find_price("gpt-4")
         (10, None)
         """
-        if name in self.models:
-            return self.models[name]
-        last = name.rstrip("/").rsplit("/", 1)[-1].lower()
-        matching = [price for key, price in self.models.items() if key.rsplit("/", 1)[-1].lower() == last]
-        return matching[0] if len(set(matching)) == 1 else None
+        found = {self.models[key] for key in self.find_matches(name)}
+        return found.pop() if len(found) == 1 else None
+
+    def find_matches(self, name: str) -> list[str]:
+        """Return the models in the table that a name may mean, from the closest way of matching that finds any.
+
+        These are the name itself; the end of it (``gpt-4o`` for ``openai/gpt-4o``); what ends with it
+        (``openai/gpt-4o`` for ``gpt-4o``); and what has the same last part. The last two do not look at capitals.
+
+        >>> table = PriceTable("a.yaml", dict.fromkeys(["m", "a/m", "b/c/m"], ModelPrice(1, 1)))
+        >>> table.find_matches("x/m"), table.find_matches("c/M"), table.find_matches("d/M")
+        (['m'], ['b/c/m'], ['m', 'a/m', 'b/c/m'])
+        """
+        parts = name.rstrip("/").split("/")
+        for end in (parts[at:] for at in range(len(parts))):
+            if (key := "/".join(end)) in self.models:
+                return [key]
+        lower = [part.lower() for part in parts]
+        split = {key: key.lower().split("/") for key in self.models}
+        longer = [key for key, own in split.items() if own[-len(lower) :] == lower]
+        return longer or [key for key, own in split.items() if own[-1] == lower[-1]]
 
     def describe_models(self) -> str:
         """Return the names of its models, the first ones if there are many."""
-        names = [format_one_line(name, 80) for name in sorted(self.models)]
-        more = f" and {len(names) - SHOWN_MODELS:,} more" if len(names) > SHOWN_MODELS else ""
-        return ", ".join(f"'{name}'" for name in names[:SHOWN_MODELS]) + more
+        return _list_names(self.models)
+
+    def explain_missing(self, name: str, what: str) -> str:
+        """Say why `find_price` finds no price of a model, none or several; ``what`` says which model it is."""
+        if matches := self.find_matches(name):
+            return f"have several that '{name}', {what}, may mean, at different prices: {_list_names(matches)}"
+        return f"have no '{name}', {what}; they have {self.describe_models()}"
+
+
+def _list_names(models: Iterable[str]) -> str:
+    """Return names of models as text, the first ones if there are many."""
+    names = [format_one_line(name, 80) for name in sorted(models)]
+    more = f" and {len(names) - SHOWN_MODELS:,} more" if len(names) > SHOWN_MODELS else ""
+    return ", ".join(f"'{name}'" for name in names[:SHOWN_MODELS]) + more
 
 
 def read_prices(path: str) -> PriceTable:
     """Read a price file in YAML or JSON.
 
     Each model's name stands before its ``input`` and ``output`` in dollars per million tokens, and if wanted
-    ``cached_read`` (``input_cache_read`` in inspect_ai's files) and ``batch_discount``.
+    ``cached_read`` (``input_cache_read`` in inspect_ai's files) and ``batch_discount``. litellm's table is read too.
 
     Raises:
         DataError: there is no such file, or it does not hold prices; the message names the model and the key.
@@ -112,6 +142,8 @@ def parse_prices(content: Any, source: str) -> PriceTable:
             f"The price file '{source}' must hold models by name, each with input and output in dollars per million "
             "tokens."
         )
+    if any(isinstance(price, dict) and LITELLM_INPUT in price for price in content.values()):
+        return convert_litellm_prices(content, source)
     return PriceTable(source, {str(name): _parse_price(name, price, source) for name, price in content.items()})
 
 
@@ -123,6 +155,8 @@ def _parse_price(name: object, price: Any, source: str) -> ModelPrice:
         raise DataError(f"{where}: the key {unknown[0]!r:.60} is not known; the keys are {', '.join(PRICE_KEYS)}.")
     numbers = {PRICE_KEYS[key]: _check_price(value, f"{where}: {key}") for key, value in price.items()}
     numbers.pop("cached_write", None)
+    if "input_cache_read" in price and not numbers["cached_read"]:
+        del numbers["cached_read"]
     if missing := [key for key in ("input", "output") if numbers.get(key) is None]:
         raise DataError(f"{where}: {missing[0]} is missing.")
     discount = numbers.get("batch_discount") or 0.0
@@ -140,36 +174,48 @@ def _check_price(value: object, where: str) -> float | None:
 
 
 def load_litellm_prices() -> PriceTable:
-    """Return the price table of litellm, as the installed package ships it.
+    """Return the price table of litellm, as the installed package ships it; the package itself is not imported.
 
     Raises:
         ConfigError: the package is not installed.
     """
-    if importlib.util.find_spec("litellm") is None:
+    package = importlib.util.find_spec("litellm")
+    folders = [] if package is None else list(package.submodule_search_locations or [])
+    file = next((path for folder in folders if (path := Path(folder) / LITELLM_FILE).is_file()), None)
+    if file is None:
         raise ConfigError(
             "Costs in dollars need prices: --prices FILE (prices= in Python), a YAML or JSON file with input and "
             "output in dollars per million tokens for each model; litellm's table is used where it is installed."
         )
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # otherwise it is fetched from the network
-    return convert_litellm_prices(importlib.import_module("litellm").model_cost)
+    return convert_litellm_prices(parse_json(file.read_text(encoding="utf-8"), str(file)), "litellm")
 
 
-def convert_litellm_prices(entries: Mapping[str, Mapping[str, Any]]) -> PriceTable:
-    """Convert litellm's table, in dollars a token; entries without both prices are left out.
+def convert_litellm_prices(entries: Mapping[str, Any], source: str) -> PriceTable:
+    """Convert litellm's table, which is in dollars a token.
+
+    Left out are its example, and entries whose bill does not follow from prompt, cached and completion tokens: without
+    both prices or with both zero, with a price of a request, or with another one of reasoning tokens. Its batch prices
+    and its prices of very long prompts are not used.
 
     >>> entries = {"gpt": {"input_cost_per_token": 2.5e-6, "output_cost_per_token": 1e-5}, "dall-e": {}}
-    >>> convert_litellm_prices(entries).models
+    >>> convert_litellm_prices(entries, "litellm").models
     {'gpt': ModelPrice(input=2.5, output=10.0, cached_read=None, batch_discount=0.0)}
     """
     models = {}
     for name, entry in entries.items():
-        given, sampled = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
-        cached = entry.get("cache_read_input_token_cost")
-        if isinstance(given, int | float) and isinstance(sampled, int | float):
-            read = _scale_price(cached) if isinstance(cached, int | float) else None
-            models[name] = ModelPrice(_scale_price(given), _scale_price(sampled), read)
-    return PriceTable("litellm", models)
+        if not isinstance(entry, dict) or name == LITELLM_EXAMPLE or entry.get("input_cost_per_request"):
+            continue
+        given, sampled = _read_token_price(entry, LITELLM_INPUT), _read_token_price(entry, LITELLM_OUTPUT)
+        reasoning = _read_token_price(entry, "output_cost_per_reasoning_token")
+        if given is None or sampled is None or not (given or sampled) or reasoning not in (None, sampled):
+            continue
+        models[str(name)] = ModelPrice(given, sampled, _read_token_price(entry, "cache_read_input_token_cost"))
+    return PriceTable(source, models)
 
 
-def _scale_price(of_token: float) -> float:
-    return round(of_token * MILLION, 9)
+def _read_token_price(entry: Mapping[str, Any], key: str) -> float | None:
+    """Return a price of litellm in dollars per million tokens; None if it is absent, or no number of 0 or more."""
+    value = entry.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        return None
+    return round(value * MILLION, 9)

@@ -10,6 +10,7 @@ from isocompute.planner.budget import format_amount, round_up
 from isocompute.planner.costs.allocation import ProblemSpread
 from isocompute.planner.costs.devices import UTILISATION
 from isocompute.planner.costs.flips import Flip
+from isocompute.planner.costs.gpu_hours import GpuHours
 from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.profile import Profile
 
@@ -59,6 +60,7 @@ class PlanCosts:
         latency_limit: seconds until an answer; None without a limit.
         target: the accuracy to reach; None without.
         target_bound: the accuracy that the recommendation reaches with 90 % probability; None without a target.
+        hours: how GPU-hours were found; None if they were not asked for.
     """
 
     model: str
@@ -78,6 +80,7 @@ class PlanCosts:
     latency_limit: float | None = None
     target: float | None = None
     target_bound: float | None = None
+    hours: GpuHours | None = None
 
 
 def describe_plan_costs(costs: PlanCosts) -> list[str]:
@@ -125,16 +128,30 @@ def describe_settings(costs: PlanCosts) -> list[str]:
         discounted = any(price.batch_discount for price in settings.prices.models.values())
         with_discount = ", batch discounts taken off" if discounted else ""
         sentences.append(f"Dollars are by the prices in {settings.prices.source}{with_discount}.")
-    if settings.device is not None:
-        sentences.append(f"GPU-hours are of {settings.device.name} at {100 * UTILISATION:.0f} % of its peak FLOPs.")
-        if costs.per_problem.get("kv") is not None:
-            batch = "a batch so large that reads of the weights cost nothing"
-            batch = batch if settings.batch is None else f"a batch of {settings.batch}"
-            sentences.append(
-                f"KV reads are charged {settings.device.intensity:,.0f} FLOPs a byte, as on {settings.device.name}, at "
-                f"{batch}."
-            )
+    sentences += describe_gpu_hours(costs)
+    if settings.device is not None and costs.per_problem.get("kv") is not None:
+        batch = "a batch so large that reads of the weights cost nothing"
+        batch = batch if settings.batch is None else f"a batch of {settings.batch}"
+        sentences.append(
+            f"KV reads are charged {settings.device.intensity:,.0f} FLOPs a byte, as on {settings.device.name}, at "
+            f"{batch}."
+        )
     return sentences
+
+
+def describe_gpu_hours(costs: PlanCosts) -> list[str]:
+    """Return a sentence on where GPU-hours come from; none if they are unknown."""
+    hours, device = costs.hours, costs.settings.device
+    if hours is None or hours.amount is None:
+        return []
+    by_peak = "" if device is None else f"{device.name} at {100 * UTILISATION:.0f} % of its peak FLOPs"
+    if hours.source == "device":
+        return [f"GPU-hours are of {by_peak}."]
+    sentence = "GPU-hours are by the run's measured throughput, of the machine that it ran on"
+    if hours.of_device is None:
+        return [f"{sentence}."]
+    amount = format_amount(round_up(hours.of_device, PRINTED_DIGITS), "gpu-hours", PRINTED_DIGITS)
+    return [f"{sentence}; by FLOPs they would be {amount} of {by_peak}."]
 
 
 def describe_token_weights(profile: Profile) -> list[str]:

@@ -32,6 +32,7 @@ class PlanRequest:
         problems: number of problems of the job, for which budgets are totals; None for budgets per problem.
         target: the accuracy to reach.
         latency: seconds until an answer.
+        is_asked: whether the cost model was asked for; if not, it is that of the budget's unit.
     """
 
     budget: Budget | None
@@ -42,6 +43,7 @@ class PlanRequest:
     problems: int | None = None
     target: float | None = None
     latency: float | None = None
+    is_asked: bool = False
 
     def name_model(self, profile: Profile) -> str:
         """Return the name of the cost model; a profile's own way of counting tokens if none was asked for."""
@@ -91,9 +93,8 @@ def build_request(
     machine = None if device is None else get_device(device)
     if model == "dollars" and table is None:
         table = load_litellm_prices()
-    if machine is None and (model == "kv" or (budget is not None and budget.unit == "gpu-hours")):
-        what = "The cost model kv" if model == "kv" else "A budget in gpu-hours"
-        raise ConfigError(f"{what} needs a device: --device h100 (device= in Python).")
+    if machine is None and model == "kv":
+        raise ConfigError("The cost model kv needs a device: --device h100 (device= in Python).")
     return PlanRequest(
         budget=budget,
         model=model,
@@ -103,6 +104,7 @@ def build_request(
         problems=counts["problems"],
         target=None if target is None else read_target(target),
         latency=None if latency is None else read_latency(latency),
+        is_asked=cost is not None,
     )
 
 

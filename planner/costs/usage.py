@@ -13,7 +13,7 @@ from isocompute.planner.profile import ModelRecord, Profile, Searches
 
 REQUESTS = {"solver": "a solution", "verifier": "a verification", "scorer": "scoring a solution"}
 """The roles, and what one request of each makes."""
-USAGE_FIELDS = ("prompt", "cached", "completion", "completion_sd", "seconds")
+USAGE_FIELDS = ("prompt", "cached", "completion", "completion_sd", "seconds", "decoded_pairs", "read_pairs")
 
 
 class UnknownCostError(DataError):
@@ -32,6 +32,8 @@ class RoleUsage:
         completion: completion tokens.
         completion_sd: standard deviation of the completion tokens of a problem's rows.
         seconds: wall time of a row, while other rows ran too.
+        decoded_pairs: of a search, pairs of a sampled token and an earlier one; None where its nodes are unknown.
+        read_pairs: the same of the prompt tokens that are not cached.
         of_search: whether a request is a complete search, whose texts are many.
     """
 
@@ -42,6 +44,8 @@ class RoleUsage:
     completion: Floats | None = None
     completion_sd: Floats | None = None
     seconds: Floats | None = None
+    decoded_pairs: Floats | None = None
+    read_pairs: Floats | None = None
     of_search: bool = False
 
     def require_tokens(self, name: str) -> Floats:

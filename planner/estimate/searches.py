@@ -13,16 +13,20 @@ from isocompute.fits import ModelWork, count_row_tokens
 from isocompute.planner.estimate.costs import ModelSizes, RunCosts, get_token_columns, measure_scoring_work, price_works
 from isocompute.planner.estimate.pool_from_run import RunPool
 from isocompute.planner.estimate.records import TOKEN_FIELDS
+from isocompute.planner.estimate.search_reads import READ_COLUMNS, measure_search_reads
 from isocompute.runners.config.sweep import Sweep
+from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SCORER_TOKENS, SEARCHES_TABLE
 
 SEARCH_SHAPE = {"n": "N", "beam_width": "M", "lookahead": "k"}
 """The columns that distinguish the allocations of a search, and their names in a profile."""
+PAIRS = ("decoded_pairs", "read_pairs")
 SEARCH_TOKENS = {
-    "solver": dict(zip((*TOKEN_FIELDS[:3], "seconds"), (*SEARCHES_TABLE.tokens, "seconds"), strict=True)),
-    "scorer": dict(zip(TOKEN_FIELDS[:3], SCORER_TOKENS, strict=True)),
+    "solver": dict(zip((*TOKEN_FIELDS[:3], *PAIRS), (*SEARCHES_TABLE.tokens, *READ_COLUMNS[:2]), strict=True))
+    | {"seconds": "seconds"},
+    "scorer": dict(zip((*TOKEN_FIELDS[:3], *PAIRS), (*SCORER_TOKENS, *READ_COLUMNS[2:]), strict=True)),
 }
-"""The columns of searches by role, under their names in `TokenMeans`."""
+"""The columns of searches by role, under their names in `TokenMeans`; pairs are those of `READ_COLUMNS`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,7 @@ class MeasuredSearches:
         seeds: (A,) number of searches of each problem.
         costs: (A,) in x, by way of counting tokens, means over problems and seeds; None where unknown.
         tokens: by role, columns of `TokenMeans`, (A,) means of a search; the solver's seconds are those of the search.
+            Beside them pairs of a token and an earlier one that it reads, see `measure_search_reads`.
         accuracy: (P, A) means over seeds. Their spread between problems includes the spread between seeds, and so does
             every interval over problems.
     """
@@ -54,9 +59,14 @@ def measure_searches(run: RunPool, costs: RunCosts) -> dict[str, MeasuredSearche
     origin = run.origin
     if not isinstance(origin, Sweep) or origin.scorer is None or not origin.searches or run.rows.searches.empty:
         return {}
-    shapes = [(*shape, search.seeds, search.select) for shape, search in origin.searches_by_shape.items()]
-    run_searches = pd.DataFrame(shapes, columns=["strategy", *SEARCH_SHAPE, "seeds", "select"])
+    shapes = [
+        (*shape, search.seeds, search.select, search.revision_prompt is not None)
+        for shape, search in origin.searches_by_shape.items()
+    ]
+    run_searches = pd.DataFrame(shapes, columns=["strategy", *SEARCH_SHAPE, "seeds", "select", "revised"])
     searches = run.select_rows(run.rows.searches).merge(run_searches, on=["strategy", *SEARCH_SHAPE])
+    prompts = run.rows.solutions.groupby("problem_id")["prompt_tokens"].mean()
+    searches = searches.join(measure_search_reads(Run(run.path), searches, prompts))
     writes = origin.scorer.uses_verifier
     names = dict.fromkeys(f"{search.strategy}+{search.select}" for search in origin.searches)
     parts = {}

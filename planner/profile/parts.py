@@ -255,6 +255,21 @@ class ModelRecord(BaseModel):
     settings: dict[str, Any] = {}
 
 
+class LoadPoint(BaseModel):
+    """Rows of one role that ran beside a similar number of others.
+
+    Args:
+        concurrency: mean number of rows at once, over their time.
+        token_seconds: seconds of a token: their wall times over their completion tokens.
+        rows: number of these rows.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
+    concurrency: PositiveNumber
+    token_seconds: PositiveNumber
+    rows: Annotated[int, Field(ge=1)]
+
+
 class TimeSpread(BaseModel):
     """Spread of the wall times of one role's rows around the mean of their problem, and the number that ran at once.
 
@@ -263,6 +278,9 @@ class TimeSpread(BaseModel):
         rows: number of rows.
         busy: seconds during which at least one of the rows was under way; None if their start is unknown.
         concurrency: mean number of rows under way while any was; None likewise.
+        lengths: quantiles of a row's completion tokens over the mean of its problem, at `TIME_LEVELS`; None where
+            `loads` is empty.
+        loads: seconds of a token at different numbers of rows at once; empty if too few were measured.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
@@ -270,6 +288,8 @@ class TimeSpread(BaseModel):
     rows: Annotated[int, Field(ge=1)]
     busy: PositiveNumber | None = None
     concurrency: PositiveNumber | None = None
+    lengths: Annotated[list[NonNegativeNumber], Field(min_length=33, max_length=33)] | None = None
+    loads: list[LoadPoint] = []
 
 
 TIME_LEVELS = tuple(1 - (1 - k / 32) ** 2 for k in range(33))

@@ -255,6 +255,9 @@ class Profile(BaseModel):
         """Write the profile with one line per problem; the same content gives the same bytes."""
         absent = {name for name in ("missing", "timings", "settled", "caps") if not getattr(self, name)}
         content = self.model_dump(mode="json", by_alias=True, exclude=absent)
+        for spread in content.get("timings", {}).values():
+            if not spread["loads"]:
+                del spread["loads"], spread["lengths"]
         fields = {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
         present = [name for name in ("coverage", "caps", "settled") if content.get(name) is not None]
         fields |= {name: encode_part(content[name]) for name in present}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,7 +79,7 @@ def test_the_units_of_one_plan_agree_with_its_tokens_by_role(lab):
     assert costs.per_problem["cached"] == pytest.approx(uncached, rel=1e-5)
     assert costs.per_problem["flops"] == pytest.approx(2 * 860416 * uncached)
     hour = 989.4e12 * 0.4 * 3600
-    assert costs.per_problem["gpu_hours"] == pytest.approx(costs.per_problem["flops"] / hour)
+    assert costs.hours.of_device == pytest.approx(costs.per_problem["flops"] / hour)
 
 
 def test_x_is_the_cost_of_a_solution_under_the_cost_model(lab):
@@ -224,6 +225,28 @@ def test_kv_says_at_which_batch_and_device_it_flips(hand_profile):
     }
 
 
+def test_under_another_device_searches_have_another_cost():
+    """What flips are computed from, against a plan that is made under the other device."""
+    from isocompute.planner.compare import compute_expected_accuracies
+    from isocompute.planner.costs.devices import DEVICES
+    from isocompute.planner.priced_plan import apply_cost_model, recommend_under
+
+    searched = read_profile("lab-both-small")
+    first = build_request(Budget.parse("8x"), cost="kv", device="a100", batch=1)
+    profile, lam, _ = apply_cost_model(searched, "kv", first)
+    expected = compute_expected_accuracies(profile, profile.lam if lam is None else lam)
+    done = make_priced_plan(searched, first)
+    for name, batch in (("l4", 1), ("a100", None)):
+        settings = replace(first.settings, device=DEVICES[name], batch=batch)
+        other = plan(searched, "8x", cost="kv", device=name, batch=batch).recommendation.strategy
+        found = recommend_under(done, profile, expected, first, settings)
+        assert found == (None if other == done.recommendation.strategy else other)
+    table = next(each for each in expected.tables if each.strategy == "beam+weighted")
+    cheap = {"beam+weighted": dict.fromkeys(zip(*(c.tolist() for c in table.grid.numbers.values()), strict=True), 1.0)}
+    assert recommend_at(expected, 1.0, searches=cheap)[0] == "beam+weighted"
+    assert recommend_at(expected, 1e6, searches={})[0] not in searched.searches
+
+
 @pytest.mark.parametrize(
     ("budget", "given", "said"),
     [
@@ -231,7 +254,7 @@ def test_kv_says_at_which_batch_and_device_it_flips(hand_profile):
         ("$1", {"cost": "flops", "prices": HAND_PRICES}, "A budget in $ is priced by dollars; the cost model flops"),
         ("1e9 FLOPs", {"cost": "tokens"}, "A budget in FLOPs is priced by flops or kv; the cost model tokens prices"),
         ("96x", {"cost": "kv"}, "The cost model kv needs a device: --device h100"),
-        ("2 gpu-hours", {}, "A budget in gpu-hours needs a device"),
+        ("2 gpu-hours", {"cost": "flops"}, "A budget in gpu-hours needs a device"),
         ("96x", {"cost": "flops", "lam": 1.0}, "λ (--lambda, lam=) and the cost model flops both say what a request"),
         ("96x", {"cost": "prompts", "lam": 1.0}, "is given as 1.0 and the cost model as prompts"),
         ("96x", {"device": "tpu"}, "The device 'tpu' is not known; it must be one of a100, h100"),
