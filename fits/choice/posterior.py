@@ -89,10 +89,17 @@ class AccuracyPosterior:
         return [part @ table.grid.weights for part, table in zip(parts, self.tables, strict=True)]
 
     def compute_covariance(self, chosen: Sequence[tuple[int, int]]) -> Floats:
-        """Return (m, m) the covariance of m allocations, each given by its table and index, up to a common level."""
+        """Return (m, m) the covariance of m different allocations, up to a common level.
+
+        An allocation that was not run may lie off its interpolation, whatever the others do.
+
+        Args:
+            chosen: the table and the index of each.
+        """
         parts = self._split(self.factor)
         rows = np.stack([self.tables[table].grid.weights[:, at] @ parts[table] for table, at in chosen])
-        return rows @ rows.T
+        missed = np.array([self.tables[table].get_interpolation_error(at) for table, at in chosen])
+        return np.asarray(rows @ rows.T + np.diag(missed**2))
 
     def _split(self, values: Floats) -> list[Floats]:
         ends = np.cumsum([table.accuracy.shape[1] for table in self.tables])
