@@ -101,7 +101,9 @@ def interpolate_amounts(amounts: ArrayLike, weights: ArrayLike) -> Floats:
     values, shares = np.asarray(amounts, dtype=float), np.asarray(weights, dtype=float)
     is_linear = ((shares > 0) & (values[:, None] <= 0)).any(axis=0) | (shares == 1).any(axis=0)
     logarithms = np.log(np.where(values > 0, values, 1.0))
-    return np.where(is_linear, values @ shares, np.exp(logarithms @ shares))
+    # Not by a product of matrices, whose last bits depend on the order of the allocations.
+    means = [(column[:, None] * shares).sum(axis=0) for column in (values, logarithms)]
+    return np.where(is_linear, means[0], np.exp(means[1]))
 
 
 def compute_usual_error(size: float, low: float, high: float) -> float:
