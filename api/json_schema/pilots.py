@@ -169,13 +169,13 @@ class SearchRequestJson(JsonBlock):
     seeds: int
     """Seeds of each problem that this size has afterwards."""
     reason: str
-    """Why it is worth running."""
+    """The reason to run them."""
     cost: float | None
     """Total cost of the searches, in x; null outside of the sizes that were run, where it is unknown."""
     gain_points: float | None
-    """How much lower the expected regret is afterwards, in points; null where that is unknown."""
+    """The expected regret now minus that afterwards, in points; null where that is unknown."""
     entries: str
-    """What the search's entry under ``searches`` in the sweep file becomes, in YAML."""
+    """The new entry of the search under ``searches`` in the sweep file, in YAML; two where one size gets more seeds."""
 
 
 class NextJson(CommandJson):

@@ -140,14 +140,14 @@ def exclude_needless_sizes(table: AllocationOptions, expected: Floats, margin: f
     """
     if table.interpolation_error is None:
         return expected
-    run = _accumulate_before(np.where(table.is_interpolated, -np.inf, expected))
+    run = _compute_highest_before(np.where(table.is_interpolated, -np.inf, expected))
     return np.where(table.is_interpolated & (expected <= run + margin), -np.inf, expected)
 
 
 def _list_improvements(accuracy: Floats, cost: Floats) -> list[tuple[int, float, float]]:
     """Return index, accuracy and cost of each allocation that is better than every cheaper one."""
     steps: list[tuple[int, float, float]] = []
-    better = np.flatnonzero(accuracy > _accumulate_before(accuracy))
+    better = np.flatnonzero(accuracy > _compute_highest_before(accuracy))
     for step in zip(better.tolist(), accuracy[better].tolist(), cost[better].tolist(), strict=True):
         if steps and step[1] <= steps[-1][1] + TIE_TOLERANCE:
             continue
@@ -157,7 +157,7 @@ def _list_improvements(accuracy: Floats, cost: Floats) -> list[tuple[int, float,
     return steps
 
 
-def _accumulate_before(accuracy: Floats) -> Floats:
+def _compute_highest_before(accuracy: Floats) -> Floats:
     """Return for each allocation the highest accuracy of those before it; -inf for the first."""
     return np.concatenate([[-np.inf], np.maximum.accumulate(accuracy)[:-1]])
 

@@ -71,7 +71,9 @@ def list_sizes_between(numbers: Mapping[str, ArrayLike]) -> SizesBetween:
     weights = [np.zeros((count, 0))]
     for chain in _list_chains(columns):
         on = columns[SIZE][chain]
-        found = [(at, size) for at, low, high in zip(chain, on, on[1:], strict=False) for size in _double(low, high)]
+        found = [
+            (at, size) for at, low, high in zip(chain, on, on[1:], strict=False) for size in _list_doublings(low, high)
+        ]
         if not found:
             continue
         part = np.zeros((count, len(found)))
@@ -129,7 +131,7 @@ def compute_usual_error(size: float, low: float, high: float) -> float:
     return float(UNSIMULATED_SPREAD * np.sqrt(max(contrast @ kernel @ contrast, 0.0)))
 
 
-def leave_sizes_out(numbers: Mapping[str, ArrayLike], accuracy: ArrayLike) -> list[LeftOutSize]:
+def measure_left_out_sizes(numbers: Mapping[str, ArrayLike], accuracy: ArrayLike) -> list[LeftOutSize]:
     """Interpolate each size that has neighbours on both sides without its own measurement.
 
     Args:
@@ -137,7 +139,7 @@ def leave_sizes_out(numbers: Mapping[str, ArrayLike], accuracy: ArrayLike) -> li
         accuracy: (P, A) accuracy of each problem.
 
     Example:
-        >>> (one,) = leave_sizes_out({"N": [4, 16, 64]}, [[0.5, 0.75, 0.75], [0.5, 0.75, 0.75]])
+        >>> (one,) = measure_left_out_sizes({"N": [4, 16, 64]}, [[0.5, 0.75, 0.75], [0.5, 0.75, 0.75]])
         >>> one.numbers, round(one.error, 6), round(one.usual, 4)
         ({'N': 16}, -0.125, 0.0595)
     """
@@ -164,7 +166,7 @@ def compute_error_scale(left_out: Sequence[LeftOutSize]) -> float:
         left_out: sizes of any number of searches; without any the scale is 1.
 
     Example:
-        >>> compute_error_scale([LeftOutSize({"N": 16}, 0.0, 0.06)]) ** 2
+        >>> round(compute_error_scale([LeftOutSize({"N": 16}, 0.0, 0.06)]) ** 2, 9)
         0.75
     """
     squares = [(each.error / each.usual) ** 2 for each in left_out]
@@ -221,7 +223,7 @@ def _list_chains(columns: Mapping[str, Ints]) -> list[Ints]:
     return [np.array(sorted(chain, key=lambda at: columns[SIZE][at]), dtype=np.int64) for chain in chains.values()]
 
 
-def _double(low: int, high: int) -> list[int]:
+def _list_doublings(low: int, high: int) -> list[int]:
     """Return the doublings of a size below another."""
     sizes = []
     while (low := 2 * int(low)) < high:

@@ -11,8 +11,8 @@ from isocompute.fits.choice.options import AllocationOptions, build_listed_optio
 from isocompute.fits.choice.size_interpolation import (
     build_sized_options,
     compute_error_scale,
-    leave_sizes_out,
     list_sizes_between,
+    measure_left_out_sizes,
 )
 from isocompute.planner.profile import Profile, Searches
 
@@ -37,7 +37,7 @@ def build_search_options(profile: Profile, name: str, between: bool) -> Allocati
 def measure_error_scale(profile: Profile) -> float:
     """Measure how large the interpolation's errors are, from all sizes of all searches that can be left out."""
     parts = profile.searches.values()
-    return compute_error_scale([each for part in parts for each in leave_sizes_out(part.numbers, part.array)])
+    return compute_error_scale([each for part in parts for each in measure_left_out_sizes(part.numbers, part.array)])
 
 
 def find_size_weights(part: Searches, numbers: Mapping[str, int]) -> Floats | None:

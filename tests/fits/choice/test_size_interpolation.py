@@ -20,8 +20,8 @@ from isocompute.fits.choice.size_interpolation import (
     compute_error_scale,
     compute_usual_error,
     interpolate_amounts,
-    leave_sizes_out,
     list_sizes_between,
+    measure_left_out_sizes,
 )
 
 
@@ -96,11 +96,11 @@ def test_the_usual_error_is_that_of_curves_drawn_from_the_prior(size, low, high)
 
 def test_a_size_is_left_out_where_there_is_one_on_each_side():
     accuracy = [[0.2, 0.6, 0.7, 0.5], [0.4, 0.6, 0.5, 0.7]]
-    left = leave_sizes_out({"N": [64, 4, 16, 4], "M": [4, 4, 4, 2]}, accuracy)
+    left = measure_left_out_sizes({"N": [64, 4, 16, 4], "M": [4, 4, 4, 2]}, accuracy)
     assert [each.numbers for each in left] == [{"N": 16, "M": 4}]
     assert left[0].error == pytest.approx((0.3 + 0.6) / 2 - 0.6)
     assert left[0].usual == compute_usual_error(16, 4, 64)
-    assert leave_sizes_out({"N": [4, 16]}, [[0.5, 0.6]]) == []
+    assert measure_left_out_sizes({"N": [4, 16]}, [[0.5, 0.6]]) == []
     assert compute_error_scale([]) == 1.0
     assert compute_error_scale(left) == pytest.approx(np.sqrt((3 + (0.15 / left[0].usual) ** 2) / 4))
 
