@@ -172,8 +172,11 @@ def rank_next_rows(
     for rows, after, cost, chance in list_additions(decision, shape, noise, lam, kept):
         regret = min(decision.compute_regret_after(chance), now)  # a draw's error aside, more rows never harm
         options.append(NextOption(rows, after, cost, regret, now - regret))
-    shown = compare_strategies(profile, budget, lam, expected).options
     options.sort(key=lambda option: (-option.gain / option.cost, option.cost))
+    searches: tuple[SearchRequest, ...] = ()
+    if profile.searches:
+        shown = compare_strategies(profile, budget, lam, expected).options
+        searches = list_search_requests(run, profile, decision, shown, budget)
     return NextRows(
         run=run.path,
         shape=shape,
@@ -189,7 +192,7 @@ def rank_next_rows(
         enough_verifications=enough[1],
         unfinished=unfinished,
         unpriced=unpriced,
-        searches=list_search_requests(run, profile, decision, shown, budget) if profile.searches else (),
+        searches=searches,
     )
 
 
