@@ -17,6 +17,7 @@ from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.pilot.expectation import ExpectedRegret
 from isocompute.planner.pilot.next_rows import NextOption, NextRows, find_next_rows
 from isocompute.planner.pilot.planning import PilotGoal, PricedPilot, choose_pilot
+from isocompute.planner.pilot.search_requests import SearchRequest
 from isocompute.planner.pilot.shapes import PILOT_PROBLEMS
 from isocompute.runners.parsing.printable import format_error_value
 from isocompute.runners.storage.files import describe_place
@@ -171,6 +172,11 @@ class NextRowsResult(Result):
         return self._found.best
 
     @property
+    def searches(self) -> list[SearchRequest]:
+        """The searches that are worth running: a size that was not run, one beyond the last, or more seeds."""
+        return list(self._found.searches)
+
+    @property
     def dominated(self) -> list[str]:
         """The strategies that can be dropped."""
         return list(self._found.dominated)
@@ -222,6 +228,7 @@ class NextRowsResult(Result):
             f"Run {describe_place(found.run)}: {found.shape}",
             f"at {format_compute(found.budget)} {found.recommended}, expected regret {100 * found.regret:.2f} points",
             best,
+            *(f"search {request.rows}: {request.reason}; entry {request.entries!r}" for request in found.searches),
             *(f"warning: {warning}" for warning in self.warnings),
         ]
 

@@ -73,7 +73,7 @@ class PlanResult(Result):
         """Return the strategies at the budget, the recommended one first.
 
         Columns: strategy, S, V, settings, compute, accuracy, measured_accuracy, low, high, probability_best,
-        probability_highest.
+        probability_highest, interpolated.
         """
         import pandas as pd
 

@@ -97,7 +97,7 @@ class FittedProfile(Result):
         """Return the frontier: the best allocation of each strategy within each power of two.
 
         Columns: budget, strategy, S, V, settings, compute, accuracy, measured_accuracy, low, high, probability_best,
-        probability_highest.
+        probability_highest, interpolated.
         """
         import pandas as pd
 
@@ -147,6 +147,7 @@ def describe_option(option: Any) -> dict[str, Any]:
         "high": high,
         "probability_best": option.probability_best,
         "probability_highest": option.probability_highest,
+        "interpolated": option.interpolated,
     }
 
 

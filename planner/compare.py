@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from isocompute.errors import BudgetError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.certainty import compute_best_probabilities, enclose_differences
 from isocompute.fits.choice.cost_error import compute_shift_covariance, widen_mean_interval
-from isocompute.fits.choice.options import AllocationOptions
+from isocompute.fits.choice.options import INTERPOLATED_MARK, AllocationOptions
 from isocompute.fits.choice.posterior import AccuracyPosterior, compute_posterior
 from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN, ChosenAllocation, choose_recommendations
 from isocompute.fits.choice.selectors import find_uninformed_tables
@@ -49,14 +50,17 @@ class StrategyOption:
             lookahead k.
         compute: cost of the allocation, in x.
         accuracy: expected accuracy on new problems.
-        measured_accuracy: mean over the measured problems at the same allocation.
-        interval: 95 % interval of the expected accuracy; None without per-problem values.
+        measured_accuracy: mean over the measured problems at the same allocation; interpolated if it was not run.
+        interval: 95 % interval of the expected accuracy, the interpolation's error included; None without per-problem
+            values.
         probability_best: probability that no other strategy is better by more than `EQUIVALENCE_MARGIN`; None with
             fewer than `FEWEST_FOR_PROBABILITY` independent problems, and without votes.
         probability_highest: probability that no other strategy is better at all; None likewise.
         at_limit: the numbers that are the largest measured, although the budget would pay for more.
         is_informative: whether the verdicts or scores that it pays for were shown to tell right solutions from wrong
             ones, see `is_selector_informative`. A strategy of which this is false is not recommended.
+        interpolation_error: standard deviation of what the accuracy may lie off its interpolation, if the allocation is
+            a size of a search between those that were run; None if it was run, or follows from a sampled pool.
         equivalence_points: points of accuracy within which strategies are equivalent.
         gap: expected accuracy of the recommendation minus that of this strategy; None for the recommendation itself.
         gap_interval: 95 % interval of the gap.
@@ -75,6 +79,7 @@ class StrategyOption:
     probability_highest: float | None
     at_limit: tuple[str, ...] = ()
     is_informative: bool = True
+    interpolation_error: float | None = None
     equivalence_points: float = EQUIVALENCE_POINTS
     gap: float | None = None
     gap_interval: ConfidenceInterval | None = None
@@ -83,8 +88,18 @@ class StrategyOption:
 
     @property
     def settings(self) -> str:
-        """The allocation as text, such as ``S=16 V=8``."""
+        """The allocation as text, such as ``S=16 V=8``, marked if it was not run."""
+        return f"{self.plain_settings} {INTERPOLATED_MARK}" if self.interpolated else self.plain_settings
+
+    @property
+    def plain_settings(self) -> str:
+        """The allocation as text without a mark, for tables that have their own."""
         return " ".join(f"{name}={number}" for name, number in self.numbers.items())
+
+    @property
+    def interpolated(self) -> bool:
+        """True of a size of a search between those that were run, which was not run itself."""
+        return self.interpolation_error is not None
 
     @property
     def solutions(self) -> int | None:
@@ -198,14 +213,15 @@ def compare_budgets(
     return comparisons
 
 
-def compute_expected_accuracies(profile: Profile, lam: float | None) -> ExpectedAccuracies:
+def compute_expected_accuracies(profile: Profile, lam: float | None, between: bool = True) -> ExpectedAccuracies:
     """Compute the expected accuracy of each allocation on new problems; that of means is the mean itself.
 
     Args:
         profile: the measurements.
         lam: λ; None without verifications, or if it is unknown.
+        between: whether the sizes between those that searches were run with are options too.
     """
-    tables = list_strategy_options(profile, lam)
+    tables = list_strategy_options(profile, lam, between)
     if profile.independent_problems < 2:
         return ExpectedAccuracies(tables, [t.accuracy.mean(axis=0) @ t.grid.weights for t in tables], None)
     posterior = compute_posterior(tables, read_accuracy_prior(), profile.strata, profile.clusters)
@@ -248,6 +264,7 @@ def _describe_rows(
         table = expected.tables[row.table]
         values = table.compute_accuracies(np.array([row.allocation]))[:, 0]
         shift = None if shifts is None else shifts[:, i]
+        missed = table.get_interpolation_error(row.allocation)
         options.append(
             StrategyOption(
                 strategy=table.strategy,
@@ -255,11 +272,12 @@ def _describe_rows(
                 compute=row.cost,
                 accuracy=accuracy[i],
                 measured_accuracy=float(values.mean()),
-                interval=None if posterior is None else _enclose_accuracy(profile, values, accuracy[i], shift),
+                interval=None if posterior is None else _enclose_accuracy(profile, values, accuracy[i], missed, shift),
                 probability_best=None if best is None else best[i],
                 probability_highest=None if highest is None else highest[i],
                 at_limit=_find_limits(table, row.allocation, budget),
                 is_informative=row.table not in uninformed,
+                interpolation_error=missed or None,
                 gap=accuracy[0] - accuracy[i] if i else None,
                 gap_interval=None if gaps is None or not i else gaps[i],
                 lead=None if votes is None else accuracy[i] - accuracy[votes],
@@ -270,24 +288,26 @@ def _describe_rows(
 
 
 def _enclose_accuracy(
-    profile: Profile, values: Floats, accuracy: float, shifts: Floats | None = None
+    profile: Profile, values: Floats, accuracy: float, missed: float, shifts: Floats | None = None
 ) -> ConfidenceInterval:
     """Return the interval of a mean over problems, moved to the expected accuracy; an end at 0 or 1 stays there.
+
+    What the mean may lie off its interpolation is independent of the problems, so that the two are added in squares.
 
     Args:
         profile: with the strata and clusters of the problems.
         values: (P,) accuracy of each problem.
         accuracy: the expected accuracy.
+        missed: standard error of the interpolation; 0 if the allocation was run.
         shifts: (P,) what each problem adds through its cost; None for nothing.
     """
     low, high = (float(end) for end in compute_mean_interval(values, profile.strata, profile.clusters))
-    mean = float(values.mean())
+    mean, reach = float(values.mean()), float(ndtri(0.975)) * missed
     if shifts is not None:
         low, high = widen_mean_interval((low, high), mean, values, shifts, profile.strata, profile.clusters)
-    shift = accuracy - mean
     return (
-        0.0 if low == 0 else float(np.clip(low + shift, 0, 1)),
-        1.0 if high == 1 else float(np.clip(high + shift, 0, 1)),
+        0.0 if low == 0 else float(np.clip(accuracy - np.hypot(mean - low, reach), 0, 1)),
+        1.0 if high == 1 else float(np.clip(accuracy + np.hypot(high - mean, reach), 0, 1)),
     )
 
 

@@ -187,13 +187,20 @@ def build_pool_study(
     Raises:
         DataError: the pool lacks the data that the kind needs.
     """
-    options = list_strategy_options(profile, profile.lam)
+    options = list_strategy_options(profile, profile.lam, between=True)
     assigned = assign_levels(kind, run, profile, samples)
     reusing = (
         build_reusing_options(assigned, run.pool, run.has_answers, profile, options) if assigned.samples else options
     )
     return build_study(
-        name or run.path, kind, assigned, reusing, options, describe_unknown_costs(profile), profile.clusters
+        name or run.path,
+        kind,
+        assigned,
+        reusing,
+        options,
+        describe_unknown_costs(profile),
+        profile.clusters,
+        profile.strata,
     )
 
 
@@ -212,12 +219,19 @@ def build_profile_study(profile: Profile, kind: str) -> DifficultyStudy:
         raise DataError(
             f"The profile '{profile.name}' holds only means over problems, so problems cannot be sorted by difficulty."
         )
-    options = list_strategy_options(profile, profile.lam)
+    options = list_strategy_options(profile, profile.lam, between=True)
     levels = assign_quantile_levels(profile.self_consistency.array[:, 0])
     seen = np.zeros((1, profile.problems, 0), dtype=np.int64)
     assigned = DifficultyLevels(levels[None], 0.0, in_practice=False, seen=seen)
     return build_study(
-        profile.name, kind, assigned, options, options, describe_unknown_costs(profile), profile.clusters
+        profile.name,
+        kind,
+        assigned,
+        options,
+        options,
+        describe_unknown_costs(profile),
+        profile.clusters,
+        profile.strata,
     )
 
 
@@ -235,6 +249,7 @@ def build_study(
     pool_options: list[AllocationOptions],
     notes: tuple[str, ...] = (),
     clusters: list[int] | None = None,
+    strata: list[int] | None = None,
 ) -> DifficultyStudy:
     """Choose the best option of each level at every power of two up to the highest measured cost.
 
@@ -246,6 +261,7 @@ def build_study(
         pool_options: options of each strategy over the whole pool, P rows, for the one choice for all.
         notes: limits of the options, in sentences.
         clusters: (P,) cluster of each problem; None if each is its own.
+        strata: (P,) level of each problem, by which a plan's expectations are made; None if it is unknown.
 
     Raises:
         DataError: there is only one problem, or one cluster.
@@ -258,7 +274,7 @@ def build_study(
         only = "problem" if P < 2 else "cluster of problems"
         raise DataError(f"'{name}' has one {only}; levels of difficulty need at least 2.")
     weights = draw_bootstrap_weights(P, STUDY_REPLICATES, STUDY_SEED, clusters=groups)
-    single = score_plan_choice(pool_options, budgets, groups)
+    single = score_plan_choice(pool_options, budgets, groups, None if strata is None else np.array(strata))
     policy = choose_compute_optimal(options, assigned.levels, single, budgets, weights, clusters=groups)
     description = describe_difficulty_kind(kind, assigned.samples)
     return DifficultyStudy(

@@ -20,7 +20,10 @@ CHOICE_SPLITS = 4
 
 
 def score_plan_choice(
-    options: Sequence[AllocationOptions], budgets: Sequence[float], clusters: Ints | None = None
+    options: Sequence[AllocationOptions],
+    budgets: Sequence[float],
+    clusters: Ints | None = None,
+    strata: Ints | None = None,
 ) -> SingleChoice:
     """Score the choice that a plan makes at each budget, with each problem's accuracy under it.
 
@@ -28,6 +31,7 @@ def score_plan_choice(
         options: options of n strategies over P ≥ 2 problems.
         budgets: (nC,) compute per problem, in x.
         clusters: (P,) cluster of each problem, which are held out whole; None if each problem is its own.
+        strata: (P,) level of each problem, as a plan takes it; None if it is unknown.
 
     Raises:
         DataError: fewer than 2 clusters.
@@ -38,8 +42,10 @@ def score_plan_choice(
     prior = prepare_prior(options, read_accuracy_prior())
     held_out = np.zeros((P, len(budgets)))
     for train, test in zip(folds.train, folds.test, strict=True):
-        held_out[test] += _score_choices(options, _choose_from_problems(options, prior, train, budgets, groups), test)
-    found = _choose_from_problems(options, prior, np.ones(P, dtype=bool), budgets, groups)
+        held_out[test] += _score_choices(
+            options, _choose_from_problems(options, prior, train, budgets, groups, strata), test
+        )
+    found = _choose_from_problems(options, prior, np.ones(P, dtype=bool), budgets, groups, strata)
     in_sample = _score_choices(options, found, np.ones(P, dtype=bool))
     return SingleChoice(held_out / CHOICE_SPLITS, in_sample, [_describe_choice(options, each) for each in found])
 
@@ -50,13 +56,15 @@ def _choose_from_problems(
     problems: np.ndarray,
     budgets: Sequence[float],
     clusters: Ints,
+    strata: Ints | None,
 ) -> list[Recommendation | None]:
     """Return what is recommended within each budget from some of the problems."""
     tables = [replace(option, accuracy=option.accuracy[problems]) for option in options]
     if len(np.unique(clusters[problems])) < 2:  # nothing can be said of chance, so the measured means decide
         expected = [table.accuracy.mean(axis=0) @ table.grid.weights for table in tables]
     else:
-        expected = update_prior(prior, tables, clusters=clusters[problems]).compute_expected_accuracies()
+        levels = None if strata is None else strata[problems]
+        expected = update_prior(prior, tables, levels, clusters[problems]).compute_expected_accuracies()
     uninformed = find_uninformed_tables(tables, clusters[problems])
     return choose_recommendations(tables, expected, budgets, uninformed=uninformed)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from scipy.special import ndtri
+
 from isocompute.fits.cost import compute_allocation_cost
 from isocompute.planner.budget import format_compute
 from isocompute.planner.compare import (
@@ -11,7 +13,7 @@ from isocompute.planner.compare import (
     find_cheaper_option,
 )
 from isocompute.planner.extrapolate import RISE_THRESHOLD, measure_last_rise
-from isocompute.planner.profile import Profile
+from isocompute.planner.profile import Profile, Searches
 from isocompute.planner.strategies.options import (
     describe_unplaced_strategies,
     list_scored_options,
@@ -19,6 +21,7 @@ from isocompute.planner.strategies.options import (
     list_unknown_strategies,
     list_unplaced_strategies,
 )
+from isocompute.planner.strategies.search_sizes import find_neighbours
 
 MIN_PROBLEMS = 30
 """With fewer problems, the simulated tasks count for more than what was measured."""
@@ -46,7 +49,7 @@ def collect_plan_warnings(
             f"SC was measured up to {format_compute(most_solutions)}; at {format_compute(x)} its best value up to "
             f"there is used; the effect of more votes is {known}.{describe_rise(profile, len(compared.options) > 1)}"
         )
-    sentences += describe_uninformative_selectors(compared)
+    sentences += describe_uninformative_selectors(compared) + describe_interpolated_sizes(profile, compared)
     if is_limit:
         sentences += describe_unused_budget(compared, x) + describe_limits(compared)
     sentences += describe_scorer_limits(profile, x, is_limit)
@@ -114,6 +117,36 @@ def describe_uninformative_selectors(compared: Comparison) -> list[str]:
         f"Not recommended: {', '.join(names)}. What was measured does not show that the verdicts or scores they pay "
         "for tell right solutions from wrong ones: given two solutions, they choose no better than chance would."
     ]
+
+
+def describe_interpolated_sizes(profile: Profile, compared: Comparison) -> list[str]:
+    """Return sentences on the sizes of searches that were not run: between which they lie, and how far off they may be.
+
+    Args:
+        profile: the measurements.
+        compared: the strategies within the budget.
+    """
+    described = []
+    for option in compared.options:
+        part = profile.strategies.get(option.strategy)
+        neighbours = find_neighbours(part, option.numbers) if isinstance(part, Searches) else None
+        if option.interpolation_error is not None and neighbours is not None:
+            low, high = neighbours
+            error = 100 * ndtri(0.975) * option.interpolation_error
+            described.append(
+                f"{option.strategy} {option.plain_settings} (between N={low} and N={high}, ±{error:.1f} points)"
+            )
+    if not described:
+        return []
+    only = len(described) == 1
+    sentences = [
+        f"Not run: {', '.join(described)}. Accuracy and cost are interpolated in log N; the interval of the accuracy "
+        "includes what the interpolation may be off by."
+    ]
+    if compared.options[0].interpolated:
+        rests = "The recommendation rests on it" if only else "The recommendation rests on the first"
+        sentences.append(f"{rests}: run that size before relying on it; isocompute next RUN says how.")
+    return sentences
 
 
 def describe_limits(compared: Comparison) -> list[str]:

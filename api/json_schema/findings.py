@@ -29,7 +29,12 @@ class OptionJson(JsonBlock):
     accuracy: float
     """Expected accuracy on new problems."""
     measured_accuracy: float
-    """Mean over the measured problems at the same allocation."""
+    """Mean over the measured problems at the same allocation; interpolated if it was not run."""
+    interpolated: bool
+    """True of a size of a search between those that were run: it was not run, and is interpolated in log N."""
+    interpolation_error: Fraction | None
+    """Standard deviation of what the accuracy may lie off its interpolation, which the interval includes; null if the
+    allocation was run, or follows from sampled solutions."""
     interval: Interval | None
     """95 % interval of the expected accuracy; null without per-problem values."""
     probability_best: Fraction | None

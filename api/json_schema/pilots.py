@@ -7,6 +7,7 @@ from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.pilot.expectation import ExpectedRegret
 from isocompute.planner.pilot.next_rows import NextOption, NextRows
 from isocompute.planner.pilot.planning import PricedPilot
+from isocompute.planner.pilot.search_requests import SearchRequest
 
 
 class PilotShapeJson(JsonBlock):
@@ -156,6 +157,27 @@ class NextOptionJson(JsonBlock):
     """The regret to expect now minus that, in points."""
 
 
+class SearchRequestJson(JsonBlock):
+    """Searches that are worth running."""
+
+    rows: str
+    """The searches in words."""
+    strategy: str
+    """The search and its rule of selection."""
+    numbers: dict[str, int]
+    """N slots, width M and lookahead k, those that the search has."""
+    seeds: int
+    """Seeds of each problem that this size has afterwards."""
+    reason: str
+    """The reason to run them."""
+    cost: float | None
+    """Total cost of the searches, in x; null outside of the sizes that were run, where it is unknown."""
+    gain_points: float | None
+    """The expected regret now minus that afterwards, in points; null where that is unknown."""
+    entries: str
+    """The new entry of the search under ``searches`` in the sweep file, in YAML; two where one size gets more seeds."""
+
+
 class NextJson(CommandJson):
     """``next … --json``: the rows that sharpen a run's decision most per unit of cost."""
 
@@ -177,6 +199,8 @@ class NextJson(CommandJson):
     """The rows to add; null if none are worth it."""
     options: list[NextOptionJson]
     """All options, by what they gain per cost."""
+    searches: list[SearchRequestJson]
+    """Searches that are worth running: a size that was not run, one beyond the last, or more seeds."""
     dominated: list[str]
     """Strategies that can be dropped: they are within the equivalence margin of the best with a low probability."""
     enough_solutions: int
@@ -201,11 +225,26 @@ def build_next_json(found: NextRows) -> NextJson:
         regret_points=100 * found.regret,
         best=None if found.best is None else build_next_option(found.best),
         options=[build_next_option(option) for option in found.options],
+        searches=[build_search_request(request) for request in found.searches],
         dominated=list(found.dominated),
         enough_solutions=found.enough_solutions,
         enough_verifications=found.enough_verifications,
         unfinished=found.unfinished,
         warnings=found.warnings,
+    )
+
+
+def build_search_request(request: SearchRequest) -> SearchRequestJson:
+    """Return searches that are worth running as JSON."""
+    return SearchRequestJson(
+        rows=request.rows,
+        strategy=request.strategy,
+        numbers=request.numbers,
+        seeds=request.seeds,
+        reason=request.reason,
+        cost=request.cost,
+        gain_points=None if request.gain is None else 100 * request.gain,
+        entries=request.entries,
     )
 
 

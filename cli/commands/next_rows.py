@@ -30,8 +30,9 @@ def next_rows(
     """Choose the rows to add to a run: those that lower the expected regret of its decision most per unit of cost.
 
     More problems are compared with more solutions, more verified solutions and more verifications on the same problems.
-    Strategies and depths that are hardly near the best at the budget are named, as they can be dropped. Scorers and
-    searches are left out.
+    Strategies and depths that are hardly near the best at the budget are named, as they can be dropped. Of searches,
+    sizes to run and further seeds are named where they matter, with the entry to write in the sweep file. Scores are
+    left out.
 
     [bold]Examples[/]
 

@@ -14,15 +14,17 @@ from isocompute.cli.screens.laws import build_fits_table, describe_strategy_law
 from isocompute.cli.screens.plan import (
     CHEAPER_NOTE,
     EXPECTED_NOTE,
+    INTERPOLATED_NOTE,
     describe_crossover,
     format_interval,
+    format_numbers,
     format_percent,
     format_plateau,
     print_line,
     print_note,
 )
 from isocompute.fits.mean_intervals import compute_mean_interval
-from isocompute.planner.compare import Comparison
+from isocompute.planner.compare import Comparison, StrategyOption
 from isocompute.planner.findings import Findings
 from isocompute.planner.power import StrategyPower
 from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Curve, Profile, RateEntry, VerifierRates
@@ -58,6 +60,8 @@ def print_fit(
         console,
         "Expected accuracy in percent of each strategy at its best allocation, and the numbers of the recommended one.",
     )
+    if any(option.interpolated for _, compared in frontier for option in compared.options):
+        print_line(console, INTERPOLATED_NOTE)
     if profile.per_problem and profile.problems > 1:
         print_line(console, EXPECTED_NOTE)
     if any(lead is not None and lead < 0 for lead in (compared.options[0].lead for _, compared in frontier)):
@@ -150,16 +154,24 @@ def build_frontier_tables(frontier: list[tuple[float, Comparison]], has_votes: b
 def build_frontier_table(
     frontier: list[tuple[float, Comparison]], strategies: list[str], first: bool, has_votes: bool
 ) -> Table:
-    """Build the table of some strategies by budget, and on request the best of all strategies."""
+    """Build the table of some strategies by budget, and on request the best of all strategies.
+
+    A size of a search that was not run is marked. Columns with marks keep a place for them, so that numbers align.
+    """
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("budget", *strategies, *(("recommended", "numbers", "ahead of sc by") if first else ())):
         heading = name.replace("+", "+\n")
         table.add_column(heading, justify="left" if name in ("recommended", "numbers") else "right", no_wrap=True)
+    marked = {option.strategy for _, compared in frontier for option in compared.options if option.interpolated}
     for budget, compared in frontier:
         options = {option.strategy: option for option in compared.options}
         is_known = has_votes or budget < 2
         cells = [
-            "" if name not in options else f"{100 * options[name].accuracy:.1f}" if is_known or name != "sc" else "?"
+            ""
+            if name not in options
+            else format_expected(options[name], name in marked)
+            if is_known or name != "sc"
+            else "?"
             for name in strategies
         ]
         if first:
@@ -169,9 +181,15 @@ def build_frontier_table(
                 if is_known and best.lead is not None and best.strategy != "sc"
                 else ""
             )
-            cells += [best.strategy, best.settings, lead]
+            cells += [best.strategy, format_numbers(best), lead]
         table.add_row(f"{budget:,.0f}x", *cells)
     return table
+
+
+def format_expected(option: StrategyOption, has_marks: bool) -> str:
+    """Return an expected accuracy in percent, with a mark if its size was not run, or with room for one."""
+    mark = "*" if option.interpolated else " " if has_marks else ""
+    return f"{100 * option.accuracy:.1f}{mark}"
 
 
 def describe_strategy_power(power: StrategyPower) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from isocompute.cli.screens.difficulty import make_empty_table
@@ -13,6 +14,7 @@ from isocompute.planner.pilot.costs import PilotCosts
 from isocompute.planner.pilot.expectation import ExpectedRegret
 from isocompute.planner.pilot.next_rows import NextRows
 from isocompute.planner.pilot.planning import PricedPilot
+from isocompute.planner.pilot.search_requests import SearchRequest
 
 
 def print_pilot(console: Console, found: PricedPilot) -> None:
@@ -65,10 +67,25 @@ def print_next_rows(console: Console, found: NextRows) -> None:
     console.print()
     if found.dominated:
         print_line(console, f"can be dropped: {', '.join(found.dominated)}")
+    for request in found.searches:
+        print_search_request(console, request)
+    if found.searches:
+        print_line(console, "then continue the run: isocompute sweep FILE")
+        console.print()
     depth = f"S={found.enough_solutions}, V={found.enough_verifications}"
     print_line(console, f"enough at this budget: {depth}")
     for warning in found.warnings:
         print_note(console, warning)
+
+
+def print_search_request(console: Console, request: SearchRequest) -> None:
+    """Print searches that are worth running, and the entries to write for them in the sweep file."""
+    cost = "at an unknown cost" if request.cost is None else f"for {format_compute(request.cost)}"
+    gain = "" if request.gain is None else f", gain {100 * request.gain:.2f} points"
+    print_line(console, f"search [bold]{escape(request.rows)}[/], {cost}{gain}: {escape(request.reason)}")
+    print_line(console, "  its entry under 'searches' in the sweep file becomes:")
+    for line in request.entries.splitlines():
+        console.print(f"    {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def build_shape_table(others: tuple[tuple[PilotShape, ExpectedRegret], ...], lam: float) -> Table:

@@ -27,6 +27,7 @@ from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.registry import describe_strategy
 
 EXPECTED_NOTE = "Expected: on new problems. It is what was measured, shrunk towards what is usual in simulated tasks."
+INTERPOLATED_NOTE = "* A size that was not run: interpolated in log N between the sizes that were."
 CHEAPER_NOTE = (
     "A lead below zero: the strategies are expected to be within half a point of each other, and the cheapest is "
     "recommended."
@@ -52,6 +53,11 @@ def format_compute_interval(interval: ConfidenceInterval) -> str:
     return escape(f"[{', '.join(ends)}]")
 
 
+def format_numbers(option: StrategyOption) -> str:
+    """Return an option's allocation for a table, with the mark of `INTERPOLATED_NOTE` if it was not run."""
+    return f"{option.plain_settings} *" if option.interpolated else option.plain_settings
+
+
 def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     """Print a plan."""
     best = plan.recommendation
@@ -61,7 +67,8 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     print_line(console, f"  {describe_strategy(best.strategy, profile.get_parameters(best.strategy))}")
     interval = "" if plan.interval is None else f", 95 % interval {format_interval(plan.interval)}"
     kind = "measured" if plan.interval is None else "expected"
-    measured = "" if plan.interval is None else f" (measured {format_percent(best.measured_accuracy)})"
+    source = "interpolated" if best.interpolated else "measured"
+    measured = "" if plan.interval is None else f" ({source} {format_percent(best.measured_accuracy)})"
     print_line(
         console,
         f"  {kind} accuracy [bold]{format_percent(plan.expected_accuracy)}[/]{interval}, for "
@@ -85,7 +92,7 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
         probability = "–" if option.probability_best is None else f"{option.probability_best:.2f}"
         table.add_row(
             option.strategy,
-            option.settings,
+            format_numbers(option),
             format_compute(option.compute),
             format_percent(option.accuracy),
             format_interval(option.interval),
@@ -97,6 +104,8 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
             "(coverage)", f"S={plan.coverage_solutions}", "", format_percent(plan.coverage), "", "", "", style="dim"
         )
     console.print(table)
+    if any(option.interpolated for option in (best, *plan.alternatives)):
+        print_line(console, INTERPOLATED_NOTE)
     if plan.interval is not None:
         print_line(console, EXPECTED_NOTE)
     if any(option.is_informative and option.gap is not None and option.gap < 0 for option in plan.alternatives):

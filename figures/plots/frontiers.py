@@ -16,7 +16,18 @@ from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import list_strategy_options
 from isocompute.planner.strategies.registry import get_line_style, get_strategy_colour
 
-FRONTIERS_COLUMNS = ("strategy", "budget", "accuracy", "low", "high", "lead", "lead_low", "lead_high", "problems")
+FRONTIERS_COLUMNS = (
+    "strategy",
+    "budget",
+    "accuracy",
+    "low",
+    "high",
+    "lead",
+    "lead_low",
+    "lead_high",
+    "interpolated",
+    "problems",
+)
 BUDGET_LABEL = "budget C per problem, in solutions' worth (x)"
 
 
@@ -32,7 +43,7 @@ def build_frontiers_table(profile: Profile) -> pd.DataFrame:
         problem. ``strategy``: its name. ``budget``: compute per problem, in x. ``accuracy``: expected on
         new problems, 0 … 1, and ``low``, ``high``: its 95 % interval. ``lead``: accuracy minus that of sc, and
         ``lead_low``, ``lead_high``: its interval; NaN where sc is unknown because votes were not counted.
-        ``problems``: number of problems.
+        ``interpolated``: whether it is a size of a search that was not run. ``problems``: number of problems.
     """
     names = [options.strategy for options in list_strategy_options(profile, profile.lam)]
     if len(names) < 2 or profile.independent_problems < 2:
@@ -42,7 +53,8 @@ def build_frontiers_table(profile: Profile) -> pd.DataFrame:
         for option in sorted(comparison.options, key=lambda option: names.index(option.strategy)):
             low, high = option.interval or (np.nan, np.nan)
             lead_low, lead_high = option.lead_interval or (np.nan, np.nan)
-            rows.append((option.strategy, budget, option.accuracy, low, high, option.lead, lead_low, lead_high))
+            lead = (option.lead, lead_low, lead_high)
+            rows.append((option.strategy, budget, option.accuracy, low, high, *lead, option.interpolated))
     table = pd.DataFrame(rows, columns=list(FRONTIERS_COLUMNS[:-1])).assign(problems=profile.problems)
     table = table.sort_values("strategy", key=lambda column: column.map(names.index), kind="stable", ignore_index=True)
     if not profile.has_votes:  # self-consistency is unknown from two solutions on, and so is a lead over it
@@ -66,18 +78,27 @@ def draw_frontiers(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     """
     check_table(table, FRONTIERS_COLUMNS, "frontiers")
     title = f"{table['problems'].iloc[0]} problems, expected accuracies on new ones"
+    title += "; without a dot: not run, interpolated" if table["interpolated"].any() else ""
     axes = draw_two_panels(table, ax, (draw_strategy_accuracies, draw_lead), title)
     remove_legend(axes[1])  # the first panel has the same lines
     return axes
 
 
 def draw_strategy_accuracies(table: pd.DataFrame, ax: Any = None) -> Axes:
-    """Draw each strategy's accuracy against the budget, in one Axes."""
+    """Draw each strategy's accuracy against the budget, in one Axes; a size that was not run has no dot."""
     check_table(table, FRONTIERS_COLUMNS, "frontiers")
     with prepare_axes(ax) as (axes,):
         for strategy, points in group_points_by_strategy(table):
             colour, style = get_strategy_colour(strategy), get_line_style(strategy)
-            axes.plot(points["budget"], 100 * points["accuracy"], style, color=colour, lw=1.2, label=strategy)
+            axes.plot(
+                points["budget"],
+                100 * points["accuracy"],
+                style,
+                color=colour,
+                lw=1.2,
+                label=strategy,
+                markevery=list_run_points(points),
+            )
         finish_axes(axes, "each strategy at its best", BUDGET_LABEL)
         axes.set_ylabel("problems solved (%)")
         axes.legend()
@@ -88,7 +109,7 @@ def draw_lead(table: pd.DataFrame, ax: Any = None) -> Axes:
     """Draw each strategy's lead over self-consistency against the budget, with a band for the best, in one Axes.
 
     The best strategy is the one with the highest accuracy within the largest budget. The bands of all would hide each
-    other.
+    other. A size that was not run has no dot.
     """
     check_table(table, FRONTIERS_COLUMNS, "frontiers")
     best = find_best_strategy(table)
@@ -98,7 +119,15 @@ def draw_lead(table: pd.DataFrame, ax: Any = None) -> Axes:
             if strategy == "sc":
                 continue
             colour, style = get_strategy_colour(strategy), get_line_style(strategy)
-            axes.plot(points["budget"], 100 * points["lead"], style, color=colour, lw=1.2, label=strategy)
+            axes.plot(
+                points["budget"],
+                100 * points["lead"],
+                style,
+                color=colour,
+                lw=1.2,
+                label=strategy,
+                markevery=list_run_points(points),
+            )
             if strategy == best:
                 low, high = 100 * points["lead_low"], 100 * points["lead_high"]
                 axes.fill_between(points["budget"], low, high, color=colour, alpha=0.15, lw=0)
@@ -112,6 +141,11 @@ def draw_lead(table: pd.DataFrame, ax: Any = None) -> Axes:
         if axes.get_legend_handles_labels()[0]:
             axes.legend()
     return axes
+
+
+def list_run_points(points: pd.DataFrame) -> list[int]:
+    """Return the places of the points that were run, or follow from sampled solutions, and so get a dot."""
+    return [int(at) for at in np.flatnonzero(~points["interpolated"].to_numpy(dtype=bool))]
 
 
 def group_points_by_strategy(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

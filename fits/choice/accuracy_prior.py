@@ -20,7 +20,8 @@ UNSIMULATED_SPREAD = 0.1
 """Spread over tasks of the accuracy of a strategy that was not simulated, about that of SC at the same compute."""
 UNSIMULATED_PROBLEM_SPREAD = 0.35
 """The same over the problems of a task; about the spread of a strategy's lead over another in the worlds."""
-_REACH = 2.0  # doublings of S or V over which a surprise stays correlated
+SURPRISE_REACH = 2.0
+"""Doublings of S or V over which a surprise stays correlated."""
 _LEAST = 0.1  # size of a surprise at one solution
 
 
@@ -137,6 +138,6 @@ def _compute_kernel(grid: AllocationGrid) -> Floats:
     """
     columns = [grid.numbers[name].astype(float) for name in ("S", "V") if name in grid.numbers] or [grid.cost]
     doublings = np.log2(np.stack([column[grid.knots] for column in columns]))
-    apart = ((doublings[:, :, None] - doublings[:, None, :]) / _REACH) ** 2
+    apart = ((doublings[:, :, None] - doublings[:, None, :]) / SURPRISE_REACH) ** 2
     size = np.clip(doublings[0], _LEAST, 1.0)
     return np.asarray(np.exp(-apart.sum(axis=0) / 2) * size[:, None] * size)

@@ -8,14 +8,13 @@ choice was made on, and one option for all problems at the same budget, which sp
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
 from isocompute.fits.bootstrap import compute_percentile_interval, resample_means
-from isocompute.fits.choice.allocation_grid import AllocationGrid
 from isocompute.fits.choice.held_out import (
     AllocationChoices,
     Folds,
@@ -117,7 +116,7 @@ def stack_options(tables: Sequence[AllocationOptions]) -> AllocationOptions:
     if any(table.accuracy.shape != first.accuracy.shape for table in tables):
         raise DataError("pools that are stacked must have the same problems and the same knots.")
     accuracy = np.concatenate([table.accuracy for table in tables])
-    return AllocationOptions(first.strategy, accuracy, first.grid, max(table.error for table in tables))
+    return replace(first, accuracy=accuracy, error=max(table.error for table in tables))
 
 
 def add_charge(options: AllocationOptions, charge: ArrayLike) -> AllocationOptions:
@@ -132,12 +131,9 @@ def add_charge(options: AllocationOptions, charge: ArrayLike) -> AllocationOptio
         >>> add_charge(build_voting_options([[0.5, 0.6, 0.7]], [1, 2, 3]), [2, 1, 0]).grid.cost
         array([3., 3., 3.])
     """
-    grid = options.grid
-    cost = grid.cost + np.asarray(charge, dtype=float)
+    cost = options.grid.cost + np.asarray(charge, dtype=float)
     order = np.argsort(cost, kind="stable")
-    numbers = {name: column[order] for name, column in grid.numbers.items()}
-    charged = AllocationGrid(numbers, cost[order], grid.weights[:, order])
-    return AllocationOptions(options.strategy, options.accuracy, charged, options.error)
+    return options.select_allocations(order, cost[order])
 
 
 def score_single_choice(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,9 @@ from isocompute.fits.choice.allocation_grid import (
     check_knots,
     find_best_allocations,
 )
+
+INTERPOLATED_MARK = "(interpolated)"
+"""The mark of an allocation that was not run, in texts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +35,37 @@ class AllocationOptions:
         grid: the A allocations in order of cost, and their interpolation between the knots.
         error: the largest Monte Carlo standard error of a mean accuracy; 0 if accuracies are exact. It matters between
             strategies only: allocations of one strategy are estimated on the same draws.
+        interpolation_error: (A,) standard deviation of what the mean accuracy of an allocation that was not run may lie
+            off its interpolation; 0 where it was run. None if all were run, or follow from a pool that was sampled.
     """
 
     strategy: str
     accuracy: NDArray[np.float64]
     grid: AllocationGrid
     error: float = 0.0
+    interpolation_error: NDArray[np.float64] | None = None
+
+    @property
+    def is_interpolated(self) -> NDArray[np.bool_]:
+        """(A,) whether an allocation lies between sizes that were run, and was not run itself."""
+        errors = self.interpolation_error
+        return np.zeros(len(self.grid.cost), dtype=bool) if errors is None else errors > 0
+
+    def get_interpolation_error(self, chosen: int) -> float:
+        """Return the interpolation error of an allocation; 0 if it was run."""
+        return 0.0 if self.interpolation_error is None else float(self.interpolation_error[chosen])
+
+    def select_allocations(self, chosen: NDArray[np.int64], cost: NDArray[np.float64]) -> AllocationOptions:
+        """Return options with some of the allocations only, in the given order.
+
+        Args:
+            chosen: (n,) their indices.
+            cost: (n,) their costs, which may be new and must not decrease.
+        """
+        grid = self.grid
+        numbers = {name: column[chosen] for name, column in grid.numbers.items()}
+        error = None if self.interpolation_error is None else self.interpolation_error[chosen]
+        return replace(self, grid=AllocationGrid(numbers, cost, grid.weights[:, chosen]), interpolation_error=error)
 
     @property
     def lowest_cost(self) -> float:
@@ -79,13 +107,14 @@ class AllocationOptions:
         return np.where(chosen < 0, np.nan, self.accuracy[problems] @ self.grid.weights[:, chosen])
 
     def label_allocation(self, chosen: int) -> str:
-        """Return an allocation's parameters as text.
+        """Return an allocation's parameters as text, marked if it was not run.
 
         Example:
             >>> build_verified_options([[[0.5, 0.5], [0.6, 0.7]]], [1, 2], [1, 2], lam=1.0).label_allocation(3)
             'S=2 V=2'
         """
-        return " ".join(f"{name}={numbers[chosen]}" for name, numbers in self.grid.numbers.items())
+        text = " ".join(f"{name}={numbers[chosen]}" for name, numbers in self.grid.numbers.items())
+        return f"{text} {INTERPOLATED_MARK}" if self.get_interpolation_error(chosen) else text
 
 
 def build_voting_options(

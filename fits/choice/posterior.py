@@ -89,9 +89,16 @@ class AccuracyPosterior:
         return [part @ table.grid.weights for part, table in zip(parts, self.tables, strict=True)]
 
     def compute_covariance(self, chosen: Sequence[tuple[int, int]]) -> Floats:
-        """Return (m, m) the covariance of m allocations, each given by its table and index, up to a common level."""
+        """Return (m, m) the covariance of m different allocations, up to a common level.
+
+        An allocation that was not run may lie off its interpolation, whatever the others do.
+
+        Args:
+            chosen: the table and the index of each.
+        """
         rows = self.interpolate(self.factor, chosen)
-        return rows @ rows.T
+        missed = np.array([self.tables[table].get_interpolation_error(at) for table, at in chosen])
+        return np.asarray(rows @ rows.T + np.diag(missed**2))
 
     def interpolate(self, values: Floats, chosen: Sequence[tuple[int, int]]) -> Floats:
         """Return (m, …) the values of m allocations, each given by its table and index, from (K, …) those at knots."""

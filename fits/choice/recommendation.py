@@ -63,11 +63,12 @@ def choose_recommendations(
 ) -> list[Recommendation | None]:
     """Recommend a strategy and its allocation within each of some budgets.
 
-    A strategy takes the affordable allocation with the highest expected accuracy; ties go to the cheapest. Of the
+    A strategy takes the affordable allocation with the highest expected accuracy; ties go to the cheapest. A size that
+    was not run is taken only if it is better, by more than the margin, than every cheaper one that was run. Of the
     strategies within the margin of the highest, the cheapest is recommended, and of several at the same compute SC,
-    which needs no second model. A strategy is passed over if another is expected to do better at the same compute, or
-    as well at less. The expected accuracy never falls with the budget, so a strategy that is expected to do worse than
-    what a smaller budget was advised is passed over too.
+    which needs no second model, or else what was run. A strategy is passed over if another is expected to do better at
+    the same compute, or as well at less. The expected accuracy never falls with the budget, so a strategy that is
+    expected to do worse than what a smaller budget was advised is passed over too.
 
     A strategy that pays for verdicts or scores is considered once they were shown to tell right from wrong, see
     `find_uninformed_tables`.
@@ -98,7 +99,8 @@ def choose_recommendations(
     for index, (table, accuracy) in enumerate(zip(tables, expected, strict=True)):
         if accuracy.shape != table.grid.cost.shape:
             raise DataError(f"{table.strategy} has {len(table.grid.cost)} allocations; got {accuracy.shape}.")
-        steps += [ChosenAllocation(index, *step) for step in _list_improvements(accuracy, table.grid.cost)]
+        improvements = _list_improvements(exclude_needless_sizes(table, accuracy, margin), table.grid.cost)
+        steps += [ChosenAllocation(index, *step) for step in improvements]
     steps.sort(key=lambda step: (step.cost, step.table))
     order = sorted(range(len(budgets)), key=lambda i: budgets[i])
     found: list[Recommendation | None] = [None] * len(budgets)
@@ -128,11 +130,24 @@ def choose_recommendations(
     return found
 
 
+def exclude_needless_sizes(table: AllocationOptions, expected: Floats, margin: float = EQUIVALENCE_MARGIN) -> Floats:
+    """Return expected accuracies, -inf at a size that was not run and is hardly better than a cheaper one that was.
+
+    Args:
+        table: options of a strategy.
+        expected: (A,) the expected accuracy of each allocation.
+        margin: difference in accuracy below which allocations are equivalent.
+    """
+    if table.interpolation_error is None:
+        return expected
+    run = _compute_highest_before(np.where(table.is_interpolated, -np.inf, expected))
+    return np.where(table.is_interpolated & (expected <= run + margin), -np.inf, expected)
+
+
 def _list_improvements(accuracy: Floats, cost: Floats) -> list[tuple[int, float, float]]:
     """Return index, accuracy and cost of each allocation that is better than every cheaper one."""
     steps: list[tuple[int, float, float]] = []
-    before = np.concatenate([[-np.inf], np.maximum.accumulate(accuracy)[:-1]])
-    better = np.flatnonzero(accuracy > before)
+    better = np.flatnonzero(accuracy > _compute_highest_before(accuracy))
     for step in zip(better.tolist(), accuracy[better].tolist(), cost[better].tolist(), strict=True):
         if steps and step[1] <= steps[-1][1] + TIE_TOLERANCE:
             continue
@@ -140,6 +155,11 @@ def _list_improvements(accuracy: Floats, cost: Floats) -> list[tuple[int, float,
             steps.pop()
         steps.append(step)
     return steps
+
+
+def _compute_highest_before(accuracy: Floats) -> Floats:
+    """Return for each allocation the highest accuracy of those before it; -inf for the first."""
+    return np.concatenate([[-np.inf], np.maximum.accumulate(accuracy)[:-1]])
 
 
 def _is_beaten(step: ChosenAllocation, rows: Iterable[ChosenAllocation]) -> bool:
@@ -160,7 +180,12 @@ def _choose_cheapest_row(
     All may be beaten, if those that are as good at less compute are below what a smaller budget was advised.
     """
     unbeaten = [row for row in near if not beaten[row.table]] or near
-    cheapest = min(unbeaten, key=lambda row: (row.cost, -row.accuracy, row.table))
+
+    def rank_row(row: ChosenAllocation) -> tuple[float, bool, float, int]:
+        is_interpolated = tables[row.table].get_interpolation_error(row.allocation) > 0
+        return row.cost, is_interpolated, -row.accuracy, row.table
+
+    cheapest = min(unbeaten, key=rank_row)
     for row in near:
         if tables[row.table].strategy == SIMPLEST and row.cost <= cheapest.cost:
             return row

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from isocompute.fits.arrays import Floats
+from isocompute.fits.choice.size_interpolation import interpolate_amounts
 from isocompute.fits.ratio_interval import compute_ratio_interval
 from isocompute.planner.compare import StrategyOption
 from isocompute.planner.costs.models import RequestCosts
 from isocompute.planner.costs.usage import RoleUsage, UnknownCostError, measure_search_usage, measure_usage
 from isocompute.planner.profile import Profile, Searches
 from isocompute.planner.strategies.registry import STRATEGIES
+from isocompute.planner.strategies.search_sizes import find_size_weights
 
 TOKEN_COUNTS = ("prompt", "cached", "completion")
 """The token counts that are given by role."""
@@ -60,19 +62,16 @@ def compute_option_cost(profile: Profile, option: StrategyOption, costs: Request
     """Return the mean cost of an option for a problem in the unit of the costs; None if it is unknown."""
     if (each := compute_problem_costs(option, costs)) is not None:
         return float(each.mean())
-    at = find_search_allocation(profile, option)
-    return None if at is None or option.strategy not in costs.searches else float(costs.searches[option.strategy][at])
-
-
-def find_search_allocation(profile: Profile, option: StrategyOption) -> int | None:
-    """Return the place of an option in a search's allocations; None if it is none."""
-    part = profile.strategies.get(option.strategy)
-    if not isinstance(part, Searches):
+    weights = find_search_weights(profile, option)
+    if weights is None or option.strategy not in costs.searches:
         return None
-    for at in range(len(part.seeds)):
-        if all(part.numbers[name][at] == number for name, number in option.numbers.items()):
-            return at
-    return None
+    return float(interpolate_amounts(costs.searches[option.strategy], weights[:, None])[0])
+
+
+def find_search_weights(profile: Profile, option: StrategyOption) -> Floats | None:
+    """Return (A,) the weights of a search's allocations at an option; None if it is no search."""
+    part = profile.strategies.get(option.strategy)
+    return find_size_weights(part, option.numbers) if isinstance(part, Searches) else None
 
 
 def measure_spread(profile: Profile, option: StrategyOption, costs: RequestCosts) -> ProblemSpread | None:
@@ -97,13 +96,13 @@ def count_role_tokens(profile: Profile, option: StrategyOption) -> dict[str, dic
     if requests is not None:
         usage = measure_usage(profile)
         return {role: _sum_tokens(usage.get(role), count) for role, count in requests.items()}
-    part, at = profile.strategies.get(option.strategy), find_search_allocation(profile, option)
-    if not isinstance(part, Searches) or at is None:
+    part, weights = profile.strategies.get(option.strategy), find_search_weights(profile, option)
+    if not isinstance(part, Searches) or weights is None:
         return {}
-    return {role: _sum_tokens(usage, 1, at) for role, usage in measure_search_usage(profile, part).items()}
+    return {role: _sum_tokens(usage, 1, weights) for role, usage in measure_search_usage(profile, part).items()}
 
 
-def _sum_tokens(usage: RoleUsage | None, count: int, at: int | None = None) -> dict[str, float | None]:
+def _sum_tokens(usage: RoleUsage | None, count: int, weights: Floats | None = None) -> dict[str, float | None]:
     """Return a role's tokens: the mean over problems times a number of requests, or those of one search."""
     tokens: dict[str, float | None] = dict.fromkeys(TOKEN_COUNTS)
     for name in TOKEN_COUNTS if usage is not None else ():
@@ -111,7 +110,9 @@ def _sum_tokens(usage: RoleUsage | None, count: int, at: int | None = None) -> d
             values = usage.require_tokens(name)  # type: ignore[union-attr]
         except UnknownCostError:
             continue
-        tokens[name] = float(count * (values.mean() if at is None else values[at]))
+        tokens[name] = float(
+            count * values.mean() if weights is None else interpolate_amounts(values, weights[:, None])[0]
+        )
     return tokens
 
 

@@ -79,8 +79,9 @@ def recommend_at(
         if not len(order):
             continue
         grid = AllocationGrid({}, cost[order], np.zeros((0, len(order))))
+        error = None if table.interpolation_error is None else table.interpolation_error[order]
         uninformed |= {len(tables)} if index in expected.uninformed else set()
-        tables.append(AllocationOptions(table.strategy, np.zeros((0, 0)), grid))
+        tables.append(AllocationOptions(table.strategy, np.zeros((0, 0)), grid, interpolation_error=error))
         accuracies.append(accuracy[order])
         kept.append((table, order))
     found = choose_recommendations(tables, accuracies, [x], uninformed=uninformed)[0]

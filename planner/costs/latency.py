@@ -9,13 +9,15 @@ import numpy as np
 from isocompute.errors import BudgetError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.options import AllocationOptions
+from isocompute.fits.choice.size_interpolation import interpolate_amounts
 from isocompute.planner.budget import format_amount
 from isocompute.planner.compare import ExpectedAccuracies, StrategyOption
-from isocompute.planner.costs.allocation import count_requests, find_search_allocation
+from isocompute.planner.costs.allocation import count_requests, find_search_weights
 from isocompute.planner.costs.seconds import compute_latency
 from isocompute.planner.costs.usage import UnknownCostError, measure_search_usage, measure_usage
 from isocompute.planner.profile import Profile, Searches
 from isocompute.planner.strategies.registry import STRATEGIES
+from isocompute.planner.strategies.search_sizes import find_size_weights
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,12 @@ def compute_table_latency(profile: Profile, table: AllocationOptions, batch: int
         if usage is None:
             raise UnknownCostError("the profile does not hold the seconds of its searches")
         seconds = usage.require_tokens("seconds")
-        places = {tuple(column): at for at, column in enumerate(zip(*part.numbers.values(), strict=True))}
-        columns = zip(*(numbers[name].tolist() for name in part.numbers), strict=True)
-        return np.array([seconds[places[column]] for column in columns])
+        allocations = (
+            {name: int(column[at]) for name, column in numbers.items()} for at in range(len(table.grid.cost))
+        )
+        weights = [find_size_weights(part, allocation) for allocation in allocations]
+        assert all(each is not None for each in weights), "the table was made of the part"
+        return interpolate_amounts(seconds, np.stack(weights, axis=1))  # type: ignore[arg-type]
     scored = STRATEGIES[table.strategy].needs == "scores"
     verifications = numbers.get("V", np.zeros_like(numbers["S"]))
     return compute_latency(profile, measure_usage(profile), numbers["S"], verifications, scored, batch)
@@ -74,11 +79,11 @@ def compute_option_latency(profile: Profile, option: StrategyOption, batch: int 
     if requests is not None and option.solutions is not None:
         usage, V = measure_usage(profile), option.verifications or 0
         return float(compute_latency(profile, usage, [option.solutions], [V], "scorer" in requests, batch)[0])
-    part, at = profile.strategies.get(option.strategy), find_search_allocation(profile, option)
+    part, weights = profile.strategies.get(option.strategy), find_search_weights(profile, option)
     usage = measure_search_usage(profile, part) if isinstance(part, Searches) else {}
-    if "solver" not in usage or at is None:
+    if "solver" not in usage or weights is None:
         raise UnknownCostError("the profile does not hold the seconds of its searches")
-    return float(usage["solver"].require_tokens("seconds")[at])
+    return float(interpolate_amounts(usage["solver"].require_tokens("seconds"), weights[:, None])[0])
 
 
 def limit_latency(

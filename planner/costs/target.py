@@ -7,8 +7,10 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 
 from isocompute.errors import BudgetError
+from isocompute.fits.choice.recommendation import exclude_needless_sizes
 from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.planner.compare import ExpectedAccuracies
 from isocompute.planner.profile import Profile
@@ -62,7 +64,8 @@ def find_target_allocation(
     """Find the cheapest allocation that reaches a target with 90 % probability.
 
     An allocation reaches it if the lower end of the 80 % interval of its expected accuracy does, since a tenth lies
-    below that end. Tried are the allocations that are expected to do better than every cheaper one of their strategy.
+    below that end. At a size that was not run, the interval includes the interpolation's error. Tried are the
+    allocations that are expected to do better than every cheaper one of their strategy.
 
     Args:
         profile: the profile.
@@ -80,13 +83,16 @@ def find_target_allocation(
         )
     found: list[TargetAllocation] = []
     for table, accuracy in zip(expected.tables, expected.accuracy, strict=True):
-        before = np.concatenate([[-np.inf], np.maximum.accumulate(accuracy)[:-1]])
-        rising = np.flatnonzero((accuracy > before) & (table.grid.cost <= most * (1 + 1e-12)))
+        taken = exclude_needless_sizes(table, accuracy)
+        before = np.concatenate([[-np.inf], np.maximum.accumulate(taken)[:-1]])
+        rising = np.flatnonzero((taken > before) & (table.grid.cost <= most * (1 + 1e-12)))
         if not len(rising):
             continue
         values = table.compute_accuracies(rising)
         low, _ = compute_mean_interval(values, profile.strata, profile.clusters, level=2 * TARGET_PROBABILITY - 1)
-        bounds = np.where(low == 0, 0.0, np.clip(low + accuracy[rising] - values.mean(axis=0), 0, 1))
+        missed = ndtri(TARGET_PROBABILITY) * np.array([table.get_interpolation_error(at) for at in rising])
+        reach = np.hypot(values.mean(axis=0) - low, missed)
+        bounds = np.where(low == 0, 0.0, np.clip(accuracy[rising] - reach, 0, 1))
         found += [
             TargetAllocation(table.strategy, float(table.grid.cost[at]), float(bound))
             for at, bound in zip(rising, bounds, strict=True)

@@ -9,7 +9,6 @@ import numpy as np
 
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
-from isocompute.fits.choice.allocation_grid import AllocationGrid
 from isocompute.fits.choice.options import AllocationOptions
 from isocompute.planner.compare import ExpectedAccuracies, compute_expected_accuracies
 from isocompute.planner.costs.latency import compute_table_latency
@@ -108,7 +107,7 @@ def price_model(name: str, profile: Profile, request: PlanRequest, model: str) -
         DataError: a solution has no known cost, or there are fewer than two independent problems.
     """
     priced, lam, costs = apply_cost_model(profile, model, request)
-    expected = compute_expected_accuracies(priced, priced.lam if lam is None else lam)
+    expected = compute_expected_accuracies(priced, priced.lam if lam is None else lam, between=False)
     if expected.posterior is None:
         raise DataError("Models are compared on at least two independent problems.")
     informative = tuple(index not in expected.uninformed for index in range(len(expected.tables)))
@@ -135,9 +134,7 @@ def _order_by_latency(
             notes.append(f"{name}: {table.strategy} is left out, because its latency is unknown: {error}.")
             continue
         order = np.argsort(latency, kind="stable")
-        grid = table.grid
-        numbers = {key: column[order] for key, column in grid.numbers.items()}
-        tables.append(replace(table, grid=AllocationGrid(numbers, latency[order], grid.weights[:, order])))
+        tables.append(table.select_allocations(order, latency[order]))
         accuracy.append(values[order])
         kept.append(is_informative)
     if not tables or tables[0].strategy != "sc":

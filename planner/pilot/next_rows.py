@@ -8,15 +8,16 @@ import numpy as np
 
 from isocompute.errors import DataError
 from isocompute.planner.budget import format_compute
-from isocompute.planner.compare import compute_expected_accuracies
+from isocompute.planner.compare import compare_strategies, compute_expected_accuracies
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.finished import find_finished_problems
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile
 from isocompute.planner.evaluation.pilots import PilotShape, get_full_shape
 from isocompute.planner.pilot.additions import list_additions
-from isocompute.planner.pilot.decision import Decision, build_decision
+from isocompute.planner.pilot.decision import SMALLEST_GAIN, Decision, build_decision
 from isocompute.planner.pilot.noise import measure_sampling_noise
+from isocompute.planner.pilot.search_requests import SearchRequest, list_search_requests
 from isocompute.planner.pilot.tasks import choose_run_lambda
 from isocompute.planner.power import POWER_BUDGET
 from isocompute.planner.profile import COUNTING_WAYS, Profile
@@ -28,8 +29,6 @@ from isocompute.runners.storage.schema import PROBLEMS_TABLE
 
 DOMINATED_PROBABILITY = 0.05
 """Strategies and depths that are near the best with a lower probability can be dropped."""
-SMALLEST_GAIN = 0.0005
-"""Rows that reduce the expected regret by less are not worth adding: a twentieth of a point."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,8 @@ class NextRows:
         enough_solutions: the smallest S that is enough: with allocations up to it the best is reached almost surely.
         enough_verifications: the same of V; 0 if no verifications are needed.
         unfinished: number of problems that are left out because rows are missing or failed.
-        unpriced: strategies that need scores or searches, whose rows are in no cost.
+        unpriced: strategies that need scores or searches, whose rows are in no cost of an option.
+        searches: searches that are worth running.
     """
 
     run: str
@@ -91,6 +91,7 @@ class NextRows:
     enough_verifications: int
     unfinished: int
     unpriced: tuple[str, ...] = ()
+    searches: tuple[SearchRequest, ...] = ()
 
     @property
     def best(self) -> NextOption | None:
@@ -172,6 +173,10 @@ def rank_next_rows(
         regret = min(decision.compute_regret_after(chance), now)  # a draw's error aside, more rows never harm
         options.append(NextOption(rows, after, cost, regret, now - regret))
     options.sort(key=lambda option: (-option.gain / option.cost, option.cost))
+    searches: tuple[SearchRequest, ...] = ()
+    if profile.searches:
+        shown = compare_strategies(profile, budget, lam, expected).options
+        searches = list_search_requests(run, profile, decision, shown, budget)
     return NextRows(
         run=run.path,
         shape=shape,
@@ -187,6 +192,7 @@ def rank_next_rows(
         enough_verifications=enough[1],
         unfinished=unfinished,
         unpriced=unpriced,
+        searches=searches,
     )
 
 

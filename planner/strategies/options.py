@@ -9,35 +9,38 @@ from numpy.typing import NDArray
 
 from isocompute.fits.choice.options import (
     AllocationOptions,
-    build_listed_options,
     build_verified_options,
     build_voting_options,
 )
 from isocompute.planner.profile import COUNTING_WAYS, Curve, Profile, Searches, Surface
 from isocompute.planner.strategies.registry import STRATEGIES, Strategy, is_known_strategy, is_search
+from isocompute.planner.strategies.search_sizes import build_search_options
 
 PART_TYPES: dict[str, type[Curve] | type[Surface]] = {"solutions": Curve, "scores": Curve, "verifications": Surface}
 """The type of a strategy's part in a profile, by the strategy's needs."""
 
 
-def list_strategy_options(profile: Profile, lam: float | None) -> list[AllocationOptions]:
+def list_strategy_options(profile: Profile, lam: float | None, between: bool = False) -> list[AllocationOptions]:
     """Return the options of every strategy with a known cost: first in the order of the registry, then the searches.
 
     Args:
         profile: the measurements.
         lam: λ; None without verifications, or if it is unknown.
+        between: whether the sizes between those that searches were run with are options too, interpolated and marked.
+            Advice takes them; what is tested on measurements, such as crossovers, does not.
     """
     names = [*(name for name in STRATEGIES if name in profile.strategies), *filter(is_search, profile.strategies)]
-    part_options = (build_part_options(profile, name, lam) for name in names)
+    part_options = (build_part_options(profile, name, lam, between) for name in names)
     return [options for options in part_options if options is not None]
 
 
-def build_part_options(profile: Profile, name: str, lam: float | None) -> AllocationOptions | None:
+def build_part_options(
+    profile: Profile, name: str, lam: float | None, between: bool = False
+) -> AllocationOptions | None:
     """Return a strategy's options; None if its cost is unknown, or if its part has an unexpected type."""
     part = profile.strategies[name]
     if isinstance(part, Searches) and is_search(name):
-        cost = part.get_costs(profile.counting)
-        return None if cost is None else build_listed_options(part.array, cost, part.numbers, name)
+        return build_search_options(profile, name, between)
     if name not in STRATEGIES or not isinstance(part, PART_TYPES[STRATEGIES[name].needs]):
         return None
     assert isinstance(part, Curve | Surface), "searches are not in the registry of strategies"

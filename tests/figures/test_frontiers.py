@@ -83,4 +83,17 @@ def test_lines_go_from_left_to_right_whatever_the_order_of_the_rows(tables):
     left, right = draw_frontiers(tables["frontiers"].sample(frac=1, random_state=5))
     for line in (*left.lines, *right.lines[1:]):
         assert sorted(line.get_xdata()) == line.get_xdata().tolist()
-    assert get_figure(left).get_suptitle() == "100 problems, expected accuracies on new ones"
+    assert get_figure(left).get_suptitle().startswith("100 problems, expected accuracies on new ones")
+
+
+def test_what_was_run_has_a_dot_and_an_interpolated_size_has_none(tables):
+    table = tables["frontiers"]
+    assert table["interpolated"].any()
+    assert not table.loc[~table["strategy"].str.contains("+", regex=False), "interpolated"].any()
+    left, right = draw_frontiers(table)
+    for line in (*left.lines, *right.lines[1:]):
+        own = table[table["strategy"] == line.get_label()].sort_values("budget")
+        assert line.get_markevery() == np.flatnonzero(~own["interpolated"]).tolist()
+    assert get_figure(left).get_suptitle().endswith("; without a dot: not run, interpolated")
+    run = table[~table["interpolated"]]
+    assert "interpolated" not in get_figure(draw_frontiers(run)[0]).get_suptitle()
