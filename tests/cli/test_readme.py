@@ -30,8 +30,8 @@ def test_what_is_said_of_votes_verdicts_and_searches_is_what_plan_says(command):
     )
     ahead = [f"{100 * x:+.1f}" for x in others["fused"]["gap_interval"]]
     said = (
-        f"at 128x {100 * plan['expected']['accuracy']:.1f} % are expected of `{best['strategy']}`, the vote weighted by "
-        f"the PRM's scores, {100 * search['accuracy']:.1f} % of `{search['strategy']}`, the best search, "
+        f"at 128x {100 * plan['expected']['accuracy']:.1f} % are expected of `{best['strategy']}`, the vote weighted "
+        f"by the PRM's scores, {100 * search['accuracy']:.1f} % of `{search['strategy']}`, the best search, "
         f"{100 * others['fused']['accuracy']:.1f} % of `fused`, the best use of verdicts, and "
         f"{100 * others['sc']['accuracy']:.1f} % of SC. The first is ahead of `fused` by "
         f"{100 * others['fused']['gap']:.1f} points [{', '.join(ahead)}]"
