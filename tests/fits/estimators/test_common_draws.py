@@ -1,4 +1,4 @@
-"""Draws that votes share and that hang on the problem's key, and what the controls make of them."""
+"""Draws that votes share and that depend on the problem's key, and what the controls make of them."""
 
 from __future__ import annotations
 
