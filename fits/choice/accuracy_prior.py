@@ -52,11 +52,13 @@ class PlacedPrior:
         mean: (n,) expected accuracies, up to a common level.
         between: (n, n) covariance over tasks.
         within: (n, n) covariance over the problems of a task.
+        surprise: (n, n) the part of `between` that is of strategies that were not simulated; None if all were.
     """
 
     mean: Floats
     between: Floats
     within: Floats
+    surprise: Floats | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,17 +100,18 @@ class AccuracyPrior:
         rows = [self._interpolate(table) for table in tables]
         mean, between, within = (np.concatenate(column) for column in zip(*rows, strict=True))
         covariances = [between @ between.T, within @ within.T]
-        start = 0
+        surprise, start = np.zeros_like(covariances[0]), 0
         for table, (expected, _, _) in zip(tables, rows, strict=True):
             block = slice(start, start + len(expected))
             kernel = _compute_kernel(table.grid)
             covariances[0][block, block] += SIMULATED_SPREAD**2 * kernel
             covariances[1][block, block] += SIMULATED_PROBLEM_SPREAD**2 * kernel
             if table.strategy not in self.parts:
-                covariances[0][block, block] += UNSIMULATED_SPREAD**2 * kernel
+                surprise[block, block] = UNSIMULATED_SPREAD**2 * kernel
                 covariances[1][block, block] += UNSIMULATED_PROBLEM_SPREAD**2 * kernel
             start += len(expected)
-        return PlacedPrior(mean, *covariances)
+        known = all(table.strategy in self.parts for table in tables)
+        return PlacedPrior(mean, covariances[0] + surprise, covariances[1], None if known else surprise)
 
     def _interpolate(self, table: AllocationOptions) -> tuple[Floats, Floats, Floats]:
         """Return mean (n,) and factors (n, R) and (n, Q) at the knots of one table."""

@@ -162,8 +162,15 @@ def update_prior(
     inside = problems @ projection
     chance = _estimate_chance(inside, projection.T @ prepared.within @ projection, groups)
     spread = projection.T @ prepared.between @ projection
-    loadings = np.asarray(np.linalg.solve(spread, projection.T @ prepared.between).T, dtype=float)
-    unknown, covariance, scale = _average_scales(spread, chance, inside.mean(axis=0))
+    if prepared.surprise is None:
+        unknown, covariance, scale = _average_scales(spread, chance, inside.mean(axis=0))
+        between = scale * prepared.between
+    else:
+        fixed = projection.T @ prepared.surprise @ projection
+        unknown, covariance, scale = _average_scales_beside(spread - fixed, fixed, chance, inside.mean(axis=0))
+        between = scale * (prepared.between - prepared.surprise) + prepared.surprise
+    spread = projection.T @ between @ projection
+    loadings = np.asarray(np.linalg.solve(spread, projection.T @ between).T, dtype=float)
     span = np.linalg.qr(loadings)[0]
     missed, missed_spread = _shrink_rest(_remove_span(problems, span), groups)
     return AccuracyPosterior(
@@ -172,10 +179,10 @@ def update_prior(
         loadings=loadings,
         projection=projection,
         covariance=covariance,
-        unseen=scale * (prepared.between - loadings @ spread @ loadings.T),
+        unseen=between - loadings @ spread @ loadings.T,
         missed=missed_spread,
         freedom=groups.clusters - 1 + PRIOR_PROBLEMS,
-        expected_spread=scale * spread,
+        expected_spread=spread,
         chance=chance,
     )
 
@@ -219,6 +226,34 @@ def _average_scales(between: Floats, chance: Floats, mean: Floats) -> tuple[Floa
     apart = (shrinkage - average) * measured
     inner = np.diag(average * (1 - t)) + (weight[:, None] * apart).T @ apart
     return back @ (average * measured), np.asarray(back @ inner @ back.T), float(2 ** (weight @ _OCTAVES))
+
+
+def _average_scales_beside(scaled: Floats, fixed: Floats, chance: Floats, mean: Floats) -> tuple[Floats, Floats, float]:
+    """Return what `_average_scales` does where a part of the prior's covariance keeps its size.
+
+    The scale says how much a task differs from the simulated ones in what these have: votes and verdicts. It says
+    nothing of a strategy that was not simulated, whose surprise may be as large on a task that is usual otherwise.
+
+    Args:
+        scaled: (d, d) the part of the prior's covariance of u that the scale is a factor on.
+        fixed: (d, d) the part that it is not.
+        chance: (d, d) covariance of what was measured.
+        mean: (d,) what was measured.
+    """
+    scales = 2 ** _OCTAVES[:, None, None]
+    prior = scales * scaled + fixed
+    total = prior + chance
+    gain = np.linalg.solve(total, prior).swapaxes(1, 2)  # B(B + C)⁻¹ of each scale
+    solved = np.linalg.solve(total, np.broadcast_to(mean[:, None], (len(total), len(mean), 1)))[..., 0]
+    log_weight = -0.5 * (np.linalg.slogdet(total)[1] + solved @ mean)
+    log_weight -= 0.5 * (np.minimum(_OCTAVES, 0) / SCALE_SPREAD) ** 2
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    means = gain @ mean
+    average = weight @ means
+    inner = np.tensordot(weight, gain @ chance, axes=1)  # B - B(B + C)⁻¹B = B(B + C)⁻¹C
+    inner += (weight[:, None] * (means - average)).T @ (means - average)
+    return average, (inner + inner.T) / 2, float(2 ** (weight @ _OCTAVES))
 
 
 def _shrink_rest(problems: Floats, groups: ProblemGroups) -> tuple[Floats, Floats]:

@@ -29,12 +29,15 @@ class PreparedPrior:
         between: (K, K) covariance over tasks, without the level.
         within: (K, K) covariance over the problems of a task, without the level.
         projection: (K, d) the directions in which accuracies are estimated.
+        surprise: (K, K) the part of `between` that is of strategies that were not simulated, without the level; None
+            if all were.
     """
 
     mean: Floats
     between: Floats
     within: Floats
     projection: Floats
+    surprise: Floats | None = None
 
 
 def prepare_prior(tables: Sequence[AllocationOptions], prior: AccuracyPrior) -> PreparedPrior:
@@ -42,7 +45,8 @@ def prepare_prior(tables: Sequence[AllocationOptions], prior: AccuracyPrior) -> 
     placed = prior.place(tables)
     between, within = _subtract_means(placed.between), _subtract_means(placed.within)
     projection = _find_directions(between, within, _count_directions(tables, prior))
-    return PreparedPrior(placed.mean, between, within, projection)
+    surprise = None if placed.surprise is None else _subtract_means(placed.surprise)
+    return PreparedPrior(placed.mean, between, within, projection, surprise)
 
 
 def _subtract_means(covariance: Floats) -> Floats:

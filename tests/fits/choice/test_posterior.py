@@ -10,7 +10,7 @@ import pytest
 from isocompute.errors import DataError
 from isocompute.fits import build_listed_options, build_verified_options, build_voting_options
 from isocompute.fits.choice.certainty import compute_best_probabilities, enclose_differences
-from isocompute.fits.choice.posterior import compute_posterior
+from isocompute.fits.choice.posterior import _average_scales, _average_scales_beside, compute_posterior
 from isocompute.fits.choice.recommendation import choose_recommendations
 from isocompute.planner.prior import read_accuracy_prior
 
@@ -146,3 +146,30 @@ def test_sc_alone_is_expected_near_what_was_measured():
     ).compute_expected_accuracies()
     assert (expected > 0.4).all()
     assert (expected < 1.1).all()
+
+
+def test_scales_beside_a_part_that_keeps_its_size():
+    """Without such a part the two ways agree; with a large one, what was measured of it is hardly shrunk."""
+    rng = np.random.default_rng(4)
+    factor, noise = rng.standard_normal((2, 6, 6))
+    spread, chance, mean = factor @ factor.T, noise @ noise.T / 4, rng.standard_normal(6)
+    one, other = _average_scales(spread, chance, mean), _average_scales_beside(spread, np.zeros((6, 6)), chance, mean)
+    for first, second in zip(one, other, strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-8, atol=1e-10)
+    found, covariance, _ = _average_scales_beside(spread, 1e6 * np.eye(6), chance, mean)
+    np.testing.assert_allclose(found, mean, rtol=1e-4)
+    np.testing.assert_allclose(covariance, chance, atol=1e-4)
+
+
+def test_verdicts_do_not_decide_how_much_a_strategy_that_was_not_simulated_is_shrunk():
+    """A task may be usual in its votes and verdicts, and still have a score that is far ahead of SC."""
+    tables, rng = build_tables(200), np.random.default_rng(9)
+    scored = build_listed_options(np.zeros((200, len(S))), S, {"S": S}, "scored")
+    leads = []
+    for _ in range(40):
+        mean, values = draw_task(rng, tables, 200, scale=0.1)
+        lead = values[:, : len(S)] + 0.15 * np.log2(S) / 4 + 0.3 * rng.standard_normal((200, 1))
+        filled = [*fill_tables(tables, values), replace(scored, accuracy=lead)]
+        expected = compute_posterior(filled, read_accuracy_prior()).compute_expected_accuracies()
+        leads.append(expected[-1][-1] - expected[0][-1])
+    assert 0.142 < np.mean(leads) < 0.152
