@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from isocompute.errors import BudgetError
 
@@ -27,6 +27,16 @@ UNIT_PATTERNS = {
 
 SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12, "p": 1e15, "e": 1e18, "z": 1e21}
 
+COST_WORDS = {
+    "prompts": "with prompts",
+    "cached": "with uncached prompts",
+    "kv": "with KV reads",
+    "seconds": "until the answer",
+}
+"""By cost model, words that are added to an amount whose unit does not say it all."""
+
+_WORDED_UNITS = {"prompts": "tokens", "cached": "tokens", "kv": "FLOPs", "seconds": "s"}
+
 JOB_UNITS = ("tokens", "FLOPs", "$", "gpu-hours")
 """The units that are totals of a job where a number of problems is given; x and seconds are of one problem."""
 
@@ -43,11 +53,13 @@ class Budget:
         multiple: the number before the unit.
         of_plateau: whether the unit is SC's plateau rather than one solution.
         unit: ``x``, ``tokens``, ``FLOPs``, ``$``, ``s`` (latency of one answer) or ``gpu-hours``.
+        model: the cost model that the words after the unit name, such as "with prompts"; None without them.
     """
 
     multiple: float
     of_plateau: bool = False
     unit: str = "x"
+    model: str | None = field(default=None, repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Budget:
@@ -60,6 +72,8 @@ class Budget:
         Budget(multiple=128.0, of_plateau=False, unit='x')
         >>> Budget.parse("4x-plateau").to_solutions(plateau=32)
         128.0
+        >>> Budget.parse("46,690 tokens with prompts").model, Budget.parse("19.6 s until the answer").text
+        ('prompts', '19.6 s until the answer')
         >>> Budget.parse("3.2M tokens").text, Budget.parse("$1,200").text, Budget.parse("2 PFLOPs").text
         ('3.2M tokens', '$1,200', '2e+15 FLOPs')
         """
@@ -69,6 +83,7 @@ class Budget:
         number, written = float(match["number"].replace(",", "")), (match["unit"] or "")
         if match["sign"]:
             written = f"$ {written}" if written else "$"
+        written, model = split_cost_words(written)
         unit, scale = find_budget_unit(written)
         if unit is None:
             unit_text = f"the unit '{written}'" if written else "no unit"
@@ -81,12 +96,15 @@ class Budget:
             raise BudgetError(f"The budget '{text}' must be above zero{one}.")
         if not math.isfinite(number * scale):
             raise BudgetError(f"The budget '{text}' is too large to be a number.")
-        return cls(number * scale, unit == "x-plateau", "x" if unit == "x-plateau" else unit)
+        return cls(number * scale, unit == "x-plateau", "x" if unit == "x-plateau" else unit, model)
 
     @property
     def text(self) -> str:
         """The budget as `parse` reads it."""
-        return f"{self.multiple:,.6g}x-plateau" if self.of_plateau else format_amount(self.multiple, self.unit)
+        if self.of_plateau:
+            return f"{self.multiple:,.6g}x-plateau"
+        words = "" if self.model is None else f" {COST_WORDS[self.model]}"
+        return f"{format_amount(self.multiple, self.unit)}{words}"
 
     def to_solutions(self, plateau: float | None) -> float:
         """Return the budget in x, the compute of one solution.
@@ -109,6 +127,21 @@ class Budget:
         if x < 1:
             raise BudgetError(f"A budget of {format_compute(x)} does not pay for one solution; the least is 1x.")
         return x
+
+
+def split_cost_words(written: str) -> tuple[str, str | None]:
+    """Split words such as "with prompts" from a unit, and return the unit and the cost model that they name.
+
+    >>> split_cost_words("M tokens with uncached prompts"), split_cost_words("with prompts"), split_cost_words("x")
+    (('M tokens', 'cached'), ('with prompts', None), ('x', None))
+    """
+    plain = " ".join(written.split())
+    for model, words in COST_WORDS.items():
+        unit = plain[: -len(words)].strip()
+        pattern = UNIT_PATTERNS[_WORDED_UNITS[model]]
+        if plain.lower().endswith(words.lower()) and pattern.fullmatch(unit.lower()):
+            return unit, model
+    return written, None
 
 
 def find_budget_unit(written: str) -> tuple[str | None, float]:
@@ -143,6 +176,16 @@ def format_amount(amount: float, unit: str, digits: int = 6) -> str:
         return f"{amount:.{digits}g} FLOPs"
     number = _format_number(amount, digits)
     return f"${number}" if unit == "$" else f"{number}x" if unit == "x" else f"{number} {unit}"
+
+
+def is_plain_number(text: str) -> bool:
+    """Return whether a text is a number without a unit.
+
+    >>> is_plain_number("20"), is_plain_number("1,200.5"), is_plain_number("20 s"), is_plain_number("$20")
+    (True, True, False, False)
+    """
+    match = BUDGET_PATTERN.fullmatch(text)
+    return match is not None and not match["sign"] and not match["unit"]
 
 
 def round_up(amount: float, digits: int) -> float:

@@ -122,6 +122,11 @@ def apply_cost_model(profile: Profile, model: str, request: PlanRequest) -> tupl
                 raise DataError(
                     f"The cost of {REQUESTS[role]} in {MODEL_UNITS[model]} ({model}) is unknown: {costs.unknown[role]}."
                 )
+        if not costs.get_mean("solver"):
+            raise DataError(
+                f"A solution costs nothing under the cost model {model}, so that nothing can be priced in solutions; "
+                "give the solver a price above zero."
+            )
         return price_profile(profile, costs), None, costs
     if model == "seconds" and is_machine_priced(profile, request):
         costs = price_profile_requests(profile, model, request.settings)

@@ -9,8 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from isocompute.cli.screens.plan import format_interval, format_percent, print_line, print_note
-from isocompute.planner.budget import format_amount
-from isocompute.planner.costs.report import COST_WORDS
+from isocompute.planner.budget import COST_WORDS, format_amount
 from isocompute.planner.models.equal_accuracy import EqualAccuracy
 from isocompute.planner.models.model_plan import ModelPlan
 

@@ -119,7 +119,7 @@ def limit_latency(
         accuracy.append(np.where(is_fast, values, -np.inf))
     if fastest > limit:
         raise BudgetError(
-            f"No answer comes within {format_amount(limit, 's', 4)}: one solution takes "
+            f"No answer comes within {format_amount(limit, 's', 4)}; the fastest allocation takes "
             f"{format_amount(fastest, 's', 4)} on average."
         )
     notes = [f"{', '.join(names)} left out, whose latency is unknown: {why}." for why, names in unknown.items()]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from isocompute.planner.budget import format_amount, round_up
+from isocompute.planner.budget import COST_WORDS, format_amount, round_up
 from isocompute.planner.costs.allocation import ProblemSpread
 from isocompute.planner.costs.devices import UTILISATION
 from isocompute.planner.costs.flips import Flip
@@ -26,13 +26,6 @@ COST_UNITS = {
     "gpu_hours": "gpu-hours",
 }
 """The costs of a plan, and the unit of each."""
-COST_WORDS = {
-    "prompts": "with prompts",
-    "cached": "with uncached prompts",
-    "kv": "with KV reads",
-    "seconds": "until the answer",
-}
-"""Words added to an amount whose unit does not say it all."""
 PRINTED_DIGITS = 4
 SMALLEST_RANGE = 1e-6
 """A narrower interval, as that of S solutions in solutions' worth, is a single number."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isocompute.errors import BudgetError, ConfigError
-from isocompute.planner.budget import Budget
+from isocompute.planner.budget import Budget, is_plain_number
 from isocompute.planner.costs.devices import get_device
 from isocompute.planner.costs.models import COUNTED_MODELS, MODEL_UNITS, PRICED_MODELS, UNIT_MODELS, check_cost_model
 from isocompute.planner.costs.prices import PriceTable, load_litellm_prices, parse_prices, read_prices
@@ -118,6 +118,10 @@ def choose_cost_model(
     """
     unit = None if budget is None else budget.unit
     model = None if cost is None else check_cost_model(cost)
+    if budget is not None and budget.model is not None:
+        if model not in (None, budget.model):
+            raise ConfigError(f"The budget '{budget.text}' is priced by {budget.model}, and the cost model is {model}.")
+        model = budget.model
     if unit in (None, "x", "s"):
         model = model or (UNIT_MODELS["s"] if unit == "s" else None)
     elif model is None:
@@ -170,11 +174,11 @@ def read_latency(latency: object) -> float:
     Raises:
         BudgetError: it is neither.
 
-    >>> read_latency("20 s"), read_latency(1.5)
-    (20.0, 1.5)
+    >>> read_latency("20 s"), read_latency("20"), read_latency(1.5)
+    (20.0, 20.0, 1.5)
     """
     if isinstance(latency, str):
-        parsed = Budget.parse(latency)
+        parsed = Budget.parse(f"{latency} s" if is_plain_number(latency) else latency)
         if parsed.unit == "s":
             return parsed.multiple
     elif isinstance(latency, int | float) and not isinstance(latency, bool) and 0 < latency < math.inf:

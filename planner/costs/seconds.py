@@ -164,9 +164,14 @@ def describe_load(profile: Profile, batch: int | None = None) -> str:
         )
     if loads:
         sentences.append(f"Latencies hold at the load of the run; requests at once: {', '.join(loads)}.")
-    return " ".join(sentences) or (
-        "Latencies hold at the load of the run, whose number of requests at once is unknown."
-    )
+    if not sentences:
+        sentences.append("Latencies hold at the load of the run, whose number of requests at once is unknown.")
+    if profile.searches:
+        sentences.append(
+            "A search takes as long as it took in the run, beside all other searches and not beside the solutions, so "
+            "that its latency may be of another load."
+        )
+    return " ".join(sentences)
 
 
 def _describe_law(role: str, law: ThroughputLaw) -> str:

@@ -10,6 +10,7 @@ from isocompute.errors import BudgetError, ConfigError
 from isocompute.planner.budget import JOB_UNITS, format_amount
 from isocompute.planner.costs.models import COUNTED_MODELS, MODEL_UNITS
 from isocompute.planner.costs.request import PlanRequest
+from isocompute.planner.costs.seconds import describe_load
 from isocompute.planner.ignored_setting import MeasuredTokens, describe_ignored_setting
 from isocompute.planner.models.candidates import Candidate, PricedModel, price_model
 from isocompute.planner.models.cascade import build_cascades, choose_cascade
@@ -89,7 +90,10 @@ def make_model_plan(profiles: Sequence[Profile], request: PlanRequest) -> ModelP
             f"{format_amount(least, unit, 4)}."
         )
     notes = [note for priced in models for note in priced.notes]
-    if model != "seconds":  # the stages of a cascade follow each other, and are not planned by latency
+    if model == "seconds":
+        batch = request.settings.batch
+        notes += [f"{name}: {describe_load(each, batch)}" for name, each in zip(names, shared, strict=True)]
+    else:  # the stages of a cascade follow each other, and are not planned by latency
         cascades, missing = _list_cascades(models, amount, clusters)
         candidates += cascades
         notes += missing

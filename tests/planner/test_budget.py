@@ -31,6 +31,10 @@ from isocompute.planner.budget import Budget, format_amount, round_up
         ("20s", Budget(20, unit="s")),
         ("2 gpu-hours", Budget(2, unit="gpu-hours")),
         ("2 GPU hours", Budget(2, unit="gpu-hours")),
+        ("46,690 tokens with prompts", Budget(46690, unit="tokens", model="prompts")),
+        ("3M tokens  with uncached prompts", Budget(3e6, unit="tokens", model="cached")),
+        ("2e12 FLOPs with KV reads", Budget(2e12, unit="FLOPs", model="kv")),
+        ("19.6 s until the answer", Budget(19.6, unit="s", model="seconds")),
     ],
 )
 def test_a_budget_reads(text, budget):

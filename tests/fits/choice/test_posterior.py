@@ -167,7 +167,7 @@ def test_verdicts_do_not_decide_how_much_a_strategy_that_was_not_simulated_is_sh
     scored = build_listed_options(np.zeros((200, len(S))), S, {"S": S}, "scored")
     leads = []
     for _ in range(40):
-        mean, values = draw_task(rng, tables, 200, scale=0.1)
+        values = draw_task(rng, tables, 200, scale=0.1)[1]
         lead = values[:, : len(S)] + 0.15 * np.log2(S) / 4 + 0.3 * rng.standard_normal((200, 1))
         filled = [*fill_tables(tables, values), replace(scored, accuracy=lead)]
         expected = compute_posterior(filled, read_accuracy_prior()).compute_expected_accuracies()

@@ -186,3 +186,9 @@ def test_machine_time_is_wall_time_shared_by_tokens(hand_profile, served):
         compute_machine_seconds(unknown, usage["solver"])
     silent = replace(usage["solver"], completion=None)
     assert compute_machine_seconds(hand_profile, silent)[:2].tolist() == [2 / 8, 4 / 8]
+
+
+def test_the_load_of_searches_is_said(hand_profile, served):
+    timed = hand_profile.model_copy(update={"timings": {"solver": served}})
+    assert ("beside all other searches" in describe_load(timed)) == bool(hand_profile.searches)
+    assert "beside all other searches" in describe_load(read_profile("lab-both-small"))
