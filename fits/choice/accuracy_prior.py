@@ -16,8 +16,9 @@ SIMULATED_SPREAD = 0.01
 """Spread over tasks of what the worlds do not have of a strategy that was simulated."""
 SIMULATED_PROBLEM_SPREAD = 0.03
 """The same over the problems of a task."""
-UNSIMULATED_SPREAD = 0.1
-"""Spread over tasks of the accuracy of a strategy that was not simulated, about that of SC at the same compute."""
+UNSIMULATED_SPREAD = 0.15
+"""Spread over tasks of the accuracy of a strategy that was not simulated, about that of SC at the same compute. Chosen
+by pilots of the lab's runs, see docs/leads.md."""
 UNSIMULATED_PROBLEM_SPREAD = 0.35
 """The same over the problems of a task; about the spread of a strategy's lead over another in the worlds."""
 SURPRISE_REACH = 2.0

@@ -29,6 +29,9 @@ SCALE_SPREAD = 1.0
 """Scales of a task below 1 are normal in their logarithm to base 2, with this standard deviation; those above 1 are as
 likely as 1. Chosen by regret on the worlds with even numbers."""
 _OCTAVES = np.arange(-6.0, 25.0)  # the logarithms of the scales that are averaged over
+_SURPRISE_OCTAVES = np.arange(0.0, 9.0)
+"""The same for strategies that were not simulated. Their own scale is not below 1: a few close ones would shrink the
+others, whose leads then are too small, see docs/leads.md."""
 _REST_SPREAD = 0.003  # what the directions miss of a typical surface
 _NEGLIGIBLE = 1e-6  # share of a variance below which a direction is left out
 _SCALE_PROBLEMS = 3  # weight of the prior's scale of that covariance, so that equal problems are not taken for certain
@@ -166,9 +169,11 @@ def update_prior(
         unknown, covariance, scale = _average_scales(spread, chance, inside.mean(axis=0))
         between = scale * prepared.between
     else:
-        fixed = projection.T @ prepared.surprise @ projection
-        unknown, covariance, scale = _average_scales_beside(spread - fixed, fixed, chance, inside.mean(axis=0))
-        between = scale * (prepared.between - prepared.surprise) + prepared.surprise
+        surprise = projection.T @ prepared.surprise @ projection
+        unknown, covariance, scale, other = _average_two_scales(
+            spread - surprise, surprise, chance, inside.mean(axis=0)
+        )
+        between = scale * (prepared.between - prepared.surprise) + other * prepared.surprise
     spread = projection.T @ between @ projection
     loadings = np.asarray(np.linalg.solve(spread, projection.T @ between).T, dtype=float)
     span = np.linalg.qr(loadings)[0]
@@ -228,32 +233,34 @@ def _average_scales(between: Floats, chance: Floats, mean: Floats) -> tuple[Floa
     return back @ (average * measured), np.asarray(back @ inner @ back.T), float(2 ** (weight @ _OCTAVES))
 
 
-def _average_scales_beside(scaled: Floats, fixed: Floats, chance: Floats, mean: Floats) -> tuple[Floats, Floats, float]:
-    """Return what `_average_scales` does where a part of the prior's covariance keeps its size.
+def _average_two_scales(
+    simulated: Floats, surprise: Floats, chance: Floats, mean: Floats
+) -> tuple[Floats, Floats, float, float]:
+    """Return what `_average_scales` does where two parts of the prior's covariance have a scale each.
 
-    The scale says how much a task differs from the simulated ones in what these have: votes and verdicts. It says
-    nothing of a strategy that was not simulated, whose surprise may be as large on a task that is usual otherwise.
+    The one scale says how much a task differs from the simulated ones in what these have: votes and verdicts. The other
+    says how much strategies that were not simulated differ from votes. Neither says anything of the other.
 
     Args:
-        scaled: (d, d) the part of the prior's covariance of u that the scale is a factor on.
-        fixed: (d, d) the part that it is not.
+        simulated: (d, d) the part of the prior's covariance of u of strategies that were simulated.
+        surprise: (d, d) the part of those that were not.
         chance: (d, d) covariance of what was measured.
         mean: (d,) what was measured.
     """
-    scales = 2 ** _OCTAVES[:, None, None]
-    prior = scales * scaled + fixed
-    total = prior + chance
-    gain = np.linalg.solve(total, prior).swapaxes(1, 2)  # B(B + C)⁻¹ of each scale
-    solved = np.linalg.solve(total, np.broadcast_to(mean[:, None], (len(total), len(mean), 1)))[..., 0]
-    log_weight = -0.5 * (np.linalg.slogdet(total)[1] + solved @ mean)
-    log_weight -= 0.5 * (np.minimum(_OCTAVES, 0) / SCALE_SPREAD) ** 2
+    octaves, beside = (axis.ravel() for axis in np.meshgrid(_OCTAVES, _SURPRISE_OCTAVES, indexing="ij"))
+    prior = 2 ** octaves[:, None, None] * simulated + 2 ** beside[:, None, None] * surprise
+    solved = np.linalg.solve(prior + chance, np.concatenate([prior, np.tile(mean[:, None], (len(prior), 1, 1))], 2))
+    gain = solved[:, :, :-1].swapaxes(1, 2)  # B(B + C)⁻¹ for each pair of scales
+    log_weight = -0.5 * (np.linalg.slogdet(prior + chance)[1] + solved[:, :, -1] @ mean)
+    for each in (octaves, beside):
+        log_weight -= 0.5 * (np.minimum(each, 0) / SCALE_SPREAD) ** 2
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
     means = gain @ mean
     average = weight @ means
-    inner = np.tensordot(weight, gain @ chance, axes=1)  # B - B(B + C)⁻¹B = B(B + C)⁻¹C
+    inner = np.tensordot(weight, gain, axes=1) @ chance  # B - B(B + C)⁻¹B = B(B + C)⁻¹C
     inner += (weight[:, None] * (means - average)).T @ (means - average)
-    return average, (inner + inner.T) / 2, float(2 ** (weight @ _OCTAVES))
+    return average, (inner + inner.T) / 2, float(2 ** (weight @ octaves)), float(2 ** (weight @ beside))
 
 
 def _shrink_rest(problems: Floats, groups: ProblemGroups) -> tuple[Floats, Floats]:

@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isocompute.fits.arrays import Floats, Ints
-from isocompute.fits.choice.accuracy_prior import SURPRISE_REACH, UNSIMULATED_SPREAD
+from isocompute.fits.choice.accuracy_prior import SURPRISE_REACH
 from isocompute.fits.choice.allocation_grid import AllocationGrid, compute_knot_weights
 from isocompute.fits.choice.options import AllocationOptions, build_listed_options
 
 SIZE = "N"
 """The number of an allocation that is its size; sizes are interpolated between allocations that differ in it alone."""
+SIZE_SPREAD = 0.1
+"""Spread of the accuracies of a search's sizes, from which the error of an interpolation is expected."""
 _PRIOR_SIZES = 3  # weight of the prior in the scale of the errors, in sizes that were left out
 
 
@@ -111,8 +113,8 @@ def interpolate_amounts(amounts: ArrayLike, weights: ArrayLike) -> Floats:
 def compute_usual_error(size: float, low: float, high: float) -> float:
     """Compute the standard deviation of the interpolation's error in a mean accuracy that the prior expects.
 
-    The prior takes the accuracies of a strategy that was not simulated for normal ones, with the standard deviation
-    `UNSIMULATED_SPREAD`, whose correlation falls with the distance d in doublings as exp(-(d / `SURPRISE_REACH`)² / 2).
+    The accuracies of the sizes are taken for normal ones, with the standard deviation `SIZE_SPREAD`, whose correlation
+    falls with the distance d in doublings as exp(-(d / `SURPRISE_REACH`)² / 2).
     The error is the value at the size minus the weighted mean of its two neighbours.
 
     Args:
@@ -128,7 +130,7 @@ def compute_usual_error(size: float, low: float, high: float) -> float:
     kernel = np.exp(-(((at[:, None] - at) / SURPRISE_REACH) ** 2) / 2)
     share = (at[0] - at[1]) / (at[2] - at[1])
     contrast = np.array([1.0, share - 1, -share])
-    return float(UNSIMULATED_SPREAD * np.sqrt(max(contrast @ kernel @ contrast, 0.0)))
+    return float(SIZE_SPREAD * np.sqrt(max(contrast @ kernel @ contrast, 0.0)))
 
 
 def measure_left_out_sizes(numbers: Mapping[str, ArrayLike], accuracy: ArrayLike) -> list[LeftOutSize]:
