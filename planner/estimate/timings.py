@@ -18,8 +18,8 @@ FEWEST_ROWS = 20
 """Rows that a point of load needs."""
 FEWEST_POINTS = 3
 """Points of load, each of another number of rows at once, that a fit of throughput needs."""
-LEAST_RANGE = 4.0
-"""The factor that these numbers of rows at once must span."""
+LEAST_RANGE = 3.0
+"""The factor that these numbers of rows at once must span; a sweep's last rows run beside fewer than it allows."""
 
 
 def measure_timings(pool: RunPool) -> dict[str, TimeSpread]:
@@ -69,7 +69,7 @@ def measure_loads(ok: pd.DataFrame, seconds: Floats) -> list[LoadPoint]:
 
     Returns:
         Nothing if starts or completion tokens are unknown, or if fewer than three numbers of rows at once, over a
-        factor of four, have enough rows.
+        factor of three, have enough rows.
     """
     tokens = ok["completion_tokens"].to_numpy(float) if "completion_tokens" in ok else np.zeros(len(ok))
     if ok["started_at"].isna().any() or np.isnan(tokens).any() or not tokens.any():
