@@ -106,7 +106,7 @@ class FittedProfile(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``isocompute fit --json`` prints; ``profile`` is null without a file."""
-        from isocompute.api.json_schema.plans import build_fit_json
+        from isocompute.api.json_schema.fits import build_fit_json
 
         return build_fit_json(self._profile, self._findings, self._frontier, self._power, self._path).to_dict()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from isocompute.api.json_schema.blocks import Fraction, Interval, JsonBlock, Never, name_infinity
 from isocompute.fits.laws.allocation import AllocationLaw, AllocationLaws
@@ -286,3 +286,15 @@ def build_power(found: StrategyPower) -> PowerJson:
         {"x": found.budget, "strategy": found.strategy, "against": found.baseline, **fields}
         | {"needed": name_limit(test.needed), "needed_interval": tuple(map(name_limit, test.needed_interval))}
     )
+
+
+def build_findings_fields(found: Findings) -> dict[str, Any]:
+    """Return the crossovers and the laws, which `PlanJson` and `FitJson` share."""
+    genrm = found.genrm_crossover
+    return {
+        "crossover": None if genrm is None else build_crossover(genrm, found.plateau),
+        "crossovers": build_crossovers(found),
+        "laws": None if found.laws is None else build_laws(found.laws),
+        "published_note": found.published_note,
+        "laws_by_strategy": {name: build_strategy_law(laws) for name, laws in found.laws_by_strategy.items()},
+    }

@@ -1,35 +1,24 @@
-"""The JSON of ``plan`` and ``fit``."""
+"""The JSON of ``plan``."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from pydantic import Field
 
 from isocompute.api.json_schema.blocks import CommandJson, Fraction, Interval, JsonBlock
 from isocompute.api.json_schema.caps import CapsJson, build_caps
+from isocompute.api.json_schema.costs import CostsJson, FlipJson, RoleTokensJson, SpreadJson, build_cost_fields
 from isocompute.api.json_schema.findings import (
     AlternativeJson,
     CrossoverJson,
     ExpectedJson,
     LawsJson,
     OptionJson,
-    PowerJson,
     StrategyLawJson,
-    build_crossover,
-    build_crossovers,
-    build_expected,
-    build_laws,
+    build_findings_fields,
     build_option,
-    build_power,
-    build_strategy_law,
 )
 from isocompute.planner.caps import CapComparison
-from isocompute.planner.compare import Comparison
-from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
-from isocompute.planner.power import StrategyPower
-from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, Searches
 
 
 class BudgetJson(JsonBlock):
@@ -71,53 +60,6 @@ class ExtrapolatedJson(JsonBlock):
     """The largest measured number of solutions."""
 
 
-class CostsJson(JsonBlock):
-    """Mean costs for a problem, or of a job, in every unit; null where unknown. Each can be given as a budget."""
-
-    x: float | None = None
-    """In solutions' worth under the plan's cost model; null for a job."""
-    tokens: float | None = None
-    """Completion tokens, and what a scorer reads for the first time; those of other models by size, in the solver's."""
-    prompts: float | None = None
-    """The same with all prompt tokens."""
-    cached: float | None = None
-    """The same with the prompt tokens that are not read from a cache."""
-    flops: float | None = None
-    """2P FLOPs a token, sampled or read uncached."""
-    kv: float | None = None
-    """FLOPs with attention and reads of the KV cache, at the device's FLOPs per byte; null without a device."""
-    dollars: float | None = None
-    """At the given prices; null without prices."""
-    seconds: float | None = None
-    """Expected latency of one answer; null for a job."""
-    gpu_hours: float | None = None
-    """By the run's measured throughput, or at 40 % of the device's peak, see gpu_hours_source; null without both."""
-
-
-class RoleTokensJson(JsonBlock):
-    """Mean tokens of one role's requests for a problem; null where unknown."""
-
-    prompt: float | None
-    """Prompt tokens."""
-    cached: float | None
-    """Prompt tokens read from the prefix cache."""
-    completion: float | None
-    """Completion tokens."""
-
-
-class SpreadJson(JsonBlock):
-    """Cost of the recommendation on single problems, in x."""
-
-    mean: float
-    """Mean over problems."""
-    low: float
-    """On the cheapest measured problem."""
-    high: float
-    """On the dearest one."""
-    interval: tuple[float, float] | None
-    """95 % interval of the mean; null with too few problems."""
-
-
 class RecommendationJson(OptionJson):
     """The strategy and allocation to run, with its costs."""
 
@@ -131,19 +73,6 @@ class RecommendationJson(OptionJson):
     """The reason why a cost is null, by its name."""
     spread: SpreadJson | None
     """Null where the tokens of problems are unknown."""
-
-
-class FlipJson(JsonBlock):
-    """The nearest price at which the recommended strategy changes."""
-
-    role: str
-    """The role whose price changes: verifier or scorer."""
-    factor: float
-    """The factor on the cost of its request, from which on another strategy is recommended."""
-    ratio: float
-    """λ or ρ there."""
-    strategy: str
-    """The strategy that is recommended beyond."""
 
 
 class PlanJson(CommandJson):
@@ -211,89 +140,6 @@ class PlanJson(CommandJson):
     """The profile's name."""
 
 
-class FrontierJson(JsonBlock):
-    """The strategies within one budget."""
-
-    x: float
-    """The budget."""
-    options: list[AlternativeJson | OptionJson]
-    """The strategies, the recommended one first."""
-    expected: ExpectedJson
-
-
-class SearchAllocationJson(JsonBlock):
-    """One measured allocation of a search strategy."""
-
-    numbers: dict[str, int]
-    """N slots, width M and lookahead k, those that the strategy has."""
-    seeds: int
-    """Searches of each problem."""
-    cost: dict[str, float | None]
-    """Cost in x by way of counting tokens; null where unknown."""
-    accuracy: Fraction
-    """Mean over problems."""
-
-
-class VerifierJson(JsonBlock):
-    """Rates of the verifier: each the value and the ends of its 95 % interval, null where unknown."""
-
-    true_positive: tuple[Fraction | None, Fraction | None, Fraction | None]
-    """Share of verdicts on right solutions that are yes."""
-    false_positive: tuple[Fraction | None, Fraction | None, Fraction | None]
-    """Share of verdicts on wrong solutions that are yes."""
-    auroc: tuple[Fraction | None, Fraction | None, Fraction | None]
-    """Probability that a right solution of a problem is ranked above a wrong one."""
-    unparsed: Fraction
-    """Share of verdicts that could not be read."""
-
-
-class FitJson(CommandJson):
-    """``fit … --json``: what was measured, and what follows from it."""
-
-    profile: str | None
-    """The file that the profile was written to; null if it was not written."""
-    problems: int
-    """Number of problems."""
-    lam: float | None = Field(alias="lambda")
-    """λ, the cost of a verification in solutions, by completion tokens; null without verifications, or if unknown."""
-    lambdas: dict[str, float | None]
-    """λ by way of counting tokens; null where unknown."""
-    odds_exponent: float | None
-    """κ, the exponent of the verifier's odds in the fused vote; null without it."""
-    trust: float | None
-    """The former name of ``odds_exponent``."""
-    drawn_error: float | None
-    """The largest standard error of an accuracy that is estimated by random draws; null if all are exact."""
-    verifier: VerifierJson | None
-    """Null without verifications."""
-    counting: str
-    """The way of counting tokens by which scorers and searches are priced."""
-    rhos: dict[str, float | None]
-    """ρ, the cost of scoring a solution in solutions, by way of counting tokens; null where unknown."""
-    searches: dict[str, list[SearchAllocationJson]]
-    """The measured allocations of each search strategy."""
-    plateau: float | None
-    """Compute at which SC flattens, in x; null if SC was measured at one solution only."""
-    plateau_interval: tuple[float, float] | None
-    """95 % interval of the plateau; null without per-problem values."""
-    crossover: CrossoverJson | None
-    """GenRM's crossover with SC; null without verifications, or if λ is unknown."""
-    crossovers: dict[str, CrossoverJson]
-    """The crossover of each strategy with SC. A strategy whose cost or accuracy is unknown is left out."""
-    laws: LawsJson | None
-    """GenRM's law, in three fits; null without verifications, with an unknown λ, or with fewer than three budgets."""
-    laws_by_strategy: dict[str, StrategyLawJson]
-    """The law to use of each strategy with verifications; empty with an unknown λ or fewer than three budgets."""
-    published_note: str | None
-    """The relation of the plateau to a paper's on the same data, in sentences; null if the profile names no paper."""
-    frontier: list[FrontierJson]
-    """The strategies within each power of two."""
-    power: PowerJson | None
-    """Null if SC was compared with nothing, or without per-problem values."""
-    warnings: list[str]
-    """Limits of the measurement, in sentences."""
-
-
 def build_plan_json(plan: Plan, caps: CapComparison | None = None) -> PlanJson:
     """Return a plan as JSON, see `Plan`, with limits on length if they are asked for."""
     found = plan.findings
@@ -340,79 +186,3 @@ def build_recommendation(plan: Plan) -> RecommendationJson:
         unknown_costs={} if costs is None else dict(costs.unknown),
         spread=None if costs is None or costs.spread is None else SpreadJson.convert(costs.spread),
     )
-
-
-def build_cost_fields(plan: Plan) -> dict[str, Any]:
-    """Return the fields on the cost model, on prices and on limits."""
-    costs = plan.costs
-    return {
-        "cost_model": plan.counting if costs is None else costs.model,
-        "problems": None if costs is None else costs.problems,
-        "gpu_hours_source": None if costs is None or costs.hours is None else costs.hours.source,
-        "solution_cost": None if costs is None else costs.solution,
-        "lambda_interval": None if costs is None else costs.ratio_interval,
-        "lambda_changes": [] if costs is None else costs.ratio_changes,
-        "flips": [] if costs is None else [FlipJson.convert(flip) for flip in costs.flips],
-        "setting_flips": [] if costs is None else costs.setting_flips,
-        "latency_limit": None if costs is None else costs.latency_limit,
-        "target": None if costs is None else costs.target,
-        "target_bound": None if costs is None else costs.target_bound,
-        "toy_note": plan.toy_note,
-    }
-
-
-def build_fit_json(
-    profile: Profile,
-    found: Findings,
-    frontier: list[tuple[float, Comparison]],
-    power: StrategyPower | None,
-    path: str | None,
-) -> FitJson:
-    """Return what a fit found as JSON; ``path`` is the profile's file."""
-    return FitJson(
-        profile=path,
-        problems=profile.problems,
-        lam=profile.lam,
-        lambdas=profile.lambdas,
-        odds_exponent=profile.odds_exponent,
-        trust=profile.odds_exponent,
-        drawn_error=profile.largest_drawing_error,
-        verifier=None if profile.verifier is None else VerifierJson.convert(profile.verifier),
-        counting=profile.counting,
-        rhos=profile.rhos,
-        searches={name: build_search_allocations(part) for name, part in profile.searches.items()},
-        plateau=found.plateau,
-        plateau_interval=found.plateau_interval,
-        **build_findings_fields(found),
-        frontier=[
-            FrontierJson(x=x, options=[build_option(option) for option in at.options], expected=build_expected(at))
-            for x, at in frontier
-        ],
-        power=None if power is None else build_power(power),
-        warnings=[*profile.warnings, *([UNKNOWN_LAMBDA_WARNING] if profile.has_unknown_lambda else [])],
-    )
-
-
-def build_findings_fields(found: Findings) -> dict[str, Any]:
-    """Return the crossovers and the laws, which `PlanJson` and `FitJson` share."""
-    genrm = found.genrm_crossover
-    return {
-        "crossover": None if genrm is None else build_crossover(genrm, found.plateau),
-        "crossovers": build_crossovers(found),
-        "laws": None if found.laws is None else build_laws(found.laws),
-        "published_note": found.published_note,
-        "laws_by_strategy": {name: build_strategy_law(laws) for name, laws in found.laws_by_strategy.items()},
-    }
-
-
-def build_search_allocations(part: Searches) -> list[SearchAllocationJson]:
-    """Return a search strategy's allocations with their cost and mean accuracy."""
-    return [
-        SearchAllocationJson(
-            numbers={name: numbers[i] for name, numbers in part.numbers.items()},
-            seeds=seeds,
-            cost={way: cost[i] for way, cost in part.cost.items()},
-            accuracy=float(accuracy),
-        )
-        for i, (seeds, accuracy) in enumerate(zip(part.seeds, part.array.mean(axis=0), strict=True))
-    ]

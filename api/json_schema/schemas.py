@@ -8,10 +8,11 @@ from pydantic import TypeAdapter
 
 from isocompute.api.json_schema.difficulties import DifficultyJson
 from isocompute.api.json_schema.evaluations import EvaluationJson
+from isocompute.api.json_schema.fits import FitJson
 from isocompute.api.json_schema.grades import GradeJson, GraderComparisonJson, ImportJson
 from isocompute.api.json_schema.model_plans import ModelPlanJson
 from isocompute.api.json_schema.pilots import NextJson, PilotJson
-from isocompute.api.json_schema.plans import FitJson, PlanJson
+from isocompute.api.json_schema.plans import PlanJson
 from isocompute.api.json_schema.prices import PriceJson
 from isocompute.api.json_schema.runs import (
     CheckJson,

@@ -60,7 +60,7 @@ def fit(
     power = measure_strategy_power(profile, [x for x, _ in compared])
     profile.write(target)
     if json_:
-        from isocompute.api.json_schema.plans import build_fit_json
+        from isocompute.api.json_schema.fits import build_fit_json
 
         print_json(build_fit_json(profile, findings, compared, power, target))
     else:
