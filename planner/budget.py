@@ -178,10 +178,10 @@ def format_amount(amount: float, unit: str, digits: int = 6) -> str:
     return f"${number}" if unit == "$" else f"{number}x" if unit == "x" else f"{number} {unit}"
 
 
-def is_plain_number(text: str) -> bool:
+def has_no_unit(text: str) -> bool:
     """Return whether a text is a number without a unit.
 
-    >>> is_plain_number("20"), is_plain_number("1,200.5"), is_plain_number("20 s"), is_plain_number("$20")
+    >>> has_no_unit("20"), has_no_unit("1,200.5"), has_no_unit("20 s"), has_no_unit("$20")
     (True, True, False, False)
     """
     match = BUDGET_PATTERN.fullmatch(text)

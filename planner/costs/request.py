@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from isocompute.errors import BudgetError, ConfigError
-from isocompute.planner.budget import Budget, is_plain_number
+from isocompute.planner.budget import Budget, has_no_unit
 from isocompute.planner.costs.devices import get_device
 from isocompute.planner.costs.models import COUNTED_MODELS, MODEL_UNITS, PRICED_MODELS, UNIT_MODELS, check_cost_model
 from isocompute.planner.costs.prices import PriceTable, load_litellm_prices, parse_prices, read_prices
@@ -178,7 +178,7 @@ def read_latency(latency: object) -> float:
     (20.0, 20.0, 1.5)
     """
     if isinstance(latency, str):
-        parsed = Budget.parse(f"{latency} s" if is_plain_number(latency) else latency)
+        parsed = Budget.parse(f"{latency} s" if has_no_unit(latency) else latency)
         if parsed.unit == "s":
             return parsed.multiple
     elif isinstance(latency, int | float) and not isinstance(latency, bool) and 0 < latency < math.inf:
