@@ -127,9 +127,9 @@ def test_searches_overtake_sc_where_their_cost_says():
 
 
 def test_of_strategies_that_reach_the_same_the_cheapest_is_recommended():
-    curve = Curve(solutions=[1, 2], accuracy=[[0.2, 0.6]] * 4)
+    curve = Curve(solutions=[1, 2], accuracy=[[0.2, 0.6]] * 200)  # so many that what is expected is what was measured
     for cost, ahead in ((1.5, "beam+weighted"), (2.0, "sc"), (2.5, "sc")):
-        same = world([[0.6]] * 4, [cost], problems=4)
+        same = world([[0.6]] * 200, [cost], problems=200)
         same = same.model_copy(update={"strategies": {**same.strategies, "sc": curve}})
         assert compare_strategies(same, 3.0, None).options[0].strategy == ahead
 

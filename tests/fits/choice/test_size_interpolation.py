@@ -7,7 +7,7 @@ import pytest
 
 from isocompute.errors import DataError
 from isocompute.fits import add_charge, build_listed_options, build_voting_options, stack_options
-from isocompute.fits.choice.accuracy_prior import SURPRISE_REACH, UNSIMULATED_SPREAD, AccuracyPrior, PriorPart
+from isocompute.fits.choice.accuracy_prior import SURPRISE_REACH, AccuracyPrior, PriorPart
 from isocompute.fits.choice.certainty import enclose_differences
 from isocompute.fits.choice.posterior import compute_posterior
 from isocompute.fits.choice.recommendation import (
@@ -16,6 +16,7 @@ from isocompute.fits.choice.recommendation import (
     exclude_needless_sizes,
 )
 from isocompute.fits.choice.size_interpolation import (
+    SIZE_SPREAD,
     build_sized_options,
     compute_error_scale,
     compute_usual_error,
@@ -87,7 +88,7 @@ def test_the_order_of_the_allocations_does_not_matter():
 @pytest.mark.parametrize(("size", "low", "high"), [(8, 4, 16), (8, 4, 64), (32, 4, 64), (12, 6, 20)])
 def test_the_usual_error_is_that_of_curves_drawn_from_the_prior(size, low, high):
     at = np.log2([low, size, high])
-    kernel = UNSIMULATED_SPREAD**2 * np.exp(-(((at[:, None] - at) / SURPRISE_REACH) ** 2) / 2)
+    kernel = SIZE_SPREAD**2 * np.exp(-(((at[:, None] - at) / SURPRISE_REACH) ** 2) / 2)
     curves = np.random.default_rng(2).multivariate_normal(np.zeros(3), kernel, 200_000)
     share = np.log(size / low) / np.log(high / low)
     error = curves[:, 1] - (1 - share) * curves[:, 0] - share * curves[:, 2]
