@@ -30,6 +30,22 @@ def sort_solutions(label: Ints, values: Floats, judged: Ints) -> tuple[Ints, Flo
         (array([[2, 2, 1, 0]]), array([0., 1., 0., 1.]))
     """
     values = np.sort(values, axis=2)
+    order = order_solutions(label, values, judged)
+    return (
+        np.take_along_axis(label, order, axis=1),
+        np.take_along_axis(values, order[:, :, None], axis=1),
+        np.take_along_axis(judged, order, axis=1),
+    )
+
+
+def order_solutions(label: Ints, values: Floats, judged: Ints) -> Ints:
+    """Return (P, K) the positions of each problem's solutions in the order of `sort_solutions`.
+
+    Args:
+        label: as for `sort_solutions`.
+        values: (P, K, M) those of each solution in ascending order, NaN last.
+        judged: as for `sort_solutions`.
+    """
     order = np.empty(label.shape, dtype=np.int64)
     for p, (answers, numbers) in enumerate(
         zip(label, np.append(np.nan_to_num(values, nan=np.inf), judged[..., None], axis=2), strict=True)
@@ -45,20 +61,21 @@ def sort_solutions(label: Ints, values: Floats, judged: Ints) -> tuple[Ints, Flo
         place = {a: i for i, (_, _, a) in enumerate(parsed)}
         at = np.array([place.get(a, len(parsed)) for a in answers.tolist()])
         order[p] = np.lexsort((rank, at))
-    return (
-        np.take_along_axis(label, order, axis=1),
-        np.take_along_axis(values, order[:, :, None], axis=1),
-        np.take_along_axis(judged, order, axis=1),
-    )
+    return order
 
 
-def label_right_first(pool: Pool) -> tuple[Ints, Ints]:
-    """Number the answers of each problem's verified solutions from 0, the right ones first.
+def label_right_first(pool: Pool, solutions: int | None = None) -> tuple[Ints, Ints]:
+    """Number the answers of each problem's first solutions from 0, the right ones first.
+
+    Args:
+        pool: the sampled answers.
+        solutions: how many of the solutions; None means the K verified ones.
 
     Returns:
         label: (P, K), -1 where unparsed; rights: (P,) how many numbers stand for right answers.
     """
-    answers, correct = pool.answers[:, : pool.verified_solutions], pool.correct[:, : pool.verified_solutions]
+    first = pool.verified_solutions if solutions is None else solutions
+    answers, correct = pool.answers[:, :first], pool.correct[:, :first]
     label, rights = np.full(answers.shape, -1), np.zeros(pool.problems, dtype=np.int64)
     for p in range(pool.problems):
         right, wrong = np.unique(answers[p][correct[p]]), np.unique(answers[p][~correct[p] & (answers[p] >= 0)])

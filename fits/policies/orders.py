@@ -1,0 +1,109 @@
+"""Random orders of the solutions of a pool and of their verdicts, which all rules and thresholds share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isocompute.errors import DataError
+from isocompute.fits.arrays import Floats
+from isocompute.fits.estimators.monte_carlo import check_seed
+from isocompute.fits.estimators.solution_order import label_right_first, order_solutions
+from isocompute.fits.pool import Pool
+
+ROTATIONS = 4
+"""Draws in a row that are rotations of one order. Their first quarters have no solution in common."""
+
+
+@dataclass(frozen=True, eq=False)
+class Orders:
+    """R orders in which the solutions of each problem of a pool arrive, and in which each solution's verdicts do.
+
+    Args:
+        solutions: (P, R, N) positions of the solutions in the pool.
+        verdicts: (P, R, K, M) positions of the verdicts of each verified solution, those behind its last verdict at
+            the end; None without verdicts.
+        rotations: how many orders in a row depend on each other. Each such group is one draw for the drawing error.
+
+    Raises:
+        DataError: fewer than two groups, so that there would be no drawing error.
+    """
+
+    solutions: NDArray[np.int32]
+    verdicts: NDArray[np.integer] | None
+    rotations: int = 1
+
+    def __post_init__(self) -> None:
+        draws = self.solutions.shape[1]
+        if draws % self.rotations or draws < 2 * self.rotations:
+            raise DataError(f"draws must be a multiple of {self.rotations}, at least twice it; got {draws}.")
+
+    @property
+    def draws(self) -> int:
+        """R, the number of orders of each problem."""
+        return int(self.solutions.shape[1])
+
+    def compute_errors(self, values: Floats) -> Floats:
+        """Return (P, T) the standard errors of the means over draws of (P, R, T) values, from the draws alone."""
+        problems, draws, columns = values.shape
+        groups = draws // self.rotations
+        means = values.reshape(problems, groups, self.rotations, columns).mean(axis=2)
+        return np.asarray(means.std(axis=1, ddof=1) / np.sqrt(groups))
+
+    def select_problems(self, positions: NDArray[np.int64]) -> Orders:
+        """Return the orders of the problems at the given positions."""
+        verdicts = None if self.verdicts is None else self.verdicts[positions]
+        return Orders(self.solutions[positions], verdicts, self.rotations)
+
+
+def draw_orders(pool: Pool, draws: int, seed: int) -> Orders:
+    """Draw random orders of the solutions of each problem, and of the verdicts of each solution.
+
+    Every order is uniform. `ROTATIONS` of them in a row are one order begun at different places, so that rules that
+    stop early see different solutions in each: sampling without replacement, with a smaller error than independent
+    orders. The order of the verified solutions among themselves is uniform too, so rules that verify read the same
+    orders and pass over solutions without verdicts.
+
+    Args:
+        pool: the sampled answers, with or without verdicts.
+        draws: R, a multiple of `ROTATIONS`, at least twice it.
+        seed: 0 … 2⁶⁴-1. The same seed gives the same bytes. A problem's orders depend on its key, its solutions and
+            their verdicts, not on how they are listed.
+
+    Raises:
+        DataError: a wrong number of draws, or a seed out of range.
+
+    Example:
+        >>> orders = draw_orders(Pool([[0, 1, 1, 2]], [0]), draws=8, seed=0)
+        >>> orders.solutions.shape, sorted(orders.solutions[0, :4, 0].tolist())  # one rotation starts at each solution
+        ((1, 8, 4), [0, 1, 2, 3])
+    """
+    from isocompute.fits.estimators.kernels_streams import start_streams
+    from isocompute.fits.policies.kernels_orders import draw_solution_orders, draw_verdict_orders
+
+    check_seed(seed)
+    if draws % ROTATIONS or draws < 2 * ROTATIONS:
+        raise DataError(f"draws must be a multiple of {ROTATIONS}, at least {2 * ROTATIONS}; got {draws}.")
+    label, _ = label_right_first(pool, pool.solutions)
+    problems, K, M = pool.problems, pool.verified_solutions, pool.verifications
+    streams = start_streams(pool.keys, np.uint64(seed))
+    solutions = np.empty((problems, draws, pool.solutions), dtype=np.int32)
+    canonical = np.empty(label.shape, dtype=np.int64)
+    if pool.solutions > K:
+        rest = pool.solutions - K
+        canonical[:, K:] = K + order_solutions(
+            label[:, K:], np.empty((problems, rest, 0)), np.zeros((problems, rest), dtype=np.int64)
+        )
+    if pool.verdicts is None or pool.judged is None:
+        draw_solution_orders(canonical, ROTATIONS, streams, solutions)
+        return Orders(solutions, None, ROTATIONS)
+    # The entries behind a solution's verdicts are NaN, as unread verdicts are, but must stay behind them.
+    behind = np.arange(M) >= pool.judged[:, :, None]
+    sorted_verdicts = np.argsort(np.where(behind, np.inf, np.nan_to_num(pool.verdicts, nan=2.0)), axis=2, kind="stable")
+    canonical[:, :K] = order_solutions(label[:, :K], np.sort(pool.verdicts, axis=2), pool.judged)
+    draw_solution_orders(canonical, ROTATIONS, streams, solutions)
+    verdicts = np.empty((problems, draws, K, M), dtype=np.min_scalar_type(max(M - 1, 1)))
+    draw_verdict_orders(canonical[:, :K], sorted_verdicts, pool.judged, streams, verdicts)
+    return Orders(solutions, verdicts, ROTATIONS)

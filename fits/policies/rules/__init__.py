@@ -1,0 +1,1 @@
+"""The rules of policies, one file each."""

@@ -1,0 +1,28 @@
+"""Stop when the leader is probably the more frequent of the two leading answers."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import betainc
+
+from isocompute.fits.arrays import Floats
+from isocompute.fits.policies.stop_rule import StopRule
+from isocompute.fits.policies.vote_track import VoteTrack
+
+
+def score_beta(track: VoteTrack) -> Floats:
+    """Return P(p > 1/2) for p ~ Beta(v₁ + 1, v₂ + 1), where v₁ and v₂ are the totals of the two leading answers.
+
+    The stopping criterion of Adaptive-Consistency (Aggarwal et al. 2023, arXiv 2305.11860, section 3, "Beta"). As it
+    reads only two answers, others that are close behind do not delay it.
+
+    """
+    top = track.most + 1
+    if np.array_equal(track.first, np.round(track.first)) and np.array_equal(track.second, np.round(track.second)):
+        votes = np.arange(top, dtype=float)  # whole totals repeat, so each pair is computed once
+        table = betainc(votes + 1, votes[:, None] + 1, 0.5)
+        return np.asarray(table[track.first.astype(np.int32), track.second.astype(np.int32)])
+    return np.asarray(betainc(track.second + 1, track.first + 1, 0.5))
+
+
+BETA = StopRule("beta", "probability that the leader leads", score_beta)
