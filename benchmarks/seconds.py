@@ -206,7 +206,7 @@ class Bench:
 
 
 def print_timings(profile: Profile, timings: Sequence[Timing], args: argparse.Namespace) -> bool:
-    """Print the predictions beside the medians, and return whether all are within what is allowed, without much noise."""
+    """Print the predictions beside the medians, and return whether all are inside, without much noise."""
     console = Console()
     console.print(describe_load(profile))
     fitted = ", ".join(map(str, args.fitted))
