@@ -1,0 +1,171 @@
+"""A policy as it is carried out: what it has seen of a problem, and what it does next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from isocompute.errors import DataError
+from isocompute.fits.policies.registry import STOP_RULES
+from isocompute.fits.policies.vote_track import VoteTrack
+
+if TYPE_CHECKING:
+    from isocompute.fits.policies.stop_rule import StopRule
+
+BUDGET_SPENT = "budget spent"
+"""Why a policy stopped that reached its most solutions."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A rule with its threshold and the full budget of a problem.
+
+    Args:
+        rule: the rule's name, one of `STOP_RULES`.
+        threshold: the value of its parameter at which it stops.
+        solutions: the most solutions of a problem, ≥ 1.
+        lam: λ, the cost of a verification in solutions; None if it never verifies.
+
+    Raises:
+        DataError: an unknown rule, fewer than one solution, a threshold that is not a number, or no λ for a rule that
+            verifies.
+
+    Example:
+        >>> policy = Policy("beta", 0.95, solutions=16)
+        >>> policy.choose_step(SampledProblem(answers=[0, 0, 0, 0]))
+        Step(solutions=0, verify=(), stopped='beta reached 0.95')
+        >>> policy.choose_step(SampledProblem(answers=[0, 1]))
+        Step(solutions=1, verify=(), stopped=None)
+    """
+
+    rule: str
+    threshold: float
+    solutions: int
+    lam: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.rule not in STOP_RULES:
+            raise DataError(f"rule must be one of {', '.join(STOP_RULES)}; got {self.rule!r}.")
+        if self.solutions < 1:
+            raise DataError(f"solutions must be at least 1; got {self.solutions}.")
+        if not np.isfinite(self.threshold):
+            raise DataError(f"threshold must be a finite number; got {self.threshold}.")
+        if self.stop_rule.is_weighted and self.lam is None:
+            raise DataError(f"{self.rule} verifies, so it needs λ, the cost of a verification; got none.")
+
+    @property
+    def stop_rule(self) -> StopRule:
+        """The rule."""
+        return STOP_RULES[self.rule]
+
+    @property
+    def verifications(self) -> int:
+        """The most verifications of a solution."""
+        return int(self.stop_rule.is_weighted)
+
+    def choose_step(self, problem: SampledProblem) -> Step:
+        """Return what to do next: sample, verify, or stop.
+
+        Those who sample several solutions side by side may call this as each of them finishes; a step that asks for
+        solutions is then carried out once all that were begun are finished, or as soon as there is room.
+
+        Args:
+            problem: the finished solutions and their verdicts so far.
+        """
+        rule, count = self.stop_rule, len(problem.answers)
+        if waiting := tuple(i for i, seen in enumerate(problem.verdicts) if len(seen) < self.verifications):
+            return Step(verify=waiting)
+        checks = rule.checks(self.solutions, 1)
+        if count in checks:
+            score = float(rule.score(problem.track_last_vote(rule.is_weighted))[0, 0, -1])
+            if score >= self.threshold:
+                return Step(stopped=f"{self.rule} reached {self.threshold:g}")
+        if count >= self.solutions:
+            return Step(stopped=BUDGET_SPENT)
+        return Step(solutions=int(checks[np.searchsorted(checks, count, side="right")]) - count)
+
+    def choose_answer(self, problem: SampledProblem) -> Choice:
+        """Return the answer with the most votes, or the largest sum of verdicts; ties go to the answer seen first.
+
+        Solutions come in random order, so that among answers with equally many votes each is first equally often.
+        """
+        totals = problem.sum_votes(self.stop_rule.is_weighted)
+        if not totals:
+            return Choice(None, 0.0)
+        answer = max(totals, key=totals.__getitem__)
+        return Choice(answer, Counter(problem.answers)[answer] / len(problem.answers))
+
+
+@dataclass(frozen=True)
+class SampledProblem:
+    """What is known of one problem: its finished solutions, in the order in which they finished, and their verdicts.
+
+    Args:
+        answers: the answer of each solution as a number, equal for equal answers; -1 if it could not be read.
+        verdicts: the verdicts of each solution so far, numbers in [0, 1], NaN for one that could not be read; empty
+            lists, or nothing at all, without verifications.
+    """
+
+    answers: Sequence[int]
+    verdicts: Sequence[Sequence[float]] = field(default=())
+
+    def __post_init__(self) -> None:
+        verdicts = self.verdicts if len(self.verdicts) else [()] * len(self.answers)
+        if len(verdicts) != len(self.answers):
+            raise DataError(f"there must be verdicts for each of {len(self.answers)} solutions; got {len(verdicts)}.")
+        object.__setattr__(self, "verdicts", verdicts)
+
+    def sum_votes(self, is_weighted: bool) -> dict[int, float]:
+        """Return answer → votes, or the sum of the first verdicts of its solutions, in the order of appearance."""
+        totals: dict[int, float] = {}
+        for answer, seen in zip(self.answers, self.verdicts, strict=True):
+            if answer >= 0:
+                weight = float(np.nan_to_num(seen[0] if seen else np.nan)) if is_weighted else 1.0
+                totals[answer] = totals.get(answer, 0.0) + weight
+        return totals
+
+    def track_last_vote(self, is_weighted: bool) -> VoteTrack:
+        """Return the state of the vote after the last solution; the entries before it are 0."""
+        shape = (1, 1, len(self.answers))
+        first, second, repeats = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.int32)
+        totals = sorted(self.sum_votes(is_weighted).values(), reverse=True)
+        first[0, 0, -1], second[0, 0, -1] = (*totals, 0.0, 0.0)[:2]
+        last = self.answers[-1]
+        if last >= 0:
+            repeats[0, 0, -1] = sum(1 for _ in takewhile(lambda answer: answer == last, reversed(self.answers)))
+        return VoteTrack(first, second, np.zeros(shape), np.zeros(shape), repeats, int(is_weighted))
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a policy does next.
+
+    Args:
+        solutions: how many more solutions it samples.
+        verify: the solutions, by position, that are verified once more; one that stands twice is verified twice.
+        stopped: why it stops; None if it goes on.
+    """
+
+    solutions: int = 0
+    verify: tuple[int, ...] = ()
+    stopped: str | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The answer of a problem.
+
+    Args:
+        answer: its number among the problem's answers; None if none could be read.
+        agreement: the share of the solutions that have it.
+        p_right: the probability that it is right; None if the policy has no model of it.
+    """
+
+    answer: int | None
+    agreement: float
+    p_right: float | None = None
