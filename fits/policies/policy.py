@@ -1,4 +1,4 @@
-"""A policy as it is carried out: what it has seen of a problem, and what it does next."""
+"""Policies as they are carried out: from what was seen of a problem, the next action and the answer."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class SampledProblem:
-    """What is known of one problem: its finished solutions, in the order in which they finished, and their verdicts.
+    """The finished solutions of one problem, in the order in which they finished, and their verdicts.
 
     Args:
         answers: the answer of each solution as a number, equal for equal answers; -1 if it could not be read.
@@ -143,7 +143,7 @@ class SampledProblem:
 
 @dataclass(frozen=True)
 class Step:
-    """What a policy does next.
+    """The next action of a policy.
 
     Args:
         solutions: how many more solutions it samples.
