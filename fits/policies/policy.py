@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from isocompute.fits.policies.stop_rule import StopRule
 
 BUDGET_SPENT = "budget spent"
-"""Why a policy stopped that reached its most solutions."""
+"""The reason given by a policy that has sampled its most solutions."""
 
 
 @dataclass(frozen=True)
