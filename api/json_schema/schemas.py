@@ -23,6 +23,7 @@ from isocompute.api.json_schema.runs import (
     UpgradedRunJson,
     UpgradeJson,
 )
+from isocompute.planner.policies.policy_file import PolicyFile
 
 COMMAND_BLOCKS: dict[str, Any] = {
     "plan": PlanJson | ModelPlanJson,
@@ -41,6 +42,9 @@ COMMAND_BLOCKS: dict[str, Any] = {
 }
 """The block that each command prints with ``--json``."""
 
+FILE_BLOCKS: dict[str, Any] = {"policy_file": PolicyFile}
+"""The block of each file that other programs read."""
+
 
 def describe_command_json(command: str) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of what a command prints with ``--json``.
@@ -56,6 +60,20 @@ def describe_command_json(command: str) -> dict[str, Any]:
     schema = TypeAdapter(COMMAND_BLOCKS[command]).json_schema(mode="serialization")
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"isocompute {command} --json"}
     return {**head, **{name: simplify_schema(part) for name, part in schema.items() if name != "title"}}
+
+
+def describe_file(name: str) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a file that other programs read.
+
+    Args:
+        name: one of `FILE_BLOCKS`.
+
+    >>> describe_file("policy_file")["properties"]["format"]["const"]
+    1
+    """
+    schema = TypeAdapter(FILE_BLOCKS[name]).json_schema(mode="validation")
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name.replace("_", " ")}
+    return {**head, **{key: simplify_schema(part) for key, part in schema.items() if key != "title"}}
 
 
 def simplify_schema(part: Any) -> Any:
