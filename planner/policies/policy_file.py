@@ -1,4 +1,4 @@
-"""The policy file: a rule with its threshold, what it was learnt on and what it was measured to save."""
+"""The policy file: a rule with its threshold, the problems it was learnt on, and its measured savings."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LearntOn(PolicyBlock):
 
 
 class MeasuredPolicy(PolicyBlock):
-    """What the rule reached on problems on which its threshold was not chosen, means over problems and orders."""
+    """Measurements of the rule on problems on which its threshold was not chosen: means over problems and orders."""
 
     accuracy: Share
     """Accuracy, 0 … 1."""
@@ -115,7 +115,7 @@ class PolicyFile(PolicyBlock):
     learnt_on: LearntOn
     """The problems on which the threshold was chosen."""
     measured: MeasuredPolicy
-    """What the rule reached on other problems."""
+    """Its measurements on other problems."""
     guarantee: Guarantee | None = None
     """The promise for which the threshold was chosen; null if it was chosen for a mean budget."""
 
