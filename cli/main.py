@@ -25,6 +25,7 @@ from isocompute.cli.commands import (
     next_rows,
     pilot,
     plan,
+    policies,
     runs,
     sweep,
     tasks,
@@ -56,6 +57,7 @@ for module in (
     next_rows,
     difficulty,
     evaluate,
+    policies,
     figures,
 ):
     app.add_typer(module.commands)

@@ -45,6 +45,7 @@ COMMANDS = frozenset(
         "next_rows",
         "pilot",
         "plan",
+        "policies",
         "runs",
         "select",
         "sweep",

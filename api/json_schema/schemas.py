@@ -13,6 +13,7 @@ from isocompute.api.json_schema.grades import GradeJson, GraderComparisonJson, I
 from isocompute.api.json_schema.model_plans import ModelPlanJson
 from isocompute.api.json_schema.pilots import NextJson, PilotJson
 from isocompute.api.json_schema.plans import PlanJson
+from isocompute.api.json_schema.policies import PoliciesJson
 from isocompute.api.json_schema.prices import PriceJson
 from isocompute.api.json_schema.runs import (
     CheckJson,
@@ -32,6 +33,7 @@ COMMAND_BLOCKS: dict[str, Any] = {
     "next": NextJson,
     "difficulty": DifficultyJson,
     "evaluate": EvaluationJson,
+    "policies": PoliciesJson,
     "sweep": PriceJson,
     "runs": list[RunProgressJson | UnreadableRunJson],
     "check": CheckJson,

@@ -34,7 +34,7 @@ class LearntOn(PolicyBlock):
     problems: Annotated[int, Field(ge=1)]
     """Number of problems."""
     digest: str
-    """SHA-256 over the sorted digests of their questions; equal for equal problems."""
+    """BLAKE2b digest over the sorted digests of their questions; equal for equal problems."""
     solutions: Annotated[int, Field(ge=1)]
     """Solutions of each problem in the pool."""
     verifications: Annotated[int, Field(ge=0)] = 0

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from isocompute.api.frames import from_frame
     from isocompute.api.pilots import NextRowsResult, PilotResult, next_rows, pilot
     from isocompute.api.plans import PlanResult, plan
+    from isocompute.api.policies import PoliciesResult, policies
     from isocompute.api.profiles import FittedProfile, fit, load_profile
     from isocompute.api.runs import OpenedRun, import_run, open_run, sweep
     from isocompute.api.selection import SelectionResult, select
@@ -37,6 +38,7 @@ PUBLIC = {
     "OpenedRun": "isocompute.api.runs",
     "PilotResult": "isocompute.api.pilots",
     "PlanResult": "isocompute.api.plans",
+    "PoliciesResult": "isocompute.api.policies",
     "SelectionResult": "isocompute.api.selection",
     "curve": "isocompute.api.curves",
     "difficulty": "isocompute.api.difficulties",
@@ -49,6 +51,7 @@ PUBLIC = {
     "open_run": "isocompute.api.runs",
     "pilot": "isocompute.api.pilots",
     "plan": "isocompute.api.plans",
+    "policies": "isocompute.api.policies",
     "select": "isocompute.api.selection",
     "sweep": "isocompute.api.runs",
 }
@@ -63,6 +66,7 @@ __all__ = [
     "OpenedRun",
     "PilotResult",
     "PlanResult",
+    "PoliciesResult",
     "SelectionResult",
     "curve",
     "difficulty",
@@ -76,6 +80,7 @@ __all__ = [
     "open_run",
     "pilot",
     "plan",
+    "policies",
     "select",
     "sweep",
 ]

@@ -1,0 +1,270 @@
+"""The comparison of policies on a run: accuracy, compute and savings of every rule, on held-out problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from isocompute.errors import BudgetError, DataError
+from isocompute.fits import (
+    compute_mean_interval,
+    draw_bootstrap_weights,
+    split_folds,
+)
+from isocompute.fits.arrays import Floats
+from isocompute.planner.budget import format_compute
+from isocompute.planner.costs.models import RequestCosts
+from isocompute.planner.costs.request import PlanRequest
+from isocompute.planner.estimate.costs import measure_costs
+from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
+from isocompute.planner.estimate.profile_from_run import build_profile
+from isocompute.planner.evaluation.run_evaluation import sort_problems
+from isocompute.planner.plan_choice import CHOICE_SPLITS
+from isocompute.planner.policies.fixed_plans import FixedFrontier, build_fixed_frontier
+from isocompute.planner.policies.held_out_rules import (
+    Choose,
+    HeldOutRule,
+    choose_for_budget,
+    choose_for_guarantee,
+    split_rule,
+)
+from isocompute.planner.policies.measured_rules import build_request_prices, count_draws, measure_rules
+from isocompute.planner.policies.policy_rows import (
+    Groups,
+    PolicyGoal,
+    PolicyPoint,
+    PolicyRow,
+    describe_rule,
+    list_points,
+)
+from isocompute.planner.priced_plan import (
+    apply_cost_model,
+    choose_plan_model,
+    convert_budget,
+    is_compute_limit,
+)
+from isocompute.planner.profile import Profile
+from isocompute.planner.strategies.options import list_strategy_options
+from isocompute.runners.storage.digests import digest_text
+from isocompute.runners.storage.files import describe_place
+from isocompute.runners.storage.provenance import read_grader_title
+from isocompute.runners.storage.run import Run
+
+SAVING_REPLICATES = 1000
+SAVING_SEED = 2503
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyComparison:
+    """The comparison of policies on a run.
+
+    Args:
+        name: the run's path.
+        problems: number of problems.
+        goal: what thresholds were chosen for.
+        cost_model: name of the cost model.
+        lam: λ; None without verifications.
+        width: solutions sampled side by side.
+        draws: random orders of each problem.
+        pool_shape: solutions of each problem, and verifications of each of its verified solutions.
+        rows: the rules, in the order of their registry.
+        points: every rule over a ladder of mean budgets.
+        frontier: the best fixed plans.
+        fixed_intervals: (2, n) ends of the 95 % interval of the accuracy of each of them.
+        profile: the run's profile, under the cost model.
+        digest: digest of the problems, see `planner.policies.policy_file.LearntOn`.
+        grader: title of the run's grader.
+        task: name of its task.
+        notes: limits of the comparison, in sentences.
+    """
+
+    name: str
+    problems: int
+    goal: PolicyGoal
+    cost_model: str
+    lam: float | None
+    width: int
+    draws: int
+    pool_shape: tuple[int, int]
+    rows: list[PolicyRow]
+    points: list[PolicyPoint]
+    frontier: FixedFrontier
+    fixed_intervals: Floats
+    profile: Profile
+    digest: str
+    grader: str | None
+    task: str | None
+    answer_models: dict[str, dict[str, object]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> list[str]:
+        """The limits of the comparison, in sentences."""
+        return list(self.notes)
+
+    def describe_goal(self) -> str:
+        """Return in words what thresholds were chosen for."""
+        if self.goal.same_answer is not None:
+            return (
+                f"thresholds for P(another answer than the full budget's) ≤ {100 * self.goal.same_answer:g} %, with "
+                f"{self.goal.confidence:.0%} confidence"
+            )
+        assert self.goal.budget is not None, "there is one or the other"
+        return f"thresholds for a mean of at most {format_compute(self.goal.budget)}"
+
+
+def compare_run_policies(
+    path: str,
+    request: PlanRequest,
+    same_answer: float | None = None,
+    width: int = 1,
+    report: Callable[[str], None] = lambda text: None,
+) -> PolicyComparison:
+    """Compare the policies of a run.
+
+    Args:
+        path: the run's folder.
+        request: the mean budget, unless the same answers are asked for, and the cost model.
+        same_answer: δ, the largest share of problems with another answer; None to choose for the budget.
+        width: solutions sampled side by side.
+        report: function that is called with what is being done, in words.
+
+    Raises:
+        RunError, DataError: the run is missing, incomplete or damaged, holds no votes, or too few problems.
+        BudgetError: the budget is a latency, or pays for less than one solution.
+    """
+    run = Run(path)
+    pool = sort_problems(read_pool(run))
+    report("estimating fixed plans")
+    return compare_pool_policies(
+        run, pool, build_profile(run, pool, measure_costs(pool), path), request, same_answer, width, report
+    )
+
+
+def compare_pool_policies(
+    run: Run,
+    pool: RunPool,
+    profile: Profile,
+    request: PlanRequest,
+    same_answer: float | None = None,
+    width: int = 1,
+    report: Callable[[str], None] = lambda text: None,
+) -> PolicyComparison:
+    """Compare the policies of a pool, see `compare_run_policies`.
+
+    Args:
+        run: the run.
+        pool: its pool, in the order of `sort_problems`.
+        profile: its profile.
+        request: the mean budget and the cost model.
+        same_answer: δ, or None.
+        width: solutions sampled side by side.
+        report: function that is called with what is being done, in words.
+    """
+    check_pool(pool, profile)
+    model = choose_plan_model(profile, request)
+    priced, given, costs = apply_cost_model(profile, model, request)
+    lam = priced.lam if given is None else given
+    goal = (
+        PolicyGoal(None, same_answer)
+        if same_answer is not None
+        else PolicyGoal(read_mean_budget(priced, request, model, costs, given))
+    )
+    problems = profile.problems
+    clusters = None if profile.clusters is None else np.array(profile.clusters)
+    strata = None if profile.strata is None else np.array(profile.strata)
+    prices = build_request_prices(costs, lam, problems)
+    draws = count_draws(problems)
+    rules = measure_rules(pool.pool, prices, draws, width, lambda share: report(f"replaying orders, {share:.0%}"))
+    report("choosing thresholds")
+    folds = split_folds(problems, splits=CHOICE_SPLITS, clusters=clusters)
+    split = [split_rule(rule, folds, clusters) for rule in rules]
+    chosen = [each.choose(make_choice(goal)) for each in split]
+    costs_met = [float(held.average(held.rule.estimate.compute).mean()) for held in chosen]
+    options = list_strategy_options(priced, lam)
+    frontier = build_fixed_frontier(options, [*costs_met, *(rule.full_cost for rule in rules)], clusters, strata)
+    groups = Groups(
+        strata, clusters, draw_bootstrap_weights(problems, SAVING_REPLICATES, SAVING_SEED, strata, clusters)
+    )
+    return PolicyComparison(
+        name=run.path,
+        problems=problems,
+        goal=goal,
+        cost_model=model,
+        lam=lam,
+        width=width,
+        draws=draws,
+        pool_shape=(pool.pool.solutions, pool.pool.verifications),
+        rows=[describe_rule(held, frontier, groups, goal) for held in chosen],
+        points=[point for each in split for point in list_points(each, groups)],
+        frontier=frontier,
+        fixed_intervals=np.array(compute_mean_interval(frontier.accuracy, strata, clusters)),
+        profile=priced,
+        digest=digest_problems(profile),
+        grader=read_grader_title(run),
+        task=pool.origin.task_name,
+        answer_models={rule.name: rule.answer_model for rule in rules if rule.answer_model is not None},
+        notes=tuple(describe_limits(goal, chosen, problems)),
+    )
+
+
+def check_pool(pool: RunPool, profile: Profile) -> None:
+    """Raise a DataError unless a pool has votes, and problems to choose thresholds on."""
+    place = describe_place(pool.path)
+    if not pool.has_answers:
+        raise DataError(f"Policies stop by votes, which the run {place} does not give. {pool.missing_votes}")
+    if profile.independent_problems < 2:
+        raise DataError(f"The run {place} has one independent problem; a threshold is chosen on other problems.")
+    if pool.pool.solutions < 2:
+        raise DataError(f"The run {place} has one solution of each problem; a policy needs at least 2.")
+
+
+def read_mean_budget(
+    profile: Profile, request: PlanRequest, model: str, costs: RequestCosts, lam: float | None
+) -> float:
+    """Return the mean budget in x.
+
+    Raises:
+        BudgetError: it is a latency, or pays for less than one solution.
+    """
+    budget = request.budget
+    if budget is None or not is_compute_limit(budget, model):
+        text = "" if budget is None else f" '{budget.text}'"
+        raise BudgetError(f"A policy is chosen for a mean compute; the budget{text} is a latency. Write it as 32x.")
+    x = convert_budget(profile, request, model, costs, lam)
+    assert x is not None, "it limits compute"
+    return x
+
+
+def make_choice(goal: PolicyGoal) -> Choose:
+    """Return the choice of a threshold for a goal."""
+    if goal.same_answer is not None:
+        return choose_for_guarantee(goal.same_answer, goal.confidence)
+    assert goal.budget is not None, "there is one or the other"
+    return choose_for_budget(goal.budget)
+
+
+def describe_limits(goal: PolicyGoal, chosen: Sequence[HeldOutRule], problems: int) -> list[str]:
+    """Return the limits of a comparison, in sentences."""
+    notes = []
+    if goal.same_answer is not None:
+        refused = [held.rule.name for held in chosen if held.is_full]
+        if refused:
+            notes.append(
+                f"{problems} problems are too few to certify P(another answer) ≤ {100 * goal.same_answer:g} % with "
+                f"{goal.confidence:.0%} confidence for {', '.join(refused)}; the full budget stands in."
+            )
+    else:
+        assert goal.budget is not None
+        dear = [held.rule.name for held in chosen if held.rule.estimate.compute.mean(axis=0).min() > goal.budget]
+        if dear:
+            notes.append(f"Even the cheapest threshold of {', '.join(dear)} costs more than the budget.")
+    return notes
+
+
+def digest_problems(profile: Profile) -> str:
+    """Return a digest of the problems, which does not depend on their order."""
+    names = sorted(record.digest or record.id or "" for record in profile.per_problem)
+    return digest_text("\n".join(names))
