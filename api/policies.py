@@ -25,6 +25,33 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULT_BUDGET = "128x"
+FRAME_COLUMNS = (
+    "rule",
+    "threshold",
+    "accuracy",
+    "low",
+    "high",
+    "compute",
+    "percentile_95",
+    "solutions",
+    "verifications",
+    "depth",
+    "same_answer",
+    "full_accuracy",
+    "full_compute",
+    "saving_full",
+    "saving_fixed",
+    "saving_fixed_low",
+    "saving_fixed_high",
+    "hindsight_share",
+    "gain_equal",
+    "gain_equal_low",
+    "gain_equal_high",
+    "gain_full",
+    "gain_full_low",
+    "gain_full_high",
+)
+"""The columns of a comparison as a frame."""
 
 
 class PoliciesResult(Result):
@@ -57,38 +84,17 @@ class PoliciesResult(Result):
         write_policy_file(build_policy_file(self._comparison, rule), require_path(path, "path"))
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row for each rule.
-
-        Columns: rule, threshold, accuracy, low, high, compute, percentile_95, solutions, verifications, depth,
-        same_answer, full_accuracy, full_compute, saving_full, saving_fixed, saving_fixed_low, saving_fixed_high,
-        hindsight_share, gain_equal, gain_equal_low, gain_equal_high, gain_full, gain_full_low, gain_full_high.
-        """
+        """Return a row for each rule, with the columns of `FRAME_COLUMNS`; `PolicyRow` says what they are."""
         import pandas as pd
 
         rows = []
         for row in self._comparison.rows:
-            cells: dict[str, Any] = {"rule": row.rule, "threshold": row.threshold, "accuracy": row.accuracy}
+            cells = {name: getattr(row, name) for name in FRAME_COLUMNS if hasattr(row, name)}
+            for name in ("saving_fixed", "gain_equal", "gain_full"):
+                cells[f"{name}_low"], cells[f"{name}_high"] = getattr(row, f"{name}_interval")
             cells["low"], cells["high"] = row.interval
-            for name in (
-                "compute",
-                "percentile_95",
-                "solutions",
-                "verifications",
-                "depth",
-                "same_answer",
-                "full_accuracy",
-                "full_compute",
-                "saving_full",
-                "saving_fixed",
-                "hindsight_share",
-                "gain_equal",
-                "gain_full",
-            ):
-                cells[name] = getattr(row, name)
-                if (ends := getattr(row, f"{name}_interval", None)) is not None and name not in ("compute",):
-                    cells[f"{name}_low"], cells[f"{name}_high"] = ends
             rows.append(cells)
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=list(FRAME_COLUMNS))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``isocompute policies --json`` prints."""

@@ -11,7 +11,6 @@ from isocompute.api.json_schema.blocks import (
     JsonBlock,
     Never,
     name_infinity,
-    replace_nan,
 )
 from isocompute.planner.policies.comparison import PolicyComparison
 from isocompute.planner.policies.policy_rows import PolicyPoint, PolicyRow
@@ -58,18 +57,24 @@ class RuleRowJson(JsonBlock):
     """Accuracy of the same strategy at its full budget."""
     full_compute: float
     """Compute of it, in x."""
+    lead: float
+    """Accuracy minus that at the full budget: what stopping costs."""
+    lead_interval: Interval
+    """Its paired interval."""
     saving_full: float
-    """That compute over the policy's."""
+    """Compute of the full budget over the policy's."""
     saving_full_interval: Interval
     """Its interval."""
     saving_fixed: float | Never
     """Compute of the cheapest fixed plan that is as accurate, over the policy's; ``never`` if no plan is."""
     saving_fixed_interval: tuple[float | Never, float | Never]
     """Its interval."""
-    hindsight_saving: float | None
-    """Saving over the full budget of one who knows when to stop with the same answer; null if unknown."""
+    hindsight_saving: float
+    """Saving over the full budget of one who knows when to stop with the same answer."""
     hindsight_share: float | None
     """The part of that saving that the rule reaches; null if there is nothing to save."""
+    hindsight_interval: Interval | None
+    """Its interval."""
     equal_plan: str
     """The best fixed plan at equal mean compute."""
     gain_equal: float
@@ -179,8 +184,6 @@ def build_rule_row(row: PolicyRow) -> RuleRowJson:
         | {
             "saving_fixed": name_infinity(row.saving_fixed),
             "saving_fixed_interval": (low, high),
-            "hindsight_saving": replace_nan(row.hindsight_saving),
-            "hindsight_share": replace_nan(row.hindsight_share),
         }
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from isocompute.cli.screens.difficulty import make_empty_table
@@ -21,7 +22,8 @@ def print_policies(console: Console, found: PolicyComparison) -> None:
     lam = "" if found.lam is None else f", λ = {found.lam:.3g}"
     print_line(
         console,
-        f"[bold]{found.name}[/]: {found.problems} problems, {found.describe_goal()} (cost model {found.cost_model}{lam})",
+        f"[bold]{escape(found.name)}[/]: {found.problems} problems, {found.describe_goal()} "
+        f"(cost model {found.cost_model}{lam})",
     )
     console.print()
     console.print(build_reach_table(found))
@@ -75,7 +77,7 @@ def build_saving_table(found: PolicyComparison) -> Table:
             f"{100 * row.full_accuracy:.1f} for {format_compute(row.full_compute)}",
             f"{row.saving_full:.2f}x {format_ratio_interval(row.saving_full_interval)}",
             describe_fixed_saving(row),
-            "–" if math.isnan(row.hindsight_share) else f"{row.hindsight_share:.0%} of {row.hindsight_saving:.1f}x",
+            "–" if row.hindsight_share is None else f"{row.hindsight_share:.0%} of {row.hindsight_saving:.1f}x",
             f"{100 * row.gain_equal:+.1f} {format_interval(row.gain_equal_interval, sign='+')}",
             f"{100 * row.gain_full:+.1f} {format_interval(row.gain_full_interval, sign='+')}",
         )

@@ -10,7 +10,6 @@ import numpy as np
 from isocompute.errors import BudgetError, DataError
 from isocompute.fits import (
     compute_mean_interval,
-    draw_bootstrap_weights,
     split_folds,
 )
 from isocompute.fits.arrays import Floats
@@ -51,9 +50,6 @@ from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.files import describe_place
 from isocompute.runners.storage.provenance import read_grader_title
 from isocompute.runners.storage.run import Run
-
-SAVING_REPLICATES = 1000
-SAVING_SEED = 2503
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,9 +181,7 @@ def compare_pool_policies(
     costs_met = [float(held.average(held.rule.estimate.compute).mean()) for held in chosen]
     options = list_strategy_options(priced, lam)
     frontier = build_fixed_frontier(options, [*costs_met, *(rule.full_cost for rule in rules)], clusters, strata)
-    groups = Groups(
-        strata, clusters, draw_bootstrap_weights(problems, SAVING_REPLICATES, SAVING_SEED, strata, clusters)
-    )
+    groups = Groups(strata, clusters)
     return PolicyComparison(
         name=run.path,
         problems=problems,

@@ -33,22 +33,6 @@ class FixedFrontier:
         """Return the position of the last plan within a budget; the first if none is."""
         return max(int(np.searchsorted(self.budgets, budget * (1 + 1e-9), side="right")) - 1, 0)
 
-    def find_cheapest(self, accuracy: Floats, weights: Floats) -> Floats:
-        """Return the compute of the cheapest plan that is as accurate, for each of B weighted means over problems.
-
-        Where the frontier dips, the plan of a smaller budget counts on: nobody has to spend more for less.
-
-        Args:
-            accuracy: (B,) the accuracies to reach.
-            weights: (B, P) weights of the problems.
-
-        Returns:
-            (B,) in x; infinite where no plan is as accurate.
-        """
-        highest = np.maximum.accumulate(weights @ self.accuracy, axis=1)
-        reached = highest >= accuracy[:, None] - 1e-12
-        return np.where(reached.any(axis=1), self.budgets[reached.argmax(axis=1)], np.inf)
-
 
 def build_fixed_frontier(
     options: Sequence[AllocationOptions],

@@ -11,6 +11,7 @@ import numpy as np
 from isocompute.fits import Pool
 from isocompute.fits.arrays import Floats
 from isocompute.fits.policies.estimate import PolicyEstimate
+from isocompute.fits.policies.hindsight import compute_hindsight
 from isocompute.fits.policies.orders import ROTATIONS, draw_orders
 from isocompute.fits.policies.registry import STOP_RULES
 from isocompute.fits.policies.replay import estimate_stop_rule
@@ -50,6 +51,7 @@ class MeasuredRule:
         estimate: what it reaches and costs; compute is priced problem by problem.
         solutions: most solutions of a problem.
         verifications: most verifications of a solution; 0 if it does not verify.
+        hindsight: (P,) compute of one who knows when to stop with the full budget's answer, see `compute_hindsight`.
         answer_model: its model of P(right), as JSON numbers, learnt on all problems; None if it has none.
     """
 
@@ -58,6 +60,7 @@ class MeasuredRule:
     estimate: PolicyEstimate
     solutions: int
     verifications: int
+    hindsight: Floats
     answer_model: dict[str, Any] | None = None
 
     @property
@@ -107,15 +110,22 @@ def measure_rules(
     rules = [rule for rule in STOP_RULES.values() if can_verify or not rule.is_weighted]
     most = {rule.name: pool.verified_solutions if rule.is_weighted else pool.solutions for rule in rules}
     parts: dict[str, list[PolicyEstimate]] = {rule.name: [] for rule in rules}
+    known: dict[bool, list[PolicyEstimate]] = {rule.is_weighted: [] for rule in rules}
     chunks = split_pool(pool, draws)
     for i, chunk in enumerate(chunks):
         orders = draw_orders(chunk, draws, POLICY_SEED)
+        for weighted, each in known.items():
+            limit = chunk.verified_solutions if weighted else chunk.solutions
+            each.append(compute_hindsight(chunk, orders, limit, weighted, prices.lam))
         for j, rule in enumerate(rules):
             thresholds = rule.list_thresholds(most[rule.name]).tolist()
             parts[rule.name].append(
                 estimate_stop_rule(chunk, rule, thresholds, orders, most[rule.name], width, prices.lam)
             )
             report((i + (j + 1) / len(rules)) / len(chunks))
+    hindsight = {
+        weighted: price_estimate(join_estimates(each), prices).compute[:, 0] for weighted, each in known.items()
+    }
     return [
         MeasuredRule(
             rule.name,
@@ -123,6 +133,7 @@ def measure_rules(
             price_estimate(join_estimates(parts[rule.name]), prices),
             most[rule.name],
             int(rule.is_weighted),
+            hindsight[rule.is_weighted],
         )
         for rule in rules
     ]

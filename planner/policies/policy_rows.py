@@ -9,11 +9,11 @@ import numpy as np
 from isocompute.fits import (
     compute_difference_interval,
     compute_mean_interval,
-    compute_percentile_interval,
     compute_t_interval,
 )
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.groups import compute_cluster_values
+from isocompute.fits.policies.savings import compute_savings
 from isocompute.planner.compare import ConfidenceInterval
 from isocompute.planner.policies.fixed_plans import FixedFrontier
 from isocompute.planner.policies.held_out_rules import HeldOutRule, RuleFolds, choose_for_budget
@@ -56,7 +56,8 @@ class PolicyRow:
         same_answer, same_interval: probability that the answer is that of the full budget.
         drawing_error: standard error of the accuracy from the random orders alone.
         full_accuracy, full_compute: the same strategy at its full budget.
-        saving_full, saving_full_interval: its compute over the policy's.
+        lead, lead_interval: accuracy minus that at the full budget: what stopping costs.
+        saving_full, saving_full_interval: compute of the full budget over the policy's.
         saving_fixed, saving_fixed_interval: compute of the cheapest fixed plan that is as accurate, over the policy's;
             infinite where no plan is as accurate.
         equal_plan: the best fixed plan at equal mean compute.
@@ -64,7 +65,8 @@ class PolicyRow:
         full_plan: the best fixed plan at the compute of the rule's full budget.
         gain_full, gain_full_interval: accuracy minus that plan's.
         hindsight_saving: saving over the full budget of who knows, in each order, when to stop with the same answer.
-        hindsight_share: the part of that saving that the rule reaches; NaN if there is nothing to save.
+        hindsight_share, hindsight_interval: the part of that saving that the rule reaches; None if there is nothing to
+            save.
     """
 
     rule: str
@@ -86,6 +88,8 @@ class PolicyRow:
     drawing_error: float
     full_accuracy: float
     full_compute: float
+    lead: float
+    lead_interval: ConfidenceInterval
     saving_full: float
     saving_full_interval: ConfidenceInterval
     saving_fixed: float
@@ -97,7 +101,8 @@ class PolicyRow:
     gain_full: float
     gain_full_interval: ConfidenceInterval
     hindsight_saving: float
-    hindsight_share: float
+    hindsight_share: float | None
+    hindsight_interval: ConfidenceInterval | None
 
 
 @dataclass(frozen=True)
@@ -122,11 +127,10 @@ class PolicyPoint:
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """How problems depend on each other: their strata, clusters, and bootstrap weights (B, P)."""
+    """How problems depend on each other: (P,) stratum and cluster of each; None without."""
 
     strata: Ints | None
     clusters: Ints | None
-    weights: Floats
 
 
 def describe_rule(held: HeldOutRule, frontier: FixedFrontier, groups: Groups, goal: PolicyGoal) -> PolicyRow:
@@ -136,9 +140,12 @@ def describe_rule(held: HeldOutRule, frontier: FixedFrontier, groups: Groups, go
     full_accuracy, full_compute = estimate.accuracy[:, -1], estimate.compute[:, -1]
     mean, full = float(compute.mean()), float(full_compute.mean())
     equal, whole = frontier.find_plan(mean), frontier.find_plan(full)
-    each, spent, all_spent = (groups.weights @ column for column in (accuracy, compute, full_compute))
-    one = np.ones((1, len(accuracy))) / len(accuracy)
-    cheapest = float(frontier.find_cheapest(accuracy.mean(keepdims=True), one)[0])
+    clusters = groups.clusters
+    own = compute_savings(
+        accuracy, compute, full_accuracy[:, None], full_compute[:, None], rule.hindsight, clusters=clusters
+    )
+    fixed = compute_savings(accuracy, compute, frontier.accuracy, frontier.budgets, clusters=clusters).against_fixed
+    share = own.hindsight_share
     return PolicyRow(
         rule=rule.name,
         parameter=rule.parameter,
@@ -159,20 +166,21 @@ def describe_rule(held: HeldOutRule, frontier: FixedFrontier, groups: Groups, go
         drawing_error=held.compute_drawing_error(estimate.accuracy_error),
         full_accuracy=float(full_accuracy.mean()),
         full_compute=full,
-        saving_full=full / mean,
-        saving_full_interval=to_interval(compute_percentile_interval(all_spent / spent)),
-        saving_fixed=cheapest / mean,
-        saving_fixed_interval=to_interval(
-            compute_percentile_interval(frontier.find_cheapest(each, groups.weights) / spent)
-        ),
+        lead=own.lead.value,
+        lead_interval=own.lead.interval,
+        saving_full=own.against_full.value,
+        saving_full_interval=own.against_full.interval,
+        saving_fixed=fixed.value,
+        saving_fixed_interval=fixed.interval,
         equal_plan=frontier.plans[equal],
         gain_equal=float((accuracy - frontier.accuracy[:, equal]).mean()),
         gain_equal_interval=compare_paired(accuracy, frontier.accuracy[:, equal], groups),
         full_plan=frontier.plans[whole],
         gain_full=float((accuracy - frontier.accuracy[:, whole]).mean()),
         gain_full_interval=compare_paired(accuracy, frontier.accuracy[:, whole], groups),
-        hindsight_saving=np.nan,
-        hindsight_share=np.nan,
+        hindsight_saving=full / float(rule.hindsight.mean()),
+        hindsight_share=None if share is None else share.value,
+        hindsight_interval=None if share is None else share.interval,
     )
 
 
