@@ -36,8 +36,8 @@ def build_policy_file(comparison: PolicyComparison, rule: str | None = None) -> 
     goal = comparison.goal
     if row.is_certified is False:
         raise DataError(
-            f"{comparison.problems} problems do not certify P(another answer) ≤ {100 * (goal.same_answer or 0):g} % for "
-            f"{row.rule}, so no policy is written; choose a mean budget, or measure more problems."
+            f"{comparison.problems} problems do not certify P(another answer) ≤ {100 * (goal.same_answer or 0):g} % "
+            f"for {row.rule}, so no policy is written; choose a mean budget, or measure more problems."
         )
     pool = comparison.pool_shape
     return PolicyFile(

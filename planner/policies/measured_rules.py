@@ -40,6 +40,13 @@ class RequestPrices:
         """λ, the mean cost of a verification."""
         return None if self.verification is None else float(self.verification.mean())
 
+    def price_solution(self, verifications: int) -> Floats:
+        """Return (P,) the cost of a solution with some verifications."""
+        if not verifications:
+            return self.solution
+        assert self.verification is not None, "what verifies has a λ"
+        return np.asarray(self.solution + verifications * self.verification)
+
 
 @dataclass(frozen=True, eq=False)
 class MeasuredRule:
@@ -51,6 +58,7 @@ class MeasuredRule:
         estimate: what it reaches and costs; compute is priced problem by problem.
         solutions: most solutions of a problem.
         verifications: most verifications of a solution; 0 if it does not verify.
+        full_compute: (P,) compute of the full budget.
         hindsight: (P,) compute of one who knows when to stop with the full budget's answer, see `compute_hindsight`.
         answer_model: its model of P(right), as JSON numbers, learnt on all problems; None if it has none.
     """
@@ -60,13 +68,14 @@ class MeasuredRule:
     estimate: PolicyEstimate
     solutions: int
     verifications: int
+    full_compute: Floats
     hindsight: Floats
     answer_model: dict[str, Any] | None = None
 
     @property
     def full_cost(self) -> float:
         """Mean compute of the full budget, in x."""
-        return float(self.estimate.compute[:, -1].mean())
+        return float(self.full_compute.mean())
 
 
 def build_request_prices(costs: RequestCosts, lam: float | None, problems: int) -> RequestPrices:
@@ -123,20 +132,15 @@ def measure_rules(
                 estimate_stop_rule(chunk, rule, thresholds, orders, most[rule.name], width, prices.lam)
             )
             report((i + (j + 1) / len(rules)) / len(chunks))
-    hindsight = {
-        weighted: price_estimate(join_estimates(each), prices).compute[:, 0] for weighted, each in known.items()
-    }
-    return [
-        MeasuredRule(
-            rule.name,
-            rule.parameter,
-            price_estimate(join_estimates(parts[rule.name]), prices),
-            most[rule.name],
-            int(rule.is_weighted),
-            hindsight[rule.is_weighted],
+    measured = []
+    for rule in rules:
+        estimate, known_stop = (
+            price_estimate(join_estimates(each), prices) for each in (parts[rule.name], known[rule.is_weighted])
         )
-        for rule in rules
-    ]
+        V, solutions = int(rule.is_weighted), most[rule.name]
+        full = solutions * prices.price_solution(V)
+        measured.append(MeasuredRule(rule.name, rule.parameter, estimate, solutions, V, full, known_stop.compute[:, 0]))
+    return measured
 
 
 def split_pool(pool: Pool, draws: int) -> list[Pool]:

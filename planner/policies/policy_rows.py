@@ -137,7 +137,7 @@ def describe_rule(held: HeldOutRule, frontier: FixedFrontier, groups: Groups, go
     """Return the row of a rule under thresholds chosen on other problems."""
     rule, estimate = held.rule, held.rule.estimate
     accuracy, compute, same = (held.average(column) for column in (estimate.accuracy, estimate.compute, estimate.same))
-    full_accuracy, full_compute = estimate.accuracy[:, -1], estimate.compute[:, -1]
+    full_accuracy, full_compute = estimate.accuracy[:, -1], rule.full_compute
     mean, full = float(compute.mean()), float(full_compute.mean())
     equal, whole = frontier.find_plan(mean), frontier.find_plan(full)
     clusters = groups.clusters
