@@ -11,7 +11,7 @@ import numpy as np
 
 from isocompute.api.plans import read_budget_number
 from isocompute.api.results import Result
-from isocompute.api.runs import RunSource, open_run, require_path
+from isocompute.api.runs import RUN_KINDS, OpenedRun, RunSource, require_path
 from isocompute.errors import ConfigError
 from isocompute.planner.budget import Budget, format_compute
 from isocompute.planner.costs.request import build_request
@@ -169,7 +169,8 @@ def policies(
         lam=lam,
     )
     delta = None if same_answer is None else check_share(same_answer)
-    return PoliciesResult(compare_run_policies(open_run(run).path, request, delta, int(width)))
+    path = run.path if isinstance(run, OpenedRun) else require_path(run, "run", RUN_KINDS)
+    return PoliciesResult(compare_run_policies(path, request, delta, int(width)))
 
 
 def check_share(share: object) -> float:

@@ -44,7 +44,7 @@ from isocompute.planner.priced_plan import (
     convert_budget,
     is_compute_limit,
 )
-from isocompute.planner.profile import Profile
+from isocompute.planner.profile import Profile, find_bundled_profiles
 from isocompute.planner.strategies.options import list_strategy_options
 from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.files import describe_place
@@ -131,6 +131,11 @@ def compare_run_policies(
         RunError, DataError: the run is missing, incomplete or damaged, holds no votes, or too few problems.
         BudgetError: the budget is a latency, or pays for less than one solution.
     """
+    if path.endswith(".json") or path in find_bundled_profiles():
+        raise DataError(
+            f"Policies are replayed from single solutions, which a profile does not hold; give the run's folder, not "
+            f"{path!r:.100}."
+        )
     run = Run(path)
     pool = sort_problems(read_pool(run))
     report("estimating fixed plans")
