@@ -85,10 +85,10 @@ def test_too_few_problems_certify_nothing(tmp_path):
 
 def test_a_budget_in_another_unit_is_converted():
     tokens = iso.policies(QWEN, "2000 tokens").to_dict()
-    flops = iso.policies(QWEN, 8, cost="flops").to_dict()
+    prompts = iso.policies(QWEN, 8, cost="prompts").to_dict()
     assert tokens["cost_model"] == "tokens"
     assert 1 < tokens["budget"] < 100
-    assert (flops["cost_model"], flops["budget"]) == ("flops", 8)
+    assert (prompts["cost_model"], prompts["budget"]) == ("prompts", 8)
 
 
 @pytest.mark.parametrize(
