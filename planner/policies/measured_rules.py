@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,7 +102,12 @@ def build_request_prices(costs: RequestCosts, lam: float | None, problems: int) 
 
 
 def measure_rules(
-    pool: Pool, prices: RequestPrices, draws: int, width: int = 1, report: Callable[[float], None] = lambda share: None
+    pool: Pool,
+    prices: RequestPrices,
+    draws: int,
+    width: int = 1,
+    report: Callable[[float], None] = lambda share: None,
+    thresholds: Mapping[str, Sequence[float]] | None = None,
 ) -> list[MeasuredRule]:
     """Measure every rule that a pool supports under all of its thresholds, on the same random orders.
 
@@ -114,6 +119,7 @@ def measure_rules(
         draws: random orders of each problem, a multiple of `ROTATIONS`.
         width: solutions sampled side by side.
         report: function that is called with the share of the work that is done.
+        thresholds: by rule; all that the rule lists if not given.
     """
     can_verify = pool.verdicts is not None and prices.verification is not None
     rules = [rule for rule in STOP_RULES.values() if can_verify or not rule.is_weighted]
@@ -127,10 +133,8 @@ def measure_rules(
             limit = chunk.verified_solutions if weighted else chunk.solutions
             each.append(compute_hindsight(chunk, orders, limit, weighted, prices.lam))
         for j, rule in enumerate(rules):
-            thresholds = rule.list_thresholds(most[rule.name]).tolist()
-            parts[rule.name].append(
-                estimate_stop_rule(chunk, rule, thresholds, orders, most[rule.name], width, prices.lam)
-            )
+            own = rule.list_thresholds(most[rule.name]).tolist() if thresholds is None else thresholds[rule.name]
+            parts[rule.name].append(estimate_stop_rule(chunk, rule, own, orders, most[rule.name], width, prices.lam))
             report((i + (j + 1) / len(rules)) / len(chunks))
     measured = []
     for rule in rules:
@@ -172,11 +176,15 @@ def price_estimate(estimate: PolicyEstimate, prices: RequestPrices) -> PolicyEst
     return replace(estimate, compute=compute, compute_error=estimate.compute_error * scale, costs=costs)
 
 
-def count_draws(problems: int) -> int:
+def count_draws(problems: int, total: int = 32_768) -> int:
     """Return the number of random orders of each problem: more where there are few problems.
 
-    >>> count_draws(64), count_draws(128), count_draws(1000)
-    (512, 256, 64)
+    Args:
+        problems: P.
+        total: random orders of all problems together; each has at least 32 and at most 512.
+
+    >>> count_draws(64), count_draws(128), count_draws(2000)
+    (512, 256, 32)
     """
-    draws = int(np.clip(32_768 // problems, 64, 512))
+    draws = int(np.clip(total // problems, 32, 512))
     return draws - draws % ROTATIONS
