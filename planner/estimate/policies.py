@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
+from isocompute.fits.arrays import Floats
 from isocompute.fits.policies.estimate import PolicyEstimate
 from isocompute.planner.costs.models import price_profile_requests
 from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.estimate.pool_from_run import RunPool
-from isocompute.planner.policies.measured_rules import (
-    MeasuredRule,
-    RequestPrices,
-    build_request_prices,
-    count_draws,
-    measure_rules,
-)
+from isocompute.planner.policies.measured_rules import MeasuredRule, count_draws, measure_rules
+from isocompute.planner.policies.prices import RequestPrices, build_request_prices
 from isocompute.planner.profile import PolicyPart, Profile, round_accuracies
 
 LADDER_RATIO = 1.25
@@ -41,17 +38,19 @@ def add_policies(profile: Profile, run_pool: RunPool) -> Profile:
     prices = build_request_prices(costs, profile.lam, pool.problems)
     ladders = {rule.name: choose_ladder(rule.estimate, pool.keys) for rule in measure_rules(pool, prices, FIRST_DRAWS)}
     rules = measure_rules(pool, prices, count_draws(pool.problems, PROFILE_ORDERS), thresholds=ladders)
-    return profile.model_copy(update={"policies": {rule.name: describe_part(rule, prices) for rule in rules}})
+    return profile.model_copy(
+        update={"policies": {rule.name: describe_part(rule, prices, pool.keys) for rule in rules}}
+    )
 
 
-def choose_ladder(estimate: PolicyEstimate, keys: np.ndarray) -> list[float]:
+def choose_ladder(estimate: PolicyEstimate, keys: NDArray[np.uint64]) -> list[float]:
     """Choose thresholds whose mean compute grows by `LADDER_RATIO` or more from one to the next, the last included.
 
     Args:
         estimate: a rule under all of its thresholds.
-        keys: (P,) keys of the problems; sums are taken in their order, so that the order of problems changes nothing.
+        keys: (P,) keys of the problems.
     """
-    compute = estimate.compute[np.argsort(keys, kind="stable")].mean(axis=0)
+    compute = average_problems(estimate.compute, keys)
     chosen = [len(compute) - 1]
     for at in range(len(compute) - 2, -1, -1):
         if compute[at] * LADDER_RATIO <= compute[chosen[-1]] * (1 + 1e-9):
@@ -59,7 +58,12 @@ def choose_ladder(estimate: PolicyEstimate, keys: np.ndarray) -> list[float]:
     return [float(estimate.thresholds[at]) for at in reversed(chosen)]
 
 
-def describe_part(rule: MeasuredRule, prices: RequestPrices) -> PolicyPart:
+def average_problems(values: Floats, keys: NDArray[np.uint64]) -> Floats:
+    """Return the mean over problems, added in the order of their keys, so that their own order changes nothing."""
+    return np.asarray(values[np.argsort(keys, kind="stable")].mean(axis=0))
+
+
+def describe_part(rule: MeasuredRule, prices: RequestPrices, keys: NDArray[np.uint64]) -> PolicyPart:
     """Return a measured rule as a part of a profile, rounded."""
     estimate, each = rule.estimate, rule.verifications
     goes_along = np.allclose(estimate.verifications, each * estimate.solutions)
@@ -71,6 +75,7 @@ def describe_part(rule: MeasuredRule, prices: RequestPrices) -> PolicyPart:
         most_solutions=rule.solutions,
         most_verifications=each,
         error=round(float(errors.max()), 6),
+        compute=[round_count(x) for x in average_problems(estimate.compute, keys)],
         percentile_95=[round_count(x) for x in estimate.compute_cost_quantile(0.95)],
         hindsight=[round_count(x) for x in hindsight],
         accuracy=round_accuracies(estimate.accuracy),

@@ -29,7 +29,7 @@ from isocompute.planner.policies.held_out_rules import (
     choose_for_guarantee,
     split_rule,
 )
-from isocompute.planner.policies.measured_rules import build_request_prices, count_draws, measure_rules
+from isocompute.planner.policies.measured_rules import count_draws, measure_rules
 from isocompute.planner.policies.policy_rows import (
     Groups,
     PolicyGoal,
@@ -38,6 +38,7 @@ from isocompute.planner.policies.policy_rows import (
     describe_rule,
     list_points,
 )
+from isocompute.planner.policies.prices import build_request_prices
 from isocompute.planner.priced_plan import (
     apply_cost_model,
     choose_plan_model,

@@ -15,37 +15,12 @@ from isocompute.fits.policies.hindsight import compute_hindsight
 from isocompute.fits.policies.orders import ROTATIONS, draw_orders
 from isocompute.fits.policies.registry import STOP_RULES
 from isocompute.fits.policies.replay import estimate_stop_rule
-from isocompute.planner.costs.models import RequestCosts
+from isocompute.planner.policies.prices import RequestPrices
 
 POLICY_SEED = 20250606
 """The seed of all random orders. A problem's orders depend on it and on the problem's id."""
 MOST_CELLS = 4_000_000
 """The most solutions in orders that are replayed at a time, which bounds the memory."""
-
-
-@dataclass(frozen=True, eq=False)
-class RequestPrices:
-    """The cost of a request on each problem, in x: the mean cost of a solution.
-
-    Args:
-        solution: (P,) a solution; its mean is 1.
-        verification: (P,) a verification; its mean is λ. None if nothing was verified, or λ is unknown.
-    """
-
-    solution: Floats
-    verification: Floats | None
-
-    @property
-    def lam(self) -> float | None:
-        """λ, the mean cost of a verification."""
-        return None if self.verification is None else float(self.verification.mean())
-
-    def price_solution(self, verifications: int) -> Floats:
-        """Return (P,) the cost of a solution with some verifications."""
-        if not verifications:
-            return self.solution
-        assert self.verification is not None, "what verifies has a λ"
-        return np.asarray(self.solution + verifications * self.verification)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,29 +51,6 @@ class MeasuredRule:
     def full_cost(self) -> float:
         """Mean compute of the full budget, in x."""
         return float(self.full_compute.mean())
-
-
-def build_request_prices(costs: RequestCosts, lam: float | None, problems: int) -> RequestPrices:
-    """Return the cost of requests on each problem; those that are not known by problem are the mean everywhere.
-
-    A policy samples most where problems are hard, and hard problems may have long texts. So its mean compute is not the
-    mean number of its requests times their mean cost.
-
-    Args:
-        costs: the costs of requests under a cost model.
-        lam: λ of the plan; one that differs from the costs' own was given, and is the same for all problems.
-        problems: P.
-    """
-    solution, verification = costs.each.get("solver"), costs.each.get("verifier")
-    if solution is None or not solution.any():
-        return RequestPrices(np.ones(problems), None if lam is None else np.full(problems, lam))
-    each = solution / solution.mean()
-    if lam is None:
-        return RequestPrices(each, None)
-    measured = costs.compute_ratio("verifier")
-    if verification is None or measured is None or not np.isclose(measured, lam, rtol=1e-6, atol=0):
-        return RequestPrices(each, lam * each)
-    return RequestPrices(each, verification / solution.mean())
 
 
 def measure_rules(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from isocompute.planner.profile.parts import NonNegativeNumber, check_probabilities, to_accuracy_array
+from isocompute.planner.profile.parts import NonNegativeNumber, PositiveNumber, check_probabilities, to_accuracy_array
 
 FiniteNumber = Annotated[float, Field(allow_inf_nan=False)]
 AtLeastOne = Annotated[float, Field(ge=1, allow_inf_nan=False)]
@@ -24,7 +24,8 @@ class PolicyPart(BaseModel):
         most_solutions: solutions of the full budget.
         most_verifications: verifications of each of them; 0 if the rule does not verify.
         error: the largest standard error of a mean accuracy that comes from the draws.
-        percentile_95: (T,) 95th percentile of compute over problems and orders, in x, by completion tokens.
+        compute: (T,) mean compute in x, by completion tokens.
+        percentile_95: (T,) 95th percentile of compute over problems and orders, likewise.
         hindsight: (problems,) solutions of one who knows when to stop with the full budget's answer.
         accuracy: (problems, T).
         solutions: (problems, T) mean number of solutions.
@@ -37,6 +38,7 @@ class PolicyPart(BaseModel):
     most_solutions: Annotated[int, Field(ge=1)]
     most_verifications: Annotated[int, Field(ge=0)] = 0
     error: NonNegativeNumber = 0.0
+    compute: list[PositiveNumber]
     percentile_95: list[NonNegativeNumber]
     hindsight: list[AtLeastOne]
     accuracy: list[list[float]]
@@ -51,8 +53,10 @@ class PolicyPart(BaseModel):
             rows = getattr(self, name)
             if rows is not None and to_accuracy_array(rows).shape != self.array.shape:
                 raise ValueError(f"'{name}' must have {shape[0]} numbers for each of {len(self.accuracy)} problems")
-        if len(self.percentile_95) != shape[0] or len(self.hindsight) != len(self.accuracy):
-            raise ValueError("'percentile_95' must have a number for each threshold, 'hindsight' one for each problem")
+        if {len(self.compute), len(self.percentile_95)} != set(shape) or len(self.hindsight) != len(self.accuracy):
+            raise ValueError(
+                "'compute' and 'percentile_95' must have a number for each threshold, 'hindsight' one for each problem"
+            )
         return self
 
     @cached_property

@@ -10,12 +10,8 @@ import pytest
 from isocompute.fits import Pool, split_folds
 from isocompute.planner.costs.models import RequestCosts
 from isocompute.planner.policies.held_out_rules import choose_for_budget, choose_for_guarantee, split_rule
-from isocompute.planner.policies.measured_rules import (
-    RequestPrices,
-    build_request_prices,
-    measure_rules,
-    split_pool,
-)
+from isocompute.planner.policies.measured_rules import measure_rules, split_pool
+from isocompute.planner.policies.prices import RequestPrices, build_request_prices
 
 
 def make_pool(problems=24, solutions=12, seed=3):
