@@ -16,7 +16,7 @@ MOST_ONE_WORD = 0.25
 # The first word of a function's name says what it does.
 VERBS = frozenset(
     """
-    add advise aggregate align allocate allow append apply assign average bind block bound build calibrate call check
+    add advise aggregate align allocate allow append apply assign average bind block bound build calibrate call certify check
     choose claim classify clean clear clip close code collect combine compare complete compute convert copy count cut
     decide decode derive describe detect digest divide download draw drop enclose encode enter enumerate escape
     estimate evaluate exclude execute expand explain explore extend extract extrapolate fetch fill filter find finish

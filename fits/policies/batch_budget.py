@@ -18,8 +18,8 @@ from isocompute.fits.policies.threshold_choice import (
     find_most_accurate,
 )
 
-REPLICATES = 2000
-"""Simulated batches."""
+SIMULATED_BATCHES = 2000
+"""How many batches are simulated."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,9 @@ def predict_totals(estimate: PolicyEstimate, problems: int, clusters: ArrayLike 
     source, draws, columns = estimate.costs.shape
     resampling, drawing = np.random.SeedSequence(seed).spawn(2)
     rng = np.random.default_rng(drawing)
-    totals = np.empty((REPLICATES, columns))
+    totals = np.empty((SIMULATED_BATCHES, columns))
     for row, weights in zip(
-        totals, draw_bootstrap_weights(source, REPLICATES, resampling, clusters=clusters), strict=True
+        totals, draw_bootstrap_weights(source, SIMULATED_BATCHES, resampling, clusters=clusters), strict=True
     ):
         drawn = rng.choice(source, problems, p=weights)
         row[:] = estimate.costs[drawn, rng.integers(draws, size=problems)].sum(axis=0, dtype=float)

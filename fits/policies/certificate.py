@@ -63,7 +63,7 @@ def certify_threshold(
     differs = average_clusters(1 - estimate.same, clusters)
     alpha, count = 1 - confidence, len(differs)
     unit = "problems" if clusters is None else "clusters of problems"
-    needed = count_needed_problems(delta, confidence)
+    needed = count_problems_to_certify(delta, confidence)
     if count < needed:
         found = f"without any different answer it takes {needed}"
         return _refuse(estimate, f"{count} {unit} certify no threshold for {100 * delta:g} %: {found}.")
@@ -84,10 +84,10 @@ def certify_threshold(
     )
 
 
-def count_needed_problems(delta: float, confidence: float = 0.95) -> int:
+def count_problems_to_certify(delta: float, confidence: float = 0.95) -> int:
     """Return how many problems certify δ if no answer differs: the smallest n with (1 - δ)ⁿ ≤ 1 - confidence.
 
-    >>> count_needed_problems(0.01), count_needed_problems(0.05)
+    >>> count_problems_to_certify(0.01), count_problems_to_certify(0.05)
     (299, 59)
     """
     return math.ceil(math.log1p(-confidence) / math.log1p(-delta))

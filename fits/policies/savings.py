@@ -1,4 +1,4 @@
-"""What a policy saves: against the same strategy at its full budget, and against the cheapest that is as accurate."""
+"""The saving of a policy, against the full budget and against the cheapest fixed allocation that is as accurate."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.bootstrap import compute_percentile_interval, draw_bootstrap_weights, resample_means
 
-REPLICATES = 2000
-"""Resamplings of the problems."""
+_RESAMPLINGS = 2000
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Savings:
-    """What a policy saves, each number with its paired interval over the same problems.
+    """The savings of a policy, each with its paired interval over the same problems.
 
     Args:
         against_full: compute of the full budget over the policy's mean compute.
@@ -58,7 +57,7 @@ def compute_savings(
     clusters: ArrayLike | None = None,
     seed: int = 0,
 ) -> Savings:
-    """Compute what a policy saves against fixed allocations of the same strategy, on the same problems.
+    """Compute the savings of a policy against fixed allocations of the same strategy, on the same problems.
 
     The cheapest allocation that is as accurate is the first point, from the cheapest on, at which the mean accuracy of
     the fixed allocations reaches that of the policy less the margin; between two allocations of the grid it is
@@ -102,7 +101,7 @@ def compute_savings(
     if not margin >= 0:
         raise DataError(f"margin must be at least 0; got {margin}.")
     rows = np.vstack(
-        [np.full(problems, 1 / problems), draw_bootstrap_weights(problems, REPLICATES, seed, clusters=clusters)]
+        [np.full(problems, 1 / problems), draw_bootstrap_weights(problems, _RESAMPLINGS, seed, clusters=clusters)]
     )
     right, cost, *known = (resample_means(each, rows) for each in columns)
     curve, grid = resample_means(table, rows), resample_means(prices, rows)

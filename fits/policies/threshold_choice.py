@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isocompute.errors import DataError
 from isocompute.fits.policies.estimate import PolicyEstimate
@@ -74,7 +75,7 @@ def choose_threshold_for_budget(estimate: PolicyEstimate, budget: float) -> Thre
     return describe_choice(estimate, find_most_accurate(estimate, compute <= budget))
 
 
-def find_most_accurate(estimate: PolicyEstimate, is_allowed: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
+def find_most_accurate(estimate: PolicyEstimate, is_allowed: NDArray[np.bool_]) -> int:
     """Return the position of the most accurate allowed threshold, the cheapest of those that are equally accurate."""
     accuracy = np.where(is_allowed, estimate.accuracy.mean(axis=0), -np.inf)
     best = np.flatnonzero(accuracy >= accuracy.max() - _TIE)
@@ -83,8 +84,10 @@ def find_most_accurate(estimate: PolicyEstimate, is_allowed: np.ndarray[tuple[in
 
 def describe_choice(estimate: PolicyEstimate, position: int) -> ThresholdChoice:
     """Return the choice of the threshold at a position, with its means over problems."""
-    means = (float(column[:, position].mean()) for column in (estimate.accuracy, estimate.same, estimate.compute))
-    return ThresholdChoice(estimate.rule, float(estimate.thresholds[position]), position, *means)
+    accuracy, same, compute = (
+        float(column[:, position].mean()) for column in (estimate.accuracy, estimate.same, estimate.compute)
+    )
+    return ThresholdChoice(estimate.rule, float(estimate.thresholds[position]), position, accuracy, same, compute)
 
 
 def check_budget(budget: float) -> None:
