@@ -93,6 +93,38 @@ def estimate_stop_rule(
     )
 
 
+def estimate_fixed_votes(pool: Pool, orders: Orders, solutions: Sequence[int], is_weighted: bool = False) -> Floats:
+    """Estimate the accuracy of votes over fixed numbers of solutions, from the same orders as the rules.
+
+    It has the drawing error of the rules, so that what both have in common cancels in their difference: a rule that
+    never changes the answer is exactly as accurate as the full budget. For accuracies by themselves the estimators of
+    fixed S are exact.
+
+    Args:
+        pool: the sampled answers, with verdicts for a weighted vote.
+        orders: random orders of the pool.
+        solutions: (A,) numbers of solutions, ≥ 1.
+        is_weighted: verify each solution once and weight its vote by the verdict.
+
+    Returns:
+        (P, A) accuracies.
+
+    Raises:
+        DataError: no verdicts for a weighted vote, or a number of solutions out of range.
+
+    Example:
+        >>> from isocompute.fits.policies.orders import draw_orders
+        >>> pool = Pool([[0, 0, 1]], [0])
+        >>> estimate_fixed_votes(pool, draw_orders(pool, draws=8, seed=0), [3])
+        array([[1.]])
+    """
+    counts = np.asarray(solutions, dtype=np.int64)
+    if counts.ndim != 1 or not counts.size or counts.min() < 1:
+        raise DataError(f"solutions must be a non-empty sequence of numbers of at least 1; got {solutions!r}.")
+    track = track_votes(pool, orders, int(counts.max()), is_weighted)
+    return np.asarray(track.right[..., counts - 1].mean(axis=1))
+
+
 def list_wave_ends(rule: StopRule, most: int, width: int) -> Ints:
     """Return the numbers of solutions after each wave of at most `width`, which no check divides.
 

@@ -9,7 +9,7 @@ from isocompute.errors import DataError
 from isocompute.fits import Pool, estimate_self_consistency
 from isocompute.fits.policies.hindsight import compute_hindsight
 from isocompute.fits.policies.orders import draw_orders
-from isocompute.fits.policies.replay import estimate_stop_rule
+from isocompute.fits.policies.replay import estimate_fixed_votes, estimate_stop_rule
 from isocompute.fits.policies.rules.beta import BETA
 from isocompute.fits.policies.rules.certain import CERTAIN
 from isocompute.fits.policies.savings import compute_savings, find_cheapest_as_accurate
@@ -126,6 +126,24 @@ def test_the_interval_of_a_saving_holds_the_truth():
         value = getattr(truth, name).value
         ends = [getattr(each, name).interval for each in found]
         assert sum(low <= value <= high for low, high in ends) >= 43  # of 50
+
+
+def test_votes_on_the_same_orders_show_a_rule_that_changes_nothing_as_exactly_as_accurate(random_pool):
+    pool = random_pool(30, 20, seed=8)
+    orders, sizes = draw_orders(pool, 64, seed=0), [1, 2, 4, 8, 12]
+    fixed = estimate_fixed_votes(pool, orders, sizes)
+    found = estimate_stop_rule(pool, CERTAIN, [12], orders, most=12)
+    saved = compute_savings(found.accuracy[:, 0], found.compute[:, 0], fixed, sizes)
+    assert saved.lead.value == pytest.approx(0, abs=1e-12)
+    assert saved.cheapest_fixed.value <= 12
+    assert np.abs(fixed - estimate_self_consistency(pool, sizes)).mean() < 0.05
+
+
+@pytest.mark.parametrize("sizes", [[], [0, 2], [1, 21]])
+def test_bad_numbers_of_solutions_are_refused(sizes, random_pool):
+    pool = random_pool(3, 20)
+    with pytest.raises(DataError, match="must"):
+        estimate_fixed_votes(pool, draw_orders(pool, 8, seed=0), sizes)
 
 
 @pytest.mark.parametrize(
