@@ -46,7 +46,7 @@ DELTAS = (0.01, 0.05)
 
 @dataclass(frozen=True)
 class CertifiedWorld:
-    """What was certified in one world.
+    """The certificate of one world.
 
     Args:
         certified: whether a threshold was.
