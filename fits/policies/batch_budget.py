@@ -19,7 +19,7 @@ from isocompute.fits.policies.threshold_choice import (
 )
 
 SIMULATED_BATCHES = 2000
-"""How many batches are simulated."""
+"""Number of simulated batches."""
 
 
 @dataclass(frozen=True)

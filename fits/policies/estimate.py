@@ -20,9 +20,10 @@ class PolicyEstimate:
         thresholds: (T,).
         accuracy: (P, T) probability that the answer is right, ties being uniform.
         same: (P, T) probability that the answer is that of the full budget.
-        compute: (P, T) compute in solutions' worth, that is solutions + λ · verifications.
-        solutions: (P, T) sampled solutions.
-        verifications: (P, T) sampled verifications.
+        compute: (P, T) compute in solutions' worth: solutions + λ · verifications if lengths are not known, else tokens
+            over those of a mean solution, including what was cancelled.
+        solutions: (P, T) finished solutions.
+        verifications: (P, T) finished verifications.
         depth: (P, T) calls one after the other: how often the rule waits for a wave.
         accuracy_error, same_error, compute_error: (P, T) standard errors from the draws alone.
         costs: (P, R, T) compute in each order.
@@ -67,6 +68,7 @@ def build_policy_estimate(
     verifications: Floats,
     depth: Floats,
     lam: float,
+    costs: Floats | None = None,
 ) -> PolicyEstimate:
     """Average what was seen where a rule stopped in each order, six arrays of the shape (P, R, T).
 
@@ -76,12 +78,15 @@ def build_policy_estimate(
         orders: the orders, for the drawing errors.
         right: probability that the answer is right.
         same: probability that it is the answer of the full budget.
-        solutions: sampled solutions.
-        verifications: sampled verifications.
+        solutions: finished solutions.
+        verifications: finished verifications.
         depth: waves.
         lam: λ, the cost of a verification in solutions.
+        costs: compute in solutions' worth, if lengths are known and what was cancelled is charged; None for that of the
+            finished solutions and verifications, solutions + λ · verifications.
     """
-    costs = solutions + lam * verifications
+    if costs is None:
+        costs = solutions + lam * verifications
     return PolicyEstimate(
         rule,
         thresholds,

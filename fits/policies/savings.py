@@ -68,7 +68,8 @@ def compute_savings(
     Args:
         accuracy: (P,) the policy's accuracy on each problem.
         compute: (P,) its mean compute on each problem, in solutions' worth, > 0.
-        fixed_accuracy: (P, A) accuracy of the fixed allocations on each problem; the last is the full budget.
+        fixed_accuracy: (P, A) accuracy of the fixed allocations on each problem; the last is the full budget. Best
+            from the same orders, see `estimate_fixed_votes`, so that drawing errors cancel.
         fixed_compute: (A,) their compute, in solutions' worth, rising; or (P, A) on each problem, with rising means.
         hindsight: (P,) compute of hindsight on each problem, see `compute_hindsight`.
         margin: by how much less accurate an allocation may be and still count as accurate, ≥ 0, as a share.
