@@ -110,8 +110,7 @@ def compute_verdict_gain(
     ratio: Floats,
     whole: float,
     shares: Floats,
-    answers: int,
-    lead: int,
+    leaders: Ints,
     answer: int,
     yes: int,
     no: int,
@@ -121,12 +120,12 @@ def compute_verdict_gain(
     right: Floats,
     best: Floats,
 ) -> tuple[float, int]:
-    """Return the expected gain in P(right) of the best answer per verdict on an answer, by the best batch, and its size.
+    """Return the expected gain in P(right) of the answer per verdict, by the best batch of verdicts, and its size.
 
     Args:
         table, none, ratio: model and state.
-        whole, shares, lead: from `compute_shares`.
-        answers: how many different answers there are.
+        whole, shares: from `compute_shares`.
+        leaders: the answers that may lead, the most probable one first.
         answer: the answer whose solutions are verified.
         yes, no: verdicts on it so far.
         batches: sizes of a batch of verdicts.
@@ -152,14 +151,14 @@ def compute_verdict_gain(
                     of_wrong *= (wa + said) / (wb + last)
         for said in range(m + 1):
             best[said] = right[said]
-        for c in range(answers):
+        for c in leaders:
             if c != answer:
                 for said in range(m + 1):
                     other = 0.0
                     for k in range(len(none)):
                         other += chance_wrong[k, said] * ratio[k, c]
                     best[said] = max(best[said], other)
-        found = (best[: m + 1].sum() / whole - shares[lead]) / m
+        found = (best[: m + 1].sum() / whole - shares[leaders[0]]) / m
         if found > gain:
             gain, many = found, m
     return gain, many

@@ -96,13 +96,14 @@ def test_the_gain_of_verdicts_is_that_of_all_their_outcomes(answer):
             for _ in range(many[a]):
                 add_verdict(LAB_LIKE.table, none, ratio, seen_yes, seen_no, a, sign)
                 seen[a] += 1
-    lead, _, whole = compute_shares(none, ratio, 3, shares)
+    _, _, whole = compute_shares(none, ratio, 3, shares)
+    leaders = np.argsort(-shares)
     expected = {m: compute_gain_by_formula(votes, yes, no, answer, m) / m for m in (1, 2, 4)}
     batches = np.array([1, 2, 4])
     choose = binom(batches[:, None], np.arange(5))
     space = np.empty((3, 5)), np.empty(5), np.empty(5)
     gain, many = compute_verdict_gain(
-        LAB_LIKE.table, none, ratio, whole, shares, 3, lead, answer, yes[answer], no[answer], batches, choose, *space
+        LAB_LIKE.table, none, ratio, whole, shares, leaders, answer, yes[answer], no[answer], batches, choose, *space
     )
     assert gain == pytest.approx(max(expected.values()), abs=1e-12)
     assert gain == pytest.approx(expected[many], abs=1e-12)
