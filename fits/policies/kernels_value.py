@@ -1,236 +1,211 @@
-"""Compiled steps of the value rule: what to do next in a state, and the walk along random orders."""
+"""Compiled steps of the value rule: what it does next in a state. Policies and replays take them from here."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from numba import njit, prange
-from numpy.typing import NDArray
+from numba import njit
+from scipy.special import binom
 
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.policies.kernels_answers import add_solution, add_verdict, compute_shares, compute_verdict_gain
 
-LEADERS = 4  # answers that may be verified, and that may lead after a batch of verdicts
-FEATURES = 14
+LEADERS = 4  # the most probable answers: only they are verified
+FEATURES = 7
 BATCHES = np.array([1, 2, 4, 8, 16])
-_ROUNDING = 1e-9  # shares and gains tie if they differ by less than this share
+CHOOSE = binom(BATCHES[:, None], np.arange(BATCHES[-1] + 1))
+SAMPLE, VERIFY, LOOK = 0, 1, 2
+ROUNDING = 1e-9  # shares and gains tie if they differ by less than this share
+N, ANSWERS, VOTES, SPENT = 0, 1, 2, 3  # of `State.counts`
+
+
+class State(NamedTuple):
+    """What was seen of a problem. Answers are numbered in the order of their first solutions.
+
+    Args:
+        none, ratio: of the model of answers, see `kernels_answers`.
+        shares: (A,) P(right) of each answer.
+        votes, yes, no: (A,) solutions, and verdicts on them.
+        owner: (n,) the answer of each solution, -1 if unparsed.
+        done, able: (n,) verifications of each solution, and the most that it may have.
+        counts: (4,) solutions, answers, votes and verifications so far.
+        leaders: (4,) the most probable answers in falling order, and their number.
+        chance_wrong, right, best: space for `compute_verdict_gain`.
+    """
+
+    none: Floats
+    ratio: Floats
+    shares: Floats
+    votes: Ints
+    yes: Ints
+    no: Ints
+    owner: Ints
+    done: Ints
+    able: Ints
+    counts: Ints
+    leaders: Ints
+    chance_wrong: Floats
+    right: Floats
+    best: Floats
 
 
 @njit(cache=True)
-def rank_leaders(shares: Floats, answers: int, leaders: Ints) -> int:
-    """Fill the answers with the largest shares in falling order, ties in the order of numbers; return how many."""
-    many = min(answers, len(leaders))
+def start_state(table: Floats, solutions: int) -> State:
+    """Return the state without solutions, with room for some."""
+    kinds, deepest = len(table), BATCHES[-1] + 1
+    return State(
+        table[:, 8].copy(),
+        np.zeros((kinds, solutions)),
+        np.zeros(solutions),
+        np.zeros(solutions, np.int64),
+        np.zeros(solutions, np.int64),
+        np.zeros(solutions, np.int64),
+        np.full(solutions, -1),
+        np.zeros(solutions, np.int64),
+        np.zeros(solutions, np.int64),
+        np.zeros(4, np.int64),
+        np.zeros(LEADERS, np.int64),
+        np.empty((kinds, deepest)),
+        np.empty(deepest),
+        np.empty(deepest),
+    )
+
+
+@njit(cache=True)
+def see_solution(table: Floats, state: State, answer: int, able: int) -> None:
+    """Add a solution with the number of its answer, -1 if unparsed, and the most verifications that it may have."""
+    counts = state.counts
+    n = counts[N]
+    state.owner[n], state.done[n], state.able[n] = answer, 0, able
+    counts[N] += 1
+    if answer < 0:
+        return
+    add_solution(table, state.none, state.ratio, state.votes, counts[ANSWERS], counts[VOTES], answer)
+    counts[ANSWERS] += answer == counts[ANSWERS]
+    counts[VOTES] += 1
+    state.votes[answer] += 1
+
+
+@njit(cache=True)
+def see_verdict(table: Floats, state: State, solution: int, verdict: float) -> None:
+    """Add a verdict on a solution, NaN if it cannot be read."""
+    answer = state.owner[solution]
+    state.done[solution] += 1
+    state.counts[SPENT] += 1
+    if answer < 0 or np.isnan(verdict):
+        return
+    is_yes = verdict >= 0.5
+    add_verdict(table, state.none, state.ratio, state.yes, state.no, answer, is_yes)
+    if is_yes:
+        state.yes[answer] += 1
+    else:
+        state.no[answer] += 1
+
+
+@njit(cache=True)
+def rank_leaders(state: State) -> tuple[int, float, float]:
+    """Fill P(right) and the leaders; return how many, P(no seen answer is right), and the sum of the state.
+
+    Shares that differ by rounding alone tie, and ties go to the answer that was seen first, so that the order in which
+    solutions and verdicts were added does not matter.
+    """
+    answers, leaders, shares = state.counts[ANSWERS], state.leaders, state.shares
+    _, unseen, whole = compute_shares(state.none, state.ratio, answers, shares)
+    many = min(answers, LEADERS)
     for place in range(many):
         best = -1
         for c in range(answers):
             is_taken = False
             for other in range(place):
                 is_taken |= leaders[other] == c
-            if not is_taken and (best < 0 or shares[c] > shares[best] * (1 + _ROUNDING)):
+            if not is_taken and (best < 0 or shares[c] > shares[best] * (1 + ROUNDING)):
                 best = c
         leaders[place] = best
-    return many
+    return many, unseen, whole
 
 
 @njit(cache=True)
-def find_supporter(answer: int, owner: Ints, done: Ints, able: Ints, n: int) -> int:
+def find_supporter(state: State, answer: int) -> int:
     """Return the answer's solution with the fewest verifications, the first of them; -1 if none can be verified."""
     found = -1
-    for i in range(n):
-        if owner[i] == answer and done[i] < able[i] and (found < 0 or done[i] < done[found]):
-            found = i
+    for i in range(state.counts[N]):
+        if state.owner[i] == answer and state.done[i] < state.able[i]:
+            if found < 0 or state.done[i] < state.done[found]:
+                found = i
     return found
 
 
 @njit(cache=True)
-def choose_target(
-    table: Floats,
-    none: Floats,
-    ratio: Floats,
-    whole: float,
-    shares: Floats,
-    leaders: Ints,
-    owner: Ints,
-    done: Ints,
-    able: Ints,
-    n: int,
-    yes: Ints,
-    no: Ints,
-    choose: Floats,
-    chance_wrong: Floats,
-    right: Floats,
-    best: Floats,
-) -> tuple[int, int]:
-    """Return the solution to verify next, -1 if none, and the size of the best batch of verdicts on its answer."""
+def choose_verification(table: Floats, state: State) -> tuple[int, int]:
+    """Return the solution to verify next, -1 if there is none, and the best number of verdicts on its answer.
+
+    It is a supporter of that leader whose verification gains most: the expected P(right) of the best answer after the
+    best batch of verdicts, minus that now, per verdict.
+    """
+    many, _, whole = rank_leaders(state)
+    leaders = state.leaders[:many]
     target, batch, most = -1, 1, -1.0
     for answer in leaders:
-        supporter = find_supporter(answer, owner, done, able, n)
+        supporter = find_supporter(state, answer)
         if supporter < 0:
             continue
-        gain, many = compute_verdict_gain(
-            table, none, ratio, whole, shares, leaders, answer, yes[answer], no[answer], BATCHES, choose,
-            chance_wrong, right, best,
+        gain, size = compute_verdict_gain(
+            table, state.none, state.ratio, whole, state.shares, leaders, answer, state.yes[answer], state.no[answer],
+            BATCHES, CHOOSE, state.chance_wrong, state.right, state.best,
         )  # fmt: skip
-        if target < 0 or gain > most * (1 + _ROUNDING) + 1e-15:
-            target, batch, most = supporter, many, gain
+        if target < 0 or gain > most * (1 + ROUNDING) + 1e-12:
+            target, batch, most = supporter, size, gain
     return target, batch
 
 
 @njit(cache=True)
-def describe_state(
-    shares: Floats, leaders: Ints, unseen: float, votes: Ints, yes: Ints, no: Ints, answers: int, n: int, cost: float,
-    features: Floats,
-) -> None:  # fmt: skip
-    """Fill the features of a state from which the gain of going on is told, see `ValueModel`."""
-    first = leaders[0]
-    p, q = shares[first], (shares[leaders[1]] if len(leaders) > 1 else 0.0)
-    said = yes[:answers].sum()
-    readable = said + no[:answers].sum()
+def describe_state(state: State, cost: float, features: Floats) -> None:
+    """Fill the features of a state, see `FEATURE_NAMES`; all 0 without an answer."""
+    if not state.counts[ANSWERS]:
+        features[:] = 0.0
+        return
+    many, unseen, _ = rank_leaders(state)
+    first = state.shares[state.leaders[0]]
+    second = state.shares[state.leaders[1]] if many > 1 else 0.0
     features[0] = 1.0
-    features[1] = np.log(1 - p + 1e-4)
-    features[2] = np.log(q + 1e-4)
+    features[1] = np.log(1 - first + 1e-4)
+    features[2] = np.log(second + 1e-4)
     features[3] = np.log(unseen + 1e-4)
-    features[4] = np.log(p + 1e-3)
+    features[4] = np.log(first + 1e-4)
     features[5] = np.log(cost)
-    features[6] = np.log(cost) ** 2 / 4
-    features[7] = votes[first] / n
-    features[8] = votes[leaders[1]] / n if len(leaders) > 1 else 0.0
-    features[9] = answers / n
-    features[10] = yes[first] / max(said, 1)
-    features[11] = said / max(readable, 1)
-    features[12] = features[1] * features[5] / 4
-    features[13] = features[3] * features[5] / 4
+    features[6] = state.counts[ANSWERS] / state.counts[N]
 
 
 @njit(cache=True)
-def walk_order(
-    table: Floats,
-    weights: Floats,
-    looks: Ints,
-    rate: float,
-    lam: float,
-    label: Ints,
-    order: NDArray[np.int32],
-    verdicts: Floats,
-    places: NDArray[np.integer],
-    judged: Ints,
-    choose: Floats,
-    index: Floats,
-    lead: Ints,
-    verified: Ints,
-    features: Floats,
-) -> None:
-    """Walk along one order of a problem's solutions to the end, and fill what the rule sees at each look.
+def choose_step(
+    table: Floats, weights: Floats, looks: Ints, rate: float, lam: float, state: State, features: Floats
+) -> tuple[int, int, float]:
+    """Return what to do next in a state: an action, and what it needs.
+
+    It samples up to the next look, then verifies as long as there are fewer verifications than `rate` for each
+    solution, then looks.
 
     Args:
         table, weights, looks, rate: of the value model.
         lam: λ.
-        label: (N,) answer of each solution, -1 if unparsed.
-        order: (N,) positions of the solutions.
-        verdicts: (K, M) of the first K positions. places: (K, M) their order. judged: (K,) how many there are.
-        choose: binomial coefficients for `BATCHES`.
-        index: (L,) to fill: log price at which it is indifferent to going on.
-        lead: (L,) to fill: the leading answer, -1 if there is none.
-        verified: (L,) to fill: verifications so far.
-        features: (L, D) to fill, or empty.
+        state: what was seen.
+        features: (D,) to fill at a look.
+
+    Returns:
+        SAMPLE, the number of solutions, and 0; or VERIFY, a solution, and the number of verdicts that would be best; or
+        LOOK, the number of solutions until the next look (0 at the last), and the log price of a unit of compute at
+        which going on is worth it, +∞ while there is no answer.
     """
-    kinds, size, deepest = len(table), label.max() + 2, BATCHES[-1] + 1
-    none, ratio, shares = table[:, 8].copy(), np.zeros((kinds, size)), np.zeros(size)
-    votes, yes, no = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(size, np.int64)
-    number, back = np.full(size, -1), np.full(size, -1)
-    n_max = looks[-1]
-    owner, done, able = np.full(n_max, -1), np.zeros(n_max, np.int64), np.zeros(n_max, np.int64)
-    spaces = np.empty((kinds, deepest)), np.empty(deepest), np.empty(deepest)
-    described, leaders = np.zeros(len(weights)), np.empty(LEADERS, np.int64)
-    answers, total, spent = 0, 0, 0
-    for look in range(len(looks)):
-        start = looks[look - 1] if look else 0
-        for n in range(start, looks[look]):
-            i = order[n]
-            if i < len(judged):
-                able[n] = judged[i]
-            if label[i] >= 0:
-                if number[label[i]] < 0:
-                    number[label[i]], back[answers] = answers, label[i]
-                c = number[label[i]]
-                add_solution(table, none, ratio, votes, answers, total, c)
-                answers += c == answers
-                owner[n] = c
-                votes[c] += 1
-                total += 1
-            while spent + 1 <= rate * (n + 1) + _ROUNDING and answers:
-                _, _, whole = compute_shares(none, ratio, answers, shares)
-                many = rank_leaders(shares, answers, leaders)
-                target, _ = choose_target(
-                    table, none, ratio, whole, shares, leaders[:many], owner, done, able, n + 1, yes, no, choose,
-                    spaces[0], spaces[1], spaces[2],
-                )  # fmt: skip
-                if target < 0:
-                    break
-                i, c = order[target], owner[target]
-                verdict = verdicts[i, places[i, done[target]]]
-                done[target] += 1
-                spent += 1
-                if not np.isnan(verdict):
-                    add_verdict(table, none, ratio, yes, no, c, verdict >= 0.5)
-                    if verdict >= 0.5:
-                        yes[c] += 1
-                    else:
-                        no[c] += 1
-        n = looks[look]
-        verified[look] = spent
-        lead[look] = -1
-        index[look] = np.inf
-        if answers:
-            _, unseen, _ = compute_shares(none, ratio, answers, shares)
-            many = rank_leaders(shares, answers, leaders)
-            lead[look] = back[leaders[0]]
-            describe_state(
-                shares, leaders[:many], unseen, votes, yes, no, answers, n, n + lam * spent, described
-            )
-            index[look] = weights @ described
-            if features.size:
-                features[look] = described
-        elif features.size:
-            features[look] = 0.0
-
-
-@njit(cache=True, parallel=True)
-def walk_orders(
-    tables: Floats,
-    weights: Floats,
-    model: Ints,
-    looks: Ints,
-    rate: float,
-    lam: float,
-    label: Ints,
-    orders: NDArray[np.int32],
-    verdicts: Floats,
-    places: NDArray[np.integer],
-    judged: Ints,
-    choose: Floats,
-    index: Floats,
-    lead: Ints,
-    verified: Ints,
-    features: Floats,
-) -> None:
-    """Walk along all orders of all problems; see `walk_order`. Problem p has the table and weights `model[p]`."""
-    problems, draws = orders.shape[:2]
-    for p in prange(problems):
-        walk_problem(
-            tables[model[p]], weights[model[p]], looks, rate, lam, label[p], orders[p], verdicts[p], places[p],
-            judged[p], choose, index[p], lead[p], verified[p], features[p],
-        )  # fmt: skip
-
-
-@njit(cache=True)
-def walk_problem(
-    table: Floats, weights: Floats, looks: Ints, rate: float, lam: float, label: Ints, orders: NDArray[np.int32],
-    verdicts: Floats, places: NDArray[np.integer], judged: Ints, choose: Floats, index: Floats, lead: Ints,
-    verified: Ints, features: Floats,
-) -> None:  # fmt: skip
-    """Walk along all orders of one problem."""
-    for r in range(len(orders)):
-        walk_order(
-            table, weights, looks, rate, lam, label, orders[r], verdicts, places[r], judged, choose,
-            index[r], lead[r], verified[r], features[r],
-        )  # fmt: skip
+    n = state.counts[N]
+    place = np.searchsorted(looks, n)
+    if n == 0 or looks[place] != n:
+        return SAMPLE, looks[place] - n, 0.0
+    if state.counts[ANSWERS] and state.counts[SPENT] + 1 <= rate * n + ROUNDING:
+        target, batch = choose_verification(table, state)
+        if target >= 0:
+            return VERIFY, target, float(batch)
+    describe_state(state, n + lam * state.counts[SPENT], features)
+    more = looks[place + 1] - n if place + 1 < len(looks) else 0
+    worth = np.inf if not state.counts[ANSWERS] else np.sum(weights * features)
+    return LOOK, more, worth
