@@ -10,6 +10,8 @@ from numba import njit
 
 from isocompute.fits.arrays import Floats, Ints
 
+ROUNDING = 1e-10  # gains tie if they differ by less
+
 
 @njit(cache=True)
 def add_solution(
@@ -159,6 +161,6 @@ def compute_verdict_gain(
                         other += chance_wrong[k, said] * ratio[k, c]
                     best[said] = max(best[said], other)
         found = (best[: m + 1].sum() / whole - shares[leaders[0]]) / m
-        if found > gain:
+        if found > gain + ROUNDING:
             gain, many = found, m
     return gain, many

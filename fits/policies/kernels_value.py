@@ -9,14 +9,20 @@ from numba import njit
 from scipy.special import binom
 
 from isocompute.fits.arrays import Floats, Ints
-from isocompute.fits.policies.kernels_answers import add_solution, add_verdict, compute_shares, compute_verdict_gain
+from isocompute.fits.policies.kernels_answers import (
+    ROUNDING,
+    add_solution,
+    add_verdict,
+    compute_shares,
+    compute_verdict_gain,
+)
 
 LEADERS = 4  # the most probable answers: only they are verified
 FEATURES = 7
 BATCHES = np.array([1, 2, 4, 8, 16])
 CHOOSE = binom(BATCHES[:, None], np.arange(BATCHES[-1] + 1))
 SAMPLE, VERIFY, LOOK = 0, 1, 2
-ROUNDING = 1e-9  # shares and gains tie if they differ by less than this share
+_SHARE = 1e-9  # shares tie if they differ by less than this share of them
 N, ANSWERS, VOTES, SPENT = 0, 1, 2, 3  # of `State.counts`
 
 
@@ -30,7 +36,8 @@ class State(NamedTuple):
         owner: (n,) the answer of each solution, -1 if unparsed.
         done, able: (n,) verifications of each solution, and the most that it may have.
         counts: (4,) solutions, answers, votes and verifications so far.
-        leaders: (4,) the most probable answers in falling order, and their number.
+        leaders: (4,) the most probable answers in falling order.
+        targets: (16,) the solutions to verify next.
         chance_wrong, right, best: space for `compute_verdict_gain`.
     """
 
@@ -45,6 +52,7 @@ class State(NamedTuple):
     able: Ints
     counts: Ints
     leaders: Ints
+    targets: Ints
     chance_wrong: Floats
     right: Floats
     best: Floats
@@ -66,6 +74,7 @@ def start_state(table: Floats, solutions: int) -> State:
         np.zeros(solutions, np.int64),
         np.zeros(4, np.int64),
         np.zeros(LEADERS, np.int64),
+        np.zeros(BATCHES[-1], np.int64),
         np.empty((kinds, deepest)),
         np.empty(deepest),
         np.empty(deepest),
@@ -119,7 +128,7 @@ def rank_leaders(state: State) -> tuple[int, float, float]:
             is_taken = False
             for other in range(place):
                 is_taken |= leaders[other] == c
-            if not is_taken and (best < 0 or shares[c] > shares[best] * (1 + ROUNDING)):
+            if not is_taken and (best < 0 or shares[c] > shares[best] * (1 + _SHARE)):
                 best = c
         leaders[place] = best
     return many, unseen, whole
@@ -137,36 +146,43 @@ def find_supporter(state: State, answer: int) -> int:
 
 
 @njit(cache=True)
-def choose_verification(table: Floats, state: State) -> tuple[int, int]:
-    """Return the solution to verify next, -1 if there is none, and the best number of verdicts on its answer.
+def choose_verifications(table: Floats, state: State, most: int) -> int:
+    """Fill the solutions to verify next, side by side, and return how many, 0 if none can be verified.
 
-    It is a supporter of that leader whose verification gains most: the expected P(right) of the best answer after the
-    best batch of verdicts, minus that now, per verdict.
+    They are supporters of that leader whose verification gains most: the expected P(right) of the best answer after the
+    best batch of verdicts, minus that now, per verdict. A batch has the best size, or fewer if `most` or the answer's
+    solutions allow no more.
     """
     many, _, whole = rank_leaders(state)
     leaders = state.leaders[:many]
-    target, batch, most = -1, 1, -1.0
+    target, batch, highest = -1, 0, -1.0
     for answer in leaders:
-        supporter = find_supporter(state, answer)
-        if supporter < 0:
+        if find_supporter(state, answer) < 0:
             continue
         gain, size = compute_verdict_gain(
             table, state.none, state.ratio, whole, state.shares, leaders, answer, state.yes[answer], state.no[answer],
             BATCHES, CHOOSE, state.chance_wrong, state.right, state.best,
         )  # fmt: skip
-        if target < 0 or gain > most * (1 + ROUNDING) + 1e-12:
-            target, batch, most = supporter, size, gain
-    return target, batch
+        if target < 0 or gain > highest + ROUNDING:
+            target, batch, highest = answer, min(size, most), gain
+    found = 0
+    while found < batch:
+        supporter = find_supporter(state, target)
+        if supporter < 0:
+            break
+        state.targets[found] = supporter
+        state.done[supporter] += 1  # while the others are chosen
+        found += 1
+    for i in range(found):
+        state.done[state.targets[i]] -= 1
+    return found
 
 
 @njit(cache=True)
 def describe_state(state: State, cost: float, features: Floats) -> None:
-    """Fill the features of a state, see `FEATURE_NAMES`; all 0 without an answer."""
-    if not state.counts[ANSWERS]:
-        features[:] = 0.0
-        return
+    """Fill the features of a state, see `FEATURE_NAMES`."""
     many, unseen, _ = rank_leaders(state)
-    first = state.shares[state.leaders[0]]
+    first = state.shares[state.leaders[0]] if many else 0.0
     second = state.shares[state.leaders[1]] if many > 1 else 0.0
     features[0] = 1.0
     features[1] = np.log(1 - first + 1e-4)
@@ -183,8 +199,7 @@ def choose_step(
 ) -> tuple[int, int, float]:
     """Return what to do next in a state: an action, and what it needs.
 
-    It samples up to the next look, then verifies as long as there are fewer verifications than `rate` for each
-    solution, then looks.
+    It samples up to the next look, then verifies up to `rate` times for each solution on average, then looks.
 
     Args:
         table, weights, looks, rate: of the value model.
@@ -193,19 +208,19 @@ def choose_step(
         features: (D,) to fill at a look.
 
     Returns:
-        SAMPLE, the number of solutions, and 0; or VERIFY, a solution, and the number of verdicts that would be best; or
+        SAMPLE, the number of solutions, and 0; or VERIFY, the number of solutions in `state.targets`, and 0; or
         LOOK, the number of solutions until the next look (0 at the last), and the log price of a unit of compute at
-        which going on is worth it, +∞ while there is no answer.
+        which going on is worth it.
     """
     n = state.counts[N]
     place = np.searchsorted(looks, n)
     if n == 0 or looks[place] != n:
         return SAMPLE, looks[place] - n, 0.0
-    if state.counts[ANSWERS] and state.counts[SPENT] + 1 <= rate * n + ROUNDING:
-        target, batch = choose_verification(table, state)
-        if target >= 0:
-            return VERIFY, target, float(batch)
+    left = int(rate * n + _SHARE) - state.counts[SPENT]
+    if left > 0:
+        many = choose_verifications(table, state, left)
+        if many:
+            return VERIFY, many, 0.0
     describe_state(state, n + lam * state.counts[SPENT], features)
     more = looks[place + 1] - n if place + 1 < len(looks) else 0
-    worth = np.inf if not state.counts[ANSWERS] else np.sum(weights * features)
-    return LOOK, more, worth
+    return LOOK, more, np.sum(weights * features)

@@ -105,9 +105,10 @@ def walk_problem(
                         answer = number[label[i]]
                     see_solution(table, state, answer, able[i] if n < verifiable else 0)
             else:
-                waves += 1
-                i = orders[r, more]
-                see_verdict(table, state, more, verdicts[i, places[r, i, state.done[more]]])
+                waves += -(-more // width)
+                for target in state.targets[:more]:
+                    i = orders[r, target]
+                    see_verdict(table, state, target, verdicts[i, places[r, i, state.done[target]]])
 
 
 @njit(cache=True, parallel=True)

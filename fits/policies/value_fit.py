@@ -114,9 +114,9 @@ def collect_looks(
     parts = []
     for pool in pools:
         longest = pool.solutions if most is None else min(most, pool.solutions)
-        looks, walk = walk_pool(pool, model, draw_orders(pool, DRAWS, seed), longest, 1, lam, keep_features=True)
+        looks, walk, right = walk_pool(pool, model, draw_orders(pool, DRAWS, seed), longest, 1, lam, keep_features=True)
         cost = looks + (lam or 0.0) * walk.verified
-        part = (walk.features, (walk.lead == 0).astype(float), cost)
+        part = (walk.features, right, cost)
         parts.append([np.reshape(each, (-1, *each.shape[2:])) for each in part])
     deepest = max(part[1].shape[1] for part in parts)
     for part in parts:

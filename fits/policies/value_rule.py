@@ -35,7 +35,7 @@ def estimate_value_rule(
     chosen for verification by what they are. Solutions behind them are sampled, and cannot be verified: the rule in the
     replay verifies only the first K solutions of a problem, as `model.verifiable` has it when it is carried out.
 
-    Several right answers of a problem count as one.
+    Several right answers of a problem vote apart, as the rule does not know which they are.
 
     Args:
         pool: the sampled answers, with verdicts if the model verifies.
@@ -43,7 +43,7 @@ def estimate_value_rule(
         prices: (T,) μ, the gain in P(right) below which a unit of compute is not spent; ≥ 0. With 0 it never stops.
         orders: random orders of the pool, the same for all rules.
         most: solutions of the full budget; None means all of the pool.
-        width: solutions sampled side by side, ≥ 1. Verifications follow each other.
+        width: solutions sampled, or verifications made, side by side, ≥ 1.
         lam: λ, the cost of a verification in solutions; it may be None if the model does not verify.
 
     Raises:
@@ -53,15 +53,17 @@ def estimate_value_rule(
     values = np.asarray(prices, dtype=float)
     if values.ndim != 1 or not values.size or not (values >= 0).all():
         raise DataError(f"prices must be a non-empty sequence of numbers ≥ 0; got {prices!r}.")
-    looks, walk = walk_pool(pool, model, orders, most, width, lam, keep_features=False)
+    looks, walk, is_right = walk_pool(pool, model, orders, most, width, lam, keep_features=False)
     with np.errstate(divide="ignore"):
         stops = find_stops(-walk.worth, -np.log(values))
-    lead, verified, waves = (np.take_along_axis(each, stops, axis=2) for each in (walk.lead, walk.verified, walk.waves))
+    right, lead, verified, waves = (
+        np.take_along_axis(each, stops, axis=2) for each in (is_right, walk.lead, walk.verified, walk.waves)
+    )
     return build_policy_estimate(
         "value",
         values,
         orders,
-        (lead == 0).astype(float),
+        right,
         (lead == walk.lead[..., -1:]).astype(float),
         looks[stops].astype(float),
         verified.astype(float),
@@ -78,11 +80,8 @@ def walk_pool(
     width: int,
     lam: float | None,
     keep_features: bool,
-) -> tuple[Ints, Walk]:
-    """Return (L,) the looks, and what the rule sees at each on all orders, up to the full budget.
-
-    The right answer has the number 0.
-    """
+) -> tuple[Ints, Walk, Floats]:
+    """Return (L,) the looks, and what the rule sees at each on all orders, and (P, R, L) whether the leader is right."""
     from isocompute.fits.policies.kernels_value_replay import Walk, walk_problems
 
     longest = pool.solutions if most is None else most
@@ -95,7 +94,6 @@ def walk_pool(
     if model.is_verifying and lam is None:
         raise DataError("the value rule verifies, so it needs λ, the cost of a verification; got none.")
     label, rights = label_right_first(pool, pool.solutions)
-    label = np.where(label >= 0, np.maximum(label - rights[:, None] + 1, 0), -1)
     solutions, verdicts, places, able = _order_verified_first(pool, model, orders)
     looks = list_looks(longest)
     shape = (pool.problems, orders.draws, len(looks))
@@ -112,7 +110,7 @@ def walk_pool(
         table, weights, looks, rate, float(lam or 0.0), width, label, solutions, verdicts, places, able,
         model.verifiable, walk,
     )  # fmt: skip
-    return looks, walk
+    return looks, walk, ((walk.lead >= 0) & (walk.lead < rights[:, None, None])).astype(float)
 
 
 def _order_verified_first(pool: Pool, model: ValueModel, orders: Orders) -> tuple[Ints, Floats, Ints, Ints]:
@@ -120,8 +118,9 @@ def _order_verified_first(pool: Pool, model: ValueModel, orders: Orders) -> tupl
     able = np.zeros((pool.problems, pool.solutions), dtype=np.int64)
     if not model.is_verifying or pool.verdicts is None or pool.judged is None or orders.verdicts is None:
         nothing = np.zeros((pool.problems, orders.draws, 0, 1), dtype=np.uint8)
-        return orders.solutions, np.zeros((pool.problems, 0, 1)), nothing, able
+        return np.array(orders.solutions), np.zeros((pool.problems, 0, 1)), nothing, able
     able[:, : pool.verified_solutions] = np.minimum(pool.judged, model.verifications)
     is_behind = orders.solutions >= pool.verified_solutions
     first = np.argsort(is_behind, axis=2, kind="stable")
-    return np.take_along_axis(orders.solutions, first, axis=2), np.array(pool.verdicts), orders.verdicts, able
+    places = orders.verdicts.astype(np.min_scalar_type(pool.verifications - 1), copy=False)
+    return np.take_along_axis(orders.solutions, first, axis=2), np.array(pool.verdicts), places, able
