@@ -26,7 +26,7 @@ class RuleRowJson(JsonBlock):
     threshold: float
     """The threshold chosen on all problems, for new ones."""
     is_certified: bool | None
-    """Whether the promise on other answers holds; if not, the full budget stands in. Null for a mean budget."""
+    """True if the promise on other answers holds; if not, the full budget stands in. Null for a mean budget."""
     accuracy: Fraction
     """Accuracy."""
     interval: Interval

@@ -10,7 +10,6 @@ from scipy.optimize import minimize
 
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
-from isocompute.fits.policies.answer_model import AnswerModel
 from isocompute.fits.policies.answer_model_fit import fit_answer_model
 from isocompute.fits.policies.orders import draw_orders
 from isocompute.fits.policies.value_model import FEATURE_NAMES, ValueModel

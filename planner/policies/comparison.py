@@ -25,6 +25,7 @@ from isocompute.planner.policies.fixed_plans import FixedFrontier, build_fixed_f
 from isocompute.planner.policies.held_out_rules import (
     Choose,
     HeldOutRule,
+    RuleFolds,
     choose_for_budget,
     choose_for_guarantee,
     split_rule,
@@ -35,10 +36,11 @@ from isocompute.planner.policies.policy_rows import (
     PolicyGoal,
     PolicyPoint,
     PolicyRow,
-    describe_rule,
+    build_policy_row,
     list_points,
 )
-from isocompute.planner.policies.prices import build_request_prices
+from isocompute.planner.policies.prices import RequestPrices, build_request_prices, measure_lengths
+from isocompute.planner.policies.value_measurement import measure_value_rule
 from isocompute.planner.priced_plan import (
     apply_cost_model,
     choose_plan_model,
@@ -140,74 +142,133 @@ def compare_run_policies(
     run = Run(path)
     pool = sort_problems(read_pool(run))
     report("estimating fixed plans")
-    return compare_pool_policies(
-        run, pool, build_profile(run, pool, measure_costs(pool), path), request, same_answer, width, report
-    )
+    profile = build_profile(run, pool, measure_costs(pool), path)
+    check_pool(pool, profile)
+    priced = price_policies(profile, request)
+    goal = PolicyGoal(read_mean_budget(priced, request)) if same_answer is None else PolicyGoal(None, same_answer)
+    return measure_policies(run, pool, priced, width, report).compare(goal)
 
 
-def compare_pool_policies(
+@dataclass(frozen=True, eq=False)
+class PricedProfile:
+    """A run's profile under a cost model.
+
+    Args:
+        profile: the profile, in which searches are priced too.
+        model: name of the cost model.
+        costs: the costs of requests.
+        lam: λ; None without verifications, or if it is unknown.
+        given: λ, if it was given.
+    """
+
+    profile: Profile
+    model: str
+    costs: RequestCosts
+    lam: float | None
+    given: float | None
+
+
+def price_policies(profile: Profile, request: PlanRequest) -> PricedProfile:
+    """Price the requests of a profile by the cost model of a request."""
+    model = choose_plan_model(profile, request)
+    priced, given, costs = apply_cost_model(profile, model, request)
+    return PricedProfile(priced, model, costs, priced.lam if given is None else given, given)
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyStudy:
+    """The measured rules of a run, from which thresholds are chosen for any goal.
+
+    Args:
+        run: the run.
+        pool: its pool.
+        priced: its profile under the cost model.
+        rules: the rules, with their estimates on the problems outside of each fold.
+        groups: strata and clusters of the problems.
+        width: solutions sampled side by side.
+        draws: random orders of each problem.
+    """
+
+    run: Run
+    pool: RunPool
+    priced: PricedProfile
+    rules: list[RuleFolds]
+    groups: Groups
+    width: int
+    draws: int
+
+    def compare(self, goal: PolicyGoal) -> PolicyComparison:
+        """Compare the rules under thresholds for a goal."""
+        groups, profile = self.groups, self.priced.profile
+        chosen = [each.choose(make_choice(goal)) for each in self.rules]
+        met = [float(held.average(held.rule.estimate.compute).mean()) for held in chosen]
+        frontier = self.build_frontier([*met, *(each.rule.full_cost for each in self.rules)])
+        models = {each.rule.name: each.rule.answer_model for each in self.rules}
+        return PolicyComparison(
+            name=self.run.path,
+            problems=profile.problems,
+            goal=goal,
+            cost_model=self.priced.model,
+            lam=self.priced.lam,
+            width=self.width,
+            draws=self.draws,
+            pool_shape=(self.pool.pool.solutions, self.pool.pool.verifications),
+            rows=[build_policy_row(held, frontier, groups, goal) for held in chosen],
+            points=[point for each in self.rules for point in list_points(each, groups)],
+            frontier=frontier,
+            fixed_intervals=np.array(compute_mean_interval(frontier.accuracy, groups.strata, groups.clusters)),
+            profile=profile,
+            digest=digest_problems(profile),
+            grader=read_grader_title(self.run),
+            task=self.pool.origin.task_name,
+            answer_models={name: model for name, model in models.items() if model is not None},
+            notes=tuple(describe_goal_limits(goal, chosen, profile.problems)),
+        )
+
+    def build_frontier(self, extra: Sequence[float] = ()) -> FixedFrontier:
+        """Return the best fixed plans over a ladder of budgets and at some more."""
+        options = list_strategy_options(self.priced.profile, self.priced.lam)
+        return build_fixed_frontier(options, extra, self.groups.clusters, self.groups.strata)
+
+
+def measure_policies(
     run: Run,
     pool: RunPool,
-    profile: Profile,
-    request: PlanRequest,
-    same_answer: float | None = None,
+    priced: PricedProfile,
     width: int = 1,
     report: Callable[[str], None] = lambda text: None,
-) -> PolicyComparison:
-    """Compare the policies of a pool, see `compare_run_policies`.
+    prices: RequestPrices | None = None,
+) -> PolicyStudy:
+    """Measure every rule of a run.
 
     Args:
         run: the run.
         pool: its pool, in the order of `sort_problems`.
-        profile: its profile.
-        request: the mean budget and the cost model.
-        same_answer: δ, or None.
+        priced: its profile under a cost model.
         width: solutions sampled side by side.
         report: function that is called with what is being done, in words.
+        prices: the cost of requests on each problem, instead of those of the profile; every solution then counts the
+            mean of its problem.
     """
-    check_pool(pool, profile)
-    model = choose_plan_model(profile, request)
-    priced, given, costs = apply_cost_model(profile, model, request)
-    lam = priced.lam if given is None else given
-    goal = (
-        PolicyGoal(None, same_answer)
-        if same_answer is not None
-        else PolicyGoal(read_mean_budget(priced, request, model, costs, given))
-    )
-    problems = profile.problems
-    clusters = None if profile.clusters is None else np.array(profile.clusters)
-    strata = None if profile.strata is None else np.array(profile.strata)
-    prices = build_request_prices(costs, lam, problems)
+    problems = pool.pool.problems
+    clusters = None if priced.profile.clusters is None else np.array(priced.profile.clusters)
+    strata = None if priced.profile.strata is None else np.array(priced.profile.strata)
+    own = prices or build_request_prices(priced.costs, priced.lam, problems)
+    lengths = measure_lengths(pool, own) if prices is None else None
     draws = count_draws(problems)
-    rules = measure_rules(pool.pool, prices, draws, width, lambda share: report(f"replaying orders, {share:.0%}"))
+    rules = measure_rules(
+        pool.pool, own, draws, width, lambda share: report(f"replaying random orders, {share:.0%}"), lengths=lengths
+    )
+    known = rules[-1].hindsight  # of the weighted vote, if there is one
+    rules.append(
+        measure_value_rule(
+            pool.pool, own, known, draws, width, clusters, lambda share: report(f"learning the value rule, {share:.0%}")
+        )
+    )
     report("choosing thresholds")
     folds = split_folds(problems, splits=CHOICE_SPLITS, clusters=clusters)
     split = [split_rule(rule, folds, clusters) for rule in rules]
-    chosen = [each.choose(make_choice(goal)) for each in split]
-    costs_met = [float(held.average(held.rule.estimate.compute).mean()) for held in chosen]
-    options = list_strategy_options(priced, lam)
-    frontier = build_fixed_frontier(options, [*costs_met, *(rule.full_cost for rule in rules)], clusters, strata)
-    groups = Groups(strata, clusters)
-    return PolicyComparison(
-        name=run.path,
-        problems=problems,
-        goal=goal,
-        cost_model=model,
-        lam=lam,
-        width=width,
-        draws=draws,
-        pool_shape=(pool.pool.solutions, pool.pool.verifications),
-        rows=[describe_rule(held, frontier, groups, goal) for held in chosen],
-        points=[point for each in split for point in list_points(each, groups)],
-        frontier=frontier,
-        fixed_intervals=np.array(compute_mean_interval(frontier.accuracy, strata, clusters)),
-        profile=priced,
-        digest=digest_problems(profile),
-        grader=read_grader_title(run),
-        task=pool.origin.task_name,
-        answer_models={rule.name: rule.answer_model for rule in rules if rule.answer_model is not None},
-        notes=tuple(describe_limits(goal, chosen, problems)),
-    )
+    return PolicyStudy(run, pool, priced, split, Groups(strata, clusters), width, draws)
 
 
 def check_pool(pool: RunPool, profile: Profile) -> None:
@@ -221,19 +282,17 @@ def check_pool(pool: RunPool, profile: Profile) -> None:
         raise DataError(f"The run {place} has one solution of each problem; a policy needs at least 2.")
 
 
-def read_mean_budget(
-    profile: Profile, request: PlanRequest, model: str, costs: RequestCosts, lam: float | None
-) -> float:
+def read_mean_budget(priced: PricedProfile, request: PlanRequest) -> float:
     """Return the mean budget in x.
 
     Raises:
         BudgetError: it is a latency, or pays for less than one solution.
     """
     budget = request.budget
-    if budget is None or not is_compute_limit(budget, model):
+    if budget is None or not is_compute_limit(budget, priced.model):
         text = "" if budget is None else f" '{budget.text}'"
         raise BudgetError(f"A policy is chosen for a mean compute; the budget{text} is a latency. Write it as 32x.")
-    x = convert_budget(profile, request, model, costs, lam)
+    x = convert_budget(priced.profile, request, priced.model, priced.costs, priced.given)
     assert x is not None, "it limits compute"
     return x
 
@@ -246,7 +305,7 @@ def make_choice(goal: PolicyGoal) -> Choose:
     return choose_for_budget(goal.budget)
 
 
-def describe_limits(goal: PolicyGoal, chosen: Sequence[HeldOutRule], problems: int) -> list[str]:
+def describe_goal_limits(goal: PolicyGoal, chosen: Sequence[HeldOutRule], problems: int) -> list[str]:
     """Return the limits of a comparison, in sentences."""
     notes = []
     if goal.same_answer is not None:

@@ -85,7 +85,7 @@ class RuleFolds:
 def split_rule(rule: MeasuredRule, folds: Folds, clusters: Ints | None = None) -> RuleFolds:
     """Return a rule with its estimates on the problems outside of each fold."""
     parts = [
-        (select_problems(rule.estimate, train), None if clusters is None else clusters[train]) for train in folds.train
+        (select_estimate(rule.estimate, train), None if clusters is None else clusters[train]) for train in folds.train
     ]
     return RuleFolds(rule, folds, parts, clusters)
 
@@ -109,7 +109,7 @@ def choose_for_guarantee(delta: float, confidence: float) -> Choose:
     return choose
 
 
-def select_problems(estimate: PolicyEstimate, problems: np.ndarray) -> PolicyEstimate:
+def select_estimate(estimate: PolicyEstimate, problems: np.ndarray) -> PolicyEstimate:
     """Return the estimate on some of its problems."""
     columns = {
         name: value[problems]

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from isocompute.fits import Pool
-from isocompute.fits.arrays import Floats
+from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.policies.estimate import PolicyEstimate
 from isocompute.fits.policies.hindsight import compute_hindsight
-from isocompute.fits.policies.orders import ROTATIONS, draw_orders
+from isocompute.fits.policies.orders import ROTATIONS, Orders, draw_orders
 from isocompute.fits.policies.registry import STOP_RULES
 from isocompute.fits.policies.replay import estimate_stop_rule
+from isocompute.fits.policies.stop_rule import StopRule
 from isocompute.planner.policies.prices import RequestPrices
 
 POLICY_SEED = 20250606
@@ -60,6 +61,7 @@ def measure_rules(
     width: int = 1,
     report: Callable[[float], None] = lambda share: None,
     thresholds: Mapping[str, Sequence[float]] | None = None,
+    lengths: Floats | None = None,
 ) -> list[MeasuredRule]:
     """Measure every rule that a pool supports under all of its thresholds, on the same random orders.
 
@@ -72,37 +74,64 @@ def measure_rules(
         width: solutions sampled side by side.
         report: function that is called with the share of the work that is done.
         thresholds: by rule; all that the rule lists if not given.
+        lengths: (P, N) cost of each solution, in x; None if all of a problem cost the same. With them, solutions that
+            are cancelled when a rule stops are charged as far as they were generated; without, a wave is charged whole.
     """
     can_verify = pool.verdicts is not None and prices.verification is not None
     rules = [rule for rule in STOP_RULES.values() if can_verify or not rule.is_weighted]
     most = {rule.name: pool.verified_solutions if rule.is_weighted else pool.solutions for rule in rules}
     parts: dict[str, list[PolicyEstimate]] = {rule.name: [] for rule in rules}
     known: dict[bool, list[PolicyEstimate]] = {rule.is_weighted: [] for rule in rules}
-    chunks = split_pool(pool, draws)
-    for i, chunk in enumerate(chunks):
+    chunks = list_problem_parts(pool, draws)
+    for i, places in enumerate(chunks):
+        chunk, own_prices = pool.select_problems(places), prices.select_problems(places)
+        own_lengths = None if lengths is None else lengths[places]
         orders = draw_orders(chunk, draws, POLICY_SEED)
         for weighted, each in known.items():
             limit = chunk.verified_solutions if weighted else chunk.solutions
-            each.append(compute_hindsight(chunk, orders, limit, weighted, prices.lam))
+            each.append(price_estimate(compute_hindsight(chunk, orders, limit, weighted, prices.lam), own_prices))
         for j, rule in enumerate(rules):
             own = rule.list_thresholds(most[rule.name]).tolist() if thresholds is None else thresholds[rule.name]
-            parts[rule.name].append(estimate_stop_rule(chunk, rule, own, orders, most[rule.name], width, prices.lam))
+            parts[rule.name].append(
+                estimate_priced_rule(rule, chunk, own, orders, most[rule.name], width, own_prices, own_lengths)
+            )
             report((i + (j + 1) / len(rules)) / len(chunks))
     measured = []
     for rule in rules:
-        estimate, known_stop = (
-            price_estimate(join_estimates(each), prices) for each in (parts[rule.name], known[rule.is_weighted])
-        )
+        estimate, known_stop = join_estimates(parts[rule.name]), join_estimates(known[rule.is_weighted])
         V, solutions = int(rule.is_weighted), most[rule.name]
         full = solutions * prices.price_solution(V)
         measured.append(MeasuredRule(rule.name, rule.parameter, estimate, solutions, V, full, known_stop.compute[:, 0]))
     return measured
 
 
-def split_pool(pool: Pool, draws: int) -> list[Pool]:
-    """Split a pool into parts of a few problems, so that the replay of each fits into memory."""
+def estimate_priced_rule(
+    rule: StopRule,
+    pool: Pool,
+    thresholds: Sequence[float],
+    orders: Orders,
+    most: int,
+    width: int,
+    prices: RequestPrices,
+    lengths: Floats | None,
+) -> PolicyEstimate:
+    """Return the estimate of a rule that stops by votes, priced problem by problem, see `measure_rules`."""
+    if lengths is None:
+        return price_estimate(estimate_stop_rule(pool, rule, thresholds, orders, most, width, prices.lam), prices)
+    # `estimate_stop_rule` counts in mean solutions of these problems; x is the mean over all.
+    unit = float(lengths.mean())
+    lam = None if prices.lam is None else prices.lam / unit
+    found = estimate_stop_rule(pool, rule, thresholds, orders, most, width, lam, lengths)
+    compute = unit * found.compute
+    if prices.verification is not None and prices.lam is not None:
+        compute = compute + found.verifications * (prices.verification - prices.lam)[:, None]
+    return scale_compute(found, compute)
+
+
+def list_problem_parts(pool: Pool, draws: int) -> list[Ints]:
+    """Return the positions of the problems in parts, so that the replay of each fits into memory."""
     size = max(1, MOST_CELLS // (draws * pool.solutions))
-    return [pool.select_problems(np.arange(i, min(i + size, pool.problems))) for i in range(0, pool.problems, size)]
+    return [np.arange(i, min(i + size, pool.problems)) for i in range(0, pool.problems, size)]
 
 
 def join_estimates(parts: list[PolicyEstimate]) -> PolicyEstimate:
@@ -116,13 +145,15 @@ def join_estimates(parts: list[PolicyEstimate]) -> PolicyEstimate:
 
 
 def price_estimate(estimate: PolicyEstimate, prices: RequestPrices) -> PolicyEstimate:
-    """Return an estimate with compute priced problem by problem.
-
-    The spread over orders is scaled with the mean, which is exact where verifications go with solutions.
-    """
+    """Return an estimate with compute priced problem by problem, every solution of a problem the same."""
     compute = estimate.solutions * prices.solution[:, None]
     if prices.verification is not None:
         compute = compute + estimate.verifications * prices.verification[:, None]
+    return scale_compute(estimate, compute)
+
+
+def scale_compute(estimate: PolicyEstimate, compute: Floats) -> PolicyEstimate:
+    """Return an estimate with another mean compute, (P, T), and its spread over orders scaled along."""
     scale = compute / estimate.compute
     costs = (estimate.costs * scale[:, None]).astype(np.float32)
     return replace(estimate, compute=compute, compute_error=estimate.compute_error * scale, costs=costs)

@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from isocompute.errors import DataError
 from isocompute.planner.profile.parts import ModelRecord, NonNegativeNumber, PositiveNumber, Share
+from isocompute.planner.profile.policy_part import FiniteNumber
 from isocompute.runners.documents import NotJSONError, parse_json
 from isocompute.runners.storage.files import check_output_path, read_file, write_output
 
 if TYPE_CHECKING:
     from isocompute.fits.policies.policy import Policy
 
-FiniteNumber = Annotated[float, Field(allow_inf_nan=False)]
 Ends = tuple[FiniteNumber, FiniteNumber]
 
 
@@ -123,11 +123,14 @@ class PolicyFile(PolicyBlock):
         """Return the policy that says, from what was sampled of a problem, what to do next.
 
         Raises:
-            DataError: this version does not know the rule, or λ is missing for a rule that verifies.
+            DataError: this version does not know the rule, λ is missing for a rule that verifies, or the model of
+                P(right) cannot be read.
         """
         from isocompute.fits.policies.policy import Policy
+        from isocompute.fits.policies.value_model import ValueModel
 
-        return Policy(self.rule, self.threshold, self.solutions, self.lam)
+        model = None if self.answer_model is None else ValueModel.from_dict(self.answer_model)
+        return Policy(self.rule, self.threshold, self.solutions, self.lam, model)
 
 
 def write_policy_file(policy: PolicyFile, path: str) -> None:

@@ -24,7 +24,7 @@ LADDER_STEP = 1.2
 
 @dataclass(frozen=True)
 class PolicyGoal:
-    """What thresholds are chosen for: a mean budget, or the same answers as the full budget.
+    """The goal of thresholds: a mean budget, or the same answers as the full budget.
 
     Args:
         budget: mean compute per problem, in x; None for the same answers.
@@ -127,13 +127,13 @@ class PolicyPoint:
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """How problems depend on each other: (P,) stratum and cluster of each; None without."""
+    """Strata and clusters: (P,) that of each problem; None without."""
 
     strata: Ints | None
     clusters: Ints | None
 
 
-def describe_rule(held: HeldOutRule, frontier: FixedFrontier, groups: Groups, goal: PolicyGoal) -> PolicyRow:
+def build_policy_row(held: HeldOutRule, frontier: FixedFrontier, groups: Groups, goal: PolicyGoal) -> PolicyRow:
     """Return the row of a rule under thresholds chosen on other problems."""
     rule, estimate = held.rule, held.rule.estimate
     accuracy, compute, same = (held.average(column) for column in (estimate.accuracy, estimate.compute, estimate.same))

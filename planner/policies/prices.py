@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isocompute.fits.arrays import Floats
+from isocompute.fits.arrays import Floats, Ints
 from isocompute.planner.costs.models import RequestCosts
+from isocompute.planner.estimate.pool_from_run import RunPool
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,16 +17,18 @@ class RequestPrices:
 
     Args:
         solution: (P,) a solution; its mean is 1.
-        verification: (P,) a verification; its mean is λ. None if nothing was verified, or λ is unknown.
+        verification: (P,) a verification; None if nothing was verified, or λ is unknown.
+        lam: λ, the mean cost of a verification; None likewise.
     """
 
     solution: Floats
     verification: Floats | None
+    lam: float | None
 
-    @property
-    def lam(self) -> float | None:
-        """λ, the mean cost of a verification."""
-        return None if self.verification is None else float(self.verification.mean())
+    def select_problems(self, problems: Ints) -> RequestPrices:
+        """Return the costs on some problems; λ stays that of all."""
+        verification = None if self.verification is None else self.verification[problems]
+        return RequestPrices(self.solution[problems], verification, self.lam)
 
     def price_solution(self, verifications: int) -> Floats:
         """Return (P,) the cost of a solution with some verifications."""
@@ -48,11 +51,30 @@ def build_request_prices(costs: RequestCosts, lam: float | None, problems: int) 
     """
     solution, verification = costs.each.get("solver"), costs.each.get("verifier")
     if solution is None or not solution.any():
-        return RequestPrices(np.ones(problems), None if lam is None else np.full(problems, lam))
+        return RequestPrices(np.ones(problems), None if lam is None else np.full(problems, lam), lam)
     each = solution / solution.mean()
     if lam is None:
-        return RequestPrices(each, None)
+        return RequestPrices(each, None, None)
     measured = costs.compute_ratio("verifier")
     if verification is None or measured is None or not np.isclose(measured, lam, rtol=1e-6, atol=0):
-        return RequestPrices(each, lam * each)
-    return RequestPrices(each, verification / solution.mean())
+        return RequestPrices(each, lam * each, lam)
+    return RequestPrices(each, verification / solution.mean(), lam)
+
+
+def measure_lengths(pool: RunPool, prices: RequestPrices) -> Floats | None:
+    """Return (P, N) the cost of each solution of a pool, in x; None if the tokens of some are unknown.
+
+    It is the cost of a solution of its problem times its completion tokens over their mean there.
+
+    Args:
+        pool: the pool.
+        prices: the cost of requests.
+    """
+    rows = pool.rows.solutions
+    if "completion_tokens" not in rows:
+        return None
+    tokens = rows["completion_tokens"].to_numpy(float)[pool.places]
+    means = tokens.mean(axis=1, keepdims=True)
+    if not np.isfinite(tokens).all() or not (means > 0).all():
+        return None
+    return np.asarray(prices.solution[:, None] * tokens / means)

@@ -10,7 +10,7 @@ import pytest
 from isocompute.fits import Pool, split_folds
 from isocompute.planner.costs.models import RequestCosts
 from isocompute.planner.policies.held_out_rules import choose_for_budget, choose_for_guarantee, split_rule
-from isocompute.planner.policies.measured_rules import measure_rules, split_pool
+from isocompute.planner.policies.measured_rules import list_problem_parts, measure_rules
 from isocompute.planner.policies.prices import RequestPrices, build_request_prices
 
 
@@ -23,7 +23,7 @@ def make_pool(problems=24, solutions=12, seed=3):
 
 
 def flat_prices(pool, lam=0.5):
-    return RequestPrices(np.ones(pool.problems), np.full(pool.problems, lam))
+    return RequestPrices(np.ones(pool.problems), np.full(pool.problems, lam), lam)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_the_last_threshold_is_the_full_budget(measured):
 def test_parts_of_a_pool_give_the_same_as_the_whole(measured, monkeypatch):
     pool = make_pool()
     monkeypatch.setattr("isocompute.planner.policies.measured_rules.MOST_CELLS", 64 * 12 * 5)
-    assert len(split_pool(pool, 64)) == 5
+    assert len(list_problem_parts(pool, 64)) == 5
     for rule in measure_rules(pool, flat_prices(pool), draws=64):
         whole = measured[rule.name]
         assert np.array_equal(rule.estimate.costs, whole.estimate.costs)
@@ -107,5 +107,5 @@ def test_a_given_lambda_is_the_price_of_a_verification():
 def test_rules_that_verify_are_left_out_without_verdicts():
     pool = make_pool()
     votes = Pool(pool.answers, pool.gold, keys=pool.keys)
-    names = [rule.name for rule in measure_rules(votes, RequestPrices(np.ones(24), None), draws=64)]
+    names = [rule.name for rule in measure_rules(votes, RequestPrices(np.ones(24), None, None), draws=64)]
     assert names == ["certain", "beta", "window", "doubling"]
