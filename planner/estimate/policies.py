@@ -18,7 +18,7 @@ from isocompute.planner.profile import PolicyPart, Profile, round_accuracies
 
 LADDER_RATIO = 1.25
 """Ratio of the mean compute of one threshold of a profile to that of the one before."""
-FIRST_DRAWS = 16
+LADDER_DRAWS = 16
 """Random orders of each problem from which the ladder is chosen."""
 PROFILE_ORDERS = 12_800
 """Random orders of all problems together from which a profile's policies are estimated."""
@@ -36,7 +36,7 @@ def add_policies(profile: Profile, run_pool: RunPool) -> Profile:
         return profile
     costs = price_profile_requests(profile, "tokens", CostSettings())
     prices = build_request_prices(costs, profile.lam, pool.problems)
-    ladders = {rule.name: choose_ladder(rule.estimate, pool.keys) for rule in measure_rules(pool, prices, FIRST_DRAWS)}
+    ladders = {rule.name: choose_ladder(rule.estimate, pool.keys) for rule in measure_rules(pool, prices, LADDER_DRAWS)}
     rules = measure_rules(pool, prices, count_draws(pool.problems, PROFILE_ORDERS), thresholds=ladders)
     return profile.model_copy(
         update={"policies": {rule.name: describe_part(rule, prices, pool.keys) for rule in rules}}
