@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,8 @@ from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile
 from isocompute.planner.evaluation.run_evaluation import sort_problems
 from isocompute.planner.policies.comparison import PolicyStudy, measure_policies, price_policies
-from isocompute.planner.policies.held_out_rules import HeldOutRule, choose_for_budget
+from isocompute.planner.policies.held_out_rules import HeldOutRule, choose_for_budget, split_rule
 from isocompute.planner.policies.policy_rows import PolicyGoal, PolicyRow, compare_paired
-from isocompute.planner.policies.prices import RequestPrices
 from isocompute.runners.imports import import_logged_run
 from isocompute.runners.storage.run import Run
 
@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "policies.md"
 SHARED = Path(os.environ.get("ISOCOMPUTE_SHARED_DATA", ROOT.parent / "shared" / "data"))
 TRACES = SHARED / "gpqa64_llama70b_raw.npz"
-RUNS = ("lab", "lab-both-small", "qwen-gsm-symbolic")
+RUNS = ("lab", "qwen-gsm-symbolic", "lab-both-small")
 BUDGETS = (4.0, 8.0, 16.0, 25.0, 32.0, 50.0, 64.0, 128.0)
 GOALS = ((50.0, 128.0), (25.0, 64.0))
 """Mean budget of a rule, and the budget of the fixed plan whose accuracy it should reach."""
@@ -84,16 +84,26 @@ def open_studies(folder: str) -> Iterator[tuple[str, PolicyStudy]]:
         yield "traces of Llama-3.3-70B on GPQA by the study's authors, λ = 1 as there", study_run(run, lam=1.0)
 
 
-def study_run(path: str, lam: float | None = None, by_requests: bool = False) -> PolicyStudy:
-    """Measure the rules of a run; by requests, every solution counts 1 and every verification λ."""
+def study_run(path: str, lam: float | None = None) -> PolicyStudy:
+    """Measure the rules of a run."""
     run = Run(path)
     pool = sort_problems(read_pool(run))
     profile = build_profile(run, pool, measure_costs(pool), Path(path).name)
-    priced = price_policies(profile, build_request(Budget(8.0), lam=lam))
-    ones = np.ones(profile.problems)
-    verification = None if priced.lam is None else priced.lam * ones
-    prices = RequestPrices(ones, verification, priced.lam) if by_requests else None
-    return measure_policies(run, pool, priced, prices=prices)
+    return measure_policies(run, pool, price_policies(profile, build_request(Budget(8.0), lam=lam)))
+
+
+def count_requests(study: PolicyStudy) -> PolicyStudy:
+    """Return a study in which every solution counts 1 and every verification λ, whatever its tokens."""
+    lam, rules = study.priced.lam or 0.0, []
+    for each in study.rules:
+        estimate = each.rule.estimate
+        counted = replace(estimate, compute=estimate.solutions + lam * estimate.verifications)
+        full = np.full(len(counted.compute), each.rule.solutions * (1 + lam * each.rule.verifications))
+        if each.rule.answer_model is not None:
+            full = counted.compute[:, -1]
+        rule = replace(each.rule, estimate=counted, full_compute=full)
+        rules.append(split_rule(rule, each.folds, each.clusters))
+    return replace(study, rules=rules)
 
 
 def format_interval(value: float, interval: tuple[float, float], digits: int = 1, scale: float = 100) -> str:
@@ -241,17 +251,17 @@ def main() -> None:
             name = Path(study.run.path).name
             if name == "lab":
                 goals += build_goal_rows("lab", study)
-                by_requests = study_run(str(ROOT / "data" / "runs" / "lab"), by_requests=True)
-                goals += build_goal_rows("lab, counted in requests", by_requests)
+                goals += build_goal_rows("lab, counted in requests", count_requests(study))
             equal.append(build_equal_row(name, study))
             lossless += build_lossless_rows(name, study)
             lam = "" if study.priced.lam is None else f", λ = {study.priced.lam:.2f}"
             head = f"## {name}\n\n{study.priced.profile.problems} problems{lam}: {origin}.\n"
             tables.append("\n".join([head, *build_rows(study)]))
-            print(f"{name} done", flush=True)
-    text = TEXT.format(goals="\n".join([*goals, *equal]), lossless="\n".join(lossless), tables="\n\n".join(tables))
-    PAGE.write_text(text, encoding="utf-8")
-    print(f"Wrote {PAGE}.")
+            text = TEXT.format(
+                goals="\n".join([*goals, *equal]), lossless="\n".join(lossless), tables="\n\n".join(tables)
+            )
+            PAGE.write_text(text, encoding="utf-8")
+            print(f"Wrote {PAGE} with {name}.", flush=True)
 
 
 if __name__ == "__main__":
