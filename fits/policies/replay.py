@@ -24,7 +24,7 @@ def estimate_stop_rule(
     orders: Orders,
     most: int | None = None,
     width: int = 1,
-    lam: float | None = None,
+    lam: float | Floats | None = None,
     lengths: ArrayLike | None = None,
 ) -> PolicyEstimate:
     """Estimate what a rule reaches and costs under each threshold.
@@ -48,7 +48,8 @@ def estimate_stop_rule(
         orders: random orders of the pool, the same for all rules, see `draw_orders`.
         most: solutions of the full budget; None means all that the rule can use.
         width: solutions sampled side by side, ≥ 1. A rule with its own waves samples each of them in as many parts.
-        lam: λ, the cost of a verification in solutions; it may be None if the rule does not verify.
+        lam: λ, the cost of a verification in solutions, or (P,) that on each problem, over the mean solution of all
+            problems; it may be None if the rule does not verify.
         lengths: (P, N) completion tokens of each solution of the pool; None if all count the same. Compute is then
             tokens over the mean tokens of all solutions of all problems of the pool, so that S solutions cost S on
             average over problems.
@@ -72,6 +73,9 @@ def estimate_stop_rule(
         raise DataError(f"width must be at least 1 solution; got {width}.")
     if rule.is_weighted and lam is None:
         raise DataError(f"{rule.name} verifies, so it needs λ, the cost of a verification; got none.")
+    price = np.asarray(0.0 if lam is None else lam, dtype=float)
+    if price.shape not in ((), (pool.problems,)):
+        raise DataError(f"lam must be one λ, or one of each of {pool.problems} problems; got the shape {price.shape}.")
     longest = count_usable(pool, most, rule.is_weighted)
     checks, ends = rule.checks(longest, width), list_wave_ends(rule, longest, width)
     costs = None
@@ -84,12 +88,12 @@ def estimate_stop_rule(
         track = track_votes(pool, finish.orders, most, rule.is_weighted)
         looks = finish.find_looks(rule.checks(longest, 1))
         solutions = find_stops(np.where(looks, rule.score(track), -np.inf), values) + 1
-        costs = finish.compute_costs(solutions, lam * track.verifications if lam else 0.0)
+        costs = finish.compute_costs(solutions, price * track.verifications)
     depth = (np.searchsorted(ends, solutions) + 1) * (1 + track.verifications)
     right, same = (np.take_along_axis(column, solutions - 1, axis=2) for column in (track.right, track.same))
     count, verified = solutions.astype(float), (solutions * track.verifications).astype(float)
     return build_policy_estimate(
-        rule.name, values, orders, right, same, count, verified, depth.astype(float), lam or 0.0, costs
+        rule.name, values, orders, right, same, count, verified, depth.astype(float), price, costs
     )
 
 

@@ -36,7 +36,7 @@ class FinishOrder:
         is_last = np.isin(count, self.ends) | (following > self.lengths)
         return np.asarray(is_last & np.isin(count, checks))
 
-    def compute_costs(self, solutions: Ints, verification: float) -> Floats:
+    def compute_costs(self, solutions: Ints, verification: ArrayLike) -> Floats:
         """Compute what was generated until each number of solutions was finished, and verified if that is not free.
 
         The solutions of a wave start at once, and all generate equally fast. A verification starts when its solution
@@ -45,13 +45,14 @@ class FinishOrder:
 
         Args:
             solutions: (P, R, T) finished solutions, at which the rule stops.
-            verification: length of a verification in solutions' worth; 0 without.
+            verification: length of a verification in solutions' worth, or (P,) that on each problem; 0 without.
 
         Returns:
             (P, R, T) in solutions' worth.
         """
-        last = np.take_along_axis(self.lengths, solutions - 1, axis=2) + verification
-        whole = np.take_along_axis(np.cumsum(self.lengths, axis=2), solutions - 1, axis=2) + solutions * verification
+        each = np.reshape(verification, (-1, 1, 1))
+        last = np.take_along_axis(self.lengths, solutions - 1, axis=2) + each
+        whole = np.take_along_axis(np.cumsum(self.lengths, axis=2), solutions - 1, axis=2) + solutions * each
         cancelled = self.ends[np.searchsorted(self.ends, solutions)] - solutions
         return np.asarray(whole + cancelled * last)
 

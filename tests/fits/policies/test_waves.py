@@ -7,6 +7,7 @@ import pytest
 
 from isocompute.errors import DataError
 from isocompute.fits import Pool
+from isocompute.fits.policies.estimate import price_by_problem
 from isocompute.fits.policies.orders import draw_orders
 from isocompute.fits.policies.registry import STOP_RULES
 from isocompute.fits.policies.replay import estimate_stop_rule
@@ -40,7 +41,7 @@ def simulate_waves(definitions, rule, threshold, walk, width, lam):
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
 @pytest.mark.parametrize("name", sorted(STOP_RULES))
 def test_a_rule_agrees_with_its_events_on_every_order(name, width, random_pool, enumerate_orders, definitions):
-    rule, lam = STOP_RULES[name], 0.5
+    rule, lam = STOP_RULES[name], np.array([0.5, 0.2, 1.3])
     pool = random_pool(3, 4, 2, seed=4) if rule.is_weighted else Pool(random_pool(3, 6, seed=5).answers, [0, 1, 2])
     lengths = np.random.default_rng(6).integers(1, 5, pool.answers.shape) * 10  # with ties
     orders = enumerate_orders(pool)
@@ -54,7 +55,7 @@ def test_a_rule_agrees_with_its_events_on_every_order(name, width, random_pool, 
                 if rule.is_weighted:
                     weights = np.nan_to_num([pool.verdicts[p, i, orders.verdicts[p, r, i, 0]] for i in at])
                 walk = list(zip(pool.answers[p, at].tolist(), weights, lengths[p, at] / lengths.mean(), strict=True))
-                voted, tokens, waves = simulate_waves(definitions, name, threshold, walk, width, lam)
+                voted, tokens, waves = simulate_waves(definitions, name, threshold, walk, width, lam[p])
                 leaders, _ = definitions.find_leaders(*zip(*[one[:2] for one in voted], strict=True))
                 final, _ = definitions.find_leaders(*zip(*[one[:2] for one in walk], strict=True))
                 either = leaders | final
@@ -102,6 +103,44 @@ def test_one_at_a_time_lengths_change_the_compute_alone(random_pool):
     assert tokens.compute[:, 1] == pytest.approx(lengths.sum(axis=1) / lengths.mean())
     assert tokens.compute[:, 1].mean() == pytest.approx(10)  # the full budget costs its number of solutions
     assert (tokens.compute[:, 0] != without.compute[:, 0]).all()
+
+
+@pytest.mark.parametrize("name", ["beta", "weighted-beta"])
+def test_costs_of_problems_give_the_mean_compute_of_lengths(name, random_pool):
+    pool = random_pool(8, 40, 1, seed=2)
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 100, pool.answers.shape) * rng.choice([1, 4], (8, 1))
+    lam = rng.random(8)
+    orders = draw_orders(pool, 2048, seed=0)
+    exact = estimate_stop_rule(pool, STOP_RULES[name], [0.8, 2.0], orders, lam=lam, lengths=lengths)
+    counted = estimate_stop_rule(pool, STOP_RULES[name], [0.8, 2.0], orders, lam=1.0)
+    priced = price_by_problem(counted, lengths.mean(axis=1) / lengths.mean(), lam)
+    assert priced.compute == pytest.approx(exact.compute, rel=0.03)
+    assert priced.compute[:, 1] == pytest.approx(exact.compute[:, 1])
+    assert priced.costs.mean(axis=1) == pytest.approx(priced.compute, rel=1e-4)
+    assert (np.abs(priced.compute - counted.compute) > 0.2).any()
+
+
+@pytest.mark.parametrize(
+    ("prices", "message"),
+    [
+        (([1.0],), "solution must hold"),
+        (([1.0, -1.0], [1.0, 1.0]), "solution must hold"),
+        (([1.0, 1.0], [1.0, np.nan]), "verification must hold"),
+        (([1.0, 1.0],), "needs the cost of a verification"),
+    ],
+)
+def test_bad_costs_of_problems_are_refused(prices, message, random_pool):
+    pool = random_pool(2, 4, 1)
+    found = estimate_stop_rule(pool, STOP_RULES["weighted-beta"], [0.8], draw_orders(pool, 8, seed=0), lam=1.0)
+    with pytest.raises(DataError, match=message):
+        price_by_problem(found, *prices)
+
+
+def test_a_cost_of_verification_for_other_problems_is_refused(random_pool):
+    pool = random_pool(2, 4, 1)
+    with pytest.raises(DataError, match="one of each of 2 problems"):
+        estimate_stop_rule(pool, BETA, [0.8], draw_orders(pool, 8, seed=0), lam=np.ones(3))
 
 
 def test_of_a_wave_the_short_solutions_vote_first():
