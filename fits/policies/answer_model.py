@@ -17,7 +17,9 @@ COLUMNS = ("a", "b", "d", "theta", "ra", "rb", "wa", "wb", "share")
 
 @dataclass(frozen=True, eq=False)
 class AnswerModel:
-    """A mixture of K kinds of problems. In a problem of a kind
+    """A mixture of K kinds of problems, which say how votes and verdicts arise.
+
+    In a problem of a kind
 
     - a solution is right with probability p ~ Beta(a, b);
     - wrong answers repeat as in a Pitman–Yor process with discount d and concentration θ: after n wrong solutions with
@@ -71,7 +73,8 @@ class AnswerModel:
 
         Args:
             votes: (A,) of each answer.
-            yes, no: (A,) verdicts on its solutions.
+            yes: (A,) verdicts on its solutions that say yes.
+            no: (A,) those that say no.
 
         Returns:
             joint: (K, A) answer a is the right one; -∞ for an answer without votes.

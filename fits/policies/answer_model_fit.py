@@ -67,7 +67,7 @@ def _join_counts(parts: list[AnswerCounts]) -> AnswerCounts:
 
 
 def _start_parameters(kinds: int, spread: float) -> NDArray[np.float64]:
-    """Return (9K,) coded parameters: the prior's modes, with solutions of some kinds more often right than of others."""
+    """Return (9K,) coded parameters: the prior's modes, with kinds whose solutions are right more or less often."""
     coded = np.tile(np.append(_code_modes(), 0.0), (kinds, 1))
     easier = spread * np.linspace(1, -1, kinds) if kinds > 1 else np.zeros(1)
     coded[:, 0] += easier
@@ -130,7 +130,7 @@ class _Likelihood:
         wrong = self.total - self.right
         votes, slopes[0], slopes[1] = _compute_beta(a, b, self.right, wrong)
         said_right, slopes[4], slopes[5] = _compute_beta(ra, rb, self.right_yes, self.right_no)
-        said, by_wa, by_wb = _compute_beta(wa, wb, *self.said.T)
+        said, by_wa, by_wb = _compute_beta(wa, wb, self.said[:, 0], self.said[:, 1])
         slopes[6], slopes[7] = self.with_said @ by_wa, self.with_said @ by_wb
         n = self.votes[:, 0]
         repeats = self.with_votes @ (gammaln(n - d) - gammaln(1 - d))
@@ -144,7 +144,7 @@ class _Likelihood:
         return votes + said_right + self.with_said @ said + repeats + partition, slopes
 
 
-def _compute_beta(a: float, b: float, yes: Floats, no: Floats) -> tuple[Floats, Floats, Floats]:
+def _compute_beta(a: float, b: float, yes: Ints | Floats, no: Ints | Floats) -> tuple[Floats, Floats, Floats]:
     """Return the log probability of yes and no in their order under Beta(a, b), and its slopes in a and b."""
     both = digamma(a + b) - digamma(a + b + yes + no)
     return (

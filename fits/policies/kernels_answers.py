@@ -21,7 +21,8 @@ def add_solution(
 
     Args:
         table: (K, 9) of the model.
-        none, ratio: the state, updated in place.
+        none: of the state, updated in place.
+        ratio: the same.
         votes: (A,) of each answer, before.
         answers: how many different answers there were before; a new one has this number.
         total: the sum of the votes before.
@@ -62,8 +63,10 @@ def add_verdict(table: Floats, none: Floats, ratio: Floats, yes: Ints, no: Ints,
 
     Args:
         table: (K, 9) of the model.
-        none, ratio: the state, updated in place.
-        yes, no: (A,) verdicts on each answer's solutions, before.
+        none: of the state, updated in place.
+        ratio: the same.
+        yes: (A,) verdicts on each answer's solutions that say yes, before.
+        no: (A,) those that say no.
         answer: the number of the solution's answer.
         is_yes: what the verdict says.
     """
@@ -84,7 +87,8 @@ def compute_shares(none: Floats, ratio: Floats, answers: int, shares: Floats) ->
     """Fill P(right) of each answer; return the most probable one, P(no seen answer is right), and the state's sum.
 
     Args:
-        none, ratio: the state.
+        none: of the state.
+        ratio: the same.
         answers: how many different answers there are.
         shares: (A,) to fill.
     """
@@ -125,14 +129,20 @@ def compute_verdict_gain(
     """Return the expected gain in P(right) of the answer per verdict, by the best batch of verdicts, and its size.
 
     Args:
-        table, none, ratio: model and state.
-        whole, shares: from `compute_shares`.
+        table: (K, 9) of the model.
+        none: of the state.
+        ratio: the same.
+        whole: the state's sum, from `compute_shares`.
+        shares: (A,) from there too.
         leaders: the answers that may lead, the most probable one first.
         answer: the answer whose solutions are verified.
-        yes, no: verdicts on it so far.
+        yes: verdicts on it so far that say yes.
+        no: those that say no.
         batches: sizes of a batch of verdicts.
         choose: (batches, size + 1) binomial coefficients.
-        chance_wrong: (K, size + 1) space. right, best: (size + 1,) space.
+        chance_wrong: (K, size + 1) space.
+        right: (size + 1,) space.
+        best: (size + 1,) space.
     """
     gain, many = -1.0, 1
     for i in range(len(batches)):

@@ -139,9 +139,9 @@ def find_supporter(state: State, answer: int) -> int:
     """Return the answer's solution with the fewest verifications, the first of them; -1 if none can be verified."""
     found = -1
     for i in range(state.counts[N]):
-        if state.owner[i] == answer and state.done[i] < state.able[i]:
-            if found < 0 or state.done[i] < state.done[found]:
-                found = i
+        is_open = state.owner[i] == answer and state.done[i] < state.able[i]
+        if is_open and (found < 0 or state.done[i] < state.done[found]):
+            found = i
     return found
 
 
@@ -202,7 +202,10 @@ def choose_step(
     It samples up to the next look, then verifies up to `rate` times for each solution on average, then looks.
 
     Args:
-        table, weights, looks, rate: of the value model.
+        table: (K, 9) of the model of answers.
+        weights: (D,) of the value model.
+        looks: (L,) from `list_looks`.
+        rate: verifications for each solution.
         lam: λ.
         state: what was seen.
         features: (D,) to fill at a look.

@@ -15,7 +15,7 @@ def _compute_order_value(
 ) -> float:  # fmt: skip
     """Return the value of one order, and add its slope."""
     looks = len(right)
-    value = right[-1] - price * cost[-1]
+    value: float = right[-1] - price * cost[-1]
     for i in range(looks - 2, -1, -1):
         gap = (np.sum(weights * features[i]) - np.log(price)) / softness
         goes_on[i] = 1 / (1 + np.exp(-gap))
@@ -42,7 +42,9 @@ def compute_order_values(
     the last look.
 
     Args:
-        features: (n, L, D). right, cost: (n, L) what stopping at a look gives and costs.
+        features: (n, L, D) at each look.
+        right: (n, L) what stopping at a look gives.
+        cost: (n, L) what it costs.
         weights: (D,).
         prices: (T,), > 0.
         softness: > 0; the smaller, the more like the rule that goes on where weights · features ≥ log price.

@@ -62,12 +62,16 @@ def walk_problem(
     """Fill the walk of a problem.
 
     Args:
-        table, weights, looks, rate: of the value model.
+        table: (K, 9) of the model of answers.
+        weights: (D,) of the value model.
+        looks: (L,) from `list_looks`.
+        rate: verifications for each solution.
         lam: λ.
         width: solutions sampled, or verifications made, side by side.
         label: (N,) answer of each solution, -1 if unparsed.
         orders: (R, N) positions of the solutions.
-        verdicts: (K, M) of the first K positions. places: (R, K, M) their order.
+        verdicts: (K, M) of the first K positions.
+        places: (R, K, M) their order.
         able: (N,) the most verifications of each solution.
         verifiable: only so many first solutions of an order are verified.
         p: the problem's position in the walk.
@@ -93,7 +97,7 @@ def walk_problem(
                 look += 1
                 if not more:
                     break
-            if action == LOOK or action == SAMPLE:
+            if action in (LOOK, SAMPLE):
                 waves += -(-more // width)
                 for n in range(state.counts[N], state.counts[N] + more):
                     i = orders[r, n]

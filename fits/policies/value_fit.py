@@ -110,17 +110,15 @@ def collect_looks(
 
     The last look of a shorter pool is repeated, at which it stops in any case.
     """
-    parts = []
+    parts: list[list[Floats]] = []
     for pool in pools:
         longest = pool.solutions if most is None else min(most, pool.solutions)
         looks, walk, right = walk_pool(pool, model, draw_orders(pool, DRAWS, seed), longest, 1, lam, keep_features=True)
-        cost = looks + (lam or 0.0) * walk.verified
-        part = (walk.features, right, cost)
-        parts.append([np.reshape(each, (-1, *each.shape[2:])) for each in part])
+        cost = np.asarray(looks + (lam or 0.0) * walk.verified, dtype=float)
+        parts.append([each.reshape(-1, *each.shape[2:]) for each in (walk.features, right, cost)])
     deepest = max(part[1].shape[1] for part in parts)
     for part in parts:
         missing = deepest - part[1].shape[1]
-        for i in range(3):
-            part[i] = np.concatenate([part[i], np.repeat(part[i][:, -1:], missing, axis=1)], axis=1)
+        part[:] = [np.concatenate([each, np.repeat(each[:, -1:], missing, axis=1)], axis=1) for each in part]
     features, right, cost = (np.concatenate([part[i] for part in parts]) for i in range(3))
     return features, right, cost

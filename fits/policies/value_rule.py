@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats, Ints
@@ -31,8 +32,8 @@ def estimate_value_rule(
 ) -> PolicyEstimate:
     """Estimate what the value rule reaches and costs under each price.
 
-    In each order the verified solutions of the pool come first, which is one of its random orders, as solutions were not
-    chosen for verification by what they are. Solutions behind them are sampled, and cannot be verified: the rule in the
+    In each order the verified solutions of the pool come first. That is one of its random orders, as solutions were
+    not chosen for verification by what they are. Solutions behind them are sampled, and cannot be verified: the rule in the
     replay verifies only the first K solutions of a problem, as `model.verifiable` has it when it is carried out.
 
     Several right answers of a problem vote apart, as the rule does not know which they are.
@@ -56,9 +57,8 @@ def estimate_value_rule(
     looks, walk, is_right = walk_pool(pool, model, orders, most, width, lam, keep_features=False)
     with np.errstate(divide="ignore"):
         stops = find_stops(-walk.worth, -np.log(values))
-    right, lead, verified, waves = (
-        np.take_along_axis(each, stops, axis=2) for each in (is_right, walk.lead, walk.verified, walk.waves)
-    )
+    right = np.take_along_axis(is_right, stops, axis=2)
+    lead, verified, waves = (np.take_along_axis(each, stops, axis=2) for each in (walk.lead, walk.verified, walk.waves))
     return build_policy_estimate(
         "value",
         values,
@@ -81,7 +81,7 @@ def walk_pool(
     lam: float | None,
     keep_features: bool,
 ) -> tuple[Ints, Walk, Floats]:
-    """Return (L,) the looks, and what the rule sees at each on all orders, and (P, R, L) whether the leader is right."""
+    """Return (L,) the looks, what the rule sees at each on all orders, and (P, R, L) whether the leader is right."""
     from isocompute.fits.policies.kernels_value_replay import Walk, walk_problems
 
     longest = pool.solutions if most is None else most
@@ -113,7 +113,9 @@ def walk_pool(
     return looks, walk, ((walk.lead >= 0) & (walk.lead < rights[:, None, None])).astype(float)
 
 
-def _order_verified_first(pool: Pool, model: ValueModel, orders: Orders) -> tuple[Ints, Floats, Ints, Ints]:
+def _order_verified_first(
+    pool: Pool, model: ValueModel, orders: Orders
+) -> tuple[NDArray[np.int32], Floats, NDArray[np.integer], Ints]:
     """Return the orders with the verified solutions first, verdicts, their orders, and the most of each solution."""
     able = np.zeros((pool.problems, pool.solutions), dtype=np.int64)
     if not model.is_verifying or pool.verdicts is None or pool.judged is None or orders.verdicts is None:
@@ -121,6 +123,6 @@ def _order_verified_first(pool: Pool, model: ValueModel, orders: Orders) -> tupl
         return np.array(orders.solutions), np.zeros((pool.problems, 0, 1)), nothing, able
     able[:, : pool.verified_solutions] = np.minimum(pool.judged, model.verifications)
     is_behind = orders.solutions >= pool.verified_solutions
-    first = np.argsort(is_behind, axis=2, kind="stable")
+    first = np.argsort(is_behind, axis=2, kind="stable").astype(np.int64)
     places = orders.verdicts.astype(np.min_scalar_type(pool.verifications - 1), copy=False)
     return np.take_along_axis(orders.solutions, first, axis=2), np.array(pool.verdicts), places, able

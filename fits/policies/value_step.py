@@ -57,7 +57,9 @@ def choose_value_answer(
     """Return the answer with the highest P(right), the first seen of those that tie, and P(right); None without one.
 
     Args:
-        model, answers, verdicts: as for `choose_value_step`.
+        model: as for `choose_value_step`.
+        answers: the same.
+        verdicts: the same.
     """
     from isocompute.fits.policies.kernels_value import rank_leaders
 
@@ -75,8 +77,10 @@ def build_state(
     """Return the compiled state of what was seen, and the answers in the order of their first solutions.
 
     Args:
-        model, answers, verdicts: as for `choose_value_step`.
+        model: as for `choose_value_step`.
         room: solutions that the state has room for.
+        answers: as for `choose_value_step`.
+        verdicts: the same.
     """
     from isocompute.fits.policies.kernels_value import see_solution, see_verdict, start_state
 
