@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -214,7 +215,7 @@ class PolicyStudy:
             draws=self.draws,
             pool_shape=(self.pool.pool.solutions, self.pool.pool.verifications),
             rows=[build_policy_row(held, frontier, groups, goal) for held in chosen],
-            points=[point for each in self.rules for point in list_points(each, groups)],
+            points=self.points,
             frontier=frontier,
             fixed_intervals=np.array(compute_mean_interval(frontier.accuracy, groups.strata, groups.clusters)),
             profile=profile,
@@ -224,6 +225,11 @@ class PolicyStudy:
             answer_models={name: model for name, model in models.items() if model is not None},
             notes=tuple(describe_goal_limits(goal, chosen, profile.problems)),
         )
+
+    @cached_property
+    def points(self) -> list[PolicyPoint]:
+        """Every rule over a ladder of mean budgets."""
+        return [point for each in self.rules for point in list_points(each, self.groups)]
 
     def build_frontier(self, extra: Sequence[float] = ()) -> FixedFrontier:
         """Return the best fixed plans over a ladder of budgets and at some more."""
