@@ -50,9 +50,9 @@ Made by `python -m experiments.policies.rules_on_runs`. Random orders of the sol
 under each rule. Thresholds, and what `value` has learnt, come from other problems than those that are scored; intervals
 are 95 % ones over problems, and differences are paired. Fixed plans are the best allocation of any strategy within the
 budget, chosen on other problems too. `mean` and `p95` are compute of a problem; x is the mean cost of one solution in
-completion tokens, and every solution counts its own tokens. A rule samples most where problems are hard. Where these
-have long solutions, its mean compute is above its number of solutions; replays that count solutions alone do not see
-that. The lab is priced in both ways.
+completion tokens, and a solution counts the mean of its problem. A rule samples most where problems are hard. Where
+these have long solutions, its mean compute is above its number of solutions; replays that count solutions alone do not
+see that. The lab is priced in both ways.
 
 `certain`, `beta`, `window` and `doubling` vote; `weighted-beta` verifies each solution once and lets it vote with its
 verdict; `value` samples and verifies by P(right). `fixed` is how many times the rule's compute the cheapest fixed plan
