@@ -115,7 +115,7 @@ def build_table(source: Source) -> str:
             lines.append(
                 f"The best fixed plan at {budget:g}x, {name}: {100 * at.mean():.1f}. The rule at {goal:g}x: "
                 f"{100 * values.mean():.1f} ({100 * gap.mean():+.1f} ± {100 * gap.std(ddof=1) / np.sqrt(len(gap)):.1f}); "
-                f"it reaches the plan's accuracy at {needed}."
+                f"it reaches the plan's accuracy at {f'{needed:.1f}x' if len(over) else 'no price'}."
             )
     return "\n".join(lines)
 
