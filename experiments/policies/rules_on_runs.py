@@ -52,7 +52,7 @@ WORLDS, WORLD_SHAPE, WORLD_SEED = 3, (200, 32, 4), 20250611
 MARGIN = 0.001
 """A rule is as accurate as its full budget if it loses at most a tenth of a point on the problems of the choice."""
 LEAST_SAVING, LEAST_SHARE = 1.5, 0.6
-"""Where hindsight saves more than this, a rule should reach this share of it."""
+"""The least saving of hindsight that counts, and the share of it that a rule should reach."""
 
 TEXT = """# Rules that stop early
 
