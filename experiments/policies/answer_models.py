@@ -1,4 +1,4 @@
-"""Which model of P(right) the value rule uses: a mixture fitted by likelihood, or a regression on the votes.
+"""Two models of P(right) compared: a mixture fitted by likelihood, and a regression on the votes.
 
     python -m experiments.policies.answer_models [lab] [qwen] [gpqa]
 
@@ -26,14 +26,14 @@ from isocompute.fits.policies.orders import draw_orders
 
 SIZES = (8, 16, 32, 64, 128)
 VERIFICATIONS = (1, 2)
-DRAWS, SEED = 16, 128
+DRAWS, SEED = 8, 128
 EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 NAMES = ("vote", "weighted vote", "GLM", "mixture", "GLM with the mixture")
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """What was seen of a problem: (A,) votes, verdicts of yes and no, and whether the answer is right."""
+    """The sample of a problem: (A,) votes, verdicts of yes and no, and whether the answer is right."""
 
     problem: int
     votes: Floats

@@ -18,8 +18,8 @@ from isocompute.fits.policies.kernels_value import (
     N,
     choose_step,
     rank_leaders,
-    see_solution,
-    see_verdict,
+    append_solution,
+    append_verdict,
     start_state,
 )
 
@@ -107,12 +107,12 @@ def walk_problem(
                             number[label[i]] = state.counts[ANSWERS]
                             back[state.counts[ANSWERS]] = label[i]
                         answer = number[label[i]]
-                    see_solution(table, state, answer, able[i] if n < verifiable else 0)
+                    append_solution(table, state, answer, able[i] if n < verifiable else 0)
             else:
                 waves += -(-more // width)
                 for target in state.targets[:more]:
                     i = orders[r, target]
-                    see_verdict(table, state, target, verdicts[i, places[r, i, state.done[target]]])
+                    append_verdict(table, state, target, verdicts[i, places[r, i, state.done[target]]])
 
 
 @njit(cache=True, parallel=True)
