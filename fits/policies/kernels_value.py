@@ -211,7 +211,7 @@ def choose_step(
         features: (D,) to fill at a look.
 
     Returns:
-        SAMPLE, the number of solutions, and 0; or VERIFY, the number of solutions in the targets of the state, and 0; or
+        SAMPLE, the number of solutions, and 0; or VERIFY, the number of targets of the state, and 0; or
         LOOK, the number of solutions until the next look (0 at the last), and the log price of a unit of compute at
         which going on is worth it.
     """

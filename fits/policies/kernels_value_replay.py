@@ -16,16 +16,16 @@ from isocompute.fits.policies.kernels_value import (
     SAMPLE,
     SPENT,
     N,
-    choose_step,
-    rank_leaders,
     append_solution,
     append_verdict,
+    choose_step,
+    rank_leaders,
     start_state,
 )
 
 
 class Walk(NamedTuple):
-    """What the rule sees at each of its L looks, on R orders of P problems.
+    """The course of the rule: what it sees at each of its L looks, on R orders of P problems.
 
     Args:
         worth: (P, R, L) log price of a unit of compute at which going on is worth it.
