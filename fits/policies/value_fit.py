@@ -24,7 +24,7 @@ FIT_DRAWS = 16
 SOFTNESS = 0.3
 RIDGE = 0.02  # over the number of problems
 USUAL_WEIGHTS = np.array([0.0, 0.5, 0.5, 0.0, 0.0, -1.0, 0.0])
-"""What the weights are shrunk towards: gain = c · √(P(leader wrong) · P(second right)) / compute."""
+"""The weights are shrunk towards these: gain = c · √(P(leader wrong) · P(second right)) / compute."""
 WEIGHT_STEPS = 100
 
 
