@@ -18,7 +18,7 @@ from isocompute.fits.pool import Pool
 
 RATES = (0.0, 0.5, 1.0, 1.5, 2.0)
 """Verifications for each solution from which the fit chooses."""
-PRICES = np.geomspace(2e-4, 1e-2, 6)
+PRICES = np.geomspace(2e-4, 0.1, 8)
 """Prices over which the fit averages: one set of weights serves them all."""
 FIT_DRAWS = 16
 SOFTNESS = 0.3
