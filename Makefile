@@ -91,8 +91,8 @@ profiles: $(VENV)/full ## fit the bundled profiles, and renew the figures and th
 bench: $(VENV)/full ## time estimators, engines, logs and searches against a peer or a bound, and `seconds` against batches
 	for b in estimators engines log search seconds; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
-docs: $(VENV)/full ## the tables in docs/ anew: intervals in simulated worlds, published laws, strategies, searches and pilots, JSON Schemas
-	for b in interval_coverage published_laws strategies searches advice.pilots json_schemas; do $(BIN)/python -m experiments.$$b || exit 1; done
+docs: $(VENV)/full ## the tables in docs/ anew: intervals in simulated worlds, published laws, strategies, searches, pilots and policies, JSON Schemas
+	for b in interval_coverage published_laws strategies searches advice.pilots policies.rules_on_runs json_schemas; do $(BIN)/python -m experiments.$$b || exit 1; done
 
 regret: $(VENV)/core ## docs/regret.md anew, about 40 minutes on two cores; a run that was stopped goes on
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m experiments.advice.regret

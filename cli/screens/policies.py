@@ -68,9 +68,9 @@ def build_saving_table(found: PolicyComparison) -> Table:
     table = make_empty_table(*headings, "ahead of the best fixed\nat equal compute", "at the full budget")
     table.columns[0].justify = "left"
     table.caption = (
-        "Full budget: the same rule without stopping. Of hindsight: the part of the saving of one who knows when to stop "
-        "with the\nsame answer; above 100 % where the rule stops earlier, with other answers. Ahead: points of accuracy "
-        "over the best fixed plan\nof the run, chosen on other problems too; paired."
+        "Full budget: the same rule without stopping. Of hindsight: the part of the saving of one who knows when to "
+        "stop with\nthe same answer; above 100 % where the rule stops earlier, with other answers. Ahead: points of "
+        "accuracy over the\nbest fixed plan of the run, chosen on other problems too; paired."
     )
     for row in found.rows:
         table.add_row(

@@ -59,7 +59,8 @@ TEXT = """# Rules that stop early
 Made by `python -m experiments.policies.rules_on_runs`. Random orders of the solutions and verdicts of logs are replayed
 under each rule. Thresholds, and what `value` has learnt, come from other problems than those that are scored; intervals
 are 95 % ones over problems, and differences are paired. Fixed plans are the best allocation of any strategy within the
-budget, chosen on other problems too. `mean` and `p95` are compute of a problem; x is the mean cost of one solution in
+budget, chosen on other problems too. On lab-both-small these include votes weighted by a reward model, and searches,
+which no rule uses. `mean` and `p95` are compute of a problem; x is the mean cost of one solution in
 completion tokens, and a solution counts the mean of its problem. A rule samples most where problems are hard. Where
 these have long solutions, its mean compute is above its number of solutions; replays that count solutions alone do not
 see that. The lab is priced in both ways.
