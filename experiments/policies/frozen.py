@@ -33,8 +33,10 @@ RULES = ("weighted-beta", VALUE)
 PLAN_DRAWS = 400
 PLAN = re.compile(r"(\S+) S=(\d+)(?: V=(\d+))?")
 
-HEAD = """| counted | rule | mean budget | on the lab | at | on new problems | at | fixed plan | on new problems | ahead |
-|:--|:--|--:|--:|--:|--:|--:|:--|--:|--:|"""
+HEAD = [
+    "| counted | rule | mean budget | on the lab | at | on new problems | at | fixed plan | on new problems | ahead |",
+    "|:--|:--|--:|--:|--:|--:|--:|:--|--:|--:|",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +107,7 @@ def build_table() -> str:
     old, new = (study_run(str(ROOT / "data" / "runs" / name)) for name in ("lab", "lab-fresh"))
     rows = build_rows("tokens", old, new, is_priced=True)
     rows += build_rows("requests", count_requests(old), new, is_priced=False)
-    return "\n".join([HEAD, *rows])
+    return "\n".join([*HEAD, *rows])
 
 
 if __name__ == "__main__":
