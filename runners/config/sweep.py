@@ -26,6 +26,10 @@ OWNING_BLOCKS = {"problems": "task", "thinking_end": "solver"}
 """For each key that belongs to `solutions_from`, the block that has its own such key."""
 
 
+POLICY_KEY = "policy"
+"""The key of a manifest for the policy that decided which rows were sampled, in words."""
+
+
 class ModelRole(ConfigBlock):
     """A model, its prompt and its sampling settings. ``options`` are passed to the engine unchanged.
 
@@ -79,6 +83,7 @@ class Sweep(ConfigBlock):
     seed: int = 0
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 5.0
     _taken: SourceRun | None = PrivateAttr(None)
+    _policy: str | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _check_source(self) -> Sweep:
@@ -148,6 +153,26 @@ class Sweep(ConfigBlock):
     def source_run(self) -> SourceRun | None:
         """The run that problems and solutions are taken from; None without one, and before `bind_source_run`."""
         return self._taken
+
+    def bind_policy(self, policy: str) -> Sweep:
+        """Return the sweep as it is bounded by its numbers, while a policy decides which rows are sampled."""
+        sweep = self.model_copy()
+        sweep._policy = policy
+        return sweep
+
+    @property
+    def policy(self) -> str | None:
+        """The policy that decided which rows were sampled; None if all that the sweep requests are."""
+        return self._policy
+
+    @property
+    def is_unanswered(self) -> bool:
+        """True if right answers may be unknown, here or in the source run."""
+        if isinstance(self.task, FileTask):
+            return self.task.unanswered
+        source = None if self.source_run is None else self.source_run.config
+        task = None if source is None else source.get("task")
+        return isinstance(task, dict) and task.get("unanswered") is True
 
     @property
     def sampling_solver(self) -> ModelRole | None:
@@ -294,6 +319,8 @@ def extract_sweep(manifest: dict[str, Any], run: str) -> Sweep:
     except ValidationError as error:
         reason = explain_validation_error(error, manifest["config"])
         raise DataError(f"The manifest of '{run}' has an invalid 'config': {reason}") from None
+    if isinstance(policy := manifest.get(POLICY_KEY), str):
+        sweep = sweep.bind_policy(policy)
     if sweep.solutions_from is None:
         return sweep
     try:

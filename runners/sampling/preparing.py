@@ -158,12 +158,12 @@ def is_grader_open(config: Sweep) -> bool:
 
 
 def check_gold_answer(problem: Problem, grader: Grader) -> None:
-    """Raise unless the grader can read a problem's gold answer. The run stores the gold as given.
+    """Raise unless the grader can read a problem's gold answer, if it has one. The run stores the gold as given.
 
     Raises:
         DataError: the grader cannot read it.
     """
-    if grader.normalise_answer(problem.gold) is None:
+    if problem.gold is not None and grader.normalise_answer(problem.gold) is None:
         raise DataError(
             f"The grader '{grader.name}' cannot read the right answer of '{problem.problem_id}' in {problem.task}."
         )

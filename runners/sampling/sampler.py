@@ -316,7 +316,8 @@ class Sampler:
         if completion.status != "ok":
             self.failed[completion.status] += 1
         elif table is SOLUTIONS_TABLE:
-            self.graded[row["correct"]] += 1
+            if row["correct"] is not None:
+                self.graded[row["correct"]] += 1
             self.unread_answers += row["answer"] is None
         else:
             self.unread_verdicts += row["verdict"] is None
