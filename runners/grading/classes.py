@@ -13,8 +13,8 @@ class AnswerClasses:
     """The classes of a problem's answers, each with a representative.
 
     The gold's canonical form represents its class; the first answer seen represents each other class. Whether an answer
-    is right depends only on the answer and the gold; without a gold it is unknown. The other classes depend on the order of
-    answers where equality is not transitive: 5 equals both 5 cm and 5 m, which differ from each other.
+    is right depends only on the answer and the gold; without a gold it is unknown. The other classes depend on the
+    order of answers where equality is not transitive: 5 equals both 5 cm and 5 m, which differ from each other.
 
     Args:
         grader: decides which answers are equal.

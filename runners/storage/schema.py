@@ -164,7 +164,10 @@ SOLUTIONS_TABLE = RunTable(
         SOLUTION_ID,
         Column("text", pa.string(), "what the solver wrote", null=True),
         Column("answer", pa.string(), "the canonical answer; null if unreadable or unknown", null=True),
-        Column("correct", pa.bool_(), "whether the answer equals the gold answer; null if that is unknown or the row failed", null=True),
+        Column(
+            "correct", pa.bool_(), "whether the answer equals the gold answer; null if unknown, or if the row failed",
+            null=True,
+        ),
         *COMPLETION_COLUMNS,
         *CLOCK_COLUMNS,
         *LOGGED_COLUMNS,
