@@ -120,8 +120,8 @@ def refuse_unmeasured_run(run: Run, origin: Sweep | ImportedRun, problems: pd.Da
         )
     if origin.is_unanswered and (unknown := problems["gold"].isna()).any():
         raise RunError(
-            f"{where} lacks the right answers to {int(unknown.sum()):,} of {len(problems):,} problems, so it is unknown "
-            "which solutions are right; give them in the file of questions, for a new run."
+            f"{where} lacks the right answers to {int(unknown.sum()):,} of {len(problems):,} problems, so it is "
+            "unknown which solutions are right; give them in the file of questions, for a new run."
         )
 
 
