@@ -54,7 +54,8 @@ class ModelRole(ConfigBlock):
 class Sweep(ConfigBlock):
     """A sweep: S solutions of each problem and V verifications of each of the first ``verified`` of them.
 
-    With a ``scorer`` the first ``scored`` solutions are scored step by step, and ``searches`` are run. A step ends with
+    With a ``scorer`` the first ``scored`` solutions are scored step by step, and ``searches`` are run; with them there
+    may be 0 solutions, from which nothing can be fitted. A step ends with
     the text ``step``; with ``boxed_ends`` a closed box ends a search's solution, even if the model would continue.
 
     With ``solutions_from`` the problems and solutions come from another run, swept or imported, and only verifications,
@@ -69,7 +70,7 @@ class Sweep(ConfigBlock):
     engine: Annotated[str, AfterValidator(ENGINES.check_name)]
     solver: ModelRole | None = None
     verifier: ModelRole | None = None
-    solutions: Count | None = None
+    solutions: Annotated[int, Field(ge=0, strict=True)] | None = None
     solutions_from: Annotated[str, Field(min_length=1)] | None = None
     problems: Count | None = None
     thinking_end: Annotated[str, Field(min_length=1)] | None = None
@@ -115,6 +116,8 @@ class Sweep(ConfigBlock):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Sweep:
+        if self.solutions == 0 and not self.searches:
+            raise ValueError("'solutions' is 0, and nothing else is requested; it must be at least 1 without 'searches'")
         if self.verifications and self.verifier is None:
             raise ValueError("verifications are requested, but no 'verifier' is given")
         if too_many := self._describe_excess(self.solutions):
