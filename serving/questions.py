@@ -132,7 +132,9 @@ def choose_columns(path: str, names: list[str], usual: FileTask | None, columns:
             raise ConfigError(f"--columns {column}={name}: {path} has no column '{column}'; it has {', '.join(names)}.")
         found["name" if name == "id" else name] = column
     if "name" not in found and block.name is None:
-        found |= {"name": name for name in ID_COLUMNS[::-1] if name in names and name not in found.values()}
+        free = (name for name in ID_COLUMNS if name in names and name not in found.values())
+        if (ids := next(free, None)) is not None:
+            found["name"] = ids
     return block.model_copy(update=found)
 
 

@@ -100,19 +100,22 @@ def measure_spending(
     rows = pd.concat(parts, ignore_index=True)
     by_role = prices.by_role
     rows["compute"] = np.nan if by_role is None else rows["work"] * rows["role"].map(by_role)
-    sums = rows.groupby("problem_id")[["prompt", "completion", "compute"]].agg(lambda cells: cells.sum(skipna=False))
+    groups = {str(name): group for name, group in rows.groupby("problem_id")}
     made = written["problem_id"].value_counts()
     candidates = searches[searches["status"] == "ok"].groupby("problem_id")["n"].sum()
     judged = verifications.drop_duplicates(VERIFICATIONS_TABLE.key_names)["problem_id"].value_counts()
     spending = {}
     for name in names:
-        prompt, completion, compute = sums.loc[name] if name in sums.index else (0.0, 0.0, 0.0)
+        own = groups.get(name, rows[:0])
+        prompt, completion, compute = (
+            float(own[column].to_numpy(float).sum()) for column in ("prompt", "completion", "compute")
+        )
         spending[name] = QuestionSpending(
             solutions=int(made.get(name, 0)) + int(candidates.get(name, 0)),
             verifications=int(judged.get(name, 0)),
-            prompt_tokens=None if np.isnan(prompt) else int(prompt),
-            completion_tokens=None if np.isnan(completion) else int(completion),
-            compute=None if np.isnan(compute) else float(compute),
+            prompt_tokens=None if np.isnan(prompt) else round(prompt),
+            completion_tokens=None if np.isnan(completion) else round(completion),
+            compute=None if np.isnan(compute) else compute,
         )
     return spending
 

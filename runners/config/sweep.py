@@ -117,7 +117,9 @@ class Sweep(ConfigBlock):
     @model_validator(mode="after")
     def _check_consistency(self) -> Sweep:
         if self.solutions == 0 and not self.searches:
-            raise ValueError("'solutions' is 0, and nothing else is requested; it must be at least 1 without 'searches'")
+            raise ValueError(
+                "'solutions' is 0, and nothing else is requested; it must be at least 1 without 'searches'"
+            )
         if self.verifications and self.verifier is None:
             raise ValueError("verifications are requested, but no 'verifier' is given")
         if too_many := self._describe_excess(self.solutions):
