@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
@@ -26,11 +26,8 @@ FILE_ENDINGS = (".csv", ".jsonl", ".json", ".ndjson", ".parquet")
 ID_COLUMNS = ("id", "problem_id", "name")
 """The columns that name a question, in order of preference."""
 
-TYPED = "the question that was typed"
-"""Stands for the file of a question that was given as text."""
-
-TYPED_ID = "question"
-"""The id of such a question."""
+TYPED = "questions given as text"
+"""Stands for the file of questions that were given as text."""
 
 COLUMN_KEYS = ("question", "answer", "id")
 """The names under which columns are found."""
@@ -50,7 +47,7 @@ class Questions:
 
 
 def read_questions(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Sequence[str],
     grader: str | None = None,
     usual: FileTask | None = None,
     columns: Mapping[str, str] | None = None,
@@ -58,7 +55,7 @@ def read_questions(
     """Read questions; the right answers may be missing, and where they are known, outcomes are graded.
 
     Args:
-        source: a CSV, JSON-lines or Parquet file, or else the text of one question.
+        source: a CSV, JSON-lines or Parquet file, or else the text of one question, or several texts.
         grader: name of the grader that says which answers are equal; chosen by the right answers if None.
         usual: the block of a file with the same columns; the columns are ``question``, ``answer`` and ``id`` if None.
         columns: a file's column → its name here, ``question``, ``answer`` or ``id``.
@@ -69,8 +66,10 @@ def read_questions(
     """
     if grader is not None:
         GRADERS.find(grader)
-    if not is_question_file(source):
-        return read_typed_question(str(source), grader)
+    if not isinstance(source, str | os.PathLike):
+        return read_typed_questions(source, grader)
+    if isinstance(source, str) and not is_question_file(source):
+        return read_typed_questions([source], grader)
     path = os.fspath(source)
     if "://" not in path and not Path(path).is_file():
         what = "is a folder" if Path(path).is_dir() else "does not exist"
@@ -84,28 +83,30 @@ def read_questions(
     return Questions(block.model_copy(update={"grader": task.grader}), task)
 
 
-def read_typed_question(text: str, grader: str | None) -> Questions:
-    """Return a question that was given as text.
+def read_typed_questions(texts: Sequence[str], grader: str | None) -> Questions:
+    """Return questions that were given as texts; their ids are 1, 2, 3 …
 
     Raises:
-        DataError: it is empty.
+        DataError: there is none, or one is empty or no text.
     """
-    if not text.strip():
-        raise DataError("The question is empty; give a text, or a file of questions.")
-    block = FileTask(path=TYPED, unanswered=True, grader=grader)
-    task = Task([Problem(TYPED_ID, "typed", text, None)], "", {"sha256": sha256(text.encode()).hexdigest()})
+    for number, text in enumerate(texts, start=1):
+        if not isinstance(text, str) or not text.strip():
+            which = "The question" if len(texts) == 1 else f"Question {number}"
+            raise DataError(f"{which} is empty or no text; give a text, or a file of questions.")
+    if not texts:
+        raise DataError("There are no questions; give a text, or a file of questions.")
     name = grader or choose_task_grader([], TYPED)
-    return Questions(block.model_copy(update={"grader": name}), replace(task, grader=name))
+    problems = [Problem(str(number), "typed", text, None) for number, text in enumerate(texts, start=1)]
+    origin = {"sha256": sha256("\n".join(texts).encode()).hexdigest()}
+    return Questions(FileTask(path=TYPED, unanswered=True, grader=name), Task(problems, name, origin))
 
 
-def is_question_file(source: str | os.PathLike[str]) -> bool:
+def is_question_file(source: str) -> bool:
     """Return whether a source names a file: it exists, or it is one word with the ending of a table.
 
     >>> [is_question_file(each) for each in ("questions.csv", "What is 2 + 2?", "s3://bucket/q.parquet")]
     [True, False, True]
     """
-    if not isinstance(source, str):
-        return True
     is_one_word = not any(c.isspace() for c in source)
     if is_one_word and PurePosixPath(source).suffix.lower() in FILE_ENDINGS:
         return True

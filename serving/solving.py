@@ -51,7 +51,7 @@ class SolveRequest:
     """What is asked for.
 
     Args:
-        questions: a file of questions, or the text of one.
+        questions: a file of questions, the text of one, or several texts.
         run: the run that the rows go into.
         profile: the profile.
         budget: the most compute of a question.
@@ -68,7 +68,7 @@ class SolveRequest:
         keep_going: whether to go on even if none of the first answers can be read.
     """
 
-    questions: str | os.PathLike[str]
+    questions: str | os.PathLike[str] | Sequence[str]
     run: str
     profile: Profile
     budget: Budget

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("api", "cli", "figures", "fits", "planner", "runners", "testing")
+PACKAGES = ("api", "cli", "figures", "fits", "planner", "runners", "serving", "testing")
 MOST_ONE_WORD = 0.25
 
 # The first word of a function's name says what it does.
@@ -47,6 +47,7 @@ COMMANDS = frozenset(
         "plan",
         "runs",
         "select",
+        "solve",
         "sweep",
         "tasks",
         "tree",
