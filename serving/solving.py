@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from isocompute.errors import ConfigError, RunError
@@ -116,6 +117,18 @@ class SolvedQuestions:
     sampled: int
     failed: dict[str, int]
     notes: list[str]
+
+    @property
+    def mean_compute(self) -> float | None:
+        """Mean compute of a question, in x; None where that of any is unknown."""
+        known = [each.compute for each in self.answers if each.compute is not None]
+        return fmean(known) if known and len(known) == len(self.answers) else None
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the answers that are right, among the questions with a right answer; None without any."""
+        graded = [each.correct for each in self.answers if each.correct is not None]
+        return fmean(graded) if graded else None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from isocompute.api.json_schema.runs import (
     UpgradedRunJson,
     UpgradeJson,
 )
+from isocompute.api.json_schema.solves import SolveJson
 
 COMMAND_BLOCKS: dict[str, Any] = {
     "plan": PlanJson | ModelPlanJson,
@@ -38,6 +39,7 @@ COMMAND_BLOCKS: dict[str, Any] = {
     "import": ImportJson,
     "upgrade": UpgradedRunJson | UpgradedProfileJson | UpgradeJson,
     "tasks": TasksJson,
+    "solve": SolveJson,
 }
 """The block that each command prints with ``--json``."""
 

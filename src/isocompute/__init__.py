@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from isocompute.api.profiles import FittedProfile, fit, load_profile
     from isocompute.api.runs import OpenedRun, import_run, open_run, sweep
     from isocompute.api.selection import SelectionResult, select
+    from isocompute.api.solving import SolveResult, solve
 
 PUBLIC = {
     "CapResult": "isocompute.api.caps",
@@ -38,6 +39,7 @@ PUBLIC = {
     "PilotResult": "isocompute.api.pilots",
     "PlanResult": "isocompute.api.plans",
     "SelectionResult": "isocompute.api.selection",
+    "SolveResult": "isocompute.api.solving",
     "curve": "isocompute.api.curves",
     "difficulty": "isocompute.api.difficulties",
     "evaluate": "isocompute.api.evaluations",
@@ -50,6 +52,7 @@ PUBLIC = {
     "pilot": "isocompute.api.pilots",
     "plan": "isocompute.api.plans",
     "select": "isocompute.api.selection",
+    "solve": "isocompute.api.solving",
     "sweep": "isocompute.api.runs",
 }
 """The public functions and the types of their results, with the module of each."""
@@ -64,6 +67,7 @@ __all__ = [
     "PilotResult",
     "PlanResult",
     "SelectionResult",
+    "SolveResult",
     "curve",
     "difficulty",
     "evaluate",
@@ -77,6 +81,7 @@ __all__ = [
     "pilot",
     "plan",
     "select",
+    "solve",
     "sweep",
 ]
 
