@@ -11,7 +11,6 @@ from isocompute.api.profiles import ProfileSource, load_profile
 from isocompute.api.results import Result
 from isocompute.api.runs import require_path
 from isocompute.errors import ConfigError
-from isocompute.planner import DEFAULT_PROFILE
 from isocompute.planner.budget import Budget, format_compute
 from isocompute.runners.parsing.printable import format_count, format_error_value
 from isocompute.serving.answers import build_answers_frame
@@ -80,8 +79,8 @@ def solve(
     questions: str | os.PathLike[str] | Sequence[str],
     out: str | os.PathLike[str],
     *,
-    profile: ProfileSource = DEFAULT_PROFILE,
-    budget: str | float = "128x",
+    profile: ProfileSource,
+    budget: str | float,
     policy: str | None = None,
     threshold: float | None = None,
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None,

@@ -84,7 +84,7 @@ def read_questions(
 
 
 def read_typed_questions(texts: Sequence[str], grader: str | None) -> Questions:
-    """Return questions that were given as texts; their ids are 1, 2, 3 …
+    """Return questions that were given as texts, with numbers from 1 as ids.
 
     Raises:
         DataError: there is none, or one is empty or no text.

@@ -15,6 +15,7 @@ from isocompute.runners.config.tasks import TASKS, FileTask
 from isocompute.runners.documents import parse_yaml
 from isocompute.runners.engines.registry import ENGINES
 from isocompute.runners.grading.registry import GRADERS
+from isocompute.runners.scorers.registry import SCORERS
 from isocompute.runners.storage.provenance import read_grader_title
 from isocompute.runners.storage.run import Run
 
@@ -164,7 +165,7 @@ def use_engine(settings: SamplingSettings, engine: str) -> SamplingSettings:
     for role in ("solver", "verifier", "scorer"):
         if content.get(role) is not None:
             content[role] = {**content[role], "options": {}}
-    if content.get("scorer") is not None and content["scorer"]["model"] is not None and ENGINES[engine].is_local:
+    if content.get("scorer") is not None and engine in SCORERS[content["scorer"]["kind"]].engines:
         content["scorer"]["engine"] = engine
     searches = [search.model_dump(mode="json") for search in sweep.searches]
     return replace(settings, sweep=build_sweep(PLACEHOLDER | content | {"searches": searches}, settings.source))

@@ -173,8 +173,8 @@ def solve_questions(
     grader = settings.grader if settings.grader is not None else (request.profile.sampling or {}).get("grader")
     questions = read_questions(request.questions, grader, settings.columns, request.columns)
     carried = choose_carried(request, settings, questions)
+    refuse_other_policy(Run(request.run), carried.policy)
     ready = prepare_task(build_sweep(carried.sweep), questions.task)
-    refuse_other_policy(ready.run, carried.policy)
     ready.manifest["solve"] = describe_request(request, carried)
     if carried.policy is not None:
         ready.manifest[POLICY_KEY] = describe_policy(carried.policy)

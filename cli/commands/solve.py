@@ -8,7 +8,6 @@ import typer
 from rich.console import Console
 
 from isocompute.cli.options import JsonOption, print_json
-from isocompute.planner import DEFAULT_PROFILE
 
 commands = typer.Typer()
 
@@ -22,13 +21,14 @@ def solve(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="RUN", help="The run that the rows go into.", show_default=False)
     ],
+    profile: Annotated[
+        str,
+        typer.Option("--profile", "-p", help="A file from `fit`, or a bundled profile's name.", show_default=False),
+    ],
     budget: Annotated[
         str,
         typer.Option("--budget", "-b", help="Most compute of a question, in any unit of `plan`.", show_default=False),
     ],
-    profile: Annotated[
-        str, typer.Option("--profile", "-p", help="A bundled profile's name, or a file from `fit`.")
-    ] = DEFAULT_PROFILE,
     policy: Annotated[
         str | None,
         typer.Option(

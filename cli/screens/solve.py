@@ -20,7 +20,7 @@ def print_solved(console: Console, solved: SolvedQuestions) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("id", "answer"):
         table.add_column(heading, max_width=40)
-    for heading in ("agreement", "P(right)", "solutions", "verifications", "compute"):
+    for heading in ("agreement", "P(right)", "S", "V", "compute"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("stopped")
     for each in solved.answers[:MOST_SHOWN]:
