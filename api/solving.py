@@ -47,7 +47,7 @@ class SolveResult(Result):
 
     @property
     def notes(self) -> list[str]:
-        """What to know of the answers, in sentences."""
+        """Remarks on the answers, in sentences."""
         return list(self._solved.notes)
 
     def to_frame(self) -> pd.DataFrame:

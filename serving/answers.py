@@ -19,7 +19,7 @@ from isocompute.runners.storage.schema import SOLUTIONS_TABLE
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE_ENDINGS = (".csv", ".jsonl", ".parquet")
+ANSWERS_ENDINGS = (".csv", ".jsonl", ".parquet")
 """Endings of a table of answers."""
 
 
@@ -94,8 +94,8 @@ def check_answers_path(path: str) -> None:
     Raises:
         DataError: it does not.
     """
-    if PurePosixPath(path).suffix.lower() not in TABLE_ENDINGS:
-        raise DataError(f"'{path}' must end in {', '.join(TABLE_ENDINGS[:-1])} or {TABLE_ENDINGS[-1]}.")
+    if PurePosixPath(path).suffix.lower() not in ANSWERS_ENDINGS:
+        raise DataError(f"'{path}' must end in {', '.join(ANSWERS_ENDINGS[:-1])} or {ANSWERS_ENDINGS[-1]}.")
 
 
 def encode_answers(answers: list[AnsweredQuestion], path: str) -> bytes:

@@ -66,9 +66,12 @@ def build_sweep_text(plan: Plan, profile: Profile) -> str:
     lines = [
         f"{best.strategy} {best.settings}, for {format_compute(best.compute)} a problem, as planned at "
         f"{format_compute(plan.budget)} from the profile '{profile.name}'.",
-        f"'run' and 'task' are yours to set: the file has the columns question and answer. Fill in every {TO_FILL_IN}."
-        if not known
-        else "'run' and 'task' are yours to set: the file has the columns question and answer.",
+        "'run' and 'task' are yours to set: the file has the columns question and answer.",
+        *(
+            []
+            if known
+            else [f"Fill in every {TO_FILL_IN}. Engine, scorer kind and settings are guesses: the profile has none."]
+        ),
         "isocompute sweep THIS samples it; isocompute solve QUESTIONS --config THIS answers questions with its models.",
     ]
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)

@@ -20,7 +20,7 @@ from isocompute.runners.storage.schema import SCORES_TABLE, SOLUTIONS_TABLE, VER
 from isocompute.serving.sampling_settings import SamplingSettings
 
 SPENT = "allocation spent"
-"""Why a fixed allocation stops."""
+"""The reason for which a fixed allocation stops."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def build_fixed_sweep(
 def choose_fixed_answers(run: Run, sweep: Sweep, fixed: FixedStrategy, names: list[str]) -> dict[str, ChosenAnswer]:
     """Return the answer of each question by the rule of a strategy over independent solutions.
 
-    It is the rule whose expected accuracy the estimators give; ties are drawn as in ``iso.select``.
+    It is the rule whose expected accuracy the estimators give; ties are drawn as in `select`.
 
     Args:
         run: the run with its rows.

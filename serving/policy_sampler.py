@@ -105,7 +105,7 @@ class PolicySampler(RowSampler):
         """Request the rows that a question waits for and that were not requested yet."""
         progress = self.progress[name]
         before = None
-        while (waiting := progress.advance()) != before:
+        while (waiting := progress.list_awaited_rows()) != before:
             before = waiting
             new = [numbers for numbers in waiting if (name, *numbers) not in self._requested]
             self._requested |= {(name, *numbers) for numbers in new}

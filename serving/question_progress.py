@@ -1,4 +1,4 @@
-"""How far a policy has come with one question: what it has seen, and the rows that it waits for."""
+"""The progress of a policy with one question: the rows that it has seen, and those that it waits for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RowNumbers = tuple[int] | tuple[int, int]
 
 
 class StepPolicy(Protocol):
-    """What decides the next step of a problem, and its answer, such as `Policy`."""
+    """A decider of the next step of a problem, and of its answer, such as `Policy`."""
 
     @property
     def solutions(self) -> int:
@@ -29,7 +29,7 @@ class StepPolicy(Protocol):
         ...
 
     def choose_step(self, problem: SampledProblem) -> Step:
-        """Return what to do next."""
+        """Return the next step."""
         ...
 
     def choose_answer(self, problem: SampledProblem) -> Choice:
@@ -55,10 +55,10 @@ class QuestionProgress:
     Example:
         >>> from isocompute.fits.policies.policy import Policy
         >>> progress = QuestionProgress(Policy("certain", 3, solutions=3), width=2)
-        >>> progress.advance()
+        >>> progress.list_awaited_rows()
         [(0,), (1,)]
         >>> progress.solutions.update({0: ("7", False), 1: ("7", False)})
-        >>> progress.advance(), progress.stopped
+        >>> progress.list_awaited_rows(), progress.stopped
         ([], 'certain reached 3')
     """
 
@@ -76,18 +76,18 @@ class QuestionProgress:
         self._codes: dict[str, int] = {}
         self._awaited: list[RowNumbers] = []
 
-    def advance(self) -> list[RowNumbers]:
+    def list_awaited_rows(self) -> list[RowNumbers]:
         """Follow the policy as far as the rows reach; return the rows that it waits for, none once it has stopped."""
         while self.stopped is None:
             if missing := [numbers for numbers in self._awaited if not self._has_row(numbers)]:
                 return missing
             self._take_awaited()
-            self._awaited = list(self._ask_policy())
+            self._awaited = list(self._request_step())
         return []
 
     @property
     def seen(self) -> SampledProblem:
-        """What the policy has seen."""
+        """The rows that the policy has seen."""
         answers = [self._code_answer(self.solutions[number][0]) for number in self.used]
         verdicts = [
             [self.verdicts[number, each] for each in range(count)]
@@ -113,7 +113,7 @@ class QuestionProgress:
                 self.used.append(numbers[0])
                 self._verified.append([])
 
-    def _ask_policy(self) -> Iterator[RowNumbers]:
+    def _request_step(self) -> Iterator[RowNumbers]:
         """Yield the rows of the policy's next step; none if it stops."""
         step = self.policy.choose_step(self.seen)
         if step.stopped is not None:

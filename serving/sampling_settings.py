@@ -26,12 +26,12 @@ ROLES = ("solver", "verifier")
 """The roles whose models a server may run."""
 
 PLACEHOLDER: dict[str, Any] = {"run": "-", "task": {"path": "-"}, "solutions": 1}
-"""What a sweep must have and settings need not."""
+"""Keys that a sweep must have and settings need not."""
 
 
 @dataclass(frozen=True)
 class SamplingSettings:
-    """How rows are sampled, whatever the questions.
+    """Models, prompts and settings, whatever the questions.
 
     Args:
         sweep: a sweep with the models, prompts and settings; its task, run and numbers mean nothing.

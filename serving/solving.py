@@ -49,7 +49,7 @@ ANSWERS_FILE = "answers.csv"
 
 @dataclass(frozen=True)
 class SolveRequest:
-    """What is asked for.
+    """A request for answers.
 
     Args:
         questions: a file of questions, the text of one, or several texts.
@@ -133,7 +133,7 @@ class SolvedQuestions:
 
 @dataclass(frozen=True)
 class _Carried:
-    """What is carried out: a fixed strategy or a policy, and the keys of the sweep that bounds its rows."""
+    """The choice that is carried out: a fixed strategy or a policy, and the keys of the sweep that bounds its rows."""
 
     fixed: FixedStrategy | None
     policy: Policy | None
@@ -185,7 +185,7 @@ def solve_questions(
             answers, sampled, failed = follow_policy(ready, carried.policy, request, display, load)
         else:
             assert carried.fixed is not None, "either a policy or a fixed allocation is carried out"
-            answers, sampled, failed = spend_allocation(ready, carried.fixed, request, display, load, load_scorer)
+            answers, sampled, failed = sample_allocation(ready, carried.fixed, request, display, load, load_scorer)
         write_output(table, encode_answers(answers, table))
     return build_solved(request, carried, table, answers, sampled, failed)
 
@@ -261,7 +261,7 @@ def follow_policy(
     return answers, sampler.sampled, dict(sampler.failed)
 
 
-def spend_allocation(
+def sample_allocation(
     ready: PreparedSweep,
     fixed: FixedStrategy,
     request: SolveRequest,

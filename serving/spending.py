@@ -44,7 +44,7 @@ class QuestionSpending:
 
 @dataclass(frozen=True)
 class TokenPrices:
-    """What a token of each role costs in x; None if the profile does not know what one solution takes."""
+    """Cost of a token of each role, in x; None if the profile does not know what one solution takes."""
 
     by_role: Mapping[str, float] | None
 

@@ -32,9 +32,9 @@ class AnswerJson(JsonBlock):
     completion_tokens: int | None
     """Sampled tokens of all models; null if unknown."""
     stopped: str
-    """Why no more was sampled."""
+    """The reason for which no more was sampled."""
     correct: bool | None
-    """Whether it is right; null if the right answer is unknown."""
+    """True if it is right; null if the right answer is unknown."""
 
 
 class SolveJson(CommandJson):

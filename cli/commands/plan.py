@@ -108,7 +108,6 @@ def plan(
     """Recommend a strategy and its numbers for a budget."""
     from isocompute.cli.screens.caps import print_caps
     from isocompute.cli.screens.plan import describe_next_steps, print_plan
-    from isocompute.cli.screens.runs import print_plain_line
     from isocompute.planner.budget import Budget
     from isocompute.planner.caps import compare_caps
     from isocompute.planner.costs.request import build_request
@@ -154,7 +153,7 @@ def plan(
         settings = (problems, cost, prices, device, batch, target, latency, lam, rho)
         is_plain = all(setting is None for setting in settings)
         for line in describe_next_steps(decision, measured, profile[0], budget if is_plain else None, emit):
-            print_plain_line(Console(), line)
+            Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_models(profiles: list[Profile], request: PlanRequest, as_json: bool) -> None:
