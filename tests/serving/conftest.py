@@ -18,7 +18,6 @@ CONFIG = {
     "solver": {**ROLE, "model": "solver", "prompt": "lab-solve", "max_tokens": 200},
     "verifier": {**ROLE, "model": "verifier", "prompt": "lab-verify", "max_tokens": 160},
     "grader": "boxed-number",
-    "checkpoint_seconds": 0.001,
 }
 """Models behind a server that no test asks: a scripted engine takes its place."""
 
