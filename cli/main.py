@@ -25,6 +25,7 @@ from isocompute.cli.commands import (
     next_rows,
     pilot,
     plan,
+    policies,
     runs,
     solve,
     sweep,
@@ -57,6 +58,7 @@ for module in (
     next_rows,
     difficulty,
     evaluate,
+    policies,
     figures,
     solve,
 ):

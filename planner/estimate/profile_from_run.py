@@ -17,6 +17,7 @@ from isocompute.planner.estimate.costs import RunCosts, get_run_models, measure_
 from isocompute.planner.estimate.drawing import describe_blurred_strategies, estimate_strategy
 from isocompute.planner.estimate.missing_rows import describe_missing_rows, measure_missing_rows
 from isocompute.planner.estimate.models import collect_sampling, collect_settings, describe_model
+from isocompute.planner.estimate.policies import add_policies
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.records import describe_problems
 from isocompute.planner.estimate.searches import measure_searches
@@ -58,11 +59,11 @@ def estimate_run_profile(
     """
     run = Run(path)
     pool = read_pool(run, problems_with)
-    return build_profile(run, pool, measure_costs(pool, parameters, read), name)
+    return add_policies(build_profile(run, pool, measure_costs(pool, parameters, read), name), pool)
 
 
 def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Profile:
-    """Build the profile of a pool, with every strategy and search that can be estimated from it.
+    """Build the profile of a pool, with every strategy and search that can be estimated from it, without policies.
 
     Args:
         run: the run, from which the problem records are read.

@@ -27,6 +27,7 @@ from isocompute.planner.profile.parts import (
     code_clusters,
     select_strata,
 )
+from isocompute.planner.profile.policy_part import AnyPolicy, PolicyPart
 from isocompute.planner.profile.settled_votes import SettledVotes
 from isocompute.runners.storage.files import write_output
 
@@ -70,7 +71,7 @@ class Profile(BaseModel):
         caps: self-consistency under lower limits on the length of a solution; None if it was not measured.
         strategies: accuracies by strategy; ``sc`` is required. The name of a search includes its rule of selection,
             such as ``beam+weighted``. Between knots, accuracies are interpolated in log S and log V.
-        policies: policies by name; they are kept and not used.
+        policies: rules that stop early, by name; one in an unknown form is kept and not used.
         extrapolations: accuracies of ``sc``, and ``coverage``, beyond the measured numbers of solutions; no plan
             recommends on them alone.
         timings: spread of the wall times of rows, by role; empty where rows have no times, and in older profiles.
@@ -98,7 +99,7 @@ class Profile(BaseModel):
     missing: MissingRows | None = None
     caps: LengthCaps | None = None
     strategies: dict[str, Allocations]
-    policies: dict[str, Any] = {}
+    policies: dict[str, AnyPolicy] = {}
     extrapolations: dict[str, ExtrapolatedCurve] = {}
     timings: dict[str, TimeSpread] = {}
     settled: SettledVotes | None = None
@@ -116,7 +117,8 @@ class Profile(BaseModel):
         extrapolated = {f"extrapolations.{name}": part for name, part in self.extrapolations.items()}
         if self.settled is not None and len(self.settled.settled) != rows:
             raise ValueError(f"settled has {len(self.settled.settled)} problems; it must have {rows}")
-        for name, part in (parts | self.strategies | extrapolated).items():
+        policies = {f"policies.{name}": part for name, part in self.measured_policies.items()}
+        for name, part in (parts | self.strategies | extrapolated | policies).items():
             if not isinstance(part, UnknownPart) and len(part.accuracy) != rows:
                 raise ValueError(f"{name} has {len(part.accuracy)} rows of accuracies; it must have {rows}")
         self_consistency = self.strategies.get("sc")
@@ -146,6 +148,11 @@ class Profile(BaseModel):
     def searches(self) -> dict[str, Searches]:
         """The searches by name, such as ``beam+weighted``."""
         return {name: part for name, part in self.strategies.items() if isinstance(part, Searches)}
+
+    @property
+    def measured_policies(self) -> dict[str, PolicyPart]:
+        """The rules that stop early, by name, that were measured in a known form."""
+        return {name: part for name, part in self.policies.items() if isinstance(part, PolicyPart)}
 
     @property
     def odds_exponent(self) -> float | None:
@@ -264,7 +271,7 @@ class Profile(BaseModel):
         fields = {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
         present = [name for name in ("coverage", "caps", "settled") if content.get(name) is not None]
         fields |= {name: encode_part(content[name]) for name in present}
-        for key in ("strategies", "extrapolations"):
+        for key in ("strategies", "extrapolations", "policies"):
             parts = (f"{json.dumps(name)}: {encode_part(part)}" for name, part in content[key].items())
             fields[key] = "{" + ",\n".join(parts) + "}"
         records = (json.dumps(record, ensure_ascii=False) for record in content["per_problem"])
@@ -273,11 +280,13 @@ class Profile(BaseModel):
         write_output(path, ("{" + text + "}\n").encode())
 
 
-def encode_part(part: dict[str, Any]) -> str:
+def encode_part(part: Any) -> str:
     """Return a part as JSON with one line per problem, so that a change in one problem changes one line."""
+    if not isinstance(part, dict):
+        return json.dumps(part, ensure_ascii=False)
     fields = {key: json.dumps(value, ensure_ascii=False) for key, value in part.items()}
-    for name in ("accuracy", "settled", "right"):
-        if isinstance(part.get(name), list):
+    for name in ("accuracy", "settled", "right", "solutions"):
+        if isinstance(part.get(name), list) and isinstance(part[name][0], list):
             fields[name] = "[" + ",\n".join(json.dumps(row) for row in part[name]) + "]"
     return "{" + ", ".join(f"{json.dumps(key)}: {value}" for key, value in fields.items()) + "}"
 

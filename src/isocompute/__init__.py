@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from isocompute.api.frames import from_frame
     from isocompute.api.pilots import NextRowsResult, PilotResult, next_rows, pilot
     from isocompute.api.plans import PlanResult, plan
+    from isocompute.api.policies import PoliciesResult, policies
     from isocompute.api.profiles import FittedProfile, fit, load_profile
     from isocompute.api.runs import OpenedRun, import_run, open_run, sweep
     from isocompute.api.selection import SelectionResult, select
@@ -38,6 +39,7 @@ PUBLIC = {
     "OpenedRun": "isocompute.api.runs",
     "PilotResult": "isocompute.api.pilots",
     "PlanResult": "isocompute.api.plans",
+    "PoliciesResult": "isocompute.api.policies",
     "SelectionResult": "isocompute.api.selection",
     "SolveResult": "isocompute.api.solving",
     "curve": "isocompute.api.curves",
@@ -51,6 +53,7 @@ PUBLIC = {
     "open_run": "isocompute.api.runs",
     "pilot": "isocompute.api.pilots",
     "plan": "isocompute.api.plans",
+    "policies": "isocompute.api.policies",
     "select": "isocompute.api.selection",
     "solve": "isocompute.api.solving",
     "sweep": "isocompute.api.runs",
@@ -66,6 +69,7 @@ __all__ = [
     "OpenedRun",
     "PilotResult",
     "PlanResult",
+    "PoliciesResult",
     "SelectionResult",
     "SolveResult",
     "curve",
@@ -80,6 +84,7 @@ __all__ = [
     "open_run",
     "pilot",
     "plan",
+    "policies",
     "select",
     "solve",
     "sweep",
