@@ -75,12 +75,17 @@ class SolveResult(Result):
         ]
 
 
+def read_budget(budget: object) -> Budget:
+    """Return a budget that is given as text or as a number of solutions' worth."""
+    return Budget.parse(budget) if isinstance(budget, str) else read_budget_number(budget)
+
+
 def solve(
     questions: str | os.PathLike[str] | Sequence[str],
     out: str | os.PathLike[str],
     *,
     profile: ProfileSource,
-    budget: str | float,
+    budget: str | float | None = None,
     policy: str | None = None,
     threshold: float | None = None,
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
@@ -103,9 +108,10 @@ def solve(
             text of one question; or several texts.
         out: the run that the rows go into.
         profile: from `fit` or `load_profile`, a bundled profile's name, or a file.
-        budget: the most compute of a question, in any unit of `plan`.
-        policy: a rule that decides while it samples: certain, beta, window, doubling or weighted-beta.
-        threshold: the value of the rule's parameter at which it stops.
+        budget: compute of a question, in any unit of `plan`: of an allocation, of a policy on average, and at most of a
+            policy whose threshold is given. Only a policy file needs none.
+        policy: a rule that decides while it samples: certain, beta, window, doubling or weighted-beta; or a policy file.
+        threshold: the value of the rule's parameter at which it stops; the profile's for the budget if not given.
         config: a sweep file, a run or a mapping with the models, prompts and settings to use; those of the profile if
             not given.
         engine: the engine to use instead.
@@ -129,7 +135,7 @@ def solve(
         questions=questions,
         run=require_path(out, "out"),
         profile=load_profile(profile)._profile,
-        budget=Budget.parse(budget) if isinstance(budget, str) else read_budget_number(budget),
+        budget=None if budget is None else read_budget(budget),
         policy=policy,
         threshold=threshold,
         config=config,

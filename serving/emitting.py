@@ -39,6 +39,11 @@ def write_plan_sweep(plan: Plan, profile: Profile, path: str | os.PathLike[str])
         DataError: the file exists already, or cannot be written.
     """
     place, best = os.fspath(path), plan.recommendation
+    if PurePosixPath(place).suffix.lower() == ".json":
+        raise ConfigError(
+            f"'{place}': a plan writes a sweep file (.yaml); a policy file is written from the run's rows: isocompute "
+            "policies RUN -o policy.json."
+        )
     if PurePosixPath(place).suffix.lower() not in (".yaml", ".yml"):
         raise ConfigError(
             f"'{place}' must end in .yaml: the recommendation {best.strategy} {best.settings} is a fixed allocation, "

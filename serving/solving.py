@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
 from isocompute.errors import ConfigError, RunError
 from isocompute.fits.policies.policy import Policy
-from isocompute.planner.budget import Budget
-from isocompute.planner.costs.request import build_request
-from isocompute.planner.plan import Plan
-from isocompute.planner.priced_plan import make_priced_plan
-from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.registry import is_search
 from isocompute.runners import engines, scorers
-from isocompute.runners.config.sweep import POLICY_KEY, build_sweep, extract_sweep
+from isocompute.runners.config.sweep import POLICY_KEY, extract_sweep
 from isocompute.runners.display import Display, SilentDisplay
 from isocompute.runners.engines import Engine
 from isocompute.runners.grading import AnswerClasses
@@ -28,62 +22,22 @@ from isocompute.runners.scorers import Scorer
 from isocompute.runners.storage.files import check_output_path, write_output
 from isocompute.runners.storage.run import Run
 from isocompute.serving.answers import AnsweredQuestion, check_answers_path, encode_answers, find_answer_texts
+from isocompute.serving.approach import Approach, SolveRequest, choose_approach
 from isocompute.serving.fixed_allocation import (
     SPENT,
     ChosenAnswer,
     FixedStrategy,
-    build_fixed_sweep,
     choose_fixed_answers,
-    list_carried_strategies,
 )
-from isocompute.serving.policy_choice import build_policy, describe_policy
+from isocompute.serving.policy_choice import describe_policy
 from isocompute.serving.policy_sampler import PolicySampler
-from isocompute.serving.questions import Questions, read_questions
-from isocompute.serving.sampling_settings import SamplingSettings, read_sampling_settings
+from isocompute.serving.questions import read_questions
+from isocompute.serving.sampling_settings import read_sampling_settings
 from isocompute.serving.search_answers import build_selected_texts, choose_searched_answers, read_searches
 from isocompute.serving.spending import measure_spending, price_tokens
 
 ANSWERS_FILE = "answers.csv"
 """The name of the table of answers in a run's folder, if no other place is given."""
-
-
-@dataclass(frozen=True)
-class SolveRequest:
-    """A request for answers.
-
-    Args:
-        questions: a file of questions, the text of one, or several texts.
-        run: the run that the rows go into.
-        profile: the profile.
-        budget: the most compute of a question.
-        policy: name of a rule; the plan's recommended allocation if None.
-        threshold: the rule's.
-        config: a sweep file, a run or a mapping with models and prompts; those of the profile if None.
-        engine: the engine to use instead.
-        urls: addresses of servers.
-        prices: prices of tokens, for budgets in dollars.
-        columns: a file's column → ``question``, ``answer`` or ``id``.
-        answers: where the table of answers goes; ``answers.csv`` in the run's folder if None.
-        width: solutions of a question that a policy samples side by side.
-        seed: of all draws.
-        keep_going: whether to go on even if none of the first answers can be read.
-    """
-
-    questions: str | os.PathLike[str] | Sequence[str]
-    run: str
-    profile: Profile
-    budget: Budget
-    policy: str | None = None
-    threshold: float | None = None
-    config: str | os.PathLike[str] | Mapping[str, Any] | None = None
-    engine: str | None = None
-    urls: Sequence[str] = ()
-    prices: str | Mapping[str, Any] | None = None
-    columns: Mapping[str, str] | None = None
-    answers: str | None = None
-    width: int = 1
-    seed: int = 0
-    keep_going: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,11 +48,11 @@ class SolvedQuestions:
         run: path of the run.
         table: path of the table of answers.
         profile: name of the profile.
-        budget: the most compute of a question, in x.
+        budget: the compute of a question that was asked for, in x; None of a policy file, which has its own.
         strategy: the strategy or the rule.
         settings: its numbers, in words.
-        expected_accuracy: the plan's expectation on new problems; None for a policy that was not measured.
-        expected_compute: the plan's compute of a question, in x; None likewise.
+        expected_accuracy: what was expected on new problems; None for a policy that was not measured.
+        expected_compute: mean compute of a question that was expected, in x; None likewise.
         answers: the answers in the order of the questions.
         sampled: number of rows that were sampled now.
         failed: number of failures now, by status.
@@ -108,7 +62,7 @@ class SolvedQuestions:
     run: str
     table: str
     profile: str
-    budget: float
+    budget: float | None
     strategy: str
     settings: str
     expected_accuracy: float | None
@@ -129,17 +83,6 @@ class SolvedQuestions:
         """Share of the answers that are right, among the questions with a right answer; None without any."""
         graded = [each.correct for each in self.answers if each.correct is not None]
         return fmean(graded) if graded else None
-
-
-@dataclass(frozen=True)
-class _Carried:
-    """The choice that is carried out: a fixed strategy or a policy, and the keys of the sweep that bounds its rows."""
-
-    fixed: FixedStrategy | None
-    policy: Policy | None
-    plan: Plan
-    sweep: dict[str, Any]
-    notes: list[str]
 
 
 def solve_questions(
@@ -172,9 +115,9 @@ def solve_questions(
     settings = read_sampling_settings(request.config, request.profile, request.engine, request.urls)
     grader = settings.grader if settings.grader is not None else (request.profile.sampling or {}).get("grader")
     questions = read_questions(request.questions, grader, settings.columns, request.columns)
-    carried = choose_carried(request, settings, questions)
+    carried = choose_approach(request, settings)
     refuse_other_policy(Run(request.run), carried.policy)
-    ready = prepare_task(build_sweep(carried.sweep), questions.task)
+    ready = prepare_task(carried.build_sweep(settings, request, questions.block), questions.task)
     ready.manifest["solve"] = describe_request(request, carried)
     if carried.policy is not None:
         ready.manifest[POLICY_KEY] = describe_policy(carried.policy)
@@ -188,48 +131,6 @@ def solve_questions(
             answers, sampled, failed = sample_allocation(ready, carried.fixed, request, display, load, load_scorer)
         write_output(table, encode_answers(answers, table))
     return build_solved(request, carried, table, answers, sampled, failed)
-
-
-def choose_carried(request: SolveRequest, settings: SamplingSettings, questions: Questions) -> _Carried:
-    """Choose what is carried out, from the plan at the budget.
-
-    Raises:
-        ConfigError: the policy is unknown, or nothing can be carried out.
-        BudgetError: the budget does not pay for one solution.
-    """
-    profile, notes = request.profile, list[str]()
-    prices = os.fspath(request.prices) if isinstance(request.prices, os.PathLike) else request.prices
-    priced = build_request(request.budget, prices=prices)
-    plan = make_priced_plan(profile, priced)
-    if request.policy is not None:
-        policy = build_policy(
-            request.policy, request.threshold, plan.budget, profile, settings.sweep.verifier is not None
-        )
-        content = dict(settings.content) | {"run": request.run, "seed": request.seed, "solutions": policy.solutions}
-        content |= {"task": questions.block.model_dump(mode="json", exclude_defaults=True)}
-        content.pop("scorer", None)
-        if policy.verifications:
-            content["verifications"] = policy.verifications
-        else:
-            content.pop("verifier", None)
-        return _Carried(None, policy, plan, content, notes)
-    if request.threshold is not None:
-        raise ConfigError("--threshold belongs to a policy; name one with --policy.")
-    carried = list_carried_strategies(profile, settings)
-    best = plan.recommendation
-    if best.strategy not in carried:
-        limited = profile.model_copy(
-            update={"strategies": {name: profile.strategies[name] for name in carried}, "extrapolations": {}}
-        )
-        first, plan = best, make_priced_plan(limited, priced)
-        best = plan.recommendation
-        notes.append(
-            f"The plan recommends {first.strategy} {first.settings}, which cannot be carried out with these models; "
-            f"carried out is the best that can: {best.strategy} {best.settings}."
-        )
-    fixed = FixedStrategy(best.strategy, best.numbers, profile.odds_exponent or 1.0)
-    content = build_fixed_sweep(settings, fixed, request.run, questions.block, request.seed)
-    return _Carried(fixed, None, plan, content, notes)
 
 
 def refuse_other_policy(run: Run, policy: Policy | None) -> None:
@@ -334,37 +235,33 @@ def is_right_answer(ready: PreparedSweep, gold: str, answer: str | None) -> bool
     return answer is not None and answer == AnswerClasses(ready.grader, gold).gold
 
 
-def describe_request(request: SolveRequest, carried: _Carried) -> dict[str, Any]:
+def describe_request(request: SolveRequest, carried: Approach) -> dict[str, Any]:
     """Return what a manifest says of the request."""
     fixed = carried.fixed
     strategy = {"strategy": fixed.name, "numbers": dict(fixed.numbers)} if fixed is not None else {}
-    return {"profile": request.profile.name, "budget": carried.plan.budget, "width": request.width, **strategy}
+    return {"profile": request.profile.name, "budget": carried.budget, "width": request.width, **strategy}
 
 
 def build_solved(
     request: SolveRequest,
-    carried: _Carried,
+    carried: Approach,
     table: str,
     answers: list[AnsweredQuestion],
     sampled: int,
     failed: dict[str, int],
 ) -> SolvedQuestions:
     """Return the answers with what led to them."""
-    plan, fixed, policy = carried.plan, carried.fixed, carried.policy
-    strategy, settings = ("", "") if fixed is None else (fixed.name, fixed.settings)
-    if policy is not None:
-        strategy, settings = policy.rule, describe_policy(policy).partition(" ")[2]
     return SolvedQuestions(
         run=request.run,
         table=table,
         profile=request.profile.name,
-        budget=plan.budget,
-        strategy=strategy,
-        settings=settings,
-        expected_accuracy=plan.expected_accuracy if fixed is not None else None,
-        expected_compute=plan.recommendation.compute if fixed is not None else None,
+        budget=carried.budget,
+        strategy=carried.name,
+        settings=carried.settings,
+        expected_accuracy=carried.expected_accuracy,
+        expected_compute=carried.expected_compute,
         answers=answers,
         sampled=sampled,
         failed=failed,
-        notes=carried.notes,
+        notes=list(carried.notes),
     )

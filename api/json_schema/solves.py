@@ -46,16 +46,16 @@ class SolveJson(CommandJson):
     """The file of the table of answers."""
     profile: str
     """Name of the profile."""
-    budget: float
-    """The most compute of a question, in x."""
+    budget: float | None
+    """The compute of a question that was asked for, in x; null of a policy file, which has its own."""
     strategy: str
     """The strategy of the plan, or the rule of the policy."""
     settings: str
     """Its numbers, in words."""
     expected_accuracy: Fraction | None
-    """The plan's expectation on new problems; null for a policy without a measurement."""
+    """Accuracy that was expected on new problems; null for a policy without a measurement."""
     expected_compute: float | None
-    """The plan's compute of a question, in x; null likewise."""
+    """Mean compute of a question that was expected, in x; null likewise."""
     mean_compute: float | None
     """Mean compute of the questions, in x; null where it is unknown."""
     accuracy: Fraction | None

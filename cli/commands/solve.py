@@ -26,19 +26,30 @@ def solve(
         typer.Option("--profile", "-p", help="A file from `fit`, or a bundled profile's name.", show_default=False),
     ],
     budget: Annotated[
-        str,
-        typer.Option("--budget", "-b", help="Most compute of a question, in any unit of `plan`.", show_default=False),
-    ],
+        str | None,
+        typer.Option(
+            "--budget",
+            "-b",
+            help="Compute of a question, in any unit of `plan`; of a policy on average.",
+            show_default=False,
+        ),
+    ] = None,
     policy: Annotated[
         str | None,
         typer.Option(
-            help="Decide while sampling: certain, beta, window, doubling, weighted-beta. Default: the plan's fixed "
-            "allocation.",
+            metavar="RULE|FILE.json",
+            help="Decide while sampling: certain, beta, window, doubling, weighted-beta, or a policy file. Default: the "
+            "plan's fixed allocation.",
             show_default=False,
         ),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="Where the policy stops, such as 0.95 for beta.", show_default=False)
+        float | None,
+        typer.Option(
+            help="Where the rule stops, such as 0.95 for beta; the budget is then its most. Default: the profile's for "
+            "the budget.",
+            show_default=False,
+        ),
     ] = None,
     config: Annotated[
         str | None,
@@ -93,7 +104,9 @@ def solve(
 
       isocompute solve questions.csv -o answers --profile mine.json --budget 32x
       isocompute solve "What is 17 * 23?" -o answers --profile mine.json --budget 8x --url http://localhost:8000/v1
+      isocompute solve questions.jsonl -o answers -p mine.json -b 32x --policy weighted-beta
       isocompute solve questions.jsonl -o answers -p mine.json -b 32x --policy beta --threshold 0.95 --json
+      isocompute solve questions.jsonl -o answers -p mine.json --policy policy.json
       isocompute solve questions.csv -o answers -p mine.json -b 32x --config sweep.yaml --answers answers.parquet
     """
     from isocompute.cli.screens.import_run import parse_columns_option
@@ -110,7 +123,7 @@ def solve(
         questions=questions,
         run=output,
         profile=read_profile(profile),
-        budget=Budget.parse(budget),
+        budget=None if budget is None else Budget.parse(budget),
         policy=policy,
         threshold=threshold,
         config=config,

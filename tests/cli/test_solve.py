@@ -70,7 +70,7 @@ def test_answers_are_printed_and_written(command, questions, models, tmp_path):
 
 
 def test_ctrl_c_leaves_a_run_that_goes_on(command, questions, models, tmp_path):
-    more = ("--policy", "certain")
+    more = ("--policy", "certain", "--threshold", "6")
     stopped = tmp_path / "stopped"
     process = subprocess.Popen(
         [sys.executable, "-m", "isocompute.cli.main", *words(questions, stopped, models, *more)],
@@ -125,7 +125,7 @@ def test_a_plan_writes_no_sweep_file_over_another(refused, tmp_path):
     arguments = ("plan", "--budget", "8x", "--profile", "lab-both-small", "--emit")
     assert refused(*arguments, path) == f"'{path}' exists already and is not overwritten; name another file."
     assert path.read_text() == "mine"
-    assert refused(*arguments, tmp_path / "policy.json").endswith("and a sweep file carries it out.")
+    assert refused(*arguments, tmp_path / "policy.json").endswith("isocompute policies RUN -o policy.json.")
 
 
 def test_a_profile_of_means_gives_a_sweep_file_to_fill_in(command, tmp_path):

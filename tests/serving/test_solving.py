@@ -109,7 +109,7 @@ def test_asking_again_samples_nothing(ask, scripted):
 @pytest.mark.parametrize("kind", ["beta", "doubling", "weighted-beta"])
 def test_a_policy_replayed_on_the_rows_does_what_was_done(ask, scripted, lab_profile, kind):
     solved = solve_questions(ask(**POLICIES[kind]), load=scripted())
-    policy = build_policy(POLICIES[kind]["policy"], POLICIES[kind]["threshold"], 8.0, lab_profile, True)
+    policy = build_policy(POLICIES[kind]["policy"], POLICIES[kind]["threshold"], 8.0, lab_profile.lam, True)
     run = Run(solved.run)
     solutions, verifications = run.read_frame(SOLUTIONS_TABLE), run.read_frame(VERIFICATIONS_TABLE)
     for each in solved.answers:
@@ -215,11 +215,50 @@ def test_a_solution_that_fails_is_passed_over_and_asked_for_again(ask, scripted)
 
 def test_answers_that_nothing_can_read_stop_it_early(ask, scripted):
     with pytest.raises(EngineError, match="No answer can be read in the first 40 solutions"):
-        solve_questions(ask("64x", policy="certain"), load=scripted(lambda prompt, seed: "lost"))
+        solve_questions(ask("64x", policy="certain", threshold=64), load=scripted(lambda prompt, seed: "lost"))
     solved = solve_questions(
-        ask(run="on", policy="certain", keep_going=True), load=scripted(lambda prompt, seed: "lost")
+        ask(run="on", policy="certain", threshold=8, keep_going=True), load=scripted(lambda prompt, seed: "lost")
     )
     assert {each.answer for each in solved.answers} == {None}
+
+
+@pytest.fixture
+def policy_file(lab_profile, tmp_path):
+    """A policy file of the value rule, learnt on a few made-up problems, and one of a rule that votes."""
+    from isocompute.fits.policies.value_model import ValueModel
+    from isocompute.planner.policies.policy_file import LearntOn, MeasuredPolicy, PolicyFile, write_policy_file
+
+    def write(rule: str, threshold: float, model: ValueModel | None = None, **changes: object) -> str:
+        measured = MeasuredPolicy(
+            accuracy=0.5, compute=4, percentile_95=8, solutions=3, verifications=0, depth=3, same_answer=0.9
+        )
+        learnt = LearntOn(run="lab", problems=8, digest="0", solutions=8)
+        fields = {"solutions": 6, "parameter": "p", "models": lab_profile.models} | changes
+        policy = PolicyFile(
+            rule=rule, threshold=threshold, learnt_on=learnt, measured=measured,
+            answer_model=None if model is None else model.to_dict(), **fields,
+        )  # fmt: skip
+        write_policy_file(policy, str(tmp_path / "policy.json"))
+        return str(tmp_path / "policy.json")
+
+    return write
+
+
+def test_a_policy_file_has_its_own_threshold_and_budget(ask, scripted, policy_file):
+    request = replace(ask(policy=policy_file("beta", 0.8)), budget=None)
+    solved = solve_questions(request, load=scripted())
+    assert (solved.strategy, solved.settings, solved.budget) == ("beta", "at 0.8, at most 6 solutions", None)
+    assert (solved.expected_accuracy, solved.expected_compute) == (0.5, 4)
+    assert "The policy was learnt with the solver 'data/lab/solver', and 'solver' is used." in solved.notes
+    same = solve_questions(ask("6x", run="same", policy="beta", threshold=0.8), load=scripted())
+    assert solved.answers == same.answers
+
+
+def test_a_rule_takes_the_threshold_that_the_profile_has_for_a_budget(ask, scripted, lab_profile):
+    option = next(each for each in iso.plan(lab_profile.name, "16x")._plan.policies if each.rule == "beta")
+    solved = solve_questions(ask("16x", policy="beta"), load=scripted())
+    assert solved.settings == f"at {option.threshold:g}, at most {option.most_solutions} solutions"
+    assert (solved.expected_accuracy, solved.expected_compute) == (option.accuracy, option.compute)
 
 
 def test_waves_sample_side_by_side(ask, scripted):
@@ -269,8 +308,10 @@ def test_a_strategy_without_its_models_is_replaced_by_the_next_best(ask, scripte
     [
         ({"budget": "0.5x"}, BudgetError, "does not pay for one solution"),
         ({"budget": "2x", "policy": "weighted-beta", "threshold": 0.9}, BudgetError, "one solution of the policy"),
-        ({"policy": "magic"}, ConfigError, "The policy 'magic' is unknown; there are: certain, beta"),
-        ({"policy": "beta"}, ConfigError, "needs --threshold, the probability that the leader leads"),
+        ({"policy": "magic"}, ConfigError, "The policy 'magic' is unknown here; there are: certain, beta"),
+        ({"budget": "1.5x", "policy": "beta"}, ConfigError, "has no measurement of the policy beta within 1.5x"),
+        ({"policy": "value"}, ConfigError, "others come from a file of isocompute policies RUN -o policy.json"),
+        ({"policy": "none.json"}, ConfigError, "has its own budget and threshold"),
         ({"threshold": 0.9}, ConfigError, "belongs to a policy"),
         ({"config": None}, ConfigError, "does not say with which models"),
         ({"config": {"engine": "openai"}}, ConfigError, "the key 'solver' is missing"),
