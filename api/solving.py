@@ -14,7 +14,8 @@ from isocompute.errors import ConfigError
 from isocompute.planner.budget import Budget, format_compute
 from isocompute.runners.parsing.printable import format_count, format_error_value
 from isocompute.serving.answers import build_answers_frame
-from isocompute.serving.solving import SolvedQuestions, SolveRequest, solve_questions
+from isocompute.serving.approach import SolveRequest
+from isocompute.serving.solving import SolvedQuestions, solve_questions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,9 +109,10 @@ def solve(
             text of one question; or several texts.
         out: the run that the rows go into.
         profile: from `fit` or `load_profile`, a bundled profile's name, or a file.
-        budget: compute of a question, in any unit of `plan`: of an allocation, of a policy on average, and at most of a
-            policy whose threshold is given. Only a policy file needs none.
-        policy: a rule that decides while it samples: certain, beta, window, doubling or weighted-beta; or a policy file.
+        budget: compute of a question, in any unit of `plan`: of an allocation, of a policy on average, and at most of
+            a policy whose threshold is given. Only a policy file needs none.
+        policy: a rule that decides while it samples, certain, beta, window, doubling or weighted-beta, or a policy
+            file.
         threshold: the value of the rule's parameter at which it stops; the profile's for the budget if not given.
         config: a sweep file, a run or a mapping with the models, prompts and settings to use; those of the profile if
             not given.

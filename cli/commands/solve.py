@@ -38,8 +38,8 @@ def solve(
         str | None,
         typer.Option(
             metavar="RULE|FILE.json",
-            help="Decide while sampling: certain, beta, window, doubling, weighted-beta, or a policy file. Default: the "
-            "plan's fixed allocation.",
+            help="Decide while sampling: certain, beta, window, doubling, weighted-beta, or a policy file. Default: "
+            "the plan's fixed allocation.",
             show_default=False,
         ),
     ] = None,
@@ -116,7 +116,8 @@ def solve(
     from isocompute.planner.profile import read_profile
     from isocompute.runners.display import LiveDisplay
     from isocompute.runners.storage.files import refuse_memory_path
-    from isocompute.serving.solving import SolveRequest, solve_questions
+    from isocompute.serving.approach import SolveRequest
+    from isocompute.serving.solving import solve_questions
 
     refuse_memory_path(output)
     request = SolveRequest(

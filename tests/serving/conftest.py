@@ -9,7 +9,7 @@ import pytest
 from isocompute.planner.budget import Budget
 from isocompute.planner.profile import Profile, read_profile
 from isocompute.runners.tasks import make_lab_problems
-from isocompute.serving.solving import SolveRequest
+from isocompute.serving.approach import SolveRequest
 
 ROLE = {"parameters": 860416, "options": {"urls": ["http://localhost:1/v1"]}}
 

@@ -254,6 +254,12 @@ def test_a_policy_file_has_its_own_threshold_and_budget(ask, scripted, policy_fi
     assert solved.answers == same.answers
 
 
+def test_a_rule_without_a_measurement_needs_a_threshold(ask, scripted, lab_profile):
+    unmeasured = lab_profile.model_copy(update={"policies": {}})
+    with pytest.raises(ConfigError, match="no measurement of the policy beta within 8x; give --threshold"):
+        solve_questions(ask(policy="beta", profile=unmeasured), load=scripted())
+
+
 def test_a_rule_takes_the_threshold_that_the_profile_has_for_a_budget(ask, scripted, lab_profile):
     option = next(each for each in iso.plan(lab_profile.name, "16x")._plan.policies if each.rule == "beta")
     solved = solve_questions(ask("16x", policy="beta"), load=scripted())
@@ -309,7 +315,6 @@ def test_a_strategy_without_its_models_is_replaced_by_the_next_best(ask, scripte
         ({"budget": "0.5x"}, BudgetError, "does not pay for one solution"),
         ({"budget": "2x", "policy": "weighted-beta", "threshold": 0.9}, BudgetError, "one solution of the policy"),
         ({"policy": "magic"}, ConfigError, "The policy 'magic' is unknown here; there are: certain, beta"),
-        ({"budget": "1.5x", "policy": "beta"}, ConfigError, "has no measurement of the policy beta within 1.5x"),
         ({"policy": "value"}, ConfigError, "others come from a file of isocompute policies RUN -o policy.json"),
         ({"policy": "none.json"}, ConfigError, "has its own budget and threshold"),
         ({"threshold": 0.9}, ConfigError, "belongs to a policy"),
