@@ -1,6 +1,6 @@
 """Promises and outcomes of `isocompute solve` on problems of the lab that are generated anew.
 
-    python -m experiments.policies.solve_promises [--problems 200] [--engine transformers] [--runs FOLDER] [--rule value]
+    python -m experiments.policies.solve_promises [--problems 200] [--engine transformers] [--runs FOLDER]
 
 At 8x, 32x and 128x, a plan's fixed allocation and a policy answer the same new problems, of the levels of the run that
 the promises come from. Promise minus outcome, of accuracy and of mean compute, has an interval that counts both samples
@@ -192,12 +192,12 @@ def build_page(rows: list[str], problems: int, rule: str, engine: str | None) ->
             f"{problems} problems of the lab, generated anew (seed {SEED}, as many of each level as in the run), were "
             f"answered with the models of the profile `{PROFILE}`"
             + (f" in {engine}" if engine else "")
-            + f": at each budget by the plan's fixed allocation, and by the policy `{rule}`, learnt on `{RUN}` for that "
-            "mean compute. The promise is the plan's expected accuracy and compute, or the policy's measurements on "
+            + f": at each budget by the plan's fixed allocation, and by the policy `{rule}`, learnt on `{RUN}` for "
+            "that mean compute. The promise is the plan's expected accuracy and compute, or the policy's measurements on "
             "problems on which its threshold was not chosen. Promise minus outcome in points and in x, with intervals "
             "that count both samples of problems and hold for all six settings together with 95 % probability.",
             "",
-            "| budget | carried out | promised | right, % | difference | inside | promised | compute | difference | inside |",
+            "| budget | carried out | promised | right, % | difference | inside | promised | compute | difference | in |",
             "|---|---|---|---|---|---|---|---|---|---|",
             *rows,
             "",
