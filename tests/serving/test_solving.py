@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,13 @@ from isocompute.errors import BudgetError, ConfigError, EngineError, RunError
 from isocompute.runners.engines import Completion
 from isocompute.runners.storage.check import check_run
 from isocompute.runners.storage.run import Run
-from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
+from isocompute.runners.storage.schema import PROBLEMS_TABLE, SEARCHES_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 from isocompute.serving.policy_choice import build_policy
 from isocompute.serving.question_progress import QuestionProgress
 from isocompute.serving.solving import solve_questions
 from isocompute.serving.spending import price_tokens
+
+LAB = Path(__file__).resolve().parents[2] / "data" / "lab"
 
 POLICIES = {
     "fixed": {},
@@ -150,6 +153,32 @@ def test_a_fixed_allocation_chooses_what_select_chooses(ask, scripted, lab_profi
             profile="lab-both-small",
         )
         assert each.answer == chosen.answer
+
+
+@pytest.mark.parametrize("strategy", ["bon", "prm-weighted", "beam+weighted", "rebase+weighted"])
+def test_scored_strategies_and_searches_are_carried_out(ask, stepping, lab_profile, strategy):
+    only = {name: part for name, part in lab_profile.strategies.items() if name in ("sc", strategy)}
+    profile = lab_profile.model_copy(update={"strategies": only, "extrapolations": {}})
+    scorer = {"kind": "lab", "model": str(LAB / "prm"), "engine": "transformers", "aggregate": "prod"}
+    config = {**ask().config, "scorer": scorer, "step": "\n"}
+    engine, scores = stepping()
+    request = ask("12x", profile=profile, config=config)
+    solved = solve_questions(request, load=engine, load_scorer=scores)
+    assert solved.strategy == strategy
+    run = Run(solved.run)
+    report = check_run(run)
+    assert report.is_whole
+    assert not any(report.missing.values())
+    assert {each.stopped for each in solved.answers} == {"allocation spent"}
+    for each in solved.answers:
+        assert each.answer is not None
+        assert each.compute > 0
+    if strategy.endswith("+weighted"):
+        searches = run.read_frame(SEARCHES_TABLE).set_index("problem_id")
+        assert [each.answer for each in solved.answers] == [searches.loc[each.id, "answer"] for each in solved.answers]
+        assert sum(each.completion_tokens for each in solved.answers) == searches["generated_tokens"].sum()
+    again = solve_questions(request, load=engine, load_scorer=scores)
+    assert (again.sampled, again.answers) == (0, solved.answers)
 
 
 def test_questions_without_a_right_answer_are_neither_right_nor_wrong(ask, scripted):
