@@ -283,6 +283,20 @@ def test_a_policy_file_has_its_own_threshold_and_budget(ask, scripted, policy_fi
     assert solved.answers == same.answers
 
 
+def test_the_value_rule_goes_on_after_a_stop_and_says_how_probably_it_is_right(ask, scripted):
+    def make(run: str):
+        return replace(ask(run=run, policy=str(Path(__file__).with_name("value_policy.json"))), budget=None)
+
+    whole = solve_questions(make("whole"), load=scripted())
+    assert all(0 < each.p_right < 1 for each in whole.answers)
+    assert any(each.solutions > 2 for each in whole.answers)
+    with pytest.raises(Interrupted):
+        solve_questions(make("stopped"), load=stop_after(scripted, 11))
+    resumed = solve_questions(make("stopped"), load=scripted())
+    assert resumed.answers == whole.answers
+    assert resumed.sampled == whole.sampled - 11
+
+
 def test_a_rule_without_a_measurement_needs_a_threshold(ask, scripted, lab_profile):
     unmeasured = lab_profile.model_copy(update={"policies": {}})
     with pytest.raises(ConfigError, match="no measurement of the policy beta within 8x; give --threshold"):
