@@ -64,7 +64,7 @@ class SolveRequest:
 
 @dataclass(frozen=True)
 class Approach:
-    """What is carried out, a fixed strategy or a policy, and what is expected of it.
+    """A fixed strategy or a policy that is carried out, and what is expected of it.
 
     Args:
         fixed: the strategy with its numbers; None of a policy.
@@ -138,7 +138,7 @@ def choose_approach(request: SolveRequest, settings: SamplingSettings) -> Approa
     if request.policy is None:
         if request.threshold is not None:
             raise ConfigError("--threshold belongs to a policy; name one with --policy.")
-        plan, notes = replan_feasible(plan, request.profile, settings, priced)
+        plan, notes = choose_feasible_plan(plan, request.profile, settings, priced)
         best = plan.recommendation
         fixed = FixedStrategy(best.strategy, best.numbers, request.profile.odds_exponent or 1.0)
         return Approach(fixed, None, plan.budget, plan.expected_accuracy, best.compute, notes)
@@ -149,7 +149,7 @@ def choose_approach(request: SolveRequest, settings: SamplingSettings) -> Approa
     return Approach(None, policy, plan.budget, option.accuracy, option.compute)
 
 
-def replan_feasible(
+def choose_feasible_plan(
     plan: Plan, profile: Profile, settings: SamplingSettings, priced: Any
 ) -> tuple[Plan, tuple[str, ...]]:
     """Return a plan whose recommendation can be carried out with these models, and a note if it is another one."""
