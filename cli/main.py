@@ -27,6 +27,7 @@ from isocompute.cli.commands import (
     plan,
     policies,
     runs,
+    solve,
     sweep,
     tasks,
     tree,
@@ -59,6 +60,7 @@ for module in (
     evaluate,
     policies,
     figures,
+    solve,
 ):
     app.add_typer(module.commands)
 

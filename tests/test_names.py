@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("api", "cli", "figures", "fits", "planner", "runners", "testing")
+PACKAGES = ("api", "cli", "figures", "fits", "planner", "runners", "serving", "testing")
 MOST_ONE_WORD = 0.25
 
 # The first word of a function's name says what it does.
@@ -48,6 +48,7 @@ COMMANDS = frozenset(
         "policies",
         "runs",
         "select",
+        "solve",
         "sweep",
         "tasks",
         "tree",
