@@ -1,0 +1,287 @@
+"""How a request's budget is spent: the plan's fixed allocation, or a policy within the budget."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import OrderedDict
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from isocompute.errors import IsocomputeError
+from isocompute.fits.policies.policy import Policy
+from isocompute.planner.budget import Budget, format_compute
+from isocompute.planner.costs.request import build_request
+from isocompute.planner.costs.usage import REQUESTS, measure_usage
+from isocompute.planner.plan import Plan
+from isocompute.planner.priced_plan import make_priced_plan
+from isocompute.planner.profile import Profile
+from isocompute.planner.strategies.registry import STRATEGIES
+from isocompute.serving.endpoint.allocation import Decider, FixedAllocation
+from isocompute.serving.endpoint.errors import ApiError
+from isocompute.serving.endpoint.ledger import Prices
+from isocompute.serving.endpoint.options import FIXED, OFF, Options
+
+MOST_PLANS = 256
+"""Plans that are kept; a budget is rounded down to three digits, so that few are made."""
+
+MOST_SOLUTIONS = 1024
+
+PUBLISHED_THRESHOLDS = {"beta": 0.95, "weighted-beta": 0.95, "doubling": 0.75, "window": 5.0}
+"""Rule → the threshold of its publication, for a rule without one; ``certain`` has none to choose."""
+
+
+@dataclass(frozen=True)
+class Spending:
+    """How a request's compute is spent.
+
+    Args:
+        decider: decides the steps and the answer.
+        name: its name and numbers.
+        most: the most compute, in x, if every call is as long as it is on average; None if λ is unknown.
+        mean: the compute on average over the profile's problems, in x; None if it was not measured.
+        accuracy: the accuracy to expect, 0 … 1; None if it is not known.
+        notes: what the client should know.
+    """
+
+    decider: Decider
+    name: str
+    most: float | None
+    mean: float | None
+    accuracy: float | None
+    notes: tuple[str, ...] = ()
+
+
+SINGLE_CALL = Spending(FixedAllocation("sc", 1), OFF, 1.0, 1.0, None)
+"""One call, that is passed through."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What the server does where a request does not say.
+
+    Args:
+        budget: compute of a request.
+        policy: a rule, or ``fixed``.
+        threshold: the rule's.
+        most_budget: the most compute that a request may ask for, in x; None for what the profile measured.
+        prices, device, batch: settings of the cost models, as of ``isocompute plan``.
+    """
+
+    budget: Budget
+    policy: str = FIXED
+    threshold: float | None = None
+    most_budget: float | None = None
+    prices: str | None = None
+    device: str | None = None
+    batch: int | None = None
+
+
+@dataclass
+class PlanBook:
+    """The plans of a server, made from its profile and kept.
+
+    Args:
+        profile: the measurements.
+        roles: the roles that have a server.
+        defaults: what is done where a request does not say.
+    """
+
+    profile: Profile
+    roles: Collection[str]
+    defaults: Defaults
+    _plans: OrderedDict[Options, asyncio.Future[Plan]] = field(default_factory=OrderedDict)
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "plans"))
+
+    def __post_init__(self) -> None:
+        self.profile = keep_served_strategies(self.profile, self.roles)
+
+    async def find_spending(self, options: Options) -> Spending:
+        """Return how a request's compute is spent; a plan is made in a thread, once.
+
+        Raises:
+            ApiError: 400, the budget or the target cannot be met.
+        """
+        if self.choose_policy(options) == OFF:
+            return SINGLE_CALL
+        key = round_options(options)
+        if key not in self._plans:
+            self._plans[key] = asyncio.get_running_loop().run_in_executor(self._thread, self.make_plan, key)
+            while len(self._plans) > MOST_PLANS:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(key)
+        return self.make_spending(await asyncio.shield(self._plans[key]), options)
+
+    def choose_policy(self, options: Options) -> str:
+        """Return the name of a request's policy."""
+        return options.policy or self.defaults.policy
+
+    def make_spending(self, plan: Plan, options: Options) -> Spending:
+        """Return how the budget of a plan is spent.
+
+        Raises:
+            ApiError: 400, the policy cannot be carried out.
+        """
+        chosen = self.choose_policy(options)
+        if chosen == FIXED:
+            return self.describe_allocation(plan)
+        try:
+            return self.describe_policy(chosen, options.threshold, plan)
+        except IsocomputeError as error:
+            raise ApiError(400, str(error), param="isocompute.policy", code="no_policy") from None
+
+    def make_plan(self, options: Options) -> Plan:
+        """Return the plan of a request's budget or target.
+
+        Raises:
+            ApiError: 400, there is none, or the budget is larger than the server allows.
+        """
+        try:
+            plan = self.compute_plan(options)
+        except IsocomputeError as error:
+            param = "isocompute.target" if options.target is not None else "isocompute.budget"
+            raise ApiError(400, str(error), param=param, code="no_plan") from None
+        most = self.defaults.most_budget
+        if most is not None and plan.budget > most * (1 + 1e-9):
+            raise ApiError(
+                400,
+                f"The budget is {format_compute(plan.budget)}; this server allows at most {format_compute(most)} a "
+                "request.",
+                param="isocompute.budget",
+                code="budget_too_large",
+            )
+        return plan
+
+    def compute_plan(self, options: Options) -> Plan:
+        """Return the plan, whatever the server allows."""
+        defaults = self.defaults
+        most = None if defaults.most_budget is None else Budget(defaults.most_budget)
+        budget = options.budget or (defaults.budget if options.target is None else most)
+        request = build_request(
+            budget,
+            prices=defaults.prices,
+            device=defaults.device,
+            batch=defaults.batch,
+            target=options.target,
+        )
+        return make_priced_plan(self.profile, request)
+
+    def describe_allocation(self, plan: Plan) -> Spending:
+        """Return the plan's recommendation."""
+        best = plan.recommendation
+        S, V = best.numbers["S"], best.numbers.get("V", 0)
+        trust = self.profile.odds_exponent or 1.0
+        decider = FixedAllocation(best.strategy, S, V, trust)
+        most = compute_most(S, V, self.profile.lam)
+        return Spending(decider, f"{best.strategy} {best.settings}", most, best.compute, plan.expected_accuracy)
+
+    def describe_policy(self, rule: str, threshold: float | None, plan: Plan) -> Spending:
+        """Return a policy that spends at most the plan's budget.
+
+        Raises:
+            ApiError: 400, the rule verifies and there is no verifier.
+        """
+        notes: list[str] = []
+        lam = self.profile.lam
+        is_weighted = rule.startswith("weighted")
+        if is_weighted and "verifier" not in self.roles:
+            raise ApiError(400, f"The policy {rule} verifies, and this server has no verifier.", param="isocompute.policy")
+        price = 1 + (lam or 0.0) if is_weighted else 1.0
+        S = max(1, min(math.floor(plan.budget / price + 1e-9), MOST_SOLUTIONS))
+        if threshold is None and rule == self.defaults.policy:
+            threshold = self.defaults.threshold
+        if threshold is None and rule == "certain":
+            threshold = float(S)
+        elif threshold is None:
+            threshold = PUBLISHED_THRESHOLDS[rule]
+            notes.append(f"The threshold {threshold:g} of {rule} is the published one, not learnt on this task.")
+        policy = Policy(rule, threshold, S, lam)
+        most = compute_most(S, policy.verifications, lam)
+        return Spending(policy, f"{rule} {threshold:g} within S={S}", most, None, None, tuple(notes))
+
+    def read_prices(self) -> Prices:
+        """Return what the tokens of each role cost, from the profile."""
+        tokens = {}
+        for role, usage in measure_usage(self.profile).items():
+            if usage.completion is not None and usage.completion.mean() > 0:
+                tokens[role] = float(usage.completion.mean())
+        return Prices(tokens, {"solver": 1.0, "verifier": self.profile.lam})
+
+    def describe_cost(self) -> list[str]:
+        """Return the lines of ``serve --dry-run``: what a request costs at most and on average.
+
+        Raises:
+            ApiError: the server's own budget cannot be planned.
+        """
+        options = Options()
+        spending = SINGLE_CALL
+        if self.choose_policy(options) != OFF:
+            spending = self.make_spending(self.make_plan(round_options(options)), options)
+        decider, tokens = spending.decider, self.read_prices().tokens
+        S, V = decider.solutions, decider.verifications
+        lines = [
+            f"A request without options of its own: {spending.name}, budget {self.defaults.budget.text}.",
+            f"  at most     {describe_amounts(spending.most, S, S * V, tokens)}",
+        ]
+        if spending.mean is None:
+            lines.append("  on average  unknown: the profile holds no measurement of this policy")
+        else:
+            lines.append(f"  on average  {describe_amounts(spending.mean, S, S * V, tokens)}")
+        limits = [(role, self.profile.models[role].model_dump().get("settings", {}).get("max_tokens"))
+                  for role in REQUESTS if role in self.profile.models]  # fmt: skip
+        longest = {role: limit for role, limit in limits if limit}
+        if "solver" in longest and ("verifier" in longest or not V):
+            total = S * longest["solver"] + S * V * longest.get("verifier", 0)
+            lines.append(f"  if every text has its longest length: {total:,} completion tokens")
+        if spending.accuracy is not None:
+            lines.append(f"  accuracy to expect: {100 * spending.accuracy:.1f} %")
+        return [*lines, *(f"  {note}" for note in spending.notes)]
+
+
+def describe_amounts(x: float | None, solutions: int, verifications: int, tokens: dict[str, float] | Any) -> str:
+    """Return compute, calls and completion tokens in words."""
+    parts = ["unknown compute" if x is None else format_compute(x)]
+    parts.append(f"{solutions + verifications} calls ({solutions} solutions, {verifications} verifications)")
+    if "solver" in tokens and ("verifier" in tokens or not verifications):
+        total = solutions * tokens["solver"] + verifications * tokens.get("verifier", 0.0)
+        parts.append(f"{total:,.0f} completion tokens at mean lengths")
+    return ", ".join(parts)
+
+
+def compute_most(solutions: int, verifications: int, lam: float | None) -> float | None:
+    """Return the compute of S solutions with V verifications each, S(1 + λV); None if λ is needed and unknown."""
+    if not verifications:
+        return float(solutions)
+    return None if lam is None else solutions * (1 + lam * verifications)
+
+
+def keep_served_strategies(profile: Profile, roles: Collection[str]) -> Profile:
+    """Return a profile with the strategies alone that the servers can carry out.
+
+    >>> from isocompute.planner.profile import read_profile
+    >>> list(keep_served_strategies(read_profile("lab"), ["solver"]).strategies)
+    ['sc']
+    """
+    needs = {"solutions"} | ({"verifications"} if "verifier" in roles else set())
+    kept = {name: part for name, part in profile.strategies.items()
+            if name in STRATEGIES and STRATEGIES[name].needs in needs}  # fmt: skip
+    return profile.model_copy(update={"strategies": kept})
+
+
+def round_options(options: Options) -> Options:
+    """Return what a plan depends on, with the budget rounded down to three digits and the target up.
+
+    >>> round_options(Options(Budget(16.557), deadline=3.0, target=0.5001)).budget, round_options(Options()).target
+    (Budget(multiple=16.5, of_plateau=False, unit='x'), None)
+    """
+    budget, target = options.budget, options.target
+    if budget is not None:
+        digits = 2 - math.floor(math.log10(budget.multiple))
+        scale = 10.0**digits
+        rounded = math.floor(budget.multiple * scale * (1 + 1e-12)) / scale if 0 < scale < math.inf else budget.multiple
+        budget = replace(budget, multiple=rounded or budget.multiple)
+    if target is not None:
+        target = min(math.ceil(target * 1000 - 1e-9) / 1000, 0.999)
+    return Options(budget, target=target)
