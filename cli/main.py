@@ -26,6 +26,7 @@ from isocompute.cli.commands import (
     pilot,
     plan,
     runs,
+    serve,
     sweep,
     tasks,
     tree,
@@ -57,6 +58,7 @@ for module in (
     difficulty,
     evaluate,
     figures,
+    serve,
 ):
     app.add_typer(module.commands)
 

@@ -86,7 +86,11 @@ class FixedAllocation:
             most = max(1, *map(len, problem.verdicts))
             verdicts = np.array([[*seen, *[np.nan] * (most - len(seen))] for seen in problem.verdicts], dtype=float)
         probability = weigh_answers(self.strategy, codes, verdicts, None, self.trust).probability
-        tied = {int(code) for code in np.flatnonzero(probability >= probability.max() - 1e-9)} if probability.max() else set()
+        tied = (
+            {int(code) for code in np.flatnonzero(probability >= probability.max() - 1e-9)}
+            if probability.max()
+            else set()
+        )
         answer = next((code for code in problem.answers if code in tied), None)
         if answer is None:  # the best solutions have no answer
             return Choice(None, 0.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,6 +131,7 @@ class Answering:
         self.classes = reader.build_classes()
         self.names: list[str] = []  # the answers, by number
         self.samples: list[Sample] = []
+        self.used: list[Sample] = []  # those that the answer is chosen from
         self.begun = self.decided = 0
         self.failures: list[ApiError] = []
         self.fatal: BaseException | None = None
@@ -146,7 +147,9 @@ class Answering:
         """
         try:
             stopped = await self._sample_solutions()
-            used = self._list_used(stopped)
+            if stopped in (DEADLINE, UPSTREAM_FAILED):
+                self.used = [sample for sample in self.samples if sample.text is not None]
+            used = self.used
             if not used:
                 raise self._explain_nothing(stopped)
             await self._cancel_tasks()
@@ -170,30 +173,35 @@ class Answering:
                 raise self.fatal
             if len(self.failures) >= FAILED_LIMIT:
                 return UPSTREAM_FAILED
-            ready = self._list_ready()
-            if len(ready) >= self.decided:
-                self.decided = len(ready)
-                if len(ready) >= min(UNREADABLE_LIMIT, self.decider.solutions) and all(s.code < 0 for s in ready):
-                    return NO_ANSWER
-                step = self.decider.choose_step(self._describe_samples(ready))
-                if step.stopped is not None:
-                    return step.stopped
-                for i in step.verify:
-                    self._begin_verification(ready[i])
-                self._begin_solutions(len(ready) + step.solutions)
+            if (stopped := self._take_steps(self._list_ready())) is not None:
+                return stopped
             if not await self._wait_for_change():
                 return DEADLINE
+
+    def _take_steps(self, ready: list[Sample]) -> str | None:
+        """Take the policy's steps on the solutions that are ready; return why it stopped, or None to wait for more."""
+        first = ready[:UNREADABLE_LIMIT]
+        if len(first) == min(UNREADABLE_LIMIT, self.decider.solutions) and all(sample.code < 0 for sample in first):
+            self.used = first
+            return NO_ANSWER
+        while self.decided <= len(ready):
+            seen = ready[: self.decided]
+            step = self.decider.choose_step(self._describe_samples(seen))
+            if step.stopped is not None:
+                self.used = seen
+                return step.stopped
+            for i in step.verify:
+                self._begin_verification(seen[i])
+            self._begin_solutions(self.decided + step.solutions)
+            if step.verify:
+                return None
+            self.decided += step.solutions
+        return None
 
     def _list_ready(self) -> list[Sample]:
         """Return the first solutions, up to the first that is not finished."""
         count = next((i for i, sample in enumerate(self.samples) if not sample.is_finished), len(self.samples))
         return self.samples[:count]
-
-    def _list_used(self, stopped: str) -> list[Sample]:
-        """Return the solutions that the answer is chosen from: those that the policy saw, or all that there are."""
-        if stopped in (DEADLINE, UPSTREAM_FAILED):
-            return [sample for sample in self.samples if sample.text is not None]
-        return self._list_ready()
 
     def _describe_samples(self, samples: list[Sample]) -> SampledProblem:
         return SampledProblem([sample.code for sample in samples], [sample.verdicts for sample in samples])
@@ -206,21 +214,21 @@ class Answering:
             sample = Sample(self.begun)
             self.begun += 1
             self.samples.append(sample)
-            self._begin_task(self._complete_solution(sample))
+            self._begin_task(self._complete_solution, sample)
 
     def _begin_verification(self, sample: Sample) -> None:
         sample.verifying += 1
         sample.asked += 1
-        self._begin_task(self._complete_verification(sample, sample.asked - 1))
+        self._begin_task(self._complete_verification, sample, sample.asked - 1)
 
-    def _begin_task(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._guard_task(work))
+    def _begin_task(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        task = asyncio.create_task(self._guard_task(work, *arguments))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def _guard_task(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guard_task(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
         try:
-            await work
+            await work(*arguments)
         except Exception as error:  # noqa: BLE001 - raised again by the request that waits for this task
             self.fatal = error
         self.changed.set()

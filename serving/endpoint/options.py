@@ -59,11 +59,12 @@ def read_options(given: Any, headers: Mapping[str, str], now: float) -> Options:
     Raises:
         ApiError: 400, an option is unknown, has the wrong type or is out of its range.
 
-    >>> read_options({"budget": "8x"}, {"x-isocompute-budget": "4x", "x-isocompute-deadline": "20"}, now=0.0)
-    Options(budget=Budget(multiple=8.0, of_plateau=False, unit='x'), deadline=20.0, target=None, policy=None, threshold=None)
+    >>> options = read_options({"budget": "8x"}, {"x-isocompute-budget": "4x", "x-isocompute-deadline": "20"}, now=0.0)
+    >>> options.budget, options.deadline
+    (Budget(multiple=8.0, of_plateau=False, unit='x'), 20.0)
     """
     if given is not None and not isinstance(given, dict):
-        raise refuse_option("isocompute", "must be an object such as {\"budget\": \"16x\"}")
+        raise refuse_option("isocompute", 'must be an object such as {"budget": "16x"}')
     raw = {name: headers[HEADER_PREFIX + name] for name in OPTION_NAMES if HEADER_PREFIX + name in headers}
     raw |= {name: value for name, value in (given or {}).items() if value is not None}
     if unknown := [name for name in raw if name not in OPTION_NAMES]:
@@ -113,7 +114,8 @@ def read_deadline(value: str | float, now: float) -> float:
                 number = read_latency(value)
             except IsocomputeError:
                 raise refuse_option(
-                    "isocompute.deadline", "must be seconds from now, such as 20, or a date such as 2030-01-31T12:00:00Z"
+                    "isocompute.deadline",
+                    "must be seconds from now, such as 20, or a date such as 2030-01-31T12:00:00Z",
                 ) from None
         seconds = number
     if not seconds > 0:

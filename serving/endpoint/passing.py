@@ -11,7 +11,13 @@ from isocompute.runners.engines.servers import Server
 from isocompute.serving.endpoint.chunks import StreamedText, parse_stream
 from isocompute.serving.endpoint.errors import UPSTREAM, ApiError
 from isocompute.serving.endpoint.ledger import Ledger
-from isocompute.serving.endpoint.upstream import LONGEST_RESPONSE_BYTES, LostCallError, Upstream, read_bounded
+from isocompute.serving.endpoint.upstream import (
+    LONGEST_RESPONSE_BYTES,
+    LostCallError,
+    Upstream,
+    parse_part,
+    read_bounded,
+)
 
 CHAT_PATH = "/chat/completions"
 
@@ -109,14 +115,15 @@ async def stream_completion(
         except (ValueError, AttributeError, TypeError):
             status = "failed"
             if is_begun:
-                raise ApiError(502, "The answer does not follow the protocol.", UPSTREAM, code="upstream_broke_off") from None
+                raise ApiError(
+                    502, "The answer does not follow the protocol.", UPSTREAM, code="upstream_broke_off"
+                ) from None
             raise LostCallError("an answer that does not follow the protocol") from None
         except ApiError:
             status = "failed"
             raise
         finally:
-            text = parse_received(received)
-            upstream.record_call(ledger, status, text)
+            upstream.record_call(ledger, status, parse_part(received))
         for i, chunk in enumerate(held):
             if i == 0:
                 chunk["isocompute"] = describe()
@@ -143,14 +150,6 @@ def parse_chunk(line: bytes) -> dict[str, Any] | None:
     if not isinstance(chunk, dict):
         raise ValueError("a chunk that is not an object")
     return chunk
-
-
-def parse_received(received: bytearray) -> StreamedText | None:
-    """Return what was received of a stream; None if it cannot be read."""
-    try:
-        return parse_stream(bytes(received))
-    except ValueError:
-        return None
 
 
 def encode_event(chunk: dict[str, Any]) -> bytes:

@@ -187,7 +187,9 @@ class PlanBook:
         lam = self.profile.lam
         is_weighted = rule.startswith("weighted")
         if is_weighted and "verifier" not in self.roles:
-            raise ApiError(400, f"The policy {rule} verifies, and this server has no verifier.", param="isocompute.policy")
+            raise ApiError(
+                400, f"The policy {rule} verifies, and this server has no verifier.", param="isocompute.policy"
+            )
         price = 1 + (lam or 0.0) if is_weighted else 1.0
         S = max(1, min(math.floor(plan.budget / price + 1e-9), MOST_SOLUTIONS))
         if threshold is None and rule == self.defaults.policy:

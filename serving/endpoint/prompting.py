@@ -88,8 +88,10 @@ def build_solver_call(request: ChatRequest, settings: RoleSettings) -> SolverCal
             )
         body = {"model": request.model, **fields, "messages": request.messages}
         return SolverCall("/chat/completions", body, seed, text if question is None else question, tuple(notes))
-    if len(request.messages) != 1 or request.messages[0]["role"] != "user" or not isinstance(
-        request.messages[0]["content"], str
+    if (
+        len(request.messages) != 1
+        or request.messages[0]["role"] != "user"
+        or not isinstance(request.messages[0]["content"], str)
     ):
         raise ApiError(
             400, "The profile's solver is not a chat model; send one message of the user, as a text.", param="messages"

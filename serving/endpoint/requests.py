@@ -99,7 +99,7 @@ def read_chat_request(body: Mapping[str, Any], headers: Mapping[str, str], now: 
     is_streamed = bool(body.get("stream"))
     stream_options = body.get("stream_options") or {}
     if stream_options and not is_streamed:
-        raise refuse_field("stream_options", "is allowed only with \"stream\": true")
+        raise refuse_field("stream_options", 'is allowed only with "stream": true')
     return ChatRequest(
         model=model,
         messages=messages,
@@ -186,7 +186,7 @@ FIELD_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "stream": (lambda value: isinstance(value, bool), "must be true or false"),
     "stream_options": (
         lambda value: isinstance(value, dict) and isinstance(value.get("include_usage", False), bool),
-        "must be an object such as {\"include_usage\": true}",
+        'must be an object such as {"include_usage": true}',
     ),
     "n": (is_whole_within(1, MOST_SAMPLES), f"must be a whole number, 1 to {MOST_SAMPLES}"),
     "temperature": (is_number_within(0, 2), "must be a number, 0 to 2"),

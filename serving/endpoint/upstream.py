@@ -184,9 +184,7 @@ class Upstream:
     def _order_servers(self, tried: set[str]) -> list[Server]:
         """Return the servers, the best first: not tried in vain, not resting, and the least busy."""
         now = time.monotonic()
-        return sorted(
-            self.servers, key=lambda each: (each.url in tried, each.retry_at > now, each.requests_in_flight)
-        )
+        return sorted(self.servers, key=lambda each: (each.url in tried, each.retry_at > now, each.requests_in_flight))
 
     @asynccontextmanager
     async def open_response(self, server: Server, path: str, content: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -213,9 +211,7 @@ class Upstream:
             gone = isinstance(error, aiohttp.ClientConnectorError)
             raise LostCallError(self.clean_message(str(error)) or type(error).__name__, gone=gone) from None
 
-    async def _receive_completion(
-        self, server: Server, path: str, content: bytes, received: bytearray
-    ) -> StreamedText:
+    async def _receive_completion(self, server: Server, path: str, content: bytes, received: bytearray) -> StreamedText:
         """Send a call once; what comes is added to `received`.
 
         Raises:
@@ -253,11 +249,15 @@ class Upstream:
             wait = parse_retry_after(answer.headers.get("Retry-After"), time.time())
             return LostCallError(f"HTTP {answer.status}: {said}", wait, status=429 if answer.status == 429 else 502)
         if answer.status in HANDED_ON_STATUSES:
-            return ApiError(answer.status, f"The {self.role} server refuses the request: {said}", code="upstream_refused")
+            return ApiError(
+                answer.status, f"The {self.role} server refuses the request: {said}", code="upstream_refused"
+            )
         if answer.status in (401, 403):
             key = "rejects the key" if server.headers else "requires a key"
             return ApiError(502, f"The {self.role} server {key}.", UPSTREAM, code="upstream_key")
-        return ApiError(502, f"The {self.role} server answers with HTTP {answer.status}.", UPSTREAM, code="upstream_status")
+        return ApiError(
+            502, f"The {self.role} server answers with HTTP {answer.status}.", UPSTREAM, code="upstream_status"
+        )
 
     def build_lost_error(self, lost: LostCallError) -> ApiError:
         """Return the error of a call that no server answered."""
@@ -328,5 +328,11 @@ def parse_whole(content: bytes) -> StreamedText:
     tokens = completion.completion_tokens
     counted = tokens is not None
     return StreamedText(
-        str(text), str(thinking), completion.finish_reason or "stop", completion.prompt_tokens, tokens or 0, counted, True
+        str(text),
+        str(thinking),
+        completion.finish_reason or "stop",
+        completion.prompt_tokens,
+        tokens or 0,
+        counted,
+        True,
     )
