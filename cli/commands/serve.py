@@ -38,13 +38,7 @@ def serve(
     threshold: Annotated[
         float | None, typer.Option(help="Where the rule stops. Default: as published.", show_default=False)
     ] = None,
-    most_budget: Annotated[
-        str | None,
-        typer.Option(
-            help="The most that a request may ask for, such as 64x. Default: what the profile measured.",
-            show_default=False,
-        ),
-    ] = None,
+    most_budget: Annotated[str, typer.Option(help="The most that a request may ask for, in x.")] = "256x",
     grader: Annotated[str, typer.Option(help="How answers are read and grouped: math, numeric, letter …")] = "math",
     host: Annotated[str, typer.Option(help="Beyond loopback, ISOCOMPUTE_SERVE_KEY must hold a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from isocompute.errors import IsocomputeError
 from isocompute.fits.policies.policy import Policy
 from isocompute.planner.budget import Budget, format_compute
 from isocompute.planner.costs.request import build_request
-from isocompute.planner.costs.usage import REQUESTS, measure_usage
+from isocompute.planner.costs.usage import measure_usage
 from isocompute.planner.plan import Plan
 from isocompute.planner.priced_plan import make_priced_plan
 from isocompute.planner.profile import Profile
@@ -26,8 +25,6 @@ from isocompute.serving.endpoint.options import FIXED, OFF, Options
 
 MOST_PLANS = 256
 """Plans that are kept; a budget is rounded down to three digits, so that few are made."""
-
-MOST_SOLUTIONS = 1024
 
 PUBLISHED_THRESHOLDS = {"beta": 0.95, "weighted-beta": 0.95, "doubling": 0.75, "window": 5.0}
 """Rule → the threshold of its publication, for a rule without one; ``certain`` has none to choose."""
@@ -66,14 +63,14 @@ class Defaults:
         budget: compute of a request.
         policy: a rule, or ``fixed``.
         threshold: the rule's.
-        most_budget: the most compute that a request may ask for, in x; None for what the profile measured.
+        most_budget: the most compute that a request may ask for, in x.
         prices, device, batch: settings of the cost models, as of ``isocompute plan``.
     """
 
     budget: Budget
     policy: str = FIXED
     threshold: float | None = None
-    most_budget: float | None = None
+    most_budget: float = 256.0
     prices: str | None = None
     device: str | None = None
     batch: int | None = None
@@ -144,7 +141,7 @@ class PlanBook:
             param = "isocompute.target" if options.target is not None else "isocompute.budget"
             raise ApiError(400, str(error), param=param, code="no_plan") from None
         most = self.defaults.most_budget
-        if most is not None and plan.budget > most * (1 + 1e-9):
+        if plan.budget > most * (1 + 1e-9):
             raise ApiError(
                 400,
                 f"The budget is {format_compute(plan.budget)}; this server allows at most {format_compute(most)} a "
@@ -157,8 +154,7 @@ class PlanBook:
     def compute_plan(self, options: Options) -> Plan:
         """Return the plan, whatever the server allows."""
         defaults = self.defaults
-        most = None if defaults.most_budget is None else Budget(defaults.most_budget)
-        budget = options.budget or (defaults.budget if options.target is None else most)
+        budget = options.budget or (defaults.budget if options.target is None else Budget(defaults.most_budget))
         request = build_request(
             budget,
             prices=defaults.prices,
@@ -191,7 +187,7 @@ class PlanBook:
                 400, f"The policy {rule} verifies, and this server has no verifier.", param="isocompute.policy"
             )
         price = 1 + (lam or 0.0) if is_weighted else 1.0
-        S = max(1, min(math.floor(plan.budget / price + 1e-9), MOST_SOLUTIONS))
+        S = max(1, math.floor(plan.budget / price + 1e-9))
         if threshold is None and rule == self.defaults.policy:
             threshold = self.defaults.threshold
         if threshold is None and rule == "certain":
@@ -223,33 +219,37 @@ class PlanBook:
             spending = self.make_spending(self.make_plan(round_options(options)), options)
         decider, tokens = spending.decider, self.read_prices().tokens
         S, V = decider.solutions, decider.verifications
+        limits = {
+            role: model.model_dump().get("settings", {}).get("max_tokens")
+            for role, model in self.profile.models.items()
+        }
+        calls = f"{S + S * V} calls ({S} solutions, {S * V} verifications)"
         lines = [
             f"A request without options of its own: {spending.name}, budget {self.defaults.budget.text}.",
-            f"  at most     {describe_amounts(spending.most, S, S * V, tokens)}",
+            f"  at most, with texts as long as they may be: {self._describe_amounts(S, S * V, limits)}, {calls}",
+            f"  at most, with texts of their mean length: {self._describe_amounts(S, S * V, tokens)}, {calls}",
         ]
         if spending.mean is None:
-            lines.append("  on average  unknown: the profile holds no measurement of this policy")
+            lines.append("  on average: unknown, since the profile holds no measurement of this policy")
         else:
-            lines.append(f"  on average  {describe_amounts(spending.mean, S, S * V, tokens)}")
-        limits = [(role, self.profile.models[role].model_dump().get("settings", {}).get("max_tokens"))
-                  for role in REQUESTS if role in self.profile.models]  # fmt: skip
-        longest = {role: limit for role, limit in limits if limit}
-        if "solver" in longest and ("verifier" in longest or not V):
-            total = S * longest["solver"] + S * V * longest.get("verifier", 0)
-            lines.append(f"  if every text has its longest length: {total:,} completion tokens")
+            lines.append(f"  on average: {self._describe_amounts(S, S * V, tokens)}, {calls}")
         if spending.accuracy is not None:
             lines.append(f"  accuracy to expect: {100 * spending.accuracy:.1f} %")
         return [*lines, *(f"  {note}" for note in spending.notes)]
 
-
-def describe_amounts(x: float | None, solutions: int, verifications: int, tokens: dict[str, float] | Any) -> str:
-    """Return compute, calls and completion tokens in words."""
-    parts = ["unknown compute" if x is None else format_compute(x)]
-    parts.append(f"{solutions + verifications} calls ({solutions} solutions, {verifications} verifications)")
-    if "solver" in tokens and ("verifier" in tokens or not verifications):
-        total = solutions * tokens["solver"] + verifications * tokens.get("verifier", 0.0)
-        parts.append(f"{total:,.0f} completion tokens at mean lengths")
-    return ", ".join(parts)
+    def _describe_amounts(self, solutions: int, verifications: int, lengths: Mapping[str, float | None]) -> str:
+        """Return compute and completion tokens of calls with texts of given lengths, in words."""
+        prices, counts = self.read_prices(), {"solver": solutions, "verifier": verifications}
+        asked = [role for role, count in counts.items() if count]
+        known = {role: lengths.get(role) or 0.0 for role in asked}
+        if not all(known.values()):
+            return "unknown tokens"
+        tokens = sum(count * known[role] for role, count in counts.items() if count)
+        costs = [prices.calls.get(role) for role in asked]
+        if None in costs or not all(role in prices.tokens for role in asked):
+            return f"{tokens:,.0f} completion tokens"
+        x = sum(counts[role] * (prices.calls[role] or 0.0) * known[role] / prices.tokens[role] for role in asked)
+        return f"{format_compute(x)}, {tokens:,.0f} completion tokens"
 
 
 def compute_most(solutions: int, verifications: int, lam: float | None) -> float | None:

@@ -75,7 +75,7 @@ def build_settings(
     budget: str = "16x",
     policy: str = FIXED,
     threshold: float | None = None,
-    most_budget: str | None = None,
+    most_budget: str = "256x",
     prices: str | None = None,
     device: str | None = None,
     batch: int | None = None,
@@ -116,7 +116,7 @@ def build_settings(
     if policy.startswith("weighted") and "verifier" not in servers:
         raise ConfigError(f"The policy {policy} verifies; give the verifier's server: --url verifier=http://….")
     GRADERS.find(grader)
-    most = None if most_budget is None else Budget.parse(most_budget).to_solutions(None)
+    most = Budget.parse(most_budget).to_solutions(None)
     named = {role: names[0] for role, names in split_roles(models, "--model", "NAME").items()}
     defaults = Defaults(Budget.parse(budget), policy, threshold, most, prices, device, batch)
     return ServeSettings(

@@ -250,7 +250,7 @@ class Upstream:
             return LostCallError(f"HTTP {answer.status}: {said}", wait, status=429 if answer.status == 429 else 502)
         if answer.status in HANDED_ON_STATUSES:
             return ApiError(
-                answer.status, f"The {self.role} server refuses the request: {said}", code="upstream_refused"
+                answer.status, f"The {self.role} server refuses the request: {said}.", code="upstream_refused"
             )
         if answer.status in (401, 403):
             key = "rejects the key" if server.headers else "requires a key"
