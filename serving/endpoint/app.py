@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
@@ -59,11 +59,11 @@ def build_app(open_service: OpenService) -> FastAPI:
             {"id": model["id"], "object": "model", "created": model.get("created", 0), "owned_by": "isocompute"}
             for model in await service.list_models()
         ]
-        return JSONResponse({"object": "list", "data": models})
+        return build_json_response({"object": "list", "data": models})
 
     @app.get("/health", response_model=None)
     async def report_health() -> Response:
-        return JSONResponse({"status": "ok"})
+        return build_json_response({"status": "ok"})
 
     @app.get("/metrics", response_model=None)
     async def report_metrics(request: Request) -> Response:
@@ -96,6 +96,9 @@ class ChatResponse(Response):
             return
         except ApiError as error:
             await self.send_error(error, scope, receive, send)
+            return
+        except Exception as error:  # noqa: BLE001 - as below
+            await self.send_error(explain_unexpected(error), scope, receive, send)
             return
         work = asyncio.create_task(self.answer_request(request, scope, receive, send))
         gone = asyncio.create_task(wait_until_gone(receive))
@@ -148,7 +151,7 @@ class ChatResponse(Response):
             own = service.describe_outcome(job, outcome)
             body = build_completion(job.request.model, outcome.text, job.ledger.sum_usage()[0], own)
         self.is_started = True
-        await JSONResponse(body)(scope, receive, send)
+        await build_json_response(body)(scope, receive, send)
         service.metrics.requests.labels("200").inc()
 
     async def send_stream(self, job: Job, send: Send) -> None:
@@ -196,13 +199,18 @@ class ChatResponse(Response):
         else:
             self.is_started = True
             headers = error.to_headers() | ({"connection": "close"} if error.status in (408, 413) else {})
-            await JSONResponse(error.to_body(), error.status, headers)(scope, receive, send)
+            await build_json_response(error.to_body(), error.status, headers)(scope, receive, send)
 
 
 async def wait_until_gone(receive: Receive) -> None:
     """Wait until the client closes the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def build_json_response(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a response of JSON in ASCII: texts of clients and models may hold halves of characters."""
+    return Response(json.dumps(body), status, headers, media_type="application/json")
 
 
 def read_headers(scope: Scope) -> dict[str, str]:
@@ -221,7 +229,7 @@ def explain_unexpected(error: Exception) -> ApiError:
 async def respond_api_error(request: Request, error: Exception) -> Response:
     """Return the response of an error."""
     assert isinstance(error, ApiError)
-    return JSONResponse(error.to_body(), error.status, error.to_headers())
+    return build_json_response(error.to_body(), error.status, error.to_headers())
 
 
 async def respond_http_error(request: Request, error: Exception) -> Response:
@@ -229,10 +237,10 @@ async def respond_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     known = {404: "There is nothing at this path.", 405: "The method is not allowed at this path."}
     failed = ApiError(error.status_code, known.get(error.status_code, str(error.detail)), code="not_found")
-    return JSONResponse(failed.to_body(), failed.status, error.headers)
+    return build_json_response(failed.to_body(), failed.status, error.headers)
 
 
 async def respond_unexpected(request: Request, error: Exception) -> Response:
     """Return the response of a defect."""
     failed = explain_unexpected(error)
-    return JSONResponse(failed.to_body(), failed.status)
+    return build_json_response(failed.to_body(), failed.status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -105,19 +106,18 @@ def read_deadline(value: str | float, now: float) -> float:
     >>> read_deadline(2.5, now=0.0), read_deadline("20 s", now=0.0), read_deadline("1970-01-01T00:01:00Z", now=50.0)
     (2.5, 20.0, 10.0)
     """
-    seconds = read_date(value) - now if isinstance(value, str) and value.count("-") >= 2 else None
-    if seconds is None:
-        try:
-            number = read_number(value, "deadline")
-        except ApiError:
-            try:
-                number = read_latency(value)
-            except IsocomputeError:
-                raise refuse_option(
-                    "isocompute.deadline",
-                    "must be seconds from now, such as 20, or a date such as 2030-01-31T12:00:00Z",
-                ) from None
-        seconds = number
+    seconds = math.nan
+    if isinstance(value, str) and value.count("-") >= 2:
+        seconds = read_date(value) - now
+    elif isinstance(value, str):
+        with suppress(IsocomputeError, ValueError):
+            seconds = float(value) if has_no_unit(value) or value.lstrip().startswith("-") else read_latency(value)
+    else:
+        seconds = read_number(value, "deadline")
+    if math.isnan(seconds):
+        raise refuse_option(
+            "isocompute.deadline", "must be seconds from now, such as 20, or a date such as 2030-01-31T12:00:00Z"
+        )
     if not seconds > 0:
         raise refuse_option("isocompute.deadline", "is in the past")
     if seconds > LONGEST_DEADLINE:

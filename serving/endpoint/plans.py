@@ -224,11 +224,14 @@ class PlanBook:
             for role, model in self.profile.models.items()
         }
         calls = f"{S + S * V} calls ({S} solutions, {S * V} verifications)"
+        longest = {role: limit for role, limit in limits.items() if limit}
         lines = [
             f"A request without options of its own: {spending.name}, budget {self.defaults.budget.text}.",
-            f"  at most, with texts as long as they may be: {self._describe_amounts(S, S * V, limits)}, {calls}",
             f"  at most, with texts of their mean length: {self._describe_amounts(S, S * V, tokens)}, {calls}",
         ]
+        if "solver" in longest and ("verifier" in longest or not V):
+            amounts = self._describe_amounts(S, S * V, longest)
+            lines.insert(1, f"  at most, with texts as long as they may be: {amounts}, {calls}")
         if spending.mean is None:
             lines.append("  on average: unknown, since the profile holds no measurement of this policy")
         else:
@@ -243,7 +246,8 @@ class PlanBook:
         asked = [role for role, count in counts.items() if count]
         known = {role: lengths.get(role) or 0.0 for role in asked}
         if not all(known.values()):
-            return "unknown tokens"
+            most = compute_most(solutions, verifications // solutions, self.profile.lam)
+            return f"{'unknown compute' if most is None else format_compute(most)}, unknown tokens"
         tokens = sum(count * known[role] for role, count in counts.items() if count)
         costs = [prices.calls.get(role) for role in asked]
         if None in costs or not all(role in prices.tokens for role in asked):
