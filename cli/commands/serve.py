@@ -44,7 +44,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
     width: Annotated[
         int, typer.Option(min=1, help="Solutions that are sampled side by side while a rule may stop.")
-    ] = 8,
+    ] = 4,
     running: Annotated[int, typer.Option(min=1, help="Requests that are answered at once.")] = 64,
     waiting: Annotated[int, typer.Option(min=0, help="Requests that may wait; more get 429.")] = 256,
     calls: Annotated[int, typer.Option(min=1, help="Calls to the servers behind at once.")] = 512,

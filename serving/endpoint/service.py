@@ -78,7 +78,7 @@ class Service:
     reader: AnswerReader
     admission: Admission
     metrics: Metrics
-    width: int = 8
+    width: int = 4
     keep_alive: float = 10.0
     key: str | None = None
 

@@ -58,7 +58,7 @@ class ServeSettings:
     host: str = "127.0.0.1"
     port: int = 8080
     key: str | None = field(default=None, repr=False)
-    width: int = 8
+    width: int = 4
     running: int = 64
     waiting: int = 256
     calls: int = 512
