@@ -165,7 +165,9 @@ def main() -> None:
     Console(width=150).print(table)
     names = list(results)
     for other in names[1:]:
-        gaps = np.array([a.right - b.right for a, b in zip(results[names[0]], results[other], strict=True)], dtype=float)
+        gaps = np.array(
+            [a.right - b.right for a, b in zip(results[names[0]], results[other], strict=True)], dtype=float
+        )
         error = 1.96 * gaps.std(ddof=1) / np.sqrt(len(gaps))
         print(f"{names[0]} minus {other}: {100 * gaps.mean():+.1f} ± {100 * error:.1f} points")
 

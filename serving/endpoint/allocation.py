@@ -17,7 +17,7 @@ ALLOCATION_DONE = "allocation complete"
 
 
 class Decider(Protocol):
-    """What decides the next step of a problem, and its answer: a `Policy` or a `FixedAllocation`."""
+    """A `Policy` or a `FixedAllocation`: it decides the next step of a problem, and its answer."""
 
     @property
     def solutions(self) -> int:

@@ -66,7 +66,7 @@ class Sample:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the text is there, and every verification that was begun."""
+        """True if the text is there, and every verification that was begun."""
         return self.text is not None and not self.verifying
 
     @property
@@ -151,8 +151,8 @@ class Answering:
                 self.used = [sample for sample in self.samples if sample.text is not None]
             used = self.used
             if not used:
-                raise self._explain_nothing(stopped)
-            await self._cancel_tasks()
+                raise self._describe_nothing(stopped)
+            await self._stop_tasks()
             choice = self.decider.choose_answer(self._describe_samples(used))
             if choice.answer is None:
                 return await self._choose_unread(used, stopped)
@@ -164,7 +164,7 @@ class Answering:
                 sum(len(sample.verdicts) for sample in used), stopped, self._write_notes(),
             )  # fmt: skip
         finally:
-            await self._cancel_tasks()
+            await self._stop_tasks()
 
     async def _sample_solutions(self) -> str:
         """Carry out the policy's steps; return why it stopped."""
@@ -191,8 +191,8 @@ class Answering:
                 self.used = seen
                 return step.stopped
             for i in step.verify:
-                self._begin_verification(seen[i])
-            self._begin_solutions(self.decided + step.solutions)
+                self._start_verification(seen[i])
+            self._start_solutions(self.decided + step.solutions)
             if step.verify:
                 return None
             self.decided += step.solutions
@@ -206,7 +206,7 @@ class Answering:
     def _describe_samples(self, samples: list[Sample]) -> SampledProblem:
         return SampledProblem([sample.code for sample in samples], [sample.verdicts for sample in samples])
 
-    def _begin_solutions(self, needed: int) -> None:
+    def _start_solutions(self, needed: int) -> None:
         """Begin the solutions that the policy needs, and as many ahead as the width allows."""
         running = sum(sample.text is None for sample in self.samples)
         ahead = len(self.samples) + max(0, self.width - running)
@@ -214,14 +214,14 @@ class Answering:
             sample = Sample(self.begun)
             self.begun += 1
             self.samples.append(sample)
-            self._begin_task(self._complete_solution, sample)
+            self._start_task(self._complete_solution, sample)
 
-    def _begin_verification(self, sample: Sample) -> None:
+    def _start_verification(self, sample: Sample) -> None:
         sample.verifying += 1
         sample.asked += 1
-        self._begin_task(self._complete_verification, sample, sample.asked - 1)
+        self._start_task(self._complete_verification, sample, sample.asked - 1)
 
-    def _begin_task(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+    def _start_task(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
         task = asyncio.create_task(self._guard_task(work, *arguments))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
@@ -249,7 +249,7 @@ class Answering:
                 self.names.append(answer)
             sample.code = self.names.index(answer)
         for _ in range(self.early_verifications):
-            self._begin_verification(sample)
+            self._start_verification(sample)
         sample.text = text
 
     async def _complete_verification(self, sample: Sample, number: int) -> None:
@@ -288,7 +288,7 @@ class Answering:
         self.changed.clear()
         return True
 
-    async def _cancel_tasks(self) -> None:
+    async def _stop_tasks(self) -> None:
         """Cancel every call that is under way, and wait until they are."""
         tasks = list(self.tasks)
         for task in tasks:
@@ -302,7 +302,7 @@ class Answering:
         if self.verifier is not None and not is_late and not any(sample.asked for sample in used):
             for sample in used:
                 sample.verdicts.clear()
-                self._begin_verification(sample)
+                self._start_verification(sample)
             while any(sample.verifying for sample in used):
                 if self.fatal is not None:
                     raise self.fatal
@@ -317,7 +317,7 @@ class Answering:
         count = sum(len(sample.verdicts) for sample in used)
         return Outcome(best.text, None, 0.0, None, len(used), count, stopped if is_late else NO_ANSWER, tuple(notes))
 
-    def _explain_nothing(self, stopped: str) -> ApiError:
+    def _describe_nothing(self, stopped: str) -> ApiError:
         """Return the error of a request without a single solution."""
         if stopped == DEADLINE:
             return ApiError(504, "The deadline passed before a solution was finished.", TIMEOUT, code="deadline")

@@ -43,9 +43,9 @@ def build_app(open_service: OpenService) -> FastAPI:
             yield
 
     app = FastAPI(lifespan=hold_service, openapi_url=None)
-    app.add_exception_handler(ApiError, respond_api_error)
-    app.add_exception_handler(HTTPException, respond_http_error)
-    app.add_exception_handler(Exception, respond_unexpected)
+    app.add_exception_handler(ApiError, handle_api_error)
+    app.add_exception_handler(HTTPException, handle_http_error)
+    app.add_exception_handler(Exception, handle_unexpected)
 
     @app.post("/v1/chat/completions", response_model=None)
     async def complete_chat(request: Request) -> Response:
@@ -98,9 +98,9 @@ class ChatResponse(Response):
             await self.send_error(error, scope, receive, send)
             return
         except Exception as error:  # noqa: BLE001 - as below
-            await self.send_error(explain_unexpected(error), scope, receive, send)
+            await self.send_error(describe_unexpected(error), scope, receive, send)
             return
-        work = asyncio.create_task(self.answer_request(request, scope, receive, send))
+        work = asyncio.create_task(self.serve_request(request, scope, receive, send))
         gone = asyncio.create_task(wait_until_gone(receive))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -124,7 +124,7 @@ class ChatResponse(Response):
         check_content_type(headers)
         return read_chat_request(parse_body(await read_limited_body(receive, headers)), headers, time.time())
 
-    async def answer_request(self, request: ChatRequest, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve_request(self, request: ChatRequest, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request once there is room for it; every error becomes a response."""
         arrived = asyncio.get_running_loop().time()
         deadline = request.options.deadline
@@ -138,13 +138,13 @@ class ChatResponse(Response):
         except ApiError as error:
             await self.send_error(error, scope, receive, send)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
-            await self.send_error(explain_unexpected(error), scope, receive, send)
+            await self.send_error(describe_unexpected(error), scope, receive, send)
 
     async def send_whole(self, job: Job, scope: Scope, receive: Receive, send: Send) -> None:
         """Send an answer as one JSON object."""
         service = self.service
         if job.call is None:
-            body = await service.pass_whole(job)
+            body = await service.fetch_answer(job)
             body["isocompute"] = service.describe_passed(job)
         else:
             outcome = await service.sample_answer(job)
@@ -163,7 +163,7 @@ class ChatResponse(Response):
             await send({"type": "http.response.body", "body": event, "more_body": True})
 
         if job.call is None:
-            await service.pass_stream(job, send_event)
+            await service.stream_answer(job, send_event)
         else:
             work = asyncio.create_task(service.sample_answer(job))
             try:
@@ -177,7 +177,7 @@ class ChatResponse(Response):
             usage = job.ledger.sum_usage()[0] if job.request.sends_usage else None
             own = service.describe_outcome(job, outcome)
             await send_event(b"".join(write_chunks(job.request.model, outcome.text, usage, own)))
-        await self.end_stream(DONE, send)
+        await self.finish_stream(DONE, send)
         service.metrics.requests.labels("200").inc()
 
     async def start_stream(self, send: Send) -> None:
@@ -187,7 +187,7 @@ class ChatResponse(Response):
             headers = [(name.encode(), value.encode()) for name, value in STREAM_HEADERS.items()]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
 
-    async def end_stream(self, event: bytes, send: Send) -> None:
+    async def finish_stream(self, event: bytes, send: Send) -> None:
         """Send the last event of a stream."""
         await send({"type": "http.response.body", "body": event, "more_body": False})
 
@@ -195,7 +195,7 @@ class ChatResponse(Response):
         """Send an error: as a response, or as an event of a stream that has begun."""
         self.service.metrics.requests.labels(str(error.status)).inc()
         if self.is_started:
-            await self.end_stream(encode_event(error.to_body()) + DONE, send)
+            await self.finish_stream(encode_event(error.to_body()) + DONE, send)
         else:
             self.is_started = True
             headers = error.to_headers() | ({"connection": "close"} if error.status in (408, 413) else {})
@@ -218,7 +218,7 @@ def read_headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-def explain_unexpected(error: Exception) -> ApiError:
+def describe_unexpected(error: Exception) -> ApiError:
     """Return the error of a defect; the log gets its kind and place, and no text of a client."""
     place = traceback.extract_tb(error.__traceback__)[-1:]
     where = f"{place[0].filename}:{place[0].lineno}" if place else "unknown"
@@ -226,13 +226,13 @@ def explain_unexpected(error: Exception) -> ApiError:
     return ApiError(500, "The server failed; its log has the place.", "server_error", code="internal_error")
 
 
-async def respond_api_error(request: Request, error: Exception) -> Response:
+async def handle_api_error(request: Request, error: Exception) -> Response:
     """Return the response of an error."""
     assert isinstance(error, ApiError)
     return build_json_response(error.to_body(), error.status, error.to_headers())
 
 
-async def respond_http_error(request: Request, error: Exception) -> Response:
+async def handle_http_error(request: Request, error: Exception) -> Response:
     """Return the response of a path or a method that does not exist."""
     assert isinstance(error, HTTPException)
     known = {404: "There is nothing at this path.", 405: "The method is not allowed at this path."}
@@ -240,7 +240,7 @@ async def respond_http_error(request: Request, error: Exception) -> Response:
     return build_json_response(failed.to_body(), failed.status, error.headers)
 
 
-async def respond_unexpected(request: Request, error: Exception) -> Response:
+async def handle_unexpected(request: Request, error: Exception) -> Response:
     """Return the response of a defect."""
-    failed = explain_unexpected(error)
+    failed = describe_unexpected(error)
     return build_json_response(failed.to_body(), failed.status)

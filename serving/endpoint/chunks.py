@@ -11,7 +11,7 @@ from isocompute.runners.engines.openai_protocol import BROKEN_OFF, parse_usage, 
 
 @dataclass(frozen=True)
 class StreamedText:
-    """What was received of a completion.
+    """The part of a completion that was received.
 
     Args:
         text: its text so far.

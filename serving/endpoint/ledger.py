@@ -10,7 +10,7 @@ from isocompute.serving.endpoint.chunks import StreamedText
 
 @dataclass(frozen=True)
 class Prices:
-    """What a token of each role costs, in x: the compute of one solution.
+    """The price of a token of each role, in x: the compute of one solution.
 
     Args:
         tokens: role → mean completion tokens of one call; a role without is priced by call.

@@ -1,4 +1,4 @@
-"""What a client asks of isocompute: budget, deadline, target and policy, in the body or in headers."""
+"""The options of a request: budget, deadline, target and policy, in the body or in headers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OFF, FIXED = "off", "fixed"
 
 @dataclass(frozen=True)
 class Options:
-    """What a request asks for; None where it leaves the choice to the server.
+    """The options of a request; None where it leaves the choice to the server.
 
     Args:
         budget: the most compute of the request, in any unit of ``isocompute plan``.
@@ -78,7 +78,7 @@ def read_options(given: Any, headers: Mapping[str, str], now: float) -> Options:
     return Options(
         budget=read_budget(raw["budget"]) if "budget" in raw else None,
         deadline=read_deadline(raw["deadline"], now) if "deadline" in raw else None,
-        target=read_share(raw["target"]) if "target" in raw else None,
+        target=read_target_option(raw["target"]) if "target" in raw else None,
         policy=read_policy(raw["policy"]) if "policy" in raw else None,
         threshold=read_number(raw["threshold"], "threshold") if "threshold" in raw else None,
     )
@@ -142,7 +142,7 @@ def read_date(text: str) -> float:
         ) from None
 
 
-def read_share(value: str | float) -> float:
+def read_target_option(value: str | float) -> float:
     """Return a target accuracy, such as 0.6 or ``60%``.
 
     Raises:

@@ -12,7 +12,7 @@ from isocompute.serving.endpoint.chunks import StreamedText, parse_stream
 from isocompute.serving.endpoint.errors import UPSTREAM, ApiError
 from isocompute.serving.endpoint.ledger import Ledger
 from isocompute.serving.endpoint.upstream import (
-    LONGEST_RESPONSE_BYTES,
+    MOST_RESPONSE_BYTES,
     LostCallError,
     Upstream,
     parse_part,
@@ -92,7 +92,7 @@ async def stream_completion(
                 rest = b""
                 async for piece in response.content.iter_any():
                     received += piece
-                    if len(received) > LONGEST_RESPONSE_BYTES:
+                    if len(received) > MOST_RESPONSE_BYTES:
                         raise LostCallError("an answer that is too long")
                     *lines, rest = (rest + piece).split(b"\n")
                     for chunk in map(parse_chunk, lines):

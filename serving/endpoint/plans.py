@@ -1,4 +1,4 @@
-"""How a request's budget is spent: the plan's fixed allocation, or a policy within the budget."""
+"""The plan of a request: a fixed allocation, or a policy within the budget."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PUBLISHED_THRESHOLDS = {"beta": 0.95, "weighted-beta": 0.95, "doubling": 0.75, "
 
 @dataclass(frozen=True)
 class Spending:
-    """How a request's compute is spent.
+    """The way in which a request's compute is spent.
 
     Args:
         decider: decides the steps and the answer.
@@ -57,7 +57,7 @@ SINGLE_CALL = Spending(FixedAllocation("sc", 1), OFF, 1.0, 1.0, None)
 
 @dataclass(frozen=True)
 class Defaults:
-    """What the server does where a request does not say.
+    """The choices of the server where a request does not say.
 
     Args:
         budget: compute of a request.

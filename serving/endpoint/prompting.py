@@ -1,4 +1,4 @@
-"""What the models are sent: the client's messages for solutions, and the verifier's prompt for verifications."""
+"""The prompts of the models: the client's messages for solutions, and the verifier's prompt for verifications."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHAT_FIELDS = ("response_format", "tool_choice", "parallel_tool_calls", "logprob
 
 @dataclass(frozen=True)
 class RoleSettings:
-    """How a profile's run prompted a model.
+    """The way in which a profile's run prompted a model.
 
     Args:
         prompt: its prompt; None if the profile does not say.

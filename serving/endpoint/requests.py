@@ -18,7 +18,7 @@ LONGEST_NAME = 200
 OWN_FIELDS = ("isocompute", "stream", "stream_options", "n", "model", "messages")
 """The fields that are not handed on as they are."""
 
-ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+SPEAKERS = ("system", "developer", "user", "assistant", "tool", "function")
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ def read_messages(messages: Any) -> list[dict[str, Any]]:
     for i, message in enumerate(messages):
         if not isinstance(message, dict):
             raise refuse_field(f"messages[{i}]", "must be an object with role and content")
-        if message.get("role") not in ROLES:
-            raise refuse_field(f"messages[{i}].role", f"must be one of {', '.join(ROLES)}")
+        if message.get("role") not in SPEAKERS:
+            raise refuse_field(f"messages[{i}].role", f"must be one of {', '.join(SPEAKERS)}")
         content = message.get("content")
         is_parts = isinstance(content, list) and all(isinstance(part, dict) for part in content)
         if not (content is None or isinstance(content, str) or is_parts):

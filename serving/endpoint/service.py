@@ -26,7 +26,7 @@ MODELS_SECONDS = 5.0
 
 PASSED = "passed through"
 
-Result = TypeVar("Result")
+Passed = TypeVar("Passed")
 
 
 @dataclass(eq=False)
@@ -176,7 +176,7 @@ class Service:
         )
         return await work.find_answer()
 
-    async def pass_whole(self, job: Job) -> dict[str, Any]:
+    async def fetch_answer(self, job: Job) -> dict[str, Any]:
         """Return a server's own answer to a request.
 
         Raises:
@@ -185,7 +185,7 @@ class Service:
         work = fetch_completion(self.solver, build_passed_body(job.request), job.ledger)
         return await self._limit_time(job, work)
 
-    async def pass_stream(self, job: Job, send: Callable[[bytes], Awaitable[None]]) -> None:
+    async def stream_answer(self, job: Job, send: Callable[[bytes], Awaitable[None]]) -> None:
         """Hand on a server's own stream.
 
         Raises:
@@ -197,7 +197,7 @@ class Service:
         )  # fmt: skip
         await self._limit_time(job, work)
 
-    async def _limit_time(self, job: Job, work: Awaitable[Result]) -> Result:
+    async def _limit_time(self, job: Job, work: Awaitable[Passed]) -> Passed:
         try:
             async with asyncio.timeout_at(job.ends_at):
                 return await work

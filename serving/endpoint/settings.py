@@ -1,4 +1,4 @@
-"""What the command line says of a server, checked before anything is started."""
+"""The settings of a server, from the command line, checked before anything is started."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEY_VARIABLE = "ISOCOMPUTE_SERVE_KEY"
 SHORTEST_KEY = 16
 """Characters of the shortest key with which the server listens beyond loopback."""
 
-ROLES = ("solver", "verifier")
+SERVED_ROLES = ("solver", "verifier")
 VERIFIER_PROMPT = "genrm-base"
 """The prompt of a verifier of which the profile names none."""
 
@@ -151,7 +151,7 @@ def split_roles(given: Sequence[str], option: str, example: str) -> dict[str, li
                 f"{option} scorer=… is not supported: servers have no common protocol for scores, so that strategies "
                 "that need scores are left out; give a verifier, or sweep with a scorer."
             )
-        if role not in ROLES:
+        if role not in SERVED_ROLES:
             raise ConfigError(f"{option} has the role '{role}'; write {option} solver={example} or verifier={example}.")
         found.setdefault(role, []).extend(part.strip() for part in value.split(",") if part.strip())
     return {role: values for role, values in found.items() if values}

@@ -22,18 +22,18 @@ from isocompute.serving.endpoint.chunks import StreamedText, parse_stream
 from isocompute.serving.endpoint.errors import OVERLOADED, TIMEOUT, UPSTREAM, ApiError
 from isocompute.serving.endpoint.ledger import Ledger
 
-CONNECT_SECONDS = 10.0
-LONGEST_REST_SECONDS = 10.0
-FIRST_REST_SECONDS = 0.5
+CONNECTING_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 10.0
+FIRST_PAUSE_SECONDS = 0.5
 BACKOFF_SECONDS = 0.1
 """Most seconds of the first wait before a retry; it doubles."""
 
-FAILURE_LIMIT = 3
+FAILURES_BEFORE_PAUSE = 3
 """Failures in a row after which a server rests; one that refuses the connection rests at once."""
 
-LONGEST_RESPONSE_BYTES = 64 * 2**20
+MOST_RESPONSE_BYTES = 64 * 2**20
 LONGEST_ERROR_BYTES = 2**16
-RETRIED_STATUSES = {408, 409, 425, 429}
+LOST_STATUSES = {408, 409, 425, 429}
 HANDED_ON_STATUSES = {400, 404, 413, 422}
 COUNTING_OWNERS = ("vllm",)
 """The owners of models, as servers name them, that report the tokens with every chunk if they are asked to."""
@@ -89,7 +89,7 @@ class Upstream:
         why = ""
         for server in self._order_servers(set()):
             try:
-                timeout = aiohttp.ClientTimeout(total=CONNECT_SECONDS)
+                timeout = aiohttp.ClientTimeout(total=CONNECTING_SECONDS)
                 async with self.session.get(
                     f"{server.url}/models", headers=server.headers, timeout=timeout, allow_redirects=False
                 ) as answer:
@@ -168,7 +168,7 @@ class Upstream:
         wait = draw_backoff(attempt, BACKOFF_SECONDS, self.rng)
         if any(server.retry_at <= time.monotonic() for server in self.servers):
             return wait
-        return max(wait, min(lost.wait or 0.0, LONGEST_REST_SECONDS))
+        return max(wait, min(lost.wait or 0.0, LONGEST_PAUSE_SECONDS))
 
     @asynccontextmanager
     async def claim_server(self, tried: set[str]) -> AsyncIterator[Server]:
@@ -199,7 +199,7 @@ class Upstream:
                 server.url + path,
                 data=content,
                 headers={"Content-Type": "application/json", **server.headers},
-                timeout=aiohttp.ClientTimeout(total=self.timeout, sock_connect=CONNECT_SECONDS),
+                timeout=aiohttp.ClientTimeout(total=self.timeout, sock_connect=CONNECTING_SECONDS),
                 allow_redirects=False,
             ) as answer:
                 if answer.status != 200:
@@ -221,7 +221,7 @@ class Upstream:
         async with self.open_response(server, path, content) as answer:
             async for piece in answer.content.iter_any():
                 received += piece
-                if len(received) > LONGEST_RESPONSE_BYTES:
+                if len(received) > MOST_RESPONSE_BYTES:
                     raise LostCallError("an answer that is too long")
             is_stream = answer.content_type == "text/event-stream"
         try:
@@ -245,7 +245,7 @@ class Upstream:
     def build_status_error(self, answer: aiohttp.ClientResponse, content: bytes, server: Server) -> Exception:
         """Return the error of a response that is not 200."""
         said = self.clean_message(parse_error_message(content.decode("utf-8", "replace"))) or f"HTTP {answer.status}"
-        if answer.status in RETRIED_STATUSES or answer.status >= 500:
+        if answer.status in LOST_STATUSES or answer.status >= 500:
             wait = parse_retry_after(answer.headers.get("Retry-After"), time.time())
             return LostCallError(f"HTTP {answer.status}: {said}", wait, status=429 if answer.status == 429 else 502)
         if answer.status in HANDED_ON_STATUSES:
@@ -279,8 +279,8 @@ class Upstream:
 def record_failure(server: Server, lost: LostCallError) -> None:
     """Record a failure of a server, which rests after too many: no call goes there while another server works."""
     server.failures_in_row += 1
-    if lost.gone or lost.wait or server.failures_in_row >= FAILURE_LIMIT:
-        rest = min(FIRST_REST_SECONDS * 2 ** min(server.failures_in_row - 1, 10), LONGEST_REST_SECONDS)
+    if lost.gone or lost.wait or server.failures_in_row >= FAILURES_BEFORE_PAUSE:
+        rest = min(FIRST_PAUSE_SECONDS * 2 ** min(server.failures_in_row - 1, 10), LONGEST_PAUSE_SECONDS)
         server.retry_at = time.monotonic() + min(max(rest, lost.wait or 0.0), 60.0)
 
 
@@ -292,7 +292,7 @@ def parse_part(received: bytearray) -> StreamedText | None:
         return None
 
 
-async def read_bounded(answer: aiohttp.ClientResponse, most: int = LONGEST_RESPONSE_BYTES) -> bytes:
+async def read_bounded(answer: aiohttp.ClientResponse, most: int = MOST_RESPONSE_BYTES) -> bytes:
     """Return the body of a response, at most so many bytes of it.
 
     Raises:
@@ -302,7 +302,7 @@ async def read_bounded(answer: aiohttp.ClientResponse, most: int = LONGEST_RESPO
     async for piece in answer.content.iter_any():
         content += piece
         if len(content) > most:
-            if most == LONGEST_RESPONSE_BYTES:
+            if most == MOST_RESPONSE_BYTES:
                 raise LostCallError("an answer that is too long")
             break
     return bytes(content[:most])
