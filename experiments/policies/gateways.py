@@ -1,10 +1,12 @@
-"""Accuracy, tokens and latency of `isocompute serve` beside another gateway, on the same problems and servers.
+r"""Accuracy, tokens and latency of `isocompute serve` beside another gateway, on the same problems and servers.
 
-    python -m experiments.policies.gateways --url http://127.0.0.1:8101/v1 --verifier http://127.0.0.1:8102/v1
+    python -m experiments.policies.gateways --url http://127.0.0.1:8101/v1 --serve '{"policy": "beta"}' \
+      --its-hub PYTHON --hub '--algorithm beta --budget 16'
 
-Both gateways sample from one server of the lab's solver, in turn, problem by problem. its_hub 1.2.0 runs in an
-environment of its own (``--its-hub PYTHON``), in experiments/policies/its_hub_client.py; tokens are those that the server itself
-counted (``vllm:generation_tokens_total``), cancelled ones included, so that neither gateway's own count is believed.
+Both gateways sample from one vLLM server of the lab's solver, in turn, the same problems generated anew. its_hub 1.2.0
+runs in an environment of its own, whose interpreter is PYTHON, through its_hub_client.py. Tokens are those that the
+servers counted themselves (``vllm:generation_tokens_total``), cancelled ones included. The lab's models have no chat
+template, which its_hub needs: start the server with the one in CHAT_TEMPLATE.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from isocompute.runners.tasks.problem import Problem
 
 LEVELS = [1, 2, 3, 4, 5]
 PROMPT = "Problem: {question}\nSolution:\n"
+CHAT_TEMPLATE = "{{ bos_token }}{% for message in messages %}{{ message['content'] }}{% endfor %}"
 CLIENT = Path(__file__).with_name("its_hub_client.py")
 
 

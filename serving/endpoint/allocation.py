@@ -12,7 +12,7 @@ from isocompute.errors import DataError
 from isocompute.fits.choice.answer import RULES, weigh_answers
 from isocompute.fits.policies.policy import Choice, SampledProblem, Step
 
-ALLOCATION_DONE = "allocation complete"
+ALLOCATION_SPENT = "allocation spent"
 """The reason for which a fixed allocation stops."""
 
 
@@ -74,7 +74,7 @@ class FixedAllocation:
             return Step(verify=waiting)
         if len(problem.answers) < self.solutions:
             return Step(solutions=self.solutions - len(problem.answers))
-        return Step(stopped=ALLOCATION_DONE)
+        return Step(stopped=ALLOCATION_SPENT)
 
     def choose_answer(self, problem: SampledProblem) -> Choice:
         """Return the answer of the strategy's rule; of tied answers the one seen first, as in `Policy`."""

@@ -20,7 +20,7 @@ def test_a_fixed_allocation_votes_and_counts_every_call(double, endpoint, ask):
     own = answer["isocompute"]
     assert (own["answer"], own["solutions"], own["verifications"]) == ("7", 4, 0)
     assert own["agreement"] == 0.75
-    assert own["stopped"] == "allocation complete"
+    assert own["stopped"] == "allocation spent"
     assert own["p_right"] is None
     assert answer["choices"][0]["message"]["content"] in TEXTS[1:]
     assert answer["choices"][0]["finish_reason"] == "stop"

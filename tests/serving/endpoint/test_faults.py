@@ -184,7 +184,7 @@ def test_metrics_count_requests_calls_and_tokens(double, endpoint):
         'isocompute_requests_total{status="200"} 1.0',
         'isocompute_calls_total{end="finished",role="solver"} 4.0',
         'isocompute_tokens_total{end="finished",kind="prompt",role="solver"} 20.0',
-        'isocompute_stopped_total{reason="allocation complete"} 1.0',
+        'isocompute_stopped_total{reason="allocation spent"} 1.0',
         "isocompute_requests_running 0.0",
     ):
         assert line in text.splitlines()
