@@ -10,6 +10,11 @@ import pytest
 TEXTS = ["It is \\boxed{8}.", "So \\boxed{7}", "Thus \\boxed{7}.", "Hence \\boxed{7.0}"]
 
 
+def take_by_length(text):
+    """Seconds of a text: a moment for a short one, a minute for a long one."""
+    return 0.05 if len(text) < 100 else 60.0
+
+
 def say_in_turn(body, number):
     return TEXTS[number % len(TEXTS)]
 
@@ -43,7 +48,7 @@ def test_a_policy_stops_and_what_it_cancels_is_charged_as_far_as_it_was_received
     def say(body, number):  # four short texts, then long ones
         return "\\boxed{7}" if number < 4 else "word " * 400 + "\\boxed{7}"
 
-    server = double(say, seconds=0.4)
+    server = double(say, seconds=take_by_length)
     answer = ask(endpoint(server, budget="16x", policy="beta", threshold=0.95, width=8)).json()
     own = answer["isocompute"]
     assert own["stopped"] == "beta reached 0.95"
@@ -59,7 +64,9 @@ def test_a_policy_stops_and_what_it_cancels_is_charged_as_far_as_it_was_received
 
 
 def test_a_server_that_counts_every_chunk_is_asked_to(double, endpoint, ask):
-    server = double(lambda body, number: "\\boxed{7}" if number < 4 else "word " * 99, seconds=0.3, owner="vllm")
+    server = double(
+        lambda body, number: "\\boxed{7}" if number < 4 else "word " * 400, seconds=take_by_length, owner="vllm"
+    )
     own = ask(endpoint(server, budget="16x", policy="beta", threshold=0.95)).json()["isocompute"]
     assert all(body["stream_options"]["continuous_usage_stats"] for body in server.seen.bodies)
     assert own["cancelled"]
@@ -196,17 +203,9 @@ def test_a_deadline_returns_what_is_there(double, endpoint, ask, wait_for):
     def say(body, number):
         return "\\boxed{7}" if number < 2 else "word " * 200
 
-    # The short texts take as long as the long ones, since a text's time is shared by its words.
-    server = double(say, seconds=0.1)
-    original = server._send_text
-
-    async def slow_later(body, text, *rest):
-        server.seconds = 0.05 if text.startswith("\\boxed") else 30
-        return await original(body, text, *rest)
-
-    server._send_text = slow_later
+    server = double(say, seconds=take_by_length)
     served = endpoint(server, budget="4x")
-    own = ask(served, isocompute={"deadline": 1.0}).json()["isocompute"]
+    own = ask(served, isocompute={"deadline": 3.0}).json()["isocompute"]
     assert own["stopped"] == "deadline"
     assert own["answer"] == "7"
     wait_for(lambda: server.seen.running == 0)

@@ -37,7 +37,7 @@ class UpstreamDouble:
 
     Args:
         say: what it says.
-        seconds: time of a whole text.
+        seconds: time of a whole text, or a function of the text that returns it.
         owner: the field ``owned_by`` of its model.
         harm: kinds of faults, each of which befalls a tenth of the calls.
         port: where it listens; 0 for any.
@@ -48,7 +48,7 @@ class UpstreamDouble:
     def __init__(
         self,
         say: Say = say_seven,
-        seconds: float = 0.0,
+        seconds: float | Callable[[str], float] = 0.0,
         owner: str = "double",
         harm: tuple[str, ...] = (),
         seed: int = 0,
@@ -148,10 +148,11 @@ class UpstreamDouble:
     async def _send_text(self, body, text, writer, leaving, cut: bool) -> str:
         words = [word + " " for word in text.split(" ")]
         words[-1] = words[-1][:-1]
+        seconds = self.seconds(text) if callable(self.seconds) else self.seconds
         chat = "messages" in body
         usage = {"prompt_tokens": 5, "completion_tokens": len(words), "total_tokens": 5 + len(words)}
         if not body.get("stream"):
-            await asyncio.wait({leaving}, timeout=self.seconds)
+            await asyncio.wait({leaving}, timeout=seconds)
             if leaving.done():
                 return "abandoned"
             message = {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
@@ -163,8 +164,8 @@ class UpstreamDouble:
         head = {"id": "double", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
         options = body.get("stream_options") or {}
         for i, word in enumerate(words):
-            if self.seconds:
-                await asyncio.wait({leaving}, timeout=self.seconds / len(words))
+            if seconds:
+                await asyncio.wait({leaving}, timeout=seconds / len(words))
             if leaving.done():
                 return "abandoned"
             if cut and i == len(words) // 2:
