@@ -11,8 +11,8 @@ TEXTS = ["It is \\boxed{8}.", "So \\boxed{7}", "Thus \\boxed{7}.", "Hence \\boxe
 
 
 def take_by_length(text):
-    """Seconds of a text: a moment for a short one, a minute for a long one."""
-    return 0.05 if len(text) < 100 else 60.0
+    """Seconds of a text: a moment for a short one, much longer for a long one."""
+    return 0.1 if len(text) < 100 else 12.0
 
 
 def say_in_turn(body, number):
@@ -46,7 +46,7 @@ def endpoint_mean_tokens():
 
 def test_a_policy_stops_and_what_it_cancels_is_charged_as_far_as_it_was_received(double, endpoint, ask, wait_for):
     def say(body, number):  # four short texts, then long ones
-        return "\\boxed{7}" if number < 4 else "word " * 400 + "\\boxed{7}"
+        return "\\boxed{7}" if number < 4 else "word " * 1200 + "\\boxed{7}"
 
     server = double(say, seconds=take_by_length)
     answer = ask(endpoint(server, budget="16x", policy="beta", threshold=0.95, width=8)).json()
@@ -65,9 +65,9 @@ def test_a_policy_stops_and_what_it_cancels_is_charged_as_far_as_it_was_received
 
 def test_a_server_that_counts_every_chunk_is_asked_to(double, endpoint, ask):
     server = double(
-        lambda body, number: "\\boxed{7}" if number < 4 else "word " * 400, seconds=take_by_length, owner="vllm"
+        lambda body, number: "\\boxed{7}" if number < 4 else "word " * 1200, seconds=take_by_length, owner="vllm"
     )
-    own = ask(endpoint(server, budget="16x", policy="beta", threshold=0.95)).json()["isocompute"]
+    own = ask(endpoint(server, budget="16x", policy="beta", threshold=0.95, width=8)).json()["isocompute"]
     assert all(body["stream_options"]["continuous_usage_stats"] for body in server.seen.bodies)
     assert own["cancelled"]
     assert not any("chunks" in note for note in own["notes"])
