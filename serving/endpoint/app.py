@@ -87,6 +87,14 @@ class ChatResponse(Response):
         self.is_started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request, or refuse it if there are too many."""
+        try:
+            with self.service.admission.count_opened():
+                await self.hold_request(scope, receive, send)
+        except ApiError as error:
+            await self.send_error(error, scope, receive, send)
+
+    async def hold_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, or stop all its calls when the client goes."""
         arrived, metrics = time.monotonic(), self.service.metrics
         try:

@@ -6,8 +6,8 @@ import asyncio
 import hmac
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from isocompute.serving.endpoint.errors import AUTHENTICATION, OVERLOADED, TIMEOUT, ApiError
@@ -18,6 +18,9 @@ MOST_DISCARDED_BYTES = 8 * MOST_BODY_BYTES
 
 BODY_SECONDS = 30.0
 """Seconds within which a body must have arrived."""
+
+READING_LIMIT = 64
+"""Requests beyond those that run and wait whose bodies are read."""
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -40,8 +43,30 @@ class Admission:
     def __init__(self, running_limit: int, waiting_limit: int, update: Callable[[int, int], None]) -> None:
         self.running_limit, self.waiting_limit, self.update = running_limit, waiting_limit, update
         self.places = asyncio.Semaphore(running_limit)
-        self.running = self.waiting = 0
+        self.running = self.waiting = self.opened = 0
         self.mean_seconds = 1.0
+
+    @contextmanager
+    def count_opened(self) -> Iterator[None]:
+        """Count a request from its first byte to its end, so that no more bodies are read than there may be requests.
+
+        Raises:
+            ApiError: 429, there are too many.
+        """
+        if self.opened >= self.running_limit + self.waiting_limit + READING_LIMIT:
+            raise self.build_full_error()
+        self.opened += 1
+        try:
+            yield
+        finally:
+            self.opened -= 1
+
+    def build_full_error(self) -> ApiError:
+        """Return the error of a request for which there is no room."""
+        wait = self.estimate_wait()
+        return ApiError(
+            429, "Too many requests wait; try again later.", OVERLOADED, code="queue_full", retry_after=wait
+        )
 
     @asynccontextmanager
     async def claim_place(self, ends_at: float | None) -> AsyncIterator[None]:
@@ -51,13 +76,7 @@ class Admission:
             ApiError: 429, the queue is full; 504, the deadline passes in the queue.
         """
         if self.places.locked() and self.waiting >= self.waiting_limit:
-            raise ApiError(
-                429,
-                "Too many requests wait; try again later.",
-                OVERLOADED,
-                code="queue_full",
-                retry_after=self.estimate_wait(),
-            )
+            raise self.build_full_error()
         self.waiting += 1
         self.update(self.running, self.waiting)
         try:

@@ -87,6 +87,7 @@ class Service:
         self.models: list[dict[str, Any]] = []
         self.models_at = -MODELS_SECONDS
         self.listing = asyncio.Lock()
+        self.verifier_name: str | None = None  # known once its server has listed its models
 
     async def list_models(self) -> list[dict[str, Any]]:
         """Return the models of the solver's servers, asked for at most every `MODELS_SECONDS`.
@@ -125,14 +126,15 @@ class Service:
         """
         if self.verifier is None:
             return None
-        if self.verifier_model is None:
-            names = [model["id"] for model in await self.verifier.list_models()]
-            if len(names) != 1:
-                raise ApiError(
-                    502, "The verifier's server has several models; name one with --model verifier=NAME.", UPSTREAM
-                )
-            self.verifier_model = names[0]
-        return Verifier(self.verifier, self.verifier_model, self.settings["verifier"])
+        async with self.listing:
+            if self.verifier_name is None:
+                names = [model["id"] for model in await self.verifier.list_models()]
+                if self.verifier_model is None and len(names) != 1:
+                    raise ApiError(
+                        502, "The verifier's server has several models; name one with --model verifier=NAME.", UPSTREAM
+                    )
+                self.verifier_name = self.verifier_model or names[0]
+        return Verifier(self.verifier, self.verifier_name, self.settings["verifier"])
 
     async def prepare_job(self, request: ChatRequest, arrived: float) -> Job:
         """Return how a request is answered.
