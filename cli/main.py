@@ -25,8 +25,10 @@ from isocompute.cli.commands import (
     next_rows,
     pilot,
     plan,
+    policies,
     runs,
     serve,
+    solve,
     sweep,
     tasks,
     tree,
@@ -57,8 +59,10 @@ for module in (
     next_rows,
     difficulty,
     evaluate,
+    policies,
     figures,
     serve,
+    solve,
 ):
     app.add_typer(module.commands)
 

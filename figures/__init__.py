@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     frontiers: Figure
     difficulty: Figure
     caps: Figure
+    policies: Figure
 
 
 def __getattr__(name: str) -> Figure:

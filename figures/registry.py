@@ -92,6 +92,13 @@ CAPS = FigureEntry(
     "isocompute.figures.plots.caps:build_caps_table",
     "isocompute.figures.plots.caps:draw_caps",
 )
+POLICIES = FigureEntry(
+    "policies",
+    "rules that stop early, and the best fixed plans, at equal mean compute",
+    "profile",
+    "isocompute.figures.plots.policies:build_policies_table",
+    "isocompute.figures.plots.policies:draw_policies",
+)
 SEARCH_TREE = FigureEntry(
     "search_tree",
     "a search: its nodes with their scores, and the path to the answer",
@@ -107,7 +114,7 @@ FIGURES: Registry[FigureEntry] = Registry(
     "isocompute.figures",
     {
         name: f"{FIGURES_MODULE}:{name.upper()}"
-        for name in ("figure1", "frontiers", "difficulty", "caps", "search_tree")
+        for name in ("figure1", "frontiers", "difficulty", "caps", "policies", "search_tree")
     },
     FigureEntry,
 )

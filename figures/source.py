@@ -9,6 +9,7 @@ from pathlib import PurePath
 from isocompute.figures.registry import FigureInput
 from isocompute.planner.difficulty import DifficultyStudy, build_figure_studies
 from isocompute.planner.estimate.costs import measure_costs
+from isocompute.planner.estimate.policies import add_policies
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile
 from isocompute.planner.profile import Profile, find_bundled_profiles, read_profile
@@ -64,4 +65,5 @@ def read_figure_source(run: Run) -> FigureSource:
         RunError, DataError: it is missing, incomplete or damaged.
     """
     pool = read_pool(run)
-    return FigureSource(build_profile(run, pool, measure_costs(pool), PurePath(run.root).name), run, pool)
+    profile = build_profile(run, pool, measure_costs(pool), PurePath(run.root).name)
+    return FigureSource(add_policies(profile, pool), run, pool)

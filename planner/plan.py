@@ -14,6 +14,7 @@ from isocompute.planner.profile import COUNTING_WAYS, Profile, check_lambda
 
 if TYPE_CHECKING:
     from isocompute.planner.costs.report import PlanCosts
+    from isocompute.planner.policies.plan_policies import PolicyOption
 
 TOY_FOLDER = "data/lab/"
 """The folder of the toy lab's models."""
@@ -43,6 +44,8 @@ class Plan:
         profile_name: name of the profile.
         toy_note: a sentence if the numbers are those of the toy lab; None otherwise.
         costs: what the plan costs in every unit, and where it flips; None of a plan by `make_plan` alone.
+        policies: the rules that stop early whose mean compute is within the budget, the most accurate first; empty
+            where they were not measured, or where compute is not what limits the plan.
     """
 
     budget: float
@@ -63,6 +66,7 @@ class Plan:
     profile_name: str
     toy_note: str | None = None
     costs: PlanCosts | None = None
+    policies: tuple[PolicyOption, ...] = ()
 
 
 def make_plan(

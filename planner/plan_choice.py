@@ -11,7 +11,7 @@ from isocompute.fits import AllocationOptions, SingleChoice, split_folds
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.choice.posterior import update_prior
 from isocompute.fits.choice.prepared_prior import PreparedPrior, prepare_prior
-from isocompute.fits.choice.recommendation import Recommendation, choose_recommendations
+from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN, Recommendation, choose_recommendations
 from isocompute.fits.choice.selectors import find_uninformed_tables
 from isocompute.planner.prior import read_accuracy_prior
 
@@ -24,6 +24,7 @@ def score_plan_choice(
     budgets: Sequence[float],
     clusters: Ints | None = None,
     strata: Ints | None = None,
+    margin: float = EQUIVALENCE_MARGIN,
 ) -> SingleChoice:
     """Score the choice that a plan makes at each budget, with each problem's accuracy under it.
 
@@ -32,6 +33,8 @@ def score_plan_choice(
         budgets: (nC,) compute per problem, in x.
         clusters: (P,) cluster of each problem, which are held out whole; None if each problem is its own.
         strata: (P,) level of each problem, as a plan takes it; None if it is unknown.
+        margin: difference in expected accuracy within which the plan takes the cheapest strategy; 0 for the most
+            accurate one.
 
     Raises:
         DataError: fewer than 2 clusters.
@@ -43,9 +46,9 @@ def score_plan_choice(
     held_out = np.zeros((P, len(budgets)))
     for train, test in zip(folds.train, folds.test, strict=True):
         held_out[test] += _score_choices(
-            options, _choose_from_problems(options, prior, train, budgets, groups, strata), test
+            options, _choose_from_problems(options, prior, train, budgets, groups, strata, margin), test
         )
-    found = _choose_from_problems(options, prior, np.ones(P, dtype=bool), budgets, groups, strata)
+    found = _choose_from_problems(options, prior, np.ones(P, dtype=bool), budgets, groups, strata, margin)
     in_sample = _score_choices(options, found, np.ones(P, dtype=bool))
     return SingleChoice(held_out / CHOICE_SPLITS, in_sample, [_describe_choice(options, each) for each in found])
 
@@ -57,6 +60,7 @@ def _choose_from_problems(
     budgets: Sequence[float],
     clusters: Ints,
     strata: Ints | None,
+    margin: float,
 ) -> list[Recommendation | None]:
     """Return what is recommended within each budget from some of the problems."""
     tables = [replace(option, accuracy=option.accuracy[problems]) for option in options]
@@ -66,7 +70,7 @@ def _choose_from_problems(
         levels = None if strata is None else strata[problems]
         expected = update_prior(prior, tables, levels, clusters[problems]).compute_expected_accuracies()
     uninformed = find_uninformed_tables(tables, clusters[problems])
-    return choose_recommendations(tables, expected, budgets, uninformed=uninformed)
+    return choose_recommendations(tables, expected, budgets, margin, uninformed)
 
 
 def _score_choices(

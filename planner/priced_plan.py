@@ -43,6 +43,7 @@ from isocompute.planner.costs.target import TargetAllocation, find_target_alloca
 from isocompute.planner.costs.usage import REQUESTS, UnknownCostError, measure_usage
 from isocompute.planner.findings import derive_findings
 from isocompute.planner.plan import Plan, make_plan
+from isocompute.planner.policies.plan_policies import PolicyOption, list_plan_policies
 from isocompute.planner.profile import Profile, apply_lambda, check_lambda, check_rho
 from isocompute.planner.strategies.options import get_rho
 
@@ -88,7 +89,10 @@ def make_priced_plan(profile: Profile, request: PlanRequest) -> Plan:
     notes += describe_unknown_requests(priced_profile, costs)
     report = report_costs(plan, priced_profile, expected, costs, request, model)
     report = replace(report, latency_limit=limit, target=request.target, target_bound=target.bound if target else None)
-    return replace(plan, costs=report, warnings=[*plan.warnings, *notes])
+    policies: list[PolicyOption] = []
+    if x is not None and limit is None and target is None:
+        policies = list_plan_policies(priced_profile, expected, plan.recommendation, costs, plan.lam, x)
+    return replace(plan, costs=report, policies=tuple(policies), warnings=[*plan.warnings, *notes])
 
 
 def choose_plan_model(profile: Profile, request: PlanRequest) -> str:

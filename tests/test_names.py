@@ -16,20 +16,20 @@ MOST_ONE_WORD = 0.25
 # The first word of a function's name says what it does.
 VERBS = frozenset(
     """
-    add advise aggregate align allocate allow append apply assign average bind block bound build calibrate call check
-    choose claim classify clean clear clip close code collect combine compare complete compute convert copy count cut
-    decide decode derive describe detect digest divide download draw drop enclose encode enter enumerate escape
-    estimate evaluate exclude execute expand explain explore extend extract extrapolate fetch fill filter find finish
-    fit flatten flush fold follow format gather get grade group grow guard handle hash hold identify ignore import
-    infer insert install integrate interpolate invert join judge keep kill label launch limit link list load locate
-    lock log make map mark mask match measure merge move multiply name normalise note open order pack pad parse
-    pause permute pick place predict prefer prepare price print prompt propose protect prune put quote raise
-    rank read rebuild receive recommend record redact reduce refuse register regrade reject release remove rename render
-    repair replace report request require resample reset resolve restore resume retry return reuse revise round
-    run sample save scale scan schedule score search seed select send serve set share show shrink shuffle
-    simplify simulate skip smooth solve sort split stack start step stop store stream strip submit subtract sum
-    summarise swap take test tokenise track train transform translate trim try turn unpack update upgrade use validate
-    verify wait walk warn weigh widen wrap write yield
+    add advise aggregate align allocate allow append apply assign average bind block bound build calibrate call
+    certify check choose claim classify clean clear clip close code collect combine compare complete compute convert
+    copy count cut decide decode derive describe detect digest divide download draw drop enclose encode enter
+    enumerate escape estimate evaluate exclude execute expand explain explore extend extract extrapolate fetch fill
+    filter find finish fit flatten flush fold follow format gather get grade group grow guard handle hash hold
+    identify ignore import infer insert install integrate interpolate invert join judge keep kill label launch limit
+    link list load locate lock log make map mark mask match measure merge move multiply name normalise note open
+    order pack pad parse pause permute pick place predict prefer prepare price print prompt propose protect prune
+    put quote raise rank read rebuild receive recommend record redact reduce refuse register regrade reject release
+    remove rename render repair replace report request require resample reset resolve restore resume retry return
+    reuse revise round run sample save scale scan schedule score search seed select send serve set share show shrink
+    shuffle simplify simulate skip smooth solve sort split stack start step stop store stream strip submit subtract
+    sum summarise swap take test tokenise track train transform translate trim try turn unpack update upgrade use
+    validate verify wait walk warn weigh widen wrap write yield
     """.split()  # noqa: SIM905 - a list of words is read as a list
 )
 # Functions of the public API and commands of one name.
@@ -45,9 +45,11 @@ COMMANDS = frozenset(
         "next_rows",
         "pilot",
         "plan",
+        "policies",
         "runs",
         "serve",
         "select",
+        "solve",
         "sweep",
         "tasks",
         "tree",

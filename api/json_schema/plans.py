@@ -75,6 +75,35 @@ class RecommendationJson(OptionJson):
     """Null where the tokens of problems are unknown."""
 
 
+class PlanPolicyJson(JsonBlock):
+    """A rule that stops early, at a mean compute within the budget. No probability of being the best is given."""
+
+    rule: str
+    """Name of the rule."""
+    parameter: str
+    """Meaning of its threshold."""
+    threshold: float
+    """The threshold."""
+    most_solutions: int
+    """Solutions of its full budget."""
+    most_verifications: int
+    """Verifications of each of them."""
+    compute: float
+    """Mean compute, in x, each problem under a threshold chosen on others."""
+    compute_interval: Interval
+    """Its 95 % interval over problems."""
+    percentile_95: float
+    """95th percentile of compute over problems and orders, in x."""
+    accuracy: Fraction
+    """Expected accuracy: that of the recommendation less the gap."""
+    gap: float
+    """Accuracy of the recommendation minus that of the policy, on the measured problems."""
+    gap_interval: Interval
+    """Its 95 % interval, paired, with the error of the mean compute."""
+    saving: float
+    """Compute of the recommendation over that of the policy."""
+
+
 class PlanJson(CommandJson):
     """``plan --budget … --json``: what to run within a budget, and what to expect of it."""
 
@@ -108,6 +137,9 @@ class PlanJson(CommandJson):
     expected: ExpectedJson
     alternatives: list[AlternativeJson]
     """Each other strategy at its best allocation."""
+    policies: list[PlanPolicyJson]
+    """Rules that stop early, the most accurate first; empty where they were not measured, or a latency or a target is
+    the limit."""
     coverage: CoverageJson | None
     """Null if coverage was not measured."""
     extrapolated: dict[str, ExtrapolatedJson]
@@ -158,6 +190,7 @@ def build_plan_json(plan: Plan, caps: CapComparison | None = None) -> PlanJson:
         **build_cost_fields(plan),
         expected=ExpectedJson(accuracy=plan.expected_accuracy, interval=plan.interval),
         alternatives=[build_option(option) for option in plan.alternatives],
+        policies=[PlanPolicyJson.convert(option) for option in plan.policies],
         coverage=coverage,
         extrapolated={} if more is None else {"sc": ExtrapolatedJson.convert(more)},
         **build_findings_fields(found),

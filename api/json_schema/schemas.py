@@ -13,6 +13,7 @@ from isocompute.api.json_schema.grades import GradeJson, GraderComparisonJson, I
 from isocompute.api.json_schema.model_plans import ModelPlanJson
 from isocompute.api.json_schema.pilots import NextJson, PilotJson
 from isocompute.api.json_schema.plans import PlanJson
+from isocompute.api.json_schema.policies import PoliciesJson
 from isocompute.api.json_schema.prices import PriceJson
 from isocompute.api.json_schema.runs import (
     CheckJson,
@@ -23,6 +24,8 @@ from isocompute.api.json_schema.runs import (
     UpgradedRunJson,
     UpgradeJson,
 )
+from isocompute.api.json_schema.solves import SolveJson
+from isocompute.planner.policies.policy_file import PolicyFile
 
 COMMAND_BLOCKS: dict[str, Any] = {
     "plan": PlanJson | ModelPlanJson,
@@ -31,6 +34,7 @@ COMMAND_BLOCKS: dict[str, Any] = {
     "next": NextJson,
     "difficulty": DifficultyJson,
     "evaluate": EvaluationJson,
+    "policies": PoliciesJson,
     "sweep": PriceJson,
     "runs": list[RunProgressJson | UnreadableRunJson],
     "check": CheckJson,
@@ -38,8 +42,12 @@ COMMAND_BLOCKS: dict[str, Any] = {
     "import": ImportJson,
     "upgrade": UpgradedRunJson | UpgradedProfileJson | UpgradeJson,
     "tasks": TasksJson,
+    "solve": SolveJson,
 }
 """The block that each command prints with ``--json``."""
+
+FILE_BLOCKS: dict[str, Any] = {"policy_file": PolicyFile}
+"""The block of each file that other programs read."""
 
 
 def describe_command_json(command: str) -> dict[str, Any]:
@@ -56,6 +64,20 @@ def describe_command_json(command: str) -> dict[str, Any]:
     schema = TypeAdapter(COMMAND_BLOCKS[command]).json_schema(mode="serialization")
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"isocompute {command} --json"}
     return {**head, **{name: simplify_schema(part) for name, part in schema.items() if name != "title"}}
+
+
+def describe_file(name: str) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a file that other programs read.
+
+    Args:
+        name: one of `FILE_BLOCKS`.
+
+    >>> describe_file("policy_file")["properties"]["format"]["const"]
+    1
+    """
+    schema = TypeAdapter(FILE_BLOCKS[name]).json_schema(mode="validation")
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name.replace("_", " ")}
+    return {**head, **{key: simplify_schema(part) for key, part in schema.items() if key != "title"}}
 
 
 def simplify_schema(part: Any) -> Any:

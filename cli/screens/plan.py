@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,11 +25,16 @@ from isocompute.planner.costs.report import (
 from isocompute.planner.costs.seconds import describe_load
 from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
+from isocompute.planner.policies.plan_policies import PolicyOption
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.registry import describe_strategy
+from isocompute.planner.strategies.registry import describe_strategy, is_known_strategy
 
 EXPECTED_NOTE = "Expected: on new problems. It is what was measured, shrunk towards what is usual in simulated tasks."
 INTERPOLATED_NOTE = "* A size that was not run: interpolated in log N between the sizes that were."
+POLICIES_NOTE = (
+    "Policies stop early, at a threshold chosen on other problems; they are no rows of the table above, and have no "
+    "P(best). `isocompute policies RUN` compares them."
+)
 CHEAPER_NOTE = (
     "A lead below zero: the strategies are expected to be within half a point of each other, and the cheapest is "
     "recommended."
@@ -111,12 +118,61 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
     if any(option.is_informative and option.gap is not None and option.gap < 0 for option in plan.alternatives):
         print_line(console, CHEAPER_NOTE)
     console.print()
+    if plan.policies:
+        print_plan_policies(console, plan.policies)
+        console.print()
     for line in describe_plan_context(profile, plan):
         print_line(console, line)
     for line in [] if plan.costs is None else list_cost_lines(profile, plan, plan.costs):
         print_line(console, escape(line))
     for warning in [*([] if (note := plan.findings.published_note) is None else [note]), *plan.warnings]:
         print_note(console, warning)
+
+
+def describe_next_steps(plan: Plan, profile: Profile, name: str, budget: str | None, written: str | None) -> list[str]:
+    """Return the lines that say how a plan is carried out; none for a strategy of another package.
+
+    Args:
+        plan: the plan.
+        profile: the profile that it was made from.
+        name: the profile as it was given.
+        budget: the budget as it was given; None if other options had a part in the plan, which `solve` does not have.
+        written: the sweep file that was written.
+    """
+    if not is_known_strategy(plan.recommendation.strategy):
+        return []
+    if written is not None:
+        quoted = shlex.quote(written)
+        return [f"Written: {written}. To carry it out, set its run and task, and then: isocompute sweep {quoted}"]
+    if budget is None:
+        return ["To carry it out: --emit sweep.yaml writes the sweep file."]
+    words = ["isocompute", "solve", "questions.csv", "-o", "answers", "--profile", name, "--budget", budget]
+    words += [] if profile.sampling is not None else ["--config", "sweep.yaml"]
+    return [f"To carry it out: {shlex.join(words)}"]
+
+
+def print_plan_policies(console: Console, policies: Sequence[PolicyOption]) -> None:
+    """Print the most accurate rule that stops early, and each cheaper one that is not clearly behind the plan."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("policy", "threshold"):
+        table.add_column(heading)
+    for heading in ("mean compute", "95 % within", "expected", "recommended\nis ahead by", "compute saved"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    least = math.inf
+    for option in policies:
+        if option is policies[0] or (option.compute < least and option.gap_interval[0] <= 0):
+            least = option.compute
+            table.add_row(
+                option.rule,
+                f"{option.threshold:.4g}",
+                f"{format_compute(option.compute)} {format_compute_interval(option.compute_interval)}",
+                format_compute(option.percentile_95),
+                format_percent(option.accuracy),
+                f"{100 * option.gap:+.1f} {format_interval(option.gap_interval, sign='+')}",
+                f"{option.saving:.2f}x",
+            )
+    console.print(table)
+    print_line(console, POLICIES_NOTE)
 
 
 def describe_budget(plan: Plan) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from isocompute.errors import DataError
 from isocompute.fits.arrays import Floats
 from isocompute.fits.policies.orders import Orders
 
@@ -20,9 +21,10 @@ class PolicyEstimate:
         thresholds: (T,).
         accuracy: (P, T) probability that the answer is right, ties being uniform.
         same: (P, T) probability that the answer is that of the full budget.
-        compute: (P, T) compute in solutions' worth, that is solutions + λ · verifications.
-        solutions: (P, T) sampled solutions.
-        verifications: (P, T) sampled verifications.
+        compute: (P, T) compute in solutions' worth: solutions + λ · verifications if lengths are not known, else tokens
+            over those of a mean solution, including what was cancelled.
+        solutions: (P, T) finished solutions.
+        verifications: (P, T) finished verifications.
         depth: (P, T) calls one after the other: how often the rule waits for a wave.
         accuracy_error, same_error, compute_error: (P, T) standard errors from the draws alone.
         costs: (P, R, T) compute in each order.
@@ -66,7 +68,8 @@ def build_policy_estimate(
     solutions: Floats,
     verifications: Floats,
     depth: Floats,
-    lam: float,
+    lam: float | Floats,
+    costs: Floats | None = None,
 ) -> PolicyEstimate:
     """Average what was seen where a rule stopped in each order, six arrays of the shape (P, R, T).
 
@@ -76,12 +79,15 @@ def build_policy_estimate(
         orders: the orders, for the drawing errors.
         right: probability that the answer is right.
         same: probability that it is the answer of the full budget.
-        solutions: sampled solutions.
-        verifications: sampled verifications.
+        solutions: finished solutions.
+        verifications: finished verifications.
         depth: waves.
-        lam: λ, the cost of a verification in solutions.
+        lam: λ, the cost of a verification in solutions; or (P,) that of each problem.
+        costs: compute in solutions' worth, if lengths are known and what was cancelled is charged; None for that of the
+            finished solutions and verifications, solutions + λ · verifications.
     """
-    costs = solutions + lam * verifications
+    if costs is None:
+        costs = solutions + np.reshape(lam, (-1, 1, 1)) * verifications
     return PolicyEstimate(
         rule,
         thresholds,
@@ -95,4 +101,52 @@ def build_policy_estimate(
         orders.compute_errors(same),
         orders.compute_errors(costs),
         costs.astype(np.float32),
+    )
+
+
+def price_by_problem(
+    estimate: PolicyEstimate, solution: ArrayLike, verification: ArrayLike | None = None
+) -> PolicyEstimate:
+    """Charge each problem what its own solutions and verifications cost, instead of 1 and λ.
+
+    A rule samples most where problems are hard, and there texts may be longer than elsewhere: then it costs more than
+    its number of solutions, while a fixed number costs the same. The mean is exact for rules that do not look at
+    lengths and wait for what they began, because then a sampled solution is as long on average as any of its problem.
+    The computes of single orders are scaled by the ratio of the problem's means.
+
+    Args:
+        estimate: a policy's estimate, with compute in numbers of solutions and verifications.
+        solution: (P,) mean tokens of a solution of each problem over the mean tokens of all solutions, > 0.
+        verification: (P,) mean tokens of a verification of each problem over the mean tokens of all solutions, ≥ 0; it
+            may be None if the policy does not verify.
+
+    Raises:
+        DataError: costs that are negative, not finite or not one for each problem, or none of a verification where the
+            policy verifies.
+
+    Example:
+        >>> from isocompute.fits import Pool
+        >>> from isocompute.fits.policies.orders import draw_orders
+        >>> from isocompute.fits.policies.replay import estimate_stop_rule
+        >>> from isocompute.fits.policies.rules.window import WINDOW
+        >>> pool = Pool([[0, 0, 0, 0], [0, 1, 0, 1]], [0, 0])
+        >>> found = estimate_stop_rule(pool, WINDOW, [4], draw_orders(pool, draws=8, seed=0))
+        >>> price_by_problem(found, [0.5, 1.5]).compute.ravel()
+        array([2., 6.])
+    """
+    prices = []
+    for name, values in (("solution", solution), ("verification", verification)):
+        if values is None and estimate.verifications.any():
+            raise DataError(f"{estimate.rule} verifies, so it needs the cost of a {name} of each problem; got none.")
+        price = np.asarray(np.zeros(len(estimate.compute)) if values is None else values, dtype=float)
+        if price.shape != (len(estimate.compute),) or not (np.isfinite(price).all() and (price >= 0).all()):
+            raise DataError(f"{name} must hold a cost of 0 or more of each of {len(estimate.compute)} problems.")
+        prices.append(price[:, None])
+    compute = estimate.solutions * prices[0] + estimate.verifications * prices[1]
+    ratio = compute / estimate.compute
+    return replace(
+        estimate,
+        compute=compute,
+        compute_error=estimate.compute_error * ratio,
+        costs=(estimate.costs * ratio[:, None, :]).astype(np.float32),
     )

@@ -12,11 +12,14 @@ import numpy as np
 
 from isocompute.errors import DataError
 from isocompute.fits.policies.registry import STOP_RULES
+from isocompute.fits.policies.value_model import ValueModel
+from isocompute.fits.policies.value_step import choose_value_answer, choose_value_step
 from isocompute.fits.policies.vote_track import VoteTrack
 
 if TYPE_CHECKING:
     from isocompute.fits.policies.stop_rule import StopRule
 
+VALUE = "value"
 BUDGET_SPENT = "budget spent"
 """The reason given by a policy that has sampled its most solutions."""
 
@@ -26,14 +29,15 @@ class Policy:
     """A rule with its threshold and the full budget of a problem.
 
     Args:
-        rule: the rule's name, one of `STOP_RULES`.
-        threshold: the value of its parameter at which it stops.
+        rule: the rule's name, one of `STOP_RULES`, or "value".
+        threshold: the value of its parameter at which it stops; the price μ of "value".
         solutions: the most solutions of a problem, ≥ 1.
         lam: λ, the cost of a verification in solutions; None if it never verifies.
+        model: what "value" has learnt; None for other rules.
 
     Raises:
-        DataError: an unknown rule, fewer than one solution, a threshold that is not a number, or no λ for a rule that
-            verifies.
+        DataError: an unknown rule, fewer than one solution, a threshold that is not a number, no λ for a rule that
+            verifies, or a model where none belongs, or none where one does.
 
     Example:
         >>> policy = Policy("beta", 0.95, solutions=16)
@@ -47,25 +51,34 @@ class Policy:
     threshold: float
     solutions: int
     lam: float | None = None
+    model: ValueModel | None = None
 
     def __post_init__(self) -> None:
-        if self.rule not in STOP_RULES:
-            raise DataError(f"rule must be one of {', '.join(STOP_RULES)}; got {self.rule!r}.")
+        if self.rule not in (*STOP_RULES, VALUE):
+            raise DataError(f"rule must be one of {', '.join((*STOP_RULES, VALUE))}; got {self.rule!r}.")
+        if (self.rule == VALUE) != (self.model is not None):
+            raise DataError(
+                f"the rule {VALUE!r} needs its model, and no other rule has one; the rule is {self.rule!r}."
+            )
         if self.solutions < 1:
             raise DataError(f"solutions must be at least 1; got {self.solutions}.")
         if not np.isfinite(self.threshold):
             raise DataError(f"threshold must be a finite number; got {self.threshold}.")
-        if self.stop_rule.is_weighted and self.lam is None:
+        if self.rule == VALUE and self.threshold < 0:
+            raise DataError(f"the price of {VALUE!r} must be at least 0; got {self.threshold}.")
+        if self.verifications and self.lam is None:
             raise DataError(f"{self.rule} verifies, so it needs λ, the cost of a verification; got none.")
 
     @property
     def stop_rule(self) -> StopRule:
-        """The rule."""
+        """The rule, if it stops by votes."""
         return STOP_RULES[self.rule]
 
     @property
     def verifications(self) -> int:
         """The most verifications of a solution."""
+        if self.model is not None:
+            return self.model.verifications if self.model.is_verifying else 0
         return int(self.stop_rule.is_weighted)
 
     def choose_step(self, problem: SampledProblem) -> Step:
@@ -77,7 +90,15 @@ class Policy:
         Args:
             problem: the finished solutions and their verdicts so far.
         """
-        rule, count = self.stop_rule, len(problem.answers)
+        count = len(problem.answers)
+        if self.model is not None:
+            more, verify = choose_value_step(
+                self.model, self.threshold, self.solutions, self.lam, problem.answers, problem.verdicts
+            )
+            if more or verify:
+                return Step(more, verify)
+            return Step(stopped=BUDGET_SPENT if count >= self.solutions else f"a gain below {self.threshold:g}")
+        rule = self.stop_rule
         if waiting := tuple(i for i, seen in enumerate(problem.verdicts) if len(seen) < self.verifications):
             return Step(verify=waiting)
         checks = rule.checks(self.solutions, 1)
@@ -90,10 +111,16 @@ class Policy:
         return Step(solutions=int(checks[np.searchsorted(checks, count, side="right")]) - count)
 
     def choose_answer(self, problem: SampledProblem) -> Choice:
-        """Return the answer with the most votes, or the largest sum of verdicts; ties go to the answer seen first.
+        """Return the answer with the most votes, the largest sum of verdicts, or by "value" the highest P(right).
+
+        Ties go to the answer that was seen first.
 
         Solutions come in random order, so that among answers with equally many votes each is first equally often.
         """
+        if self.model is not None:
+            leader, p_right = choose_value_answer(self.model, problem.answers, problem.verdicts)
+            agreement = 0.0 if leader is None else Counter(problem.answers)[leader] / len(problem.answers)
+            return Choice(leader, agreement, p_right)
         totals = problem.sum_votes(self.stop_rule.is_weighted)
         if not totals:
             return Choice(None, 0.0)

@@ -65,17 +65,15 @@ def track_votes(pool: Pool, orders: Orders, most: int | None = None, is_weighted
     """
     from isocompute.fits.policies.kernels_tracks import count_votes
 
-    limit = pool.solutions
+    longest, limit = count_usable(pool, most, is_weighted), pool.solutions
     weights = np.empty((0, 0, 0))
     if is_weighted:
-        verdicts = require_verdicts(pool, "weighted-beta")
+        verdicts = pool.verdicts
+        assert verdicts is not None
         assert orders.verdicts is not None
         limit = pool.verified_solutions
         drawn = orders.verdicts[..., 0].astype(np.int64)  # (P, R, K) the first verdict of each solution
         weights = np.nan_to_num(verdicts[np.arange(len(drawn))[:, None, None], np.arange(limit), drawn])
-    longest = limit if most is None else most
-    if not 1 <= longest <= limit:
-        raise DataError(f"most must lie between 1 and {limit}, the solutions that the rule can use; got {most}.")
     label, rights = label_right_first(pool, limit)
     shape = (pool.problems, orders.draws, longest)
     track = VoteTrack(
@@ -90,3 +88,16 @@ def track_votes(pool: Pool, orders: Orders, most: int | None = None, is_weighted
         label, rights, orders.solutions, weights, track.first, track.second, track.right, track.same, track.repeats
     )
     return track
+
+
+def count_usable(pool: Pool, most: int | None, is_weighted: bool) -> int:
+    """Return the solutions of the full budget: `most`, or all, of a weighted vote all that were verified.
+
+    Raises:
+        DataError: no verdicts for a weighted vote, or `most` is out of range.
+    """
+    limit = require_verdicts(pool, "weighted-beta").shape[1] if is_weighted else pool.solutions
+    longest = limit if most is None else most
+    if not 1 <= longest <= limit:
+        raise DataError(f"most must lie between 1 and {limit}, the solutions that the rule can use; got {most}.")
+    return longest

@@ -131,4 +131,11 @@ def sort_problems(run: RunPool) -> RunPool:
     """Return the pool with its problems in order of their ids, so that splits do not depend on the order of rows."""
     order = np.argsort(np.array(run.problem_ids), kind="stable").tolist()
     ids, levels, clusters = ([column[i] for i in order] for column in (run.problem_ids, run.levels, run.clusters))
-    return replace(run, pool=run.pool.select_problems(order), problem_ids=ids, levels=levels, clusters=clusters)
+    return replace(
+        run,
+        pool=run.pool.select_problems(order),
+        places=run.places[order],
+        problem_ids=ids,
+        levels=levels,
+        clusters=clusters,
+    )

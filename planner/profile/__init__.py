@@ -23,6 +23,7 @@ from isocompute.planner.profile.parts import (
     round_accuracies,
     select_strata,
 )
+from isocompute.planner.profile.policy_part import PolicyPart
 from isocompute.planner.profile.profile import (
     COUNTING_WAYS,
     UNKNOWN_LAMBDA_WARNING,
@@ -46,6 +47,7 @@ __all__ = [
     "LoadPoint",
     "MissingRows",
     "ModelRecord",
+    "PolicyPart",
     "ProblemRecord",
     "Profile",
     "PublishedMultiples",

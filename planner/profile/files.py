@@ -14,7 +14,7 @@ from isocompute.planner.profile.profile import Profile
 from isocompute.runners.documents import NotJSONError, parse_json
 from isocompute.runners.storage.files import MANIFEST_FILE, check_output_path, locate_store, read_file
 
-PART_KINDS = {"curve", "surface", "searches", "unknown"}
+PART_KINDS = {"curve", "surface", "searches", "policy", "unknown"}
 """Tags of the parts that pydantic puts into error locations; they are not keys of the file."""
 
 

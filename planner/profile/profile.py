@@ -27,6 +27,7 @@ from isocompute.planner.profile.parts import (
     code_clusters,
     select_strata,
 )
+from isocompute.planner.profile.policy_part import AnyPolicy, PolicyPart
 from isocompute.planner.profile.settled_votes import SettledVotes
 from isocompute.runners.storage.files import write_output
 
@@ -52,6 +53,8 @@ class Profile(BaseModel):
         description: model, task and source of the numbers.
         problems: number of problems.
         models: models by role: solver, verifier, scorer.
+        sampling: how the rows were sampled, as keys of a sweep file with the grader's name, for other problems; None if
+            that is unknown.
         lam: λ, the cost of a verification in solutions, from completion tokens and model sizes ("lambda" in the file);
             None without verifications, or where tokens are unknown.
         lambda_source: how λ was measured, or who gave it.
@@ -68,7 +71,7 @@ class Profile(BaseModel):
         caps: self-consistency under lower limits on the length of a solution; None if it was not measured.
         strategies: accuracies by strategy; ``sc`` is required. The name of a search includes its rule of selection,
             such as ``beam+weighted``. Between knots, accuracies are interpolated in log S and log V.
-        policies: policies by name; they are kept and not used.
+        policies: rules that stop early, by name; one in an unknown form is kept and not used.
         extrapolations: accuracies of ``sc``, and ``coverage``, beyond the measured numbers of solutions; no plan
             recommends on them alone.
         timings: spread of the wall times of rows, by role; empty where rows have no times, and in older profiles.
@@ -85,6 +88,7 @@ class Profile(BaseModel):
     description: str
     problems: int = Field(ge=1)
     models: dict[str, ModelRecord] = {}
+    sampling: dict[str, Any] | None = None
     lam: float | None = Field(default=None, alias="lambda", gt=0, allow_inf_nan=False)
     lambda_source: str | None = None
     lambdas: dict[str, PositiveNumber | None] = {}
@@ -95,7 +99,7 @@ class Profile(BaseModel):
     missing: MissingRows | None = None
     caps: LengthCaps | None = None
     strategies: dict[str, Allocations]
-    policies: dict[str, Any] = {}
+    policies: dict[str, AnyPolicy] = {}
     extrapolations: dict[str, ExtrapolatedCurve] = {}
     timings: dict[str, TimeSpread] = {}
     settled: SettledVotes | None = None
@@ -113,7 +117,8 @@ class Profile(BaseModel):
         extrapolated = {f"extrapolations.{name}": part for name, part in self.extrapolations.items()}
         if self.settled is not None and len(self.settled.settled) != rows:
             raise ValueError(f"settled has {len(self.settled.settled)} problems; it must have {rows}")
-        for name, part in (parts | self.strategies | extrapolated).items():
+        policies = {f"policies.{name}": part for name, part in self.measured_policies.items()}
+        for name, part in (parts | self.strategies | extrapolated | policies).items():
             if not isinstance(part, UnknownPart) and len(part.accuracy) != rows:
                 raise ValueError(f"{name} has {len(part.accuracy)} rows of accuracies; it must have {rows}")
         self_consistency = self.strategies.get("sc")
@@ -143,6 +148,11 @@ class Profile(BaseModel):
     def searches(self) -> dict[str, Searches]:
         """The searches by name, such as ``beam+weighted``."""
         return {name: part for name, part in self.strategies.items() if isinstance(part, Searches)}
+
+    @property
+    def measured_policies(self) -> dict[str, PolicyPart]:
+        """The rules that stop early, by name, that were measured in a known form."""
+        return {name: part for name, part in self.policies.items() if isinstance(part, PolicyPart)}
 
     @property
     def odds_exponent(self) -> float | None:
@@ -253,7 +263,7 @@ class Profile(BaseModel):
 
     def write(self, path: str) -> None:
         """Write the profile with one line per problem; the same content gives the same bytes."""
-        absent = {name for name in ("missing", "timings", "settled", "caps") if not getattr(self, name)}
+        absent = {name for name in ("sampling", "missing", "timings", "settled", "caps") if not getattr(self, name)}
         content = self.model_dump(mode="json", by_alias=True, exclude=absent)
         for spread in content.get("timings", {}).values():
             if not spread["loads"]:
@@ -261,7 +271,7 @@ class Profile(BaseModel):
         fields = {key: json.dumps(value, ensure_ascii=False) for key, value in content.items()}
         present = [name for name in ("coverage", "caps", "settled") if content.get(name) is not None]
         fields |= {name: encode_part(content[name]) for name in present}
-        for key in ("strategies", "extrapolations"):
+        for key in ("strategies", "extrapolations", "policies"):
             parts = (f"{json.dumps(name)}: {encode_part(part)}" for name, part in content[key].items())
             fields[key] = "{" + ",\n".join(parts) + "}"
         records = (json.dumps(record, ensure_ascii=False) for record in content["per_problem"])
@@ -270,11 +280,13 @@ class Profile(BaseModel):
         write_output(path, ("{" + text + "}\n").encode())
 
 
-def encode_part(part: dict[str, Any]) -> str:
+def encode_part(part: Any) -> str:
     """Return a part as JSON with one line per problem, so that a change in one problem changes one line."""
+    if not isinstance(part, dict):
+        return json.dumps(part, ensure_ascii=False)
     fields = {key: json.dumps(value, ensure_ascii=False) for key, value in part.items()}
-    for name in ("accuracy", "settled", "right"):
-        if isinstance(part.get(name), list):
+    for name in ("accuracy", "settled", "right", "solutions"):
+        if isinstance(part.get(name), list) and isinstance(part[name][0], list):
             fields[name] = "[" + ",\n".join(json.dumps(row) for row in part[name]) + "]"
     return "{" + ", ".join(f"{json.dumps(key)}: {value}" for key, value in fields.items()) + "}"
 

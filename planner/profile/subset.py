@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from isocompute.planner.profile.length_caps import LengthCaps
 from isocompute.planner.profile.parts import Curve, ExtrapolatedCurve, Searches, Surface
+from isocompute.planner.profile.policy_part import PolicyPart
 from isocompute.planner.profile.profile import Profile
 from isocompute.planner.profile.settled_votes import SettledVotes
 
@@ -20,6 +21,7 @@ ROW_FIELDS = {
     ExtrapolatedCurve: ("accuracy",),
     LengthCaps: ("accuracy",),
     SettledVotes: ("settled", "right"),
+    PolicyPart: ("accuracy", "solutions", "verifications", "hindsight"),
 }
 """The fields of a part that have an entry for each problem."""
 
@@ -39,6 +41,10 @@ def select_problems(profile: Profile, positions: Sequence[int]) -> Profile:
             "problems": len(positions),
             "coverage": None if profile.coverage is None else _select_rows(profile.coverage, positions),
             "strategies": parts,
+            "policies": {
+                name: _select_rows(part, positions) if isinstance(part, PolicyPart) else part
+                for name, part in profile.policies.items()
+            },
             "extrapolations": {name: _select_rows(part, positions) for name, part in profile.extrapolations.items()},
             "caps": None if profile.caps is None else _select_rows(profile.caps, positions),
             "settled": None if profile.settled is None else _select_rows(profile.settled, positions),
@@ -56,4 +62,7 @@ def _select_rows(part: Part, positions: Sequence[int]) -> Part:
     if fields is None:
         return part
     content: dict[str, Any] = {name: getattr(part, name) for name in part.model_fields_set}
-    return type(part)(**content | {name: [getattr(part, name)[at] for at in positions] for name in fields})
+    return type(part)(
+        **content
+        | {name: [getattr(part, name)[at] for at in positions] for name in fields if getattr(part, name) is not None}
+    )

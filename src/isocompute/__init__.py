@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from isocompute.api.frames import from_frame
     from isocompute.api.pilots import NextRowsResult, PilotResult, next_rows, pilot
     from isocompute.api.plans import PlanResult, plan
+    from isocompute.api.policies import PoliciesResult, policies
     from isocompute.api.profiles import FittedProfile, fit, load_profile
     from isocompute.api.runs import OpenedRun, import_run, open_run, sweep
     from isocompute.api.selection import SelectionResult, select
+    from isocompute.api.solving import SolveResult, solve
 
 PUBLIC = {
     "CapResult": "isocompute.api.caps",
@@ -37,7 +39,9 @@ PUBLIC = {
     "OpenedRun": "isocompute.api.runs",
     "PilotResult": "isocompute.api.pilots",
     "PlanResult": "isocompute.api.plans",
+    "PoliciesResult": "isocompute.api.policies",
     "SelectionResult": "isocompute.api.selection",
+    "SolveResult": "isocompute.api.solving",
     "curve": "isocompute.api.curves",
     "difficulty": "isocompute.api.difficulties",
     "evaluate": "isocompute.api.evaluations",
@@ -49,7 +53,9 @@ PUBLIC = {
     "open_run": "isocompute.api.runs",
     "pilot": "isocompute.api.pilots",
     "plan": "isocompute.api.plans",
+    "policies": "isocompute.api.policies",
     "select": "isocompute.api.selection",
+    "solve": "isocompute.api.solving",
     "sweep": "isocompute.api.runs",
 }
 """The public functions and the types of their results, with the module of each."""
@@ -63,7 +69,9 @@ __all__ = [
     "OpenedRun",
     "PilotResult",
     "PlanResult",
+    "PoliciesResult",
     "SelectionResult",
+    "SolveResult",
     "curve",
     "difficulty",
     "evaluate",
@@ -76,7 +84,9 @@ __all__ = [
     "open_run",
     "pilot",
     "plan",
+    "policies",
     "select",
+    "solve",
     "sweep",
 ]
 

@@ -43,7 +43,7 @@ FUNCTIONS = {"mine_table": mine_table, "draw_mine": draw_mine}
 
 
 def test_every_entry_is_called_by_its_name_and_so_are_its_functions():
-    assert list(FIGURES) == ["figure1", "frontiers", "difficulty", "caps", "search_tree"]
+    assert list(FIGURES) == ["figure1", "frontiers", "difficulty", "caps", "policies", "search_tree"]
     for name, each in FIGURES.items():
         assert each.name == name
         assert each.description

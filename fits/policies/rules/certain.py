@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from isocompute.fits.arrays import Floats
-from isocompute.fits.policies.stop_rule import StopRule
+from isocompute.fits.policies.stop_rule import StopRule, list_counts
 from isocompute.fits.policies.vote_track import VoteTrack
 
 
@@ -18,5 +18,10 @@ def score_certain(track: VoteTrack) -> Floats:
     return np.asarray(n + np.maximum(track.first - track.second - 1, 0))
 
 
-CERTAIN = StopRule("certain", "budget of solutions within which the leader cannot be overtaken", score_certain)
+CERTAIN = StopRule(
+    "certain",
+    "budget of solutions within which the leader cannot be overtaken",
+    score_certain,
+    list_thresholds=list_counts,
+)
 """Its parameter is the budget N, up to the full budget: it stops at the latest after N solutions, with their answer."""

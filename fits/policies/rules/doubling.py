@@ -27,4 +27,11 @@ def score_doubling(track: VoteTrack) -> Floats:
     return np.asarray(track.first / np.arange(1, track.most + 1))
 
 
-DOUBLING = StopRule("doubling", "share of the solutions that agree", score_doubling, checks=list_doublings)
+def list_shares(most: int) -> Floats:
+    """Return shares from 0.3 to 1 in steps of 0.05, and one that is never reached."""
+    return np.append(np.linspace(0.3, 1, 15), 2.0)
+
+
+DOUBLING = StopRule(
+    "doubling", "share of the solutions that agree", score_doubling, checks=list_doublings, list_thresholds=list_shares
+)

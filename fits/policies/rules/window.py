@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from isocompute.fits.arrays import Floats
-from isocompute.fits.policies.stop_rule import StopRule
+from isocompute.fits.policies.stop_rule import StopRule, list_counts
 from isocompute.fits.policies.vote_track import VoteTrack
 
 
@@ -17,4 +17,4 @@ def score_window(track: VoteTrack) -> Floats:
     return track.repeats.astype(float)
 
 
-WINDOW = StopRule("window", "answers in a row that must agree", score_window)
+WINDOW = StopRule("window", "answers in a row that must agree", score_window, list_thresholds=list_counts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import beta as beta_distribution
 
 from isocompute.errors import DataError
 from isocompute.fits import Pool, estimate_self_consistency, estimate_weighted_vote
@@ -13,52 +12,19 @@ from isocompute.fits.policies.registry import STOP_RULES
 from isocompute.fits.policies.replay import estimate_stop_rule, find_stops
 from isocompute.fits.policies.vote_track import track_votes
 
-THRESHOLDS = {
-    "certain": [3, 5],
-    "beta": [0.6, 0.8, 0.9],
-    "window": [2, 3],
-    "doubling": [0.5, 0.75, 1.0],
-    "weighted-beta": [0.6, 0.8],
-}
 
-
-def find_leaders(answers, weights):
-    """The answers with the largest total, and the totals in falling order."""
-    totals = {}
-    for answer, weight in zip(answers, weights, strict=True):
-        if answer >= 0:
-            totals[answer] = totals.get(answer, 0.0) + weight
-    if not totals:
-        return set(), [0.0, 0.0]
-    top = max(totals.values())
-    return {a for a, total in totals.items() if total == top}, [*sorted(totals.values(), reverse=True), 0.0]
-
-
-def should_stop(rule, threshold, answers, weights, most):
-    n = len(answers)
-    _, (first, second, *_) = find_leaders(answers, weights)
-    if rule == "certain":
-        return n >= threshold or first - second > threshold - n
-    if rule in ("beta", "weighted-beta"):
-        return 1 - beta_distribution.cdf(0.5, first + 1, second + 1) >= threshold
-    if rule == "window":
-        last = answers[-int(threshold) :]
-        return len(last) == threshold and last[0] >= 0 and len(set(last)) == 1
-    return first / n >= threshold
-
-
-def replay_one(rule, threshold, answers, weights, gold, width, verify):
+def replay_one(definitions, rule, threshold, answers, weights, gold, width, verify):
     """Right, same, solutions and depth on one order, by the words of the definition."""
     most = len(answers)
-    final, _ = find_leaders(answers, weights)
+    final, _ = definitions.find_leaders(answers, weights)
     n = depth = 0
     while True:
         wave = (2 if n == 0 else n) if rule == "doubling" else width
         wave = min(wave, most - n)
         n, depth = n + wave, depth + -(-wave // width) * (1 + verify)
-        if n == most or should_stop(rule, threshold, answers[:n], weights[:n], most):
+        if n == most or definitions.should_stop(rule, threshold, answers[:n], weights[:n], most):
             break
-    leaders, _ = find_leaders(answers[:n], weights[:n])
+    leaders, _ = definitions.find_leaders(answers[:n], weights[:n])
     right = len(leaders & set(gold)) / len(leaders) if leaders else 0.0
     either = leaders | final
     return right, len(leaders & final) / len(either) if either else 1.0, n, depth
@@ -66,16 +32,16 @@ def replay_one(rule, threshold, answers, weights, gold, width, verify):
 
 @pytest.mark.parametrize("width", [1, 2, 3])
 @pytest.mark.parametrize("name", sorted(STOP_RULES))
-def test_a_rule_agrees_with_its_definition_on_every_order(name, width, random_pool, enumerate_orders):
+def test_a_rule_agrees_with_its_definition_on_every_order(name, width, random_pool, enumerate_orders, definitions):
     rule = STOP_RULES[name]
     pool = (
         random_pool(3, 4, 2) if rule.is_weighted else Pool(random_pool(4, 6).answers, [[0, 1], [1, 1], [2, 2], [0, 2]])
     )
     orders = enumerate_orders(pool)
-    found = estimate_stop_rule(pool, rule, THRESHOLDS[name], orders, width=width, lam=0.5)
+    found = estimate_stop_rule(pool, rule, definitions.THRESHOLDS[name], orders, width=width, lam=0.5)
     golds = pool.gold.reshape(pool.problems, -1)
     for p in range(pool.problems):
-        for t, threshold in enumerate(THRESHOLDS[name]):
+        for t, threshold in enumerate(definitions.THRESHOLDS[name]):
             rows = []
             for r in range(orders.draws):
                 walk = orders.solutions[p, r]
@@ -83,7 +49,9 @@ def test_a_rule_agrees_with_its_definition_on_every_order(name, width, random_po
                 if rule.is_weighted:
                     weights = np.nan_to_num([pool.verdicts[p, i, orders.verdicts[p, r, i, 0]] for i in walk])
                 answers = pool.answers[p, walk].tolist()
-                rows.append(replay_one(name, threshold, answers, weights, golds[p], width, rule.is_weighted))
+                rows.append(
+                    replay_one(definitions, name, threshold, answers, weights, golds[p], width, rule.is_weighted)
+                )
             right, same, n, depth = np.mean(rows, axis=0)
             assert found.accuracy[p, t] == pytest.approx(right, abs=1e-12)
             assert found.same[p, t] == pytest.approx(same, abs=1e-12)

@@ -1,0 +1,93 @@
+"""Estimation of rules that stop early, as a part of a profile: a ladder of thresholds of each rule."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isocompute.fits.arrays import Floats
+from isocompute.fits.policies.estimate import PolicyEstimate
+from isocompute.planner.costs.models import price_profile_requests
+from isocompute.planner.costs.settings import CostSettings
+from isocompute.planner.estimate.pool_from_run import RunPool
+from isocompute.planner.policies.measured_rules import MeasuredRule, count_draws, measure_rules
+from isocompute.planner.policies.prices import RequestPrices, build_request_prices
+from isocompute.planner.profile import PolicyPart, Profile, round_accuracies
+
+LADDER_RATIO = 1.25
+"""Ratio of the mean compute of one threshold of a profile to that of the one before."""
+LADDER_DRAWS = 16
+"""Random orders of each problem from which the ladder is chosen."""
+PROFILE_ORDERS = 12_800
+"""Random orders of all problems together from which a profile's policies are estimated."""
+COUNT_DIGITS = 3
+"""Decimal places of the mean numbers of solutions."""
+
+
+def add_policies(profile: Profile, run_pool: RunPool) -> Profile:
+    """Return a profile with every rule that stops early and that can be estimated from its pool.
+
+    Without votes or with one solution of each problem there is none.
+    """
+    pool = run_pool.pool
+    if not run_pool.has_answers or pool.solutions < 2:
+        return profile
+    costs = price_profile_requests(profile, "tokens", CostSettings())
+    prices = build_request_prices(costs, profile.lam, pool.problems)
+    ladders = {rule.name: choose_ladder(rule.estimate, pool.keys) for rule in measure_rules(pool, prices, LADDER_DRAWS)}
+    rules = measure_rules(pool, prices, count_draws(pool.problems, PROFILE_ORDERS), thresholds=ladders)
+    return profile.model_copy(
+        update={"policies": {rule.name: describe_part(rule, prices, pool.keys) for rule in rules}}
+    )
+
+
+def choose_ladder(estimate: PolicyEstimate, keys: NDArray[np.uint64]) -> list[float]:
+    """Choose thresholds whose mean compute grows by `LADDER_RATIO` or more from one to the next, the last included.
+
+    Args:
+        estimate: a rule under all of its thresholds.
+        keys: (P,) keys of the problems.
+    """
+    compute = average_problems(estimate.compute, keys)
+    chosen = [len(compute) - 1]
+    for at in range(len(compute) - 2, -1, -1):
+        if compute[at] * LADDER_RATIO <= compute[chosen[-1]] * (1 + 1e-9):
+            chosen.append(at)
+    return [float(estimate.thresholds[at]) for at in reversed(chosen)]
+
+
+def average_problems(values: Floats, keys: NDArray[np.uint64]) -> Floats:
+    """Return the mean over problems, added in the order of their keys, so that their own order changes nothing."""
+    return np.asarray(values[np.argsort(keys, kind="stable")].mean(axis=0))
+
+
+def describe_part(rule: MeasuredRule, prices: RequestPrices, keys: NDArray[np.uint64]) -> PolicyPart:
+    """Return a measured rule as a part of a profile, rounded."""
+    estimate, each = rule.estimate, rule.verifications
+    goes_along = np.allclose(estimate.verifications, each * estimate.solutions)
+    hindsight = np.maximum(rule.hindsight / prices.price_solution(each), 1)
+    errors = np.sqrt(np.sort(estimate.accuracy_error**2, axis=0).sum(axis=0)) / len(estimate.accuracy)
+    return PolicyPart(
+        parameter=rule.parameter,
+        thresholds=estimate.thresholds.tolist(),
+        most_solutions=rule.solutions,
+        most_verifications=each,
+        error=round(float(errors.max()), 6),
+        compute=[round_count(x) for x in average_problems(estimate.compute, keys)],
+        percentile_95=[round_count(x) for x in estimate.compute_cost_quantile(0.95)],
+        hindsight=[round_count(x) for x in hindsight],
+        accuracy=round_accuracies(estimate.accuracy),
+        solutions=[[round_count(x) for x in row] for row in estimate.solutions],
+        verifications=None if goes_along else [[round_count(x) for x in row] for row in estimate.verifications],
+    )
+
+
+def round_count(value: float) -> float:
+    """Return a mean count rounded to `COUNT_DIGITS`; it stays at least 1 if it was.
+
+    >>> round_count(2.00049), round_count(1.0)
+    (2.0, 1.0)
+    """
+    return float(math.floor(value * 10**COUNT_DIGITS + 0.5) / 10**COUNT_DIGITS)

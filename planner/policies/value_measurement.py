@@ -1,0 +1,101 @@
+"""Measurement of the value rule on a pool, with what it learns from other problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from isocompute.fits import Pool, split_folds
+from isocompute.fits.arrays import Floats, Ints
+from isocompute.fits.policies.estimate import PolicyEstimate
+from isocompute.fits.policies.orders import draw_orders
+from isocompute.fits.policies.policy import VALUE
+from isocompute.fits.policies.value_fit import fit_value_model
+from isocompute.fits.policies.value_model import ValueModel
+from isocompute.fits.policies.value_rule import estimate_value_rule
+from isocompute.planner.policies.measured_rules import (
+    POLICY_SEED,
+    MeasuredRule,
+    join_estimates,
+    list_problem_parts,
+    price_estimate,
+)
+from isocompute.planner.policies.prices import RequestPrices
+
+VALUE_PARAMETER = "least gain in P(right) for a unit of compute at which it goes on"
+VALUE_PRICES = (*np.geomspace(0.1, 1e-5, 41).tolist(), 0.0)
+"""The prices μ to choose from; with the last one it never stops."""
+
+
+def measure_value_rule(
+    pool: Pool,
+    prices: RequestPrices,
+    hindsight: Floats,
+    draws: int,
+    width: int = 1,
+    clusters: Ints | None = None,
+    report: Callable[[float], None] = lambda share: None,
+) -> MeasuredRule:
+    """Measure the value rule: each problem under a model that was learnt on problems of other folds.
+
+    Prices are chosen on problems whose models may have been learnt on the one that is scored, which tells one number of
+    it. Where solutions were verified, the full budget is that of the verified ones, as no other can be verified.
+
+    Args:
+        pool: answers, with verdicts or without.
+        prices: the cost of requests.
+        hindsight: (P,) compute of one who knows when to stop.
+        draws: random orders of each problem.
+        width: solutions sampled side by side.
+        clusters: (P,) cluster of each problem; None if each is its own.
+        report: function that is called with the share of the work that is done.
+    """
+    lam = prices.lam if pool.verdicts is not None else None
+    most = pool.solutions if lam is None else pool.verified_solutions
+    used = pool if lam is not None else Pool(pool.answers, pool.gold, keys=pool.keys)
+    folds = split_folds(pool.problems, splits=1, clusters=clusters)
+    parts, places = [], []
+    for i, (train, test) in enumerate(zip(folds.train, folds.test, strict=True)):
+        model = fit_value_model(used.select_problems(np.flatnonzero(train)), lam, most)
+        parts.append(estimate_with_model(used.select_problems(np.flatnonzero(test)), model, draws, most, width, lam))
+        places.append(np.flatnonzero(test))
+        report((i + 1) / (len(folds.test) + 1))
+    estimate = price_estimate(sort_estimate(join_estimates(parts), np.concatenate(places)), prices)
+    model = fit_value_model(used, lam, most)
+    report(1.0)
+    return MeasuredRule(
+        VALUE,
+        VALUE_PARAMETER,
+        estimate,
+        most,
+        model.verifications if model.is_verifying else 0,
+        estimate.compute[:, -1],
+        hindsight,
+        model.to_dict(),
+    )
+
+
+def estimate_with_model(
+    pool: Pool, model: ValueModel, draws: int, most: int, width: int, lam: float | None
+) -> PolicyEstimate:
+    """Return the estimate of a model on problems, a few of them at a time."""
+    return join_estimates(
+        [
+            estimate_value_rule(part, model, VALUE_PRICES, draw_orders(part, draws, POLICY_SEED), most, width, lam)
+            for part in (pool.select_problems(places) for places in list_problem_parts(pool, draws))
+        ]
+    )
+
+
+def sort_estimate(estimate: PolicyEstimate, places: Ints) -> PolicyEstimate:
+    """Return an estimate with its problems in the order of their places."""
+    order = np.argsort(places)
+    columns: dict[str, Any] = {
+        name: value[order]
+        for name, value in vars(estimate).items()
+        if isinstance(value, np.ndarray) and name != "thresholds"
+    }
+    return replace(estimate, **columns)

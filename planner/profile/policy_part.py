@@ -1,0 +1,87 @@
+"""The part of a profile that says what a rule that stops early reaches and samples."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from isocompute.planner.profile.parts import NonNegativeNumber, PositiveNumber, check_probabilities, to_accuracy_array
+
+FiniteNumber = Annotated[float, Field(allow_inf_nan=False)]
+AtLeastOne = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+
+
+class PolicyPart(BaseModel):
+    """A rule under T thresholds: means over random orders of each problem's solutions.
+
+    Args:
+        parameter: the meaning of the threshold, in words.
+        thresholds: (T,), from those that stop early to one that never stops.
+        most_solutions: solutions of the full budget.
+        most_verifications: verifications of each of them; 0 if the rule does not verify.
+        error: the largest standard error of a mean accuracy that comes from the draws.
+        compute: (T,) mean compute in x, by completion tokens.
+        percentile_95: (T,) 95th percentile of compute over problems and orders, likewise.
+        hindsight: (problems,) solutions of one who knows when to stop with the full budget's answer.
+        accuracy: (problems, T).
+        solutions: (problems, T) mean number of solutions.
+        verifications: (problems, T) mean number of verifications; None if each solution has `most_verifications`.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
+    parameter: str
+    thresholds: Annotated[list[FiniteNumber], Field(min_length=1)]
+    most_solutions: Annotated[int, Field(ge=1)]
+    most_verifications: Annotated[int, Field(ge=0)] = 0
+    error: NonNegativeNumber = 0.0
+    compute: list[PositiveNumber]
+    percentile_95: list[NonNegativeNumber]
+    hindsight: list[AtLeastOne]
+    accuracy: list[list[float]]
+    solutions: list[list[AtLeastOne]]
+    verifications: list[list[NonNegativeNumber]] | None = None
+
+    @model_validator(mode="after")
+    def _check_rectangle(self) -> PolicyPart:
+        shape = (len(self.thresholds),)
+        check_probabilities(self.array, shape)
+        for name in ("solutions", "verifications"):
+            rows = getattr(self, name)
+            if rows is not None and to_accuracy_array(rows).shape != self.array.shape:
+                raise ValueError(f"'{name}' must have {shape[0]} numbers for each of {len(self.accuracy)} problems")
+        if {len(self.compute), len(self.percentile_95)} != set(shape) or len(self.hindsight) != len(self.accuracy):
+            raise ValueError(
+                "'compute' and 'percentile_95' must have a number for each threshold, 'hindsight' one for each problem"
+            )
+        return self
+
+    @cached_property
+    def array(self) -> NDArray[np.float64]:
+        """The accuracies, (problems, T)."""
+        return to_accuracy_array(self.accuracy)
+
+    @cached_property
+    def sampled(self) -> NDArray[np.float64]:
+        """The mean numbers of solutions, (problems, T)."""
+        return np.array(self.solutions)
+
+    @cached_property
+    def verified(self) -> NDArray[np.float64]:
+        """The mean numbers of verifications, (problems, T)."""
+        return self.most_verifications * self.sampled if self.verifications is None else np.array(self.verifications)
+
+
+def classify_policy(part: object) -> str:
+    """Return the tag of a policy's part, found from its keys."""
+    is_known = isinstance(part, PolicyPart) or (isinstance(part, dict) and {"thresholds", "accuracy"} <= set(part))
+    return "policy" if is_known else "unknown"
+
+
+AnyPolicy = Annotated[
+    Annotated[PolicyPart, Tag("policy")] | Annotated[Any, Tag("unknown")], Discriminator(classify_policy)
+]
+"""A rule that was measured, or a policy in an unknown form, which is kept."""
