@@ -33,13 +33,29 @@ def serve(
     ] = [],  # noqa: B006
     budget: Annotated[str, typer.Option("--budget", "-b", help="Compute of a request that does not say.")] = "16x",
     policy: Annotated[
-        str, typer.Option(help="fixed (the plan's allocation), off, or a rule: certain, beta, window, doubling, …")
-    ] = "fixed",
+        str,
+        typer.Option(
+            metavar="NAME|FILE.json",
+            help="fixed (the plan's allocation), a rule (certain, beta, window, doubling, weighted-beta), a policy "
+            "file, off (one call), or auto: the cheapest of the allocation and the rules that the profile measured.",
+        ),
+    ] = "auto",
     threshold: Annotated[
-        float | None, typer.Option(help="Where the rule stops. Default: as published.", show_default=False)
+        float | None,
+        typer.Option(
+            help="Where the rule stops; the budget is then its most. Default: the profile's for the budget, or as "
+            "published.",
+            show_default=False,
+        ),
     ] = None,
     most_budget: Annotated[str, typer.Option(help="The most that a request may ask for, in x.")] = "256x",
-    grader: Annotated[str, typer.Option(help="How answers are read and grouped: math, numeric, letter …")] = "math",
+    grader: Annotated[
+        str | None,
+        typer.Option(
+            help="How answers are read and grouped: math, numeric, letter … Default: that of the policy file, or math.",
+            show_default=False,
+        ),
+    ] = None,
     host: Annotated[str, typer.Option(help="Beyond loopback, ISOCOMPUTE_SERVE_KEY must hold a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
     width: Annotated[
@@ -108,5 +124,7 @@ def serve(
     for line in describe_dry_run(settings):
         console.print(line, markup=False)
     if not dry_run:
-        console.print(f"Serving at http://{host}:{port}/v1; answers are read by the grader {grader}.", markup=False)
+        console.print(
+            f"Serving at http://{host}:{port}/v1; answers are read by the grader {settings.grader}.", markup=False
+        )
         run_endpoint(settings)

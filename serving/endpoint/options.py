@@ -23,8 +23,10 @@ LONGEST_OPTION = 100
 LONGEST_DEADLINE = 86_400.0
 """Most seconds until a deadline."""
 
-OFF, FIXED = "off", "fixed"
-"""The policies that are no rule: one call that is passed through, and the plan's fixed allocation."""
+OFF, FIXED, AUTO, VALUE_RULE = "off", "fixed", "auto", "value"
+POLICY_NAMES = (*STOP_RULES, VALUE_RULE, FIXED, AUTO, OFF)
+"""The rules, and the policies that are none: the plan's fixed allocation, the cheapest of it and the rules that the
+profile measured, and one call that is passed through. The rule ``value`` is learnt, and needs its file."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Options:
         budget: the most compute of the request, in any unit of ``isocompute plan``.
         deadline: seconds from the arrival of the request until its answer is due.
         target: the accuracy to reach, 0 … 1.
-        policy: the name of a rule, ``fixed`` or ``off``.
+        policy: one of `POLICY_NAMES`.
         threshold: the value of the rule's parameter at which it stops.
     """
 
@@ -160,8 +162,8 @@ def read_policy(value: str | float) -> str:
     Raises:
         ApiError: 400, there is none of that name.
     """
-    if value not in (*STOP_RULES, FIXED, OFF):
-        raise refuse_option("isocompute.policy", f"must be one of {', '.join((*STOP_RULES, FIXED, OFF))}")
+    if value not in POLICY_NAMES:
+        raise refuse_option("isocompute.policy", f"must be one of {', '.join(POLICY_NAMES)}")
     return str(value)
 
 

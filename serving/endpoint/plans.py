@@ -10,18 +10,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from isocompute.errors import IsocomputeError
+from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN
 from isocompute.fits.policies.policy import Policy
+from isocompute.fits.policies.registry import STOP_RULES
 from isocompute.planner.budget import Budget, format_compute
 from isocompute.planner.costs.request import build_request
 from isocompute.planner.costs.usage import measure_usage
 from isocompute.planner.plan import Plan
+from isocompute.planner.policies.policy_file import PolicyFile
 from isocompute.planner.priced_plan import make_priced_plan
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.registry import STRATEGIES
 from isocompute.serving.endpoint.allocation import Decider, FixedAllocation
 from isocompute.serving.endpoint.errors import ApiError
 from isocompute.serving.endpoint.ledger import Prices
-from isocompute.serving.endpoint.options import FIXED, OFF, Options
+from isocompute.serving.endpoint.options import AUTO, FIXED, OFF, Options
+from isocompute.serving.policy_choice import build_policy, choose_measured_policy
 
 MOST_PLANS = 256
 """Plans that are kept; a budget is rounded down to three digits, so that few are made."""
@@ -61,14 +65,14 @@ class Defaults:
 
     Args:
         budget: compute of a request.
-        policy: a rule, or ``fixed``.
+        policy: a rule, ``auto``, ``fixed`` or ``off``.
         threshold: the rule's.
         most_budget: the most compute that a request may ask for, in x.
         prices, device, batch: settings of the cost models, as of ``isocompute plan``.
     """
 
     budget: Budget
-    policy: str = FIXED
+    policy: str = AUTO
     threshold: float | None = None
     most_budget: float = 256.0
     prices: str | None = None
@@ -84,11 +88,13 @@ class PlanBook:
         profile: the measurements.
         roles: the roles that have a server.
         defaults: what is done where a request does not say.
+        policy_file: a policy from a file; requests may name its rule.
     """
 
     profile: Profile
     roles: Collection[str]
     defaults: Defaults
+    policy_file: PolicyFile | None = None
     _plans: OrderedDict[Options, asyncio.Future[Plan]] = field(default_factory=OrderedDict)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "plans"))
 
@@ -125,6 +131,8 @@ class PlanBook:
         if chosen == FIXED:
             return self.describe_allocation(plan)
         try:
+            if chosen == AUTO:
+                return self.choose_cheapest(plan)
             return self.describe_policy(chosen, options.threshold, plan)
         except IsocomputeError as error:
             raise ApiError(400, str(error), param="isocompute.policy", code="no_policy") from None
@@ -173,31 +181,77 @@ class PlanBook:
         most = compute_most(S, V, self.profile.lam)
         return Spending(decider, f"{best.strategy} {best.settings}", most, best.compute, plan.expected_accuracy)
 
+    def choose_cheapest(self, plan: Plan) -> Spending:
+        """Return the cheapest of the allocation and the measured rules, within half a point of the most accurate."""
+        options = [self.describe_allocation(plan)]
+        for option in plan.policies:
+            if option.rule in STOP_RULES and (not option.most_verifications or "verifier" in self.roles):
+                options.append(self.describe_measured(option.rule, plan))
+        known = [option for option in options if option.accuracy is not None and option.mean is not None]
+        if not known:
+            return options[0]
+        most = max(option.accuracy or 0.0 for option in known)
+        near = [option for option in known if (option.accuracy or 0.0) >= most - EQUIVALENCE_MARGIN]
+        return min(near, key=lambda option: option.mean or 0.0)
+
     def describe_policy(self, rule: str, threshold: float | None, plan: Plan) -> Spending:
-        """Return a policy that spends at most the plan's budget.
+        """Return a policy for the plan's budget.
+
+        Without a threshold the profile's is taken, at which the mean compute is within the budget. With one, or if the
+        profile did not measure the rule, the budget is the most compute.
 
         Raises:
-            ApiError: 400, the rule verifies and there is no verifier.
+            ApiError: 400, the rule is learnt and its file was not given.
+            ConfigError: the rule verifies, and there is no verifier.
+            BudgetError: the budget does not pay for one solution.
         """
-        notes: list[str] = []
-        lam = self.profile.lam
-        is_weighted = rule.startswith("weighted")
-        if is_weighted and "verifier" not in self.roles:
-            raise ApiError(
-                400, f"The policy {rule} verifies, and this server has no verifier.", param="isocompute.policy"
-            )
-        price = 1 + (lam or 0.0) if is_weighted else 1.0
-        S = max(1, math.floor(plan.budget / price + 1e-9))
+        if self.policy_file is not None and rule == self.policy_file.rule:
+            return self.describe_file(self.policy_file, plan)
         if threshold is None and rule == self.defaults.policy:
             threshold = self.defaults.threshold
-        if threshold is None and rule == "certain":
-            threshold = float(S)
-        elif threshold is None:
+        if threshold is None and any(option.rule == rule for option in plan.policies):
+            return self.describe_measured(rule, plan)
+        notes: list[str] = []
+        if threshold is None and rule in PUBLISHED_THRESHOLDS:
             threshold = PUBLISHED_THRESHOLDS[rule]
             notes.append(f"The threshold {threshold:g} of {rule} is the published one, not learnt on this task.")
-        policy = Policy(rule, threshold, S, lam)
-        most = compute_most(S, policy.verifications, lam)
-        return Spending(policy, f"{rule} {threshold:g} within S={S}", most, None, None, tuple(notes))
+        lam, has_verifier = self.profile.lam, "verifier" in self.roles
+        policy = build_policy(rule, 1.0 if threshold is None else threshold, plan.budget, lam, has_verifier)
+        if threshold is None:  # `certain`, whose threshold is the full budget
+            policy = replace(policy, threshold=float(policy.solutions))
+        return self._spend_policy(policy, None, None, notes)
+
+    def describe_measured(self, rule: str, plan: Plan) -> Spending:
+        """Return a rule at the profile's threshold for a mean budget.
+
+        Raises:
+            ConfigError: it cannot be carried out.
+        """
+        policy, option = choose_measured_policy(rule, plan, "verifier" in self.roles)
+        return self._spend_policy(policy, option.compute, option.accuracy, [])
+
+    def describe_file(self, file: PolicyFile, plan: Plan) -> Spending:
+        """Return the policy of a file, with no more solutions than the plan's budget pays for.
+
+        Raises:
+            ApiError: 400, it verifies, and there is no verifier.
+            DataError: it cannot be carried out.
+        """
+        policy = file.to_policy()
+        if policy.verifications and "verifier" not in self.roles:
+            raise ApiError(
+                400, f"The policy {file.rule} verifies, and there is no verifier.", param="isocompute.policy"
+            )
+        most = max(1, math.floor(plan.budget * (1 + 1e-12)))
+        if most >= policy.solutions:
+            return self._spend_policy(policy, file.measured.compute, file.measured.accuracy, [])
+        note = f"The policy was measured with at most {policy.solutions} solutions; the budget pays for {most}."
+        return self._spend_policy(replace(policy, solutions=most), None, None, [note])
+
+    def _spend_policy(self, policy: Policy, mean: float | None, accuracy: float | None, notes: list[str]) -> Spending:
+        most = compute_most(policy.solutions, policy.verifications, self.profile.lam)
+        name = f"{policy.rule} {policy.threshold:g} within S={policy.solutions}"
+        return Spending(policy, name, most, mean, accuracy, tuple(notes))
 
     def read_prices(self) -> Prices:
         """Return what the tokens of each role cost, from the profile."""

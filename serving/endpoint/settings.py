@@ -10,12 +10,14 @@ from ipaddress import ip_address
 from isocompute.errors import ConfigError
 from isocompute.fits.policies.registry import STOP_RULES
 from isocompute.planner.budget import Budget
+from isocompute.planner.policies.policy_file import PolicyFile, read_policy_file
 from isocompute.planner.profile import Profile, read_profile
 from isocompute.runners.grading.registry import GRADERS
 from isocompute.runners.prompts import load_prompt
-from isocompute.serving.endpoint.options import FIXED
+from isocompute.serving.endpoint.options import AUTO, POLICY_NAMES
 from isocompute.serving.endpoint.plans import Defaults
 from isocompute.serving.endpoint.prompting import SAMPLING_FIELDS, RoleSettings
+from isocompute.serving.policy_choice import is_policy_file
 
 KEY_VARIABLE = "ISOCOMPUTE_SERVE_KEY"
 """The environment variable that holds the key of clients."""
@@ -24,6 +26,7 @@ SHORTEST_KEY = 16
 """Characters of the shortest key with which the server listens beyond loopback."""
 
 SERVED_ROLES = ("solver", "verifier")
+DEFAULT_GRADER = "math"
 VERIFIER_PROMPT = "genrm-base"
 """The prompt of a verifier of which the profile names none."""
 
@@ -39,6 +42,7 @@ class ServeSettings:
         roles: role → how it is prompted.
         defaults: what is done where a request does not say.
         grader: name of the grader by which answers are read.
+        policy_file: a policy from a file; None without one.
         host, port: where it listens.
         key: the key of clients; None for none.
         width: solutions that are sampled side by side beyond those that are needed anyway.
@@ -54,7 +58,8 @@ class ServeSettings:
     models: Mapping[str, str]
     roles: Mapping[str, RoleSettings]
     defaults: Defaults
-    grader: str = "math"
+    grader: str = DEFAULT_GRADER
+    policy_file: PolicyFile | None = None
     host: str = "127.0.0.1"
     port: int = 8080
     key: str | None = field(default=None, repr=False)
@@ -73,14 +78,14 @@ def build_settings(
     *,
     models: Sequence[str] = (),
     budget: str = "16x",
-    policy: str = FIXED,
+    policy: str = AUTO,
     threshold: float | None = None,
     most_budget: str = "256x",
     prices: str | None = None,
     device: str | None = None,
     batch: int | None = None,
     host: str = "127.0.0.1",
-    grader: str = "math",
+    grader: str | None = None,
     **limits: float,
 ) -> ServeSettings:
     """Check what the command line says, and return it with the profile.
@@ -90,14 +95,14 @@ def build_settings(
         urls: ``role=URL``, or a URL alone for the solver; several of a role by repetition or with commas.
         models: ``role=NAME``.
         budget: compute of a request that does not say.
-        policy: a rule, ``fixed`` or ``off``.
+        policy: one of `POLICY_NAMES`, or a policy file.
         threshold: the rule's.
         most_budget: the most that a request may ask for, in x.
         prices: the prices of tokens by model, a file.
         device: the device of budgets in GPU-hours.
         batch: requests that are decoded together.
         host: where to listen.
-        grader: name of the grader.
+        grader: name of the grader; that of the policy file, or `DEFAULT_GRADER`, if it is not given.
         limits: the other fields of `ServeSettings`.
 
     Raises:
@@ -109,12 +114,17 @@ def build_settings(
     servers = split_roles(urls, "--url", "http://localhost:8000/v1")
     if "solver" not in servers:
         raise ConfigError("The solver needs a server: --url solver=http://localhost:8000/v1.")
-    if policy not in (*STOP_RULES, FIXED, "off"):
-        raise ConfigError(f"The policy '{policy}' is unknown; there are {', '.join((*STOP_RULES, FIXED, 'off'))}.")
-    if threshold is not None and policy not in STOP_RULES:
+    policy_file = read_policy_file(policy) if is_policy_file(policy) else None
+    policy = policy if policy_file is None else policy_file.rule
+    if policy not in POLICY_NAMES or (policy == "value" and policy_file is None):
+        raise ConfigError(f"The policy '{policy}' is unknown; there are {', '.join(POLICY_NAMES)}, and policy files.")
+    if threshold is not None and (policy not in STOP_RULES or policy_file is not None):
         raise ConfigError("A threshold belongs to a rule; name one with --policy.")
-    if policy.startswith("weighted") and "verifier" not in servers:
+    verifies = policy_file.verifications if policy_file is not None else policy.startswith("weighted")
+    if verifies and "verifier" not in servers:
         raise ConfigError(f"The policy {policy} verifies; give the verifier's server: --url verifier=http://….")
+    learnt_grader = None if policy_file is None or policy_file.grader is None else policy_file.grader.partition("/")[0]
+    grader = grader or learnt_grader or DEFAULT_GRADER
     GRADERS.find(grader)
     most = Budget.parse(most_budget).to_solutions(None)
     named = {role: names[0] for role, names in split_roles(models, "--model", "NAME").items()}
@@ -126,6 +136,7 @@ def build_settings(
         {role: read_role_settings(measured, role) for role in servers},
         defaults,
         grader,
+        policy_file,
         host,
         key=read_key(host),
         **limits,  # type: ignore[arg-type]

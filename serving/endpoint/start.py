@@ -30,7 +30,7 @@ def describe_dry_run(settings: ServeSettings) -> list[str]:
     from isocompute.serving.endpoint.errors import ApiError
 
     try:
-        return PlanBook(settings.profile, settings.urls, settings.defaults).describe_cost()
+        return PlanBook(settings.profile, settings.urls, settings.defaults, settings.policy_file).describe_cost()
     except ApiError as error:
         raise ConfigError(error.message) from None
 
@@ -70,7 +70,7 @@ async def open_service(settings: ServeSettings) -> AsyncIterator[object]:
         reader = AnswerReader(load_grader_by_name(settings.grader))
         try:
             yield Service(
-                PlanBook(settings.profile, settings.urls, settings.defaults),
+                PlanBook(settings.profile, settings.urls, settings.defaults, settings.policy_file),
                 upstreams["solver"],
                 upstreams.get("verifier"),
                 settings.roles,

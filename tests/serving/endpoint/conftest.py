@@ -89,7 +89,7 @@ def endpoint(double):
         **options: Any,
     ) -> Endpoint:
         urls = [server.url for server in solvers] + ([] if verifier is None else [f"verifier={verifier.url}"])
-        options = {"grader": "boxed-number", "budget": "4x"} | options
+        options = {"grader": "boxed-number", "budget": "4x", "policy": "fixed"} | options
         settings = replace(build_settings(profile, urls, **options), key=key)
         started.append(Endpoint(settings, keep_alive=keep_alive))
         return started[-1]

@@ -78,7 +78,7 @@ def test_the_policy_sees_solutions_in_the_order_in_which_they_began(double, endp
     def say(body, number):
         return " ".join(["\\boxed{8}"] + ["word"] * 60) if number == 0 else "\\boxed{7}"
 
-    own = ask(endpoint(double(say, seconds=0.3), budget="8x", policy="certain")).json()["isocompute"]
+    own = ask(endpoint(double(say, seconds=0.3), budget="8x", policy="certain", threshold=8)).json()["isocompute"]
     assert own["solutions"] == 6  # 8, then five times 7 of 8
     assert own["agreement"] == pytest.approx(5 / 6, abs=1e-6)
 
@@ -104,7 +104,7 @@ def test_verifications_are_made_with_the_profiles_prompt_and_counted(double, end
 
 def test_an_essay_is_returned_as_one_sample_and_the_answer_says_so(double, endpoint, ask):
     server = double(lambda body, number: f"An essay on the sea, number {number}")
-    answer = ask(endpoint(server, budget="16x", policy="certain")).json()
+    answer = ask(endpoint(server, budget="16x", policy="certain", threshold=16)).json()
     assert answer["choices"][0]["message"]["content"].startswith("An essay")
     own = answer["isocompute"]
     assert own["answer"] is None
@@ -116,7 +116,7 @@ def test_an_essay_is_returned_as_one_sample_and_the_answer_says_so(double, endpo
 def test_a_verifier_chooses_among_essays(double, endpoint, ask):
     solver = double(lambda body, number: f"Essay {number}")
     verifier = double(lambda body, number: "Yes." if "Essay 3" in body["messages"][0]["content"] else "No.")
-    answer = ask(endpoint(solver, verifier=verifier, policy="certain", budget="16x")).json()
+    answer = ask(endpoint(solver, verifier=verifier, policy="certain", threshold=16, budget="16x")).json()
     assert answer["choices"][0]["message"]["content"] == "Essay 3"
     assert "the verifier chose" in " ".join(answer["isocompute"]["notes"])
     assert answer["isocompute"]["verifications"] == 5
@@ -176,7 +176,7 @@ def test_each_sample_of_a_seeded_request_has_a_seed_of_its_own(double, endpoint,
 
 
 def test_budgets_come_in_every_unit_in_the_body_or_in_headers(double, endpoint, ask):
-    served = endpoint(double(), policy="certain")
+    served = endpoint(double(), policy="window", threshold=1000)
     mean = endpoint_mean_tokens()
     cases = [
         ({"isocompute": {"budget": "2x"}}, {}, 2),
@@ -186,7 +186,7 @@ def test_budgets_come_in_every_unit_in_the_body_or_in_headers(double, endpoint, 
     ]
     for fields, headers, solutions in cases:
         own = ask(served, headers=headers, **fields).json()["isocompute"]
-        assert own["policy"] == f"certain {solutions} within S={solutions}"
+        assert own["policy"] == f"window 1000 within S={solutions}"
 
 
 def test_a_target_is_met_by_the_cheapest_allocation(double, endpoint, ask):
