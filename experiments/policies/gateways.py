@@ -20,14 +20,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from isocompute.runners.grading import load_grader_by_name
 from isocompute.runners.tasks.lab import make_lab_problems
@@ -36,6 +35,7 @@ from isocompute.runners.tasks.problem import Problem
 LEVELS = [1, 2, 3, 4, 5]
 PROMPT = "Problem: {question}\nSolution:\n"
 CHAT_TEMPLATE = "{{ bos_token }}{% for message in messages %}{{ message['content'] }}{% endfor %}"
+LONGEST_RUN_SECONDS = 900.0
 CLIENT = Path(__file__).with_name("its_hub_client.py")
 
 
@@ -106,7 +106,13 @@ def ask_its_hub(python: str, url: str, problems: list[Problem], options: list[st
     """Ask every problem through its_hub, in its own environment."""
     rows = [{"prompt": PROMPT.format(question=problem.question), "question": problem.question} for problem in problems]
     command = [python, str(CLIENT), "--url", url, "--width", str(width), *options]
-    done = subprocess.run(command, input=json.dumps(rows), capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, input=json.dumps(rows), capture_output=True, text=True, check=False, timeout=LONGEST_RUN_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        print(f"its_hub {' '.join(options)}: no end within {LONGEST_RUN_SECONDS:g} s")
+        return []
     if done.returncode:
         sys.exit(f"its_hub failed:\n{done.stderr[-3000:]}")
     grader = load_grader_by_name("boxed-number")
@@ -144,28 +150,24 @@ def main() -> None:
     args = parser.parse_args()
     problems = make_lab_problems(args.problems, LEVELS, args.seed)
     servers = [args.url] + ([] if args.verifier is None else [args.verifier])
-    table = Table("gateway", "accuracy", "tokens a problem", "p50", "p95")
     results: dict[str, list[Outcome]] = {}
 
-    def count_tokens() -> float:
-        return sum(map(read_generated_tokens, servers))
+    def measure_run(name: str, ask: Callable[[], list[Outcome]]) -> None:
+        before = sum(map(read_generated_tokens, servers))
+        outcomes = ask()
+        time.sleep(1)  # until the last cancelled call has ended
+        if outcomes:
+            results[name] = outcomes
+            tokens = sum(map(read_generated_tokens, servers)) - before
+            print(" | ".join(describe_run(name, outcomes, tokens)), flush=True)
 
+    print("gateway | accuracy | tokens a problem | p50 | p95")
     with run_endpoint(args.url, args.verifier, args.port) as base:
         for options in args.serve:
-            before = count_tokens()
-            name = f"serve {options}"
-            results[name] = ask_endpoint(base, problems, json.loads(options), args.width)
-            time.sleep(1)
-            table.add_row(*describe_run(name, results[name], count_tokens() - before))
-            claimed = [outcome.fields["compute"] for outcome in results[name]]
-            Console().print(f"{name}: mean compute {statistics.mean(claimed):.2f}x", highlight=False)  # type: ignore[type-var]
+            measure_run(f"serve {options}", partial(ask_endpoint, base, problems, json.loads(options), args.width))
     for options in args.hub:
-        before = count_tokens()
-        name = f"its_hub {options}"
-        results[name] = ask_its_hub(args.its_hub, args.url, problems, options.split(), args.width)
-        time.sleep(1)
-        table.add_row(*describe_run(name, results[name], count_tokens() - before))
-    Console(width=150).print(table)
+        work = partial(ask_its_hub, args.its_hub, args.url, problems, options.split(), args.width)
+        measure_run(f"its_hub {options}", work)
     names = list(results)
     for other in names[1:]:
         gaps = np.array(
