@@ -95,10 +95,10 @@ def serve(
       isocompute serve -p mine.json --url http://a:8000/v1,http://b:8000/v1 --url verifier=http://c:8000/v1
       isocompute serve -p mine.json --url http://localhost:8000/v1 --policy beta --threshold 0.95 --dry-run
     """
-    from isocompute.serving.endpoint.settings import build_settings
+    from isocompute.serving.endpoint.settings import build_serve_settings
     from isocompute.serving.endpoint.start import describe_dry_run, run_endpoint
 
-    settings = build_settings(
+    settings = build_serve_settings(
         profile,
         url,
         models=model,

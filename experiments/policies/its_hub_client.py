@@ -13,7 +13,7 @@ BOX = r"\\boxed\{([^{}]*)\}"
 
 
 async def ask_all(args: argparse.Namespace, rows: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """Return text and seconds of each prompt, `args.width` at a time."""
+    """Return text and seconds of each prompt, ``--width`` at a time."""
     # The import is of another environment, which the project's own checks do not see.
     from its_hub.core.algorithms.adaptive_self_consistency import AdaptiveSelfConsistency
     from its_hub.core.algorithms.beta_self_consistency import BetaSelfConsistency

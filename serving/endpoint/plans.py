@@ -219,7 +219,7 @@ class PlanBook:
         policy = build_policy(rule, 1.0 if threshold is None else threshold, plan.budget, lam, has_verifier)
         if threshold is None:  # `certain`, whose threshold is the full budget
             policy = replace(policy, threshold=float(policy.solutions))
-        return self._spend_policy(policy, None, None, notes)
+        return self._build_spending(policy, None, None, notes)
 
     def describe_measured(self, rule: str, plan: Plan) -> Spending:
         """Return a rule at the profile's threshold for a mean budget.
@@ -228,7 +228,7 @@ class PlanBook:
             ConfigError: it cannot be carried out.
         """
         policy, option = choose_measured_policy(rule, plan, "verifier" in self.roles)
-        return self._spend_policy(policy, option.compute, option.accuracy, [])
+        return self._build_spending(policy, option.compute, option.accuracy, [])
 
     def describe_file(self, file: PolicyFile, plan: Plan) -> Spending:
         """Return the policy of a file, with no more solutions than the plan's budget pays for.
@@ -244,11 +244,11 @@ class PlanBook:
             )
         most = max(1, math.floor(plan.budget * (1 + 1e-12)))
         if most >= policy.solutions:
-            return self._spend_policy(policy, file.measured.compute, file.measured.accuracy, [])
+            return self._build_spending(policy, file.measured.compute, file.measured.accuracy, [])
         note = f"The policy was measured with at most {policy.solutions} solutions; the budget pays for {most}."
-        return self._spend_policy(replace(policy, solutions=most), None, None, [note])
+        return self._build_spending(replace(policy, solutions=most), None, None, [note])
 
-    def _spend_policy(self, policy: Policy, mean: float | None, accuracy: float | None, notes: list[str]) -> Spending:
+    def _build_spending(self, policy: Policy, mean: float | None, accuracy: float | None, notes: list[str]) -> Spending:
         most = compute_most(policy.solutions, policy.verifications, self.profile.lam)
         name = f"{policy.rule} {policy.threshold:g} within S={policy.solutions}"
         return Spending(policy, name, most, mean, accuracy, tuple(notes))

@@ -72,7 +72,7 @@ class ServeSettings:
     drain: float = 60.0
 
 
-def build_settings(
+def build_serve_settings(
     profile: str,
     urls: Sequence[str],
     *,

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from isocompute.serving.endpoint.settings import ServeSettings, build_settings
+from isocompute.serving.endpoint.settings import ServeSettings, build_serve_settings
 from tests.serving.endpoint.upstream_double import UpstreamDouble
 
 
@@ -90,7 +90,7 @@ def endpoint(double):
     ) -> Endpoint:
         urls = [server.url for server in solvers] + ([] if verifier is None else [f"verifier={verifier.url}"])
         options = {"grader": "boxed-number", "budget": "4x", "policy": "fixed"} | options
-        settings = replace(build_settings(profile, urls, **options), key=key)
+        settings = replace(build_serve_settings(profile, urls, **options), key=key)
         started.append(Endpoint(settings, keep_alive=keep_alive))
         return started[-1]
 

@@ -11,7 +11,7 @@ import pytest
 
 from isocompute.runners.grading import load_grader_by_name
 from isocompute.runners.tasks.lab import make_lab_problems
-from isocompute.serving.endpoint.settings import build_settings
+from isocompute.serving.endpoint.settings import build_serve_settings
 from tests.runners.conftest import llama_server, need, smollm, vllm_server  # noqa: F401 - fixtures
 from tests.serving.endpoint.conftest import Endpoint
 
@@ -26,7 +26,7 @@ def count_generated(url):
 
 @pytest.mark.vllm
 def test_the_lab_behind_vllm_is_answered_and_every_token_is_counted(vllm_server):  # noqa: F811
-    settings = build_settings("lab", [vllm_server], grader="boxed-number", policy="beta", threshold=0.95)
+    settings = build_serve_settings("lab", [vllm_server], grader="boxed-number", policy="beta", threshold=0.95)
     served = Endpoint(settings)
     grader = load_grader_by_name("boxed-number")
     problems = make_lab_problems(20, [1, 2], seed=18)
@@ -51,7 +51,7 @@ def test_the_lab_behind_vllm_is_answered_and_every_token_is_counted(vllm_server)
 
 
 def test_llama_cpp_answers_a_stream_and_a_call_that_is_passed_through(llama_server):  # noqa: F811
-    settings = build_settings("qwen2.5-coder-1.5b-gsm-symbolic", [llama_server], grader="numeric", budget="3x")
+    settings = build_serve_settings("qwen2.5-coder-1.5b-gsm-symbolic", [llama_server], grader="numeric", budget="3x")
     served = Endpoint(settings)
     try:
         client = openai.OpenAI(base_url=f"{served.base}/v1", api_key="unused", max_retries=0)

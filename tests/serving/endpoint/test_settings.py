@@ -12,7 +12,7 @@ from isocompute.planner.policies.policy_file import LearntOn, MeasuredPolicy, Po
 from isocompute.planner.profile import read_profile
 from isocompute.serving.endpoint.options import Options
 from isocompute.serving.endpoint.plans import Defaults, PlanBook
-from isocompute.serving.endpoint.settings import build_settings
+from isocompute.serving.endpoint.settings import build_serve_settings
 from isocompute.serving.endpoint.start import open_socket
 
 URL = "http://localhost:8000/v1"
@@ -40,16 +40,16 @@ VERIFIER = f"verifier={URL}"
 )
 def test_what_cannot_be_served_is_refused_in_a_sentence(urls, options, error, words):
     with pytest.raises(error, match=words.replace("$", r"\$")) as refused:
-        build_settings("lab", urls, **options)
+        build_serve_settings("lab", urls, **options)
     assert str(refused.value).endswith(".")
 
 
 def test_beyond_loopback_a_key_of_some_length_is_enough(monkeypatch):
     monkeypatch.setenv("ISOCOMPUTE_SERVE_KEY", "short")
     with pytest.raises(ConfigError):
-        build_settings("lab", [URL], host="0.0.0.0")
+        build_serve_settings("lab", [URL], host="0.0.0.0")
     monkeypatch.setenv("ISOCOMPUTE_SERVE_KEY", "a-key-of-some-length")
-    settings = build_settings("lab", [URL], host="0.0.0.0")
+    settings = build_serve_settings("lab", [URL], host="0.0.0.0")
     assert settings.key == "a-key-of-some-length"
     assert "a-key" not in repr(settings)
 
@@ -60,17 +60,17 @@ def test_a_taken_port_is_an_error_in_a_sentence():
 
 
 def test_roles_are_prompted_as_in_the_profile():
-    settings = build_settings("lab", [URL, VERIFIER])
+    settings = build_serve_settings("lab", [URL, VERIFIER])
     solver, verifier = settings.roles["solver"], settings.roles["verifier"]
     assert (solver.prompt.name, solver.chat, solver.sampling["max_tokens"]) == ("lab-solve", False, 200)
     assert (verifier.prompt.name, verifier.sampling["temperature"]) == ("lab-verify", 0.7)
-    unknown = build_settings("llama-3.1-8b-math", [URL, VERIFIER]).roles
+    unknown = build_serve_settings("llama-3.1-8b-math", [URL, VERIFIER]).roles
     assert unknown["solver"].prompt is None
     assert unknown["verifier"].prompt.name == "genrm-base"
 
 
 def build_book(policy="auto", threshold=None, roles=("solver", "verifier"), budget="32x", file=None):
-    settings = build_settings("lab", [URL, VERIFIER], budget=budget)
+    settings = build_serve_settings("lab", [URL, VERIFIER], budget=budget)
     return PlanBook(read_profile("lab"), roles, Defaults(settings.defaults.budget, policy, threshold), file)
 
 
@@ -125,7 +125,7 @@ def policy_file(tmp_path):
 
 
 def test_a_policy_file_brings_its_rule_its_threshold_and_its_grader(policy_file):
-    settings = build_settings("lab", [URL], policy=str(policy_file), budget="64x")
+    settings = build_serve_settings("lab", [URL], policy=str(policy_file), budget="64x")
     assert settings.grader == "numeric"
     book = PlanBook(settings.profile, settings.urls, settings.defaults, settings.policy_file)
     whole = spend(book)
