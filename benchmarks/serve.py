@@ -50,14 +50,24 @@ def run_upstream_double(port: int) -> None:
     end = encode([{"index": 0, "delta": {}, "finish_reason": "stop"}])
     end += encode([], usage={"prompt_tokens": 20, "completion_tokens": TOKENS, "total_tokens": 20 + TOKENS})
     end += b"data: [DONE]\n\n"
+    message = {"role": "assistant", "content": "".join(words)}
+    whole = json.dumps({**head, "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}).encode()
     models = json.dumps({"object": "list", "data": [{"id": "double", "object": "model"}]}).encode()
 
     async def answer(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
-        while (await receive()).get("more_body"):
-            pass
+        asked = b""
+        while (message := await receive()).get("more_body"):
+            asked += message["body"]
         is_list = scope["path"] == "/v1/models"
+        if not is_list and b'"stream": true' not in asked + message.get("body", b""):
+            await asyncio.sleep(CALL_SECONDS)
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
+            )
+            await send({"type": "http.response.body", "body": whole})
+            return
         kind = b"application/json" if is_list else b"text/event-stream"
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
         if not is_list:

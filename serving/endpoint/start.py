@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -110,7 +111,15 @@ def run_endpoint(settings: ServeSettings) -> None:
         raise ConfigError(f"isocompute serve needs {error.name}: pip install 'isocompute[serve]'.") from None
     find_servers(settings)
     load_grader_by_name(settings.grader).close()
-    app = build_app(lambda: open_service(settings))
+
+    @asynccontextmanager
+    async def open_frozen() -> AsyncIterator[object]:
+        async with open_service(settings) as service:
+            gc.collect()
+            gc.freeze()  # else every full collection goes through all modules, while requests wait
+            yield service
+
+    app = build_app(open_frozen)
     config = uvicorn.Config(
         app,
         log_level="warning",
