@@ -139,7 +139,7 @@ def open_socket(host: str, port: int) -> socket.socket:
     host = host.strip("[]")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         raise ConfigError(
             f"{host}:{port} cannot be listened at: {getattr(error, 'strerror', None) or error}."
