@@ -144,3 +144,6 @@ def open_socket(host: str, port: int) -> socket.socket:
         raise ConfigError(
             f"{host}:{port} cannot be listened at: {getattr(error, 'strerror', None) or error}."
         ) from None
+    # Connections inherit it. Else an answer's body would wait 40 ms for the client to acknowledge its head.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
