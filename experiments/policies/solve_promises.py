@@ -49,7 +49,7 @@ HALF_WIDTH = float(ndtri(0.975))
 
 @dataclass(frozen=True)
 class Promise:
-    """What was expected, with standard errors over the problems that it was measured on.
+    """The accuracy and compute that were expected, with standard errors over the problems they were measured on.
 
     Args:
         accuracy, accuracy_error: accuracy on new problems, 0 … 1.
@@ -64,7 +64,7 @@ class Promise:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came about on the new problems, with standard errors within levels."""
+    """The accuracy and compute on the new problems, with standard errors within levels."""
 
     name: str
     accuracy: float
