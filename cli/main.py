@@ -27,6 +27,7 @@ from isocompute.cli.commands import (
     plan,
     policies,
     runs,
+    serve,
     solve,
     sweep,
     tasks,
@@ -60,6 +61,7 @@ for module in (
     evaluate,
     policies,
     figures,
+    serve,
     solve,
 ):
     app.add_typer(module.commands)

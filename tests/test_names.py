@@ -47,6 +47,7 @@ COMMANDS = frozenset(
         "plan",
         "policies",
         "runs",
+        "serve",
         "select",
         "solve",
         "sweep",
@@ -63,6 +64,18 @@ EXCEPTIONS = {
     "cli/main.py": {"main": "the entry point of the command", "plan_main": "the entry point of `plan`"},
     "runners/imports/packed.py": dict.fromkeys(("readable", "readinto"), "overrides a method of io.RawIOBase"),
     "runners/documents.py": {"compose_mapping_node": "overrides a method of PyYAML"},
+    "serving/endpoint/connections.py": dict.fromkeys(
+        (
+            "connection_made",
+            "connection_lost",
+            "data_received",
+            "on_message_begin",
+            "on_headers_complete",
+            "on_body",
+            "on_message_complete",
+        ),
+        "overrides a method of uvicorn's protocol",
+    ),
 }
 
 # Public names that two modules may define, with the reason.

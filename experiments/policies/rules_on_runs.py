@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from experiments.worlds_policies import LAB_LIKE, draw_world
+from isocompute.fits import AllocationOptions, split_folds
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.policies.estimate import PolicyEstimate
 from isocompute.fits.policies.savings import compute_savings
@@ -24,10 +26,16 @@ from isocompute.planner.costs.request import build_request
 from isocompute.planner.estimate.costs import measure_costs
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile
+from isocompute.planner.evaluation.measured_pool import measure_pool
 from isocompute.planner.evaluation.run_evaluation import sort_problems
+from isocompute.planner.plan_choice import CHOICE_SPLITS
 from isocompute.planner.policies.comparison import PolicyStudy, measure_policies, price_policies
-from isocompute.planner.policies.held_out_rules import HeldOutRule, choose_for_budget, split_rule
-from isocompute.planner.policies.policy_rows import PolicyGoal, PolicyRow, compare_paired
+from isocompute.planner.policies.fixed_plans import FixedFrontier, build_fixed_frontier
+from isocompute.planner.policies.held_out_rules import HeldOutRule, RuleFolds, choose_for_budget, split_rule
+from isocompute.planner.policies.measured_rules import count_draws, measure_rules
+from isocompute.planner.policies.policy_rows import Groups, PolicyGoal, PolicyRow, compare_paired
+from isocompute.planner.policies.prices import RequestPrices
+from isocompute.planner.policies.value_measurement import measure_value_rule
 from isocompute.runners.imports import import_logged_run
 from isocompute.runners.storage.run import Run
 
@@ -39,20 +47,23 @@ RUNS = ("lab", "qwen-gsm-symbolic", "lab-both-small")
 BUDGETS = (4.0, 8.0, 16.0, 25.0, 32.0, 50.0, 64.0, 128.0)
 GOALS = ((50.0, 128.0), (25.0, 64.0))
 """Mean budget of a rule, and the budget of the fixed plan whose accuracy it should reach."""
+WORLDS, WORLD_SHAPE, WORLD_SEED = 3, (200, 32, 4), 20250611
+"""Simulated worlds like the lab: their number, and problems, solutions and verifications of each."""
 MARGIN = 0.001
 """A rule is as accurate as its full budget if it loses at most a tenth of a point on the problems of the choice."""
 LEAST_SAVING, LEAST_SHARE = 1.5, 0.6
-"""Where hindsight saves more than this, a rule should reach this share of it."""
+"""The least saving of hindsight that counts, and the share of it that a rule should reach."""
 
 TEXT = """# Rules that stop early
 
 Made by `python -m experiments.policies.rules_on_runs`. Random orders of the solutions and verdicts of logs are replayed
 under each rule. Thresholds, and what `value` has learnt, come from other problems than those that are scored; intervals
 are 95 % ones over problems, and differences are paired. Fixed plans are the best allocation of any strategy within the
-budget, chosen on other problems too. `mean` and `p95` are compute of a problem; x is the mean cost of one solution in
-completion tokens, and every solution counts its own tokens. A rule samples most where problems are hard. Where these
-have long solutions, its mean compute is above its number of solutions; replays that count solutions alone do not see
-that. The lab is priced in both ways.
+budget, chosen on other problems too. On lab-both-small these include votes weighted by a reward model, and searches,
+which no rule uses. `mean` and `p95` are compute of a problem; x is the mean cost of one solution in
+completion tokens, and a solution counts the mean of its problem. A rule samples most where problems are hard. Where
+these have long solutions, its mean compute is above its number of solutions; replays that count solutions alone do not
+see that. The lab is priced in both ways.
 
 `certain`, `beta`, `window` and `doubling` vote; `weighted-beta` verifies each solution once and lets it vote with its
 verdict; `value` samples and verifies by P(right). `fixed` is how many times the rule's compute the cheapest fixed plan
@@ -66,7 +77,7 @@ needs that is as accurate, and `full` how many times the rule's own full budget 
 
 Thresholds that are the cheapest within a tenth of a point of the rule's own full budget, on other problems. `loss` is
 accuracy minus that of the full budget. Hindsight knows in each order from which solution on the full budget's answer
-leads.
+leads. The simulated worlds are like the lab, with 200 problems, 32 solutions and 4 verifications of each, and λ = 1.
 
 {lossless}
 
@@ -82,6 +93,42 @@ def open_studies(folder: str) -> Iterator[tuple[str, PolicyStudy]]:
         run = str(Path(folder) / "gpqa")
         import_logged_run("sc-genrm-scaling", str(TRACES), run)
         yield "traces of Llama-3.3-70B on GPQA by the study's authors, λ = 1 as there", study_run(run, lam=1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedStudy:
+    """The rules on a simulated world, as a `PolicyStudy` has them.
+
+    Args:
+        rules: the rules, with their estimates on the problems outside of each fold.
+        groups: no strata and no clusters.
+        options: options of each strategy, for fixed plans.
+    """
+
+    rules: list[RuleFolds]
+    groups: Groups
+    options: tuple[AllocationOptions, ...]
+
+    def build_frontier(self, extra: Sequence[float] = ()) -> FixedFrontier:
+        """Return the best fixed plans over a ladder of budgets and at some more."""
+        return build_fixed_frontier(self.options, extra)
+
+
+Study = PolicyStudy | SimulatedStudy
+
+
+def simulate_study(world: int) -> SimulatedStudy:
+    """Measure the rules on a world like the lab, with a λ of 1."""
+    pool = draw_world(LAB_LIKE, *WORLD_SHAPE, np.random.default_rng([WORLD_SEED, world]))
+    ones = np.ones(pool.problems)
+    prices = RequestPrices(ones, ones, 1.0)
+    draws = count_draws(pool.problems)
+    rules = measure_rules(pool, prices, draws)
+    rules.append(measure_value_rule(pool, prices, rules[-1].hindsight, draws))
+    folds = split_folds(pool.problems, splits=CHOICE_SPLITS)
+    return SimulatedStudy(
+        [split_rule(rule, folds) for rule in rules], Groups(None, None), measure_pool(pool, 1.0).tables
+    )
 
 
 def study_run(path: str, lam: float | None = None) -> PolicyStudy:
@@ -142,7 +189,7 @@ def choose_as_accurate(estimate: PolicyEstimate, clusters: Ints | None) -> int:
     return int(np.where(accuracy >= accuracy[-1] - MARGIN, compute, np.inf).argmin())
 
 
-def build_lossless_rows(name: str, study: PolicyStudy) -> list[str]:
+def build_lossless_rows(name: str, study: Study) -> list[str]:
     """Return a row for each rule at the cheapest threshold that loses nothing on other problems."""
     lines = []
     for each in study.rules:
@@ -206,7 +253,7 @@ def find_least(study: PolicyStudy, rule: str, accuracy: float) -> str:
     return "never"
 
 
-def build_equal_row(name: str, study: PolicyStudy) -> str:
+def build_equal_row(name: str, study: Study) -> str:
     """Return a row on the value rule over a ladder of budgets: its worst lead over the best fixed plan."""
     split = study.rules[-1]
     helds = [split.choose(choose_for_budget(float(x))) for x in np.geomspace(2, split.rule.full_cost, 16)]
@@ -257,11 +304,15 @@ def main() -> None:
             lam = "" if study.priced.lam is None else f", λ = {study.priced.lam:.2f}"
             head = f"## {name}\n\n{study.priced.profile.problems} problems{lam}: {origin}.\n"
             tables.append("\n".join([head, *build_rows(study)]))
-            text = TEXT.format(
-                goals="\n".join([*goals, *equal]), lossless="\n".join(lossless), tables="\n\n".join(tables)
-            )
-            PAGE.write_text(text, encoding="utf-8")
-            print(f"Wrote {PAGE} with {name}.", flush=True)
+            print(f"{name} is measured.", flush=True)
+    for world in range(WORLDS):
+        simulated = simulate_study(world)
+        equal.append(build_equal_row(f"simulated world {world + 1}", simulated))
+        lossless += build_lossless_rows(f"simulated world {world + 1}", simulated)
+        print(f"World {world + 1} is measured.", flush=True)
+    text = TEXT.format(goals="\n".join([*goals, *equal]), lossless="\n".join(lossless), tables="\n\n".join(tables))
+    PAGE.write_text(text, encoding="utf-8")
+    print(f"Wrote {PAGE}.")
 
 
 if __name__ == "__main__":

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from isocompute.fits import Pool
-from isocompute.fits.choice.options import AllocationOptions
+from isocompute.fits import Pool, estimate_self_consistency
+from isocompute.fits.choice.options import AllocationOptions, build_voting_options
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.planner.estimate.profile_from_run import estimate_run_profile
 from isocompute.planner.profile import read_profile
 from isocompute.planner.strategies.options import list_strategy_options
-from isocompute.runners.imports import import_logged_run
 from isocompute.runners.storage.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,8 +60,6 @@ def load_traces() -> Source:
     """Return the votes of the GPQA traces."""
     with np.load(TRACES) as raw:
         pool = Pool(raw["answers"], raw["gold"])
-    with tempfile.TemporaryDirectory() as folder:
-        import_logged_run("sc-genrm-scaling", str(TRACES), str(Path(folder) / "run"))
-        profile = estimate_run_profile(str(Path(folder) / "run"), "gpqa")
-    options = [each for each in list_strategy_options(profile, 1.0) if each.strategy == "sc"]
+    every = np.arange(1, pool.solutions + 1)
+    options = [build_voting_options(estimate_self_consistency(pool, every), every)]
     return Source("gpqa", pool, None, options)

@@ -107,15 +107,12 @@ def build_table(source: Source) -> str:
             gap = values - at
             reached = found.accuracy.mean(axis=0)[order]
             over = np.flatnonzero(reached >= at.mean())
-            needed = (
-                "never"
-                if not len(over)
-                else f"{np.interp(at.mean(), np.maximum.accumulate(reached), means[order]):.1f}x"
-            )
+            needed = f"{np.interp(at.mean(), np.maximum.accumulate(reached), means[order]):.1f}x"
+            error = 100 * gap.std(ddof=1) / np.sqrt(len(gap))
             lines.append(
                 f"The best fixed plan at {budget:g}x, {name}: {100 * at.mean():.1f}. The rule at {goal:g}x: "
-                f"{100 * values.mean():.1f} ({100 * gap.mean():+.1f} ± {100 * gap.std(ddof=1) / np.sqrt(len(gap)):.1f}); "
-                f"it reaches the plan's accuracy at {needed}."
+                f"{100 * values.mean():.1f} ({100 * gap.mean():+.1f} ± {error:.1f}); "
+                f"it reaches the plan's accuracy at {needed if len(over) else 'no price'}."
             )
     return "\n".join(lines)
 

@@ -89,17 +89,17 @@ class AnswerModel:
         repeats = np.where(is_seen, gammaln(np.maximum(n, 1) - d) - gammaln(1 - d), 0.0)
         said = betaln(wa + yes, wb + no) - betaln(wa, wb)
 
-        def partition(wrong: Floats, many: Floats) -> Floats:
+        def compute_partition(wrong: Floats, many: Floats) -> Floats:
             """Log probability that wrong solutions have many answers, without the answers' repeats."""
             new = many * np.log(d) + gammaln(theta / d + many) - gammaln(theta / d)  # Π (θ + d i), i < many
             found = new - np.log(theta) - gammaln(theta + wrong) + gammaln(theta + 1)
             return np.asarray(np.where(many > 0, found, 0.0))
 
-        of_wrong = partition(np.full(1, total), np.full(1, float(answers))) + (repeats + said).sum(
+        of_wrong = compute_partition(np.full(1, total), np.full(1, float(answers))) + (repeats + said).sum(
             axis=1, keepdims=True
         )
         none = np.log(share) + betaln(a, b + total) - betaln(a, b) + of_wrong
-        others = partition(total - n, np.full(len(n), answers - 1.0))
+        others = compute_partition(total - n, np.full(len(n), answers - 1.0))
         others = others + (repeats + said).sum(axis=1, keepdims=True) - repeats - said
         right = betaln(a + n, b + total - n) - betaln(a, b) + betaln(ra + yes, rb + no) - betaln(ra, rb)
         joint = np.where(is_seen, np.log(share) + right + others, -np.inf)

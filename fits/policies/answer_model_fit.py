@@ -19,7 +19,7 @@ from isocompute.fits.pool import Pool
 PRIOR_MODES = (0.8, 0.8, 0.25, 1.0, 0.8, 0.8, 0.4, 2.0)
 """Of a, b, d, θ, ra, rb, wa, wb. The prior is normal on their logs (on the logit of d)."""
 PRIOR_DEVIATION = 1.5
-STEPS = 400
+FIT_STEPS = 400
 
 
 def fit_answer_model(pools: Pool | Sequence[Pool], kinds: int = 3) -> AnswerModel:
@@ -46,7 +46,7 @@ def fit_answer_model(pools: Pool | Sequence[Pool], kinds: int = 3) -> AnswerMode
         _start_parameters(kinds, 1.0),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": STEPS},
+        options={"maxiter": FIT_STEPS},
     )
     read = counts.yes.sum() + counts.no.sum()
     return AnswerModel(_decode_parameters(found.x), float(read / (read + counts.unread)) if counts.unread else 1.0)
@@ -100,9 +100,9 @@ class _Likelihood:
         self.right_yes = np.bincount(counts.problem[right], counts.yes[right], problems)
         self.right_no = np.bincount(counts.problem[right], counts.no[right], problems)
         self.answers = np.bincount(counts.problem[~right], minlength=problems)  # wrong ones
-        self.votes, self.with_votes = _tally(counts.votes[~right, None], counts.problem[~right], problems)
+        self.votes, self.with_votes = _count_rows(counts.votes[~right, None], counts.problem[~right], problems)
         said = np.stack([counts.yes, counts.no], axis=1)[~right]
-        self.said, self.with_said = _tally(said, counts.problem[~right], problems)
+        self.said, self.with_said = _count_rows(said, counts.problem[~right], problems)
 
     def compute_loss(self, coded: Floats) -> tuple[float, Floats]:
         """Return the loss and its (9K,) gradient in the coded parameters."""
@@ -154,7 +154,7 @@ def _compute_beta(a: float, b: float, yes: Ints | Floats, no: Ints | Floats) -> 
     )
 
 
-def _tally(values: Ints, problem: Ints, problems: int) -> tuple[Ints, csr_matrix]:
+def _count_rows(values: Ints, problem: Ints, problems: int) -> tuple[Ints, csr_matrix]:
     """Return the different rows of values, and (P, rows) how often each problem has them."""
     rows, at = np.unique(values, axis=0, return_inverse=True)
     return rows, csr_matrix((np.ones(len(at)), (problem, at.ravel())), shape=(problems, len(rows)))

@@ -19,15 +19,15 @@ from isocompute.fits.policies.kernels_answers import (
 
 LEADERS = 4  # the most probable answers: only they are verified
 FEATURES = 7
-BATCHES = np.array([1, 2, 4, 8, 16])
-CHOOSE = binom(BATCHES[:, None], np.arange(BATCHES[-1] + 1))
+BATCH_SIZES = np.array([1, 2, 4, 8, 16])
+CHOOSE = binom(BATCH_SIZES[:, None], np.arange(BATCH_SIZES[-1] + 1))
 SAMPLE, VERIFY, LOOK = 0, 1, 2
 _SHARE = 1e-9  # shares tie if they differ by less than this share of them
 N, ANSWERS, VOTES, SPENT = 0, 1, 2, 3  # of `State.counts`
 
 
 class State(NamedTuple):
-    """What was seen of a problem. Answers are numbered in the order of their first solutions.
+    """The seen votes and verdicts of a problem. Answers are numbered in the order of their first solutions.
 
     Args:
         none, ratio: of the model of answers, see `kernels_answers`.
@@ -61,7 +61,7 @@ class State(NamedTuple):
 @njit(cache=True)
 def start_state(table: Floats, solutions: int) -> State:
     """Return the state without solutions, with room for some."""
-    kinds, deepest = len(table), BATCHES[-1] + 1
+    kinds, deepest = len(table), BATCH_SIZES[-1] + 1
     return State(
         table[:, 8].copy(),
         np.zeros((kinds, solutions)),
@@ -74,7 +74,7 @@ def start_state(table: Floats, solutions: int) -> State:
         np.zeros(solutions, np.int64),
         np.zeros(4, np.int64),
         np.zeros(LEADERS, np.int64),
-        np.zeros(BATCHES[-1], np.int64),
+        np.zeros(BATCH_SIZES[-1], np.int64),
         np.empty((kinds, deepest)),
         np.empty(deepest),
         np.empty(deepest),
@@ -82,7 +82,7 @@ def start_state(table: Floats, solutions: int) -> State:
 
 
 @njit(cache=True)
-def see_solution(table: Floats, state: State, answer: int, able: int) -> None:
+def append_solution(table: Floats, state: State, answer: int, able: int) -> None:
     """Add a solution with the number of its answer, -1 if unparsed, and the most verifications that it may have."""
     counts = state.counts
     n = counts[N]
@@ -97,7 +97,7 @@ def see_solution(table: Floats, state: State, answer: int, able: int) -> None:
 
 
 @njit(cache=True)
-def see_verdict(table: Floats, state: State, solution: int, verdict: float) -> None:
+def append_verdict(table: Floats, state: State, solution: int, verdict: float) -> None:
     """Add a verdict on a solution, NaN if it cannot be read."""
     answer = state.owner[solution]
     state.done[solution] += 1
@@ -161,7 +161,7 @@ def choose_verifications(table: Floats, state: State, most: int) -> int:
             continue
         gain, size = compute_verdict_gain(
             table, state.none, state.ratio, whole, state.shares, leaders, answer, state.yes[answer], state.no[answer],
-            BATCHES, CHOOSE, state.chance_wrong, state.right, state.best,
+            BATCH_SIZES, CHOOSE, state.chance_wrong, state.right, state.best,
         )  # fmt: skip
         if target < 0 or gain > highest + ROUNDING:
             target, batch, highest = answer, min(size, most), gain
@@ -211,7 +211,7 @@ def choose_step(
         features: (D,) to fill at a look.
 
     Returns:
-        SAMPLE, the number of solutions, and 0; or VERIFY, the number of solutions in `state.targets`, and 0; or
+        SAMPLE, the number of solutions, and 0; or VERIFY, the number of targets of the state, and 0; or
         LOOK, the number of solutions until the next look (0 at the last), and the log price of a unit of compute at
         which going on is worth it.
     """

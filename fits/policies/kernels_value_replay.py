@@ -16,16 +16,16 @@ from isocompute.fits.policies.kernels_value import (
     SAMPLE,
     SPENT,
     N,
+    append_solution,
+    append_verdict,
     choose_step,
     rank_leaders,
-    see_solution,
-    see_verdict,
     start_state,
 )
 
 
 class Walk(NamedTuple):
-    """What the rule sees at each of its L looks, on R orders of P problems.
+    """The course of the rule: what it sees at each of its L looks, on R orders of P problems.
 
     Args:
         worth: (P, R, L) log price of a unit of compute at which going on is worth it.
@@ -107,12 +107,12 @@ def walk_problem(
                             number[label[i]] = state.counts[ANSWERS]
                             back[state.counts[ANSWERS]] = label[i]
                         answer = number[label[i]]
-                    see_solution(table, state, answer, able[i] if n < verifiable else 0)
+                    append_solution(table, state, answer, able[i] if n < verifiable else 0)
             else:
                 waves += -(-more // width)
                 for target in state.targets[:more]:
                     i = orders[r, target]
-                    see_verdict(table, state, target, verdicts[i, places[r, i, state.done[target]]])
+                    append_verdict(table, state, target, verdicts[i, places[r, i, state.done[target]]])
 
 
 @njit(cache=True, parallel=True)

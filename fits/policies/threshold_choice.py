@@ -42,7 +42,8 @@ def choose_threshold_for_budget(estimate: PolicyEstimate, budget: float) -> Thre
     Only the estimated thresholds are candidates: between two of them accuracy and compute are not known, and are not
     interpolated. What is left of the budget is the distance to the next threshold, so a finer grid leaves less; see
     `StopRule.list_thresholds`. If even the cheapest threshold costs more than the budget, none is chosen, and the
-    reason says so. The means are those of the problems given; what the choice reaches is to be told on others.
+    reason says so. The means are those of the problems given; what the choice reaches and costs is to be told on
+    others, where its mean compute may be above the budget by chance. `choose_threshold_for_batch` keeps to a total.
 
     Args:
         estimate: the rule under several thresholds, on the problems to choose on.

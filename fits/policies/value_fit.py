@@ -18,12 +18,16 @@ from isocompute.fits.pool import Pool
 
 RATES = (0.0, 0.5, 1.0, 1.5, 2.0)
 """Verifications for each solution from which the fit chooses."""
-PRICES = np.geomspace(2e-4, 1e-2, 6)
+PRICES = np.geomspace(2e-4, 0.1, 8)
 """Prices over which the fit averages: one set of weights serves them all."""
-DRAWS = 16
+RATE_PRICES = PRICES[PRICES < 0.01]
+"""Prices at which rates are compared. At dearer ones a few solutions decide, and few of them are verified."""
+FIT_DRAWS = 16
 SOFTNESS = 0.3
-RIDGE = 1e-4
-STEPS = 100
+RIDGE = 0.02  # over the number of problems
+USUAL_WEIGHTS = np.array([0.0, 0.5, 0.5, 0.0, 0.0, -1.0, 0.0])
+"""The weights are shrunk towards these: gain = c · √(P(leader wrong) · P(second right)) / compute."""
+WEIGHT_STEPS = 100
 
 
 def fit_value_model(
@@ -39,7 +43,8 @@ def fit_value_model(
     The weights of the gain of going on maximise what the rule is used for, P(right) - μ · compute where it stops, on
     random orders of the pools, averaged over `PRICES`. For this the rule goes on with the probability
     1/(1 + exp(-(log gain - log μ)/s)), s = 0.3, which has a slope. The weights of the standardised features are shrunk
-    by a ridge. The same is done for each rate, and the best one is taken.
+    towards `USUAL_WEIGHTS` by a ridge, the less the more problems there are. The same is done for each rate, and the
+    best one is taken.
 
     Args:
         pools: problems whose right answers are known. A model learnt on several pools verifies no more than the
@@ -80,27 +85,29 @@ def _sort_problems(pool: Pool) -> Pool:
 def _fit_weights(
     pools: Sequence[Pool], model: ValueModel, lam: float | None, most: int | None, seed: int
 ) -> tuple[float, ValueModel]:
-    """Return the value reached on the pools, and the model with its weights."""
+    """Return the value reached on the pools at `RATE_PRICES`, and the model with its weights."""
     features, right, cost = collect_looks(pools, model, lam, most, seed)
     from isocompute.fits.policies.kernels_value_fit import compute_order_values
 
     middle, scale = features.mean(axis=(0, 1)), features.std(axis=(0, 1))
     middle[0], scale = 0.0, np.where(scale > 0, scale, 1.0)
     scaled = (features - middle) / scale
+    usual, ridge = USUAL_WEIGHTS * scale, RIDGE / sum(pool.problems for pool in pools)
     values, slopes = np.empty(len(right)), np.empty((len(right), len(middle)))
 
     def compute_loss(weights: Floats) -> tuple[float, Floats]:
         compute_order_values(scaled, right, cost, weights, PRICES, SOFTNESS, values, slopes)
-        shrunk = np.append(0.0, weights[1:])
-        loss = RIDGE * (shrunk**2).sum() - values.mean() / len(PRICES)
-        return float(loss), 2 * RIDGE * shrunk - slopes.mean(axis=0) / len(PRICES)
+        off = np.append(0.0, weights[1:] - usual[1:])
+        loss = ridge * (off**2).sum() - values.mean() / len(PRICES)
+        return float(loss), 2 * ridge * off - slopes.mean(axis=0) / len(PRICES)
 
-    start = np.zeros(len(middle))
+    start = usual.copy()
     start[0] = np.log(PRICES).mean()
-    best = minimize(compute_loss, start, jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
+    best = minimize(compute_loss, start, jac=True, method="L-BFGS-B", options={"maxiter": WEIGHT_STEPS})
+    compute_order_values(scaled, right, cost, best.x, RATE_PRICES, SOFTNESS, values, slopes)
     weights = best.x / scale
     weights[0] -= (weights[1:] * middle[1:]).sum()
-    return -float(best.fun), replace(model, weights=weights)
+    return float(values.mean()), replace(model, weights=weights)
 
 
 def collect_looks(
@@ -113,7 +120,9 @@ def collect_looks(
     parts: list[list[Floats]] = []
     for pool in pools:
         longest = pool.solutions if most is None else min(most, pool.solutions)
-        looks, walk, right = walk_pool(pool, model, draw_orders(pool, DRAWS, seed), longest, 1, lam, keep_features=True)
+        looks, walk, right = walk_pool(
+            pool, model, draw_orders(pool, FIT_DRAWS, seed), longest, 1, lam, keep_features=True
+        )
         cost = np.asarray(looks + (lam or 0.0) * walk.verified, dtype=float)
         parts.append([each.reshape(-1, *each.shape[2:]) for each in (walk.features, right, cost)])
     deepest = max(part[1].shape[1] for part in parts)

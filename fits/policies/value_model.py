@@ -1,4 +1,4 @@
-"""What the value rule has learnt: a model of answers, and the gain of going on."""
+"""The value rule as it was learnt: a model of answers, and the gain of going on."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ValueModel:
 
     @property
     def is_verifying(self) -> bool:
-        """Whether it ever verifies."""
+        """True if it may verify at all."""
         return min(self.rate, self.verifiable, self.verifications) > 0
 
     def to_dict(self) -> dict[str, Any]:

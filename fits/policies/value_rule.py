@@ -33,8 +33,8 @@ def estimate_value_rule(
     """Estimate what the value rule reaches and costs under each price.
 
     In each order the verified solutions of the pool come first. That is one of its random orders, as solutions were
-    not chosen for verification by what they are. Solutions behind them are sampled, and cannot be verified: the rule in the
-    replay verifies only the first K solutions of a problem, as `model.verifiable` has it when it is carried out.
+    not chosen for verification by what they are. Solutions behind them are sampled, and cannot be verified: the rule
+    in the replay verifies only the first K solutions of a problem, as the model says when it is carried out.
 
     Several right answers of a problem vote apart, as the rule does not know which they are.
 

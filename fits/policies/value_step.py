@@ -82,14 +82,14 @@ def build_state(
         answers: as for `choose_value_step`.
         verdicts: the same.
     """
-    from isocompute.fits.policies.kernels_value import see_solution, see_verdict, start_state
+    from isocompute.fits.policies.kernels_value import append_solution, append_verdict, start_state
 
     table = np.array(model.answers.table)
     state, codes = start_state(table, room), list(dict.fromkeys(answer for answer in answers if answer >= 0))
     number = {answer: i for i, answer in enumerate(codes)}
     for n, answer in enumerate(answers):
-        see_solution(table, state, number.get(answer, -1), model.verifications if n < model.verifiable else 0)
+        append_solution(table, state, number.get(answer, -1), model.verifications if n < model.verifiable else 0)
     for n, seen in enumerate(verdicts):
         for verdict in seen:
-            see_verdict(table, state, n, float(verdict))
+            append_verdict(table, state, n, float(verdict))
     return state, codes

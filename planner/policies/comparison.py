@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -39,7 +40,7 @@ from isocompute.planner.policies.policy_rows import (
     build_policy_row,
     list_points,
 )
-from isocompute.planner.policies.prices import RequestPrices, build_request_prices, measure_lengths
+from isocompute.planner.policies.prices import build_request_prices, measure_lengths
 from isocompute.planner.policies.value_measurement import measure_value_rule
 from isocompute.planner.priced_plan import (
     apply_cost_model,
@@ -214,7 +215,7 @@ class PolicyStudy:
             draws=self.draws,
             pool_shape=(self.pool.pool.solutions, self.pool.pool.verifications),
             rows=[build_policy_row(held, frontier, groups, goal) for held in chosen],
-            points=[point for each in self.rules for point in list_points(each, groups)],
+            points=self.points,
             frontier=frontier,
             fixed_intervals=np.array(compute_mean_interval(frontier.accuracy, groups.strata, groups.clusters)),
             profile=profile,
@@ -224,6 +225,11 @@ class PolicyStudy:
             answer_models={name: model for name, model in models.items() if model is not None},
             notes=tuple(describe_goal_limits(goal, chosen, profile.problems)),
         )
+
+    @cached_property
+    def points(self) -> list[PolicyPoint]:
+        """Every rule over a ladder of mean budgets."""
+        return [point for each in self.rules for point in list_points(each, self.groups)]
 
     def build_frontier(self, extra: Sequence[float] = ()) -> FixedFrontier:
         """Return the best fixed plans over a ladder of budgets and at some more."""
@@ -237,7 +243,6 @@ def measure_policies(
     priced: PricedProfile,
     width: int = 1,
     report: Callable[[str], None] = lambda text: None,
-    prices: RequestPrices | None = None,
 ) -> PolicyStudy:
     """Measure every rule of a run.
 
@@ -247,14 +252,13 @@ def measure_policies(
         priced: its profile under a cost model.
         width: solutions sampled side by side.
         report: function that is called with what is being done, in words.
-        prices: the cost of requests on each problem, instead of those of the profile; every solution then counts the
-            mean of its problem.
     """
     problems = pool.pool.problems
     clusters = None if priced.profile.clusters is None else np.array(priced.profile.clusters)
     strata = None if priced.profile.strata is None else np.array(priced.profile.strata)
-    own = prices or build_request_prices(priced.costs, priced.lam, problems)
-    lengths = measure_lengths(pool, own) if prices is None else None
+    own = build_request_prices(priced.costs, priced.lam, problems)
+    # One after the other, a solution costs the mean of its problem on average, whatever the rule.
+    lengths = measure_lengths(pool, own) if width > 1 else None
     draws = count_draws(problems)
     rules = measure_rules(
         pool.pool, own, draws, width, lambda share: report(f"replaying random orders, {share:.0%}"), lengths=lengths

@@ -10,7 +10,7 @@ import numpy as np
 
 from isocompute.fits import Pool
 from isocompute.fits.arrays import Floats, Ints
-from isocompute.fits.policies.estimate import PolicyEstimate
+from isocompute.fits.policies.estimate import PolicyEstimate, price_by_problem
 from isocompute.fits.policies.hindsight import compute_hindsight
 from isocompute.fits.policies.orders import ROTATIONS, Orders, draw_orders
 from isocompute.fits.policies.registry import STOP_RULES
@@ -89,7 +89,8 @@ def measure_rules(
         orders = draw_orders(chunk, draws, POLICY_SEED)
         for weighted, each in known.items():
             limit = chunk.verified_solutions if weighted else chunk.solutions
-            each.append(price_estimate(compute_hindsight(chunk, orders, limit, weighted, prices.lam), own_prices))
+            known_stop = compute_hindsight(chunk, orders, limit, weighted, prices.lam)
+            each.append(price_by_problem(known_stop, own_prices.solution, own_prices.verification))
         for j, rule in enumerate(rules):
             own = rule.list_thresholds(most[rule.name]).tolist() if thresholds is None else thresholds[rule.name]
             parts[rule.name].append(
@@ -117,15 +118,14 @@ def estimate_priced_rule(
 ) -> PolicyEstimate:
     """Return the estimate of a rule that stops by votes, priced problem by problem, see `measure_rules`."""
     if lengths is None:
-        return price_estimate(estimate_stop_rule(pool, rule, thresholds, orders, most, width, prices.lam), prices)
+        found = estimate_stop_rule(pool, rule, thresholds, orders, most, width, prices.lam)
+        return price_by_problem(found, prices.solution, prices.verification)
     # `estimate_stop_rule` counts in mean solutions of these problems; x is the mean over all.
     unit = float(lengths.mean())
-    lam = None if prices.lam is None else prices.lam / unit
+    lam = None if prices.verification is None else prices.verification / unit
     found = estimate_stop_rule(pool, rule, thresholds, orders, most, width, lam, lengths)
-    compute = unit * found.compute
-    if prices.verification is not None and prices.lam is not None:
-        compute = compute + found.verifications * (prices.verification - prices.lam)[:, None]
-    return scale_compute(found, compute)
+    costs = (found.costs * unit).astype(np.float32)
+    return replace(found, compute=unit * found.compute, compute_error=unit * found.compute_error, costs=costs)
 
 
 def list_problem_parts(pool: Pool, draws: int) -> list[Ints]:
@@ -142,21 +142,6 @@ def join_estimates(parts: list[PolicyEstimate]) -> PolicyEstimate:
         if isinstance(value, np.ndarray) and name != "thresholds"
     }
     return replace(parts[0], **columns)
-
-
-def price_estimate(estimate: PolicyEstimate, prices: RequestPrices) -> PolicyEstimate:
-    """Return an estimate with compute priced problem by problem, every solution of a problem the same."""
-    compute = estimate.solutions * prices.solution[:, None]
-    if prices.verification is not None:
-        compute = compute + estimate.verifications * prices.verification[:, None]
-    return scale_compute(estimate, compute)
-
-
-def scale_compute(estimate: PolicyEstimate, compute: Floats) -> PolicyEstimate:
-    """Return an estimate with another mean compute, (P, T), and its spread over orders scaled along."""
-    scale = compute / estimate.compute
-    costs = (estimate.costs * scale[:, None]).astype(np.float32)
-    return replace(estimate, compute=compute, compute_error=estimate.compute_error * scale, costs=costs)
 
 
 def count_draws(problems: int, total: int = 32_768) -> int:

@@ -51,7 +51,8 @@ class PolicyRow:
         most_verifications: verifications of each of them.
         accuracy, interval: accuracy, 0 … 1.
         compute, compute_interval: mean compute, in x.
-        percentile_95: 95th percentile of compute over problems and orders.
+        percentile_95: 95th percentile of compute over problems and orders; with solutions one after the other, each
+            counts the mean of its problem.
         depth: waves, one after the other.
         same_answer, same_interval: probability that the answer is that of the full budget.
         drawing_error: standard error of the accuracy from the random orders alone.

@@ -10,7 +10,7 @@ import numpy as np
 
 from isocompute.fits import Pool, split_folds
 from isocompute.fits.arrays import Floats, Ints
-from isocompute.fits.policies.estimate import PolicyEstimate
+from isocompute.fits.policies.estimate import PolicyEstimate, price_by_problem
 from isocompute.fits.policies.orders import draw_orders
 from isocompute.fits.policies.policy import VALUE
 from isocompute.fits.policies.value_fit import fit_value_model
@@ -21,7 +21,6 @@ from isocompute.planner.policies.measured_rules import (
     MeasuredRule,
     join_estimates,
     list_problem_parts,
-    price_estimate,
 )
 from isocompute.planner.policies.prices import RequestPrices
 
@@ -63,7 +62,8 @@ def measure_value_rule(
         parts.append(estimate_with_model(used.select_problems(np.flatnonzero(test)), model, draws, most, width, lam))
         places.append(np.flatnonzero(test))
         report((i + 1) / (len(folds.test) + 1))
-    estimate = price_estimate(sort_estimate(join_estimates(parts), np.concatenate(places)), prices)
+    found = sort_estimate(join_estimates(parts), np.concatenate(places))
+    estimate = price_by_problem(found, prices.solution, prices.verification if lam is not None else None)
     model = fit_value_model(used, lam, most)
     report(1.0)
     return MeasuredRule(

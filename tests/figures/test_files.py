@@ -11,6 +11,8 @@ from isocompute.figures.source import open_figure_source
 from isocompute.figures.tables import render_table
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
+FILES = ("caps", "difficulty", "figure1", "frontiers", "policies")
+
 
 def test_files_depend_neither_on_the_folder_nor_on_the_order_of_rows(
     command, written_run, rewrite, tmp_path, monkeypatch
@@ -22,9 +24,7 @@ def test_files_depend_neither_on_the_folder_nor_on_the_order_of_rows(
         rewrite(run, table, lambda frame: frame.sample(frac=1, random_state=1))
     assert command("figures", ".", "-o", tmp_path / "here").code == 0
     drawn = sorted((tmp_path / "there").iterdir())
-    assert [path.name for path in drawn] == [
-        f"{name}.{kind}" for name in ("caps", "difficulty", "figure1", "frontiers") for kind in ("csv", "pdf", "png")
-    ]
+    assert [path.name for path in drawn] == [f"{name}.{kind}" for name in FILES for kind in ("csv", "pdf", "png")]
     for path in drawn:
         content = path.read_bytes()
         assert content == (tmp_path / "here" / path.name).read_bytes(), path.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import xlogy
 from scipy.stats import binom
 
 from isocompute.errors import DataError
@@ -127,6 +128,28 @@ def test_evidence_is_strong_far_below_delta(kind):
     rng = np.random.default_rng(2)
     strong = [measure_evidence(DIFFERENCES[kind](rng, 300, 0.005), 0.05) >= 20 for _ in range(50)]
     assert np.mean(strong) > 0.9
+
+
+def bound_tail(values, delta):
+    """The Hoeffding-Bentkus p-value of a mean of at least delta (Bates et al. 2021, arXiv 2101.02703)."""
+    n, mean = len(values), values.mean()
+    if mean >= delta:
+        return 1.0
+    divergence = xlogy(mean, mean / delta) + (1 - mean) * np.log((1 - mean) / (1 - delta))
+    return min(np.exp(-n * divergence), np.e * binom.cdf(np.ceil(n * mean - 1e-9), n, delta))
+
+
+@pytest.mark.parametrize(
+    ("kind", "delta", "problems", "mean", "ahead"),
+    [("spread", 0.05, 100, 0.01, 0.2), ("spread", 0.01, 1000, 0.005, 0.2), ("0 or 1", 0.05, 250, 0.01, -0.2)],
+)
+def test_evidence_certifies_more_often_than_a_bound_by_the_mean_where_values_are_spread(
+    kind, delta, problems, mean, ahead
+):
+    rng = np.random.default_rng(6)
+    worlds = [DIFFERENCES[kind](rng, problems, mean) for _ in range(100)]
+    ours = np.mean([measure_evidence(each, delta) >= 20 for each in worlds])
+    assert ours - np.mean([bound_tail(each, delta) <= 0.05 for each in worlds]) > ahead
 
 
 def test_the_order_of_problems_changes_no_evidence():
