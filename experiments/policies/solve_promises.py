@@ -192,10 +192,10 @@ def build_page(rows: list[str], problems: int, rule: str, engine: str | None) ->
             f"{problems} problems of the lab, generated anew (seed {SEED}, as many of each level as in the run), were "
             f"answered with the models of the profile `{PROFILE}`"
             + (f" in {engine}" if engine else "")
-            + f": at each budget by the plan's fixed allocation, and by the policy `{rule}`, learnt on `{RUN}` for "
-            "that mean compute. The promise is the plan's expected accuracy and compute, or the policy's measurements "
+            + f": at each budget by the plan's fixed allocation, and by the policy `{rule}`, learnt on `{RUN}` "
+            "for that mean compute. The promise is the plan's expected accuracy and compute, or what the policy reached "
             "on problems on which its threshold was not chosen. Promise minus outcome in points and in x, with "
-            "intervals that count both samples of problems and hold for all six settings together with 95 % probability.",
+            "intervals that count both samples of problems and hold for all six settings together (95 %).",
             "",
             "| budget | carried out | promised | right, % | gap | held | promised | compute | gap | held |",
             "|---|---|---|---|---|---|---|---|---|---|",
