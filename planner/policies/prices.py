@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.planner.costs.models import RequestCosts
-from isocompute.planner.estimate.pool_from_run import RunPool
+
+if TYPE_CHECKING:  # it loads pandas, which a plan does not need
+    from isocompute.planner.estimate.pool_from_run import RunPool
 
 
 @dataclass(frozen=True, eq=False)
