@@ -87,7 +87,9 @@ def test_figures_show_frontiers_and_difficulty_too(command, written_run, tmp_pat
     pytest.importorskip("matplotlib")
     assert command("figures", written_run, "-o", tmp_path / "drawn").code == 0
     assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
-        f"{name}.{kind}" for name in ("figure1", "frontiers", "difficulty", "caps") for kind in ("png", "pdf", "csv")
+        f"{name}.{kind}"
+        for name in ("figure1", "frontiers", "difficulty", "caps", "policies")
+        for kind in ("png", "pdf", "csv")
     }
 
 
