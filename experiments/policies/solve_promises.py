@@ -40,7 +40,7 @@ PROFILE = "lab-both-small"
 PAGE = ROOT / "docs" / "solve_promises.md"
 BUDGETS = ("8x", "32x", "128x")
 LEVELS = [1, 2, 3, 4, 5]
-SEED = 2027
+SEED = 2028
 """Seed of the new problems; that of the run is 5."""
 QUANTILE = float(ndtri(1 - 0.05 / (2 * 2 * len(BUDGETS))))
 """Standard errors of half an interval that is simultaneous over the six settings."""
