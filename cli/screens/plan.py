@@ -154,9 +154,8 @@ def describe_next_steps(plan: Plan, profile: Profile, name: str, budget: str | N
 def print_plan_policies(console: Console, policies: Sequence[PolicyOption]) -> None:
     """Print the most accurate rule that stops early, and each cheaper one that is not clearly behind the plan."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("policy", "threshold"):
-        table.add_column(heading)
-    for heading in ("mean compute", "95 % within", "expected", "recommended\nis ahead by", "compute saved"):
+    table.add_column("policy", no_wrap=True)
+    for heading in ("threshold", "mean\ncompute", "95 %\nwithin", "expected", "recommended\nis ahead by", "saves"):
         table.add_column(heading, justify="right", no_wrap=True)
     least = math.inf
     for option in policies:
@@ -165,7 +164,7 @@ def print_plan_policies(console: Console, policies: Sequence[PolicyOption]) -> N
             table.add_row(
                 option.rule,
                 f"{option.threshold:.4g}",
-                f"{format_compute(option.compute)} {format_compute_interval(option.compute_interval)}",
+                format_compute(option.compute),
                 format_compute(option.percentile_95),
                 format_percent(option.accuracy),
                 f"{100 * option.gap:+.1f} {format_interval(option.gap_interval, sign='+')}",
