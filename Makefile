@@ -14,7 +14,7 @@ export VLLM_CPU_KVCACHE_SPACE ?= 2
 # Threads of BLAS cost more than they save on the small matrices here, and much more beside another process.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search lab-both profiles bench docs regret lock lock-light check-light clean
+.PHONY: help demo test soak check check-fast figures notebooks lab lab-run lab-search lab-both profiles bench docs policies regret lock lock-light check-light clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -91,8 +91,11 @@ profiles: $(VENV)/full ## fit the bundled profiles, and renew the figures and th
 bench: $(VENV)/full ## time estimators, engines, logs and searches against a peer or a bound, and `seconds` against batches
 	for b in estimators engines log search seconds; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
-docs: $(VENV)/full ## the tables in docs/ anew: intervals in simulated worlds, published laws, strategies, searches, pilots and policies, JSON Schemas
-	for b in interval_coverage published_laws strategies searches advice.pilots policies.rules_on_runs json_schemas; do $(BIN)/python -m experiments.$$b || exit 1; done
+docs: $(VENV)/full ## the tables in docs/ anew: intervals in simulated worlds, published laws, strategies, searches and pilots, JSON Schemas
+	for b in interval_coverage published_laws strategies searches advice.pilots json_schemas; do $(BIN)/python -m experiments.$$b || exit 1; done
+
+policies: $(VENV)/full ## docs/policies.md, answer_models.md, guarantees.md and solve_promises.md anew, about an hour on two cores
+	for b in rules_on_runs answer_models guarantees solve_promises; do $(BIN)/python -m experiments.policies.$$b || exit 1; done
 
 regret: $(VENV)/core ## docs/regret.md anew, about 40 minutes on two cores; a run that was stopped goes on
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m experiments.advice.regret
