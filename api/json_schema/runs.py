@@ -71,8 +71,8 @@ class RunProgressJson(CommandJson):
     searches: TableProgressJson
     """Searches; the tokens are the solver's."""
     answers: dict[str, int]
-    """Number of solutions of each kind: right, wrong, truncated (cut at the token limit, without an answer), unread
-    (without an answer otherwise), failed."""
+    """Number of solutions of each kind: right, wrong, ungraded (only where right answers are unknown), truncated (cut
+    at the token limit, without an answer), unread (without an answer otherwise), failed."""
     verdicts: dict[str, int]
     """Number of verifications of each kind: yes, no, truncated, unread, skipped (nothing to verify), failed."""
     accuracy: Fraction | None

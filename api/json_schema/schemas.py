@@ -24,6 +24,7 @@ from isocompute.api.json_schema.runs import (
     UpgradedRunJson,
     UpgradeJson,
 )
+from isocompute.api.json_schema.solves import SolveJson
 from isocompute.planner.policies.policy_file import PolicyFile
 
 COMMAND_BLOCKS: dict[str, Any] = {
@@ -41,6 +42,7 @@ COMMAND_BLOCKS: dict[str, Any] = {
     "import": ImportJson,
     "upgrade": UpgradedRunJson | UpgradedProfileJson | UpgradeJson,
     "tasks": TasksJson,
+    "solve": SolveJson,
 }
 """The block that each command prints with ``--json``."""
 

@@ -36,6 +36,7 @@ job. docs/costs.md says how each is priced. Several profiles of the same problem
   plan --target 0.6 --latency '20 s' --profile mine.json
   plan --budget '2e15 FLOPs' --profile small.json --profile large.json
   plan --budget 64x --profile runs/mine/profile.json --cap
+  plan --budget 64x --profile runs/mine/profile.json --emit sweep.yaml
 """
 
 
@@ -97,12 +98,16 @@ def plan(
     cap: Annotated[
         bool, typer.Option("--cap", help="Compare limits on the length of solutions, from the run's own rows.")
     ] = False,
+    emit: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.yaml", help="Write the sweep file that carries it out.", show_default=False),
+    ] = None,
     json_: JsonOption = False,
     version: VersionOption = False,
 ) -> None:
     """Recommend a strategy and its numbers for a budget."""
     from isocompute.cli.screens.caps import print_caps
-    from isocompute.cli.screens.plan import print_plan
+    from isocompute.cli.screens.plan import describe_next_steps, print_plan
     from isocompute.planner.budget import Budget
     from isocompute.planner.caps import compare_caps
     from isocompute.planner.costs.request import build_request
@@ -126,9 +131,16 @@ def plan(
     if len(profile) > 1:
         if cap:
             context.fail("--cap compares limits on length for one profile; leave it out for several.")
+        if emit is not None:
+            context.fail("--emit writes the sweep file of one profile's plan; leave it out for several.")
         print_models([read_profile(name) for name in profile], request, json_)
         return
-    decision = make_priced_plan(read_profile(profile[0]), request)
+    measured = read_profile(profile[0])
+    decision = make_priced_plan(measured, request)
+    if emit is not None:
+        from isocompute.serving.emitting import write_plan_sweep
+
+        write_plan_sweep(decision, measured, emit)
     caps = compare_caps(decision.findings.profile, decision.budget) if cap else None
     if json_:
         from isocompute.api.json_schema.plans import build_plan_json
@@ -138,6 +150,10 @@ def plan(
         print_plan(Console(), decision.findings.profile, decision)
         if caps is not None:
             print_caps(Console(), caps)
+        settings = (problems, cost, prices, device, batch, target, latency, lam, rho)
+        is_plain = all(setting is None for setting in settings)
+        for line in describe_next_steps(decision, measured, profile[0], budget if is_plain else None, emit):
+            Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def print_models(profiles: list[Profile], request: PlanRequest, as_json: bool) -> None:

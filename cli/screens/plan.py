@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -26,7 +27,7 @@ from isocompute.planner.findings import Findings
 from isocompute.planner.plan import Plan
 from isocompute.planner.policies.plan_policies import PolicyOption
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.registry import describe_strategy
+from isocompute.planner.strategies.registry import describe_strategy, is_known_strategy
 
 EXPECTED_NOTE = "Expected: on new problems. It is what was measured, shrunk towards what is usual in simulated tasks."
 INTERPOLATED_NOTE = "* A size that was not run: interpolated in log N between the sizes that were."
@@ -126,6 +127,28 @@ def print_plan(console: Console, profile: Profile, plan: Plan) -> None:
         print_line(console, escape(line))
     for warning in [*([] if (note := plan.findings.published_note) is None else [note]), *plan.warnings]:
         print_note(console, warning)
+
+
+def describe_next_steps(plan: Plan, profile: Profile, name: str, budget: str | None, written: str | None) -> list[str]:
+    """Return the lines that say how a plan is carried out; none for a strategy of another package.
+
+    Args:
+        plan: the plan.
+        profile: the profile that it was made from.
+        name: the profile as it was given.
+        budget: the budget as it was given; None if other options had a part in the plan, which `solve` does not have.
+        written: the sweep file that was written.
+    """
+    if not is_known_strategy(plan.recommendation.strategy):
+        return []
+    if written is not None:
+        quoted = shlex.quote(written)
+        return [f"Written: {written}. To carry it out, set its run and task, and then: isocompute sweep {quoted}"]
+    if budget is None:
+        return ["To carry it out: --emit sweep.yaml writes the sweep file."]
+    words = ["isocompute", "solve", "questions.csv", "-o", "answers", "--profile", name, "--budget", budget]
+    words += [] if profile.sampling is not None else ["--config", "sweep.yaml"]
+    return [f"To carry it out: {shlex.join(words)}"]
 
 
 def print_plan_policies(console: Console, policies: Sequence[PolicyOption]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -76,6 +77,7 @@ def print_run_progress(console: Console, run: RunProgress) -> None:
         console.print(Padding(table, (0, 0, 0, 2)))
     if run.accuracy is not None:
         print_line(console, f"  A solution is right with probability {run.accuracy:.3f}.")
+    if any(run.answers.values()):
         print_line(console, f"  Answers: {format_kinds(run.answers)}.")
     if any(run.verdicts.values()):
         print_line(console, f"  Verdicts: {format_kinds(run.verdicts)}.")
@@ -188,7 +190,7 @@ def print_sweep_summary(console: Console, summary: SweepSummary) -> None:
     """Print the results of a sweep and the next commands."""
     row_counts = f"{summary.solutions:,} solutions and {summary.verifications:,} verifications"
     print_line(console, f"{summary.run} holds {row_counts} ({summary.sampled:,} rows sampled now).")
-    if summary.solutions:
+    if not math.isnan(summary.accuracy):
         print_line(console, f"A solution is right with probability {summary.accuracy:.3f}.")
     if summary.solutions:
         print_line(console, f"Answers: {format_kinds(summary.answers)}.")

@@ -26,6 +26,9 @@ from isocompute.fits.policies.estimate import PolicyEstimate
 from isocompute.fits.policies.orders import draw_orders
 from isocompute.fits.policies.registry import STOP_RULES
 from isocompute.fits.policies.replay import estimate_stop_rule
+from isocompute.fits.policies.value_fit import fit_value_model
+from isocompute.fits.policies.value_model import ValueModel
+from isocompute.fits.policies.value_rule import estimate_value_rule
 
 SEED = 20250418
 SOLUTIONS, LAM = 32, 0.5
@@ -40,8 +43,11 @@ VOTES = {
 """Dirichlet parameters of the answers of a problem; the first answer is the right one."""
 READ = (0.8, 0.35)
 """The probability that a verification says yes to a right and to a wrong solution."""
-TRUE_PROBLEMS, CHUNK = 100_000, 5_000
+TRUE_PROBLEMS, CHUNK, LEARNT = 100_000, 5_000, 200
 DELTAS = (0.01, 0.05)
+RULES = (*STOP_RULES, "value")
+PRICES = np.append(0.0, np.geomspace(1e-6, 0.1, 31))
+"""Prices of the value rule; without a price it never stops."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +76,18 @@ def draw_votes(kind: str, problems: int, rng: np.random.Generator) -> Pool:
     return Pool(answers, np.zeros(problems, dtype=int), verdicts[..., None].astype(float), keys=keys)
 
 
-def estimate_rule(rule: str, pool: Pool, draws: int, seed: int) -> PolicyEstimate:
+@cache
+def learn_value(kind: str) -> ValueModel:
+    """Return the value rule as it is learnt on problems of a kind that no world holds."""
+    return fit_value_model(draw_votes(kind, LEARNT, np.random.default_rng([SEED, 1, *kind.encode()])), lam=LAM)
+
+
+def estimate_rule(rule: str, kind: str, pool: Pool, draws: int) -> PolicyEstimate:
+    orders = draw_orders(pool, draws, seed=0)
+    if rule == "value":
+        return estimate_value_rule(pool, learn_value(kind), PRICES, orders, lam=LAM)
     found = STOP_RULES[rule]
-    return estimate_stop_rule(pool, found, found.list_thresholds(SOLUTIONS), draw_orders(pool, draws, seed), lam=LAM)
+    return estimate_stop_rule(pool, found, found.list_thresholds(SOLUTIONS), orders, lam=LAM)
 
 
 @cache
@@ -80,7 +95,7 @@ def compute_true_shares(rule: str, kind: str) -> np.ndarray:
     """Return (T,) the true P(different answer) of a rule's thresholds."""
     rng = np.random.default_rng([SEED, *kind.encode()])
     parts = [
-        1 - estimate_rule(rule, draw_votes(kind, CHUNK, rng), 8, 0).same.mean(axis=0)
+        1 - estimate_rule(rule, kind, draw_votes(kind, CHUNK, rng), 8).same.mean(axis=0)
         for _ in range(TRUE_PROBLEMS // CHUNK)
     ]
     return np.mean(parts, axis=0)
@@ -90,8 +105,10 @@ def simulate_world(rule: str, world: int) -> dict[float, CertifiedWorld]:
     """Draw a world and certify a threshold for each δ."""
     kind = list(VOTES)[world % len(VOTES)]
     rng = np.random.default_rng([SEED, world, *rule.encode()])
-    estimate = estimate_rule(rule, draw_votes(kind, int(rng.choice(SIZES)), rng), 16, 0)
-    truth, full = compute_true_shares(rule, kind), SOLUTIONS * (1 + LAM * STOP_RULES[rule].is_weighted)
+    estimate = estimate_rule(rule, kind, draw_votes(kind, int(rng.choice(SIZES)), rng), 16)
+    truth = compute_true_shares(rule, kind)
+    # Only the value rule makes its own number of verifications; without a price it never stops.
+    full = estimate.compute[:, 0].mean() if rule == "value" else SOLUTIONS * (1 + LAM * STOP_RULES[rule].is_weighted)
     found = {}
     for delta in DELTAS:
         choice = certify_threshold(estimate, delta)
@@ -132,7 +149,7 @@ def main() -> None:
     worlds = parser.parse_args().worlds
     print("| rule | δ | worlds | certified | kept | 95 % interval | true share | saving | broken without a test |")
     print("|---|--:|--:|--:|--:|---|--:|--:|--:|")
-    for rule in STOP_RULES:
+    for rule in RULES:
         for line in format_rows(rule, [simulate_world(rule, world) for world in range(worlds)]):
             print(line, flush=True)
 

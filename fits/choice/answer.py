@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.estimators.selection import rank_finished_first
@@ -33,7 +36,12 @@ class AnswerSupport:
 
 
 def weigh_answers(
-    strategy: str, answers: Ints, verdicts: Floats | None, scores: Floats | None, trust: float = 1.0
+    strategy: str,
+    answers: Ints,
+    verdicts: Floats | None,
+    scores: Floats | None,
+    trust: float = 1.0,
+    finished: NDArray[np.bool_] | None = None,
 ) -> AnswerSupport:
     """Return the support of each answer under a strategy that uses all samples of one problem.
 
@@ -43,6 +51,7 @@ def weigh_answers(
         verdicts: (N, M) in 0 … 1, NaN where unparsed or not there; of strategies that need verifications.
         scores: (N,) in 0 … 1, NaN where there is none; of strategies that need scores.
         trust: κ of the fused vote.
+        finished: (N,) whether a solution is complete: in ``bon`` one that was cut ranks below; all are if not given.
 
     Example:
         >>> weigh_answers("sc", np.array([0, 1, 1, -1]), None, None).support
@@ -56,7 +65,8 @@ def weigh_answers(
         assert scores is not None
         if strategy == "prm-weighted":
             return _choose_heaviest(np.nan_to_num(scores), answers, count)
-        ranks = rank_finished_first(scores[None], np.ones((1, len(scores)), dtype=bool))[0]
+        complete = np.ones(len(scores), dtype=bool) if finished is None else finished
+        ranks = rank_finished_first(scores[None], complete[None])[0]
         best_solutions = _choose_best_solutions(ranks, answers, count)
         return AnswerSupport(
             np.where(best_solutions.support < 0, np.nan, best_solutions.support), best_solutions.probability
@@ -98,3 +108,32 @@ def _choose_best_solutions(ranks: Floats, answers: Ints, count: int) -> AnswerSu
     support = np.full(count, -np.inf)
     np.maximum.at(support, answers[answers >= 0], ranks[answers >= 0])
     return AnswerSupport(support, won / tied.sum())
+
+
+def describe_samples(answers: Sequence[str | None], *parts: Floats | None) -> list[str]:
+    """Return the samples of a problem in words, sorted, for `draw_answer`.
+
+    Args:
+        answers: (N,) the answer of each solution; None where none could be read.
+        parts: (N,) or (N, M) scores or verdicts of each solution; their order within a solution does not matter.
+    """
+    rows = ([sorted(map(repr, row)) for row in np.atleast_2d(part.T).T] for part in parts if part is not None)
+    return sorted(map(repr, zip(answers, *rows, strict=True)))
+
+
+def draw_answer(probability: Floats, samples: list[str], seed: int) -> int | None:
+    """Return the answer that is drawn; None if it is a solution without an answer.
+
+    The draw depends on the seed and on the samples, so that ties of different problems do not all fall to one side
+    under one seed.
+
+    Args:
+        probability: of each answer.
+        samples: the samples in words, sorted.
+        seed: 0 or more.
+    """
+    digest = int.from_bytes(sha256("\n".join(samples).encode()).digest()[:8], "big")
+    place = int(np.searchsorted(np.cumsum(probability), np.random.default_rng([seed, digest]).random(), side="right"))
+    if place < len(probability):
+        return place
+    return int(np.flatnonzero(probability)[-1]) if probability.sum() > 1 - 1e-9 else None

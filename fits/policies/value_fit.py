@@ -20,6 +20,8 @@ RATES = (0.0, 0.5, 1.0, 1.5, 2.0)
 """Verifications for each solution from which the fit chooses."""
 PRICES = np.geomspace(2e-4, 0.1, 8)
 """Prices over which the fit averages: one set of weights serves them all."""
+RATE_PRICES = PRICES[PRICES < 0.01]
+"""Prices at which rates are compared. At dearer ones a few solutions decide, and few of them are verified."""
 FIT_DRAWS = 16
 SOFTNESS = 0.3
 RIDGE = 0.02  # over the number of problems
@@ -83,7 +85,7 @@ def _sort_problems(pool: Pool) -> Pool:
 def _fit_weights(
     pools: Sequence[Pool], model: ValueModel, lam: float | None, most: int | None, seed: int
 ) -> tuple[float, ValueModel]:
-    """Return the value reached on the pools, and the model with its weights."""
+    """Return the value reached on the pools at `RATE_PRICES`, and the model with its weights."""
     features, right, cost = collect_looks(pools, model, lam, most, seed)
     from isocompute.fits.policies.kernels_value_fit import compute_order_values
 
@@ -102,9 +104,10 @@ def _fit_weights(
     start = usual.copy()
     start[0] = np.log(PRICES).mean()
     best = minimize(compute_loss, start, jac=True, method="L-BFGS-B", options={"maxiter": WEIGHT_STEPS})
+    compute_order_values(scaled, right, cost, best.x, RATE_PRICES, SOFTNESS, values, slopes)
     weights = best.x / scale
     weights[0] -= (weights[1:] * middle[1:]).sum()
-    return -float(best.fun), replace(model, weights=weights)
+    return float(values.mean()), replace(model, weights=weights)
 
 
 def collect_looks(

@@ -20,14 +20,14 @@ from isocompute.runners.storage.schema import (
 def find_finished_problems(run: Run) -> list[str]:
     """Return the ids of the problems of which no requested row is missing or failed, in the order of the run.
 
-    All problems of an import are finished.
+    All problems of an import are finished, and all that a policy stopped.
 
     Raises:
         RunError, DataError: there is no run, or it cannot be read.
     """
     origin = extract_origin(run.read_manifest(), run.path)
     ids: list[str] = run.read_frame(PROBLEMS_TABLE, ["problem_id"])["problem_id"].tolist()
-    if not isinstance(origin, Sweep) or not ids:
+    if not isinstance(origin, Sweep) or not ids or origin.policy is not None:
         return ids
     expected, one = ExpectedRows(origin, ids), ExpectedRows(origin, ids[:1])
     finished = pd.Series(True, index=ids)

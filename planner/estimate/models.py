@@ -7,6 +7,7 @@ from typing import Any
 
 from isocompute.planner.ignored_setting import THINKING_WORDS, flatten_settings
 from isocompute.planner.profile import ModelRecord
+from isocompute.runners.config.search import SearchConfig
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.cost.model_size import read_architecture
 from isocompute.runners.storage.provenance import ImportedRun
@@ -50,3 +51,39 @@ def collect_settings(origin: Sweep | ImportedRun, role: str) -> dict[str, Any]:
     options = dict(flatten_settings(content.get("options") or {}))
     thinking = {f"options.{name}": value for name, value in options.items() if any(w in name for w in THINKING_WORDS)}
     return {name: content[name] for name in KEPT_SETTINGS if content.get(name) not in (None, [])} | thinking
+
+
+def collect_sampling(origin: Sweep | ImportedRun, grader: str) -> dict[str, Any] | None:
+    """Return how a run's rows were sampled, as keys of a sweep file, so that the same can be done for other problems.
+
+    Left out are the task, the sizes, and options of an engine that change no result, such as addresses.
+
+    Args:
+        origin: what made the run.
+        grader: name and version of the grader of its answers.
+
+    Returns:
+        The keys, and the grader's name under ``grader``; None if another tool sampled the solutions.
+    """
+    if not isinstance(origin, Sweep) or (solver := origin.sampling_solver) is None:
+        return None
+    # the solver of taken solutions is that of the other run; its settings are cleaned as this sweep's own would be
+    sweep = origin.model_copy(update={"solver": solver, "solutions_from": None})
+    identity = sweep.build_identity()
+    content: dict[str, Any] = {name: identity[name] for name in ("engine", "solver", "verifier", "scorer", "step")}
+    content["boxed_ends"] = identity["boxed_ends"]
+    for role in ("solver", "verifier", "scorer"):
+        if content[role] is not None:
+            content[role] = {name: value for name, value in content[role].items() if value not in (None, [], {})}
+    rules = {search.strategy: describe_search_rules(search) for search in origin.searches}
+    content["searches"] = [{"strategy": name, **kept} for name, kept in rules.items() if kept]
+    content["grader"] = grader.partition("/")[0]
+    return {name: value for name, value in content.items() if value not in (None, [])}
+
+
+def describe_search_rules(search: SearchConfig) -> dict[str, Any]:
+    """Return the rules of a search that its allocation does not tell, as far as they are not the usual ones."""
+    usual = SearchConfig(strategy=search.strategy, n=(1,))
+    return {
+        name: getattr(search, name) for name in ("rounds", "prompt") if getattr(search, name) != getattr(usual, name)
+    }

@@ -99,6 +99,32 @@ class RunPool:
         return frame[frame["problem_id"].isin(self.problem_ids)]
 
 
+def refuse_unmeasured_run(run: Run, origin: Sweep | ImportedRun, problems: pd.DataFrame) -> None:
+    """Raise unless accuracies can be estimated from a run.
+
+    Args:
+        run: the run.
+        origin: what made it.
+        problems: rows with problem_id and gold.
+
+    Raises:
+        RunError: a policy decided which rows were sampled, or right answers are unknown.
+    """
+    if not isinstance(origin, Sweep):
+        return
+    where = f"The run {describe_place(run.path)}"
+    if origin.policy is not None:
+        raise RunError(
+            f"{where} was sampled by the policy {origin.policy}, whose number of solutions depends on the answers, so "
+            "accuracies over them would be biased; fit the run of a sweep."
+        )
+    if origin.is_unanswered and (unknown := problems["gold"].isna()).any():
+        raise RunError(
+            f"{where} lacks the right answers to {int(unknown.sum()):,} of {len(problems):,} problems, so it is "
+            "unknown which solutions are right; give them in the file of questions, for a new run."
+        )
+
+
 def read_pool(run: Run, problems_with: int | None = None, only: Collection[str] | None = None) -> RunPool:
     """Read a run as a pool.
 
@@ -118,6 +144,7 @@ def read_pool(run: Run, problems_with: int | None = None, only: Collection[str] 
     origin = extract_origin(manifest, run.path)
     require_whole_run(run)
     problems = run.read_frame(PROBLEMS_TABLE, ["problem_id", "question", "gold", "level", "cluster"])
+    refuse_unmeasured_run(run, origin, problems)
     ids = [name for name in problems["problem_id"].tolist() if only is None or name in only]
     if not ids:
         raise RunError(f"The run {describe_place(run.path)} holds no problems yet; run its sweep again to complete it.")

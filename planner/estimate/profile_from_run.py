@@ -16,7 +16,7 @@ from isocompute.planner.estimate.caps import measure_caps
 from isocompute.planner.estimate.costs import RunCosts, get_run_models, measure_costs
 from isocompute.planner.estimate.drawing import describe_blurred_strategies, estimate_strategy
 from isocompute.planner.estimate.missing_rows import describe_missing_rows, measure_missing_rows
-from isocompute.planner.estimate.models import collect_settings, describe_model
+from isocompute.planner.estimate.models import collect_sampling, collect_settings, describe_model
 from isocompute.planner.estimate.policies import add_policies
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.records import describe_problems
@@ -37,7 +37,7 @@ from isocompute.planner.profile import (
 from isocompute.planner.strategies.registry import STRATEGIES, Strategy, StrategyEstimate
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.parsing.printable import format_count
-from isocompute.runners.storage.provenance import ImportedRun
+from isocompute.runners.storage.provenance import ImportedRun, read_grader_title
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.unequal import MOST_NAMED
 
@@ -106,6 +106,7 @@ def build_profile(run: Run, run_pool: RunPool, costs: RunCosts, name: str) -> Pr
             role: describe_model(model, costs.sizes.parameters.get(role), collect_settings(run_pool.origin, role))
             for role, model in get_run_models(run_pool.origin).items()
         },
+        sampling=collect_sampling(run_pool.origin, read_grader_title(run)),
         lam=lam,
         lambda_source=None if lam is None else describe_lambda_source(costs),
         lambdas={} if pool.verdicts is None else costs.known_lambdas,

@@ -53,6 +53,8 @@ class Profile(BaseModel):
         description: model, task and source of the numbers.
         problems: number of problems.
         models: models by role: solver, verifier, scorer.
+        sampling: how the rows were sampled, as keys of a sweep file with the grader's name, for other problems; None if
+            that is unknown.
         lam: λ, the cost of a verification in solutions, from completion tokens and model sizes ("lambda" in the file);
             None without verifications, or where tokens are unknown.
         lambda_source: how λ was measured, or who gave it.
@@ -86,6 +88,7 @@ class Profile(BaseModel):
     description: str
     problems: int = Field(ge=1)
     models: dict[str, ModelRecord] = {}
+    sampling: dict[str, Any] | None = None
     lam: float | None = Field(default=None, alias="lambda", gt=0, allow_inf_nan=False)
     lambda_source: str | None = None
     lambdas: dict[str, PositiveNumber | None] = {}
@@ -260,7 +263,7 @@ class Profile(BaseModel):
 
     def write(self, path: str) -> None:
         """Write the profile with one line per problem; the same content gives the same bytes."""
-        absent = {name for name in ("missing", "timings", "settled", "caps") if not getattr(self, name)}
+        absent = {name for name in ("sampling", "missing", "timings", "settled", "caps") if not getattr(self, name)}
         content = self.model_dump(mode="json", by_alias=True, exclude=absent)
         for spread in content.get("timings", {}).values():
             if not spread["loads"]:

@@ -26,6 +26,10 @@ OWNING_BLOCKS = {"problems": "task", "thinking_end": "solver"}
 """For each key that belongs to `solutions_from`, the block that has its own such key."""
 
 
+POLICY_KEY = "policy"
+"""The key of a manifest for the policy that decided which rows were sampled, in words."""
+
+
 class ModelRole(ConfigBlock):
     """A model, its prompt and its sampling settings. ``options`` are passed to the engine unchanged.
 
@@ -50,7 +54,8 @@ class ModelRole(ConfigBlock):
 class Sweep(ConfigBlock):
     """A sweep: S solutions of each problem and V verifications of each of the first ``verified`` of them.
 
-    With a ``scorer`` the first ``scored`` solutions are scored step by step, and ``searches`` are run. A step ends with
+    With a ``scorer`` the first ``scored`` solutions are scored step by step, and ``searches`` are run; with them there
+    may be 0 solutions, from which nothing can be fitted. A step ends with
     the text ``step``; with ``boxed_ends`` a closed box ends a search's solution, even if the model would continue.
 
     With ``solutions_from`` the problems and solutions come from another run, swept or imported, and only verifications,
@@ -65,7 +70,7 @@ class Sweep(ConfigBlock):
     engine: Annotated[str, AfterValidator(ENGINES.check_name)]
     solver: ModelRole | None = None
     verifier: ModelRole | None = None
-    solutions: Count | None = None
+    solutions: Annotated[int, Field(ge=0, strict=True)] | None = None
     solutions_from: Annotated[str, Field(min_length=1)] | None = None
     problems: Count | None = None
     thinking_end: Annotated[str, Field(min_length=1)] | None = None
@@ -79,6 +84,7 @@ class Sweep(ConfigBlock):
     seed: int = 0
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 5.0
     _taken: SourceRun | None = PrivateAttr(None)
+    _policy: str | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _check_source(self) -> Sweep:
@@ -110,6 +116,10 @@ class Sweep(ConfigBlock):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Sweep:
+        if self.solutions == 0 and not self.searches:
+            raise ValueError(
+                "'solutions' is 0, and nothing else is requested; it must be at least 1 without 'searches'"
+            )
         if self.verifications and self.verifier is None:
             raise ValueError("verifications are requested, but no 'verifier' is given")
         if too_many := self._describe_excess(self.solutions):
@@ -148,6 +158,26 @@ class Sweep(ConfigBlock):
     def source_run(self) -> SourceRun | None:
         """The run that problems and solutions are taken from; None without one, and before `bind_source_run`."""
         return self._taken
+
+    def bind_policy(self, policy: str) -> Sweep:
+        """Return the sweep as it is bounded by its numbers, while a policy decides which rows are sampled."""
+        sweep = self.model_copy()
+        sweep._policy = policy
+        return sweep
+
+    @property
+    def policy(self) -> str | None:
+        """The policy that decided which rows were sampled; None if all that the sweep requests are."""
+        return self._policy
+
+    @property
+    def is_unanswered(self) -> bool:
+        """True if right answers may be unknown, here or in the source run."""
+        if isinstance(self.task, FileTask):
+            return self.task.unanswered
+        source = None if self.source_run is None else self.source_run.config
+        task = None if source is None else source.get("task")
+        return isinstance(task, dict) and task.get("unanswered") is True
 
     @property
     def sampling_solver(self) -> ModelRole | None:
@@ -294,6 +324,8 @@ def extract_sweep(manifest: dict[str, Any], run: str) -> Sweep:
     except ValidationError as error:
         reason = explain_validation_error(error, manifest["config"])
         raise DataError(f"The manifest of '{run}' has an invalid 'config': {reason}") from None
+    if isinstance(policy := manifest.get(POLICY_KEY), str):
+        sweep = sweep.bind_policy(policy)
     if sweep.solutions_from is None:
         return sweep
     try:

@@ -56,7 +56,11 @@ class GymTask(TaskBlock):
 
 
 class FileTask(ConfigBlock):
-    """Problems from a JSON-lines, CSV or Parquet file; the other keys name its columns, the grader and the number."""
+    """Problems from a JSON-lines, CSV or Parquet file; the other keys name its columns, the grader and the number.
+
+    With ``unanswered`` the column of right answers may be missing, and so may each of its cells. Solutions of problems
+    without a right answer are neither right nor wrong.
+    """
 
     path: str
     question: str = "question"
@@ -68,6 +72,7 @@ class FileTask(ConfigBlock):
     grader: Annotated[str, AfterValidator(GRADERS.check_name)] | None = None
     problems: Count | None = None
     seed: int = 0
+    unanswered: bool = False
 
     @field_validator("choices", mode="before")
     @classmethod

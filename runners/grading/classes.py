@@ -13,12 +13,12 @@ class AnswerClasses:
     """The classes of a problem's answers, each with a representative.
 
     The gold's canonical form represents its class; the first answer seen represents each other class. Whether an answer
-    is right depends only on the answer and the gold; without a gold none is. The other classes depend on the order of
-    answers where equality is not transitive: 5 equals both 5 cm and 5 m, which differ from each other.
+    is right depends only on the answer and the gold; without a gold it is unknown. The other classes depend on the
+    order of answers where equality is not transitive: 5 equals both 5 cm and 5 m, which differ from each other.
 
     Args:
         grader: decides which answers are equal.
-        gold: the right answer, as the task gives it; None if another tool judged the answers.
+        gold: the right answer, as the task gives it; None if it is unknown.
         seen: the representatives so far, in order.
 
     Raises:
@@ -43,9 +43,10 @@ class AnswerClasses:
         for answer in seen:
             self._add_class(answer)
 
-    def grade(self, text: str) -> tuple[str | None, bool]:
-        """Return the representative of a solution's answer, and whether it is right."""
-        return self._find_representative(self.grader.extract_answer(text))
+    def grade(self, text: str) -> tuple[str | None, bool | None]:
+        """Return the representative of a solution's answer, and whether it is right; None without a gold."""
+        answer, is_right = self._find_representative(self.grader.extract_answer(text))
+        return answer, None if self.gold is None else is_right
 
     def grade_answer(self, answer: str) -> tuple[str | None, bool]:
         """Return the representative of an answer that another tool logged, and whether it is right.

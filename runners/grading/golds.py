@@ -82,7 +82,7 @@ def choose_task_grader(golds: Collection[str], where: str) -> str:
     r"""Return the grader for a task with these right answers, by the rules of an import.
 
     Args:
-        golds: the right answers.
+        golds: the right answers that are known; without any the grader is that of answers of any kind.
         where: the task's file, for an error.
 
     >>> choose_task_grader(["A", "(C)"], "task.csv"), choose_task_grader(["Paris", "Rome"], "task.csv")
@@ -91,6 +91,8 @@ def choose_task_grader(golds: Collection[str], where: str) -> str:
     Raises:
         DataError: an answer is a program or a long text, which no grader compares.
     """
+    if not golds:
+        return find_general_grader()
     if program := next((gold for gold in golds if PROGRAM_PATTERN.search(gold)), None):
         raise DataError(
             f"{where}: a right answer is a program: {format_error_value(program)}. Programs are right if they pass "

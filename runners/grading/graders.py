@@ -46,6 +46,11 @@ class Grader:
         self.name, self.title, self.comparer = name, title, judge
         self._extract, self.normalise_answer, self.is_settled = extract, canonical, is_settled
 
+    def extract_text(self, text: str) -> str | None:
+        """Return the answer of a solution as it is written there; None if it gives none."""
+        found = self._extract(text)
+        return None if found is None or self.normalise_answer(found) is None else found.strip()
+
     def extract_answer(self, text: str) -> str | None:
         """Return the canonical answer of a solution; None if it gives none."""
         found = self._extract(text)

@@ -102,7 +102,10 @@ class RowGrader:
             raise DataError(
                 f"{row.where}: the grader '{self.grader.name}' has no {what}; --grader {LOGGED_GRADER} needs none."
             )
-        return classes.grade_answer(row.answer or "") if row.text is None else classes.grade(row.text)
+        if row.text is None:
+            return classes.grade_answer(row.answer or "")
+        answer, is_right = classes.grade(row.text)
+        return answer, is_right is True
 
     def grade_choice(self, row: ImportedChoice) -> bool | None:
         """Return whether the tool's choice is right; None if there is nothing to compare it with."""

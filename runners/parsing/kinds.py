@@ -19,7 +19,8 @@ def count_solution_kinds(solutions: pd.DataFrame, has_answers: bool = True) -> d
     """Return the number of solutions of each kind; each row is of one kind.
 
     ``right`` and ``wrong`` have an answer, or are known without one. Without an answer, which counts as wrong,
-    ``truncated`` reached the token limit and ``unread`` ended by itself. ``failed`` has a status that is not ok.
+    ``truncated`` reached the token limit and ``unread`` ended by itself. ``failed`` has a status that is not ok. Where
+    right answers are unknown, answers that were read are ``ungraded``; other runs do not have this kind.
 
     Args:
         solutions: the columns answer, correct, finish_reason and status of the table.
@@ -27,9 +28,12 @@ def count_solution_kinds(solutions: pd.DataFrame, has_answers: bool = True) -> d
     """
     correct = solutions["correct"].eq(True).to_numpy(bool)
     unread = solutions["answer"].isna().to_numpy() & has_answers
+    failed = solutions["status"].to_numpy(object) != "ok"
+    ungraded = solutions["correct"].isna().to_numpy() & ~failed
     conditions = {
-        "failed": solutions["status"].to_numpy(object) != "ok",
+        "failed": failed,
         "right": correct,
+        **({"ungraded": ungraded & ~unread} if ungraded.any() else {}),
         "wrong": ~unread,
         "truncated": solutions["finish_reason"].to_numpy(object) == "length",
         "unread": unread,

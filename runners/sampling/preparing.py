@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from isocompute.errors import DataError, EngineError, RunError
@@ -19,7 +19,7 @@ from isocompute.runners.storage.provenance import LOGGED_GRADER, read_grader_tit
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import SOLUTIONS_TABLE, TABLES
 from isocompute.runners.storage.taking import SourceSolutions, read_source_solutions
-from isocompute.runners.tasks import Problem
+from isocompute.runners.tasks import Problem, Task
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,49 @@ def prepare_sweep(config: Sweep) -> PreparedSweep:
     """
     run = Run(config.run)
     if config.task is not None:
-        source, task = None, tasks.load_task(config.task)
-        grader = grading.load_grader_by_name(find_sweep_grader(config, run, task.grader))
-        for problem in task.problems:
-            check_gold_answer(problem, grader)
-        origin: dict[str, Any] = {"origin": task.origin, "grader": grader.title}
-        problems = task.problems
-    else:
-        source = read_source_solutions(config, run)
-        config, problems = config.bind_source_run(source.source_run), source.problems
-        check_solver_compatibility(config)
-        grader = load_sweep_grader(config, source.grader)
-        origin = {"origin": source.origin, "grader": source.grader, "gold": source.gold}
+        task = tasks.load_task(config.task)
+        return prepare_task(config, replace(task, grader=find_sweep_grader(config, run, task.grader)))
+    source = read_source_solutions(config, run)
+    config = config.bind_source_run(source.source_run)
+    check_solver_compatibility(config)
+    grader = load_sweep_grader(config, source.grader)
+    origin = {"origin": source.origin, "grader": source.grader, "gold": source.gold}
+    return prepare_models(config, source.problems, grader, origin, source)
+
+
+def prepare_task(config: Sweep, task: Task) -> PreparedSweep:
+    """Check the problems of a task, and prepare a sweep over them as `prepare_sweep` does.
+
+    Args:
+        config: the sweep, whose own task was loaded as ``task``.
+        task: the problems, and the grader to use.
+
+    Raises:
+        ConfigError, DataError, EngineError, RunError: as `run_sweep`.
+    """
+    grader = grading.load_grader_by_name(task.grader)
+    for problem in task.problems:
+        check_gold_answer(problem, grader)
+    return prepare_models(config, task.problems, grader, {"origin": task.origin, "grader": grader.title})
+
+
+def prepare_models(
+    config: Sweep,
+    problems: list[Problem],
+    grader: Grader,
+    origin: dict[str, Any],
+    source: SourceSolutions | None = None,
+) -> PreparedSweep:
+    """Load the prompts of a sweep, and check its models' folders and its run.
+
+    Args:
+        config: the sweep, bound to its source run if it has one.
+        problems: its problems.
+        grader: the grader of their answers.
+        origin: what the manifest says of both.
+        source: the problems and solutions of the source run.
+    """
+    run = Run(config.run)
     texts = {} if config.solver is None else {"solver": prompts.load_prompt(config.solver.prompt, needs=("question",))}
     if config.verifier is not None:
         texts["verifier"] = prompts.load_prompt(config.verifier.prompt, needs=("question", "solution"))
@@ -158,12 +189,12 @@ def is_grader_open(config: Sweep) -> bool:
 
 
 def check_gold_answer(problem: Problem, grader: Grader) -> None:
-    """Raise unless the grader can read a problem's gold answer. The run stores the gold as given.
+    """Raise unless the grader can read a problem's gold answer, if it has one. The run stores the gold as given.
 
     Raises:
         DataError: the grader cannot read it.
     """
-    if grader.normalise_answer(problem.gold) is None:
+    if problem.gold is not None and grader.normalise_answer(problem.gold) is None:
         raise DataError(
             f"The grader '{grader.name}' cannot read the right answer of '{problem.problem_id}' in {problem.task}."
         )

@@ -1,43 +1,33 @@
-"""The sampler of one process: it requests the rows that a run lacks, grades the completions and writes them."""
+"""The sampler of a sweep in one process: it samples and scores the rows that the run lacks, and searches."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from isocompute.runners.config.sweep import ModelRole, Sweep
 from isocompute.runners.display import Display
-from isocompute.runners.engines import Completion, Engine, Request, Sampling
-from isocompute.runners.grading import AnswerClasses, Grader
-from isocompute.runners.parsing.thinking import cut_thinking
+from isocompute.runners.engines import Engine, Request
+from isocompute.runners.grading import Grader
 from isocompute.runners.prompts import Prompt
-from isocompute.runners.sampling.rows import build_completion_row, build_skipped_row
+from isocompute.runners.sampling.row_sampler import RowSampler
 from isocompute.runners.sampling.scoring import load_sweep_scorer, score_solutions
-from isocompute.runners.sampling.silence import find_tables_with_text, reject_silent_batches
-from isocompute.runners.sampling.unread import UnreadWatch
 from isocompute.runners.scorers import Scorer
 from isocompute.runners.search.driver import Searcher
-from isocompute.runners.seeds import derive_seed
-from isocompute.runners.storage.digests import digest_text
 from isocompute.runners.storage.doubts import count_run_kinds
 from isocompute.runners.storage.expected import ExpectedRows
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import (
-    DIGEST_COLUMN,
     PROBLEMS_TABLE,
     SCORES_TABLE,
     SEARCHES_TABLE,
     SOLUTIONS_TABLE,
     VERIFICATIONS_TABLE,
-    RunTable,
 )
 from isocompute.runners.storage.taking import SourceSolutions
 from isocompute.runners.tasks import Problem
-
-RequestKey = tuple[Any, ...]
-"""A table and the key of one of its rows."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +65,8 @@ class SweepSummary:
     stopped: str | None = None
 
 
-class Sampler:
-    """A sampler of the rows that a run lacks, for one process.
+class Sampler(RowSampler):
+    """A sampler of the rows that a sweep's run lacks, for one process.
 
     Args:
         config: the sweep.
@@ -104,33 +94,16 @@ class Sampler:
         source: SourceSolutions | None = None,
         keep_going: bool = False,
     ) -> None:
-        self.config, self.run, self.texts, self.grader, self.source = config, run, texts, grader, source
-        self.display, self.load, self.load_scorer, self.keep_going = display, load, load_scorer, keep_going
-        self.problems = {problem.problem_id: problem for problem in problems}
+        super().__init__(config, run, problems, texts, grader, display, load, source is not None, keep_going)
+        self.source, self.load_scorer = source, load_scorer
         self.expected = ExpectedRows(config, list(self.problems))
-        self.failed: Counter[str] = Counter()
-        self.graded: Counter[bool] = Counter()
-        self.sampled, self.unread_answers, self.unread_verdicts = 0, 0, 0
-        self.text_digests: dict[tuple[str, int], str] = {}
-        """The digest of each text to be verified, by the key of its solution."""
 
     def sample_missing_rows(self) -> SweepSummary:
         """Sample all missing rows, and return a summary of the run."""
         self._write_problems()
         self._take_solutions()
-        self.classes = self._restore_answer_classes()
-        self.tables_with_text = find_tables_with_text(self.run)
-        self.unread_watch = (
-            None
-            if self.keep_going or self.source is not None
-            else UnreadWatch(self.config, self.run, len(self.problems))
-        )
+        self.open_writers()
         config, verifier = self.config, self.config.verifier
-        solution_writer = self.run.open_writer(SOLUTIONS_TABLE, config.checkpoint_seconds)
-        verification_writer = self.run.open_writer(
-            VERIFICATIONS_TABLE, config.checkpoint_seconds, after=solution_writer
-        )
-        self._writers = {SOLUTIONS_TABLE: solution_writer, VERIFICATIONS_TABLE: verification_writer}
         known_solutions = self.run.read_keys(SOLUTIONS_TABLE)
         known_verifications = self.run.read_keys(VERIFICATIONS_TABLE)
         solution_requests = deque(self._build_solution_requests(known_solutions))
@@ -154,7 +127,7 @@ class Sampler:
                 if self.source is None and config.solver is not None:
                     self.display.start_phase("solving", all_solutions, all_solutions - len(solution_requests))
                     self._run_requests(config.solver, solution_requests)
-                    self._flush_writers()
+                    self.flush_writers()
                 # The first list of verifications lacked those of the solutions that were sampled just now.
                 verification_requests = deque(
                     self._build_verification_requests(
@@ -167,7 +140,7 @@ class Sampler:
                     )
                     self._run_requests(verifier, verification_requests)
         finally:
-            self._flush_writers()
+            self.flush_writers()
         self._score_and_search()
         return self._summarise_run()
 
@@ -184,27 +157,10 @@ class Sampler:
 
     def _load_models(self) -> tuple[Engine, Scorer]:
         assert self.config.solver is not None, "a sweep without a solver has no searches"
-        return self._load_engine(self.config.solver), self._load_scorer()
-
-    def _load_engine(self, role: ModelRole) -> Engine:
-        return self.load(self.config.engine, role.model, **role.options)
+        return self.load_role(self.config.solver), self._load_scorer()
 
     def _load_scorer(self) -> Scorer:
-        return load_sweep_scorer(self.config, self.texts, self._load_engine, self.load_scorer)
-
-    def _restore_answer_classes(self) -> dict[str, AnswerClasses]:
-        """Return each problem's answer classes from the run's answers; empty for taken solutions, graded already."""
-        if self.source is not None:
-            return {}
-        answers = self.run.read_frame(SOLUTIONS_TABLE, ["problem_id", "answer"]).dropna()
-        known_answers = answers.groupby("problem_id")["answer"].unique()
-        return {
-            name: AnswerClasses(self.grader, p.gold, known_answers.get(name, ())) for name, p in self.problems.items()
-        }
-
-    def _flush_writers(self) -> None:
-        for writer in self._writers.values():
-            writer.flush()
+        return load_sweep_scorer(self.config, self.texts, self.load_role, self.load_scorer)
 
     def _write_problems(self) -> None:
         """Write the problems that the run lacks."""
@@ -224,13 +180,11 @@ class Sampler:
 
     def _build_solution_requests(self, solved: set[tuple[Any, ...]]) -> Iterator[Request]:
         """Yield the requests for missing solutions, problem by problem."""
-        if self.source is not None or (role := self.config.solver) is None:
+        if self.source is not None or self.config.solver is None:
             return
-        prompt = self.texts["solver"]
-        for problem in self.problems.values():
-            text = prompt.fill(question=problem.question)
-            for key in self.expected.find_missing_keys(SOLUTIONS_TABLE, solved, (problem.problem_id,)):
-                yield self._build_request((SOLUTIONS_TABLE, *key), text, role)
+        for problem in self.problems:
+            for _, number in self.expected.find_missing_keys(SOLUTIONS_TABLE, solved, (problem,)):
+                yield self.request_solution(problem, number)
 
     def _build_verification_requests(
         self, solved: set[tuple[Any, ...]], verified: set[tuple[Any, ...]]
@@ -241,35 +195,16 @@ class Sampler:
         frame = self.run.read_frame(SOLUTIONS_TABLE, ["problem_id", "solution_id", "text", "finish_reason"])
         for problem, solution_id, text, reason in frame.itertuples(index=False, name=None):
             if (problem, solution_id) in solved and problem in self.problems:
-                yield from self._request_verifications(problem, solution_id, text, reason != "length", verified)
+                yield from self._request_missing_verifications(problem, solution_id, text, reason != "length", verified)
 
-    def _request_verifications(
+    def _request_missing_verifications(
         self, problem: str, solution_id: int, solution: str, is_ended: bool, verified: set[tuple[Any, ...]]
-    ) -> Iterator[Request]:
-        """Yield a solution's missing verifications one after another, because they share their prompt."""
-        role = self.config.verifier
-        if role is None or solution_id >= self.config.to_verify:
-            return
-        visible = cut_thinking(solution, self.config.solutions_thinking_end, is_ended)
-        missing = list(self.expected.find_missing_keys(VERIFICATIONS_TABLE, verified, (problem, solution_id)))
-        digest = self.text_digests[problem, solution_id] = digest_text(solution)
-        if not visible.strip():
-            self._writers[VERIFICATIONS_TABLE].add_rows(build_skipped_row(key, digest) for key in missing)
-            return
-        text = self.texts["verifier"].fill(question=self.problems[problem].question, solution=visible)
-        for key in missing:
-            yield self._build_request((VERIFICATIONS_TABLE, *key), text, role)
-
-    def _find_role(self, table: RunTable) -> ModelRole:
-        """Return the model that writes the rows of a table."""
-        role = self.config.solver if table is SOLUTIONS_TABLE else self.config.verifier
-        assert role is not None, "nothing is sampled without a model"
-        return role
-
-    def _build_request(self, key: RequestKey, text: str, role: ModelRole) -> Request:
-        table, *row = key
-        sampling = Sampling(role.temperature, role.top_p, role.max_tokens, role.stop, role.logprobs)
-        return Request(key, text, derive_seed(self.config.seed, table.name, *row), sampling, role.chat)
+    ) -> list[Request]:
+        """Return the requests for a solution's missing verifications."""
+        if self.config.verifier is None or solution_id >= self.config.to_verify:
+            return []
+        missing = self.expected.find_missing_keys(VERIFICATIONS_TABLE, verified, (problem, solution_id))
+        return self.request_verifications(problem, solution_id, solution, is_ended, [number for *_, number in missing])
 
     def _run_requests(
         self, role: ModelRole, pending: deque[Request], verify_new: set[tuple[Any, ...]] | None = None
@@ -284,57 +219,20 @@ class Sampler:
         """
         if not pending:
             return
-        engine = self._load_engine(role)
+        engine = self.load_role(role)
         try:
-            for request, completion in reject_silent_batches(engine.run(pending), self.tables_with_text):
-                table, *key = request.key
-                row = build_completion_row(table, key, completion, self.classes.get(key[0]), self._find_role(table))
-                if table is VERIFICATIONS_TABLE:
-                    row[DIGEST_COLUMN.name] = self.text_digests[key[0], key[1]]
-                self._writers[table].add_rows([row])
-                self._count_completion(table, completion, row)
-                if table is SOLUTIONS_TABLE and completion.status == "ok" and verify_new is not None:
-                    new_requests = list(
-                        self._request_verifications(
-                            key[0], key[1], completion.text or "", completion.is_ended, verify_new
-                        )
+            for table, row in self.sample_requests(engine, pending):
+                if table is SOLUTIONS_TABLE and row["status"] == "ok" and verify_new is not None:
+                    number, is_ended = row["solution_id"], row["finish_reason"] != "length"
+                    new_requests = self._request_missing_verifications(
+                        row["problem_id"], number, row["text"] or "", is_ended, verify_new
                     )
                     pending.extend(new_requests)
-                    expected = self.config.verifications if key[1] < self.config.to_verify else 0
+                    expected = self.config.verifications if number < self.config.to_verify else 0
                     skipped = expected - len(new_requests)  # they exist already, or the solution has no visible text
                     self.display.update_progress(skipped, 0, self._describe_progress())
         finally:
             engine.close()
-
-    def _count_completion(self, table: RunTable, completion: Completion, row: dict[str, Any]) -> None:
-        """Count a completion, its grade and whether it could be read, and show the progress.
-
-        Raises:
-            EngineError: none of the first answers could be read.
-        """
-        self.sampled += 1
-        if completion.status != "ok":
-            self.failed[completion.status] += 1
-        elif table is SOLUTIONS_TABLE:
-            self.graded[row["correct"]] += 1
-            self.unread_answers += row["answer"] is None
-        else:
-            self.unread_verdicts += row["verdict"] is None
-        self.display.update_progress(1, completion.completion_tokens or 0, self._describe_progress())
-        if self.unread_watch is not None and table is SOLUTIONS_TABLE and completion.status == "ok":
-            self.unread_watch.add_answer(
-                row["problem_id"], row["answer"], completion.finish_reason, completion.text or ""
-            )
-
-    def _describe_progress(self) -> str:
-        """Return the accuracy of this process, and the numbers of unread and failed rows."""
-        parts = [f"{self.graded[True] / self.graded.total():.1%} right"] if self.graded else []
-        counts = {
-            "answers unread": self.unread_answers,
-            "verdicts unread": self.unread_verdicts,
-            "failed": self.failed.total(),
-        }
-        return ", ".join([*parts, *(f"{count:,} {what}" for what, count in counts.items() if count)])
 
     def _summarise_run(self) -> SweepSummary:
         """Return what this process sampled, and what the whole run holds."""

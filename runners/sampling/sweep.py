@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from isocompute.runners import engines, scorers
 from isocompute.runners.config.sweep import Sweep
 from isocompute.runners.display import Display, SilentDisplay
 from isocompute.runners.engines import Engine
-from isocompute.runners.sampling.preparing import check_existing_run, check_models, collect_sweep_notes, prepare_sweep
+from isocompute.runners.sampling.preparing import (
+    PreparedSweep,
+    check_existing_run,
+    check_models,
+    collect_sweep_notes,
+    prepare_sweep,
+)
 from isocompute.runners.sampling.sampler import Sampler, SweepSummary
 from isocompute.runners.scorers import Scorer
 from isocompute.runners.seeds import derive_seed
@@ -56,9 +64,37 @@ def run_sweep(
     """
     display = display or SilentDisplay()
     ready = prepare_sweep(config)
-    config, run, problems, texts, manifest = ready.config, ready.run, ready.problems, ready.prompts, ready.manifest
-    with ready.grader as grader:
-        check_models(config)
+    config, run = ready.config, ready.run
+    with lock_sampled_run(ready, display) as manifest:
+        problems = [problem for problem in ready.problems if only is None or problem.problem_id in only]
+        sampled, failed = 0, Counter[str]()
+        for batch in [problems] if should_stop is None else list_batches(config, run, problems):
+            summary = Sampler(
+                config, run, batch, ready.prompts, ready.grader, display, load, load_scorer, ready.source, keep_going
+            ).sample_missing_rows()
+            sampled, failed = sampled + summary.sampled, failed + Counter(summary.failed)
+            if should_stop is not None and (reason := should_stop(run)) is not None:
+                run.write_manifest(manifest | {STOPPED_KEY: reason})
+                summary = replace(summary, stopped=reason)
+                break
+        return replace(summary, sampled=sampled, failed=dict(failed))
+
+
+@contextmanager
+def lock_sampled_run(ready: PreparedSweep, display: Display) -> Iterator[dict[str, Any]]:
+    """Lock the run of a prepared sweep for sampling, check its models and rows, and write its manifest.
+
+    Yields:
+        The manifest. At the end the run is unlocked, and the grader is closed.
+
+    Raises:
+        EngineError: a model is incomplete.
+        RunError: the run was made by another configuration, or another process is writing it.
+        DataError: the run is damaged.
+    """
+    run = ready.run
+    with ready.grader:
+        check_models(ready.config)
         with run.lock() as lock:
             if not lock.is_guarded:
                 display.note(
@@ -68,22 +104,11 @@ def run_sweep(
             check_existing_run(ready)  # again: another process may have begun it since
             for stray in set_aside_stray_judgements(run) if run.exists else ():
                 display.note(f"Set aside from {stray.path}: {stray.what}.")
-            manifest |= extract_kept_provenance(run) if run.exists else {}
+            manifest = ready.manifest | (extract_kept_provenance(run) if run.exists else {})
             run.write_manifest(manifest)
             for text in collect_sweep_notes(ready):
                 display.note(text)
-            problems = [problem for problem in problems if only is None or problem.problem_id in only]
-            sampled, failed = 0, Counter[str]()
-            for batch in [problems] if should_stop is None else list_batches(config, run, problems):
-                summary = Sampler(
-                    config, run, batch, texts, grader, display, load, load_scorer, ready.source, keep_going
-                ).sample_missing_rows()
-                sampled, failed = sampled + summary.sampled, failed + Counter(summary.failed)
-                if should_stop is not None and (reason := should_stop(run)) is not None:
-                    run.write_manifest(manifest | {STOPPED_KEY: reason})
-                    summary = replace(summary, stopped=reason)
-                    break
-            return replace(summary, sampled=sampled, failed=dict(failed))
+            yield manifest
 
 
 def list_batches(config: Sweep, run: Run, problems: list[Problem]) -> list[list[Problem]]:

@@ -252,7 +252,7 @@ class Searcher:
     def _record_search(self, row: SearchRow) -> None:
         """Write the result of an ended search, and show the progress."""
         self.search_writer.add_rows([row])
-        if row["status"] == "ok":
+        if row["status"] == "ok" and row["correct"] is not None:
             self.correct_counts[row["correct"]] += 1
         self.display.update_progress(1, 0, self._describe_progress())
 

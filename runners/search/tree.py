@@ -35,7 +35,7 @@ class SearchTree:
         seed: the sweep's seed.
         context: the context of its nodes.
         grader: the grader of answers.
-        gold: the gold answer.
+        gold: the gold answer; None if it is unknown.
         logged_rows: its logged nodes, by number.
         log: receives the rows of a round.
     """
@@ -47,7 +47,7 @@ class SearchTree:
         seed: int,
         context: SearchContext,
         grader: Grader,
-        gold: str,
+        gold: str | None,
         logged_rows: dict[int, SearchRow],
         log: Callable[[list[SearchRow]], None],
     ) -> None:
@@ -55,7 +55,7 @@ class SearchTree:
         self.logged_rows, self.log = logged_rows, log
         logged_answers = [row["answer"] for _, row in sorted(logged_rows.items()) if row["answer"] is not None]
         self.classes = AnswerClasses(grader, gold, logged_answers)
-        self.answers: dict[int, tuple[str | None, bool]] = {}
+        self.answers: dict[int, tuple[str | None, bool | None]] = {}
         self.cost, self.node_count = NodeCost(), 0
         self.rounds: list[list[TimeSpan | None]] = []
 
@@ -119,7 +119,7 @@ class SearchTree:
             assert node is not None, "a round with a failed node is not decided"
             row = self.logged_rows.get(pending.id)
             if row is not None and row["status"] == "ok":
-                self.answers[node.id] = (row["answer"], bool(row["correct"]))
+                self.answers[node.id] = (row["answer"], row["correct"])
                 continue
             grade = {}
             if node.is_finished:

@@ -191,7 +191,8 @@ def scan_run(run: Run) -> tuple[CheckReport, list[ExaminedPart]]:
     parts: list[ExaminedPart] = []
     for table in TABLES.values():
         lenient = imported or (config is not None and is_imported_table(config, table))
-        table_parts, part_damage = read_parts(run, table, listed[table.name], lenient)
+        unanswered = config is not None and config.is_unanswered
+        table_parts, part_damage = read_parts(run, table, listed[table.name], lenient, unanswered)
         parts += table_parts
         damage += [*part_damage, *validation.check_rows_together(table, parts, config)]
     if isinstance(origin, ImportedRun):
@@ -199,7 +200,7 @@ def scan_run(run: Run) -> tuple[CheckReport, list[ExaminedPart]]:
     places = {part.path: i for i, part in enumerate(parts)}
     damage.sort(key=lambda one: places.get(one.path, -1))
     rows = {name: sum(int(p.sound.sum()) for p in parts if p.table.name == name) for name in TABLES if listed[name]}
-    missing = {} if config is None else collect_gaps(parts, config)
+    missing = {} if config is None or config.policy is not None else collect_gaps(parts, config)
     return CheckReport(run.path, rows, damage, missing, notes + describe_stray_files(run)), parts
 
 
@@ -259,7 +260,9 @@ def find_incomplete_tables(run: Run, imported: ImportedRun, parts: list[Examined
     return damage
 
 
-def read_parts(run: Run, table: RunTable, paths: list[str], imported: bool) -> tuple[list[ExaminedPart], list[Damage]]:
+def read_parts(
+    run: Run, table: RunTable, paths: list[str], imported: bool, unanswered: bool
+) -> tuple[list[ExaminedPart], list[Damage]]:
     """Read parts and check their values; small parts are checked together, which is much faster."""
     parts: list[ExaminedPart] = []
     damage: list[Damage] = []
@@ -281,17 +284,20 @@ def read_parts(run: Run, table: RunTable, paths: list[str], imported: bool) -> t
         )
         batch.append((parts[-1], content))
         if sum(content.num_rows for _, content in batch) >= CHECK_BATCH_ROWS:
-            damage += check_part_values(table, batch, imported)
+            damage += check_part_values(table, batch, imported, unanswered)
             batch = []
-    return parts, damage + check_part_values(table, batch, imported)
+    return parts, damage + check_part_values(table, batch, imported, unanswered)
 
 
-def check_part_values(table: RunTable, batch: list[tuple[ExaminedPart, pa.Table]], imported: bool) -> list[Damage]:
+def check_part_values(
+    table: RunTable, batch: list[tuple[ExaminedPart, pa.Table]], imported: bool, unanswered: bool
+) -> list[Damage]:
     """Return the damage in the values of parts."""
     if not batch:
         return []
     parts = [part for part, _ in batch]
-    faults = validation.find_impossible_rows(table, pa.concat_tables([content for _, content in batch]), imported)
+    rows = pa.concat_tables([content for _, content in batch])
+    faults = validation.find_impossible_rows(table, rows, imported, unanswered)
     return [damage for what, bad in faults for damage in validation.mark_lost_rows(parts, bad, what)]
 
 

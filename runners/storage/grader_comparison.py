@@ -59,7 +59,10 @@ class GraderJudge:
         """Return the answer, and whether it is right."""
         if self._classes is None or gold != self._gold:
             self._gold, self._classes = gold, AnswerClasses(self._grader, gold)
-        return self._classes.grade_answer(text) if is_answer else self._classes.grade(text)
+        if is_answer:
+            return self._classes.grade_answer(text)
+        answer, is_right = self._classes.grade(text)
+        return answer, is_right is True
 
 
 class LibraryJudge:

@@ -227,7 +227,9 @@ def check_run_compatibility(
             )
         question, gold = given[name]
         # Runs of earlier versions store the normalised gold.
-        normalised_gold = gold if config.source_run is not None else grader.normalise_answer(gold)
+        normalised_gold = gold
+        if gold is not None and config.source_run is None:
+            normalised_gold = grader.normalise_answer(gold)
         if tuple(row) not in ((question, gold), (question, normalised_gold)):
             raise RunError(f"The run at '{run.path}' has another question or answer for the problem '{name}'.")
 

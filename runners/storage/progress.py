@@ -167,9 +167,10 @@ def measure_run_progress(run: Run) -> RunProgress:
         read_token_rows(run, SOLUTIONS_TABLE, "correct"),
         read_token_rows(run, SEARCHES_TABLE, "correct"),
     )
+    verifications = read_token_rows(run, VERIFICATIONS_TABLE)
     correct = solutions.loc[solutions["status"] == "ok", "correct"].dropna()
     answers, verdicts = count_run_kinds(run)
-    expected = count_expected_rows(origin, problems)
+    expected = {} if is_policy_run(origin) else count_expected_rows(origin, problems)
     search_grades = searches.loc[searches["status"] == "ok", "correct"].dropna()
     return RunProgress(
         run=run.path,
@@ -178,10 +179,8 @@ def measure_run_progress(run: Run) -> RunProgress:
         solutions_from=origin.source_run.run if isinstance(origin, Sweep) and origin.source_run is not None else None,
         models=origin.models,
         problems=len(problems),
-        solutions=measure_table_progress(solutions, expected.get("solutions", 0)),
-        verifications=measure_table_progress(
-            read_token_rows(run, VERIFICATIONS_TABLE), expected.get("verifications", 0)
-        ),
+        solutions=measure_table_progress(solutions, expected.get("solutions", len(solutions))),
+        verifications=measure_table_progress(verifications, expected.get("verifications", len(verifications))),
         scores=measure_table_progress(read_token_rows(run, SCORES_TABLE), expected.get("scores", 0)),
         searches=measure_table_progress(searches, expected.get("searches", 0)),
         answers=answers,
@@ -190,6 +189,11 @@ def measure_run_progress(run: Run) -> RunProgress:
         accuracy=float(correct.astype(float).mean()) if len(correct) else None,
         written=find_last_write(run),
     )
+
+
+def is_policy_run(origin: Sweep | ImportedRun) -> bool:
+    """Return whether a policy decided which rows of a run were sampled, so that it has all that were asked for."""
+    return isinstance(origin, Sweep) and origin.policy is not None
 
 
 def read_token_rows(run: Run, table: RunTable, *columns: str) -> pd.DataFrame:

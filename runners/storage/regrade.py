@@ -92,7 +92,8 @@ def regrade_run(run: Run, grader: Grader) -> RegradeResult:
                 ["solution_id", "text", "logged_answer", "finish_reason"]
             ].itertuples(index=False, name=None):
                 if isinstance(text, str):
-                    answer, correct = classes.grade(cut_thinking(text, thinking_end, reason != "length"))
+                    answer, graded = classes.grade(cut_thinking(text, thinking_end, reason != "length"))
+                    correct = graded is True
                 else:
                     answer, correct = classes.grade_answer(logged)
                 digest = digest_text(text) if isinstance(text, str) else None

@@ -45,7 +45,7 @@ REPAIR, RESTORE, RESWEEP, REIMPORT = "repair", "restore", "sweep", "import"
 adds what is missing; import the source again."""
 
 IMPORT_NULL_COLUMNS = ("question", "gold")
-"""Columns of problems that may be null in an import, and never in a sweep."""
+"""Columns of problems that may be null in an import. In a sweep the gold may, of problems to be answered."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,16 @@ class ExaminedPart:
     digests: pa.ChunkedArray | None = None
 
 
-def find_impossible_rows(table: RunTable, content: pa.Table, imported: bool) -> Iterator[tuple[str, Mask]]:
+def find_impossible_rows(
+    table: RunTable, content: pa.Table, imported: bool, unanswered: bool = False
+) -> Iterator[tuple[str, Mask]]:
     """Yield each fault that a row can have on its own, with a mask of the rows that have it.
 
     Args:
         table: whose rows.
         content: the rows.
         imported: whether they were imported; some columns may then be null, such as the gold of a right solution.
+        unanswered: whether right answers may be unknown; then it is unknown which solutions are right.
     """
     names = {column.name for column in table.columns}
     ok = (
@@ -103,9 +106,12 @@ def find_impossible_rows(table: RunTable, content: pa.Table, imported: bool) -> 
         else np.ones(content.num_rows, dtype=bool)
     )
     for column in table.columns:
-        if not column.null or (column.name in IMPORT_NULL_COLUMNS and not imported):
+        may_lack = imported or (unanswered and column.name == "gold")
+        if not column.null or (column.name in IMPORT_NULL_COLUMNS and not may_lack):
             yield f"without {column.name}", to_boolean_mask(pc.is_null(content[column.name]))
     for name, lacking in find_unfilled_columns(table, content, ok, imported):
+        if name == "correct" and unanswered:
+            continue
         yield f"with status ok and no {name}", lacking
     for name in (column.name for column in table.columns):
         values = content[name]

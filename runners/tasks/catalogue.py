@@ -80,9 +80,11 @@ def load_file_task(task: FileTask) -> Task:
     Raises:
         ConfigError, DataError: the file cannot be read, or its right answers are programs and no grader is named.
     """
-    columns = ProblemColumns(task.question, task.answer, task.name, task.subject, task.level, task.choices)
+    columns = ProblemColumns(
+        task.question, task.answer, task.name, task.subject, task.level, task.choices, task.unanswered
+    )
     problems = read_file_problems(task.path, columns, task.problems, task.seed)
-    golds = [problem.gold for problem in problems]
+    golds = [problem.gold for problem in problems if problem.gold is not None]
     grader = task.grader or ("letter" if task.choices else choose_task_grader(golds, task.path))
     if grader != "exact":  # a gold may be a whole solution that ends in its answer
         problems = [replace(p, gold=extract_gold_answer(p.gold) or p.gold) for p in problems]

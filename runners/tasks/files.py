@@ -119,7 +119,7 @@ def read_task_parquet(path: str, content: bytes, columns: ProblemColumns) -> Pro
         file = pq.ParquetFile(pa.BufferReader(content))
         require_columns(path, columns, file.schema_arrow.names)
         check_column_names(file.schema_arrow.names, path)
-        rows = file.read(columns.required_columns).to_pylist()
+        rows = file.read(columns.find_present(file.schema_arrow.names)).to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is not a Parquet file: {str(error).splitlines()[0]}") from None
     except ValueError as error:  # text that is not UTF-8, or a block with a name twice

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -23,13 +23,13 @@ OPTION_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 class Problem:
     """A question with its right answer as the task gives it; the task's grader makes the answer canonical.
 
-    The fields are the columns of the table `problems`.
+    The fields are the columns of the table `problems`; the right answer is None if it is unknown.
     """
 
     problem_id: str
     task: str
     question: str
-    gold: str
+    gold: str | None
     subject: str | None = None
     level: int | None = None
     cluster: str | None = None
@@ -47,6 +47,7 @@ class ProblemColumns:
         subject: the subject.
         level: difficulty, a whole number.
         choices: the columns that hold an option each, or the one column that holds a list of them.
+        unanswered: whether the right answer, and its column, may be missing.
     """
 
     question: str = "question"
@@ -55,12 +56,19 @@ class ProblemColumns:
     subject: str | None = None
     level: str | None = None
     choices: tuple[str, ...] = ()
+    unanswered: bool = False
 
     @property
     def required_columns(self) -> list[str]:
         """The columns that a table must have."""
-        named = (getattr(self, field.name) for field in fields(self) if field.name != "choices")
+        optional = {"choices", "unanswered"} | ({"answer"} if self.unanswered else set())
+        named = (getattr(self, field.name) for field in fields(self) if field.name not in optional)
         return list(dict.fromkeys(column for column in (*named, *self.choices) if column is not None))
+
+    def find_present(self, names: Collection[str]) -> list[str]:
+        """Return the columns that are read from a table with these names."""
+        required = self.required_columns
+        return [*required, self.answer] if self.answer in names and self.answer not in required else required
 
 
 def read_problem_rows(
@@ -85,16 +93,22 @@ def read_problem_rows(
         if name in problems:
             raise DataError(f"{where}: the name '{name}' appears twice.")
         question = read_required_cell(row, columns.question, where)
+        gold: str | None = None
         if columns.choices:
             question, gold = format_multiple_choice(question, row, columns, f"{task}/{seed}/{name}", where)
-        else:
+        elif not is_unanswered(row, columns, where):
             gold = read_required_cell(row, columns.answer, where).rpartition("####")[2].strip()
-        if not gold:
-            raise DataError(f"{where}: the answer under '{columns.answer}' is empty.")
+            if not gold:
+                raise DataError(f"{where}: the answer under '{columns.answer}' is empty.")
         subject = None if columns.subject is None else read_text_cell(row, columns.subject, where)
         level = None if columns.level is None else read_integer_cell(row, columns.level, where)
         problems[name] = Problem(name, task, question, gold, subject, level)
     return list(problems.values())
+
+
+def is_unanswered(row: Mapping[str, Any], columns: ProblemColumns, where: str) -> bool:
+    """Return whether a row has no right answer, and needs none."""
+    return columns.unanswered and (columns.answer not in row or read_text_cell(row, columns.answer, where) is None)
 
 
 def require_columns(where: str, columns: ProblemColumns, names: list[str]) -> None:
@@ -153,8 +167,8 @@ def read_integer_cell(row: Mapping[str, Any], column: str, where: str) -> int | 
 
 def format_multiple_choice(
     question: str, row: Mapping[str, Any], columns: ProblemColumns, draw: str, where: str
-) -> tuple[str, str]:
-    """Return the question with its options below, and the letter of the right option.
+) -> tuple[str, str | None]:
+    """Return the question with its options below, and the letter of the right option; None if it is unknown.
 
     Options keep their order, unless the right one has a column of its own: it would always be in the same place, so the
     options are shuffled then. The order depends only on ``draw``.
@@ -172,13 +186,16 @@ def format_multiple_choice(
         DataError: there are fewer than two options or more than letters, two are alike, or the answer matches none.
     """
     options = read_choice_options(row, columns.choices, where)
-    if columns.answer in columns.choices:
+    right: str | None
+    if columns.answer not in columns.choices and is_unanswered(row, columns, where):
+        right = None
+    elif columns.answer in columns.choices:
         right = read_required_cell(row, columns.answer, where).strip()
         random.Random(draw).shuffle(options)
     else:
         right = resolve_option(read_required_cell(row, columns.answer, where).strip(), options, where, columns.answer)
     lettered = "\n".join(f"({letter}) {option}" for letter, option in zip(OPTION_LETTERS, options, strict=False))
-    return f"{question.rstrip()}\n\n{lettered}", OPTION_LETTERS[options.index(right)]
+    return f"{question.rstrip()}\n\n{lettered}", None if right is None else OPTION_LETTERS[options.index(right)]
 
 
 def read_choice_options(row: Mapping[str, Any], choices: tuple[str, ...], where: str) -> list[str]:

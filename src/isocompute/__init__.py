@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from isocompute.api.profiles import FittedProfile, fit, load_profile
     from isocompute.api.runs import OpenedRun, import_run, open_run, sweep
     from isocompute.api.selection import SelectionResult, select
+    from isocompute.api.solving import SolveResult, solve
 
 PUBLIC = {
     "CapResult": "isocompute.api.caps",
@@ -40,6 +41,7 @@ PUBLIC = {
     "PlanResult": "isocompute.api.plans",
     "PoliciesResult": "isocompute.api.policies",
     "SelectionResult": "isocompute.api.selection",
+    "SolveResult": "isocompute.api.solving",
     "curve": "isocompute.api.curves",
     "difficulty": "isocompute.api.difficulties",
     "evaluate": "isocompute.api.evaluations",
@@ -53,6 +55,7 @@ PUBLIC = {
     "plan": "isocompute.api.plans",
     "policies": "isocompute.api.policies",
     "select": "isocompute.api.selection",
+    "solve": "isocompute.api.solving",
     "sweep": "isocompute.api.runs",
 }
 """The public functions and the types of their results, with the module of each."""
@@ -68,6 +71,7 @@ __all__ = [
     "PlanResult",
     "PoliciesResult",
     "SelectionResult",
+    "SolveResult",
     "curve",
     "difficulty",
     "evaluate",
@@ -82,6 +86,7 @@ __all__ = [
     "plan",
     "policies",
     "select",
+    "solve",
     "sweep",
 ]
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from experiments.policies import guarantees
-from isocompute.fits.policies.registry import STOP_RULES
 
 
 def measure_kept(rule, worlds):
@@ -28,7 +27,7 @@ def test_certificates_are_kept(monkeypatch):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("rule", STOP_RULES)
+@pytest.mark.parametrize("rule", guarantees.RULES)
 def test_certificates_are_kept_in_at_least_95_of_100_worlds(rule):
     for kept, has in measure_kept(rule, 400):
         assert kept >= 0.95

@@ -18,7 +18,8 @@ def score_beta(track: VoteTrack) -> Floats:
 
     """
     top = track.most + 1
-    if np.array_equal(track.first, np.round(track.first)) and np.array_equal(track.second, np.round(track.second)):
+    is_larger = track.first.size > top**2  # than the table of all pairs; not for a single problem
+    if is_larger and all(np.array_equal(totals, np.round(totals)) for totals in (track.first, track.second)):
         votes = np.arange(top, dtype=float)  # whole totals repeat, so each pair is computed once
         table = betainc(votes + 1, votes[:, None] + 1, 0.5)
         return np.asarray(table[track.first.astype(np.int32), track.second.astype(np.int32)])

@@ -1,0 +1,114 @@
+"""Policies that were frozen on the lab's run, scored once on 200 problems that were generated afterwards.
+
+    python -m experiments.policies.frozen
+
+The rules are learnt, and their thresholds chosen, on data/runs/lab, as `isocompute policies data/runs/lab --budget 50x
+-o policy.json` does. The fixed plans are chosen there too. Both are then scored on data/runs/lab-fresh. Prints a table.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from experiments.policies.rules_on_runs import GOALS, ROOT, count_requests, format_interval, study_run
+from isocompute.fits.arrays import Floats
+from isocompute.fits.policies.estimate import PolicyEstimate, price_by_problem
+from isocompute.fits.policies.orders import draw_orders
+from isocompute.fits.policies.policy import VALUE
+from isocompute.fits.policies.registry import STOP_RULES
+from isocompute.fits.policies.replay import estimate_stop_rule
+from isocompute.fits.policies.value_model import ValueModel
+from isocompute.fits.policies.value_rule import estimate_value_rule
+from isocompute.planner.policies.comparison import PolicyStudy
+from isocompute.planner.policies.held_out_rules import HeldOutRule, choose_for_budget
+from isocompute.planner.policies.measured_rules import POLICY_SEED, count_draws
+from isocompute.planner.policies.policy_rows import compare_paired
+from isocompute.planner.policies.prices import build_request_prices
+from isocompute.planner.strategies.registry import STRATEGIES
+
+RULES = ("weighted-beta", VALUE)
+PLAN_DRAWS = 400
+PLAN = re.compile(r"(\S+) S=(\d+)(?: V=(\d+))?")
+
+HEAD = [
+    "| counted | rule | mean budget | on the lab | at | on new problems | at | fixed plan | on new problems | ahead |",
+    "|:--|:--|--:|--:|--:|--:|--:|:--|--:|--:|",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenPlan:
+    """A fixed plan that was chosen on the lab's run, on the new problems.
+
+    Args:
+        words: the plan, such as ``fused S=24 V=4``.
+        accuracy: (P,) of the new problems.
+    """
+
+    words: str
+    accuracy: Floats
+
+
+def score_plan(words: str, old: PolicyStudy, new: PolicyStudy) -> FrozenPlan:
+    """Score a plan on the new problems, with the parameters that it learnt on the old ones."""
+    found = PLAN.fullmatch(words)
+    assert found is not None, f"no plan of votes and verdicts: {words}"
+    name, solutions, verifications = found[1], int(found[2]), int(found[3] or 0)
+    parameters = old.priced.profile.get_parameters(name)
+    estimate = STRATEGIES[name].apply_parameters(parameters)(
+        new.pool.pool, [solutions], [verifications] if verifications else [], PLAN_DRAWS, POLICY_SEED
+    )
+    return FrozenPlan(words, np.asarray(estimate.accuracy.reshape(new.pool.pool.problems)))
+
+
+def score_rule(held: HeldOutRule, old: PolicyStudy, new: PolicyStudy) -> PolicyEstimate:
+    """Replay a rule on the new problems, with the threshold that was chosen on all old ones."""
+    pool, lam = new.pool.pool, old.priced.lam
+    orders = draw_orders(pool, count_draws(pool.problems), POLICY_SEED)
+    if held.rule.answer_model is not None:
+        model = ValueModel.from_dict(held.rule.answer_model)
+        return estimate_value_rule(pool, model, [held.threshold], orders, held.rule.solutions, lam=lam)
+    rule = STOP_RULES[held.rule.name]
+    return estimate_stop_rule(pool, rule, [held.threshold], orders, held.rule.solutions, lam=lam)
+
+
+def build_rows(counted: str, old: PolicyStudy, new: PolicyStudy, is_priced: bool) -> list[str]:
+    """Return a row for each rule and goal, under one way of counting compute."""
+    costs, lam, problems = new.priced.costs, new.priced.lam, new.pool.pool.problems
+    prices = build_request_prices(costs, lam, problems)
+    frontier, lines = old.build_frontier([fixed for _, fixed in GOALS]), []
+    for mean, fixed in GOALS:
+        plan = score_plan(frontier.plans[frontier.find_plan(fixed)], old, new)
+        for split in old.rules:
+            if split.rule.name not in RULES:
+                continue
+            held = split.choose(choose_for_budget(mean))
+            found = score_rule(held, old, new)
+            if is_priced:
+                found = price_by_problem(found, prices.solution, prices.verification)
+            accuracy, estimate = found.accuracy[:, 0], held.rule.estimate
+            gap = format_interval(
+                float((accuracy - plan.accuracy).mean()), compare_paired(accuracy, plan.accuracy, new.groups)
+            )
+            lines.append(
+                f"| {counted} | {split.rule.name} | {mean:g}x | {100 * held.average(estimate.accuracy).mean():.1f} % | "
+                f"{held.average(estimate.compute).mean():.1f}x | {100 * accuracy.mean():.1f} % | "
+                f"{found.compute.mean():.1f}x | {plan.words}, the best at {fixed:g}x | "
+                f"{100 * plan.accuracy.mean():.1f} % | {gap} |"
+            )
+    return lines
+
+
+def build_table() -> str:
+    """Return the table of frozen policies."""
+    old, new = (study_run(str(ROOT / "data" / "runs" / name)) for name in ("lab", "lab-fresh"))
+    rows = build_rows("tokens", old, new, is_priced=True)
+    rows += build_rows("requests", count_requests(old), new, is_priced=False)
+    return "\n".join([*HEAD, *rows])
+
+
+if __name__ == "__main__":
+    print(build_table())

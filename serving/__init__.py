@@ -1,0 +1,1 @@
+"""Requests answered under a policy: files of questions, and an OpenAI-compatible endpoint."""

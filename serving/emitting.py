@@ -1,0 +1,99 @@
+"""The sweep file that carries out a plan's advice."""
+
+from __future__ import annotations
+
+import os
+from pathlib import PurePosixPath
+from typing import Any
+
+import yaml
+
+from isocompute.errors import ConfigError, DataError
+from isocompute.planner.budget import format_compute
+from isocompute.planner.plan import Plan
+from isocompute.planner.profile import ModelRecord, Profile
+from isocompute.planner.strategies.registry import is_known_strategy
+from isocompute.runners.config.sweep import build_sweep
+from isocompute.runners.config.tasks import FileTask
+from isocompute.runners.storage.files import check_output_path, locate_store, write_output
+from isocompute.serving.fixed_allocation import FixedStrategy, build_fixed_sweep
+from isocompute.serving.sampling_settings import read_config_settings, read_profile_settings
+
+TO_FILL_IN = "TO FILL IN"
+"""Stands in a written sweep file for what the profile does not know."""
+
+QUESTIONS_FILE, RUN_FOLDER = "questions.csv", "runs/questions"
+"""The file of problems and the run that a written sweep file names."""
+
+
+def write_plan_sweep(plan: Plan, profile: Profile, path: str | os.PathLike[str]) -> None:
+    """Write the sweep file that samples a plan's recommendation. A file that exists is never overwritten.
+
+    Args:
+        plan: the plan.
+        profile: the profile that it was made from.
+        path: the file, in .yaml or .yml.
+
+    Raises:
+        ConfigError: the ending is another, or the recommendation cannot be sampled by a sweep.
+        DataError: the file exists already, or cannot be written.
+    """
+    place, best = os.fspath(path), plan.recommendation
+    if PurePosixPath(place).suffix.lower() == ".json":
+        raise ConfigError(
+            f"'{place}': a plan writes a sweep file (.yaml); a policy file is written from the run's rows: isocompute "
+            "policies RUN -o policy.json."
+        )
+    if PurePosixPath(place).suffix.lower() not in (".yaml", ".yml"):
+        raise ConfigError(
+            f"'{place}' must end in .yaml: the recommendation {best.strategy} {best.settings} is a fixed allocation, "
+            "and a sweep file carries it out."
+        )
+    if not is_known_strategy(best.strategy):
+        raise ConfigError(f"The strategy {best.strategy} is of another package, and no sweep file carries it out.")
+    check_output_path(place)
+    store = locate_store(place)
+    if store.fs.exists(store.root):
+        raise DataError(f"'{place}' exists already and is not overwritten; name another file.")
+    write_output(place, build_sweep_text(plan, profile).encode())
+
+
+def build_sweep_text(plan: Plan, profile: Profile) -> str:
+    """Return the content of the sweep file, with comments that say what it is and what to change."""
+    best = plan.recommendation
+    fixed = FixedStrategy(best.strategy, best.numbers)
+    known = profile.sampling is not None
+    settings = read_profile_settings(profile) if known else read_config_settings(build_template(profile))
+    content = build_fixed_sweep(settings, fixed, RUN_FOLDER, FileTask(path=QUESTIONS_FILE), 0)
+    if settings.grader is not None:
+        content["task"] = {**content["task"], "grader": settings.grader}
+    content = build_sweep(content).model_dump(mode="json", exclude_defaults=True)
+    lines = [
+        f"{best.strategy} {best.settings}, for {format_compute(best.compute)} a problem, as planned at "
+        f"{format_compute(plan.budget)} from the profile '{profile.name}'.",
+        "'run' and 'task' are yours to set: the file has the columns question and answer.",
+        *(
+            []
+            if known
+            else [f"Fill in every {TO_FILL_IN}. Engine, scorer kind and settings are guesses: the profile has none."]
+        ),
+        "isocompute sweep THIS samples it; isocompute solve QUESTIONS --config THIS answers questions with its models.",
+    ]
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+    return "".join(f"# {' '.join(line.split())}\n" for line in lines) + text
+
+
+def build_template(profile: Profile) -> dict[str, Any]:
+    """Return settings for a profile that does not hold them: what is known of its models, and marks for the rest."""
+
+    def describe_role(model: ModelRecord | None) -> dict[str, Any]:
+        settings = {} if model is None else {k: v for k, v in model.settings.items() if not k.startswith("options.")}
+        return {"model": (model and model.name) or TO_FILL_IN, "prompt": TO_FILL_IN, **settings}
+
+    template: dict[str, Any] = {"engine": "vllm", "solver": describe_role(profile.models.get("solver"))}
+    if profile.genrm is not None:
+        template["verifier"] = describe_role(profile.models.get("verifier"))
+    if profile.rhos or profile.searches:
+        scorer = profile.models.get("scorer")
+        template["scorer"] = {"kind": "qwen-prm", "model": (scorer and scorer.name) or TO_FILL_IN}
+    return template

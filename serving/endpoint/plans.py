@@ -1,0 +1,347 @@
+"""The plan of a request: a fixed allocation, or a policy within the budget."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from isocompute.errors import IsocomputeError
+from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN
+from isocompute.fits.policies.policy import Policy
+from isocompute.fits.policies.registry import STOP_RULES
+from isocompute.planner.budget import Budget, format_compute
+from isocompute.planner.costs.request import build_request
+from isocompute.planner.costs.usage import measure_usage
+from isocompute.planner.plan import Plan
+from isocompute.planner.policies.policy_file import PolicyFile
+from isocompute.planner.priced_plan import make_priced_plan
+from isocompute.planner.profile import Profile
+from isocompute.planner.strategies.registry import STRATEGIES
+from isocompute.serving.endpoint.allocation import Decider, FixedAllocation
+from isocompute.serving.endpoint.errors import ApiError
+from isocompute.serving.endpoint.ledger import Prices
+from isocompute.serving.endpoint.options import AUTO, FIXED, OFF, Options
+from isocompute.serving.policy_choice import build_policy, choose_measured_policy
+
+MOST_PLANS = 256
+"""Plans that are kept; a budget is rounded down to three digits, so that few are made."""
+
+PUBLISHED_THRESHOLDS = {"beta": 0.95, "weighted-beta": 0.95, "doubling": 0.75, "window": 5.0}
+"""Rule → the threshold of its publication, for a rule without one; ``certain`` has none to choose."""
+
+
+@dataclass(frozen=True)
+class Spending:
+    """The way in which a request's compute is spent.
+
+    Args:
+        decider: decides the steps and the answer.
+        name: its name and numbers.
+        most: the most compute, in x, if every call is as long as it is on average; None if λ is unknown.
+        mean: the compute on average over the profile's problems, in x; None if it was not measured.
+        accuracy: the accuracy to expect, 0 … 1; None if it is not known.
+        notes: what the client should know.
+    """
+
+    decider: Decider
+    name: str
+    most: float | None
+    mean: float | None
+    accuracy: float | None
+    notes: tuple[str, ...] = ()
+
+
+SINGLE_CALL = Spending(FixedAllocation("sc", 1), OFF, 1.0, 1.0, None)
+"""One call, that is passed through."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """The choices of the server where a request does not say.
+
+    Args:
+        budget: compute of a request.
+        policy: a rule, ``auto``, ``fixed`` or ``off``.
+        threshold: the rule's.
+        most_budget: the most compute that a request may ask for, in x.
+        prices, device, batch: settings of the cost models, as of ``isocompute plan``.
+    """
+
+    budget: Budget
+    policy: str = AUTO
+    threshold: float | None = None
+    most_budget: float = 256.0
+    prices: str | None = None
+    device: str | None = None
+    batch: int | None = None
+
+
+@dataclass
+class PlanBook:
+    """The plans of a server, made from its profile and kept.
+
+    Args:
+        profile: the measurements.
+        roles: the roles that have a server.
+        defaults: what is done where a request does not say.
+        policy_file: a policy from a file; requests may name its rule.
+    """
+
+    profile: Profile
+    roles: Collection[str]
+    defaults: Defaults
+    policy_file: PolicyFile | None = None
+    _plans: OrderedDict[Options, asyncio.Future[Plan]] = field(default_factory=OrderedDict)
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "plans"))
+
+    def __post_init__(self) -> None:
+        self.profile = keep_served_strategies(self.profile, self.roles)
+
+    async def find_spending(self, options: Options) -> Spending:
+        """Return how a request's compute is spent; a plan is made in a thread, once.
+
+        Raises:
+            ApiError: 400, the budget or the target cannot be met.
+        """
+        if self.choose_policy(options) == OFF:
+            return SINGLE_CALL
+        key = round_options(options)
+        if key not in self._plans:
+            self._plans[key] = asyncio.get_running_loop().run_in_executor(self._thread, self.make_plan, key)
+            while len(self._plans) > MOST_PLANS:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(key)
+        return self.make_spending(await asyncio.shield(self._plans[key]), options)
+
+    def choose_policy(self, options: Options) -> str:
+        """Return the name of a request's policy."""
+        return options.policy or self.defaults.policy
+
+    def make_spending(self, plan: Plan, options: Options) -> Spending:
+        """Return how the budget of a plan is spent.
+
+        Raises:
+            ApiError: 400, the policy cannot be carried out.
+        """
+        chosen = self.choose_policy(options)
+        if chosen == FIXED:
+            return self.describe_allocation(plan)
+        try:
+            if chosen == AUTO:
+                return self.choose_cheapest(plan)
+            return self.describe_policy(chosen, options.threshold, plan)
+        except IsocomputeError as error:
+            raise ApiError(400, str(error), param="isocompute.policy", code="no_policy") from None
+
+    def make_plan(self, options: Options) -> Plan:
+        """Return the plan of a request's budget or target.
+
+        Raises:
+            ApiError: 400, there is none, or the budget is larger than the server allows.
+        """
+        try:
+            plan = self.compute_plan(options)
+        except IsocomputeError as error:
+            param = "isocompute.target" if options.target is not None else "isocompute.budget"
+            raise ApiError(400, str(error), param=param, code="no_plan") from None
+        most = self.defaults.most_budget
+        if plan.budget > most * (1 + 1e-9):
+            raise ApiError(
+                400,
+                f"The budget is {format_compute(plan.budget)}; this server allows at most {format_compute(most)} a "
+                "request.",
+                param="isocompute.budget",
+                code="budget_too_large",
+            )
+        return plan
+
+    def compute_plan(self, options: Options) -> Plan:
+        """Return the plan, whatever the server allows."""
+        defaults = self.defaults
+        budget = options.budget or (defaults.budget if options.target is None else Budget(defaults.most_budget))
+        request = build_request(
+            budget,
+            prices=defaults.prices,
+            device=defaults.device,
+            batch=defaults.batch,
+            target=options.target,
+        )
+        return make_priced_plan(self.profile, request)
+
+    def describe_allocation(self, plan: Plan) -> Spending:
+        """Return the plan's recommendation."""
+        best = plan.recommendation
+        S, V = best.numbers["S"], best.numbers.get("V", 0)
+        trust = self.profile.odds_exponent or 1.0
+        decider = FixedAllocation(best.strategy, S, V, trust)
+        most = compute_most(S, V, self.profile.lam)
+        return Spending(decider, f"{best.strategy} {best.settings}", most, best.compute, plan.expected_accuracy)
+
+    def choose_cheapest(self, plan: Plan) -> Spending:
+        """Return the cheapest of the allocation and the measured rules, within half a point of the most accurate."""
+        options = [self.describe_allocation(plan)]
+        for option in plan.policies:
+            if option.rule in STOP_RULES and (not option.most_verifications or "verifier" in self.roles):
+                options.append(self.describe_measured(option.rule, plan))
+        known = [option for option in options if option.accuracy is not None and option.mean is not None]
+        if not known:
+            return options[0]
+        most = max(option.accuracy or 0.0 for option in known)
+        near = [option for option in known if (option.accuracy or 0.0) >= most - EQUIVALENCE_MARGIN]
+        return min(near, key=lambda option: option.mean or 0.0)
+
+    def describe_policy(self, rule: str, threshold: float | None, plan: Plan) -> Spending:
+        """Return a policy for the plan's budget.
+
+        Without a threshold the profile's is taken, at which the mean compute is within the budget. With one, or if the
+        profile did not measure the rule, the budget is the most compute.
+
+        Raises:
+            ApiError: 400, the rule is learnt and its file was not given.
+            ConfigError: the rule verifies, and there is no verifier.
+            BudgetError: the budget does not pay for one solution.
+        """
+        if self.policy_file is not None and rule == self.policy_file.rule:
+            return self.describe_file(self.policy_file, plan)
+        if threshold is None and rule == self.defaults.policy:
+            threshold = self.defaults.threshold
+        if threshold is None and any(option.rule == rule for option in plan.policies):
+            return self.describe_measured(rule, plan)
+        notes: list[str] = []
+        if threshold is None and rule in PUBLISHED_THRESHOLDS:
+            threshold = PUBLISHED_THRESHOLDS[rule]
+            notes.append(f"The threshold {threshold:g} of {rule} is the published one, not learnt on this task.")
+        lam, has_verifier = self.profile.lam, "verifier" in self.roles
+        policy = build_policy(rule, 1.0 if threshold is None else threshold, plan.budget, lam, has_verifier)
+        if threshold is None:  # `certain`, whose threshold is the full budget
+            policy = replace(policy, threshold=float(policy.solutions))
+        return self._build_spending(policy, None, None, notes)
+
+    def describe_measured(self, rule: str, plan: Plan) -> Spending:
+        """Return a rule at the profile's threshold for a mean budget.
+
+        Raises:
+            ConfigError: it cannot be carried out.
+        """
+        policy, option = choose_measured_policy(rule, plan, "verifier" in self.roles)
+        return self._build_spending(policy, option.compute, option.accuracy, [])
+
+    def describe_file(self, file: PolicyFile, plan: Plan) -> Spending:
+        """Return the policy of a file, with no more solutions than the plan's budget pays for.
+
+        Raises:
+            ApiError: 400, it verifies, and there is no verifier.
+            DataError: it cannot be carried out.
+        """
+        policy = file.to_policy()
+        if policy.verifications and "verifier" not in self.roles:
+            raise ApiError(
+                400, f"The policy {file.rule} verifies, and there is no verifier.", param="isocompute.policy"
+            )
+        most = max(1, math.floor(plan.budget * (1 + 1e-12)))
+        if most >= policy.solutions:
+            return self._build_spending(policy, file.measured.compute, file.measured.accuracy, [])
+        note = f"The policy was measured with at most {policy.solutions} solutions; the budget pays for {most}."
+        return self._build_spending(replace(policy, solutions=most), None, None, [note])
+
+    def _build_spending(self, policy: Policy, mean: float | None, accuracy: float | None, notes: list[str]) -> Spending:
+        most = compute_most(policy.solutions, policy.verifications, self.profile.lam)
+        name = f"{policy.rule} {policy.threshold:g} within S={policy.solutions}"
+        return Spending(policy, name, most, mean, accuracy, tuple(notes))
+
+    def read_prices(self) -> Prices:
+        """Return what the tokens of each role cost, from the profile."""
+        tokens = {}
+        for role, usage in measure_usage(self.profile).items():
+            if usage.completion is not None and usage.completion.mean() > 0:
+                tokens[role] = float(usage.completion.mean())
+        return Prices(tokens, {"solver": 1.0, "verifier": self.profile.lam})
+
+    def describe_cost(self) -> list[str]:
+        """Return the lines of ``serve --dry-run``: what a request costs at most and on average.
+
+        Raises:
+            ApiError: the server's own budget cannot be planned.
+        """
+        options = Options()
+        spending = SINGLE_CALL
+        if self.choose_policy(options) != OFF:
+            spending = self.make_spending(self.make_plan(round_options(options)), options)
+        decider, tokens = spending.decider, self.read_prices().tokens
+        S, V = decider.solutions, decider.verifications
+        limits = {
+            role: model.model_dump().get("settings", {}).get("max_tokens")
+            for role, model in self.profile.models.items()
+        }
+        calls = f"{S + S * V} calls ({S} solutions, {S * V} verifications)"
+        longest = {role: limit for role, limit in limits.items() if limit}
+        lines = [
+            f"A request without options of its own: {spending.name}, budget {self.defaults.budget.text}.",
+            f"  at most, with texts of their mean length: {self._describe_amounts(S, S * V, tokens)}, {calls}",
+        ]
+        if "solver" in longest and ("verifier" in longest or not V):
+            amounts = self._describe_amounts(S, S * V, longest)
+            lines.insert(1, f"  at most, with texts as long as they may be: {amounts}, {calls}")
+        if spending.mean is None:
+            lines.append("  on average: unknown, since the profile holds no measurement of this policy")
+        else:
+            lines.append(f"  on average: {self._describe_amounts(S, S * V, tokens)}, {calls}")
+        if spending.accuracy is not None:
+            lines.append(f"  accuracy to expect: {100 * spending.accuracy:.1f} %")
+        return [*lines, *(f"  {note}" for note in spending.notes)]
+
+    def _describe_amounts(self, solutions: int, verifications: int, lengths: Mapping[str, float | None]) -> str:
+        """Return compute and completion tokens of calls with texts of given lengths, in words."""
+        prices, counts = self.read_prices(), {"solver": solutions, "verifier": verifications}
+        asked = [role for role, count in counts.items() if count]
+        known = {role: lengths.get(role) or 0.0 for role in asked}
+        if not all(known.values()):
+            most = compute_most(solutions, verifications // solutions, self.profile.lam)
+            return f"{'unknown compute' if most is None else format_compute(most)}, unknown tokens"
+        tokens = sum(count * known[role] for role, count in counts.items() if count)
+        costs = [prices.calls.get(role) for role in asked]
+        if None in costs or not all(role in prices.tokens for role in asked):
+            return f"{tokens:,.0f} completion tokens"
+        x = sum(counts[role] * (prices.calls[role] or 0.0) * known[role] / prices.tokens[role] for role in asked)
+        return f"{format_compute(x)}, {tokens:,.0f} completion tokens"
+
+
+def compute_most(solutions: int, verifications: int, lam: float | None) -> float | None:
+    """Return the compute of S solutions with V verifications each, S(1 + λV); None if λ is needed and unknown."""
+    if not verifications:
+        return float(solutions)
+    return None if lam is None else solutions * (1 + lam * verifications)
+
+
+def keep_served_strategies(profile: Profile, roles: Collection[str]) -> Profile:
+    """Return a profile with the strategies alone that the servers can carry out.
+
+    >>> from isocompute.planner.profile import read_profile
+    >>> list(keep_served_strategies(read_profile("lab"), ["solver"]).strategies)
+    ['sc']
+    """
+    needs = {"solutions"} | ({"verifications"} if "verifier" in roles else set())
+    kept = {name: part for name, part in profile.strategies.items()
+            if name in STRATEGIES and STRATEGIES[name].needs in needs}  # fmt: skip
+    return profile.model_copy(update={"strategies": kept})
+
+
+def round_options(options: Options) -> Options:
+    """Return what a plan depends on, with the budget rounded down to three digits and the target up.
+
+    >>> round_options(Options(Budget(16.557), deadline=3.0, target=0.5001)).budget, round_options(Options()).target
+    (Budget(multiple=16.5, of_plateau=False, unit='x'), None)
+    """
+    budget, target = options.budget, options.target
+    if budget is not None:
+        digits = 2 - math.floor(math.log10(budget.multiple))
+        scale = 10.0**digits
+        rounded = math.floor(budget.multiple * scale * (1 + 1e-12)) / scale if 0 < scale < math.inf else budget.multiple
+        budget = replace(budget, multiple=rounded or budget.multiple)
+    if target is not None:
+        target = min(math.ceil(target * 1000 - 1e-9) / 1000, 0.999)
+    return Options(budget, target=target)

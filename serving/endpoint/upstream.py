@@ -1,0 +1,338 @@
+"""Calls to the servers behind the endpoint: choice of a server, retries elsewhere, and cancellation.
+
+Calls are streamed, so that one that is cancelled is known as far as it got. A client library is chosen by its cost:
+`aiohttp` takes a third of the CPU time of `httpx` for the chunks of a stream (benchmarks/serve.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import aiohttp
+
+from isocompute.runners.engines.openai_protocol import parse_completion, parse_error_message
+from isocompute.runners.engines.servers import Server, draw_backoff, parse_retry_after
+from isocompute.serving.endpoint.chunks import StreamedText, parse_stream
+from isocompute.serving.endpoint.errors import OVERLOADED, TIMEOUT, UPSTREAM, ApiError
+from isocompute.serving.endpoint.ledger import Ledger
+
+CONNECTING_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 10.0
+FIRST_PAUSE_SECONDS = 0.5
+BACKOFF_SECONDS = 0.1
+"""Most seconds of the first wait before a retry; it doubles."""
+
+FAILURES_BEFORE_PAUSE = 3
+"""Failures in a row after which a server rests; one that refuses the connection rests at once."""
+
+MOST_RESPONSE_BYTES = 64 * 2**20
+LONGEST_ERROR_BYTES = 2**16
+LOST_STATUSES = {408, 409, 425, 429}
+HANDED_ON_STATUSES = {400, 404, 413, 422}
+COUNTING_OWNERS = ("vllm",)
+"""The owners of models, as servers name them, that report the tokens with every chunk if they are asked to."""
+
+
+Result = TypeVar("Result")
+
+
+class LostCallError(Exception):
+    """A call without a whole answer; another server may give one."""
+
+    def __init__(self, why: str, wait: float | None = None, gone: bool = False, status: int = 502) -> None:
+        super().__init__(why)
+        self.wait, self.gone, self.status = wait, gone, status
+
+
+class Upstream:
+    """The servers of one role.
+
+    Args:
+        role: ``solver`` or ``verifier``.
+        servers: the servers.
+        session: the client.
+        slots: bounds the calls at once, of all roles.
+        timeout: seconds until a call must be complete.
+        retries: how often a call is sent again.
+        redact: removes keys from a server's own words.
+        record: takes each call that ended, for metrics: role, status and what was received.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        servers: Sequence[Server],
+        session: aiohttp.ClientSession,
+        slots: asyncio.Semaphore,
+        timeout: float,
+        retries: int,
+        redact: Callable[[str], str],
+        record: Callable[[str, str, StreamedText | None], None],
+    ) -> None:
+        self.role, self.servers, self.session, self.slots = role, servers, session, slots
+        self.timeout, self.retries, self.redact, self.record = timeout, retries, redact, record
+        self.rng = random.Random()  # for the waits only
+        self.counts_chunks = False
+
+    async def list_models(self) -> list[dict[str, Any]]:
+        """Return the models of a server that answers.
+
+        Raises:
+            ApiError: 502, none answers.
+        """
+        why = ""
+        for server in self._order_servers(set()):
+            try:
+                timeout = aiohttp.ClientTimeout(total=CONNECTING_SECONDS)
+                async with self.session.get(
+                    f"{server.url}/models", headers=server.headers, timeout=timeout, allow_redirects=False
+                ) as answer:
+                    content = await read_bounded(answer)
+                    if answer.status == 200:
+                        models = [each for each in json.loads(content)["data"] if isinstance(each["id"], str)]
+                        self.counts_chunks = any(each.get("owned_by") in COUNTING_OWNERS for each in models)
+                        return models
+                    why = f"HTTP {answer.status}"
+            except (aiohttp.ClientError, TimeoutError, LostCallError) as error:
+                why = self.clean_message(str(error)) or type(error).__name__
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+                why = "no list of models"
+        raise ApiError(502, f"No {self.role} server lists its models: {why}.", UPSTREAM, code="upstream_unavailable")
+
+    async def complete_call(
+        self, path: str, body: dict[str, Any], ledger: Ledger, text_key: object = None
+    ) -> StreamedText:
+        """Return a completion, from whichever server gives it.
+
+        Every attempt is recorded in the ledger, a cancelled one as far as it was received.
+
+        Raises:
+            ApiError: the request itself is refused, or no server gives an answer.
+        """
+        content = json.dumps(body | {"stream": True, "stream_options": self.list_stream_options()}).encode()
+
+        async def send_call(server: Server) -> StreamedText:
+            received, status, text = bytearray(), "cancelled", None
+            try:
+                text = await self._receive_completion(server, path, content, received)
+                status = "finished"
+                return text
+            except (LostCallError, ApiError):
+                status = "failed"
+                raise
+            finally:
+                self.record_call(ledger, status, text or parse_part(received), text_key)
+
+        return await self.retry_call(send_call)
+
+    def list_stream_options(self) -> dict[str, bool]:
+        """Return the options that make a server report the tokens of a stream."""
+        return {"include_usage": True} | ({"continuous_usage_stats": True} if self.counts_chunks else {})
+
+    def record_call(self, ledger: Ledger, status: str, text: StreamedText | None, text_key: object = None) -> None:
+        """Record a call that ended, in a ledger and in the metrics."""
+        ledger.record_call(self.role, status, text, text_key)
+        self.record(self.role, status, text)
+
+    async def retry_call(self, send_call: Callable[[Server], Awaitable[Result]]) -> Result:
+        """Return what a function gives for a server, trying others while it is lost.
+
+        Raises:
+            ApiError: the function's own, or no server gave an answer.
+        """
+        tried: set[str] = set()
+        lost = LostCallError("no server")
+        for attempt in range(self.retries + 1):
+            if attempt:
+                await asyncio.sleep(self._draw_wait(attempt, lost))
+            async with self.claim_server(tried) as server:
+                try:
+                    result = await send_call(server)
+                except LostCallError as error:
+                    lost = error
+                    record_failure(server, error)
+                    tried.add(server.url)
+                else:
+                    server.failures_in_row, server.retry_at = 0, 0.0
+                    return result
+        raise self.build_lost_error(lost)
+
+    def _draw_wait(self, attempt: int, lost: LostCallError) -> float:
+        """Return the seconds before the next attempt; a server's own wish counts if no other server works."""
+        wait = draw_backoff(attempt, BACKOFF_SECONDS, self.rng)
+        if any(server.retry_at <= time.monotonic() for server in self.servers):
+            return wait
+        return max(wait, min(lost.wait or 0.0, LONGEST_PAUSE_SECONDS))
+
+    @asynccontextmanager
+    async def claim_server(self, tried: set[str]) -> AsyncIterator[Server]:
+        """Yield the best server for a call, once there is room for it."""
+        async with self.slots:
+            server = self._order_servers(tried)[0]
+            server.requests_in_flight += 1
+            try:
+                yield server
+            finally:
+                server.requests_in_flight -= 1
+
+    def _order_servers(self, tried: set[str]) -> list[Server]:
+        """Return the servers, the best first: not tried in vain, not resting, and the least busy."""
+        now = time.monotonic()
+        return sorted(self.servers, key=lambda each: (each.url in tried, each.retry_at > now, each.requests_in_flight))
+
+    @asynccontextmanager
+    async def open_response(self, server: Server, path: str, content: bytes) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a call once, and yield the response if its status is 200.
+
+        Raises:
+            LostCallError: there is no response, or it breaks off.
+            ApiError: the server refuses the request.
+        """
+        try:
+            async with self.session.post(
+                server.url + path,
+                data=content,
+                headers={"Content-Type": "application/json", **server.headers},
+                timeout=aiohttp.ClientTimeout(total=self.timeout, sock_connect=CONNECTING_SECONDS),
+                allow_redirects=False,
+            ) as answer:
+                if answer.status != 200:
+                    raise self.build_status_error(answer, await read_bounded(answer, LONGEST_ERROR_BYTES), server)
+                yield answer
+        except TimeoutError:
+            raise LostCallError(f"no whole answer within {self.timeout:g} s", status=504) from None
+        except aiohttp.ClientError as error:
+            gone = isinstance(error, aiohttp.ClientConnectorError)
+            raise LostCallError(self.clean_message(str(error)) or type(error).__name__, gone=gone) from None
+
+    async def _receive_completion(self, server: Server, path: str, content: bytes, received: bytearray) -> StreamedText:
+        """Send a call once; what comes is added to `received`.
+
+        Raises:
+            LostCallError: there is no whole answer.
+            ApiError: the server refuses the request.
+        """
+        async with self.open_response(server, path, content) as answer:
+            async for piece in answer.content.iter_any():
+                received += piece
+                if len(received) > MOST_RESPONSE_BYTES:
+                    raise LostCallError("an answer that is too long")
+            is_stream = answer.content_type == "text/event-stream"
+        try:
+            text = parse_stream(bytes(received)) if is_stream else parse_whole(bytes(received))
+        except ValueError:
+            raise LostCallError("an answer that does not follow the protocol") from None
+        self.check_completion(text)
+        return text
+
+    def check_completion(self, text: StreamedText) -> None:
+        """Check that a completion is whole.
+
+        Raises:
+            LostCallError: it is not.
+        """
+        if text.error is not None:
+            raise LostCallError(self.clean_message(text.error))
+        if not text.is_complete:
+            raise LostCallError("an answer that was cut")
+
+    def build_status_error(self, answer: aiohttp.ClientResponse, content: bytes, server: Server) -> Exception:
+        """Return the error of a response that is not 200."""
+        said = self.clean_message(parse_error_message(content.decode("utf-8", "replace"))) or f"HTTP {answer.status}"
+        if answer.status in LOST_STATUSES or answer.status >= 500:
+            wait = parse_retry_after(answer.headers.get("Retry-After"), time.time())
+            return LostCallError(f"HTTP {answer.status}: {said}", wait, status=429 if answer.status == 429 else 502)
+        if answer.status in HANDED_ON_STATUSES:
+            return ApiError(
+                answer.status, f"The {self.role} server refuses the request: {said}.", code="upstream_refused"
+            )
+        if answer.status in (401, 403):
+            key = "rejects the key" if server.headers else "requires a key"
+            return ApiError(502, f"The {self.role} server {key}.", UPSTREAM, code="upstream_key")
+        return ApiError(
+            502, f"The {self.role} server answers with HTTP {answer.status}.", UPSTREAM, code="upstream_status"
+        )
+
+    def build_lost_error(self, lost: LostCallError) -> ApiError:
+        """Return the error of a call that no server answered."""
+        kind = {429: OVERLOADED, 504: TIMEOUT}.get(lost.status, UPSTREAM)
+        wait = max(1, round(min(lost.wait or 1.0, 60.0))) if lost.status == 429 else None
+        attempts = "1 attempt" if self.retries == 0 else f"{self.retries + 1} attempts"
+        return ApiError(
+            lost.status, f"No {self.role} server answered in {attempts}; the last: {lost}.", kind,
+            code="upstream_unavailable", retry_after=wait,
+        )  # fmt: skip
+
+    def clean_message(self, words: str) -> str:
+        """Return a server's words without keys, on one line, in 300 characters."""
+        words = " ".join(self.redact(words[:LONGEST_ERROR_BYTES]).split())
+        shown = "".join(character for character in words if character.isprintable()).rstrip(".")
+        return shown if len(shown) <= 300 else f"{shown[:300]} …"
+
+
+def record_failure(server: Server, lost: LostCallError) -> None:
+    """Record a failure of a server, which rests after too many: no call goes there while another server works."""
+    server.failures_in_row += 1
+    if lost.gone or lost.wait or server.failures_in_row >= FAILURES_BEFORE_PAUSE:
+        rest = min(FIRST_PAUSE_SECONDS * 2 ** min(server.failures_in_row - 1, 10), LONGEST_PAUSE_SECONDS)
+        server.retry_at = time.monotonic() + min(max(rest, lost.wait or 0.0), 60.0)
+
+
+def parse_part(received: bytearray) -> StreamedText | None:
+    """Return what was received of a stream that broke off; None if nothing of it can be read."""
+    try:
+        return parse_stream(bytes(received)) if b"data:" in received[:4096] else None
+    except ValueError:
+        return None
+
+
+async def read_bounded(answer: aiohttp.ClientResponse, most: int = MOST_RESPONSE_BYTES) -> bytes:
+    """Return the body of a response, at most so many bytes of it.
+
+    Raises:
+        LostCallError: a body that may not be cut is longer.
+    """
+    content = bytearray()
+    async for piece in answer.content.iter_any():
+        content += piece
+        if len(content) > most:
+            if most == MOST_RESPONSE_BYTES:
+                raise LostCallError("an answer that is too long")
+            break
+    return bytes(content[:most])
+
+
+def parse_whole(content: bytes) -> StreamedText:
+    """Return the completion of a server that answers a streamed request with one JSON object.
+
+    Raises:
+        ValueError: it does not follow the protocol.
+    """
+    try:
+        answer = json.loads(content)
+        completion = parse_completion(answer)
+        choice = answer["choices"][0]
+        message = choice.get("message") or {}
+        thinking = message.get("reasoning_content") or message.get("reasoning") or ""
+        text = choice["text"] if "text" in choice else message.get("content") or ""
+    except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
+        raise ValueError("an answer that does not follow the protocol") from None
+    if completion.status != "ok":
+        return StreamedText("", "", None, None, 0, False, False, completion.status)
+    tokens = completion.completion_tokens
+    counted = tokens is not None
+    return StreamedText(
+        str(text),
+        str(thinking),
+        completion.finish_reason or "stop",
+        completion.prompt_tokens,
+        tokens or 0,
+        counted,
+        True,
+    )

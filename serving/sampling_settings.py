@@ -1,0 +1,193 @@
+"""Models, prompts and sampling settings for questions: those of a profile, a sweep file or a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from isocompute.errors import ConfigError, DataError
+from isocompute.planner.profile import Profile
+from isocompute.runners.config.sweep import Sweep, build_sweep, extract_sweep
+from isocompute.runners.config.tasks import TASKS, FileTask
+from isocompute.runners.documents import parse_yaml
+from isocompute.runners.engines.registry import ENGINES
+from isocompute.runners.grading.registry import GRADERS
+from isocompute.runners.scorers.registry import SCORERS
+from isocompute.runners.storage.provenance import read_grader_title
+from isocompute.runners.storage.run import Run
+
+KEPT_KEYS = ("engine", "solver", "verifier", "scorer", "step", "boxed_ends", "checkpoint_seconds")
+"""The keys of a sweep that say how rows are sampled, without its searches."""
+
+ROLES = ("solver", "verifier")
+"""The roles whose models a server may run."""
+
+PLACEHOLDER: dict[str, Any] = {"run": "-", "task": {"path": "-"}, "solutions": 1}
+"""Keys that a sweep must have and settings need not."""
+
+
+@dataclass(frozen=True)
+class SamplingSettings:
+    """Models, prompts and settings, whatever the questions.
+
+    Args:
+        sweep: a sweep with the models, prompts and settings; its task, run and numbers mean nothing.
+        grader: name of the grader that says which answers are equal; None if nothing says so.
+        columns: names of the columns of a file of questions; None if they are the usual ones.
+        source: what the settings are from, in words.
+    """
+
+    sweep: Sweep
+    grader: str | None
+    columns: FileTask | None
+    source: str
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The keys of a sweep file that the settings are."""
+        dump = self.sweep.model_dump(mode="json")
+        return {name: dump[name] for name in KEPT_KEYS if dump[name] is not None}
+
+    def find_search_rules(self, strategy: str) -> dict[str, Any]:
+        """Return the rules of a search that its allocation does not tell."""
+        for search in self.sweep.searches:
+            if search.strategy == strategy:
+                return {"rounds": search.rounds, "prompt": search.prompt}
+        return {}
+
+
+def read_sampling_settings(
+    config: str | os.PathLike[str] | Mapping[str, Any] | None,
+    profile: Profile,
+    engine: str | None = None,
+    urls: Sequence[str] = (),
+) -> SamplingSettings:
+    """Return the models and settings with which questions are answered.
+
+    Args:
+        config: a sweep file, the folder of a run, or the content of a sweep file; the profile's own models if None.
+        profile: the profile.
+        engine: the engine to use instead; the other's options are dropped.
+        urls: addresses of servers, of all roles or as ``solver=http://…/v1``; the engine is ``openai`` then.
+
+    Raises:
+        ConfigError, DataError, RunError: the settings cannot be read, or name no solver.
+    """
+    settings = read_profile_settings(profile) if config is None else read_config_settings(config)
+    if settings.sweep.solver is None:
+        raise ConfigError(f"{settings.source} names no solver; add the block 'solver' with its model and prompt.")
+    if urls:
+        if engine not in (None, "openai"):
+            raise ConfigError(
+                f"--url is for servers, so the engine is 'openai', not '{engine}'; leave one of them out."
+            )
+        engine = "openai"
+    if engine is not None:
+        ENGINES.find(engine)
+        settings = use_engine(settings, engine)
+    return use_servers(settings, urls) if urls else settings
+
+
+def read_profile_settings(profile: Profile) -> SamplingSettings:
+    """Return the settings of the run that a profile was fitted on.
+
+    Raises:
+        ConfigError: the profile does not hold them, or they are not valid.
+    """
+    if profile.sampling is None:
+        raise ConfigError(
+            f"The profile '{profile.name}' does not say with which models and prompts its rows were sampled; give a "
+            "sweep file or a run with --config (config= in Python), or fit the run again."
+        )
+    content = {name: value for name, value in profile.sampling.items() if name not in ("grader", "searches")}
+    searches = [{"n": 1, **rules} for rules in profile.sampling.get("searches", [])]
+    sweep = build_sweep(PLACEHOLDER | content | {"searches": searches}, f"'sampling' of the profile '{profile.name}'")
+    return SamplingSettings(sweep, profile.sampling.get("grader"), None, f"The profile '{profile.name}'")
+
+
+def read_config_settings(config: str | os.PathLike[str] | Mapping[str, Any]) -> SamplingSettings:
+    """Return the settings in a sweep file, in a run or in a mapping.
+
+    Raises:
+        ConfigError, DataError, RunError: they cannot be read.
+    """
+    if isinstance(config, Mapping):
+        return build_settings(dict(config), "config")
+    path = os.fspath(config)
+    run = Run(path)
+    if run.fs.isdir(run.root):
+        manifest = run.read_manifest()
+        if "imported" in manifest:
+            raise ConfigError(
+                f"The run at '{path}' was imported and does not say how it was sampled; give a sweep file."
+            )
+        sweep = extract_sweep(manifest, path)
+        sweep = sweep.model_copy(update={"solver": sweep.sampling_solver})
+        return SamplingSettings(sweep, read_grader_title(run).partition("/")[0], None, f"The run at '{path}'")
+    try:
+        content = parse_yaml(Path(path).read_text(encoding="utf-8"), path)
+    except OSError as error:
+        raise ConfigError(f"The sweep file '{path}' cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"The sweep file '{path}' is not UTF-8 text.") from None
+    except DataError as error:
+        raise ConfigError(str(error)) from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} is not a sweep: it must hold keys such as engine, solver, verifier.")
+    return build_settings(content, path)
+
+
+def build_settings(content: dict[str, Any], where: str) -> SamplingSettings:
+    """Return the settings in the content of a sweep file, which may lack a run, a task and numbers.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or a value is bad.
+    """
+    if "solutions_from" in content:
+        raise ConfigError(f"{where} takes its solutions from another run; give the sweep file of that run.")
+    grader = content.pop("grader", None)
+    sweep = build_sweep(PLACEHOLDER | content, where)
+    columns = sweep.task if isinstance(sweep.task, FileTask) and "task" in content else None
+    if grader is None and sweep.task is not None:
+        grader = sweep.task.grader if isinstance(sweep.task, FileTask) else TASKS[sweep.task.name].grader
+    return SamplingSettings(sweep, grader if grader in GRADERS else None, columns, where)
+
+
+def use_engine(settings: SamplingSettings, engine: str) -> SamplingSettings:
+    """Return the settings with another engine for all roles; options of the former one are dropped."""
+    sweep = settings.sweep
+    if sweep.engine == engine:
+        return settings
+    content = settings.content | {"engine": engine}
+    for role in ("solver", "verifier", "scorer"):
+        if content.get(role) is not None:
+            content[role] = {**content[role], "options": {}}
+    if content.get("scorer") is not None and engine in SCORERS[content["scorer"]["kind"]].engines:
+        content["scorer"]["engine"] = engine
+    searches = [search.model_dump(mode="json") for search in sweep.searches]
+    return replace(settings, sweep=build_sweep(PLACEHOLDER | content | {"searches": searches}, settings.source))
+
+
+def use_servers(settings: SamplingSettings, urls: Sequence[str]) -> SamplingSettings:
+    """Return the settings with the addresses of servers.
+
+    Raises:
+        ConfigError: an address belongs to no role, or to one that there is no model of.
+    """
+    by_role: dict[str, list[str]] = {}
+    for text in urls:
+        role, equals, url = text.partition("=")
+        is_named = bool(equals) and "/" not in role
+        if is_named and (role not in ROLES or getattr(settings.sweep, role) is None):
+            raise ConfigError(f"--url {text}: {settings.source} has no '{role}'; name {' or '.join(ROLES)}.")
+        for each in [role] if is_named else ROLES:
+            by_role.setdefault(each, []).append(url if is_named else text)
+    content = settings.content
+    for role, addresses in by_role.items():
+        if content.get(role) is not None:
+            content[role] = {**content[role], "options": {**content[role]["options"], "urls": addresses}}
+    searches = [search.model_dump(mode="json") for search in settings.sweep.searches]
+    return replace(settings, sweep=build_sweep(PLACEHOLDER | content | {"searches": searches}, settings.source))
