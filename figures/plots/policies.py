@@ -14,8 +14,8 @@ from isocompute.figures.tables import check_table
 from isocompute.fits import compute_difference_interval, compute_mean_interval
 from isocompute.fits.arrays import Floats
 from isocompute.planner.policies.fixed_plans import build_fixed_frontier
-from isocompute.planner.policies.plan_policies import price_part
 from isocompute.planner.policies.prices import build_profile_prices
+from isocompute.planner.policies.profile_rules import list_priced_rules
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import list_strategy_options
 
@@ -49,10 +49,8 @@ def build_policies_table(profile: Profile) -> pd.DataFrame:
     prices = build_profile_prices(profile)
     points: list[tuple[str, str, float, float, Floats]] = []
     known: dict[int, list[str]] = {}
-    for name, part in profile.measured_policies.items():
-        if part.most_verifications and prices.verification is None:
-            continue
-        spent = price_part(part, prices).mean(axis=0)
+    for rule in list_priced_rules(profile, prices):
+        name, part, spent = rule.name, rule.part, rule.compute.mean(axis=0)
         points += [
             ("policy", name, threshold, float(spent[t]), part.array[:, t])
             for t, threshold in enumerate(part.thresholds)

@@ -27,7 +27,7 @@ VALUE_LADDER_RATIO = 1.5
 """The same for the value rule."""
 VALUE_FOLDS = 3
 """Folds of problems from which the value rule of a profile is learnt: few, as a fit has to be quick."""
-VALUE_ORDERS = 3_200
+VALUE_ORDERS = 6_400
 """Random orders of all problems together from which the value rule of a profile is estimated."""
 LADDER_DRAWS = 16
 """Random orders of each problem from which the ladder is chosen."""
@@ -60,9 +60,7 @@ def measure_value_ladder(profile: Profile, pool: Pool, prices: RequestPrices, hi
     """Measure the value rule at a ladder of prices, each problem under a model that was learnt on other problems."""
     clusters = None if profile.clusters is None else np.array(profile.clusters)
     draws = count_draws(pool.problems, VALUE_ORDERS)
-    rule = measure_value_rule(
-        pool, prices, hindsight, draws, clusters=clusters, parts=VALUE_FOLDS, has_one_rate=True
-    )
+    rule = measure_value_rule(pool, prices, hindsight, draws, clusters=clusters, parts=VALUE_FOLDS, has_one_rate=True)
     ladder = choose_ladder(rule.estimate, pool.keys, VALUE_LADDER_RATIO)
     places = np.flatnonzero(np.isin(rule.estimate.thresholds, ladder))
     return replace(rule, estimate=select_thresholds(rule.estimate, places))
@@ -76,9 +74,7 @@ def select_thresholds(estimate: PolicyEstimate, places: Ints) -> PolicyEstimate:
     return replace(estimate, **columns)
 
 
-def choose_ladder(
-    estimate: PolicyEstimate, keys: NDArray[np.uint64], ratio: float = LADDER_RATIO
-) -> list[float]:
+def choose_ladder(estimate: PolicyEstimate, keys: NDArray[np.uint64], ratio: float = LADDER_RATIO) -> list[float]:
     """Choose thresholds whose mean compute grows by a ratio or more from one to the next, the last included.
 
     Args:

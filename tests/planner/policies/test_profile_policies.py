@@ -12,7 +12,7 @@ import isocompute as iso
 from isocompute.api.json_schema.schemas import describe_command_json
 from isocompute.errors import DataError
 from isocompute.figures.plots.policies import POLICIES_COLUMNS, build_policies_table, draw_policies
-from isocompute.planner.policies.plan_policies import choose_positions
+from isocompute.planner.policies.profile_rules import choose_positions
 from isocompute.planner.profile import read_profile
 from isocompute.planner.profile.subset import select_problems
 
