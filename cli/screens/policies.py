@@ -23,8 +23,9 @@ HELD_OUT_NOTE = (
     "percent, with 95 % intervals. Mean and p95: compute of a problem, mean and 95th percentile."
 )
 PROFILE_NOTE = (
-    "Policies stop early, here for a mean compute within the budget. Saves: compute of the cheapest fixed plan that is "
-    "as accurate, over the mean. Left out are policies that another one beats in both; --json has all."
+    "Policies stop early, here for a mean compute within the budget, each problem under thresholds chosen on other "
+    "problems. p95: 95th percentile of compute. Saves: compute of the cheapest fixed plan that is as accurate, over the "
+    "mean. Left out are policies that are beaten: another one is as accurate for no more compute. --json has all."
 )
 
 
@@ -39,8 +40,8 @@ def print_policies(console: Console, found: PolicyComparison) -> None:
     notes = (
         f"{HELD_OUT_NOTE} Same answer: as with the full budget of the same rule.",
         f"S, V: mean solutions and verifications. Waves: of {found.width}, one after the other. Full budget: the same "
-        "rule without stopping. Saves: its compute over the mean. Of hindsight: the part of the saving of one who knows "
-        "when to stop with the same answer; a rule above 100 % stops earlier, with other answers.",
+        "rule without stopping. Saves: its compute over the mean. Of hindsight: the part of the saving of one who "
+        "knows when to stop with the same answer; a rule above 100 % stops earlier, with other answers.",
         "As accurate: compute of the cheapest fixed plan that is as accurate, over the mean. Ahead: points of accuracy "
         "over the best fixed plan of the run, chosen on other problems too; paired.",
     )
@@ -56,14 +57,13 @@ def print_policies(console: Console, found: PolicyComparison) -> None:
 
 def print_profile_policies(console: Console, policies: Sequence[ProfilePolicy]) -> None:
     """Print the policies of a profile that lead at each mean budget."""
-    table = make_empty_table("budget", "policy", "threshold", "accuracy", "mean", "p95", "saves")
+    table = make_empty_table("budget", "policy", "accuracy", "mean", "p95", "saves")
     table.columns[1].justify = "left"
     before = None
     for policy in list_leading_policies(policies):
         table.add_row(
             "" if policy.budget == before else format_compute(policy.budget),
             policy.rule,
-            f"{policy.threshold:.3g}",
             f"{100 * policy.accuracy:.1f} {format_interval(policy.interval)}",
             format_compute(policy.compute),
             format_compute(policy.percentile_95),
@@ -72,7 +72,7 @@ def print_profile_policies(console: Console, policies: Sequence[ProfilePolicy]) 
         before = policy.budget
     console.print()
     console.print(table)
-    print_line(console, f"{PROFILE_NOTE} {HELD_OUT_NOTE}")
+    print_line(console, PROFILE_NOTE)
 
 
 def build_reach_table(found: PolicyComparison) -> Table:
@@ -105,16 +105,19 @@ def build_saving_table(found: PolicyComparison) -> Table:
             f"{row.depth:.1f}",
             f"{100 * row.full_accuracy:.1f} for {format_compute(row.full_compute)}",
             f"{format_ratio(row.saving_full)}x {format_ratio_interval(row.saving_full_interval)}",
-            "–"
-            if row.hindsight_share is None
-            else f"{row.hindsight_share:.0%} of {format_ratio(row.hindsight_saving)}x",
+            describe_hindsight_share(row),
         )
     return table
 
 
 def build_lead_table(found: PolicyComparison) -> Table:
     """Return the table of each rule's saving and lead against the best fixed plans."""
-    headings = "rule", "as accurate\nfixed plan", "ahead of the best fixed\nat equal compute", "at the full budget"
+    headings = (
+        "rule",
+        "as accurate fixed\nplan: saves",
+        "ahead of the best fixed\nat equal compute",
+        "at the full budget",
+    )
     table = make_empty_table(*headings)
     table.columns[0].justify = "left"
     for row in found.rows:
@@ -125,6 +128,13 @@ def build_lead_table(found: PolicyComparison) -> Table:
             f"{100 * row.gain_full:+.1f} {format_interval(row.gain_full_interval, sign='+')}",
         )
     return table
+
+
+def describe_hindsight_share(row: PolicyRow) -> str:
+    """Return the part of hindsight's saving that a rule reaches; a dash if there is nothing to save."""
+    if row.hindsight_share is None:
+        return "–"
+    return f"{row.hindsight_share:.0%} of {format_ratio(row.hindsight_saving)}x"
 
 
 def describe_fixed_saving(row: PolicyRow | ProfilePolicy) -> str:

@@ -30,8 +30,8 @@ class PolicyOption:
         most_verifications: verifications of each of them.
         compute: mean compute, in x, each problem under a threshold chosen on others.
         compute_interval: its 95 % interval over problems.
-        percentile_95: 95th percentile of compute over problems and orders; that by completion tokens, scaled with the
-            mean, under other cost models.
+        percentile_95: 95th percentile of compute over problems and orders, the mean over the chosen thresholds; that by
+            completion tokens, scaled with the mean, under other cost models.
         accuracy: that of the recommendation to expect on new problems, less `gap`.
         gap: accuracy of the recommendation minus that of the policy, on the measured problems. The recommendation was
             chosen on them and the policy was not, so that chance favours the recommendation.

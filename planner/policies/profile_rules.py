@@ -41,8 +41,8 @@ class PricedRule:
         accuracy, spent = (
             np.take_along_axis(column, positions, axis=1).mean(axis=1) for column in (part.array, compute)
         )
-        scale = float(compute[:, position].mean()) / part.compute[position]
-        return ScoredRule(self.name, part, position, accuracy, spent, part.percentile_95[position] * scale)
+        most = np.array(part.percentile_95) * compute.mean(axis=0) / np.array(part.compute)
+        return ScoredRule(self.name, part, position, accuracy, spent, float(most[positions].mean()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class ScoredRule:
         position: position of the threshold chosen on all problems, see `choose_position`.
         accuracy: (P,) accuracy, each problem under thresholds chosen on others.
         compute: (P,) mean compute in x, likewise.
-        percentile_95: 95th percentile of compute over problems and orders under the threshold chosen on all; that by
+        percentile_95: 95th percentile of compute over problems and orders, the mean over the chosen thresholds; that by
             completion tokens, scaled with the mean, under other cost models.
     """
 
