@@ -33,7 +33,7 @@ class LevelJson(ReachedJson):
 
 
 class SpendingJson(JsonBlock):
-    """What a policy reaches and spends on the problems of a level."""
+    """Accuracy and spent compute of a policy on the problems of a level."""
 
     level: int | None
     """The level; 1 is the easiest. Null for all problems."""

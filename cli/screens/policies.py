@@ -24,8 +24,8 @@ HELD_OUT_NOTE = (
 )
 PROFILE_NOTE = (
     "Policies stop early, here for a mean compute within the budget, each problem under thresholds chosen on other "
-    "problems. p95: 95th percentile of compute. Saves: compute of the cheapest fixed plan that is as accurate, over the "
-    "mean. Left out are policies that are beaten: another one is as accurate for no more compute. --json has all."
+    "problems. p95: 95th percentile of compute. Saves: compute of the cheapest fixed plan that is as accurate, over "
+    "the mean. Left out are policies that are beaten: another one is as accurate for no more compute. --json has all."
 )
 
 
@@ -95,7 +95,7 @@ def build_reach_table(found: PolicyComparison) -> Table:
 
 def build_saving_table(found: PolicyComparison) -> Table:
     """Return the table of what each rule samples, and what it saves against its full budget."""
-    table = make_empty_table("rule", "S", "V", "waves", "full budget", "saves", "of\nhindsight")
+    table = make_empty_table("rule", "S", "V", "waves", "full budget", "saves", "of hindsight")
     table.columns[0].justify = "left"
     for row in found.rows:
         table.add_row(

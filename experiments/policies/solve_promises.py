@@ -64,7 +64,7 @@ class Promise:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came about on the new problems, with standard errors within levels."""
+    """The outcome on the new problems, with standard errors within levels."""
 
     name: str
     accuracy: float
@@ -195,7 +195,8 @@ def build_page(rows: list[str], problems: int, rule: str, engine: str | None) ->
             + f": at each budget by the plan's fixed allocation, and by the policy `{rule}`, learnt on `{RUN}` for "
             "that mean compute. The promise is the plan's expected accuracy and compute, or the policy's measurements "
             "on problems on which its threshold was not chosen. Promise minus outcome in points and in x, with "
-            "intervals that count both samples of problems and hold for all six settings together with 95 % probability.",
+            "intervals that count both samples of problems and hold for all six settings together with 95 % "
+            "probability.",
             "",
             "| budget | carried out | promised | right, % | difference | inside "
             "| promised | compute | difference | in |",

@@ -152,6 +152,14 @@ def test_the_command_prints_both_savings_and_writes_the_file(command, run_path, 
     assert (policy.rule, policy.measured.width) == ("certain", 3)
 
 
+@pytest.mark.parametrize("columns", [80, 100, 140])
+def test_no_cell_is_cut(command, run_path, tmp_path, columns):
+    for words in (("policies", run_path, "--budget", "4x"), ("fit", run_path, "-o", tmp_path / "p.json")):
+        printed = command(*words, columns=columns).out
+        assert "value" in printed
+        assert "…" not in printed
+
+
 def test_the_command_refuses_a_rule_without_a_file(refused, run_path):
     assert "-o" in refused("policies", run_path, "--rule", "beta")
     assert "leave out one" in refused("policies", run_path, "--budget", "8x", "--same-answer", "0.1")
