@@ -49,7 +49,7 @@ HALF_WIDTH = float(ndtri(0.975))
 
 @dataclass(frozen=True)
 class Promise:
-    """What was expected, with standard errors over the problems that it was measured on.
+    """The expected outcome, with standard errors over the problems that it was measured on.
 
     Args:
         accuracy, accuracy_error: accuracy on new problems, 0 … 1.

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from rich.console import Console
 
 import isocompute as iso
 from isocompute.api.json_schema.schemas import describe_command_json
+from isocompute.cli.screens.policies import print_profile_policies
 from isocompute.errors import DataError
 from isocompute.figures.plots.policies import POLICIES_COLUMNS, build_policies_table, draw_policies
 from isocompute.fits import draw_bootstrap_weights
 from isocompute.fits.policies.policy import VALUE
 from isocompute.fits.policies.value_model import ValueModel
+from isocompute.planner.estimate.policies import add_policies
+from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.policies.level_policies import measure_level_policies
-from isocompute.planner.policies.profile_policies import ProfilePolicy, list_leading_policies
+from isocompute.planner.policies.profile_policies import (
+    ProfilePolicy,
+    list_leading_policies,
+    measure_profile_policies,
+)
 from isocompute.planner.policies.profile_rules import choose_positions
 from isocompute.planner.profile import read_profile
 from isocompute.planner.profile.subset import select_problems
+from isocompute.runners.storage.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -48,22 +58,26 @@ def test_the_value_rule_is_learnt_on_other_problems_and_keeps_its_model(fitted):
     assert all(other.answer_model is None for name, other in fitted._profile.measured_policies.items() if name != VALUE)
 
 
-def test_the_order_of_rows_changes_nothing(fitted, open_frame, tmp_path):
-    def turn_around(rows):
-        return pd.concat([rows[rows["problem"] == name] for name in reversed(rows["problem"].unique())])
-
-    again = iso.fit(open_frame(turn_around), tmp_path / "mine.json")._profile
-    before = {record.id: at for at, record in enumerate(fitted._profile.per_problem)}
-    places = [before[record.id] for record in again.per_problem]
-    assert places != sorted(places)
+def test_the_order_of_problems_changes_nothing(run_path, fitted):
+    run = Run(run_path)
+    pool = read_pool(run)
+    order = np.random.default_rng(1).permutation(pool.pool.problems)
+    shuffled = replace(pool, pool=pool.pool.select_problems(order))
+    profile = fitted._profile.model_copy(update={"policies": {}})
+    found = add_policies(select_problems(profile, order.tolist()), shuffled).measured_policies
     for name, part in fitted._profile.measured_policies.items():
-        found = again.measured_policies[name]
-        assert np.array_equal(found.array, part.array[places]), name
-        assert (found.thresholds, found.compute, found.answer_model) == (
-            part.thresholds,
-            part.compute,
-            part.answer_model,
-        )
+        assert np.array_equal(found[name].array, part.array[order]), name
+        assert found[name].thresholds == part.thresholds
+        assert found[name].compute == part.compute
+        assert found[name].answer_model == part.answer_model
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_no_cell_of_a_fit_is_cut(fitted, width):
+    screen = Console(width=width, file=io.StringIO())
+    print_profile_policies(screen, measure_profile_policies(fitted._profile))
+    assert "value" in screen.file.getvalue()
+    assert "…" not in screen.file.getvalue()
 
 
 def test_a_fit_lists_policies_at_mean_budgets(fitted):
