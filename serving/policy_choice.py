@@ -82,7 +82,9 @@ def choose_measured_policy(name: str, plan: Plan, has_verifier: bool) -> tuple[P
             f"{STOP_RULES[name].parameter}."
         )
     lam = plan.lam if option.most_verifications else None
-    return Policy(name, option.threshold, option.most_solutions, lam), option
+    is_limited = STOP_RULES[name].is_limit
+    most = min(option.most_solutions, math.ceil(option.threshold)) if is_limited else option.most_solutions
+    return Policy(name, option.threshold, most, lam), option
 
 
 def describe_policy(policy: Policy) -> str:

@@ -1,6 +1,6 @@
 """Two models of P(right) compared: a mixture fitted by likelihood, and a regression on the votes.
 
-    python -m experiments.policies.answer_models [lab] [qwen] [gpqa]
+    python -m experiments.policies.answer_models
 
 At equal numbers of solutions and verifications, on problems that were not learnt on (five folds): how often each choice
 is right, and how good the stated P(right) of the chosen answer is. The regression is a binomial GLM (statsmodels) of
@@ -9,7 +9,6 @@ whether an answer is right, with a row for each answer that was seen.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,13 +16,25 @@ from typing import Any
 
 import numpy as np
 
-from experiments.policies.sources import Source, load_lab, load_qwen, load_traces
+from experiments.policies.sources import ROOT, Source, load_lab, load_qwen, load_traces
 from isocompute.fits import Pool, split_folds
 from isocompute.fits.arrays import Floats
 from isocompute.fits.policies.answer_model import AnswerModel
 from isocompute.fits.policies.answer_model_fit import fit_answer_model
 from isocompute.fits.policies.orders import draw_orders
 
+PAGE = ROOT / "docs" / "answer_models.md"
+TEXT = """# The model of P(right) that the value rule uses
+
+Made by `python -m experiments.policies.answer_models`, which also reads the GPQA traces of the study's authors (they
+are not shipped). The rule `value` uses the mixture: kinds of problems, in each of which a solution is right with a
+probability from a Beta distribution, wrong answers come from a Pitman-Yor process, and verdicts on right and wrong
+answers from Beta distributions; it is fitted by maximum a posteriori. A binomial GLM (statsmodels) of whether an
+answer is right is the alternative. Five folds of problems; everything is learnt on other problems than those scored.
+Accuracy of a choice is in percent; Brier score and log loss are those of the stated P(right) of the chosen answer.
+
+{tables}
+"""
 SIZES = (8, 16, 32, 64, 128)
 VERIFICATIONS = (1, 2)
 DRAWS, SEED = 8, 128
@@ -191,10 +202,9 @@ def compute_log_loss(right: Floats, stated: Floats) -> float:
 
 
 def main() -> None:
-    loads = {"lab": load_lab, "qwen": load_qwen, "gpqa": load_traces}
-    for name in sys.argv[1:] or list(loads):
-        print(build_tables(loads[name]()), flush=True)
-        print()
+    tables = [build_tables(load()) for load in (load_lab, load_qwen, load_traces)]
+    PAGE.write_text(TEXT.format(tables="\n\n".join(tables)), encoding="utf-8")
+    print(f"Wrote {PAGE}.")
 
 
 if __name__ == "__main__":

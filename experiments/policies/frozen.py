@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.policies.rules_on_runs import GOALS, ROOT, count_requests, format_interval, study_run
+from experiments.policies.studies import GOALS, ROOT, count_requests, format_interval, study_run
 from isocompute.fits.arrays import Floats
 from isocompute.fits.policies.estimate import PolicyEstimate, price_by_problem
 from isocompute.fits.policies.orders import draw_orders
@@ -102,7 +102,7 @@ def build_rows(counted: str, old: PolicyStudy, new: PolicyStudy, is_priced: bool
     return lines
 
 
-def build_table() -> str:
+def build_frozen_table() -> str:
     """Return the table of frozen policies."""
     old, new = (study_run(str(ROOT / "data" / "runs" / name)) for name in ("lab", "lab-fresh"))
     rows = build_rows("tokens", old, new, is_priced=True)
@@ -111,4 +111,4 @@ def build_table() -> str:
 
 
 if __name__ == "__main__":
-    print(build_table())
+    print(build_frozen_table())

@@ -56,6 +56,7 @@ class StopRule:
         is_weighted: whether each solution is verified once, and votes with its verdict.
         checks: the numbers of solutions after which it looks at the votes.
         list_thresholds: the thresholds to choose from for a full budget.
+        is_limit: whether the threshold is the most solutions that the rule samples.
     """
 
     name: str
@@ -64,3 +65,4 @@ class StopRule:
     is_weighted: bool = False
     checks: ListChecks = list_waves
     list_thresholds: ListThresholds = list_probabilities
+    is_limit: bool = False

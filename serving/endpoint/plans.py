@@ -286,21 +286,23 @@ class PlanBook:
         if "solver" in longest and ("verifier" in longest or not V):
             amounts = self._describe_amounts(S, S * V, longest)
             lines.insert(1, f"  at most, with texts as long as they may be: {amounts}, {calls}")
-        if spending.mean is None:
+        if spending.mean is None or spending.most is None:
             lines.append("  on average: unknown, since the profile holds no measurement of this policy")
         else:
-            lines.append(f"  on average: {self._describe_amounts(S, S * V, tokens)}, {calls}")
+            share = min(spending.mean / spending.most, 1.0)
+            amounts = self._describe_amounts(share * S, share * S * V, tokens)
+            lines.append(f"  on average: {amounts}, {share * (S + S * V):.1f} calls")
         if spending.accuracy is not None:
             lines.append(f"  accuracy to expect: {100 * spending.accuracy:.1f} %")
         return [*lines, *(f"  {note}" for note in spending.notes)]
 
-    def _describe_amounts(self, solutions: int, verifications: int, lengths: Mapping[str, float | None]) -> str:
+    def _describe_amounts(self, solutions: float, verifications: float, lengths: Mapping[str, float | None]) -> str:
         """Return compute and completion tokens of calls with texts of given lengths, in words."""
         prices, counts = self.read_prices(), {"solver": solutions, "verifier": verifications}
         asked = [role for role, count in counts.items() if count]
         known = {role: lengths.get(role) or 0.0 for role in asked}
         if not all(known.values()):
-            most = compute_most(solutions, verifications // solutions, self.profile.lam)
+            most = compute_most(solutions, verifications / solutions, self.profile.lam)
             return f"{'unknown compute' if most is None else format_compute(most)}, unknown tokens"
         tokens = sum(count * known[role] for role, count in counts.items() if count)
         costs = [prices.calls.get(role) for role in asked]
@@ -310,7 +312,7 @@ class PlanBook:
         return f"{format_compute(x)}, {tokens:,.0f} completion tokens"
 
 
-def compute_most(solutions: int, verifications: int, lam: float | None) -> float | None:
+def compute_most(solutions: float, verifications: float, lam: float | None) -> float | None:
     """Return the compute of S solutions with V verifications each, S(1 + λV); None if λ is needed and unknown."""
     if not verifications:
         return float(solutions)

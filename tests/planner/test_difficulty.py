@@ -86,9 +86,11 @@ def test_a_kind_that_is_not_there(command, written_run):
 def test_figures_show_frontiers_and_difficulty_too(command, written_run, tmp_path):
     pytest.importorskip("matplotlib")
     assert command("figures", written_run, "-o", tmp_path / "drawn").code == 0
-    names = "figure1", "frontiers", "difficulty", "caps", "policies"
-    expected = {f"{name}.{kind}" for name in names for kind in ("png", "pdf", "csv")}
-    assert {path.name for path in (tmp_path / "drawn").iterdir()} == expected
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {
+        f"{name}.{kind}"
+        for name in ("figure1", "frontiers", "difficulty", "caps", "policies")
+        for kind in ("png", "pdf", "csv")
+    }
 
 
 @pytest.mark.parametrize("call", [("lab-search", "--bins", "oracle"), ("lab", "--bins", "oracle")])

@@ -23,5 +23,6 @@ CERTAIN = StopRule(
     "budget of solutions within which the leader cannot be overtaken",
     score_certain,
     list_thresholds=list_counts,
+    is_limit=True,
 )
 """Its parameter is the budget N, up to the full budget: it stops at the latest after N solutions, with their answer."""

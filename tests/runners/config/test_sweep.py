@@ -165,7 +165,7 @@ def test_an_unknown_key_is_named_with_those_that_are_known(written, at, known):
     [
         (
             {"path": "mine.jsonl", "gold": "answer"},
-            "path, question, answer, name, subject, level, choices, grader, problems, seed",
+            "path, question, answer, name, subject, level, choices, grader, problems, seed, unanswered",
         ),
         ({"name": "math500", "gold": "answer"}, "name, problems, revision, seed"),
         (
@@ -246,7 +246,7 @@ def test_what_goes_only_with_the_solutions_of_another_run_is_refused_without_the
 @pytest.mark.parametrize(
     ("at", "value", "sentence"),
     [
-        ("solutions", 0, "solutions: input should be greater than or equal to 1; got 0."),
+        ("solutions", -1, "solutions: input should be greater than or equal to 0; got -1."),
         ("solutions", "many", "solutions: input should be a valid integer; got 'many'."),
         ("solutions", True, "solutions: input should be a valid integer; got True."),
         ("verifications", -1, "verifications: input should be greater than or equal to 0; got -1."),

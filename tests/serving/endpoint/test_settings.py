@@ -159,6 +159,15 @@ def test_a_dry_run_says_what_a_request_costs_and_serves_nothing(command):
     assert "on average: 14.5x, 1,033 completion tokens" in lines[3]
 
 
+def test_a_dry_run_of_a_rule_tells_its_mean_and_its_most_apart(command):
+    options = ["--profile", "lab", "--url", URL, "--policy", "certain", "--budget", "16x", "--dry-run"]
+    first, _, most, mean, *_ = command("serve", *options).out.splitlines()
+    limit = int(first.split("certain ")[1].split()[0])
+    assert f"within S={limit}" in first
+    assert f"({limit} solutions, 0 verifications)" in most
+    assert float(mean.split("on average: ")[1].split("x")[0]) < limit
+
+
 def test_errors_of_the_command_are_one_sentence(refused):
     assert "role 'x'" in refused("serve", "--profile", "lab", "--url", f"x={URL}")
 
