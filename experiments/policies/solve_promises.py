@@ -49,11 +49,7 @@ HALF_WIDTH = float(ndtri(0.975))
 
 @dataclass(frozen=True)
 class Promise:
-<<<<<<< HEAD
-    """The expected outcome, with standard errors over the problems that it was measured on.
-=======
     """The accuracy and compute that were expected, with standard errors over the problems they were measured on.
->>>>>>> main
 
     Args:
         accuracy, accuracy_error: accuracy on new problems, 0 … 1.
@@ -68,11 +64,7 @@ class Promise:
 
 @dataclass(frozen=True)
 class Outcome:
-<<<<<<< HEAD
-    """The outcome on the new problems, with standard errors within levels."""
-=======
     """The accuracy and compute on the new problems, with standard errors within levels."""
->>>>>>> main
 
     name: str
     accuracy: float
@@ -200,23 +192,12 @@ def build_page(rows: list[str], problems: int, rule: str, engine: str | None) ->
             f"{problems} problems of the lab, generated anew (seed {SEED}, as many of each level as in the run), were "
             f"answered with the models of the profile `{PROFILE}`"
             + (f" in {engine}" if engine else "")
-<<<<<<< HEAD
-            + f": at each budget by the plan's fixed allocation, and by the policy `{rule}`, learnt on `{RUN}` for "
-            "that mean compute. The promise is the plan's expected accuracy and compute, or the policy's measurements "
-            "on problems on which its threshold was not chosen. Promise minus outcome in points and in x, with "
-            "intervals that count both samples of problems and hold for all six settings together with 95 % "
-            "probability.",
-            "",
-            "| budget | carried out | promised | right, % | difference | inside "
-            "| promised | compute | difference | in |",
-=======
             + f": at each budget by the plan's fixed allocation, and by the policy `{rule}`, learnt on `{RUN}` "
             "for that compute. The promise is the plan's expected accuracy and compute, or what the policy reached "
             "on problems on which its threshold was not chosen. Promise minus outcome in points and in x, with "
             "intervals that count both samples and hold for all six settings together (95 %).",
             "",
             "| budget | carried out | promised | right, % | gap | held | promised | compute | gap | held |",
->>>>>>> main
             "|---|---|---|---|---|---|---|---|---|---|",
             *rows,
             "",

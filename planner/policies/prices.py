@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isocompute.fits.arrays import Floats, Ints
-<<<<<<< HEAD
 from isocompute.planner.costs.models import COUNTED_MODELS, RequestCosts, price_profile_requests
 from isocompute.planner.costs.settings import CostSettings
-from isocompute.planner.estimate.pool_from_run import RunPool
 from isocompute.planner.profile import Profile
-=======
-from isocompute.planner.costs.models import RequestCosts
 
 if TYPE_CHECKING:  # it loads pandas, which a plan does not need
     from isocompute.planner.estimate.pool_from_run import RunPool
->>>>>>> main
 
 
 @dataclass(frozen=True, eq=False)
