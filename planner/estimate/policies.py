@@ -27,7 +27,9 @@ VALUE_LADDER_RATIO = 1.5
 """The same for the value rule."""
 VALUE_FOLDS = 3
 """Folds of problems from which the value rule of a profile is learnt: few, as a fit has to be quick."""
-VALUE_ORDERS = 6_400
+VALUE_RATES = (0.0, 1.0, 2.0)
+"""Verifications for each solution that the value rule of a profile chooses from, for the same reason."""
+VALUE_ORDERS = 4_800
 """Random orders of all problems together from which the value rule of a profile is estimated."""
 LADDER_DRAWS = 16
 """Random orders of each problem from which the ladder is chosen."""
@@ -60,7 +62,9 @@ def measure_value_ladder(profile: Profile, pool: Pool, prices: RequestPrices, hi
     """Measure the value rule at a ladder of prices, each problem under a model that was learnt on other problems."""
     clusters = None if profile.clusters is None else np.array(profile.clusters)
     draws = count_draws(pool.problems, VALUE_ORDERS)
-    rule = measure_value_rule(pool, prices, hindsight, draws, clusters=clusters, parts=VALUE_FOLDS, has_one_rate=True)
+    rule = measure_value_rule(
+        pool, prices, hindsight, draws, clusters=clusters, parts=VALUE_FOLDS, rates=VALUE_RATES, has_one_rate=True
+    )
     ladder = choose_ladder(rule.estimate, pool.keys, VALUE_LADDER_RATIO)
     places = np.flatnonzero(np.isin(rule.estimate.thresholds, ladder))
     return replace(rule, estimate=select_thresholds(rule.estimate, places))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +38,7 @@ def measure_value_rule(
     clusters: Ints | None = None,
     report: Callable[[float], None] = lambda share: None,
     parts: int = 5,
+    rates: Sequence[float] = RATES,
     has_one_rate: bool = False,
 ) -> MeasuredRule:
     """Measure the value rule: each problem under a model that was learnt on problems of other folds.
@@ -54,21 +55,22 @@ def measure_value_rule(
         clusters: (P,) cluster of each problem; None if each is its own.
         report: function that is called with the share of the work that is done.
         parts: number of folds.
+        rates: verifications for each solution to choose from.
         has_one_rate: whether the models of all folds verify as much as the model of all problems. This takes a fraction
-            of the time, and all problems then take part in the choice of one number among `RATES`.
+            of the time, and all problems then take part in the choice of one number among `rates`.
     """
     lam = prices.lam if pool.verdicts is not None else None
     most = pool.solutions if lam is None else pool.verified_solutions
     used = pool if lam is not None else Pool(pool.answers, pool.gold, keys=pool.keys)
-    model = fit_value_model(used, lam, most)
-    rates = (model.rate,) if has_one_rate else RATES
+    model = fit_value_model(used, lam, most, rates)
+    fold_rates = (model.rate,) if has_one_rate else rates
     # Folds are split in the order of keys, so that the order of the rows changes nothing.
     order = np.argsort(pool.keys, kind="stable")
     folds = split_folds(pool.problems, parts, splits=1, clusters=None if clusters is None else clusters[order])
     estimates, places = [], []
     for i, test in enumerate(folds.test):
         report((i + 1) / (len(folds.test) + 1))
-        own = fit_value_model(used.select_problems(order[~test]), lam, most, rates)
+        own = fit_value_model(used.select_problems(order[~test]), lam, most, fold_rates)
         estimates.append(estimate_with_model(used.select_problems(order[test]), own, draws, most, width, lam))
         places.append(order[test])
     found = sort_estimate(join_estimates(estimates), np.concatenate(places))
