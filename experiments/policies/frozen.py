@@ -3,7 +3,8 @@
     python -m experiments.policies.frozen
 
 The rules are learnt, and their thresholds chosen, on data/runs/lab, as `isocompute policies data/runs/lab --budget 50x
--o policy.json` does. The fixed plans are chosen there too. Both are then scored on data/runs/lab-fresh. Prints a table.
+-o policy.json` does. The fixed plans are chosen there too. Both are then scored on data/runs/lab-fresh, but for the few
+of its questions that the lab's run has as well. Prints a table.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from experiments.policies.studies import GOALS, ROOT, count_requests, format_interval, study_run
 from isocompute.fits.arrays import Floats
@@ -25,7 +27,7 @@ from isocompute.fits.policies.value_rule import estimate_value_rule
 from isocompute.planner.policies.comparison import PolicyStudy
 from isocompute.planner.policies.held_out_rules import HeldOutRule, choose_for_budget
 from isocompute.planner.policies.measured_rules import POLICY_SEED, count_draws
-from isocompute.planner.policies.policy_rows import compare_paired
+from isocompute.planner.policies.policy_rows import Groups, compare_paired
 from isocompute.planner.policies.prices import build_request_prices
 from isocompute.planner.strategies.registry import STRATEGIES
 
@@ -34,8 +36,9 @@ PLAN_DRAWS = 400
 PLAN = re.compile(r"(\S+) S=(\d+)(?: V=(\d+))?")
 
 HEAD = [
-    "| counted | rule | mean budget | on the lab | at | on new problems | at | fixed plan | on new problems | ahead |",
-    "|:--|:--|--:|--:|--:|--:|--:|:--|--:|--:|",
+    "| counted | rule | mean budget | on the lab | at | on new problems | at | fixed plan | on new problems | ahead "
+    "| ahead of the plan at equal budget |",
+    "|:--|:--|--:|--:|--:|--:|--:|:--|--:|--:|--:|",
 ]
 
 
@@ -75,13 +78,21 @@ def score_rule(held: HeldOutRule, old: PolicyStudy, new: PolicyStudy) -> PolicyE
     return estimate_stop_rule(pool, rule, [held.threshold], orders, held.rule.solutions, lam=lam)
 
 
+def mark_new_problems(old: PolicyStudy, new: PolicyStudy) -> NDArray[np.bool_]:
+    """Return (P,) whether the question of each new problem is not among the old ones."""
+    known = {record.digest for record in old.priced.profile.per_problem}
+    return np.array([record.digest not in known for record in new.priced.profile.per_problem])
+
+
 def build_rows(counted: str, old: PolicyStudy, new: PolicyStudy, is_priced: bool) -> list[str]:
     """Return a row for each rule and goal, under one way of counting compute."""
     costs, lam, problems = new.priced.costs, new.priced.lam, new.pool.pool.problems
     prices = build_request_prices(costs, lam, problems)
     frontier, lines = old.build_frontier([fixed for _, fixed in GOALS]), []
+    kept, strata, clusters = mark_new_problems(old, new), new.groups.strata, new.groups.clusters
+    groups = Groups(None if strata is None else strata[kept], None if clusters is None else clusters[kept])
     for mean, fixed in GOALS:
-        plan = score_plan(frontier.plans[frontier.find_plan(fixed)], old, new)
+        plan, equal = (score_plan(frontier.plans[frontier.find_plan(x)], old, new) for x in (fixed, mean))
         for split in old.rules:
             if split.rule.name not in RULES:
                 continue
@@ -89,15 +100,19 @@ def build_rows(counted: str, old: PolicyStudy, new: PolicyStudy, is_priced: bool
             found = score_rule(held, old, new)
             if is_priced:
                 found = price_by_problem(found, prices.solution, prices.verification)
-            accuracy, estimate = found.accuracy[:, 0], held.rule.estimate
-            gap = format_interval(
-                float((accuracy - plan.accuracy).mean()), compare_paired(accuracy, plan.accuracy, new.groups)
+            accuracy, estimate = found.accuracy[kept, 0], held.rule.estimate
+            gap, lead = (
+                format_interval(
+                    float((accuracy - each.accuracy[kept]).mean()),
+                    compare_paired(accuracy, each.accuracy[kept], groups),
+                )
+                for each in (plan, equal)
             )
             lines.append(
                 f"| {counted} | {split.rule.name} | {mean:g}x | {100 * held.average(estimate.accuracy).mean():.1f} % | "
                 f"{held.average(estimate.compute).mean():.1f}x | {100 * accuracy.mean():.1f} % | "
-                f"{found.compute.mean():.1f}x | {plan.words}, the best at {fixed:g}x | "
-                f"{100 * plan.accuracy.mean():.1f} % | {gap} |"
+                f"{found.compute[kept].mean():.1f}x | {plan.words}, the best at {fixed:g}x | "
+                f"{100 * plan.accuracy[kept].mean():.1f} % | {gap} | {lead} ({equal.words}) |"
             )
     return lines
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -111,6 +112,7 @@ class VLLMEngine:
             options.setdefault(
                 "max_num_batched_tokens", max(8192, options.get("max_model_len") or read_context_length(model))
             )
+        empty_library_attributes()
         try:
             self.llm = LLM(model=model, **options)
         except TypeError:
@@ -246,6 +248,18 @@ def build_safe_options(options: dict[str, Any]) -> dict[str, Any]:
             "leave the option out to read safetensors files."
         )
     return {**options, "load_format": load_format, "trust_remote_code": False}
+
+
+def empty_library_attributes() -> None:
+    """Give llvmlite's library an empty ``__dict__``, if numba has loaded it.
+
+    vLLM 0.32 looks into the ``__dict__`` of every object of every loaded module. The library has none, takes the name
+    for that of a function, and wraps it, on which vLLM fails.
+    """
+    library = getattr(sys.modules.get("llvmlite.binding.ffi"), "lib", None)
+    functions = getattr(library, "_fntab", None)
+    if isinstance(functions, dict):
+        functions["__dict__"] = {}
 
 
 def choose_step_lock(core: Any) -> AbstractContextManager[Any]:

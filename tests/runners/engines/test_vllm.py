@@ -96,3 +96,16 @@ def test_a_step_ends_the_same_whether_vllm_stops_at_a_token_or_at_a_string(need)
         assert not any("\n" in done.text for done in tokens.values())
     finally:
         engine.close()
+
+
+def test_vllm_can_scan_the_library_of_numba(need):
+    need("vllm")
+    from llvmlite.binding import ffi
+
+    from isocompute.runners.engines.vllm import empty_library_attributes
+
+    ffi.lib._fntab.pop("__dict__", None)
+    assert not isinstance(vars(ffi.lib), dict)  # the fault: vLLM calls .get of it
+    empty_library_attributes()
+    assert vars(ffi.lib) == {}
+    assert ffi.lib.LLVMPY_GetVersionInfo is not None
