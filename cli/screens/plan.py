@@ -32,8 +32,9 @@ from isocompute.planner.strategies.registry import describe_strategy, is_known_s
 EXPECTED_NOTE = "Expected: on new problems. It is what was measured, shrunk towards what is usual in simulated tasks."
 INTERPOLATED_NOTE = "* A size that was not run: interpolated in log N between the sizes that were."
 POLICIES_NOTE = (
-    "Policies stop early, at a threshold chosen on other problems; they are no rows of the table above, and have no "
-    "P(best). `isocompute policies RUN` compares them."
+    "Policies stop early, at a threshold chosen on other problems; --json has that for new ones. Saves: compute of the "
+    "recommended one over the mean. They are no rows of the table above, and have no P(best). "
+    "`isocompute policies RUN` compares them."
 )
 CHEAPER_NOTE = (
     "A lead below zero: the strategies are expected to be within half a point of each other, and the cheapest is "
@@ -154,9 +155,8 @@ def describe_next_steps(plan: Plan, profile: Profile, name: str, budget: str | N
 def print_plan_policies(console: Console, policies: Sequence[PolicyOption]) -> None:
     """Print the most accurate rule that stops early, and each cheaper one that is not clearly behind the plan."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in ("policy", "threshold"):
-        table.add_column(heading)
-    for heading in ("mean compute", "95 % within", "expected", "recommended\nis ahead by", "compute saved"):
+    table.add_column("policy", no_wrap=True)
+    for heading in ("mean compute", "95 % within", "expected", "recommended\nis ahead by", "saves"):
         table.add_column(heading, justify="right", no_wrap=True)
     least = math.inf
     for option in policies:
@@ -164,7 +164,6 @@ def print_plan_policies(console: Console, policies: Sequence[PolicyOption]) -> N
             least = option.compute
             table.add_row(
                 option.rule,
-                f"{option.threshold:.4g}",
                 f"{format_compute(option.compute)} {format_compute_interval(option.compute_interval)}",
                 format_compute(option.percentile_95),
                 format_percent(option.accuracy),

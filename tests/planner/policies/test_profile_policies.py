@@ -13,12 +13,15 @@ from rich.console import Console
 
 import isocompute as iso
 from isocompute.api.json_schema.schemas import describe_command_json
+from isocompute.cli.screens.plan import print_plan_policies
 from isocompute.cli.screens.policies import print_profile_policies
 from isocompute.errors import DataError
 from isocompute.figures.plots.policies import POLICIES_COLUMNS, build_policies_table, draw_policies
 from isocompute.fits import draw_bootstrap_weights
 from isocompute.fits.policies.policy import VALUE
 from isocompute.fits.policies.value_model import ValueModel
+from isocompute.planner.budget import Budget
+from isocompute.planner.costs.request import build_request
 from isocompute.planner.estimate.policies import add_policies
 from isocompute.planner.estimate.pool_from_run import read_pool
 from isocompute.planner.policies.level_policies import measure_level_policies
@@ -28,6 +31,7 @@ from isocompute.planner.policies.profile_policies import (
     measure_profile_policies,
 )
 from isocompute.planner.policies.profile_rules import choose_positions
+from isocompute.planner.priced_plan import make_priced_plan
 from isocompute.planner.profile import read_profile
 from isocompute.planner.profile.subset import select_problems
 from isocompute.runners.storage.run import Run
@@ -73,9 +77,10 @@ def test_the_order_of_problems_changes_nothing(run_path, fitted):
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])
-def test_no_cell_of_a_fit_is_cut(fitted, width):
+def test_no_cell_of_a_fit_or_a_plan_is_cut(fitted, width):
     screen = Console(width=width, file=io.StringIO())
     print_profile_policies(screen, measure_profile_policies(fitted._profile))
+    print_plan_policies(screen, make_priced_plan(fitted._profile, build_request(Budget(6.0))).policies)
     assert "value" in screen.file.getvalue()
     assert "…" not in screen.file.getvalue()
 
