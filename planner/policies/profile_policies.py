@@ -62,7 +62,7 @@ def measure_profile_policies(profile: Profile, budgets: Sequence[float] = POLICY
 
     Args:
         profile: the profile.
-        budgets: mean compute, in x.
+        budgets: mean compute, in x. Those of twice the largest full budget or more are left out.
 
     Returns:
         No rows for a profile of means, without policies, or of one independent problem.
@@ -73,7 +73,9 @@ def measure_profile_policies(profile: Profile, budgets: Sequence[float] = POLICY
     strata = None if profile.strata is None else np.array(profile.strata)
     frontier = build_fixed_frontier(list_strategy_options(profile, profile.lam), (), clusters, strata)
     rules = list(list_priced_rules(profile, build_profile_prices(profile)))
-    scored = [(budget, rule.score_budget(budget)) for budget in budgets for rule in rules]
+    most = max((rule.compute.mean(axis=0).max() for rule in rules), default=0.0)
+    within = [budget for budget in budgets if budget < 2 * most]
+    scored = [(budget, rule.score_budget(budget)) for budget in within for rule in rules]
     return [describe_scored_rule(rule, budget, profile, frontier) for budget, rule in scored if rule is not None]
 
 
