@@ -32,8 +32,8 @@ from isocompute.planner.strategies.registry import describe_strategy, is_known_s
 EXPECTED_NOTE = "Expected: on new problems. It is what was measured, shrunk towards what is usual in simulated tasks."
 INTERPOLATED_NOTE = "* A size that was not run: interpolated in log N between the sizes that were."
 POLICIES_NOTE = (
-    "Policies stop early, at a threshold chosen on other problems; --json has that for new ones. Saves: compute of the "
-    "recommended one over the mean. They are no rows of the table above, and have no P(best). "
+    "Policies stop early, at a threshold chosen on other problems; the one shown is for new problems. Saves: compute of "
+    "the recommended one over the mean. They are no rows of the table above, and have no P(best). "
     "`isocompute policies RUN` compares them."
 )
 CHEAPER_NOTE = (
@@ -156,7 +156,7 @@ def print_plan_policies(console: Console, policies: Sequence[PolicyOption]) -> N
     """Print the most accurate rule that stops early, and each cheaper one that is not clearly behind the plan."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("policy", no_wrap=True)
-    for heading in ("mean compute", "95 % within", "expected", "recommended\nis ahead by", "saves"):
+    for heading in ("threshold", "mean\ncompute", "95 %\nwithin", "expected", "recommended\nis ahead by", "saves"):
         table.add_column(heading, justify="right", no_wrap=True)
     least = math.inf
     for option in policies:
@@ -164,7 +164,8 @@ def print_plan_policies(console: Console, policies: Sequence[PolicyOption]) -> N
             least = option.compute
             table.add_row(
                 option.rule,
-                f"{format_compute(option.compute)} {format_compute_interval(option.compute_interval)}",
+                f"{option.threshold:.4g}",
+                format_compute(option.compute),
                 format_compute(option.percentile_95),
                 format_percent(option.accuracy),
                 f"{100 * option.gap:+.1f} {format_interval(option.gap_interval, sign='+')}",
