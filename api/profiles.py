@@ -107,8 +107,11 @@ class FittedProfile(Result):
     def to_dict(self) -> dict[str, Any]:
         """Return what ``isocompute fit --json`` prints; ``profile`` is null without a file."""
         from isocompute.api.json_schema.fits import build_fit_json
+        from isocompute.planner.policies.profile_policies import measure_profile_policies
 
-        return build_fit_json(self._profile, self._findings, self._frontier, self._power, self._path).to_dict()
+        policies = measure_profile_policies(self._profile)
+        found = build_fit_json(self._profile, self._findings, self._frontier, policies, self._power, self._path)
+        return found.to_dict()
 
     def _open_figure_source(self) -> FigureSource:
         from isocompute.figures.source import FigureSource

@@ -23,9 +23,11 @@ from isocompute.fits import (
     draw_bootstrap_weights,
 )
 from isocompute.planner.estimate.costs import measure_costs
+from isocompute.planner.estimate.policies import add_policies
 from isocompute.planner.estimate.pool_from_run import RunPool, read_pool
 from isocompute.planner.estimate.profile_from_run import build_profile
 from isocompute.planner.plan_choice import score_plan_choice
+from isocompute.planner.policies.level_policies import LevelPolicy, measure_level_policies
 from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, apply_costs, find_bundled_profiles, read_profile
 from isocompute.planner.reuse import build_reusing_options
 from isocompute.planner.strategies.options import describe_unplaced_strategies, list_strategy_options
@@ -54,6 +56,8 @@ class DifficultyStudy:
         charge: cost of finding the level, in x, which every budget has to pay.
         samples: number of solutions that the level is estimated from; a strategy over the pool goes on from them.
         notes: limits of the options, in sentences.
+        policies: the rules that stop early at the same budgets on average, by level, the most accurate first; empty
+            where they were not measured.
     """
 
     name: str
@@ -65,6 +69,7 @@ class DifficultyStudy:
     charge: float
     samples: int
     notes: tuple[str, ...] = ()
+    policies: tuple[LevelPolicy, ...] = ()
 
     @property
     def warnings(self) -> list[str]:
@@ -168,7 +173,7 @@ def build_run_study(
     """
     run = Run(path)
     pool = read_pool(run)
-    profile = apply_costs(build_profile(run, pool, measure_costs(pool), path), lam, rho)
+    profile = apply_costs(add_policies(build_profile(run, pool, measure_costs(pool), path), pool), lam, rho)
     return build_pool_study(pool, profile, kind, samples)
 
 
@@ -198,9 +203,7 @@ def build_pool_study(
         assigned,
         reusing,
         options,
-        describe_unknown_costs(profile),
-        profile.clusters,
-        profile.strata,
+        profile,
     )
 
 
@@ -229,9 +232,7 @@ def build_profile_study(profile: Profile, kind: str) -> DifficultyStudy:
         assigned,
         options,
         options,
-        describe_unknown_costs(profile),
-        profile.clusters,
-        profile.strata,
+        profile,
     )
 
 
@@ -247,11 +248,9 @@ def build_study(
     assigned: DifficultyLevels,
     options: list[AllocationOptions],
     pool_options: list[AllocationOptions],
-    notes: tuple[str, ...] = (),
-    clusters: list[int] | None = None,
-    strata: list[int] | None = None,
+    profile: Profile,
 ) -> DifficultyStudy:
-    """Choose the best option of each level at every power of two up to the highest measured cost.
+    """Choose the best option of each level at every power of two up to the highest measured cost, beside policies.
 
     Args:
         name: name of the study.
@@ -259,9 +258,7 @@ def build_study(
         assigned: the levels of R draws.
         options: of each strategy, over R·P rows, with the cost of finding the level in their costs.
         pool_options: options of each strategy over the whole pool, P rows, for the one choice for all.
-        notes: limits of the options, in sentences.
-        clusters: (P,) cluster of each problem; None if each is its own.
-        strata: (P,) level of each problem, by which a plan's expectations are made; None if it is unknown.
+        profile: the measurements, from which clusters, strata and policies are taken.
 
     Raises:
         DataError: there is only one problem, or one cluster.
@@ -269,16 +266,25 @@ def build_study(
     most = max(table.highest_cost for table in pool_options)
     budgets = [2.0**power for power in range(math.floor(math.log2(most)) + 1)]
     P = assigned.levels.shape[1]
-    groups = None if clusters is None else np.array(clusters)
+    groups = None if profile.clusters is None else np.array(profile.clusters)
+    strata = None if profile.strata is None else np.array(profile.strata)
     if P < 2 or (groups is not None and len(np.unique(groups)) < 2):
         only = "problem" if P < 2 else "cluster of problems"
         raise DataError(f"'{name}' has one {only}; levels of difficulty need at least 2.")
     weights = draw_bootstrap_weights(P, STUDY_REPLICATES, STUDY_SEED, clusters=groups)
-    single = score_plan_choice(pool_options, budgets, groups, None if strata is None else np.array(strata))
+    single = score_plan_choice(pool_options, budgets, groups, strata)
     policy = choose_compute_optimal(options, assigned.levels, single, budgets, weights, clusters=groups)
-    description = describe_difficulty_kind(kind, assigned.samples)
     return DifficultyStudy(
-        name, kind, description, assigned.in_practice, P, policy, assigned.charge, assigned.samples, notes
+        name,
+        kind,
+        describe_difficulty_kind(kind, assigned.samples),
+        assigned.in_practice,
+        P,
+        policy,
+        assigned.charge,
+        assigned.samples,
+        describe_unknown_costs(profile),
+        tuple(measure_level_policies(profile, assigned.levels, budgets, weights)),
     )
 
 

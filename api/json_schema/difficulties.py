@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from isocompute.api.json_schema.blocks import CommandJson, Fraction, Interval, JsonBlock, build_interval, replace_nan
-from isocompute.fits.choice.compute_optimal import ComputeOptimalPolicy, LevelChoice, PolicyAccuracy
+from isocompute.fits.choice.compute_optimal import LevelChoice, PolicyAccuracy
 from isocompute.planner.difficulty import DifficultyStudy
+from isocompute.planner.policies.level_policies import LevelPolicy, LevelSpending
 
 
 class ReachedJson(JsonBlock):
@@ -31,6 +32,36 @@ class LevelJson(ReachedJson):
     """Accuracy on the same problems with one choice for all levels."""
 
 
+class SpendingJson(JsonBlock):
+    """Accuracy and spent compute of a policy on the problems of a level."""
+
+    level: int | None
+    """The level; 1 is the easiest. Null for all problems."""
+    share: Fraction
+    """Share of the problems."""
+    accuracy: Fraction
+    """Mean over problems, each under thresholds chosen on others."""
+    interval: Interval | None
+    """95 % interval of the accuracy."""
+    compute: float
+    """Mean compute, in x."""
+    compute_interval: Interval | None
+    """95 % interval of the mean compute over problems."""
+
+
+class LevelPolicyJson(JsonBlock):
+    """A rule that stops early, for a mean compute within a budget. It does not know the level, nor pay for it."""
+
+    rule: str
+    """Name of the rule."""
+    threshold: float
+    """The threshold chosen on all problems."""
+    whole: SpendingJson
+    """On all problems."""
+    levels: list[SpendingJson]
+    """On those of each level."""
+
+
 class DifficultyBudgetJson(JsonBlock):
     """One budget."""
 
@@ -47,6 +78,9 @@ class DifficultyBudgetJson(JsonBlock):
     gain_interval: Interval | None
     """95 % interval of the gain."""
     levels: list[LevelJson]
+    policies: list[LevelPolicyJson]
+    """Rules that stop early, the most accurate first; those whose full budget is at most half of this one are left out.
+    Empty where none was measured."""
 
 
 class DifficultyJson(CommandJson):
@@ -78,13 +112,14 @@ def build_difficulty_json(study: DifficultyStudy) -> DifficultyJson:
         problems=study.problems,
         charge=study.charge,
         samples=study.samples,
-        budgets=[build_difficulty_budget(study.policy, i) for i in range(len(study.policy.budgets))],
+        budgets=[build_difficulty_budget(study, i) for i in range(len(study.policy.budgets))],
         warnings=study.warnings,
     )
 
 
-def build_difficulty_budget(found: ComputeOptimalPolicy, i: int) -> DifficultyBudgetJson:
+def build_difficulty_budget(study: DifficultyStudy, i: int) -> DifficultyBudgetJson:
     """Return what is reached at one of the budgets."""
+    found = study.policy
     return DifficultyBudgetJson(
         x=float(found.budgets[i]),
         by_difficulty=build_reached(found.by_difficulty, i),
@@ -93,6 +128,7 @@ def build_difficulty_budget(found: ComputeOptimalPolicy, i: int) -> DifficultyBu
         gain=replace_nan(found.gain[i]),
         gain_interval=build_interval(found.gain_low[i], found.gain_high[i]),
         levels=[build_level(level, i) for level in found.levels],
+        policies=[build_level_policy(each) for each in study.policies if each.budget == found.budgets[i]],
     )
 
 
@@ -104,6 +140,20 @@ def build_level(level: LevelChoice, i: int) -> LevelJson:
         run=level.choices[i],
         **vars(build_reached(level.by_difficulty, i)),
         one_for_all=replace_nan(level.one_for_all[i]),
+    )
+
+
+def build_level_policy(policy: LevelPolicy) -> LevelPolicyJson:
+    """Return a policy by level as JSON."""
+    whole, *levels = (build_spending(part) for part in (policy.whole, *policy.levels))
+    return LevelPolicyJson(rule=policy.rule, threshold=policy.threshold, whole=whole, levels=levels)
+
+
+def build_spending(part: LevelSpending) -> SpendingJson:
+    """Return what a policy reaches and spends on a level."""
+    intervals = {name: build_interval(*getattr(part, name)) for name in ("interval", "compute_interval")}
+    return SpendingJson(
+        level=part.level, share=part.problem_share, accuracy=part.accuracy, compute=part.compute, **intervals
     )
 
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from isocompute.api.json_schema.blocks import CommandJson, Fraction, JsonBlock
+from isocompute.api.json_schema.blocks import (
+    CommandJson,
+    Fraction,
+    Interval,
+    JsonBlock,
+    Never,
+    name_infinity,
+)
 from isocompute.api.json_schema.findings import (
     AlternativeJson,
     CrossoverJson,
@@ -20,6 +27,7 @@ from isocompute.api.json_schema.findings import (
 )
 from isocompute.planner.compare import Comparison
 from isocompute.planner.findings import Findings
+from isocompute.planner.policies.profile_policies import ProfilePolicy
 from isocompute.planner.power import StrategyPower
 from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Profile, Searches
 
@@ -58,6 +66,37 @@ class VerifierJson(JsonBlock):
     """Probability that a right solution of a problem is ranked above a wrong one."""
     unparsed: Fraction
     """Share of verdicts that could not be read."""
+
+
+class FitPolicyJson(JsonBlock):
+    """A rule that stops early at a mean budget, each problem under thresholds that were chosen on other problems."""
+
+    rule: str
+    """Name of the rule."""
+    parameter: str
+    """Meaning of its threshold."""
+    budget: float
+    """The mean budget, in x."""
+    threshold: float
+    """The threshold chosen on all problems."""
+    most_solutions: int
+    """Solutions of the full budget."""
+    most_verifications: int
+    """The most verifications of each of them."""
+    accuracy: Fraction
+    """Mean over problems."""
+    interval: Interval
+    """95 % interval of the accuracy."""
+    compute: float
+    """Mean compute, in x."""
+    compute_interval: Interval
+    """95 % interval of the mean compute over problems."""
+    percentile_95: float
+    """95th percentile of compute over problems and orders, in x."""
+    saving_fixed: float | Never
+    """Compute of the cheapest fixed plan that is as accurate, over the policy's; ``never`` if no plan is."""
+    saving_fixed_interval: tuple[float | Never, float | Never]
+    """Its 95 % interval."""
 
 
 class FitJson(CommandJson):
@@ -101,6 +140,8 @@ class FitJson(CommandJson):
     """The relation of the plateau to a paper's on the same data, in sentences; null if the profile names no paper."""
     frontier: list[FrontierJson]
     """The strategies within each power of two."""
+    policies: list[FitPolicyJson]
+    """Rules that stop early, at a few mean budgets; empty without votes, or without per-problem values."""
     power: PowerJson | None
     """Null if SC was compared with nothing, or without per-problem values."""
     warnings: list[str]
@@ -111,6 +152,7 @@ def build_fit_json(
     profile: Profile,
     found: Findings,
     frontier: list[tuple[float, Comparison]],
+    policies: list[ProfilePolicy],
     power: StrategyPower | None,
     path: str | None,
 ) -> FitJson:
@@ -134,9 +176,17 @@ def build_fit_json(
             FrontierJson(x=x, options=[build_option(option) for option in at.options], expected=build_expected(at))
             for x, at in frontier
         ],
+        policies=[build_fit_policy(policy) for policy in policies],
         power=None if power is None else build_power(power),
         warnings=[*profile.warnings, *([UNKNOWN_LAMBDA_WARNING] if profile.has_unknown_lambda else [])],
     )
+
+
+def build_fit_policy(policy: ProfilePolicy) -> FitPolicyJson:
+    """Return a rule at a mean budget as JSON."""
+    low, high = map(name_infinity, policy.saving_fixed_interval)
+    saving = {"saving_fixed": name_infinity(policy.saving_fixed), "saving_fixed_interval": (low, high)}
+    return FitPolicyJson(**vars(policy) | saving)
 
 
 def build_search_allocations(part: Searches) -> list[SearchAllocationJson]:

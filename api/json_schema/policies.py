@@ -72,7 +72,8 @@ class RuleRowJson(JsonBlock):
     hindsight_saving: float
     """Saving over the full budget of one who knows when to stop with the same answer."""
     hindsight_share: float | None
-    """The part of that saving that the rule reaches; null if there is nothing to save."""
+    """The part of that saving that the rule reaches; above 1 it stops earlier, with other answers. Null if there is
+    nothing to save."""
     hindsight_interval: Interval | None
     """Its interval."""
     equal_plan: str

@@ -51,6 +51,7 @@ def fit(
     from isocompute.planner.compare import compute_frontier
     from isocompute.planner.estimate.fitting import fit_profile, name_profile_file
     from isocompute.planner.findings import derive_findings
+    from isocompute.planner.policies.profile_policies import measure_profile_policies
     from isocompute.planner.power import measure_strategy_power
 
     target = name_profile_file(output)
@@ -58,10 +59,11 @@ def fit(
         profile = fit_profile(source, PurePath(target).stem, entry, lam, rho, parameters or (), read, problems_with)
     findings, compared = derive_findings(profile, profile.lam), compute_frontier(profile)
     power = measure_strategy_power(profile, [x for x, _ in compared])
+    policies = measure_profile_policies(profile)
     profile.write(target)
     if json_:
         from isocompute.api.json_schema.fits import build_fit_json
 
-        print_json(build_fit_json(profile, findings, compared, power, target))
+        print_json(build_fit_json(profile, findings, compared, policies, power, target))
     else:
-        print_fit(Console(), profile, findings, compared, power, target)
+        print_fit(Console(), profile, findings, compared, policies, power, target)

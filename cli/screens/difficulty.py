@@ -7,11 +7,17 @@ import math
 from rich.console import Console
 from rich.table import Table
 
-from isocompute.cli.screens.plan import format_interval, print_line, print_note
+from isocompute.cli.screens.plan import format_compute_interval, format_interval, print_line, print_note
 from isocompute.fits.choice.compute_optimal import ComputeOptimalPolicy, PolicyAccuracy
+from isocompute.planner.budget import format_compute
 from isocompute.planner.difficulty import DifficultyStudy
 from isocompute.runners.parsing.printable import format_count
 
+POLICY_NOTE = (
+    "Policies decide while they sample, and do not know the level. Shown is the most accurate one for a mean compute "
+    "within the budget, under thresholds chosen on other problems. One for all: the fixed choice of the first table, "
+    "for up to the budget on every problem. --json gives every policy and budget."
+)
 AccuracyCells = tuple[str, str]
 
 
@@ -26,6 +32,10 @@ def print_study(console: Console, study: DifficultyStudy) -> None:
     console.print()
     console.print(build_level_table(policy))
     console.print()
+    if study.policies:
+        console.print(build_policy_table(study))
+        print_line(console, POLICY_NOTE)
+        console.print()
     for warning in study.warnings:
         print_note(console, warning)
 
@@ -65,6 +75,29 @@ def build_level_table(policy: ComputeOptimalPolicy) -> Table:
                     *format_accuracy_cells(level.by_difficulty, i),
                     format_percent_number(level.one_for_all[i]),
                 )
+    return table
+
+
+def build_policy_table(study: DifficultyStudy) -> Table:
+    """Return the table of what the most accurate policy reaches and spends by level, at every second budget."""
+    table = make_empty_table("budget", "policy", "level", "accuracy", "mean compute", "one for\nall")
+    table.columns[1].justify = "left"
+    found = study.policy
+    fixed = {level.level: level.one_for_all for level in found.levels}
+    for i in range(2, len(found.budgets), 2):
+        best = next((each for each in study.policies if each.budget == found.budgets[i]), None)
+        for part in [] if best is None else [best.whole, *best.levels]:
+            assert best is not None, "there are no parts without it"
+            is_whole = part.level is None
+            one_for_all = found.one_for_all.accuracy if part.level is None else fixed[part.level]
+            table.add_row(
+                f"{best.budget:,.0f}x" if is_whole else "",
+                best.rule if is_whole else "",
+                "all" if is_whole else str(part.level),
+                f"{format_percent_number(part.accuracy)} {format_interval(part.interval)}",
+                f"{format_compute(part.compute)} {format_compute_interval(part.compute_interval)}",
+                format_percent_number(float(one_for_all[i])),
+            )
     return table
 
 

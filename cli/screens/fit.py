@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,11 @@ from isocompute.cli.screens.plan import (
     print_line,
     print_note,
 )
+from isocompute.cli.screens.policies import print_profile_policies
 from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.planner.compare import Comparison, StrategyOption
 from isocompute.planner.findings import Findings
+from isocompute.planner.policies.profile_policies import ProfilePolicy
 from isocompute.planner.power import StrategyPower
 from isocompute.planner.profile import UNKNOWN_LAMBDA_WARNING, Curve, Profile, RateEntry, VerifierRates
 from isocompute.planner.strategies.options import list_unknown_strategies, list_unplaced_strategies
@@ -40,6 +42,7 @@ def print_fit(
     profile: Profile,
     findings: Findings,
     frontier: list[tuple[float, Comparison]],
+    policies: Sequence[ProfilePolicy],
     power: StrategyPower | None,
     path: str,
 ) -> None:
@@ -68,6 +71,8 @@ def print_fit(
         print_line(console, CHEAPER_NOTE)
     if power is not None:
         print_line(console, describe_strategy_power(power))
+    if policies:
+        print_profile_policies(console, policies)
     console.print()
     if findings.plateau is not None:
         print_line(

@@ -13,11 +13,9 @@ from isocompute.figures.style import GREY, draw_two_panels, finish_axes, prepare
 from isocompute.figures.tables import check_table
 from isocompute.fits import compute_difference_interval, compute_mean_interval
 from isocompute.fits.arrays import Floats
-from isocompute.planner.costs.models import COUNTED_MODELS, price_profile_requests
-from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.policies.fixed_plans import build_fixed_frontier
-from isocompute.planner.policies.plan_policies import price_part
-from isocompute.planner.policies.prices import build_request_prices
+from isocompute.planner.policies.prices import build_profile_prices
+from isocompute.planner.policies.profile_rules import list_priced_rules
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import list_strategy_options
 
@@ -48,19 +46,17 @@ def build_policies_table(profile: Profile) -> pd.DataFrame:
         return pd.DataFrame(columns=list(POLICIES_COLUMNS))
     clusters = None if profile.clusters is None else np.array(profile.clusters)
     strata = None if profile.strata is None else np.array(profile.strata)
-    model = next(name for name, way in COUNTED_MODELS.items() if way == profile.counting)
-    prices = build_request_prices(price_profile_requests(profile, model, CostSettings()), profile.lam, profile.problems)
+    prices = build_profile_prices(profile)
     points: list[tuple[str, str, float, float, Floats]] = []
     known: dict[int, list[str]] = {}
-    for name, part in profile.measured_policies.items():
-        if part.most_verifications and prices.verification is None:
-            continue
-        spent = price_part(part, prices).mean(axis=0)
+    for rule in list_priced_rules(profile, prices):
+        name, part, spent = rule.name, rule.part, rule.compute.mean(axis=0)
         points += [
             ("policy", name, threshold, float(spent[t]), part.array[:, t])
             for t, threshold in enumerate(part.thresholds)
         ]
-        known.setdefault(part.most_verifications, []).append(name)
+        if part.hindsight is not None:
+            known.setdefault(part.most_verifications, []).append(name)
     for verifications, names in known.items():
         part = profile.measured_policies[names[0]]
         spent = float((np.array(part.hindsight) * prices.price_solution(verifications)).mean())

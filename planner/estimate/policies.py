@@ -1,27 +1,40 @@
-"""Estimation of rules that stop early, as a part of a profile: a ladder of thresholds of each rule."""
+"""Estimation of policies as a part of a profile: a ladder of thresholds of each rule."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isocompute.fits.arrays import Floats
+from isocompute.fits import Pool
+from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.policies.estimate import PolicyEstimate
+from isocompute.fits.policies.policy import VALUE
 from isocompute.planner.costs.models import price_profile_requests
 from isocompute.planner.costs.settings import CostSettings
 from isocompute.planner.estimate.pool_from_run import RunPool
 from isocompute.planner.policies.measured_rules import MeasuredRule, count_draws, measure_rules
 from isocompute.planner.policies.prices import RequestPrices, build_request_prices
+from isocompute.planner.policies.value_measurement import measure_value_rule
 from isocompute.planner.profile import PolicyPart, Profile, round_accuracies
 
 LADDER_RATIO = 1.25
 """Ratio of the mean compute of one threshold of a profile to that of the one before."""
+VALUE_LADDER_RATIO = 1.5
+"""The same for the value rule."""
+VALUE_FOLDS = 3
+"""Folds of problems from which the value rule of a profile is learnt: few, as a fit has to be quick."""
+VALUE_RATES = (0.0, 1.0, 2.0)
+"""Verifications for each solution that the value rule of a profile chooses from, for the same reason."""
+VALUE_ORDERS = 4_800
+"""Random orders of all problems together from which the value rule of a profile is estimated."""
 LADDER_DRAWS = 16
 """Random orders of each problem from which the ladder is chosen."""
 PROFILE_ORDERS = 12_800
-"""Random orders of all problems together from which a profile's policies are estimated."""
+"""Random orders of all problems together from which the other rules of a profile are estimated."""
 COUNT_DIGITS = 3
 """Decimal places of the mean numbers of solutions."""
 
@@ -38,22 +51,45 @@ def add_policies(profile: Profile, run_pool: RunPool) -> Profile:
     prices = build_request_prices(costs, profile.lam, pool.problems)
     ladders = {rule.name: choose_ladder(rule.estimate, pool.keys) for rule in measure_rules(pool, prices, LADDER_DRAWS)}
     rules = measure_rules(pool, prices, count_draws(pool.problems, PROFILE_ORDERS), thresholds=ladders)
+    if profile.independent_problems > 1:
+        rules.append(measure_value_ladder(profile, pool, prices, rules[-1].hindsight))
     return profile.model_copy(
         update={"policies": {rule.name: describe_part(rule, prices, pool.keys) for rule in rules}}
     )
 
 
-def choose_ladder(estimate: PolicyEstimate, keys: NDArray[np.uint64]) -> list[float]:
-    """Choose thresholds whose mean compute grows by `LADDER_RATIO` or more from one to the next, the last included.
+def measure_value_ladder(profile: Profile, pool: Pool, prices: RequestPrices, hindsight: Floats) -> MeasuredRule:
+    """Measure the value rule at a ladder of prices, each problem under a model that was learnt on other problems."""
+    clusters = None if profile.clusters is None else np.array(profile.clusters)
+    draws = count_draws(pool.problems, VALUE_ORDERS)
+    rule = measure_value_rule(
+        pool, prices, hindsight, draws, clusters=clusters, parts=VALUE_FOLDS, rates=VALUE_RATES, has_one_rate=True
+    )
+    ladder = choose_ladder(rule.estimate, pool.keys, VALUE_LADDER_RATIO)
+    places = np.flatnonzero(np.isin(rule.estimate.thresholds, ladder))
+    return replace(rule, estimate=select_thresholds(rule.estimate, places))
+
+
+def select_thresholds(estimate: PolicyEstimate, places: Ints) -> PolicyEstimate:
+    """Return an estimate under some of its thresholds."""
+    columns: dict[str, Any] = {
+        name: value[..., places] for name, value in vars(estimate).items() if isinstance(value, np.ndarray)
+    }
+    return replace(estimate, **columns)
+
+
+def choose_ladder(estimate: PolicyEstimate, keys: NDArray[np.uint64], ratio: float = LADDER_RATIO) -> list[float]:
+    """Choose thresholds whose mean compute grows by a ratio or more from one to the next, the last included.
 
     Args:
         estimate: a rule under all of its thresholds.
         keys: (P,) keys of the problems.
+        ratio: the ratio, > 1.
     """
     compute = average_problems(estimate.compute, keys)
     chosen = [len(compute) - 1]
     for at in range(len(compute) - 2, -1, -1):
-        if compute[at] * LADDER_RATIO <= compute[chosen[-1]] * (1 + 1e-9):
+        if compute[at] * ratio <= compute[chosen[-1]] * (1 + 1e-9):
             chosen.append(at)
     return [float(estimate.thresholds[at]) for at in reversed(chosen)]
 
@@ -67,7 +103,6 @@ def describe_part(rule: MeasuredRule, prices: RequestPrices, keys: NDArray[np.ui
     """Return a measured rule as a part of a profile, rounded."""
     estimate, each = rule.estimate, rule.verifications
     goes_along = np.allclose(estimate.verifications, each * estimate.solutions)
-    hindsight = np.maximum(rule.hindsight / prices.price_solution(each), 1)
     errors = np.sqrt(np.sort(estimate.accuracy_error**2, axis=0).sum(axis=0)) / len(estimate.accuracy)
     return PolicyPart(
         parameter=rule.parameter,
@@ -77,11 +112,18 @@ def describe_part(rule: MeasuredRule, prices: RequestPrices, keys: NDArray[np.ui
         error=round(float(errors.max()), 6),
         compute=[round_count(x) for x in average_problems(estimate.compute, keys)],
         percentile_95=[round_count(x) for x in estimate.compute_cost_quantile(0.95)],
-        hindsight=[round_count(x) for x in hindsight],
+        hindsight=None if rule.name == VALUE else describe_hindsight(rule, prices),
         accuracy=round_accuracies(estimate.accuracy),
         solutions=[[round_count(x) for x in row] for row in estimate.solutions],
         verifications=None if goes_along else [[round_count(x) for x in row] for row in estimate.verifications],
+        answer_model=rule.answer_model,
     )
+
+
+def describe_hindsight(rule: MeasuredRule, prices: RequestPrices) -> list[float]:
+    """Return hindsight's compute on each problem as a number of solutions, rounded."""
+    solutions = np.maximum(rule.hindsight / prices.price_solution(rule.verifications), 1)
+    return [round_count(x) for x in solutions]
 
 
 def round_count(value: float) -> float:

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isocompute.fits import compute_difference_interval, compute_t_interval, split_folds
-from isocompute.fits.arrays import Floats, Ints
+from isocompute.fits import compute_difference_interval, compute_t_interval
+from isocompute.fits.arrays import Floats
 from isocompute.fits.choice.cost_error import measure_frontier_slope
-from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN
 from isocompute.fits.groups import compute_cluster_values
 from isocompute.planner.compare import ConfidenceInterval, ExpectedAccuracies, StrategyOption
 from isocompute.planner.costs.models import RequestCosts
-from isocompute.planner.plan_choice import CHOICE_SPLITS
-from isocompute.planner.policies.prices import RequestPrices, build_request_prices
-from isocompute.planner.profile import PolicyPart, Profile
+from isocompute.planner.policies.prices import build_request_prices
+from isocompute.planner.policies.profile_rules import list_priced_rules
+from isocompute.planner.profile import Profile
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,8 @@ class PolicyOption:
         most_verifications: verifications of each of them.
         compute: mean compute, in x, each problem under a threshold chosen on others.
         compute_interval: its 95 % interval over problems.
-        percentile_95: 95th percentile of compute over problems and orders; that by completion tokens, scaled with the
-            mean, under other cost models.
+        percentile_95: 95th percentile of compute over problems and orders, the mean over the chosen thresholds; that by
+            completion tokens, scaled with the mean, under other cost models.
         accuracy: that of the recommendation to expect on new problems, less `gap`.
         gap: accuracy of the recommendation minus that of the policy, on the measured problems. The recommendation was
             chosen on them and the policy was not, so that chance favours the recommendation.
@@ -79,17 +78,11 @@ def list_plan_policies(
     strata = None if profile.strata is None else np.array(profile.strata)
     measured = measure_option(expected, recommendation)
     options = []
-    for name, part in profile.measured_policies.items():
-        if part.most_verifications and prices.verification is None:
+    for rule in list_priced_rules(profile, prices):
+        scored = rule.score_budget(x)
+        if scored is None:
             continue
-        compute = price_part(part, prices)
-        whole = choose_position(part.array, compute, x)
-        if whole is None:
-            continue
-        positions = choose_positions(part.array, compute, x, clusters)
-        accuracy, spent = (
-            np.take_along_axis(column, positions, axis=1).mean(axis=1) for column in (part.array, compute)
-        )
+        part, compute, accuracy, spent = rule.part, rule.compute, scored.accuracy, scored.compute
         mean = float(spent.mean())
         # What a dearer policy would have to give up is what it gains along its thresholds, problem by problem.
         order = np.argsort(compute.mean(axis=0), kind="stable")
@@ -100,14 +93,14 @@ def list_plan_policies(
         gap = float((measured - accuracy).mean())
         options.append(
             PolicyOption(
-                rule=name,
+                rule=rule.name,
                 parameter=part.parameter,
-                threshold=part.thresholds[whole],
+                threshold=scored.threshold,
                 most_solutions=part.most_solutions,
                 most_verifications=part.most_verifications,
                 compute=mean,
                 compute_interval=(float(bottom), float(top)),
-                percentile_95=part.percentile_95[whole] * float(compute[:, whole].mean()) / part.compute[whole],
+                percentile_95=scored.percentile_95,
                 accuracy=float(np.clip(recommendation.accuracy - gap, 0, 1)),
                 gap=gap,
                 gap_interval=(float(low), float(high)),
@@ -115,45 +108,6 @@ def list_plan_policies(
             )
         )
     return sorted(options, key=lambda option: (-option.accuracy, option.compute))
-
-
-def price_part(part: PolicyPart, prices: RequestPrices) -> Floats:
-    """Return (P, T) the mean compute of a rule on each problem, in x."""
-    compute = part.sampled * prices.solution[:, None]
-    if part.most_verifications and prices.verification is not None:
-        compute = compute + part.verified * prices.verification[:, None]
-    return np.asarray(compute)
-
-
-def choose_position(accuracy: Floats, compute: Floats, budget: float) -> int | None:
-    """Return the cheapest threshold within the equivalence margin of the most accurate one within a mean budget.
-
-    Args:
-        accuracy: (n, T) on the problems to choose on.
-        compute: (n, T) likewise, in x.
-        budget: mean compute, in x.
-
-    Returns:
-        Its position; None if even the cheapest costs more than the budget.
-
-    Example:
-        >>> choose_position(np.array([[0.4, 0.698, 0.7, 0.8]]), np.array([[1.0, 3.0, 5.0, 9.0]]), 6)
-        1
-    """
-    reached, cost = accuracy.mean(axis=0), compute.mean(axis=0)
-    is_within = cost <= budget * (1 + 1e-9)
-    if not is_within.any():
-        return None
-    near = is_within & (reached >= reached[is_within].max() - EQUIVALENCE_MARGIN)
-    return int(np.where(near, cost, np.inf).argmin())
-
-
-def choose_positions(accuracy: Floats, compute: Floats, budget: float, clusters: Ints | None) -> Ints:
-    """Return (P, splits) the threshold of each problem, chosen on problems of other folds, see `choose_position`."""
-    folds = split_folds(len(accuracy), splits=CHOICE_SPLITS, clusters=clusters)
-    found = [choose_position(accuracy[train], compute[train], budget) for train in folds.train]
-    taken = np.array([int(compute.mean(axis=0).argmin()) if at is None else at for at in found])
-    return np.stack([taken[held] for held in folds.test.T])
 
 
 def measure_option(expected: ExpectedAccuracies, option: StrategyOption) -> Floats:

@@ -66,8 +66,8 @@ class PolicyRow:
         full_plan: the best fixed plan at the compute of the rule's full budget.
         gain_full, gain_full_interval: accuracy minus that plan's.
         hindsight_saving: saving over the full budget of who knows, in each order, when to stop with the same answer.
-        hindsight_share, hindsight_interval: the part of that saving that the rule reaches; None if there is nothing to
-            save.
+        hindsight_share, hindsight_interval: the part of that saving that the rule reaches; above 1 it stops earlier,
+            with other answers. None if there is nothing to save.
     """
 
     rule: str

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isocompute.fits.arrays import Floats, Ints
-from isocompute.planner.costs.models import RequestCosts
+from isocompute.planner.costs.models import COUNTED_MODELS, RequestCosts, price_profile_requests
+from isocompute.planner.costs.settings import CostSettings
+from isocompute.planner.profile import Profile
 
 if TYPE_CHECKING:  # it loads pandas, which a plan does not need
     from isocompute.planner.estimate.pool_from_run import RunPool
@@ -62,6 +64,12 @@ def build_request_prices(costs: RequestCosts, lam: float | None, problems: int) 
     if verification is None or measured is None or not np.isclose(measured, lam, rtol=1e-6, atol=0):
         return RequestPrices(each, lam * each, lam)
     return RequestPrices(each, verification / solution.mean(), lam)
+
+
+def build_profile_prices(profile: Profile) -> RequestPrices:
+    """Return the cost of requests on each problem of a profile, by its own way of counting tokens."""
+    model = next(name for name, way in COUNTED_MODELS.items() if way == profile.counting)
+    return build_request_prices(price_profile_requests(profile, model, CostSettings()), profile.lam, profile.problems)
 
 
 def measure_lengths(pool: RunPool, prices: RequestPrices) -> Floats | None:

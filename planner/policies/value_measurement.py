@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from isocompute.fits.arrays import Floats, Ints
 from isocompute.fits.policies.estimate import PolicyEstimate, price_by_problem
 from isocompute.fits.policies.orders import draw_orders
 from isocompute.fits.policies.policy import VALUE
-from isocompute.fits.policies.value_fit import fit_value_model
+from isocompute.fits.policies.value_fit import RATES, fit_value_model
 from isocompute.fits.policies.value_model import ValueModel
 from isocompute.fits.policies.value_rule import estimate_value_rule
 from isocompute.planner.policies.measured_rules import (
@@ -37,6 +37,9 @@ def measure_value_rule(
     width: int = 1,
     clusters: Ints | None = None,
     report: Callable[[float], None] = lambda share: None,
+    parts: int = 5,
+    rates: Sequence[float] = RATES,
+    has_one_rate: bool = False,
 ) -> MeasuredRule:
     """Measure the value rule: each problem under a model that was learnt on problems of other folds.
 
@@ -51,20 +54,27 @@ def measure_value_rule(
         width: solutions sampled side by side.
         clusters: (P,) cluster of each problem; None if each is its own.
         report: function that is called with the share of the work that is done.
+        parts: number of folds.
+        rates: verifications for each solution to choose from.
+        has_one_rate: whether the models of all folds verify as much as the model of all problems. This takes a fraction
+            of the time, and all problems then take part in the choice of one number among `rates`.
     """
     lam = prices.lam if pool.verdicts is not None else None
     most = pool.solutions if lam is None else pool.verified_solutions
     used = pool if lam is not None else Pool(pool.answers, pool.gold, keys=pool.keys)
-    folds = split_folds(pool.problems, splits=1, clusters=clusters)
-    parts, places = [], []
-    for i, (train, test) in enumerate(zip(folds.train, folds.test, strict=True)):
-        model = fit_value_model(used.select_problems(np.flatnonzero(train)), lam, most)
-        parts.append(estimate_with_model(used.select_problems(np.flatnonzero(test)), model, draws, most, width, lam))
-        places.append(np.flatnonzero(test))
+    model = fit_value_model(used, lam, most, rates)
+    fold_rates = (model.rate,) if has_one_rate else rates
+    # Folds are split in the order of keys, so that the order of the rows changes nothing.
+    order = np.argsort(pool.keys, kind="stable")
+    folds = split_folds(pool.problems, parts, splits=1, clusters=None if clusters is None else clusters[order])
+    estimates, places = [], []
+    for i, test in enumerate(folds.test):
         report((i + 1) / (len(folds.test) + 1))
-    found = sort_estimate(join_estimates(parts), np.concatenate(places))
+        own = fit_value_model(used.select_problems(order[~test]), lam, most, fold_rates)
+        estimates.append(estimate_with_model(used.select_problems(order[test]), own, draws, most, width, lam))
+        places.append(order[test])
+    found = sort_estimate(join_estimates(estimates), np.concatenate(places))
     estimate = price_by_problem(found, prices.solution, prices.verification if lam is not None else None)
-    model = fit_value_model(used, lam, most)
     report(1.0)
     return MeasuredRule(
         VALUE,

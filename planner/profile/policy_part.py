@@ -26,10 +26,13 @@ class PolicyPart(BaseModel):
         error: the largest standard error of a mean accuracy that comes from the draws.
         compute: (T,) mean compute in x, by completion tokens.
         percentile_95: (T,) 95th percentile of compute over problems and orders, likewise.
-        hindsight: (problems,) solutions of one who knows when to stop with the full budget's answer.
+        hindsight: (problems,) solutions of one who knows when to stop with the full budget's answer; None if the answer
+            is not that of a vote.
         accuracy: (problems, T).
         solutions: (problems, T) mean number of solutions.
         verifications: (problems, T) mean number of verifications; None if each solution has `most_verifications`.
+        answer_model: what the rule has learnt on all problems, as in a policy file; None if it learns nothing. Each
+            problem is measured under one that was learnt on other problems.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
@@ -40,10 +43,11 @@ class PolicyPart(BaseModel):
     error: NonNegativeNumber = 0.0
     compute: list[PositiveNumber]
     percentile_95: list[NonNegativeNumber]
-    hindsight: list[AtLeastOne]
+    hindsight: list[AtLeastOne] | None = None
     accuracy: list[list[float]]
     solutions: list[list[AtLeastOne]]
     verifications: list[list[NonNegativeNumber]] | None = None
+    answer_model: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _check_rectangle(self) -> PolicyPart:
@@ -53,7 +57,8 @@ class PolicyPart(BaseModel):
             rows = getattr(self, name)
             if rows is not None and to_accuracy_array(rows).shape != self.array.shape:
                 raise ValueError(f"'{name}' must have {shape[0]} numbers for each of {len(self.accuracy)} problems")
-        if {len(self.compute), len(self.percentile_95)} != set(shape) or len(self.hindsight) != len(self.accuracy):
+        known = len(self.accuracy) if self.hindsight is None else len(self.hindsight)
+        if {len(self.compute), len(self.percentile_95)} != set(shape) or known != len(self.accuracy):
             raise ValueError(
                 "'compute' and 'percentile_95' must have a number for each threshold, 'hindsight' one for each problem"
             )

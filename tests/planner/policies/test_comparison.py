@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 
 import jsonschema
 import pytest
+from rich.console import Console
 
 import isocompute as iso
 from isocompute.api.json_schema.policies import build_policies_json
 from isocompute.api.json_schema.schemas import describe_command_json
 from isocompute.api.policies import PoliciesResult
+from isocompute.cli.screens.policies import print_policies
 from isocompute.errors import BudgetError, ConfigError, DataError
 from isocompute.fits.policies.value_model import ValueModel
 from isocompute.planner.budget import Budget
@@ -150,6 +153,14 @@ def test_the_command_prints_both_savings_and_writes_the_file(command, run_path, 
     assert "of hindsight" in ended.out
     policy = read_policy_file(str(path))
     assert (policy.rule, policy.measured.width) == ("certain", 3)
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_no_cell_is_cut(study, width):
+    screen = Console(width=width, file=io.StringIO())
+    print_policies(screen, study.compare(PolicyGoal(4.0)))
+    assert "value" in screen.file.getvalue()
+    assert "…" not in screen.file.getvalue()
 
 
 def test_the_command_refuses_a_rule_without_a_file(refused, run_path):
