@@ -54,11 +54,12 @@ def test_every_solution_is_of_one_kind(rows, has_answers):
         if row["correct"]:
             return "right"
         if row["answer"] is not None or not has_answers:
-            return "wrong"
+            return "ungraded" if row["correct"] is None else "wrong"
         return "truncated" if row["finish_reason"] == "length" else "unread"
 
     frame = pd.DataFrame(rows, columns=["answer", "correct", "finish_reason", "status"])
     counts = count_solution_kinds(frame, has_answers)
+    assert ("ungraded" in counts) == any(row["correct"] is None and row["status"] == "ok" for row in rows)
     assert counts == {name: sum(kind(row) == name for row in rows) for name in counts}
     assert sum(counts.values()) == len(rows)
 
