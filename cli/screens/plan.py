@@ -32,8 +32,8 @@ from isocompute.planner.strategies.registry import describe_strategy, is_known_s
 EXPECTED_NOTE = "Expected: on new problems. It is what was measured, shrunk towards what is usual in simulated tasks."
 INTERPOLATED_NOTE = "* A size that was not run: interpolated in log N between the sizes that were."
 POLICIES_NOTE = (
-    "Policies stop early, at a threshold chosen on other problems; the one shown is for new problems. Saves: compute of "
-    "the recommended one over the mean. They are no rows of the table above, and have no P(best). "
+    "Policies stop early, at a threshold chosen on other problems; the one shown is for new problems. Saves: compute "
+    "of the recommended one over the mean. They are no rows of the table above, and have no P(best). "
     "`isocompute policies RUN` compares them."
 )
 CHEAPER_NOTE = (
