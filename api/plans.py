@@ -69,19 +69,19 @@ class PlanResult(Result):
         """The limits on the length of solutions; None without ``cap=True``."""
         return None if self._caps is None else CapResult(self._caps)
 
-    def write_sweep(self, path: str | os.PathLike[str]) -> None:
-        """Write the sweep file that carries out the recommendation, as ``plan --emit`` does.
+    def write_advice(self, path: str | os.PathLike[str]) -> None:
+        """Write what carries out the plan, as ``plan --emit`` does: a sweep file, or the file of its best policy.
 
         Args:
-            path: a new file, in .yaml.
+            path: a new file, in .yaml for the recommendation's sweep, or in .json for the most accurate policy.
 
         Raises:
-            ConfigError: it has another ending, or no sweep carries out the strategy.
+            ConfigError: it has another ending, no sweep carries out the strategy, or the profile has no policy.
             DataError: it exists already, or cannot be written.
         """
-        from isocompute.serving.emitting import write_plan_sweep
+        from isocompute.serving.emitting import write_advice
 
-        write_plan_sweep(self._plan, self._plan.findings.profile, path)
+        write_advice(self._plan, self._plan.findings.profile, path)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the strategies at the budget, the recommended one first.

@@ -1,4 +1,4 @@
-"""The sweep file that carries out a plan's advice."""
+"""The file that carries out a plan's advice: of a sweep, or of a policy."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import yaml
 from isocompute.errors import ConfigError, DataError
 from isocompute.planner.budget import format_compute
 from isocompute.planner.plan import Plan
+from isocompute.planner.policies.comparison import digest_problems
+from isocompute.planner.policies.policy_file import LearntOn, MeasuredPolicy, PolicyFile, write_policy_file
 from isocompute.planner.profile import ModelRecord, Profile
 from isocompute.planner.strategies.registry import is_known_strategy
 from isocompute.runners.config.sweep import build_sweep
@@ -26,36 +28,79 @@ QUESTIONS_FILE, RUN_FOLDER = "questions.csv", "runs/questions"
 """The file of problems and the run that a written sweep file names."""
 
 
-def write_plan_sweep(plan: Plan, profile: Profile, path: str | os.PathLike[str]) -> None:
-    """Write the sweep file that samples a plan's recommendation. A file that exists is never overwritten.
+def write_advice(plan: Plan, profile: Profile, path: str | os.PathLike[str]) -> None:
+    """Write what carries out a plan: the sweep file of its recommendation, or its most accurate policy.
+
+    A file that exists is never overwritten.
 
     Args:
         plan: the plan.
         profile: the profile that it was made from.
-        path: the file, in .yaml or .yml.
+        path: a sweep file, in .yaml or .yml, or a policy file, in .json.
 
     Raises:
-        ConfigError: the ending is another, or the recommendation cannot be sampled by a sweep.
+        ConfigError: the ending is another, the recommendation cannot be sampled by a sweep, or no policy was measured.
         DataError: the file exists already, or cannot be written.
     """
     place, best = os.fspath(path), plan.recommendation
-    if PurePosixPath(place).suffix.lower() == ".json":
+    ending = PurePosixPath(place).suffix.lower()
+    if ending not in (".yaml", ".yml", ".json"):
         raise ConfigError(
-            f"'{place}': a plan writes a sweep file (.yaml); a policy file is written from the run's rows: isocompute "
-            "policies RUN -o policy.json."
+            f"'{place}' must end in .yaml, for the sweep file of {best.strategy} {best.settings}, or in .json, for a "
+            "policy file."
         )
-    if PurePosixPath(place).suffix.lower() not in (".yaml", ".yml"):
-        raise ConfigError(
-            f"'{place}' must end in .yaml: the recommendation {best.strategy} {best.settings} is a fixed allocation, "
-            "and a sweep file carries it out."
-        )
-    if not is_known_strategy(best.strategy):
-        raise ConfigError(f"The strategy {best.strategy} is of another package, and no sweep file carries it out.")
     check_output_path(place)
     store = locate_store(place)
     if store.fs.exists(store.root):
         raise DataError(f"'{place}' exists already and is not overwritten; name another file.")
+    if ending == ".json":
+        write_policy_file(build_plan_policy(plan, profile), place)
+        return
+    if not is_known_strategy(best.strategy):
+        raise ConfigError(f"The strategy {best.strategy} is of another package, and no sweep file carries it out.")
     write_output(place, build_sweep_text(plan, profile).encode())
+
+
+def build_plan_policy(plan: Plan, profile: Profile) -> PolicyFile:
+    """Return the policy file of the most accurate rule that a plan shows, as the profile measured it.
+
+    Raises:
+        ConfigError: the profile has no rule within the plan's budget.
+    """
+    if not plan.policies:
+        raise ConfigError(
+            f"The profile '{profile.name}' has no policy within {format_compute(plan.budget)}; fit its run again, or "
+            "choose a larger budget."
+        )
+    option = plan.policies[0]
+    sampling = profile.sampling or {}
+    return PolicyFile(
+        rule=option.rule,
+        parameter=option.parameter,
+        threshold=option.threshold,
+        solutions=option.most_solutions,
+        verifications=option.most_verifications,
+        lam=plan.lam if option.most_verifications else None,
+        cost_model=plan.costs.model if plan.costs is not None else "tokens",
+        grader=sampling.get("grader"),
+        models=profile.models,
+        answer_model=None if option.answer_model is None else dict(option.answer_model),
+        learnt_on=LearntOn(
+            run=profile.name,
+            problems=profile.problems,
+            digest=digest_problems(profile),
+            solutions=option.most_solutions,
+            verifications=option.most_verifications,
+        ),
+        measured=MeasuredPolicy(
+            accuracy=option.accuracy,
+            compute=option.compute,
+            compute_interval=option.compute_interval,
+            percentile_95=option.percentile_95,
+            solutions=option.solutions,
+            verifications=option.verifications,
+        ),
+    )
 
 
 def build_sweep_text(plan: Plan, profile: Profile) -> str:

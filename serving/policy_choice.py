@@ -6,8 +6,9 @@ import math
 from pathlib import PurePosixPath
 
 from isocompute.errors import BudgetError, ConfigError
-from isocompute.fits.policies.policy import Policy
+from isocompute.fits.policies.policy import VALUE, Policy
 from isocompute.fits.policies.registry import STOP_RULES
+from isocompute.fits.policies.value_model import ValueModel
 from isocompute.planner.budget import format_compute
 from isocompute.planner.plan import Plan
 from isocompute.planner.policies.plan_policies import PolicyOption
@@ -33,9 +34,15 @@ def check_rule(name: str, lam: float | None, has_verifier: bool) -> None:
         ConfigError: it is not, or it verifies without a verifier or a known λ.
     """
     if name not in STOP_RULES:
-        learnt = "; others come from a file of isocompute policies RUN -o policy.json" if name == "value" else ""
-        known = ", ".join(STOP_RULES)
-        raise ConfigError(f"The policy {format_error_value(name)} is unknown here; there are: {known}{learnt}.")
+        if name == VALUE:
+            raise ConfigError(
+                "The policy value is learnt: it comes from a profile that has it, without a threshold, or from a file "
+                "of isocompute policies RUN --rule value -o policy.json."
+            )
+        raise ConfigError(
+            f"The policy {format_error_value(name)} is unknown; there are: {', '.join((*STOP_RULES, VALUE))}, and "
+            "files of isocompute policies RUN -o policy.json."
+        )
     if STOP_RULES[name].is_weighted and not has_verifier:
         raise ConfigError(f"The policy {name} verifies solutions, and no verifier is given.")
     if STOP_RULES[name].is_weighted and lam is None:
@@ -73,18 +80,30 @@ def choose_measured_policy(name: str, plan: Plan, has_verifier: bool) -> tuple[P
     Raises:
         ConfigError: the rule is unknown, cannot be carried out, or was not measured within the budget.
     """
-    check_rule(name, plan.lam, has_verifier)
     option = next((each for each in plan.policies if each.rule == name), None)
+    if name != VALUE or option is None:
+        check_rule(name, plan.lam, has_verifier)
     if option is None:
         raise ConfigError(
             f"The profile '{plan.profile_name}' has no measurement of the policy {name} within "
             f"{format_compute(plan.budget)}; give --threshold (threshold= in Python), the "
             f"{STOP_RULES[name].parameter}."
         )
+    if not can_carry_out(option, has_verifier):
+        raise ConfigError(f"The policy {name} of the profile verifies solutions, and no verifier is given.")
     lam = plan.lam if option.most_verifications else None
+    if option.answer_model is not None:
+        model = ValueModel.from_dict(option.answer_model)
+        return Policy(name, option.threshold, option.most_solutions, lam, model), option
     is_limited = STOP_RULES[name].is_limit
     most = min(option.most_solutions, math.ceil(option.threshold)) if is_limited else option.most_solutions
     return Policy(name, option.threshold, most, lam), option
+
+
+def can_carry_out(option: PolicyOption, has_verifier: bool) -> bool:
+    """Return whether a measured rule is known here, and has the verifier that it needs."""
+    is_known = option.rule in STOP_RULES or (option.rule == VALUE and option.answer_model is not None)
+    return is_known and (has_verifier or not option.most_verifications)
 
 
 def describe_policy(policy: Policy) -> str:

@@ -37,6 +37,7 @@ job. docs/costs.md says how each is priced. Several profiles of the same problem
   plan --budget '2e15 FLOPs' --profile small.json --profile large.json
   plan --budget 64x --profile runs/mine/profile.json --cap
   plan --budget 64x --profile runs/mine/profile.json --emit sweep.yaml
+  plan --budget 64x --profile runs/mine/profile.json --emit policy.json
 """
 
 
@@ -100,7 +101,11 @@ def plan(
     ] = False,
     emit: Annotated[
         str | None,
-        typer.Option(metavar="FILE.yaml", help="Write the sweep file that carries it out.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help="Write what carries it out: a sweep file (.yaml), or the most accurate policy (.json).",
+            show_default=False,
+        ),
     ] = None,
     json_: JsonOption = False,
     version: VersionOption = False,
@@ -138,9 +143,9 @@ def plan(
     measured = read_profile(profile[0])
     decision = make_priced_plan(measured, request)
     if emit is not None:
-        from isocompute.serving.emitting import write_plan_sweep
+        from isocompute.serving.emitting import write_advice
 
-        write_plan_sweep(decision, measured, emit)
+        write_advice(decision, measured, emit)
     caps = compare_caps(decision.findings.profile, decision.budget) if cap else None
     if json_:
         from isocompute.api.json_schema.plans import build_plan_json

@@ -36,8 +36,9 @@ def serve(
         str,
         typer.Option(
             metavar="NAME|FILE.json",
-            help="fixed (the plan's allocation), a rule (certain, beta, window, doubling, weighted-beta), a policy "
-            "file, off (one call), or auto: the cheapest of the allocation and the rules that the profile measured.",
+            help="fixed (the plan's allocation), a rule (certain, beta, window, doubling, weighted-beta, value), a "
+            "policy file, off (one call), or auto: the cheapest of the allocation and the rules that the profile "
+            "measured.",
         ),
     ] = "auto",
     threshold: Annotated[

@@ -38,8 +38,8 @@ def solve(
         str | None,
         typer.Option(
             metavar="RULE|FILE.json",
-            help="Decide while sampling: certain, beta, window, doubling, weighted-beta, or a policy file. Default: "
-            "the plan's fixed allocation.",
+            help="Decide while sampling: certain, beta, window, doubling, weighted-beta, value, or a policy file. "
+            "Default: the plan's fixed allocation.",
             show_default=False,
         ),
     ] = None,

@@ -138,8 +138,11 @@ def describe_next_steps(plan: Plan, profile: Profile, name: str, budget: str | N
         profile: the profile that it was made from.
         name: the profile as it was given.
         budget: the budget as it was given; None if other options had a part in the plan, which `solve` does not have.
-        written: the sweep file that was written.
+        written: the sweep file, or the policy file, that was written.
     """
+    if written is not None and written.lower().endswith(".json"):
+        words = ["isocompute", "solve", "questions.csv", "-o", "answers", "--profile", name, "--policy", written]
+        return [f"Written: {written}. To carry it out: {shlex.join(words)}"]
     if not is_known_strategy(plan.recommendation.strategy):
         return []
     if written is not None:

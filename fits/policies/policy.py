@@ -81,6 +81,11 @@ class Policy:
             return self.model.verifications if self.model.is_verifying else 0
         return int(self.stop_rule.is_weighted)
 
+    @property
+    def verifications_per_solution(self) -> float:
+        """The most verifications, over the number of solutions: fewer than of each where only leaders are verified."""
+        return float(self.verifications if self.model is None else min(self.model.rate, self.verifications))
+
     def choose_step(self, problem: SampledProblem) -> Step:
         """Return what to do next: sample, verify, or stop.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +39,8 @@ class PolicyOption:
             chosen on them and the policy was not, so that chance favours the recommendation.
         gap_interval: its 95 % interval, paired; the error of the policy's mean compute counts in it.
         saving: compute of the recommendation over that of the policy.
+        solutions, verifications: mean numbers of both at the threshold, over all solutions.
+        answer_model: what the rule has learnt on all problems, as in a policy file; None if it learns nothing.
     """
 
     rule: str
@@ -51,6 +55,9 @@ class PolicyOption:
     gap: float
     gap_interval: ConfidenceInterval
     saving: float
+    solutions: float
+    verifications: float
+    answer_model: Mapping[str, Any] | None = None
 
 
 def list_plan_policies(
@@ -91,6 +98,7 @@ def list_plan_policies(
         low, high = compute_difference_interval(gaps, strata, clusters)
         bottom, top = compute_t_interval(compute_cluster_values(spent, clusters))
         gap = float((measured - accuracy).mean())
+        at = part.thresholds.index(scored.threshold)
         options.append(
             PolicyOption(
                 rule=rule.name,
@@ -105,6 +113,9 @@ def list_plan_policies(
                 gap=gap,
                 gap_interval=(float(low), float(high)),
                 saving=recommendation.compute / mean,
+                solutions=float(part.sampled[:, at].mean()),
+                verifications=float(part.verified[:, at].mean()),
+                answer_model=part.answer_model,
             )
         )
     return sorted(options, key=lambda option: (-option.accuracy, option.compute))

@@ -58,12 +58,12 @@ class MeasuredPolicy(PolicyBlock):
     """Mean number of solutions."""
     verifications: NonNegativeNumber
     """Mean number of verifications, over all solutions."""
-    depth: NonNegativeNumber
-    """Mean number of waves, one after the other, at `width`."""
+    depth: NonNegativeNumber | None = None
+    """Mean number of waves, one after the other, at `width`; null if unknown."""
     width: Annotated[int, Field(ge=1)] = 1
     """Solutions sampled side by side in a wave."""
-    same_answer: Share
-    """Probability that the answer is that of the full budget."""
+    same_answer: Share | None = None
+    """Probability that the answer is that of the full budget; null if unknown."""
     drawing_error: NonNegativeNumber = 0.0
     """Standard error of the accuracy from the random orders alone."""
     saving_full: PositiveNumber | None = None

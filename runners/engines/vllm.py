@@ -112,7 +112,7 @@ class VLLMEngine:
             options.setdefault(
                 "max_num_batched_tokens", max(8192, options.get("max_model_len") or read_context_length(model))
             )
-        empty_library_attributes()
+        clear_library_attributes()
         try:
             self.llm = LLM(model=model, **options)
         except TypeError:
@@ -250,7 +250,7 @@ def build_safe_options(options: dict[str, Any]) -> dict[str, Any]:
     return {**options, "load_format": load_format, "trust_remote_code": False}
 
 
-def empty_library_attributes() -> None:
+def clear_library_attributes() -> None:
     """Give llvmlite's library an empty ``__dict__``, if numba has loaded it.
 
     vLLM 0.32 looks into the ``__dict__`` of every object of every loaded module. The library has none, takes the name

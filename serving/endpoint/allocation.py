@@ -29,6 +29,11 @@ class Decider(Protocol):
         """The most verifications of a solution."""
         ...
 
+    @property
+    def verifications_per_solution(self) -> float:
+        """The most verifications, over the number of solutions."""
+        ...
+
     def choose_step(self, problem: SampledProblem) -> Step:
         """Return what to do next."""
         ...
@@ -66,6 +71,11 @@ class FixedAllocation:
     def __post_init__(self) -> None:
         if self.strategy not in RULES:
             raise DataError(f"strategy must be one of {', '.join(RULES)}; got {self.strategy!r}.")
+
+    @property
+    def verifications_per_solution(self) -> float:
+        """V, as every solution is verified."""
+        return float(self.verifications)
 
     def choose_step(self, problem: SampledProblem) -> Step:
         """Return the solutions and verifications that are missing."""

@@ -26,7 +26,8 @@ LONGEST_DEADLINE = 86_400.0
 OFF, FIXED, AUTO, VALUE_RULE = "off", "fixed", "auto", "value"
 POLICY_NAMES = (*STOP_RULES, VALUE_RULE, FIXED, AUTO, OFF)
 """The rules, and the policies that are none: the plan's fixed allocation, the cheapest of it and the rules that the
-profile measured, and one call that is passed through. The rule ``value`` is learnt, and needs its file."""
+profile measured, and one call that is passed through. The rule ``value`` is learnt: it comes from the profile, or from
+a policy file."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from isocompute.errors import IsocomputeError
 from isocompute.fits.choice.recommendation import EQUIVALENCE_MARGIN
 from isocompute.fits.policies.policy import Policy
-from isocompute.fits.policies.registry import STOP_RULES
 from isocompute.planner.budget import Budget, format_compute
 from isocompute.planner.costs.request import build_request
 from isocompute.planner.costs.usage import measure_usage
@@ -25,7 +24,7 @@ from isocompute.serving.endpoint.allocation import Decider, FixedAllocation
 from isocompute.serving.endpoint.errors import ApiError
 from isocompute.serving.endpoint.ledger import Prices
 from isocompute.serving.endpoint.options import AUTO, FIXED, OFF, Options
-from isocompute.serving.policy_choice import build_policy, choose_measured_policy
+from isocompute.serving.policy_choice import build_policy, can_carry_out, choose_measured_policy
 
 MOST_PLANS = 256
 """Plans that are kept; a budget is rounded down to three digits, so that few are made."""
@@ -185,7 +184,7 @@ class PlanBook:
         """Return the cheapest of the allocation and the measured rules, within half a point of the most accurate."""
         options = [self.describe_allocation(plan)]
         for option in plan.policies:
-            if option.rule in STOP_RULES and (not option.most_verifications or "verifier" in self.roles):
+            if can_carry_out(option, "verifier" in self.roles):
                 options.append(self.describe_measured(option.rule, plan))
         known = [option for option in options if option.accuracy is not None and option.mean is not None]
         if not known:
@@ -249,7 +248,7 @@ class PlanBook:
         return self._build_spending(replace(policy, solutions=most), None, None, [note])
 
     def _build_spending(self, policy: Policy, mean: float | None, accuracy: float | None, notes: list[str]) -> Spending:
-        most = compute_most(policy.solutions, policy.verifications, self.profile.lam)
+        most = compute_most(policy.solutions, policy.verifications_per_solution, self.profile.lam)
         name = f"{policy.rule} {policy.threshold:g} within S={policy.solutions}"
         return Spending(policy, name, most, mean, accuracy, tuple(notes))
 
@@ -272,12 +271,12 @@ class PlanBook:
         if self.choose_policy(options) != OFF:
             spending = self.make_spending(self.make_plan(round_options(options)), options)
         decider, tokens = spending.decider, self.read_prices().tokens
-        S, V = decider.solutions, decider.verifications
+        S, V = decider.solutions, decider.verifications_per_solution
         limits = {
             role: model.model_dump().get("settings", {}).get("max_tokens")
             for role, model in self.profile.models.items()
         }
-        calls = f"{S + S * V} calls ({S} solutions, {S * V} verifications)"
+        calls = f"{S + S * V:.0f} calls ({S} solutions, {S * V:.0f} verifications)"
         longest = {role: limit for role, limit in limits.items() if limit}
         lines = [
             f"A request without options of its own: {spending.name}, budget {self.defaults.budget.text}.",

@@ -14,7 +14,7 @@ from isocompute.planner.policies.policy_file import PolicyFile, read_policy_file
 from isocompute.planner.profile import Profile, read_profile
 from isocompute.runners.grading.registry import GRADERS
 from isocompute.runners.prompts import load_prompt
-from isocompute.serving.endpoint.options import AUTO, POLICY_NAMES
+from isocompute.serving.endpoint.options import AUTO, POLICY_NAMES, VALUE_RULE
 from isocompute.serving.endpoint.plans import Defaults
 from isocompute.serving.endpoint.prompting import SAMPLING_FIELDS, RoleSettings
 from isocompute.serving.policy_choice import is_policy_file
@@ -102,7 +102,7 @@ def build_serve_settings(
         device: the device of budgets in GPU-hours.
         batch: requests that are decoded together.
         host: where to listen.
-        grader: name of the grader; that of the policy file, or `DEFAULT_GRADER`, if it is not given.
+        grader: name of the grader; that of the policy file, of the profile, or `DEFAULT_GRADER`, if it is not given.
         limits: the other fields of `ServeSettings`.
 
     Raises:
@@ -116,15 +116,25 @@ def build_serve_settings(
         raise ConfigError("The solver needs a server: --url solver=http://localhost:8000/v1.")
     policy_file = read_policy_file(policy) if is_policy_file(policy) else None
     policy = policy if policy_file is None else policy_file.rule
-    if policy not in POLICY_NAMES or (policy == "value" and policy_file is None):
+    if policy not in POLICY_NAMES:
         raise ConfigError(f"The policy '{policy}' is unknown; there are {', '.join(POLICY_NAMES)}, and policy files.")
+    if policy == VALUE_RULE and policy_file is None and VALUE_RULE not in measured.measured_policies:
+        raise ConfigError(
+            f"The profile '{profile}' does not have the rule value; fit its run again, or give a file of isocompute "
+            "policies RUN --rule value -o policy.json."
+        )
     if threshold is not None and (policy not in STOP_RULES or policy_file is not None):
         raise ConfigError("A threshold belongs to a rule; name one with --policy.")
-    verifies = policy_file.verifications if policy_file is not None else policy.startswith("weighted")
+    if policy_file is not None:
+        verifies = policy_file.verifications > 0
+    elif policy == VALUE_RULE:
+        verifies = measured.measured_policies[policy].most_verifications > 0
+    else:
+        verifies = policy in STOP_RULES and STOP_RULES[policy].is_weighted
     if verifies and "verifier" not in servers:
         raise ConfigError(f"The policy {policy} verifies; give the verifier's server: --url verifier=http://….")
     learnt_grader = None if policy_file is None or policy_file.grader is None else policy_file.grader.partition("/")[0]
-    grader = grader or learnt_grader or DEFAULT_GRADER
+    grader = grader or learnt_grader or (measured.sampling or {}).get("grader") or DEFAULT_GRADER
     GRADERS.find(grader)
     most = Budget.parse(most_budget).to_solutions(None)
     named = {role: names[0] for role, names in split_roles(models, "--model", "NAME").items()}

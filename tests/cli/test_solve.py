@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from isocompute.fits.policies.policy import SampledProblem
+from isocompute.planner.policies.policy_file import read_policy_file
 from isocompute.planner.profile import read_profile
 from isocompute.runners.config.sweep import read_sweep
 from isocompute.runners.storage.run import Run
@@ -125,7 +127,23 @@ def test_a_plan_writes_no_sweep_file_over_another(refused, tmp_path):
     arguments = ("plan", "--budget", "8x", "--profile", "lab-both-small", "--emit")
     assert refused(*arguments, path) == f"'{path}' exists already and is not overwritten; name another file."
     assert path.read_text() == "mine"
-    assert refused(*arguments, tmp_path / "policy.json").endswith("isocompute policies RUN -o policy.json.")
+    assert "must end in .yaml" in refused(*arguments, tmp_path / "policy.txt")
+
+
+def test_a_plan_writes_its_most_accurate_policy(command, refused, tmp_path):
+    path, arguments = tmp_path / "policy.json", ("plan", "--budget", "50x", "--profile", "lab")
+    shown = json.loads(command(*arguments, "--json").out)["policies"]
+    ended = command(*arguments, "--emit", path)
+    assert ended.out.splitlines()[-1].endswith(f"--policy {path}")
+    policy = read_policy_file(str(path))
+    best = max(shown, key=lambda each: each["accuracy"])
+    assert (policy.rule, policy.threshold) == (best["rule"], best["threshold"])
+    assert policy.measured.compute == pytest.approx(best["compute"])
+    assert policy.to_policy().choose_step(SampledProblem([])).solutions > 0
+    assert policy.measured.same_answer is None  # a profile does not hold it
+    assert "within 1x" in refused(
+        "plan", "--budget", "1x", "--profile", "llama-3.1-8b-math", "--emit", tmp_path / "b.json"
+    )
 
 
 def test_a_profile_of_means_gives_a_sweep_file_to_fill_in(command, tmp_path):

@@ -297,6 +297,13 @@ def test_the_value_rule_goes_on_after_a_stop_and_says_how_probably_it_is_right(a
     assert resumed.sampled == whole.sampled - 11
 
 
+def test_the_value_rule_of_a_profile_is_carried_out(ask, scripted, lab_profile):
+    solved = solve_questions(ask("32x", policy="value"), load=scripted())
+    assert solved.strategy == "value"
+    assert solved.expected_compute == pytest.approx(32, rel=0.6)
+    assert all(0 < each.p_right < 1 for each in solved.answers if each.answer is not None)
+
+
 def test_a_rule_without_a_measurement_needs_a_threshold(ask, scripted, lab_profile):
     unmeasured = lab_profile.model_copy(update={"policies": {}})
     with pytest.raises(ConfigError, match="no measurement of the policy beta within 8x; give --threshold"):
@@ -357,8 +364,8 @@ def test_a_strategy_without_its_models_is_replaced_by_the_next_best(ask, scripte
     [
         ({"budget": "0.5x"}, BudgetError, "does not pay for one solution"),
         ({"budget": "2x", "policy": "weighted-beta", "threshold": 0.9}, BudgetError, "one solution of the policy"),
-        ({"policy": "magic"}, ConfigError, "The policy 'magic' is unknown here; there are: certain, beta"),
-        ({"policy": "value"}, ConfigError, "others come from a file of isocompute policies RUN -o policy.json"),
+        ({"policy": "magic"}, ConfigError, "The policy 'magic' is unknown; there are: certain, beta"),
+        ({"policy": "value", "threshold": 0.1}, ConfigError, "from a profile that has it, without a threshold"),
         ({"policy": "none.json"}, ConfigError, "has its own budget and threshold"),
         ({"threshold": 0.9}, ConfigError, "belongs to a policy"),
         ({"config": None}, ConfigError, "does not say with which models"),

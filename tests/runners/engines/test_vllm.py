@@ -102,10 +102,10 @@ def test_vllm_can_scan_the_library_of_numba(need):
     need("vllm")
     from llvmlite.binding import ffi
 
-    from isocompute.runners.engines.vllm import empty_library_attributes
+    from isocompute.runners.engines.vllm import clear_library_attributes
 
     ffi.lib._fntab.pop("__dict__", None)
     assert not isinstance(vars(ffi.lib), dict)  # the fault: vLLM calls .get of it
-    empty_library_attributes()
+    clear_library_attributes()
     assert vars(ffi.lib) == {}
     assert ffi.lib.LLVMPY_GetVersionInfo is not None

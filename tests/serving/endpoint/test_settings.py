@@ -27,7 +27,7 @@ VERIFIER = f"verifier={URL}"
         ([f"scorer={URL}", URL], {}, ConfigError, "not supported"),
         ([f"judge={URL}", URL], {}, ConfigError, "role 'judge'"),
         ([URL], {"policy": "best"}, ConfigError, "unknown"),
-        ([URL], {"policy": "value"}, ConfigError, "policy files"),
+        ([URL], {"policy": "value"}, ConfigError, "verifier's server"),
         ([URL], {"policy": "missing.json"}, DataError, "no policy file"),
         ([URL], {"policy": "fixed", "threshold": 0.9}, ConfigError, "belongs to a rule"),
         ([URL], {"policy": "weighted-beta"}, ConfigError, "verifier's server"),
@@ -157,6 +157,16 @@ def test_a_dry_run_says_what_a_request_costs_and_serves_nothing(command):
     assert lines[0].startswith("A request without options of its own: fused S=7 V=1")
     assert "at most, with texts as long as they may be: 35.3x, 2,520 completion tokens, 14 calls" in lines[1]
     assert "on average: 14.5x, 1,033 completion tokens" in lines[3]
+
+
+def test_the_value_rule_comes_from_the_profile():
+    settings = build_serve_settings("lab", [URL, VERIFIER], policy="value", budget="50x")
+    whole = spend(PlanBook(settings.profile, settings.urls, settings.defaults, settings.policy_file))
+    assert whole.decider.model is not None
+    assert whole.mean < 50 < whole.most
+    assert settings.grader == "boxed-number"  # as the profile's run was graded
+    with pytest.raises(ConfigError, match="does not have the rule value"):
+        build_serve_settings("llama-3.1-8b-math", [URL, VERIFIER], policy="value")
 
 
 def test_a_dry_run_of_a_rule_tells_its_mean_and_its_most_apart(command):
