@@ -138,7 +138,7 @@ def test_fit_says_what_it_found_and_where_it_put_it(command, written_run, tmp_pa
     found = finite(command("fit", written_run, "-o", tmp_path / "again.json", "--json").out)
     keys = {"profile", "problems", "lambda", "lambdas", "plateau", "plateau_interval", "crossover", "crossovers"}
     keys |= {"verifier", "laws", "frontier", "trust", "drawn_error", "warnings", "counting", "rhos", "searches"}
-    keys |= {"power", "odds_exponent", "schema_version", "laws_by_strategy", "published_note"}
+    keys |= {"power", "odds_exponent", "schema_version", "laws_by_strategy", "published_note", "policies"}
     assert keys == set(found)
     power = found["power"]
     told = (

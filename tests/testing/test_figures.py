@@ -30,6 +30,11 @@ class TestCaps(FigureSuite):
     panels = 2
 
 
+class TestPolicies(FigureSuite):
+    entry = FIGURES["policies"]
+    panels = 2
+
+
 def test_no_figure_of_a_profile_is_left_out():
-    tested = [suite.entry for suite in (TestFigure1, TestFrontiers, TestDifficulty, TestCaps)]
+    tested = [suite.entry for suite in (TestFigure1, TestFrontiers, TestDifficulty, TestCaps, TestPolicies)]
     assert [FIGURES[name] for name in FIGURES.own if FIGURES[name].needs != "search"] == tested
