@@ -41,8 +41,8 @@ class AnswerModel:
     Example:
         >>> model = AnswerModel(np.array([[1, 1, 0.2, 1, 4, 1, 1, 4, 1.0]]), read=1.0)
         >>> right, unseen = model.compute_right_probabilities(votes=[2, 2], yes=[2, 0], no=[0, 2])
-        >>> right.round(2).tolist(), round(unseen, 2)
-        ([0.94, 0.01], 0.05)
+        >>> right.round(3).tolist(), round(unseen, 3)
+        ([0.945, 0.009], 0.045)
     """
 
     table: Floats
