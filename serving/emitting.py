@@ -93,7 +93,7 @@ def build_plan_policy(plan: Plan, profile: Profile) -> PolicyFile:
             verifications=option.most_verifications,
         ),
         measured=MeasuredPolicy(
-            accuracy=option.accuracy,
+            accuracy=option.measured_accuracy,
             compute=option.compute,
             compute_interval=option.compute_interval,
             percentile_95=option.percentile_95,

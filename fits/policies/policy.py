@@ -118,9 +118,9 @@ class Policy:
     def choose_answer(self, problem: SampledProblem) -> Choice:
         """Return the answer with the most votes, the largest sum of verdicts, or by "value" the highest P(right).
 
-        Ties go to the answer that was seen first.
-
-        Solutions come in random order, so that among answers with equally many votes each is first equally often.
+        Ties go to the answer that was seen first. Solutions come in random order, so each of the answers with equally
+        many votes is first equally often, as in replays, where ties are uniform. Sums of verdicts may also tie with
+        unequal votes; then the answer with more votes is first more often than in replays.
         """
         if self.model is not None:
             leader, p_right = choose_value_answer(self.model, problem.answers, problem.verdicts)

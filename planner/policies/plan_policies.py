@@ -35,6 +35,7 @@ class PolicyOption:
         percentile_95: 95th percentile of compute over problems and orders, the mean over the chosen thresholds; that by
             completion tokens, scaled with the mean, under other cost models.
         accuracy: that of the recommendation to expect on new problems, less `gap`.
+        measured_accuracy: the accuracy on the measured problems, each under a threshold chosen on others.
         gap: accuracy of the recommendation minus that of the policy, on the measured problems. The recommendation was
             chosen on them and the policy was not, so that chance favours the recommendation.
         gap_interval: its 95 % interval, paired; the error of the policy's mean compute counts in it.
@@ -52,6 +53,7 @@ class PolicyOption:
     compute_interval: ConfidenceInterval
     percentile_95: float
     accuracy: float
+    measured_accuracy: float
     gap: float
     gap_interval: ConfidenceInterval
     saving: float
@@ -110,6 +112,7 @@ def list_plan_policies(
                 compute_interval=(float(bottom), float(top)),
                 percentile_95=scored.percentile_95,
                 accuracy=float(np.clip(recommendation.accuracy - gap, 0, 1)),
+                measured_accuracy=float(accuracy.mean()),
                 gap=gap,
                 gap_interval=(float(low), float(high)),
                 saving=recommendation.compute / mean,

@@ -42,6 +42,7 @@ class Spending:
         name: its name and numbers.
         most: the most compute, in x, if every call is as long as it is on average; None if λ is unknown.
         mean: the compute on average over the profile's problems, in x; None if it was not measured.
+        calls: the number of calls on average, likewise.
         accuracy: the accuracy to expect, 0 … 1; None if it is not known.
         notes: what the client should know.
     """
@@ -50,11 +51,12 @@ class Spending:
     name: str
     most: float | None
     mean: float | None
+    calls: float | None
     accuracy: float | None
     notes: tuple[str, ...] = ()
 
 
-SINGLE_CALL = Spending(FixedAllocation("sc", 1), OFF, 1.0, 1.0, None)
+SINGLE_CALL = Spending(FixedAllocation("sc", 1), OFF, 1.0, 1.0, 1.0, None)
 """One call, that is passed through."""
 
 
@@ -178,7 +180,8 @@ class PlanBook:
         trust = self.profile.odds_exponent or 1.0
         decider = FixedAllocation(best.strategy, S, V, trust)
         most = compute_most(S, V, self.profile.lam)
-        return Spending(decider, f"{best.strategy} {best.settings}", most, best.compute, plan.expected_accuracy)
+        name, calls = f"{best.strategy} {best.settings}", float(S + S * V)
+        return Spending(decider, name, most, best.compute, calls, plan.expected_accuracy)
 
     def choose_cheapest(self, plan: Plan) -> Spending:
         """Return the cheapest of the allocation and the measured rules, within half a point of the most accurate."""
@@ -218,7 +221,7 @@ class PlanBook:
         policy = build_policy(rule, 1.0 if threshold is None else threshold, plan.budget, lam, has_verifier)
         if threshold is None:  # `certain`, whose threshold is the full budget
             policy = replace(policy, threshold=float(policy.solutions))
-        return self._build_spending(policy, None, None, notes)
+        return self._build_spending(policy, None, None, None, notes)
 
     def describe_measured(self, rule: str, plan: Plan) -> Spending:
         """Return a rule at the profile's threshold for a mean budget.
@@ -227,7 +230,8 @@ class PlanBook:
             ConfigError: it cannot be carried out.
         """
         policy, option = choose_measured_policy(rule, plan, "verifier" in self.roles)
-        return self._build_spending(policy, option.compute, option.accuracy, [])
+        calls = option.solutions + option.verifications
+        return self._build_spending(policy, option.compute, calls, option.accuracy, [])
 
     def describe_file(self, file: PolicyFile, plan: Plan) -> Spending:
         """Return the policy of a file, with no more solutions than the plan's budget pays for.
@@ -243,14 +247,18 @@ class PlanBook:
             )
         most = max(1, math.floor(plan.budget * (1 + 1e-12)))
         if most >= policy.solutions:
-            return self._build_spending(policy, file.measured.compute, file.measured.accuracy, [])
+            measured = file.measured
+            calls = measured.solutions + measured.verifications
+            return self._build_spending(policy, measured.compute, calls, measured.accuracy, [])
         note = f"The policy was measured with at most {policy.solutions} solutions; the budget pays for {most}."
-        return self._build_spending(replace(policy, solutions=most), None, None, [note])
+        return self._build_spending(replace(policy, solutions=most), None, None, None, [note])
 
-    def _build_spending(self, policy: Policy, mean: float | None, accuracy: float | None, notes: list[str]) -> Spending:
+    def _build_spending(
+        self, policy: Policy, mean: float | None, calls: float | None, accuracy: float | None, notes: list[str]
+    ) -> Spending:
         most = compute_most(policy.solutions, policy.verifications_per_solution, self.profile.lam)
         name = f"{policy.rule} {policy.threshold:g} within S={policy.solutions}"
-        return Spending(policy, name, most, mean, accuracy, tuple(notes))
+        return Spending(policy, name, most, mean, calls, accuracy, tuple(notes))
 
     def read_prices(self) -> Prices:
         """Return what the tokens of each role cost, from the profile."""
@@ -285,12 +293,12 @@ class PlanBook:
         if "solver" in longest and ("verifier" in longest or not V):
             amounts = self._describe_amounts(S, S * V, longest)
             lines.insert(1, f"  at most, with texts as long as they may be: {amounts}, {calls}")
-        if spending.mean is None or spending.most is None:
+        if spending.mean is None or spending.calls is None:
             lines.append("  on average: unknown, since the profile holds no measurement of this policy")
+        elif spending.calls == S + S * V:
+            lines.append(f"  on average: {self._describe_amounts(S, S * V, tokens)}, {spending.calls:.0f} calls")
         else:
-            share = min(spending.mean / spending.most, 1.0)
-            amounts = self._describe_amounts(share * S, share * S * V, tokens)
-            lines.append(f"  on average: {amounts}, {share * (S + S * V):.1f} calls")
+            lines.append(f"  on average: {format_compute(spending.mean)}, {spending.calls:.3g} calls")
         if spending.accuracy is not None:
             lines.append(f"  accuracy to expect: {100 * spending.accuracy:.1f} %")
         return [*lines, *(f"  {note}" for note in spending.notes)]

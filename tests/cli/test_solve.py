@@ -132,13 +132,16 @@ def test_a_plan_writes_no_sweep_file_over_another(refused, tmp_path):
 
 def test_a_plan_writes_its_most_accurate_policy(command, refused, tmp_path):
     path, arguments = tmp_path / "policy.json", ("plan", "--budget", "50x", "--profile", "lab")
-    shown = json.loads(command(*arguments, "--json").out)["policies"]
+    planned = json.loads(command(*arguments, "--json").out)
+    shown = planned["policies"]
     ended = command(*arguments, "--emit", path)
     assert ended.out.splitlines()[-1].endswith(f"--policy {path}")
     policy = read_policy_file(str(path))
     best = max(shown, key=lambda each: each["accuracy"])
     assert (policy.rule, policy.threshold) == (best["rule"], best["threshold"])
     assert policy.measured.compute == pytest.approx(best["compute"])
+    reached = planned["recommendation"]["measured_accuracy"] - best["gap"]
+    assert policy.measured.accuracy == pytest.approx(reached)  # as measured, and not as expected
     assert policy.to_policy().choose_step(SampledProblem([])).solutions > 0
     assert policy.measured.same_answer is None  # a profile does not hold it
     assert "within 1x" in refused(
