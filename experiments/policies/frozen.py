@@ -1,4 +1,4 @@
-"""Policies that were frozen on the lab's run, scored once on 200 problems that were generated afterwards.
+"""Policies that were frozen on the lab's run, scored on 200 problems that were generated afterwards.
 
     python -m experiments.policies.frozen
 

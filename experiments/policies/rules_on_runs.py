@@ -60,9 +60,10 @@ needs that is as accurate, and `full` how many times the rule's own full budget 
 ## Frozen, then scored on new problems
 
 Rules that were learnt on the lab's run, with thresholds chosen there, and fixed plans that were chosen there, all
-frozen and then scored once on data/runs/lab-fresh: 200 problems that were generated and sampled afterwards, without
-the few whose question the lab's run has as well. The pool has 64 solutions of each, each verified up to 8 times. `at`
-is the mean compute. `ahead` is the rule minus the plan on the new problems, paired.
+frozen and then scored on data/runs/lab-fresh: 200 problems that were generated and sampled afterwards, and by whose
+scores nothing was chosen, without the few whose question the lab's run has as well. The pool has 64 solutions of
+each, each verified up to 8 times. `at` is the mean compute. `ahead` is the rule minus the plan on the new problems,
+paired.
 
 {frozen}
 
