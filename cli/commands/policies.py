@@ -78,6 +78,8 @@ def policies(
     from isocompute.api.policies import DEFAULT_BUDGET, check_share
     from isocompute.cli.screens.policies import print_policies
     from isocompute.errors import ConfigError
+    from isocompute.fits.policies.policy import VALUE
+    from isocompute.fits.policies.registry import STOP_RULES
     from isocompute.planner.budget import Budget
     from isocompute.planner.costs.request import build_request
     from isocompute.planner.policies.comparison import compare_run_policies
@@ -88,6 +90,8 @@ def policies(
         raise ConfigError("Thresholds are chosen for --budget or for --same-answer; leave out one of the two.")
     if rule is not None and output is None:
         raise ConfigError("--rule names the rule of a policy file; add -o policy.json.")
+    if rule is not None and rule not in (*STOP_RULES, VALUE):
+        raise ConfigError(f"--rule must be one of {', '.join((*STOP_RULES, VALUE))}; got {rule!r:.60}.")
     if output is not None:
         check_policy_output(output)
     delta = None if same_answer is None else check_share(same_answer)

@@ -64,6 +64,8 @@ class Policy:
             raise DataError(f"solutions must be at least 1; got {self.solutions}.")
         if not np.isfinite(self.threshold):
             raise DataError(f"threshold must be a finite number; got {self.threshold}.")
+        if self.rule != VALUE and self.threshold <= 0:
+            raise DataError(f"the threshold of {self.rule!r} must be above 0; got {self.threshold:g}.")
         if self.rule == VALUE and self.threshold < 0:
             raise DataError(f"the price of {VALUE!r} must be at least 0; got {self.threshold}.")
         if self.verifications and self.lam is None:

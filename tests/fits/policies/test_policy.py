@@ -77,6 +77,7 @@ def test_no_answer_is_chosen_where_none_was_read():
     [
         ({"rule": "oracle"}, "rule must be one of"),
         ({"solutions": 0}, "solutions must be at least 1"),
+        ({"threshold": -1.0}, "must be above 0"),
         ({"threshold": float("nan")}, "threshold must be a finite number"),
         ({"rule": "weighted-beta"}, "needs λ"),
     ],
