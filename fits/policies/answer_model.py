@@ -33,7 +33,7 @@ class AnswerModel:
 
     Args:
         table: (K, 9) the columns `COLUMNS`: a, b, θ, ra, rb, wa, wb > 0, 0 < d < 1, and the share of the kind.
-        read: share of the verdicts that can be read, in (0, 1].
+        read: share of the verdicts that could be read, in [0, 1]; 1 where there were none.
 
     Raises:
         DataError: a wrong shape, or a parameter out of range.
@@ -58,8 +58,8 @@ class AnswerModel:
             raise DataError("the discount d must be less than 1.")
         if abs(table[:, 8].sum() - 1) > 1e-6:
             raise DataError(f"the shares of the kinds must sum to 1; got {table[:, 8].sum():g}.")
-        if not 0 < self.read <= 1:
-            raise DataError(f"the share of verdicts that can be read lie in (0, 1]; got {self.read:g}.")
+        if not 0 <= self.read <= 1:
+            raise DataError(f"the share of verdicts that can be read must lie in [0, 1]; got {self.read:g}.")
         table.setflags(write=False)
         object.__setattr__(self, "table", table)
 

@@ -26,20 +26,19 @@ def fit_answer_model(pools: Pool | Sequence[Pool], kinds: int = 3) -> AnswerMode
     """Fit the model of answers by maximum a posteriori.
 
     It maximises Σ_problems log Σ_kinds P(kind, solutions, verdicts, which answer is right), plus the log of the prior.
-    All solutions and verdicts of the pools are used. The result does not depend on how they are listed.
+    All solutions and verdicts of the pools are used. The result does not depend on how they are listed. Without any
+    parsed answer it is the prior's mode.
 
     Args:
         pools: problems whose right answers are known, with or without verdicts.
         kinds: K.
 
     Raises:
-        DataError: fewer than one kind, or no parsed answer.
+        DataError: fewer than one kind.
     """
     if kinds < 1:
         raise DataError(f"kinds must be at least 1; got {kinds}.")
     counts = _join_counts([count_answers(pool) for pool in ([pools] if isinstance(pools, Pool) else pools)])
-    if not len(counts.votes):
-        raise DataError("a model of answers needs at least one parsed answer.")
     likelihood = _Likelihood(counts)
     found = minimize(
         likelihood.compute_loss,

@@ -51,7 +51,8 @@ def fit_value_model(
             smallest of them allows.
         lam: λ; None without verdicts.
         most: solutions of the full budget; None means all of a pool.
-        rates: verifications for each solution to choose from; without verdicts or λ it is 0.
+        rates: verifications for each solution to choose from; it is 0 without λ or verdicts, and where no verdict can
+            be read.
         kinds: of the model of answers.
         seed: of the orders.
 
@@ -59,11 +60,11 @@ def fit_value_model(
         The model. The same seed and problems give the same bytes, in any order.
 
     Raises:
-        DataError: no rates, or no parsed answer.
+        DataError: no rates.
     """
     each = [_sort_problems(pool) for pool in ([pools] if isinstance(pools, Pool) else pools)]
     answers = fit_answer_model(each, kinds)
-    if lam is None or any(pool.verdicts is None for pool in each):
+    if lam is None or answers.read == 0 or any(pool.verdicts is None for pool in each):
         rates = (0.0,)
     if not len(rates):
         raise DataError("fitting the value rule needs at least one rate of verifications; got none.")

@@ -14,7 +14,7 @@ from isocompute.errors import DataError
 from isocompute.fits import Pool
 from isocompute.fits.policies.answer_counts import count_answers
 from isocompute.fits.policies.answer_model import AnswerModel
-from isocompute.fits.policies.answer_model_fit import _Likelihood, _start_parameters, fit_answer_model
+from isocompute.fits.policies.answer_model_fit import PRIOR_MODES, _Likelihood, _start_parameters, fit_answer_model
 from isocompute.fits.policies.kernels_answers import (
     add_solution,
     add_verdict,
@@ -205,7 +205,8 @@ def test_a_pool_without_verdicts_is_fitted_by_its_votes(random_pool):
         ({"table": np.ones((2, 8))}, "must have the shape"),
         ({"table": np.full((1, 9), -1.0)}, "must be positive"),
         ({"table": np.array([[1, 1, 0.1, 1, 1, 1, 1, 1, 0.5]])}, "sum to 1"),
-        ({"read": 0.0}, "read lie in"),
+        ({"read": -0.1}, "must lie in"),
+        ({"read": 1.1}, "must lie in"),
     ],
 )
 def test_bad_parameters_are_refused(change, message):
@@ -213,8 +214,11 @@ def test_bad_parameters_are_refused(change, message):
         AnswerModel(**({"table": LAB_LIKE.table, "read": 1.0} | change))
 
 
-def test_a_fit_without_answers_or_kinds_is_refused(random_pool):
-    with pytest.raises(DataError, match="parsed answer"):
-        fit_answer_model(Pool([[-1]], [0]))
+def test_a_fit_without_answers_is_the_mode_of_the_prior():
+    table = fit_answer_model(Pool([[-1]], [0]), kinds=1).table
+    assert table[0, :8] == pytest.approx(PRIOR_MODES)
+
+
+def test_a_fit_without_kinds_is_refused(random_pool):
     with pytest.raises(DataError, match="kinds must be at least 1"):
         fit_answer_model(random_pool(3, 4), kinds=0)

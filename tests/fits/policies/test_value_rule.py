@@ -172,7 +172,7 @@ def test_a_model_survives_json_and_its_numbers_are_checked():
     content = json.loads(json.dumps(MODEL.to_dict()))
     again = ValueModel.from_dict(content)
     assert again.to_dict() == MODEL.to_dict()
-    for change in ({"read": 0}, {"rate": -1}, {"gain": {}}, {"kinds": [1]}, {"kinds": None}, {"verifiable": "many"}):
+    for change in ({"read": -0.1}, {"rate": -1}, {"gain": {}}, {"kinds": [1]}, {"kinds": None}, {"verifiable": "many"}):
         with pytest.raises(DataError):
             ValueModel.from_dict(content | change)
     with pytest.raises(DataError, match="cannot be read"):
@@ -228,3 +228,11 @@ def test_a_policy_without_what_it_needs_is_refused(change, message):
     given = {"rule": "value", "threshold": 0.01, "solutions": 4, "lam": LAM, "model": MODEL} | change
     with pytest.raises(DataError, match=message):
         Policy(**given)
+
+
+def test_a_model_does_not_verify_where_no_verdict_can_be_read(odd_pool):
+    pool = odd_pool()
+    unread = Pool(pool.answers, pool.gold, np.full(pool.verdicts.shape, np.nan), np.full(pool.judged.shape, 3))
+    model = fit_value_model(unread, lam=LAM)
+    assert model.answers.read == 0
+    assert not model.is_verifying

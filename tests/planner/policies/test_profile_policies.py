@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from rich.console import Console
 
@@ -204,3 +205,18 @@ def test_the_figure_draws_its_table(fitted):
 def test_without_policies_there_is_nothing_to_draw(fitted):
     bare = fitted._profile.model_copy(update={"policies": {}})
     assert build_policies_table(bare).empty
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_run_with_few_readable_answers_and_verdicts_is_fitted(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    rows = [
+        {"problem": p, "solution": i, "answer": rng.choice([0, 1, None], p=[0.06, 0.04, 0.9]), "gold": 0, "tokens": 9,
+         "verdict": None if seed % 2 else rng.choice([True, None]), "spent": 5}
+        for p in range(5) for i in range(3)
+    ]  # fmt: skip
+    rows[0]["answer"] = 1
+    columns = {name: name for name in ("problem", "solution", "answer", "gold", "tokens", "verdict")}
+    run = iso.from_frame(pd.DataFrame(rows), **columns, verification_tokens="spent")
+    fitted = iso.fit(run, tmp_path / "mine.json")
+    assert "value" in fitted._profile.measured_policies
