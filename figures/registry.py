@@ -64,12 +64,12 @@ class FigureEntry:
         return function
 
 
-FIGURE1 = FigureEntry(
-    "figure1",
+SOLUTIONS_AND_COMPUTE = FigureEntry(
+    "solutions_and_compute",
     "self-consistency and a generative verifier, at equal numbers of solutions and at equal compute",
     "profile",
-    "isocompute.figures.plots.figure1:build_figure1_table",
-    "isocompute.figures.plots.figure1:draw_figure1",
+    "isocompute.figures.plots.solutions_and_compute:build_solutions_and_compute_table",
+    "isocompute.figures.plots.solutions_and_compute:draw_solutions_and_compute",
 )
 FRONTIERS = FigureEntry(
     "frontiers",
@@ -114,7 +114,7 @@ FIGURES: Registry[FigureEntry] = Registry(
     "isocompute.figures",
     {
         name: f"{FIGURES_MODULE}:{name.upper()}"
-        for name in ("figure1", "frontiers", "difficulty", "caps", "policies", "search_tree")
+        for name in ("solutions_and_compute", "frontiers", "difficulty", "caps", "policies", "search_tree")
     },
     FigureEntry,
 )

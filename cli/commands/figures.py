@@ -60,7 +60,7 @@ def figures(
     """
     from isocompute.runners.storage.files import check_output_path
 
-    check_output_path(posixpath.join(output, "figure1.png"))
+    check_output_path(posixpath.join(output, "solutions_and_compute.png"))
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:

@@ -43,7 +43,7 @@ FUNCTIONS = {"mine_table": mine_table, "draw_mine": draw_mine}
 
 
 def test_every_entry_is_called_by_its_name_and_so_are_its_functions():
-    assert list(FIGURES) == ["figure1", "frontiers", "difficulty", "caps", "policies", "search_tree"]
+    assert list(FIGURES) == ["solutions_and_compute", "frontiers", "difficulty", "caps", "policies", "search_tree"]
     for name, each in FIGURES.items():
         assert each.name == name
         assert each.description
@@ -53,7 +53,7 @@ def test_every_entry_is_called_by_its_name_and_so_are_its_functions():
 
 
 def test_the_registry_loads_neither_matplotlib_nor_pandas(tmp_path):
-    code = "from isocompute.figures.registry import FIGURES\nimport sys\nFIGURES['figure1']\nprint(*sys.modules)"
+    code = "from isocompute.figures.registry import FIGURES\nimport sys\nFIGURES['solutions_and_compute']\nprint(*sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(Path(isocompute.__file__).parents[1])}
     command = [sys.executable, "-c", code]
     said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
@@ -66,7 +66,7 @@ def test_a_figure_of_another_package_is_drawn_and_named_in_the_help(add, command
     ended = command("figures", "llama-3.1-8b-math", "-o", tmp_path)
     assert ended.code == 0, ended.err
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"{name}.{kind}" for name in ("figure1", "mine") for kind in ("png", "pdf", "csv")
+        f"{name}.{kind}" for name in ("solutions_and_compute", "mine") for kind in ("png", "pdf", "csv")
     }
     assert f"wrote {tmp_path}/mine.png\nwrote {tmp_path}/mine.pdf\nwrote {tmp_path}/mine.csv\n" in ended.out
     assert (tmp_path / "mine.csv").read_text() == "S,problems\n1,128\n2,128\n"

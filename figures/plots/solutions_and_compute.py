@@ -20,10 +20,10 @@ from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.registry import get_strategy_colour
 
-FIGURE1_COLUMNS = ("strategy", "S", "V", "compute", "accuracy", "low", "high", "problems")
+SOLUTIONS_AND_COMPUTE_COLUMNS = ("strategy", "S", "V", "compute", "accuracy", "low", "high", "problems")
 
 
-def build_figure1_table(profile: Profile) -> pd.DataFrame:
+def build_solutions_and_compute_table(profile: Profile) -> pd.DataFrame:
     """Return the points of Figure 1.
 
     Args:
@@ -37,7 +37,7 @@ def build_figure1_table(profile: Profile) -> pd.DataFrame:
 
     Example:
         >>> from isocompute.planner.profile import read_profile
-        >>> table = build_figure1_table(read_profile("llama-3.1-8b-math"))
+        >>> table = build_solutions_and_compute_table(read_profile("llama-3.1-8b-math"))
         >>> table.query("S == 4 and V < 2")[["strategy", "V", "compute", "accuracy"]].values.tolist()
         [['sc', 0, 4.0, 0.414], ['genrm', 1, 12.0, 0.409]]
     """
@@ -74,11 +74,11 @@ def build_line_table(
     )  # fmt: skip
 
 
-def draw_figure1(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
+def draw_solutions_and_compute(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
     """Draw Figure 1: (a) `draw_by_solutions` and (b) `draw_by_compute`.
 
     Args:
-        table: table from `build_figure1_table`.
+        table: table from `build_solutions_and_compute_table`.
         ax: two Axes; None for a new figure, whose title describes the bands.
 
     Returns:
@@ -102,12 +102,12 @@ def draw_figure1(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
 
 
 def draw_by_solutions(table: pd.DataFrame, ax: Any = None) -> Axes:
-    """Draw success against solutions, the first panel of `draw_figure1`, in one Axes."""
+    """Draw success against solutions, the first panel of `draw_solutions_and_compute`, in one Axes."""
     return draw_lines(table, "S", "at equal numbers of solutions", "solutions S per problem", ax)
 
 
 def draw_by_compute(table: pd.DataFrame, ax: Any = None) -> Axes:
-    """Draw success against compute, the second panel of `draw_figure1`, in one Axes."""
+    """Draw success against compute, the second panel of `draw_solutions_and_compute`, in one Axes."""
     return draw_lines(table, "compute", "at equal compute", "compute C = S(1 + λV), in solutions' worth (x)", ax)
 
 
@@ -117,7 +117,7 @@ def draw_lines(table: pd.DataFrame, column: str, title: str, label: str, ax: Any
     Only SC and the best V get bands, as the bands of all would hide each other. Each line follows the order of S,
     whatever the order of the rows.
     """
-    check_table(table, FIGURE1_COLUMNS, "figure1")
+    check_table(table, SOLUTIONS_AND_COMPUTE_COLUMNS, "solutions_and_compute")
     banded = find_best_verifications(table)
     numbers = sorted(set(table["V"].tolist()))
     verified = [V for V in numbers if V]
