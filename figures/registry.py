@@ -16,7 +16,15 @@ from isocompute.registry import Registry, load_object
 if TYPE_CHECKING:
     import pandas as pd
 
-FigureInput = Literal["profile", "run", "studies", "search"]
+FigureInput = Literal["profile", "profiles", "run", "studies", "search"]
+
+MISSING_INPUTS: dict[FigureInput, str] = {
+    "profiles": "it compares several profiles; name two or more",
+    "run": "it needs a run; a profile alone does not hold what it shows",
+    "studies": "the profile holds means only, or its problems have no levels",
+    "search": "it shows one search; isocompute tree RUN PROBLEM -o FILE draws it",
+}
+"""Why a source may not have an input, in words."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +34,15 @@ class FigureEntry:
     Args:
         name: base name of its files.
         description: text for users on what it shows.
-        needs: input of its table. ``profile``: a `Profile`. ``run``: a `Run`, which is missing if there is only a
-            profile. ``studies``: a list of `planner.difficulty.DifficultyStudy`. ``search``: a `LoggedSearch`, as in
-            ``isocompute tree``; ``isocompute figures`` cannot supply one.
+        needs: input of its table. ``profile``: a `Profile`. ``profiles``: a list of two profiles or more, which it
+            compares. ``run``: a `Run`, which is missing if there is only a profile. ``studies``: a list of
+            `planner.difficulty.DifficultyStudy`. ``search``: a `LoggedSearch`, as in ``isocompute tree``;
+            ``isocompute figures`` cannot supply one.
         table: ``module:function`` that takes the input and returns a data frame with a row for each point, and without
             rows if there is nothing to draw.
         draw: ``module:function`` that takes the table and ``ax`` and returns the Axes in which it drew: one, or an
             array with one for each panel. Without ``ax`` it creates a figure.
+        missing: text for users on why its table may have no rows.
 
     Raises:
         ConfigError: ``needs`` is none of these.
@@ -43,6 +53,7 @@ class FigureEntry:
     needs: FigureInput
     table: str
     draw: str
+    missing: str = "the data that it needs is missing or has no known cost"
 
     def __post_init__(self) -> None:
         if self.needs not in get_args(FigureInput):
@@ -77,6 +88,7 @@ FRONTIERS = FigureEntry(
     "profile",
     "isocompute.figures.plots.frontiers:build_frontiers_table",
     "isocompute.figures.plots.frontiers:draw_frontiers",
+    "fewer than two strategies have a known cost, or the profile holds means only",
 )
 DIFFICULTY = FigureEntry(
     "difficulty",
@@ -91,6 +103,7 @@ CAPS = FigureEntry(
     "profile",
     "isocompute.figures.plots.caps:build_caps_table",
     "isocompute.figures.plots.caps:draw_caps",
+    "the profile has no limits on length, or holds means only",
 )
 POLICIES = FigureEntry(
     "policies",
@@ -98,6 +111,7 @@ POLICIES = FigureEntry(
     "profile",
     "isocompute.figures.plots.policies:build_policies_table",
     "isocompute.figures.plots.policies:draw_policies",
+    "the profile has no policies",
 )
 SEARCH_TREE = FigureEntry(
     "search_tree",

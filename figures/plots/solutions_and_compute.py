@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from isocompute.figures.style import LINE_COLOUR_MAP, finish_axes, label_panels, prepare_axes, remove_legend
+from isocompute.figures.colours import LineStyle, list_ordered_styles
+from isocompute.figures.style import finish_axes, get_figure, label_panels, prepare_axes, remove_legend
 from isocompute.figures.tables import check_table
 from isocompute.fits.cost import compute_allocation_cost
 from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.planner.profile import Profile
-from isocompute.planner.strategies.registry import get_strategy_colour
+from isocompute.planner.strategies.registry import get_line_style, get_strategy_colour
 
 SOLUTIONS_AND_COMPUTE_COLUMNS = ("strategy", "S", "V", "compute", "accuracy", "low", "high", "problems")
 
@@ -92,12 +92,10 @@ def draw_solutions_and_compute(table: pd.DataFrame, ax: Any = None) -> NDArray[n
         draw_by_solutions(table, left)
         draw_by_compute(table, right)
         label_panels(axes)
-        remove_legend(left)
         if ax is None:
-            remove_legend(right)
-            right.set_ylabel("")
-            left.figure.legend(*left.get_legend_handles_labels(), loc="outside right center")
-            left.figure.suptitle(describe_bands(table))
+            get_figure(left).suptitle(describe_bands(table))
+        else:
+            remove_legend(left)  # the second panel has the same lines
     return np.array(axes)
 
 
@@ -121,14 +119,15 @@ def draw_lines(table: pd.DataFrame, column: str, title: str, label: str, ax: Any
     banded = find_best_verifications(table)
     numbers = sorted(set(table["V"].tolist()))
     verified = [V for V in numbers if V]
-    shades = dict(zip(verified, mpl.colormaps[LINE_COLOUR_MAP](np.linspace(0.12, 0.95, len(verified))), strict=True))
+    styles = {0: LineStyle(get_strategy_colour("sc"), get_line_style("sc"))}
+    styles |= dict(zip(verified, list_ordered_styles(len(verified)), strict=True))
     with prepare_axes(ax) as (axes,):
         for V in numbers:
-            line, shade = table[table["V"] == V].sort_values("S"), shades.get(V, get_strategy_colour("sc"))
+            line, (shade, style) = table[table["V"] == V].sort_values("S"), styles[V]
             axes.plot(
                 line[column],
                 100 * line["accuracy"],
-                "o-",
+                style,
                 color=shade,
                 linewidth=1.1 if V else 1.6,
                 label=f"GenRM, V = {V}" if V else "SC (majority vote)",
