@@ -1,4 +1,4 @@
-"""Lines that are drawn together are told apart, by those too who see fewer colours, in print and on a dark background."""
+"""Lines drawn together are told apart, also by those who see fewer colours, in print and on a dark background."""
 
 from __future__ import annotations
 
