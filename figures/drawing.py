@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
@@ -77,7 +78,8 @@ class Figure:
         from isocompute.figures.source import get_compared_input
 
         entry = FIGURES[self.name]
-        sources = [open_source(each) for each in (source if isinstance(source, list | tuple) else [source])]
+        several: Sequence[Any] = source if isinstance(source, list | tuple) else [source]
+        sources = [open_source(each) for each in several]
         given: Any
         if entry.needs == "profiles":
             given = get_compared_input(sources)
@@ -132,8 +134,13 @@ class DrawnFigure:
         Raises:
             DataError: it cannot be written there.
         """
+        from isocompute.figures.layout import StyledFigure
+        from isocompute.figures.look import use_figure_style
+
+        is_ours = isinstance(self.figure, StyledFigure)
         try:
-            self.figure.savefig(path, **options)
+            with use_figure_style() if is_ours else nullcontext():  # fonts that can be embedded
+                self.figure.savefig(path, **options)
         except (OSError, ValueError) as error:
             raise DataError(f"The figure cannot be written to '{path}': {error}.") from None
 

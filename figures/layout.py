@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -72,9 +73,9 @@ class StyledFigure(Figure):
 
 def wrap_texts(figure: StyledFigure) -> None:
     """Break the titles and axis labels of a figure into lines that fit the width or height that they have."""
-    title = figure.get_suptitle()
-    if title and figure._suptitle is not None:  # matplotlib has no public name for this text
-        wrap_text(figure._suptitle, 0.97 * figure.bbox.width)
+    title: Text | None = getattr(figure, "_suptitle", None)  # matplotlib has no public name for this text
+    if title is not None:
+        wrap_text(title, 0.97 * figure.bbox.width)
     for axes in figure.axes:
         own = axes.get_window_extent()
         for text in (axes.title, axes.xaxis.label):
@@ -126,28 +127,24 @@ def place_legends(figure: StyledFigure) -> None:
     for legend in legends.values():
         legend.remove()
     if all(set(each) <= set(entries[first]) for each in entries.values()):
-        labels = entries[first]
-        fill_rows(
-            lambda ncols: figure.legend(
-                list(labels.values()), list(labels), title=title or None, loc="outside lower center", ncols=ncols
-            ),
-            len(labels),
-            0.97 * figure.bbox.width,
-        )
+        labels, place = entries[first], "outside lower center"
+        make = partial(figure.legend, list(labels.values()), list(labels), title=title or None, loc=place)
+        fill_rows(make, len(labels), 0.97 * figure.bbox.width)
         return
     figure.draw_without_rendering()
     titles = {axes: legend.get_title().get_text() for axes, legend in legends.items()}
     for axes, labels in entries.items():
-        below = 72 * (axes.get_window_extent().y0 - axes.get_tightbbox().y0) / figure.dpi + LEGEND_GAP
+        own = axes.get_window_extent()
+        below = 72 * (own.y0 - (axes.get_tightbbox() or own).y0) / figure.dpi + LEGEND_GAP
         anchor = axes.transAxes + ScaledTranslation(0, -below / 72, figure.dpi_scale_trans)
-        options = {"title": titles[axes] or None, "loc": "upper center", "bbox_to_anchor": (0.5, 0), "borderpad": 0.0}
-        fill_rows(
-            lambda ncols, axes=axes, labels=labels, anchor=anchor, options=options: axes.legend(
-                list(labels.values()), list(labels), bbox_transform=anchor, ncols=ncols, **options
-            ),
-            len(labels),
-            0.97 * figure.bbox.width / figure.columns,
-        )
+        below_own: dict[str, Any] = {
+            "loc": "upper center",
+            "bbox_to_anchor": (0.5, 0),
+            "bbox_transform": anchor,
+            "borderpad": 0.0,
+        }
+        make = partial(axes.legend, list(labels.values()), list(labels), title=titles[axes] or None, **below_own)
+        fill_rows(make, len(labels), 0.97 * figure.bbox.width / figure.columns)
 
 
 def list_entries(axes: Axes, legend: Legend) -> dict[str, Any]:
@@ -157,10 +154,10 @@ def list_entries(axes: Axes, legend: Legend) -> dict[str, Any]:
     return dict(zip(labels, handles if own == labels else legend.legend_handles, strict=True))
 
 
-def fill_rows(make: Callable[[int], Legend], count: int, width: float) -> None:
+def fill_rows(make: Callable[..., Legend], count: int, width: float) -> None:
     """Make a legend with as few rows as fit a width in pixels, and with as many entries in each."""
     for ncols in list_column_counts(count):
-        legend = make(ncols)
+        legend = make(ncols=ncols)
         if ncols == 1 or legend.get_window_extent().width <= width:
             return
         legend.remove()

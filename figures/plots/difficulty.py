@@ -22,6 +22,8 @@ from isocompute.planner.strategies.registry import get_line_style, get_strategy_
 
 DIFFICULTY_COLUMNS = ("choice", "in_practice", "level", "budget", "strategy", "accuracy", "low", "high", "problems")
 ONE_CHOICE_FOR_ALL = "one for all"
+MOST_BUDGET_LABELS = 9
+"""The most budgets that are written below the cells; of more, every second is."""
 
 
 def build_difficulty_table(studies: Sequence[DifficultyStudy]) -> pd.DataFrame:
@@ -131,7 +133,9 @@ def draw_levels(table: pd.DataFrame, ax: Any = None) -> Axes:
             rows_of, columns_of = np.nonzero(codes == code)
             axes.plot(columns_of, rows_of, get_line_style(name)[0], color=background)
         axes.set_yticks(range(len(cells.index)), [str(level) for level in cells.index])
-        axes.set_xticks(range(len(cells.columns)), [format_count_tick(x) for x in cells.columns])
+        step = 1 if len(cells.columns) <= MOST_BUDGET_LABELS else 2
+        labels = ["" if place % step else format_count_tick(x) for place, x in enumerate(cells.columns)]
+        axes.set_xticks(range(len(cells.columns)), labels)
         axes.set_title(f"strategy on each level, {choice}")
         axes.set_xlabel("budget C per problem (x)")
         axes.set_ylabel("level, 1 the easiest")

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from isocompute.figures.layout import StyledFigure
 from isocompute.figures.plots.solutions_and_compute import (
     COMPUTE_LABEL,
     SOLUTIONS_AND_COMPUTE_COLUMNS,
@@ -63,7 +64,7 @@ def draw_solutions_and_compute_by_level(table: pd.DataFrame, ax: Any = None) -> 
             draw_lines(own, "compute", title, COMPUTE_LABEL, each)
         if ax is None:
             figure = get_figure(axes[0])
-            keep_outer_labels(axes, axes[0].get_gridspec().ncols)
+            keep_outer_labels(axes, figure.columns if isinstance(figure, StyledFigure) else len(axes))
             figure.suptitle("level 1 the easiest; bands: 95 % over problems, for SC and the level's best V")
         else:
             for each in axes[:-1]:  # the last panel has the same lines
