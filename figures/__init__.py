@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     difficulty: Figure
     caps: Figure
     policies: Figure
+    surface: Figure
+    allocation_law: Figure
+    crossover: Figure
+    regret: Figure
 
 
 def __getattr__(name: str) -> Figure:

@@ -99,6 +99,34 @@ POLICIES = FigureEntry(
     "isocompute.figures.plots.policies:build_policies_table",
     "isocompute.figures.plots.policies:draw_policies",
 )
+SURFACE = FigureEntry(
+    "surface",
+    "the accuracy of a generative verifier over S and V, with lines of equal compute and the best S and V along them",
+    "profile",
+    "isocompute.figures.plots.surface:build_surface_table",
+    "isocompute.figures.plots.surface:draw_surface",
+)
+ALLOCATION_LAW = FigureEntry(
+    "allocation_law",
+    "the best S and V of each budget, and the scaling laws that are fitted to them in three ways",
+    "profile",
+    "isocompute.figures.plots.allocation_law:build_allocation_law_table",
+    "isocompute.figures.plots.allocation_law:draw_allocation_law",
+)
+CROSSOVER = FigureEntry(
+    "crossover",
+    "the budget from which each strategy stays ahead of self-consistency, overall and by difficulty level",
+    "profile",
+    "isocompute.figures.plots.crossover:build_crossover_table",
+    "isocompute.figures.plots.crossover:draw_crossover",
+)
+REGRET = FigureEntry(
+    "regret",
+    "what the planner's advice loses against hindsight, by the number of problems of the pilot it is made from",
+    "profile",
+    "isocompute.figures.plots.regret:build_regret_table",
+    "isocompute.figures.plots.regret:draw_regret",
+)
 SEARCH_TREE = FigureEntry(
     "search_tree",
     "a search: its nodes with their scores, and the path to the answer",
@@ -114,7 +142,18 @@ FIGURES: Registry[FigureEntry] = Registry(
     "isocompute.figures",
     {
         name: f"{FIGURES_MODULE}:{name.upper()}"
-        for name in ("figure1", "frontiers", "difficulty", "caps", "policies", "search_tree")
+        for name in (
+            "figure1",
+            "frontiers",
+            "difficulty",
+            "caps",
+            "policies",
+            "surface",
+            "allocation_law",
+            "crossover",
+            "regret",
+            "search_tree",
+        )
     },
     FigureEntry,
 )

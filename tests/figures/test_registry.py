@@ -43,7 +43,8 @@ FUNCTIONS = {"mine_table": mine_table, "draw_mine": draw_mine}
 
 
 def test_every_entry_is_called_by_its_name_and_so_are_its_functions():
-    assert list(FIGURES) == ["figure1", "frontiers", "difficulty", "caps", "policies", "search_tree"]
+    names = "figure1 frontiers difficulty caps policies surface allocation_law crossover regret search_tree"
+    assert list(FIGURES) == names.split()
     for name, each in FIGURES.items():
         assert each.name == name
         assert each.description
@@ -66,7 +67,9 @@ def test_a_figure_of_another_package_is_drawn_and_named_in_the_help(add, command
     ended = command("figures", "llama-3.1-8b-math", "-o", tmp_path)
     assert ended.code == 0, ended.err
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"{name}.{kind}" for name in ("figure1", "mine") for kind in ("png", "pdf", "csv")
+        f"{name}.{kind}"
+        for name in ("figure1", "surface", "allocation_law", "crossover", "mine")
+        for kind in ("png", "pdf", "csv")
     }
     assert f"wrote {tmp_path}/mine.png\nwrote {tmp_path}/mine.pdf\nwrote {tmp_path}/mine.csv\n" in ended.out
     assert (tmp_path / "mine.csv").read_text() == "S,problems\n1,128\n2,128\n"
