@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from isocompute.figures.drawing import Figure
 
-    figure1: Figure
+    solutions_and_compute: Figure
     frontiers: Figure
     difficulty: Figure
     caps: Figure
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     allocation_law: Figure
     crossover: Figure
     regret: Figure
+    models: Figure
 
 
 def __getattr__(name: str) -> Figure:

@@ -16,7 +16,15 @@ from isocompute.registry import Registry, load_object
 if TYPE_CHECKING:
     import pandas as pd
 
-FigureInput = Literal["profile", "run", "studies", "search"]
+FigureInput = Literal["profile", "profiles", "run", "studies", "search"]
+
+MISSING_INPUTS: dict[FigureInput, str] = {
+    "profiles": "it compares several profiles; name two or more",
+    "run": "it needs a run; a profile alone does not hold what it shows",
+    "studies": "the profile holds means only, or its problems have no levels",
+    "search": "it shows one search; isocompute tree RUN PROBLEM -o FILE draws it",
+}
+"""Why a source may not have an input, in words."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +34,15 @@ class FigureEntry:
     Args:
         name: base name of its files.
         description: text for users on what it shows.
-        needs: input of its table. ``profile``: a `Profile`. ``run``: a `Run`, which is missing if there is only a
-            profile. ``studies``: a list of `planner.difficulty.DifficultyStudy`. ``search``: a `LoggedSearch`, as in
-            ``isocompute tree``; ``isocompute figures`` cannot supply one.
+        needs: input of its table. ``profile``: a `Profile`. ``profiles``: a list of two profiles or more, which it
+            compares. ``run``: a `Run`, which is missing if there is only a profile. ``studies``: a list of
+            `planner.difficulty.DifficultyStudy`. ``search``: a `LoggedSearch`, as in ``isocompute tree``;
+            ``isocompute figures`` cannot supply one.
         table: ``module:function`` that takes the input and returns a data frame with a row for each point, and without
             rows if there is nothing to draw.
         draw: ``module:function`` that takes the table and ``ax`` and returns the Axes in which it drew: one, or an
             array with one for each panel. Without ``ax`` it creates a figure.
+        missing: text for users on why its table may have no rows.
 
     Raises:
         ConfigError: ``needs`` is none of these.
@@ -43,6 +53,7 @@ class FigureEntry:
     needs: FigureInput
     table: str
     draw: str
+    missing: str = "the data that it needs is missing or has no known cost"
 
     def __post_init__(self) -> None:
         if self.needs not in get_args(FigureInput):
@@ -64,12 +75,12 @@ class FigureEntry:
         return function
 
 
-FIGURE1 = FigureEntry(
-    "figure1",
+SOLUTIONS_AND_COMPUTE = FigureEntry(
+    "solutions_and_compute",
     "self-consistency and a generative verifier, at equal numbers of solutions and at equal compute",
     "profile",
-    "isocompute.figures.plots.figure1:build_figure1_table",
-    "isocompute.figures.plots.figure1:draw_figure1",
+    "isocompute.figures.plots.solutions_and_compute:build_solutions_and_compute_table",
+    "isocompute.figures.plots.solutions_and_compute:draw_solutions_and_compute",
 )
 FRONTIERS = FigureEntry(
     "frontiers",
@@ -77,6 +88,7 @@ FRONTIERS = FigureEntry(
     "profile",
     "isocompute.figures.plots.frontiers:build_frontiers_table",
     "isocompute.figures.plots.frontiers:draw_frontiers",
+    "fewer than two strategies have a known cost, or the profile holds means only",
 )
 DIFFICULTY = FigureEntry(
     "difficulty",
@@ -91,6 +103,7 @@ CAPS = FigureEntry(
     "profile",
     "isocompute.figures.plots.caps:build_caps_table",
     "isocompute.figures.plots.caps:draw_caps",
+    "the profile has no limits on length, or holds means only",
 )
 POLICIES = FigureEntry(
     "policies",
@@ -98,6 +111,7 @@ POLICIES = FigureEntry(
     "profile",
     "isocompute.figures.plots.policies:build_policies_table",
     "isocompute.figures.plots.policies:draw_policies",
+    "the profile has no policies",
 )
 SURFACE = FigureEntry(
     "surface",
@@ -105,6 +119,7 @@ SURFACE = FigureEntry(
     "profile",
     "isocompute.figures.plots.surface:build_surface_table",
     "isocompute.figures.plots.surface:draw_surface",
+    "no strategy was measured at several S and V",
 )
 ALLOCATION_LAW = FigureEntry(
     "allocation_law",
@@ -112,6 +127,7 @@ ALLOCATION_LAW = FigureEntry(
     "profile",
     "isocompute.figures.plots.allocation_law:build_allocation_law_table",
     "isocompute.figures.plots.allocation_law:draw_allocation_law",
+    "λ is unknown, or no strategy was measured over three budgets in S and V",
 )
 CROSSOVER = FigureEntry(
     "crossover",
@@ -119,6 +135,7 @@ CROSSOVER = FigureEntry(
     "profile",
     "isocompute.figures.plots.crossover:build_crossover_table",
     "isocompute.figures.plots.crossover:draw_crossover",
+    "votes were not counted, or no other strategy has a known cost",
 )
 REGRET = FigureEntry(
     "regret",
@@ -126,6 +143,15 @@ REGRET = FigureEntry(
     "profile",
     "isocompute.figures.plots.regret:build_regret_table",
     "isocompute.figures.plots.regret:draw_regret",
+    "the profile holds means only, too few problems, or one allocation of known cost",
+)
+MODELS = FigureEntry(
+    "models",
+    "the best accuracy of each of several models within each budget, at equal cost",
+    "profiles",
+    "isocompute.figures.plots.models:build_models_table",
+    "isocompute.figures.plots.models:draw_models",
+    "the profiles hold means only, share too few problems, or have an unknown cost",
 )
 SEARCH_TREE = FigureEntry(
     "search_tree",
@@ -143,7 +169,7 @@ FIGURES: Registry[FigureEntry] = Registry(
     {
         name: f"{FIGURES_MODULE}:{name.upper()}"
         for name in (
-            "figure1",
+            "solutions_and_compute",
             "frontiers",
             "difficulty",
             "caps",
@@ -152,6 +178,7 @@ FIGURES: Registry[FigureEntry] = Registry(
             "allocation_law",
             "crossover",
             "regret",
+            "models",
             "search_tree",
         )
     },
