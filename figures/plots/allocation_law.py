@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.markers import CARETDOWNBASE, CARETUPBASE
 from numpy.typing import NDArray
 
+from isocompute.figures.colours import GREY, list_line_styles
 from isocompute.figures.scales import scale_doublings
-from isocompute.figures.style import GREY, draw_two_panels, finish_axes, prepare_axes
+from isocompute.figures.style import draw_two_panels, finish_axes, prepare_axes
 from isocompute.figures.tables import check_table
 from isocompute.fits.laws.allocation import LAW_FITS, AllocationLaw
 from isocompute.planner.findings import fit_strategy_laws, list_law_strategies
@@ -23,10 +24,8 @@ ALLOCATION_LAW_COLUMNS = (
 )  # fmt: skip
 BUDGET_LABEL = "budget C per problem, in solutions' worth (x)"
 EXPONENTS = {"S": "a", "V": "b"}
-FIT_LINES = {"grid": ("#c1440e", ":"), "smooth": ("#2a788e", "--"), "censored": ("#440154", "-")}
-"""Colour and dashes of each fit."""
-FIT_MARKERS = {"grid": ("s", "best cell"), "smooth": ("o", "best on the smoothed surface")}
-"""Marker of the optima that a fit is fitted to, and their name."""
+FIT_OPTIMA = {"grid": "best cell", "smooth": "best on the smoothed surface"}
+"""Name of the optima that a fit is fitted to; the censored fit has those of the smoothed surface."""
 BOUND_MARKERS: dict[str, Any] = {"at least": CARETUPBASE, "at most": CARETDOWNBASE}
 """An arrow to where the true optimum may lie."""
 
@@ -166,16 +165,14 @@ def draw_law(table: pd.DataFrame, quantity: str, label: str, ax: Any) -> Axes:
 
 def _draw_fit(axes: Axes, fit: str, line: pd.DataFrame) -> None:
     """Draw a law with its band, if it is known, and the optima that it is fitted to."""
-    colour, dashes = FIT_LINES[fit]
+    colour, (marker, *dashes) = list_line_styles(len(LAW_FITS))[list(LAW_FITS).index(fit)]
     if line["fitted"].notna().all():
-        axes.plot(line["budget"], line["fitted"], dashes, color=colour, label=_describe_fit(line))
+        axes.plot(line["budget"], line["fitted"], "".join(dashes), color=colour, label=_describe_fit(line))
         axes.fill_between(line["budget"], line["low"], line["high"], color=colour, alpha=0.1, lw=0)
-    if fit == "censored":  # its optima are those of the smoothed surface
-        return
-    marker, name = FIT_MARKERS[fit]
-    for bound, points in line.groupby("bound"):
+    for bound, points in line.groupby("bound") if fit in FIT_OPTIMA else ():
         at = points["budget"], points["optimum"]
-        axes.plot(*at, marker, color=colour, mfc="none" if bound else colour, label=None if bound else name)
+        name = None if bound else FIT_OPTIMA[fit]
+        axes.plot(*at, marker, color=colour, mfc="none" if bound else colour, label=name)
         if bound:
             axes.plot(*at, ls="", marker=BOUND_MARKERS[str(bound)], color=colour)
 

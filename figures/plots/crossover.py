@@ -12,7 +12,8 @@ from matplotlib.markers import CARETRIGHTBASE
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
-from isocompute.figures.style import GREY, draw_two_panels, finish_axes, get_figure, prepare_axes
+from isocompute.figures.colours import GREY
+from isocompute.figures.style import draw_two_panels, finish_axes, get_figure, prepare_axes
 from isocompute.figures.tables import check_table
 from isocompute.planner.findings import derive_findings
 from isocompute.planner.profile import Profile
@@ -89,9 +90,10 @@ def draw_crossover(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_] |
     title = f"{problems} problems, budget from which a strategy stays ahead of SC; {known}"
     if (table["level"] != ALL_LEVELS).any():
         return draw_two_panels(table, ax, (draw_strategy_crossovers, draw_level_crossovers), title)
-    axes = draw_strategy_crossovers(table, ax)
-    if ax is None:
-        get_figure(axes).suptitle(title)
+    with prepare_axes(ax) as (axes,):
+        draw_strategy_crossovers(table, axes)
+        if ax is None:
+            get_figure(axes).suptitle(title)
     return axes
 
 

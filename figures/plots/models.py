@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,7 +12,8 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 from numpy.typing import NDArray
 
 from isocompute.errors import DataError
-from isocompute.figures.style import GREY, LINE_COLOUR_MAP, draw_two_panels, finish_axes, prepare_axes, remove_legend
+from isocompute.figures.colours import GREY, list_line_styles
+from isocompute.figures.style import draw_two_panels, finish_axes, prepare_axes, remove_legend
 from isocompute.figures.tables import check_table
 from isocompute.planner.models.frontier import compute_model_frontier
 from isocompute.planner.profile import Profile
@@ -22,8 +22,6 @@ MODELS_COLUMNS = (
     "model", "budget", "strategy", "settings", "cost", "accuracy", "low", "high", "lead", "lead_low", "lead_high",
     "cheapest", "unit", "problems",
 )  # fmt: skip
-LINES = ("o-", "s--", "^-.", "D:")
-"""Markers and dashes of the models, in the order of the table."""
 
 
 def build_models_table(profiles: Sequence[Profile]) -> pd.DataFrame:
@@ -99,12 +97,11 @@ def _draw_lines(table: pd.DataFrame, columns: tuple[str, str, str], title: str, 
     check_table(table, MODELS_COLUMNS, "models")
     value, low, high = columns
     names = list(dict.fromkeys(table["model"]))
-    shades = mpl.colormaps[LINE_COLOUR_MAP](np.linspace(0.2, 0.95, len(names)))
     with prepare_axes(ax) as (axes,):
-        for name, shade, style in zip(names, shades, LINES * len(names), strict=False):
+        for name, style in zip(names, list_line_styles(len(names)), strict=True):
             line = table[table["model"] == name].sort_values("budget")
-            axes.plot(line["budget"], 100 * line[value], style, color=shade, lw=1.2, label=name)
-            axes.fill_between(line["budget"], 100 * line[low], 100 * line[high], color=shade, alpha=0.12, lw=0)
+            axes.plot(line["budget"], 100 * line[value], style.format, color=style.colour, lw=1.2, label=name)
+            axes.fill_between(line["budget"], 100 * line[low], 100 * line[high], color=style.colour, alpha=0.12, lw=0)
         if value == "lead":
             axes.axhline(0, color=GREY, lw=0.8)
         finish_axes(axes, title, f"budget per problem ({table['unit'].iloc[0]})")

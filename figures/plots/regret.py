@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from isocompute.errors import DataError
-from isocompute.figures.style import GREY, finish_axes, get_figure, prepare_axes
+from isocompute.figures.colours import list_line_styles
+from isocompute.figures.style import finish_axes, get_figure, prepare_axes
 from isocompute.figures.tables import check_table
 from isocompute.fits.arrays import Floats
 from isocompute.fits.bootstrap import compute_t_interval
@@ -25,8 +26,6 @@ REGRET_COLUMNS = (
 REGRET_PILOTS = 30
 """Pilots of each size; few, so that the figure takes seconds."""
 BEST_FIXED = "best fixed: "
-RULE_LINES = ((0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
-"""Dashes of the rules without a pilot."""
 
 
 def build_regret_table(profile: Profile) -> pd.DataFrame:
@@ -91,15 +90,17 @@ def draw_regret(table: pd.DataFrame, ax: Any = None) -> Axes:
     check_table(table, REGRET_COLUMNS, "regret")
     first, advice = table.iloc[0], table[table["rule"] == ADVICE].sort_values("pilot")
     ends = [advice["pilot"].min() / 1.15, advice["pilot"].max() * 1.15]
+    rules = table[table["rule"] != ADVICE]
+    own, *others = list_line_styles(1 + len(rules))
     with prepare_axes(ax) as (axes,):
-        axes.plot(advice["pilot"], 100 * advice["regret"], "o-", color="#2a788e", lw=1.6, label="advice from the pilot")
-        axes.fill_between(advice["pilot"], 100 * advice["low"], 100 * advice["high"], color="#2a788e", alpha=0.2, lw=0)
-        axes.plot(advice["pilot"], 100 * advice["percentile_90"], "^:", color="#2a788e", lw=1,
-                  label="advice, 90th percentile")  # fmt: skip
-        rules = table[table["rule"] != ADVICE]
-        for row, dashes in zip(rules.itertuples(), RULE_LINES, strict=False):
-            axes.plot(ends, [100 * row.regret] * 2, ls=dashes, color=GREY, lw=1.2, label=row.rule)
-            axes.fill_between(ends, 100 * row.low, 100 * row.high, color=GREY, alpha=0.1, lw=0)
+        at, line = advice["pilot"], {"color": own.colour}
+        axes.plot(at, 100 * advice["regret"], own.format, label="advice from the pilot", **line)
+        axes.fill_between(at, 100 * advice["low"], 100 * advice["high"], alpha=0.2, lw=0, **line)
+        axes.plot(at, 100 * advice["percentile_90"], "_:", label="advice, 90th percentile", **line)
+        for row, style in zip(rules.itertuples(), others, strict=True):
+            drawn = {"color": style.colour, "ls": style.format[1:]}
+            axes.plot(ends, [100 * row.regret] * 2, label=row.rule, **drawn)
+            axes.fill_between(ends, 100 * row.low, 100 * row.high, color=style.colour, alpha=0.12, lw=0)
         finish_axes(axes, f"{first['first_budget']:g}x to {first['last_budget']:g}x; bands: 95 % over "
                     f"{first['pilots']} pilots", _describe_pilot(first))  # fmt: skip
         axes.set_xticks(advice["pilot"].tolist())
