@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.markers import CARETDOWNBASE, CARETUPBASE
 from numpy.typing import NDArray
@@ -172,9 +173,10 @@ def _draw_fit(axes: Axes, fit: str, line: pd.DataFrame) -> None:
     for bound, points in line.groupby("bound") if fit in FIT_OPTIMA else ():
         at = points["budget"], points["optimum"]
         name = None if bound else FIT_OPTIMA[fit]
-        axes.plot(*at, marker, color=colour, mfc="none" if bound else colour, label=name)
+        size = rcParams["lines.markersize"] * (1.5 if fit == "grid" else 1.0)  # it shows behind the other
+        axes.plot(*at, marker, color=colour, mfc="none" if bound else colour, ms=size, label=name)
         if bound:
-            axes.plot(*at, ls="", marker=BOUND_MARKERS[str(bound)], color=colour)
+            axes.plot(*at, ls="", marker=BOUND_MARKERS[str(bound)], color=colour, ms=2 * rcParams["lines.markersize"])
 
 
 def _describe_fit(line: pd.DataFrame) -> str:

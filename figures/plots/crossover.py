@@ -1,4 +1,4 @@
-"""The crossover figure: the budget from which each strategy stays ahead of self-consistency, and by difficulty level."""
+"""The crossover figure: the budget from which each strategy stays ahead of self-consistency, also by level."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ CROSSOVER_COLUMNS = (
     "plateau_low", "plateau_high", "problems",
 )  # fmt: skip
 ALL_LEVELS = "all"
+PLATEAU_KEY = "SC flattens"
 NEVER_SHIFT = 1.5
 """Factor beyond the measured range at which a strategy that never overtakes is drawn."""
 BUDGET_LABEL = "budget per problem, in solutions' worth (x)"
@@ -105,13 +106,14 @@ def draw_strategy_crossovers(table: pd.DataFrame, ax: Any = None) -> Axes:
         first = own.iloc[0]
         if not np.isnan(first["plateau_low"]):
             axes.axvspan(first["plateau_low"], first["plateau_high"], color=GREY, alpha=0.12, lw=0)
-        axes.axvline(first["plateau"], color=GREY, ls="--", lw=1, label=f"SC flattens ({first['plateau']:.3g}x)")
-        _draw_rows(axes, own, [str(name) for name in own["strategy"]], "each strategy, all problems")
+        axes.axvline(first["plateau"], color=GREY, ls="--", lw=1, label=PLATEAU_KEY)
+        title = f"all problems; SC flattens at {first['plateau']:.3g}x"
+        _draw_rows(axes, own, [str(name) for name in own["strategy"]], title)
         multiples = axes.secondary_xaxis("top", (lambda x: x / first["plateau"], lambda x: x * first["plateau"]))
         multiples.set_xlabel("in multiples of where SC flattens")
-        multiples.xaxis.set_major_locator(LogLocator(base=4, numticks=20))
+        multiples.xaxis.set_major_locator(LogLocator(base=4, numticks=5))
         multiples.xaxis.set_minor_locator(NullLocator())
-        multiples.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        multiples.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}" if x >= 1 else f"1/{1 / x:g}"))
     return axes
 
 
@@ -125,7 +127,7 @@ def draw_level_crossovers(table: pd.DataFrame, ax: Any = None) -> Axes:
         labels = [f"level {row.level}\n({row.problems} problems)" for row in own.itertuples()]
         places = -np.arange(len(own)) + 0.28
         axes.hlines(places, own["plateau_low"], own["plateau_high"], color=GREY, lw=0.8)
-        axes.plot(own["plateau"], places, "|", color=GREY, ms=7, label="SC flattens")
+        axes.plot(own["plateau"], places, "|", color=GREY, ms=7, label=PLATEAU_KEY)
         _draw_rows(axes, own, labels, f"{main}, by level")
     return axes
 
@@ -135,19 +137,19 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, labels: list[str], title: str) ->
 
     The measured range is a thin line. An interval that reaches to never ends in an arrow at the end of the range.
     """
-    seen = set()
     for at, row in enumerate(rows.itertuples()):
         y, colour = -at, get_strategy_colour(row.strategy)
         axes.plot([row.first, row.last], [y, y], color=GREY, lw=0.5, alpha=0.6)
-        if np.isfinite(row.low) and row.low < row.last:
+        if row.low < row.last:
             axes.plot([row.low, min(row.high, row.last)], [y, y], color=colour, lw=2.2, solid_capstyle="butt")
         if np.isinf(row.high):
             axes.plot(row.last, y, ls="", marker=CARETRIGHTBASE, color=colour)
-        never = np.isinf(row.crossover)
-        label = "never in the measured range" if never else "ahead from here on"
-        place, face = (row.last * NEVER_SHIFT, "none") if never else (row.crossover, colour)
-        axes.plot(place, y, "o", color=colour, mfc=face, label=None if label in seen else label)
-        seen.add(label)
+        if np.isinf(row.crossover):
+            axes.plot(row.last * NEVER_SHIFT, y, "o", color=colour, mfc="none")
+        else:
+            axes.plot(row.crossover, y, "o", color=colour)
+    axes.plot([], [], "o", color=GREY, label="ahead from here on")  # the same key for both panels
+    axes.plot([], [], "o", color=GREY, mfc="none", label="never in the measured range")
     axes.set_xlim(min(rows["first"].min(), 1.0) / 1.2, rows["last"].max() * NEVER_SHIFT * 1.2)
     finish_axes(axes, title, BUDGET_LABEL)
     axes.set_yticks(-np.arange(len(rows)), labels)

@@ -12,7 +12,7 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 from numpy.typing import NDArray
 
 from isocompute.errors import DataError
-from isocompute.figures.colours import GREY, list_line_styles
+from isocompute.figures.colours import list_line_styles
 from isocompute.figures.style import draw_two_panels, finish_axes, prepare_axes, remove_legend
 from isocompute.figures.tables import check_table
 from isocompute.planner.models.frontier import compute_model_frontier
@@ -31,14 +31,14 @@ def build_models_table(profiles: Sequence[Profile]) -> pd.DataFrame:
         profiles: the profiles of the models, measured on the same problems.
 
     Returns:
-        A row for each model or cascade and each budget that pays for it, from
-        `planner.models.frontier.compute_model_frontier`; no rows for fewer than two profiles, if they hold means only or
-        share fewer than two problems, or if a cost is unknown. ``model``: its name. ``budget``: per problem, in the
-        unit; doublings of the cheapest solution. ``strategy``, ``settings``: the allocation with the highest expected
-        accuracy within the budget. ``cost``: its mean cost per problem, in the unit. ``accuracy``: expected on new
-        problems, 0 … 1, and ``low``, ``high``: its 95 % interval. ``lead``: accuracy minus that of the cheapest model,
-        and ``lead_low``, ``lead_high``: its paired interval; 0 for the cheapest itself. ``cheapest``: that model.
-        ``unit``: FLOPs, or tokens for profiles of one model. ``problems``: number of shared problems.
+        A row for each model or cascade and each budget that pays for it, from `planner.models.frontier`; no rows for
+        fewer than two profiles, if they hold means only or share fewer than two problems, or if a cost is unknown.
+        ``model``: its name. ``budget``: per problem, in the unit; doublings of the cheapest solution. ``strategy``,
+        ``settings``: the allocation with the highest expected accuracy within the budget. ``cost``: its mean cost per
+        problem, in the unit. ``accuracy``: expected on new problems, 0 … 1, and ``low``, ``high``: its 95 % interval.
+        ``lead``: accuracy minus that of the cheapest model, and ``lead_low``, ``lead_high``: its paired interval; 0 for
+        the cheapest itself. ``cheapest``: that model. ``unit``: FLOPs, or tokens for profiles of one model.
+        ``problems``: number of shared problems.
     """
     empty = pd.DataFrame(columns=list(MODELS_COLUMNS))
     if len(profiles) < 2:
@@ -102,8 +102,6 @@ def _draw_lines(table: pd.DataFrame, columns: tuple[str, str, str], title: str, 
             line = table[table["model"] == name].sort_values("budget")
             axes.plot(line["budget"], 100 * line[value], style.format, color=style.colour, lw=1.2, label=name)
             axes.fill_between(line["budget"], 100 * line[low], 100 * line[high], color=style.colour, alpha=0.12, lw=0)
-        if value == "lead":
-            axes.axhline(0, color=GREY, lw=0.8)
         finish_axes(axes, title, f"budget per problem ({table['unit'].iloc[0]})")
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(numticks=8))

@@ -96,7 +96,7 @@ def draw_regret(table: pd.DataFrame, ax: Any = None) -> Axes:
         at, line = advice["pilot"], {"color": own.colour}
         axes.plot(at, 100 * advice["regret"], own.format, label="advice from the pilot", **line)
         axes.fill_between(at, 100 * advice["low"], 100 * advice["high"], alpha=0.2, lw=0, **line)
-        axes.plot(at, 100 * advice["percentile_90"], "_:", label="advice, 90th percentile", **line)
+        axes.plot(at, 100 * advice["percentile_90"], "x:", label="advice, 90th percentile", **line)
         for row, style in zip(rules.itertuples(), others, strict=True):
             drawn = {"color": style.colour, "ls": style.format[1:]}
             axes.plot(ends, [100 * row.regret] * 2, label=row.rule, **drawn)
@@ -104,7 +104,7 @@ def draw_regret(table: pd.DataFrame, ax: Any = None) -> Axes:
         finish_axes(axes, f"{first['first_budget']:g}x to {first['last_budget']:g}x; bands: 95 % over "
                     f"{first['pilots']} pilots", _describe_pilot(first))  # fmt: skip
         axes.set_xticks(advice["pilot"].tolist())
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(bottom=min(0.0, 100 * table["low"].min()))
         axes.set_ylabel("regret (points)")
         axes.legend()
         if ax is None:

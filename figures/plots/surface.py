@@ -94,8 +94,8 @@ def _build_optima(strategy: str, part: Surface, laws: AllocationLaws) -> pd.Data
 def draw_surface(table: pd.DataFrame, ax: Any = None) -> Axes:
     """Draw the surface of the first strategy of the table, with the best S and V along lines of equal compute.
 
-    Colours and labelled contours are accuracies between the measured cells, linear in log S and log V. What lies outside
-    the dashed frame was not measured.
+    Colours and labelled contours are accuracies between the measured cells, linear in log S and log V. What lies
+    outside the dashed frame was not measured.
 
     Args:
         table: table from `build_surface_table`.
@@ -109,8 +109,10 @@ def draw_surface(table: pd.DataFrame, ax: Any = None) -> Axes:
     own = table[table["strategy"] == strategy]
     cells, optima = own[own["kind"] == "cell"], own[own["kind"] == "optimum"].sort_values("compute")
     with prepare_axes(ax) as (axes,):
-        _draw_heights(axes, cells)
+        axes.set_xscale("log", base=2)  # before the contours, whose labels follow their slope on the page
         axes.set_xlim(*widen_range(cells["S"]))
+        scale_doublings(axes, *widen_range(cells["V"]))
+        _draw_heights(axes, cells)
         _draw_frame(axes, cells)
         lam = float(own["lam"].iloc[0])
         if np.isfinite(lam):
@@ -192,7 +194,7 @@ def _draw_path(axes: Axes, optima: pd.DataFrame) -> None:
 def _describe_surface(own: pd.DataFrame) -> str:
     """Return how uncertain the cells are, and what could not be drawn."""
     widths = 50 * (own["high"] - own["low"])
-    text = "means, without intervals" if widths.isna().all() else f"95 % intervals: up to ±{widths.max():.1f} points"
+    text = "means, without intervals" if widths.isna().all() else f"95 %: up to ±{widths.max():.1f} points"
     if own["lam"].isna().any():
         return f"{text}; λ unknown, so without compute"
     return text if (own["kind"] == "optimum").any() else f"{text}; too few budgets for a path"

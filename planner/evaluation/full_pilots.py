@@ -100,7 +100,7 @@ def list_pilot_sizes(measured: MeasuredTables) -> list[int]:
 
 
 def _evaluate_split(measured: MeasuredTables, sizes: Sequence[int], rng: np.random.Generator) -> SplitRegret:
-    """Draw nested pilots, and score the advice of each, named by its size, and the fixed rules on the other problems."""
+    """Draw nested pilots, and score the advice of each, named by its size, and the fixed rules on other problems."""
     problems, others = split_problems(measured, sizes[-1], rng)
     clusters = problems if measured.clusters is None else measured.clusters[problems]
     nested = problems[np.argsort(rng.permutation(clusters.max() + 1)[clusters], kind="stable")]
