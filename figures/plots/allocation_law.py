@@ -170,11 +170,12 @@ def _draw_fit(axes: Axes, fit: str, line: pd.DataFrame) -> None:
     if line["fitted"].notna().all():
         axes.plot(line["budget"], line["fitted"], "".join(dashes), color=colour, label=_describe_fit(line))
         axes.fill_between(line["budget"], line["low"], line["high"], color=colour, alpha=0.1, lw=0)
-    for bound, points in line.groupby("bound") if fit in FIT_OPTIMA else ():
+    name = FIT_OPTIMA.get(fit)
+    for bound, points in line.groupby("bound") if name else ():
         at = points["budget"], points["optimum"]
-        name = None if bound else FIT_OPTIMA[fit]
         size = rcParams["lines.markersize"] * (1.5 if fit == "grid" else 1.0)  # it shows behind the other
         axes.plot(*at, marker, color=colour, mfc="none" if bound else colour, ms=size, label=name)
+        name = None  # one entry of the legend, of those inside if there are any
         if bound:
             axes.plot(*at, ls="", marker=BOUND_MARKERS[str(bound)], color=colour, ms=2 * rcParams["lines.markersize"])
 

@@ -60,7 +60,8 @@ def test_the_exponents_of_the_legend_are_those_that_fit_prints(lab, table):
 
 
 def test_the_lines_and_the_bounds_are_the_table(table):
-    for axes, quantity in zip(draw_allocation_law(table.sample(frac=1, random_state=1)), "SV", strict=True):
+    shuffled = table[table["strategy"] == "genrm"].sample(frac=1, random_state=1)
+    for axes, quantity in zip(draw_allocation_law(shuffled), "SV", strict=True):
         lines = {line.get_label().partition(":")[0]: line for line in axes.lines}
         for fit, name in LAW_FITS.items():
             rows = select_rows(table, fit, quantity)

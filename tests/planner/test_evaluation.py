@@ -296,5 +296,5 @@ def test_full_pilots_hold_two_clusters_and_leave_one_out(measured):
 
 
 def test_a_profile_of_means_has_no_pilots():
-    with pytest.raises(DataError, match="at least 4 independent problems; the profile 'llama-3.1-8b-math' has 0"):
+    with pytest.raises(DataError, match=r"at least 4 independent problems; the profile 'llama-3\.1-8b-math' has 0"):
         measure_profile(read_profile("llama-3.1-8b-math"))
