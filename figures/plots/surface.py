@@ -154,7 +154,8 @@ def _draw_heights(axes: Axes, cells: pd.DataFrame) -> None:
         at for at, parts in zip(lines.levels, lines.allsegs, strict=True) if max(map(len, parts), default=0) > FINE / 3
     ]
     for text in axes.clabel(lines, named, fmt="%g", fontsize=mpl.rcParams["legend.fontsize"]):
-        text.set_path_effects([withStroke(linewidth=1.5, foreground="black")])
+        text.set(color=mpl.rcParams["text.color"])
+        text.set_path_effects([withStroke(linewidth=2, foreground=mpl.rcParams["axes.facecolor"])])
 
 
 def _draw_frame(axes: Axes, cells: pd.DataFrame) -> None:

@@ -46,7 +46,7 @@ def test_every_entry_is_called_by_its_name_and_so_are_its_functions():
     first, *others = list(FIGURES)
     assert (first, others[-1]) == ("solutions_and_compute", "search_tree")
     added = ["surface", "allocation_law", "crossover", "regret", "models"]
-    assert others[:-1] == ["frontiers", "difficulty", "caps", "policies", *added]
+    assert others[:-1] == ["solutions_and_compute_by_level", "frontiers", "difficulty", "caps", "policies", *added]
     for name, each in FIGURES.items():
         assert each.name == name
         assert each.description

@@ -10,8 +10,8 @@ import pytest
 
 from isocompute.figures.plots import regret
 from isocompute.figures.plots.regret import REGRET_COLUMNS, build_regret_table, draw_regret
+from isocompute.figures.source import open_figure_source
 from isocompute.figures.style import get_figure
-from isocompute.planner.profile import read_profile
 from isocompute.planner.profile.subset import select_problems
 
 RUN = Path(__file__).resolve().parents[2] / "data" / "runs" / "qwen-gsm-symbolic"
@@ -21,11 +21,11 @@ RUN = Path(__file__).resolve().parents[2] / "data" / "runs" / "qwen-gsm-symbolic
 def table():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(regret, "REGRET_PILOTS", 4)
-        return build_regret_table(read_profile("qwen2.5-coder-1.5b-gsm-symbolic"))
+        return build_regret_table(open_figure_source(str(RUN)).profile)
 
 
 def test_the_largest_pilots_and_the_rules_are_those_of_evaluate(command, table):
-    whole = ("--problems", 24, "--solutions", 16, "--verified", 16, "--verifications", 2, "--splits", 4)
+    whole = ("--problems", 24, "--solutions", 16, "--verified", 16, "--verifications", 4, "--splits", 4)
     evaluated = json.loads(command("evaluate", RUN, *whole, "--json").out)
     assert tuple(table.columns) == REGRET_COLUMNS
     rules = {row["rule"]: row for row in evaluated["rules"]}
@@ -59,7 +59,7 @@ def test_the_lines_are_the_table(table):
     np.testing.assert_allclose(lines["advice from the pilot"].get_ydata(), 100 * advice["regret"])
     for row in table[table["rule"] != "advice"].itertuples():
         assert set(lines[row.rule].get_ydata()) == {100 * row.regret}
-    assert " ".join(axes.get_xlabel().split()).endswith("each with all that was measured (S ≤ 16, V ≤ 2)")
+    assert " ".join(axes.get_xlabel().split()).endswith("each with all that was measured (S ≤ 16, V ≤ 4)")
     assert "scored on 16" in get_figure(axes).get_suptitle()
 
 
