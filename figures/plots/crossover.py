@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.markers import CARETRIGHTBASE
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from isocompute.figures.colours import GREY
@@ -109,11 +108,6 @@ def draw_strategy_crossovers(table: pd.DataFrame, ax: Any = None) -> Axes:
         axes.axvline(first["plateau"], color=GREY, ls="--", lw=1, label=PLATEAU_KEY)
         title = f"all problems; SC flattens at {first['plateau']:.3g}x"
         _draw_rows(axes, own, [str(name) for name in own["strategy"]], title)
-        multiples = axes.secondary_xaxis("top", (lambda x: x / first["plateau"], lambda x: x * first["plateau"]))
-        multiples.set_xlabel("in multiples of where SC flattens")
-        multiples.xaxis.set_major_locator(LogLocator(base=4, numticks=5))
-        multiples.xaxis.set_minor_locator(NullLocator())
-        multiples.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}" if x >= 1 else f"1/{1 / x:g}"))
     return axes
 
 
@@ -124,11 +118,12 @@ def draw_level_crossovers(table: pd.DataFrame, ax: Any = None) -> Axes:
     main = "genrm" if "genrm" in names else names[0]
     own = table[(table["strategy"] == main) & (table["level"] != ALL_LEVELS)].reset_index(drop=True)
     with prepare_axes(ax) as (axes,):
-        labels = [f"level {row.level}\n({row.problems} problems)" for row in own.itertuples()]
+        labels = [f"{row.level} ({row.problems})" for row in own.itertuples()]
         places = -np.arange(len(own)) + 0.28
         axes.hlines(places, own["plateau_low"], own["plateau_high"], color=GREY, lw=0.8)
         axes.plot(own["plateau"], places, "|", color=GREY, ms=7, label=PLATEAU_KEY)
         _draw_rows(axes, own, labels, f"{main}, by level")
+        axes.set_ylabel("level (problems)")
     return axes
 
 
