@@ -166,9 +166,10 @@ def draw_law(table: pd.DataFrame, quantity: str, label: str, ax: Any) -> Axes:
 
 def _draw_fit(axes: Axes, fit: str, line: pd.DataFrame) -> None:
     """Draw a law with its band, if it is known, and the optima that it is fitted to."""
-    colour, (marker, *dashes) = list_line_styles(len(LAW_FITS))[list(LAW_FITS).index(fit)]
+    colour, format_ = list_line_styles(len(LAW_FITS))[list(LAW_FITS).index(fit)]
+    marker, dashes = format_[0], format_[1:]
     if line["fitted"].notna().all():
-        axes.plot(line["budget"], line["fitted"], "".join(dashes), color=colour, label=_describe_fit(line))
+        axes.plot(line["budget"], line["fitted"], dashes, color=colour, label=_describe_fit(line))
         axes.fill_between(line["budget"], line["low"], line["high"], color=colour, alpha=0.1, lw=0)
     name = FIT_OPTIMA.get(fit)
     for bound, points in line.groupby("bound") if name else ():

@@ -27,7 +27,7 @@ ALL_LEVELS = "all"
 PLATEAU_KEY = "SC flattens"
 NEVER_SHIFT = 1.5
 """Factor beyond the measured range at which a strategy that never overtakes is drawn."""
-BUDGET_LABEL = "budget per problem, in solutions' worth (x)"
+BUDGET_LABEL = "budget per problem, in solutions (x)"
 
 
 def build_crossover_table(profile: Profile) -> pd.DataFrame:
@@ -118,7 +118,7 @@ def draw_level_crossovers(table: pd.DataFrame, ax: Any = None) -> Axes:
     main = "genrm" if "genrm" in names else names[0]
     own = table[(table["strategy"] == main) & (table["level"] != ALL_LEVELS)].reset_index(drop=True)
     with prepare_axes(ax) as (axes,):
-        labels = [f"{row.level} ({row.problems})" for row in own.itertuples()]
+        labels = [f"{level} ({count})" for level, count in zip(own["level"], own["problems"], strict=True)]
         places = -np.arange(len(own)) + 0.28
         axes.hlines(places, own["plateau_low"], own["plateau_high"], color=GREY, lw=0.8)
         axes.plot(own["plateau"], places, "|", color=GREY, ms=7, label=PLATEAU_KEY)
@@ -132,17 +132,17 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, labels: list[str], title: str) ->
 
     The measured range is a thin line. An interval that reaches to never ends in an arrow at the end of the range.
     """
-    for at, row in enumerate(rows.itertuples()):
-        y, colour = -at, get_strategy_colour(row.strategy)
-        axes.plot([row.first, row.last], [y, y], color=GREY, lw=0.5, alpha=0.6)
-        if row.low < row.last:
-            axes.plot([row.low, min(row.high, row.last)], [y, y], color=colour, lw=2.2, solid_capstyle="butt")
-        if np.isinf(row.high):
-            axes.plot(row.last, y, ls="", marker=CARETRIGHTBASE, color=colour)
-        if np.isinf(row.crossover):
-            axes.plot(row.last * NEVER_SHIFT, y, "o", color=colour, mfc="none")
+    for at, row in enumerate(rows.to_dict("records")):
+        y, colour = -at, get_strategy_colour(row["strategy"])
+        axes.plot([row["first"], row["last"]], [y, y], color=GREY, lw=0.5, alpha=0.6)
+        if row["low"] < row["last"]:
+            axes.plot([row["low"], min(row["high"], row["last"])], [y, y], color=colour, lw=2.2, solid_capstyle="butt")
+        if np.isinf(row["high"]):
+            axes.plot(row["last"], y, ls="", marker=CARETRIGHTBASE, color=colour)
+        if np.isinf(row["crossover"]):
+            axes.plot(row["last"] * NEVER_SHIFT, y, "o", color=colour, mfc="none")
         else:
-            axes.plot(row.crossover, y, "o", color=colour)
+            axes.plot(row["crossover"], y, "o", color=colour)
     axes.plot([], [], "o", color=GREY, label="ahead from here on")  # the same key for both panels
     axes.plot([], [], "o", color=GREY, mfc="none", label="never in the measured range")
     axes.set_xlim(min(rows["first"].min(), 1.0) / 1.2, rows["last"].max() * NEVER_SHIFT * 1.2)

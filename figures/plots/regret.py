@@ -93,14 +93,14 @@ def draw_regret(table: pd.DataFrame, ax: Any = None) -> Axes:
     rules = table[table["rule"] != ADVICE]
     own, *others = list_line_styles(1 + len(rules))
     with prepare_axes(ax) as (axes,):
-        at, line = advice["pilot"], {"color": own.colour}
+        at: Any = advice["pilot"]
+        line: dict[str, Any] = {"color": own.colour}
         axes.plot(at, 100 * advice["regret"], own.format, label="advice from the pilot", **line)
         axes.fill_between(at, 100 * advice["low"], 100 * advice["high"], alpha=0.2, lw=0, **line)
         axes.plot(at, 100 * advice["percentile_90"], "x:", label="advice, 90th percentile", **line)
-        for row, style in zip(rules.itertuples(), others, strict=True):
-            drawn = {"color": style.colour, "ls": style.format[1:]}
-            axes.plot(ends, [100 * row.regret] * 2, label=row.rule, **drawn)
-            axes.fill_between(ends, 100 * row.low, 100 * row.high, color=style.colour, alpha=0.12, lw=0)
+        for row, style in zip(rules.to_dict("records"), others, strict=True):
+            axes.plot(ends, [100 * row["regret"]] * 2, ls=style.format[1:], color=style.colour, label=row["rule"])
+            axes.fill_between(ends, 100 * row["low"], 100 * row["high"], color=style.colour, alpha=0.12, lw=0)
         finish_axes(axes, f"{first['first_budget']:g}x to {first['last_budget']:g}x; bands: 95 % over "
                     f"{first['pilots']} pilots", _describe_pilot(first))  # fmt: skip
         axes.set_xticks(advice["pilot"].tolist())

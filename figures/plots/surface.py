@@ -143,7 +143,7 @@ def widen_range(values: pd.Series) -> tuple[float, float]:
 def _draw_heights(axes: Axes, cells: pd.DataFrame) -> None:
     """Draw the accuracies in percent as steps of colour, with a labelled contour between them."""
     grid = 100 * cells.pivot(index="V", columns="S", values="accuracy")
-    S, V = (np.geomspace(ends.min(), ends.max(), FINE) for ends in (grid.columns, grid.index))
+    S, V = (np.geomspace(cells[name].min(), cells[name].max(), FINE) for name in ("S", "V"))
     # Linear in the logarithms; matplotlib's own contours would be linear in S and V.
     along = np.stack([np.interp(np.log(S), np.log(grid.columns), row) for row in grid.to_numpy()])
     heights = np.stack([np.interp(np.log(V), np.log(grid.index), column) for column in along.T], axis=1)
@@ -185,7 +185,11 @@ def _draw_equal_compute(axes: Axes, cells: pd.DataFrame, lam: float) -> None:
 def _draw_path(axes: Axes, optima: pd.DataFrame) -> None:
     """Draw the path of the best S and V over budgets, hollow where they lie at an edge and are bounds."""
     is_bound = (optima["edge"] != "").to_numpy(dtype=bool)
-    line = {"color": "black", "alpha": ON_SURFACE, "path_effects": [withStroke(linewidth=3, foreground="white")]}
+    line: dict[str, Any] = {
+        "color": "black",
+        "alpha": ON_SURFACE,
+        "path_effects": [withStroke(linewidth=3, foreground="white")],
+    }
     axes.plot(optima["S"], optima["V"], "-", **line)
     for marked, face, label in ((~is_bound, "black", "best S and V of C"), (is_bound, "white", "at an edge: a bound")):
         if marked.any():

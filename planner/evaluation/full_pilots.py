@@ -108,7 +108,7 @@ def _evaluate_split(measured: MeasuredTables, sizes: Sequence[int], rng: np.rand
     for size in sizes:
         pilot = np.sort(nested[:size])
         tables = [replace(table, accuracy=table.accuracy[pilot]) for table in measured.tables]
-        labels = (None if each is None else each[pilot] for each in (measured.strata, measured.clusters))
-        advised = choose_advised_allocations(tables, measured.budgets, *labels, measured.prepared_prior)
+        strata, labels = (None if each is None else each[pilot] for each in (measured.strata, measured.clusters))
+        advised = choose_advised_allocations(tables, measured.budgets, strata, labels, measured.prepared_prior)
         chosen[str(size)] = list(map(measured.weigh, advised))
     return measure_regret(measured, others, chosen)
