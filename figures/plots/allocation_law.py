@@ -12,6 +12,7 @@ from matplotlib.markers import CARETDOWNBASE, CARETUPBASE
 from numpy.typing import NDArray
 
 from isocompute.figures.colours import GREY, list_line_styles
+from isocompute.figures.plots.frontiers import BUDGET_LABEL
 from isocompute.figures.scales import scale_doublings
 from isocompute.figures.style import draw_two_panels, finish_axes, prepare_axes
 from isocompute.figures.tables import check_table
@@ -23,7 +24,6 @@ ALLOCATION_LAW_COLUMNS = (
     "strategy", "fit", "quantity", "budget", "optimum", "bound", "fitted", "low", "high", "exponent", "exponent_low",
     "exponent_high", "smallest", "largest", "problems",
 )  # fmt: skip
-BUDGET_LABEL = "budget C per problem, in solutions' worth (x)"
 EXPONENTS = {"S": "a", "V": "b"}
 FIT_OPTIMA = {"grid": "best cell", "smooth": "best on the smoothed surface"}
 """Name of the optima that a fit is fitted to; the censored fit has those of the smoothed surface."""

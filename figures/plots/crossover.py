@@ -12,6 +12,7 @@ from matplotlib.markers import CARETRIGHTBASE
 from numpy.typing import NDArray
 
 from isocompute.figures.colours import GREY
+from isocompute.figures.plots.frontiers import BUDGET_LABEL
 from isocompute.figures.style import draw_two_panels, finish_axes, get_figure, prepare_axes
 from isocompute.figures.tables import check_table
 from isocompute.planner.findings import derive_findings
@@ -27,7 +28,6 @@ ALL_LEVELS = "all"
 PLATEAU_KEY = "SC flattens"
 NEVER_SHIFT = 1.5
 """Factor beyond the measured range at which a strategy that never overtakes is drawn."""
-BUDGET_LABEL = "budget per problem, in solutions (x)"
 
 
 def build_crossover_table(profile: Profile) -> pd.DataFrame:
