@@ -98,9 +98,9 @@ def raise_contrast(colour: Any) -> str:
 
 
 def raise_figure_contrast(figure: Figure) -> None:
-    """Give each line, marker and error bar of a figure enough contrast against the background of the current style.
+    """Give each line, marker, error bar and band of a figure enough contrast against the background of its style.
 
-    Transparent elements, such as bands and the grid, are left alone, and so are markers on an image.
+    Markers on an image are left alone.
     """
     for axes in figure.axes:
         if axes.images:
@@ -124,15 +124,16 @@ def raise_line_contrast(line: Line2D) -> None:
 
 
 def raise_collection_contrast(drawn: Any) -> None:
-    """Give error bars and scattered markers enough contrast, if they are not transparent; bands are left alone."""
-    if not isinstance(drawn, LineCollection | PathCollection) or drawn.get_alpha() not in (None, 1):
-        return
-    if drawn.get_array() is not None:  # coloured by a number
+    """Give error bars, scattered markers and bands colours with enough contrast; bands stay as transparent as they are.
+
+    What is coloured by a number is left alone.
+    """
+    if drawn.get_array() is not None:
         return
     for get, set_colours in ((drawn.get_edgecolor, drawn.set_edgecolor), (drawn.get_facecolor, drawn.set_facecolor)):
         colours = to_rgba_array(get())
-        if len(colours) and (colours[:, 3] == 1).all():
-            set_colours([raise_contrast(each) for each in colours])
+        if len(colours):
+            set_colours([(*to_rgb(raise_contrast(each[:3])), each[3]) for each in colours])
 
 
 def is_visible(colour: Any) -> bool:

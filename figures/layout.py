@@ -78,7 +78,7 @@ def wrap_texts(figure: StyledFigure) -> None:
     for axes in figure.axes:
         own = axes.get_window_extent()
         for text in (axes.title, axes.xaxis.label):
-            wrap_text(text, own.width)
+            wrap_text(text, 0.97 * own.width)
         wrap_text(axes.yaxis.label, 1.05 * own.height)
 
 

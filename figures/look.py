@@ -23,6 +23,9 @@ MOST_COLUMN_WIDTH = 5.0
 LEAST_SLIDE_WIDTH = 8.5
 """The least width, in inches, of a slide, which has a shape of 16:9 and text that can be read from afar."""
 
+RESOLUTION = 200
+"""Pixels per inch of figures, in which text is measured, as its width in inches depends on them a little."""
+
 BACKGROUNDS: dict[FigureStyle, str] = {"print": "#ffffff", "dark": "#161b22"}
 """The background of each style."""
 TEXT_COLOURS: dict[FigureStyle, str] = {"print": "#000000", "dark": "#e6edf3"}
@@ -79,6 +82,7 @@ class FigureLook:
             "axes.spines.right": False,
             "figure.titlesize": "medium",
             "figure.facecolor": background,
+            "figure.dpi": RESOLUTION,
             "axes.facecolor": background,
             "legend.facecolor": background,
             "text.color": text,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from isocompute.errors import DataError
 from isocompute.figures.colours import raise_figure_contrast
 from isocompute.figures.layout import StyledFigure
-from isocompute.figures.look import get_look, use_figure_style
+from isocompute.figures.look import RESOLUTION, get_look, use_figure_style
 
 FORMAT_METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},
@@ -166,7 +166,7 @@ def add_title_prefix(figure: Figure, name: str) -> None:
             figure.fit_texts()
 
 
-def render_file(figure: Figure, file: str, dpi: float = 200) -> bytes:
+def render_file(figure: Figure, file: str, dpi: float = RESOLUTION) -> bytes:
     """Return a figure as file content, in the format given by the file's extension.
 
     Args:
@@ -185,7 +185,7 @@ def render_file(figure: Figure, file: str, dpi: float = 200) -> bytes:
     return render_figure(figure, kind, dpi)
 
 
-def render_figure(figure: Figure, kind: str, dpi: float = 200) -> bytes:
+def render_figure(figure: Figure, kind: str, dpi: float = RESOLUTION) -> bytes:
     """Return a figure as file content; the same figure gives the same bytes on any date.
 
     Args:

@@ -129,14 +129,22 @@ def draw_levels(table: pd.DataFrame, ax: Any = None) -> Axes:
         axes.imshow(codes, cmap=colours, vmin=0, vmax=max(len(names) - 1, 1), aspect="auto")
         for code, name in enumerate(names):  # a marker too, as colours alone are not told apart by everybody
             rows_of, columns_of = np.nonzero(codes == code)
-            axes.plot(columns_of, rows_of, get_line_style(name)[0], color=background, ms=4)
+            axes.plot(columns_of, rows_of, get_line_style(name)[0], color=background)
         axes.set_yticks(range(len(cells.index)), [str(level) for level in cells.index])
         axes.set_xticks(range(len(cells.columns)), [format_count_tick(x) for x in cells.columns])
         axes.set_title(f"strategy on each level, {choice}")
         axes.set_xlabel("budget C per problem (x)")
         axes.set_ylabel("level, 1 the easiest")
         handles = [
-            Line2D([], [], ls="", marker=get_line_style(name)[0], ms=7, color=shade, label=name)
+            Line2D(
+                [],
+                [],
+                ls="",
+                marker=get_line_style(name)[0],
+                ms=1.6 * mpl.rcParams["lines.markersize"],
+                color=shade,
+                label=name,
+            )
             for name, shade in zip(names, shades, strict=True)
         ]
         axes.legend(handles=handles)

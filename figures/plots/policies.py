@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -105,7 +106,15 @@ def draw_policy_accuracies(table: pd.DataFrame, ax: Any = None) -> Axes:
         for (name, points), (colour, style) in zip_styles(table):
             axes.plot(points["compute"], 100 * points["accuracy"], style, color=colour, label=name)
         known = table[table["kind"] == "hindsight"]
-        axes.plot(known["compute"], 100 * known["accuracy"], "*", color="black", ms=8, ls="", label="hindsight")
+        axes.plot(
+            known["compute"],
+            100 * known["accuracy"],
+            "*",
+            color="black",
+            ms=2 * mpl.rcParams["lines.markersize"],
+            ls="",
+            label="hindsight",
+        )
         finish_axes(axes, "accuracy; band: 95 %, fixed plans", COMPUTE_LABEL)
         axes.set_ylabel("problems solved (%)")
         axes.legend()

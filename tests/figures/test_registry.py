@@ -73,6 +73,7 @@ def test_a_figure_of_another_package_is_drawn_and_named_in_the_help(add, command
         for name in ("solutions_and_compute", "surface", "allocation_law", "crossover", "mine")
         for kind in ("png", "pdf", "csv")
     }
+    assert "policies not drawn: the profile has no policies\n" in ended.out
     assert f"wrote {tmp_path}/mine.png\nwrote {tmp_path}/mine.pdf\nwrote {tmp_path}/mine.csv\n" in ended.out
     assert (tmp_path / "mine.csv").read_text() == "S,problems\n1,128\n2,128\n"
     said = " ".join(command("figures", "--help").out.split())

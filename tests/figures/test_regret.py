@@ -45,7 +45,7 @@ def test_the_interval_is_over_pilots_and_the_sizes_double(table):
     assert ((table["low"] <= table["regret"]) & (table["regret"] <= table["high"])).all()
     assert (table["S"].iloc[0], table["V"].iloc[0], table["scored"].iloc[0], table["problems"].iloc[0]) == (
         16,
-        2,
+        4,
         16,
         40,
     )

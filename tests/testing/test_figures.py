@@ -15,6 +15,11 @@ class TestSolutionsAndCompute(FigureSuite):
     panels = 2
 
 
+class TestSolutionsAndComputeByLevel(FigureSuite):
+    entry = FIGURES["solutions_and_compute_by_level"]
+    panels = 5
+
+
 class TestFrontiers(FigureSuite):
     entry = FIGURES["frontiers"]
     panels = 2
@@ -36,5 +41,6 @@ class TestPolicies(FigureSuite):
 
 
 def test_no_figure_of_a_profile_is_left_out():
-    tested = [suite.entry for suite in (TestSolutionsAndCompute, TestFrontiers, TestDifficulty, TestCaps, TestPolicies)]
+    suites = (TestSolutionsAndCompute, TestSolutionsAndComputeByLevel, TestFrontiers, TestDifficulty, TestCaps)
+    tested = [suite.entry for suite in (*suites, TestPolicies)]
     assert [FIGURES[name] for name in FIGURES.own if FIGURES[name].needs != "search"] == tested
