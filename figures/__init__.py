@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     difficulty: Figure
     caps: Figure
     policies: Figure
+    surface: Figure
+    allocation_law: Figure
+    crossover: Figure
+    regret: Figure
+    models: Figure
 
 
 def __getattr__(name: str) -> Figure:

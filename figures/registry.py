@@ -121,6 +121,46 @@ POLICIES = FigureEntry(
     "isocompute.figures.plots.policies:draw_policies",
     "the profile has no policies",
 )
+SURFACE = FigureEntry(
+    "surface",
+    "the accuracy of a generative verifier over S and V, with lines of equal compute and the best S and V along them",
+    "profile",
+    "isocompute.figures.plots.surface:build_surface_table",
+    "isocompute.figures.plots.surface:draw_surface",
+    "no strategy was measured at several S and V",
+)
+ALLOCATION_LAW = FigureEntry(
+    "allocation_law",
+    "the best S and V of each budget, and the scaling laws that are fitted to them in three ways",
+    "profile",
+    "isocompute.figures.plots.allocation_law:build_allocation_law_table",
+    "isocompute.figures.plots.allocation_law:draw_allocation_law",
+    "λ is unknown, or no strategy was measured over three budgets in S and V",
+)
+CROSSOVER = FigureEntry(
+    "crossover",
+    "the budget from which each strategy stays ahead of self-consistency, overall and by difficulty level",
+    "profile",
+    "isocompute.figures.plots.crossover:build_crossover_table",
+    "isocompute.figures.plots.crossover:draw_crossover",
+    "votes were not counted, or no other strategy has a known cost",
+)
+REGRET = FigureEntry(
+    "regret",
+    "what the planner's advice loses against hindsight, by the number of problems of the pilot it is made from",
+    "profile",
+    "isocompute.figures.plots.regret:build_regret_table",
+    "isocompute.figures.plots.regret:draw_regret",
+    "the profile holds means only, too few problems, or one allocation of known cost",
+)
+MODELS = FigureEntry(
+    "models",
+    "the best accuracy of each of several models within each budget, at equal cost",
+    "profiles",
+    "isocompute.figures.plots.models:build_models_table",
+    "isocompute.figures.plots.models:draw_models",
+    "the profiles hold means only, share too few problems, or have an unknown cost",
+)
 SEARCH_TREE = FigureEntry(
     "search_tree",
     "a search: its nodes with their scores, and the path to the answer",
@@ -143,6 +183,11 @@ FIGURES: Registry[FigureEntry] = Registry(
             "difficulty",
             "caps",
             "policies",
+            "surface",
+            "allocation_law",
+            "crossover",
+            "regret",
+            "models",
             "search_tree",
         )
     },

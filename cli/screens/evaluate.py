@@ -35,13 +35,13 @@ def print_evaluation(console: Console, found: RunEvaluation) -> None:
         f"{found.problems - evaluation.shape.problems} problems",
     )
     console.print()
-    console.print(build_regret_table(evaluation))
+    console.print(build_rules_table(evaluation))
     console.print()
     for warning in found.warnings:
         print_note(console, warning)
 
 
-def build_regret_table(evaluation: Evaluation) -> Table:
+def build_rules_table(evaluation: Evaluation) -> Table:
     """Return the table of the reported rules, the advice first."""
     table = make_empty_table("rule", "regret", "90 %", *map(format_compute, evaluation.budgets))
     table.columns[0].justify = "left"

@@ -32,10 +32,13 @@ SAMPLE = [(n, w, s) for i, (n, w, s) in enumerate(EVERYTHING) if (i // 2 + i) % 
 
 @pytest.fixture(scope="module")
 def sources(capped):
-    """A run with scores and searches, of which a fit is shipped, and profiles with verdicts and with limits."""
+    """A run with scores and searches, of which a fit is shipped, and profiles with verdicts and with limits.
+
+    The last two are of two models on the same problems.
+    """
     run = Run("data/runs/lab-search")
-    return [FigureSource(read_profile("lab-search"), run, read_pool(run)), FigureSource(read_profile("lab-both-small")),
-            FigureSource(capped)]  # fmt: skip
+    models = [FigureSource(read_profile(name)) for name in ("lab-both-small", "lab-both-large")]
+    return [FigureSource(read_profile("lab-search"), run, read_pool(run)), FigureSource(capped), *models]
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +47,8 @@ def drawable(sources):
     tables = {}
     for name in WITHOUT_SEARCHES:
         entry = FIGURES[name]
-        inputs = [get_compared_input(sources[:2])] if entry.needs == "profiles" else (
-            source.get_input(entry.needs) for source in reversed(sources)
+        inputs = [get_compared_input(sources[-2:])] if entry.needs == "profiles" else (
+            source.get_input(entry.needs) for source in (sources[1], sources[2], sources[0])
         )  # fmt: skip
         built = (entry.table_function(given) for given in inputs if given is not None)
         tables[name] = next(table for table in built if not table.empty)
@@ -129,7 +132,7 @@ def test_text_is_legible_and_nothing_hides_anything(drawable, name, width, style
 def test_every_figure_of_every_source_is_legible(sources):
     for source, (name, width, style) in product(sources, EVERYTHING):
         needs = FIGURES[name].needs
-        given = get_compared_input(sources) if needs == "profiles" else source.get_input(needs)
+        given = get_compared_input(sources[-2:]) if needs == "profiles" else source.get_input(needs)
         table = None if given is None else FIGURES[name].table_function(given)
         if table is not None and not table.empty:
             check_figure(name, table, width, style)

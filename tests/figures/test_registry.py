@@ -43,7 +43,10 @@ FUNCTIONS = {"mine_table": mine_table, "draw_mine": draw_mine}
 
 
 def test_every_entry_is_called_by_its_name_and_so_are_its_functions():
-    assert list(FIGURES)[:3] == ["solutions_and_compute", "solutions_and_compute_by_level", "frontiers"]
+    first, *others = list(FIGURES)
+    assert (first, others[-1]) == ("solutions_and_compute", "search_tree")
+    added = ["surface", "allocation_law", "crossover", "regret", "models"]
+    assert others[:-1] == ["solutions_and_compute_by_level", "frontiers", "difficulty", "caps", "policies", *added]
     for name, each in FIGURES.items():
         assert each.name == name
         assert each.description
@@ -66,7 +69,9 @@ def test_a_figure_of_another_package_is_drawn_and_named_in_the_help(add, command
     ended = command("figures", "llama-3.1-8b-math", "-o", tmp_path)
     assert ended.code == 0, ended.err
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"{name}.{kind}" for name in ("solutions_and_compute", "mine") for kind in ("png", "pdf", "csv")
+        f"{name}.{kind}"
+        for name in ("solutions_and_compute", "surface", "allocation_law", "crossover", "mine")
+        for kind in ("png", "pdf", "csv")
     }
     assert "policies not drawn: the profile has no policies\n" in ended.out
     assert f"wrote {tmp_path}/mine.png\nwrote {tmp_path}/mine.pdf\nwrote {tmp_path}/mine.csv\n" in ended.out
