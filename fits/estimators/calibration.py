@@ -33,6 +33,8 @@ class CalibrationBin:
 def measure_calibration(
     stated: ArrayLike,
     true: ArrayLike,
+    problem: ArrayLike,
+    problems: int,
     bins: int = CALIBRATION_BINS,
     strata: ArrayLike | None = None,
     clusters: ArrayLike | None = None,
@@ -40,8 +42,10 @@ def measure_calibration(
     """Measure how often statements are true, in bins of equal width by their stated probability (Guo et al. 2017).
 
     Args:
-        stated: (P, n) probabilities; NaN where nothing was stated.
-        true: (P, n) booleans.
+        stated: (n,) probabilities.
+        true: (n,) booleans.
+        problem: (n,) the problem that each statement is about, 0 … P - 1.
+        problems: P.
         bins: number of bins of 0 … 1; a bin holds its lower end, and the last one both.
         strata: (P,) label of each problem's stratum; None for one.
         clusters: (P,) label of each problem's cluster; None if all are independent.
@@ -53,26 +57,23 @@ def measure_calibration(
         DataError: arrays that do not match, a probability outside 0 … 1, or fewer than one bin.
 
     Example:
-        >>> found = measure_calibration([[0.1, 0.9], [0.9, float("nan")]], [[False, True], [False, True]], bins=2)
+        >>> found = measure_calibration([0.1, 0.9, 0.9], [False, True, False], [0, 0, 1], 2, bins=2)
         >>> [(each.stated, each.true[0], each.count, each.problems) for each in found]
         [(0.1, 0.0, 1, 1), (0.9, 0.5, 2, 2)]
     """
-    said, is_true = np.asarray(stated, dtype=float), np.asarray(true)
-    if said.ndim != 2 or said.shape != is_true.shape or is_true.dtype.kind != "b":
+    said, is_true, rows = np.asarray(stated, dtype=float), np.asarray(true), np.asarray(problem)
+    if said.ndim != 1 or not (said.shape == is_true.shape == rows.shape) or is_true.dtype.kind != "b":
         raise DataError(
-            f"stated and true must be numbers and booleans of one shape (problems, statements); got {said.shape} and "
-            f"{is_true.dtype} {is_true.shape}."
+            f"stated, true and problem must hold one number, boolean and integer for each statement; got {said.shape}, "
+            f"{is_true.dtype} {is_true.shape} and {rows.shape}."
         )
-    known = ~np.isnan(said)
-    if bins < 1 or not ((said[known] >= 0) & (said[known] <= 1)).all():
+    if bins < 1 or not ((said >= 0) & (said <= 1)).all():
         raise DataError(f"calibration needs probabilities in 0 … 1 and at least one bin; got {bins} bins.")
-    place = np.full(said.shape, -1)
-    place[known] = np.minimum(np.floor(said[known] * bins), bins - 1)
+    place = np.minimum(np.floor(said * bins), bins - 1)
     found = []
-    for number in range(bins):
+    for number in np.unique(place):
         inside = place == number
-        counts = inside.sum(axis=1)
-        if counts.any():
-            share = compute_share((inside & is_true).sum(axis=1), counts, strata, clusters)
-            found.append(CalibrationBin(float(said[inside].mean()), share, int(counts.sum()), int((counts > 0).sum())))
+        counts = np.bincount(rows[inside], minlength=problems)
+        share = compute_share(np.bincount(rows[inside & is_true], minlength=problems), counts, strata, clusters)
+        found.append(CalibrationBin(float(said[inside].mean()), share, int(inside.sum()), int((counts > 0).sum())))
     return found

@@ -63,7 +63,8 @@ def grade_lab_steps(question: str, steps: Sequence[str]) -> list[bool] | None:
         question: the problem.
         steps: the lines of the solution, each with or without the line break that ends it.
 
-    >>> grade_lab_steps("Start with 47, add 38, times 6.", ["47+38: 6,8 = 86\\n", "86*6: 6,1,5 = 516\\n", "\\\\boxed{516}"])
+    >>> steps = ["47+38: 6,8 = 86\\n", "86*6: 6,1,5 = 516\\n", "\\\\boxed{516}"]
+    >>> grade_lab_steps("Start with 47, add 38, times 6.", steps)
     [False, True, True]
     """
     if (problem := lab.parse_lab_question(question)) is None:
