@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     difficulty: Figure
     caps: Figure
     policies: Figure
+    search_by_n: Figure
+    difficulty_bars: Figure
+    verifier: Figure
+    step_scores: Figure
 
 
 def __getattr__(name: str) -> Figure:
