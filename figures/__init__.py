@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from isocompute.figures.drawing import Figure
 
-    figure1: Figure
+    solutions_and_compute: Figure
     frontiers: Figure
     difficulty: Figure
     caps: Figure

@@ -16,7 +16,15 @@ from isocompute.registry import Registry, load_object
 if TYPE_CHECKING:
     import pandas as pd
 
-FigureInput = Literal["profile", "run", "source", "studies", "search"]
+FigureInput = Literal["profile", "profiles", "run", "source", "studies", "search"]
+
+MISSING_INPUTS: dict[FigureInput, str] = {
+    "profiles": "it compares several profiles; name two or more",
+    "run": "it needs a run; a profile alone does not hold what it shows",
+    "studies": "the profile holds means only, or its problems have no levels",
+    "search": "it shows one search; isocompute tree RUN PROBLEM -o FILE draws it",
+}
+"""Why a source may not have an input, in words."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +34,16 @@ class FigureEntry:
     Args:
         name: base name of its files.
         description: text for users on what it shows.
-        needs: input of its table. ``profile``: a `Profile`. ``run``: a `Run`, which is missing if there is only a
-            profile. ``source``: a `FigureSource`, which has a profile, and a run's pool if there is a run.
-            ``studies``: a list of `planner.difficulty.DifficultyStudy`. ``search``: a `LoggedSearch`, as in
-            ``isocompute tree``; ``isocompute figures`` cannot supply one.
+        needs: input of its table. ``profile``: a `Profile`. ``profiles``: a list of two profiles or more, which it
+            compares. ``run``: a `Run`, which is missing if there is only a profile. ``source``: a `FigureSource`, which
+            has a profile, and a run's pool if there is a run. ``studies``: a list of
+            `planner.difficulty.DifficultyStudy`. ``search``: a `LoggedSearch`, as in ``isocompute tree``;
+            ``isocompute figures`` cannot supply one.
         table: ``module:function`` that takes the input and returns a data frame with a row for each point, and without
             rows if there is nothing to draw.
         draw: ``module:function`` that takes the table and ``ax`` and returns the Axes in which it drew: one, or an
             array with one for each panel. Without ``ax`` it creates a figure.
+        missing: text for users on why its table may have no rows.
 
     Raises:
         ConfigError: ``needs`` is none of these.
@@ -44,6 +54,7 @@ class FigureEntry:
     needs: FigureInput
     table: str
     draw: str
+    missing: str = "the data that it needs is missing or has no known cost"
 
     def __post_init__(self) -> None:
         if self.needs not in get_args(FigureInput):
@@ -65,12 +76,12 @@ class FigureEntry:
         return function
 
 
-FIGURE1 = FigureEntry(
-    "figure1",
+SOLUTIONS_AND_COMPUTE = FigureEntry(
+    "solutions_and_compute",
     "self-consistency and a generative verifier, at equal numbers of solutions and at equal compute",
     "profile",
-    "isocompute.figures.plots.figure1:build_figure1_table",
-    "isocompute.figures.plots.figure1:draw_figure1",
+    "isocompute.figures.plots.solutions_and_compute:build_solutions_and_compute_table",
+    "isocompute.figures.plots.solutions_and_compute:draw_solutions_and_compute",
 )
 FRONTIERS = FigureEntry(
     "frontiers",
@@ -78,6 +89,7 @@ FRONTIERS = FigureEntry(
     "profile",
     "isocompute.figures.plots.frontiers:build_frontiers_table",
     "isocompute.figures.plots.frontiers:draw_frontiers",
+    "fewer than two strategies have a known cost, or the profile holds means only",
 )
 DIFFICULTY = FigureEntry(
     "difficulty",
@@ -92,6 +104,7 @@ CAPS = FigureEntry(
     "profile",
     "isocompute.figures.plots.caps:build_caps_table",
     "isocompute.figures.plots.caps:draw_caps",
+    "the profile has no limits on length, or holds means only",
 )
 POLICIES = FigureEntry(
     "policies",
@@ -99,6 +112,7 @@ POLICIES = FigureEntry(
     "profile",
     "isocompute.figures.plots.policies:build_policies_table",
     "isocompute.figures.plots.policies:draw_policies",
+    "the profile has no policies",
 )
 SEARCH_BY_N = FigureEntry(
     "search_by_n",
@@ -106,6 +120,7 @@ SEARCH_BY_N = FigureEntry(
     "profile",
     "isocompute.figures.plots.search_by_n:build_search_by_n_table",
     "isocompute.figures.plots.search_by_n:draw_search_by_n",
+    "the profile has no searches, or one problem",
 )
 DIFFICULTY_BARS = FigureEntry(
     "difficulty_bars",
@@ -120,6 +135,7 @@ VERIFIER = FigureEntry(
     "source",
     "isocompute.figures.plots.verifier:build_verifier_table",
     "isocompute.figures.plots.verifier:draw_verifier",
+    "the profile has no verdicts",
 )
 STEP_SCORES = FigureEntry(
     "step_scores",
@@ -127,6 +143,7 @@ STEP_SCORES = FigureEntry(
     "source",
     "isocompute.figures.plots.step_scores:build_step_scores_table",
     "isocompute.figures.plots.step_scores:draw_step_scores",
+    "it needs a run with the scores of steps",
 )
 SEARCH_TREE = FigureEntry(
     "search_tree",
@@ -144,7 +161,7 @@ FIGURES: Registry[FigureEntry] = Registry(
     {
         name: f"{FIGURES_MODULE}:{name.upper()}"
         for name in (
-            "figure1",
+            "solutions_and_compute",
             "frontiers",
             "difficulty",
             "caps",

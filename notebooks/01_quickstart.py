@@ -67,7 +67,7 @@ profile
 profile.to_frame().pivot(index="budget", columns="strategy", values="accuracy").round(3)
 
 # %%
-iso.figures.figure1(profile)
+iso.figures.solutions_and_compute(profile)
 
 # %% [markdown]
 # ## The plan for 128 solutions' worth of compute

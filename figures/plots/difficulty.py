@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from isocompute.figures.style import GREY, draw_two_panels, finish_axes, prepare_axes
+from isocompute.figures.colours import GREY
+from isocompute.figures.style import draw_two_panels, finish_axes, prepare_axes
 from isocompute.figures.tables import check_table
 from isocompute.fits.choice.compute_optimal import PolicyAccuracy
 from isocompute.planner.difficulty import DifficultyStudy

@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from isocompute.figures.style import GREY, draw_two_panels, finish_axes, prepare_axes, remove_legend
+from isocompute.figures.colours import GREY
+from isocompute.figures.style import draw_two_panels, finish_axes, prepare_axes, remove_legend
 from isocompute.figures.tables import check_table
 from isocompute.fits import compute_difference_interval, compute_mean_interval
 from isocompute.fits.arrays import Floats

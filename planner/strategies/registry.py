@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from isocompute.registry import Registry, load_object
-from isocompute.runners.search.registry import SEARCH_STRATEGIES, SELECTION_STYLES
+from isocompute.runners.search.registry import DASHES, SEARCH_STRATEGIES, SELECTION_STYLES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,10 @@ class Strategy:
             verifications.
         needs: the data that a pool must hold.
         description: text for users; ``{trust:g}`` and the like stand for learnt parameters.
-        colour: colour of its lines in figures.
+        colour: colour of its lines in figures, with a contrast of at least 3 on white; figures lighten it on a dark
+            background. The colours are Okabe and Ito's, darker where they need it.
+        line: marker and dash of its lines, as matplotlib's format string; colours alone do not tell lines apart for
+            everybody.
         votes: whether it compares answers; such a strategy cannot be estimated where answers are unknown.
         learns: whether it learns parameters on other problems; such a strategy needs at least two problems.
         ranks_scores: whether it only compares scores with each other, so that they may lie outside 0 … 1.
@@ -72,6 +75,7 @@ class Strategy:
     needs: StrategyNeeds
     description: str
     colour: str
+    line: str = "o-"
     votes: bool = True
     learns: bool = False
     ranks_scores: bool = False
@@ -113,14 +117,15 @@ SC = Strategy(
     f"{ESTIMATORS}:apply_sc",
     "solutions",
     "self-consistency: sample S solutions, and take the answer with the most votes",
-    "#c1440e",
+    "#d55e00",
 )
 GENRM = Strategy(
     "genrm",
     f"{ESTIMATORS}:apply_genrm",
     "verifications",
     f"generative verifier: {VERIFY_PHRASE}, take the best mean verdict",
-    "#2a788e",
+    "#0072b2",
+    line="s--",
     votes=False,
 )
 GENRM_VOTE = Strategy(
@@ -130,14 +135,16 @@ GENRM_VOTE = Strategy(
     f"generative verifier, then votes: {VERIFY_PHRASE}, keep the best mean verdict, take the answer with the most "
     "votes "
     "among them",
-    "#7ad151",
+    "#3d96c7",
+    line="D-",
 )
 WEIGHTED = Strategy(
     "weighted",
     f"{ESTIMATORS}:apply_weighted",
     "verifications",
     f"weighted vote: {VERIFY_PHRASE}, let each solution vote with its mean verdict",
-    "#e0a000",
+    "#8a6d00",
+    line="^-.",
 )
 FUSED = Strategy(
     "fused",
@@ -145,7 +152,8 @@ FUSED = Strategy(
     "verifications",
     f"votes and verdicts together: {VERIFY_PHRASE}, let each solution vote with its odds of yes to the power "
     f"{{trust:g}}",
-    "#440154",
+    "#882e8b",
+    line="v:",
     learns=True,
     estimate_learnt=f"{ESTIMATORS}:apply_learnt_fused",
 )
@@ -155,6 +163,7 @@ BON = Strategy(
     "scores",
     "best of n: sample S solutions, score each, take the best score",
     "#8c8c8c",
+    line="P-",
     votes=False,
     ranks_scores=True,
 )
@@ -163,7 +172,8 @@ PRM_WEIGHTED = Strategy(
     f"{ESTIMATORS}:apply_prm_weighted",
     "scores",
     "weighted vote: sample S solutions, score each, let each vote with its score",
-    "#4d4d4d",
+    "#333333",
+    line="X--",
 )
 
 STRATEGY_MODULE = "isocompute.planner.strategies.registry"
@@ -237,5 +247,15 @@ def get_strategy_colour(name: str) -> str:
 
 
 def get_line_style(name: str) -> str:
-    """Return matplotlib's format string for a strategy's line."""
-    return SELECTION_STYLES[name.partition("+")[2]][1] if is_search(name) else "o-"
+    """Return matplotlib's format string of a strategy's line, its marker and its dash.
+
+    A search has the same marker under every rule of selection, and another dash.
+
+    >>> get_line_style("genrm"), get_line_style("beam+weighted"), get_line_style("beam+vanilla")
+    ('s--', '>-.', '>:')
+    """
+    if not is_search(name):
+        return STRATEGIES[name].line if name in STRATEGIES else "o-"
+    search, _, rule = name.partition("+")
+    marker, dash = SEARCH_STRATEGIES[search].line[0], SEARCH_STRATEGIES[search].line[1:]
+    return marker + DASHES[(DASHES.index(dash) + SELECTION_STYLES[rule][1]) % len(DASHES)]

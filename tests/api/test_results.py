@@ -102,9 +102,9 @@ def test_figures_are_drawn_from_runs_and_profiles(lab, written_run):
     assert drawn._repr_png_().startswith(b"\x89PNG")
     assert set(drawn.table["strategy"]) >= {"sc", "weighted"}
     figure, axes = plt.subplots(1, 2)
-    assert iso.figures.figure1(iso.open_run(written_run), ax=axes).figure is figure
+    assert iso.figures.solutions_and_compute(iso.open_run(written_run), ax=axes).figure is figure
     plt.close(figure)
-    assert set(dir(iso.figures)) >= {"figure1", "frontiers", "difficulty"}
+    assert set(dir(iso.figures)) >= {"solutions_and_compute", "frontiers", "difficulty"}
 
 
 @pytest.mark.parametrize(

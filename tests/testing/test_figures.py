@@ -10,8 +10,8 @@ from isocompute.testing import FigureSuite
 pytest.importorskip("matplotlib")
 
 
-class TestFigure1(FigureSuite):
-    entry = FIGURES["figure1"]
+class TestSolutionsAndCompute(FigureSuite):
+    entry = FIGURES["solutions_and_compute"]
     panels = 2
 
 
@@ -36,5 +36,5 @@ class TestPolicies(FigureSuite):
 
 
 def test_no_figure_of_a_profile_is_left_out():
-    tested = [suite.entry for suite in (TestFigure1, TestFrontiers, TestDifficulty, TestCaps, TestPolicies)]
+    tested = [suite.entry for suite in (TestSolutionsAndCompute, TestFrontiers, TestDifficulty, TestCaps, TestPolicies)]
     assert [FIGURES[name] for name in FIGURES.own if FIGURES[name].needs != "search"] == tested
