@@ -191,8 +191,8 @@ the solver and, by its parameters, of the scorer. "x, completion" counts the tok
 
 ![accuracy against compute, by level](searches.png)
 
-Papers compare at equal N. That is no equal cost: a search with N candidates, and N solutions with scores, cost more than
-N votes. The best for each level is the method with the highest accuracy on the other problems of the level.
+Papers compare at equal N. That is no equal cost: a search with N candidates, and N solutions with scores, cost more
+than N votes. The best for each level is the method with the highest accuracy on the other problems of the level.
 
 ![accuracy against N, by level](searches_by_n.png)
 

@@ -9,7 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 
-def draw_intervals(axes: Axes, x: Any, rows: pd.DataFrame, style: str, colour: str, label: str, scale: float = 1) -> None:
+def draw_intervals(
+    axes: Axes, x: Any, rows: pd.DataFrame, style: str, colour: str, label: str, scale: float = 1
+) -> None:
     """Draw values as a line or as points, with their intervals as bars; a value whose interval is unknown has none.
 
     Args:
@@ -23,4 +25,13 @@ def draw_intervals(axes: Axes, x: Any, rows: pd.DataFrame, style: str, colour: s
     """
     value, low, high = (scale * rows[name].to_numpy(float) for name in ("value", "low", "high"))
     reach = np.maximum(np.nan_to_num([value - low, high - value]), 0)  # below 0 by a rounding error
-    axes.errorbar(np.asarray(x, dtype=float), value, yerr=reach, fmt=style, color=colour, label=label, elinewidth=0.8)
+    axes.errorbar(
+        np.asarray(x, dtype=float),
+        value,
+        yerr=reach,
+        fmt=style,
+        color=colour,
+        ecolor=colour,
+        label=label,
+        elinewidth=0.8,
+    )

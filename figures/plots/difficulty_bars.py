@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from isocompute.figures.colours import GREY
+from isocompute.figures.intervals import draw_intervals
 from isocompute.figures.look import get_look
 from isocompute.figures.style import get_figure, prepare_axes
 from isocompute.figures.tables import check_table
@@ -22,7 +23,9 @@ DIFFICULTY_BARS_COLUMNS = (
 )  # fmt: skip
 CHOSEN = "chosen by level"
 """What stands for the strategy where the best one of the level is taken."""
-MOST_STRATEGIES = 6
+HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
+"""Patterns of the bars, which tell strategies apart beside colours."""
+MOST_STRATEGIES = len(HATCHES)
 """The most strategies whose bars are drawn side by side."""
 
 
@@ -36,12 +39,12 @@ def build_difficulty_bars_table(studies: Sequence[DifficultyStudy]) -> pd.DataFr
 
     Returns:
         A row for each kind, level, budget and strategy that the budget pays for; no rows without a study.
-        ``difficulty``: the kind, one of `planner.difficulty.DIFFICULTY_KINDS`. ``in_practice``: whether the level can be found without the gold answer.
-        ``level``: 1 the easiest. ``budget``: compute per problem, in x, including the cost of finding the level.
-        ``strategy``: its name; or "chosen by level", the strategy that is best on the level. ``accuracy``: mean over
-        problems, 0 … 1, each scored under the allocation, or the strategy, that is best on other problems of the level;
-        ``low``, ``high``: its 95 % interval. ``problems``: number of problems; where levels are estimated, a mean over
-        the draws.
+        ``difficulty``: the kind, one of `planner.difficulty.DIFFICULTY_KINDS`. ``in_practice``: whether the level can
+        be found without the gold answer. ``level``: 1 the easiest. ``budget``: compute per problem, in x, including the
+        cost of finding the level. ``strategy``: its name; or "chosen by level", the strategy that is best on the level.
+        ``accuracy``: mean over problems, 0 … 1, each scored under the allocation, or the strategy, that is best on
+        other problems of the level; ``low``, ``high``: its 95 % interval. ``problems``: number of problems; where
+        levels are estimated, a mean over the draws.
     """
     rows: list[tuple[Any, ...]] = []
     for study in studies:
@@ -120,16 +123,15 @@ def draw_level_bars(part: pd.DataFrame, strategies: Sequence[str], axes: Axes) -
     """Draw the bars of one kind of difficulty within one budget."""
     levels = sorted(part["level"].unique())
     width = 0.8 / len(strategies)
-    hatches = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
     for i, strategy in enumerate(strategies):
         rows = part[part["strategy"] == strategy].set_index("level").reindex(levels)
-        accuracy, low, high = (100 * rows[name].to_numpy() for name in ("accuracy", "low", "high"))
         x = np.arange(len(levels)) + (i - (len(strategies) - 1) / 2) * width
-        shade = get_strategy_colour(strategy)
+        colour, hatch = get_strategy_colour(strategy), HATCHES[i % len(HATCHES)]
         axes.bar(
-            x, accuracy, 0.9 * width, color=shade, alpha=0.75, edgecolor="white", lw=0, hatch=hatches[i % 6], label=strategy
-        )
-        axes.errorbar(x, accuracy, yerr=[accuracy - low, high - accuracy], fmt="none", ecolor=GREY, elinewidth=0.7)
+            x, 100 * rows["accuracy"], 0.9 * width, color=colour, alpha=0.75, edgecolor=axes.get_facecolor(), lw=0,
+            hatch=hatch, label=strategy
+        )  # fmt: skip
+        draw_intervals(axes, x, rows.rename(columns={"accuracy": "value"}), "none", GREY, "", 100)
     chosen = part[part["strategy"] == CHOSEN].set_index("level").reindex(levels)
     place = np.arange(len(levels))
     axes.hlines(100 * chosen["accuracy"], place - 0.45, place + 0.45, color=GREY, ls="--", label=CHOSEN)

@@ -36,11 +36,11 @@ def build_search_by_n_table(profile: Profile) -> pd.DataFrame:
         and N. ``method``: a strategy without verifications at powers of two and at the sizes of the searches; a search,
         with its other numbers if it was run with several; or "best for each level", the most accurate method of each
         level at an N at which all methods were measured. ``strategy``: that of the method; missing for the best.
-        ``level``: as the dataset gives it, 1 the easiest; missing for all problems together. ``N``: number of solutions,
-        or of the candidates that a search holds. ``compute``: in x; NaN if it is unknown, and for the best. ``accuracy``:
-        mean over problems, 0 … 1, and ``low``, ``high``: its 95 % interval. Each problem is scored under the best method
-        on other problems of its level. ``chosen``: the best method of the level on all its problems; missing otherwise.
-        ``problems``: number of problems.
+        ``level``: as the dataset gives it, 1 the easiest; missing for all problems together. ``N``: number of
+        solutions, or of the candidates that a search holds. ``compute``: in x; NaN if it is unknown, and for the best.
+        ``accuracy``: mean over problems, 0 … 1, and ``low``, ``high``: its 95 % interval; for the best each problem is
+        scored under the best method on other problems of its level. ``chosen``: the best method of the level on all its
+        problems; missing otherwise. ``problems``: number of problems.
     """
     if not profile.searches or profile.independent_problems < 2:
         return pd.DataFrame(columns=list(SEARCH_BY_N_COLUMNS))
@@ -78,7 +78,9 @@ def list_method_points(profile: Profile) -> Iterator[tuple[str, str, int, float,
 
 def name_method(name: str, search: Searches, at: int) -> str:
     """Return the name of a search with those of its numbers, beside N, that it was run with several of."""
-    several = {label: numbers[at] for label, numbers in search.numbers.items() if label != "N" and len(set(numbers)) > 1}
+    several = {
+        label: numbers[at] for label, numbers in search.numbers.items() if label != "N" and len(set(numbers)) > 1
+    }
     return " ".join([name, *(f"{label}={number}" for label, number in several.items())])
 
 
@@ -120,7 +122,9 @@ def summarise_by_level(
         yield (*point[:2], level, *point[2:], accuracy[inside].mean(), low, high, best, int(inside.sum()))
 
 
-def draw_search_by_n(table: pd.DataFrame, ax: Any = None, against: Literal["N", "compute"] = "N") -> NDArray[np.object_]:
+def draw_search_by_n(
+    table: pd.DataFrame, ax: Any = None, against: Literal["N", "compute"] = "N"
+) -> NDArray[np.object_]:
     """Draw accuracy against N for all problems, and for each level in a panel of its own.
 
     Bands are 95 % intervals of self-consistency and of the best for each level; those of all would hide each other.

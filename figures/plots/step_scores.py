@@ -38,8 +38,8 @@ def build_step_scores_table(source: FigureSource) -> pd.DataFrame:
     Returns:
         No rows without step scores; a profile has none. ``panel`` and ``solutions`` say what a row is about:
 
-        - "scores": the scores of the step with number ``step``, from 1, of the solutions with a "right" and with a "wrong"
-          answer. ``value``: their mean. ``q10``, ``q25``, ``median``, ``q75``, ``q90``: their quantiles.
+        - "scores": the scores of the step with number ``step``, from 1, of the solutions with a "right" and with a
+          "wrong" answer. ``value``: their mean. ``q10``, ``q25``, ``median``, ``q75``, ``q90``: their quantiles.
         - "first error": how often the first step whose score is below ``threshold`` is the first wrong step. ``value``:
           the share of the solutions "with an error" of which it is, by the ``step`` of the error, which is missing for
           all of them; and the share of the solutions "without an error" that have no such step. There are no such rows
@@ -92,24 +92,17 @@ def list_first_errors(
     found = measure_first_errors(
         scored.scores[graded], scored.truth[graded] != 0, rows, problems, ERROR_THRESHOLD, strata, clusters
     )
-    unknown = [np.nan] * len(QUANTILES)
-
-    def count_problems(of: NDArray[np.bool_]) -> int:
-        return len(np.unique(rows[of]))
-
-    first = (scored.truth[graded] == 0).argmax(axis=1) + 1
-    if found.error_count:
-        whole = count_problems(has_error)
-        yield ("first error", "with an error", None, *found.with_error, *unknown, ERROR_THRESHOLD, found.error_count, whole)
-    for step, share, count in zip(found.steps, found.found, found.counts, strict=True):
-        own = count_problems(has_error & (first == step))
-        yield ("first error", "with an error", step, *share, *unknown, ERROR_THRESHOLD, count, own)
-    if found.clean_count:
-        whole = count_problems(~has_error)
-        yield (
-            "first error", "without an error", None, *found.without_error, *unknown, ERROR_THRESHOLD,
-            found.clean_count, whole
-        )  # fmt: skip
+    first = np.where(has_error, (scored.truth[graded] == 0).argmax(axis=1) + 1, 0)
+    parts = [("with an error", None, found.with_error, found.error_count, first > 0)]
+    parts += [
+        ("with an error", step, share, count, first == step)
+        for step, share, count in zip(found.steps, found.found, found.counts, strict=True)
+    ]
+    parts.append(("without an error", None, found.without_error, found.clean_count, first == 0))
+    for name, step, share, count, of in parts:
+        if count:
+            unknown = [np.nan] * len(QUANTILES)
+            yield ("first error", name, step, *share, *unknown, ERROR_THRESHOLD, count, len(np.unique(rows[of])))
 
 
 def draw_step_scores(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
@@ -134,7 +127,9 @@ def draw_step_scores(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]
         label_panels(grid)
         if ax is None:
             solutions = table.loc[(table["panel"] == "scores") & (table["step"] == 1), "count"].sum()
-            get_figure(grid[0]).suptitle(f"{solutions:,} solutions, what a reward model's step scores say, with 95 % intervals")
+            get_figure(grid[0]).suptitle(
+                f"{solutions:,} solutions, what a reward model's step scores say, with 95 % intervals"
+            )
     return np.array(grid)
 
 

@@ -1,4 +1,4 @@
-"""The figure of a verifier: its rates by level, its calibration, the agreement of its verdicts, and what they select."""
+"""The figure of a verifier: its rates by level, its calibration, how far its verdicts agree, and what they select."""
 
 from __future__ import annotations
 
@@ -187,10 +187,11 @@ def draw_rates(table: pd.DataFrame, ax: Any = None) -> Axes:
     rows = select_panel(table, "rates")
     levels = [None, *sorted(rows["level"].dropna().unique())]
     with prepare_axes(ax) as (axes,):
-        for i, (measure, (colour, _)) in enumerate(zip(dict.fromkeys(rows["measure"]), list_line_styles(2), strict=False)):
+        styles = list_line_styles(2)
+        for i, measure in enumerate(dict.fromkeys(rows["measure"])):
             line = rows[rows["measure"] == measure]
             places = [levels.index(None if pd.isna(level) else level) + 0.12 * (2 * i - 1) for level in line["level"]]
-            draw_intervals(axes, places, line, "os"[i], colour, f"{measure} rate", 100)
+            draw_intervals(axes, places, line, styles[i].format[0], styles[i].colour, f"{measure} rate", 100)
         axes.set_xticks(range(len(levels)), ["all", *(str(level) for level in levels[1:])])
         axes.set_xlim(-0.5, len(levels) - 0.5)
         axes.set_ylim(0, 100)
