@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
-from isocompute.figures.colours import GREY
+from isocompute.figures.colours import GREY, raise_contrast
 from isocompute.figures.intervals import draw_intervals
 from isocompute.figures.look import get_look
 from isocompute.figures.style import get_figure, prepare_axes
@@ -126,7 +127,8 @@ def draw_level_bars(part: pd.DataFrame, strategies: Sequence[str], axes: Axes) -
     for i, strategy in enumerate(strategies):
         rows = part[part["strategy"] == strategy].set_index("level").reindex(levels)
         x = np.arange(len(levels)) + (i - (len(strategies) - 1) / 2) * width
-        colour, hatch = get_strategy_colour(strategy), HATCHES[i % len(HATCHES)]
+        colour = raise_contrast(get_strategy_colour(strategy), to_hex(axes.get_facecolor()))
+        hatch = HATCHES[i % len(HATCHES)]
         axes.bar(
             x, 100 * rows["accuracy"], 0.9 * width, color=colour, alpha=0.75, edgecolor=axes.get_facecolor(), lw=0,
             hatch=hatch, label=strategy

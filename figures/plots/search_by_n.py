@@ -8,9 +8,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
-from isocompute.figures.colours import GREY
+from isocompute.figures.colours import COLOURS
 from isocompute.figures.style import finish_axes, get_figure, prepare_axes
 from isocompute.figures.tables import check_table
 from isocompute.fits import build_listed_options, compute_mean_interval, score_held_out, score_in_sample, split_folds
@@ -23,6 +24,7 @@ SEARCH_BY_N_COLUMNS = (
     "method", "strategy", "level", "N", "compute", "accuracy", "low", "high", "chosen", "problems"
 )  # fmt: skip
 BEST_BY_LEVEL = "best for each level"
+BEST_COLOUR = COLOURS[3]
 
 
 def build_search_by_n_table(profile: Profile) -> pd.DataFrame:
@@ -152,6 +154,7 @@ def draw_search_by_n(
             draw_methods(part, axes, against)
             label = "N, solutions or candidates" if against == "N" else "compute per problem, in solutions' worth (x)"
             finish_axes(axes, name, label)
+            axes.xaxis.set_major_locator(LogLocator(base=4, numticks=20))  # small panels have no room for every power
             axes.set_ylabel("problems solved (%)")
             axes.legend()
         if ax is None:
@@ -168,9 +171,9 @@ def draw_methods(part: pd.DataFrame, axes: Axes, against: str) -> None:
         strategy = line["strategy"].iloc[0]
         x, y, low, high = (line[against], *(100 * line[name] for name in ("accuracy", "low", "high")))
         if method == BEST_BY_LEVEL:
-            axes.plot(x, y, "*-", color=GREY, label=method, zorder=1, ms=8)
+            axes.plot(x, y, "*-", color=BEST_COLOUR, label=method, zorder=1)
         else:
             axes.plot(x, y, get_line_style(strategy), color=get_strategy_colour(strategy), label=method)
         if method in (BEST_BY_LEVEL, "sc"):
-            shade = GREY if method == BEST_BY_LEVEL else get_strategy_colour(strategy)
+            shade = BEST_COLOUR if method == BEST_BY_LEVEL else get_strategy_colour(strategy)
             axes.fill_between(x, low, high, color=shade, alpha=0.15, lw=0)

@@ -252,10 +252,10 @@ def draw_selection(table: pd.DataFrame, ax: Any = None) -> Axes:
         for measure in dict.fromkeys(rows["measure"]):
             line = rows[rows["measure"] == measure].sort_values("x")
             colour, style = styles.get(measure, (GREY, "--"))
-            axes.plot(line["x"], 100 * line["value"], style, color=colour, label=measure)
+            axes.plot(line["x"], 100 * line["value"], style, color=colour, label=measure.removeprefix("mean of "))
             if measure in ("coverage", measures[0], measures[-1]):
                 axes.fill_between(line["x"], 100 * line["low"], 100 * line["high"], color=colour, alpha=0.13, lw=0)
-        finish_axes(axes, "the best by its verdicts, and the ceiling", "N, solutions")
+        finish_axes(axes, "the best mean verdict, and coverage", "N, solutions")
         axes.set_ylabel("problems solved (%)")
         axes.legend()
     return axes
