@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from isocompute.figures.drawing import Figure
 
     solutions_and_compute: Figure
+    solutions_and_compute_by_level: Figure
     frontiers: Figure
     difficulty: Figure
     caps: Figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from colorsys import hls_to_rgb, rgb_to_hls
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -15,15 +16,18 @@ from matplotlib.lines import Line2D
 from isocompute.figures.look import BACKGROUNDS, get_look
 from isocompute.runners.search.registry import DASHES
 
-LEAST_CONTRAST = 3.0
-"""The least contrast of lines and markers against the background (WCAG 2.2, success criterion 1.4.11)."""
+LEAST_CONTRASTS = {"print": 3.0, "dark": 4.5}
+"""The least contrast of lines and markers against the background of each style.
+
+WCAG 2.2 asks for 3 (success criterion 1.4.11); thin light lines on a dark background need more.
+"""
 GREY = "#555555"
 """Colour of elements that belong to no single strategy."""
 MARKERS = "os^Dv<>PXph*"
 """Markers of lines that are told apart by their place in a list."""
-COLOURS = ("#0072b2", "#d55e00", "#007f5f", "#882e8b", "#8a6d00", "#555555", "#c2508f", "#2583b5")
+COLOURS = ("#0072b2", "#d55e00", "#007f5f", "#882e8b", "#8a6d00", "#c2508f", "#2583b5", "#7a4a2b")
 """Colours of lines that are told apart by their place in a list, after Okabe and Ito, darker for contrast on white."""
-ORDERED_SHADES = {"print": (0.05, 0.6), "dark": (0.45, 1.0)}
+ORDERED_SHADES = {"print": (0.05, 0.6), "dark": (0.55, 1.0)}
 """The part of the colour map viridis that has enough contrast against the background of each style."""
 
 
@@ -48,7 +52,8 @@ def list_ordered_styles(count: int) -> list[LineStyle]:
     low, high = ORDERED_SHADES[get_look().style]
     # dark lines come last on white, light ones on a dark background: the largest number stands out
     places = np.linspace(high, low, count) if get_look().style == "print" else np.linspace(low, high, count)
-    return [LineStyle(to_hex(mpl.colormaps["viridis"](place)), format_line(i)) for i, place in enumerate(places)]
+    shades = [to_hex(mpl.colormaps["viridis"](place)) for place in places]
+    return [LineStyle(shade, format_line(i)) for i, shade in enumerate(shades, 1)]  # SC has the first marker and dash
 
 
 def format_line(place: int) -> str:
@@ -73,44 +78,52 @@ def compute_contrast(colour: Any, background: Any) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def raise_contrast(colour: Any, background: str, least: float = LEAST_CONTRAST) -> str:
-    """Return a colour, mixed with as little black or white as gives it enough contrast against the background.
+def raise_contrast(colour: Any) -> str:
+    """Return a colour with enough contrast in the current style.
 
-    >>> raise_contrast("#0072b2", "#ffffff"), raise_contrast("yellow", "#ffffff")
+    A colour that has too little on a dark background gets the opposite lightness first, so that dark colours that
+    differ in lightness still do. Then it is mixed with as little black or white as is needed.
+
+    >>> raise_contrast("#0072b2"), raise_contrast("yellow")
     ('#0072b2', '#999900')
     """
-    rgb, end = np.array(to_rgb(colour)), np.zeros(3) if compute_luminance(background) > 0.18 else np.ones(3)
-    shares = np.linspace(0, 1, 101)
-    mixed = (to_hex(rgb + share * (end - rgb)) for share in shares)
+    style = get_look().style
+    background, least = BACKGROUNDS[style], LEAST_CONTRASTS[style]
+    rgb, end = np.array(to_rgb(colour)), np.zeros(3) if style == "print" else np.ones(3)
+    if style == "dark" and compute_contrast(colour, background) < least:
+        hue, lightness, saturation = rgb_to_hls(*rgb)
+        rgb = np.array(hls_to_rgb(hue, 1 - lightness, saturation))
+    mixed = (to_hex(rgb + share * (end - rgb)) for share in np.linspace(0, 1, 101))
     return next(each for each in mixed if compute_contrast(each, background) >= least)
 
 
 def raise_figure_contrast(figure: Figure) -> None:
     """Give each line, marker and error bar of a figure enough contrast against the background of the current style.
 
-    Transparent elements, such as bands and the grid, are left alone.
+    Transparent elements, such as bands and the grid, are left alone, and so are markers on an image.
     """
-    background = BACKGROUNDS[get_look().style]
     for axes in figure.axes:
+        if axes.images:
+            continue
         for line in axes.lines:
-            raise_line_contrast(line, background)
+            raise_line_contrast(line)
         for drawn in axes.collections:
-            raise_collection_contrast(drawn, background)
+            raise_collection_contrast(drawn)
 
 
-def raise_line_contrast(line: Line2D, background: str) -> None:
+def raise_line_contrast(line: Line2D) -> None:
     """Give a line and its markers enough contrast, if they are not transparent."""
     if line.get_alpha() in (None, 1):
         face = line.get_markerfacecolor()
         edge = line.get_markeredgecolor()
-        line.set_color(raise_contrast(line.get_color(), background))
+        line.set_color(raise_contrast(line.get_color()))
         if is_visible(edge):
-            line.set_markeredgecolor(raise_contrast(edge, background))
-        if is_visible(face) and to_hex(face) != background:
-            line.set_markerfacecolor(raise_contrast(face, background))
+            line.set_markeredgecolor(raise_contrast(edge))
+        if is_visible(face) and to_hex(face) != BACKGROUNDS[get_look().style]:
+            line.set_markerfacecolor(raise_contrast(face))
 
 
-def raise_collection_contrast(drawn: Any, background: str) -> None:
+def raise_collection_contrast(drawn: Any) -> None:
     """Give error bars and scattered markers enough contrast, if they are not transparent; bands are left alone."""
     if not isinstance(drawn, LineCollection | PathCollection) or drawn.get_alpha() not in (None, 1):
         return
@@ -119,7 +132,7 @@ def raise_collection_contrast(drawn: Any, background: str) -> None:
     for get, set_colours in ((drawn.get_edgecolor, drawn.set_edgecolor), (drawn.get_facecolor, drawn.set_facecolor)):
         colours = to_rgba_array(get())
         if len(colours) and (colours[:, 3] == 1).all():
-            set_colours([raise_contrast(each, background) for each in colours])
+            set_colours([raise_contrast(each) for each in colours])
 
 
 def is_visible(colour: Any) -> bool:

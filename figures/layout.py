@@ -34,18 +34,22 @@ class StyledFigure(Figure):
 
     Args:
         look: the look in which it is drawn.
-        rows, columns: numbers of panels one below the other, and side by side.
+        count: number of panels, its first Axes; others, such as colour bars, may follow.
+        columns: number of panels side by side.
         size: its width and height in inches; None for the look's width, and the height that the panels need.
     """
 
-    def __init__(self, look: FigureLook, rows: int, columns: int, size: tuple[float, float] | None = None) -> None:
-        self.look, self.rows, self.columns, self.has_own_size = look, rows, columns, size is not None
+    def __init__(self, look: FigureLook, count: int, columns: int, size: tuple[float, float] | None = None) -> None:
+        self.look, self.count, self.columns, self.has_own_size = look, count, columns, size is not None
+        self.rows = -(-count // columns)
         self.panel_height = min(PANEL_SHAPE * look.width / columns, MOST_PANEL_HEIGHT)
-        height = SLIDE_SHAPE * look.width if look.is_slide else rows * (self.panel_height + 0.5) + 0.8
+        height = SLIDE_SHAPE * look.width if look.is_slide else self.rows * (self.panel_height + 0.5) + 0.8
         super().__init__(figsize=size or (look.width, height), layout="constrained")
 
     def arrange(self) -> None:
-        """Place the legends outside the panels, wrap the titles and labels, and set the height."""
+        """Wrap the titles and labels, place the legends outside the panels, and set the height."""
+        self.draw_without_rendering()
+        wrap_texts(self)
         place_legends(self)
         self.fit_texts()
 
@@ -62,23 +66,19 @@ class StyledFigure(Figure):
 
     def measure_missing_height(self) -> float:
         """Return by how many inches the figure is too low for panels of the usual shape; below 0 if too high."""
-        drawn = (axes.get_position().height * self.get_figheight() for axes in self.axes[:: self.columns])
+        drawn = (axes.get_position().height * self.get_figheight() for axes in self.axes[: self.count : self.columns])
         return sum(self.panel_height - height for height in drawn)
 
 
 def wrap_texts(figure: StyledFigure) -> None:
     """Break the titles and axis labels of a figure into lines that fit the width or height that they have."""
-    width, height = figure.bbox.width, figure.bbox.height
     title = figure.get_suptitle()
     if title and figure._suptitle is not None:  # matplotlib has no public name for this text
-        wrap_text(figure._suptitle, 0.97 * width)
-    for text in (figure._supxlabel, figure._supylabel):
-        if text is not None:
-            wrap_text(text, 0.97 * (width if text is figure._supxlabel else height))
+        wrap_text(figure._suptitle, 0.97 * figure.bbox.width)
     for axes in figure.axes:
         own = axes.get_window_extent()
         for text in (axes.title, axes.xaxis.label):
-            wrap_text(text, min(0.97 * width / figure.columns, 1.12 * own.width))
+            wrap_text(text, own.width)
         wrap_text(axes.yaxis.label, 1.05 * own.height)
 
 

@@ -83,6 +83,14 @@ SOLUTIONS_AND_COMPUTE = FigureEntry(
     "isocompute.figures.plots.solutions_and_compute:build_solutions_and_compute_table",
     "isocompute.figures.plots.solutions_and_compute:draw_solutions_and_compute",
 )
+SOLUTIONS_AND_COMPUTE_BY_LEVEL = FigureEntry(
+    "solutions_and_compute_by_level",
+    "the same at equal compute, on each level of difficulty",
+    "profile",
+    "isocompute.figures.plots.solutions_and_compute_by_level:build_solutions_and_compute_by_level_table",
+    "isocompute.figures.plots.solutions_and_compute_by_level:draw_solutions_and_compute_by_level",
+    "the problems have no levels, or no verifications with a known cost",
+)
 FRONTIERS = FigureEntry(
     "frontiers",
     "each strategy's best accuracy within each budget, and its lead over self-consistency",
@@ -162,6 +170,7 @@ FIGURES: Registry[FigureEntry] = Registry(
         name: f"{FIGURES_MODULE}:{name.upper()}"
         for name in (
             "solutions_and_compute",
+            "solutions_and_compute_by_level",
             "frontiers",
             "difficulty",
             "caps",

@@ -69,9 +69,8 @@ def prepare_axes(
     if look.is_column:
         beside = (beside + 1) // 2
     with use_figure_style(changes):
-        rows = -(-count // beside)
-        figure = StyledFigure(look, rows, beside, size)
-        grid = np.ravel(figure.subplots(rows, beside, **layout))
+        figure = StyledFigure(look, count, beside, size)
+        grid = np.ravel(figure.subplots(figure.rows, beside, **layout))
         for unused in grid[count:]:
             unused.remove()
         yield list(grid[:count])
@@ -123,12 +122,21 @@ def finish_axes(axes: Axes, title: str, label: str) -> None:
     octaves = np.log2(high / low)
     axes.xaxis.set_major_locator(LogLocator(base=4 if octaves > 7 else 2, numticks=20))
     axes.xaxis.set_minor_locator(LogLocator(base=2, numticks=30))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}" if x < 1024 else f"{x / 1024:g}k"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: format_count_tick(x)))
     axes.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: ""))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     axes.grid(alpha=0.25, lw=0.5)
     axes.set_title(title)
     axes.set_xlabel(label)
+
+
+def format_count_tick(number: float) -> str:
+    """Return a number below an axis of compute or counts; from 1024 on in units of 1024.
+
+    >>> format_count_tick(0.5), format_count_tick(2048)
+    ('0.5', '2k')
+    """
+    return f"{number:g}" if number < 1024 else f"{number / 1024:g}k"
 
 
 def label_panels(axes: list[Axes]) -> None:

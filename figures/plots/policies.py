@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from isocompute.figures.colours import GREY
+from isocompute.figures.colours import GREY, LineStyle, list_line_styles
 from isocompute.figures.style import draw_two_panels, finish_axes, prepare_axes, remove_legend
 from isocompute.figures.tables import check_table
 from isocompute.fits import compute_difference_interval, compute_mean_interval
@@ -24,8 +24,6 @@ POLICIES_COLUMNS = (
     "kind", "name", "threshold", "compute", "accuracy", "low", "high", "lead", "lead_low", "lead_high", "problems"
 )  # fmt: skip
 COMPUTE_LABEL = "mean compute per problem, in solutions' worth (x)"
-COLOURS = ("#2a788e", "#c1440e", "#7ad151", "#8c8c8c", "#e0a000", "#440154")
-"""Colours of the rules, in the order of the table."""
 
 
 def build_policies_table(profile: Profile) -> pd.DataFrame:
@@ -104,40 +102,37 @@ def draw_policy_accuracies(table: pd.DataFrame, ax: Any = None) -> Axes:
         fixed = table[table["kind"] == "fixed"].sort_values("compute")
         axes.plot(fixed["compute"], 100 * fixed["accuracy"], color=GREY, lw=1.6, label="best fixed plan")
         axes.fill_between(fixed["compute"], 100 * fixed["low"], 100 * fixed["high"], color=GREY, alpha=0.12, lw=0)
-        for (name, points), colour in zip(list_rules(table), COLOURS * len(table), strict=False):
-            axes.plot(points["compute"], 100 * points["accuracy"], "o-", color=colour, lw=1.2, label=name)
+        for (name, points), (colour, style) in zip_styles(table):
+            axes.plot(points["compute"], 100 * points["accuracy"], style, color=colour, label=name)
         known = table[table["kind"] == "hindsight"]
         axes.plot(known["compute"], 100 * known["accuracy"], "*", color="black", ms=8, ls="", label="hindsight")
-        finish_axes(axes, "accuracy, band: 95 %, for fixed plans", COMPUTE_LABEL)
+        finish_axes(axes, "accuracy; band: 95 %, fixed plans", COMPUTE_LABEL)
         axes.set_ylabel("problems solved (%)")
-        axes.legend(loc="upper left")
+        axes.legend()
     return axes
 
 
 def draw_policy_leads(table: pd.DataFrame, ax: Any = None) -> Axes:
-    """Draw each rule's lead over the best fixed plan at equal mean compute, with its interval, in one Axes."""
+    """Draw each rule's lead over the best fixed plan at equal mean compute, with paired intervals, in one Axes."""
     check_table(table, POLICIES_COLUMNS, "policies")
-    best = find_best_rule(table)
     with prepare_axes(ax) as (axes,):
         axes.axhline(0, color=GREY, lw=1.6)
-        for (name, points), colour in zip(list_rules(table), COLOURS * len(table), strict=False):
-            axes.plot(points["compute"], 100 * points["lead"], "o-", color=colour, lw=1.2, label=name)
-            if name == best:
-                low, high = 100 * points["lead_low"], 100 * points["lead_high"]
-                axes.fill_between(points["compute"], low, high, color=colour, alpha=0.15, lw=0)
-        finish_axes(axes, f"ahead of fixed plans, band: 95 %, {best}", COMPUTE_LABEL)
+        for (name, points), (colour, style) in zip_styles(table):
+            axes.plot(points["compute"], 100 * points["lead"], style, color=colour, label=name)
+            axes.vlines(points["compute"], 100 * points["lead_low"], 100 * points["lead_high"], color=colour, lw=0.9)
+        finish_axes(axes, "lead over fixed plans, paired 95 % intervals", COMPUTE_LABEL)
         axes.set_ylabel("points")
         axes.legend()
     return axes
+
+
+def zip_styles(table: pd.DataFrame) -> list[tuple[tuple[str, pd.DataFrame], LineStyle]]:
+    """Return the rules with their points, each with the style of its line."""
+    rules = list_rules(table)
+    return list(zip(rules, list_line_styles(len(rules)), strict=True))
 
 
 def list_rules(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Return the rules in the order of the table, each with its points sorted by compute."""
     rules = table[table["kind"] == "policy"]
     return [(str(name), line.sort_values("compute")) for name, line in rules.groupby("name", sort=False)]
-
-
-def find_best_rule(table: pd.DataFrame) -> str:
-    """Return the rule with the highest accuracy at any of its thresholds."""
-    rules = table[table["kind"] == "policy"]
-    return str(rules["name"].to_numpy()[rules["accuracy"].to_numpy().argmax()])

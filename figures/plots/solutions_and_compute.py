@@ -21,6 +21,7 @@ from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.registry import get_line_style, get_strategy_colour
 
 SOLUTIONS_AND_COMPUTE_COLUMNS = ("strategy", "S", "V", "compute", "accuracy", "low", "high", "problems")
+COMPUTE_LABEL = "compute C = S(1 + λV), in solutions' worth (x)"
 
 
 def build_solutions_and_compute_table(profile: Profile) -> pd.DataFrame:
@@ -41,37 +42,43 @@ def build_solutions_and_compute_table(profile: Profile) -> pd.DataFrame:
         >>> table.query("S == 4 and V < 2")[["strategy", "V", "compute", "accuracy"]].values.tolist()
         [['sc', 0, 4.0, 0.414], ['genrm', 1, 12.0, 0.409]]
     """
-    sc, genrm = profile.self_consistency, profile.genrm
-    kept = [i for i, S in enumerate(sc.solutions) if S & (S - 1) == 0]
-    lines = [build_line_table(profile, "sc", [sc.solutions[i] for i in kept], 0, sc.array[:, kept])]
-    if genrm is not None:
-        grid, S, verifications = genrm.select_doublings()
-        lines += [build_line_table(profile, "genrm", S, V, grid[:, :, j]) for j, V in enumerate(verifications)]
-    table = pd.concat(lines, ignore_index=True).assign(problems=profile.problems)
+    table = build_lines_table(profile, np.ones(len(profile.self_consistency.array), dtype=bool))
     if not profile.per_problem:
         table[["low", "high"]] = np.nan
     return table
 
 
-def build_line_table(
-    profile: Profile, strategy: str, S: list[int], V: int, values: NDArray[np.float64]
-) -> pd.DataFrame:
-    """Return the points of one line.
+def build_lines_table(profile: Profile, chosen: NDArray[np.bool_]) -> pd.DataFrame:
+    """Return the points of all lines over some of the problems, see `build_solutions_and_compute_table`.
 
     Args:
         profile: the measurements.
-        strategy: ``sc`` or ``genrm``.
-        S: (nS,) numbers of solutions.
-        V: verifications of each solution, 0 for sc.
-        values: (P, nS) accuracies.
+        chosen: (P,) which of the problems.
     """
-    low, high = compute_mean_interval(values, profile.strata, profile.clusters)
-    lam = profile.lam
-    cost = [float(s) if not V else np.nan if lam is None else float(compute_allocation_cost(s, V, lam)) for s in S]
-    return pd.DataFrame(
-        {"strategy": strategy, "S": S, "V": V, "compute": cost, "accuracy": values.mean(axis=0), "low": low,
-         "high": high}
-    )  # fmt: skip
+    sc, genrm = profile.self_consistency, profile.genrm
+    kept = [i for i, S in enumerate(sc.solutions) if S & (S - 1) == 0]
+    lines = [("sc", [sc.solutions[i] for i in kept], 0, sc.array[:, kept])]
+    if genrm is not None:
+        grid, S, verifications = genrm.select_doublings()
+        lines += [("genrm", S, V, grid[:, :, j]) for j, V in enumerate(verifications)]
+    strata, clusters = (None if of is None else np.array(of)[chosen] for of in (profile.strata, profile.clusters))
+    tables = []
+    for strategy, numbers, V, values in lines:
+        low, high = compute_mean_interval(values[chosen], strata, clusters)
+        cost = [compute_line_cost(s, V, profile.lam) for s in numbers]
+        accuracy = values[chosen].mean(axis=0)
+        tables.append(pd.DataFrame({"strategy": strategy, "S": numbers, "V": V, "compute": cost, "accuracy": accuracy,
+                                    "low": low, "high": high}))  # fmt: skip
+    return pd.concat(tables, ignore_index=True).assign(
+        problems=int(chosen.sum()) if profile.per_problem else profile.problems
+    )
+
+
+def compute_line_cost(S: int, V: int, lam: float | None) -> float:
+    """Return S(1 + λV) in x, NaN if verifications have no known cost."""
+    if not V:
+        return float(S)
+    return np.nan if lam is None else float(compute_allocation_cost(S, V, lam))
 
 
 def draw_solutions_and_compute(table: pd.DataFrame, ax: Any = None) -> NDArray[np.object_]:
@@ -106,7 +113,7 @@ def draw_by_solutions(table: pd.DataFrame, ax: Any = None) -> Axes:
 
 def draw_by_compute(table: pd.DataFrame, ax: Any = None) -> Axes:
     """Draw success against compute, the second panel of `draw_solutions_and_compute`, in one Axes."""
-    return draw_lines(table, "compute", "at equal compute", "compute C = S(1 + λV), in solutions' worth (x)", ax)
+    return draw_lines(table, "compute", "at equal compute", COMPUTE_LABEL, ax)
 
 
 def draw_lines(table: pd.DataFrame, column: str, title: str, label: str, ax: Any) -> Axes:
