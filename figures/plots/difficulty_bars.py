@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from isocompute.figures.colours import GREY, raise_contrast
@@ -127,7 +126,7 @@ def draw_level_bars(part: pd.DataFrame, strategies: Sequence[str], axes: Axes) -
     for i, strategy in enumerate(strategies):
         rows = part[part["strategy"] == strategy].set_index("level").reindex(levels)
         x = np.arange(len(levels)) + (i - (len(strategies) - 1) / 2) * width
-        colour = raise_contrast(get_strategy_colour(strategy), to_hex(axes.get_facecolor()))
+        colour = raise_contrast(get_strategy_colour(strategy))
         hatch = HATCHES[i % len(HATCHES)]
         axes.bar(
             x, 100 * rows["accuracy"], 0.9 * width, color=colour, alpha=0.75, edgecolor=axes.get_facecolor(), lw=0,

@@ -93,6 +93,7 @@ def list_first_errors(
         scored.scores[graded], scored.truth[graded] != 0, rows, problems, ERROR_THRESHOLD, strata, clusters
     )
     first = np.where(has_error, (scored.truth[graded] == 0).argmax(axis=1) + 1, 0)
+    parts: list[tuple[str, int | None, Any, int, NDArray[np.bool_]]]
     parts = [("with an error", None, found.with_error, found.error_count, first > 0)]
     parts += [
         ("with an error", step, share, count, first == step)

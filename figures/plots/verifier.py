@@ -85,13 +85,14 @@ def list_calibration(run: RunPool) -> Iterator[Row]:
     else:
         measure, column = "mean verdict", "verdict"
         bins = min(CALIBRATION_BINS, run.pool.verifications + 1)  # each share of yes has a bin if there are few
-        stated = verifications.groupby(keys, as_index=False, sort=False)[column].mean().dropna(subset=column)
+        means = verifications.groupby(keys, sort=False)[[column]].mean().reset_index()
+        stated = means.dropna(subset=column)
     stated = stated.merge(solutions, on=keys)
     strata, clusters = run.groups
     for each in measure_calibration(
         stated[column],
         stated["correct"].eq(True),
-        place.get_indexer(stated["problem_id"]),
+        place.get_indexer(pd.Index(stated["problem_id"])),
         len(place),
         bins,
         strata=strata,

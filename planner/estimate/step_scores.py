@@ -76,7 +76,7 @@ def stack_rows(rows: Sequence[Floats]) -> Floats:
     return table
 
 
-def grade_steps(run: RunPool, keys: pd.MultiIndex, scores: Floats) -> Floats:
+def grade_steps(run: RunPool, keys: pd.Index, scores: Floats) -> Floats:
     """Return whether each step is right, in the shape of the scores; NaN where it is unknown.
 
     Args:
@@ -104,9 +104,9 @@ def grade_steps(run: RunPool, keys: pd.MultiIndex, scores: Floats) -> Floats:
 def find_step_graders(run: RunPool) -> dict[str, StepGrader]:
     """Return the function that grades steps of each problem whose task has one."""
     tasks = Run(run.path).read_frame(PROBLEMS_TABLE, ["problem_id", "task"]).set_index("problem_id")["task"]
-    graders = {
+    graders: dict[str, StepGrader] = {
         name: load_object(TASKS[name].step_grader)
         for name in set(tasks)
         if name in TASKS and TASKS[name].step_grader
     }  # fmt: skip
-    return {problem: graders[task] for problem, task in tasks.items() if task in graders}
+    return {str(problem): graders[task] for problem, task in tasks.items() if task in graders}
