@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     crossover: Figure
     regret: Figure
     models: Figure
+    search_by_n: Figure
+    difficulty_bars: Figure
+    verifier: Figure
+    step_scores: Figure
 
 
 def __getattr__(name: str) -> Figure:

@@ -16,7 +16,7 @@ from isocompute.registry import Registry, load_object
 if TYPE_CHECKING:
     import pandas as pd
 
-FigureInput = Literal["profile", "profiles", "run", "studies", "search"]
+FigureInput = Literal["profile", "profiles", "run", "source", "studies", "search"]
 
 MISSING_INPUTS: dict[FigureInput, str] = {
     "profiles": "it compares several profiles; name two or more",
@@ -35,7 +35,8 @@ class FigureEntry:
         name: base name of its files.
         description: text for users on what it shows.
         needs: input of its table. ``profile``: a `Profile`. ``profiles``: a list of two profiles or more, which it
-            compares. ``run``: a `Run`, which is missing if there is only a profile. ``studies``: a list of
+            compares. ``run``: a `Run`, which is missing if there is only a profile. ``source``: a `FigureSource`, which
+            has a profile, and a run's pool if there is a run. ``studies``: a list of
             `planner.difficulty.DifficultyStudy`. ``search``: a `LoggedSearch`, as in ``isocompute tree``;
             ``isocompute figures`` cannot supply one.
         table: ``module:function`` that takes the input and returns a data frame with a row for each point, and without
@@ -161,6 +162,37 @@ MODELS = FigureEntry(
     "isocompute.figures.plots.models:draw_models",
     "the profiles hold means only, share too few problems, or have an unknown cost",
 )
+SEARCH_BY_N = FigureEntry(
+    "search_by_n",
+    "searches and selection among independent solutions at equal N, for all problems and for each level",
+    "profile",
+    "isocompute.figures.plots.search_by_n:build_search_by_n_table",
+    "isocompute.figures.plots.search_by_n:draw_search_by_n",
+    "the profile has no searches, or one problem",
+)
+DIFFICULTY_BARS = FigureEntry(
+    "difficulty_bars",
+    "each strategy on each level of difficulty, by each way of telling the level",
+    "studies",
+    "isocompute.figures.plots.difficulty_bars:build_difficulty_bars_table",
+    "isocompute.figures.plots.difficulty_bars:draw_difficulty_bars",
+)
+VERIFIER = FigureEntry(
+    "verifier",
+    "a verifier's rates, its calibration, the agreement of its verdicts, and the accuracy of choosing by them",
+    "source",
+    "isocompute.figures.plots.verifier:build_verifier_table",
+    "isocompute.figures.plots.verifier:draw_verifier",
+    "the profile has no verdicts",
+)
+STEP_SCORES = FigureEntry(
+    "step_scores",
+    "a reward model's scores by step, and how often it finds the first wrong step",
+    "source",
+    "isocompute.figures.plots.step_scores:build_step_scores_table",
+    "isocompute.figures.plots.step_scores:draw_step_scores",
+    "it needs a run with the scores of steps",
+)
 SEARCH_TREE = FigureEntry(
     "search_tree",
     "a search: its nodes with their scores, and the path to the answer",
@@ -188,6 +220,10 @@ FIGURES: Registry[FigureEntry] = Registry(
             "crossover",
             "regret",
             "models",
+            "search_by_n",
+            "difficulty_bars",
+            "verifier",
+            "step_scores",
             "search_tree",
         )
     },

@@ -36,7 +36,7 @@ class FigureSource:
         """The studies of difficulty; empty for a profile of means."""
         return build_figure_studies(self.profile, self.pool)
 
-    def get_input(self, needs: FigureInput) -> Profile | Run | list[DifficultyStudy] | None:
+    def get_input(self, needs: FigureInput) -> Profile | Run | FigureSource | list[DifficultyStudy] | None:
         """Return the input that a figure needs; None if this source does not have it.
 
         No source has a single search, and one source alone has no profiles to compare, see `get_compared_input`.
@@ -45,6 +45,8 @@ class FigureSource:
             return self.profile
         if needs == "run":
             return self.run
+        if needs == "source":
+            return self
         return self.studies or None if needs == "studies" else None
 
 

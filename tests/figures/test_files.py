@@ -11,7 +11,16 @@ from isocompute.figures.source import open_figure_source
 from isocompute.figures.tables import render_table
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SOLUTIONS_TABLE, VERIFICATIONS_TABLE
 
-FILES = ("caps", "difficulty", "frontiers", "policies", "solutions_and_compute", "solutions_and_compute_by_level")
+FILES = (
+    "caps",
+    "difficulty",
+    "difficulty_bars",
+    "frontiers",
+    "policies",
+    "solutions_and_compute",
+    "solutions_and_compute_by_level",
+    "verifier",
+)
 
 
 def test_files_depend_neither_on_the_folder_nor_on_the_order_of_rows(

@@ -43,10 +43,7 @@ FUNCTIONS = {"mine_table": mine_table, "draw_mine": draw_mine}
 
 
 def test_every_entry_is_called_by_its_name_and_so_are_its_functions():
-    first, *others = list(FIGURES)
-    assert (first, others[-1]) == ("solutions_and_compute", "search_tree")
-    added = ["surface", "allocation_law", "crossover", "regret", "models"]
-    assert others[:-1] == ["solutions_and_compute_by_level", "frontiers", "difficulty", "caps", "policies", *added]
+    assert set(FIGURES) >= {"solutions_and_compute", "frontiers", "search_by_n", "verifier", "search_tree"}
     for name, each in FIGURES.items():
         assert each.name == name
         assert each.description
@@ -146,17 +143,18 @@ def test_a_package_that_cannot_be_imported_is_a_sentence_and_the_help_says_it(
 def test_an_entry_that_needs_what_is_not_there_is_a_sentence():
     with pytest.raises(ConfigError) as raised:
         entry(needs="moon")
-    named = "profile, profiles, run, studies, search"
+    named = "profile, profiles, run, source, studies, search"
     assert str(raised.value) == f"The figure 'mine' needs 'moon'; it must need one of {named}."
 
 
 def test_a_run_gives_its_profile_its_rows_and_its_studies(written_run):
     source = open_figure_source(str(written_run))
-    profile, profiles, run, studies, search = map(source.get_input, get_args(FigureInput))
+    profile, profiles, run, itself, studies, search = map(source.get_input, get_args(FigureInput))
     assert (profile.name, profile.problems) == ("run", 4)
     assert isinstance(run, Run)
     assert len(run.read_frame(SOLUTIONS_TABLE)) == 24
-    assert [study.kind for study in studies] == ["agreement", "oracle"]
+    assert itself is source
+    assert [study.kind for study in studies] == ["agreement", "score", "level", "estimate", "oracle"]
     assert (profiles, search) == (None, None)
 
 

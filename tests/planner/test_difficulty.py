@@ -90,6 +90,7 @@ def test_figures_show_frontiers_and_difficulty_too(command, written_run, tmp_pat
         f"{name}.{kind}"
         for name in (
             "solutions_and_compute",
+            "solutions_and_compute_by_level",
             "frontiers",
             "difficulty",
             "difficulty_bars",
