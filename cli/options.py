@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 import isocompute
+from isocompute.cli.encoding import can_print_unicode
 
 if TYPE_CHECKING:
     from isocompute.api.json_schema.blocks import CommandJson
@@ -30,13 +31,13 @@ VersionOption = Annotated[
 
 
 def print_json(result: CommandJson | Sequence[CommandJson]) -> None:
-    """Print a command's JSON in UTF-8.
+    """Print a command's JSON, in ASCII where standard output does not take every character.
 
     Raises:
         ValueError: a number is not finite; use None for a missing value.
     """
     fields = [block.to_dict() for block in result] if isinstance(result, Sequence) else result.to_dict()
-    print(json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False))
+    print(json.dumps(fields, indent=2, ensure_ascii=not can_print_unicode(), allow_nan=False))
 
 
 class RegistryHelpCommand(TyperCommand):
