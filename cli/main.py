@@ -35,11 +35,13 @@ from isocompute.cli.commands import (
     upgrade,
 )
 from isocompute.cli.encoding import replace_unknown_characters
+from isocompute.cli.help import HelpGroup
 from isocompute.cli.options import VersionOption
 from isocompute.errors import IsocomputeError
 
 app = typer.Typer(
     name="isocompute",
+    cls=HelpGroup,
     help="Choose how to spend test-time compute: sample and vote, sample and verify, or search.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

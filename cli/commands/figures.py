@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from typer.core import TyperCommand
 
+from isocompute.cli.help import HelpCommand
 from isocompute.errors import IsocomputeError
 
 commands = typer.Typer()
 
 
-class FiguresCommand(TyperCommand):
+class FiguresCommand(HelpCommand):
     """The `figures` command, whose help lists all registered figures, including those of other packages."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -54,7 +54,7 @@ def figures(
 
     [bold]Example[/]
 
-      isocompute figures data/runs/lab -o figures
+      isocompute figures lab -o figures
 
     [bold]Figures[/]
     """
