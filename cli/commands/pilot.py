@@ -25,7 +25,8 @@ def pilot(
     gap: Annotated[
         float | None,
         typer.Option(
-            help="Lead of the best strategy over voting that a test should find with probability 0.8, in points.", show_default=False
+            help="Lead of the best strategy over voting that a test should find with probability 0.8, in points.",
+            show_default=False,
         ),
     ] = None,
     at: Annotated[

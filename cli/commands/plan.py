@@ -117,7 +117,6 @@ def plan(
     version: VersionOption = False,
 ) -> None:
     """Recommend a strategy and its numbers for a budget."""
-    from isocompute.cli.screens.caps import print_caps
     from isocompute.cli.screens.plan import describe_next_steps, print_plan
     from isocompute.planner.budget import Budget
     from isocompute.planner.caps import compare_caps
@@ -158,13 +157,10 @@ def plan(
 
         print_json(build_plan_json(decision, caps))
     else:
-        print_plan(Console(), decision.findings.profile, decision)
-        if caps is not None:
-            print_caps(Console(), caps)
         settings = (problems, cost, prices, device, batch, target, latency, lam, rho)
         is_plain = all(setting is None for setting in settings)
-        for line in describe_next_steps(decision, measured, profile[0], budget if is_plain else None, emit):
-            Console().print(line, markup=False, highlight=False, soft_wrap=True)
+        steps = describe_next_steps(decision, measured, profile[0], budget if is_plain else None, emit)
+        print_plan(Console(), decision.findings.profile, decision, steps, caps)
 
 
 def print_models(profiles: list[Profile], request: PlanRequest, as_json: bool) -> None:

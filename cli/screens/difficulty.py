@@ -7,7 +7,7 @@ import math
 from rich.console import Console
 from rich.table import Table
 
-from isocompute.cli.screens.plan import format_compute_interval, format_interval, print_line, print_note
+from isocompute.cli.screens.text import format_compute_interval, format_interval, print_line, print_note
 from isocompute.fits.choice.compute_optimal import ComputeOptimalPolicy, PolicyAccuracy
 from isocompute.planner.budget import format_compute
 from isocompute.planner.difficulty import DifficultyStudy

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from isocompute.cli.screens.difficulty import make_empty_table
-from isocompute.cli.screens.plan import print_line, print_note
+from isocompute.cli.screens.text import print_line, print_note
 from isocompute.planner.budget import format_compute
 from isocompute.planner.evaluation.regret import Evaluation
 from isocompute.planner.evaluation.run_evaluation import RunEvaluation

@@ -13,17 +13,13 @@ from rich.table import Table
 from isocompute.cli.screens.laws import build_fits_table, describe_strategy_law
 from isocompute.cli.screens.plan import (
     CHEAPER_NOTE,
-    EXPECTED_NOTE,
     INTERPOLATED_NOTE,
     describe_crossover,
-    format_interval,
     format_numbers,
-    format_percent,
     format_plateau,
-    print_line,
-    print_note,
 )
 from isocompute.cli.screens.policies import print_profile_policies
+from isocompute.cli.screens.text import format_interval, format_percent, print_line, print_note
 from isocompute.fits.mean_intervals import compute_mean_interval
 from isocompute.planner.compare import Comparison, StrategyOption
 from isocompute.planner.findings import Findings
@@ -65,8 +61,6 @@ def print_fit(
     )
     if any(option.interpolated for _, compared in frontier for option in compared.options):
         print_line(console, INTERPOLATED_NOTE)
-    if profile.per_problem and profile.problems > 1:
-        print_line(console, EXPECTED_NOTE)
     if any(lead is not None and lead < 0 for lead in (compared.options[0].lead for _, compared in frontier)):
         print_line(console, CHEAPER_NOTE)
     if power is not None:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from isocompute.cli.screens.plan import format_interval, format_percent, print_line, print_note
+from isocompute.cli.screens.text import format_interval, format_percent, print_line, print_note
 from isocompute.planner.budget import COST_WORDS, format_amount
 from isocompute.planner.models.equal_accuracy import EqualAccuracy
 from isocompute.planner.models.model_plan import ModelPlan

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from isocompute.cli.screens.difficulty import make_empty_table
-from isocompute.cli.screens.plan import print_line, print_note
+from isocompute.cli.screens.text import print_line, print_note
 from isocompute.planner.budget import format_compute
 from isocompute.planner.evaluation.pilots import PilotShape
 from isocompute.planner.pilot.costs import PilotCosts

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from isocompute.cli.screens.difficulty import make_empty_table
-from isocompute.cli.screens.plan import format_interval, print_line, print_note
+from isocompute.cli.screens.text import format_interval, print_line, print_note
 from isocompute.planner.budget import format_compute
 from isocompute.planner.compare import ConfidenceInterval
 from isocompute.planner.policies.comparison import PolicyComparison
