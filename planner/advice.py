@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from isocompute.planner.budget import Budget, format_amount, format_compute, format_cost
+from isocompute.planner.budget import COST_WORDS, JOB_UNITS, Budget, format_amount, format_compute, format_cost
 from isocompute.planner.compare import EQUIVALENCE_POINTS, StrategyOption
 from isocompute.planner.costs.report import PRINTED_DIGITS, list_amounts
+from isocompute.planner.models.model_plan import ModelPlan
 from isocompute.planner.plan import Plan
 from isocompute.planner.strategies.registry import instruct_strategy, is_known_strategy
 
@@ -19,6 +20,24 @@ def describe_advice(plan: Plan) -> str:
     else:
         instruction = f"Run {name}"
     return f"{instruction}: {describe_accuracy(plan)} for {describe_cost(plan)}{describe_limits(plan)}."
+
+
+def describe_model_advice(plan: ModelPlan) -> str:
+    """Return what to run of several models, what it reaches and what it costs."""
+    best, (low, high) = plan.recommendation, (100 * end for end in plan.options[0].interval)
+    name = f"{best.strategy} {best.settings}"
+    if is_known_strategy(best.strategy):
+        instruction = f"{instruct_strategy(best.strategy, best.numbers)} ({name})"
+    else:
+        instruction = f"Run the {name}" if best.strategy == "cascade" else f"Run {name}"
+    words = COST_WORDS.get(plan.cost_model)
+    cost, budget = (
+        f"{format_amount(amount, plan.unit, 3)}{f' {words}' if words else ''}" for amount in (best.cost, plan.budget)
+    )
+    return (
+        f"With {best.model}: {instruction[0].lower()}{instruction[1:]}: {100 * best.accuracy:.1f} % of new problems "
+        f"solved (95 % interval {low:.1f} to {high:.1f}) for {cost} per problem, within the budget of {budget}."
+    )
 
 
 def describe_accuracy(plan: Plan) -> str:
@@ -46,7 +65,7 @@ def describe_cost(plan: Plan) -> str:
         return f"{x} per problem"
     if of_job is None:
         return f"{list_amounts(amounts)} per problem ({x})"
-    return f"{list_amounts(amounts)} for {costs.problems:,} problems ({x} per problem)"
+    return f"{list_amounts(amounts)} in all ({x} per problem)"
 
 
 def describe_limits(plan: Plan) -> str:
@@ -56,8 +75,10 @@ def describe_limits(plan: Plan) -> str:
         return f", within the budget of {format_compute(plan.budget)}"
     limits = []
     if costs.budget is not None:
-        limits.append(f"the budget of {costs.budget}")
-        limits[0] += f" ({format_compute(plan.budget)})" if costs.budget.endswith("x-plateau") else ""
+        is_of_job = costs.problems is not None and Budget.parse(costs.budget).unit in JOB_UNITS
+        job = f" for {costs.problems:,} problems" if is_of_job else ""
+        x = f" ({format_compute(plan.budget)})" if costs.budget.endswith("x-plateau") else ""
+        limits.append(f"the budget of {costs.budget}{x}{job}")
     if costs.latency_limit is not None and not (costs.budget or "").endswith((" s", " s until the answer")):
         limits.append(f"{format_amount(costs.latency_limit, 's', PRINTED_DIGITS)} until the answer")
     within = f", within {' and '.join(limits)}" if limits else ""

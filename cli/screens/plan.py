@@ -142,7 +142,7 @@ def list_details(profile: Profile, plan: Plan) -> list[str]:
         )
     lines += [] if costs is None else [f"{line[0].upper()}{line[1:]}." for line in describe_plan_costs(costs)]
     if (more := plan.extrapolated_voting) is not None:
-        lines.append(more.describe("sc"))
+        lines.append(more.describe("SC"))
     crossover = plan.findings.genrm_crossover
     if crossover is not None and best.strategy not in ("sc", "genrm"):
         lines.append(describe_crossover("genrm", crossover, plan.findings.plateau, plan.budget))
