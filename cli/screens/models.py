@@ -48,9 +48,9 @@ def print_model_plan(console: Console, plan: ModelPlan) -> None:
         print_line(console, escape(describe_equal_accuracy(equal, plan.unit)))
     for note in plan.notes:
         print_note(console, note)
-    print_words(
-        console, ["S, V", "N, M", "expected", "P(best)"], {option.candidate.strategy for option in plan.options}
-    )
+    strategies = {option.candidate.strategy for option in plan.options}
+    cascade = ["cascade"] if "cascade" in strategies else []
+    print_words(console, ["S, V", "N, M", "expected", "P(best)", *cascade], sorted(strategies))
 
 
 def describe_equal_accuracy(equal: EqualAccuracy, unit: str) -> str:

@@ -23,7 +23,8 @@ WORDS = {
     "95 % interval": "it holds the true value in 95 of 100 cases. Two strategies are compared on the same problems.",
     "P(best)": "the probability that no other strategy is better by more than "
     f"{EQUIVALENCE_POINTS:g} points. Several can be best, so these need not add up to 1.",
-    "cascade": "one model samples first. If enough of its votes agree, their answer stands; else the other model answers.",
+    "cascade": "one model samples first; if enough of its votes agree, their answer stands, else the other model "
+    "answers.",
     "settled": "a difference is settled if its 95 % interval lies on one side of 0.",
     "coverage": "measured share of problems that at least one of S solutions solves; no choice among them does better.",
     "plateau": "the compute at which voting flattens: the smallest S at which sc is within half a point of its "
@@ -113,8 +114,8 @@ def build_glossary() -> str:
     lines = [
         "# Glossary",
         "",
-        "The words of isocompute's screens, columns and pages, made from cli/screens/words.py by `python -m "
-        "experiments.glossary`. A plan prints those that it uses.",
+        "The words of isocompute's screens, columns and pages, made from cli/screens/words.py by",
+        "`python -m experiments.glossary`. A plan prints those that it uses.",
         "",
         "| word | meaning | formula |",
         "|---|---|---|",
