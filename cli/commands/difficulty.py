@@ -40,8 +40,8 @@ def difficulty(
 
     [bold]Examples[/]
 
-      isocompute difficulty lab
       isocompute difficulty lab --bins oracle
+      isocompute difficulty runs/mine
       isocompute difficulty runs/mine --bins score --samples 2 --json
     """
     from isocompute.cli.screens.difficulty import print_study

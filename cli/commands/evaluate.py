@@ -50,7 +50,7 @@ def evaluate(
     [bold]Examples[/]
 
       isocompute evaluate runs/mine --splits 50
-      isocompute evaluate runs/mine --problems 60 --verifications 4 --json
+      isocompute evaluate runs/mine --problems 20 --verifications 2 --json
     """
     from isocompute.cli.screens.evaluate import print_evaluation, show_split_progress
     from isocompute.planner.evaluation.run_evaluation import evaluate_run

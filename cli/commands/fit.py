@@ -49,7 +49,7 @@ def fit(
     [bold]Examples[/]
 
       isocompute fit runs/mine -o mine.json
-      isocompute fit runs/mine -o mine.json --problems-with 32
+      isocompute fit runs/mine -o mine.json --problems-with 8
       isocompute fit grid.json -o theirs.json
     """
     from isocompute.cli.screens.fit import print_fit

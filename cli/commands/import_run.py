@@ -80,7 +80,7 @@ def import_(
     [bold]Examples[/]
 
       isocompute import table mine.csv -o runs/mine --columns id=problem_id
-      isocompute import table mine.csv -o runs/long --problems-with 32
+      isocompute import table mine.csv -o runs/long --problems-with 8
       isocompute import counts passes.csv -o runs/code --task humaneval
       isocompute import lm-eval samples_gsm8k.jsonl -o runs/gsm8k
       isocompute import sc-genrm-scaling outputs -o runs/theirs --grader math

@@ -53,7 +53,7 @@ def pilot(
 
       isocompute pilot --budget 10000x
       isocompute pilot --regret 0.8 --profile lab
-      isocompute pilot --gap 5 --at 128x --run runs/mine --json
+      isocompute pilot --gap 8 --at 128x --run runs/mine --json
     """
     from isocompute.api.pilots import read_worth
     from isocompute.planner.pilot.planning import PilotGoal, choose_pilot

@@ -61,7 +61,7 @@ def sweep(
 
       isocompute sweep mine.yaml
       isocompute sweep mine.yaml --until "regret < 1 at 64x"
-      isocompute sweep mine.yaml --dry-run --tokens-per-second 9000 --price-hour 2.5
+      isocompute sweep mine.yaml --dry-run --tokens-per-second 9000
       isocompute sweep mine.yaml --dry-run --sample 5
     """
     from isocompute.cli.screens.runs import print_sweep_summary

@@ -160,7 +160,7 @@ def test_fit_prints_the_three_laws_side_by_side(command, tmp_path):
     for line in (
         "best cells       0.61 0.39 0.54, 0.46   0.98",
         "edges as bounds  0.51 0.52 0.52, 0.51   1.00",
-        "Smoothed optima at an edge of the grid (only bounds): 4,096x, 8,192x, 16,384x",
+        "so that it is only bounded: 4,096x, 8,192x, 16,384x",
     ):
         assert line in ended.out
 

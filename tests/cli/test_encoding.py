@@ -61,9 +61,9 @@ def test_every_screen_is_ascii(environment, written_run, tmp_path):
     for arguments in (
         ["fit", run, "-o", profile],
         ["policies", run, "--budget", "4x"],
-        ["difficulty", "lab"],
+        ["difficulty", "lab", "--bins", "oracle"],
         ["figures", profile, "-o", str(tmp_path / "figures")],
-        ["tree", str(ROOT / "data" / "runs" / "lab-search"), "lab-search-0-0-0"],
+        ["tree", str(ROOT / "data" / "runs" / "lab-search"), "lab-3-1-0"],
         ["runs", run],
         ["check", run],
         ["tasks"],

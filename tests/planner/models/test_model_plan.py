@@ -196,7 +196,7 @@ def test_of_equal_candidates_the_cheapest_is_chosen(small, large):
     [
         ({"cost": "tokens"}, ConfigError, "Tokens of different models do not cost the same"),
         ({"lam": 2.0}, ConfigError, "are those of one profile"),
-        ({"target": 0.5}, BudgetError, "are for one profile"),
+        ({"target": 0.5}, BudgetError, "is for one profile"),
     ],
 )
 def test_what_has_no_meaning_for_several_models_is_refused(small, large, given, error, message):
