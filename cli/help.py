@@ -21,7 +21,7 @@ def join_paragraphs(text: str) -> str:
     return "\n\n".join(part if part.startswith(" ") else " ".join(part.split("\n")) for part in paragraphs)
 
 
-def tidy_help(command: Any, ctx: Any) -> None:
+def prepare_help(command: Any, ctx: Any) -> None:
     """Join the lines of a command's help, show flags without a type, and other options with a word for their value."""
     if command.help:
         command.help = join_paragraphs(command.help)
@@ -46,7 +46,7 @@ class HelpCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
-        tidy_help(self, ctx)
+        prepare_help(self, ctx)
         super().format_help(ctx, formatter)
 
 
@@ -55,7 +55,7 @@ class HelpGroup(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
-        tidy_help(self, ctx)
+        prepare_help(self, ctx)
         super().format_help(ctx, formatter)
 
 

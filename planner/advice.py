@@ -7,7 +7,7 @@ from isocompute.planner.compare import EQUIVALENCE_POINTS, StrategyOption
 from isocompute.planner.costs.report import PRINTED_DIGITS, list_amounts
 from isocompute.planner.models.model_plan import ModelPlan
 from isocompute.planner.plan import Plan
-from isocompute.planner.strategies.registry import instruct_strategy, is_known_strategy
+from isocompute.planner.strategies.registry import describe_instruction, is_known_strategy
 
 
 def describe_advice(plan: Plan) -> str:
@@ -16,10 +16,10 @@ def describe_advice(plan: Plan) -> str:
     name = f"{best.strategy} {best.settings}"
     parameters = plan.findings.profile.get_parameters(best.strategy)
     if is_known_strategy(best.strategy):
-        instruction = f"{instruct_strategy(best.strategy, best.numbers, parameters)} ({name})"
+        instruction = f"{describe_instruction(best.strategy, best.numbers, parameters)} ({name})"
     else:
         instruction = f"Run {name}"
-    return f"{instruction}: {describe_accuracy(plan)} for {describe_cost(plan)}{describe_limits(plan)}."
+    return f"{instruction}: {describe_accuracy(plan)} for {describe_cost(plan)}{describe_plan_limits(plan)}."
 
 
 def describe_model_advice(plan: ModelPlan) -> str:
@@ -27,7 +27,7 @@ def describe_model_advice(plan: ModelPlan) -> str:
     best, (low, high) = plan.recommendation, (100 * end for end in plan.options[0].interval)
     name = f"{best.strategy} {best.settings}"
     if is_known_strategy(best.strategy):
-        instruction = f"{instruct_strategy(best.strategy, best.numbers)} ({name})"
+        instruction = f"{describe_instruction(best.strategy, best.numbers)} ({name})"
     else:
         instruction = f"Run the {name}" if best.strategy == "cascade" else f"Run {name}"
     words = COST_WORDS.get(plan.cost_model)
@@ -68,7 +68,7 @@ def describe_cost(plan: Plan) -> str:
     return f"{list_amounts(amounts)} in all ({x} per problem)"
 
 
-def describe_limits(plan: Plan) -> str:
+def describe_plan_limits(plan: Plan) -> str:
     """Return what limits the plan: the budget, the time until an answer, or the accuracy to reach."""
     costs = plan.costs
     if costs is None:

@@ -116,12 +116,12 @@ def build_options_table(plan: Plan, options: Sequence[StrategyOption]) -> Table:
             lead,
             *([format_probability(option.probability_best)] if has_probabilities else []),
         )
-    if shows_coverage(plan):
+    if has_coverage_row(plan):
         table.add_row("(coverage)", f"S={plan.coverage_solutions}", "", format_percent(plan.coverage or 0), style="dim")
     return table
 
 
-def shows_coverage(plan: Plan) -> bool:
+def has_coverage_row(plan: Plan) -> bool:
     """Return whether the table has a row for coverage; that of one solution is its accuracy."""
     return plan.coverage is not None and plan.coverage_solutions != 1
 
@@ -137,7 +137,7 @@ def list_details(profile: Profile, plan: Plan) -> list[str]:
     if plan.interval is not None:
         source = "Interpolated between what was measured" if best.interpolated else "Measured"
         lines.append(
-            f"{source}: {format_percent(best.measured_accuracy)} on {describe_problems(profile)}; the recommendation "
+            f"{source}: {format_percent(best.measured_accuracy)} on {describe_problem_count(profile)}; the recommendation "
             f"rests on what is expected, {format_percent(best.accuracy)}."
         )
     lines += [] if costs is None else [f"{line[0].upper()}{line[1:]}." for line in describe_plan_costs(costs)]
@@ -157,7 +157,7 @@ def list_details(profile: Profile, plan: Plan) -> list[str]:
     return lines + ([] if costs is None else list_cost_lines(profile, plan, costs))
 
 
-def describe_problems(profile: Profile) -> str:
+def describe_problem_count(profile: Profile) -> str:
     """Return the number of measured problems as text."""
     return "one problem" if profile.problems == 1 else f"{profile.problems:,} problems"
 
@@ -170,7 +170,7 @@ def list_plan_words(plan: Plan, options: Sequence[StrategyOption]) -> list[str]:
         "S, V": "V" in numbers,
         "N, M": "N" in numbers,
         "expected": plan.interval is not None,
-        "coverage": shows_coverage(plan),
+        "coverage": has_coverage_row(plan),
         "λ": plan.lam is not None,
     }
     return [term for term, is_used in used.items() if is_used]

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from isocompute.cli.screens.text import print_item
 from isocompute.planner.compare import EQUIVALENCE_POINTS
-from isocompute.planner.strategies.registry import STRATEGIES, is_search
+from isocompute.planner.strategies.registry import STRATEGIES, describe_strategy, is_search
 from isocompute.runners.search.registry import SEARCH_STRATEGIES, SELECTION_STYLES
 
 WORDS = {
@@ -91,7 +91,7 @@ def explain_strategies(names: Iterable[str]) -> list[str]:
         if is_search(name):
             searches.setdefault(name.partition("+")[2], []).append(name)
         elif name in STRATEGIES:
-            lines.append(f"{name}: {STRATEGY_WORDS.get(name, STRATEGIES[name].description)}.")
+            lines.append(f"{name}: {STRATEGY_WORDS.get(name) or describe_strategy(name)}.")
     for rule, alike in searches.items():
         kind = "a search" if len(alike) == 1 else "searches"
         lines.append(f"{', '.join(alike)}: {kind}, scored step by step; the answer by {SELECTION_STYLES[rule][0]}.")
@@ -122,19 +122,19 @@ def build_glossary() -> str:
     ]
     for term, meaning in WORDS.items():
         formula = f"`{FORMULAS[term]}`" if term in FORMULAS else ""
-        lines.append(f"| {term} | {capitalise(meaning)} | {formula.replace('|', chr(92) + '|')} |")
+        lines.append(f"| {term} | {format_capital(meaning)} | {formula.replace('|', chr(92) + '|')} |")
     lines += ["", "## Strategies", "", "| name | what it takes |", "|---|---|"]
     meanings = STRATEGY_WORDS | {name: search.description for name, search in SEARCH_STRATEGIES.items()}
-    lines += [f"| `{name}` | {capitalise(meaning)}. |" for name, meaning in meanings.items()]
+    lines += [f"| `{name}` | {format_capital(meaning)}. |" for name, meaning in meanings.items()]
     rules = ", ".join(f"`+{rule}` {text}" for rule, (text, _) in SELECTION_STYLES.items())
     lines += ["", f"The second part of a search's name says which answer it takes: {rules}.", ""]
     return "\n".join(lines)
 
 
-def capitalise(text: str) -> str:
+def format_capital(text: str) -> str:
     """Return a text with a capital at its beginning, unless it begins with a symbol or a name in capitals.
 
-    >>> capitalise("the compute"), capitalise("S solutions")
+    >>> format_capital("the compute"), format_capital("S solutions")
     ('The compute', 'S solutions')
     """
     return re.sub(r"^[a-z]", lambda found: found[0].upper(), text)

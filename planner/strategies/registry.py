@@ -227,7 +227,7 @@ def describe_strategy(name: str, parameters: Mapping[str, float] | None = None) 
     return f"{SEARCH_STRATEGIES[search].description}; the answer by {SELECTION_STYLES[rule][0]}"
 
 
-def instruct_strategy(name: str, numbers: Mapping[str, int], parameters: Mapping[str, float] | None = None) -> str:
+def describe_instruction(name: str, numbers: Mapping[str, int], parameters: Mapping[str, float] | None = None) -> str:
     """Return what to do by a strategy with its numbers, as an instruction.
 
     Args:
@@ -235,9 +235,9 @@ def instruct_strategy(name: str, numbers: Mapping[str, int], parameters: Mapping
         numbers: its allocation.
         parameters: learnt parameters.
 
-    >>> instruct_strategy("prm-weighted", {"S": 51})
+    >>> describe_instruction("prm-weighted", {"S": 51})
     'Sample 51 solutions of each question, score each with the reward model, and let each vote with its score'
-    >>> instruct_strategy("dvts+vanilla", {"N": 16, "M": 4}).partition(":")[2]
+    >>> describe_instruction("dvts+vanilla", {"N": 16, "M": 4}).partition(":")[2]
     ' 4 subtrees, each continues with the best of 4 steps; the answer by the best score'
     """
     if name == "sc" and numbers.get("S") == 1:
