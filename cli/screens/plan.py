@@ -137,8 +137,8 @@ def list_details(profile: Profile, plan: Plan) -> list[str]:
     if plan.interval is not None:
         source = "Interpolated between what was measured" if best.interpolated else "Measured"
         lines.append(
-            f"{source}: {format_percent(best.measured_accuracy)} on {describe_problem_count(profile)}; the recommendation "
-            f"rests on what is expected, {format_percent(best.accuracy)}."
+            f"{source}: {format_percent(best.measured_accuracy)} on {describe_problem_count(profile)}; the "
+            f"recommendation rests on what is expected, {format_percent(best.accuracy)}."
         )
     lines += [] if costs is None else [f"{line[0].upper()}{line[1:]}." for line in describe_plan_costs(costs)]
     if (more := plan.extrapolated_voting) is not None:
