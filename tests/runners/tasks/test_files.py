@@ -128,7 +128,7 @@ def test_a_key_or_a_column_that_stands_twice_is_refused(written, tmp_path):
 
 def test_a_name_that_stands_twice_is_refused(written):
     path = written(*[{"id": "a", "question": "q", "answer": "1"}] * 2)
-    assert refused(path, ProblemColumns(name="id")) == ", line 2: the name 'a' appears twice."
+    assert refused(path, ProblemColumns(name="id")) == ", line 2: the id 'a' appears twice."
 
 
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path):
