@@ -107,7 +107,7 @@ def solve(
       isocompute solve "What is 17 * 23?" -o answers -p mine.json -b 8x
       isocompute solve questions.csv -o answers -p mine.json -b 32x --policy beta
       isocompute solve questions.csv -o answers -p mine.json --policy policy.json
-      isocompute solve q.csv -o a -p mine.json -b 8x --url http://localhost:8000/v1
+      isocompute solve q.csv -o a -p mine.json -b 8x --url http://host:8000/v1
       isocompute solve questions.csv -o a -p mine.json -b 8x --config sweep.yaml
     """
     from isocompute.cli.screens.import_run import parse_columns_option
