@@ -173,8 +173,12 @@ def policies(
     return PoliciesResult(compare_run_policies(path, request, delta, int(width)))
 
 
-def check_share(share: object) -> float:
+def check_share(share: object, name: str = "same_answer=") -> float:
     """Return a share as a number.
+
+    Args:
+        share: the share.
+        name: the argument or the option that it was given as.
 
     Raises:
         ConfigError: it is not a number between 0 and 1.
@@ -184,5 +188,5 @@ def check_share(share: object) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 < number < 1:
-        raise ConfigError(f"same_answer={format_error_value(share)} must be a number between 0 and 1, such as 0.01.")
+        raise ConfigError(f"{name}{format_error_value(share)} must be a number between 0 and 1, such as 0.01.")
     return number

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.console import Console
 from rich.markup import escape
-from typer.core import TyperCommand
 
+from isocompute.cli.help import HelpCommand
 from isocompute.errors import IsocomputeError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 
-class FiguresCommand(TyperCommand):
+class FiguresCommand(HelpCommand):
     """The `figures` command, whose help lists all registered figures, including those of other packages."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -83,7 +83,7 @@ def figures(
 
     [bold]Examples[/]
 
-      isocompute figures data/runs/lab -o figures
+      isocompute figures lab -o figures
       isocompute figures lab -o paper --only frontiers,difficulty --width column --format pdf --tables
       isocompute figures lab lab-search -o talk --width slide --style dark
 

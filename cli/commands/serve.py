@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from isocompute.cli.help import HelpCommand
 from isocompute.planner import DEFAULT_PROFILE
 
 commands = typer.Typer()
 
 
-@commands.command()
+@commands.command(cls=HelpCommand)
 def serve(
     profile: Annotated[
         str, typer.Option("--profile", "-p", help="A bundled profile's name, or a file from `fit`.")
@@ -92,9 +93,9 @@ def serve(
 
     [bold]Examples[/]
 
-      isocompute serve --profile mine.json --url solver=http://localhost:8000/v1 --budget 16x
-      isocompute serve -p mine.json --url http://a:8000/v1,http://b:8000/v1 --url verifier=http://c:8000/v1
-      isocompute serve -p mine.json --url http://localhost:8000/v1 --policy beta --threshold 0.95 --dry-run
+      isocompute serve -p mine.json --url solver=http://localhost:8000/v1 -b 16x
+      isocompute serve -p mine.json --url http://a:8000/v1,http://b:8000/v1
+      isocompute serve -p mine.json --url http://localhost:8000/v1 --dry-run
     """
     from isocompute.serving.endpoint.settings import build_serve_settings
     from isocompute.serving.endpoint.start import describe_dry_run, run_endpoint

@@ -7,7 +7,8 @@ import math
 from rich.console import Console
 from rich.table import Table
 
-from isocompute.cli.screens.plan import format_compute_interval, format_interval, print_line, print_note
+from isocompute.cli.screens.text import format_compute_interval, format_interval, print_line, print_note
+from isocompute.cli.screens.words import print_words
 from isocompute.fits.choice.compute_optimal import ComputeOptimalPolicy, PolicyAccuracy
 from isocompute.planner.budget import format_compute
 from isocompute.planner.difficulty import DifficultyStudy
@@ -38,6 +39,7 @@ def print_study(console: Console, study: DifficultyStudy) -> None:
         console.print()
     for warning in study.warnings:
         print_note(console, warning)
+    print_words(console, ["x", "level", "optimistic"])
 
 
 def build_gain_table(policy: ComputeOptimalPolicy) -> Table:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from isocompute.cli.screens.difficulty import make_empty_table
-from isocompute.cli.screens.plan import format_interval, print_line, print_note
+from isocompute.cli.screens.text import format_interval, print_line, print_note
 from isocompute.planner.budget import format_compute
 from isocompute.planner.compare import ConfidenceInterval
 from isocompute.planner.policies.comparison import PolicyComparison
@@ -41,7 +41,7 @@ def print_policies(console: Console, found: PolicyComparison) -> None:
         f"{HELD_OUT_NOTE} Same answer: as with the full budget of the same rule.",
         f"S, V: mean solutions and verifications. Waves: of {found.width}, one after the other. Full budget: the same "
         "rule without stopping. Saves: its compute over the mean. Of hindsight: the part of the saving of one who "
-        "knows when to stop with the same answer; a rule above 100 % stops earlier, with other answers.",
+        "knows when the answer no longer changes; a rule above 100 % stops earlier, with other answers.",
         "As accurate: compute of the cheapest fixed plan that is as accurate, over the mean. Ahead: points of accuracy "
         "over the best fixed plan of the run, chosen on other problems too; paired.",
     )

@@ -73,7 +73,7 @@ def make_model_plan(profiles: Sequence[Profile], request: PlanRequest) -> ModelP
         raise ConfigError(f"Models are compared from two or more profiles; got {len(profiles)}.")
     budget = request.budget
     if budget is None or request.target is not None or request.latency is not None:
-        raise BudgetError("Several profiles are compared within a budget; --target and --latency are for one profile.")
+        raise BudgetError("Several profiles are compared within a budget; a target or a latency is for one profile.")
     if request.lam is not None or request.rho is not None:
         raise ConfigError("λ and ρ (--lambda, --rho) are those of one profile; the cost model gives those of several.")
     names, shared = name_models(profiles), select_shared_problems(profiles)
@@ -127,7 +127,8 @@ def choose_shared_cost_model(profiles: Sequence[Profile], request: PlanRequest) 
     model = request.model or request.name_model(profiles[0])
     if model in COUNTED_MODELS and not is_one_model:
         raise ConfigError(
-            "Tokens of different models do not cost the same; compare them by --cost flops, kv, dollars or seconds."
+            "Tokens of different models do not cost the same; compare them by --cost (cost= in Python) flops, "
+            "kv, dollars or seconds."
         )
     return model
 

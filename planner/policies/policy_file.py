@@ -180,10 +180,16 @@ def read_policy_file(path: str) -> PolicyFile:
         raise DataError(f"The policy file '{path}' cannot be read: {error.strerror or error}.") from None
     except NotJSONError:
         raise DataError(f"{path} is not a policy file: it is not JSON.") from None
-    if not isinstance(content, dict) or "rule" not in content:
-        raise DataError(f"{path} is not a policy file: write one with isocompute policies RUN -o policy.json.")
-    if content.get("format") != 1 or isinstance(content["format"], bool):
-        raise DataError(f"{path} is a policy file of format {content.get('format')!r:.60}; this version reads 1.")
+    missing = (
+        ["rule", "format"] if not isinstance(content, dict) else [k for k in ("rule", "format") if k not in content]
+    )
+    if missing:
+        raise DataError(
+            f"{path} is not a policy file: the key '{missing[0]}' is missing; write one with isocompute policies RUN "
+            "-o policy.json."
+        )
+    if content["format"] != 1 or isinstance(content["format"], bool):
+        raise DataError(f"{path} is a policy file of format {content['format']!r:.60}; this version reads 1.")
     if not _is_finite(content):
         raise DataError(f"{path} is not a policy file: its numbers must be finite.")
     try:

@@ -8,6 +8,7 @@ with its rule of selection, as in ``beam+weighted``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -123,7 +124,7 @@ GENRM = Strategy(
     "genrm",
     f"{ESTIMATORS}:apply_genrm",
     "verifications",
-    f"generative verifier: {VERIFY_PHRASE}, take the best mean verdict",
+    f"generative verifier: {VERIFY_PHRASE}, and take the answer with the best mean verdict",
     "#0072b2",
     line="s--",
     votes=False,
@@ -132,9 +133,8 @@ GENRM_VOTE = Strategy(
     "genrm+vote",
     f"{ESTIMATORS}:apply_genrm_vote",
     "verifications",
-    f"generative verifier, then votes: {VERIFY_PHRASE}, keep the best mean verdict, take the answer with the most "
-    "votes "
-    "among them",
+    f"generative verifier, then votes: {VERIFY_PHRASE}, keep those with the best mean verdict, and take the answer "
+    "with the most votes among them",
     "#3d96c7",
     line="D-",
 )
@@ -142,7 +142,7 @@ WEIGHTED = Strategy(
     "weighted",
     f"{ESTIMATORS}:apply_weighted",
     "verifications",
-    f"weighted vote: {VERIFY_PHRASE}, let each solution vote with its mean verdict",
+    f"weighted vote: {VERIFY_PHRASE}, and let each vote with its mean verdict",
     "#8a6d00",
     line="^-.",
 )
@@ -150,8 +150,7 @@ FUSED = Strategy(
     "fused",
     f"{ESTIMATORS}:apply_fused",
     "verifications",
-    f"votes and verdicts together: {VERIFY_PHRASE}, let each solution vote with its odds of yes to the power "
-    f"{{trust:g}}",
+    f"votes and verdicts together: {VERIFY_PHRASE}, and let each vote with its odds of yes to the power {{trust:g}}",
     "#882e8b",
     line="v:",
     learns=True,
@@ -161,7 +160,7 @@ BON = Strategy(
     "bon",
     f"{ESTIMATORS}:apply_bon",
     "scores",
-    "best of n: sample S solutions, score each, take the best score",
+    "best of n: sample S solutions, score each with the reward model, and take the answer with the best score",
     "#8c8c8c",
     line="P-",
     votes=False,
@@ -171,7 +170,7 @@ PRM_WEIGHTED = Strategy(
     "prm-weighted",
     f"{ESTIMATORS}:apply_prm_weighted",
     "scores",
-    "weighted vote: sample S solutions, score each, let each vote with its score",
+    "weighted vote: sample S solutions, score each with the reward model, and let each vote with its score",
     "#333333",
     line="X--",
 )
@@ -230,12 +229,41 @@ def describe_strategy(name: str, parameters: Mapping[str, float] | None = None) 
             as unknown.
 
     >>> describe_strategy("bon")
-    'best of n: sample S solutions, score each, take the best score'
+    'best of n: sample S solutions, score each with the reward model, and take the answer with the best score'
     """
     if name in STRATEGIES:
         return STRATEGIES[name].description.format_map(_KnownParameters(parameters or {}))
     search, _, rule = name.partition("+")
     return f"{SEARCH_STRATEGIES[search].description}; the answer by {SELECTION_STYLES[rule][0]}"
+
+
+def describe_instruction(name: str, numbers: Mapping[str, int], parameters: Mapping[str, float] | None = None) -> str:
+    """Return what to do by a strategy with its numbers, as an instruction.
+
+    Args:
+        name: a strategy, or a search with its rule of selection.
+        numbers: its allocation.
+        parameters: learnt parameters.
+
+    >>> describe_instruction("prm-weighted", {"S": 51})
+    'Sample 51 solutions of each question, score each with the reward model, and let each vote with its score'
+    >>> describe_instruction("dvts+vanilla", {"N": 16, "M": 4}).partition(":")[2]
+    ' 4 subtrees, each continues with the best of 4 steps; the answer by the best score'
+    """
+    if name == "sc" and numbers.get("S") == 1:
+        return "Sample one solution of each question, and take its answer"
+    text = describe_strategy(name, parameters)
+    if is_search(name):
+        slots, width = numbers.get("N"), numbers.get("M")
+        text = f"Answer each question by {text}"
+        text = text.replace("N/M", str(slots // width)) if slots and width else text
+        return re.sub(r"\b[NM]\b", lambda found: str(numbers.get(found[0], found[0])), text)
+    text = text.partition(": ")[2] or text
+    solutions, times = numbers.get("S"), numbers.get("V")
+    counted = "one solution" if solutions == 1 else f"{solutions} solutions"
+    text = re.sub(r"\bS solutions\b", f"{counted} of each question", text)
+    text = re.sub(r"\bV times\b", {1: "once", 2: "twice"}.get(times or 0, f"{times} times"), text)
+    return text[:1].upper() + text[1:]
 
 
 def get_strategy_colour(name: str) -> str:

@@ -176,7 +176,7 @@ def test_a_profile_knows_its_file(written_run, tmp_path):
 
 
 def test_a_plan_names_the_next_best_strategy(lab):
-    assert "next best: " in repr(iso.plan(lab, "128x"))
+    assert "The runner-up, " in repr(iso.plan(lab, "128x"))
 
 
 def test_an_object_in_the_place_of_another_says_which_function_helps(lab, written_run, tmp_path):

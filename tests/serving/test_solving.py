@@ -399,9 +399,9 @@ def test_what_is_wrong_is_said_before_anything_is_written(
     ("content", "sentence"),
     [
         ("id,answer\na,1\n", "there is no column 'question'; it has id, answer"),
-        ("id,question\na,1 + 1\na,2 + 2\n", "the name 'a' appears twice"),
+        ("id,question\na,1 + 1\na,2 + 2\n", "the id 'a' appears twice"),
         ("id,question\na,\n", "'question' is empty"),
-        ("id,question\n", "holds no problems"),
+        ("id,question\n", "holds no questions"),
         ("", "holds no questions"),
     ],
 )
