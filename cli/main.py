@@ -23,6 +23,7 @@ from isocompute.cli.commands import (
     grade,
     import_run,
     next_rows,
+    notebooks,
     pilot,
     plan,
     policies,
@@ -61,6 +62,7 @@ for module in (
     evaluate,
     policies,
     figures,
+    notebooks,
     serve,
     solve,
 ):
