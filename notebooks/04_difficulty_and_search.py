@@ -45,9 +45,8 @@ plan.to_frame()[["strategy", "settings", "compute", "accuracy", "low", "high", "
 
 # %%
 by_level = iso.difficulty(run, bins="level")
-by_level.to_frame().query("level == 'all'")[
-    ["budget", "accuracy", "one_for_all", "gain", "gain_low", "gain_high"]
-].round(3)
+overall = by_level.to_frame().query("level == 'all'")
+overall[["budget", "accuracy", "one_for_all", "gain", "gain_low", "gain_high"]].round(3)
 
 # %%
 iso.figures.difficulty_bars(run)
