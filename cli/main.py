@@ -23,6 +23,7 @@ from isocompute.cli.commands import (
     grade,
     import_run,
     next_rows,
+    notebooks,
     pilot,
     plan,
     policies,
@@ -64,6 +65,7 @@ for module in (
     evaluate,
     policies,
     figures,
+    notebooks,
     serve,
     solve,
 ):
