@@ -75,7 +75,7 @@ def prepare_axes(
             unused.remove()
         yield list(grid[:count])
         raise_figure_contrast(figure)
-        figure.arrange()
+        figure.place_texts()
 
 
 def split_axes(axes: Axes, count: int, **layout: Any) -> NDArray[np.object_]:
