@@ -27,7 +27,7 @@ MARKERS = "os^Dv<>PXph*"
 """Markers of lines that are told apart by their place in a list."""
 COLOURS = ("#882e8b", "#007f5f", "#d55e00", "#0072b2", "#8a6d00", "#c2508f", "#2583b5", "#7a4a2b")
 """Colours of lines that are told apart by their place in a list, after Okabe and Ito, darker for contrast on white."""
-ORDERED_SHADES = {"print": (0.05, 0.6), "dark": (0.55, 1.0)}
+ORDERED_SHADES = {"print": (0.05, 0.55), "dark": (0.55, 1.0)}
 """The part of the colour map viridis that has enough contrast against the background of each style."""
 
 

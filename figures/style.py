@@ -1,4 +1,4 @@
-"""What all figures share: the Axes to draw in, their scales and letters, and rendering to bytes."""
+"""The parts that all figures share: the Axes to draw in, their scales and letters, and rendering to bytes."""
 
 from __future__ import annotations
 
