@@ -25,14 +25,14 @@ GREY = "#555555"
 """Colour of elements that belong to no single strategy."""
 MARKERS = "os^Dv<>PXph*"
 """Markers of lines that are told apart by their place in a list."""
-COLOURS = ("#0072b2", "#d55e00", "#007f5f", "#882e8b", "#8a6d00", "#c2508f", "#2583b5", "#7a4a2b")
+COLOURS = ("#882e8b", "#007f5f", "#d55e00", "#0072b2", "#8a6d00", "#c2508f", "#2583b5", "#7a4a2b")
 """Colours of lines that are told apart by their place in a list, after Okabe and Ito, darker for contrast on white."""
-ORDERED_SHADES = {"print": (0.05, 0.6), "dark": (0.55, 1.0)}
+ORDERED_SHADES = {"print": (0.05, 0.55), "dark": (0.55, 1.0)}
 """The part of the colour map viridis that has enough contrast against the background of each style."""
 
 
 class LineStyle(NamedTuple):
-    """How a line is told apart: by colour, and by matplotlib's format string of a marker and a dash."""
+    """The looks that tell a line apart: its colour, and matplotlib's format string of its marker and its dash."""
 
     colour: str
     format: str
@@ -42,7 +42,7 @@ def list_line_styles(count: int) -> list[LineStyle]:
     """Return styles of lines that are told apart by their place in a list.
 
     >>> list_line_styles(2)
-    [LineStyle(colour='#0072b2', format='o-'), LineStyle(colour='#d55e00', format='s--')]
+    [LineStyle(colour='#882e8b', format='o-'), LineStyle(colour='#007f5f', format='s--')]
     """
     return [LineStyle(COLOURS[i % len(COLOURS)], format_line(i)) for i in range(count)]
 

@@ -26,7 +26,7 @@ class HasFigureSource(Protocol):
 
 
 FigureInputSource = HasFigureSource | str | os.PathLike[str]
-"""What a figure is drawn from: a run, a profile, or the path of one."""
+"""The sources of a figure: a run, a profile, or the path of one."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ PICTURE_FORMATS = ("png", "pdf")
 
 @dataclass(frozen=True)
 class FileOptions:
-    """What is written of each figure.
+    """The files that are written of each figure.
 
     Args:
         formats: formats of the pictures: png, pdf or svg.

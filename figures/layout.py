@@ -47,7 +47,7 @@ class StyledFigure(Figure):
         height = SLIDE_SHAPE * look.width if look.is_slide else self.rows * (self.panel_height + 0.5) + 0.8
         super().__init__(figsize=size or (look.width, height), layout="constrained")
 
-    def arrange(self) -> None:
+    def place_texts(self) -> None:
         """Wrap the titles and labels, place the legends outside the panels, and set the height."""
         self.draw_without_rendering()
         wrap_texts(self)
@@ -92,7 +92,7 @@ def wrap_text(text: Text, most: float) -> None:
     length = measure_length(text)
     letters = int(len(content) * most / length)
     while length > most and letters >= LEAST_LETTERS:
-        text.set_text(balance_lines(content, letters))
+        text.set_text(fit_lines(content, letters))
         length, letters = measure_length(text), letters - 1
 
 
@@ -102,10 +102,10 @@ def measure_length(text: Text) -> float:
     return float(extent.height if text.get_rotation() == 90 else extent.width)
 
 
-def balance_lines(content: str, letters: int) -> str:
+def fit_lines(content: str, letters: int) -> str:
     """Break a text into the fewest lines of at most so many letters, of about the same length.
 
-    >>> balance_lines("100 problems, means as published", 30)
+    >>> fit_lines("100 problems, means as published", 30)
     '100 problems,\\nmeans as published'
     """
     breaks = [textwrap.wrap(content, each, break_long_words=False) for each in range(1, letters + 1)]

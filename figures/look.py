@@ -58,12 +58,12 @@ class FigureLook:
 
     @property
     def is_column(self) -> bool:
-        """Whether panels stand one below the other."""
+        """True if panels stand one below the other."""
         return self.width <= MOST_COLUMN_WIDTH
 
     @property
     def is_slide(self) -> bool:
-        """Whether the figure has the shape and the text sizes of a slide."""
+        """True if the figure has the shape and the text sizes of a slide."""
         return self.width >= LEAST_SLIDE_WIDTH
 
     @property

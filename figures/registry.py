@@ -24,7 +24,7 @@ MISSING_INPUTS: dict[FigureInput, str] = {
     "studies": "the profile holds means only, or its problems have no levels",
     "search": "it shows one search; isocompute tree RUN PROBLEM -o FILE draws it",
 }
-"""Why a source may not have an input, in words."""
+"""The reasons for which a source may not have an input, in words."""
 
 
 @dataclass(frozen=True)

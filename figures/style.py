@@ -1,4 +1,4 @@
-"""What all figures share: the Axes to draw in, their scales and letters, and rendering to bytes."""
+"""The parts that all figures share: the Axes to draw in, their scales and letters, and rendering to bytes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def prepare_axes(
             unused.remove()
         yield list(grid[:count])
         raise_figure_contrast(figure)
-        figure.arrange()
+        figure.place_texts()
 
 
 def split_axes(axes: Axes, count: int, **layout: Any) -> NDArray[np.object_]:

@@ -43,7 +43,7 @@ LATEX_ESCAPES = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
 }  # fmt: skip
-"""What stands in LaTeX for letters that mean something else there."""
+"""The LaTeX for letters that mean something else there."""
 
 
 def list_cells(table: pd.DataFrame) -> list[list[str]]:

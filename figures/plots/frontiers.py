@@ -111,7 +111,7 @@ def draw_lead(table: pd.DataFrame, ax: Any = None) -> Axes:
     ahead = [(name, points) for name, points in group_points_by_strategy(table) if name != "sc"]
     with prepare_axes(ax) as (axes,):
         axes.axhline(0, color=get_strategy_colour("sc"), lw=1.6)
-        for (strategy, points), shift in zip(ahead, spread_shifts(len(ahead)), strict=True):
+        for (strategy, points), shift in zip(ahead, list_shifts(len(ahead)), strict=True):
             shifted = points.assign(budget=points["budget"] * shift)
             draw_strategy_line(axes, strategy, shifted, "lead")
             low, high = 100 * shifted["lead_low"], 100 * shifted["lead_high"]
@@ -139,10 +139,10 @@ def draw_strategy_line(axes: Axes, strategy: str, points: pd.DataFrame, column: 
     )
 
 
-def spread_shifts(count: int) -> list[float]:
+def list_shifts(count: int) -> list[float]:
     """Return factors that move lines apart along a log2 axis, by at most a fifth of an octave to each side.
 
-    >>> [round(shift, 2) for shift in spread_shifts(3)]
+    >>> [round(shift, 2) for shift in list_shifts(3)]
     [0.87, 1.0, 1.15]
     """
     return [2.0**octaves for octaves in np.linspace(-MOST_SHIFT, MOST_SHIFT, count)] if count > 1 else [1.0] * count

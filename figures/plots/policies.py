@@ -24,7 +24,7 @@ from isocompute.planner.strategies.options import list_strategy_options
 POLICIES_COLUMNS = (
     "kind", "name", "threshold", "compute", "accuracy", "low", "high", "lead", "lead_low", "lead_high", "problems"
 )  # fmt: skip
-COMPUTE_LABEL = "mean compute per problem, in solutions' worth (x)"
+MEAN_COMPUTE_LABEL = "mean compute per problem, in solutions' worth (x)"
 
 
 def build_policies_table(profile: Profile) -> pd.DataFrame:
@@ -103,7 +103,7 @@ def draw_policy_accuracies(table: pd.DataFrame, ax: Any = None) -> Axes:
         fixed = table[table["kind"] == "fixed"].sort_values("compute")
         axes.plot(fixed["compute"], 100 * fixed["accuracy"], color=GREY, lw=1.6, label="best fixed plan")
         axes.fill_between(fixed["compute"], 100 * fixed["low"], 100 * fixed["high"], color=GREY, alpha=0.12, lw=0)
-        for (name, points), (colour, style) in zip_styles(table):
+        for (name, points), (colour, style) in list_styled_rules(table):
             axes.plot(points["compute"], 100 * points["accuracy"], style, color=colour, label=name)
         known = table[table["kind"] == "hindsight"]
         axes.plot(
@@ -115,7 +115,7 @@ def draw_policy_accuracies(table: pd.DataFrame, ax: Any = None) -> Axes:
             ls="",
             label="hindsight",
         )
-        finish_axes(axes, "accuracy; band: 95 %, fixed plans", COMPUTE_LABEL)
+        finish_axes(axes, "accuracy; band: 95 %, fixed plans", MEAN_COMPUTE_LABEL)
         axes.set_ylabel("problems solved (%)")
         axes.legend()
     return axes
@@ -126,16 +126,16 @@ def draw_policy_leads(table: pd.DataFrame, ax: Any = None) -> Axes:
     check_table(table, POLICIES_COLUMNS, "policies")
     with prepare_axes(ax) as (axes,):
         axes.axhline(0, color=GREY, lw=1.6)
-        for (name, points), (colour, style) in zip_styles(table):
+        for (name, points), (colour, style) in list_styled_rules(table):
             axes.plot(points["compute"], 100 * points["lead"], style, color=colour, label=name)
             axes.vlines(points["compute"], 100 * points["lead_low"], 100 * points["lead_high"], color=colour, lw=0.9)
-        finish_axes(axes, "lead over fixed plans, paired 95 % intervals", COMPUTE_LABEL)
+        finish_axes(axes, "lead over fixed plans, paired 95 % intervals", MEAN_COMPUTE_LABEL)
         axes.set_ylabel("points")
         axes.legend()
     return axes
 
 
-def zip_styles(table: pd.DataFrame) -> list[tuple[tuple[str, pd.DataFrame], LineStyle]]:
+def list_styled_rules(table: pd.DataFrame) -> list[tuple[tuple[str, pd.DataFrame], LineStyle]]:
     """Return the rules with their points, each with the style of its line."""
     rules = list_rules(table)
     return list(zip(rules, list_line_styles(len(rules)), strict=True))
