@@ -17,7 +17,7 @@ from isocompute.figures.source import FigureSource
 from isocompute.figures.style import get_figure, label_panels, prepare_axes
 from isocompute.figures.tables import check_table
 from isocompute.fits.estimators.step_errors import measure_first_errors
-from isocompute.fits.share_interval import compute_share
+from isocompute.fits.share_interval import compute_share_of_sums
 from isocompute.planner.estimate.step_scores import StepScores, read_scored_steps
 
 QUANTILES = {"q10": 0.1, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9}
@@ -74,7 +74,7 @@ def list_distributions(
             counts = np.bincount(rows, minlength=problems)
             ends = np.nan, np.nan  # of scores that are no shares
             if is_share:
-                ends = compute_share(np.bincount(rows, values, problems), counts, strata, clusters)[1:]
+                ends = compute_share_of_sums(np.bincount(rows, values, problems), counts, strata, clusters)[1:]
             quantiles = np.quantile(values, list(QUANTILES.values()))
             yield (
                 "scores", name, at + 1, values.mean(), *ends, *quantiles, np.nan, len(values), int((counts > 0).sum())

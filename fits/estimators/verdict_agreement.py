@@ -12,7 +12,7 @@ from isocompute.errors import DataError
 from isocompute.fits.bootstrap import compute_percentile_interval, draw_bootstrap_weights, resample_means
 from isocompute.fits.groups import code_problem_groups
 from isocompute.fits.pool import Pool
-from isocompute.fits.share_interval import RateWithInterval, compute_share
+from isocompute.fits.share_interval import RateWithInterval, compute_share_of_sums
 
 REPLICATES, SEED = 2000, 1971
 
@@ -77,7 +77,7 @@ def measure_verdict_agreement(
         is_used = counts >= size
         same = _share_subsets(yes, counts, size) + _share_subsets(counts - yes, counts, size)
         used = is_used.sum(axis=1)
-        unanimous.append(compute_share(np.where(is_used, same, 0.0).sum(axis=1), used, strata, clusters))
+        unanimous.append(compute_share_of_sums(np.where(is_used, same, 0.0).sum(axis=1), used, strata, clusters))
         solutions.append(int(used.sum()))
     return VerdictAgreement(
         tuple(map(int, sizes)), tuple(unanimous), tuple(solutions), _measure_correlation(yes, counts, strata, clusters)
