@@ -13,7 +13,7 @@ from isocompute.fits.share_interval import RateWithInterval, compute_share_of_su
 
 @dataclass(frozen=True)
 class FirstErrorAccuracy:
-    """How often the first error is found, with intervals over problems.
+    """The accuracy of finding first errors, with intervals over problems.
 
     Args:
         steps: (n,) the steps at which some solution has its first error, from 1 on.
