@@ -13,7 +13,7 @@ RateWithInterval = tuple[float, float, float]
 """A value and the ends of its 95 % interval; NaN where there is nothing to measure it on."""
 
 
-def compute_share(
+def compute_share_of_sums(
     part: ArrayLike, whole: ArrayLike, strata: ArrayLike | None = None, clusters: ArrayLike | None = None
 ) -> RateWithInterval:
     """Compute Σ part / Σ whole over problems, with an interval by `compute_mean_interval` weighted by the wholes.
@@ -32,7 +32,7 @@ def compute_share(
         DataError: arrays or labels of different lengths, or a part outside 0 … whole.
 
     Example:
-        >>> [round(each, 2) for each in compute_share([1, 3, 0], [2, 4, 0])]
+        >>> [round(each, 2) for each in compute_share_of_sums([1, 3, 0], [2, 4, 0])]
         [0.67, 0.0, 1.0]
     """
     parts, wholes = np.asarray(part, dtype=float), np.asarray(whole, dtype=float)

@@ -22,7 +22,7 @@ DIFFICULTY_BARS_COLUMNS = (
     "difficulty", "in_practice", "level", "budget", "strategy", "accuracy", "low", "high", "problems"
 )  # fmt: skip
 CHOSEN = "chosen by level"
-"""What stands for the strategy where the best one of the level is taken."""
+"""The name in place of a strategy where the best one of the level is taken."""
 HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
 """Patterns of the bars, which tell strategies apart beside colours."""
 MOST_STRATEGIES = len(HATCHES)

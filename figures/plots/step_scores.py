@@ -17,8 +17,8 @@ from isocompute.figures.source import FigureSource
 from isocompute.figures.style import get_figure, label_panels, prepare_axes
 from isocompute.figures.tables import check_table
 from isocompute.fits.estimators.step_errors import measure_first_errors
-from isocompute.fits.share_interval import compute_share
-from isocompute.planner.estimate.step_scores import StepScores, read_step_scores
+from isocompute.fits.share_interval import compute_share_of_sums
+from isocompute.planner.estimate.step_scores import StepScores, read_scored_steps
 
 QUANTILES = {"q10": 0.1, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9}
 STEP_SCORES_COLUMNS = (
@@ -26,7 +26,7 @@ STEP_SCORES_COLUMNS = (
 )  # fmt: skip
 ERROR_THRESHOLD = 0.5
 """A step is seen as wrong if its score is below."""
-Row = tuple[Any, ...]
+StepRow = tuple[Any, ...]
 
 
 def build_step_scores_table(source: FigureSource) -> pd.DataFrame:
@@ -48,7 +48,7 @@ def build_step_scores_table(source: FigureSource) -> pd.DataFrame:
         ``low``, ``high``: the 95 % interval of the value over problems, NaN if it is unknown. ``count``: number of
         solutions. ``problems``: number of problems that they are of.
     """
-    scored = None if source.pool is None else read_step_scores(source.pool)
+    scored = None if source.pool is None else read_scored_steps(source.pool)
     if scored is None or source.pool is None:
         return pd.DataFrame(columns=list(STEP_SCORES_COLUMNS))
     strata, clusters = source.pool.groups
@@ -61,7 +61,7 @@ def build_step_scores_table(source: FigureSource) -> pd.DataFrame:
 
 def list_distributions(
     scored: StepScores, problems: int, strata: list[int] | None, clusters: list[int] | None
-) -> Iterator[Row]:
+) -> Iterator[StepRow]:
     """Yield the mean and the quantiles of the scores of each step, for right and for wrong solutions."""
     known = scored.scores[~np.isnan(scored.scores)]
     is_share = bool(((known >= 0) & (known <= 1)).all())
@@ -74,7 +74,7 @@ def list_distributions(
             counts = np.bincount(rows, minlength=problems)
             ends = np.nan, np.nan  # of scores that are no shares
             if is_share:
-                ends = compute_share(np.bincount(rows, values, problems), counts, strata, clusters)[1:]
+                ends = compute_share_of_sums(np.bincount(rows, values, problems), counts, strata, clusters)[1:]
             quantiles = np.quantile(values, list(QUANTILES.values()))
             yield (
                 "scores", name, at + 1, values.mean(), *ends, *quantiles, np.nan, len(values), int((counts > 0).sum())
@@ -83,7 +83,7 @@ def list_distributions(
 
 def list_first_errors(
     scored: StepScores, problems: int, strata: list[int] | None, clusters: list[int] | None
-) -> Iterator[Row]:
+) -> Iterator[StepRow]:
     """Yield how often the first error is found, of the solutions whose steps can be graded."""
     graded = ~np.isnan(scored.truth).all(axis=1)
     if not graded.any():

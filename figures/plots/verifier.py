@@ -23,7 +23,7 @@ from isocompute.planner.estimate.pool_from_run import RunPool
 from isocompute.planner.profile import Profile
 
 VERIFIER_COLUMNS = ("panel", "measure", "level", "x", "value", "low", "high", "count", "problems")
-Row = tuple[Any, ...]
+VerifierRow = tuple[Any, ...]
 
 
 def build_verifier_table(source: FigureSource) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def build_verifier_table(source: FigureSource) -> pd.DataFrame:
     return table.astype({"level": "Int64", "count": "Int64", **dict.fromkeys(("x", "value", "low", "high"), float)})
 
 
-def list_rates(profile: Profile, run: RunPool | None) -> Iterator[Row]:
+def list_rates(profile: Profile, run: RunPool | None) -> Iterator[VerifierRow]:
     """Yield the rates of single verdicts: those of the profile over all problems, and those of the run by level."""
     assert profile.verifier is not None, "only with verdicts"
     measured: list[tuple[int | None, int, Any]] = [(None, profile.problems, profile.verifier)]
@@ -73,7 +73,7 @@ def list_rates(profile: Profile, run: RunPool | None) -> Iterator[Row]:
                 yield ("rates", measure, level, np.nan, *rate, pd.NA, problems)
 
 
-def list_calibration(run: RunPool) -> Iterator[Row]:
+def list_calibration(run: RunPool) -> Iterator[VerifierRow]:
     """Yield the bins of p(yes), or of the mean verdict of each solution if p(yes) was not measured."""
     verifications = run.select_rows(run.rows.verifications)
     place = pd.Index(run.problem_ids)
@@ -101,7 +101,7 @@ def list_calibration(run: RunPool) -> Iterator[Row]:
         yield ("calibration", measure, None, each.stated, *each.true, each.count, each.problems)
 
 
-def list_agreement(run: RunPool) -> Iterator[Row]:
+def list_agreement(run: RunPool) -> Iterator[VerifierRow]:
     """Yield how often 2, 4, 8 … verdicts on a solution are unanimous, and their correlation."""
     pool, (strata, clusters) = run.pool, run.groups
     V = [2**power for power in range(1, pool.verifications.bit_length())]
@@ -116,7 +116,7 @@ def list_agreement(run: RunPool) -> Iterator[Row]:
             yield ("correlation", measure, None, np.nan, *found.correlation, found.solutions[0], problems)
 
 
-def list_selection(profile: Profile) -> Iterator[Row]:
+def list_selection(profile: Profile) -> Iterator[VerifierRow]:
     """Yield the accuracy of the best mean of V verdicts against the number of solutions, and coverage."""
     surface = profile.genrm
     if surface is None or not profile.per_problem:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isocompute.errors import DataError
-from isocompute.fits.share_interval import RateWithInterval, compute_share
+from isocompute.fits.share_interval import RateWithInterval, compute_share_of_sums
 
 CALIBRATION_BINS = 10
 
@@ -74,6 +74,6 @@ def measure_calibration(
     for number in np.unique(place):
         inside = place == number
         counts = np.bincount(rows[inside], minlength=problems)
-        share = compute_share(np.bincount(rows[inside & is_true], minlength=problems), counts, strata, clusters)
+        share = compute_share_of_sums(np.bincount(rows[inside & is_true], minlength=problems), counts, strata, clusters)
         found.append(CalibrationBin(float(said[inside].mean()), share, int(inside.sum()), int((counts > 0).sum())))
     return found

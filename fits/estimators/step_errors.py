@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
-from isocompute.fits.share_interval import RateWithInterval, compute_share
+from isocompute.fits.share_interval import RateWithInterval, compute_share_of_sums
 
 
 @dataclass(frozen=True)
 class FirstErrorAccuracy:
-    """How often the first error is found, with intervals over problems.
+    """The accuracy of finding first errors, with intervals over problems.
 
     Args:
         steps: (n,) the steps at which some solution has its first error, from 1 on.
@@ -76,7 +76,7 @@ def measure_first_errors(
 
     def share(of: NDArray[np.bool_]) -> RateWithInterval:
         hits = np.bincount(rows[of & (seen_error == true_error)], minlength=problems)
-        return compute_share(hits, np.bincount(rows[of], minlength=problems), strata, clusters)
+        return compute_share_of_sums(hits, np.bincount(rows[of], minlength=problems), strata, clusters)
 
     places = np.unique(true_error[true_error >= 0])
     return FirstErrorAccuracy(

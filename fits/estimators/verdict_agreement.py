@@ -12,7 +12,7 @@ from isocompute.errors import DataError
 from isocompute.fits.bootstrap import compute_percentile_interval, draw_bootstrap_weights, resample_means
 from isocompute.fits.groups import code_problem_groups
 from isocompute.fits.pool import Pool
-from isocompute.fits.share_interval import RateWithInterval, compute_share
+from isocompute.fits.share_interval import RateWithInterval, compute_share_of_sums
 
 REPLICATES, SEED = 2000, 1971
 
@@ -77,10 +77,10 @@ def measure_verdict_agreement(
         is_used = counts >= size
         same = _share_subsets(yes, counts, size) + _share_subsets(counts - yes, counts, size)
         used = is_used.sum(axis=1)
-        unanimous.append(compute_share(np.where(is_used, same, 0.0).sum(axis=1), used, strata, clusters))
+        unanimous.append(compute_share_of_sums(np.where(is_used, same, 0.0).sum(axis=1), used, strata, clusters))
         solutions.append(int(used.sum()))
     return VerdictAgreement(
-        tuple(map(int, sizes)), tuple(unanimous), tuple(solutions), _correlate(yes, counts, strata, clusters)
+        tuple(map(int, sizes)), tuple(unanimous), tuple(solutions), _measure_correlation(yes, counts, strata, clusters)
     )
 
 
@@ -92,7 +92,7 @@ def _share_subsets(part: NDArray[np.int64], whole: NDArray[np.int64], size: int)
     return np.asarray(np.where(enough, np.exp(log_share), 0.0))
 
 
-def _correlate(
+def _measure_correlation(
     yes: NDArray[np.int64], counts: NDArray[np.int64], strata: ArrayLike | None, clusters: ArrayLike | None
 ) -> RateWithInterval:
     is_used = counts >= 2
@@ -100,7 +100,7 @@ def _correlate(
     share, pairs = yes / whole, yes * (yes - 1) / (whole * (whole - 1))
     sums = np.stack([np.where(is_used, each, 0.0).sum(axis=1) for each in (np.ones_like(share), share, pairs)], axis=1)
 
-    def correlate_sums(totals: NDArray[np.float64]) -> NDArray[np.float64]:
+    def compute_correlation(totals: NDArray[np.float64]) -> NDArray[np.float64]:
         found: NDArray[np.float64] = np.full(len(totals), np.nan)
         has = totals[:, 0] > 0
         p, q = totals[has, 1] / totals[has, 0], totals[has, 2] / totals[has, 0]
@@ -110,12 +110,12 @@ def _correlate(
         found[has] = values
         return found
 
-    value = float(correlate_sums(sums.sum(axis=0, keepdims=True))[0])
+    value = float(compute_correlation(sums.sum(axis=0, keepdims=True))[0])
     used = sums[:, 0] > 0
     groups = code_problem_groups(len(sums), strata, clusters)
     if np.isnan(value) or len(np.unique(groups.cluster[used])) < 2:
         return value, np.nan, np.nan
     stratum = groups.stratum[groups.cluster[used]]
     weights = draw_bootstrap_weights(int(used.sum()), REPLICATES, SEED, stratum, groups.cluster[used])
-    low, high = compute_percentile_interval(correlate_sums(resample_means(sums[used], weights)))
+    low, high = compute_percentile_interval(compute_correlation(resample_means(sums[used], weights)))
     return value, float(low), float(high)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from isocompute.errors import DataError
 from isocompute.fits.pool import Pool
-from isocompute.fits.share_interval import RateWithInterval, compute_share
+from isocompute.fits.share_interval import RateWithInterval, compute_share_of_sums
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class VerifierEstimate:
 def measure_verifier(
     pool: Pool, strata: ArrayLike | None = None, clusters: ArrayLike | None = None
 ) -> VerifierEstimate:
-    """Measure a verifier's rates as ratios of sums over problems, with intervals by `compute_share`.
+    """Measure a verifier's rates as ratios of sums over problems, with intervals by `compute_share_of_sums`.
 
     A verdict given as p(yes) counts as that fraction of a yes. A solution without a parsed verdict has no mean.
 
@@ -60,9 +60,9 @@ def measure_verifier(
     )
     both = ~np.isnan(ranked)
     return VerifierEstimate(
-        compute_share((yes * right).sum(axis=1), (parsed_counts * right).sum(axis=1), strata, clusters),
-        compute_share((yes * ~right).sum(axis=1), (parsed_counts * ~right).sum(axis=1), strata, clusters),
-        compute_share(np.where(both, ranked, 0.0), both, strata, clusters),
+        compute_share_of_sums((yes * right).sum(axis=1), (parsed_counts * right).sum(axis=1), strata, clusters),
+        compute_share_of_sums((yes * ~right).sum(axis=1), (parsed_counts * ~right).sum(axis=1), strata, clusters),
+        compute_share_of_sums(np.where(both, ranked, 0.0), both, strata, clusters),
         float(1 - parsed_counts.sum() / requested) if requested else np.nan,
     )
 

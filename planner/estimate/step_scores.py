@@ -40,7 +40,7 @@ class StepScores:
     truth: Floats
 
 
-def read_step_scores(run: RunPool) -> StepScores | None:
+def read_scored_steps(run: RunPool) -> StepScores | None:
     """Read the step scores of a run's problems; None if nothing was scored.
 
     A step is right or wrong given the steps before it. Few tasks can tell, see `TaskEntry.step_grader`.

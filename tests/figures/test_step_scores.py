@@ -8,7 +8,7 @@ import pytest
 from isocompute.figures.plots.step_scores import STEP_SCORES_COLUMNS, build_step_scores_table, draw_step_scores
 from isocompute.figures.source import FigureSource
 from isocompute.planner.estimate.pool_from_run import read_pool
-from isocompute.planner.estimate.step_scores import read_step_scores
+from isocompute.planner.estimate.step_scores import read_scored_steps
 from isocompute.runners.storage.run import Run
 from isocompute.runners.storage.schema import PROBLEMS_TABLE, SCORES_TABLE, SOLUTIONS_TABLE
 from isocompute.runners.tasks.lab_generator import derive_expected_lines, parse_lab_question
@@ -68,7 +68,7 @@ def test_a_profile_and_a_run_without_scores_have_none(lab_search, written_run):
 
 def test_where_the_truth_of_steps_is_unknown_there_is_one_panel(source, table, monkeypatch):
     monkeypatch.setattr("isocompute.planner.estimate.step_scores.find_step_graders", lambda run: {})
-    scored = read_step_scores(source.pool)
+    scored = read_scored_steps(source.pool)
     assert np.isnan(scored.truth).all()
     (axes,) = draw_step_scores(table[table["panel"] == "scores"])
     assert axes.get_title().startswith("(a) score by step")
