@@ -145,7 +145,9 @@ def list_shifts(count: int) -> list[float]:
     >>> [round(shift, 2) for shift in list_shifts(3)]
     [0.87, 1.0, 1.15]
     """
-    return [2.0**octaves for octaves in np.linspace(-MOST_SHIFT, MOST_SHIFT, count)] if count > 1 else [1.0] * count
+    return (
+        [float(2.0**octaves) for octaves in np.linspace(-MOST_SHIFT, MOST_SHIFT, count)] if count > 1 else [1.0] * count
+    )
 
 
 def list_run_points(points: pd.DataFrame) -> list[int]:
