@@ -32,8 +32,8 @@ from isocompute.planner.strategies.registry import describe_strategy, is_known_s
 EXPECTED_NOTE = "Expected: on new problems. It is what was measured, shrunk towards what is usual in simulated tasks."
 INTERPOLATED_NOTE = "* A size that was not run: interpolated in log N between the sizes that were."
 POLICIES_NOTE = (
-    "Policies stop early, at a threshold chosen on other problems; the one shown is for new problems. Saves: compute "
-    "of the recommended one over the mean. They are no rows of the table above, and have no P(best). "
+    "Policies stop early, at a threshold and a limit on S chosen on other problems; those shown are for new problems. "
+    "Saves: compute of the recommended one over the mean. They are no rows of the table above, and have no P(best). "
     "`isocompute policies RUN` compares them."
 )
 CHEAPER_NOTE = (
@@ -159,7 +159,15 @@ def print_plan_policies(console: Console, policies: Sequence[PolicyOption]) -> N
     """Print the most accurate rule that stops early, and each cheaper one that is not clearly behind the plan."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("policy", no_wrap=True)
-    for heading in ("threshold", "mean\ncompute", "95 %\nwithin", "expected", "recommended\nis ahead by", "saves"):
+    for heading in (
+        "threshold",
+        "S ≤",
+        "mean\ncompute",
+        "95 %\nwithin",
+        "expected",
+        "recommended\nis ahead by",
+        "saves",
+    ):
         table.add_column(heading, justify="right", no_wrap=True)
     least = math.inf
     for option in policies:
@@ -168,6 +176,7 @@ def print_plan_policies(console: Console, policies: Sequence[PolicyOption]) -> N
             table.add_row(
                 option.rule,
                 f"{option.threshold:.4g}",
+                str(option.limit),
                 format_compute(option.compute),
                 format_compute(option.percentile_95),
                 format_percent(option.accuracy),

@@ -23,8 +23,8 @@ def make_estimate(thresholds, accuracy, same, costs):
     costs, zeros = np.asarray(costs, dtype=float), np.zeros_like(np.asarray(same, dtype=float))
     compute, accuracy, same = costs.mean(axis=1), np.asarray(accuracy, dtype=float), np.asarray(same, dtype=float)
     return PolicyEstimate(
-        "made", np.asarray(thresholds, dtype=float), accuracy, same, compute, compute, zeros, compute, zeros, zeros,
-        zeros, costs.astype(np.float32),
+        "made", np.asarray(thresholds, dtype=float), np.full(len(thresholds), 9), accuracy, same, compute, compute,
+        zeros, compute, zeros, zeros, zeros, costs.astype(np.float32),
     )  # fmt: skip
 
 
