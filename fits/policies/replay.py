@@ -162,7 +162,8 @@ def replay_by_finish(
 def read_stops(track: VoteTrack, solutions: Ints, ends: Ints) -> Stops:
     """Return what is seen after (P, R, T) numbers of solutions, with waves that end after (W,) ends."""
     right, same = (np.take_along_axis(column, solutions - 1, axis=2) for column in (track.right, track.same))
-    return Stops(solutions.astype(float), np.searchsorted(ends, solutions) + 1.0, right, same)
+    waves = np.searchsorted(ends, solutions) + 1
+    return Stops(solutions.astype(float), waves.astype(float), right, same)
 
 
 def read_limits(limits: Sequence[int] | None, count: int, most: int) -> Ints:
