@@ -117,5 +117,7 @@ def policies(
     if policy is not None and output is not None:
         write_policy_file(policy, output)
         Console(stderr=json_).print(
-            f"wrote {output}: {policy.rule} {policy.threshold:.4g}", highlight=False, markup=False
+            f"wrote {output}: {policy.rule} {policy.threshold:.4g} within S={policy.solutions}",
+            highlight=False,
+            markup=False,
         )

@@ -16,7 +16,7 @@ from isocompute.runners.parsing.printable import format_count
 
 POLICY_NOTE = (
     "Policies decide while they sample, and do not know the level. Shown is the most accurate one for a mean compute "
-    "within the budget, under thresholds chosen on other problems. One for all: the fixed choice of the first table, "
+    "within the budget, under settings chosen on other problems. One for all: the fixed choice of the first table, "
     "for up to the budget on every problem. --json gives every policy and budget."
 )
 AccuracyCells = tuple[str, str]

@@ -31,8 +31,8 @@ from isocompute.planner.strategies.registry import is_known_strategy
 INTERPOLATED_NOTE = "* A size that was not run: interpolated in log N between the sizes that were."
 POLICIES_NOTE = (
     "Policies are rules that stop early, here for a mean compute within the budget. Saves: compute of the recommended "
-    "strategy over that mean. Accuracies were scored under thresholds chosen on other problems; the threshold shown is "
-    "for new ones. No P(best) is known of them. `isocompute policies RUN` compares them all."
+    "strategy over that mean. Accuracies were scored under a threshold and a limit on S chosen on other problems; those "
+    "shown are for new ones. No P(best) is known of them. `isocompute policies RUN` compares them all."
 )
 CHEAPER_NOTE = (
     "A lead below zero: the strategies are expected to be within half a point of each other, and the cheapest is "
@@ -205,7 +205,15 @@ def print_plan_policies(console: Console, policies: Sequence[PolicyOption]) -> N
     """Print the most accurate rule that stops early, and each cheaper one that is not clearly behind the plan."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("policy", no_wrap=True)
-    for heading in ("threshold", "mean\ncompute", "95 %\nwithin", "expected", "recommended\nis ahead by", "saves"):
+    for heading in (
+        "threshold",
+        "S ≤",
+        "mean\ncompute",
+        "95 %\nwithin",
+        "expected",
+        "recommended\nis ahead by",
+        "saves",
+    ):
         table.add_column(heading, justify="right", no_wrap=True)
     least = math.inf
     for option in policies:
@@ -214,6 +222,7 @@ def print_plan_policies(console: Console, policies: Sequence[PolicyOption]) -> N
             table.add_row(
                 option.rule,
                 f"{option.threshold:.4g}",
+                str(option.limit),
                 format_compute(option.compute),
                 format_compute(option.percentile_95),
                 format_percent(option.accuracy),

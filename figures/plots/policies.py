@@ -22,56 +22,57 @@ from isocompute.planner.profile import Profile
 from isocompute.planner.strategies.options import list_strategy_options
 
 POLICIES_COLUMNS = (
-    "kind", "name", "threshold", "compute", "accuracy", "low", "high", "lead", "lead_low", "lead_high", "problems"
+    "kind", "name", "threshold", "limit", "compute", "accuracy", "low", "high", "lead", "lead_low", "lead_high",
+    "problems",
 )  # fmt: skip
 MEAN_COMPUTE_LABEL = "mean compute per problem, in solutions' worth (x)"
 
 
 def build_policies_table(profile: Profile) -> pd.DataFrame:
-    """Return what each rule that stops early reaches at its thresholds, beside the best fixed plans.
+    """Return what each rule that stops early reaches at its settings, beside the best fixed plans.
 
     Args:
         profile: the measurements.
 
     Returns:
         No rows if the profile holds no policies, or has one independent problem. ``kind``: ``policy``, a rule at one of
-        its thresholds; ``fixed``, the most accurate fixed plan within a budget, chosen on other problems;
+        its settings; ``fixed``, the most accurate fixed plan within a budget, chosen on other problems;
         ``hindsight``, who knows when to stop with the full budget's answer. ``name``: the rule, the plan, or the rules
-        that hindsight is of. ``threshold``: that of the rule; NaN otherwise. ``compute``: mean compute, in x.
-        ``accuracy``: mean over problems, 0 … 1, and ``low``, ``high``: its 95 % interval. ``lead``: accuracy minus that
-        of the best fixed plan at equal mean compute, paired, and ``lead_low``, ``lead_high``: its interval; 0 for fixed
-        plans. ``problems``: number of problems.
+        that hindsight is of. ``threshold``, ``limit``: the rule's, and its most solutions; NaN otherwise. ``compute``:
+        mean compute, in x. ``accuracy``: mean over problems, 0 … 1, and ``low``, ``high``: its 95 % interval. ``lead``:
+        accuracy minus that of the best fixed plan at equal mean compute, paired, and ``lead_low``, ``lead_high``: its
+        interval; 0 for fixed plans. ``problems``: number of problems.
     """
     if not profile.measured_policies or profile.independent_problems < 2:
         return pd.DataFrame(columns=list(POLICIES_COLUMNS))
     clusters = None if profile.clusters is None else np.array(profile.clusters)
     strata = None if profile.strata is None else np.array(profile.strata)
     prices = build_profile_prices(profile)
-    points: list[tuple[str, str, float, float, Floats]] = []
+    points: list[tuple[str, str, float, float, float, Floats]] = []
     known: dict[int, list[str]] = {}
     for rule in list_priced_rules(profile, prices):
         name, part, spent = rule.name, rule.part, rule.compute.mean(axis=0)
         points += [
-            ("policy", name, threshold, float(spent[t]), part.array[:, t])
-            for t, threshold in enumerate(part.thresholds)
+            ("policy", name, threshold, limit, float(spent[t]), part.array[:, t])
+            for t, (threshold, limit) in enumerate(zip(part.thresholds, part.list_limits(), strict=True))
         ]
         if part.hindsight is not None:
             known.setdefault(part.most_verifications, []).append(name)
     for verifications, names in known.items():
         part = profile.measured_policies[names[0]]
         spent = float((np.array(part.hindsight) * prices.price_solution(verifications)).mean())
-        points.append(("hindsight", ", ".join(names), np.nan, spent, part.array[:, -1]))
+        points.append(("hindsight", ", ".join(names), np.nan, np.nan, spent, part.array[:, -1]))
     options = list_strategy_options(profile, profile.lam)
-    frontier = build_fixed_frontier(options, [point[3] for point in points], clusters, strata)
+    frontier = build_fixed_frontier(options, [point[4] for point in points], clusters, strata)
     for at, budget in enumerate(frontier.budgets):
-        points.append(("fixed", frontier.plans[at], np.nan, float(budget), frontier.accuracy[:, at]))
-    accuracy = np.stack([point[4] for point in points], axis=1)
-    leads = accuracy - frontier.accuracy[:, [frontier.find_plan(point[3]) for point in points]]
+        points.append(("fixed", frontier.plans[at], np.nan, np.nan, float(budget), frontier.accuracy[:, at]))
+    accuracy = np.stack([point[5] for point in points], axis=1)
+    leads = accuracy - frontier.accuracy[:, [frontier.find_plan(point[4]) for point in points]]
     low, high = compute_mean_interval(accuracy, strata, clusters)
     lead_low, lead_high = compute_difference_interval(leads, strata, clusters)
-    table = pd.DataFrame([point[:4] for point in points], columns=list(POLICIES_COLUMNS[:4]))
+    table = pd.DataFrame([point[:5] for point in points], columns=list(POLICIES_COLUMNS[:5]))
     means = accuracy.mean(axis=0), low, high, leads.mean(axis=0), lead_low, lead_high
-    table[list(POLICIES_COLUMNS[4:10])] = np.stack(means, axis=1)
+    table[list(POLICIES_COLUMNS[5:11])] = np.stack(means, axis=1)
     table.loc[table["kind"] == "fixed", ["lead", "lead_low", "lead_high"]] = 0.0
     return table.assign(problems=profile.problems)
 

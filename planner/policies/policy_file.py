@@ -1,4 +1,4 @@
-"""The policy file: a rule with its threshold, the problems it was learnt on, and its measured savings."""
+"""The policy file: a rule with its threshold and limit, the problems it was learnt on, and its measured savings."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Guarantee(PolicyBlock):
 
 
 class PolicyFile(PolicyBlock):
-    """A rule with its threshold, as `isocompute policies -o` writes it, for other gateways to load."""
+    """A rule with its threshold and limit, as `isocompute policies -o` writes it, for other gateways to load."""
 
     format: Literal[1] = 1
     """Version of this format."""
@@ -97,7 +97,9 @@ class PolicyFile(PolicyBlock):
     threshold: FiniteNumber
     """The rule stops when its score reaches the threshold."""
     solutions: Annotated[int, Field(ge=1, le=10**6)]
-    """Most solutions of a problem: the full budget."""
+    """Most solutions of a problem: the limit that was chosen with the threshold."""
+    full_solutions: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    """Solutions of the full budget, whose answer a promise is about; null if it is `solutions`."""
     verifications: Annotated[int, Field(ge=0, le=10**6)] = 0
     """Most verifications of a solution; 0 if the rule does not verify."""
     lam: PositiveNumber | None = Field(default=None, alias="lambda")
