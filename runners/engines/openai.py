@@ -62,9 +62,9 @@ CompletedRequest = tuple[Request, Completion]
 class LostResponseError(Exception):
     """A response that is missing or incomplete; a retry may succeed."""
 
-    def __init__(self, why: str, wait: float | None = None, gone: bool = False) -> None:
+    def __init__(self, why: str, wait: float | None = None, gone: bool = False, responded: bool = True) -> None:
         super().__init__(why)
-        self.wait, self.gone = wait, gone
+        self.wait, self.gone, self.responded = wait, gone, responded
 
 
 class OpenAIEngine:
@@ -207,7 +207,7 @@ class OpenAIEngine:
                     )
                 except LostResponseError as lost:
                     why = self._redact_message(str(lost))
-                    self.servers.record_failure(server, f"{server.url}: {why}", lost.wait, lost.gone)
+                    self.servers.record_failure(server, f"{server.url}: {why}", lost.wait, lost.gone, lost.responded)
                 else:
                     self.servers.record_success(server)
                     return answer
@@ -234,7 +234,8 @@ class OpenAIEngine:
             raise LostResponseError(f"no answer within {self.timeout:g} s") from None
         except httpx.RequestError as error:
             gone = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-            raise LostResponseError(self._redact_message(str(error)) or type(error).__name__, gone=gone) from None
+            why = self._redact_message(str(error)) or type(error).__name__
+            raise LostResponseError(why, gone=gone, responded=False) from None
         status = answer.status_code
         if answer.is_success:
             try:
