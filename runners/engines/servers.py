@@ -134,7 +134,9 @@ class Servers:
             raise EngineError(f"No completion came from {urls} within {limit:g} s; the last failure: {why}.")
 
 
-def parse_servers(urls: str | Sequence[str], key_env: str) -> tuple[list[Server], set[str]]:
+def parse_servers(
+    urls: str | Sequence[str], key_env: str, what: str = "engine 'openai'"
+) -> tuple[list[Server], set[str]]:
     """Return the servers of base URLs, and every secret that a server may repeat.
 
     A user and password in a URL go into a header, and replace the key.
@@ -142,13 +144,14 @@ def parse_servers(urls: str | Sequence[str], key_env: str) -> tuple[list[Server]
     Args:
         urls: base URLs.
         key_env: environment variable that holds the key.
+        what: what calls the servers, for errors.
 
     Raises:
         ConfigError: there is no URL, one is not a base URL, or the key is invalid. The error repeats neither.
     """
     urls = [urls] if isinstance(urls, str) else list(urls)
     if not urls:
-        raise ConfigError("The engine 'openai' needs 'urls': base URLs such as http://localhost:8000/v1.")
+        raise ConfigError(f"The {what} needs 'urls': base URLs such as http://localhost:8000/v1.")
     key = os.environ.get(key_env, "").strip()
     if not (key.isascii() and key.isprintable()):
         raise ConfigError(f"The environment variable {key_env} holds characters that are not allowed in a key.")

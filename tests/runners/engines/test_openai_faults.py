@@ -174,7 +174,7 @@ def test_a_number_that_no_float_holds_is_asked_for_again_and_ends_no_engine(stag
 
 
 def test_an_answer_without_end_does_not_fill_the_memory(stage, connect, monkeypatch):
-    monkeypatch.setattr("isocompute.runners.engines.openai.LONGEST_RESPONSE_BYTES", 10_000)
+    monkeypatch.setattr("isocompute.runners.engines.server_client.LONGEST_RESPONSE_BYTES", 10_000)
     long = gzip.compress(b" " * 10**7)
     server = asked_once_then(stage, stage.Reply(long, headers={"Content-Encoding": "gzip"}))
     assert ask(connect(server.url), requests(1))["p", 0].status == "ok"
