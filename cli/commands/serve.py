@@ -22,14 +22,16 @@ def serve(
         list[str],
         typer.Option(
             metavar="ROLE=URL",
-            help="A server of the solver or the verifier; several of a role by repetition or with commas.",
+            help="A server of the solver, the verifier or the scorer; several of a role by repetition or with commas.",
             show_default=False,
         ),
     ] = [],  # noqa: B006
     model: Annotated[
         list[str],
         typer.Option(
-            metavar="ROLE=NAME", help="The verifier's name at its server, if it has several models.", show_default=False
+            metavar="ROLE=NAME",
+            help="The verifier's or the scorer's name at its server, if it has several models.",
+            show_default=False,
         ),
     ] = [],  # noqa: B006
     budget: Annotated[str, typer.Option("--budget", "-b", help="Compute of a request that does not say.")] = "16x",
@@ -95,6 +97,7 @@ def serve(
 
       isocompute serve -p mine.json --url solver=http://localhost:8000/v1 -b 16x
       isocompute serve -p mine.json --url http://a:8000/v1,http://b:8000/v1
+      isocompute serve -p mine.json --url http://a/v1 --url scorer=http://b/v1
       isocompute serve -p mine.json --url http://localhost:8000/v1 --dry-run
     """
     from isocompute.serving.endpoint.settings import build_serve_settings

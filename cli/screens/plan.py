@@ -31,8 +31,8 @@ from isocompute.planner.strategies.registry import is_known_strategy
 INTERPOLATED_NOTE = "* A size that was not run: interpolated in log N between the sizes that were."
 POLICIES_NOTE = (
     "Policies are rules that stop early, here for a mean compute within the budget. Saves: compute of the recommended "
-    "strategy over that mean. Accuracies were scored under a threshold and a limit on S chosen on other problems; those "
-    "shown are for new ones. No P(best) is known of them. `isocompute policies RUN` compares them all."
+    "strategy over that mean. Accuracies were scored under a threshold and a limit on S chosen on other problems; "
+    "those shown are for new ones. No P(best) is known of them. `isocompute policies RUN` compares them all."
 )
 CHEAPER_NOTE = (
     "A lead below zero: the strategies are expected to be within half a point of each other, and the cheapest is "
