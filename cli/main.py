@@ -26,6 +26,7 @@ from isocompute.cli.commands import (
     pilot,
     plan,
     policies,
+    report,
     runs,
     serve,
     solve,
@@ -61,6 +62,7 @@ for module in (
     evaluate,
     policies,
     figures,
+    report,
     serve,
     solve,
 ):
