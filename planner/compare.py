@@ -274,7 +274,7 @@ def _describe_rows(
         values = table.compute_accuracies(np.array([row.allocation]))[:, 0]
         interval = None
         if posterior is not None:
-            key = table.strategy, *numbers.values()
+            key: tuple[str | int, ...] = (table.strategy, *numbers.values())
             if key not in measured:
                 low, high = compute_mean_interval(values, profile.strata, profile.clusters)
                 measured[key] = float(low), float(high)

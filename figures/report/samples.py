@@ -36,9 +36,10 @@ def build_samples(run: Run) -> ReportPart | None:
         ["problem_id", "solution_id", "verification_id"]
     )
     by_solution = verdicts.groupby(["problem_id", "solution_id"])
-    markup = []
+    markup: list[str] = []
     for problem in pick_problems(problems, solutions):
-        row, own = problems.loc[problem], solutions[solutions["problem_id"] == problem]
+        row: Any = problems.loc[problem]
+        own = solutions[solutions["problem_id"] == problem]
         shown = [own[own["correct"] == right].head(1) for right in (True, False)]
         level = "" if pd.isna(row["level"]) else f"Level {row['level']:g}, "
         head = render_element("summary", f"{level}problem {problem}")
@@ -79,10 +80,10 @@ def render_solution(solution: Any, verified: pd.DataFrame) -> str:
         render_element("h4", heading, class_=verdict),
         render_element("pre", cut_text(solution.text), class_="sample"),
     ]
-    for row in verified.head(MOST_VERDICTS).itertuples():
-        said = "could not be read" if pd.isna(row.verdict) else f"{row.verdict:.2g} (1 is yes, 0 is no)"
-        head = render_element("summary", f"Verification {row.verification_id}: verdict {said}")
-        parts.append(f"<details>{head}{render_element('pre', cut_text(row.text), class_='sample')}</details>")
+    for row in verified.head(MOST_VERDICTS).to_dict("records"):
+        said = "could not be read" if pd.isna(row["verdict"]) else f"{row['verdict']:.2g} (1 is yes, 0 is no)"
+        head = render_element("summary", f"Verification {row['verification_id']}: verdict {said}")
+        parts.append(f"<details>{head}{render_element('pre', cut_text(row['text']), class_='sample')}</details>")
     if len(verified) > MOST_VERDICTS:
         parts.append(render_element("p", f"{len(verified) - MOST_VERDICTS} more verifications are in the run."))
     return "".join(parts)
@@ -94,7 +95,8 @@ def build_trees(run: Run) -> ReportPart | None:
     if names.empty:
         return None
     problem = str(sorted(names["problem_id"])[0])
-    markup, seen = [], set()
+    markup: list[str] = []
+    seen: set[str] = set()
     for key, search in sorted(read_problem_searches(run, problem).items(), key=lambda item: item[0]):
         if key[1] in seen or len(search.nodes) > MOST_NODES or len(markup) == MOST_TREES:
             continue

@@ -50,7 +50,7 @@ def build_frontiers(table: pd.DataFrame) -> tuple[ReportPart, dict[str, Chart]]:
             *map(format_share, (row.accuracy, row.low, row.high, row.lead, row.lead_low, row.lead_high)),
             "no" if row.interpolated else "yes",
         )
-        for row in table.itertuples()
+        for row in list_rows(table)
     ]
     columns = ("strategy", "budget", "accuracy (%)", *INTERVAL, "ahead of SC (points)", *INTERVAL, "size was run")
     names = table["strategy"].unique()
@@ -86,7 +86,7 @@ def build_difficulty(table: pd.DataFrame) -> tuple[ReportPart, dict[str, Chart]]
             format_compute(row.budget),
             *map(format_share, (row.accuracy, row.low, row.high)),
         )
-        for row in overall.itertuples()
+        for row in list_rows(overall)
     ]
     by_level = [
         (
@@ -95,7 +95,7 @@ def build_difficulty(table: pd.DataFrame) -> tuple[ReportPart, dict[str, Chart]]
             row.strategy if isinstance(row.strategy, str) else "–",
             *map(format_share, (row.accuracy, row.low, row.high)),
         )
-        for row in levels.itertuples()
+        for row in list_rows(levels)
     ]
     reached = "accuracy (%)", *INTERVAL
     charts = {
@@ -137,7 +137,7 @@ def build_policies(table: pd.DataFrame) -> tuple[ReportPart, dict[str, Chart]]:
             format_compute(row.compute),
             *map(format_share, (row.accuracy, row.low, row.high, row.lead, row.lead_low, row.lead_high)),
         )
-        for row in table.rename(columns={"name": "name_"}).itertuples()
+        for row in list_rows(table.rename(columns={"name": "name_"}))
     ]
     columns = (
         "policy",
@@ -221,6 +221,11 @@ def build_verifier(rates: VerifierRates) -> ReportPart:
     return ReportPart(
         "Verifier", (), (), (ReportTable("verifier", "Rates of the verifier", ("rate", "%", *INTERVAL), rows),)
     )
+
+
+def list_rows(table: pd.DataFrame) -> Iterator[Any]:
+    """Return the rows of a table, whose cells have the names of the columns."""
+    return table.itertuples()
 
 
 def list_lines(

@@ -8,7 +8,7 @@ costs become errors of accuracies. Sentences change at the ends of what was meas
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -26,12 +26,17 @@ PROBABLE_BUDGET = 2.0
 """From here on, P(best) is unknown of a profile without votes."""
 
 
-def find_first_budget(estimate: float, is_reached: Callable[[float], bool]) -> float:
-    """Find the smallest number from which on a condition holds, starting from an estimate that is nearly right."""
-    budget = estimate
-    while is_reached(budget):
+def find_first_budget(cost: float, factor: float = 1.0) -> float:
+    """Find the smallest number of which a factor pays for a cost, up to the planner's tolerance, to the last digit.
+
+    >>> first = find_first_budget(3.0)
+    >>> 3.0 <= first * TOLERANCE, 3.0 <= math.nextafter(first, 0) * TOLERANCE
+    (True, False)
+    """
+    budget = cost / factor / TOLERANCE
+    while cost <= budget * factor * TOLERANCE:
         budget = math.nextafter(budget, -math.inf)
-    while not is_reached(budget):
+    while cost > budget * factor * TOLERANCE:
         budget = math.nextafter(budget, math.inf)
     return budget
 
@@ -61,7 +66,7 @@ def list_table_changes(profile: Profile, expected: ExpectedAccuracies, index: in
     """
     table, accuracy = expected.tables[index], expected.accuracy[index]
     rows = list_improvements(table, accuracy)
-    starts = [find_first_budget(cost / TOLERANCE, lambda x, cost=cost: cost <= x * TOLERANCE) for _, _, cost in rows]
+    starts = [find_first_budget(cost) for _, _, cost in rows]
     is_finite = np.isfinite(accuracy)
     price = table.grid.cost[is_finite]
     passed = price[np.diff(np.maximum.accumulate(accuracy[is_finite]), prepend=-np.inf) > 0].tolist()
@@ -73,9 +78,7 @@ def list_table_changes(profile: Profile, expected: ExpectedAccuracies, index: in
         for factor in [] if half is None else np.exp([-half, half]).tolist():
             for at in passed:
                 if start / 2 <= at / factor <= 2 * end:
-                    yield find_first_budget(
-                        at / factor / TOLERANCE, lambda x, at=at, factor=factor: at <= x * factor * TOLERANCE
-                    )
+                    yield find_first_budget(at, factor)
 
 
 def measure_half_width(

@@ -36,7 +36,7 @@ from isocompute.planner.priced_plan import (
     measure_deviations,
 )
 from isocompute.planner.profile import Profile
-from isocompute.planner.steps.changes import TOLERANCE, find_first_budget, list_changes
+from isocompute.planner.steps.changes import find_first_budget, list_changes
 from isocompute.planner.steps.units import BudgetUnit, list_unit_factors
 
 BUDGET_MARK = "⟦budget⟧"
@@ -188,8 +188,7 @@ def list_latency_steps(
     for seconds in np.unique(np.concatenate(latencies.seconds)).tolist():
         if not np.isfinite(seconds):
             continue
-        start = find_first_budget(seconds / TOLERANCE, lambda limit, at=seconds: at <= limit * TOLERANCE)
-        start = max(start, latencies.fastest)
+        start = max(find_first_budget(seconds), latencies.fastest)
         limited = limit_latency(expected, latencies, MarkedBudget(start))
         most, tables = limited.highest_cost, expected.tables
         found = choose_recommendations(tables, limited.expected.accuracy, [most], uninformed=expected.uninformed)[0]
