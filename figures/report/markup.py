@@ -62,7 +62,7 @@ def render_table(table: ReportTable, prefix: str) -> str:
     )
     note = render_element("p", table.note, class_="note") if table.note else ""
     button = render_element(
-        "button", "Copy table", type="button", data_copy=identity, aria_label=f"Copy the table: {table.title}"
+        "button", "Copy table", type="button", data_copy=identity, aria_label=f"Copy table: {table.title}"
     )
     scroll = f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title)}">'
     return (

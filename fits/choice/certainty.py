@@ -55,8 +55,9 @@ def compute_best_probabilities(
     """
     covariance = _compute_covariance(posterior, rows, added)
     drawn = np.array([row.accuracy for row in rows]) + _draw_noise(len(rows)) @ _find_root(covariance)
-    behind = drawn.max(axis=1, keepdims=True) - drawn
-    return [float(share) for share in (behind <= margin).mean(axis=0)]
+    by_row = np.ascontiguousarray(drawn.T)  # sums along long rows are several times as fast
+    behind = by_row.max(axis=0) - by_row
+    return [float(share) for share in (behind <= margin).mean(axis=1)]
 
 
 @cache

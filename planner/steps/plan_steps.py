@@ -39,8 +39,8 @@ from isocompute.planner.profile import Profile
 from isocompute.planner.steps.changes import find_first_budget, list_changes
 from isocompute.planner.steps.units import BudgetUnit, list_unit_factors
 
-BUDGET_MARK = "⟦budget⟧"
-"""Stands in sentences where a plan writes its budget."""
+BUDGET_MARK = "⟦⟧"
+"""Stands in sentences where a plan writes its budget. It has no letters, which formats of numbers look for."""
 LARGE_BUDGET = 1e30
 """A budget that pays for everything in every unit."""
 

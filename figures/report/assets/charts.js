@@ -28,6 +28,8 @@ function drawChart(place, chart, isShown) {
       })),
     ],
   });
+  svg.setAttribute("role", "img"); // one picture with one name: its groups have none
+  svg.querySelectorAll("g[aria-label]").forEach((group) => group.removeAttribute("aria-label"));
   svg.querySelectorAll("style").forEach((style) => style.remove()); // the page's own style holds these rules
   place.replaceChildren(svg);
 }

@@ -26,7 +26,7 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
   button.addEventListener("click", async () => {
     await copyText(writeTable(document.getElementById(button.dataset.copy)));
     document.getElementById("said").textContent = "The table was copied.";
-    button.textContent = "Copied";
+    button.textContent = "Copy table ✓";
     setTimeout(() => { button.textContent = "Copy table"; }, 1500);
   });
 }
