@@ -31,7 +31,10 @@ def write_report(
         RunError, DataError, ConfigError: a source or a setting cannot be read, or the file cannot be written.
     """
     check_output_path(path)
-    write_output(path, render_report(sources, read_settings(prices, device, batch)))
+    named = {"--prices": prices if isinstance(prices, str) or prices is None else "prices.yaml"}
+    named |= {"--device": device, "--batch": batch}
+    options = [word for name, value in named.items() if value is not None for word in (name, str(value))]
+    write_output(path, render_report(sources, read_settings(prices, device, batch), options))
 
 
 def open_report_source(name: str) -> tuple[str, FigureSource]:

@@ -95,7 +95,7 @@ def encode_script_data(data: Any) -> str:
 
 def format_share(value: float | None) -> str:
     """Return an accuracy in percent; a dash where it is unknown."""
-    return "–" if value is None or value != value else f"{100 * value:.1f}"
+    return "–" if value is None or value != value else f"{100 * value:z.1f}"
 
 
 def format_number(value: float | None) -> str:

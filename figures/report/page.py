@@ -27,14 +27,17 @@ POLICY = (
 """The Content-Security-Policy: nothing is loaded, and only these scripts and this style run."""
 
 
-def render_report(sources: Sequence[tuple[str, FigureSource]], settings: CostSettings) -> bytes:
+def render_report(
+    sources: Sequence[tuple[str, FigureSource]], settings: CostSettings, options: Sequence[str] = ()
+) -> bytes:
     """Return the report of runs and profiles as an HTML file.
 
     Args:
         sources: each with its name or path.
         settings: prices, device and batch of the plans.
+        options: the same as words of a command line, for the command that a page shows.
     """
-    rendered = [render_source(f"s{at}", name, source, settings) for at, (name, source) in enumerate(sources)]
+    rendered = [render_source(f"s{at}", name, source, settings, options) for at, (name, source) in enumerate(sources)]
     names = [source.profile.name for _, source in sources]
     links = "".join(f'<li><a href="#s{at}">{escape(name)}</a></li>' for at, name in enumerate(names))
     style, scripts = read_asset("report.css"), [read_asset(name) for name in SCRIPTS]
@@ -51,7 +54,9 @@ def render_report(sources: Sequence[tuple[str, FigureSource]], settings: CostSet
     return page.encode()
 
 
-def render_source(prefix: str, name: str, source: FigureSource, settings: CostSettings) -> tuple[str, dict[str, Any]]:
+def render_source(
+    prefix: str, name: str, source: FigureSource, settings: CostSettings, options: Sequence[str]
+) -> tuple[str, dict[str, Any]]:
     """Return the section of a run or a profile, and the data of its slider and charts."""
     plan, advice = build_advice(source.profile, settings)
     parts: dict[str, ReportPart] = {"advice": advice}
@@ -63,11 +68,12 @@ def render_source(prefix: str, name: str, source: FigureSource, settings: CostSe
     parts["card"] = build_card(source, name)
     rendered = {key: render_part(part, prefix, key) for key, part in parts.items()}
     slider = f'<section class="slider" data-slider="{prefix}" aria-labelledby="{prefix}-slider"></section>'
-    heading = render_element("h2", f"{source.profile.name}: {source.profile.description}")
+    heading = render_element("h2", source.profile.name) + render_element("p", f"{source.profile.description}.")
     markup = f'<article id="{prefix}">{heading}{rendered.pop("advice")}{slider}{"".join(rendered.values())}</article>'
     data = {
         "profile": name,
         "is_run": source.run is not None,
+        "options": list(options),
         **build_slider_data(source.profile, settings),
         "charts": charts,
     }

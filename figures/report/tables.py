@@ -12,7 +12,7 @@ from isocompute.figures.report.markup import ReportPart, ReportTable, format_num
 from isocompute.figures.source import FigureSource
 from isocompute.planner.budget import format_compute
 from isocompute.planner.findings import Findings
-from isocompute.planner.profile import VerifierRates
+from isocompute.planner.profile import Profile, VerifierRates
 from isocompute.planner.strategies.registry import describe_strategy, get_strategy_colour
 
 Chart = dict[str, Any]
@@ -34,14 +34,14 @@ def build_measured_parts(source: FigureSource, findings: Findings) -> tuple[dict
         given = source.get_input(FIGURES[name].needs)
         table = pd.DataFrame() if given is None else FIGURES[name].table_function(given)
         if not table.empty:
-            parts[name], own = build(table)
+            parts[name], own = build(table, source.profile)
             charts |= own
     if source.profile.verifier is not None:
         parts["verifier"] = build_verifier(source.profile.verifier)
     return parts, charts
 
 
-def build_frontiers(table: pd.DataFrame) -> tuple[ReportPart, dict[str, Chart]]:
+def build_frontiers(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, dict[str, Chart]]:
     """Return each strategy's accuracy within each budget, and its lead over self-consistency."""
     rows = [
         (
@@ -69,14 +69,14 @@ def build_frontiers(table: pd.DataFrame) -> tuple[ReportPart, dict[str, Chart]]:
         (
             "A frontier is the accuracy that a strategy reaches within a budget, at the best of its allocations. "
             "Bands and intervals are 95 % intervals over problems.",
-            *(f"{name}: {describe_strategy(name)}." for name in names),
+            *(f"{name}: {describe_strategy(name, profile.get_parameters(name))}." for name in names),
         ),
         tuple(charts),
         (ReportTable("frontiers", "Accuracy and lead by strategy and budget", columns, rows),),
     ), charts
 
 
-def build_difficulty(table: pd.DataFrame) -> tuple[ReportPart, dict[str, Chart]]:
+def build_difficulty(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, dict[str, Chart]]:
     """Return the accuracy of choosing by difficulty, and the strategy of each level."""
     overall, levels = table[table["level"].isna()], table[table["level"].notna()]
     rows = [
@@ -127,7 +127,7 @@ def build_difficulty(table: pd.DataFrame) -> tuple[ReportPart, dict[str, Chart]]
     ), charts  # fmt: skip
 
 
-def build_policies(table: pd.DataFrame) -> tuple[ReportPart, dict[str, Chart]]:
+def build_policies(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, dict[str, Chart]]:
     """Return what rules that stop early reach, beside the best fixed plans."""
     rows = [
         (

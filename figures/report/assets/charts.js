@@ -6,10 +6,19 @@ function listRows(line) {
   return line.points.map(([x, y, low, high]) => ({ name: line.name, x, y, low, high }));
 }
 
+const darkness = matchMedia("(prefers-color-scheme: dark)");
+
+/** Return a line's colour; a dark one is lighter on a dark ground. */
+function getColour(line) {
+  const colour = d3.hcl(line.colour);
+  if (darkness.matches && !(colour.l >= 60)) colour.l = 62;
+  return colour.formatHex();
+}
+
 /** Draw a chart into a place, without the lines that are switched off. */
 function drawChart(place, chart, isShown) {
   const rows = chart.series.filter((line) => isShown(line.name)).flatMap(listRows);
-  const colours = new Map(chart.series.map((line) => [line.name, line.colour]));
+  const colours = new Map(chart.series.map((line) => [line.name, getColour(line)]));
   const colour = (row) => colours.get(row.name);
   const narrow = place.clientWidth < 520;
   const format = (value) => value.toFixed(1);
@@ -39,16 +48,21 @@ function buildChart(figure, chart) {
   const place = makeElement("div", { class: "place" });
   const keys = makeElement("fieldset", { class: "keys", "aria-label": `Lines of: ${chart.title}` });
   const boxes = new Map();
+  const swatches = new Map();
   for (const line of chart.series) {
     const box = makeElement("input", { type: "checkbox" });
     box.checked = true;
     boxes.set(line.name, box);
     const swatch = makeElement("i");
-    swatch.style.backgroundColor = line.colour;
+    swatches.set(swatch, line);
     keys.append(makeElement("label", {}, box, swatch, line.name));
   }
-  const draw = () => drawChart(place, chart, (name) => boxes.get(name).checked);
+  const draw = () => {
+    for (const [swatch, line] of swatches) swatch.style.backgroundColor = getColour(line);
+    drawChart(place, chart, (name) => boxes.get(name).checked);
+  };
   keys.addEventListener("change", draw);
+  darkness.addEventListener("change", draw);
   figure.replaceChildren(makeElement("figcaption", {}, chart.title), keys, place);
   let width = 0;
   new ResizeObserver(() => {

@@ -42,8 +42,17 @@ function formatDigits(value, digits) {
   return groupThousands(rounded.toFixed(Math.max(0, digits - 1 - power)).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, ""));
 }
 
+/** Round up to four digits, so that a cost that is typed back as a budget pays for the same. */
+function roundUp(amount) {
+  if (amount <= 0) return amount;
+  const rounded = roundDigits(amount, 4);
+  if (rounded >= amount * (1 - 1e-12)) return rounded;
+  return roundDigits(rounded + 10 ** (Math.floor(Math.log10(amount)) - 3), 4);
+}
+
 /** Write a cost in one of the units of costs. */
-function formatCost(amount, unit, words) {
+function formatCost(exact, unit, words) {
+  const amount = roundUp(exact);
   const after = words ? ` ${words}` : "";
   if (unit === "tokens") {
     for (const [scale, prefix] of [[1e9, "B"], [1e6, "M"]]) {
@@ -70,19 +79,21 @@ function readAmount(text, unit) {
 
 /** Write an amount that a slider chose, so that it can be typed: four digits, rounded up. */
 function writeAmount(amount) {
-  const power = Math.floor(Math.log10(amount));
-  let text = amount.toPrecision(4);
-  if (Number(text) < amount) text = (Number(text) + 10 ** (power - 3)).toPrecision(4);
-  const number = Number(text);
+  const number = roundUp(amount);
   return number >= 1e6 || number < 1e-3 ? number.toExponential() : String(number);
+}
+
+/** Write points with a digit, and no minus before a zero. */
+function formatPoints(share) {
+  return (100 * share).toFixed(1).replace(/^-(0\.0)$/, "$1");
 }
 
 /** Write an accuracy in percent, and the ends of an interval. */
 function formatShare(value) {
-  return value === null ? "unknown" : `${(100 * value).toFixed(1)} %`;
+  return value === null ? "unknown" : `${formatPoints(value)} %`;
 }
 function formatEnds(low, high, sign) {
   if (low === null || low === undefined) return "";
-  const write = (end) => `${sign && end >= 0 ? "+" : ""}${(100 * end).toFixed(1)}`;
+  const write = (end) => `${sign && end >= 0 ? "+" : ""}${formatPoints(end)}`;
   return ` [${write(low)}, ${write(high)}]`;
 }

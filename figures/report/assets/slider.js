@@ -103,6 +103,11 @@ function writeBudget(unit, text) {
   return unit.words.startsWith("x") ? `${text}${unit.words}` : `${text} ${unit.words}`;
 }
 
+/** Quote a word for a shell, if it needs it. */
+function quoteWord(word) {
+  return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 /** Fill the place of an answer with a plan. */
 function showPlan(place, source, unit, text, plan) {
   const best = plan.recommendation;
@@ -113,17 +118,17 @@ function showPlan(place, source, unit, text, plan) {
     [best.interval === null ? "Measured accuracy" : "Expected accuracy", formatShare(best.accuracy) + formatEnds(...(best.interval ?? []))],
     ["P(best)", best.probability_best === null ? "unknown" : best.probability_best.toFixed(2)],
     ["Runner-up", second === null ? "none"
-      : `${second.strategy} ${describeNumbers(second)}, for ${formatCompute(second.compute)}x: ${formatShare(second.accuracy)}${formatEnds(...(second.interval ?? []))}, behind by ${(100 * second.gap).toFixed(1)} points${formatEnds(...(second.gap_interval ?? []), true)}`],
-    ...Object.entries(source.costs).filter(([name]) => best.costs[name] !== null)
-      .map(([name, [written, words]]) => [name === "x" ? "Cost per problem" : `in ${name.replace("_", "-")}`, formatCost(best.costs[name], written, words)]),
+      : `${second.strategy} ${describeNumbers(second)}, for ${formatCompute(second.compute)}x: ${formatShare(second.accuracy)}${formatEnds(...(second.interval ?? []))}, behind by ${formatPoints(second.gap)} points${formatEnds(...(second.gap_interval ?? []), true)}`],
+    ["Costs per problem", Object.entries(source.costs).filter(([name]) => best.costs[name] !== null)
+      .map(([name, [written, words]]) => formatCost(best.costs[name], written, words)).join(", ")],
   ];
   const list = makeElement("dl");
   for (const [name, value] of entries) list.append(makeElement("dt", {}, name), makeElement("dd", {}, String(value)));
   const json = makeElement("details", {}, makeElement("summary", {}, "As JSON"), makeElement("pre", { class: "json" }, JSON.stringify(plan, null, 2)));
   const profile = source.is_run ? "profile.json" : source.profile;
-  const quoted = `'${writeBudget(unit, text).replaceAll("'", "'\\''")}'`;
-  const command = `isocompute plan --budget ${quoted} --profile '${profile.replaceAll("'", "'\\''")}' --json`;
-  const fit = source.is_run ? `isocompute fit '${source.profile.replaceAll("'", "'\\''")}' -o profile.json && ` : "";
+  const words = ["--budget", writeBudget(unit, text), "--profile", profile, ...source.options, "--json"];
+  const command = `isocompute plan ${words.map(quoteWord).join(" ")}`;
+  const fit = source.is_run ? `isocompute fit ${quoteWord(source.profile)} -o profile.json && ` : "";
   place.replaceChildren(
     makeElement("p", { class: "answer" }, `At ${writeBudget(unit, text)} per problem, run ${best.strategy} with ${describeNumbers(best)}.`),
     list,
