@@ -1,4 +1,4 @@
-"""The data card: what was measured with which models, and how each number of the report was made."""
+"""The data card: what was measured with which models, and the way in which each number was made."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ METHODS = {
     "Budget slider": "The plan changes at a finite number of budgets. All plans are stored in this file, so each "
     "answer equals `isocompute plan --json` at that budget.",
 }  # fmt: skip
-"""How the numbers of a report were made."""
+"""The numbers of a report, and the way in which each was made."""
 
 
 def build_card(source: FigureSource, measured: str) -> ReportPart:
@@ -60,7 +60,7 @@ def build_card(source: FigureSource, measured: str) -> ReportPart:
         shares = profile.missing.model_dump()
         rows = [(name.replace("_", " "), format_setting(value)) for name, value in shares.items() if value is not None]
         tables.append(ReportTable("missing", "Rows that failed or were cut (shares)", ("what", "value"), rows))
-    settings = flatten_settings(source.run.read_manifest() if source.run is not None else profile.sampling or {})
+    settings = list_settings(source.run.read_manifest() if source.run is not None else profile.sampling or {})
     if settings:
         title = "Manifest of the run: seeds, prompts, models, versions" if source.run else "How rows were sampled"
         tables.append(ReportTable("manifest", title, ("setting", "value"), settings))
@@ -104,10 +104,10 @@ def list_tokens(profile: Profile) -> list[tuple[str, ...]]:
     return rows
 
 
-def flatten_settings(settings: Any, name: str = "") -> list[tuple[str, str]]:
+def list_settings(settings: Any, name: str = "") -> list[tuple[str, str]]:
     """Return nested settings as rows of a name and a value; empty ones and the copy in `identity` are left out.
 
-    >>> flatten_settings({"solver": {"seed": 0, "stop": []}})
+    >>> list_settings({"solver": {"seed": 0, "stop": []}})
     [('solver.seed', '0')]
     """
     if isinstance(settings, dict):
@@ -115,7 +115,7 @@ def flatten_settings(settings: Any, name: str = "") -> list[tuple[str, str]]:
             row
             for key, value in settings.items()
             if key != "identity"
-            for row in flatten_settings(value, f"{name}.{key}" if name else str(key))
+            for row in list_settings(value, f"{name}.{key}" if name else str(key))
         ]
     return [] if settings is None or settings == [] else [(name, format_setting(settings))]
 

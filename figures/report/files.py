@@ -31,7 +31,7 @@ def write_report(
         RunError, DataError, ConfigError: a source or a setting cannot be read, or the file cannot be written.
     """
     check_output_path(path)
-    named = {"--prices": prices if isinstance(prices, str) or prices is None else "prices.yaml"}
+    named: dict[str, object] = {"--prices": prices if isinstance(prices, str) or prices is None else "prices.yaml"}
     named |= {"--device": device, "--batch": batch}
     options = [word for name, value in named.items() if value is not None for word in (name, str(value))]
     write_output(path, render_report(sources, read_settings(prices, device, batch), options))

@@ -49,7 +49,7 @@ def render_element(tag: str, text: str, **attributes: str) -> str:
     return f"<{tag}{written}>{escape(text)}</{tag}>"
 
 
-def render_table(table: ReportTable, prefix: str) -> str:
+def render_report_table(table: ReportTable, prefix: str) -> str:
     """Return a table with its caption and a button that copies it."""
     identity = f"{prefix}-{table.name}"
     head = "".join(render_element("th", name, scope="col") for name in table.columns)
@@ -77,7 +77,7 @@ def render_part(part: ReportPart, prefix: str, name: str) -> str:
     charts = "".join(
         f'<figure class="chart" data-chart="{escape(prefix)}-{escape(chart)}"></figure>' for chart in part.charts
     )
-    tables = "".join(render_table(table, prefix) for table in part.tables)
+    tables = "".join(render_report_table(table, prefix) for table in part.tables)
     heading = render_element("h3", part.title, id=f"{prefix}-{name}")
     inside = f"{heading}{sentences}{charts}{part.markup}{tables}"
     return f'<section aria-labelledby="{escape(prefix)}-{escape(name)}">{inside}</section>'

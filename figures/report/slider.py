@@ -47,7 +47,7 @@ def encode_unit(plans: UnitSteps) -> dict[str, Any]:
     sentences: dict[str, int] = {}
     listed: list[dict[str, Any]] = []
 
-    def number_option(option: StrategyOption | None) -> int:
+    def place_option(option: StrategyOption | None) -> int:
         """Return the number of an option's allocation; -1 without one."""
         if option is None:
             return -1
@@ -62,9 +62,9 @@ def encode_unit(plans: UnitSteps) -> dict[str, Any]:
     steps = [
         [
             step.start,
-            number_option(step.best),
+            place_option(step.best),
             encode_certainty(step.best),
-            number_option(step.runner_up),
+            place_option(step.runner_up),
             encode_certainty(step.runner_up),
             [sentences.setdefault(sentence, len(sentences)) for sentence in step.warnings],
         ]

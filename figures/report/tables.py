@@ -18,7 +18,7 @@ from isocompute.planner.strategies.registry import describe_strategy, get_strate
 Chart = dict[str, Any]
 OTHER_COLOURS = ("#2a788e", "#c1440e", "#1b7837", "#7b3294", "#b38600", "#555555")
 """Colours of lines that are not strategies."""
-BUDGET_LABEL = "budget per problem (x)"
+BUDGET_AXIS = "budget per problem (x)"
 INTERVAL = ("from", "to")
 """The headings of the two ends of a 95 % interval."""
 
@@ -27,21 +27,21 @@ def build_measured_parts(source: FigureSource, findings: Findings) -> tuple[dict
     """Return the parts that a source has, by name, and their charts by name."""
     parts: dict[str, ReportPart] = {}
     charts: dict[str, Chart] = {}
-    builders = {"frontiers": build_frontiers, "difficulty": build_difficulty, "policies": build_policies}
+    builders = {"frontiers": report_frontiers, "difficulty": report_difficulty, "policies": report_policies}
     for name, build in builders.items():
         if name == "policies":
-            parts["laws"] = build_laws(findings)
+            parts["laws"] = report_laws(findings)
         given = source.get_input(FIGURES[name].needs)
         table = pd.DataFrame() if given is None else FIGURES[name].table_function(given)
         if not table.empty:
             parts[name], own = build(table, source.profile)
             charts |= own
     if source.profile.verifier is not None:
-        parts["verifier"] = build_verifier(source.profile.verifier)
+        parts["verifier"] = report_verifier(source.profile.verifier)
     return parts, charts
 
 
-def build_frontiers(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, dict[str, Chart]]:
+def report_frontiers(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, dict[str, Chart]]:
     """Return each strategy's accuracy within each budget, and its lead over self-consistency."""
     rows = [
         (
@@ -50,18 +50,18 @@ def build_frontiers(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, 
             *map(format_share, (row.accuracy, row.low, row.high, row.lead, row.lead_low, row.lead_high)),
             "no" if row.interpolated else "yes",
         )
-        for row in list_rows(table)
+        for row in list_table_rows(table)
     ]
     columns = ("strategy", "budget", "accuracy (%)", *INTERVAL, "ahead of SC (points)", *INTERVAL, "size was run")
     names = table["strategy"].unique()
     charts = {
-        "frontiers": build_chart(
-            "Accuracy of each strategy within a budget", BUDGET_LABEL, "problems solved (%)",
-            list_lines(table, "strategy", "budget", ("accuracy", "low", "high")),
+        "frontiers": build_chart_data(
+            "Accuracy of each strategy within a budget", BUDGET_AXIS, "problems solved (%)",
+            list_chart_lines(table, "strategy", "budget", ("accuracy", "low", "high")),
         ),
-        "leads": build_chart(
-            "Lead over self-consistency (SC) within a budget", BUDGET_LABEL, "points ahead of SC",
-            list_lines(table[table["strategy"] != "sc"], "strategy", "budget", ("lead", "lead_low", "lead_high")),
+        "leads": build_chart_data(
+            "Lead over self-consistency (SC) within a budget", BUDGET_AXIS, "points ahead of SC",
+            list_chart_lines(table[table["strategy"] != "sc"], "strategy", "budget", ("lead", "lead_low", "lead_high")),
         ),
     }  # fmt: skip
     return ReportPart(
@@ -76,7 +76,7 @@ def build_frontiers(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, 
     ), charts
 
 
-def build_difficulty(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, dict[str, Chart]]:
+def report_difficulty(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, dict[str, Chart]]:
     """Return the accuracy of choosing by difficulty, and the strategy of each level."""
     overall, levels = table[table["level"].isna()], table[table["level"].notna()]
     rows = [
@@ -86,7 +86,7 @@ def build_difficulty(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart,
             format_compute(row.budget),
             *map(format_share, (row.accuracy, row.low, row.high)),
         )
-        for row in list_rows(overall)
+        for row in list_table_rows(overall)
     ]
     by_level = [
         (
@@ -95,13 +95,13 @@ def build_difficulty(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart,
             row.strategy if isinstance(row.strategy, str) else "–",
             *map(format_share, (row.accuracy, row.low, row.high)),
         )
-        for row in list_rows(levels)
+        for row in list_table_rows(levels)
     ]
     reached = "accuracy (%)", *INTERVAL
     charts = {
-        "difficulty": build_chart(
-            "Accuracy of choosing by difficulty", BUDGET_LABEL, "problems solved (%)",
-            list_lines(overall, "choice", "budget", ("accuracy", "low", "high")),
+        "difficulty": build_chart_data(
+            "Accuracy of choosing by difficulty", BUDGET_AXIS, "problems solved (%)",
+            list_chart_lines(overall, "choice", "budget", ("accuracy", "low", "high")),
         )
     }  # fmt: skip
     tables = [
@@ -127,7 +127,7 @@ def build_difficulty(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart,
     ), charts  # fmt: skip
 
 
-def build_policies(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, dict[str, Chart]]:
+def report_policies(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, dict[str, Chart]]:
     """Return what rules that stop early reach, beside the best fixed plans."""
     rows = [
         (
@@ -137,7 +137,7 @@ def build_policies(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, d
             format_compute(row.compute),
             *map(format_share, (row.accuracy, row.low, row.high, row.lead, row.lead_low, row.lead_high)),
         )
-        for row in list_rows(table.rename(columns={"name": "name_"}))
+        for row in list_table_rows(table.rename(columns={"name": "name_"}))
     ]
     columns = (
         "policy",
@@ -152,9 +152,9 @@ def build_policies(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, d
     fixed = table[table["kind"] == "fixed"].assign(name="best fixed plan").sort_values("compute")
     shown = pd.concat([table[table["kind"] == "policy"], fixed])
     charts = {
-        "policies": build_chart(
+        "policies": build_chart_data(
             "Rules that stop early, and the best fixed plans", "mean compute per problem (x)", "problems solved (%)",
-            list_lines(shown, "name", "compute", ("accuracy", "low", "high")),
+            list_chart_lines(shown, "name", "compute", ("accuracy", "low", "high")),
         )
     }  # fmt: skip
     return ReportPart(
@@ -166,7 +166,7 @@ def build_policies(table: pd.DataFrame, profile: Profile) -> tuple[ReportPart, d
     ), charts  # fmt: skip
 
 
-def build_laws(findings: Findings) -> ReportPart:
+def report_laws(findings: Findings) -> ReportPart:
     """Return the plateau, the crossovers and the laws."""
     plateau = "SC's plateau is unknown, as SC was measured at one solution only."
     if findings.plateau is not None:
@@ -209,7 +209,7 @@ def build_laws(findings: Findings) -> ReportPart:
     return ReportPart("Laws", (plateau,), (), tables)
 
 
-def build_verifier(rates: VerifierRates) -> ReportPart:
+def report_verifier(rates: VerifierRates) -> ReportPart:
     """Return the rates of the verifier."""
     kinds = {
         "yes to right solutions": rates.true_positive,
@@ -223,12 +223,12 @@ def build_verifier(rates: VerifierRates) -> ReportPart:
     )
 
 
-def list_rows(table: pd.DataFrame) -> Iterator[Any]:
+def list_table_rows(table: pd.DataFrame) -> Iterator[Any]:
     """Return the rows of a table, whose cells have the names of the columns."""
     return table.itertuples()
 
 
-def list_lines(
+def list_chart_lines(
     table: pd.DataFrame, name: str, x: str, columns: Sequence[str]
 ) -> Iterator[tuple[str, list[list[float | None]]]]:
     """Yield each line's name and its points: x, the value in percent and the ends of its interval."""
@@ -240,7 +240,7 @@ def list_lines(
             yield str(line), rows
 
 
-def build_chart(title: str, x: str, y: str, lines: Iterator[tuple[str, list[list[float | None]]]]) -> Chart:
+def build_chart_data(title: str, x: str, y: str, lines: Iterator[tuple[str, list[list[float | None]]]]) -> Chart:
     """Return a chart as data for the page."""
     series = []
     for at, (name, points) in enumerate(lines):

@@ -54,7 +54,7 @@ class MarkedBudget(float):
 
 @dataclass(frozen=True, eq=False)
 class PlanStep:
-    """What a plan says from one budget to the next step.
+    """A plan that holds from one budget to the next step.
 
     Args:
         start: the smallest budget at which it says so: in x, or in seconds for a latency.
