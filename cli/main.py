@@ -27,6 +27,7 @@ from isocompute.cli.commands import (
     pilot,
     plan,
     policies,
+    report,
     runs,
     serve,
     solve,
@@ -66,6 +67,7 @@ for module in (
     policies,
     figures,
     notebooks,
+    report,
     serve,
     solve,
 ):

@@ -46,6 +46,7 @@ COMMANDS = frozenset(
         "pilot",
         "plan",
         "policies",
+        "report",
         "runs",
         "serve",
         "select",
