@@ -48,11 +48,13 @@ def rewrite_links(text: str, file: str, page: str) -> str:
     def replace_link(found: re.Match[str]) -> str:
         image, label, (target, _, anchor) = found[1], found[2], found[3].partition("#")
         path = os.path.normpath(PurePosixPath(file).parent / target)
-        inside = PAGES.get(path) or PAGES.get(f"{path}/README.md") or find_docs_path(path)
-        if inside is None:
-            return label if label.strip("`/") == path else f"{label} (`{path}`)"
-        link = os.path.relpath(inside, PurePosixPath(page).parent)
-        return f"{image}[{label}]({link}{'#' + anchor if anchor else ''})"
+        place = find_place(path)
+        if place is not None:
+            link = os.path.relpath(place, PurePosixPath(page).parent)
+            return f"{image}[{label}]({link}{'#' + anchor if anchor else ''})"
+        if not (ROOT / path).exists():
+            return found[0]  # mkdocs warns of it
+        return label if label.strip("`/") == path else f"{label} (`{path}`)"
 
     return rewrite_outside_code(text, lambda part: LINK.sub(replace_link, part))
 
@@ -63,10 +65,10 @@ def rewrite_outside_code(text: str, rewrite: Callable[[str], str]) -> str:
     return "".join(part if i % 2 else rewrite(part) for i, part in enumerate(parts))
 
 
-def find_docs_path(path: str) -> str | None:
-    """Return the place in docs/ of a file of the repository; None if the site does not have it."""
-    inside = path.removeprefix("docs/")
-    return inside if path.startswith("docs/") and (ROOT / path).is_file() else None
+def find_place(path: str) -> str | None:
+    """Return the place in the site of a file of the repository, or of a page of docs/; None if it has none."""
+    inside = path.removeprefix("docs/") if path.startswith("docs/") else None
+    return PAGES.get(path) or PAGES.get(f"{path}/README.md") or inside
 
 
 def write_cite_page() -> str:

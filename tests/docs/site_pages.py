@@ -2,8 +2,12 @@
 
 A block is a fence. Its language says what happens to it: `bash` and `console` are run by a shell, `python` is executed,
 a block with a title is a file, `text` is what the block before it printed, and `math` is a formula. A comment before a
-block may say more: ``<!-- soak: why -->`` runs it in `make soak` only, ``server`` keeps it running, ``<!-- numbers differ
-… -->`` compares an output without its numbers, and ``<!-- NAME is PATH -->`` gives the page a file of the repository.
+block may say more:
+
+    <!-- soak: why -->                     it runs in `make soak` only
+    <!-- soak, server: why -->             it goes on running until the page ends
+    <!-- numbers differ … -->              an output is compared without its numbers
+    <!-- NAME is PATH -->                  the page is given a file of the repository
 """
 
 from __future__ import annotations

@@ -43,7 +43,6 @@ class Reader:
             code = f"import sys; sys.argv[0] = '{name}'; from isocompute.cli.main import {module}; {module}()"
             (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$@"\n')
             (programs / name).chmod(0o755)
-        (programs / "python").symlink_to(sys.executable)
         path = [str(self.packages), str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.environment = {
             **os.environ,
