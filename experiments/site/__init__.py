@@ -1,1 +1,1 @@
-"""What the documentation site generates from the code while mkdocs builds it (`make site`)."""
+"""The pages of the documentation site that are generated from the code while mkdocs builds it (`make site`)."""

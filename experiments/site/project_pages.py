@@ -25,6 +25,20 @@ PAGES = {
 }
 """The page of the site that shows a file of the repository, which is written outside docs/."""
 
+MADE_FROM = {
+    "CITATION.cff": "project/cite.md",
+    "api/json_schema/schemas.py": "reference/json.md",
+    "cli/main.py": "reference/command_line.md",
+    "fits/__init__.py": "reference/estimators.md",
+    "runners/config/sweep.py": "reference/sweep_file.md",
+    "runners/storage/schema.py": "reference/run_tables.md",
+    "src/isocompute/__init__.py": "reference/python.md",
+    "src/isocompute/errors.py": "reference/errors.md",
+    "src/isocompute/registry.py": "reference/registries.md",
+    "testing/__init__.py": "reference/testing.md",
+}
+"""The generated page of a file; pages link to the file, so that the link also works where there is no site."""
+
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!\w+:|#)([^)\s]+)\)")
 
 
@@ -68,7 +82,7 @@ def rewrite_outside_code(text: str, rewrite: Callable[[str], str]) -> str:
 def find_place(path: str) -> str | None:
     """Return the place in the site of a file of the repository, or of a page of docs/; None if it has none."""
     inside = path.removeprefix("docs/") if path.startswith("docs/") else None
-    return PAGES.get(path) or PAGES.get(f"{path}/README.md") or inside
+    return PAGES.get(path) or PAGES.get(f"{path}/README.md") or MADE_FROM.get(path) or inside
 
 
 def write_cite_page() -> str:

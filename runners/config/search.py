@@ -35,7 +35,7 @@ class ScorerRole(ConfigBlock):
     verifications: Count | None = None
     """With ``verdicts``: the number of verifications of a partial solution."""
     aggregate: Literal["last", "min", "prod", "mean"] = "last"
-    """How the scores of a solution's steps become one: the last, the least, the product or the mean."""
+    """The score of a solution from those of its steps: the last, the least, the product or the mean."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Options that the engine is given as they are."""
     parameters: ParameterCount | None = None

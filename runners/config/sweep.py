@@ -43,7 +43,7 @@ class ModelRole(ConfigBlock):
     prompt: str
     """A prompt by name, or the path of a text file with ``{question}``, and for a verifier ``{solution}``."""
     chat: bool = False
-    """Whether the prompt is sent as a user's message, through the model's chat template."""
+    """True if the prompt is sent as a user's message, through the model's chat template."""
     temperature: Annotated[float, Field(ge=0, le=10)] = 0.7
     """The sampling temperature."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -103,7 +103,7 @@ class Sweep(ConfigBlock):
     step: Annotated[str, Field(min_length=1)] = "\n\n"
     """The text that ends a step."""
     boxed_ends: bool = False
-    """Whether a closed box ends a search's solution."""
+    """True if a closed box ends a search's solution."""
     scored: Annotated[int, Field(ge=0, strict=True)] = 0
     """The number of solutions of each problem that are scored, the first ones."""
     searches: tuple[SearchConfig, ...] = ()

@@ -94,7 +94,7 @@ class FileTask(ConfigBlock):
     seed: int = 0
     """Orders the options of multiple-choice problems."""
     unanswered: bool = False
-    """Whether right answers may be missing."""
+    """True if right answers may be missing."""
 
     @field_validator("choices", mode="before")
     @classmethod

@@ -43,7 +43,9 @@ def test_every_schema_and_every_registry_has_a_section():
     page = json_pages.write_page()
     assert all(f"](../json/{path.name})" in page for path in (ROOT / "docs" / "json").glob("*.json"))
     page = registries.write_page()
-    assert all(f"| {write_code(name)} |" in page for _, registry, _, _ in registries.REGISTRIES for name in registry.own)
+    assert all(
+        f"| {write_code(name)} |" in page for _, registry, _, _ in registries.REGISTRIES for name in registry.own
+    )
 
 
 def test_text_from_the_code_cannot_break_a_page():
