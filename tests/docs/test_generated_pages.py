@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import doctest
 import tomllib
 
+import pytest
+
 import isocompute
-from experiments.site import command_line, json_pages, python_api, registries, run_tables, sweep_file
+from experiments.site import command_line, json_pages, markdown, python_api, registries, run_tables, sweep_file
 from experiments.site.markdown import write_code, write_prose
 from isocompute.runners.config.sweep import ModelRole, Sweep
 from isocompute.runners.storage.schema import TABLES
 from tests.docs.site_pages import PAGES, ROOT, read_blocks
+
+
+@pytest.mark.parametrize("module", [command_line, json_pages, markdown, registries, sweep_file])
+def test_the_examples_of_a_generator_hold(module):
+    found = doctest.testmod(module)
+    assert found.attempted > found.failed == 0
 
 
 def test_every_public_name_has_its_documentation():
