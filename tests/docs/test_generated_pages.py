@@ -6,6 +6,7 @@ import doctest
 import tomllib
 
 import pytest
+import yaml
 
 import isocompute
 from experiments.site import command_line, json_pages, markdown, python_api, registries, run_tables, sweep_file
@@ -60,6 +61,18 @@ def test_every_schema_and_every_registry_has_a_section():
 def test_text_from_the_code_cannot_break_a_page():
     assert write_prose("<script> [a](b) | *c*") == "&lt;script&gt; &#91;a&#93;(b) &#124; &#42;c&#42;"
     assert write_prose("as `a|b`\n\nand ``x[0]``") == "as <code>a&#124;b</code> and <code>x&#91;0&#93;</code>"
+
+
+def test_every_sweep_file_on_a_page_is_well_formed():
+    checked = 0
+    for page in PAGES:
+        blocks = list(read_blocks(page))
+        if all(block.title != "pyproject.toml" for block in blocks):  # such a page runs its sweep with its own package
+            for block in blocks:
+                if block.language == "yaml" and block.body.startswith("run:"):
+                    Sweep.model_validate(yaml.safe_load(block.body))
+                    checked += 1
+    assert checked >= 6
 
 
 def test_the_packages_on_the_pages_are_parts_of_the_one_that_is_tested():

@@ -25,16 +25,18 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 PAGES = [page for page in site_pages.PAGES if any(read_blocks(page))]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+Servers = dict[str, "subprocess.Popen[bytes]"]
 OWN = re.compile(r"(isocompute|plan) [^|><;&]*")
 
 
 class Reader:
     """Somebody who follows a page in a folder: writes its files, runs its commands, compares what they print."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, models: Servers) -> None:
         self.folder = folder
+        self.models = models
         self.names: dict[str, object] = {"__name__": "__main__"}
-        self.servers: list[subprocess.Popen[bytes]] = []
+        self.servers: Servers = {}
         self.printed = ""
         self.packages = folder / ".packages"
         programs = folder / ".programs"
@@ -83,7 +85,7 @@ class Reader:
         if words[:2] == ["pip", "install"]:
             return self.install(words[2:])
         if block.is_server:
-            return self.start(command)
+            return self.start(command, self.models if "loads a model" in block.note else self.servers)
         if OWN.fullmatch(command.partition(" #")[0].rstrip()) and not self.packages.exists():
             return self.call(words)
         ended = subprocess.run(
@@ -116,17 +118,19 @@ class Reader:
             assert "does not provide the extra" not in tried.stderr
         return ""
 
-    def start(self, command: str) -> str:
-        """Start a server and wait until it answers."""
+    def start(self, command: str, servers: Servers) -> str:
+        """Start a server, unless it runs, and wait until it answers."""
+        if command in servers:
+            return ""
         port = re.search(r"--port (\d+)", command)
         url = f"http://127.0.0.1:{port[1] if port else 8080}/health"
-        log = self.folder / f"server-{len(self.servers)}.log"
+        log = self.folder / f"server-{len(self.models)}-{len(self.servers)}.log"
         with log.open("wb") as file:
             started = subprocess.Popen(
                 ["bash", "-c", f"exec env {command}" if re.match(r"\w+=", command) else f"exec {command}"],
                 cwd=self.folder, env=self.environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-        self.servers.append(started)
+        servers[command] = started
         ends = time.monotonic() + 600
         while True:
             with contextlib.suppress(OSError), DIRECT.open(url, timeout=5):
@@ -135,17 +139,18 @@ class Reader:
             assert time.monotonic() < ends, log.read_text(errors="replace")[-3000:]
             time.sleep(0.5)
 
-    def close(self) -> None:
-        """Stop the servers."""
-        for server in self.servers:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGTERM)
-        for server in self.servers:
-            try:
-                server.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(server.pid, signal.SIGKILL)
-                server.wait()
+
+def stop_servers(servers: Servers) -> None:
+    """Stop servers, with all that they have started."""
+    for server in servers.values():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
+    for server in servers.values():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(30)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 def join_lines(body: str) -> list[str]:
@@ -163,17 +168,25 @@ def check_output(shown: str, printed: str, block: Block) -> None:
     assert re.fullmatch(pattern, found + "\n"), f"line {block.line} shows\n{shown}\nand printed was\n{printed}"
 
 
+@pytest.fixture(scope="module")
+def models():
+    """The servers of models, which all pages share."""
+    servers: Servers = {}
+    yield servers
+    stop_servers(servers)
+
+
 @pytest.fixture
-def reader(tmp_path, monkeypatch):
+def reader(tmp_path, monkeypatch, models):
     """A reader in a folder that has the data, the docs' schemas and the recipes of a clone."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "104")
     monkeypatch.setenv("MPLBACKEND", "agg")
     for name in ("data", "docs", "runners"):
         (tmp_path / name).symlink_to(ROOT / name)
-    follows = Reader(tmp_path)
+    follows = Reader(tmp_path, models)
     yield follows
-    follows.close()
+    stop_servers(follows.servers)
 
 
 def follow_page(reader: Reader, page: Path, soak: bool) -> None:
