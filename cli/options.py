@@ -47,24 +47,19 @@ class RegistryHelpCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help, with the names filled in."""
-        names = list_registry_names()
+        from isocompute.runners.grading.registry import GRADERS
+        from isocompute.runners.imports.formats import IMPORT_FORMATS
+        from isocompute.runners.search.registry import SEARCH_STRATEGIES
+
+        names = {
+            "graders": GRADERS.names_as_text,
+            "formats": IMPORT_FORMATS.names_as_text,
+            "searches": SEARCH_STRATEGIES.names_as_text,
+        }
         for parameter in self.params:
             if text := getattr(parameter, "help", None):
                 parameter.help = text.format(**names)  # type: ignore[attr-defined]
         super().format_help(ctx, formatter)
-
-
-def list_registry_names() -> dict[str, str]:
-    """Return the names of graders, import formats and searches as text, by the placeholder that stands for them."""
-    from isocompute.runners.grading.registry import GRADERS
-    from isocompute.runners.imports.formats import IMPORT_FORMATS
-    from isocompute.runners.search.registry import SEARCH_STRATEGIES
-
-    return {
-        "graders": GRADERS.names_as_text,
-        "formats": IMPORT_FORMATS.names_as_text,
-        "searches": SEARCH_STRATEGIES.names_as_text,
-    }
 
 
 def check_lambda_option(text: str | None) -> str | None:

@@ -10,7 +10,12 @@ from typer.main import get_command
 
 from experiments.site.markdown import write_code, write_prose, write_table
 from isocompute.cli.main import app
-from isocompute.cli.options import RegistryHelpCommand, list_registry_names
+from isocompute.runners.grading.registry import GRADERS
+from isocompute.runners.imports.formats import IMPORT_FORMATS
+from isocompute.runners.search.registry import SEARCH_STRATEGIES
+
+REGISTRIES = {"graders": GRADERS, "formats": IMPORT_FORMATS, "searches": SEARCH_STRATEGIES}
+"""The registries whose names stand in help, by the placeholder for them."""
 
 HEAD = """# Command line
 
@@ -28,8 +33,8 @@ def write_page() -> str:
 def describe_command(name: str, command: Any) -> str:
     """Return the section of one command."""
     words = [f"isocompute {name}", *(write_argument(each) for each in list_arguments(command)), "[OPTIONS]"]
-    arguments = [[write_code(write_argument(each)), read_help(each, command)] for each in list_arguments(command)]
-    options = [describe_option(each, command) for each in command.params if each.param_type_name == "option"]
+    arguments = [[write_code(write_argument(each)), read_help(each)] for each in list_arguments(command)]
+    options = [describe_option(each) for each in command.params if each.param_type_name == "option"]
     parts = [f"\n## {name}\n", f"```text\n{' '.join(words)}\n```\n", write_help_text(command.help)]
     parts += [write_table(["argument", "meaning"], arguments)] if arguments else []
     parts += [write_table(["option", "value", "default", "meaning"], options)] if options else []
@@ -47,10 +52,10 @@ def write_argument(argument: Any) -> str:
     return name if argument.required else f"[{name}]"
 
 
-def describe_option(option: Any, command: Any) -> list[str]:
+def describe_option(option: Any) -> list[str]:
     """Return the row of one option."""
     names = ", ".join(map(write_code, (*option.opts, *option.secondary_opts)))
-    return [names, describe_value(option), describe_default(option), read_help(option, command)]
+    return [names, describe_value(option), describe_default(option), read_help(option)]
 
 
 def describe_value(option: Any) -> str:
@@ -76,10 +81,9 @@ def describe_default(option: Any) -> str:
     return ", ".join(map(write_code, values))
 
 
-def read_help(parameter: Any, command: Any) -> str:
+def read_help(parameter: Any) -> str:
     """Return the help of a parameter, with the names of registries filled in."""
-    text = parameter.help or ""
-    return write_prose(text.format(**list_registry_names()) if isinstance(command, RegistryHelpCommand) else text)
+    return write_prose(re.sub(r"\{(\w+)\}", lambda found: REGISTRIES[found[1]].names_as_text, parameter.help or ""))
 
 
 def write_help_text(text: str) -> str:
